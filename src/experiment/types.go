@@ -1,0 +1,83 @@
+// Package experiment reads an experiment file: strict decoding with positions, defaults, sweeps, validation. It is the
+// only package that knows the file's JSON keys.
+package experiment
+
+// Experiment is a validated file with every default filled in and every sweep expanded. Marshalled, it is an
+// experiment file again that loads to the same plan.
+type Experiment struct {
+	Schema         string          `json:"$schema,omitempty"`
+	Sequential     bool            `json:"Sequential"`
+	Provider       string          `json:"Provider"`
+	Runtime        string          `json:"Runtime"`
+	Region         string          `json:"Region,omitempty"`
+	Storage        *Storage        `json:"Storage,omitempty"`
+	Seed           *int64          `json:"Seed,omitempty"` // drawn by Load where the file has none: never nil after it
+	SubExperiments []SubExperiment `json:"SubExperiments"`
+}
+
+// Storage names the object store of storage transfers.
+type Storage struct {
+	Endpoint string `json:"Endpoint,omitempty"`
+	Bucket   string `json:"Bucket,omitempty"`
+	Region   string `json:"Region,omitempty"`
+}
+
+// Platform is what a sub-experiment asks of platforms that have such settings (the local one has all of them).
+type Platform struct {
+	KeepAliveSeconds float64 `json:"KeepAliveSeconds"` // an idle instance lives this long; default 600
+	Concurrency      int     `json:"Concurrency"`      // requests that one instance serves at once; default 1
+	MaxInstances     int     `json:"MaxInstances"`     // 0: no limit
+	Queueing         string  `json:"Queueing"`         // spawn (AWS), queue (Azure) or shared (Cloud Run)
+}
+
+// SubExperiment is one line of an experiment: functions of one kind and the bursts they get.
+type SubExperiment struct {
+	Title                   string    `json:"Title"`
+	Type                    string    `json:"Type"`
+	Function                string    `json:"Function"`
+	Handler                 string    `json:"Handler,omitempty"` // empty: the runtime's own
+	Runtime                 string    `json:"Runtime"`
+	PackageType             string    `json:"PackageType"` // Zip or Image, synonyms resolved
+	PackagePattern          string    `json:"PackagePattern"`
+	FunctionImageSizeMB     float64   `json:"FunctionImageSizeMB"` // MiB; 0: as built
+	FunctionMemoryMB        int       `json:"FunctionMemoryMB"`
+	FunctionTimeoutSeconds  int       `json:"FunctionTimeoutSeconds"`
+	Architecture            string    `json:"Architecture"`
+	FillerPlacement         string    `json:"FillerPlacement"`
+	FillerRead              bool      `json:"FillerRead"`
+	BaseImage               string    `json:"BaseImage,omitempty"`
+	ColdPull                bool      `json:"ColdPull"`
+	Reuse                   bool      `json:"Reuse"`
+	Public                  bool      `json:"Public"`
+	SnapStartEnabled        bool      `json:"SnapStartEnabled"`
+	CPUBoostEnabled         bool      `json:"CPUBoostEnabled"`
+	Platform                Platform  `json:"Platform"`
+	Parallelism             int       `json:"Parallelism"`
+	Bursts                  int       `json:"Bursts"`
+	BurstSizes              []int     `json:"BurstSizes"`
+	IATSeconds              float64   `json:"IATSeconds"`
+	IATType                 string    `json:"IATType"`
+	IATJitterSeconds        float64   `json:"IATJitterSeconds"`
+	IATStepSeconds          float64   `json:"IATStepSeconds"`
+	Schedule                string    `json:"Schedule"`
+	DesiredServiceTimes     []string  `json:"DesiredServiceTimes"`
+	BusySpinIncrements      []int64   `json:"BusySpinIncrements,omitempty"` // overrides calibration, cycles like the service times
+	PayloadLengthBytes      int64     `json:"PayloadLengthBytes"`
+	DataTransferChainLength int       `json:"DataTransferChainLength"`
+	StorageTransfer         bool      `json:"StorageTransfer"`
+	Connections             string    `json:"Connections"`
+	Protocol                string    `json:"Protocol"`
+	RatePerSecond           float64   `json:"RatePerSecond,omitempty"`
+	DurationSeconds         float64   `json:"DurationSeconds,omitempty"`
+	Arrivals                string    `json:"Arrivals,omitempty"`
+	Cmds                    RawObject `json:"Cmds,omitempty"`
+	Thresholds              Limits    `json:"Thresholds,omitempty"`
+	WarmupBursts            int       `json:"WarmupBursts"`
+	TimeoutSeconds          float64   `json:"TimeoutSeconds"`
+	MaxErrorRatio           float64   `json:"MaxErrorRatio"`
+	Visualization           string    `json:"Visualization"`
+	Network
+}
+
+// Limits are upper bounds by metric name, e.g. {"p99_ms": 300, "errors": 0}.
+type Limits map[string]float64

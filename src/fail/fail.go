@@ -1,0 +1,71 @@
+// Package fail holds the kinds of error that the whole tool shares: an exit code, a hint, and the typed non-errors.
+package fail
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Exit codes of the stellar command.
+const (
+	CodeDone        = 0
+	CodeFailed      = 1
+	CodeInput       = 2   // bad input: nothing was built or deployed
+	CodePartial     = 3   // finished, but sub-experiments failed
+	CodeLeftBehind  = 4   // something could not be removed
+	CodeThreshold   = 5   // a threshold was missed, or had no data
+	CodeInterrupted = 130 // stopped by a signal; what was measured is kept, what was deployed is removed
+)
+
+// Error is an error with an exit code and, where there is one, advice on what to do about it.
+type Error struct {
+	Code   int    // exit code of the command
+	Hint   string // what the user can do, one sentence, may be empty
+	Output string // last output of the program that failed, may be empty
+	Err    error  // the cause, never nil
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause to errors.Is and errors.As.
+func (e *Error) Unwrap() error { return e.Err }
+
+// With returns an error of the given exit code; the format takes %w.
+func With(code int, format string, args ...any) *Error {
+	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// Input returns an error for bad input (exit code 2).
+func Input(format string, args ...any) *Error { return With(CodeInput, format, args...) }
+
+// WithHint sets the advice and returns the error itself.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// ErrUnsupported is what errors.Is finds in an error made by Unsupported.
+var ErrUnsupported = errors.New("unsupported")
+
+// Unsupported says that a provider, or this version of stellar, cannot do what was asked (exit code 2): it is said
+// before anything is built.
+func Unsupported(format string, args ...any) *Error {
+	return &Error{Code: CodeInput, Err: fmt.Errorf("%w: %s", ErrUnsupported, fmt.Sprintf(format, args...))}
+}
+
+// Skip is the typed non-error of a stage that had nothing to do.
+type Skip struct{ Reason string }
+
+func (s Skip) Error() string { return "skipped: " + s.Reason }
+
+// Code gives the exit code for an error: 0 for nil, that of the outermost Error in its tree, else 1.
+func Code(err error) int {
+	if err == nil {
+		return CodeDone
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeFailed
+}

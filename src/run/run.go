@@ -1,0 +1,88 @@
+// Package run is one run: its directory, its record, and the journal of what must be undone.
+package run
+
+import (
+	"stellar/src/experiment"
+)
+
+// Logger is what the rooms log through; the edges decide where lines go.
+type Logger interface {
+	Debugf(format string, args ...any)
+	Infof(format string, args ...any)
+	Warnf(format string, args ...any)
+}
+
+// Run carries one run through the stages. A stage reads what earlier stages have filled in and adds its own part.
+type Run struct {
+	ID         string                 // <UTC yyyymmddThhmmssZ>-<provider>-<4 letters>
+	Dir        string                 // results, absolute: <out>/<ID>
+	ServiceDir string                 // <Dir>/serverless: serverless.yml, plugin, packages
+	WorkDir    string                 // scratch of this run, removed at its end
+	CacheDir   string                 // builds, shared between runs
+	Experiment *experiment.Experiment // effective: defaults filled in, sweeps expanded
+	BaseDir    string                 // folder of the experiment file: relative function paths start here
+	Service    string                 // name of the service, unique to this run, valid on every provider
+	Tags       map[string]string      // stellar-run, stellar-expires: on every resource
+	Token      string                 // secret of this run, 64 hex digits; only its SHA-256 leaves the process
+	Functions  []*Function            // one per sub-experiment and replica, in that order
+	Log        Logger
+}
+
+// Function is one function to deploy.
+type Function struct {
+	Name           string // f<sub>-<replica>: unique in the service
+	Sub            int    // index of its sub-experiment
+	Replica        int
+	Language       string // go, python, …: which builder
+	Runtime        string // as the experiment says, e.g. go, python3.13
+	Handler        string // entry point, e.g. main.lambda_handler, bootstrap
+	Architecture   string // amd64, arm64
+	PackageType    string // Zip, Image
+	Pattern        string // which files of the build go into the package, e.g. **
+	MemoryMB       int
+	TimeoutSeconds int
+	Platform       experiment.Platform
+	SnapStart      bool
+	CPUBoost       bool
+	Env            map[string]string // what the function finds in its environment
+	Source         *Source           // set by generate; shared by functions with the same code
+	Package        *Package          // set by generate (identity, path) and pack (size, hash); shared likewise
+	Endpoint       *Endpoint         // set by deploy
+}
+
+// Source is one distinct piece of function code for one runtime and architecture.
+type Source struct {
+	Key          string // distinct per (function, runtime's language, architecture), safe as a file name
+	Dir          string // rendered source, absolute
+	Language     string
+	Runtime      string
+	Handler      string
+	Architecture string
+	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
+}
+
+// Package is one distinct deployable package.
+type Package struct {
+	Name        string // file name without ending, distinct per (source, target size, placement)
+	Source      *Source
+	Path        string // absolute, under ServiceDir/packages
+	TargetBytes int64  // 0: as built
+	Placement   string // front, back, spread
+	ReadFiller  bool
+	Seed        int64 // of the filler
+	Pattern     string
+	Bytes       int64  // set by pack
+	CodeBytes   int64  // set by pack: size of the package without filler
+	SHA256      string // set by pack, hex
+}
+
+// Endpoint is where a deployed function answers.
+type Endpoint struct {
+	Function    string // name of the function, or empty for one that stood already
+	URL         string // scheme, host, path and query
+	Provider    string
+	MemoryMB    int
+	PackageType string
+	ImageSizeMB float64
+	Detail      map[string]string // what the platform says of it: packageBytes, runtimeVersion, limits…
+}

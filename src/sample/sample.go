@@ -1,0 +1,67 @@
+// Package sample is the record of one request and its CSV form; nothing else knows the column names.
+package sample
+
+import "time"
+
+// Class is the class of a failed request; the empty class is success.
+type Class string
+
+// The error classes of a failed request.
+const (
+	OK       Class = ""
+	DNS      Class = "dns"
+	Connect  Class = "connect"
+	TLS      Class = "tls"
+	Timeout  Class = "timeout"
+	Reset    Class = "reset"
+	HTTP5xx  Class = "http-5xx"
+	HTTP4xx  Class = "http-4xx"
+	Protocol Class = "protocol"
+	TooLarge Class = "too-large"
+)
+
+// Tri is a yes, a no, or silence: a function that does not say whether it was cold leaves it Unknown.
+type Tri int8
+
+// The three values of a Tri.
+const (
+	Unknown Tri = iota
+	No
+	Yes
+)
+
+// Sample is one request as the client saw it, with what the function said about itself. Durations that did not happen
+// are negative (None); times that did not happen are zero.
+type Sample struct {
+	RequestID  string
+	Host       string
+	Endpoint   string // the function's name, or the path probed
+	SentAt     time.Time
+	ReceivedAt time.Time
+	Latency    time.Duration // slot opened to last byte; None where the request failed
+	Burst      int           // burst number within the sub-experiment, from 0
+	Round      int
+	Slot       int // place within the burst, from 0
+	BurstSize  int
+	Warmup     bool
+	PlannedAt  time.Time
+	Lateness   time.Duration
+	NewConn    bool
+	DNS        time.Duration
+	Connect    time.Duration
+	TLS        time.Duration
+	FirstByte  time.Duration
+	Status     int
+	Err        Class
+	Bytes      int64
+	Cold       Tri
+	InstanceID string
+	Invocation int64
+	Init       time.Duration
+	Service    time.Duration // what the function measured around its spin
+	Desired    time.Duration
+	FnReceived time.Time // the function's clock when the request arrived
+}
+
+// None marks a duration that did not happen.
+const None = time.Duration(-1)
