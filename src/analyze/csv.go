@@ -1,0 +1,117 @@
+package analyze
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+const (
+	msDecimals    = 3 // µs: what latencies.csv has
+	exactDecimals = 6 // means, deviations and ratios are no samples: keep what an independent check needs
+)
+
+type column struct {
+	name string
+	cell func(Summary) string
+}
+
+// Header gives the columns of statistics.csv: the sub-experiment's identity, the original's columns, then the rest.
+func Header() []string {
+	var names []string
+	for _, c := range columns() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// WriteCSV writes statistics.csv: the header and a row for each sub-experiment. Latencies are in ms with three decimals;
+// what does not exist is an empty cell.
+func WriteCSV(w io.Writer, rows []Summary) error {
+	out := csv.NewWriter(w)
+	cols := columns()
+	lines := [][]string{Header()}
+	for _, s := range rows {
+		line := make([]string, len(cols))
+		for i, c := range cols {
+			line[i] = c.cell(s)
+		}
+		lines = append(lines, line)
+	}
+	if err := out.WriteAll(lines); err != nil {
+		return fmt.Errorf("writing statistics: %w", err)
+	}
+	return nil
+}
+
+func columns() []column {
+	cols := identityColumns()
+	cols = append(cols, originalColumns()...)
+	return append(cols, furtherColumns()...)
+}
+
+func identityColumns() []column {
+	num := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+	return []column{
+		{"Sub-experiment", func(s Summary) string { return strconv.Itoa(s.Index) }},
+		{"Title", func(s Summary) string { return s.Title }},
+		{"Provider", func(s Summary) string { return s.Provider }},
+		{"Runtime", func(s Summary) string { return s.Runtime }},
+		{"Function", func(s Summary) string { return s.Function }},
+		{"Package Type", func(s Summary) string { return s.PackageType }},
+		{"Memory (MB)", func(s Summary) string { return strconv.Itoa(s.MemoryMB) }},
+		{"Image Size (MB)", func(s Summary) string { return num(s.ImageSizeMB) }},
+		{"IAT (s)", func(s Summary) string { return num(s.IATSeconds) }},
+		{"Burst Sizes", func(s Summary) string { return s.BurstSizes }},
+		{"Service Times", func(s Summary) string { return s.ServiceTimes }},
+		{"Payload (bytes)", func(s Summary) string { return strconv.FormatInt(s.PayloadBytes, 10) }},
+	}
+}
+
+// originalColumns keeps the names and the order that published plotting scripts read.
+func originalColumns() []column {
+	return []column{
+		count("Count", func(s Summary) int { return s.Count }),
+		exact("Mean", func(s Summary) Value { return s.Mean }),
+		exact("Standard Deviation", func(s Summary) Value { return s.SD }),
+		ms("Min", func(s Summary) Value { return s.Min }),
+		ms("25%ile", func(s Summary) Value { return s.P25 }),
+		ms("50%ile", func(s Summary) Value { return s.P50 }),
+		ms("75%ile", func(s Summary) Value { return s.P75 }),
+		ms("95%ile", func(s Summary) Value { return s.P95 }),
+		ms("Max", func(s Summary) Value { return s.Max }),
+	}
+}
+
+func furtherColumns() []column {
+	return []column{
+		ms("99%ile", func(s Summary) Value { return s.P99 }),
+		ms("99.9%ile", func(s Summary) Value { return s.P999 }),
+		exact("TMR", func(s Summary) Value { return s.TMR }),
+		exact("MR", func(s Summary) Value { return s.MR }),
+		exact("TR", func(s Summary) Value { return s.TR }),
+		count("Errors", func(s Summary) int { return s.Errors }),
+		count("Cold Count", func(s Summary) int { return s.Cold.Count }),
+		ms("Cold 50%ile", func(s Summary) Value { return s.Cold.P50 }),
+		ms("Cold 99%ile", func(s Summary) Value { return s.Cold.P99 }),
+		ms("Warm 50%ile", func(s Summary) Value { return s.Warm.P50 }),
+		ms("Warm 99%ile", func(s Summary) Value { return s.Warm.P99 }),
+		{"50%ile CI Low", func(s Summary) string { return s.CI50.cell(s.CI50.Low) }},
+		{"50%ile CI High", func(s Summary) string { return s.CI50.cell(s.CI50.High) }},
+		{"99%ile CI Low", func(s Summary) string { return s.CI99.cell(s.CI99.Low) }},
+		{"99%ile CI High", func(s Summary) string { return s.CI99.cell(s.CI99.High) }},
+	}
+}
+
+func count(name string, of func(Summary) int) column {
+	return column{name, func(s Summary) string { return strconv.Itoa(of(s)) }}
+}
+
+func ms(name string, of func(Summary) Value) column {
+	return column{name, func(s Summary) string { return of(s).Format(msDecimals) }}
+}
+
+func exact(name string, of func(Summary) Value) column {
+	return column{name, func(s Summary) string { return of(s).Format(exactDecimals) }}
+}

@@ -1,0 +1,82 @@
+package analyze
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Missed is a limit that was not kept, or could not be checked.
+type Missed struct {
+	Metric string  `json:"metric"`
+	Limit  float64 `json:"limit"`
+	Value  Value   `json:"value"`
+	Reason string  `json:"reason"` // what to tell the user, one line
+}
+
+func (m Missed) String() string { return m.Reason }
+
+type metric struct {
+	name string
+	of   func(Summary) Value
+}
+
+// metricTable is the list of names that a threshold may use, in the order that messages give it.
+func metricTable() []metric {
+	return []metric{
+		{"p50_ms", func(s Summary) Value { return s.P50 }},
+		{"p90_ms", func(s Summary) Value { return s.P90 }},
+		{"p95_ms", func(s Summary) Value { return s.P95 }},
+		{"p99_ms", func(s Summary) Value { return s.P99 }},
+		{"p999_ms", func(s Summary) Value { return s.P999 }},
+		{"mean_ms", func(s Summary) Value { return s.Mean }},
+		{"min_ms", func(s Summary) Value { return s.Min }},
+		{"max_ms", func(s Summary) Value { return s.Max }},
+		{"cold_p50_ms", func(s Summary) Value { return s.Cold.P50 }},
+		{"cold_p99_ms", func(s Summary) Value { return s.Cold.P99 }},
+		{"warm_p50_ms", func(s Summary) Value { return s.Warm.P50 }},
+		{"warm_p99_ms", func(s Summary) Value { return s.Warm.P99 }},
+		{"tmr", func(s Summary) Value { return s.TMR }},
+		{"errors", func(s Summary) Value { return Value{V: float64(s.Errors), OK: s.Count+s.Errors > 0} }},
+		{"error_ratio", func(s Summary) Value { return s.ErrorRatio }},
+	}
+}
+
+// Metrics lists the names that Thresholds knows.
+func Metrics() []string {
+	var names []string
+	for _, m := range metricTable() {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Thresholds checks upper bounds by metric name and gives those that were missed, by name. Exactly the limit is kept. A
+// metric without data is missed: a threshold that nothing was measured for proves nothing. So is an unknown name.
+func Thresholds(limits map[string]float64, s Summary) []Missed {
+	table := metricTable()
+	var missed []Missed
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		m := Missed{Metric: name, Limit: limits[name]}
+		limit := strconv.FormatFloat(m.Limit, 'g', -1, 64)
+		at := slices.IndexFunc(table, func(t metric) bool { return t.name == name })
+		if at < 0 {
+			m.Reason = fmt.Sprintf("%s is not a metric (limit %s): use one of %s", name, limit, strings.Join(Metrics(), ", "))
+			missed = append(missed, m)
+			continue
+		}
+		m.Value = table[at].of(s)
+		switch {
+		case !m.Value.OK:
+			m.Reason = fmt.Sprintf("%s has no data (limit %s): no request that it is measured on succeeded", name, limit)
+		case !(m.Value.V <= m.Limit): // so that a limit that is not a number is missed
+			m.Reason = fmt.Sprintf("%s is %s, over the limit of %s", name, strconv.FormatFloat(m.Value.V, 'g', 6, 64), limit)
+		default:
+			continue
+		}
+		missed = append(missed, m)
+	}
+	return missed
+}

@@ -1,0 +1,45 @@
+package analyze
+
+import (
+	"math"
+	"strconv"
+)
+
+// Value is a number that may not exist: the standard deviation of one sample, the p99 of none. The zero Value is "no
+// data"; it is written as an empty cell and as JSON null, never as NaN.
+type Value struct {
+	V  float64
+	OK bool
+}
+
+// Of wraps a number. NaN and infinities (a ratio over zero) become "no data".
+func Of(v float64) Value {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return Value{}
+	}
+	return Value{V: v, OK: true}
+}
+
+// Ratio is a/b, without data where either has none or b is zero.
+func Ratio(a, b Value) Value {
+	if !a.OK || !b.OK {
+		return Value{}
+	}
+	return Of(a.V / b.V)
+}
+
+// Format writes the number with the given count of decimals, or nothing.
+func (v Value) Format(decimals int) string {
+	if !v.OK {
+		return ""
+	}
+	return strconv.FormatFloat(v.V, 'f', decimals, 64)
+}
+
+// MarshalJSON writes the number, or null.
+func (v Value) MarshalJSON() ([]byte, error) {
+	if !v.OK {
+		return []byte("null"), nil
+	}
+	return strconv.AppendFloat(nil, v.V, 'g', -1, 64), nil
+}
