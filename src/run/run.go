@@ -1,9 +1,7 @@
 // Package run is one run: its directory, its record, and the journal of what must be undone.
 package run
 
-import (
-	"stellar/src/experiment"
-)
+import "stellar/src/experiment"
 
 // Logger is what the rooms log through; the edges decide where lines go.
 type Logger interface {
@@ -25,7 +23,21 @@ type Run struct {
 	Tags       map[string]string      // stellar-run, stellar-expires: on every resource
 	Token      string                 // secret of this run, 64 hex digits; only its SHA-256 leaves the process
 	Functions  []*Function            // one per sub-experiment and replica, in that order
+	Results    []Result               // one per sub-experiment, set by the probing stage
+	Record     *Record                // what is written to run.json
+	Journal    *Journal
 	Log        Logger
+
+	index Index
+}
+
+// Result says how a sub-experiment ended.
+type Result struct {
+	Sub     int
+	Dir     string // its folder, absolute
+	Rows    int    // rows written, failed requests among them
+	Failed  int    // failed requests
+	Stopped error  // why it ended early, nil where it did not
 }
 
 // Function is one function to deploy.
@@ -78,11 +90,11 @@ type Package struct {
 
 // Endpoint is where a deployed function answers.
 type Endpoint struct {
-	Function    string // name of the function, or empty for one that stood already
-	URL         string // scheme, host, path and query
-	Provider    string
-	MemoryMB    int
-	PackageType string
-	ImageSizeMB float64
-	Detail      map[string]string // what the platform says of it: packageBytes, runtimeVersion, limits…
+	Function    string            `json:"function,omitempty"` // name of the function, or empty for one that stood already
+	URL         string            `json:"url"`                // scheme, host, path and query
+	Provider    string            `json:"provider"`
+	MemoryMB    int               `json:"memoryMB,omitempty"`
+	PackageType string            `json:"packageType,omitempty"`
+	ImageSizeMB float64           `json:"imageSizeMB,omitempty"`
+	Detail      map[string]string `json:"detail,omitempty"` // what the platform says of it: packageBytes, runtimeVersion, limits…
 }

@@ -1,0 +1,171 @@
+package run
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+)
+
+// World is the part of the machine that a run is made in.
+type World struct {
+	Getenv  func(string) string
+	Version string
+	Now     func() time.Time
+	Log     Logger
+}
+
+// Create makes a new run's directory under out, takes its lock, opens its journal and writes the effective experiment
+// and the first record into it. Nothing that needs removing is made yet. baseDir is the experiment file's folder.
+func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*Run, error) {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return nil, fail.Input("output folder: %w", err)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return nil, fail.Input("make the output folder: %w", err).WithHint("name another one with --output")
+	}
+	state, err := StateDir(w.Getenv)
+	if err != nil {
+		return nil, fail.Input("%w", err)
+	}
+	id, dir, err := makeDir(out, exp.ProviderKind(), w.Now)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{ID: id, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Experiment: exp, BaseDir: baseDir,
+		WorkDir: filepath.Join(os.TempDir(), "stellar-"+id), Service: serviceName(id), Log: w.Log,
+		index: Index{Dir: filepath.Join(state, "runs")}}
+	if r.CacheDir, err = cacheDir(w.Getenv); err != nil {
+		return nil, fail.Input("%w", err)
+	}
+	r.Token = hex.EncodeToString(random(32))
+	r.Tags = map[string]string{"stellar-run": id, "stellar-expires": expires(w.Now(), exp).Format(time.RFC3339)}
+	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed, BaseDir: baseDir,
+		Service: r.Service, Host: host(), Stages: []StageRecord{}, Experiment: exp}
+	if r.Journal, err = OpenJournal(dir); err != nil {
+		return nil, err
+	}
+	text, err := exp.MarshalEffective()
+	if err != nil {
+		return nil, err
+	}
+	if err := writeSynced(filepath.Join(dir, EffectiveFile), text, 0o644); err != nil {
+		return nil, fmt.Errorf("write the effective experiment: %w", err)
+	}
+	if err := r.Journal.Note(EventStart, "stellar "+w.Version); err != nil {
+		return nil, err
+	}
+	return r, r.WriteRecord()
+}
+
+// EffectiveFile is the effective experiment's name in a run's directory.
+const EffectiveFile = "experiment.json"
+
+const tokenFile = ".token"
+
+// Remember enters the run into the user's index of unfinished runs; it must be done before the first Intend, so that
+// the journal can be found after a crash.
+func (r *Run) Remember() error { return r.index.Add(r.ID, r.Dir) }
+
+// KeepToken writes the run's token, readable by this user alone, for later probes of functions that stay up.
+func (r *Run) KeepToken() error {
+	return writeSynced(filepath.Join(r.Dir, tokenFile), []byte(r.Token+"\n"), 0o600)
+}
+
+// ReadToken reads the token of a run whose functions stayed up.
+func ReadToken(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, tokenFile))
+	return strings.TrimSpace(string(text)), err
+}
+
+// TokenHash is what functions know of the token: hex SHA-256.
+func (r *Run) TokenHash() string {
+	sum := sha256.Sum256([]byte(r.Token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Close ends the owner's work on the run. When nothing is pending the run leaves the index and its token is forgotten.
+func (r *Run) Close() error {
+	var errs []error
+	if len(r.Journal.Pending()) == 0 {
+		if err := os.Remove(filepath.Join(r.Dir, tokenFile)); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, r.index.Drop(r.ID))
+	}
+	errs = append(errs, r.Journal.Close())
+	return errors.Join(errs...)
+}
+
+// makeDir makes the run's own directory; an id that is taken leads to another draw, never to a shared directory.
+func makeDir(out, provider string, now func() time.Time) (id, dir string, err error) {
+	for range 100 {
+		id = fmt.Sprintf("%s-%s-%s", now().UTC().Format("20060102T150405Z"), provider, letters(4))
+		dir = filepath.Join(out, id)
+		err = os.Mkdir(dir, 0o755)
+		if err == nil {
+			return id, dir, syncDir(out)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return "", "", fail.Input("make the run's folder: %w", err).WithHint("name another folder with --output")
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand documents that it ends the program instead
+	return b
+}
+
+// letters draws from the machine's own randomness, not from the experiment's seed: two runs of one file may go on at
+// the same time and must not share names.
+func letters(n int) string {
+	b := random(n)
+	for i := range b {
+		b[i] = 'a' + b[i]%26
+	}
+	return string(b)
+}
+
+var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
+
+// serviceName is valid on every provider: lower case letters, digits and hyphens, a letter first, under 48 characters.
+func serviceName(id string) string {
+	return "stellar-" + notInName.ReplaceAllString(strings.ToLower(id), "-")
+}
+
+// expires is when a sweep by tag may take the run's resources for abandoned: twice the planned time, and a day.
+func expires(start time.Time, exp *experiment.Experiment) time.Time {
+	return start.UTC().Add(2*exp.Estimate().Duration + 24*time.Hour)
+}
+
+func cacheDir(getenv func(string) string) (string, error) {
+	if d := getenv("STELLAR_CACHE_DIR"); d != "" {
+		return filepath.Abs(d)
+	}
+	if d := getenv("XDG_CACHE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "stellar"), nil
+	}
+	home := getenv("HOME")
+	if !filepath.IsAbs(home) {
+		return "", errors.New("no HOME: set STELLAR_CACHE_DIR to a folder for builds")
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Caches", "stellar"), nil
+	}
+	return filepath.Join(home, ".cache", "stellar"), nil
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package run
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// lock takes the journal's lock. The kernel drops it when the owner dies, however it dies, so a lock that can be taken
+// means that nobody works on the run.
+func lock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return ErrLive
+	}
+	if err != nil {
+		return fmt.Errorf("lock the run's journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package run
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"stellar/src/experiment"
+)
+
+// Record is run.json: what a reader of the results needs to know about how they came to be. It holds no secret.
+type Record struct {
+	ID          string                 `json:"id"`
+	Status      string                 `json:"status"` // running, done, partial, failed, interrupted, kept
+	Error       string                 `json:"error,omitempty"`
+	Version     string                 `json:"stellar"`
+	Started     time.Time              `json:"started"`
+	Finished    *time.Time             `json:"finished,omitempty"`
+	Seed        int64                  `json:"seed"`
+	BaseDir     string                 `json:"baseDir"` // folder of the experiment file
+	Service     string                 `json:"service"`
+	Host        Host                   `json:"host"`
+	Tools       map[string]string      `json:"tools,omitempty"` // program to version, as it says itself
+	Stages      []StageRecord          `json:"stages"`
+	Calibration []Calibration          `json:"calibration,omitempty"`
+	Functions   []FunctionRecord       `json:"functions"`
+	Results     []ResultRecord         `json:"results"`
+	Notes       []string               `json:"notes,omitempty"`
+	Experiment  *experiment.Experiment `json:"experiment"`
+}
+
+// Host is the machine that the client ran on.
+type Host struct {
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+	CPUs    int    `json:"cpus"`
+	CPU     string `json:"cpu,omitempty"`
+	Kernel  string `json:"kernel,omitempty"`
+	Go      string `json:"go"`
+	MemMB   int    `json:"memoryMB,omitempty"`
+	OpenMax int    `json:"openFiles,omitempty"`
+}
+
+// StageRecord is how long a stage took.
+type StageRecord struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Skipped string  `json:"skipped,omitempty"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// Calibration is how many spin increments stand for a service time in one runtime.
+type Calibration struct {
+	Runtime     string  `json:"runtime"`
+	Method      string  `json:"calibration"` // measured, or table where the runtime is not on this machine
+	NsPerInc    float64 `json:"nsPerIncrement"`
+	ServiceTime string  `json:"serviceTime"`
+	Increments  int64   `json:"increments"`
+	AchievedNs  int64   `json:"achievedNs,omitempty"`
+	Error       float64 `json:"relativeError"` // |achieved − desired| / desired
+	Tries       int     `json:"tries,omitempty"`
+}
+
+// FunctionRecord is one function as deployed.
+type FunctionRecord struct {
+	Name          string    `json:"name"`
+	SubExperiment int       `json:"subExperiment"`
+	Runtime       string    `json:"runtime"`
+	Architecture  string    `json:"architecture"`
+	MemoryMB      int       `json:"memoryMB"`
+	PackageType   string    `json:"packageType"`
+	Package       string    `json:"package,omitempty"`
+	PackageBytes  int64     `json:"packageBytes,omitempty"`
+	CodeBytes     int64     `json:"codeBytes,omitempty"`
+	PackageSHA256 string    `json:"packageSHA256,omitempty"`
+	Endpoint      *Endpoint `json:"endpoint,omitempty"`
+}
+
+// ResultRecord is how one sub-experiment ended.
+type ResultRecord struct {
+	SubExperiment int    `json:"subExperiment"`
+	Folder        string `json:"folder"`
+	Rows          int    `json:"rows"`
+	Failed        int    `json:"failed"`
+	Stopped       string `json:"stopped,omitempty"`
+}
+
+// RecordFile is the record's name in a run's directory.
+const RecordFile = "run.json"
+
+// WriteRecord brings the record up to date with the run and replaces run.json in one step.
+func (r *Run) WriteRecord() error {
+	r.Record.Functions = r.Record.Functions[:0]
+	for _, f := range r.Functions {
+		rec := FunctionRecord{Name: f.Name, SubExperiment: f.Sub, Runtime: f.Runtime, Architecture: f.Architecture,
+			MemoryMB: f.MemoryMB, PackageType: f.PackageType, Endpoint: f.Endpoint}
+		if p := f.Package; p != nil {
+			rec.Package, rec.PackageBytes, rec.CodeBytes, rec.PackageSHA256 = p.Name, p.Bytes, p.CodeBytes, p.SHA256
+		}
+		r.Record.Functions = append(r.Record.Functions, rec)
+	}
+	r.Record.Results = r.Record.Results[:0]
+	for _, res := range r.Results {
+		rec := ResultRecord{SubExperiment: res.Sub, Folder: filepath.Base(res.Dir), Rows: res.Rows, Failed: res.Failed}
+		if res.Stopped != nil {
+			rec.Stopped = res.Stopped.Error()
+		}
+		r.Record.Results = append(r.Record.Results, rec)
+	}
+	text, err := json.MarshalIndent(r.Record, "", "  ")
+	if err != nil {
+		return fmt.Errorf("the run's record: %w", err)
+	}
+	if err := writeSynced(filepath.Join(r.Dir, RecordFile), append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write the run's record: %w", err)
+	}
+	return nil
+}
+
+// ReadRecord reads the record of a run's directory.
+func ReadRecord(dir string) (*Record, error) {
+	text, err := os.ReadFile(filepath.Join(dir, RecordFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the run's record: %w", err)
+	}
+	var rec Record
+	if err := json.Unmarshal(text, &rec); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, RecordFile), err)
+	}
+	return &rec, nil
+}

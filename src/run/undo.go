@@ -1,0 +1,74 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// Undoer removes one kind of resource and returns nil only when the resource is verified absent; one that is not there
+// is success.
+type Undoer func(ctx context.Context, res Resource) error
+
+// Undo limits.
+const (
+	UndoTimeout  = 15 * time.Minute // one attempt; a cloud's deletion can take minutes
+	undoAttempts = 3
+	undoWait     = 2 * time.Second // before the second attempt, doubled for the third
+)
+
+// Undo removes everything the journal holds, the newest first, each with a timeout and retries. A resource that cannot be
+// removed does not keep the others from being tried. The error has exit code 4 and names what is left.
+func Undo(ctx context.Context, j *Journal, undoers map[string]Undoer, log Logger) error {
+	var left []error
+	for _, res := range j.Pending() {
+		if err := undoOne(ctx, j, undoers[res.Kind], res, log); err != nil {
+			left = append(left, fmt.Errorf("%s: %w", res, err))
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return fail.With(fail.CodeLeftBehind, "could not be removed: %w", errors.Join(left...)).
+		WithHint("mend the cause and run `stellar clean`: it tries what the journal still holds again")
+}
+
+func undoOne(ctx context.Context, j *Journal, undo Undoer, res Resource, log Logger) error {
+	if undo == nil {
+		return fmt.Errorf("this version of stellar does not know how to remove a %q", res.Kind)
+	}
+	var err error
+	for attempt := range undoAttempts {
+		if attempt > 0 {
+			log.Warnf("removing %s failed, trying again: %v", res, err)
+			if !sleep(ctx, undoWait<<(attempt-1)) {
+				return errors.Join(ctx.Err(), err)
+			}
+		}
+		one, cancel := context.WithTimeout(ctx, UndoTimeout)
+		err = undo(one, res)
+		cancel()
+		if err == nil {
+			log.Debugf("removed %s", res)
+			return j.Removed(res)
+		}
+		if jerr := j.Failed(res, err); jerr != nil {
+			err = errors.Join(err, jerr)
+		}
+	}
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
