@@ -16,6 +16,7 @@ type Command struct {
 	Env     []string // KEY=value, added to (and overriding) the caller's environment
 	Stdin   io.Reader
 	Timeout time.Duration     // of one attempt; 0: none but the context's
+	Grace   time.Duration     // from SIGTERM to SIGKILL on cancel or timeout; 0: 5 s
 	Retry   Retry             // zero value: one attempt
 	Secrets []string          // replaced by *** in lines, results and errors
 	Line    func(line string) // gets every line of output as it comes; may be nil
@@ -28,13 +29,13 @@ type Retry struct {
 	If       func(Result) bool // nil: any failure
 }
 
-// Result is what a finished program left behind.
+// Result is what a finished program left behind, that of the last attempt where there were several.
 type Result struct {
-	Stdout   string // at most the last 4 MiB, redacted
-	Stderr   string // likewise
-	ExitCode int
-	Took     time.Duration
-	Attempts int
+	Stdout   string        // at most the last 4 MiB, redacted
+	Stderr   string        // likewise
+	ExitCode int           // -1 where it was ended by a signal, timed out or did not start
+	Took     time.Duration // of the last attempt
+	Attempts int           // made in all
 }
 
 // Runner runs commands; Run is the real one, tests and plans put their own in its place.
