@@ -70,6 +70,7 @@ type Source struct {
 	Runtime      string
 	Handler      string
 	Architecture string
+	Generated    bool   // the measurement function, rendered from raw-code/; false: the user's own folder
 	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
 }
 
