@@ -32,12 +32,17 @@ const (
 
 // Sample is one request as the client saw it, with what the function said about itself. Durations that did not happen
 // are negative (None); times that did not happen are zero.
+//
+// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (the first
+// byte left, or the connection began to be opened). Latency and FirstByte both count from the instant the burst was
+// released, at or shortly before SentAt, so ReceivedAt - Latency is that instant for every request of a burst, and the
+// burst's spread is the distance of its first and last SentAt.
 type Sample struct {
 	RequestID  string
 	Host       string
 	Endpoint   string // the function's name, or the path probed
 	SentAt     time.Time
-	ReceivedAt time.Time
+	ReceivedAt time.Time     // the last byte of a complete response, whatever its status; zero where none came
 	Latency    time.Duration // slot opened to last byte; None where the request failed
 	Burst      int           // burst number within the sub-experiment, from 0
 	Round      int
@@ -50,10 +55,10 @@ type Sample struct {
 	DNS        time.Duration
 	Connect    time.Duration
 	TLS        time.Duration
-	FirstByte  time.Duration
+	FirstByte  time.Duration // slot opened to first byte of the response
 	Status     int
 	Err        Class
-	Bytes      int64
+	Bytes      int64 // length of the response's body as far as it was read
 	Cold       Tri
 	InstanceID string
 	Invocation int64
@@ -65,3 +70,11 @@ type Sample struct {
 
 // None marks a duration that did not happen.
 const None = time.Duration(-1)
+
+// Empty is a sample of which nothing is known: every duration is None.
+func Empty() Sample {
+	return Sample{
+		Latency: None, Lateness: None, DNS: None, Connect: None, TLS: None, FirstByte: None,
+		Init: None, Service: None, Desired: None,
+	}
+}

@@ -1,0 +1,242 @@
+package sample
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// Writer writes latencies.csv. Rows gather in one buffer until Flush, which makes them durable with one write and one
+// fsync, so a burst of any size costs the disk once and a crash loses at most the burst that was being flushed. It is
+// not safe for concurrent use.
+type Writer struct {
+	out     io.Writer
+	name    string // for messages
+	cols    []column
+	buf     []byte
+	desired time.Duration // the last desired service time written, and its text: it rarely changes
+	said    string
+	rows    int64
+	err     error // the first failure; everything after it answers the same
+}
+
+// NewWriter writes to out, header first. Flush syncs out where it has a Sync method.
+func NewWriter(out io.Writer) *Writer {
+	w := newWriter(out, "latencies")
+	w.header()
+	return w
+}
+
+func newWriter(out io.Writer, name string) *Writer {
+	return &Writer{out: out, name: name, cols: columns(), buf: make([]byte, 0, 64<<10), said: "0s"}
+}
+
+// Create makes a new file with the header in it, durably; a file that exists is an error, for results are never
+// overwritten.
+func Create(path string) (*Writer, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil, fail.Input("%s exists already: results are never overwritten", path).
+				WithHint("choose another output folder, or move the file away")
+		}
+		return nil, fmt.Errorf("create samples: %w", err)
+	}
+	w := newWriter(f, path)
+	w.header()
+	if err := w.Flush(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return nil, errors.Join(fmt.Errorf("create samples: %w", err), f.Close())
+	}
+	return w, nil
+}
+
+// Append continues a file that Create made. A last line that a crash tore is cut off first, and cut says how many bytes
+// that took; a file with another header is an error.
+func Append(path string) (w *Writer, cut int64, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("continue samples: %w", err)
+	}
+	w = newWriter(f, path)
+	cut, err = w.resume(f)
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("continue samples in %s: %w", path, err), f.Close())
+	}
+	return w, cut, nil
+}
+
+// resume checks the header, removes a torn last line and leaves the file's offset at its end. It reads the file through
+// the Reader's own line rules, because a line break can stand inside a quoted cell.
+func (w *Writer) resume(f *os.File) (cut int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	want := Header()
+	lines := &lineReader{in: bufio.NewReaderSize(f, 64<<10)}
+	foreign := fail.Input("the first line is not the header of this version's samples")
+	whole := int64(0)
+	for n := 0; ; n++ {
+		line, err := lines.next()
+		if errors.Is(err, errTorn) && n == 0 && !strings.HasPrefix(want, string(line)) {
+			return 0, foreign
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, errTorn) {
+			break
+		}
+		if err != nil {
+			return 0, fmt.Errorf("line %d: %w", lines.line, err)
+		}
+		if n == 0 && string(bytes.TrimRight(line, "\r\n")) != want {
+			return 0, foreign
+		}
+		whole += int64(len(line))
+	}
+	cut = info.Size() - whole
+	if cut > 0 {
+		if err := f.Truncate(whole); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := f.Seek(whole, io.SeekStart); err != nil {
+		return 0, err
+	}
+	if whole == 0 {
+		w.header()
+	}
+	return cut, w.Flush()
+}
+
+// Header is the first line of latencies.csv, without its line break.
+func Header() string {
+	cols := columns()
+	names := make([]string, len(cols))
+	for i, c := range cols {
+		names[i] = c.name
+	}
+	return strings.Join(names, ",")
+}
+
+func (w *Writer) header() {
+	w.buf = append(append(w.buf, Header()...), '\n')
+}
+
+// AppendRow adds one row to the buffer. It does not fail, does not touch the disk, and allocates nothing once the buffer
+// has grown to the size of a burst.
+func (w *Writer) AppendRow(s *Sample) {
+	for i := range w.cols {
+		if i > 0 {
+			w.buf = append(w.buf, ',')
+		}
+		w.cols[i].write(w, s)
+	}
+	w.buf = append(w.buf, '\n')
+	w.rows++
+}
+
+// Rows is the number of rows appended so far.
+func (w *Writer) Rows() int64 { return w.rows }
+
+// Flush writes what has been appended and syncs it to disk. After a failure every further Flush answers the same error,
+// because the file may end in half a row.
+func (w *Writer) Flush() error {
+	if w.err != nil {
+		return w.err
+	}
+	if len(w.buf) > 0 {
+		if _, err := w.out.Write(w.buf); err != nil {
+			w.err = fmt.Errorf("write samples to %s: %w", w.name, err)
+			return w.err
+		}
+		w.buf = w.buf[:0]
+	}
+	if f, ok := w.out.(interface{ Sync() error }); ok {
+		if err := f.Sync(); err != nil {
+			w.err = fmt.Errorf("sync samples to %s: %w", w.name, err)
+			return w.err
+		}
+	}
+	return nil
+}
+
+// Close flushes, and closes the file that Create or Append opened.
+func (w *Writer) Close() error {
+	err := w.Flush()
+	if f, ok := w.out.(io.Closer); ok {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// text writes a cell, quoted as RFC 4180 has it where it holds a comma, a quote or a line break.
+func (w *Writer) text(cell string) {
+	if !strings.ContainsAny(cell, ",\"\r\n") {
+		w.buf = append(w.buf, cell...)
+		return
+	}
+	w.buf = append(w.buf, '"')
+	for i := range len(cell) {
+		if cell[i] == '"' {
+			w.buf = append(w.buf, '"')
+		}
+		w.buf = append(w.buf, cell[i])
+	}
+	w.buf = append(w.buf, '"')
+}
+
+func (w *Writer) time(t time.Time) {
+	if !t.IsZero() {
+		w.buf = t.UTC().AppendFormat(w.buf, timeLayout)
+	}
+}
+
+// millis writes milliseconds with three decimals, rounded to the nearest microsecond.
+func (w *Writer) millis(d time.Duration) {
+	if d < 0 {
+		return
+	}
+	us := int64(d / time.Microsecond)
+	if d%time.Microsecond >= 500 {
+		us++
+	}
+	w.buf = strconv.AppendInt(w.buf, us/1000, 10)
+	rest := us % 1000
+	w.buf = append(w.buf, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+}
+
+func (w *Writer) count(n int64, zero bool) {
+	if n != 0 || zero {
+		w.buf = strconv.AppendInt(w.buf, n, 10)
+	}
+}
+
+func (w *Writer) duration(d time.Duration) {
+	if d < 0 {
+		return
+	}
+	if d != w.desired {
+		w.desired, w.said = d, d.String()
+	}
+	w.buf = append(w.buf, w.said...)
+}
+
+// syncDir makes a new file's name durable; the file's own fsync covers only its content.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
