@@ -1,0 +1,163 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stellar/src/analyze"
+	"stellar/src/fail"
+)
+
+// maxBars is how many bars are told apart on a page; more bursts than that share bars.
+const maxBars = 120
+
+// segment is one colour of a stacked bar: what it counts, in each burst.
+type segment struct {
+	name  string
+	color color.Color
+	of    func(analyze.Burst) int
+}
+
+// byWord splits bursts by what the functions said; byThreshold by latency, where the file asked for that (`bar-<ms>`).
+func byWord() []segment {
+	return []segment{
+		{"cold", coldColor, func(b analyze.Burst) int { return b.Cold }},
+		{"warm", warmColor, func(b analyze.Burst) int { return b.Warm }},
+		{"not said", unknownColor, func(b analyze.Burst) int { return b.Unknown }},
+		failedSegment(),
+	}
+}
+
+func byThreshold(ms float64) []segment {
+	return []segment{
+		{fmt.Sprintf("at least %s ms", trimmed(ms)), coldColor, func(b analyze.Burst) int { return b.Over(ms) }},
+		{fmt.Sprintf("under %s ms", trimmed(ms)), warmColor, func(b analyze.Burst) int { return len(b.Latencies) - b.Over(ms) }},
+		failedSegment(),
+	}
+}
+
+func failedSegment() segment {
+	return segment{"failed", failedColor, func(b analyze.Burst) int { return b.Errors }}
+}
+
+// bar is one bar of the chart: bursts first to last, and each segment's mean count over those of them that were sent.
+type bar struct {
+	first, last int
+	heights     []float64
+}
+
+// burstBars puts bursts (ascending by number) into at most maxBars bars of equally many burst numbers each.
+func burstBars(bursts []analyze.Burst, segments []segment) (bars []bar, perBar int) {
+	if len(bursts) == 0 {
+		return nil, 0
+	}
+	low, high := bursts[0].Number, bursts[len(bursts)-1].Number
+	perBar = (high-low)/maxBars + 1
+	sent := 0
+	for i, b := range bursts {
+		first := low + (b.Number-low)/perBar*perBar
+		if i == 0 || bars[len(bars)-1].first != first {
+			bars = append(bars, bar{first: first, last: min(first+perBar-1, high), heights: make([]float64, len(segments))})
+			sent = 0
+		}
+		sent++
+		at := &bars[len(bars)-1]
+		for k, s := range segments {
+			// A running mean, so that no second pass over the bar's bursts is needed.
+			at.heights[k] += (float64(s.of(b)) - at.heights[k]) / float64(sent)
+		}
+	}
+	return bars, perBar
+}
+
+// stacked draws bars with their segments one on another.
+type stacked struct {
+	bars   []bar
+	colors []color.Color
+	gap    vg.Length // between two bars
+}
+
+// Plot draws the bars.
+func (s stacked) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for _, b := range s.bars {
+		left, right := x(float64(b.first)-0.5)+s.gap/2, x(float64(b.last)+0.5)-s.gap/2
+		base := 0.0
+		for k, h := range b.heights {
+			if h <= 0 {
+				continue
+			}
+			rectangle(c, s.colors[k], left, right, y(base), y(base+h))
+			base += h
+		}
+	}
+}
+
+// barsFigure is the count of cold and warm requests in each burst; thresholdMS 0 means by the functions' word.
+func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
+	if len(s.Bursts) == 0 {
+		return figure{}, fail.Skip{Reason: noData(s)}
+	}
+	segments, how := byWord(), "cold and warm by the function's own word"
+	if thresholdMS > 0 {
+		segments, how = byThreshold(thresholdMS), "split by latency"
+	}
+	bars, perBar := burstBars(s.Bursts, segments)
+	first, last := bars[0].first, bars[len(bars)-1].last
+	xLabel, yLabel := "Burst", "Requests"
+	if perBar > 1 {
+		xLabel = fmt.Sprintf("Burst (%d in each bar)", perBar)
+		yLabel = "Requests per burst (mean)"
+	}
+	p := newPlot(xLabel, yLabel, grid{horizontal: true})
+	p.X.Min, p.X.Max = float64(first)-0.5, float64(last)+0.5
+	p.X.Tick.Marker = linear{want: 12, whole: true}
+	p.Y.Min, p.Y.Max = 0, tallest(bars)*1.04
+	p.Y.Tick.Marker = linear{want: 7, whole: perBar == 1}
+	drawn := stacked{bars: bars, gap: barGap(len(bars), last-first+1, perBar)}
+	f := figure{title: s.Title, subtitle: subtitle(s, fmt.Sprintf("%s bursts, %s", grouped(len(s.Bursts)), how)), plot: p}
+	for _, g := range segments {
+		drawn.colors = append(drawn.colors, g.color)
+		total := 0
+		for _, b := range s.Bursts {
+			total += g.of(b)
+		}
+		if total > 0 {
+			f.legend = append(f.legend, key{label: fmt.Sprintf("%s (%s)", g.name, grouped(total)), box: g.color})
+		}
+	}
+	p.Add(drawn)
+	return f, nil
+}
+
+// tallest is the height of the tallest bar, at least one request's fraction.
+func tallest(bars []bar) float64 {
+	top := 0.0
+	for _, b := range bars {
+		sum := 0.0
+		for _, h := range b.heights {
+			sum += h
+		}
+		top = math.Max(top, sum)
+	}
+	if top == 0 {
+		return 1
+	}
+	return top
+}
+
+// barGap leaves a fifth of each bar's place between bars, and none where that would be under a pixel or two.
+func barGap(bars, numbers, perBar int) vg.Length {
+	place := figureWidth * 0.85 * vg.Length(perBar) / vg.Length(max(numbers, 1))
+	gap := place / 5
+	if bars > maxBars/2 || gap < 0.8 {
+		return 0
+	}
+	// A single burst would else fill the page.
+	return max(gap, place-60)
+}

@@ -1,0 +1,271 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"stellar/src/analyze"
+	"stellar/src/fail"
+)
+
+// logFactor is how far the longest latency must lie over the median before a latency axis becomes logarithmic: beyond
+// it a linear axis presses the body of the distribution into one line.
+const logFactor = 10
+
+// axisRange is the range of a latency axis in ms and whether it is logarithmic.
+type axisRange struct {
+	low, high float64
+	log       bool
+}
+
+// latencyRange covers all given samples (ascending, none empty). The axis is logarithmic where the longest latency is
+// over ten times the smallest of their medians and none is zero.
+func latencyRange(samples ...[]float64) axisRange {
+	low, high, median := math.Inf(1), math.Inf(-1), math.Inf(1)
+	for _, s := range samples {
+		low, high = math.Min(low, s[0]), math.Max(high, s[len(s)-1])
+		median = math.Min(median, analyze.Median.Of(s).V)
+	}
+	r := axisRange{log: low > 0 && high > logFactor*median}
+	if r.log {
+		r.low, r.high = logRange(low, high)
+	} else {
+		r.low, r.high = linearRange(low, high)
+	}
+	return r
+}
+
+func (r axisRange) apply(a *plot.Axis) {
+	a.Min, a.Max = r.low, r.high
+	a.Tick.Marker = linear{want: 9}
+	if r.log {
+		a.Scale, a.Tick.Marker = plot.LogScale{}, decades{}
+	}
+}
+
+// at is a value's place on the axis, 0 to 1.
+func (r axisRange) at(v float64) float64 {
+	if r.log {
+		return plot.LogScale{}.Normalize(r.low, r.high, v)
+	}
+	return plot.LinearScale{}.Normalize(r.low, r.high, v)
+}
+
+func (r axisRange) label() string {
+	if r.log {
+		return "Client latency (ms, log scale)"
+	}
+	return "Client latency (ms)"
+}
+
+// resolution is the least step of a curve that can be seen, as a part of an axis.
+const resolution = 1.0 / 3000
+
+// cdfPoints are the corners of the empirical distribution function of a sample (ascending): at each latency it steps up
+// to the fraction of samples that took no longer. Corners that lie in the same pixel are left out, so that a million
+// samples draw as fast as a thousand; the first and the last always stay.
+func cdfPoints(sorted []float64, r axisRange) plotter.XYs {
+	n := len(sorted)
+	if n == 0 {
+		return nil
+	}
+	pts := plotter.XYs{{X: sorted[0], Y: 0}}
+	level := 0.0
+	for i := 0; i < n; i++ {
+		if i+1 < n && sorted[i+1] == sorted[i] {
+			continue // the last of equal values is the top of their step
+		}
+		x, y := sorted[i], float64(i+1)/float64(n)
+		last := pts[len(pts)-1]
+		if i+1 < n && r.at(x)-r.at(last.X) < resolution && y-last.Y < resolution {
+			level = y
+			continue
+		}
+		// The level that left-out corners had reached belongs before this step.
+		level = math.Max(level, last.Y)
+		if x != last.X {
+			pts = append(pts, plotter.XY{X: x, Y: level})
+		}
+		pts = append(pts, plotter.XY{X: x, Y: y})
+		level = y
+	}
+	return pts
+}
+
+const (
+	curveWidth = vg.Length(1.6)
+	// maxMarked is how many curves can have glyphs before these hide each other.
+	maxMarked = 8
+)
+
+// curve is one line of a CDF plot.
+type curve struct {
+	sorted []float64
+	label  string
+	style  draw.LineStyle
+	marked bool // median and p99 get their glyphs
+}
+
+// cdfPlot makes the axes and the curves; the caller adds head and legend.
+func cdfPlot(curves []curve) *plot.Plot {
+	samples := make([][]float64, len(curves))
+	for i, c := range curves {
+		samples[i] = c.sorted
+	}
+	r := latencyRange(samples...)
+	p := newPlot(r.label(), "Fraction of requests", grid{})
+	r.apply(&p.X)
+	// A little room over 1, so that the top of a curve is not cut in half.
+	p.Y.Min, p.Y.Max = 0, 1.015
+	p.Y.Tick.Marker = fractions()
+	var marks marks
+	for _, c := range curves {
+		p.Add(&plotter.Line{XYs: cdfPoints(c.sorted, r), LineStyle: c.style})
+		if c.marked {
+			marks = append(marks,
+				mark{analyze.Median.Of(c.sorted).V, 0.5, medianGlyph(c.style.Color)},
+				mark{analyze.P99.Of(c.sorted).V, 0.99, tailGlyph(c.style.Color)})
+		}
+	}
+	p.Add(marks)
+	return p
+}
+
+// fractions are the ticks of a CDF's vertical axis.
+func fractions() plot.ConstantTicks {
+	var ticks plot.ConstantTicks
+	for i := range 11 {
+		t := plot.Tick{Value: float64(i) / 10}
+		if i%2 == 0 {
+			t.Label = fmt.Sprintf("%.1f", t.Value)
+		}
+		ticks = append(ticks, t)
+	}
+	return ticks
+}
+
+// mark is a glyph at a place in the plot.
+type mark struct {
+	x, y  float64
+	glyph draw.GlyphStyle
+}
+
+type marks []mark
+
+// Plot draws each glyph with a white rim that sets it off from the curves.
+func (ms marks) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for _, m := range ms {
+		at := vg.Point{X: x(m.x), Y: y(m.y)}
+		rim := m.glyph
+		rim.Color, rim.Radius = color.White, m.glyph.Radius+1.6
+		c.DrawGlyph(rim, at)
+		c.DrawGlyph(m.glyph, at)
+	}
+}
+
+func medianGlyph(c color.Color) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: c, Radius: 3.6, Shape: draw.CircleGlyph{}}
+}
+
+func tailGlyph(c color.Color) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: c, Radius: 3.8, Shape: draw.PyramidGlyph{}}
+}
+
+// cdfFigure is the empirical CDF of one sub-experiment: all requests, and cold and warm ones where both exist.
+func cdfFigure(s analyze.Summary) (figure, error) {
+	if s.Count == 0 {
+		return figure{}, fail.Skip{Reason: noData(s)}
+	}
+	all := draw.LineStyle{Color: inkColor, Width: curveWidth}
+	curves := []curve{{sorted: s.Latencies, label: "all", style: all, marked: true}}
+	if s.Cold.Count > 0 && s.Warm.Count > 0 {
+		curves = append(curves,
+			curve{s.Cold.Latencies, splitLabel("cold", s.Cold), draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}, false},
+			curve{s.Warm.Latencies, splitLabel("warm", s.Warm), draw.LineStyle{Color: warmColor, Width: curveWidth, Dashes: []vg.Length{2.5, 2}}, false})
+	}
+	f := figure{title: s.Title, subtitle: subtitle(s, "latency distribution"), plot: cdfPlot(curves)}
+	for _, c := range curves {
+		f.legend = append(f.legend, key{label: c.label, line: &c.style})
+	}
+	median, tail := medianGlyph(inkColor), tailGlyph(inkColor)
+	f.legend = append(f.legend,
+		key{label: "median " + duration(s.P50), glyph: &median},
+		key{label: "p99 " + duration(s.P99), glyph: &tail})
+	return f, nil
+}
+
+func splitLabel(name string, p analyze.Split) string {
+	return fmt.Sprintf("%s (n = %s, median %s)", name, grouped(p.Count), duration(p.P50))
+}
+
+// combinedFigure is the empirical CDF of all sub-experiments that have data, one curve each.
+func combinedFigure(all []analyze.Summary) (figure, error) {
+	var curves []curve
+	n := 0
+	for i, s := range all {
+		if s.Count == 0 {
+			continue
+		}
+		n += s.Count
+		// The colour follows the place in the run, so that a sub-experiment keeps it when another one fails.
+		style := draw.LineStyle{Color: seriesColor(i), Width: curveWidth, Dashes: seriesDashes(i)}
+		label := fmt.Sprintf("%s (n = %s)", s.Title, grouped(s.Count))
+		curves = append(curves, curve{sorted: s.Latencies, label: label, style: style})
+	}
+	if len(curves) == 0 {
+		return figure{}, fail.Skip{Reason: "no sub-experiment has a successful request"}
+	}
+	marked := len(curves) <= maxMarked
+	for i := range curves {
+		curves[i].marked = marked
+	}
+	f := figure{
+		title:    "Latency distribution by sub-experiment",
+		subtitle: fmt.Sprintf("n = %s requests, %d of %d sub-experiments", grouped(n), len(curves), len(all)),
+		plot:     cdfPlot(curves),
+	}
+	for _, c := range curves {
+		f.legend = append(f.legend, key{label: c.label, line: &c.style})
+	}
+	if marked {
+		median, tail := medianGlyph(mutedColor), tailGlyph(mutedColor)
+		f.legend = append(f.legend, key{label: "median", glyph: &median}, key{label: "p99", glyph: &tail})
+	}
+	return f, nil
+}
+
+// subtitle says what is shown and of how many requests.
+func subtitle(s analyze.Summary, what string) string {
+	out := fmt.Sprintf("%s, n = %s", what, grouped(s.Count))
+	if s.Errors > 0 {
+		out += fmt.Sprintf(", %s failed", grouped(s.Errors))
+	}
+	if s.Provider != "" {
+		out += fmt.Sprintf(" · %s", s.Provider)
+	}
+	if s.Runtime != "" {
+		out += " " + s.Runtime
+	}
+	if s.MemoryMB > 0 {
+		out += fmt.Sprintf(" · %d MB", s.MemoryMB)
+	}
+	return out
+}
+
+// noData says why there is nothing to draw.
+func noData(s analyze.Summary) string {
+	switch {
+	case s.Errors > 0:
+		return fmt.Sprintf("%s: all %d requests failed", s.Title, s.Errors)
+	case s.Warmup > 0:
+		return fmt.Sprintf("%s: all %d requests were warm-up", s.Title, s.Warmup)
+	}
+	return s.Title + ": no request was made"
+}

@@ -1,0 +1,158 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"math"
+	"os"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+// figure is a plot with a head over it: title, subtitle and a legend in rows, which so can never hide data.
+type figure struct {
+	title    string
+	subtitle string
+	legend   []key
+	plot     *plot.Plot
+}
+
+// key is one entry of the legend; one of line, box and glyph says what its sample looks like.
+type key struct {
+	label string
+	line  *draw.LineStyle
+	box   color.Color
+	glyph *draw.GlyphStyle
+}
+
+const (
+	titleHeight    = vg.Length(20)
+	subtitleHeight = vg.Length(17)
+	legendRow      = vg.Length(16)
+	legendGap      = vg.Length(6) // between the legend and the plot
+	sampleGap      = vg.Length(5)
+	entryGap       = vg.Length(14)
+)
+
+// sampleWidth is the place that an entry's sample takes: a line needs more of it to show its dashes.
+func (k key) sampleWidth() vg.Length {
+	if k.line != nil {
+		return 20
+	}
+	return 10
+}
+
+// placed is a legend entry with its place: x from the left, row from the top.
+type placed struct {
+	key
+	x   vg.Length
+	row int
+}
+
+// layout puts legend entries into rows of the given width, in their order, and says how many rows there are. Entries that
+// need more than two rows stand in columns, so that the eye can run down them.
+func layout(keys []key, width vg.Length) (out []placed, rows int) {
+	out, rows = flow(keys, width, 0)
+	if rows <= 2 {
+		return out, rows
+	}
+	style := textStyle(textSize, inkColor)
+	widest := vg.Length(0)
+	for _, k := range out {
+		widest = max(widest, k.sampleWidth()+sampleGap+style.Width(k.label)+entryGap)
+	}
+	columns := max(1, int((width+entryGap)/widest))
+	return flow(keys, width, (width+entryGap)/vg.Length(columns))
+}
+
+// flow places entries one after the other, each column (where it is over 0) starting at a multiple of it.
+func flow(keys []key, width, column vg.Length) (out []placed, rows int) {
+	style := textStyle(textSize, inkColor)
+	x := vg.Length(0)
+	for _, k := range keys {
+		k.label = fit(style, k.label, width-k.sampleWidth()-sampleGap)
+		w := k.sampleWidth() + sampleGap + style.Width(k.label)
+		if len(out) > 0 && x+w > width+0.01 {
+			x = 0
+			rows++
+		}
+		out = append(out, placed{key: k, x: x, row: rows})
+		x += max(w+entryGap, column)
+	}
+	if len(out) > 0 {
+		rows++
+	}
+	return out, rows
+}
+
+// png draws the figure. The same figure gives the same bytes.
+func (f figure) png() ([]byte, error) {
+	width := figureWidth - 2*margin
+	keys, rows := layout(f.legend, width)
+	head := titleHeight + subtitleHeight + vg.Length(rows)*legendRow + legendGap
+	height := head + plotHeight + 2*margin
+	canvas := vgimg.NewWith(vgimg.UseWH(figureWidth, height), vgimg.UseDPI(figureDPI))
+	c := draw.Crop(draw.New(canvas), margin, -margin, margin, -margin)
+
+	title := textStyle(titleSize, inkColor)
+	title.Font.Weight = boldWeight
+	sub := textStyle(textSize, mutedColor)
+	y := c.Max.Y - titleHeight/2
+	c.FillText(title, vg.Point{X: c.Min.X, Y: y}, fit(title, f.title, width))
+	y -= titleHeight/2 + subtitleHeight/2
+	c.FillText(sub, vg.Point{X: c.Min.X, Y: y}, fit(sub, f.subtitle, width))
+	y -= subtitleHeight/2 + legendRow/2
+	for _, k := range keys {
+		k.draw(c, vg.Point{X: c.Min.X + k.x, Y: y - vg.Length(k.row)*legendRow})
+	}
+	f.plot.Draw(draw.Crop(c, 0, 0, 0, -head))
+
+	var out bytes.Buffer
+	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&out); err != nil {
+		return nil, fmt.Errorf("encoding the plot %q: %w", f.title, err)
+	}
+	return out.Bytes(), nil
+}
+
+func (k key) draw(c draw.Canvas, at vg.Point) {
+	middle := vg.Point{X: at.X + k.sampleWidth()/2, Y: at.Y}
+	switch {
+	case k.line != nil:
+		c.StrokeLine2(*k.line, at.X, at.Y, at.X+k.sampleWidth(), at.Y)
+	case k.box != nil:
+		rectangle(c, k.box, middle.X-4.5, middle.X+4.5, at.Y-4.5, at.Y+4.5)
+	case k.glyph != nil:
+		c.DrawGlyph(*k.glyph, middle)
+	}
+	// Centring is on the font's whole height; digits and capitals sit in its upper part, so the text goes up a little.
+	c.FillText(textStyle(textSize, inkColor), vg.Point{X: at.X + k.sampleWidth() + sampleGap, Y: at.Y + 1.2}, k.label)
+}
+
+// rectangle fills from whole pixel to whole pixel across, so that two that touch leave no bright seam.
+func rectangle(c draw.Canvas, col color.Color, left, right, bottom, top vg.Length) {
+	const pixel = vg.Inch / figureDPI
+	snap := func(x vg.Length) vg.Length { return vg.Length(math.Round(float64(x/pixel))) * pixel }
+	left, right = snap(left), snap(right)
+	c.FillPolygon(col, []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+}
+
+// write puts the figure into a file, whose folder it makes; a file that could not be written whole is not left behind.
+func (f figure) write(path string) error {
+	data, err := f.png()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("making the folder of a plot: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		_ = os.Remove(path)
+		return fmt.Errorf("writing a plot: %w", err)
+	}
+	return nil
+}
