@@ -1,0 +1,139 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// function answers requests, whatever brought them here.
+type function struct {
+	*identity
+	tokenHash string // hex SHA-256 of the run's token; empty: public
+}
+
+func newFunction(getenv func(string) string) *function {
+	return &function{
+		identity:  newIdentity(getenv),
+		tokenHash: strings.ToLower(getenv("STELLAR_TOKEN_SHA256")),
+	}
+}
+
+// request is a request without its provider's wrapping.
+type request struct {
+	id       string // the platform's, empty where it has none
+	instance Instance
+	received time.Time
+	deadline time.Time // zero: none known
+	token    string
+	cmds     bool // the body asks for micro-tests
+	param    func(name string) (value string, present bool)
+}
+
+// answer is the response of the protocol.
+type answer struct {
+	RequestID      string
+	TimestampChain []string
+	Instance       Instance
+	ReceivedAt     string
+	SpinNs         int64
+	Increments     int64
+	PayloadBytes   int64 `json:",omitempty"`
+	Sink           uint64
+}
+
+// handle does the work of one request and gives the response's status and JSON.
+func (f *function) handle(r request) (status int, body []byte) {
+	if !f.admits(r.token) {
+		return refusal(http.StatusUnauthorized, "this function wants the run's token in the header X-Stellar-Token")
+	}
+	left := longestTimeout
+	if !r.deadline.IsZero() {
+		left = r.deadline.Sub(r.received)
+	}
+	get := r.param
+	if r.cmds {
+		get = func(name string) (string, bool) {
+			if name == "cmds" {
+				return "", true
+			}
+			return r.param(name)
+		}
+	}
+	p, err := readParams(get, left)
+	if err != nil {
+		return refusal(http.StatusBadRequest, err.Error())
+	}
+	a := answer{RequestID: r.id, Instance: r.instance, ReceivedAt: stamp(r.received), Increments: p.increments}
+	if a.RequestID == "" {
+		a.RequestID = randomID()
+	}
+	begun := time.Now()
+	state := spin(p.increments)
+	a.SpinNs = int64(time.Since(begun))
+	a.Sink = state >> 11 // 53 bits: exact in readers that know only floating point
+	a.PayloadBytes = int64(len(makePayload(p.payload)))
+	a.TimestampChain = []string{stamp(time.Now())}
+	body, err = json.Marshal(a)
+	if err != nil {
+		return refusal(http.StatusInternalServerError, err.Error())
+	}
+	return http.StatusOK, body
+}
+
+// admits compares hashes, of equal length whatever was sent and in constant time.
+func (f *function) admits(token string) bool {
+	if f.tokenHash == "" {
+		return true
+	}
+	sum := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(f.tokenHash)) == 1
+}
+
+func refusal(status int, why string) (int, []byte) {
+	body, err := json.Marshal(struct {
+		Error string `json:"error"`
+	}{why})
+	if err != nil {
+		return status, []byte(`{"error":"not to be told"}`)
+	}
+	return status, body
+}
+
+// seed is Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves.
+const seed = 88172645463325252
+
+// step is one increment: xorshift64 with the shifts 13, 7, 17.
+func step(x uint64) uint64 {
+	x ^= x << 13
+	x ^= x >> 7
+	return x ^ x<<17
+}
+
+// spin steps n times. Its result goes into the answer, so that no compiler can leave the loop out.
+func spin(n int64) uint64 {
+	x := uint64(seed)
+	for ; n > 0; n-- {
+		x = step(x)
+	}
+	return x
+}
+
+// makePayload makes n bytes that do not compress, the same ones each time.
+func makePayload(n int64) []byte {
+	if n == 0 {
+		return nil
+	}
+	payload := make([]byte, n+7)
+	x := uint64(seed)
+	for at := int64(0); at < n; at += 8 {
+		x = step(x)
+		binary.LittleEndian.PutUint64(payload[at:], x)
+	}
+	return payload[:n]
+}

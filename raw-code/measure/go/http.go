@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+)
+
+// maxCmds is how much of a body that may be a request for micro-tests is kept to be looked at.
+const maxCmds = 1 << 20
+
+// serveHTTP answers on the port until the process is ended.
+func serveHTTP(f *function, port string) error {
+	timeout := time.Duration(0)
+	if s, err := strconv.ParseFloat(os.Getenv("STELLAR_TIMEOUT_SECONDS"), 64); err == nil && s > 0 {
+		timeout = time.Duration(s * float64(time.Second))
+	}
+	server := &http.Server{Addr: ":" + port, Handler: httpHandler(f, timeout), ReadHeaderTimeout: time.Minute}
+	f.ready()
+	return server.ListenAndServe()
+}
+
+// httpHandler translates HTTP requests; a request may run for timeout, 0 if that is not known.
+func httpHandler(f *function, timeout time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r := request{instance: f.claim(), id: httpRequestID(req.Header), token: req.Header.Get("X-Stellar-Token")}
+		body := bufio.NewReader(req.Body)
+		if first, _ := body.Peek(1); len(first) == 1 && first[0] == '{' {
+			ask, _ := io.ReadAll(io.LimitReader(body, maxCmds))
+			r.cmds = hasCmds(ask)
+		}
+		_, err := io.Copy(io.Discard, body)
+		r.received = time.Now() // the whole request is in
+		if timeout > 0 {
+			r.deadline = r.received.Add(timeout)
+		}
+		query, queryErr := url.ParseQuery(req.URL.RawQuery)
+		r.param = fromQuery(query)
+		var status int
+		var answer []byte
+		switch {
+		case err != nil:
+			status, answer = refusal(http.StatusBadRequest, "the request's body broke off: "+err.Error())
+		case queryErr != nil:
+			status, answer = refusal(http.StatusBadRequest, "the query cannot be read: "+queryErr.Error())
+		case req.Method != http.MethodGet && req.Method != http.MethodPost:
+			status, answer = refusal(http.StatusMethodNotAllowed, "this function answers GET and POST, not "+shorten(req.Method))
+		default:
+			status, answer = f.handle(r)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		w.WriteHeader(status)
+		_, _ = w.Write(answer) // a client that has gone needs no answer
+	})
+}
+
+// httpRequestID finds the platform's name for the request. Anyone may send such a header: a long one is not taken.
+func httpRequestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "X-Cloud-Trace-Context", "Cf-Ray"} {
+		if id := h.Get(name); id != "" && len(id) <= 256 {
+			return id
+		}
+	}
+	return ""
+}
+
+// fromQuery joins a parameter given twice as gateways do, so that it is refused in the same way everywhere.
+func fromQuery(q url.Values) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		values, ok := q[name]
+		if !ok {
+			return "", false
+		}
+		joined := values[0]
+		for _, v := range values[1:] {
+			joined += "," + v
+		}
+		return joined, true
+	}
+}
