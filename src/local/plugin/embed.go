@@ -1,0 +1,16 @@
+// Package plugin carries the Serverless Framework plugin that deploys to the local platform.
+package plugin
+
+import _ "embed"
+
+// Name is the file name under which serverless.yml refers to the plugin: `plugins: [./stellar-local.js]`.
+const Name = "stellar-local.js"
+
+// EndpointsFile is what the plugin writes beside serverless.yml on deploy and info, and deletes on remove:
+// {"service":…,"endpoints":[{"function","url","packageBytes","packageSHA256","runtimeVersion","limitsEnforced"}]}.
+const EndpointsFile = ".stellar-endpoints.json"
+
+// Source is the plugin: CommonJS without dependencies.
+//
+//go:embed stellar-local.js
+var Source []byte
