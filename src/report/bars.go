@@ -120,7 +120,7 @@ func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
 	p.Y.Min, p.Y.Max = 0, tallest(bars)*1.04
 	p.Y.Tick.Marker = linear{want: 7, whole: perBar == 1}
 	drawn := stacked{bars: bars, gap: barGap(len(bars), last-first+1, perBar)}
-	f := figure{title: s.Title, subtitle: subtitle(s, fmt.Sprintf("%s bursts, %s", grouped(len(s.Bursts)), how)), plot: p}
+	f := figure{title: s.Title, subtitle: subtitle(s, counted(len(s.Bursts), "burst")+", "+how), plot: p}
 	for _, g := range segments {
 		drawn.colors = append(drawn.colors, g.color)
 		total := 0

@@ -184,7 +184,7 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 		return figure{}, fail.Skip{Reason: noData(s)}
 	}
 	all := draw.LineStyle{Color: inkColor, Width: curveWidth}
-	curves := []curve{{sorted: s.Latencies, label: "all", style: all, marked: true}}
+	curves := []curve{{sorted: s.Latencies, label: allLabel(s), style: all, marked: true}}
 	if s.Cold.Count > 0 && s.Warm.Count > 0 {
 		curves = append(curves,
 			curve{s.Cold.Latencies, splitLabel("cold", s.Cold), draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}, false},
@@ -199,6 +199,17 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 		key{label: "median " + duration(s.P50), glyph: &median},
 		key{label: "p99 " + duration(s.P99), glyph: &tail})
 	return f, nil
+}
+
+// allLabel says of the curve of all requests when they are of one kind, so that the missing curves are explained.
+func allLabel(s analyze.Summary) string {
+	switch s.Count {
+	case s.Cold.Count:
+		return "all (each one cold)"
+	case s.Warm.Count:
+		return "all (each one warm)"
+	}
+	return "all"
 }
 
 func splitLabel(name string, p analyze.Split) string {

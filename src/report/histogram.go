@@ -97,7 +97,7 @@ func histogramFigure(s analyze.Summary, b analyze.Burst) (figure, error) {
 		subtitle: what,
 		plot:     p,
 		legend: []key{
-			{label: fmt.Sprintf("requests (%d bins)", len(h.Counts)), box: coldColor},
+			{label: fmt.Sprintf("requests (%s)", counted(len(h.Counts), "bin")), box: coldColor},
 			{label: "median " + duration(p50), line: &median},
 			{label: "p99 " + duration(p99), line: &tail},
 		},

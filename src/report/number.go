@@ -28,20 +28,28 @@ func trimmed(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 func duration(v analyze.Value) string {
 	switch {
 	case !v.OK:
-		return "–"
+		return noValue
 	case v.V >= 10000:
 		return short(v.V/1000) + " s"
 	}
 	return short(v.V) + " ms"
 }
 
-// grouped writes a count with a thin gap at the thousands: 12 345.
+// grouped writes a count with a no-break space at the thousands: 12 345.
 func grouped(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "\u00a0" + s[i:]
 	}
 	return s
+}
+
+// counted writes a count with its noun: 1 burst, 20 bursts.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return grouped(n) + " " + noun
 }
 
 // printable makes control characters, which a title could carry to a terminal, into spaces.

@@ -1,0 +1,77 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"stellar/src/analyze"
+)
+
+// SummaryJSON is the summary for scripts. What does not exist is null; the names are those that thresholds use.
+type SummaryJSON struct {
+	SubExperiments []SubExperimentJSON `json:"sub_experiments"`
+}
+
+// SubExperimentJSON is one sub-experiment of it; times are in ms.
+type SubExperimentJSON struct {
+	analyze.Identity
+	Count        int              `json:"count"`
+	Mean         analyze.Value    `json:"mean_ms"`
+	SD           analyze.Value    `json:"sd_ms"`
+	Min          analyze.Value    `json:"min_ms"`
+	P25          analyze.Value    `json:"p25_ms"`
+	P50          analyze.Value    `json:"p50_ms"`
+	P75          analyze.Value    `json:"p75_ms"`
+	P90          analyze.Value    `json:"p90_ms"`
+	P95          analyze.Value    `json:"p95_ms"`
+	P99          analyze.Value    `json:"p99_ms"`
+	P999         analyze.Value    `json:"p999_ms"`
+	Max          analyze.Value    `json:"max_ms"`
+	TMR          analyze.Value    `json:"tmr"`
+	MR           analyze.Value    `json:"mr"`
+	TR           analyze.Value    `json:"tr"`
+	Errors       int              `json:"errors"`
+	ErrorRatio   analyze.Value    `json:"error_ratio"`
+	ErrorClasses map[string]int   `json:"error_classes,omitempty"`
+	Warmup       int              `json:"warmup"`
+	ColdCount    int              `json:"cold_count"`
+	ColdP50      analyze.Value    `json:"cold_p50_ms"`
+	ColdP99      analyze.Value    `json:"cold_p99_ms"`
+	WarmCount    int              `json:"warm_count"`
+	WarmP50      analyze.Value    `json:"warm_p50_ms"`
+	WarmP99      analyze.Value    `json:"warm_p99_ms"`
+	CI50         analyze.Interval `json:"p50_ci"`
+	CI99         analyze.Interval `json:"p99_ci"`
+	CI999        analyze.Interval `json:"p999_ci"`
+	Missed       []analyze.Missed `json:"missed,omitempty"`
+	Note         string           `json:"note,omitempty"`
+	Dir          string           `json:"dir,omitempty"`
+}
+
+func subExperimentJSON(r Row) SubExperimentJSON {
+	s := r.Stats
+	return SubExperimentJSON{
+		Identity: s.Identity,
+		Count:    s.Count, Mean: s.Mean, SD: s.SD, Min: s.Min, P25: s.P25, P50: s.P50, P75: s.P75, P90: s.P90, P95: s.P95,
+		P99: s.P99, P999: s.P999, Max: s.Max, TMR: s.TMR, MR: s.MR, TR: s.TR,
+		Errors: s.Errors, ErrorRatio: s.ErrorRatio, ErrorClasses: s.ErrorClasses, Warmup: s.Warmup,
+		ColdCount: s.Cold.Count, ColdP50: s.Cold.P50, ColdP99: s.Cold.P99,
+		WarmCount: s.Warm.Count, WarmP50: s.Warm.P50, WarmP99: s.Warm.P99,
+		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999, Missed: r.Missed, Note: r.Note, Dir: r.Dir,
+	}
+}
+
+func writeJSON(w io.Writer, rows []Row) error {
+	out := SummaryJSON{SubExperiments: []SubExperimentJSON{}} // never null
+	for _, r := range rows {
+		out.SubExperiments = append(out.SubExperiments, subExperimentJSON(r))
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(out); err != nil {
+		return fmt.Errorf("writing the summary: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"stellar/src/analyze"
+)
+
+// Row is one sub-experiment in the summary at the end of a run.
+type Row struct {
+	Stats  analyze.Summary
+	Missed []analyze.Missed // thresholds
+	Note   string           // e.g. why it stopped early; one line, may be empty
+	Dir    string           // its results, may be empty
+}
+
+// SummaryOptions says how the summary is written.
+type SummaryOptions struct {
+	JSON  bool // for scripts: one indented JSON object
+	Width int  // columns of the terminal; 0: not limited
+}
+
+// Summary writes a run's summary: a table with aligned columns, lines of "name value" where the terminal is too narrow
+// for it, or JSON. Times are in ms. A dash is a value that does not exist. The error is the writer's.
+func Summary(w io.Writer, rows []Row, o SummaryOptions) error {
+	if o.JSON {
+		return writeJSON(w, rows)
+	}
+	out := bufio.NewWriter(w)
+	lines := tableCells(rows)
+	if widths, ok := fitWidths(lines, o.Width); ok {
+		writeTable(out, lines, widths)
+	} else {
+		writePlain(out, lines)
+	}
+	writeNotes(out, rows)
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing the summary: %w", err)
+	}
+	return nil
+}
+
+const (
+	titleColumn = 1
+	minTitle    = 16 // a shorter title says nothing; the plain form is better then
+	columnGap   = "  "
+	noValue     = "–"
+)
+
+// tableCells gives the header and a line for each row; the title is the only text, the others align to the right.
+func tableCells(rows []Row) [][]string {
+	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
+	for _, r := range rows {
+		s := r.Stats
+		title := printable(s.Title)
+		if title == "" {
+			title = noValue
+		}
+		lines = append(lines, []string{
+			strconv.Itoa(s.Index), title, strconv.Itoa(s.Count), strconv.Itoa(s.Errors), coldCount(s),
+			duration(s.Cold.P50), duration(s.Warm.P50), duration(s.P50), duration(s.P99), ratio(s.TMR),
+		})
+	}
+	return lines
+}
+
+// coldCount is a dash where no function said anything: 0 would be a claim.
+func coldCount(s analyze.Summary) string {
+	if s.Cold.Count+s.Warm.Count == 0 {
+		return noValue
+	}
+	return strconv.Itoa(s.Cold.Count)
+}
+
+func ratio(v analyze.Value) string {
+	if !v.OK {
+		return noValue
+	}
+	return short2(v.V)
+}
+
+// short2 is short with two decimals at most: ratios are not that exact.
+func short2(v float64) string {
+	if v < 9.995 {
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return short(v)
+}
+
+// fitWidths gives each column's width within a terminal of the given one, shortening titles if need be.
+func fitWidths(lines [][]string, width int) ([]int, bool) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], columnsOf(cell))
+		}
+	}
+	total := len(columnGap) * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	if width <= 0 || total <= width {
+		return widths, true
+	}
+	widths[titleColumn] -= total - width
+	return widths, widths[titleColumn] >= minTitle
+}
+
+func writeTable(w *bufio.Writer, lines [][]string, widths []int) {
+	for n, line := range lines {
+		var b strings.Builder
+		for i, cell := range line {
+			if i > 0 {
+				b.WriteString(columnGap)
+			}
+			if i == titleColumn {
+				cell = cut(cell, widths[i])
+				b.WriteString(cell + strings.Repeat(" ", widths[i]-columnsOf(cell)))
+				continue
+			}
+			b.WriteString(strings.Repeat(" ", widths[i]-columnsOf(cell)) + cell)
+		}
+		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
+		if n == 0 {
+			rules := make([]string, len(widths))
+			for i, width := range widths {
+				rules[i] = strings.Repeat("─", width)
+			}
+			fmt.Fprintln(w, strings.Join(rules, columnGap))
+		}
+	}
+}
+
+// writePlain writes each row as a block: the title, then a value a line.
+func writePlain(w *bufio.Writer, lines [][]string) {
+	for n, line := range lines[1:] {
+		if n > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s %s\n", line[0], line[titleColumn])
+		for i := titleColumn + 1; i < len(line); i++ {
+			fmt.Fprintf(w, "  %s %s\n", lines[0][i], line[i])
+		}
+	}
+}
+
+// writeNotes says below the table what is to be said of single rows.
+func writeNotes(w *bufio.Writer, rows []Row) {
+	for _, r := range rows {
+		name := fmt.Sprintf("%d %s", r.Stats.Index, printable(r.Stats.Title))
+		if r.Note != "" {
+			fmt.Fprintf(w, "%s: %s\n", name, printable(r.Note))
+		}
+		for _, m := range r.Missed {
+			fmt.Fprintf(w, "%s: threshold missed: %s\n", name, printable(m.Reason))
+		}
+	}
+}
