@@ -59,11 +59,10 @@ class StellarLocal {
     return PROVIDER;
   }
 
-  constructor(serverless, options, { log, writeText } = {}) {
+  constructor(serverless, options, { log } = {}) {
     this.serverless = serverless;
     this.options = options;
     this.log = log;
-    this.writeText = writeText;
     this.provider = this; // the plugin manager leaves out a plugin whose provider is not the service's
     serverless.setProvider(PROVIDER, this);
     serverless.configSchemaHandler.defineProvider(PROVIDER, {
@@ -71,6 +70,7 @@ class StellarLocal {
       function: {
         properties: {
           ...common,
+          architecture: { enum: ['amd64', 'arm64', 'x86_64'] },
           handler: { type: 'string', minLength: 1 },
           package: {
             type: 'object',
@@ -107,6 +107,7 @@ class StellarLocal {
     const functions = Object.entries(service.functions).map(([name, fn]) => this.functionSpec(name, fn));
     if (!functions.length) throw this.error('serverless.yml has no functions: there is nothing to deploy', 'NO_FUNCTIONS');
     const answer = await this.call('PUT', this.servicePath, { tags: service.provider.tags || {}, functions });
+    this.say(`Service ${service.service} deployed to the local platform`);
     this.show(answer);
   }
 
@@ -169,6 +170,7 @@ class StellarLocal {
       ...this.route(name, fn),
       runtime,
       handler: fn.handler,
+      architecture: fn.architecture,
       memoryMB: fn.memorySize || provider.memorySize || 128,
       timeoutSeconds: fn.timeout || provider.timeout || 60,
       environment: { ...provider.environment, ...fn.environment },
@@ -205,16 +207,9 @@ class StellarLocal {
     const methods = new Map(
       Object.entries(this.serverless.service.functions).map(([name, fn]) => [name, this.route(name, fn).method])
     );
-    if (functions.length) {
-      this.serverless.addServiceOutputSection(
-        'endpoints',
-        functions.map((f) => `${methods.get(f.name) || 'ANY'} - ${f.url}`)
-      );
-      this.serverless.addServiceOutputSection(
-        'functions',
-        functions.map((f) => `${f.name}: ${answer.service}-${f.name} (${size(f.packageBytes)})`)
-      );
-    }
+    const lines = ['endpoints:', ...functions.map((f) => `  ${methods.get(f.name) || 'ANY'} - ${f.url}`)];
+    lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${size(f.packageBytes)})`));
+    process.stdout.write(`${lines.join('\n')}\n`);
     const endpoints = functions.map((f) => ({
       function: f.name,
       url: f.url,

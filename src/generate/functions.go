@@ -1,0 +1,165 @@
+// Package generate renders function code from raw-code/, or takes the user's own folder, and writes serverless.yml.
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	rawcode "stellar/raw-code"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// goMod is the go.mod of a rendered Go function. It cannot stand in raw-code/ (go:embed leaves out folders that hold
+// one); the language version is an old one so that older toolchains build it too.
+const goMod = "module measure\n\ngo 1.21\n"
+
+// Functions is the stage that gives every function of a run its source and the identity of its package.
+type Functions struct{}
+
+func (Functions) String() string { return "generating function code" }
+
+// Check reports what Run would refuse, before anything is built.
+func (Functions) Check(_ context.Context, r *run.Run) error { return Check(r) }
+
+// Run fills Source, Package and Handler of r.Functions and renders the measurement function under r.WorkDir/src. Equal
+// functions share one Source and one Package. It adds to Env what the measurement function reads: STELLAR_FILLER_READ,
+// and STELLAR_TIMEOUT_SECONDS for images.
+func (Functions) Run(ctx context.Context, r *run.Run) error {
+	if len(r.Functions) == 0 {
+		return fail.Skip{Reason: "the experiment deploys no functions"}
+	}
+	codes, err := resolveAll(r)
+	if err != nil {
+		return err
+	}
+	sources, packages := map[string]*run.Source{}, map[string]*run.Package{}
+	for i, fn := range r.Functions {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c := codes[i]
+		src := sources[c.key]
+		if src == nil {
+			src = newSource(r, fn, c)
+			if c.generated {
+				if err := render(src); err != nil {
+					return fmt.Errorf("rendering the function %s: %w", src.Key, err)
+				}
+			}
+			sources[c.key] = src
+		}
+		fn.Source, fn.Handler = src, c.handler
+		setEnv(r, fn)
+		p := newPackage(r, fn)
+		if known := packages[p.Name]; known != nil {
+			p = known
+		}
+		packages[p.Name] = p
+		fn.Package = p
+	}
+	return nil
+}
+
+// Check says all that is wrong with the functions that the experiment names: unknown ones, missing folders, languages
+// that do not fit the runtime or have no builder in this version. It writes nothing.
+func Check(r *run.Run) error {
+	_, err := resolveAll(r)
+	return err
+}
+
+// resolveAll resolves every function; each fault is told once, however many functions share it.
+func resolveAll(r *run.Run) ([]code, error) {
+	codes := make([]code, len(r.Functions))
+	var faults []error
+	told := map[string]bool{}
+	for i, fn := range r.Functions {
+		c, err := resolve(r, fn)
+		codes[i] = c
+		if err == nil {
+			continue
+		}
+		if text := fmt.Sprintf("%d %v", fn.Sub, err); !told[text] {
+			told[text] = true
+			faults = append(faults, &subError{sub: fn.Sub, err: err})
+		}
+	}
+	switch len(faults) {
+	case 0:
+		return codes, nil
+	case 1:
+		e := fail.Input("%w", faults[0])
+		var cause *fail.Error
+		if errors.As(faults[0], &cause) {
+			e.Hint = cause.Hint
+		}
+		return nil, e
+	}
+	return nil, fail.Input("%w", errors.Join(faults...))
+}
+
+// subError says which sub-experiment an error is about.
+type subError struct {
+	sub int
+	err error
+}
+
+func (e *subError) Error() string { return fmt.Sprintf("sub-experiment %d: %v", e.sub, e.err) }
+func (e *subError) Unwrap() error { return e.err }
+
+func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
+	dir := c.dir
+	if c.generated {
+		dir = filepath.Join(r.WorkDir, "src", c.key)
+	}
+	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler,
+		Architecture: fn.Architecture, Generated: c.generated}
+}
+
+// render writes the measurement function in the source's language, without its tests, as a package of its own.
+func render(src *run.Source) error {
+	if err := os.MkdirAll(src.Dir, 0o755); err != nil {
+		return err
+	}
+	from := path.Join("measure", src.Language)
+	entries, err := fs.ReadDir(rawcode.FS, from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		text, err := fs.ReadFile(rawcode.FS, path.Join(from, e.Name()))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(src.Dir, e.Name()), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if src.Language == "go" {
+		return os.WriteFile(filepath.Join(src.Dir, "go.mod"), []byte(goMod), 0o644)
+	}
+	return nil
+}
+
+// setEnv tells a function what the experiment asks of its start.
+func setEnv(r *run.Run, fn *run.Function) {
+	if fn.Env == nil {
+		fn.Env = map[string]string{}
+	}
+	if r.Experiment.SubExperiments[fn.Sub].FillerRead {
+		fn.Env["STELLAR_FILLER_READ"] = "1"
+	}
+	if fn.PackageType == "Image" && fn.TimeoutSeconds > 0 {
+		// Behind plain HTTP no header tells the deadline.
+		fn.Env["STELLAR_TIMEOUT_SECONDS"] = fmt.Sprint(fn.TimeoutSeconds)
+	}
+}

@@ -1,0 +1,62 @@
+package generate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"stellar/src/run"
+)
+
+const (
+	everything   = "**"   // the pattern of a package that leaves nothing out
+	placeDefault = "back" // where filler lies if the file does not say
+	packagesDir  = "packages"
+)
+
+// newPackage gives the identity of a function's package; pack fills in the rest.
+func newPackage(r *run.Run, fn *run.Function) *run.Package {
+	sub := r.Experiment.SubExperiments[fn.Sub]
+	p := &run.Package{
+		Source:      fn.Source,
+		TargetBytes: int64(math.Round(sub.FunctionImageSizeMB * (1 << 20))),
+		Placement:   cmp.Or(sub.FillerPlacement, placeDefault),
+		ReadFiller:  sub.FillerRead,
+		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),
+	}
+	p.Name = packageName(p)
+	p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name+".zip")
+	p.Seed = fillerSeed(r, p.Name)
+	return p
+}
+
+// packageName is the same for equal packages and distinct for others.
+func packageName(p *run.Package) string {
+	name := p.Source.Key
+	if p.TargetBytes > 0 {
+		name += fmt.Sprintf("-%d-%s", p.TargetBytes, p.Placement)
+		if p.ReadFiller {
+			name += "-read"
+		}
+	}
+	if p.Pattern != everything {
+		sum := sha256.Sum256([]byte(p.Pattern))
+		name += "-only-" + hex.EncodeToString(sum[:4])
+	}
+	return name
+}
+
+// fillerSeed follows from the experiment's seed and differs between packages: platforms store equal blocks once, so
+// packages must not share their padding.
+func fillerSeed(r *run.Run, name string) int64 {
+	var seed int64
+	if r.Experiment.Seed != nil {
+		seed = *r.Experiment.Seed
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "filler %d %s", seed, name))
+	return int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
+}
