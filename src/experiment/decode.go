@@ -1,0 +1,327 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// decoder turns nodes into typed values by the rules of the table, and says what is wrong with those that do not fit.
+type decoder struct {
+	*findings
+	exp    *Experiment
+	keys   []key // of sub-experiments
+	fields map[reflect.Type]map[string][]int
+	old    bool // a file of the published form
+}
+
+func newDecoder(src *source) *decoder {
+	return &decoder{findings: newFindings(src), exp: &Experiment{}, keys: subKeys(),
+		fields: map[reflect.Type]map[string][]int{}}
+}
+
+// fieldsOf is fieldsByKey, worked out once a type: an expanded sweep asks for it thousands of times.
+func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
+	if d.fields[t] == nil {
+		d.fields[t] = fieldsByKey(t)
+	}
+	return d.fields[t]
+}
+
+// setObject reads an object's members into the struct's fields by the table and reports which keys were read well. Sweep
+// and SubExperiments are read elsewhere.
+func (d *decoder) setObject(members []member, keys []key, into reflect.Value) (good map[string]bool) {
+	good = map[string]bool{}
+	fields := d.fieldsOf(into.Type())
+	for _, m := range members {
+		k := lookup(keys, m.name)
+		if k == nil || k.kind == sweep || k.kind == lineItems {
+			continue // reported by unknownKeys, or read elsewhere
+		}
+		if at, is := fields[k.name]; is {
+			good[k.name] = d.set(m.value, &k.rule, into.FieldByIndex(at))
+		}
+	}
+	return good
+}
+
+// fieldsByKey maps the keys of a struct's json tags to its fields, those of embedded structs included.
+func fieldsByKey(t reflect.Type) map[string][]int {
+	fields := map[string][]int{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			fields[name] = f.Index
+		}
+	}
+	return fields
+}
+
+// setDefaults fills in the constant defaults of keys that were not read.
+func (d *decoder) setDefaults(keys []key, read map[string]bool, into reflect.Value) {
+	fields := d.fieldsOf(into.Type())
+	for _, k := range keys {
+		if k.def != nil && !read[k.name] {
+			into.FieldByIndex(fields[k.name]).Set(reflect.ValueOf(copied(k.def)))
+		}
+	}
+}
+
+// copied makes a default that is a slice the sub-experiment's own.
+func copied(def any) any {
+	switch v := def.(type) {
+	case []int:
+		return slices.Clone(v)
+	case []string:
+		return slices.Clone(v)
+	}
+	return def
+}
+
+// set reads one value; false where it was not allowed, which has then been reported.
+func (d *decoder) set(n *node, r *rule, v reflect.Value) bool {
+	if v.Kind() == reflect.Pointer {
+		fresh := reflect.New(v.Type().Elem())
+		ok := d.set(n, r, fresh.Elem())
+		if ok {
+			v.Set(fresh)
+		}
+		return ok
+	}
+	switch r.kind {
+	case boolean:
+		if n.kind != boolNode {
+			return d.wrong(n, r)
+		}
+		v.SetBool(n.truth)
+		return true
+	case integer:
+		return d.setInteger(n, r, v)
+	case number:
+		return d.setNumber(n, r, v)
+	case text:
+		return d.setText(n, r, v)
+	case list:
+		return d.setList(n, r, v)
+	case object:
+		return d.setStruct(n, r, v)
+	case limits:
+		return d.setLimits(n, r, v)
+	default:
+		return d.setCommands(n, v)
+	}
+}
+
+func (d *decoder) wrong(n *node, r *rule) bool {
+	d.problem(n.off, n.path, "found %s; want %s", n.found(), r.allowed())
+	return false
+}
+
+func (d *decoder) setInteger(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != numberNode {
+		return d.wrong(n, r)
+	}
+	i, err := strconv.ParseInt(n.text, 10, v.Type().Bits())
+	if err != nil || !r.within(float64(i)) {
+		return d.wrong(n, r)
+	}
+	v.SetInt(i)
+	return true
+}
+
+func (d *decoder) setNumber(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != numberNode {
+		return d.wrong(n, r)
+	}
+	f, err := strconv.ParseFloat(n.text, 64)
+	if err != nil || !r.within(f) {
+		return d.wrong(n, r)
+	}
+	v.SetFloat(f + 0) // + 0 makes -0 the plain 0
+	return true
+}
+
+func (d *decoder) setText(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != textNode || n.text == "" && !r.blank {
+		return d.wrong(n, r)
+	}
+	s := n.text
+	switch {
+	case r.check != nil:
+		value, note, err := r.check(s)
+		if err != nil {
+			d.problem(n.off, n.path, "found %s; %s", n.found(), err)
+			return false
+		}
+		if note != "" {
+			d.note(n.off, n.path, "%s", note)
+		}
+		s = value
+	case r.synonyms[s] != "":
+		s = r.synonyms[s]
+	case r.enum != nil && !slices.Contains(r.enum, s):
+		d.problem(n.off, n.path, "found %s; want %s%s", n.found(), r.allowed(), didYouMean(s, r.enum))
+		return false
+	}
+	v.SetString(s)
+	return true
+}
+
+func (d *decoder) setList(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != arrayNode || len(n.items) == 0 {
+		return d.wrong(n, r)
+	}
+	values, ok := reflect.MakeSlice(v.Type(), len(n.items), len(n.items)), true
+	for i, item := range n.items {
+		ok = d.set(item, r.elem, values.Index(i)) && ok
+	}
+	if ok {
+		v.Set(values)
+	}
+	return ok
+}
+
+func (d *decoder) setStruct(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != objectNode {
+		return d.wrong(n, r)
+	}
+	ok := d.unknownKeys(n.members, r.fields, nil)
+	good := d.setObject(n.members, r.fields, v)
+	d.setDefaults(r.fields, good, v)
+	for _, g := range good {
+		ok = ok && g
+	}
+	return ok
+}
+
+func (d *decoder) setLimits(n *node, r *rule, v reflect.Value) bool {
+	if n.kind != objectNode {
+		return d.wrong(n, r)
+	}
+	ok, all := true, Limits{}
+	for _, m := range n.members {
+		if !slices.Contains(r.enum, m.name) {
+			d.problem(m.off, m.value.path, "unknown metric; want one of %s%s", strings.Join(r.enum, ", "), didYouMean(m.name, r.enum))
+			ok = false
+			continue
+		}
+		bound := rule{kind: number, min: 0}
+		if m.name == "error_ratio" {
+			bound.max = 1
+		}
+		var f float64
+		ok = d.set(m.value, &bound, reflect.ValueOf(&f).Elem()) && ok
+		all[m.name] = f
+	}
+	if ok && len(all) > 0 {
+		v.Set(reflect.ValueOf(all))
+	}
+	return ok
+}
+
+// unknownKeys reports keys that the table does not have; elsewhere names keys that stand on another level of the file.
+func (d *decoder) unknownKeys(members []member, keys []key, elsewhere map[string]string) bool {
+	ok := true
+	for _, m := range members {
+		if lookup(keys, m.name) != nil {
+			continue
+		}
+		ok = false
+		if where := elsewhere[m.name]; where != "" {
+			d.problem(m.off, m.value.path, "%s", where)
+			continue
+		}
+		advice := didYouMean(m.name, names(keys))
+		if advice == "" && len(keys) < 10 {
+			advice = "; want one of " + strings.Join(names(keys), ", ")
+		}
+		d.problem(m.off, m.value.path, "unknown key%s", advice)
+	}
+	return ok
+}
+
+// within says whether a number lies within the rule's bounds.
+func (r *rule) within(f float64) bool {
+	low, high := math.Inf(-1), math.Inf(1)
+	if r.min != nil {
+		low = toFloat(r.min)
+	}
+	if r.max != nil {
+		high = toFloat(r.max)
+	}
+	return f >= low && f <= high && (!r.above || f > low)
+}
+
+func toFloat(bound any) float64 {
+	switch b := bound.(type) {
+	case int:
+		return float64(b)
+	case int64:
+		return float64(b)
+	case float64:
+		return b
+	}
+	return math.NaN()
+}
+
+// allowed says in words what a value may be.
+func (r *rule) allowed() string {
+	switch r.kind {
+	case boolean:
+		return "true or false"
+	case integer, number:
+		return r.allowedNumber()
+	case text:
+		switch {
+		case r.want != "":
+			return r.want
+		case r.enum != nil:
+			return "one of " + strings.Join(append(slices.Clone(r.enum), sortedKeys(r.synonyms)...), ", ")
+		case r.blank:
+			return "text"
+		}
+		return "text that is not empty"
+	case list:
+		return "an array of one or more, each " + r.elem.allowed()
+	case limits:
+		return "an object of upper bounds, each a number >= 0"
+	case sweep:
+		return "an object whose values are arrays"
+	case lineItems:
+		return "an array of one or more sub-experiments"
+	}
+	return "an object"
+}
+
+func (r *rule) allowedNumber() string {
+	what := map[kind]string{integer: "an integer", number: "a number"}[r.kind]
+	sign := map[bool]string{false: " >=", true: " >"}[r.above]
+	switch {
+	case r.min != nil && r.max != nil && toFloat(r.max) == maxSeconds, r.min != nil && r.max == nil:
+		return fmt.Sprintf("%s%s %v", what, sign, r.min)
+	case r.min != nil && !r.above:
+		return fmt.Sprintf("%s from %v to %v", what, r.min, r.max)
+	case r.min != nil:
+		return fmt.Sprintf("%s over %v, up to %v", what, r.min, r.max)
+	}
+	return what
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// raw renders a node as the raw JSON that is kept.
+func (n *node) raw() json.RawMessage {
+	var b strings.Builder
+	n.canonical(&b)
+	return json.RawMessage(b.String())
+}

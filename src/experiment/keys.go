@@ -1,0 +1,251 @@
+package experiment
+
+// kind is the shape of a key's value.
+type kind int
+
+const (
+	boolean kind = iota
+	integer
+	number
+	text
+	list      // of rule.elem
+	object    // with rule.fields
+	limits    // metric name to upper bound
+	commands  // the micro-tests, kept as they stand
+	sweep     // key to array of values
+	lineItems // the sub-experiments
+)
+
+// rule is what a value may be. One table of keys with their rules drives decoding, defaults, ranges, the JSON schema and
+// the suggestions for misspelt words.
+type rule struct {
+	kind     kind
+	min, max any               // bounds, numbers; nil: none
+	above    bool              // min itself is not allowed
+	enum     []string          // the words allowed
+	synonyms map[string]string // words accepted beside them
+	want     string            // words for a text that has a form of its own
+	pattern  string            // for the schema, where check is a pattern
+	check    func(string) (value, note string, err error)
+	blank    bool // an empty text is allowed and means the same as no key
+	elem     *rule
+	fields   []key
+}
+
+// key is one key of the file.
+type key struct {
+	name string
+	doc  string
+	rule
+	def       any      // constant default; nil: none, or computed
+	computed  string   // how the default comes about, for the schema
+	types     []string // the sub-experiment types it belongs to; nil: all
+	published bool     // used by published files: see isOld
+	required  bool
+	unswept   bool // may not stand in a Sweep
+}
+
+func names(keys []key) []string {
+	all := make([]string, len(keys))
+	for i, k := range keys {
+		all[i] = k.name
+	}
+	return all
+}
+
+func lookup(keys []key, name string) *key {
+	for i := range keys {
+		if keys[i].name == name {
+			return &keys[i]
+		}
+	}
+	return nil
+}
+
+// Sub-experiment types.
+const (
+	TypeBurst    = "burst"
+	TypeTransfer = "data-transfer"
+	TypePingPong = "network-ping-pong"
+	TypeOverhead = "invocation-overhead"
+	TypeEviction = "eviction"
+	TypePerfCost = "perf-cost"
+)
+
+// Bounds that keep arithmetic on durations and counts far from overflow; nothing sensible lies beyond them.
+const (
+	maxSeconds = 366 * 24 * 3600
+	maxBursts  = 100_000_000
+	maxPayload = 1 << 30 // the measurement function's own limit
+)
+
+func seconds(least any) rule { return rule{kind: number, min: least, max: maxSeconds} }
+
+func atLeast(least, most any) rule { return rule{kind: integer, min: least, max: most} }
+
+func words(enum ...string) rule { return rule{kind: text, enum: enum} }
+
+// topKeys is the table of the file's own keys.
+func topKeys() []key {
+	blank := rule{kind: text, blank: true}
+	return []key{
+		{name: "$schema", rule: blank, doc: "Address of the schema, for editors; `stellar schema` prints it."},
+		{name: "Sequential", rule: rule{kind: boolean}, def: false, published: true,
+			doc: "Run the sub-experiments one after the other, else side by side."},
+		{name: "Provider", rule: rule{kind: text, check: checkProvider}, def: "aws", published: true,
+			doc: "local, aws, azure, gcr, google, cloudflare, aliyun, vhive, or a hostname or http(s) URL that is probed as it is."},
+		{name: "Runtime", rule: runtimeRule(), def: DefaultRuntime, published: true,
+			doc: "Runtime of sub-experiments that name none."},
+		{name: "Region", rule: blank, computed: "the provider's own", doc: "Region to deploy to."},
+		{name: "Storage", rule: rule{kind: object, fields: []key{
+			{name: "Endpoint", rule: rule{kind: text, blank: true, check: checkEndpoint}, doc: "Address of the object store."},
+			{name: "Bucket", rule: blank, doc: "Bucket that payloads go through."},
+			{name: "Region", rule: blank, doc: "Region of the bucket."},
+		}}, computed: "the embedded store (local), else the provider's own", doc: "Object store of storage transfers."},
+		{name: "Seed", rule: rule{kind: integer}, computed: "drawn, and written into the run's record",
+			doc: "Every random draw of the run follows from it: same seed, same schedule."},
+		{name: "SubExperiments", rule: rule{kind: lineItems}, required: true, published: true,
+			doc: "What is measured, one or more."},
+	}
+}
+
+// subKeys is the table of a sub-experiment's keys, in the order in which they are written.
+func subKeys() []key {
+	ks := functionKeys()
+	ks = append(ks, loadKeys()...)
+	ks = append(ks, requestKeys()...)
+	ks = append(ks, networkKeys()...)
+	return append(ks, key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
+		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key varying fastest."})
+}
+
+// functionKeys are about what is deployed.
+func functionKeys() []key {
+	return []key{
+		{name: "Title", rule: rule{kind: text, check: checkTitle}, computed: "<function>-<index>", published: true, unswept: true,
+			doc: "Names the output folder."},
+		{name: "Type", rule: words(TypeBurst, TypeTransfer, TypePingPong, TypeOverhead, TypeEviction, TypePerfCost),
+			computed: "burst; data-transfer where DataTransferChainLength is over 1", doc: "What kind of experiment it is."},
+		{name: "Function", rule: rule{kind: text}, computed: "hellopy in files of the published form, else measure", published: true,
+			doc: "Function to measure: a folder under raw-code, or a path to your own function."},
+		{name: "Handler", rule: rule{kind: text, blank: true}, computed: "the runtime's own", published: true,
+			doc: "Entry point, e.g. main.lambda_handler."},
+		{name: "Runtime", rule: runtimeRule(), computed: "the file's Runtime",
+			doc: "Runtime of the function. Retired ids become their successor, with a note."},
+		{name: "PackageType", rule: rule{kind: text, enum: []string{"Zip", "Image"},
+			synonyms: map[string]string{"Container": "Image", "Docker": "Image"}}, def: "Zip", published: true,
+			doc: "How the function is packaged; Container and Docker mean Image."},
+		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true, doc: "Which files go into the package."},
+		{name: "FunctionImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}, def: 0.0, published: true,
+			doc: "Size of the deployed package in MiB, fractions allowed; 0: as built."},
+		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true, doc: "Memory of the function in MiB."},
+		{name: "FunctionTimeoutSeconds", rule: atLeast(1, maxSeconds), def: 60, doc: "Time that the function may take, in seconds."},
+		{name: "Architecture", rule: words("amd64", "arm64"), def: "amd64", doc: "Processor architecture."},
+		{name: "FillerPlacement", rule: words("front", "back", "spread"), def: "back", doc: "Where in the package the filler lies."},
+		{name: "FillerRead", rule: rule{kind: boolean}, def: false, doc: "Whether the function reads the filler at init."},
+		{name: "BaseImage", rule: rule{kind: text, blank: true}, computed: "the language's own", doc: "Base of images."},
+		{name: "ColdPull", rule: rule{kind: boolean}, def: false,
+			doc: "Images: the local platform drops its copy before each cold start."},
+		{name: "Reuse", rule: rule{kind: boolean}, def: false,
+			doc: "Take over fitting functions that already stand instead of deploying new ones."},
+		{name: "Public", rule: rule{kind: boolean}, def: false, doc: "Deploy without the run's token check."},
+		{name: "SnapStartEnabled", rule: rule{kind: boolean}, def: false, published: true, doc: "AWS SnapStart."},
+		{name: "CPUBoostEnabled", rule: rule{kind: boolean}, def: false, doc: "Cloud Run start-up CPU boost."},
+		{name: "Platform", rule: rule{kind: object, fields: platformKeys()}, doc: "Settings of platforms that have them; the local one has all."},
+	}
+}
+
+// platformKeys are the keys of Platform.
+func platformKeys() []key {
+	return []key{
+		{name: "KeepAliveSeconds", rule: seconds(0), def: 600.0, doc: "An idle instance lives this long, in seconds."},
+		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
+		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
+		{name: "Queueing", rule: words("spawn", "queue", "shared"), def: "spawn",
+			doc: "What a request does that finds no idle instance: spawn starts one (as AWS), queue waits for one (as Azure), shared joins a busy one (as Cloud Run)."},
+	}
+}
+
+// loadKeys are about what the functions get to do.
+func loadKeys() []key {
+	return []key{
+		{name: "Parallelism", rule: atLeast(1, 100_000), def: 1, published: true,
+			doc: "Identical functions deployed, so that cold samples come faster."},
+		{name: "Bursts", rule: atLeast(1, maxBursts), published: true,
+			computed: "none: required for burst and data-transfer, unless RatePerSecond or a trace sets a sustained load",
+			doc:      "Bursts in all, over all endpoints."},
+		{name: "BurstSizes", rule: listOf(atLeast(1, 1_000_000)), def: []int{1}, published: true,
+			doc: "Requests of a burst; cycles, one element a round."},
+		{name: "IATSeconds", rule: seconds(0), def: 0.0, published: true,
+			doc: "Pause between two bursts to the same endpoint, in seconds."},
+		{name: "IATType", rule: words("stochastic", "deterministic", "step"), def: "stochastic",
+			doc: "stochastic: IATSeconds plus an exponential part; deterministic: IATSeconds exactly; step: grows by IATStepSeconds a round, up to IATSeconds."},
+		{name: "IATJitterSeconds", rule: seconds(0), computed: "5 % of IATSeconds", doc: "Mean of the exponential part of stochastic, in seconds."},
+		{name: "IATStepSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds}, def: 1.0, doc: "Step of the IAT type step, in seconds."},
+		{name: "Schedule", rule: words("closed", "open"), computed: "closed; open for a sustained load",
+			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned instants."},
+		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`, check: checkDuration}),
+			def: []string{"0ms"}, published: true, doc: "Service times as Go durations; cycles, one element a round."},
+		{name: "BusySpinIncrements", rule: listOf(rule{kind: integer, min: 0}), published: true,
+			computed: "calibrated", doc: "Iterations of the spin loop instead of calibrated ones; cycles, one element a round."},
+		{name: "PayloadLengthBytes", rule: atLeast(0, maxPayload), def: int64(0), published: true, doc: "Payload that each hop passes on, in bytes."},
+		{name: "DataTransferChainLength", rule: atLeast(1, 1000), def: 1, published: true, doc: "Functions in the chain."},
+		{name: "StorageTransfer", rule: rule{kind: boolean}, def: false, published: true,
+			doc: "Pass the payload through object storage rather than inline."},
+	}
+}
+
+// requestKeys are about how requests are sent and judged.
+func requestKeys() []key {
+	return []key{
+		{name: "Connections", rule: words("new", "reuse"), computed: "new where IATSeconds is over 55, else reuse",
+			doc: "new: every request opens its own connection; reuse: one warmed connection per burst slot."},
+		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: "http1; grpc for vhive", doc: "Protocol of the requests."},
+		{name: "RatePerSecond", rule: rule{kind: number, min: 0, above: true, max: 10_000_000}, doc: "Sustained open-loop load instead of bursts: requests a second."},
+		{name: "DurationSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds}, doc: "How long the sustained load lasts, in seconds."},
+		{name: "Arrivals", rule: rule{kind: text, want: "constant, poisson, or the path of a trace file", check: checkArrivals},
+			computed: "constant for a sustained load", doc: "Arrivals of the sustained load: constant, poisson, or the path of a trace file."},
+		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests sent with each request."},
+		{name: "Thresholds", rule: rule{kind: limits, enum: Metrics()}, doc: "Upper bounds by metric; a missed one ends the run with exit code 5."},
+		{name: "WarmupBursts", rule: atLeast(0, maxBursts), def: 0, doc: "First rounds that are left out of the statistics."},
+		{name: "TimeoutSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds}, computed: "900; 180 for grpc", doc: "Time that a request may take, in seconds."},
+		{name: "MaxErrorRatio", rule: rule{kind: number, min: 0, max: 1}, def: 0.1,
+			doc: "Share of failed requests above which the sub-experiment stops, once 10 are in."},
+		{name: "Visualization", rule: rule{kind: text, enum: []string{"all", "bar", "cdf", "histogram", "none"}, pattern: barPattern,
+			want: "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf", published: true,
+			doc: "Plots to draw; bar-<ms> colours the bars above that latency."},
+	}
+}
+
+// networkKeys are the further keys of the network types; their defaults are in networkDefaults.
+func networkKeys() []key {
+	pingPong, overhead := []string{TypePingPong}, []string{TypeOverhead}
+	both := []string{TypePingPong, TypeOverhead}
+	eviction, perfCost := []string{TypeEviction}, []string{TypePerfCost}
+	bytes := atLeast(1, int64(1)<<40)
+	points := atLeast(1, 10_000)
+	return []key{
+		{name: "Invocations", rule: atLeast(1, 65535), types: pingPong, computed: "50", doc: "Invocations, each with a port of its own."},
+		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost},
+			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50", doc: "Exchanges an invocation, or repetitions a point."},
+		{name: "Threads", rule: atLeast(1, 10_000), types: pingPong, computed: "1", doc: "Invocations at once."},
+		{name: "FirstPort", rule: atLeast(1, 65535), types: both, computed: "12000", doc: "First UDP port that the driver listens on."},
+		{name: "AdvertiseAddress", rule: rule{kind: text, blank: true}, types: both, computed: "found from the route to the endpoint",
+			doc: "Address that functions reach the driver at; must be given behind NAT."},
+		{name: "OverheadType", rule: words("code", "payload"), types: overhead, computed: "code", doc: "What grows: the package or the request body."},
+		{name: "CodePackageBegin", rule: bytes, types: overhead, computed: "1048576", doc: "Smallest package, in bytes."},
+		{name: "CodePackageEnd", rule: bytes, types: overhead, computed: "261619712", doc: "Largest package, in bytes."},
+		{name: "CodePackagePoints", rule: points, types: overhead, computed: "20", doc: "Package sizes, evenly spaced."},
+		{name: "PayloadBegin", rule: bytes, types: overhead, computed: "1024", doc: "Smallest request body, in bytes."},
+		{name: "PayloadEnd", rule: bytes, types: overhead, computed: "6251000", doc: "Largest request body, in bytes."},
+		{name: "PayloadPoints", rule: points, types: overhead, computed: "20", doc: "Body sizes, evenly spaced."},
+		{name: "N", rule: atLeast(1, 1000), types: overhead, computed: "20", doc: "Clock synchronisation ends after this many exchanges in a row without a smaller round trip."},
+		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, computed: "10", doc: "Tries again at most for a row that was not cold, or not warm, as wanted."},
+		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction, computed: "[1, 10, 30, 60, 120, 300, 600, 900, 1200]", doc: "Waits between the two invocations, in seconds."},
+		{name: "Copies", rule: atLeast(1, 10_000), types: eviction, computed: "1", doc: "Functions in parallel for each wait."},
+		{name: "MemorySizesMB", rule: listOf(atLeast(1, 1<<20)), types: perfCost, computed: "[128, 256]", doc: "Memory sizes, in MiB."},
+		{name: "Concurrency", rule: atLeast(1, 100_000), types: perfCost, computed: "50", doc: "Invocations at once."},
+	}
+}
+
+func listOf(r rule) rule { return rule{kind: list, elem: &r} }

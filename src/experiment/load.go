@@ -1,0 +1,161 @@
+package experiment
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"math/big"
+	"os"
+	"reflect"
+
+	"stellar/src/fail"
+)
+
+// Loaded is an experiment with what its reading brought to light.
+type Loaded struct {
+	Experiment *Experiment // defaults filled in, sweeps expanded, validated
+	Warnings   []Warning   // to be asked about before anything is deployed
+	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
+	Published  bool        // the file is of the published form, for which Function defaults to hellopy
+}
+
+// maxFile bounds what Load reads, in bytes.
+const maxFile = 64 << 20
+
+// Load reads an experiment file. Its errors have exit code 2; those of the file's content wrap *Problems.
+func Load(path string) (*Loaded, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, fail.Input("reading the experiment file %s: %w", path, err).
+			WithHint("Name an experiment file with -c.")
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, fail.Input("reading the experiment file %s: %w", path, err)
+	case len(data) > maxFile:
+		return nil, fail.Input("reading the experiment file %s: over %d MiB, which no experiment needs", path, maxFile>>20)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads an experiment from its text; name stands for it in messages. All errors are found together, and the
+// error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults, the
+// expansion of sweeps, combinations.
+func Parse(name string, data []byte) (*Loaded, error) {
+	d := newDecoder(newSource(name, data))
+	root, dups, err := readTree(d.src)
+	if err != nil {
+		var bad *syntaxError
+		if errors.As(err, &bad) {
+			d.problem(bad.off, bad.path, "%s", bad.text)
+		} else {
+			d.problem(0, "", "%s", err)
+		}
+		return nil, invalid(d.err())
+	}
+	for _, dup := range dups {
+		d.note(dup.off, dup.path, "this key stands there before; the last one counts")
+	}
+	d.file(root)
+	if bad := d.err(); bad != nil {
+		return nil, invalid(bad)
+	}
+	if d.exp.Seed == nil {
+		if d.exp.Seed, err = drawSeed(); err != nil {
+			return nil, fail.With(fail.CodeFailed, "drawing the seed: %w", err)
+		}
+	}
+	d.warnPlan()
+	return &Loaded{Experiment: d.exp, Warnings: d.warnings, Notes: d.noteTexts(), Published: d.old}, nil
+}
+
+func invalid(p *Problems) error {
+	return fail.Input("%w", p).WithHint("Correct the experiment file; nothing was built or deployed.")
+}
+
+// drawSeed draws below 2^53, so that every JSON reader keeps the seed exactly.
+func drawSeed() (*int64, error) {
+	n, err := rand.Int(rand.Reader, big.NewInt(1<<53))
+	if err != nil {
+		return nil, err
+	}
+	seed := n.Int64()
+	return &seed, nil
+}
+
+// file reads the whole tree into the decoder's experiment.
+func (d *decoder) file(root *node) {
+	if root.kind != objectNode {
+		d.problem(root.off, "", `found %s; want an object with "SubExperiments"`, root.found())
+		return
+	}
+	top := topKeys()
+	d.unknownKeys(root.members, top, misplaced(d.keys, top, "belongs into a sub-experiment, not at the top of the file"))
+	v := reflect.ValueOf(d.exp).Elem()
+	good := d.setObject(root.members, top, v)
+	d.setDefaults(top, good, v)
+	d.old = isOld(root, top, d.keys) && d.exp.Provider != "local"
+
+	items := root.find("SubExperiments")
+	switch {
+	case items == nil:
+		d.problem(root.off, "SubExperiments", "missing; want an array of one or more sub-experiments")
+	case items.value.kind != arrayNode || len(items.value.items) == 0:
+		d.wrong(items.value, &lookup(top, "SubExperiments").rule)
+	default:
+		for _, item := range items.value.items {
+			d.expand(item)
+		}
+	}
+	if m := root.find("Storage"); m != nil && len(d.problems) == 0 && !d.exp.stores() {
+		d.note(m.off, "Storage", "no sub-experiment has StorageTransfer: ignored")
+	}
+}
+
+func (e *Experiment) stores() bool {
+	for i := range e.SubExperiments {
+		if e.SubExperiments[i].StorageTransfer {
+			return true
+		}
+	}
+	return false
+}
+
+// misplaced says of keys that only another level of the file has where they belong.
+func misplaced(there, here []key, text string) map[string]string {
+	m := map[string]string{}
+	for _, k := range there {
+		if lookup(here, k.name) == nil {
+			m[k.name] = text
+		}
+	}
+	return m
+}
+
+// isOld says whether a file has only keys that published files have: such a file was written for the original's
+// functions, one with a newer key for ours.
+func isOld(root *node, top, sub []key) bool {
+	for _, m := range root.members {
+		if k := lookup(top, m.name); k == nil || !k.published {
+			return false
+		}
+		if m.name != "SubExperiments" {
+			continue
+		}
+		for _, item := range m.value.items {
+			for _, im := range item.members {
+				if k := lookup(sub, im.name); k == nil || !k.published {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

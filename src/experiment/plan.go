@@ -1,0 +1,192 @@
+package experiment
+
+import (
+	"math"
+	"time"
+)
+
+// BurstSize is the number of requests in each burst of a round; BurstSizes cycles, rounds count from 0.
+func (s *SubExperiment) BurstSize(round int) int {
+	if len(s.BurstSizes) == 0 {
+		return 1
+	}
+	return s.BurstSizes[round%len(s.BurstSizes)]
+}
+
+// ServiceTime is what a round's requests ask the function to spin for; DesiredServiceTimes cycles.
+func (s *SubExperiment) ServiceTime(round int) time.Duration {
+	if len(s.DesiredServiceTimes) == 0 {
+		return 0
+	}
+	d, err := time.ParseDuration(s.DesiredServiceTimes[round%len(s.DesiredServiceTimes)])
+	if err != nil { // Parse lets none through
+		return 0
+	}
+	return d
+}
+
+// Increments is the iterations of the spin loop that the file sets for a round; false where it leaves them to
+// calibration.
+func (s *SubExperiment) Increments(round int) (int64, bool) {
+	if len(s.BusySpinIncrements) == 0 {
+		return 0, false
+	}
+	return s.BusySpinIncrements[round%len(s.BusySpinIncrements)], true
+}
+
+// Rounds is the number of rounds that bring Bursts bursts, one to each endpoint a round; the last round may be partial.
+func (s *SubExperiment) Rounds() int {
+	p := max(s.Parallelism, 1)
+	return s.Bursts/p + min(s.Bursts%p, 1)
+}
+
+// BurstsIn is the number of bursts in a round: one an endpoint, fewer in a partial last round, none after it.
+func (s *SubExperiment) BurstsIn(round int) int {
+	p := max(s.Parallelism, 1)
+	return max(0, min(p, s.Bursts-round*p))
+}
+
+// MeanIAT is the expected pause after a round, by the formulas of the IAT types: stochastic T + m, deterministic T,
+// step min((k+1)·step, T).
+func (s *SubExperiment) MeanIAT(round int) time.Duration {
+	t := s.IATSeconds
+	switch s.IATType {
+	case "stochastic":
+		t += s.IATJitterSeconds
+	case "step":
+		t = min(float64(round+1)*s.IATStepSeconds, t)
+	}
+	return toDuration(t)
+}
+
+// FunctionCount is the number of functions that a sub-experiment wants to stand: for each replica its chain, for each
+// eviction wait its copies, for perf-cost one a memory size, for growing packages one a size.
+func (s *SubExperiment) FunctionCount() int {
+	n := max(s.Parallelism, 1)
+	switch s.Type {
+	case TypeTransfer:
+		return n * max(s.DataTransferChainLength, 1)
+	case TypeEviction:
+		return n * len(s.EvictionSeconds) * s.Copies
+	case TypePerfCost:
+		return n * len(s.MemorySizesMB)
+	case TypeOverhead:
+		if s.OverheadType == "code" {
+			return n * s.CodePackagePoints
+		}
+	}
+	return n
+}
+
+// Estimate is what a plan comes to, from mean IATs and desired service times; answers of platforms and networks are not
+// in it.
+type Estimate struct {
+	Functions int           // deployed; none where the functions stand already (vhive, a URL)
+	Bursts    int           // over all sub-experiments
+	Requests  int           // over all sub-experiments, retries not counted; a trace's are not known and count nothing
+	Duration  time.Duration // of probing: sequential sub-experiments add up, others run side by side
+	IATs      time.Duration // the pauses alone, put together in the same way
+}
+
+// Estimate works out what the experiment comes to.
+func (e *Experiment) Estimate() Estimate {
+	var all Estimate
+	var duration, iats float64
+	for i := range e.SubExperiments {
+		s := &e.SubExperiments[i]
+		if e.deploys() {
+			all.Functions += s.FunctionCount()
+		}
+		all.Bursts += s.Bursts
+		all.Requests += s.requests()
+		busy, pause := s.seconds()
+		if e.Sequential {
+			duration, iats = duration+busy+pause, iats+pause
+		} else {
+			duration, iats = max(duration, busy+pause), max(iats, pause)
+		}
+	}
+	all.Duration, all.IATs = toDuration(duration), toDuration(iats)
+	return all
+}
+
+// requests counts the requests of a sub-experiment.
+func (s *SubExperiment) requests() int {
+	switch {
+	case s.sustained():
+		return int(math.Round(s.RatePerSecond * s.DurationSeconds))
+	case s.Type == TypePingPong:
+		return s.Invocations
+	case s.Type == TypeOverhead:
+		points := s.CodePackagePoints
+		if s.OverheadType == "payload" {
+			points = s.PayloadPoints
+		}
+		return points * 2 * s.Repetitions // warm and cold
+	case s.Type == TypeEviction:
+		return 2 * len(s.EvictionSeconds) * s.Copies
+	case s.Type == TypePerfCost:
+		return 4 * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
+	}
+	total, p := 0, max(s.Parallelism, 1)
+	full := s.Bursts / p
+	for i, size := range s.BurstSizes {
+		total += turns(full, len(s.BurstSizes), i) * p * size
+	}
+	return total + s.BurstsIn(full)*s.BurstSize(full)
+}
+
+// seconds gives the time in requests and the time in pauses of a sub-experiment. The pause after the last round is not
+// waited for; in an open schedule the pauses cover the requests but the last ones.
+func (s *SubExperiment) seconds() (busy, pause float64) {
+	switch {
+	case s.sustained():
+		return s.DurationSeconds, 0
+	case s.Type == TypeEviction:
+		for _, t := range s.EvictionSeconds {
+			pause = max(pause, t)
+		}
+		return 0, pause
+	case !s.bursting():
+		return 0, 0
+	}
+	rounds, p := s.Rounds(), max(s.Parallelism, 1)
+	pause = s.pauses(max(0, rounds-1))
+	if s.Schedule == "open" {
+		return s.ServiceTime(max(0, rounds-1)).Seconds(), pause
+	}
+	full, cycle := s.Bursts/p, len(s.DesiredServiceTimes)
+	for i := range cycle {
+		busy += float64(turns(full, cycle, i)*p) * s.ServiceTime(i).Seconds()
+	}
+	return busy + float64(s.BurstsIn(full))*s.ServiceTime(full).Seconds(), pause
+}
+
+// pauses sums the mean IATs after the first n rounds, in seconds.
+func (s *SubExperiment) pauses(n int) float64 {
+	switch {
+	case s.IATType != "step":
+		return float64(n) * s.MeanIAT(0).Seconds()
+	case s.IATStepSeconds <= 0:
+		return 0
+	}
+	ramp := math.Min(float64(n), math.Floor(s.IATSeconds/s.IATStepSeconds))
+	return s.IATStepSeconds*ramp*(ramp+1)/2 + (float64(n)-ramp)*s.IATSeconds
+}
+
+// turns is how often element i of a cycle has its turn in n rounds.
+func turns(n, cycle, i int) int {
+	t := n / cycle
+	if i < n%cycle {
+		t++
+	}
+	return t
+}
+
+// toDuration converts seconds, capped at the longest duration there is (292 years).
+func toDuration(seconds float64) time.Duration {
+	if ns := seconds * float64(time.Second); ns < math.MaxInt64 {
+		return time.Duration(math.Round(ns))
+	}
+	return math.MaxInt64
+}

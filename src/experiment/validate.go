@@ -1,0 +1,200 @@
+package experiment
+
+import (
+	"fmt"
+	"time"
+)
+
+// combination checks one draft's keys against each other. A key whose own value was wrong has been reported and takes
+// no part.
+type combination struct {
+	d  *decoder
+	dr *draft
+	s  *SubExperiment
+}
+
+// validate reports combinations that cannot be. Only values are looked at, never whether a key was given: the effective
+// form, which gives every key, must pass as well.
+func (d *decoder) validate(dr *draft) {
+	c := combination{d, dr, &dr.sub}
+	c.bursts()
+	c.schedule()
+	c.sustained()
+	c.chain()
+	c.serviceTimes()
+	c.network()
+	c.ineffective()
+	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && IsMeasure(dr.sub.Function) && d.exp.ProviderKind() != KindURL {
+		d.checkCommands(n)
+	}
+}
+
+// ok says whether none of the keys was given with a wrong value.
+func (c combination) ok(keys ...string) bool {
+	for _, k := range keys {
+		if c.dr.given[k] != nil && !c.dr.good[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// where is the place to blame: the first of the keys that was swept, else the first that was given, else the object.
+func (c combination) where(keys ...string) (int, string) {
+	for _, k := range keys {
+		if n := c.dr.given[k]; n != nil && n.swept {
+			return n.off, n.path
+		}
+	}
+	for _, k := range keys {
+		if n := c.dr.given[k]; n != nil {
+			return n.off, n.path
+		}
+	}
+	return c.dr.at.off, childPath(c.dr.at.path, keys[0])
+}
+
+// refuse reports a combination of the keys.
+func (c combination) refuse(keys []string, format string, args ...any) {
+	if c.ok(keys...) {
+		off, path := c.where(keys...)
+		c.d.problem(off, path, format, args...)
+	}
+}
+
+func (c combination) bursts() {
+	s := c.s
+	if s.bursting() && s.Bursts == 0 && c.ok("Bursts", "Type", "RatePerSecond", "Arrivals") {
+		c.d.problem(c.dr.at.off, childPath(c.dr.at.path, "Bursts"), "missing; want an integer >= 1")
+	}
+	if s.bursting() && s.Bursts > 0 && s.WarmupBursts >= s.Rounds() {
+		c.refuse([]string{"WarmupBursts", "Bursts", "Parallelism"},
+			"%d rounds of warm-up leave nothing to measure: there are %d (%d bursts over %d endpoints)",
+			s.WarmupBursts, s.Rounds(), s.Bursts, s.Parallelism)
+	}
+	if s.bursting() && s.Bursts > 0 && s.Parallelism > s.Bursts && c.ok("Bursts", "Parallelism") {
+		off, path := c.where("Parallelism", "Bursts")
+		c.d.note(off, path, "%d endpoints but %d bursts: %d endpoints get none", s.Parallelism, s.Bursts, s.Parallelism-s.Bursts)
+	}
+}
+
+func (c combination) schedule() {
+	s := c.s
+	idle := s.IATSeconds == 0 && (s.IATType != "stochastic" || s.IATJitterSeconds == 0)
+	if s.Schedule == "open" && s.bursting() && s.Rounds() > 1 && idle {
+		c.refuse([]string{"Schedule", "IATSeconds", "IATJitterSeconds", "IATType", "Bursts"},
+			"an open schedule with no IAT plans all %d rounds for the same instant; want IATSeconds > 0", s.Rounds())
+	}
+	if s.Schedule == "closed" && s.sustained() {
+		c.refuse([]string{"Schedule", "RatePerSecond", "Arrivals"},
+			`found "closed"; a sustained load is open: want "open", or leave the key out`)
+	}
+}
+
+func (c combination) sustained() {
+	s := c.s
+	rate, duration := s.RatePerSecond > 0, s.DurationSeconds > 0
+	switch {
+	case rate && !duration:
+		c.refuse([]string{"RatePerSecond", "DurationSeconds"}, "a rate needs DurationSeconds beside it")
+	case duration && !rate:
+		c.refuse([]string{"DurationSeconds", "RatePerSecond"}, "a duration needs RatePerSecond beside it")
+	case s.Arrivals != "" && !rate && !isTrace(s.Arrivals):
+		c.refuse([]string{"Arrivals", "RatePerSecond"}, "%s arrivals need RatePerSecond and DurationSeconds beside them", s.Arrivals)
+	}
+	if s.sustained() && s.Type != TypeBurst && s.Type != TypeTransfer {
+		c.refuse([]string{"RatePerSecond", "Arrivals", "Type"}, "%s has no sustained load; it is for burst and data-transfer", s.Type)
+	}
+}
+
+func (c combination) chain() {
+	s := c.s
+	long := s.DataTransferChainLength > 1
+	switch {
+	case long && s.Type != TypeTransfer:
+		c.refuse([]string{"Type", "DataTransferChainLength"}, "%s has no chain, but DataTransferChainLength is %d; want Type data-transfer",
+			s.Type, s.DataTransferChainLength)
+	case !long && s.Type == TypeTransfer:
+		c.refuse([]string{"DataTransferChainLength", "Type"}, "data-transfer wants a DataTransferChainLength >= 2; it is 1")
+	}
+	if s.StorageTransfer && !long {
+		c.refuse([]string{"StorageTransfer", "DataTransferChainLength"}, "StorageTransfer wants a DataTransferChainLength >= 2; it is 1")
+	}
+}
+
+func (c combination) serviceTimes() {
+	s := c.s
+	if !c.ok("DesiredServiceTimes", "TimeoutSeconds", "FunctionTimeoutSeconds", "BusySpinIncrements") {
+		return
+	}
+	if n := len(s.BusySpinIncrements); n > 0 && len(s.DesiredServiceTimes) != n && !noServiceTime(s.DesiredServiceTimes) {
+		c.refuse([]string{"BusySpinIncrements", "DesiredServiceTimes"},
+			"%d elements beside %d DesiredServiceTimes; want as many, or no DesiredServiceTimes", n, len(s.DesiredServiceTimes))
+	}
+	if len(s.BusySpinIncrements) > 0 {
+		return // the times are labels only
+	}
+	for i := range s.DesiredServiceTimes {
+		t := s.ServiceTime(i)
+		limit, name := time.Duration(s.FunctionTimeoutSeconds)*time.Second, "FunctionTimeoutSeconds"
+		if !c.d.exp.deploys() || s.TimeoutSeconds < limit.Seconds() {
+			limit, name = time.Duration(s.TimeoutSeconds*float64(time.Second)), "TimeoutSeconds"
+		}
+		if t >= limit {
+			off, path := c.where("DesiredServiceTimes", name)
+			if n := c.dr.given["DesiredServiceTimes"]; n != nil && i < len(n.items) {
+				off, path = n.items[i].off, n.items[i].path
+			}
+			c.d.problem(off, path, "%s is no shorter than %s, %s: every request would be cut off", t, name, limit)
+		}
+	}
+}
+
+func noServiceTime(times []string) bool {
+	s := SubExperiment{DesiredServiceTimes: times}
+	return len(times) == 1 && s.ServiceTime(0) == 0
+}
+
+func (c combination) network() {
+	n := &c.s.Network
+	if c.s.Type == TypePingPong && n.FirstPort+n.Invocations-1 > 65535 {
+		c.refuse([]string{"FirstPort", "Invocations"}, "%d invocations from port %d on reach past 65535, and each has a port of its own",
+			n.Invocations, n.FirstPort)
+	}
+	if c.s.Type != TypeOverhead {
+		return
+	}
+	c.span("CodePackageBegin", "CodePackageEnd", "CodePackagePoints", n.CodePackageBegin, n.CodePackageEnd, n.CodePackagePoints)
+	c.span("PayloadBegin", "PayloadEnd", "PayloadPoints", n.PayloadBegin, n.PayloadEnd, n.PayloadPoints)
+}
+
+// span checks evenly spaced points from begin to end.
+func (c combination) span(begin, end, points string, from, to int64, n int) {
+	switch {
+	case from > to:
+		c.refuse([]string{begin, end}, "%d is over %s, %d", from, end, to)
+	case n == 1 && from != to:
+		c.refuse([]string{points, end, begin}, "one point cannot reach from %d to %d; want 2 or more", from, to)
+	case int64(n)-1 > to-from && from != to:
+		c.refuse([]string{points, end, begin}, "%d points do not fit between %d and %d bytes", n, from, to)
+	}
+}
+
+// ineffective notes settings that change nothing. They are no errors, because a sweep over PackageType meets them.
+func (c combination) ineffective() {
+	s := c.s
+	note := func(key, why string) {
+		if n := c.dr.given[key]; n != nil && c.ok(key) {
+			c.d.note(n.off, n.path, "%s", fmt.Sprintf("has no effect %s", why))
+		}
+	}
+	if s.PackageType == "Zip" && s.ColdPull {
+		note("ColdPull", "on a Zip package")
+	}
+	if s.PackageType == "Zip" && s.BaseImage != "" {
+		note("BaseImage", "on a Zip package")
+	}
+	if s.FillerRead && s.FunctionImageSizeMB == 0 {
+		note("FillerRead", "without FunctionImageSizeMB: there is no filler")
+	}
+}

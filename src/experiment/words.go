@@ -1,0 +1,94 @@
+package experiment
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Metrics lists the metric names that Thresholds may bound. Latencies are in milliseconds; errors is the number of
+// failed requests, error_ratio their share, tmr p99 over median.
+func Metrics() []string {
+	return []string{"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "max_ms", "min_ms", "cold_p50_ms", "cold_p99_ms",
+		"warm_p50_ms", "warm_p99_ms", "tmr", "errors", "error_ratio"}
+}
+
+func runtimeRule() rule {
+	return rule{kind: text, want: "a runtime such as " + strings.Join(RuntimeIDs(), ", "), check: func(s string) (string, string, error) {
+		r, note, err := ResolveRuntime(s)
+		return r.ID, note, err
+	}}
+}
+
+func checkTitle(s string) (string, string, error) {
+	if strings.ContainsFunc(s, isControl) {
+		return "", "", errors.New("want a title without control characters")
+	}
+	return s, "", nil
+}
+
+func checkEndpoint(s string) (string, string, error) {
+	if s == "" {
+		return s, "", nil
+	}
+	if err := checkURL(s); err != nil {
+		return "", "", errors.New("want a host or http(s) URL: " + err.Error())
+	}
+	return s, "", nil
+}
+
+func checkDuration(s string) (string, string, error) {
+	const want = `want a Go duration >= 0 such as "100ms"`
+	d, err := time.ParseDuration(s)
+	switch {
+	case err == nil && d < 0:
+		return "", "", errors.New(want)
+	case err == nil && d > maxSeconds*time.Second:
+		return "", "", errors.New(want + " and of at most a year")
+	case err == nil:
+		return s, "", nil
+	}
+	if _, e := strconv.ParseFloat(s, 64); e == nil {
+		return "", "", errors.New(want + `; did you mean "` + s + `ms"?`)
+	}
+	if _, e := time.ParseDuration(strings.ToLower(strings.ReplaceAll(s, " ", ""))); e == nil {
+		return "", "", errors.New(want + `; did you mean "` + strings.ToLower(strings.ReplaceAll(s, " ", "")) + `"?`)
+	}
+	return "", "", errors.New(want)
+}
+
+const barPattern = `^bar-[0-9]+(\.[0-9]+)?$`
+
+// barForm is compiled once, never changed.
+var barForm = regexp.MustCompile(barPattern)
+
+func checkVisualization(s string) (string, string, error) {
+	plain := []string{"all", "bar", "cdf", "histogram", "none"}
+	if slices.Contains(plain, s) {
+		return s, "", nil
+	}
+	if barForm.MatchString(s) {
+		if ms, err := strconv.ParseFloat(strings.TrimPrefix(s, "bar-"), 64); err == nil && ms > 0 {
+			return s, "", nil
+		}
+	}
+	return "", "", errors.New("want all, bar, bar-<ms> (ms over 0), cdf, histogram or none" + didYouMean(s, plain))
+}
+
+func checkArrivals(s string) (string, string, error) {
+	if s == "constant" || s == "poisson" || isTrace(s) {
+		return s, "", nil
+	}
+	return "", "", errors.New("want constant, poisson, or the path of a trace file (with a dot or a slash in it)" +
+		didYouMean(s, []string{"constant", "poisson"}))
+}
+
+// isTrace says whether Arrivals names a file: a path shows by a dot or a slash, so that a misspelt word is not taken
+// for one.
+func isTrace(arrivals string) bool { return strings.ContainsAny(arrivals, `./\`) }
+
+func isControl(r rune) bool { return unicode.IsControl(r) }
