@@ -1,0 +1,84 @@
+// Package build turns function sources into the files of their packages, with one builder per language, each distinct
+// build once, kept in a cache by content.
+package build
+
+import (
+	"context"
+	"errors"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// Builder builds functions of one language. It writes to the folder it is given and nowhere else: a source is read only.
+type Builder interface {
+	// Language is the name that run.Source uses: go, python.
+	Language() string
+	// Check says whether the toolchain is there and new enough; the error's hint says how to install it.
+	Check(ctx context.Context) error
+	// Version is the toolchain's version, as it says itself.
+	Version(ctx context.Context) (string, error)
+	// Inputs names all that decides what Build makes, the content of src.Dir apart.
+	Inputs(ctx context.Context, src *run.Source) (Inputs, error)
+	// Build writes the files of the package into out, an empty folder. A source that cannot be built is bad input
+	// (exit code 2), with the compiler's last lines in the error.
+	Build(ctx context.Context, src *run.Source, out string) error
+}
+
+// Inputs are what a build depends on besides its source folder. Equal inputs and equal sources make equal files.
+type Inputs struct {
+	Toolchain string   // name and version
+	Settings  []string // target, flags
+	Dirs      []string // further folders whose files are compiled in, absolute
+}
+
+// Options are common to all builders.
+type Options struct {
+	Local  bool         // build for this machine's operating system rather than for the cloud's, which is Linux
+	Runner shell.Runner // nil: shell.Run
+	Log    run.Logger   // nil: silent
+}
+
+func (o Options) run(ctx context.Context, c shell.Command) (shell.Result, error) {
+	if o.Log != nil && c.Line == nil {
+		c.Line = func(line string) { o.Log.Debugf("%s: %s", c.Name, line) }
+	}
+	if o.Runner != nil {
+		return o.Runner(ctx, c)
+	}
+	return shell.Run(ctx, c)
+}
+
+func (o Options) warnf(format string, args ...any) {
+	if o.Log != nil {
+		o.Log.Warnf(format, args...)
+	}
+}
+
+// Builders is the table of languages.
+func Builders(o Options) []Builder {
+	return []Builder{Go{o}, Python{o}}
+}
+
+func builderFor(all []Builder, language string) (Builder, error) {
+	for _, b := range all {
+		if b.Language() == language {
+			return b, nil
+		}
+	}
+	return nil, fail.Unsupported("building %s functions: this version builds go and python", language)
+}
+
+// badSource makes the error of a source that does not build; one that was only interrupted stays as it is.
+func badSource(ctx context.Context, src *run.Source, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	e := fail.Input("building the %s function in %s: %w", src.Language, src.Dir, err)
+	var inner *fail.Error
+	if errors.As(err, &inner) {
+		e.Output, e.Hint = inner.Output, inner.Hint
+	}
+	return e
+}

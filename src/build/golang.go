@@ -1,0 +1,195 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+const (
+	goBinary   = "bootstrap" // the name that custom runtimes start
+	goTimeout  = 15 * time.Minute
+	goOldest   = 21 // minor version: the first that keeps to GOTOOLCHAIN=local
+	goHint     = "install Go 1.21 or later (https://go.dev/dl, apt install golang-go, brew install go) and put it on the PATH"
+	goToolWait = time.Minute
+)
+
+// Go builds static binaries with the Go toolchain on the PATH.
+type Go struct{ Options }
+
+var _ Builder = Go{}
+
+// Language is go.
+func (Go) Language() string { return "go" }
+
+// Check asks for a Go toolchain of at least version 1.21.
+func (g Go) Check(ctx context.Context) error {
+	version, err := g.Version(ctx)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fail.Input("the Go compiler is not on the PATH: %w", exec.ErrNotFound).WithHint(goHint)
+	case err != nil:
+		return err
+	}
+	m := regexp.MustCompile(`^go1\.(\d+)`).FindStringSubmatch(version)
+	if m == nil { // a development version
+		return nil
+	}
+	if minor, _ := strconv.Atoi(m[1]); minor < goOldest {
+		return fail.Input("the Go compiler is too old: %s, 1.%d is needed", version, goOldest).WithHint(goHint)
+	}
+	return nil
+}
+
+// Version is as in go1.26.8, with the experiments that are switched on.
+func (g Go) Version(ctx context.Context) (string, error) {
+	res, err := g.run(ctx, shell.Command{Name: "go", Args: []string{"env", "GOVERSION", "GOEXPERIMENT"},
+		Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=local"}, Timeout: goToolWait, Line: func(string) {}})
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(strings.Fields(res.Stdout), " "), nil
+}
+
+// Inputs adds the folders of local modules that the user's go.mod or go.work brings in.
+func (g Go) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
+	version, err := g.Version(ctx)
+	if err != nil {
+		return Inputs{}, err
+	}
+	in := Inputs{Toolchain: version, Settings: append(g.env(src), g.args("")...)}
+	if src.Generated {
+		return in, nil
+	}
+	in.Dirs, err = g.localModules(ctx, src)
+	return in, err
+}
+
+// Build compiles the package main in the source folder.
+func (g Go) Build(ctx context.Context, src *run.Source, out string) error {
+	if _, err := os.Stat(filepath.Join(src.Dir, "go.mod")); errors.Is(err, os.ErrNotExist) && !g.inModule(ctx, src) {
+		return fail.Input("building the go function in %s: it is in no Go module", src.Dir).
+			WithHint("run \"go mod init function && go mod tidy\" in %s", src.Dir)
+	}
+	list, err := g.run(ctx, g.command(src, "list", "-f", "{{.Name}}", "."))
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	if name := strings.TrimSpace(list.Stdout); name != "main" { // go build would make an archive of it, not a program
+		return fail.Input("building the go function in %s: it is package %s, only package main makes a program", src.Dir, name)
+	}
+	if _, err := g.run(ctx, g.command(src, g.args(filepath.Join(out, goBinary))...)); err != nil {
+		return badSource(ctx, src, err)
+	}
+	return nil
+}
+
+// args leave out all that differs from machine to machine: paths, build ids, the state of a repository.
+func (Go) args(out string) []string {
+	return []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, "."}
+}
+
+// env shields the build from the user's settings. An empty GOFLAGS would let those of `go env -w` through, a -mod=mod
+// among them that rewrites the user's go.mod: hence a flag that is set anyway.
+func (g Go) env(src *run.Source) []string {
+	goos := "linux"
+	if g.Local {
+		goos = runtime.GOOS
+	}
+	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + src.Architecture, "GOAMD64=v1", "GOARM64=v8.0",
+		"GOTOOLCHAIN=local", "GO111MODULE=on", "GOFLAGS=-trimpath"}
+	if src.Generated { // rendered below a folder that may hold a go.work
+		env = append(env, "GOWORK=off")
+	}
+	return env
+}
+
+func (g Go) command(src *run.Source, args ...string) shell.Command {
+	return shell.Command{Name: "go", Args: args, Dir: src.Dir, Env: g.env(src), Timeout: goTimeout}
+}
+
+// location asks the toolchain which go.mod and go.work it would use; os.DevNull and off mean none.
+func (g Go) location(ctx context.Context, src *run.Source) (mod, work string, err error) {
+	c := g.command(src, "env", "-json", "GOMOD", "GOWORK")
+	c.Line = func(string) {}
+	res, err := g.run(ctx, c)
+	if err != nil {
+		return "", "", err
+	}
+	var env struct{ GOMOD, GOWORK string }
+	if err := json.Unmarshal([]byte(res.Stdout), &env); err != nil {
+		return "", "", fmt.Errorf("reading the answer of %s: %w", c, err)
+	}
+	if env.GOMOD == os.DevNull {
+		env.GOMOD = ""
+	}
+	if env.GOWORK == "off" {
+		env.GOWORK = ""
+	}
+	return env.GOMOD, env.GOWORK, nil
+}
+
+func (g Go) inModule(ctx context.Context, src *run.Source) bool {
+	mod, _, err := g.location(ctx, src)
+	return err == nil && mod != ""
+}
+
+// localModules lists the folders outside the source folder whose packages may be compiled in.
+func (g Go) localModules(ctx context.Context, src *run.Source) ([]string, error) {
+	mod, work, err := g.location(ctx, src)
+	if err != nil {
+		return nil, badSource(ctx, src, err)
+	}
+	var dirs []string
+	add := func(from, path string) {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(from), path)
+		}
+		dirs = append(dirs, path)
+	}
+	if mod != "" && filepath.Dir(mod) != filepath.Clean(src.Dir) {
+		dirs = append(dirs, filepath.Dir(mod)) // the function is a folder of a larger module
+	}
+	for _, f := range []struct{ verb, path string }{{"mod", mod}, {"work", work}} {
+		if f.path == "" {
+			continue
+		}
+		c := g.command(src, f.verb, "edit", "-json", f.path)
+		c.Line = func(string) {}
+		res, err := g.run(ctx, c)
+		if err != nil {
+			return nil, badSource(ctx, src, err)
+		}
+		var edit struct {
+			Replace []struct {
+				New struct{ Path, Version string }
+			}
+			Use []struct{ DiskPath string }
+		}
+		if err := json.Unmarshal([]byte(res.Stdout), &edit); err != nil {
+			return nil, fmt.Errorf("reading the answer of %s: %w", c, err)
+		}
+		for _, r := range edit.Replace {
+			if r.New.Version == "" {
+				add(f.path, r.New.Path)
+			}
+		}
+		for _, u := range edit.Use {
+			add(f.path, u.DiskPath)
+		}
+	}
+	return dirs, nil
+}
