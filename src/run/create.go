@@ -51,9 +51,9 @@ func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*R
 		return nil, fail.Input("%w", err)
 	}
 	r.Token = hex.EncodeToString(random(32))
-	r.Tags = map[string]string{"stellar-run": id, "stellar-expires": expires(w.Now(), exp).Format(time.RFC3339)}
 	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed, BaseDir: baseDir,
 		Service: r.Service, Host: host(), Stages: []StageRecord{}, Experiment: exp}
+	r.Tags = map[string]string{"stellar-run": id, "stellar-expires": r.Expires().Format(time.RFC3339)}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, err
 	}
@@ -148,9 +148,10 @@ func serviceName(id string) string {
 	return "stellar-" + notInName.ReplaceAllString(strings.ToLower(id), "-")
 }
 
-// expires is when a sweep by tag may take the run's resources for abandoned: twice the planned time, and a day.
-func expires(start time.Time, exp *experiment.Experiment) time.Time {
-	return start.UTC().Add(2*exp.Estimate().Duration + 24*time.Hour)
+// Expires is when a sweep by tag may take the run's resources for abandoned: its start, twice its planned time, and a
+// day.
+func (r *Run) Expires() time.Time {
+	return r.Record.Started.Add(2*r.Experiment.Estimate().Duration + 24*time.Hour)
 }
 
 func cacheDir(getenv func(string) string) (string, error) {

@@ -53,14 +53,16 @@ type StageRecord struct {
 
 // Calibration is how many spin increments stand for a service time in one runtime.
 type Calibration struct {
-	Runtime     string  `json:"runtime"`
-	Method      string  `json:"calibration"` // measured, or table where the runtime is not on this machine
-	NsPerInc    float64 `json:"nsPerIncrement"`
-	ServiceTime string  `json:"serviceTime"`
-	Increments  int64   `json:"increments"`
-	AchievedNs  int64   `json:"achievedNs,omitempty"`
-	Error       float64 `json:"relativeError"` // |achieved − desired| / desired
-	Tries       int     `json:"tries,omitempty"`
+	Function     string  `json:"function"`
+	Runtime      string  `json:"runtime"`
+	Architecture string  `json:"architecture"`
+	Method       string  `json:"calibration"` // measured, or table where the runtime is not on this machine
+	NsPerInc     float64 `json:"nsPerIncrement"`
+	ServiceTime  string  `json:"serviceTime"`
+	Increments   int64   `json:"increments"`
+	AchievedNs   int64   `json:"achievedNs,omitempty"`
+	Error        float64 `json:"relativeError"` // |achieved − desired| / desired
+	Tries        int     `json:"tries,omitempty"`
 }
 
 // FunctionRecord is one function as deployed.
@@ -109,11 +111,16 @@ func (r *Run) WriteRecord() error {
 		}
 		r.Record.Results = append(r.Record.Results, rec)
 	}
-	text, err := json.MarshalIndent(r.Record, "", "  ")
+	return r.Record.Write(r.Dir)
+}
+
+// Write replaces run.json in a run's directory, in one step.
+func (rec *Record) Write(dir string) error {
+	text, err := json.MarshalIndent(rec, "", "  ")
 	if err != nil {
 		return fmt.Errorf("the run's record: %w", err)
 	}
-	if err := writeSynced(filepath.Join(r.Dir, RecordFile), append(text, '\n'), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(dir, RecordFile), append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the run's record: %w", err)
 	}
 	return nil

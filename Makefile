@@ -1,0 +1,45 @@
+# stellar: `make run` and `make test` do all their set-up themselves, given Go, Node.js and Python 3.
+SHELL := /bin/bash
+OSLS  := scripts/serverless/node_modules/.bin/osls
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js')
+
+.PHONY: build run test bench lint clean setup cover fuzz
+
+build: stellar
+
+stellar: go.mod go.sum $(GO_FILES)
+	CGO_ENABLED=0 go build -trimpath -o stellar ./src
+
+setup: $(OSLS) ## everything that build, run and test need beyond Go, Node.js and Python
+	go mod download
+
+$(OSLS): scripts/serverless/package-lock.json
+	cd scripts/serverless && npm ci --no-audit --no-fund --loglevel=error
+	@touch $(OSLS)
+
+run: setup build ## the main job on this machine: deploy, probe, plot, remove
+	./stellar -c experiments/local/quickstart.json
+
+test: setup ## every test, with the race detector
+	./scripts/test.sh
+
+cover: setup
+	go test -cover ./src/experiment ./src/sample ./src/analyze ./src/pack
+
+fuzz: ## each fuzz target for a minute
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 60s ./src/experiment
+	go test -run '^$$' -fuzz FuzzReader -fuzztime 60s ./src/sample
+
+bench: setup build ## ratios, measured in one run
+	./scripts/bench.sh
+
+lint:
+	@test -z "$$(gofmt -l src raw-code)" || { echo "not gofmt'd:"; gofmt -l src raw-code; exit 1; }
+	go vet ./...
+	GOOS=darwin GOARCH=arm64 go vet ./...
+	go run $(STATICCHECK) ./...
+
+clean:
+	rm -rf stellar latency-samples scripts/serverless/node_modules
+	go clean -testcache

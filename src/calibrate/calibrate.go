@@ -1,0 +1,73 @@
+// Package calibrate turns service times into increments of a function's spin loop, by running the built package itself.
+package calibrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"stellar/src/run"
+)
+
+// Spinner runs the function once with a number of increments and tells how long its loop took, by its own clock.
+type Spinner func(ctx context.Context, increments int64) (time.Duration, error)
+
+// Limits of the search (function-protocol.md, "Service time").
+const (
+	tolerance  = 0.02
+	maxTries   = 10
+	settleTime = 2 * time.Millisecond // both counts of the slope must take at least this long to be worth dividing
+)
+
+// slope measures ns per increment from two counts. The first count grows until its loop is long enough that the clock's
+// grain and the loop's entry do not matter.
+func slope(ctx context.Context, spin Spinner) (nsPerInc float64, err error) {
+	for n := int64(10_000); n <= 1<<40; n *= 4 {
+		low, err := spin(ctx, n)
+		if err != nil {
+			return 0, err
+		}
+		if low < settleTime {
+			continue
+		}
+		high, err := spin(ctx, 4*n)
+		if err != nil {
+			return 0, err
+		}
+		if high > low {
+			return float64(high-low) / float64(3*n), nil
+		}
+	}
+	return 0, errors.New("the spin loop takes no measurable time: its result does not depend on the increments")
+}
+
+// Search finds the increments whose loop takes the wanted time: a slope from two counts, then corrections until the
+// measured time is within 2 % or the tenth try; the best value is kept with its measured error.
+func Search(ctx context.Context, spin Spinner, want time.Duration) (run.Calibration, error) {
+	best := run.Calibration{Method: "measured", ServiceTime: want.String(), Error: math.Inf(1)}
+	ns, err := slope(ctx, spin)
+	if err != nil {
+		return best, fmt.Errorf("calibrate %s: %w", want, err)
+	}
+	guess := float64(want) / ns
+	for try := 1; try <= maxTries; try++ {
+		inc := max(1, int64(math.Round(guess)))
+		got, err := spin(ctx, inc)
+		if err != nil {
+			return best, fmt.Errorf("calibrate %s: %w", want, err)
+		}
+		off := math.Abs(float64(got-want)) / float64(want)
+		if off < best.Error {
+			best.Increments, best.AchievedNs, best.Error = inc, int64(got), off
+			best.NsPerInc = float64(got) / float64(inc)
+		}
+		best.Tries = try
+		if best.Error <= tolerance {
+			break
+		}
+		guess = float64(inc) * float64(want) / float64(max(got, 1))
+	}
+	return best, nil
+}

@@ -1,0 +1,7 @@
+package calibrate
+
+import (
+	"time"
+
+	"stellar/src/run"
+)

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// Run runs one command and returns the process's exit code.
+func Run(ctx context.Context, w World) int {
+	c := &command{World: w}
+	app := c.app()
+	err := app.RunContext(ctx, w.Args)
+	c.close()
+	return c.report(ctx, err)
+}
+
+// command is one invocation: the world, and what the flags made of it.
+type command struct {
+	World
+	screen *screen
+	file   *logFile
+}
+
+func (c *command) close() {
+	if c.file != nil {
+		c.file.close()
+	}
+}
+
+// report prints the error, once, with its hint and the output of the program that failed, and gives the exit code.
+func (c *command) report(ctx context.Context, err error) int {
+	if err == nil {
+		return fail.CodeDone
+	}
+	if c.screen != nil {
+		c.screen.Progress("")
+	}
+	fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
+	var e *fail.Error
+	if errors.As(err, &e) {
+		if text := tail(e.Output, 30); text != "" {
+			fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(text))
+		}
+		if e.Hint != "" {
+			fmt.Fprintf(c.Stderr, "  → %s\n", e.Hint)
+		}
+	}
+	code := fail.Code(err)
+	if ctx.Err() != nil && code != fail.CodeLeftBehind {
+		return fail.CodeInterrupted
+	}
+	return code
+}
+
+func (c *command) app() *cli.App {
+	app := &cli.App{
+		Name:                   "stellar",
+		Usage:                  "measure how a serverless platform really behaves",
+		UsageText:              "stellar -c experiment.json [options]\nstellar command [options]",
+		Description:            "Deploys the functions of an experiment file, fires its bursts, writes CSV, statistics and plots,\nand removes everything again.\n\nExample: stellar -c experiments/local/quickstart.json",
+		Version:                Version(),
+		HideVersion:            true,
+		EnableBashCompletion:   true,
+		UseShortOptionHandling: true,
+		Suggest:                true,
+		Flags:                  c.runFlags(),
+		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(), c.removeCommand(),
+			c.cleanCommand(), c.functionsCommand(), c.localCommand(), c.schemaCommand(), c.completionCommand(), c.versionCommand()},
+		Action:          c.runAction,
+		Writer:          c.Stdout,
+		ErrWriter:       c.Stderr,
+		Reader:          c.Stdin,
+		ExitErrHandler:  func(*cli.Context, error) {}, // the default exits the process past our clean-up
+		CommandNotFound: nil,
+		OnUsageError:    usageError,
+	}
+	for _, sub := range app.Commands {
+		sub.OnUsageError = usageError
+		for _, s := range sub.Subcommands {
+			s.OnUsageError = usageError
+		}
+	}
+	return app
+}
+
+func usageError(cc *cli.Context, err error, _ bool) error {
+	name := "stellar"
+	if cc.Command != nil && cc.Command.Name != "" && cc.Command.Name != "stellar" {
+		name += " " + cc.Command.Name
+	}
+	return fail.Input("%s: %w", name, err).WithHint("`%s --help` lists the options", name)
+}
+
+// world is what the run package needs of the machine.
+func (c *command) world(log run.Logger) run.World {
+	return run.World{Getenv: c.Getenv, Version: Version(), Now: nowFunc, Log: log}
+}
+
+func tail(text string, lines int) string {
+	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	if len(all) > lines {
+		all = all[len(all)-lines:]
+	}
+	return strings.Join(all, "\n")
+}
+
+func indent(text string) string { return "  | " + strings.ReplaceAll(text, "\n", "\n  | ") }
+
+func printf(w io.Writer, format string, args ...any) {
+	fmt.Fprintf(w, format, args...)
+}

@@ -1,0 +1,304 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+)
+
+func (c *command) planCommand() *cli.Command {
+	return &cli.Command{
+		Name: "plan", Usage: "show what a run would deploy and how long it takes",
+		Description: "Reads the experiment, expands its sweeps and prints the table; builds nothing, deploys nothing.\nWith --write DIR the packages and serverless.yml are made, in a folder to deploy from by hand.\n\n" +
+			example("stellar plan -c experiments/local/quickstart.json", "stellar plan -c experiment.json --write /tmp/service && cd /tmp/service && osls deploy"),
+		Flags: append(experimentFlags(), logFlag(), jsonFlag("the plan"),
+			&cli.StringFlag{Name: "write", Usage: "build, package and write serverless.yml into `DIR`"}),
+		Action: func(cc *cli.Context) error {
+			loaded, err := c.load(cc)
+			if err != nil {
+				return err
+			}
+			w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+			if err != nil {
+				return err
+			}
+			c.notes(log, loaded)
+			plan, err := w.Plan(cc.Context, loaded, baseDir(cc))
+			if err != nil {
+				return err
+			}
+			if cc.Bool("json") {
+				return c.printJSON(plan)
+			}
+			if err := plan.Print(c.Stdout); err != nil || cc.String("write") == "" {
+				return err
+			}
+			next, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
+			if err != nil {
+				return err
+			}
+			printf(c.Stdout, "\n%s", next)
+			return nil
+		},
+	}
+}
+
+func (c *command) validateCommand() *cli.Command {
+	return &cli.Command{
+		Name: "validate", Usage: "check an experiment file",
+		Description: "Prints every mistake of the file with its place, or that there is none. Exit code 2 where there are some.\n\n" + example("stellar validate -c experiment.json"),
+		Flags:       []cli.Flag{fileFlag(), jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
+		Action: func(cc *cli.Context) error {
+			loaded, err := c.load(cc)
+			if err != nil {
+				return err
+			}
+			for _, n := range loaded.Notes {
+				printf(c.Stderr, "note: %s\n", n)
+			}
+			if cc.Bool("json") {
+				text, err := loaded.Experiment.MarshalEffective()
+				if err != nil {
+					return err
+				}
+				_, err = c.Stdout.Write(text)
+				return err
+			}
+			printf(c.Stdout, "%s is valid: %d sub-experiments\n", path(cc), len(loaded.Experiment.SubExperiments))
+			return nil
+		},
+	}
+}
+
+func path(cc *cli.Context) string {
+	if p := cc.String("config"); p != "" {
+		return p
+	}
+	return cc.Args().First()
+}
+
+func (c *command) deployCommand() *cli.Command {
+	return &cli.Command{
+		Name: "deploy", Usage: "deploy an experiment's functions and leave them up",
+		Description: "The first half of a run. It prints the run's folder, which `stellar probe` and `stellar remove` take.\n\n" +
+			example("stellar deploy -c experiment.json"),
+		Flags: append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), jsonFlag("the endpoints")),
+		Action: func(cc *cli.Context) error {
+			loaded, err := c.load(cc)
+			if err != nil {
+				return err
+			}
+			w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+			if err != nil {
+				return err
+			}
+			c.notes(log, loaded)
+			w.Keep = true
+			if err := w.Ready(cc.Context, loaded.Experiment, baseDir(cc)); err != nil {
+				return err
+			}
+			if err := c.ask(cc, loaded.Warnings); err != nil {
+				return err
+			}
+			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
+			return c.finish(cc, out, err)
+		},
+	}
+}
+
+func (c *command) probeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "probe", Usage: "fire the bursts at functions that `stellar deploy` left up", ArgsUsage: "RUN-FOLDER",
+		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
+			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
+		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the summary")},
+		Action: func(cc *cli.Context) error {
+			dir, err := oneFolder(cc)
+			if err != nil {
+				return err
+			}
+			w, _, err := c.pipelineWorld(cc, nil)
+			if err != nil {
+				return err
+			}
+			out, err := w.Probe(cc.Context, dir)
+			return c.finish(cc, out, err)
+		},
+	}
+}
+
+func (c *command) removeCommand() *cli.Command {
+	return &cli.Command{
+		Name: "remove", Usage: "remove what a run left up", ArgsUsage: "RUN-FOLDER",
+		Description: "Removes all that the run's journal holds, and checks that it is gone. Doing it twice is fine.\n\n" +
+			example("stellar remove latency-samples/20260102T150405Z-local-abcd"),
+		Flags: []cli.Flag{logFlag()},
+		Action: func(cc *cli.Context) error {
+			dir, err := oneFolder(cc)
+			if err != nil {
+				return err
+			}
+			w, _, err := c.pipelineWorld(cc, nil)
+			if err != nil {
+				return err
+			}
+			n, err := w.Remove(cc.Context, dir)
+			if err == nil {
+				printf(c.Stdout, "%s\n", removedText(n))
+			}
+			return err
+		},
+	}
+}
+
+func removedText(n int) string {
+	if n == 0 {
+		return "nothing is left of the run"
+	}
+	return fmt.Sprintf("removed %d resources; nothing is left of the run", n)
+}
+
+func oneFolder(cc *cli.Context) (string, error) {
+	if cc.Args().Len() != 1 {
+		return "", fail.Input("stellar %s wants one run's folder, got %d arguments", cc.Command.Name, cc.Args().Len()).
+			WithHint("options come before it; `stellar %s --help` has an example", cc.Command.Name)
+	}
+	return cc.Args().First(), nil
+}
+
+func (c *command) cleanCommand() *cli.Command {
+	return &cli.Command{
+		Name: "clean", Usage: "remove what interrupted runs have left behind",
+		Description: "Finds the journals of runs that ended without cleaning up (kill -9, power cut) and removes what they name, nothing else.\nRuns that are going on, and functions kept on purpose, are left alone; --all takes the kept ones and what has expired too.\n\n" +
+			example("stellar clean", "stellar clean --all"),
+		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all", Usage: "also what was kept on purpose and has expired (tag stellar-expires)"}, jsonFlag("what was done")},
+		Action: func(cc *cli.Context) error {
+			w, _, err := c.pipelineWorld(cc, nil)
+			if err != nil {
+				return err
+			}
+			done, err := w.Clean(cc.Context, cc.Bool("all"))
+			if cc.Bool("json") {
+				if jerr := c.printJSON(done); err == nil {
+					err = jerr
+				}
+				return err
+			}
+			done.Print(c.Stdout)
+			return err
+		},
+	}
+}
+
+func (c *command) functionsCommand() *cli.Command {
+	return &cli.Command{
+		Name: "functions", Usage: "list functions that stand: of kept and unfinished runs",
+		Description: example("stellar functions", "stellar functions --json"),
+		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
+		Action: func(cc *cli.Context) error {
+			w, _, err := c.pipelineWorld(cc, nil)
+			if err != nil {
+				return err
+			}
+			list, err := w.Standing()
+			if err != nil {
+				return err
+			}
+			if cc.Bool("json") {
+				return c.printJSON(list)
+			}
+			pipeline.PrintStanding(c.Stdout, list)
+			return nil
+		},
+	}
+}
+
+func (c *command) schemaCommand() *cli.Command {
+	return &cli.Command{
+		Name: "schema", Usage: "print the JSON schema of experiment files, for editors",
+		Description: example("stellar schema > experiment.schema.json"),
+		Action: func(*cli.Context) error {
+			_, err := c.Stdout.Write(experiment.Schema())
+			return err
+		},
+	}
+}
+
+func (c *command) versionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "version", Usage: "print the version", Description: example("stellar version --json"),
+		Flags: []cli.Flag{jsonFlag("the version")},
+		Action: func(cc *cli.Context) error {
+			if cc.Bool("json") {
+				return c.printJSON(map[string]string{"version": Version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+			}
+			printf(c.Stdout, "stellar %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return nil
+		},
+	}
+}
+
+func (c *command) printJSON(v any) error {
+	enc := json.NewEncoder(c.Stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func (c *command) completionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish",
+		Description: example(`source <(stellar completion bash)`),
+		Action: func(cc *cli.Context) error {
+			scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion}
+			switch shell := cc.Args().First(); {
+			case shell == "fish":
+				text, err := cc.App.ToFishCompletion()
+				if err != nil {
+					return err
+				}
+				printf(c.Stdout, "%s", text)
+			case scripts[shell] != "":
+				printf(c.Stdout, "%s", strings.TrimLeft(scripts[shell], "\n"))
+			default:
+				return fail.Input("completion for %q is not there: want bash, zsh or fish", shell)
+			}
+			return nil
+		},
+	}
+}
+
+const bashCompletion = `
+_stellar() {
+  local cur opts
+  cur="${COMP_WORDS[COMP_CWORD]}"
+  if [[ "$cur" == "-"* ]]; then
+    opts=$("${COMP_WORDS[@]:0:$COMP_CWORD}" "$cur" --generate-bash-completion 2>/dev/null)
+  else
+    opts=$("${COMP_WORDS[@]:0:$COMP_CWORD}" --generate-bash-completion 2>/dev/null)
+  fi
+  COMPREPLY=($(compgen -W "$opts" -- "$cur"))
+}
+complete -o bashdefault -o default -F _stellar stellar
+`
+
+const zshCompletion = `
+#compdef stellar
+_stellar() {
+  local -a opts
+  local cur="${words[-1]}"
+  if [[ "$cur" == "-"* ]]; then
+    opts=("${(@f)$(${words[@]:0:#words[@]-1} ${cur} --generate-bash-completion 2>/dev/null)}")
+  else
+    opts=("${(@f)$(${words[@]:0:#words[@]-1} --generate-bash-completion 2>/dev/null)}")
+  fi
+  if [[ -n "${opts[1]}" ]]; then _describe 'values' opts; else _files; fi
+}
+compdef _stellar stellar
+`

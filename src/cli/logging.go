@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"stellar/src/fail"
+)
+
+// screen is what the user looks at: log lines scroll, and where it is a terminal one progress line stays below them.
+type screen struct {
+	mu       sync.Mutex
+	out      io.Writer
+	redraw   bool // a line can be taken back
+	progress string
+}
+
+// Write prints whole lines above the progress line.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	n, err := s.out.Write(p)
+	s.draw()
+	return n, err
+}
+
+// Progress replaces the progress line; empty takes it away. Where lines cannot be redrawn it does nothing.
+func (s *screen) Progress(line string) {
+	if !s.redraw {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.erase()
+	s.progress = line
+	s.draw()
+}
+
+func (s *screen) erase() {
+	if s.progress != "" {
+		fmt.Fprint(s.out, "\r\x1b[2K")
+	}
+}
+
+func (s *screen) draw() {
+	if s.progress != "" {
+		fmt.Fprint(s.out, s.progress)
+	}
+}
+
+// logFile takes log lines from the start; they reach the run's file as soon as the run has one.
+type logFile struct {
+	mu     sync.Mutex
+	early  bytes.Buffer
+	file   *os.File
+	secret string
+}
+
+func (l *logFile) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := p
+	if l.secret != "" {
+		text = bytes.ReplaceAll(p, []byte(l.secret), []byte("***"))
+	}
+	if l.file == nil {
+		l.early.Write(text)
+		return len(p), nil
+	}
+	_, err := l.file.Write(text)
+	return len(p), err
+}
+
+// open sends what has come so far, and all that follows, to the file at path.
+func (l *logFile) open(path, secret string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the run's log: %w", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.file, l.secret = f, secret
+	_, err = f.Write(l.early.Bytes())
+	l.early.Reset()
+	return err
+}
+
+func (l *logFile) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file != nil {
+		l.file.Close()
+		l.file = nil
+	}
+}
+
+// plain is the form of a log line: time, level where it is not info, message.
+type plain struct{ dates bool }
+
+func (p plain) Format(e *logrus.Entry) ([]byte, error) {
+	stamp := e.Time.Format("15:04:05")
+	if p.dates {
+		stamp = e.Time.UTC().Format(time.RFC3339Nano)
+	}
+	level := ""
+	if e.Level != logrus.InfoLevel || p.dates {
+		level = strings.ToUpper(e.Level.String()) + " "
+	}
+	return []byte(stamp + " " + level + strings.TrimRight(e.Message, "\n") + "\n"), nil
+}
+
+// hook copies entries down to a level to a writer: one for the screen, one for the run's log.
+type hook struct {
+	to    io.Writer
+	level logrus.Level
+	form  plain
+}
+
+func (h hook) Levels() []logrus.Level { return logrus.AllLevels[:h.level+1] }
+
+func (h hook) Fire(e *logrus.Entry) error {
+	line, err := h.form.Format(e)
+	if err != nil {
+		return err
+	}
+	_, err = h.to.Write(line)
+	return err
+}
+
+// newLogger logs to the screen from the given level on, and everything to the run's log file.
+func newLogger(level string, out io.Writer, file *logFile) (*logrus.Logger, error) {
+	lvl, err := logrus.ParseLevel(level)
+	if err != nil {
+		return nil, fail.Input("--log-level %q: want debug, info, warn or error", level)
+	}
+	log := logrus.New()
+	log.SetLevel(logrus.DebugLevel)
+	log.SetOutput(io.Discard)
+	log.AddHook(hook{out, lvl, plain{}})
+	log.AddHook(hook{file, logrus.DebugLevel, plain{dates: true}})
+	return log, nil
+}

@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+var nowFunc = time.Now
+
+func fileFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the experiment `FILE` (JSON)"}
+}
+
+func outputFlag() cli.Flag {
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "latency-samples", Usage: "`FOLDER` that results go to, one sub-folder a run"}
+}
+
+func logFlag() cli.Flag {
+	return &cli.StringFlag{Name: "log-level", Aliases: []string{"l"}, Value: "info", Usage: "`LEVEL` of what is shown: debug, info, warn, error"}
+}
+
+func jsonFlag(what string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: what + " as JSON on standard output"}
+}
+
+func yesFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "answer the questions about big experiments with yes"}
+}
+
+// experimentFlags are those of every command that reads an experiment file.
+func experimentFlags() []cli.Flag {
+	return []cli.Flag{
+		fileFlag(),
+		&cli.StringFlag{Name: "endpoints", Aliases: []string{"g"}, Value: "endpoints", Usage: "endpoints `FILE`, or folder with <provider>.json files, for functions that stand already"},
+		&cli.IntFlag{Name: "run-only", Aliases: []string{"r"}, Value: -1, Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
+		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true, Usage: "deploy functions; --serverless=false probes endpoints that exist"},
+		&cli.StringFlag{Name: "aws-account", Aliases: []string{"a"}, Usage: "AWS account `ID` that the run must use"},
+	}
+}
+
+func (c *command) runFlags() []cli.Flag {
+	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), jsonFlag("the summary"))
+}
+
+func keepFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "keep", Usage: "leave the functions up, and print the command that removes them"}
+}
+
+func (c *command) runAction(cc *cli.Context) error {
+	if cc.Args().Present() {
+		return fail.Input("there is no command %q", cc.Args().First()).
+			WithHint("`stellar --help` lists the commands; an experiment is run with `stellar -c FILE`")
+	}
+	if cc.String("config") == "" {
+		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one; `stellar --help` says more")
+	}
+	loaded, err := c.load(cc)
+	if err != nil {
+		return err
+	}
+	w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+	if err != nil {
+		return err
+	}
+	c.notes(log, loaded)
+	if err := w.Ready(cc.Context, loaded.Experiment, baseDir(cc)); err != nil {
+		return err
+	}
+	if err := c.ask(cc, loaded.Warnings); err != nil {
+		return err
+	}
+	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
+	return c.finish(cc, out, err)
+}
+
+// finish prints what a run brought: the summary table and where things are, or both as JSON.
+func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) error {
+	if out == nil {
+		return err
+	}
+	c.screen.Progress("")
+	if cc.Bool("json") {
+		enc := json.NewEncoder(c.Stdout)
+		enc.SetIndent("", "  ")
+		if jerr := enc.Encode(out.JSON()); jerr != nil && err == nil {
+			err = jerr
+		}
+		return err
+	}
+	if werr := out.Print(c.Stdout, c.Width); werr != nil && err == nil {
+		err = werr
+	}
+	return err
+}
+
+func baseDir(cc *cli.Context) string {
+	dir, err := filepath.Abs(filepath.Dir(cc.String("config")))
+	if err != nil {
+		return "."
+	}
+	return dir
+}
+
+// load reads the experiment file and checks the index that --run-only names.
+func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
+	path := cc.String("config")
+	if path == "" && cc.Args().Len() == 1 {
+		path = cc.Args().First()
+	}
+	if path == "" {
+		return nil, fail.Input("no experiment file").WithHint("name it with -c FILE")
+	}
+	loaded, err := experiment.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(loaded.Experiment.SubExperiments); cc.IsSet("run-only") && (cc.Int("run-only") >= n || cc.Int("run-only") < -1) {
+		return nil, fail.Input("--run-only %d: the experiment has sub-experiments 0 to %d (-1: all)", cc.Int("run-only"), n-1)
+	}
+	return loaded, nil
+}
+
+func (c *command) notes(log *logrus.Logger, loaded *experiment.Loaded) {
+	for _, n := range loaded.Notes {
+		log.Warnf("%s", n)
+	}
+}
+
+// pipelineWorld sets up the screen, the log and the observer.
+func (c *command) pipelineWorld(cc *cli.Context, exp *experiment.Experiment) (pipeline.World, *logrus.Logger, error) {
+	level := cc.String("log-level")
+	if level == "" {
+		level = "info"
+	}
+	quiet := level == "error" || level == "fatal" || level == "panic"
+	c.screen = &screen{out: c.Stderr, redraw: c.StderrTTY && !quiet}
+	c.file = &logFile{}
+	log, err := newLogger(level, c.screen, c.file)
+	if err != nil {
+		return pipeline.World{}, nil, err
+	}
+	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
+	if exp != nil {
+		p.total = exp.Estimate().Duration
+	}
+	return pipeline.World{
+		World:      c.world(log),
+		Options:    c.options(cc),
+		Executable: c.Executable,
+		Runner:     shell.Run,
+		Observer:   p,
+		Opened:     func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
+	}, log, nil
+}
+
+func (c *command) options(cc *cli.Context) pipeline.Options {
+	only := -1
+	if cc.IsSet("run-only") {
+		only = cc.Int("run-only")
+	}
+	return pipeline.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
+		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), AWSAccount: cc.String("aws-account")}
+}
+
+// ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the answer
+// is no.
+func (c *command) ask(cc *cli.Context, warnings []experiment.Warning) error {
+	if len(warnings) == 0 || cc.Bool("yes") {
+		return nil
+	}
+	var lines []string
+	for _, w := range warnings {
+		lines = append(lines, "  - "+w.String())
+	}
+	text := strings.Join(lines, "\n")
+	if !c.StdinTTY {
+		return fail.Input("this experiment needs a yes before anything is deployed:\n%s", text).WithHint("add --yes if that is what you want")
+	}
+	printf(c.Stderr, "Before anything is deployed:\n%s\nGo on? [y/N] ", text)
+	answer, err := readLine(cc.Context, bufio.NewReader(c.Stdin))
+	if err != nil {
+		return err
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return fail.Input("stopped: nothing was deployed")
+	}
+	return nil
+}
+
+// readLine waits for a line or for the context, whichever is first.
+func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
+	type got struct {
+		text string
+		err  error
+	}
+	ch := make(chan got, 1)
+	go func() {
+		text, err := in.ReadString('\n')
+		ch <- got{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", fail.With(fail.CodeInterrupted, "stopped: nothing was deployed")
+	case g := <-ch:
+		if g.err != nil && g.text == "" {
+			return "", fail.Input("no answer: %w", g.err)
+		}
+		return g.text, nil
+	}
+}
+
+// usage is the text of a command's help that shows an example.
+func example(lines ...string) string {
+	return fmt.Sprintf("Example: %s", strings.Join(lines, "\n         "))
+}

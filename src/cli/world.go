@@ -1,0 +1,57 @@
+// Package cli is the command line: commands, flags, what the user sees; the only user of urfave/cli.
+package cli
+
+import (
+	"io"
+	"os"
+	"runtime/debug"
+
+	"golang.org/x/term"
+)
+
+// World is the machine as the command sees it; tests build their own.
+type World struct {
+	Args       []string
+	Stdin      io.Reader
+	Stdout     io.Writer
+	Stderr     io.Writer
+	Getenv     func(string) string
+	Executable string // this binary
+	StdinTTY   bool   // a person can be asked
+	StderrTTY  bool   // a progress line can be redrawn
+	Width      int    // columns of the terminal, 0: unknown
+}
+
+// RealWorld is the world of this process.
+func RealWorld() World {
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0]
+	}
+	w := World{Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Executable: exe,
+		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd()))}
+	if cols, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
+		w.Width = cols
+	}
+	return w
+}
+
+// version is set at link time for releases; a build from a checkout says what the Go toolchain knows of it.
+var version = "dev"
+
+// Version is the version of this binary.
+func Version() string {
+	if version != "dev" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return version + "-" + s.Value[:12]
+		}
+	}
+	return version
+}

@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"fmt"
+	"strconv"
+
+	"stellar/src/experiment"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// functions lists what an experiment needs deployed: one function per selected sub-experiment and replica.
+func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
+	var out []*run.Function
+	for _, i := range subs {
+		s := &exp.SubExperiments[i]
+		rt, _, err := experiment.ResolveRuntime(s.Runtime)
+		if err != nil {
+			return nil, err
+		}
+		for replica := range s.Parallelism {
+			out = append(out, &run.Function{
+				Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
+				Language: rt.Language, Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
+				PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
+				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, SnapStart: s.SnapStartEnabled,
+				CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),
+			})
+		}
+	}
+	return out, nil
+}
+
+// environment is what a function finds there. Of the run's token it sees only the hash, so that neither serverless.yml
+// nor the provider's console lets anybody in.
+func environment(s *experiment.SubExperiment, tokenHash string) map[string]string {
+	env := map[string]string{"STELLAR_TIMEOUT_SECONDS": strconv.Itoa(s.FunctionTimeoutSeconds)}
+	if !s.Public {
+		env["STELLAR_TOKEN_SHA256"] = tokenHash
+	}
+	if s.FillerRead {
+		env["STELLAR_FILLER_READ"] = "1"
+	}
+	return env
+}
+
+// deploys reports whether the run makes functions, or probes what stands.
+func (w World) deploys(exp *experiment.Experiment) bool {
+	row, err := provider.Find(exp.ProviderKind())
+	return err == nil && w.Serverless && !row.Standing
+}

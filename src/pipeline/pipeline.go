@@ -1,0 +1,117 @@
+// Package pipeline puts the stages of a run in order and runs them; it is the only place that knows all of them.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"stellar/src/build"
+	"stellar/src/calibrate"
+	"stellar/src/deploy"
+	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/local/plugin"
+	"stellar/src/pack"
+	"stellar/src/run"
+)
+
+// Stage is one step of a run.
+type Stage interface {
+	fmt.Stringer // what it is doing, "building functions"
+	Run(ctx context.Context, r *run.Run) error
+}
+
+// Skipper is a stage that may have nothing to do; the reason is given, empty where there is work.
+type Skipper interface{ Skip(r *run.Run) string }
+
+// Checker is a stage that can say beforehand what would be missing: a compiler, a program. It is asked before anything
+// is built or deployed, and changes nothing.
+type Checker interface {
+	Check(ctx context.Context, r *run.Run) error
+}
+
+// preparing are the stages that make the packages.
+func (w World) preparing() []Stage {
+	return []Stage{
+		generate.Functions{},                             // render raw-code/, or find the user's own function
+		build.Stage{Local: w.onLaptop, Runner: w.Runner}, // one build per distinct code, cached
+		generate.Service{Plugins: plugin.Files()},        // serverless.yml
+		pack.Stage{}, // filler to the exact size, ZIP
+	}
+}
+
+// stages are a whole run. What they make is removed by the run's journal, in the end and whatever happens.
+func (w World) stages() []Stage {
+	return append(w.preparing(),
+		startPlatform{w}, // the local platform, for local functions and for calibration
+		calibrate.Stage{Platform: w.calibrationPlatform},      // service time to increments
+		deploy.Stage{Connect: w.connect, Attrs: serviceAttrs}, // `serverless deploy`
+		probing{w},   // bursts
+		reporting{w}, // statistics, plots
+	)
+}
+
+// execute runs the stages one after the other.
+func (w World) execute(ctx context.Context, r *run.Run, stages []Stage) error {
+	for _, s := range stages {
+		if err := w.around(s)(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type step func(ctx context.Context, r *run.Run) error
+
+// around is the middleware of a stage: skipping, the journal, timing, the record, the observer, and the stage's name on
+// its errors. Stages do none of that themselves.
+func (w World) around(s Stage) step {
+	return func(ctx context.Context, r *run.Run) (err error) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		entry := run.StageRecord{Name: s.String()}
+		if sk, ok := s.(Skipper); ok {
+			if entry.Skipped = sk.Skip(r); entry.Skipped != "" {
+				r.Record.Stages = append(r.Record.Stages, entry)
+				r.Log.Debugf("skipped %s: %s", s, entry.Skipped)
+				return nil
+			}
+		}
+		if err := r.Journal.Note(run.EventStage, s.String()); err != nil {
+			return err
+		}
+		w.Observer.StageStart(s.String())
+		started := time.Now()
+		err = guarded(s, ctx, r)
+		took := time.Since(started)
+		entry.Seconds = took.Seconds()
+		if err != nil {
+			entry.Error = err.Error()
+		}
+		r.Record.Stages = append(r.Record.Stages, entry)
+		w.Observer.StageEnd(s.String(), took, err)
+		if werr := r.WriteRecord(); werr != nil {
+			err = errors.Join(err, werr)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+		return nil
+	}
+}
+
+// guarded turns a panic into an error, so that what was deployed is removed all the same.
+func guarded(s Stage, ctx context.Context, r *run.Run) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.Debugf("%s", debug.Stack())
+			err = fail.With(fail.CodeFailed, "stellar has a defect, it panicked: %v", p).
+				WithHint("please report it with %s/run_logs.txt", r.Dir)
+		}
+	}()
+	return s.Run(ctx, r)
+}

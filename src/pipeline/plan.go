@@ -1,0 +1,113 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/provider"
+)
+
+// Plan is what a run of an experiment would do.
+type Plan struct {
+	Provider  string    `json:"provider"`
+	Kind      string    `json:"kind"`
+	Runs      string    `json:"runs"` // the command that deploys, empty where nothing is deployed
+	Seed      int64     `json:"seed"`
+	Subs      []PlanSub `json:"subExperiments"`
+	Functions int       `json:"functions"`
+	Bursts    int       `json:"bursts"`
+	Requests  int       `json:"requests"`
+	Seconds   float64   `json:"seconds"`
+	Warnings  []string  `json:"warnings"`
+	NotReady  string    `json:"notReady,omitempty"` // why a run would stop before building anything
+}
+
+// PlanSub is one sub-experiment of a plan.
+type PlanSub struct {
+	Index     int    `json:"index"`
+	Title     string `json:"title"`
+	Type      string `json:"type"`
+	Runtime   string `json:"runtime"`
+	Package   string `json:"package"`
+	MemoryMB  int    `json:"memoryMB"`
+	Functions int    `json:"functions"`
+	Bursts    int    `json:"bursts"`
+	Sizes     string `json:"burstSizes"`
+	IAT       string `json:"iat"`
+	Service   string `json:"serviceTimes"`
+	Payload   int64  `json:"payloadBytes"`
+	Chain     int    `json:"chain"`
+	Folder    string `json:"folder"`
+}
+
+// Plan says what a run would do, and whether it could start here and now; that it could not is no error.
+func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
+	exp := loaded.Experiment
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return nil, err
+	}
+	est := exp.Estimate()
+	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: est.Functions, Bursts: est.Bursts,
+		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
+	if w.deploys(exp) {
+		p.Runs = row.Needs
+	}
+	for _, i := range w.subs(exp) {
+		p.Subs = append(p.Subs, planSub(exp, i))
+	}
+	for _, warn := range loaded.Warnings {
+		p.Warnings = append(p.Warnings, warn.String())
+	}
+	if err := w.Ready(ctx, exp, baseDir); err != nil {
+		p.NotReady = err.Error()
+	}
+	return p, nil
+}
+
+func planSub(exp *experiment.Experiment, i int) PlanSub {
+	s := &exp.SubExperiments[i]
+	pkg := s.PackageType
+	if s.FunctionImageSizeMB > 0 {
+		pkg += fmt.Sprintf(" %g MiB", s.FunctionImageSizeMB)
+	}
+	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
+		Functions: s.Parallelism * s.DataTransferChainLength, Bursts: s.Bursts, Sizes: join(s.BurstSizes, strconv.Itoa),
+		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
+		Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
+}
+
+// Print writes the plan as a table.
+func (p *Plan) Print(w io.Writer) error {
+	fmt.Fprintf(w, "provider %s", p.Provider)
+	if p.Runs != "" {
+		fmt.Fprintf(w, ": %s, then %s", p.Runs, strings.Replace(p.Runs, "deploy", "remove", 1))
+	} else {
+		fmt.Fprint(w, ": nothing is deployed")
+	}
+	fmt.Fprintf(w, "\nseed %d\n\n", p.Seed)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
+	for _, s := range p.Subs {
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d MB\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+			s.MemoryMB, s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	length := time.Duration(p.Seconds * float64(time.Second))
+	fmt.Fprintf(w, "\n%d functions, %d bursts, %d requests, about %s of bursts and pauses\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second))
+	for _, warn := range p.Warnings {
+		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
+	}
+	if p.NotReady != "" {
+		fmt.Fprintf(w, "a run would stop before it builds anything: %s\n", p.NotReady)
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"stellar/src/deploy"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/study"
+)
+
+// Ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
+// functions' code, the compilers and the CLIs are there, whether the endpoints suffice. It changes nothing.
+func (w World) Ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
+	if err := w.supported(exp); err != nil {
+		return err
+	}
+	draft, err := w.draft(exp, baseDir)
+	if err != nil {
+		return err
+	}
+	if !w.deploys(exp) {
+		return w.standing(ctx, draft)
+	}
+	var missing []error
+	j := &job{World: w}
+	for _, s := range j.stages() {
+		if c, ok := s.(Checker); ok {
+			missing = append(missing, c.Check(ctx, draft))
+		}
+	}
+	if err := errors.Join(missing...); err != nil {
+		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
+	}
+	return nil
+}
+
+// draft is a run that has only its list of functions, to ask questions of.
+func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
+	fns, err := functions(exp, w.subs(exp), "")
+	if err != nil {
+		return nil, err
+	}
+	return &run.Run{Experiment: exp, BaseDir: baseDir, Functions: fns, Log: w.Log}, nil
+}
+
+// standing checks that the endpoints that are to be probed are there.
+func (w World) standing(ctx context.Context, r *run.Run) error {
+	conn, err := w.openStanding(r.Experiment)
+	if err != nil {
+		return err
+	}
+	_, err = conn.DeployFunctions(ctx, r.Functions)
+	return err
+}
+
+func (w World) openStanding(exp *experiment.Experiment) (provider.Connection, error) {
+	kind := exp.ProviderKind()
+	if kind != "url" {
+		return provider.OpenEndpoints(w.Endpoints, kind, exp.SubExperiments)
+	}
+	row, err := provider.Find(kind)
+	if err != nil {
+		return nil, err
+	}
+	return row.Open(provider.Options{Target: exp.Provider})
+}
+
+func firstHint(errs []error) string {
+	for _, err := range errs {
+		var e *fail.Error
+		if errors.As(err, &e) && e.Hint != "" {
+			return e.Hint
+		}
+	}
+	return "install what is missing and try again"
+}
+
+// supported lists, all at once, what the file asks for that this version does not do.
+func (w World) supported(exp *experiment.Experiment) error {
+	var no []error
+	add := func(sub int, format string, args ...any) {
+		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", sub, exp.SubExperiments[sub].Title, fmt.Sprintf(format, args...)))
+	}
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return err
+	}
+	if w.deploys(exp) && !row.CanDeploy() {
+		_, err := row.Open(provider.Options{})
+		return err
+	}
+	if w.AWSAccount != "" && exp.ProviderKind() != "aws" {
+		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
+	}
+	for _, i := range w.subs(exp) {
+		s := &exp.SubExperiments[i]
+		if !study.Supported(s.Type) {
+			add(i, "experiments of Type %s", s.Type)
+		}
+		if s.Protocol != "http1" {
+			add(i, "Protocol %s", s.Protocol)
+		}
+		if s.RatePerSecond > 0 {
+			add(i, "sustained load (RatePerSecond)")
+		}
+		if len(s.Cmds) > 0 {
+			add(i, "Cmds")
+		}
+		if w.deploys(exp) && s.PackageType != "Zip" {
+			add(i, "deploying PackageType %s", s.PackageType)
+		}
+		if s.Reuse {
+			add(i, "Reuse of functions (`stellar deploy` leaves functions up, `stellar probe` uses them again)")
+		}
+	}
+	if len(no) == 0 {
+		return nil
+	}
+	return fail.Unsupported("this version of stellar does not do:\n%v", errors.Join(no...)).
+		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
+}
+
+// serverlessReady finds the Serverless CLI and its version.
+func (j *job) serverlessReady(ctx context.Context) (bin, version string, err error) {
+	bin, err = deploy.FindServerless(j.Getenv, j.besideBinary()...)
+	if err != nil {
+		return "", "", err
+	}
+	version, err = deploy.Version(ctx, j.Runner, bin)
+	return bin, version, err
+}

@@ -1,0 +1,131 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"stellar/src/analyze"
+	"stellar/src/experiment"
+	"stellar/src/report"
+	"stellar/src/run"
+	"stellar/src/sample"
+)
+
+// reporting turns the recorded rows into statistics and plots.
+type reporting struct{ *job }
+
+func (reporting) String() string { return "writing statistics and plots" }
+
+func (s reporting) Run(ctx context.Context, r *run.Run) error {
+	var sums []analyze.Summary
+	var errs []error
+	for _, res := range r.Results {
+		sum, err := summarize(r, res)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		sums = append(sums, sum)
+	}
+	analyze.Relate(sums)
+	for _, sum := range sums {
+		dir := folder(r, sum.Index)
+		errs = append(errs, statistics(filepath.Join(dir, "statistics.csv"), sum), s.plot(ctx, r, dir, sum))
+	}
+	if len(sums) > 0 {
+		errs = append(errs, statistics(filepath.Join(r.Dir, "statistics.csv"), sums...))
+		plots, err := report.WriteCombinedCDF(ctx, r.Dir, sums)
+		s.tellSkipped(plots)
+		errs = append(errs, err)
+	}
+	s.summaries = sums
+	return errors.Join(errs...)
+}
+
+func (s reporting) plot(ctx context.Context, r *run.Run, dir string, sum analyze.Summary) error {
+	v, err := report.ParseVisualization(r.Experiment.SubExperiments[sum.Index].Visualization)
+	if err != nil {
+		return err
+	}
+	plots, err := report.WritePlots(ctx, dir, v, sum)
+	s.tellSkipped(plots)
+	return err
+}
+
+func (s reporting) tellSkipped(p report.Plots) {
+	for _, sk := range p.Skipped {
+		s.Log.Infof("no %s: %s", sk.File, sk.Reason)
+	}
+}
+
+func folder(r *run.Run, sub int) string {
+	return filepath.Join(r.Dir, r.Experiment.SubExperiments[sub].Folder(sub, r.Experiment.ProviderKind()))
+}
+
+// summarize reads the rows back from the file: the statistics are those of what is on disk.
+func summarize(r *run.Run, res run.Result) (analyze.Summary, error) {
+	opts := analyze.Options{Identity: identity(r, res.Sub)}
+	f, err := os.Open(filepath.Join(res.Dir, "latencies.csv"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
+	}
+	if err != nil {
+		return analyze.Summary{}, fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close()
+	return analyze.Summarize(sample.NewReader(f, f.Name()).All(), opts)
+}
+
+func statistics(path string, sums ...analyze.Summary) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write statistics: %w", err)
+	}
+	return errors.Join(analyze.WriteCSV(f, sums), f.Close())
+}
+
+func identity(r *run.Run, i int) analyze.Identity {
+	s := &r.Experiment.SubExperiments[i]
+	return analyze.Identity{Index: i, Title: s.Title, Provider: r.Experiment.ProviderKind(), Runtime: s.Runtime, Function: s.Function,
+		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(r, i), IATSeconds: s.IATSeconds,
+		BurstSizes: join(s.BurstSizes, strconv.Itoa), ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
+		PayloadBytes: s.PayloadLengthBytes}
+}
+
+// imageSize is the size in MiB that was asked for, else that of the package as built.
+func imageSize(r *run.Run, sub int) float64 {
+	if mb := r.Experiment.SubExperiments[sub].FunctionImageSizeMB; mb > 0 {
+		return mb
+	}
+	for _, f := range r.Functions {
+		if f.Sub == sub && f.Package != nil {
+			return float64(f.Package.Bytes) / (1 << 20)
+		}
+	}
+	return 0
+}
+
+func join[T any](all []T, text func(T) string) string {
+	out := make([]string, len(all))
+	for i, v := range all {
+		out[i] = text(v)
+	}
+	return strings.Join(out, " ")
+}
+
+// thresholds checks the limits that the file sets.
+func thresholds(exp *experiment.Experiment, sums []analyze.Summary) []string {
+	var missed []string
+	for _, s := range sums {
+		for _, m := range analyze.Thresholds(exp.SubExperiments[s.Index].Thresholds, s) {
+			missed = append(missed, fmt.Sprintf("SubExperiments[%d] %s: %s", s.Index, s.Title, m))
+		}
+	}
+	return missed
+}

@@ -1,0 +1,258 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stellar/src/deploy"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/pack"
+	"stellar/src/run"
+)
+
+// Run is the main job: deploy, probe, report, remove. The outcome is there, as far as it goes, beside an error too.
+func (w World) Run(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
+	j := &job{World: w}
+	r, err := j.begin(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	err = j.execute(ctx, r, j.stages())
+	return j.end(ctx, r, err)
+}
+
+// Deploy is the first half of a run; the functions stay up.
+func (w World) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
+	if !w.deploys(exp) {
+		return nil, fail.Input("nothing is deployed for provider %s: its functions stand already", exp.Provider)
+	}
+	w.Keep = true
+	j := &job{World: w}
+	r, err := j.begin(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	err = j.execute(ctx, r, until(j.stages(), func(s Stage) bool { _, ok := s.(deploy.Stage); return ok }))
+	return j.end(ctx, r, err)
+}
+
+// Probe fires the bursts of an experiment at the functions that a run left up; results go to a new run.
+func (w World) Probe(ctx context.Context, dir string) (*Outcome, error) {
+	was, token, err := w.deployed(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{World: w}
+	r, err := j.begin(was.Experiment, was.BaseDir)
+	if err != nil {
+		return nil, err
+	}
+	r.Token, r.Service = token, was.Service
+	r.Record.Calibration, r.Record.Notes = was.Calibration, append(r.Record.Notes, "probes the functions of run "+was.ID)
+	for i := range was.Functions {
+		f := &was.Functions[i]
+		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
+		if at < 0 || f.Endpoint == nil {
+			return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, f.Name))
+		}
+		r.Functions[at].Endpoint = f.Endpoint
+		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes, SHA256: f.PackageSHA256}
+	}
+	err = j.execute(ctx, r, []Stage{probing{j}, reporting{j}})
+	return j.end(ctx, r, err)
+}
+
+// deployed reads what a run left up.
+func (w World) deployed(dir string) (*run.Record, string, error) {
+	was, err := run.ReadRecord(dir)
+	if err != nil {
+		return nil, "", fail.Input("%s is not a run's folder: %w", dir, err)
+	}
+	token, err := run.ReadToken(dir)
+	if err != nil || was.Status != statusKept {
+		return nil, "", fail.Input("%s has no functions up (its status is %q)", dir, was.Status).
+			WithHint("`stellar deploy -c FILE` leaves functions up for `stellar probe`")
+	}
+	return was, token, nil
+}
+
+func until(stages []Stage, last func(Stage) bool) []Stage {
+	return stages[:slices.IndexFunc(stages, last)+1]
+}
+
+// WriteService makes the packages and serverless.yml in a folder of the user's, for deploying by hand. It returns what
+// to type next.
+func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
+	if err := w.Ready(ctx, exp, baseDir); err != nil {
+		return "", err
+	}
+	if !w.deploys(exp) {
+		return "", fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
+	}
+	if dir, err = emptyFolder(dir); err != nil {
+		return "", err
+	}
+	out, err := os.MkdirTemp("", "stellar-plan-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(out)
+	w.Output, w.Opened = out, nil
+	j := &job{World: w}
+	r, err := j.begin(exp, baseDir)
+	if err != nil {
+		return "", err
+	}
+	r.ServiceDir = dir
+	if err = j.execute(ctx, r, j.preparing()); err == nil {
+		err = os.WriteFile(filepath.Join(dir, "token"), []byte(r.Token+"\n"), 0o600)
+	}
+	_, err = j.end(ctx, r, err)
+	return fmt.Sprintf("%s is ready to deploy. By hand:\n  stellar local start\n  cd %s && osls deploy\n  curl -H \"X-Stellar-Token: $(cat token)\" <endpoint>\n  osls remove\n", dir, dir), err
+}
+
+func emptyFolder(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fail.Input("--write: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fail.Input("--write: %w", err)
+	}
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return "", fail.Input("--write: %w", err)
+	}
+	if len(there) > 0 {
+		return "", fail.Input("--write: %s is not empty", dir).WithHint("name a new folder")
+	}
+	return dir, nil
+}
+
+// begin makes the run's directory and everything that the stages count on.
+func (j *job) begin(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
+	r, err := run.Create(j.World.World, j.Output, exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	if j.Opened != nil {
+		if err := j.Opened(r); err != nil {
+			return nil, err
+		}
+	}
+	r.Log.Infof("run %s, seed %d, results in %s", r.ID, *exp.Seed, r.Dir)
+	if r.Functions, err = functions(exp, j.subs(exp), r.TokenHash()); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(r.Remember(), os.MkdirAll(r.ServiceDir, 0o755)); err != nil {
+		return nil, err
+	}
+	res, err := r.Journal.Intend(kindFolder, r.WorkDir, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(r.WorkDir, 0o700); err != nil {
+		return nil, err
+	}
+	return r, r.Journal.Created(res, nil)
+}
+
+// Statuses of a finished run.
+const (
+	statusDone        = "done"
+	statusPartial     = "partial"
+	statusFailed      = "failed"
+	statusInterrupted = "interrupted"
+	statusKept        = "kept"
+)
+
+// undoBudget bounds all removals of one run together.
+const undoBudget = time.Hour
+
+// end removes what the run made, or leaves it up where that was asked for, and closes the run's books. It works on a
+// context that outlives the run's: an interrupted run removes its functions too.
+func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) {
+	interrupted := ctx.Err() != nil
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoBudget)
+	defer cancel()
+	keep := j.Keep && err == nil && !interrupted
+	if keep {
+		err = errors.Join(j.keep(undoCtx, r))
+	} else {
+		j.Observer.StageStart("removing")
+		started := time.Now()
+		uerr := run.Undo(undoCtx, r.Journal, j.undoers(r), r.Log)
+		j.Observer.StageEnd("removing", time.Since(started), uerr)
+		if uerr == nil {
+			uerr = os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder))
+		}
+		err = errors.Join(uerr, err) // first: what is left behind decides the exit code
+	}
+	if interrupted && len(r.Results) > 0 {
+		err = errors.Join(err, reporting{j}.Run(undoCtx, r)) // what was measured is worth its statistics
+	}
+	out := outcome(r, keep)
+	if err == nil {
+		err = out.problem()
+	}
+	if interrupted {
+		err = errors.Join(err, fail.With(fail.CodeInterrupted, "interrupted; what was measured is in %s", r.Dir))
+	}
+	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
+	now := time.Now().UTC()
+	r.Record.Finished = &now
+	return out, errors.Join(err, r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
+}
+
+// packagesFolder is where generate puts packages: they are the bulk of a service folder, and no result.
+const packagesFolder = "packages"
+
+// keep leaves the functions up: the scratch folder goes, the rest of the journal stays pending.
+func (j *job) keep(ctx context.Context, r *run.Run) error {
+	for _, res := range r.Journal.Pending() {
+		if res.Kind != kindFolder {
+			continue
+		}
+		if err := j.undoers(r)[kindFolder](ctx, res); err != nil {
+			return err
+		}
+		if err := r.Journal.Removed(res); err != nil {
+			return err
+		}
+	}
+	if len(r.Journal.Pending()) == 0 {
+		return nil // nothing stands: there was nothing to keep
+	}
+	return errors.Join(r.KeepToken(), r.Journal.Note(run.EventKept, "left up on purpose"))
+}
+
+func status(err error, keep, interrupted bool) string {
+	switch {
+	case interrupted:
+		return statusInterrupted
+	case keep && err == nil:
+		return statusKept
+	case err == nil:
+		return statusDone
+	case fail.Code(err) == fail.CodePartial || fail.Code(err) == fail.CodeThreshold:
+		return statusPartial
+	}
+	return statusFailed
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+var _ = pack.Stage{}
+var _ = generate.Functions{}

@@ -1,0 +1,57 @@
+package pipeline
+
+import (
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// World is what runs are made in, and how the user wants them.
+type World struct {
+	run.World
+	Options
+	Executable string       // this binary: the local platform is a child process of it
+	Runner     shell.Runner // how other programs are run
+	Observer   Observer
+	Opened     func(r *run.Run) error // called once when a run has its directory; may be nil
+}
+
+// Options are what the command line says beside the experiment file.
+type Options struct {
+	Output     string // folder that runs go to
+	Endpoints  string // endpoints file or folder
+	Serverless bool   // deploy; false: probe what stands
+	Only       int    // index of the one sub-experiment to run, -1 for all
+	Keep       bool   // leave the functions up
+	AWSAccount string // account that must be the one in use
+}
+
+// Observer sees a run go by.
+type Observer interface {
+	StageStart(name string)
+	StageEnd(name string, took time.Duration, err error)
+	Burst(b Burst)
+}
+
+// Burst is how far a sub-experiment is.
+type Burst struct {
+	Sub    int // index of the sub-experiment
+	Title  string
+	Done   int // bursts done
+	Of     int // bursts in all
+	Errors int // failed requests so far
+}
+
+// subs are the indices of the sub-experiments that the options select.
+func (o Options) subs(e *experiment.Experiment) []int {
+	if o.Only >= 0 {
+		return []int{o.Only}
+	}
+	all := make([]int, len(e.SubExperiments))
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}

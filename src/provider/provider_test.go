@@ -1,0 +1,211 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+func TestCompleteURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"www.google.com":            "https://www.google.com",
+		"localhost:8080/f?x=1":      "http://localhost:8080/f?x=1",
+		"127.0.0.1:80":              "http://127.0.0.1:80",
+		"[::1]:8080/a":              "http://[::1]:8080/a",
+		"http://example.org/a?b=c":  "http://example.org/a?b=c",
+		"https://example.org":       "https://example.org",
+		"producer.192.1.2.3.nip.io": "https://producer.192.1.2.3.nip.io",
+	} {
+		got, err := CompleteURL(in)
+		if err != nil || got != want {
+			t.Errorf("CompleteURL(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "ftp://example.org", "http://", "https:///path", "http://a b"} {
+		if got, err := CompleteURL(in); fail.Code(err) != fail.CodeInput {
+			t.Errorf("CompleteURL(%q) = %q, %v; want an input error", in, got, err)
+		}
+	}
+}
+
+func TestOnlySomeProvidersDeploy(t *testing.T) {
+	for kind, can := range map[string]bool{"local": true, "url": true, "aws": false, "vhive": false} {
+		p, err := Find(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Open(Options{}); (err == nil) != can || (!can && !errors.Is(err, fail.ErrUnsupported)) {
+			t.Errorf("%s: opening gave %v", kind, err)
+		}
+	}
+	if _, err := Find("ibm"); err == nil {
+		t.Error("an unknown provider was found")
+	}
+}
+
+func TestStandingMatchesEachEndpointOnce(t *testing.T) {
+	file := endpointsIn(t, `[
+	 {"GatewayID":"a.example/f","FunctionMemoryMB":128,"ImageSizeMB":10,"PackageType":"Zip"},
+	 {"GatewayID":"http://b.example/f?k=v","FunctionMemoryMB":128,"ImageSizeMB":14,"PackageType":"Zip"},
+	 {"GatewayID":"c.example","FunctionMemoryMB":256,"ImageSizeMB":60,"PackageType":"Image"}]`)
+	subs := []experiment.SubExperiment{{FunctionImageSizeMB: 14}, {FunctionImageSizeMB: 10}, {FunctionImageSizeMB: 999}}
+	s, err := OpenEndpoints(filepath.Dir(file), "aws", subs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fns := []*run.Function{zip("f0-0", 0, 128), zip("f1-0", 1, 128), {Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image"}}
+	got, err := s.DeployFunctions(context.Background(), fns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"https://a.example/f", "http://b.example/f?k=v", "https://c.example"} {
+		if got[i].URL != want || got[i].Function != fns[i].Name {
+			t.Errorf("function %d got %+v; want %s", i, got[i], want)
+		}
+	}
+	_, err = s.DeployFunctions(context.Background(), append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") || !strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
+		t.Errorf("too few endpoints: %v", err)
+	}
+}
+
+func zip(name string, sub, memory int) *run.Function {
+	return &run.Function{Name: name, Sub: sub, MemoryMB: memory, PackageType: "Zip"}
+}
+
+func TestFitsToFiveMegabytes(t *testing.T) {
+	fn := zip("f", 0, 128)
+	for size, want := range map[float64]bool{5: true, 4.9: false, 15: true, 15.1: false, 10: true} {
+		e := Endpoint{PackageType: "Zip", MemoryMB: 128, ImageSizeMB: size}
+		if got := Fits(e, fn, &experiment.SubExperiment{FunctionImageSizeMB: 10}); got != want {
+			t.Errorf("an endpoint of %g MB for a function of 10 MB: %v, want %v", size, got, want)
+		}
+	}
+}
+
+func TestPublishedEndpointFilesLoad(t *testing.T) {
+	for file, n := range map[string]int{"vHive.json": 24, "golang-transfer.json": 16} {
+		s, err := OpenEndpoints(filepath.Join("testdata", file), "vhive", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, _ := s.ListAPIs(context.Background()); len(all) != n {
+			t.Errorf("%s has %d endpoints, want %d", file, len(all), n)
+		}
+	}
+	if _, err := OpenEndpoints("testdata", "vhive", nil); err != nil {
+		t.Errorf("vHive.json is not found in its folder: %v", err)
+	}
+}
+
+func TestBadEndpointFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no list":      {`{}`, "cannot unmarshal"},
+		"unknown key":  {`[{"Gateway":"a"}]`, "Gateway"},
+		"no address":   {`[{"PackageType":"Zip"}]`, "entry 0: GatewayID is missing"},
+		"package type": {`[{"GatewayID":"a","PackageType":"Rpm"}]`, `entry 0: PackageType is "Rpm"`},
+		"scheme":       {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
+		"trailing":     {`[] []`, "after the list"},
+	} {
+		_, err := OpenEndpoints(endpointsIn(t, c.text), "aws", nil)
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error is %v; want an input error with %q", name, err, c.want)
+		}
+	}
+	for _, path := range []string{"nowhere", t.TempDir()} {
+		if _, err := OpenEndpoints(path, "aws", nil); fail.Code(err) != fail.CodeInput {
+			t.Errorf("%s: error is %v", path, err)
+		}
+	}
+}
+
+func endpointsIn(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "aws.json")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// cli plays the Serverless CLI: it leaves a file where the plugin would, and prints a text.
+type cli struct {
+	t      *testing.T
+	dir    string
+	deploy string // what the plugin writes; empty: nothing
+	err    error
+	stays  bool // remove does not take the file away
+}
+
+func (c cli) Deploy(context.Context) (string, error) {
+	if c.deploy != "" {
+		if err := os.WriteFile(filepath.Join(c.dir, endpointsFile), []byte(c.deploy), 0o644); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return "what it printed", c.err
+}
+
+func (c cli) Info(ctx context.Context) (string, error) { return c.Deploy(ctx) }
+
+func (c cli) Remove(context.Context) (string, error) {
+	if c.err == nil && !c.stays {
+		_ = os.Remove(filepath.Join(c.dir, endpointsFile))
+	}
+	return "removed", c.err
+}
+
+func TestLocalReadsWhatThePluginWrote(t *testing.T) {
+	dir := t.TempDir()
+	fn := zip("f0-0", 0, 128)
+	fn.Package = &run.Package{Bytes: 1 << 20, SHA256: "abc"}
+	good := `{"service":"s","endpoints":[{"function":"f0-0","url":"http://127.0.0.1:1/s/f0-0","packageBytes":1048576,"packageSHA256":"abc","runtimeVersion":"Python 3.11","limitsEnforced":true}]}`
+	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: good}, ServiceDir: dir})
+	got, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := got[0]; e.URL != "http://127.0.0.1:1/s/f0-0" || e.MemoryMB != 128 || e.ImageSizeMB != 1 || e.Detail["runtimeVersion"] != "Python 3.11" {
+		t.Errorf("endpoint is %+v", e)
+	}
+	if err := l.RemoveFunctions(context.Background(), got); err != nil {
+		t.Error(err)
+	}
+	fn.Package.SHA256 = "other"
+	if _, err := l.DeployFunctions(context.Background(), []*run.Function{fn}); err == nil || !strings.Contains(err.Error(), "package") {
+		t.Errorf("a package that is not the one built: %v", err)
+	}
+}
+
+func TestLocalErrorsCarryTheText(t *testing.T) {
+	fn := zip("f0-0", 0, 128)
+	fn.Package = &run.Package{}
+	for name, c := range map[string]cli{
+		"nothing written": {},
+		"garbage":         {deploy: "not json"},
+		"too few":         {deploy: `{"endpoints":[]}`},
+	} {
+		c.t, c.dir = t, t.TempDir()
+		l := newLocal(Options{Serverless: c, ServiceDir: c.dir})
+		_, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
+		var e *fail.Error
+		if !errors.As(err, &e) || e.Output != "what it printed" {
+			t.Errorf("%s: error %v does not carry what was printed", name, err)
+		}
+	}
+	dir := t.TempDir()
+	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}, ServiceDir: dir})
+	if _, err := l.ListAPIs(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.RemoveFunctions(context.Background(), nil); err == nil {
+		t.Error("a removal that left the service there was taken for success")
+	}
+}

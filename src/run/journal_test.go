@@ -1,0 +1,103 @@
+package run
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPendingIsNewestFirstAndForgetsRemoved(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	folder := must(j.Intend("folder", "/tmp/stellar-x", nil))(t)
+	platform := must(j.Intend("platform", "p", map[string]string{"dir": "/d"}))(t)
+	service := must(j.Intend("service", "s", nil))(t)
+	check(t, j.Created(platform, map[string]string{"pid": "7"}))
+	check(t, j.Removed(folder))
+
+	got := j.Pending()
+	if len(got) != 2 || got[0].ID != service.ID || got[1].ID != platform.ID {
+		t.Fatalf("pending is %v; want service, then platform", got)
+	}
+	if a := got[1].Attrs; a["dir"] != "/d" || a["pid"] != "7" {
+		t.Errorf("attributes are %v; want those of the intent and of the creation", a)
+	}
+}
+
+func TestFailedRemovalStaysPending(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	res := must(j.Intend("service", "s", nil))(t)
+	check(t, j.Failed(res, errors.New("throttled")))
+	if got := j.Pending(); len(got) != 1 {
+		t.Fatalf("pending is %v; want the service whose removal failed", got)
+	}
+}
+
+func TestJournalSurvivesATornLine(t *testing.T) {
+	dir := t.TempDir()
+	j := openJournal(t, dir)
+	must(j.Intend("service", "s", nil))(t)
+	check(t, j.Close())
+	path := filepath.Join(dir, JournalFile)
+	whole := read(t, path)
+	check(t, os.WriteFile(path, []byte(whole+`{"seq":2,"event":"crea`), 0o644))
+
+	again := openJournal(t, dir)
+	if got := again.Pending(); len(got) != 1 || got[0].Name != "s" {
+		t.Fatalf("pending is %v; want the one whole entry", got)
+	}
+	check(t, again.Note(EventEnd, ""))
+	if text := read(t, path); !strings.HasPrefix(text, whole) || strings.Contains(text, "crea") {
+		t.Errorf("the torn line was not cut off:\n%s", text)
+	}
+}
+
+func TestJournalRefusesDamage(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, JournalFile), []byte("garbage\n{}\n"), 0o644))
+	_, err := OpenJournal(dir)
+	if err == nil || !strings.Contains(err.Error(), JournalFile+":1") {
+		t.Fatalf("error is %v; want one that names line 1", err)
+	}
+}
+
+func TestJournalHasOneOwner(t *testing.T) {
+	dir := t.TempDir()
+	j := openJournal(t, dir)
+	if _, err := OpenJournal(dir); !errors.Is(err, ErrLive) {
+		t.Fatalf("a second owner got %v; want ErrLive", err)
+	}
+	check(t, j.Close())
+	openJournal(t, dir)
+}
+
+func openJournal(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := OpenJournal(dir)
+	check(t, err)
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		check(t, err)
+		return v
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	return string(text)
+}

@@ -1,0 +1,67 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"stellar/src/fail"
+)
+
+type quiet struct{}
+
+func (quiet) Debugf(string, ...any) {}
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Warnf(string, ...any)  {}
+
+func TestUndoGoesBackwardsAndPastFailures(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	for _, name := range []string{"a", "b", "c"} {
+		must(j.Intend("thing", name, nil))(t)
+	}
+	var order []string
+	ctx, cancel := context.WithCancel(context.Background())
+	undo := func(_ context.Context, res Resource) error {
+		order = append(order, res.Name)
+		if res.Name == "b" {
+			cancel() // no further attempt: the waits between attempts end with the context
+			return errors.New("stuck")
+		}
+		return nil
+	}
+	err := Undo(ctx, j, map[string]Undoer{"thing": undo}, quiet{})
+	if want := []string{"c", "b", "a"}; !slices.Equal(order, want) {
+		t.Errorf("undone in order %v; want %v", order, want)
+	}
+	if fail.Code(err) != fail.CodeLeftBehind {
+		t.Errorf("error %v has code %d; want %d", err, fail.Code(err), fail.CodeLeftBehind)
+	}
+	if left := j.Pending(); len(left) != 1 || left[0].Name != "b" {
+		t.Errorf("pending is %v; want b", left)
+	}
+}
+
+func TestUndoTriesAgain(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	must(j.Intend("thing", "a", nil))(t)
+	tries := 0
+	undo := func(context.Context, Resource) error {
+		if tries++; tries == 1 {
+			return errors.New("throttled")
+		}
+		return nil
+	}
+	check(t, Undo(context.Background(), j, map[string]Undoer{"thing": undo}, quiet{}))
+	if tries != 2 || len(j.Pending()) != 0 {
+		t.Errorf("%d tries, pending %v; want 2 tries and nothing pending", tries, j.Pending())
+	}
+}
+
+func TestUndoOfAnUnknownKindIsLeftBehind(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	must(j.Intend("moonbase", "a", nil))(t)
+	if err := Undo(context.Background(), j, nil, quiet{}); fail.Code(err) != fail.CodeLeftBehind {
+		t.Errorf("error is %v; want one with exit code 4", err)
+	}
+}
