@@ -1,0 +1,154 @@
+package probe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// lead is how long before its instant a burst is built and started: time to open connections in, short enough that they
+// stay open.
+const lead = time.Second
+
+// engine drives the bursts of one configuration.
+type engine struct {
+	cfg     Config
+	targets []*target
+	gaps    []time.Duration // gap k follows round k
+	stop    context.CancelCauseFunc
+	rec     recorder
+
+	mu   sync.Mutex // of free: bursts overlap in an open schedule
+	free []*slot
+}
+
+func newEngine(cfg Config) (*engine, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !isToken(cfg.Method) || printable(cfg.UserAgent) != cfg.UserAgent {
+		return nil, fail.Input("method %q or user agent %q cannot be sent", cfg.Method, cfg.UserAgent)
+	}
+	e := &engine{cfg: cfg}
+	if e.gaps, err = cfg.Arrivals.Gaps(cfg.rounds()); err != nil {
+		return nil, err
+	}
+	most := 0
+	for round := range cfg.rounds() {
+		most = max(most, cfg.BurstSize(round))
+	}
+	for _, t := range cfg.Targets {
+		made, err := newTarget(t)
+		if err != nil {
+			return nil, err
+		}
+		made.pool.most = most
+		e.targets = append(e.targets, made)
+	}
+	e.rec.init(&e.cfg, e.gaps)
+	return e, nil
+}
+
+// close drops the connections that are still kept.
+func (e *engine) close() {
+	for _, t := range e.targets {
+		for _, c := range t.pool.take(t.pool.most) {
+			c.close()
+		}
+	}
+}
+
+func (e *engine) takeSlots(n int) []*slot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make([]*slot, n)
+	for i := range out {
+		if last := len(e.free) - 1; last >= 0 {
+			out[i], e.free = e.free[last], e.free[:last]
+		} else {
+			out[i] = &slot{}
+		}
+	}
+	return out
+}
+
+// settle takes back what a burst was lent: connections in slot order, then the slots.
+func (e *engine) settle(b *burst) {
+	var kept []*conn
+	for _, s := range b.slots {
+		if s.conn != nil {
+			kept = append(kept, s.conn)
+			s.conn = nil
+		}
+	}
+	b.target.pool.give(kept)
+	e.mu.Lock()
+	e.free = append(e.free, b.slots...)
+	e.mu.Unlock()
+}
+
+// fly takes a started burst through its release to its rows. It reports false when the run is over.
+func (e *engine) fly(ctx context.Context, b *burst, planned, latest time.Time) bool {
+	defer e.settle(b)
+	if !b.hold(ctx, planned, latest) {
+		return false
+	}
+	b.await(ctx, e.cfg.Grace)
+	if err := e.rec.record(b); err != nil {
+		e.stop(err)
+	}
+	return ctx.Err() == nil
+}
+
+// runClosed sends burst after burst: the next endpoint's when the last one's responses are in, the next round's an IAT
+// later. Rows are on disk before the next burst leaves.
+func (e *engine) runClosed(ctx context.Context) {
+	var planned time.Time // zero: at once
+	for n := range e.cfg.Bursts {
+		if !pause(ctx, planned.Add(-lead)) {
+			return
+		}
+		b := e.newBurst(ctx, n)
+		b.start()
+		if !e.fly(ctx, b, planned, time.Time{}) {
+			return
+		}
+		planned = b.finished()
+		if (n+1)%len(e.targets) == 0 {
+			planned = planned.Add(e.gaps[b.round])
+		}
+	}
+}
+
+// runOpen sends every burst at its planned instant, in a goroutine of its own, so that neither a slow response nor a
+// slow connection keeps the next one from leaving.
+func (e *engine) runOpen(ctx context.Context) {
+	plan := offsets(e.gaps, e.cfg.Bursts, len(e.targets))
+	first := time.Now()
+	if e.cfg.Connections == Reuse {
+		first = first.Add(lead) // the connections of the first bursts are opened in it
+	}
+	var flying sync.WaitGroup
+	defer flying.Wait()
+	for n, offset := range plan {
+		planned := first.Add(offset)
+		ahead := lead
+		if before := n - len(e.targets); before >= 0 {
+			// Not before the same endpoint's last burst has had time to give its connections back.
+			ahead = min(lead, (offset-plan[before])/2)
+		}
+		if !pause(ctx, planned.Add(-ahead)) {
+			return
+		}
+		b := e.newBurst(ctx, n)
+		b.start()
+		latest := time.Now().Add(ahead)
+		if latest.Before(planned) {
+			latest = planned
+		}
+		flying.Go(func() { e.fly(ctx, b, planned, latest) })
+	}
+}

@@ -1,0 +1,254 @@
+// Package probe sends bursts of requests on an arrival schedule and records what the client saw of each of them.
+//
+// It speaks HTTP/1.1 over its own connections, so that every instant it stamps is one it caused: a burst's requests are
+// serialised and its kept connections opened beforehand, one barrier releases all slots, each slot writes and reads on
+// its own buffers, and responses are interpreted once the whole burst is in. Redirects are not followed: a 3xx answer is
+// an answer, with its status, its latency and a note. Proxies of the environment are ignored on purpose, because they
+// would be measured in place of the platform.
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/sample"
+)
+
+// How connections are used.
+const (
+	New   = "new"   // every request opens its own, within its latency
+	Reuse = "reuse" // one warmed connection per slot and target is kept from burst to burst
+)
+
+// The two schedules.
+const (
+	Closed = "closed" // the IAT starts when the burst's last response is in
+	Open   = "open"   // bursts leave at instants planned beforehand, whatever the responses do
+)
+
+// Client is how requests are sent; its zero value has the defaults.
+type Client struct {
+	UserAgent string        // default stellar; the tool sends stellar/<version>
+	Timeout   time.Duration // per request, from slot opened to last byte; default 900 s
+	MaxBody   int64         // a longer response body is too-large; default 8 MiB
+	TLS       *tls.Config   // base of every TLS configuration; nil: the system's roots
+
+	// Lookup resolves a host name; nil: the system's resolver.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+}
+
+// Target is an endpoint to probe.
+type Target struct {
+	Name   string      // the row's Endpoint; empty: the URL's path
+	URL    string      // http or https; its own query is sent before the parameters
+	Header http.Header // sent with every request, e.g. X-Stellar-Token
+}
+
+// Config is one sub-experiment's worth of bursts. Rounds count from 0; a round is one burst to each target in turn.
+type Config struct {
+	Client
+	Targets     []Target
+	Bursts      int                           // in all, over all targets
+	BurstSize   func(round int) int           // nil: 1
+	Query       func(round int) url.Values    // parameters of the round's requests; nil: none
+	Desired     func(round int) time.Duration // the service time asked for, for the rows; nil: none
+	Method      string                        // default GET
+	Body        func(round int) []byte        // nil: none
+	Arrivals    Arrivals
+	Schedule    string // default Closed
+	Connections string // default New
+	Warmup      int    // the first rounds whose rows are marked so
+
+	// MaxErrorRatio from 0 to 1: once 10 requests are in and more than this part has failed, Run stops.
+	MaxErrorRatio float64
+	// Grace is how long requests in flight may still take after a cancellation before they are cut off; default 1 s.
+	Grace time.Duration
+
+	// Sink gets the rows of a burst once all its responses are in, and makes them durable; they are its own only until
+	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops
+	// Run.
+	Sink func([]sample.Sample) error
+	// Progress is told after every burst; nil: nobody is. Calls do not overlap.
+	Progress func(Progress)
+	// Note takes what a log should hold: the first failure of each class and the first redirect of each target.
+	Note func(format string, args ...any)
+}
+
+// Progress is how far Run has come.
+type Progress struct {
+	Burst    int           // bursts done
+	Bursts   int           // bursts planned
+	Requests int           // requests done
+	Errors   int           // failed ones among them
+	Left     time.Duration // planned: the IATs to come, and as many bursts of the mean length so far
+}
+
+// Outcome is what Run did, also where it stopped early.
+type Outcome struct {
+	Bursts      int // bursts of which at least one request was sent
+	Requests    int // rows given to Sink
+	Errors      int // failed rows
+	Cut         int // rows of requests that were cut off by a cancellation, class timeout
+	Classes     map[sample.Class]int
+	MaxLateness time.Duration
+}
+
+// ErrorRatio is the error of a Run that stopped because too many requests failed.
+type ErrorRatio struct {
+	Requests, Errors int
+	Limit            float64
+	Classes          map[sample.Class]int
+}
+
+func (e *ErrorRatio) Error() string {
+	return fmt.Sprintf("%d of %d requests failed (%v), more than MaxErrorRatio %g allows",
+		e.Errors, e.Requests, e.Classes, e.Limit)
+}
+
+// errorsFrom is how many requests must be in before the error ratio is looked at.
+const errorsFrom = 10
+
+// Run sends every burst of the configuration. It returns an ErrorRatio (exit code 3) when too many requests fail,
+// Sink's error, or the context's cause; whichever it is, the rows of all requests that were sent have gone to Sink and
+// the Outcome counts them. A configuration that makes no sense is an error of bad input and nothing is sent.
+func Run(ctx context.Context, cfg Config) (Outcome, error) {
+	e, err := newEngine(cfg)
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer e.close()
+	outer := ctx
+	ctx, e.stop = context.WithCancelCause(outer)
+	defer e.stop(nil)
+	if e.cfg.Schedule == Open {
+		e.runOpen(ctx)
+	} else {
+		e.runClosed(ctx)
+	}
+	out := e.rec.out
+	out.Classes = maps.Clone(out.Classes)
+	finished := out.Bursts == cfg.Bursts && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer)
+	if ctx.Err() != nil && !finished {
+		return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, context.Cause(ctx))
+	}
+	return out, nil
+}
+
+// Reply is the answer to a single request.
+type Reply struct {
+	Sample sample.Sample
+	Body   []byte // the first MiB of it
+}
+
+// Once sends one request over a connection of its own, for readiness checks and calibration. A request that fails is an
+// error that says why, and its Sample has the class; an answer with a status of 400 or more is such a failure.
+func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, error) {
+	e, err := newEngine(Config{
+		Client: c, Targets: []Target{t}, Bursts: 1, Grace: time.Nanosecond, MaxErrorRatio: 1,
+		Query: func(int) url.Values { return query },
+		Sink:  func([]sample.Sample) error { return nil },
+	})
+	if err != nil {
+		return Reply{}, err
+	}
+	defer e.close()
+	b := e.newBurst(ctx, 0)
+	b.start()
+	if !b.hold(ctx, time.Time{}, time.Time{}) {
+		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+	}
+	b.await(ctx, e.cfg.Grace)
+	s := b.slots[0]
+	reply := Reply{Sample: s.sample(), Body: s.resp.body}
+	switch {
+	case s.err != nil && ctx.Err() != nil:
+		err = fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+	case s.err != nil:
+		err = fmt.Errorf("request to %s: %s: %w", e.targets[0].label, s.class, s.err)
+	case s.class != sample.OK:
+		err = fmt.Errorf("request to %s: answered status %d", e.targets[0].label, s.resp.status)
+	}
+	return reply, err
+}
+
+// withDefaults fills in what was left out and refuses what makes no sense.
+func (cfg Config) withDefaults() (Config, error) {
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "stellar"
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = 900 * time.Second
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = 8 << 20
+	}
+	if cfg.Grace == 0 {
+		cfg.Grace = time.Second
+	}
+	if cfg.Method == "" {
+		cfg.Method = http.MethodGet
+	}
+	if cfg.Schedule == "" {
+		cfg.Schedule = Closed
+	}
+	if cfg.Connections == "" {
+		cfg.Connections = New
+	}
+	if cfg.BurstSize == nil {
+		cfg.BurstSize = func(int) int { return 1 }
+	}
+	if cfg.Query == nil {
+		cfg.Query = func(int) url.Values { return nil }
+	}
+	if cfg.Desired == nil {
+		cfg.Desired = func(int) time.Duration { return sample.None }
+	}
+	if cfg.Body == nil {
+		cfg.Body = func(int) []byte { return nil }
+	}
+	if cfg.Note == nil {
+		cfg.Note = func(string, ...any) {}
+	}
+	return cfg, cfg.check()
+}
+
+func (cfg Config) check() error {
+	switch {
+	case len(cfg.Targets) == 0:
+		return fail.Input("nothing to probe: there is no endpoint")
+	case cfg.Bursts < 1:
+		return fail.Input("Bursts is %d; at least 1 is needed", cfg.Bursts)
+	case cfg.Sink == nil:
+		return fail.Input("nowhere to record to: there is no sink")
+	case cfg.Schedule != Closed && cfg.Schedule != Open:
+		return fail.Input("Schedule %q is neither %s nor %s", cfg.Schedule, Closed, Open)
+	case cfg.Connections != New && cfg.Connections != Reuse:
+		return fail.Input("Connections %q is neither %s nor %s", cfg.Connections, New, Reuse)
+	case cfg.Method == http.MethodHead || cfg.Method == http.MethodConnect:
+		return fail.Input("method %s has no answer of the kind that is measured", cfg.Method)
+	case cfg.Timeout < 0:
+		return fail.Input("the timeout %s is negative", cfg.Timeout)
+	case cfg.MaxErrorRatio < 0 || cfg.MaxErrorRatio > 1 || cfg.MaxErrorRatio != cfg.MaxErrorRatio:
+		return fail.Input("MaxErrorRatio %g lies outside 0 to 1", cfg.MaxErrorRatio)
+	case cfg.Schedule == Open && cfg.Arrivals.IAT <= 0 && cfg.Bursts > 1:
+		return fail.Input("an open schedule needs an IAT above 0: all its bursts would leave at once")
+	}
+	for round := range cfg.rounds() {
+		if n := cfg.BurstSize(round); n < 1 {
+			return fail.Input("the burst size of round %d is %d; at least 1 is needed", round, n)
+		}
+	}
+	return nil
+}
+
+// rounds is the number of rounds, the last of which may not reach every target.
+func (cfg Config) rounds() int {
+	return (cfg.Bursts + len(cfg.Targets) - 1) / len(cfg.Targets)
+}

@@ -1,0 +1,117 @@
+package probe
+
+import (
+	"sync"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/sample"
+)
+
+// recorder turns finished bursts into rows and counts them.
+type recorder struct {
+	cfg  *Config
+	gaps []time.Duration
+
+	mu    sync.Mutex // bursts of an open schedule may end together
+	rows  []sample.Sample
+	out   Outcome
+	spent time.Duration // in bursts, for the estimate
+	over  bool          // Sink failed: it is not asked again
+}
+
+func (r *recorder) init(cfg *Config, gaps []time.Duration) {
+	r.cfg, r.gaps = cfg, gaps
+	r.out.Classes = map[sample.Class]int{}
+}
+
+// record hands a burst's rows to the sink and judges the error ratio.
+func (r *recorder) record(b *burst) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = r.rows[:0]
+	for _, s := range b.slots {
+		row := s.sample()
+		r.rows = append(r.rows, row)
+		r.note(s, &row)
+		r.out.Requests++
+		r.out.MaxLateness = max(r.out.MaxLateness, row.Lateness)
+		if row.Err != sample.OK {
+			r.out.Errors++
+			r.out.Classes[row.Err]++
+			if row.Err == sample.Timeout && b.cut.Load() {
+				r.out.Cut++
+			}
+		}
+	}
+	r.out.Bursts++
+	r.spent += b.finished().Sub(b.opened)
+	if r.over {
+		return nil
+	}
+	if err := r.cfg.Sink(r.rows); err != nil {
+		r.over = true
+		return err
+	}
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(Progress{
+			Burst: r.out.Bursts, Bursts: r.cfg.Bursts, Requests: r.out.Requests, Errors: r.out.Errors, Left: r.left(),
+		})
+	}
+	return r.judge()
+}
+
+func (r *recorder) judge() error {
+	if r.out.Requests < errorsFrom || float64(r.out.Errors) <= r.cfg.MaxErrorRatio*float64(r.out.Requests) {
+		return nil
+	}
+	classes := make(map[sample.Class]int, len(r.out.Classes))
+	for class, n := range r.out.Classes {
+		classes[class] = n
+	}
+	return (&fail.Error{Code: fail.CodePartial, Err: &ErrorRatio{
+		Requests: r.out.Requests, Errors: r.out.Errors, Limit: r.cfg.MaxErrorRatio, Classes: classes,
+	}}).WithHint("look at the Error column of the rows that were kept; a higher MaxErrorRatio lets the sub-experiment go on")
+}
+
+// left is the planned time to the end: the IATs between the rounds to come, and the bursts themselves. In an open
+// schedule the bursts lie within the IATs.
+func (r *recorder) left() time.Duration {
+	targets := len(r.cfg.Targets)
+	var left time.Duration
+	for round := range r.cfg.rounds() - 1 {
+		if (round+1)*targets >= r.out.Bursts {
+			left += r.gaps[round]
+		}
+	}
+	mean := r.spent / time.Duration(r.out.Bursts)
+	if r.cfg.Schedule == Open {
+		return left + mean
+	}
+	return left + mean*time.Duration(r.cfg.Bursts-r.out.Bursts)
+}
+
+// note tells the log once per target of each kind of failure and of a redirect.
+func (r *recorder) note(s *slot, row *sample.Sample) {
+	t := s.b.target
+	kind := string(row.Err)
+	redirect := row.Status >= 300 && row.Status < 400
+	if redirect {
+		kind = "redirect"
+	}
+	if kind == "" || t.told[kind] {
+		return
+	}
+	t.told[kind] = true
+	switch {
+	case redirect:
+		r.cfg.Note("%s answers %d to burst %d: redirects are not followed, the latency is that of the redirect",
+			t.label, row.Status, row.Burst)
+	case s.err != nil:
+		r.cfg.Note("%s: burst %d, slot %d: %s: %v (further ones of this class are not logged)",
+			t.label, row.Burst, row.Slot, row.Err, s.err)
+	default:
+		r.cfg.Note("%s: burst %d, slot %d: answered status %d (further ones of this class are not logged)",
+			t.label, row.Burst, row.Slot, row.Status)
+	}
+}

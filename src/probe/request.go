@@ -1,0 +1,174 @@
+package probe
+
+import (
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stellar/src/fail"
+)
+
+// target is a Target taken apart once, before anything is sent.
+type target struct {
+	label    string // name in rows and notes
+	hostPort string // as the URL has it: the row's Host and the Host header
+	hostname string
+	port     uint16
+	addr     netip.Addr // where the host is an address already
+	secure   bool
+	path     string // escaped, at least "/"
+	query    string // the URL's own
+	fields   string // header lines of the target, each with its line break
+
+	pool pool
+	told map[string]bool // what has been noted already; the recorder's own
+}
+
+func newTarget(t Target) (*target, error) {
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return nil, fail.Input("endpoint %q: %w", t.Name, err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fail.Input("endpoint %q: scheme %q of %s is neither http nor https", t.Name, u.Scheme, u.Redacted())
+	}
+	host := u.Hostname()
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fail.Input("endpoint %q: %s has no host name in ASCII", t.Name, u.Redacted())
+	}
+	out := &target{
+		hostname: host, secure: u.Scheme == "https", told: map[string]bool{},
+		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
+	}
+	if out.path == "" {
+		out.path = "/"
+	}
+	out.label = t.Name
+	if out.label == "" {
+		out.label = out.path
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		out.addr = addr
+	}
+	if err := out.setPort(u); err != nil {
+		return nil, err
+	}
+	return out, out.setFields(u.User, t.Header)
+}
+
+func (t *target) setPort(u *url.URL) error {
+	port := u.Port()
+	host, _, _ := strings.Cut(t.hostname, "%") // an IPv6 zone is the client's own affair
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	switch {
+	case port != "":
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return fail.Input("endpoint %q: port %q is not one of 1 to 65535", t.label, port)
+		}
+		t.port = uint16(n)
+		t.hostPort = host + ":" + port
+	case t.secure:
+		t.port, t.hostPort = 443, host
+	default:
+		t.port, t.hostPort = 80, host
+	}
+	return nil
+}
+
+// ownFields are header fields that the probe sets itself; a second one would change the framing of the request.
+func ownFields() []string {
+	return []string{"Host", "User-Agent", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Upgrade", "Te"}
+}
+
+func (t *target) setFields(user *url.Userinfo, header http.Header) error {
+	var b strings.Builder
+	if user != nil {
+		password, _ := user.Password()
+		pair := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
+		b.WriteString("Authorization: Basic " + pair + "\r\n")
+	}
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names) // the same bytes every time
+	for _, name := range names {
+		if !isToken(name) || slices.Contains(ownFields(), http.CanonicalHeaderKey(name)) {
+			return fail.Input("endpoint %q: header field %q cannot be set", t.label, name)
+		}
+		for _, value := range header[name] {
+			// The value may be a secret: it does not go into the message.
+			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return fail.Input("endpoint %q: header field %q has a control character in its value", t.label, name)
+			}
+			b.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	t.fields = b.String()
+	return nil
+}
+
+// address is where to connect for an IP address.
+func (t *target) address(ip netip.Addr) string {
+	return net.JoinHostPort(ip.String(), strconv.Itoa(int(t.port)))
+}
+
+// request serialises a request: the very bytes that every slot of a burst writes.
+func (cfg *Config) request(t *target, round int) []byte {
+	b := make([]byte, 0, 512)
+	b = append(b, cfg.Method...)
+	b = append(append(b, ' '), t.path...)
+	query := t.query
+	if more := cfg.Query(round).Encode(); query == "" || more == "" {
+		query += more
+	} else {
+		query += "&" + more
+	}
+	if query != "" {
+		b = append(append(b, '?'), query...)
+	}
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.hostPort...)
+	b = append(append(b, "\r\nUser-Agent: "...), cfg.UserAgent...)
+	b = append(b, "\r\nAccept: */*\r\n"...)
+	if cfg.Connections == New {
+		b = append(b, "Connection: close\r\n"...)
+	}
+	body := cfg.Body(round)
+	if len(body) > 0 || cfg.Method == http.MethodPost || cfg.Method == http.MethodPut {
+		b = append(b, "Content-Length: "...)
+		b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n"...)
+	}
+	b = append(append(b, t.fields...), "\r\n"...)
+	return append(b, body...)
+}
+
+// printable escapes what may not stand in a request line: url.Parse lets spaces and non-ASCII through in a query.
+func printable(text string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f {
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// isToken is RFC 9110's token: what a method or the name of a header field consists of.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
