@@ -47,8 +47,6 @@ func httpHandler(f *function, timeout time.Duration) http.Handler {
 			status, answer = refusal(http.StatusBadRequest, "the request's body broke off: "+err.Error())
 		case queryErr != nil:
 			status, answer = refusal(http.StatusBadRequest, "the query cannot be read: "+queryErr.Error())
-		case req.Method != http.MethodGet && req.Method != http.MethodPost:
-			status, answer = refusal(http.StatusMethodNotAllowed, "this function answers GET and POST, not "+shorten(req.Method))
 		default:
 			status, answer = f.handle(r)
 		}

@@ -101,7 +101,7 @@ func digits(s string) bool {
 // shorten keeps an answer from repeating a long parameter.
 func shorten(s string) string {
 	if len(s) > 40 {
-		return s[:40] + "…"
+		return s[:40] + "..."
 	}
 	return s
 }

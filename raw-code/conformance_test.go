@@ -1,0 +1,244 @@
+package rawcode_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	rawcode "stellar/raw-code"
+	"stellar/src/local/bootstraps"
+	"stellar/src/local/bootstraps/apitest"
+)
+
+// The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and as
+// an HTTP server.
+
+const (
+	patience = 60 * time.Second
+	token    = "a secret of this test"
+)
+
+// language is a language's way to be started.
+type language struct {
+	name     string
+	runtime  string                         // what Instance.Runtime starts with
+	lambda   func(dir string) []string      // command behind a Runtime API, dir the package's folder
+	http     func(dir string) []string      // command as an HTTP server
+	assemble func(t *testing.T, dir string) // puts the package into dir
+}
+
+func languages(t *testing.T) []language {
+	t.Helper()
+	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
+	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)}}
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Log("python3 is not installed: the measurement function in Python is not tested")
+		return all
+	}
+	script := filepath.Join(t.TempDir(), "bootstrap.py")
+	write(t, script, bootstraps.Python)
+	return append(all, language{
+		name: "python", runtime: "python3.",
+		lambda: func(string) []string { return []string{python, "-u", script, "main.lambda_handler"} },
+		http:   func(string) []string { return []string{python, "-u", "main.py"} },
+		assemble: func(t *testing.T, dir string) {
+			text, err := rawcode.FS.ReadFile("measure/python/main.py")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "main.py"), text)
+		},
+	})
+}
+
+// buildGo builds once and gives what copies the program into a package.
+func buildGo(t *testing.T) func(*testing.T, string) {
+	t.Helper()
+	built := filepath.Join(t.TempDir(), "bootstrap")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", built, "./measure/go")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the measurement function: %v\n%s", err, out)
+	}
+	return func(t *testing.T, dir string) {
+		if err := os.Link(built, filepath.Join(dir, "bootstrap")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func write(t *testing.T, name string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// call is a request to the function, whatever way it goes.
+type call struct {
+	method string
+	query  url.Values
+	token  string
+	body   string
+}
+
+// reply is what comes back.
+type reply struct {
+	status int
+	kind   string // Content-Type
+	body   string
+}
+
+// instance is a running function.
+type instance struct {
+	call   func(ctx context.Context, c call) (reply, error)
+	api    *apitest.API // nil behind HTTP
+	url    string       // empty behind the Runtime API
+	begun  time.Time
+	exited chan error
+}
+
+func (in *instance) do(t *testing.T, c call) reply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := in.call(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// start runs a command in the package's folder and ends it with the test.
+func start(t *testing.T, dir string, command []string, env ...string) *instance {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT="+dir, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Stderr = os.Stderr
+	in := &instance{begun: time.Now(), exited: make(chan error, 1)}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { in.exited <- cmd.Wait() }()
+	t.Cleanup(cancel)
+	return in
+}
+
+func startLambda(t *testing.T, l language, dir string, env ...string) *instance {
+	t.Helper()
+	api := apitest.Start()
+	in := start(t, dir, l.lambda(dir), append(env, "AWS_LAMBDA_RUNTIME_API="+api.Address())...)
+	t.Cleanup(api.Close)
+	in.api = api
+	in.call = func(ctx context.Context, c call) (reply, error) {
+		query := map[string]string{}
+		for name, values := range c.query {
+			query[name] = strings.Join(values, ",")
+		}
+		event, err := json.Marshal(map[string]any{"version": "2.0", "queryStringParameters": query,
+			"headers": map[string]string{"x-stellar-token": c.token}, "body": c.body,
+			"requestContext": map[string]any{"http": map[string]string{"method": c.method}}})
+		if err != nil {
+			return reply{}, err
+		}
+		return unwrap(api.Invoke(ctx, string(event), patience))
+	}
+	return in
+}
+
+// unwrap takes the response out of the HTTP API's form.
+func unwrap(a apitest.Answer, err error) (reply, error) {
+	if err != nil {
+		return reply{}, err
+	}
+	var r struct {
+		StatusCode int
+		Headers    map[string]string
+		Body       string
+	}
+	if err := json.Unmarshal(a.Body, &r); err != nil || !strings.HasSuffix(a.Path, "/response") {
+		return reply{}, fmt.Errorf("%s: %s (%v)", a.Path, a.Body, err)
+	}
+	return reply{r.StatusCode, r.Headers["Content-Type"], r.Body}, nil
+}
+
+func startHTTP(t *testing.T, l language, dir string, env ...string) *instance {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	listener.Close()
+	in := start(t, dir, l.http(dir), append(env, "PORT="+port, "STELLAR_TIMEOUT_SECONDS=60")...)
+	in.url = "http://127.0.0.1:" + port
+	client := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	in.call = func(ctx context.Context, c call) (reply, error) { return send(ctx, client, in.url, c) }
+	awaitListener(t, in, "127.0.0.1:"+port)
+	return in
+}
+
+func awaitListener(t *testing.T, in *instance, address string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case err := <-in.exited:
+			t.Fatalf("the function ended: %v", err)
+		default:
+		}
+	}
+	t.Fatal("the function does not listen")
+}
+
+func send(ctx context.Context, client *http.Client, base string, c call) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, c.method, base+"/f0-0?"+c.query.Encode(), strings.NewReader(c.body))
+	if err != nil {
+		return reply{}, err
+	}
+	if c.token != "" {
+		req.Header.Set("X-Stellar-Token", c.token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, resp.Header.Get("Content-Type"), string(body)}, err
+}
+
+// eachCell runs a test for every language behind both kinds of platform.
+func eachCell(t *testing.T, test func(t *testing.T, l language, begin func(t *testing.T, env ...string) *instance)) {
+	for _, l := range languages(t) {
+		for kind, begin := range map[string]func(*testing.T, language, string, ...string) *instance{
+			"runtime-api": startLambda, "http": startHTTP,
+		} {
+			t.Run(l.name+"/"+kind, func(t *testing.T) {
+				test(t, l, func(t *testing.T, env ...string) *instance {
+					dir := t.TempDir()
+					l.assemble(t, dir)
+					return begin(t, l, dir, env...)
+				})
+			})
+		}
+	}
+}
