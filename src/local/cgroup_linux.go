@@ -1,0 +1,380 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// cpuPeriod is the enforcement period of the CPU quota in µs: Lambda's, not the kernel's default of 100 ms.
+const cpuPeriod = 20_000
+
+// cgroups is the platform's branch of the control groups: version 1 hierarchies, or the one of version 2.
+type cgroups struct {
+	limits Limits
+	memory string // v1: folder in the memory hierarchy; v2: the only folder; empty: not enforced
+	cpu    string // v1: folder in the cpu hierarchy; v2: the same folder as memory
+	v2     bool
+	next   atomic.Int64
+}
+
+// cgroup is the group of one instance; its zero folders mean that nothing is enforced.
+type cgroup struct {
+	parent  *cgroups
+	memory  string
+	cpu     string
+	peakAt  *os.File // kept open, because it is read for every request
+	placeAt *os.File // v2: the folder that the process is born in
+}
+
+// openCgroups makes the platform's branch, named by its id, in the first place that lets it.
+func openCgroups(id string, memory, cpu bool) *cgroups {
+	c := &cgroups{}
+	var why []error
+	if dir, err := branchV2(id, memory, cpu); err == nil {
+		c.v2 = true
+		if memory {
+			c.memory = dir
+		}
+		if cpu {
+			c.cpu = dir
+		}
+	} else {
+		why = append(why, c.openV1(id, memory, cpu))
+	}
+	c.limits.Memory, c.limits.CPU = c.memory != "", c.cpu != ""
+	if !memory {
+		why = append(why, errors.New("memory: turned off"))
+	}
+	if !cpu {
+		why = append(why, errors.New("cpu: turned off"))
+	}
+	if err := errors.Join(why...); err != nil {
+		c.limits.Why = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	return c
+}
+
+func (c *cgroups) openV1(id string, memory, cpu bool) error {
+	var errs []error
+	open := func(controller, probe string) string {
+		var last error = fmt.Errorf("%s: no control group hierarchy for it is mounted", controller)
+		for _, place := range placesOf("cgroup", controller) {
+			dir := filepath.Join(place, id)
+			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				last = fmt.Errorf("%s: %w", controller, err)
+				continue
+			}
+			if err := writable(dir, probe); err != nil {
+				last = errors.Join(fmt.Errorf("%s: %w", controller, err), os.Remove(dir))
+				continue
+			}
+			return dir
+		}
+		errs = append(errs, last)
+		return ""
+	}
+	if memory {
+		c.memory = open("memory", "memory.limit_in_bytes")
+	}
+	if cpu {
+		c.cpu = open("cpu", "cpu.cfs_quota_us")
+	}
+	return errors.Join(errs...)
+}
+
+// writable says whether a control file can be written.
+func writable(dir, name string) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// branchV2 makes the branch in the nearest group above this process whose children have the controllers.
+func branchV2(id string, memory, cpu bool) (string, error) {
+	var last error = errors.New("no control group version 2 is mounted")
+	want := map[string]bool{"memory": memory, "cpu": cpu}
+	for _, place := range placesOf("cgroup2", "") {
+		have, err := os.ReadFile(filepath.Join(place, "cgroup.subtree_control"))
+		if err != nil {
+			last = err
+			continue
+		}
+		if missing := lacking(want, string(have)); missing != "" {
+			// Only possible where the group holds no process of its own, or is the root; else the next one up.
+			if err := put(place, "cgroup.subtree_control", missing); err != nil {
+				last = err
+				continue
+			}
+		}
+		dir := filepath.Join(place, id)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			last = err
+			continue
+		}
+		if err := put(dir, "cgroup.subtree_control", lacking(want, "")); err != nil {
+			last = errors.Join(err, os.Remove(dir))
+			continue
+		}
+		return dir, nil
+	}
+	return "", last
+}
+
+// lacking gives the wanted controllers that are not among the enabled, as subtree_control takes them.
+func lacking(want map[string]bool, enabled string) string {
+	var out []string
+	for _, name := range []string{"memory", "cpu"} {
+		if want[name] && !containsWord(enabled, name) {
+			out = append(out, "+"+name)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func containsWord(list, word string) bool {
+	for _, w := range strings.FieldsFunc(list, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' }) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// placesOf lists the folders of a hierarchy from this process's own group up to the mount point.
+func placesOf(kind, controller string) []string {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	own := ownGroup(controller)
+	for scan := bufio.NewScanner(bytes.NewReader(mounts)); scan.Scan(); {
+		left, right, ok := strings.Cut(scan.Text(), " - ")
+		l, r := strings.Fields(left), strings.Fields(right)
+		if !ok || len(l) < 5 || len(r) < 3 || r[0] != kind || controller != "" && !containsWord(r[2], controller) {
+			continue
+		}
+		point := l[4]
+		dir := filepath.Join(point, strings.TrimPrefix(own, strings.TrimSuffix(l[3], "/")))
+		if _, err := os.Stat(dir); err != nil {
+			dir = point // the mount shows another part of the hierarchy than the one this process is in
+		}
+		var out []string
+		for ; len(dir) > len(point); dir = filepath.Dir(dir) {
+			out = append(out, dir)
+		}
+		return append(out, point)
+	}
+	return nil
+}
+
+// ownGroup gives this process's group in the hierarchy of a controller; the empty controller is version 2.
+func ownGroup(controller string) string {
+	list, _ := os.ReadFile("/proc/self/cgroup")
+	for line := range strings.Lines(string(list)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) == 3 && (controller == "" && parts[1] == "" || controller != "" && containsWord(parts[1], controller)) {
+			return parts[2]
+		}
+	}
+	return "/"
+}
+
+func put(dir, name, value string) error {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(value)
+	return errors.Join(err, f.Close())
+}
+
+// make makes the group of one instance, without limits yet.
+func (c *cgroups) make() (*cgroup, error) {
+	g := &cgroup{parent: c}
+	name := strconv.FormatInt(c.next.Add(1), 10)
+	if c.memory != "" {
+		g.memory = filepath.Join(c.memory, name)
+		if err := os.Mkdir(g.memory, 0o755); err != nil {
+			return nil, fmt.Errorf("control group: %w", err)
+		}
+		g.peakAt, _ = os.Open(filepath.Join(g.memory, pick(c.v2, "memory.peak", "memory.max_usage_in_bytes")))
+	}
+	if c.cpu != "" {
+		g.cpu = filepath.Join(c.cpu, name)
+		if err := os.Mkdir(g.cpu, 0o755); err != nil && !(c.v2 && errors.Is(err, fs.ErrExist)) {
+			return nil, errors.Join(fmt.Errorf("control group: %w", err), g.remove())
+		}
+	}
+	if c.v2 {
+		var err error
+		if g.placeAt, err = os.Open(pick(g.memory != "", g.memory, g.cpu)); err != nil {
+			return nil, errors.Join(fmt.Errorf("control group: %w", err), g.remove())
+		}
+	}
+	return g, nil
+}
+
+func pick(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+// close removes the platform's branch; its instances' groups must be gone.
+func (c *cgroups) close() error {
+	return errors.Join(removeGroup(c.memory), removeGroup(c.cpu))
+}
+
+// join moves the calling OS thread into the group, so that what it forks is born there; version 2 does that by itself.
+func (g *cgroup) join() error {
+	if g.parent.v2 {
+		return nil
+	}
+	tid := strconv.Itoa(syscall.Gettid())
+	for _, dir := range []string{g.memory, g.cpu} {
+		if dir == "" {
+			continue
+		}
+		if err := put(dir, "tasks", tid); err != nil {
+			return fmt.Errorf("control group: %w", err)
+		}
+	}
+	return nil
+}
+
+// place has the process born in a version 2 group.
+func (g *cgroup) place(sys *syscall.SysProcAttr) {
+	if g.placeAt != nil {
+		sys.UseCgroupFD, sys.CgroupFD = true, int(g.placeAt.Fd())
+	}
+}
+
+// limitMemory caps the memory of the group, swap included.
+func (g *cgroup) limitMemory(mb int) error {
+	if g.memory == "" {
+		return nil
+	}
+	bytes := strconv.FormatInt(int64(mb)<<20, 10)
+	if g.parent.v2 {
+		_ = put(g.memory, "memory.swap.max", "0") // absent where the kernel has no swap accounting
+		return put(g.memory, "memory.max", bytes)
+	}
+	if err := put(g.memory, "memory.limit_in_bytes", bytes); err != nil {
+		return err
+	}
+	_ = put(g.memory, "memory.memsw.limit_in_bytes", bytes)
+	return nil
+}
+
+// limitCPU gives the group the share of a CPU that its memory buys on Lambda.
+func (g *cgroup) limitCPU(mb int) error {
+	if g.cpu == "" {
+		return nil
+	}
+	quota := strconv.Itoa(max(1000, cpuPeriod*mb/memoryPerCPU)) // the kernel takes no less than 1 ms
+	if g.parent.v2 {
+		return put(g.cpu, "cpu.max", quota+" "+strconv.Itoa(cpuPeriod))
+	}
+	if err := put(g.cpu, "cpu.cfs_period_us", strconv.Itoa(cpuPeriod)); err != nil {
+		return err
+	}
+	return put(g.cpu, "cpu.cfs_quota_us", quota)
+}
+
+// peak gives the most memory that the group has used, in bytes, 0 where that is not known.
+func (g *cgroup) peak() int64 {
+	if g.peakAt == nil {
+		return 0
+	}
+	var buf [32]byte
+	n, _ := g.peakAt.ReadAt(buf[:], 0)
+	v, _ := strconv.ParseInt(string(bytes.TrimSpace(buf[:n])), 10, 64)
+	return v
+}
+
+// outOfMemory says whether the kernel has killed in the group for want of memory.
+func (g *cgroup) outOfMemory() bool {
+	if g.memory == "" {
+		return false
+	}
+	text, _ := os.ReadFile(filepath.Join(g.memory, pick(g.parent.v2, "memory.events", "memory.oom_control")))
+	for line := range strings.Lines(string(text)) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strings.TrimSpace(n) != "0"
+		}
+	}
+	return false
+}
+
+// remove ends whatever is still in the group (a process may have left its process group) and removes it.
+func (g *cgroup) remove() error {
+	for _, f := range []*os.File{g.peakAt, g.placeAt} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+	return errors.Join(removeGroup(g.memory), removeGroup(g.cpu))
+}
+
+// removeGroup removes a group and those below it, killing what is in them; one that is not there is no error.
+func removeGroup(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	children, _ := os.ReadDir(dir)
+	for _, child := range children {
+		if child.IsDir() {
+			_ = removeGroup(filepath.Join(dir, child.Name()))
+		}
+	}
+	var err error
+	for wait := time.Millisecond; wait < 2*time.Second; wait *= 2 {
+		if err = os.Remove(dir); err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		killMembers(dir)
+		time.Sleep(wait)
+	}
+	return fmt.Errorf("control group: %w", err)
+}
+
+func killMembers(dir string) {
+	list, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	for _, field := range strings.Fields(string(list)) {
+		// The cells' own threads show as this process until they have ended.
+		if pid, _ := strconv.Atoi(field); pid > 1 && pid != os.Getpid() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+}
+
+// removeCgroups removes what a killed platform of that id left.
+func removeCgroups(id string) error {
+	var errs []error
+	for _, place := range [][]string{placesOf("cgroup", "memory"), placesOf("cgroup", "cpu"), placesOf("cgroup2", "")} {
+		for _, dir := range place {
+			if branch := filepath.Join(dir, id); isDir(branch) {
+				errs = append(errs, removeGroup(branch))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}

@@ -1,0 +1,179 @@
+package local
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxControlBody is the most that a request to the control API may hold.
+const maxControlBody = 8 << 20
+
+// maxLogPart is the most of a log that one answer holds; X-Next-Offset tells where to go on.
+const maxLogPart = 8 << 20
+
+// action is one verb of the control API: it answers a value to be written as JSON, or an error.
+type action func(w http.ResponseWriter, r *http.Request) (status int, body any, err error)
+
+// controlHandler is the control API. It refuses requests whose Host is not loopback, so that no web page can reach it
+// by pointing a name of its own at this address.
+func (p *Platform) controlHandler() http.Handler {
+	mux := http.NewServeMux()
+	on := func(path string, verbs map[string]action) { mux.HandleFunc(path, byMethod(verbs)) }
+	on("/v1/status", map[string]action{http.MethodGet: p.getStatus})
+	on("/v1/stop", map[string]action{http.MethodPost: p.postStop})
+	on("/v1/services", map[string]action{http.MethodGet: p.getServices})
+	on("/v1/services/{service}", map[string]action{
+		http.MethodGet: p.getService, http.MethodPut: p.putService, http.MethodDelete: p.deleteService,
+	})
+	on("/v1/services/{service}/functions/{name}/retire", map[string]action{http.MethodPost: p.postRetire})
+	on("/v1/services/{service}/functions/{name}/logs", map[string]action{http.MethodGet: p.getLogs})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, refuse(http.StatusNotFound, "no such path: %s", r.URL.Path))
+	})
+	want := sha256.Sum256([]byte(p.opts.Token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _ := splitAddr(r.Host)
+		host = strings.Trim(host, "[]")
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			writeError(w, refuse(http.StatusForbidden, "host %q is not this machine's loopback", r.Host))
+			return
+		}
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(token)) // equal lengths, so that the comparison's time tells nothing
+		if !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			writeError(w, refuse(http.StatusUnauthorized, "missing or wrong token"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func byMethod(verbs map[string]action) http.HandlerFunc {
+	allowed := make([]string, 0, len(verbs))
+	for m := range verbs {
+		allowed = append(allowed, m)
+	}
+	slices.Sort(allowed)
+	allow := strings.Join(allowed, ", ")
+	return func(w http.ResponseWriter, r *http.Request) {
+		act := verbs[r.Method]
+		if act == nil {
+			w.Header().Set("Allow", allow)
+			writeError(w, refuse(http.StatusMethodNotAllowed, "%s %s: allowed are %s", r.Method, r.URL.Path, allow))
+			return
+		}
+		status, body, err := act(w, r)
+		switch {
+		case err != nil:
+			writeError(w, err)
+		case body != nil:
+			writeJSON(w, status, body)
+		}
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written as JSON"}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(text, '\n'))
+}
+
+// writeError answers an error with the status that it carries, else 500.
+func writeError(w http.ResponseWriter, err error) {
+	status := http.StatusInternalServerError
+	var api *apiError
+	var big *http.MaxBytesError
+	switch {
+	case errors.As(err, &api):
+		status = api.status
+	case errors.As(err, &big):
+		status = http.StatusRequestEntityTooLarge
+	}
+	writeJSON(w, status, map[string]string{"error": err.Error()})
+}
+
+func (p *Platform) getStatus(http.ResponseWriter, *http.Request) (int, any, error) {
+	return http.StatusOK, p.Status(), nil
+}
+
+// postStop ends the platform; its process goes on until everything is removed.
+func (p *Platform) postStop(http.ResponseWriter, *http.Request) (int, any, error) {
+	p.halt()
+	return http.StatusAccepted, map[string]bool{"stopping": true}, nil
+}
+
+func (p *Platform) getServices(http.ResponseWriter, *http.Request) (int, any, error) {
+	return http.StatusOK, map[string][]Service{"services": p.list()}, nil
+}
+
+func (p *Platform) getService(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	s, err := p.service(r.PathValue("service"))
+	return http.StatusOK, s, err
+}
+
+func (p *Platform) putService(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	var spec ServiceSpec
+	dec := json.NewDecoder(r.Body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&spec); err != nil {
+		var big *http.MaxBytesError
+		if errors.As(err, &big) {
+			return 0, nil, fmt.Errorf("body over %d bytes: %w", maxControlBody, err)
+		}
+		return 0, nil, refuse(http.StatusBadRequest, "body: %v", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return 0, nil, refuse(http.StatusBadRequest, "body: something follows the JSON object")
+	}
+	s, err := p.deploy(r.Context(), r.PathValue("service"), spec)
+	return http.StatusOK, s, err
+}
+
+func (p *Platform) deleteService(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	name := r.PathValue("service")
+	return http.StatusOK, map[string]string{"removed": name}, p.remove(r.Context(), name)
+}
+
+func (p *Platform) postRetire(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+	f, err := p.function(r.PathValue("service"), r.PathValue("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, map[string]int{"retired": f.retireAll()}, nil
+}
+
+func (p *Platform) getLogs(w http.ResponseWriter, r *http.Request) (int, any, error) {
+	f, err := p.function(r.PathValue("service"), r.PathValue("name"))
+	if err != nil {
+		return 0, nil, err
+	}
+	var offset int64
+	if text := r.URL.Query().Get("offset"); text != "" {
+		if offset, err = strconv.ParseInt(text, 10, 64); err != nil || offset < 0 {
+			return 0, nil, refuse(http.StatusBadRequest, "offset %q is not a number of bytes", text)
+		}
+	}
+	text, next, err := f.log.read(offset, maxLogPart)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read log: %w", err)
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Next-Offset", strconv.FormatInt(next, 10))
+	_, _ = w.Write(text)
+	return 0, nil, nil
+}

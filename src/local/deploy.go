@@ -1,0 +1,245 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"sort"
+	"sync"
+	"time"
+)
+
+// service is a deployed service. Its fields change under Platform.mu only.
+type service struct {
+	name      string
+	tags      map[string]string
+	functions []*function // the version that gets requests
+	former    []*function // versions that still serve who was inside when they were replaced
+	logs      map[string]*logFile
+}
+
+// turn lets one deployment or removal of a service happen at a time.
+type turn struct {
+	mu    sync.Mutex
+	users int // guarded by Platform.mu
+}
+
+// lockService waits for the service's turn; call what it returns to end it.
+func (p *Platform) lockService(name string) (unlock func()) {
+	p.mu.Lock()
+	t := p.turns[name]
+	if t == nil {
+		t = &turn{}
+		p.turns[name] = t
+	}
+	t.users++
+	p.mu.Unlock()
+	t.mu.Lock()
+	return func() {
+		t.mu.Unlock()
+		p.mu.Lock()
+		if t.users--; t.users == 0 {
+			delete(p.turns, name)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// deploy puts a service: everything is checked, hashed and unpacked before anything is changed.
+func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (Service, error) {
+	if err := spec.normalise(name); err != nil {
+		return Service{}, err
+	}
+	defer p.lockService(name)()
+	select {
+	case <-p.stop:
+		return Service{}, refuse(http.StatusServiceUnavailable, "the platform is stopping")
+	default:
+	}
+	fresh := make([]*function, 0, len(spec.Functions))
+	for i := range spec.Functions {
+		f, err := p.prepare(ctx, name, spec.Functions[i])
+		if err != nil {
+			for _, f := range fresh {
+				err = errors.Join(err, f.pkg.release())
+			}
+			return Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, err)
+		}
+		fresh = append(fresh, f)
+	}
+	old, logs := p.swap(name, spec.Tags, fresh)
+	for _, f := range old {
+		f.drain(false)
+	}
+	if len(logs) > 0 {
+		go func() { // functions that are no longer there keep their log until they have ended
+			for _, f := range old {
+				<-f.ended
+			}
+			for _, l := range logs {
+				_ = l.close()
+			}
+		}()
+	}
+	s, _ := p.service(name)
+	return s, nil
+}
+
+// prepare makes a function that can start; the caller must release its package if it is not used.
+func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpec) (*function, error) {
+	l, err := p.runtimes.find(ctx, spec.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	pkg, err := p.packages.open(ctx, spec.Artifact)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.check(pkg.dir, spec.Handler); err != nil {
+		return nil, errors.Join(err, pkg.release())
+	}
+	return newFunction(p, service, spec, pkg, l), nil
+}
+
+// swap puts the new functions in place of the old ones, which it returns, with the logs that nobody writes any more.
+func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.services[name]
+	if s == nil {
+		s = &service{name: name, logs: map[string]*logFile{}}
+		p.services[name] = s
+	}
+	old = s.functions
+	kept := map[string]*logFile{}
+	for _, f := range fresh {
+		l := s.logs[f.spec.Name]
+		if l == nil {
+			l = newLogFile(filepath.Join(p.opts.Dir, "logs", name, f.spec.Name+".log"), p.opts.LogBytes)
+		}
+		f.log, kept[f.spec.Name] = l, l
+	}
+	for function, l := range s.logs {
+		if kept[function] == nil {
+			logs = append(logs, l)
+		}
+	}
+	var former []*function
+	for _, f := range append(s.former, old...) {
+		select {
+		case <-f.ended:
+		default:
+			former = append(former, f)
+		}
+	}
+	s.tags, s.functions, s.former, s.logs = tags, fresh, former, kept
+	p.publish()
+	return old, logs
+}
+
+// publish makes the routing table anew. The caller holds p.mu.
+func (p *Platform) publish() {
+	table := routes{}
+	for name, s := range p.services {
+		paths := map[string]map[string]*function{}
+		for _, f := range s.functions {
+			if paths[f.spec.Path] == nil {
+				paths[f.spec.Path] = map[string]*function{}
+			}
+			paths[f.spec.Path][f.spec.Method] = f
+		}
+		table[name] = paths
+	}
+	p.routes.Store(&table)
+}
+
+// remove removes a service and returns when nothing of it is left.
+func (p *Platform) remove(ctx context.Context, name string) error {
+	defer p.lockService(name)()
+	p.mu.Lock()
+	s := p.services[name]
+	if s == nil {
+		p.mu.Unlock()
+		return refuse(http.StatusNotFound, "no service is called %q", name)
+	}
+	delete(p.services, name)
+	p.publish()
+	p.mu.Unlock()
+	functions := append(append([]*function(nil), s.functions...), s.former...)
+	for _, f := range functions {
+		f.drain(true)
+	}
+	timer := time.NewTimer(closeTime)
+	defer timer.Stop()
+	for _, f := range functions {
+		select {
+		case <-f.ended:
+		case <-timer.C:
+			return fmt.Errorf("function %s of service %s: %d instances did not end within %v", f.spec.Name, name, f.count(), closeTime)
+		case <-ctx.Done():
+			return fmt.Errorf("function %s of service %s: %d instances are still ending: %w", f.spec.Name, name, f.count(), ctx.Err())
+		}
+	}
+	var errs []error
+	for _, l := range s.logs {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(append(errs, removeTree(filepath.Join(p.opts.Dir, "logs", name)))...)
+}
+
+// service tells about a service.
+func (p *Platform) service(name string) (Service, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.services[name]
+	if s == nil {
+		return Service{}, refuse(http.StatusNotFound, "no service is called %q", name)
+	}
+	return p.describe(s), nil
+}
+
+// list tells about all services, by name.
+func (p *Platform) list() []Service {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := make([]Service, 0, len(p.services))
+	for _, s := range p.services {
+		out = append(out, p.describe(s))
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Service < out[j].Service })
+	return out
+}
+
+// describe tells about a service. The caller holds p.mu.
+func (p *Platform) describe(s *service) Service {
+	out := Service{Service: s.name, Tags: maps.Clone(s.tags), Functions: make([]Function, 0, len(s.functions))}
+	limits := p.Limits()
+	for _, f := range s.functions {
+		out.Functions = append(out.Functions, Function{
+			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method, URL: p.GatewayURL() + "/" + s.name + f.spec.Path,
+			Runtime: f.spec.Runtime, Handler: f.spec.Handler, MemoryMB: f.spec.MemoryMB, TimeoutSeconds: f.spec.TimeoutSeconds,
+			PackageBytes: f.pkg.bytes, PackageSHA256: f.pkg.sha256, RuntimeVersion: f.launch.version,
+			LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(), Tags: maps.Clone(f.spec.Tags),
+		})
+	}
+	return out
+}
+
+// function finds a deployed function and its log.
+func (p *Platform) function(service, name string) (*function, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.services[service]
+	if s == nil {
+		return nil, refuse(http.StatusNotFound, "no service is called %q", service)
+	}
+	for _, f := range s.functions {
+		if f.spec.Name == name {
+			return f, nil
+		}
+	}
+	return nil, refuse(http.StatusNotFound, "service %q has no function called %q", service, name)
+}

@@ -1,0 +1,384 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// function is one version of a deployed function: its instances and who gets them.
+type function struct {
+	platform  *Platform
+	service   string
+	spec      FunctionSpec
+	pkg       *pkg
+	launch    *launch
+	log       *logFile // shared with the versions before and after it
+	timeout   time.Duration
+	keepAlive time.Duration
+
+	mu        sync.Mutex
+	live      map[*instance]bool // those that may take requests
+	available []*instance        // ready, with room for a request; the last one used is at the end
+	starting  []*instance        // shared mode: not ready yet, with room
+	waiting   []*waiter
+	all       map[*instance]bool // every instance with something left, retired ones too
+	inside    int                // requests that hold this version
+	draining  bool               // replaced or removed: ends once nobody is inside
+	removed   bool               // removed: refuses what still comes
+	concluded bool               // its end has begun
+	ended     chan struct{}      // closed when it is drained and its package is given up
+}
+
+// waiter is a request in the queue.
+type waiter struct{ got chan grant }
+
+// grant is a place in an instance.
+type grant struct {
+	in  *instance
+	own bool
+	at  time.Time
+	err error
+}
+
+func newFunction(p *Platform, service string, spec FunctionSpec, pkg *pkg, l *launch) *function {
+	return &function{
+		platform: p, service: service, spec: spec, pkg: pkg, launch: l,
+		timeout:   time.Duration(spec.TimeoutSeconds) * time.Second,
+		keepAlive: time.Duration(*spec.KeepAliveSeconds * float64(time.Second)),
+		live:      map[*instance]bool{}, all: map[*instance]bool{}, ended: make(chan struct{}),
+	}
+}
+
+// Errors of acquire.
+var (
+	errThrottled    = errors.New("every instance is busy and no more may be started")
+	errQueueTimeout = errors.New("no instance came free within the function's timeout")
+	errRemoved      = errors.New("the function was removed")
+)
+
+// enter holds this version; false: it has ended, look the route up again.
+func (f *function) enter() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.concluded || f.removed {
+		return false
+	}
+	f.inside++
+	return true
+}
+
+// exit gives the version up.
+func (f *function) exit() {
+	f.mu.Lock()
+	f.inside--
+	last := f.drained()
+	f.mu.Unlock()
+	if last {
+		f.conclude()
+	}
+}
+
+// acquire gives a place in an instance, by the function's queueing mode.
+func (f *function) acquire(ctx context.Context) (grant, error) {
+	f.mu.Lock()
+	if f.removed {
+		f.mu.Unlock()
+		return grant{}, errRemoved
+	}
+	// Whoever waits was first.
+	if len(f.waiting) == 0 {
+		if g, ok := f.place(); ok {
+			f.mu.Unlock()
+			f.begin(g)
+			return g, nil
+		}
+	}
+	if f.spec.Queueing == Spawn {
+		f.mu.Unlock()
+		return grant{}, errThrottled
+	}
+	w := &waiter{got: make(chan grant, 1)}
+	f.waiting = append(f.waiting, w)
+	f.mu.Unlock()
+	return f.wait(ctx, w)
+}
+
+// wait waits in the queue for a place, the function's timeout at most.
+func (f *function) wait(ctx context.Context, w *waiter) (grant, error) {
+	timer := time.NewTimer(f.timeout)
+	defer timer.Stop()
+	var why error
+	select {
+	case g := <-w.got:
+		f.begin(g)
+		return g, g.err
+	case <-timer.C:
+		why = errQueueTimeout
+	case <-ctx.Done():
+		why = ctx.Err()
+	}
+	f.mu.Lock()
+	i := slices.Index(f.waiting, w)
+	if i >= 0 {
+		f.waiting = slices.Delete(f.waiting, i, i+1)
+	}
+	f.mu.Unlock()
+	if i < 0 { // the place came in the same moment
+		g := <-w.got
+		f.begin(g)
+		if g.err != nil || ctx.Err() == nil {
+			return g, g.err
+		}
+		f.release(g.in)
+	}
+	return grant{}, why
+}
+
+// begin starts the instance of a grant that brought a new one.
+func (f *function) begin(g grant) {
+	if g.own {
+		g.in.start()
+	}
+}
+
+// place finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one. The
+// caller holds f.mu and starts the instance when the grant is its own.
+func (f *function) place() (grant, bool) {
+	now := time.Now()
+	for len(f.available) > 0 {
+		in := f.available[len(f.available)-1]
+		if in.active == 0 && now.Sub(in.idleSince) >= f.keepAlive {
+			f.retire(in, result{kind: kindUndelivered, msg: "its keep-alive was over"})
+			continue
+		}
+		in.active++
+		if in.active == f.spec.Concurrency {
+			f.available = f.available[:len(f.available)-1]
+			in.available = false
+		}
+		return grant{in: in, at: now}, true
+	}
+	if n := len(f.starting); f.spec.Queueing == Shared && n > 0 {
+		in := f.starting[n-1]
+		in.active++
+		if in.active == f.spec.Concurrency {
+			f.starting = f.starting[:n-1]
+		}
+		return grant{in: in, at: now}, true
+	}
+	if f.spec.MaxInstances > 0 && len(f.live) >= f.spec.MaxInstances || !f.platform.admit() {
+		return grant{}, false
+	}
+	in := newInstance(f)
+	in.active = 1
+	f.live[in], f.all[in] = true, true
+	if f.spec.Concurrency > 1 {
+		f.starting = append(f.starting, in)
+	}
+	return grant{in: in, own: true, at: now}, true
+}
+
+// serveQueue gives places to those who wait. The caller holds f.mu.
+func (f *function) serveQueue() {
+	for len(f.waiting) > 0 {
+		g, ok := f.place()
+		if !ok {
+			return
+		}
+		w := f.waiting[0]
+		f.waiting = slices.Delete(f.waiting, 0, 1)
+		w.got <- g
+	}
+}
+
+// becameReady enters an instance among those that take requests.
+func (f *function) becameReady(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in.isReady = true
+	f.starting = without(f.starting, in)
+	f.offer(in)
+	f.serveQueue()
+}
+
+// offer makes an instance available if it has room. The caller holds f.mu.
+func (f *function) offer(in *instance) {
+	if in.isReady && !in.retired && !in.available && f.live[in] && in.active < f.spec.Concurrency {
+		f.available = append(f.available, in)
+		in.available = true
+	}
+}
+
+// release gives a place back. An instance that has nothing to do any more idles for the keep-alive, or ends.
+func (f *function) release(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in.active--
+	if in.active == 0 && f.live[in] {
+		in.idleSince = time.Now()
+		switch {
+		case f.keepAlive == 0, f.draining && len(f.waiting) == 0:
+			f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
+		case in.idle == nil:
+			in.idle = time.AfterFunc(f.keepAlive, func() { f.expire(in) })
+		default:
+			in.idle.Reset(f.keepAlive)
+		}
+	}
+	if in.retired && in.active == 0 {
+		go in.end(result{kind: kindUndelivered, msg: "it was retired"})
+	}
+	f.offer(in)
+	f.serveQueue()
+}
+
+// expire retires an instance whose keep-alive is over, unless it was used in the meantime.
+func (f *function) expire(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if in.active == 0 && f.live[in] {
+		if left := f.keepAlive - time.Since(in.idleSince); left > 0 {
+			in.idle.Reset(left)
+			return
+		}
+		f.retire(in, result{kind: kindUndelivered, msg: "its keep-alive was over"})
+	}
+}
+
+// retire takes an instance out of service: an idle one ends now, a busy one when its last request is released. The
+// caller holds f.mu.
+func (f *function) retire(in *instance, why result) {
+	f.drop(in)
+	if in.retired {
+		return
+	}
+	in.retired = true
+	if in.active == 0 {
+		go in.end(why)
+	}
+}
+
+// drop removes an instance from the lists that give places. The caller holds f.mu.
+func (f *function) drop(in *instance) {
+	delete(f.live, in)
+	f.available = without(f.available, in)
+	in.available = false
+	f.starting = without(f.starting, in)
+	if in.idle != nil {
+		in.idle.Stop()
+	}
+}
+
+func without(list []*instance, in *instance) []*instance {
+	if n := len(list); n > 0 && list[n-1] == in { // the usual case
+		return list[:n-1]
+	}
+	if i := slices.Index(list, in); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// spoil retires an instance that a request has left in an unknown state.
+func (f *function) spoil(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
+}
+
+// leave is told by an instance that is dead: its place is free for another.
+func (f *function) leave(in *instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.drop(in)
+	in.retired = true
+	f.serveQueue()
+}
+
+// forget is told by an instance of which nothing is left.
+func (f *function) forget(in *instance) {
+	f.platform.instances.Add(-1)
+	f.mu.Lock()
+	delete(f.all, in)
+	last := f.drained()
+	f.mu.Unlock()
+	if last {
+		f.conclude()
+	}
+}
+
+// retireAll retires every instance and says how many there were.
+func (f *function) retireAll() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for in := range f.live {
+		f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
+		n++
+	}
+	f.serveQueue()
+	return n
+}
+
+// count is how many instances stand, ending ones too.
+func (f *function) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.all)
+}
+
+// drain lets the version serve who is inside, then end. With remove, who is inside gets an error now.
+func (f *function) drain(remove bool) {
+	f.mu.Lock()
+	f.draining = true
+	f.removed = f.removed || remove
+	if remove {
+		for _, w := range f.waiting {
+			w.got <- grant{err: errRemoved}
+		}
+		f.waiting = nil
+		why := result{kind: kindRemoved, msg: fmt.Sprintf("function %s was removed", f.spec.Name)}
+		for in := range f.all {
+			f.drop(in)
+			in.retired = true
+			go in.end(why)
+		}
+	} else {
+		for in := range f.live {
+			if in.active == 0 {
+				f.retire(in, result{kind: kindUndelivered, msg: "its function was replaced"})
+			}
+		}
+	}
+	last := f.drained()
+	f.mu.Unlock()
+	if last {
+		f.conclude()
+	}
+}
+
+// drained says, once, that a draining version is empty. The caller holds f.mu and then calls conclude.
+func (f *function) drained() bool {
+	if !f.draining || f.concluded || f.inside > 0 || len(f.all) > 0 {
+		return false
+	}
+	f.concluded = true
+	return true
+}
+
+// conclude gives the package up.
+func (f *function) conclude() {
+	if err := f.pkg.release(); err != nil {
+		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
+	}
+	close(f.ended)
+}
+
+// arn names the function as Lambda would.
+func (f *function) arn() string {
+	return "arn:aws:lambda:" + f.platform.opts.Region + ":000000000000:function:" + f.service + "-" + f.spec.Name
+}

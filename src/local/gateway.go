@@ -1,0 +1,165 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxTries is how many instances may die under a request, before they took it, until it fails.
+const maxTries = 3
+
+// gateway is the HTTP side: routes /<service>/<path> to functions.
+type gateway Platform
+
+// routes maps service and path to the functions there, by method. It is replaced as a whole, never changed.
+type routes map[string]map[string]map[string]*function
+
+// ServeHTTP runs one request of the outside world.
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := (*Platform)(g)
+	id := newRequestID()
+	w.Header()["X-Amzn-Requestid"] = []string{id}
+	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	path = "/" + path
+	for {
+		f, allow := p.route(service, path, r.Method)
+		switch {
+		case allow != "":
+			w.Header().Set("Allow", allow)
+			refuseRequest(w, kindMethod, fmt.Sprintf("%s %s: allowed are %s", r.Method, r.URL.Path, allow))
+			return
+		case f == nil:
+			refuseRequest(w, kindNoRoute, fmt.Sprintf("no function at %s", r.URL.Path))
+			return
+		case f.enter():
+			f.serve(w, r, id, path)
+			f.exit()
+			return
+		}
+		// The version ended between look-up and entry: the table names the next one, or none.
+	}
+}
+
+// route finds the function for a request; allow is filled in where only the method is wrong.
+func (p *Platform) route(service, path, method string) (f *function, allow string) {
+	byMethod := (*p.routes.Load())[service][path]
+	if f = byMethod[method]; f == nil {
+		f = byMethod["ANY"]
+	}
+	if f == nil && len(byMethod) > 0 {
+		var names []string
+		for _, m := range methods {
+			if byMethod[m] != nil {
+				names = append(names, m)
+			}
+		}
+		allow = strings.Join(names, ", ")
+	}
+	return f, allow
+}
+
+// serve runs one request through the function.
+func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string) {
+	body, err := readBounded(r, maxEvent)
+	var big *tooBig
+	if errors.As(err, &big) {
+		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
+		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request body over %d bytes", maxEvent))
+		return
+	}
+	if err != nil {
+		refuseRequest(w, kindBadRequest, fmt.Sprintf("read request body: %v", err))
+		return
+	}
+	inv := newInvocation(id)
+	inv.trace = traceID(inv.arrival)
+	inv.event = appendEvent(r, f, inv, path, body)
+	if len(inv.event) > maxEvent {
+		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request is %d bytes as an event, at most %d are allowed", len(inv.event), maxEvent))
+		return
+	}
+	res := f.invoke(r.Context(), inv)
+	if res.kind != "" {
+		refuseRequest(w, res.kind, res.msg)
+		return
+	}
+	if err := writeResponse(w, res.body); err != nil {
+		refuseRequest(w, kindBadResponse, fmt.Sprintf("function %s: %v", f.spec.Name, err))
+	}
+}
+
+// invoke gives the request to an instance and waits for its result. A request that waits in the queue leaves with its
+// client; one that an instance has is seen to its end, so that the instance is never reused in an unknown state.
+func (f *function) invoke(ctx context.Context, inv *invocation) result {
+	for range maxTries {
+		g, err := f.acquire(ctx)
+		if err != nil {
+			return f.notPlaced(err)
+		}
+		inv.given, inv.own = g.at, g.own
+		if !g.in.submit(inv) {
+			f.release(g.in)
+			if g.own {
+				return g.in.post("")
+			}
+			continue
+		}
+		res := <-inv.result
+		if res.kind == kindTimeout {
+			f.spoil(g.in)
+		}
+		if res.kind == kindUndelivered {
+			f.release(g.in)
+			inv.over = false // nobody else knows the invocation any more
+			continue
+		}
+		f.record(g.in, inv, res)
+		f.release(g.in)
+		return res
+	}
+	return result{kind: kindCrash, msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
+}
+
+// record writes the request's ground truth. It is done before the answer leaves: who has the answer finds the line.
+func (f *function) record(in *instance, inv *invocation, res result) {
+	r := inv.report(in, res)
+	if res.kind != "" {
+		f.log.printf("RequestId: %s Error: %s", inv.id, res.msg)
+	}
+	line := make([]byte, 0, 400)
+	line = append(append(append(line, "END RequestId: "...), inv.id...), '\n')
+	f.log.line(r.append(line))
+}
+
+// notPlaced turns acquire's error into the request's result.
+func (f *function) notPlaced(err error) result {
+	res := result{msg: fmt.Sprintf("function %s: %v", f.spec.Name, err), at: time.Now()}
+	switch {
+	case errors.Is(err, errThrottled):
+		res.kind = kindThrottled
+		res.msg += fmt.Sprintf(" (the function has %d instances; allowed are %d, 0: no limit, and %d on the whole platform)",
+			f.count(), f.spec.MaxInstances, f.platform.opts.MaxInstances)
+	case errors.Is(err, errQueueTimeout):
+		res.kind = kindQueueTimeout
+	case errors.Is(err, errRemoved):
+		res.kind = kindRemoved
+	default:
+		res.kind = kindBadRequest // the client has gone: nobody reads this
+	}
+	return res
+}
+
+// refuseRequest writes the gateway's error form.
+func refuseRequest(w http.ResponseWriter, kind, msg string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Stellar-Error", kind)
+	w.WriteHeader(statusOf(kind))
+	body, _ := json.Marshal(map[string]string{"error": msg}) // a string always marshals
+	_, _ = w.Write(append(body, '\n'))
+}

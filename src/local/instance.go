@@ -1,0 +1,356 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// instance is one process of a function, from the request that starts it to its last.
+type instance struct {
+	id    string
+	fn    *function
+	slots chan struct{} // one token per request that the function may hold or wait for
+	wake  chan struct{} // something is in the inbox
+	gone  chan struct{} // closed when nothing of it is left
+
+	// Guarded by fn.mu.
+	active    int // requests given and not yet released
+	isReady   bool
+	retired   bool // takes no further requests
+	available bool // is in fn.available
+	idleSince time.Time
+	idle      *time.Timer
+
+	// Set before the process starts.
+	api  *http.Server
+	cell *cell
+	proc *process
+	tmp  string
+
+	mu       sync.Mutex
+	started  time.Time
+	ready    time.Time // first asked for work; zero: not yet
+	inbox    []*invocation
+	inflight map[string]*invocation
+	dead     bool
+	used     bool   // has been given its first request
+	reason   result // why it was ended; its kind is empty when it ended by itself
+	initFail string // what the function reported to /init/error
+	endInit  *time.Timer
+}
+
+func newInstance(fn *function) *instance {
+	return &instance{
+		id: randomHex(16), fn: fn,
+		slots: make(chan struct{}, fn.spec.Concurrency), wake: make(chan struct{}, fn.spec.Concurrency),
+		gone: make(chan struct{}), inflight: map[string]*invocation{},
+	}
+}
+
+// start starts the process. Whatever happens, finish runs once and every invocation gets its result.
+func (in *instance) start() {
+	in.mu.Lock()
+	in.started = time.Now()
+	in.mu.Unlock()
+	last, err := in.launch()
+	if err != nil {
+		in.end(result{kind: kindStart, msg: fmt.Sprintf("function %s: %v", in.fn.spec.Name, err), class: "Runtime.InvalidEntrypoint"})
+		go in.finish("")
+		return
+	}
+	go func() {
+		<-in.proc.exited
+		in.finish(in.lastWords(last))
+	}()
+}
+
+// launch prepares everything an instance needs and starts its process; the channel gives the last line of its output.
+func (in *instance) launch() (last chan string, err error) {
+	p := in.fn.platform
+	if in.cell, err = p.sandboxes.take(); err != nil {
+		return nil, err
+	}
+	if err := in.cell.group.limitMemory(in.fn.spec.MemoryMB); err != nil {
+		return nil, fmt.Errorf("limit memory: %w", err)
+	}
+	in.tmp = filepath.Join(p.opts.Dir, "tmp", in.id)
+	if err := os.MkdirAll(in.tmp, 0o700); err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
+	go func() { _ = in.api.Serve(listener) }()
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	path, args := in.fn.launch.command(in.fn.pkg.dir, in.fn.spec.Handler)
+	proc := &process{path: path, args: args, dir: in.fn.pkg.dir, env: in.environment(listener.Addr().String()), output: write}
+	err = in.cell.start(proc)
+	_ = write.Close()
+	if err != nil {
+		_ = read.Close()
+		return nil, err
+	}
+	p.watch.add(proc.pid)
+	in.mu.Lock()
+	in.proc = proc
+	if in.ready.IsZero() { // it may be ready already
+		in.endInit = time.AfterFunc(p.opts.InitTimeout, in.initTimedOut)
+	}
+	if in.reason.kind != "" { // ended while it was being started
+		proc.kill()
+	}
+	in.mu.Unlock()
+	last = make(chan string, 1)
+	go func() {
+		last <- in.fn.log.copyLines(read)
+		_ = read.Close()
+	}()
+	return last, nil
+}
+
+// lastWords waits for the rest of the output. Nothing should hold the pipe once the process group is gone, but what
+// left the group on purpose may, for as long as the cell's group is not removed.
+func (in *instance) lastWords(last chan string) string {
+	select {
+	case line := <-last:
+		return line
+	case <-time.After(time.Second):
+		return ""
+	}
+}
+
+// environment is what Lambda sets, then the function's own; nothing of this process's environment gets through.
+func (in *instance) environment(api string) []string {
+	spec, region := &in.fn.spec, in.fn.platform.opts.Region
+	set := map[string]string{
+		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
+	}
+	for k, v := range spec.Environment {
+		set[k] = v
+	}
+	env := make([]string, 0, len(set)+16)
+	for k, v := range set {
+		env = append(env, k+"="+v)
+	}
+	env = append(env,
+		"AWS_LAMBDA_RUNTIME_API="+api,
+		"AWS_LAMBDA_FUNCTION_NAME="+spec.Name,
+		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", spec.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME=/stellar/"+in.fn.service+"/"+spec.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME="+time.Now().UTC().Format("2006/01/02")+"/[$LATEST]"+in.id,
+		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
+		"AWS_EXECUTION_ENV=AWS_Lambda_"+spec.Runtime,
+		"LAMBDA_TASK_ROOT="+in.fn.pkg.dir,
+		"_HANDLER="+spec.Handler,
+		"TMPDIR="+in.tmp,
+	)
+	if spec.Concurrency > 1 {
+		env = append(env, fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", spec.Concurrency))
+	}
+	return append(env, in.fn.launch.family.env...)
+}
+
+// submit puts a request into the inbox; false: the instance is dead, the request is free to go elsewhere.
+func (in *instance) submit(inv *invocation) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.dead {
+		return false
+	}
+	in.inbox = append(in.inbox, inv)
+	inv.timer = time.AfterFunc(in.fn.timeout, func() { in.expire(inv) })
+	select {
+	case in.wake <- struct{}{}:
+	default: // as many are pending as the function can ask for
+	}
+	return true
+}
+
+// expire ends an invocation whose time is up. The time runs from the moment the function has it, or, while it does not
+// ask for it, from the moment it could have.
+func (in *instance) expire(inv *invocation) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if inv.over {
+		return
+	}
+	since := inv.taken
+	if since.IsZero() {
+		since = in.ready
+		if inv.given.After(since) {
+			since = inv.given
+		}
+		if in.ready.IsZero() {
+			since = time.Now() // still starting: the init timeout is in charge
+		}
+	}
+	if left := in.fn.timeout - time.Since(since); left > 0 {
+		inv.timer.Reset(left)
+		return
+	}
+	in.deliver(inv, result{
+		kind: kindTimeout, class: "Sandbox.Timedout",
+		msg: fmt.Sprintf("function %s: Task timed out after %.2f seconds", in.fn.spec.Name, in.fn.timeout.Seconds()),
+	})
+}
+
+// deliver gives an invocation its result, once. The caller holds in.mu.
+func (in *instance) deliver(inv *invocation, res result) bool {
+	if inv.over {
+		return false
+	}
+	inv.over = true
+	inv.timer.Stop()
+	delete(in.inflight, inv.id)
+	res.at = time.Now()
+	inv.result <- res
+	return true
+}
+
+// initTimedOut ends an instance that did not get ready in time.
+func (in *instance) initTimedOut() {
+	in.end(result{
+		kind: kindInitTimeout, class: "Sandbox.Timedout",
+		msg: fmt.Sprintf("function %s was not ready %v after its start", in.fn.spec.Name, in.fn.platform.opts.InitTimeout),
+	})
+}
+
+// end kills the instance for a reason, the first one given.
+func (in *instance) end(why result) {
+	in.mu.Lock()
+	if !in.dead && in.reason.kind == "" {
+		in.reason = why
+	}
+	in.mu.Unlock()
+	in.kill()
+}
+
+func (in *instance) kill() {
+	in.mu.Lock()
+	proc := in.proc
+	in.mu.Unlock()
+	if proc != nil {
+		proc.kill()
+	}
+}
+
+// finish takes the dead instance apart: its requests get their results, then everything it used is given back.
+func (in *instance) finish(lastLine string) {
+	if in.proc != nil {
+		in.fn.platform.watch.remove(in.proc.pid)
+	}
+	in.failAll(lastLine)
+	in.fn.leave(in)
+	var errs []error
+	if in.api != nil {
+		errs = append(errs, in.api.Close())
+	}
+	if in.cell != nil {
+		if in.proc == nil {
+			close(in.cell.jobs)
+		}
+		<-in.cell.ended
+		errs = append(errs, in.cell.group.remove())
+	}
+	if in.tmp != "" {
+		errs = append(errs, removeTree(in.tmp))
+	}
+	if err := errors.Join(errs...); err != nil {
+		in.fn.platform.opts.Warnf("instance %s of function %s: %v", in.id, in.fn.spec.Name, err)
+	}
+	close(in.gone)
+	in.fn.forget(in)
+}
+
+// failAll gives every request that is still inside its result.
+func (in *instance) failAll(lastLine string) {
+	crash := in.post(lastLine)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.dead = true
+	if in.endInit != nil {
+		in.endInit.Stop()
+	}
+	for _, inv := range in.inflight {
+		in.deliver(inv, crash)
+	}
+	for _, inv := range in.inbox {
+		if in.ready.IsZero() || in.reason.kind == kindRemoved {
+			in.deliver(inv, crash)
+		} else {
+			in.deliver(inv, result{kind: kindUndelivered, msg: crash.msg})
+		}
+	}
+	in.inbox = nil
+}
+
+// post says why the instance is dead, in Lambda's words where it has some.
+func (in *instance) post(lastLine string) result {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.reason.kind != "" {
+		return in.reason
+	}
+	how, class := "without providing a reason", "Runtime.ExitError"
+	kind := kindCrash
+	if status, ok := in.proc.state.Sys().(syscall.WaitStatus); ok {
+		switch {
+		case status.Signaled() && status.Signal() == syscall.SIGKILL && in.cell.group.outOfMemory():
+			how, kind, class = "signal: killed (out of memory)", kindOutOfMemory, "Runtime.OutOfMemory"
+		case status.Signaled():
+			how = "signal: " + status.Signal().String()
+		case status.ExitStatus() != 0:
+			how = fmt.Sprintf("exit status %d", status.ExitStatus())
+		}
+	}
+	in.reason = result{kind: kind, class: class, msg: fmt.Sprintf("function %s: Runtime exited: %s", in.fn.spec.Name, how)}
+	switch {
+	case in.ready.IsZero() && in.initFail != "":
+		in.reason.kind = kindInitError
+		in.reason.msg = fmt.Sprintf("function %s failed while it started: %s", in.fn.spec.Name, in.initFail)
+	case in.ready.IsZero() && kind == kindCrash:
+		in.reason.kind = kindInitCrash
+		in.reason.msg = fmt.Sprintf("function %s ended before it was ready: Runtime exited: %s", in.fn.spec.Name, how)
+		if lastLine != "" {
+			in.reason.msg += "; its last output: " + lastLine
+		}
+	}
+	in.fn.log.printf("Instance %s: %s\t%s", in.id, in.reason.msg, class)
+	return in.reason
+}
+
+// initDuration is the time from the start to the first request for work, or to now while there was none.
+func (in *instance) initDuration() time.Duration {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ready.IsZero() {
+		return time.Since(in.started)
+	}
+	return in.ready.Sub(in.started)
+}
+
+// peak is the most memory that the instance has used, in bytes, 0 where that is not known.
+func (in *instance) peak() int64 {
+	if in.proc == nil {
+		return 0
+	}
+	if v := in.cell.group.peak(); v > 0 {
+		return v
+	}
+	return peakOf(in.proc.pid)
+}

@@ -1,0 +1,105 @@
+package local
+
+import (
+	"net/http"
+	"time"
+)
+
+// Values of the header X-Stellar-Error: what kind of failure a gateway answer is.
+const (
+	kindNoRoute          = "no-route"
+	kindMethod           = "method"
+	kindRequestTooLarge  = "request-too-large"
+	kindResponseTooLarge = "response-too-large"
+	kindBadRequest       = "bad-request"
+	kindThrottled        = "throttled"
+	kindQueueTimeout     = "queue-timeout"
+	kindStart            = "start"
+	kindInitCrash        = "init-crash"
+	kindInitError        = "init-error"
+	kindInitTimeout      = "init-timeout"
+	kindCrash            = "crash"
+	kindOutOfMemory      = "out-of-memory"
+	kindTimeout          = "timeout"
+	kindFunctionError    = "function-error"
+	kindBadResponse      = "bad-response"
+	kindRemoved          = "removed"
+	kindUndelivered      = "undelivered" // never leaves the platform: the request is given to another instance
+)
+
+// statusOf gives the HTTP status of a kind of failure.
+func statusOf(kind string) int {
+	switch kind {
+	case kindNoRoute:
+		return http.StatusNotFound
+	case kindMethod:
+		return http.StatusMethodNotAllowed
+	case kindBadRequest:
+		return http.StatusBadRequest
+	case kindRequestTooLarge, kindResponseTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case kindThrottled, kindQueueTimeout:
+		return http.StatusTooManyRequests
+	case kindTimeout, kindInitTimeout:
+		return http.StatusGatewayTimeout
+	case kindRemoved, kindUndelivered:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway
+}
+
+// result is the outcome of an invocation: a body, or a failure.
+type result struct {
+	body  []byte
+	kind  string // empty: success
+	msg   string
+	class string // Lambda's error type
+	at    time.Time
+}
+
+// invocation is one request on its way through an instance.
+type invocation struct {
+	id      string
+	event   []byte
+	trace   string
+	arrival time.Time // when the gateway had the whole request
+	given   time.Time // when it was given to its instance
+	own     bool      // the instance was started for it
+	result  chan result
+	timer   *time.Timer
+
+	// Guarded by the instance's mu.
+	taken time.Time // when the function asked for it; zero: not yet
+	over  bool      // the result is in
+	cold  bool
+}
+
+func newInvocation(id string) *invocation {
+	return &invocation{id: id, arrival: time.Now(), result: make(chan result, 1)}
+}
+
+// report gives the ground truth of a finished invocation.
+func (inv *invocation) report(in *instance, res result) Report {
+	r := Report{
+		RequestID: inv.id, MemoryMB: in.fn.spec.MemoryMB, MaxMemory: int(in.peak() >> 20),
+		Instance: in.id, Cold: inv.cold || inv.own && inv.taken.IsZero(), ErrorClass: res.class,
+	}
+	r.Queue = inv.given.Sub(inv.arrival)
+	if !inv.taken.IsZero() {
+		r.Duration = res.at.Sub(inv.taken)
+		if !inv.own {
+			r.Queue = inv.taken.Sub(inv.arrival)
+		}
+	}
+	if r.Cold {
+		r.Init = in.initDuration()
+	}
+	switch {
+	case res.kind == kindTimeout || res.kind == kindInitTimeout:
+		r.Status = "timeout"
+	case res.kind != "":
+		r.Status = "error"
+	}
+	r.Billed = bill(r.Duration, r.Init)
+	return r
+}

@@ -1,0 +1,129 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// packages holds the unpacked packages, each distinct one once, for as long as a function uses it.
+type packages struct {
+	dir    string
+	limits unpackLimits
+
+	mu  sync.Mutex
+	all map[string]*pkg
+}
+
+// pkg is one unpacked package.
+type pkg struct {
+	store  *packages
+	sha256 string
+	bytes  int64
+	dir    string
+	users  int // guarded by store.mu
+	once   sync.Once
+	err    error
+}
+
+// open checks, hashes and unpacks the artifact at path; the caller must release the package. The same open file is
+// hashed and unpacked, so that the two cannot differ.
+func (s *packages) open(ctx context.Context, artifact string) (*pkg, error) {
+	info, err := os.Lstat(artifact)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, refuse(http.StatusBadRequest, "artifact %s is not a regular file", artifact)
+	}
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "artifact: %v", err)
+	}
+	file, err := os.Open(artifact)
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "artifact: %v", err)
+	}
+	defer file.Close()
+	hash := sha256.New()
+	size, err := io.Copy(hash, readerUntil{ctx, file})
+	if err != nil {
+		return nil, fmt.Errorf("artifact %s: %w", artifact, err)
+	}
+	key := hex.EncodeToString(hash.Sum(nil))
+	p := s.hold(key, size)
+	p.once.Do(func() { p.err = s.fill(p, file, size) })
+	if p.err != nil {
+		err := p.err
+		return nil, errors.Join(refuse(http.StatusBadRequest, "artifact %s: %v", artifact, err), p.release())
+	}
+	return p, nil
+}
+
+// hold finds or enters the package of that hash and counts the caller among its users.
+func (s *packages) hold(key string, size int64) *pkg {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.all[key]
+	if p == nil {
+		// A folder of its own for each life of a package: the last one may still be on its way out.
+		p = &pkg{store: s, sha256: key, bytes: size, dir: filepath.Join(s.dir, key[:16]+"-"+randomHex(4))}
+		s.all[key] = p
+	}
+	p.users++
+	return p
+}
+
+func (s *packages) fill(p *pkg, file *os.File, size int64) error {
+	if err := os.MkdirAll(p.dir, 0o755); err != nil {
+		return err
+	}
+	return unpack(file, size, p.dir, s.limits)
+}
+
+// release gives the package up; the last user removes its folder.
+func (p *pkg) release() error {
+	p.store.mu.Lock()
+	p.users--
+	last := p.users == 0
+	if last {
+		delete(p.store.all, p.sha256)
+	}
+	p.store.mu.Unlock()
+	if !last {
+		return nil
+	}
+	return removeTree(p.dir)
+}
+
+// removeTree removes a folder whose content a package or a function may have made read-only.
+func removeTree(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}
+
+// readerUntil stops reading when its context ends.
+type readerUntil struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r readerUntil) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

@@ -1,0 +1,208 @@
+// Package local is the local platform: a Lambda-compatible FaaS in the binary, with its control API, gateway, Runtime
+// API, instances and their limits.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// closeTime is how long closing and removing may take until what is left is reported.
+const closeTime = 10 * time.Second
+
+// Platform is one running local platform.
+type Platform struct {
+	opts      Options
+	id        string // names its control groups
+	startedAt time.Time
+	packages  *packages
+	runtimes  *runtimes
+	sandboxes *sandboxes
+	watch     *watch
+
+	control, gateway         *http.Server
+	controlAddr, gatewayAddr net.Listener
+
+	routes    atomic.Pointer[routes]
+	instances atomic.Int64
+
+	mu       sync.Mutex
+	services map[string]*service
+	turns    map[string]*turn // one deployment or removal of a service at a time
+
+	stop     chan struct{} // closed when somebody asks for the end
+	stopOnce sync.Once
+	closing  sync.Once
+	closeErr error
+}
+
+// New makes a platform that listens already; Serve makes it answer. Close must be called, also after a failed Serve.
+func New(opts Options) (*Platform, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := makeStateDir(opts.Dir); err != nil {
+		return nil, err
+	}
+	p := &Platform{
+		opts: opts, id: fmt.Sprintf("stellar-local-%d-%s", os.Getpid(), randomHex(4)), startedAt: time.Now(),
+		packages: &packages{
+			dir: filepath.Join(opts.Dir, "packages"), all: map[string]*pkg{},
+			limits: unpackLimits{bytes: opts.MaxUnpacked, entries: opts.MaxEntries},
+		},
+		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
+		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}),
+	}
+	p.routes.Store(&routes{})
+	if err := p.open(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// open takes the resources that Close gives back.
+func (p *Platform) open() error {
+	var err error
+	if p.watch, err = startWatch(p.opts.Watcher, p.opts.Dir, p.id); err != nil {
+		return fail.With(fail.CodeFailed, "local platform: start watcher: %w", err)
+	}
+	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
+	if p.sandboxes, err = newSandboxes(groups); err != nil {
+		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.close()))
+	}
+	listen := func(port int, what string) (net.Listener, error) {
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", what, err).WithHint("choose another port, or 0 for any free one")
+		}
+		return l, nil
+	}
+	if p.controlAddr, err = listen(p.opts.ControlPort, "control API"); err != nil {
+		return err
+	}
+	if p.gatewayAddr, err = listen(p.opts.GatewayPort, "gateway"); err != nil {
+		return err
+	}
+	p.control = &http.Server{Handler: p.controlHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute}
+	// Longer than the 55 s after which the probe opens connections of its own: this gateway never drops a reused one.
+	p.gateway = &http.Server{Handler: (*gateway)(p), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute}
+	return nil
+}
+
+// ControlURL is where the control API answers.
+func (p *Platform) ControlURL() string { return "http://" + p.controlAddr.Addr().String() }
+
+// GatewayURL is where functions answer.
+func (p *Platform) GatewayURL() string { return "http://" + p.gatewayAddr.Addr().String() }
+
+// Limits says which limits are enforced.
+func (p *Platform) Limits() Limits { return p.sandboxes.groups.limits }
+
+// Serve answers until ctx ends or the control API is told to stop, then closes the platform.
+func (p *Platform) Serve(ctx context.Context) error {
+	failed := make(chan error, 2)
+	go func() { failed <- p.control.Serve(p.controlAddr) }()
+	go func() { failed <- p.gateway.Serve(p.gatewayAddr) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case <-p.stop:
+	case err = <-failed:
+		if errors.Is(err, http.ErrServerClosed) { // Close was called elsewhere
+			err = nil
+		}
+	}
+	return errors.Join(err, p.Close())
+}
+
+// Close ends every instance, gives back everything and removes the state folder. It may be called more than once.
+func (p *Platform) Close() error {
+	p.closing.Do(func() { p.closeErr = p.close() })
+	return p.closeErr
+}
+
+func (p *Platform) close() error {
+	p.halt()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	errs := []error{shutDown(ctx, p.control, p.controlAddr)}
+	p.mu.Lock()
+	names := make([]string, 0, len(p.services))
+	for name := range p.services {
+		names = append(names, name)
+	}
+	p.mu.Unlock()
+	var wait sync.WaitGroup
+	removed := make([]error, len(names))
+	for i, name := range names {
+		wait.Go(func() { removed[i] = p.remove(ctx, name) })
+	}
+	wait.Wait()
+	errs = append(errs, removed...)
+	errs = append(errs, shutDown(ctx, p.gateway, p.gatewayAddr))
+	if p.sandboxes != nil {
+		errs = append(errs, p.sandboxes.close())
+	}
+	errs = append(errs, removeTree(p.opts.Dir))
+	err := errors.Join(errs...)
+	p.watch.end(err == nil) // a watcher that is not told that all is well cleans up after us
+	if err != nil {
+		return fail.With(fail.CodeLeftBehind, "local platform: close: %w", err)
+	}
+	return nil
+}
+
+// halt asks for the end.
+func (p *Platform) halt() { p.stopOnce.Do(func() { close(p.stop) }) }
+
+// shutDown lets a server finish its requests for a while, then ends it.
+func shutDown(ctx context.Context, s *http.Server, l net.Listener) error {
+	if s == nil {
+		if l != nil {
+			return l.Close()
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	err := s.Shutdown(ctx)
+	if err != nil {
+		err = s.Close()
+	}
+	if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) { // a server that never served does not know its listener
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// admit counts one more instance in, unless the platform has its most.
+func (p *Platform) admit() bool {
+	if p.instances.Add(1) > int64(p.opts.MaxInstances) {
+		p.instances.Add(-1)
+		return false
+	}
+	return true
+}
+
+// Status tells how the platform is.
+func (p *Platform) Status() Status {
+	p.mu.Lock()
+	n := len(p.services)
+	p.mu.Unlock()
+	return Status{
+		Version: p.opts.Version, PID: os.Getpid(), StartedAt: p.startedAt, Gateway: p.GatewayURL(), Dir: p.opts.Dir,
+		Services: n, Instances: int(p.instances.Load()), Limits: p.Limits(),
+	}
+}

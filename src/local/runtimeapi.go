@@ -1,0 +1,292 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Lambda's limits for one invocation, in bytes.
+const (
+	maxEvent    = 6291456
+	maxResponse = 6291556
+)
+
+const runtimePrefix = "/2018-06-01/runtime/"
+
+// runtimeAPI is the Lambda Runtime API of one instance (version 2018-06-01).
+type runtimeAPI instance
+
+// ServeHTTP takes what a function's runtime loop sends.
+func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	in := (*instance)(a)
+	path, ok := strings.CutPrefix(r.URL.Path, runtimePrefix)
+	if !ok {
+		answer(w, http.StatusNotFound, "NotFound", "no such path: "+r.URL.Path)
+		return
+	}
+	want := http.MethodPost
+	if path == "invocation/next" {
+		want = http.MethodGet
+	}
+	if r.Method != want {
+		w.Header().Set("Allow", want)
+		answer(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "use "+want)
+		return
+	}
+	switch path {
+	case "invocation/next":
+		in.serveNext(w, r)
+		return
+	case "init/error":
+		in.serveInitError(w, r)
+		return
+	}
+	rest, ok := strings.CutPrefix(path, "invocation/")
+	id, verb, _ := strings.Cut(rest, "/")
+	switch {
+	case ok && verb == "response":
+		in.serveResponse(w, r, id)
+	case ok && verb == "error":
+		in.serveError(w, r, id)
+	default:
+		answer(w, http.StatusNotFound, "NotFound", "no such path: "+r.URL.Path)
+	}
+}
+
+// answer writes the Runtime API's error form.
+func answer(w http.ResponseWriter, status int, kind, msg string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	body, _ := json.Marshal(map[string]string{"errorType": kind, "errorMessage": msg}) // two strings always marshal
+	_, _ = w.Write(body)
+}
+
+var accepted = []byte("{\"status\":\"OK\"}\n")
+
+func accept(w http.ResponseWriter) {
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(accepted))}
+	w.WriteHeader(http.StatusAccepted)
+	_, _ = w.Write(accepted)
+}
+
+// serveNext waits for work. A function asks at most Concurrency times at once, what it works on included; the grace
+// covers a loop whose last request we have not seen break off yet.
+func (in *instance) serveNext(w http.ResponseWriter, r *http.Request) {
+	select {
+	case in.slots <- struct{}{}:
+	default:
+		grace := time.NewTimer(time.Second)
+		defer grace.Stop()
+		select {
+		case in.slots <- struct{}{}:
+		case <-r.Context().Done():
+			return
+		case <-grace.C:
+			answer(w, http.StatusForbidden, "InvalidStateTransition",
+				fmt.Sprintf("next: %d invocation(s) are already asked for or unanswered", cap(in.slots)))
+			return
+		}
+	}
+	in.noteReady()
+	for r.Context().Err() == nil {
+		if inv := in.take(); inv != nil {
+			in.hand(w, inv)
+			return
+		}
+		select {
+		case <-in.wake:
+		case <-r.Context().Done():
+		}
+	}
+	<-in.slots
+}
+
+// noteReady marks the end of init, which comes with the first request for work.
+func (in *instance) noteReady() {
+	in.mu.Lock()
+	first := in.ready.IsZero()
+	if first {
+		in.ready = time.Now()
+		if in.endInit != nil {
+			in.endInit.Stop()
+		}
+	}
+	in.mu.Unlock()
+	if !first {
+		return
+	}
+	// From here on the function has the share of a CPU that its memory buys; init ran without a limit, as on Lambda.
+	if err := in.cell.group.limitCPU(in.fn.spec.MemoryMB); err != nil {
+		in.fn.platform.opts.Warnf("function %s: limit CPU: %v", in.fn.spec.Name, err)
+	}
+	in.fn.becameReady(in)
+}
+
+// take gives the oldest request of the inbox that is not over.
+func (in *instance) take() *invocation {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for len(in.inbox) > 0 {
+		inv := in.inbox[0]
+		in.inbox[0] = nil
+		in.inbox = in.inbox[1:]
+		if inv.over {
+			continue
+		}
+		in.inflight[inv.id] = inv
+		inv.cold = !in.used
+		in.used = true
+		inv.taken = time.Now()
+		return inv
+	}
+	return nil
+}
+
+// hand writes an event to the function.
+func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
+	in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: $LATEST"...))
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(inv.event))}
+	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.id}
+	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.taken.Add(in.fn.timeout).UnixMilli(), 10)}
+	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{in.fn.arn()}
+	h["Lambda-Runtime-Trace-Id"] = []string{inv.trace}
+	if _, err := w.Write(inv.event); err != nil {
+		// The event is lost half-way: the function cannot be trusted to be in step.
+		in.end(result{kind: kindCrash, class: "Runtime.Unknown", msg: fmt.Sprintf(
+			"function %s: the connection to its runtime broke: %v", in.fn.spec.Name, err)})
+	}
+}
+
+// find gives an invocation that the function holds.
+func (in *instance) find(id string) *invocation {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.inflight[id]
+}
+
+// settle gives the invocation its result and frees the function's slot; false: it is over already.
+func (in *instance) settle(inv *invocation, res result) bool {
+	in.mu.Lock()
+	ok := in.deliver(inv, res)
+	in.mu.Unlock()
+	if ok {
+		<-in.slots
+	}
+	return ok
+}
+
+func unknownID(w http.ResponseWriter, id string) {
+	answer(w, http.StatusBadRequest, "InvalidRequestID", fmt.Sprintf("request id %q is not being handled", id))
+}
+
+func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
+	inv := in.find(id)
+	if inv == nil {
+		unknownID(w, id)
+		return
+	}
+	body, err := readBounded(r, maxResponse)
+	var big *tooBig
+	switch {
+	case errors.As(err, &big):
+		msg := fmt.Sprintf("function %s: response payload size exceeded maximum allowed payload size (%d bytes)", in.fn.spec.Name, maxResponse)
+		in.settle(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg})
+		answer(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", msg)
+	case err != nil:
+		answer(w, http.StatusBadRequest, "InvalidRequest", err.Error())
+	case !in.settle(inv, result{body: body}):
+		unknownID(w, id)
+	default:
+		accept(w)
+	}
+}
+
+func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string) {
+	inv := in.find(id)
+	if inv == nil {
+		unknownID(w, id)
+		return
+	}
+	text, class := readFault(r)
+	if !in.settle(inv, result{kind: kindFunctionError, class: class, msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
+		unknownID(w, id)
+		return
+	}
+	accept(w)
+}
+
+// serveInitError takes the function's own account of a failed start; it is expected to exit then, and is made to.
+func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
+	text, _ := readFault(r)
+	in.mu.Lock()
+	late := !in.ready.IsZero()
+	if !late {
+		in.initFail = text
+	}
+	in.mu.Unlock()
+	if late {
+		answer(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
+		return
+	}
+	accept(w)
+	time.AfterFunc(time.Second, in.kill)
+}
+
+// readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens what is long.
+func readFault(r *http.Request) (text, class string) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+	var fault struct{ ErrorMessage, ErrorType string }
+	if err != nil || json.Unmarshal(body, &fault) != nil {
+		fault.ErrorMessage = string(body)
+	}
+	class = fault.ErrorType
+	if class == "" {
+		class = r.Header.Get("Lambda-Runtime-Function-Error-Type")
+	}
+	class = strings.Map(oneLine, class[:min(len(class), 200)])
+	text = fault.ErrorMessage[:min(len(fault.ErrorMessage), 2000)]
+	if class != "" {
+		text = class + ": " + text
+	}
+	return text, class
+}
+
+func oneLine(r rune) rune {
+	if r < ' ' {
+		return ' '
+	}
+	return r
+}
+
+type tooBig struct{ limit int64 }
+
+func (e *tooBig) Error() string { return fmt.Sprintf("body over %d bytes", e.limit) }
+
+// readBounded reads a whole body into one piece of memory of its size, and no more than limit bytes of it.
+func readBounded(r *http.Request, limit int64) ([]byte, error) {
+	switch {
+	case r.ContentLength > limit:
+		return nil, &tooBig{limit}
+	case r.ContentLength == 0:
+		return nil, nil
+	case r.ContentLength > 0:
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = &tooBig{limit}
+	}
+	return body, err
+}

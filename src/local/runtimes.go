@@ -1,0 +1,157 @@
+package local
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"stellar/src/local/bootstraps"
+)
+
+// family is a group of runtimes that start the same way: the way a runtime is added is one entry in families.
+type family struct {
+	ids *regexp.Regexp // runtime ids that it answers to
+	// interpreters gives the programs to try, best first; nil where the package brings its own bootstrap.
+	interpreters func(id string) []string
+	ask          []string // arguments that make the interpreter print its own path and its version, a line each
+	label        string   // stands before the version
+	hint         string   // how to get the interpreter
+	script       string   // name of the bootstrap loop's file
+	source       func() []byte
+	args         func(script, handler string) []string // arguments to the interpreter
+	env          []string
+}
+
+// families is the table of runtimes. It is a function because a package has no mutable state to share.
+func families() []family {
+	return []family{
+		{ids: regexp.MustCompile(`^(go|go1\.x|rust|provided|provided\.al2|provided\.al2023)$`)},
+		{
+			ids: regexp.MustCompile(`^python3(\.\d+)?$`),
+			interpreters: func(id string) []string {
+				if id == "python3" {
+					return []string{"python3"}
+				}
+				return []string{id, "python3"}
+			},
+			ask:    []string{"-c", "import sys, platform; print(sys.executable); print(platform.python_version())"},
+			label:  "Python",
+			hint:   "install Python 3, or put python3 on the PATH of the platform",
+			script: "bootstrap.py",
+			source: func() []byte { return []byte(bootstraps.Python) },
+			args:   func(script, handler string) []string { return []string{"-u", script, handler} },
+			// The code folder is shared and read-only in spirit: no instance may leave compiled files to the next.
+			env: []string{"PYTHONDONTWRITEBYTECODE=1"},
+		},
+	}
+}
+
+// launch is how instances of one runtime are started.
+type launch struct {
+	program string // absolute; empty: the package's bootstrap
+	script  string
+	version string
+	family  family
+}
+
+// command gives the program and its arguments for a package.
+func (l *launch) command(root, handler string) (string, []string) {
+	if l.program == "" {
+		program := filepath.Join(root, "bootstrap")
+		return program, []string{program}
+	}
+	return l.program, append([]string{l.program}, l.family.args(l.script, handler)...)
+}
+
+// check says whether a package and handler can work with the runtime at all.
+func (l *launch) check(root, handler string) error {
+	if l.program != "" {
+		if !strings.Contains(handler, ".") {
+			return refuse(http.StatusBadRequest, "handler %q: want <module>.<function>", handler)
+		}
+		return nil
+	}
+	info, err := os.Stat(filepath.Join(root, "bootstrap"))
+	switch {
+	case err != nil || !info.Mode().IsRegular():
+		return refuse(http.StatusBadRequest, "the package has no file called bootstrap at its top")
+	case info.Mode()&0o111 == 0:
+		return refuse(http.StatusBadRequest, "bootstrap in the package is not executable: set its exec bits (chmod +x) before zipping")
+	}
+	return nil
+}
+
+// runtimes finds interpreters, asking each once.
+type runtimes struct {
+	dir string // where bootstrap loops are written
+
+	mu    sync.Mutex
+	known map[string]*launch
+}
+
+// find gives the launch for a runtime id.
+func (r *runtimes) find(ctx context.Context, id string) (*launch, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l := r.known[id]; l != nil {
+		return l, nil
+	}
+	for _, f := range families() {
+		if !f.ids.MatchString(id) {
+			continue
+		}
+		l := &launch{family: f}
+		if f.interpreters != nil {
+			if err := r.prepare(ctx, l, id); err != nil {
+				return nil, err
+			}
+		}
+		r.known[id] = l
+		return l, nil
+	}
+	return nil, refuse(http.StatusUnprocessableEntity,
+		"runtime %q is not supported by this platform: it runs go, rust, provided.al2023 and python3.x", id)
+}
+
+func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
+	var tried []string
+	for _, name := range l.family.interpreters(id) {
+		if program, version, ok := askInterpreter(ctx, name, l.family.ask); ok {
+			l.program, l.version = program, l.family.label+" "+version
+			break
+		}
+		tried = append(tried, name)
+	}
+	if l.program == "" {
+		return refuse(http.StatusUnprocessableEntity, "runtime %q is not installed on this machine (tried %s): %s",
+			id, strings.Join(tried, ", "), l.family.hint)
+	}
+	l.script = filepath.Join(r.dir, l.family.script)
+	if err := os.MkdirAll(r.dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(l.script, l.family.source(), 0o444)
+}
+
+// askInterpreter runs the interpreter once. Its own answer to where it is goes round version-manager shims, which would
+// add their start to every cold start.
+func askInterpreter(ctx context.Context, name string, args []string) (program, version string, ok bool) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", "", false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, args...).Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) != 2 || !filepath.IsAbs(strings.TrimSpace(lines[0])) {
+		return "", "", false
+	}
+	return strings.TrimSpace(lines[0]), strings.TrimSpace(lines[1]), true
+}

@@ -1,0 +1,187 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// sandboxes makes the cells that instances run in and keeps a few in stock, because joining a resource group can cost
+// more (some kernels wait for an RCU grace period, over 10 ms) than starting the process.
+type sandboxes struct {
+	groups *cgroups
+	null   *os.File
+	stock  chan *cell
+	refill chan struct{}
+	stop   chan struct{}
+	done   chan struct{}
+}
+
+// spareCells is how many cells are kept ready.
+const spareCells = 4
+
+func newSandboxes(groups *cgroups) (*sandboxes, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	s := &sandboxes{
+		groups: groups, null: null,
+		stock: make(chan *cell, spareCells), refill: make(chan struct{}, 1),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.refill <- struct{}{}
+	go s.restock()
+	return s, nil
+}
+
+// restock keeps the stock full; it is the only goroutine that puts cells into it.
+func (s *sandboxes) restock() {
+	defer close(s.done)
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-s.refill:
+		}
+		for len(s.stock) < cap(s.stock) {
+			c, err := s.newCell()
+			if err != nil {
+				break // the request that needs a cell will make its own, and report what is wrong
+			}
+			s.stock <- c
+		}
+	}
+}
+
+// take gives a cell from the stock, or a new one.
+func (s *sandboxes) take() (*cell, error) {
+	select {
+	case c := <-s.stock:
+		select {
+		case s.refill <- struct{}{}:
+		default:
+		}
+		return c, nil
+	default:
+		return s.newCell()
+	}
+}
+
+// close removes the spare cells and the platform's resource groups. All taken cells must be gone.
+func (s *sandboxes) close() error {
+	close(s.stop)
+	<-s.done
+	close(s.stock)
+	var errs []error
+	for c := range s.stock {
+		close(c.jobs)
+		<-c.ended
+		errs = append(errs, c.group.remove())
+	}
+	return errors.Join(append(errs, s.groups.close(), s.null.Close())...)
+}
+
+// cell is the place of one instance: a resource group, and an OS thread inside it that is the process's parent. The
+// thread lives exactly as long as the process, because a parent-death signal is tied to the thread that forked.
+type cell struct {
+	group *cgroup
+	null  *os.File
+	jobs  chan *process
+	ended chan struct{} // the thread is gone
+}
+
+func (s *sandboxes) newCell() (*cell, error) {
+	group, err := s.groups.make()
+	if err != nil {
+		return nil, err
+	}
+	c := &cell{group: group, null: s.null, jobs: make(chan *process, 1), ended: make(chan struct{})}
+	joined := make(chan error, 1)
+	go c.thread(joined)
+	if err := <-joined; err != nil {
+		<-c.ended
+		return nil, errors.Join(err, group.remove())
+	}
+	return c, nil
+}
+
+// thread runs the cell's one process. It never unlocks its OS thread, so that the thread, which is in the group, ends
+// with it; the process's main thread cannot end and is therefore passed over.
+func (c *cell) thread(joined chan error) {
+	runtime.LockOSThread()
+	if onMainThread() {
+		passed := make(chan error, 1)
+		go c.thread(passed)
+		joined <- <-passed
+		runtime.UnlockOSThread()
+		return
+	}
+	defer close(c.ended)
+	err := c.group.join()
+	joined <- err
+	if err != nil {
+		return
+	}
+	p, ok := <-c.jobs
+	if !ok {
+		return
+	}
+	p.run(c)
+}
+
+// process is one function process and everything that it starts.
+type process struct {
+	path   string
+	args   []string
+	env    []string
+	dir    string
+	output *os.File // stdout and stderr
+
+	started chan error    // gets the outcome of the start
+	exited  chan struct{} // closed once it is reaped and its group is killed
+	state   *os.ProcessState
+
+	mu     sync.Mutex
+	pid    int
+	reaped bool
+}
+
+// start runs the process in the cell and returns once it is executing its program.
+func (c *cell) start(p *process) error {
+	p.started, p.exited = make(chan error, 1), make(chan struct{})
+	c.jobs <- p
+	return <-p.started
+}
+
+// run starts the process on the cell's thread and stays with it to its end.
+func (p *process) run(c *cell) {
+	defer close(p.exited)
+	sys := &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(sys)
+	c.group.place(sys)
+	proc, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
+		Dir: p.dir, Env: p.env, Files: []*os.File{c.null, p.output, p.output}, Sys: sys,
+	})
+	if err != nil {
+		p.started <- fmt.Errorf("start %s: %w", p.path, err)
+		return
+	}
+	p.mu.Lock()
+	p.pid = proc.Pid
+	p.mu.Unlock()
+	p.started <- nil
+	p.state = p.await(proc)
+}
+
+// kill ends the whole process group. It does nothing once the leader is reaped: its number may be another's by then.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid > 0 && !p.reaped {
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	}
+}

@@ -1,0 +1,26 @@
+//go:build !linux
+
+package local
+
+import (
+	"os"
+	"syscall"
+)
+
+// dieWithParent does nothing here: without a parent-death signal it is the watcher that ends instances.
+func dieWithParent(*syscall.SysProcAttr) {}
+
+func onMainThread() bool { return false }
+
+// peakOf says that it is not known.
+func peakOf(int) int64 { return 0 }
+
+// await waits for the process to end and ends what it left in its group.
+func (p *process) await(proc *os.Process) *os.ProcessState {
+	state, _ := proc.Wait()
+	p.kill()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reaped = true
+	return state
+}

@@ -1,0 +1,145 @@
+package local
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// unpackLimits bound what one archive may become.
+type unpackLimits struct {
+	bytes   int64
+	entries int
+}
+
+// unpack writes an archive into the empty folder dir: regular files keep their exec bits, everything becomes read-only
+// because instances share it. Links are made last, so that no file is ever written through one, and the folder is
+// opened as an os.Root, so that what the checks overlook is stopped by the kernel.
+func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
+	archive, err := zip.NewReader(r, size)
+	if err != nil {
+		return fmt.Errorf("not a ZIP archive: %w", err)
+	}
+	if err := checkArchive(archive, limits); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var links []*zip.File
+	for _, f := range archive.File {
+		switch {
+		case f.Mode()&fs.ModeSymlink != 0:
+			links = append(links, f)
+		case f.Mode().IsDir() || strings.HasSuffix(f.Name, "/"):
+			err = root.MkdirAll(path.Clean(f.Name), 0o755)
+		default:
+			err = unpackFile(root, f)
+		}
+		if err != nil {
+			return fmt.Errorf("entry %q: %w", f.Name, err)
+		}
+	}
+	for _, f := range links {
+		if err := unpackLink(root, f); err != nil {
+			return fmt.Errorf("entry %q: %w", f.Name, err)
+		}
+	}
+	for _, f := range links {
+		// A link whose own text is harmless can still lead out by way of another link.
+		if _, err := root.Stat(path.Clean(f.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("entry %q: link leads out of the package: %w", f.Name, err)
+		}
+	}
+	return nil
+}
+
+func checkArchive(archive *zip.Reader, limits unpackLimits) error {
+	if n := len(archive.File); n > limits.entries {
+		return fmt.Errorf("%d entries, at most %d are unpacked", n, limits.entries)
+	}
+	var total uint64
+	for _, f := range archive.File {
+		if err := checkName(f.Name); err != nil {
+			return err
+		}
+		if t := f.Mode().Type(); t&^(fs.ModeDir|fs.ModeSymlink) != 0 {
+			return fmt.Errorf("entry %q is neither file, folder nor link (%s)", f.Name, t)
+		}
+		if f.UncompressedSize64 > uint64(limits.bytes) || total+f.UncompressedSize64 > uint64(limits.bytes) {
+			return fmt.Errorf("unpacks to more than %d bytes", limits.bytes)
+		}
+		total += f.UncompressedSize64
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	trimmed := strings.TrimSuffix(name, "/")
+	switch {
+	case trimmed == "" || strings.ContainsAny(name, "\\\x00"):
+		return fmt.Errorf("entry %q: not a valid name", name)
+	case strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':':
+		return fmt.Errorf("entry %q: absolute path", name)
+	case !fs.ValidPath(path.Clean(trimmed)) || strings.Contains("/"+trimmed+"/", "/../"):
+		return fmt.Errorf("entry %q: leads out of the package", name)
+	}
+	return nil
+}
+
+func unpackFile(root *os.Root, f *zip.File) error {
+	name := path.Clean(f.Name)
+	if parent := path.Dir(name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return err
+		}
+	}
+	mode := fs.FileMode(0o444)
+	if f.Mode()&0o111 != 0 {
+		mode = 0o555
+	}
+	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	in, err := f.Open()
+	if err != nil {
+		return errors.Join(err, out.Close())
+	}
+	// The declared size was checked against the limit; an entry that holds more than it declares must not pass it.
+	n, err := io.Copy(out, io.LimitReader(in, int64(f.UncompressedSize64)+1))
+	if err == nil && n != int64(f.UncompressedSize64) {
+		err = fmt.Errorf("holds more than the %d bytes it declares", f.UncompressedSize64)
+	}
+	return errors.Join(err, in.Close(), out.Chmod(mode), out.Close())
+}
+
+func unpackLink(root *os.Root, f *zip.File) error {
+	name := path.Clean(f.Name)
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, 4097))
+	if err := errors.Join(err, in.Close()); err != nil {
+		return err
+	}
+	target := string(raw)
+	inside := path.Join(path.Dir(name), target)
+	if target == "" || len(target) > 4096 || path.IsAbs(target) || strings.ContainsRune(target, 0) || !fs.ValidPath(inside) {
+		return fmt.Errorf("link to %q leads out of the package", target)
+	}
+	if parent := path.Dir(name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return err
+		}
+	}
+	return root.Symlink(target, name)
+}
