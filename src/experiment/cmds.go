@@ -48,7 +48,7 @@ func (d *decoder) setCommands(n *node, v reflect.Value) bool {
 // checkCommands checks the micro-tests against what the measurement function knows.
 func (d *decoder) checkCommands(n *node) {
 	table := commandRules()
-	d.unknownKeys(n.members, table, nil)
+	d.unknownKeys(n, table, nil)
 	for _, m := range n.members {
 		if k := lookup(table, m.name); k != nil {
 			d.checkCommand(m.value, &k.rule)
@@ -59,7 +59,7 @@ func (d *decoder) checkCommands(n *node) {
 func (d *decoder) checkCommand(n *node, r *rule) {
 	switch {
 	case r.kind == object && n.kind == objectNode:
-		d.unknownKeys(n.members, r.fields, nil)
+		d.unknownKeys(n, r.fields, nil)
 		for _, m := range n.members {
 			if k := lookup(r.fields, m.name); k != nil {
 				d.checkCommand(m.value, &k.rule)

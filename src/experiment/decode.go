@@ -16,12 +16,13 @@ type decoder struct {
 	exp    *Experiment
 	keys   []key // of sub-experiments
 	fields map[reflect.Type]map[string][]int
-	old    bool // a file of the published form
+	meant  map[string]bool // paths of keys that a misspelt one beside them stands for
+	old    bool            // a file of the published form
 }
 
 func newDecoder(src *source) *decoder {
 	return &decoder{findings: newFindings(src), exp: &Experiment{}, keys: subKeys(),
-		fields: map[reflect.Type]map[string][]int{}}
+		fields: map[reflect.Type]map[string][]int{}, meant: map[string]bool{}}
 }
 
 // fieldsOf is fieldsByKey, worked out once a type: an expanded sweep asks for it thousands of times.
@@ -116,7 +117,11 @@ func (d *decoder) set(n *node, r *rule, v reflect.Value) bool {
 }
 
 func (d *decoder) wrong(n *node, r *rule) bool {
-	d.problem(n.off, n.path, "found %s; want %s", n.found(), r.allowed())
+	want := r.allowed()
+	if n.kind == numberNode && (r.kind == integer || r.kind == number) {
+		want = r.allowedInstead(n.text)
+	}
+	d.problem(n.off, n.path, "found %s; want %s", n.found(), want)
 	return false
 }
 
@@ -188,7 +193,7 @@ func (d *decoder) setStruct(n *node, r *rule, v reflect.Value) bool {
 	if n.kind != objectNode {
 		return d.wrong(n, r)
 	}
-	ok := d.unknownKeys(n.members, r.fields, nil)
+	ok := d.unknownKeys(n, r.fields, nil)
 	good := d.setObject(n.members, r.fields, v)
 	d.setDefaults(r.fields, good, v)
 	for _, g := range good {
@@ -223,9 +228,9 @@ func (d *decoder) setLimits(n *node, r *rule, v reflect.Value) bool {
 }
 
 // unknownKeys reports keys that the table does not have; elsewhere names keys that stand on another level of the file.
-func (d *decoder) unknownKeys(members []member, keys []key, elsewhere map[string]string) bool {
+func (d *decoder) unknownKeys(n *node, keys []key, elsewhere map[string]string) bool {
 	ok := true
-	for _, m := range members {
+	for _, m := range n.members {
 		if lookup(keys, m.name) != nil {
 			continue
 		}
@@ -235,6 +240,9 @@ func (d *decoder) unknownKeys(members []member, keys []key, elsewhere map[string
 			continue
 		}
 		advice := didYouMean(m.name, names(keys))
+		if w := nearest(m.name, names(keys)); w != "" {
+			d.meant[childPath(n.path, w)] = true
+		}
 		if advice == "" && len(keys) < 10 {
 			advice = "; want one of " + strings.Join(names(keys), ", ")
 		}
@@ -296,18 +304,43 @@ func (r *rule) allowed() string {
 	return "an object"
 }
 
+// plainMax is the largest bound that is worth telling unasked: ports and shares. Bounds beyond it only keep arithmetic
+// sane, and are told to whom they stop.
+const plainMax = 65535
+
 func (r *rule) allowedNumber() string {
 	what := map[kind]string{integer: "an integer", number: "a number"}[r.kind]
-	sign := map[bool]string{false: " >=", true: " >"}[r.above]
 	switch {
-	case r.min != nil && r.max != nil && toFloat(r.max) == maxSeconds, r.min != nil && r.max == nil:
-		return fmt.Sprintf("%s%s %v", what, sign, r.min)
-	case r.min != nil && !r.above:
-		return fmt.Sprintf("%s from %v to %v", what, r.min, r.max)
-	case r.min != nil:
+	case r.min == nil:
+		return what
+	case r.max != nil && toFloat(r.max) <= plainMax:
+		return r.allowedRange()
+	}
+	return fmt.Sprintf("%s %s %v", what, map[bool]string{false: ">=", true: ">"}[r.above], r.min)
+}
+
+func (r *rule) allowedRange() string {
+	what := map[kind]string{integer: "an integer", number: "a number"}[r.kind]
+	if r.above {
 		return fmt.Sprintf("%s over %v, up to %v", what, r.min, r.max)
 	}
-	return what
+	return fmt.Sprintf("%s from %v to %v", what, r.min, r.max)
+}
+
+// allowedInstead says what is allowed instead of that number.
+func (r *rule) allowedInstead(literal string) string {
+	f, err := strconv.ParseFloat(literal, 64)
+	switch {
+	case r.max != nil && f > toFloat(r.max):
+		return r.allowedRange()
+	case r.kind == integer && strings.ContainsAny(literal, ".eE") && err == nil:
+		return r.allowedNumber() + ", written without fraction or exponent"
+	case r.max == nil && r.kind == integer && r.within(f):
+		return r.allowedNumber() + " that fits 64 bits"
+	case err != nil:
+		return r.allowedNumber() + " that fits 64 bits"
+	}
+	return r.allowedNumber()
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -63,7 +63,11 @@ func (d *decoder) fillNetwork(dr *draft) {
 		switch own := slices.Contains(k.types, s.Type); {
 		case !own && dr.given[k.name] != nil:
 			v.FieldByIndex(at).SetZero()
-			d.note(dr.given[k.name].off, dr.given[k.name].path, "belongs to %s; ignored for %s", strings.Join(k.types, ", "), s.Type)
+			advice := ""
+			if k.name == "Concurrency" {
+				advice = "; the requests that one instance serves at once are Platform.Concurrency"
+			}
+			d.note(dr.given[k.name].off, dr.given[k.name].path, "belongs to %s; ignored for %s%s", strings.Join(k.types, ", "), s.Type, advice)
 		case own && !dr.good[k.name]:
 			v.FieldByIndex(at).Set(defaults.FieldByIndex(at))
 		}

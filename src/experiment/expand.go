@@ -37,10 +37,14 @@ func (d *decoder) expand(item *node) {
 	for k, text := range misplaced(platformKeys(), d.keys, "belongs into Platform") {
 		elsewhere[k] = text
 	}
-	d.unknownKeys(item.members, d.keys, elsewhere)
+	d.unknownKeys(item, d.keys, elsewhere)
 	var axes []axis
 	if m := item.find("Sweep"); m != nil {
-		axes = d.axes(m.value, item)
+		var ok bool
+		if axes, ok = d.axes(m.value, item); !ok {
+			d.alone(item, axes)
+			return
+		}
 	}
 	count := 1
 	for _, a := range axes {
@@ -54,10 +58,8 @@ func (d *decoder) expand(item *node) {
 			at = item.find("Sweep").value
 		}
 		d.problem(at.off, at.path, "the file expands to over %d sub-experiments; want fewer", maxExpanded)
-		axes, count = nil, 1 // the values that stand outside the sweep are still looked at
-		if len(d.exp.SubExperiments) >= maxExpanded {
-			return
-		}
+		d.alone(item, axes)
+		return
 	}
 	titles := map[string]int{}
 	for n := range count {
@@ -105,13 +107,13 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 
 // axes reads a Sweep. The values themselves are read, and checked, like those of ordinary keys when their combination's
 // turn comes.
-func (d *decoder) axes(n *node, item *node) []axis {
+func (d *decoder) axes(n *node, item *node) ([]axis, bool) {
 	if n.kind != objectNode || len(n.members) == 0 {
 		d.problem(n.off, n.path, "found %s; want an object with one or more keys, each with an array of values", n.found())
-		return nil
+		return nil, false
 	}
 	var axes []axis
-	ok := d.unknownKeys(n.members, d.keys, misplaced(topKeys(), d.keys, "belongs to the whole file and cannot be swept"))
+	ok := d.unknownKeys(n, d.keys, misplaced(topKeys(), d.keys, "belongs to the whole file and cannot be swept"))
 	for _, m := range n.members {
 		k := lookup(d.keys, m.name)
 		switch {
@@ -135,21 +137,18 @@ func (d *decoder) axes(n *node, item *node) []axis {
 			v.swept = true
 		}
 	}
-	if !ok && len(axes) > 1 {
-		return d.alone(item, axes)
-	}
-	return axes
+	return axes, ok
 }
 
-// alone reads each value of a sweep that is broken anyway once, instead of the product of them all.
-func (d *decoder) alone(item *node, axes []axis) []axis {
+// alone reads each value by itself where the product cannot be made, so that its errors are found all the same.
+func (d *decoder) alone(item *node, axes []axis) {
+	var scratch SubExperiment
+	d.setObject(item.members, d.keys, reflect.ValueOf(&scratch).Elem())
 	for _, a := range axes {
 		for _, v := range a.values {
-			var scratch SubExperiment
 			d.setObject([]member{{a.key, v.off, v}}, d.keys, reflect.ValueOf(&scratch).Elem())
 		}
 	}
-	return nil
 }
 
 // distinct reports values that stand twice: they would give two sub-experiments of the same name.

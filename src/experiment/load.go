@@ -97,7 +97,7 @@ func (d *decoder) file(root *node) {
 		return
 	}
 	top := topKeys()
-	d.unknownKeys(root.members, top, misplaced(d.keys, top, "belongs into a sub-experiment, not at the top of the file"))
+	d.unknownKeys(root, top, misplaced(d.keys, top, "belongs into a sub-experiment, not at the top of the file"))
 	v := reflect.ValueOf(d.exp).Elem()
 	good := d.setObject(root.members, top, v)
 	d.setDefaults(top, good, v)
@@ -105,6 +105,7 @@ func (d *decoder) file(root *node) {
 
 	items := root.find("SubExperiments")
 	switch {
+	case items == nil && d.meant["SubExperiments"]: // said already
 	case items == nil:
 		d.problem(root.off, "SubExperiments", "missing; want an array of one or more sub-experiments")
 	case items.value.kind != arrayNode || len(items.value.items) == 0:

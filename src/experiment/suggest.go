@@ -4,7 +4,7 @@ import "strings"
 
 // didYouMean is "; did you mean "x"?" for the allowed word nearest to s, and nothing where none is near. Words that
 // differ only in case are nearest of all; else a third of the letters may be wrong (optimal string alignment distance:
-// a swap of neighbours counts once).
+// a swap of neighbours counts once), or the rest of the word may be missing.
 func didYouMean(s string, allowed []string) string {
 	if w := nearest(s, allowed); w != "" {
 		return `; did you mean "` + w + `"?`
@@ -20,6 +20,11 @@ func nearest(s string, allowed []string) string {
 	for _, w := range allowed {
 		if d := distance(strings.ToLower(s), strings.ToLower(w)); d < bestDistance && d < len(w) {
 			best, bestDistance = w, d
+		}
+	}
+	for _, w := range allowed {
+		if best == "" && len(s) >= 3 && strings.HasPrefix(strings.ToLower(w), strings.ToLower(s)) {
+			best = w
 		}
 	}
 	return best

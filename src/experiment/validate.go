@@ -24,15 +24,15 @@ func (d *decoder) validate(dr *draft) {
 	c.serviceTimes()
 	c.network()
 	c.ineffective()
-	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && IsMeasure(dr.sub.Function) && d.exp.ProviderKind() != KindURL {
+	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) && d.exp.ProviderKind() != KindURL {
 		d.checkCommands(n)
 	}
 }
 
-// ok says whether none of the keys was given with a wrong value.
+// ok says whether none of the keys was given with a wrong value or under a misspelt name.
 func (c combination) ok(keys ...string) bool {
 	for _, k := range keys {
-		if c.dr.given[k] != nil && !c.dr.good[k] {
+		if c.dr.given[k] != nil && !c.dr.good[k] || c.d.meant[childPath(c.dr.at.path, k)] {
 			return false
 		}
 	}

@@ -1,0 +1,73 @@
+package experiment
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/fail"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares a text with the golden file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("differs from %s:\n%s", path, got)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/defaults/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files (%v)", err)
+	}
+	for _, f := range files {
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			l, err := Load(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*l.Experiment.Seed = 7 // drawn where the file has none
+			text, err := l.Experiment.MarshalEffective()
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := strings.ReplaceAll(strings.Join(l.Notes, "\n"), filepath.ToSlash(f), filepath.Base(f))
+			golden(t, strings.TrimSuffix(f, ".json")+".golden", string(text)+notes+"\n")
+			roundTrip(t, l)
+		})
+	}
+}
+
+func TestTenMistakes(t *testing.T) {
+	data, err := os.ReadFile("testdata/mistakes/ten.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Parse("ten.json", data)
+	var all *Problems
+	if !errors.As(err, &all) {
+		t.Fatalf("want *Problems, got %v", err)
+	}
+	if fail.Code(err) != fail.CodeInput {
+		t.Errorf("exit code %d", fail.Code(err))
+	}
+	if len(all.List) != 10 {
+		t.Errorf("want 10 problems, got %d", len(all.List))
+	}
+	golden(t, "testdata/mistakes/ten.golden", err.Error()+"\n")
+}
