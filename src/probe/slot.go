@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync/atomic"
 	"time"
@@ -148,8 +149,11 @@ func classify(err error) sample.Class {
 	if _, ok := errors.AsType[broken](err); ok {
 		return sample.Protocol
 	}
-	_, alert := errors.AsType[tls.AlertError](err)
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || alert {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return sample.TLS
+	}
+	// TLS alerts, e.g. a client certificate that is wanted after the handshake, come as these operations.
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
 		return sample.TLS
 	}
 	return sample.Reset
