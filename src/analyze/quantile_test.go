@@ -77,6 +77,10 @@ func TestBins(t *testing.T) {
 	if len(h.Counts) != 100 || h.Counts[0] != 999 || h.Counts[99] != 1 {
 		t.Errorf("an outlier: %d bins, first %d", len(h.Counts), h.Counts[0])
 	}
+	// A value on an edge belongs to the bin above it: 0 to 4 and 5 to 10.
+	if h := Bins([]float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 100); len(h.Counts) != 2 || h.Counts[0] != 5 || h.Counts[1] != 6 {
+		t.Errorf("a value on an edge: %+v", h)
+	}
 	// Equal quartiles: Sturges' rule, 1 + log₂ 16 = 5 bins.
 	flat := []float64{0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 10}
 	if h := Bins(flat, 100); len(h.Counts) != 5 || h.Counts[2] != 14 {

@@ -37,12 +37,13 @@ func (v Value) Format(decimals int) string {
 	return strconv.FormatFloat(v.V, 'f', decimals, 64)
 }
 
-// MarshalJSON writes the number, or null.
+// MarshalJSON writes the number, or null. Twelve digits are more than any measurement has, and hide that processors
+// with a fused multiply-add sum up slightly differently.
 func (v Value) MarshalJSON() ([]byte, error) {
 	if !v.OK {
 		return []byte("null"), nil
 	}
-	return strconv.AppendFloat(nil, v.V, 'g', -1, 64), nil
+	return strconv.AppendFloat(nil, v.V, 'g', 12, 64), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

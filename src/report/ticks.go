@@ -78,12 +78,20 @@ func (decades) Ticks(low, high float64) []plot.Tick {
 			}
 			t := plot.Tick{Value: v}
 			if (m == 1 && e%every == 0) || (fine && (m == 2 || m == 5)) {
-				t.Label = strconv.FormatFloat(v, 'f', max(0, -e), 64)
+				t.Label = decadeLabel(m, e)
 			}
 			ticks = append(ticks, t)
 		}
 	}
 	return ticks
+}
+
+// decadeLabel writes m × 10ᵉ in full as long as that is short.
+func decadeLabel(m, e int) string {
+	if e > 6 || e < -6 {
+		return strconv.Itoa(m) + "e" + strconv.Itoa(e)
+	}
+	return strconv.FormatFloat(float64(m)*math.Pow10(e), 'f', max(0, -e), 64)
 }
 
 // logRange widens a range of latencies by a few percent of its length on a logarithmic axis.
