@@ -1,0 +1,269 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// newRun makes a run of one function for each sub-experiment, as the pipeline fills it in before generate.
+func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *run.Run {
+	t.Helper()
+	dir := t.TempDir()
+	seed := int64(42)
+	r := &run.Run{ID: "20261121t010203z-" + provider + "-abcd", ServiceDir: filepath.Join(dir, "serverless"), WorkDir: filepath.Join(dir, "work"),
+		BaseDir: filepath.Join(dir, "base"), Service: "stellar-20261121t010203z-" + provider + "-abcd",
+		Tags:       map[string]string{"stellar-run": "20261121T010203Z-" + provider + "-abcd", "stellar-expires": "2026-11-21T07:02:03Z"},
+		Experiment: &experiment.Experiment{Provider: provider, Seed: &seed, SubExperiments: subs}}
+	if err := os.MkdirAll(r.BaseDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range subs {
+		language, _, _ := strings.Cut(s.Runtime, "3")
+		for replica := range max(s.Parallelism, 1) {
+			r.Functions = append(r.Functions, &run.Function{Name: "f" + string(rune('0'+i)) + "-" + string(rune('0'+replica)), Sub: i, Replica: replica,
+				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture, PackageType: s.PackageType,
+				Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB, TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform,
+				SnapStart: s.SnapStartEnabled, CPUBoost: s.CPUBoostEnabled,
+				Env: map[string]string{"STELLAR_TOKEN_SHA256": "00000000000000000000000000000000000000000000000000000000000001e5"}})
+		}
+	}
+	return r
+}
+
+func sub(function, runtime string, change ...func(*experiment.SubExperiment)) experiment.SubExperiment {
+	s := experiment.SubExperiment{Function: function, Runtime: runtime, PackageType: "Zip", PackagePattern: "**", FunctionMemoryMB: 128,
+		FunctionTimeoutSeconds: 60, Architecture: "amd64", FillerPlacement: "back",
+		Platform: experiment.Platform{KeepAliveSeconds: 600, Concurrency: 1, Queueing: "spawn"}}
+	for _, f := range change {
+		f(&s)
+	}
+	return s
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSharedSourcesAndPackages(t *testing.T) {
+	sized := func(mib float64, placement string) func(*experiment.SubExperiment) {
+		return func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerPlacement = mib, placement }
+	}
+	read := func(s *experiment.SubExperiment) { s.FillerRead = true }
+	arm := func(s *experiment.SubExperiment) { s.Architecture = "arm64" }
+	only := func(s *experiment.SubExperiment) { s.PackagePattern = "main.py" }
+	r := newRun(t, "local",
+		sub("measure", "go", func(s *experiment.SubExperiment) { s.Parallelism = 2 }), // 0, 1
+		sub("hellogo", "go", sized(0, "front")),                                       // 2: placement of no filler makes no difference
+		sub("measure", "go", sized(10.5, "back")),                                     // 3
+		sub("measure", "go", sized(10.5, "front")),                                    // 4
+		sub("measure", "go", sized(10.5, "back"), read),                               // 5
+		sub("measure", "go", arm),                                                     // 6
+		sub("hellopy", "python3.13"),                                                  // 7
+		sub("producer-consumer", "python3.12"),                                        // 8: the same code
+		sub("prodcons", "python3.12", only),                                           // 9
+	)
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		source, name string
+		target       int64
+	}{
+		{"measure-go-amd64", "measure-go-amd64", 0},
+		{"measure-go-amd64", "measure-go-amd64", 0},
+		{"measure-go-amd64", "measure-go-amd64", 0},
+		{"measure-go-amd64", "measure-go-amd64-11010048-back", 11010048},
+		{"measure-go-amd64", "measure-go-amd64-11010048-front", 11010048},
+		{"measure-go-amd64", "measure-go-amd64-11010048-back-read", 11010048},
+		{"measure-go-arm64", "measure-go-arm64", 0},
+		{"measure-python-amd64", "measure-python-amd64", 0},
+		{"measure-python-amd64", "measure-python-amd64", 0},
+		{"measure-python-amd64", "measure-python-amd64-only-b10564ab", 0},
+	}
+	sources, packages, seeds := map[string]*run.Source{}, map[string]*run.Package{}, map[int64]string{}
+	for i, fn := range r.Functions {
+		w, p := want[i], fn.Package
+		if fn.Source.Key != w.source || p.Name != w.name || p.TargetBytes != w.target || p.Source != fn.Source || !fn.Source.Generated {
+			t.Errorf("function %d: source %+v, package %+v, want %+v", i, fn.Source, p, w)
+		}
+		if p.Path != filepath.Join(r.ServiceDir, "packages", p.Name+".zip") || p.Seed < 0 {
+			t.Errorf("function %d: package path %s, seed %d", i, p.Path, p.Seed)
+		}
+		if sources[fn.Source.Key] != nil && sources[fn.Source.Key] != fn.Source || packages[p.Name] != nil && packages[p.Name] != p {
+			t.Errorf("function %d does not share its source and package with its equals", i)
+		}
+		if other, taken := seeds[p.Seed]; taken && other != p.Name {
+			t.Errorf("packages %s and %s have one filler", p.Name, other)
+		}
+		sources[fn.Source.Key], packages[p.Name], seeds[p.Seed] = fn.Source, p, p.Name
+		if read := fn.Env["STELLAR_FILLER_READ"]; (read == "1") != (i == 5) || p.ReadFiller != (i == 5) {
+			t.Errorf("function %d: STELLAR_FILLER_READ=%q, ReadFiller %v", i, read, p.ReadFiller)
+		}
+	}
+}
+
+func TestSeedsFollowFromTheExperiment(t *testing.T) {
+	seeds := func(seed int64) (out []int64) {
+		r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
+		r.Experiment.Seed = &seed
+		if err := (Functions{}).Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		for _, fn := range r.Functions {
+			out = append(out, fn.Package.Seed)
+		}
+		return out
+	}
+	if a, b, c := seeds(1), seeds(1), seeds(2); !slices.Equal(a, b) || slices.Equal(a, c) || a[0] == a[1] {
+		t.Errorf("seed 1: %v, again: %v, seed 2: %v", a, b, c)
+	}
+}
+
+func TestRenderedCodeBuilds(t *testing.T) {
+	r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	goDir, pythonDir := r.Functions[0].Source.Dir, r.Functions[1].Source.Dir
+	for dir, files := range map[string][]string{goDir: {"go.mod", "main.go"}, pythonDir: {"main.py"}} {
+		for _, f := range files {
+			if _, err := os.Stat(filepath.Join(dir, f)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if tests, _ := filepath.Glob(filepath.Join(goDir, "*_test.go")); len(tests) > 0 {
+		t.Errorf("tests in the package: %v", tests)
+	}
+	build := exec.CommandContext(t.Context(), "go", "vet", ".")
+	build.Dir = goDir
+	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("the rendered function does not build by itself: %v\n%s", err, out)
+	}
+	for i, want := range []string{"bootstrap", "main.lambda_handler"} {
+		if got := r.Functions[i].Handler; got != want {
+			t.Errorf("handler %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOwnFolders(t *testing.T) {
+	handler := func(h string) func(*experiment.SubExperiment) {
+		return func(s *experiment.SubExperiment) { s.Handler = h }
+	}
+	r := newRun(t, "local",
+		sub("./mine", "python3.13", handler("hellopy/lambda_function.lambda_handler")),
+		sub("mine", "python3.13", handler("hellopy.lambda_function.other")),
+		sub("shared", "python3.12", handler("")),
+		sub("../base/gofn", "go", handler("whatever")),
+		sub("./hellopy", "python3.13"),
+	)
+	write(t, filepath.Join(r.BaseDir, "mine", "hellopy", "lambda_function.py"), "")
+	write(t, filepath.Join(r.BaseDir, "raw-code", "shared", "main.py"), "")
+	write(t, filepath.Join(r.BaseDir, "gofn", "main.go"), "package main")
+	write(t, filepath.Join(r.BaseDir, "hellopy", "main.py"), "")
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct{ dir, handler, key string }{
+		{"mine", "hellopy/lambda_function.lambda_handler", "mine-"},
+		{"mine", "hellopy.lambda_function.other", "mine-"},
+		{"raw-code/shared", "main.lambda_handler", "shared-"},
+		{"gofn", "bootstrap", "gofn-"},
+		{"hellopy", "main.lambda_handler", "hellopy-"},
+	} {
+		fn := r.Functions[i]
+		if fn.Source.Dir != filepath.Join(r.BaseDir, want.dir) || fn.Handler != want.handler || fn.Source.Generated || !strings.HasPrefix(fn.Source.Key, want.key) {
+			t.Errorf("function %d: handler %q, source %+v, want %+v", i, fn.Handler, fn.Source, want)
+		}
+	}
+	if r.Functions[0].Source != r.Functions[1].Source {
+		t.Errorf("one folder, two sources: %q and %q", r.Functions[0].Source.Key, r.Functions[1].Source.Key)
+	}
+	if _, err := os.Stat(r.WorkDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the user's folders are used in place, but %s stands (%v)", r.WorkDir, err)
+	}
+}
+
+func TestRefusedFunctions(t *testing.T) {
+	handler := func(h string) func(*experiment.SubExperiment) {
+		return func(s *experiment.SubExperiment) { s.Handler = h }
+	}
+	for _, c := range []struct {
+		name        string
+		sub         experiment.SubExperiment
+		want, hint  string
+		unsupported bool
+	}{
+		{"unknown", sub("hellopi", "go"), `function "hellopi": there is no such function`, "hellogo, hellojava, hellonode, hellopy, measure", false},
+		{"path", sub("./gone/away", "go"), `function "./gone/away": there is no such function`, "the path of its folder", false},
+		{"file", sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
+		{"language", sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},
+		{"no java yet", sub("measure", "java"), `runtime "java": in this version the measurement function is written in go and python`, `"Runtime": "go"`, true},
+		{"no node yet", sub("hellonode", "nodejs"), "not in nodejs", "", true},
+		{"own in ruby", sub("./empty", "ruby"), "in this version functions can be built in go and python", "", true},
+		{"empty go", sub("./empty", "go"), "holds no .go files", "", false},
+		{"no module", sub("./empty", "python3.13", handler("main.f")), "main.py, which is not there", "Handler", false},
+		{"malformed", sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "", false},
+		{"climbs", sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRun(t, "local", c.sub, c.sub)
+			r.Functions = append(r.Functions, r.Functions[0])
+			write(t, filepath.Join(r.BaseDir, "file.py"), "")
+			write(t, filepath.Join(r.BaseDir, "empty", "readme"), "")
+			err := Check(r)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("Check says %v, want %q", err, c.want)
+			}
+			if n := strings.Count(err.Error(), c.want); n != 2 || !strings.Contains(err.Error(), "sub-experiment 1: ") {
+				t.Errorf("told %d times, want once for each of the two sub-experiments:\n%v", n, err)
+			}
+			if fail.Code(err) != fail.CodeInput || errors.Is(err, fail.ErrUnsupported) != c.unsupported {
+				t.Errorf("exit code %d, unsupported: %v", fail.Code(err), errors.Is(err, fail.ErrUnsupported))
+			}
+			r.Functions = r.Functions[:1]
+			err = Check(r)
+			var e *fail.Error
+			if !errors.As(err, &e) || !strings.Contains(e.Hint, c.hint) {
+				t.Errorf("hint of %v: want %q", err, c.hint)
+			}
+			if again := (Functions{}).Run(t.Context(), r); again == nil || again.Error() != err.Error() {
+				t.Errorf("Run says %v, Check says %v", again, err)
+			}
+			if _, err := os.Stat(r.WorkDir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("something was written: %v", err)
+			}
+		})
+	}
+}
+
+func TestNothingToDo(t *testing.T) {
+	var skip fail.Skip
+	if err := (Functions{}).Run(t.Context(), newRun(t, "www.example.com")); !errors.As(err, &skip) {
+		t.Errorf("no functions: %v, want a skip", err)
+	}
+	r := newRun(t, "local", sub("measure", "go"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (Functions{}).Run(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
