@@ -184,20 +184,22 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 		return figure{}, fail.Skip{Reason: noData(s)}
 	}
 	all := draw.LineStyle{Color: inkColor, Width: curveWidth}
-	curves := []curve{{sorted: s.Latencies, label: allLabel(s), style: all, marked: true}}
+	curves := []curve{{sorted: s.Latencies, style: all, marked: true}}
 	if s.Cold.Count > 0 && s.Warm.Count > 0 {
 		curves = append(curves,
 			curve{s.Cold.Latencies, splitLabel("cold", s.Cold), draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}, false},
 			curve{s.Warm.Latencies, splitLabel("warm", s.Warm), draw.LineStyle{Color: warmColor, Width: curveWidth, Dashes: []vg.Length{2.5, 2}}, false})
 	}
 	f := figure{title: s.Title, subtitle: subtitle(s, "latency distribution"), plot: cdfPlot(curves)}
-	for _, c := range curves {
-		f.legend = append(f.legend, key{label: c.label, line: &c.style})
-	}
 	median, tail := medianGlyph(inkColor), tailGlyph(inkColor)
-	f.legend = append(f.legend,
-		key{label: "median " + duration(s.P50), glyph: &median},
-		key{label: "p99 " + duration(s.P99), glyph: &tail})
+	f.legend = []key{
+		{label: allLabel(s), line: &all},
+		{label: "median " + duration(s.P50), glyph: &median},
+		{label: "p99 " + duration(s.P99), glyph: &tail},
+	}
+	for i, c := range curves[1:] {
+		f.legend = append(f.legend, key{label: c.label, line: &c.style, fresh: i == 0})
+	}
 	return f, nil
 }
 

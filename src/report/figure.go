@@ -28,6 +28,7 @@ type key struct {
 	line  *draw.LineStyle
 	box   color.Color
 	glyph *draw.GlyphStyle
+	fresh bool // starts a row where the legend needs more than one
 }
 
 const (
@@ -57,8 +58,11 @@ type placed struct {
 // layout puts legend entries into rows of the given width, in their order, and says how many rows there are. Entries that
 // need more than two rows stand in columns, so that the eye can run down them.
 func layout(keys []key, width vg.Length) (out []placed, rows int) {
-	out, rows = flow(keys, width, 0)
-	if rows <= 2 {
+	out, rows = flow(keys, width, 0, false)
+	if rows <= 1 {
+		return out, rows
+	}
+	if out, rows = flow(keys, width, 0, true); rows <= 2 {
 		return out, rows
 	}
 	style := textStyle(textSize, inkColor)
@@ -67,17 +71,18 @@ func layout(keys []key, width vg.Length) (out []placed, rows int) {
 		widest = max(widest, k.sampleWidth()+sampleGap+style.Width(k.label)+entryGap)
 	}
 	columns := max(1, int((width+entryGap)/widest))
-	return flow(keys, width, (width+entryGap)/vg.Length(columns))
+	return flow(keys, width, (width+entryGap)/vg.Length(columns), true)
 }
 
-// flow places entries one after the other, each column (where it is over 0) starting at a multiple of it.
-func flow(keys []key, width, column vg.Length) (out []placed, rows int) {
+// flow places entries one after the other, each column (where it is over 0) starting at a multiple of it;
+// breaks says that fresh entries start a row.
+func flow(keys []key, width, column vg.Length, breaks bool) (out []placed, rows int) {
 	style := textStyle(textSize, inkColor)
 	x := vg.Length(0)
 	for _, k := range keys {
 		k.label = fit(style, k.label, width-k.sampleWidth()-sampleGap)
 		w := k.sampleWidth() + sampleGap + style.Width(k.label)
-		if len(out) > 0 && x+w > width+0.01 {
+		if len(out) > 0 && (x+w > width+0.01 || breaks && k.fresh) {
 			x = 0
 			rows++
 		}

@@ -284,6 +284,13 @@ func TestLayout(t *testing.T) {
 	if _, rows := layout([]key{entry("one"), entry("two")}, 500); rows != 1 {
 		t.Errorf("%d rows for two short entries", rows)
 	}
+	pair := []key{entry("one"), {label: "two", box: coldColor, fresh: true}, entry(strings.Repeat("three ", 10))}
+	if out, rows := layout(pair, 500); rows != 1 || out[1].row != 0 {
+		t.Errorf("entries that fit one row take %d", rows)
+	}
+	if out, rows := layout(pair, 200); rows != 2 && rows != 3 || out[1].row != 1 {
+		t.Errorf("a fresh entry did not start a row: %+v", out)
+	}
 	var many []key
 	for i := range 20 {
 		many = append(many, entry(strings.Repeat("x", 10+i%5)))
