@@ -177,6 +177,9 @@ func (n *node) label() string {
 		}
 		return strings.Join(parts, "+")
 	case objectNode:
+		if len(n.members) == 0 {
+			return "{}"
+		}
 		for _, m := range n.members {
 			parts = append(parts, printable(m.name)+":"+m.value.label())
 		}

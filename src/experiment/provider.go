@@ -33,6 +33,12 @@ func (e *Experiment) deploys() bool {
 	return k != KindURL && k != "vhive"
 }
 
+// providerRule is the rule of the key Provider; its pattern tells a host from a misspelt name as checkProvider does.
+func providerRule() rule {
+	return rule{kind: text, check: checkProvider, enum: providerNames(), pattern: `[.:]|^localhost(/|$)`,
+		want: "one of " + strings.Join(providerNames(), ", ") + ", or a hostname or http(s) URL"}
+}
+
 // checkProvider tells a name, a host and a URL apart from a slip of the pen.
 func checkProvider(s string) (string, string, error) {
 	for _, n := range providerNames() {
@@ -40,7 +46,7 @@ func checkProvider(s string) (string, string, error) {
 			return s, "", nil
 		}
 	}
-	want := "want one of " + strings.Join(providerNames(), ", ") + ", or a hostname or http(s) URL"
+	want := "want " + providerRule().want
 	if !strings.ContainsAny(s, ".:") && s != "localhost" && !strings.HasPrefix(s, "localhost/") {
 		return "", "", errors.New(want + didYouMean(s, providerNames()))
 	}

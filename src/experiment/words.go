@@ -18,10 +18,11 @@ func Metrics() []string {
 }
 
 func runtimeRule() rule {
-	return rule{kind: text, want: "a runtime such as " + strings.Join(RuntimeIDs(), ", "), check: func(s string) (string, string, error) {
-		r, note, err := ResolveRuntime(s)
-		return r.ID, note, err
-	}}
+	return rule{kind: text, enum: RuntimeIDs(), pattern: `^(go|provided|python|node|java|ruby)`,
+		want: "a runtime such as " + strings.Join(RuntimeIDs(), ", "), check: func(s string) (string, string, error) {
+			r, note, err := ResolveRuntime(s)
+			return r.ID, note, err
+		}}
 }
 
 func checkTitle(s string) (string, string, error) {

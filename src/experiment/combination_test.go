@@ -1,0 +1,173 @@
+package experiment
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCombinations(t *testing.T) {
+	for name, c := range map[string]struct{ members, want string }{
+		"open without IAT": {`"Bursts": 3, "Schedule": "open"`,
+			`.Schedule: an open schedule with no IAT plans all 3 rounds for the same instant`},
+		"open, one round":       {`"Bursts": 3, "Parallelism": 3, "Schedule": "open"`, ""},
+		"open with IAT":         {`"Bursts": 3, "Schedule": "open", "IATSeconds": 0.1, "IATType": "deterministic"`, ""},
+		"open, jitter only":     {`"Bursts": 3, "Schedule": "open", "IATJitterSeconds": 1`, ""},
+		"open, idle jitter":     {`"Bursts": 3, "Schedule": "open", "IATJitterSeconds": 1, "IATType": "step"`, `.Schedule: an open schedule`},
+		"open, wrong IAT":       {`"Bursts": 3, "Schedule": "open", "IATSeconds": "1"`, `.IATSeconds: found "1" (string)`},
+		"open, misspelt IAT":    {`"Bursts": 3, "Schedule": "open", "IATSecond": 1`, `.IATSecond: unknown key; did you mean "IATSeconds"?`},
+		"rate alone":            {`"RatePerSecond": 3`, `.RatePerSecond: a rate needs DurationSeconds beside it`},
+		"duration alone":        {`"Bursts": 1, "DurationSeconds": 3`, `.DurationSeconds: a duration needs RatePerSecond beside it`},
+		"arrivals alone":        {`"Bursts": 1, "Arrivals": "poisson"`, `.Arrivals: poisson arrivals need RatePerSecond and DurationSeconds`},
+		"misspelt arrivals":     {`"RatePerSecond": 1, "DurationSeconds": 1, "Arrivals": "poison"`, `did you mean "poisson"?`},
+		"rate and duration":     {`"RatePerSecond": 3, "DurationSeconds": 3, "Arrivals": "poisson"`, ""},
+		"trace alone":           {`"Arrivals": "a.csv"`, ""},
+		"rate, closed":          {`"RatePerSecond": 3, "DurationSeconds": 3, "Schedule": "closed"`, `.Schedule: found "closed"; a sustained load is open`},
+		"rate of another type":  {`"Type": "eviction", "RatePerSecond": 3, "DurationSeconds": 3`, `.RatePerSecond: eviction has no sustained load`},
+		"chain of a burst":      {`"Bursts": 1, "Type": "burst", "DataTransferChainLength": 2`, `.Type: burst has no chain, but DataTransferChainLength is 2`},
+		"transfer of one":       {`"Bursts": 1, "Type": "data-transfer"`, `.Type: data-transfer wants a DataTransferChainLength >= 2; it is 1`},
+		"storage of one":        {`"Bursts": 1, "StorageTransfer": true`, `.StorageTransfer: StorageTransfer wants a DataTransferChainLength >= 2`},
+		"storage of two":        {`"Bursts": 1, "StorageTransfer": true, "DataTransferChainLength": 2`, ""},
+		"slow for the function": {`"Bursts": 1, "DesiredServiceTimes": ["1s", "60s"]`, `.DesiredServiceTimes[1]: 1m0s is no shorter than FunctionTimeoutSeconds, 1m0s`},
+		"slow for the request":  {`"Bursts": 1, "DesiredServiceTimes": ["2s"], "TimeoutSeconds": 1.5`, `.DesiredServiceTimes[0]: 2s is no shorter than TimeoutSeconds, 1.5s`},
+		"increments instead":    {`"Bursts": 1, "DesiredServiceTimes": ["2s"], "TimeoutSeconds": 1.5, "BusySpinIncrements": [100]`, ""},
+		"increments alone":      {`"Bursts": 1, "BusySpinIncrements": [100, 200]`, ""},
+		"increments and times":  {`"Bursts": 1, "BusySpinIncrements": [100, 200], "DesiredServiceTimes": ["1ms"]`, `.BusySpinIncrements: 2 elements beside 1 DesiredServiceTimes`},
+		"warm-up only":          {`"Bursts": 5, "Parallelism": 2, "WarmupBursts": 3`, `.WarmupBursts: 3 rounds of warm-up leave nothing to measure: there are 3 (5 bursts over 2 endpoints)`},
+		"warm-up":               {`"Bursts": 5, "Parallelism": 2, "WarmupBursts": 2`, ""},
+		"ports":                 {`"Type": "network-ping-pong", "FirstPort": 65500`, `.FirstPort: 50 invocations from port 65500 on reach past 65535`},
+		"last port":             {`"Type": "network-ping-pong", "FirstPort": 65486`, ""},
+		"sizes backwards":       {`"Type": "invocation-overhead", "CodePackageBegin": 5, "CodePackageEnd": 4`, `.CodePackageBegin: 5 is over CodePackageEnd, 4`},
+		"payloads backwards":    {`"Type": "invocation-overhead", "PayloadBegin": 6251001`, `.PayloadBegin: 6251001 is over PayloadEnd, 6251000`},
+		"one point":             {`"Type": "invocation-overhead", "PayloadPoints": 1`, `.PayloadPoints: one point cannot reach from 1024 to 6251000`},
+		"one size":              {`"Type": "invocation-overhead", "PayloadPoints": 1, "PayloadBegin": 5, "PayloadEnd": 5`, ""},
+		"crowded points":        {`"Type": "invocation-overhead", "PayloadPoints": 5, "PayloadBegin": 5, "PayloadEnd": 7`, `.PayloadPoints: 5 points do not fit between 5 and 7 bytes`},
+		"commands of others":    {`"Bursts": 1, "Function": "./mine", "Cmds": {"dance": true}`, ""},
+		"commands":              {`"Bursts": 1, "Cmds": {"udp": {"address": "a", "port": 1, "mode": "ping-pong", "repetitions": 1}, "io": {"rd": 3, "size": "1kB", "cnt": 10}, "cpuu": {"n": 5}, "sleep_till": 1732143600123.5}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := problems(t, sub(c.members))
+			switch {
+			case c.want == "" && len(got) > 0:
+				t.Errorf("want no problem, got %q", got)
+			case c.want != "" && (len(got) != 1 || !strings.Contains(got[0], "SubExperiments[0]") || !strings.Contains(got[0], c.want)):
+				t.Errorf("got %q\nwant one with %q", got, c.want)
+			}
+			if c.want == "" {
+				roundTrip(t, mustParse(t, sub(c.members)))
+			}
+		})
+	}
+}
+
+func mustParse(t *testing.T, text string) *Loaded {
+	t.Helper()
+	l, err := Parse("f.json", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestNotes(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"none":             {sub(`"Bursts": 1`), ""},
+		"retired runtime":  {sub(`"Bursts": 1, "Runtime": "go1.x"`), `f.json:1:67: SubExperiments[0].Runtime: runtime "go1.x" is retired: "go" (provided.al2023) is used`},
+		"duplicate key":    {sub(`"Bursts": 1, "Bursts": 2`), `f.json:1:56: SubExperiments[0].Bursts: this key stands there before; the last one counts`},
+		"cold pull of Zip": {sub(`"Bursts": 1, "ColdPull": true`), `f.json:1:68: SubExperiments[0].ColdPull: has no effect on a Zip package`},
+		"base of Zip":      {sub(`"Bursts": 1, "BaseImage": "alpine"`), `f.json:1:69: SubExperiments[0].BaseImage: has no effect on a Zip package`},
+		"no filler":        {sub(`"Bursts": 1, "FillerRead": true`), `f.json:1:70: SubExperiments[0].FillerRead: has no effect without FunctionImageSizeMB: there is no filler`},
+		"idle endpoints":   {sub(`"Bursts": 2, "Parallelism": 3`), `f.json:1:71: SubExperiments[0].Parallelism: 3 endpoints but 2 bursts: 1 endpoints get none`},
+		"bursts and rate":  {sub(`"Bursts": 2, "RatePerSecond": 1, "DurationSeconds": 1`), `f.json:1:53: SubExperiments[0].Bursts: ignored: RatePerSecond or a trace takes the place of bursts`},
+		"foreign key":      {sub(`"Bursts": 2, "Concurrency": 1`), `f.json:1:71: SubExperiments[0].Concurrency: belongs to perf-cost; ignored for burst; the requests that one instance serves at once are Platform.Concurrency`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := mustParse(t, c.text)
+			if got := strings.Join(l.Notes, "\n"); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			roundTrip(t, l)
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"none":           {sub(`"Bursts": 499, "BurstSizes": [800], "Parallelism": 100, "Visualization": "all", "IATSeconds": 600`), nil},
+		"burst size":     {sub(`"Bursts": 1, "BurstSizes": [1, 801]`), []string{`burst-size f.json:1:74: SubExperiments[0].BurstSizes[1]: a burst of 801 requests (over 800)`}},
+		"histograms":     {sub(`"Bursts": 500, "Visualization": "histogram"`), []string{`histograms f.json:1:75: SubExperiments[0].Visualization: 500 bursts`}},
+		"no histograms":  {sub(`"Bursts": 500, "Visualization": "cdf"`), nil},
+		"functions":      {sub(`"Bursts": 101, "Parallelism": 101`), []string{`functions f.json: the plan deploys 101 functions (over 100), sends 101 requests`}},
+		"chains":         {sub(`"Bursts": 101, "Parallelism": 51, "DataTransferChainLength": 2`), []string{`functions f.json: the plan deploys 102 functions`}},
+		"nothing to do":  {`{"Provider": "example.org", "SubExperiments": [{"Bursts": 101, "Parallelism": 101}]}`, nil},
+		"a day":          {sub(`"Bursts": 2, "IATSeconds": 86400, "IATJitterSeconds": 0`), nil},
+		"over a day":     {sub(`"Bursts": 2, "IATSeconds": 86401, "IATJitterSeconds": 0`), []string{`duration f.json: the IATs sum to 24h0m1s (over 24h0m0s): the plan deploys 1 functions, sends 2 requests`}},
+		"two side":       {`{"SubExperiments": [{"Bursts": 2, "IATSeconds": 50000}, {"Bursts": 2, "IATSeconds": 50000}]}`, nil},
+		"two in turn":    {`{"Sequential": true, "SubExperiments": [{"Bursts": 2, "IATSeconds": 50000}, {"Bursts": 2, "IATSeconds": 50000}]}`, []string{`duration f.json: the IATs sum to 29h10m0s`}},
+		"nothing to see": {sub(`"Type": "eviction"`), nil},
+		"deploys nought": {`{"Provider": "vhive", "SubExperiments": [{"Bursts": 2, "IATSeconds": 90000}]}`, []string{`duration f.json: the IATs sum to 26h15m0s (over 24h0m0s): the plan deploys nothing`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := mustParse(t, c.text)
+			if len(l.Warnings) != len(c.want) {
+				t.Fatalf("got %v\nwant %q", l.Warnings, c.want)
+			}
+			for i, w := range l.Warnings {
+				if got := string(w.Kind) + " " + w.String(); !strings.HasPrefix(got, c.want[i]) {
+					t.Errorf("got  %s\nwant %s…", got, c.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestFunctionDefault(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, want string
+		published  bool
+	}{
+		"published form":     {`{"SubExperiments": [{"Bursts": 1}]}`, "hellopy", true},
+		"local":              {`{"Provider": "local", "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
+		"newer key":          {`{"SubExperiments": [{"Bursts": 1}, {"Bursts": 1, "Public": true}]}`, "measure", false},
+		"newer key on top":   {`{"Seed": 1, "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
+		"swept":              {`{"SubExperiments": [{"Sweep": {"Bursts": [1]}}]}`, "measure", false},
+		"published with url": {`{"Provider": "www.example.org", "SubExperiments": [{"Bursts": 1, "BusySpinIncrements": [5]}]}`, "hellopy", true},
+	} {
+		l := mustParse(t, c.text)
+		if got := l.Experiment.SubExperiments[0].Function; got != c.want || l.Published != c.published {
+			t.Errorf("%s: %s, published %v", name, got, l.Published)
+		}
+	}
+}
+
+func TestSeedIsDrawn(t *testing.T) {
+	a, b := mustParse(t, sub(`"Bursts": 1`)).Experiment.Seed, mustParse(t, sub(`"Bursts": 1`)).Experiment.Seed
+	if a == nil || b == nil || *a == *b {
+		t.Fatal("two files without a seed have the same, or none")
+	}
+	for _, s := range []int64{*a, *b} {
+		if s < 0 || s >= 1<<53 {
+			t.Errorf("%d does not survive other JSON readers", s)
+		}
+	}
+	given := mustParse(t, `{"Seed": -9007199254740993, "SubExperiments": [{"Bursts": 1}]}`)
+	if *given.Experiment.Seed != -9007199254740993 {
+		t.Errorf("the given seed became %d", *given.Experiment.Seed)
+	}
+	roundTrip(t, given)
+}
+
+func TestAwkwardTextsSurvive(t *testing.T) {
+	l := mustParse(t, "\uFEFF"+sub(`"Bursts": 1, "Title": "a<b>&\u2028\"ü𝄞", "Handler": "", "IATSeconds": -0, "IATJitterSeconds": 0,
+		"Function": "./x", "Cmds": {"b": "<&>\u2028\ud800", "a": [1, [], {}, null, true, 1e5, {"k": [2]}]}`))
+	s := l.Experiment.SubExperiments[0]
+	if want := "a<b>&\u2028\"ü𝄞"; s.Title != want {
+		t.Errorf("title %q", s.Title)
+	}
+	if got, want := string(s.Cmds), `"a":[1,[],{},null,true,1e5,{"k":[2]}]}`; !strings.HasSuffix(got, want) || !strings.HasPrefix(got, `{"b":`) {
+		t.Errorf("commands %s", got)
+	}
+	roundTrip(t, l)
+}

@@ -1,0 +1,115 @@
+package experiment
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestResolveRuntime(t *testing.T) {
+	for _, c := range []struct{ id, want, language, note string }{
+		{"go", "go", "go", ""},
+		{"golang", "go", "go", ""},
+		{"provided.al2023", "go", "go", `taken as "go"`},
+		{"provided.al2", "go", "go", "retired"},
+		{"go1.x", "go", "go", "retired"},
+		{"go122", "go", "go", "compiler's version"},
+		{"go1.22", "go", "go", "compiler's version"},
+		{"rust", "rust", "rust", ""},
+		{"python", "python3.13", "python", "names no version"},
+		{"python3", "python3.13", "python", "names no version"},
+		{"python2.7", "python3.13", "python", "retired"},
+		{"python3.8", "python3.13", "python", "retired"},
+		{"python3.9", "python3.13", "python", "retired"},
+		{"python3.10", "python3.10", "python", ""},
+		{"python3.14", "python3.14", "python", ""},
+		{"python312", "python3.12", "python", ""},
+		{"node", "nodejs22.x", "nodejs", "names no version"},
+		{"nodejs18", "nodejs22.x", "nodejs", "retired"},
+		{"nodejs18.x", "nodejs22.x", "nodejs", "retired"},
+		{"nodejs8.x", "nodejs22.x", "nodejs", "retired"},
+		{"nodejs23.x", "nodejs22.x", "nodejs", "retired"},
+		{"nodejs24", "nodejs24.x", "nodejs", ""},
+		{"java", "java21", "java", "names no version"},
+		{"java8.al2", "java21", "java", "retired"},
+		{"java11", "java11", "java", ""},
+		{"java25", "java25", "java", ""},
+		{"ruby2.7", "ruby3.4", "ruby", "retired"},
+		{"ruby33", "ruby3.3", "ruby", ""},
+	} {
+		r, note, err := ResolveRuntime(c.id)
+		if err != nil || r.ID != c.want || r.Language != c.language || (note == "") != (c.note == "") || !strings.Contains(note, c.note) {
+			t.Errorf("%s: %+v, %q, %v", c.id, r, note, err)
+		}
+		if again, note, err := ResolveRuntime(r.ID); err != nil || again != r || note != "" {
+			t.Errorf("%s is not canonical: %+v, %q, %v", r.ID, again, note, err)
+		}
+		if !slices.Contains(RuntimeIDs(), r.ID) {
+			t.Errorf("%s is not listed", r.ID)
+		}
+	}
+	for id, want := range map[string]string{
+		"pyhton3.13": `; did you mean "python3.13"?`, "Go": `; did you mean "go"?`, "python3.99": "", "dotnet8": "", "nodejs99.x": "",
+		"java99": "", "": "", "ruby3.9": `; did you mean "ruby3.3"?`,
+	} {
+		_, _, err := ResolveRuntime(id)
+		if err == nil || !strings.HasPrefix(err.Error(), "want one of go, ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+func TestIsMeasure(t *testing.T) {
+	for name, want := range map[string]bool{"measure": true, "hellopy": true, "hellogo": true, "hellonode": true, "hellojava": true,
+		"producer-consumer": true, "chameleon": false, "./measure": false, "": false} {
+		if IsMeasure(name) != want {
+			t.Errorf("%q: want %v", name, want)
+		}
+	}
+}
+
+func TestProvider(t *testing.T) {
+	for provider, kind := range map[string]string{
+		"local": "local", "aws": "aws", "azure": "azure", "gcr": "gcr", "google": "google", "cloudflare": "cloudflare", "aliyun": "aliyun",
+		"vhive": "vhive", "www.google.com": "url", "localhost": "url", "localhost/x?y=1": "url", "localhost:8080": "url", "127.0.0.1": "url",
+		"127.0.0.1:80/a/b?c=d": "url", "[::1]:8080": "url", "http://[::1]/x": "url", "HTTPS://example.org/p?q=1": "url",
+		"http://host/path": "url", "münchen.example": "url", "a_b.example.": "url",
+	} {
+		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", provider, err)
+			continue
+		}
+		if got := l.Experiment.ProviderKind(); got != kind {
+			t.Errorf("%s: kind %s", provider, got)
+		}
+		if n := l.Experiment.Estimate().Functions; (n == 0) != (kind == "url" || kind == "vhive") {
+			t.Errorf("%s: %d functions", provider, n)
+		}
+	}
+	for provider, want := range map[string]string{
+		"": "want one of local, aws,", "awss": `did you mean "aws"?`, "AWS": `did you mean "aws"?`, "locl": `did you mean "local"?`,
+		"nowhere-near": "or a hostname or http(s) URL", "ftp://x.y": `the scheme "ftp"`, "http://": `"" is not a hostname`, "a b.c": "invalid character",
+		"host:99999": "99999 is not a port", "host:http": "invalid port", "http://u:p@h.org": "a user name or password", "h.org#x": "a fragment",
+		"..": `".." is not a hostname`, "http://[::1": "missing ']'", "a.b*": `"a.b*" is not a hostname`,
+	} {
+		got := problems(t, `{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`)
+		if len(got) != 1 || !strings.HasPrefix(got[0], "f.json:1:14: Provider: found ") || !strings.Contains(got[0], want) {
+			t.Errorf("%q: %q", provider, got)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"Brusts", "Bursts", 1}, {"ca", "abc", 3}} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("%s to %s: %d", c.a, c.b, got)
+		}
+	}
+	if got := didYouMean(strings.Repeat("x", 1000), []string{"x"}); got != "" {
+		t.Errorf("a suggestion for nonsense: %s", got)
+	}
+}
