@@ -87,9 +87,8 @@ func cdfPoints(sorted []float64, r axisRange) plotter.XYs {
 			level = y
 			continue
 		}
-		// The level that left-out corners had reached belongs before this step.
-		level = math.Max(level, last.Y)
 		if x != last.X {
+			// The level that left-out corners had reached belongs before this step.
 			pts = append(pts, plotter.XY{X: x, Y: level})
 		}
 		pts = append(pts, plotter.XY{X: x, Y: y})

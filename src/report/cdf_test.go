@@ -100,6 +100,9 @@ func TestCombinedStyles(t *testing.T) {
 			t.Errorf("sub-experiments %d and %d look the same", i, j)
 		}
 		seen[look] = i
+		if (seriesDashes(i) == nil) != (i < 7) {
+			t.Errorf("sub-experiment %d: dashes %v; only the first seven are solid", i, seriesDashes(i))
+		}
 	}
 	warm := workload{title: "warm", bursts: 5, size: 10, warmMS: 2.1, seed: 2}.summary(t)
 	f, err := combinedFigure([]analyze.Summary{{}, warm})

@@ -293,7 +293,7 @@ func TestLayout(t *testing.T) {
 	}
 	var many []key
 	for i := range 20 {
-		many = append(many, entry(strings.Repeat("x", 10+i%5)))
+		many = append(many, entry(strings.Repeat("x", 6+i*i%11)))
 	}
 	many = append(many, entry(strings.Repeat("long ", 60)))
 	out, rows := layout(many, 500)
