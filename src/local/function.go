@@ -97,7 +97,7 @@ func (f *function) acquire(ctx context.Context) (grant, error) {
 			return g, nil
 		}
 	}
-	if f.spec.Queueing == Spawn {
+	if f.spec.Queueing == QueueingSpawn {
 		f.mu.Unlock()
 		return grant{}, errThrottled
 	}
@@ -162,7 +162,7 @@ func (f *function) place() (grant, bool) {
 		}
 		return grant{in: in, at: now}, true
 	}
-	if n := len(f.starting); f.spec.Queueing == Shared && n > 0 {
+	if n := len(f.starting); f.spec.Queueing == QueueingShared && n > 0 {
 		in := f.starting[n-1]
 		in.active++
 		if in.active == f.spec.Concurrency {

@@ -37,8 +37,9 @@ type Options struct {
 	// Watcher is a command whose standard input is a pipe from the platform; it must call Watch. When the platform is
 	// killed it ends the instances and removes the folder. Empty: none, then instances rely on their parent-death
 	// signal (Linux) or on their broken connection.
-	Watcher []string
-	Warnf   func(format string, args ...any) // gets what a person should know; default: nothing
+	Watcher   []string
+	stateFile string                           // removed with the platform; see ServeCommand
+	Warnf     func(format string, args ...any) // gets what a person should know; default: nothing
 }
 
 func (o Options) withDefaults() (Options, error) {

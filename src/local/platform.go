@@ -30,6 +30,7 @@ type Platform struct {
 	runtimes  *runtimes
 	sandboxes *sandboxes
 	watch     *watch
+	lock      *os.File // tells Sweep that this platform lives
 
 	control, gateway         *http.Server
 	controlAddr, gatewayAddr net.Listener
@@ -75,7 +76,10 @@ func New(opts Options) (*Platform, error) {
 // open takes the resources that Close gives back.
 func (p *Platform) open() error {
 	var err error
-	if p.watch, err = startWatch(p.opts.Watcher, p.opts.Dir, p.id); err != nil {
+	if p.lock, err = own(p.opts.Dir, p.id); err != nil {
+		return fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	if p.watch, err = startWatch(p.opts.Watcher, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: start watcher: %w", err)
 	}
 	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
@@ -156,6 +160,9 @@ func (p *Platform) close() error {
 		errs = append(errs, p.sandboxes.close())
 	}
 	errs = append(errs, removeTree(p.opts.Dir))
+	if p.lock != nil {
+		errs = append(errs, p.lock.Close())
+	}
 	err := errors.Join(errs...)
 	p.watch.end(err == nil) // a watcher that is not told that all is well cleans up after us
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 
 // Queueing modes: what a request does when no instance is free.
 const (
-	Spawn  = "spawn"  // AWS: another instance; at MaxInstances 429
-	Queue  = "queue"  // Azure: at MaxInstances it waits, first come first served, up to the function's timeout
-	Shared = "shared" // Cloud Run: fills an instance, even one that is starting, to Concurrency before another is started
+	QueueingSpawn  = "spawn"  // AWS: another instance; at MaxInstances 429
+	QueueingQueue  = "queue"  // Azure: at MaxInstances it waits, first come first served, up to the function's timeout
+	QueueingShared = "shared" // Cloud Run: fills an instance, even one that is starting, to Concurrency before another is started
 )
 
 // FunctionSpec is one function of a PUT.
@@ -146,7 +146,7 @@ func (f *FunctionSpec) normalise() (faults []error) {
 	f.MemoryMB = cmp.Or(f.MemoryMB, 128)
 	f.TimeoutSeconds = cmp.Or(f.TimeoutSeconds, 60)
 	f.Concurrency = cmp.Or(f.Concurrency, 1)
-	f.Queueing = cmp.Or(f.Queueing, Spawn)
+	f.Queueing = cmp.Or(f.Queueing, QueueingSpawn)
 	if f.KeepAliveSeconds == nil {
 		f.KeepAliveSeconds = new(600.0)
 	}
@@ -177,7 +177,7 @@ func (f *FunctionSpec) normalise() (faults []error) {
 	if k := *f.KeepAliveSeconds; k < 0 || k > 86400 || k != k {
 		bad("keepAliveSeconds %v: from 0 to 86400", k)
 	}
-	if !slices.Contains([]string{Spawn, Queue, Shared}, f.Queueing) {
+	if !slices.Contains([]string{QueueingSpawn, QueueingQueue, QueueingShared}, f.Queueing) {
 		bad("queueing %q: one of spawn, queue, shared", f.Queueing)
 	}
 	if !filepath.IsAbs(f.Artifact) {

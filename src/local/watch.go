@@ -24,11 +24,12 @@ type watch struct {
 
 // watchOrder is the first line that a watcher reads.
 type watchOrder struct {
-	Dir string `json:"dir"`
-	ID  string `json:"id"`
+	Dir   string `json:"dir"`
+	ID    string `json:"id"`
+	State string `json:"state,omitempty"` // state file, removed if it is this platform's
 }
 
-func startWatch(command []string, dir, id string) (*watch, error) {
+func startWatch(command []string, what watchOrder) (*watch, error) {
 	if len(command) == 0 {
 		return nil, nil
 	}
@@ -54,7 +55,7 @@ func startWatch(command []string, dir, id string) (*watch, error) {
 		defer close(w.ended)
 		_, _ = proc.Wait()
 	}()
-	order, err := json.Marshal(watchOrder{Dir: dir, ID: id})
+	order, err := json.Marshal(what)
 	if err == nil {
 		_, err = write.Write(append(order, '\n'))
 	}
@@ -116,7 +117,7 @@ func Watch(in io.Reader) error {
 	}
 	var err error
 	for deadline := time.Now().Add(closeTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if err = errors.Join(removeCgroups(order.ID), removeTree(order.Dir)); err == nil {
+		if err = errors.Join(removeCgroups(order.ID), dropState(order.State, order.Dir), removeTree(order.Dir)); err == nil {
 			return nil
 		}
 	}

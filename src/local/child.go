@@ -1,0 +1,277 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// SpawnOptions say how a platform of one's own is started. Of Options, Dir and Token may be empty: then a folder under
+// Root and a random token are made. Watcher and Warnf are the child's own business and ignored.
+type SpawnOptions struct {
+	Options
+	Root       string            // state root, see StateRoot
+	Executable string            // the program that knows `local serve`; default: this one
+	Line       func(line string) // gets the child's warnings; may be nil
+}
+
+func (o SpawnOptions) complete() (SpawnOptions, error) {
+	if o.Dir == "" {
+		if !filepath.IsAbs(o.Root) {
+			return o, fail.Input("local platform: state root %q is not an absolute path", o.Root)
+		}
+		o.Dir = filepath.Join(o.Root, dirPrefix+randomHex(6))
+	}
+	if o.Token == "" {
+		secret := make([]byte, 32)
+		_, _ = rand.Read(secret) // never fails
+		o.Token = hex.EncodeToString(secret)
+	}
+	if o.Executable == "" {
+		program, err := os.Executable()
+		if err != nil {
+			return o, fail.With(fail.CodeFailed, "local platform: find this program: %w", err)
+		}
+		o.Executable = program
+	}
+	if o.Line == nil {
+		o.Line = func(string) {}
+	}
+	return o, nil
+}
+
+// Child is a platform in a process of its own that ends with this one, kill -9 included.
+type Child struct {
+	*Client
+	Gateway string
+	PID     int
+	Dir     string // its state folder, gone when it has ended
+
+	owner *os.File // the child's standard input: its end is the child's
+	done  chan struct{}
+	err   error // how it ended; read after done
+	once  sync.Once
+	end   error
+}
+
+// Spawn starts a platform as a child process. The child, its instances and its folder last until Close, or until this
+// process ends in whatever way. ctx bounds the start only.
+func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	if o.Root != "" {
+		if _, err := Sweep(o.Root); err != nil {
+			o.Line(err.Error())
+		}
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	defer read.Close()
+	cmd := o.command("--stdin-owner")
+	cmd.Stdin = read
+	c := &Child{owner: write, Dir: o.Dir, done: make(chan struct{})}
+	state, output, err := launchChild(ctx, cmd, o.Line, func(err error) { c.err = err; close(c.done) })
+	if err != nil {
+		_ = write.Close()
+		return nil, startFailed(err, output, o.Dir)
+	}
+	c.Client, c.Gateway, c.PID = NewClient(state.URL, o.Token), state.Gateway, state.PID
+	return c, nil
+}
+
+// command makes the child's command. It gets a session of its own, so that a Ctrl-C at the terminal reaches the owner
+// only, which then ends the platform in its turn.
+func (o SpawnOptions) command(extra ...string) *exec.Cmd {
+	args := append([]string{"local", "serve"}, extra...)
+	cmd := exec.Command(o.Executable, append(args, o.args()...)...) //nolint:gosec,noctx // its own program; it outlives ctx
+	cmd.Env = append(os.Environ(), TokenVariable+"="+o.Token)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+func startFailed(err error, output, dir string) error {
+	e := fail.With(fail.CodeFailed, "local platform: start: %w", errors.Join(err, removeTree(dir)))
+	e.Output = output
+	return e
+}
+
+// launchChild starts the command and waits until it has told where it is. ended is called once, when it has ended.
+func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended func(error)) (s State, output string, err error) {
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return s, "", err
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return s, "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return s, "", err
+	}
+	told := make(chan error, 1)
+	var reads sync.WaitGroup
+	var last tail
+	reads.Go(func() {
+		in := bufio.NewReader(stdout)
+		text, err := in.ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(text, &s)
+		}
+		told <- err
+		_, _ = io.Copy(io.Discard, in)
+	})
+	reads.Go(func() {
+		for in := bufio.NewScanner(stderr); in.Scan(); {
+			last.add(in.Text())
+			line(in.Text())
+		}
+	})
+	exited := make(chan struct{})
+	go func() {
+		reads.Wait()
+		err := cmd.Wait()
+		close(exited)
+		ended(err)
+	}()
+	timer := time.NewTimer(startTime)
+	defer timer.Stop()
+	select {
+	case err = <-told:
+		if err == nil {
+			return s, "", nil
+		}
+		err = fmt.Errorf("it ended before it told where it is: %w", err)
+	case <-timer.C:
+		err = fmt.Errorf("it did not tell within %v where it is", startTime)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	_ = cmd.Process.Kill()
+	<-exited
+	return State{}, last.String(), err
+}
+
+// launchDetached starts the command with nothing of this process but a log file, and waits until it has told where it
+// is. It is not waited for: it is somebody else's child soon.
+func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, output string, err error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return s, "", err
+	}
+	defer read.Close()
+	warnings, err := os.OpenFile(log, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return s, "", errors.Join(err, write.Close())
+	}
+	defer warnings.Close()
+	cmd.Stdout, cmd.Stderr = write, warnings
+	err = cmd.Start()
+	_ = write.Close()
+	if err != nil {
+		return s, "", err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = read.SetReadDeadline(time.Now()) })
+	defer stop()
+	_ = read.SetReadDeadline(time.Now().Add(startTime))
+	text, err := bufio.NewReader(read).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil {
+		go func() { _ = cmd.Wait() }() // this process may live on: leave no zombie
+		return s, "", nil
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	said, _ := os.ReadFile(log)
+	return State{}, string(said[max(0, len(said)-2000):]), fmt.Errorf("it did not tell where it is: %w", errors.Join(ctx.Err(), err))
+}
+
+// tail keeps the last lines of a program's output.
+type tail struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (t *tail) add(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lines = append(t.lines, line); len(t.lines) > 20 {
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(t.lines, "\n")
+}
+
+// Done is closed when the child has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Close ends the child and returns when it, its instances and its folder are gone; else the error says what is left
+// (exit code 4). It may be called more than once.
+func (c *Child) Close() error {
+	c.once.Do(func() { c.end = c.close() })
+	return c.end
+}
+
+func (c *Child) close() error {
+	_ = c.owner.Close()
+	select {
+	case <-c.done:
+	case <-time.After(closeTime + 5*time.Second):
+		_ = syscall.Kill(c.PID, syscall.SIGKILL) // not reaped yet, so the number is its own; its watcher cleans up
+		<-c.done
+	}
+	// Where the child was killed, its watcher is still at work.
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if !waitUntil(ctx, 20*time.Millisecond, func() bool { return absent(c.Dir) }) {
+		return fail.With(fail.CodeLeftBehind, "local platform: folder %s is still there: %w", c.Dir, errors.Join(c.err, os.ErrExist)).
+			WithHint("remove it by hand")
+	}
+	var exit *exec.ExitError
+	if errors.As(c.err, &exit) && exit.Exited() {
+		return fail.With(fail.CodeLeftBehind, "local platform: ended with %w", c.err)
+	}
+	return nil
+}
+
+func absent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// waitUntil asks again and again until done says so or ctx ends.
+func waitUntil(ctx context.Context, every time.Duration, done func() bool) bool {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return done()
+		case <-tick.C:
+		}
+	}
+	return true
+}

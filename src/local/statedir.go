@@ -1,0 +1,184 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"stellar/src/fail"
+)
+
+const (
+	stateFile  = "platform.json" // of the platform that stays, in the state root
+	startLock  = "lock"          // in the state root: one start or stop at a time
+	ownerLock  = "owner"         // in a platform's folder: locked while the platform lives, holds its id
+	dirPrefix  = "platform-"     // of every platform's folder in the state root
+	graceToOwn = time.Minute     // a folder younger than this may not have its lock yet
+)
+
+// State is what a platform that stays writes for those who look for it.
+type State struct {
+	URL     string `json:"url"`
+	Token   string `json:"token"`
+	Gateway string `json:"gateway"`
+	PID     int    `json:"pid"`
+	Dir     string `json:"dir"`
+}
+
+// Client gives a client of the platform.
+func (s State) Client() *Client { return NewClient(s.URL, s.Token) }
+
+// tryLock takes an exclusive lock that ends with the process, or fails with EWOULDBLOCK.
+func tryLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// lockFile waits for an exclusive lock until ctx ends.
+func lockFile(ctx context.Context, path string) (*os.File, error) {
+	for {
+		f, err := tryLock(path)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(err, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// own marks a platform's folder as in use and writes its id, for Sweep.
+func own(dir, id string) (*os.File, error) {
+	f, err := tryLock(filepath.Join(dir, ownerLock))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteString(id); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Sweep removes the folders and control groups of platforms under root that ended without doing so themselves and
+// without a watcher to do it (a power cut), and says how many there were. Platforms that live are not touched.
+func Sweep(root string) (removed int, err error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), dirPrefix) {
+			continue
+		}
+		gone, err := sweepOne(filepath.Join(root, e.Name()))
+		if gone {
+			removed++
+		}
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return removed, fail.With(fail.CodeLeftBehind, "local platform: remove what a dead one left: %w", err)
+	}
+	return removed, nil
+}
+
+func sweepOne(dir string) (gone bool, err error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false, nil // its platform has just removed it
+	}
+	path := filepath.Join(dir, ownerLock)
+	if _, err := os.Stat(path); err != nil && time.Since(info.ModTime()) < graceToOwn {
+		return false, nil
+	}
+	lock, err := tryLock(path)
+	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer lock.Close()
+	id, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	if len(id) == 0 && time.Since(info.ModTime()) < graceToOwn {
+		return false, nil // its platform is about to lock it
+	}
+	var groups error
+	if strings.HasPrefix(string(id), "stellar-local-") && !strings.Contains(string(id), "/") {
+		groups = removeCgroups(string(id))
+	}
+	err = errors.Join(groups, removeTree(dir))
+	return err == nil, err
+}
+
+// writeState writes the state file so that a reader sees all of it or none.
+func writeState(path string, s State) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	tmp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if err := os.WriteFile(tmp, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return nil
+}
+
+// readState reads the state file; nil: there is none.
+func readState(path string) (*State, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	var s State
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", path, err).WithHint("remove the file and start the platform again")
+	}
+	return &s, nil
+}
+
+// dropState removes the state file if it is the one of that platform.
+func dropState(path string, dir string) error {
+	if path == "" {
+		return nil
+	}
+	s, err := readState(path)
+	if err != nil || s == nil || s.Dir != dir {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
