@@ -3,6 +3,7 @@ package calibrate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -90,7 +91,9 @@ func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calib
 	}
 	service := fmt.Sprintf("%s-calibrate-%d", r.Service, i)
 	stands, err := client.Put(ctx, service, spec(r, t))
-	if local.IsUnsupportedRuntime(err) {
+	var refused *local.StatusError
+	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
+		r.Log.Warnf("%s: %v", t.fn.Runtime, err) // its interpreter is not on this machine
 		return fromTable(t.fn.Language, t.want), nil
 	}
 	if err != nil {
@@ -112,7 +115,7 @@ func spec(r *run.Run, t target) local.ServiceSpec {
 	env := map[string]string{"STELLAR_TOKEN_SHA256": r.TokenHash(), "STELLAR_TIMEOUT_SECONDS": "900"}
 	return local.ServiceSpec{Tags: r.Tags, Functions: []local.FunctionSpec{{Name: "calibrate", Path: "/calibrate",
 		Runtime: t.fn.Runtime, Handler: t.fn.Handler, MemoryMB: fullCPU, TimeoutSeconds: 900, Environment: env,
-		Artifact: t.fn.Package.Path, Concurrency: 1, KeepAliveSeconds: 60, Queueing: "spawn"}}}
+		Artifact: t.fn.Package.Path}}}
 }
 
 const maxAnswer = 1 << 20

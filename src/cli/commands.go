@@ -25,7 +25,7 @@ func (c *command) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+			w, log, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func (c *command) deployCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+			w, log, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -124,7 +124,7 @@ func (c *command) probeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, _, err := c.pipelineWorld(cc, nil)
+			w, _, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func (c *command) removeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, _, err := c.pipelineWorld(cc, nil)
+			w, _, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -180,7 +180,7 @@ func (c *command) cleanCommand() *cli.Command {
 			example("stellar clean", "stellar clean --all"),
 		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all", Usage: "also what was kept on purpose and has expired (tag stellar-expires)"}, jsonFlag("what was done")},
 		Action: func(cc *cli.Context) error {
-			w, _, err := c.pipelineWorld(cc, nil)
+			w, _, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -203,7 +203,7 @@ func (c *command) functionsCommand() *cli.Command {
 		Description: example("stellar functions", "stellar functions --json"),
 		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
 		Action: func(cc *cli.Context) error {
-			w, _, err := c.pipelineWorld(cc, nil)
+			w, _, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,6 @@ type progress struct {
 	started time.Time
 	subs    map[int]pipeline.Burst
 	logged  time.Time
-	total   time.Duration // planned length of the bursts, 0 where not known
 	now     func() time.Time
 }
 
@@ -74,27 +73,18 @@ func (p *progress) Burst(b pipeline.Burst) {
 
 func (p *progress) line() string {
 	var done, of, errors int
+	var left time.Duration
 	for _, b := range p.subs {
-		done, of, errors = done+b.Done, of+b.Of, errors+b.Errors
+		done, of, errors, left = done+b.Done, of+b.Of, errors+b.Errors, max(left, b.Left)
 	}
 	line := fmt.Sprintf("%s: burst %d of %d", p.stage, done, of)
 	if errors > 0 {
 		line += fmt.Sprintf(", %d failed requests", errors)
 	}
-	if left := p.left(done, of); left > 0 {
+	if left > 0 {
 		line += ", about " + left.Round(time.Second).String() + " left"
 	}
 	return line
-}
-
-// left is the planned time until it is over, or the pace so far where that is slower.
-func (p *progress) left(done, of int) time.Duration {
-	spent := p.now().Sub(p.started)
-	left := p.total - spent
-	if done > 0 {
-		left = max(left, time.Duration(float64(spent)*float64(of-done)/float64(done)))
-	}
-	return left
 }
 
 func round(d time.Duration) time.Duration {

@@ -72,7 +72,7 @@ func (c *command) runAction(cc *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w, log, err := c.pipelineWorld(cc, loaded.Experiment)
+	w, log, err := c.pipelineWorld(cc)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) erro
 	if cc.Bool("json") {
 		enc := json.NewEncoder(c.Stdout)
 		enc.SetIndent("", "  ")
-		if jerr := enc.Encode(out.JSON()); jerr != nil && err == nil {
+		if jerr := enc.Encode(out); jerr != nil && err == nil {
 			err = jerr
 		}
 		return err
@@ -141,7 +141,7 @@ func (c *command) notes(log *logrus.Logger, loaded *experiment.Loaded) {
 }
 
 // pipelineWorld sets up the screen, the log and the observer.
-func (c *command) pipelineWorld(cc *cli.Context, exp *experiment.Experiment) (pipeline.World, *logrus.Logger, error) {
+func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, *logrus.Logger, error) {
 	level := cc.String("log-level")
 	if level == "" {
 		level = "info"
@@ -154,9 +154,6 @@ func (c *command) pipelineWorld(cc *cli.Context, exp *experiment.Experiment) (pi
 		return pipeline.World{}, nil, err
 	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
-	if exp != nil {
-		p.total = exp.Estimate().Duration
-	}
 	return pipeline.World{
 		World:      c.world(log),
 		Options:    c.options(cc),

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +22,22 @@ type Outcome struct {
 	Kept      bool // functions are left up
 	Functions []*run.Function
 	Results   []run.Result
-	Summaries []analyze.Summary
-	Missed    []string // thresholds
+	Rows      []report.Row // one per sub-experiment that was probed
 }
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
-	return &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results, Summaries: j.summaries,
-		Missed: thresholds(r.Experiment, j.summaries)}
+	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results}
+	for _, sum := range j.summaries {
+		row := report.Row{Stats: sum, Dir: folder(r, sum.Index),
+			Missed: analyze.Thresholds(r.Experiment.SubExperiments[sum.Index].Thresholds, sum)}
+		for _, res := range r.Results {
+			if res.Sub == sum.Index && res.Stopped != nil {
+				row.Note = "stopped early: " + res.Stopped.Error()
+			}
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
 }
 
 // problem is what keeps the outcome from being a full success: failed sub-experiments, then missed thresholds.
@@ -41,19 +52,26 @@ func (o *Outcome) problem() error {
 		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results), errors.Join(stopped...)).
 			WithHint("what they measured until then is in %s", o.Dir)
 	}
-	if len(o.Missed) > 0 {
-		return fail.With(fail.CodeThreshold, "thresholds missed:\n%s", strings.Join(o.Missed, "\n"))
+	var missed []string
+	for _, row := range o.Rows {
+		for _, m := range row.Missed {
+			missed = append(missed, fmt.Sprintf("SubExperiments[%d] %s: %s", row.Stats.Index, row.Stats.Title, m))
+		}
+	}
+	if len(missed) > 0 {
+		return fail.With(fail.CodeThreshold, "thresholds missed:\n%s", strings.Join(missed, "\n"))
 	}
 	return nil
 }
 
 // Print writes the summary table and where everything is. Width is that of the terminal in columns, 0 where unknown.
 func (o *Outcome) Print(w io.Writer, width int) error {
-	if len(o.Summaries) > 0 {
-		if err := report.Summary(w, o.Summaries, report.SummaryOptions{Width: width}); err != nil {
+	if len(o.Rows) > 0 {
+		if err := report.Summary(w, o.Rows, report.SummaryOptions{Width: width}); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\nplots       %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"), filepath.Join(o.Dir, report.CDFFile))
+		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\nplots       %s, and in each sub-experiment's folder\n",
+			o.Dir, filepath.Join(o.Dir, "statistics.csv"), filepath.Join(o.Dir, report.CDFFile))
 	}
 	if !o.Kept {
 		return nil
@@ -67,23 +85,26 @@ func (o *Outcome) Print(w io.Writer, width int) error {
 	return nil
 }
 
-// OutcomeJSON is an outcome for scripts.
-type OutcomeJSON struct {
+// outcomeJSON is an outcome for scripts.
+type outcomeJSON struct {
 	ID        string          `json:"id"`
 	Dir       string          `json:"dir"`
 	Kept      bool            `json:"kept"`
-	Endpoints []*run.Endpoint `json:"endpoints,omitempty"`
-	Results   []report.Row    `json:"results"`
-	Missed    []string        `json:"missedThresholds,omitempty"`
+	Endpoints []*run.Endpoint `json:"endpoints,omitempty"` // only where they are still up
+	Summary   json.RawMessage `json:"summary"`
 }
 
-// JSON is the outcome for scripts; endpoints only where they are still up.
-func (o *Outcome) JSON() OutcomeJSON {
-	out := OutcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Results: report.Rows(o.Summaries), Missed: o.Missed}
+// MarshalJSON is the outcome for scripts.
+func (o *Outcome) MarshalJSON() ([]byte, error) {
+	var sum bytes.Buffer
+	if err := report.Summary(&sum, o.Rows, report.SummaryOptions{JSON: true}); err != nil {
+		return nil, err
+	}
+	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes()}
 	for _, f := range o.Functions {
 		if o.Kept && f.Endpoint != nil {
 			out.Endpoints = append(out.Endpoints, f.Endpoint)
 		}
 	}
-	return out
+	return json.Marshal(out)
 }

@@ -34,30 +34,59 @@ type Checker interface {
 }
 
 // preparing are the stages that make the packages.
-func (w World) preparing() []Stage {
+func (j *job) preparing() []Stage {
 	return []Stage{
-		generate.Functions{},                             // render raw-code/, or find the user's own function
-		build.Stage{Local: w.onLaptop, Runner: w.Runner}, // one build per distinct code, cached
-		generate.Service{Plugins: plugin.Files()},        // serverless.yml
-		pack.Stage{}, // filler to the exact size, ZIP
+		making{j, generate.Functions{}},                          // render raw-code/, or find the user's own function
+		making{j, build.Stage{Local: j.local, Runner: j.Runner}}, // one build per distinct code, cached
+		making{j, generate.Service{Plugin: plugin.Source}},       // serverless.yml
+		making{j, pack.Stage{}},                                  // filler to the exact size, ZIP
 	}
 }
 
 // stages are a whole run. What they make is removed by the run's journal, in the end and whatever happens.
-func (w World) stages() []Stage {
-	return append(w.preparing(),
-		startPlatform{w}, // the local platform, for local functions and for calibration
-		calibrate.Stage{Platform: w.calibrationPlatform},      // service time to increments
-		deploy.Stage{Connect: w.connect, Attrs: serviceAttrs}, // `serverless deploy`
-		probing{w},   // bursts
-		reporting{w}, // statistics, plots
+func (j *job) stages() []Stage {
+	return append(j.preparing(),
+		startPlatform{j}, // the local platform, for local functions and for calibration
+		making{j, calibrate.Stage{Platform: j.platformClient}},  // service time to increments
+		deploy.Stage{Connect: j.connect, Attrs: j.serviceAttrs}, // `serverless deploy`
+		probing{j},   // bursts
+		reporting{j}, // statistics, plots
 	)
 }
 
+// making is a stage that has nothing to do where the functions stand already.
+type making struct {
+	*job
+	stage Stage
+}
+
+func (m making) String() string { return m.stage.String() }
+
+func (m making) Run(ctx context.Context, r *run.Run) error { return m.stage.Run(ctx, r) }
+
+// Skip is the stage's own, once there is something to make.
+func (m making) Skip(r *run.Run) string {
+	if !m.deploys(r.Experiment) {
+		return "the functions stand already"
+	}
+	if s, ok := m.stage.(Skipper); ok {
+		return s.Skip(r)
+	}
+	return ""
+}
+
+// Check is the stage's own.
+func (m making) Check(ctx context.Context, r *run.Run) error {
+	if c, ok := m.stage.(Checker); ok {
+		return c.Check(ctx, r)
+	}
+	return nil
+}
+
 // execute runs the stages one after the other.
-func (w World) execute(ctx context.Context, r *run.Run, stages []Stage) error {
+func (j *job) execute(ctx context.Context, r *run.Run, stages []Stage) error {
 	for _, s := range stages {
-		if err := w.around(s)(ctx, r); err != nil {
+		if err := j.around(s)(ctx, r); err != nil {
 			return err
 		}
 	}
@@ -68,7 +97,7 @@ type step func(ctx context.Context, r *run.Run) error
 
 // around is the middleware of a stage: skipping, the journal, timing, the record, the observer, and the stage's name on
 // its errors. Stages do none of that themselves.
-func (w World) around(s Stage) step {
+func (j *job) around(s Stage) step {
 	return func(ctx context.Context, r *run.Run) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -84,16 +113,20 @@ func (w World) around(s Stage) step {
 		if err := r.Journal.Note(run.EventStage, s.String()); err != nil {
 			return err
 		}
-		w.Observer.StageStart(s.String())
+		j.Observer.StageStart(s.String())
 		started := time.Now()
 		err = guarded(s, ctx, r)
 		took := time.Since(started)
+		var skip fail.Skip
+		if errors.As(err, &skip) {
+			entry.Skipped, err = skip.Reason, nil
+		}
 		entry.Seconds = took.Seconds()
 		if err != nil {
 			entry.Error = err.Error()
 		}
 		r.Record.Stages = append(r.Record.Stages, entry)
-		w.Observer.StageEnd(s.String(), took, err)
+		j.Observer.StageEnd(s.String(), took, err)
 		if werr := r.WriteRecord(); werr != nil {
 			err = errors.Join(err, werr)
 		}

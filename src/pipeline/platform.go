@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strconv"
 
+	"stellar/src/analyze"
 	"stellar/src/deploy"
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/provider"
@@ -24,6 +27,14 @@ type job struct {
 	World
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
+
+	summaries []analyze.Summary // set by reporting
+	local     bool              // functions run on this machine
+}
+
+// newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
+func newJob(w World, exp *experiment.Experiment) *job {
+	return &job{World: w, local: exp != nil && exp.ProviderKind() == "local"}
 }
 
 // startPlatform starts the local platform: as a child process for a run that cleans up after itself, as a daemon where
@@ -47,17 +58,44 @@ func (s startPlatform) Run(ctx context.Context, r *run.Run) error {
 	if s.Keep && r.Experiment.ProviderKind() == "local" {
 		return s.daemon(ctx, r)
 	}
-	dir := filepath.Join(r.WorkDir, "platform")
+	root, err := local.StateRoot(s.Getenv)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(root, "platform-"+r.ID)
 	res, err := r.Journal.Intend(kindPlatform, r.ID, map[string]string{"dir": dir})
 	if err != nil {
 		return err
 	}
-	child, err := local.Spawn(ctx, local.SpawnOptions{Executable: s.Executable, Dir: dir})
+	child, err := local.Spawn(ctx, s.spawn(root, dir))
 	if err != nil {
 		return err
 	}
-	s.child, s.client = child, child.Client()
-	return r.Journal.Created(res, map[string]string{"pid": strconv.Itoa(child.PID()), "url": child.URL()})
+	s.child, s.client = child, child.Client
+	if err := r.Journal.Created(res, map[string]string{"pid": strconv.Itoa(child.PID), "url": child.URL}); err != nil {
+		return err
+	}
+	return s.note(ctx, r)
+}
+
+func (s startPlatform) spawn(root, dir string) local.SpawnOptions {
+	return local.SpawnOptions{Root: root, Executable: s.Executable, Options: local.Options{Dir: dir, Version: s.Version},
+		Line: func(line string) { s.Log.Warnf("%s", line) }}
+}
+
+// note writes into the record which limits the platform enforces.
+func (s startPlatform) note(ctx context.Context, r *run.Run) error {
+	status, err := s.client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if l := status.Limits; l.Memory && l.CPU {
+		r.Record.Notes = append(r.Record.Notes, "local platform: memory and CPU limits enforced")
+	} else {
+		r.Record.Notes = append(r.Record.Notes, fmt.Sprintf("local platform: memory limit enforced: %t, CPU limit enforced: %t (%s)", l.Memory, l.CPU, l.Why))
+		s.Log.Warnf("the local platform enforces no full limits here (memory %t, CPU %t): %s", l.Memory, l.CPU, l.Why)
+	}
+	return nil
 }
 
 func needsCalibration(r *run.Run) bool {
@@ -91,8 +129,8 @@ func (j *job) connect(r *run.Run) (provider.Connection, error) {
 		if j.client == nil {
 			return nil, fail.With(fail.CodeFailed, "the local platform is not running")
 		}
-		sls.Env = []string{"STELLAR_LOCAL_URL=" + j.client.URL(), "STELLAR_LOCAL_TOKEN=" + j.client.Token()}
-		sls.Secrets = []string{j.client.Token()}
+		sls.Env = []string{"STELLAR_LOCAL_URL=" + j.client.URL, "STELLAR_LOCAL_TOKEN=" + j.client.Token}
+		sls.Secrets = []string{j.client.Token}
 		opts.Retire = func(ctx context.Context, function string) error {
 			_, err := j.client.Retire(ctx, r.Service, function)
 			return err
@@ -108,7 +146,7 @@ func (j *job) serviceAttrs(r *run.Run) map[string]string {
 	}
 	attrs := map[string]string{"provider": r.Experiment.ProviderKind(), "dir": r.ServiceDir}
 	if r.Experiment.ProviderKind() == "local" {
-		attrs["url"] = j.client.URL()
+		attrs["url"] = j.client.URL
 	}
 	return attrs
 }
@@ -117,3 +155,6 @@ func (j *job) serviceAttrs(r *run.Run) map[string]string {
 func (j *job) besideBinary() []string {
 	return []string{filepath.Join(filepath.Dir(j.Executable), "scripts", "serverless", "node_modules", ".bin")}
 }
+
+// platformClient is the local platform's client, nil where none runs.
+func (j *job) platformClient() *local.Client { return j.client }

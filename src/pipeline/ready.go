@@ -27,12 +27,14 @@ func (w World) Ready(ctx context.Context, exp *experiment.Experiment, baseDir st
 		return w.standing(ctx, draft)
 	}
 	var missing []error
-	j := &job{World: w}
+	j := newJob(w, exp)
 	for _, s := range j.stages() {
 		if c, ok := s.(Checker); ok {
 			missing = append(missing, c.Check(ctx, draft))
 		}
 	}
+	_, _, err = j.serverlessReady(ctx)
+	missing = append(missing, err)
 	if err := errors.Join(missing...); err != nil {
 		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
 	}
@@ -45,7 +47,7 @@ func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, erro
 	if err != nil {
 		return nil, err
 	}
-	return &run.Run{Experiment: exp, BaseDir: baseDir, Functions: fns, Log: w.Log}, nil
+	return &run.Run{ID: "draft", Service: "stellar-draft", Experiment: exp, BaseDir: baseDir, Functions: fns, Log: w.Log}, nil
 }
 
 // standing checks that the endpoints that are to be probed are there.

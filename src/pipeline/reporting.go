@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"stellar/src/analyze"
-	"stellar/src/experiment"
 	"stellar/src/report"
 	"stellar/src/run"
 	"stellar/src/sample"
+	"stellar/src/study"
 )
 
 // reporting turns the recorded rows into statistics and plots.
@@ -71,7 +73,7 @@ func folder(r *run.Run, sub int) string {
 // summarize reads the rows back from the file: the statistics are those of what is on disk.
 func summarize(r *run.Run, res run.Result) (analyze.Summary, error) {
 	opts := analyze.Options{Identity: identity(r, res.Sub)}
-	f, err := os.Open(filepath.Join(res.Dir, "latencies.csv"))
+	f, err := os.Open(filepath.Join(res.Dir, study.LatenciesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
 	}
@@ -79,7 +81,24 @@ func summarize(r *run.Run, res run.Result) (analyze.Summary, error) {
 		return analyze.Summary{}, fmt.Errorf("read the recorded rows: %w", err)
 	}
 	defer f.Close()
-	return analyze.Summarize(sample.NewReader(f, f.Name()).All(), opts)
+	rows, err := sample.NewReader(f, f.Name())
+	if err != nil {
+		return analyze.Summary{}, err
+	}
+	return analyze.Summarize(all(rows), opts)
+}
+
+// all makes a reader's rows a sequence.
+func all(rows *sample.Reader) iter.Seq2[sample.Sample, error] {
+	return func(yield func(sample.Sample, error) bool) {
+		for {
+			var s sample.Sample
+			err := rows.Read(&s)
+			if err == io.EOF || !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func statistics(path string, sums ...analyze.Summary) error {
@@ -117,15 +136,4 @@ func join[T any](all []T, text func(T) string) string {
 		out[i] = text(v)
 	}
 	return strings.Join(out, " ")
-}
-
-// thresholds checks the limits that the file sets.
-func thresholds(exp *experiment.Experiment, sums []analyze.Summary) []string {
-	var missed []string
-	for _, s := range sums {
-		for _, m := range analyze.Thresholds(exp.SubExperiments[s.Index].Thresholds, s) {
-			missed = append(missed, fmt.Sprintf("SubExperiments[%d] %s: %s", s.Index, s.Title, m))
-		}
-	}
-	return missed
 }

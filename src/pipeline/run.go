@@ -12,14 +12,12 @@ import (
 	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/pack"
 	"stellar/src/run"
 )
 
 // Run is the main job: deploy, probe, report, remove. The outcome is there, as far as it goes, beside an error too.
 func (w World) Run(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
-	j := &job{World: w}
+	j := newJob(w, exp)
 	r, err := j.begin(exp, baseDir)
 	if err != nil {
 		return nil, err
@@ -34,7 +32,7 @@ func (w World) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir s
 		return nil, fail.Input("nothing is deployed for provider %s: its functions stand already", exp.Provider)
 	}
 	w.Keep = true
-	j := &job{World: w}
+	j := newJob(w, exp)
 	r, err := j.begin(exp, baseDir)
 	if err != nil {
 		return nil, err
@@ -49,7 +47,7 @@ func (w World) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{World: w}
+	j := newJob(w, was.Experiment)
 	r, err := j.begin(was.Experiment, was.BaseDir)
 	if err != nil {
 		return nil, err
@@ -105,7 +103,7 @@ func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, bas
 	}
 	defer os.RemoveAll(out)
 	w.Output, w.Opened = out, nil
-	j := &job{World: w}
+	j := newJob(w, exp)
 	r, err := j.begin(exp, baseDir)
 	if err != nil {
 		return "", err
@@ -184,7 +182,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
 	if keep {
-		err = errors.Join(j.keep(undoCtx, r))
+		err = j.keep(undoCtx, r)
 	} else {
 		j.Observer.StageStart("removing")
 		started := time.Now()
@@ -198,7 +196,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	if interrupted && len(r.Results) > 0 {
 		err = errors.Join(err, reporting{j}.Run(undoCtx, r)) // what was measured is worth its statistics
 	}
-	out := outcome(r, keep)
+	out := j.outcome(r, keep)
 	if err == nil {
 		err = out.problem()
 	}
@@ -253,6 +251,3 @@ func errorText(err error) string {
 	}
 	return err.Error()
 }
-
-var _ = pack.Stage{}
-var _ = generate.Functions{}

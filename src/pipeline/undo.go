@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"stellar/src/deploy"
-	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/run"
 )
@@ -37,20 +35,33 @@ func removeFolder(_ context.Context, res run.Resource) error {
 	return os.RemoveAll(res.Name)
 }
 
-// removePlatform ends a run's own platform, with its instances, and its folder.
+// platformGrace is how long the instances and the folder of a platform whose owner died may still be there.
+const platformGrace = 10 * time.Second
+
+// removePlatform ends a run's own platform, with its instances and its folder.
 func (j *job) removePlatform(ctx context.Context, res run.Resource) error {
 	if j.child != nil {
-		err := j.child.Stop(ctx)
+		err := j.child.Close()
 		j.child, j.client = nil, nil
-		return errors.Join(err, os.RemoveAll(res.Attrs["dir"]))
+		return err
 	}
-	// Another process started it. It ended with its owner, at the latest a few seconds after: see that it did.
-	if pid, err := strconv.Atoi(res.Attrs["pid"]); err == nil {
-		if err := local.Reap(ctx, pid, res.Attrs["url"], res.Attrs["dir"]); err != nil {
-			return err
+	// Another process started it, and is dead: the platform ends by itself. What a power cut left is swept.
+	dir := res.Attrs["dir"]
+	for end := time.Now().Add(platformGrace); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if time.Now().After(end) || ctx.Err() != nil {
+			break
 		}
 	}
-	return os.RemoveAll(res.Attrs["dir"])
+	if _, err := local.Sweep(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		return fmt.Errorf("process %s still holds %s", res.Attrs["pid"], dir)
+	}
+	return nil
 }
 
 // removeService runs `serverless remove`. A local service whose platform is gone is gone with it.
@@ -64,7 +75,7 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 	was := *r
 	was.ServiceDir, was.Service = res.Attrs["dir"], res.Name
 	if _, err := os.Stat(filepath.Join(was.ServiceDir, "serverless.yml")); errors.Is(err, fs.ErrNotExist) && j.client != nil {
-		return j.client.DeleteService(ctx, res.Name) // the folder was deleted by hand: the platform knows the name
+		return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
 	}
 	conn, err := j.connect(&was)
 	if err != nil {
@@ -81,20 +92,20 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 
 // reachPlatform connects to the platform that a local service stands on; gone where there is none any more.
 func (j *job) reachPlatform(ctx context.Context, res run.Resource) (gone bool, err error) {
-	if j.client != nil && j.client.URL() == res.Attrs["url"] {
+	if j.client != nil && j.client.URL == res.Attrs["url"] {
 		if _, err := j.client.Status(ctx); err == nil {
 			return false, nil
 		}
 	}
-	client, err := local.Running(ctx, j.Getenv)
-	if err == nil && client != nil && client.URL() == res.Attrs["url"] {
-		j.client = client
+	stays, err := j.runningPlatform(ctx)
+	if err != nil {
+		return false, err
+	}
+	if stays != nil && stays.URL == res.Attrs["url"] {
+		j.client = stays
 		return false, nil
 	}
-	if local.Answers(ctx, res.Attrs["url"]) {
-		return false, nil // a run's own platform that has not ended yet: its removal comes next, and verifies
-	}
-	return true, nil
+	return true, nil // a run's own platform takes its services along; its own removal comes next, and verifies it
 }
 
 func (j *job) verifyAbsent(ctx context.Context, service string) error {
@@ -112,25 +123,31 @@ func (j *job) verifyAbsent(ctx context.Context, service string) error {
 
 // daemon makes sure of a platform that stays, and remembers where this run started it.
 func (s startPlatform) daemon(ctx context.Context, r *run.Run) error {
-	client, err := local.Running(ctx, s.Getenv)
+	client, err := s.runningPlatform(ctx)
 	if err != nil {
 		return err
 	}
 	if client == nil {
+		root, err := local.StateRoot(s.Getenv)
+		if err != nil {
+			return err
+		}
 		if _, err := r.Journal.Intend(kindDaemon, "local", nil); err != nil {
 			return err
 		}
-		if client, err = local.StartDaemon(ctx, s.Getenv, s.Executable); err != nil {
+		state, _, err := local.Detach(ctx, s.spawn(root, ""))
+		if err != nil {
 			return err
 		}
+		client = state.Client()
 	}
 	s.client = client
-	return nil
+	return s.note(ctx, r)
 }
 
 // removeDaemon ends the platform that this run started for functions that stay, unless others use it by now.
 func (j *job) removeDaemon(ctx context.Context, _ run.Resource) error {
-	client, err := local.Running(ctx, j.Getenv)
+	client, err := j.runningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
 	}
@@ -142,141 +159,33 @@ func (j *job) removeDaemon(ctx context.Context, _ run.Resource) error {
 		j.Log.Infof("the local platform stays: it has %d other services (`stellar local stop` ends it)", len(services))
 		return nil
 	}
-	return local.StopDaemon(ctx, j.Getenv)
-}
-
-// Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
-func (w World) Remove(ctx context.Context, dir string) (int, error) {
-	r, err := run.Open(w.World, dir)
-	if errors.Is(err, run.ErrLive) {
-		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
-	}
-	if err != nil {
-		return 0, err
-	}
-	return w.undo(ctx, r)
-}
-
-func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
-	j := &job{World: w}
-	pending := len(r.Journal.Pending())
-	err := run.Undo(ctx, r.Journal, j.undoers(r), w.Log)
-	if err == nil && pending > 0 {
-		err = errors.Join(os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder)), r.Journal.Note(run.EventEnd, "removed"), w.settle(r))
-	}
-	return pending - len(r.Journal.Pending()), errors.Join(err, r.Close())
-}
-
-// settle brings the record of an undone run up to date. A record that could not be read is left as it is.
-func (w World) settle(r *run.Run) error {
-	if r.Experiment == nil || (r.Record.Status != statusKept && r.Record.Status != "running") {
-		return nil
-	}
-	now := time.Now().UTC()
-	if r.Record.Status == "running" {
-		r.Record.Status, r.Record.Error = statusInterrupted, "the run died; what it had made was removed later"
-	} else {
-		r.Record.Status = statusDone
-	}
-	r.Record.Finished = &now
-	return r.Record.Write(r.Dir)
-}
-
-// Cleaned is what `stellar clean` did.
-type Cleaned struct {
-	Removed []string `json:"removed"` // runs
-	Live    []string `json:"live"`    // runs that are going on
-	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
-	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
-}
-
-// Print says it in words.
-func (c *Cleaned) Print(w io.Writer) {
-	for _, d := range c.Removed {
-		fmt.Fprintf(w, "cleaned %s\n", d)
-	}
-	for _, d := range c.Live {
-		fmt.Fprintf(w, "left alone, still going on: %s\n", d)
-	}
-	for _, d := range c.Kept {
-		fmt.Fprintf(w, "left alone, kept on purpose: %s (`stellar remove %s` removes it)\n", d, d)
-	}
-	for _, d := range c.Gone {
-		fmt.Fprintf(w, "the folder is gone, with its journal: %s\n", d)
-	}
-	if len(c.Removed) == 0 {
-		fmt.Fprintln(w, "nothing to do")
-	}
-}
-
-// Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
-func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
-	c := &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Gone: []string{}}
-	dirs, err := run.Unfinished(w.Getenv)
-	if err != nil {
-		return c, err
-	}
-	var errs []error
-	for _, dir := range dirs {
-		errs = append(errs, w.cleanOne(ctx, dir, all, c))
-	}
-	if all {
-		swept, err := w.sweep(ctx)
-		c.Removed = append(c.Removed, swept...)
-		errs = append(errs, err)
-	}
-	return c, errors.Join(errs...)
-}
-
-func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
-	if _, err := os.Stat(filepath.Join(dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
-		c.Gone = append(c.Gone, dir)
-		return run.Forget(w.Getenv, dir)
-	}
-	r, err := run.Open(w.World, dir)
-	if errors.Is(err, run.ErrLive) {
-		c.Live = append(c.Live, dir)
-		return nil
-	}
+	root, err := local.StateRoot(j.Getenv)
 	if err != nil {
 		return err
 	}
-	if r.Journal.Kept() && !(all && expired(r)) {
-		c.Kept = append(c.Kept, dir)
-		return r.Close()
-	}
-	if _, err := w.undo(ctx, r); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	c.Removed = append(c.Removed, dir)
-	return nil
+	_, err = local.Stop(ctx, root)
+	return err
 }
 
-func expired(r *run.Run) bool { return r.Experiment != nil && time.Now().After(r.Expires()) }
-
-// sweep removes local services that carry the tags of a run and have expired, for when the journal is lost. What is not
-// ours by tag is not touched.
-func (w World) sweep(ctx context.Context) ([]string, error) {
-	client, err := local.Running(ctx, w.Getenv)
-	if err != nil || client == nil {
-		return nil, err
-	}
-	services, err := client.Services(ctx)
+// runningPlatform is the local platform that stays, nil where none runs.
+func (w World) runningPlatform(ctx context.Context) (*local.Client, error) {
+	root, err := local.StateRoot(w.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	var done []string
-	var errs []error
-	for _, s := range services {
-		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
-		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) {
-			continue
-		}
-		if err := client.DeleteService(ctx, s.Service); err != nil {
-			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
-			continue
-		}
-		done = append(done, "service "+s.Service)
+	state, err := local.Running(ctx, root)
+	if err != nil || state == nil {
+		return nil, err
 	}
-	return done, errors.Join(errs...)
+	return state.Client(), nil
+}
+
+// deleteService removes a service; that it is not there is success.
+func deleteService(ctx context.Context, c *local.Client, name string) error {
+	err := c.Delete(ctx, name)
+	var status *local.StatusError
+	if errors.As(err, &status) && status.Status == http.StatusNotFound {
+		return nil
+	}
+	return err
 }

@@ -39,9 +39,10 @@ type Observer interface {
 type Burst struct {
 	Sub    int // index of the sub-experiment
 	Title  string
-	Done   int // bursts done
-	Of     int // bursts in all
-	Errors int // failed requests so far
+	Done   int           // bursts done
+	Of     int           // bursts in all
+	Errors int           // failed requests so far
+	Left   time.Duration // planned
 }
 
 // subs are the indices of the sub-experiments that the options select.

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"stellar/src/fail"
+	"stellar/src/local"
+)
+
+func (c *command) localCommand() *cli.Command {
+	return &cli.Command{
+		Name: "local", Usage: "the local platform: a Lambda-compatible FaaS on this machine",
+		Description: "A run with \"Provider\": \"local\" starts a platform of its own. These commands are for one that stays,\nto deploy to by hand or to keep functions on.\n\n" +
+			example("stellar local start", "cd my-service && osls deploy"),
+		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localServe()},
+		Action: func(cc *cli.Context) error {
+			return fail.Input("stellar local wants start, status, stop or logs, got %q", cc.Args().First()).
+				WithHint("`stellar local --help` says more")
+		},
+	}
+}
+
+func (c *command) localStart() *cli.Command {
+	return &cli.Command{
+		Name: "start", Usage: "start the platform; it stays until it is stopped", Description: example("stellar local start --gateway-port 8080"),
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "gateway-port", Usage: "`PORT` that functions answer on (0: any free one)"},
+			&cli.IntFlag{Name: "control-port", Usage: "`PORT` of the control API (0: any free one)"},
+			&cli.StringFlag{Name: "cpu", Value: local.CPUQuota, Usage: "`LIMIT` on CPU: quota (in proportion to memory, as Lambda) or off"},
+			jsonFlag("where it is"),
+		},
+		Action: func(cc *cli.Context) error {
+			root, err := local.StateRoot(c.Getenv)
+			if err != nil {
+				return err
+			}
+			state, started, err := local.Detach(cc.Context, local.SpawnOptions{Root: root, Executable: c.Executable, Options: local.Options{
+				Version: Version(), GatewayPort: cc.Int("gateway-port"), ControlPort: cc.Int("control-port"), CPU: cc.String("cpu")}})
+			if err != nil {
+				return err
+			}
+			if cc.Bool("json") {
+				return c.printJSON(map[string]any{"url": state.URL, "gateway": state.Gateway, "pid": state.PID, "started": started})
+			}
+			word := "started"
+			if !started {
+				word = "runs already"
+			}
+			printf(c.Stdout, "the local platform %s: functions on %s, control API on %s, process %d\n", word, state.Gateway, state.URL, state.PID)
+			return nil
+		},
+	}
+}
+
+// platform finds the platform that stays; nil where none runs.
+func (c *command) platform(cc *cli.Context) (*local.State, error) {
+	root, err := local.StateRoot(c.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return local.Running(cc.Context, root)
+}
+
+func (c *command) localStatus() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "say whether it runs, and what stands on it", Description: example("stellar local status --json"),
+		Flags: []cli.Flag{jsonFlag("the status")},
+		Action: func(cc *cli.Context) error {
+			state, err := c.platform(cc)
+			if err != nil {
+				return err
+			}
+			if state == nil {
+				if cc.Bool("json") {
+					return c.printJSON(map[string]bool{"running": false})
+				}
+				printf(c.Stdout, "the local platform is not running\n")
+				return nil
+			}
+			status, err := state.Client().Status(cc.Context)
+			if err != nil {
+				return err
+			}
+			services, err := state.Client().Services(cc.Context)
+			if err != nil {
+				return err
+			}
+			if cc.Bool("json") {
+				return c.printJSON(map[string]any{"running": true, "status": status, "services": services})
+			}
+			c.printStatus(status, services)
+			return nil
+		},
+	}
+}
+
+func (c *command) printStatus(status local.Status, services []local.Service) {
+	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n", status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
+	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t %s\n", len(services), status.Instances, status.Limits.Memory, status.Limits.CPU, status.Limits.Why)
+	for _, s := range services {
+		printf(c.Stdout, "\n%s\n", s.Service)
+		for _, f := range s.Functions {
+			printf(c.Stdout, "  %-10s %-12s %5d MB  %d instances  %s\n", f.Name, f.Runtime, f.MemoryMB, f.Instances, f.URL)
+		}
+	}
+}
+
+func (c *command) localStop() *cli.Command {
+	return &cli.Command{
+		Name: "stop", Usage: "stop it, with every function on it", Description: example("stellar local stop"),
+		Action: func(cc *cli.Context) error {
+			root, err := local.StateRoot(c.Getenv)
+			if err != nil {
+				return err
+			}
+			stopped, err := local.Stop(cc.Context, root)
+			if err != nil {
+				return err
+			}
+			if stopped {
+				printf(c.Stdout, "the local platform is stopped\n")
+			} else {
+				printf(c.Stdout, "the local platform is not running\n")
+			}
+			return nil
+		},
+	}
+}
+
+func (c *command) localLogs() *cli.Command {
+	return &cli.Command{
+		Name: "logs", Usage: "print the log of a function", Description: example("stellar local logs --function f0-0 --follow"),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "function", Aliases: []string{"f"}, Usage: "`NAME` of the function"},
+			&cli.StringFlag{Name: "service", Usage: "`NAME` of the service, where several have the function"},
+			&cli.BoolFlag{Name: "follow", Usage: "go on with what is added"},
+		},
+		Action: func(cc *cli.Context) error {
+			state, err := c.platform(cc)
+			if err != nil {
+				return err
+			}
+			if state == nil {
+				return fail.With(fail.CodeFailed, "the local platform is not running").WithHint("`stellar local start` starts it")
+			}
+			client := state.Client()
+			service, err := findFunction(cc, client)
+			if err != nil {
+				return err
+			}
+			return c.copyLog(cc, client, service)
+		},
+	}
+}
+
+func findFunction(cc *cli.Context, client *local.Client) (service string, err error) {
+	name := cc.String("function")
+	if name == "" {
+		return "", fail.Input("stellar local logs wants --function").WithHint("`stellar local status` lists the functions")
+	}
+	services, err := client.Services(cc.Context)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, s := range services {
+		for _, f := range s.Functions {
+			if f.Name == name && (cc.String("service") == "" || s.Service == cc.String("service")) {
+				found = append(found, s.Service)
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fail.Input("there is no function %q", name).WithHint("`stellar local status` lists the functions")
+	case 1:
+		return found[0], nil
+	}
+	return "", fail.Input("%d services have a function %q: %v", len(found), name, found).WithHint("name one with --service")
+}
+
+const followEvery = 300 * time.Millisecond
+
+func (c *command) copyLog(cc *cli.Context, client *local.Client, service string) error {
+	for offset := int64(0); ; {
+		text, next, err := client.Logs(cc.Context, service, cc.String("function"), offset)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Stdout.Write(text); err != nil {
+			return err
+		}
+		if !cc.Bool("follow") {
+			return nil
+		}
+		offset = next
+		select {
+		case <-cc.Context.Done():
+			return nil
+		case <-time.After(followEvery):
+		}
+	}
+}
+
+// localServe is the platform itself: what `local start` and a run start as a child process.
+func (c *command) localServe() *cli.Command {
+	return &cli.Command{
+		Name: "serve", Hidden: true, SkipFlagParsing: true,
+		Action: func(cc *cli.Context) error {
+			return local.ServeCommand(cc.Context, local.ServeIO{Args: cc.Args().Slice(), Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+				Getenv: c.Getenv, Version: Version()})
+		},
+	}
+}

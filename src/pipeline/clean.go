@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"stellar/src/fail"
+	"stellar/src/run"
+	"time"
+)
+
+// Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
+func (w World) Remove(ctx context.Context, dir string) (int, error) {
+	r, err := run.Open(w.World, dir)
+	if errors.Is(err, run.ErrLive) {
+		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.undo(ctx, r)
+}
+
+func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
+	j := newJob(w, r.Experiment)
+	pending := len(r.Journal.Pending())
+	err := run.Undo(ctx, r.Journal, j.undoers(r), w.Log)
+	if err == nil && pending > 0 {
+		err = errors.Join(os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder)), r.Journal.Note(run.EventEnd, "removed"), w.settle(r))
+	}
+	return pending - len(r.Journal.Pending()), errors.Join(err, r.Close())
+}
+
+// settle brings the record of an undone run up to date. A record that could not be read is left as it is.
+func (w World) settle(r *run.Run) error {
+	if r.Experiment == nil || (r.Record.Status != statusKept && r.Record.Status != "running") {
+		return nil
+	}
+	now := time.Now().UTC()
+	if r.Record.Status == "running" {
+		r.Record.Status, r.Record.Error = statusInterrupted, "the run died; what it had made was removed later"
+	} else {
+		r.Record.Status = statusDone
+	}
+	r.Record.Finished = &now
+	return r.Record.Write(r.Dir)
+}
+
+// Cleaned is what `stellar clean` did.
+type Cleaned struct {
+	Removed []string `json:"removed"` // runs
+	Live    []string `json:"live"`    // runs that are going on
+	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
+	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
+}
+
+// Print says it in words.
+func (c *Cleaned) Print(w io.Writer) {
+	for _, d := range c.Removed {
+		fmt.Fprintf(w, "cleaned %s\n", d)
+	}
+	for _, d := range c.Live {
+		fmt.Fprintf(w, "left alone, still going on: %s\n", d)
+	}
+	for _, d := range c.Kept {
+		fmt.Fprintf(w, "left alone, kept on purpose: %s (`stellar remove %s` removes it)\n", d, d)
+	}
+	for _, d := range c.Gone {
+		fmt.Fprintf(w, "the folder is gone, with its journal: %s\n", d)
+	}
+	if len(c.Removed) == 0 {
+		fmt.Fprintln(w, "nothing to do")
+	}
+}
+
+// Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
+func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
+	c := &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Gone: []string{}}
+	dirs, err := run.Unfinished(w.Getenv)
+	if err != nil {
+		return c, err
+	}
+	var errs []error
+	for _, dir := range dirs {
+		errs = append(errs, w.cleanOne(ctx, dir, all, c))
+	}
+	if all {
+		swept, err := w.sweep(ctx)
+		c.Removed = append(c.Removed, swept...)
+		errs = append(errs, err)
+	}
+	return c, errors.Join(errs...)
+}
+
+func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
+	if _, err := os.Stat(filepath.Join(dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
+		c.Gone = append(c.Gone, dir)
+		return run.Forget(w.Getenv, dir)
+	}
+	r, err := run.Open(w.World, dir)
+	if errors.Is(err, run.ErrLive) {
+		c.Live = append(c.Live, dir)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Journal.Kept() && !(all && expired(r)) {
+		c.Kept = append(c.Kept, dir)
+		return r.Close()
+	}
+	if _, err := w.undo(ctx, r); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	c.Removed = append(c.Removed, dir)
+	return nil
+}
+
+func expired(r *run.Run) bool { return r.Experiment != nil && time.Now().After(r.Expires()) }
+
+// sweep removes local services that carry the tags of a run and have expired, for when the journal is lost. What is not
+// ours by tag is not touched.
+func (w World) sweep(ctx context.Context) ([]string, error) {
+	client, err := w.runningPlatform(ctx)
+	if err != nil || client == nil {
+		return nil, err
+	}
+	services, err := client.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var done []string
+	var errs []error
+	for _, s := range services {
+		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
+		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) {
+			continue
+		}
+		if err := deleteService(ctx, client, s.Service); err != nil {
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
+			continue
+		}
+		done = append(done, "service "+s.Service)
+	}
+	return done, errors.Join(errs...)
+}

@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"stellar/src/experiment"
+	"stellar/src/probe"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/study"
+)
+
+// probing fires the bursts of all sub-experiments and records them.
+type probing struct{ *job }
+
+func (probing) String() string { return "probing" }
+
+// Run probes side by side, or one sub-experiment after the other where the file says so. A sub-experiment that stops
+// early keeps its rows and costs the others nothing; only an interruption ends them all.
+func (s probing) Run(ctx context.Context, r *run.Run) error {
+	if _, err := probe.RaiseOpenFiles(); err != nil {
+		s.Log.Debugf("raise the limit of open files: %v", err)
+	}
+	subs := s.subs(r.Experiment)
+	r.Results = make([]run.Result, len(subs))
+	var mu sync.Mutex
+	var g errgroup.Group
+	if r.Experiment.Sequential {
+		g.SetLimit(1)
+	}
+	for at, sub := range subs {
+		r.Results[at] = run.Result{Sub: sub, Dir: folder(r, sub)}
+		g.Go(func() error {
+			res := s.one(ctx, r, sub)
+			mu.Lock()
+			defer mu.Unlock()
+			r.Results[at] = res
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
+	out := run.Result{Sub: sub, Dir: folder(r, sub)}
+	if ctx.Err() != nil {
+		out.Stopped = context.Cause(ctx)
+		return out
+	}
+	settings, err := s.settings(r, sub)
+	if err != nil {
+		out.Stopped = err
+		return out
+	}
+	st, err := study.For(r.Experiment.SubExperiments[sub].Type)
+	if err != nil {
+		out.Stopped = err
+		return out
+	}
+	res, err := st.Run(ctx, settings)
+	out.Rows, out.Failed, out.Stopped = res.Rows, res.Outcome.Errors, err
+	var ratio *probe.ErrorRatio
+	if errors.As(err, &ratio) {
+		s.Log.Warnf("%v", err)
+	}
+	return out
+}
+
+// settings says in the study's terms what a sub-experiment asks for.
+func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
+	e := &r.Experiment.SubExperiments[sub]
+	out := study.Settings{
+		Index: sub, Title: e.Title, Dir: folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version,
+		Bursts: e.Bursts, BurstSizes: e.BurstSizes, PayloadBytes: e.PayloadLengthBytes,
+		IATType: e.IATType, IAT: seconds(e.IATSeconds), Jitter: seconds(e.IATJitterSeconds), Step: seconds(e.IATStepSeconds),
+		Schedule: e.Schedule, Connections: e.Connections, Protocol: e.Protocol, Warmup: e.WarmupBursts,
+		Timeout: seconds(e.TimeoutSeconds), MaxErrorRatio: e.MaxErrorRatio, Log: s.Log,
+		Progress: func(p probe.Progress) {
+			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors, Left: p.Left})
+		},
+	}
+	for _, f := range r.Functions {
+		if f.Sub == sub {
+			out.Endpoints = append(out.Endpoints, *f.Endpoint)
+		}
+	}
+	for round := range len(e.DesiredServiceTimes) {
+		out.ServiceTimes = append(out.ServiceTimes, e.ServiceTime(round))
+	}
+	// The token goes to functions of ours alone: what stands elsewhere is nobody to trust it to.
+	if !e.Public && s.ours(out.Endpoints) {
+		out.Token = r.Token
+	}
+	var err error
+	out.Increments, err = increments(r.Record.Calibration, e, out.ServiceTimes)
+	return out, err
+}
+
+func (s probing) ours(endpoints []provider.Endpoint) bool {
+	for _, e := range endpoints {
+		if e.Detail["packageSHA256"] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// increments are the spin increments of each round: those of the file, else those that calibration found.
+func increments(all []run.Calibration, e *experiment.SubExperiment, times []time.Duration) ([]int64, error) {
+	if len(e.BusySpinIncrements) > 0 {
+		return e.BusySpinIncrements, nil
+	}
+	var out []int64
+	for _, want := range times {
+		n, err := calibrated(all, e, want)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func calibrated(all []run.Calibration, e *experiment.SubExperiment, want time.Duration) (int64, error) {
+	if want == 0 {
+		return 0, nil
+	}
+	for _, c := range all {
+		if c.Function == e.Function && c.Runtime == e.Runtime && c.Architecture == e.Architecture && c.ServiceTime == want.String() {
+			return c.Increments, nil
+		}
+	}
+	return 0, fmt.Errorf("service time %s of %s was not calibrated", want, e.Runtime)
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
