@@ -1,0 +1,190 @@
+package pack
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// source is one file of a build.
+type source struct {
+	name string // in the archive, slash separated
+	path string
+	exec bool
+	size int64
+}
+
+// selectFiles lists the files of a build that a pattern names, in the order of their names.
+//
+// Files written for the original name its own function's file (hellopy/lambda_function.py). Where the function is ours
+// such a pattern matches nothing, and everything is meant. For a user's folder it is a mistake.
+func selectFiles(sel selection, log run.Logger) ([]source, error) {
+	all, err := list(sel.source.BuildDir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the build in %s: %w", sel.source.BuildDir, err)
+	}
+	match, err := compile(sel.pattern)
+	if err != nil {
+		return nil, fail.Input("PackagePattern %q: %w", sel.pattern, err).
+			WithHint("use *, **, ?, [a-z] and {a,b}, with / between folders")
+	}
+	var chosen []source
+	for _, f := range all {
+		if match(f.name) {
+			chosen = append(chosen, f)
+		}
+	}
+	switch {
+	case len(chosen) > 0:
+		return chosen, nil
+	case sel.source.Generated && len(all) > 0:
+		log.Infof("the pattern %q names no file of the measurement function: all of it goes into the package", sel.pattern)
+		return all, nil
+	}
+	return nil, fail.Input("PackagePattern %q matches no file of the function in %s, which has %s",
+		sel.pattern, sel.source.Dir, some(all)).WithHint("leave PackagePattern out to package everything")
+}
+
+func some(files []source) string {
+	const most = 20
+	if len(files) == 0 {
+		return "none"
+	}
+	names := make([]string, 0, most+1)
+	for i, f := range files {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(files)-most))
+			break
+		}
+		names = append(names, f.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// list walks a build in lexical order of the files' names.
+func list(dir string) ([]source, error) {
+	var files []source
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		switch {
+		case !info.Mode().IsRegular():
+			return fail.Input("%s is no regular file, which a package cannot hold", name)
+		case !utf8.ValidString(name) || strings.Contains(name, `\`):
+			return fail.Input("the file name %q cannot be used in a ZIP file everywhere", name).WithHint("rename it")
+		case isFiller(name):
+			return fail.Input("the function has a file %s: packages are padded under that name", name).WithHint("rename it")
+		}
+		exec := info.Mode().Perm()&0o111 != 0 || name == "bootstrap"
+		files = append(files, source{name, p, exec, info.Size()})
+		return nil
+	})
+	return files, err
+}
+
+// compile makes a matcher of a glob: * ? [a-z] within a name, {a,b} alternatives, ** any number of folders.
+func compile(pattern string) (func(name string) bool, error) {
+	var globs [][]string
+	alternatives, err := expand(pattern)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range alternatives {
+		p = strings.TrimPrefix(strings.TrimPrefix(p, "./"), "/")
+		if p == "" || strings.HasSuffix(p, "/") {
+			p += "**"
+		}
+		segments := strings.Split(p, "/")
+		for _, s := range segments {
+			if _, err := path.Match(s, ""); err != nil {
+				return nil, fmt.Errorf("%w: %q", err, s)
+			}
+		}
+		globs = append(globs, segments)
+	}
+	return func(name string) bool {
+		segments := strings.Split(name, "/")
+		for _, g := range globs {
+			if matches(g, segments) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+func matches(glob, name []string) bool {
+	for len(glob) > 0 {
+		if glob[0] == "**" {
+			for i := range len(name) + 1 {
+				if matches(glob[1:], name[i:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if len(name) == 0 {
+			return false
+		}
+		if ok, _ := path.Match(glob[0], name[0]); !ok {
+			return false
+		}
+		glob, name = glob[1:], name[1:]
+	}
+	return len(name) == 0
+}
+
+// expand writes out the first brace group of a pattern, then what comes of it, until there is none.
+func expand(pattern string) ([]string, error) {
+	const most = 1000
+	open := strings.IndexByte(pattern, '{')
+	if open < 0 {
+		if strings.IndexByte(pattern, '}') >= 0 {
+			return nil, fmt.Errorf("%w: } without {", path.ErrBadPattern)
+		}
+		return []string{pattern}, nil
+	}
+	depth, from := 0, open+1
+	var parts []string
+	for i := open; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '{':
+			depth++
+		case c == ',' && depth == 1:
+			parts = append(parts, pattern[from:i])
+			from = i + 1
+		case c == '}':
+			if depth--; depth > 0 {
+				continue
+			}
+			var all []string
+			for _, part := range append(parts, pattern[from:i]) {
+				more, err := expand(pattern[:open] + part + pattern[i+1:])
+				if err != nil {
+					return nil, err
+				}
+				if all = append(all, more...); len(all) > most {
+					return nil, fmt.Errorf("%w: more than %d alternatives", path.ErrBadPattern, most)
+				}
+			}
+			return all, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: { without }", path.ErrBadPattern)
+}

@@ -1,0 +1,193 @@
+// Package pack makes the ZIP files that are deployed: a build's files, and filler up to the exact size asked for.
+package pack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// Stage writes every distinct package of a run, and sets its size, the size of its code, and its hash. Equal inputs make
+// equal bytes.
+type Stage struct{}
+
+func (Stage) String() string { return "writing packages" }
+
+// most packages written at once: more would gain nothing on a disk, and each holds a few MiB of buffers.
+const mostAtOnce = 8
+
+// job is one package to write.
+type job struct {
+	pkg    *run.Package
+	layout layout
+}
+
+// Run writes the packages. All that are too small for their code are named in one error, and nothing is written then.
+func (Stage) Run(ctx context.Context, r *run.Run) error {
+	packages, err := distinct(r)
+	if err != nil || len(packages) == 0 {
+		return err
+	}
+	codes, err := compressAll(ctx, r, packages)
+	defer func() {
+		for _, c := range codes {
+			c.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	jobs, err := plan(packages, codes)
+	if err != nil {
+		return err
+	}
+	if err := checkSpace(jobs); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
+	for _, j := range jobs {
+		group.Go(func() error {
+			if err := write(ctx, j); err != nil {
+				return err
+			}
+			r.Log.Infof("package %s: %s, %s of it code", j.pkg.Name, mib(j.pkg.Bytes), mib(j.pkg.CodeBytes))
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// distinct lists the packages in the functions' order.
+func distinct(r *run.Run) ([]*run.Package, error) {
+	var all []*run.Package
+	at := map[string]*run.Package{}
+	for _, fn := range r.Functions {
+		p := fn.Package
+		switch {
+		case fn.PackageType != "" && fn.PackageType != "Zip":
+			return nil, fail.Unsupported("function %s: packages of type %s (this version makes Zip)", fn.Name, fn.PackageType)
+		case p == nil || p.Source == nil || p.Path == "":
+			return nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
+		case p.Source.BuildDir == "":
+			return nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
+		case at[p.Path] == p:
+			continue
+		case at[p.Path] != nil:
+			return nil, fmt.Errorf("packaging function %s: another package has the path %s", fn.Name, p.Path)
+		}
+		at[p.Path] = p
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// selection is what decides a package's code: packages that agree on it share one compression.
+type selection struct {
+	source  *run.Source
+	pattern string
+}
+
+func selectionOf(p *run.Package) selection {
+	return selection{p.Source, cmp.Or(p.Pattern, "**")}
+}
+
+// compressAll compresses each distinct selection once. What it returns is to be closed, after an error too.
+func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[selection]*code, error) {
+	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the run's work folder: %w", err)
+	}
+	codes := map[selection]*code{}
+	for _, p := range packages {
+		codes[selectionOf(p)] = &code{}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
+	for sel, c := range codes {
+		group.Go(func() error {
+			files, err := selectFiles(sel, r.Log)
+			if err != nil {
+				return err
+			}
+			err = c.compress(ctx, r.WorkDir, files)
+			if errors.Is(err, syscall.ENOSPC) {
+				return fail.With(fail.CodeFailed, "compressing %s: %w", sel.source.BuildDir, err).
+					WithHint("free some space on the disk of %s", r.WorkDir)
+			}
+			if err != nil {
+				return fmt.Errorf("compressing %s: %w", sel.source.BuildDir, err)
+			}
+			return nil
+		})
+	}
+	return codes, group.Wait()
+}
+
+// plan lays out every package.
+func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
+	var jobs []job
+	var problems []error
+	var largest int64
+	for _, p := range packages {
+		c := codes[selectionOf(p)]
+		l, err := arrange(c.entries, p.TargetBytes, p.Placement, p.Seed)
+		if errors.Is(err, errTooSmall) {
+			size := int64(layout{entries: c.entries}.size())
+			largest = max(largest, size)
+			err = fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(size), both(p.TargetBytes))
+		} else if err != nil {
+			err = fmt.Errorf("package %s of %s: %w", p.Name, both(p.TargetBytes), err)
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		jobs = append(jobs, job{p, l})
+	}
+	if len(problems) == 0 {
+		return jobs, nil
+	}
+	e := fail.Input("%w", errors.Join(problems...))
+	if largest > 0 {
+		// Rounded up, so that the number works when it is written into the file.
+		e = e.WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", float64(largest)/(1<<20)+0.01)
+	}
+	return nil, e
+}
+
+// checkSpace compares what will be written with what the disk has left, before the first byte is written.
+func checkSpace(jobs []job) error {
+	need := map[string]int64{}
+	for _, j := range jobs {
+		dir := filepath.Dir(j.pkg.Path)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making the folder of the packages: %w", err)
+		}
+		need[dir] += int64(j.layout.size())
+	}
+	for dir, n := range need {
+		if free, ok := freeBytes(dir); ok && free < n {
+			return noSpace(dir, n, free)
+		}
+	}
+	return nil
+}
+
+func noSpace(dir string, need, free int64) error {
+	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left", mib(need), dir, mib(free)).
+		WithHint("free some space, or write the results to another disk with --output")
+}
+
+func mib(n int64) string { return fmt.Sprintf("%.2f MiB", float64(n)/(1<<20)) }
+
+func both(n int64) string { return fmt.Sprintf("%.3f MiB (%d bytes)", float64(n)/(1<<20), n) }

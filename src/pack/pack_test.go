@@ -1,0 +1,510 @@
+package pack
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// notes is a run.Logger that keeps its lines.
+type notes struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (n *notes) add(format string, args ...any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, fmt.Sprintf(format, args...))
+}
+func (n *notes) Debugf(format string, args ...any) { n.add(format, args...) }
+func (n *notes) Infof(format string, args ...any)  { n.add(format, args...) }
+func (n *notes) Warnf(format string, args ...any)  { n.add(format, args...) }
+func (n *notes) has(part string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.lines, func(l string) bool { return strings.Contains(l, part) })
+}
+
+func folder(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// programLike is data that compresses about as a program does.
+func programLike(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		if i%2 == 0 {
+			b[i] = byte(r.Uint32())
+		}
+	}
+	return string(b)
+}
+
+// newRun makes a run with one function per package.
+func newRun(t testing.TB, packages ...*run.Package) *run.Run {
+	t.Helper()
+	r := &run.Run{WorkDir: t.TempDir(), Log: &notes{}}
+	for i, p := range packages {
+		r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-0", i), PackageType: "Zip", Package: p})
+	}
+	return r
+}
+
+var python = map[string]string{"main.py": strings.Repeat("def handler(e, c):\n    return e\n", 40), "pkg/a.py": "a = 1\n",
+	"pkg/empty.py": "", "pkg/sub/ü.txt": "ü", "bootstrap": "#!/bin/sh\n"}
+
+// contents reads an archive with Go's reader, which checks every CRC.
+func contents(t *testing.T, path string) (names []string, files map[string][]byte) {
+	t.Helper()
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	files = map[string][]byte{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		names, files[f.Name] = append(names, f.Name), b
+		want := os.FileMode(0o644)
+		if f.Name == "bootstrap" {
+			want = 0o755
+		}
+		if f.Mode() != want || f.Flags&8 != 0 {
+			t.Errorf("%s: mode %v, flags %#x", f.Name, f.Mode(), f.Flags)
+		}
+	}
+	return names, files
+}
+
+// unpackers has the other programs at hand test an archive.
+func unpackers(t *testing.T, path string) {
+	t.Helper()
+	for _, c := range [][]string{
+		{"python3", "-c", "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); sys.exit(z.testzip())", path},
+		{"unzip", "-tqq", path},
+	} {
+		if _, err := exec.LookPath(c[0]); err != nil {
+			t.Logf("%s is not on the PATH", c[0])
+			continue
+		}
+		if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%s does not take %s: %v\n%s", c[0], path, err, out)
+		}
+	}
+}
+
+func TestPlacements(t *testing.T) {
+	sorted := []string{"bootstrap", "main.py", "pkg/a.py", "pkg/empty.py", "pkg/sub/ü.txt"}
+	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
+	dir := t.TempDir()
+	for _, tc := range []struct {
+		name, placement string
+		target          int64
+		want            []string
+	}{
+		{"as built", "back", 0, sorted},
+		{"back", "back", 3 << 20, append(slices.Clone(sorted), fillerName)},
+		{"default", "", 3<<20 + 1, append(slices.Clone(sorted), fillerName)},
+		{"front", "front", 3<<20 + 7, append([]string{fillerName}, sorted...)},
+		{"spread", "spread", 3<<20 + 11, []string{"stellar-filler-0.bin", "stellar-filler-1.bin", "bootstrap", "stellar-filler-2.bin",
+			"main.py", "stellar-filler-3.bin", "stellar-filler-4.bin", "pkg/a.py", "stellar-filler-5.bin", "pkg/empty.py",
+			"stellar-filler-6.bin", "pkg/sub/ü.txt", "stellar-filler-7.bin"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := &run.Package{Name: tc.name, Source: src, Path: filepath.Join(dir, tc.name, "p.zip"), TargetBytes: tc.target,
+				Placement: tc.placement, Seed: 7}
+			if err := (Stage{}).Run(t.Context(), newRun(t, p)); err != nil {
+				t.Fatal(err)
+			}
+			info, err := os.Stat(p.Path)
+			if err != nil || info.Size() != p.Bytes || (tc.target != 0 && p.Bytes != tc.target) || info.Mode().Perm() != 0o644 {
+				t.Errorf("%v, %v, Bytes %d, want %d", info, err, p.Bytes, tc.target)
+			}
+			names, files := contents(t, p.Path)
+			if !slices.Equal(names, tc.want) {
+				t.Errorf("order %v", names)
+			}
+			var code []string
+			for _, n := range names {
+				if !isFiller(n) {
+					code = append(code, n)
+					if string(files[n]) != python[n] {
+						t.Errorf("%s holds %q", n, files[n])
+					}
+				}
+			}
+			if !slices.Equal(code, sorted) {
+				t.Errorf("code %v", code)
+			}
+			unpackers(t, p.Path)
+		})
+	}
+}
+
+// TestEverySizeFromTheCodeUp is the property that matters: exact to the byte, whatever the gap.
+func TestEverySizeFromTheCodeUp(t *testing.T) {
+	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
+	dir := t.TempDir()
+	bare := &run.Package{Name: "bare", Source: src, Path: filepath.Join(dir, "bare.zip")}
+	if err := (Stage{}).Run(t.Context(), newRun(t, bare)); err != nil {
+		t.Fatal(err)
+	}
+	if bare.Bytes != bare.CodeBytes || bare.Bytes == 0 {
+		t.Fatalf("%+v", bare)
+	}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	gaps := make([]int64, 0, 400)
+	for g := range int64(301) {
+		gaps = append(gaps, g)
+	}
+	for range 60 {
+		gaps = append(gaps, rnd.Int64N(300_000))
+	}
+	for _, placement := range []string{"back", "front", "spread"} {
+		var packages []*run.Package
+		for i, g := range gaps {
+			packages = append(packages, &run.Package{Name: fmt.Sprint(i), Source: src, TargetBytes: bare.Bytes + g, Seed: int64(i),
+				Placement: placement, Path: filepath.Join(dir, placement, fmt.Sprintf("%d.zip", i))})
+		}
+		if err := (Stage{}).Run(t.Context(), newRun(t, packages...)); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range packages {
+			info, err := os.Stat(p.Path)
+			if err != nil || info.Size() != p.TargetBytes || p.CodeBytes != bare.Bytes {
+				t.Errorf("%s, gap %d: %v, %v, code %d", placement, p.TargetBytes-bare.Bytes, info, err, p.CodeBytes)
+			}
+			if names, _ := contents(t, p.Path); len(names) < len(python) {
+				t.Errorf("%s, gap %d: %v", placement, p.TargetBytes-bare.Bytes, names)
+			}
+		}
+		for _, g := range []int{0, 1, 115, 127, 128, 129, 255, 300, 310} { // what other programs think of them
+			unpackers(t, packages[g].Path)
+		}
+	}
+}
+
+// TestGolden pins the bytes: two runs with the same seed, on any machine, deploy the same package.
+func TestGolden(t *testing.T) {
+	for _, tc := range []struct {
+		placement string
+		target    int64
+		want      string
+	}{
+		{"back", 0, "a1a1a21c6f4662eb0cbc97399a52b60a9b57a1b84e1508a5a06895813d62fd10"},
+		{"back", 1 << 20, "47ac51c40f274374e48ec52596c44d382cb1f503f8088ee2cfa095ad0375fbdf"},
+		{"spread", 1<<20 + 12345, "70f96b251c18c742d10b0d20c87b09721543832fd27f1a439df38e8178297b95"},
+	} {
+		dir := t.TempDir()
+		p := &run.Package{Name: "p", Source: &run.Source{Key: "py", BuildDir: folder(t, python)}, Path: filepath.Join(dir, "p.zip"),
+			TargetBytes: tc.target, Placement: tc.placement, Seed: 42}
+		for range 2 {
+			if err := (Stage{}).Run(t.Context(), newRun(t, p)); err != nil {
+				t.Fatal(err)
+			}
+			if p.SHA256 != tc.want {
+				t.Errorf("%s %d: SHA-256 %s, want %s", tc.placement, tc.target, p.SHA256, tc.want)
+			}
+			if got := fileSum(t, p.Path); got != p.SHA256 {
+				t.Errorf("the file's is %s", got)
+			}
+		}
+		other := *p
+		other.Seed, other.Path = 43, filepath.Join(dir, "q.zip")
+		if err := (Stage{}).Run(t.Context(), newRun(t, &other)); err != nil {
+			t.Fatal(err)
+		}
+		if (other.SHA256 != p.SHA256) != (tc.target != 0) {
+			t.Errorf("another seed: %s, %s", other.SHA256, p.SHA256)
+		}
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != 2 {
+			t.Errorf("left beside the packages: %v, %v", left, err)
+		}
+	}
+}
+
+func TestFillerIsIncompressibleAndHasItsCRC(t *testing.T) {
+	for _, size := range []uint64{4, 5, 16, chunkBytes - 1, chunkBytes + 4, 3*chunkBytes + 9} {
+		var seen [][]byte
+		for number := range 2 {
+			var out bytes.Buffer
+			p := newPipe(t.Context(), &out)
+			if err := fillerEntry(fillerName, size, 1, number).body.writeTo(p); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.close(); err != nil {
+				t.Fatal(err)
+			}
+			b := out.Bytes()
+			if uint64(len(b)) != size || crc32.ChecksumIEEE(b) != fillerCRC {
+				t.Errorf("%d bytes of %d, CRC %08x", len(b), size, crc32.ChecksumIEEE(b))
+			}
+			seen = append(seen, b)
+		}
+		if size > 8 && bytes.Equal(seen[0], seen[1]) {
+			t.Error("two fillers of a package are equal: a platform could store them once")
+		}
+		if size < 1000 {
+			continue
+		}
+		var packed bytes.Buffer
+		z := zip.NewWriter(&packed)
+		w, err := z.Create("x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write(seen[0])
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if uint64(packed.Len()) < size {
+			t.Errorf("%d bytes compress to %d", size, packed.Len())
+		}
+	}
+}
+
+// Test64BitFields lowers the sizes from which they are used, so that small archives have them.
+func Test64BitFields(t *testing.T) {
+	c := &code{}
+	defer c.close()
+	files, err := list(folder(t, python))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.compress(t.Context(), t.TempDir(), files); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []uint64{40, 300, 2000, 5000, 20_000} {
+		for _, placement := range []string{"front", "back", "spread"} {
+			for target := int64(1800); target < 30_000; target += 377 {
+				l, err := arrangeWithin(limit, c.entries, target, placement, 1)
+				if err != nil {
+					t.Fatalf("limit %d, %s, %d: %v", limit, placement, target, err)
+				}
+				path := filepath.Join(t.TempDir(), "p.zip")
+				f, err := os.Create(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, n, err := writeTo(t.Context(), f, l)
+				if err != nil || n != uint64(target) || n != l.size() {
+					t.Fatalf("limit %d, %s, %d: wrote %d, layout of %d, %v", limit, placement, target, n, l.size(), err)
+				}
+				if err := f.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if names, _ := contents(t, path); len(names) != len(l.entries) {
+					t.Errorf("limit %d, %s, %d: %v", limit, placement, target, names)
+				}
+				if limit < 5000 && target%8 == 0 {
+					unpackers(t, path)
+				}
+			}
+		}
+	}
+}
+
+func TestManyEntries(t *testing.T) {
+	var l layout
+	for i := range 70_000 {
+		l.entries = append(l.entries, entry{name: fmt.Sprintf("%05d", i), body: section{}})
+	}
+	l, err := arrange(l.entries, int64(l.size())+1000, "back", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if _, n, err := writeTo(t.Context(), &out, l); err != nil || n != l.size() {
+		t.Fatal(n, err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil || len(z.File) != 70_001 {
+		t.Fatal(err)
+	}
+}
+
+func TestBeyond4GiBIsLaidOutExactly(t *testing.T) {
+	code := []entry{{name: "bootstrap", packed: 1000, plain: 3000}, {name: "data", packed: 10, plain: 10}}
+	for _, placement := range []string{"front", "back", "spread"} {
+		for _, around := range []int64{1 << 32, 5 << 30, 40 << 30} {
+			for d := int64(-400); d < 400; d += 17 {
+				l, err := arrange(code, around+d, placement, 1)
+				if err != nil || int64(l.size()) != around+d || l.comment > 400 {
+					t.Fatalf("%s, %d: %d with a comment of %d, %v", placement, around+d, l.size(), l.comment, err)
+				}
+			}
+		}
+	}
+}
+
+type failing struct{ after int }
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.after--; f.after < 0 {
+		return 0, errors.New("the disk is gone")
+	}
+	return len(b), nil
+}
+
+func TestWriterFailsAndCancel(t *testing.T) {
+	l, err := arrange(nil, 64<<20, "back", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, n, err := writeTo(t.Context(), &failing{3}, l); err == nil || err.Error() != "the disk is gone" || n > 32<<20 {
+		t.Errorf("%d, %v", n, err)
+	}
+	if _, _, err := writeTo(t.Context(), &failing{255}, l); err == nil { // the last chunk
+		t.Error("an error of the last write is lost")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
+	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), TargetBytes: 1 << 20}
+	if err := (Stage{}).Run(ctx, newRun(t, p)); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := write(ctx, job{p, l}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(p.Path)); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
+	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), TargetBytes: 1 << 60}
+	var e *fail.Error
+	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), "need 1099511627776.00 MiB") {
+		t.Errorf("%v", err)
+	}
+	if left, err := os.ReadDir(filepath.Dir(p.Path)); err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestTooSmall(t *testing.T) {
+	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
+	dir := t.TempDir()
+	small := &run.Package{Name: "small", Source: src, Path: filepath.Join(dir, "s.zip"), TargetBytes: 100}
+	fits := &run.Package{Name: "fits", Source: src, Path: filepath.Join(dir, "f.zip"), TargetBytes: 1 << 20}
+	err := Stage{}.Run(t.Context(), newRun(t, small, fits))
+	var e *fail.Error
+	if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(e.Hint, "FunctionImageSizeMB") ||
+		!strings.Contains(err.Error(), "package small: the code alone is 0.001 MiB (") || !strings.Contains(err.Error(), "0.000 MiB (100 bytes)") {
+		t.Errorf("%v, %+v", err, e)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("written all the same: %v, %v", left, err)
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	good := func() *run.Package {
+		return &run.Package{Name: "p", Source: &run.Source{Key: "py", Dir: "/the/function", BuildDir: folder(t, map[string]string{"main.py": "x"})},
+			Path: filepath.Join(t.TempDir(), "p.zip")}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(p *run.Package, f *run.Function)
+		want   string
+		code   int
+	}{
+		{"image", func(_ *run.Package, f *run.Function) { f.PackageType = "Image" }, "packages of type Image", fail.CodeInput},
+		{"no package", func(_ *run.Package, f *run.Function) { f.Package = nil }, "f0-0", fail.CodeFailed},
+		{"not built", func(p *run.Package, _ *run.Function) { p.Source.BuildDir = "" }, "not been built", fail.CodeFailed},
+		{"build gone", func(p *run.Package, _ *run.Function) { p.Source.BuildDir += "/x" }, "reading the build", fail.CodeFailed},
+		{"placement", func(p *run.Package, _ *run.Function) { p.Placement, p.TargetBytes = "middle", 1<<20 }, `"middle"`, fail.CodeInput},
+		{"pattern", func(p *run.Package, _ *run.Function) { p.Pattern = "[" }, `PackagePattern "["`, fail.CodeInput},
+		{"no match", func(p *run.Package, _ *run.Function) { p.Pattern = "*.js" },
+			`"*.js" matches no file of the function in /the/function, which has main.py`, fail.CodeInput},
+		{"filler's name", func(p *run.Package, _ *run.Function) {
+			p.Source.BuildDir = folder(t, map[string]string{fillerName: ""})
+		}, "padded under that name", fail.CodeInput},
+		{"backslash", func(p *run.Package, _ *run.Function) {
+			p.Source.BuildDir = folder(t, map[string]string{`a\b`: ""})
+		}, "cannot be used", fail.CodeInput},
+		{"link", func(p *run.Package, _ *run.Function) {
+			if err := os.Symlink("main.py", filepath.Join(p.Source.BuildDir, "l")); err != nil {
+				t.Fatal(err)
+			}
+		}, "no regular file", fail.CodeInput},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := good()
+			r := newRun(t, p)
+			tc.change(p, r.Functions[0])
+			err := Stage{}.Run(t.Context(), r)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || fail.Code(err) != tc.code {
+				t.Errorf("exit code %d: %v", fail.Code(err), err)
+			}
+		})
+	}
+	a, b := good(), good()
+	b.Path = a.Path
+	if err := (Stage{}).Run(t.Context(), newRun(t, a, b)); err == nil || !strings.Contains(err.Error(), a.Path) {
+		t.Errorf("two packages at one path: %v", err)
+	}
+	if err := (Stage{}).Run(t.Context(), newRun(t, a, a)); err != nil {
+		t.Errorf("one package of two functions: %v", err)
+	}
+	if err := (Stage{}).Run(t.Context(), newRun(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPatternOfTheOriginal(t *testing.T) {
+	src := &run.Source{Key: "py", BuildDir: folder(t, python), Generated: true}
+	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), Pattern: "hellopy/lambda_function.py"}
+	r := newRun(t, p)
+	if err := (Stage{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := contents(t, p.Path); len(names) != len(python) || !r.Log.(*notes).has("hellopy/lambda_function.py") {
+		t.Errorf("%v", names)
+	}
+	p.Pattern = "pkg/**"
+	if err := (Stage{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := contents(t, p.Path); len(names) != 3 {
+		t.Errorf("%v", names)
+	}
+}

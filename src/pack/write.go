@@ -1,0 +1,207 @@
+package pack
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+const (
+	chunkBytes = 256 << 10 // fits into a core's cache: made, summed, hashed and written while it is there
+	chunks     = 16        // of one package: 4 MiB in all
+)
+
+// write makes one package under a temporary name and puts it in its place when it is whole.
+func write(ctx context.Context, j job) (err error) {
+	dir, name := filepath.Split(j.pkg.Path)
+	f, err := os.CreateTemp(dir, name+".part-*")
+	if err != nil {
+		return fmt.Errorf("writing package %s: %w", j.pkg.Name, err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	sum, n, err := writeTo(ctx, f, j.layout)
+	if err == nil && n != j.layout.size() {
+		err = fmt.Errorf("%d bytes were written instead of %d", n, j.layout.size())
+	}
+	if err == nil {
+		err = errors.Join(f.Chmod(0o644), f.Close())
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), j.pkg.Path)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		free, _ := freeBytes(dir)
+		return noSpace(dir, int64(j.layout.size()), free)
+	}
+	if err != nil {
+		return fmt.Errorf("writing package %s: %w", j.pkg.Path, err)
+	}
+	j.pkg.Bytes, j.pkg.SHA256 = int64(n), sum
+	j.pkg.CodeBytes = int64(j.layout.codeSize())
+	return nil
+}
+
+// codeSize is the size of the package without its filler.
+func (l layout) codeSize() uint64 {
+	bare := layout{limit: l.limit}
+	for _, e := range l.entries {
+		if !isFiller(e.name) {
+			bare.entries = append(bare.entries, e)
+		}
+	}
+	return bare.size()
+}
+
+// writeTo writes the archive and returns its SHA-256 in hex and its length.
+func writeTo(ctx context.Context, w io.Writer, l layout) (sum string, n uint64, err error) {
+	p := newPipe(ctx, w)
+	err = l.emit(p)
+	sum, closeErr := p.close()
+	return sum, p.written, cmp.Or(err, closeErr) // both are the writer's error where that failed
+}
+
+func (l layout) emit(p *pipe) error {
+	offsets := make([]uint64, len(l.entries))
+	for i, e := range l.entries {
+		offsets[i] = p.written
+		if _, err := p.Write(l.local(e)); err != nil {
+			return err
+		}
+		if err := e.body.writeTo(p); err != nil {
+			return err
+		}
+	}
+	start := p.written
+	for i, e := range l.entries {
+		if _, err := p.Write(l.central(e, offsets[i])); err != nil {
+			return err
+		}
+	}
+	_, err := p.Write(l.end(start, p.written-start))
+	return err
+}
+
+// pipe takes bytes in order and hashes and writes them on two further goroutines, so that making, hashing and writing
+// overlap. Its memory is a fixed ring of chunks.
+type pipe struct {
+	ctx     context.Context
+	written uint64
+	cur     *chunk
+	free    chan *chunk
+	hash    chan *chunk
+	out     chan *chunk
+	failed  atomic.Pointer[error] // the writer's first error
+	done    sync.WaitGroup
+	sum     []byte
+}
+
+type chunk struct {
+	b     []byte // the filled part; its capacity is chunkBytes
+	users atomic.Int32
+}
+
+func newPipe(ctx context.Context, w io.Writer) *pipe {
+	p := &pipe{ctx: ctx, free: make(chan *chunk, chunks), hash: make(chan *chunk, chunks), out: make(chan *chunk, chunks)}
+	memory := make([]byte, chunks*chunkBytes)
+	for i := range chunks {
+		p.free <- &chunk{b: memory[i*chunkBytes : i*chunkBytes : (i+1)*chunkBytes]}
+	}
+	p.done.Go(func() {
+		h := sha256.New()
+		for c := range p.hash {
+			h.Write(c.b)
+			p.release(c)
+		}
+		p.sum = h.Sum(nil)
+	})
+	p.done.Go(func() {
+		for c := range p.out {
+			if p.failed.Load() == nil {
+				if _, err := w.Write(c.b); err != nil {
+					p.failed.Store(&err)
+				}
+			}
+			p.release(c)
+		}
+	})
+	return p
+}
+
+func (p *pipe) release(c *chunk) {
+	if c.users.Add(-1) == 0 {
+		c.b = c.b[:0]
+		p.free <- c
+	}
+}
+
+// room returns unused memory to be filled from its beginning; commit says how much of it was.
+func (p *pipe) room() ([]byte, error) {
+	if p.cur == nil {
+		if err := p.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := p.failed.Load(); err != nil {
+			return nil, *err
+		}
+		p.cur = <-p.free
+	}
+	return p.cur.b[len(p.cur.b):cap(p.cur.b)], nil
+}
+
+func (p *pipe) commit(n int) {
+	p.cur.b = p.cur.b[:len(p.cur.b)+n]
+	p.written += uint64(n)
+	if len(p.cur.b) == cap(p.cur.b) {
+		p.flush()
+	}
+}
+
+func (p *pipe) flush() {
+	p.cur.users.Store(2)
+	p.hash <- p.cur
+	p.out <- p.cur
+	p.cur = nil
+}
+
+// Write copies b in.
+func (p *pipe) Write(b []byte) (int, error) {
+	n := 0
+	for n < len(b) {
+		buf, err := p.room()
+		if err != nil {
+			return n, err
+		}
+		k := copy(buf, b[n:])
+		p.commit(k)
+		n += k
+	}
+	return n, nil
+}
+
+// close waits until all is hashed and written, and returns the hash in hex.
+func (p *pipe) close() (string, error) {
+	if p.cur != nil {
+		p.flush()
+	}
+	close(p.hash)
+	close(p.out)
+	p.done.Wait()
+	if err := p.failed.Load(); err != nil {
+		return "", *err
+	}
+	return hex.EncodeToString(p.sum), nil
+}
