@@ -78,6 +78,11 @@ func TestNotes(t *testing.T) {
 		"no filler":        {sub(`"Bursts": 1, "FillerRead": true`), `f.json:1:70: SubExperiments[0].FillerRead: has no effect without FunctionImageSizeMB: there is no filler`},
 		"idle endpoints":   {sub(`"Bursts": 2, "Parallelism": 3`), `f.json:1:71: SubExperiments[0].Parallelism: 3 endpoints but 2 bursts: 1 endpoints get none`},
 		"bursts and rate":  {sub(`"Bursts": 2, "RatePerSecond": 1, "DurationSeconds": 1`), `f.json:1:53: SubExperiments[0].Bursts: ignored: RatePerSecond or a trace takes the place of bursts`},
+		"jitter of steps":  {sub(`"Bursts": 2, "IATType": "step", "IATJitterSeconds": 3`), `f.json:1:95: SubExperiments[0].IATJitterSeconds: has no effect on the IAT type step`},
+		"no jitter":        {sub(`"Bursts": 2, "IATType": "step", "IATJitterSeconds": 0`), ""},
+		"step of none":     {sub(`"Bursts": 2, "IATStepSeconds": 3`), `f.json:1:74: SubExperiments[0].IATStepSeconds: has no effect on the IAT type stochastic`},
+		"warm-up of none":  {sub(`"Type": "eviction", "WarmupBursts": 3`), `f.json:1:79: SubExperiments[0].WarmupBursts: has no effect where there are no bursts`},
+		"idle connections": {sub(`"Bursts": 2, "IATSeconds": 56, "Connections": "reuse"`), `f.json:1:89: SubExperiments[0].Connections: gateways drop connections that are idle for about 55 s; the IAT is 56 s`},
 		"foreign key":      {sub(`"Bursts": 2, "Concurrency": 1`), `f.json:1:71: SubExperiments[0].Concurrency: belongs to perf-cost; ignored for burst; the requests that one instance serves at once are Platform.Concurrency`},
 	} {
 		t.Run(name, func(t *testing.T) {

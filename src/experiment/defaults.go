@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// idleSeconds is how long gateways keep an idle connection, about.
+const idleSeconds = 55
+
 // sustained says whether a sub-experiment is a steady load rather than bursts.
 func (s *SubExperiment) sustained() bool { return s.RatePerSecond > 0 || isTrace(s.Arrivals) }
 
@@ -30,7 +33,7 @@ func (d *decoder) fill(dr *draft) {
 	whereAbsent("Function", &s.Function, map[bool]string{true: "hellopy", false: "measure"}[d.old])
 	whereAbsent("Runtime", &s.Runtime, d.exp.Runtime)
 	whereAbsent("Type", &s.Type, map[bool]string{true: TypeTransfer, false: TypeBurst}[s.DataTransferChainLength > 1])
-	whereAbsent("Connections", &s.Connections, map[bool]string{true: "new", false: "reuse"}[s.IATSeconds > 55])
+	whereAbsent("Connections", &s.Connections, map[bool]string{true: "new", false: "reuse"}[s.IATSeconds > idleSeconds])
 	whereAbsent("Protocol", &s.Protocol, map[bool]string{true: "grpc", false: "http1"}[d.exp.Provider == "vhive"])
 	whereAbsent("Schedule", &s.Schedule, map[bool]string{true: "open", false: "closed"}[s.sustained()])
 	if s.RatePerSecond > 0 {

@@ -133,7 +133,7 @@ func versionLess(a, b string) bool {
 // published files know it by (hellopy, hellogo, …, and producer-consumer for chains).
 func IsMeasure(function string) bool {
 	switch function {
-	case "measure", "hellopy", "hellogo", "hellonode", "hellojava", "helloruby", "hellorust", "producer-consumer", "prodcons":
+	case "measure", "hellopy", "hellogo", "hellonode", "hellojava", "producer-consumer", "prodcons":
 		return true
 	}
 	return false

@@ -1,9 +1,6 @@
 package experiment
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // combination checks one draft's keys against each other. A key whose own value was wrong has been reported and takes
 // no part.
@@ -185,7 +182,7 @@ func (c combination) ineffective() {
 	s := c.s
 	note := func(key, why string) {
 		if n := c.dr.given[key]; n != nil && c.ok(key) {
-			c.d.note(n.off, n.path, "%s", fmt.Sprintf("has no effect %s", why))
+			c.d.note(n.off, n.path, "has no effect %s", why)
 		}
 	}
 	if s.PackageType == "Zip" && s.ColdPull {
@@ -196,5 +193,17 @@ func (c combination) ineffective() {
 	}
 	if s.FillerRead && s.FunctionImageSizeMB == 0 {
 		note("FillerRead", "without FunctionImageSizeMB: there is no filler")
+	}
+	if s.IATType != "stochastic" && s.IATJitterSeconds != 0 && s.IATJitterSeconds != s.IATSeconds/20 {
+		note("IATJitterSeconds", "on the IAT type "+s.IATType)
+	}
+	if s.IATType != "step" && s.IATStepSeconds != 1 {
+		note("IATStepSeconds", "on the IAT type "+s.IATType)
+	}
+	if !s.bursting() && s.WarmupBursts > 0 {
+		note("WarmupBursts", "where there are no bursts")
+	}
+	if n := c.dr.given["Connections"]; n != nil && s.Connections == "reuse" && s.IATSeconds > idleSeconds && c.ok("IATSeconds") {
+		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; the IAT is %g s", idleSeconds, s.IATSeconds)
 	}
 }
