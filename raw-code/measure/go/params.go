@@ -13,7 +13,7 @@ const (
 
 	// nsPerIncrement is what one step takes on a fast processor with a whole core to itself. It only refuses what is
 	// sure to outlast the timeout; what a step really takes is measured by calibration.
-	nsPerIncrement = 1.0
+	nsPerIncrement = 0.5
 
 	// longestTimeout stands in where the platform does not tell its own: no platform lets a request run longer.
 	longestTimeout = time.Hour

@@ -16,7 +16,7 @@ _FIRST_CPU = time.process_time_ns()
 MAX_PAYLOAD = 1 << 30  # bytes
 # What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
 # timeout; what a step really takes is measured by calibration.
-NS_PER_INCREMENT = 40.0
+NS_PER_INCREMENT = 20.0
 # Stands in where the platform does not tell its own timeout: no platform lets a request run longer.
 LONGEST_TIMEOUT_NS = 3600 * 10**9
 SEED = 88172645463325252  # Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves

@@ -142,7 +142,7 @@ class StellarLocal {
     for (;;) {
       const { text, next } = await this.readLog(from + offset);
       if (text) process.stdout.write(text);
-      if (!tail) return;
+      if (next === offset && !tail) return;
       if (next === offset) await new Promise((resolve) => setTimeout(resolve, wait));
       offset = next;
     }
@@ -297,7 +297,8 @@ class StellarLocal {
       if (!token) throw this.error('STELLAR_LOCAL_URL is set and STELLAR_LOCAL_TOKEN is not: set both or neither', 'NO_TOKEN');
       return { base: this.checked(url, 'STELLAR_LOCAL_URL'), token, from: 'STELLAR_LOCAL_URL' };
     }
-    const state = process.env.XDG_STATE_HOME || path.join(os.homedir(), '.local', 'state');
+    const { XDG_STATE_HOME: stateHome } = process.env; // relative ones are to be ignored, says the XDG specification
+    const state = stateHome && path.isAbsolute(stateHome) ? stateHome : path.join(os.homedir(), '.local', 'state');
     const file = path.join(state, 'stellar', 'local', 'platform.json');
     let text;
     try {
