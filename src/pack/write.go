@@ -43,16 +43,21 @@ func write(ctx context.Context, j job) (err error) {
 	if err == nil {
 		err = os.Rename(f.Name(), j.pkg.Path)
 	}
-	if errors.Is(err, syscall.ENOSPC) {
-		free, _ := freeBytes(dir)
-		return noSpace(dir, int64(j.layout.size()), free)
-	}
 	if err != nil {
-		return fmt.Errorf("writing package %s: %w", j.pkg.Path, err)
+		return notWritten(j, dir, err)
 	}
 	j.pkg.Bytes, j.pkg.SHA256 = int64(n), sum
 	j.pkg.CodeBytes = int64(j.layout.codeSize())
 	return nil
+}
+
+// notWritten says why a package could not be written.
+func notWritten(j job, dir string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		free, _ := freeBytes(dir)
+		return noSpace(dir, int64(j.layout.size()), free)
+	}
+	return fmt.Errorf("writing package %s: %w", j.pkg.Path, err)
 }
 
 // codeSize is the size of the package without its filler.
