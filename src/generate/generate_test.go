@@ -213,6 +213,7 @@ func TestRefusedFunctions(t *testing.T) {
 		unsupported bool
 	}{
 		{"unknown", sub("hellopi", "go"), `function "hellopi": there is no such function`, "hellogo, hellojava, hellonode, hellopy, measure", false},
+		{"no name", sub("", "go"), "a function has no name", `"Function": "measure"`, false},
 		{"path", sub("./gone/away", "go"), `function "./gone/away": there is no such function`, "the path of its folder", false},
 		{"file", sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
 		{"language", sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},

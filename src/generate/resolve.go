@@ -84,6 +84,9 @@ func unsupportedLanguage(fn *run.Function, what string) error {
 // findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there or in
 // the working directory.
 func findFolder(r *run.Run, name string) (string, error) {
+	if name == "" {
+		return "", fail.Input("a function has no name").WithHint(`write "Function": "measure" for the measurement function`)
+	}
 	tries := []string{filepath.Join(r.BaseDir, name)}
 	switch {
 	case filepath.IsAbs(name):

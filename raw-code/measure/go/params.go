@@ -62,7 +62,7 @@ func refuseUnready(get func(string) (string, bool)) error {
 		}
 	}
 	if v, _ := get("StorageTransfer"); v == "true" {
-		return errors.New("StorageTransfer: this function does not run transfers through storage, ask it without StorageTransfer")
+		return errors.New("StorageTransfer: this function does not run transfers through storage, ask it without it")
 	}
 	if _, ok := get("cmds"); ok {
 		return errors.New("cmds: this function does not run micro-tests, ask it without cmds")

@@ -165,9 +165,7 @@ def _refuse_unready(params, cmds):
         if params.get(name):
             raise Refused(400, "%s: this function does not run transfers through storage, ask it without %s" % (name, name))
     if params.get("StorageTransfer") in ("true", True):
-        raise Refused(
-            400, "StorageTransfer: this function does not run transfers through storage, ask it without StorageTransfer"
-        )
+        raise Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it")
     if cmds or "cmds" in params:
         raise Refused(400, "cmds: this function does not run micro-tests, ask it without cmds")
 
@@ -348,10 +346,9 @@ def serve_http(port):
             instance = _identity.claim()
             try:
                 cmds = _has_cmds(_http_body(self))
-                received = time.time_ns()  # the whole request is in
                 status, body = _answer(
                     instance,
-                    received,
+                    time.time_ns(),  # the whole request is in
                     _http_request_id(self.headers),
                     self.headers.get("X-Stellar-Token"),
                     _query(self.path.partition("?")[2]),
