@@ -131,3 +131,29 @@ func TestSweepUpToTheBound(t *testing.T) {
 		seen[title] = true
 	}
 }
+
+// TestSweptTextsMakeOneLineTitles sweeps texts that a title may not hold as they are.
+func TestSweptTextsMakeOneLineTitles(t *testing.T) {
+	l := mustParse(t, sub(`"Bursts": 1, "Sweep": {"Function": ["./a\nb/", "./a\tb", "./a b"]}`))
+	if want := []string{"a b-0,Function=./a b/", "a b-1,Function=./a b", "a b-2,Function=./a b"}; !slices.Equal(titles(l), want) {
+		t.Errorf("got %q", titles(l))
+	}
+	roundTrip(t, l)
+}
+
+// TestSweepTitlesStayDistinct sweeps values that differ only in what a title leaves out.
+func TestSweepTitlesStayDistinct(t *testing.T) {
+	l := mustParse(t, sub(`"Title": "x", "Bursts": 1, "Sweep": {"Handler": ["a\nb", "a\tb"]}`))
+	if want := []string{"x,Handler=a b", "x,Handler=a b#2"}; !slices.Equal(titles(l), want) {
+		t.Errorf("got %q", titles(l))
+	}
+}
+
+func TestStorage(t *testing.T) {
+	l := mustParse(t, `{"Storage": {"Endpoint": "minio.example:9000", "Bucket": "b", "Region": ""}, "SubExperiments": [
+		{"Bursts": 1, "DataTransferChainLength": 2, "StorageTransfer": true}]}`)
+	if got := *l.Experiment.Storage; got != (Storage{Endpoint: "minio.example:9000", Bucket: "b"}) || len(l.Notes) > 0 {
+		t.Errorf("%+v, %q", got, l.Notes)
+	}
+	roundTrip(t, l)
+}
