@@ -1,0 +1,347 @@
+package local
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// burst sends n requests at once and gives the replies.
+func burst(t *testing.T, url string, n int) []reply {
+	t.Helper()
+	out := make([]reply, n)
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			var err error
+			if out[i], err = send(http.MethodGet, url, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	return out
+}
+
+// tally counts replies by status, their instances and their cold starts.
+func tally(replies []reply) (status map[int]int, instances, cold int) {
+	status, ids := map[int]int{}, map[string]bool{}
+	for _, r := range replies {
+		status[r.status]++
+		if r.status == http.StatusOK {
+			ids[r.ID] = true
+			if r.Cold {
+				cold++
+			}
+		}
+	}
+	return status, len(ids), cold
+}
+
+func TestQueueingModes(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	for _, test := range []struct {
+		name            string
+		queueing        string
+		concurrency     int
+		maxInstances    int
+		requests        int
+		served          int // others get 429
+		instances, cold int
+	}{
+		{"spawn starts one for each", QueueingSpawn, 1, 0, 5, 5, 5, 5},
+		{"spawn refuses above the most", QueueingSpawn, 1, 2, 5, 2, 2, 2},
+		{"queue without a most is spawn", QueueingQueue, 1, 0, 4, 4, 4, 4},
+		{"queue waits", QueueingQueue, 1, 2, 6, 6, 2, 2},
+		{"shared fills one instance", QueueingShared, 8, 0, 8, 8, 1, 1},
+		{"shared starts the next when full", QueueingShared, 3, 0, 9, 9, 3, 3},
+		{"shared waits at the most", QueueingShared, 2, 2, 8, 8, 2, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			url := deployTo(t, c, func(f *FunctionSpec) {
+				f.Queueing, f.Concurrency, f.MaxInstances = test.queueing, test.concurrency, test.maxInstances
+				f.Environment = map[string]string{"INIT": "slow"} // so that all requests are there before the first is served
+			})
+			replies := burst(t, url+"?sleep=300", test.requests)
+			status, instances, cold := tally(replies)
+			if status[200] != test.served || status[429] != test.requests-test.served || instances != test.instances || cold != test.cold {
+				t.Errorf("status %v, %d instances, %d cold; want %d served by %d", status, instances, cold, test.served, test.instances)
+			}
+			for _, r := range replies {
+				if r.status == 429 && r.header.Get("X-Stellar-Error") != kindThrottled {
+					t.Errorf("refused as %q", r.header.Get("X-Stellar-Error"))
+				}
+			}
+			checkTruth(t, c, replies, test.concurrency == 1)
+		})
+	}
+}
+
+// checkTruth compares what the functions said with the platform's log. Where an instance serves several requests at
+// once, which of the first ones calls itself cold is settled inside the function.
+func checkTruth(t *testing.T, c *Client, replies []reply, exact bool) {
+	t.Helper()
+	truth := map[string]Report{}
+	for _, r := range reports(t, c) {
+		truth[r.RequestID] = r
+	}
+	said, logged := 0, 0
+	for _, r := range replies {
+		if r.status != http.StatusOK {
+			continue
+		}
+		rep, ok := truth[r.header.Get("X-Amzn-Requestid")]
+		if !ok {
+			t.Fatal("no REPORT line for an answered request")
+		}
+		if exact && rep.Cold != r.Cold {
+			t.Errorf("request %s: the function says cold %v, the log %v", rep.RequestID, r.Cold, rep.Cold)
+		}
+		if r.Cold {
+			said++
+		}
+		if rep.Cold {
+			logged++
+		}
+		if rep.Duration < 250*time.Millisecond || rep.Duration > 30*time.Second {
+			t.Errorf("duration %v", rep.Duration)
+		}
+	}
+	if said != logged {
+		t.Errorf("%d cold starts said, %d logged", said, logged)
+	}
+}
+
+func TestQueueIsFirstComeFirstServed(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances = QueueingQueue, 1 })
+	getOK(t, url)
+	const n = 5
+	var wait sync.WaitGroup
+	order := make([]int, n)
+	for i := range n {
+		wait.Go(func() { order[i] = getOK(t, url+"?sleep=400").N })
+		time.Sleep(60 * time.Millisecond) // arrivals in a known order, all while the first is served
+	}
+	wait.Wait()
+	if !slices.IsSorted(order) {
+		t.Errorf("served in the order %v", order)
+	}
+	got := reports(t, c)
+	if last := got[len(got)-1]; last.Queue < 400*time.Millisecond || last.Cold {
+		t.Errorf("last in the queue: %+v", last)
+	}
+	if first := got[1]; first.Queue > 300*time.Millisecond {
+		t.Errorf("first, who did not queue: %+v", first)
+	}
+}
+
+func TestQueueTimeout(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances, f.TimeoutSeconds = QueueingQueue, 1, 2 })
+	getOK(t, url)
+	held := make(chan reply, 2)
+	for range 2 { // each nearly the function's timeout: the third in line cannot be served in time
+		go func() {
+			r, _ := send(http.MethodGet, url+"?sleep=1700", nil)
+			held <- r
+		}()
+	}
+	eventually(t, "one is served, one waits", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	time.Sleep(100 * time.Millisecond)
+	wantFailure(t, url+"?sleep=1700", 429, kindQueueTimeout, "no instance came free")
+	for range 2 {
+		if r := <-held; r.status != http.StatusOK {
+			t.Errorf("who held the instance got %d %s", r.status, r.body)
+		}
+	}
+}
+
+func TestPlatformLimit(t *testing.T) {
+	_, c := testPlatform(t, func(o *Options) { o.MaxInstances = 2 })
+	status, instances, _ := tally(burst(t, deployTo(t, c, nil)+"?sleep=500", 6))
+	if instances > 2 || status[200] < 2 || status[200]+status[429] != 6 {
+		t.Errorf("%v, %d instances", status, instances)
+	}
+}
+
+func TestConcurrencyInOneInstance(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
+	getOK(t, url)
+	begun := time.Now()
+	_, instances, cold := tally(burst(t, url+"?sleep=500", 6))
+	if took := time.Since(begun); took > 2*time.Second || instances != 1 || cold != 0 { // one after the other: 3 s
+		t.Errorf("took %v in %d instances, %d cold", took, instances, cold)
+	}
+}
+
+// One hanging request must not take the others of its instance with it.
+func TestTimeoutSparesTheOthers(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 2 })
+	first := getOK(t, url)
+	hang := make(chan reply, 1)
+	go func() {
+		r, _ := send(http.MethodGet, url+"?do=hang", nil)
+		hang <- r
+	}()
+	eventually(t, "the hanging request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	time.Sleep(time.Second)
+	if r := getOK(t, url+"?sleep=1500"); r.ID != first.ID { // over the other's timeout, within its own
+		t.Error("another instance served it")
+	}
+	if r := <-hang; r.status != http.StatusGatewayTimeout {
+		t.Errorf("the hanging request got %d", r.status)
+	}
+	if r := getOK(t, url); r.ID == first.ID {
+		t.Error("the instance with the hanging request was used again")
+	}
+	eventually(t, "it ends", func() bool { return !alive(first.PID) })
+}
+
+func TestKeepAlive(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	short := 0.3
+	url := deployTo(t, c, func(f *FunctionSpec) { f.KeepAliveSeconds = &short })
+	first := getOK(t, url)
+	if r := getOK(t, url); r.ID != first.ID {
+		t.Logf("a slow machine: the keep-alive was over between two requests")
+	}
+	eventually(t, "the instance ends by itself", func() bool { return !alive(first.PID) })
+	if r := getOK(t, url); !r.Cold || r.ID == first.ID {
+		t.Errorf("after the keep-alive: %+v", r)
+	}
+	zero := 0.0
+	url = deployTo(t, c, func(f *FunctionSpec) { f.KeepAliveSeconds, f.MaxInstances = &zero, 1 })
+	for range 10 { // no slot may stay taken by an instance that is on its way out
+		if r := getOK(t, url); !r.Cold {
+			t.Fatalf("warm with a keep-alive of 0: %+v", r)
+		}
+	}
+	for _, r := range reports(t, c)[2:] {
+		if !r.Cold {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestRetire(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, nil)
+	idle := getOK(t, url)
+	busy := make(chan reply, 1)
+	go func() {
+		r, _ := send(http.MethodGet, url+"?sleep=800", nil)
+		busy <- r
+	}()
+	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	other := getOK(t, url) // the first is busy: another instance
+	n, err := c.Retire(t.Context(), "s", "f")
+	if err != nil || n != 2 {
+		t.Fatalf("retired %d, %v", n, err)
+	}
+	if r := getOK(t, url); !r.Cold {
+		t.Errorf("after retire: %+v", r)
+	}
+	if r := <-busy; r.status != http.StatusOK || r.ID != idle.ID {
+		t.Errorf("the busy one's request: %d %+v", r.status, r)
+	}
+	eventually(t, "both instances end", func() bool { return !alive(idle.PID) && !alive(other.PID) })
+}
+
+func TestReplaceDrainsTheOldVersion(t *testing.T) {
+	p, c := testPlatform(t, nil)
+	version := func(v string) func(*FunctionSpec) {
+		return func(f *FunctionSpec) {
+			f.Environment, f.Queueing, f.MaxInstances = map[string]string{"VERSION": v}, QueueingQueue, 1
+		}
+	}
+	url := deployTo(t, c, version("1"))
+	first := getOK(t, url)
+	old := make(chan []reply, 1)
+	go func() { old <- burst(t, url+"?sleep=400", 3) }() // one is served, two wait
+	eventually(t, "the old version is busy", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	time.Sleep(100 * time.Millisecond)
+	deployTo(t, c, version("2"))
+	if r := getOK(t, url); r.Ver != "2" || !r.Cold {
+		t.Errorf("after the replacement: %+v", r)
+	}
+	for _, r := range <-old {
+		if r.status != http.StatusOK || r.Ver != "1" {
+			t.Errorf("a request of the old version: %d %s", r.status, r.body)
+		}
+	}
+	eventually(t, "the old version's instance ends", func() bool { return !alive(first.PID) })
+	eventually(t, "one instance stands", func() bool { return p.Status().Instances == 1 })
+}
+
+func TestDelete(t *testing.T) {
+	p, c := testPlatform(t, nil)
+	url := deployTo(t, c, nil)
+	idle := getOK(t, url)
+	held := make(chan reply, 1)
+	go func() {
+		r, _ := send(http.MethodGet, url+"?do=hang", nil)
+		held <- r
+	}()
+	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	if err := c.Delete(t.Context(), "s"); err != nil {
+		t.Fatal(err)
+	}
+	if alive(idle.PID) || p.Status().Instances != 0 || len(p.packages.all) != 0 {
+		t.Error("something is left after delete")
+	}
+	for _, sub := range []string{"packages", "logs", "tmp"} {
+		if left := entriesOf(t, p.opts.Dir, sub); len(left) > 0 {
+			t.Errorf("left in %s: %v", sub, left)
+		}
+	}
+	if r := <-held; r.status != http.StatusServiceUnavailable || r.header.Get("X-Stellar-Error") != kindRemoved {
+		t.Errorf("the held request: %d %s", r.status, r.body)
+	}
+	wantFailure(t, url, 404, kindNoRoute, "no function")
+	if left := groupsOf(p.id); p.Limits().Memory && len(left) > 2*(1+spareCells) {
+		t.Errorf("control groups: %v", left)
+	}
+}
+
+// Deploying, requesting, retiring and removing all at once: only the race detector and the clean-up look at it.
+func TestEverythingAtOnce(t *testing.T) {
+	_, c := testPlatform(t, nil)
+	url := deployTo(t, c, nil)
+	until := time.Now().Add(2 * time.Second)
+	var wait sync.WaitGroup
+	for i := range 4 {
+		wait.Go(func() {
+			for time.Now().Before(until) {
+				r, err := send(http.MethodGet, url+"?sleep=5", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if k := r.header.Get("X-Stellar-Error"); k != "" && k != kindNoRoute && k != kindRemoved {
+					t.Errorf("%d %s", r.status, r.body)
+				}
+				if i == 0 {
+					_, _ = c.Retire(t.Context(), "s", "f")
+				}
+			}
+		})
+	}
+	wait.Go(func() {
+		for i := 0; time.Now().Before(until); i++ {
+			if i%4 == 3 {
+				_ = c.Delete(t.Context(), "s")
+			}
+			if _, err := c.Put(t.Context(), "s", testSpec(nil)); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(30 * time.Millisecond)
+		}
+	})
+	wait.Wait()
+}

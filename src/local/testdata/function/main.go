@@ -1,0 +1,166 @@
+// Command function is the function that the local platform's tests deploy: its query says how to behave.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var (
+	base  = "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
+	cold  atomic.Bool
+	count atomic.Int64
+	id    = fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
+	hoard [][]byte
+)
+
+type event struct {
+	Query map[string]string `json:"queryStringParameters"`
+	Body  string            `json:"body"`
+}
+
+func main() {
+	switch os.Getenv("INIT") {
+	case "exit":
+		fmt.Fprintln(os.Stderr, "cannot find the moon")
+		os.Exit(3)
+	case "error":
+		_, _, _ = call("init/error", []byte(`{"errorMessage":"no moon","errorType":"Moon.Missing"}`))
+		os.Exit(1)
+	case "hang":
+		time.Sleep(time.Hour)
+	case "slow":
+		time.Sleep(700 * time.Millisecond)
+	}
+	loops, _ := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY"))
+	var wait sync.WaitGroup
+	for range max(loops, 1) {
+		wait.Go(loop)
+	}
+	wait.Wait()
+}
+
+func loop() {
+	for {
+		res, err := http.Get(base + "invocation/next")
+		if err != nil {
+			os.Exit(1)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			os.Exit(1)
+		}
+		request := res.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		first := cold.CompareAndSwap(false, true)
+		n := count.Add(1)
+		var e event
+		_ = json.Unmarshal(body, &e)
+		verb, answer := handle(e, body, request, first, n)
+		if _, _, err := call("invocation/"+request+"/"+verb, answer); err != nil {
+			os.Exit(1)
+		}
+		if e.Query["after"] == "exit" {
+			os.Exit(0)
+		}
+	}
+}
+
+func call(path string, body []byte) (status int, text []byte, err error) {
+	res, err := http.Post(base+path, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer res.Body.Close()
+	text, err = io.ReadAll(res.Body)
+	return res.StatusCode, text, err
+}
+
+func handle(e event, raw []byte, request string, first bool, n int64) (verb string, answer []byte) {
+	number := func(key string) int { v, _ := strconv.Atoi(e.Query[key]); return v }
+	time.Sleep(time.Duration(number("sleep")) * time.Millisecond)
+	if p := e.Query["leave"]; p != "" {
+		cmd := exec.Command("sleep", "300")
+		if p == "setsid" {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		}
+		_ = cmd.Start()
+		return object(map[string]any{"pid": cmd.Process.Pid})
+	}
+	switch e.Query["do"] {
+	case "exit":
+		os.Exit(number("code"))
+	case "hang":
+		time.Sleep(time.Hour)
+	case "signal":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		time.Sleep(time.Hour)
+	case "alloc":
+		for range number("mb") {
+			hoard = append(hoard, bytes.Repeat([]byte{1}, 1<<20))
+		}
+	case "spew":
+		line := append(bytes.Repeat([]byte{'x'}, 200<<10), '\n')
+		for range number("mb") * 5 {
+			_, _ = os.Stdout.Write(line)
+		}
+		fmt.Println("the last line")
+	case "big":
+		return "response", append(append([]byte{'"'}, bytes.Repeat([]byte{'a'}, number("bytes"))...), '"')
+	case "error":
+		return "error", []byte(`{"errorMessage":"it is broken","errorType":"Broken"}`)
+	case "notjson":
+		return "response", []byte("hello {")
+	case "event":
+		return "response", raw
+	case "env":
+		return object(map[string]any{"env": os.Environ(), "cwd": cwd()})
+	case "echo":
+		out, _ := json.Marshal(map[string]any{"statusCode": 201, "body": e.Body, "cookies": []string{"a=1", "b=2"},
+			"headers": map[string]any{"X-Mine": "yes", "Content-Type": "text/x-mine", "Connection": "close", "X-Number": 7}})
+		return "response", out
+	case "base64":
+		return "response", []byte(`{"statusCode":200,"body":"AAEC","isBase64Encoded":true}`)
+	case "misuse":
+		return object(misuse(request))
+	case "raw":
+		return "response", []byte(e.Query["raw"])
+	}
+	return object(map[string]any{"id": id, "pid": os.Getpid(), "cold": first, "n": n, "request": request, "version": os.Getenv("VERSION")})
+}
+
+// misuse calls the Runtime API in wrong ways and tells the answers.
+func misuse(request string) map[string]any {
+	out := map[string]any{}
+	out["unknown"], _, _ = call("invocation/no-such-id/response", []byte("{}"))
+	out["initerror"], _, _ = call("init/error", []byte("{}"))
+	out["path"], _, _ = call("elsewhere", nil)
+	out["post"], _, _ = call("invocation/next", nil)
+	res, err := http.Get(base + "invocation/next")
+	if err == nil {
+		out["second"] = res.StatusCode
+		res.Body.Close()
+	}
+	out["unknownerror"], _, _ = call("invocation/no-such-id/error", []byte("{}"))
+	return out
+}
+
+func object(v map[string]any) (string, []byte) {
+	out, _ := json.Marshal(v)
+	return "response", out
+}
+
+func cwd() string {
+	dir, _ := os.Getwd()
+	return dir
+}
