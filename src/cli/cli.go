@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -43,7 +44,12 @@ func (c *command) report(ctx context.Context, err error) int {
 	if c.screen != nil {
 		c.screen.Progress("")
 	}
-	fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
+	var mistakes *experiment.Problems
+	if errors.As(err, &mistakes) && len(mistakes.List) > 1 {
+		fmt.Fprintf(c.Stderr, "stellar: the experiment has %d mistakes:\n%v\n", len(mistakes.List), err)
+	} else {
+		fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
+	}
 	var e *fail.Error
 	if errors.As(err, &e) {
 		if text := tail(e.Output, 30); text != "" {

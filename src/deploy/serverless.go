@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,14 +25,14 @@ type Serverless struct {
 	Env     []string // KEY=value: where the platform is, credentials
 	Secrets []string // values in Env that must not be shown
 	Runner  shell.Runner
+	Cache   string   // folder for what the CLI keeps between runs; empty: its own choice, in the home
 	Log     func(line string)
 }
 
 var _ provider.Serverless = (*Serverless)(nil)
 
-// Quiet keeps the CLI from calling home, asking, colouring and checking for updates: a measurement run is no time for it.
-var quiet = []string{"SLS_NOTIFICATIONS_MODE=off", "SLS_TELEMETRY_DISABLED=1", "SLS_TRACKING_DISABLED=1",
-	"SLS_DISABLE_AUTO_UPDATE=1", "SLS_INTERACTIVE_SETUP_ENABLE=0", "SLS_ANALYTICS_DISABLED=1", "NO_COLOR=1", "CI=1"}
+// quiet keeps the CLI from asking, drawing progress and warning of deprecations: a measurement run is no time for it.
+var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*"}
 
 const (
 	commandTimeout = 20 * time.Minute
@@ -79,7 +80,11 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 }
 
 func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry) (string, error) {
-	res, err := s.Runner(ctx, shell.Command{Name: s.Bin, Args: []string{verb}, Dir: s.Dir, Env: append(append([]string{}, quiet...), s.Env...),
+	env := slices.Concat(quiet, s.Env)
+	if s.Cache != "" {
+		env = append(env, "SLS_SCHEMA_CACHE_BASE_DIR="+s.Cache)
+	}
+	res, err := s.Runner(ctx, shell.Command{Name: s.Bin, Args: []string{verb}, Dir: s.Dir, Env: env,
 		Timeout: commandTimeout, Retry: retry, Secrets: s.Secrets, Line: s.Log})
 	text := res.Stdout + res.Stderr
 	// The output is kept beside serverless.yml: a reader of the results sees what the CLI said.

@@ -123,7 +123,7 @@ func (j *job) connect(r *run.Run) (provider.Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	sls := &deploy.Serverless{Bin: bin, Dir: r.ServiceDir, Runner: j.Runner, Log: func(line string) { j.Log.Debugf("serverless: %s", line) }}
+	sls := &deploy.Serverless{Bin: bin, Dir: r.ServiceDir, Runner: j.Runner, Cache: r.CacheDir, Log: func(line string) { j.Log.Debugf("serverless: %s", line) }}
 	opts := provider.Options{Serverless: sls, ServiceDir: r.ServiceDir}
 	if row.Name == "local" {
 		if j.client == nil {

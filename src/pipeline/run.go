@@ -188,7 +188,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 		started := time.Now()
 		uerr := run.Undo(undoCtx, r.Journal, j.undoers(r), r.Log)
 		j.Observer.StageEnd("removing", time.Since(started), uerr)
-		if uerr == nil {
+		if uerr == nil && filepath.Dir(r.ServiceDir) == r.Dir { // not the user's own folder of plan --write
 			uerr = os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder))
 		}
 		err = errors.Join(uerr, err) // first: what is left behind decides the exit code

@@ -1,0 +1,118 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+func TestVersionTellsWhatCanRunThePlugin(t *testing.T) {
+	for out, ok := range map[string]bool{
+		"osls (Serverless Framework) 4.3.1\n":                                       true,
+		"Running \"serverless\" from node_modules\nFramework Core: 3.40.0 (local)\n": true,
+		"Framework Core: 2.72.0\n":                                                  false,
+		"Serverless ϟ Framework 4.4.7\n":                                            false,
+		"hello\n":                                                                   false,
+	} {
+		run := func(context.Context, shell.Command) (shell.Result, error) { return shell.Result{Stdout: out}, nil }
+		version, err := Version(context.Background(), run, "serverless")
+		if (err == nil) != ok || (!ok && fail.Code(err) != fail.CodeInput) {
+			t.Errorf("%q: %q, %v; want ok %v", out, version, err, ok)
+		}
+	}
+}
+
+func TestFindServerless(t *testing.T) {
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "osls")
+	if err := os.WriteFile(bin, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", t.TempDir())
+	none := func(string) string { return "" }
+	if got, err := FindServerless(none, dir); err != nil || got != bin {
+		t.Errorf("beside the binary: %q, %v", got, err)
+	}
+	if _, err := FindServerless(none); fail.Code(err) != fail.CodeInput {
+		t.Errorf("nowhere: %v", err)
+	}
+	named := func(string) string { return bin }
+	if got, err := FindServerless(named); err != nil || got != bin {
+		t.Errorf("named by the environment: %q, %v", got, err)
+	}
+}
+
+func TestServerlessRunsInItsFolderAndKeepsTheOutput(t *testing.T) {
+	dir := t.TempDir()
+	var seen shell.Command
+	s := &Serverless{Bin: "osls", Dir: dir, Env: []string{"TOKEN=x"}, Secrets: []string{"x"},
+		Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
+			seen = c
+			return shell.Result{Stdout: "out\n", Stderr: "err\n"}, errors.New("exit 1")
+		}}
+	text, err := s.Deploy(context.Background())
+	if err == nil || text != "out\nerr\n" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	kept, _ := os.ReadFile(filepath.Join(dir, "deploy.txt"))
+	if string(kept) != text {
+		t.Errorf("kept %q", kept)
+	}
+	if seen.Dir != dir || !slices.Equal(seen.Args, []string{"deploy"}) || !slices.Contains(seen.Env, "TOKEN=x") || seen.Retry.Attempts > 1 {
+		t.Errorf("ran %+v", seen)
+	}
+}
+
+type connection struct {
+	stand []provider.Endpoint
+	err   error
+}
+
+func (c connection) ListAPIs(context.Context) ([]provider.Endpoint, error) { return nil, nil }
+func (c connection) DeployFunctions(context.Context, []*provider.Function) ([]provider.Endpoint, error) {
+	return c.stand, c.err
+}
+func (c connection) UpdateFunction(context.Context, provider.Endpoint, *provider.Function) error {
+	return nil
+}
+func (c connection) RemoveFunctions(context.Context, []provider.Endpoint) error { return nil }
+
+func TestStageWritesTheIntentFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		conn connection
+		want string
+	}{
+		"deployed":        {connection{stand: []provider.Endpoint{{URL: "http://h/a"}}}, ""},
+		"failed":          {connection{err: errors.New("throttled")}, "throttled"},
+		"too few":         {connection{}, "0 endpoints came back"},
+		"garbage address": {connection{stand: []provider.Endpoint{{URL: "hello"}}}, "no usable address"},
+	} {
+		j, err := run.OpenJournal(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &run.Run{Service: "stellar-x", Journal: j, Functions: []*run.Function{{Name: "f0-0"}}}
+		st := Stage{Connect: func(*run.Run) (provider.Connection, error) { return c.conn, nil },
+			Attrs: func(*run.Run) map[string]string { return map[string]string{"dir": "/d"} }}
+		err = st.Run(context.Background(), r)
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error is %v; want %q", name, err, c.want)
+		}
+		if p := j.Pending(); len(p) != 1 || p[0].Kind != KindService || p[0].Name != "stellar-x" {
+			t.Errorf("%s: pending is %v; the service must be there to undo", name, p)
+		}
+		if c.want == "" && r.Functions[0].Endpoint.URL != "http://h/a" {
+			t.Errorf("%s: endpoint is %v", name, r.Functions[0].Endpoint)
+		}
+		_ = j.Close()
+	}
+}
