@@ -17,11 +17,11 @@ import (
 
 func TestVersionTellsWhatCanRunThePlugin(t *testing.T) {
 	for out, ok := range map[string]bool{
-		"osls (Serverless Framework) 4.3.1\n":                                       true,
+		"osls (Serverless Framework) 4.3.1\n":                                        true,
 		"Running \"serverless\" from node_modules\nFramework Core: 3.40.0 (local)\n": true,
-		"Framework Core: 2.72.0\n":                                                  false,
-		"Serverless ϟ Framework 4.4.7\n":                                            false,
-		"hello\n":                                                                   false,
+		"Framework Core: 2.72.0\n":                                                   false,
+		"Serverless ϟ Framework 4.4.7\n":                                             false,
+		"hello\n":                                                                    false,
 	} {
 		run := func(context.Context, shell.Command) (shell.Result, error) { return shell.Result{Stdout: out}, nil }
 		version, err := Version(context.Background(), run, "serverless")

@@ -25,7 +25,7 @@ type Serverless struct {
 	Env     []string // KEY=value: where the platform is, credentials
 	Secrets []string // values in Env that must not be shown
 	Runner  shell.Runner
-	Cache   string   // folder for what the CLI keeps between runs; empty: its own choice, in the home
+	Cache   string // folder for what the CLI keeps between runs; empty: its own choice, in the home
 	Log     func(line string)
 }
 

@@ -2,8 +2,10 @@ package probe
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"stellar/src/fail"
 )
@@ -29,7 +31,7 @@ func newEngine(cfg Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isToken(cfg.Method) || printable(cfg.UserAgent) != cfg.UserAgent {
+	if !isToken(cfg.Method) || strings.ContainsFunc(cfg.UserAgent, unicode.IsControl) {
 		return nil, fail.Input("method %q or user agent %q cannot be sent", cfg.Method, cfg.UserAgent)
 	}
 	e := &engine{cfg: cfg}
