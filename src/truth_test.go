@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/local"
+	"stellar/src/run"
+	"stellar/src/sample"
+)
+
+const thousand = `{"Provider": "local", "Seed": 3, "SubExperiments": [
+ {"Title": "cold", "Runtime": "go", "Bursts": 100, "BurstSizes": [1, 9], "IATSeconds": 0.06, "IATType": "deterministic", "FunctionMemoryMB": 1769, "Platform": {"KeepAliveSeconds": 0.02}},
+ {"Title": "warm", "Runtime": "go", "Bursts": 100, "BurstSizes": [5], "IATSeconds": 0.02, "FunctionMemoryMB": 1769, "Connections": "new"}]}`
+
+// TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than the
+// IAT, the probe's Cold, instance and init are what the platform's own log says.
+func TestProbeAgreesWithThePlatform(t *testing.T) {
+	l := newLab(t, buildBinary(t), thousand)
+	dir := strings.TrimSpace(l.output("deploy", "-c", "exp.json", "-o", "out", "--json"))
+	var deployed struct{ Dir string }
+	if err := json.Unmarshal([]byte(dir), &deployed); err != nil {
+		t.Fatalf("deploy --json: %v\n%s", err, dir)
+	}
+	defer l.output("remove", deployed.Dir)
+	l.output("probe", "-o", "probes", deployed.Dir)
+	rows, colds := 0, 0
+	for i, name := range []string{"f0-0", "f1-0"} {
+		truth := map[string]local.Report{}
+		for line := range strings.Lines(l.output("local", "logs", "-f", name)) {
+			if rep, ok := local.ParseReport(strings.TrimSpace(line)); ok {
+				truth[rep.RequestID] = rep
+			}
+		}
+		files, _ := filepath.Glob(filepath.Join(l.dir, "probes", "*", fmt.Sprintf("%d-*", i), "latencies.csv"))
+		if len(files) != 1 {
+			t.Fatalf("sub-experiment %d has %d files of rows", i, len(files))
+		}
+		all, _, err := sample.ReadFile(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			rows++
+			rep, ok := truth[s.RequestID]
+			if !ok || s.Err != sample.OK {
+				t.Fatalf("row %+v is not in the platform's log", s)
+			}
+			if cold := s.Cold == sample.Yes; cold != rep.Cold {
+				t.Errorf("%s: the probe says cold %v, the platform %v", s.RequestID, cold, rep.Cold)
+			} else if cold {
+				colds++
+			}
+			if s.Latency < rep.Duration {
+				t.Errorf("%s: a latency of %s is shorter than the function's own %s", s.RequestID, s.Latency, rep.Duration)
+			}
+		}
+	}
+	if rows != 1000 || colds < 100 || colds > 700 {
+		t.Errorf("%d rows, %d of them cold; want 1000, those after a pause cold", rows, colds)
+	}
+}
+
+func (l *lab) output(args ...string) string {
+	l.Helper()
+	c := l.command(args...)
+	var out, errs bytes.Buffer
+	c.Stdout, c.Stderr = &out, &errs
+	if err := c.Run(); err != nil {
+		l.Fatalf("stellar %v: %v\n%s%s", args, err, &out, &errs)
+	}
+	return out.String()
+}
+
+const seeded = `{"Provider": "local", "Seed": 99, "SubExperiments": [
+ {"Runtime": "go", "Bursts": 12, "IATSeconds": 0.05, "IATJitterSeconds": 0.02, "Schedule": "open", "FunctionImageSizeMB": 5},
+ {"Runtime": "python3.13", "Bursts": 1, "FunctionImageSizeMB": 1.5, "FillerPlacement": "spread"}]}`
+
+// TestSameSeedSameRun: two runs with one seed have the same packages, byte for byte, and the same planned instants.
+func TestSameSeedSameRun(t *testing.T) {
+	bin := buildBinary(t)
+	var hashes [2][]string
+	var gaps [2][]time.Duration
+	for i := range 2 {
+		l := newLab(t, bin, seeded)
+		l.output("-c", "exp.json", "-o", "out")
+		dir, _ := l.journal()
+		rec, err := run.ReadRecord(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range rec.Functions {
+			hashes[i] = append(hashes[i], fmt.Sprintf("%s %d", f.PackageSHA256, f.PackageBytes))
+		}
+		files, _ := filepath.Glob(filepath.Join(dir, "0-*", "latencies.csv"))
+		rows, _, err := sample.ReadFile(files[0])
+		if err != nil || len(rows) != 12 {
+			t.Fatalf("%d rows, %v", len(rows), err)
+		}
+		for k := 1; k < len(rows); k++ {
+			gaps[i] = append(gaps[i], rows[k].PlannedAt.Sub(rows[k-1].PlannedAt))
+		}
+	}
+	if fmt.Sprint(hashes[0]) != fmt.Sprint(hashes[1]) || len(hashes[0]) != 2 || hashes[0][0] == hashes[0][1] {
+		t.Errorf("packages of two runs with one seed:\n%v\n%v", hashes[0], hashes[1])
+	}
+	if fmt.Sprint(gaps[0]) != fmt.Sprint(gaps[1]) || gaps[0][0] == gaps[0][1] {
+		t.Errorf("schedules of two runs with one seed:\n%v\n%v", gaps[0], gaps[1])
+	}
+}
