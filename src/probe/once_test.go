@@ -36,9 +36,7 @@ func TestOnceClasses(t *testing.T) {
 	}
 	refused := "http://" + l.Addr().String()
 	_ = l.Close()
-	ended := make(chan struct{})
-	t.Cleanup(func() { close(ended) })
-	hang := func(net.Conn, *bufio.Reader) { <-ended }
+	hang := func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }
 	for _, c := range []struct {
 		name    string
 		handle  func(net.Conn, *bufio.Reader)
@@ -64,9 +62,9 @@ func TestOnceClasses(t *testing.T) {
 		{name: "oversized", handle: answering("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n"), class: sample.TooLarge, status: 200},
 		{name: "never answers", handle: hang, timeout: 50 * time.Millisecond, class: sample.Timeout},
 		{name: "stops mid-body", timeout: 300 * time.Millisecond, class: sample.Timeout, status: 200, bytes: 2,
-			handle: func(c net.Conn, _ *bufio.Reader) {
+			handle: func(c net.Conn, r *bufio.Reader) {
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe")
-				<-ended
+				hang(c, r)
 			}},
 		{name: "refused", url: refused, class: sample.Connect},
 		{name: "unknown host", url: "http://nowhere.test", class: sample.DNS},
@@ -167,13 +165,11 @@ func TestOnceClientCertificateWanted(t *testing.T) {
 }
 
 func TestOnceCancelled(t *testing.T) {
-	ended := make(chan struct{})
-	t.Cleanup(func() { close(ended) })
 	asked := make(chan struct{})
 	s := serveRaw(t, func(_ net.Conn, r *bufio.Reader) {
 		_, _ = readRequest(r)
 		close(asked)
-		<-ended
+		_, _ = io.Copy(io.Discard, r)
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
