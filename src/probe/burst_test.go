@@ -1,0 +1,287 @@
+package probe
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// flight is one engine whose bursts a test takes through their stages itself.
+func flight(t *testing.T, cfg Config) *engine {
+	t.Helper()
+	e, err := newEngine(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.stop = func(error) {}
+	t.Cleanup(e.close)
+	return e
+}
+
+// launch takes burst n from its preparation to its rows; between runs while its slots are parked at the gate.
+func launch(t *testing.T, e *engine, n int, between func(b *burst)) {
+	t.Helper()
+	b := e.newBurst(t.Context(), n)
+	b.start()
+	<-b.ready
+	between(b)
+	if !e.fly(t.Context(), b, time.Time{}, time.Time{}) {
+		t.Fatal("the burst did not leave")
+	}
+}
+
+// gone waits until the client's side of a connection has noticed that the server has closed it.
+func gone(t *testing.T, c *conn) {
+	t.Helper()
+	waitFor(t, "the end of a connection", func() bool { return !c.alive() })
+}
+
+func nothing(*burst) {}
+
+// TestIdleConnectionClosed: a connection that the server has closed between two bursts is opened again before the
+// second, outside its timing; one that it closes at the last moment is opened within the request and recorded as new.
+func TestIdleConnectionClosed(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		name := "plain"
+		if secure {
+			name = "TLS"
+		}
+		t.Run(name, func(t *testing.T) {
+			s, conns := serveHTTP(t, secure, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
+			var b book
+			cfg := config(&b, s.URL)
+			cfg.Connections = Reuse
+			cfg.TLS = &tls.Config{InsecureSkipVerify: true}
+			e := flight(t, cfg)
+			launch(t, e, 0, nothing)
+			if idle := len(e.targets[0].pool.idle); idle != 4 {
+				t.Fatalf("%d connections are kept, want 4", idle)
+			}
+			s.CloseClientConnections()
+			for _, c := range e.targets[0].pool.idle {
+				gone(t, c)
+			}
+			launch(t, e, 1, nothing)
+			if n := conns.Load(); n != 8 {
+				t.Errorf("%d connections, want 4 and 4 opened again", n)
+			}
+			launch(t, e, 2, func(burst *burst) {
+				s.CloseClientConnections()
+				for _, slot := range burst.slots {
+					gone(t, slot.conn)
+				}
+			})
+			if n := conns.Load(); n != 12 {
+				t.Errorf("%d connections, want 4 more", n)
+			}
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				late := r.Burst == 2
+				if r.Err != sample.OK || r.NewConn != (late && checksAtSend) || (r.Connect >= 0) != r.NewConn {
+					t.Errorf("row %+v", r)
+				}
+			}
+		})
+	}
+}
+
+// TestReuseIsNotSentTwice: a server that takes a request and closes may have run the function. That is a failure, not a
+// reason to invoke it again.
+func TestReuseIsNotSentTwice(t *testing.T) {
+	s := serveRaw(t, func(_ net.Conn, r *bufio.Reader) { _, _ = readRequest(r) })
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Connections, cfg.Bursts = Reuse, 2
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if b.classes()[sample.Reset] != 8 || s.conns.Load() != 8 {
+		t.Errorf("classes %v over %d connections", b.classes(), s.conns.Load())
+	}
+	for _, r := range b.rows {
+		if r.NewConn {
+			t.Errorf("the failure is recorded as of a new connection: %+v", r)
+		}
+	}
+}
+
+// TestUnaskedData: a server that says goodbye on an idle connection is not asked on it.
+func TestUnaskedData(t *testing.T) {
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := readRequest(r); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+			time.Sleep(50 * time.Millisecond)
+			_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.Copy(io.Discard, r)
+		}
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Connections = Reuse
+	e := flight(t, cfg)
+	launch(t, e, 0, nothing)
+	for _, c := range e.targets[0].pool.idle {
+		gone(t, c)
+	}
+	launch(t, e, 1, nothing)
+	if got := b.classes()[sample.OK]; got != 8 {
+		t.Errorf("classes %v", b.classes())
+	}
+}
+
+// TestPrepareFails: a connection that cannot be opened beforehand makes a row when its burst leaves.
+func TestPrepareFails(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + l.Addr().String()
+	_ = l.Close()
+	var b book
+	cfg := config(&b, at)
+	cfg.Connections = Reuse
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if b.classes()[sample.Connect] != 12 || !b.rows[0].NewConn || b.rows[0].Connect < 0 {
+		t.Errorf("classes %v, row %+v", b.classes(), b.rows[0])
+	}
+	checkRows(t, b.rows)
+}
+
+// TestServerClosesAfterEach: a server that refuses to keep connections gets one a request, opened before the burst.
+func TestServerClosesAfterEach(t *testing.T) {
+	s, conns := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
+	var b book
+	cfg := config(&b, s.URL)
+	cfg.Connections = Reuse
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if conns.Load() != 12 || b.classes()[sample.OK] != 12 || b.rows[11].NewConn {
+		t.Errorf("%d connections, classes %v, row %+v", conns.Load(), b.classes(), b.rows[11])
+	}
+}
+
+// TestEarlyAnswer: a server that refuses a large request before it is in is heard.
+func TestEarlyAnswer(t *testing.T) {
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := readRequest(r); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			_ = c.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, r)
+		}
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Method, cfg.Body = http.MethodPost, func(int) []byte { return []byte(strings.Repeat("x", 4<<20)) }
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if b.classes()[sample.HTTP4xx] != 12 || b.rows[0].Status != 413 {
+		t.Errorf("classes %v", b.classes())
+	}
+}
+
+// TestLatencyContainsTheWait: what the server takes is in the latency, and the first byte is told from the last.
+func TestLatencyContainsTheWait(t *testing.T) {
+	const think, talk = 40 * time.Millisecond, 60 * time.Millisecond
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := readRequest(r); err != nil {
+			return
+		}
+		time.Sleep(think)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh")
+		time.Sleep(talk)
+		_, _ = io.WriteString(c, "i")
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Bursts = 1
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range b.rows {
+		if r.FirstByte < think || r.Latency < think+talk || r.Latency-r.FirstByte < talk/2 {
+			t.Errorf("first byte %s, latency %s", r.FirstByte, r.Latency)
+		}
+	}
+	checkRows(t, b.rows)
+}
+
+// answerer answers every request without allocating, so that a test can count the client's own allocations.
+func answerer(c net.Conn, _ *bufio.Reader) {
+	buf := make([]byte, 4096)
+	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+		if _, err := c.Write(reply); err != nil {
+			return
+		}
+	}
+}
+
+// TestHotPathAllocatesNothing: sending and receiving on a kept connection, between release and last byte.
+func TestHotPathAllocatesNothing(t *testing.T) {
+	s := serveRaw(t, answerer)
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Connections, cfg.BurstSize = Reuse, nil
+	e := flight(t, cfg)
+	launch(t, e, 0, func(burst *burst) {
+		slot := burst.slots[0]
+		burst.opened = time.Now()
+		n := testing.AllocsPerRun(200, func() { slot.fire(time.Time{}) })
+		if slot.class != sample.OK || slot.conn == nil {
+			t.Fatalf("class %q, error %v", slot.class, slot.err)
+		}
+		if n > 0 {
+			t.Errorf("%v allocations a request, want 0", n)
+		}
+	})
+}
+
+func BenchmarkRequest(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answerer(c, nil)
+		}
+	}()
+	var rows book
+	cfg := config(&rows, "http://"+l.Addr().String())
+	cfg.Connections, cfg.BurstSize = Reuse, nil
+	e, err := newEngine(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	burst := e.newBurst(b.Context(), 0)
+	burst.start()
+	<-burst.ready
+	burst.opened = time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		burst.slots[0].fire(time.Time{})
+	}
+	close(burst.gate)
+	<-burst.done
+	e.settle(burst)
+	e.close()
+}
