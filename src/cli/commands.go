@@ -101,12 +101,7 @@ func (c *command) deployCommand() *cli.Command {
 			}
 			c.notes(log, loaded)
 			w.Keep = true
-			if err := w.Ready(cc.Context, loaded.Experiment, baseDir(cc)); err != nil {
-				return err
-			}
-			if err := c.ask(cc, loaded.Warnings); err != nil {
-				return err
-			}
+			w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
 			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
 			return c.finish(cc, out, err)
 		},

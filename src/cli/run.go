@@ -77,12 +77,7 @@ func (c *command) runAction(cc *cli.Context) error {
 		return err
 	}
 	c.notes(log, loaded)
-	if err := w.Ready(cc.Context, loaded.Experiment, baseDir(cc)); err != nil {
-		return err
-	}
-	if err := c.ask(cc, loaded.Warnings); err != nil {
-		return err
-	}
+	w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
 	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
 	return c.finish(cc, out, err)
 }

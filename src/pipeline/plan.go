@@ -65,7 +65,7 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	for _, warn := range loaded.Warnings {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
-	if err := w.Ready(ctx, exp, baseDir); err != nil {
+	if err := newJob(w, exp).ready(ctx, exp, baseDir); err != nil {
 		p.NotReady = err.Error()
 	}
 	return p, nil

@@ -29,6 +29,7 @@ type job struct {
 	child  *local.Child  // nil where the platform is not ours alone
 
 	summaries []analyze.Summary // set by reporting
+	tools     map[string]string // program to version, as it says itself
 	local     bool              // functions run on this machine
 }
 

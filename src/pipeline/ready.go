@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"stellar/src/deploy"
 	"stellar/src/experiment"
@@ -13,28 +14,26 @@ import (
 	"stellar/src/study"
 )
 
-// Ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
+// ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
 // functions' code, the compilers and the CLIs are there, whether the endpoints suffice. It changes nothing.
-func (w World) Ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
-	if err := w.supported(exp); err != nil {
+func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
+	if err := j.supported(exp); err != nil {
 		return err
 	}
-	draft, err := w.draft(exp, baseDir)
+	draft, err := j.draft(exp, baseDir)
 	if err != nil {
 		return err
 	}
-	if !w.deploys(exp) {
-		return w.standing(ctx, draft)
+	if !j.deploys(exp) {
+		return j.standing(ctx, draft)
 	}
 	var missing []error
-	j := newJob(w, exp)
 	for _, s := range j.stages() {
 		if c, ok := s.(Checker); ok {
 			missing = append(missing, c.Check(ctx, draft))
 		}
 	}
-	_, _, err = j.serverlessReady(ctx)
-	missing = append(missing, err)
+	missing = append(missing, j.serverlessReady(ctx))
 	if err := errors.Join(missing...); err != nil {
 		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
 	}
@@ -128,11 +127,12 @@ func (w World) supported(exp *experiment.Experiment) error {
 }
 
 // serverlessReady finds the Serverless CLI and its version.
-func (j *job) serverlessReady(ctx context.Context) (bin, version string, err error) {
-	bin, err = deploy.FindServerless(j.Getenv, j.besideBinary()...)
+func (j *job) serverlessReady(ctx context.Context) error {
+	bin, err := deploy.FindServerless(j.Getenv, j.besideBinary()...)
 	if err != nil {
-		return "", "", err
+		return err
 	}
-	version, err = deploy.Version(ctx, j.Runner, bin)
-	return bin, version, err
+	version, err := deploy.Version(ctx, j.Runner, bin)
+	j.tools = map[string]string{filepath.Base(bin): version}
+	return err
 }

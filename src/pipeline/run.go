@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // Run is the main job: deploy, probe, report, remove. The outcome is there, as far as it goes, beside an error too.
 func (w World) Run(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
 	j := newJob(w, exp)
-	r, err := j.begin(exp, baseDir)
+	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +34,7 @@ func (w World) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir s
 	}
 	w.Keep = true
 	j := newJob(w, exp)
-	r, err := j.begin(exp, baseDir)
+	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +89,6 @@ func until(stages []Stage, last func(Stage) bool) []Stage {
 // WriteService makes the packages and serverless.yml in a folder of the user's, for deploying by hand. It returns what
 // to type next.
 func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
-	if err := w.Ready(ctx, exp, baseDir); err != nil {
-		return "", err
-	}
 	if !w.deploys(exp) {
 		return "", fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
 	}
@@ -102,36 +100,50 @@ func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, bas
 		return "", err
 	}
 	defer os.RemoveAll(out)
-	w.Output, w.Opened = out, nil
+	w.Output, w.Opened, w.Confirm = out, nil, nil
 	j := newJob(w, exp)
-	r, err := j.begin(exp, baseDir)
+	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return "", err
 	}
 	r.ServiceDir = dir
-	if err = j.execute(ctx, r, j.preparing()); err == nil {
+	if err = os.MkdirAll(dir, 0o755); err == nil {
+		err = j.execute(ctx, r, j.preparing())
+	}
+	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "token"), []byte(r.Token+"\n"), 0o600)
 	}
 	_, err = j.end(ctx, r, err)
 	return fmt.Sprintf("%s is ready to deploy. By hand:\n  stellar local start\n  cd %s && osls deploy\n  curl -H \"X-Stellar-Token: $(cat token)\" <endpoint>\n  osls remove\n", dir, dir), err
 }
 
+// emptyFolder is the absolute path of a folder that is empty, or not there yet.
 func emptyFolder(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fail.Input("--write: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fail.Input("--write: %w", err)
-	}
 	there, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fail.Input("--write: %w", err)
 	}
 	if len(there) > 0 {
 		return "", fail.Input("--write: %s is not empty", dir).WithHint("name a new folder")
 	}
 	return dir, nil
+}
+
+// start makes sure that the run can go on, has the user's yes where one is needed, and begins it.
+func (j *job) start(ctx context.Context, exp *experiment.Experiment, baseDir string) (*run.Run, error) {
+	if err := j.ready(ctx, exp, baseDir); err != nil {
+		return nil, err
+	}
+	if j.Confirm != nil {
+		if err := j.Confirm(); err != nil {
+			return nil, err
+		}
+	}
+	return j.begin(exp, baseDir)
 }
 
 // begin makes the run's directory and everything that the stages count on.
@@ -145,6 +157,7 @@ func (j *job) begin(exp *experiment.Experiment, baseDir string) (*run.Run, error
 			return nil, err
 		}
 	}
+	r.Record.Tools = j.tools
 	r.Log.Infof("run %s, seed %d, results in %s", r.ID, *exp.Seed, r.Dir)
 	if r.Functions, err = functions(exp, j.subs(exp), r.TokenHash()); err != nil {
 		return nil, err
