@@ -30,7 +30,6 @@ type Study interface {
 
 // Logger is what a study logs through.
 type Logger interface {
-	Infof(format string, args ...any)
 	Warnf(format string, args ...any)
 }
 
