@@ -37,15 +37,7 @@ func TestOnceClasses(t *testing.T) {
 	refused := "http://" + l.Addr().String()
 	_ = l.Close()
 	hang := func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }
-	for _, c := range []struct {
-		name    string
-		handle  func(net.Conn, *bufio.Reader)
-		url     string
-		timeout time.Duration
-		class   sample.Class
-		status  int
-		bytes   int64
-	}{
+	for _, c := range []onceCase{
 		{name: "answers", handle: hello, class: sample.OK, status: 200, bytes: 5},
 		{name: "redirect", handle: answering("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), class: sample.OK, status: 302},
 		{name: "client error", handle: answering("HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngone"), class: sample.HTTP4xx, status: 404, bytes: 4},
@@ -74,30 +66,44 @@ func TestOnceClasses(t *testing.T) {
 			url: "https", class: sample.TLS},
 		{name: "never shakes hands", handle: hang, url: "https", timeout: 50 * time.Millisecond, class: sample.Timeout},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			at := c.url
-			if c.handle != nil {
-				at = strings.Replace(serveRaw(t, c.handle).url, "http", "http"+strings.TrimPrefix(c.url, "http"), 1)
-			}
-			if c.timeout == 0 {
-				c.timeout = patience
-			}
-			client := Client{Timeout: c.timeout, MaxBody: 1000000, Lookup: testLookup}
-			start := time.Now()
-			reply, err := Once(t.Context(), client, Target{Name: "f", URL: at}, nil)
-			s := reply.Sample
-			if s.Err != c.class || s.Status != c.status || s.Bytes != c.bytes || !s.NewConn {
-				t.Errorf("class %q, status %d, %d bytes; error %v", s.Err, s.Status, s.Bytes, err)
-			}
-			if (err == nil) != (c.class == sample.OK) || err != nil && !strings.Contains(err.Error(), "request to f: ") {
-				t.Errorf("error %v for class %q", err, c.class)
-			}
-			if took := time.Since(start); took > c.timeout+patience {
-				t.Errorf("took %s", took)
-			}
-			checkRows(t, []sample.Sample{s})
-		})
+		t.Run(c.name, func(t *testing.T) { checkOnce(t, c) })
 	}
+}
+
+// onceCase is a server's behaviour, or an address of its own, and what a request to it must come to.
+type onceCase struct {
+	name    string
+	handle  func(net.Conn, *bufio.Reader)
+	url     string // with a handle: the scheme, if it is not http
+	timeout time.Duration
+	class   sample.Class
+	status  int
+	bytes   int64
+}
+
+func checkOnce(t *testing.T, c onceCase) {
+	t.Helper()
+	at := c.url
+	if c.handle != nil {
+		at = strings.Replace(serveRaw(t, c.handle).url, "http", "http"+strings.TrimPrefix(c.url, "http"), 1)
+	}
+	if c.timeout == 0 {
+		c.timeout = patience
+	}
+	client := Client{Timeout: c.timeout, MaxBody: 1000000, Lookup: testLookup}
+	start := time.Now()
+	reply, err := Once(t.Context(), client, Target{Name: "f", URL: at}, nil)
+	s := reply.Sample
+	if s.Err != c.class || s.Status != c.status || s.Bytes != c.bytes || !s.NewConn {
+		t.Errorf("class %q, status %d, %d bytes; error %v", s.Err, s.Status, s.Bytes, err)
+	}
+	if (err == nil) != (c.class == sample.OK) || err != nil && !strings.Contains(err.Error(), "request to f: ") {
+		t.Errorf("error %v for class %q", err, c.class)
+	}
+	if took := time.Since(start); took > c.timeout+patience {
+		t.Errorf("took %s", took)
+	}
+	checkRows(t, []sample.Sample{s})
 }
 
 func testLookup(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -64,23 +64,7 @@ func TestRunOrder(t *testing.T) {
 	if !slices.Equal(asked, wantAsked) {
 		t.Errorf("asked %q, want %q", asked, wantAsked)
 	}
-	var got []string
-	for _, r := range b.rows {
-		got = append(got, fmt.Sprintf("%s r%d b%d %d/%d %v %s", r.Endpoint, r.Round, r.Burst, r.Slot, r.BurstSize, r.Warmup, r.Desired))
-	}
-	want := []string{
-		"a r0 b0 0/1 true 0s", "/b r0 b1 0/1 true 0s", "a r1 b2 0/2 false 1ms", "a r1 b2 1/2 false 1ms",
-		"/b r1 b3 0/2 false 1ms", "/b r1 b3 1/2 false 1ms", "a r2 b4 0/1 false 2ms",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("rows %q, want %q", got, want)
-	}
-	checkRows(t, b.rows)
-	for _, r := range b.rows {
-		if r.Cold != sample.Yes || r.InstanceID != "i" || r.Service != 5*time.Microsecond || !r.NewConn || r.Connect < 0 {
-			t.Errorf("row %+v", r)
-		}
-	}
+	checkOrder(t, b.rows)
 	// The round's IAT starts when its last response is in. The two instants hang on two readings of the wall clock, which
 	// may be adjusted in between.
 	if gap := b.rows[2].PlannedAt.Sub(b.rows[1].ReceivedAt); gap < 15*time.Millisecond || b.rows[2].SentAt.Before(b.rows[2].PlannedAt) {
@@ -91,6 +75,28 @@ func TestRunOrder(t *testing.T) {
 	}
 	if p := told[0]; p.Burst != 1 || p.Bursts != 5 || p.Requests != 1 || p.Left < 40*time.Millisecond {
 		t.Errorf("first progress %+v", p)
+	}
+}
+
+// checkOrder looks at the rows of TestRunOrder: rounds, bursts and slots in turn, with what the function said.
+func checkOrder(t *testing.T, rows []sample.Sample) {
+	t.Helper()
+	var got []string
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%s r%d b%d %d/%d %v %s", r.Endpoint, r.Round, r.Burst, r.Slot, r.BurstSize, r.Warmup, r.Desired))
+	}
+	want := []string{
+		"a r0 b0 0/1 true 0s", "/b r0 b1 0/1 true 0s", "a r1 b2 0/2 false 1ms", "a r1 b2 1/2 false 1ms",
+		"/b r1 b3 0/2 false 1ms", "/b r1 b3 1/2 false 1ms", "a r2 b4 0/1 false 2ms",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows %q, want %q", got, want)
+	}
+	checkRows(t, rows)
+	for _, r := range rows {
+		if r.Cold != sample.Yes || r.InstanceID != "i" || r.Service != 5*time.Microsecond || !r.NewConn || r.Connect < 0 {
+			t.Errorf("row %+v", r)
+		}
 	}
 }
 

@@ -197,19 +197,25 @@ func TestAppend(t *testing.T) {
 			if cut != c.cut {
 				t.Errorf("cut %d bytes, want %d", cut, c.cut)
 			}
-			s := warm()
-			w.AppendRow(&s)
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			got, torn, err := ReadFile(path)
-			if err != nil || torn != 0 || len(got) != c.rows || got[len(got)-1] != s {
-				t.Errorf("%d rows, torn %d, error %v; want %d rows", len(got), torn, err, c.rows)
-			}
+			checkAppended(t, w, path, c.rows)
 		})
 	}
 	if _, _, err := Append(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got error %v, want one of a missing file", err)
+	}
+}
+
+// checkAppended adds a row to a continued file, which must then hold so many.
+func checkAppended(t *testing.T, w *Writer, path string, rows int) {
+	t.Helper()
+	s := warm()
+	w.AppendRow(&s)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, torn, err := ReadFile(path)
+	if err != nil || torn != 0 || len(got) != rows || got[len(got)-1] != s {
+		t.Errorf("%d rows, torn %d, error %v; want %d rows", len(got), torn, err, rows)
 	}
 }
 
