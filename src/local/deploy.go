@@ -54,23 +54,18 @@ func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (S
 		return Service{}, err
 	}
 	defer p.lockService(name)()
-	select {
-	case <-p.stop:
-		return Service{}, refuse(http.StatusServiceUnavailable, "the platform is stopping")
-	default:
-	}
 	fresh := make([]*function, 0, len(spec.Functions))
 	for i := range spec.Functions {
 		f, err := p.prepare(ctx, name, spec.Functions[i])
 		if err != nil {
-			for _, f := range fresh {
-				err = errors.Join(err, f.pkg.release())
-			}
-			return Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, err)
+			return Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, errors.Join(err, releaseAll(fresh)))
 		}
 		fresh = append(fresh, f)
 	}
-	old, logs := p.swap(name, spec.Tags, fresh)
+	old, logs, err := p.swap(name, spec.Tags, fresh)
+	if err != nil {
+		return Service{}, errors.Join(err, releaseAll(fresh))
+	}
 	for _, f := range old {
 		f.drain(false)
 	}
@@ -86,6 +81,15 @@ func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (S
 	}
 	s, _ := p.service(name)
 	return s, nil
+}
+
+// releaseAll gives up the packages of functions that are not used after all.
+func releaseAll(functions []*function) error {
+	var errs []error
+	for _, f := range functions {
+		errs = append(errs, f.pkg.release())
+	}
+	return errors.Join(errs...)
 }
 
 // prepare makes a function that can start; the caller must release its package if it is not used.
@@ -105,9 +109,15 @@ func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpe
 }
 
 // swap puts the new functions in place of the old ones, which it returns, with the logs that nobody writes any more.
-func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile) {
+// A platform that is stopping takes none: Close would not know them.
+func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	select {
+	case <-p.stop:
+		return nil, nil, refuse(http.StatusServiceUnavailable, "the platform is stopping")
+	default:
+	}
 	s := p.services[name]
 	if s == nil {
 		s = &service{name: name, logs: map[string]*logFile{}}
@@ -137,7 +147,7 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 	}
 	s.tags, s.functions, s.former, s.logs = tags, fresh, former, kept
 	p.publish()
-	return old, logs
+	return old, logs, nil
 }
 
 // publish makes the routing table anew. The caller holds p.mu.

@@ -149,7 +149,7 @@ func TestClientDisconnect(t *testing.T) {
 	url := deployTo(t, c, nil)
 	first := getOK(t, url)
 	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?sleep=1000", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?sleep=2000", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// maxTries is how many instances may die under a request, before they took it, until it fails.
+// maxTries is how many instances may be started for a request and end before they take it, until it fails.
 const maxTries = 3
 
 // gateway is the HTTP side: routes /<service>/<path> to functions.
@@ -68,7 +69,7 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 	body, err := readBounded(r, maxEvent)
 	var big *tooBig
 	if errors.As(err, &big) {
-		w.Header().Set("Connection", "close") // the rest of the body is not worth reading
+		discard(w, r)
 		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request body over %d bytes", maxEvent))
 		return
 	}
@@ -93,16 +94,28 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 	}
 }
 
+// discard reads the rest of a body that is too large, within limits, and has the connection closed: a client that is
+// still sending when the connection ends would see a reset, not the answer.
+func discard(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))
+	_, _ = io.CopyN(io.Discard, r.Body, 64<<20)
+	w.Header().Set("Connection", "close")
+}
+
 // invoke gives the request to an instance and waits for its result. A request that waits in the queue leaves with its
 // client; one that an instance has is seen to its end, so that the instance is never reused in an unknown state.
 func (f *function) invoke(ctx context.Context, inv *invocation) result {
-	for range maxTries {
+	for tries := 0; tries < maxTries; {
 		g, err := f.acquire(ctx)
 		if err != nil {
 			return f.notPlaced(err)
 		}
 		inv.given, inv.own = g.at, g.own
+		if g.own { // an instance that was there and turns out to be dead is no try: each is met once at most
+			tries++
+		}
 		if !g.in.submit(inv) {
+			f.spoil(g.in) // dead, and about to say so
 			f.release(g.in)
 			if g.own {
 				return g.in.post("")
@@ -110,12 +123,12 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 			continue
 		}
 		res := <-inv.result
-		if res.kind == kindTimeout {
+		if res.kind == kindTimeout || res.kind == kindUndelivered {
 			f.spoil(g.in)
 		}
 		if res.kind == kindUndelivered {
 			f.release(g.in)
-			inv.over = false // nobody else knows the invocation any more
+			inv = inv.again()
 			continue
 		}
 		f.record(g.in, inv, res)

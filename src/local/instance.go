@@ -334,6 +334,13 @@ func (in *instance) post(lastLine string) result {
 	return in.reason
 }
 
+// ending says whether the instance is dead or was told to end.
+func (in *instance) ending() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.dead || in.reason.kind != ""
+}
+
 // initDuration is the time from the start to the first request for work, or to now while there was none.
 func (in *instance) initDuration() time.Duration {
 	in.mu.Lock()

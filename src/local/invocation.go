@@ -78,6 +78,11 @@ func newInvocation(id string) *invocation {
 	return &invocation{id: id, arrival: time.Now(), result: make(chan result, 1)}
 }
 
+// again makes the same request anew for another instance; the one that died may still look at the old one.
+func (inv *invocation) again() *invocation {
+	return &invocation{id: inv.id, event: inv.event, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
+}
+
 // report gives the ground truth of a finished invocation.
 func (inv *invocation) report(in *instance, res result) Report {
 	r := Report{

@@ -114,18 +114,31 @@ func (p *Platform) GatewayURL() string { return "http://" + p.gatewayAddr.Addr()
 // Limits says which limits are enforced.
 func (p *Platform) Limits() Limits { return p.sandboxes.groups.limits }
 
-// Serve answers until ctx ends or the control API is told to stop, then closes the platform.
+// Serve answers until ctx ends, the control API is told to stop, or somebody removes the state folder (a platform that
+// stays must not outlive it), then closes the platform.
 func (p *Platform) Serve(ctx context.Context) error {
 	failed := make(chan error, 2)
 	go func() { failed <- p.control.Serve(p.controlAddr) }()
 	go func() { failed <- p.gateway.Serve(p.gatewayAddr) }()
+	look := time.NewTicker(2 * time.Second)
+	defer look.Stop()
 	var err error
-	select {
-	case <-ctx.Done():
-	case <-p.stop:
-	case err = <-failed:
-		if errors.Is(err, http.ErrServerClosed) { // Close was called elsewhere
-			err = nil
+	for going := true; going; {
+		select {
+		case <-ctx.Done():
+			going = false
+		case <-p.stop:
+			going = false
+		case err = <-failed:
+			going = false
+			if errors.Is(err, http.ErrServerClosed) { // Close was called elsewhere
+				err = nil
+			}
+		case <-look.C:
+			if absent(filepath.Join(p.opts.Dir, ownerLock)) {
+				p.opts.Warnf("the state folder %s was removed: stopping", p.opts.Dir)
+				going = false
+			}
 		}
 	}
 	return errors.Join(err, p.Close())

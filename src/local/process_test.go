@@ -251,3 +251,17 @@ func TestSweep(t *testing.T) {
 		t.Errorf("removed %d, %v", n, err)
 	}
 }
+
+// A platform whose folder is removed under it ends: nobody could find it any more.
+func TestRemovedFolderEndsThePlatform(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "state")
+	s, _, err := Detach(t.Context(), SpawnOptions{Root: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := getOK(t, deployTo(t, s.Client(), nil)).PID
+	if err := removeTree(root); err != nil {
+		t.Fatal(err)
+	}
+	wantNothingLeft(t, owned{Platform: s.PID, Function: pid, Stray: pid, Dir: s.Dir})
+}

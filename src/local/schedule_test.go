@@ -115,16 +115,29 @@ func checkTruth(t *testing.T, c *Client, replies []reply, exact bool) {
 	}
 }
 
+// queued is how many requests wait in the queues of service s.
+func queued(p *Platform) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.services["s"].functions {
+		f.mu.Lock()
+		n += len(f.waiting)
+		f.mu.Unlock()
+	}
+	return n
+}
+
 func TestQueueIsFirstComeFirstServed(t *testing.T) {
-	_, c := testPlatform(t, nil)
+	p, c := testPlatform(t, nil)
 	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances = QueueingQueue, 1 })
 	getOK(t, url)
 	const n = 5
 	var wait sync.WaitGroup
 	order := make([]int, n)
 	for i := range n {
-		wait.Go(func() { order[i] = getOK(t, url+"?sleep=400").N })
-		time.Sleep(60 * time.Millisecond) // arrivals in a known order, all while the first is served
+		wait.Go(func() { order[i] = getOK(t, url+"?sleep=500").N })
+		// Arrivals in a known order: the first is served, each other is in the queue before the next comes.
+		eventually(t, "it has arrived", func() bool { return strings.Count(logOf(t, c), "START ")-1+queued(p) >= i+1 })
 	}
 	wait.Wait()
 	if !slices.IsSorted(order) {
@@ -140,19 +153,18 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 }
 
 func TestQueueTimeout(t *testing.T) {
-	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances, f.TimeoutSeconds = QueueingQueue, 1, 2 })
+	p, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances, f.TimeoutSeconds = QueueingQueue, 1, 3 })
 	getOK(t, url)
 	held := make(chan reply, 2)
-	for range 2 { // each nearly the function's timeout: the third in line cannot be served in time
+	for range 2 { // together more than the function's timeout: the third in line cannot be served in time
 		go func() {
-			r, _ := send(http.MethodGet, url+"?sleep=1700", nil)
+			r, _ := send(http.MethodGet, url+"?sleep=2000", nil)
 			held <- r
 		}()
 	}
-	eventually(t, "one is served, one waits", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
-	time.Sleep(100 * time.Millisecond)
-	wantFailure(t, url+"?sleep=1700", 429, kindQueueTimeout, "no instance came free")
+	eventually(t, "one is served, one waits", func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 1 })
+	wantFailure(t, url+"?sleep=2000", 429, kindQueueTimeout, "no instance came free")
 	for range 2 {
 		if r := <-held; r.status != http.StatusOK {
 			t.Errorf("who held the instance got %d %s", r.status, r.body)
@@ -182,7 +194,7 @@ func TestConcurrencyInOneInstance(t *testing.T) {
 // One hanging request must not take the others of its instance with it.
 func TestTimeoutSparesTheOthers(t *testing.T) {
 	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 2 })
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 3 })
 	first := getOK(t, url)
 	hang := make(chan reply, 1)
 	go func() {
@@ -190,8 +202,8 @@ func TestTimeoutSparesTheOthers(t *testing.T) {
 		hang <- r
 	}()
 	eventually(t, "the hanging request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
-	time.Sleep(time.Second)
-	if r := getOK(t, url+"?sleep=1500"); r.ID != first.ID { // over the other's timeout, within its own
+	time.Sleep(1500 * time.Millisecond)
+	if r := getOK(t, url+"?sleep=2000"); r.ID != first.ID { // over the other's timeout, within its own
 		t.Error("another instance served it")
 	}
 	if r := <-hang; r.status != http.StatusGatewayTimeout {
@@ -235,7 +247,7 @@ func TestRetire(t *testing.T) {
 	idle := getOK(t, url)
 	busy := make(chan reply, 1)
 	go func() {
-		r, _ := send(http.MethodGet, url+"?sleep=800", nil)
+		r, _ := send(http.MethodGet, url+"?sleep=2000", nil)
 		busy <- r
 	}()
 	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
@@ -264,8 +276,7 @@ func TestReplaceDrainsTheOldVersion(t *testing.T) {
 	first := getOK(t, url)
 	old := make(chan []reply, 1)
 	go func() { old <- burst(t, url+"?sleep=400", 3) }() // one is served, two wait
-	eventually(t, "the old version is busy", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "the old version is busy", func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 2 })
 	deployTo(t, c, version("2"))
 	if r := getOK(t, url); r.Ver != "2" || !r.Cold {
 		t.Errorf("after the replacement: %+v", r)
