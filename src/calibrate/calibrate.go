@@ -52,6 +52,7 @@ func Search(ctx context.Context, spin Spinner, want time.Duration) (run.Calibrat
 		return best, fmt.Errorf("calibrate %s: %w", want, err)
 	}
 	guess := float64(want) / ns
+	var before point
 	for try := 1; try <= maxTries; try++ {
 		inc := max(1, int64(math.Round(guess)))
 		got, err := spin(ctx, inc)
@@ -67,7 +68,22 @@ func Search(ctx context.Context, spin Spinner, want time.Duration) (run.Calibrat
 		if best.Error <= tolerance {
 			break
 		}
-		guess = float64(inc) * float64(want) / float64(max(got, 1))
+		now := point{float64(inc), float64(max(got, 1))}
+		guess = now.inc + (float64(want)-now.ns)/now.slope(before)
+		before = now
 	}
 	return best, nil
+}
+
+// point is a measured loop.
+type point struct{ inc, ns float64 }
+
+// slope is the secant's through the point before, ns per increment: a function may get slower or faster with the length
+// of its loop. Where two points are too close for the clock, or contradict each other, it is kept near the mean.
+func (p point) slope(before point) float64 {
+	mean := p.ns / p.inc
+	if before.inc == 0 || before.inc == p.inc {
+		return mean
+	}
+	return min(max((p.ns-before.ns)/(p.inc-before.inc), mean/4), mean*4)
 }

@@ -1,0 +1,37 @@
+package fail
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+)
+
+func TestCode(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+	}{
+		{nil, CodeDone},
+		{errors.New("x"), CodeFailed},
+		{Input("x"), CodeInput},
+		{fmt.Errorf("stage: %w", With(CodeThreshold, "x")), CodeThreshold},
+		{errors.Join(With(CodeLeftBehind, "x"), Input("y")), CodeLeftBehind},
+		{Unsupported("x"), CodeInput},
+		{Skip{"nothing to do"}, CodeFailed},
+	} {
+		if got := Code(c.err); got != c.want {
+			t.Errorf("Code(%v) = %d, want %d", c.err, got, c.want)
+		}
+	}
+}
+
+func TestErrorsKeepTheirCause(t *testing.T) {
+	cause := errors.New("cause")
+	err := Input("while reading: %w", cause).WithHint("try %s", "again")
+	if !errors.Is(err, cause) || err.Hint != "try again" || err.Error() != "while reading: cause" {
+		t.Errorf("error is %v, hint %q", err, err.Hint)
+	}
+	if err := Unsupported("gRPC"); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("%v is not found as unsupported", err)
+	}
+}
