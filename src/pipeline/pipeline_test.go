@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+type quiet struct{}
+
+func (quiet) Debugf(string, ...any)                 {}
+func (quiet) Infof(string, ...any)                  {}
+func (quiet) Warnf(string, ...any)                  {}
+func (quiet) StageStart(string)                     {}
+func (quiet) StageEnd(string, time.Duration, error) {}
+func (quiet) Burst(Burst)                           {}
+
+// stage is one that does what the test says.
+type stage struct {
+	name string
+	do   func() error
+	skip string
+}
+
+func (s stage) String() string                      { return s.name }
+func (s stage) Run(context.Context, *run.Run) error { return s.do() }
+func (s stage) Skip(*run.Run) string                { return s.skip }
+
+func testJob(t *testing.T, file string) (*job, *run.Run) {
+	t.Helper()
+	home := t.TempDir()
+	env := map[string]string{"HOME": home}
+	w := World{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}
+	exp := parse(t, file)
+	j := newJob(w, exp)
+	r, err := j.begin(exp, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, r
+}
+
+func parse(t *testing.T, file string) *experiment.Experiment {
+	t.Helper()
+	loaded, err := experiment.Parse("test.json", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Experiment
+}
+
+const small = `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,"Parallelism":2}]}`
+
+func TestStagesRunInOrderUntilOneFails(t *testing.T) {
+	j, r := testJob(t, small)
+	var order []string
+	note := func(name string, err error) stage {
+		return stage{name: name, do: func() error { order = append(order, name); return err }}
+	}
+	skipped := note("skipped", nil)
+	skipped.skip = "nothing to do"
+	err := j.execute(context.Background(), r, []Stage{note("a", nil), skipped, note("typed skip", fail.Skip{Reason: "none"}),
+		note("b", fail.With(fail.CodeThreshold, "broken")), note("never", nil)})
+	if got := strings.Join(order, " "); got != "a typed skip b" {
+		t.Errorf("ran %q", got)
+	}
+	if fail.Code(err) != fail.CodeThreshold || !strings.HasPrefix(err.Error(), "b: ") {
+		t.Errorf("error is %v; want the stage's own, with its name", err)
+	}
+	var skips []string
+	for _, s := range r.Record.Stages {
+		if s.Skipped != "" {
+			skips = append(skips, s.Name+": "+s.Skipped)
+		}
+	}
+	if got := strings.Join(skips, ", "); got != "skipped: nothing to do, typed skip: none" {
+		t.Errorf("the record says skipped: %s", got)
+	}
+}
+
+func TestAPanicIsUndoneLikeAnError(t *testing.T) {
+	j, r := testJob(t, small)
+	err := j.execute(context.Background(), r, []Stage{stage{name: "a", do: func() error { panic("ouch") }}})
+	out, err := j.end(context.Background(), r, err)
+	if out == nil || fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "ouch") {
+		t.Errorf("error is %v", err)
+	}
+	if left := r.Journal.Pending(); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if rec, err := run.ReadRecord(r.Dir); err != nil || rec.Status != statusFailed || rec.Finished == nil {
+		t.Errorf("record %+v, %v", rec, err)
+	}
+}
+
+func TestWhatCannotBeRemovedIsExitCode4(t *testing.T) {
+	j, r := testJob(t, small)
+	if _, err := r.Journal.Intend(kindFolder, "/not-ours", nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // an interrupted run removes all the same, and what stays behind decides the exit code
+	_, err := j.end(ctx, r, nil)
+	if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(err.Error(), "/not-ours") {
+		t.Errorf("error is %v", err)
+	}
+	if left := r.Journal.Pending(); len(left) != 1 || left[0].Name != "/not-ours" {
+		t.Errorf("pending: %v; want only what could not be removed", left)
+	}
+}
+
+func TestFunctionsOfAnExperiment(t *testing.T) {
+	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"Parallelism":2},{"Runtime":"python3.13","Bursts":1,"Public":true,"FunctionMemoryMB":512}]}`)
+	fns, err := functions(exp, []int{0, 1}, "hash")
+	if err != nil || len(fns) != 3 {
+		t.Fatalf("%d functions, %v", len(fns), err)
+	}
+	if fns[1].Name != "f0-1" || fns[1].Language != "go" || fns[1].Env["STELLAR_TOKEN_SHA256"] != "hash" {
+		t.Errorf("second function is %+v", fns[1])
+	}
+	if _, guarded := fns[2].Env["STELLAR_TOKEN_SHA256"]; guarded || fns[2].MemoryMB != 512 || fns[2].Sub != 1 {
+		t.Errorf("public function is %+v", fns[2])
+	}
+}
+
+func TestSupported(t *testing.T) {
+	for file, want := range map[string]string{
+		small: "",
+		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                               "does not deploy to aws",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"PackageType":"Image"}]}`:       "PackageType Image",
+		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:  "sustained load",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`: "data-transfer",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                "Reuse",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:  "Cmds",
+	} {
+		exp := parse(t, file)
+		w := World{Options: Options{Serverless: true, Only: -1}}
+		err := w.supported(exp)
+		if (err == nil) != (want == "") || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, fail.ErrUnsupported))) {
+			t.Errorf("%s: %v; want %q", file, err, want)
+		}
+	}
+}
+
+func TestIncrements(t *testing.T) {
+	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"DesiredServiceTimes":["0ms","10ms"]}]}`)
+	s := &exp.SubExperiments[0]
+	times := []time.Duration{0, 10 * time.Millisecond}
+	cals := []run.Calibration{{Function: s.Function, Runtime: "go", Architecture: s.Architecture, ServiceTime: "10ms", Increments: 7}}
+	if got, err := increments(cals, s, times); err != nil || got[0] != 0 || got[1] != 7 {
+		t.Errorf("increments %v, %v", got, err)
+	}
+	if _, err := increments(nil, s, times); err == nil {
+		t.Error("a service time that was not calibrated passed")
+	}
+	s.BusySpinIncrements = []int64{5}
+	if got, _ := increments(nil, s, times); len(got) != 1 || got[0] != 5 {
+		t.Errorf("increments of the file: %v", got)
+	}
+}
