@@ -41,6 +41,7 @@ type instance struct {
 	inbox    []*invocation
 	inflight map[string]*invocation
 	dead     bool
+	lastPeak int64  // what peak was at the end
 	used     bool   // has been given its first request
 	reason   result // why it was ended; its kind is empty when it ended by itself
 	initFail string // what the function reported to /init/error
@@ -279,10 +280,10 @@ func (in *instance) finish(lastLine string) {
 
 // failAll gives every request that is still inside its result.
 func (in *instance) failAll(lastLine string) {
-	crash := in.post(lastLine)
+	crash, peak := in.post(lastLine), in.peak()
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.dead = true
+	in.dead, in.lastPeak = true, peak
 	if in.endInit != nil {
 		in.endInit.Stop()
 	}
@@ -353,11 +354,17 @@ func (in *instance) initDuration() time.Duration {
 
 // peak is the most memory that the instance has used, in bytes, 0 where that is not known.
 func (in *instance) peak() int64 {
-	if in.proc == nil {
+	in.mu.Lock()
+	proc, dead, last := in.proc, in.dead, in.lastPeak
+	in.mu.Unlock()
+	if dead { // its group is on its way out
+		return last
+	}
+	if proc == nil {
 		return 0
 	}
 	if v := in.cell.group.peak(); v > 0 {
 		return v
 	}
-	return peakOf(in.proc.pid)
+	return peakOf(proc.pid)
 }
