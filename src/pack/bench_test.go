@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"stellar/src/run"
@@ -18,12 +19,12 @@ func BenchmarkPackage(b *testing.B) {
 			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"), TargetBytes: size << 20, Seed: 1}
 			r := newRun(b, pkg)
 			b.SetBytes(size << 20)
-			b.ReportAllocs()
 			for b.Loop() {
 				if err := (Stage{}).Run(b.Context(), r); err != nil {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(peakMB(b), "peak-MB")
 		})
 	}
 }
@@ -55,10 +56,49 @@ func BenchmarkZipCommand(b *testing.B) {
 			b.SetBytes(size << 20)
 			for b.Loop() {
 				_ = os.Remove(out)
-				if msg, err := exec.Command(zip, "-q", "-j", out, code, random).CombinedOutput(); err != nil {
+				cmd := exec.Command(zip, "-q", "-j", out, code, random)
+				if msg, err := cmd.CombinedOutput(); err != nil {
 					b.Fatalf("%v: %s", err, msg)
 				}
 			}
 		})
 	}
+}
+
+// BenchmarkSyncedWrite is as many bytes written and synced, nothing else: what the disk itself takes.
+func BenchmarkSyncedWrite(b *testing.B) {
+	for _, size := range []int64{10, 250, 1024} {
+		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
+			path, block := filepath.Join(b.TempDir(), "p"), []byte(programLike(1<<20))
+			b.SetBytes(size << 20)
+			for b.Loop() {
+				f, err := os.Create(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range size {
+					if _, err := f.Write(block); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := f.Sync(); err != nil {
+					b.Fatal(err)
+				}
+				f.Close()
+			}
+		})
+	}
+}
+
+// peakMB is the most memory that this process has held so far, as the kernel counts it; 0 where it does not say.
+func peakMB(b *testing.B) float64 {
+	b.Helper()
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %g kB", &kib); n == 1 {
+			return kib / 1024
+		}
+	}
+	return 0
 }
