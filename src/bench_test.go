@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,11 +139,11 @@ func BenchmarkColdExec(b *testing.B) {
 	program := buildFunction(b)
 	answered := make(chan struct{}, 1)
 	event := `{"version":"2.0","rawPath":"/","requestContext":{"requestId":"r","http":{"method":"GET","path":"/"}},"headers":{}}`
-	served := false
+	var served sync.Map // connections that have had their event: each process has one
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, again := served.LoadOrStore(r.RemoteAddr, true)
 		switch {
-		case strings.HasSuffix(r.URL.Path, "/next") && !served:
-			served = true
+		case strings.HasSuffix(r.URL.Path, "/next") && !again:
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "r")
 			w.Header().Set("Lambda-Runtime-Deadline-Ms", fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()))
 			fmt.Fprint(w, event)
@@ -156,8 +157,7 @@ func BenchmarkColdExec(b *testing.B) {
 	}))
 	defer api.Close()
 	for b.Loop() {
-		served = false
-		cmd := exec.Command(program)
+		cmd := exec.CommandContext(b.Context(), program)
 		cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + api.Listener.Addr().String()}
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
