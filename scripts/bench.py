@@ -23,7 +23,9 @@ pairs = [
 
 
 def text(ms):
-    return f"{statistics.median(ms):.3g} ms ({min(ms):.3g}–{max(ms):.3g})"
+    scale, unit = (1000, "s") if statistics.median(ms) >= 1000 else (1, "ms")
+    mid, low, high = (f"{v / scale:.3g}" for v in (statistics.median(ms), min(ms), max(ms)))
+    return f"{mid} {unit} ({low}–{high})"
 
 
 cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "") if os.path.exists("/proc/cpuinfo") else ""
