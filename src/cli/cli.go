@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,6 +60,9 @@ func (c *command) report(ctx context.Context, err error) int {
 			fmt.Fprintf(c.Stderr, "  → %s\n", e.Hint)
 		}
 	}
+	if errors.Is(err, syscall.ENOSPC) {
+		fmt.Fprintf(c.Stderr, "  → the disk is full: whole rows up to there are kept; free some space, or name another folder with --output\n")
+	}
 	code := fail.Code(err)
 	if ctx.Err() != nil && code != fail.CodeLeftBehind {
 		return fail.CodeInterrupted
@@ -99,10 +103,11 @@ func (c *command) app() *cli.App {
 
 func usageError(cc *cli.Context, err error, _ bool) error {
 	name := "stellar"
+	text := strings.TrimPrefix(err.Error(), "stellar: ")
 	if cc.Command != nil && cc.Command.Name != "" && cc.Command.Name != "stellar" {
 		name += " " + cc.Command.Name
 	}
-	return fail.Input("%s: %w", name, err).WithHint("`%s --help` lists the options", name)
+	return fail.Input("%s", text).WithHint("`%s --help` lists the options", name)
 }
 
 // world is what the run package needs of the machine.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"stellar/src/fail"
+	"stellar/src/local"
 	"stellar/src/run"
 	"time"
 )
@@ -37,11 +38,11 @@ func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
 
 // settle brings the record of an undone run up to date. A record that could not be read is left as it is.
 func (w World) settle(r *run.Run) error {
-	if r.Experiment == nil || (r.Record.Status != statusKept && r.Record.Status != "running") {
+	if r.Experiment == nil || (r.Record.Status != statusKept && r.Record.Status != statusRunning) {
 		return nil
 	}
 	now := time.Now().UTC()
-	if r.Record.Status == "running" {
+	if r.Record.Status == statusRunning {
 		r.Record.Status, r.Record.Error = statusInterrupted, "the run died; what it had made was removed later"
 	} else {
 		r.Record.Status = statusDone
@@ -70,9 +71,9 @@ func (c *Cleaned) Print(w io.Writer) {
 		fmt.Fprintf(w, "left alone, kept on purpose: %s (`stellar remove %s` removes it)\n", d, d)
 	}
 	for _, d := range c.Gone {
-		fmt.Fprintf(w, "the folder is gone, with its journal: %s\n", d)
+		fmt.Fprintf(w, "cleaned by its name, its folder was deleted: %s\n", d)
 	}
-	if len(c.Removed) == 0 {
+	if len(c.Removed)+len(c.Gone) == 0 {
 		fmt.Fprintln(w, "nothing to do")
 	}
 }
@@ -98,6 +99,9 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 
 func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
 	if _, err := os.Stat(filepath.Join(dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
+		if err := w.cleanLost(ctx, filepath.Base(dir)); err != nil {
+			return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
+		}
 		c.Gone = append(c.Gone, dir)
 		return run.Forget(w.Getenv, dir)
 	}
@@ -118,6 +122,33 @@ func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) e
 	}
 	c.Removed = append(c.Removed, dir)
 	return nil
+}
+
+// cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
+func (w World) cleanLost(ctx context.Context, id string) error {
+	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
+		return err
+	}
+	root, err := local.StateRoot(w.Getenv)
+	if err != nil {
+		return err
+	}
+	dead := &job{World: w}
+	if err := dead.removePlatform(ctx, run.Resource{Kind: kindPlatform, Attrs: map[string]string{"dir": filepath.Join(root, platformFolder(id))}}); err != nil {
+		return err
+	}
+	client, err := w.runningPlatform(ctx)
+	if err != nil || client == nil {
+		return err
+	}
+	if err := deleteService(ctx, client, run.ServiceName(id)); err != nil {
+		return err
+	}
+	services, err := client.Services(ctx)
+	if err == nil && len(services) == 0 {
+		w.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
+	}
+	return err
 }
 
 func expired(r *run.Run) bool { return r.Experiment != nil && time.Now().After(r.Expires()) }

@@ -32,7 +32,7 @@ func (j *job) outcome(r *run.Run, kept bool) *Outcome {
 			Missed: analyze.Thresholds(r.Experiment.SubExperiments[sum.Index].Thresholds, sum)}
 		for _, res := range r.Results {
 			if res.Sub == sum.Index && res.Stopped != nil {
-				row.Note = "stopped early: " + res.Stopped.Error()
+				row.Note = res.Stopped.Error()
 			}
 		}
 		out.Rows = append(out.Rows, row)
@@ -50,7 +50,7 @@ func (o *Outcome) problem() error {
 	}
 	if len(stopped) > 0 {
 		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results), errors.Join(stopped...)).
-			WithHint("what they measured until then is in %s", o.Dir)
+			WithHint("what they measured is in %s, the functions' own logs in its folder %s where the platform is local", o.Dir, logsFolder)
 	}
 	var missed []string
 	for _, row := range o.Rows {

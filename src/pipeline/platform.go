@@ -28,9 +28,10 @@ type job struct {
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
 
-	summaries []analyze.Summary // set by reporting
-	tools     map[string]string // program to version, as it says itself
-	local     bool              // functions run on this machine
+	summaries  []analyze.Summary // set by reporting
+	tools      map[string]string // program to version, as it says itself
+	cpuLimited bool              // the local platform enforces CPU shares
+	local      bool              // functions run on this machine
 }
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
@@ -63,7 +64,7 @@ func (s startPlatform) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(root, "platform-"+r.ID)
+	dir := filepath.Join(root, platformFolder(r.ID))
 	res, err := r.Journal.Intend(kindPlatform, r.ID, map[string]string{"dir": dir})
 	if err != nil {
 		return err
@@ -79,6 +80,9 @@ func (s startPlatform) Run(ctx context.Context, r *run.Run) error {
 	return s.note(ctx, r)
 }
 
+// platformFolder is the state folder of a run's own platform, within the state root.
+func platformFolder(id string) string { return "platform-" + id }
+
 func (s startPlatform) spawn(root, dir string) local.SpawnOptions {
 	return local.SpawnOptions{Root: root, Executable: s.Executable, Options: local.Options{Dir: dir, Version: s.Version},
 		Line: func(line string) { s.Log.Warnf("%s", line) }}
@@ -90,6 +94,7 @@ func (s startPlatform) note(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
+	s.cpuLimited = status.Limits.CPU
 	if l := status.Limits; l.Memory && l.CPU {
 		r.Record.Notes = append(r.Record.Notes, "local platform: memory and CPU limits enforced")
 	} else {

@@ -27,6 +27,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) error {
 	if _, err := probe.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
+	s.tellRuntimes(r)
 	subs := s.subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
@@ -68,6 +69,9 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 	}
 	res, err := st.Run(ctx, settings)
 	out.Rows, out.Failed, out.Stopped = res.Rows, res.Outcome.Errors, err
+	if err == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
+		out.Stopped = fmt.Errorf("all %d requests failed", res.Outcome.Requests)
+	}
 	var ratio *probe.ErrorRatio
 	if errors.As(err, &ratio) {
 		s.Log.Warnf("%v", err)

@@ -111,10 +111,36 @@ func statistics(path string, sums ...analyze.Summary) error {
 
 func identity(r *run.Run, i int) analyze.Identity {
 	s := &r.Experiment.SubExperiments[i]
-	return analyze.Identity{Index: i, Title: s.Title, Provider: r.Experiment.ProviderKind(), Runtime: s.Runtime, Function: s.Function,
+	return analyze.Identity{Index: i, Title: s.Title, Provider: r.Experiment.ProviderKind(), Runtime: runtimeOf(r, i), Function: s.Function,
 		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(r, i), IATSeconds: s.IATSeconds,
 		BurstSizes: join(s.BurstSizes, strconv.Itoa), ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
 		PayloadBytes: s.PayloadLengthBytes}
+}
+
+// runtimeOf is the runtime of a sub-experiment's rows: the one asked for, and the one that it really ran on where that is
+// another.
+func runtimeOf(r *run.Run, sub int) string {
+	name := r.Experiment.SubExperiments[sub].Runtime
+	for _, f := range r.Functions {
+		if real := realRuntime(f); f.Sub == sub && real != "" {
+			return name + " (" + real + ")"
+		}
+	}
+	return name
+}
+
+// realRuntime is what a managed runtime runs on where that is not the version asked for: python3.13 on "Python 3.11.7".
+func realRuntime(f *run.Function) string {
+	if f.Endpoint == nil {
+		return ""
+	}
+	real := f.Endpoint.Detail["runtimeVersion"]
+	_, version, _ := strings.Cut(real, " ")
+	asked := strings.TrimLeft(f.Runtime, "abcdefghijklmnopqrstuvwxyz")
+	if asked == "" || version == "" || version == asked || strings.HasPrefix(version, strings.TrimSuffix(asked, ".x")+".") {
+		return ""
+	}
+	return real
 }
 
 // imageSize is the size in MiB that was asked for, else that of the package as built.

@@ -177,6 +177,7 @@ func (j *job) begin(exp *experiment.Experiment, baseDir string) (*run.Run, error
 
 // Statuses of a finished run.
 const (
+	statusRunning     = "running"
 	statusDone        = "done"
 	statusPartial     = "partial"
 	statusFailed      = "failed"
@@ -194,6 +195,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoBudget)
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
+	j.collectLogs(undoCtx, r)
 	if keep {
 		err = j.keep(undoCtx, r)
 	} else {
@@ -214,12 +216,25 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 		err = out.problem()
 	}
 	if interrupted {
-		err = errors.Join(err, fail.With(fail.CodeInterrupted, "interrupted; what was measured is in %s", r.Dir))
+		err = interruption(err, out)
 	}
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
 	return out, errors.Join(err, r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
+}
+
+// interruption is the error of an interrupted run: what else went wrong, but not that its context ended.
+func interruption(err error, out *Outcome) error {
+	text := "interrupted; nothing was measured"
+	if len(out.Rows) > 0 {
+		text = "interrupted; what was measured is in " + out.Dir
+	}
+	stop := fail.With(fail.CodeInterrupted, "%s", text)
+	if err == nil || (errors.Is(err, context.Canceled) && fail.Code(err) != fail.CodeLeftBehind) {
+		return stop
+	}
+	return errors.Join(err, stop)
 }
 
 // packagesFolder is where generate puts packages: they are the bulk of a service folder, and no result.

@@ -30,6 +30,9 @@ func (w World) Standing() ([]StandingFunction, error) {
 			w.Log.Warnf("%v", err)
 			continue
 		}
+		if rec.Status == statusRunning && !run.Live(dir) {
+			rec.Status = "died" // `stellar clean` removes what is left of it
+		}
 		for _, f := range rec.Functions {
 			if f.Endpoint != nil {
 				out = append(out, StandingFunction{dir, rec.Status, f.Name, f.Runtime, f.MemoryMB, f.Endpoint.URL})

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"stellar/src/fail"
@@ -108,8 +110,12 @@ type ErrorRatio struct {
 }
 
 func (e *ErrorRatio) Error() string {
-	return fmt.Sprintf("%d of %d requests failed (%v), more than MaxErrorRatio %g allows",
-		e.Errors, e.Requests, e.Classes, e.Limit)
+	var classes []string
+	for _, c := range slices.Sorted(maps.Keys(e.Classes)) {
+		classes = append(classes, fmt.Sprintf("%s: %d", c, e.Classes[c]))
+	}
+	return fmt.Sprintf("%d of %d requests failed (%s), more than MaxErrorRatio %g allows",
+		e.Errors, e.Requests, strings.Join(classes, ", "), e.Limit)
 }
 
 // errorsFrom is how many requests must be in before the error ratio is looked at.

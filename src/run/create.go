@@ -45,7 +45,7 @@ func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*R
 		return nil, err
 	}
 	r := &Run{ID: id, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Experiment: exp, BaseDir: baseDir,
-		WorkDir: filepath.Join(os.TempDir(), "stellar-"+id), Service: serviceName(id), Log: w.Log,
+		WorkDir: WorkDir(id), Service: ServiceName(id), Log: w.Log,
 		index: Index{Dir: filepath.Join(state, "runs")}}
 	if r.CacheDir, err = cacheDir(w.Getenv); err != nil {
 		return nil, fail.Input("%w", err)
@@ -143,8 +143,11 @@ func letters(n int) string {
 
 var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
 
-// serviceName is valid on every provider: lower case letters, digits and hyphens, a letter first, under 48 characters.
-func serviceName(id string) string {
+// WorkDir is the scratch folder of the run with this id.
+func WorkDir(id string) string { return filepath.Join(os.TempDir(), "stellar-"+id) }
+
+// ServiceName is that of the run with this id. It is valid on every provider: lower case letters, digits and hyphens, a letter first, under 48 characters.
+func ServiceName(id string) string {
 	return "stellar-" + notInName.ReplaceAllString(strings.ToLower(id), "-")
 }
 

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,8 +23,8 @@ func Open(w World, dir string) (*Run, error) {
 	if err != nil {
 		return nil, fail.Input("%w", err)
 	}
-	r := &Run{ID: filepath.Base(dir), Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: serviceName(filepath.Base(dir)),
-		WorkDir: filepath.Join(os.TempDir(), "stellar-"+filepath.Base(dir)), Log: w.Log, index: Index{Dir: filepath.Join(state, "runs")}}
+	r := &Run{ID: filepath.Base(dir), Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: ServiceName(filepath.Base(dir)),
+		WorkDir: WorkDir(filepath.Base(dir)), Log: w.Log, index: Index{Dir: filepath.Join(state, "runs")}}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -51,4 +52,14 @@ func Forget(getenv func(string) string, dir string) error {
 		return fail.Input("%w", err)
 	}
 	return Index{Dir: filepath.Join(state, "runs")}.Drop(filepath.Base(dir))
+}
+
+// Live reports whether the run's owner is still at work.
+func Live(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, JournalFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(lock(f), ErrLive) // a lock that could be taken goes with the file
 }

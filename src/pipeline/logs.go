@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"stellar/src/run"
+)
+
+// logsFolder is where the functions' own logs go, within the run's folder.
+const logsFolder = "logs"
+
+// collectLogs keeps what the local platform logged of each function: why one crashed, and the platform's own view of
+// every request. A log that cannot be had is no reason to stop.
+func (j *job) collectLogs(ctx context.Context, r *run.Run) {
+	if !j.local || j.client == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, f := range r.Functions {
+		if f.Endpoint == nil {
+			continue
+		}
+		if err := j.collectLog(ctx, r, f.Name); err != nil {
+			j.Log.Warnf("no log of function %s: %v", f.Name, err)
+			return
+		}
+	}
+}
+
+func (j *job) collectLog(ctx context.Context, r *run.Run, name string) error {
+	if err := os.MkdirAll(filepath.Join(r.Dir, logsFolder), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(r.Dir, logsFolder, name+".log"))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for offset := int64(0); ; {
+		text, next, err := j.client.Logs(ctx, r.Service, name, offset)
+		if err != nil {
+			return err
+		}
+		if _, err := f.Write(text); err != nil {
+			return fmt.Errorf("write its log: %w", err)
+		}
+		if len(text) == 0 || next == offset {
+			return nil
+		}
+		offset = next
+	}
+}
+
+// tellRuntimes says where a function runs on another version than the one that was asked for, and where the CPU share of
+// its memory makes its service time longer.
+func (j *job) tellRuntimes(r *run.Run) {
+	told := map[string]bool{}
+	tell := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		if !told[text] {
+			told[text] = true
+			r.Record.Notes = append(r.Record.Notes, text)
+			j.Log.Warnf("%s", text)
+		}
+	}
+	for _, f := range r.Functions {
+		if real := realRuntime(f); real != "" {
+			tell("%s runs on this machine's %s", f.Runtime, real)
+		}
+		s := &r.Experiment.SubExperiments[f.Sub]
+		for round := range s.DesiredServiceTimes {
+			if want := s.ServiceTime(round); want > 0 && f.MemoryMB < fullCPU && j.cpuLimited {
+				tell("at %d MB a function has %.0f %% of a CPU, as on Lambda: %s of computing takes about %s", f.MemoryMB,
+					100*float64(f.MemoryMB)/fullCPU, want, (want * fullCPU / time.Duration(f.MemoryMB)).Round(time.Millisecond))
+			}
+		}
+	}
+}
+
+// fullCPU is the memory in MB that buys one CPU on Lambda.
+const fullCPU = 1769
