@@ -43,11 +43,6 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	var problems []error
 	var hints []string
 	for _, fn := range r.Functions {
-		if s.Local && fn.Language == "go" && fn.Architecture != runtime.GOARCH && !asked[fn.Language+fn.Architecture] {
-			asked[fn.Language+fn.Architecture] = true
-			r.Log.Warnf("function %s is built for %s and this machine is %s: it runs only where the machine emulates the other",
-				fn.Name, fn.Architecture, runtime.GOARCH)
-		}
 		if asked[fn.Language] {
 			continue
 		}

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -36,6 +37,9 @@ func (d *decoder) fill(dr *draft) {
 	whereAbsent("Connections", &s.Connections, map[bool]string{true: "new", false: "reuse"}[s.IATSeconds > idleSeconds])
 	whereAbsent("Protocol", &s.Protocol, map[bool]string{true: "grpc", false: "http1"}[d.exp.Provider == "vhive"])
 	whereAbsent("Schedule", &s.Schedule, map[bool]string{true: "open", false: "closed"}[s.sustained()])
+	if d.exp.Provider == "local" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") {
+		whereAbsent("Architecture", &s.Architecture, runtime.GOARCH) // the local platform is this machine
+	}
 	if s.RatePerSecond > 0 {
 		whereAbsent("Arrivals", &s.Arrivals, "constant")
 	}

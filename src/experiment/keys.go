@@ -140,7 +140,7 @@ func functionKeys() []key {
 			doc: "Size of the deployed package in MiB, fractions allowed; 0: as built."},
 		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true, doc: "Memory of the function in MiB."},
 		{name: "FunctionTimeoutSeconds", rule: atLeast(1, maxSeconds), def: 60, doc: "Time that the function may take, in seconds."},
-		{name: "Architecture", rule: words("amd64", "arm64"), def: "amd64", doc: "Processor architecture."},
+		{name: "Architecture", rule: words("amd64", "arm64"), def: "amd64", doc: "Processor architecture; for provider local this machine's own."},
 		{name: "FillerPlacement", rule: words("front", "back", "spread"), def: "back", doc: "Where in the package the filler lies."},
 		{name: "FillerRead", rule: rule{kind: boolean}, def: false, doc: "Whether the function reads the filler at init."},
 		{name: "BaseImage", rule: rule{kind: text, blank: true}, computed: "the language's own", doc: "Base of images."},

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func (s stage) Skip(*run.Run) string                { return s.skip }
 func testJob(t *testing.T, file string) (*job, *run.Run) {
 	t.Helper()
 	home := t.TempDir()
+	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
 	w := World{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}
@@ -131,14 +133,16 @@ func TestFunctionsOfAnExperiment(t *testing.T) {
 }
 
 func TestSupported(t *testing.T) {
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
 	for file, want := range map[string]string{
 		small: "",
-		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                               "does not deploy to aws",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"PackageType":"Image"}]}`:       "PackageType Image",
-		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:  "sustained load",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`: "data-transfer",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                "Reuse",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:  "Cmds",
+		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                  "does not deploy to aws",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"PackageType":"Image"}]}`:                          "PackageType Image",
+		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                     "sustained load",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                    "data-transfer",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                   "Reuse",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                     "Cmds",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`: "on the local platform of this",
 	} {
 		exp := parse(t, file)
 		w := World{Options: Options{Serverless: true, Only: -1}}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
 	"stellar/src/deploy"
 	"stellar/src/experiment"
@@ -114,6 +115,9 @@ func (w World) supported(exp *experiment.Experiment) error {
 		}
 		if w.deploys(exp) && s.PackageType != "Zip" {
 			add(i, "deploying PackageType %s", s.PackageType)
+		}
+		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
+			add(i, "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)
 		}
 		if s.Reuse {
 			add(i, "Reuse of functions (`stellar deploy` leaves functions up, `stellar probe` uses them again)")
