@@ -21,15 +21,10 @@ func (c *command) planCommand() *cli.Command {
 		Flags: append(experimentFlags(), logFlag(), jsonFlag("the plan"),
 			&cli.StringFlag{Name: "write", Usage: "build, package and write serverless.yml into `DIR`"}),
 		Action: func(cc *cli.Context) error {
-			loaded, err := c.load(cc)
+			loaded, w, err := c.read(cc)
 			if err != nil {
 				return err
 			}
-			w, log, err := c.pipelineWorld(cc)
-			if err != nil {
-				return err
-			}
-			c.notes(log, loaded)
 			plan, err := w.Plan(cc.Context, loaded, baseDir(cc))
 			if err != nil {
 				return err
@@ -91,17 +86,10 @@ func (c *command) deployCommand() *cli.Command {
 			example("stellar deploy -c experiment.json"),
 		Flags: append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), jsonFlag("the endpoints")),
 		Action: func(cc *cli.Context) error {
-			loaded, err := c.load(cc)
+			loaded, w, err := c.read(cc)
 			if err != nil {
 				return err
 			}
-			w, log, err := c.pipelineWorld(cc)
-			if err != nil {
-				return err
-			}
-			c.notes(log, loaded)
-			w.Keep = true
-			w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
 			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
 			return c.finish(cc, out, err)
 		},
@@ -119,7 +107,7 @@ func (c *command) probeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, _, err := c.pipelineWorld(cc)
+			w, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -140,7 +128,7 @@ func (c *command) removeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, _, err := c.pipelineWorld(cc)
+			w, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -175,7 +163,7 @@ func (c *command) cleanCommand() *cli.Command {
 			example("stellar clean", "stellar clean --all"),
 		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all", Usage: "also what was kept on purpose and has expired (tag stellar-expires)"}, jsonFlag("what was done")},
 		Action: func(cc *cli.Context) error {
-			w, _, err := c.pipelineWorld(cc)
+			w, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}
@@ -198,7 +186,7 @@ func (c *command) functionsCommand() *cli.Command {
 		Description: example("stellar functions", "stellar functions --json"),
 		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
 		Action: func(cc *cli.Context) error {
-			w, _, err := c.pipelineWorld(cc)
+			w, err := c.pipelineWorld(cc)
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
 	"stellar/src/experiment"
@@ -68,16 +67,10 @@ func (c *command) runAction(cc *cli.Context) error {
 	if cc.String("config") == "" {
 		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one; `stellar --help` says more")
 	}
-	loaded, err := c.load(cc)
+	loaded, w, err := c.read(cc)
 	if err != nil {
 		return err
 	}
-	w, log, err := c.pipelineWorld(cc)
-	if err != nil {
-		return err
-	}
-	c.notes(log, loaded)
-	w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
 	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
 	return c.finish(cc, out, err)
 }
@@ -129,14 +122,25 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	return loaded, nil
 }
 
-func (c *command) notes(log *logrus.Logger, loaded *experiment.Loaded) {
-	for _, n := range loaded.Notes {
-		log.Warnf("%s", n)
+// read loads the experiment file into a world that is ready to run it, and shows what its reading brought to light.
+func (c *command) read(cc *cli.Context) (*experiment.Loaded, pipeline.World, error) {
+	loaded, err := c.load(cc)
+	if err != nil {
+		return nil, pipeline.World{}, err
 	}
+	w, err := c.pipelineWorld(cc)
+	if err != nil {
+		return nil, w, err
+	}
+	for _, n := range loaded.Notes {
+		w.Log.Warnf("%s", n)
+	}
+	w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
+	return loaded, w, nil
 }
 
 // pipelineWorld sets up the screen, the log and the observer.
-func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, *logrus.Logger, error) {
+func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, error) {
 	level := cc.String("log-level")
 	if level == "" {
 		level = "info"
@@ -146,7 +150,7 @@ func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, *logrus.Logger
 	c.file = &logFile{}
 	log, err := newLogger(level, c.screen, c.file)
 	if err != nil {
-		return pipeline.World{}, nil, err
+		return pipeline.World{}, err
 	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
 	return pipeline.World{
@@ -156,7 +160,7 @@ func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, *logrus.Logger
 		Runner:     shell.Run,
 		Observer:   p,
 		Opened:     func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
-	}, log, nil
+	}, nil
 }
 
 func (c *command) options(cc *cli.Context) pipeline.Options {
