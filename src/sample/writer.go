@@ -156,8 +156,8 @@ func (w *Writer) Flush() error {
 		return w.err
 	}
 	if len(w.buf) > 0 {
-		if _, err := w.out.Write(w.buf); err != nil {
-			w.err = fmt.Errorf("write samples to %s: %w", w.name, err)
+		if n, err := w.out.Write(w.buf); err != nil {
+			w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.takeBack(n)))
 			return w.err
 		}
 		w.buf = w.buf[:0]
@@ -169,6 +169,22 @@ func (w *Writer) Flush() error {
 		}
 	}
 	return nil
+}
+
+// takeBack cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a row.
+func (w *Writer) takeBack(n int) error {
+	f, ok := w.out.(interface {
+		io.Seeker
+		Truncate(size int64) error
+	})
+	if !ok || n == 0 {
+		return nil
+	}
+	end, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	return f.Truncate(end - int64(n))
 }
 
 // Close flushes, and closes the file that Create or Append opened.
