@@ -15,7 +15,6 @@ import (
 	"stellar/src/fail"
 	"stellar/src/pipeline"
 	"stellar/src/run"
-	"stellar/src/shell"
 )
 
 var nowFunc = time.Now
@@ -157,7 +156,6 @@ func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, error) {
 		World:      c.world(log),
 		Options:    c.options(cc),
 		Executable: c.Executable,
-		Runner:     shell.Run,
 		Observer:   p,
 		Opened:     func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil

@@ -13,6 +13,7 @@ import (
 	"stellar/src/local"
 	"stellar/src/provider"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
 // Kinds of resources in the journal, beside deploy.KindService.
@@ -36,6 +37,9 @@ type job struct {
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
 func newJob(w World, exp *experiment.Experiment) *job {
+	if w.Runner == nil {
+		w.Runner = shell.Run
+	}
 	return &job{World: w, local: exp != nil && exp.ProviderKind() == "local"}
 }
 

@@ -13,7 +13,7 @@ type World struct {
 	run.World
 	Options
 	Executable string       // this binary: the local platform is a child process of it
-	Runner     shell.Runner // how other programs are run
+	Runner     shell.Runner // how other programs are run; nil: shell.Run
 	Observer   Observer
 	Confirm    func() error           // asked once, when all is ready and before anything is made; may be nil
 	Opened     func(r *run.Run) error // called once when a run has its directory; may be nil
