@@ -14,13 +14,13 @@ import (
 )
 
 func main() {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		<-signals
 		fmt.Fprintln(os.Stderr, "\nstopping: what was measured is kept, what was deployed is being removed (once more: leave at once)")
-		cancel()
+		cancel(fail.With(fail.CodeInterrupted, "interrupted"))
 		<-signals
 		fmt.Fprintln(os.Stderr, "left at once: `stellar clean` removes what is still there")
 		os.Exit(fail.CodeInterrupted)

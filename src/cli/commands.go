@@ -145,7 +145,7 @@ func removedText(n int) string {
 	if n == 0 {
 		return "nothing is left of the run"
 	}
-	return fmt.Sprintf("removed %d resources; nothing is left of the run", n)
+	return fmt.Sprintf("removed what was left (%d in the journal); nothing is left of the run", n)
 }
 
 func oneFolder(cc *cli.Context) (string, error) {

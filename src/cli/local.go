@@ -98,13 +98,21 @@ func (c *command) localStatus() *cli.Command {
 
 func (c *command) printStatus(status local.Status, services []local.Service) {
 	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n", status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
-	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t %s\n", len(services), status.Instances, status.Limits.Memory, status.Limits.CPU, status.Limits.Why)
+	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t%s\n", len(services), status.Instances, status.Limits.Memory, status.Limits.CPU, because(status.Limits.Why))
 	for _, s := range services {
 		printf(c.Stdout, "\n%s\n", s.Service)
 		for _, f := range s.Functions {
 			printf(c.Stdout, "  %-10s %-12s %5d MB  %d instances  %s\n", f.Name, f.Runtime, f.MemoryMB, f.Instances, f.URL)
 		}
 	}
+}
+
+// because is a reason in brackets, where there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }
 
 func (c *command) localStop() *cli.Command {

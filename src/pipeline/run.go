@@ -231,7 +231,8 @@ func interruption(err error, out *Outcome) error {
 		text = "interrupted; what was measured is in " + out.Dir
 	}
 	stop := fail.With(fail.CodeInterrupted, "%s", text)
-	if err == nil || (errors.Is(err, context.Canceled) && fail.Code(err) != fail.CodeLeftBehind) {
+	ended := errors.Is(err, context.Canceled) || fail.Code(err) == fail.CodeInterrupted
+	if err == nil || (ended && fail.Code(err) != fail.CodeLeftBehind) {
 		return stop
 	}
 	return errors.Join(err, stop)
