@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
+
 	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/run"
-	"time"
 )
 
 // Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
@@ -126,15 +127,15 @@ func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) e
 
 // cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
 func (w World) cleanLost(ctx context.Context, id string) error {
-	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
-		return err
-	}
 	root, err := local.StateRoot(w.Getenv)
 	if err != nil {
 		return err
 	}
 	dead := &job{World: w}
 	if err := dead.removePlatform(ctx, run.Resource{Kind: kindPlatform, Attrs: map[string]string{"dir": filepath.Join(root, platformFolder(id))}}); err != nil {
+		return err // its owner may live on without its folder: nothing of it is touched
+	}
+	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
 		return err
 	}
 	client, err := w.runningPlatform(ctx)
