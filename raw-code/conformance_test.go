@@ -16,8 +16,8 @@ import (
 	"time"
 
 	rawcode "stellar/raw-code"
-	"stellar/src/local/bootstraps"
-	"stellar/src/local/bootstraps/apitest"
+	"stellar/raw-code/bootstraps"
+	"stellar/raw-code/bootstraps/apitest"
 )
 
 // The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and as

@@ -3,9 +3,9 @@ package rawcode
 
 import "embed"
 
-// FS holds measure/<language>/<files>: the code that generate renders into packages. Test files lie beside the code
+// FS holds measure/<language>/<files>: the code that generate renders into packages. Go test files lie beside the code
 // and are in it too; whoever renders leaves out what ends in _test.go. A go.mod may not stand in the tree: folders
 // that hold one are left out of the embedding.
 //
-//go:embed measure/go/*.go measure/python/*.py
+//go:embed measure
 var FS embed.FS

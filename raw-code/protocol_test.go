@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/bootstraps/apitest"
+	"stellar/raw-code/bootstraps/apitest"
 )
 
 // answer is the response of the function protocol.

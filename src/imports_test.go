@@ -23,7 +23,8 @@ var rooms = map[string][]string{
 	"pipeline":    {"*"},
 	"generate":    {"run", "provider"},
 	"build":       {"run", "shell"},
-	"pack":        {"run"},
+	"engine":      {},
+	"pack":        {"run", "engine"},
 	"provider":    {"experiment", "run", "shell"},
 	"deploy":      {"run", "shell", "provider"},
 	"calibrate":   {"local", "run"},
@@ -34,12 +35,12 @@ var rooms = map[string][]string{
 	"analyze":     {"sample"},
 	"report":      {"analyze"},
 	"objectstore": {},
-	"local":       {"sample"},
+	"local":       {"sample", "engine"},
 }
 
 // libraries are those that only some rooms may see.
 var libraries = map[string][]string{
-	"github.com/docker/docker":      {"pack", "local"},
+	"github.com/docker/docker":      {"engine", "pack", "local"},
 	"github.com/urfave/cli/v2":      {"cli"},
 	"github.com/sirupsen/logrus":    {"cli"},
 	"gonum.org/v1/plot":             {"report"},

@@ -26,6 +26,13 @@ type Builder interface {
 	Build(ctx context.Context, src *run.Source, out string) error
 }
 
+// Looper is a Builder whose language needs a loop of ours that asks the Runtime API, in images on a plain base.
+type Looper interface {
+	// Loop writes the loop's files into out, an empty folder that becomes /opt/stellar of an image. It may use the
+	// toolchain; what it writes depends on nothing but the toolchain and this program.
+	Loop(ctx context.Context, out string) error
+}
+
 // Inputs are what a build depends on besides its source folder. Equal inputs and equal sources make equal files.
 type Inputs struct {
 	Toolchain string   // name and version
@@ -58,7 +65,7 @@ func (o Options) warnf(format string, args ...any) {
 
 // Builders is the table of languages.
 func Builders(o Options) []Builder {
-	return []Builder{Go{o}, Python{o}}
+	return []Builder{Go{o}, Python{o}, Node{o}, Java{o}, Ruby{o}, Rust{o}}
 }
 
 func builderFor(all []Builder, language string) (Builder, error) {
@@ -67,7 +74,7 @@ func builderFor(all []Builder, language string) (Builder, error) {
 			return b, nil
 		}
 	}
-	return nil, fail.Unsupported("building %s functions: this version builds go and python", language)
+	return nil, fail.Unsupported("building %s functions: there is no builder for them", language)
 }
 
 // badSource makes the error of a source that does not build; one that was only interrupted stays as it is.

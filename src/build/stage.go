@@ -43,7 +43,7 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	var problems []error
 	var hints []string
 	for _, fn := range r.Functions {
-		if asked[fn.Language] {
+		if asked[fn.Language] || fn.Language == run.LanguageDocker {
 			continue
 		}
 		asked[fn.Language] = true
@@ -84,6 +84,10 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for _, src := range sources {
+		if src.Dockerfile != "" {
+			src.BuildDir = src.Dir
+			continue
+		}
 		group.Go(func() error {
 			b, err := builderFor(all, src.Language)
 			if err != nil {

@@ -97,6 +97,9 @@ func topKeys() []key {
 		{name: "Runtime", rule: runtimeRule(), def: DefaultRuntime, published: true,
 			doc: "Runtime of sub-experiments that name none."},
 		{name: "Region", rule: blank, computed: "the provider's own", doc: "Region to deploy to."},
+		{name: "Registry", rule: rule{kind: text, blank: true, check: checkRegistry},
+			computed: "STELLAR_REGISTRY, else the provider's own; the Engine's store for local",
+			doc:      "Registry that images are pushed to and deployed from by digest: host[:port][/path]."},
 		{name: "Storage", rule: rule{kind: object, fields: []key{
 			{name: "Endpoint", rule: rule{kind: text, blank: true, check: checkEndpoint}, doc: "Address of the object store."},
 			{name: "Bucket", rule: blank, doc: "Bucket that payloads go through."},
@@ -162,6 +165,8 @@ func platformKeys() []key {
 		{name: "KeepAliveSeconds", rule: seconds(0), def: 600.0, doc: "An idle instance lives this long, in seconds."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
 		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
+		{name: "ImageContract", rule: words("runtime-api", "http"), def: "runtime-api",
+			doc: "How an image is talked to: runtime-api as on AWS Lambda, http for a server on $PORT as on Cloud Run and Knative."},
 		{name: "Queueing", rule: words("spawn", "queue", "shared"), def: "spawn",
 			doc: "What a request does that finds no idle instance: spawn starts one (as AWS), queue waits for one (as Azure), " +
 				"shared joins a busy one (as Cloud Run)."},

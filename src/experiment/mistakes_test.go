@@ -76,7 +76,7 @@ var mistakes = map[string]struct{ text, want string }{
 	"key of the file":       {sub(`"Bursts": 1, "Sequential": true`), `f.json:1:56: SubExperiments[0].Sequential: belongs at the top of the file, not into a sub-experiment`},
 	"key of a sub":          {`{"Bursts": 1, "SubExperiments": [{"Bursts": 1}]}`, `f.json:1:2: Bursts: belongs into a sub-experiment, not at the top of the file`},
 	"key of Platform":       {sub(`"Bursts": 1, "Queueing": "queue"`), `f.json:1:56: SubExperiments[0].Queueing: belongs into Platform`},
-	"unknown in Platform":   {sub(`"Bursts": 1, "Platform": {"A": 1}`), `f.json:1:69: SubExperiments[0].Platform.A: unknown key; want one of KeepAliveSeconds, Concurrency, MaxInstances, Queueing`},
+	"unknown in Platform":   {sub(`"Bursts": 1, "Platform": {"A": 1}`), `f.json:1:69: SubExperiments[0].Platform.A: unknown key; want one of KeepAliveSeconds, Concurrency, MaxInstances, ImageContract, Queueing`},
 	"enum in Platform":      {sub(`"Bursts": 1, "Platform": {"Queueing": "shard"}`), `f.json:1:81: SubExperiments[0].Platform.Queueing: found "shard" (string); want one of spawn, queue, shared; did you mean "shared"?`},
 	"fraction":              {sub(`"Bursts": 1.5`), `f.json:1:53: SubExperiments[0].Bursts: found 1.5 (number); want an integer >= 1, written without fraction or exponent`},
 	"zero":                  {sub(`"Bursts": 0`), `f.json:1:53: SubExperiments[0].Bursts: found 0 (number); want an integer >= 1`},

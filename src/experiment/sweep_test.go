@@ -39,7 +39,7 @@ func TestSweepExpandsInOrder(t *testing.T) {
 	if s := subs[4]; s.FunctionImageSizeMB != 50.5 || s.PackageType != "Image" || s.Bursts != 2 {
 		t.Errorf("wrong values: %+v", s)
 	}
-	if p := subs[7].Platform; p != (Platform{KeepAliveSeconds: 600, Concurrency: 1, MaxInstances: 2, Queueing: "queue"}) {
+	if p := subs[7].Platform; p != (Platform{KeepAliveSeconds: 600, Concurrency: 1, MaxInstances: 2, Queueing: "queue", ImageContract: "runtime-api"}) {
 		t.Errorf("wrong platform: %+v", p)
 	}
 	if want := []string{"f.json:3:34: SubExperiments[1].PackageType: stands in Sweep too, whose values are used"}; !slices.Equal(l.Notes, want) {

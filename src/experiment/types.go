@@ -10,6 +10,7 @@ type Experiment struct {
 	Provider       string          `json:"Provider"`
 	Runtime        string          `json:"Runtime"`
 	Region         string          `json:"Region,omitempty"`
+	Registry       string          `json:"Registry,omitempty"` // host[:port][/path] that images are pushed to; empty: the provider's own, the Engine's store for local
 	Storage        *Storage        `json:"Storage,omitempty"`
 	Seed           *int64          `json:"Seed,omitempty"` // drawn by Load where the file has none: never nil after it
 	SubExperiments []SubExperiment `json:"SubExperiments"`
@@ -28,6 +29,7 @@ type Platform struct {
 	Concurrency      int     `json:"Concurrency"`      // requests that one instance serves at once; default 1
 	MaxInstances     int     `json:"MaxInstances"`     // 0: no limit
 	Queueing         string  `json:"Queueing"`         // spawn (AWS), queue (Azure) or shared (Cloud Run)
+	ImageContract    string  `json:"ImageContract"`    // how an image is talked to: runtime-api (AWS) or http (a server on $PORT: Cloud Run, Knative)
 }
 
 // SubExperiment is one line of an experiment: functions of one kind and the bursts they get.

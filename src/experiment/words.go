@@ -42,6 +42,16 @@ func checkEndpoint(s string) (string, string, error) {
 	return s, "", nil
 }
 
+// registryForm is a registry as references begin: host, port, path; compiled once, never changed.
+var registryForm = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
+
+func checkRegistry(s string) (string, string, error) {
+	if s == "" || registryForm.MatchString(s) {
+		return s, "", nil
+	}
+	return "", "", errors.New("want host[:port][/path], without a scheme, tag or digest, such as registry.example.org/team")
+}
+
 func checkDuration(s string) (string, string, error) {
 	const want = `want a Go duration >= 0 such as "100ms"`
 	d, err := time.ParseDuration(s)

@@ -69,3 +69,18 @@ func Code(err error) int {
 	}
 	return CodeFailed
 }
+
+// Hint gives the advice of the outermost Error in a tree that has one, else the empty string.
+func Hint(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

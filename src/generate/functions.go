@@ -16,10 +16,6 @@ import (
 	"stellar/src/run"
 )
 
-// goMod is the go.mod of a rendered Go function. It cannot stand in raw-code/ (go:embed leaves out folders that hold
-// one); the language version is an old one so that older toolchains build it too.
-const goMod = "module measure\n\ngo 1.21\n"
-
 // Functions is the stage that gives every function of a run its source and the identity of its package.
 type Functions struct{}
 
@@ -45,6 +41,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 			return err
 		}
 		c := codes[i]
+		mark(fn, c)
 		src := sources[c.key]
 		if src == nil {
 			src = newSource(r, fn, c)
@@ -56,6 +53,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 			sources[c.key] = src
 		}
 		fn.Source, fn.Handler = src, c.handler
+		src.ForImage = src.ForImage || fn.PackageType == "Image" && c.dockerfile == ""
 		setEnv(r, fn)
 		p := newPackage(r, fn)
 		if known := packages[p.Name]; known != nil {
@@ -68,10 +66,21 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 }
 
 // Check says all that is wrong with the functions that the experiment names: unknown ones, missing folders, languages
-// that do not fit the runtime or have no builder in this version. It writes nothing.
+// that do not fit the runtime. It writes nothing.
+//
+// It marks functions that a Dockerfile makes (run.LanguageDocker), so that no compiler is asked for.
 func Check(r *run.Run) error {
-	_, err := resolveAll(r)
+	codes, err := resolveAll(r)
+	for i, fn := range r.Functions {
+		mark(fn, codes[i])
+	}
 	return err
+}
+
+func mark(fn *run.Function, c code) {
+	if c.dockerfile != "" {
+		fn.Language = run.LanguageDocker
+	}
 }
 
 // resolveAll resolves every function; each fault is told once, however many functions share it.
@@ -99,9 +108,9 @@ func resolveAll(r *run.Run) ([]code, error) {
 		if errors.As(faults[0], &cause) {
 			e.Hint = cause.Hint
 		}
-		return nil, e
+		return codes, e
 	}
-	return nil, fail.Input("%w", errors.Join(faults...))
+	return codes, fail.Input("%w", errors.Join(faults...))
 }
 
 // subError says which sub-experiment an error is about.
@@ -119,35 +128,38 @@ func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 		dir = filepath.Join(r.WorkDir, "src", c.key)
 	}
 	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler,
-		Architecture: fn.Architecture, Generated: c.generated}
+		Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
 }
 
 // render writes the measurement function in the source's language, without its tests, as a package of its own.
 func render(src *run.Source) error {
-	if err := os.MkdirAll(src.Dir, 0o755); err != nil {
-		return err
-	}
 	from := path.Join("measure", src.Language)
-	entries, err := fs.ReadDir(rawcode.FS, from)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.IsDir() || strings.HasSuffix(e.Name(), "_test.go") {
-			continue
+	err := fs.WalkDir(rawcode.FS, from, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
+			return err
 		}
-		text, err := fs.ReadFile(rawcode.FS, path.Join(from, e.Name()))
+		text, err := fs.ReadFile(rawcode.FS, name)
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(src.Dir, e.Name()), text, 0o644); err != nil {
+		return writeFile(filepath.Join(src.Dir, filepath.FromSlash(strings.TrimPrefix(name, from+"/"))), text)
+	})
+	if err != nil {
+		return err
+	}
+	for name, text := range languages()[src.Language].extra {
+		if err := writeFile(filepath.Join(src.Dir, name), []byte(text)); err != nil {
 			return err
 		}
 	}
-	if src.Language == "go" {
-		return os.WriteFile(filepath.Join(src.Dir, "go.mod"), []byte(goMod), 0o644)
-	}
 	return nil
+}
+
+func writeFile(name string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, text, 0o644)
 }
 
 // setEnv tells a function what the experiment asks of its start.

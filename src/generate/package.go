@@ -22,14 +22,20 @@ const (
 func newPackage(r *run.Run, fn *run.Function) *run.Package {
 	sub := r.Experiment.SubExperiments[fn.Sub]
 	p := &run.Package{
+		Type:        cmp.Or(fn.PackageType, "Zip"),
 		Source:      fn.Source,
 		TargetBytes: int64(math.Round(sub.FunctionImageSizeMB * (1 << 20))),
 		Placement:   cmp.Or(sub.FillerPlacement, placeDefault),
 		ReadFiller:  sub.FillerRead,
 		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),
 	}
+	if p.Type == "Image" {
+		p.BaseImage, p.Contract = sub.BaseImage, cmp.Or(fn.Platform.ImageContract, "runtime-api")
+	}
 	p.Name = packageName(p)
-	p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name+".zip")
+	if p.Type == "Zip" {
+		p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name+".zip")
+	}
 	p.Seed = fillerSeed(r, p.Name)
 	return p
 }
@@ -37,6 +43,10 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 // packageName is the same for equal packages and distinct for others.
 func packageName(p *run.Package) string {
 	name := p.Source.Key
+	if p.Type == "Image" {
+		sum := sha256.Sum256([]byte(p.BaseImage + " " + p.Contract))
+		name += "-image-" + hex.EncodeToString(sum[:4])
+	}
 	if p.TargetBytes > 0 {
 		name += fmt.Sprintf("-%d-%s", p.TargetBytes, p.Placement)
 		if p.ReadFiller {

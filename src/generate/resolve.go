@@ -28,11 +28,26 @@ var measurement = map[string]string{
 	"prodcons":          "",
 }
 
-// handlers lists the languages that this version renders and builds, with the entry point of the measurement function,
-// which is also what a user's function has if the file does not say.
-var handlers = map[string]string{
-	"go":     "bootstrap",
-	"python": "main.lambda_handler",
+// language is how the functions of one language are rendered, named and checked: the way a language is added is a row in
+// languages.
+type language struct {
+	// handler is the entry point of the measurement function, and what a user's function has if the file does not say.
+	handler string
+	// own checks that a user's folder has the entry point and gives it in the form that the platforms take.
+	own func(dir, handler string) (string, error)
+	// extra are files of a rendered measurement function that cannot lie in raw-code/, by name.
+	extra map[string]string
+}
+
+func languages() map[string]language {
+	return map[string]language{
+		"go":     golang(),
+		"python": python(),
+		"nodejs": nodejs(),
+		"java":   java(),
+		"ruby":   ruby(),
+		"rust":   rust(),
+	}
 }
 
 // code is a function's code as the experiment names it.
@@ -41,6 +56,8 @@ type code struct {
 	generated bool   // the measurement function
 	dir       string // the user's folder, absolute; empty where generated
 	handler   string
+
+	dockerfile string // the folder's own, absolute; empty where one is to be generated
 }
 
 // resolve finds the code of a function. The measurement function's names come first: a folder of the same name is meant
@@ -53,32 +70,39 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 				name, language, fn.Runtime, fn.Language).
 				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)
 		}
-		handler, ok := handlers[fn.Language]
-		if !ok {
-			return code{}, unsupportedLanguage(fn, "the measurement function is written")
-		}
-		return code{key: safeName("measure", fn.Language, fn.Architecture), generated: true, handler: handler}, nil
+		return code{key: safeName("measure", fn.Language, fn.Architecture), generated: true, handler: languages()[fn.Language].handler}, nil
 	}
 	dir, err := findFolder(r, name)
 	if err != nil {
 		return code{}, err
 	}
-	if _, ok := handlers[fn.Language]; !ok {
-		return code{}, unsupportedLanguage(fn, "functions can be built")
+	dockerfile := ""
+	if fn.PackageType == "Image" {
+		dockerfile = ownDockerfile(dir)
 	}
-	handler, err := ownHandler(r, fn, dir)
-	if err != nil {
-		return code{}, err
+	lang := languages()[fn.Language]
+	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, lang.handler)
+	if dockerfile == "" { // an image of the user's own making knows its entry point
+		if handler, err = lang.own(dir, handler); err != nil {
+			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
+		}
 	}
 	// The name as the file writes it, not where the folder lies: the same experiment makes the same packages anywhere.
 	sum := sha256.Sum256([]byte(filepath.ToSlash(filepath.Clean(name))))
 	key := safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), fn.Runtime, fn.Architecture)
-	return code{key: key, dir: dir, handler: handler}, nil
+	if dockerfile != "" {
+		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
+	}
+	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
 }
 
-func unsupportedLanguage(fn *run.Function, what string) error {
-	return fail.Unsupported("runtime %q: in this version %s in go and python, not in %s", fn.Runtime, what, fn.Language).
-		WithHint(`use "Runtime": "go" or "python3.13"`)
+// ownDockerfile is the folder's Dockerfile, empty where it has none.
+func ownDockerfile(dir string) string {
+	file := filepath.Join(dir, "Dockerfile")
+	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+		return file
+	}
+	return ""
 }
 
 // findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there or in
@@ -119,36 +143,6 @@ func measurementNames() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// pythonHandler is module.function; the module may be written with slashes, as AWS allows.
-var pythonHandler = regexp.MustCompile(`^([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$`)
-
-// ownHandler gives the entry point of the user's own function and checks that there is one.
-func ownHandler(r *run.Run, fn *run.Function, dir string) (string, error) {
-	sub := r.Experiment.SubExperiments[fn.Sub]
-	handler := cmp.Or(sub.Handler, handlers[fn.Language])
-	if fn.Language == "go" {
-		if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-			return "", fail.Input("function %q: %s holds no .go files", sub.Function, dir)
-		}
-		return handlers["go"], nil // what the builder makes is called so, whatever the file says
-	}
-	m := pythonHandler.FindStringSubmatch(handler)
-	if m == nil {
-		return "", fail.Input("function %q: handler %q is not module.function", sub.Function, handler)
-	}
-	module := filepath.Join(dir, filepath.FromSlash(strings.ReplaceAll(m[1], ".", "/")))
-	for _, file := range []string{module + ".py", filepath.Join(module, "__init__.py")} {
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return handler, nil
-		}
-	}
-	if found, _ := filepath.Glob(module + ".*so"); len(found) > 0 {
-		return handler, nil
-	}
-	return "", fail.Input("function %q: handler %q wants %s.py, which is not there", sub.Function, handler, module).
-		WithHint(`name the entry point of your function: "Handler": "<module>.<function>"`)
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)

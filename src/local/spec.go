@@ -31,11 +31,14 @@ type FunctionSpec struct {
 	MemoryMB         int               `json:"memoryMB"`       // default 128
 	TimeoutSeconds   int               `json:"timeoutSeconds"` // default 60
 	Environment      map[string]string `json:"environment,omitempty"`
-	Artifact         string            `json:"artifact"`         // absolute path of the ZIP
-	KeepAliveSeconds *float64          `json:"keepAliveSeconds"` // default 600; 0: every request is cold
-	Concurrency      int               `json:"concurrency"`      // default 1
-	MaxInstances     int               `json:"maxInstances"`     // 0: no limit
-	Queueing         string            `json:"queueing"`         // default spawn
+	Artifact         string            `json:"artifact"`                // absolute path of the ZIP
+	Image            string            `json:"image,omitempty"`         // package type Image: reference in the Engine or a registry
+	ImageContract    string            `json:"imageContract,omitempty"` // runtime-api (default) or http
+	ColdPull         bool              `json:"coldPull,omitempty"`      // each cold start drops the Engine's copy and pulls
+	KeepAliveSeconds *float64          `json:"keepAliveSeconds"`        // default 600; 0: every request is cold
+	Concurrency      int               `json:"concurrency"`             // default 1
+	MaxInstances     int               `json:"maxInstances"`            // 0: no limit
+	Queueing         string            `json:"queueing"`                // default spawn
 	Tags             map[string]string `json:"tags,omitempty"`
 }
 

@@ -23,7 +23,7 @@ func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 				Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
 				Language: rt.Language, Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
 				PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
-				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, SnapStart: s.SnapStartEnabled,
+				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
 				CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),
 			})
 		}

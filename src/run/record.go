@@ -77,6 +77,7 @@ type FunctionRecord struct {
 	PackageBytes  int64     `json:"packageBytes,omitempty"`
 	CodeBytes     int64     `json:"codeBytes,omitempty"`
 	PackageSHA256 string    `json:"packageSHA256,omitempty"`
+	Image         string    `json:"image,omitempty"` // reference as deployed
 	Endpoint      *Endpoint `json:"endpoint,omitempty"`
 }
 
@@ -100,6 +101,7 @@ func (r *Run) WriteRecord() error {
 			MemoryMB: f.MemoryMB, PackageType: f.PackageType, Endpoint: f.Endpoint}
 		if p := f.Package; p != nil {
 			rec.Package, rec.PackageBytes, rec.CodeBytes, rec.PackageSHA256 = p.Name, p.Bytes, p.CodeBytes, p.SHA256
+			rec.Image = p.Image
 		}
 		r.Record.Functions = append(r.Record.Functions, rec)
 	}

@@ -54,6 +54,7 @@ type Function struct {
 	MemoryMB       int
 	TimeoutSeconds int
 	Platform       experiment.Platform
+	ColdPull       bool // images on the local platform: each cold start pulls the image anew
 	SnapStart      bool
 	CPUBoost       bool
 	Env            map[string]string // what the function finds in its environment
@@ -61,6 +62,9 @@ type Function struct {
 	Package        *Package          // set by generate (identity, path) and pack (size, hash); shared likewise
 	Endpoint       *Endpoint         // set by deploy
 }
+
+// LanguageDocker stands for a function whose image the user's own Dockerfile makes: no builder touches it.
+const LanguageDocker = "docker"
 
 // Source is one distinct piece of function code for one runtime and architecture.
 type Source struct {
@@ -71,22 +75,29 @@ type Source struct {
 	Handler      string
 	Architecture string
 	Generated    bool   // the measurement function, rendered from raw-code/; false: the user's own folder
+	Dockerfile   string // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
+	ForImage     bool   // some package of it is an image made by a generated Dockerfile
 	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
+	LoopDir      string // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
 }
 
 // Package is one distinct deployable package.
 type Package struct {
-	Name        string // file name without ending, distinct per (source, target size, placement)
+	Name        string // file name without ending, distinct per (source, package type, base, target size, placement)
+	Type        string // Zip, Image
 	Source      *Source
-	Path        string // absolute, under ServiceDir/packages
+	Path        string // Zip: absolute, under ServiceDir/packages
+	BaseImage   string // Image: what it is built from; empty: the language's own
+	Contract    string // Image: runtime-api, http
 	TargetBytes int64  // 0: as built
 	Placement   string // front, back, spread
 	ReadFiller  bool
 	Seed        int64 // of the filler
 	Pattern     string
-	Bytes       int64  // set by pack
+	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it
 	CodeBytes   int64  // set by pack: size of the package without filler
-	SHA256      string // set by pack, hex
+	SHA256      string // set by pack, hex; of an image the digest of its manifest once pushed, else its id
+	Image       string // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
 }
 
 // Endpoint is where a deployed function answers.

@@ -8,5 +8,5 @@ import _ "embed"
 // with AWS_LAMBDA_RUNTIME_API set. It exits with 1 where the handler cannot be loaded (told to /init/error before) and
 // when the Runtime API goes away. AWS_LAMBDA_MAX_CONCURRENCY, where set, is how many events it takes at once.
 //
-//go:embed python.py
+//go:embed python/bootstrap.py
 var Python []byte

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/bootstraps"
-	"stellar/src/local/bootstraps/apitest"
+	"stellar/raw-code/bootstraps"
+	"stellar/raw-code/bootstraps/apitest"
 )
 
 const patience = 60 * time.Second

@@ -1,0 +1,113 @@
+// Package engine finds the Docker Engine and connects to it; what is said to it is the business of pack and local.
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/client"
+
+	"stellar/src/fail"
+)
+
+// Labels that everything of ours in an Engine carries.
+const (
+	LabelRun      = "stellar-run"      // id of the run
+	LabelPlatform = "stellar-platform" // state folder of the local platform that started a container
+)
+
+const (
+	answerTimeout = 5 * time.Second
+	hint          = "start the Docker Engine (`sudo systemctl start docker`, or `sudo dockerd` by hand, or Docker Desktop), " +
+		"or leave PackageType Image out"
+)
+
+// Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, speaks the highest
+// API version that both sides know, and makes sure that it answers. getenv is the environment; the caller closes the
+// client. The error (exit code 2) says where no Engine answered and what to do.
+func Open(ctx context.Context, getenv func(string) string) (*client.Client, error) {
+	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if getenv("DOCKER_HOST") == "" {
+		if host := contextHost(getenv); host != "" {
+			opts = append(opts, client.WithHost(host))
+		}
+	}
+	c, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, fail.Input("no Docker Engine: %w", err).WithHint(hint)
+	}
+	pingCtx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	ping, err := c.Ping(pingCtx)
+	if err != nil {
+		_ = c.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fail.Input("no Docker Engine answers at %s: %w", c.DaemonHost(), err).WithHint(hint)
+	}
+	if err := linux(ping); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func linux(ping types.Ping) error {
+	if ping.OSType != "" && ping.OSType != "linux" {
+		return fail.Input("the Docker Engine runs %s containers, Linux ones are needed", ping.OSType).WithHint(hint)
+	}
+	return nil
+}
+
+// contextHost is the address of the current Docker context, which the Engine's own client library does not look at; empty
+// where the default one is current. The layout is that of the Docker CLI: ~/.docker/config.json and
+// contexts/meta/<sha256 of the name>/meta.json.
+func contextHost(getenv func(string) string) string {
+	dir := ConfigDir(getenv)
+	name := getenv("DOCKER_CONTEXT")
+	if name == "" {
+		var config struct{ CurrentContext string }
+		if readJSON(filepath.Join(dir, "config.json"), &config) != nil {
+			return ""
+		}
+		name = config.CurrentContext
+	}
+	if name == "" || name == "default" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(name))
+	var meta struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	if readJSON(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &meta) != nil {
+		return ""
+	}
+	return meta.Endpoints["docker"].Host
+}
+
+// ConfigDir is the folder of the Docker CLI's configuration.
+func ConfigDir(getenv func(string) string) string {
+	if dir := getenv("DOCKER_CONFIG"); dir != "" {
+		return dir
+	}
+	return filepath.Join(getenv("HOME"), ".docker")
+}
+
+func readJSON(name string, into any) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package generate
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"stellar/src/fail"
+)
+
+// goMod is the go.mod of a rendered Go function. It cannot stand in raw-code/ (go:embed leaves out folders that hold
+// one); the language version is an old one so that older toolchains build it too.
+const goMod = "module measure\n\ngo 1.21\n"
+
+func golang() language {
+	return language{
+		handler: "bootstrap",
+		extra:   map[string]string{"go.mod": goMod},
+		own: func(dir, _ string) (string, error) {
+			if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
+				return "", fail.Input("%s holds no .go files", dir)
+			}
+			return "bootstrap", nil // what the builder makes is called so, whatever the file says
+		},
+	}
+}
+
+// pythonHandler is module.function; the module may be written with slashes, as AWS allows.
+var pythonHandler = regexp.MustCompile(`^([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)\.([A-Za-z_]\w*)$`)
+
+func python() language { return language{handler: "main.lambda_handler", own: pythonEntry} }
+
+// pythonEntry checks that the handler's module is there.
+func pythonEntry(dir, handler string) (string, error) {
+	m := pythonHandler.FindStringSubmatch(handler)
+	if m == nil {
+		return "", fail.Input("handler %q is not module.function", handler)
+	}
+	module := filepath.Join(dir, filepath.FromSlash(strings.ReplaceAll(m[1], ".", "/")))
+	for _, file := range []string{module + ".py", filepath.Join(module, "__init__.py")} {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return handler, nil
+		}
+	}
+	if found, _ := filepath.Glob(module + ".*so"); len(found) > 0 {
+		return handler, nil
+	}
+	return "", fail.Input("handler %q wants %s.py, which is not there", handler, module).
+		WithHint(`name the entry point of your function: "Handler": "<module>.<function>"`)
+}
