@@ -28,14 +28,15 @@ type awsProvider struct {
 
 type awsFunction struct {
 	Name         string          `yaml:"name"`
-	Handler      string          `yaml:"handler"`
-	Runtime      string          `yaml:"runtime"`
+	Image        string          `yaml:"image,omitempty"` // in place of handler, runtime and package
+	Handler      string          `yaml:"handler,omitempty"`
+	Runtime      string          `yaml:"runtime,omitempty"`
 	Architecture string          `yaml:"architecture"`
 	MemorySize   int             `yaml:"memorySize"`
 	Timeout      int             `yaml:"timeout"`
 	SnapStart    bool            `yaml:"snapStart,omitempty"`
 	Environment  map[string]text `yaml:"environment,omitempty"`
-	Package      artifact        `yaml:"package"`
+	Package      *artifact       `yaml:"package,omitempty"`
 	Events       []event         `yaml:"events"`
 }
 
@@ -59,24 +60,42 @@ func awsFile(r *run.Run) (awsService, error) {
 		if fn.CPUBoost {
 			return awsService{}, fail.Unsupported("sub-experiment %d: aws has no CPU boost (CPUBoostEnabled)", fn.Sub)
 		}
-		runtime, architecture, err := awsRuntime(fn)
+		f, err := awsOne(r, fn)
 		if err != nil {
 			return awsService{}, err
 		}
-		file.Functions = append(file.Functions, member[awsFunction]{fn.Name, awsFunction{
-			Name:         awsName(r.Service, fn.Name),
-			Handler:      fn.Handler,
-			Runtime:      runtime,
-			Architecture: architecture,
-			MemorySize:   fn.MemoryMB,
-			Timeout:      fn.TimeoutSeconds,
-			SnapStart:    fn.SnapStart,
-			Environment:  texts(fn.Env),
-			Package:      artifactOf(r, fn),
-			Events:       events(fn),
-		}})
+		file.Functions = append(file.Functions, member[awsFunction]{fn.Name, f})
 	}
 	return file, nil
+}
+
+func awsOne(r *run.Run, fn *run.Function) (awsFunction, error) {
+	runtime, architecture, err := awsRuntime(fn)
+	if err != nil {
+		return awsFunction{}, err
+	}
+	f := awsFunction{
+		Name:         awsName(r.Service, fn.Name),
+		Architecture: architecture,
+		MemorySize:   fn.MemoryMB,
+		Timeout:      fn.TimeoutSeconds,
+		SnapStart:    fn.SnapStart,
+		Environment:  texts(fn.Env),
+		Events:       events(fn),
+	}
+	if fn.PackageType != "Image" {
+		f.Handler, f.Runtime, f.Package = fn.Handler, runtime, artifactOf(r, fn)
+		return f, nil
+	}
+	switch {
+	case fn.SnapStart:
+		return awsFunction{}, fail.Unsupported("sub-experiment %d: aws has no SnapStart for images", fn.Sub).WithHint(`write "PackageType": "Zip"`)
+	case fn.Platform.ImageContract == "http":
+		return awsFunction{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only", fn.Sub).
+			WithHint(`leave "ImageContract": "http" out`)
+	}
+	f.Image = imageOf(fn)
+	return f, nil
 }
 
 // awsRuntime gives Lambda's names of the function's runtime and architecture.

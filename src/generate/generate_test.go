@@ -33,7 +33,7 @@ func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *ru
 			r.Functions = append(r.Functions, &run.Function{Name: "f" + string(rune('0'+i)) + "-" + string(rune('0'+replica)), Sub: i, Replica: replica,
 				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture, PackageType: s.PackageType,
 				Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB, TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform,
-				SnapStart: s.SnapStartEnabled, CPUBoost: s.CPUBoostEnabled,
+				ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled, CPUBoost: s.CPUBoostEnabled,
 				Env: map[string]string{"STELLAR_TOKEN_SHA256": "00000000000000000000000000000000000000000000000000000000000001e5"}})
 		}
 	}

@@ -19,13 +19,14 @@ type localProvider struct {
 }
 
 type localFunction struct {
-	Handler      string          `yaml:"handler"`
-	Runtime      string          `yaml:"runtime"`
+	Image        string          `yaml:"image,omitempty"` // in place of handler, runtime and package
+	Handler      string          `yaml:"handler,omitempty"`
+	Runtime      string          `yaml:"runtime,omitempty"`
 	Architecture string          `yaml:"architecture,omitempty"`
 	MemorySize   int             `yaml:"memorySize"`
 	Timeout      int             `yaml:"timeout"`
 	Environment  map[string]text `yaml:"environment,omitempty"`
-	Package      artifact        `yaml:"package"`
+	Package      *artifact       `yaml:"package,omitempty"`
 	Platform     localSettings   `yaml:"platform"`
 	Events       []event         `yaml:"events"`
 }
@@ -35,6 +36,8 @@ type localSettings struct {
 	Concurrency      int     `yaml:"concurrency"`
 	MaxInstances     int     `yaml:"maxInstances"`
 	Queueing         string  `yaml:"queueing"`
+	ImageContract    string  `yaml:"imageContract,omitempty"`
+	ColdPull         bool    `yaml:"coldPull,omitempty"`
 }
 
 func localFile(r *run.Run) (localService, error) {
@@ -47,22 +50,29 @@ func localFile(r *run.Run) (localService, error) {
 		if fn.SnapStart || fn.CPUBoost {
 			return localService{}, fail.Unsupported("sub-experiment %d: the local platform has neither SnapStart nor CPU boost", fn.Sub)
 		}
-		file.Functions = append(file.Functions, member[localFunction]{fn.Name, localFunction{
-			Handler:      fn.Handler,
-			Runtime:      fn.Runtime,
-			Architecture: fn.Architecture,
-			MemorySize:   fn.MemoryMB,
-			Timeout:      fn.TimeoutSeconds,
-			Environment:  texts(fn.Env),
-			Package:      artifactOf(r, fn),
-			Platform: localSettings{
-				KeepAliveSeconds: fn.Platform.KeepAliveSeconds,
-				Concurrency:      fn.Platform.Concurrency,
-				MaxInstances:     fn.Platform.MaxInstances,
-				Queueing:         fn.Platform.Queueing,
-			},
-			Events: events(fn),
-		}})
+		file.Functions = append(file.Functions, member[localFunction]{fn.Name, localOne(r, fn)})
 	}
 	return file, nil
+}
+
+func localOne(r *run.Run, fn *run.Function) localFunction {
+	f := localFunction{
+		Architecture: fn.Architecture,
+		MemorySize:   fn.MemoryMB,
+		Timeout:      fn.TimeoutSeconds,
+		Environment:  texts(fn.Env),
+		Platform: localSettings{
+			KeepAliveSeconds: fn.Platform.KeepAliveSeconds,
+			Concurrency:      fn.Platform.Concurrency,
+			MaxInstances:     fn.Platform.MaxInstances,
+			Queueing:         fn.Platform.Queueing,
+		},
+		Events: events(fn),
+	}
+	if fn.PackageType == "Image" {
+		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = imageOf(fn), fn.Platform.ImageContract, fn.ColdPull
+		return f
+	}
+	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, artifactOf(r, fn)
+	return f
 }

@@ -101,12 +101,6 @@ func serviceFile(r *run.Run) (any, error) {
 	if !serviceName.MatchString(r.Service) {
 		return nil, fail.Input("service name %q: a letter, then letters, digits and hyphens, at most 40", r.Service)
 	}
-	for _, fn := range r.Functions {
-		if fn.PackageType == "Image" {
-			return nil, fail.Unsupported("sub-experiment %d: this version deploys Zip packages, not images", fn.Sub).
-				WithHint(`write "PackageType": "Zip"`)
-		}
-	}
 	switch kind := r.Experiment.ProviderKind(); kind {
 	case "local":
 		return localFile(r)
@@ -162,15 +156,23 @@ type artifact struct {
 
 // artifactOf names a function's package as seen from serverless.yml. Before the packages have an identity (when only
 // checking) there is none.
-func artifactOf(r *run.Run, fn *run.Function) artifact {
+func artifactOf(r *run.Run, fn *run.Function) *artifact {
 	if fn.Package == nil {
-		return artifact{}
+		return &artifact{}
 	}
 	rel, err := filepath.Rel(r.ServiceDir, fn.Package.Path)
 	if err != nil {
 		rel = fn.Package.Path
 	}
-	return artifact{Artifact: filepath.ToSlash(rel)}
+	return &artifact{Artifact: filepath.ToSlash(rel)}
+}
+
+// imageOf is the reference of a function's image, empty while there is none (when only checking).
+func imageOf(fn *run.Function) string {
+	if fn.Package == nil {
+		return ""
+	}
+	return fn.Package.Image
 }
 
 type event struct {

@@ -44,6 +44,11 @@ func written(t *testing.T, r *run.Run) []byte {
 	if err := (Functions{}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
+	for _, fn := range r.Functions {
+		if fn.PackageType == "Image" { // what the stage between the two gives it
+			fn.Package.Image = "registry.example.org/stellar/" + fn.Package.Name + "@sha256:" + strings.Repeat("ab", 32)
+		}
+	}
 	stage := Service{Plugin: plugin.Source}
 	if err := stage.Check(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -83,11 +88,23 @@ func awsRun(t *testing.T) *run.Run {
 	return r
 }
 
+// imagesRun has one function of each package type.
+func imagesRun(t *testing.T, provider string) *run.Run {
+	image := func(s *experiment.SubExperiment) { s.PackageType, s.FunctionImageSizeMB = "Image", 20 }
+	return newRun(t, provider, sub("measure", "go"), sub("measure", "go", image),
+		sub("measure", "python3.13", image, func(s *experiment.SubExperiment) {
+			if s.BaseImage = "python:3.13-slim"; provider == "local" {
+				s.Platform.ImageContract, s.ColdPull = "http", true
+			}
+		}))
+}
+
 func TestServerlessYML(t *testing.T) {
-	for name, r := range map[string]*run.Run{"local.yml": localRun(t), "aws.yml": awsRun(t)} {
+	for name, r := range map[string]*run.Run{"local.yml": localRun(t), "aws.yml": awsRun(t),
+		"local-images.yml": imagesRun(t, "local"), "aws-images.yml": imagesRun(t, "aws")} {
 		golden(t, name, written(t, r))
 		_, err := os.Stat(filepath.Join(r.ServiceDir, plugin.Name))
-		if isLocal := name == "local.yml"; isLocal != (err == nil) {
+		if isLocal := strings.HasPrefix(name, "local"); isLocal != (err == nil) {
 			t.Errorf("%s: the plugin: %v", name, err)
 		}
 	}
@@ -124,7 +141,8 @@ func TestRefusedServices(t *testing.T) {
 	one := func(change func(*experiment.SubExperiment)) experiment.SubExperiment {
 		return sub("measure", "python3.13", change)
 	}
-	image := one(func(s *experiment.SubExperiment) { s.PackageType = "Image" })
+	snapImage := one(func(s *experiment.SubExperiment) { s.PackageType, s.SnapStartEnabled = "Image", true })
+	httpImage := one(func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
 	boost := one(func(s *experiment.SubExperiment) { s.CPUBoostEnabled = true })
 	snap := one(func(s *experiment.SubExperiment) { s.SnapStartEnabled = true })
 	snapGo := sub("measure", "go", func(s *experiment.SubExperiment) { s.SnapStartEnabled = true })
@@ -138,7 +156,8 @@ func TestRefusedServices(t *testing.T) {
 		{"google", newRun(t, "google", one(func(*experiment.SubExperiment) {})), "not for google"},
 		{"cloudflare", newRun(t, "cloudflare", one(func(*experiment.SubExperiment) {})), "not for cloudflare"},
 		{"aliyun", newRun(t, "aliyun", one(func(*experiment.SubExperiment) {})), "not for aliyun"},
-		{"image", newRun(t, "aws", image), "sub-experiment 0: this version deploys Zip packages"},
+		{"snap for an image", newRun(t, "aws", snapImage), "sub-experiment 0: aws has no SnapStart for images"},
+		{"image on $PORT", newRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
 		{"boost on aws", newRun(t, "aws", boost), "CPU boost"},
 		{"boost on local", newRun(t, "local", boost), "CPU boost"},
 		{"snap on local", newRun(t, "local", snap), "SnapStart"},
@@ -229,7 +248,8 @@ func runOSLS(t *testing.T, r *run.Run, args ...string) string {
 // The framework's own schema accepts both files (print validates), and packaging AWS's gives the template with every
 // setting in it, without building anything.
 func TestOSLSAcceptsTheFiles(t *testing.T) {
-	for name, r := range map[string]*run.Run{"local": localRun(t), "aws": awsRun(t)} {
+	for name, r := range map[string]*run.Run{"local": localRun(t), "aws": awsRun(t),
+		"local images": imagesRun(t, "local"), "aws images": imagesRun(t, "aws")} {
 		t.Run(name, func(t *testing.T) {
 			written(t, r)
 			out := runOSLS(t, r, "print")

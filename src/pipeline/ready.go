@@ -18,6 +18,11 @@ import (
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
 // functions' code, the compilers and the CLIs are there, whether the endpoints suffice. It changes nothing.
 func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
+	if j.deploys(exp) {
+		if err := provider.CheckLimits(exp, j.subs(exp)); err != nil {
+			return err
+		}
+	}
 	if err := j.supported(exp); err != nil {
 		return err
 	}
@@ -113,8 +118,11 @@ func (w World) supported(exp *experiment.Experiment) error {
 		if len(s.Cmds) > 0 {
 			add(i, "Cmds")
 		}
-		if w.deploys(exp) && s.PackageType != "Zip" {
-			add(i, "deploying PackageType %s", s.PackageType)
+		if s.ColdPull && s.PackageType != "Image" {
+			add(i, "ColdPull of a ZIP package, it is for images")
+		}
+		if s.ColdPull && exp.ProviderKind() != "local" {
+			add(i, "ColdPull on %s, it is for the local platform", exp.ProviderKind())
 		}
 		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
 			add(i, "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)

@@ -1,0 +1,53 @@
+package provider
+
+import (
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+)
+
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		provider string
+		sub      experiment.SubExperiment
+		want     string // empty: allowed
+	}{
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 249.9, FunctionMemoryMB: 128}, ""},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 250, FunctionMemoryMB: 128}, "must stay under 250 MiB (250 MB unpacked)"},
+		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10240, FunctionMemoryMB: 10240, FunctionTimeoutSeconds: 900}, ""},
+		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10241, FunctionMemoryMB: 128}, "an image may have 10240 MiB"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 64}, "FunctionMemoryMB 64, from 128 to 10240"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, FunctionTimeoutSeconds: 901}, "FunctionTimeoutSeconds 901, at most 900"},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 9, FunctionMemoryMB: 512}, ""},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 9.6}, "10 MB compressed on the paid plan"},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Image"}, "PackageType Image, it takes Zip only"},
+		{"gcr", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512}, "PackageType Zip, it takes Image only"},
+		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, FunctionImageSizeMB: 50000}, ""},
+		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512, FunctionImageSizeMB: 500}, "500 MB packed"},
+		{"azure", experiment.SubExperiment{PackageType: "Zip", FunctionTimeoutSeconds: 601}, "at most 600"},
+		{"local", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
+		{"https://example.com", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
+	} {
+		c.sub.Title = "t"
+		err := CheckLimits(&experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"}, c.sub}}, []int{1})
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s %+v: %v", c.provider, c.sub, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "SubExperiments[1] t: "+c.provider)):
+			t.Errorf("%s: %v, want %q", c.provider, err, c.want)
+		case c.want != "" && fail.Code(err) != fail.CodeInput:
+			t.Errorf("%s: exit code %d", c.provider, fail.Code(err))
+		}
+	}
+}
+
+// Every limit that one file passes is told at once.
+func TestLimitsAreToldTogether(t *testing.T) {
+	s := experiment.SubExperiment{Title: "t", PackageType: "Zip", FunctionImageSizeMB: 300, FunctionMemoryMB: 1, FunctionTimeoutSeconds: 5000}
+	err := CheckLimits(&experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}, []int{0, 1})
+	if err == nil || strings.Count(err.Error(), "\n") != 5 {
+		t.Errorf("want six lines: %v", err)
+	}
+}
