@@ -21,7 +21,8 @@ $(OSLS): scripts/serverless/package-lock.json
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
-test: setup ## every test, with the race detector
+test: setup ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
+	./scripts/test-setup.sh
 	./scripts/test.sh
 
 cover: setup

@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-go test -race -timeout 20m -json "$@" ./... >"$out"
+go test -race -timeout 30m -json "$@" ./... >"$out"
 code=$?
 python3 - "$out" <<'PY'
 import json, sys
@@ -33,6 +33,10 @@ for key in broken:
     print("FAIL %s %s" % (key[0], key[1] or ""))
     print("".join(output.get(key, []))[-6000:])
 print()
+for key, lines in output.items():
+    rows = [l.strip() for l in lines if l.strip().startswith("| ")]
+    if rows and key not in broken:
+        print("%s:\n%s\n" % (key[1], "\n".join(rows)))
 for (pkg, test), text in skipped:
     why = [l.strip() for l in text.splitlines() if l.strip() and not l.startswith(("===", "---"))]
     print("skipped: %s %s: %s" % (pkg, test, " ".join(why)))

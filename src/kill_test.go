@@ -45,8 +45,21 @@ func (l *lab) command(args ...string) *exec.Cmd {
 	c.Dir = l.dir
 	c.Env = append(os.Environ(), "HOME="+filepath.Join(l.dir, "home"), "TMPDIR="+filepath.Join(l.dir, "tmp"),
 		"GOCACHE="+goEnv(l.T, "GOCACHE"), "GOMODCACHE="+goEnv(l.T, "GOMODCACHE"), "STELLAR_CACHE_DIR="+filepath.Join(l.dir, "cache"),
+		"RUSTUP_HOME="+homeOf("RUSTUP_HOME", ".rustup"), "CARGO_HOME="+homeOf("CARGO_HOME", ".cargo"),
 		"PATH="+filepath.Join(repo, "scripts", "serverless", "node_modules", ".bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return c
+}
+
+// homeOf is where a toolchain lives: a lab has a home of its own, and Rust's toolchains lie in the user's.
+func homeOf(variable, folder string) string {
+	if dir := os.Getenv(variable); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, folder)
 }
 
 // journal reads the one run's journal as it stands now, without its lock.

@@ -30,6 +30,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 			env.Setenv("GOCACHE", goEnv(t, "GOCACHE"))
 			env.Setenv("GOMODCACHE", goEnv(t, "GOMODCACHE"))
+			env.Setenv("RUSTUP_HOME", homeOf("RUSTUP_HOME", ".rustup"))
+			env.Setenv("CARGO_HOME", homeOf("CARGO_HOME", ".cargo"))
 			env.Setenv("STELLAR_CACHE_DIR", cache)
 			env.Setenv("REPO", repo)
 			for _, dir := range []string{"home", "tmp"} {

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# What the tests need beyond Go, Node.js and Python 3: toolchains, a Docker Engine that answers, a base image. Installs what
+# is missing with apt (as root), names what it cannot install, and does nothing where all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+declare -A package=([zip]=zip [unzip]=unzip [docker]=docker.io [dockerd]=docker.io [docker-registry]=docker-registry
+  [debootstrap]=debootstrap [ruby]=ruby [javac]=default-jdk-headless [mvn]=maven [gradle]=gradle)
+missing=()
+for tool in "${!package[@]}"; do
+  command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
+done
+if ! command -v cargo >/dev/null && [ ! -x "$HOME/.cargo/bin/cargo" ]; then
+  missing+=(cargo)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "the tests need, and this script may not install: ${missing[*]} (names of Debian packages)" >&2
+    exit 1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "no Docker Engine answers: start one (sudo systemctl start docker, or sudo dockerd)" >&2
+    exit 1
+  fi
+  log=$(mktemp)
+  setsid dockerd >"$log" 2>&1 &
+  for _ in $(seq 120); do
+    docker version >/dev/null 2>&1 && break
+    sleep 0.5
+  done
+  if ! docker version >/dev/null 2>&1; then
+    echo "dockerd does not start; its last words:" >&2
+    tail -n 20 "$log" >&2
+    exit 1
+  fi
+fi
+
+# A plain base with every interpreter, made from Debian packages: no registry is needed.
+if ! docker image inspect stellar-base:debian >/dev/null 2>&1; then
+  ./scripts/base-image.sh stellar-base:debian python3-minimal nodejs ruby default-jre-headless
+fi
