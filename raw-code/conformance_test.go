@@ -37,29 +37,49 @@ type language struct {
 	assemble func(t *testing.T, dir string) // puts the package into dir
 }
 
+// languages lists those whose programs are installed; the rest is told, and fails the test in CI.
 func languages(t *testing.T) []language {
 	t.Helper()
 	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
 	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)}}
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Log("python3 is not installed: the measurement function in Python is not tested")
-		return all
+	for _, s := range []struct {
+		name, runtime, program, script, handler string
+		loop                                    []byte
+		flags                                   []string
+	}{
+		{"python", "python3.", "python3", "main.py", "main.lambda_handler", bootstraps.Python, []string{"-u"}},
+		{"nodejs", "nodejs", "node", "main.js", "main.handler", bootstraps.Node, nil},
+		{"ruby", "ruby", "ruby", "main.rb", "main.handler", bootstraps.Ruby, nil},
+	} {
+		program, err := exec.LookPath(s.program)
+		if err != nil {
+			t.Fatalf("%s is not installed: the measurement function in %s cannot be tested", s.program, s.name)
+		}
+		loop := filepath.Join(t.TempDir(), "bootstrap"+filepath.Ext(s.script))
+		write(t, loop, s.loop)
+		command := func(args ...string) func(string) []string {
+			return func(string) []string { return append(append([]string{program}, s.flags...), args...) }
+		}
+		all = append(all, language{name: s.name, runtime: s.runtime, lambda: command(loop, s.handler), http: command(s.script),
+			assemble: func(t *testing.T, dir string) { assemble(t, s.name, dir) }})
 	}
-	script := filepath.Join(t.TempDir(), "bootstrap.py")
-	write(t, script, bootstraps.Python)
-	return append(all, language{
-		name: "python", runtime: "python3.",
-		lambda: func(string) []string { return []string{python, "-u", script, "main.lambda_handler"} },
-		http:   func(string) []string { return []string{python, "-u", "main.py"} },
-		assemble: func(t *testing.T, dir string) {
-			text, err := rawcode.FS.ReadFile("measure/python/main.py")
-			if err != nil {
-				t.Fatal(err)
-			}
-			write(t, filepath.Join(dir, "main.py"), text)
-		},
-	})
+	return all
+}
+
+// assemble puts a scripting language's measurement function into a folder as it is.
+func assemble(t *testing.T, language, dir string) {
+	t.Helper()
+	entries, err := rawcode.FS.ReadDir("measure/" + language)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := rawcode.FS.ReadFile("measure/" + language + "/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, e.Name()), text)
+	}
 }
 
 // buildGo builds once and gives what copies the program into a package.

@@ -30,19 +30,25 @@ type instance struct {
 // start writes files, runs the bootstrap on the handler in their folder, and ends it with the test.
 func start(t *testing.T, handler string, files map[string]string, env ...string) *instance {
 	t.Helper()
-	python, err := exec.LookPath("python3")
+	return startWith(t, "python3", []string{"-u"}, "bootstrap.py", bootstraps.Python, handler, files, env...)
+}
+
+// startWith does so for any language.
+func startWith(t *testing.T, program string, flags []string, name string, loop []byte, handler string, files map[string]string, env ...string) *instance {
+	t.Helper()
+	program, err := exec.LookPath(program)
 	if err != nil {
-		t.Skip("python3 is not installed: the Python bootstrap is not tested")
+		t.Fatalf("its bootstrap cannot be tested: %v", err)
 	}
 	dir := t.TempDir()
-	script := filepath.Join(dir, "script", "bootstrap.py")
+	script := filepath.Join(dir, "script", name)
 	for name, text := range files {
 		write(t, filepath.Join(dir, "task", name), []byte(text))
 	}
-	write(t, script, bootstraps.Python)
+	write(t, script, loop)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	in := &instance{API: apitest.Start(), ctx: ctx, done: make(chan error, 1), output: &bytes.Buffer{}}
-	cmd := exec.CommandContext(ctx, python, "-u", script, handler)
+	cmd := exec.CommandContext(ctx, program, append(flags, script, handler)...)
 	cmd.Dir = filepath.Join(dir, "task")
 	cmd.Env = append(os.Environ(), append([]string{"AWS_LAMBDA_RUNTIME_API=" + in.Address(), "LAMBDA_TASK_ROOT=" + cmd.Dir,
 		"AWS_LAMBDA_FUNCTION_NAME=f0-0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}, env...)...)

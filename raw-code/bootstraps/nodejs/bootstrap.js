@@ -1,0 +1,219 @@
+'use strict';
+
+// Run a Node.js handler for the local platform: ask the Runtime API for an event, call the handler, answer.
+//
+//     node <this file> <module.function>
+//
+// Behaves as AWS's own runtime does: CommonJS and ES modules, async handlers, callbacks of handlers that declare three
+// parameters. A handler that returns a plain value is answered with it.
+
+const fs = require('fs');
+const http = require('http');
+const path = require('path');
+
+const BASE = '/2018-06-01/runtime/';
+
+// Gone says that the Runtime API does not answer any more.
+class Gone extends Error {}
+
+// InitError says that the handler cannot be loaded; kind is AWS's name for why.
+class InitError extends Error {
+  constructor(kind, message, cause) {
+    super(message);
+    this.kind = kind;
+    this.cause = cause;
+  }
+}
+
+const { AWS_LAMBDA_RUNTIME_API: address = '', LAMBDA_TASK_ROOT: root = process.cwd() } = process.env;
+const at = address.lastIndexOf(':');
+const agent = new http.Agent({ keepAlive: true });
+const inFlight = new Set(); // ids of the invocations that the handler has
+
+function request(method, url, body, headers) {
+  return new Promise((resolve, reject) => {
+    const gone = (error) => reject(new Gone(`the Runtime API at ${address} is gone: ${error.message}`));
+    const options = { host: address.slice(0, at), port: address.slice(at + 1), method, path: BASE + url, agent, headers: { ...headers } };
+    if (body !== undefined) options.headers['Content-Length'] = Buffer.byteLength(body);
+    const req = http.request(options, (res) => {
+      const parts = [];
+      res.on('data', (part) => parts.push(part));
+      res.on('error', gone);
+      res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(parts).toString('utf8') }));
+    });
+    req.setNoDelay(true);
+    req.on('error', gone);
+    req.end(body);
+  });
+}
+
+// contextOf is what a handler is told about its invocation, under the names that AWS gives it.
+function contextOf(headers) {
+  const { env } = process;
+  const deadline = Number(headers['lambda-runtime-deadline-ms'] || 0);
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: env.AWS_LAMBDA_FUNCTION_NAME || '',
+    functionVersion: env.AWS_LAMBDA_FUNCTION_VERSION || '$LATEST',
+    memoryLimitInMB: env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE || '',
+    logGroupName: env.AWS_LAMBDA_LOG_GROUP_NAME || '',
+    logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME || '',
+    invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'] || '',
+    awsRequestId: headers['lambda-runtime-aws-request-id'],
+    getRemainingTimeInMillis: () => Math.max(deadline - Date.now(), 0),
+  };
+}
+
+// moduleFile finds the file of a module: as it is named, or with one of the endings that Node.js knows.
+function moduleFile(name) {
+  const base = path.resolve(root, name);
+  for (const file of [base, `${base}.js`, `${base}.mjs`, `${base}.cjs`, path.join(base, 'index.js'), path.join(base, 'index.mjs')]) {
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
+  }
+  throw new InitError('Runtime.ImportModuleError', `Error: Cannot find module '${name}'`);
+}
+
+async function importModule(file) {
+  if (file.endsWith('.mjs')) return import(require('url').pathToFileURL(file).href);
+  try {
+    return require(file);
+  } catch (e) {
+    if (e.code !== 'ERR_REQUIRE_ESM' && e.code !== 'ERR_REQUIRE_ASYNC_MODULE') throw e;
+    return import(require('url').pathToFileURL(file).href);
+  }
+}
+
+// load finds the handler: module.function, where the module may be a path and the function may lie in an object.
+async function load(handler) {
+  const slash = handler.lastIndexOf('/') + 1;
+  const dot = handler.indexOf('.', slash);
+  if (dot <= slash || dot === handler.length - 1) {
+    throw new InitError('Runtime.MalformedHandlerName', `Bad handler '${handler}': it must be module.function`);
+  }
+  const name = handler.slice(0, dot);
+  const file = moduleFile(name);
+  let found;
+  try {
+    found = await importModule(file);
+  } catch (e) {
+    if (e instanceof SyntaxError) throw new InitError('Runtime.UserCodeSyntaxError', `SyntaxError: ${e.message}`, e);
+    if (e && e.code === 'MODULE_NOT_FOUND') throw new InitError('Runtime.ImportModuleError', `Error: ${e.message}`, e);
+    throw e;
+  }
+  for (const key of handler.slice(dot + 1).split('.')) {
+    found = found == null ? undefined : found[key] ?? (found.default ? found.default[key] : undefined);
+  }
+  if (typeof found !== 'function') {
+    throw new InitError('Runtime.HandlerNotFound', `${handler} is undefined or not exported`);
+  }
+  return found;
+}
+
+// describe gives AWS's JSON form of whatever was thrown.
+function describe(thrown) {
+  const origin = thrown instanceof InitError && thrown.cause ? thrown.cause : thrown;
+  const isError = thrown instanceof Error;
+  return {
+    errorType: thrown instanceof InitError ? thrown.kind : isError ? thrown.name : typeof thrown,
+    errorMessage: isError ? thrown.message : String(thrown),
+    trace: origin instanceof Error && origin.stack ? origin.stack.split('\n').filter((line) => !line.includes(__filename)) : [],
+  };
+}
+
+function postError(url, description) {
+  process.stderr.write(`[ERROR] ${description.errorType}: ${description.errorMessage}\n${description.trace.join('\n')}\n`);
+  return request('POST', url, JSON.stringify(description), {
+    'Content-Type': 'application/json',
+    'Lambda-Runtime-Function-Error-Type': description.errorType.replace(/[^\w.-]/g, ''), // only what a header may hold
+  });
+}
+
+// call gives the handler's answer, by whichever way it gives it.
+function call(handler, event, context) {
+  if (handler.length < 3) return handler(event, context);
+  return new Promise((resolve, reject) => {
+    const result = handler(event, context, (error, value) => (error ? reject(error) : resolve(value)));
+    if (result && typeof result.then === 'function') result.then(resolve, reject);
+  });
+}
+
+async function invoke(handler, text, headers) {
+  let event;
+  try {
+    event = JSON.parse(text);
+  } catch (e) {
+    return { error: { errorType: 'Runtime.UnmarshalError', errorMessage: `Unable to unmarshal input: ${e.message}`, trace: [] } };
+  }
+  let value;
+  try {
+    value = await call(handler, event, contextOf(headers));
+  } catch (e) {
+    return { error: describe(e) };
+  }
+  try {
+    return { answer: JSON.stringify(value) ?? 'null' };
+  } catch (e) {
+    return { error: { errorType: 'Runtime.MarshalError', errorMessage: `Unable to stringify response: ${e.message}`, trace: [] } };
+  }
+}
+
+// serve answers events until the Runtime API goes away.
+async function serve(handler) {
+  for (;;) {
+    const { status, headers, body } = await request('GET', 'invocation/next');
+    if (status !== 200) throw new Gone(`invocation/next answered ${status}: ${body.slice(0, 200)}`);
+    const id = headers['lambda-runtime-aws-request-id'];
+    if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
+    inFlight.add(id);
+    const { answer, error } = await invoke(handler, body, headers);
+    inFlight.delete(id);
+    if (error) {
+      await postError(`invocation/${id}/error`, error);
+      continue;
+    }
+    const said = await request('POST', `invocation/${id}/response`, answer, { 'Content-Type': 'application/json' });
+    if (said.status !== 202) {
+      // Too long, or too late: the platform has dealt with it, and the next event is none the worse.
+      process.stderr.write(`response to ${id} answered ${said.status}: ${said.body.slice(0, 200)}\n`);
+    }
+  }
+}
+
+// fatal ends the process for what no handler caught; the invocations that it has get the reason.
+function fatal(kind) {
+  return async (thrown) => {
+    const description = describe(thrown);
+    if (kind) [description.errorMessage, description.errorType] = [`${description.errorType}: ${description.errorMessage}`, kind];
+    try {
+      for (const id of inFlight) await postError(`invocation/${id}/error`, description);
+      if (inFlight.size === 0) process.stderr.write(`${thrown && thrown.stack ? thrown.stack : thrown}\n`);
+    } finally {
+      process.exit(1);
+    }
+  };
+}
+
+async function main() {
+  const handler = process.argv[2] || process.env._HANDLER || '';
+  if (!address || !handler) {
+    process.stderr.write('node bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed\n');
+    process.exit(1);
+  }
+  process.argv.splice(1, 2, path.join(root, handler));
+  process.on('uncaughtException', fatal(''));
+  process.on('unhandledRejection', fatal('Runtime.UnhandledPromiseRejection'));
+  let loaded;
+  try {
+    loaded = await load(handler);
+  } catch (e) {
+    await postError('init/error', describe(e));
+    process.exit(1);
+  }
+  const loops = Math.max(Number.parseInt(process.env.AWS_LAMBDA_MAX_CONCURRENCY || '1', 10) || 1, 1);
+  await Promise.all(Array.from({ length: loops }, () => serve(loaded)));
+}
+
+main().catch((e) => {
+  process.stderr.write(`${e.message}\n`);
+  process.exit(1);
+});
