@@ -6,7 +6,11 @@
 // AWS_LAMBDA_MAX_CONCURRENCY, where set, is how many events they take at once.
 package bootstraps
 
-import _ "embed"
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+)
 
 // Python is a script for Python 3.8 and later: `python3 -u <script> <module.function>`.
 //
@@ -22,3 +26,13 @@ var Node []byte
 //
 //go:embed ruby/bootstrap.rb
 var Ruby []byte
+
+// Digest tells versions of the loops apart.
+func Digest() string {
+	h := sha256.New()
+	for _, loop := range [][]byte{Python, Node, Ruby} {
+		h.Write(loop)
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/raw-code/bootstraps"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -45,7 +46,15 @@ sys.exit(1 if bad else 0)
 // Python copies sources, checks their syntax and installs what a requirements.txt names.
 type Python struct{ Options }
 
-var _ Builder = Python{}
+var (
+	_ Builder = Python{}
+	_ Looper  = Python{}
+)
+
+// Loop writes the loop of managed runtimes, for images on a plain base.
+func (Python) Loop(_ context.Context, out string) error {
+	return writeLoop(out, "bootstrap.py", bootstraps.Python)
+}
 
 // Language is python.
 func (Python) Language() string { return "python" }

@@ -2,28 +2,79 @@ package build
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 
-	"stellar/src/fail"
+	"stellar/raw-code/bootstraps"
 	"stellar/src/run"
 )
 
-// Ruby is to come.
+const (
+	rubyHint    = "install Ruby 2.7 or later (apt install ruby, brew install ruby) and put ruby on the PATH"
+	bundlerHint = "install Bundler: gem install bundler, or apt install ruby-bundler"
+)
+
+// Ruby copies sources, checks their syntax and installs what a Gemfile names.
 type Ruby struct{ Options }
 
-var _ Builder = Ruby{}
+var (
+	_ Builder = Ruby{}
+	_ Looper  = Ruby{}
+)
 
+func (r Ruby) interpreter() interpreter {
+	return interpreter{Options: r.Options, program: "ruby", oldest: 207, oldText: "2.7", hint: rubyHint}
+}
+
+// Language is ruby.
 func (Ruby) Language() string { return "ruby" }
 
-func (Ruby) Check(context.Context) error { return fail.Unsupported("building ruby functions") }
+// Check asks for a ruby of at least version 2.7.
+func (r Ruby) Check(ctx context.Context) error { return r.interpreter().check(ctx) }
 
-func (Ruby) Version(context.Context) (string, error) {
-	return "", fail.Unsupported("building ruby functions")
+// Version is that of the ruby on the PATH, as in ruby 3.1.2p20.
+func (r Ruby) Version(ctx context.Context) (string, error) { return r.interpreter().version(ctx) }
+
+// Inputs names the runtime; gems with native parts are built for this machine.
+func (r Ruby) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
+	version, err := r.Version(ctx)
+	if err != nil {
+		return Inputs{}, err
+	}
+	return Inputs{Toolchain: version, Settings: []string{src.Runtime, fmt.Sprint(r.Local)}}, nil
 }
 
-func (Ruby) Inputs(context.Context, *run.Source) (Inputs, error) {
-	return Inputs{}, fail.Unsupported("building ruby functions")
+// Build copies the folder and installs the gems of its Gemfile into vendor/bundle, where the runtime looks for them.
+func (r Ruby) Build(ctx context.Context, src *run.Source, out string) error {
+	files, err := tree(src.Dir, forPackage)
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	has := func(name string) bool { return slices.ContainsFunc(files, func(f file) bool { return f.rel == name }) }
+	gems := has("Gemfile")
+	own := func(f file) bool {
+		return !gems || !strings.HasPrefix(f.rel, "vendor/bundle/") && !strings.HasPrefix(f.rel, ".bundle/")
+	}
+	script := func(f file) bool {
+		return filepath.Ext(f.rel) == ".rb" && !strings.HasPrefix(f.rel, "vendor/")
+	}
+	if err := r.interpreter().checkFiles(ctx, src, "-c", files, script); err != nil {
+		return err
+	}
+	if err := copyTree(ctx, src, files, out, own); err != nil || !gems {
+		return err
+	}
+	env := []string{"BUNDLE_PATH=vendor/bundle", "BUNDLE_APP_CONFIG=" + filepath.Join(out, ".bundle"), "BUNDLE_WITHOUT=development:test",
+		"BUNDLE_DISABLE_SHARED_GEMS=true", "BUNDLE_CLEAN=true", "BUNDLE_NO_CACHE=true"}
+	if has("Gemfile.lock") {
+		env = append(env, "BUNDLE_FROZEN=true")
+	}
+	return r.interpreter().installer(ctx, src, out, "bundle", bundlerHint, env, "install", "--quiet")
 }
 
-func (Ruby) Build(context.Context, *run.Source, string) error {
-	return fail.Unsupported("building ruby functions")
+// Loop writes the loop of managed runtimes, for images on a plain base.
+func (Ruby) Loop(_ context.Context, out string) error {
+	return writeLoop(out, "bootstrap.rb", bootstraps.Ruby)
 }

@@ -3,6 +3,8 @@ package build
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"stellar/raw-code/bootstraps"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -98,7 +101,10 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 				return err
 			}
 			src.BuildDir = dir
-			return nil
+			if l, ok := b.(Looper); ok && src.ForImage {
+				src.LoopDir, err = loop(ctx, b, l, store, &once)
+			}
+			return err
 		})
 	}
 	return group.Wait()
@@ -140,6 +146,27 @@ func one(ctx context.Context, b Builder, store cache, src *run.Source, once *sin
 			log.Infof("%s: built with %s in %v", label, in.Toolchain, time.Since(start).Round(10*time.Millisecond))
 		}
 		return dir, err
+	})
+	if err != nil {
+		return "", err
+	}
+	return dir.(string), nil
+}
+
+// loop returns the folder of a language's loop, made once for a toolchain and this version of the loop.
+func loop(ctx context.Context, b Builder, l Looper, store cache, once *singleflight.Group) (string, error) {
+	version, err := b.Version(ctx)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "loop 1\n%q %q %q", b.Language(), version, bootstraps.Digest())
+	key := "loop-" + b.Language() + "-" + hex.EncodeToString(sum.Sum(nil))
+	dir, err, _ := once.Do(key, func() (any, error) {
+		if dir, ok := store.get(key); ok {
+			return dir, nil
+		}
+		return store.put(key, func(out string) error { return l.Loop(ctx, out) })
 	})
 	if err != nil {
 		return "", err

@@ -1,0 +1,116 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+const (
+	askTimeout     = time.Minute
+	installTimeout = 15 * time.Minute
+)
+
+// interpreter is a scripting language's program.
+type interpreter struct {
+	Options
+	program string
+	oldest  int // first number of the oldest version that runs the measurement function, times 100, plus the second
+	oldText string
+	hint    string
+}
+
+var twoNumbers = regexp.MustCompile(`(\d+)\.(\d+)`)
+
+// version is what the program says of itself.
+func (i interpreter) version(ctx context.Context) (string, error) {
+	res, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{"--version"}, Timeout: askTimeout, Line: func(string) {}})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(res.Stdout), nil
+}
+
+// check asks for the program and its version.
+func (i interpreter) check(ctx context.Context) error {
+	version, err := i.version(ctx)
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fail.Input("%s is not on the PATH: %w", i.program, exec.ErrNotFound).WithHint("%s", i.hint)
+	case err != nil:
+		return err
+	}
+	m := twoNumbers.FindStringSubmatch(version)
+	if m == nil {
+		return fail.Input("%s --version says %q, which is no version", i.program, version).WithHint("%s", i.hint)
+	}
+	first, _ := strconv.Atoi(m[1])
+	second, _ := strconv.Atoi(m[2])
+	if first*100+second < i.oldest {
+		return fail.Input("%s is too old: %s, %s is needed", i.program, version, i.oldText).WithHint("%s", i.hint)
+	}
+	return nil
+}
+
+// checkFiles has the program look at the syntax of each file.
+func (i interpreter) checkFiles(ctx context.Context, src *run.Source, flag string, files []file, is func(file) bool) error {
+	found := false
+	for _, f := range files {
+		if !is(f) {
+			continue
+		}
+		found = true
+		_, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{flag, filepath.FromSlash(f.rel)}, Dir: src.Dir, Timeout: askTimeout})
+		if err != nil {
+			return badSource(ctx, src, err)
+		}
+	}
+	if !found {
+		return badSource(ctx, src, fail.Input("there is no source file of the language"))
+	}
+	return nil
+}
+
+// copyTree copies the function's files that are wanted into out.
+func copyTree(ctx context.Context, src *run.Source, files []file, out string, wanted func(file) bool) error {
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !wanted(f) {
+			continue
+		}
+		if err := copyFile(f, filepath.Join(out, filepath.FromSlash(f.rel))); err != nil {
+			return fmt.Errorf("copying the function in %s: %w", src.Dir, err)
+		}
+	}
+	return nil
+}
+
+// installer runs a package manager in out; a missing one is said with how to get it.
+func (i interpreter) installer(ctx context.Context, src *run.Source, out, program, hint string, env []string, args ...string) error {
+	_, err := i.run(ctx, shell.Command{Name: program, Args: args, Dir: out, Timeout: installTimeout, Env: env})
+	if errors.Is(err, exec.ErrNotFound) {
+		return fail.Input("the function in %s has dependencies and %s is not on the PATH: %w", src.Dir, program, exec.ErrNotFound).WithHint("%s", hint)
+	}
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	return nil
+}
+
+// writeLoop writes a loop's one file.
+func writeLoop(out, name string, text []byte) error {
+	return os.WriteFile(filepath.Join(out, name), text, 0o644)
+}
