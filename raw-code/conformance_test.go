@@ -28,6 +28,20 @@ const (
 	token    = "a secret of this test"
 )
 
+// shared is a folder for what is built once for all tests; TestMain makes and removes it.
+var shared string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "stellar-measure-")
+	if err != nil {
+		panic(err)
+	}
+	shared = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // language is a language's way to be started.
 type language struct {
 	name     string
@@ -41,7 +55,8 @@ type language struct {
 func languages(t *testing.T) []language {
 	t.Helper()
 	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
-	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)}}
+	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)},
+		{name: "rust", runtime: "rust", lambda: bootstrap, http: bootstrap, assemble: buildRust(t)}}
 	for _, s := range []struct {
 		name, runtime, program, script, handler string
 		loop                                    []byte
@@ -82,11 +97,9 @@ func assemble(t *testing.T, language, dir string) {
 	}
 }
 
-// buildGo builds once and gives what copies the program into a package.
-func buildGo(t *testing.T) func(*testing.T, string) {
+// linked builds once and gives what links the program into a package.
+func linked(t *testing.T, built string, cmd *exec.Cmd) func(*testing.T, string) {
 	t.Helper()
-	built := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", built, "./measure/go")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("building the measurement function: %v\n%s", err, out)
 	}
@@ -95,6 +108,26 @@ func buildGo(t *testing.T) func(*testing.T, string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// buildRust builds in a folder that all tests of this process share: a build takes seconds.
+func buildRust(t *testing.T) func(*testing.T, string) {
+	t.Helper()
+	built := filepath.Join(shared, "rust", "release", "bootstrap")
+	cmd := exec.CommandContext(t.Context(), "cargo", "build", "--release", "--locked", "--manifest-path", "measure/rust/Cargo.toml",
+		"--target-dir", filepath.Join(shared, "rust"))
+	copyTo := filepath.Join(t.TempDir(), "bootstrap")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the measurement function: %v\n%s", err, out)
+	}
+	return linked(t, copyTo, exec.CommandContext(t.Context(), "cp", built, copyTo))
+}
+
+// buildGo builds once and gives what copies the program into a package.
+func buildGo(t *testing.T) func(*testing.T, string) {
+	t.Helper()
+	built := filepath.Join(t.TempDir(), "bootstrap")
+	return linked(t, built, exec.CommandContext(t.Context(), "go", "build", "-o", built, "./measure/go"))
 }
 
 func write(t *testing.T, name string, text []byte) {

@@ -2,28 +2,193 @@ package build
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
 
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
-// Rust is to come.
+const (
+	rustHint    = "install Rust (https://rustup.rs, or apt install cargo, brew install rust) and put cargo on the PATH"
+	rustTimeout = 30 * time.Minute
+)
+
+// Rust builds a package's one program with cargo, static where it can be, and names it bootstrap.
 type Rust struct{ Options }
 
 var _ Builder = Rust{}
 
+// Language is rust.
 func (Rust) Language() string { return "rust" }
 
-func (Rust) Check(context.Context) error { return fail.Unsupported("building rust functions") }
-
-func (Rust) Version(context.Context) (string, error) {
-	return "", fail.Unsupported("building rust functions")
+// Check asks for cargo and rustc.
+func (r Rust) Check(ctx context.Context) error {
+	for _, program := range []string{"cargo", "rustc"} {
+		_, err := r.ask(ctx, program, "--version")
+		if errors.Is(err, exec.ErrNotFound) {
+			return fail.Input("%s is not on the PATH: %w", program, exec.ErrNotFound).WithHint(rustHint)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (Rust) Inputs(context.Context, *run.Source) (Inputs, error) {
-	return Inputs{}, fail.Unsupported("building rust functions")
+// Version is that of rustc, as in rustc 1.95.0.
+func (r Rust) Version(ctx context.Context) (string, error) {
+	out, err := r.ask(ctx, "rustc", "--version")
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(strings.Fields(out)[:min(2, len(strings.Fields(out)))], " "), nil
 }
 
-func (Rust) Build(context.Context, *run.Source, string) error {
-	return fail.Unsupported("building rust functions")
+func (r Rust) ask(ctx context.Context, program string, args ...string) (string, error) {
+	res, err := r.run(ctx, shell.Command{Name: program, Args: args, Timeout: askTimeout, Line: func(string) {}})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(res.Stdout), nil
+}
+
+// Inputs names the compiler, the target and its flags.
+func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
+	version, err := r.Version(ctx)
+	if err != nil {
+		return Inputs{}, err
+	}
+	t, err := r.target(ctx, src)
+	if err != nil {
+		return Inputs{}, err
+	}
+	return Inputs{Toolchain: version, Settings: append([]string{"release", t.triple}, t.flags...)}, nil
+}
+
+// rustTarget is what is compiled for.
+type rustTarget struct {
+	triple string // empty: this machine's own
+	flags  []string
+}
+
+// target prefers musl, whose programs need nothing of the system they run on; without it glibc is linked in.
+func (r Rust) target(ctx context.Context, src *run.Source) (rustTarget, error) {
+	if r.Local && runtime.GOOS != "linux" && !src.ForImage {
+		return rustTarget{}, nil
+	}
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[src.Architecture]
+	for _, t := range []rustTarget{
+		{machine + "-unknown-linux-musl", nil},
+		{machine + "-unknown-linux-gnu", []string{"-C", "target-feature=+crt-static"}},
+	} {
+		lib, err := r.ask(ctx, "rustc", "--print", "target-libdir", "--target", t.triple)
+		if err != nil {
+			return rustTarget{}, err
+		}
+		if found, _ := filepath.Glob(filepath.Join(lib, "libstd-*")); len(found) > 0 {
+			return t, nil
+		}
+	}
+	return rustTarget{}, fail.Input("Rust has no target for Linux on %s", src.Architecture).
+		WithHint("rustup target add %s-unknown-linux-musl (and a linker for it, where this machine is another)", machine)
+}
+
+// Build compiles a copy of the folder, because cargo writes beside the sources, and keeps the program.
+func (r Rust) Build(ctx context.Context, src *run.Source, out string) error {
+	work, err := os.MkdirTemp("", "stellar-rust-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	files, err := tree(src.Dir, forPackage)
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	code := filepath.Join(work, "code")
+	if err := copyTree(ctx, src, files, code, func(f file) bool { return !strings.HasPrefix(f.rel, "target/") }); err != nil {
+		return err
+	}
+	t, err := r.target(ctx, src)
+	if err != nil {
+		return err
+	}
+	name, err := r.program(ctx, code)
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	if err := r.compile(ctx, src, code, work, name, t); err != nil {
+		return badSource(ctx, src, err)
+	}
+	made := filepath.Join(work, "target", t.triple, "release", name)
+	return copyFile(file{path: made, exec: true}, filepath.Join(out, "bootstrap"))
+}
+
+func (r Rust) compile(ctx context.Context, src *run.Source, code, work, name string, t rustTarget) error {
+	version, err := r.ask(ctx, "rustc", "--version")
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "--release", "--bin", name}
+	if t.triple != "" {
+		args = append(args, "--target", t.triple)
+	}
+	if _, err := os.Stat(filepath.Join(src.Dir, "Cargo.lock")); err == nil {
+		args = append(args, "--locked")
+	}
+	// The folder's own name must not reach the program: the same sources make the same bytes anywhere.
+	flags := append([]string{"--remap-path-prefix", code + "=/function"}, t.flags...)
+	numbers := strings.Fields(version)
+	_, err = r.run(ctx, shell.Command{Name: "cargo", Args: args, Dir: code, Timeout: rustTimeout, Env: []string{
+		"CARGO_TARGET_DIR=" + filepath.Join(work, "target"), "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never", "RUSTFLAGS=",
+		"CARGO_ENCODED_RUSTFLAGS=" + strings.Join(flags, "\x1f"), "STELLAR_RUST_VERSION=" + numbers[min(1, len(numbers)-1)],
+	}})
+	return err
+}
+
+// program finds the package's one program; one that is called bootstrap goes before others.
+func (r Rust) program(ctx context.Context, dir string) (string, error) {
+	res, err := r.run(ctx, shell.Command{Name: "cargo", Args: []string{"metadata", "--no-deps", "--format-version", "1"}, Dir: dir,
+		Timeout: askTimeout, Line: func(string) {}})
+	if err != nil {
+		return "", err
+	}
+	var meta struct {
+		Packages []struct {
+			Targets []struct {
+				Name string
+				Kind []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(res.Stdout), &meta); err != nil {
+		return "", fmt.Errorf("read cargo metadata: %w", err)
+	}
+	var names []string
+	for _, p := range meta.Packages {
+		for _, t := range p.Targets {
+			if slices.Contains(t.Kind, "bin") {
+				names = append(names, t.Name)
+			}
+		}
+	}
+	switch {
+	case len(names) == 1:
+		return names[0], nil
+	case slices.Contains(names, "bootstrap"):
+		return "bootstrap", nil
+	case len(names) == 0:
+		return "", fail.Input("Cargo.toml has no program").WithHint("a function is a program: give it a src/main.rs or a [[bin]]")
+	}
+	return "", fail.Input("Cargo.toml has %d programs: %s", len(names), strings.Join(names, ", ")).
+		WithHint("call the one that is the function bootstrap")
 }

@@ -1,12 +1,17 @@
 package generate
 
-import "stellar/src/fail"
+import (
+	"os"
+	"path/filepath"
+
+	"stellar/src/fail"
+)
 
 func rust() language {
-	return language{
-		handler: "bootstrap",
-		own: func(dir, handler string) (string, error) {
-			return "", fail.Unsupported("functions of your own in rust: %s, handler %q", dir, handler)
-		},
-	}
+	return language{handler: "bootstrap", own: func(dir, _ string) (string, error) {
+		if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); err != nil {
+			return "", fail.Input("%s holds no Cargo.toml", dir).WithHint("cargo init %s makes one", dir)
+		}
+		return "bootstrap", nil // what the builder makes is called so, whatever the file says
+	}}
 }
