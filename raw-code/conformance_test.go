@@ -78,7 +78,41 @@ func languages(t *testing.T) []language {
 		all = append(all, language{name: s.name, runtime: s.runtime, lambda: command(loop, s.handler), http: command(s.script),
 			assemble: func(t *testing.T, dir string) { assemble(t, s.name, dir) }})
 	}
-	return all
+	return append(all, javaLanguage(t))
+}
+
+// javaLanguage compiles the function and its loop once.
+func javaLanguage(t *testing.T) language {
+	t.Helper()
+	sources, loop, classes := t.TempDir(), t.TempDir(), t.TempDir()
+	if err := bootstraps.WriteJavaLoop(sources); err != nil {
+		t.Fatal(err)
+	}
+	own, err := filepath.Glob("measure/java/stellar/*.java")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		bootstraps.JavacArgs(sources, loop),
+		append([]string{"--release", "11", "-XDstringConcat=inline", "-implicit:none", "-sourcepath", sources, "-d", classes}, own...),
+	} {
+		if out, err := exec.CommandContext(t.Context(), "javac", args...).CombinedOutput(); err != nil {
+			t.Fatalf("javac: %v\n%s", err, out)
+		}
+	}
+	flags := bootstraps.JavaFlags()
+	return language{
+		name: "java", runtime: "java",
+		lambda: func(string) []string {
+			return append(append([]string{"java"}, flags...), "-cp", ".:"+loop, bootstraps.JavaClass, "stellar.Measure::handle")
+		},
+		http: func(string) []string { return append(append([]string{"java"}, flags...), "-cp", ".", "stellar.Server") },
+		assemble: func(t *testing.T, dir string) {
+			if err := os.CopyFS(dir, os.DirFS(classes)); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
 }
 
 // assemble puts a scripting language's measurement function into a folder as it is.

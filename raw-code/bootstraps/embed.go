@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"io/fs"
 )
 
 // Python is a script for Python 3.8 and later: `python3 -u <script> <module.function>`.
@@ -30,6 +31,14 @@ var Ruby []byte
 // Digest tells versions of the loops apart.
 func Digest() string {
 	h := sha256.New()
+	_ = fs.WalkDir(javaLoop, "java", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := javaLoop.ReadFile(name)
+		h.Write(text)
+		return err
+	})
 	for _, loop := range [][]byte{Python, Node, Ruby} {
 		h.Write(loop)
 		h.Write([]byte{0})

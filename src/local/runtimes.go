@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,12 +19,16 @@ type family struct {
 	// interpreters gives the programs to try, best first; nil where the package brings its own bootstrap.
 	interpreters func(id string) []string
 	ask          []string // arguments that make the interpreter print its own path and its version, a line each
-	label        string   // stands before the version
-	hint         string   // how to get the interpreter
-	script       string   // name of the bootstrap loop's file
-	source       func() []byte
-	args         func(script, handler string) []string // arguments to the interpreter
-	env          []string
+	// find asks in another way; nil: by ask.
+	find   func(ctx context.Context, name string) (program, version string, ok bool)
+	label  string // stands before the version
+	hint   string // how to get the interpreter
+	script string // name of the bootstrap loop's file or folder
+	source func() []byte
+	// prepare makes the loop at that name where it is more than one file.
+	prepare func(ctx context.Context, name string) error
+	args    func(script, handler string) []string // arguments to the interpreter
+	env     []string
 }
 
 // families is the table of runtimes. It is a function because a package has no mutable state to share.
@@ -57,7 +62,7 @@ func (l *launch) command(root, handler string) (string, []string) {
 // check says whether a package and handler can work with the runtime at all.
 func (l *launch) check(root, handler string) error {
 	if l.program != "" {
-		if !strings.Contains(handler, ".") {
+		if !strings.Contains(handler, ".") && !strings.Contains(handler, "::") {
 			return refuse(http.StatusBadRequest, "handler %q: want <module>.<function>", handler)
 		}
 		return nil
@@ -101,13 +106,19 @@ func (r *runtimes) find(ctx context.Context, id string) (*launch, error) {
 		return l, nil
 	}
 	return nil, refuse(http.StatusUnprocessableEntity,
-		"runtime %q is not supported by this platform: it runs go, rust, provided.al2023 and python3.x", id)
+		"runtime %q is not supported by this platform: it runs go, rust, provided.al2023, python3.x, nodejsNN.x, javaNN and rubyN.N", id)
 }
 
 func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
 	var tried []string
+	find := l.family.find
+	if find == nil {
+		find = func(ctx context.Context, name string) (string, string, bool) {
+			return askInterpreter(ctx, name, l.family.ask)
+		}
+	}
 	for _, name := range l.family.interpreters(id) {
-		if program, version, ok := askInterpreter(ctx, name, l.family.ask); ok {
+		if program, version, ok := find(ctx, name); ok {
 			l.program, l.version = program, l.family.label+" "+version
 			break
 		}
@@ -120,6 +131,16 @@ func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
 	l.script = filepath.Join(r.dir, l.family.script)
 	if err := os.MkdirAll(r.dir, 0o755); err != nil {
 		return err
+	}
+	if l.family.prepare != nil {
+		if _, err := os.Stat(l.script); err == nil { // another id of the family
+			return nil
+		}
+		if err := l.family.prepare(ctx, l.script); err != nil {
+			return errors.Join(refuse(http.StatusUnprocessableEntity, "runtime %q cannot be run on this machine: %v: %s", id, err, l.family.hint),
+				os.RemoveAll(l.script))
+		}
+		return nil
 	}
 	return os.WriteFile(l.script, l.family.source(), 0o444)
 }

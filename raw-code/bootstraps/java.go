@@ -1,0 +1,65 @@
+package bootstraps
+
+import (
+	"embed"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	rawcode "stellar/raw-code"
+)
+
+// javaLoop holds the classes that run a Java handler; they are compiled where they are used, for Java 11 and later.
+//
+//go:embed java
+var javaLoop embed.FS
+
+// JavaClass is the loop's main class: `java <flags> -cp <package>:<package>/lib/*:<loop> stellar.bootstrap.Bootstrap
+// <package.Class::method>`.
+const JavaClass = "stellar.bootstrap.Bootstrap"
+
+// JavaFlags is the one start-up profile of JVMs: the first compiler only and the serial collector, as Lambda's own runtimes
+// for Java have it (aws.amazon.com/blogs/compute/optimizing-aws-lambda-function-performance-for-java), three quarters of
+// the memory for the heap, no files in /tmp.
+func JavaFlags() []string {
+	return []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:MaxRAMPercentage=75", "-XX:-UsePerfData"}
+}
+
+// JavacArgs are the arguments of the compiler that make the loop in out, sources being the folder that WriteJavaLoop wrote.
+func JavacArgs(sources, out string) []string {
+	return []string{"--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources, "-implicit:class",
+		filepath.Join(sources, "stellar", "bootstrap", "Bootstrap.java"),
+		filepath.Join(sources, "com", "amazonaws", "services", "lambda", "runtime", "Context.java")}
+}
+
+// WriteJavaLoop writes the loop's sources into a folder.
+func WriteJavaLoop(dir string) error {
+	if err := copyFS(javaLoop, "java", dir); err != nil {
+		return err
+	}
+	text, err := rawcode.FS.ReadFile("measure/java/stellar/Json.java") // the loop and the measurement function share it
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "stellar", "Json.java"), text, 0o644)
+}
+
+func copyFS(from fs.FS, root, dir string) error {
+	return fs.WalkDir(from, root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.FromSlash(name))
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(dir, rel), 0o755)
+		}
+		text, err := fs.ReadFile(from, name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, rel), text, 0o644)
+	})
+}

@@ -1,0 +1,94 @@
+package stellar;
+
+import java.util.List;
+import java.util.Map;
+
+/** The parameters of a request. Those that this function does not know are ignored. */
+final class Params {
+    private static final long MAX_PAYLOAD = 1L << 30; // bytes
+    // What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
+    // timeout; what a step really takes is measured by calibration.
+    private static final double NS_PER_INCREMENT = 0.5;
+
+    final long increments;
+    final long payload;
+
+    /** Checks the parameters of a request that may run for leftNs. */
+    Params(Map<String, ?> given, boolean cmds, double leftNs) throws Refused {
+        refuseUnready(given, cmds);
+        increments = count(given, "IncrementLimit");
+        payload = count(given, "PayloadLengthBytes");
+        if (payload > MAX_PAYLOAD) {
+            throw new Refused(400, "PayloadLengthBytes is " + payload + ", at most " + MAX_PAYLOAD + " (1 GiB) is allowed");
+        }
+        double need = increments * NS_PER_INCREMENT;
+        if (need > leftNs) {
+            throw new Refused(400, "IncrementLimit " + increments + " would spin for at least " + seconds(need)
+                + " s, the function's timeout leaves " + seconds(Math.max(leftNs, 0)) + " s");
+        }
+    }
+
+    private static double seconds(double ns) {
+        return Math.round(ns / 1e6) / 1e3;
+    }
+
+    /** Names what the protocol has and this function does not run. */
+    private static void refuseUnready(Map<String, ?> given, boolean cmds) throws Refused {
+        for (String name : new String[] {"DataTransferChainIDs", "Chain"}) {
+            Object v = given.get(name); // clients send an empty chain with every request
+            if (!(blank(v) || "[]".equals(v) || "null".equals(v) || v instanceof List && ((List<?>) v).isEmpty())) {
+                throw new Refused(400, name + ": this function does not run chains, ask it without " + name);
+            }
+        }
+        for (String name : new String[] {"PutURL", "GetURL"}) {
+            if (!blank(given.get(name))) {
+                throw new Refused(400, name + ": this function does not run transfers through storage, ask it without " + name);
+            }
+        }
+        Object storage = given.get("StorageTransfer");
+        if ("true".equals(storage) || Boolean.TRUE.equals(storage)) {
+            throw new Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it");
+        }
+        if (cmds || given.containsKey("cmds")) {
+            throw new Refused(400, "cmds: this function does not run micro-tests, ask it without cmds");
+        }
+    }
+
+    private static boolean blank(Object v) {
+        return v == null || "".equals(v);
+    }
+
+    /** Reads a parameter that is a whole number from 0 up; an absent one is 0. */
+    private static long count(Map<String, ?> given, String name) throws Refused {
+        if (!given.containsKey(name)) {
+            return 0;
+        }
+        Object value = given.get(name);
+        String text = value instanceof String ? (String) value : Json.write(value);
+        if (text.startsWith("-") && digits(text.substring(1))) {
+            throw new Refused(400, name + " is " + shorten(text) + ", it must not be negative");
+        }
+        if (!digits(text)) {
+            throw new Refused(400, name + " is " + Json.write(shorten(text)) + ", it must be a whole number");
+        }
+        try {
+            return Long.parseLong(text);
+        } catch (NumberFormatException e) {
+            throw new Refused(400, name + " is " + shorten(text) + ", that is too large");
+        }
+    }
+
+    static boolean digits(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) < '0' || text.charAt(i) > '9') {
+                return false;
+            }
+        }
+        return !text.isEmpty();
+    }
+
+    /** Keeps an answer from repeating a long parameter. */
+    private static String shorten(String text) {
+        return text.length() <= 40 ? text : text.substring(0, 40) + "...";
+    }
+}
