@@ -2,28 +2,175 @@ package build
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
+	"stellar/raw-code/bootstraps"
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
-// Java is to come.
+const (
+	javaHint    = "install a JDK of version 11 or later (apt install default-jdk-headless, brew install openjdk) and put javac on the PATH"
+	gradleHint  = "install Gradle (apt install gradle, brew install gradle), or put its wrapper gradlew into the function's folder"
+	mavenHint   = "install Maven: apt install maven, or brew install maven"
+	javaOldest  = 11
+	javaTimeout = 20 * time.Minute
+)
+
+// Java builds with Gradle where the folder has a Gradle build, with Maven where it has a pom.xml, else with javac alone. What
+// it leaves is a package as Lambda takes it: classes at the top, further jars in lib.
 type Java struct{ Options }
 
-var _ Builder = Java{}
+var (
+	_ Builder = Java{}
+	_ Looper  = Java{}
+)
 
+// Language is java.
 func (Java) Language() string { return "java" }
 
-func (Java) Check(context.Context) error { return fail.Unsupported("building java functions") }
-
-func (Java) Version(context.Context) (string, error) {
-	return "", fail.Unsupported("building java functions")
+// Check asks for javac of at least version 11, and for java.
+func (j Java) Check(ctx context.Context) error {
+	version, err := j.Version(ctx)
+	if errors.Is(err, exec.ErrNotFound) {
+		return fail.Input("javac is not on the PATH: %w", exec.ErrNotFound).WithHint(javaHint)
+	}
+	if err != nil {
+		return err
+	}
+	if release(version) < javaOldest {
+		return fail.Input("javac is too old: %s, %d is needed", version, javaOldest).WithHint(javaHint)
+	}
+	return nil
 }
 
-func (Java) Inputs(context.Context, *run.Source) (Inputs, error) {
-	return Inputs{}, fail.Unsupported("building java functions")
+// Version is that of the compiler, as in javac 21.0.1.
+func (j Java) Version(ctx context.Context) (string, error) {
+	res, err := j.run(ctx, shell.Command{Name: "javac", Args: []string{"-version"}, Timeout: askTimeout, Line: func(string) {}})
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSpace(res.Stdout + res.Stderr), nil // before version 9 it was written to the latter
 }
 
-func (Java) Build(context.Context, *run.Source, string) error {
-	return fail.Unsupported("building java functions")
+// release is the first number in a version or a runtime's id, 0 where there is none.
+func release(version string) int {
+	n, _ := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(version))
+	return n
+}
+
+// buildTool says how a folder is built: gradle, maven or javac.
+func buildTool(dir string) string {
+	for tool, names := range map[string][]string{"gradle": {"build.gradle", "build.gradle.kts", "gradlew"}, "maven": {"pom.xml"}} {
+		for _, name := range names {
+			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+				return tool
+			}
+		}
+	}
+	return "javac"
+}
+
+// Inputs names the compiler and the level that it compiles for.
+func (j Java) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
+	version, err := j.Version(ctx)
+	if err != nil {
+		return Inputs{}, err
+	}
+	return Inputs{Toolchain: version, Settings: []string{buildTool(src.Dir), fmt.Sprint(level(src, version)), bootstraps.Digest()}}, nil
+}
+
+// level is the runtime's version, or the compiler's where that is older. The measurement function is the same for all.
+func level(src *run.Source, compiler string) int {
+	n := release(src.Runtime)
+	if src.Generated || n == 0 {
+		return javaOldest
+	}
+	return min(n, release(compiler))
+}
+
+// Build compiles a copy of the folder: build tools write beside the sources.
+func (j Java) Build(ctx context.Context, src *run.Source, out string) error {
+	files, err := tree(src.Dir, forPackage)
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	work, err := os.MkdirTemp("", "stellar-java-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	tool := buildTool(src.Dir)
+	if tool == "javac" {
+		return j.javac(ctx, src, files, work, out)
+	}
+	own := func(f file) bool {
+		return !strings.HasPrefix(f.rel, "target/") && !strings.HasPrefix(f.rel, "build/") && !strings.HasPrefix(f.rel, ".gradle/")
+	}
+	code := filepath.Join(work, "code")
+	if err := copyTree(ctx, src, files, code, own); err != nil {
+		return err
+	}
+	if tool == "maven" {
+		return j.maven(ctx, src, code, out)
+	}
+	return j.gradle(ctx, src, code, work, out)
+}
+
+// javac compiles every source file against the jars in lib, and copies what is no source.
+func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, out string) error {
+	loop := filepath.Join(work, "loop") // for the interface Context, which every runtime has
+	if err := bootstraps.WriteJavaLoop(loop); err != nil {
+		return err
+	}
+	version, err := j.Version(ctx)
+	if err != nil {
+		return err
+	}
+	path, roots := []string{}, []string{loop}
+	var sources []string
+	for _, f := range files {
+		switch {
+		case filepath.Ext(f.rel) == ".java":
+			sources = append(sources, f.path)
+		case strings.HasPrefix(f.rel, "lib/") && filepath.Ext(f.rel) == ".jar":
+			path = append(path, f.path)
+		}
+	}
+	if len(sources) == 0 {
+		return badSource(ctx, src, fail.Input("there is no .java file and no build of Gradle or Maven"))
+	}
+	args := []string{"--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8", "-XDstringConcat=inline", "-g:source,lines",
+		"-proc:none", "-implicit:none", "-d", out, "-sourcepath", strings.Join(roots, string(os.PathListSeparator))}
+	if len(path) > 0 {
+		args = append(args, "-cp", strings.Join(path, string(os.PathListSeparator)))
+	}
+	if _, err := j.run(ctx, shell.Command{Name: "javac", Args: append(args, sources...), Dir: src.Dir, Timeout: javaTimeout}); err != nil {
+		return badSource(ctx, src, err)
+	}
+	return copyTree(ctx, src, files, out, func(f file) bool { return !slices.Contains([]string{".java", ".class"}, filepath.Ext(f.rel)) })
+}
+
+// Loop compiles the loop of managed runtimes, for images on a plain base.
+func (j Java) Loop(ctx context.Context, out string) error {
+	sources, err := os.MkdirTemp("", "stellar-java-loop-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(sources)
+	if err := bootstraps.WriteJavaLoop(sources); err != nil {
+		return err
+	}
+	_, err = j.run(ctx, shell.Command{Name: "javac", Args: bootstraps.JavacArgs(sources, out), Timeout: javaTimeout})
+	return err
 }

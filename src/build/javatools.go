@@ -1,0 +1,183 @@
+package build
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// tool runs a build tool in the copy; a missing one is said with how to get it.
+func (j Java) tool(ctx context.Context, src *run.Source, code, program, hint string, args ...string) error {
+	_, err := j.run(ctx, shell.Command{Name: program, Args: args, Dir: code, Timeout: javaTimeout})
+	if errors.Is(err, exec.ErrNotFound) {
+		return fail.Input("the function in %s is built with %s, which is not on the PATH: %w", src.Dir, program, exec.ErrNotFound).WithHint("%s", hint)
+	}
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	return nil
+}
+
+// maven packages the project; the jars that it needs at run time go into lib, unless its own jar holds them already.
+func (j Java) maven(ctx context.Context, src *run.Source, code, out string) error {
+	err := j.tool(ctx, src, code, "mvn", mavenHint, "--batch-mode", "--quiet", "-DskipTests", "package",
+		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(code, "target", "stellar-lib"))
+	if err != nil {
+		return err
+	}
+	jar, fat, err := theJar(filepath.Join(code, "target"))
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	if err := explode(jar, out); err != nil || fat {
+		return err
+	}
+	return copyJars(filepath.Join(code, "target", "stellar-lib"), filepath.Join(out, "lib"))
+}
+
+// gradle runs the task buildZip where the build has it, as AWS's own examples call it, else build. A build that makes no
+// ZIP file gives its jar; Gradle is then asked to copy what it needs at run time.
+func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out string) error {
+	program := "gradle"
+	if info, err := os.Stat(filepath.Join(code, "gradlew")); err == nil && info.Mode()&0o111 != 0 {
+		program = filepath.Join(code, "gradlew")
+	}
+	script := filepath.Join(work, "stellar.gradle")
+	if err := os.WriteFile(script, []byte(copyDependencies), 0o644); err != nil {
+		return err
+	}
+	flags := []string{"--no-daemon", "--quiet", "--console=plain", "--init-script", script}
+	task := "build"
+	for _, name := range []string{"build.gradle", "build.gradle.kts"} {
+		if text, err := os.ReadFile(filepath.Join(code, name)); err == nil && strings.Contains(string(text), "buildZip") {
+			task = "buildZip"
+		}
+	}
+	if err := j.tool(ctx, src, code, program, gradleHint, append(flags, task, "-x", "test")...); err != nil {
+		return err
+	}
+	if zips, _ := filepath.Glob(filepath.Join(code, "build", "distributions", "*.zip")); task == "buildZip" && len(zips) == 1 {
+		return explode(zips[0], out)
+	}
+	jar, fat, err := theJar(filepath.Join(code, "build", "libs"))
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	if err := explode(jar, out); err != nil || fat {
+		return err
+	}
+	if err := j.tool(ctx, src, code, program, gradleHint, append(flags, "stellarCopyDependencies")...); err != nil {
+		return err
+	}
+	return copyJars(filepath.Join(code, "build", "stellar-lib"), filepath.Join(out, "lib"))
+}
+
+// copyDependencies gives every build a task that copies the jars of its runtime class path.
+const copyDependencies = `allprojects {
+    afterEvaluate { project ->
+        if (project.configurations.findByName('runtimeClasspath') != null) {
+            project.task('stellarCopyDependencies', type: Copy) {
+                from project.configurations.runtimeClasspath
+                into new File(project.buildDir, 'stellar-lib')
+            }
+        }
+    }
+}
+`
+
+// theJar finds the jar that a build made. One that a shading plugin made, with all that it needs inside, goes first.
+func theJar(dir string) (jar string, fat bool, err error) {
+	all, err := filepath.Glob(filepath.Join(dir, "*.jar"))
+	if err != nil {
+		return "", false, err
+	}
+	var plain []string
+	for _, name := range all {
+		base := strings.TrimSuffix(filepath.Base(name), ".jar")
+		switch {
+		case hasEnding(base, "-sources", "-javadoc", "-tests", "-plain") || strings.HasPrefix(base, "original-"):
+		case hasEnding(base, "-all", "-fat", "-shaded", "-uber", "-jar-with-dependencies", "-aws"):
+			return name, true, nil
+		default:
+			plain = append(plain, name)
+		}
+	}
+	if len(plain) == 1 {
+		// Maven's shade plugin keeps the plain jar beside its own, under another name.
+		shaded, _ := filepath.Glob(filepath.Join(dir, "original-*.jar"))
+		return plain[0], len(shaded) > 0, nil
+	}
+	return "", false, fail.Input("the build made %d jars in %s, one is needed", len(plain), filepath.Base(dir)).
+		WithHint("name the one with everything in it <name>-all.jar, or let the build make one jar only")
+}
+
+func hasEnding(name string, endings ...string) bool {
+	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(name, e) })
+}
+
+// explode unpacks an archive into a folder, without Maven's notes, which hold the time of the build.
+func explode(archive, out string) (err error) {
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", archive, err)
+	}
+	defer z.Close()
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "META-INF/maven/") || f.Name == "META-INF/MANIFEST.MF" {
+			continue
+		}
+		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+			return fail.Input("%s holds %q, which lies outside of it", filepath.Base(archive), f.Name)
+		}
+		if err := unpackOne(f, filepath.Join(out, filepath.FromSlash(f.Name))); err != nil {
+			return fmt.Errorf("unpack %s: %w", archive, err)
+		}
+	}
+	return nil
+}
+
+func unpackOne(f *zip.File, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in) // the build is the user's own: its size is theirs to choose
+	return errors.Join(err, out.Close())
+}
+
+// copyJars copies a folder of jars; that it is not there means that there are none.
+func copyJars(from, to string) error {
+	jars, err := os.ReadDir(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, jar := range jars {
+		if err := copyFile(file{path: filepath.Join(from, jar.Name())}, filepath.Join(to, jar.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
