@@ -34,11 +34,13 @@ const (
 // API version that both sides know, and makes sure that it answers. getenv is the environment; the caller closes the
 // client. The error (exit code 2) says where no Engine answered and what to do.
 func Open(ctx context.Context, getenv func(string) string) (*client.Client, error) {
-	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
-	if getenv("DOCKER_HOST") == "" {
-		if host := contextHost(getenv); host != "" {
-			opts = append(opts, client.WithHost(host))
-		}
+	opts := []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithAPIVersionNegotiation()}
+	host := getenv("DOCKER_HOST")
+	if host == "" {
+		host = contextHost(getenv)
+	}
+	if host != "" {
+		opts = append(opts, client.WithHost(host))
 	}
 	c, err := client.NewClientWithOpts(opts...)
 	if err != nil {

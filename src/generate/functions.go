@@ -68,7 +68,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 // Check says all that is wrong with the functions that the experiment names: unknown ones, missing folders, languages
 // that do not fit the runtime. It writes nothing.
 //
-// It marks functions that a Dockerfile makes (run.LanguageDocker), so that no compiler is asked for.
+// It marks functions of ours, and those that a Dockerfile makes (run.LanguageDocker), so that no compiler is asked for.
 func Check(r *run.Run) error {
 	codes, err := resolveAll(r)
 	for i, fn := range r.Functions {
@@ -78,6 +78,7 @@ func Check(r *run.Run) error {
 }
 
 func mark(fn *run.Function, c code) {
+	fn.Generated = c.generated
 	if c.dockerfile != "" {
 		fn.Language = run.LanguageDocker
 	}

@@ -92,7 +92,6 @@ func TestBadInput(t *testing.T) {
 		want   string
 		code   int
 	}{
-		{"image", func(_ *run.Package, f *run.Function) { f.PackageType = "Image" }, "packages of type Image", fail.CodeInput},
 		{"no package", func(_ *run.Package, f *run.Function) { f.Package = nil }, "f0-0", fail.CodeFailed},
 		{"not built", func(p *run.Package, _ *run.Function) { p.Source.BuildDir = "" }, "not been built", fail.CodeFailed},
 		{"build gone", func(p *run.Package, _ *run.Function) { p.Source.BuildDir += "/x" }, "reading the build", fail.CodeFailed},
@@ -123,9 +122,8 @@ func TestBadInput(t *testing.T) {
 		})
 	}
 	a, b := good(), good()
-	b.Path = a.Path
-	if err := (Stage{}).Run(t.Context(), newRun(t, a, b)); err == nil || !strings.Contains(err.Error(), a.Path) {
-		t.Errorf("two packages at one path: %v", err)
+	if err := (Stage{}).Run(t.Context(), newRun(t, a, b)); err == nil || !strings.Contains(err.Error(), "is called p") {
+		t.Errorf("two packages of one name: %v", err)
 	}
 	if err := (Stage{}).Run(t.Context(), newRun(t, a, a)); err != nil {
 		t.Errorf("one package of two functions: %v", err)

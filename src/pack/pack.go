@@ -1,4 +1,4 @@
-// Package pack makes the ZIP files that are deployed: a build's files, and filler up to the exact size asked for.
+// Package pack makes what is deployed, ZIP files and images: a build's files, and filler up to the exact size asked for.
 package pack
 
 import (
@@ -15,11 +15,22 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
 // Stage writes every distinct package of a run, and sets its size, the size of its code, and its hash. Equal inputs make
-// equal bytes.
-type Stage struct{}
+// equal bytes of a ZIP file.
+type Stage struct {
+	Getenv func(string) string // where the Engine and the registries' credentials are looked for; nil: nowhere
+	Runner shell.Runner        // nil: shell.Run
+}
+
+func (s *Stage) getenv(name string) string {
+	if s.Getenv == nil {
+		return ""
+	}
+	return s.Getenv(name)
+}
 
 func (Stage) String() string { return "writing packages" }
 
@@ -33,11 +44,23 @@ type job struct {
 }
 
 // Run writes the packages. All that are too small for their code are named in one error, and nothing is written then.
-func (Stage) Run(ctx context.Context, r *run.Run) error {
-	packages, err := distinct(r)
-	if err != nil || len(packages) == 0 {
+func (s Stage) Run(ctx context.Context, r *run.Run) error {
+	packages, images, err := distinct(r)
+	if err != nil {
 		return err
 	}
+	if len(packages) > 0 {
+		if err := zipAll(ctx, r, packages); err != nil {
+			return err
+		}
+	}
+	if len(images) > 0 {
+		return s.runImages(ctx, r, images)
+	}
+	return nil
+}
+
+func zipAll(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	codes, err := compressAll(ctx, r, packages)
 	defer func() {
 		for _, c := range codes {
@@ -68,29 +91,32 @@ func (Stage) Run(ctx context.Context, r *run.Run) error {
 	return group.Wait()
 }
 
-// distinct lists the packages in the functions' order.
-func distinct(r *run.Run) ([]*run.Package, error) {
-	var all []*run.Package
+// distinct lists the packages in the functions' order, ZIP files and images.
+func distinct(r *run.Run) (zips, images []*run.Package, err error) {
 	at := map[string]*run.Package{}
 	for _, fn := range r.Functions {
 		p := fn.Package
 		switch {
-		case fn.PackageType != "" && fn.PackageType != "Zip":
-			return nil, fail.Unsupported("function %s: packages of type %s (this version makes Zip)", fn.Name, fn.PackageType)
-		case p == nil || p.Source == nil || p.Path == "":
-			return nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
+		case p == nil || p.Source == nil || p.Name == "" || p.Type != typeImage && p.Path == "":
+			return nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
 		case p.Source.BuildDir == "":
-			return nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
-		case at[p.Path] == p:
+			return nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
+		case at[p.Name] == p:
 			continue
-		case at[p.Path] != nil:
-			return nil, fmt.Errorf("packaging function %s: another package has the path %s", fn.Name, p.Path)
+		case at[p.Name] != nil:
+			return nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
 		}
-		at[p.Path] = p
-		all = append(all, p)
+		at[p.Name] = p
+		if p.Type == typeImage {
+			images = append(images, p)
+		} else {
+			zips = append(zips, p)
+		}
 	}
-	return all, nil
+	return zips, images, nil
 }
+
+const typeImage = "Image"
 
 // selection is what decides a package's code: packages that agree on it share one compression.
 type selection struct {

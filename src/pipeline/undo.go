@@ -13,6 +13,7 @@ import (
 
 	"stellar/src/deploy"
 	"stellar/src/local"
+	"stellar/src/pack"
 	"stellar/src/run"
 )
 
@@ -20,7 +21,11 @@ import (
 // they need is in the journal.
 func (j *job) undoers(r *run.Run) map[string]run.Undoer {
 	return map[string]run.Undoer{
-		kindFolder:         removeFolder,
+		kindFolder:     removeFolder,
+		pack.KindImage: func(ctx context.Context, res run.Resource) error { return pack.RemoveImage(ctx, j.Getenv, res) },
+		pack.KindPushed: func(ctx context.Context, res run.Resource) error {
+			return pack.RemovePushed(ctx, j.Getenv, j.Runner, res)
+		},
 		kindPlatform:       j.removePlatform,
 		kindDaemon:         j.removeDaemon,
 		deploy.KindService: func(ctx context.Context, res run.Resource) error { return j.removeService(ctx, r, res) },

@@ -48,6 +48,7 @@ type Function struct {
 	Language       string // go, python, …: which builder
 	Runtime        string // as the experiment says, e.g. go, python3.13
 	Handler        string // entry point, e.g. main.lambda_handler, bootstrap
+	Generated      bool   // the measurement function, rather than one of the user's
 	Architecture   string // amd64, arm64
 	PackageType    string // Zip, Image
 	Pattern        string // which files of the build go into the package, e.g. **

@@ -1,0 +1,161 @@
+package engine
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+// Credentials are a user's at one registry. The zero value means that there are none: anonymous.
+type Credentials struct {
+	Host     string
+	User     string
+	Password string
+	Identity string // an identity token in place of user and password
+}
+
+// None says that there are no credentials.
+func (c Credentials) None() bool { return c.User == "" && c.Identity == "" }
+
+// Header is the credentials as the Engine's API wants them (X-Registry-Auth): base64url of a JSON object.
+func (c Credentials) Header() string {
+	text, err := json.Marshal(map[string]string{"username": c.User, "password": c.Password, "identitytoken": c.Identity, "serveraddress": c.Host})
+	if err != nil {
+		return ""
+	}
+	return base64.URLEncoding.EncodeToString(text)
+}
+
+const helperTimeout = 30 * time.Second
+
+// ecrHost is a private registry of AWS: <account>.dkr.ecr.<region>.amazonaws.com.
+var ecrHost = regexp.MustCompile(`^\d{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
+
+// Auth finds the credentials for a registry: those of STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD, the Docker CLI's
+// (config.json with its helpers), and for ECR what `aws ecr get-login-password` gives. None of them is an argument of a
+// program or in a log. Credentials that cannot be read are an error; that there are none is not.
+func Auth(ctx context.Context, getenv func(string) string, run shell.Runner, host string) (Credentials, error) {
+	if run == nil {
+		run = shell.Run
+	}
+	if user := getenv("STELLAR_REGISTRY_USER"); user != "" {
+		return Credentials{Host: host, User: user, Password: getenv("STELLAR_REGISTRY_PASSWORD")}, nil
+	}
+	c, err := fromConfig(ctx, getenv, run, host)
+	if err != nil || !c.None() {
+		return c, err
+	}
+	if m := ecrHost.FindStringSubmatch(host); m != nil {
+		return fromECR(ctx, run, host, m[2])
+	}
+	return Credentials{Host: host}, nil
+}
+
+// fromConfig reads the Docker CLI's configuration (docs.docker.com/reference/cli/docker/login).
+func fromConfig(ctx context.Context, getenv func(string) string, run shell.Runner, host string) (Credentials, error) {
+	var config struct {
+		Auths map[string]struct {
+			Auth          string
+			Username      string
+			Password      string
+			IdentityToken string
+		}
+		CredsStore  string
+		CredHelpers map[string]string
+	}
+	file := filepath.Join(ConfigDir(getenv), "config.json")
+	if err := readJSON(file, &config); err != nil {
+		if errors.Is(err, fs.ErrNotExist) || os.IsPermission(err) {
+			return Credentials{Host: host}, nil
+		}
+		return Credentials{}, fail.Input("the Docker configuration cannot be read: %w", err).WithHint("mend %s, or log in again with docker login", file)
+	}
+	if helper := config.CredHelpers[host]; helper != "" {
+		return fromHelper(ctx, run, helper, host)
+	}
+	for _, name := range configNames(host) {
+		a, ok := config.Auths[name]
+		if !ok {
+			continue
+		}
+		c := Credentials{Host: host, User: a.Username, Password: a.Password, Identity: a.IdentityToken}
+		if text, err := base64.StdEncoding.DecodeString(a.Auth); err == nil && len(text) > 0 {
+			c.User, c.Password, _ = strings.Cut(string(text), ":")
+		}
+		if !c.None() {
+			return c, nil
+		}
+	}
+	if config.CredsStore != "" {
+		return fromHelper(ctx, run, config.CredsStore, host)
+	}
+	return Credentials{Host: host}, nil
+}
+
+// configNames are the names under which the CLI may keep a registry.
+func configNames(host string) []string {
+	if host == "docker.io" || host == "index.docker.io" {
+		return []string{"https://index.docker.io/v1/", "docker.io", "index.docker.io"}
+	}
+	return []string{host, "https://" + host, "http://" + host, "https://" + host + "/v2/"}
+}
+
+// fromHelper asks a credential helper: the registry on its standard input, a JSON object on its output.
+func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Credentials, error) {
+	name := host
+	if host == "docker.io" {
+		name = "https://index.docker.io/v1/"
+	}
+	res, err := run(ctx, shell.Command{Name: "docker-credential-" + helper, Args: []string{"get"}, Stdin: strings.NewReader(name),
+		Timeout: helperTimeout, Line: func(string) {}})
+	if strings.Contains(res.Stdout+res.Stderr, "credentials not found") {
+		return Credentials{Host: host}, nil
+	}
+	if err != nil {
+		cause := fail.Input("the credential helper %s has no answer for %s", helper, host) // its own words may hold a secret
+		if errors.Is(err, exec.ErrNotFound) {
+			cause = fail.Input("the credential helper docker-credential-%s is not on the PATH", helper)
+		}
+		return Credentials{}, cause.WithHint("log in again with docker login %s, or set STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD", host)
+	}
+	var said struct{ Username, Secret string }
+	if err := json.Unmarshal([]byte(res.Stdout), &said); err != nil {
+		return Credentials{}, fail.Input("the credential helper %s gave no JSON for %s", helper, host)
+	}
+	if said.Username == "<token>" {
+		return Credentials{Host: host, Identity: said.Secret}, nil
+	}
+	return Credentials{Host: host, User: said.Username, Password: said.Secret}, nil
+}
+
+// fromECR lets the AWS CLI find the account's credentials in its own way.
+func fromECR(ctx context.Context, run shell.Runner, host, region string) (Credentials, error) {
+	res, err := run(ctx, shell.Command{Name: "aws", Args: []string{"ecr", "get-login-password", "--region", region},
+		Timeout: helperTimeout, Line: func(string) {}})
+	if err != nil {
+		return Credentials{}, fail.Input("log in to %s: %w", host, err).
+			WithHint("install the AWS CLI and configure its credentials, or docker login %s", host)
+	}
+	return Credentials{Host: host, User: "AWS", Password: strings.TrimSpace(res.Stdout)}, nil
+}
+
+// Host is the registry that a reference names, as Docker reads it: the part before the first slash where it looks like a
+// host, else Docker Hub.
+func Host(reference string) string {
+	first, _, found := strings.Cut(reference, "/")
+	if found && (strings.ContainsAny(first, ".:") || first == "localhost") {
+		return first
+	}
+	return "docker.io"
+}

@@ -1,0 +1,208 @@
+package pack
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/docker/docker/client"
+)
+
+// The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry its
+// layers are compressed here as the Engine does it for a push (Go's compress/gzip at its default level).
+
+// layerSizes remembers compressed sizes by the hash of a layer's content: base and code are the same in many images.
+type layerSizes struct {
+	mu    sync.Mutex
+	known map[string]layerSize // by diff id
+}
+
+type layerSize struct{ plain, packed int64 }
+
+func (s *layerSizes) get(diffID string) (layerSize, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.known[diffID]
+	return l, ok
+}
+
+func (s *layerSizes) put(diffID string, l layerSize) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = map[string]layerSize{}
+	}
+	s.known[diffID] = l
+}
+
+// plainKnown says whether a layer of that length has been seen: such a one is hashed first, and only compressed if it is
+// another after all.
+func (s *layerSizes) plainKnown(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.known {
+		if l.plain == n {
+			return true
+		}
+	}
+	return false
+}
+
+// measure gives the sum of an image's compressed layers.
+func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string) (int64, error) {
+	info, err := c.ImageInspect(ctx, image)
+	if err != nil {
+		return 0, fmt.Errorf("look at image %s: %w", image, err)
+	}
+	if sum, ok := s.sum(info.RootFS.Layers); ok {
+		return sum, nil
+	}
+	for _, skip := range []bool{true, false} {
+		if err := s.export(ctx, c, image, skip); err != nil {
+			return 0, err
+		}
+		if sum, ok := s.sum(info.RootFS.Layers); ok {
+			return sum, nil
+		}
+	}
+	return 0, fmt.Errorf("image %s as exported has not the layers that it names", image)
+}
+
+func (s *layerSizes) sum(diffIDs []string) (int64, bool) {
+	var sum int64
+	for _, id := range diffIDs {
+		l, ok := s.get(id)
+		if !ok {
+			return 0, false
+		}
+		sum += l.packed
+	}
+	return sum, true
+}
+
+// export reads the image's layers and compresses those that are new. Both forms of an export have them: layer.tar in a
+// folder each, or blobs named by their hash.
+func (s *layerSizes) export(ctx context.Context, c *client.Client, image string, skipKnown bool) error {
+	stream, err := c.ImageSave(ctx, []string{image})
+	if err != nil {
+		return fmt.Errorf("export image %s: %w", image, err)
+	}
+	defer stream.Close()
+	in := tar.NewReader(stream)
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("export image %s: %w", image, err)
+		}
+		if h.Typeflag != tar.TypeReg || !(strings.HasSuffix(h.Name, "layer.tar") || strings.HasPrefix(h.Name, "blobs/sha256/")) {
+			continue
+		}
+		if err := s.one(in, h.Size, skipKnown && s.plainKnown(h.Size)); err != nil {
+			return fmt.Errorf("export image %s: %w", image, err)
+		}
+	}
+}
+
+// one hashes and compresses a layer.
+func (s *layerSizes) one(in io.Reader, size int64, hashOnly bool) error {
+	hash := sha256.New()
+	if hashOnly {
+		_, err := io.Copy(hash, in)
+		return err
+	}
+	var packed counter
+	z := gzip.NewWriter(&packed)
+	if _, err := io.Copy(io.MultiWriter(hash, z), in); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, int64(packed)})
+	return nil
+}
+
+// counter counts what is written to it.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+const (
+	tarBlock  = 512
+	gzipBlock = 16384 // incompressible data leaves Go's deflate in stored blocks of so many bytes
+	gzipStore = 5     // bytes that such a block costs
+)
+
+// fillerLayer is the compressed size of a layer that holds a filler of n bytes: the headers of its folders and file, which
+// compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the rest is
+// linear. The error is a few bytes.
+func fillerLayer(n int64) (int64, error) {
+	const sample = 8 * gzipBlock
+	packed, err := packedLayer(n%gzipBlock + sample)
+	if err != nil || n < sample {
+		if err == nil {
+			packed, err = packedLayer(n)
+		}
+		return packed, err
+	}
+	rest := n - (n%gzipBlock + sample)
+	return packed + rest + rest/gzipBlock*gzipStore, nil
+}
+
+// packedLayer compresses a layer like the Engine's, in memory.
+func packedLayer(n int64) (int64, error) {
+	var packed counter
+	z := gzip.NewWriter(&packed)
+	t := tar.NewWriter(z)
+	for _, dir := range []string{"var/", "var/task/"} {
+		if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644, Size: n}); err != nil {
+		return 0, err
+	}
+	if err := (filler{seed: 1, size: uint64(n)}).copyTo(t); err != nil {
+		return 0, err
+	}
+	if err := errors.Join(t.Close(), z.Close()); err != nil {
+		return 0, err
+	}
+	return int64(packed), nil
+}
+
+// fillerFor is how many bytes of filler make a layer of the wanted compressed size; the layer without any is the least.
+func fillerFor(want int64) (int64, error) {
+	least, err := fillerLayer(0)
+	if err != nil {
+		return 0, err
+	}
+	n := want - least
+	for range 8 {
+		if n <= 0 {
+			return 0, errTooSmall
+		}
+		got, err := fillerLayer(n)
+		if err != nil {
+			return 0, err
+		}
+		if got == want {
+			return n, nil
+		}
+		n += want - got
+	}
+	return n, nil // it steps over the size: the next one is a byte or two off
+}

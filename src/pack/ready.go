@@ -1,0 +1,114 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"stellar/src/engine"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// Check says what images would lack: an Engine that answers, a base image, a registry to push to, credentials that can be
+// read. It is asked before anything is built and changes nothing.
+func (s Stage) Check(ctx context.Context, r *run.Run) error {
+	var images []*run.Function
+	for _, fn := range r.Functions {
+		if fn.PackageType == typeImage {
+			images = append(images, fn)
+		}
+	}
+	if len(images) == 0 {
+		return nil
+	}
+	c, err := engine.Open(ctx, s.getenv)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var no []error
+	told := map[string]bool{}
+	for _, fn := range images {
+		err := s.checkImage(ctx, r, c, fn)
+		if err != nil && !told[err.Error()] {
+			told[err.Error()] = true
+			no = append(no, fmt.Errorf("function %s (sub-experiment %d): %w", fn.Name, fn.Sub, err))
+		}
+	}
+	no = append(no, s.checkRegistry(ctx, r, images))
+	err = errors.Join(no...)
+	if err == nil {
+		return nil
+	}
+	return fail.Input("%w", err).WithHint("%s", hintOf(no))
+}
+
+func hintOf(errs []error) string {
+	for _, err := range errs {
+		if h := fail.Hint(err); h != "" {
+			return h
+		}
+	}
+	return "mend what is named and try again"
+}
+
+func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function) error {
+	sub := &r.Experiment.SubExperiments[fn.Sub]
+	if fn.Language == run.LanguageDocker {
+		if sub.FunctionImageSizeMB > 0 && sub.FillerPlacement != "" && sub.FillerPlacement != "back" {
+			return fail.Input("FillerPlacement %s with a Dockerfile of your own: its filler can only be the last layer", sub.FillerPlacement).
+				WithHint(`write "FillerPlacement": "back"`)
+		}
+		return nil
+	}
+	kind := imageKind{language: fn.Language, runtime: fn.Runtime, contract: fn.Platform.ImageContract, base: sub.BaseImage,
+		handler: fn.Handler, generated: fn.Generated}
+	if err := kind.check(); err != nil {
+		return err
+	}
+	base, err := kind.baseOf()
+	if err != nil || base == "scratch" {
+		return err
+	}
+	if _, err := c.ImageInspect(ctx, base); err == nil {
+		return nil
+	} else if !errdefs.IsNotFound(err) {
+		return err
+	}
+	auth, err := engine.Auth(ctx, s.getenv, s.Runner, engine.Host(base))
+	if err != nil {
+		return err
+	}
+	header := ""
+	if !auth.None() {
+		header = auth.Header()
+	}
+	if _, err := c.DistributionInspect(ctx, base, header); err != nil {
+		return noBase(base, fn.Language, err)
+	}
+	return nil
+}
+
+// checkRegistry asks for what a push needs, and for a registry where the provider or ColdPull wants one.
+func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Function) error {
+	at := s.registryOf(r)
+	if at != "" {
+		_, err := engine.Auth(ctx, s.getenv, s.Runner, engine.Host(at+"/x"))
+		return err
+	}
+	if kind := r.Experiment.ProviderKind(); kind != "local" {
+		return fail.Input("images for %s have to be pushed to a registry, and none is named", kind).
+			WithHint(`write "Registry": "<host>/<repository>" at the top of the file, or set STELLAR_REGISTRY`)
+	}
+	for _, fn := range images {
+		if fn.ColdPull {
+			return fail.Input("ColdPull pulls from a registry, and none is named").
+				WithHint(`write "Registry": "<host:port>" at the top of the file (docker-registry, or the image registry:2, serves one on this machine), or set STELLAR_REGISTRY`)
+		}
+	}
+	return nil
+}
