@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a base image for BaseImage from Debian packages, for machines without a registry:
 #   scripts/base-image.sh NAME PACKAGE...
-#   scripts/base-image.sh stellar-base:python python3-minimal
+#   scripts/base-image.sh stellar-base:python python3
 # Needs root, debootstrap and a Docker Engine. DEBIAN_SUITE (default bookworm) and DEBIAN_MIRROR (default Debian's own, or that
 # of this machine's /etc/apt where it is a Debian one) say what is taken from where.
 set -euo pipefail

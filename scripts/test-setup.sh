@@ -43,5 +43,5 @@ fi
 
 # A plain base with every interpreter, made from Debian packages: no registry is needed.
 if ! docker image inspect stellar-base:debian >/dev/null 2>&1; then
-  ./scripts/base-image.sh stellar-base:debian python3-minimal nodejs ruby default-jre-headless
+  ./scripts/base-image.sh stellar-base:debian python3 nodejs ruby default-jre-headless
 fi

@@ -58,9 +58,9 @@ func (m *images) build(ctx context.Context, from *buildContext, dockerfile, tag,
 	if err != nil {
 		return err
 	}
-	context := from.reader(ctx)
-	defer context.Close()
-	answer, err := m.engine.ImageBuild(ctx, context, build.ImageBuildOptions{
+	stream := from.reader(ctx)
+	defer stream.Close()
+	answer, err := m.engine.ImageBuild(ctx, stream, build.ImageBuildOptions{
 		Version: build.BuilderV1, Dockerfile: dockerfile, Tags: []string{tag}, Platform: "linux/" + architecture,
 		Labels: map[string]string{engine.LabelRun: m.r.ID}, Remove: true, ForceRemove: true,
 	})
@@ -69,7 +69,7 @@ func (m *images) build(ctx context.Context, from *buildContext, dockerfile, tag,
 	}
 	defer answer.Body.Close()
 	var step string
-	var last []string
+	var last, made []string
 	err = follow(answer.Body, func(msg message) {
 		for line := range strings.Lines(msg.Stream) {
 			line = strings.TrimRight(line, "\r\n")
@@ -81,15 +81,44 @@ func (m *images) build(ctx context.Context, from *buildContext, dockerfile, tag,
 				m.r.Log.Debugf("%s: %s", tag, line)
 				continue
 			}
+			if id := intermediate.FindStringSubmatch(line); id != nil && !strings.HasPrefix(step, "Step 1/") {
+				made = append(made, id[1])
+			}
+			if strings.HasPrefix(line, " ---> Using cache") {
+				made = append(made, "") // the next one was there before
+			}
 			if last = append(last, line); len(last) > 20 {
 				last = last[1:]
 			}
 		}
 	})
 	if err != nil {
+		m.dropIntermediates(made)
 		return buildError(ctx, step, last, err)
 	}
 	return m.r.Journal.Created(res, nil)
+}
+
+// intermediate is how the builder tells the image that a step has made.
+var intermediate = regexp.MustCompile(`^ ---> ([0-9a-f]{12})$`)
+
+// dropIntermediates removes the images of the steps before the one that failed, the last one first: they have no name and
+// nobody would find them. An empty id says that the next one came from the cache and is not ours.
+func (m *images) dropIntermediates(made []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), registryTimeout) // the build may have failed because its own ended
+	defer cancel()
+	for i := len(made) - 1; i >= 0; i-- {
+		if made[i] == "" || i > 0 && made[i-1] == "" {
+			continue
+		}
+		info, err := m.engine.ImageInspect(ctx, made[i])
+		if err != nil || len(info.RepoTags) > 0 {
+			continue
+		}
+		if _, err := m.engine.ImageRemove(ctx, made[i], image.RemoveOptions{}); err != nil {
+			m.r.Log.Debugf("image %s of a failed build stays: %v", made[i], err)
+		}
+	}
 }
 
 var needsBuildKit = regexp.MustCompile(`the --\w+ option requires BuildKit|Unknown flag|unknown instruction: (<<|EOF)`)
