@@ -87,25 +87,31 @@ func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (S
 func releaseAll(functions []*function) error {
 	var errs []error
 	for _, f := range functions {
-		errs = append(errs, f.pkg.release())
+		errs = append(errs, f.giveBack())
 	}
 	return errors.Join(errs...)
 }
 
 // prepare makes a function that can start; the caller must release its package if it is not used.
 func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpec) (*function, error) {
-	l, err := p.runtimes.find(ctx, spec.Runtime)
-	if err != nil {
+	f := newFunction(p, service, spec)
+	var err error
+	if spec.PackageType == packageImage {
+		if f.image, err = p.openImage(ctx, &spec); err != nil {
+			return nil, err
+		}
+		return f, nil
+	}
+	if f.launch, err = p.runtimes.find(ctx, spec.Runtime); err != nil {
 		return nil, err
 	}
-	pkg, err := p.packages.open(ctx, spec.Artifact)
-	if err != nil {
+	if f.pkg, err = p.packages.open(ctx, spec.Artifact); err != nil {
 		return nil, err
 	}
-	if err := l.check(pkg.dir, spec.Handler); err != nil {
-		return nil, errors.Join(err, pkg.release())
+	if err := f.launch.check(f.pkg.dir, spec.Handler); err != nil {
+		return nil, errors.Join(err, f.pkg.release())
 	}
-	return newFunction(p, service, spec, pkg, l), nil
+	return f, nil
 }
 
 // swap puts the new functions in place of the old ones, which it returns, with the logs that nobody writes any more.
@@ -228,12 +234,18 @@ func (p *Platform) describe(s *service) Service {
 	out := Service{Service: s.name, Tags: maps.Clone(s.tags), Functions: make([]Function, 0, len(s.functions))}
 	limits := p.Limits()
 	for _, f := range s.functions {
-		out.Functions = append(out.Functions, Function{
+		told := Function{
 			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method, URL: p.GatewayURL() + "/" + s.name + f.spec.Path,
-			Runtime: f.spec.Runtime, Handler: f.spec.Handler, MemoryMB: f.spec.MemoryMB, TimeoutSeconds: f.spec.TimeoutSeconds,
-			PackageBytes: f.pkg.bytes, PackageSHA256: f.pkg.sha256, RuntimeVersion: f.launch.version,
-			LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(), Tags: maps.Clone(f.spec.Tags),
-		})
+			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler, MemoryMB: f.spec.MemoryMB,
+			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(), Tags: maps.Clone(f.spec.Tags),
+		}
+		if i := f.image; i != nil {
+			told.Image, told.ImageBytes, told.PackageSHA256 = i.ref, i.bytes, i.sha256
+			told.LimitsEnforced = !p.opts.NoMemoryLimit // the Engine's business
+		} else {
+			told.PackageBytes, told.PackageSHA256, told.RuntimeVersion = f.pkg.bytes, f.pkg.sha256, f.launch.version
+		}
+		out.Functions = append(out.Functions, told)
 	}
 	return out
 }

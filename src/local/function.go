@@ -14,9 +14,10 @@ type function struct {
 	platform  *Platform
 	service   string
 	spec      FunctionSpec
-	pkg       *pkg
-	launch    *launch
-	log       *logFile // shared with the versions before and after it
+	pkg       *pkg           // nil for an image
+	launch    *launch        // likewise
+	image     *functionImage // nil for a ZIP package
+	log       *logFile       // shared with the versions before and after it
 	timeout   time.Duration
 	keepAlive time.Duration
 
@@ -44,9 +45,9 @@ type grant struct {
 	err error
 }
 
-func newFunction(p *Platform, service string, spec FunctionSpec, pkg *pkg, l *launch) *function {
+func newFunction(p *Platform, service string, spec FunctionSpec) *function {
 	return &function{
-		platform: p, service: service, spec: spec, pkg: pkg, launch: l,
+		platform: p, service: service, spec: spec,
 		timeout:   time.Duration(spec.TimeoutSeconds) * time.Second,
 		keepAlive: time.Duration(*spec.KeepAliveSeconds * float64(time.Second)),
 		live:      map[*instance]bool{}, all: map[*instance]bool{}, ended: make(chan struct{}),
@@ -372,10 +373,18 @@ func (f *function) drained() bool {
 
 // conclude gives the package up.
 func (f *function) conclude() {
-	if err := f.pkg.release(); err != nil {
+	if err := f.giveBack(); err != nil {
 		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
 	}
 	close(f.ended)
+}
+
+// giveBack gives up the package or image.
+func (f *function) giveBack() error {
+	if f.image != nil {
+		return f.image.release(context.Background())
+	}
+	return f.pkg.release()
 }
 
 // arn names the function as Lambda would.

@@ -79,7 +79,11 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 	}
 	inv := newInvocation(id)
 	inv.trace = traceID(inv.arrival)
-	inv.event = appendEvent(r, f, inv, path, body)
+	if f.spec.ImageContract == ContractHTTP {
+		inv.raw = &rawRequest{r.Method, r.URL.RawQuery, r.Header, body}
+	} else {
+		inv.event = appendEvent(r, f, inv, path, body)
+	}
 	if len(inv.event) > maxEvent {
 		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request is %d bytes as an event, at most %d are allowed", len(inv.event), maxEvent))
 		return
@@ -89,7 +93,11 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 		refuseRequest(w, res.kind, res.msg)
 		return
 	}
-	if err := writeResponse(w, res.body); err != nil {
+	write := func() error { return writeResponse(w, res.body) }
+	if res.raw != nil {
+		write = func() error { return writeRaw(w, res.raw) }
+	}
+	if err := write(); err != nil {
 		refuseRequest(w, kindBadResponse, fmt.Sprintf("function %s: %v", f.spec.Name, err))
 	}
 }

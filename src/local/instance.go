@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
 
-// instance is one process of a function, from the request that starts it to its last.
+// instance is one process or container of a function, from the request that starts it to its last.
 type instance struct {
 	id    string
 	fn    *function
@@ -29,11 +29,14 @@ type instance struct {
 	idleSince time.Time
 	idle      *time.Timer
 
-	// Set before the process starts.
-	api  *http.Server
-	cell *cell
-	proc *process
+	// Set before it starts.
+	api  *http.Server // nil where the function is not asked through the Runtime API
 	tmp  string
+	pull time.Duration // what its image's pull took, where there was one for it
+
+	cell atomic.Pointer[cell] // of a process, known before its start returns
+
+	body running // guarded by mu; nil: not started
 
 	mu       sync.Mutex
 	started  time.Time
@@ -56,70 +59,63 @@ func newInstance(fn *function) *instance {
 	}
 }
 
-// start starts the process. Whatever happens, finish runs once and every invocation gets its result.
+// start starts it. Whatever happens, finish runs once and every invocation gets its result.
 func (in *instance) start() {
 	in.mu.Lock()
 	in.started = time.Now()
 	in.mu.Unlock()
-	last, err := in.launch()
+	body, last, err := in.launch()
 	if err != nil {
 		in.end(result{kind: kindStart, msg: fmt.Sprintf("function %s: %v", in.fn.spec.Name, err), class: "Runtime.InvalidEntrypoint"})
 		go in.finish("")
 		return
 	}
 	go func() {
-		<-in.proc.exited
+		<-body.exited()
 		in.finish(in.lastWords(last))
 	}()
 }
 
-// launch prepares everything an instance needs and starts its process; the channel gives the last line of its output.
-func (in *instance) launch() (last chan string, err error) {
+// launch prepares everything an instance needs and starts it; the channel gives the last line of its output.
+func (in *instance) launch() (body running, last chan string, err error) {
 	p := in.fn.platform
-	if in.cell, err = p.sandboxes.take(); err != nil {
-		return nil, err
-	}
-	if err := in.cell.group.limitMemory(in.fn.spec.MemoryMB); err != nil {
-		return nil, fmt.Errorf("limit memory: %w", err)
-	}
 	in.tmp = filepath.Join(p.opts.Dir, "tmp", in.id)
 	if err := os.MkdirAll(in.tmp, 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	api := ""
+	if in.fn.spec.ImageContract != ContractHTTP {
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, nil, err
+		}
+		in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
+		go func() { _ = in.api.Serve(listener) }()
+		api = listener.Addr().String()
+	}
+	start := in.startProcess
+	if in.fn.image != nil {
+		start = in.startContainer
+	}
+	body, output, err := start(api)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
-	go func() { _ = in.api.Serve(listener) }()
-	read, write, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	path, args := in.fn.launch.command(in.fn.pkg.dir, in.fn.spec.Handler)
-	proc := &process{path: path, args: args, dir: in.fn.pkg.dir, env: in.environment(listener.Addr().String()), output: write}
-	err = in.cell.start(proc)
-	_ = write.Close()
-	if err != nil {
-		_ = read.Close()
-		return nil, err
-	}
-	p.watch.add(proc.pid)
 	in.mu.Lock()
-	in.proc = proc
+	in.body = body
 	if in.ready.IsZero() { // it may be ready already
 		in.endInit = time.AfterFunc(p.opts.InitTimeout, in.initTimedOut)
 	}
 	if in.reason.kind != "" { // ended while it was being started
-		proc.kill()
+		body.kill()
 	}
 	in.mu.Unlock()
 	last = make(chan string, 1)
 	go func() {
-		last <- in.fn.log.copyLines(read)
-		_ = read.Close()
+		last <- in.fn.log.copyLines(output)
+		_ = output.Close()
 	}()
-	return last, nil
+	return body, last, nil
 }
 
 // lastWords waits for the rest of the output. Nothing should hold the pipe once the process group is gone, but what
@@ -135,7 +131,7 @@ func (in *instance) lastWords(last chan string) string {
 
 // environment is what Lambda sets, then the function's own; nothing of this process's environment gets through.
 func (in *instance) environment(api string) []string {
-	spec, region := &in.fn.spec, in.fn.platform.opts.Region
+	spec := &in.fn.spec
 	set := map[string]string{
 		"LANG": "en_US.UTF-8", "TZ": ":UTC", "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
 	}
@@ -146,24 +142,27 @@ func (in *instance) environment(api string) []string {
 	for k, v := range set {
 		env = append(env, k+"="+v)
 	}
-	env = append(env,
-		"AWS_LAMBDA_RUNTIME_API="+api,
-		"AWS_LAMBDA_FUNCTION_NAME="+spec.Name,
+	return append(append(env, "LAMBDA_TASK_ROOT="+in.fn.pkg.dir, "TMPDIR="+in.tmp, "_HANDLER="+spec.Handler,
+		"AWS_EXECUTION_ENV=AWS_Lambda_"+spec.Runtime), append(in.lambda(api), in.fn.launch.family.env...)...)
+}
+
+// lambda is what tells a function on Lambda where and what it is.
+func (in *instance) lambda(api string) []string {
+	spec, region := &in.fn.spec, in.fn.platform.opts.Region
+	env := []string{
+		"AWS_LAMBDA_RUNTIME_API=" + api,
+		"AWS_LAMBDA_FUNCTION_NAME=" + spec.Name,
 		fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", spec.MemoryMB),
 		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
 		"AWS_LAMBDA_INITIALIZATION_TYPE=on-demand",
-		"AWS_LAMBDA_LOG_GROUP_NAME=/stellar/"+in.fn.service+"/"+spec.Name,
-		"AWS_LAMBDA_LOG_STREAM_NAME="+time.Now().UTC().Format("2006/01/02")+"/[$LATEST]"+in.id,
-		"AWS_REGION="+region, "AWS_DEFAULT_REGION="+region,
-		"AWS_EXECUTION_ENV=AWS_Lambda_"+spec.Runtime,
-		"LAMBDA_TASK_ROOT="+in.fn.pkg.dir,
-		"_HANDLER="+spec.Handler,
-		"TMPDIR="+in.tmp,
-	)
+		"AWS_LAMBDA_LOG_GROUP_NAME=/stellar/" + in.fn.service + "/" + spec.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME=" + time.Now().UTC().Format("2006/01/02") + "/[$LATEST]" + in.id,
+		"AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
+	}
 	if spec.Concurrency > 1 {
 		env = append(env, fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", spec.Concurrency))
 	}
-	return append(env, in.fn.launch.family.env...)
+	return env
 }
 
 // submit puts a request into the inbox; false: the instance is dead, the request is free to go elsewhere.
@@ -243,30 +242,23 @@ func (in *instance) end(why result) {
 
 func (in *instance) kill() {
 	in.mu.Lock()
-	proc := in.proc
+	body := in.body
 	in.mu.Unlock()
-	if proc != nil {
-		proc.kill()
+	if body != nil {
+		body.kill()
 	}
 }
 
 // finish takes the dead instance apart: its requests get their results, then everything it used is given back.
 func (in *instance) finish(lastLine string) {
-	if in.proc != nil {
-		in.fn.platform.watch.remove(in.proc.pid)
-	}
 	in.failAll(lastLine)
 	in.fn.leave(in)
 	var errs []error
 	if in.api != nil {
 		errs = append(errs, in.api.Close())
 	}
-	if in.cell != nil {
-		if in.proc == nil {
-			close(in.cell.jobs)
-		}
-		<-in.cell.ended
-		errs = append(errs, in.cell.group.remove())
+	if in.body != nil {
+		errs = append(errs, in.body.release())
 	}
 	if in.tmp != "" {
 		errs = append(errs, removeTree(in.tmp))
@@ -307,17 +299,10 @@ func (in *instance) post(lastLine string) result {
 	if in.reason.kind != "" {
 		return in.reason
 	}
-	how, class := "without providing a reason", "Runtime.ExitError"
-	kind := kindCrash
-	if status, ok := in.proc.state.Sys().(syscall.WaitStatus); ok {
-		switch {
-		case status.Signaled() && status.Signal() == syscall.SIGKILL && in.cell.group.outOfMemory():
-			how, kind, class = "signal: killed (out of memory)", kindOutOfMemory, "Runtime.OutOfMemory"
-		case status.Signaled():
-			how = "signal: " + status.Signal().String()
-		case status.ExitStatus() != 0:
-			how = fmt.Sprintf("exit status %d", status.ExitStatus())
-		}
+	how, outOfMemory := in.body.verdict()
+	kind, class := kindCrash, "Runtime.ExitError"
+	if outOfMemory {
+		kind, class = kindOutOfMemory, "Runtime.OutOfMemory"
 	}
 	in.reason = result{kind: kind, class: class, msg: fmt.Sprintf("function %s: Runtime exited: %s", in.fn.spec.Name, how)}
 	switch {
@@ -355,16 +340,13 @@ func (in *instance) initDuration() time.Duration {
 // peak is the most memory that the instance has used, in bytes, 0 where that is not known.
 func (in *instance) peak() int64 {
 	in.mu.Lock()
-	proc, dead, last := in.proc, in.dead, in.lastPeak
+	body, dead, last := in.body, in.dead, in.lastPeak
 	in.mu.Unlock()
-	if dead { // its group is on its way out
+	if dead { // it is on its way out
 		return last
 	}
-	if proc == nil {
+	if body == nil {
 		return 0
 	}
-	if v := in.cell.group.peak(); v > 0 {
-		return v
-	}
-	return peakOf(proc.pid)
+	return body.peak()
 }

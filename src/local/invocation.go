@@ -51,7 +51,8 @@ func statusOf(kind string) int {
 // result is the outcome of an invocation: a body, or a failure.
 type result struct {
 	body  []byte
-	kind  string // empty: success
+	raw   *rawResponse // in place of body, from a function that is an HTTP server
+	kind  string       // empty: success
 	msg   string
 	class string // Lambda's error type
 	at    time.Time
@@ -61,6 +62,7 @@ type result struct {
 type invocation struct {
 	id      string
 	event   []byte
+	raw     *rawRequest // in place of event, for a function that is an HTTP server
 	trace   string
 	arrival time.Time // when the gateway had the whole request
 	given   time.Time // when it was given to its instance
@@ -80,7 +82,7 @@ func newInvocation(id string) *invocation {
 
 // again makes the same request anew for another instance; the one that died may still look at the old one.
 func (inv *invocation) again() *invocation {
-	return &invocation{id: inv.id, event: inv.event, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
+	return &invocation{id: inv.id, event: inv.event, raw: inv.raw, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
 }
 
 // report gives the ground truth of a finished invocation.
@@ -97,7 +99,7 @@ func (inv *invocation) report(in *instance, res result) Report {
 		}
 	}
 	if r.Cold {
-		r.Init = in.initDuration()
+		r.Init, r.Pull = in.initDuration(), in.pull
 	}
 	switch {
 	case res.kind == kindTimeout || res.kind == kindInitTimeout:

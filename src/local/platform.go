@@ -29,6 +29,7 @@ type Platform struct {
 	packages  *packages
 	runtimes  *runtimes
 	sandboxes *sandboxes
+	docker    docker
 	watch     *watch
 	lock      *os.File // tells Sweep that this platform lives
 
@@ -172,7 +173,7 @@ func (p *Platform) close() error {
 	if p.sandboxes != nil {
 		errs = append(errs, p.sandboxes.close())
 	}
-	errs = append(errs, removeTree(p.opts.Dir))
+	errs = append(errs, p.docker.close(), removeTree(p.opts.Dir))
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}

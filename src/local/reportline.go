@@ -17,6 +17,7 @@ type Report struct {
 	MemoryMB   int
 	MaxMemory  int           // MB; 0 where this system cannot tell, and then left out of the line
 	Init       time.Duration // process start to first request for work; written for cold requests only
+	Pull       time.Duration // of Init, pulling the image; 0 and left out where nothing was pulled
 	Queue      time.Duration // waiting for an instance, without the start of one of its own
 	Instance   string
 	Cold       bool   // first request of its instance
@@ -40,6 +41,9 @@ func (r Report) append(b []byte) []byte {
 	}
 	if r.Cold {
 		b = appendMillis(append(b, "\tInit Duration: "...), r.Init)
+	}
+	if r.Pull > 0 {
+		b = appendMillis(append(b, "\tPull Duration: "...), r.Pull)
 	}
 	if r.Status != "" {
 		b = append(append(b, "\tStatus: "...), r.Status...)
@@ -91,6 +95,8 @@ func (r *Report) set(key, value string) (err error) {
 	case "Init Duration":
 		r.Init, err = parseMillis(value)
 		r.Cold = true // AWS has no Cold field: the line of a cold start is the one with an init
+	case "Pull Duration":
+		r.Pull, err = parseMillis(value)
 	case "Queue Duration":
 		r.Queue, err = parseMillis(value)
 	case "Memory Size":

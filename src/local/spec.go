@@ -61,11 +61,14 @@ type Function struct {
 	Path           string            `json:"path"`
 	Method         string            `json:"method"`
 	URL            string            `json:"url"`
+	PackageType    string            `json:"packageType"`
+	Image          string            `json:"image,omitempty"`
+	ImageBytes     int64             `json:"imageBytes,omitempty"` // as the Engine counts: layers unpacked
 	Runtime        string            `json:"runtime"`
 	Handler        string            `json:"handler"`
 	MemoryMB       int               `json:"memoryMB"`
 	TimeoutSeconds int               `json:"timeoutSeconds"`
-	PackageBytes   int64             `json:"packageBytes"`
+	PackageBytes   int64             `json:"packageBytes"` // of a ZIP package
 	PackageSHA256  string            `json:"packageSHA256"`
 	RuntimeVersion string            `json:"runtimeVersion"` // what the interpreter said; empty for a bootstrap in the package
 	LimitsEnforced bool              `json:"limitsEnforced"`
@@ -162,9 +165,8 @@ func (f *FunctionSpec) normalise() (faults []error) {
 	if !slices.Contains(methods, f.Method) {
 		bad("method %q: one of %s", f.Method, strings.Join(methods, ", "))
 	}
-	if t := cmp.Or(f.PackageType, "Zip"); t != "Zip" {
-		bad("package type %q is not supported by this platform: use Zip", t)
-	}
+	f.PackageType = cmp.Or(f.PackageType, packageZip)
+	f.normalisePackage(bad)
 	if a := cmp.Or(f.Architecture, architecture); a != architecture && !(a == "x86_64" && architecture == "amd64") {
 		bad("architecture %q does not run on this machine (%s)", a, architecture)
 	}
@@ -183,10 +185,42 @@ func (f *FunctionSpec) normalise() (faults []error) {
 	if !slices.Contains([]string{QueueingSpawn, QueueingQueue, QueueingShared}, f.Queueing) {
 		bad("queueing %q: one of spawn, queue, shared", f.Queueing)
 	}
-	if !filepath.IsAbs(f.Artifact) {
-		bad("artifact %q: not an absolute path", f.Artifact)
-	}
 	return append(faults, f.checkEnvironment()...)
+}
+
+// Package types.
+const (
+	packageZip   = "Zip"
+	packageImage = "Image"
+)
+
+// imageForm is a reference to an image, roughly: the Engine knows better.
+var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`)
+
+func (f *FunctionSpec) normalisePackage(bad func(format string, args ...any)) {
+	switch f.PackageType {
+	case packageZip:
+		if !filepath.IsAbs(f.Artifact) {
+			bad("artifact %q: not an absolute path", f.Artifact)
+		}
+		if f.Image != "" || f.ColdPull || f.ImageContract == ContractHTTP {
+			bad("image, coldPull and imageContract belong to package type Image")
+		}
+		f.ImageContract = ""
+	case packageImage:
+		f.ImageContract = cmp.Or(f.ImageContract, ContractRuntimeAPI)
+		if f.ImageContract != ContractRuntimeAPI && f.ImageContract != ContractHTTP {
+			bad("imageContract %q: one of %s, %s", f.ImageContract, ContractRuntimeAPI, ContractHTTP)
+		}
+		if !imageForm.MatchString(f.Image) {
+			bad("image %q: want a reference such as registry.example.org/name@sha256:…", f.Image)
+		}
+		if f.Artifact != "" {
+			bad("artifact belongs to package type Zip")
+		}
+	default:
+		bad("package type %q: one of %s, %s", f.PackageType, packageZip, packageImage)
+	}
 }
 
 func (f *FunctionSpec) checkEnvironment() (faults []error) {

@@ -132,6 +132,13 @@ func sweepOne(dir string) (gone bool, err error) {
 	if strings.HasPrefix(string(id), "stellar-local-") && !strings.Contains(string(id), "/") {
 		groups = removeCgroups(string(id))
 	}
+	if !absent(filepath.Join(dir, containersMark)) {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		if _, err := RemoveContainers(ctx, os.Getenv, dir); err != nil {
+			return false, errors.Join(groups, err)
+		}
+	}
 	err = errors.Join(groups, removeTree(dir))
 	return err == nil, err
 }

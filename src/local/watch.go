@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,6 +69,16 @@ func startWatch(command []string, what watchOrder) (*watch, error) {
 func (w *watch) add(pid int)    { w.tell("+", pid) }
 func (w *watch) remove(pid int) { w.tell("-", pid) }
 
+// containers says that from here on the Engine may hold containers of the platform.
+func (w *watch) containers() {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, _ = w.pipe.WriteString(containersMark + "\n")
+}
+
 // tell does its best: without a watcher, the parent-death signal remains.
 func (w *watch) tell(sign string, pid int) {
 	if w == nil {
@@ -100,11 +111,15 @@ func Watch(in io.Reader) error {
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &order) != nil || order.Dir == "" || order.ID == "" {
 		return fail.Input("local platform: the watcher is started by the platform, not by hand")
 	}
-	groups := map[int]bool{}
+	groups, containers := map[int]bool{}, false
 	for lines.Scan() {
 		line := lines.Text()
-		if line == "done" {
+		switch line {
+		case "done":
 			return nil
+		case containersMark:
+			containers = true
+			continue
 		}
 		if pid, err := strconv.Atoi(line[min(1, len(line)):]); err == nil && pid > 1 {
 			groups[pid] = line[0] == '+'
@@ -116,6 +131,13 @@ func Watch(in io.Reader) error {
 		}
 	}
 	var err error
+	if containers {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		if _, err := RemoveContainers(ctx, os.Getenv, order.Dir); err != nil {
+			return fmt.Errorf("local platform: clean up after a killed platform: %w", err) // its folder tells `clean` of them
+		}
+	}
 	for deadline := time.Now().Add(closeTime); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = errors.Join(removeCgroups(order.ID), dropState(order.State, order.Dir), removeTree(order.Dir)); err == nil {
 			return nil

@@ -31,6 +31,8 @@ const platform = {
     concurrency: { type: 'integer', minimum: 1 },
     maxInstances: { type: 'integer', minimum: 0 },
     queueing: { enum: ['spawn', 'queue', 'shared'] },
+    imageContract: { enum: ['runtime-api', 'http'] },
+    coldPull: { type: 'boolean' },
   },
   additionalProperties: false,
 };
@@ -72,6 +74,7 @@ class StellarLocal {
           ...common,
           architecture: { enum: ['amd64', 'arm64', 'x86_64'] },
           handler: { type: 'string', minLength: 1 },
+          image: { type: 'string', minLength: 1 },
           package: {
             type: 'object',
             properties: { artifact: { type: 'string', minLength: 1 } },
@@ -79,7 +82,7 @@ class StellarLocal {
             additionalProperties: false,
           },
         },
-        required: ['handler'],
+        anyOf: [{ required: ['handler'] }, { required: ['image'] }],
       },
       functionEvents: { httpApi },
     });
@@ -159,22 +162,13 @@ class StellarLocal {
   // functionSpec is a function of serverless.yml in the form of the control API.
   functionSpec(name, fn) {
     const { provider, package: servicePackage } = this.serverless.service;
-    const artifact = (fn.package && fn.package.artifact) || servicePackage.artifact;
-    if (!artifact) {
-      throw this.error(`function "${name}" has no package.artifact: name the zip file to deploy`, 'NO_ARTIFACT');
-    }
-    const runtime = fn.runtime || provider.runtime;
-    if (!runtime) throw this.error(`function "${name}" has no runtime, and provider.runtime is not set`, 'NO_RUNTIME');
-    return {
+    const common = {
       name,
       ...this.route(name, fn),
-      runtime,
-      handler: fn.handler,
       architecture: fn.architecture,
       memoryMB: fn.memorySize || provider.memorySize || 128,
       timeoutSeconds: fn.timeout || provider.timeout || 60,
       environment: { ...provider.environment, ...fn.environment },
-      artifact: path.resolve(this.serverless.serviceDir, artifact),
       keepAliveSeconds: 600,
       concurrency: 1,
       maxInstances: 0,
@@ -183,6 +177,14 @@ class StellarLocal {
       ...fn.platform,
       tags: { ...provider.tags, ...fn.tags },
     };
+    if (fn.image) return { ...common, packageType: 'Image', image: fn.image };
+    const artifact = (fn.package && fn.package.artifact) || servicePackage.artifact;
+    if (!artifact) {
+      throw this.error(`function "${name}" has no package.artifact: name the zip file to deploy`, 'NO_ARTIFACT');
+    }
+    const runtime = fn.runtime || provider.runtime;
+    if (!runtime) throw this.error(`function "${name}" has no runtime, and provider.runtime is not set`, 'NO_RUNTIME');
+    return { ...common, runtime, handler: fn.handler, artifact: path.resolve(this.serverless.serviceDir, artifact) };
   }
 
   // route reads the function's one httpApi event: "*", "GET /path" or { method, path }; without one it is /<name>.
@@ -208,12 +210,14 @@ class StellarLocal {
       Object.entries(this.serverless.service.functions).map(([name, fn]) => [name, this.route(name, fn).method])
     );
     const lines = ['endpoints:', ...functions.map((f) => `  ${methods.get(f.name) || 'ANY'} - ${f.url}`)];
-    lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${size(f.packageBytes)})`));
+    lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${f.image ? `image, ${size(f.imageBytes)}` : size(f.packageBytes)})`));
     process.stdout.write(`${lines.join('\n')}\n`);
     const endpoints = functions.map((f) => ({
       function: f.name,
       url: f.url,
       packageBytes: f.packageBytes,
+      image: f.image,
+      imageBytes: f.imageBytes,
       packageSHA256: f.packageSHA256,
       runtimeVersion: f.runtimeVersion,
       limitsEnforced: f.limitsEnforced,
