@@ -38,6 +38,7 @@ type inContainer struct {
 	once   sync.Once
 	peakAt string // file with the most memory it has used; empty: not known
 	addr   string // where its server answers, for the contract http
+	quota  bool   // its CPU is to be limited
 
 	state *container.State // once it has ended
 }
@@ -52,7 +53,7 @@ func (in *instance) startContainer(api string) (body running, output io.ReadClos
 	if in.pull, err = i.acquire(ctx, in.fn.log); err != nil {
 		return nil, nil, fmt.Errorf("image %s: %w", i.ref, err)
 	}
-	c := &inContainer{client: i.client, image: i, ended: make(chan struct{})}
+	c := &inContainer{client: i.client, image: i, ended: make(chan struct{}), quota: in.fn.platform.opts.CPU == CPUQuota}
 	if output, err = c.start(ctx, in, api); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("image %s: %w", i.ref, err), c.release())
 	}
@@ -203,6 +204,9 @@ func (c *inContainer) verdict() (how string, outOfMemory bool) {
 // are not the function's.
 func (c *inContainer) limitCPU(memoryMB int) error {
 	const period = 20_000 // µs, as for processes
+	if !c.quota {
+		return nil
+	}
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), engineTime)
 		defer cancel()

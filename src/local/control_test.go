@@ -89,7 +89,7 @@ func TestSpecFaultsAllAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"s p"`, `"rel.zip"`, "memoryMB 1", "timeoutSeconds -5", "keepAliveSeconds -1", `"often"`, `called "a"`, `"no-slash"`, `"GRAB"`,
-		`"Image" is not supported`, `"vax"`, "concurrency -1", "AWS_LAMBDA_X is set by the platform", `"2" is not`, "NUL",
+		`image "": want a reference`, `"vax"`, "concurrency -1", "AWS_LAMBDA_X is set by the platform", `"2" is not`, "NUL",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %s in: %v", want, err)

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// testPackage is the ZIP of testdata/function; TestMain builds it.
-var testPackage string
+// testPackage is the ZIP of testdata/function, testProgram its program; TestMain builds them.
+var testPackage, testProgram string
 
 const testToken = "0123456789abcdef-test"
 
@@ -50,11 +50,13 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "bootstrap"), "./testdata/function")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it runs in images from scratch too
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build test function: %v\n%s", err, out)
 		return 1
 	}
-	code, err := os.ReadFile(filepath.Join(dir, "bootstrap"))
+	testProgram = filepath.Join(dir, "bootstrap")
+	code, err := os.ReadFile(testProgram)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

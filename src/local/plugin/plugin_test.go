@@ -184,7 +184,6 @@ func TestInvalidConfigurations(t *testing.T) {
 provider: {name: stellar-local, colour: red}
 plugins: [./stellar-local.js]
 functions:
-  f0: {runtime: python3.13}
   f1: {handler: main.f, memorysize: 1}
   f2: {handler: main.f, platform: {queueing: pile, concurrency: 0}}
   f3: {handler: main.f, events: [{sqs: x}]}
@@ -192,7 +191,7 @@ functions:
   f5: {handler: main.f, environment: {"NOT-A-NAME": x}}
 `
 	stdout, stderr, code := newService(t, faulty, at(c.URL)...).run(t, "deploy")
-	for _, want := range []string{"'provider': unrecognized property 'colour'", "'functions.f0': must have required property 'handler'",
+	for _, want := range []string{"'provider': unrecognized property 'colour'",
 		"'functions.f1': unrecognized property 'memorysize'", "'functions.f2.platform.queueing'", "'functions.f2.platform.concurrency'",
 		"'functions.f3.events.0': unsupported function event", "'functions.f4.package': must have required property 'artifact'",
 		"'functions.f5.environment'"} {
@@ -218,6 +217,15 @@ functions:
 			t.Errorf("deployed all the same: %v", c.services)
 		}
 	})
+	for text, want := range map[string]string{
+		"runtime: python3.13":                     `function "f0" has neither a handler nor an image`,
+		"handler: main.f, image: 'x@sha256:abcd'": `function "f0" has a handler and an image`,
+	} {
+		yml := "service: stellar-test\nprovider: {name: stellar-local}\nplugins: [./stellar-local.js]\nfunctions:\n  f0: {" + text + "}\n"
+		if stdout, stderr, code := newService(t, yml, at(c.URL)...).run(t, "deploy"); code == 0 || !strings.Contains(stdout+stderr, want) {
+			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
+		}
+	}
 }
 
 func TestLogs(t *testing.T) {

@@ -82,17 +82,26 @@ class StellarLocal {
             additionalProperties: false,
           },
         },
-        anyOf: [{ required: ['handler'] }, { required: ['image'] }],
       },
       functionEvents: { httpApi },
     });
     this.hooks = {
-      'initialize': () => this.skipPackaging(),
+      'initialize': () => {
+        this.checkFunctions();
+        this.skipPackaging();
+      },
       'deploy:deploy': () => this.deploy(),
       'info:info': () => this.info(),
       'remove:remove': () => this.remove(),
       'logs:logs': () => this.logs(),
     };
+  }
+
+  checkFunctions() {
+    for (const [name, fn] of Object.entries(this.serverless.service.functions)) {
+      if (!fn.handler && !fn.image) throw this.error(`function "${name}" has neither a handler nor an image`, 'NO_HANDLER');
+      if (fn.handler && fn.image) throw this.error(`function "${name}" has a handler and an image: leave one of them out`, 'TWO_CODES');
+    }
   }
 
   // A service whose package path is set counts as packaged, so that deploy does not archive the whole folder first.
@@ -161,14 +170,16 @@ class StellarLocal {
 
   // functionSpec is a function of serverless.yml in the form of the control API.
   functionSpec(name, fn) {
-    const { provider, package: servicePackage } = this.serverless.service;
-    const common = {
+    const { provider } = this.serverless.service;
+    return {
       name,
       ...this.route(name, fn),
+      ...this.code(name, fn),
       architecture: fn.architecture,
       memoryMB: fn.memorySize || provider.memorySize || 128,
       timeoutSeconds: fn.timeout || provider.timeout || 60,
       environment: { ...provider.environment, ...fn.environment },
+      ...this.artifact(name, fn),
       keepAliveSeconds: 600,
       concurrency: 1,
       maxInstances: 0,
@@ -177,14 +188,24 @@ class StellarLocal {
       ...fn.platform,
       tags: { ...provider.tags, ...fn.tags },
     };
-    if (fn.image) return { ...common, packageType: 'Image', image: fn.image };
+  }
+
+  // code says what runs: an image, or a handler of a runtime.
+  code(name, fn) {
+    if (fn.image) return { packageType: 'Image', image: fn.image };
+    const runtime = fn.runtime || this.serverless.service.provider.runtime;
+    if (!runtime) throw this.error(`function "${name}" has no runtime, and provider.runtime is not set`, 'NO_RUNTIME');
+    return { runtime, handler: fn.handler };
+  }
+
+  artifact(name, fn) {
+    if (fn.image) return {};
+    const { package: servicePackage } = this.serverless.service;
     const artifact = (fn.package && fn.package.artifact) || servicePackage.artifact;
     if (!artifact) {
       throw this.error(`function "${name}" has no package.artifact: name the zip file to deploy`, 'NO_ARTIFACT');
     }
-    const runtime = fn.runtime || provider.runtime;
-    if (!runtime) throw this.error(`function "${name}" has no runtime, and provider.runtime is not set`, 'NO_RUNTIME');
-    return { ...common, runtime, handler: fn.handler, artifact: path.resolve(this.serverless.serviceDir, artifact) };
+    return { artifact: path.resolve(this.serverless.serviceDir, artifact) };
   }
 
   // route reads the function's one httpApi event: "*", "GET /path" or { method, path }; without one it is /<name>.

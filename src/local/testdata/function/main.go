@@ -42,6 +42,9 @@ func main() {
 	case "slow":
 		time.Sleep(700 * time.Millisecond)
 	}
+	if port := os.Getenv("PORT"); port != "" && os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+		serve(port)
+	}
 	loops, _ := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY"))
 	var wait sync.WaitGroup
 	for range max(loops, 1) {
@@ -163,4 +166,29 @@ func object(v map[string]any) (string, []byte) {
 func cwd() string {
 	dir, _ := os.Getwd()
 	return dir
+}
+
+// serve answers as a server on a port; ?status, ?sleep (ms), ?size and ?exit say how.
+func serve(port string) {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		ms, _ := strconv.Atoi(q.Get("sleep"))
+		time.Sleep(time.Duration(ms) * time.Millisecond)
+		if q.Get("exit") != "" {
+			os.Exit(4)
+		}
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("X-Own", "yes")
+		if status, _ := strconv.Atoi(q.Get("status")); status > 0 {
+			w.WriteHeader(status)
+		}
+		if n, _ := strconv.Atoi(q.Get("size")); n > 0 {
+			_, _ = w.Write(make([]byte, n))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "n": count.Add(1), "method": r.Method, "path": r.URL.Path, "query": r.URL.RawQuery,
+			"body": string(body), "header": r.Header.Get("X-Sent"), "service": os.Getenv("K_SERVICE"), "request": r.Header.Get("X-Request-Id")})
+	})
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+port, nil))
+	os.Exit(1)
 }
