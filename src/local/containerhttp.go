@@ -71,7 +71,11 @@ func (in *instance) work(c *inContainer, transport *http.Transport) {
 			inv = in.take()
 		}
 		in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: 1"...))
-		in.settle(inv, in.forward(c, transport, inv))
+		res := in.forward(c, transport, inv)
+		if res.kind == kindCrash {
+			in.fn.spoil(in) // it is ending, or cannot be trusted: nobody else is to meet it
+		}
+		in.settle(inv, res)
 	}
 }
 

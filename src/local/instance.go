@@ -109,7 +109,11 @@ func (in *instance) launch() (body running, last chan string, err error) {
 	if in.reason.kind != "" { // ended while it was being started
 		body.kill()
 	}
+	unlimited := !in.ready.IsZero() && in.cell.Load() == nil // it was ready before it could be limited
 	in.mu.Unlock()
+	if unlimited {
+		_ = body.limitCPU(in.fn.spec.MemoryMB)
+	}
 	last = make(chan string, 1)
 	go func() {
 		last <- in.fn.log.copyLines(output)
