@@ -71,6 +71,8 @@ type Split struct {
 type Burst struct {
 	Number    int
 	Latencies []float64 // of its successful requests, in the order of the rows
+	ColdOnes  []float64 // of those that were cold, by the function's word
+	WarmOnes  []float64 // and of the warm ones
 	Cold      int       // successful requests by the function's word
 	Warm      int
 	Unknown   int // the function did not say
@@ -151,9 +153,11 @@ func (c *collector) add(r *sample.Sample) {
 	switch r.Cold {
 	case sample.Yes:
 		b.Cold++
+		b.ColdOnes = append(b.ColdOnes, ms)
 		c.s.Cold.Latencies = append(c.s.Cold.Latencies, ms)
 	case sample.No:
 		b.Warm++
+		b.WarmOnes = append(b.WarmOnes, ms)
 		c.s.Warm.Latencies = append(c.s.Warm.Latencies, ms)
 	default:
 		b.Unknown++

@@ -1,0 +1,222 @@
+package analyze
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// Axis is a key in which sub-experiments differ, with its value for each of them.
+type Axis struct {
+	Key    string
+	Unit   string
+	Labels []string  // by index of the sub-experiment
+	Values []float64 // likewise; nil where they are no numbers
+}
+
+// Comparison shows how latencies depend on one axis: a line for each combination of the others.
+type Comparison struct {
+	Axis  Axis
+	Part  string // "cold" where there are cold requests, else "all": what Point.Main is of
+	Lines []Line
+	Pairs []Pair // where the axis has two values: the second against the first
+}
+
+// Line is one combination of the other axes.
+type Line struct {
+	Name   string // labels of the other axes, joined; empty where there is no other axis
+	Points []Point
+	Slope  *Estimate // ms for one unit of a numeric axis, by least squares over the medians; nil under three points
+}
+
+// Point is one sub-experiment on an axis. All times are in ms; intervals resample whole bursts.
+type Point struct {
+	Sub                 int
+	Label               string
+	X                   float64 // its value, else its place on the axis
+	Count, Cold, Errors int
+	MainP50, MainP99    Estimate // of the comparison's part
+	WarmP50             Estimate
+	clusters            *clusters // of the part
+}
+
+// Pair is the second of an axis's two values against the first, for one line.
+type Pair struct {
+	Line       string
+	First      string
+	Second     string
+	Ratio      Estimate // of the medians
+	Difference Estimate // of the medians, ms
+}
+
+// Compare makes a comparison for each axis. The seed decides the resampling; the same seed and samples give the same
+// intervals.
+func Compare(all []Summary, axes []Axis, seed uint64) []Comparison {
+	var out []Comparison
+	for i, axis := range axes {
+		c := Comparison{Axis: axis, Part: "all"}
+		if slices.ContainsFunc(all, func(s Summary) bool { return s.Cold.Count > 0 }) {
+			c.Part = "cold"
+		}
+		others := slices.Delete(slices.Clone(axes), i, i+1)
+		for _, s := range all {
+			c.add(s, lineName(others, s.Index), seed)
+		}
+		for l := range c.Lines {
+			line := &c.Lines[l]
+			slices.SortStableFunc(line.Points, func(a, b Point) int { return order(a.X, b.X) })
+			line.slope(axis, seed)
+			c.pair(line, seed)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func order(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func lineName(others []Axis, sub int) string {
+	var parts []string
+	for _, o := range others {
+		label := o.Labels[sub]
+		if o.Values != nil {
+			label = strings.TrimSpace(label + " " + o.Unit)
+			if o.Unit == "" {
+				label = o.Key + " " + label
+			}
+		}
+		parts = append(parts, label)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// add enters a sub-experiment as a point of its line.
+func (c *Comparison) add(s Summary, name string, seed uint64) {
+	at := slices.IndexFunc(c.Lines, func(l Line) bool { return l.Name == name })
+	if at < 0 {
+		c.Lines = append(c.Lines, Line{Name: name})
+		at = len(c.Lines) - 1
+	}
+	label := c.Axis.Labels[s.Index]
+	p := Point{Sub: s.Index, Label: label, Count: s.Count, Cold: s.Cold.Count, Errors: s.Errors, X: c.place(label)}
+	if c.Axis.Values != nil {
+		p.X = c.Axis.Values[s.Index]
+	}
+	main := func(b Burst) []float64 { return b.Latencies }
+	p.MainP50.Value, p.MainP99.Value = s.P50, s.P99
+	if c.Part == "cold" {
+		main = func(b Burst) []float64 { return b.ColdOnes }
+		p.MainP50.Value, p.MainP99.Value = s.Cold.P50, s.Cold.P99
+	}
+	p.WarmP50.Value = s.Warm.P50
+	r := Resampling{Seed: seed + uint64(s.Index)}
+	part := only(s.Bursts, main)
+	p.clusters, _ = newClusters(part) // nil: too few bursts for an interval
+	if e, err := BootstrapQuantile(part, Median, r); err == nil {
+		p.MainP50 = e
+	}
+	if e, err := BootstrapQuantile(part, P99, r); err == nil && countOf(part) >= MinSamples(P99) {
+		p.MainP99 = e // of fewer samples the p99 is the longest one, and resampling cannot say what lies beyond it
+	}
+	if e, err := BootstrapQuantile(only(s.Bursts, func(b Burst) []float64 { return b.WarmOnes }), Median, r); err == nil {
+		p.WarmP50 = e
+	}
+	c.Lines[at].Points = append(c.Lines[at].Points, p)
+}
+
+// place is where a label stands among those of an axis without numbers, from 0.
+func (c *Comparison) place(label string) float64 {
+	var seen []string
+	for _, l := range c.Axis.Labels {
+		if !slices.Contains(seen, l) {
+			seen = append(seen, l)
+		}
+	}
+	return float64(slices.Index(seen, label))
+}
+
+// only gives bursts with a part of their latencies.
+func only(bursts []Burst, part func(Burst) []float64) []Burst {
+	out := make([]Burst, 0, len(bursts))
+	for _, b := range bursts {
+		out = append(out, Burst{Number: b.Number, Latencies: part(b)})
+	}
+	return out
+}
+
+func countOf(bursts []Burst) int {
+	n := 0
+	for _, b := range bursts {
+		n += len(b.Latencies)
+	}
+	return n
+}
+
+// slope fits a straight line through the medians; its interval resamples the bursts of every point.
+func (l *Line) slope(axis Axis, seed uint64) {
+	if axis.Values == nil || len(l.Points) < 3 {
+		return
+	}
+	xs, ys := make([]float64, len(l.Points)), make([]float64, len(l.Points))
+	for i, p := range l.Points {
+		if p.clusters == nil {
+			return
+		}
+		xs[i], ys[i] = p.X, p.MainP50.Value.V
+	}
+	value := leastSquares(xs, ys)
+	rng := rand.New(rand.NewPCG(seed, uint64(len(xs))))
+	draws := make([]float64, defaultDraws)
+	for d := range draws {
+		for i, p := range l.Points {
+			ys[i] = p.clusters.draw(rng, Median)
+		}
+		draws[d] = leastSquares(xs, ys)
+	}
+	e := estimate(Of(value), draws)
+	l.Slope = &e
+}
+
+// leastSquares is the slope of the straight line with the least squared distances.
+func leastSquares(xs, ys []float64) float64 {
+	n := float64(len(xs))
+	var sx, sy float64
+	for i := range xs {
+		sx, sy = sx+xs[i], sy+ys[i]
+	}
+	var above, below float64
+	for i := range xs {
+		above += (xs[i] - sx/n) * (ys[i] - sy/n)
+		below += (xs[i] - sx/n) * (xs[i] - sx/n)
+	}
+	if below == 0 {
+		return math.NaN()
+	}
+	return above / below
+}
+
+// pair compares the two values of an axis that has no more.
+func (c *Comparison) pair(l *Line, seed uint64) {
+	if c.Axis.Values != nil || len(l.Points) != 2 || l.Points[0].clusters == nil || l.Points[1].clusters == nil {
+		return
+	}
+	a, b := l.Points[0], l.Points[1]
+	rng := rand.New(rand.NewPCG(seed, 2))
+	ratios, differences := make([]float64, defaultDraws), make([]float64, defaultDraws)
+	for d := range ratios {
+		first, second := a.clusters.draw(rng, Median), b.clusters.draw(rng, Median)
+		ratios[d], differences[d] = second/first, second-first
+	}
+	first, second := a.MainP50.Value.V, b.MainP50.Value.V
+	c.Pairs = append(c.Pairs, Pair{Line: l.Name, First: a.Label, Second: b.Label,
+		Ratio: estimate(Of(second/first), ratios), Difference: estimate(Of(second-first), differences)})
+}

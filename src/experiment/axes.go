@@ -1,0 +1,124 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Axis is a key in which sub-experiments differ: what a sweep varied, or a file that spells its variants out.
+type Axis struct {
+	Key    string
+	Unit   string    // of Values; may be empty
+	Labels []string  // one for each sub-experiment
+	Values []float64 // likewise, where all of them are numbers; else nil
+}
+
+// Axes finds the keys in which the sub-experiments differ, in the order of the key table. A key that divides them as an
+// earlier one does (IATJitterSeconds follows IATSeconds) is left out, and so is the title.
+func (e *Experiment) Axes() ([]Axis, error) {
+	if len(e.SubExperiments) < 2 {
+		return nil, nil
+	}
+	values := make([]map[string]json.RawMessage, len(e.SubExperiments))
+	for i, s := range e.SubExperiments {
+		text, err := json.Marshal(s)
+		if err != nil {
+			return nil, fmt.Errorf("sub-experiment %d: %w", i, err)
+		}
+		if err := json.Unmarshal(text, &values[i]); err != nil {
+			return nil, fmt.Errorf("sub-experiment %d: %w", i, err)
+		}
+	}
+	var axes []Axis
+	var seen [][]int
+	for _, k := range subKeys() {
+		if k.name == "Title" || k.unswept {
+			continue
+		}
+		raw := make([]string, len(values))
+		for i := range values {
+			raw[i] = string(values[i][k.name])
+		}
+		division := partition(raw)
+		if slices.Max(division) == 0 || slices.ContainsFunc(seen, func(d []int) bool { return slices.Equal(d, division) }) {
+			continue
+		}
+		seen = append(seen, division)
+		axes = append(axes, newAxis(k.name, raw))
+	}
+	return axes, nil
+}
+
+// partition numbers the classes of equal values in the order of their first member.
+func partition(values []string) []int {
+	first := map[string]int{}
+	out := make([]int, len(values))
+	for i, v := range values {
+		if _, ok := first[v]; !ok {
+			first[v] = len(first)
+		}
+		out[i] = first[v]
+	}
+	return out
+}
+
+// units are those of keys whose name does not say it.
+func unitOf(key string) string {
+	switch {
+	case key == "FunctionImageSizeMB":
+		return "MiB"
+	case key == "DesiredServiceTimes":
+		return "ms"
+	case strings.HasSuffix(key, "MB"):
+		return "MB"
+	case strings.HasSuffix(key, "Seconds"):
+		return "s"
+	case strings.HasSuffix(key, "Bytes"):
+		return "bytes"
+	case key == "RatePerSecond":
+		return "1/s"
+	}
+	return ""
+}
+
+func newAxis(key string, raw []string) Axis {
+	a := Axis{Key: key, Unit: unitOf(key)}
+	for _, text := range raw {
+		label, number, ok := labelOf(text)
+		a.Labels = append(a.Labels, label)
+		if ok && len(a.Values) == len(a.Labels)-1 {
+			a.Values = append(a.Values, number)
+		}
+	}
+	if len(a.Values) != len(a.Labels) {
+		a.Values, a.Unit = nil, ""
+	}
+	return a
+}
+
+// labelOf renders a value for a legend, and gives its number where it is one: a number, a duration, or a list of one.
+func labelOf(raw string) (label string, number float64, ok bool) {
+	var value any
+	if err := json.Unmarshal([]byte(raw), &value); err != nil {
+		return "none", 0, false // the key is not there
+	}
+	if list, is := value.([]any); is && len(list) == 1 {
+		value = list[0]
+	}
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64), v, true
+	case string:
+		if d, err := time.ParseDuration(v); err == nil {
+			return v, float64(d) / float64(time.Millisecond), true
+		}
+		return v, 0, false
+	case bool:
+		return strconv.FormatBool(v), 0, false
+	}
+	return strings.NewReplacer(`"`, "", "{", "", "}", "", "[", "", "]", "").Replace(raw), 0, false
+}

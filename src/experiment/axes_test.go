@@ -1,0 +1,30 @@
+package experiment
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestAxes(t *testing.T) {
+	for _, c := range []struct{ subs, want string }{
+		{`{"Bursts": 1}`, `[]`},
+		{`{"Bursts": 1}, {"Bursts": 1, "Title": "other"}`, `[]`},
+		{`{"Bursts": 1, "Sweep": {"FunctionImageSizeMB": [10, 2.5], "PackageType": ["Zip", "Image"]}}`,
+			`[{PackageType  [Zip Image Zip Image] []} {FunctionImageSizeMB MiB [10 10 2.5 2.5] [10 10 2.5 2.5]}]`},
+		{`{"Bursts": 1, "Sweep": {"IATSeconds": [1, 2]}}`, `[{IATSeconds s [1 2] [1 2]}]`}, // the jitter follows it
+		{`{"Bursts": 1, "Sweep": {"DesiredServiceTimes": [["20ms"], ["1s"]]}}`, `[{DesiredServiceTimes ms [20ms 1s] [20 1000]}]`},
+		{`{"Bursts": 1, "Runtime": "go"}, {"Bursts": 1, "Runtime": "rust"}, {"Bursts": 2, "Runtime": "rust"}`,
+			`[{Runtime  [go rust rust] []} {Bursts  [1 1 2] [1 1 2]}]`},
+		{`{"Bursts": 1, "Sweep": {"BurstSizes": [[1], [1, 10]]}}`, `[{BurstSizes  [1 1,10] []}]`},
+		{`{"Bursts": 1, "Sweep": {"FillerRead": [true, false]}}`, `[{FillerRead  [true false] []}]`},
+	} {
+		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`))
+		if err != nil {
+			t.Fatalf("%s: %v", c.subs, err)
+		}
+		axes, err := loaded.Experiment.Axes()
+		if got := fmt.Sprint(axes); err != nil || got != c.want {
+			t.Errorf("%s:\n%s (%v)\nwant\n%s", c.subs, got, err, c.want)
+		}
+	}
+}
