@@ -2,21 +2,25 @@ package pack
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 )
 
 // part is one file of a build context.
 type part struct {
-	name   string // slash separated
+	name   string // slash separated; a folder's ends in a slash
 	path   string // of the file; empty: text or filler
 	text   []byte
 	filler *filler
+	link   string // a symbolic link to there
 	exec   bool
 	size   int64
 }
@@ -34,6 +38,17 @@ func (c *buildContext) addFiles(dir string, files []source) {
 	}
 }
 
+// label puts a line behind the first one, FROM, of a Dockerfile that was added as text.
+func (c *buildContext) label(dockerfile, line string) {
+	for i := range c.parts {
+		if p := &c.parts[i]; p.name == dockerfile {
+			from, rest, _ := bytes.Cut(p.text, []byte("\n"))
+			p.text = slices.Concat(from, []byte("\n"+line), rest)
+			p.size = int64(len(p.text))
+		}
+	}
+}
+
 // addFiller adds a file of filler; one of no bytes is left out.
 func (c *buildContext) addFiller(dir, name string, seed int64, number, size uint64) {
 	c.parts = append(c.parts, part{name: path.Join(dir, name), filler: &filler{seed, number, size}, size: int64(size)})
@@ -48,18 +63,31 @@ func (c *buildContext) writeTo(ctx context.Context, w io.Writer) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		mode := int64(0o644)
-		if p.exec {
-			mode = 0o755
-		}
-		if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: p.name, Mode: mode, Size: p.size, ModTime: time.Unix(0, 0).UTC()}); err != nil {
+		h := p.header()
+		if err := out.WriteHeader(&h); err != nil {
 			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
 		}
 		if err := p.copyTo(out); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
 	return out.Close()
+}
+
+func (p part) header() tar.Header {
+	h := tar.Header{Typeflag: tar.TypeReg, Name: p.name, Mode: 0o644, Size: p.size, ModTime: time.Unix(0, 0).UTC()}
+	switch {
+	case p.link != "":
+		h.Typeflag, h.Linkname, h.Mode, h.Size = tar.TypeSymlink, p.link, 0o777, 0
+	case strings.HasSuffix(p.name, "/"):
+		h.Typeflag, h.Mode, h.Size = tar.TypeDir, 0o755, 0
+	case p.exec:
+		h.Mode = 0o755
+	}
+	return h
 }
 
 func (p part) copyTo(w io.Writer) error {

@@ -26,6 +26,9 @@ const (
 	KindPushed = "registry image" // a manifest in a registry
 )
 
+// attrRun is the attribute of a KindImage with the run whose label its steps carry.
+const attrRun = "run"
+
 const imagesAtOnce = 2 // the Engine's disk is the bound, not the processors
 
 // images makes the images of one run.
@@ -48,7 +51,7 @@ type codeImage struct {
 	loop  []source
 	hash  string // of its build context
 	tag   string // in the Engine
-	bytes int64  // sum of its compressed layers
+	bytes int64  // sum of its compressed layers, as measured here
 }
 
 // runImages makes all images, and pushes them where there is a registry.
@@ -101,8 +104,9 @@ func (m *images) one(ctx context.Context, p *run.Package) error {
 		return err
 	}
 	p.CodeBytes, p.Bytes, p.Image = code.bytes, code.bytes, code.tag
+	want := p.TargetBytes - code.bytes // of the filler
 	if p.TargetBytes > 0 {
-		if err := m.pad(ctx, p, code); err != nil {
+		if want, err = m.pad(ctx, p, code, want); err != nil {
 			return err
 		}
 	}
@@ -112,12 +116,50 @@ func (m *images) one(ctx context.Context, p *run.Package) error {
 	}
 	p.SHA256 = strings.TrimPrefix(info.ID, "sha256:")
 	if m.registry != "" {
-		if err := m.push(ctx, p); err != nil {
+		if err := m.pushExactly(ctx, p, code, want); err != nil {
 			return err
 		}
 	}
 	m.r.Log.Infof("image %s: %s in compressed layers, %s of it code", p.Image, mib(p.Bytes), mib(p.CodeBytes))
 	return nil
+}
+
+// pushExactly pushes an image. A registry may hold a base's layers compressed in another way than here; then the filler
+// is corrected by the difference and the image pushed once more.
+func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImage, want int64) error {
+	local, measured := p.Image, p.Bytes
+	pushed, err := m.push(ctx, p)
+	if err != nil {
+		return err
+	}
+	off := p.Bytes - measured
+	p.CodeBytes += off
+	if p.TargetBytes == 0 || near(p.Bytes, p.TargetBytes) || near(off, 0) {
+		return nil // as good as the layer's form allows
+	}
+	if want -= off; want < 0 {
+		return tooSmall(p.CodeBytes, p.TargetBytes)
+	}
+	if least, err := fillerLayer(1); err != nil || want < least {
+		return errors.Join(err, exact(p))
+	}
+	err = RemovePushed(ctx, m.getenv, m.Runner, pushed)
+	if err == nil {
+		err = m.r.Journal.Removed(pushed)
+	}
+	if err != nil {
+		m.r.Log.Warnf("the first push of %s stays until the end: %v", p.Name, err)
+	}
+	if p.Image, err = m.padded(ctx, p, code, want); err != nil {
+		return err
+	}
+	if p.Image != local {
+		m.removeTag(ctx, local)
+	}
+	if _, err = m.push(ctx, p); err != nil {
+		return err
+	}
+	return exact(p)
 }
 
 // code builds the image with code and no filler, once for all packages that share it.
@@ -137,17 +179,23 @@ func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
 
 func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) error {
 	var from buildContext
-	dockerfile := dockerfileName
-	if p.Source.Dockerfile != "" {
-		if err := from.addFolder(p.Source.Dir); err != nil {
-			return err
-		}
-		dockerfile = "Dockerfile"
+	o := order{from: &from, dockerfile: dockerfileName, architecture: p.Source.Architecture, own: p.Source.Dockerfile != ""}
+	var bases []string
+	var err error
+	if o.own {
+		o.dockerfile = filepath.Base(p.Source.Dockerfile)
+		bases, err = basesOf(p.Source.Dockerfile)
+		err = errors.Join(err, from.addFolder(p.Source.Dir, o.dockerfile))
 	} else {
-		if err := m.generated(p, c, &from); err != nil {
-			return err
-		}
-		if err := m.ensureBase(ctx, c.kind, p.Source.Architecture); err != nil {
+		bases = make([]string, 1)
+		bases[0], err = c.kind.baseOf()
+		err = errors.Join(err, m.generated(p, c, &from))
+	}
+	if err != nil {
+		return err
+	}
+	for _, base := range bases {
+		if err := m.ensureBase(ctx, base, p.Source.Language, p.Source.Architecture); err != nil {
 			return err
 		}
 	}
@@ -157,10 +205,10 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	}
 	c.hash = hex.EncodeToString(hash.Sum(nil))
 	c.tag = m.tagOf(p.Source.Key+"-"+cmp.Or(p.Contract, runtimeAPI), c.hash)
-	if err := m.build(ctx, &from, dockerfile, c.tag, p.Source.Architecture); err != nil {
+	o.tag = c.tag
+	if err := m.build(ctx, o); err != nil {
 		return err
 	}
-	var err error
 	c.bytes, err = m.sizes.measure(ctx, m.engine, c.tag)
 	return err
 }
@@ -194,41 +242,51 @@ func (m *images) generated(p *run.Package, c *codeImage, from *buildContext) (er
 // tolerance is how far a padded image may be from its size: less than the header of one compressed layer.
 const tolerance = 16
 
-// pad builds the image with filler, measures it, and corrects the filler by what it is off, at most twice.
-func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage) error {
-	gap := p.TargetBytes - c.bytes
-	if gap < 0 {
-		return fail.Input("the image without filler is %s, more than the %s asked for", both(c.bytes), both(p.TargetBytes)).
-			WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", float64(c.bytes)/(1<<20)+0.01)
+func near(a, b int64) bool { return a-b > -tolerance && a-b < tolerance }
+
+func tooSmall(code, target int64) error {
+	return fail.Input("the image without filler is %s, more than the %s asked for", both(code), both(target)).
+		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", float64(code)/(1<<20)+0.01)
+}
+
+// exact says where an image is farther from its size than the header of a layer.
+func exact(p *run.Package) error {
+	const header = 512
+	if off := p.TargetBytes - p.Bytes; off < -header || off > header {
+		return fmt.Errorf("the image has %d bytes in compressed layers, %d were asked for", p.Bytes, p.TargetBytes)
 	}
-	if least, err := fillerLayer(1); err != nil || gap < least {
-		return err // nearer than a layer with one byte could be
+	return nil
+}
+
+// pad builds the image with a filler of so many compressed bytes, measures it, and corrects the filler by what it is off,
+// at most twice. It gives what the last filler was meant to have.
+func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want int64) (int64, error) {
+	if want < 0 {
+		return 0, tooSmall(c.bytes, p.TargetBytes)
 	}
-	want, last := gap, ""
+	if least, err := fillerLayer(1); err != nil || want < least {
+		return want, err // nearer than a layer with one byte could be
+	}
+	last := ""
 	for range 3 {
 		tag, err := m.padded(ctx, p, c, want)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if last != "" && last != tag {
 			m.removeTag(ctx, last)
 		}
 		last = tag
 		if p.Bytes, err = m.sizes.measure(ctx, m.engine, tag); err != nil {
-			return err
+			return 0, err
 		}
 		p.Image = tag
-		off := p.TargetBytes - p.Bytes
-		if off > -tolerance && off < tolerance {
-			return nil
+		if near(p.Bytes, p.TargetBytes) {
+			return want, nil
 		}
-		want += off
+		want += p.TargetBytes - p.Bytes
 	}
-	const header = 512
-	if off := p.TargetBytes - p.Bytes; off < -header || off > header {
-		return fmt.Errorf("the image has %d bytes in compressed layers, %d were asked for", p.Bytes, p.TargetBytes)
-	}
-	return nil
+	return want, exact(p)
 }
 
 // padded builds an image whose filler has the wanted compressed size, and gives its tag.
@@ -255,7 +313,7 @@ func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want 
 	from.addText(dockerfileName, dockerfile)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d %d", c.hash, dockerfile, p.Seed, parts.front, parts.back))
 	tag := m.tagOf(p.Name, hex.EncodeToString(sum[:]))
-	return tag, m.build(ctx, &from, dockerfileName, tag, p.Source.Architecture)
+	return tag, m.build(ctx, order{from: &from, dockerfile: dockerfileName, tag: tag, architecture: p.Source.Architecture})
 }
 
 // fillerSplit is how many bytes of filler lie in the layer before the code and in the one after it.

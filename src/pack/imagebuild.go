@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/moby/patternmatcher"
@@ -52,58 +51,89 @@ func follow(stream io.Reader, tell func(message)) error {
 	}
 }
 
+// order is one image to build.
+type order struct {
+	from         *buildContext
+	dockerfile   string // its name in the context
+	own          bool   // it is the user's
+	tag          string
+	architecture string
+}
+
 // build has the Engine make an image. What a step of a Dockerfile that fails has said is in the error.
-func (m *images) build(ctx context.Context, from *buildContext, dockerfile, tag, architecture string) error {
-	res, err := m.r.Journal.Intend(KindImage, tag, nil)
+//
+// The images of a generated Dockerfile's steps carry the run's label from the first step on, so that those of a build that
+// was cut off are found, and take none from the Engine's cache: that would tie them to another run, which removes its own.
+// A user's Dockerfile is built as it stands, with the cache: its steps may take minutes.
+func (m *images) build(ctx context.Context, o order) error {
+	res, err := m.r.Journal.Intend(KindImage, o.tag, map[string]string{attrRun: m.r.ID})
 	if err != nil {
 		return err
 	}
-	stream := from.reader(ctx)
+	opts := build.ImageBuildOptions{Version: build.BuilderV1, Dockerfile: o.dockerfile, Tags: []string{o.tag},
+		Platform: "linux/" + o.architecture, NoCache: !o.own, Remove: true, ForceRemove: true}
+	if o.own {
+		opts.Labels = map[string]string{engine.LabelRun: m.r.ID}
+	} else {
+		o.from.label(o.dockerfile, fmt.Sprintf("LABEL %s=%q\n", engine.LabelRun, m.r.ID))
+	}
+	stream := o.from.reader(ctx)
 	defer stream.Close()
-	answer, err := m.engine.ImageBuild(ctx, stream, build.ImageBuildOptions{
-		Version: build.BuilderV1, Dockerfile: dockerfile, Tags: []string{tag}, Platform: "linux/" + architecture,
-		Labels: map[string]string{engine.LabelRun: m.r.ID}, Remove: true, ForceRemove: true,
-	})
+	answer, err := m.engine.ImageBuild(ctx, stream, opts)
 	if err != nil {
 		return buildError(ctx, "", nil, err)
 	}
 	defer answer.Body.Close()
-	var step string
-	var last, made []string
+	steps := progress{tell: func(line string) { m.r.Log.Debugf("%s: %s", o.tag, line) }}
 	err = follow(answer.Body, func(msg message) {
 		for line := range strings.Lines(msg.Stream) {
-			line = strings.TrimRight(line, "\r\n")
-			if line == "" {
-				continue
-			}
-			if strings.HasPrefix(line, "Step ") {
-				step, last = line, nil
-				m.r.Log.Debugf("%s: %s", tag, line)
-				continue
-			}
-			if id := intermediate.FindStringSubmatch(line); id != nil && !strings.HasPrefix(step, "Step 1/") {
-				made = append(made, id[1])
-			}
-			if strings.HasPrefix(line, " ---> Using cache") {
-				made = append(made, "") // the next one was there before
-			}
-			if last = append(last, line); len(last) > 20 {
-				last = last[1:]
-			}
+			steps.line(strings.TrimRight(line, "\r\n"))
 		}
 	})
+	m.dropIntermediates(steps.made) // of what was built these are the stages that nothing is built on
 	if err != nil {
-		m.dropIntermediates(made)
-		return buildError(ctx, step, last, err)
+		return buildError(ctx, steps.step, steps.last, err)
 	}
 	return m.r.Journal.Created(res, nil)
 }
 
-// intermediate is how the builder tells the image that a step has made.
-var intermediate = regexp.MustCompile(`^ ---> ([0-9a-f]{12})$`)
+// progress is what the builder has told so far.
+type progress struct {
+	tell func(line string)
+	step string   // the current one, e.g. Step 3/5 : RUN make
+	last []string // its last lines
+	made []string // ids of the images that steps have made; an empty one says that the next came from the cache
+}
 
-// dropIntermediates removes the images of the steps before the one that failed, the last one first: they have no name and
-// nobody would find them. An empty id says that the next one came from the cache and is not ours.
+var (
+	intermediate = regexp.MustCompile(`^ ---> ([0-9a-f]{12})$`)
+	fromStep     = regexp.MustCompile(`(?i)^Step \d+/\d+ : FROM `)
+)
+
+func (p *progress) line(line string) {
+	if line == "" {
+		return
+	}
+	if strings.HasPrefix(line, "Step ") {
+		p.step, p.last = line, nil
+		p.tell(line)
+		return
+	}
+	if id := intermediate.FindStringSubmatch(line); id != nil && !fromStep.MatchString(p.step) {
+		p.made = append(p.made, id[1])
+	}
+	if strings.HasPrefix(line, " ---> Using cache") {
+		p.made = append(p.made, "")
+	}
+	const most = 20
+	if p.last = append(p.last, line); len(p.last) > most {
+		p.last = p.last[1:]
+	}
+}
+
+// dropIntermediates removes the images that steps have made and that no image with a name is built on, the last one first:
+// nobody would find them. Of those that are needed the Engine refuses the removal. An empty id says that the next one came
+// from the cache and is not ours.
 func (m *images) dropIntermediates(made []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), registryTimeout) // the build may have failed because its own ended
 	defer cancel()
@@ -116,7 +146,7 @@ func (m *images) dropIntermediates(made []string) {
 			continue
 		}
 		if _, err := m.engine.ImageRemove(ctx, made[i], image.RemoveOptions{}); err != nil {
-			m.r.Log.Debugf("image %s of a failed build stays: %v", made[i], err)
+			m.r.Log.Debugf("image %s of a step stays for now: %v", made[i], err)
 		}
 	}
 }
@@ -142,14 +172,14 @@ func buildError(ctx context.Context, step string, last []string, err error) erro
 	return e
 }
 
-// addFolder adds a user's folder as docker build would send it: without what .dockerignore names.
-func (c *buildContext) addFolder(dir string) error {
+// addFolder adds a user's folder as docker build would send it: without what .dockerignore names, links as links.
+func (c *buildContext) addFolder(dir, dockerfile string) error {
 	ignore, err := ignored(dir)
 	if err != nil {
 		return err
 	}
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || name == dir {
 			return err
 		}
 		rel, err := filepath.Rel(dir, name)
@@ -157,17 +187,27 @@ func (c *buildContext) addFolder(dir string) error {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		if skip, err := ignore.MatchesOrParentMatches(rel); err != nil || skip && rel != "Dockerfile" {
+		// A folder that is named may hold files that a later line takes back (!name), so it is walked all the same.
+		if skip, err := ignore.MatchesOrParentMatches(rel); err != nil || skip && rel != dockerfile {
 			return err
 		}
-		info, err := os.Stat(name)
+		info, err := d.Info()
 		if err != nil {
 			return fail.Input("%s: %w", rel, err)
 		}
-		if !info.Mode().IsRegular() {
-			return fail.Input("%s is no regular file, which a build context cannot hold here", rel).WithHint("name it in .dockerignore")
+		p := part{name: rel, path: name, exec: info.Mode().Perm()&0o111 != 0, size: info.Size()}
+		switch {
+		case d.IsDir():
+			p = part{name: rel + "/"}
+		case info.Mode()&fs.ModeSymlink != 0:
+			p = part{name: rel}
+			if p.link, err = os.Readlink(name); err != nil {
+				return err
+			}
+		case !info.Mode().IsRegular():
+			return fail.Input("%s is no file, folder or link, which a build context cannot hold", rel).WithHint("name it in .dockerignore")
 		}
-		c.parts = append(c.parts, part{name: rel, path: name, exec: info.Mode().Perm()&0o111 != 0, size: info.Size()})
+		c.parts = append(c.parts, p)
 		return nil
 	})
 }
@@ -186,49 +226,4 @@ func ignored(dir string) (*patternmatcher.PatternMatcher, error) {
 		return nil, fail.Input(".dockerignore: %w", err)
 	}
 	return matcher, nil
-}
-
-// ensureBase pulls the base image where the Engine does not have it; it is removed again with the run.
-func (m *images) ensureBase(ctx context.Context, kind imageKind, architecture string) error {
-	base, err := kind.baseOf()
-	if err != nil || base == "scratch" {
-		return err
-	}
-	m.mu.Lock() // one pull at a time: two sub-experiments may want the same base
-	defer m.mu.Unlock()
-	if _, err := m.engine.ImageInspect(ctx, base); err == nil {
-		return nil
-	} else if !errdefs.IsNotFound(err) {
-		return err
-	}
-	auth, err := engine.Auth(ctx, m.getenv, m.Runner, engine.Host(base))
-	if err != nil {
-		return err
-	}
-	res, err := m.r.Journal.Intend(KindImage, base, nil)
-	if err != nil {
-		return err
-	}
-	m.r.Log.Infof("pulling the base image %s", base)
-	opts := image.PullOptions{Platform: "linux/" + architecture}
-	if !auth.None() {
-		opts.RegistryAuth = auth.Header()
-	}
-	stream, err := m.engine.ImagePull(ctx, base, opts)
-	if err == nil {
-		defer stream.Close()
-		err = follow(stream, func(msg message) { m.r.Log.Debugf("%s: %s", base, msg.Status) })
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return noBase(base, kind.language, err)
-	}
-	return m.r.Journal.Created(res, nil)
-}
-
-func noBase(base, language string, err error) error {
-	return fail.Input("the base image %s cannot be had: %w", base, err).
-		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; scripts/base-image.sh makes one from Debian packages`, language)
 }

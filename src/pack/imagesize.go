@@ -2,17 +2,21 @@ package pack
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
 	"sync"
 
 	"github.com/docker/docker/client"
+	"github.com/klauspost/compress/zstd"
 )
 
 // The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry its
@@ -113,9 +117,27 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 	}
 }
 
-// one hashes and compresses a layer.
-func (s *layerSizes) one(in io.Reader, size int64, hashOnly bool) error {
+// one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry: compressed
+// by gzip or zstd; of those the size is known and only the content is hashed.
+func (s *layerSizes) one(from io.Reader, size int64, hashOnly bool) error {
 	hash := sha256.New()
+	in := bufio.NewReader(from)
+	magic, _ := in.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return err
+		}
+		return s.packed(hash, z, size)
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		return s.packed(hash, z, size)
+	}
 	if hashOnly {
 		_, err := io.Copy(hash, in)
 		return err
@@ -129,6 +151,16 @@ func (s *layerSizes) one(in io.Reader, size int64, hashOnly bool) error {
 		return err
 	}
 	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, int64(packed)})
+	return nil
+}
+
+// packed notes a layer that came compressed.
+func (s *layerSizes) packed(hash hash.Hash, content io.Reader, size int64) error {
+	plain, err := io.Copy(hash, content)
+	if err != nil {
+		return err
+	}
+	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{plain, size})
 	return nil
 }
 

@@ -5,10 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	registrytypes "github.com/docker/docker/api/types/registry"
 
 	"stellar/src/engine"
 	"stellar/src/fail"
@@ -16,17 +22,19 @@ import (
 	"stellar/src/shell"
 )
 
-// push uploads an image and takes its digest, by which it is deployed, and its size from the registry.
-func (m *images) push(ctx context.Context, p *run.Package) error {
+// push uploads an image and takes its digest, by which it is deployed, and its size from the registry. It gives what the
+// journal has of it.
+func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error) {
 	host := engine.Host(p.Image)
 	auth, err := engine.Auth(ctx, m.getenv, m.Runner, host)
 	if err != nil {
-		return err
+		return run.Resource{}, err
 	}
 	repository, tag, _ := cutTag(p.Image)
-	res, err := m.r.Journal.Intend(KindPushed, p.Image, map[string]string{"repository": repository, "tag": tag})
+	attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(m.plainHTTP(ctx, host))}
+	res, err := m.r.Journal.Intend(KindPushed, p.Image, attrs)
 	if err != nil {
-		return err
+		return run.Resource{}, err
 	}
 	stream, err := m.engine.ImagePush(ctx, p.Image, image.PushOptions{RegistryAuth: auth.Header()})
 	var digest string
@@ -41,21 +49,55 @@ func (m *images) push(ctx context.Context, p *run.Package) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return run.Resource{}, ctx.Err()
 	case err != nil:
-		return pushError(host, auth, err)
+		return run.Resource{}, pushError(host, auth, err)
 	case digest == "":
-		return fail.With(fail.CodeFailed, "push to %s: the Engine told no digest", host)
+		return run.Resource{}, fail.With(fail.CodeFailed, "push to %s: the Engine told no digest", host)
 	}
-	if err := m.r.Journal.Created(res, map[string]string{"digest": digest}); err != nil {
-		return err
+	res.Attrs = maps.Clone(attrs)
+	res.Attrs[attrDigest] = digest
+	if err := m.r.Journal.Created(res, map[string]string{attrDigest: digest}); err != nil {
+		return run.Resource{}, err
 	}
-	at := registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth}
-	if p.Bytes, err = at.size(ctx, digest); err != nil {
-		return err
+	if p.Bytes, err = registryOf(res, auth).size(ctx, digest); err != nil {
+		return run.Resource{}, err
 	}
 	p.Image, p.SHA256 = repository+"@"+digest, strings.TrimPrefix(digest, "sha256:")
-	return nil
+	return res, nil
+}
+
+// Attributes of a KindPushed.
+const (
+	attrRepository = "repository" // with the registry's host
+	attrTag        = "tag"
+	attrDigest     = "digest"     // once pushed
+	attrPlain      = "plain http" // true: the Engine is told that this registry does without TLS
+)
+
+func registryOf(res run.Resource, auth engine.Credentials) registry {
+	repository := res.Attrs[attrRepository]
+	host := engine.Host(repository)
+	return registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth, plain: res.Attrs[attrPlain] == "true"}
+}
+
+// plainHTTP says whether the Engine's insecure-registries name a host. An Engine that does not answer says no: TLS.
+func (m *images) plainHTTP(ctx context.Context, host string) bool {
+	info, err := m.engine.Info(ctx)
+	if err != nil || info.RegistryConfig == nil {
+		return false
+	}
+	if index, ok := info.RegistryConfig.IndexConfigs[host]; ok {
+		return !index.Secure
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	ip := net.ParseIP(name)
+	return ip != nil && slices.ContainsFunc(info.RegistryConfig.InsecureRegistryCIDRs, func(n *registrytypes.NetIPNet) bool {
+		return (*net.IPNet)(n).Contains(ip)
+	})
 }
 
 func pushError(host string, auth engine.Credentials, err error) error {
@@ -87,7 +129,8 @@ func (m *images) removeTag(ctx context.Context, tag string) {
 	_, _ = m.engine.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
 }
 
-// RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has. One that is not there is success.
+// RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has, and with the unnamed images that a
+// build of the same run left when it was cut off. One that is not there is success.
 func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource) error {
 	c, err := engine.Open(ctx, getenv)
 	if err != nil {
@@ -101,21 +144,33 @@ func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resour
 	if _, err := c.ImageInspect(ctx, res.Name); !errdefs.IsNotFound(err) {
 		return errors.Join(fmt.Errorf("image %s is still there", res.Name), err)
 	}
+	if res.Attrs[attrRun] == "" {
+		return nil
+	}
+	left, err := c.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(
+		filters.Arg("label", engine.LabelRun+"="+res.Attrs[attrRun]), filters.Arg("dangling", "true"))})
+	if err != nil {
+		return fmt.Errorf("look for what builds left: %w", err)
+	}
+	for _, i := range left {
+		if _, err := c.ImageRemove(ctx, i.ID, image.RemoveOptions{PruneChildren: true}); err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("remove image: %w", err)
+		}
+	}
 	return nil
 }
 
 // RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is success.
 func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.Runner, res run.Resource) error {
-	repository := res.Attrs["repository"]
-	host := engine.Host(repository)
+	host := engine.Host(res.Attrs[attrRepository])
 	auth, err := engine.Auth(ctx, getenv, runner, host)
 	if err != nil {
 		return err
 	}
-	at := registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth}
-	digest := res.Attrs["digest"]
+	at := registryOf(res, auth)
+	digest := res.Attrs[attrDigest]
 	if digest == "" { // the push was not seen to its end
-		if digest, err = at.digest(ctx, res.Attrs["tag"]); err != nil || digest == "" {
+		if digest, err = at.digest(ctx, res.Attrs[attrTag]); err != nil || digest == "" {
 			return err
 		}
 	}
@@ -134,6 +189,9 @@ func removeFromECR(ctx context.Context, runner shell.Runner, at registry, digest
 	}
 	res, err := runner(ctx, shell.Command{Name: "aws", Args: []string{"ecr", "batch-delete-image", "--registry-id", account, "--region", region,
 		"--repository-name", at.repository, "--image-ids", "imageDigest=" + digest, "--output", "json"}})
+	if strings.Contains(res.Stderr, "RepositoryNotFoundException") {
+		return nil // gone with its images
+	}
 	if err != nil {
 		return err
 	}

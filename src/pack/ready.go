@@ -87,8 +87,10 @@ func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn 
 	if !auth.None() {
 		header = auth.Header()
 	}
-	if _, err := c.DistributionInspect(ctx, base, header); err != nil {
-		return noBase(base, fn.Language, err)
+	askCtx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	if _, err := c.DistributionInspect(askCtx, base, header); err != nil {
+		return errors.Join(ctx.Err(), noBase(base, fn.Language, err))
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type registry struct {
 	host       string
 	repository string
 	auth       engine.Credentials
+	plain      bool // without TLS, as the Engine is told of it
 }
 
 const registryTimeout = 2 * time.Minute
@@ -35,7 +36,7 @@ func (r registry) base() string {
 	if err != nil {
 		host = r.host
 	}
-	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+	if ip := net.ParseIP(host); r.plain || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return "http://" + r.host
 	}
 	if r.host == "docker.io" {
@@ -163,11 +164,13 @@ func (r registry) answer(ctx context.Context, challenge, method string) (string,
 		actions = "pull,delete"
 	}
 	query := url.Values{"service": {asked["service"]}, "scope": {"repository:" + r.repository + ":" + actions}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, asked["realm"]+"?"+query.Encode(), nil)
+	req, err := r.tokenRequest(ctx, asked["realm"], query)
 	if err != nil {
 		return "", err
 	}
-	basic(req)
+	if req.Method == http.MethodGet {
+		basic(req)
+	}
 	res, err := r.client().Do(req)
 	if err != nil {
 		return "", err
@@ -184,4 +187,20 @@ func (r registry) answer(ctx context.Context, challenge, method string) (string,
 		said.Token = said.AccessToken
 	}
 	return "Bearer " + said.Token, nil
+}
+
+// tokenRequest asks for a token: with an identity token in the OAuth 2 way (distribution.github.io/distribution/spec/auth/oauth),
+// else by GET.
+func (r registry) tokenRequest(ctx context.Context, realm string, query url.Values) (*http.Request, error) {
+	if r.auth.Identity == "" {
+		return http.NewRequestWithContext(ctx, http.MethodGet, realm+"?"+query.Encode(), nil)
+	}
+	query.Set("grant_type", "refresh_token")
+	query.Set("refresh_token", r.auth.Identity)
+	query.Set("client_id", "stellar")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm, strings.NewReader(query.Encode()))
+	if err == nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req, err
 }
