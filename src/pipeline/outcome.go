@@ -23,10 +23,12 @@ type Outcome struct {
 	Functions []*run.Function
 	Results   []run.Result
 	Rows      []report.Row // one per sub-experiment that was probed
+
+	Comparisons []analyze.Comparison // along what differs between the sub-experiments
 }
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
-	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results}
+	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results, Comparisons: j.comparisons}
 	for _, sum := range j.summaries {
 		row := report.Row{Stats: sum, Dir: folder(r, sum.Index),
 			Missed: analyze.Thresholds(r.Experiment.SubExperiments[sum.Index].Thresholds, sum)}
@@ -70,8 +72,14 @@ func (o *Outcome) Print(w io.Writer, width int) error {
 		if err := report.Summary(w, o.Rows, report.SummaryOptions{Width: width}); err != nil {
 			return err
 		}
+		if err := report.Comparisons(w, o.Comparisons); err != nil {
+			return err
+		}
 		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\nplots       %s, and in each sub-experiment's folder\n",
 			o.Dir, filepath.Join(o.Dir, "statistics.csv"), filepath.Join(o.Dir, report.CDFFile))
+		for _, c := range o.Comparisons {
+			fmt.Fprintf(w, "comparison  %s\n", filepath.Join(o.Dir, report.ComparisonPlot(c.Axis.Key)))
+		}
 	}
 	if !o.Kept {
 		return nil

@@ -29,10 +29,11 @@ type job struct {
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
 
-	summaries  []analyze.Summary // set by reporting
-	tools      map[string]string // program to version, as it says itself
-	cpuLimited bool              // the local platform enforces CPU shares
-	local      bool              // functions run on this machine
+	summaries   []analyze.Summary    // set by reporting
+	comparisons []analyze.Comparison // likewise
+	tools       map[string]string    // program to version, as it says itself
+	cpuLimited  bool                 // the local platform enforces CPU shares
+	local       bool                 // functions run on this machine
 }
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.

@@ -47,7 +47,7 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 		errs = append(errs, err)
 	}
 	s.summaries = sums
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.compare(ctx, r, sums))...)
 }
 
 func (s reporting) plot(ctx context.Context, r *run.Run, dir string, sum analyze.Summary) error {
