@@ -86,8 +86,8 @@ func comparisonCells(c analyze.Comparison) [][]string {
 			if c.Part == "cold" {
 				n = p.Cold
 			}
-			line := []string{printable(p.Label), printable(named(l.Name)), strconv.Itoa(n), duration(p.MainP50.Value), interval(p.MainP50),
-				duration(p.MainP99.Value), interval(p.MainP99)}
+			line := []string{printable(p.Label), printable(named(l.Name)), strconv.Itoa(n), duration(p.MainP50.Value), interval(p.MainP50, n, analyze.Median),
+				duration(p.MainP99.Value), interval(p.MainP99, n, analyze.P99)}
 			if c.Part == "cold" {
 				line = append(line, duration(p.WarmP50.Value))
 			}
@@ -104,9 +104,12 @@ func named(line string) string {
 	return line
 }
 
-// interval writes the bounds, or a dash where the sample has none.
-func interval(e analyze.Estimate) string {
+// interval writes the bounds, or why the sample has none.
+func interval(e analyze.Estimate, n int, q analyze.Quantile) string {
 	if !e.Low.OK || !e.High.OK {
+		if need := analyze.MinSamples(q); e.Value.OK && n < need {
+			return fmt.Sprintf("n<%d", need)
+		}
 		return noValue
 	}
 	return short(e.Low.V) + "…" + short(e.High.V)

@@ -57,7 +57,7 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	} else {
 		y.low, y.high = linearRange(0, high)
 	}
-	p := newPlot(axisLabel(c.Axis), fmt.Sprintf("Client latency, %s requests (ms%s)", c.Part, map[bool]string{true: ", log scale"}[y.log]), grid{horizontal: true})
+	p := newPlot(axisLabel(c.Axis), fmt.Sprintf("Client latency (ms%s)", map[bool]string{true: ", log scale"}[y.log]), grid{horizontal: true})
 	y.apply(&p.Y)
 	all := alongAxis(c, p)
 	f := figure{title: fmt.Sprintf("%s latency by %s", titleCase(c.Part), c.Axis.Key), plot: p,
@@ -138,7 +138,7 @@ func (s series) draw(p *plot.Plot, joined bool) {
 		faint.Width = 0.8
 		p.Add(&plotter.Line{XYs: medians, LineStyle: style}, &plotter.Line{XYs: tails, LineStyle: faint})
 	}
-	p.Add(bars, glyphs)
+	p.Add(glyphs, bars) // over the glyphs, whose rims would hide the narrow ones
 }
 
 // logSpan is how far apart the values of a numeric axis must lie for it to become logarithmic.
