@@ -77,13 +77,14 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) error {
 	return n.install(ctx, src, out, files)
 }
 
-// install runs npm in the copy. The links to programs in .bin are left out: a package holds no links.
+// install runs npm in the copy. Links to programs are left out and packages from folders are copied: a package holds no
+// links.
 func (n Node) install(ctx context.Context, src *run.Source, out string, files []file) error {
 	verb := "install"
 	if slices.ContainsFunc(files, func(f file) bool { return f.rel == "package-lock.json" || f.rel == "npm-shrinkwrap.json" }) {
 		verb = "ci"
 	}
-	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--loglevel=error"}
+	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--install-links", "--loglevel=error"}
 	if !n.Local { // optional packages with native parts come for the cloud's machine
 		args = append(args, "--os=linux", "--libc=glibc", "--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
 	}

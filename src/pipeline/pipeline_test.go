@@ -137,7 +137,7 @@ func TestSupported(t *testing.T) {
 	for file, want := range map[string]string{
 		small: "",
 		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                  "does not deploy to aws",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"PackageType":"Image"}]}`:                          "PackageType Image",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                "ColdPull of a ZIP package",
 		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                     "sustained load",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                    "data-transfer",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                   "Reuse",

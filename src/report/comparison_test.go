@@ -35,7 +35,7 @@ func TestComparisons(t *testing.T) {
 	if err := WriteComparisonCSV(&out, compared(t)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "TestComparisons", out.String())
+	golden(t, out.String())
 }
 
 func TestComparisonPlots(t *testing.T) {
