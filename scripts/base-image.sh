@@ -21,9 +21,18 @@ done
 docker version >/dev/null 2>&1 || { echo "no Docker Engine answers: start one (sudo dockerd)" >&2; exit 2; }
 
 suite=${DEBIAN_SUITE:-bookworm}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+mirror=${DEBIAN_MIRROR:-}
+if [ -z "$mirror" ] && grep -qs '^ID=debian' /etc/os-release; then
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE)' 'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$suite" '$2 == suite && /^https?:/ {print $1; exit}')
+fi
+mirror=${mirror:-http://deb.debian.org/debian}
 work=$(mktemp -d)
-trap 'rm -rf --one-file-system "$work"' EXIT
+clean() {
+  umount "$work/root/proc" "$work/root/sys" 2>/dev/null || true # where debootstrap was stopped
+  rm -rf --one-file-system "$work"
+}
+trap clean EXIT
 include=$(IFS=,; echo "ca-certificates,$*")
 
 echo "debootstrap $suite with $*" >&2

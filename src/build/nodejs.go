@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,22 +78,45 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) error {
 	return n.install(ctx, src, out, files)
 }
 
-// install runs npm in the copy. Links to programs are left out and packages from folders are copied: a package holds no
-// links.
+// install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package holds
+// no links.
 func (n Node) install(ctx context.Context, src *run.Source, out string, files []file) error {
 	verb := "install"
 	if slices.ContainsFunc(files, func(f file) bool { return f.rel == "package-lock.json" || f.rel == "npm-shrinkwrap.json" }) {
 		verb = "ci"
 	}
-	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--install-links", "--loglevel=error"}
+	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--loglevel=error"}
 	if !n.Local { // optional packages with native parts come for the cloud's machine
 		args = append(args, "--os=linux", "--libc=glibc", "--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
 	}
 	if err := n.interpreter().installer(ctx, src, out, "npm", nodeHint, []string{"NO_UPDATE_NOTIFIER=1"}, args...); err != nil {
 		return err
 	}
+	if err := copyLinked(filepath.Join(out, "node_modules")); err != nil {
+		return badSource(ctx, src, err)
+	}
 	// npm's note to itself; it differs between its versions.
 	return os.RemoveAll(filepath.Join(out, "node_modules", ".package-lock.json"))
+}
+
+// copyLinked puts a folder's copy in the place of every link to one.
+func copyLinked(dir string) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if os.IsNotExist(err) || err == nil && d.Type()&fs.ModeSymlink == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		target, err := filepath.EvalSymlinks(name)
+		if err != nil {
+			return fail.Input("npm left a link that leads nowhere: %w", err)
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+		return os.CopyFS(name, os.DirFS(target))
+	})
 }
 
 // dependsOnPackages says whether the folder's package.json names dependencies.

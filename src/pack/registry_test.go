@@ -204,7 +204,7 @@ func TestBaseCompressedOtherwise(t *testing.T) {
 					t.Errorf("the base %s, which the run pulled, is still there (%v)", base, err)
 				}
 			})
-			p := imagePackage(t, "a", 4<<20, placement)
+			p := imagePackage(t, "a", 5<<19, placement)
 			p.BaseImage = base
 			l := newLab(t, p)
 			l.Experiment.Registry = at
