@@ -23,8 +23,8 @@ docker version >/dev/null 2>&1 || { echo "no Docker Engine answers: start one (s
 suite=${DEBIAN_SUITE:-bookworm}
 mirror=${DEBIAN_MIRROR:-}
 if [ -z "$mirror" ] && grep -qs '^ID=debian' /etc/os-release; then
-  mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE)' 'Created-By: Packages' 2>/dev/null |
-    awk -v suite="$suite" '$2 == suite && /^https?:/ {print $1; exit}')
+  mirror=$(apt-get indextargets --format '$(REPO_URI) $(SUITE) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$suite" '($2 == suite || $3 == suite) && /^https?:/ && !seen++ {print $1}' || true)
 fi
 mirror=${mirror:-http://deb.debian.org/debian}
 work=$(mktemp -d)
