@@ -28,6 +28,10 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"server":    server,
 		"fetch":     fetch,
 		"published": published,
+		"contains":  contains,
+		"untouched": untouched,
+		"sizes":     sizes,
+		"registry":  registry,
 	}
 }
 

@@ -51,6 +51,9 @@ func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error)
 	case ctx.Err() != nil:
 		return run.Resource{}, ctx.Err()
 	case err != nil:
+		if nothingPushed(err) {
+			err = errors.Join(err, m.r.Journal.Removed(res))
+		}
 		return run.Resource{}, pushError(host, auth, err)
 	case digest == "":
 		return run.Resource{}, fail.With(fail.CodeFailed, "push to %s: the Engine told no digest", host)
@@ -100,10 +103,23 @@ func (m *images) plainHTTP(ctx context.Context, host string) bool {
 	})
 }
 
+// nothingPushed says that a push failed at its first word to the registry, so that there is nothing to remove, and no way
+// to look.
+func nothingPushed(err error) bool {
+	text := strings.ToLower(err.Error())
+	return slices.ContainsFunc(append(refusals(), "connection refused", "no such host", "no route to host"),
+		func(word string) bool { return strings.Contains(text, word) })
+}
+
+// refusals are words with which registries refuse a user.
+func refusals() []string {
+	return []string{"denied", "unauthorized", "no basic auth", "authentication required", "401", "403"}
+}
+
 func pushError(host string, auth engine.Credentials, err error) error {
 	e := fail.Input("push to %s: %w", host, err)
 	text := strings.ToLower(err.Error())
-	for _, refusal := range []string{"denied", "unauthorized", "no basic auth", "authentication required", "401", "403"} {
+	for _, refusal := range refusals() {
 		if !strings.Contains(text, refusal) {
 			continue
 		}
