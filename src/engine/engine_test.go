@@ -93,11 +93,8 @@ func TestAuth(t *testing.T) {
 				return
 			}
 			c.want.Host = c.host
-			if err != nil || got != c.want {
-				t.Errorf("%+v, %v; want %+v", got, err, c.want)
-			}
-			if got.None() != (c.want.User+c.want.Identity == "") {
-				t.Errorf("None is %t", got.None())
+			if err != nil || got != c.want || got.None() != (c.want.User+c.want.Identity == "") {
+				t.Errorf("%+v, %v; want %+v; None is %t", got, err, c.want, got.None())
 			}
 		})
 	}
