@@ -5,18 +5,20 @@ import os
 import statistics
 import sys
 
-rows, size = collections.defaultdict(list), sys.argv[2]
-peak = []
+rows, peak = collections.defaultdict(list), collections.defaultdict(float)
 for line in open(sys.argv[1]):
     cells = line.split()
-    name = cells[0].split("/")[0].removeprefix("Benchmark").split("-")[0]
+    name = cells[0].removeprefix("Benchmark").rsplit("-", 1)[0]
     rows[name].append(float(cells[2]) / 1e6)  # ms
     if "peak-MB" in cells:
-        peak.append(float(cells[cells.index("peak-MB") - 1]))
+        peak[name] = max(peak[name], float(cells[cells.index("peak-MB") - 1]))
 
-pairs = [
-    (f"package of {size} MiB against `zip -j` of a filler file", "Package", "ZipCommand"),
-    (f"package of {size} MiB against a plain synced write", "Package", "SyncedWrite"),
+pairs = []
+for size in (10, 50, 250, 1024):
+    pairs.append((f"package of {size} MiB against `zip -j` of a filler file", f"Package/{size}MiB", f"ZipCommand/{size}MiB"))
+    pairs.append((f"package of {size} MiB against a plain synced write", f"Package/{size}MiB", f"SyncedWrite/{size}MiB"))
+pairs += [
+    ("sweep of 12 packages, 1.6 GiB, against its synced writes", "Sweep", "SweepWrites"),
     ("cold start of the Go function through the platform against bare exec to first answer", "ColdPlatform", "ColdExec"),
     ("warm request through the platform against the function on net/http alone", "WarmPlatform", "WarmNetHTTP"),
 ]
@@ -29,9 +31,8 @@ def text(ms):
 
 
 cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "") if os.path.exists("/proc/cpuinfo") else ""
-print(f"\n{datetime.date.today()}, {os.cpu_count()} cores {cpu}, median of {len(rows['Package'])} (min–max)\n")
-print("| | stellar | the other | ratio |\n|---|---|---|---|")
+print(f"\n{datetime.date.today()}, {os.cpu_count()} cores {cpu}, median of {len(rows['Sweep'])} (min–max)\n")
+print("| | stellar | the other | ratio | memory at its peak |\n|---|---|---|---|---|")
 for what, a, b in pairs:
     ratio = statistics.median(rows[a]) / statistics.median(rows[b])
-    print(f"| {what} | {text(rows[a])} | {text(rows[b])} | {ratio:.2g} |")
-print(f"\nmemory of the packaging process at its peak: {max(peak):.0f} MB")
+    print(f"| {what} | {text(rows[a])} | {text(rows[b])} | {ratio:.2g} | {f'{peak[a]:.0f} MB' if a in peak else ''} |")

@@ -10,9 +10,15 @@ import (
 	"stellar/src/run"
 )
 
+// benchSizes are in MiB.
+func benchSizes() []int64 { return []int64{10, 50, 250, 1024} }
+
+// sweepStep is 250 MiB in twelve steps, in bytes.
+const sweepStep = 21845333
+
 // BenchmarkPackage writes one padded package, from the build's folder to the file in its place.
 func BenchmarkPackage(b *testing.B) {
-	for _, size := range []int64{10, 250, 1024} {
+	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
 			src := &run.Source{Key: "go", BuildDir: folder(b, map[string]string{"bootstrap": programLike(2 << 20)})}
 			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"), TargetBytes: size << 20, Seed: 1}
@@ -31,10 +37,9 @@ func BenchmarkPackage(b *testing.B) {
 
 // BenchmarkSweep packs a function in 12 sizes from 21 to 250 MiB: 1.6 GB in all.
 func BenchmarkSweep(b *testing.B) {
-	const step = 21845333 // 250 MiB / 12
-	packages := sweep(b, "Zip", step)
+	packages := sweep(b, "Zip", sweepStep)
 	r := newRun(b, packages...)
-	b.SetBytes(step * 12 * 13 / 2)
+	b.SetBytes(sweepStep * 12 * 13 / 2)
 	resetPeak()
 	for b.Loop() {
 		if err := (Stage{}).Run(b.Context(), r); err != nil {
@@ -50,7 +55,7 @@ func BenchmarkZipCommand(b *testing.B) {
 	if err != nil {
 		b.Skip("zip is not on the PATH")
 	}
-	for _, size := range []int64{10, 250, 1024} {
+	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
 			dir := b.TempDir()
 			code, random, out := filepath.Join(dir, "bootstrap"), filepath.Join(dir, "filler.bin"), filepath.Join(dir, "p.zip")
@@ -82,25 +87,43 @@ func BenchmarkZipCommand(b *testing.B) {
 
 // BenchmarkSyncedWrite is as many bytes written and synced, nothing else: what the disk itself takes.
 func BenchmarkSyncedWrite(b *testing.B) {
-	for _, size := range []int64{10, 250, 1024} {
+	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
-			path, block := filepath.Join(b.TempDir(), "p"), []byte(programLike(1<<20))
+			path := filepath.Join(b.TempDir(), "p")
 			b.SetBytes(size << 20)
 			for b.Loop() {
-				f, err := os.Create(path)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for range size {
-					if _, err := f.Write(block); err != nil {
-						b.Fatal(err)
-					}
-				}
-				if err := f.Sync(); err != nil {
-					b.Fatal(err)
-				}
-				f.Close()
+				syncedWrite(b, path, size<<20)
 			}
 		})
 	}
+}
+
+// BenchmarkSweepWrites is the bytes of the sweep written and synced, one file after the other.
+func BenchmarkSweepWrites(b *testing.B) {
+	dir := b.TempDir()
+	for b.Loop() {
+		for i := range int64(12) {
+			syncedWrite(b, filepath.Join(dir, fmt.Sprint(i)), (i+1)*sweepStep)
+		}
+	}
+}
+
+func syncedWrite(b *testing.B, path string, size int64) {
+	b.Helper()
+	block := []byte(programLike(1 << 20))
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for left := size; left > 0; {
+		n, err := f.Write(block[:min(left, int64(len(block)))])
+		if err != nil {
+			b.Fatal(err)
+		}
+		left -= int64(n)
+	}
+	if err := f.Sync(); err != nil {
+		b.Fatal(err)
+	}
+	f.Close()
 }

@@ -113,7 +113,7 @@ func nothingPushed(err error) bool {
 
 // refusals are words with which registries refuse a user.
 func refusals() []string {
-	return []string{"denied", "unauthorized", "no basic auth", "authentication required", "401", "403"}
+	return []string{"denied", "unauthorized", "no basic auth", "authentication required", "forbidden"}
 }
 
 func pushError(host string, auth engine.Credentials, err error) error {
