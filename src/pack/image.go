@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -72,7 +73,23 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 			return nil
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.Functions, func(f *run.Function) bool { return f.ColdPull }) {
+		m.dropLocal(ctx)
+	}
+	return nil
+}
+
+// dropLocal removes the Engine's copies of what has been pushed, so that the first cold start that is to pull has everything
+// to pull but the base. The journal's undo finds them gone.
+func (m *images) dropLocal(ctx context.Context) {
+	for _, res := range m.r.Journal.Pending() {
+		if res.Kind == KindImage && strings.Contains(res.Name, strings.ToLower(m.r.ID)) {
+			m.removeTag(ctx, res.Name)
+		}
+	}
 }
 
 // registryOf is where images are pushed to; empty: they stay in the Engine.
