@@ -106,7 +106,7 @@ func (Go) args(out string) []string {
 // among them that rewrites the user's go.mod: hence a flag that is set anyway.
 func (g Go) env(src *run.Source) []string {
 	goos := "linux"
-	if g.Local {
+	if g.Local && !src.ForImage {
 		goos = runtime.GOOS
 	}
 	env := []string{"CGO_ENABLED=0", "GOOS=" + goos, "GOARCH=" + src.Architecture, "GOAMD64=v1", "GOARM64=v8.0",

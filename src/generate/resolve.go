@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 				name, language, fn.Runtime, fn.Language).
 				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)
 		}
-		return code{key: safeName("measure", fn.Language, fn.Architecture), generated: true, handler: languages()[fn.Language].handler}, nil
+		return code{key: safeName("measure", fn.Language, fn.Architecture, system(fn)), generated: true, handler: languages()[fn.Language].handler}, nil
 	}
 	dir, err := findFolder(r, name)
 	if err != nil {
@@ -89,11 +90,20 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 	}
 	// The name as the file writes it, not where the folder lies: the same experiment makes the same packages anywhere.
 	sum := sha256.Sum256([]byte(filepath.ToSlash(filepath.Clean(name))))
-	key := safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), fn.Runtime, fn.Architecture)
+	key := safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), fn.Runtime, fn.Architecture, system(fn))
 	if dockerfile != "" {
 		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
 	}
 	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
+}
+
+// system tells the sources of images apart on machines that are no Linux: local ZIP packages are built for this machine there,
+// images never are.
+func system(fn *run.Function) string {
+	if fn.PackageType == "Image" && runtime.GOOS != "linux" {
+		return "linux"
+	}
+	return ""
 }
 
 // ownDockerfile is the folder's Dockerfile, empty where it has none.
