@@ -151,6 +151,32 @@ func TestKill9InEachStage(t *testing.T) {
 	}
 }
 
+const killedImages = `{"Provider": "local", "SubExperiments": [
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 200, "IATSeconds": 0.05, "Platform": {"KeepAliveSeconds": 0}, "FunctionImageSizeMB": 30}]}`
+
+// TestKill9WithImages: containers end within seconds of the tool's death, by themselves; `stellar clean` removes the images.
+func TestKill9WithImages(t *testing.T) {
+	bin := buildBinary(t)
+	for stage, into := range map[string]time.Duration{"writing packages": 800 * time.Millisecond, "deploying functions": 200 * time.Millisecond, "probing": time.Second} {
+		t.Run(strings.ReplaceAll(stage, " ", "-"), func(t *testing.T) {
+			l := newLab(t, bin, killedImages)
+			c := l.command("-c", "exp.json", "-o", "out", "-l", "error")
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			l.await(stage, func(e run.Entry) bool { return e.Event == run.EventStage && e.Detail == stage })
+			time.Sleep(into)
+			_ = c.Process.Kill()
+			_ = c.Wait()
+			l.clean()
+			dir, _ := l.journal()
+			if err := leftInEngine(filepath.Base(dir)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestInterruptInABurst: Ctrl-C keeps the rows so far and their statistics, removes the service, and exits with 130.
 func TestInterruptInABurst(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {

@@ -47,26 +47,40 @@ func runsIn(ts *testscript.TestScript) []string {
 
 // untouched fails where the Engine still holds an image or a container of one of the script's runs.
 func untouched(ts *testscript.TestScript, _ bool, _ []string) {
-	c, err := engine.Open(context.Background(), os.Getenv)
-	ts.Check(err)
-	defer c.Close()
 	dirs := runsIn(ts)
 	if len(dirs) == 0 {
 		ts.Fatalf("there is no run")
 	}
 	for _, dir := range dirs {
-		id := filepath.Base(dir)
-		ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))
-		images, err := c.ImageList(context.Background(), image.ListOptions{All: true, Filters: ours})
-		ts.Check(err)
-		left, err := c.ContainerList(context.Background(), container.ListOptions{All: true, Filters: ours})
-		ts.Check(err)
-		named, err := c.ImageList(context.Background(), image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("reference", "*:"+strings.ToLower(id)+"*"))})
-		ts.Check(err)
-		if len(images)+len(left)+len(named) > 0 {
-			ts.Fatalf("run %s left %d images, %d of its name, and %d containers", id, len(images), len(named), len(left))
-		}
+		ts.Check(leftInEngine(filepath.Base(dir)))
 	}
+}
+
+// leftInEngine says what the Engine still holds of a run.
+func leftInEngine(id string) error {
+	ctx := context.Background()
+	c, err := engine.Open(ctx, os.Getenv)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))
+	images, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: ours})
+	if err != nil {
+		return err
+	}
+	left, err := c.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
+	if err != nil {
+		return err
+	}
+	named, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("reference", "*:"+strings.ToLower(id)+"*"))})
+	if err != nil {
+		return err
+	}
+	if len(images)+len(left)+len(named) > 0 {
+		return fmt.Errorf("run %s left %d images, %d of its name, and %d containers", id, len(images), len(named), len(left))
+	}
+	return nil
 }
 
 // sizes fails where a package has not the size that its sub-experiment asks for: to the byte for a ZIP file, as the platform
