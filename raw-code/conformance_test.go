@@ -193,6 +193,8 @@ type instance struct {
 	url    string       // empty behind the Runtime API
 	begun  time.Time
 	exited chan error
+
+	process *os.Process
 }
 
 func (in *instance) do(t *testing.T, c call) reply {
@@ -219,6 +221,7 @@ func start(t *testing.T, dir string, command []string, env ...string) *instance 
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	in.process = cmd.Process
 	go func() { in.exited <- cmd.Wait() }()
 	t.Cleanup(cancel)
 	return in

@@ -1,5 +1,8 @@
 package stellar;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
 import java.util.List;
 import java.util.Map;
 
@@ -23,13 +26,21 @@ final class Params {
         }
         double need = increments * NS_PER_INCREMENT;
         if (need > leftNs) {
-            throw new Refused(400, "IncrementLimit " + increments + " would spin for at least " + seconds(need)
-                + " s, the function's timeout leaves " + seconds(Math.max(leftNs, 0)) + " s");
+            throw new Refused(400, "IncrementLimit " + increments + " would spin for at least " + threeDigits(need / 1e9)
+                + " s, the function's timeout leaves " + threeDigits(Math.max(leftNs, 0) / 1e9) + " s");
         }
     }
 
-    private static double seconds(double ns) {
-        return Math.round(ns / 1e6) / 1e3;
+    /** Writes a number as C's %.3g does, so that all languages refuse with the same words. */
+    private static String threeDigits(double v) {
+        BigDecimal d = new BigDecimal(v).round(new MathContext(3, RoundingMode.HALF_EVEN)).stripTrailingZeros();
+        int power = d.precision() - d.scale() - 1;
+        if (d.signum() == 0 || power >= -4 && power < 3) {
+            return d.toPlainString();
+        }
+        String digits = d.unscaledValue().toString();
+        return digits.charAt(0) + (digits.length() > 1 ? "." + digits.substring(1) : "") + (power < 0 ? "e-" : "e+")
+            + (Math.abs(power) < 10 ? "0" : "") + Math.abs(power);
     }
 
     /** Names what the protocol has and this function does not run. */

@@ -58,7 +58,11 @@ public final class Server {
                     }
                 });
                 thread.setDaemon(true);
-                thread.start();
+                try {
+                    thread.start();
+                } catch (OutOfMemoryError e) {
+                    socket.close(); // there is no further thread to be had: the others are served on
+                }
             }
         }
     }
@@ -102,7 +106,8 @@ public final class Server {
             answer = Measure.Answer.refusal(e);
         }
         byte[] text = answer.text.getBytes(StandardCharsets.UTF_8);
-        String reason = answer.status == 200 ? "OK" : answer.status == 401 ? "Unauthorized" : "Bad Request";
+        String reason = answer.status == 200 ? "OK" : answer.status == 401 ? "Unauthorized"
+            : answer.status == 411 ? "Length Required" : "Bad Request";
         ByteArrayOutputStream out = new ByteArrayOutputStream(text.length + 200);
         out.write(("HTTP/1.1 " + answer.status + " " + reason + "\r\nContent-Type: application/json\r\nContent-Length: "
             + text.length + "\r\nConnection: " + (keep ? "keep-alive" : "close") + "\r\n\r\n").getBytes(StandardCharsets.UTF_8));

@@ -27,12 +27,24 @@ pub fn read(get: &Lookup, cmds: bool, left_ns: f64) -> Result<Params, String> {
     let need = increments as f64 * NS_PER_INCREMENT;
     if need > left_ns {
         return Err(format!(
-            "IncrementLimit {increments} would spin for at least {:.3} s, the function's timeout leaves {:.3} s",
-            need / 1e9,
-            left_ns.max(0.0) / 1e9
+            "IncrementLimit {increments} would spin for at least {} s, the function's timeout leaves {} s",
+            three_digits(need / 1e9),
+            three_digits(left_ns.max(0.0) / 1e9)
         ));
     }
     Ok(Params { increments, payload })
+}
+
+/// Writes a number as C's %.3g does, so that all languages refuse with the same words.
+fn three_digits(v: f64) -> String {
+    let text = format!("{v:.2e}");
+    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = power.parse().unwrap_or(0);
+    let bare = |t: &str| if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.').to_string() } else { t.to_string() };
+    if (-4..3).contains(&power) {
+        return bare(&format!("{v:.*}", (2 - power) as usize));
+    }
+    format!("{}e{}{:02}", bare(mantissa), if power < 0 { '-' } else { '+' }, power.abs())
 }
 
 /// Names what the protocol has and this function does not run.

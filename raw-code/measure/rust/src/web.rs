@@ -20,15 +20,32 @@ pub fn serve(f: Arc<Function>, port: u16) -> String {
         Ok(l) => l,
         Err(e) => return format!("listen on port {port}: {e}"),
     };
+    lengthen_queue(&listener);
     f.identity.ready();
     for stream in listener.incoming().flatten() {
         let f = f.clone();
-        thread::spawn(move || {
+        // Where no further thread can be had, this connection is closed, and the others are served on.
+        let _ = thread::Builder::new().spawn(move || {
             let _ = converse(&f, stream, left_ns); // a client that has gone needs no answer
         });
     }
     "the listener ended".into()
 }
+
+/// Lets a whole burst wait for its connections: the standard library asks for 128, and what is over is tried again by the
+/// clients a second later, which would look like the platform's latency.
+#[cfg(unix)]
+fn lengthen_queue(listener: &TcpListener) {
+    use std::os::unix::io::AsRawFd;
+    extern "C" {
+        fn listen(fd: i32, backlog: i32) -> i32;
+    }
+    // SAFETY: the descriptor is the listener's, which outlives the call. A second listen only sets the length anew.
+    unsafe { listen(listener.as_raw_fd(), 4096) };
+}
+
+#[cfg(not(unix))]
+fn lengthen_queue(_: &TcpListener) {}
 
 fn converse(f: &Function, stream: TcpStream, left_ns: f64) -> io::Result<()> {
     stream.set_nodelay(true)?;
