@@ -32,6 +32,8 @@ public final class Bootstrap {
             new Bootstrap(address, new Handler(name)).run(loops());
         } catch (Handler.InitError e) {
             fail(address, e);
+        } catch (Throwable e) { // out of memory, for one
+            fail(address, new Handler.InitError(e.getClass().getName(), Handler.message(e), e));
         }
     }
 
@@ -95,6 +97,7 @@ public final class Bootstrap {
             byte[] answer;
             try {
                 answer = handler.call(next.body, next.fields);
+                System.out.flush(); // its log is complete before its answer leaves
             } catch (Handler.FormError e) {
                 postError(connection, "invocation/" + id + "/error", describe(e.kind, e.getMessage(), null));
                 continue;

@@ -39,6 +39,9 @@ final class Contexts implements InvocationHandler {
                 return or(System.getenv("AWS_LAMBDA_LOG_GROUP_NAME"));
             case "getLogStreamName":
                 return or(System.getenv("AWS_LAMBDA_LOG_STREAM_NAME"));
+            case "getLogger":
+                Class<?> type = method.getReturnType();
+                return Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, new Logger());
             case "hashCode":
                 return System.identityHashCode(proxy);
             case "equals":
@@ -47,6 +50,28 @@ final class Contexts implements InvocationHandler {
                 return "Context" + fields;
             default:
                 return null;
+        }
+    }
+
+    /** AWS's LambdaLogger: log(text), log(bytes), in newer versions with a level behind. Nothing is added to what is given. */
+    private static final class Logger implements InvocationHandler {
+        @Override
+        public Object invoke(Object proxy, Method method, Object[] args) {
+            switch (method.getName()) {
+                case "log":
+                    if (args[0] instanceof byte[]) {
+                        System.out.write((byte[]) args[0], 0, ((byte[]) args[0]).length);
+                    } else {
+                        System.out.print(args[0]);
+                    }
+                    return null;
+                case "hashCode":
+                    return System.identityHashCode(proxy);
+                case "equals":
+                    return proxy == args[0];
+                default:
+                    return "Logger";
+            }
         }
     }
 

@@ -51,8 +51,12 @@ final class Handler {
             throw new InitError("Runtime.MalformedHandlerName", "Bad handler '" + name + "': it must be package.Class::method", null);
         }
         Class<?> type = load(className);
-        method = find(type, methodName);
-        types = method.getParameterTypes();
+        try {
+            method = find(type, methodName);
+            types = method.getParameterTypes();
+        } catch (LinkageError e) { // a class that its methods name is missing
+            throw new InitError(e.getClass().getName(), "Error loading class " + className + ": " + message(e), e);
+        }
         try {
             if (Modifier.isStatic(method.getModifiers())) {
                 object = null;
@@ -62,22 +66,22 @@ final class Handler {
             }
             method.setAccessible(true);
         } catch (InvocationTargetException e) {
-            Throwable cause = e.getCause();
-            throw new InitError(cause.getClass().getName(), message(cause), cause);
+            throw new InitError(e.getCause().getClass().getName(), message(e.getCause()), e.getCause());
         } catch (ReflectiveOperationException e) {
             throw new InitError("Runtime.HandlerNotFound", "Class " + className + " has no public constructor without parameters", e);
         }
     }
 
+    /** Loads a class. What is wrong with it is told by the exception's own name, as Lambda's runtimes for Java do. */
     private static Class<?> load(String name) throws InitError {
         try {
             return Class.forName(name);
-        } catch (ClassNotFoundException | NoClassDefFoundError e) {
-            throw new InitError("Runtime.ImportModuleError", "Class not found: " + message(e), e);
+        } catch (ClassNotFoundException e) {
+            throw new InitError(e.getClass().getName(), "Class not found: " + message(e), e);
         } catch (ExceptionInInitializerError e) {
             throw new InitError(e.getCause().getClass().getName(), message(e.getCause()), e.getCause());
         } catch (LinkageError e) {
-            throw new InitError("Runtime.ImportModuleError", message(e), e);
+            throw new InitError(e.getClass().getName(), "Error loading class " + name + ": " + message(e), e);
         }
     }
 
