@@ -104,7 +104,6 @@ type functionImage struct {
 	bytes  int64  // as the Engine counts it: its layers unpacked
 	pulled bool   // by this platform, which removes it again
 	cold   bool   // each cold start pulls it
-	auth   string // X-Registry-Auth
 
 	pulling sync.Mutex
 }
@@ -120,15 +119,6 @@ func (p *Platform) openImage(ctx context.Context, spec *FunctionSpec) (*function
 		return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
 	}
 	i := &functionImage{docker: &p.docker, client: c, ref: spec.Image, cold: spec.ColdPull}
-	if host := engine.Host(spec.Image); host != "docker.io" || !strings.HasPrefix(spec.Image, "stellar:") {
-		auth, err := engine.Auth(ctx, os.Getenv, nil, host)
-		if err != nil {
-			return nil, refuse(http.StatusUnprocessableEntity, "image %s: %v", spec.Image, err)
-		}
-		if !auth.None() {
-			i.auth = auth.Header()
-		}
-	}
 	if spec.ColdPull && !strings.Contains(spec.Image, "/") {
 		return nil, refuse(http.StatusBadRequest, "image %s is in no registry: there is nothing that a cold start could pull", spec.Image)
 	}
@@ -168,7 +158,15 @@ func (i *functionImage) release(ctx context.Context) error {
 
 // pullNow pulls the image; the Engine's errors come in its stream.
 func (i *functionImage) pullNow(ctx context.Context, log *logFile) error {
-	stream, err := i.client.ImagePull(ctx, i.ref, image.PullOptions{RegistryAuth: i.auth})
+	auth, err := engine.Auth(ctx, os.Getenv, nil, engine.Host(i.ref))
+	if err != nil {
+		return err
+	}
+	var opts image.PullOptions
+	if !auth.None() {
+		opts.RegistryAuth = auth.Header()
+	}
+	stream, err := i.client.ImagePull(ctx, i.ref, opts)
 	if err != nil {
 		return fmt.Errorf("pull: %w", err)
 	}
