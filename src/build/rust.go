@@ -95,12 +95,47 @@ func (r Rust) target(ctx context.Context, src *run.Source) (rustTarget, error) {
 		if err != nil {
 			return rustTarget{}, err
 		}
-		if found, _ := filepath.Glob(filepath.Join(lib, "libstd-*")); len(found) > 0 {
+		if found, _ := filepath.Glob(filepath.Join(lib, "libstd-*")); len(found) == 0 {
+			continue
+		}
+		if runtime.GOOS == "linux" && runtime.GOARCH == src.Architecture {
 			return t, nil
 		}
+		linker, err := r.crossLinker(ctx, src, machine, t.triple)
+		if err != nil {
+			return rustTarget{}, err
+		}
+		t.flags = append(t.flags, linker...)
+		return t, nil
 	}
 	return rustTarget{}, fail.Input("Rust has no target for Linux on %s", src.Architecture).
-		WithHint("rustup target add %s-unknown-linux-musl (and a linker for it, where this machine is another)", machine)
+		WithHint("rustup target add %s-unknown-linux-musl", machine)
+}
+
+// crossLinker gives the flags that name a linker for another machine than this one: this machine's own, which Rust would take,
+// cannot link for it. What the user has set stays. Programs for musl need no more than the linker that comes with Rust.
+func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple string) ([]string, error) {
+	set := "CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(triple, "-", "_")) + "_LINKER"
+	if os.Getenv(set) != "" {
+		return nil, nil
+	}
+	for _, name := range []string{"config.toml", "config"} {
+		text, err := os.ReadFile(filepath.Join(src.Dir, ".cargo", name))
+		if err == nil && strings.Contains(string(text), "linker") {
+			return nil, nil
+		}
+	}
+	if strings.HasSuffix(triple, "-musl") {
+		return []string{"-C", "linker=rust-lld"}, nil
+	}
+	gcc := machine + "-linux-gnu-gcc"
+	if _, err := r.ask(ctx, gcc, "-dumpversion"); err == nil {
+		return []string{"-C", "linker=" + gcc}, nil
+	} else if !errors.Is(err, exec.ErrNotFound) {
+		return nil, err
+	}
+	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH, %s is not set", src.Architecture, gcc, set).
+		WithHint("rustup target add %s-unknown-linux-musl, which needs none, or apt install gcc-%s-linux-gnu", machine, strings.ReplaceAll(machine, "_", "-"))
 }
 
 // Build compiles a copy of the folder, because cargo writes beside the sources, and keeps the program.
@@ -168,13 +203,23 @@ func (r Rust) program(ctx context.Context, dir string) (string, error) {
 				Name string
 				Kind []string
 			}
+			Dependencies []struct{ Name, Path string }
 		}
 	}
 	if err := json.Unmarshal([]byte(res.Stdout), &meta); err != nil {
 		return "", fmt.Errorf("read cargo metadata: %w", err)
 	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real // as cargo tells it
+	}
 	var names []string
 	for _, p := range meta.Packages {
+		for _, d := range p.Dependencies {
+			if rel, err := filepath.Rel(dir, d.Path); d.Path != "" && (err != nil || !filepath.IsLocal(rel)) {
+				return "", fail.Input("Cargo.toml depends on %s by a path that leads out of the function's folder", d.Name).
+					WithHint("move %s into the folder, or depend on it by version or git", d.Name)
+			}
+		}
 		for _, t := range p.Targets {
 			if slices.Contains(t.Kind, "bin") {
 				names = append(names, t.Name)
