@@ -151,7 +151,7 @@ func uploadBase(t *testing.T, at string) string {
 	t.Helper()
 	var plain, packed bytes.Buffer
 	out := tar.NewWriter(&plain)
-	text := programLike(1 << 20)
+	text := at + t.TempDir() + programLike(1<<20) // like no layer that the Engine has: such a one it would not fetch
 	if err := errors.Join(out.WriteHeader(&tar.Header{Name: "data", Mode: 0o644, Size: int64(len(text))})); err != nil {
 		t.Fatal(err)
 	}
