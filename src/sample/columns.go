@@ -24,7 +24,7 @@ type column struct {
 
 // columns lists latencies.csv in order. The first six keep the names and order that existing plotting scripts read.
 func columns() []column {
-	return slices.Concat(olderFormat(), placeColumns(), wireColumns(), functionColumns())
+	return slices.Concat(olderFormat(), placeColumns(), wireColumns(), functionColumns(), clientColumns())
 }
 
 func olderFormat() []column {
@@ -79,6 +79,16 @@ func functionColumns() []column {
 		millisColumn("Service Time (ms)", func(s *Sample) *time.Duration { return &s.Service }),
 		{"Desired Service Time", func(w *Writer, s *Sample) { w.duration(s.Desired) }, readDesired},
 		timeColumn("Function Received At", func(s *Sample) *time.Time { return &s.FnReceived }),
+	}
+}
+
+// clientColumns say what the client did, beside what it saw.
+func clientColumns() []column {
+	return []column{
+		timeColumn("Released At", func(s *Sample) *time.Time { return &s.ReleasedAt }),
+		millisColumn("Write Began (ms)", func(s *Sample) *time.Duration { return &s.WriteBegan }),
+		millisColumn("Written (ms)", func(s *Sample) *time.Duration { return &s.Written }),
+		textColumn("Suspect", func(s *Sample) *string { return &s.Suspect }),
 	}
 }
 

@@ -33,17 +33,17 @@ const (
 // Sample is one request as the client saw it, with what the function said about itself. Durations that did not happen
 // are negative (None); times that did not happen are zero.
 //
-// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (the first
-// byte left, or the connection began to be opened). Latency and FirstByte both count from the instant the burst was
-// released, at or shortly before SentAt, so ReceivedAt - Latency is that instant for every request of a burst, and the
-// burst's spread is the distance of its first and last SentAt.
+// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (its first
+// byte was about to be written, or its connection to be opened). Every duration on the wire counts from there: SentAt +
+// Latency = ReceivedAt. What the client itself took between a burst's release and a slot's turn is in Lateness and not in
+// Latency; the burst's spread is the distance between the first and the last SentAt + WriteBegan.
 type Sample struct {
 	RequestID  string
 	Host       string
 	Endpoint   string // the function's name, or the path probed
 	SentAt     time.Time
 	ReceivedAt time.Time     // the last byte of a complete response, whatever its status; zero where none came
-	Latency    time.Duration // slot opened to last byte; None where the request failed
+	Latency    time.Duration // SentAt to last byte; None where the request failed
 	Burst      int           // burst number within the sub-experiment, from 0
 	Round      int
 	Slot       int // place within the burst, from 0
@@ -55,7 +55,7 @@ type Sample struct {
 	DNS        time.Duration
 	Connect    time.Duration
 	TLS        time.Duration
-	FirstByte  time.Duration // slot opened to first byte of the response
+	FirstByte  time.Duration // SentAt to first byte of the response
 	Status     int
 	Err        Class
 	Bytes      int64 // length of the response's body as far as it was read
@@ -66,6 +66,11 @@ type Sample struct {
 	Service    time.Duration // what the function measured around its spin
 	Desired    time.Duration
 	FnReceived time.Time // the function's clock when the request arrived
+
+	ReleasedAt time.Time     // when the burst's barrier fell; zero where a request was not released with others
+	WriteBegan time.Duration // SentAt to the writing of the request's first byte: 0 on a connection that stood
+	Written    time.Duration // SentAt to the last byte of the request being handed to the kernel
+	Suspect    string        // why the client may have made this latency, words joined by "+"; empty: no sign of it
 }
 
 // None marks a duration that did not happen.
@@ -75,6 +80,6 @@ const None = time.Duration(-1)
 func Empty() Sample {
 	return Sample{
 		Latency: None, Lateness: None, DNS: None, Connect: None, TLS: None, FirstByte: None,
-		Init: None, Service: None, Desired: None,
+		Init: None, Service: None, Desired: None, WriteBegan: None, Written: None,
 	}
 }

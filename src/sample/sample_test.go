@@ -30,6 +30,7 @@ func full() Sample {
 		FirstByte: 12 * time.Millisecond, Status: 200, Bytes: 311, Cold: Yes, InstanceID: "i-1", Invocation: 1,
 		Init: 81234 * time.Microsecond, Service: 100235 * time.Microsecond, Desired: 100 * time.Millisecond,
 		FnReceived: at.Add(time.Millisecond),
+		ReleasedAt: at.Add(-500 * time.Nanosecond), WriteBegan: 4750 * time.Microsecond, Written: 4756 * time.Microsecond, Suspect: "gc+scheduler",
 	}
 }
 
@@ -86,7 +87,7 @@ func TestHeaderIsThePages(t *testing.T) {
 	const want = "Request ID,Host,Sent At,Received At,Client Latency (ms),Burst ID," +
 		"Endpoint,Round,Slot,Burst Size,Warmup,Planned At,Lateness (ms),Connection,DNS (ms),Connect (ms)," +
 		"TLS (ms),Time To First Byte (ms),Status,Error,Response Bytes,Cold,Instance ID,Instance Invocation,Init (ms)," +
-		"Service Time (ms),Desired Service Time,Function Received At"
+		"Service Time (ms),Desired Service Time,Function Received At,Released At,Write Began (ms),Written (ms),Suspect"
 	if got := Header(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
