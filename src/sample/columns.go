@@ -1,11 +1,9 @@
 package sample
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -15,11 +13,13 @@ const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 // olderColumns is how many columns the files of the original tool have; every file starts with them.
 const olderColumns = 6
 
-// column is one column of latencies.csv: its name, how a sample's cell is written and how it is read back.
+// column is one column of latencies.csv: its name, how a sample's cell is written and how it is read back. Both get the
+// column's memo, for cells repeat. A cell is valid only until read returns.
 type column struct {
-	name  string
-	write func(w *Writer, s *Sample)
-	read  func(s *Sample, cell string) error
+	name   string
+	write  func(w *Writer, m *memo, s *Sample)
+	read   func(m *memo, s *Sample, cell []byte) error
+	unique bool // nearly every row has its own text: not worth remembering, and Reader.OmitIDs leaves it out
 }
 
 // columns lists latencies.csv in order. The first six keep the names and order that existing plotting scripts read.
@@ -29,7 +29,7 @@ func columns() []column {
 
 func olderFormat() []column {
 	return []column{
-		textColumn("Request ID", func(s *Sample) *string { return &s.RequestID }),
+		idColumn("Request ID", func(s *Sample) *string { return &s.RequestID }),
 		textColumn("Host", func(s *Sample) *string { return &s.Host }),
 		timeColumn("Sent At", func(s *Sample) *time.Time { return &s.SentAt }),
 		timeColumn("Received At", func(s *Sample) *time.Time { return &s.ReceivedAt }),
@@ -58,8 +58,8 @@ func wireColumns() []column {
 		millisColumn("TLS (ms)", func(s *Sample) *time.Duration { return &s.TLS }),
 		millisColumn("Time To First Byte (ms)", func(s *Sample) *time.Duration { return &s.FirstByte }),
 		intColumn("Status", func(s *Sample) *int { return &s.Status }, false),
-		{"Error", func(w *Writer, s *Sample) { w.text(string(s.Err)) }, readClass},
-		{"Response Bytes", writeBytes, func(s *Sample, cell string) (err error) {
+		{name: "Error", write: func(w *Writer, _ *memo, s *Sample) { w.text(string(s.Err)) }, read: readClass},
+		{name: "Response Bytes", write: writeBytes, read: func(_ *memo, s *Sample, cell []byte) (err error) {
 			s.Bytes, err = parseCount(cell)
 			return err
 		}},
@@ -68,16 +68,16 @@ func wireColumns() []column {
 
 func functionColumns() []column {
 	return []column{
-		{"Cold", writeCold, readCold},
-		textColumn("Instance ID", func(s *Sample) *string { return &s.InstanceID }),
-		{"Instance Invocation", func(w *Writer, s *Sample) { w.count(s.Invocation, false) },
-			func(s *Sample, cell string) (err error) {
+		{name: "Cold", write: writeCold, read: readCold},
+		idColumn("Instance ID", func(s *Sample) *string { return &s.InstanceID }),
+		{name: "Instance Invocation", write: func(w *Writer, _ *memo, s *Sample) { w.count(s.Invocation, false) },
+			read: func(_ *memo, s *Sample, cell []byte) (err error) {
 				s.Invocation, err = parseCount(cell)
 				return err
 			}},
 		millisColumn("Init (ms)", func(s *Sample) *time.Duration { return &s.Init }),
 		millisColumn("Service Time (ms)", func(s *Sample) *time.Duration { return &s.Service }),
-		{"Desired Service Time", func(w *Writer, s *Sample) { w.duration(s.Desired) }, readDesired},
+		{name: "Desired Service Time", write: func(w *Writer, m *memo, s *Sample) { w.duration(m, s.Desired) }, read: readDesired},
 		timeColumn("Function Received At", func(s *Sample) *time.Time { return &s.FnReceived }),
 	}
 }
@@ -93,24 +93,32 @@ func clientColumns() []column {
 }
 
 func textColumn(name string, field func(*Sample) *string) column {
-	return column{name,
-		func(w *Writer, s *Sample) { w.text(*field(s)) },
-		func(s *Sample, cell string) error { *field(s) = cell; return nil }}
+	return column{name: name,
+		write: func(w *Writer, _ *memo, s *Sample) { w.text(*field(s)) },
+		read:  func(m *memo, s *Sample, cell []byte) error { *field(s) = m.repeated(cell); return nil }}
+}
+
+// idColumn is a text column whose cells hardly repeat.
+func idColumn(name string, field func(*Sample) *string) column {
+	c := textColumn(name, field)
+	c.unique = true
+	c.read = func(m *memo, s *Sample, cell []byte) error { *field(s) = m.again(cell); return nil }
+	return c
 }
 
 func timeColumn(name string, field func(*Sample) *time.Time) column {
-	return column{name,
-		func(w *Writer, s *Sample) { w.time(*field(s)) },
-		func(s *Sample, cell string) (err error) {
-			*field(s), err = parseTime(cell)
+	return column{name: name,
+		write: func(w *Writer, m *memo, s *Sample) { w.time(m, *field(s)) },
+		read: func(m *memo, s *Sample, cell []byte) (err error) {
+			*field(s), err = m.parseTime(cell)
 			return err
 		}}
 }
 
 func millisColumn(name string, field func(*Sample) *time.Duration) column {
-	return column{name,
-		func(w *Writer, s *Sample) { w.millis(*field(s)) },
-		func(s *Sample, cell string) (err error) {
+	return column{name: name,
+		write: func(w *Writer, _ *memo, s *Sample) { w.millis(*field(s)) },
+		read: func(_ *memo, s *Sample, cell []byte) (err error) {
 			*field(s), err = parseMillis(cell)
 			return err
 		}}
@@ -118,9 +126,9 @@ func millisColumn(name string, field func(*Sample) *time.Duration) column {
 
 // intColumn is a column of whole numbers; zero says whether a 0 is a value (it is written) or means that there is none.
 func intColumn(name string, field func(*Sample) *int, zero bool) column {
-	return column{name,
-		func(w *Writer, s *Sample) { w.count(int64(*field(s)), zero) },
-		func(s *Sample, cell string) error {
+	return column{name: name,
+		write: func(w *Writer, _ *memo, s *Sample) { w.count(int64(*field(s)), zero) },
+		read: func(_ *memo, s *Sample, cell []byte) error {
 			n, err := parseCount(cell)
 			if n > math.MaxInt32 {
 				return fmt.Errorf("%q is too large", clip(cell))
@@ -131,27 +139,28 @@ func intColumn(name string, field func(*Sample) *int, zero bool) column {
 }
 
 func boolColumn(name string, field func(*Sample) *bool, yes, no string) column {
-	return column{name,
-		func(w *Writer, s *Sample) {
+	return column{name: name,
+		write: func(w *Writer, _ *memo, s *Sample) {
 			if *field(s) {
 				w.text(yes)
 			} else {
 				w.text(no)
 			}
 		},
-		func(s *Sample, cell string) error {
-			if cell != yes && cell != no && cell != "" {
+		read: func(_ *memo, s *Sample, cell []byte) error {
+			is := string(cell) == yes
+			if !is && string(cell) != no && len(cell) > 0 {
 				return fmt.Errorf("%q is neither %s nor %s", clip(cell), yes, no)
 			}
-			*field(s) = cell == yes
+			*field(s) = is
 			return nil
 		}}
 }
 
 // writeBytes leaves the cell empty where no response came at all; an empty body is 0.
-func writeBytes(w *Writer, s *Sample) { w.count(s.Bytes, s.Status != 0) }
+func writeBytes(w *Writer, _ *memo, s *Sample) { w.count(s.Bytes, s.Status != 0) }
 
-func writeCold(w *Writer, s *Sample) {
+func writeCold(w *Writer, _ *memo, s *Sample) {
 	switch s.Cold {
 	case Yes:
 		w.text("true")
@@ -162,8 +171,8 @@ func writeCold(w *Writer, s *Sample) {
 	}
 }
 
-func readCold(s *Sample, cell string) error {
-	switch cell {
+func readCold(_ *memo, s *Sample, cell []byte) error {
+	switch string(cell) {
 	case "true":
 		s.Cold = Yes
 	case "false":
@@ -176,8 +185,12 @@ func readCold(s *Sample, cell string) error {
 	return nil
 }
 
-func readClass(s *Sample, cell string) error {
-	c := Class(cell)
+func readClass(m *memo, s *Sample, cell []byte) error {
+	if len(cell) == 0 {
+		s.Err = OK
+		return nil
+	}
+	c := Class(m.repeated(cell))
 	if !slices.Contains(classes(), c) {
 		return fmt.Errorf("%q is not an error class; the classes are %v", clip(cell), classes()[1:])
 	}
@@ -189,67 +202,21 @@ func classes() []Class {
 	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge}
 }
 
-func readDesired(s *Sample, cell string) error {
-	if cell == "" {
+func readDesired(m *memo, s *Sample, cell []byte) error {
+	if len(cell) == 0 {
 		s.Desired = None
 		return nil
 	}
-	d, err := time.ParseDuration(cell)
+	if string(cell) == m.text { // text and span are of one cell
+		s.Desired = m.span
+		return nil
+	}
+	text := string(cell)
+	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		return fmt.Errorf("%q is not a duration of 0 or more such as 100ms", clip(cell))
 	}
+	m.text, m.span = text, d
 	s.Desired = d
 	return nil
-}
-
-func parseTime(cell string) (time.Time, error) {
-	if cell == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, cell)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time", clip(cell))
-	}
-	t = t.UTC()
-	if y := t.Year(); y < 1 || y > 9999 {
-		return time.Time{}, fmt.Errorf("%q lies outside the years 1 to 9999", clip(cell))
-	}
-	return t, nil
-}
-
-// parseMillis reads milliseconds with any number of decimals, to the nearest nanosecond.
-func parseMillis(cell string) (time.Duration, error) {
-	if cell == "" {
-		return None, nil
-	}
-	ms, err := strconv.ParseFloat(cell, 64)
-	if err != nil || math.IsNaN(ms) || ms < 0 || ms > maxMillis {
-		return None, fmt.Errorf("%q is not a number of milliseconds from 0 to %.0f", clip(cell), float64(maxMillis))
-	}
-	return time.Duration(math.Round(ms * 1e6)), nil
-}
-
-// maxMillis is about three years, far beyond any latency and well within what three decimals of a float64 keep exact.
-const maxMillis = 1e11
-
-func parseCount(cell string) (int64, error) {
-	if cell == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(cell, 10, 64)
-	if err != nil || n < 0 {
-		if errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("%q is too large", clip(cell))
-		}
-		return 0, fmt.Errorf("%q is not a whole number of 0 or more", clip(cell))
-	}
-	return n, nil
-}
-
-// clip shortens a cell for an error message: files are not trusted to be small.
-func clip(cell string) string {
-	if len(cell) > 60 {
-		return cell[:60] + "…"
-	}
-	return cell
 }

@@ -1,7 +1,6 @@
 package sample
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -19,14 +18,13 @@ import (
 // fsync, so a burst of any size costs the disk once and a crash loses at most the burst that was being flushed. It is
 // not safe for concurrent use.
 type Writer struct {
-	out     io.Writer
-	name    string // for messages
-	cols    []column
-	buf     []byte
-	desired time.Duration // the last desired service time written, and its text: it rarely changes
-	said    string
-	rows    int64
-	err     error // the first failure; everything after it answers the same
+	out   io.Writer
+	name  string // for messages
+	cols  []column
+	memos []memo // what each column remembers
+	buf   []byte
+	rows  int64
+	err   error // the first failure; everything after it answers the same
 }
 
 // NewWriter writes to out, header first. Flush syncs out where it has a Sync method.
@@ -37,7 +35,8 @@ func NewWriter(out io.Writer) *Writer {
 }
 
 func newWriter(out io.Writer, name string) *Writer {
-	return &Writer{out: out, name: name, cols: columns(), buf: make([]byte, 0, 64<<10), said: "0s"}
+	cols := columns()
+	return &Writer{out: out, name: name, cols: cols, memos: make([]memo, len(cols)), buf: make([]byte, 0, 64<<10)}
 }
 
 // Create makes a new file with the header in it, durably; a file that exists is an error, for results are never
@@ -85,7 +84,7 @@ func (w *Writer) resume(f *os.File) (cut int64, err error) {
 		return 0, err
 	}
 	want := Header()
-	lines := &lineReader{in: bufio.NewReaderSize(f, 64<<10)}
+	lines := newLineReader(f)
 	foreign := fail.Input("the first line is not the header of this version's samples")
 	whole := int64(0)
 	for n := 0; ; n++ {
@@ -140,7 +139,7 @@ func (w *Writer) AppendRow(s *Sample) {
 		if i > 0 {
 			w.buf = append(w.buf, ',')
 		}
-		w.cols[i].write(w, s)
+		w.cols[i].write(w, &w.memos[i], s)
 	}
 	w.buf = append(w.buf, '\n')
 	w.rows++
@@ -198,10 +197,18 @@ func (w *Writer) Close() error {
 
 // text writes a cell, quoted as RFC 4180 has it where it holds a comma, a quote or a line break.
 func (w *Writer) text(cell string) {
-	if !strings.ContainsAny(cell, ",\"\r\n") {
-		w.buf = append(w.buf, cell...)
-		return
+	start := len(w.buf)
+	w.buf = append(w.buf, cell...)
+	for _, c := range w.buf[start:] {
+		if c <= ',' && (c == ',' || c == '"' || c == '\r' || c == '\n') {
+			w.buf = w.buf[:start]
+			w.quote(cell)
+			return
+		}
 	}
+}
+
+func (w *Writer) quote(cell string) {
 	w.buf = append(w.buf, '"')
 	for i := range len(cell) {
 		if cell[i] == '"' {
@@ -212,10 +219,34 @@ func (w *Writer) text(cell string) {
 	w.buf = append(w.buf, '"')
 }
 
-func (w *Writer) time(t time.Time) {
-	if !t.IsZero() {
-		w.buf = t.UTC().AppendFormat(w.buf, timeLayout)
+// time writes an instant in timeLayout. The minute is the standard library's text, kept for the instants that share it.
+func (w *Writer) time(m *memo, t time.Time) {
+	if t.IsZero() {
+		return
 	}
+	second := t.Unix()
+	if into := second - m.minute; !m.filled || into < 0 || into >= 60 {
+		t = t.UTC()
+		if y := t.Year(); y < 1 || y > 9999 {
+			w.buf = t.AppendFormat(w.buf, timeLayout)
+			return
+		}
+		m.filled, m.minute = true, second-int64(t.Second())
+		t.AppendFormat(m.prefix[:0], toMinute)
+	}
+	into := byte(second - m.minute)
+	w.buf = append(w.buf, m.prefix[:]...)
+	w.buf = append(w.buf, '0'+into/10, '0'+into%10, '.')
+	nanos := uint32(t.Nanosecond())
+	w.thousandths(nanos / 1e6)
+	w.thousandths(nanos / 1e3 % 1e3)
+	w.thousandths(nanos % 1e3)
+	w.buf = append(w.buf, 'Z')
+}
+
+// thousandths writes three digits.
+func (w *Writer) thousandths(n uint32) {
+	w.buf = append(w.buf, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
 }
 
 // millis writes milliseconds with three decimals, rounded to the nearest microsecond.
@@ -228,8 +259,8 @@ func (w *Writer) millis(d time.Duration) {
 		us++
 	}
 	w.buf = strconv.AppendInt(w.buf, us/1000, 10)
-	rest := us % 1000
-	w.buf = append(w.buf, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+	w.buf = append(w.buf, '.')
+	w.thousandths(uint32(us % 1000))
 }
 
 func (w *Writer) count(n int64, zero bool) {
@@ -238,14 +269,15 @@ func (w *Writer) count(n int64, zero bool) {
 	}
 }
 
-func (w *Writer) duration(d time.Duration) {
+// duration writes a Go duration, whose text is kept: it rarely changes.
+func (w *Writer) duration(m *memo, d time.Duration) {
 	if d < 0 {
 		return
 	}
-	if d != w.desired {
-		w.desired, w.said = d, d.String()
+	if m.text == "" || d != m.span {
+		m.span, m.text = d, d.String()
 	}
-	w.buf = append(w.buf, w.said...)
+	w.buf = append(w.buf, m.text...)
 }
 
 // syncDir makes a new file's name durable; the file's own fsync covers only its content.

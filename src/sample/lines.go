@@ -1,0 +1,138 @@
+package sample
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// lineReader cuts a file into rows: a line break inside quotes does not end one.
+type lineReader struct {
+	in         io.Reader
+	buf        []byte
+	start, end int   // what of buf has been read from the file and not been given out
+	err        error // why there is no more to read
+	line       int   // number of the row's first line, from 1
+	seen       int   // line breaks read
+	quoted     bool  // the row holds a quote
+}
+
+// lineBuffer is how much is read at once: large enough that the system calls do not count, small enough for a processor's cache.
+const lineBuffer = 256 << 10
+
+func newLineReader(in io.Reader) *lineReader {
+	return &lineReader{in: in, buf: make([]byte, lineBuffer)}
+}
+
+// next returns the next row with its line break, valid until the next call. A last row without one comes with errTorn.
+func (l *lineReader) next() ([]byte, error) {
+	l.line = l.seen + 1
+	quotes, scanned := 0, 0 // of the row: quotes in it, and bytes looked at
+	for {
+		rest := l.buf[l.start+scanned : l.end]
+		i := bytes.IndexByte(rest, '\n')
+		if i >= 0 {
+			rest = rest[:i+1]
+			l.seen++
+		}
+		quotes += bytes.Count(rest, []byte{'"'})
+		scanned += len(rest)
+		switch {
+		case scanned > maxLine:
+			return l.take(scanned, quotes), errTooLong
+		case i >= 0 && quotes%2 == 0:
+			return l.take(scanned, quotes), nil
+		case i >= 0:
+			continue
+		case l.err == nil:
+			l.fill()
+		case errors.Is(l.err, io.EOF) && scanned == 0:
+			return nil, io.EOF
+		case errors.Is(l.err, io.EOF):
+			return l.take(scanned, quotes), errTorn
+		default:
+			return l.take(scanned, quotes), l.err
+		}
+	}
+}
+
+// take gives out the first n bytes.
+func (l *lineReader) take(n, quotes int) []byte {
+	row := l.buf[l.start : l.start+n]
+	l.start += n
+	l.quoted = quotes > 0
+	return row
+}
+
+// fill reads more of the file, after making room for it; the buffer grows only for a row that is longer than it.
+func (l *lineReader) fill() {
+	if l.start > 0 {
+		l.end = copy(l.buf, l.buf[l.start:l.end])
+		l.start = 0
+	}
+	if l.end == len(l.buf) {
+		l.buf = append(l.buf, make([]byte, len(l.buf))...)
+	}
+	// A reader may answer nothing for a while, but not for ever.
+	for range 100 {
+		n, err := l.in.Read(l.buf[l.end:])
+		l.end += n
+		l.err = err
+		if n > 0 || err != nil {
+			return
+		}
+	}
+	l.err = io.ErrNoProgress
+}
+
+// split cuts a row into its cells by RFC 4180, reusing the slice. Cells that are not quoted lie in the row itself. Rows
+// without a quote, nearly all, need no look for one.
+func split(line []byte, quoted bool, cells [][]byte) ([][]byte, error) {
+	cells = cells[:0]
+	rest := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
+	for {
+		var cell []byte
+		if quoted && len(rest) > 0 && rest[0] == '"' {
+			var err error
+			if cell, rest, err = unquote(rest[1:]); err != nil {
+				return cells, fmt.Errorf("cell %d: %w", len(cells)+1, err)
+			}
+		} else {
+			end := bytes.IndexByte(rest, ',')
+			if end < 0 {
+				end = len(rest)
+			}
+			cell, rest = rest[:end], rest[end:]
+			if quoted && bytes.IndexByte(cell, '"') >= 0 {
+				return cells, fmt.Errorf("cell %d: a quote inside a cell that is not quoted", len(cells)+1)
+			}
+		}
+		cells = append(cells, cell)
+		if len(rest) == 0 {
+			return cells, nil
+		}
+		rest = rest[1:] // the comma
+	}
+}
+
+// unquote reads a cell after its opening quote and returns what follows the closing one: nothing, or a comma.
+func unquote(text []byte) (cell, rest []byte, err error) {
+	for {
+		end := bytes.IndexByte(text, '"')
+		if end < 0 {
+			return nil, nil, errors.New("the closing quote is missing")
+		}
+		cell = append(cell, text[:end]...)
+		text = text[end+1:]
+		switch {
+		case len(text) == 0 || text[0] == ',':
+			return cell, text, nil
+		case text[0] == '"':
+			cell = append(cell, '"')
+			text = text[1:]
+		default:
+			return nil, nil, errors.New("text after the closing quote")
+		}
+	}
+}
