@@ -1,0 +1,72 @@
+package sample
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBurstWriter(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var out bytes.Buffer
+	w := NewBurstWriter(&out)
+	for _, l := range []BurstLine{
+		{Burst: 3, Endpoint: `f0,"0"`, Round: 1, BurstSize: 10, PlannedAt: at, ReleasedAt: at.Add(1500), Lateness: 1500, Spread: 4756 * time.Microsecond,
+			Errors: 2, Suspect: "gc+cpu", Median: 12345678, Max: time.Second},
+		{Burst: 4, Warmup: true, Lateness: None, Spread: None, Median: None, Max: None},
+	} {
+		if err := w.Append(&l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const want = "Burst ID,Endpoint,Round,Burst Size,Warmup,Planned At,Released At,Lateness (ms),Spread (ms),Errors,Suspect,Median (ms),Max (ms)\n" +
+		"3,\"f0,\"\"0\"\"\",1,10,false,2026-03-01T12:00:00.000000000Z,2026-03-01T12:00:00.000001500Z,0.002,4.756,2,gc+cpu,12.346,1000.000\n" +
+		"4,,0,,true,,,,,0,,,\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	if rows, err := csv.NewReader(&out).ReadAll(); err != nil || len(rows) != 3 || rows[1][1] != `f0,"0"` {
+		t.Errorf("encoding/csv reads %v, %v", rows, err)
+	}
+}
+
+func TestBurstWriterOnDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), BurstsFile)
+	for range 2 { // the second one replaces the first
+		w, err := CreateBursts(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20_000 { // more than one piece
+			if err := w.Append(&BurstLine{Burst: i}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || strings.Count(string(data), "\n") != 20_001 || !strings.Contains(string(data), "\n19999,") {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	if _, err := CreateBursts(filepath.Join(path, "under a file")); err == nil {
+		t.Error("a file was made under a file")
+	}
+	full := errors.New("disk full")
+	w := NewBurstWriter(brokenDisk{write: full})
+	for range 20_000 {
+		err = w.Append(&BurstLine{})
+	}
+	if !errors.Is(err, full) || !errors.Is(w.Close(), full) {
+		t.Errorf("on a full disk: %v", err)
+	}
+}
