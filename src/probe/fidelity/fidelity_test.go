@@ -1,0 +1,174 @@
+package fidelity
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"stellar/src/probe"
+	"stellar/src/sample"
+)
+
+// attempts is how often a scenario may be too slow before the probe is to blame and not the machine. A probe that makes
+// latency itself does so every time. What is wrong on any machine gets no second attempt.
+const attempts = 3
+
+// scene is one scenario: what is played, and how its rows are judged.
+type scene struct {
+	name string
+	run  func(t *testing.T, relay *toxiproxy) line
+}
+
+// TestFidelity plays every scenario; the test command prints its table.
+func TestFidelity(t *testing.T) {
+	relay := startToxiproxy(t)
+	var lines []line
+	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), failureScenes()} {
+		for _, s := range group {
+			t.Run(s.name, func(t *testing.T) {
+				l := line{scenario: s.name, truth: "-", measured: "-"}
+				defer func() {
+					l.pass = l.pass && !t.Failed()
+					lines = append(lines, l)
+				}()
+				l = s.run(t, relay)
+			})
+		}
+	}
+	t.Log("\n" + table(lines))
+}
+
+// answered is a scenario in which every request is answered, so that latencies can be compared one by one.
+type answered struct {
+	name   string
+	script script
+	relay  []toxic
+	claim  claim
+	probe  func(*probe.Config)
+}
+
+func answeredScenes() []scene {
+	var out []scene
+	for _, a := range answeredList() {
+		out = append(out, scene{a.name, a.run})
+	}
+	return out
+}
+
+// answeredList are the scenarios straight and behind the relay. Fresh connections are few at a time where a handshake's own
+// arithmetic, under the race detector, would be most of what is measured.
+func answeredList() []answered {
+	straight := func(n int, fresh bool) claim { return claim{requests: n, fresh: fresh, limits: ordinary} }
+	behind := func(n int, fresh bool, least, most time.Duration) claim {
+		return claim{requests: n, fresh: fresh, limits: ordinary, path: path{least, most}}
+	}
+	slow := []toxic{delaying("upstream", 10*ms, 0), delaying("downstream", 15*ms, 0)}
+	jittery := []toxic{delaying("upstream", 10*ms, 5*ms), delaying("downstream", 20*ms, 10*ms)}
+	return []answered{
+		{"fixed 20.7 ms, reuse", script{delays: steady()}, nil, straight(300, false), bursts(30, 10, probe.Reuse)},
+		{"fixed 20.7 ms, new", script{delays: steady()}, nil, straight(300, true), bursts(30, 10, probe.New)},
+		{"fixed 20.7 ms, TLS, reuse", script{delays: steady(), secure: true}, nil, straight(200, false), bursts(20, 10, probe.Reuse)},
+		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, straight(60, true), bursts(30, 2, probe.New)},
+		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, straight(300, false), open(100, 3, probe.Reuse)},
+		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
+		{"Pareto from 5 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
+		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(100, 3, probe.New)},
+		{"answer in two parts, 50.9 ms apart", script{delays: steady(), between: 50*ms + 900*time.Microsecond}, nil, straight(100, false), bursts(10, 10, probe.Reuse)},
+		{"relay +25 ms, reuse", script{delays: steady()}, slow, behind(200, false, 25*ms, 25*ms), bursts(20, 10, probe.Reuse)},
+		{"relay +25 ms, bimodal, new", script{delays: bimodal(200)}, slow, behind(200, true, 25*ms, 25*ms), bursts(10, 20, probe.New)},
+		{"relay +30 ms, jitter 15 ms, reuse", script{delays: steady()}, jittery, behind(200, false, 15*ms, 45*ms), bursts(20, 10, probe.Reuse)},
+		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(100, 2, probe.New)},
+	}
+}
+
+func bursts(n, size int, connections string) func(*probe.Config) {
+	return func(c *probe.Config) {
+		c.Bursts, c.BurstSize, c.Connections = n, func(int) int { return size }, connections
+	}
+}
+
+// open is a burst every 20 ms, whatever the answers do.
+func open(n, size int, connections string) func(*probe.Config) {
+	return func(c *probe.Config) {
+		bursts(n, size, connections)(c)
+		c.Schedule, c.Arrivals = probe.Open, probe.Arrivals{Type: probe.Deterministic, IAT: 20 * ms}
+	}
+}
+
+func (a answered) run(t *testing.T, relay *toxiproxy) line {
+	var out line
+	retry(t, func() verdict {
+		s := play(t, a.script)
+		addr := s.addr
+		if a.relay != nil {
+			addr = relay.between(t, addr, a.relay...)
+		}
+		pairs, wrong := match(observe(t, s, addr, a.probe), s.requests())
+		v := a.claim.judge(pairs)
+		v.wrong = append(v.wrong, wrong...)
+		out = a.claim.line(a.name, pairs, v)
+		return v
+	})
+	return out
+}
+
+// retry makes an attempt, and further ones for as long as all that is wrong may have been the machine's doing.
+func retry(t *testing.T, attempt func() verdict) {
+	t.Helper()
+	for n := range attempts {
+		v := attempt()
+		switch {
+		case v.good():
+			return
+		case len(v.wrong) > 0 || n == attempts-1:
+			t.Error(v.String())
+			return
+		}
+		t.Logf("attempt %d, perhaps the machine was busy: %s", n+1, v.String())
+	}
+}
+
+// observe probes a server by way of an address and returns the rows.
+func observe(t *testing.T, s *server, addr string, configure func(*probe.Config)) []sample.Sample {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []sample.Sample
+	cfg := probe.Config{
+		Client:  probe.Client{Timeout: time.Minute, Lookup: here},
+		Targets: []probe.Target{{Name: "known", URL: "http://" + host + ":" + port + "/"}},
+		Sink: func(burst []sample.Sample) error {
+			rows = append(rows, burst...)
+			return nil
+		},
+		MaxErrorRatio: 1,
+	}
+	if s.secure {
+		cfg.Targets[0].URL = "https://" + host + ":" + port + "/"
+		cfg.TLS = s.trust()
+	}
+	configure(&cfg)
+	out, err := probe.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatalf("probe: %v", err)
+	}
+	failed := 0
+	for _, r := range rows {
+		if r.Err != sample.OK {
+			failed++
+		}
+	}
+	if out.Requests != len(rows) || out.Errors != failed || out.Bursts != cfg.Bursts {
+		t.Errorf("outcome %+v of %d rows, %d of them failed, of %d bursts", out, len(rows), failed, cfg.Bursts)
+	}
+	return rows
+}
+
+// here resolves every name to this machine.
+func here(context.Context, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+}

@@ -1,0 +1,116 @@
+package fidelity
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"stellar/src/probe"
+)
+
+const (
+	knownDNS   = 40*ms + 300*time.Microsecond
+	knownTLS   = 60*ms + 700*time.Microsecond
+	knownFirst = 30*ms + 300*time.Microsecond
+	knownRest  = 50*ms + 900*time.Microsecond
+)
+
+func phaseScenes() []scene {
+	return append([]scene{{"phases: DNS, TLS, first byte, last byte", allPhases}}, systemPhaseScenes()...)
+}
+
+// phaseScript has a delay of its own in every phase that a server has.
+func phaseScript() script {
+	return script{delays: []time.Duration{knownFirst}, between: knownRest, secure: true, handshake: knownTLS}
+}
+
+func phaseClaim(n int) claim {
+	return claim{requests: n, fresh: true, limits: ordinary, dns: knownDNS, tls: knownTLS}
+}
+
+func allPhases(t *testing.T, _ *toxiproxy) (l line) {
+	const n = 20
+	retry(t, func() verdict {
+		s := play(t, phaseScript())
+		rows := observe(t, s, s.addr, func(c *probe.Config) {
+			bursts(n, 1, probe.New)(c)
+			c.Lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
+				time.Sleep(knownDNS)
+				return here(ctx, name)
+			}
+		})
+		pairs, wrong := match(rows, s.requests())
+		c := phaseClaim(n)
+		var v verdict
+		for _, p := range pairs {
+			c.judgeRow(&v, p)
+		}
+		v.wrong = append(v.wrong, wrong...)
+		parts := phasesOf(pairs)
+		judgePhases(&v, n, parts)
+		l = line{
+			scenario: "phases: DNS, TLS, first byte, last byte", bound: fmt.Sprintf("each p50 -0.2, +%g", inMs(ordinary.p50)),
+			pass: v.good(),
+		}
+		for i, p := range parts {
+			sep := " "
+			if i == 0 {
+				sep = ""
+			}
+			l.truth += fmt.Sprintf("%s%.1f", sep, inMs(p.truth))
+			l.nominal += fmt.Sprintf("%s%.1f", sep, inMs(p.nominal))
+			l.measured += fmt.Sprintf("%s%.1f", sep, inMs(percentile(p.measured, 50)))
+		}
+		return v
+	})
+	return l
+}
+
+// phase is one part of a latency: what it was to be, what it at least was, and the measurements.
+type phase struct {
+	name           string
+	nominal, truth time.Duration
+	measured       []time.Duration
+}
+
+// phasesOf takes latencies apart. The parts have no gaps between them, so that they add up or time is lost.
+func phasesOf(pairs []pair) []phase {
+	parts := []phase{
+		{name: "DNS", nominal: knownDNS, truth: knownDNS}, {name: "TLS", nominal: knownTLS, truth: knownTLS},
+		{name: "first byte", nominal: knownFirst}, {name: "last byte", nominal: knownRest},
+	}
+	var first, last []time.Duration
+	for _, p := range pairs {
+		r, h := p.row, p.truth
+		parts[0].measured = append(parts[0].measured, r.DNS)
+		parts[1].measured = append(parts[1].measured, r.TLS)
+		parts[2].measured = append(parts[2].measured, r.FirstByte-r.DNS-r.Connect-r.TLS)
+		parts[3].measured = append(parts[3].measured, r.Latency-r.FirstByte)
+		first = append(first, h.first.Sub(h.read))
+		last = append(last, h.wrote.Sub(h.first))
+	}
+	if len(pairs) > 0 {
+		parts[2].truth, parts[3].truth = percentile(first, 50), percentile(last, 50)
+	}
+	return parts
+}
+
+// judgePhases holds each phase's median against the truth. The distance between two parts of an answer, unlike all else, can
+// be measured shorter than it was sent: the first part may have been seen late.
+func judgePhases(v *verdict, n int, parts []phase) {
+	for _, p := range parts {
+		if len(p.measured) != n {
+			v.wrongf("%s: %d measurements, want %d", p.name, len(p.measured), n)
+			return
+		}
+		got := percentile(p.measured, 50)
+		switch {
+		case got < p.truth-slack && p.name != "last byte":
+			v.wrongf("%s: p50 is %s, it was %s", p.name, got, p.truth)
+		case got < p.truth-ordinary.p50 || got > p.truth+ordinary.p50:
+			v.slowf("%s: p50 is %s, it was %s", p.name, got, p.truth)
+		}
+	}
+}
