@@ -8,8 +8,9 @@ import (
 	"stellar/src/sample"
 )
 
-// burst is one burst on its way: built, started (its slots prepare and park), held until its instant, released, awaited.
+// burst is one burst on its way: built, started (its slots prepare), held until its instant, released, awaited.
 type burst struct {
+	engine  *engine
 	client  *Client
 	target  *target
 	n       int // number within the sub-experiment
@@ -17,62 +18,70 @@ type burst struct {
 	warmup  bool
 	desired time.Duration
 	reuse   bool
-	early   bool // the request is large enough for the server to answer before it is in
 	timeout time.Duration
 	request []byte
 	slots   []*slot
 
-	ctx     context.Context // ends when the burst is cut off, not when the run is cancelled
-	cancel  context.CancelFunc
 	cut     atomic.Bool
-	aborted bool      // set before the gate opens: nothing is sent
-	opened  time.Time // the release
-	late    time.Duration
+	planned time.Duration // on the engine's clock; None: as soon as it is ready
+	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
+	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
 
-	unready, left     atomic.Int32
-	ready, gate, done chan struct{}
+	unready, left atomic.Int32
+	ready, done   chan struct{}
 }
 
-// newBurst prepares burst n: its request's bytes, its slots, and the connections that are kept for them.
-func (e *engine) newBurst(ctx context.Context, n int) *burst {
+// newBurst prepares burst n: its request's bytes and its slots.
+func (e *engine) newBurst(n int) *burst {
 	t := e.targets[n%len(e.targets)]
 	round := n / len(e.targets)
 	size := e.cfg.BurstSize(round)
 	b := &burst{
-		client: &e.cfg.Client, target: t, n: n, round: round, warmup: round < e.cfg.Warmup,
+		engine: e, client: &e.cfg.Client, target: t, n: n, round: round, warmup: round < e.cfg.Warmup,
 		desired: e.cfg.Desired(round), reuse: e.cfg.Connections == Reuse, timeout: e.cfg.Timeout,
-		request: e.cfg.request(t, round), slots: e.takeSlots(size),
-		ready: make(chan struct{}), gate: make(chan struct{}), done: make(chan struct{}),
+		request: e.cfg.request(t, round), slots: e.takeSlots(size), planned: sample.None,
+		ready: make(chan struct{}), done: make(chan struct{}),
 	}
-	b.early = len(b.request) > 16<<10
-	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	b.unready.Store(int32(size))
 	b.left.Store(int32(size))
 	for i, s := range b.slots {
-		s.b, s.index = b, i
-		s.sent, s.end, s.newConn, s.class, s.err = 0, 0, false, sample.OK, nil
-		s.phases = noPhases()
-	}
-	if b.reuse {
-		for i, c := range t.pool.take(size) {
-			b.slots[i].conn = c
-		}
+		s.reset(b, i, e.loops[i%len(e.loops)])
 	}
 	return b
 }
 
-// start lets the slots prepare and park at the gate.
-func (b *burst) start() {
-	for _, s := range b.slots {
-		go s.run()
+// each has every loop do something with its slots of the burst.
+func (b *burst) each(do func(*slot)) {
+	for _, l := range b.engine.loops {
+		l.do(func() { b.on(l, do) })
 	}
 }
+
+func (b *burst) on(l *loop, do func(*slot)) {
+	for i := l.index; i < len(b.slots); i += len(b.engine.loops) {
+		do(b.slots[i])
+	}
+}
+
+// start lets the slots prepare.
+func (b *burst) start() { b.each((*slot).arm) }
+
+// leave counts a slot as done.
+func (b *burst) leave() {
+	if b.left.Add(-1) == 0 {
+		close(b.done)
+	}
+}
+
+// lull is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a timer
+// of the scheduler.
+const lull = 5 * time.Millisecond
 
 // hold waits until the burst is due and its slots are ready, then releases it; the slots that are not ready by latest
 // are not waited for any longer (zero: all are waited for). A zero planned instant means as soon as it is ready. It
 // reports false, and nothing is sent, when the context ends first.
 func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
-	released := pause(ctx, planned)
+	released := pause(ctx, planned.Add(-lull))
 	if released {
 		var patience <-chan time.Time
 		if !latest.IsZero() {
@@ -87,19 +96,38 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 			released = false
 		}
 	}
-	b.aborted = !released
-	if b.aborted {
-		b.cancel() // slots may be opening connections
-	}
-	b.opened = time.Now()
-	if !planned.IsZero() {
-		b.late = max(b.opened.Sub(planned), 0)
-	}
-	close(b.gate)
-	if b.aborted {
+	if !released {
+		b.each((*slot).abort)
 		<-b.done
+		return false
 	}
-	return released
+	b.fall(planned)
+	return true
+}
+
+// fall lets the barrier fall at the planned instant, in every loop.
+func (b *burst) fall(planned time.Time) {
+	b.anchor = time.Now()
+	at := time.Duration(0)
+	if !planned.IsZero() {
+		b.planned = planned.Sub(b.engine.base)
+		at = b.planned
+	}
+	for _, l := range b.engine.loops {
+		l.do(func() { l.at(at, func() { b.fire(l) }) })
+	}
+}
+
+// fire releases the slots of one loop; the first loop's instant is the burst's release.
+func (b *burst) fire(l *loop) {
+	l.settle()
+	b.release.CompareAndSwap(0, int64(l.now()))
+	b.on(l, (*slot).fire)
+}
+
+// wall turns an instant of the engine's clock into one of the wall clock as it stood at the burst's release.
+func (b *burst) wall(at time.Duration) time.Time {
+	return b.anchor.Add(at - b.anchor.Sub(b.engine.base)).Round(0).UTC()
 }
 
 // pause waits until an instant and reports whether the context let it.
@@ -124,7 +152,6 @@ func pause(ctx context.Context, until time.Time) bool {
 // await waits for the last response. When the context ends, requests in flight get the grace and are then cut off; they
 // are rows like the others.
 func (b *burst) await(ctx context.Context, grace time.Duration) {
-	defer b.cancel()
 	select {
 	case <-b.done:
 		return
@@ -138,20 +165,15 @@ func (b *burst) await(ctx context.Context, grace time.Duration) {
 	case <-timer.C:
 	}
 	b.cut.Store(true)
-	b.cancel()
-	for _, s := range b.slots {
-		if c := s.live.Load(); c != nil {
-			c.abandon()
-		}
-	}
+	b.each((*slot).runOut)
 	<-b.done
 }
 
-// finished is when the burst's last slot was done.
-func (b *burst) finished() time.Time {
-	var last time.Duration
+// finished is when the burst's last slot was done, on the engine's clock.
+func (b *burst) finished() time.Duration {
+	last := time.Duration(b.release.Load())
 	for _, s := range b.slots {
 		last = max(last, s.end)
 	}
-	return b.opened.Add(last)
+	return last
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ type engine struct {
 	gaps    []time.Duration // gap k follows round k
 	stop    context.CancelCauseFunc
 	rec     recorder
+	base    time.Time // the engine's clock counts from here
+	loops   []*loop
 
 	mu   sync.Mutex // of free: bursts overlap in an open schedule
 	free []*slot
@@ -34,7 +37,7 @@ func newEngine(cfg Config) (*engine, error) {
 	if !isToken(cfg.Method) || strings.ContainsFunc(cfg.UserAgent, unicode.IsControl) {
 		return nil, fail.Input("method %q or user agent %q cannot be sent", cfg.Method, cfg.UserAgent)
 	}
-	e := &engine{cfg: cfg}
+	e := &engine{cfg: cfg, base: time.Now()}
 	if e.gaps, err = cfg.Arrivals.Gaps(cfg.rounds()); err != nil {
 		return nil, err
 	}
@@ -47,20 +50,39 @@ func newEngine(cfg Config) (*engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		made.pool.most = most
 		e.targets = append(e.targets, made)
 	}
 	e.rec.init(&e.cfg, e.gaps)
-	return e, nil
+	return e, e.startLoops(most)
 }
 
-// close drops the connections that are still kept.
-func (e *engine) close() {
-	for _, t := range e.targets {
-		for _, c := range t.pool.take(t.pool.most) {
-			c.close()
+// startLoops starts the threads that send and receive, each with its share of the largest burst.
+func (e *engine) startLoops(most int) error {
+	n := min(loopsFor(runtime.GOMAXPROCS(0)), most)
+	for i := range n {
+		l, err := newLoop(i, e.base)
+		if err != nil {
+			e.close()
+			return err
+		}
+		e.loops = append(e.loops, l)
+		for _, t := range e.targets {
+			t.places = append(t.places, &place{most: (most + n - 1) / n})
 		}
 	}
+	return nil
+}
+
+// loopsFor is how many threads send on a machine with so many processors: the platform may be on the same machine, and a
+// few threads fill any network card.
+func loopsFor(processors int) int { return min(max(processors/2, 1), 4) }
+
+// close ends the loops, and with them the connections that are still kept.
+func (e *engine) close() {
+	for _, l := range e.loops {
+		l.stop()
+	}
+	e.loops = nil
 }
 
 func (e *engine) takeSlots(n int) []*slot {
@@ -77,16 +99,8 @@ func (e *engine) takeSlots(n int) []*slot {
 	return out
 }
 
-// settle takes back what a burst was lent: connections in slot order, then the slots.
+// settle takes back the slots that a burst was lent.
 func (e *engine) settle(b *burst) {
-	var kept []*conn
-	for _, s := range b.slots {
-		if s.conn != nil {
-			kept = append(kept, s.conn)
-			s.conn = nil
-		}
-	}
-	b.target.pool.give(kept)
 	e.mu.Lock()
 	e.free = append(e.free, b.slots...)
 	e.mu.Unlock()
@@ -113,12 +127,12 @@ func (e *engine) runClosed(ctx context.Context) {
 		if !pause(ctx, planned.Add(-lead)) {
 			return
 		}
-		b := e.newBurst(ctx, n)
+		b := e.newBurst(n)
 		b.start()
 		if !e.fly(ctx, b, planned, time.Time{}) {
 			return
 		}
-		planned = b.finished()
+		planned = e.base.Add(b.finished())
 		if (n+1)%len(e.targets) == 0 {
 			planned = planned.Add(e.gaps[b.round])
 		}
@@ -145,7 +159,7 @@ func (e *engine) runOpen(ctx context.Context) {
 		if !pause(ctx, planned.Add(-ahead)) {
 			return
 		}
-		b := e.newBurst(ctx, n)
+		b := e.newBurst(n)
 		b.start()
 		latest := time.Now().Add(ahead)
 		if latest.Before(planned) {

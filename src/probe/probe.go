@@ -1,8 +1,8 @@
 // Package probe sends bursts of requests on an arrival schedule and records what the client saw of each of them.
 //
-// It speaks HTTP/1.1 over its own connections, so that every instant it stamps is one it caused: a burst's requests are
-// serialised and its kept connections opened beforehand, one barrier releases all slots, each slot writes and reads on
-// its own buffers, and responses are interpreted once the whole burst is in. Redirects are not followed: a 3xx answer is
+// It speaks HTTP over its own sockets, so that every instant it stamps is one it caused: a burst's requests are
+// serialised and its kept connections opened beforehand, one barrier releases all slots, one thread (a few on large
+// machines) writes them and reads what comes, and responses are interpreted once the whole burst is in. Redirects are not followed: a 3xx answer is
 // an answer, with its status, its latency and a note. Proxies of the environment are ignored on purpose, because they
 // would be measured in place of the platform.
 package probe
@@ -165,7 +165,7 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 		return Reply{}, err
 	}
 	defer e.close()
-	b := e.newBurst(ctx, 0)
+	b := e.newBurst(0)
 	b.start()
 	if !b.hold(ctx, time.Time{}, time.Time{}) {
 		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))

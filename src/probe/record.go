@@ -45,7 +45,7 @@ func (r *recorder) record(b *burst) error {
 		}
 	}
 	r.out.Bursts++
-	r.spent += b.finished().Sub(b.opened)
+	r.spent += b.finished() - time.Duration(b.release.Load())
 	if r.over {
 		return nil
 	}

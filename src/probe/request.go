@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"stellar/src/fail"
 )
 
@@ -25,8 +27,10 @@ type target struct {
 	query    string // the URL's own
 	fields   string // header lines of the target, each with its line break
 
-	pool pool
-	told map[string]bool // what has been noted already; the recorder's own
+	addrs  []netip.Addr // addr alone, where there is one
+	proto  protocol
+	places []*place        // one for each loop
+	told   map[string]bool // what has been noted already; the recorder's own
 }
 
 func newTarget(t Target) (*target, error) {
@@ -43,7 +47,7 @@ func newTarget(t Target) (*target, error) {
 	}
 	out := &target{
 		hostname: host, secure: u.Scheme == "https", told: map[string]bool{},
-		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
+		path: printable(u.EscapedPath()), query: printable(u.RawQuery), proto: protocol{alpn: "http/1.1"},
 	}
 	if out.path == "" {
 		out.path = "/"
@@ -53,7 +57,7 @@ func newTarget(t Target) (*target, error) {
 		out.label = out.path
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
-		out.addr = addr
+		out.addr, out.addrs = addr, []netip.Addr{addr}
 	}
 	if err := out.setPort(u); err != nil {
 		return nil, err
@@ -114,6 +118,22 @@ func (t *target) setFields(user *url.Userinfo, header http.Header) error {
 	}
 	t.fields = b.String()
 	return nil
+}
+
+// socketAddress is where to connect, as the kernel has it.
+func (t *target) socketAddress(ip netip.Addr) (family int, to unix.Sockaddr) {
+	if ip.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(t.port), Addr: ip.As4()}
+	}
+	to6 := &unix.SockaddrInet6{Port: int(t.port), Addr: ip.As16()}
+	if zone := ip.Zone(); zone != "" {
+		if card, err := net.InterfaceByName(zone); err == nil {
+			to6.ZoneId = uint32(card.Index)
+		} else if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+			to6.ZoneId = uint32(n)
+		}
+	}
+	return unix.AF_INET6, to6
 }
 
 // address is where to connect for an IP address.

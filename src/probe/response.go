@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	windowBytes = 16 << 10 // read buffer of a slot, and the longest line of a head
+	windowBytes = 16 << 10 // the longest line of a head
 	maxHead     = 64 << 10 // all lines of a head, trailers included
 	maxInterim  = 16       // 1xx answers before the real one
 	keptBody    = 1 << 20  // as much of a body is kept for the reading afterwards; the rest is counted
@@ -23,22 +23,25 @@ func (b broken) Error() string { return string(b) }
 
 var errTooLarge = errors.New("the response body is longer than the limit")
 
-// response reads one HTTP/1.1 response into buffers that live as long as its slot. Nothing of what it reads is trusted.
+// response takes in one response, in the pieces in which it arrives. Nothing of what it is given is trusted. Its buffers
+// live as long as its slot.
 type response struct {
 	maxBody int64
 
-	window      []byte // bytes read ahead: window[r:w]
-	r, w        int
-	opened      time.Time // stamps count from here
-	first, last time.Duration
+	first, last time.Duration // when the first and the last piece came, on the engine's clock
 
 	head   []byte // status line and header lines of the final answer, for after the burst
 	body   []byte // the first keptBody bytes
-	length int64  // of the body, as far as it was read
+	length int64  // of the body, as far as it came
 	status int
 	whole  bool // the response is complete
 	keep   bool // the connection can carry another request
 
+	part    func(*response, []byte) (int, error) // what comes next; nil once the response is whole
+	pending []byte                               // the beginning of a line whose end has not come yet
+	interim int                                  // 1xx answers so far
+	total   int                                  // bytes of the head, or of the trailers
+	left    int64                                // bytes of the body, or of the chunk, that are to come
 	framing
 }
 
@@ -49,113 +52,246 @@ type framing struct {
 	encoded  bool // a transfer coding that is not understood
 	closes   bool // Connection: close
 	persists bool // Connection: keep-alive
+	toEnd    bool // the body ends with the connection
 	minor    byte // of HTTP/1.x
 }
 
-func (p *response) reset(opened time.Time, maxBody int64) {
-	if p.window == nil {
-		p.window = make([]byte, windowBytes)
-		p.head = make([]byte, 0, 2048)
-		p.body = make([]byte, 0, 4096)
+func (p *response) reset(maxBody int64) {
+	if p.head == nil {
+		p.head = make([]byte, 0, 768)
+		p.body = make([]byte, 0, 1024)
 	}
 	*p = response{
-		maxBody: maxBody, window: p.window, opened: opened, head: p.head[:0], body: p.body[:0],
-		first: sample.None, last: sample.None,
+		maxBody: maxBody, head: p.head[:0], body: p.body[:0], pending: p.pending[:0],
+		first: sample.None, last: sample.None, part: (*response).statusPart,
 	}
 }
 
-// read reads the response. It returns nil once the last body byte is in.
-func (p *response) read(c io.Reader) error {
-	for range maxInterim + 1 {
-		if err := p.readHead(c); err != nil {
+// feed takes in what arrived at an instant. An error is the end of the connection; once whole is set, so is a piece that
+// comes after the end, which was not asked for.
+func (p *response) feed(data []byte, at time.Duration) error {
+	p.last = at
+	if p.first < 0 {
+		p.first = at
+	}
+	held := len(p.pending) > 0
+	if held {
+		p.pending = append(p.pending, data...)
+		data = p.pending
+	}
+	for p.part != nil {
+		n, err := p.part(p, data)
+		if err != nil {
 			return err
 		}
-		if p.status >= 200 {
-			return p.readBody(c)
+		data = data[n:]
+		if n == 0 && p.part != nil {
+			break // more has to come
 		}
+	}
+	if p.part == nil {
+		p.whole = true
+		p.keep = p.keep && len(data) == 0 // what comes after the end was not asked for
+		data = nil
+	}
+	p.pending = append(p.pending[:0], data...)
+	return nil
+}
+
+// eof takes in the end of the connection. It ends a response without a length of its own; anything else is cut off by it.
+func (p *response) eof() error {
+	if p.toEnd {
+		p.part, p.whole = nil, true
+		return nil
+	}
+	return io.ErrUnexpectedEOF
+}
+
+// read takes in a whole response from a reader.
+func (p *response) read(c io.Reader, now func() time.Duration) error {
+	buf := make([]byte, windowBytes)
+	for !p.whole {
+		n, err := c.Read(buf)
+		switch {
+		case n > 0:
+			err = p.feed(buf[:n], now())
+		case errors.Is(err, io.EOF):
+			err = p.eof()
+		case err == nil:
+			err = io.ErrNoProgress
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line cuts the next line off data, without its line break; a bare LF ends one, too. used is 0 where none is whole yet.
+func line(data []byte) (text []byte, used int, err error) {
+	i := bytes.IndexByte(data, '\n')
+	if i >= windowBytes || i < 0 && len(data) >= windowBytes {
+		return nil, 0, broken("a line of the head is too long")
+	}
+	if i < 0 {
+		return nil, 0, nil
+	}
+	return bytes.TrimSuffix(data[:i], []byte{'\r'}), i + 1, nil
+}
+
+func (p *response) statusPart(data []byte) (int, error) {
+	text, used, err := line(data)
+	if used == 0 || err != nil {
+		return 0, err
+	}
+	p.head, p.framing, p.total = p.head[:0], framing{fixed: -1}, 0
+	if err := p.statusLine(text); err != nil {
+		return 0, err
+	}
+	p.head = append(append(p.head, text...), '\n')
+	p.part = (*response).fieldPart
+	return used, nil
+}
+
+func (p *response) fieldPart(data []byte) (int, error) {
+	text, used, err := line(data)
+	if used == 0 || err != nil {
+		return 0, err
+	}
+	if len(text) == 0 {
+		return used, p.headDone()
+	}
+	if p.total += len(text) + 2; p.total > maxHead {
+		return 0, broken("the head is too long")
+	}
+	p.head = append(append(p.head, text...), '\n')
+	return used, p.field(text)
+}
+
+// headDone decides what follows the head: the body as it frames it (RFC 9112, section 6.3), or, after an interim answer,
+// the next head.
+func (p *response) headDone() error {
+	if p.status < 200 {
 		if p.status == 101 {
 			return broken("the server switched protocols unasked")
 		}
-	}
-	return broken("too many interim answers")
-}
-
-// fill reads more into the window and stamps its arrival.
-func (p *response) fill(c io.Reader) error {
-	if p.r == p.w {
-		p.r, p.w = 0, 0
-	} else if p.w == len(p.window) {
-		if p.r == 0 {
-			return broken("a line of the head is too long")
+		if p.interim++; p.interim > maxInterim {
+			return broken("too many interim answers")
 		}
-		p.w = copy(p.window, p.window[p.r:p.w])
-		p.r = 0
-	}
-	n, err := c.Read(p.window[p.w:])
-	if n > 0 {
-		p.last = time.Since(p.opened)
-		if p.first < 0 {
-			p.first = p.last
-		}
-		p.w += n
+		p.part = (*response).statusPart
 		return nil
 	}
-	if err == nil {
-		return io.ErrNoProgress
+	p.keep = !p.closes && (p.minor == 1 || p.persists)
+	switch {
+	case p.encoded:
+		return broken("the transfer coding is not understood")
+	case p.status == 204 || p.status == 304:
+		p.part = nil
+	case p.chunked:
+		// Both framings in one head are an attack or a defect; the connection is not used again.
+		p.keep = p.keep && p.fixed < 0
+		p.part, p.total = (*response).chunkPart, 0
+	case p.fixed >= 0:
+		p.part = (*response).fixedPart
+		return p.expect(p.fixed)
+	default:
+		p.keep, p.toEnd = false, true
+		p.part = (*response).toEndPart
 	}
-	return err
+	return nil
 }
 
-// line returns the next line without its line break, valid until the next read. A bare LF ends a line, too.
-func (p *response) line(c io.Reader) ([]byte, error) {
-	from := p.r
-	for {
-		if i := bytes.IndexByte(p.window[from:p.w], '\n'); i >= 0 {
-			line := p.window[p.r : from+i]
-			p.r = from + i + 1
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
-		}
-		seen := p.w - p.r
-		if err := p.fill(c); err != nil {
-			return nil, midway(err)
-		}
-		from = p.r + seen
+// expect makes room for n more bytes of the body.
+func (p *response) expect(n int64) error {
+	if n > p.maxBody || p.length+n > p.maxBody {
+		return errTooLarge
 	}
+	if p.left = n; n == 0 && !p.chunked {
+		p.part = nil
+	}
+	return nil
 }
 
-// midway turns an end of file where more was promised into the error it is.
-func midway(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
+// take stores what data has of the bytes that are to come.
+func (p *response) take(data []byte) int {
+	n := int(min(p.left, int64(len(data))))
+	p.store(data[:n])
+	p.left -= int64(n)
+	return n
 }
 
-func (p *response) readHead(c io.Reader) error {
-	p.head = p.head[:0]
-	p.framing = framing{fixed: -1}
-	line, err := p.line(c)
-	if err != nil {
-		return err
+func (p *response) fixedPart(data []byte) (int, error) {
+	n := p.take(data)
+	if p.left == 0 {
+		p.part = nil
 	}
-	if err := p.statusLine(line); err != nil {
-		return err
+	return n, nil
+}
+
+func (p *response) toEndPart(data []byte) (int, error) {
+	if p.length+int64(len(data)) > p.maxBody {
+		return 0, errTooLarge
 	}
-	total := 0
-	for {
-		p.head = append(append(p.head, line...), '\n')
-		if line, err = p.line(c); err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			return nil
-		}
-		if total += len(line) + 2; total > maxHead {
-			return broken("the head is too long")
-		}
-		if err := p.field(line); err != nil {
-			return err
-		}
+	p.store(data)
+	return len(data), nil
+}
+
+func (p *response) chunkPart(data []byte) (int, error) {
+	text, used, err := line(data)
+	if used == 0 || err != nil {
+		return 0, err
+	}
+	size, _, _ := bytes.Cut(text, []byte{';'})
+	n, ok := number(bytes.TrimRight(size, " \t"), 16)
+	if !ok {
+		return 0, broken("the size of a chunk makes no sense")
+	}
+	if n == 0 {
+		p.part = (*response).trailerPart
+		return used, nil
+	}
+	p.part = (*response).chunkDataPart
+	return used, p.expect(n)
+}
+
+func (p *response) chunkDataPart(data []byte) (int, error) {
+	n := p.take(data)
+	if p.left == 0 {
+		p.part = (*response).chunkEndPart
+	}
+	return n, nil
+}
+
+func (p *response) chunkEndPart(data []byte) (int, error) {
+	text, used, err := line(data)
+	if used == 0 || err != nil {
+		return 0, err
+	}
+	if len(text) > 0 {
+		return 0, broken("a chunk is longer than its size")
+	}
+	p.part = (*response).chunkPart
+	return used, nil
+}
+
+func (p *response) trailerPart(data []byte) (int, error) {
+	text, used, err := line(data)
+	if used == 0 || err != nil {
+		return 0, err
+	}
+	if p.total += len(text) + 2; p.total > maxHead {
+		return 0, broken("the trailers are too long")
+	}
+	if len(text) == 0 {
+		p.part = nil
+	}
+	return used, nil
+}
+
+func (p *response) store(part []byte) {
+	p.length += int64(len(part))
+	if room := keptBody - len(p.body); room > 0 {
+		p.body = append(p.body, part[:min(room, len(part))]...)
 	}
 }
 
@@ -245,112 +381,6 @@ func number(text []byte, base int64) (int64, bool) {
 		n = n*base + digit
 	}
 	return n, true
-}
-
-// readBody reads the body as the head frames it (RFC 9112, section 6.3) and decides about the connection.
-func (p *response) readBody(c io.Reader) error {
-	p.keep = !p.closes && (p.minor == 1 || p.persists)
-	var err error
-	switch {
-	case p.encoded:
-		return broken("the transfer coding is not understood")
-	case p.status == 204 || p.status == 304:
-	case p.chunked:
-		// Both framings in one head are an attack or a defect; the connection is not used again.
-		p.keep = p.keep && p.fixed < 0
-		err = p.readChunks(c)
-	case p.fixed >= 0:
-		err = p.take(c, p.fixed)
-	default:
-		p.keep = false
-		err = p.readToEnd(c)
-	}
-	if err != nil {
-		return err
-	}
-	p.whole = true
-	p.keep = p.keep && p.r == p.w // what comes after the end was not asked for
-	return nil
-}
-
-// take moves n body bytes out of the window, reading as needed.
-func (p *response) take(c io.Reader, n int64) error {
-	if p.length+n > p.maxBody || n > p.maxBody {
-		return errTooLarge
-	}
-	for n > 0 {
-		if p.r == p.w {
-			if err := p.fill(c); err != nil {
-				return midway(err)
-			}
-		}
-		part := min(n, int64(p.w-p.r))
-		p.store(p.window[p.r : p.r+int(part)])
-		p.r += int(part)
-		n -= part
-	}
-	return nil
-}
-
-func (p *response) store(part []byte) {
-	p.length += int64(len(part))
-	if room := keptBody - len(p.body); room > 0 {
-		p.body = append(p.body, part[:min(room, len(part))]...)
-	}
-}
-
-func (p *response) readToEnd(c io.Reader) error {
-	for {
-		if p.length+int64(p.w-p.r) > p.maxBody {
-			return errTooLarge
-		}
-		p.store(p.window[p.r:p.w])
-		p.r = p.w
-		if err := p.fill(c); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
-
-func (p *response) readChunks(c io.Reader) error {
-	for {
-		line, err := p.line(c)
-		if err != nil {
-			return err
-		}
-		size, _, _ := bytes.Cut(line, []byte{';'})
-		n, ok := number(bytes.TrimRight(size, " \t"), 16)
-		if !ok {
-			return broken("the size of a chunk makes no sense")
-		}
-		if n == 0 {
-			return p.readTrailers(c)
-		}
-		if err := p.take(c, n); err != nil {
-			return err
-		}
-		if line, err = p.line(c); err != nil {
-			return err
-		} else if len(line) > 0 {
-			return broken("a chunk is longer than its size")
-		}
-	}
-}
-
-func (p *response) readTrailers(c io.Reader) error {
-	for total := 0; total <= maxHead; {
-		line, err := p.line(c)
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			return nil
-		}
-		total += len(line) + 2
-	}
-	return broken("the trailers are too long")
 }
 
 // header finds a field of the final answer by its lower-case name, for after the burst.

@@ -14,6 +14,9 @@ import (
 
 const chunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+// tick is a clock that stands.
+func tick() time.Duration { return time.Second }
+
 func TestResponse(t *testing.T) {
 	long := strings.Repeat("x", 3*windowBytes)
 	for _, c := range []struct {
@@ -45,8 +48,8 @@ func TestResponse(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, in := range []io.Reader{strings.NewReader(c.in), iotest.OneByteReader(strings.NewReader(c.in))} {
 				var p response
-				p.reset(time.Now(), 1<<20)
-				if err := p.read(in); err != nil {
+				p.reset(1 << 20)
+				if err := p.read(in, tick); err != nil {
 					t.Fatal(err)
 				}
 				if p.status != c.status || string(p.body) != c.body || p.length != int64(len(c.body)) || !p.whole {
@@ -104,8 +107,8 @@ func TestResponseRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p response
-			p.reset(time.Now(), 1000000)
-			err := p.read(strings.NewReader(c.in))
+			p.reset(1000000)
+			err := p.read(strings.NewReader(c.in), tick)
 			if err == nil || classify(err) != c.class || p.whole {
 				t.Errorf("error %v, class %q, whole %v; want class %q", err, classify(err), p.whole, c.class)
 			}
@@ -115,17 +118,17 @@ func TestResponseRefused(t *testing.T) {
 		})
 	}
 	var p response
-	p.reset(time.Now(), 1)
-	if err := p.read(iotest.ErrReader(nil)); !errors.Is(err, io.ErrNoProgress) {
+	p.reset(1)
+	if err := p.read(iotest.ErrReader(nil), tick); !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("a reader that returns nothing: error %v", err)
 	}
 }
 
 func TestResponseKeepsAtMostSoMuch(t *testing.T) {
 	var p response
-	p.reset(time.Now(), 8<<20)
+	p.reset(8 << 20)
 	n := keptBody + 12345
-	err := p.read(strings.NewReader("HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", n)))
+	err := p.read(strings.NewReader("HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("x", n)), tick)
 	if err != nil || p.length != int64(n) || len(p.body) != keptBody {
 		t.Errorf("error %v, %d bytes counted, %d kept", err, p.length, len(p.body))
 	}
@@ -144,8 +147,8 @@ func FuzzResponse(f *testing.F) {
 			r = iotest.OneByteReader(r)
 		}
 		var p response
-		p.reset(time.Now(), 4096)
-		err := p.read(r)
+		p.reset(4096)
+		err := p.read(r, tick)
 		if (err == nil) != p.whole {
 			t.Fatalf("error %v, whole %v", err, p.whole)
 		}

@@ -1,139 +1,305 @@
 package probe
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"stellar/src/sample"
 )
 
-// slot is one request's place in a burst: its goroutine alone writes to it from start to finish, and the recorder reads
-// it when the burst is over. Slots and their buffers are used again by later bursts.
+type stage int8
+
+const (
+	idle      stage = iota
+	preparing       // its connection is being opened before the burst leaves
+	armed           // ready to send, or known to have failed
+	opening         // its connection is being opened within its latency
+	asked           // its request is on its way, or there
+	finished
+)
+
+// slot is one request's place in a burst. From the burst's start to the slot's end its loop alone touches it; then the
+// recorder reads it. Slots and their buffers are used again by later bursts.
 type slot struct {
 	b     *burst
 	index int
-	conn  *conn                // kept, or being used
-	live  atomic.Pointer[conn] // the same, for who must cut the request off
+	loop  *loop
+	place *place
+	conn  *conn // nil: none
+	stage stage
+
+	deadline time.Duration
+	flight   int // place in the loop's list of those that may run out of time, or -1
+	stream   uint32
 
 	phases  phases
 	newConn bool          // the connection was opened within the request's latency
-	sent    time.Duration // since the burst was opened, as end
+	sent    time.Duration // the slot's turn; stamps are on the engine's clock
+	began   time.Duration // the first byte of the request was about to be written; None: never
+	wrote   time.Duration // the kernel had the last one; None: never
 	end     time.Duration
 	class   sample.Class
 	err     error
 	resp    response
 }
 
-// run is the slot's goroutine: prepare, park at the gate, send, receive.
-func (s *slot) run() {
-	b := s.b
-	var ready time.Time
-	if b.reuse && s.prepare() {
-		ready = time.Now()
-	}
-	if b.unready.Add(-1) == 0 {
-		close(b.ready)
-	}
-	<-b.gate
-	if !b.aborted {
-		s.fire(ready)
-	}
-	if b.left.Add(-1) == 0 {
-		close(b.done)
+var _ user = (*slot)(nil)
+
+func (s *slot) reset(b *burst, index int, l *loop) {
+	s.b, s.index, s.loop, s.place = b, index, l, b.target.places[l.index]
+	s.conn, s.stage, s.flight, s.stream = nil, idle, -1, 0
+	s.phases, s.newConn = noPhases(), false
+	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
+	s.class, s.err = sample.OK, nil
+	s.resp.reset(b.client.MaxBody)
+}
+
+// arm prepares the slot, outside its timing: a kept connection, or a new one to keep.
+func (s *slot) arm() {
+	switch {
+	case !s.b.reuse:
+		s.armed()
+	case s.take():
+		s.sealRequest()
+		s.armed()
+	default:
+		s.place.prepare(s)
 	}
 }
 
-// prepare sees to it that a kept connection stands before the burst, outside its timing. A failure becomes the request's
-// row: it is not tried again when the burst leaves. It reports whether a connection had to be opened.
-func (s *slot) prepare() (opened bool) {
-	s.phases, s.class, s.err = noPhases(), sample.OK, nil
-	if s.conn != nil && s.conn.alive() {
+// take gets the slot a connection that is kept and stands.
+func (s *slot) take() bool {
+	c := s.place.take()
+	if c == nil {
 		return false
 	}
-	s.drop()
-	ctx, cancel := context.WithTimeout(s.b.ctx, min(s.b.timeout, connectWait))
-	defer cancel()
-	s.conn, s.class, s.err = s.b.client.dial(ctx, s.b.target, &s.phases)
+	s.conn, c.user = c, s
 	return true
 }
 
-// fire sends the request and receives the answer: the hot path. ready is when prepare had opened a connection, if it did.
-func (s *slot) fire(ready time.Time) {
-	b := s.b
-	s.resp.reset(b.opened, b.client.MaxBody)
-	s.sent = time.Since(b.opened)
+// prepare opens the slot's connection before the burst.
+func (s *slot) prepare() {
+	s.stage = preparing
+	s.loop.fly(s, s.loop.now()+min(s.b.timeout, connectWait))
+	s.open()
+}
+
+func (s *slot) open() {
+	s.conn = &conn{}
+	s.loop.open(s.conn, s.b.client, s.b.target, s)
+}
+
+// armed reports the slot ready. A failure to prepare becomes the request's row: it is not tried again when the burst
+// leaves.
+func (s *slot) armed() {
+	s.loop.land(s)
+	s.stage = armed
+	if s.b.unready.Add(-1) == 0 {
+		close(s.b.ready)
+	}
+}
+
+// sealRequest encrypts the request beforehand where there is something to encrypt: the release then only writes.
+func (s *slot) sealRequest() {
+	if s.conn.seal != nil {
+		s.conn.held = true
+		s.conn.send(s.b.request)
+	}
+}
+
+// fire sends the request: the hot path begins.
+func (s *slot) fire() {
+	s.sent = s.loop.now()
+	deadline := s.sent + s.b.timeout
 	switch {
-	case !b.reuse:
-		s.redial()
-	case s.class != sample.OK || ready.After(b.opened):
-		// Opening failed, or went on after the release: then it was part of this request's latency.
+	case s.b.cut.Load(): // between the hold and the release
+		s.class, s.err = sample.Timeout, errDeadline
+		s.finish()
+	case s.stage == preparing: // what is left of the opening is part of this request's latency
+		s.place.fired(s)
 		s.newConn = true
-	case checksAtSend && !s.conn.alive():
-		s.drop()
-		s.redial()
+		s.stage = opening
+		s.loop.fly(s, deadline)
+		if s.conn == nil {
+			s.open()
+		}
+	case s.class != sample.OK:
+		s.newConn = true
+		s.finish()
+	case s.conn == nil || s.conn.state == shut:
+		s.newConn = true
+		s.stage = opening
+		s.loop.fly(s, deadline)
+		s.open()
 	default:
-		s.newConn = false
 		s.phases = noPhases()
+		s.loop.fly(s, deadline)
+		s.write(s.sent)
 	}
-	if s.class == sample.OK {
-		s.exchange()
+}
+
+// write gives the request to the kernel.
+func (s *slot) write(at time.Duration) {
+	s.stage, s.began = asked, at
+	if c := s.conn; c.held {
+		c.held = false
+		c.flush()
+	} else {
+		c.send(s.b.request)
 	}
-	s.end = time.Since(b.opened)
-	if s.class == sample.OK || s.resp.whole {
+}
+
+func (s *slot) opened() {
+	s.phases = s.conn.phases
+	if s.stage == preparing {
+		keepAlive(s.conn.fd)
+		s.sealRequest()
+		s.place.prepared()
+		s.armed()
+		return
+	}
+	s.write(s.loop.now())
+}
+
+func (s *slot) flushed(at time.Duration) {
+	if s.stage == asked && s.wrote < 0 {
+		s.wrote = at
+	}
+}
+
+func (s *slot) incoming(data []byte, at time.Duration) error {
+	if s.stage != asked {
+		return broken("the server sent something before it was asked")
+	}
+	if err := s.resp.feed(data, at); err != nil {
+		return err
+	}
+	if s.resp.whole {
+		s.class = statusClass(s.resp.status)
+		s.finish()
+	}
+	return nil
+}
+
+// ended is the end of the slot's connection.
+func (s *slot) ended(class sample.Class, err error) {
+	switch s.stage {
+	case preparing:
+		s.class, s.err, s.phases = class, err, s.conn.phases
+		s.place.prepared()
+		s.armed()
+	case opening, asked:
+		if s.stage == opening {
+			s.phases = s.conn.phases
+		}
+		if errors.Is(err, io.EOF) {
+			if err = s.resp.eof(); err == nil {
+				class = statusClass(s.resp.status)
+			}
+		}
+		s.class, s.err = class, err
+		s.finish()
+	}
+}
+
+var errDeadline = os.ErrDeadlineExceeded
+
+// runOut ends a slot whose time is over, or which is cut off.
+func (s *slot) runOut() {
+	switch s.stage {
+	case preparing:
+		s.conn.shut()
+		s.ended(sample.Timeout, errDeadline)
+	case opening, asked:
+		if s.stage == opening {
+			s.phases = s.conn.phases
+		}
+		s.class, s.err = sample.Timeout, errDeadline
+		s.finish()
+	}
+}
+
+// finish ends the request. Its connection is kept where it can carry another one.
+func (s *slot) finish() {
+	s.loop.land(s)
+	s.stage = finished
+	s.end = s.loop.now()
+	if s.resp.whole {
 		s.end = s.resp.last
 	}
-	if !b.reuse || s.err != nil || !s.resp.keep {
-		s.drop()
-	}
-	s.live.Store(nil)
-}
-
-// redial opens a connection within the request's latency.
-func (s *slot) redial() {
-	s.newConn = true
-	ctx, cancel := context.WithDeadline(s.b.ctx, s.b.opened.Add(s.b.timeout))
-	s.conn, s.class, s.err = s.b.client.dial(ctx, s.b.target, &s.phases)
-	cancel()
-}
-
-func (s *slot) exchange() {
-	b := s.b
-	s.live.Store(s.conn)
-	err := s.conn.rw.SetDeadline(b.opened.Add(b.timeout))
-	// Who cuts the burst off raises the flag before looking for live connections: one of the two sees the other.
-	if b.cut.Load() {
-		s.conn.abandon()
-	}
-	if err == nil {
-		_, err = s.conn.rw.Write(b.request)
-	}
-	if err == nil || b.early && !errors.Is(err, os.ErrDeadlineExceeded) {
-		// A server may refuse a large request while it is still being written: its answer is the better result.
-		if readErr := s.resp.read(s.conn.rw); readErr == nil {
-			s.resp.keep = s.resp.keep && err == nil
-			err = nil
-		} else if err == nil {
-			err = readErr
+	if c := s.conn; c != nil {
+		s.conn = nil
+		if s.b.reuse && s.err == nil && s.resp.keep && len(c.out) == 0 && c.state == standing {
+			c.user = nil
+			s.place.give(c)
+		} else {
+			c.shut()
 		}
 	}
-	s.class, s.err = classify(err), err
-	if err == nil {
-		s.class = statusClass(s.resp.status)
-	}
+	s.b.leave()
 }
 
-func (s *slot) drop() {
-	if s.conn != nil {
-		s.live.Store(nil)
-		s.conn.close()
+// abort gives up a slot that was never released.
+func (s *slot) abort() {
+	if c := s.conn; c != nil {
 		s.conn = nil
+		if s.stage == preparing {
+			s.place.prepared()
+		}
+		if s.stage == armed && c.state == standing && !c.held {
+			c.user = nil
+			s.place.give(c)
+		} else {
+			c.shut() // half open, or with a request sealed into it
+		}
 	}
+	s.loop.land(s)
+	s.stage = finished
+	s.b.leave()
+}
+
+// sample makes the row, once the burst is over.
+func (s *slot) sample() sample.Sample {
+	b := s.b
+	row := sample.Empty()
+	row.Host, row.Endpoint = b.target.hostPort, b.target.label
+	row.Burst, row.Round, row.Slot, row.BurstSize = b.n, b.round, s.index, len(b.slots)
+	row.Warmup, row.Desired = b.warmup, b.desired
+	released := time.Duration(b.release.Load())
+	row.ReleasedAt, row.PlannedAt = b.wall(released), b.wall(released)
+	if b.planned >= 0 {
+		row.PlannedAt = b.wall(min(b.planned, released))
+	}
+	row.SentAt = b.wall(s.sent)
+	row.Lateness = row.SentAt.Sub(row.PlannedAt)
+	row.NewConn = s.newConn
+	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
+	row.WriteBegan, row.Written, row.FirstByte = s.since(s.began), s.since(s.wrote), s.since(s.resp.first)
+	row.Err = s.class
+	if s.resp.status >= 200 {
+		row.Status, row.Bytes = s.resp.status, s.resp.length
+	}
+	if s.resp.whole {
+		row.ReceivedAt = b.wall(s.end)
+	}
+	if s.class == sample.OK {
+		row.Latency = s.since(s.end)
+	}
+	s.resp.describe(&row, fmt.Sprintf("%s-b%d-s%d", b.target.label, b.n, s.index))
+	return row
+}
+
+// since counts a stamp from the slot's turn; None stays None.
+func (s *slot) since(at time.Duration) time.Duration {
+	if at < 0 {
+		return sample.None
+	}
+	return max(at-s.sent, 0)
 }
 
 // classify finds the class of a failure of an exchange on a connection that stood.
@@ -168,32 +334,4 @@ func statusClass(status int) sample.Class {
 		return sample.HTTP4xx
 	}
 	return sample.OK
-}
-
-// sample makes the row, once the burst is over.
-func (s *slot) sample() sample.Sample {
-	b := s.b
-	row := sample.Empty()
-	row.Host, row.Endpoint = b.target.hostPort, b.target.label
-	row.Burst, row.Round, row.Slot, row.BurstSize = b.n, b.round, s.index, len(b.slots)
-	row.Warmup, row.Desired = b.warmup, b.desired
-	opened := b.opened.Round(0).UTC() // the wall clock, read with the monotonic one at the release
-	row.PlannedAt = opened.Add(-b.late)
-	row.SentAt = opened.Add(s.sent)
-	row.Lateness = b.late + s.sent
-	row.NewConn = s.newConn
-	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
-	row.FirstByte = s.resp.first
-	row.Err = s.class
-	if s.resp.status >= 200 {
-		row.Status, row.Bytes = s.resp.status, s.resp.length
-	}
-	if s.resp.whole {
-		row.ReceivedAt = opened.Add(s.end)
-	}
-	if s.class == sample.OK {
-		row.Latency = s.end
-	}
-	s.resp.describe(&row, fmt.Sprintf("%s-b%d-s%d", b.target.label, b.n, s.index))
-	return row
 }

@@ -4,71 +4,97 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"time"
 )
 
-// conn is one connection to a target.
-type conn struct {
-	wire    *wire
-	rw      net.Conn // the wire, or TLS over it
-	scratch [1]byte
+// wire is the socket as crypto/tls sees it. While hands are shaken it belongs to a goroutine and waits for the loop's
+// signals; afterwards it belongs to the loop and waits for nothing: what it cannot write goes to the connection's out.
+type wire struct {
+	fd     int
+	conn   *conn         // set once the handshake is over
+	news   chan struct{} // the socket has changed, or the wire is aborted
+	mu     sync.Mutex
+	closed bool
 }
 
-// alive says whether the server still holds an idle connection open, without waiting: nothing to read means yes. Data
-// that nobody asked for, such as a 408 before the server closes, means no. TLS session tickets, which a server may send
-// at any time, are read and pass.
-func (c *conn) alive() bool {
-	if err := c.rw.SetDeadline(time.Time{}); err != nil {
-		return false
+func newWire(fd int) *wire { return &wire{fd: fd, news: make(chan struct{}, 1)} }
+
+// signal wakes the goroutine that shakes hands.
+func (w *wire) signal() {
+	select {
+	case w.news <- struct{}{}:
+	default: // it has not taken the last one yet, and will look again after it
 	}
-	c.wire.peeking = true
-	n, err := c.rw.Read(c.scratch[:])
-	c.wire.peeking = false
-	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// abandon makes every operation on the connection fail now; it may be called while another goroutine uses it.
-func (c *conn) abandon() { _ = c.rw.SetDeadline(time.Unix(1, 0)) }
+func (w *wire) abort() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.signal()
+}
 
-// close drops the connection. Its errors tell nothing that the response has not told.
-func (c *conn) close() {
-	if _, secure := c.rw.(*tls.Conn); secure {
-		// A close_notify to a server that does not read must not hold up the burst.
-		_ = c.rw.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+func (w *wire) await() error {
+	<-w.news
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return net.ErrClosed
 	}
-	_ = c.rw.Close()
+	return nil
 }
 
-// pool keeps a target's idle connections in slot order. It is used before and after bursts, never within.
-type pool struct {
-	mu   sync.Mutex
-	idle []*conn
-	most int // the largest burst: more are never needed at once in a closed schedule
-}
-
-// take hands out up to n connections; the caller opens what is missing.
-func (p *pool) take(n int) []*conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n = min(n, len(p.idle))
-	out := append([]*conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	return out
-}
-
-// give takes connections back, in front of those that are idle already so that the same slots get them again.
-func (p *pool) give(cs []*conn) {
-	p.mu.Lock()
-	p.idle = append(cs, p.idle...)
-	var spare []*conn
-	if len(p.idle) > p.most {
-		spare = append(spare, p.idle[p.most:]...)
-		p.idle = p.idle[:p.most]
+func (w *wire) Read(b []byte) (int, error) {
+	for {
+		n, err := readSocket(w.fd, b)
+		if w.conn != nil || !errors.Is(err, errAgain) {
+			return n, err
+		}
+		if err := w.await(); err != nil {
+			return 0, err
+		}
 	}
-	p.mu.Unlock()
-	for _, c := range spare {
-		c.close()
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	if c := w.conn; c != nil {
+		c.queue(b)
+		return len(b), nil
 	}
+	for done := 0; done < len(b); {
+		n, err := writeSocket(w.fd, b[done:])
+		done += n
+		if errors.Is(err, errAgain) {
+			err = w.await()
+		}
+		if err != nil {
+			return done, err
+		}
+	}
+	return len(b), nil
+}
+
+// Close leaves the socket to the loop.
+func (w *wire) Close() error { return nil }
+
+// What crypto/tls asks of a connection besides; deadlines are the loop's affair.
+
+func (w *wire) LocalAddr() net.Addr              { return nil }
+func (w *wire) RemoteAddr() net.Addr             { return nil }
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// tlsConfig names the host to the server and offers the one protocol that is to be spoken.
+func (c *Client) tlsConfig(t *target) *tls.Config {
+	cfg := c.TLS.Clone() // nil for nil
+	if cfg == nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if cfg.ServerName == "" {
+		cfg.ServerName = t.hostname
+	}
+	cfg.NextProtos = []string{t.proto.alpn}
+	return cfg
 }

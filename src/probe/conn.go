@@ -1,0 +1,419 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stellar/src/sample"
+)
+
+// connectWait bounds the attempt to connect to one address of several.
+const connectWait = 30 * time.Second
+
+var errAttempt = fmt.Errorf("no answer within %s: %w", connectWait, os.ErrDeadlineExceeded)
+
+// phases are how long the parts of opening a connection took; None where a part did not happen.
+type phases struct{ dns, connect, tls time.Duration }
+
+func noPhases() phases { return phases{sample.None, sample.None, sample.None} }
+
+// user is what a connection belongs to: a slot, or the streams of HTTP/2.
+type user interface {
+	opened()                                      // the connection stands, TLS included
+	ended(class sample.Class, err error)          // it could not be opened, or has come to its end; it is shut
+	incoming(data []byte, at time.Duration) error // what has arrived; an error ends the connection
+	flushed(at time.Duration)                     // the kernel has taken all that was sent
+}
+
+type connState int8
+
+const (
+	resolving connState = iota
+	connecting
+	handshaking
+	standing
+	shut
+)
+
+// conn is one connection to a target, opened and used by its loop without ever waiting.
+type conn struct {
+	loop   *loop
+	target *target
+	client *Client
+	user   user
+	fd     int
+	state  connState
+
+	phases      phases
+	began       time.Duration // of the phase at hand
+	addrs       []netip.Addr  // those not tried yet
+	attemptEnds time.Duration
+	dialing     int // place in the loop's list, or -1
+	errs        []error
+
+	cancel  context.CancelFunc // of the goroutine that resolves or shakes hands
+	seal    *tls.Conn          // nil: plain
+	wire    *wire
+	out     []byte // what the kernel has not taken yet
+	mine    bool   // out lies in keep; else it is the sender's
+	keep    []byte
+	held    bool  // nothing goes out before the release
+	ending  bool  // shut as soon as the goroutine of its handshake has ended
+	refusal error // an answer to the peer may still be read after this failure of a write
+}
+
+// open begins a connection. The user is told when it stands, or has failed; that may be before open returns.
+func (l *loop) open(c *conn, client *Client, t *target, u user) {
+	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, keep: c.keep[:0], state: resolving}
+	if t.addr.IsValid() {
+		c.addrs = t.addrs
+		c.began = l.now()
+		c.connect()
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.began = l.now()
+	go func() {
+		addrs, err := client.resolve(ctx, t)
+		l.do(func() { c.resolved(addrs, err) })
+	}()
+}
+
+func (c *Client) resolve(ctx context.Context, t *target) ([]netip.Addr, error) {
+	lookup := c.Lookup
+	if lookup == nil {
+		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	addrs, err := lookup(ctx, t.hostname)
+	if err == nil && len(addrs) == 0 {
+		err = fmt.Errorf("%s has no address", t.hostname)
+	}
+	return addrs, err
+}
+
+func (c *conn) resolved(addrs []netip.Addr, err error) {
+	c.cancel()
+	if c.state == shut {
+		return
+	}
+	now := c.loop.now()
+	c.phases.dns = now - c.began
+	if err != nil {
+		c.fail(sample.DNS, err)
+		return
+	}
+	c.addrs, c.began = addrs, now
+	c.connect()
+}
+
+// connect tries the addresses in the resolver's order, one after the other.
+func (c *conn) connect() {
+	for len(c.addrs) > 0 {
+		addr := c.addrs[0].Unmap()
+		c.addrs = c.addrs[1:]
+		if err := c.attempt(addr); err == nil {
+			return
+		} else {
+			c.errs = append(c.errs, fmt.Errorf("connect to %s: %w", c.target.address(addr), err))
+		}
+	}
+	c.phases.connect = c.loop.now() - c.began
+	c.fail(sample.Connect, errors.Join(c.errs...))
+}
+
+// attempt begins to connect to an address.
+func (c *conn) attempt(addr netip.Addr) error {
+	family, to := c.target.socketAddress(addr)
+	fd, err := openSocket(family)
+	if err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, to); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.EINTR) {
+		return errors.Join(err, unix.Close(fd))
+	}
+	if err := c.loop.poll.add(fd); err != nil {
+		return errors.Join(fmt.Errorf("watch a socket: %w", err), unix.Close(fd))
+	}
+	for len(c.loop.conns) <= fd {
+		c.loop.conns = append(c.loop.conns, nil)
+	}
+	c.loop.conns[fd] = c
+	c.fd, c.state = fd, connecting
+	c.attemptEnds = c.loop.now() + connectWait
+	c.loop.dial(c)
+	return nil
+}
+
+// attemptFailed goes on to the next address.
+func (c *conn) attemptFailed(err error) {
+	c.errs = append(c.errs, err)
+	c.closeSocket()
+	c.connect()
+}
+
+// changed takes note of what the poller says.
+func (c *conn) changed(r readiness) {
+	switch {
+	case c.state == connecting && r.out:
+		c.connected()
+	case c.state == handshaking:
+		c.wire.signal()
+		return
+	case c.state == standing && r.out && len(c.out) > 0 && !c.held:
+		c.flush()
+	}
+	if r.in && c.state == standing {
+		c.receive(r.ended)
+	}
+}
+
+func (c *conn) connected() {
+	errno, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && errno != 0 {
+		err = syscall.Errno(errno)
+	}
+	if err == nil {
+		if _, err = unix.Getpeername(c.fd); errors.Is(err, unix.ENOTCONN) {
+			return // news of a socket that had this number before
+		}
+	}
+	if err != nil {
+		c.attemptFailed(err)
+		return
+	}
+	c.loop.dialed(c)
+	now := c.loop.now()
+	c.phases.connect = now - c.began
+	if !c.target.secure {
+		c.state = standing
+		c.user.opened()
+		return
+	}
+	c.began, c.state = now, handshaking
+	c.handshake()
+}
+
+// handshake shakes hands in a goroutine: crypto/tls has no other way. The goroutine waits on the wire, which the loop
+// wakes.
+func (c *conn) handshake() {
+	c.wire = newWire(c.fd)
+	c.seal = tls.Client(c.wire, c.client.tlsConfig(c.target))
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	wire, seal := c.wire, c.seal
+	c.loop.shaking++
+	go func() {
+		err := seal.HandshakeContext(ctx)
+		c.loop.do(func() { c.handshaken(wire, err) })
+	}()
+}
+
+func (c *conn) handshaken(w *wire, err error) {
+	c.loop.shaking--
+	c.cancel()
+	now := c.loop.now()
+	if c.ending {
+		c.closeSocket()
+		return
+	}
+	c.phases.tls = now - c.began
+	w.conn = c // from here on it does not wait
+	if err == nil {
+		if got := c.seal.ConnectionState().NegotiatedProtocol; c.target.proto.alpn == "h2" && got != "h2" {
+			err = fmt.Errorf("the server speaks %q over TLS, not h2", got)
+		}
+	}
+	if err != nil {
+		c.fail(sample.TLS, err)
+		return
+	}
+	c.state = standing
+	c.user.opened()
+	if c.state == standing {
+		c.receive(true) // what came with the end of the handshake raised no further event
+	}
+}
+
+// fail tells the user of the end, after the connection is shut.
+func (c *conn) fail(class sample.Class, err error) {
+	if c.state == shut {
+		return
+	}
+	u := c.user
+	c.shut()
+	if u != nil {
+		u.ended(class, err)
+	}
+}
+
+// shut closes the connection without a word to its user.
+func (c *conn) shut() {
+	if c.state == shut {
+		return
+	}
+	was := c.state
+	c.state = shut
+	c.out, c.held = nil, false
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if was == handshaking {
+		c.ending = true // the goroutine still uses the socket's number
+		c.wire.abort()
+		return
+	}
+	if c.seal != nil && was == standing && c.refusal == nil {
+		if _ = c.seal.CloseWrite(); len(c.out) > 0 {
+			_, _ = writeSocket(c.fd, c.out) // a close_notify, if the kernel takes it
+		}
+		c.out = nil
+	}
+	c.closeSocket()
+}
+
+func (c *conn) closeSocket() {
+	c.loop.dialed(c)
+	if c.fd >= 0 {
+		c.loop.conns[c.fd] = nil
+		_ = unix.Close(c.fd)
+		c.fd = -1
+	}
+}
+
+// send gives bytes to the kernel, which may take them in several parts; the user is told when it has them all. The bytes
+// must stay as they are until then.
+func (c *conn) send(b []byte) {
+	if c.seal != nil {
+		if _, err := c.seal.Write(b); err != nil { // appends to out
+			c.broke(err)
+			return
+		}
+	} else {
+		c.out, c.mine = b, false
+	}
+	if !c.held {
+		c.flush()
+	}
+}
+
+// queue puts a copy of b behind what is still to go out.
+func (c *conn) queue(b []byte) {
+	waiting := len(c.out)
+	if waiting == 0 {
+		c.keep = c.keep[:0]
+	} else if !c.mine {
+		c.keep = append(c.keep[:0], c.out...)
+	}
+	c.keep, c.mine = append(c.keep, b...), true
+	c.out = c.keep[len(c.keep)-waiting-len(b):]
+}
+
+// flush gives the kernel what it takes of out.
+func (c *conn) flush() {
+	for len(c.out) > 0 {
+		n, err := writeSocket(c.fd, c.out)
+		c.out = c.out[n:]
+		if err == errAgain { //nolint:errorlint // it is never wrapped
+			return
+		}
+		if err != nil {
+			c.broke(err)
+			return
+		}
+	}
+	c.keep = c.keep[:0]
+	c.user.flushed(c.loop.now())
+}
+
+// broke deals with a write that failed. A server may refuse a large request while it is being written: its answer, if it
+// has come, is the better result.
+func (c *conn) broke(err error) {
+	c.out, c.refusal = nil, err
+	c.receive(true)
+	if c.state == standing {
+		c.fail(classify(err), err)
+	}
+}
+
+// receive reads what has arrived, to the very end where the other side has closed: no news would come of that again.
+func (c *conn) receive(ended bool) {
+	for c.state == standing {
+		n, err := c.read(c.loop.buf)
+		switch {
+		case n > 0 && c.user == nil:
+			c.shut() // nobody has asked for anything
+		case n > 0:
+			if err := c.user.incoming(c.loop.buf[:n], c.loop.now()); err != nil {
+				c.fail(classify(err), err)
+			} else if c.seal == nil && n < len(c.loop.buf) && !ended {
+				return // the kernel had no more; news of more will come
+			}
+		case err == errAgain: //nolint:errorlint // crypto/tls hands it on as it is
+			return
+		case c.refusal != nil:
+			c.fail(classify(c.refusal), c.refusal)
+		default:
+			c.fail(classify(err), err)
+		}
+	}
+}
+
+// errAgain is the answer of a read that would have to wait; to crypto/tls it is a timeout, after which it goes on.
+var errAgain error = again{}
+
+type again struct{}
+
+func (again) Error() string   { return "nothing to read now" }
+func (again) Timeout() bool   { return true }
+func (again) Temporary() bool { return true }
+
+func (c *conn) read(b []byte) (int, error) {
+	if c.seal != nil {
+		return c.seal.Read(b)
+	}
+	return readSocket(c.fd, b)
+}
+
+// readSocket and writeSocket are read(2) and write(2) of a socket that never waits.
+func readSocket(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, b)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own answer is never wrapped
+			return 0, errAgain
+		case err != syscall.EINTR: //nolint:errorlint // likewise
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+func writeSocket(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(fd, b)
+		switch {
+		case err == nil:
+			return n, nil
+		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own answer is never wrapped
+			return 0, errAgain
+		case err != syscall.EINTR: //nolint:errorlint // likewise
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package probe
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// readiness is one socket's change.
+type readiness struct {
+	fd      int
+	ended   bool // the other side has closed; what it sent before may still be unread
+	in, out bool
+}
+
+// loop is one thread that owns sockets. Everything of its connections, and everything of a slot between the start of its
+// burst and the slot's end, happens on it: there is nothing to lock. Other goroutines hand it work with do.
+type loop struct {
+	index int
+	poll  *poller
+	base  time.Time // its clock counts from here
+	conns []*conn   // by descriptor
+	buf   []byte    // what has just been read; of use until the next read
+
+	flying    []*slot       // slots that may still run out of time
+	dialing   []*conn       // connections whose attempt may
+	nextCheck time.Duration // before this instant none of them does
+	timed     []timed       // what is to be done at an instant
+	drive     *drive        // a sustained load's share; nil: none
+
+	shaking int // goroutines that shake hands
+
+	mu    sync.Mutex
+	tasks []func()
+	spare []func()
+	over  bool // nothing is taken on any more
+	quit  bool
+	done  chan struct{}
+}
+
+// timed is work for an instant of the loop's clock.
+type timed struct {
+	at time.Duration
+	do func()
+}
+
+const never = time.Duration(math.MaxInt64)
+
+func newLoop(index int, base time.Time) (*loop, error) {
+	p, err := newPoller()
+	if err != nil {
+		return nil, err
+	}
+	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, done: make(chan struct{})}
+	go l.run()
+	return l, nil
+}
+
+// now is the loop's clock: monotonic, the same for all loops of an engine.
+func (l *loop) now() time.Duration { return time.Since(l.base) }
+
+// do has the loop call f soon; f must not wait for anything.
+func (l *loop) do(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
+	if l.tasks = append(l.tasks, f); len(l.tasks) == 1 {
+		l.poll.wake()
+	}
+}
+
+// at has the loop call f at an instant of its clock, or as soon after as it can. On the loop's own thread only.
+func (l *loop) at(when time.Duration, f func()) { l.timed = append(l.timed, timed{when, f}) }
+
+// stop ends the loop; its connections are closed.
+func (l *loop) stop() {
+	l.do(func() { l.quit = true })
+	<-l.done
+}
+
+func (l *loop) run() {
+	runtime.LockOSThread() // a thread that moves between processors' queues is late
+	defer close(l.done)
+	for !l.quit {
+		for _, r := range l.poll.wait(l.patience()) {
+			if c := l.connOf(r.fd); c != nil {
+				c.changed(r)
+			}
+		}
+		l.runTasks()
+		l.runTimed()
+		if l.drive != nil {
+			l.drive.step()
+		}
+		l.expire()
+	}
+	for _, c := range l.conns {
+		if c != nil {
+			c.shut()
+		}
+	}
+	for l.shaking > 0 { // they have been told to stop
+		l.poll.wait(-1)
+		l.runTasks()
+	}
+	l.mu.Lock()
+	l.over = true
+	l.mu.Unlock()
+	_ = l.poll.close()
+}
+
+// settle deals with what has already arrived, so that what is done next is done on connections that still stand.
+func (l *loop) settle() {
+	for range 64 {
+		ready := l.poll.wait(0)
+		for _, r := range ready {
+			if c := l.connOf(r.fd); c != nil {
+				c.changed(r)
+			}
+		}
+		if len(ready) == 0 {
+			return
+		}
+	}
+}
+
+func (l *loop) connOf(fd int) *conn {
+	if fd < len(l.conns) {
+		return l.conns[fd]
+	}
+	return nil
+}
+
+// patience is how long the loop may wait for its sockets.
+func (l *loop) patience() time.Duration {
+	next := l.nextCheck
+	for _, t := range l.timed {
+		next = min(next, t.at)
+	}
+	if l.drive != nil {
+		next = min(next, l.drive.due())
+	}
+	if next == never {
+		return -1
+	}
+	return max(next-l.now(), 0)
+}
+
+func (l *loop) runTasks() {
+	l.mu.Lock()
+	l.tasks, l.spare = l.spare[:0], l.tasks
+	l.mu.Unlock()
+	for i, f := range l.spare {
+		f()
+		l.spare[i] = nil
+	}
+}
+
+func (l *loop) runTimed() {
+	for i := 0; i < len(l.timed); {
+		t := l.timed[i]
+		if t.at > l.now() {
+			i++
+			continue
+		}
+		l.timed = append(l.timed[:i], l.timed[i+1:]...)
+		t.do()
+	}
+}
+
+// fly has the slot fail when its deadline passes.
+func (l *loop) fly(s *slot, deadline time.Duration) {
+	s.deadline = deadline
+	l.nextCheck = min(l.nextCheck, deadline)
+	if s.flight < 0 {
+		s.flight = len(l.flying)
+		l.flying = append(l.flying, s)
+	}
+}
+
+// land takes the slot off the list of those that may run out of time.
+func (l *loop) land(s *slot) {
+	if s.flight < 0 {
+		return
+	}
+	last := len(l.flying) - 1
+	l.flying[s.flight] = l.flying[last]
+	l.flying[s.flight].flight = s.flight
+	l.flying[last] = nil
+	l.flying = l.flying[:last]
+	s.flight = -1
+}
+
+// dial has the connection's attempt fail when it takes too long.
+func (l *loop) dial(c *conn) {
+	l.nextCheck = min(l.nextCheck, c.attemptEnds)
+	c.dialing = len(l.dialing)
+	l.dialing = append(l.dialing, c)
+}
+
+func (l *loop) dialed(c *conn) {
+	if c.dialing < 0 {
+		return
+	}
+	last := len(l.dialing) - 1
+	l.dialing[c.dialing] = l.dialing[last]
+	l.dialing[c.dialing].dialing = c.dialing
+	l.dialing[last] = nil
+	l.dialing = l.dialing[:last]
+	c.dialing = -1
+}
+
+// expire ends what has run out of time. What ends may begin something else, so the lists are gone through from their ends
+// and the next check is found at last.
+func (l *loop) expire() {
+	now := l.now()
+	if now < l.nextCheck {
+		return
+	}
+	for i := len(l.dialing) - 1; i >= 0; i-- {
+		if i < len(l.dialing) && l.dialing[i].attemptEnds <= now {
+			l.dialing[i].attemptFailed(errAttempt)
+		}
+	}
+	for i := len(l.flying) - 1; i >= 0; i-- {
+		if i < len(l.flying) && l.flying[i].deadline <= now {
+			l.flying[i].runOut()
+		}
+	}
+	l.nextCheck = never
+	for _, c := range l.dialing {
+		l.nextCheck = min(l.nextCheck, c.attemptEnds)
+	}
+	for _, s := range l.flying {
+		l.nextCheck = min(l.nextCheck, s.deadline)
+	}
+}
