@@ -10,6 +10,7 @@ import contextlib
 import csv
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import urllib.request
 
 import bench_clients as clients
 import bench_sustained as sustained
+import bench_targets as targets
 
 PEERS = {"http1": ["original", "hey", "h2load", "fortio", "k6"], "tls": ["original", "hey", "h2load", "fortio", "k6"],
          "h2": ["original", "hey", "h2load"], "h2c": ["original", "h2load"], "grpc": ["original", "ghz"]}
@@ -61,9 +63,9 @@ def waves_of(name, job, rows):
     """Parts what the server saw into bursts; the first is left out where connections are to be warm."""
     waves = collections.defaultdict(list)
     for i, row in enumerate(rows):
-        by_place = name in clients.BARRIER or not job.keep
-        streams = job.n if job.protocol == "grpc" else job.streams
-        waves[i // job.n if by_place else (row[2] - 1) // streams].append(row)
+        # hey spreads the streams of HTTP/2 over connections as it likes.
+        by_place = name in clients.BARRIER or not job.keep or (name, job.protocol) == ("hey", "h2")
+        waves[i // job.n if by_place else (row[2] - 1) // job.streams].append(row)
     first = 1 if job.keep and name not in clients.CONNECTED and job.waves > 1 else 0
     return [w for k, w in sorted(waves.items()) if k >= first and len(w) == job.n]
 
@@ -117,24 +119,31 @@ def number(value):
     return "–" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
-def show(table, section, title, names, sizes, whats=("spread", "p50", "p99", "exact p50", "exact p99")):
-    titles = {"spread": "spread, ms", "p50": "client-made p50, ms", "p99": "client-made p99, ms",
-              "exact p50": "client-made p50 request by request, ms", "exact p99": "client-made p99 request by request, ms"}
-    for what in whats:
-        if not any((key[0] == (section, what)) for key in table.cells):
+KINDS = [("spread, ms", ("spread",)), ("client-made latency, p50 / p99, ms", ("p50", "p99")),
+         ("client-made latency request by request, p50 / p99, ms", ("exact p50", "exact p99"))]
+
+
+def show(table, section, title, names, sizes):
+    """Tables of one section. The ratio, to stellar's, is that of the last figure in a cell."""
+    for kind, whats in KINDS:
+        if not any(key[0] == (section, whats[0]) for key in table.cells):
             continue
-        print(f"\n### {title}: {titles[what]}\n\n| | {' | '.join(map(str, sizes))} |\n|---|{'---|' * len(sizes)}")
+        print(f"\n### {title}: {kind}\n\n| | {' | '.join(map(str, sizes))} |\n|---|{'---|' * len(sizes)}")
         for name in names:
-            line = []
-            for n in sizes:
-                value, base = table.median((section, what), name, n), table.median((section, what), "stellar", n)
-                ratio = f" ({value / base:.2f})" if value is not None and base else ""
-                line.append("refused" if (section, name, n) in table.refused and value is None else number(value) + ratio)
-            if set(line) != {"–"}:
-                print(f"| {name} | {' | '.join(line)} |")
+            cells = [cell(table, section, whats, name, n) for n in sizes]
+            if set(cells) != {"–"}:
+                print(f"| {name} | {' | '.join(cells)} |")
     for (where, name, n), why in table.refused.items():
         if where == section:
             print(f"\n{name} at {n}: refused: {why}")
+
+
+def cell(table, section, whats, name, n):
+    values = [table.median((section, what), name, n) for what in whats]
+    if values[-1] is None:
+        return "refused" if (section, name, n) in table.refused else "–"
+    base = table.median((section, whats[-1]), "stellar", n)
+    return " / ".join(map(number, values)) + (f" ({values[-1] / base:.2f})" if base else "")
 
 
 @contextlib.contextmanager
@@ -160,7 +169,7 @@ def sections(sizes):
                 ("new TLS", "New connections, TLS", "tls", False, one, 1, False)],
         "h2": [("h2", "HTTP/2 over TLS, shared connections", "h2", True, two, 200, True),
                ("h2c", "HTTP/2 in the clear, shared connections", "h2c", True, two, 200, True)],
-        "grpc": [("grpc", "gRPC, shared connections", "grpc", True, two, 200, True),
+        "grpc": [("grpc", "gRPC, shared connections", "grpc", True, two, max(sizes), True),
                  ("grpc per slot", "gRPC, a connection for each slot", "grpc", True, two, 1, False)],
     }
 
@@ -211,6 +220,7 @@ def main():
     parser.add_argument("rounds", nargs="?", type=int, default=5)
     parser.add_argument("--only", default=",".join(ALL), help="sections, of: " + ", ".join(ALL))
     parser.add_argument("--sizes", default="1,10,100,500,1000,3000")
+    parser.add_argument("--seconds", type=int, default=10, help="how long the sustained load lasts")
     parser.add_argument("--clients", default="", help="peers, of: " + ", ".join(clients.CLIENTS))
     for name in ("tools", "work", "stellar"):
         parser.add_argument("--" + name, required=True, help=argparse.SUPPRESS)
@@ -221,10 +231,13 @@ def main():
     sizes = [int(n) for n in args.sizes.split(",")]
     b = clients.Bench(args.tools, args.stellar, os.path.join(args.work, "benchpeers"), args.work, os.path.join(args.work, "cert.pem"))
     args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and (not args.clients or p in args.clients.split(","))]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    idle = busy = os.getloadavg()[0]
     table, server = Table(), Server(args.work)
     try:
         parts = [part for name, group in sections(sizes).items() if name in wanted for part in group]
         run(b, server, table, args, parts)
+        busy = max(busy, os.getloadavg()[0])
         for section, title, protocol, _, of, _, _ in parts:
             show(table, section, f"{title} (median of {args.rounds}; stellar = 1.00)", ["stellar"] + PEERS[protocol], of)
         if "memory" in wanted:
@@ -233,7 +246,11 @@ def main():
         server.close()
     if "sustained" in wanted:
         sustained.run(b, table, args)
-    sustained.targets(table, sizes)
+    targets.show(table, sizes, wanted, PEERS)
+    busy = max(busy, os.getloadavg()[0])
+    print(f"\nThe machine's load when the bench began was {idle:.1f}, while it ran up to {busy:.1f}, on {os.cpu_count()} cores.")
+    if idle > 0.5:
+        print("It was not idle: what else ran there is in these figures.")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Bench:
 
     def __init__(self, tools, stellar, peers, work, cert):
         self.tools, self.stellar, self.peers, self.work = tools, stellar, peers, work
-        self.env = dict(os.environ, SSL_CERT_FILE=cert, K6_NO_USAGE_REPORT="true", GODEBUG="")
+        self.env = dict(os.environ, SSL_CERT_FILE=cert, K6_NO_USAGE_REPORT="true")
         libraries = glob.glob(os.path.join(tools, "root", "usr", "lib", "*-linux-gnu"))
         self.env["LD_LIBRARY_PATH"] = ":".join(libraries)
         self.prefix, self.watch, self.high = [], False, 0
@@ -75,8 +75,8 @@ class Bench:
             text, said = out.read(), err.read()
         if complaint:
             lines = [line.strip() for line in (said or text).splitlines() if line.strip()]
-            told = [line for line in lines if "rror" in line or "hint" in line.lower()] or lines[-1:]
-            complaint += ": " + " ".join(told)[:300] if told else ""
+            told = [line for line in lines if not line.startswith("→")][-2:]  # a hint is not the reason
+            complaint += ": " + " ".join(told)[-300:].replace(f"{cwd}/", "") if told else ""
         return text, complaint
 
     def wait(self, child, timeout):
@@ -104,7 +104,7 @@ def stellar(b, job):
     """The user's way: an experiment file, the built program, latencies.csv. Rows carry the server's number of the
     request, so that its own handling of that very request can be taken off."""
     connections = "shared" if job.shared else "reuse" if job.keep else "new"
-    scheme = "grpc://" if job.protocol == "grpc" else ""
+    scheme = "http://" if job.protocol == "grpc" else ""  # in the clear
     sub = {"Title": "bench", "Bursts": job.waves, "BurstSizes": [job.n], "IATSeconds": 0.3, "IATType": "deterministic",
            "Connections": connections, "Visualization": "none", "MaxErrorRatio": 1, "TimeoutSeconds": 60}
     if job.protocol != "http1":
@@ -232,7 +232,7 @@ def k6(b, job):
 def ghz(b, job):
     proto = os.path.join(os.path.dirname(os.path.abspath(__file__)), "benchpeers", "chainfunction.proto")
     out, complaint = b.call([b.find("ghz"), "--insecure", "--proto", proto, "--call", "proto_gen.ProducerConsumer.InvokeNext",
-                             "-n", str(job.n * job.waves), "-c", str(job.n), "--connections", "1", "-t", "60s", "-d", "{}",
+                             "-n", str(job.n * job.waves), "-c", str(job.n), "--connections", str(-(-job.n // job.streams)), "-t", "60s", "-d", "{}",
                              "-O", "json", job.url])
     if complaint:
         return Seen(refused=complaint, memory=b.high)
