@@ -34,6 +34,7 @@ fuzz: ## each fuzz target for a minute
 
 bench: setup build ## ratios, measured in one run
 	./scripts/bench.sh
+	./scripts/bench-probe.sh
 
 lint:
 	@test -z "$$(gofmt -l src raw-code)" || { echo "not gofmt'd:"; gofmt -l src raw-code; exit 1; }

@@ -23,6 +23,16 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
+# The relay that delays, cuts and resets connections between the probe and a server whose delays are known.
+toxiproxy=v2.12.0
+if ! go version -m bin/toxiproxy-server 2>/dev/null | grep -q "toxiproxy/v2[[:space:]]$toxiproxy\b"; then
+  tools=$(mktemp -d)
+  trap 'rm -rf "$tools"' EXIT
+  GOBIN="$tools" GOFLAGS=-mod=mod go install -trimpath "github.com/Shopify/toxiproxy/v2/cmd/server@$toxiproxy"
+  mkdir -p bin
+  mv "$tools/server" bin/toxiproxy-server
+fi
+
 if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "no Docker Engine answers: start one (sudo systemctl start docker, or sudo dockerd)" >&2

@@ -3,6 +3,7 @@ package experiment
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +90,9 @@ func newAxis(key string, raw []string) Axis {
 	a := Axis{Key: key, Unit: unitOf(key)}
 	for _, text := range raw {
 		label, number, ok := labelOf(text)
+		if key == "Arrivals" {
+			label = filepath.Base(label) // of a trace's path
+		}
 		a.Labels = append(a.Labels, label)
 		if ok && len(a.Values) == len(a.Labels)-1 {
 			a.Values = append(a.Values, number)

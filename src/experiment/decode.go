@@ -18,6 +18,7 @@ type decoder struct {
 	fields map[reflect.Type]map[string][]int
 	meant  map[string]bool // paths of keys that a misspelt one beside them stands for
 	old    bool            // a file of the published form
+	traces *traceFiles     // nil: traces are not read
 }
 
 func newDecoder(src *source) *decoder {

@@ -10,12 +10,15 @@ import (
 // idleSeconds is how long gateways keep an idle connection, about.
 const idleSeconds = 55
 
-// sustained says whether a sub-experiment is a steady load rather than bursts.
-func (s *SubExperiment) sustained() bool { return s.RatePerSecond > 0 || isTrace(s.Arrivals) }
+// maxConnections is how many connections a sustained load opens at most where the file says nothing.
+const maxConnections = 1000
+
+// Sustained says whether a sub-experiment is a steady load rather than bursts.
+func (s *SubExperiment) Sustained() bool { return s.RatePerSecond > 0 || isTrace(s.Arrivals) }
 
 // bursting says whether a sub-experiment sends bursts: the network types have invocations of their own.
 func (s *SubExperiment) bursting() bool {
-	return (s.Type == TypeBurst || s.Type == TypeTransfer) && !s.sustained()
+	return (s.Type == TypeBurst || s.Type == TypeTransfer) && !s.Sustained()
 }
 
 // fill completes a draft with the defaults of the specification's tables.
@@ -34,14 +37,12 @@ func (d *decoder) fill(dr *draft) {
 	whereAbsent("Function", &s.Function, map[bool]string{true: "hellopy", false: "measure"}[d.old])
 	whereAbsent("Runtime", &s.Runtime, d.exp.Runtime)
 	whereAbsent("Type", &s.Type, map[bool]string{true: TypeTransfer, false: TypeBurst}[s.DataTransferChainLength > 1])
-	whereAbsent("Connections", &s.Connections, map[bool]string{true: "new", false: "reuse"}[s.IATSeconds > idleSeconds])
 	whereAbsent("Protocol", &s.Protocol, map[bool]string{true: "grpc", false: "http1"}[d.exp.Provider == "vhive"])
-	whereAbsent("Schedule", &s.Schedule, map[bool]string{true: "open", false: "closed"}[s.sustained()])
+	d.fillSustained(dr)
+	whereAbsent("Connections", &s.Connections, s.usualConnections())
+	whereAbsent("Schedule", &s.Schedule, map[bool]string{true: "open", false: "closed"}[s.Sustained()])
 	if d.exp.Provider == "local" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") {
 		whereAbsent("Architecture", &s.Architecture, runtime.GOARCH) // the local platform is this machine
-	}
-	if s.RatePerSecond > 0 {
-		whereAbsent("Arrivals", &s.Arrivals, "constant")
 	}
 	if !has["IATJitterSeconds"] {
 		s.IATJitterSeconds = s.IATSeconds / 20
@@ -52,9 +53,50 @@ func (d *decoder) fill(dr *draft) {
 	if !s.bursting() && dr.given["Bursts"] != nil {
 		s.Bursts = 0
 		d.note(dr.given["Bursts"].off, dr.given["Bursts"].path, "ignored: %s",
-			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type + " has no bursts"}[s.sustained()])
+			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type + " has no bursts"}[s.Sustained()])
 	}
 	d.fillNetwork(dr)
+}
+
+// fillSustained sets the defaults of the keys of a sustained load.
+func (d *decoder) fillSustained(dr *draft) {
+	s, has := &dr.sub, dr.good
+	if isTrace(s.Arrivals) && s.RatePerSecond > 0 {
+		s.RatePerSecond = 0
+		d.note(dr.given["RatePerSecond"].off, dr.given["RatePerSecond"].path, "ignored: the trace says how many requests there are")
+	}
+	if s.RatePerSecond > 0 && !has["Arrivals"] {
+		s.Arrivals = "constant"
+	}
+	if isTrace(s.Arrivals) && !has["TraceSpacing"] {
+		s.TraceSpacing = "random"
+	}
+	if s.Sustained() && !has["MaxConnections"] {
+		s.MaxConnections = maxConnections
+	}
+}
+
+// apart is the time between two requests, or bursts, to one endpoint, in seconds; of a trace it is not known.
+func (s *SubExperiment) apart() float64 {
+	switch {
+	case s.RatePerSecond > 0:
+		return float64(max(s.Parallelism, 1)) / s.RatePerSecond
+	case s.Sustained():
+		return 0
+	}
+	return s.IATSeconds
+}
+
+// usualConnections is the default of Connections: connections are kept, and shared where the protocol can, unless they
+// would lie idle for so long that gateways drop them.
+func (s *SubExperiment) usualConnections() string {
+	switch {
+	case s.apart() > idleSeconds:
+		return "new"
+	case s.Protocol == "http1":
+		return "reuse"
+	}
+	return "shared"
 }
 
 // fillNetwork sets the defaults of the keys that belong to the sub-experiment's type and clears those that do not.

@@ -209,15 +209,23 @@ func loadKeys() []key {
 // requestKeys are about how requests are sent and judged.
 func requestKeys() []key {
 	return []key{
-		{name: "Connections", rule: words("new", "reuse"), computed: "new where IATSeconds is over 55, else reuse",
-			doc: "new: every request opens its own connection; reuse: one warmed connection per burst slot."},
+		{name: "Connections", rule: words("new", "reuse", "shared"),
+			computed: "new where requests to an endpoint lie over 55 s apart, else reuse for http1 and shared for h2, h2c and grpc",
+			doc: "new: every request opens its own connection; reuse: one warmed connection per burst slot; " +
+				"shared (h2, h2c and grpc): warmed connections that carry up to 200 requests each."},
+		{name: "MaxConnections", rule: atLeast(1, 1_000_000), computed: "1000 for a sustained load",
+			doc: "Sustained load: so many connections are open at once at most; a request that finds none free waits and is late."},
 		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: "http1; grpc for vhive", doc: "Protocol of the requests."},
 		{name: "RatePerSecond", rule: rule{kind: number, min: 0, above: true, max: 10_000_000},
-			doc: "Sustained open-loop load instead of bursts: requests a second."},
+			doc: "Sustained open-loop load instead of bursts: requests a second, over all endpoints in turn."},
 		{name: "DurationSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds},
-			doc: "How long the sustained load lasts, in seconds."},
+			doc: "How long the sustained load lasts, in seconds; cuts a trace short."},
 		{name: "Arrivals", rule: rule{kind: text, want: "constant, poisson, or the path of a trace file", check: checkArrivals},
-			computed: "constant for a sustained load", doc: "Arrivals of the sustained load: constant, poisson, or the path of a trace file."},
+			computed: "constant for a sustained load",
+			doc: "Arrivals of the sustained load: constant, poisson, or the path of a trace file, relative to the experiment file, " +
+				"with #function behind it where it has several."},
+		{name: "TraceSpacing", rule: words("random", "even"), computed: "random for a trace",
+			doc: "Where a trace's requests lie within their second or minute: uniformly at random, or evenly spaced."},
 		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests sent with each request."},
 		{name: "Thresholds", rule: rule{kind: limits, enum: Metrics()},
 			doc: "Upper bounds by metric; a missed one ends the run with exit code 5."},

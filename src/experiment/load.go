@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"path/filepath"
 	"reflect"
 
 	"stellar/src/fail"
@@ -23,7 +24,8 @@ type Loaded struct {
 // maxFile bounds what Load reads, in bytes.
 const maxFile = 64 << 20
 
-// Load reads an experiment file. Its errors have exit code 2; those of the file's content wrap *Problems.
+// Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
+// afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
 func Load(path string) (*Loaded, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -42,14 +44,23 @@ func Load(path string) (*Loaded, error) {
 	case len(data) > maxFile:
 		return nil, fail.Input("reading the experiment file %s: over %d MiB, which no experiment needs", path, maxFile>>20)
 	}
-	return Parse(path, data)
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
+	}
+	return parse(path, data, &traceFiles{dir: dir, read: map[traceUse]traceFound{}})
 }
 
-// Parse reads an experiment from its text; name stands for it in messages. All errors are found together, and the
+// Parse reads an experiment from its text, as Load does, but no other file: name stands for the text in messages, and
+// traces keep their paths and are not read.
+func Parse(name string, data []byte) (*Loaded, error) { return parse(name, data, nil) }
+
+// parse reads an experiment and, unless traces is nil, the traces that it names. All errors are found together, and the
 // error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults, the
 // expansion of sweeps, combinations.
-func Parse(name string, data []byte) (*Loaded, error) {
+func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
 	d := newDecoder(newSource(name, data))
+	d.traces = traces
 	root, dups, err := readTree(d.src)
 	if err != nil {
 		var bad *syntaxError

@@ -83,7 +83,7 @@ func (s *SubExperiment) FunctionCount() int {
 type Estimate struct {
 	Functions int           // deployed; none where the functions stand already (vhive, a URL)
 	Bursts    int           // over all sub-experiments
-	Requests  int           // over all sub-experiments, retries not counted; a trace's are not known and count nothing
+	Requests  int           // over all sub-experiments, retries not counted; those of a trace that was not read count nothing
 	Duration  time.Duration // of probing: sequential sub-experiments add up, others run side by side
 	IATs      time.Duration // the pauses alone, put together in the same way
 }
@@ -113,8 +113,8 @@ func (e *Experiment) Estimate() Estimate {
 // requests counts the requests of a sub-experiment.
 func (s *SubExperiment) requests() int {
 	switch {
-	case s.sustained():
-		return int(math.Round(s.RatePerSecond * s.DurationSeconds))
+	case s.Sustained():
+		return s.planned()
 	case s.Type == TypePingPong:
 		return s.Invocations
 	case s.Type == TypeOverhead:
@@ -140,7 +140,9 @@ func (s *SubExperiment) requests() int {
 // waited for; in an open schedule the pauses cover the requests but the last ones.
 func (s *SubExperiment) seconds() (busy, pause float64) {
 	switch {
-	case s.sustained():
+	case isTrace(s.Arrivals):
+		return s.traced.length.Seconds(), 0
+	case s.Sustained():
 		return s.DurationSeconds, 0
 	case s.Type == TypeEviction:
 		for _, t := range s.EvictionSeconds {

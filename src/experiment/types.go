@@ -68,10 +68,12 @@ type SubExperiment struct {
 	DataTransferChainLength int       `json:"DataTransferChainLength"`
 	StorageTransfer         bool      `json:"StorageTransfer"`
 	Connections             string    `json:"Connections"`
+	MaxConnections          int       `json:"MaxConnections,omitempty"` // open at once in a sustained load; 0 for bursts
 	Protocol                string    `json:"Protocol"`
 	RatePerSecond           float64   `json:"RatePerSecond,omitempty"`
 	DurationSeconds         float64   `json:"DurationSeconds,omitempty"`
-	Arrivals                string    `json:"Arrivals,omitempty"`
+	Arrivals                string    `json:"Arrivals,omitempty"`     // constant, poisson, or path or path#function of a trace: absolute after Load
+	TraceSpacing            string    `json:"TraceSpacing,omitempty"` // random or even; empty without a trace
 	Cmds                    RawObject `json:"Cmds,omitempty"`
 	Thresholds              Limits    `json:"Thresholds,omitempty"`
 	WarmupBursts            int       `json:"WarmupBursts"`
@@ -79,6 +81,8 @@ type SubExperiment struct {
 	MaxErrorRatio           float64   `json:"MaxErrorRatio"`
 	Visualization           string    `json:"Visualization"`
 	Network
+
+	traced traced // what Load found in the trace
 }
 
 // Limits are upper bounds by metric name, e.g. {"p99_ms": 300, "errors": 0}.

@@ -17,6 +17,8 @@ func (d *decoder) validate(dr *draft) {
 	c.bursts()
 	c.schedule()
 	c.sustained()
+	c.trace()
+	c.connections()
 	c.chain()
 	c.serviceTimes()
 	c.network()
@@ -82,7 +84,7 @@ func (c combination) schedule() {
 		c.refuse([]string{"Schedule", "IATSeconds", "IATJitterSeconds", "IATType", "Bursts"},
 			"an open schedule with no IAT plans all %d rounds for the same instant; want IATSeconds > 0", s.Rounds())
 	}
-	if s.Schedule == "closed" && s.sustained() {
+	if s.Schedule == "closed" && s.Sustained() {
 		c.refuse([]string{"Schedule", "RatePerSecond", "Arrivals"},
 			`found "closed"; a sustained load is open: want "open", or leave the key out`)
 	}
@@ -94,12 +96,12 @@ func (c combination) sustained() {
 	switch {
 	case rate && !duration:
 		c.refuse([]string{"RatePerSecond", "DurationSeconds"}, "a rate needs DurationSeconds beside it")
-	case duration && !rate:
-		c.refuse([]string{"DurationSeconds", "RatePerSecond"}, "a duration needs RatePerSecond beside it")
+	case duration && !rate && !isTrace(s.Arrivals):
+		c.refuse([]string{"DurationSeconds", "RatePerSecond", "Arrivals"}, "a duration needs RatePerSecond beside it, or a trace")
 	case s.Arrivals != "" && !rate && !isTrace(s.Arrivals):
 		c.refuse([]string{"Arrivals", "RatePerSecond"}, "%s arrivals need RatePerSecond and DurationSeconds beside them", s.Arrivals)
 	}
-	if s.sustained() && s.Type != TypeBurst && s.Type != TypeTransfer {
+	if s.Sustained() && s.Type != TypeBurst && s.Type != TypeTransfer {
 		c.refuse([]string{"RatePerSecond", "Arrivals", "Type"}, "%s has no sustained load; it is for burst and data-transfer", s.Type)
 	}
 }
@@ -203,7 +205,16 @@ func (c combination) ineffective() {
 	if !s.bursting() && s.WarmupBursts > 0 {
 		note("WarmupBursts", "where there are no bursts")
 	}
-	if n := c.dr.given["Connections"]; n != nil && s.Connections == "reuse" && s.IATSeconds > idleSeconds && c.ok("IATSeconds") {
-		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; the IAT is %g s", idleSeconds, s.IATSeconds)
+	if s.MaxConnections > 0 && !s.Sustained() {
+		note("MaxConnections", "without a sustained load")
+	}
+	if s.TraceSpacing != "" && !isTrace(s.Arrivals) {
+		note("TraceSpacing", "without a trace")
+	}
+	if s.Sustained() && (len(s.BurstSizes) != 1 || s.BurstSizes[0] != 1) {
+		note("BurstSizes", "on a sustained load")
+	}
+	if s.Sustained() && s.IATSeconds != 0 {
+		note("IATSeconds", "on a sustained load")
 	}
 }

@@ -73,7 +73,7 @@ func answeredList() []answered {
 		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, straight(60, true), bursts(30, 2, probe.New)},
 		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, straight(300, false), open(100, 3, probe.Reuse)},
 		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
-		{"Pareto from 5 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
+		{"Pareto from 5.1 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
 		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(100, 3, probe.New)},
 		{"answer in two parts, 50.9 ms apart", script{delays: steady(), between: 50*ms + 900*time.Microsecond}, nil, straight(100, false), bursts(10, 10, probe.Reuse)},
 		{"relay +25 ms, reuse", script{delays: steady()}, slow, behind(200, false, 25*ms, 25*ms), bursts(20, 10, probe.Reuse)},

@@ -43,10 +43,7 @@ func allPhases(t *testing.T, _ *toxiproxy) (l line) {
 		})
 		pairs, wrong := match(rows, s.requests())
 		c := phaseClaim(n)
-		var v verdict
-		for _, p := range pairs {
-			c.judgeRow(&v, p)
-		}
+		v := c.judge(pairs)
 		v.wrong = append(v.wrong, wrong...)
 		parts := phasesOf(pairs)
 		judgePhases(&v, n, parts)

@@ -69,21 +69,18 @@ func judgeOpenStall(rows []sample.Sample, planned int, iat time.Duration, from, 
 	within := 0
 	for i, r := range byBurst {
 		left := to.Sub(r.PlannedAt) // of the stall, when the request was due
-		total := r.Lateness + r.Latency
-		if i < stallFrom || left <= 0 {
-			continue
+		if left <= 0 || !r.PlannedAt.After(from.Add(wallSlack)) {
+			continue // the request that began the stall was due before it
 		}
-		if left > limit {
-			within++ // one that leaves later than the stall's end is answered as usual
-		}
-		if total < left-wallSlack && left > limit {
+		within++
+		switch total := r.Lateness + r.Latency; {
+		case total < left-wallSlack: // however late it left: nothing is answered before the stall's end
 			v.wrongf("request %d: %s of the stall were left, lateness + latency is %s", i, left, total)
-		}
-		if total > left+limit {
+		case total > left+limit:
 			v.slowf("request %d: %s of the stall were left, lateness + latency is %s", i, left, total)
 		}
 	}
-	if want := int((to.Sub(from) - limit) / iat); within < want-1 {
+	if want := int((to.Sub(from) - wallSlack) / iat); within < want-1 {
 		v.wrongf("%d requests were due in the stall, %d of them planned", want, within)
 	}
 	return v

@@ -56,11 +56,11 @@ func (c claim) bound() string {
 
 // line makes the line of a scenario in which every request is answered.
 func (c claim) line(name string, pairs []pair, v verdict) line {
-	middle := (c.path.least + c.path.most) / 2
+	half := (c.path.most - c.path.least) / 2
 	var nominal, truth, measured []time.Duration
 	for _, p := range pairs {
-		nominal = append(nominal, p.truth.nominal+middle)
-		truth = append(truth, p.truth.took()+middle)
+		nominal = append(nominal, c.least(p)-p.truth.took()+p.truth.nominal+half)
+		truth = append(truth, c.least(p)+half)
 		measured = append(measured, p.row.Latency)
 	}
 	return line{name, both(nominal), both(truth), both(measured), c.bound(), v.good()}

@@ -1,0 +1,79 @@
+"""What the probe's bench is to show, one line a target: met, missed, or not measured."""
+
+
+def least(table, section, what, n, rivals):
+    """Stellar's median against the least of the rivals'; rivals whose burst was over twice as wide as stellar's are left
+    out of latencies, since requests that do not leave together do not get in each other's way."""
+    ours = table.median((section, what), "stellar", n)
+    best, who = None, ""
+    for name in rivals:
+        value = table.median((section, what), name, n)
+        wide = table.median((section, "spread"), name, n)
+        own = table.median((section, "spread"), "stellar", n)
+        if value is None or what != "spread" and own is not None and wide is not None and wide > 2 * own:
+            continue
+        if best is None or value < best:
+            best, who = value, name
+    return ours, best, who
+
+
+class Report:
+    def __init__(self, table):
+        self.table, self.lines = table, []
+
+    def line(self, text, ours, bound, said, met=None):
+        if ours is None or bound is None:
+            self.lines.append((text, "", "not measured"))
+        else:
+            self.lines.append((text, said, "met" if (ours <= bound if met is None else met) else "missed"))
+
+    def at_most(self, text, section, what, n, bound):
+        ours = self.table.median((section, what), "stellar", n)
+        self.line(text, ours, bound, "" if ours is None else f"{ours:.2f} ms of {bound} ms")
+
+    def ahead(self, text, section, what, n, rivals, share=1.0):
+        ours, best, who = least(self.table, section, what, n, rivals)
+        if ours is not None and best is None and what != "spread":
+            self.lines.append((text, f"{ours:.2f} ms; every other burst was over twice as wide", "met"))
+            return
+        said = "" if ours is None or best is None else f"{ours:.2f} ms against {who}'s {best:.2f} ms"
+        self.line(text, ours, None if best is None else best * share, said)
+
+
+def show(table, sizes, wanted, peers):
+    r = Report(table)
+    if "spread" in wanted:
+        for n in [n for n in sizes if n > 1]:  # one request has no spread
+            r.ahead(f"warm, {n}: least spread", "warm", "spread", n, peers["http1"])
+        for n in sizes:
+            for what in ("p50", "p99"):
+                r.ahead(f"warm, {n}: least client-made {what}", "warm", what, n, peers["http1"])
+        r.at_most("warm, 1000: spread at most 11 ms", "warm", "spread", 1000, 11)
+        r.at_most("warm, 3000: spread at most 30 ms", "warm", "spread", 3000, 30)
+        r.at_most("warm, 1000: client-made p99 under 5 ms, request by request", "warm", "exact p99", 1000, 5)
+    if "pinned" in wanted:
+        r.at_most("pinned, 1000: client-made p99 under 1 ms, request by request", "pinned", "exact p99", 1000, 1)
+    if "new" in wanted:
+        for n in [n for n in sizes if n > 1]:
+            r.ahead(f"new, {n}: least spread", "new", "spread", n, peers["http1"])
+        for n in sizes:
+            for what in ("p50", "p99"):
+                r.ahead(f"new, {n}: least client-made {what}", "new", what, n, peers["http1"])
+        r.ahead("new, plain, 1000: half the best peer's spread", "new", "spread", 1000, peers["http1"], 0.5)
+        r.ahead("new, TLS, 1000: half the best peer's spread", "new TLS", "spread", 1000, peers["tls"], 0.5)
+    if "h2" in wanted:
+        for section in ("h2", "h2c"):
+            r.at_most(f"{section}, 1000: spread at most 5 ms", section, "spread", 1000, 5)
+            r.ahead(f"{section}, 1000: least spread", section, "spread", 1000, peers[section])
+    if "grpc" in wanted:
+        for n in (1000, 3000):
+            for what in ("spread", "p99"):
+                r.ahead(f"gRPC, shared, {n}: {what} ahead of ghz", "grpc", what, n, ["ghz"])
+    if "sustained" in wanted:
+        ours, wrk = (table.median(("sustained", "rate"), name, 64) for name in ("stellar", "wrk"))
+        said = f"{ours / wrk:.2f}" if ours and wrk else ""
+        r.line("sustained: 0.9 of wrk's rate, every row on disk", ours, wrk, said, bool(said) and ours >= 0.9 * wrk)
+    if r.lines:
+        print("\n### Targets\n\n| target | measured | |\n|---|---|---|")
+        for text, said, verdict in r.lines:
+            print(f"| {text} | {said} | {verdict} |")

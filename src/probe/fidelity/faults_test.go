@@ -1,0 +1,367 @@
+package fidelity
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// The judges are judged: what a perfect probe would have written down passes, and each way in which a probe can be wrong is
+// noticed. All of it is worked out, nothing is measured, so it does not depend on the machine.
+
+// tiny is what a step takes a perfect client on a perfect machine.
+const tiny = 50 * time.Microsecond
+
+// ideal is what a perfect probe writes down of a script, bursts of ten, with the server's side.
+func ideal(c claim, s script) []pair {
+	base := time.Unix(1_800_000_000, 0).UTC()
+	var out []pair
+	for n := range c.requests {
+		r := sample.Empty()
+		r.RequestID, r.Burst, r.Slot, r.BurstSize, r.Status = strconv.Itoa(n), n/10, n%10, 10, 200
+		r.PlannedAt = base.Add(time.Duration(n/10) * time.Second)
+		r.ReleasedAt, r.Lateness = r.PlannedAt, tiny
+		r.SentAt = r.PlannedAt.Add(r.Lateness)
+		h := handled{number: n, conn: n % 10, status: 200, nominal: s.delays[n%len(s.delays)] + s.between}
+		if c.fresh {
+			h.conn, r.NewConn = n, true
+			r.DNS, r.Connect = c.dns+tiny, c.connect+tiny
+			r.WriteBegan = r.DNS + r.Connect + tiny
+			if s.secure {
+				r.TLS = c.tls + tiny
+				r.WriteBegan += r.TLS
+			}
+		} else {
+			r.WriteBegan = 0
+		}
+		r.Written = r.WriteBegan + tiny
+		h.read = r.SentAt.Add(r.Written + c.path.least/2)
+		h.first = h.read.Add(h.nominal - s.between + tiny)
+		h.wrote = h.first.Add(s.between + tiny)
+		r.FirstByte = h.first.Sub(r.SentAt) + c.path.least - c.path.least/2 + tiny
+		r.Latency = h.wrote.Sub(r.SentAt) + c.path.least - c.path.least/2 + tiny
+		r.ReceivedAt = r.SentAt.Add(r.Latency)
+		out = append(out, pair{r, h})
+	}
+	return out
+}
+
+// judgeAll is what a scenario of answered requests is held against, the writing included.
+func (c claim) judgeAll(pairs []pair) verdict {
+	v := c.judge(pairs)
+	for _, p := range pairs {
+		c.judgeWrites(&v, "row "+p.row.RequestID, p)
+	}
+	return v
+}
+
+// eachRow spoils every row in the same way.
+func eachRow(spoil func(r *sample.Sample, h handled)) func([]pair) []pair {
+	return func(pairs []pair) []pair {
+		for i := range pairs {
+			spoil(&pairs[i].row, pairs[i].truth)
+		}
+		return pairs
+	}
+}
+
+// latency sets a latency with all that follows from it.
+func latency(r *sample.Sample, d time.Duration) {
+	r.Latency, r.FirstByte = d, min(r.FirstByte, d)
+	r.ReceivedAt = r.SentAt.Add(d)
+}
+
+// fault is a way in which a probe can be wrong, and a scenario in which it shows.
+type fault struct {
+	name   string
+	claim  claim
+	script script
+	spoil  func([]pair) []pair
+}
+
+// wrongLatencies are of probes whose latencies are not what was waited for.
+func wrongLatencies() []fault {
+	reuse := claim{requests: 300, limits: ordinary}
+	fresh := claim{requests: 300, fresh: true, limits: ordinary}
+	twoParts := script{delays: steady(), between: 50*ms + 900*time.Microsecond}
+	return []fault{
+		{"takes the first byte for the answer", reuse, twoParts, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.FirstByte) })},
+		{"takes the last byte for the first", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.FirstByte = r.Latency + ms })},
+		{"cuts to whole milliseconds", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency.Truncate(ms)) })},
+		{"adds 50 ms of its own", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+50*ms) })},
+		{"adds 100 ms to two of a hundred", reuse, script{delays: lognormal(300)}, func(p []pair) []pair {
+			slices.SortFunc(p, func(a, b pair) int { return int(b.row.Latency - a.row.Latency) })
+			for i := range 6 {
+				latency(&p[i].row, p[i].row.Latency+100*ms)
+			}
+			return p
+		}},
+		{"counts from the written request, on fresh connections", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) {
+			r.FirstByte -= r.WriteBegan
+			latency(r, r.Latency-r.WriteBegan)
+		})},
+		{"forgets the relay", claim{requests: 300, limits: ordinary, path: path{15 * ms, 45 * ms}}, script{delays: steady()},
+			eachRow(func(r *sample.Sample, h handled) { latency(r, h.took()+tiny) })},
+		{"gives averages", reuse, script{delays: bimodal(300)}, eachRow(func(r *sample.Sample, _ handled) { latency(r, 17*ms) })},
+		{"gives rows each other's latency", fresh, script{delays: pareto(300)}, func(p []pair) []pair {
+			first := p[0].row.Latency
+			for i := range len(p) - 1 {
+				latency(&p[i].row, p[i+1].row.Latency)
+			}
+			latency(&p[len(p)-1].row, first)
+			return p
+		}},
+		{"drops the slowest", reuse, script{delays: pareto(300)}, func(p []pair) []pair {
+			return slices.DeleteFunc(p, func(x pair) bool { return x.row.Latency > 90*ms })
+		}},
+	}
+}
+
+// wrongStamps are of probes whose instants, phases or connections are not what they are called.
+func wrongStamps() []fault {
+	reuse := claim{requests: 300, limits: ordinary}
+	fresh := claim{requests: 300, fresh: true, limits: ordinary}
+	return []fault{
+		{"calls fresh connections reused", fresh, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.NewConn = false })},
+		{"does not tell that it dialled", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Connect = tiny })},
+		{"leaves the resolver out", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS = sample.None })},
+		{"takes DNS for TLS", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS, r.TLS = r.TLS, r.DNS })},
+		{"counts TLS as connecting", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.Connect, r.TLS = r.Connect+r.TLS, sample.None })},
+		{"stamps the sending late", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.SentAt = r.SentAt.Add(10 * ms) })},
+		{"stamps the receiving early", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.ReceivedAt = r.ReceivedAt.Add(-10 * ms) })},
+		{"writes before the connection stands", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan = 0 })},
+		{"has written before it began", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, 0 })},
+		{"does not stamp the writing", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = sample.None, sample.None })},
+		{"does not stamp the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = time.Time{} })},
+		{"writes late on a connection that stood", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, ms })},
+		{"counts from the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Latency += 2 * ms })},
+		{"reports a failure that was none", reuse, script{delays: steady()}, func(p []pair) []pair {
+			p[7].row.Err, p[7].row.Latency = sample.Timeout, sample.None
+			return p
+		}},
+	}
+}
+
+func TestWrongProbesAreNoticed(t *testing.T) {
+	for _, c := range append(wrongLatencies(), wrongStamps()...) {
+		t.Run(c.name, func(t *testing.T) {
+			if v := c.claim.judgeAll(ideal(c.claim, c.script)); !v.good() {
+				t.Fatalf("the perfect probe does not pass: %s", v.String())
+			}
+			if v := c.claim.judgeAll(c.spoil(ideal(c.claim, c.script))); v.good() {
+				t.Error("a probe that does this passes")
+			}
+		})
+	}
+}
+
+// TestWrongMatchesAreNoticed: a row that answers to no request, or to one that another row has.
+func TestWrongMatchesAreNoticed(t *testing.T) {
+	log := []handled{{number: 0}, {number: 1}}
+	for _, c := range []struct {
+		ids   []string
+		wrong int
+	}{
+		{[]string{"1", "0"}, 0}, {[]string{"0", "0"}, 1}, {[]string{"2"}, 1}, {[]string{"-1"}, 1}, {[]string{"known-b0-s0", ""}, 2},
+	} {
+		var rows []sample.Sample
+		for _, id := range c.ids {
+			rows = append(rows, sample.Sample{RequestID: id})
+		}
+		if pairs, wrong := match(rows, log); len(wrong) != c.wrong || len(pairs) != len(c.ids)-c.wrong {
+			t.Errorf("%q: %d pairs, wrong: %q", c.ids, len(pairs), wrong)
+		}
+	}
+}
+
+// idealStall is what a perfect probe writes down of the open schedule of the stall.
+func idealStall() (rows []sample.Sample, from, to time.Time) {
+	base := time.Unix(1_800_000_000, 0).UTC()
+	from = base.Add(stallFrom*stallIAT + 2*tiny)
+	to = from.Add(stallFor)
+	for i := range 170 {
+		r := sample.Empty()
+		r.Burst, r.BurstSize = i, 1
+		r.PlannedAt, r.Lateness = base.Add(time.Duration(i)*stallIAT), tiny
+		r.SentAt = r.PlannedAt.Add(tiny)
+		end := r.SentAt.Add(5 * ms)
+		if i >= stallFrom && r.SentAt.Before(to) {
+			end = to.Add(tiny)
+		}
+		latency(&r, end.Sub(r.SentAt))
+		rows = append(rows, r)
+	}
+	return rows, from, to
+}
+
+func TestHiddenStallsAreNoticed(t *testing.T) {
+	stalled := func(r *sample.Sample) bool { return r.Latency > 10*ms }
+	for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
+		"waits for the stall and says that it was not late": func(rows []sample.Sample) []sample.Sample {
+			_, _, to := idealStall()
+			for i := range rows {
+				if r := &rows[i]; i > stallFrom && stalled(r) {
+					r.SentAt = to.Add(time.Duration(i) * tiny)
+					latency(r, 5*ms)
+				}
+			}
+			return rows
+		},
+		"moves the plan behind the stall": func(rows []sample.Sample) []sample.Sample {
+			for i := stallFrom + 1; i < len(rows); i++ {
+				rows[i].PlannedAt, rows[i].SentAt = rows[i].PlannedAt.Add(stallFor), rows[i].SentAt.Add(stallFor)
+				latency(&rows[i], 5*ms)
+			}
+			return rows
+		},
+		"does not send in the stall": func(rows []sample.Sample) []sample.Sample {
+			kept := 0
+			return slices.DeleteFunc(rows, func(r sample.Sample) bool {
+				if stalled(&r) {
+					kept++
+				}
+				return stalled(&r) && kept > 1
+			})
+		},
+		"gives all of them the same latency": func(rows []sample.Sample) []sample.Sample {
+			for i := range rows {
+				if stalled(&rows[i]) {
+					latency(&rows[i], time.Second)
+				}
+			}
+			return rows
+		},
+		"counts the lateness twice": func(rows []sample.Sample) []sample.Sample {
+			for i := range rows {
+				rows[i].Lateness = rows[i].Latency
+			}
+			return rows
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, from, to := idealStall()
+			if v := judgeOpenStall(rows, 170, stallIAT, from, to, ordinary.p99); !v.good() {
+				t.Fatalf("the perfect probe does not pass: %s", v.String())
+			}
+			if v := judgeOpenStall(spoil(rows), 170, stallIAT, from, to, ordinary.p99); v.good() {
+				t.Error("a probe that does this passes")
+			}
+		})
+	}
+}
+
+// TestWrongPhasesAreNoticed: on top of the row's own sums, the medians of phases.
+func TestWrongPhasesAreNoticed(t *testing.T) {
+	judged := func(pairs []pair) verdict {
+		var v verdict
+		judgePhases(&v, 100, phasesOf(pairs))
+		return v
+	}
+	if v := judged(ideal(phaseClaim(100), phaseScript())); !v.good() {
+		t.Fatalf("the perfect probe does not pass: %s", v.String())
+	}
+	for name, spoil := range map[string]func(r *sample.Sample){
+		"swaps DNS and TLS":             func(r *sample.Sample) { r.DNS, r.TLS = r.TLS, r.DNS },
+		"first byte is the last":        func(r *sample.Sample) { r.FirstByte = r.Latency },
+		"last byte is the first":        func(r *sample.Sample) { r.Latency = r.FirstByte },
+		"first byte counts from writes": func(r *sample.Sample) { r.FirstByte -= r.WriteBegan },
+	} {
+		pairs := eachRow(func(r *sample.Sample, _ handled) { spoil(r) })(ideal(phaseClaim(100), phaseScript()))
+		if v := judged(pairs); v.good() {
+			t.Errorf("a probe whose %s passes", name)
+		}
+	}
+	if v := judged(nil); v.good() {
+		t.Error("no rows at all pass")
+	}
+}
+
+func TestWrongConnectionsAreNoticed(t *testing.T) {
+	for _, fresh := range []bool{false, true} {
+		c := claim{requests: 40, fresh: fresh}
+		want := 10
+		if fresh {
+			want = 40
+		}
+		pairs := func() []pair { return ideal(c, script{delays: steady()}) }
+		if v := judgeConnections(pairs(), 40, fresh, want, want); !v.good() {
+			t.Fatalf("the perfect probe does not pass: %s", v.String())
+		}
+		for name, v := range map[string]verdict{
+			"one connection too many": judgeConnections(pairs(), 40, fresh, want, want+1),
+			"a row missing":           judgeConnections(pairs()[1:], 40, fresh, want, want),
+			"NewConn turned round": judgeConnections(eachRow(func(r *sample.Sample, _ handled) { r.NewConn = !r.NewConn })(pairs()),
+				40, fresh, want, want),
+			"two at once on one connection": func() verdict {
+				p := pairs()
+				p[1].truth.conn = p[0].truth.conn
+				return judgeConnections(p, 40, fresh, want, want)
+			}(),
+		} {
+			if v.good() {
+				t.Errorf("fresh %v: %s passes", fresh, name)
+			}
+		}
+	}
+}
+
+func TestWrongFailuresAreNoticed(t *testing.T) {
+	f := failing{name: "half lost", script: script{delays: steady()}, relay: []toxic{{Toxicity: 0.5}}, burst: 20, class: sample.Timeout, truth: unseen}
+	made := func() (rows []sample.Sample, log []handled) {
+		for _, p := range ideal(claim{requests: 12, fresh: true}, f.script) {
+			rows, log = append(rows, p.row), append(log, p.truth)
+		}
+		for slot := range 8 {
+			r := sample.Empty()
+			r.RequestID, r.Slot, r.Err = fmt.Sprintf("known-b0-s%d", slot), slot, sample.Timeout
+			rows = append(rows, r)
+		}
+		return rows, log
+	}
+	rows, log := made()
+	if v := f.judge(rows, log); !v.good() {
+		t.Fatalf("the perfect probe does not pass: %s", v.String())
+	}
+	for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
+		"leaves a failure out":           func(rows []sample.Sample) []sample.Sample { return rows[:19] },
+		"calls a failure something else": func(rows []sample.Sample) []sample.Sample { rows[19].Err = sample.Reset; return rows },
+		"gives a failure a latency":      func(rows []sample.Sample) []sample.Sample { rows[19].Latency = time.Second; return rows },
+		"takes a failure for an answer": func(rows []sample.Sample) []sample.Sample {
+			rows[19].Err = sample.OK
+			rows[19].Latency = ms
+			return rows
+		},
+		"takes an answer for a failure": func(rows []sample.Sample) []sample.Sample {
+			rows[0].Err, rows[0].Latency = sample.Timeout, sample.None
+			return rows
+		},
+		"sends again what failed":          func(rows []sample.Sample) []sample.Sample { return append(rows, rows[19]) },
+		"counts an answer for two":         func(rows []sample.Sample) []sample.Sample { rows[1].RequestID = rows[0].RequestID; return rows },
+		"calls a failed answer a complete": func(rows []sample.Sample) []sample.Sample { rows[19].ReceivedAt = time.Now(); return rows },
+	} {
+		rows, log := made()
+		if v := f.judge(spoil(rows), log); v.good() {
+			t.Errorf("a probe that %s passes", name)
+		}
+	}
+}
+
+// TestRetriesAreForTheMachineOnly: what is wrong on any machine is no matter of luck.
+func TestRetriesAreForTheMachineOnly(t *testing.T) {
+	c := claim{requests: 300, limits: ordinary}
+	slower := eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+time.Second) })(ideal(c, script{delays: steady()}))
+	shorter := eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency-ms) })(ideal(c, script{delays: steady()}))
+	if v := c.judge(slower); len(v.wrong) > 0 || len(v.slow) != 2 {
+		t.Errorf("too slow: %s", v.String())
+	}
+	if v := c.judge(shorter); len(v.wrong) == 0 {
+		t.Error("latencies shorter than the server's own handling are held to be the machine's doing")
+	}
+	if attempts < 2 {
+		t.Error("a busy machine has no second attempt")
+	}
+}

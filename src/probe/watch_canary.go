@@ -1,0 +1,152 @@
+package probe
+
+import (
+	"sync"
+	"time"
+)
+
+// canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen for its length less what of the
+// beat had not passed, so that a stall of two beats is seen for one beat at least.
+const canaryBeat = 5 * time.Millisecond
+
+// mostLates bounds what is remembered of lateness.
+const mostLates = 64
+
+// late is one lateness: at is the moment it ended.
+type late struct {
+	at, by time.Duration
+	loop   bool // an event loop told of it; else it is the canary's own
+}
+
+// canary is a goroutine that sleeps in the kernel for a beat, as an event loop does that waits for a socket, and notes how
+// late it is back: the kernel had no core for it, or Go's scheduler no P. It is parked while no burst is in flight.
+type canary struct {
+	now   func() time.Duration
+	sleep func(time.Duration) // may return early
+	wake  chan struct{}       // of one place: a canary that is parked has a window to watch
+	gone  chan struct{}       // closed when the goroutine is
+
+	mu     sync.Mutex
+	open   int // windows
+	closed bool
+	due    time.Duration // when it is to be back; holds while a window is open
+	// lates has the past that open windows may ask for: from the oldest to the newest, each longer than all after it. What a
+	// later and longer one follows can be no window's worst.
+	lates []late
+}
+
+func startCanary(now func() time.Duration, sleep func(time.Duration)) *canary {
+	c := &canary{
+		now: now, sleep: sleep, wake: make(chan struct{}, 1), gone: make(chan struct{}), lates: make([]late, 0, mostLates),
+	}
+	go c.run()
+	return c
+}
+
+// run beats until the canary is closed.
+func (c *canary) run() {
+	defer close(c.gone)
+	for {
+		c.mu.Lock()
+		parked, closed, due := c.open == 0, c.closed, c.due
+		c.mu.Unlock()
+		switch {
+		case closed:
+			return
+		case parked:
+			<-c.wake
+		default:
+			c.sleep(due - c.now())
+			c.beat()
+		}
+	}
+}
+
+// beat notes a lateness, if the canary is back and was not early.
+func (c *canary) beat() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	if c.open == 0 || now < c.due {
+		return
+	}
+	c.note(late{at: now, by: now - c.due})
+	c.due = now + canaryBeat
+}
+
+// away notes that an event loop was away until now.
+func (c *canary) away(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.open > 0 {
+		c.note(late{at: c.now(), by: d, loop: true})
+	}
+}
+
+func (c *canary) note(l late) {
+	for n := len(c.lates); n > 0 && c.lates[n-1].by <= l.by; n-- {
+		c.lates = c.lates[:n-1]
+	}
+	if len(c.lates) == mostLates {
+		// The shortest grows into the new one's place: too much is said rather than too little.
+		c.lates[mostLates-1].at = l.at
+		return
+	}
+	c.lates = append(c.lates, l)
+}
+
+// rouse opens a window.
+func (c *canary) rouse() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open++
+	if c.open == 1 {
+		c.due = c.now() + canaryBeat
+		c.lates = c.lates[:0]
+		c.nudge()
+	}
+}
+
+// rest ends a window.
+func (c *canary) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = max(c.open-1, 0)
+}
+
+// worst is the longest lateness from a moment until now, as far as it lies after that moment. A canary that is overdue
+// counts.
+func (c *canary) worst(from time.Duration) (w late) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	see := func(l late) {
+		l.by = min(l.by, l.at-from)
+		if l.by > w.by {
+			w = l
+		}
+	}
+	for _, l := range c.lates {
+		see(l)
+	}
+	if now := c.now(); c.open > 0 {
+		see(late{at: now, by: now - c.due})
+	}
+	return w
+}
+
+// close ends the goroutine and waits for it: a beat at most, and what it is late.
+func (c *canary) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.nudge()
+	c.mu.Unlock()
+	<-c.gone
+}
+
+// nudge lets a parked canary look again.
+func (c *canary) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
