@@ -10,7 +10,7 @@ import (
 )
 
 // machine is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read from the
-// beginning, and a look-up of the path costs more than that. A file that is not there (gVisor, a /proc with hidepid) says nothing.
+// beginning, and a look-up of the path costs more than that. A file that is not there (as in some sandboxes) says nothing.
 type machine struct {
 	netstat, softnet, uptime *os.File
 	buf                      []byte
@@ -226,8 +226,9 @@ func readClock(id uintptr) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), errno == 0
 }
 
-// nap sleeps in the kernel and not on one of Go's timers: a timer is served by whichever thread next looks at it, and where
-// all of them wait for sockets it is served up to 10 ms late, which says nothing about how late a response is read.
+// nap sleeps in the kernel and not on one of Go's timers. A timer is served by whichever thread of Go's looks at it next, and
+// where all of them are in event loops of their own that is late without a response being late; a thread that the kernel
+// wakes goes the way of an event loop whose socket is ready.
 func nap(d time.Duration) {
 	if d > 0 {
 		ts := syscall.NsecToTimespec(int64(d))

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	netstatNames  = "TcpExt: ListenOverflows ListenDrops TCPFastRetrans TCPSlowStartRetrans TCPTimeouts TCPLossProbes TCPDSACKRecv TCPBacklogDrop TCPOrigDataSent TCPRcvQDrop\n"
+	netstatNames = "TcpExt: ListenOverflows ListenDrops TCPFastRetrans TCPSlowStartRetrans TCPTimeouts TCPLossProbes " +
+		"TCPDSACKRecv TCPBacklogDrop TCPOrigDataSent TCPRcvQDrop\n"
 	netstatValues = "TcpExt: 1 2 3 4 5 6 7 8 18446744073709551615 10\n"
 	netstatOther  = "IpExt: InNoRoutes InOctets\nIpExt: 0 5299375335\n"
 )
