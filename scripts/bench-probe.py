@@ -1,8 +1,9 @@
 """The probe's part of `make bench`: runs the clients in turn, asks the server what it saw, prints tables and targets.
 
 Spread is the last minus the first arrival of a burst, as the server saw them. Client-made latency is what the client says
-minus what the server says it took itself: quantile minus the same quantile for every client alike, and for those whose
-answers carry the server's number of the request (stellar, the original's way) also request by request ("exact").
+minus what the server says it took itself for the same request: matched by their order (fortio and k6 print quantiles only, of
+which the server's are taken off), and for clients that read the server's number of the request (stellar, the original's
+way) once more by that number, which shows what the matching by order is worth.
 """
 import argparse
 import collections
@@ -63,8 +64,9 @@ def waves_of(name, job, rows):
     """Parts what the server saw into bursts; the first is left out where connections are to be warm."""
     waves = collections.defaultdict(list)
     for i, row in enumerate(rows):
-        # hey spreads the streams of HTTP/2 over connections as it likes.
-        by_place = name in clients.BARRIER or not job.keep or (name, job.protocol) == ("hey", "h2")
+        # hey spreads the streams of HTTP/2 over connections as it likes, and keeps 500 idle ones over HTTP/1.1.
+        loose = name == "hey" and (job.protocol == "h2" or job.n > 500)
+        by_place = name in clients.BARRIER or not job.keep or loose
         waves[i // job.n if by_place else (row[2] - 1) // job.streams].append(row)
     first = 1 if job.keep and name not in clients.CONNECTED and job.waves > 1 else 0
     return [w for k, w in sorted(waves.items()) if k >= first and len(w) == job.n]
@@ -104,23 +106,33 @@ def measure(b, server, table, section, name, job):
         table.refused.setdefault((section, name, job.n), f"{len(rows)} requests arrived, no whole burst")
         return
     table.add((section, "spread"), name, job.n, statistics.median((w[-1][3] - w[0][3]) / 1e6 for w in waves))
-    handled = [r[4] for w in waves for r in w if r[4] > 0]
-    said = seen.quantiles or tuple(quantile(seen.latencies, p) for p in (50, 99)) if seen.quantiles or seen.latencies else ()
-    for p, value in zip((50, 99), said):
-        table.add((section, f"p{p}"), name, job.n, max(0, value - quantile(handled, p)) / 1e6)
-    own = {r[0]: r[4] for r in rows}
-    exact = [latency - own[number] for number, latency in seen.by_id if own.get(number)]
+    for p, value in zip((50, 99), made(seen, rows, waves)):
+        table.add((section, f"p{p}"), name, job.n, value / 1e6)
+    warm = {r[0]: r[4] for w in waves for r in w}
+    exact = [latency - warm[number] for number, latency in seen.by_id if warm.get(number)]
     if exact:
         for p in (50, 99):
             table.add((section, f"exact p{p}"), name, job.n, quantile(exact, p) / 1e6)
 
 
+def made(seen, rows, waves):
+    """p50 and p99 of what the client made of latency, over the given waves. The k-th request that a client started is
+    taken to be the k-th that arrived; of a client that prints quantiles alone, the server's quantiles are taken off."""
+    kept = {r[0] for w in waves for r in w}
+    if seen.pairs and len(seen.pairs) == len(rows):
+        pairs = sorted(seen.pairs)
+        own = [latency - row[4] for (_, latency), row in zip(pairs, rows) if row[0] in kept]
+        return [quantile(own, p) for p in (50, 99)]
+    handled = [r[4] for r in rows if r[0] in kept]
+    return [max(0, value - quantile(handled, p)) for p, value in zip((50, 99), seen.quantiles)]
+
+
 def number(value):
-    return "–" if value is None else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return "–" if value is None else f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 KINDS = [("spread, ms", ("spread",)), ("client-made latency, p50 / p99, ms", ("p50", "p99")),
-         ("client-made latency request by request, p50 / p99, ms", ("exact p50", "exact p99"))]
+         ("client-made latency matched by number, p50 / p99, ms", ("exact p50", "exact p99"))]
 
 
 def show(table, section, title, names, sizes):

@@ -5,6 +5,7 @@ burst before the next (stellar, the original's way) have waves that can be told 
 keep N workers, each of which sends its next request when it has its answer, so that their wave k is the k-th request of
 each worker. Their first wave dials (fortio's does not: it connects beforehand); warm figures leave it out.
 """
+import calendar
 import csv
 import dataclasses
 import glob
@@ -13,6 +14,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 
 WAVES = 4  # of which the first is left out where connections are to be warm
 
@@ -32,8 +34,8 @@ class Job:
 
 @dataclasses.dataclass
 class Seen:
-    """What a client said: latencies in ns, all of them or two quantiles, or why there are none."""
-    latencies: list = dataclasses.field(default_factory=list)
+    """What a client said: each request, of all waves, or two quantiles; or why there is nothing."""
+    pairs: list = dataclasses.field(default_factory=list)      # (start, latency in ns); starts need only sort
     quantiles: tuple = ()                                      # p50 and p99 where the client prints no more
     by_id: list = dataclasses.field(default_factory=list)      # (server's number of the request, latency)
     refused: str = ""
@@ -116,15 +118,19 @@ def stellar(b, job):
         if not row["Client Latency (ms)"]:
             failed += 1
             continue
-        if job.keep and row["Burst ID"] == "0":
-            continue
         latency = float(row["Client Latency (ms)"]) * 1e6
-        seen.latencies.append(latency)
+        seen.pairs.append((nanoseconds(row["Sent At"]) + float(row.get("Write Began (ms)") or 0) * 1e6, latency))
         if row["Request ID"].isdigit():
             seen.by_id.append((int(row["Request ID"]), latency))
     if failed and not complaint:
         seen.refused = f"{failed} of {len(rows)} requests failed ({rows[-1].get('Error', '')})"
     return seen
+
+
+def nanoseconds(text):
+    """Of an RFC 3339 instant in UTC with nine digits, in one number."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 10**9 + int(fraction.ljust(9, "0"))
 
 
 def experiment(b, folder, provider, sub, timeout=180):
@@ -146,20 +152,11 @@ def original(b, job):
     out, complaint = b.call([b.peers, "-protocol", job.protocol, "-url", job.url, "-n", str(job.n), "-bursts", str(job.waves)])
     seen = Seen(refused=complaint, memory=b.high)
     for line in out.splitlines():
-        burst, latency, number = line.split(",")
-        if job.keep and burst == "0":
-            continue
-        seen.latencies.append(float(latency))
+        start, latency, number = line.split(",")
+        seen.pairs.append((int(start), float(latency)))
         if number:
             seen.by_id.append((int(number), float(latency)))
     return seen
-
-
-def later(job, pairs):
-    """Latencies of (start, latency) without the first wave, where connections are to be warm. The first wave is the N
-    requests that started first."""
-    pairs.sort()
-    return [latency for _, latency in pairs[job.n if job.keep and job.waves > 1 else 0:]]
 
 
 def hey(b, job):
@@ -170,7 +167,7 @@ def hey(b, job):
     rows = list(csv.DictReader(out.splitlines()))
     # Seconds with four decimals: no finer than 0.1 ms.
     pairs = [(float(r["offset"]), float(r["response-time"]) * 1e9) for r in rows if r["status-code"] == "200"]
-    return Seen(later(job, pairs), refused=complaint, memory=b.high)
+    return Seen(pairs, refused=complaint, memory=b.high)
 
 
 def h2load(b, job):
@@ -184,7 +181,7 @@ def h2load(b, job):
     with open(log) as f:
         cells = [line.split("\t") for line in f]
     pairs = [(int(c[0]), float(c[2]) * 1e3) for c in cells if c[1] == "200"]  # µs
-    return Seen(later(job, pairs), memory=b.high)
+    return Seen(pairs, memory=b.high)
 
 
 def fortio(b, job):
@@ -237,7 +234,7 @@ def ghz(b, job):
     if complaint:
         return Seen(refused=complaint, memory=b.high)
     pairs = [(d["timestamp"], float(d["latency"])) for d in json.loads(out)["details"] if d["status"] == "OK"]
-    return Seen(later(job, pairs), memory=b.high)
+    return Seen(pairs, memory=b.high)
 
 
 BARRIER = {"stellar", "original"}  # clients whose waves are parted by the order of arrival

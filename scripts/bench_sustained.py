@@ -131,13 +131,7 @@ def stellar(b, url, seconds, folder):
                     count, last = count + 1, max(last, row[received])
     if complaint or not count:
         return None, complaint or "no rows"
-    return count / (nanoseconds(last) - nanoseconds(first)) * 1e9, ""
-
-
-def nanoseconds(text):
-    """Of an RFC 3339 instant in UTC with nine digits."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    return int(time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))) * 10**9 + int(fraction.ljust(9, "0"))
+    return count / (clients.nanoseconds(last) - clients.nanoseconds(first)) * 1e9, ""
 
 
 CLIENTS = {"stellar": stellar, "wrk": wrk, "h2load": h2load, "fortio": fortio, "hey": hey, "k6": k6, "original": original}

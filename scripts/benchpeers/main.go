@@ -4,7 +4,8 @@
 //
 //	benchpeers -protocol http1|h2|h2c|grpc -url URL -n 1000 -bursts 6 -gap 300ms
 //
-// Standard output is CSV: burst, latency in ns (start of the call to the end of the body), the RequestID of the answer.
+// Standard output is CSV: start of the call in ns, latency in ns (from there to the end of the body), the RequestID of the
+// answer.
 package main
 
 import (
@@ -26,7 +27,7 @@ import (
 type call func(ctx context.Context) (string, error)
 
 type row struct {
-	burst   int
+	start   time.Time
 	latency time.Duration
 	id      string
 	err     error
@@ -56,7 +57,7 @@ func run() error {
 		if b > 0 {
 			time.Sleep(*gap)
 		}
-		rows = append(rows, burst(do, b, *n)...)
+		rows = append(rows, burst(do, *n)...)
 	}
 	return write(rows)
 }
@@ -97,7 +98,7 @@ func get(ctx context.Context, client *http.Client, url string) (string, error) {
 }
 
 // burst is the original's loop: nothing holds the goroutines back until all of them stand.
-func burst(do call, number, n int) []row {
+func burst(do call, n int) []row {
 	rows := make([]row, n)
 	var all sync.WaitGroup
 	for i := range n {
@@ -106,7 +107,7 @@ func burst(do call, number, n int) []row {
 			defer all.Done()
 			start := time.Now()
 			body, err := do(context.Background())
-			rows[i] = row{number, time.Since(start), body, err}
+			rows[i] = row{start, time.Since(start), body, err}
 		}()
 	}
 	all.Wait()
@@ -135,7 +136,7 @@ func load(do call, n int, length time.Duration) error {
 
 func write(rows []row) error {
 	out := bufio.NewWriter(os.Stdout)
-	failed := 0
+	failed, began := 0, rows[0].start // some are before it: only their order counts
 	for _, r := range rows {
 		if r.err != nil {
 			if failed++; failed == 1 {
@@ -145,7 +146,7 @@ func write(rows []row) error {
 		}
 		var said struct{ RequestID string }
 		_ = json.Unmarshal([]byte(r.id), &said) // over gRPC there is none
-		fmt.Fprintf(out, "%d,%d,%s\n", r.burst, r.latency.Nanoseconds(), said.RequestID)
+		fmt.Fprintf(out, "%d,%d,%s\n", r.start.Sub(began).Nanoseconds(), r.latency.Nanoseconds(), said.RequestID)
 	}
 	if failed > 0 {
 		fmt.Fprintf(os.Stderr, "benchpeers: %d of %d requests failed\n", failed, len(rows))
