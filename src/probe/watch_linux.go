@@ -9,9 +9,9 @@ import (
 	"unsafe"
 )
 
-// machine is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read from the
+// system is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read from the
 // beginning, and a look-up of the path costs more than that. A file that is not there (as in some sandboxes) says nothing.
-type machine struct {
+type system struct {
 	netstat, softnet, uptime *os.File
 	buf                      []byte
 	columns                  [tcpFields]int // of netstat's TcpExt; -1: this kernel has it not
@@ -42,7 +42,7 @@ const (
 // procBytes is room for any of the files on a machine of some hundred cores.
 const procBytes = 64 << 10
 
-func (m *machine) open() {
+func (m *system) open() {
 	m.buf = make([]byte, procBytes)
 	try := func(name string) *os.File {
 		f, err := os.Open(name)
@@ -58,7 +58,7 @@ func (m *machine) open() {
 	}
 }
 
-func (m *machine) close() {
+func (m *system) close() {
 	for _, f := range []*os.File{m.netstat, m.softnet, m.uptime} {
 		if f != nil {
 			_ = f.Close() // read only
@@ -67,7 +67,7 @@ func (m *machine) close() {
 }
 
 // content is the whole of a file, until the next call.
-func (m *machine) content(f *os.File) []byte {
+func (m *system) content(f *os.File) []byte {
 	if f == nil {
 		return nil
 	}
@@ -76,7 +76,7 @@ func (m *machine) content(f *os.File) []byte {
 }
 
 // read fills in what the system tells; what it does not tell stays zero.
-func (m *machine) read(r *reading) {
+func (m *system) read(r *reading) {
 	if idle, ok := parseUptime(m.content(m.uptime)); ok {
 		r.idle, r.cores = idle, m.cores
 	}

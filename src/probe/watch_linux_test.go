@@ -86,7 +86,7 @@ func TestMachineTells(t *testing.T) {
 	m := newMeter()
 	defer m.close()
 	a := m.read()
-	if m.machine.cores < runtime.NumCPU() || a.cores != m.machine.cores || a.idle <= 0 {
+	if m.system.cores < runtime.NumCPU() || a.cores != m.system.cores || a.idle <= 0 {
 		t.Errorf("%d cores of %d that this process may use, idle for %s", a.cores, runtime.NumCPU(), a.idle)
 	}
 	if raw, err := os.ReadFile("/proc/net/netstat"); err == nil && strings.Contains(string(raw), " TCPOrigDataSent ") {
@@ -125,7 +125,7 @@ func TestMachineWithoutFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = empty.Close() }()
-	for _, m := range []machine{{cores: 4}, {cores: 4, netstat: empty, softnet: empty, uptime: empty}} {
+	for _, m := range []system{{cores: 4}, {cores: 4, netstat: empty, softnet: empty, uptime: empty}} {
 		m.buf = make([]byte, 100)
 		var r reading
 		m.read(&r)
@@ -136,6 +136,6 @@ func TestMachineWithoutFiles(t *testing.T) {
 			t.Errorf("verdict %s", v.detail())
 		}
 	}
-	var m machine
+	var m system
 	m.close()
 }

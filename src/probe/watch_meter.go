@@ -39,7 +39,7 @@ type network struct {
 type meter struct {
 	mu      sync.Mutex // of the fields below; marks of overlapping bursts may coincide
 	base    time.Time
-	machine machine
+	system  system
 	samples []metrics.Sample
 	class   []int8 // of each bucket of waiting times: its class, or -1 for a wait too short to matter
 }
@@ -53,7 +53,7 @@ const (
 
 func newMeter() *meter {
 	m := &meter{base: time.Now(), samples: []metrics.Sample{{Name: metricWaits}, {Name: metricPauses}}}
-	m.machine.open()
+	m.system.open()
 	m.askRuntime()
 	if h := histogram(m.samples[0]); h != nil {
 		for i := range h.Counts {
@@ -68,7 +68,7 @@ func (m *meter) now() time.Duration { return time.Since(m.base) }
 func (m *meter) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.machine.close()
+	m.system.close()
 }
 
 // read takes a whole reading. It allocates nothing.
@@ -76,7 +76,7 @@ func (m *meter) read() reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var r reading
-	m.machine.read(&r)
+	m.system.read(&r)
 	m.askRuntime()
 	r.waits = m.countWaits()
 	r.pauses = m.sumPauses()
