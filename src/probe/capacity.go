@@ -26,8 +26,8 @@ const (
 // spareFiles are open files besides connections: streams, log, rows, resolver, event queues, the runtime's own.
 const spareFiles = 64
 
-// machine is what there is here; zero where it cannot be told, and then nothing is refused for it.
-type machine struct {
+// supply is what there is here; zero where it cannot be told, and then nothing is refused for it.
+type supply struct {
 	files  int           // open files that a process may have
 	ports  int           // local ports for connections to one address
 	span   string        // those ports, as the system writes them
@@ -45,13 +45,13 @@ type machine struct {
 // ports, memory. Where it cannot, the error (bad input, exit code 2) has a line for each thing that is short and its
 // hint the commands that help. What the system does not tell is not checked.
 func Capacity(need Need) error {
-	m := readMachine()
+	m := readSupply()
 	m.files, _ = RaiseOpenFiles() // where raising fails the limit that holds is given all the same
 	return need.check(m)
 }
 
 // check compares what is needed with what there is.
-func (n Need) check(m machine) error {
+func (n Need) check(m supply) error {
 	var short, hints []string
 	if files := n.Connections + spareFiles; m.files > 0 && files > m.files {
 		short = append(short, fmt.Sprintf("%d open files are needed (%d connections and %d others), %d are allowed", files, n.Connections, spareFiles, m.files))
@@ -79,7 +79,7 @@ func (n Need) check(m machine) error {
 // ports is how many local ports the load takes to one address at once, and why. A connection is told apart from others
 // to the same address by its port alone, and whoever closes one first keeps it for a while (TIME_WAIT, RFC 9293, 3.6.1),
 // which we may.
-func (n Need) ports(m machine) (int, string) {
+func (n Need) ports(m supply) (int, string) {
 	hold := m.hold
 	if n.Loopback {
 		hold = m.local

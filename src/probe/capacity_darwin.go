@@ -10,8 +10,8 @@ import (
 // timeWait is twice macOS's maximum segment lifetime (net.inet.tcp.msl, 15 s).
 const timeWait = 30 * time.Second
 
-func readMachine() machine {
-	m := machine{
+func readSupply() supply {
+	m := supply{
 		hold: timeWait, local: timeWait, bound: "hw.memsize", widest: 65535 - 1024 + 1,
 		raiseFiles: "`sudo sysctl -w kern.maxfilesperproc=%[1]d && ulimit -n %[1]d`",
 		raisePorts: "`sudo sysctl -w net.inet.ip.portrange.first=1024`",

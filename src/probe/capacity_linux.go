@@ -17,11 +17,11 @@ const (
 	timeWaitReuse = 2 * time.Second
 )
 
-func readMachine() machine { return machineOf(os.DirFS("/")) }
+func readSupply() supply { return supplyOf(os.DirFS("/")) }
 
-// machineOf reads the kernel's files below a root.
-func machineOf(root fs.FS) machine {
-	m := machine{
+// supplyOf reads the kernel's files below a root.
+func supplyOf(root fs.FS) supply {
+	m := supply{
 		raiseFiles: "`ulimit -n %d` as root, LimitNOFILE= of the service, or a nofile line in /etc/security/limits.conf",
 		raisePorts: "`sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`",
 	}

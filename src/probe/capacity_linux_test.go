@@ -48,7 +48,7 @@ func TestTimeWaitOfLinux(t *testing.T) {
 		"no timestamps": {"1\n", "0\n", timeWait, timeWait},
 		"not known":     {"", "", timeWait, timeWait},
 	} {
-		m := machineOf(kernelFiles(map[string]string{"proc/sys/net/ipv4/tcp_tw_reuse": c.reuse, "proc/sys/net/ipv4/tcp_timestamps": c.stamps}))
+		m := supplyOf(kernelFiles(map[string]string{"proc/sys/net/ipv4/tcp_tw_reuse": c.reuse, "proc/sys/net/ipv4/tcp_timestamps": c.stamps}))
 		if m.hold != c.hold || m.local != c.local {
 			t.Errorf("%s: %s and %s", name, m.hold, m.local)
 		}

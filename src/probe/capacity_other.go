@@ -2,5 +2,5 @@
 
 package probe
 
-// readMachine knows nothing of this system, and nothing is refused.
-func readMachine() machine { return machine{} }
+// readSupply knows nothing of this system, and nothing is refused.
+func readSupply() supply { return supply{} }

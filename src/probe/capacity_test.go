@@ -10,18 +10,18 @@ import (
 )
 
 func TestCapacityRefusals(t *testing.T) {
-	here := machine{files: 20_000, ports: 28_232, span: "32768 to 60999", hold: time.Minute, local: 2 * time.Second, memory: 1 << 30, bound: "MemAvailable",
+	here := supply{files: 20_000, ports: 28_232, span: "32768 to 60999", hold: time.Minute, local: 2 * time.Second, memory: 1 << 30, bound: "MemAvailable",
 		raiseFiles: "FILES %d", raisePorts: "PORTS", widest: 64_512}
 	for name, c := range map[string]struct {
 		need       Need
-		at         func(*machine)
+		at         func(*supply)
 		want, hint string
 	}{
 		"nothing":       {need: Need{}},
 		"just enough":   {need: Need{Connections: 20_000 - spareFiles, New: 28_232, Bytes: 1<<30 - (20_000-spareFiles)<<15}},
 		"files":         {need: Need{Connections: 20_000 - spareFiles + 1}, want: "20001 open files are needed (19937 connections and 64 others), 20000 are allowed", hint: "Allow more open files with FILES 20001."},
-		"files unknown": {need: Need{Connections: 25_000}, at: func(m *machine) { m.files = 0 }},
-		"open at once": {need: Need{Connections: 28_233, New: 28_233}, at: func(m *machine) { m.files = 1 << 20 },
+		"files unknown": {need: Need{Connections: 25_000}, at: func(m *supply) { m.files = 0 }},
+		"open at once": {need: Need{Connections: 28_233, New: 28_233}, at: func(m *supply) { m.files = 1 << 20 },
 			want: "28233 local ports are needed for connections to one address (as many are open at once), 28232 are there (32768 to 60999)", hint: "Get more ports with PORTS."},
 		"opened in turn": {need: Need{Connections: 10, New: 28_233},
 			want: "28233 local ports are needed for connections to one address (28233 are opened a minute, and a closed one keeps its port for 1m0s), 28232 are there (32768 to 60999)",
@@ -33,11 +33,11 @@ func TestCapacityRefusals(t *testing.T) {
 		"not so soon": {need: Need{Connections: 10, New: 30*28_232 + 1, Loopback: true},
 			want: "28233 local ports are needed for connections to one address (846961 are opened a minute, and a closed one keeps its port for 2s), 28232 are there (32768 to 60999)",
 			hint: "Get more ports with PORTS."},
-		"ports unknown": {need: Need{New: 1 << 20}, at: func(m *machine) { m.ports = 0 }},
+		"ports unknown": {need: Need{New: 1 << 20}, at: func(m *supply) { m.ports = 0 }},
 		"memory": {need: Need{Connections: 10_000, Bytes: 800 << 20},
 			want: "1113 MiB of memory are needed (32 KiB for each of 10000 connections, 800 MiB for bodies and rows), 1024 MiB are left (MemAvailable)",
 			hint: "Free memory, or set smaller bursts, payloads or MaxConnections."},
-		"memory unknown": {need: Need{Bytes: 1 << 60}, at: func(m *machine) { m.memory = 0 }},
+		"memory unknown": {need: Need{Bytes: 1 << 60}, at: func(m *supply) { m.memory = 0 }},
 		"all of it": {need: Need{Connections: 40_000, New: 40_000, Bytes: 1 << 30},
 			want: "40064 open files are needed (40000 connections and 64 others), 20000 are allowed; " +
 				"40000 local ports are needed for connections to one address (as many are open at once), 28232 are there (32768 to 60999); " +
