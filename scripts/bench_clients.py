@@ -11,6 +11,7 @@ import dataclasses
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -50,6 +51,8 @@ class Bench:
         self.env = dict(os.environ, SSL_CERT_FILE=cert, K6_NO_USAGE_REPORT="true")
         libraries = glob.glob(os.path.join(tools, "root", "usr", "lib", "*-linux-gnu"))
         self.env["LD_LIBRARY_PATH"] = ":".join(libraries)
+        # A client ends with this script, even if the script is killed.
+        self.tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         self.prefix, self.watch, self.high = [], False, 0
 
     def find(self, name):
@@ -62,7 +65,7 @@ class Bench:
     def call(self, argv, timeout=180, cwd=None):
         """Runs a program; its output, its complaint ("" when it went well)."""
         with tempfile.TemporaryFile("w+", dir=self.work) as out, tempfile.TemporaryFile("w+", dir=self.work) as err:
-            child = subprocess.Popen(self.prefix + argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.env,
+            child = subprocess.Popen(self.tied + self.prefix + argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.env,
                                      cwd=cwd or self.work, start_new_session=True)
             try:
                 self.wait(child, timeout)

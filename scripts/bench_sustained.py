@@ -43,9 +43,8 @@ class Nginx:
         config = os.path.join(self.dir, "nginx.conf")
         with open(config, "w") as f:
             f.write(NGINX.format(dir=self.dir, port=self.port, user="user root;" if os.geteuid() == 0 else ""))
-        argv = [b.find("nginx"), "-e", "stderr", "-c", config, "-p", self.dir]
-        if shutil.which("setpriv"):
-            argv = ["setpriv", "--pdeathsig", "TERM"] + argv
+        argv = b.tied[:-1] + ["TERM"] if b.tied else []
+        argv += [b.find("nginx"), "-e", "stderr", "-c", config, "-p", self.dir]
         self.child = subprocess.Popen(argv, env=b.env, stdin=subprocess.DEVNULL)
         for _ in range(100):
             with socket.socket() as s:
