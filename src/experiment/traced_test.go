@@ -214,3 +214,28 @@ func TestAxisOfTraces(t *testing.T) {
 		t.Errorf("%+v (%v)", axes, err)
 	}
 }
+
+// TestShippedExperiments loads what lies in experiments/, traces included, and holds that nothing in it is without
+// effect or has to be guessed.
+func TestShippedExperiments(t *testing.T) {
+	files, err := filepath.Glob("../../experiments/*/*.json")
+	if err != nil || len(files) < 9 {
+		t.Fatalf("%d files (%v)", len(files), err)
+	}
+	for _, f := range files {
+		l, err := Load(f)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		if len(l.Notes) > 0 {
+			t.Errorf("%q", l.Notes)
+		}
+		for i := range l.Experiment.SubExperiments {
+			s := &l.Experiment.SubExperiments[i]
+			if n := s.requests(); filepath.Base(f) == "trace.json" && n != 600 {
+				t.Errorf("%s plans %d requests, not as many as the others", s.Title, n)
+			}
+		}
+	}
+}

@@ -42,7 +42,7 @@ type supply struct {
 }
 
 // Capacity says whether this machine can carry a load: open files, once the limit is raised as far as may be, local
-// ports, memory. Where it cannot, the error (bad input, exit code 2) has a line for each thing that is short and its
+// ports, memory. Where it cannot, the error (bad input, exit code 2) names each thing that is short and its
 // hint the commands that help. What the system does not tell is not checked.
 func Capacity(need Need) error {
 	m := readSupply()
