@@ -18,8 +18,10 @@ type burst struct {
 	warmup  bool
 	desired time.Duration
 	reuse   bool
+	shared  bool // connections carry many requests at once
 	timeout time.Duration
-	request []byte
+	request []byte // its head; of HTTP/1.1 all of it
+	body    []byte // of HTTP/2
 	slots   []*slot
 
 	cut     atomic.Bool
@@ -38,10 +40,11 @@ func (e *engine) newBurst(n int) *burst {
 	size := e.cfg.BurstSize(round)
 	b := &burst{
 		engine: e, client: &e.cfg.Client, target: t, n: n, round: round, warmup: round < e.cfg.Warmup,
-		desired: e.cfg.Desired(round), reuse: e.cfg.Connections == Reuse, timeout: e.cfg.Timeout,
-		request: e.cfg.request(t, round), slots: e.takeSlots(size), planned: sample.None,
+		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
+		slots: e.takeSlots(size), planned: sample.None,
 		ready: make(chan struct{}), done: make(chan struct{}),
 	}
+	b.request, b.body = e.cfg.request(t, round)
 	b.unready.Store(int32(size))
 	b.left.Store(int32(size))
 	for i, s := range b.slots {
@@ -123,6 +126,7 @@ func (b *burst) fire(l *loop) {
 	l.settle()
 	b.release.CompareAndSwap(0, int64(l.now()))
 	b.on(l, (*slot).fire)
+	b.target.places[l.index].flush()
 }
 
 // wall turns an instant of the engine's clock into one of the wall clock as it stood at the burst's release.

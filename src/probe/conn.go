@@ -321,6 +321,17 @@ func (c *conn) queue(b []byte) {
 	c.out = c.keep[len(c.keep)-waiting-len(b):]
 }
 
+// post sends a copy of b behind what is still to go out.
+func (c *conn) post(b []byte) {
+	if c.seal == nil {
+		c.queue(b)
+	} else if _, err := c.seal.Write(b); err != nil {
+		c.broke(err)
+		return
+	}
+	c.flush()
+}
+
 // flush gives the kernel what it takes of out.
 func (c *conn) flush() {
 	for len(c.out) > 0 {

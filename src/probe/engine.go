@@ -50,6 +50,9 @@ func newEngine(cfg Config) (*engine, error) {
 		if err != nil {
 			return nil, err
 		}
+		if made.proto, err = protocolOf(cfg.Protocol, made); err != nil {
+			return nil, err
+		}
 		e.targets = append(e.targets, made)
 	}
 	e.rec.init(&e.cfg, e.gaps)
@@ -144,7 +147,7 @@ func (e *engine) runClosed(ctx context.Context) {
 func (e *engine) runOpen(ctx context.Context) {
 	plan := offsets(e.gaps, e.cfg.Bursts, len(e.targets))
 	first := time.Now()
-	if e.cfg.Connections == Reuse {
+	if e.cfg.Connections != New {
 		first = first.Add(lead) // the connections of the first bursts are opened in it
 	}
 	var flying sync.WaitGroup

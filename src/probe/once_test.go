@@ -217,7 +217,8 @@ func TestRequestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "%s\n--\n", strings.ReplaceAll(string(cfg.request(made, 3)), "\r\n", "\n"))
+		head, _ := cfg.request(made, 3)
+		fmt.Fprintf(&b, "%s\n--\n", strings.ReplaceAll(string(head), "\r\n", "\n"))
 	}
 	checkGolden(t, "requests.txt", b.String())
 }

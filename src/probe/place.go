@@ -1,5 +1,7 @@
 package probe
 
+import "slices"
+
 // opensAtOnce is how many connections a loop opens at a time to one target before a burst: a server's queue of connections
 // that it has not accepted yet may be short.
 const opensAtOnce = 100
@@ -8,6 +10,7 @@ const opensAtOnce = 100
 type place struct {
 	idle    []*conn // that stand and carry nothing, as far as is known; used last, at the end
 	most    int     // the largest burst's share: more are never needed at once in a closed schedule
+	muxes   []*mux  // connections of HTTP/2
 	opening int     // connections being opened before their burst
 	pending []*slot // that wait for their turn to open one
 }
@@ -34,33 +37,73 @@ func (p *place) give(c *conn) {
 	p.idle = append(p.idle, c)
 }
 
-// prepare has the slot open its connection as soon as it is its turn.
+// prepare has the slot get its connection as soon as it is its turn.
 func (p *place) prepare(s *slot) {
+	s.stage = preparing
 	if p.opening >= opensAtOnce {
-		s.stage = preparing
 		p.pending = append(p.pending, s)
 		return
 	}
-	p.opening++
 	s.prepare()
 }
 
-// prepared is told when a slot's connection stands, or has failed to.
+// prepared is told when a connection that was opened before a burst stands, or has failed to.
 func (p *place) prepared() {
 	p.opening--
 	for len(p.pending) > 0 && p.opening < opensAtOnce {
 		s := p.pending[0]
 		p.pending = p.pending[1:]
-		if s.stage == preparing && s.conn == nil {
-			p.opening++
+		if s.stage == preparing && s.conn == nil && s.mux == nil {
 			s.prepare()
 		}
 	}
 }
 
-// fired is told when a burst leaves although this slot's connection does not stand yet.
-func (p *place) fired(s *slot) {
-	if s.conn != nil {
+// overtake is told when a burst leaves before this slot has got its connection: it waits no longer for its turn.
+func (p *place) overtake(s *slot) {
+	switch {
+	case s.conn != nil:
 		p.prepared()
+	case s.mux == nil:
+		s.open()
+	case s.mux.conn.state == standing:
+		s.mux.hurry(s)
+	}
+}
+
+// join gives the slot its part of a connection of HTTP/2: of one that has room, or of a new one.
+func (p *place) join(s *slot) {
+	if s.b.reuse {
+		for _, m := range p.muxes {
+			if m.free(s) {
+				m.join(s)
+				return
+			}
+		}
+	}
+	m := p.newMux(s)
+	if m.counted = s.stage == preparing; m.counted {
+		p.opening++
+	}
+	p.muxes = append(p.muxes, m)
+	m.join(s)
+	s.loop.open(m.conn, s.b.client, s.b.target, m)
+}
+
+// lose forgets a connection of HTTP/2 that has come to its end.
+func (p *place) lose(m *mux) {
+	if at := slices.Index(p.muxes, m); at >= 0 {
+		p.muxes = slices.Delete(p.muxes, at, at+1)
+	}
+	if m.counted {
+		m.counted = false
+		p.prepared()
+	}
+}
+
+// flush writes what the slots of a burst have put into their connections' batches.
+func (p *place) flush() {
+	for _, m := range p.muxes {
+		m.flush()
 	}
 }

@@ -25,8 +25,9 @@ import (
 
 // How connections are used.
 const (
-	New   = "new"   // every request opens its own, within its latency
-	Reuse = "reuse" // one warmed connection per slot and target is kept from burst to burst
+	New    = "new"    // every request opens its own, within its latency
+	Reuse  = "reuse"  // one warmed connection per slot and target is kept from burst to burst
+	Shared = "shared" // HTTP/2: warmed connections carry up to 200 requests at once each
 )
 
 // The two schedules.
@@ -65,6 +66,7 @@ type Config struct {
 	Body        func(round int) []byte        // nil: none
 	Arrivals    Arrivals
 	Schedule    string // default Closed
+	Protocol    string // default HTTP1; all targets speak the same
 	Connections string // default New
 	Warmup      int    // the first rounds whose rows are marked so
 
@@ -207,6 +209,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Connections == "" {
 		cfg.Connections = New
 	}
+	if cfg.Protocol == "" {
+		cfg.Protocol = HTTP1
+	}
 	if cfg.BurstSize == nil {
 		cfg.BurstSize = func(int) int { return 1 }
 	}
@@ -235,8 +240,11 @@ func (cfg Config) check() error {
 		return fail.Input("nowhere to record to: there is no sink")
 	case cfg.Schedule != Closed && cfg.Schedule != Open:
 		return fail.Input("Schedule %q is neither %s nor %s", cfg.Schedule, Closed, Open)
-	case cfg.Connections != New && cfg.Connections != Reuse:
-		return fail.Input("Connections %q is neither %s nor %s", cfg.Connections, New, Reuse)
+	case cfg.Connections != New && cfg.Connections != Reuse && cfg.Connections != Shared:
+		return fail.Input("Connections %q is none of %s, %s and %s", cfg.Connections, New, Reuse, Shared)
+	case cfg.Connections == Shared && cfg.Protocol == HTTP1:
+		return fail.Input("Connections %s: HTTP/1.1 carries one request at a time", Shared).
+			WithHint("use %s, or Protocol %s, %s or %s", Reuse, H2, H2C, GRPC)
 	case cfg.Method == http.MethodHead || cfg.Method == http.MethodConnect:
 		return fail.Input("method %s has no answer of the kind that is measured", cfg.Method)
 	case cfg.Timeout < 0:

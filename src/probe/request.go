@@ -1,12 +1,10 @@
 package probe
 
 import (
-	"encoding/base64"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,9 +21,9 @@ type target struct {
 	port     uint16
 	addr     netip.Addr // where the host is an address already
 	secure   bool
-	path     string // escaped, at least "/"
-	query    string // the URL's own
-	fields   string // header lines of the target, each with its line break
+	path     string  // escaped, at least "/"
+	query    string  // the URL's own
+	fields   []field // of the target's own
 
 	addrs  []netip.Addr // addr alone, where there is one
 	proto  protocol
@@ -47,7 +45,7 @@ func newTarget(t Target) (*target, error) {
 	}
 	out := &target{
 		hostname: host, secure: u.Scheme == "https", told: map[string]bool{},
-		path: printable(u.EscapedPath()), query: printable(u.RawQuery), proto: protocol{alpn: "http/1.1"},
+		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
 	}
 	if out.path == "" {
 		out.path = "/"
@@ -62,7 +60,8 @@ func newTarget(t Target) (*target, error) {
 	if err := out.setPort(u); err != nil {
 		return nil, err
 	}
-	return out, out.setFields(u.User, t.Header)
+	out.fields, err = out.headerFields(u.User, t.Header)
+	return out, err
 }
 
 func (t *target) setPort(u *url.URL) error {
@@ -92,34 +91,6 @@ func ownFields() []string {
 	return []string{"Host", "User-Agent", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Upgrade", "Te"}
 }
 
-func (t *target) setFields(user *url.Userinfo, header http.Header) error {
-	var b strings.Builder
-	if user != nil {
-		password, _ := user.Password()
-		pair := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
-		b.WriteString("Authorization: Basic " + pair + "\r\n")
-	}
-	names := make([]string, 0, len(header))
-	for name := range header {
-		names = append(names, name)
-	}
-	slices.Sort(names) // the same bytes every time
-	for _, name := range names {
-		if !isToken(name) || slices.Contains(ownFields(), http.CanonicalHeaderKey(name)) {
-			return fail.Input("endpoint %q: header field %q cannot be set", t.label, name)
-		}
-		for _, value := range header[name] {
-			// The value may be a secret: it does not go into the message.
-			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return fail.Input("endpoint %q: header field %q has a control character in its value", t.label, name)
-			}
-			b.WriteString(name + ": " + value + "\r\n")
-		}
-	}
-	t.fields = b.String()
-	return nil
-}
-
 // socketAddress is where to connect, as the kernel has it.
 func (t *target) socketAddress(ip netip.Addr) (family int, to unix.Sockaddr) {
 	if ip.Is4() {
@@ -141,33 +112,47 @@ func (t *target) address(ip netip.Addr) string {
 	return net.JoinHostPort(ip.String(), strconv.Itoa(int(t.port)))
 }
 
-// request serialises a request: the very bytes that every slot of a burst writes.
-func (cfg *Config) request(t *target, round int) []byte {
-	b := make([]byte, 0, 512)
-	b = append(b, cfg.Method...)
-	b = append(append(b, ' '), t.path...)
+// pathQuery is what is asked for in a round: the URL's own query comes before the round's parameters.
+func (t *target) pathQuery(cfg *Config, round int) string {
 	query := t.query
 	if more := cfg.Query(round).Encode(); query == "" || more == "" {
 		query += more
 	} else {
 		query += "&" + more
 	}
-	if query != "" {
-		b = append(append(b, '?'), query...)
+	if query == "" {
+		return t.path
 	}
+	return t.path + "?" + query
+}
+
+// request serialises a round's request: the very bytes that every slot of a burst writes. Of HTTP/2 they are the header
+// block and the body, which go into frames; of HTTP/1.1 the body is in the first.
+func (cfg *Config) request(t *target, round int) (head, body []byte) {
+	body = cfg.Body(round)
+	if t.proto.grpc {
+		body = callMessage(cfg.Query(round))
+	}
+	if t.proto.multi {
+		return cfg.headerBlock(t, round, body), body
+	}
+	b := make([]byte, 0, 512+len(body))
+	b = append(b, cfg.Method...)
+	b = append(append(b, ' '), t.pathQuery(cfg, round)...)
 	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.hostPort...)
 	b = append(append(b, "\r\nUser-Agent: "...), cfg.UserAgent...)
 	b = append(b, "\r\nAccept: */*\r\n"...)
 	if cfg.Connections == New {
 		b = append(b, "Connection: close\r\n"...)
 	}
-	body := cfg.Body(round)
 	if len(body) > 0 || cfg.Method == http.MethodPost || cfg.Method == http.MethodPut {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n"...)
 	}
-	b = append(append(b, t.fields...), "\r\n"...)
-	return append(b, body...)
+	for _, f := range t.fields {
+		b = append(append(append(append(b, f.name...), ": "...), f.value...), "\r\n"...)
+	}
+	return append(append(b, "\r\n"...), body...), nil
 }
 
 // printable escapes what may not stand in a request line: url.Parse lets spaces and non-ASCII through in a query.

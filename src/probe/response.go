@@ -70,10 +70,7 @@ func (p *response) reset(maxBody int64) {
 // feed takes in what arrived at an instant. An error is the end of the connection; once whole is set, so is a piece that
 // comes after the end, which was not asked for.
 func (p *response) feed(data []byte, at time.Duration) error {
-	p.last = at
-	if p.first < 0 {
-		p.first = at
-	}
+	p.stamp(at)
 	held := len(p.pending) > 0
 	if held {
 		p.pending = append(p.pending, data...)
@@ -96,6 +93,14 @@ func (p *response) feed(data []byte, at time.Duration) error {
 	}
 	p.pending = append(p.pending[:0], data...)
 	return nil
+}
+
+// stamp notes that a piece has come.
+func (p *response) stamp(at time.Duration) {
+	p.last = at
+	if p.first < 0 {
+		p.first = at
+	}
 }
 
 // eof takes in the end of the connection. It ends a response without a length of its own; anything else is cut off by it.

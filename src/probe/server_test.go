@@ -3,6 +3,7 @@ package probe
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -113,6 +114,8 @@ func serveHTTP(t *testing.T, secure bool, handle http.HandlerFunc) (*httptest.Se
 	t.Cleanup(s.Close)
 	return s, conns
 }
+
+func insecureTLS() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
 // book gathers the rows that a run hands out.
 type book struct{ rows []sample.Sample }

@@ -30,12 +30,15 @@ type slot struct {
 	index int
 	loop  *loop
 	place *place
-	conn  *conn // nil: none
+	conn  *conn // HTTP/1.1: the slot's own; nil: none
+	mux   *mux  // HTTP/2: the one it shares; nil: none
 	stage stage
 
 	deadline time.Duration
-	flight   int // place in the loop's list of those that may run out of time, or -1
-	stream   uint32
+	flight   int    // place in the loop's list of those that may run out of time, or -1
+	stream   uint32 // HTTP/2: its number, 0 before it begins
+	window   int64  // bytes of the body that the server lets pass on the stream
+	body     []byte // what has not been sent of it
 
 	phases  phases
 	newConn bool          // the connection was opened within the request's latency
@@ -52,7 +55,7 @@ var _ user = (*slot)(nil)
 
 func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.place = b, index, l, b.target.places[l.index]
-	s.conn, s.stage, s.flight, s.stream = nil, idle, -1, 0
+	s.conn, s.mux, s.stage, s.flight, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.phases, s.newConn = noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
@@ -64,7 +67,7 @@ func (s *slot) arm() {
 	switch {
 	case !s.b.reuse:
 		s.armed()
-	case s.take():
+	case !s.b.target.proto.multi && s.take():
 		s.sealRequest()
 		s.armed()
 	default:
@@ -82,16 +85,32 @@ func (s *slot) take() bool {
 	return true
 }
 
-// prepare opens the slot's connection before the burst.
+// prepare gets the slot a connection before the burst.
 func (s *slot) prepare() {
-	s.stage = preparing
 	s.loop.fly(s, s.loop.now()+min(s.b.timeout, connectWait))
 	s.open()
 }
 
+// open gets the slot a connection of its own, or its part of one.
 func (s *slot) open() {
+	if s.b.target.proto.multi {
+		s.stream = 0
+		s.place.join(s)
+		return
+	}
+	if s.stage == preparing {
+		s.place.opening++
+	}
 	s.conn = &conn{}
 	s.loop.open(s.conn, s.b.client, s.b.target, s)
+}
+
+// standing says whether what was prepared is still there.
+func (s *slot) standing() bool {
+	if s.b.target.proto.multi {
+		return s.mux != nil && !s.mux.gone && !s.mux.drained
+	}
+	return s.conn != nil && s.conn.state == standing
 }
 
 // armed reports the slot ready. A failure to prepare becomes the request's row: it is not tried again when the burst
@@ -121,25 +140,24 @@ func (s *slot) fire() {
 		s.class, s.err = sample.Timeout, errDeadline
 		s.finish()
 	case s.stage == preparing: // what is left of the opening is part of this request's latency
-		s.place.fired(s)
-		s.newConn = true
-		s.stage = opening
+		s.newConn, s.stage = true, opening
 		s.loop.fly(s, deadline)
-		if s.conn == nil {
-			s.open()
-		}
+		s.place.overtake(s)
 	case s.class != sample.OK:
 		s.newConn = true
 		s.finish()
-	case s.conn == nil || s.conn.state == shut:
-		s.newConn = true
-		s.stage = opening
+	case !s.standing():
+		s.newConn, s.stage = true, opening
 		s.loop.fly(s, deadline)
 		s.open()
 	default:
 		s.phases = noPhases()
 		s.loop.fly(s, deadline)
-		s.write(s.sent)
+		if s.mux != nil {
+			s.mux.begin(s)
+		} else {
+			s.write(s.sent)
+		}
 	}
 }
 
@@ -186,21 +204,28 @@ func (s *slot) incoming(data []byte, at time.Duration) error {
 	return nil
 }
 
-// ended is the end of the slot's connection.
+// ended is the end of the slot's own connection.
 func (s *slot) ended(class sample.Class, err error) {
+	if s.stage == preparing {
+		s.place.prepared()
+	}
+	if s.stage == asked && errors.Is(err, io.EOF) {
+		if err = s.resp.eof(); err == nil {
+			class = statusClass(s.resp.status)
+		}
+	}
+	s.lost(class, err, s.conn.phases)
+}
+
+// lost ends what the slot was doing with a connection that has failed.
+func (s *slot) lost(class sample.Class, err error, p phases) {
 	switch s.stage {
 	case preparing:
-		s.class, s.err, s.phases = class, err, s.conn.phases
-		s.place.prepared()
+		s.class, s.err, s.phases, s.mux = class, err, p, nil
 		s.armed()
 	case opening, asked:
 		if s.stage == opening {
-			s.phases = s.conn.phases
-		}
-		if errors.Is(err, io.EOF) {
-			if err = s.resp.eof(); err == nil {
-				class = statusClass(s.resp.status)
-			}
+			s.phases = p
 		}
 		s.class, s.err = class, err
 		s.finish()
@@ -211,16 +236,19 @@ var errDeadline = os.ErrDeadlineExceeded
 
 // runOut ends a slot whose time is over, or which is cut off.
 func (s *slot) runOut() {
-	switch s.stage {
-	case preparing:
+	switch {
+	case s.stage != preparing && s.stage != opening && s.stage != asked:
+	case s.mux != nil:
+		p, m := s.mux.conn.phases, s.mux
+		if s.stage == preparing {
+			m.leave(s)
+		}
+		s.lost(sample.Timeout, errDeadline, p)
+	case s.conn != nil:
 		s.conn.shut()
 		s.ended(sample.Timeout, errDeadline)
-	case opening, asked:
-		if s.stage == opening {
-			s.phases = s.conn.phases
-		}
-		s.class, s.err = sample.Timeout, errDeadline
-		s.finish()
+	default: // still waiting for its turn to open a connection
+		s.lost(sample.Timeout, errDeadline, noPhases())
 	}
 }
 
@@ -231,6 +259,9 @@ func (s *slot) finish() {
 	s.end = s.loop.now()
 	if s.resp.whole {
 		s.end = s.resp.last
+	}
+	if s.mux != nil {
+		s.mux.leave(s)
 	}
 	if c := s.conn; c != nil {
 		s.conn = nil
@@ -246,6 +277,9 @@ func (s *slot) finish() {
 
 // abort gives up a slot that was never released.
 func (s *slot) abort() {
+	if s.mux != nil {
+		s.mux.leave(s)
+	}
 	if c := s.conn; c != nil {
 		s.conn = nil
 		if s.stage == preparing {
@@ -289,6 +323,9 @@ func (s *slot) sample() sample.Sample {
 	}
 	if s.class == sample.OK {
 		row.Latency = s.since(s.end)
+	}
+	if b.target.proto.grpc {
+		s.resp.describeCall(&row)
 	}
 	s.resp.describe(&row, fmt.Sprintf("%s-b%d-s%d", b.target.label, b.n, s.index))
 	return row
