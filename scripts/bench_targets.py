@@ -18,6 +18,8 @@ def least(table, section, what, n, rivals):
         own = table.median((section, "spread"), "stellar", n)
         if what != "spread" and (name in COARSE or value is not None and value < FINEST.get(name, 0)):
             continue
+        if section.startswith("new") and (name == "h2load" and what != "spread" or name == "original" and n <= 10):
+            continue  # its clock starts when it is connected; it keeps two connections
         if value is None or what != "spread" and own is not None and wide is not None and wide > 2 * own:
             continue
         if best is None or value < best:
