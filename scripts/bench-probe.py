@@ -145,6 +145,9 @@ def show(table, section, title, names, sizes):
             cells = [cell(table, section, whats, name, n) for n in sizes]
             if set(cells) != {"–"}:
                 print(f"| {name} | {' | '.join(cells)} |")
+    if section.startswith("new"):
+        print("\nh2load's clock starts when it is connected, and the original's way keeps two connections: in small bursts neither "
+              "says what a new connection costs.")
     for (where, name, n), why in table.refused.items():
         if where == section:
             print(f"\n{name} at {n}: refused: {why}")
@@ -196,10 +199,10 @@ def run(b, server, table, args, parts):
                 for name in names[k % len(names):] + names[:k % len(names)]:
                     job = clients.Job(n, "http1" if protocol == "tls" else protocol, keep, server.url(protocol), "",
                                       streams=min(streams, n), shared=shared)
-                    if n <= 10:
+                    if not keep and (name == "h2load" or n > 10 and name not in clients.BARRIER):
+                        job.waves = 1  # later ones would overlap; h2load's would not be on new connections
+                    elif n <= 10:
                         job.waves = 12  # a quantile of a handful says nothing
-                    elif not keep and name not in clients.BARRIER:
-                        job.waves = 1  # its later waves would overlap
                     with pinned(b, server) if section == "pinned" else contextlib.nullcontext():
                         measure(b, server, table, section, name, job)
                     print(f"  {section} {n} {name}: spread {number(latest(table, section, name, n))} ms", file=sys.stderr)

@@ -54,6 +54,6 @@ stellar=${STELLAR_BIN:-$work/stellar}
 [ -n "${STELLAR_BIN:-}" ] || CGO_ENABLED=0 go build -trimpath -o "$stellar" ./src
 ulimit -n "$(ulimit -Hn)"
 status=0
-python3 scripts/bench-probe.py --tools "$tools" --work "$work" --stellar "$stellar" "$@" || status=$?
+python3 -B scripts/bench-probe.py --tools "$tools" --work "$work" --stellar "$stellar" "$@" || status=$?
 for m in "${missing[@]}"; do echo "not compared with $m"; done
 exit "$status"

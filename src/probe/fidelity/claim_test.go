@@ -25,7 +25,13 @@ const (
 // server and race detector, may take. Less than the truth it may never be, whatever the machine.
 type limits struct{ p50, p99 time.Duration }
 
-var ordinary = limits{30 * ms, 60 * ms}
+var (
+	ordinary = limits{30 * ms, 60 * ms}
+	// relayed: the relay is a program that this machine has to find a processor for, twice a round trip.
+	relayed = limits{50 * ms, 100 * ms}
+	// handshaken: both sides' arithmetic of a handshake, under the race detector, is part of a fresh connection's latency.
+	handshaken = limits{60 * ms, 150 * ms}
+)
 
 // path is what a relay between client and server adds to a round trip.
 type path struct{ least, most time.Duration }

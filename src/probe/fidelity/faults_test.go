@@ -211,6 +211,14 @@ func TestHiddenStallsAreNoticed(t *testing.T) {
 			}
 			return rows
 		},
+		"takes the sending for the plan": func(rows []sample.Sample) []sample.Sample {
+			for i := range rows {
+				late := time.Duration(i%3) * 250 * time.Microsecond
+				rows[i].PlannedAt, rows[i].SentAt, rows[i].Lateness = rows[i].SentAt.Add(late), rows[i].SentAt.Add(late), 0
+				latency(&rows[i], rows[i].Latency-late)
+			}
+			return rows
+		},
 		"moves the plan behind the stall": func(rows []sample.Sample) []sample.Sample {
 			for i := stallFrom + 1; i < len(rows); i++ {
 				rows[i].PlannedAt, rows[i].SentAt = rows[i].PlannedAt.Add(stallFor), rows[i].SentAt.Add(stallFor)

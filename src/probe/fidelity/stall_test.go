@@ -65,6 +65,11 @@ func judgeOpenStall(rows []sample.Sample, planned int, iat time.Duration, from, 
 		if off := r.PlannedAt.Sub(byBurst[0].PlannedAt) - time.Duration(i)*iat; off.Abs() > wallSlack {
 			v.wrongf("request %d was planned %s off the plan: the stall has moved the plan", i, off)
 		}
+		if i > 0 {
+			if off := r.PlannedAt.Sub(byBurst[i-1].PlannedAt) - iat; off.Abs() > slack {
+				v.wrongf("request %d was planned %s off the one before: that is when it left, not when it was due", i, off)
+			}
+		}
 	}
 	within := 0
 	for i, r := range byBurst {
