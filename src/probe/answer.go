@@ -29,10 +29,10 @@ type answer struct {
 const maxText = 256
 
 // describe completes a sample with what the response says of the function. A body of any other shape changes nothing but the
-// request id, which then comes from the head, or is made: it is never empty.
-func (p *response) describe(s *sample.Sample, made string) {
+// request id, which then comes from the head.
+func (p *response) describe(s *sample.Sample) {
 	var a answer
-	ours := p.whole && p.length == int64(len(p.body)) && json.Unmarshal(p.body, &a) == nil
+	ours := p.whole && p.length == int64(len(p.body)) && len(p.body) > 0 && p.body[0] == '{' && json.Unmarshal(p.body, &a) == nil
 	if ours {
 		s.RequestID = clean(a.RequestID)
 		s.InstanceID = clean(a.Instance.ID)
@@ -55,9 +55,6 @@ func (p *response) describe(s *sample.Sample, made string) {
 			return
 		}
 		s.RequestID = clean(p.header(name))
-	}
-	if s.RequestID == "" {
-		s.RequestID = made
 	}
 }
 

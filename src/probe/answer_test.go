@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,8 @@ func TestDescribe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := response{whole: true, head: []byte("HTTP/1.1 200 OK\n" + c.head), body: []byte(c.body), length: int64(len(c.body))}
 			got := sample.Empty()
-			p.describe(&got, "made")
+			p.describe(&got)
+			got.RequestID = cmp.Or(got.RequestID, "made")
 			if got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
@@ -58,7 +60,8 @@ func TestDescribe(t *testing.T) {
 	t.Run("half a body is not interpreted", func(t *testing.T) {
 		p := response{body: []byte(goodAnswer), length: int64(len(goodAnswer))}
 		got := sample.Empty()
-		p.describe(&got, "made")
+		p.describe(&got)
+		got.RequestID = cmp.Or(got.RequestID, "made")
 		if got.RequestID != "made" || got.Cold != sample.Unknown {
 			t.Errorf("got %+v", got)
 		}

@@ -13,7 +13,8 @@ type burst struct {
 	engine  *engine
 	client  *Client
 	target  *target
-	n       int // number within the sub-experiment
+	load    *drive // of a sustained load, whose requests have this in common; nil: a burst
+	n       int    // number within the sub-experiment
 	round   int
 	warmup  bool
 	desired time.Duration
@@ -29,17 +30,24 @@ type burst struct {
 	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
 	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
 
+	mark mark // of the watch, at the release
+
 	unready, left atomic.Int32
 	ready, done   chan struct{}
 }
 
 // newBurst prepares burst n: its request's bytes and its slots.
 func (e *engine) newBurst(n int) *burst {
-	t := e.targets[n%len(e.targets)]
 	round := n / len(e.targets)
-	size := e.cfg.BurstSize(round)
+	b := e.newBurstOf(e.targets[n%len(e.targets)], round, e.cfg.BurstSize(round))
+	b.n = n
+	return b
+}
+
+// newBurstOf prepares a round's requests to a target.
+func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	b := &burst{
-		engine: e, client: &e.cfg.Client, target: t, n: n, round: round, warmup: round < e.cfg.Warmup,
+		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: round < e.cfg.Warmup,
 		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
 		slots: e.takeSlots(size), planned: sample.None,
 		ready: make(chan struct{}), done: make(chan struct{}),
@@ -110,6 +118,9 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 
 // fall lets the barrier fall at the planned instant, in every loop.
 func (b *burst) fall(planned time.Time) {
+	if w := b.engine.watch; w != nil {
+		b.mark = w.mark()
+	}
 	b.anchor = time.Now()
 	at := time.Duration(0)
 	if !planned.IsZero() {

@@ -151,6 +151,7 @@ func (c *conn) attempt(addr netip.Addr) error {
 		c.loop.conns = append(c.loop.conns, nil)
 	}
 	c.loop.conns[fd] = c
+	c.loop.sockets++
 	c.fd, c.state = fd, connecting
 	c.attemptEnds = c.loop.now() + connectWait
 	c.loop.dial(c)
@@ -287,6 +288,7 @@ func (c *conn) shut() {
 func (c *conn) closeSocket() {
 	c.loop.dialed(c)
 	if c.fd >= 0 {
+		c.loop.sockets--
 		c.loop.conns[c.fd] = nil
 		_ = unix.Close(c.fd)
 		c.fd = -1

@@ -24,6 +24,7 @@ type engine struct {
 	rec     recorder
 	base    time.Time // the engine's clock counts from here
 	loops   []*loop
+	watch   *watch // nil: nobody watches
 
 	mu   sync.Mutex // of free: bursts overlap in an open schedule
 	free []*slot
@@ -54,6 +55,9 @@ func newEngine(cfg Config) (*engine, error) {
 			return nil, err
 		}
 		e.targets = append(e.targets, made)
+	}
+	if cfg.Load != nil {
+		most = len(e.loops) + loopsFor(runtime.GOMAXPROCS(0)) // every loop has its share
 	}
 	e.rec.init(&e.cfg, e.gaps)
 	return e, e.startLoops(most)
@@ -86,6 +90,10 @@ func (e *engine) close() {
 		l.stop()
 	}
 	e.loops = nil
+	if e.watch != nil {
+		e.watch.close()
+		e.watch = nil
+	}
 }
 
 func (e *engine) takeSlots(n int) []*slot {
@@ -116,7 +124,7 @@ func (e *engine) fly(ctx context.Context, b *burst, planned, latest time.Time) b
 		return false
 	}
 	b.await(ctx, e.cfg.Grace)
-	if err := e.rec.record(b); err != nil {
+	if err := e.rec.record(b, e.watch); err != nil {
 		e.stop(err)
 	}
 	return ctx.Err() == nil

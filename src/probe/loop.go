@@ -29,6 +29,7 @@ type loop struct {
 	timed     []timed       // what is to be done at an instant
 	drive     *drive        // a sustained load's share; nil: none
 
+	sockets int // open ones
 	shaking int // goroutines that shake hands
 
 	mu    sync.Mutex

@@ -90,6 +90,21 @@ func (p *place) join(s *slot) {
 	s.loop.open(m.conn, s.b.client, s.b.target, m)
 }
 
+// lend gives the slot a connection that stands and has room, or says that there is none.
+func (p *place) lend(s *slot) bool {
+	if !s.b.target.proto.multi {
+		return s.take()
+	}
+	for _, m := range p.muxes {
+		if m.greeted && m.free(s) {
+			s.mux = m
+			m.members++
+			return true
+		}
+	}
+	return false
+}
+
 // lose forgets a connection of HTTP/2 that has come to its end.
 func (p *place) lose(m *mux) {
 	if at := slices.Index(p.muxes, m); at >= 0 {

@@ -8,6 +8,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -69,6 +70,8 @@ type Config struct {
 	Protocol    string // default HTTP1; all targets speak the same
 	Connections string // default New
 	Warmup      int    // the first rounds whose rows are marked so
+	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
+	Watch       bool   // mark rows whose latency the client may have made (Suspect)
 
 	// MaxErrorRatio from 0 to 1: once 10 requests are in and more than this part has failed, Run stops.
 	MaxErrorRatio float64
@@ -102,6 +105,10 @@ type Outcome struct {
 	Cut         int // rows of requests that were cut off by a cancellation, class timeout
 	Classes     map[sample.Class]int
 	MaxLateness time.Duration
+	Late        int    // rows sent more than 1 ms after their instant
+	Unsent      int64  // requests of a sustained load that could not be sent in its time
+	Suspect     int    // rows whose latency the client may have made
+	Watched     string // what the watch saw in all, in a sentence; empty: nobody watched
 }
 
 // ErrorRatio is the error of a Run that stopped because too many requests failed.
@@ -135,18 +142,32 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	outer := ctx
 	ctx, e.stop = context.WithCancelCause(outer)
 	defer e.stop(nil)
-	if e.cfg.Schedule == Open {
+	e.rec.stop = e.stop
+	if cfg.Watch {
+		e.watch = startWatch()
+	}
+	complete := false
+	switch {
+	case cfg.Load != nil:
+		complete = e.runLoad(ctx)
+	case e.cfg.Schedule == Open:
 		e.runOpen(ctx)
-	} else {
+	default:
 		e.runClosed(ctx)
 	}
 	out := e.rec.out
 	out.Classes = maps.Clone(out.Classes)
-	finished := out.Bursts == cfg.Bursts && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer)
-	if ctx.Err() != nil && !finished {
-		return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, context.Cause(ctx))
+	if e.watch != nil {
+		out.Watched = e.watch.worst()
 	}
-	return out, nil
+	complete = complete || cfg.Load == nil && out.Bursts == cfg.Bursts
+	switch {
+	case ctx.Err() == nil || complete && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer):
+		return out, nil
+	case cfg.Load != nil:
+		return out, fmt.Errorf("probe stopped after %d requests: %w", out.Requests, context.Cause(ctx))
+	}
+	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, context.Cause(ctx))
 }
 
 // Reply is the answer to a single request.
@@ -227,6 +248,13 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Note == nil {
 		cfg.Note = func(string, ...any) {}
 	}
+	if cfg.Load != nil {
+		load := *cfg.Load
+		load.MaxConnections = cmp.Or(load.MaxConnections, 1000)
+		load.Cycle = cmp.Or(load.Cycle, 1)
+		cfg.Load = &load
+		cfg.Bursts = 0
+	}
 	return cfg, cfg.check()
 }
 
@@ -234,7 +262,7 @@ func (cfg Config) check() error {
 	switch {
 	case len(cfg.Targets) == 0:
 		return fail.Input("nothing to probe: there is no endpoint")
-	case cfg.Bursts < 1:
+	case cfg.Load == nil && cfg.Bursts < 1:
 		return fail.Input("Bursts is %d; at least 1 is needed", cfg.Bursts)
 	case cfg.Sink == nil:
 		return fail.Input("nowhere to record to: there is no sink")
@@ -251,6 +279,8 @@ func (cfg Config) check() error {
 		return fail.Input("the timeout %s is negative", cfg.Timeout)
 	case cfg.MaxErrorRatio < 0 || cfg.MaxErrorRatio > 1 || cfg.MaxErrorRatio != cfg.MaxErrorRatio:
 		return fail.Input("MaxErrorRatio %g lies outside 0 to 1", cfg.MaxErrorRatio)
+	case cfg.Load != nil:
+		return cfg.Load.check()
 	case cfg.Schedule == Open && cfg.Arrivals.IAT <= 0 && cfg.Bursts > 1:
 		return fail.Input("an open schedule needs an IAT above 0: all its bursts would leave at once")
 	}

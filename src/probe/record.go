@@ -13,36 +13,34 @@ type recorder struct {
 	cfg  *Config
 	gaps []time.Duration
 
-	mu    sync.Mutex // bursts of an open schedule may end together
-	rows  []sample.Sample
-	out   Outcome
-	spent time.Duration // in bursts, for the estimate
-	over  bool          // Sink failed: it is not asked again
+	mu     sync.Mutex // bursts of an open schedule may end together
+	rows   []sample.Sample
+	out    Outcome
+	spent  time.Duration // in bursts, for the estimate
+	over   bool          // Sink failed: it is not asked again
+	stop   func(error)
+	judged bool            // too many requests have failed
+	told   map[string]bool // kinds of suspicion
 }
 
 func (r *recorder) init(cfg *Config, gaps []time.Duration) {
 	r.cfg, r.gaps = cfg, gaps
 	r.out.Classes = map[sample.Class]int{}
+	r.told = map[string]bool{}
 }
 
 // record hands a burst's rows to the sink and judges the error ratio.
-func (r *recorder) record(b *burst) error {
+func (r *recorder) record(b *burst, w *watch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows = r.rows[:0]
 	for _, s := range b.slots {
 		row := s.sample()
 		r.rows = append(r.rows, row)
-		r.note(s, &row)
-		r.out.Requests++
-		r.out.MaxLateness = max(r.out.MaxLateness, row.Lateness)
-		if row.Err != sample.OK {
-			r.out.Errors++
-			r.out.Classes[row.Err]++
-			if row.Err == sample.Timeout && b.cut.Load() {
-				r.out.Cut++
-			}
-		}
+		r.count(s, &row)
+	}
+	if w != nil {
+		r.suspect(r.rows, w.since(b.mark, medianOf(r.rows)))
 	}
 	r.out.Bursts++
 	r.spent += b.finished() - time.Duration(b.release.Load())
@@ -59,6 +57,44 @@ func (r *recorder) record(b *burst) error {
 		})
 	}
 	return r.judge()
+}
+
+// count adds a row to the outcome.
+func (r *recorder) count(s *slot, row *sample.Sample) {
+	r.note(s, row)
+	r.out.Requests++
+	r.out.MaxLateness = max(r.out.MaxLateness, row.Lateness)
+	if row.Lateness > lateFrom {
+		r.out.Late++
+	}
+	if row.Err != sample.OK {
+		r.out.Errors++
+		r.out.Classes[row.Err]++
+		if row.Err == sample.Timeout && s.b.cut.Load() {
+			r.out.Cut++
+		}
+	}
+}
+
+// lateFrom is how much later than planned a request leaves that counts as late.
+const lateFrom = time.Millisecond
+
+// suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once for
+// each combination.
+func (r *recorder) suspect(rows []sample.Sample, v verdict) {
+	words := v.String()
+	if words == "" || len(rows) == 0 {
+		return
+	}
+	for i := range rows {
+		rows[i].Suspect = words
+	}
+	r.out.Suspect += len(rows)
+	if !r.told[words] {
+		r.told[words] = true
+		r.cfg.Note("burst %d: the client may have made part of its latencies: %s (Suspect %s; further ones are not logged)",
+			rows[0].Burst, v.detail(), words)
+	}
 }
 
 func (r *recorder) judge() error {

@@ -3,7 +3,6 @@ package probe
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -40,6 +39,11 @@ type slot struct {
 	window   int64  // bytes of the body that the server lets pass on the stream
 	body     []byte // what has not been sent of it
 
+	// Of a sustained load: the request's instant and place, and whether the slot only opens a connection.
+	planned       time.Duration
+	second, round int
+	warms         bool
+
 	phases  phases
 	newConn bool          // the connection was opened within the request's latency
 	sent    time.Duration // the slot's turn; stamps are on the engine's clock
@@ -56,6 +60,7 @@ var _ user = (*slot)(nil)
 func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.place = b, index, l, b.target.places[l.index]
 	s.conn, s.mux, s.stage, s.flight, s.stream, s.body = nil, nil, idle, -1, 0, nil
+	s.planned, s.second, s.round, s.warms = 0, 0, 0, false
 	s.phases, s.newConn = noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
@@ -118,6 +123,10 @@ func (s *slot) standing() bool {
 func (s *slot) armed() {
 	s.loop.land(s)
 	s.stage = armed
+	if s.warms {
+		s.b.load.warmed(s)
+		return
+	}
 	if s.b.unready.Add(-1) == 0 {
 		close(s.b.ready)
 	}
@@ -125,7 +134,7 @@ func (s *slot) armed() {
 
 // sealRequest encrypts the request beforehand where there is something to encrypt: the release then only writes.
 func (s *slot) sealRequest() {
-	if s.conn.seal != nil {
+	if s.conn.seal != nil && !s.warms {
 		s.conn.held = true
 		s.conn.send(s.b.request)
 	}
@@ -272,71 +281,39 @@ func (s *slot) finish() {
 			c.shut()
 		}
 	}
-	s.b.leave()
+	if s.b.load != nil {
+		s.b.load.ended(s)
+	} else {
+		s.b.leave()
+	}
 }
 
 // abort gives up a slot that was never released.
 func (s *slot) abort() {
-	if s.mux != nil {
-		s.mux.leave(s)
-	}
-	if c := s.conn; c != nil {
-		s.conn = nil
-		if s.stage == preparing {
-			s.place.prepared()
-		}
-		if s.stage == armed && c.state == standing && !c.held {
-			c.user = nil
-			s.place.give(c)
-		} else {
-			c.shut() // half open, or with a request sealed into it
-		}
-	}
+	s.release()
 	s.loop.land(s)
 	s.stage = finished
 	s.b.leave()
 }
 
-// sample makes the row, once the burst is over.
-func (s *slot) sample() sample.Sample {
-	b := s.b
-	row := sample.Empty()
-	row.Host, row.Endpoint = b.target.hostPort, b.target.label
-	row.Burst, row.Round, row.Slot, row.BurstSize = b.n, b.round, s.index, len(b.slots)
-	row.Warmup, row.Desired = b.warmup, b.desired
-	released := time.Duration(b.release.Load())
-	row.ReleasedAt, row.PlannedAt = b.wall(released), b.wall(released)
-	if b.planned >= 0 {
-		row.PlannedAt = b.wall(min(b.planned, released))
+// release gives back a connection that carries no request of the slot's.
+func (s *slot) release() {
+	if s.mux != nil {
+		s.mux.leave(s)
 	}
-	row.SentAt = b.wall(s.sent)
-	row.Lateness = row.SentAt.Sub(row.PlannedAt)
-	row.NewConn = s.newConn
-	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
-	row.WriteBegan, row.Written, row.FirstByte = s.since(s.began), s.since(s.wrote), s.since(s.resp.first)
-	row.Err = s.class
-	if s.resp.status >= 200 {
-		row.Status, row.Bytes = s.resp.status, s.resp.length
+	c := s.conn
+	if s.conn = nil; c == nil {
+		return
 	}
-	if s.resp.whole {
-		row.ReceivedAt = b.wall(s.end)
+	if s.stage == preparing {
+		s.place.prepared()
 	}
-	if s.class == sample.OK {
-		row.Latency = s.since(s.end)
+	if s.stage == armed && c.state == standing && !c.held {
+		c.user = nil
+		s.place.give(c)
+	} else {
+		c.shut() // half open, or with a request sealed into it
 	}
-	if b.target.proto.grpc {
-		s.resp.describeCall(&row)
-	}
-	s.resp.describe(&row, fmt.Sprintf("%s-b%d-s%d", b.target.label, b.n, s.index))
-	return row
-}
-
-// since counts a stamp from the slot's turn; None stays None.
-func (s *slot) since(at time.Duration) time.Duration {
-	if at < 0 {
-		return sample.None
-	}
-	return max(at-s.sent, 0)
 }
 
 // classify finds the class of a failure of an exchange on a connection that stood.

@@ -1,0 +1,73 @@
+package probe
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// sample makes the row, once the burst is over.
+func (s *slot) sample() sample.Sample {
+	b := s.b
+	row := sample.Empty()
+	row.Host, row.Endpoint = b.target.hostPort, b.target.label
+	row.Slot, row.Warmup, row.Desired = s.index, b.warmup, b.desired
+	if b.load != nil {
+		row.Burst, row.Round, row.PlannedAt = s.second, s.round, b.wall(s.planned)
+	} else {
+		row.Burst, row.Round, row.BurstSize = b.n, b.round, len(b.slots)
+		released := time.Duration(b.release.Load())
+		row.ReleasedAt, row.PlannedAt = b.wall(released), b.wall(released)
+		if b.planned >= 0 {
+			row.PlannedAt = b.wall(min(b.planned, released))
+		}
+	}
+	row.SentAt = b.wall(s.sent)
+	row.Lateness = row.SentAt.Sub(row.PlannedAt)
+	row.NewConn = s.newConn
+	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
+	row.WriteBegan, row.Written, row.FirstByte = s.since(s.began), s.since(s.wrote), s.since(s.resp.first)
+	row.Err = s.class
+	if s.resp.status >= 200 {
+		row.Status, row.Bytes = s.resp.status, s.resp.length
+	}
+	if s.resp.whole {
+		row.ReceivedAt = b.wall(s.end)
+	}
+	if s.class == sample.OK {
+		row.Latency = s.since(s.end)
+	}
+	if b.target.proto.grpc {
+		s.resp.describeCall(&row)
+	}
+	s.resp.describe(&row)
+	if row.RequestID == "" {
+		row.RequestID = b.target.label + "-b" + strconv.Itoa(row.Burst) + "-s" + strconv.Itoa(s.index)
+	}
+	return row
+}
+
+// since counts a stamp from the slot's turn; None stays None.
+func (s *slot) since(at time.Duration) time.Duration {
+	if at < 0 {
+		return sample.None
+	}
+	return max(at-s.sent, 0)
+}
+
+// medianOf is the median latency of the rows that have one, or None.
+func medianOf(rows []sample.Sample) time.Duration {
+	all := make([]time.Duration, 0, len(rows))
+	for i := range rows {
+		if rows[i].Latency >= 0 {
+			all = append(all, rows[i].Latency)
+		}
+	}
+	if len(all) == 0 {
+		return sample.None
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
