@@ -102,7 +102,7 @@ func playOn(t *testing.T, sc script, l net.Listener) *server {
 }
 
 // serve answers the requests of one connection until either side ends it.
-func (s *server) serve(c net.Conn, conn int, accepted time.Time) {
+func (s *server) serve(raw net.Conn, conn int, accepted time.Time) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() { // a server that is over does not wait for its clients
@@ -110,13 +110,14 @@ func (s *server) serve(c net.Conn, conn int, accepted time.Time) {
 		case <-s.over:
 		case <-ended:
 		}
-		_ = c.Close()
+		_ = raw.Close()
 	}()
+	c := raw
 	if s.secure {
 		if len(s.handshakes) > 0 {
 			s.pause(accepted.Add(s.handshakes[conn%len(s.handshakes)]))
 		}
-		c = tls.Server(c, s.tls)
+		c = tls.Server(raw, s.tls)
 	}
 	r := bufio.NewReader(c)
 	for {
