@@ -2,11 +2,8 @@
 package analyze
 
 import (
-	"cmp"
 	"fmt"
 	"iter"
-	"slices"
-	"time"
 
 	"github.com/montanaflynn/stats"
 
@@ -32,10 +29,17 @@ type Identity struct {
 // Options are what a summary needs besides the samples.
 type Options struct {
 	Identity Identity
+	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was sent.
+	Unsent int
+	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too. Its
+	// error ends the summary.
+	EachBurst func(*sample.BurstLine) error
+	// Resampling, where it is set, has the intervals made that Compare needs.
+	Resampling *Resampling
 }
 
 // Summary holds the statistics of one sub-experiment. All times are in ms. Warm-up rows are left out of everything but
-// Warmup; failed rows are in Errors, ErrorClasses and their burst's Errors only.
+// Warmup; failed rows are in Errors, ErrorClasses, Client and their burst's Errors only.
 type Summary struct {
 	Identity
 	Count        int   // successful requests
@@ -56,38 +60,26 @@ type Summary struct {
 	CI50         Interval
 	CI99         Interval
 	CI999        Interval
-	Latencies    []float64 // ascending
-	Bursts       []Burst   // by number; bursts of nothing but warm-up are not there
+	CDF          CDF
+	Client       Client     // what the client itself did
+	Resampled    *Resampled // nil without Options.Resampling
+	Bursts       Bursts     // all that is held of the rows; Light lets go of it
 }
 
 // Split is the cold or the warm part of a sub-experiment.
 type Split struct {
-	Count     int
-	P50, P99  Value
-	Latencies []float64 // ascending
+	Count    int
+	P50, P99 Value
+	CDF      CDF
 }
 
-// Burst is what came back from one burst.
-type Burst struct {
-	Number    int
-	Latencies []float64 // of its successful requests, in the order of the rows
-	ColdOnes  []float64 // of those that were cold, by the function's word
-	WarmOnes  []float64 // and of the warm ones
-	Cold      int       // successful requests by the function's word
-	Warm      int
-	Unknown   int // the function did not say
-	Errors    int
-}
+// Rows is the number of rows that count: all but warm-up.
+func (s Summary) Rows() int { return s.Count + s.Errors }
 
-// Over counts the successful requests with a latency of at least the given ms: what a threshold would call cold.
-func (b Burst) Over(ms float64) int {
-	n := 0
-	for _, l := range b.Latencies {
-		if l >= ms {
-			n++
-		}
-	}
-	return n
+// Light is the summary without its bursts, for when their plots are drawn: what is left takes under a megabyte.
+func (s Summary) Light() Summary {
+	s.Bursts = Bursts{}
+	return s
 }
 
 // Samples makes a sequence of samples that are in memory already into one that Summarize reads.
@@ -102,97 +94,121 @@ func Samples(s []sample.Sample) iter.Seq2[sample.Sample, error] {
 }
 
 // Summarize reads all samples of one sub-experiment, in any order, and computes its statistics. MR and TR stay empty
-// until Relate. The error is the sequence's own, with the row it came at.
-//
-// A latency counts in whole µs, as latencies.csv writes it, so that rows in memory and rows read back agree. A row that
-// is neither failed nor has a latency is counted as an error of class protocol: no row disappears.
+// until Relate. The error is the sequence's own, with the row it came at, or that of Options.EachBurst.
 func Summarize(rows iter.Seq2[sample.Sample, error], o Options) (Summary, error) {
-	c := collector{s: Summary{Identity: o.Identity}, bursts: map[int]*Burst{}}
+	c := NewCollector(o)
 	row := 0
 	for r, err := range rows {
 		row++
 		if err != nil {
 			return Summary{}, fmt.Errorf("reading sample %d of sub-experiment %d (%s): %w", row, o.Identity.Index, o.Identity.Title, err)
 		}
-		c.add(&r)
+		c.Add(&r)
 	}
-	return c.summary(), nil
+	return c.Summary()
 }
 
-type collector struct {
-	s      Summary
-	bursts map[int]*Burst
+// Collector takes the samples of one sub-experiment one by one, in bounded memory: about ten bytes for each of them, and as
+// many again while the summary is made.
+//
+// A latency counts in whole µs, as latencies.csv writes it, so that rows in memory and rows read back agree. A row that
+// is neither failed nor has a latency is counted as an error of class protocol: no row disappears.
+type Collector struct {
+	options Options
+	s       Summary
+	client  client
+	open    openBurst
+	err     error // the first one of EachBurst
 }
 
-func (c *collector) add(r *sample.Sample) {
-	if r.Warmup {
-		c.s.Warmup++
-		return
-	}
-	b := c.bursts[r.Burst]
-	if b == nil {
-		b = &Burst{Number: r.Burst}
-		c.bursts[r.Burst] = b
+// NewCollector starts a summary.
+func NewCollector(o Options) *Collector {
+	return &Collector{options: o, s: Summary{Identity: o.Identity}}
+}
+
+// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the end.
+func (c *Collector) Add(r *sample.Sample) {
+	if !c.open.is(r) {
+		c.closeBurst()
+		c.open.begin(r)
 	}
 	class := r.Err
 	if class == sample.OK && r.Latency < 0 {
 		class = sample.Protocol
 	}
-	if class != sample.OK {
-		b.Errors++
-		c.s.Errors++
-		if c.s.ErrorClasses == nil {
-			c.s.ErrorClasses = map[string]int{}
-		}
-		c.s.ErrorClasses[string(class)]++
+	c.open.add(r, class)
+	if r.Warmup {
+		c.s.Warmup++
 		return
 	}
-	ms := float64(r.Latency.Round(time.Microsecond).Microseconds()) / 1000
-	b.Latencies = append(b.Latencies, ms)
-	c.s.Latencies = append(c.s.Latencies, ms)
-	switch r.Cold {
-	case sample.Yes:
-		b.Cold++
-		b.ColdOnes = append(b.ColdOnes, ms)
-		c.s.Cold.Latencies = append(c.s.Cold.Latencies, ms)
-	case sample.No:
-		b.Warm++
-		b.WarmOnes = append(b.WarmOnes, ms)
-		c.s.Warm.Latencies = append(c.s.Warm.Latencies, ms)
-	default:
-		b.Unknown++
+	c.client.add(r)
+	if class == sample.OK {
+		return
 	}
+	c.s.Errors++
+	if c.s.ErrorClasses == nil {
+		c.s.ErrorClasses = map[string]int{}
+	}
+	c.s.ErrorClasses[string(class)]++
 }
 
-func (c *collector) summary() Summary {
+// closeBurst enters the burst whose rows have come.
+func (c *Collector) closeBurst() {
+	b := &c.open
+	if !b.any {
+		return
+	}
+	if c.options.EachBurst != nil && c.err == nil {
+		c.err = c.options.EachBurst(b.finish())
+	}
+	if b.counted > 0 {
+		c.s.Bursts.add(b.line.Burst, &b.of, b.errors)
+		c.client.burst(b)
+	}
+	b.any = false
+}
+
+// Summary computes the statistics of all samples so far; nothing can be added afterwards.
+func (c *Collector) Summary() (Summary, error) {
+	c.closeBurst()
+	if c.err != nil {
+		return Summary{}, c.err
+	}
 	s := c.s
-	for _, b := range c.bursts {
-		s.Bursts = append(s.Bursts, *b)
+	s.Client = c.client.summary(c.options.Unsent)
+	c.client = client{} // its memory is wanted for what follows
+	s.Bursts = s.Bursts.whole()
+	parts := s.Bursts.parts()
+	s.Cold, s.Warm = split(parts[0]), split(parts[1])
+	ms := merged(parts[:]...)
+	s.describe(ms)
+	if c.options.Resampling != nil {
+		s.Resampled = resampled(s.Bursts, *c.options.Resampling, s.Index, [3]func(int) float64{
+			All: func(i int) float64 { return ms[i] }, ColdPart: parts[0].at, WarmPart: parts[1].at})
 	}
-	slices.SortFunc(s.Bursts, func(a, b Burst) int { return cmp.Compare(a.Number, b.Number) })
-	slices.Sort(s.Latencies)
-	s.Count = len(s.Latencies)
-	s.Mean, s.SD = moments(s.Latencies)
-	if s.Count > 0 {
-		s.Min, s.Max = Of(s.Latencies[0]), Of(s.Latencies[s.Count-1])
-	}
-	s.P25, s.P50, s.P75 = P25.Of(s.Latencies), Median.Of(s.Latencies), P75.Of(s.Latencies)
-	s.P90, s.P95 = P90.Of(s.Latencies), P95.Of(s.Latencies)
-	s.P99, s.P999 = P99.Of(s.Latencies), P999.Of(s.Latencies)
-	s.TMR = Ratio(s.P99, s.P50)
-	s.ErrorRatio = Of(float64(s.Errors) / float64(s.Count+s.Errors))
-	s.Cold.finish()
-	s.Warm.finish()
-	s.CI50 = QuantileInterval(s.Latencies, Median)
-	s.CI99 = QuantileInterval(s.Latencies, P99)
-	s.CI999 = QuantileInterval(s.Latencies, P999)
-	return s
+	return s, nil
 }
 
-func (p *Split) finish() {
-	slices.Sort(p.Latencies)
-	p.Count = len(p.Latencies)
-	p.P50, p.P99 = Median.Of(p.Latencies), P99.Of(p.Latencies)
+// describe sets what follows from all latencies in ascending order.
+func (s *Summary) describe(ms []float64) {
+	s.Count = len(ms)
+	s.Mean, s.SD = moments(ms)
+	if s.Count > 0 {
+		s.Min, s.Max = Of(ms[0]), Of(ms[s.Count-1])
+	}
+	s.P25, s.P50, s.P75 = P25.Of(ms), Median.Of(ms), P75.Of(ms)
+	s.P90, s.P95 = P90.Of(ms), P95.Of(ms)
+	s.P99, s.P999 = P99.Of(ms), P999.Of(ms)
+	s.TMR = Ratio(s.P99, s.P50)
+	s.ErrorRatio = Of(float64(s.Errors) / float64(s.Rows()))
+	s.CI50 = QuantileInterval(ms, Median)
+	s.CI99 = QuantileInterval(ms, P99)
+	s.CI999 = QuantileInterval(ms, P999)
+	s.CDF = thinned(len(ms), func(i int) float64 { return ms[i] })
+}
+
+func split(a ascending) Split {
+	return Split{Count: a.len(), P50: a.quantile(Median), P99: a.quantile(P99), CDF: thinned(a.len(), a.at)}
 }
 
 // moments gives the mean and the sample standard deviation; each has no data where the sample is too small for it.

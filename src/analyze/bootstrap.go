@@ -2,22 +2,28 @@ package analyze
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"stellar/src/fail"
 )
 
 // MinBursts is the smallest number of bursts that a bootstrap takes: under six independent observations no
 // distribution-free 95 % interval exists even for a median.
 const MinBursts = 6
 
+// maxBlocks is how many blocks are resampled at most. Where there are more bursts, as in a sustained load of single
+// requests, neighbours are joined: a block bootstrap (Carlstein, Annals of Statistics 14, 1986), which keeps what neighbours
+// have in common, too.
+const maxBlocks = 10_000
+
 // Resampling is how a bootstrap draws. The same seed and samples give the same interval.
 type Resampling struct {
 	Seed  uint64
 	Draws int // resamples; 0: 2000
 }
+
+const defaultDraws = 2000
 
 // Estimate is a statistic of a sample with its 95 % interval.
 type Estimate struct {
@@ -26,105 +32,196 @@ type Estimate struct {
 	High  Value `json:"high"`
 }
 
-// BootstrapQuantile is a quantile of the bursts' latencies (ms) with a percentile-bootstrap interval that resamples
-// whole bursts with replacement (cluster bootstrap: Davison & Hinkley, Bootstrap Methods, §3.8). Requests of one burst
-// share their queue and their instances, so resampling single requests would make intervals too narrow.
-func BootstrapQuantile(bursts []Burst, q Quantile, r Resampling) (Estimate, error) {
-	c, err := newClusters(bursts)
-	if err != nil {
-		return Estimate{}, err
-	}
-	rng := rand.New(rand.NewPCG(r.Seed, uint64(q)))
-	draws := make([]float64, cmp.Or(r.Draws, defaultDraws))
-	for i := range draws {
-		draws[i] = c.draw(rng, q)
-	}
-	return estimate(Of(c.plain(q)), draws), nil
+// Resampled are the quantiles (ms) of resamples of whole bursts with replacement (cluster bootstrap: Davison & Hinkley,
+// Bootstrap Methods, §3.8). Requests of one burst share their queue and their instances, so resampling single requests would
+// make intervals too narrow. A list is nil where fewer than MinBursts bursts have data.
+type Resampled struct {
+	P50 [3][]float64 // by Part, in the order they were drawn
+	P99 [3][]float64
 }
 
-// BootstrapRatio is the quantile of a over that of b with a percentile-bootstrap interval; both sides resample whole
-// bursts, independently. An interval that does not contain 1 is a difference.
-func BootstrapRatio(a, b []Burst, q Quantile, r Resampling) (Estimate, error) {
-	ca, err := newClusters(a)
-	if err != nil {
-		return Estimate{}, err
+// resampled draws for everything that Compare looks at. at gives each part's values by rank. Draws of different
+// sub-experiments are independent, also where they share the seed.
+func resampled(bursts Bursts, r Resampling, sub int, at [3]func(int) float64) *Resampled {
+	out := &Resampled{}
+	for _, p := range []Part{All, ColdPart, WarmPart} {
+		s := newResampler(bursts, p, at[p])
+		if s == nil {
+			continue
+		}
+		out.P50[p] = s.draws(Median, r, sub)
+		if p != WarmPart {
+			out.P99[p] = s.draws(P99, r, sub)
+		}
 	}
-	cb, err := newClusters(b)
-	if err != nil {
-		return Estimate{}, err
-	}
-	rng := rand.New(rand.NewPCG(r.Seed, uint64(q)))
-	draws := make([]float64, cmp.Or(r.Draws, defaultDraws))
-	for i := range draws {
-		draws[i] = ca.draw(rng, q) / cb.draw(rng, q)
-	}
-	return estimate(Of(ca.plain(q)/cb.plain(q)), draws), nil
+	return out
 }
 
-const defaultDraws = 2000
-
+// estimate is a value with the interval that draws give it (percentile bootstrap).
 func estimate(v Value, draws []float64) Estimate {
-	if slices.ContainsFunc(draws, math.IsNaN) { // 0/0: both sides had a draw of zero
+	if len(draws) == 0 || slices.ContainsFunc(draws, math.IsNaN) { // 0/0: both sides had a draw of zero
 		return Estimate{Value: v}
 	}
-	slices.Sort(draws)
+	draws = slices.Sorted(slices.Values(draws))
 	// Nearest ranks at 2.5 % and 97.5 %; infinite draws (over a zero) end as a missing bound.
 	return Estimate{Value: v, Low: Quantile(25).Of(draws), High: Quantile(975).Of(draws)}
 }
 
-// clusters is a sample sorted once, each latency with the burst it is of: a resample then is a weight for each burst,
-// and its quantile one walk, instead of a sort for each draw.
-type clusters struct {
-	latency []float64
-	burst   []int // index of the burst that latency[i] is of
-	sizes   []int
-	weight  []int // scratch of draw
+// resampler resamples blocks of bursts. A resample is a weight for each block, and its quantile lies where the weights of
+// the rows up to there reach its rank. Nearly all resamples have it close to the sample's own quantile: only the rows in a
+// window around that are held, and of the others how many of each block lie below it.
+type resampler struct {
+	bursts Bursts
+	part   Part
+	at     func(rank int) float64 // the part's value of a rank, from 0
+	n      int
+	per    int   // bursts in a block
+	sizes  []int // rows of each block
+	weight []int // scratch of draw
+
+	q      Quantile
+	reach  int // the window's half width in ranks
+	below  []int
+	window []inWindow
 }
 
-func newClusters(bursts []Burst) (*clusters, error) {
-	c := &clusters{}
-	type one struct {
-		ms    float64
-		burst int
-	}
-	var all []one
-	for _, b := range bursts {
-		if len(b.Latencies) == 0 {
-			continue
-		}
-		for _, l := range b.Latencies {
-			all = append(all, one{l, len(c.sizes)})
-		}
-		c.sizes = append(c.sizes, len(b.Latencies))
-	}
-	if len(c.sizes) < MinBursts {
-		return nil, fail.With(fail.CodeFailed, "interval over bursts: %d with data, at least %d are needed", len(c.sizes), MinBursts).
-			WithHint("Give the sub-experiment more Bursts.")
-	}
-	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.burst, b.burst)) })
-	for _, o := range all {
-		c.latency, c.burst = append(c.latency, o.ms), append(c.burst, o.burst)
-	}
-	c.weight = make([]int, len(c.sizes))
-	return c, nil
+type inWindow struct {
+	ms    float64
+	block int32
 }
 
-func (c *clusters) plain(q Quantile) float64 { return q.Of(c.latency).V }
+// newResampler is nil where too few bursts have data.
+func newResampler(bursts Bursts, part Part, at func(int) float64) *resampler {
+	r := &resampler{bursts: bursts, part: part, at: at, per: 1}
+	with := 0
+	for b := range bursts.counts() {
+		if b.size(part) > 0 {
+			with++
+		}
+	}
+	if with < MinBursts {
+		return nil
+	}
+	r.per = (with + maxBlocks - 1) / maxBlocks
+	r.sizes = make([]int, (with+r.per-1)/r.per)
+	r.weight, r.below = make([]int, len(r.sizes)), make([]int, len(r.sizes))
+	r.each(func(block int, values []float64) { r.sizes[block] += len(values) })
+	for _, size := range r.sizes {
+		r.n += size
+	}
+	return r
+}
 
-// draw is the nearest-rank quantile of one resample of as many bursts as there are.
-func (c *clusters) draw(rng *rand.Rand, q Quantile) float64 {
-	clear(c.weight)
+// size is how many latencies of a part there are.
+func (b Burst) size(p Part) int {
+	switch p {
+	case ColdPart:
+		return b.Cold
+	case WarmPart:
+		return b.Warm
+	}
+	return b.Cold + b.Warm + b.Unknown
+}
+
+// each goes through the bursts with data, with the block that they are in.
+func (r *resampler) each(do func(block int, values []float64)) {
+	i := 0
+	for b := range r.bursts.All() {
+		if values := b.Of(r.part); len(values) > 0 {
+			do(i/r.per, values)
+			i++
+		}
+	}
+}
+
+// draws gives the quantile of each of so many resamples.
+func (r *resampler) draws(q Quantile, how Resampling, sub int) []float64 {
+	var seed [32]byte
+	for i, word := range []uint64{how.Seed, uint64(sub), uint64(r.part), uint64(q)} {
+		binary.LittleEndian.PutUint64(seed[8*i:], word)
+	}
+	rng := rand.New(rand.NewChaCha8(seed))
+	r.q, r.reach = q, r.likely(q)
+	r.look()
+	out := make([]float64, cmp.Or(how.Draws, defaultDraws))
+	for i := range out {
+		out[i] = r.draw(rng)
+	}
+	r.window = nil
+	return out
+}
+
+// likely is the distance in ranks beyond which hardly any resample's quantile lies: six deviations of the number of rows up
+// to the sample's quantile, less what its rank would be.
+func (r *resampler) likely(q Quantile) int {
+	middle := r.at(q.Rank(r.n) - 1)
+	upTo := make([]int, len(r.sizes))
+	r.each(func(block int, values []float64) {
+		for _, v := range values {
+			if v <= middle {
+				upTo[block]++
+			}
+		}
+	})
+	variance := 0.0
+	for b, n := range upTo {
+		off := float64(n) - q.fraction()*float64(r.sizes[b])
+		variance += off * off
+	}
+	return 10 + int(6*math.Sqrt(variance))
+}
+
+// look fills the window.
+func (r *resampler) look() {
+	rank := r.q.Rank(r.n) - 1
+	low, high := r.at(max(rank-r.reach, 0)), r.at(min(rank+r.reach, r.n-1))
+	clear(r.below)
+	r.window = r.window[:0]
+	r.each(func(block int, values []float64) {
+		for _, v := range values {
+			switch {
+			case v < low:
+				r.below[block]++
+			case v <= high:
+				r.window = append(r.window, inWindow{v, int32(block)})
+			}
+		}
+	})
+	slices.SortFunc(r.window, func(a, b inWindow) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.block, b.block)) })
+}
+
+// draw is the nearest-rank quantile of one resample of as many blocks as there are.
+func (r *resampler) draw(rng *rand.Rand) float64 {
+	clear(r.weight)
 	n := 0
-	for range c.sizes {
-		b := rng.IntN(len(c.sizes))
-		c.weight[b]++
-		n += c.sizes[b]
+	for range r.sizes {
+		b := rng.IntN(len(r.sizes))
+		r.weight[b]++
+		n += r.sizes[b]
 	}
-	rank := q.Rank(n)
-	for i, b := range c.burst {
-		if rank -= c.weight[b]; rank <= 0 {
-			return c.latency[i]
+	rank := r.q.Rank(n)
+	for {
+		if v, ok := r.find(rank); ok {
+			return v
+		}
+		// Beyond the window after all.
+		r.reach = min(2*r.reach+10, r.n)
+		r.look()
+	}
+}
+
+// find is the value of a rank of the resample in hand; it fails where that is not in the window.
+func (r *resampler) find(rank int) (float64, bool) {
+	for b, n := range r.below {
+		rank -= r.weight[b] * n
+	}
+	if rank <= 0 {
+		return 0, false
+	}
+	for _, row := range r.window {
+		if rank -= r.weight[row.block]; rank <= 0 {
+			return row.ms, true
 		}
 	}
-	return c.latency[len(c.latency)-1]
+	return 0, false
 }

@@ -2,7 +2,6 @@ package analyze
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -38,7 +37,7 @@ type Point struct {
 	Count, Cold, Errors int
 	MainP50, MainP99    Estimate // of the comparison's part
 	WarmP50             Estimate
-	clusters            *clusters // of the part
+	draws               []float64 // resampled medians of the part; nil where there are too few bursts
 }
 
 // Pair is the second of an axis's two values against the first, for one line.
@@ -50,9 +49,9 @@ type Pair struct {
 	Difference Estimate // of the medians, ms
 }
 
-// Compare makes a comparison for each axis. The seed decides the resampling; the same seed and samples give the same
-// intervals.
-func Compare(all []Summary, axes []Axis, seed uint64) []Comparison {
+// Compare makes a comparison for each axis. Intervals need Options.Resampling when the summaries are made; the same seed and
+// samples give the same intervals.
+func Compare(all []Summary, axes []Axis) []Comparison {
 	var out []Comparison
 	for i, axis := range axes {
 		c := Comparison{Axis: axis, Part: "all"}
@@ -61,13 +60,13 @@ func Compare(all []Summary, axes []Axis, seed uint64) []Comparison {
 		}
 		others := slices.Delete(slices.Clone(axes), i, i+1)
 		for _, s := range all {
-			c.add(s, lineName(others, s.Index), seed)
+			c.add(s, lineName(others, s.Index))
 		}
 		for l := range c.Lines {
 			line := &c.Lines[l]
 			slices.SortStableFunc(line.Points, func(a, b Point) int { return order(a.X, b.X) })
-			line.slope(axis, seed)
-			c.pair(line, seed)
+			line.slope(axis)
+			c.pair(line)
 		}
 		out = append(out, c)
 	}
@@ -100,7 +99,7 @@ func lineName(others []Axis, sub int) string {
 }
 
 // add enters a sub-experiment as a point of its line.
-func (c *Comparison) add(s Summary, name string, seed uint64) {
+func (c *Comparison) add(s Summary, name string) {
 	at := slices.IndexFunc(c.Lines, func(l Line) bool { return l.Name == name })
 	if at < 0 {
 		c.Lines = append(c.Lines, Line{Name: name})
@@ -111,24 +110,19 @@ func (c *Comparison) add(s Summary, name string, seed uint64) {
 	if c.Axis.Values != nil {
 		p.X = c.Axis.Values[s.Index]
 	}
-	main := func(b Burst) []float64 { return b.Latencies }
+	part, n := All, s.Count
 	p.MainP50.Value, p.MainP99.Value = s.P50, s.P99
 	if c.Part == "cold" {
-		main = func(b Burst) []float64 { return b.ColdOnes }
+		part, n = ColdPart, s.Cold.Count
 		p.MainP50.Value, p.MainP99.Value = s.Cold.P50, s.Cold.P99
 	}
 	p.WarmP50.Value = s.Warm.P50
-	r := Resampling{Seed: seed + uint64(s.Index)}
-	part := only(s.Bursts, main)
-	p.clusters, _ = newClusters(part) // nil: too few bursts for an interval
-	if e, err := BootstrapQuantile(part, Median, r); err == nil {
-		p.MainP50 = e
-	}
-	if e, err := BootstrapQuantile(part, P99, r); err == nil && countOf(part) >= MinSamples(P99) {
-		p.MainP99 = e // of fewer samples the p99 is the longest one, and resampling cannot say what lies beyond it
-	}
-	if e, err := BootstrapQuantile(only(s.Bursts, func(b Burst) []float64 { return b.WarmOnes }), Median, r); err == nil {
-		p.WarmP50 = e
+	if r := s.Resampled; r != nil {
+		p.draws = r.P50[part]
+		p.MainP50, p.WarmP50 = estimate(p.MainP50.Value, p.draws), estimate(p.WarmP50.Value, r.P50[WarmPart])
+		if n >= MinSamples(P99) {
+			p.MainP99 = estimate(p.MainP99.Value, r.P99[part]) // of fewer samples the p99 is the longest one, and resampling cannot say what lies beyond it
+		}
 	}
 	c.Lines[at].Points = append(c.Lines[at].Points, p)
 }
@@ -144,41 +138,23 @@ func (c *Comparison) place(label string) float64 {
 	return float64(slices.Index(seen, label))
 }
 
-// only gives bursts with a part of their latencies.
-func only(bursts []Burst, part func(Burst) []float64) []Burst {
-	out := make([]Burst, 0, len(bursts))
-	for _, b := range bursts {
-		out = append(out, Burst{Number: b.Number, Latencies: part(b)})
-	}
-	return out
-}
-
-func countOf(bursts []Burst) int {
-	n := 0
-	for _, b := range bursts {
-		n += len(b.Latencies)
-	}
-	return n
-}
-
 // slope fits a straight line through the medians; its interval resamples the bursts of every point.
-func (l *Line) slope(axis Axis, seed uint64) {
+func (l *Line) slope(axis Axis) {
 	if axis.Values == nil || len(l.Points) < 3 {
 		return
 	}
 	xs, ys := make([]float64, len(l.Points)), make([]float64, len(l.Points))
 	for i, p := range l.Points {
-		if p.clusters == nil {
+		if p.draws == nil {
 			return
 		}
 		xs[i], ys[i] = p.X, p.MainP50.Value.V
 	}
 	value := leastSquares(xs, ys)
-	rng := rand.New(rand.NewPCG(seed, uint64(len(xs))))
-	draws := make([]float64, defaultDraws)
+	draws := make([]float64, len(l.Points[0].draws))
 	for d := range draws {
 		for i, p := range l.Points {
-			ys[i] = p.clusters.draw(rng, Median)
+			ys[i] = p.draws[d] // independent of each other's
 		}
 		draws[d] = leastSquares(xs, ys)
 	}
@@ -205,15 +181,14 @@ func leastSquares(xs, ys []float64) float64 {
 }
 
 // pair compares the two values of an axis that has no more.
-func (c *Comparison) pair(l *Line, seed uint64) {
-	if c.Axis.Values != nil || len(l.Points) != 2 || l.Points[0].clusters == nil || l.Points[1].clusters == nil {
+func (c *Comparison) pair(l *Line) {
+	if c.Axis.Values != nil || len(l.Points) != 2 || l.Points[0].draws == nil || l.Points[1].draws == nil {
 		return
 	}
 	a, b := l.Points[0], l.Points[1]
-	rng := rand.New(rand.NewPCG(seed, 2))
-	ratios, differences := make([]float64, defaultDraws), make([]float64, defaultDraws)
+	ratios, differences := make([]float64, len(a.draws)), make([]float64, len(a.draws))
 	for d := range ratios {
-		first, second := a.clusters.draw(rng, Median), b.clusters.draw(rng, Median)
+		first, second := a.draws[d], b.draws[d]
 		ratios[d], differences[d] = second/first, second-first
 	}
 	first, second := a.MainP50.Value.V, b.MainP50.Value.V

@@ -16,7 +16,7 @@ func sized(t *testing.T, index, bursts int, median float64) Summary {
 		spread := float64(b%5-2) / 10
 		rows = append(rows, row(b, median+spread, sample.Yes), row(b, 1+spread/10, sample.No))
 	}
-	return summarize(t, rows, Identity{Index: index, Title: fmt.Sprint(index)})
+	return resampledSummary(t, rows, Identity{Index: index, Title: fmt.Sprint(index)})
 }
 
 func TestCompare(t *testing.T) {
@@ -28,7 +28,7 @@ func TestCompare(t *testing.T) {
 	for i, median := range []float64{11, 15, 20, 100, 100, 100} { // ZIP: 0.1 ms a MiB; images: nothing
 		all = append(all, sized(t, i, 40, median))
 	}
-	got := Compare(all, axes, 7)
+	got := Compare(all, axes)
 	if len(got) != 2 || got[0].Part != "cold" || len(got[0].Lines) != 3 || len(got[1].Lines) != 2 {
 		t.Fatalf("%+v", got)
 	}
@@ -57,7 +57,8 @@ func TestCompare(t *testing.T) {
 		pair.Difference.Low.V > 89 || pair.Difference.High.V < 89 || math.Abs(pair.Ratio.Value.V-100.0/11) > 1e-9 {
 		t.Errorf("pair %+v", pair)
 	}
-	if again := Compare(all, axes, 7); again[1].Lines[0].Slope.Low != size.Lines[0].Slope.Low {
+	all[0] = sized(t, 0, 40, 11)
+	if again := Compare(all, axes); again[1].Lines[0].Slope.Low != size.Lines[0].Slope.Low {
 		t.Error("the same seed gives another interval")
 	}
 }
@@ -66,10 +67,10 @@ func TestCompare(t *testing.T) {
 // a point without values.
 func TestCompareLittle(t *testing.T) {
 	axes := []Axis{{Key: "Runtime", Labels: []string{"go", "rust", "java21"}}}
-	few := summarize(t, []sample.Sample{row(0, 5, sample.Unknown), row(1, 6, sample.Unknown)}, Identity{Index: 0})
-	none := summarize(t, nil, Identity{Index: 1})
-	failedOnly := summarize(t, []sample.Sample{failed(0, sample.Timeout)}, Identity{Index: 2})
-	got := Compare([]Summary{few, none, failedOnly}, axes, 1)
+	few := resampledSummary(t, []sample.Sample{row(0, 5, sample.Unknown), row(1, 6, sample.Unknown)}, Identity{Index: 0})
+	none := resampledSummary(t, nil, Identity{Index: 1})
+	failedOnly := resampledSummary(t, []sample.Sample{failed(0, sample.Timeout)}, Identity{Index: 2})
+	got := Compare([]Summary{few, none, failedOnly}, axes)
 	if len(got) != 1 || got[0].Part != "all" || len(got[0].Lines) != 1 || len(got[0].Lines[0].Points) != 3 {
 		t.Fatalf("%+v", got)
 	}

@@ -48,7 +48,8 @@ func WriteCSV(w io.Writer, rows []Summary) error {
 func columns() []column {
 	cols := identityColumns()
 	cols = append(cols, originalColumns()...)
-	return append(cols, furtherColumns()...)
+	cols = append(cols, furtherColumns()...)
+	return append(cols, clientColumns()...)
 }
 
 func identityColumns() []column {
@@ -101,6 +102,19 @@ func furtherColumns() []column {
 		{"50%ile CI High", func(s Summary) string { return s.CI50.cell(s.CI50.High) }},
 		{"99%ile CI Low", func(s Summary) string { return s.CI99.cell(s.CI99.Low) }},
 		{"99%ile CI High", func(s Summary) string { return s.CI99.cell(s.CI99.High) }},
+	}
+}
+
+// clientColumns say what the client itself did to the requests.
+func clientColumns() []column {
+	return []column{
+		ms("Spread 50%ile (ms)", func(s Summary) Value { return s.Client.Spread50 }),
+		ms("Spread Max (ms)", func(s Summary) Value { return s.Client.SpreadMax }),
+		ms("Lateness 99%ile (ms)", func(s Summary) Value { return s.Client.Lateness99 }),
+		ms("Lateness Max (ms)", func(s Summary) Value { return s.Client.LatenessMax }),
+		count("Suspect Count", func(s Summary) int { return s.Client.Suspects }),
+		count("Late Count", func(s Summary) int { return s.Client.Late }),
+		count("Unsent", func(s Summary) int { return s.Client.Unsent }),
 	}
 }
 

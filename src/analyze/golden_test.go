@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,4 +51,24 @@ func summarize(t testing.TB, rows []sample.Sample, id Identity) Summary {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// resampledSummary is a summary with what Compare needs.
+func resampledSummary(t testing.TB, rows []sample.Sample, id Identity) Summary {
+	t.Helper()
+	s, err := Summarize(Samples(rows), Options{Identity: id, Resampling: &Resampling{Seed: 7}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// listed is all bursts by number, with latencies of their own.
+func listed(b Bursts) (list []Burst) {
+	for burst := range b.All() {
+		burst.Latencies = slices.Clone(burst.Latencies)
+		list = append(list, burst)
+	}
+	slices.SortFunc(list, func(a, b Burst) int { return a.Number - b.Number })
+	return list
 }

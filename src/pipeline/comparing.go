@@ -23,7 +23,7 @@ func (s reporting) compare(ctx context.Context, r *run.Run, sums []analyze.Summa
 	for _, a := range axes {
 		found = append(found, analyze.Axis{Key: a.Key, Unit: a.Unit, Labels: a.Labels, Values: a.Values})
 	}
-	s.comparisons = analyze.Compare(sums, found, uint64(*r.Experiment.Seed))
+	s.comparisons = analyze.Compare(sums, found)
 	if len(s.comparisons) == 0 {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,21 +23,23 @@ type reporting struct{ *job }
 
 func (reporting) String() string { return "writing statistics and plots" }
 
+// Run goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are drawn.
 func (s reporting) Run(ctx context.Context, r *run.Run) error {
 	var sums []analyze.Summary
 	var errs []error
+	compared := len(r.Results) > 1
 	for _, res := range r.Results {
-		sum, err := summarize(r, res)
+		sum, err := summarize(r, res, compared)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		sums = append(sums, sum)
+		errs = append(errs, s.plot(ctx, r, folder(r, sum.Index), sum))
+		sums = append(sums, sum.Light())
 	}
 	analyze.Relate(sums)
 	for _, sum := range sums {
-		dir := folder(r, sum.Index)
-		errs = append(errs, statistics(filepath.Join(dir, "statistics.csv"), sum), s.plot(ctx, r, dir, sum))
+		errs = append(errs, statistics(filepath.Join(folder(r, sum.Index), "statistics.csv"), sum))
 	}
 	if len(sums) > 0 {
 		errs = append(errs, statistics(filepath.Join(r.Dir, "statistics.csv"), sums...))
@@ -70,9 +71,13 @@ func folder(r *run.Run, sub int) string {
 	return filepath.Join(r.Dir, r.Experiment.SubExperiments[sub].Folder(sub, r.Experiment.ProviderKind()))
 }
 
-// summarize reads the rows back from the file: the statistics are those of what is on disk.
-func summarize(r *run.Run, res run.Result) (analyze.Summary, error) {
+// summarize reads the rows back from the file, and writes bursts.csv in the same pass: the statistics are those of what is on
+// disk. Resampling is for runs whose sub-experiments are compared.
+func summarize(r *run.Run, res run.Result, compared bool) (sum analyze.Summary, err error) {
 	opts := analyze.Options{Identity: identity(r, res.Sub)}
+	if compared {
+		opts.Resampling = &analyze.Resampling{Seed: uint64(*r.Experiment.Seed)}
+	}
 	f, err := os.Open(filepath.Join(res.Dir, study.LatenciesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
@@ -81,23 +86,26 @@ func summarize(r *run.Run, res run.Result) (analyze.Summary, error) {
 		return analyze.Summary{}, fmt.Errorf("read the recorded rows: %w", err)
 	}
 	defer f.Close()
+	bursts, err := sample.CreateBursts(filepath.Join(res.Dir, sample.BurstsFile))
+	if err != nil {
+		return analyze.Summary{}, err
+	}
+	defer func() { err = errors.Join(err, bursts.Close()) }()
+	opts.EachBurst = bursts.Append
 	rows, err := sample.NewReader(f, f.Name())
 	if err != nil {
 		return analyze.Summary{}, err
 	}
-	return analyze.Summarize(all(rows), opts)
-}
-
-// all makes a reader's rows a sequence.
-func all(rows *sample.Reader) iter.Seq2[sample.Sample, error] {
-	return func(yield func(sample.Sample, error) bool) {
-		for {
-			var s sample.Sample
-			err := rows.Read(&s)
-			if err == io.EOF || !yield(s, err) || err != nil {
-				return
-			}
+	rows.OmitIDs()
+	c := analyze.NewCollector(opts)
+	var row sample.Sample
+	for {
+		if err := rows.Read(&row); err == io.EOF {
+			return c.Summary()
+		} else if err != nil {
+			return analyze.Summary{}, err
 		}
+		c.Add(&row)
 	}
 }
 

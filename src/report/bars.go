@@ -51,28 +51,46 @@ type bar struct {
 	heights     []float64
 }
 
-// burstBars puts bursts (ascending by number) into at most maxBars bars of equally many burst numbers each.
-func burstBars(bursts []analyze.Burst, segments []segment) (bars []bar, perBar int) {
-	if len(bursts) == 0 {
-		return nil, 0
+// barChart is bursts in bars: equally many burst numbers in each, and what each segment counts in all.
+type barChart struct {
+	bars   []bar
+	perBar int
+	totals []int // by segment
+}
+
+// burstBars puts bursts, in any order, into at most maxBars bars.
+func burstBars(bursts analyze.Bursts, segments []segment) barChart {
+	c := barChart{totals: make([]int, len(segments))}
+	low, high := math.MaxInt, math.MinInt
+	for b := range bursts.All() {
+		low, high = min(low, b.Number), max(high, b.Number)
 	}
-	low, high := bursts[0].Number, bursts[len(bursts)-1].Number
-	perBar = (high-low)/maxBars + 1
-	sent := 0
-	for i, b := range bursts {
-		first := low + (b.Number-low)/perBar*perBar
-		if i == 0 || bars[len(bars)-1].first != first {
-			bars = append(bars, bar{first: first, last: min(first+perBar-1, high), heights: make([]float64, len(segments))})
-			sent = 0
+	if bursts.Len() == 0 {
+		return c
+	}
+	c.perBar = (high-low)/maxBars + 1
+	all := make([]bar, (high-low)/c.perBar+1)
+	sent := make([]int, len(all))
+	for b := range bursts.All() {
+		i := (b.Number - low) / c.perBar
+		at := &all[i]
+		if sent[i] == 0 {
+			*at = bar{first: low + i*c.perBar, last: min(low+(i+1)*c.perBar-1, high), heights: make([]float64, len(segments))}
 		}
-		sent++
-		at := &bars[len(bars)-1]
+		sent[i]++
 		for k, s := range segments {
 			// A running mean, so that no second pass over the bar's bursts is needed.
-			at.heights[k] += (float64(s.of(b)) - at.heights[k]) / float64(sent)
+			n := s.of(b)
+			at.heights[k] += (float64(n) - at.heights[k]) / float64(sent[i])
+			c.totals[k] += n
 		}
 	}
-	return bars, perBar
+	for i, b := range all {
+		if sent[i] > 0 {
+			c.bars = append(c.bars, b)
+		}
+	}
+	return c
 }
 
 // stacked draws bars with their segments one on another.
@@ -100,14 +118,15 @@ func (s stacked) Plot(c draw.Canvas, p *plot.Plot) {
 
 // barsFigure is the count of cold and warm requests in each burst; thresholdMS 0 means by the functions' word.
 func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
-	if len(s.Bursts) == 0 {
+	if s.Bursts.Len() == 0 {
 		return figure{}, fail.Skip{Reason: noData(s)}
 	}
 	segments, how := byWord(), "cold and warm by the function's own word"
 	if thresholdMS > 0 {
 		segments, how = byThreshold(thresholdMS), "split by latency"
 	}
-	bars, perBar := burstBars(s.Bursts, segments)
+	chart := burstBars(s.Bursts, segments)
+	bars, perBar := chart.bars, chart.perBar
 	first, last := bars[0].first, bars[len(bars)-1].last
 	xLabel, yLabel := "Burst", "Requests"
 	if perBar > 1 {
@@ -120,14 +139,10 @@ func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
 	p.Y.Min, p.Y.Max = 0, tallest(bars)*1.04
 	p.Y.Tick.Marker = linear{want: 7, whole: perBar == 1}
 	drawn := stacked{bars: bars, gap: barGap(len(bars), last-first+1, perBar)}
-	f := figure{title: s.Title, subtitle: subtitle(s, counted(len(s.Bursts), "burst")+", "+how), plot: p}
-	for _, g := range segments {
+	f := figure{title: s.Title, subtitle: subtitle(s, counted(s.Bursts.Len(), "burst")+", "+how), plot: p}
+	for k, g := range segments {
 		drawn.colors = append(drawn.colors, g.color)
-		total := 0
-		for _, b := range s.Bursts {
-			total += g.of(b)
-		}
-		if total > 0 {
+		if total := chart.totals[k]; total > 0 {
 			f.legend = append(f.legend, key{label: fmt.Sprintf("%s (%s)", g.name, grouped(total)), box: g.color})
 		}
 	}

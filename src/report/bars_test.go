@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"stellar/src/analyze"
@@ -12,7 +13,7 @@ func TestBurstBars(t *testing.T) {
 	one := []segment{{"cold", coldColor, func(b analyze.Burst) int { return b.Cold }}}
 	numbered := func(from, n int) (bs []analyze.Burst) {
 		for i := range n {
-			bs = append(bs, analyze.Burst{Number: from + i, Cold: i % 4})
+			bs = append(bs, coldOnes(from+i, i%4))
 		}
 		return bs
 	}
@@ -28,10 +29,11 @@ func TestBurstBars(t *testing.T) {
 		{"one more", numbered(0, 121), 61, 2, bar{0, 1, []float64{.5}}, bar{120, 120, []float64{0}}},
 		{"after warm-up", numbered(5, 240), 120, 2, bar{5, 6, []float64{.5}}, bar{243, 244, []float64{2.5}}},
 		{"three thousand", numbered(0, 3000), 120, 25, bar{0, 24, []float64{36.0 / 25}}, bar{2975, 2999, []float64{39.0 / 25}}},
-		{"far apart", []analyze.Burst{{Number: 0, Cold: 2}, {Number: 1e9, Cold: 4}}, 2, 8333334, bar{0, 8333333, []float64{2}}, bar{119 * 8333334, 1e9, []float64{4}}},
+		{"far apart", []analyze.Burst{coldOnes(1e9, 4), coldOnes(0, 2)}, 2, 8333334, bar{0, 8333333, []float64{2}}, bar{119 * 8333334, 1e9, []float64{4}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bars, perBar := burstBars(c.bursts, one)
+			chart := burstBars(analyze.MakeBursts(c.bursts), one)
+			bars, perBar := chart.bars, chart.perBar
 			if len(bars) != c.bars || perBar != c.perBar {
 				t.Fatalf("%d bars of %d, want %d of %d", len(bars), perBar, c.bars, c.perBar)
 			}
@@ -46,6 +48,10 @@ func TestBurstBars(t *testing.T) {
 			}
 		})
 	}
+}
+
+func coldOnes(number, n int) analyze.Burst {
+	return analyze.Burst{Number: number, Cold: n, Latencies: make([]float64, n)}
 }
 
 func TestSegments(t *testing.T) {
@@ -64,10 +70,19 @@ func TestSegments(t *testing.T) {
 	}
 }
 
+// latencies are all of a summary in ascending order.
+func latencies(s analyze.Summary) (all []float64) {
+	for b := range s.Bursts.All() {
+		all = append(all, b.Latencies...)
+	}
+	slices.Sort(all)
+	return all
+}
+
 func TestLatencyBins(t *testing.T) {
 	sum := workload{title: "mixed", bursts: 10, size: 50, coldShare: .2, warmMS: 2, coldMS: 80, seed: 1}.summary(t)
 	for _, log := range []bool{false, true} {
-		h := latencyBins(sum.Latencies, log)
+		h := latencyBins(latencies(sum), log)
 		total := 0
 		for _, n := range h.Counts {
 			total += n

@@ -24,13 +24,20 @@ type axisRange struct {
 	log       bool
 }
 
-// latencyRange covers all given samples (ascending, none empty). The axis is logarithmic where the longest latency is
-// over ten times the smallest of their medians and none is zero.
-func latencyRange(samples ...[]float64) axisRange {
+// extent is what an axis needs to know of a sample.
+type extent struct{ low, median, high float64 }
+
+// extentOf is that of a sample in ascending order.
+func extentOf(sorted []float64) extent {
+	return extent{sorted[0], analyze.Median.Of(sorted).V, sorted[len(sorted)-1]}
+}
+
+// latencyRange covers all given samples. The axis is logarithmic where the longest latency is over ten times the smallest
+// of their medians and none is zero.
+func latencyRange(samples ...extent) axisRange {
 	low, high, median := math.Inf(1), math.Inf(-1), math.Inf(1)
 	for _, s := range samples {
-		low, high = math.Min(low, s[0]), math.Max(high, s[len(s)-1])
-		median = math.Min(median, analyze.Median.Of(s).V)
+		low, high, median = math.Min(low, s.low), math.Max(high, s.high), math.Min(median, s.median)
 	}
 	r := axisRange{log: low > 0 && high > logFactor*median}
 	if r.log {
@@ -67,23 +74,19 @@ func (r axisRange) label() string {
 // resolution is the least step of a curve that can be seen, as a part of an axis.
 const resolution = 1.0 / 3000
 
-// cdfPoints are the corners of the empirical distribution function of a sample (ascending): at each latency it steps up
-// to the fraction of samples that took no longer. Corners that lie in the same pixel are left out, so that a million
-// samples draw as fast as a thousand; the first and the last always stay.
-func cdfPoints(sorted []float64, r axisRange) plotter.XYs {
-	n := len(sorted)
-	if n == 0 {
+// cdfPoints are the corners of an empirical distribution function: at each latency it steps up to the fraction of samples
+// that took no longer. Corners that lie in the same pixel are left out; the first and the last always stay.
+func cdfPoints(c analyze.CDF, r axisRange) plotter.XYs {
+	steps, n := len(c.X), float64(c.Len())
+	if steps == 0 {
 		return nil
 	}
-	pts := plotter.XYs{{X: sorted[0], Y: 0}}
+	pts := plotter.XYs{{X: c.X[0], Y: 0}}
 	level := 0.0
-	for i := 0; i < n; i++ {
-		if i+1 < n && sorted[i+1] == sorted[i] {
-			continue // the last of equal values is the top of their step
-		}
-		x, y := sorted[i], float64(i+1)/float64(n)
+	for i, x := range c.X {
+		y := float64(c.N[i]) / n
 		last := pts[len(pts)-1]
-		if i+1 < n && r.at(x)-r.at(last.X) < resolution && y-last.Y < resolution {
+		if i+1 < steps && r.at(x)-r.at(last.X) < resolution && y-last.Y < resolution {
 			level = y
 			continue
 		}
@@ -105,17 +108,18 @@ const (
 
 // curve is one line of a CDF plot.
 type curve struct {
-	sorted []float64
-	label  string
-	style  draw.LineStyle
-	marked bool // median and p99 get their glyphs
+	cdf      analyze.CDF // of at least one request
+	p50, p99 analyze.Value
+	label    string
+	style    draw.LineStyle
+	marked   bool // median and p99 get their glyphs
 }
 
 // cdfPlot makes the axes and the curves; the caller adds head and legend.
 func cdfPlot(curves []curve) *plot.Plot {
-	samples := make([][]float64, len(curves))
+	samples := make([]extent, len(curves))
 	for i, c := range curves {
-		samples[i] = c.sorted
+		samples[i] = extent{c.cdf.X[0], c.p50.V, c.cdf.X[len(c.cdf.X)-1]}
 	}
 	r := latencyRange(samples...)
 	p := newPlot(r.label(), "Fraction of requests", grid{})
@@ -125,11 +129,11 @@ func cdfPlot(curves []curve) *plot.Plot {
 	p.Y.Tick.Marker = fractions()
 	var marks marks
 	for _, c := range curves {
-		p.Add(&plotter.Line{XYs: cdfPoints(c.sorted, r), LineStyle: c.style})
+		p.Add(&plotter.Line{XYs: cdfPoints(c.cdf, r), LineStyle: c.style})
 		if c.marked {
 			marks = append(marks,
-				mark{analyze.Median.Of(c.sorted).V, 0.5, medianGlyph(c.style.Color)},
-				mark{analyze.P99.Of(c.sorted).V, 0.99, tailGlyph(c.style.Color)})
+				mark{c.p50.V, 0.5, medianGlyph(c.style.Color)},
+				mark{c.p99.V, 0.99, tailGlyph(c.style.Color)})
 		}
 	}
 	p.Add(marks)
@@ -183,11 +187,11 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 		return figure{}, fail.Skip{Reason: noData(s)}
 	}
 	all := draw.LineStyle{Color: inkColor, Width: curveWidth}
-	curves := []curve{{sorted: s.Latencies, style: all, marked: true}}
+	curves := []curve{{cdf: s.CDF, p50: s.P50, p99: s.P99, style: all, marked: true}}
 	if s.Cold.Count > 0 && s.Warm.Count > 0 {
 		curves = append(curves,
-			curve{s.Cold.Latencies, splitLabel("cold", s.Cold), draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}, false},
-			curve{s.Warm.Latencies, splitLabel("warm", s.Warm), draw.LineStyle{Color: warmColor, Width: curveWidth, Dashes: []vg.Length{2.5, 2}}, false})
+			partCurve("cold", s.Cold, draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}),
+			partCurve("warm", s.Warm, draw.LineStyle{Color: warmColor, Width: curveWidth, Dashes: []vg.Length{2.5, 2}}))
 	}
 	f := figure{title: s.Title, subtitle: subtitle(s, "latency distribution"), plot: cdfPlot(curves)}
 	median, tail := medianGlyph(inkColor), tailGlyph(inkColor)
@@ -213,8 +217,9 @@ func allLabel(s analyze.Summary) string {
 	return "all"
 }
 
-func splitLabel(name string, p analyze.Split) string {
-	return fmt.Sprintf("%s (n = %s, median %s)", name, grouped(p.Count), duration(p.P50))
+func partCurve(name string, p analyze.Split, style draw.LineStyle) curve {
+	label := fmt.Sprintf("%s (n = %s, median %s)", name, grouped(p.Count), duration(p.P50))
+	return curve{cdf: p.CDF, p50: p.P50, p99: p.P99, label: label, style: style}
 }
 
 // combinedFigure is the empirical CDF of all sub-experiments that have data, one curve each.
@@ -229,7 +234,7 @@ func combinedFigure(all []analyze.Summary) (figure, error) {
 		// The colour follows the place in the run, so that a sub-experiment keeps it when another one fails.
 		style := draw.LineStyle{Color: seriesColor(i), Width: curveWidth, Dashes: seriesDashes(i)}
 		label := fmt.Sprintf("%s (n = %s)", s.Title, grouped(s.Count))
-		curves = append(curves, curve{sorted: s.Latencies, label: label, style: style})
+		curves = append(curves, curve{cdf: s.CDF, p50: s.P50, p99: s.P99, label: label, style: style})
 	}
 	if len(curves) == 0 {
 		return figure{}, fail.Skip{Reason: "no sub-experiment has a successful request"}

@@ -6,19 +6,34 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"stellar/src/analyze"
+	"stellar/src/sample"
 )
+
+func distribution(t *testing.T, latencies []float64) analyze.CDF {
+	t.Helper()
+	var rows []sample.Sample
+	for _, ms := range latencies {
+		rows = append(rows, sample.Sample{Latency: time.Duration(ms * 1e6)})
+	}
+	s, err := analyze.Summarize(analyze.Samples(rows), analyze.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CDF
+}
 
 func TestCDFPoints(t *testing.T) {
 	var out strings.Builder
 	for _, sorted := range [][]float64{nil, {5}, {1, 2}, {3, 3, 3}, {1, 1, 2, 4, 4}} {
 		fmt.Fprintf(&out, "%v:", sorted)
 		if len(sorted) > 0 {
-			for _, p := range cdfPoints(sorted, latencyRange(sorted)) {
+			for _, p := range cdfPoints(distribution(t, sorted), latencyRange(extentOf(sorted))) {
 				fmt.Fprintf(&out, " (%g, %.2f)", p.X, p.Y)
 			}
-		} else if pts := cdfPoints(nil, axisRange{}); pts != nil {
+		} else if pts := cdfPoints(analyze.CDF{}, axisRange{}); pts != nil {
 			t.Errorf("points of nothing: %v", pts)
 		}
 		fmt.Fprintln(&out)
@@ -29,9 +44,9 @@ func TestCDFPoints(t *testing.T) {
 // A curve of very many samples is thinned, but never strays from the true one by more than can be seen.
 func TestCDFPointsAreThinned(t *testing.T) {
 	s := workload{title: "big", bursts: 2000, size: 100, coldShare: .02, warmMS: 2, coldMS: 80, seed: 5}.summary(t)
-	sorted := s.Latencies
-	r := latencyRange(sorted)
-	pts := cdfPoints(sorted, r)
+	sorted := latencies(s)
+	r := latencyRange(extentOf(sorted))
+	pts := cdfPoints(s.CDF, r)
 	if len(pts) > 20000 || len(pts) < 500 {
 		t.Errorf("%d points for %d samples", len(pts), len(sorted))
 	}
@@ -81,7 +96,10 @@ func TestFigureHeads(t *testing.T) {
 		show("bars", f, err)
 		f, err = barsFigure(s, 50)
 		show("bars over 50 ms", f, err)
-		f, err = histogramFigure(s, s.Bursts[0])
+		for b := range s.Bursts.All() {
+			f, err = histogramFigure(s, b)
+			break
+		}
 		show("histogram", f, err)
 	}
 	f, err := combinedFigure([]analyze.Summary{mixed, {}, silent})

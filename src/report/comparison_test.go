@@ -24,7 +24,7 @@ func compared(t *testing.T) []analyze.Comparison {
 	return analyze.Compare(all, []analyze.Axis{
 		{Key: "PackageType", Labels: []string{"Zip", "Zip", "Zip", "Image", "Image", "Image"}},
 		{Key: "FunctionImageSizeMB", Unit: "MiB", Labels: []string{"10", "50", "100", "10", "50", "100"}, Values: []float64{10, 50, 100, 10, 50, 100}},
-	}, 1)
+	})
 }
 
 func TestComparisons(t *testing.T) {
@@ -62,7 +62,7 @@ func TestComparisonOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := analyze.Compare([]analyze.Summary{none}, []analyze.Axis{{Key: "Runtime", Labels: []string{"go"}}}, 1)
+	c := analyze.Compare([]analyze.Summary{none}, []analyze.Axis{{Key: "Runtime", Labels: []string{"go"}}})
 	var skip fail.Skip
 	if _, err := comparisonFigure(c[0]); !errors.As(err, &skip) {
 		t.Errorf("%v, want a skip", err)

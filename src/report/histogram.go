@@ -72,7 +72,7 @@ func histogramFigure(s analyze.Summary, b analyze.Burst) (figure, error) {
 		return figure{}, fail.Skip{Reason: fmt.Sprintf("burst %d of %s: no request succeeded", b.Number, s.Title)}
 	}
 	sorted := slices.Sorted(slices.Values(b.Latencies))
-	r := latencyRange(sorted)
+	r := latencyRange(extentOf(sorted))
 	h := latencyBins(sorted, r.log)
 	// One value's bin is wider than the value's own range; never below zero, though.
 	r.high = math.Max(r.high, h.Edges[len(h.Edges)-1])

@@ -44,6 +44,15 @@ type SubExperimentJSON struct {
 	CI50         analyze.Interval `json:"p50_ci"`
 	CI99         analyze.Interval `json:"p99_ci"`
 	CI999        analyze.Interval `json:"p999_ci"`
+	Spread50     analyze.Value    `json:"spread_p50_ms"` // of bursts of two requests or more
+	SpreadMax    analyze.Value    `json:"spread_max_ms"`
+	Lateness99   analyze.Value    `json:"lateness_p99_ms"`
+	LatenessMax  analyze.Value    `json:"lateness_max_ms"`
+	Late         int              `json:"late_count"`
+	Suspects     int              `json:"suspect_count"`
+	SuspectWords map[string]int   `json:"suspect_reasons,omitempty"`
+	Unsent       int              `json:"unsent"`
+	Advice       []string         `json:"advice,omitempty"`
 	Missed       []analyze.Missed `json:"missed,omitempty"`
 	Note         string           `json:"note,omitempty"`
 	Dir          string           `json:"dir,omitempty"`
@@ -58,7 +67,10 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		Errors: s.Errors, ErrorRatio: s.ErrorRatio, ErrorClasses: s.ErrorClasses, Warmup: s.Warmup,
 		ColdCount: s.Cold.Count, ColdP50: s.Cold.P50, ColdP99: s.Cold.P99,
 		WarmCount: s.Warm.Count, WarmP50: s.Warm.P50, WarmP99: s.Warm.P99,
-		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999, Missed: r.Missed, Note: r.Note, Dir: r.Dir,
+		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999,
+		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99, LatenessMax: s.Client.LatenessMax,
+		Late: s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Unsent,
+		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}
 }
 

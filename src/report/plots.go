@@ -88,10 +88,10 @@ func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summ
 	if !v.Histogram {
 		return out, nil
 	}
-	if len(s.Bursts) == 0 {
+	if s.Bursts.Len() == 0 {
 		out.Skipped = append(out.Skipped, Skipped{File: "histograms", Reason: noData(s)})
 	}
-	for _, b := range s.Bursts {
+	for b := range s.Bursts.All() {
 		f, err := histogramFigure(s, b)
 		if err := out.add(ctx, dir, HistogramFile(b.Number), f, err); err != nil {
 			return out, err

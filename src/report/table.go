@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,21 +52,54 @@ const (
 	noValue     = "–"
 )
 
-// tableCells gives the header and a line for each row; the title is the only text, the others align to the right.
+// tableCells gives the header and a line for each row; the title is the only text, the others align to the right. What the
+// client itself did has columns only where there is something to say.
 func tableCells(rows []Row) [][]string {
 	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
+	var further []column
+	for _, c := range clientColumns() {
+		if slices.ContainsFunc(rows, func(r Row) bool { return c.cell(r.Stats.Client) != noValue }) {
+			further = append(further, c)
+			lines[0] = append(lines[0], c.name)
+		}
+	}
 	for _, r := range rows {
 		s := r.Stats
 		title := printable(s.Title)
 		if title == "" {
 			title = noValue
 		}
-		lines = append(lines, []string{
+		line := []string{
 			strconv.Itoa(s.Index), title, strconv.Itoa(s.Count), strconv.Itoa(s.Errors), coldCount(s),
 			duration(s.Cold.P50), duration(s.Warm.P50), duration(s.P50), duration(s.P99), ratio(s.TMR),
-		})
+		}
+		for _, c := range further {
+			line = append(line, c.cell(s.Client))
+		}
+		lines = append(lines, line)
 	}
 	return lines
+}
+
+// column is one of those that not every table has; its cell is a dash where there is nothing to say.
+type column struct {
+	name string
+	cell func(analyze.Client) string
+}
+
+// clientColumns are the median spread of bursts of two requests or more, and requests that are suspect or were never sent.
+func clientColumns() []column {
+	count := func(n int) string {
+		if n == 0 {
+			return noValue
+		}
+		return strconv.Itoa(n)
+	}
+	return []column{
+		{"spread", func(c analyze.Client) string { return duration(c.Spread50) }},
+		{"suspect", func(c analyze.Client) string { return count(c.Suspects) }},
+		{"unsent", func(c analyze.Client) string { return count(c.Unsent) }},
+	}
 }
 
 // coldCount is a dash where no function said anything: 0 would be a claim.

@@ -7,9 +7,11 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"stellar/src/analyze"
+	"stellar/src/sample"
 )
 
 func rows(t *testing.T) []Row {
@@ -58,6 +60,33 @@ func TestSummary(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the client did has columns only where there is something to say of it.
+func TestSummaryOfTheClient(t *testing.T) {
+	large := workload{title: "large", bursts: 4, size: 3, warmMS: 2, seed: 1}.samples()
+	for i := range large {
+		large[i].SentAt = time.Date(2026, 3, 1, 12, large[i].Burst, 0, large[i].Slot*1_500_000, time.UTC)
+		if i == 5 {
+			large[i].Suspect = "gc+cpu"
+		}
+	}
+	single := workload{title: "single", bursts: 9, size: 1, warmMS: 2, seed: 1}.samples()
+	var all []Row
+	for i, rows := range [][]sample.Sample{large, single} {
+		s, err := analyze.Summarize(analyze.Samples(rows), analyze.Options{Identity: analyze.Identity{Index: i, Title: []string{"large", "single"}[i]}, Unsent: 7 * i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, Row{Stats: s})
+	}
+	var out bytes.Buffer
+	for _, o := range []SummaryOptions{{}, {Width: 40}, {JSON: true}} {
+		if err := Summary(&out, all, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	golden(t, out.String())
 }
 
 func TestSummaryOfNothing(t *testing.T) {

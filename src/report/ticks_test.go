@@ -94,7 +94,11 @@ func TestRanges(t *testing.T) {
 		{"two samples far apart", [][]float64{{2, 2}, {80, 90}}, true},
 		{"two samples close to each other", [][]float64{{2, 2}, {3, 9}}, false},
 	} {
-		if r := latencyRange(c.s...); r.log != c.log {
+		var extents []extent
+		for _, s := range c.s {
+			extents = append(extents, extentOf(s))
+		}
+		if r := latencyRange(extents...); r.log != c.log {
 			t.Errorf("%s: logarithmic %v", c.name, r.log)
 		}
 	}

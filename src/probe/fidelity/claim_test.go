@@ -40,6 +40,7 @@ type path struct{ least, most time.Duration }
 type claim struct {
 	requests int
 	fresh    bool // every request opens a connection of its own
+	overlaps bool // bursts may leave before the last one's connections are free; who then has to dial must say so
 	path     path
 	limits   limits
 
@@ -157,14 +158,25 @@ func (c claim) judgeRow(v *verdict, p pair) {
 			v.wrongf("%s: %s does not hold: %s and %s", at, o.what, o.less, o.more)
 		}
 	}
-	if r.NewConn != c.fresh || (r.Connect >= 0) != c.fresh {
-		v.wrongf("%s: NewConn %v and Connect %s, its connection was new: %v", at, r.NewConn, r.Connect, c.fresh)
-	}
+	c.judgeConnection(v, at, p)
 	if r.SentAt.After(h.read.Add(wallSlack)) || r.ReceivedAt.Before(h.wrote.Add(-wallSlack)) || r.PlannedAt.After(r.SentAt) {
 		v.wrongf("%s: planned %s, sent %s, received %s, but the server had it from %s to %s", at, r.PlannedAt, r.SentAt, r.ReceivedAt, h.read, h.wrote)
 	}
 	if engineStampsWrites {
 		c.judgeWrites(v, at, p)
+	}
+}
+
+// judgeConnection holds what a row says of its connection against when the server accepted it.
+func (c claim) judgeConnection(v *verdict, at string, p pair) {
+	r := p.row
+	switch {
+	case r.NewConn != (r.Connect >= 0), r.NewConn && p.truth.accepted.Before(r.SentAt.Add(-wallSlack)):
+		v.wrongf("%s: NewConn %v and Connect %s, sent at %s on a connection accepted at %s", at, r.NewConn, r.Connect, r.SentAt, p.truth.accepted)
+	case r.NewConn && !c.fresh && c.overlaps:
+		v.slowf("%s: it had to dial", at)
+	case r.NewConn != c.fresh:
+		v.wrongf("%s: NewConn %v, asked for was %v", at, r.NewConn, c.fresh)
 	}
 }
 
@@ -189,11 +201,11 @@ func (c claim) judgeWrites(v *verdict, at string, p pair) {
 	if r.WriteBegan < 0 || r.Written < 0 {
 		v.wrongf("%s: answered, yet its writing began at %s and ended at %s", at, r.WriteBegan, r.Written)
 	}
-	if !c.fresh && r.WriteBegan > slack {
+	if !r.NewConn && r.WriteBegan > slack {
 		v.slowf("%s: %s from SentAt to the first byte on a connection that stood", at, r.WriteBegan)
 	}
-	if r.ReleasedAt.IsZero() || r.ReleasedAt.After(r.SentAt.Add(wallSlack)) {
-		v.wrongf("%s: released at %s, sent at %s", at, r.ReleasedAt, r.SentAt)
+	if r.ReleasedAt.IsZero() || r.ReleasedAt.After(r.SentAt.Add(wallSlack)) || r.PlannedAt.After(r.ReleasedAt.Add(wallSlack)) {
+		v.wrongf("%s: planned for %s, released at %s, sent at %s", at, r.PlannedAt, r.ReleasedAt, r.SentAt)
 	}
 	if gap := r.ReceivedAt.Sub(r.SentAt) - r.Latency; gap.Abs() > time.Microsecond {
 		v.wrongf("%s: SentAt + Latency is %s off ReceivedAt", at, gap)

@@ -1,7 +1,13 @@
 package fidelity
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -19,6 +25,32 @@ type failing struct {
 	class  sample.Class
 	// truth counts the failures from what the server saw of the requests sent.
 	truth func(sent int, log []handled) int
+	// spoil makes the probe fail before it reaches the server; nil: nothing does.
+	spoil func(t *testing.T, c *probe.Config)
+}
+
+// unreachable are scenarios in which no request gets as far as the server.
+func unreachable() []failing {
+	return []failing{
+		{name: "a name that has no address", burst: 20, within: time.Minute, class: sample.DNS, truth: unseen, spoil: func(_ *testing.T, c *probe.Config) {
+			c.Lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
+		}},
+		{name: "a port that nobody listens on", burst: 20, within: time.Minute, class: sample.Connect, truth: unseen, spoil: func(t *testing.T, c *probe.Config) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, port, _ := net.SplitHostPort(l.Addr().String())
+			_ = l.Close()
+			c.Targets[0].URL = "http://" + host + ":" + port + "/"
+		}},
+		{name: "a certificate that is not trusted", script: script{secure: true}, burst: 20, within: time.Minute, class: sample.TLS, truth: unseen,
+			spoil: func(_ *testing.T, c *probe.Config) {
+				c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
+			}},
+		{name: "a handshake that takes longer than the timeout", script: script{secure: true, handshakes: []time.Duration{time.Minute}}, burst: 5, within: time.Second,
+			class: sample.Timeout, truth: unseen},
+	}
 }
 
 // all is the truth where none gets a good answer though the server has seen each.
@@ -33,45 +65,45 @@ func all(sent int, log []handled) int {
 func unseen(sent int, log []handled) int { return sent - len(log) }
 
 func failureList() []failing {
-	half := func(kind, stream string, attributes map[string]int64) []toxic {
-		return []toxic{{kind, stream, 0.5, attributes}}
+	const late = 4 * time.Second
+	quick := 5*ms + 300*time.Microsecond
+	usual := script{delays: []time.Duration{quick}}
+	part := func(kind, stream string, toxicity float64, attribute string, value int64) []toxic {
+		return []toxic{{kind, stream, toxicity, map[string]int64{attribute: value}}}
 	}
-	every := func(kind, stream string, attributes map[string]int64) []toxic {
-		return []toxic{{kind, stream, 1, attributes}}
+	count := func(is func(h handled) bool) func(int, []handled) int {
+		return func(_ int, log []handled) (n int) {
+			for _, h := range log {
+				if is(h) {
+					n++
+				}
+			}
+			return n
+		}
 	}
-	quick := []time.Duration{5*ms + 300*time.Microsecond}
-	late := 4 * time.Second
 	return []failing{
-		{"half of the requests lost", script{delays: quick}, half("timeout", "upstream", map[string]int64{"timeout": 0}), 40, 2 * time.Second, sample.Timeout, unseen},
-		{"half lost, closed after 50 ms", script{delays: quick}, half("timeout", "upstream", map[string]int64{"timeout": 50}), 40, time.Minute, sample.Reset, unseen},
-		{"half of the connections reset", script{delays: quick}, half("reset_peer", "upstream", map[string]int64{"timeout": 20}), 40, time.Minute, sample.Reset, unseen},
-		{"all answers lost", script{delays: quick}, every("timeout", "downstream", map[string]int64{"timeout": 0}), 20, time.Second, sample.Timeout, all},
-		{"all answers reset", script{delays: quick}, every("reset_peer", "downstream", map[string]int64{"timeout": 20}), 20, time.Minute, sample.Reset, all},
-		{"all answers cut at 500 bytes", script{delays: quick, body: 2000}, every("limit_data", "downstream", map[string]int64{"bytes": 500}), 20, time.Minute, sample.Reset, all},
-		{"a quarter slower than the timeout", script{delays: []time.Duration{quick[0], quick[0], late, quick[0]}}, nil, 40, 2 * time.Second, sample.Timeout,
-			func(_ int, log []handled) (n int) {
-				for _, h := range log {
-					if h.nominal == late {
-						n++
-					}
-				}
-				return n
-			}},
-		{"a fifth refused with 503", script{delays: quick, statuses: []int{200, 200, 503, 200, 200}}, nil, 40, time.Minute, sample.HTTP5xx,
-			func(_ int, log []handled) (n int) {
-				for _, h := range log {
-					if h.status == 503 {
-						n++
-					}
-				}
-				return n
-			}},
+		{name: "half of the requests lost", script: usual, relay: part("timeout", "upstream", 0.5, "timeout", 0),
+			burst: 40, within: 2 * time.Second, class: sample.Timeout, truth: unseen},
+		{name: "half lost, closed after 50 ms", script: usual, relay: part("timeout", "upstream", 0.5, "timeout", 50),
+			burst: 40, within: time.Minute, class: sample.Reset, truth: unseen},
+		{name: "half of the connections reset", script: usual, relay: part("reset_peer", "upstream", 0.5, "timeout", 20),
+			burst: 40, within: time.Minute, class: sample.Reset, truth: unseen},
+		{name: "all answers lost", script: usual, relay: part("timeout", "downstream", 1, "timeout", 0),
+			burst: 20, within: time.Second, class: sample.Timeout, truth: all},
+		{name: "all answers reset", script: usual, relay: part("reset_peer", "downstream", 1, "timeout", 20),
+			burst: 20, within: time.Minute, class: sample.Reset, truth: all},
+		{name: "all answers cut at 500 bytes", script: script{delays: usual.delays, body: 2000}, relay: part("limit_data", "downstream", 1, "bytes", 500),
+			burst: 20, within: time.Minute, class: sample.Reset, truth: all},
+		{name: "a quarter slower than the timeout", script: script{delays: []time.Duration{quick, quick, late, quick}},
+			burst: 40, within: 2 * time.Second, class: sample.Timeout, truth: count(func(h handled) bool { return h.nominal == late })},
+		{name: "a fifth refused with 503", script: script{delays: usual.delays, statuses: []int{200, 200, 503, 200, 200}},
+			burst: 40, within: time.Minute, class: sample.HTTP5xx, truth: count(func(h handled) bool { return h.status == 503 })},
 	}
 }
 
 func failureScenes() []scene {
 	var out []scene
-	for _, f := range failureList() {
+	for _, f := range append(failureList(), unreachable()...) {
 		out = append(out, scene{f.name, f.run})
 	}
 	return out
@@ -86,6 +118,9 @@ func (f failing) run(t *testing.T, relay *toxiproxy) line {
 	rows := observe(t, s, addr, func(c *probe.Config) {
 		bursts(1, f.burst, probe.New)(c)
 		c.Timeout = f.within
+		if f.spoil != nil {
+			f.spoil(t, c)
+		}
 	})
 	log := s.requests()
 	v := f.judge(rows, log)

@@ -39,6 +39,10 @@ func ideal(c claim, s script) []pair {
 			r.WriteBegan = 0
 		}
 		r.Written = r.WriteBegan + tiny
+		h.accepted = base.Add(-time.Second)
+		if c.fresh {
+			h.accepted = r.SentAt.Add(r.WriteBegan - tiny)
+		}
 		h.read = r.SentAt.Add(r.Written + c.path.least/2)
 		h.first = h.read.Add(h.nominal - s.between + tiny)
 		h.wrote = h.first.Add(s.between + tiny)
@@ -127,6 +131,12 @@ func wrongStamps() []fault {
 	fresh := claim{requests: 300, fresh: true, limits: ordinary}
 	return []fault{
 		{"calls fresh connections reused", fresh, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.NewConn = false })},
+		{"calls kept connections new", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.NewConn, r.Connect = true, tiny })},
+		{"calls kept connections new where bursts overlap", claim{requests: 300, overlaps: true, limits: ordinary}, script{delays: steady()},
+			func(p []pair) []pair {
+				p[9].row.NewConn, p[9].row.Connect = true, tiny
+				return p
+			}},
 		{"does not tell that it dialled", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Connect = tiny })},
 		{"leaves the resolver out", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS = sample.None })},
 		{"takes DNS for TLS", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS, r.TLS = r.TLS, r.DNS })},
@@ -178,90 +188,6 @@ func TestWrongMatchesAreNoticed(t *testing.T) {
 	}
 }
 
-// idealStall is what a perfect probe writes down of the open schedule of the stall.
-func idealStall() (rows []sample.Sample, from, to time.Time) {
-	base := time.Unix(1_800_000_000, 0).UTC()
-	from = base.Add(stallFrom*stallIAT + 2*tiny)
-	to = from.Add(stallFor)
-	for i := range 170 {
-		r := sample.Empty()
-		r.Burst, r.BurstSize = i, 1
-		r.PlannedAt, r.Lateness = base.Add(time.Duration(i)*stallIAT), tiny
-		r.SentAt = r.PlannedAt.Add(tiny)
-		end := r.SentAt.Add(5 * ms)
-		if i >= stallFrom && r.SentAt.Before(to) {
-			end = to.Add(tiny)
-		}
-		latency(&r, end.Sub(r.SentAt))
-		rows = append(rows, r)
-	}
-	return rows, from, to
-}
-
-func TestHiddenStallsAreNoticed(t *testing.T) {
-	stalled := func(r *sample.Sample) bool { return r.Latency > 10*ms }
-	for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
-		"waits for the stall and says that it was not late": func(rows []sample.Sample) []sample.Sample {
-			_, _, to := idealStall()
-			for i := range rows {
-				if r := &rows[i]; i > stallFrom && stalled(r) {
-					r.SentAt = to.Add(time.Duration(i) * tiny)
-					latency(r, 5*ms)
-				}
-			}
-			return rows
-		},
-		"takes the sending for the plan": func(rows []sample.Sample) []sample.Sample {
-			for i := range rows {
-				late := time.Duration(i%3) * 250 * time.Microsecond
-				rows[i].PlannedAt, rows[i].SentAt, rows[i].Lateness = rows[i].SentAt.Add(late), rows[i].SentAt.Add(late), 0
-				latency(&rows[i], rows[i].Latency-late)
-			}
-			return rows
-		},
-		"moves the plan behind the stall": func(rows []sample.Sample) []sample.Sample {
-			for i := stallFrom + 1; i < len(rows); i++ {
-				rows[i].PlannedAt, rows[i].SentAt = rows[i].PlannedAt.Add(stallFor), rows[i].SentAt.Add(stallFor)
-				latency(&rows[i], 5*ms)
-			}
-			return rows
-		},
-		"does not send in the stall": func(rows []sample.Sample) []sample.Sample {
-			kept := 0
-			return slices.DeleteFunc(rows, func(r sample.Sample) bool {
-				if stalled(&r) {
-					kept++
-				}
-				return stalled(&r) && kept > 1
-			})
-		},
-		"gives all of them the same latency": func(rows []sample.Sample) []sample.Sample {
-			for i := range rows {
-				if stalled(&rows[i]) {
-					latency(&rows[i], time.Second)
-				}
-			}
-			return rows
-		},
-		"counts the lateness twice": func(rows []sample.Sample) []sample.Sample {
-			for i := range rows {
-				rows[i].Lateness = rows[i].Latency
-			}
-			return rows
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rows, from, to := idealStall()
-			if v := judgeOpenStall(rows, 170, stallIAT, from, to, ordinary.p99); !v.good() {
-				t.Fatalf("the perfect probe does not pass: %s", v.String())
-			}
-			if v := judgeOpenStall(spoil(rows), 170, stallIAT, from, to, ordinary.p99); v.good() {
-				t.Error("a probe that does this passes")
-			}
-		})
-	}
-}
-
 // TestWrongPhasesAreNoticed: on top of the row's own sums, the medians of phases.
 func TestWrongPhasesAreNoticed(t *testing.T) {
 	judged := func(pairs []pair) verdict {
@@ -285,6 +211,35 @@ func TestWrongPhasesAreNoticed(t *testing.T) {
 	}
 	if v := judged(nil); v.good() {
 		t.Error("no rows at all pass")
+	}
+}
+
+// TestWrongSpreadsAreNoticed: a spread that is that of the slots' turns, or of the answers, is not that of the requests.
+func TestWrongSpreadsAreNoticed(t *testing.T) {
+	staggered := func() []pair {
+		pairs := ideal(claim{requests: 10, fresh: true}, script{delays: steady()})
+		for i := range pairs {
+			wait := time.Duration(i) * 20 * ms
+			pairs[i].row.WriteBegan += wait
+			pairs[i].row.FirstByte += wait
+			pairs[i].truth.read = pairs[i].truth.read.Add(wait)
+		}
+		return pairs
+	}
+	if v := judgeSpread(spreads(staggered()), 1); !v.good() {
+		t.Fatalf("the perfect probe does not pass: %s", v.String())
+	}
+	for name, spoil := range map[string]func(r *sample.Sample, h handled){
+		"of the turns":      func(r *sample.Sample, _ handled) { r.WriteBegan = 0 },
+		"from the last one": func(r *sample.Sample, _ handled) { r.WriteBegan = 180 * ms },
+		"of twice the size": func(r *sample.Sample, _ handled) { r.WriteBegan *= 2 },
+	} {
+		if v := judgeSpread(spreads(eachRow(spoil)(staggered())), 1); v.good() {
+			t.Errorf("a spread %s passes", name)
+		}
+	}
+	if v := judgeSpread(spreads(staggered()), 2); v.good() {
+		t.Error("a burst without a spread passes")
 	}
 }
 

@@ -25,7 +25,7 @@ type scene struct {
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
 	var lines []line
-	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), failureScenes()} {
+	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), spreadScenes(), failureScenes()} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
 				l := line{scenario: s.name, truth: "-", measured: "-"}
@@ -65,6 +65,7 @@ func answeredList() []answered {
 		return claim{requests: n, fresh: fresh, limits: relayed, path: path{least, most}}
 	}
 	secure := claim{requests: 60, fresh: true, limits: handshaken}
+	overlapping := claim{requests: 300, overlaps: true, limits: ordinary}
 	slow := []toxic{delaying("upstream", 10*ms, 0), delaying("downstream", 15*ms, 0)}
 	jittery := []toxic{delaying("upstream", 10*ms, 5*ms), delaying("downstream", 20*ms, 10*ms)}
 	return []answered{
@@ -72,7 +73,7 @@ func answeredList() []answered {
 		{"fixed 20.7 ms, new", script{delays: steady()}, nil, straight(300, true), bursts(30, 10, probe.New)},
 		{"fixed 20.7 ms, TLS, reuse", script{delays: steady(), secure: true}, nil, straight(200, false), bursts(20, 10, probe.Reuse)},
 		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, secure, bursts(30, 2, probe.New)},
-		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, straight(300, false), open(100, 3, probe.Reuse)},
+		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(100, 3, probe.Reuse)},
 		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
 		{"Pareto from 5.1 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
 		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(100, 3, probe.New)},

@@ -23,7 +23,7 @@ func phaseScenes() []scene {
 
 // phaseScript has a delay of its own in every phase that a server has.
 func phaseScript() script {
-	return script{delays: []time.Duration{knownFirst}, between: knownRest, secure: true, handshake: knownTLS}
+	return script{delays: []time.Duration{knownFirst}, between: knownRest, secure: true, handshakes: []time.Duration{knownTLS}}
 }
 
 func phaseClaim(n int) claim {

@@ -29,8 +29,8 @@ type script struct {
 	stallAt  int             // the request that begins the stall
 	stall    time.Duration   // whatever is read in it is answered at its end; 0: no stall
 
-	secure    bool
-	handshake time.Duration // from accepting a connection to taking part in its TLS handshake
+	secure     bool
+	handshakes []time.Duration // from accepting a connection to taking part in its TLS handshake, by its number, as delays
 }
 
 // handled is one request as the server saw it.
@@ -38,6 +38,7 @@ type handled struct {
 	number, conn int
 	nominal      time.Duration // what the script says of read to wrote, without a stall
 	status       int
+	accepted     time.Time // its connection
 	read         time.Time // its head was in
 	first, wrote time.Time // before the first and before the last piece of the answer was written; zero: never
 }
@@ -93,14 +94,15 @@ func playOn(t *testing.T, sc script, l net.Listener) *server {
 			n := s.conns
 			s.conns++
 			s.mu.Unlock()
-			serving.Go(func() { s.serve(c, n) })
+			at := time.Now()
+			serving.Go(func() { s.serve(c, n, at) })
 		}
 	})
 	return s
 }
 
 // serve answers the requests of one connection until either side ends it.
-func (s *server) serve(c net.Conn, conn int) {
+func (s *server) serve(raw net.Conn, conn int, accepted time.Time) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() { // a server that is over does not wait for its clients
@@ -108,11 +110,14 @@ func (s *server) serve(c net.Conn, conn int) {
 		case <-s.over:
 		case <-ended:
 		}
-		_ = c.Close()
+		_ = raw.Close()
 	}()
+	c := raw
 	if s.secure {
-		s.pause(time.Now().Add(s.handshake))
-		c = tls.Server(c, s.tls)
+		if len(s.handshakes) > 0 {
+			s.pause(accepted.Add(s.handshakes[conn%len(s.handshakes)]))
+		}
+		c = tls.Server(raw, s.tls)
 	}
 	r := bufio.NewReader(c)
 	for {
@@ -122,17 +127,17 @@ func (s *server) serve(c net.Conn, conn int) {
 				return
 			}
 		}
-		if !s.answer(c, s.take(conn)) {
+		if !s.answer(c, s.take(conn, accepted)) {
 			return
 		}
 	}
 }
 
 // take enters a request that has just been read.
-func (s *server) take(conn int) handled {
+func (s *server) take(conn int, accepted time.Time) handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := handled{number: len(s.log), conn: conn, status: 200, read: time.Now()}
+	h := handled{number: len(s.log), conn: conn, status: 200, accepted: accepted, read: time.Now()}
 	if len(s.delays) > 0 {
 		h.nominal = s.delays[h.number%len(s.delays)]
 	}

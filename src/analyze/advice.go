@@ -1,0 +1,64 @@
+package analyze
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// adviceFrom is the part of the rows from which on the client's own doings are worth a warning.
+const adviceFrom = 0.01
+
+// remedies says for each word of Suspect what was seen and what helps.
+func remedies() map[string][2]string {
+	return map[string][2]string{
+		"scheduler": {"the system did not run the client's threads in time", "close other programs, or measure from a machine with more cores"},
+		"gc":        {"the client collected its garbage", "measure from a machine with more cores or memory, or split the sub-experiment into smaller ones"},
+		"cpu":       {"all of the client's cores were busy", "lower the burst size or the rate, or measure from a machine with more cores"},
+		"backlog":   {"the client's socket queues were full", "lower the burst size or the rate, or raise net.core.wmem_max and net.core.netdev_max_backlog"},
+		"clock":     {"the client's wall clock jumped", "let chrony or ntpd slew the clock instead of stepping it, or wait until it has settled"},
+	}
+}
+
+// Advice says in one sentence each what the client, rather than the platform, may have done to the results, and what
+// helps: where over 1 % of the rows are suspect, where bursts left over 1 ms late and these hold over 1 % of the rows, and
+// where requests were not sent at all. It is empty where there is nothing to say.
+//
+// Requests that are late only because their burst takes its time to leave are not warned about: the spread shows that.
+func Advice(s Summary) []string {
+	var out []string
+	c := s.Client
+	if worth(c.Suspects, s.Rows()) {
+		for _, word := range slices.Sorted(maps.Keys(c.SuspectWords)) {
+			r, ok := remedies()[word]
+			if !ok {
+				r = [2]string{"the client noted " + strconv.Quote(word), "measure again on a machine that does nothing else"}
+			}
+			out = append(out, fmt.Sprintf("%s may be slow because of this machine: %s: %s", share(c.SuspectWords[word], s.Rows()), r[0], r[1]))
+		}
+	}
+	if worth(c.Behind, s.Rows()) {
+		out = append(out, fmt.Sprintf("%s left over %g ms after their planned instant (99 %% within %s ms), which is not in their latencies: %s",
+			share(c.Behind, s.Rows()), toMS(toMicros(LateFrom)), c.Lateness99.Format(msDecimals),
+			"lengthen the IAT, lower the rate, or measure from a machine with more cores"))
+	}
+	if c.Unsent > 0 {
+		out = append(out, fmt.Sprintf("%s were due and never sent: the load was lower than planned: lower the rate, shorten the timeout, or allow more connections",
+			share(c.Unsent, s.Rows()+s.Warmup+c.Unsent)))
+	}
+	return out
+}
+
+func worth(n, of int) bool { return float64(n) > adviceFrom*float64(of) }
+
+// share writes a count with its part of all requests.
+func share(n, of int) string {
+	part := 100 * float64(n) / float64(of)
+	decimals := 1
+	if part == math.Trunc(part) {
+		decimals = 0
+	}
+	return fmt.Sprintf("%d of %d requests (%s %%)", n, of, strconv.FormatFloat(part, 'f', decimals, 64))
+}

@@ -1,0 +1,73 @@
+package analyze
+
+import (
+	"strings"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// LateFrom is the lateness over which a request is counted as late.
+const LateFrom = time.Millisecond
+
+// Client is what the client itself did to a sub-experiment's requests, failed ones included. Times are in ms.
+type Client struct {
+	Spread50, SpreadMax     Value          // over the bursts of two requests or more: first to last request's first byte
+	Lateness99, LatenessMax Value          // over the requests: how long after its planned instant each was sent
+	Late                    int            // requests over 1 ms late
+	Behind                  int            // requests of bursts of which even the first one was over 1 ms late
+	Suspects                int            // requests whose latency the client may have made
+	SuspectWords            map[string]int // those by reason, a request with two reasons in both; nil where there are none
+	Unsent                  int            // requests that were due and never sent
+}
+
+// client gathers it.
+type client struct {
+	c        Client
+	lateness micros
+	longest  time.Duration
+	spreads  micros
+	widest   time.Duration
+}
+
+func (c *client) add(r *sample.Sample) {
+	if r.Lateness >= 0 {
+		c.lateness.add(toMicros(r.Lateness))
+		c.longest = max(c.longest, r.Lateness)
+		if r.Lateness > LateFrom {
+			c.c.Late++
+		}
+	}
+	if r.Suspect == "" {
+		return
+	}
+	c.c.Suspects++
+	if c.c.SuspectWords == nil {
+		c.c.SuspectWords = map[string]int{}
+	}
+	for word := range strings.SplitSeq(r.Suspect, "+") {
+		c.c.SuspectWords[word]++
+	}
+}
+
+func (c *client) burst(b *openBurst) {
+	if b.line.Lateness > LateFrom {
+		c.c.Behind += b.counted
+	}
+	if d := b.spread(); d >= 0 && !b.line.Warmup {
+		c.spreads.add(toMicros(d))
+		c.widest = max(c.widest, d)
+	}
+}
+
+func (c *client) summary(unsent int) Client {
+	out := c.c
+	out.Unsent = unsent
+	if c.lateness.n > 0 {
+		out.Lateness99, out.LatenessMax = c.lateness.sorted().quantile(P99), Of(toMS(toMicros(c.longest)))
+	}
+	if c.spreads.n > 0 {
+		out.Spread50, out.SpreadMax = c.spreads.sorted().quantile(Median), Of(toMS(toMicros(c.widest)))
+	}
+	return out
+}
