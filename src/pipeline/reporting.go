@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -98,15 +97,10 @@ func summarize(r *run.Run, res run.Result, compared bool) (sum analyze.Summary, 
 	}
 	rows.OmitIDs()
 	c := analyze.NewCollector(opts)
-	var row sample.Sample
-	for {
-		if err := rows.Read(&row); err == io.EOF {
-			return c.Summary()
-		} else if err != nil {
-			return analyze.Summary{}, err
-		}
-		c.Add(&row)
+	if err := rows.Each(c.Add); err != nil {
+		return analyze.Summary{}, err
 	}
+	return c.Summary()
 }
 
 func statistics(path string, sums ...analyze.Summary) error {

@@ -194,14 +194,7 @@ func process(t testing.TB, dir string) analyze.Summary {
 	}
 	rows.OmitIDs()
 	c := analyze.NewCollector(analyze.Options{EachBurst: bursts.Append, Resampling: &analyze.Resampling{Seed: 1}})
-	var row sample.Sample
-	for {
-		if err = rows.Read(&row); err != nil {
-			break
-		}
-		c.Add(&row)
-	}
-	if !errors.Is(err, io.EOF) || rows.Torn() != 0 {
+	if err := rows.Each(c.Add); err != nil || rows.Torn() != 0 {
 		t.Fatalf("%v, torn %d", err, rows.Torn())
 	}
 	s, err := c.Summary()
