@@ -55,10 +55,10 @@ func (c combination) crowded() {
 	if s.Connections == "shared" {
 		room *= streams
 	}
-	if flying := s.peakRate() * service; flying > float64(room) {
+	if flying := s.PeakRate() * service; flying > float64(room) {
 		off, path := c.where("MaxConnections", "RatePerSecond", "Arrivals")
 		c.d.note(off, path, "%s requests a second of %s ms each are %.0f at once; MaxConnections %d leaves room for %d: the others will wait and be late",
-			trimmed(s.peakRate()), trimmed(service*1000), math.Ceil(flying), s.MaxConnections, room)
+			trimmed(s.PeakRate()), trimmed(service*1000), math.Ceil(flying), s.MaxConnections, room)
 	}
 }
 

@@ -98,7 +98,7 @@ func (e *Experiment) Estimate() Estimate {
 			all.Functions += s.FunctionCount()
 		}
 		all.Bursts += s.Bursts
-		all.Requests += s.requests()
+		all.Requests += s.Requests()
 		busy, pause := s.seconds()
 		if e.Sequential {
 			duration, iats = duration+busy+pause, iats+pause
@@ -110,8 +110,8 @@ func (e *Experiment) Estimate() Estimate {
 	return all
 }
 
-// requests counts the requests of a sub-experiment.
-func (s *SubExperiment) requests() int {
+// Requests counts the requests of a sub-experiment.
+func (s *SubExperiment) Requests() int {
 	switch {
 	case s.Sustained():
 		return s.planned()

@@ -129,8 +129,8 @@ func (c combination) trace() {
 	s.traced = found.traced
 }
 
-// peakRate is the most requests a second that a sustained load plans, over a second or a minute of a trace.
-func (s *SubExperiment) peakRate() float64 { return max(s.RatePerSecond, s.traced.peak) }
+// PeakRate is the most requests a second that a sustained load plans, over a second or a minute of a trace.
+func (s *SubExperiment) PeakRate() float64 { return max(s.RatePerSecond, s.traced.peak) }
 
 // planned is the number of requests of a sustained load: those of a trace, exact for constant arrivals (the first leaves
 // at once), expected for Poisson ones.

@@ -59,7 +59,7 @@ func TestLoadedTraces(t *testing.T) {
 				fmt.Fprintf(&b, "%s{%s %s %v}", map[bool]string{true: " "}[i > 0], f.Name, f.Slot, f.Counts)
 			}
 			e := l.Experiment.Estimate()
-			got := fmt.Sprintf("%d requests in %s: [%s], at most %s/s, %s", e.Requests, e.Duration, b.String(), trimmed(s.peakRate()), s.LoadText())
+			got := fmt.Sprintf("%d requests in %s: [%s], at most %s/s, %s", e.Requests, e.Duration, b.String(), trimmed(s.PeakRate()), s.LoadText())
 			if got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -233,7 +233,7 @@ func TestShippedExperiments(t *testing.T) {
 		}
 		for i := range l.Experiment.SubExperiments {
 			s := &l.Experiment.SubExperiments[i]
-			if n := s.requests(); filepath.Base(f) == "trace.json" && n != 600 {
+			if n := s.Requests(); filepath.Base(f) == "trace.json" && n != 600 {
 				t.Errorf("%s plans %d requests, not as many as the others", s.Title, n)
 			}
 		}

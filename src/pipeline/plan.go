@@ -41,6 +41,7 @@ type PlanSub struct {
 	Sizes     string `json:"burstSizes"`
 	IAT       string `json:"iat"`
 	Service   string `json:"serviceTimes"`
+	Load      string `json:"load,omitempty"` // a sustained load, in place of bursts
 	Payload   int64  `json:"payloadBytes"`
 	Chain     int    `json:"chain"`
 	Folder    string `json:"folder"`
@@ -80,7 +81,7 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
 		Functions: s.Parallelism * s.DataTransferChainLength, Bursts: s.Bursts, Sizes: join(s.BurstSizes, strconv.Itoa),
 		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
-		Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
+		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
 }
 
 // Print writes the plan as a table.
@@ -95,6 +96,11 @@ func (p *Plan) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
 	for _, s := range p.Subs {
+		if s.Load != "" {
+			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d MB\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+				s.MemoryMB, s.Functions, s.Load, s.Service, s.Payload)
+			continue
+		}
 		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d MB\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
 			s.MemoryMB, s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
 	}

@@ -24,6 +24,9 @@ func (probing) String() string { return "probing" }
 // Run probes side by side, or one sub-experiment after the other where the file says so. A sub-experiment that stops
 // early keeps its rows and costs the others nothing; only an interruption ends them all.
 func (s probing) Run(ctx context.Context, r *run.Run) error {
+	if err := s.carries(r.Experiment); err != nil {
+		return err
+	}
 	if _, err := probe.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
@@ -68,7 +71,10 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 		return out
 	}
 	res, err := st.Run(ctx, settings)
-	out.Rows, out.Failed, out.Stopped = res.Rows, res.Outcome.Errors, err
+	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
+	if res.Outcome.Watched != "" {
+		s.Log.Debugf("%s: the client watched itself: %s", settings.Title, res.Outcome.Watched)
+	}
 	if err == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
 		out.Stopped = fmt.Errorf("all %d requests failed", res.Outcome.Requests)
 	}
@@ -105,7 +111,27 @@ func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
 		out.Token = r.Token
 	}
 	var err error
+	if out.Load, err = sustained(e); err != nil {
+		return out, err
+	}
 	out.Increments, err = increments(r.Record.Calibration, e, out.ServiceTimes)
+	return out, err
+}
+
+// sustained is the load that takes the place of bursts; nil where there are bursts.
+func sustained(e *experiment.SubExperiment) (*study.Load, error) {
+	if !e.Sustained() {
+		return nil, nil
+	}
+	out := &study.Load{Arrivals: e.Arrivals, Rate: e.RatePerSecond, Length: seconds(e.DurationSeconds), Even: e.TraceSpacing == "even",
+		MaxConnections: e.MaxConnections}
+	traces, err := e.Traces()
+	for _, t := range traces {
+		out.Traces = append(out.Traces, probe.Trace{Slot: t.Slot, Counts: t.Counts})
+	}
+	if len(traces) > 0 {
+		out.Arrivals = probe.Traced
+	}
 	return out, err
 }
 

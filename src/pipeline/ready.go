@@ -26,6 +26,9 @@ func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir str
 	if err := j.supported(exp); err != nil {
 		return err
 	}
+	if err := j.carries(exp); err != nil {
+		return err
+	}
 	draft, err := j.draft(exp, baseDir)
 	if err != nil {
 		return err
@@ -109,11 +112,8 @@ func (w World) supported(exp *experiment.Experiment) error {
 		if !study.Supported(s.Type) {
 			add(i, "experiments of Type %s", s.Type)
 		}
-		if s.Protocol != "http1" {
-			add(i, "Protocol %s", s.Protocol)
-		}
-		if s.RatePerSecond > 0 {
-			add(i, "sustained load (RatePerSecond)")
+		if s.Protocol == "grpc" && exp.ProviderKind() == "local" {
+			add(i, "Protocol grpc on the local platform, which speaks http1 and h2c")
 		}
 		if len(s.Cmds) > 0 {
 			add(i, "Cmds")

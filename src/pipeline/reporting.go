@@ -34,6 +34,9 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 			continue
 		}
 		errs = append(errs, s.plot(ctx, r, folder(r, sum.Index), sum))
+		for _, advice := range analyze.Advice(sum) {
+			s.Log.Warnf("%s: %s", sum.Title, advice)
+		}
 		sums = append(sums, sum.Light())
 	}
 	analyze.Relate(sums)
@@ -73,7 +76,7 @@ func folder(r *run.Run, sub int) string {
 // summarize reads the rows back from the file, and writes bursts.csv in the same pass: the statistics are those of what is on
 // disk. Resampling is for runs whose sub-experiments are compared.
 func summarize(r *run.Run, res run.Result, compared bool) (sum analyze.Summary, err error) {
-	opts := analyze.Options{Identity: identity(r, res.Sub)}
+	opts := analyze.Options{Identity: identity(r, res.Sub), Unsent: res.Unsent}
 	if compared {
 		opts.Resampling = &analyze.Resampling{Seed: uint64(*r.Experiment.Seed)}
 	}

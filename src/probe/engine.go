@@ -143,9 +143,9 @@ func (e *engine) runClosed(ctx context.Context) {
 		if !e.fly(ctx, b, planned, time.Time{}) {
 			return
 		}
-		planned = e.base.Add(b.finished())
-		if (n+1)%len(e.targets) == 0 {
-			planned = planned.Add(e.gaps[b.round])
+		planned = time.Time{} // at once: there is no pause that could be kept badly
+		if gap := e.gaps[b.round]; (n+1)%len(e.targets) == 0 && gap > 0 {
+			planned = e.base.Add(b.finished() + gap)
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Result struct {
 	Dir     string // its folder, absolute
 	Rows    int    // rows written, failed requests among them
 	Failed  int    // failed requests
+	Unsent  int    // requests of a sustained load that were due and never sent
 	Stopped error  // why it ended early, nil where it did not
 }
 

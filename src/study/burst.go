@@ -21,7 +21,8 @@ const LatenciesFile = "latencies.csv"
 // tokenField is the header field in which a deployed function expects the run's token.
 const tokenField = "X-Stellar-Token"
 
-// Burst is the experiment type burst: every round one burst to each endpoint, of the round's size and service time.
+// Burst is the experiment type burst: every round one burst to each endpoint, of the round's size and service time; or a
+// sustained load in place of the bursts.
 type Burst struct{}
 
 var _ Study = Burst{}
@@ -66,9 +67,6 @@ func (Burst) Run(ctx context.Context, s Settings) (result Result, err error) {
 }
 
 func (s *Settings) check() error {
-	if s.Protocol != "" && s.Protocol != "http1" {
-		return fail.Unsupported("protocol %q: this version probes over http1 only", s.Protocol)
-	}
 	if len(s.Endpoints) == 0 {
 		return fail.Input("sub-experiment %d (%s) has no endpoint", s.Index, s.Title)
 	}
@@ -89,8 +87,11 @@ func (s *Settings) probe() probe.Config {
 		Arrivals: probe.Arrivals{
 			Type: s.IATType, IAT: s.IAT, Jitter: s.Jitter, Step: s.Step, Seed: s.Seed, Sub: s.Index,
 		},
-		Schedule: s.Schedule, Connections: s.Connections, Warmup: s.Warmup, MaxErrorRatio: s.MaxErrorRatio,
-		Progress: s.Progress,
+		Schedule: s.Schedule, Connections: s.Connections, Protocol: s.Protocol, Warmup: s.Warmup, MaxErrorRatio: s.MaxErrorRatio,
+		Watch: true, Progress: s.Progress,
+	}
+	if s.Load != nil {
+		cfg.Load = s.sustained()
 	}
 	if s.Log != nil {
 		cfg.Note = s.Log.Warnf

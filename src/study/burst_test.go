@@ -163,7 +163,8 @@ func TestBurstRefused(t *testing.T) {
 		want   string
 		change func(*Settings)
 	}{
-		{"protocol", func(s *Settings) { s.Protocol = "grpc" }},
+		{"Protocol", func(s *Settings) { s.Protocol = "h3" }},
+		{"https", func(s *Settings) { s.Protocol = "h2" }},
 		{"no endpoint", func(s *Settings) { s.Endpoints = nil }},
 		{"no folder", func(s *Settings) { s.Dir = "" }},
 		{"scheme", func(s *Settings) { s.Endpoints[0].URL = "localhost" }},

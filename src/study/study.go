@@ -44,6 +44,7 @@ type Settings struct {
 	UserAgent string              // stellar/<version>
 	TLS       *tls.Config         // nil: the system's roots
 
+	Load          *Load           // a sustained load in place of bursts; nil: bursts
 	Bursts        int             // in all, over all endpoints
 	BurstSizes    []int           // cycle, one element a round
 	ServiceTimes  []time.Duration // cycle likewise; empty: 0
@@ -55,13 +56,24 @@ type Settings struct {
 	Step          time.Duration
 	Schedule      string
 	Connections   string
-	Protocol      string // http1; empty is the same
+	Protocol      string // http1, h2, h2c or grpc; empty: http1
 	Warmup        int    // bursts of each endpoint whose rows are marked
 	Timeout       time.Duration
 	MaxErrorRatio float64
 
 	Progress func(probe.Progress) // nil: nobody is told
 	Log      Logger               // nil: nothing is logged
+}
+
+// Load is a sustained load: when its requests leave. With one trace, or none, the endpoints take turns; with as many traces
+// as endpoints each endpoint has its own.
+type Load struct {
+	Arrivals       string        // probe.Constant, probe.Poisson or probe.Traced
+	Rate           float64       // per second, over all endpoints; not of a trace
+	Length         time.Duration // 0: as long as the trace
+	Traces         []probe.Trace
+	Even           bool // the requests of a trace's slot are spread evenly, else at random
+	MaxConnections int  // open at once, over all endpoints
 }
 
 // Result is what a study measured.

@@ -11,7 +11,7 @@ import (
 
 // engineStampsWrites says that the probe fills in ReleasedAt, WriteBegan and Written, and counts Latency and FirstByte from
 // SentAt. Until its event loop is in place it does not, and what is claimed of these columns is not looked at.
-const engineStampsWrites = false
+const engineStampsWrites = true
 
 const (
 	// slack is what two readings of the monotonic clock, on two processors, may differ by.
