@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,6 +76,20 @@ func TestMillisAgainstTheGeneralWay(t *testing.T) {
 	for cell, want := range map[string]time.Duration{"1e3": time.Second, "+1.000": time.Millisecond, "0x1p3": 8 * time.Millisecond, ".500": 500_000, "": None} {
 		if got, err := parseMillis([]byte(cell)); err != nil || got != want {
 			t.Errorf("%q is read as %d, %v, want %d", cell, got, err, want)
+		}
+	}
+}
+
+func TestCommas(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	letters := []byte(",,,,,-+\x00\xac\xff,ab\x2d\x2b\x80")
+	for n := range 300 {
+		row := make([]byte, n%40)
+		for i := range row {
+			row[i] = letters[rng.IntN(len(letters))]
+		}
+		if got, want := commas(row, nil), bytes.Split(row, []byte{','}); !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%q is cut into %q, want %q", row, got, want)
 		}
 	}
 }
