@@ -32,7 +32,10 @@ const maxText = 256
 // request id, which then comes from the head.
 func (p *response) describe(s *sample.Sample) {
 	var a answer
-	ours := p.whole && p.length == int64(len(p.body)) && len(p.body) > 0 && p.body[0] == '{' && json.Unmarshal(p.body, &a) == nil
+	ours := p.whole && p.length == int64(len(p.body))
+	if ours {
+		a, ours = readAnswer(p.body)
+	}
 	if ours {
 		s.RequestID = clean(a.RequestID)
 		s.InstanceID = clean(a.Instance.ID)
