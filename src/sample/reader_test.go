@@ -3,9 +3,11 @@ package sample
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -184,7 +186,10 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(older + "abc,h,2021-06-22T19:05:16+02:00,,1500.5,4\n"))
 	f.Add([]byte(older + "\"a\"\"\nb\",h,,,1,0\n\x00\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		rows, _, _ := readAll(bytes.NewReader(in))
+		rows, tear, fault := readAll(bytes.NewReader(in))
+		if each, t2, e2 := eachOf(bytes.NewReader(in)); !slices.Equal(each, rows) || t2 != tear || fmt.Sprint(e2) != fmt.Sprint(fault) {
+			t.Fatalf("Each gives %d rows, torn %d, %v; Read %d, %d, %v", len(each), t2, e2, len(rows), tear, fault)
+		}
 		var out bytes.Buffer
 		w := NewWriter(&out)
 		for i := range rows {
