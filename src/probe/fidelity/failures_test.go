@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type failing struct {
 	relay  []toxic
 	burst  int
 	within time.Duration // the probe's timeout
+	kept   bool          // all requests share warmed connections, else each has its own
 	class  sample.Class
 	// truth counts the failures from what the server saw of the requests sent.
 	truth func(sent int, log []handled) int
@@ -103,7 +105,7 @@ func failureList() []failing {
 
 func failureScenes() []scene {
 	var out []scene
-	for _, f := range append(failureList(), unreachable()...) {
+	for _, f := range slices.Concat(failureList(), unreachable(), resetStreams()) {
 		out = append(out, scene{f.name, f.run})
 	}
 	return out
@@ -117,6 +119,9 @@ func (f failing) run(t *testing.T, relay *toxiproxy) line {
 	}
 	rows := observe(t, s, addr, func(c *probe.Config) {
 		bursts(1, f.burst, probe.New)(c)
+		if f.kept {
+			c.Connections = probe.Shared
+		}
 		c.Timeout = f.within
 		if f.spoil != nil {
 			f.spoil(t, c)
@@ -150,6 +155,13 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	if want == f.burst && f.relay != nil && f.relay[0].Toxicity < 1 {
 		v.wrongf("all failed where half were to")
 	}
+	used := map[int]bool{}
+	for _, h := range log {
+		used[h.conn] = true
+	}
+	if f.kept && len(used) > threadsMost {
+		v.wrongf("%d connections: the neighbours' was left", len(used))
+	}
 	for _, r := range rows {
 		switch {
 		case (r.Err == sample.OK) != (r.Latency >= 0):
@@ -171,7 +183,7 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	pairs, wrong := match(answered, log)
 	v.wrong = append(v.wrong, wrong...)
 	for _, p := range pairs {
-		claim{fresh: true}.judgeRow(&v, p)
+		claim{fresh: !f.kept}.judgeRow(&v, p)
 	}
 	return v
 }
