@@ -111,29 +111,30 @@ func failureScenes() []scene {
 	return out
 }
 
-func (f failing) run(t *testing.T, relay *toxiproxy) line {
-	s := play(t, f.script)
-	addr := s.addr
-	if f.relay != nil {
-		addr = relay.between(t, addr, f.relay...)
-	}
-	rows := observe(t, s, addr, func(c *probe.Config) {
-		bursts(1, f.burst, probe.New)(c)
-		if f.kept {
-			c.Connections = probe.Shared
+func (f failing) run(t *testing.T, relay *toxiproxy) (l line) {
+	retry(t, func() verdict {
+		s := play(t, f.script)
+		addr := s.addr
+		if f.relay != nil {
+			addr = relay.between(t, addr, f.relay...)
 		}
-		c.Timeout = f.within
-		if f.spoil != nil {
-			f.spoil(t, c)
-		}
+		rows := observe(t, s, addr, func(c *probe.Config) {
+			bursts(1, f.burst, probe.New)(c)
+			if f.kept {
+				c.Connections = probe.Shared
+			}
+			c.Timeout = f.within
+			if f.spoil != nil {
+				f.spoil(t, c)
+			}
+		})
+		log := s.requests()
+		v := f.judge(rows, log)
+		failed := f.truth(f.burst, log)
+		l = line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed), fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good()}
+		return v
 	})
-	log := s.requests()
-	v := f.judge(rows, log)
-	if !v.good() {
-		t.Error(v.String())
-	}
-	failed := f.truth(f.burst, log)
-	return line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed), fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good()}
+	return l
 }
 
 func classes(rows []sample.Sample) map[sample.Class]int {
@@ -183,7 +184,7 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	pairs, wrong := match(answered, log)
 	v.wrong = append(v.wrong, wrong...)
 	for _, p := range pairs {
-		claim{fresh: !f.kept}.judgeRow(&v, p)
+		claim{fresh: !f.kept, batched: batch}.judgeRow(&v, p)
 	}
 	return v
 }

@@ -75,15 +75,15 @@ func answeredList() []answered {
 		{"fixed 20.7 ms, new", script{delays: steady()}, nil, straight(300, true), bursts(30, 10, probe.New)},
 		{"fixed 20.7 ms, TLS, reuse", script{delays: steady(), secure: true}, nil, straight(200, false), bursts(20, 10, probe.Reuse)},
 		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, secure, bursts(30, 2, probe.New)},
-		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(100, 3, probe.Reuse)},
+		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(50, 6, probe.Reuse)},
 		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
 		{"Pareto from 5.1 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
-		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(100, 3, probe.New)},
+		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(50, 6, probe.New)},
 		{"answer in two parts, 50.9 ms apart", script{delays: steady(), between: 50*ms + 900*time.Microsecond}, nil, straight(100, false), bursts(10, 10, probe.Reuse)},
 		{"relay +25 ms, reuse", script{delays: steady()}, slow, behind(200, false, 25*ms, 25*ms), bursts(20, 10, probe.Reuse)},
 		{"relay +25 ms, bimodal, new", script{delays: bimodal(200)}, slow, behind(200, true, 25*ms, 25*ms), bursts(10, 20, probe.New)},
 		{"relay +30 ms, jitter 15 ms, reuse", script{delays: steady()}, jittery, behind(200, false, 15*ms, 45*ms), bursts(20, 10, probe.Reuse)},
-		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(100, 2, probe.New)},
+		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(50, 4, probe.New)},
 	}
 }
 

@@ -36,7 +36,7 @@ func phaseClaim(n int) claim {
 }
 
 func allPhases(t *testing.T, name, protocol string) (l line) {
-	const n = 8
+	const n = 6
 	retry(t, func() verdict {
 		known := phaseScript()
 		known.protocol = protocol
