@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type failing struct {
 	relay  []toxic
 	burst  int
 	within time.Duration // the probe's timeout
+	kept   bool          // all requests share warmed connections, else each has its own
 	class  sample.Class
 	// truth counts the failures from what the server saw of the requests sent.
 	truth func(sent int, log []handled) int
@@ -103,32 +105,36 @@ func failureList() []failing {
 
 func failureScenes() []scene {
 	var out []scene
-	for _, f := range append(failureList(), unreachable()...) {
+	for _, f := range slices.Concat(failureList(), unreachable(), resetStreams()) {
 		out = append(out, scene{f.name, f.run})
 	}
 	return out
 }
 
-func (f failing) run(t *testing.T, relay *toxiproxy) line {
-	s := play(t, f.script)
-	addr := s.addr
-	if f.relay != nil {
-		addr = relay.between(t, addr, f.relay...)
-	}
-	rows := observe(t, s, addr, func(c *probe.Config) {
-		bursts(1, f.burst, probe.New)(c)
-		c.Timeout = f.within
-		if f.spoil != nil {
-			f.spoil(t, c)
+func (f failing) run(t *testing.T, relay *toxiproxy) (l line) {
+	retry(t, func() verdict {
+		s := play(t, f.script)
+		addr := s.addr
+		if f.relay != nil {
+			addr = relay.between(t, addr, f.relay...)
 		}
+		rows := observe(t, s, addr, func(c *probe.Config) {
+			bursts(1, f.burst, probe.New)(c)
+			if f.kept {
+				c.Connections = probe.Shared
+			}
+			c.Timeout = f.within
+			if f.spoil != nil {
+				f.spoil(t, c)
+			}
+		})
+		log := s.requests()
+		v := f.judge(rows, log)
+		failed := f.truth(f.burst, log)
+		l = line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed), fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good()}
+		return v
 	})
-	log := s.requests()
-	v := f.judge(rows, log)
-	if !v.good() {
-		t.Error(v.String())
-	}
-	failed := f.truth(f.burst, log)
-	return line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed), fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good()}
+	return l
 }
 
 func classes(rows []sample.Sample) map[sample.Class]int {
@@ -149,6 +155,13 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	}
 	if want == f.burst && f.relay != nil && f.relay[0].Toxicity < 1 {
 		v.wrongf("all failed where half were to")
+	}
+	used := map[int]bool{}
+	for _, h := range log {
+		used[h.conn] = true
+	}
+	if f.kept && len(used) > threadsMost {
+		v.wrongf("%d connections: the neighbours' was left", len(used))
 	}
 	for _, r := range rows {
 		switch {
@@ -171,7 +184,7 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	pairs, wrong := match(answered, log)
 	v.wrong = append(v.wrong, wrong...)
 	for _, p := range pairs {
-		claim{fresh: true}.judgeRow(&v, p)
+		claim{fresh: !f.kept, batched: batch}.judgeRow(&v, p)
 	}
 	return v
 }

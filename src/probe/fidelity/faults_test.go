@@ -25,6 +25,9 @@ func ideal(c claim, s script) []pair {
 		r.RequestID, r.Burst, r.Slot, r.BurstSize, r.Status = strconv.Itoa(n), n/10, n%10, 10, 200
 		r.PlannedAt = base.Add(time.Duration(n/10) * time.Second)
 		r.ReleasedAt, r.Lateness = r.PlannedAt, tiny
+		if c.alone {
+			r.ReleasedAt = time.Time{}
+		}
 		r.SentAt = r.PlannedAt.Add(r.Lateness)
 		h := handled{number: n, conn: n % 10, status: 200, nominal: s.delays[n%len(s.delays)] + s.between}
 		if c.fresh {
@@ -44,6 +47,9 @@ func ideal(c claim, s script) []pair {
 			h.accepted = r.SentAt.Add(r.WriteBegan - tiny)
 		}
 		h.read = r.SentAt.Add(r.Written + c.path.least/2)
+		if c.tells {
+			r.FnReceived = h.read
+		}
 		h.first = h.read.Add(h.nominal - s.between + tiny)
 		h.wrote = h.first.Add(s.between + tiny)
 		r.FirstByte = h.first.Sub(r.SentAt) + c.path.least - c.path.least/2 + tiny
@@ -52,15 +58,6 @@ func ideal(c claim, s script) []pair {
 		out = append(out, pair{r, h})
 	}
 	return out
-}
-
-// judgeAll is what a scenario of answered requests is held against, the writing included.
-func (c claim) judgeAll(pairs []pair) verdict {
-	v := c.judge(pairs)
-	for _, p := range pairs {
-		c.judgeWrites(&v, "row "+p.row.RequestID, p)
-	}
-	return v
 }
 
 // eachRow spoils every row in the same way.
@@ -148,6 +145,15 @@ func wrongStamps() []fault {
 		{"does not stamp the writing", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = sample.None, sample.None })},
 		{"does not stamp the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = time.Time{} })},
 		{"writes late on a connection that stood", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, ms })},
+		{"does not hand on what the server tells", claim{requests: 300, tells: true, limits: ordinary}, script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = time.Time{} })},
+		{"cuts what the server tells to milliseconds", claim{requests: 300, tells: true, limits: ordinary}, script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = r.FnReceived.Truncate(ms) })},
+		{"releases requests that have instants of their own", claim{requests: 300, alone: true, limits: ordinary}, script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = r.SentAt })},
+		{"lets a batch wait for long", claim{requests: 300, batched: batch, limits: ordinary}, script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = 2*batch, 2*batch })},
+		{"has a lateness that does not add up", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Lateness += ms })},
 		{"counts from the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Latency += 2 * ms })},
 		{"reports a failure that was none", reuse, script{delays: steady()}, func(p []pair) []pair {
 			p[7].row.Err, p[7].row.Latency = sample.Timeout, sample.None
@@ -159,10 +165,10 @@ func wrongStamps() []fault {
 func TestWrongProbesAreNoticed(t *testing.T) {
 	for _, c := range append(wrongLatencies(), wrongStamps()...) {
 		t.Run(c.name, func(t *testing.T) {
-			if v := c.claim.judgeAll(ideal(c.claim, c.script)); !v.good() {
+			if v := c.claim.judge(ideal(c.claim, c.script)); !v.good() {
 				t.Fatalf("the perfect probe does not pass: %s", v.String())
 			}
-			if v := c.claim.judgeAll(c.spoil(ideal(c.claim, c.script))); v.good() {
+			if v := c.claim.judge(c.spoil(ideal(c.claim, c.script))); v.good() {
 				t.Error("a probe that does this passes")
 			}
 		})

@@ -1,7 +1,9 @@
 package fidelity
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -25,7 +27,7 @@ type scene struct {
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
 	var lines []line
-	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), spreadScenes(), failureScenes()} {
+	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), sharedScenes(), spreadScenes(), loadScenes(), suspectScenes(), failureScenes()} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
 				l := line{scenario: s.name, truth: "-", measured: "-"}
@@ -51,7 +53,7 @@ type answered struct {
 
 func answeredScenes() []scene {
 	var out []scene
-	for _, a := range answeredList() {
+	for _, a := range append(answeredList(), h2List()...) {
 		out = append(out, scene{a.name, a.run})
 	}
 	return out
@@ -73,15 +75,15 @@ func answeredList() []answered {
 		{"fixed 20.7 ms, new", script{delays: steady()}, nil, straight(300, true), bursts(30, 10, probe.New)},
 		{"fixed 20.7 ms, TLS, reuse", script{delays: steady(), secure: true}, nil, straight(200, false), bursts(20, 10, probe.Reuse)},
 		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, secure, bursts(30, 2, probe.New)},
-		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(100, 3, probe.Reuse)},
+		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(50, 6, probe.Reuse)},
 		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
 		{"Pareto from 5.1 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
-		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(100, 3, probe.New)},
+		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(50, 6, probe.New)},
 		{"answer in two parts, 50.9 ms apart", script{delays: steady(), between: 50*ms + 900*time.Microsecond}, nil, straight(100, false), bursts(10, 10, probe.Reuse)},
 		{"relay +25 ms, reuse", script{delays: steady()}, slow, behind(200, false, 25*ms, 25*ms), bursts(20, 10, probe.Reuse)},
 		{"relay +25 ms, bimodal, new", script{delays: bimodal(200)}, slow, behind(200, true, 25*ms, 25*ms), bursts(10, 20, probe.New)},
 		{"relay +30 ms, jitter 15 ms, reuse", script{delays: steady()}, jittery, behind(200, false, 15*ms, 45*ms), bursts(20, 10, probe.Reuse)},
-		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(100, 2, probe.New)},
+		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(50, 4, probe.New)},
 	}
 }
 
@@ -135,6 +137,13 @@ func retry(t *testing.T, attempt func() verdict) {
 // observe probes a server by way of an address and returns the rows.
 func observe(t *testing.T, s *server, addr string, configure func(*probe.Config)) []sample.Sample {
 	t.Helper()
+	rows, _ := observeAll(t, s, addr, configure)
+	return rows
+}
+
+// observeAll returns what the probe says that it did besides; the two must agree.
+func observeAll(t *testing.T, s *server, addr string, configure func(*probe.Config)) ([]sample.Sample, probe.Outcome) {
+	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
@@ -153,21 +162,50 @@ func observe(t *testing.T, s *server, addr string, configure func(*probe.Config)
 		cfg.Targets[0].URL = "https://" + host + ":" + port + "/"
 		cfg.TLS = s.trust()
 	}
+	cfg.Protocol = s.protocol
 	configure(&cfg)
 	out, err := probe.Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatalf("probe: %v", err)
 	}
-	failed := 0
+	for _, wrong := range disagreements(rows, out, cfg.Bursts) {
+		t.Error(wrong)
+	}
+	return rows, out
+}
+
+// lateFrom is how late a request is that the outcome counts as late.
+const lateFrom = time.Millisecond
+
+// disagreements are those between rows and outcome. A load has as many bursts as there are seconds in which requests were
+// due.
+func disagreements(rows []sample.Sample, out probe.Outcome, bursts int) (wrong []string) {
+	failed, late, suspect, last, latest := 0, 0, 0, 0, time.Duration(0)
 	for _, r := range rows {
-		if r.Err != sample.OK {
-			failed++
+		failed += toInt(r.Err != sample.OK)
+		late += toInt(r.Lateness > lateFrom)
+		suspect += toInt(r.Suspect != "")
+		last, latest = max(last, r.Burst+1), max(latest, r.Lateness)
+	}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"requests", out.Requests, len(rows)}, {"errors", out.Errors, failed}, {"late", out.Late, late}, {"suspect", out.Suspect, suspect},
+		{"greatest lateness", out.MaxLateness, latest}, {"bursts", out.Bursts, cmp.Or(bursts, last)},
+	} {
+		if c.got != c.want {
+			wrong = append(wrong, fmt.Sprintf("the outcome says of %s: %v; the rows say %v", c.what, c.got, c.want))
 		}
 	}
-	if out.Requests != len(rows) || out.Errors != failed || out.Bursts != cfg.Bursts {
-		t.Errorf("outcome %+v of %d rows, %d of them failed, of %d bursts", out, len(rows), failed, cfg.Bursts)
+	return wrong
+}
+
+func toInt(yes bool) int {
+	if yes {
+		return 1
 	}
-	return rows
+	return 0
 }
 
 // here resolves every name to this machine.

@@ -18,7 +18,12 @@ const (
 )
 
 func phaseScenes() []scene {
-	return append([]scene{{"phases: DNS, TLS, first byte, last byte", allPhases}}, systemPhaseScenes()...)
+	var out []scene
+	for _, protocol := range []string{"", probe.H2, probe.GRPC} {
+		name := spoken(protocol) + "phases: DNS, TLS, first byte, last byte"
+		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) line { return allPhases(t, name, protocol) }})
+	}
+	return append(out, systemPhaseScenes()...)
 }
 
 // phaseScript has a delay of its own in every phase that a server has.
@@ -30,10 +35,12 @@ func phaseClaim(n int) claim {
 	return claim{requests: n, fresh: true, limits: handshaken, dns: knownDNS, tls: knownTLS}
 }
 
-func allPhases(t *testing.T, _ *toxiproxy) (l line) {
-	const n = 20
+func allPhases(t *testing.T, name, protocol string) (l line) {
+	const n = 6
 	retry(t, func() verdict {
-		s := play(t, phaseScript())
+		known := phaseScript()
+		known.protocol = protocol
+		s := play(t, known)
 		rows := observe(t, s, s.addr, func(c *probe.Config) {
 			bursts(n, 1, probe.New)(c)
 			c.Lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
@@ -48,7 +55,7 @@ func allPhases(t *testing.T, _ *toxiproxy) (l line) {
 		parts := phasesOf(pairs)
 		judgePhases(&v, n, parts)
 		l = line{
-			scenario: "phases: DNS, TLS, first byte, last byte", bound: fmt.Sprintf("each p50 -0.2, +%g, TLS +%g", inMs(ordinary.p50), inMs(handshaken.p50)),
+			scenario: name, bound: fmt.Sprintf("each p50 -0.2, +%g, TLS +%g", inMs(ordinary.p50), inMs(handshaken.p50)),
 			pass: v.good(),
 		}
 		for i, p := range parts {

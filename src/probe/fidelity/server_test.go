@@ -5,6 +5,7 @@ package fidelity
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -27,10 +28,14 @@ type script struct {
 	statuses []int           // by the request's number, as delays; none: 200
 	body     int             // least length of the answer's body
 	stallAt  int             // the request that begins the stall
-	stall    time.Duration   // whatever is read in it is answered at its end; 0: no stall
+	stall    time.Duration   // whatever is due in it is answered at its end; 0: no stall
 
 	secure     bool
-	handshakes []time.Duration // from accepting a connection to taking part in its TLS handshake, by its number, as delays
+	handshakes []time.Duration // from a client's TLS greeting to the answer to it, by the connection's number, as delays
+
+	protocol string // probe.H2, probe.H2C or probe.GRPC; empty: HTTP/1.1
+	streams  int    // of HTTP/2: requests at once that it takes on a connection; 0: 250
+	resets   []bool // of HTTP/2, by the request's number, as delays: its stream is reset where the answer's last piece was due
 }
 
 // handled is one request as the server saw it.
@@ -38,6 +43,7 @@ type handled struct {
 	number, conn int
 	nominal      time.Duration // what the script says of read to wrote, without a stall
 	status       int
+	reset        bool
 	accepted     time.Time // its connection
 	read         time.Time // its head was in
 	first, wrote time.Time // before the first and before the last piece of the answer was written; zero: never
@@ -77,6 +83,11 @@ func playOn(t *testing.T, sc script, l net.Listener) *server {
 	s := &server{script: sc, addr: l.Addr().String(), over: make(chan struct{})}
 	if s.secure {
 		s.tls = certificate(t)
+		s.tls.GetConfigForClient = s.greet
+	}
+	if s.protocol != "" {
+		s.playH2(t, l)
+		return s
 	}
 	var serving sync.WaitGroup
 	t.Cleanup(func() {
@@ -90,19 +101,43 @@ func playOn(t *testing.T, sc script, l net.Listener) *server {
 			if err != nil {
 				return
 			}
-			s.mu.Lock()
-			n := s.conns
-			s.conns++
-			s.mu.Unlock()
-			at := time.Now()
-			serving.Go(func() { s.serve(c, n, at) })
+			ctx := s.connected(context.Background(), c)
+			serving.Go(func() { s.serve(ctx, c) })
 		}
 	})
 	return s
 }
 
+// link is a connection that the server has accepted.
+type link struct {
+	number   int
+	accepted time.Time
+}
+
+type linkKey struct{}
+
+// connected numbers a connection and writes the number into its context.
+func (s *server) connected(ctx context.Context, _ net.Conn) context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns++
+	return context.WithValue(ctx, linkKey{}, link{s.conns - 1, time.Now()})
+}
+
+// linkOf is the connection of a context.
+func linkOf(ctx context.Context) link { return ctx.Value(linkKey{}).(link) }
+
+// greet lets a TLS handshake wait as the script says. The client's greeting is in: its handshake has begun.
+func (s *server) greet(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	n := len(s.handshakes)
+	if n > 0 && !s.pause(time.Now().Add(s.handshakes[linkOf(hello.Context()).number%n])) {
+		return nil, net.ErrClosed
+	}
+	return nil, nil //nolint:nilnil // the configuration stays as it is
+}
+
 // serve answers the requests of one connection until either side ends it.
-func (s *server) serve(raw net.Conn, conn int, accepted time.Time) {
+func (s *server) serve(ctx context.Context, raw net.Conn) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() { // a server that is over does not wait for its clients
@@ -114,10 +149,11 @@ func (s *server) serve(raw net.Conn, conn int, accepted time.Time) {
 	}()
 	c := raw
 	if s.secure {
-		if len(s.handshakes) > 0 {
-			s.pause(accepted.Add(s.handshakes[conn%len(s.handshakes)]))
+		seal := tls.Server(raw, s.tls)
+		if seal.HandshakeContext(ctx) != nil {
+			return
 		}
-		c = tls.Server(raw, s.tls)
+		c = seal
 	}
 	r := bufio.NewReader(c)
 	for {
@@ -127,17 +163,17 @@ func (s *server) serve(raw net.Conn, conn int, accepted time.Time) {
 				return
 			}
 		}
-		if !s.answer(c, s.take(conn, accepted)) {
+		if !s.answer(c, s.take(linkOf(ctx))) {
 			return
 		}
 	}
 }
 
 // take enters a request that has just been read.
-func (s *server) take(conn int, accepted time.Time) handled {
+func (s *server) take(from link) handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := handled{number: len(s.log), conn: conn, status: 200, accepted: accepted, read: time.Now()}
+	h := handled{number: len(s.log), conn: from.number, status: 200, accepted: from.accepted, read: time.Now()}
 	if len(s.delays) > 0 {
 		h.nominal = s.delays[h.number%len(s.delays)]
 	}
@@ -145,6 +181,7 @@ func (s *server) take(conn int, accepted time.Time) handled {
 	if len(s.statuses) > 0 {
 		h.status = s.statuses[h.number%len(s.statuses)]
 	}
+	h.reset = len(s.resets) > 0 && s.resets[h.number%len(s.resets)]
 	if s.stall > 0 && h.number == s.stallAt {
 		s.stallEnds = h.read.Add(s.stall)
 	}
@@ -154,16 +191,10 @@ func (s *server) take(conn int, accepted time.Time) handled {
 
 // answer waits as the script says and answers. It reports whether the connection can go on.
 func (s *server) answer(c net.Conn, h handled) bool {
-	due := h.read.Add(h.nominal - s.between)
-	s.mu.Lock()
-	if s.stallEnds.After(h.read) {
-		due = s.stallEnds
-	}
-	s.mu.Unlock()
 	body := fmt.Sprintf(`{"RequestID":"%d"}`, h.number)
 	body += strings.Repeat(" ", max(s.body-len(body), 0))
 	text := fmt.Sprintf("HTTP/1.1 %d Known\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", h.status, len(body), body)
-	if !s.pause(due) {
+	if !s.pause(s.due(&h)) {
 		return false
 	}
 	h.first = time.Now()
@@ -176,11 +207,27 @@ func (s *server) answer(c net.Conn, h handled) bool {
 		text = text[half:]
 		h.wrote = time.Now()
 	}
-	s.mu.Lock()
-	s.log[h.number] = h
-	s.mu.Unlock()
+	s.enter(h)
 	_, err := c.Write([]byte(text))
 	return err == nil
+}
+
+// due is when the first piece of an answer is to be written.
+func (s *server) due(h *handled) time.Time {
+	due := h.read.Add(h.nominal - s.between)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stallEnds.After(due) {
+		due = s.stallEnds
+	}
+	return due
+}
+
+// enter completes the entry of a request that is about to be answered.
+func (s *server) enter(h handled) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log[h.number] = h
 }
 
 // pause waits until an instant; false: the server is over.

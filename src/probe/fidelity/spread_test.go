@@ -17,9 +17,6 @@ const (
 )
 
 func spreadScenes() []scene {
-	if !engineStampsWrites {
-		return nil // without WriteBegan the rows say when slots had their turn, which is not when they wrote
-	}
 	return []scene{{"spread of a burst of 10, staggered", staggeredBurst}}
 }
 

@@ -13,7 +13,7 @@ func idealStall() (rows []sample.Sample, from, to time.Time) {
 	base := time.Unix(1_800_000_000, 0).UTC()
 	from = base.Add(stallFrom*stallIAT + 2*tiny)
 	to = from.Add(stallFor)
-	for i := range 170 {
+	for i := range stallPlanned {
 		r := sample.Empty()
 		r.Burst, r.BurstSize = i, 1
 		r.PlannedAt, r.Lateness = base.Add(time.Duration(i)*stallIAT), tiny
@@ -87,10 +87,10 @@ func TestHiddenStallsAreNoticed(t *testing.T) {
 	for name, spoil := range stallHiders() {
 		t.Run(name, func(t *testing.T) {
 			rows, from, to := idealStall()
-			if v := judgeOpenStall(rows, 170, stallIAT, from, to, ordinary.p99); !v.good() {
+			if v := judgeOpenStall(rows, stallPlanned, stallIAT, from, to, ordinary.p99); !v.good() {
 				t.Fatalf("the perfect probe does not pass: %s", v.String())
 			}
-			if v := judgeOpenStall(spoil(rows), 170, stallIAT, from, to, ordinary.p99); v.good() {
+			if v := judgeOpenStall(spoil(rows), stallPlanned, stallIAT, from, to, ordinary.p99); v.good() {
 				t.Error("a probe that does this passes")
 			}
 		})

@@ -1,0 +1,258 @@
+package fidelity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"stellar/src/probe"
+	"stellar/src/sample"
+)
+
+// Sustained loads: every request has an instant of its own. What it waits for a connection is its lateness, what the server
+// and the wire take is its latency, and nothing that was planned is left out of the count.
+
+// sustained is a load and the server that carries it.
+type sustained struct {
+	name        string
+	script      script
+	table       probe.Timetable
+	connections string
+	most        int // connections at once; 0: as many as are wanted
+	limits      limits
+}
+
+// loadRate is that of the loads, in requests a second: a whole number of milliseconds lies between two.
+const loadRate = 200
+
+// latenessLimits is what a busy machine may hold up requests that find a connection.
+var latenessLimits = limits{10 * ms, 60 * ms}
+
+// answerable are loads that the server carries.
+func answerable() []sustained {
+	constant := probe.Timetable{Kind: probe.Constant, Rate: loadRate, Duration: 3 * time.Second}
+	poisson := probe.Timetable{Kind: probe.Poisson, Rate: loadRate, Duration: 2 * time.Second, Seed: 4}
+	traced := probe.Timetable{Kind: probe.Traced, Trace: knownTrace(), Seed: 4}
+	return []sustained{
+		{"load: 200/s for 3 s, reuse", script{delays: steady()}, constant, probe.Reuse, 0, ordinary},
+		{"h2c: load: Poisson, 200/s for 2 s, shared", script{delays: lognormal(400), protocol: probe.H2C}, poisson, probe.Shared, 0, ordinary},
+		{"load: trace of 2 s, new", script{delays: bimodal(400)}, traced, probe.New, 0, ordinary},
+	}
+}
+
+// knownTrace has slots in which much is sent, little, and nothing.
+func knownTrace() probe.Trace {
+	return probe.Trace{Slot: 250 * ms, Counts: []int64{20, 80, 0, 120, 60, 5, 40, 75}}
+}
+
+// plan are the instants at which requests are due, from the load's start.
+func (l sustained) plan() (out []time.Duration) {
+	if l.table.Kind == probe.Constant {
+		for at := time.Duration(0); at < l.table.Duration; at += time.Second / loadRate {
+			out = append(out, at)
+		}
+		return out
+	}
+	next := l.table.Instants()
+	for at, ok := next(); ok; at, ok = next() {
+		out = append(out, at)
+	}
+	return out
+}
+
+// configure makes the probe send the load.
+func (l sustained) configure(c *probe.Config) {
+	c.Connections = l.connections
+	c.Load = &probe.Load{Length: l.table.Length(), MaxConnections: l.most, Warm: max(l.most, 20), Instants: func() func() (time.Duration, int, bool) {
+		next := l.table.Instants()
+		return func() (time.Duration, int, bool) {
+			at, ok := next()
+			return at, -1, ok
+		}
+	}}
+}
+
+// placeIn finds a row in a plan: its burst is the second in which it was due, its slot its place in that.
+func placeIn(plan []time.Duration) func(r *sample.Sample) int {
+	first, count := map[int]int{}, map[int]int{}
+	for k, at := range plan {
+		second := int(at / time.Second)
+		if count[second] == 0 {
+			first[second] = k
+		}
+		count[second]++
+	}
+	return func(r *sample.Sample) int {
+		if r.Slot < 0 || r.Slot >= count[r.Burst] {
+			return -1
+		}
+		return first[r.Burst] + r.Slot
+	}
+}
+
+// order holds the rows of a load against its plan and gives them in its order, nil for what was not sent.
+func (l sustained) order(v *verdict, rows []sample.Sample, unsent int64) []*sample.Sample {
+	plan := l.plan()
+	byPlan := inPlan(v, rows, len(plan), placeIn(plan))
+	judgePlan(v, byPlan, plan)
+	if len(rows)+int(unsent) != len(plan) {
+		v.wrongf("%d rows and %d unsent requests of %d planned", len(rows), unsent, len(plan))
+	}
+	for k, r := range byPlan {
+		if r == nil {
+			continue
+		}
+		if after := r.Lateness + plan[k] - l.table.Length(); after > wallSlack {
+			v.wrongf("request %d was sent %s after the load was over", k, after)
+		}
+	}
+	return byPlan
+}
+
+func loadScenes() []scene {
+	var out []scene
+	for _, l := range answerable() {
+		out = append(out, scene{l.name, l.run})
+	}
+	for _, l := range stallingLoads() {
+		out = append(out, scene{l.name, l.runStall})
+	}
+	few := fewConnections()
+	return append(out, scene{few.name, few.runFew})
+}
+
+// claim is what must hold of every request of a load that the server carries.
+func (l sustained) claim() claim {
+	c := claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits}
+	if l.script.protocol != "" {
+		c.batched = batch
+	}
+	return c
+}
+
+func (l sustained) run(t *testing.T, _ *toxiproxy) (out line) {
+	retry(t, func() verdict {
+		s := play(t, l.script)
+		rows, outcome := observeAll(t, s, s.addr, l.configure)
+		pairs, wrong := match(rows, s.requests())
+		v := l.judge(rows, pairs, outcome.Unsent)
+		v.wrong = append(v.wrong, wrong...)
+		out = l.claim().line(l.name, pairs, v)
+		out.bound += fmt.Sprintf("; %d of %d planned, late %+g/%+g", len(rows), len(l.plan()), inMs(latenessLimits.p50), inMs(latenessLimits.p99))
+		return v
+	})
+	return out
+}
+
+// judge holds a load that the server carries against the truth: all of it is sent, when it was due.
+func (l sustained) judge(rows []sample.Sample, pairs []pair, unsent int64) verdict {
+	v := l.claim().judge(pairs)
+	byPlan := l.order(&v, rows, unsent)
+	if unsent > 0 {
+		v.slowf("%d requests could not be sent", unsent)
+	}
+	judgeLateness(&v, rows)
+	l.judgeUse(&v, pairs)
+	var planned []time.Duration
+	var read []time.Time
+	for _, r := range byPlan {
+		if r != nil {
+			planned = append(planned, r.PlannedAt.Sub(byPlan[0].PlannedAt))
+		}
+	}
+	for _, p := range pairs {
+		read = append(read, p.truth.read)
+	}
+	switch l.table.Kind {
+	case probe.Poisson:
+		judgePoisson(&v, planned, read)
+	case probe.Traced:
+		judgeTrace(&v, planned, l.plan()[0], l.table.Trace)
+	}
+	return v
+}
+
+// judgeUse holds the use of connections against what was asked for: one after the other on a kept one, one alone on a new
+// one, up to the limit on a shared one.
+func (l sustained) judgeUse(v *verdict, pairs []pair) {
+	var log []handled
+	used := map[int]bool{}
+	for _, p := range pairs {
+		log = append(log, p.truth)
+		if l.connections == probe.New && used[p.truth.conn] {
+			v.wrongf("connection %d was used again", p.truth.conn)
+		}
+		used[p.truth.conn] = true
+	}
+	limit := 1
+	if l.connections == probe.Shared {
+		limit = streamsMost
+	}
+	judgeCrowds(v, log, limit)
+}
+
+// judgeLateness is for requests that find a connection.
+func judgeLateness(v *verdict, rows []sample.Sample) {
+	var late []time.Duration
+	for _, r := range rows {
+		if r.Lateness < -slack {
+			v.wrongf("burst %d, slot %d: sent %s before it was due", r.Burst, r.Slot, -r.Lateness)
+		}
+		late = append(late, r.Lateness)
+	}
+	if len(late) == 0 {
+		return
+	}
+	if p50, p99 := percentile(late, 50), percentile(late, 99); p50 > latenessLimits.p50 || p99 > latenessLimits.p99 {
+		v.slowf("lateness: p50 %s, p99 %s", p50, p99)
+	}
+}
+
+// judgePoisson holds the gaps between requests against the exponential distribution of the rate: as planned, where chance
+// has no part since the seed is fixed, and as the server saw them, whose readings the machine may hold up.
+func judgePoisson(v *verdict, planned []time.Duration, read []time.Time) {
+	slices.SortFunc(read, time.Time.Compare)
+	var arrived []time.Duration
+	for _, at := range read {
+		arrived = append(arrived, at.Sub(read[0]))
+	}
+	// The distance that the test of Kolmogorov and Smirnov lets pass, one time in a hundred it is more (for n over 35).
+	bound := 1.63 / math.Sqrt(float64(len(planned)))
+	if d := fromExponential(planned, time.Second/loadRate); d > bound {
+		v.wrongf("the planned gaps lie %.3f from the exponential distribution, %.3f is allowed", d, bound)
+	}
+	if d := fromExponential(arrived, time.Second/loadRate); d > bound+0.1 {
+		v.slowf("the gaps that the server saw lie %.3f from the exponential distribution, %.3f is allowed", d, bound+0.1)
+	}
+}
+
+// fromExponential is the greatest distance between the distribution of the gaps and the exponential one of a mean.
+func fromExponential(instants []time.Duration, mean time.Duration) (d float64) {
+	var gaps []time.Duration
+	for i := 1; i < len(instants); i++ {
+		gaps = append(gaps, instants[i]-instants[i-1])
+	}
+	slices.Sort(gaps)
+	for i, gap := range gaps {
+		below := 1 - math.Exp(-float64(gap)/float64(mean))
+		n := float64(len(gaps))
+		d = max(d, below-float64(i)/n, float64(i+1)/n-below)
+	}
+	return d
+}
+
+// judgeTrace holds the counts of planned requests in each of a trace's slots against it. The instants count from the first
+// request's.
+func judgeTrace(v *verdict, planned []time.Duration, first time.Duration, trace probe.Trace) {
+	counts := make([]int64, len(trace.Counts))
+	for _, at := range planned {
+		if slot := int((at + first) / trace.Slot); slot < len(counts) {
+			counts[slot]++
+		}
+	}
+	if !slices.Equal(counts, trace.Counts) {
+		v.wrongf("requests were planned as %v, the trace has %v", counts, trace.Counts)
+	}
+}
