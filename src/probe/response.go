@@ -112,26 +112,6 @@ func (p *response) eof() error {
 	return io.ErrUnexpectedEOF
 }
 
-// read takes in a whole response from a reader.
-func (p *response) read(c io.Reader, now func() time.Duration) error {
-	buf := make([]byte, windowBytes)
-	for !p.whole {
-		n, err := c.Read(buf)
-		switch {
-		case n > 0:
-			err = p.feed(buf[:n], now())
-		case errors.Is(err, io.EOF):
-			err = p.eof()
-		case err == nil:
-			err = io.ErrNoProgress
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // line cuts the next line off data, without its line break; a bare LF ends one, too. used is 0 where none is whole yet.
 func line(data []byte) (text []byte, used int, err error) {
 	i := bytes.IndexByte(data, '\n')

@@ -14,6 +14,26 @@ import (
 
 const chunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+// read takes in a whole response from a reader.
+func (p *response) read(c io.Reader, now func() time.Duration) error {
+	buf := make([]byte, windowBytes)
+	for !p.whole {
+		n, err := c.Read(buf)
+		switch {
+		case n > 0:
+			err = p.feed(buf[:n], now())
+		case errors.Is(err, io.EOF):
+			err = p.eof()
+		case err == nil:
+			err = io.ErrNoProgress
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // tick is a clock that stands.
 func tick() time.Duration { return time.Second }
 

@@ -1,0 +1,143 @@
+package probe
+
+import (
+	"io"
+	"os"
+	"syscall"
+)
+
+// send gives bytes to the kernel, which may take them in several parts; the user is told when it has them all. The bytes
+// must stay as they are until then.
+func (c *conn) send(b []byte) {
+	if c.seal != nil {
+		if _, err := c.seal.Write(b); err != nil { // appends to out
+			c.broke(err)
+			return
+		}
+	} else {
+		c.out, c.mine = b, false
+	}
+	if !c.held {
+		c.flush()
+	}
+}
+
+// queue puts a copy of b behind what is still to go out.
+func (c *conn) queue(b []byte) {
+	waiting := len(c.out)
+	if waiting == 0 {
+		c.keep = c.keep[:0]
+	} else if !c.mine {
+		c.keep = append(c.keep[:0], c.out...)
+	}
+	c.keep, c.mine = append(c.keep, b...), true
+	c.out = c.keep[len(c.keep)-waiting-len(b):]
+}
+
+// post sends a copy of b behind what is still to go out.
+func (c *conn) post(b []byte) {
+	if c.seal == nil {
+		c.queue(b)
+	} else if _, err := c.seal.Write(b); err != nil {
+		c.broke(err)
+		return
+	}
+	c.flush()
+}
+
+// flush gives the kernel what it takes of out.
+func (c *conn) flush() {
+	for len(c.out) > 0 {
+		n, err := writeSocket(c.fd, c.out)
+		c.out = c.out[n:]
+		if err == errAgain { //nolint:errorlint // it is never wrapped
+			return
+		}
+		if err != nil {
+			c.broke(err)
+			return
+		}
+	}
+	c.keep = c.keep[:0]
+	c.user.flushed(c.loop.now())
+}
+
+// broke deals with a write that failed. A server may refuse a large request while it is being written: its answer, if it
+// has come, is the better result.
+func (c *conn) broke(err error) {
+	c.out, c.refusal = nil, err
+	c.receive(true)
+	if c.state == standing {
+		c.fail(classify(err), err)
+	}
+}
+
+// receive reads what has arrived, to the very end where the other side has closed: no news would come of that again.
+func (c *conn) receive(ended bool) {
+	for c.state == standing {
+		n, err := c.read(c.loop.buf)
+		switch {
+		case n > 0 && c.user == nil:
+			c.shut() // nobody has asked for anything
+		case n > 0:
+			if err := c.user.incoming(c.loop.buf[:n], c.loop.now()); err != nil {
+				c.fail(classify(err), err)
+			} else if c.seal == nil && n < len(c.loop.buf) && !ended {
+				return // the kernel had no more; news of more will come
+			}
+		case err == errAgain: //nolint:errorlint // crypto/tls hands it on as it is
+			return
+		case c.refusal != nil:
+			c.fail(classify(c.refusal), c.refusal)
+		default:
+			c.fail(classify(err), err)
+		}
+	}
+}
+
+// errAgain is the answer of a read that would have to wait; to crypto/tls it is a timeout, after which it goes on.
+var errAgain error = again{}
+
+type again struct{}
+
+func (again) Error() string   { return "nothing to read now" }
+func (again) Timeout() bool   { return true }
+func (again) Temporary() bool { return true }
+
+func (c *conn) read(b []byte) (int, error) {
+	if c.seal != nil {
+		return c.seal.Read(b)
+	}
+	return readSocket(c.fd, b)
+}
+
+// readSocket and writeSocket are read(2) and write(2) of a socket that never waits.
+func readSocket(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, b)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == nil:
+			return 0, io.EOF
+		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own answer is never wrapped
+			return 0, errAgain
+		case err != syscall.EINTR: //nolint:errorlint // likewise
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
+func writeSocket(fd int, b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(fd, b)
+		switch {
+		case err == nil:
+			return n, nil
+		case err == syscall.EAGAIN: //nolint:errorlint // a system call's own answer is never wrapped
+			return 0, errAgain
+		case err != syscall.EINTR: //nolint:errorlint // likewise
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package probe
+
+import (
+	"sync/atomic"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// drive is one loop's share of a sustained load: request k is sent by loop k modulo their number.
+type drive struct {
+	loop   *loop
+	share  int // one in so many requests is this loop's
+	load   Load
+	begin  time.Duration // on the engine's clock
+	end    time.Duration
+	rounds [][]*burst // by target and round: what the requests have in common
+
+	next      func() (time.Duration, int, bool)
+	k         int64 // of the request at hand
+	at        time.Duration
+	target    int
+	second    int // of the timetable, and the first request in it
+	first     int64
+	exhausted bool
+	halted    bool
+	blocked   bool // the request at hand is due, and there is no connection or no slot for it
+
+	connections int // at most, open at once
+	warming     int
+	flying      int
+	made        int // slots
+	dropped     atomic.Int64
+	free        []*slot
+	done        []*slot
+	handed      time.Duration // when slots were last handed over
+	landed      chan []*slot
+	returned    chan []*slot
+	anchored    time.Time // the recorder's
+	unsent      int64     // of use when over is closed
+	finishing   bool
+	over        chan struct{}
+}
+
+func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan []*slot) *drive {
+	d := &drive{loop: l, share: len(e.loops), load: load, begin: begin, end: begin + load.Length, next: load.Instants(), k: -1,
+		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256), over: make(chan struct{})}
+	anchor := time.Now()
+	for _, t := range e.targets {
+		var rounds []*burst
+		for round := range load.Cycle {
+			b := e.newBurstOf(t, round, 0)
+			b.load, b.anchor = d, anchor
+			rounds = append(rounds, b)
+		}
+		d.rounds = append(d.rounds, rounds)
+		t.places[l.index].most = d.connections
+	}
+	d.advance()
+	return d
+}
+
+// advance goes on to this loop's next request.
+func (d *drive) advance() {
+	for {
+		at, target, ok := d.next()
+		if d.k++; !ok {
+			d.exhausted, d.at = true, never
+			return
+		}
+		if second := int(at / time.Second); second != d.second {
+			d.second, d.first = second, d.k
+		}
+		if d.k%int64(d.share) == int64(d.loop.index) {
+			if target < 0 {
+				target = int(d.k % int64(len(d.rounds)))
+			}
+			d.at, d.target = d.begin+at, target
+			return
+		}
+	}
+}
+
+// due is when the drive wants to be asked again, whatever the sockets do.
+func (d *drive) due() time.Duration {
+	next := d.at
+	if d.blocked || d.halted || d.exhausted {
+		next = d.end
+	}
+	if len(d.done) > 0 {
+		next = min(next, d.handed+20*time.Millisecond)
+	}
+	if d.finishing {
+		return never
+	}
+	return next
+}
+
+// step sends what is due, as far as there are connections, and hands over what has ended.
+func (d *drive) step() {
+	d.takeBack()
+	now := d.loop.now()
+	d.blocked = false
+	for !d.halted && !d.exhausted && d.at <= now && now < d.end {
+		if !d.sendOne() {
+			d.blocked = true
+			break
+		}
+		d.advance()
+		now = d.loop.now()
+	}
+	for target := range d.rounds {
+		d.rounds[target][0].target.places[d.loop.index].flush()
+	}
+	if len(d.done) >= 256 || len(d.done) > 0 && now >= d.handed+10*time.Millisecond {
+		d.handOver(now)
+	}
+	if (d.halted || d.exhausted || now >= d.end) && d.flying == 0 && !d.finishing {
+		d.finish(now)
+	}
+}
+
+// sendOne sends the request at hand; false where it has to wait.
+func (d *drive) sendOne() bool {
+	round := d.rounds[d.target][int((d.k/int64(len(d.rounds)))%int64(d.load.Cycle))]
+	s := d.slot(round)
+	if s == nil {
+		return false
+	}
+	if !round.reuse {
+		if d.loop.sockets >= d.connections {
+			d.free = append(d.free, s)
+			return false
+		}
+	} else if !s.place.lend(s) {
+		d.free = append(d.free, s)
+		d.warm(d.target)
+		return false
+	}
+	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
+	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
+	d.flying++
+	s.fire()
+	return true
+}
+
+// slot gives a slot that is free, or a new one.
+func (d *drive) slot(b *burst) *slot {
+	var s *slot
+	if last := len(d.free) - 1; last >= 0 {
+		s = d.free[last]
+		d.free = d.free[:last]
+	} else if int64(d.made)-d.dropped.Load() < slotsMost {
+		s = &slot{}
+		d.made++
+	} else {
+		return nil
+	}
+	s.reset(b, 0, d.loop)
+	return s
+}
+
+// warmUp opens the first connections, before the load begins.
+func (d *drive) warmUp() {
+	for target := range d.rounds {
+		for range max(d.load.Warm/d.share, 1) {
+			d.warm(target)
+		}
+	}
+}
+
+// warm opens one more connection to a target outside any request's latency, where another one may be open. Of HTTP/2 one
+// at a time is opened: it carries many requests.
+func (d *drive) warm(target int) {
+	b := d.rounds[target][0]
+	if !b.reuse || d.loop.sockets >= d.connections || d.warming >= opensAtOnce || b.shared && d.warming > 0 {
+		return
+	}
+	s := d.slot(b)
+	if s == nil {
+		return
+	}
+	d.warming++
+	s.stage, s.warms = preparing, true
+	s.prepare()
+}
+
+// warmed takes in a slot that has opened a connection, or has failed to. A failure becomes the row of the request that is
+// due: nothing else would tell of it.
+func (d *drive) warmed(s *slot) {
+	d.warming--
+	s.warms = false
+	due := !d.halted && !d.exhausted && d.at <= d.loop.now() && d.rounds[d.target][0].target == s.b.target
+	if s.class != sample.OK && due {
+		s.stage, s.index, s.planned, s.second = armed, int(d.k-d.first), d.at, d.second
+		s.round = int(d.k / int64(len(d.rounds)))
+		d.flying++
+		d.advance()
+		s.fire()
+		return
+	}
+	s.release()
+	s.stage = finished
+	d.free = append(d.free, s)
+}
+
+// ended takes in a slot whose request has ended.
+func (d *drive) ended(s *slot) {
+	d.flying--
+	d.done = append(d.done, s)
+}
+
+// handOver gives the recorder what has ended. Where it does not keep up the slots wait here.
+func (d *drive) handOver(now time.Duration) {
+	select {
+	case d.landed <- d.done:
+		d.done, d.handed = nil, now
+		select {
+		case spare := <-d.returned:
+			d.free = append(d.free, spare...)
+			d.done = spare[:0]
+		default:
+		}
+	default:
+	}
+}
+
+// takeBack gets the slots whose rows are made.
+func (d *drive) takeBack() {
+	if len(d.free) > 0 {
+		return
+	}
+	for {
+		select {
+		case spare := <-d.returned:
+			d.free = append(d.free, spare...)
+		default:
+			return
+		}
+	}
+}
+
+// finish counts what was not sent, and hands over the rest. The counting comes when nothing is in flight any more.
+func (d *drive) finish(now time.Duration) {
+	d.finishing = true
+	for ; !d.exhausted && d.at < d.end; d.advance() {
+		d.unsent++
+	}
+	d.loop.drive = nil
+	done := d.done
+	go func() { // the channel may be full
+		if len(done) > 0 {
+			d.landed <- done
+		}
+		close(d.over)
+	}()
+}
+
+// halt sends nothing more; what was due before and has not been sent is unsent.
+func (d *drive) halt() { d.halted, d.end = true, min(d.end, d.loop.now()) }
+
+// cut ends the requests in flight.
+func (d *drive) cut() {
+	for _, round := range d.rounds {
+		for _, b := range round {
+			b.cut.Store(true)
+		}
+	}
+	for i := len(d.loop.flying) - 1; i >= 0; i-- {
+		if i < len(d.loop.flying) {
+			d.loop.flying[i].runOut()
+		}
+	}
+}
