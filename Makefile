@@ -31,17 +31,21 @@ cover: setup
 fuzz: ## each fuzz target for a minute
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 60s ./src/experiment
 	go test -run '^$$' -fuzz FuzzReader -fuzztime 60s ./src/sample
+	go test -run '^$$' -fuzz FuzzResponse -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz FuzzReadAnswer -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz FuzzFrames -fuzztime 60s ./src/probe
 
 bench: setup build ## ratios, measured in one run
 	./scripts/bench.sh
 	./scripts/bench-probe.sh
+	./scripts/bench-rows.sh
 
 lint:
-	@test -z "$$(gofmt -l src raw-code)" || { echo "not gofmt'd:"; gofmt -l src raw-code; exit 1; }
+	@test -z "$$(gofmt -l src raw-code scripts)" || { echo "not gofmt'd:"; gofmt -l src raw-code scripts; exit 1; }
 	go vet ./...
 	GOOS=darwin GOARCH=arm64 go vet ./...
 	go run $(STATICCHECK) ./...
 
 clean:
-	rm -rf stellar latency-samples scripts/serverless/node_modules
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules
 	go clean -testcache

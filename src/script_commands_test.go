@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -109,9 +110,17 @@ func processesOf(dir string) []string {
 
 // server starts a web server that answers plain text, and fills its address into the files that end in .tmpl.
 func server(ts *testscript.TestScript, _ bool, _ []string) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Content-Type") == "application/grpc" {
+			call(w, r)
+			return
+		}
 		fmt.Fprintf(w, "hello from %s\n", r.URL.Path)
 	}))
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetHTTP1(true)
+	srv.Config.Protocols.SetUnencryptedHTTP2(true)
+	srv.Start()
 	ts.Defer(srv.Close)
 	for _, pattern := range []string{"*.tmpl", "*/*.tmpl"} {
 		found, err := filepath.Glob(ts.MkAbs(pattern))
@@ -120,9 +129,19 @@ func server(ts *testscript.TestScript, _ bool, _ []string) {
 			text, err := os.ReadFile(path)
 			ts.Check(err)
 			text = bytes.ReplaceAll(text, []byte("$URL"), []byte(srv.URL))
+			text = bytes.ReplaceAll(text, []byte("$HOST"), []byte(strings.TrimPrefix(srv.URL, "http://")))
 			ts.Check(os.WriteFile(strings.TrimSuffix(path, ".tmpl"), text, 0o644))
 		}
 	}
+}
+
+// call answers as a function on vHive does: an InvokeChainReply with one stamp.
+func call(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/grpc")
+	w.Header().Set("Trailer", "Grpc-Status")
+	_, _ = io.Copy(io.Discard, r.Body)
+	_, _ = w.Write([]byte("\x00\x00\x00\x00\x11\x0a\x0f[1620000000000]"))
+	w.Header().Set("Grpc-Status", "0")
 }
 
 // fetch URLFILE STATUS [TOKENFILE] gets the address in a file; the answer is there for stdout.

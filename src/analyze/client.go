@@ -15,7 +15,7 @@ type Client struct {
 	Spread50, SpreadMax     Value          // over the bursts of two requests or more: first to last request's first byte
 	Lateness99, LatenessMax Value          // over the requests: how long after its planned instant each was sent
 	Late                    int            // requests over 1 ms late
-	Behind                  int            // requests of bursts of which even the first one was over 1 ms late
+	Behind                  int            // requests of bursts of which even the first one was over 1 ms late; of a sustained load the late ones
 	Suspects                int            // requests whose latency the client may have made
 	SuspectWords            map[string]int // those by reason, a request with two reasons in both; nil where there are none
 	Unsent                  int            // requests that were due and never sent
@@ -51,7 +51,10 @@ func (c *client) add(r *sample.Sample) {
 }
 
 func (c *client) burst(b *openBurst) {
-	if b.line.Lateness > LateFrom {
+	switch {
+	case b.line.BurstSize == 0:
+		c.c.Behind += b.late
+	case b.line.Lateness > LateFrom:
 		c.c.Behind += b.counted
 	}
 	if d := b.spread(); d >= 0 && !b.line.Warmup {

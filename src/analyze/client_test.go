@@ -61,6 +61,27 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestSustainedRows: requests of a sustained load have an instant each. There is no spread, and each is late for itself.
+func TestSustainedRows(t *testing.T) {
+	var rows []sample.Sample
+	for i, late := range []time.Duration{0, 2 * time.Millisecond, 900 * time.Microsecond, 5 * time.Millisecond} {
+		r := sent(i/2, late, 0, "")
+		r.BurstSize = 0
+		rows = append(rows, r)
+	}
+	var lines []sample.BurstLine
+	s, err := Summarize(Samples(rows), Options{EachBurst: func(l *sample.BurstLine) error { lines = append(lines, *l); return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := s.Client; c.Late != 2 || c.Behind != 2 || c.SpreadMax != (Value{}) || c.LatenessMax != Of(5) {
+		t.Errorf("%+v", c)
+	}
+	if len(lines) != 2 || lines[0].Lateness != 2*time.Millisecond || lines[1].Lateness != 5*time.Millisecond || lines[0].Spread != sample.None {
+		t.Errorf("%+v", lines)
+	}
+}
+
 func TestBurstLines(t *testing.T) {
 	var out bytes.Buffer
 	w := sample.NewBurstWriter(&out)

@@ -25,6 +25,7 @@ type openBurst struct {
 	// Of the rows that are not warm-up:
 	of      kinds
 	counted int // rows
+	late    int // those of a sustained load that were late
 	errors  int
 }
 
@@ -41,10 +42,17 @@ func (b *openBurst) begin(r *sample.Sample) {
 }
 
 func (b *openBurst) add(r *sample.Sample, class sample.Class) {
-	if r.Lateness >= 0 && (b.line.Lateness < 0 || r.Lateness < b.line.Lateness) {
+	switch {
+	case r.Lateness < 0:
+	case r.BurstSize == 0: // of a sustained load, whose requests have an instant each: the worst of them
+		b.line.Lateness = max(b.line.Lateness, r.Lateness)
+		if r.Lateness > LateFrom && !r.Warmup {
+			b.late++
+		}
+	case b.line.Lateness < 0 || r.Lateness < b.line.Lateness:
 		b.line.Lateness = r.Lateness // all share the planned instant, so the least late is the first
 	}
-	if !r.SentAt.IsZero() && r.WriteBegan >= 0 {
+	if !r.SentAt.IsZero() && r.WriteBegan >= 0 && r.BurstSize > 0 {
 		b.began(r.SentAt.Sub(b.base) + r.WriteBegan)
 	}
 	if r.Suspect != "" && r.Suspect != b.suspect {

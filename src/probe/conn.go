@@ -38,7 +38,8 @@ type user interface {
 type connState int8
 
 const (
-	resolving connState = iota
+	drafted connState = iota // what needs no word to the server is done; see draft
+	resolving
 	connecting
 	handshaking
 	standing
@@ -61,7 +62,9 @@ type conn struct {
 	dialing     int // place in the loop's list, or -1
 	errs        []error
 
-	cancel  context.CancelFunc // of the goroutine that resolves or shakes hands
+	born    int                // the loop's turn in which the socket was made
+	lookup  context.CancelFunc // of the goroutine that resolves
+	cancel  context.CancelFunc // of the one that shakes hands
 	seal    *tls.Conn          // nil: plain
 	wire    *wire
 	out     []byte // what the kernel has not taken yet
@@ -72,18 +75,51 @@ type conn struct {
 	refusal error // an answer to the peer may still be read after this failure of a write
 }
 
+// draft prepares a connection of which the server is to know nothing yet: the socket, and for TLS the first message with
+// its keys. The user's drafted is called when that is done. A host's name is looked up later, within the latency.
+func (l *loop) draft(c *conn, client *Client, t *target, u user, done func()) {
+	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, state: drafted}
+	if t.addr.IsValid() {
+		family, _ := t.socketAddress(t.addr.Unmap())
+		if fd, err := openSocket(family); err == nil { // else the attempt will say so
+			if l.poll.add(fd) != nil {
+				_ = unix.Close(fd)
+			} else {
+				c.own(fd)
+			}
+		}
+	}
+	if !t.secure {
+		done()
+		return
+	}
+	c.wire = newWire()
+	c.wire.greets = func() { l.do(done) }
+	c.handshake()
+}
+
+// launch opens a connection that was drafted.
+func (c *conn) launch() {
+	c.state = resolving
+	c.begin()
+}
+
 // open begins a connection. The user is told when it stands, or has failed; that may be before open returns.
 func (l *loop) open(c *conn, client *Client, t *target, u user) {
 	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, keep: c.keep[:0], state: resolving}
+	c.begin()
+}
+
+func (c *conn) begin() {
+	l, t, client := c.loop, c.target, c.client
+	c.began = l.now()
 	if t.addr.IsValid() {
 		c.addrs = t.addrs
-		c.began = l.now()
 		c.connect()
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.began = l.now()
+	c.lookup = cancel
 	go func() {
 		addrs, err := client.resolve(ctx, t)
 		l.do(func() { c.resolved(addrs, err) })
@@ -105,7 +141,7 @@ func (c *Client) resolve(ctx context.Context, t *target) ([]netip.Addr, error) {
 }
 
 func (c *conn) resolved(addrs []netip.Addr, err error) {
-	c.cancel()
+	c.lookup()
 	if c.state == shut {
 		return
 	}
@@ -137,25 +173,34 @@ func (c *conn) connect() {
 // attempt begins to connect to an address.
 func (c *conn) attempt(addr netip.Addr) error {
 	family, to := c.target.socketAddress(addr)
-	fd, err := openSocket(family)
-	if err != nil {
+	if c.fd < 0 {
+		fd, err := openSocket(family)
+		if err != nil {
+			return err
+		}
+		if err := c.loop.poll.add(fd); err != nil {
+			return errors.Join(fmt.Errorf("watch a socket: %w", err), unix.Close(fd))
+		}
+		c.own(fd)
+	}
+	if err := unix.Connect(c.fd, to); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.EINTR) {
+		c.closeSocket()
 		return err
 	}
-	if err := unix.Connect(fd, to); err != nil && !errors.Is(err, unix.EINPROGRESS) && !errors.Is(err, unix.EINTR) {
-		return errors.Join(err, unix.Close(fd))
-	}
-	if err := c.loop.poll.add(fd); err != nil {
-		return errors.Join(fmt.Errorf("watch a socket: %w", err), unix.Close(fd))
-	}
+	c.state = connecting
+	c.attemptEnds = c.loop.now() + connectWait
+	c.loop.dial(c)
+	return nil
+}
+
+// own takes a socket that the poller watches.
+func (c *conn) own(fd int) {
 	for len(c.loop.conns) <= fd {
 		c.loop.conns = append(c.loop.conns, nil)
 	}
 	c.loop.conns[fd] = c
 	c.loop.sockets++
-	c.fd, c.state = fd, connecting
-	c.attemptEnds = c.loop.now() + connectWait
-	c.loop.dial(c)
-	return nil
+	c.fd, c.born = fd, c.loop.turn
 }
 
 // attemptFailed goes on to the next address.
@@ -168,8 +213,10 @@ func (c *conn) attemptFailed(err error) {
 // changed takes note of what the poller says.
 func (c *conn) changed(r readiness) {
 	switch {
+	case c.born == c.loop.turn:
+		return // news of a socket that had this number before
 	case c.state == connecting && r.out:
-		c.connected()
+		c.connected(r.ended)
 	case c.state == handshaking:
 		c.wire.signal()
 		return
@@ -181,19 +228,21 @@ func (c *conn) changed(r readiness) {
 	}
 }
 
-func (c *conn) connected() {
-	errno, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		err = syscall.Errno(errno)
-	}
-	if err == nil {
-		if _, err = unix.Getpeername(c.fd); errors.Is(err, unix.ENOTCONN) {
-			return // news of a socket that had this number before
+func (c *conn) connected(ended bool) {
+	if ended { // refused, or closed again already
+		errno, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && errno != 0 {
+			err = syscall.Errno(errno)
 		}
-	}
-	if err != nil {
-		c.attemptFailed(err)
-		return
+		if err == nil {
+			if _, err = unix.Getpeername(c.fd); errors.Is(err, unix.ENOTCONN) {
+				return // what the poller said of the socket before it was told to connect
+			}
+		}
+		if err != nil {
+			c.attemptFailed(err)
+			return
+		}
 	}
 	c.loop.dialed(c)
 	now := c.loop.now()
@@ -204,13 +253,18 @@ func (c *conn) connected() {
 		return
 	}
 	c.began, c.state = now, handshaking
-	c.handshake()
+	if c.wire == nil {
+		c.wire = newWire()
+		c.handshake()
+	}
+	if err := c.wire.connect(c.fd); err != nil {
+		c.fail(sample.TLS, err)
+	}
 }
 
 // handshake shakes hands in a goroutine: crypto/tls has no other way. The goroutine waits on the wire, which the loop
 // wakes.
 func (c *conn) handshake() {
-	c.wire = newWire(c.fd)
 	c.seal = tls.Client(c.wire, c.client.tlsConfig(c.target))
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
@@ -228,6 +282,11 @@ func (c *conn) handshaken(w *wire, err error) {
 	now := c.loop.now()
 	if c.ending {
 		c.closeSocket()
+		return
+	}
+	if c.state != handshaking { // it failed before there was a connection
+		c.wire = nil
+		c.fail(sample.TLS, err)
 		return
 	}
 	c.phases.tls = now - c.began
@@ -268,10 +327,13 @@ func (c *conn) shut() {
 	was := c.state
 	c.state = shut
 	c.out, c.held = nil, false
+	if c.lookup != nil {
+		c.lookup()
+	}
 	if c.cancel != nil {
 		c.cancel()
 	}
-	if was == handshaking {
+	if c.wire != nil && c.wire.conn == nil {
 		c.ending = true // the goroutine still uses the socket's number
 		c.wire.abort()
 		return

@@ -78,7 +78,7 @@ func TestGRPC(t *testing.T) {
 
 func TestReplyText(t *testing.T) {
 	long := strings.Repeat("x", 300)
-	other := string([]byte{2<<3 | 0, 0x96, 1, 3<<3 | 1, 1, 2, 3, 4, 5, 6, 7, 8, 4<<3 | 5, 1, 2, 3, 4})
+	other := string([]byte{2 << 3, 0x96, 1, 3<<3 | 1, 1, 2, 3, 4, 5, 6, 7, 8, 4<<3 | 5, 1, 2, 3, 4})
 	for in, want := range map[string]string{
 		string(reply(1, "[1]")): "[1]", string(reply(1, long)): long, string(reply(2, "a")): "", "": "", "\x00\x00\x00\x00\x00": "",
 		"\x01" + string(reply(1, "a"))[1:]: "", string(reply(1, "abc"))[:8]: "",

@@ -121,7 +121,7 @@ func TestHTTP2Failures(t *testing.T) {
 			func(cfg *Config) { cfg.Timeout = 100 * time.Millisecond }, sample.Timeout, 0},
 		{"oversized", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 5000)) },
 			func(cfg *Config) { cfg.MaxBody = 4000 }, sample.TooLarge, 200},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 302) }, nil, sample.OK, 302},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, nil, sample.OK, 302},
 	} {
 		for _, connections := range []string{Shared, Reuse, New} {
 			t.Run(c.name+", "+connections, func(t *testing.T) {

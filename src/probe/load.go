@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -380,6 +382,7 @@ func (r *recorder) drain(landed <-chan []*slot, w *watch) {
 	defer window.Stop()
 	var rows []sample.Sample
 	write := func() {
+		slices.SortFunc(rows, byPlace)
 		if w != nil {
 			v := w.since(m, medianOf(rows))
 			m = w.mark()
@@ -411,6 +414,9 @@ func (r *recorder) drain(landed <-chan []*slot, w *watch) {
 		}
 	}
 }
+
+// byPlace puts the rows of one second together, in the order of their instants.
+func byPlace(a, b sample.Sample) int { return cmp.Or(a.Burst-b.Burst, a.Slot-b.Slot) }
 
 // rowsOf makes the rows of slots and gives the slots back to their drive.
 func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {

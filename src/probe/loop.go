@@ -21,6 +21,7 @@ type loop struct {
 	poll  *poller
 	base  time.Time // its clock counts from here
 	conns []*conn   // by descriptor
+	turn  int       // odd while what has changed is dispatched
 	buf   []byte    // what has just been read; of use until the next read
 
 	flying    []*slot       // slots that may still run out of time
@@ -86,11 +87,7 @@ func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
 	defer close(l.done)
 	for !l.quit {
-		for _, r := range l.poll.wait(l.patience()) {
-			if c := l.connOf(r.fd); c != nil {
-				c.changed(r)
-			}
-		}
+		l.dispatch(l.poll.wait(l.patience()))
 		l.runTasks()
 		l.runTimed()
 		if l.drive != nil {
@@ -104,7 +101,7 @@ func (l *loop) run() {
 		}
 	}
 	for l.shaking > 0 { // they have been told to stop
-		l.poll.wait(-1)
+		l.poll.wait(-1) // for their word, no more
 		l.runTasks()
 	}
 	l.mu.Lock()
@@ -117,15 +114,23 @@ func (l *loop) run() {
 func (l *loop) settle() {
 	for range 64 {
 		ready := l.poll.wait(0)
-		for _, r := range ready {
-			if c := l.connOf(r.fd); c != nil {
-				c.changed(r)
-			}
-		}
+		l.dispatch(ready)
 		if len(ready) == 0 {
 			return
 		}
 	}
+}
+
+// dispatch tells the connections what has changed. A socket made meanwhile may have the number of one of these that was
+// closed meanwhile: it is born in this turn, and passes over what is said of its number.
+func (l *loop) dispatch(ready []readiness) {
+	l.turn++
+	for _, r := range ready {
+		if c := l.connOf(r.fd); c != nil {
+			c.changed(r)
+		}
+	}
+	l.turn++
 }
 
 func (l *loop) connOf(fd int) *conn {

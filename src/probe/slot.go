@@ -70,9 +70,9 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 // arm prepares the slot, outside its timing: a kept connection, or a new one to keep.
 func (s *slot) arm() {
 	switch {
-	case !s.b.reuse:
+	case !s.b.reuse && s.b.target.proto.multi:
 		s.armed()
-	case !s.b.target.proto.multi && s.take():
+	case s.b.reuse && !s.b.target.proto.multi && s.take():
 		s.sealRequest()
 		s.armed()
 	default:
@@ -107,7 +107,19 @@ func (s *slot) open() {
 		s.place.opening++
 	}
 	s.conn = &conn{}
+	if s.stage == preparing && !s.b.reuse {
+		s.loop.draft(s.conn, s.b.client, s.b.target, s, s.drafted)
+		return
+	}
 	s.loop.open(s.conn, s.b.client, s.b.target, s)
+}
+
+// drafted reports a slot ready whose connection may only be opened when its burst leaves.
+func (s *slot) drafted() {
+	if s.stage == preparing {
+		s.place.prepared()
+		s.armed()
+	}
 }
 
 // standing says whether what was prepared is still there.
@@ -158,7 +170,11 @@ func (s *slot) fire() {
 	case !s.standing():
 		s.newConn, s.stage = true, opening
 		s.loop.fly(s, deadline)
-		s.open()
+		if s.conn != nil && s.conn.state == drafted {
+			s.conn.launch()
+		} else {
+			s.open()
+		}
 	default:
 		s.phases = noPhases()
 		s.loop.fly(s, deadline)
@@ -308,7 +324,7 @@ func (s *slot) release() {
 	if s.stage == preparing {
 		s.place.prepared()
 	}
-	if s.stage == armed && c.state == standing && !c.held {
+	if s.stage == armed && s.b.reuse && c.state == standing && !c.held {
 		c.user = nil
 		s.place.give(c)
 	} else {

@@ -11,14 +11,37 @@ import (
 // wire is the socket as crypto/tls sees it. While hands are shaken it belongs to a goroutine and waits for the loop's
 // signals; afterwards it belongs to the loop and waits for nothing: what it cannot write goes to the connection's out.
 type wire struct {
-	fd     int
 	conn   *conn         // set once the handshake is over
-	news   chan struct{} // the socket has changed, or the wire is aborted
+	news   chan struct{} // the socket has changed, or the wire is connected or aborted
+	greets func()        // told once when the first message is written before there is a connection; nil: nobody is
+
 	mu     sync.Mutex
+	fd     int    // -1 before there is a connection
+	early  []byte // written before there was one
 	closed bool
 }
 
-func newWire(fd int) *wire { return &wire{fd: fd, news: make(chan struct{}, 1)} }
+func newWire() *wire { return &wire{fd: -1, news: make(chan struct{}, 1)} }
+
+// connect gives the wire its socket, and the socket what was written early.
+func (w *wire) connect(fd int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fd = fd
+	_, err := writeSocket(fd, w.early) // a first message fits into an empty queue
+	w.signal()
+	return err
+}
+
+// socket is the socket to use, -1 where there is none yet.
+func (w *wire) socket() (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return -1, net.ErrClosed
+	}
+	return w.fd, nil
+}
 
 // signal wakes the goroutine that shakes hands.
 func (w *wire) signal() {
@@ -35,25 +58,23 @@ func (w *wire) abort() {
 	w.signal()
 }
 
-func (w *wire) await() error {
-	<-w.news
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
-		return net.ErrClosed
-	}
-	return nil
-}
-
 func (w *wire) Read(b []byte) (int, error) {
+	if w.conn != nil {
+		return readSocket(w.fd, b)
+	}
 	for {
-		n, err := readSocket(w.fd, b)
-		if w.conn != nil || !errors.Is(err, errAgain) {
-			return n, err
+		fd, err := w.socket()
+		if err == nil && fd >= 0 {
+			var n int
+			if n, err = readSocket(fd, b); !errors.Is(err, errAgain) {
+				return n, err
+			}
+			err = nil
 		}
-		if err := w.await(); err != nil {
+		if err != nil {
 			return 0, err
 		}
+		<-w.news
 	}
 }
 
@@ -62,17 +83,38 @@ func (w *wire) Write(b []byte) (int, error) {
 		c.queue(b)
 		return len(b), nil
 	}
-	for done := 0; done < len(b); {
-		n, err := writeSocket(w.fd, b[done:])
-		done += n
-		if errors.Is(err, errAgain) {
-			err = w.await()
+	if w.keepEarly(b) {
+		return len(b), nil
+	}
+	for done := 0; ; {
+		fd, err := w.socket()
+		if err == nil {
+			var n int
+			n, err = writeSocket(fd, b[done:])
+			if done += n; done == len(b) {
+				return done, nil
+			}
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errAgain) {
 			return done, err
 		}
+		<-w.news
 	}
-	return len(b), nil
+}
+
+// keepEarly keeps what is written before there is a connection.
+func (w *wire) keepEarly(b []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fd >= 0 || w.closed {
+		return false
+	}
+	w.early = append(w.early, b...)
+	if w.greets != nil {
+		w.greets()
+		w.greets = nil
+	}
+	return true
 }
 
 // Close leaves the socket to the loop.

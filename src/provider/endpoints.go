@@ -101,7 +101,11 @@ func (e fileEntry) endpoint(provider string) (Endpoint, error) {
 	default:
 		return Endpoint{}, fmt.Errorf("PackageType is %q; want Zip or Image", e.PackageType)
 	}
-	u, err := CompleteURL(*e.GatewayID)
+	address := *e.GatewayID
+	if provider == "vhive" && !strings.Contains(address, "://") {
+		address = "http://" + address // its gateway speaks HTTP/2 in clear
+	}
+	u, err := CompleteURL(address)
 	if err != nil {
 		return Endpoint{}, err
 	}
