@@ -55,5 +55,12 @@ stellar=${STELLAR_BIN:-$work/stellar}
 ulimit -n "$(ulimit -Hn)"
 status=0
 python3 -B scripts/bench-probe.py --tools "$tools" --work "$work" --stellar "$stellar" "$@" || status=$?
+case " $* " in
+*" --only "*) ;;
+*)
+  go test -run '^$' -bench '^BenchmarkRequest$' -benchmem ./src/probe | awk '/^BenchmarkRequest/ {
+    print "\nA request on a kept connection, from its turn to its last byte: " $7 " allocations, " $5 " bytes (target 0)."}'
+  ;;
+esac
 for m in "${missing[@]}"; do echo "not compared with $m"; done
 exit "$status"

@@ -17,7 +17,7 @@ func remedies() map[string][2]string {
 		"scheduler": {"the system did not run the client's threads in time", "close other programs, or measure from a machine with more cores"},
 		"gc":        {"the client collected its garbage", "measure from a machine with more cores or memory, or split the sub-experiment into smaller ones"},
 		"cpu":       {"all of the client's cores were busy", "lower the burst size or the rate, or measure from a machine with more cores"},
-		"backlog":   {"the client's socket queues were full", "lower the burst size or the rate, or raise net.core.wmem_max and net.core.netdev_max_backlog"},
+		"backlog":   {"queues of sockets on this machine were full, the client's or a server's here", "lower the burst size or the rate, or raise net.core.somaxconn and net.core.netdev_max_backlog"},
 		"clock":     {"the client's wall clock jumped", "let chrony or ntpd slew the clock instead of stepping it, or wait until it has settled"},
 	}
 }
@@ -42,7 +42,7 @@ func Advice(s Summary) []string {
 	if worth(c.Behind, s.Rows()) {
 		out = append(out, fmt.Sprintf("%s left over %g ms after their planned instant (99 %% within %s ms), which is not in their latencies: %s",
 			share(c.Behind, s.Rows()), toMS(toMicros(LateFrom)), c.Lateness99.Format(msDecimals),
-			"lengthen the IAT, lower the rate, or measure from a machine with more cores"))
+			"lengthen the IAT, lower the rate, allow more connections, or measure from a machine with more cores"))
 	}
 	if c.Unsent > 0 {
 		out = append(out, fmt.Sprintf("%s were due and never sent: the load was lower than planned: lower the rate, shorten the timeout, or allow more connections",

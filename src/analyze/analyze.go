@@ -4,6 +4,7 @@ package analyze
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/montanaflynn/stats"
 
@@ -118,7 +119,8 @@ type Collector struct {
 	s       Summary
 	client  client
 	open    openBurst
-	err     error // the first one of EachBurst
+	seconds []*openBurst // of a sustained load
+	err     error        // the first one of EachBurst
 }
 
 // NewCollector starts a summary.
@@ -126,17 +128,15 @@ func NewCollector(o Options) *Collector {
 	return &Collector{options: o, s: Summary{Identity: o.Identity}}
 }
 
-// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the end.
+// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the end. Of a
+// sustained load each second of the timetable is one.
 func (c *Collector) Add(r *sample.Sample) {
-	if !c.open.is(r) {
-		c.closeBurst()
-		c.open.begin(r)
-	}
+	b := c.burstOf(r)
 	class := r.Err
 	if class == sample.OK && r.Latency < 0 {
 		class = sample.Protocol
 	}
-	c.open.add(r, class)
+	b.add(r, class)
 	if r.Warmup {
 		c.s.Warmup++
 		return
@@ -152,9 +152,40 @@ func (c *Collector) Add(r *sample.Sample) {
 	c.s.ErrorClasses[string(class)]++
 }
 
-// closeBurst enters the burst whose rows have come.
-func (c *Collector) closeBurst() {
-	b := &c.open
+// burstOf is the burst of a row, or the second of a sustained load.
+func (c *Collector) burstOf(r *sample.Sample) *openBurst {
+	if !sustained(r) {
+		if !c.open.is(r) {
+			c.closeBurst(&c.open)
+			c.open.begin(r)
+		}
+		return &c.open
+	}
+	for i := len(c.seconds) - 1; i >= 0; i-- {
+		if c.seconds[i].is(r) {
+			return c.seconds[i]
+		}
+	}
+	b := &openBurst{}
+	if len(c.seconds) == secondsOpen {
+		b = c.seconds[0]
+		c.closeBurst(b)
+		c.seconds = append(c.seconds[:0], c.seconds[1:]...)
+	}
+	b.begin(r)
+	c.seconds = append(c.seconds, b)
+	return b
+}
+
+// secondsOpen is how many seconds of a sustained load may be open at once: its rows come in the order in which requests
+// ended, and a slow one's second is long over by then.
+const secondsOpen = 64
+
+// sustained says whether a row is of a sustained load: it was planned, and in no burst. The original's files say neither.
+func sustained(r *sample.Sample) bool { return r.BurstSize == 0 && !r.PlannedAt.IsZero() }
+
+// closeBurst enters a burst whose rows have come.
+func (c *Collector) closeBurst(b *openBurst) {
 	if !b.any {
 		return
 	}
@@ -170,7 +201,12 @@ func (c *Collector) closeBurst() {
 
 // Summary computes the statistics of all samples so far; nothing can be added afterwards.
 func (c *Collector) Summary() (Summary, error) {
-	c.closeBurst()
+	c.closeBurst(&c.open)
+	slices.SortFunc(c.seconds, func(a, b *openBurst) int { return a.line.Burst - b.line.Burst })
+	for _, b := range c.seconds {
+		c.closeBurst(b)
+	}
+	c.seconds = nil
 	if c.err != nil {
 		return Summary{}, c.err
 	}

@@ -52,7 +52,7 @@ func (c *client) add(r *sample.Sample) {
 
 func (c *client) burst(b *openBurst) {
 	switch {
-	case b.line.BurstSize == 0:
+	case b.each:
 		c.c.Behind += b.late
 	case b.line.Lateness > LateFrom:
 		c.c.Behind += b.counted

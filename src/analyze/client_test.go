@@ -61,12 +61,13 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestSustainedRows: requests of a sustained load have an instant each. There is no spread, and each is late for itself.
+// TestSustainedRows: requests of a sustained load have an instant each, and end in any order. There is no spread, each is late
+// for itself, and a second is one line wherever its rows stand.
 func TestSustainedRows(t *testing.T) {
 	var rows []sample.Sample
 	for i, late := range []time.Duration{0, 2 * time.Millisecond, 900 * time.Microsecond, 5 * time.Millisecond} {
-		r := sent(i/2, late, 0, "")
-		r.BurstSize = 0
+		r := sent(i%2, late, 0, "")
+		r.BurstSize, r.PlannedAt = 0, r.SentAt.Add(-late)
 		rows = append(rows, r)
 	}
 	var lines []sample.BurstLine
@@ -74,11 +75,24 @@ func TestSustainedRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := s.Client; c.Late != 2 || c.Behind != 2 || c.SpreadMax != (Value{}) || c.LatenessMax != Of(5) {
+	if c := s.Client; c.Late != 2 || c.Behind != 2 || c.SpreadMax != (Value{}) || c.LatenessMax != Of(5) || s.Bursts.Len() != 2 {
 		t.Errorf("%+v", c)
 	}
-	if len(lines) != 2 || lines[0].Lateness != 2*time.Millisecond || lines[1].Lateness != 5*time.Millisecond || lines[0].Spread != sample.None {
+	if len(lines) != 2 || lines[0].Burst != 0 || lines[0].Lateness != 900*time.Microsecond || lines[1].Lateness != 5*time.Millisecond ||
+		lines[0].Spread != sample.None {
 		t.Errorf("%+v", lines)
+	}
+	// More seconds than are kept open: none is lost.
+	rows = rows[:0]
+	for i := range 3 * secondsOpen {
+		for _, burst := range []int{i, max(0, i-secondsOpen/2)} {
+			r := sent(burst, 0, 0, "")
+			r.BurstSize, r.PlannedAt = 0, r.SentAt
+			rows = append(rows, r)
+		}
+	}
+	if s, err = Summarize(Samples(rows), Options{}); err != nil || s.Count != len(rows) || s.Bursts.Len() != 3*secondsOpen {
+		t.Errorf("%d of %d requests in %d seconds, error %v", s.Count, len(rows), s.Bursts.Len(), err)
 	}
 }
 
@@ -123,7 +137,7 @@ func TestAdvice(t *testing.T) {
 		{"well", many(100), 0, nil},
 		{"exactly 1 % is not more", many(99, sent(0, 2*time.Millisecond, 0, "gc")), 0, nil},
 		{"suspect", many(90, sent(0, 0, 0, "scheduler"), sent(0, 0, 0, "gc+scheduler"), sent(0, 0, 0, "cpu"), sent(0, 0, 0, "backlog"), sent(0, 0, 0, "clock"), sent(0, 0, 0, "fog")), 0,
-			[]string{"socket queues were full", "wall clock jumped", "cores were busy", `noted "fog"`, "collected its garbage", "2 of 96 requests (2.1 %)"}},
+			[]string{"queues of sockets on this machine were full", "wall clock jumped", "cores were busy", `noted "fog"`, "collected its garbage", "2 of 96 requests (2.1 %)"}},
 		{"late", many(95, slow, slow), 0, []string{"2 of 97 requests (2.1 %) left over 1 ms after their planned instant (99 % within 30.000 ms)"}},
 		{"late within a burst that left in time", append(many(0), spread, slow, slow), 0, nil},
 		{"unsent", many(98), 2, []string{"2 of 100 requests (2 %) were due and never sent"}},

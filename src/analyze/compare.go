@@ -55,7 +55,7 @@ func Compare(all []Summary, axes []Axis) []Comparison {
 	var out []Comparison
 	for i, axis := range axes {
 		c := Comparison{Axis: axis, Part: "all"}
-		if slices.ContainsFunc(all, func(s Summary) bool { return s.Cold.Count > 0 }) {
+		if aboutCold(all) {
 			c.Part = "cold"
 		}
 		others := slices.Delete(slices.Clone(axes), i, i+1)
@@ -71,6 +71,19 @@ func Compare(all []Summary, axes []Axis) []Comparison {
 		out = append(out, c)
 	}
 	return out
+}
+
+// aboutCold says whether cold starts are what sub-experiments are compared for: one of them is mostly cold, or each has enough
+// of them, and not as the few that any load begins with.
+func aboutCold(all []Summary) bool {
+	each := true
+	for _, s := range all {
+		if 2*s.Cold.Count > s.Count {
+			return true
+		}
+		each = each && (s.Count == 0 || s.Cold.Count >= MinSamples(Median) && 50*s.Cold.Count >= s.Count)
+	}
+	return each && len(all) > 0 && all[0].Cold.Count > 0
 }
 
 func order(a, b float64) int {

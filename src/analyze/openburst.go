@@ -24,15 +24,16 @@ type openBurst struct {
 
 	// Of the rows that are not warm-up:
 	of      kinds
-	counted int // rows
-	late    int // those of a sustained load that were late
+	counted int  // rows
+	each    bool // its requests have an instant each: it is a second of a sustained load
+	late    int  // those of a sustained load that were late
 	errors  int
 }
 
 func (b *openBurst) is(r *sample.Sample) bool { return b.any && r.Burst == b.line.Burst }
 
 func (b *openBurst) begin(r *sample.Sample) {
-	kept := openBurst{any: true, words: b.words[:0], all: b.all[:0], scratch: b.scratch, longest: sample.None, base: r.SentAt}
+	kept := openBurst{any: true, each: sustained(r), words: b.words[:0], all: b.all[:0], scratch: b.scratch, longest: sample.None, base: r.SentAt}
 	for k := range b.of {
 		kept.of[k] = b.of[k][:0]
 	}
@@ -44,7 +45,7 @@ func (b *openBurst) begin(r *sample.Sample) {
 func (b *openBurst) add(r *sample.Sample, class sample.Class) {
 	switch {
 	case r.Lateness < 0:
-	case r.BurstSize == 0: // of a sustained load, whose requests have an instant each: the worst of them
+	case sustained(r): //, whose requests have an instant each: the worst of them
 		b.line.Lateness = max(b.line.Lateness, r.Lateness)
 		if r.Lateness > LateFrom && !r.Warmup {
 			b.late++
@@ -52,7 +53,7 @@ func (b *openBurst) add(r *sample.Sample, class sample.Class) {
 	case b.line.Lateness < 0 || r.Lateness < b.line.Lateness:
 		b.line.Lateness = r.Lateness // all share the planned instant, so the least late is the first
 	}
-	if !r.SentAt.IsZero() && r.WriteBegan >= 0 && r.BurstSize > 0 {
+	if !r.SentAt.IsZero() && r.WriteBegan >= 0 && !sustained(r) {
 		b.began(r.SentAt.Sub(b.base) + r.WriteBegan)
 	}
 	if r.Suspect != "" && r.Suspect != b.suspect {

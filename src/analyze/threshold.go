@@ -41,6 +41,9 @@ func metricTable() []metric {
 		{"tmr", func(s Summary) Value { return s.TMR }},
 		{"errors", func(s Summary) Value { return Value{V: float64(s.Errors), OK: s.Count+s.Errors > 0} }},
 		{"error_ratio", func(s Summary) Value { return s.ErrorRatio }},
+		{"late_count", func(s Summary) Value { return Value{V: float64(s.Client.Behind), OK: s.Rows() > 0} }},
+		{"lateness_p99_ms", func(s Summary) Value { return s.Client.Lateness99 }},
+		{"unsent", func(s Summary) Value { return Value{V: float64(s.Client.Unsent), OK: s.Rows()+s.Client.Unsent > 0} }},
 	}
 }
 

@@ -105,6 +105,11 @@ func baseDir(cc *cli.Context) string {
 // load reads the experiment file and checks the index that --run-only names.
 func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	path := cc.String("config")
+	for _, outer := range cc.Lineage()[1:] { // stellar -c FILE plan
+		if path == "" && outer.App != nil {
+			path = outer.String("config")
+		}
+	}
 	if path == "" && cc.Args().Len() == 1 {
 		path = cc.Args().First()
 	}

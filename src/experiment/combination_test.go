@@ -26,7 +26,7 @@ func TestCombinations(t *testing.T) {
 		"some connections":      {`"RatePerSecond": 3, "DurationSeconds": 3, "MaxConnections": 7`, ""},
 		"shared over http1":     {`"Bursts": 1, "Connections": "shared"`, `.Connections: found "shared", but HTTP/1.1 carries one request at a time on a connection; want "reuse" or "new", or Protocol h2, h2c or grpc`},
 		"shared over h2c":       {`"RatePerSecond": 3, "DurationSeconds": 3, "Connections": "shared", "Protocol": "h2c"`, ""},
-		"shared over grpc":      {`"Bursts": 1, "Connections": "shared", "Protocol": "grpc"`, ""},
+		"grpc on local":         {`"Bursts": 1, "Protocol": "grpc"`, `.Protocol: found "grpc", which the local platform does not speak; want "http1" or "h2c"`},
 		"shared, wrong word":    {`"Bursts": 1, "Connections": "share", "Protocol": "h2c"`, `.Connections: found "share" (string); want one of new, reuse, shared; did you mean "shared"?`},
 		"rate, closed":          {`"RatePerSecond": 3, "DurationSeconds": 3, "Schedule": "closed"`, `.Schedule: found "closed"; a sustained load is open`},
 		"rate of another type":  {`"Type": "eviction", "RatePerSecond": 3, "DurationSeconds": 3`, `.RatePerSecond: eviction has no sustained load`},

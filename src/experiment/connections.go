@@ -23,6 +23,9 @@ func (c combination) connections() {
 	case s.Protocol == "h2c" && scheme == "https":
 		c.refuse([]string{"Protocol"}, `found "h2c", which goes without TLS, but %s; want "h2"`, who)
 	}
+	if s.Protocol == "grpc" && c.d.exp.ProviderKind() == "local" {
+		c.refuse([]string{"Protocol"}, `found "grpc", which the local platform does not speak; want "http1" or "h2c"`)
+	}
 	c.idle()
 	c.crowded()
 }

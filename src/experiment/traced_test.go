@@ -140,12 +140,12 @@ func TestPlannedRequests(t *testing.T) {
 
 func TestConnectionDefaults(t *testing.T) {
 	for members, want := range map[string]string{
-		`"Bursts": 1`:                                       "reuse 0",
-		`"Bursts": 1, "IATSeconds": 55.1`:                   "new 0",
-		`"Bursts": 1, "Protocol": "h2c"`:                    "shared 0",
-		`"Bursts": 1, "Protocol": "h2c", "IATSeconds": 55`:  "shared 0",
-		`"Bursts": 1, "Protocol": "grpc", "IATSeconds": 56`: "new 0",
-		`"RatePerSecond": 100, "DurationSeconds": 1`:        "reuse 1000",
+		`"Bursts": 1`:                                      "reuse 0",
+		`"Bursts": 1, "IATSeconds": 55.1`:                  "new 0",
+		`"Bursts": 1, "Protocol": "h2c"`:                   "shared 0",
+		`"Bursts": 1, "Protocol": "h2c", "IATSeconds": 55`: "shared 0",
+		`"Bursts": 1, "Protocol": "h2c", "IATSeconds": 56`: "new 0",
+		`"RatePerSecond": 100, "DurationSeconds": 1`:       "reuse 1000",
 		`"RatePerSecond": 100, "DurationSeconds": 1, "MaxConnections": 64, "Protocol": "h2c"`: "shared 64",
 		`"RatePerSecond": 0.01, "DurationSeconds": 1`:                                         "new 1000",
 		`"RatePerSecond": 1, "DurationSeconds": 1, "Parallelism": 56`:                         "new 1000",

@@ -11,6 +11,8 @@ const (
 	warnBursts    = 500
 	warnFunctions = 100
 	warnIATs      = 24 * time.Hour
+	warnRequests  = 10_000_000
+	rowBytes      = 320 // of latencies.csv, about
 )
 
 // warnOne gives the warnings of one sub-experiment.
@@ -43,6 +45,21 @@ func (d *decoder) warnPlan() {
 	if e.Functions > warnFunctions {
 		d.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for about %s",
 			e.Functions, warnFunctions, e.Requests, e.Duration.Round(time.Second))
+	}
+	long := time.Duration(0)
+	for i := range d.exp.SubExperiments {
+		if s := &d.exp.SubExperiments[i]; s.Sustained() {
+			busy, _ := s.seconds()
+			long = max(long, toDuration(busy))
+		}
+	}
+	switch {
+	case long > warnIATs:
+		d.warn(WarnDuration, -1, "", "a sustained load of %s (over %s): the plan %s, sends about %d requests",
+			long.Round(time.Second), warnIATs, deployed(e.Functions), e.Requests)
+	case e.Requests > warnRequests:
+		d.warn(WarnDuration, -1, "", "%d requests (over %d): the plan %s, and writes about %d MB of rows",
+			e.Requests, warnRequests, deployed(e.Functions), e.Requests/1_000_000*rowBytes)
 	}
 	if e.IATs > warnIATs {
 		d.warn(WarnDuration, -1, "", "the IATs sum to %s (over %s): the plan %s, sends %d requests and probes for about %s",

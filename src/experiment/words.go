@@ -14,7 +14,7 @@ import (
 // failed requests, error_ratio their share, tmr p99 over median.
 func Metrics() []string {
 	return []string{"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "max_ms", "min_ms", "cold_p50_ms", "cold_p99_ms",
-		"warm_p50_ms", "warm_p99_ms", "tmr", "errors", "error_ratio"}
+		"warm_p50_ms", "warm_p99_ms", "tmr", "errors", "error_ratio", "late_count", "lateness_p99_ms", "unsent"}
 }
 
 func runtimeRule() rule {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -75,10 +76,14 @@ func (o *Outcome) Print(w io.Writer, width int) error {
 		if err := report.Comparisons(w, o.Comparisons); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\nplots       %s, and in each sub-experiment's folder\n",
-			o.Dir, filepath.Join(o.Dir, "statistics.csv"), filepath.Join(o.Dir, report.CDFFile))
+		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"))
+		if cdf := filepath.Join(o.Dir, report.CDFFile); drawn(cdf) {
+			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
+		}
 		for _, c := range o.Comparisons {
-			fmt.Fprintf(w, "comparison  %s\n", filepath.Join(o.Dir, report.ComparisonPlot(c.Axis.Key)))
+			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Axis.Key)); drawn(plot) {
+				fmt.Fprintf(w, "comparison  %s\n", plot)
+			}
 		}
 	}
 	if !o.Kept {
@@ -91,6 +96,12 @@ func (o *Outcome) Print(w io.Writer, width int) error {
 	}
 	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\nTo remove them:                        stellar remove %s\n", o.Dir, o.Dir)
 	return nil
+}
+
+// drawn says whether there is a plot: where nothing succeeded there is nothing to draw.
+func drawn(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // outcomeJSON is an outcome for scripts.

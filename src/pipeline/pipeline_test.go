@@ -140,7 +140,6 @@ func TestSupported(t *testing.T) {
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                "ColdPull of a ZIP package",
 		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                     "",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                               "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"grpc"}]}`:                              "Protocol grpc",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                    "data-transfer",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                   "Reuse",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                     "Cmds",

@@ -68,6 +68,9 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	}
 	if err := newJob(w, exp).ready(ctx, exp, baseDir); err != nil {
 		p.NotReady = err.Error()
+		if hint := firstHint([]error{err}); hint != noHint {
+			p.NotReady += " → " + hint
+		}
 	}
 	return p, nil
 }
@@ -108,7 +111,11 @@ func (p *Plan) Print(w io.Writer) error {
 		return err
 	}
 	length := time.Duration(p.Seconds * float64(time.Second))
-	fmt.Fprintf(w, "\n%d functions, %d bursts, %d requests, about %s of bursts and pauses\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second))
+	what := "bursts and pauses"
+	if p.Bursts == 0 {
+		what = "load"
+	}
+	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second), what)
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
 	}

@@ -87,8 +87,10 @@ func firstHint(errs []error) string {
 			return e.Hint
 		}
 	}
-	return "install what is missing and try again"
+	return noHint
 }
+
+const noHint = "install what is missing and try again"
 
 // supported lists, all at once, what the file asks for that this version does not do.
 func (w World) supported(exp *experiment.Experiment) error {
@@ -111,9 +113,6 @@ func (w World) supported(exp *experiment.Experiment) error {
 		s := &exp.SubExperiments[i]
 		if !study.Supported(s.Type) {
 			add(i, "experiments of Type %s", s.Type)
-		}
-		if s.Protocol == "grpc" && exp.ProviderKind() == "local" {
-			add(i, "Protocol grpc on the local platform, which speaks http1 and h2c")
 		}
 		if len(s.Cmds) > 0 {
 			add(i, "Cmds")

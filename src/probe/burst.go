@@ -47,7 +47,7 @@ func (e *engine) newBurst(n int) *burst {
 // newBurstOf prepares a round's requests to a target.
 func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	b := &burst{
-		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: round < e.cfg.Warmup,
+		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: e.cfg.Load == nil && round < e.cfg.Warmup,
 		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
 		slots: e.takeSlots(size), planned: sample.None,
 		ready: make(chan struct{}), done: make(chan struct{}),

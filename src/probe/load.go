@@ -342,7 +342,7 @@ func (d *drive) takeBack() {
 // finish counts what was not sent, and hands over the rest. The counting comes when nothing is in flight any more.
 func (d *drive) finish(now time.Duration) {
 	d.finishing = true
-	for ; !d.exhausted && d.at < d.end && !d.halted; d.advance() {
+	for ; !d.exhausted && d.at < d.end; d.advance() {
 		d.unsent++
 	}
 	d.loop.drive = nil
@@ -355,8 +355,8 @@ func (d *drive) finish(now time.Duration) {
 	}()
 }
 
-// halt sends nothing more.
-func (d *drive) halt() { d.halted = true }
+// halt sends nothing more; what was due before and has not been sent is unsent.
+func (d *drive) halt() { d.halted, d.end = true, min(d.end, d.loop.now()) }
 
 // cut ends the requests in flight.
 func (d *drive) cut() {

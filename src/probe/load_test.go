@@ -164,7 +164,7 @@ func TestLoadCancelled(t *testing.T) {
 	sustained(&cfg, 200, time.Minute)
 	cfg.Grace = 50 * time.Millisecond
 	out, err := Run(ctx, cfg)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "probe stopped after") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "probe stopped early") {
 		t.Errorf("error %v", err)
 	}
 	if out.Requests != len(b.rows) || out.Cut < 5 || b.classes()[sample.Timeout] != out.Cut || out.Unsent != 0 {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -174,7 +175,9 @@ func (m *mux) flush() {
 	}
 	now := m.conn.loop.now()
 	for _, s := range m.dirty {
-		s.began = now
+		if s.began = now; !s.newConn {
+			s.sent = now // many share the write: it is the turn of each
+		}
 	}
 	m.unsaid = append(m.unsaid, m.dirty...)
 	m.dirty = m.dirty[:0]
@@ -247,6 +250,9 @@ func (m *mux) incoming(data []byte, at time.Duration) error {
 	}
 	for {
 		f, used, err := cutFrame(data)
+		if bytes.HasPrefix(data, []byte("HTTP/1.")) {
+			return broken("the server answers in HTTP/1: Protocol http1 is what it speaks")
+		}
 		if err != nil {
 			return err
 		}

@@ -165,7 +165,7 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	case ctx.Err() == nil || complete && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer):
 		return out, nil
 	case cfg.Load != nil:
-		return out, fmt.Errorf("probe stopped after %d requests: %w", out.Requests, context.Cause(ctx))
+		return out, fmt.Errorf("probe stopped early, with %d requests sent: %w", out.Requests, context.Cause(ctx))
 	}
 	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, context.Cause(ctx))
 }

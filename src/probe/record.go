@@ -80,7 +80,7 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 const lateFrom = time.Millisecond
 
 // suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once for
-// each combination.
+// each word.
 func (r *recorder) suspect(rows []sample.Sample, v verdict) {
 	words := v.String()
 	if words == "" || len(rows) == 0 {
@@ -90,8 +90,12 @@ func (r *recorder) suspect(rows []sample.Sample, v verdict) {
 		rows[i].Suspect = words
 	}
 	r.out.Suspect += len(rows)
-	if !r.told[words] {
-		r.told[words] = true
+	fresh := false
+	for _, word := range v.words() {
+		fresh = fresh || !r.told[word]
+		r.told[word] = true
+	}
+	if fresh {
 		r.cfg.Note("burst %d: the client may have made part of its latencies: %s (Suspect %s; further ones are not logged)",
 			rows[0].Burst, v.detail(), words)
 	}

@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -158,7 +159,7 @@ func (s *slot) fire() {
 	deadline := s.sent + s.b.timeout
 	switch {
 	case s.b.cut.Load(): // between the hold and the release
-		s.class, s.err = sample.Timeout, errDeadline
+		s.class, s.err = sample.Timeout, errCut
 		s.finish()
 	case s.stage == preparing: // what is left of the opening is part of this request's latency
 		s.newConn, s.stage = true, opening
@@ -178,8 +179,10 @@ func (s *slot) fire() {
 	default:
 		s.phases = noPhases()
 		s.loop.fly(s, deadline)
-		if s.mux != nil {
-			s.mux.begin(s)
+		if m := s.mux; m != nil {
+			if m.begin(s); m.room == 1 {
+				m.flush() // the slot's own connection; a shared one is written when all have had their turn
+			}
 		} else {
 			s.write(s.sent)
 		}
@@ -257,10 +260,17 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 	}
 }
 
-var errDeadline = os.ErrDeadlineExceeded
+var (
+	errDeadline = os.ErrDeadlineExceeded
+	errCut      = fmt.Errorf("cut off, because the run was stopped: %w", os.ErrDeadlineExceeded)
+)
 
 // runOut ends a slot whose time is over, or which is cut off.
 func (s *slot) runOut() {
+	why := errDeadline
+	if s.b.cut.Load() {
+		why = errCut
+	}
 	switch {
 	case s.stage != preparing && s.stage != opening && s.stage != asked:
 	case s.mux != nil:
@@ -268,12 +278,12 @@ func (s *slot) runOut() {
 		if s.stage == preparing {
 			m.leave(s)
 		}
-		s.lost(sample.Timeout, errDeadline, p)
+		s.lost(sample.Timeout, why, p)
 	case s.conn != nil:
 		s.conn.shut()
-		s.ended(sample.Timeout, errDeadline)
+		s.ended(sample.Timeout, why)
 	default: // still waiting for its turn to open a connection
-		s.lost(sample.Timeout, errDeadline, noPhases())
+		s.lost(sample.Timeout, why, noPhases())
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	clockFloor     = time.Millisecond      // clock discipline turns both clocks alike: a difference is a step
 	cpuWindow      = 50 * time.Millisecond // in shorter windows a busy client is one that does its work
 	cpuShare       = 0.80                  // of the cores the process may use
+	queued         = time.Millisecond      // a thread that waits so long for its turn had to queue for a core
 	machineIdle    = 0.05                  // of all cores: less is a busy machine
 	idleGrain      = 10 * time.Millisecond // what the system rounds its count of idle time to
 	againPart      = 1000                  // one segment in so many sent again is the network's everyday life
@@ -194,11 +195,12 @@ func (v verdict) detail() string {
 func judge(a, b *reading, l late, median time.Duration) (v verdict) {
 	v.found[wordBacklog] = judgeBacklog(&a.net, &b.net)
 	v.found[wordClock] = judgeClock(a, b)
-	v.found[wordCPU] = judgeCPU(a, b)
+	waited := b.waits.longest(a.waits)
+	v.found[wordCPU] = judgeCPU(a, b, max(l.by, waited) > queued)
 	if paused := b.pauses - a.pauses; paused > tolerated(gcFloor, median) {
 		v.found[wordGC] = finding{paused.Seconds(), "the collector stopped the program for about " + milli(paused)}
 	}
-	v.found[wordScheduler] = judgeScheduler(l, b.waits.longest(a.waits), tolerated(schedulerFloor, median))
+	v.found[wordScheduler] = judgeScheduler(l, waited, tolerated(schedulerFloor, median))
 	return v
 }
 
@@ -233,8 +235,9 @@ func judgeClock(a, b *reading) finding {
 }
 
 // judgeCPU asks for the process's share of its cores and for the machine's. The system tells idle time in steps of
-// idleGrain, so that as much may be missing from a difference: the machine is called busy only where it was even so.
-func judgeCPU(a, b *reading) (f finding) {
+// idleGrain, so that as much may be missing from a difference: the machine is called busy only where it was even so. A busy
+// machine on which no thread of ours waited for its turn made no latency, and is passed over: behind is that one did.
+func judgeCPU(a, b *reading, behind bool) (f finding) {
 	window := (b.at - a.at).Seconds()
 	if window < cpuWindow.Seconds() {
 		return f
@@ -247,7 +250,7 @@ func judgeCPU(a, b *reading) (f finding) {
 			texts = append(texts, fmt.Sprintf("the client used %.0f %% of its %d cores", 100*share, b.allowed))
 		}
 	}
-	if b.cores > 0 && a.cores == b.cores && b.idle >= a.idle {
+	if behind && b.cores > 0 && a.cores == b.cores && b.idle >= a.idle {
 		idle := (b.idle - a.idle + idleGrain).Seconds() / (window * float64(b.cores))
 		if idle < machineIdle {
 			f.size = max(f.size, 1-idle)

@@ -40,7 +40,11 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	n := 0
 	for _, l := range c.Lines {
 		for _, p := range l.Points {
-			n += p.Count
+			if c.Part == "cold" {
+				n += p.Cold
+			} else {
+				n += p.Count
+			}
 			for _, v := range []analyze.Value{p.MainP50.Value, p.MainP99.Value, p.MainP50.Low, p.MainP50.High, p.MainP99.Low, p.MainP99.High} {
 				if v.OK {
 					low, high = math.Min(low, v.V), math.Max(high, v.V)

@@ -87,7 +87,8 @@ type column struct {
 	cell func(analyze.Client) string
 }
 
-// clientColumns are the median spread of bursts of two requests or more, and requests that are suspect or were never sent.
+// clientColumns are the median spread of bursts of two requests or more, and requests that left late with their whole burst,
+// are suspect or were never sent.
 func clientColumns() []column {
 	count := func(n int) string {
 		if n == 0 {
@@ -97,6 +98,7 @@ func clientColumns() []column {
 	}
 	return []column{
 		{"spread", func(c analyze.Client) string { return duration(c.Spread50) }},
+		{"late", func(c analyze.Client) string { return count(c.Behind) }},
 		{"suspect", func(c analyze.Client) string { return count(c.Suspects) }},
 		{"unsent", func(c analyze.Client) string { return count(c.Unsent) }},
 	}
