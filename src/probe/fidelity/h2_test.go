@@ -15,9 +15,6 @@ const (
 	streamsMost = 200
 	// threadsMost is how many threads of the probe's may have connections of their own, on the largest machines.
 	threadsMost = 4
-	// batch is what a request of HTTP/2 waits at most, within its latency, for the others of its burst: the probe has all of
-	// them take their turns before it writes the first, each to its own connection or together to a shared one.
-	batch = 5 * ms
 )
 
 // spoken begins the name of a scenario that is not of HTTP/1.1.
@@ -39,9 +36,6 @@ func h2List() []answered {
 		c.requests, c.tells, c.fresh = n*size, protocol == probe.GRPC, connections == probe.New
 		if c.limits == (limits{}) {
 			c.limits = ordinary
-		}
-		if !c.fresh {
-			c.batched = batch
 		}
 		if s.secure && c.fresh {
 			c.limits = handshaken
