@@ -35,11 +35,10 @@ type path struct{ least, most time.Duration }
 // claim is what must hold of the rows of one scenario.
 type claim struct {
 	requests int
-	fresh    bool          // every request opens a connection of its own
-	overlaps bool          // bursts may leave before the last one's connections are free; who then has to dial must say so
-	alone    bool          // requests have instants of their own: none is released with others
-	tells    bool          // an answer says when the server had the request
-	batched  time.Duration // what a request on a connection that stood may wait, within its latency, for others that are written with it
+	fresh    bool // every request opens a connection of its own
+	overlaps bool // bursts may leave before the last one's connections are free; who then has to dial must say so
+	alone    bool // requests have instants of their own: none is released with others
+	tells    bool // an answer says when the server had the request
 	path     path
 	limits   limits
 
@@ -204,7 +203,7 @@ func (c claim) judgeWrites(v *verdict, at string, p pair) {
 	if r.WriteBegan < 0 || r.Written < 0 {
 		v.wrongf("%s: answered, yet its writing began at %s and ended at %s", at, r.WriteBegan, r.Written)
 	}
-	if !r.NewConn && r.WriteBegan > slack+c.batched {
+	if !r.NewConn && r.WriteBegan > slack {
 		v.slowf("%s: %s from SentAt to the first byte on a connection that stood", at, r.WriteBegan)
 	}
 	if c.alone {

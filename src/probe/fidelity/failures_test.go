@@ -184,7 +184,7 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	pairs, wrong := match(answered, log)
 	v.wrong = append(v.wrong, wrong...)
 	for _, p := range pairs {
-		claim{fresh: !f.kept, batched: batch}.judgeRow(&v, p)
+		claim{fresh: !f.kept}.judgeRow(&v, p)
 	}
 	return v
 }

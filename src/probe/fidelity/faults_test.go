@@ -151,8 +151,6 @@ func wrongStamps() []fault {
 			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = r.FnReceived.Truncate(ms) })},
 		{"releases requests that have instants of their own", claim{requests: 300, alone: true, limits: ordinary}, script{delays: steady()},
 			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = r.SentAt })},
-		{"lets a batch wait for long", claim{requests: 300, batched: batch, limits: ordinary}, script{delays: steady()},
-			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = 2*batch, 2*batch })},
 		{"has a lateness that does not add up", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Lateness += ms })},
 		{"counts from the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Latency += 2 * ms })},
 		{"reports a failure that was none", reuse, script{delays: steady()}, func(p []pair) []pair {

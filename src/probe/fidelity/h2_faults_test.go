@@ -36,6 +36,7 @@ func TestWrongSharingIsNoticed(t *testing.T) {
 		"more at once than are allowed":          judgeShared(onConnections(30, 5), 30, 3, 3, 4),
 		"all on one connection":                  judgeShared(onConnections(30, 10), 30, 3, 3, 4),
 		"rows that say new":                      judgeShared(each(func(r *sample.Sample, _ *handled) { r.NewConn = true }), 30, 3, 3, 4),
+		"a wait for others in the latency":       judgeShared(each(func(r *sample.Sample, _ *handled) { r.WriteBegan, r.Written = ms, ms }), 30, 3, 3, 4),
 		"rows with a handshake":                  judgeShared(each(func(r *sample.Sample, _ *handled) { r.TLS = ms }), 30, 3, 3, 4),
 		"connections opened in the latency":      judgeShared(each(func(r *sample.Sample, h *handled) { h.accepted = r.SentAt.Add(10 * ms) }), 30, 3, 3, 4),
 	} {

@@ -125,11 +125,7 @@ func loadScenes() []scene {
 
 // claim is what must hold of every request of a load that the server carries.
 func (l sustained) claim() claim {
-	c := claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits}
-	if l.script.protocol != "" {
-		c.batched = batch
-	}
-	return c
+	return claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits}
 }
 
 func (l sustained) run(t *testing.T, _ *toxiproxy) (out line) {
