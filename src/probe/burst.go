@@ -30,7 +30,8 @@ type burst struct {
 	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
 	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
 
-	mark mark // of the watch, at the release
+	mark   mark          // of the watch, shortly before the release
+	marked time.Duration // when that was, on the engine's clock
 
 	unready, left atomic.Int32
 	ready, done   chan struct{}
@@ -119,7 +120,7 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 // fall lets the barrier fall at the planned instant, in every loop.
 func (b *burst) fall(planned time.Time) {
 	if w := b.engine.watch; w != nil {
-		b.mark = w.mark()
+		b.mark, b.marked = w.mark(), time.Since(b.engine.base)
 	}
 	b.anchor = time.Now()
 	at := time.Duration(0)
@@ -182,6 +183,23 @@ func (b *burst) await(ctx context.Context, grace time.Duration) {
 	b.cut.Store(true)
 	b.each((*slot).runOut)
 	<-b.done
+}
+
+// written is when the kernel had the last request, where no response had come before; else 0.
+func (b *burst) written() time.Duration {
+	last := time.Duration(0)
+	for _, s := range b.slots {
+		if s.wrote < 0 {
+			return 0
+		}
+		last = max(last, s.wrote)
+	}
+	for _, s := range b.slots {
+		if s.resp.first >= 0 && s.resp.first < last {
+			return 0
+		}
+	}
+	return last
 }
 
 // finished is when the burst's last slot was done, on the engine's clock.

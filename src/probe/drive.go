@@ -10,7 +10,8 @@ import (
 // drive is one loop's share of a sustained load: request k is sent by loop k modulo their number.
 type drive struct {
 	loop   *loop
-	share  int // one in so many requests is this loop's
+	watch  *watch // nil: nobody watches
+	share  int    // one in so many requests is this loop's
 	load   Load
 	begin  time.Duration // on the engine's clock
 	end    time.Duration
@@ -26,7 +27,8 @@ type drive struct {
 	halted    bool
 	blocked   bool // the request at hand is due, and there is no connection or no slot for it
 
-	connections int // at most, open at once
+	connections int   // at most, open at once
+	wanted      []int // by target: first connections that are still to be opened
 	warming     int
 	flying      int
 	made        int // slots
@@ -43,7 +45,7 @@ type drive struct {
 }
 
 func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan []*slot) *drive {
-	d := &drive{loop: l, share: len(e.loops), load: load, begin: begin, end: begin + load.Length, next: load.Instants(), k: -1,
+	d := &drive{loop: l, watch: e.watch, share: len(e.loops), load: load, begin: begin, end: begin + load.Length, next: load.Instants(), k: -1,
 		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256), over: make(chan struct{})}
 	anchor := time.Now()
 	for _, t := range e.targets {
@@ -162,27 +164,35 @@ func (d *drive) slot(b *burst) *slot {
 
 // warmUp opens the first connections, before the load begins.
 func (d *drive) warmUp() {
+	d.wanted = make([]int, len(d.rounds))
 	for target := range d.rounds {
-		for range max(d.load.Warm/d.share, 1) {
-			d.warm(target)
-		}
+		d.wanted[target] = max(d.load.Warm/d.share, 1)
+		d.warmMore(target)
+	}
+}
+
+// warmMore opens as many of the first connections as may be opened at a time.
+func (d *drive) warmMore(target int) {
+	for d.wanted[target] > 0 && d.warm(target) {
+		d.wanted[target]--
 	}
 }
 
 // warm opens one more connection to a target outside any request's latency, where another one may be open. Of HTTP/2 one
 // at a time is opened: it carries many requests.
-func (d *drive) warm(target int) {
+func (d *drive) warm(target int) bool {
 	b := d.rounds[target][0]
 	if !b.reuse || d.loop.sockets >= d.connections || d.warming >= opensAtOnce || b.shared && d.warming > 0 {
-		return
+		return false
 	}
 	s := d.slot(b)
 	if s == nil {
-		return
+		return false
 	}
 	d.warming++
 	s.stage, s.warms = preparing, true
 	s.prepare()
+	return true
 }
 
 // warmed takes in a slot that has opened a connection, or has failed to. A failure becomes the row of the request that is
@@ -199,9 +209,15 @@ func (d *drive) warmed(s *slot) {
 		s.fire()
 		return
 	}
+	ok := s.class == sample.OK
 	s.release()
 	s.stage = finished
 	d.free = append(d.free, s)
+	for target := range d.rounds {
+		if ok && !d.halted {
+			d.warmMore(target)
+		}
+	}
 }
 
 // ended takes in a slot whose request has ended.

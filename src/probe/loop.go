@@ -87,13 +87,18 @@ func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
 	defer close(l.done)
 	for !l.quit {
-		l.dispatch(l.poll.wait(l.patience()))
+		ready := l.poll.wait(l.patience())
+		back := l.now()
+		l.dispatch(ready)
 		l.runTasks()
 		l.runTimed()
 		if l.drive != nil {
 			l.drive.step()
 		}
 		l.expire()
+		if l.drive != nil && l.drive.watch != nil {
+			l.drive.watch.away(l.now() - back) // so long a response may have waited
+		}
 	}
 	for _, c := range l.conns {
 		if c != nil {

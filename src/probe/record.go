@@ -40,6 +40,7 @@ func (r *recorder) record(b *burst, w *watch) error {
 		r.count(s, &row)
 	}
 	if w != nil {
+		b.mark.later(b.written() - b.marked)
 		r.suspect(r.rows, w.since(b.mark, medianOf(r.rows)))
 	}
 	r.out.Bursts++

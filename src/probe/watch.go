@@ -36,7 +36,6 @@ func tolerated(floor, median time.Duration) time.Duration { return max(floor, me
 // flight at a time.
 type watch struct {
 	read   func() reading
-	waits  func() waits
 	canary *canary
 	stop   func() // of the instruments
 
@@ -53,17 +52,17 @@ type watch struct {
 // mark is the moment at which a burst's window opens.
 type mark struct {
 	reading
-	from time.Duration // since when lateness counts: see written
+	from time.Duration // since when lateness counts: see later
 }
 
 // startWatch starts watching; close ends it. What a system does not offer to be read is not judged, and is no error.
 func startWatch() *watch {
 	m := newMeter()
-	return newWatch(m.read, m.readWaits, startCanary(m.now, nap), m.close)
+	return newWatch(m.read, startCanary(m.now, nap), m.close)
 }
 
-func newWatch(read func() reading, waits func() waits, c *canary, stop func()) *watch {
-	return &watch{read: read, waits: waits, canary: c, stop: stop}
+func newWatch(read func() reading, c *canary, stop func()) *watch {
+	return &watch{read: read, canary: c, stop: stop}
 }
 
 // close ends the canary, within its beat, and gives the files back. Afterwards only worst may be asked.
@@ -81,13 +80,10 @@ func (w *watch) mark() mark {
 	return mark{reading: r, from: r.at}
 }
 
-// written moves the beginning of the window for lateness alone (the word scheduler) to now: for when a burst's last request
-// is with the kernel and no response was due before. While requests are written the client's threads are busy on purpose,
-// and a canary that comes late then tells of no response that waited.
-func (w *watch) written(m *mark) {
-	m.from = w.canary.now()
-	m.reading.waits = w.waits()
-}
+// later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request was with
+// the kernel, where no response had come before. While requests are written the client's threads are busy on purpose, and a
+// canary that comes late then tells of no response that waited.
+func (m *mark) later(d time.Duration) { m.from += max(d, 0) }
 
 // away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready, and
 // worth telling from awayFrom on. A response may have waited for that long.

@@ -86,14 +86,6 @@ func (m *meter) read() reading {
 	return r
 }
 
-// readWaits reads the waiting times alone.
-func (m *meter) readWaits() waits {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.askRuntime()
-	return m.countWaits()
-}
-
 // clocks reads the clocks against each other. A thread that is interrupted between two of them would see a step that is
 // none, so what is kept is the reading that took least time, and one that took little is enough.
 func (m *meter) clocks(r *reading) {

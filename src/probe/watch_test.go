@@ -133,12 +133,11 @@ func TestWatch(t *testing.T) {
 			}
 			time.Sleep(d)
 		})
-		w := newWatch(func() reading { next.at = now(); return next }, func() waits { return next.waits }, c, func() { closed = true })
+		w := newWatch(func() reading { next.at = now(); return next }, c, func() { closed = true })
 		first := w.mark()
 		next.waits[8]++
 		time.Sleep(22 * ms)
 		second := w.mark()
-		w.written(&second)
 		time.Sleep(20 * ms)
 		next.pauses += 2 * ms
 		if v := w.since(second, 100*ms); v.String() != "" {
@@ -158,7 +157,7 @@ func TestWatch(t *testing.T) {
 		w.away(awayFrom - 1)
 		w.away(30 * ms)
 		time.Sleep(40 * ms)
-		w.written(&third)
+		third.later(40 * ms)
 		if v := w.since(third, 0); v.String() != "" {
 			t.Errorf("what came before all was written speaks against the burst: %s", v.detail())
 		}
@@ -233,7 +232,7 @@ func TestMarkAllocatesNothing(t *testing.T) {
 	defer w.close()
 	n := testing.AllocsPerRun(200, func() {
 		m := w.mark()
-		w.written(&m)
+		m.later(1)
 		w.away(awayFrom)
 		w.canary.rest()
 	})
