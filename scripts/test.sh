@@ -29,9 +29,20 @@ for line in open(sys.argv[1]):
     elif action in ("fail", "build-fail"):
         failed += key[1] is not None
         broken.append(key)
+ended = set()
+for line in open(sys.argv[1]):
+    try:
+        e = json.loads(line)
+    except ValueError:
+        continue
+    if e["Action"] in ("pass", "fail", "skip"):
+        ended.add((e.get("Package"), e.get("Test")))
 for key in broken:
     print("FAIL %s %s" % (key[0], key[1] or ""))
     print("".join(output.get(key, []))[-6000:])
+    for other, lines in output.items(): # a test that took the whole program with it has no end of its own
+        if key[1] is None and other[0] == key[0] and other[1] and other not in ended:
+            print("in %s:\n%s" % (other[1], "".join(lines)[:3000]))
 print()
 for key, lines in output.items():
     rows = [l.strip() for l in lines if l.strip().startswith("| ")]

@@ -173,8 +173,12 @@ func (d *drive) warmUp() {
 
 // warmMore opens as many of the first connections as may be opened at a time.
 func (d *drive) warmMore(target int) {
-	for d.wanted[target] > 0 && d.warm(target) {
-		d.wanted[target]--
+	for d.wanted[target] > 0 {
+		d.wanted[target]-- // before: what it opens may stand at once, and ask for the next
+		if !d.warm(target) {
+			d.wanted[target]++
+			return
+		}
 	}
 }
 
@@ -214,7 +218,7 @@ func (d *drive) warmed(s *slot) {
 	s.stage = finished
 	d.free = append(d.free, s)
 	for target := range d.rounds {
-		if ok && !d.halted {
+		if ok && !d.halted && !s.b.target.proto.multi { // a slot of HTTP/2 would be given the connection that is just free
 			d.warmMore(target)
 		}
 	}

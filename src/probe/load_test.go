@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -180,6 +181,34 @@ func TestLoadRefused(t *testing.T) {
 		cfg.Load = &l
 		if _, err := Run(t.Context(), cfg); fail.Code(err) != fail.CodeInput {
 			t.Errorf("%+v: error %v", l, err)
+		}
+	}
+}
+
+// TestLoadWarmsUp: more connections than are opened at a time are opened before the load begins; over HTTP/2 one slot's
+// connection standing is no reason to ask for the next without end.
+func TestLoadWarmsUp(t *testing.T) {
+	for _, c := range []struct {
+		protocol, connections string
+		want                  int64
+	}{{HTTP1, Reuse, 150}, {H2C, Reuse, 1}, {H2C, Shared, 1}} {
+		at, _, conns := serveH2(t, false, 250, func(http.ResponseWriter, *http.Request) {})
+		if c.protocol == HTTP1 {
+			var s *httptest.Server
+			s, conns = serveHTTP(t, false, func(http.ResponseWriter, *http.Request) {})
+			at = s.URL
+		}
+		var b book
+		cfg := config(&b, at)
+		cfg.Protocol, cfg.Connections = c.protocol, c.connections
+		sustained(&cfg, 5, 400*time.Millisecond)
+		cfg.Load.Warm = 150
+		out, err := Run(t.Context(), cfg)
+		if err != nil || out.Requests+int(out.Unsent) != 2 || out.Errors > 0 {
+			t.Errorf("%s, %s: outcome %+v, error %v", c.protocol, c.connections, out, err)
+		}
+		if n := conns.Load(); n < c.want {
+			t.Errorf("%s, %s: %d connections, want %d at least", c.protocol, c.connections, n, c.want)
 		}
 	}
 }
