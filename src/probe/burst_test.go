@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -338,4 +339,55 @@ func BenchmarkRequest(b *testing.B) {
 		}
 	})
 	e.close()
+}
+
+// TestOvertaken: a burst that leaves before its slots are prepared, as an open schedule's may, still connects all of them,
+// within their latency.
+func TestOvertaken(t *testing.T) {
+	for _, c := range []struct {
+		protocol, connections string
+	}{{HTTP1, New}, {HTTP1, Reuse}, {H2, New}, {H2, Reuse}, {H2, Shared}} {
+		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
+			at, _, _ := serveH2(t, true, 250, func(http.ResponseWriter, *http.Request) {})
+			if c.protocol == HTTP1 {
+				s, _ := serveHTTP(t, true, func(http.ResponseWriter, *http.Request) {})
+				at = s.URL
+			}
+			var rows book
+			cfg := config(&rows, at)
+			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Timeout = insecureTLS(), c.protocol, c.connections, 10*time.Second
+			cfg.BurstSize = func(int) int { return opensAtOnce + 20 } // some still wait for their turn to be prepared
+			e := flight(t, cfg)
+			b := e.newBurst(0)
+			b.anchor = time.Now()
+			for _, l := range e.loops {
+				l.do(func() { // in one go: nothing that was begun can have come to its end
+					b.on(l, (*slot).arm)
+					b.fire(l)
+				})
+			}
+			b.await(t.Context(), time.Second)
+			if err := e.rec.record(b, nil); err != nil {
+				t.Fatal(err)
+			}
+			checkRows(t, rows.rows)
+			if n := rows.classes()[sample.OK]; n != opensAtOnce+20 || !rows.rows[0].NewConn {
+				t.Errorf("classes %v, row %+v", rows.classes(), rows.rows[0])
+			}
+		})
+	}
+}
+
+// TestShutStaysShut: a connection that is given up while it connects, with a handshake begun and addresses left, tries none
+// of them when its attempt's time is over.
+func TestShutStaysShut(t *testing.T) {
+	l := &loop{base: time.Now(), nextCheck: never}
+	addr := netip.MustParseAddr("127.0.0.1")
+	c := &conn{loop: l, target: &target{hostname: "h", port: 1}, fd: -1, state: connecting, dialing: -1, wire: newWire(), addrs: []netip.Addr{addr, addr}}
+	l.dial(c)
+	c.shut()
+	l.expire()
+	if c.state != shut || c.fd >= 0 || len(l.dialing) > 0 {
+		t.Errorf("state %d, socket %d, %d attempts under way", c.state, c.fd, len(l.dialing))
+	}
 }

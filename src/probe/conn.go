@@ -325,7 +325,8 @@ func (c *conn) shut() {
 	}
 	was := c.state
 	c.state = shut
-	c.out, c.held = nil, false
+	c.out, c.held, c.addrs = nil, false, nil
+	c.loop.dialed(c)
 	if c.lookup != nil {
 		c.lookup()
 	}

@@ -64,6 +64,9 @@ func (p *place) overtake(s *slot) {
 	switch {
 	case s.conn != nil:
 		p.prepared()
+		if s.conn.state == drafted {
+			s.conn.launch()
+		}
 	case s.mux == nil:
 		s.open()
 	case s.mux.conn.state == standing:
