@@ -126,7 +126,7 @@ const killed = `{"Provider": "local", "SubExperiments": [
 // TestKill9InEachStage kills the tool without warning in each stage in turn; `stellar clean` then removes everything.
 func TestKill9InEachStage(t *testing.T) {
 	bin := buildBinary(t)
-	for _, stage := range []string{"generating function code", "building functions", "writing serverless.yml", "writing packages",
+	for _, stage := range []string{"generating function code", "building functions", "writing what is deployed", "writing packages",
 		"starting the local platform", "calibrating service times", "deploying functions", "probing", "removing"} {
 		t.Run(strings.ReplaceAll(stage, " ", "-"), func(t *testing.T) {
 			l := newLab(t, bin, killed)

@@ -231,6 +231,7 @@ func (c *command) versionCommand() *cli.Command {
 func (c *command) printJSON(v any) error {
 	enc := json.NewEncoder(c.Stdout)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
 

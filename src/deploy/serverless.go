@@ -2,6 +2,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -18,18 +19,80 @@ import (
 // Names are the commands that serve as the Serverless CLI, the one that is pinned first.
 var names = []string{"osls", "serverless", "sls"}
 
+// Kit is what Serverless CLIs are opened with.
+type Kit struct {
+	Getenv  func(string) string
+	Runner  shell.Runner
+	Scripts string   // folder in which `make setup` installs CLIs, each in a folder of its own
+	Env     []string // KEY=value: where the platform is, credentials
+	Secrets []string // values in Env that must not be shown
+	Cache   string   // folder for what the CLI keeps between runs; empty: its own choice, in the home
+	Log     func(line string)
+	Timeout time.Duration // of one command; default 20 minutes
+	Retry   shell.Retry   // of a deployment that the vendor throttles; zero value: none
+}
+
+// Open gives a CLI on a folder; which is provider.MainCLI or another's name.
+func (k Kit) Open(which, dir string) provider.Serverless {
+	s := &Serverless{Dir: dir, Env: k.Env, Secrets: k.Secrets, Runner: k.Runner, Cache: k.Cache, Log: k.Log,
+		Timeout: cmp.Or(k.Timeout, commandTimeout), Retry: k.Retry}
+	s.Bin, s.missing = k.find(which)
+	s.flavour = which
+	return s
+}
+
+func (k Kit) find(which string) (string, error) {
+	if which == provider.MainCLI {
+		return FindServerless(k.Getenv, filepath.Join(k.Scripts, "serverless", "node_modules", ".bin"))
+	}
+	return findOther(k.Getenv, which, k.Scripts)
+}
+
+// findOther finds a CLI that one provider needs for itself: named by STELLAR_SERVERLESS_<WHICH>, or installed by `make setup`.
+func findOther(getenv func(string) string, which, scripts string) (string, error) {
+	name := "STELLAR_SERVERLESS_" + strings.ToUpper(which)
+	if bin := getenv(name); bin != "" {
+		if _, err := os.Stat(bin); err != nil {
+			return "", fail.Input("%s: %w", name, err)
+		}
+		return bin, nil
+	}
+	dir := "serverless-" + which
+	bin := filepath.Join(scripts, dir, "node_modules", ".bin", "serverless")
+	if _, err := os.Stat(bin); err == nil {
+		return bin, nil
+	}
+	return "", fail.Input("the Serverless CLI for %s is not installed", which).
+		WithHint("run `npm ci` in scripts/%s of a clone of stellar (`make setup` does it), or name its program in %s", dir, name)
+}
+
 // Serverless is the Serverless CLI on one service folder.
 type Serverless struct {
 	Bin     string
-	Dir     string   // folder of serverless.yml
-	Env     []string // KEY=value: where the platform is, credentials
-	Secrets []string // values in Env that must not be shown
+	Dir     string // folder of serverless.yml
+	Env     []string
+	Secrets []string
 	Runner  shell.Runner
-	Cache   string // folder for what the CLI keeps between runs; empty: its own choice, in the home
+	Cache   string
 	Log     func(line string)
+	Timeout time.Duration
+	Retry   shell.Retry // of Deploy
+
+	flavour string
+	missing error // why there is no Bin
 }
 
 var _ provider.Serverless = (*Serverless)(nil)
+
+// Ready says which program it is and its version.
+func (s *Serverless) Ready(ctx context.Context) provider.Tool {
+	if s.missing != nil {
+		return provider.Tool{Name: "serverless", Err: s.missing}
+	}
+	t := provider.Tool{Name: filepath.Base(s.Bin)}
+	t.Version, t.Err = Version(ctx, s.Runner, s.Bin)
+	return t
+}
 
 // quiet keeps the CLI from asking, drawing progress and warning of deprecations: a measurement run is no time for it.
 var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*"}
@@ -79,13 +142,29 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
 }
 
-func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry) (string, error) {
-	env := slices.Concat(quiet, s.Env)
-	if s.Cache != "" {
-		env = append(env, "SLS_SCHEMA_CACHE_BASE_DIR="+s.Cache)
+// Command is what a verb runs. The program is shown by its name alone: where it lies is this machine's affair.
+func (s *Serverless) Command(verb string) shell.Command {
+	name := "osls"
+	if s.flavour != provider.MainCLI {
+		name = "serverless"
 	}
-	res, err := s.Runner(ctx, shell.Command{Name: s.Bin, Args: []string{verb}, Dir: s.Dir, Env: env,
-		Timeout: commandTimeout, Retry: retry, Secrets: s.Secrets, Line: s.Log})
+	if s.Bin != "" {
+		name = filepath.Base(s.Bin)
+	}
+	return shell.Command{Name: name, Args: []string{verb}, Dir: s.Dir}
+}
+
+func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry) (string, error) {
+	if s.missing != nil {
+		return "", s.missing
+	}
+	c := s.Command(verb)
+	c.Name, c.Timeout, c.Retry, c.Secrets, c.Line = s.Bin, s.Timeout, retry, s.Secrets, s.Log
+	c.Env = slices.Concat(quiet, s.Env)
+	if s.Cache != "" {
+		c.Env = append(c.Env, "SLS_SCHEMA_CACHE_BASE_DIR="+s.Cache)
+	}
+	res, err := s.Runner(ctx, c)
 	text := res.Stdout + res.Stderr
 	// The output is kept beside serverless.yml: a reader of the results sees what the CLI said.
 	if werr := os.WriteFile(filepath.Join(s.Dir, verb+".txt"), []byte(text), 0o644); err == nil && werr != nil {
@@ -94,9 +173,10 @@ func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry
 	return text, err
 }
 
-// Deploy runs `serverless deploy` once: a deployment that failed half-way is removed, not tried over.
+// Deploy runs `serverless deploy`: again where the vendor throttles, once otherwise. A deployment that failed half-way is
+// removed, not tried over.
 func (s *Serverless) Deploy(ctx context.Context) (string, error) {
-	return s.command(ctx, "deploy", shell.Retry{})
+	return s.command(ctx, "deploy", s.Retry)
 }
 
 // Info runs `serverless info`.

@@ -4,20 +4,23 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"path/filepath"
 
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// KindService is the journal's kind for a deployed service.
+// KindService is the journal's kind for what a deployment makes: a service, or a function where the provider has none.
 const KindService = "service"
 
-// Stage deploys the run's functions in one batch and gives each its endpoint.
+// Stage deploys the run's functions and gives each its endpoint.
 type Stage struct {
 	// Connect opens the connection to the run's provider.
 	Connect func(r *run.Run) (provider.Connection, error)
-	// Attrs is what the journal needs so that another process can remove the service; nil where nothing is deployed.
+	// Units are what will be deployed; none where the functions stand already.
+	Units func(r *run.Run) []provider.Unit
+	// Attrs is what the journal needs beside the unit's own, so that another process can remove it.
 	Attrs func(r *run.Run) map[string]string
 }
 
@@ -29,28 +32,71 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	attrs := s.Attrs(r)
-	var res run.Resource
-	if attrs != nil {
-		if res, err = r.Journal.Intend(KindService, r.Service, attrs); err != nil {
-			return err
-		}
-	}
-	stand, err := conn.DeployFunctions(ctx, r.Functions)
+	intents, err := s.intend(ctx, conn, r)
 	if err != nil {
 		return err
 	}
-	if len(stand) != len(r.Functions) {
-		return fail.With(fail.CodeFailed, "%d functions were deployed, but %d endpoints came back", len(r.Functions), len(stand))
+	wanted := unplaced(r.Functions)
+	if len(wanted) == 0 {
+		return nil
 	}
-	for i, f := range r.Functions {
+	stand, err := conn.DeployFunctions(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	if len(stand) != len(wanted) {
+		return fail.With(fail.CodeFailed, "%d functions were deployed, but %d endpoints came back", len(wanted), len(stand))
+	}
+	for i, f := range wanted {
 		if u, err := url.Parse(stand[i].URL); err != nil || u.Host == "" {
 			return fail.With(fail.CodeFailed, "function %s came back with no usable address: %q", f.Name, stand[i].URL)
 		}
 		f.Endpoint = &stand[i]
 	}
-	if attrs != nil {
-		return r.Journal.Created(res, map[string]string{"functions": fmt.Sprint(len(stand))})
+	for _, res := range intents {
+		if err := r.Journal.Created(res, map[string]string{"count": fmt.Sprint(len(wanted))}); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// unplaced are the functions that have no endpoint yet: others were taken over from an earlier run.
+func unplaced(all []*run.Function) []*run.Function {
+	var out []*run.Function
+	for _, f := range all {
+		if f.Endpoint == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// intend enters every unit into the journal, with where it goes.
+func (s Stage) intend(ctx context.Context, conn provider.Connection, r *run.Run) ([]run.Resource, error) {
+	units := s.Units(r)
+	if len(units) == 0 {
+		return nil, nil
+	}
+	where := s.Attrs(r)
+	if l, ok := conn.(provider.Locator); ok {
+		more, err := l.Locate(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for k, v := range more {
+			where[k] = v
+		}
+	}
+	var out []run.Resource
+	for _, u := range units {
+		attrs := u.Detail(filepath.Join(r.ServiceDir, filepath.FromSlash(u.Dir)), where)
+		attrs[run.AttrGroup] = KindService
+		res, err := r.Journal.Intend(KindService, u.Name, attrs)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, res)
+	}
+	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -43,9 +44,9 @@ type awsFunction struct {
 // awsLogDays is how long a log group that was left behind keeps anything, the shortest that AWS offers.
 const awsLogDays = 1
 
-func awsFile(r *run.Run) (awsService, error) {
+func awsFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
 	file := awsService{
-		Service: r.Service,
+		Service: u.Name,
 		Provider: awsProvider{
 			Name:             "aws",
 			Region:           r.Experiment.Region,
@@ -56,26 +57,24 @@ func awsFile(r *run.Run) (awsService, error) {
 			StackTags:        texts(maps.Clone(r.Tags)),
 		},
 	}
-	for _, fn := range r.Functions {
-		if fn.CPUBoost {
-			return awsService{}, fail.Unsupported("sub-experiment %d: aws has no CPU boost (CPUBoostEnabled)", fn.Sub)
-		}
-		f, err := awsOne(r, fn)
+	for _, fn := range u.Functions {
+		f, err := awsOne(r, u, fn)
 		if err != nil {
-			return awsService{}, err
+			return nil, err
 		}
 		file.Functions = append(file.Functions, member[awsFunction]{fn.Name, f})
 	}
-	return file, nil
+	yml, err := serverlessYML(r, u, file, "  serverless deploy | info | remove")
+	return []File{yml}, err
 }
 
-func awsOne(r *run.Run, fn *run.Function) (awsFunction, error) {
+func awsOne(r *run.Run, u provider.Unit, fn *run.Function) (awsFunction, error) {
 	runtime, architecture, err := awsRuntime(fn)
 	if err != nil {
 		return awsFunction{}, err
 	}
 	f := awsFunction{
-		Name:         awsName(r.Service, fn.Name),
+		Name:         awsName(u.Name, fn.Name),
 		Architecture: architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
@@ -84,13 +83,10 @@ func awsOne(r *run.Run, fn *run.Function) (awsFunction, error) {
 		Events:       events(fn),
 	}
 	if fn.PackageType != "Image" {
-		f.Handler, f.Runtime, f.Package = fn.Handler, runtime, artifactOf(r, fn)
+		f.Handler, f.Runtime, f.Package = fn.Handler, runtime, artifactOf(r, u, fn)
 		return f, nil
 	}
-	switch {
-	case fn.SnapStart:
-		return awsFunction{}, fail.Unsupported("sub-experiment %d: aws has no SnapStart for images", fn.Sub).WithHint(`write "PackageType": "Zip"`)
-	case fn.Platform.ImageContract == "http":
+	if fn.Platform.ImageContract == "http" {
 		return awsFunction{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only", fn.Sub).
 			WithHint(`leave "ImageContract": "http" out`)
 	}
@@ -107,9 +103,6 @@ func awsRuntime(fn *run.Function) (runtime, architecture string, err error) {
 		architecture = "arm64"
 	default:
 		return "", "", fail.Unsupported("sub-experiment %d: aws has no architecture %q", fn.Sub, fn.Architecture)
-	}
-	if fn.SnapStart && fn.Language != "python" && fn.Language != "java" {
-		return "", "", fail.Unsupported("sub-experiment %d: SnapStart is for Java and Python, not for runtime %q", fn.Sub, fn.Runtime)
 	}
 	if fn.Language == "go" || fn.Language == "rust" {
 		return "provided.al2023", architecture, nil // compiled to a bootstrap of their own

@@ -1,7 +1,7 @@
 package generate
 
 import (
-	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -40,22 +40,21 @@ type localSettings struct {
 	ColdPull         bool    `yaml:"coldPull,omitempty"`
 }
 
-func localFile(r *run.Run) (localService, error) {
+func localFiles(s Service, r *run.Run, u provider.Unit) ([]File, error) {
 	file := localService{
-		Service:  r.Service,
+		Service:  u.Name,
 		Provider: localProvider{Name: "stellar-local", Tags: texts(r.Tags)},
 		Plugins:  []string{"./" + pluginName},
 	}
-	for _, fn := range r.Functions {
-		if fn.SnapStart || fn.CPUBoost {
-			return localService{}, fail.Unsupported("sub-experiment %d: the local platform has neither SnapStart nor CPU boost", fn.Sub)
-		}
-		file.Functions = append(file.Functions, member[localFunction]{fn.Name, localOne(r, fn)})
+	for _, fn := range u.Functions {
+		file.Functions = append(file.Functions, member[localFunction]{fn.Name, localOne(r, u, fn)})
 	}
-	return file, nil
+	yml, err := serverlessYML(r, u, file, "  serverless deploy | info | remove", "  serverless logs -f <function>",
+		"The local platform must be running: stellar local start")
+	return []File{{Name: pluginName, Text: s.Plugin}, yml}, err
 }
 
-func localOne(r *run.Run, fn *run.Function) localFunction {
+func localOne(r *run.Run, u provider.Unit, fn *run.Function) localFunction {
 	f := localFunction{
 		Architecture: fn.Architecture,
 		MemorySize:   fn.MemoryMB,
@@ -73,6 +72,6 @@ func localOne(r *run.Run, fn *run.Function) localFunction {
 		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = imageOf(fn), fn.Platform.ImageContract, fn.ColdPull
 		return f
 	}
-	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, artifactOf(r, fn)
+	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, artifactOf(r, u, fn)
 	return f
 }

@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 
 	"gopkg.in/yaml.v3"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -19,98 +21,110 @@ const (
 	pluginName = "stellar-local.js"
 )
 
-// Service is the stage that writes serverless.yml into r.ServiceDir. The folder then works by hand too: deploy, info and
-// remove with the Serverless CLI, once the packages lie beside it.
+// Service is the stage that writes what a deployment starts from: a folder for each unit under r.ServiceDir, with its serverless.yml or
+// what else the provider's CLI reads. The folder then works by hand too, once the packages lie beside it.
 type Service struct {
 	Plugin []byte // source of the local platform's provider plugin, written beside a serverless.yml for provider local
 }
 
-func (Service) String() string { return "writing serverless.yml" }
+func (Service) String() string { return "writing what is deployed" }
 
 // Check reports what Run would refuse, before anything is built.
-func (Service) Check(_ context.Context, r *run.Run) error {
-	if standing(r) {
-		return nil
-	}
-	_, err := serviceFile(r)
+func (s Service) Check(_ context.Context, r *run.Run) error {
+	_, err := s.files(r)
 	return err
 }
 
-// Run writes serverless.yml, and the plugin where the provider is local. Source and Package of the functions are set.
+// Run writes the files of every unit. Source and Package of the functions are set.
 func (s Service) Run(_ context.Context, r *run.Run) error {
-	if standing(r) {
-		return fail.Skip{Reason: "nothing is deployed to " + r.Experiment.Provider}
-	}
 	if len(r.Functions) == 0 {
 		return fail.Skip{Reason: "the experiment deploys no functions"}
 	}
-	text, err := YML(r)
+	files, err := s.files(r)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.ServiceDir, 0o755); err != nil {
-		return fmt.Errorf("making the service folder: %w", err)
+	if len(files) == 0 {
+		return fail.Skip{Reason: "nothing is written for " + r.Experiment.Provider}
 	}
-	if r.Experiment.ProviderKind() == "local" {
-		if err := os.WriteFile(filepath.Join(r.ServiceDir, pluginName), s.Plugin, 0o644); err != nil {
-			return fmt.Errorf("writing the plugin: %w", err)
+	for _, f := range files {
+		path := filepath.Join(r.ServiceDir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("making the service folder: %w", err)
 		}
-	}
-	if err := os.WriteFile(filepath.Join(r.ServiceDir, ymlName), text, 0o644); err != nil {
-		return fmt.Errorf("writing %s: %w", ymlName, err)
+		if err := os.WriteFile(path, f.Text, 0o644); err != nil {
+			return fmt.Errorf("writing %s: %w", f.Name, err)
+		}
 	}
 	return nil
 }
 
-// standing tells providers whose functions stand already.
-func standing(r *run.Run) bool {
-	kind := r.Experiment.ProviderKind()
-	return kind == "url" || kind == "vhive"
+// File is a file that a deployment starts from.
+type File struct {
+	Name string // under the service folder, slashes
+	Text []byte
 }
 
-// YML gives the text of the run's serverless.yml.
-func YML(r *run.Run) ([]byte, error) {
-	file, err := serviceFile(r)
+// writer gives the files of one unit, named from the unit's folder.
+type writer func(s Service, r *run.Run, u provider.Unit) ([]File, error)
+
+// writers are the providers for which something is written.
+func writers() map[string]writer {
+	return map[string]writer{
+		"local": localFiles,
+		"aws":   awsFiles,
+	}
+}
+
+// files are all that Run writes, in the units' order.
+func (s Service) files(r *run.Run) ([]File, error) {
+	kind := r.Experiment.ProviderKind()
+	write := writers()[kind]
+	if write == nil {
+		return nil, nil
+	}
+	row, err := provider.Find(kind)
 	if err != nil {
 		return nil, err
 	}
+	var out []File
+	for _, u := range row.Units(r.Service, r.Functions) {
+		files, err := write(s, r, u)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			f.Name = path.Join(u.Dir, f.Name)
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// serverlessYML is the text of a unit's serverless.yml, under a heading of comments.
+func serverlessYML(r *run.Run, u provider.Unit, content any, heading ...string) (File, error) {
+	if !serviceName.MatchString(u.Name) {
+		return File{}, fail.Input("service name %q: a letter, then letters, digits and hyphens, at most 40", u.Name)
+	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Written by stellar for run %s. By hand, in this folder:\n"+
-		"#   serverless deploy | info | remove\n", r.ID)
-	if r.Experiment.ProviderKind() == "local" {
-		fmt.Fprint(&out, "#   serverless logs -f <function>\n"+
-			"# The local platform must be running: stellar local start\n")
+	fmt.Fprintf(&out, "# Written by stellar for run %s. By hand, in this folder:\n", r.ID)
+	for _, line := range heading {
+		fmt.Fprintf(&out, "# %s\n", line)
 	}
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
-	if err := enc.Encode(file); err != nil {
-		return nil, fmt.Errorf("writing %s: %w", ymlName, err)
+	if err := enc.Encode(content); err != nil {
+		return File{}, fmt.Errorf("writing %s: %w", ymlName, err)
 	}
 	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("writing %s: %w", ymlName, err)
+		return File{}, fmt.Errorf("writing %s: %w", ymlName, err)
 	}
-	return out.Bytes(), nil
+	return File{Name: ymlName, Text: out.Bytes()}, nil
 }
 
 // serviceName is what the Serverless Framework takes; with a stage and a region behind it, AWS allows 64 characters in
 // the name of the role that belongs to it.
 var serviceName = regexp.MustCompile(`^[a-zA-Z][0-9a-zA-Z-]{1,39}$`)
-
-// serviceFile gives the structs that are written as YAML.
-func serviceFile(r *run.Run) (any, error) {
-	if !serviceName.MatchString(r.Service) {
-		return nil, fail.Input("service name %q: a letter, then letters, digits and hyphens, at most 40", r.Service)
-	}
-	switch kind := r.Experiment.ProviderKind(); kind {
-	case "local":
-		return localFile(r)
-	case "aws":
-		return awsFile(r)
-	default:
-		return nil, fail.Unsupported("this version writes serverless.yml for local and aws, not for %s", kind).
-			WithHint("probe functions that stand there already: --serverless=false with an endpoints file")
-	}
-}
 
 // ordered is a mapping whose members keep their order.
 type ordered[T any] []member[T]
@@ -154,13 +168,13 @@ type artifact struct {
 	Artifact string `yaml:"artifact"`
 }
 
-// artifactOf names a function's package as seen from serverless.yml. Before the packages have an identity (when only
+// artifactOf names a function's package as seen from its unit's folder. Before the packages have an identity (when only
 // checking) there is none.
-func artifactOf(r *run.Run, fn *run.Function) *artifact {
+func artifactOf(r *run.Run, u provider.Unit, fn *run.Function) *artifact {
 	if fn.Package == nil {
 		return &artifact{}
 	}
-	rel, err := filepath.Rel(r.ServiceDir, fn.Package.Path)
+	rel, err := filepath.Rel(filepath.Join(r.ServiceDir, filepath.FromSlash(u.Dir)), fn.Package.Path)
 	if err != nil {
 		rel = fn.Package.Path
 	}

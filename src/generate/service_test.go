@@ -138,30 +138,13 @@ func TestValuesAreQuoted(t *testing.T) {
 }
 
 func TestRefusedServices(t *testing.T) {
-	one := func(change func(*experiment.SubExperiment)) experiment.SubExperiment {
-		return sub("measure", "python3.13", change)
-	}
-	snapImage := one(func(s *experiment.SubExperiment) { s.PackageType, s.SnapStartEnabled = "Image", true })
-	httpImage := one(func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
-	boost := one(func(s *experiment.SubExperiment) { s.CPUBoostEnabled = true })
-	snap := one(func(s *experiment.SubExperiment) { s.SnapStartEnabled = true })
-	snapGo := sub("measure", "go", func(s *experiment.SubExperiment) { s.SnapStartEnabled = true })
+	httpImage := sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
 	for _, c := range []struct {
 		name string
 		run  *run.Run
 		want string
 	}{
-		{"azure", newRun(t, "azure", one(func(*experiment.SubExperiment) {})), "not for azure"},
-		{"gcr", newRun(t, "gcr", one(func(*experiment.SubExperiment) {})), "not for gcr"},
-		{"google", newRun(t, "google", one(func(*experiment.SubExperiment) {})), "not for google"},
-		{"cloudflare", newRun(t, "cloudflare", one(func(*experiment.SubExperiment) {})), "not for cloudflare"},
-		{"aliyun", newRun(t, "aliyun", one(func(*experiment.SubExperiment) {})), "not for aliyun"},
-		{"snap for an image", newRun(t, "aws", snapImage), "sub-experiment 0: aws has no SnapStart for images"},
 		{"image on $PORT", newRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
-		{"boost on aws", newRun(t, "aws", boost), "CPU boost"},
-		{"boost on local", newRun(t, "local", boost), "CPU boost"},
-		{"snap on local", newRun(t, "local", snap), "SnapStart"},
-		{"snap for go", newRun(t, "aws", snapGo), `SnapStart is for Java and Python, not for runtime "go"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Service{}.Check(t.Context(), c.run)

@@ -47,8 +47,8 @@ func (j *job) preparing() []Stage {
 func (j *job) stages() []Stage {
 	return append(j.preparing(),
 		startPlatform{j}, // the local platform, for local functions and for calibration
-		making{j, calibrate.Stage{Platform: j.platformClient}},  // service time to increments
-		deploy.Stage{Connect: j.connect, Attrs: j.serviceAttrs}, // `serverless deploy`
+		making{j, calibrate.Stage{Platform: j.platformClient}},                  // service time to increments
+		deploy.Stage{Connect: j.connect, Units: j.units, Attrs: j.serviceAttrs}, // `serverless deploy`
 		probing{j},   // bursts
 		reporting{j}, // statistics, plots
 	)

@@ -11,21 +11,23 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/provider"
+	"stellar/src/shell"
 )
 
 // Plan is what a run of an experiment would do.
 type Plan struct {
-	Provider  string    `json:"provider"`
-	Kind      string    `json:"kind"`
-	Runs      string    `json:"runs"` // the command that deploys, empty where nothing is deployed
-	Seed      int64     `json:"seed"`
-	Subs      []PlanSub `json:"subExperiments"`
-	Functions int       `json:"functions"`
-	Bursts    int       `json:"bursts"`
-	Requests  int       `json:"requests"`
-	Seconds   float64   `json:"seconds"`
-	Warnings  []string  `json:"warnings"`
-	NotReady  string    `json:"notReady,omitempty"` // why a run would stop before building anything
+	Provider  string     `json:"provider"`
+	Kind      string     `json:"kind"`
+	Runs      string     `json:"runs"` // the command that deploys, empty where nothing is deployed
+	Seed      int64      `json:"seed"`
+	Subs      []PlanSub  `json:"subExperiments"`
+	Functions int        `json:"functions"`
+	Bursts    int        `json:"bursts"`
+	Requests  int        `json:"requests"`
+	Seconds   float64    `json:"seconds"`
+	Commands  []PlanUnit `json:"commands"` // what a run executes to deploy and to remove; RUN stands for the run's id
+	Warnings  []string   `json:"warnings"`
+	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything
 }
 
 // PlanSub is one sub-experiment of a plan.
@@ -47,6 +49,14 @@ type PlanSub struct {
 	Folder    string `json:"folder"`
 }
 
+// PlanUnit is what is deployed and removed as one, with the vendor's commands that do it.
+type PlanUnit struct {
+	Name      string   `json:"name"`
+	Functions []string `json:"functions"`
+	Deploy    []string `json:"deploy"`
+	Remove    []string `json:"remove"`
+}
+
 // Plan says what a run would do, and whether it could start here and now; that it could not is no error.
 func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
 	exp := loaded.Experiment
@@ -54,11 +64,15 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	if err != nil {
 		return nil, err
 	}
+	j := newJob(w, exp)
 	est := exp.Estimate()
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: est.Functions, Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
 	if w.deploys(exp) {
-		p.Runs = row.Needs
+		p.Runs = row.Runs
+		if p.Commands, err = j.commands(exp, baseDir); err != nil {
+			return nil, err
+		}
 	}
 	for _, i := range w.subs(exp) {
 		p.Subs = append(p.Subs, planSub(exp, i))
@@ -66,13 +80,53 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	for _, warn := range loaded.Warnings {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
-	if err := newJob(w, exp).ready(ctx, exp, baseDir); err != nil {
+	if err := j.ready(ctx, exp, baseDir); err != nil {
 		p.NotReady = err.Error()
 		if hint := firstHint([]error{err}); hint != noHint {
 			p.NotReady += " → " + hint
 		}
 	}
 	return p, nil
+}
+
+// commands are those with which a run would deploy and remove.
+func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, error) {
+	r, err := j.draft(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return nil, err
+	}
+	opts := j.options(r, row.Name)
+	opts.Region = exp.Region
+	conn, err := row.Open(opts)
+	if err != nil {
+		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
+	}
+	planner, ok := conn.(provider.Planner)
+	if !ok {
+		return nil, nil
+	}
+	var out []PlanUnit
+	for _, u := range row.Units(r.Service, r.Functions) {
+		deploy, remove := planner.Commands(u)
+		one := PlanUnit{Name: u.Name, Deploy: lines(deploy), Remove: lines(remove)}
+		for _, f := range u.Functions {
+			one.Functions = append(one.Functions, f.Name)
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+func lines(commands []shell.Command) []string {
+	out := make([]string, 0, len(commands))
+	for _, c := range commands {
+		out = append(out, c.CommandLine())
+	}
+	return out
 }
 
 func planSub(exp *experiment.Experiment, i int) PlanSub {
@@ -116,6 +170,7 @@ func (p *Plan) Print(w io.Writer) error {
 		what = "load"
 	}
 	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second), what)
+	p.printCommands(w)
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
 	}
@@ -123,4 +178,22 @@ func (p *Plan) Print(w io.Writer) error {
 		fmt.Fprintf(w, "a run would stop before it builds anything: %s\n", p.NotReady)
 	}
 	return nil
+}
+
+func (p *Plan) printCommands(w io.Writer) {
+	if len(p.Commands) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\ncommands of a run (%s is its id, drawn when it starts):\n", draftID)
+	for _, u := range p.Commands {
+		for _, line := range u.Deploy {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	fmt.Fprintln(w, "and in the end, whatever happens:")
+	for _, u := range p.Commands {
+		for _, line := range u.Remove {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"stellar/src/analyze"
 	"stellar/src/deploy"
@@ -126,45 +128,68 @@ func (j *job) connect(r *run.Run) (provider.Connection, error) {
 	if !j.deploys(r.Experiment) {
 		return j.openStanding(r.Experiment)
 	}
-	row, err := provider.Find(r.Experiment.ProviderKind())
+	opts := j.options(r, r.Experiment.ProviderKind())
+	opts.Region, opts.Target = r.Experiment.Region, r.Experiment.Provider
+	return j.open(r.Experiment.ProviderKind(), opts)
+}
+
+func (j *job) open(kind string, opts provider.Options) (provider.Connection, error) {
+	row, err := provider.Find(kind)
 	if err != nil {
 		return nil, err
 	}
-	bin, err := deploy.FindServerless(j.Getenv, j.besideBinary()...)
-	if err != nil {
-		return nil, err
+	if row.Name == "local" && j.client == nil {
+		return nil, fail.With(fail.CodeFailed, "the local platform is not running")
 	}
-	sls := &deploy.Serverless{Bin: bin, Dir: r.ServiceDir, Runner: j.Runner, Cache: r.CacheDir, Log: func(line string) { j.Log.Debugf("serverless: %s", line) }}
-	opts := provider.Options{Serverless: sls, ServiceDir: r.ServiceDir}
-	if row.Name == "local" {
-		if j.client == nil {
-			return nil, fail.With(fail.CodeFailed, "the local platform is not running")
-		}
-		sls.Env = []string{"STELLAR_LOCAL_URL=" + j.client.URL, "STELLAR_LOCAL_TOKEN=" + j.client.Token}
-		sls.Secrets = []string{j.client.Token}
+	return row.Open(opts)
+}
+
+// options are what a connection is told of the run and the machine.
+func (j *job) options(r *run.Run, kind string) provider.Options {
+	kit := deploy.Kit{Getenv: j.Getenv, Runner: j.Runner, Scripts: j.scripts(), Cache: r.CacheDir, Timeout: j.Patience.Command,
+		Retry: shell.Retry{Attempts: cmp.Or(j.Patience.Attempts, 4), Wait: cmp.Or(j.Patience.Wait, 5*time.Second), If: provider.Throttled},
+		Log:   func(line string) { j.Log.Debugf("serverless: %s", line) }}
+	opts := provider.Options{Service: r.Service, ServiceDir: r.ServiceDir, Tags: r.Tags, Getenv: j.Getenv,
+		Runner: j.Runner, LookPath: j.lookPath, Log: j.Log, Account: j.AWSAccount, Patience: j.Patience}
+	if j.client != nil && kind == "local" {
+		kit.Env = []string{"STELLAR_LOCAL_URL=" + j.client.URL, "STELLAR_LOCAL_TOKEN=" + j.client.Token}
+		kit.Secrets = []string{j.client.Token}
 		opts.Retire = func(ctx context.Context, function string) error {
 			_, err := j.client.Retire(ctx, r.Service, function)
 			return err
 		}
 	}
-	return row.Open(opts)
+	opts.Serverless = kit.Open
+	return opts
 }
 
-// serviceAttrs is what a later process needs to remove the service; nil where nothing is deployed.
-func (j *job) serviceAttrs(r *run.Run) map[string]string {
+// units are what the run deploys.
+func (j *job) units(r *run.Run) []provider.Unit {
 	if !j.deploys(r.Experiment) {
 		return nil
 	}
-	attrs := map[string]string{"provider": r.Experiment.ProviderKind(), "dir": r.ServiceDir}
+	row, err := provider.Find(r.Experiment.ProviderKind())
+	if err != nil {
+		return nil // begin has found it before
+	}
+	return row.Units(r.Service, r.Functions)
+}
+
+// serviceAttrs is what a later process needs to remove a unit, beside its name and folder.
+func (j *job) serviceAttrs(r *run.Run) map[string]string {
+	attrs := map[string]string{"provider": r.Experiment.ProviderKind()}
 	if r.Experiment.ProviderKind() == "local" {
 		attrs["url"] = j.client.URL
 	}
 	return attrs
 }
 
-// besideBinary are folders where `make setup` puts the Serverless CLI.
-func (j *job) besideBinary() []string {
-	return []string{filepath.Join(filepath.Dir(j.Executable), "scripts", "serverless", "node_modules", ".bin")}
+// scripts is the folder in which `make setup` puts the CLIs that come from npm, each in a folder of its own.
+func (w World) scripts() string { return filepath.Join(filepath.Dir(w.Executable), "scripts") }
+
+// lookPath finds a vendor's CLI on the PATH, or where `make setup` has put it.
+func (w World) lookPath(program string) (string, error) {
+	return shell.LookPath(program, filepath.Join(w.scripts(), program, "node_modules", ".bin"))
 }
 
 // platformClient is the local platform's client, nil where none runs.

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -42,12 +41,15 @@ func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir str
 			missing = append(missing, c.Check(ctx, draft))
 		}
 	}
-	missing = append(missing, j.serverlessReady(ctx))
+	missing = append(missing, j.connectionReady(ctx, draft))
 	if err := errors.Join(missing...); err != nil {
 		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
 	}
 	return nil
 }
+
+// draftID stands for the run's id, which is drawn when the run starts.
+const draftID = "RUN"
 
 // draft is a run that has only its list of functions, to ask questions of.
 func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
@@ -55,7 +57,9 @@ func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, erro
 	if err != nil {
 		return nil, err
 	}
-	return &run.Run{ID: "draft", Service: "stellar-draft", Experiment: exp, BaseDir: baseDir, Functions: fns, Log: w.Log}, nil
+	dir := filepath.Join(w.Output, draftID)
+	return &run.Run{ID: draftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + draftID, Experiment: exp, BaseDir: baseDir,
+		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": draftID, "stellar-expires": "TIME"}}, nil
 }
 
 // standing checks that the endpoints that are to be probed are there.
@@ -137,13 +141,54 @@ func (w World) supported(exp *experiment.Experiment) error {
 		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
 }
 
-// serverlessReady finds the Serverless CLI and its version.
-func (j *job) serverlessReady(ctx context.Context) error {
-	bin, err := deploy.FindServerless(j.Getenv, j.besideBinary()...)
+// connectionReady asks the provider what it misses on this machine, and what it cannot do of what the file asks for.
+func (j *job) connectionReady(ctx context.Context, r *run.Run) error {
+	kind := r.Experiment.ProviderKind()
+	opts := j.options(r, kind)
+	opts.Region = r.Experiment.Region
+	row, err := provider.Find(kind)
 	if err != nil {
 		return err
 	}
-	version, err := deploy.Version(ctx, j.Runner, bin)
-	j.tools = map[string]string{filepath.Base(bin): version}
-	return err
+	conn, err := row.Open(opts)
+	if err != nil {
+		return err
+	}
+	if err := refusals(conn, r); err != nil {
+		return err
+	}
+	c, ok := conn.(provider.Checker)
+	if !ok {
+		return nil
+	}
+	ready := c.Ready(ctx)
+	j.tools = map[string]string{}
+	for _, t := range ready.Tools {
+		j.tools[t.Name] = t.Version
+	}
+	return ready.Err()
+}
+
+// refusals lists what the provider cannot do of what the sub-experiments ask for.
+func refusals(conn provider.Connection, r *run.Run) error {
+	c, ok := conn.(provider.Refuser)
+	if !ok {
+		return nil
+	}
+	var no []error
+	told := map[int]bool{}
+	for _, f := range r.Functions {
+		if told[f.Sub] {
+			continue
+		}
+		told[f.Sub] = true
+		s := &r.Experiment.SubExperiments[f.Sub]
+		for _, why := range c.Refuse(s, f) {
+			no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s: %s", f.Sub, s.Title, r.Experiment.ProviderKind(), why))
+		}
+	}
+	if len(no) == 0 {
+		return nil
+	}
+	return fail.Input("%w", errors.Join(no...)).WithHint("the provider cannot do this: ask for less, or choose another provider")
 }

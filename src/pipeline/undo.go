@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"stellar/src/deploy"
 	"stellar/src/local"
 	"stellar/src/pack"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -78,21 +81,35 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 		}
 	}
 	was := *r
-	was.ServiceDir, was.Service = res.Attrs["dir"], res.Name
+	was.ServiceDir, was.Service = res.Attrs[provider.DetailDir], res.Name
 	if _, err := os.Stat(filepath.Join(was.ServiceDir, "serverless.yml")); errors.Is(err, fs.ErrNotExist) && j.client != nil {
 		return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
 	}
-	conn, err := j.connect(&was)
+	// The journal alone says where: the experiment file and the environment of then may be gone.
+	opts := j.options(&was, res.Attrs["provider"])
+	opts.Region = res.Attrs[provider.DetailRegion]
+	conn, err := j.open(res.Attrs["provider"], opts)
 	if err != nil {
 		return err
 	}
-	if err := conn.RemoveFunctions(ctx, nil); err != nil {
+	e := provider.Endpoint{Provider: res.Attrs["provider"], Detail: maps.Clone(res.Attrs)}
+	if confirmed := j.confirmed(r, res); confirmed {
+		e.Detail[provider.DetailConfirmed] = "yes"
+	}
+	if err := conn.RemoveFunctions(ctx, []provider.Endpoint{e}); err != nil {
 		return err
 	}
 	if j.client == nil {
 		return nil
 	}
 	return j.verifyAbsent(ctx, res.Name)
+}
+
+// confirmed reports whether a resource's creation was seen to its end.
+func (j *job) confirmed(r *run.Run, res run.Resource) bool {
+	return slices.ContainsFunc(r.Journal.Entries(), func(e run.Entry) bool {
+		return e.Event == run.EventCreated && e.Resource != nil && e.Resource.ID == res.ID
+	})
 }
 
 // reachPlatform connects to the platform that a local service stands on; gone where there is none any more.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -17,6 +18,7 @@ type World struct {
 	Observer   Observer
 	Confirm    func() error           // asked once, when all is ready and before anything is made; may be nil
 	Opened     func(r *run.Run) error // called once when a run has its directory; may be nil
+	Patience   provider.Patience      // with vendors' CLIs; its zero value has the defaults
 }
 
 // Options are what the command line says beside the experiment file.

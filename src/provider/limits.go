@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -22,35 +23,21 @@ type Limits struct {
 	ImageBytes   int64    // size of an image
 	MemoryMB     [2]int   // least and most
 	TimeoutMax   int      // seconds
-}
-
-// limits are the providers' published quotas, read in November 2026:
-//
-//	aws         docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (the 250 MB of unpacked code are 262144000
-//	            bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it)
-//	cloudflare  developers.cloudflare.com/workers/platform/limits (10 MB compressed on the paid plan, 3 MB on the free one)
-//	google      cloud.google.com/functions/quotas (2nd gen; sources of the 1st gen: 100 MB)
-//	gcr         cloud.google.com/run/quotas
-//	aliyun      alibabacloud.com/help/en/functioncompute/fc-3-0/product-overview/limits-of-usage
-//	azure       learn.microsoft.com/azure/azure-functions/functions-scale (Consumption)
-func limits() map[string]Limits {
-	return map[string]Limits{
-		"aws":        {ZipBytes: 250 * mib, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * mib, MemoryMB: [2]int{128, 10240}, TimeoutMax: 900},
-		"cloudflare": {PackageTypes: []string{"Zip"}, ZipBytes: 10 * mb, ZipWords: "10 MB compressed on the paid plan, 3 MB on the free one"},
-		"google":     {PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600},
-		"gcr":        {PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600},
-		"aliyun":     {ZipBytes: 500 * mb, ZipWords: "500 MB packed", ImageBytes: 10 * 1024 * mib, MemoryMB: [2]int{128, 32768}, TimeoutMax: 86400},
-		"azure":      {PackageTypes: []string{"Zip"}, ZipBytes: 1024 * mib, ZipWords: "1 GB", TimeoutMax: 600},
-	}
+	Languages    []string // of functions in ZIPs; empty: all
+	SnapStart    []string // languages that have it
+	CPUBoost     bool
+	Arm          bool   // has functions on arm64
+	Source       string // where these numbers were read, and when
 }
 
 // CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that stand
 // already are not its business.
 func CheckLimits(exp *experiment.Experiment, subs []int) error {
-	l, ok := limits()[exp.ProviderKind()]
-	if !ok {
-		return nil
+	row, err := Find(exp.ProviderKind())
+	if err != nil {
+		return err
 	}
+	l := row.Limits
 	var no []error
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
@@ -79,8 +66,30 @@ func (l Limits) check(s *experiment.SubExperiment) (no []string) {
 	if least, most := l.MemoryMB[0], l.MemoryMB[1]; most > 0 && (s.FunctionMemoryMB < least || s.FunctionMemoryMB > most) {
 		refuse("FunctionMemoryMB %d, from %d to %d", s.FunctionMemoryMB, least, most)
 	}
+	rt, _, err := experiment.ResolveRuntime(s.Runtime)
+	switch {
+	case err != nil: // said by validation
+	case len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, rt.Language):
+		refuse("Runtime %s, it takes %s", s.Runtime, strings.Join(l.Languages, ", "))
+	}
+	if err == nil && s.SnapStartEnabled && (s.PackageType != "Zip" || !slices.Contains(l.SnapStart, rt.Language)) {
+		refuse("SnapStartEnabled for Runtime %s as %s, %s", s.Runtime, s.PackageType, l.snapStart())
+	}
+	if s.CPUBoostEnabled && !l.CPUBoost {
+		refuse("CPUBoostEnabled, it has no CPU boost")
+	}
+	if s.Architecture == "arm64" && !l.Arm {
+		refuse("Architecture arm64, it has amd64 only")
+	}
 	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
 		refuse("FunctionTimeoutSeconds %d, at most %d", s.FunctionTimeoutSeconds, l.TimeoutMax)
 	}
 	return no
+}
+
+func (l Limits) snapStart() string {
+	if len(l.SnapStart) == 0 {
+		return "it has no SnapStart"
+	}
+	return "it has SnapStart for ZIP packages of " + strings.Join(l.SnapStart, " and ")
 }

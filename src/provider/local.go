@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,17 +14,18 @@ import (
 
 // local deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so that
 // the laptop's path is the cloud's path.
-type local struct {
-	sls    Serverless
-	dir    string
-	retire func(ctx context.Context, function string) error
-}
+type local struct{ service }
 
-var _ Connection = (*local)(nil)
+var (
+	_ Connection = (*local)(nil)
+	_ Planner    = (*local)(nil)
+	_ Checker    = (*local)(nil)
+)
 
-func newLocal(o Options) Connection {
-	return &local{sls: o.Serverless, dir: o.ServiceDir, retire: o.Retire}
-}
+func newLocal(o Options) Connection { return &local{service{Options: o, cli: MainCLI}} }
+
+// all is the one unit that a run is there.
+func (l *local) all() Unit { return Unit{Name: l.Service} }
 
 // endpointsFile is what the plugin writes beside serverless.yml on `deploy` and `info`, and deletes on `remove`.
 const endpointsFile = ".stellar-endpoints.json"
@@ -43,7 +43,7 @@ type localEndpoints struct {
 }
 
 func (l *local) ListAPIs(ctx context.Context) ([]Endpoint, error) {
-	text, err := l.sls.Info(ctx)
+	text, err := l.at(l.all()).Info(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (l *local) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 }
 
 func (l *local) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
-	text, err := l.sls.Deploy(ctx)
+	text, err := l.at(l.all()).Deploy(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,42 +59,35 @@ func (l *local) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoin
 	if err != nil {
 		return nil, err
 	}
-	byName := map[string]Endpoint{}
-	for _, e := range stand {
-		byName[e.Function] = e
+	out, err := byFunction(text, fns, stand)
+	if err != nil {
+		return nil, err
 	}
-	out := make([]Endpoint, 0, len(fns))
-	for _, f := range fns {
-		e, ok := byName[f.Name]
-		if !ok {
-			return nil, outputError(text, "serverless deploy gave no endpoint for function %s", f.Name)
-		}
-		if got, want := e.Detail["packageSHA256"], f.Package.SHA256; got != want {
+	for i, f := range fns {
+		if got, want := out[i].Detail["packageSHA256"], f.Package.SHA256; got != want {
 			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, built was %.12s", f.Name, got, want)
 		}
-		e.MemoryMB, e.PackageType, e.ImageSizeMB = f.MemoryMB, f.PackageType, float64(f.Package.Bytes)/(1<<20)
-		out = append(out, e)
 	}
 	return out, nil
 }
 
 func (l *local) UpdateFunction(ctx context.Context, e Endpoint, _ *Function) error {
-	return l.retire(ctx, e.Function)
+	return l.Retire(ctx, e.Function)
 }
 
 func (l *local) RemoveFunctions(ctx context.Context, _ []Endpoint) error {
-	text, err := l.sls.Remove(ctx)
+	text, err := l.at(l.all()).Remove(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(l.dir, endpointsFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(l.ServiceDir, endpointsFile)); !errors.Is(err, fs.ErrNotExist) {
 		return outputError(text, "serverless remove did not say that the service is gone")
 	}
 	return nil
 }
 
 func (l *local) read(text string) ([]Endpoint, error) {
-	raw, err := os.ReadFile(filepath.Join(l.dir, endpointsFile))
+	raw, err := os.ReadFile(filepath.Join(l.ServiceDir, endpointsFile))
 	if err != nil {
 		return nil, outputError(text, "the endpoints that serverless should have written: %w", err)
 	}
@@ -109,9 +102,4 @@ func (l *local) read(text string) ([]Endpoint, error) {
 			"runtimeVersion": e.RuntimeVersion, "limitsEnforced": strconv.FormatBool(e.LimitsEnforced)}})
 	}
 	return out, nil
-}
-
-// outputError is an error about what a tool printed; it carries the text.
-func outputError(text, format string, args ...any) error {
-	return &fail.Error{Code: fail.CodeFailed, Output: text, Err: fmt.Errorf(format, args...)}
 }

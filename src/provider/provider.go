@@ -8,6 +8,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
 // Endpoint and Function are the run's, named here because the connection speaks in them.
@@ -29,49 +30,85 @@ type Connection interface {
 	RemoveFunctions(ctx context.Context, es []Endpoint) error
 }
 
-// Serverless is the Serverless CLI at work on one service folder. The texts are what it printed.
-type Serverless interface {
-	Deploy(ctx context.Context) (string, error)
-	Info(ctx context.Context) (string, error)
-	Remove(ctx context.Context) (string, error)
+// Planner is a connection that can say beforehand which commands it will run.
+type Planner interface {
+	// Commands are those that deploy and remove one unit, in their order. What is known only later (an image's digest) stands
+	// there in capitals.
+	Commands(u Unit) (deploy, remove []shell.Command)
+}
+
+// Checker is a connection that can say what it needs of this machine. It changes nothing there, nor in the account.
+type Checker interface {
+	Ready(ctx context.Context) Readiness
+}
+
+// Locator is a connection that knows more than names of where its units go, which another process needs to find them again.
+type Locator interface {
+	// Locate gives region, project, account…; never a secret. A removal finds it in its endpoints' Detail.
+	Locate(ctx context.Context) (map[string]string, error)
+}
+
+// Refuser is a connection that cannot do all that an experiment file can ask for, beyond its limits in numbers.
+type Refuser interface {
+	// Refuse gives a sentence for each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions.
+	Refuse(s *experiment.SubExperiment, fn *Function) []string
 }
 
 // Options are what a connection may need; each provider takes its part.
 type Options struct {
-	Serverless Serverless
-	ServiceDir string // folder of serverless.yml
-	Target     string // the experiment's Provider: hostname or URL, for the provider `url`
-	Endpoints  string // endpoints file or folder, for functions that stand already
+	Service    string            // the run's service: all names that it makes in an account begin with it
+	ServiceDir string            // absolute: serverless.yml, packages, what generate wrote for each unit
+	Region     string            // the experiment's; empty: the provider's own default
+	Tags       map[string]string // stellar-run, stellar-expires
+	Getenv     func(string) string
+	Runner     shell.Runner
+	LookPath   func(program string) (string, error) // nil: the PATH alone
+	Log        run.Logger
+
+	Serverless func(cli, dir string) Serverless // the Serverless CLI on one folder; cli is MainCLI, or another that a provider names
+	Target     string                           // the experiment's Provider: hostname or URL, for the provider `url`
+	Endpoints  string                           // endpoints file or folder, for functions that stand already
+	Account    string                           // the account that the credentials must be of; empty: any
 	Retire     func(ctx context.Context, function string) error
+	Patience   Patience
 }
 
 // Provider is a row of the table of providers.
 type Provider struct {
 	Name     string
-	Needs    string                   // what a deployment there runs, for `stellar plan`
-	Standing bool                     // nothing is ever deployed there: functions stand already
-	open     func(Options) Connection // nil: this version cannot deploy there
+	Runs     string                                       // what a deployment there runs, in words
+	Standing bool                                         // nothing is ever deployed there: functions stand already
+	Limits   Limits                                       // what it takes at most
+	Can      []string                                     // for the table of providers: what else it can do
+	open     func(Options) Connection                     // nil: functions stand, named by an endpoints file
+	units    func(service string, fns []*Function) []Unit // nil: one unit of all
 }
 
-var table = []Provider{
-	{Name: "local", Needs: "serverless deploy", open: newLocal},
-	{Name: "url", Standing: true, open: newURL},
-	{Name: "aws", Needs: "serverless deploy"},
-	{Name: "azure", Needs: "serverless deploy"},
-	{Name: "aliyun", Needs: "serverless deploy"},
-	{Name: "gcr", Needs: "gcloud run deploy"},
-	{Name: "google", Needs: "gcloud functions deploy"},
-	{Name: "cloudflare", Needs: "wrangler deploy"},
-	{Name: "vhive", Standing: true},
+func table() []Provider {
+	return []Provider{
+		{Name: "local", Runs: "serverless deploy", Limits: Limits{Arm: true}, Can: []string{"cold pull", "concurrency", "queueing"}, open: newLocal},
+		{Name: "url", Standing: true, open: newURL},
+		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits()},
+		{Name: "azure", Runs: "serverless deploy", Limits: azureLimits()},
+		{Name: "aliyun", Runs: "serverless deploy", Limits: aliyunLimits()},
+		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits()},
+		{Name: "google", Runs: "gcloud functions deploy", Limits: googleLimits()},
+		{Name: "cloudflare", Runs: "wrangler deploy", Limits: cloudflareLimits()},
+		{Name: "vhive", Standing: true},
+	}
 }
+
+// All is the table of providers.
+func All() []Provider { return table() }
 
 // Find gives the table's row for an experiment's kind of provider.
 func Find(kind string) (Provider, error) {
-	i := slices.IndexFunc(table, func(p Provider) bool { return p.Name == kind })
+	all := table()
+	i := slices.IndexFunc(all, func(p Provider) bool { return p.Name == kind })
 	if i < 0 {
 		return Provider{}, fail.Input("there is no provider %q", kind)
 	}
-	return table[i], nil
+	return all[i], nil
 }
 
 // CanDeploy reports whether this version deploys to the provider, or probes what stands there.
@@ -83,7 +120,7 @@ func (p Provider) Open(o Options) (Connection, error) {
 		return nil, fail.Unsupported("this version of stellar does not deploy to %s", p.Name).
 			WithHint("probe functions that stand there already: --serverless=false --endpoints <folder with %s.json>", p.Name)
 	}
-	return p.open(o), nil
+	return p.open(o.defaults()), nil
 }
 
 // Fits reports whether a standing endpoint can serve a function: same package type, memory and size to 5 MB. A function

@@ -11,6 +11,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
 func TestCompleteURL(t *testing.T) {
@@ -144,6 +145,12 @@ type cli struct {
 	stays  bool // remove does not take the file away
 }
 
+func (c cli) open(string, string) Serverless { return c }
+func (c cli) Ready(context.Context) Tool     { return Tool{Name: "osls", Version: "4.3.1"} }
+func (c cli) Command(verb string) shell.Command {
+	return shell.Command{Name: "osls", Args: []string{verb}, Dir: c.dir}
+}
+
 func (c cli) Deploy(context.Context) (string, error) {
 	if c.deploy != "" {
 		if err := os.WriteFile(filepath.Join(c.dir, endpointsFile), []byte(c.deploy), 0o644); err != nil {
@@ -167,7 +174,7 @@ func TestLocalReadsWhatThePluginWrote(t *testing.T) {
 	fn := zip("f0-0", 0, 128)
 	fn.Package = &run.Package{Bytes: 1 << 20, SHA256: "abc"}
 	good := `{"service":"s","endpoints":[{"function":"f0-0","url":"http://127.0.0.1:1/s/f0-0","packageBytes":1048576,"packageSHA256":"abc","runtimeVersion":"Python 3.11","limitsEnforced":true}]}`
-	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: good}, ServiceDir: dir})
+	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: good}.open, ServiceDir: dir})
 	got, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +200,7 @@ func TestLocalErrorsCarryTheText(t *testing.T) {
 		"too few":         {deploy: `{"endpoints":[]}`},
 	} {
 		c.t, c.dir = t, t.TempDir()
-		l := newLocal(Options{Serverless: c, ServiceDir: c.dir})
+		l := newLocal(Options{Serverless: c.open, ServiceDir: c.dir})
 		_, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
 		var e *fail.Error
 		if !errors.As(err, &e) || e.Output != "what it printed" {
@@ -201,7 +208,7 @@ func TestLocalErrorsCarryTheText(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}, ServiceDir: dir})
+	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}.open, ServiceDir: dir})
 	if _, err := l.ListAPIs(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"stellar/src/fail"
 )
 
@@ -13,20 +15,38 @@ import (
 // is success.
 type Undoer func(ctx context.Context, res Resource) error
 
+// AttrGroup is the attribute of resources that may be undone at the same time as their neighbours in the journal: those of
+// the same group.
+const AttrGroup = "group"
+
 // Undo limits.
 const (
+	undoParallel = 8                // resources of a group at once
 	UndoTimeout  = 15 * time.Minute // one attempt; a cloud's deletion can take minutes
 	undoAttempts = 3
 	undoWait     = 2 * time.Second // before the second attempt, doubled for the third
 )
 
-// Undo removes everything the journal holds, the newest first, each with a timeout and retries. A resource that cannot be
-// removed does not keep the others from being tried. The error has exit code 4 and names what is left.
+// Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group are
+// undone side by side. A resource that cannot be removed does not keep the others from being tried. The error has exit code
+// 4 and names what is left.
 func Undo(ctx context.Context, j *Journal, undoers map[string]Undoer, log Logger) error {
 	var left []error
-	for _, res := range j.Pending() {
-		if err := undoOne(ctx, j, undoers[res.Kind], res, log); err != nil {
-			left = append(left, fmt.Errorf("%s: %w", res, err))
+	for _, group := range groups(j.Pending()) {
+		errs := make([]error, len(group))
+		var g errgroup.Group
+		g.SetLimit(undoParallel)
+		for i, res := range group {
+			g.Go(func() error {
+				errs[i] = undoOne(ctx, j, undoers[res.Kind], res, log)
+				return nil
+			})
+		}
+		_ = g.Wait()
+		for i, err := range errs {
+			if err != nil {
+				left = append(left, fmt.Errorf("%s: %w", group[i], err))
+			}
 		}
 	}
 	if len(left) == 0 {
@@ -34,6 +54,21 @@ func Undo(ctx context.Context, j *Journal, undoers map[string]Undoer, log Logger
 	}
 	return fail.With(fail.CodeLeftBehind, "could not be removed: %w", errors.Join(left...)).
 		WithHint("mend the cause and run `stellar clean`: it tries what the journal still holds again")
+}
+
+// groups joins neighbours of the same kind and group; what has no group is alone.
+func groups(list []Resource) [][]Resource {
+	var out [][]Resource
+	for _, res := range list {
+		if n := len(out); n > 0 && res.Attrs[AttrGroup] != "" {
+			if last := out[n-1][0]; last.Kind == res.Kind && last.Attrs[AttrGroup] == res.Attrs[AttrGroup] {
+				out[n-1] = append(out[n-1], res)
+				continue
+			}
+		}
+		out = append(out, []Resource{res})
+	}
+	return out
 }
 
 func undoOne(ctx context.Context, j *Journal, undo Undoer, res Resource, log Logger) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"stellar/src/fail"
 )
@@ -63,5 +65,47 @@ func TestUndoOfAnUnknownKindIsLeftBehind(t *testing.T) {
 	must(j.Intend("moonbase", "a", nil))(t)
 	if err := Undo(context.Background(), j, nil, quiet{}); fail.Code(err) != fail.CodeLeftBehind {
 		t.Errorf("error is %v; want one with exit code 4", err)
+	}
+}
+
+// Resources of one group are undone side by side, and only after what was made later.
+func TestUndoOfAGroup(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	group := map[string]string{AttrGroup: "g"}
+	must(j.Intend("thing", "folder", nil))(t)
+	must(j.Intend("thing", "a", group))(t)
+	must(j.Intend("thing", "b", group))(t)
+	must(j.Intend("thing", "last", nil))(t)
+	var mu sync.Mutex
+	var order []string
+	both := make(chan struct{}, 8)
+	undo := func(ctx context.Context, res Resource) error {
+		mu.Lock()
+		order = append(order, res.Name)
+		mu.Unlock()
+		if res.Attrs[AttrGroup] == "" {
+			return nil
+		}
+		both <- struct{}{}
+		for len(both) < 2 { // neither ends before the other has begun
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if res.Name == "a" {
+			return errors.New("stuck")
+		}
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	err := Undo(ctx, j, map[string]Undoer{"thing": undo}, quiet{})
+	if order[0] != "last" || !slices.Contains(order[1:3], "b") || order[len(order)-1] != "folder" {
+		t.Errorf("undone in order %v", order)
+	}
+	if left := j.Pending(); len(left) != 1 || left[0].Name != "a" || fail.Code(err) != fail.CodeLeftBehind {
+		t.Errorf("pending is %v, error %v", left, err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -204,14 +203,7 @@ func (c Command) failed(ctx context.Context, res Result, last string, cause erro
 // String is the command line as a person would type it, without secrets, shortened where it is very long.
 func (c Command) String() string {
 	const longest = 400
-	words := make([]string, 0, 1+len(c.Args))
-	for _, w := range append([]string{c.Name}, c.Args...) {
-		if w == "" || strings.ContainsAny(w, " \t\n\"'\\$`;|&<>()*?") {
-			w = strconv.Quote(w)
-		}
-		words = append(words, w)
-	}
-	s := redact(strings.Join(words, " "), c.Secrets)
+	s := c.words()
 	if len(s) > longest {
 		s = strings.ToValidUTF8(s[:longest], "") + "…"
 	}
@@ -219,4 +211,28 @@ func (c Command) String() string {
 		s += " (in " + redact(c.Dir, c.Secrets) + ")"
 	}
 	return s
+}
+
+// CommandLine is all of the command as a shell takes it, the folder first, without secrets.
+func (c Command) CommandLine() string {
+	if c.Dir == "" {
+		return c.words()
+	}
+	return "cd " + redact(quoted(c.Dir), c.Secrets) + " && " + c.words()
+}
+
+func (c Command) words() string {
+	words := make([]string, 0, 1+len(c.Args))
+	for _, w := range append([]string{c.Name}, c.Args...) {
+		words = append(words, quoted(w))
+	}
+	return redact(strings.Join(words, " "), c.Secrets)
+}
+
+// quoted puts a word into quotes where a shell would not take it as it is.
+func quoted(word string) string {
+	if word == "" || strings.ContainsAny(word, " \t\n\"'\\$`;|&<>()*?#[]{}~!") {
+		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	return word
 }

@@ -316,7 +316,21 @@ func TestLookPath(t *testing.T) {
 func TestCommandString(t *testing.T) {
 	c := Command{Name: "go", Args: []string{"build", "a b", "", strings.Repeat("é", 500)}, Dir: "/x"}
 	got := c.String()
-	if !strings.HasPrefix(got, `go build "a b" "" é`) || !strings.HasSuffix(got, "… (in /x)") || len(got) > 430 {
+	if !strings.HasPrefix(got, `go build 'a b' '' é`) || !strings.HasSuffix(got, "… (in /x)") || len(got) > 430 {
 		t.Errorf("%d bytes: %s", len(got), got)
+	}
+}
+
+// What is printed for a person to type is taken by a shell as it was meant.
+func TestCommandLine(t *testing.T) {
+	args := []string{"plain", "a b", "", `it's`, "$HOME", "x;y", "--labels=a=b", "*"}
+	c := Command{Name: "printf", Args: append([]string{`%s\n`}, args...), Dir: t.TempDir()}
+	out, err := exec.Command("sh", "-c", c.CommandLine()).Output()
+	if got := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"); err != nil || !slices.Equal(got, args) {
+		t.Errorf("%s gave %q, %v", c.CommandLine(), got, err)
+	}
+	secret := Command{Name: "x", Args: []string{"tell s3cret"}, Secrets: []string{"s3cret"}}
+	if got := secret.CommandLine(); got != "x 'tell ***'" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -1,0 +1,99 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+// Tool is a program that a provider needs.
+type Tool struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"` // as it says itself
+	Err     error  `json:"-"`                 // why it cannot be used; says how to get it
+}
+
+// Readiness is what this machine has of what a provider needs.
+type Readiness struct {
+	Tools       []Tool
+	Credentials string            // where they were found; empty: nowhere, or none are needed. Never a value
+	Where       map[string]string // region, project, account: where a deployment would go
+	Missing     []error           // what must be had first, each with a hint; what Tools say of themselves is not repeated
+}
+
+// Err joins all that is missing; nil where a run could start.
+func (r Readiness) Err() error {
+	var all []error
+	for _, t := range r.Tools {
+		all = append(all, t.Err)
+	}
+	return errors.Join(append(all, r.Missing...)...)
+}
+
+// wanted is a program at work for a provider, and which of its versions are known.
+type wanted struct {
+	name    string   // as it is called
+	args    []string // that make it print its version
+	least   [3]int   // the oldest version that takes our arguments
+	below   int      // first major version that is not known; 0: any newer one is taken
+	install string   // how to get it
+}
+
+const versionTimeout = time.Minute
+
+var versionNumber = regexp.MustCompile(`\b(\d+)\.(\d+)\.(\d+)\b`)
+
+// find looks for a program and asks it for its version.
+func (o Options) find(ctx context.Context, w wanted) Tool {
+	t := Tool{Name: w.name}
+	bin, err := o.LookPath(w.name)
+	if err != nil {
+		t.Err = fail.Input("%s is not on the PATH", w.name).WithHint("%s", w.install)
+		return t
+	}
+	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.args, Timeout: versionTimeout, Env: []string{"CI=1", "NO_COLOR=1"}})
+	if err != nil {
+		t.Err = err
+		return t
+	}
+	text := res.Stdout + res.Stderr
+	m := versionNumber.FindStringSubmatch(text)
+	if m == nil {
+		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.name), Hint: w.install}
+		return t
+	}
+	t.Version = m[0]
+	var have [3]int
+	for i := range have {
+		have[i], _ = strconv.Atoi(m[i+1])
+	}
+	if older(have, w.least) || w.below > 0 && have[0] >= w.below {
+		t.Err = fail.Input("%s is version %s, which is not known to work", w.name, t.Version).WithHint("%s", w.install)
+	}
+	return t
+}
+
+func older(a, b [3]int) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}
+
+// anyOf gives the first of some environment variables that is set, and its name.
+func (o Options) anyOf(names ...string) (value, name string) {
+	for _, n := range names {
+		if v := strings.TrimSpace(o.Getenv(n)); v != "" {
+			return v, n
+		}
+	}
+	return "", ""
+}

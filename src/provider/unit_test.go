@@ -1,0 +1,141 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+func TestUnits(t *testing.T) {
+	var fns []*Function
+	for i := range 5 {
+		fns = append(fns, zip(fmt.Sprintf("f0-%d", i), 0, 128))
+	}
+	one := Provider{}.Units("stellar-x", fns)
+	if len(one) != 1 || one[0].Name != "stellar-x" || one[0].Dir != "" || len(one[0].Functions) != 5 {
+		t.Errorf("a provider without a division: %+v", one)
+	}
+	if got := (Provider{units: onePerFunction}).Units("stellar-x", nil); got != nil {
+		t.Errorf("no functions: %v", got)
+	}
+	each := onePerFunction("stellar-x", fns)
+	if len(each) != 5 || each[4].Name != "stellar-x-f0-4" || each[4].Dir != "f0-4" || each[4].Functions[0] != fns[4] {
+		t.Errorf("one each: %+v", each)
+	}
+	if got := atMost(5)("stellar-x", fns); len(got) != 1 || got[0].Name != "stellar-x" || got[0].Dir != "" {
+		t.Errorf("five of at most five: %+v", got)
+	}
+	two := atMost(3)("stellar-x", fns)
+	if len(two) != 2 || two[1].Name != "stellar-x-1" || two[1].Dir != "service-1" || len(two[0].Functions) != 3 || len(two[1].Functions) != 2 {
+		t.Errorf("five of at most three: %+v", two)
+	}
+	d := two[1].Detail("/s/service-1", map[string]string{"region": "r"})
+	if d[DetailUnit] != "stellar-x-1" || d[DetailFunctions] != "f0-3 f0-4" || d[DetailDir] != "/s/service-1" || d[DetailRegion] != "r" {
+		t.Errorf("in the journal: %v", d)
+	}
+}
+
+func TestThrottled(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Error: Rate exceeded":                                 true,
+		"ThrottlingException: Rate exceeded (Service: Lambda)": true,
+		"ERROR: (gcloud.run.deploy) RESOURCE_EXHAUSTED: Quota exceeded for quota metric 'Write requests'": true,
+		"HTTPError 429: The user has sent too many requests":                                              true,
+		"TooManyRequestsException": true,
+		"Throttling.User":          true,
+		"A request to the Cloudflare API failed. More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed [code: 971]": true,
+		"ERROR: image not found":          false,
+		"stellar-20260429t010203z-f0-429": false,
+		"":                                false,
+	} {
+		if got := Throttled(shell.Result{Stderr: text}); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// After a failure nothing further is begun, what is under way comes to its end, and all that failed is told.
+func TestEach(t *testing.T) {
+	var begun, ended atomic.Int32
+	first := make(chan struct{})
+	err := each(context.Background(), 2, []int{0, 1, 2, 3}, func(_ context.Context, n int) error {
+		begun.Add(1)
+		if n == 0 {
+			close(first)
+			return &fail.Error{Code: fail.CodeFailed, Output: "what it said", Hint: "do that", Err: errors.New("zero")}
+		}
+		<-first
+		time.Sleep(20 * time.Millisecond)
+		ended.Add(1)
+		return errors.New("one")
+	})
+	if begun.Load() > 3 || ended.Load() != begun.Load()-1 {
+		t.Errorf("%d begun, %d ended", begun.Load(), ended.Load())
+	}
+	var e *fail.Error
+	if !errors.As(err, &e) || e.Output != "what it said" || fail.Hint(err) != "do that" {
+		t.Errorf("error is %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := each(ctx, 2, []int{0}, func(context.Context, int) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestGone(t *testing.T) {
+	o := Options{Patience: Patience{Settle: time.Millisecond}}.defaults()
+	for name, c := range map[string]struct {
+		confirmed bool
+		answers   []bool // is it there
+		asked     int
+		gone      bool
+	}{
+		"seen made, away":        {true, []bool{false}, 1, true},
+		"never seen, away twice": {false, []bool{false, false}, 2, true},
+		"never seen, comes late": {false, []bool{false, true}, 2, false},
+		"there":                  {true, []bool{true}, 1, false},
+	} {
+		asked := 0
+		err := o.gone(context.Background(), "it", c.confirmed, func(context.Context) (bool, error) {
+			asked++
+			return c.answers[asked-1], nil
+		})
+		if (err == nil) != c.gone || asked != c.asked {
+			t.Errorf("%s: %v after %d questions", name, err, asked)
+		}
+	}
+	if err := o.gone(context.Background(), "it", true, func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
+		t.Error("an answer that could not be had was taken for absence")
+	}
+}
+
+func TestToolVersions(t *testing.T) {
+	w := wanted{name: "gcloud", args: []string{"version"}, least: [3]int{400, 2, 0}, below: 700, install: "install it"}
+	for out, ok := range map[string]bool{
+		"Google Cloud SDK 548.0.0\n": true, "Google Cloud SDK 400.1.9\n": false, "Google Cloud SDK 700.0.0\n": false, "hello": false,
+	} {
+		o := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
+			Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
+				if c.Name != "/x/gcloud" || !slices.Equal(c.Args, w.args) {
+					t.Errorf("ran %v", c)
+				}
+				return shell.Result{Stdout: out}, nil
+			}}.defaults()
+		tool := o.find(context.Background(), w)
+		if (tool.Err == nil) != ok || !ok && (fail.Code(tool.Err) != fail.CodeInput || fail.Hint(tool.Err) == "") {
+			t.Errorf("%q: %+v", out, tool)
+		}
+	}
+	o := Options{LookPath: func(string) (string, error) { return "", errors.New("no") }}.defaults()
+	if tool := o.find(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" {
+		t.Errorf("not there: %+v", tool)
+	}
+}
