@@ -1,10 +1,11 @@
 # stellar: `make run` and `make test` do all their set-up themselves, given Go, Node.js and Python 3.
 SHELL := /bin/bash
 OSLS  := scripts/serverless/node_modules/.bin/osls
+WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js')
+GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test bench lint clean setup cover fuzz
+.PHONY: build run test bench lint clean setup wrangler cover fuzz
 
 build: stellar
 
@@ -18,10 +19,16 @@ $(OSLS): scripts/serverless/package-lock.json
 	cd scripts/serverless && npm ci --no-audit --no-fund --loglevel=error
 	@touch $(OSLS)
 
+wrangler: $(WRANGLER) ## what deploys to Cloudflare, pinned; the tests run Workers in the workerd that comes with it
+
+$(WRANGLER): scripts/wrangler/package-lock.json
+	cd scripts/wrangler && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $(WRANGLER)
+
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
-test: setup ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
+test: setup wrangler ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
 	./scripts/test-setup.sh
 	./scripts/test.sh
 
@@ -47,5 +54,5 @@ lint:
 	go run $(STATICCHECK) ./...
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/wrangler/node_modules
 	go clean -testcache

@@ -65,7 +65,7 @@ func (o Options) warnf(format string, args ...any) {
 
 // Builders is the table of languages.
 func Builders(o Options) []Builder {
-	return []Builder{Go{o}, Python{o}, Node{o}, Java{o}, Ruby{o}, Rust{o}}
+	return []Builder{Go{o}, Python{o}, Node{o}, Java{o}, Ruby{o}, Rust{o}, Workers{o}}
 }
 
 func builderFor(all []Builder, language string) (Builder, error) {

@@ -274,7 +274,7 @@ func TestLoops(t *testing.T) {
 	for _, b := range Builders(Options{Local: true}) {
 		l, ok := b.(Looper)
 		if !ok {
-			if b.Language() != "go" && b.Language() != "rust" {
+			if !slices.Contains([]string{"go", "rust", run.LanguageWorkers}, b.Language()) {
 				t.Errorf("%s has no loop for images", b.Language())
 			}
 			continue
@@ -303,7 +303,7 @@ func TestMissingToolchains(t *testing.T) {
 		}
 	}
 	for _, b := range Builders(Options{Runner: old}) {
-		if slices.Contains([]string{"nodejs", "ruby", "java"}, b.Language()) {
+		if slices.Contains([]string{"nodejs", "ruby", "java", run.LanguageWorkers}, b.Language()) {
 			if err := b.Check(t.Context()); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "too old") {
 				t.Errorf("%s: %v", b.Language(), err)
 			}

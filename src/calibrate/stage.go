@@ -86,7 +86,7 @@ func (st Stage) Run(ctx context.Context, r *run.Run) error {
 
 func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calibration, error) {
 	client := st.Platform()
-	if client == nil || t.fn.Package == nil || t.fn.PackageType != "Zip" {
+	if client == nil || t.fn.Package == nil || t.fn.Package.Type != "Zip" {
 		return fromTable(t.fn.Language, t.want), nil
 	}
 	service := fmt.Sprintf("%s-calibrate-%d", r.Service, i)

@@ -35,6 +35,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
+	noteWorkers(r)
 	sources, packages := map[string]*run.Source{}, map[string]*run.Package{}
 	for i, fn := range r.Functions {
 		if err := ctx.Err(); err != nil {
@@ -134,8 +135,27 @@ func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 
 // render writes the measurement function in the source's language, without its tests, as a package of its own.
 func render(src *run.Source) error {
-	from := path.Join("measure", src.Language)
-	err := fs.WalkDir(rawcode.FS, from, func(name string, d fs.DirEntry, err error) error {
+	lang := languages()[src.Language]
+	roots := lang.from
+	if len(roots) == 0 {
+		roots = []string{path.Join("measure", src.Language)}
+	}
+	for _, from := range roots {
+		if err := renderTree(src.Dir, from); err != nil {
+			return err
+		}
+	}
+	for name, text := range lang.extra {
+		if err := writeFile(filepath.Join(src.Dir, name), []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// renderTree copies a folder of raw-code/, or one file of it.
+func renderTree(dir, from string) error {
+	return fs.WalkDir(rawcode.FS, from, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, "_test.go") {
 			return err
 		}
@@ -143,17 +163,12 @@ func render(src *run.Source) error {
 		if err != nil {
 			return err
 		}
-		return writeFile(filepath.Join(src.Dir, filepath.FromSlash(strings.TrimPrefix(name, from+"/"))), text)
-	})
-	if err != nil {
-		return err
-	}
-	for name, text := range languages()[src.Language].extra {
-		if err := writeFile(filepath.Join(src.Dir, name), []byte(text)); err != nil {
-			return err
+		rel := strings.TrimPrefix(name, from+"/")
+		if name == from {
+			rel = path.Base(name)
 		}
-	}
-	return nil
+		return writeFile(filepath.Join(dir, filepath.FromSlash(rel)), text)
+	})
 }
 
 func writeFile(name string, text []byte) error {

@@ -33,7 +33,11 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 		p.BaseImage, p.Contract = sub.BaseImage, cmp.Or(fn.Platform.ImageContract, "runtime-api")
 	}
 	p.Name = packageName(p)
-	if p.Type == "Zip" {
+	switch {
+	case p.Type == "Zip" && fn.Language == run.LanguageWorkers:
+		p.Type = run.PackageModules
+		p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name)
+	case p.Type == "Zip":
 		p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name+".zip")
 	}
 	p.Seed = fillerSeed(r, p.Name)

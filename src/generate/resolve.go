@@ -36,6 +36,8 @@ type language struct {
 	handler string
 	// own checks that a user's folder has the entry point and gives it in the form that the platforms take.
 	own func(dir, handler string) (string, error)
+	// from are the files and folders of raw-code/ that make the measurement function; none: measure/<language>.
+	from []string
 	// extra are files of a rendered measurement function that cannot lie in raw-code/, by name.
 	extra map[string]string
 }
@@ -48,6 +50,8 @@ func languages() map[string]language {
 		"java":   java(),
 		"ruby":   ruby(),
 		"rust":   rust(),
+
+		run.LanguageWorkers: workers(),
 	}
 }
 
@@ -66,7 +70,7 @@ type code struct {
 func resolve(r *run.Run, fn *run.Function) (code, error) {
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
-		if language != "" && language != fn.Language {
+		if language != "" && language != fn.Language && fn.Language != run.LanguageWorkers {
 			return code{}, fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
 				name, language, fn.Runtime, fn.Language).
 				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)

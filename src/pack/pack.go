@@ -1,4 +1,4 @@
-// Package pack makes what is deployed, ZIP files and images: a build's files, and filler up to the exact size asked for.
+// Package pack makes what is deployed, ZIP files, images and folders of modules: a build's files, and filler up to the exact size asked for.
 package pack
 
 import (
@@ -45,9 +45,14 @@ type job struct {
 
 // Run writes the packages. All that are too small for their code are named in one error, and nothing is written then.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
-	packages, images, err := distinct(r)
+	packages, images, modules, err := distinct(r)
 	if err != nil {
 		return err
+	}
+	if len(modules) > 0 {
+		if err := packModules(ctx, r, modules); err != nil {
+			return err
+		}
 	}
 	if len(packages) > 0 {
 		if err := zipAll(ctx, r, packages); err != nil {
@@ -91,29 +96,32 @@ func zipAll(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	return group.Wait()
 }
 
-// distinct lists the packages in the functions' order, ZIP files and images.
-func distinct(r *run.Run) (zips, images []*run.Package, err error) {
+// distinct lists the packages in the functions' order: ZIP files, images, folders of modules.
+func distinct(r *run.Run) (zips, images, modules []*run.Package, err error) {
 	at := map[string]*run.Package{}
 	for _, fn := range r.Functions {
 		p := fn.Package
 		switch {
 		case p == nil || p.Source == nil || p.Name == "" || p.Type != typeImage && p.Path == "":
-			return nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
+			return nil, nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
 		case p.Source.BuildDir == "":
-			return nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
+			return nil, nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
 		case at[p.Name] == p:
 			continue
 		case at[p.Name] != nil:
-			return nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
+			return nil, nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
 		}
 		at[p.Name] = p
-		if p.Type == typeImage {
+		switch p.Type {
+		case typeImage:
 			images = append(images, p)
-		} else {
+		case run.PackageModules:
+			modules = append(modules, p)
+		default:
 			zips = append(zips, p)
 		}
 	}
-	return zips, images, nil
+	return zips, images, modules, nil
 }
 
 const typeImage = "Image"

@@ -68,6 +68,12 @@ type Function struct {
 // LanguageDocker stands for a function whose image the user's own Dockerfile makes: no builder touches it.
 const LanguageDocker = "docker"
 
+// LanguageWorkers is that of functions for Cloudflare's Workers, modules of JavaScript: other forms of JavaScript do not run there.
+const LanguageWorkers = "workers"
+
+// PackageModules is the type of a package that is a folder of modules, which are uploaded one by one.
+const PackageModules = "Modules"
+
 // Source is one distinct piece of function code for one runtime and architecture.
 type Source struct {
 	Key          string // distinct per (function, runtime's language, architecture), safe as a file name
@@ -86,9 +92,9 @@ type Source struct {
 // Package is one distinct deployable package.
 type Package struct {
 	Name        string // file name without ending, distinct per (source, package type, base, target size, placement)
-	Type        string // Zip, Image
+	Type        string // Zip, Image, Modules
 	Source      *Source
-	Path        string // Zip: absolute, under ServiceDir/packages
+	Path        string // Zip, Modules: absolute, under ServiceDir/packages; a folder where the package is one of modules
 	BaseImage   string // Image: what it is built from; empty: the language's own
 	Contract    string // Image: runtime-api, http
 	TargetBytes int64  // 0: as built
@@ -96,7 +102,7 @@ type Package struct {
 	ReadFiller  bool
 	Seed        int64 // of the filler
 	Pattern     string
-	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it
+	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it; of modules their gzip
 	CodeBytes   int64  // set by pack: size of the package without filler
 	SHA256      string // set by pack, hex; of an image the digest of its manifest once pushed, else its id
 	Image       string // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's

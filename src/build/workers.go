@@ -1,0 +1,58 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+const workersHint = "install Node.js 20.3 or later (apt install nodejs npm, brew install node) and put node on the PATH"
+
+// Workers copies modules for Cloudflare's Workers as they are, after a look at their syntax. Nothing is bundled: what the
+// package counts is what is uploaded.
+type Workers struct{ Options }
+
+var _ Builder = Workers{}
+
+func (w Workers) interpreter() interpreter {
+	return interpreter{Options: w.Options, program: "node", oldest: 2003, oldText: "20.3", hint: workersHint}
+}
+
+// Language is workers.
+func (Workers) Language() string { return run.LanguageWorkers }
+
+// Check asks for a node that Wrangler runs on.
+func (w Workers) Check(ctx context.Context) error { return w.interpreter().check(ctx) }
+
+// Version is that of the node on the PATH, as in Node.js v22.1.0.
+func (w Workers) Version(ctx context.Context) (string, error) {
+	version, err := w.interpreter().version(ctx)
+	return "Node.js " + version, err
+}
+
+// Inputs names nothing beside the source: its files are copied.
+func (w Workers) Inputs(ctx context.Context, _ *run.Source) (Inputs, error) {
+	version, err := w.Version(ctx)
+	return Inputs{Toolchain: version}, err
+}
+
+// Build checks and copies the folder. Node.js cannot tell which form a .js file has; Wrangler looks at those.
+func (w Workers) Build(ctx context.Context, src *run.Source, out string) error {
+	files, err := tree(src.Dir, forPackage)
+	if err != nil {
+		return badSource(ctx, src, err)
+	}
+	for _, f := range files {
+		if ending := filepath.Ext(f.rel); ending != ".mjs" && ending != ".cjs" {
+			continue
+		}
+		check := shell.Command{Name: "node", Args: []string{"--check", filepath.FromSlash(f.rel)}, Dir: src.Dir, Timeout: askTimeout}
+		if _, err := w.run(ctx, check); err != nil {
+			return badSource(ctx, src, fmt.Errorf("%s: %w", f.rel, err))
+		}
+	}
+	return copyTree(ctx, src, files, out, func(file) bool { return true })
+}

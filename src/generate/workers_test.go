@@ -1,0 +1,83 @@
+package generate
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// lines is a run.Logger that keeps its warnings.
+type lines []string
+
+func (l *lines) Debugf(string, ...any)         {}
+func (l *lines) Infof(string, ...any)          {}
+func (l *lines) Warnf(format string, a ...any) { *l = append(*l, fmt.Sprintf(format, a...)) }
+
+// newWorkers is a run whose functions are Workers, as the pipeline makes them for cloudflare.
+func newWorkers(t *testing.T, subs ...experiment.SubExperiment) (*run.Run, *lines) {
+	t.Helper()
+	r, log := newRun(t, "cloudflare", subs...), &lines{}
+	r.Log, r.Record = log, &run.Record{}
+	for _, fn := range r.Functions {
+		fn.Language = run.LanguageWorkers
+	}
+	return r, log
+}
+
+func TestWorkersTakeAnyRuntime(t *testing.T) {
+	handler := func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" } // published files have it
+	sized := func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerRead = 2, true }
+	r, log := newWorkers(t, sub("hellopy", "python3.13", handler), sub("measure", "nodejs22.x", sized), sub("hellojava", "python3.13"))
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	first := r.Functions[0]
+	for _, name := range []string{"worker.mjs", "fillers.mjs", "core.cjs"} {
+		if _, err := os.Stat(filepath.Join(first.Source.Dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	for i, want := range []string{"measure-workers-amd64", "measure-workers-amd64-2097152-back-read", "measure-workers-amd64"} {
+		fn := r.Functions[i]
+		if p := fn.Package; p.Name != want || p.Type != run.PackageModules || p.Path != filepath.Join(r.ServiceDir, "packages", want) {
+			t.Errorf("function %d: package %+v", i, p)
+		}
+		if fn.Source != first.Source || fn.Handler != "worker.mjs" {
+			t.Errorf("function %d: handler %q, source %+v", i, fn.Handler, fn.Source)
+		}
+	}
+	if len(*log) != 2 || len(r.Record.Notes) != 2 || !strings.Contains(r.Record.Notes[0], "Runtime python3.13: Workers run JavaScript") {
+		t.Errorf("warned %q, noted %q", *log, r.Record.Notes)
+	}
+}
+
+func TestWorkersOfOnesOwn(t *testing.T) {
+	handler := func(h string) func(*experiment.SubExperiment) {
+		return func(s *experiment.SubExperiment) { s.Handler = h }
+	}
+	r, _ := newWorkers(t, sub("./mine", "nodejs22.x", handler("dist/main.js")), sub("./mine", "nodejs22.x", handler("")))
+	for _, name := range []string{"dist/main.js", "worker.mjs", "src/index.ts"} {
+		write(t, filepath.Join(r.BaseDir, "mine", filepath.FromSlash(name)), "export default {};")
+	}
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"dist/main.js", "worker.mjs"} {
+		if got := r.Functions[i].Handler; got != want {
+			t.Errorf("handler %q, want %q", got, want)
+		}
+	}
+	for _, wrong := range []string{"src/index.ts", "main.handler", "../worker.mjs", "/worker.mjs", "dist//main.js", "other.mjs", ".mjs"} {
+		r, _ := newWorkers(t, sub("./mine", "nodejs22.x", handler(wrong)))
+		write(t, filepath.Join(r.BaseDir, "mine", "worker.mjs"), "export default {};")
+		if err := Check(r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
+			t.Errorf("%s: %v, hint %q", wrong, err, fail.Hint(err))
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package pack
+
+import (
+	"cmp"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's limit
+// is stated in and that Wrangler prints after "gzip:": all modules, one after the other, compressed with gzip at its
+// default level, the main module last (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts). Wrangler
+// compresses with zlib and this program with Go's own, whose results differ by some bytes in a thousand of code and by
+// next to nothing in filler.
+
+// fillersModule lists the fillers that a Worker of ours reads when it starts.
+const fillersModule = "fillers.mjs"
+
+// moduleEndings are the files that a Worker consists of, by the rules in its configuration; any other file is not uploaded.
+var moduleEndings = []string{".mjs", ".js", ".cjs", ".wasm", ".txt", ".html", ".sql", ".bin"}
+
+// module is one file of a Worker.
+type module struct {
+	name string
+	text []byte
+}
+
+func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error {
+	var problems []error
+	var largest int64
+	for _, p := range packages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		code, err := codeModules(p, r.Log)
+		if err != nil {
+			return err
+		}
+		all, err := padModules(ctx, p, code)
+		if errors.Is(err, errTooSmall) {
+			largest = max(largest, gzipSize(code))
+			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(gzipSize(code)), both(p.TargetBytes)))
+			continue
+		}
+		if err == nil {
+			err = writeModules(p, all)
+		}
+		if err != nil {
+			return fmt.Errorf("writing package %s: %w", p.Path, err)
+		}
+		p.Bytes, p.CodeBytes, p.SHA256 = gzipSize(all), gzipSize(code), hashModules(all)
+		r.Log.Infof("package %s: %s as gzip, %s of it code", p.Name, mib(p.Bytes), mib(p.CodeBytes))
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", float64(largest)/(1<<20)+0.001)
+}
+
+// codeModules reads the modules of a build in the order in which they are counted.
+func codeModules(p *run.Package, log run.Logger) ([]module, error) {
+	files, err := selectFiles(selectionOf(p), log)
+	if err != nil {
+		return nil, err
+	}
+	var all []module
+	for _, f := range files {
+		if !slices.Contains(moduleEndings, path.Ext(f.name)) {
+			log.Debugf("package %s: %s is no module and is left out", p.Name, f.name)
+			continue
+		}
+		text, err := os.ReadFile(f.path)
+		if err != nil {
+			return nil, fmt.Errorf("reading the build in %s: %w", p.Source.BuildDir, err)
+		}
+		all = append(all, module{f.name, text})
+	}
+	if !slices.ContainsFunc(all, func(m module) bool { return m.name == p.Source.Handler }) {
+		return nil, fail.Input("package %s: its main module %s is not among its files", p.Name, p.Source.Handler).
+			WithHint("name it in Handler, and let PackagePattern match it")
+	}
+	return inOrder(p, all), nil
+}
+
+func inOrder(p *run.Package, all []module) []module {
+	slices.SortFunc(all, func(a, b module) int {
+		last := func(m module) int { return map[bool]int{true: 1}[m.name == p.Source.Handler] }
+		return cmp.Or(cmp.Compare(last(a), last(b)), strings.Compare(a.name, b.name))
+	})
+	return all
+}
+
+// padModules adds filler until the package has the size asked for. A compressed size does not grow byte by byte with what
+// is compressed, so that a few sizes cannot be had: then it is the next smaller one.
+func padModules(ctx context.Context, p *run.Package, code []module) ([]module, error) {
+	base := gzipSize(code)
+	if p.TargetBytes == 0 || p.TargetBytes == base {
+		return code, nil
+	}
+	if p.TargetBytes < base {
+		return nil, errTooSmall
+	}
+	bytes, err := fillerBytes(p)
+	if err != nil {
+		return nil, err
+	}
+	best, bestSize := code, base
+	tried := map[int64]bool{}
+	for n := p.TargetBytes - base; n > 0 && n <= int64(len(bytes)) && !tried[n]; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		tried[n] = true
+		all := withFiller(p, code, bytes[:n])
+		size := gzipSize(all)
+		if size <= p.TargetBytes && size > bestSize {
+			best, bestSize = all, size
+		}
+		n += p.TargetBytes - size
+	}
+	return best, nil
+}
+
+// fillerBytes are as many as a package can need.
+func fillerBytes(p *run.Package) ([]byte, error) {
+	stream, err := filler{seed: p.Seed}.stream()
+	if err != nil {
+		return nil, err
+	}
+	if p.TargetBytes > math.MaxInt32 {
+		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, mib(p.TargetBytes))
+	}
+	bytes := make([]byte, p.TargetBytes)
+	stream.XORKeyStream(bytes, bytes)
+	return bytes, nil
+}
+
+// withFiller adds the filler, and where our Worker is to read it, has it do so.
+func withFiller(p *run.Package, code []module, bytes []byte) []module {
+	all := make([]module, 0, len(code)+1)
+	for _, m := range code {
+		if m.name == fillersModule && p.Source.Generated && p.ReadFiller {
+			m.text = fmt.Appendf(nil, "import filler from './%s';\nexport default [filler];\n", fillerName)
+		}
+		all = append(all, m)
+	}
+	return inOrder(p, append(all, module{fillerName, bytes}))
+}
+
+// gzipSize is the size of a Worker as it is counted.
+func gzipSize(all []module) int64 {
+	var n counter
+	z := gzip.NewWriter(&n)
+	for _, m := range all {
+		_, _ = z.Write(m.text) // a counter takes everything
+	}
+	_ = z.Close()
+	return int64(n)
+}
+
+// hashModules is the SHA-256 over the modules in their order, each after its name and length.
+func hashModules(all []module) string {
+	h := sha256.New()
+	for _, m := range all {
+		fmt.Fprintf(h, "%q %d\n", m.name, len(m.text))
+		h.Write(m.text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// writeModules makes the folder under a temporary name and puts it in its place when it is whole.
+func writeModules(p *run.Package, all []module) (err error) {
+	dir := filepath.Dir(p.Path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(dir, p.Name+".part-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(temp)
+		}
+	}()
+	for _, m := range all {
+		to := filepath.Join(temp, filepath.FromSlash(m.name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, m.text, 0o644); err != nil {
+			if free, ok := freeBytes(dir); ok && errors.Is(err, syscall.ENOSPC) {
+				return noSpace(dir, int64(len(m.text)), free)
+			}
+			return err
+		}
+	}
+	if err := errors.Join(os.Chmod(temp, 0o755), os.RemoveAll(p.Path)); err != nil {
+		return err
+	}
+	return os.Rename(temp, p.Path)
+}

@@ -1,0 +1,136 @@
+package pack
+
+import (
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+var worker = map[string]string{"worker.mjs": "import fillers from './fillers.mjs';\n" + strings.Repeat("export const a = 1;\n", 60),
+	"fillers.mjs": "export default [];\n", "lib/core.cjs": strings.Repeat("exports.b = 2;\n", 40), "README.md": "left out", "data.bin": "own data"}
+
+// modulesOf makes a package of the Worker, in a run of its own.
+func modulesOf(t *testing.T, target int64, change ...func(*run.Package)) (*run.Run, *run.Package) {
+	t.Helper()
+	p := &run.Package{Name: "w", Type: run.PackageModules, TargetBytes: target, Seed: 7, Path: filepath.Join(t.TempDir(), "packages", "w"),
+		Source: &run.Source{Key: "w", BuildDir: folder(t, worker), Generated: true, Handler: "worker.mjs", Language: run.LanguageWorkers}}
+	for _, f := range change {
+		f(p)
+	}
+	return newRun(t, p), p
+}
+
+// counted compresses the folder's files as Wrangler counts them: in the order of their names, the main module last.
+func counted(t *testing.T, dir string, names ...string) int64 {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := z.Write(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return int64(out.Len())
+}
+
+func TestModulesHaveTheSizeAskedFor(t *testing.T) {
+	for _, target := range []int64{2048, 20_000, 1 << 20, 3<<20 + 12345} {
+		r, p := modulesOf(t, target)
+		if err := (Stage{}).Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		got := counted(t, p.Path, "data.bin", "fillers.mjs", "lib/core.cjs", fillerName, "worker.mjs")
+		if got != p.Bytes || got > target || target-got > gzipStore {
+			t.Errorf("%d asked for: %d counted, %d told", target, got, p.Bytes)
+		}
+		if p.CodeBytes <= 0 || p.CodeBytes >= 1000 || len(p.SHA256) != 64 {
+			t.Errorf("%d bytes of code, hash %q", p.CodeBytes, p.SHA256)
+		}
+		if _, err := os.Stat(filepath.Join(p.Path, "README.md")); !os.IsNotExist(err) {
+			t.Error("what is no module is in the folder")
+		}
+	}
+}
+
+func TestModulesAsBuilt(t *testing.T) {
+	r, p := modulesOf(t, 0)
+	if err := (Stage{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(t, p.Path, "data.bin", "fillers.mjs", "lib/core.cjs", "worker.mjs"); got != p.Bytes || p.Bytes != p.CodeBytes {
+		t.Errorf("%d counted, %d told, %d of code", got, p.Bytes, p.CodeBytes)
+	}
+	if list, _ := filepath.Glob(filepath.Join(p.Path, "stellar-filler*")); len(list) > 0 {
+		t.Errorf("filler %v though no size was asked for", list)
+	}
+	if rest, _ := filepath.Glob(p.Path + ".part-*"); len(rest) > 0 {
+		t.Errorf("left behind: %v", rest)
+	}
+}
+
+// Equal inputs make equal modules, another seed makes others; the Worker reads its filler where it is to, a user's own does not.
+func TestModulesFiller(t *testing.T) {
+	make := func(change ...func(*run.Package)) (*run.Package, string, []byte) {
+		r, p := modulesOf(t, 50_000, change...)
+		if err := (Stage{}).Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		list, err := os.ReadFile(filepath.Join(p.Path, fillersModule))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes, err := os.ReadFile(filepath.Join(p.Path, fillerName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, string(list), bytes
+	}
+	a, list, filler := make()
+	b, _, again := make()
+	_, _, other := make(func(p *run.Package) { p.Seed = 8 })
+	if a.SHA256 != b.SHA256 || !bytes.Equal(filler, again) || bytes.Equal(filler, other) {
+		t.Error("the seed decides the filler, and nothing else")
+	}
+	if list != worker["fillers.mjs"] {
+		t.Errorf("filler that is not to be read is listed: %s", list)
+	}
+	read, list, _ := make(func(p *run.Package) { p.ReadFiller = true })
+	if !strings.Contains(list, "./"+fillerName) || read.TargetBytes-read.Bytes > gzipStore || read.Bytes > read.TargetBytes {
+		t.Errorf("filler to be read: %d bytes, list %s", read.Bytes, list)
+	}
+	if _, list, _ = make(func(p *run.Package) { p.ReadFiller, p.Source.Generated = true, false }); list != worker["fillers.mjs"] {
+		t.Errorf("a user's own module was changed: %s", list)
+	}
+}
+
+func TestModulesErrors(t *testing.T) {
+	for _, c := range []struct {
+		target int64
+		change func(*run.Package)
+		want   string
+	}{
+		{100, func(*run.Package) {}, "the code alone is"},
+		{0, func(p *run.Package) { p.Source.Handler = "other.mjs" }, "its main module other.mjs is not among its files"},
+		{0, func(p *run.Package) { p.Pattern = "lib/**" }, "its main module worker.mjs is not among its files"},
+		{5 << 30, func(*run.Package) {}, "more than any Worker may have"},
+	} {
+		r, p := modulesOf(t, c.target, c.change)
+		err := Stage{}.Run(t.Context(), r)
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) || p.Bytes != 0 {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
+}
