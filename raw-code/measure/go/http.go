@@ -20,13 +20,18 @@ func serveHTTP(f *function, port string) error {
 		timeout = time.Duration(s * float64(time.Second))
 	}
 	server := &http.Server{Addr: ":" + port, Handler: httpHandler(f, timeout), ReadHeaderTimeout: time.Minute}
+	speakHTTP2(server)
 	f.ready()
 	return server.ListenAndServe()
 }
 
-// httpHandler translates HTTP requests; a request may run for timeout, 0 if that is not known.
+// httpHandler translates HTTP requests, and leaves gRPC calls to serveCall; a request may run for timeout, 0 if that is not known.
 func httpHandler(f *function, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if isCall(req) {
+			f.serveCall(w, req, timeout)
+			return
+		}
 		r := request{instance: f.claim(), id: httpRequestID(req.Header), token: req.Header.Get("X-Stellar-Token")}
 		body := bufio.NewReader(req.Body)
 		if first, _ := body.Peek(1); len(first) == 1 && first[0] == '{' {
@@ -50,11 +55,15 @@ func httpHandler(f *function, timeout time.Duration) http.Handler {
 		default:
 			status, answer = f.handle(r)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		w.WriteHeader(status)
-		_, _ = w.Write(answer) // a client that has gone needs no answer
+		writeAnswer(w, status, answer)
 	})
+}
+
+func writeAnswer(w http.ResponseWriter, status int, answer []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(status)
+	_, _ = w.Write(answer) // a client that has gone needs no answer
 }
 
 // httpRequestID finds the platform's name for the request. Anyone may send such a header: a long one is not taken.

@@ -1,5 +1,6 @@
 // Command measure is the measurement function: it reports its instance, spins if asked, makes a payload if asked, and
-// stamps. It speaks the Lambda Runtime API where AWS_LAMBDA_RUNTIME_API is set, and HTTP where PORT is set.
+// stamps. It speaks the Lambda Runtime API where AWS_LAMBDA_RUNTIME_API is set, and HTTP where PORT is set; there it also
+// serves gRPC, as functions on vHive do, and is a link of chains.
 //
 // Only the standard library, and little of it: its cold start should measure the platform rather than an SDK.
 package main
