@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"stellar/src/sample"
 )
@@ -23,12 +22,11 @@ func (t *target) callPath() string {
 	return t.path
 }
 
-// Numbers of the fields of InvokeChainRequest and InvokeChainReply.
+// Numbers of the fields of InvokeChainRequest.
 const (
 	callIncrements = 1
 	callChain      = 2
 	callPayload    = 3
-	replyStamps    = 1
 )
 
 // callMessage is a request's message with its prefix: of the parameters those that the functions' contract has.
@@ -48,39 +46,6 @@ func callMessage(q url.Values) []byte {
 	return append(out, m...)
 }
 
-// replyText finds the text with a number in a reply's message, past fields that are not known. What is malformed has none.
-func replyText(body []byte, number uint64) (string, bool) {
-	if len(body) < 5 || body[0] != 0 || int64(binary.BigEndian.Uint32(body[1:])) != int64(len(body)-5) {
-		return "", false
-	}
-	for m := body[5:]; len(m) > 0; {
-		key, n := binary.Uvarint(m)
-		if n <= 0 {
-			return "", false
-		}
-		m = m[n:]
-		length, skip := uint64(0), 0
-		switch key & 7 {
-		case 0: // a number
-			_, skip = binary.Uvarint(m)
-		case 1:
-			skip = 8
-		case 2:
-			length, skip = binary.Uvarint(m)
-		case 5:
-			skip = 4
-		}
-		if skip <= 0 || skip > len(m) || length > uint64(len(m)-skip) {
-			return "", false
-		}
-		if key>>3 == number && key&7 == 2 {
-			return string(m[skip : skip+int(length)]), true
-		}
-		m = m[skip+int(length):]
-	}
-	return "", false
-}
-
 // judgeCall is the class of a call's answer. Its status becomes the HTTP status that stands for it in Google's API design
 // guide (google/rpc/code.proto), so that rows of all protocols read alike.
 func judgeCall(r *response) sample.Class {
@@ -98,14 +63,11 @@ func judgeCall(r *response) sample.Class {
 	return statusClass(r.status)
 }
 
-// describeCall completes a sample with what a reply says: the function's first stamp.
-func (r *response) describeCall(s *sample.Sample) {
-	stamps, ok := replyText(r.body, replyStamps)
-	if !ok {
-		return
+// reason is what a call's status says in words, bounded; empty where it says nothing.
+func (r *response) reason() string {
+	text := r.header("grpc-message")
+	if plain, err := url.PathUnescape(text); err == nil {
+		text = plain
 	}
-	first, _, _ := strings.Cut(strings.Trim(stamps, "[] "), " ")
-	if first != "" {
-		s.FnReceived = stamp([]byte(first))
-	}
+	return clean(text)
 }

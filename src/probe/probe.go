@@ -53,6 +53,7 @@ type Target struct {
 	Name   string      // the row's Endpoint; empty: the URL's path
 	URL    string      // http or https; its own query is sent before the parameters
 	Header http.Header // sent with every request, e.g. X-Stellar-Token
+	Query  url.Values  // parameters of every request to this target, beside those of the round
 }
 
 // Config is one sub-experiment's worth of bursts. Rounds count from 0; a round is one burst to each target in turn.

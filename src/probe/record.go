@@ -151,6 +151,9 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 	case s.err != nil:
 		r.cfg.Note("%s: burst %d, slot %d: %s: %v (further ones of this class are not logged)",
 			t.label, row.Burst, row.Slot, row.Err, s.err)
+	case t.proto.grpc && s.resp.reason() != "":
+		r.cfg.Note("%s: burst %d, slot %d: status %d: %s (further ones of this class are not logged)",
+			t.label, row.Burst, row.Slot, row.Status, s.resp.reason())
 	default:
 		r.cfg.Note("%s: burst %d, slot %d: answered status %d (further ones of this class are not logged)",
 			t.label, row.Burst, row.Slot, row.Status)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,8 +22,9 @@ type target struct {
 	port     uint16
 	addr     netip.Addr // where the host is an address already
 	secure   bool
-	path     string  // escaped, at least "/"
-	query    string  // the URL's own
+	path     string // escaped, at least "/"
+	query    string // the URL's own
+	params   url.Values
 	fields   []field // of the target's own
 
 	addrs  []netip.Addr // addr alone, where there is one
@@ -44,7 +46,7 @@ func newTarget(t Target) (*target, error) {
 		return nil, fail.Input("endpoint %q: %s has no host name in ASCII", t.Name, u.Redacted())
 	}
 	out := &target{
-		hostname: host, secure: u.Scheme == "https", told: map[string]bool{},
+		hostname: host, secure: u.Scheme == "https", told: map[string]bool{}, params: t.Query,
 		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
 	}
 	if out.path == "" {
@@ -115,7 +117,7 @@ func (t *target) address(ip netip.Addr) string {
 // pathQuery is what is asked for in a round: the URL's own query comes before the round's parameters.
 func (t *target) pathQuery(cfg *Config, round int) string {
 	query := t.query
-	if more := cfg.Query(round).Encode(); query == "" || more == "" {
+	if more := t.parameters(cfg, round).Encode(); query == "" || more == "" {
 		query += more
 	} else {
 		query += "&" + more
@@ -126,12 +128,22 @@ func (t *target) pathQuery(cfg *Config, round int) string {
 	return t.path + "?" + query
 }
 
+// parameters are the round's and the target's own.
+func (t *target) parameters(cfg *Config, round int) url.Values {
+	if len(t.params) == 0 {
+		return cfg.Query(round)
+	}
+	all := maps.Clone(t.params)
+	maps.Copy(all, cfg.Query(round))
+	return all
+}
+
 // request serialises a round's request: the very bytes that every slot of a burst writes. Of HTTP/2 they are the header
 // block and the body, which go into frames; of HTTP/1.1 the body is in the first.
 func (cfg *Config) request(t *target, round int) (head, body []byte) {
 	body = cfg.Body(round)
 	if t.proto.grpc {
-		body = callMessage(cfg.Query(round))
+		body = callMessage(t.parameters(cfg, round))
 	}
 	if t.proto.multi {
 		return cfg.headerBlock(t, round, body), body

@@ -70,6 +70,7 @@ type Sample struct {
 	ReleasedAt time.Time     // when the burst's barrier fell; zero where a request was not released with others
 	WriteBegan time.Duration // SentAt to the writing of the request's first byte: 0 on a connection that stood
 	Written    time.Duration // SentAt to the last byte of the request being handed to the kernel
+	Chain      *Chain        // what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
 	Suspect    string        // why the client may have made this latency, words joined by "+"; empty: no sign of it
 }
 

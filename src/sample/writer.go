@@ -42,23 +42,37 @@ func newWriter(out io.Writer, name string) *Writer {
 // Create makes a new file with the header in it, durably; a file that exists is an error, for results are never
 // overwritten.
 func Create(path string) (*Writer, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := createNew(path)
 	if err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil, fail.Input("%s exists already: results are never overwritten", path).
-				WithHint("choose another output folder, or move the file away")
-		}
-		return nil, fmt.Errorf("create samples: %w", err)
+		return nil, err
 	}
 	w := newWriter(f, path)
 	w.header()
+	return w, w.establish(f, path)
+}
+
+// createNew makes a file that was not there.
+func createNew(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fail.Input("%s exists already: results are never overwritten", path).
+			WithHint("choose another output folder, or move the file away")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("create samples: %w", err)
+	}
+	return f, nil
+}
+
+// establish makes a new file's header and name durable; where that fails the file is closed.
+func (w *Writer) establish(f *os.File, path string) error {
 	if err := w.Flush(); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return errors.Join(err, f.Close())
 	}
 	if err := syncDir(filepath.Dir(path)); err != nil {
-		return nil, errors.Join(fmt.Errorf("create samples: %w", err), f.Close())
+		return errors.Join(fmt.Errorf("create samples: %w", err), f.Close())
 	}
-	return w, nil
+	return nil
 }
 
 // Append continues a file that Create made. A last line that a crash tore is cut off first, and cut says how many bytes

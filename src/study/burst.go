@@ -12,6 +12,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/probe"
+	"stellar/src/provider"
 	"stellar/src/sample"
 )
 
@@ -30,32 +31,55 @@ var _ Study = Burst{}
 // Run probes the endpoints and writes latencies.csv, durable after every burst. It returns probe's ErrorRatio when too
 // many requests failed and the context's cause when it was stopped; the rows so far are kept in both cases. A file that
 // is there already is an error of bad input.
-func (Burst) Run(ctx context.Context, s Settings) (result Result, err error) {
+func (Burst) Run(ctx context.Context, s Settings) (Result, error) {
 	if err := s.check(); err != nil {
-		return result, err
+		return Result{}, err
 	}
+	cfg := s.probe()
+	for _, e := range s.Endpoints {
+		cfg.Targets = append(cfg.Targets, s.target(e))
+	}
+	return s.measure(ctx, cfg)
+}
+
+// table is a file that every request has a row in.
+type table interface {
+	AppendRow(row *sample.Sample)
+	Flush() error
+	Close() error
+}
+
+// measure probes the targets and writes the rows of each burst into latencies.csv and the further tables.
+func (s *Settings) measure(ctx context.Context, cfg probe.Config, further ...func() (table, error)) (result Result, err error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return result, fmt.Errorf("sub-experiment %d: make its folder: %w", s.Index, err)
 	}
 	result.File = filepath.Join(s.Dir, LatenciesFile)
-	rows, err := sample.Create(result.File)
-	if err != nil {
-		return result, fmt.Errorf("sub-experiment %d: %w", s.Index, err)
-	}
+	var tables []table
 	defer func() {
-		// A sink that failed makes Close answer the same again.
-		if closing := rows.Close(); err == nil {
-			err = closing
+		for _, t := range tables {
+			// A sink that failed makes Close answer the same again.
+			if closing := t.Close(); err == nil {
+				err = closing
+			}
 		}
 	}()
-
-	cfg := s.probe()
-	cfg.Sink = func(burst []sample.Sample) error {
-		for i := range burst {
-			rows.AppendRow(&burst[i])
+	latencies := func() (table, error) { return sample.Create(result.File) }
+	for _, create := range append([]func() (table, error){latencies}, further...) {
+		t, err := create()
+		if err != nil {
+			return result, fmt.Errorf("sub-experiment %d: %w", s.Index, err)
 		}
-		if err := rows.Flush(); err != nil {
-			return err
+		tables = append(tables, t)
+	}
+	cfg.Sink = func(burst []sample.Sample) error {
+		for _, t := range tables {
+			for i := range burst {
+				t.AppendRow(&burst[i])
+			}
+			if err := t.Flush(); err != nil {
+				return err
+			}
 		}
 		result.Rows += len(burst)
 		return nil
@@ -76,7 +100,7 @@ func (s *Settings) check() error {
 	return nil
 }
 
-// probe says in the probe's terms what the settings ask for.
+// probe says in the probe's terms what the settings ask for, without targets and sink.
 func (s *Settings) probe() probe.Config {
 	cfg := probe.Config{
 		Client:    probe.Client{UserAgent: s.UserAgent, Timeout: s.Timeout, TLS: s.TLS},
@@ -96,14 +120,15 @@ func (s *Settings) probe() probe.Config {
 	if s.Log != nil {
 		cfg.Note = s.Log.Warnf
 	}
-	for _, e := range s.Endpoints {
-		t := probe.Target{Name: e.Function, URL: e.URL, Header: http.Header{}}
-		if s.Token != "" {
-			t.Header.Set(tokenField, s.Token)
-		}
-		cfg.Targets = append(cfg.Targets, t)
-	}
 	return cfg
+}
+
+func (s *Settings) target(e provider.Endpoint) probe.Target {
+	t := probe.Target{Name: e.Function, URL: e.URL, Header: http.Header{}}
+	if s.Token != "" {
+		t.Header.Set(tokenField, s.Token)
+	}
+	return t
 }
 
 // query makes a round's parameters; what is 0 is left out, as the measurement function has it.

@@ -37,7 +37,8 @@ type Logger interface {
 type Settings struct {
 	Index     int                 // of the sub-experiment: its random draws are its own
 	Title     string              // for messages
-	Endpoints []provider.Endpoint // in the order in which a round visits them
+	Endpoints []provider.Endpoint // in the order in which a round visits them; of chains one function after the other, the head first
+	Chain     int                 // functions of a chain; 0 and 1: there are no chains
 	Dir       string              // the sub-experiment's folder; made if it is not there
 	Seed      int64               // of the run
 	Token     string              // the run's token; empty: the functions are public
@@ -88,8 +89,10 @@ func For(name string) (Study, error) {
 	switch name {
 	case TypeBurst, "":
 		return Burst{}, nil
+	case TypeDataTransfer:
+		return DataTransfer{}, nil
 	}
-	return nil, fail.Unsupported("experiment type %q: this version measures %q only", name, TypeBurst)
+	return nil, fail.Unsupported("experiment type %q: this version measures %q and %q only", name, TypeBurst, TypeDataTransfer)
 }
 
 // Supported says whether there is a study for an experiment type.

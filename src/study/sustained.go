@@ -57,6 +57,7 @@ func (s *Settings) warm(tables []probe.Timetable) int {
 	for _, t := range s.ServiceTimes {
 		longest = max(longest, t)
 	}
-	each := rate * (longest + 50*time.Millisecond).Seconds() / float64(len(s.Endpoints))
-	return max(1, min(int(math.Ceil(each)), s.Load.MaxConnections/len(s.Endpoints)))
+	targets := len(s.Endpoints) / max(s.Chain, 1)
+	each := rate * (longest + 50*time.Millisecond).Seconds() / float64(targets)
+	return max(1, min(int(math.Ceil(each)), s.Load.MaxConnections/targets))
 }
