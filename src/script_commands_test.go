@@ -33,6 +33,9 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"untouched": untouched,
 		"sizes":     sizes,
 		"registry":  registry,
+		"ports":     ports,
+		"listens":   listens,
+		"chains":    chains,
 	}
 }
 
@@ -122,17 +125,7 @@ func server(ts *testscript.TestScript, _ bool, _ []string) {
 	srv.Config.Protocols.SetUnencryptedHTTP2(true)
 	srv.Start()
 	ts.Defer(srv.Close)
-	for _, pattern := range []string{"*.tmpl", "*/*.tmpl"} {
-		found, err := filepath.Glob(ts.MkAbs(pattern))
-		ts.Check(err)
-		for _, path := range found {
-			text, err := os.ReadFile(path)
-			ts.Check(err)
-			text = bytes.ReplaceAll(text, []byte("$URL"), []byte(srv.URL))
-			text = bytes.ReplaceAll(text, []byte("$HOST"), []byte(strings.TrimPrefix(srv.URL, "http://")))
-			ts.Check(os.WriteFile(strings.TrimSuffix(path, ".tmpl"), text, 0o644))
-		}
-	}
+	fill(ts, strings.NewReplacer("$URL", srv.URL, "$HOST", strings.TrimPrefix(srv.URL, "http://")))
 }
 
 // call answers as a function on vHive does: an InvokeChainReply with one stamp.

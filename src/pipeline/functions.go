@@ -9,7 +9,8 @@ import (
 	"stellar/src/run"
 )
 
-// functions lists what an experiment needs deployed: one function per selected sub-experiment and replica.
+// functions lists what an experiment needs deployed: one function per selected sub-experiment, replica
+// and hop of its chain.
 func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
 	var out []*run.Function
 	for _, i := range subs {
@@ -19,16 +20,26 @@ func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 			return nil, err
 		}
 		for replica := range s.Parallelism {
-			out = append(out, &run.Function{
-				Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
-				Language: rt.Language, Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
-				PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
-				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
-				CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),
-			})
+			for hop := range s.DataTransferChainLength {
+				out = append(out, &run.Function{
+					Name: functionName(i, replica, hop, s.DataTransferChainLength), Sub: i, Replica: replica, Hop: hop,
+					Language: rt.Language, Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
+					PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
+					TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
+					CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),
+				})
+			}
 		}
 	}
 	return out, nil
+}
+
+// functionName is unique in the run's service.
+func functionName(sub, replica, hop, length int) string {
+	if length == 1 {
+		return fmt.Sprintf("f%d-%d", sub, replica)
+	}
+	return fmt.Sprintf("f%d-%d-%d", sub, replica, hop)
 }
 
 // environment is what a function finds there. Of the run's token it sees only the hash, so that neither serverless.yml

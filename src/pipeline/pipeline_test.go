@@ -132,18 +132,38 @@ func TestFunctionsOfAnExperiment(t *testing.T) {
 	}
 }
 
+func TestFunctionsOfAChain(t *testing.T) {
+	exp := parse(t, `{"Provider":"vhive","SubExperiments":[{"Bursts":1},{"Bursts":1,"Parallelism":2,"DataTransferChainLength":3}]}`)
+	fns, err := functions(exp, []int{0, 1}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i, f := range fns {
+		names = append(names, f.Name)
+		if i > 0 && (f.Hop != (i-1)%3 || f.Replica != (i-1)/3 || f.Sub != 1) {
+			t.Errorf("function %d is %+v", i, f)
+		}
+	}
+	if got := strings.Join(names, " "); got != "f0-0 f1-0-0 f1-0-1 f1-0-2 f1-1-0 f1-1-1 f1-1-2" {
+		t.Errorf("functions %s", got)
+	}
+}
+
 func TestSupported(t *testing.T) {
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
 	for file, want := range map[string]string{
 		small: "",
-		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                  "does not deploy to aws",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                "ColdPull of a ZIP package",
-		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                     "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                               "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                    "data-transfer",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                   "Reuse",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                     "Cmds",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`: "on the local platform of this",
+		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "does not deploy to aws",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                    "ColdPull of a ZIP package",
+		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                         "",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                                   "",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "chains (DataTransferChainLength 2) over http1 on local",
+		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
+		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                       "Reuse",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`:     "on the local platform of this",
 	} {
 		exp := parse(t, file)
 		w := World{Options: Options{Serverless: true, Only: -1}}

@@ -89,7 +89,7 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Settings{
-		Index: sub, Title: e.Title, Dir: folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version,
+		Index: sub, Title: e.Title, Dir: folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version, Chain: e.DataTransferChainLength,
 		Bursts: e.Bursts, BurstSizes: e.BurstSizes, PayloadBytes: e.PayloadLengthBytes,
 		IATType: e.IATType, IAT: seconds(e.IATSeconds), Jitter: seconds(e.IATJitterSeconds), Step: seconds(e.IATStepSeconds),
 		Schedule: e.Schedule, Connections: e.Connections, Protocol: e.Protocol, Warmup: e.WarmupBursts,

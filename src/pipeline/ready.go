@@ -9,6 +9,7 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/probe"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/study"
@@ -117,6 +118,13 @@ func (w World) supported(exp *experiment.Experiment) error {
 		s := &exp.SubExperiments[i]
 		if !study.Supported(s.Type) {
 			add(i, "experiments of Type %s", s.Type)
+		}
+		if s.StorageTransfer {
+			add(i, "StorageTransfer")
+		}
+		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.deploys(exp)) {
+			add(i, "chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
+				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
 		}
 		if len(s.Cmds) > 0 {
 			add(i, "Cmds")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"stellar/src/experiment"
@@ -115,44 +116,82 @@ func (e fileEntry) endpoint(provider string) (Endpoint, error) {
 // ListAPIs gives the file's endpoints.
 func (s *Standing) ListAPIs(context.Context) ([]Endpoint, error) { return s.all, nil }
 
-// DeployFunctions matches each function with an endpoint of its own. Too few is an error that says how many are missing.
+// DeployFunctions matches each function with an endpoint of its own, and the functions of a chain with neighbours. Too few
+// is an error that says how many are missing.
 func (s *Standing) DeployFunctions(_ context.Context, fns []*Function) ([]Endpoint, error) {
 	taken := make([]bool, len(s.all))
-	out := make([]Endpoint, 0, len(fns))
+	out := make([]Endpoint, len(fns))
 	missing := map[string]int{}
 	var order []string
-	for _, f := range fns {
-		i := s.match(f, taken)
-		if i < 0 {
+	for _, c := range chains(fns) {
+		f := fns[c.first]
+		found := s.match(f, c.length, taken)
+		for hop, i := range found {
+			taken[i] = true
+			out[c.first+hop] = s.all[i]
+			out[c.first+hop].Function = fns[c.first+hop].Name
+		}
+		if lack := c.length - len(found); lack > 0 {
 			kind := fmt.Sprintf("%s, %d MB of memory, size %g MB", f.PackageType, f.MemoryMB, s.subs[f.Sub].FunctionImageSizeMB)
-			if missing[kind]++; missing[kind] == 1 {
+			if missing[kind] == 0 {
 				order = append(order, kind)
 			}
-			continue
+			missing[kind] += lack
 		}
-		taken[i] = true
-		e := s.all[i]
-		e.Function = f.Name
-		out = append(out, e)
 	}
 	if len(missing) > 0 {
 		var lines []error
 		for _, kind := range order {
 			lines = append(lines, fmt.Errorf("%d more of: %s", missing[kind], kind))
 		}
-		return nil, fail.Input("%s has too few endpoints: %w", s.file, errors.Join(lines...)).
-			WithHint("add them to the file, or deploy with --serverless")
+		return nil, fail.Input("%s has too few endpoints: %w", s.file, errors.Join(lines...)).WithHint("%s", s.hint())
 	}
 	return out, nil
 }
 
-func (s *Standing) match(f *Function, taken []bool) int {
-	for i, e := range s.all {
-		if !taken[i] && Fits(e, f, &s.subs[f.Sub]) {
-			return i
+func (s *Standing) hint() string {
+	if s.provider == "vhive" {
+		return "add them to the file; `stellar plan --write` writes Knative services to deploy"
+	}
+	return "add them to the file, or deploy with --serverless"
+}
+
+// chain is a stretch of a list of functions: one function, or those of a chain from its head on.
+type chain struct{ first, length int }
+
+// chains gives the chains in a list of functions, the longest first: what they leave over is enough for single functions.
+func chains(fns []*Function) []chain {
+	var out []chain
+	for i, f := range fns {
+		if f.Hop > 0 {
+			out[len(out)-1].length++
+		} else {
+			out = append(out, chain{i, 1})
 		}
 	}
-	return -1
+	slices.SortStableFunc(out, func(a, b chain) int { return b.length - a.length })
+	return out
+}
+
+// match finds endpoints for so many functions of one kind, fewer where there are not enough. Files list producer, consumer,
+// producer, consumer, …: a chain begins where, counted from the first endpoint that fits, a chain of its length would; only
+// where no such place is free it takes what is left, in the file's order.
+func (s *Standing) match(f *Function, length int, taken []bool) []int {
+	var fit, free []int
+	for i, e := range s.all {
+		if Fits(e, f, &s.subs[f.Sub]) {
+			fit = append(fit, i)
+			if !taken[i] {
+				free = append(free, i)
+			}
+		}
+	}
+	for at := 0; at+length <= len(fit); at += length {
+		if !slices.ContainsFunc(fit[at:at+length], func(i int) bool { return taken[i] }) {
+			return fit[at : at+length]
+		}
+	}
+	return free[:min(length, len(free))]
 }
 
 // UpdateFunction is not possible: a file only names addresses.

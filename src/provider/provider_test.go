@@ -3,8 +3,10 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,6 +76,63 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 	_, err = s.DeployFunctions(context.Background(), append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") || !strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
 		t.Errorf("too few endpoints: %v", err)
+	}
+}
+
+// TestChainsTakeNeighbours: producer and consumer alternate in the published file, and a chain of two begins with a producer
+// whatever else the experiment takes.
+func TestChainsTakeNeighbours(t *testing.T) {
+	list := func(n int) string {
+		var out []string
+		for i := range n {
+			out = append(out, fmt.Sprintf(`{"GatewayID":"%s%d:80","FunctionMemoryMB":128,"ImageSizeMB":60,"PackageType":"Image"}`, []string{"producer", "consumer"}[i%2], i/2))
+		}
+		return "[" + strings.Join(out, ",") + "]"
+	}
+	of := func(sub int, lengths ...int) (out []*run.Function) {
+		for replica, n := range lengths {
+			for hop := range n {
+				out = append(out, &run.Function{Name: fmt.Sprintf("f%d-%d-%d", sub, replica, hop), Sub: sub, Replica: replica, Hop: hop, MemoryMB: 128, PackageType: "Image"})
+			}
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		endpoints int
+		fns       []*run.Function
+		want      string // the endpoints' hosts; empty: too few
+		missing   string
+	}{
+		"one chain":        {2, of(0, 2), "producer0 consumer0", ""},
+		"two chains":       {4, of(0, 2, 2), "producer0 consumer0 producer1 consumer1", ""},
+		"burst before":     {4, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
+		"a gap is left":    {5, slices.Concat(of(0, 3), of(1, 2)), "producer0 consumer0 producer1 consumer1 producer2", ""},
+		"what is left":     {3, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
+		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MB"},
+		"many are missing": {3, slices.Concat(of(0, 2), of(1, 5), of(0, 1)), "", "5 more of"},
+	} {
+		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), "vhive", make([]experiment.SubExperiment, 2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.DeployFunctions(context.Background(), c.fns)
+		if c.missing != "" {
+			var e *fail.Error
+			if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(err.Error(), c.missing) || !strings.Contains(e.Hint, "Knative") {
+				t.Errorf("%s: %v, want %q", name, err, c.missing)
+			}
+			continue
+		}
+		var hosts []string
+		for i, e := range got {
+			hosts = append(hosts, strings.TrimSuffix(strings.TrimPrefix(e.URL, "http://"), ":80"))
+			if e.Function != c.fns[i].Name {
+				t.Errorf("%s: endpoint %d is of %s", name, i, e.Function)
+			}
+		}
+		if err != nil || strings.Join(hosts, " ") != c.want {
+			t.Errorf("%s: %v, %v; want %s", name, hosts, err, c.want)
+		}
 	}
 }
 

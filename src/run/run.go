@@ -22,7 +22,7 @@ type Run struct {
 	Service    string                 // name of the service, unique to this run, valid on every provider
 	Tags       map[string]string      // stellar-run, stellar-expires: on every resource
 	Token      string                 // secret of this run, 64 hex digits; only its SHA-256 leaves the process
-	Functions  []*Function            // one per sub-experiment and replica, in that order
+	Functions  []*Function            // one per sub-experiment, replica and hop of a chain, in that order
 	Results    []Result               // one per sub-experiment, set by the probing stage
 	Record     *Record                // what is written to run.json
 	Journal    *Journal
@@ -43,9 +43,10 @@ type Result struct {
 
 // Function is one function to deploy.
 type Function struct {
-	Name           string // f<sub>-<replica>: unique in the service
+	Name           string // f<sub>-<replica>, of a chain f<sub>-<replica>-<hop>: unique in the service
 	Sub            int    // index of its sub-experiment
 	Replica        int
+	Hop            int    // place in its chain, from 0; 0 where there is none
 	Language       string // go, python, …: which builder
 	Runtime        string // as the experiment says, e.g. go, python3.13
 	Handler        string // entry point, e.g. main.lambda_handler, bootstrap

@@ -185,7 +185,7 @@ func TestBurstRefused(t *testing.T) {
 
 func TestSupported(t *testing.T) {
 	for name, want := range map[string]bool{
-		TypeBurst: true, "": true, TypeDataTransfer: false, TypePingPong: false, TypeOverhead: false, TypeEviction: false,
+		TypeBurst: true, "": true, TypeDataTransfer: true, TypePingPong: false, TypeOverhead: false, TypeEviction: false,
 		TypePerfCost: false, "nonsense": false,
 	} {
 		_, err := For(name)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,13 +14,13 @@ import (
 // maxCmds is how much of a body that may be a request for micro-tests is kept to be looked at.
 const maxCmds = 1 << 20
 
-// serveHTTP answers on the port until the process is ended.
+// serveHTTP answers on the port until the process is ended, on every address of the machine unless STELLAR_HOST names one.
 func serveHTTP(f *function, port string) error {
 	timeout := time.Duration(0)
 	if s, err := strconv.ParseFloat(os.Getenv("STELLAR_TIMEOUT_SECONDS"), 64); err == nil && s > 0 {
 		timeout = time.Duration(s * float64(time.Second))
 	}
-	server := &http.Server{Addr: ":" + port, Handler: httpHandler(f, timeout), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Addr: net.JoinHostPort(os.Getenv("STELLAR_HOST"), port), Handler: httpHandler(f, timeout), ReadHeaderTimeout: time.Minute}
 	speakHTTP2(server)
 	f.ready()
 	return server.ListenAndServe()

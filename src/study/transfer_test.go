@@ -1,0 +1,142 @@
+package study
+
+import (
+	"encoding/binary"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/probe"
+	"stellar/src/provider"
+	"stellar/src/sample"
+)
+
+// head is a chain's head as old functions are: it answers with stamps, and remembers what it was asked. Its fourth call fails.
+func head(t *testing.T) (string, func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var asked []string
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		asked = append(asked, fmt.Sprintf("%s %q", r.Header.Get("X-Stellar-Token"), body[min(5, len(body)):]))
+		n := len(asked)
+		mu.Unlock()
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Trailer", "Grpc-Status")
+		if n == 4 {
+			w.Header().Set("Grpc-Status", "14")
+			return
+		}
+		text := "[1620000000000 1620000000017 1620000000030]"
+		m := append([]byte{1<<3 | 2, byte(len(text))}, text...)
+		_, _ = w.Write(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...))
+		w.Header().Set("Grpc-Status", "0")
+	}))
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.URL, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return asked
+	}
+}
+
+// chained are settings of two chains of three functions with one head.
+func chained(t *testing.T, at string) Settings {
+	s := settings(t, at)
+	s.Endpoints = nil
+	for _, address := range []string{at, "http://consumer.example:8080/x?y", "http://last.example", at, "http://10.0.0.1:80", "http://[fd00::1]:81"} {
+		s.Endpoints = append(s.Endpoints, provider.Endpoint{Function: fmt.Sprintf("f3-0-%d", len(s.Endpoints)), URL: address})
+	}
+	s.Chain, s.Protocol, s.Connections = 3, probe.GRPC, probe.Reuse
+	s.Bursts, s.BurstSizes, s.IATType, s.MaxErrorRatio = 4, []int{2}, probe.Deterministic, 1
+	s.ServiceTimes, s.Increments, s.Warmup = nil, nil, 0
+	return s
+}
+
+func TestDataTransfer(t *testing.T) {
+	at, asked := head(t)
+	s := chained(t, at)
+	result, err := DataTransfer{}.Run(t.Context(), s)
+	if err != nil || result.Rows != 8 || result.Outcome.Errors != 1 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	counts := map[string]int{}
+	for _, a := range asked() {
+		counts[a]++
+	}
+	for _, chain := range []string{"[consumer.example:8080 last.example:80]", "[10.0.0.1:80 [fd00::1]:81]"} {
+		want := fmt.Sprintf("secret %q", fmt.Sprintf("\x12%c%s\x1a\x0264", len(chain), chain))
+		if counts[want] != 4 {
+			t.Errorf("%d calls are %s; all: %v", counts[want], want, counts)
+		}
+	}
+	rows, _, err := sample.ReadFile(result.File)
+	if err != nil || len(rows) != 8 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	f, err := os.Open(filepath.Join(s.Dir, sample.TransfersFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	table, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(table) != 9 || strings.Join(table[0], ",") != sample.TransfersHeader(3) {
+		t.Fatalf("%d lines, %v, header %v", len(table), err, table[0])
+	}
+	for i, line := range table[1:] {
+		told := []string{"2021-05-03T00:00:00.000000000Z", "2021-05-03T00:00:00.017000000Z", "2021-05-03T00:00:00.030000000Z"}
+		if rows[i].Err != sample.OK {
+			told = []string{"", "", ""}
+		}
+		if line[0] != rows[i].RequestID || line[1] != rows[i].Host || line[2] != fmt.Sprint(rows[i].Burst) || strings.Join(line[3:6], " ") != strings.Join(told, " ") {
+			t.Errorf("line %d: %v beside %+v", i, line, rows[i])
+		}
+		if strings.Join(line[6:], "") != "" {
+			t.Errorf("line %d tells of hops that no function told of: %v", i, line[6:])
+		}
+	}
+}
+
+func TestDataTransferRefuses(t *testing.T) {
+	at, asked := head(t)
+	for name, c := range map[string]struct {
+		spoil       func(*Settings)
+		want        string
+		unsupported bool
+	}{
+		"no chain":   {func(s *Settings) { s.Chain = 1 }, "do not make chains", false},
+		"uneven":     {func(s *Settings) { s.Chain = 4 }, "6 endpoints do not make chains of 4", false},
+		"http":       {func(s *Settings) { s.Protocol = probe.HTTP1 }, "chains over Protocol http1", true},
+		"encrypted":  {func(s *Settings) { s.Endpoints[1].URL = "https://a.example" }, "in clear", false},
+		"no address": {func(s *Settings) { s.Endpoints[1].URL = "/path" }, "has no host", false},
+		"no folder":  {func(s *Settings) { s.Dir = "" }, "no folder", false},
+	} {
+		s := chained(t, at)
+		s.Timeout = time.Second
+		c.spoil(&s)
+		_, err := DataTransfer{}.Run(t.Context(), s)
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, fail.ErrUnsupported) != c.unsupported || fail.Code(err) != fail.CodeInput {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(s.Dir); s.Dir != "" && err == nil {
+			t.Errorf("%s: a folder was made", name)
+		}
+	}
+	if n := len(asked()); n != 0 {
+		t.Errorf("%d calls were made", n)
+	}
+}
