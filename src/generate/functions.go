@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	rawcode "stellar/raw-code"
@@ -47,7 +48,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 		if src == nil {
 			src = newSource(r, fn, c)
 			if c.generated {
-				if err := render(src); err != nil {
+				if err := render(src, adapterOf(r, fn)); err != nil {
 					return fmt.Errorf("rendering the function %s: %w", src.Key, err)
 				}
 			}
@@ -134,11 +135,14 @@ func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 }
 
 // render writes the measurement function in the source's language, without its tests, as a package of its own.
-func render(src *run.Source) error {
+func render(src *run.Source, a adapter) error {
 	lang := languages()[src.Language]
 	roots := lang.from
 	if len(roots) == 0 {
 		roots = []string{path.Join("measure", src.Language)}
+	}
+	if a.dir != "" {
+		roots = append(slices.Clone(roots), a.dir)
 	}
 	for _, from := range roots {
 		if err := renderTree(src.Dir, from); err != nil {

@@ -75,7 +75,8 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 				name, language, fn.Runtime, fn.Language).
 				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)
 		}
-		return code{key: safeName("measure", fn.Language, fn.Architecture, system(fn)), generated: true, handler: languages()[fn.Language].handler}, nil
+		return code{key: safeName("measure", fn.Language, fn.Architecture, system(fn)), generated: true,
+			handler: cmp.Or(adapterOf(r, fn).handler, languages()[fn.Language].handler)}, nil
 	}
 	dir, err := findFolder(r, name)
 	if err != nil {
