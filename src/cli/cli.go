@@ -83,7 +83,7 @@ func (c *command) app() *cli.App {
 		Suggest:                true,
 		Flags:                  c.runFlags(),
 		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(), c.removeCommand(),
-			c.cleanCommand(), c.functionsCommand(), c.localCommand(), c.schemaCommand(), c.completionCommand(), c.versionCommand()},
+			c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(), c.schemaCommand(), c.completionCommand(), c.versionCommand()},
 		Action:          c.runAction,
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,

@@ -203,6 +203,26 @@ func (c *command) functionsCommand() *cli.Command {
 	}
 }
 
+func (c *command) providersCommand() *cli.Command {
+	return &cli.Command{
+		Name: "providers", Usage: "what each provider can do, and what is missing on this machine",
+		Description: "Looks for the providers' CLIs, their versions and where credentials are; it shows no value of theirs and changes nothing.\n\n" +
+			example("stellar providers", "stellar providers --json"),
+		Flags: []cli.Flag{jsonFlag("the table"), logFlag()},
+		Action: func(cc *cli.Context) error {
+			w, err := c.pipelineWorld(cc)
+			if err != nil {
+				return err
+			}
+			all := w.Providers(cc.Context)
+			if cc.Bool("json") {
+				return c.printJSON(all)
+			}
+			return pipeline.PrintProviders(c.Stdout, all)
+		},
+	}
+}
+
 func (c *command) schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON schema of experiment files, for editors",

@@ -83,7 +83,7 @@ func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) erro
 	if cc.Bool("json") {
 		enc := json.NewEncoder(c.Stdout)
 		enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
+		enc.SetEscapeHTML(false)
 		if jerr := enc.Encode(out); jerr != nil && err == nil {
 			err = jerr
 		}

@@ -102,8 +102,9 @@ func TestStageWritesTheIntentFirst(t *testing.T) {
 		}
 		r := &run.Run{Service: "stellar-x", Journal: j, Functions: []*run.Function{{Name: "f0-0"}}}
 		st := Stage{Connect: func(*run.Run) (provider.Connection, error) { return c.conn, nil },
-			Units: func(r *run.Run) []provider.Unit { return []provider.Unit{{Name: r.Service, Functions: r.Functions}} },
-			Attrs: func(*run.Run) map[string]string { return map[string]string{"provider": "local"} }}
+			Units:   func(r *run.Run) []provider.Unit { return []provider.Unit{{Name: r.Service, Functions: r.Functions}} },
+			Deploys: func(*run.Run) bool { return true },
+			Attrs:   func(*run.Run) map[string]string { return map[string]string{"provider": "local"} }}
 		err = st.Run(context.Background(), r)
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error is %v; want %q", name, err, c.want)

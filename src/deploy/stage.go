@@ -20,6 +20,8 @@ type Stage struct {
 	Connect func(r *run.Run) (provider.Connection, error)
 	// Units are what will be deployed; none where the functions stand already.
 	Units func(r *run.Run) []provider.Unit
+	// Deploys says whether functions are made, or stand already.
+	Deploys func(r *run.Run) bool
 	// Attrs is what the journal needs beside the unit's own, so that another process can remove it.
 	Attrs func(r *run.Run) map[string]string
 }
@@ -36,7 +38,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	wanted := unplaced(r.Functions)
+	wanted := r.Unplaced()
 	if len(wanted) == 0 {
 		return nil
 	}
@@ -52,6 +54,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 			return fail.With(fail.CodeFailed, "function %s came back with no usable address: %q", f.Name, stand[i].URL)
 		}
 		f.Endpoint = &stand[i]
+		f.Endpoint.Deployed = s.Deploys(r)
 	}
 	for _, res := range intents {
 		if err := r.Journal.Created(res, map[string]string{"count": fmt.Sprint(len(wanted))}); err != nil {
@@ -59,17 +62,6 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 		}
 	}
 	return nil
-}
-
-// unplaced are the functions that have no endpoint yet: others were taken over from an earlier run.
-func unplaced(all []*run.Function) []*run.Function {
-	var out []*run.Function
-	for _, f := range all {
-		if f.Endpoint == nil {
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 // intend enters every unit into the journal, with where it goes.

@@ -88,7 +88,7 @@ func (s Service) files(r *run.Run) ([]File, error) {
 		return nil, err
 	}
 	var out []File
-	for _, u := range row.Units(r.Service, r.Functions) {
+	for _, u := range row.Units(r.Service, r.Unplaced()) {
 		files, err := write(s, r, u)
 		if err != nil {
 			return nil, err

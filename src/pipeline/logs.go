@@ -22,7 +22,7 @@ func (j *job) collectLogs(ctx context.Context, r *run.Run) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, f := range r.Functions {
-		if f.Endpoint == nil {
+		if f.Endpoint == nil || f.Endpoint.Token != "" { // or another run's
 			continue
 		}
 		if err := j.collectLog(ctx, r, f.Name); err != nil {

@@ -46,9 +46,10 @@ func (j *job) preparing() []Stage {
 // stages are a whole run. What they make is removed by the run's journal, in the end and whatever happens.
 func (j *job) stages() []Stage {
 	return append(j.preparing(),
+		reusing{j},       // fitting functions that an earlier run left up, where the file says Reuse
 		startPlatform{j}, // the local platform, for local functions and for calibration
-		making{j, calibrate.Stage{Platform: j.platformClient}},                  // service time to increments
-		deploy.Stage{Connect: j.connect, Units: j.units, Attrs: j.serviceAttrs}, // `serverless deploy`
+		making{j, calibrate.Stage{Platform: j.platformClient}}, // service time to increments
+		deploy.Stage{Connect: j.connect, Units: j.units, Deploys: func(r *run.Run) bool { return j.deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`
 		probing{j},   // bursts
 		reporting{j}, // statistics, plots
 	)

@@ -33,6 +33,7 @@ type job struct {
 
 	summaries   []analyze.Summary    // set by reporting
 	comparisons []analyze.Comparison // likewise
+	held        []*run.Run           // kept runs whose functions this one uses
 	tools       map[string]string    // program to version, as it says itself
 	cpuLimited  bool                 // the local platform enforces CPU shares
 	local       bool                 // functions run on this machine
@@ -57,6 +58,8 @@ func (s startPlatform) Skip(r *run.Run) string {
 	switch {
 	case !s.deploys(r.Experiment):
 		return "the functions stand already"
+	case len(r.Unplaced()) == 0 && !needsCalibration(r):
+		return "the functions stand already, and no service time is asked for"
 	case r.Experiment.ProviderKind() != "local" && !needsCalibration(r):
 		return "functions go to " + r.Experiment.Provider + ", and no service time is asked for"
 	}
@@ -172,7 +175,7 @@ func (j *job) units(r *run.Run) []provider.Unit {
 	if err != nil {
 		return nil // begin has found it before
 	}
-	return row.Units(r.Service, r.Functions)
+	return row.Units(r.Service, r.Unplaced())
 }
 
 // serviceAttrs is what a later process needs to remove a unit, beside its name and folder.

@@ -137,7 +137,7 @@ func sustained(e *experiment.SubExperiment) (*study.Load, error) {
 
 func (s probing) ours(endpoints []provider.Endpoint) bool {
 	for _, e := range endpoints {
-		if e.Detail["packageSHA256"] == "" {
+		if !e.Deployed {
 			return false
 		}
 	}

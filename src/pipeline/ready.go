@@ -138,9 +138,6 @@ func (w World) supported(exp *experiment.Experiment) error {
 		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
 			add(i, "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)
 		}
-		if s.Reuse {
-			add(i, "Reuse of functions (`stellar deploy` leaves functions up, `stellar probe` uses them again)")
-		}
 	}
 	if len(no) == 0 {
 		return nil

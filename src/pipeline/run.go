@@ -221,7 +221,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
-	return out, errors.Join(err, r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
+	return out, errors.Join(err, j.release(), r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
 }
 
 // interruption is the error of an interrupted run: what else went wrong, but not that its context ended.

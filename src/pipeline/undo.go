@@ -80,15 +80,10 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 			return err
 		}
 	}
-	was := *r
-	was.ServiceDir, was.Service = res.Attrs[provider.DetailDir], res.Name
-	if _, err := os.Stat(filepath.Join(was.ServiceDir, "serverless.yml")); errors.Is(err, fs.ErrNotExist) && j.client != nil {
+	if _, err := os.Stat(filepath.Join(res.Attrs[provider.DetailDir], "serverless.yml")); errors.Is(err, fs.ErrNotExist) && j.client != nil {
 		return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
 	}
-	// The journal alone says where: the experiment file and the environment of then may be gone.
-	opts := j.options(&was, res.Attrs["provider"])
-	opts.Region = res.Attrs[provider.DetailRegion]
-	conn, err := j.open(res.Attrs["provider"], opts)
+	conn, err := j.connectUnit(r, res)
 	if err != nil {
 		return err
 	}
@@ -103,6 +98,16 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 		return nil
 	}
 	return j.verifyAbsent(ctx, res.Name)
+}
+
+// connectUnit connects to where a unit of the journal stands. The journal alone says where: the experiment file and the
+// environment of then may be gone.
+func (j *job) connectUnit(r *run.Run, res run.Resource) (provider.Connection, error) {
+	was := *r
+	was.ServiceDir, was.Service = res.Attrs[provider.DetailDir], res.Name
+	opts := j.options(&was, res.Attrs["provider"])
+	opts.Region = res.Attrs[provider.DetailRegion]
+	return j.open(res.Attrs["provider"], opts)
 }
 
 // confirmed reports whether a resource's creation was seen to its end.

@@ -93,3 +93,32 @@ func (l Limits) snapStart() string {
 	}
 	return "it has SnapStart for ZIP packages of " + strings.Join(l.SnapStart, " and ")
 }
+
+// Packages are the package types that it takes.
+func (l Limits) Packages() []string {
+	if len(l.PackageTypes) == 0 {
+		return []string{"Zip", "Image"}
+	}
+	return l.PackageTypes
+}
+
+// Words says the limits in words, one each.
+func (l Limits) Words() []string {
+	out := []string{}
+	if l.ZipBytes > 0 {
+		out = append(out, "ZIP "+l.ZipWords)
+	}
+	if l.ImageBytes > 0 {
+		out = append(out, fmt.Sprintf("image %d GiB", l.ImageBytes>>30))
+	}
+	if least, most := l.MemoryMB[0], l.MemoryMB[1]; most > 0 {
+		out = append(out, fmt.Sprintf("memory %d to %d MB", least, most))
+	}
+	if l.TimeoutMax > 0 {
+		out = append(out, fmt.Sprintf("timeout %d s", l.TimeoutMax))
+	}
+	if len(l.Languages) > 0 {
+		out = append(out, "ZIPs of "+strings.Join(l.Languages, ", "))
+	}
+	return out
+}

@@ -31,6 +31,17 @@ type Run struct {
 	index Index
 }
 
+// Unplaced are the functions that have no endpoint: others were taken over from an earlier run.
+func (r *Run) Unplaced() []*Function {
+	var out []*Function
+	for _, f := range r.Functions {
+		if f.Endpoint == nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // Result says how a sub-experiment ended.
 type Result struct {
 	Sub     int
@@ -117,5 +128,7 @@ type Endpoint struct {
 	MemoryMB    int               `json:"memoryMB,omitempty"`
 	PackageType string            `json:"packageType,omitempty"`
 	ImageSizeMB float64           `json:"imageSizeMB,omitempty"`
-	Detail      map[string]string `json:"detail,omitempty"` // what the platform says of it: packageBytes, runtimeVersion, limits…
+	Deployed    bool              `json:"deployed,omitempty"` // by stellar: it knows the run's token
+	Token       string            `json:"-"`                  // secret: of the run that deployed it, where that is another one
+	Detail      map[string]string `json:"detail,omitempty"`   // what the platform says of it: packageBytes, runtimeVersion, limits…
 }

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -125,8 +126,8 @@ func (s *Settings) probe() probe.Config {
 
 func (s *Settings) target(e provider.Endpoint) probe.Target {
 	t := probe.Target{Name: e.Function, URL: e.URL, Header: http.Header{}}
-	if s.Token != "" {
-		t.Header.Set(tokenField, s.Token)
+	if token := cmp.Or(e.Token, s.Token); s.Token != "" {
+		t.Header.Set(tokenField, token)
 	}
 	return t
 }
