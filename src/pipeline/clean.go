@@ -58,6 +58,7 @@ type Cleaned struct {
 	Live    []string `json:"live"`    // runs that are going on
 	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
 	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
+	Unseen  []string `json:"unseen"`  // providers that were not asked for what has expired, and why
 }
 
 // Print says it in words.
@@ -74,6 +75,9 @@ func (c *Cleaned) Print(w io.Writer) {
 	for _, d := range c.Gone {
 		fmt.Fprintf(w, "cleaned by its name, its folder was deleted: %s\n", d)
 	}
+	for _, p := range c.Unseen {
+		fmt.Fprintf(w, "not asked for what has expired: %s\n", p)
+	}
 	if len(c.Removed)+len(c.Gone) == 0 {
 		fmt.Fprintln(w, "nothing to do")
 	}
@@ -81,7 +85,7 @@ func (c *Cleaned) Print(w io.Writer) {
 
 // Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
 func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
-	c := &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Gone: []string{}}
+	c := &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Gone: []string{}, Unseen: []string{}}
 	dirs, err := run.Unfinished(w.Getenv)
 	if err != nil {
 		return c, err
@@ -91,9 +95,7 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 		errs = append(errs, w.cleanOne(ctx, dir, all, c))
 	}
 	if all {
-		swept, err := w.sweep(ctx)
-		c.Removed = append(c.Removed, swept...)
-		errs = append(errs, err)
+		errs = append(errs, w.sweep(ctx, c))
 	}
 	return c, errors.Join(errs...)
 }
@@ -138,6 +140,9 @@ func (w World) cleanLost(ctx context.Context, id string) error {
 	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
 		return err
 	}
+	if err := w.cleanLostUnits(ctx, id); err != nil {
+		return err
+	}
 	client, err := w.runningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
@@ -153,30 +158,3 @@ func (w World) cleanLost(ctx context.Context, id string) error {
 }
 
 func expired(r *run.Run) bool { return r.Experiment != nil && time.Now().After(r.Expires()) }
-
-// sweep removes local services that carry the tags of a run and have expired, for when the journal is lost. What is not
-// ours by tag is not touched.
-func (w World) sweep(ctx context.Context) ([]string, error) {
-	client, err := w.runningPlatform(ctx)
-	if err != nil || client == nil {
-		return nil, err
-	}
-	services, err := client.Services(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var done []string
-	var errs []error
-	for _, s := range services {
-		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
-		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) {
-			continue
-		}
-		if err := deleteService(ctx, client, s.Service); err != nil {
-			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
-			continue
-		}
-		done = append(done, "service "+s.Service)
-	}
-	return done, errors.Join(errs...)
-}

@@ -161,7 +161,6 @@ func TestSupported(t *testing.T) {
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "chains (DataTransferChainLength 2) over http1 on local",
 		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
 		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Reuse":true}]}`:                                       "Reuse",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`:     "on the local platform of this",
 	} {

@@ -4,6 +4,7 @@ package provider
 import (
 	"context"
 	"slices"
+	"time"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -52,6 +53,20 @@ type Locator interface {
 type Refuser interface {
 	// Refuse gives a sentence for each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions.
 	Refuse(s *experiment.SubExperiment, fn *Function) []string
+}
+
+// Sweeper is a connection that finds by its tags what runs have left in the account, where no journal tells of it.
+type Sweeper interface {
+	// Tagged lists every unit that carries the tag stellar-run, of whatever run, in the region and account that the
+	// environment names. What is not tagged is never listed.
+	Tagged(ctx context.Context) ([]Tagged, error)
+}
+
+// Tagged is a unit found by its tags.
+type Tagged struct {
+	Unit    Endpoint  // what RemoveFunctions takes, although its folder may be gone
+	Run     string    // the run's id, perhaps in lower case
+	Expires time.Time // zero: it does not say
 }
 
 // Options are what a connection may need; each provider takes its part.

@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// sweep removes what carries the tags of a run and has expired, for when the journal is lost. What is not ours by tag is not
+// touched.
+func (w World) sweep(ctx context.Context, c *Cleaned) error {
+	errs := []error{w.sweepLocal(ctx, c)}
+	for _, row := range provider.All() {
+		if !row.CanDeploy() || row.Standing || row.Name == "local" {
+			continue
+		}
+		conn, finder, err := w.account(ctx, row)
+		if err != nil {
+			c.Unseen = append(c.Unseen, fmt.Sprintf("%s (%s)", row.Name, firstLine(err)))
+			continue
+		}
+		all, err := finder.Tagged(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: look for what has expired: %w", row.Name, err))
+			continue
+		}
+		errs = append(errs, removeTagged(ctx, conn, row.Name, all, c, func(t provider.Tagged) bool {
+			return !t.Expires.IsZero() && time.Now().After(t.Expires)
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// account connects to a provider's account, to look for what is there. The error says what is missing for that.
+func (w World) account(ctx context.Context, row provider.Provider) (provider.Connection, provider.Sweeper, error) {
+	exp := &experiment.Experiment{Provider: row.Name}
+	r := &run.Run{ID: draftID, Service: "stellar-" + draftID, Experiment: exp, Log: w.Log}
+	conn, err := row.Open(newJob(w, exp).options(r, row.Name))
+	if err != nil {
+		return nil, nil, err
+	}
+	finder, ok := conn.(provider.Sweeper)
+	if !ok {
+		return nil, nil, errors.New("its tags cannot be searched")
+	}
+	if c, ok := conn.(provider.Checker); ok {
+		if err := c.Ready(ctx).Err(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return conn, finder, nil
+}
+
+// removeTagged removes those units that are meant, each by itself.
+func removeTagged(ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned, meant func(provider.Tagged) bool) error {
+	var errs []error
+	for _, t := range all {
+		if t.Run == "" || !meant(t) {
+			continue
+		}
+		name := fmt.Sprintf("%s %s", kind, t.Unit.Detail[provider.DetailUnit])
+		if err := conn.RemoveFunctions(ctx, []provider.Endpoint{t.Unit}); err != nil {
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s: %w", name, err))
+			continue
+		}
+		if c != nil {
+			c.Removed = append(c.Removed, name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone.
+func (w World) cleanLostUnits(ctx context.Context, id string) error {
+	kind := kindOf(id)
+	row, err := provider.Find(kind)
+	if err != nil || kind == "local" || row.Standing || !row.CanDeploy() {
+		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
+	}
+	conn, finder, err := w.account(ctx, row)
+	if err != nil {
+		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)
+	}
+	all, err := finder.Tagged(ctx)
+	if err != nil {
+		return err
+	}
+	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
+}
+
+// kindOf is the kind of provider in a run's id: <time>-<provider>-<4 letters>.
+func kindOf(id string) string {
+	_, rest, _ := strings.Cut(id, "-")
+	kind, _, _ := strings.Cut(rest, "-")
+	return kind
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// sweepLocal removes services of the local platform.
+func (w World) sweepLocal(ctx context.Context, c *Cleaned) error {
+	client, err := w.runningPlatform(ctx)
+	if err != nil || client == nil {
+		return err
+	}
+	services, err := client.Services(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range services {
+		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
+		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) {
+			continue
+		}
+		if err := deleteService(ctx, client, s.Service); err != nil {
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
+			continue
+		}
+		c.Removed = append(c.Removed, "service "+s.Service)
+	}
+	return errors.Join(errs...)
+}
