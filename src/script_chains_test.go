@@ -5,12 +5,14 @@ import (
 	"encoding/csv"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"gopkg.in/yaml.v3"
 
 	"stellar/src/sample"
 )
@@ -96,5 +98,60 @@ func chains(ts *testscript.TestScript, _ bool, args []string) {
 				}
 			}
 		}
+	}
+}
+
+// withToken FILE puts the token in the file into the environment.
+func withToken(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("STELLAR_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
+}
+
+// containers FOLDER PORT…: a container for each Knative service in the folder, run as Knative would run it, but on this
+// machine's loopback and the given port. `! containers` removes them.
+func containers(ts *testscript.TestScript, neg bool, args []string) {
+	label := "stellar-script=" + ts.Getenv("WORK")
+	remove := func() {
+		ids, err := exec.Command("docker", "ps", "-aq", "--filter", "label="+label).Output()
+		ts.Check(err)
+		if len(ids) > 0 {
+			ts.Check(exec.Command("docker", append([]string{"rm", "-f"}, strings.Fields(string(ids))...)...).Run())
+		}
+	}
+	if neg {
+		remove()
+		return
+	}
+	ts.Defer(remove)
+	files := globbed(ts, args[0]+"/*.yml")
+	if len(files) != len(args)-1 {
+		ts.Fatalf("%d services, %d ports", len(files), len(args)-1)
+	}
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		ts.Check(err)
+		var service struct {
+			Spec struct {
+				Template struct {
+					Spec struct {
+						Containers []struct {
+							Image string
+							Env   []struct{ Name, Value string }
+							Sec   struct {
+								User int `yaml:"runAsUser"`
+							} `yaml:"securityContext"`
+						}
+					}
+				}
+			}
+		}
+		ts.Check(yaml.Unmarshal(text, &service))
+		c := service.Spec.Template.Spec.Containers[0]
+		run := []string{"run", "-d", "--label", label, "--network", "host", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+			"--user", strconv.Itoa(c.Sec.User), "-e", "STELLAR_HOST=127.0.0.1", "-e", "PORT=" + args[i+1]}
+		for _, e := range c.Env {
+			run = append(run, "-e", e.Name+"="+e.Value)
+		}
+		ts.Check(exec.Command("docker", append(run, c.Image)...).Run())
+		listens(ts, false, args[i+1:i+2])
 	}
 }

@@ -21,21 +21,23 @@ import (
 // scriptCommands are what the scripts need beside testscript's own.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"exits":     exits,
-		"glob":      func(ts *testscript.TestScript, _ bool, args []string) { globbed(ts, args[0]) },
-		"noglob":    noglob,
-		"rows":      rows,
-		"noprocess": noprocess,
-		"server":    server,
-		"fetch":     fetch,
-		"published": published,
-		"contains":  contains,
-		"untouched": untouched,
-		"sizes":     sizes,
-		"registry":  registry,
-		"ports":     ports,
-		"listens":   listens,
-		"chains":    chains,
+		"exits":      exits,
+		"glob":       func(ts *testscript.TestScript, _ bool, args []string) { globbed(ts, args[0]) },
+		"noglob":     noglob,
+		"rows":       rows,
+		"noprocess":  noprocess,
+		"server":     server,
+		"fetch":      fetch,
+		"published":  published,
+		"contains":   contains,
+		"untouched":  untouched,
+		"sizes":      sizes,
+		"registry":   registry,
+		"ports":      ports,
+		"listens":    listens,
+		"chains":     chains,
+		"token":      withToken,
+		"containers": containers,
 	}
 }
 

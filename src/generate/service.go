@@ -73,6 +73,7 @@ func writers() map[string]writer {
 	return map[string]writer{
 		"local": localFiles,
 		"aws":   awsFiles,
+		"vhive": knativeFiles,
 	}
 }
 

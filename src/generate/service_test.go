@@ -167,7 +167,7 @@ func TestRefusedServices(t *testing.T) {
 }
 
 func TestNothingIsDeployed(t *testing.T) {
-	for _, provider := range []string{"www.example.com", "https://example.com/x?y=1", "vhive"} {
+	for _, provider := range []string{"www.example.com", "https://example.com/x?y=1"} {
 		r := newRun(t, provider, sub("rnnserving", "python3.13"))
 		var skip fail.Skip
 		if err := (Service{}).Check(t.Context(), r); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/generate"
 	"stellar/src/provider"
 	"stellar/src/shell"
 )
@@ -25,7 +26,8 @@ type Plan struct {
 	Bursts    int        `json:"bursts"`
 	Requests  int        `json:"requests"`
 	Seconds   float64    `json:"seconds"`
-	Commands  []PlanUnit `json:"commands"` // what a run executes to deploy and to remove; RUN stands for the run's id
+	Commands  []PlanUnit `json:"commands"`         // what a run executes to deploy and to remove; RUN stands for the run's id
+	ByHand    []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
 	Warnings  []string   `json:"warnings"`
 	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything
 }
@@ -73,6 +75,8 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 		if p.Commands, err = j.commands(exp, baseDir); err != nil {
 			return nil, err
 		}
+	} else if p.ByHand, err = j.commandsByHand(exp, baseDir); err != nil {
+		return nil, err
 	}
 	for _, i := range w.subs(exp) {
 		p.Subs = append(p.Subs, planSub(exp, i))
@@ -105,12 +109,34 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	if err != nil {
 		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
 	}
+	return planUnits(conn, row.Units(r.Service, r.Functions)), nil
+}
+
+// commandsByHand are those with which others would deploy and remove what is probed.
+func (j *job) commandsByHand(exp *experiment.Experiment, baseDir string) ([]PlanUnit, error) {
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil || row.ByHand(provider.Options{}) == nil {
+		return nil, err
+	}
+	r, err := j.draft(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	conn := row.ByHand(j.options(r, row.Name))
+	if generate.Check(r) != nil || refusals(conn, r) != nil {
+		return nil, nil // no such functions are made here, they stand already; --write says what is wrong
+	}
+	return planUnits(conn, row.Units(r.Service, r.Functions)), nil
+}
+
+// planUnits are the units' commands; nil where the connection cannot tell them beforehand.
+func planUnits(conn provider.Connection, units []provider.Unit) []PlanUnit {
 	planner, ok := conn.(provider.Planner)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	var out []PlanUnit
-	for _, u := range row.Units(r.Service, r.Functions) {
+	for _, u := range units {
 		deploy, remove := planner.Commands(u)
 		one := PlanUnit{Name: u.Name, Deploy: lines(deploy), Remove: lines(remove)}
 		for _, f := range u.Functions {
@@ -118,7 +144,7 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 		}
 		out = append(out, one)
 	}
-	return out, nil
+	return out
 }
 
 func lines(commands []shell.Command) []string {
@@ -181,17 +207,23 @@ func (p *Plan) Print(w io.Writer) error {
 }
 
 func (p *Plan) printCommands(w io.Writer) {
-	if len(p.Commands) == 0 {
-		return
+	if len(p.Commands) > 0 {
+		printUnits(w, p.Commands, fmt.Sprintf("commands of a run (%s is its id, drawn when it starts):", draftID), "and in the end, whatever happens:")
 	}
-	fmt.Fprintf(w, "\ncommands of a run (%s is its id, drawn when it starts):\n", draftID)
-	for _, u := range p.Commands {
+	if len(p.ByHand) > 0 {
+		printUnits(w, p.ByHand, "functions for it, deployed by hand (`--write DIR` makes their images and files):", "and removed by hand:")
+	}
+}
+
+func printUnits(w io.Writer, units []PlanUnit, deploy, remove string) {
+	fmt.Fprintf(w, "\n%s\n", deploy)
+	for _, u := range units {
 		for _, line := range u.Deploy {
 			fmt.Fprintf(w, "  %s\n", line)
 		}
 	}
-	fmt.Fprintln(w, "and in the end, whatever happens:")
-	for _, u := range p.Commands {
+	fmt.Fprintln(w, remove)
+	for _, u := range units {
 		for _, line := range u.Remove {
 			fmt.Fprintf(w, "  %s\n", line)
 		}

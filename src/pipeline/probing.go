@@ -107,8 +107,12 @@ func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
 		out.ServiceTimes = append(out.ServiceTimes, e.ServiceTime(round))
 	}
 	// The token goes to functions of ours alone: what stands elsewhere is nobody to trust it to.
-	if !e.Public && s.ours(out.Endpoints) {
+	switch {
+	case e.Public:
+	case s.ours(out.Endpoints):
 		out.Token = r.Token
+	case r.Experiment.ProviderKind() != experiment.KindURL:
+		out.Token = s.Getenv(tokenVariable) // of functions in an endpoints file, where their deployer gave them one
 	}
 	var err error
 	if out.Load, err = sustained(e); err != nil {
@@ -134,6 +138,9 @@ func sustained(e *experiment.SubExperiment) (*study.Load, error) {
 	}
 	return out, err
 }
+
+// tokenVariable holds the token of functions that an endpoints file names.
+const tokenVariable = "STELLAR_TOKEN"
 
 func (s probing) ours(endpoints []provider.Endpoint) bool {
 	for _, e := range endpoints {

@@ -13,6 +13,7 @@ import (
 	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -89,6 +90,9 @@ func until(stages []Stage, last func(Stage) bool) []Stage {
 // WriteService makes the packages and serverless.yml in a folder of the user's, for deploying by hand. It returns what
 // to type next.
 func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
+	if row, err := provider.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
+		return w.writeByHand(ctx, exp, baseDir, dir)
+	}
 	if !w.deploys(exp) {
 		return "", fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
 	}

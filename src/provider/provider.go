@@ -97,6 +97,7 @@ type Provider struct {
 	Can      []string                                     // for the table of providers: what else it can do
 	open     func(Options) Connection                     // nil: functions stand, named by an endpoints file
 	units    func(service string, fns []*Function) []Unit // nil: one unit of all
+	byHand   func(Options) Connection                     // what others deploy there with, where stellar does not; nil: nothing is known of that
 }
 
 func table() []Provider {
@@ -109,7 +110,7 @@ func table() []Provider {
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits()},
 		{Name: "google", Runs: "gcloud functions deploy", Limits: googleLimits()},
 		{Name: "cloudflare", Runs: "wrangler deploy", Limits: cloudflareLimits()},
-		{Name: "vhive", Standing: true},
+		{Name: "vhive", Standing: true, Can: []string{"chains over gRPC"}, byHand: newVhive, units: knativeUnits},
 	}
 }
 
@@ -128,6 +129,14 @@ func Find(kind string) (Provider, error) {
 
 // CanDeploy reports whether this version deploys to the provider, or probes what stands there.
 func (p Provider) CanDeploy() bool { return p.open != nil }
+
+// ByHand is what knows how functions are deployed where stellar does not do it; nil where nothing is known of that.
+func (p Provider) ByHand(o Options) Connection {
+	if p.byHand == nil {
+		return nil
+	}
+	return p.byHand(o.defaults())
+}
 
 // Open connects to the provider; deploying where this version cannot is fail.Unsupported.
 func (p Provider) Open(o Options) (Connection, error) {
