@@ -5,7 +5,7 @@ WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test bench lint clean setup wrangler cover fuzz
+.PHONY: build run test bench lint clean setup wrangler cover fuzz vhive-pair
 
 build: stellar
 
@@ -28,6 +28,9 @@ $(WRANGLER): scripts/wrangler/package-lock.json
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
+vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
+	@./scripts/vhive-pair.sh
+
 test: setup wrangler ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
 	./scripts/test-setup.sh
 	./scripts/test.sh
@@ -41,6 +44,8 @@ fuzz: ## each fuzz target for a minute
 	go test -run '^$$' -fuzz FuzzResponse -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzReadAnswer -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzFrames -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz 'FuzzReply$$' -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz FuzzRequest -fuzztime 60s ./raw-code/measure/go
 
 bench: setup build ## ratios, measured in one run
 	./scripts/bench.sh

@@ -38,7 +38,7 @@ func knativeUnits(service string, fns []*Function) []Unit {
 	return out
 }
 
-// Commands are kn's, as of its version 1.19. They do what the service's file does with `kubectl apply`.
+// Commands are kn's (github.com/knative/client, docs/cmd/kn_service_create.md). They do what the service's file does with `kubectl apply`.
 func (v vhive) Commands(u Unit) (deploy, remove []shell.Command) {
 	f := u.Functions[0]
 	image := "IMAGE"
