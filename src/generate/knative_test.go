@@ -53,7 +53,9 @@ func TestKnativeServices(t *testing.T) {
 		Spec struct {
 			Template struct {
 				Spec struct {
-					Containers []struct{ Env []struct{ Name, Value string } }
+					Containers []struct {
+						Env []struct{ Name, Value string }
+					}
 				}
 			}
 		}
