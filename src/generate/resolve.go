@@ -96,6 +96,9 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 	// The name as the file writes it, not where the folder lies: the same experiment makes the same packages anywhere.
 	sum := sha256.Sum256([]byte(filepath.ToSlash(filepath.Clean(name))))
 	key := safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), fn.Runtime, fn.Architecture, system(fn))
+	if fn.Language == run.LanguageWorkers {
+		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), handler) // the main module decides what belongs to a Worker
+	}
 	if dockerfile != "" {
 		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
 	}

@@ -71,9 +71,10 @@ type writer func(s Service, r *run.Run, u provider.Unit) ([]File, error)
 // writers are the providers for which something is written.
 func writers() map[string]writer {
 	return map[string]writer{
-		"local": localFiles,
-		"aws":   awsFiles,
-		"vhive": knativeFiles,
+		"local":      localFiles,
+		"aws":        awsFiles,
+		"cloudflare": cloudflareFiles,
+		"vhive":      knativeFiles,
 	}
 }
 

@@ -81,3 +81,61 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 		}
 	}
 }
+
+// wranglerFiles runs both stages and gives each function's configuration.
+func wranglerFiles(t *testing.T, r *run.Run) []byte {
+	t.Helper()
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if err := (Service{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, fn := range r.Functions {
+		text, err := os.ReadFile(filepath.Join(r.ServiceDir, fn.Name, wranglerName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text...)
+	}
+	return all
+}
+
+func TestWranglerConfiguration(t *testing.T) {
+	r, _ := newWorkers(t,
+		sub("measure", "nodejs22.x", func(s *experiment.SubExperiment) { s.Parallelism = 2 }),
+		sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+			s.FunctionImageSizeMB, s.FillerRead, s.DesiredServiceTimes = 2.5, true, []string{"10ms", "40s"}
+		}),
+		sub("./mine", "nodejs22.x", func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" }))
+	write(t, filepath.Join(r.BaseDir, "mine", "dist", "main.js"), "export default {};")
+	golden(t, "cloudflare.jsonc", wranglerFiles(t, r))
+}
+
+func TestWorkersComputeForAsLongAsTheyAreAskedTo(t *testing.T) {
+	for times, want := range map[string]int64{"": 0, "25s": 0, "26s": 52_000, "1ms 40s": 80_000, "4m": 300_000} {
+		r, _ := newWorkers(t, sub("measure", "nodejs22.x", func(s *experiment.SubExperiment) { s.DesiredServiceTimes = strings.Fields(times) }))
+		var got int64
+		if l := cpuLimit(r, r.Functions[0]); l != nil {
+			got = l.CPUMs
+		}
+		if got != want {
+			t.Errorf("%q: %d ms, want %d", times, got, want)
+		}
+	}
+}
+
+func TestWorkerNames(t *testing.T) {
+	for name, ok := range map[string]bool{"stellar-20261121t010203z-cloudflare-abcd": true, "Stellar-X": false, "stellar_x": false,
+		"stellar-" + strings.Repeat("x", 60): false} {
+		r, _ := newWorkers(t, sub("measure", "nodejs22.x"))
+		r.Service = name
+		if err := (Functions{}).Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if err := (Service{}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

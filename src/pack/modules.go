@@ -78,7 +78,7 @@ func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 	}
 	var all []module
 	for _, f := range files {
-		if !slices.Contains(moduleEndings, path.Ext(f.name)) {
+		if !slices.Contains(moduleEndings, path.Ext(f.name)) || !strings.HasPrefix(f.name, moduleRoot(p)) {
 			log.Debugf("package %s: %s is no module and is left out", p.Name, f.name)
 			continue
 		}
@@ -93,6 +93,14 @@ func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 			WithHint("name it in Handler, and let PackagePattern match it")
 	}
 	return inOrder(p, all), nil
+}
+
+// moduleRoot is the folder of the main module, with a slash behind it; modules outside of it cannot be imported.
+func moduleRoot(p *run.Package) string {
+	if dir := path.Dir(p.Source.Handler); dir != "." {
+		return dir + "/"
+	}
+	return ""
 }
 
 func inOrder(p *run.Package, all []module) []module {
@@ -157,7 +165,7 @@ func withFiller(p *run.Package, code []module, bytes []byte) []module {
 		}
 		all = append(all, m)
 	}
-	return inOrder(p, append(all, module{fillerName, bytes}))
+	return inOrder(p, append(all, module{moduleRoot(p) + fillerName, bytes}))
 }
 
 // gzipSize is the size of a Worker as it is counted.

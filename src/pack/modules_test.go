@@ -116,6 +116,23 @@ func TestModulesFiller(t *testing.T) {
 	}
 }
 
+// A main module in a folder has its modules beside it, the filler too.
+func TestModulesOfAFolder(t *testing.T) {
+	r, p := modulesOf(t, 5000, func(p *run.Package) {
+		p.Source.Generated, p.Source.Handler = false, "lib/main.js"
+		p.Source.BuildDir = folder(t, map[string]string{"lib/main.js": "export default {};", "lib/a/b.txt": "b", "other.mjs": "outside"})
+	})
+	if err := (Stage{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(t, filepath.Join(p.Path, "lib"), "a/b.txt", fillerName, "main.js"); got != p.Bytes || 5000-got > gzipStore || got > 5000 {
+		t.Errorf("%d counted, %d told", got, p.Bytes)
+	}
+	if _, err := os.Stat(filepath.Join(p.Path, "other.mjs")); !os.IsNotExist(err) {
+		t.Error("a module that cannot be imported is in the package")
+	}
+}
+
 func TestModulesErrors(t *testing.T) {
 	for _, c := range []struct {
 		target int64

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -12,6 +13,10 @@ import (
 // functions lists what an experiment needs deployed: one function per selected sub-experiment, replica
 // and hop of its chain.
 func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return nil, err
+	}
 	var out []*run.Function
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
@@ -23,7 +28,7 @@ func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 			for hop := range s.DataTransferChainLength {
 				out = append(out, &run.Function{
 					Name: functionName(i, replica, hop, s.DataTransferChainLength), Sub: i, Replica: replica, Hop: hop,
-					Language: rt.Language, Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
+					Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
 					PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
 					TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
 					CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),

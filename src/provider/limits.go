@@ -64,7 +64,11 @@ func (l Limits) check(s *experiment.SubExperiment) (no []string) {
 		refuse("FunctionImageSizeMB %g, an image may have %d MiB", s.FunctionImageSizeMB, l.ImageBytes/mib)
 	}
 	if least, most := l.MemoryMB[0], l.MemoryMB[1]; most > 0 && (s.FunctionMemoryMB < least || s.FunctionMemoryMB > most) {
-		refuse("FunctionMemoryMB %d, from %d to %d", s.FunctionMemoryMB, least, most)
+		if least == most {
+			refuse("FunctionMemoryMB %d, it has %d only", s.FunctionMemoryMB, most)
+		} else {
+			refuse("FunctionMemoryMB %d, from %d to %d", s.FunctionMemoryMB, least, most)
+		}
 	}
 	rt, _, err := experiment.ResolveRuntime(s.Runtime)
 	switch {
@@ -111,7 +115,10 @@ func (l Limits) Words() []string {
 	if l.ImageBytes > 0 {
 		out = append(out, fmt.Sprintf("image %d GiB", l.ImageBytes>>30))
 	}
-	if least, most := l.MemoryMB[0], l.MemoryMB[1]; most > 0 {
+	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
+	case most > 0 && least == most:
+		out = append(out, fmt.Sprintf("memory %d MB", most))
+	case most > 0:
 		out = append(out, fmt.Sprintf("memory %d to %d MB", least, most))
 	}
 	if l.TimeoutMax > 0 {

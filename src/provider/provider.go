@@ -93,6 +93,7 @@ type Provider struct {
 	Name     string
 	Runs     string                                       // what a deployment there runs, in words
 	Standing bool                                         // nothing is ever deployed there: functions stand already
+	Language string                                       // the only one of functions there, whatever Runtime says; empty: Runtime's
 	Limits   Limits                                       // what it takes at most
 	Can      []string                                     // for the table of providers: what else it can do
 	open     func(Options) Connection                     // nil: functions stand, named by an endpoints file
@@ -109,7 +110,7 @@ func table() []Provider {
 		{Name: "aliyun", Runs: "serverless deploy", Limits: aliyunLimits()},
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits()},
 		{Name: "google", Runs: "gcloud functions deploy", Limits: googleLimits()},
-		{Name: "cloudflare", Runs: "wrangler deploy", Limits: cloudflareLimits()},
+		{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: cloudflareLimits(), open: newCloudflare, units: onePerFunction},
 		{Name: "vhive", Standing: true, Can: []string{"chains over gRPC"}, byHand: newVhive, units: knativeUnits},
 	}
 }

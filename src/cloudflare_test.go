@@ -1,0 +1,330 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"stellar/src/run"
+)
+
+// The Cloudflare path with nothing left out but the company: the tool generates, packs and deploys with the pinned Wrangler,
+// which talks to an account that stands in for Cloudflare's API, and what it uploads runs in workerd.
+
+// shim is a Wrangler before the pinned one. An account on this machine has no workers.dev addresses: the shim puts in the
+// place of each the one at which the Worker really answers. The rest is as Wrangler says it.
+const shim = `#!/usr/bin/env node
+const { spawnSync } = require('child_process');
+const fs = require('fs');
+const { status } = spawnSync(%q, process.argv.slice(2), { stdio: 'inherit' });
+process.exitCode = status ?? 1;
+const file = process.env.WRANGLER_OUTPUT_FILE_PATH;
+if (file && fs.existsSync(file)) {
+  (async () => {
+    const lines = [];
+    for (const line of fs.readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+      const one = JSON.parse(line);
+      if (one.type === 'deploy') one.targets = [await (await fetch(%q + one.worker_name)).text()];
+      lines.push(JSON.stringify(one));
+    }
+    fs.writeFileSync(file, lines.join('\n') + '\n');
+  })();
+}
+`
+
+// cloudflareLab is a lab whose Wrangler deploys into an account of its own.
+type cloudflareLab struct {
+	*lab
+	*account
+}
+
+func newCloudflareLab(t *testing.T, experiment string) *cloudflareLab {
+	t.Helper()
+	l := &cloudflareLab{newLab(t, buildBinary(t), experiment), newAccount(t)}
+	bin := filepath.Join(l.lab.dir, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(shim, filepath.Join(wranglerModules(t), ".bin", "wrangler"), l.server.URL+"/where/")
+	if err := os.WriteFile(filepath.Join(bin, "wrangler"), []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// stellar runs the tool against the account and gives what it printed on standard output.
+func (l *cloudflareLab) stellar(code int, args ...string) (stdout, stderr string) {
+	l.lab.Helper()
+	c := l.command(args...)
+	var out, errs strings.Builder
+	c.Stdout, c.Stderr = &out, &errs
+	c.Env = append(slices.DeleteFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "CLOUDFLARE_") }),
+		"PATH="+filepath.Join(l.lab.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"CLOUDFLARE_API_TOKEN="+cloudflareToken, "CLOUDFLARE_ACCOUNT_ID="+cloudflareAccount, "CLOUDFLARE_API_BASE_URL="+l.server.URL+"/client/v4")
+	_ = c.Run()
+	if got := c.ProcessState.ExitCode(); got != code {
+		l.lab.Fatalf("stellar %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, &out, &errs)
+	}
+	if text := out.String() + errs.String(); strings.Contains(text, cloudflareToken) {
+		l.lab.Errorf("stellar %s shows the token:\n%s", strings.Join(args, " "), text)
+	}
+	return out.String(), errs.String()
+}
+
+const workersExperiment = `{"Provider": "cloudflare", "Seed": 7, "SubExperiments": [
+ {"Title": "plain", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2]},
+ {"Title": "shared", "Runtime": "nodejs22.x", "Bursts": 1},
+ {"Title": "filled", "Runtime": "nodejs22.x", "Bursts": 1, "FunctionImageSizeMB": 2, "FillerRead": true}]}`
+
+// workerChecks are the checks of the conformance suite that apply to a Worker, and its own in place of those that do not.
+var workerChecks = []struct {
+	name, instead string
+	run           func(t *testing.T, c *cell)
+}{
+	{"instance", "no InitNs, StartedAt, MemoryMB, CPU: the platform does not tell them", checkWorkerInstance},
+	{"spin", "no SpinNs: the clock stands still while a Worker computes", checkWorkerSpin},
+	{"payload", "", checkPayload},
+	{"token", "", checkToken},
+	{"errors", "", checkErrors},
+	{"one cold", "", checkOneCold},
+	{"filler", "", checkFiller},
+	{"size", "as Wrangler counts it", checkWorkerSize},
+}
+
+func TestCloudflare(t *testing.T) {
+	l := newCloudflareLab(t, workersExperiment)
+	if stand := l.names(); len(stand) > 0 {
+		t.Fatalf("before: %v", stand)
+	}
+	text, said := l.stellar(0, "deploy", "-c", "exp.json", "-o", "out", "--yes", "--json")
+	var deployed struct{ Dir string }
+	if err := json.Unmarshal([]byte(text), &deployed); err != nil {
+		t.Fatalf("deploy --json: %v\n%s", err, text)
+	}
+	if !strings.Contains(said, "Runtime python3.13: Workers run JavaScript") {
+		t.Errorf("nothing said that no Python runs there:\n%s", said)
+	}
+	record, err := run.ReadRecord(deployed.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := run.ReadToken(deployed.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stand := l.names(); len(stand) != 3 || !slices.ContainsFunc(stand, func(n string) bool { return n == record.Service+"-f2-0" }) {
+		t.Errorf("deployed: %v", stand)
+	}
+	checkWorkersOf(t, &cell{lab: l.lab, functions: [variants]run.FunctionRecord(record.Functions), token: token})
+
+	// What was deployed is probed, and removed from another process.
+	l.stellar(0, "probe", "-o", "out", deployed.Dir)
+	if stand := l.names(); len(stand) != 3 {
+		t.Errorf("probed: %v", stand)
+	}
+	checkWorkerRows(t, filepath.Join(l.lab.dir, "out"), 8)
+	l.stellar(0, "remove", deployed.Dir)
+	if stand := l.names(); len(stand) > 0 {
+		t.Errorf("after: %v", stand)
+	}
+	l.stellar(0, "remove", deployed.Dir) // twice is no error
+}
+
+func checkWorkersOf(t *testing.T, c *cell) {
+	var table strings.Builder
+	fmt.Fprintf(&table, "| %-8s | %-5s | what a Worker does not tell", "Worker", "")
+	for _, check := range workerChecks {
+		word := "FAILS"
+		if t.Run(check.name, func(t *testing.T) { check.run(t, c) }) {
+			word = "pass"
+		}
+		fmt.Fprintf(&table, "\n| %-8s | %-5s | %s", check.name, word, check.instead)
+	}
+	t.Logf("\n%s\n| %-8s | %-5s | the platform keeps no log that a probe could read", &table, "log", "none")
+}
+
+// checkWorkerRows reads the rows of all runs below a folder: so many, all answered by a Worker of ours, none with a service time.
+func checkWorkerRows(t *testing.T, dir string, want int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "latencies.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+		head := strings.Split(strings.TrimSpace(lines[0]), ",")
+		for _, line := range lines[1:] {
+			rows++
+			row := map[string]string{}
+			for i, cell := range strings.Split(strings.TrimSpace(line), ",") {
+				row[head[i]] = cell
+			}
+			if row["Status"] != "200" || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(row["Instance ID"]) || row["Service Time (ms)"] != "" {
+				t.Errorf("row %v", row)
+			}
+		}
+	}
+	if rows != want {
+		t.Errorf("%d rows in %v, want %d", rows, files, want)
+	}
+}
+
+// raw reads an answer's members as they were sent.
+func (c *cell) raw(t *testing.T, variant int, pairs ...string) (all, instance map[string]json.RawMessage) {
+	t.Helper()
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		q.Add(pairs[i], pairs[i+1])
+	}
+	r, err := c.ask(t.Context(), variant, c.token, q, "")
+	if err != nil || r.status != http.StatusOK || json.Unmarshal([]byte(r.body), &all) != nil || json.Unmarshal(all["Instance"], &instance) != nil {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	return all, instance
+}
+
+func checkWorkerInstance(t *testing.T, c *cell) {
+	first, second := c.work(t, plain, ""), c.work(t, plain, "")
+	i, again := first.Instance, second.Instance
+	if i.Cold == nil || !*i.Cold || i.Invocation != 1 || i.Runtime != "workers" || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(i.ID) {
+		t.Errorf("first request: %+v", i)
+	}
+	if again.Cold == nil || *again.Cold || again.Invocation != 2 || again.ID != i.ID {
+		t.Errorf("second request: %+v, the first was %+v", again, i)
+	}
+	if first.RequestID == "" || first.RequestID == second.RequestID || len(first.TimestampChain) != 1 {
+		t.Errorf("ids %q and %q, chain %v", first.RequestID, second.RequestID, first.TimestampChain)
+	}
+	if stamp(t, first.TimestampChain[0]).Before(stamp(t, first.ReceivedAt)) {
+		t.Errorf("received %s, stamped %s", first.ReceivedAt, first.TimestampChain)
+	}
+	_, instance := c.raw(t, plain)
+	for _, name := range []string{"InitNs", "StartedAt", "MemoryMB", "CPU"} {
+		if told, ok := instance[name]; ok {
+			t.Errorf("%s is told as %s, which a Worker cannot know", name, told)
+		}
+	}
+}
+
+func checkWorkerSpin(t *testing.T, c *cell) {
+	for _, n := range []int{0, 1, 7, 123_457} {
+		x := uint64(88172645463325252)
+		for range n {
+			x ^= x << 13
+			x ^= x >> 7
+			x ^= x << 17
+		}
+		all, _ := c.raw(t, plain, "IncrementLimit", strconv.Itoa(n))
+		if _, ok := all["SpinNs"]; ok || string(all["Sink"]) != fmt.Sprint(x>>11) || string(all["Increments"]) != strconv.Itoa(n) {
+			t.Errorf("%d increments: %s, want sink %d and no SpinNs", n, all, x>>11)
+		}
+	}
+}
+
+// checkWorkerSize compares the record with the size that Wrangler printed, in KiB to two digits. Go's gzip and Node.js's differ by
+// a few bytes in the code.
+func checkWorkerSize(t *testing.T, c *cell) {
+	const near = 256 // bytes
+	for variant, target := range map[int]int64{plain: 0, filled: 2 << 20} {
+		f := c.functions[variant]
+		kib, err := strconv.ParseFloat(f.Endpoint.Detail["gzipKiB"], 64)
+		if err != nil {
+			t.Errorf("Wrangler's size is %q", f.Endpoint.Detail["gzipKiB"])
+		}
+		if off := kib*1024 - float64(f.PackageBytes); off < -near || off > near {
+			t.Errorf("%d bytes were packed, Wrangler counts %.2f KiB", f.PackageBytes, kib)
+		}
+		if off := target - f.PackageBytes; target > 0 && (off < 0 || off > 5) {
+			t.Errorf("%d bytes were packed, %d were asked for", f.PackageBytes, target)
+		}
+	}
+}
+
+// TestCloudflareWhole runs an experiment from its file to its end, and one of URL kind against a Worker that stands.
+func TestCloudflareWhole(t *testing.T) {
+	l := newCloudflareLab(t, workersExperiment)
+	l.stellar(0, "-c", "exp.json", "-o", "out", "--yes")
+	if stand := l.names(); len(stand) > 0 {
+		t.Errorf("after the run there is still %v", stand)
+	}
+	checkWorkerRows(t, filepath.Join(l.lab.dir, "out"), 8)
+
+	open := strings.Replace(workersExperiment, `"Title": "plain",`, `"Title": "plain", "Public": true,`, 1)
+	if err := os.WriteFile(filepath.Join(l.lab.dir, "exp.json"), []byte(open), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l.stellar(0, "deploy", "-c", "exp.json", "-o", "stands", "--yes")
+	dirs, _ := filepath.Glob(filepath.Join(l.lab.dir, "stands", "*", run.RecordFile))
+	if len(dirs) != 1 {
+		t.Fatalf("runs %v", dirs)
+	}
+	record, err := run.ReadRecord(filepath.Dir(dirs[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byURL := fmt.Sprintf(`{"Provider": %q, "SubExperiments": [{"Title": "a Worker by its URL", "Bursts": 4, "BurstSizes": [3]}]}`, record.Functions[0].Endpoint.URL)
+	if err := os.WriteFile(filepath.Join(l.lab.dir, "url.json"), []byte(byURL), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l.stellar(0, "-c", "url.json", "-o", "byurl")
+	checkWorkerRows(t, filepath.Join(l.lab.dir, "byurl"), 12)
+	l.stellar(0, "clean")
+	l.stellar(0, "remove", filepath.Dir(dirs[0]))
+	if stand := l.names(); len(stand) > 0 {
+		t.Errorf("after the removal there is still %v", stand)
+	}
+}
+
+// TestWranglerTakesWhatIsWritten has the pinned Wrangler read the generated folder, without an account and without a network.
+func TestWranglerTakesWhatIsWritten(t *testing.T) {
+	l := newCloudflareLab(t, workersExperiment)
+	l.stellar(0, "deploy", "-c", "exp.json", "-o", "out", "--yes")
+	folders, _ := filepath.Glob(filepath.Join(l.lab.dir, "out", "*", "serverless", "f*"))
+	if len(folders) != 3 {
+		t.Fatalf("folders %v", folders)
+	}
+	for _, dir := range folders {
+		out := filepath.Join(t.TempDir(), "upload")
+		c := exec.Command(filepath.Join(wranglerModules(t), ".bin", "wrangler"), "deploy", "--dry-run", "--outdir", out, "--config", "wrangler.jsonc")
+		c.Dir, c.Env = dir, append(os.Environ(), "HOME="+t.TempDir(), "CI=1", "WRANGLER_SEND_METRICS=false", "WRANGLER_HIDE_BANNER=true", "FORCE_COLOR=0")
+		said, err := c.CombinedOutput()
+		if err != nil || strings.Contains(string(said), "WARNING") {
+			t.Errorf("%s: %v\n%s", dir, err, said)
+		}
+		// What Wrangler would upload is the package, file by file.
+		var config struct{ Main string }
+		text, err := os.ReadFile(filepath.Join(dir, "wrangler.jsonc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(regexp.MustCompile(`(?m)^//.*$`).ReplaceAllString(string(text), "")), &config); err != nil {
+			t.Fatal(err)
+		}
+		want, _ := filepath.Glob(filepath.Join(dir, filepath.Dir(config.Main), "*"))
+		for _, file := range want {
+			have, err := os.ReadFile(filepath.Join(out, filepath.Base(file)))
+			packed, _ := os.ReadFile(file)
+			if err != nil || string(have) != string(packed) {
+				t.Errorf("%s of %s is not uploaded as it was packed: %v", filepath.Base(file), dir, err)
+			}
+		}
+		if have, _ := filepath.Glob(filepath.Join(out, "*")); len(have) != len(want)+1 { // and a README.md
+			t.Errorf("%s: uploaded %v, packed %v", dir, have, want)
+		}
+	}
+	l.stellar(0, "remove", filepath.Dir(filepath.Dir(folders[0])))
+}
