@@ -11,6 +11,7 @@ import (
 	"stellar/src/build"
 	"stellar/src/calibrate"
 	"stellar/src/deploy"
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/local/plugin"
@@ -48,7 +49,7 @@ func (j *job) stages() []Stage {
 	return append(j.preparing(),
 		reusing{j},       // fitting functions that an earlier run left up, where the file says Reuse
 		startPlatform{j}, // the local platform, for local functions and for calibration
-		making{j, calibrate.Stage{Platform: j.platformClient}}, // service time to increments
+		calibrating{making{j, calibrate.Stage{Platform: j.platformClient}}},                                                                        // service time to increments
 		deploy.Stage{Connect: j.connect, Units: j.units, Deploys: func(r *run.Run) bool { return j.deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`
 		probing{j},   // bursts
 		reporting{j}, // statistics, plots
@@ -74,6 +75,19 @@ func (m making) Skip(r *run.Run) string {
 		return s.Skip(r)
 	}
 	return ""
+}
+
+// calibrating finds increments for functions of an endpoints file, too: by the table, for there is no package of theirs to be
+// run here. What answers at any URL is nobody's to calibrate.
+type calibrating struct{ making }
+
+// Skip is the stage's own wherever a service time can be asked for.
+func (c calibrating) Skip(r *run.Run) string {
+	s, ok := c.stage.(Skipper)
+	if !ok || c.deploys(r.Experiment) || r.Experiment.ProviderKind() == experiment.KindURL {
+		return c.making.Skip(r)
+	}
+	return s.Skip(r)
 }
 
 // Check is the stage's own.

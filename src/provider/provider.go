@@ -111,7 +111,7 @@ func table() []Provider {
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits()},
 		{Name: "google", Runs: "gcloud functions deploy", Limits: googleLimits()},
 		{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: cloudflareLimits(), open: newCloudflare, units: onePerFunction},
-		{Name: "vhive", Standing: true, Can: []string{"chains over gRPC"}, byHand: newVhive, units: knativeUnits},
+		{Name: "vhive", Standing: true, Can: []string{"functions named by an endpoints file", "kn commands to deploy them by hand", "chains over gRPC"}, byHand: newVhive, units: knativeUnits},
 	}
 }
 
