@@ -51,14 +51,11 @@ func (c *command) report(ctx context.Context, err error) int {
 	} else {
 		fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
 	}
-	var e *fail.Error
-	if errors.As(err, &e) {
-		if text := tail(e.Output, 30); text != "" {
-			fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(text))
-		}
-		if e.Hint != "" {
-			fmt.Fprintf(c.Stderr, "  → %s\n", e.Hint)
-		}
+	if text := tail(fail.Output(err), 30); text != "" {
+		fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(text))
+	}
+	if hint := fail.Hint(err); hint != "" {
+		fmt.Fprintf(c.Stderr, "  → %s\n", hint)
 	}
 	if errors.Is(err, syscall.ENOSPC) {
 		fmt.Fprintf(c.Stderr, "  → the disk is full: whole rows up to there are kept; free some space, or name another folder with --output\n")

@@ -84,3 +84,24 @@ func Hint(err error) string {
 	}
 	return ""
 }
+
+// Output gives the last output of the program that failed: the first one that a tree of errors has, from its outermost Error
+// inwards, else the empty string.
+func Output(err error) string {
+	if e, ok := err.(*Error); ok && e.Output != "" { //nolint:errorlint // the tree is walked here
+		return e.Output
+	}
+	switch u := err.(type) { //nolint:errorlint // likewise
+	case interface{ Unwrap() error }:
+		if inner := u.Unwrap(); inner != nil {
+			return Output(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, one := range u.Unwrap() {
+			if text := Output(one); text != "" {
+				return text
+			}
+		}
+	}
+	return ""
+}

@@ -35,3 +35,22 @@ func TestErrorsKeepTheirCause(t *testing.T) {
 		t.Errorf("%v is not found as unsupported", err)
 	}
 }
+
+// What a program said is found under errors that say nothing, and beside others.
+func TestOutputOfATree(t *testing.T) {
+	said := &Error{Code: CodeFailed, Output: "what it said", Err: errors.New("exit code 1")}
+	for name, err := range map[string]error{
+		"itself":  said,
+		"wrapped": With(CodeLeftBehind, "could not be removed: %w", fmt.Errorf("service: %w", said)),
+		"joined":  With(CodeLeftBehind, "could not be removed: %w", errors.Join(errors.New("another"), fmt.Errorf("service: %w", said))),
+	} {
+		if got := Output(err); got != "what it said" {
+			t.Errorf("%s: output %q", name, got)
+		}
+	}
+	for _, err := range []error{nil, errors.New("x"), Input("x"), errors.Join(nil, Input("x"))} {
+		if got := Output(err); got != "" {
+			t.Errorf("%v: output %q", err, got)
+		}
+	}
+}
