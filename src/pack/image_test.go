@@ -83,7 +83,7 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 			KindImage:  func(ctx context.Context, res run.Resource) error { return RemoveImage(ctx, getenv, res) },
 			KindPushed: func(ctx context.Context, res run.Resource) error { return RemovePushed(ctx, getenv, nil, res) },
 		}
-		if err := run.Undo(context.Background(), r.Journal, undo, r.Log); err != nil {
+		if err := run.Undo(context.Background(), r.Journal, run.Undoing{Undoers: undo, Log: r.Log}); err != nil {
 			t.Errorf("removing what the run made: %v", err)
 		}
 		l.nothingLeft(t)

@@ -30,7 +30,12 @@ func (w World) Remove(ctx context.Context, dir string) (int, error) {
 func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
 	j := newJob(w, r.Experiment)
 	pending := len(r.Journal.Pending())
-	err := run.Undo(ctx, r.Journal, j.undoers(r), w.Log)
+	if pending > 0 {
+		if err := r.Journal.Note(run.EventUndo, ""); err != nil {
+			return 0, errors.Join(err, r.Close())
+		}
+	}
+	err := run.Undo(ctx, r.Journal, j.undoing(r))
 	if err == nil && pending > 0 {
 		err = errors.Join(os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder)), r.Journal.Note(run.EventEnd, "removed"), w.settle(r))
 	}

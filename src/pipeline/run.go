@@ -205,7 +205,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	} else {
 		j.Observer.StageStart("removing")
 		started := time.Now()
-		uerr := run.Undo(undoCtx, r.Journal, j.undoers(r), r.Log)
+		uerr := run.Undo(undoCtx, r.Journal, j.undoing(r))
 		j.Observer.StageEnd("removing", time.Since(started), uerr)
 		if uerr == nil && filepath.Dir(r.ServiceDir) == r.Dir { // not the user's own folder of plan --write
 			uerr = os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder))

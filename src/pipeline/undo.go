@@ -20,6 +20,11 @@ import (
 	"stellar/src/run"
 )
 
+// undoing is how what a run made is removed, in its own process and in a later one alike.
+func (j *job) undoing(r *run.Run) run.Undoing {
+	return run.Undoing{Undoers: j.undoers(r), Wait: j.Patience.Wait, Log: r.Log}
+}
+
 // undoers is how each kind of resource is removed. They work in the run's own process and in a later one alike: what
 // they need is in the journal.
 func (j *job) undoers(r *run.Run) map[string]run.Undoer {

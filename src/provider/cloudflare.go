@@ -307,7 +307,10 @@ func (c *cloudflare) remove(ctx context.Context, e Endpoint) error {
 	}
 	defer tidy()
 	remove, look := c.removal(dir, e.Detail[detailAccount], name)
-	_, failed := c.wrangler(ctx, remove)
+	res, failed := c.wrangler(ctx, remove)
+	if noWorker(res) {
+		failed = nil
+	}
 	err = c.gone(ctx, "the Worker "+name, e.Detail[DetailConfirmed] != "", func(ctx context.Context) (bool, error) {
 		res, err := c.wrangler(ctx, look)
 		if err != nil && noWorker(res) {

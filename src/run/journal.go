@@ -24,6 +24,7 @@ const (
 	EventRemoved = "removed" // verified absent
 	EventFailed  = "failed"  // an attempt to remove it failed
 	EventKept    = "kept"    // left standing on purpose
+	EventUndo    = "undo"    // what was left standing, or left behind, is being removed
 	EventEnd     = "end"     // the run ended, Detail says how
 )
 
@@ -191,15 +192,20 @@ func (j *Journal) Entries() []Entry {
 	return append([]Entry(nil), j.entries...)
 }
 
-// Kept reports whether the run's functions were left standing on purpose.
+// Kept reports whether the run's functions were left standing on purpose. Once their removal has begun they are not any more:
+// what it could not remove is left behind.
 func (j *Journal) Kept() bool {
+	kept := false
 	for _, e := range j.Entries() {
-		if e.Event == EventKept {
-			return true
+		switch e.Event {
+		case EventKept:
+			kept = true
+		case EventUndo:
+			kept = false
 		}
 	}
-	return false
+	return kept
 }
 
 // Close closes the file, and with it gives up the lock.
-func (j *Journal) Close() error { return j.file.Close() }
+func (j *Journal) Close() error { return errors.Join(unlock(j.file), j.file.Close()) }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -100,4 +101,33 @@ func read(t *testing.T, path string) string {
 	text, err := os.ReadFile(path)
 	check(t, err)
 	return string(text)
+}
+
+// A copy of the open journal, as a program has that is just being started, does not keep the lock.
+func TestCloseGivesUpTheLockOfACopyToo(t *testing.T) {
+	dir := t.TempDir()
+	j := openJournal(t, dir)
+	copied, err := syscall.Dup(int(j.file.Fd()))
+	check(t, err)
+	defer syscall.Close(copied)
+	check(t, j.Close())
+	again, err := OpenJournal(dir)
+	check(t, err)
+	check(t, again.Close())
+}
+
+// What was kept on purpose is left alone; once somebody has begun to remove it, it is left behind like anything else.
+func TestKeptUntilItsRemovalBegins(t *testing.T) {
+	j := openJournal(t, t.TempDir())
+	if j.Kept() {
+		t.Error("kept, and nobody said so")
+	}
+	check(t, j.Note(EventKept, ""))
+	if !j.Kept() {
+		t.Error("not kept, although it was said")
+	}
+	check(t, j.Note(EventUndo, ""))
+	if j.Kept() {
+		t.Error("kept, although its removal has begun")
+	}
 }

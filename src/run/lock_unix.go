@@ -21,3 +21,7 @@ func lock(f *os.File) error {
 	}
 	return nil
 }
+
+// unlock gives the lock up although a copy of the open file may live a moment longer: a program that another goroutine is just
+// starting has one until it is executed.
+func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,13 +25,20 @@ const (
 	undoParallel = 8                // resources of a group at once
 	UndoTimeout  = 15 * time.Minute // one attempt; a cloud's deletion can take minutes
 	undoAttempts = 3
-	undoWait     = 2 * time.Second // before the second attempt, doubled for the third
+	undoWait     = 2 * time.Second // default of Undoing.Wait
 )
+
+// Undoing is how resources are removed.
+type Undoing struct {
+	Undoers map[string]Undoer // by kind
+	Wait    time.Duration     // before the second attempt, doubled for the third; default 2 s
+	Log     Logger
+}
 
 // Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group are
 // undone side by side. A resource that cannot be removed does not keep the others from being tried. The error has exit code
 // 4 and names what is left.
-func Undo(ctx context.Context, j *Journal, undoers map[string]Undoer, log Logger) error {
+func Undo(ctx context.Context, j *Journal, u Undoing) error {
 	var left []error
 	for _, group := range groups(j.Pending()) {
 		errs := make([]error, len(group))
@@ -38,7 +46,7 @@ func Undo(ctx context.Context, j *Journal, undoers map[string]Undoer, log Logger
 		g.SetLimit(undoParallel)
 		for i, res := range group {
 			g.Go(func() error {
-				errs[i] = undoOne(ctx, j, undoers[res.Kind], res, log)
+				errs[i] = u.one(ctx, j, res)
 				return nil
 			})
 		}
@@ -71,15 +79,16 @@ func groups(list []Resource) [][]Resource {
 	return out
 }
 
-func undoOne(ctx context.Context, j *Journal, undo Undoer, res Resource, log Logger) error {
+func (u Undoing) one(ctx context.Context, j *Journal, res Resource) error {
+	undo := u.Undoers[res.Kind]
 	if undo == nil {
 		return fmt.Errorf("this version of stellar does not know how to remove a %q", res.Kind)
 	}
 	var err error
 	for attempt := range undoAttempts {
 		if attempt > 0 {
-			log.Warnf("removing %s failed, trying again: %v", res, err)
-			if !sleep(ctx, undoWait<<(attempt-1)) {
+			u.Log.Warnf("removing %s failed, trying again: %v", res, err)
+			if !sleep(ctx, cmp.Or(u.Wait, undoWait)<<(attempt-1)) {
 				return errors.Join(ctx.Err(), err)
 			}
 		}
@@ -87,7 +96,7 @@ func undoOne(ctx context.Context, j *Journal, undo Undoer, res Resource, log Log
 		err = undo(one, res)
 		cancel()
 		if err == nil {
-			log.Debugf("removed %s", res)
+			u.Log.Debugf("removed %s", res)
 			return j.Removed(res)
 		}
 		if jerr := j.Failed(res, err); jerr != nil {

@@ -32,7 +32,7 @@ func TestUndoGoesBackwardsAndPastFailures(t *testing.T) {
 		}
 		return nil
 	}
-	err := Undo(ctx, j, map[string]Undoer{"thing": undo}, quiet{})
+	err := Undo(ctx, j, Undoing{Undoers: map[string]Undoer{"thing": undo}, Wait: time.Millisecond, Log: quiet{}})
 	if want := []string{"c", "b", "a"}; !slices.Equal(order, want) {
 		t.Errorf("undone in order %v; want %v", order, want)
 	}
@@ -54,7 +54,7 @@ func TestUndoTriesAgain(t *testing.T) {
 		}
 		return nil
 	}
-	check(t, Undo(context.Background(), j, map[string]Undoer{"thing": undo}, quiet{}))
+	check(t, Undo(context.Background(), j, Undoing{Undoers: map[string]Undoer{"thing": undo}, Wait: time.Millisecond, Log: quiet{}}))
 	if tries != 2 || len(j.Pending()) != 0 {
 		t.Errorf("%d tries, pending %v; want 2 tries and nothing pending", tries, j.Pending())
 	}
@@ -63,7 +63,7 @@ func TestUndoTriesAgain(t *testing.T) {
 func TestUndoOfAnUnknownKindIsLeftBehind(t *testing.T) {
 	j := openJournal(t, t.TempDir())
 	must(j.Intend("moonbase", "a", nil))(t)
-	if err := Undo(context.Background(), j, nil, quiet{}); fail.Code(err) != fail.CodeLeftBehind {
+	if err := Undo(context.Background(), j, Undoing{Log: quiet{}}); fail.Code(err) != fail.CodeLeftBehind {
 		t.Errorf("error is %v; want one with exit code 4", err)
 	}
 }
@@ -101,7 +101,7 @@ func TestUndoOfAGroup(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	err := Undo(ctx, j, map[string]Undoer{"thing": undo}, quiet{})
+	err := Undo(ctx, j, Undoing{Undoers: map[string]Undoer{"thing": undo}, Wait: time.Millisecond, Log: quiet{}})
 	if order[0] != "last" || !slices.Contains(order[1:3], "b") || order[len(order)-1] != "folder" {
 		t.Errorf("undone in order %v", order)
 	}
