@@ -1,0 +1,89 @@
+package pipeline_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// wrangler is Cloudflare's CLI: developers.cloudflare.com/workers/wrangler/commands. A Worker is found in the account that the
+// variable names.
+func wrangler() persona {
+	return persona{
+		programs: []string{"wrangler"},
+		texts:    "wrangler",
+		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]", "made-no-address": "No targets deployed", "remove-failed": "[code: 10000]",
+			"no-answer": "[code: 7009]"},
+		read: func(_ string, args []string) (ask, error) {
+			a := ask{scope: os.Getenv("CLOUDFLARE_ACCOUNT_ID")}
+			line := strings.Join(args, " ")
+			switch {
+			case line == "--version":
+				a.verb = versions
+				return a, nil
+			case line == "whoami --json":
+				a.verb = "whoami"
+				return a, nil
+			case line == "deploy --config wrangler.jsonc":
+				a.verb = deploys
+				return a, a.worker()
+			case len(args) == 6 && fmt.Sprint(args[:2]) == "[delete --name]" && fmt.Sprint(args[3:]) == "[--force --config wrangler.jsonc]":
+				a.verb, a.unit = removes, args[2]
+				return a, nil
+			case len(args) == 7 && fmt.Sprint(args[:3]) == "[deployments list --name]" && fmt.Sprint(args[4:]) == "[--json --config wrangler.jsonc]":
+				a.verb, a.unit = looks, args[3]
+				return a, nil
+			}
+			return a, fmt.Errorf("wrangler %s", line)
+		},
+		things: func(a ask) []thing {
+			return []thing{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
+		},
+		before: func(_ cloud, a ask) (reply, bool) {
+			switch {
+			case a.verb == versions:
+				return reply{}, false
+			case os.Getenv("CLOUDFLARE_API_TOKEN") == "":
+				r := readTexts("wrangler").say("anonymous", a, nil)
+				return r, true
+			case a.scope == "" || a.scope == foreignAccount: // the token is of another account
+				return readTexts("wrangler").say("denied", a, nil), true
+			}
+			return reply{}, false
+		},
+	}
+}
+
+// foreignAccount is one that the credentials at hand do not lead to.
+const foreignAccount = "ffffffffffffffffffffffffffffffff"
+
+// worker reads what the configuration in the folder says: its name, and the tags, which are variables.
+func (a *ask) worker() error {
+	text, err := os.ReadFile("wrangler.jsonc")
+	if err != nil {
+		return err
+	}
+	var plain []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "//") {
+			plain = append(plain, line)
+		}
+	}
+	var config struct {
+		Name, Main string
+		Vars       map[string]string
+	}
+	if err := json.Unmarshal([]byte(strings.Join(plain, "")), &config); err != nil {
+		return err
+	}
+	if _, err := os.Stat(config.Main); err != nil {
+		return err // Wrangler would have nothing to upload
+	}
+	a.unit, a.names = config.Name, []string{config.Name}
+	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"], "stellar-expires": config.Vars["STELLAR_EXPIRES"]}
+	if a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "" {
+		return fmt.Errorf("Worker %s is not tagged: %v", config.Name, config.Vars)
+	}
+	return nil
+}
