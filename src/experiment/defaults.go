@@ -29,6 +29,9 @@ func (d *decoder) fill(dr *draft) {
 		s.Platform = Platform{}
 		d.setDefaults(platformKeys(), nil, reflect.ValueOf(&s.Platform).Elem())
 	}
+	if s.Platform.ImageContract == "" {
+		s.Platform.ImageContract = map[bool]string{true: "http", false: "runtime-api"}[d.exp.Provider == "gcr"]
+	}
 	whereAbsent := func(key string, into *string, value string) {
 		if !has[key] {
 			*into = value

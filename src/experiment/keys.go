@@ -165,7 +165,7 @@ func platformKeys() []key {
 		{name: "KeepAliveSeconds", rule: seconds(0), def: 600.0, doc: "An idle instance lives this long, in seconds."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
 		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
-		{name: "ImageContract", rule: words("runtime-api", "http"), def: "runtime-api",
+		{name: "ImageContract", rule: words("runtime-api", "http"), computed: "runtime-api; http for gcr",
 			doc: "How an image is talked to: runtime-api as on AWS Lambda, http for a server on $PORT as on Cloud Run and Knative."},
 		{name: "Queueing", rule: words("spawn", "queue", "shared"), def: "spawn",
 			doc: "What a request does that finds no idle instance: spawn starts one (as AWS), queue waits for one (as Azure), " +

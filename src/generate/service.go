@@ -75,6 +75,7 @@ func writers() map[string]writer {
 		"aws":        awsFiles,
 		"cloudflare": cloudflareFiles,
 		"vhive":      knativeFiles,
+		"gcr":        googleFiles,
 	}
 }
 

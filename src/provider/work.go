@@ -84,6 +84,9 @@ func each[T any](ctx context.Context, parallel int, list []T, work func(context.
 			break
 		}
 		g.Go(func() error {
+			if failed() || ctx.Err() != nil { // while it waited for its turn
+				return nil
+			}
 			if err := work(ctx, one); err != nil {
 				mu.Lock()
 				defer mu.Unlock()

@@ -1,0 +1,376 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+// gcloud is what Google's two services share: the Google Cloud CLI, where it goes, how it is talked to. Its arguments are those of
+// docs.cloud.google.com/sdk/gcloud/reference, as of November 2026.
+type gcloud struct {
+	Options
+	group  string // of the CLI's commands and properties: run, functions
+	planOf *sync.Once
+	plan   place // for Commands, which cannot fail
+}
+
+// place is where functions go.
+type place struct{ project, region string }
+
+const (
+	gcloudName = "gcloud"
+	gcloudHint = "install the Google Cloud CLI, 450.0.0 or later (https://cloud.google.com/sdk/docs/install), and put gcloud on the PATH"
+)
+
+// EnvFile is the name of the file in a unit's folder with the environment variables of its function.
+const EnvFile = "env.yaml"
+
+// DetailProject is the journal's key for Google's project.
+const DetailProject = "project"
+
+func newGcloud(o Options, group string) gcloud {
+	return gcloud{Options: o, group: group, planOf: &sync.Once{}}
+}
+
+// command is gcloud without questions; where it goes stands in every command, so that a change of the configuration meanwhile
+// changes nothing.
+func (g gcloud) command(at place, args ...string) shell.Command {
+	return shell.Command{Name: gcloudName, Args: append(args, "--project", at.project, "--region", at.region, "--quiet"),
+		Env: []string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_CORE_LOG_HTTP=false"}}
+}
+
+// run has the gcloud that is found here do a command, again where Google throttles.
+func (g gcloud) run(ctx context.Context, c shell.Command) (shell.Result, error) {
+	bin, err := g.LookPath(gcloudName)
+	if err != nil {
+		return shell.Result{ExitCode: -1}, fail.Input("gcloud is not on the PATH").WithHint(gcloudHint)
+	}
+	c.Name = bin
+	res, err := g.do(ctx, c)
+	return res, gcloudExplained(err, res)
+}
+
+// gcloudSays are words of gcloud's errors and what helps.
+var gcloudSays = []struct {
+	words *regexp.Regexp
+	hint  string
+}{
+	{regexp.MustCompile(`(?i)SERVICE_DISABLED|API \[[^\]]+\] not enabled|has not been used in project`),
+		"enable the API that is named: `gcloud services enable run.googleapis.com cloudfunctions.googleapis.com cloudbuild.googleapis.com artifactregistry.googleapis.com`"},
+	{regexp.MustCompile(`(?i)reauthentication|gcloud auth login|invalid_grant`), "log in again: `gcloud auth login`"},
+	{regexp.MustCompile(`(?i)PERMISSION_DENIED|does not have permission|denied on resource|status=\[403\]`),
+		"the account lacks a role: docs/providers/gcr.md and docs/providers/google.md name those that are needed"},
+	{regexp.MustCompile(`(?i)failed to start and listen on the port`), "the program of the image has to listen on $PORT"},
+	{regexp.MustCompile(`(?i)max instances must be set to|MaxInstances.*quota|exceeded the maximum allowed`),
+		`the project's quota allows fewer instances: write a smaller "MaxInstances" into "Platform", or ask for more quota`},
+}
+
+// gcloudExplained adds to a failed command what helps, where its words tell.
+func gcloudExplained(err error, res shell.Result) error {
+	var e *fail.Error
+	if !errors.As(err, &e) || e.Hint != "" {
+		return err
+	}
+	text := res.Stderr + res.Stdout
+	for _, say := range gcloudSays {
+		if say.words.MatchString(text) {
+			e.Hint = say.hint
+			return err
+		}
+	}
+	return err
+}
+
+// Locate gives project and region.
+func (g gcloud) Locate(ctx context.Context) (map[string]string, error) {
+	at, err := g.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{DetailProject: at.project, DetailRegion: at.region}, nil
+}
+
+// locate finds project and region: in the experiment, then in the environment as gcloud reads it, then in gcloud's configuration.
+func (g gcloud) locate(ctx context.Context) (place, error) {
+	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
+	at := place{region: cmp.Or(g.Region, region)}
+	at.project, _ = g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
+	var missing []error
+	if at.project == "" {
+		value, err := g.property(ctx, "project")
+		if at.project = value; err == nil && value == "" {
+			err = fail.Input("no Google Cloud project is chosen").
+				WithHint("set CLOUDSDK_CORE_PROJECT, or run `gcloud config set project <id>`")
+		}
+		missing = append(missing, err)
+	}
+	if at.region == "" {
+		value, err := g.property(ctx, g.group+"/region")
+		if at.region = value; err == nil && value == "" {
+			err = fail.Input("no Google Cloud region is chosen").
+				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group)
+		}
+		missing = append(missing, err)
+	}
+	return at, joined(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
+}
+
+// property asks gcloud's configuration; empty where it is not set.
+func (g gcloud) property(ctx context.Context, name string) (string, error) {
+	c := shell.Command{Name: gcloudName, Args: []string{"config", "get", name, "--quiet"}, Timeout: versionTimeout, Line: func(string) {}}
+	res, err := g.run(ctx, c)
+	value := strings.TrimSpace(res.Stdout)
+	if value == "(unset)" {
+		value = ""
+	}
+	return value, err
+}
+
+// planned is where a run would go, as far as it can be known; capitals stand for what cannot.
+func (g *gcloud) planned() place {
+	g.planOf.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+		defer cancel()
+		at, _ := g.locate(ctx) // what is missing is said by Ready
+		g.plan = place{cmp.Or(at.project, "PROJECT"), cmp.Or(at.region, "REGION")}
+	})
+	return g.plan
+}
+
+// Ready finds gcloud, an account, project and region.
+func (g gcloud) Ready(ctx context.Context) Readiness {
+	r := Readiness{Tools: []Tool{g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700,
+		install: gcloudHint})}}
+	if r.Tools[0].Err != nil {
+		return r
+	}
+	var err error
+	if r.Credentials, err = g.credentials(ctx); err != nil {
+		r.Missing = append(r.Missing, err)
+	}
+	at, err := g.locate(ctx)
+	if err != nil {
+		r.Missing = append(r.Missing, err)
+	}
+	r.Where = map[string]string{DetailProject: at.project, DetailRegion: at.region}
+	for k, v := range r.Where {
+		if v == "" {
+			delete(r.Where, k)
+		}
+	}
+	return r
+}
+
+// credentials says where gcloud has them from. They are not tried: the first deployment does.
+func (g gcloud) credentials(ctx context.Context) (string, error) {
+	if _, name := g.anyOf("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"); name != "" {
+		return name, nil
+	}
+	c := shell.Command{Name: gcloudName, Args: []string{"auth", "list", "--filter=status:ACTIVE", "--format=value(account)", "--quiet"},
+		Timeout: versionTimeout, Line: func(string) {}} // the account's name stays out of the log
+	res, err := g.run(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(res.Stdout) != "" {
+		return "gcloud auth", nil
+	}
+	none := fail.Input("gcloud has no active account")
+	if _, name := g.anyOf("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
+		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
+	}
+	return "", none.WithHint("run `gcloud auth login`, or `gcloud auth activate-service-account --key-file <file>`")
+}
+
+// of is where a deployed unit stands: as its endpoint or the journal says, whatever the environment has become.
+func (g gcloud) of(ctx context.Context, e Endpoint) (name string, at place, err error) {
+	name = e.Detail[DetailUnit]
+	if name == "" {
+		return "", place{}, fmt.Errorf("the service of function %s is not named", e.Function)
+	}
+	at = place{e.Detail[DetailProject], e.Detail[DetailRegion]}
+	if at.project == "" || at.region == "" {
+		at, err = g.locate(ctx)
+	}
+	return name, at, err
+}
+
+// dir is a unit's folder.
+func (g gcloud) dir(u Unit) string { return filepath.Join(g.ServiceDir, filepath.FromSlash(u.Dir)) }
+
+// labels are the run's tags in the form of Google's labels.
+func (g gcloud) labels() string {
+	var out []string
+	for k, v := range g.Tags {
+		out = append(out, k+"="+label(v))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+var notInLabel = regexp.MustCompile(`[^a-z0-9_-]`)
+
+// placeholder is what stands in a plan for what a run knows only when it starts.
+var placeholder = regexp.MustCompile(`^[A-Z]+$`)
+
+// label writes a value as Google's labels take it: lower case letters, digits, - and _, at most 63
+// (cloud.google.com/resource-manager/docs/labels-overview). Of a time in RFC 3339 the colons become hyphens.
+func label(value string) string {
+	if placeholder.MatchString(value) {
+		return value
+	}
+	out := notInLabel.ReplaceAllString(strings.ToLower(value), "-")
+	return out[:min(len(out), 63)]
+}
+
+// labelTime is the layout of a time in UTC as label writes it.
+const labelTime = "2006-01-02t15-04-05z"
+
+// fromLabels gives back the tags that labels hold.
+func fromLabels(labels map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, key := range []string{"stellar-run", "stellar-expires"} {
+		v, ok := labels[key]
+		if !ok {
+			continue
+		}
+		if t, err := time.Parse(labelTime, v); err == nil {
+			v = t.Format(time.RFC3339)
+		}
+		out[key] = v
+	}
+	return out
+}
+
+// version is the value of a variable that makes a new revision, and with it a cold start.
+func version() string { return "STELLAR_VERSION=" + strconv.FormatInt(time.Now().UnixNano(), 10) }
+
+// wholeCPUs are the fewest whole processors that Cloud Run gives to so much memory
+// (cloud.google.com/run/docs/configuring/services/memory-limits).
+func wholeCPUs(memoryMB int) int {
+	for _, row := range []struct{ memoryMB, cpus int }{{4096, 1}, {8192, 2}, {16384, 4}, {24576, 6}} {
+		if memoryMB <= row.memoryMB {
+			return row.cpus
+		}
+	}
+	return 8
+}
+
+// answerOf decodes the JSON object or list in what gcloud printed: notices may stand in front of it.
+func answerOf(res shell.Result, into any) error {
+	at := strings.IndexAny(res.Stdout, "{[")
+	if at < 0 {
+		return errors.New("there is no JSON in it")
+	}
+	return json.NewDecoder(strings.NewReader(res.Stdout[at:])).Decode(into)
+}
+
+// missing reports whether a failed command says that what has this name is not there. A project that is not there, or that may not
+// be looked at, is none of it.
+func (g gcloud) missing(res shell.Result, name string) bool {
+	for line := range strings.Lines(res.Stderr + "\n" + res.Stdout) {
+		if strings.Contains(line, name) && notThere.MatchString(line) && !strings.Contains(line, "ermission") {
+			return true
+		}
+	}
+	return false
+}
+
+// notThere: services delete says "could not be found", services describe "Cannot find service [NAME]" (gcloud's own
+// source, lib/surface/run/services), functions "was not found" or "does not exist" behind status 404.
+var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not found|does not exist|NOT_FOUND`)
+
+// removeOne has gcloud delete something and makes sure that it is gone.
+func (g gcloud) removeOne(ctx context.Context, name, what string, confirmed bool, remove, look shell.Command) error {
+	res, failed := g.run(ctx, remove)
+	if failed != nil && g.missing(res, name) {
+		failed = nil
+	}
+	err := g.gone(ctx, what, confirmed, func(ctx context.Context) (bool, error) {
+		res, err := g.run(ctx, look)
+		if err != nil && g.missing(res, name) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil && failed != nil {
+		return joined([]error{failed, err})
+	}
+	return err
+}
+
+// ours says whether a name is the run's service or one of its units.
+func (g gcloud) ours(name string) bool {
+	return name == g.Service || strings.HasPrefix(name, g.Service+"-")
+}
+
+// deployEach deploys some units at once and gives their endpoints in the units' order.
+func (g gcloud) deployEach(ctx context.Context, units []Unit, command func(Unit, place) shell.Command,
+	read func(Unit, shell.Result) (Endpoint, error)) ([]Endpoint, error) {
+	at, err := g.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Endpoint, len(units))
+	numbers := make([]int, len(units))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	err = each(ctx, g.Patience.Parallel, numbers, func(ctx context.Context, i int) error {
+		u := units[i]
+		res, err := g.run(ctx, command(u, at))
+		if err == nil && policyFailed.MatchString(res.Stderr) {
+			e := fail.With(fail.CodeFailed, "it stands, but not everybody may call it: gcloud could not set its policy").
+				WithHint("an organisation policy (iam.allowedPolicyMemberDomains) forbids public services: have this project excepted from it")
+			e.Output, err = res.Stderr, e
+		}
+		var e Endpoint
+		if err == nil {
+			e, err = read(u, res)
+		}
+		if err != nil {
+			return fmt.Errorf("deploy %s: %w", u.Name, err)
+		}
+		f := u.Functions[0]
+		e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
+		if f.Package != nil {
+			e.ImageSizeMB = float64(f.Package.Bytes) / mib
+		}
+		e.Detail[DetailUnit], e.Detail[DetailProject], e.Detail[DetailRegion] = u.Name, at.project, at.region
+		out[i] = e
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// shortNames is onePerFunction with names of at most so many characters: of a longer one the end becomes a hash of all.
+func shortNames(most int) func(service string, fns []*Function) []Unit {
+	return func(service string, fns []*Function) []Unit {
+		out := onePerFunction(service, fns)
+		for i, u := range out {
+			if len(u.Name) > most {
+				sum := sha256.Sum256([]byte(u.Name))
+				out[i].Name = strings.TrimRight(u.Name[:most-9], "-") + "-" + hex.EncodeToString(sum[:4])
+			}
+		}
+		return out
+	}
+}
