@@ -50,7 +50,11 @@ func newGcloud(o Options, group string) gcloud {
 // command is gcloud without questions; where it goes stands in every command, so that a change of the configuration meanwhile
 // changes nothing.
 func (g gcloud) command(at place, args ...string) shell.Command {
-	return shell.Command{Name: gcloudName, Args: append(args, "--project", at.project, "--region", at.region, "--quiet"),
+	args = append(args, "--project", at.project)
+	if at.region != "" {
+		args = append(args, "--region", at.region)
+	}
+	return shell.Command{Name: gcloudName, Args: append(args, "--quiet"),
 		Env: []string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_CORE_LOG_HTTP=false"}}
 }
 
@@ -294,6 +298,14 @@ func (g gcloud) missing(res shell.Result, name string) bool {
 // notThere: services delete says "could not be found", services describe "Cannot find service [NAME]" (gcloud's own
 // source, lib/surface/run/services), functions "was not found" or "does not exist" behind status 404.
 var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not found|does not exist|NOT_FOUND`)
+
+// tagged is a unit that gcloud listed, as Sweeper gives it.
+func tagged(name string, at place, labels map[string]string) Tagged {
+	tags := fromLabels(labels)
+	t := Tagged{Run: tags["stellar-run"], Unit: Endpoint{Detail: map[string]string{DetailUnit: name, DetailProject: at.project, DetailRegion: at.region, DetailConfirmed: "yes"}}}
+	t.Expires, _ = time.Parse(time.RFC3339, tags["stellar-expires"])
+	return t
+}
 
 // removeOne has gcloud delete something and makes sure that it is gone.
 func (g gcloud) removeOne(ctx context.Context, name, what string, confirmed bool, remove, look shell.Command) error {

@@ -1,11 +1,13 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +36,7 @@ var (
 	_ Checker    = (*gcr)(nil)
 	_ Locator    = (*gcr)(nil)
 	_ Refuser    = (*gcr)(nil)
+	_ Sweeper    = (*gcr)(nil)
 )
 
 func newGcr(o Options) Connection { return &gcr{newGcloud(o, "run")} }
@@ -168,13 +171,9 @@ func (c *gcr) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*", "--format", "json"))
+	all, err := c.list(ctx, at)
 	if err != nil {
 		return nil, err
-	}
-	var all []runService
-	if err := answerOf(res, &all); err != nil {
-		return nil, outputError(res.Stdout+res.Stderr, "gcloud run services list: %w", err)
 	}
 	var out []Endpoint
 	for _, s := range all {
@@ -184,6 +183,40 @@ func (c *gcr) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 			e.Function = strings.TrimPrefix(strings.TrimPrefix(s.Metadata.Name, c.Service), "-")
 			out = append(out, e)
 		}
+	}
+	return out, nil
+}
+
+// list gives the services of any run, of all regions where at names none. Functions are services too, which Cloud Functions
+// removes itself.
+func (c *gcr) list(ctx context.Context, at place) ([]runService, error) {
+	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*", "--format", "json"))
+	if err != nil {
+		return nil, err
+	}
+	var all []runService
+	if err := answerOf(res, &all); err != nil {
+		return nil, outputError(res.Stdout+res.Stderr, "gcloud run services list: %w", err)
+	}
+	return slices.DeleteFunc(all, func(s runService) bool {
+		return s.Metadata.Labels["stellar-run"] == "" || s.Metadata.Labels["goog-managed-by"] != ""
+	}), nil
+}
+
+// Tagged lists the services of any run in all regions of the project.
+func (c *gcr) Tagged(ctx context.Context) ([]Tagged, error) {
+	at, err := c.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.list(ctx, place{project: at.project})
+	if err != nil {
+		return nil, err
+	}
+	var out []Tagged
+	for _, s := range all {
+		region := cmp.Or(s.Metadata.Labels["cloud.googleapis.com/location"], at.region)
+		out = append(out, tagged(s.Metadata.Name, place{at.project, region}, s.Metadata.Labels))
 	}
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stellar/src/experiment"
 )
@@ -151,6 +152,19 @@ func TestGcrLists(t *testing.T) {
 	g = newFakeGcloud(t, map[string]string{"run-services-list.out": "[]"})
 	if got, err := g.open("gcr", here()).ListAPIs(t.Context()); err != nil || len(got) != 0 {
 		t.Errorf("none: %v, %v", got, err)
+	}
+}
+
+func TestGcrFindsWhatIsTagged(t *testing.T) {
+	function := strings.Replace(output(t, "run-deploy.json"), `"stellar-run"`, `"goog-managed-by": "cloudfunctions", "stellar-run"`, 1)
+	g := newFakeGcloud(t, map[string]string{"run-services-list.out": "[" + output(t, "run-deploy.json") + "," + function + `,{"metadata":{"name":"theirs"}}]`})
+	got, err := g.open("gcr", merged(here(), map[string]string{"CLOUDSDK_RUN_REGION": "asia-east1"})).(Sweeper).Tagged(t.Context())
+	if err != nil || len(got) != 1 || got[0].Run != "r" || got[0].Expires.Format(time.RFC3339) != "2026-11-22T10:00:00Z" ||
+		got[0].Unit.Detail[DetailUnit] != "stellar-r-f0-0" || got[0].Unit.Detail[DetailRegion] != "europe-west1" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if calls := g.calls(); calls[0] != "run services list --filter metadata.labels.stellar-run:* --format json --project p --quiet" {
+		t.Errorf("ran %v", calls)
 	}
 }
 
