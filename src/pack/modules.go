@@ -1,8 +1,6 @@
 package pack
 
 import (
-	"cmp"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,10 +19,8 @@ import (
 )
 
 // A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's limit
-// is stated in and that Wrangler prints after "gzip:": all modules, one after the other, compressed with gzip at its
-// default level, the main module last (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts). Wrangler
-// compresses with zlib and this program with Go's own, whose results differ by some bytes in a thousand of code and by
-// next to nothing in filler.
+// is stated in since September 2026, and that Wrangler prints after "Total Upload:": the bytes of all modules, uncompressed
+// (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts; pull request 14001).
 
 // fillersModule lists the fillers that a Worker of ours reads when it starts.
 const fillersModule = "fillers.mjs"
@@ -49,10 +45,10 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 		if err != nil {
 			return err
 		}
-		all, err := padModules(ctx, p, code)
+		all, err := padModules(p, code)
 		if errors.Is(err, errTooSmall) {
-			largest = max(largest, gzipSize(code))
-			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(gzipSize(code)), both(p.TargetBytes)))
+			largest = max(largest, totalSize(code))
+			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(totalSize(code)), both(p.TargetBytes)))
 			continue
 		}
 		if err == nil {
@@ -61,8 +57,8 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 		if err != nil {
 			return fmt.Errorf("writing package %s: %w", p.Path, err)
 		}
-		p.Bytes, p.CodeBytes, p.SHA256 = gzipSize(all), gzipSize(code), hashModules(all)
-		r.Log.Infof("package %s: %s as gzip, %s of it code", p.Name, mib(p.Bytes), mib(p.CodeBytes))
+		p.Bytes, p.CodeBytes, p.SHA256 = totalSize(all), totalSize(code), hashModules(all)
+		r.Log.Infof("package %s: %s, %s of it code", p.Name, mib(p.Bytes), mib(p.CodeBytes))
 	}
 	if len(problems) == 0 {
 		return nil
@@ -70,7 +66,7 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", float64(largest)/(1<<20)+0.001)
 }
 
-// codeModules reads the modules of a build in the order in which they are counted.
+// codeModules reads the modules of a build, in the order of their names; where ours is to read its filler, its list says so.
 func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 	files, err := selectFiles(selectionOf(p), log)
 	if err != nil {
@@ -86,13 +82,16 @@ func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the build in %s: %w", p.Source.BuildDir, err)
 		}
+		if f.name == fillersModule && p.Source.Generated && p.ReadFiller && p.TargetBytes > 0 {
+			text = fmt.Appendf(nil, "import filler from './%s';\nexport default [filler];\n", fillerName)
+		}
 		all = append(all, module{f.name, text})
 	}
 	if !slices.ContainsFunc(all, func(m module) bool { return m.name == p.Source.Handler }) {
 		return nil, fail.Input("package %s: its main module %s is not among its files", p.Name, p.Source.Handler).
 			WithHint("name it in Handler, and let PackagePattern match it")
 	}
-	return inOrder(p, all), nil
+	return all, nil
 }
 
 // moduleRoot is the folder of the main module, with a slash behind it; modules outside of it cannot be imported.
@@ -103,80 +102,35 @@ func moduleRoot(p *run.Package) string {
 	return ""
 }
 
-func inOrder(p *run.Package, all []module) []module {
-	slices.SortFunc(all, func(a, b module) int {
-		last := func(m module) int { return map[bool]int{true: 1}[m.name == p.Source.Handler] }
-		return cmp.Or(cmp.Compare(last(a), last(b)), strings.Compare(a.name, b.name))
-	})
-	return all
-}
-
-// padModules adds filler until the package has the size asked for. A compressed size does not grow byte by byte with what
-// is compressed, so that a few sizes cannot be had: then it is the next smaller one.
-func padModules(ctx context.Context, p *run.Package, code []module) ([]module, error) {
-	base := gzipSize(code)
-	if p.TargetBytes == 0 || p.TargetBytes == base {
+// padModules adds one module of filler, so that the package has the size asked for to the byte.
+func padModules(p *run.Package, code []module) ([]module, error) {
+	gap := p.TargetBytes - totalSize(code)
+	switch {
+	case p.TargetBytes == 0:
 		return code, nil
-	}
-	if p.TargetBytes < base {
+	case gap < 0:
 		return nil, errTooSmall
+	case gap > math.MaxInt32:
+		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, mib(p.TargetBytes))
+	case gap == 0 && !p.ReadFiller:
+		return code, nil // a Worker that imports its filler has one, be it empty
 	}
-	bytes, err := fillerBytes(p)
-	if err != nil {
-		return nil, err
-	}
-	best, bestSize := code, base
-	tried := map[int64]bool{}
-	for n := p.TargetBytes - base; n > 0 && n <= int64(len(bytes)) && !tried[n]; {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		tried[n] = true
-		all := withFiller(p, code, bytes[:n])
-		size := gzipSize(all)
-		if size <= p.TargetBytes && size > bestSize {
-			best, bestSize = all, size
-		}
-		n += p.TargetBytes - size
-	}
-	return best, nil
-}
-
-// fillerBytes are as many as a package can need.
-func fillerBytes(p *run.Package) ([]byte, error) {
 	stream, err := filler{seed: p.Seed}.stream()
 	if err != nil {
 		return nil, err
 	}
-	if p.TargetBytes > math.MaxInt32 {
-		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, mib(p.TargetBytes))
-	}
-	bytes := make([]byte, p.TargetBytes)
+	bytes := make([]byte, gap)
 	stream.XORKeyStream(bytes, bytes)
-	return bytes, nil
+	return append(slices.Clone(code), module{moduleRoot(p) + fillerName, bytes}), nil
 }
 
-// withFiller adds the filler, and where our Worker is to read it, has it do so.
-func withFiller(p *run.Package, code []module, bytes []byte) []module {
-	all := make([]module, 0, len(code)+1)
-	for _, m := range code {
-		if m.name == fillersModule && p.Source.Generated && p.ReadFiller {
-			m.text = fmt.Appendf(nil, "import filler from './%s';\nexport default [filler];\n", fillerName)
-		}
-		all = append(all, m)
-	}
-	return inOrder(p, append(all, module{moduleRoot(p) + fillerName, bytes}))
-}
-
-// gzipSize is the size of a Worker as it is counted.
-func gzipSize(all []module) int64 {
-	var n counter
-	z := gzip.NewWriter(&n)
+// totalSize is the size of a Worker as it is counted.
+func totalSize(all []module) int64 {
+	var n int64
 	for _, m := range all {
-		_, _ = z.Write(m.text) // a counter takes everything
+		n += int64(len(m.text))
 	}
-	_ = z.Close()
-	return int64(n)
+	return n
 }
 
 // hashModules is the SHA-256 over the modules in their order, each after its name and length.

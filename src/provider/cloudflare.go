@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +20,11 @@ import (
 	"stellar/src/shell"
 )
 
-// cloudflareLimits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. There is no limit of wall-clock
-// time, and memory is no setting.
+// cloudflareLimits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB compressed of
+// earlier years gave way to 64 MiB uncompressed on every plan in September 2026. There is no limit of wall-clock time, and memory is no
+// setting.
 func cloudflareLimits() Limits {
-	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 10 * mb, ZipWords: "10 MB compressed on the paid plan, 3 MB on the free one",
+	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * mib, ZipWords: "64 MiB of modules, uncompressed",
 		MemoryMB: [2]int{128, 128}, Source: "developers.cloudflare.com/workers/platform/limits, November 2026"}
 }
 
@@ -54,7 +54,8 @@ const (
 // Keys of an endpoint's Detail, and of the journal.
 const (
 	detailAccount = "account"
-	detailGzip    = "gzipKiB"   // the Worker's size as Wrangler counts it
+	detailUpload  = "uploadKiB" // the Worker's size as Wrangler counts it
+	detailGzip    = "gzipKiB"   // likewise, compressed
 	detailStartup = "startupMs" // what Cloudflare measured of the global scope when it took the Worker
 )
 
@@ -105,10 +106,11 @@ func (c *cloudflare) dir(u Unit) string {
 	return filepath.Join(c.ServiceDir, filepath.FromSlash(u.Dir))
 }
 
-// Commands are `wrangler deploy` and `wrangler delete` in the unit's folder, and the look whether it is gone.
+// Commands are `wrangler deploy`, twice, and `wrangler delete` in the unit's folder, and the look whether it is gone.
 func (c *cloudflare) Commands(u Unit) (deploy, remove []shell.Command) {
 	gone, look := c.removal(c.dir(u), "", u.Name)
-	return []shell.Command{c.deployment(c.dir(u), "")}, []shell.Command{gone, look}
+	again := c.deployment(c.dir(u), "", "--var", "STELLAR_VERSION:TIME") // once it answers, so that it starts cold
+	return []shell.Command{c.deployment(c.dir(u), ""), again}, []shell.Command{gone, look}
 }
 
 // Ready finds Wrangler, credentials and the account.
@@ -205,11 +207,11 @@ func (c *cloudflare) DeployFunctions(ctx context.Context, fns []*Function) ([]En
 		numbers[i] = i
 	}
 	err = each(ctx, c.Patience.Parallel, numbers, func(ctx context.Context, i int) error {
-		e, err := c.deploy(ctx, units[i].Name, c.dir(units[i]), who.account)
+		f := fns[i]
+		e, err := c.deployNew(ctx, units[i].Name, c.dir(units[i]), who.account, f.Generated)
 		if err != nil {
 			return fmt.Errorf("deploy the Worker %s: %w", units[i].Name, err)
 		}
-		f := fns[i]
 		e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
 		if f.Package != nil {
 			e.ImageSizeMB = float64(f.Package.Bytes) / mib
@@ -224,10 +226,26 @@ func (c *cloudflare) DeployFunctions(ctx context.Context, fns []*Function) ([]En
 }
 
 var (
-	wranglerSize    = regexp.MustCompile(`Total Upload: [\d.]+ KiB / gzip: ([\d.]+) KiB`)
+	wranglerUpload  = regexp.MustCompile(`Total Upload: ([\d.]+) KiB`)
+	wranglerGzip    = regexp.MustCompile(`Total Upload: [\d.]+ KiB / gzip: ([\d.]+) KiB`)
 	wranglerStartup = regexp.MustCompile(`Worker Startup Time: (\d+) ms`)
 	workersDev      = regexp.MustCompile(`https?://[A-Za-z0-9.-]+\.workers\.dev\b\S*`)
 )
+
+// deployNew deploys a Worker that was not there, waits until it answers, and makes it start cold again.
+func (c *cloudflare) deployNew(ctx context.Context, name, dir, account string, ours bool) (Endpoint, error) {
+	e, err := c.deploy(ctx, name, dir, account)
+	if err != nil {
+		return e, err
+	}
+	if c.settle(ctx, e.URL, ours) {
+		return c.deploy(ctx, name, dir, account, version()...)
+	}
+	if c.Log != nil && ctx.Err() == nil {
+		c.Log.Warnf("%s does not answer yet, the first requests may fail", e.URL)
+	}
+	return e, ctx.Err()
+}
 
 func (c *cloudflare) deploy(ctx context.Context, name, dir, account string, more ...string) (Endpoint, error) {
 	cmd := c.deployment(dir, account, more...)
@@ -247,7 +265,7 @@ func (c *cloudflare) deploy(ctx context.Context, name, dir, account string, more
 		return Endpoint{}, outputError(text, "wrangler deploy named no address")
 	}
 	e := Endpoint{URL: address, Provider: "cloudflare", Detail: map[string]string{DetailUnit: name, DetailDir: dir, detailAccount: account}}
-	for key, pattern := range map[string]*regexp.Regexp{detailGzip: wranglerSize, detailStartup: wranglerStartup} {
+	for key, pattern := range map[string]*regexp.Regexp{detailUpload: wranglerUpload, detailGzip: wranglerGzip, detailStartup: wranglerStartup} {
 		if m := pattern.FindStringSubmatch(text); m != nil {
 			e.Detail[key] = m[1]
 		}
@@ -285,7 +303,7 @@ func deployedTo(file, name string) string {
 func (c *cloudflare) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
 	unit := onePerFunction(c.Service, []*Function{fn})[0]
 	dir := cmp.Or(e.Detail[DetailDir], c.dir(unit))
-	_, err := c.deploy(ctx, cmp.Or(e.Detail[DetailUnit], unit.Name), dir, e.Detail[detailAccount], "--var", "STELLAR_VERSION:"+strconv.FormatInt(time.Now().UnixNano(), 10))
+	_, err := c.deploy(ctx, cmp.Or(e.Detail[DetailUnit], unit.Name), dir, e.Detail[detailAccount], version()...)
 	return err
 }
 
@@ -354,11 +372,11 @@ func (c *cloudflare) removalDir(dir, name string) (string, func(), error) {
 var cloudflareHints = map[string]string{
 	"9109":   "CLOUDFLARE_API_TOKEN is wrong, has expired, or is of another account than CLOUDFLARE_ACCOUNT_ID",
 	"10000":  "give the token the permission Workers Scripts: Edit in the account that CLOUDFLARE_ACCOUNT_ID names",
-	"10027":  "ask for a smaller FunctionImageSizeMB: a Worker may have 3 MB compressed on the free plan, 10 MB on the paid one",
+	"10027":  "ask for a smaller FunctionImageSizeMB",
 	"10034":  "verify the account's e-mail address in Cloudflare's dashboard",
 	"10037":  "delete Workers that are not needed, or ask for less Parallelism: an account may have 100 on the free plan, 500 on the paid one",
 	"10063":  "open Workers & Pages in Cloudflare's dashboard once: it gives the account its workers.dev subdomain",
-	"100328": "ask for DesiredServiceTimes under 25s: only the paid plan may set how long a Worker computes",
+	"100328": "ask for DesiredServiceTimes of at most 25s: only the paid plan may set how long a Worker computes",
 }
 
 var wranglerCode = regexp.MustCompile(`\[code: (\d+)\]`)

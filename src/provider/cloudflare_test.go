@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,7 +122,7 @@ func TestCloudflareDeploys(t *testing.T) {
 	for i, e := range got {
 		name := "stellar-x-" + fns[i].Name
 		if e.URL != "https://"+name+".example.workers.dev" || e.Function != fns[i].Name || e.MemoryMB != 128 || e.ImageSizeMB != 2 ||
-			e.Detail[DetailUnit] != name || e.Detail["account"] != "acc1" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
+			e.Detail[DetailUnit] != name || e.Detail["account"] != "acc1" || e.Detail["uploadKiB"] != "2940.41" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
@@ -251,6 +253,48 @@ func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
 	}
 }
 
+// A new Worker is deployed again once it answers; where it does not, that is no failure. The edge's own pages are no answer.
+func TestCloudflareWaitsForANewWorker(t *testing.T) {
+	for name, c := range map[string]struct {
+		own      bool
+		statuses []int // of the answers in turn, the last one for ever; JSON from 200 to 401
+		deploys  int
+	}{
+		"ours, after the edge's pages": {statuses: []int{404, 522, 401}, deploys: 2},
+		"ours, public":                 {statuses: []int{200}, deploys: 2},
+		"ours, never":                  {statuses: []int{404}, deploys: 1},
+		"another page":                 {statuses: []int{403}, deploys: 1},
+		"a user's own":                 {own: true, statuses: []int{530, 404, 403}, deploys: 2},
+	} {
+		asked := 0
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			status := c.statuses[min(asked, len(c.statuses)-1)]
+			asked++
+			if status == 200 || status == 401 {
+				w.Header().Set("Content-Type", "application/json")
+			}
+			w.WriteHeader(status)
+		}))
+		f := newFakeWrangler(t, map[string][]string{"deploy": {"no address here"}})
+		f.output = func(shell.Command) string {
+			return fmt.Sprintf(`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":[%q]}`, site.URL)
+		}
+		fn := zip("f0-0", 0, 128)
+		fn.Generated = !c.own
+		f.folders(fn)
+		cf := f.open()
+		cf.Patience.Settle = 20 * time.Millisecond
+		if c.deploys > 1 {
+			cf.Patience.Settle = time.Minute / reachLooks // however slow the machine
+		}
+		got, err := cf.DeployFunctions(t.Context(), []*Function{fn})
+		if err != nil || got[0].URL != site.URL || len(f.calls) != c.deploys {
+			t.Errorf("%s: %+v, %v, %d deployments; want %d", name, got, err, len(f.calls), c.deploys)
+		}
+		site.Close()
+	}
+}
+
 func TestCloudflareUpdates(t *testing.T) {
 	f := newFakeWrangler(t, map[string][]string{"deploy": {"deploy"}})
 	fn := zip("f0-0", 0, 128)
@@ -343,6 +387,7 @@ func TestCloudflareCommands(t *testing.T) {
 		got = append(got, strings.ReplaceAll(c.CommandLine(), f.dir, "DIR"))
 	}
 	want := []string{"cd DIR/f0-0 && wrangler deploy --config wrangler.jsonc",
+		"cd DIR/f0-0 && wrangler deploy --var STELLAR_VERSION:TIME --config wrangler.jsonc",
 		"cd DIR/f0-0 && wrangler delete --name stellar-RUN-f0-0 --force --config wrangler.jsonc",
 		"cd DIR/f0-0 && wrangler deployments list --name stellar-RUN-f0-0 --json --config wrangler.jsonc"}
 	if !slices.Equal(got, want) {
