@@ -239,7 +239,7 @@ func (c *cloudflare) deployNew(ctx context.Context, name, dir, account string, o
 		return e, err
 	}
 	if c.settle(ctx, e.URL, ours) {
-		return c.deploy(ctx, name, dir, account, version()...)
+		return c.deploy(ctx, name, dir, account, newVersion()...)
 	}
 	if c.Log != nil && ctx.Err() == nil {
 		c.Log.Warnf("%s does not answer yet, the first requests may fail", e.URL)
@@ -303,7 +303,7 @@ func deployedTo(file, name string) string {
 func (c *cloudflare) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
 	unit := onePerFunction(c.Service, []*Function{fn})[0]
 	dir := cmp.Or(e.Detail[DetailDir], c.dir(unit))
-	_, err := c.deploy(ctx, cmp.Or(e.Detail[DetailUnit], unit.Name), dir, e.Detail[detailAccount], version()...)
+	_, err := c.deploy(ctx, cmp.Or(e.Detail[DetailUnit], unit.Name), dir, e.Detail[detailAccount], newVersion()...)
 	return err
 }
 

@@ -54,7 +54,7 @@ func answers(ctx context.Context, client *http.Client, address string, ours bool
 	return resp.StatusCode != http.StatusNotFound && resp.StatusCode < http.StatusInternalServerError
 }
 
-// version is a variable that differs from deployment to deployment: Cloudflare makes a new version of the Worker for it.
-func version() []string {
+// newVersion is a variable that differs from deployment to deployment: Cloudflare makes a new version of the Worker for it.
+func newVersion() []string {
 	return []string{"--var", "STELLAR_VERSION:" + strconv.FormatInt(time.Now().UnixNano(), 10)}
 }
