@@ -3,8 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +11,6 @@ import (
 	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
-	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -85,56 +82,6 @@ func (w World) deployed(dir string) (*run.Record, string, error) {
 
 func until(stages []Stage, last func(Stage) bool) []Stage {
 	return stages[:slices.IndexFunc(stages, last)+1]
-}
-
-// WriteService makes the packages and serverless.yml in a folder of the user's, for deploying by hand. It returns what
-// to type next.
-func (w World) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
-	if row, err := provider.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
-		return w.writeByHand(ctx, exp, baseDir, dir)
-	}
-	if !w.deploys(exp) {
-		return "", fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
-	}
-	if dir, err = emptyFolder(dir); err != nil {
-		return "", err
-	}
-	out, err := os.MkdirTemp("", "stellar-plan-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(out)
-	w.Output, w.Opened, w.Confirm = out, nil, nil
-	j := newJob(w, exp)
-	r, err := j.start(ctx, exp, baseDir)
-	if err != nil {
-		return "", err
-	}
-	r.ServiceDir = dir
-	if err = os.MkdirAll(dir, 0o755); err == nil {
-		err = j.execute(ctx, r, j.preparing())
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "token"), []byte(r.Token+"\n"), 0o600)
-	}
-	_, err = j.end(ctx, r, err)
-	return fmt.Sprintf("%s is ready to deploy. By hand:\n  stellar local start\n  cd %s && osls deploy\n  curl -H \"X-Stellar-Token: $(cat token)\" <endpoint>\n  osls remove\n", dir, dir), err
-}
-
-// emptyFolder is the absolute path of a folder that is empty, or not there yet.
-func emptyFolder(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fail.Input("--write: %w", err)
-	}
-	there, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fail.Input("--write: %w", err)
-	}
-	if len(there) > 0 {
-		return "", fail.Input("--write: %s is not empty", dir).WithHint("name a new folder")
-	}
-	return dir, nil
 }
 
 // start makes sure that the run can go on, has the user's yes where one is needed, and begins it.
