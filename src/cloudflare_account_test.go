@@ -135,6 +135,12 @@ func (a *account) route(w http.ResponseWriter, r *http.Request, path []string) {
 	switch {
 	case what == "workers/subdomain":
 		respond(w, http.StatusOK, 0, "", map[string]any{"subdomain": "example"})
+	case what == "workers/scripts" && len(path) == 2:
+		scripts := []any{}
+		for name := range a.workers {
+			scripts = append(scripts, map[string]any{"id": name})
+		}
+		respond(w, http.StatusOK, 0, "", scripts)
 	case what == "storage/kv":
 		respond(w, http.StatusOK, 0, "", []any{})
 	case what == "workers/services" && len(path) == 3:
@@ -186,7 +192,13 @@ func (a *account) script(w http.ResponseWriter, r *http.Request, name, what stri
 	case what == "deployments":
 		result = map[string]any{"deployments": []any{map[string]any{"id": "d", "source": "wrangler", "strategy": "percentage", "author_email": "a@example.com",
 			"created_on": "2026-11-21T10:00:00Z", "annotations": map[string]any{}, "versions": []any{map[string]any{"version_id": versionID, "percentage": 100}}}}}
-	default: // settings, script-settings, subdomain
+	case what == "settings":
+		bindings := []any{}
+		for _, b := range a.workers[name].metadata.Bindings {
+			bindings = append(bindings, map[string]any{"type": b.Type, "name": b.Name, "text": b.Text})
+		}
+		result = map[string]any{"bindings": bindings}
+	default: // script-settings, subdomain
 		result = map[string]any{"enabled": true, "previews_enabled": false}
 	}
 	if err != nil {
@@ -292,10 +304,11 @@ const worker :Workerd.Worker = (compatibilityDate = %q, modules = [%s], bindings
 }
 
 func (a *account) stop(name string) {
-	if h := a.workers[name]; h != nil {
+	h := a.workers[name]
+	delete(a.workers, name)
+	if h != nil && h.process != nil {
 		_ = h.process.Process.Kill()
 		_ = h.process.Wait()
-		delete(a.workers, name)
 	}
 }
 

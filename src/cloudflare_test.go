@@ -282,10 +282,33 @@ func TestCloudflareWhole(t *testing.T) {
 	}
 	l.stellar(0, "-c", "url.json", "-o", "byurl")
 	checkWorkerRows(t, filepath.Join(l.lab.dir, "byurl"), 12)
-	l.stellar(0, "remove", filepath.Dir(dirs[0]))
+	checkCloudflareClean(t, l, filepath.Dir(dirs[0]))
 	if stand := l.names(); len(stand) > 0 {
 		t.Errorf("after the removal there is still %v", stand)
 	}
+}
+
+// checkCloudflareClean: what a run whose folder was deleted has left is found by its variables, and nothing else is touched.
+func checkCloudflareClean(t *testing.T, l *cloudflareLab, dir string) {
+	t.Helper()
+	l.mu.Lock()
+	for name, vars := range map[string]string{"stellar-of-somebody": "", "shop": "another-run"} {
+		var other upload
+		other.metadata.Bindings = []struct{ Name, Type, Text string }{{"STELLAR_RUN", "plain_text", vars}}
+		l.workers[name] = &hosted{upload: other}
+	}
+	l.mu.Unlock()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	l.stellar(0, "clean")
+	if stand := l.names(); !slices.Equal(stand, []string{"shop", "stellar-of-somebody"}) {
+		t.Errorf("after clean there is %v", stand)
+	}
+	l.mu.Lock()
+	delete(l.workers, "shop")
+	delete(l.workers, "stellar-of-somebody")
+	l.mu.Unlock()
 }
 
 // checkDryRun has the pinned Wrangler read the generated folders, without an account and without a network: it takes them without a

@@ -167,11 +167,19 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
 }
 
+// removes is the command that takes back what Runs makes: the Serverless CLI removes, others delete.
+func (p *Plan) removes() string {
+	if strings.HasPrefix(p.Runs, "serverless") {
+		return strings.Replace(p.Runs, "deploy", "remove", 1)
+	}
+	return strings.NewReplacer("run deploy", "run services delete", "deploy", "delete").Replace(p.Runs)
+}
+
 // Print writes the plan as a table.
 func (p *Plan) Print(w io.Writer) error {
 	fmt.Fprintf(w, "provider %s", p.Provider)
 	if p.Runs != "" {
-		fmt.Fprintf(w, ": %s, then %s", p.Runs, strings.Replace(p.Runs, "deploy", "remove", 1))
+		fmt.Fprintf(w, ": %s, then %s", p.Runs, p.removes())
 	} else {
 		fmt.Fprint(w, ": nothing is deployed")
 	}

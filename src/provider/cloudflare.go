@@ -189,11 +189,6 @@ func (c *cloudflare) Refuse(s *experiment.SubExperiment, fn *Function) (no []str
 	return no
 }
 
-// ListAPIs is not possible: Wrangler lists no Workers, and nothing in an account's list tells ours from others.
-func (c *cloudflare) ListAPIs(context.Context) ([]Endpoint, error) {
-	return nil, fail.Unsupported("Wrangler cannot list the Workers of an account")
-}
-
 // DeployFunctions deploys some Workers at once.
 func (c *cloudflare) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
 	who, err := c.who(ctx)
