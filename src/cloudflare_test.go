@@ -81,7 +81,7 @@ func (l *cloudflareLab) stellar(code int, args ...string) (stdout, stderr string
 }
 
 const workersExperiment = `{"Provider": "cloudflare", "Seed": 7, "SubExperiments": [
- {"Title": "plain", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2]},
+ {"Title": "plain", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2], "DesiredServiceTimes": ["1ms"]},
  {"Title": "shared", "Runtime": "nodejs22.x", "Bursts": 1},
  {"Title": "filled", "Runtime": "nodejs22.x", "Bursts": 1, "FunctionImageSizeMB": 2, "FillerRead": true}]}`
 
@@ -257,13 +257,19 @@ func TestCloudflareWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.stellar(0, "-c", published, "-o", "out", "--yes")
+	l.busy = 1 // Cloudflare throttles the first call: Wrangler fails, and is run again
+	_, said := l.stellar(0, "-c", published, "-o", "out", "--yes", "-l", "debug")
 	if stand := l.names(); len(stand) > 0 {
 		t.Errorf("after the run there is still %v", stand)
 	}
+	if !strings.Contains(said, "wrangler: ") || !strings.Contains(said, "[code: 971]") {
+		t.Errorf("no word of the throttling:\n%s", said)
+	}
 	checkWorkerRows(t, filepath.Join(l.lab.dir, "out"), 16)
 
-	const open = `{"Provider": "cloudflare", "SubExperiments": [{"Title": "open to all", "Public": true, "Bursts": 1}]}`
+	const open = `{"Provider": "cloudflare", "SubExperiments": [{"Title": "open to all", "Public": true, "Bursts": 1},
+	 {"Title": "one's own", "Function": "./mine", "Handler": "dist/main.js", "FunctionImageSizeMB": 1, "Bursts": 1}]}`
+	ownWorker(t, filepath.Join(l.lab.dir, "mine"))
 	if err := os.WriteFile(filepath.Join(l.lab.dir, "exp.json"), []byte(open), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -282,9 +288,32 @@ func TestCloudflareWhole(t *testing.T) {
 	}
 	l.stellar(0, "-c", "url.json", "-o", "byurl")
 	checkWorkerRows(t, filepath.Join(l.lab.dir, "byurl"), 12)
+	if r, err := (&cell{functions: [variants]run.FunctionRecord{record.Functions[1]}}).ask(t.Context(), plain, "", url.Values{}, ""); err != nil || r.body != "own, noted" {
+		t.Errorf("a Worker of one's own: %+v, %v", r, err)
+	}
+	if f := record.Functions[1]; f.PackageBytes != 1<<20 || f.Endpoint.Detail["uploadKiB"] != "1024.00" {
+		t.Errorf("a Worker of one's own: %d bytes, uploaded %s KiB", f.PackageBytes, f.Endpoint.Detail["uploadKiB"])
+	}
 	checkCloudflareClean(t, l, filepath.Dir(dirs[0]))
 	if stand := l.names(); len(stand) > 0 {
 		t.Errorf("after the removal there is still %v", stand)
+	}
+}
+
+// ownWorker writes a Worker as a user has one: a main module in a folder, modules of other kinds beside it, and what is none.
+func ownWorker(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range map[string]string{
+		"dist/main.js":      "import word from './lib/word.cjs';\nimport note from './note.txt';\nexport default { fetch: () => new Response(`${word}, ${note}`) };\n",
+		"dist/lib/word.cjs": "module.exports = 'own';\n", "dist/note.txt": "noted", "dist/main.js.map": "{}", "src/main.ts": "export {};\n", "package.json": "{}",
+	} {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
