@@ -70,6 +70,8 @@ func newAccount(t *testing.T) *account {
 	a.server = httptest.NewServer(a)
 	t.Cleanup(func() {
 		a.server.Close()
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		for name := range a.workers {
 			a.stop(name)
 		}

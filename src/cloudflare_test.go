@@ -257,7 +257,9 @@ func TestCloudflareWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.mu.Lock()
 	l.busy = 1 // Cloudflare throttles the first call: Wrangler fails, and is run again
+	l.mu.Unlock()
 	_, said := l.stellar(0, "-c", published, "-o", "out", "--yes", "-l", "debug")
 	if stand := l.names(); len(stand) > 0 {
 		t.Errorf("after the run there is still %v", stand)
