@@ -13,7 +13,7 @@ import (
 
 // workers are functions for Cloudflare's Workers. A handler is the main module's file: what it exports is fixed.
 func workers() language {
-	return language{handler: "worker.mjs", from: []string{"measure/nodejs/core.cjs", "adapters/cloudflare"}, own: workerEntry}
+	return language{handler: "worker.mjs", from: []string{"measure/nodejs/core.cjs", "adapters/cloudflare/nodejs"}, own: workerEntry}
 }
 
 // workerEntry checks that the main module is there.
