@@ -81,6 +81,8 @@ type persona struct {
 	texts string // file of its texts
 	// before looks at a call before anything else is done: credentials, other verbs. It answers where it returns true.
 	before func(c cloud, a ask) (reply, bool)
+	// made is what a tool does beside printing when a deployment went well; may be nil.
+	made func(a ask)
 }
 
 func (p persona) say(what string, a ask, stand []thing) reply {
@@ -239,6 +241,9 @@ func (c cloud) deploy(who persona, a ask, do string) (r reply, hang bool) {
 		return who.say("made-too-few", a, made), false
 	}
 	c.add(made, 0)
+	if who.made != nil {
+		who.made(a)
+	}
 	return who.say(deploys, a, made), false
 }
 

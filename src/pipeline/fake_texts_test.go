@@ -52,18 +52,14 @@ func (t texts) fill(name string, a ask, stand []thing) string {
 		return ""
 	}
 	functions := template.FuncMap{
-		"dashed": func(s string) string { return strings.ReplaceAll(s, "_", "-") },
-		"few":    func(all []string) []string { return all[:max(0, len(all)-1)] },
-		"json":   quotedJSON,
+		"few": func(all []string) []string { return all[:max(0, len(all)-1)] },
 	}
 	var out strings.Builder
 	must(template.Must(template.New(name).Funcs(functions).Parse(text)).Execute(&out, struct {
-		Unit, Scope string
-		Tags        map[string]string
-		Names       []string
-		Things      []thing
-	}{a.unit, a.scope, a.tags, a.names, stand}))
+		Verb, Unit, Scope string
+		Tags              map[string]string
+		Names             []string
+		Things            []thing
+	}{a.verb, a.unit, a.scope, a.tags, a.names, stand}))
 	return out.String()
 }
-
-func quotedJSON(v any) string { return fmt.Sprintf("%q", fmt.Sprint(v)) }

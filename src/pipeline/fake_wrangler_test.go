@@ -40,6 +40,10 @@ func wrangler() persona {
 		things: func(a ask) []thing {
 			return []thing{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 		},
+		made: func(a ask) { // what it writes for programs; its address is one of this machine's, at which nobody answers
+			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["http://127.0.0.1:1/%s"],"worker_name_overridden":false}`, a.unit, a.unit)
+			must(os.WriteFile(os.Getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
+		},
 		before: func(_ cloud, a ask) (reply, bool) {
 			switch {
 			case a.verb == versions:

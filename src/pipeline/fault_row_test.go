@@ -43,12 +43,13 @@ type kit struct {
 	file    string            // the experiment
 	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
 	later   map[string]string // what of env is another for whoever cleans up
+	images  bool              // it takes images, from a registry
 	cache   string            // of builds
-	near    http              // may be nil: the provider's API beside its CLI
+	near    besides           // may be nil: the provider's API beside its CLI
 }
 
-// http is a vendor's API that the provider itself asks, beside its CLI. It answers from the clouds of the rows.
-type http interface{ serve(c cloud) }
+// besides is a vendor's API that the provider itself asks, beside its CLI. It answers from the clouds of the rows.
+type besides interface{ serve(c cloud) }
 
 // lines keeps what a run logs.
 type lines struct {
@@ -107,11 +108,13 @@ func world(dir, tools string, env map[string]string, log run.Logger) pipeline.Wo
 		if name := filepath.Base(c.Name); vendors[name] && filepath.Dir(c.Name) != tools && strings.Contains(c.Name, "/") {
 			return shell.Result{}, fmt.Errorf("a test must not run the real %s", c.Name)
 		}
-		own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + folderOfTexts}
-		for name, value := range env {
-			own = append(own, name+"="+value)
+		if vendors[filepath.Base(c.Name)] {
+			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + folderOfTexts}
+			for name, value := range env {
+				own = append(own, name+"="+value)
+			}
+			c.Env = append(own, c.Env...)
 		}
-		c.Env = append(own, c.Env...)
 		return shell.Run(ctx, c)
 	}
 	return pipeline.World{

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,9 +94,11 @@ func TestFaults(t *testing.T) {
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
 			k := k.prepare(t, cache)
-			for _, s := range scenes() {
+			for i, s := range scenes() {
 				t.Run(s.name, func(t *testing.T) {
-					t.Parallel()
+					if i > 0 { // the first one builds what the others find in the cache
+						t.Parallel()
+					}
 					r := newRow(t, k, s.faults...)
 					exits := r.play(s)
 					all.add(k.name, s.name, r.retried(), r.undone(), exits, left(r.left()))
@@ -253,6 +256,9 @@ func kits() []kit {
 		{name: "cloudflare", units: 2, persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env:   map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
 			later: map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount}},
+		{name: "gcr", units: 2, persona: "gcloud run", images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
+			env:   map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
+			later: map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_RUN_REGION": "us-central1"}},
 	}
 }
 
@@ -261,7 +267,7 @@ func file(provider, sub string) string {
 }
 
 func personas() map[string]persona {
-	return map[string]persona{"wrangler": wrangler()}
+	return map[string]persona{"wrangler": wrangler(), "gcloud run": gcloudRun()}
 }
 
 // prepare puts the fakes on the PATH, before all else, and makes what the rows share.
@@ -271,6 +277,10 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 		if err := os.Symlink(testBinary(), filepath.Join(k.tools, name)); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if k.images {
+		k.env = maps.Clone(k.env)
+		k.env["STELLAR_REGISTRY"] = startRegistry(t)
 	}
 	t.Setenv("PATH", k.tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return k
