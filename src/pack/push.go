@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	registrytypes "github.com/docker/docker/api/types/registry"
+	"github.com/docker/docker/client"
 
 	"stellar/src/engine"
 	"stellar/src/fail"
@@ -31,7 +32,7 @@ func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error)
 		return run.Resource{}, err
 	}
 	repository, tag, _ := cutTag(p.Image)
-	attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(m.plainHTTP(ctx, host))}
+	attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, m.engine, host))}
 	res, err := m.r.Journal.Intend(KindPushed, p.Image, attrs)
 	if err != nil {
 		return run.Resource{}, err
@@ -85,8 +86,8 @@ func registryOf(res run.Resource, auth engine.Credentials) registry {
 }
 
 // plainHTTP says whether the Engine's insecure-registries name a host. An Engine that does not answer says no: TLS.
-func (m *images) plainHTTP(ctx context.Context, host string) bool {
-	info, err := m.engine.Info(ctx)
+func plainHTTP(ctx context.Context, c *client.Client, host string) bool {
+	info, err := c.Info(ctx)
 	if err != nil || info.RegistryConfig == nil {
 		return false
 	}

@@ -12,6 +12,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/local"
+	"stellar/src/pack"
 	"stellar/src/run"
 )
 
@@ -146,6 +147,9 @@ func (w World) cleanLost(ctx context.Context, id string) error {
 		return err
 	}
 	if err := w.cleanLostUnits(ctx, id); err != nil {
+		return err
+	}
+	if err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id); err != nil {
 		return err
 	}
 	client, err := w.runningPlatform(ctx)

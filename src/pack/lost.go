@@ -1,0 +1,47 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+
+	"stellar/src/engine"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// RemoveLost removes the images of a run whose journal is gone: from the Engine those that carry its label, and from registries
+// what the Engine's tags say was for them. Where no Engine answers there is nothing to go by.
+func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) error {
+	c, err := engine.Open(ctx, getenv)
+	if err != nil {
+		return ctx.Err()
+	}
+	defer c.Close()
+	found, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, one := range found {
+		for _, name := range one.RepoTags {
+			repository, tag, ok := cutTag(name)
+			if !ok || !strings.HasPrefix(tag, strings.ToLower(id)+"-") {
+				continue // somebody's own name for it
+			}
+			if strings.Contains(repository, "/") {
+				attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, c, engine.Host(repository)))}
+				if err := RemovePushed(ctx, getenv, runner, run.Resource{Kind: KindPushed, Name: name, Attrs: attrs}); err != nil {
+					errs = append(errs, err)
+					continue // the Engine's tag is what leads to it
+				}
+			}
+			errs = append(errs, RemoveImage(ctx, getenv, run.Resource{Kind: KindImage, Name: name, Attrs: map[string]string{attrRun: id}}))
+		}
+	}
+	return errors.Join(errs...)
+}
