@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -78,6 +79,9 @@ func gcloud(group, kind string, verbs map[string]string) persona {
 	return persona{
 		programs: []string{"gcloud"},
 		texts:    "gcloud-" + group,
+		label: func(s string) string {
+			return regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(strings.ToLower(s), "-")
+		},
 		tells: map[string]string{"failed": "ERROR: (gcloud." + group + ".deploy)", "throttled": "Quota exceeded for quota metric",
 			"made-no-address": "<html>502 Bad Gateway</html>", "remove-failed": "PERMISSION_DENIED", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},

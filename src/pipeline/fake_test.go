@@ -78,11 +78,23 @@ type persona struct {
 	things func(a ask) []thing
 	// tells are parts of its texts that a user must get to see: what failed, throttled, made-no-address, remove-failed.
 	tells map[string]string
-	texts string // file of its texts
+	texts string              // file of its texts
+	label func(string) string // how it keeps the value of a tag; nil: as it is
 	// before looks at a call before anything else is done: credentials, other verbs. It answers where it returns true.
 	before func(c cloud, a ask) (reply, bool)
 	// made is what a tool does beside printing when a deployment went well; may be nil.
 	made func(a ask)
+}
+
+// tags are those of a run in the form in which the vendor keeps them.
+func (p persona) tags(id string, expires time.Time) map[string]string {
+	all := map[string]string{"stellar-run": id, "stellar-expires": expires.UTC().Format(time.RFC3339)}
+	for k, v := range all {
+		if p.label != nil {
+			all[k] = p.label(v)
+		}
+	}
+	return all
 }
 
 func (p persona) say(what string, a ask, stand []thing) reply {
@@ -214,7 +226,8 @@ func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
 		}
 		return who.say("absent", a, nil), false
 	case a.verb == lists:
-		return who.say(lists, a, c.things("")), false
+		stand := slices.DeleteFunc(c.things(""), func(t thing) bool { return !strings.HasPrefix(t.Scope, a.scope) })
+		return who.say(lists, a, stand), false
 	}
 	return who.say(a.verb, a, nil), false
 }

@@ -39,13 +39,19 @@ type kit struct {
 	name    string // of the provider
 	persona string
 	units   int               // that two functions make
+	scope   string            // in which its things are found
+	sweeps  bool              // it finds what is ours by its tags
 	tools   string            // folder that is first on the PATH, with the fakes under their names
 	file    string            // the experiment
 	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
 	later   map[string]string // what of env is another for whoever cleans up
 	images  bool              // it takes images, from a registry
+	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
-	near    besides           // may be nil: the provider's API beside its CLI
+
+	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
+	anonymous            map[string]string // what of env is not set then
+	near                 besides           // may be nil: the provider's API beside its CLI
 }
 
 // besides is a vendor's API that the provider itself asks, beside its CLI. It answers from the clouds of the rows.
@@ -71,11 +77,11 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-type unseen struct{}
+type nobody struct{}
 
-func (unseen) StageStart(string)                     {}
-func (unseen) StageEnd(string, time.Duration, error) {}
-func (unseen) Burst(pipeline.Burst)                  {}
+func (nobody) StageStart(string)                     {}
+func (nobody) StageEnd(string, time.Duration, error) {}
+func (nobody) Burst(pipeline.Burst)                  {}
 
 // newRow makes a world with somebody else's things in its cloud: no row may touch them.
 func newRow(t *testing.T, k kit, faults ...fault) *row {
@@ -85,9 +91,9 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 	r.env = map[string]string{"HOME": r.dir, "STELLAR_CACHE_DIR": k.cache}
 	maps.Copy(r.env, k.env)
 	r.cloud.write("plan.json", plan{Persona: k.persona, Faults: faults})
-	for _, name := range []string{"production", "stellar-of-somebody-else"} {
-		made := personas()[k.persona].things(ask{unit: name, scope: "elsewhere", names: []string{"f0-0"}})
-		r.foreign = append(r.foreign, made...)
+	who := personas()[k.persona]
+	for name, tags := range map[string]map[string]string{"production": nil, "stellar-of-somebody-else": who.tags("20261121T101010Z-x-abcd", time.Now().Add(48*time.Hour))} {
+		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"}, tags: tags})...)
 	}
 	r.cloud.add(r.foreign, 0)
 	if k.near != nil {
@@ -120,7 +126,7 @@ func world(dir, tools string, env map[string]string, log run.Logger) pipeline.Wo
 	return pipeline.World{
 		World:      run.World{Getenv: func(name string) string { return env[name] }, Version: "test", Now: time.Now, Log: log},
 		Options:    pipeline.Options{Output: filepath.Join(dir, "results"), Serverless: true, Only: -1},
-		Executable: filepath.Join(dir, "bin", "stellar"), Runner: runner, Observer: unseen{},
+		Executable: filepath.Join(dir, "bin", "stellar"), Runner: runner, Observer: nobody{},
 		Patience: provider.Patience{Command: patience, Attempts: 4, Wait: time.Millisecond, Settle: time.Millisecond},
 	}
 }

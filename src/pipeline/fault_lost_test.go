@@ -1,0 +1,132 @@
+package pipeline_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/pack"
+	"stellar/src/pipeline"
+	"stellar/src/run"
+)
+
+// TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or their time
+// is over. What is not ours by tag, or has not expired, is never touched: left and settled look after that.
+func TestLost(t *testing.T) {
+	cache := t.TempDir()
+	for _, k := range kits() {
+		t.Run(k.name, func(t *testing.T) {
+			k := k.prepare(t, cache)
+			t.Run("folder deleted", func(t *testing.T) { folderDeleted(newRow(t, k)) })
+			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
+			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
+			t.Run("all lost, not expired", func(t *testing.T) { allLost(newRow(t, k), false) })
+		})
+	}
+}
+
+// keep deploys at a time and leaves the functions up.
+func (r *row) keep(at time.Time) (dir string) {
+	r.t.Helper()
+	w := r.world(nil)
+	w.Now = func() time.Time { return at }
+	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
+	if _, err := w.Deploy(context.Background(), r.experiment(), r.dir); err != nil {
+		r.t.Fatal(story(err))
+	}
+	if len(r.left()) == 0 {
+		r.t.Fatal("nothing stands")
+	}
+	return dir
+}
+
+func (r *row) unfinished() []string {
+	r.t.Helper()
+	dirs, err := run.Unfinished(func(name string) string { return r.env[name] })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return dirs
+}
+
+// folderDeleted: the index knows the run, its journal is gone. Its functions are found by their tags; where a provider cannot be
+// searched, that is no success, and the run is not forgotten.
+func folderDeleted(r *row) {
+	dir := r.keep(time.Now())
+	if err := os.RemoveAll(dir); err != nil {
+		r.t.Fatal(err)
+	}
+	c, err := r.world(nil).Clean(context.Background(), false)
+	if !r.kit.sweeps {
+		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(story(err), "cannot be looked for") || !slices.Equal(r.unfinished(), []string{dir}) {
+			r.t.Errorf("exit code %d, in the index %v: %s", fail.Code(err), r.unfinished(), story(err))
+		}
+		r.left()
+		return
+	}
+	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
+		r.t.Errorf("cleaned %+v: %s", c, story(err))
+	}
+	if left := r.left(); len(left) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v", left, r.unfinished())
+	}
+}
+
+// keptExpired: what was kept is left alone by clean, and by clean --all too until its time is over.
+func keptExpired(r *row) {
+	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
+	c, err := r.world(r.kit.later).Clean(context.Background(), false)
+	if err != nil || !slices.Equal(c.Kept, []string{dir}) || len(r.left()) == 0 {
+		r.t.Errorf("cleaned %+v, left %v: %s", c, r.left(), story(err))
+	}
+	c, err = r.world(r.kit.later).Clean(context.Background(), true)
+	if err != nil || !slices.Contains(c.Removed, dir) {
+		r.t.Errorf("cleaned %+v: %s", c, story(err))
+	}
+	r.settled(dir)
+}
+
+// allLost: neither the run's folder nor the index is left, only the tags.
+func allLost(r *row, expired bool) {
+	at := time.Now()
+	if expired {
+		at = at.Add(-10 * 24 * time.Hour)
+	}
+	dir := r.keep(at)
+	stood := len(r.left())
+	for _, gone := range []string{dir, filepath.Join(r.dir, ".local")} {
+		if err := os.RemoveAll(gone); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	c, err := r.world(nil).Clean(context.Background(), true)
+	if err != nil {
+		r.t.Errorf("clean: %s", story(err))
+	}
+	if r.kit.images { // no tag says when an image's time is over: a run's own clean is what removes them
+		if err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil {
+			r.t.Error(err)
+		}
+	}
+	left := len(r.left())
+	switch {
+	case !r.kit.sweeps:
+		if left != stood || !unseen(c, r.kit.name) {
+			r.t.Errorf("left %d of %d, not asked: %v", left, stood, c.Unseen)
+		}
+	case expired && (left > 0 || len(c.Removed) != r.kit.units):
+		r.t.Errorf("left %d of %d, removed %v", left, stood, c.Removed)
+	case !expired && (left != stood || len(c.Removed) > 0):
+		r.t.Errorf("left %d of %d that have not expired, removed %v", left, stood, c.Removed)
+	}
+}
+
+// unseen reports whether clean said that a provider was not asked.
+func unseen(c *pipeline.Cleaned, provider string) bool {
+	return slices.ContainsFunc(c.Unseen, func(text string) bool { return strings.HasPrefix(text, provider+" ") })
+}
