@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 )
@@ -90,4 +91,38 @@ func (a *ask) worker() error {
 		return fmt.Errorf("Worker %s is not tagged: %v", config.Name, config.Vars)
 	}
 	return nil
+}
+
+// cloudflareAPI answers what Wrangler has no command for: which Workers there are, and their variables
+// (developers.cloudflare.com/api/resources/workers).
+func cloudflareAPI(clouds func() []cloud) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := clouds()[0]
+		defer c.lock()()
+		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
+		var result any
+		switch {
+		case parts[1] == foreignAccount || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}],"result":null}`)
+			return
+		case len(parts) == 4:
+			list := []map[string]string{}
+			for _, t := range c.things("") {
+				list = append(list, map[string]string{"id": t.Name})
+			}
+			result = list
+		default:
+			bindings := []map[string]string{}
+			for _, t := range c.things(parts[4]) {
+				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run", "STELLAR_EXPIRES": "stellar-expires"} {
+					if t.Tags[tag] != "" {
+						bindings = append(bindings, map[string]string{"type": "plain_text", "name": name, "text": t.Tags[tag]})
+					}
+				}
+			}
+			result = map[string]any{"bindings": bindings}
+		}
+		must(json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result}))
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,13 +51,31 @@ type kit struct {
 	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
 
+	api    func(clouds func() []cloud) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
+	apiEnv string                                   // variable that leads to it
+	shared *clouds                                  // where all rows have one API: those of the rows
+
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
 	anonymous            map[string]string // what of env is not set then
-	near                 besides           // may be nil: the provider's API beside its CLI
 }
 
-// besides is a vendor's API that the provider itself asks, beside its CLI. It answers from the clouds of the rows.
-type besides interface{ serve(c cloud) }
+// clouds are those of all rows of a provider.
+type clouds struct {
+	mu  sync.Mutex
+	all []cloud
+}
+
+func (c *clouds) add(one cloud) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, one)
+}
+
+func (c *clouds) list() []cloud {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.all)
+}
 
 // lines keeps what a run logs.
 type lines struct {
@@ -96,8 +116,13 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"}, tags: tags})...)
 	}
 	r.cloud.add(r.foreign, 0)
-	if k.near != nil {
-		k.near.serve(r.cloud)
+	switch {
+	case k.shared != nil:
+		k.shared.add(r.cloud)
+	case k.api != nil:
+		server := httptest.NewServer(k.api(func() []cloud { return []cloud{r.cloud} }))
+		t.Cleanup(server.Close)
+		r.env[k.apiEnv] = server.URL
 	}
 	return r
 }

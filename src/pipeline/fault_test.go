@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -253,7 +254,7 @@ func (r *row) killed() (dir string) {
 // kits are the providers that can deploy, each with an experiment of two functions.
 func kits() []kit {
 	return []kit{
-		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
+		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
 			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
 			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
@@ -284,6 +285,15 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 	if k.images {
 		k.env = maps.Clone(k.env)
 		k.env["STELLAR_REGISTRY"] = startRegistry(t)
+	}
+	if k.process {
+		k.shared = &clouds{}
+		server := httptest.NewServer(k.api(k.shared.list))
+		t.Cleanup(server.Close)
+		t.Setenv(k.apiEnv, server.URL)
+		for name, value := range k.env {
+			t.Setenv(name, value)
+		}
 	}
 	t.Setenv("PATH", k.tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return k
