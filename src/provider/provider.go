@@ -2,6 +2,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -98,6 +99,7 @@ type Provider struct {
 	Can      []string                                     // for the table of providers: what else it can do
 	open     func(Options) Connection                     // nil: functions stand, named by an endpoints file
 	units    func(service string, fns []*Function) []Unit // nil: one unit of all
+	attempts int                                          // of a command that the vendor throttles; 0: Patience's own default
 	byHand   func(Options) Connection                     // what others deploy there with, where stellar does not; nil: nothing is known of that
 }
 
@@ -111,7 +113,8 @@ func table() []Provider {
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits(), Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, open: newGcr,
 			units: shortNames(gcrNameLimit)},
 		{Name: "google", Runs: "gcloud functions deploy", Limits: googleLimits()},
-		{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: cloudflareLimits(), open: newCloudflare, units: onePerFunction},
+		{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: cloudflareLimits(), open: newCloudflare, units: onePerFunction,
+			attempts: cloudflareAttempts, Can: []string{"modules of your own", "cold start by a new version"}},
 		{Name: "vhive", Standing: true, Can: []string{"functions named by an endpoints file", "kn commands to deploy them by hand", "chains over gRPC"}, byHand: newVhive, units: knativeUnits},
 	}
 }
@@ -146,6 +149,7 @@ func (p Provider) Open(o Options) (Connection, error) {
 		return nil, fail.Unsupported("this version of stellar does not deploy to %s", p.Name).
 			WithHint("probe functions that stand there already: --serverless=false --endpoints <folder with %s.json>", p.Name)
 	}
+	o.Patience.Attempts = cmp.Or(o.Patience.Attempts, p.attempts)
 	return p.open(o.defaults()), nil
 }
 
