@@ -56,13 +56,7 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) error {
 	if err != nil {
 		return badSource(ctx, src, err)
 	}
-	own := func(f file) bool {
-		return !strings.HasPrefix(f.rel, "node_modules/") && !strings.Contains(f.rel, "/node_modules/")
-	}
-	script := func(f file) bool {
-		return own(f) && slices.Contains([]string{".js", ".mjs", ".cjs"}, filepath.Ext(f.rel))
-	}
-	if err := n.interpreter().checkFiles(ctx, src, "--check", files, script); err != nil {
+	if err := n.interpreter().checkFiles(ctx, src, "--check", files, ownScript); err != nil {
 		return err
 	}
 	depends, err := dependsOnPackages(src.Dir)
@@ -72,10 +66,19 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) error {
 	if !depends { // node_modules that lie there are the user's own
 		return copyTree(ctx, src, files, out, func(file) bool { return true })
 	}
-	if err := copyTree(ctx, src, files, out, own); err != nil {
+	if err := copyTree(ctx, src, files, out, ownFile); err != nil {
 		return err
 	}
 	return n.install(ctx, src, out, files)
+}
+
+// ownFile is one that npm has not installed.
+func ownFile(f file) bool {
+	return !strings.HasPrefix(f.rel, "node_modules/") && !strings.Contains(f.rel, "/node_modules/")
+}
+
+func ownScript(f file) bool {
+	return ownFile(f) && slices.Contains([]string{".js", ".mjs", ".cjs"}, filepath.Ext(f.rel))
 }
 
 // install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package holds

@@ -93,6 +93,9 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 		}
 		group.Go(func() error {
 			b, err := builderFor(all, src.Language)
+			if err == nil && src.Unbuilt {
+				b, err = shipped(b)
+			}
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	rawcode "stellar/raw-code"
@@ -55,6 +54,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 			sources[c.key] = src
 		}
 		fn.Source, fn.Handler = src, c.handler
+		src.Unbuilt = adapterOf(r, fn).source
 		src.ForImage = src.ForImage || fn.PackageType == "Image" && c.dockerfile == ""
 		setEnv(r, fn)
 		p := newPackage(r, fn)
@@ -81,6 +81,9 @@ func Check(r *run.Run) error {
 
 func mark(fn *run.Function, c code) {
 	fn.Generated = c.generated
+	if c.handler != "" {
+		fn.Handler = c.handler
+	}
 	if c.dockerfile != "" {
 		fn.Language = run.LanguageDocker
 	}
@@ -141,9 +144,6 @@ func render(src *run.Source, a adapter) error {
 	if len(roots) == 0 {
 		roots = []string{path.Join("measure", src.Language)}
 	}
-	if a.dir != "" {
-		roots = append(slices.Clone(roots), a.dir)
-	}
 	for _, from := range roots {
 		if err := renderTree(src.Dir, from); err != nil {
 			return err
@@ -154,7 +154,7 @@ func render(src *run.Source, a adapter) error {
 			return err
 		}
 	}
-	return nil
+	return renderAdapter(src.Dir, a)
 }
 
 // renderTree copies a folder of raw-code/, or one file of it.
@@ -170,6 +170,9 @@ func renderTree(dir, from string) error {
 		rel := strings.TrimPrefix(name, from+"/")
 		if name == from {
 			rel = path.Base(name)
+		}
+		if stem, ok := strings.CutSuffix(rel, goText); ok {
+			rel = stem + ".go"
 		}
 		return writeFile(filepath.Join(dir, filepath.FromSlash(rel)), text)
 	})

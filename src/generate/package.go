@@ -34,6 +34,9 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 	}
 	p.Name = packageName(p)
 	switch {
+	case p.Type == "Zip" && fn.Source.Unbuilt:
+		p.Type = run.PackageSource
+		p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name)
 	case p.Type == "Zip" && fn.Language == run.LanguageWorkers:
 		p.Type = run.PackageModules
 		p.Path = filepath.Join(r.ServiceDir, packagesDir, p.Name)

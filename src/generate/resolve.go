@@ -87,9 +87,14 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 		dockerfile = ownDockerfile(dir)
 	}
 	lang := languages()[fn.Language]
-	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, lang.handler)
+	a := adapterOf(r, fn)
+	own := lang.own
+	if a.own != nil {
+		own = a.own
+	}
+	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, a.handler, lang.handler)
 	if dockerfile == "" { // an image of the user's own making knows its entry point
-		if handler, err = lang.own(dir, handler); err != nil {
+		if handler, err = own(dir, handler); err != nil {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
 	}

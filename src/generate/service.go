@@ -76,6 +76,7 @@ func writers() map[string]writer {
 		"cloudflare": cloudflareFiles,
 		"vhive":      knativeFiles,
 		"gcr":        googleFiles,
+		"google":     googleFiles,
 	}
 }
 

@@ -45,9 +45,14 @@ type job struct {
 
 // Run writes the packages. All that are too small for their code are named in one error, and nothing is written then.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
-	packages, images, modules, err := distinct(r)
+	packages, images, modules, sources, err := distinct(r)
 	if err != nil {
 		return err
+	}
+	if len(sources) > 0 {
+		if err := packSources(ctx, r, sources); err != nil {
+			return err
+		}
 	}
 	if len(modules) > 0 {
 		if err := packModules(ctx, r, modules); err != nil {
@@ -96,20 +101,20 @@ func zipAll(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	return group.Wait()
 }
 
-// distinct lists the packages in the functions' order: ZIP files, images, folders of modules.
-func distinct(r *run.Run) (zips, images, modules []*run.Package, err error) {
+// distinct lists the packages in the functions' order: ZIP files, images, folders of modules, folders of sources.
+func distinct(r *run.Run) (zips, images, modules, sources []*run.Package, err error) {
 	at := map[string]*run.Package{}
 	for _, fn := range r.Functions {
 		p := fn.Package
 		switch {
 		case p == nil || p.Source == nil || p.Name == "" || p.Type != typeImage && p.Path == "":
-			return nil, nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
+			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
 		case p.Source.BuildDir == "":
-			return nil, nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
+			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
 		case at[p.Name] == p:
 			continue
 		case at[p.Name] != nil:
-			return nil, nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
+			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
 		}
 		at[p.Name] = p
 		switch p.Type {
@@ -117,11 +122,13 @@ func distinct(r *run.Run) (zips, images, modules []*run.Package, err error) {
 			images = append(images, p)
 		case run.PackageModules:
 			modules = append(modules, p)
+		case run.PackageSource:
+			sources = append(sources, p)
 		default:
 			zips = append(zips, p)
 		}
 	}
-	return zips, images, modules, nil
+	return zips, images, modules, sources, nil
 }
 
 const typeImage = "Image"

@@ -99,6 +99,7 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	if err != nil {
 		return nil, err
 	}
+	_ = generate.Check(r) // entry points, as far as the code is there; what is wrong with it is said as the plan's NotReady
 	row, err := provider.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err

@@ -1,6 +1,346 @@
 package provider
 
-// googleLimits are those of Cloud Functions, 2nd generation: cloud.google.com/functions/quotas, November 2026.
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+// googleLimits are those of Cloud Run functions, as Cloud Functions of the 2nd generation are called by now:
+// cloud.google.com/functions/quotas, November 2026. Sources have no limit there but that of the image that is built of them.
 func googleLimits() Limits {
-	return Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600}
+	return Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, Languages: []string{"python", "nodejs", "go"},
+		Source: "cloud.google.com/functions/quotas, November 2026"}
+}
+
+// googleGo is the newest runtime of Go: cloud.google.com/run/docs/runtimes/go, November 2026.
+const googleGo = "go127"
+
+// google deploys functions of the 2nd generation from their sources, each by itself: Google builds an image of it and runs it on Cloud Run.
+type google struct{ gcloud }
+
+var (
+	_ Connection = (*google)(nil)
+	_ Planner    = (*google)(nil)
+	_ Checker    = (*google)(nil)
+	_ Locator    = (*google)(nil)
+	_ Refuser    = (*google)(nil)
+	_ Sweeper    = (*google)(nil)
+)
+
+func newGoogle(o Options) Connection { return &google{newGcloud(o, "functions")} }
+
+// detailNumber is the journal's key for the project's number, which is in the name of the bucket with the sources.
+const detailNumber = "projectNumber"
+
+// runtimeID is Google's name of a runtime: python3.13 is python313, nodejs22.x is nodejs22.
+func runtimeID(f *Function) string {
+	if f.Language == "go" {
+		return googleGo
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(f.Runtime, ".x"), ".", "")
+}
+
+// entryPoint is the function's name and, for Python, the file that it is in, empty where that is main.py. Node.js has the file in
+// package.json, Go has packages.
+func entryPoint(f *Function) (name, file string) {
+	at := strings.LastIndexByte(f.Handler, '.')
+	name = cmp.Or(f.Handler[at+1:], "ENTRY_POINT")
+	if at > 0 && f.Language == "python" {
+		if file = path.Clean(strings.ReplaceAll(f.Handler[:at], ".", "/") + ".py"); file == "main.py" {
+			file = ""
+		}
+	}
+	return name, file
+}
+
+// deployment is the command that deploys one function, or makes a new revision of it.
+func (c *google) deployment(u Unit, at place) shell.Command {
+	return c.upload(u, at, "--env-vars-file", filepath.Join(c.dir(u), EnvFile))
+}
+
+// upload has Google build and run a function's sources. --allow-unauthenticated: the function itself asks for the run's token.
+func (c *google) upload(u Unit, at place, env ...string) shell.Command {
+	f := u.Functions[0]
+	source := "SOURCE"
+	if f.Package != nil && f.Package.Path != "" {
+		source = f.Package.Path
+	}
+	entry, file := entryPoint(f)
+	args := []string{"functions", "deploy", u.Name, "--gen2", "--runtime", runtimeID(f), "--source", source, "--entry-point", entry,
+		"--trigger-http", "--allow-unauthenticated", "--memory", fmt.Sprintf("%dMi", f.MemoryMB)}
+	if f.Platform.Concurrency > 1 { // which less than a whole processor does not have; else the platform's share for that memory
+		args = append(args, "--cpu", strconv.Itoa(wholeCPUs(f.MemoryMB)))
+	}
+	args = append(args, "--concurrency", strconv.Itoa(max(f.Platform.Concurrency, 1)), "--min-instances", "0")
+	if f.Platform.MaxInstances > 0 {
+		args = append(args, "--max-instances", strconv.Itoa(f.Platform.MaxInstances))
+	}
+	args = append(args, "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--ingress-settings", "all", "--update-labels", c.labels())
+	args = append(args, env...)
+	if file != "" {
+		args = append(args, "--set-build-env-vars", "GOOGLE_FUNCTION_SOURCE="+file)
+	}
+	cmd := c.command(at, append(args, "--format", "json")...)
+	cmd.Env = append(cmd.Env, "CLOUDSDK_GCLOUDIGNORE_ENABLED=false") // what is uploaded is what was counted
+	return cmd
+}
+
+// removals are the commands that remove a function and what Google made of it, in their order.
+type removals struct {
+	function, look shell.Command
+	archive        shell.Command // the sources, in the account's bucket of them
+	images         shell.Command // lists the images of the account's functions
+	image          func(name string) shell.Command
+}
+
+// Names of what Google makes for all functions of a project; none of it is ever removed as a whole.
+const (
+	sourcesBucket  = "gcf-v2-sources"
+	sourcesArchive = "function-source.zip"
+	imagesRegistry = "gcf-artifacts"
+)
+
+func (c *google) removal(name string, at place, number string) removals {
+	archive := fmt.Sprintf("gs://%s-%s-%s/%s/%s", sourcesBucket, number, at.region, name, sourcesArchive)
+	project := place{project: at.project}
+	return removals{
+		function: c.command(at, "functions", "delete", name, "--gen2"),
+		look:     c.command(at, "functions", "describe", name, "--gen2", "--format", "value(name)"),
+		archive:  c.command(project, "storage", "rm", archive, "--all-versions"),
+		images:   c.command(project, "artifacts", "packages", "list", "--repository", imagesRegistry, "--location", at.region, "--format", "value(name)"),
+		image: func(image string) shell.Command {
+			return c.command(project, "artifacts", "packages", "delete", image, "--repository", imagesRegistry, "--location", at.region)
+		},
+	}
+}
+
+// Commands are `gcloud functions deploy`, and those that remove the function, its sources and its image.
+func (c *google) Commands(u Unit) (deploy, remove []shell.Command) {
+	at := c.planned()
+	r := c.removal(u.Name, at, "PROJECT_NUMBER")
+	return []shell.Command{c.deployment(u, at)}, []shell.Command{r.function, r.look, r.archive, r.images, r.image("IMAGE")}
+}
+
+// Locate gives project, its number, and region.
+func (c *google) Locate(ctx context.Context) (map[string]string, error) {
+	where, err := c.gcloud.Locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	where[detailNumber], err = c.number(ctx, where[DetailProject])
+	return where, err
+}
+
+var digits = regexp.MustCompile(`^\d+$`)
+
+func (c *google) number(ctx context.Context, project string) (string, error) {
+	cmd := shell.Command{Name: gcloudName, Args: []string{"projects", "describe", project, "--format", "value(projectNumber)", "--quiet"}}
+	res, err := c.run(ctx, cmd)
+	if err != nil {
+		return "", err
+	}
+	number := strings.TrimSpace(res.Stdout)
+	if !digits.MatchString(number) {
+		return "", outputError(res.Stdout+res.Stderr, "gcloud projects describe gave no number of project %s", project)
+	}
+	return number, nil
+}
+
+// Refuse names what functions of Google cannot do.
+func (c *google) Refuse(s *experiment.SubExperiment, _ *Function) (no []string) {
+	if s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
+		no = append(no, fmt.Sprintf("FillerPlacement %s, sources have no order", s.FillerPlacement))
+	}
+	return append(no, refusedByRun(s)...)
+}
+
+// DeployFunctions has some functions built and deployed at once.
+func (c *google) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
+	return c.deployEach(ctx, shortNames(gcrNameLimit)(c.Service, fns), c.deployment, c.read)
+}
+
+// googleFunction is what gcloud prints of a function (cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions).
+type googleFunction struct {
+	Name    string            `json:"name"` // projects/…/locations/…/functions/…
+	State   string            `json:"state"`
+	URL     string            `json:"url"`
+	Labels  map[string]string `json:"labels"`
+	Service struct {
+		URI      string `json:"uri"`
+		Revision string `json:"revision"`
+	} `json:"serviceConfig"`
+}
+
+// address is that of the service on Cloud Run, without the detour over cloudfunctions.net.
+func (f googleFunction) address() string { return cmp.Or(f.Service.URI, f.URL) }
+
+// functionURL is the address in what gcloud prints for people.
+var functionURL = regexp.MustCompile(`(?m)^\s*(?:uri|url):\s+(https?://\S+)`)
+
+func (c *google) read(_ Unit, res shell.Result) (Endpoint, error) {
+	var f googleFunction
+	text := res.Stdout + res.Stderr
+	err := answerOf(res, &f)
+	e := Endpoint{URL: f.address(), Provider: "google", Detail: map[string]string{}}
+	if m := functionURL.FindStringSubmatch(text); e.URL == "" && m != nil {
+		e.URL = m[1]
+	}
+	switch {
+	case e.URL == "" && err != nil:
+		return Endpoint{}, outputError(text, "gcloud functions deploy named no address: %w", err)
+	case e.URL == "":
+		return Endpoint{}, outputError(text, "gcloud functions deploy named no address")
+	case f.State != "" && f.State != "ACTIVE":
+		return Endpoint{}, outputError(text, "the function is %s, not ACTIVE", f.State)
+	}
+	if f.Service.Revision != "" {
+		e.Detail["revision"] = f.Service.Revision
+	}
+	return e, nil
+}
+
+func (c *google) list(ctx context.Context, at place) ([]googleFunction, error) {
+	args := []string{"functions", "list", "--filter", "labels.stellar-run:* AND environment=GEN_2", "--format", "json"}
+	if at.region != "" {
+		args = append(args, "--regions", at.region)
+	}
+	res, err := c.run(ctx, c.command(place{project: at.project}, args...))
+	if err != nil {
+		return nil, err
+	}
+	var all []googleFunction
+	if err := answerOf(res, &all); err != nil {
+		return nil, outputError(res.Stdout+res.Stderr, "gcloud functions list: %w", err)
+	}
+	return slices.DeleteFunc(all, func(f googleFunction) bool { return f.Labels["stellar-run"] == "" }), nil
+}
+
+// ListAPIs lists the functions of the run, by its label and its name.
+func (c *google) ListAPIs(ctx context.Context) ([]Endpoint, error) {
+	at, err := c.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.list(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	var out []Endpoint
+	for _, f := range all {
+		name := path.Base(f.Name)
+		if e := (Endpoint{URL: f.address(), Provider: "google"}); c.ours(name) && e.URL != "" {
+			e.Detail = fromLabels(f.Labels)
+			e.Detail[DetailUnit], e.Detail[DetailProject], e.Detail[DetailRegion] = name, at.project, at.region
+			e.Function = strings.TrimPrefix(strings.TrimPrefix(name, c.Service), "-")
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// Tagged lists the functions of any run in all regions of the project.
+func (c *google) Tagged(ctx context.Context) ([]Tagged, error) {
+	at, err := c.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.list(ctx, place{project: at.project})
+	if err != nil {
+		return nil, err
+	}
+	var out []Tagged
+	for _, f := range all {
+		parts := strings.Split(f.Name, "/")
+		if len(parts) != 6 {
+			return nil, fmt.Errorf("gcloud functions list: %q is not the name of a function", f.Name)
+		}
+		out = append(out, tagged(parts[5], place{at.project, parts[3]}, f.Labels))
+	}
+	return out, nil
+}
+
+// UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request starts cold.
+func (c *google) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
+	name, at, err := c.of(ctx, e)
+	if err != nil {
+		return err
+	}
+	if fn == nil || fn.Package == nil {
+		return fail.Input("function %s: a new revision is built from its sources, which are not there", name)
+	}
+	_, err = c.run(ctx, c.upload(Unit{Name: name, Functions: []*Function{fn}}, at, "--update-env-vars", version()))
+	return err
+}
+
+// RemoveFunctions deletes functions, and what Google keeps of each: the archive of its sources, the image built of them.
+func (c *google) RemoveFunctions(ctx context.Context, es []Endpoint) error {
+	return each(ctx, c.Patience.Parallel, es, c.remove)
+}
+
+func (c *google) remove(ctx context.Context, e Endpoint) error {
+	name, at, err := c.of(ctx, e)
+	if err != nil {
+		return err
+	}
+	number := e.Detail[detailNumber]
+	if number == "" {
+		if number, err = c.number(ctx, at.project); err != nil {
+			return err
+		}
+	}
+	r := c.removal(name, at, number)
+	if err := c.removeOne(ctx, name, "the function "+name, e.Detail[DetailConfirmed] != "", r.function, r.look); err != nil {
+		return err
+	}
+	return joined(slices.DeleteFunc([]error{c.removeArchive(ctx, r), c.removeImages(ctx, name, r)}, func(err error) bool { return err == nil }))
+}
+
+// noArchive: the object is not there, or the bucket is not.
+var noArchive = regexp.MustCompile(`(?i)matched no objects|not found: 404|bucket does not exist`)
+
+func (c *google) removeArchive(ctx context.Context, r removals) error {
+	res, err := c.run(ctx, r.archive)
+	if err != nil && noArchive.MatchString(res.Stderr) {
+		return nil
+	}
+	return err
+}
+
+// removeImages deletes the packages whose name is that of the function, as Google writes it: hyphens doubled, perhaps behind
+// project and region with two underscores between them.
+func (c *google) removeImages(ctx context.Context, name string, r removals) error {
+	res, err := c.run(ctx, r.images)
+	if err != nil && c.missing(res, imagesRegistry) {
+		return nil // no function was ever built here
+	}
+	if err != nil {
+		return err
+	}
+	own := strings.ReplaceAll(name, "-", "--")
+	var errs []error
+	for line := range strings.Lines(res.Stdout) {
+		image := path.Base(strings.TrimSpace(line))
+		if image != own && !strings.HasSuffix(image, "__"+own) {
+			continue
+		}
+		if res, err := c.run(ctx, r.image(image)); err != nil && !c.missing(res, image) {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return nil
 }

@@ -86,6 +86,9 @@ const LanguageWorkers = "workers"
 // PackageModules is the type of a package that is a folder of modules, which are uploaded one by one.
 const PackageModules = "Modules"
 
+// PackageSource is the type of a package that is a folder of sources, from which the provider builds.
+const PackageSource = "Source"
+
 // Source is one distinct piece of function code for one runtime and architecture.
 type Source struct {
 	Key          string // distinct per (function, runtime's language, architecture), safe as a file name
@@ -96,6 +99,7 @@ type Source struct {
 	Architecture string
 	Generated    bool   // the measurement function, rendered from raw-code/; false: the user's own folder
 	Dockerfile   string // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
+	Unbuilt      bool   // the provider builds: the sources are only checked here, and shipped as they are
 	ForImage     bool   // some package of it is an image made by a generated Dockerfile
 	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
 	LoopDir      string // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
@@ -104,9 +108,9 @@ type Source struct {
 // Package is one distinct deployable package.
 type Package struct {
 	Name        string // file name without ending, distinct per (source, package type, base, target size, placement)
-	Type        string // Zip, Image, Modules
+	Type        string // Zip, Image, Modules, Source
 	Source      *Source
-	Path        string // Zip, Modules: absolute, under ServiceDir/packages; a folder where the package is one of modules
+	Path        string // Zip, Modules, Source: absolute, under ServiceDir/packages; a folder where the package is one of modules or sources
 	BaseImage   string // Image: what it is built from; empty: the language's own
 	Contract    string // Image: runtime-api, http
 	TargetBytes int64  // 0: as built
