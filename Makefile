@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 OSLS  := scripts/serverless/node_modules/.bin/osls
 WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
+FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test bench lint clean setup wrangler cover fuzz vhive-pair
+.PHONY: build run test bench lint clean setup wrangler google cover fuzz vhive-pair
 
 build: stellar
 
@@ -25,13 +26,21 @@ $(WRANGLER): scripts/wrangler/package-lock.json
 	cd scripts/wrangler && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $(WRANGLER)
 
+google: $(FRAMEWORKS) ## what Google's builder adds to functions, pinned; the tests run functions in it
+
+$(FRAMEWORKS): scripts/google/package-lock.json scripts/google/requirements.txt
+	cd scripts/google && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	python3 -m venv scripts/google/venv
+	scripts/google/venv/bin/pip install --quiet --disable-pip-version-check --requirement scripts/google/requirements.txt
+	@touch $(FRAMEWORKS)
+
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
 vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
 	@./scripts/vhive-pair.sh
 
-test: setup wrangler ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
+test: setup wrangler google ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
 	./scripts/test-setup.sh
 	./scripts/test.sh
 
@@ -59,5 +68,5 @@ lint:
 	go run $(STATICCHECK) ./...
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/wrangler/node_modules
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
 	go clean -testcache
