@@ -118,7 +118,7 @@ type Package struct {
 	ReadFiller  bool
 	Seed        int64 // of the filler
 	Pattern     string
-	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it
+	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it; of sources the ZIP that is made of them
 	CodeBytes   int64  // set by pack: size of the package without filler
 	SHA256      string // set by pack, hex; of an image the digest of its manifest once pushed, else its id
 	Image       string // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
