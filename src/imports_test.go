@@ -47,6 +47,8 @@ var libraries = map[string][]string{
 	"github.com/mholt/archiver/v4":  {"pack"},
 	"gopkg.in/yaml.v3":              {"generate"},
 	"github.com/montanaflynn/stats": {"analyze"},
+	"github.com/aws/aws-sdk-go-v2":  {"provider"},
+	"github.com/aws/smithy-go":      {"provider"},
 }
 
 func TestImportRules(t *testing.T) {

@@ -1,26 +1,29 @@
 package generate
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"maps"
+	"cmp"
 
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// awsService is serverless.yml for AWS: one service for the run, an HTTP API route for each function.
+// awsService is serverless.yml for AWS: one service for the unit, an HTTP API route for each function.
 type awsService struct {
 	Service   string               `yaml:"service"`
 	Provider  awsProvider          `yaml:"provider"`
 	Functions ordered[awsFunction] `yaml:"functions"`
+	Resources awsResources         `yaml:"resources"`
 }
 
 type awsProvider struct {
 	Name             string          `yaml:"name"`
 	Region           string          `yaml:"region,omitempty"` // empty: the framework's own default
+	StackName        string          `yaml:"stackName"`
 	DeploymentMethod string          `yaml:"deploymentMethod"`
+	DeploymentBucket awsBucket       `yaml:"deploymentBucket"`
+	IAM              awsIAM          `yaml:"iam"`
+	HTTPAPI          awsHTTPAPI      `yaml:"httpApi"`
 	VersionFunctions bool            `yaml:"versionFunctions"`
 	LogRetention     int             `yaml:"logRetentionInDays"`
 	Tags             map[string]text `yaml:"tags,omitempty"`
@@ -41,21 +44,37 @@ type awsFunction struct {
 	Events       []event         `yaml:"events"`
 }
 
+// awsBucket is how the framework makes the bucket that packages go through.
+type awsBucket struct {
+	BlockPublicAccess bool            `yaml:"blockPublicAccess"`
+	SkipPolicySetup   bool            `yaml:"skipPolicySetup"` // the framework's policy for it speaks of all principals and s3:*
+	Tags              map[string]text `yaml:"tags,omitempty"`
+}
+
+type awsHTTPAPI struct {
+	Name string `yaml:"name"`
+}
+
 // awsLogDays is how long a log group that was left behind keeps anything, the shortest that AWS offers.
 const awsLogDays = 1
 
-func awsFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
+func awsFiles(s Service, r *run.Run, u provider.Unit) ([]File, error) {
 	file := awsService{
 		Service: u.Name,
 		Provider: awsProvider{
 			Name:             "aws",
-			Region:           r.Experiment.Region,
+			Region:           cmp.Or(s.where[provider.DetailRegion], r.Experiment.Region),
+			StackName:        u.Name,   // the framework's own would be the name and a stage
 			DeploymentMethod: "direct", // a change set adds a review that nobody makes
-			VersionFunctions: false,    // versions are copies that a removal would have to find
+			DeploymentBucket: awsBucket{BlockPublicAccess: true, SkipPolicySetup: true, Tags: texts(r.Tags)},
+			IAM:              awsIAM{Role: getAtt(provider.AWSRole, "Arn")},
+			HTTPAPI:          awsHTTPAPI{Name: u.Name},
+			VersionFunctions: false, // versions are copies that a removal would have to find
 			LogRetention:     awsLogDays,
 			Tags:             texts(r.Tags),
-			StackTags:        texts(maps.Clone(r.Tags)),
+			StackTags:        texts(r.Tags),
 		},
+		Resources: awsExtra(r, u),
 	}
 	for _, fn := range u.Functions {
 		f, err := awsOne(r, u, fn)
@@ -74,7 +93,7 @@ func awsOne(r *run.Run, u provider.Unit, fn *run.Function) (awsFunction, error) 
 		return awsFunction{}, err
 	}
 	f := awsFunction{
-		Name:         awsName(u.Name, fn.Name),
+		Name:         provider.AWSFunctionName(u.Name, fn.Name),
 		Architecture: architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
@@ -108,17 +127,4 @@ func awsRuntime(fn *run.Function) (runtime, architecture string, err error) {
 		return "provided.al2023", architecture, nil // compiled to a bootstrap of their own
 	}
 	return fn.Runtime, architecture, nil
-}
-
-// awsNameLimit is the longest function name that Lambda takes.
-const awsNameLimit = 64
-
-// awsName is the function's name in the account: unique, because the service's name is the run's own.
-func awsName(service, function string) string {
-	name := service + "-" + function
-	if len(name) <= awsNameLimit {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return name[:awsNameLimit-9] + "-" + hex.EncodeToString(sum[:4])
 }

@@ -25,6 +25,10 @@ const (
 // what else the provider's CLI reads. The folder then works by hand too, once the packages lie beside it.
 type Service struct {
 	Plugin []byte // source of the local platform's provider plugin, written beside a serverless.yml for provider local
+	// Locate tells where the units will go (provider.Locator), for what is written down of it; nil: as the experiment says.
+	Locate func(ctx context.Context, r *run.Run) (map[string]string, error)
+
+	where map[string]string // what Locate told
 }
 
 func (Service) String() string { return "writing what is deployed" }
@@ -36,9 +40,14 @@ func (s Service) Check(_ context.Context, r *run.Run) error {
 }
 
 // Run writes the files of every unit. Source and Package of the functions are set.
-func (s Service) Run(_ context.Context, r *run.Run) error {
+func (s Service) Run(ctx context.Context, r *run.Run) (err error) {
 	if len(r.Functions) == 0 {
 		return fail.Skip{Reason: "the experiment deploys no functions"}
+	}
+	if s.Locate != nil && len(r.Unplaced()) > 0 {
+		if s.where, err = s.Locate(ctx, r); err != nil {
+			return err
+		}
 	}
 	files, err := s.files(r)
 	if err != nil {

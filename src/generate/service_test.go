@@ -179,18 +179,6 @@ func TestNothingIsDeployed(t *testing.T) {
 	}
 }
 
-func TestAWSNames(t *testing.T) {
-	service := "stellar-20261121t010203z-aws-abcd"
-	if got := awsName(service, "f0-0"); got != service+"-f0-0" {
-		t.Errorf("name %q", got)
-	}
-	long := strings.Repeat("x", 50)
-	a, b := awsName(service, long+"1"), awsName(service, long+"2")
-	if len(a) != 64 || len(b) != 64 || a == b {
-		t.Errorf("long names %q and %q: want 64 characters, distinct", a, b)
-	}
-}
-
 // osls finds the pinned Serverless CLI, or any on the PATH.
 func osls(t *testing.T) string {
 	t.Helper()

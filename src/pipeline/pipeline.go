@@ -37,10 +37,10 @@ type Checker interface {
 // preparing are the stages that make the packages.
 func (j *job) preparing() []Stage {
 	return []Stage{
-		making{j, generate.Functions{}},                           // render raw-code/, or find the user's own function
-		making{j, build.Stage{Local: j.local, Runner: j.Runner}},  // one build per distinct code, cached
-		making{j, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}}, // filler to the exact size, ZIP or image
-		making{j, generate.Service{Plugin: plugin.Source}},        // serverless.yml, images by digest in it
+		making{j, generate.Functions{}},                                      // render raw-code/, or find the user's own function
+		making{j, build.Stage{Local: j.local, Runner: j.Runner}},             // one build per distinct code, cached
+		making{j, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}},            // filler to the exact size, ZIP or image
+		making{j, generate.Service{Plugin: plugin.Source, Locate: j.locate}}, // serverless.yml, images by digest in it
 	}
 }
 

@@ -166,6 +166,25 @@ func (j *job) options(r *run.Run, kind string) provider.Options {
 	return opts
 }
 
+// locate tells where a run's units will go, as far as its provider knows more than their names.
+func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error) {
+	kind := r.Experiment.ProviderKind()
+	row, err := provider.Find(kind)
+	if err != nil || !row.CanDeploy() {
+		return nil, err
+	}
+	opts := j.options(r, kind)
+	opts.Region = r.Experiment.Region
+	conn, err := row.Open(opts)
+	if err != nil {
+		return nil, err
+	}
+	if l, ok := conn.(provider.Locator); ok {
+		return l.Locate(ctx)
+	}
+	return nil, nil
+}
+
 // units are what the run deploys.
 func (j *job) units(r *run.Run) []provider.Unit {
 	if !j.deploys(r.Experiment) {

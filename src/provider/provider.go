@@ -107,7 +107,7 @@ func table() []Provider {
 	return []Provider{
 		{Name: "local", Runs: "serverless deploy", Limits: Limits{Arm: true}, Can: []string{"cold pull", "concurrency", "queueing"}, open: newLocal},
 		{Name: "url", Standing: true, open: newURL},
-		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits()},
+		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits(), Can: []string{"SnapStart", "arm64"}, open: newAWS, units: awsUnits},
 		{Name: "azure", Runs: "serverless deploy", Limits: azureLimits()},
 		{Name: "aliyun", Runs: "serverless deploy", Limits: aliyunLimits()},
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits(), Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, open: newGcr,

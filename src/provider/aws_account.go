@@ -1,0 +1,175 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+
+	"stellar/src/fail"
+)
+
+// awsDefaultRegion is where the Serverless CLI deploys when serverless.yml names no region. It looks neither at AWS_REGION
+// nor at a profile; so the region is written down always, and this one is taken, and said, only where none is named at all.
+const awsDefaultRegion = "us-east-1"
+
+const awsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or `aws sso login` (docs/providers/aws.md)"
+
+// awsIdentityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.
+const awsIdentityTimeout = 20 * time.Second
+
+// awsSession is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles, SSO,
+// roles of machines; AWS_ENDPOINT_URL leads to an emulator.
+type awsSession struct {
+	Options
+	region      string
+	named       bool // somebody named the region
+	credentials string
+	account     string
+
+	stacks *cloudformation.Client
+	logs   *cloudwatchlogs.Client
+	lambda *lambda.Client
+	s3     *s3.Client
+}
+
+// open finds credentials, region and account, once.
+func (a *amazon) open(ctx context.Context) (*awsSession, error) {
+	a.once.Do(func() { a.session, a.failed = openAWS(ctx, a.Options) })
+	return a.session, a.failed
+}
+
+func openAWS(ctx context.Context, o Options) (*awsSession, error) {
+	ctx, cancel := context.WithTimeout(ctx, awsIdentityTimeout)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer {
+		return retry.NewStandard(func(r *retry.StandardOptions) {
+			r.MaxAttempts = o.Patience.Attempts + 4 // an answer that fails costs nothing, a command does
+			r.MaxBackoff = o.Patience.Wait
+		})
+	}))
+	if err != nil {
+		return nil, fail.Input("read the configuration for AWS: %w", err).WithHint(awsHint)
+	}
+	s := &awsSession{Options: o, region: cmp.Or(o.Region, cfg.Region, awsDefaultRegion), named: o.Region != "" || cfg.Region != ""}
+	cfg.Region = s.region
+	cred, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fail.Input("there are no credentials for AWS: %s", awsShort(err)).WithHint(awsHint)
+	}
+	s.credentials = awsSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
+	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).WithHint(awsHint)
+	}
+	s.account = aws.ToString(who.Account)
+	s.stacks, s.logs = cloudformation.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
+	s.lambda, s.s3 = lambda.NewFromConfig(cfg), s3.NewFromConfig(cfg)
+	return s, nil
+}
+
+// Ready finds the Serverless CLI, credentials, region and account, and what the account allows.
+func (a *amazon) Ready(ctx context.Context) Readiness {
+	r := a.service.Ready(ctx)
+	s, err := a.open(ctx)
+	if err != nil {
+		r.Missing = append(r.Missing, err)
+		return r
+	}
+	r.Credentials, r.Where = s.credentials, map[string]string{DetailRegion: s.region, detailAccount: s.account}
+	if !s.named {
+		r.Where[DetailRegion] += " (none is named)"
+		a.Log.Warnf("aws: neither the experiment's Region nor AWS_REGION nor a profile names a region: functions go to %s, the Serverless CLI's default", s.region)
+	}
+	if a.Account != "" && a.Account != s.account {
+		r.Missing = append(r.Missing, fail.Input("the credentials (%s) are of account %s, --aws-account says %s", s.credentials, s.account, a.Account).
+			WithHint("choose the other account's credentials (AWS_PROFILE), or leave --aws-account out"))
+		return r
+	}
+	settings, err := s.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	if err != nil {
+		r.Missing = append(r.Missing, fail.Input("Lambda in %s does not answer: %s", s.region, awsShort(err)).
+			WithHint("the credentials need lambda:GetAccountSettings, and what else docs/providers/aws.md lists"))
+		return r
+	}
+	if settings.AccountLimit != nil {
+		r.Where["concurrency"] = fmt.Sprint(settings.AccountLimit.ConcurrentExecutions)
+	}
+	return r
+}
+
+// Locate gives region and account.
+func (a *amazon) Locate(ctx context.Context) (map[string]string, error) {
+	s, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{DetailRegion: s.region, detailAccount: s.account}, nil
+}
+
+// awsSource says in words where credentials were found.
+func awsSource(source, profile string) string {
+	kind, _, _ := strings.Cut(source, ":")
+	switch strings.TrimSpace(kind) {
+	case "EnvConfigCredentials":
+		return "AWS_ACCESS_KEY_ID"
+	case "SharedConfigCredentials":
+		return "profile " + profile
+	case "SSOProvider":
+		return "SSO of profile " + profile
+	case "ProcessProvider":
+		return "program of profile " + profile
+	case "AssumeRoleProvider":
+		return "role of profile " + profile
+	case "WebIdentityCredentials":
+		return "web identity token"
+	case "EC2RoleProvider":
+		return "role of this machine"
+	case "CredentialsEndpointProvider":
+		return "role of this container"
+	}
+	return cmp.Or(source, "found by AWS's SDK")
+}
+
+// awsShort is an error of the SDK in a line: AWS's own words where it answered, else what was not reached.
+func awsShort(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage())
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) {
+		return dial.Error()
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Error()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer in %v", awsIdentityTimeout)
+	}
+	last := err
+	for next := errors.Unwrap(last); next != nil; next = errors.Unwrap(last) {
+		last = next
+	}
+	return last.Error()
+}
+
+// awsCode reports whether AWS answered with an error of this code, and words in its message where there are any given.
+func awsCode(err error, code, words string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code && strings.Contains(api.ErrorMessage(), words)
+}

@@ -1,0 +1,248 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"stellar/src/fail"
+)
+
+// RemoveFunctions removes services and returns when their stacks and log groups are verified absent.
+func (a *amazon) RemoveFunctions(ctx context.Context, es []Endpoint) error {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	return each(ctx, a.Patience.Parallel, es, func(ctx context.Context, e Endpoint) error {
+		if is := e.Detail[detailAccount]; is != "" && is != s.account {
+			return fail.Input("service %s stands in account %s, the credentials (%s) are of %s", e.Detail[DetailUnit], is, s.credentials, s.account).
+				WithHint("give the credentials it was deployed with, and try again")
+		}
+		return a.remove(ctx, s, e)
+	})
+}
+
+// remove waits for what is under way, lets the Serverless CLI remove the service, does what it left undone, and looks.
+func (a *amazon) remove(ctx context.Context, s *awsSession, e Endpoint) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*a.Patience.Command)
+	defer cancel()
+	unit := e.Detail[DetailUnit]
+	stack, err := s.settled(ctx, unit)
+	if err != nil {
+		return err
+	}
+	groups := map[string]bool{}
+	for _, f := range strings.Fields(e.Detail[DetailFunctions]) {
+		groups[AWSLogGroup(AWSFunctionName(unit, f))] = true
+	}
+	var told error // by the Serverless CLI
+	if stack != nil {
+		found, err := s.resources(ctx, unit, "AWS::Logs::LogGroup")
+		if err != nil {
+			return err
+		}
+		for _, name := range found {
+			groups[name] = true
+		}
+		if told = a.removeByCLI(ctx, e); told != nil && a.Log != nil {
+			a.Log.Infof("aws: `osls remove` of %s failed (%v): its stack is deleted without it", unit, told)
+		}
+		if err := s.deleteStack(ctx, unit); err != nil {
+			return errors.Join(err, told)
+		}
+	}
+	if err := s.deleteLogs(ctx, unit, groups); err != nil {
+		return err
+	}
+	return a.gone(ctx, "service "+unit, e.Detail[DetailConfirmed] != "", func(ctx context.Context) (bool, error) {
+		left, err := s.stack(ctx, unit)
+		if err != nil || left != nil {
+			return left != nil, err
+		}
+		still, err := s.logGroups(ctx, unit, groups)
+		return len(still) > 0, err
+	})
+}
+
+// removeByCLI runs `osls remove`, where the service's folder is still there.
+func (a *amazon) removeByCLI(ctx context.Context, e Endpoint) error {
+	dir := e.Detail[DetailDir]
+	if dir == "" {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(dir, "serverless.yml")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := a.of(e).Remove(ctx)
+	return err
+}
+
+// stack is a stack by its name, nil where there is none.
+func (s *awsSession) stack(ctx context.Context, name string) (*cftypes.Stack, error) {
+	out, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
+	if awsCode(err, "ValidationError", "does not exist") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask for stack %s in %s: %w", name, s.region, err)
+	}
+	for i := range out.Stacks {
+		if out.Stacks[i].StackStatus != cftypes.StackStatusDeleteComplete {
+			return &out.Stacks[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// settled waits until nothing is under way with a stack, and gives it; nil where there is none. A stack under review has
+// nothing under way: its change set was never carried out.
+func (s *awsSession) settled(ctx context.Context, name string) (*cftypes.Stack, error) {
+	for {
+		stack, err := s.stack(ctx, name)
+		if err != nil || stack == nil {
+			return nil, err
+		}
+		status := stack.StackStatus
+		if !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == cftypes.StackStatusReviewInProgress {
+			return stack, nil
+		}
+		if err := s.pause(ctx); err != nil {
+			return nil, fmt.Errorf("stack %s is in state %s: %w", name, status, err)
+		}
+	}
+}
+
+// deleteStack deletes what is left of a stack, and again where that failed: by then its buckets are empty, and what was
+// still in use is not any more.
+func (s *awsSession) deleteStack(ctx context.Context, name string) error {
+	for range s.Patience.Attempts {
+		stack, err := s.settled(ctx, name)
+		if err != nil || stack == nil {
+			return err
+		}
+		if err := s.emptyBuckets(ctx, name); err != nil {
+			return err
+		}
+		if _, err := s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: stack.StackId}); err != nil {
+			return fmt.Errorf("delete stack %s: %w", name, err)
+		}
+	}
+	stack, err := s.settled(ctx, name)
+	if err != nil || stack == nil {
+		return err
+	}
+	return fmt.Errorf("stack %s in %s is in state %s: %s", name, s.region, stack.StackStatus, aws.ToString(stack.StackStatusReason))
+}
+
+// resources are the names in the account of what a stack has of one type.
+func (s *awsSession) resources(ctx context.Context, stack, kind string) ([]string, error) {
+	var out []string
+	pages := cloudformation.NewListStackResourcesPaginator(s.stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if awsCode(err, "ValidationError", "does not exist") {
+			return out, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list the resources of stack %s: %w", stack, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			if aws.ToString(r.ResourceType) == kind && r.ResourceStatus != cftypes.ResourceStatusDeleteComplete && aws.ToString(r.PhysicalResourceId) != "" {
+				out = append(out, *r.PhysicalResourceId)
+			}
+		}
+	}
+	return out, nil
+}
+
+// emptyBuckets deletes all versions of all objects in a stack's buckets: CloudFormation deletes empty ones only.
+func (s *awsSession) emptyBuckets(ctx context.Context, stack string) error {
+	buckets, err := s.resources(ctx, stack, "AWS::S3::Bucket")
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets {
+		if err := s.empty(ctx, b); err != nil && !awsCode(err, "NoSuchBucket", "") {
+			return fmt.Errorf("empty the deployment bucket %s: %w", b, err)
+		}
+	}
+	return nil
+}
+
+func (s *awsSession) empty(ctx context.Context, bucket string) error {
+	pages := s3.NewListObjectVersionsPaginator(s.s3, &s3.ListObjectVersionsInput{Bucket: &bucket})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		var all []s3types.ObjectIdentifier
+		for _, v := range page.Versions {
+			all = append(all, s3types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
+		}
+		for _, v := range page.DeleteMarkers {
+			all = append(all, s3types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
+		}
+		if len(all) == 0 {
+			continue
+		}
+		done, err := s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: all, Quiet: aws.Bool(true)}})
+		if err != nil {
+			return err
+		}
+		for _, e := range done.Errors {
+			return fmt.Errorf("object %s: %s: %s", aws.ToString(e.Key), aws.ToString(e.Code), aws.ToString(e.Message))
+		}
+	}
+	return nil
+}
+
+// logGroups are those of a unit that are there, of those that are named.
+func (s *awsSession) logGroups(ctx context.Context, unit string, named map[string]bool) ([]string, error) {
+	if len(named) == 0 {
+		return nil, nil
+	}
+	var out []string
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(AWSLogGroup(unit))})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the log groups of %s: %w", unit, err)
+		}
+		for _, g := range page.LogGroups {
+			if name := aws.ToString(g.LogGroupName); named[name] {
+				out = append(out, name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// deleteLogs deletes the log groups that the stack did not take along: Lambda may have written one anew.
+func (s *awsSession) deleteLogs(ctx context.Context, unit string, named map[string]bool) error {
+	left, err := s.logGroups(ctx, unit, named)
+	if err != nil {
+		return err
+	}
+	for _, name := range left {
+		_, err := s.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &name})
+		if err != nil && !awsCode(err, "ResourceNotFoundException", "") {
+			return fmt.Errorf("delete log group %s: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"stellar/src/fail"
+)
+
+const (
+	// awsColdStart is the variable whose change retires all instances of a function: Lambda never keeps one over a change of its
+	// configuration.
+	awsColdStart = "STELLAR_COLD_START"
+	// awsDirect is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
+	awsDirect = 50 * mb
+	// awsAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the route leads.
+	awsAlias = "snapstart"
+)
+
+// UpdateFunction gives a function new code and memory where they differ, and a cold start in any case. It returns when the
+// next request meets the new function.
+func (a *amazon) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	name := e.Detail[detailName]
+	if name == "" {
+		return fail.Input("function %s at %s has no name in the account: only functions that stellar deployed can be updated", e.Function, e.URL)
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
+	defer cancel()
+	is, err := s.ready(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.newCode(ctx, e.Detail[DetailUnit], name, is, fn); err != nil {
+		return err
+	}
+	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Environment: &lambdatypes.Environment{Variables: map[string]string{}}}
+	if is.Environment != nil {
+		maps.Copy(in.Environment.Variables, is.Environment.Variables)
+	}
+	in.Environment.Variables[awsColdStart] = strconv.FormatInt(time.Now().UnixNano(), 10)
+	if fn.MemoryMB != 0 {
+		in.MemorySize = aws.Int32(int32(fn.MemoryMB))
+	}
+	if _, err := s.lambda.UpdateFunctionConfiguration(ctx, in); err != nil {
+		return fmt.Errorf("update function %s: %w", name, err)
+	}
+	if _, err := s.ready(ctx, name); err != nil {
+		return err
+	}
+	if is.SnapStart == nil || is.SnapStart.ApplyOn != lambdatypes.SnapStartApplyOnPublishedVersions {
+		return nil
+	}
+	return s.publish(ctx, name)
+}
+
+// ready waits until no change of a function is under way, and gives its configuration.
+func (s *awsSession) ready(ctx context.Context, name string) (*lambda.GetFunctionConfigurationOutput, error) {
+	for {
+		is, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		if err != nil {
+			return nil, fmt.Errorf("ask for function %s: %w", name, err)
+		}
+		switch {
+		case is.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
+			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(is.LastUpdateStatusReason))
+		case is.State == lambdatypes.StateFailed:
+			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(is.StateReason))
+		case is.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && is.State != lambdatypes.StatePending:
+			return is, nil
+		}
+		if err := s.pause(ctx); err != nil {
+			return nil, fmt.Errorf("function %s: an update is under way: %w", name, err)
+		}
+	}
+}
+
+// newCode gives a function the package of fn, unless it has it.
+func (s *awsSession) newCode(ctx context.Context, unit, name string, is *lambda.GetFunctionConfigurationOutput, fn *Function) error {
+	if fn.Package == nil {
+		return nil
+	}
+	in := &lambda.UpdateFunctionCodeInput{FunctionName: &name}
+	if fn.PackageType == "Image" {
+		has, err := s.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
+		if err != nil {
+			return fmt.Errorf("ask for function %s: %w", name, err)
+		}
+		if has.Code != nil && (aws.ToString(has.Code.ImageUri) == fn.Package.Image || aws.ToString(has.Code.ResolvedImageUri) == fn.Package.Image) {
+			return nil
+		}
+		in.ImageUri = aws.String(fn.Package.Image)
+	} else {
+		sum, err := hex.DecodeString(fn.Package.SHA256)
+		if err != nil {
+			return fmt.Errorf("package %s: %w", fn.Package.Name, err)
+		}
+		if aws.ToString(is.CodeSha256) == base64.StdEncoding.EncodeToString(sum) {
+			return nil
+		}
+		if err := s.code(ctx, unit, fn, in); err != nil {
+			return err
+		}
+	}
+	if _, err := s.lambda.UpdateFunctionCode(ctx, in); err != nil {
+		return fmt.Errorf("new code for function %s: %w", name, err)
+	}
+	_, err := s.ready(ctx, name)
+	return err
+}
+
+// code puts a ZIP package into the request, or into the service's own bucket where it is too large for that. It lies there
+// under the Serverless CLI's prefix, so that `osls remove` finds it too.
+func (s *awsSession) code(ctx context.Context, unit string, fn *Function, in *lambda.UpdateFunctionCodeInput) error {
+	text, err := os.ReadFile(fn.Package.Path)
+	if err != nil {
+		return fmt.Errorf("package %s: %w", fn.Package.Name, err)
+	}
+	if len(text) < awsDirect {
+		in.ZipFile = text
+		return nil
+	}
+	buckets, err := s.resources(ctx, unit, "AWS::S3::Bucket")
+	if err != nil {
+		return err
+	}
+	if len(buckets) == 0 {
+		return fmt.Errorf("stack %s has no bucket for the package of function %s", unit, fn.Name)
+	}
+	key := "serverless/" + unit + "/dev/" + fn.Package.SHA256 + ".zip"
+	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &buckets[0], Key: &key, Body: bytes.NewReader(text)}); err != nil {
+		return fmt.Errorf("upload the package of function %s: %w", fn.Name, err)
+	}
+	in.S3Bucket, in.S3Key = &buckets[0], &key
+	return nil
+}
+
+// publish makes a version of a function as it is now, with a snapshot of its own, and leads the route to it.
+func (s *awsSession) publish(ctx context.Context, name string) error {
+	v, err := s.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &name})
+	if err != nil {
+		return fmt.Errorf("publish a version of %s: %w", name, err)
+	}
+	if _, err := s.ready(ctx, name+":"+aws.ToString(v.Version)); err != nil {
+		return err
+	}
+	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name, Name: aws.String(awsAlias), FunctionVersion: v.Version}); err != nil {
+		return fmt.Errorf("lead the route of %s to version %s: %w", name, aws.ToString(v.Version), err)
+	}
+	return nil
+}
+
+// pause waits until the next look.
+func (s *awsSession) pause(ctx context.Context) error {
+	t := time.NewTimer(s.Patience.Wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
