@@ -12,8 +12,14 @@ import (
 type awsService struct {
 	Service   string               `yaml:"service"`
 	Provider  awsProvider          `yaml:"provider"`
+	Package   awsPackage           `yaml:"package"`
 	Functions ordered[awsFunction] `yaml:"functions"`
 	Resources awsResources         `yaml:"resources"`
+}
+
+// awsPackage says that each function has a package of its own; without it the framework packages these, but deploys none.
+type awsPackage struct {
+	Individually bool `yaml:"individually"`
 }
 
 type awsProvider struct {
@@ -74,6 +80,7 @@ func awsFiles(s Service, r *run.Run, u provider.Unit) ([]File, error) {
 			Tags:             texts(r.Tags),
 			StackTags:        texts(r.Tags),
 		},
+		Package:   awsPackage{Individually: true},
 		Resources: awsExtra(r, u),
 	}
 	for _, fn := range u.Functions {
