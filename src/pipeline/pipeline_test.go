@@ -154,7 +154,7 @@ func TestSupported(t *testing.T) {
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
 	for file, want := range map[string]string{
 		small: "",
-		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "does not deploy to aws",
+		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                    "ColdPull of a ZIP package",
 		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                         "",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                                   "",

@@ -79,14 +79,15 @@ func (j *job) removePlatform(ctx context.Context, res run.Resource) error {
 
 // removeService runs `serverless remove`. A local service whose platform is gone is gone with it.
 func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) error {
-	if res.Attrs["provider"] == "local" {
+	here := res.Attrs["provider"] == "local"
+	if here {
 		gone, err := j.reachPlatform(ctx, res)
 		if gone || err != nil {
 			return err
 		}
-	}
-	if _, err := os.Stat(filepath.Join(res.Attrs[provider.DetailDir], "serverless.yml")); errors.Is(err, fs.ErrNotExist) && j.client != nil {
-		return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
+		if _, err := os.Stat(filepath.Join(res.Attrs[provider.DetailDir], "serverless.yml")); errors.Is(err, fs.ErrNotExist) {
+			return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
+		}
 	}
 	conn, err := j.connectUnit(r, res)
 	if err != nil {
@@ -96,11 +97,8 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 	if confirmed := j.confirmed(r, res); confirmed {
 		e.Detail[provider.DetailConfirmed] = "yes"
 	}
-	if err := conn.RemoveFunctions(ctx, []provider.Endpoint{e}); err != nil {
+	if err := conn.RemoveFunctions(ctx, []provider.Endpoint{e}); err != nil || !here {
 		return err
-	}
-	if j.client == nil {
-		return nil
 	}
 	return j.verifyAbsent(ctx, res.Name)
 }

@@ -71,7 +71,9 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 		return nil, fail.Input("there are no credentials for AWS: %s", awsShort(err)).WithHint(awsHint)
 	}
 	s.credentials = awsSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
-	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	// Asked twice at most: a machine without a network is to say so soon.
+	identity := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2) })
+	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).WithHint(awsHint)
 	}

@@ -39,7 +39,7 @@ func TestCompleteURL(t *testing.T) {
 }
 
 func TestOnlySomeProvidersDeploy(t *testing.T) {
-	for kind, can := range map[string]bool{"local": true, "url": true, "aws": false, "vhive": false} {
+	for kind, can := range map[string]bool{"local": true, "url": true, "aws": true, "vhive": false} {
 		p, err := Find(kind)
 		if err != nil {
 			t.Fatal(err)
