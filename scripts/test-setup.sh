@@ -33,6 +33,20 @@ if ! go version -m bin/toxiproxy-server 2>/dev/null | grep -q "toxiproxy/v2[[:sp
   mv "$tools/server" bin/toxiproxy-server
 fi
 
+# The emulator of AWS that the real Serverless CLI deploys to: CloudFormation, Lambda with functions that run, HTTP APIs.
+emulator=scripts/aws-emulator/requirements.txt
+if ! cmp -s "$emulator" bin/aws-emulator/installed.txt; then
+  rm -rf bin/aws-emulator
+  if ! python3 -m venv bin/aws-emulator 2>/dev/null; then # Debian's Python comes without it
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+    rm -rf bin/aws-emulator
+    python3 -m venv bin/aws-emulator
+  fi
+  bin/aws-emulator/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r "$emulator"
+  cp "$emulator" bin/aws-emulator/installed.txt
+fi
+
 if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "no Docker Engine answers: start one (sudo systemctl start docker, or sudo dockerd)" >&2

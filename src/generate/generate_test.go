@@ -3,6 +3,7 @@ package generate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,7 @@ func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *ru
 	for i, s := range subs {
 		language, _, _ := strings.Cut(s.Runtime, "3")
 		for replica := range max(s.Parallelism, 1) {
-			r.Functions = append(r.Functions, &run.Function{Name: "f" + string(rune('0'+i)) + "-" + string(rune('0'+replica)), Sub: i, Replica: replica,
+			r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
 				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture, PackageType: s.PackageType,
 				Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB, TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform,
 				ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled, CPUBoost: s.CPUBoostEnabled,
