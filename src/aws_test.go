@@ -299,38 +299,45 @@ func TestAWSSeveralServices(t *testing.T) {
 // kill -9 while the Serverless CLI is at work, then clean: by the journal, and by the tags alone where the run's folder was deleted.
 func TestAWSKilledInMidDeploy(t *testing.T) {
 	bin := buildBinary(t)
-	for _, lost := range []bool{false, true} {
-		t.Run(fmt.Sprintf("folder deleted %t", lost), func(t *testing.T) {
+	for _, c := range []struct {
+		when string
+		is   func(e *emulator) bool
+		lost bool
+	}{
+		{"its stack is begun", func(e *emulator) bool { return len(e.left(t.Context())) > 0 }, false},
+		{"its functions are there", func(e *emulator) bool { return len(e.functions()) > 0 }, true},
+	} {
+		t.Run(c.when, func(t *testing.T) {
 			e := newEmulator(t)
 			l := newLab(t, bin, awsExperiment)
-			c := e.command(l, "-c", "exp.json", "-o", "out")
-			if err := c.Start(); err != nil {
+			cmd := e.command(l, "-c", "exp.json", "-o", "out")
+			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(2 * time.Minute); len(e.left(t.Context())) == 0; time.Sleep(20 * time.Millisecond) {
+			for deadline := time.Now().Add(2 * time.Minute); !c.is(e); time.Sleep(20 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the run deploys nothing")
 				}
 			}
-			if err := c.Process.Kill(); err != nil {
+			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
-			_ = c.Wait()
+			_ = cmd.Wait()
 			left := e.left(t.Context())
-			fmt.Printf("| killed in mid-deploy (folder deleted: %t), left in the emulator: %d things, then `stellar clean`\n", lost, len(left))
+			fmt.Printf("| killed when %s, its folder deleted: %t: %d things in the emulator\n", c.when, c.lost, len(left))
 			if len(left) == 0 {
 				t.Fatal("nothing is left to be cleaned")
 			}
-			if dir, _ := l.journal(); lost {
+			if dir, _ := l.journal(); c.lost {
 				if err := os.RemoveAll(dir); err != nil {
 					t.Fatal(err)
 				}
 			}
-			said := e.stellar(l, 0, "clean")
-			if !strings.Contains(said, "cleaned") {
+			if said := e.stellar(l, 0, "clean"); !strings.Contains(said, "cleaned") {
 				t.Errorf("clean says %s", said)
 			}
 			e.empty(t.Context())
+			fmt.Printf("| after `stellar clean`: %d things in the emulator\n", len(e.left(t.Context())))
 		})
 	}
 }
