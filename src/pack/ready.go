@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
@@ -12,6 +13,9 @@ import (
 	"stellar/src/fail"
 	"stellar/src/run"
 )
+
+// askTimeout bounds a question to a registry while planning: less than a pull may take.
+const askTimeout = 20 * time.Second
 
 // Check says what images would lack: an Engine that answers, a base image, a registry to push to, credentials that can be
 // read. It is asked before anything is built and changes nothing.
@@ -31,9 +35,9 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	}
 	defer c.Close()
 	var no []error
-	told := map[string]bool{}
+	told, asked := map[string]bool{}, map[string]error{}
 	for _, fn := range images {
-		err := s.checkImage(ctx, r, c, fn)
+		err := s.checkImage(ctx, r, c, fn, asked)
 		if err != nil && !told[err.Error()] {
 			told[err.Error()] = true
 			no = append(no, fmt.Errorf("function %s (sub-experiment %d): %w", fn.Name, fn.Sub, err))
@@ -56,7 +60,9 @@ func hintOf(errs []error) string {
 	return "mend what is named and try again"
 }
 
-func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function) error {
+// checkImage checks one function's image. What its registry answered about a base stands in asked: hundreds of functions share one,
+// and a registry that cannot be reached takes its time to say so.
+func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function, asked map[string]error) error {
 	sub := &r.Experiment.SubExperiments[fn.Sub]
 	if fn.Language == run.LanguageDocker {
 		if sub.FunctionImageSizeMB > 0 && sub.FillerPlacement != "" && sub.FillerPlacement != "back" {
@@ -74,6 +80,15 @@ func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn 
 	if err != nil || base == "scratch" {
 		return err
 	}
+	if err, known := asked[base]; known {
+		return err
+	}
+	asked[base] = s.checkBase(ctx, c, base, fn.Language)
+	return asked[base]
+}
+
+// checkBase looks for a base image in the Engine, and then in its registry.
+func (s Stage) checkBase(ctx context.Context, c *client.Client, base, language string) error {
 	if _, err := c.ImageInspect(ctx, base); err == nil {
 		return nil
 	} else if !errdefs.IsNotFound(err) {
@@ -87,10 +102,10 @@ func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn 
 	if !auth.None() {
 		header = auth.Header()
 	}
-	askCtx, cancel := context.WithTimeout(ctx, registryTimeout)
+	askCtx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if _, err := c.DistributionInspect(askCtx, base, header); err != nil {
-		return errors.Join(ctx.Err(), noBase(base, fn.Language, err))
+		return errors.Join(ctx.Err(), noBase(base, language, err))
 	}
 	return nil
 }

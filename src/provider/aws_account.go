@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"stellar/src/fail"
 )
@@ -55,7 +56,8 @@ func (a *amazon) open(ctx context.Context) (*awsSession, error) {
 func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 	ctx, cancel := context.WithTimeout(ctx, awsIdentityTimeout)
 	defer cancel()
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(func() aws.Retryer {
+	// The SDK's own logger would write past ours.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithRetryer(func() aws.Retryer {
 		return retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts = o.Patience.Attempts + 4 // an answer that fails costs nothing, a command does
 			r.MaxBackoff = o.Patience.Wait
@@ -68,7 +70,11 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 	cfg.Region = s.region
 	cred, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return nil, fail.Input("there are no credentials for AWS: %s", awsShort(err)).WithHint(awsHint)
+		why := awsShort(err)
+		if strings.Contains(why, "EC2 IMDS") { // the last place of all was asked
+			why = "none in the environment, in a profile, or in a role of this machine"
+		}
+		return nil, fail.Input("there are no credentials for AWS: %s", why).WithHint(awsHint)
 	}
 	s.credentials = awsSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
 	// Asked twice at most: a machine without a network is to say so soon.
