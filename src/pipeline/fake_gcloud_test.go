@@ -18,14 +18,18 @@ var gcloudFlags = map[string]map[string]bool{
 	"run services delete":   {},
 	"run services describe": {"format": true},
 	"run services list":     {"filter": true, "format": true},
-	"functions deploy": {"gen2": false, "runtime": true, "source": true, "entry-point": true, "trigger-http": false, "allow-unauthenticated": false,
+	"functions deploy": {"set-build-env-vars": true, "gen2": false, "runtime": true, "source": true, "entry-point": true, "trigger-http": false, "allow-unauthenticated": false,
 		"memory": true, "cpu": true, "timeout": true, "max-instances": true, "min-instances": true, "concurrency": true, "update-labels": true,
 		"env-vars-file": true, "ingress-settings": true, "service-account": true, "set-env-vars": true, "format": true, "no-allow-unauthenticated": false},
-	"functions delete":   {"gen2": false},
-	"functions describe": {"gen2": false, "v2": false, "format": true},
-	"functions list":     {"v2": false, "regions": true, "filter": true, "format": true},
-	"auth list":          {"filter": true, "format": true},
-	"config get":         {},
+	"functions delete":          {"gen2": false},
+	"functions describe":        {"gen2": false, "v2": false, "format": true},
+	"functions list":            {"v2": false, "regions": true, "filter": true, "format": true},
+	"auth list":                 {"filter": true, "format": true},
+	"config get":                {},
+	"projects describe":         {"format": true},
+	"storage rm":                {"all-versions": false, "recursive": false},
+	"artifacts packages list":   {"repository": true, "location": true, "format": true},
+	"artifacts packages delete": {"repository": true, "location": true},
 }
 
 // everywhere are flags of every command of the CLI.
@@ -75,7 +79,7 @@ func gcloudCommand(words []string) (name string, rest []string) {
 }
 
 // gcloud is the Google Cloud CLI, for one group of its commands.
-func gcloud(group, kind string, verbs map[string]string) persona {
+func gcloud(group string, verbs map[string]string, things func(ask) []thing, beside map[string]func(cloud, ask) reply) persona {
 	return persona{
 		programs: []string{"gcloud"},
 		texts:    "gcloud-" + group,
@@ -85,12 +89,12 @@ func gcloud(group, kind string, verbs map[string]string) persona {
 		tells: map[string]string{"failed": "ERROR: (gcloud." + group + ".deploy)", "throttled": "Quota exceeded for quota metric",
 			"made-no-address": "<html>502 Bad Gateway</html>", "remove-failed": "PERMISSION_DENIED", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},
-		read: func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
-		things: func(a ask) []thing {
-			return []thing{{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
-		},
-		before: func(_ cloud, a ask) (reply, bool) {
+		read:   func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
+		things: things,
+		before: func(c cloud, a ask) (reply, bool) {
 			switch {
+			case beside[a.verb] != nil:
+				return beside[a.verb](c, a), true
 			case a.verb == "auth" && a.do == "":
 				return reply{out: "someone@example.org\n"}, true
 			case a.verb == "auth":
@@ -168,6 +172,66 @@ func (a *ask) googleDeployment(line commandLine) error {
 
 // gcloudRun is the part of the CLI that Cloud Run needs.
 func gcloudRun() persona {
-	return gcloud("run", "service", map[string]string{"run deploy": deploys, "run services delete": removes, "run services describe": looks,
-		"run services list": lists, "auth list": "auth", "config get": "config"})
+	return gcloud("run", map[string]string{"run deploy": deploys, "run services delete": removes, "run services describe": looks,
+		"run services list": lists, "auth list": "auth", "config get": "config"}, func(a ask) []thing {
+		return []thing{{Kind: "service", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
+	}, nil)
+}
+
+// gcloudFunctions is the part that functions need: beside a function there are the archive of its sources and the image that was built of
+// them, which are not deleted with it.
+func gcloudFunctions() persona {
+	verbs := map[string]string{"functions deploy": deploys, "functions delete": removes, "functions describe": looks, "functions list": lists,
+		"auth list": "auth", "config get": "config", "projects describe": "number", "storage rm": "rm-sources",
+		"artifacts packages list": "list-images", "artifacts packages delete": "rm-image"}
+	things := func(a ask) []thing {
+		image := "my--project__europe--west1__" + strings.ReplaceAll(a.unit, "-", "--")
+		return []thing{{Kind: "sources", Name: a.unit + ".zip", Scope: a.scope, Unit: a.unit}, {Kind: "image", Name: image, Scope: a.scope, Unit: a.unit},
+			{Kind: "function", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
+	}
+	text := func(what string, a ask) reply { return readTexts("gcloud-functions").say(what, a, nil) }
+	drop := func(c cloud, a ask) reply {
+		stand := c.visible(a)
+		if len(stand) == 0 {
+			return text("no-"+a.kind, a)
+		}
+		c.drop(stand)
+		return text("rm-"+a.kind, a)
+	}
+	p := gcloud("functions", verbs, things, map[string]func(cloud, ask) reply{
+		"number":     func(cloud, ask) reply { return reply{out: projectNumber + "\n"} },
+		"rm-sources": drop,
+		"rm-image":   drop,
+		"list-images": func(c cloud, a ask) reply {
+			var r reply
+			for _, t := range c.visible(ask{scope: a.scope, kind: "image"}) {
+				r.out += "projects/my-project/locations/europe-west1/repositories/gcf-artifacts/packages/" + t.Name + "\n"
+			}
+			return r
+		},
+	})
+	p.read = func(_ string, args []string) (ask, error) {
+		a, err := readGcloud(args, verbs)
+		return a.ofFunction(args), err
+	}
+	return p
+}
+
+const projectNumber = "123456789012"
+
+// ofFunction finds in a command line which things of which function are meant.
+func (a ask) ofFunction(args []string) ask {
+	switch a.verb {
+	case removes, looks, lists:
+		a.kind = "function"
+	case "rm-sources": // gs://gcf-v2-sources-<number>-<region>/<function>/function-source.zip
+		bucket, rest, _ := strings.Cut(strings.TrimPrefix(a.unit, "gs://"), "/")
+		region, _ := strings.CutPrefix(bucket, "gcf-v2-sources-"+projectNumber+"-")
+		a.kind, a.scope, a.unit = "sources", strings.TrimSuffix(a.scope, "/")+"/"+region, strings.TrimSuffix(rest, "/function-source.zip")
+	case "rm-image", "list-images":
+		_, name, _ := strings.Cut(strings.TrimPrefix(a.unit, "my--project__"), "__")
+		a.kind, a.unit = "image", strings.ReplaceAll(name, "--", "-")
+		a.scope = strings.TrimSuffix(a.scope, "/") + "/" + args[slices.Index(args, "--location")+1]
+	}
+	return a
 }

@@ -60,6 +60,7 @@ type ask struct {
 	scope string // region, account: a thing is found only where it was made
 	tags  map[string]string
 	names []string // functions
+	kind  string   // of the things that are meant; empty: all of the unit
 	do    string   // the fault that happens to it
 }
 
@@ -226,7 +227,7 @@ func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
 		}
 		return who.say("absent", a, nil), false
 	case a.verb == lists:
-		stand := slices.DeleteFunc(c.things(""), func(t thing) bool { return !strings.HasPrefix(t.Scope, a.scope) })
+		stand := slices.DeleteFunc(c.things(""), func(t thing) bool { return !strings.HasPrefix(t.Scope, a.scope) || a.kind != "" && a.kind != t.Kind })
 		return who.say(lists, a, stand), false
 	}
 	return who.say(a.verb, a, nil), false
@@ -294,7 +295,7 @@ func (c cloud) things(unit string) []thing {
 
 // visible are a unit's things as the vendor shows them.
 func (c cloud) visible(a ask) []thing {
-	return slices.DeleteFunc(c.things(a.unit), func(t thing) bool { return t.Late > 0 || t.Scope != a.scope })
+	return slices.DeleteFunc(c.things(a.unit), func(t thing) bool { return t.Late > 0 || t.Scope != a.scope || a.kind != "" && a.kind != t.Kind })
 }
 
 // look is a question whether a unit is there; what comes late has come by the next one.

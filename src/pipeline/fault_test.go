@@ -251,29 +251,6 @@ func (r *row) killed() (dir string) {
 	return dirs[0]
 }
 
-// kits are the providers that can deploy, each with an experiment of two functions.
-func kits() []kit {
-	return []kit{
-		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
-			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
-			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
-			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
-			missing:   "wrangler is not on the PATH", old: "wrangler is version 3.114.1", nobody: "there are no credentials for Cloudflare"},
-		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud run", images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
-			env:     map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
-			later:   map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_RUN_REGION": "us-central1"},
-			missing: "gcloud is not on the PATH", old: "gcloud is version 401.0.0", nobody: "gcloud has no active account"},
-	}
-}
-
-func file(provider, sub string) string {
-	return fmt.Sprintf(`{"Provider":%q,"SubExperiments":[{"Title":"two","Bursts":1,"Parallelism":2,%s}]}`, provider, sub)
-}
-
-func personas() map[string]persona {
-	return map[string]persona{"wrangler": wrangler(), "gcloud run": gcloudRun()}
-}
-
 // prepare puts the fakes on the PATH, before all else, and makes what the rows share.
 func (k kit) prepare(t *testing.T, cache string) kit {
 	k.cache, k.tools = cache, t.TempDir()

@@ -1,0 +1,53 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"stellar/src/provider"
+)
+
+// kits are those of the providers that deploy, each with an experiment of two functions.
+func kits() []kit {
+	return slices.DeleteFunc(allKits(), func(k kit) bool {
+		row, err := provider.Find(k.name)
+		must(err)
+		return !row.CanDeploy()
+	})
+}
+
+// A provider that deploys has rows in the fault table; local is proven on the real platform (package main).
+func TestEveryProviderHasRows(t *testing.T) {
+	for _, row := range provider.All() {
+		if row.CanDeploy() && !row.Standing && row.Name != "local" && !slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name }) {
+			t.Errorf("provider %s has no kit for the fault table", row.Name)
+		}
+	}
+}
+
+func allKits() []kit {
+	return []kit{
+		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
+			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
+			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
+			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
+			missing:   "wrangler is not on the PATH", old: "wrangler is version 3.114.1", nobody: "there are no credentials for Cloudflare"},
+		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud run", images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
+			env:     map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
+			later:   map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_RUN_REGION": "us-central1"},
+			missing: "gcloud is not on the PATH", old: "gcloud is version 401.0.0", nobody: "gcloud has no active account"},
+		{name: "google", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud functions", file: file("google", `"Runtime":"python3.13","FunctionMemoryMB":512`),
+			env:     map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_FUNCTIONS_REGION": "europe-west1"},
+			later:   map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_FUNCTIONS_REGION": "us-central1"},
+			missing: "gcloud is not on the PATH", old: "gcloud is version 401.0.0", nobody: "gcloud has no active account"},
+	}
+}
+
+func file(provider, sub string) string {
+	return fmt.Sprintf(`{"Provider":%q,"SubExperiments":[{"Title":"two","Bursts":1,"Parallelism":2,%s}]}`, provider, sub)
+}
+
+func personas() map[string]persona {
+	return map[string]persona{"wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
+}
