@@ -87,7 +87,7 @@ func gcloud(group string, verbs map[string]string, things func(ask) []thing, bes
 			return regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(strings.ToLower(s), "-")
 		},
 		tells: map[string]string{"failed": "ERROR: (gcloud." + group + ".deploy)", "throttled": "Quota exceeded for quota metric",
-			"made-no-address": "<html>502 Bad Gateway</html>", "remove-failed": "PERMISSION_DENIED", "no-answer": "currently unavailable",
+			"made-no-address": "<html>502 Bad Gateway</html>", "made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "denied on resource", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},
 		read:   func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
 		things: things,

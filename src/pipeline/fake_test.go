@@ -83,6 +83,8 @@ type persona struct {
 	label func(string) string // how it keeps the value of a tag; nil: as it is
 	// before looks at a call before anything else is done: credentials, other verbs. It answers where it returns true.
 	before func(c cloud, a ask) (reply, bool)
+	// stays tells what a removal leaves, so that it has to be removed by itself; may be nil.
+	stays func(t thing) bool
 	// made is what a tool does beside printing when a deployment went well; may be nil.
 	made func(a ask)
 }
@@ -110,6 +112,7 @@ type thing struct {
 	Unit  string            `json:"unit"`
 	Tags  map[string]string `json:"tags,omitempty"`
 	Names []string          `json:"names,omitempty"`
+	State string            `json:"state,omitempty"`
 	Late  int               `json:"late,omitempty"` // so many looks are answered as if it were not there: its creation goes on
 }
 
@@ -263,6 +266,9 @@ func (c cloud) deploy(who persona, a ask, do string) (r reply, hang bool) {
 
 func (c cloud) remove(who persona, a ask, do string) reply {
 	stand := c.visible(a)
+	if who.stays != nil {
+		stand = slices.DeleteFunc(stand, who.stays)
+	}
 	switch {
 	case do == doFail:
 		return who.say("remove-failed", a, stand)

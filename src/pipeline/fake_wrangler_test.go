@@ -14,7 +14,7 @@ func wrangler() persona {
 	return persona{
 		programs: []string{"wrangler"},
 		texts:    "wrangler",
-		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]", "made-no-address": "No targets deployed", "remove-failed": "[code: 10000]",
+		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]", "made-no-address": "No targets deployed", "made-too-few": "No targets deployed", "remove-failed": "[code: 10000]",
 			"no-answer": "[code: 7009]"},
 		read: func(_ string, args []string) (ask, error) {
 			a := ask{scope: os.Getenv("CLOUDFLARE_ACCOUNT_ID")}

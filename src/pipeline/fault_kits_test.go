@@ -28,6 +28,13 @@ func TestEveryProviderHasRows(t *testing.T) {
 
 func allKits() []kit {
 	return []kit{
+		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true, api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", persona: "osls",
+			file:  `{"Region":"us-west-2",` + file("aws", `"Runtime":"go"`)[1:],
+			still: "is in state CREATE_COMPLETE",
+			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true",
+				"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"},
+			anonymous: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3", nobody: "there are no credentials for AWS"},
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
 			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
@@ -49,5 +56,5 @@ func file(provider, sub string) string {
 }
 
 func personas() map[string]persona {
-	return map[string]persona{"wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
+	return map[string]persona{"osls": osls(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
 }

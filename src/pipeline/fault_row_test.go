@@ -40,6 +40,8 @@ type row struct {
 type kit struct {
 	name    string // of the provider
 	persona string
+	looks   int               // that a deployment takes at each unit
+	still   string            // what the user hears of something that stays; empty: still there
 	units   int               // that two functions make
 	scope   string            // in which its things are found
 	sweeps  bool              // it finds what is ours by its tags
@@ -57,6 +59,13 @@ type kit struct {
 
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
 	anonymous            map[string]string // what of env is not set then
+}
+
+func (k kit) stands() string {
+	if k.still != "" {
+		return k.still
+	}
+	return "still there"
 }
 
 // clouds are those of all rows of a provider.
