@@ -28,12 +28,7 @@ func awsAPI(clouds func() []cloud) http.Handler {
 		all := clouds()
 		a.cloud = all[len(all)-1]
 		for _, c := range all {
-			if name != "" && len(c.things(name)) > 0 {
-				a.cloud = c
-			}
-		}
-		for _, c := range all {
-			if name == "" && a.mentions(c) {
+			if a.meant(c) {
 				a.cloud = c
 			}
 		}
@@ -54,14 +49,12 @@ type awsCall struct {
 	cloud  cloud
 }
 
-// mentions reports whether a call is about a log group or a bucket of a row.
-func (a *awsCall) mentions(c cloud) bool {
-	for _, t := range c.things("") {
-		if strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body), t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit)) {
-			return true
-		}
-	}
-	return false
+// meant reports whether a call is about the stack, a log group or a bucket of a row.
+func (a *awsCall) meant(c cloud) bool {
+	defer c.lock()()
+	return slices.ContainsFunc(c.things(a.unit), func(t thing) bool {
+		return a.unit != "" || strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body), t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit))
+	})
 }
 
 func (a *awsCall) answer() {

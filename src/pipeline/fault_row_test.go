@@ -80,6 +80,12 @@ func (c *clouds) add(one cloud) {
 	c.all = append(c.all, one)
 }
 
+func (c *clouds) drop(one cloud) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = slices.DeleteFunc(c.all, func(o cloud) bool { return o == one })
+}
+
 func (c *clouds) list() []cloud {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -128,6 +134,7 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 	switch {
 	case k.shared != nil:
 		k.shared.add(r.cloud)
+		t.Cleanup(func() { k.shared.drop(r.cloud) })
 	case k.api != nil:
 		server := httptest.NewServer(k.api(func() []cloud { return []cloud{r.cloud} }))
 		t.Cleanup(server.Close)
