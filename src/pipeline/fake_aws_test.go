@@ -14,27 +14,30 @@ import (
 
 // awsAPI answers for CloudFormation, STS, CloudWatch Logs, S3 and Lambda what is asked of them beside the Serverless CLI, with the
 // error codes of their documentation. A stack is looked for in the clouds of all rows; lists are of the newest one.
-func awsAPI(clouds func() []cloud) http.Handler {
+func awsAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		must(err)
-		form, _ := url.ParseQuery(string(body))
-		a := awsCall{w: w, r: r, body: body, form: form, region: awsRegion.FindStringSubmatch(r.Header.Get("Authorization"))[1]}
-		name := form.Get("StackName")
-		if parts := strings.Split(name, "/"); len(parts) == 3 { // arn:…:stack/<name>/<id>
-			name = parts[1]
-		}
-		a.unit = name
-		all := clouds()
-		a.cloud = all[len(all)-1]
-		for _, c := range all {
-			if a.meant(c) {
-				a.cloud = c
-			}
-		}
-		defer a.cloud.lock()()
-		a.answer()
+		clouds(func(all []cloud) { answerAWS(w, r, all) })
 	})
+}
+
+func answerAWS(w http.ResponseWriter, r *http.Request, all []cloud) {
+	body, err := io.ReadAll(r.Body)
+	must(err)
+	form, _ := url.ParseQuery(string(body))
+	a := awsCall{w: w, r: r, body: body, form: form, region: awsRegion.FindStringSubmatch(r.Header.Get("Authorization"))[1]}
+	name := form.Get("StackName")
+	if parts := strings.Split(name, "/"); len(parts) == 3 { // arn:…:stack/<name>/<id>
+		name = parts[1]
+	}
+	a.unit = name
+	a.cloud = all[len(all)-1]
+	for _, c := range all {
+		if a.meant(c) {
+			a.cloud = c
+		}
+	}
+	defer a.cloud.lock()()
+	a.answer()
 }
 
 var awsRegion = regexp.MustCompile(`Credential=[^/]+/\d+/([^/]+)/`)

@@ -105,6 +105,12 @@ func awsThings(a ask) []thing {
 	}
 	stack := one(awsStack, a.unit)
 	stack.Tags = a.tags
+	switch a.do {
+	case doHang, doLate: // CloudFormation goes on by itself
+		stack.State = "CREATE_IN_PROGRESS"
+	case doHalf:
+		stack.State = "ROLLBACK_COMPLETE"
+	}
 	bucket := one(awsBucket, a.unit+"-serverlessdeploymentbucket-1x2y3z")
 	bucket.Names = []string{"serverless/package.zip"}
 	out := []thing{stack, bucket}

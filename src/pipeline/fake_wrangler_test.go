@@ -95,9 +95,10 @@ func (a *ask) worker() error {
 
 // cloudflareAPI answers what Wrangler has no command for: which Workers there are, and their variables
 // (developers.cloudflare.com/api/resources/workers).
-func cloudflareAPI(clouds func() []cloud) http.Handler {
+func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := clouds()[0]
+		var c cloud
+		clouds(func(all []cloud) { c = all[0] })
 		defer c.lock()()
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
 		var result any

@@ -53,9 +53,9 @@ type kit struct {
 	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
 
-	api    func(clouds func() []cloud) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
-	apiEnv string                                   // variable that leads to it
-	shared *clouds                                  // where all rows have one API: those of the rows
+	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
+	apiEnv string                                        // variable that leads to it
+	shared *clouds                                       // where all rows have one API: those of the rows
 
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
 	anonymous            map[string]string // what of env is not set then
@@ -86,10 +86,11 @@ func (c *clouds) drop(one cloud) {
 	c.all = slices.DeleteFunc(c.all, func(o cloud) bool { return o == one })
 }
 
-func (c *clouds) list() []cloud {
+// use shows the clouds; none of them goes away meanwhile.
+func (c *clouds) use(by func([]cloud)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.all)
+	by(c.all)
 }
 
 // lines keeps what a run logs.
@@ -136,7 +137,7 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 		k.shared.add(r.cloud)
 		t.Cleanup(func() { k.shared.drop(r.cloud) })
 	case k.api != nil:
-		server := httptest.NewServer(k.api(func() []cloud { return []cloud{r.cloud} }))
+		server := httptest.NewServer(k.api(func(use func([]cloud)) { use([]cloud{r.cloud}) }))
 		t.Cleanup(server.Close)
 		r.env[k.apiEnv] = server.URL
 	}
