@@ -278,6 +278,7 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 			t.Setenv(name, value)
 		}
 	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // clean --all looks for credentials of every provider
 	t.Setenv("PATH", k.tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return k
 }
