@@ -20,7 +20,6 @@ import (
 type googleCloud struct {
 	t      *testing.T
 	server *httptest.Server
-	docker bool // images run in the Engine
 
 	mu        sync.Mutex
 	services  map[string]*googleHosted // of Cloud Run

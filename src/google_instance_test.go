@@ -58,6 +58,9 @@ func (i *instance) forward(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *instance) start() {
+	if i.err != nil { // it could not be built
+		return
+	}
 	if i.image != "" {
 		i.startContainer()
 	} else {
