@@ -194,7 +194,13 @@ func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.
 	if strings.Contains(host, ".dkr.ecr.") {
 		return removeFromECR(ctx, runner, at, digest)
 	}
-	return at.remove(ctx, digest)
+	err = at.remove(ctx, digest)
+	if errors.Is(err, errTagged) {
+		if err = at.untag(ctx, res.Attrs[attrTag]); err == nil {
+			err = at.remove(ctx, digest)
+		}
+	}
+	return err
 }
 
 // removeFromECR uses the AWS CLI: ECR has no deletion in the registry's own protocol.

@@ -3,6 +3,7 @@ package pack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -85,6 +86,25 @@ func (r registry) digest(ctx context.Context, tag string) (string, error) {
 	return "", r.unexpected("tag "+tag, res)
 }
 
+// danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag; others delete both.
+const danglingTag = "GOOGLE_MANIFEST_DANGLING_TAG"
+
+var errTagged = errors.New("the image has a tag")
+
+// untag deletes a tag, as Google's registries take it, and leaves its manifest.
+func (r registry) untag(ctx context.Context, tag string) error {
+	res, err := r.do(ctx, http.MethodDelete, tag)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound:
+		return nil
+	}
+	return r.unexpected("deletion of tag "+tag, res)
+}
+
 // remove deletes a manifest and makes sure that it is gone.
 func (r registry) remove(ctx context.Context, digest string) error {
 	res, err := r.do(ctx, http.MethodDelete, digest)
@@ -98,7 +118,11 @@ func (r registry) remove(ctx context.Context, digest string) error {
 		return fail.With(fail.CodeFailed, "%s does not let images be deleted (405)", r.host).
 			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s there by hand", r.repository, digest)
 	default:
-		return r.unexpected("deletion of "+digest, res)
+		err := r.unexpected("deletion of "+digest, res)
+		if strings.Contains(err.Error(), danglingTag) {
+			err = errors.Join(errTagged, err)
+		}
+		return err
 	}
 	if left, err := r.digest(ctx, digest); err != nil || left != "" {
 		return fmt.Errorf("%s/%s@%s is still there (%v)", r.host, r.repository, digest, err)
