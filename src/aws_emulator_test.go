@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +35,7 @@ import (
 type emulator struct {
 	*testing.T
 	url string
+	via string // what tools are pointed at in place of url, where it is set
 	key string // access key in place of the usual one
 
 	stacks *cloudformation.Client
@@ -106,9 +108,22 @@ func newEmulator(t *testing.T) *emulator {
 
 // environment is what points every tool of AWS at the emulator.
 func (e *emulator) environment() []string {
-	return []string{"AWS_ENDPOINT_URL=" + e.url, "AWS_ACCESS_KEY_ID=" + cmp.Or(e.key, "emulated"), "AWS_SECRET_ACCESS_KEY=" + emulatedSecret, "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
+	return []string{"AWS_ENDPOINT_URL=" + cmp.Or(e.via, e.url), "AWS_ACCESS_KEY_ID=" + cmp.Or(e.key, "emulated"), "AWS_SECRET_ACCESS_KEY=" + emulatedSecret, "AWS_SESSION_TOKEN=", "AWS_PROFILE=",
 		"AWS_REGION=", "AWS_DEFAULT_REGION=" + emulatedRegion, "AWS_EC2_METADATA_DISABLED=true",
 		"SLS_AWS_MONITORING_FREQUENCY=300"} // the Serverless CLI's pause between two looks at a stack, ms
+}
+
+// record lets all that the tools ask pass by a recorder.
+func (e *emulator) record() *recorder {
+	e.Helper()
+	r, err := newRecorder(e.url)
+	if err != nil {
+		e.Fatal(err)
+	}
+	s := httptest.NewServer(r)
+	e.Cleanup(s.Close)
+	e.via = s.URL
+	return r
 }
 
 // stellar runs the tool against the emulator and gives what it printed.

@@ -30,6 +30,7 @@ const awsExperiment = `{"Provider": "aws", "Sequential": true, "SubExperiments":
 // The whole way with the real Serverless CLI: what stands is what the file asks for, it answers, and nothing is left.
 func TestAWSDeployProbeRemove(t *testing.T) {
 	e := newEmulator(t)
+	asked := e.record()
 	l := newLab(t, buildBinary(t), awsExperiment)
 	if before := e.list("before"); len(before) > 0 {
 		t.Fatalf("the emulator is not empty: %q", before)
@@ -64,6 +65,7 @@ func TestAWSDeployProbeRemove(t *testing.T) {
 	e.list("after")
 	e.empty(t.Context())
 	e.stellar(l, 0, "remove", dir) // twice is no error
+	asked.check(t)
 }
 
 // checkStack asks the emulator for the stack, its tags and its log groups.
