@@ -1,6 +1,7 @@
 # stellar: `make run` and `make test` do all their set-up themselves, given Go, Node.js and Python 3.
 SHELL := /bin/bash
 OSLS  := scripts/serverless/node_modules/.bin/osls
+SLS_AZURE := scripts/serverless-azure/node_modules/.bin/serverless
 WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -13,12 +14,17 @@ build: stellar
 stellar: go.mod go.sum $(GO_FILES)
 	CGO_ENABLED=0 go build -trimpath -o stellar ./src
 
-setup: $(OSLS) ## everything that build, run and test need beyond Go, Node.js and Python
+setup: $(OSLS) $(SLS_AZURE) ## everything that build, run and test need beyond Go, Node.js and Python
 	go mod download
 
 $(OSLS): scripts/serverless/package-lock.json
 	cd scripts/serverless && npm ci --no-audit --no-fund --loglevel=error
 	@touch $(OSLS)
+
+# The plugin for Azure loads in no newer Serverless CLI. Scripts of its dependencies fetch a Functions host, which is not used.
+$(SLS_AZURE): scripts/serverless-azure/package-lock.json
+	cd scripts/serverless-azure && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $(SLS_AZURE)
 
 wrangler: $(WRANGLER) ## what deploys to Cloudflare, pinned; the tests run Workers in the workerd that comes with it
 
@@ -68,5 +74,5 @@ lint:
 	go run $(STATICCHECK) ./...
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
 	go clean -testcache

@@ -39,6 +39,14 @@ type target struct {
 	want time.Duration
 }
 
+// handler is the entry point by which the local platform can run the function, empty where it cannot.
+func (t target) handler() string {
+	if t.fn.Source == nil {
+		return t.fn.Handler
+	}
+	return t.fn.Source.LocalHandler
+}
+
 // wanted lists the distinct service times over 0 that no BusySpinIncrements overrides.
 func wanted(r *run.Run) []target {
 	type key struct {
@@ -86,7 +94,7 @@ func (st Stage) Run(ctx context.Context, r *run.Run) error {
 
 func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calibration, error) {
 	client := st.Platform()
-	if client == nil || t.fn.Package == nil || t.fn.Package.Type != "Zip" {
+	if client == nil || t.fn.Package == nil || t.fn.Package.Type != "Zip" || t.handler() == "" {
 		return fromTable(t.fn.Language, t.want), nil
 	}
 	service := fmt.Sprintf("%s-calibrate-%d", r.Service, i)
@@ -114,7 +122,7 @@ const fullCPU = 1769
 func spec(r *run.Run, t target) local.ServiceSpec {
 	env := map[string]string{"STELLAR_TOKEN_SHA256": r.TokenHash(), "STELLAR_TIMEOUT_SECONDS": "900"}
 	return local.ServiceSpec{Tags: r.Tags, Functions: []local.FunctionSpec{{Name: "calibrate", Path: "/calibrate",
-		Runtime: t.fn.Runtime, Handler: t.fn.Handler, MemoryMB: fullCPU, TimeoutSeconds: 900, Environment: env,
+		Runtime: t.fn.Runtime, Handler: t.handler(), MemoryMB: fullCPU, TimeoutSeconds: 900, Environment: env,
 		Artifact: t.fn.Package.Path}}}
 }
 

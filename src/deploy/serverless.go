@@ -94,8 +94,9 @@ func (s *Serverless) Ready(ctx context.Context) provider.Tool {
 	return t
 }
 
-// quiet keeps the CLI from asking, drawing progress and warning of deprecations: a measurement run is no time for it.
-var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*"}
+// quiet keeps the CLI from asking, drawing progress, warning of deprecations and sending word of its use: a measurement run is
+// no time for it.
+var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*", "SLS_NOTIFICATIONS_MODE=off", "SLS_TELEMETRY_DISABLED=1"}
 
 const (
 	commandTimeout = 20 * time.Minute
@@ -143,7 +144,7 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 }
 
 // Command is what a verb runs. The program is shown by its name alone: where it lies is this machine's affair.
-func (s *Serverless) Command(verb string) shell.Command {
+func (s *Serverless) Command(verb string, args ...string) shell.Command {
 	name := "osls"
 	if s.flavour != provider.MainCLI {
 		name = "serverless"
@@ -151,14 +152,14 @@ func (s *Serverless) Command(verb string) shell.Command {
 	if s.Bin != "" {
 		name = filepath.Base(s.Bin)
 	}
-	return shell.Command{Name: name, Args: []string{verb}, Dir: s.Dir}
+	return shell.Command{Name: name, Args: append([]string{verb}, args...), Dir: s.Dir}
 }
 
-func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry) (string, error) {
+func (s *Serverless) command(ctx context.Context, retry shell.Retry, verb string, args []string) (string, error) {
 	if s.missing != nil {
 		return "", s.missing
 	}
-	c := s.Command(verb)
+	c := s.Command(verb, args...)
 	c.Name, c.Timeout, c.Retry, c.Secrets, c.Line = s.Bin, s.Timeout, retry, s.Secrets, s.Log
 	c.Env = slices.Concat(quiet, s.Env)
 	if s.Cache != "" {
@@ -175,16 +176,16 @@ func (s *Serverless) command(ctx context.Context, verb string, retry shell.Retry
 
 // Deploy runs `serverless deploy`: again where the vendor throttles, once otherwise. A deployment that failed half-way is
 // removed, not tried over.
-func (s *Serverless) Deploy(ctx context.Context) (string, error) {
-	return s.command(ctx, "deploy", s.Retry)
+func (s *Serverless) Deploy(ctx context.Context, args ...string) (string, error) {
+	return s.command(ctx, s.Retry, "deploy", args)
 }
 
 // Info runs `serverless info`.
-func (s *Serverless) Info(ctx context.Context) (string, error) {
-	return s.command(ctx, "info", shell.Retry{})
+func (s *Serverless) Info(ctx context.Context, args ...string) (string, error) {
+	return s.command(ctx, shell.Retry{}, "info", args)
 }
 
 // Remove runs `serverless remove`; whoever undoes tries again.
-func (s *Serverless) Remove(ctx context.Context) (string, error) {
-	return s.command(ctx, "remove", shell.Retry{})
+func (s *Serverless) Remove(ctx context.Context, args ...string) (string, error) {
+	return s.command(ctx, shell.Retry{}, "remove", args)
 }

@@ -36,6 +36,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	noteWorkers(r)
+	noteAzure(r)
 	sources, packages := map[string]*run.Source{}, map[string]*run.Package{}
 	for i, fn := range r.Functions {
 		if err := ctx.Err(); err != nil {
@@ -50,6 +51,9 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 				if err := render(src, adapterOf(r, fn)); err != nil {
 					return fmt.Errorf("rendering the function %s: %w", src.Key, err)
 				}
+			}
+			if err := putBeside(r, src, fn); err != nil {
+				return fmt.Errorf("writing what lies beside the function %s: %w", src.Key, err)
 			}
 			sources[c.key] = src
 		}
@@ -133,8 +137,22 @@ func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 	if c.generated {
 		dir = filepath.Join(r.WorkDir, "src", c.key)
 	}
-	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler,
+	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler, LocalHandler: localHandler(r, fn, c),
 		Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
+}
+
+// localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the user's
+// that is written for a provider with a form of its own cannot run there.
+func localHandler(r *run.Run, fn *run.Function, c code) string {
+	switch {
+	case c.generated && adapterOf(r, fn).pkg != "":
+		return "" // no program any more
+	case c.generated:
+		return languages()[fn.Language].handler
+	case adapters()[r.Experiment.ProviderKind()] != nil:
+		return ""
+	}
+	return c.handler
 }
 
 // render writes the measurement function in the source's language, without its tests, as a package of its own.

@@ -29,6 +29,9 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 		ReadFiller:  sub.FillerRead,
 		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),
 	}
+	if src := fn.Source; src != nil && src.Generated && adapterOf(r, fn).dir != "" {
+		p.Pattern = everything // files of the original name its one file: the adapter's is needed as well
+	}
 	if p.Type == "Image" {
 		p.BaseImage, p.Contract = sub.BaseImage, cmp.Or(fn.Platform.ImageContract, "runtime-api")
 	}

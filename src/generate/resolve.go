@@ -107,6 +107,9 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 	if dockerfile != "" {
 		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
 	}
+	if dockerfile == "" && adapters()[r.Experiment.ProviderKind()] != nil {
+		key = safeName(key, handler) // what lies beside the code names its entry point
+	}
 	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
 }
 

@@ -82,6 +82,7 @@ func writers() map[string]writer {
 	return map[string]writer{
 		"local":      localFiles,
 		"aws":        awsFiles,
+		"azure":      azureFiles,
 		"cloudflare": cloudflareFiles,
 		"vhive":      knativeFiles,
 		"gcr":        googleFiles,
@@ -119,6 +120,11 @@ func serverlessYML(r *run.Run, u provider.Unit, content any, heading ...string) 
 	if !serviceName.MatchString(u.Name) {
 		return File{}, fail.Input("service name %q: a letter, then letters, digits and hyphens, at most 40", u.Name)
 	}
+	return yamlFile(r, content, heading...)
+}
+
+// yamlFile is serverless.yml under a heading of comments, for providers whose units are not named as AWS's are.
+func yamlFile(r *run.Run, content any, heading ...string) (File, error) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Written by stellar for run %s. By hand, in this folder:\n", r.ID)
 	for _, line := range heading {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,13 +43,36 @@ func selectFiles(sel selection, log run.Logger) ([]source, error) {
 	}
 	switch {
 	case len(chosen) > 0:
-		return chosen, nil
+		return withBeside(sel.source, chosen)
 	case sel.source.Generated && len(all) > 0:
 		log.Infof("the pattern %q names no file of the measurement function: all of it goes into the package", sel.pattern)
-		return all, nil
+		return withBeside(sel.source, all)
 	}
 	return nil, fail.Input("PackagePattern %q matches no file of the function in %s, which has %s",
 		sel.pattern, sel.source.Dir, some(all)).WithHint("leave PackagePattern out to package everything")
+}
+
+// withBeside adds what the platform wants beside the code. A file that the function has already is its own.
+func withBeside(src *run.Source, files []source) ([]source, error) {
+	if src.Beside == "" {
+		return files, nil
+	}
+	more, err := list(src.Beside)
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	for _, f := range files {
+		has[f.name] = true
+	}
+	out := slices.Clone(files)
+	for _, f := range more {
+		if !has[f.name] {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	return out, nil
 }
 
 func some(files []source) string {

@@ -154,9 +154,16 @@ func (j *job) options(r *run.Run, kind string) provider.Options {
 		Log:   func(line string) { j.Log.Debugf("serverless: %s", line) }}
 	opts := provider.Options{Service: r.Service, ServiceDir: r.ServiceDir, Tags: r.Tags, Getenv: j.Getenv,
 		Runner: j.Runner, LookPath: j.lookPath, Log: j.Log, Account: j.AWSAccount, Patience: j.Patience}
+	if row, err := provider.Find(kind); err == nil {
+		for _, name := range row.Secrets {
+			if v := j.Getenv(name); v != "" {
+				kit.Secrets = append(kit.Secrets, v)
+			}
+		}
+	}
 	if j.client != nil && kind == "local" {
 		kit.Env = []string{"STELLAR_LOCAL_URL=" + j.client.URL, "STELLAR_LOCAL_TOKEN=" + j.client.Token}
-		kit.Secrets = []string{j.client.Token}
+		kit.Secrets = append(kit.Secrets, j.client.Token)
 		opts.Retire = func(ctx context.Context, function string) error {
 			_, err := j.client.Retire(ctx, r.Service, function)
 			return err

@@ -96,6 +96,7 @@ type Provider struct {
 	Standing bool                                         // nothing is ever deployed there: functions stand already
 	Language string                                       // the only one of functions there, whatever Runtime says; empty: Runtime's
 	Limits   Limits                                       // what it takes at most
+	Secrets  []string                                     // environment variables whose values are never shown
 	Can      []string                                     // for the table of providers: what else it can do
 	open     func(Options) Connection                     // nil: functions stand, named by an endpoints file
 	units    func(service string, fns []*Function) []Unit // nil: one unit of all
@@ -108,7 +109,8 @@ func table() []Provider {
 		{Name: "local", Runs: "serverless deploy", Limits: Limits{Arm: true}, Can: []string{"cold pull", "concurrency", "queueing"}, open: newLocal},
 		{Name: "url", Standing: true, open: newURL},
 		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits(), Can: []string{"SnapStart", "arm64"}, open: newAWS, units: awsUnits},
-		{Name: "azure", Runs: "serverless deploy", Limits: azureLimits()},
+		{Name: "azure", Runs: "serverless deploy", Limits: azureLimits(), Secrets: []string{azureClientSecret},
+			Can: []string{"a function app for each function", "no memory setting"}, open: newAzure, units: onePerFunction},
 		{Name: "aliyun", Runs: "serverless deploy", Limits: aliyunLimits()},
 		{Name: "gcr", Runs: "gcloud run deploy", Limits: gcrLimits(), Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, open: newGcr,
 			units: shortNames(gcrNameLimit)},

@@ -206,11 +206,11 @@ type cli struct {
 
 func (c cli) open(string, string) Serverless { return c }
 func (c cli) Ready(context.Context) Tool     { return Tool{Name: "osls", Version: "4.3.1"} }
-func (c cli) Command(verb string) shell.Command {
-	return shell.Command{Name: "osls", Args: []string{verb}, Dir: c.dir}
+func (c cli) Command(verb string, args ...string) shell.Command {
+	return shell.Command{Name: "osls", Args: append([]string{verb}, args...), Dir: c.dir}
 }
 
-func (c cli) Deploy(context.Context) (string, error) {
+func (c cli) Deploy(context.Context, ...string) (string, error) {
 	if c.deploy != "" {
 		if err := os.WriteFile(filepath.Join(c.dir, endpointsFile), []byte(c.deploy), 0o644); err != nil {
 			c.t.Fatal(err)
@@ -219,9 +219,9 @@ func (c cli) Deploy(context.Context) (string, error) {
 	return "what it printed", c.err
 }
 
-func (c cli) Info(ctx context.Context) (string, error) { return c.Deploy(ctx) }
+func (c cli) Info(ctx context.Context, _ ...string) (string, error) { return c.Deploy(ctx) }
 
-func (c cli) Remove(context.Context) (string, error) {
+func (c cli) Remove(context.Context, ...string) (string, error) {
 	if c.err == nil && !c.stays {
 		_ = os.Remove(filepath.Join(c.dir, endpointsFile))
 	}

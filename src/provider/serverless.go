@@ -14,11 +14,11 @@ const MainCLI = ""
 type Serverless interface {
 	// Ready finds the program and its version; it changes nothing.
 	Ready(ctx context.Context) Tool
-	// Command is what a verb (deploy, info, remove) runs.
-	Command(verb string) shell.Command
-	Deploy(ctx context.Context) (string, error)
-	Info(ctx context.Context) (string, error)
-	Remove(ctx context.Context) (string, error)
+	// Command is what a verb (deploy, info, remove) runs, with its arguments.
+	Command(verb string, args ...string) shell.Command
+	Deploy(ctx context.Context, args ...string) (string, error)
+	Info(ctx context.Context, args ...string) (string, error)
+	Remove(ctx context.Context, args ...string) (string, error)
 }
 
 // service is what providers share that are deployed to with the Serverless CLI: one folder a unit, with serverless.yml in it.

@@ -96,11 +96,13 @@ type Source struct {
 	Language     string
 	Runtime      string
 	Handler      string
+	LocalHandler string // entry point by which the local platform can run it; empty: it cannot, the code is in another provider's form
 	Architecture string
 	Generated    bool   // the measurement function, rendered from raw-code/; false: the user's own folder
 	Dockerfile   string // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
 	Unbuilt      bool   // the provider builds: the sources are only checked here, and shipped as they are
 	ForImage     bool   // some package of it is an image made by a generated Dockerfile
+	Beside       string // absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
 	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
 	LoopDir      string // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
 }

@@ -20,7 +20,10 @@ func main() {
 
 // serve gets ready and answers requests until the platform goes away.
 func serve(getenv func(string) string) error {
-	runtimeAPI, port := getenv("AWS_LAMBDA_RUNTIME_API"), getenv("PORT")
+	runtimeAPI, port := getenv("AWS_LAMBDA_RUNTIME_API"), getenv("FUNCTIONS_CUSTOMHANDLER_PORT") // the latter as Azure Functions has it
+	if port == "" {
+		port = getenv("PORT")
+	}
 	if runtimeAPI == "" && port == "" {
 		return errors.New("neither AWS_LAMBDA_RUNTIME_API nor PORT is set: nothing to serve")
 	}

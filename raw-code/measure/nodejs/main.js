@@ -58,7 +58,7 @@ function cpuModel() {
   return '';
 }
 
-const started = processStart();
+let started = processStart();
 const fixed = {
   StartedAt: String(started),
   Runtime: `nodejs${process.versions.node}`,
@@ -133,6 +133,13 @@ exports.handler = async (event, context) => {
     instance, received, context && context.awsRequestId, typeof token === 'string' ? token : '', params, cmds, left
   );
   return { statusCode: status, headers: { 'Content-Type': 'application/json' }, body };
+};
+
+// startedAt is for platforms whose processes run before a function is given to them: their adapters say when it was.
+exports.startedAt = (ns) => {
+  started = ns;
+  fixed.StartedAt = String(ns);
+  ready();
 };
 
 // readFiller reads the package's padding once, so that platforms which load packages lazily have to bring all of it.

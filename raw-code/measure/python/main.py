@@ -101,6 +101,12 @@ class _Identity:
     def ready(self):
         self.init_ns = time.time_ns() - self.started
 
+    def started_at(self, ns):
+        """For platforms whose processes run before a function is given to them: their adapters say when it was."""
+        self.started = ns
+        self.fixed["StartedAt"] = str(ns)
+        self.ready()
+
     def claim(self):
         """Called when a request arrives: under the lock exactly one of several concurrent requests is cold."""
         with self.lock:

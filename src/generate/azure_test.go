@@ -1,0 +1,133 @@
+package generate
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// azureRun has a function in each of Azure's forms, a second replica, and one of the user's own.
+func azureRun(t *testing.T) *run.Run {
+	r := newRun(t, "azure",
+		sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+			s.Parallelism, s.PackagePattern, s.Handler, s.FunctionTimeoutSeconds = 2, "main.py", "main.main", 90
+		}),
+		sub("hellonode", "nodejs22.x", func(s *experiment.SubExperiment) { s.FillerRead = true }),
+		sub("hellogo", "go"),
+		sub("mine", "python3.12", func(s *experiment.SubExperiment) { s.Handler = "app.run.main" }),
+	)
+	write(t, filepath.Join(r.BaseDir, "mine", "app", "run.py"), "def main(req): pass\n")
+	r.Functions[2].Language, r.Functions[3].Language = "nodejs", "go" // newRun knows the language only of names that end in 3
+	r.Experiment.Region = "westeurope"
+	r.Log = &lines{}
+	return r
+}
+
+// prepared runs both stages and gives all that lies in the units' folders, each file under its name.
+func prepared(t *testing.T, r *run.Run) []byte {
+	t.Helper()
+	if err := (Functions{}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	files, err := Service{}.files(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, f := range files {
+		out.WriteString("#### " + f.Name + "\n" + string(f.Text))
+	}
+	return []byte(out.String())
+}
+
+func TestAzure(t *testing.T) {
+	r := azureRun(t)
+	golden(t, "azure.yml", prepared(t, r))
+	var beside strings.Builder
+	for _, i := range []int{0, 2, 3, 4} {
+		for _, name := range []string{azureHost, azureFolder + "/function.json"} {
+			text, err := os.ReadFile(filepath.Join(r.Functions[i].Source.Beside, filepath.FromSlash(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			beside.WriteString("#### " + r.Functions[i].Name + " " + name + "\n" + string(text))
+		}
+	}
+	golden(t, "azure-beside.txt", []byte(beside.String()))
+	log := r.Log.(*lines)
+	for _, want := range []string{"Runtime python3.13 runs as python3.12", "FunctionMemoryMB 128: the Consumption plan has no such setting"} {
+		if strings.Count(strings.Join(*log, "\n"), want) != 1 {
+			t.Errorf("said %q, not once %q", *log, want)
+		}
+	}
+	if p := r.Functions[0].Package; p.Pattern != everything || p != r.Functions[1].Package {
+		t.Errorf("the adapter's file is left out by the pattern, or replicas do not share a package: %+v", p)
+	}
+	if f := r.Functions[0]; f.Source.LocalHandler != "main.lambda_handler" || f.Handler != "azure_main.main" || r.Functions[4].Source.LocalHandler != "" {
+		t.Errorf("entry points: %+v, %+v", f.Source, r.Functions[4].Source)
+	}
+}
+
+// The template is what Azure gets: names in it are those that the plugin is told, and no secret is in it.
+func TestAzureTemplateAndServiceAgree(t *testing.T) {
+	r := azureRun(t)
+	prepared(t, r)
+	for _, u := range unitsOf(t, r) {
+		files, err := azureFiles(Service{}, r, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var template struct {
+			Resources []struct {
+				Type, Name string
+				Tags       map[string]string
+			}
+		}
+		if err := json.Unmarshal(files[0].Text, &template); err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range template.Resources {
+			if res.Tags["stellar-run"] == "" {
+				t.Errorf("%s %s has no tags", res.Type, res.Name)
+			}
+			if strings.Contains(res.Type, "storageAccounts") && (len(res.Name) != 24 || strings.ToLower(res.Name) != res.Name || strings.Contains(res.Name, "-")) {
+				t.Errorf("storage account %q", res.Name)
+			}
+			if !strings.HasSuffix(res.Type, "serverfarms") && !strings.Contains(string(files[1].Text), "name: "+res.Name+"\n") {
+				t.Errorf("serverless.yml does not name %s:\n%s", res.Name, files[1].Text)
+			}
+		}
+	}
+}
+
+func TestAzureRefuses(t *testing.T) {
+	for name, s := range map[string]experiment.SubExperiment{
+		"java":  sub("measure", "java21"),
+		"image": sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
+	} {
+		r := newRun(t, "azure", s)
+		if name == "java" {
+			r.Functions[0].Language = "java"
+		}
+		if _, err := (Service{}).files(r); !errors.Is(err, fail.ErrUnsupported) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func unitsOf(t *testing.T, r *run.Run) []provider.Unit {
+	t.Helper()
+	row, err := provider.Find(r.Experiment.ProviderKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row.Units(r.Service, r.Functions)
+}

@@ -1,0 +1,266 @@
+package provider
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// azureRest asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for absence, and ends
+// with exit code 0. The secret goes over the connection alone, never into a command's arguments.
+//
+// learn.microsoft.com/rest/api/resources/resource-groups, learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+type azureRest struct {
+	Options
+	azureLogin
+	client *http.Client
+
+	mu      sync.Mutex
+	token   string
+	expires time.Time
+}
+
+const (
+	azureLoginURL  = "https://login.microsoftonline.com"
+	azureURL       = "https://management.azure.com"
+	azureMaxAnswer = 16 << 20
+
+	armGroups = "2021-04-01" // api-version of resource groups
+	armSites  = "2022-09-01" // of apps
+)
+
+func newAzureRest(o Options, login azureLogin) *azureRest {
+	return &azureRest{Options: o, azureLogin: login, client: &http.Client{Timeout: time.Minute}}
+}
+
+// armError is what Azure says of a request that it refuses.
+type armError struct {
+	status int
+	Code   string
+	what   string
+}
+
+func (e *armError) Error() string {
+	return fmt.Sprintf("Azure answers %d %s: %s", e.status, e.Code, e.what)
+}
+
+// retryable are answers after which the same request may be made again.
+func (e *armError) retryable() bool {
+	return e.status == http.StatusTooManyRequests || e.status >= http.StatusInternalServerError
+}
+
+// ask makes a request of Resource Manager; path begins at the subscription. into may be nil.
+func (a *azureRest) ask(ctx context.Context, method, path string, query url.Values, into any) error {
+	base := strings.TrimSuffix(cmp.Or(a.Getenv("STELLAR_AZURE_URL"), azureURL), "/")
+	address := base + "/subscriptions/" + url.PathEscape(a.subscription) + path + "?" + query.Encode()
+	return a.persist(ctx, func() error {
+		token, err := a.bearer(ctx)
+		if err != nil {
+			return err
+		}
+		req, err := http.NewRequestWithContext(ctx, method, address, http.NoBody)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		return a.send(req, into)
+	})
+}
+
+// persist makes a request again where Azure is asked too often, or has a fault of its own.
+func (a *azureRest) persist(ctx context.Context, try func() error) error {
+	wait := a.Patience.Wait
+	for attempt := 1; ; attempt++ {
+		err := try()
+		var said *armError
+		if err == nil || attempt >= a.Patience.Attempts || (errors.As(err, &said) && !said.retryable()) || errors.Is(err, errAzureLogin) {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		wait *= 2
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func (a *azureRest) send(req *http.Request, into any) error {
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, azureMaxAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		var said struct {
+			Error struct{ Code, Message string }
+		}
+		_ = json.Unmarshal(text, &said) // what is no JSON has no code
+		return &armError{resp.StatusCode, said.Error.Code, cmp.Or(said.Error.Message, http.StatusText(resp.StatusCode))}
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return outputError(string(text), "Azure's answer: %w", err)
+	}
+	return nil
+}
+
+var errAzureLogin = errors.New("the service principal may not log in")
+
+// bearer is a token for Resource Manager, asked for once in its life.
+func (a *azureRest) bearer(ctx context.Context) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token != "" && time.Now().Before(a.expires) {
+		return a.token, nil
+	}
+	login := strings.TrimSuffix(cmp.Or(a.Getenv("AZURE_AUTHORITY_HOST"), azureLoginURL), "/")
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret}, "scope": {azureURL + "/.default"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, login+"/"+url.PathEscape(a.tenant)+"/oauth2/v2.0/token", bytes.NewBufferString(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var got struct {
+		Token   string `json:"access_token"`
+		Seconds int    `json:"expires_in"`
+		Error   string `json:"error"`
+		Why     string `json:"error_description"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, azureMaxAnswer)).Decode(&got); err != nil {
+		return "", fmt.Errorf("log in at Azure: status %d: %w", resp.StatusCode, err)
+	}
+	if got.Token == "" {
+		why, _, _ := strings.Cut(got.Why, "\r\n")
+		return "", fail.Input("%w: %s", errAzureLogin, cmp.Or(why, got.Error, resp.Status)).
+			WithHint("check %s, %s and %s; a secret ends some months after it was made", azureTenant, azureClient, azureClientSecret)
+	}
+	a.token, a.expires = got.Token, time.Now().Add(time.Duration(got.Seconds)*time.Second*9/10)
+	return a.token, nil
+}
+
+// armGroup is a resource group.
+type armGroup struct {
+	Name     string
+	Location string
+	Tags     map[string]string
+}
+
+// group looks for a resource group; nil where there is none. That the subscription is not found, or may not be looked into, is an error.
+func (a *azureRest) group(ctx context.Context, name string) (*armGroup, error) {
+	var g armGroup
+	err := a.ask(ctx, http.MethodGet, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, &g)
+	var said *armError
+	if errors.As(err, &said) && said.Code == "ResourceGroupNotFound" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &g, nil
+}
+
+// tagged lists the resource groups that carry the tag stellar-run.
+func (a *azureRest) tagged(ctx context.Context) ([]armGroup, error) {
+	var out []armGroup
+	query := url.Values{"api-version": {armGroups}, "$filter": {"tagName eq '" + tagRun + "'"}}
+	for {
+		var page struct {
+			Value    []armGroup
+			NextLink string
+		}
+		if err := a.ask(ctx, http.MethodGet, "/resourcegroups", query, &page); err != nil {
+			return nil, err
+		}
+		out = append(out, page.Value...)
+		next, err := url.Parse(page.NextLink)
+		if err != nil || page.NextLink == "" {
+			return out, err
+		}
+		query = next.Query()
+	}
+}
+
+// remove deletes a resource group with all that is in it, and waits until it is gone.
+func (a *azureRest) remove(ctx context.Context, name string) error {
+	err := a.ask(ctx, http.MethodDelete, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, nil)
+	var said *armError
+	if errors.As(err, &said) && said.Code == "ResourceGroupNotFound" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
+	defer cancel()
+	for {
+		g, err := a.group(ctx, name)
+		if err != nil || g == nil {
+			return err
+		}
+		if err := pause(ctx, a.Patience.Settle); err != nil {
+			return err
+		}
+	}
+}
+
+// restart makes the instances of an app anew.
+func (a *azureRest) restart(ctx context.Context, group, app string) error {
+	return a.ask(ctx, http.MethodPost, a.site(group, app)+"/restart", url.Values{"api-version": {armSites}}, nil)
+}
+
+func (a *azureRest) site(group, app string) string {
+	return "/resourceGroups/" + url.PathEscape(group) + "/providers/Microsoft.Web/sites/" + url.PathEscape(app)
+}
+
+// addresses are those of the functions of an app, as Azure itself tells them.
+func (a *azureRest) addresses(ctx context.Context, group, app string) ([]string, error) {
+	var list struct {
+		Value []struct {
+			Properties struct {
+				Invoke string `json:"invoke_url_template"`
+			}
+		}
+	}
+	err := a.ask(ctx, http.MethodGet, a.site(group, app)+"/functions", url.Values{"api-version": {armSites}}, &list)
+	var said *armError
+	if errors.As(err, &said) && said.status == http.StatusNotFound {
+		return nil, nil
+	}
+	var out []string
+	for _, f := range list.Value {
+		out = append(out, f.Properties.Invoke)
+	}
+	return out, err
+}
