@@ -47,6 +47,14 @@ if ! cmp -s "$emulator" bin/aws-emulator/installed.txt; then
   cp "$emulator" bin/aws-emulator/installed.txt
 fi
 
+# The library that Azure's Python workers give to functions: with it these are called as they are there.
+azure_functions=1.26.0
+if [ ! -d "bin/azure-functions/azure_functions-$azure_functions.dist-info" ]; then
+  rm -rf bin/azure-functions
+  python3 -m pip install --quiet --no-input --disable-pip-version-check --root-user-action=ignore \
+    --target bin/azure-functions "azure-functions==$azure_functions"
+fi
+
 if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
   if [ "$(id -u)" -ne 0 ]; then
     echo "no Docker Engine answers: start one (sudo systemctl start docker, or sudo dockerd)" >&2

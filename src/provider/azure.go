@@ -47,8 +47,6 @@ const (
 	azureClientSecret = "AZURE_CLIENT_SECRET"
 
 	detailSubscription = "subscription"
-	tagRun             = "stellar-run"
-	tagExpires         = "stellar-expires"
 )
 
 // AzureApp are the names of what one function is made of.
@@ -147,11 +145,15 @@ func (a *azure) Ready(ctx context.Context) Readiness {
 	return r
 }
 
-// Locate gives the subscription and, where one is named, the region.
-func (a *azure) Locate(context.Context) (map[string]string, error) {
+// Locate gives the subscription and, where one is named, the region. It logs in and looks: what does not lead to the subscription is
+// known before anything is made that could not be removed.
+func (a *azure) Locate(ctx context.Context) (map[string]string, error) {
 	l, err := a.login()
 	if err != nil {
 		return nil, err
+	}
+	if err := newAzureRest(a.Options, l).look(ctx); err != nil {
+		return nil, fmt.Errorf("look into the subscription %s: %w", l.subscription, err)
 	}
 	where := map[string]string{detailSubscription: l.subscription}
 	if region := a.region(); region != "" {

@@ -170,6 +170,11 @@ func (a *azureRest) bearer(ctx context.Context) (string, error) {
 	return a.token, nil
 }
 
+// look makes sure that the service principal can see resource groups of the subscription.
+func (a *azureRest) look(ctx context.Context) error {
+	return a.ask(ctx, http.MethodGet, "/resourcegroups", url.Values{"api-version": {armGroups}, "$top": {"1"}}, nil)
+}
+
 // armGroup is a resource group.
 type armGroup struct {
 	Name     string

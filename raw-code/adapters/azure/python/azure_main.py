@@ -45,4 +45,4 @@ def main(req, context):
         "body": body.decode("utf-8", "replace") if body[:1] == b"{" else "",  # any other is a payload
     }
     answer = measure.lambda_handler(event, _Context(context.invocation_id))
-    return functions.HttpResponse(answer["body"], status_code=answer["statusCode"], headers=answer["headers"], mimetype="application/json")
+    return functions.HttpResponse(answer["body"], status_code=answer["statusCode"], headers=answer["headers"])

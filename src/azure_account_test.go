@@ -1,0 +1,411 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// azureAccount stands in for a subscription of Azure's: the part of its interfaces that the pinned plugin and the tool use, with
+// Azure's own error codes. The apps that are deployed run: their functions are called with requests of the platform's form.
+type azureAccount struct {
+	t      *testing.T
+	server *httptest.Server
+	dir    string
+
+	mu     sync.Mutex
+	groups map[string]*azureGroup
+	calls  []string          // method, host and path of each request
+	faults map[string]string // error code by method and a part of the path, given once
+}
+
+// azureGroup is a resource group, with one app in it.
+type azureGroup struct {
+	Name     string            `json:"name"`
+	Location string            `json:"location"`
+	Tags     map[string]string `json:"tags"`
+
+	template map[string]any
+	settings map[string]string
+	kind     string // linuxFxVersion
+	blobs    int
+	folder   string // of what was deployed
+	process  *exec.Cmd
+	proxy    *httputil.ReverseProxy
+	start    sync.Once
+}
+
+const (
+	azureTestSubscription = "00000000-1111-2222-3333-444444444444"
+	azureTestSecret       = "s3cret-of-the-principal"
+)
+
+func newAzureAccount(t *testing.T) *azureAccount {
+	t.Helper()
+	a := &azureAccount{t: t, dir: t.TempDir(), groups: map[string]*azureGroup{}, faults: map[string]string{}}
+	a.server = httptest.NewServer(a)
+	t.Cleanup(func() {
+		a.server.Close()
+		for _, g := range a.groups {
+			g.stop()
+		}
+	})
+	return a
+}
+
+func (g *azureGroup) stop() {
+	if g.process != nil {
+		_ = g.process.Process.Kill()
+		_ = g.process.Wait()
+	}
+}
+
+// names lists the resource groups that there are.
+func (a *azureAccount) names() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []string
+	for n := range a.groups {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (a *azureAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/app/"); ok {
+		a.invoke(w, r, rest)
+		return
+	}
+	host := r.Header.Get("X-Stellar-Host")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls = append(a.calls, r.Method+" "+host+r.URL.Path)
+	for what, code := range a.faults {
+		if method, part, _ := strings.Cut(what, " "); method == r.Method && strings.Contains(r.URL.Path, part) {
+			delete(a.faults, what)
+			refuse(w, code)
+			return
+		}
+	}
+	switch {
+	case strings.Contains(r.URL.Path, "/oauth2/"):
+		a.login(w, r)
+	case strings.HasSuffix(host, ".blob.core.windows.net"):
+		a.blob(w, r, host)
+	case strings.Contains(host, ".scm."):
+		a.publish(w, r, host)
+	default:
+		a.manage(w, r)
+	}
+}
+
+func refuse(w http.ResponseWriter, code string) {
+	status := map[string]int{"ResourceGroupNotFound": 404, "ResourceNotFound": 404, "AuthorizationFailed": 403, "TooManyRequests": 429,
+		"InternalServerError": 500, "StorageAccountAlreadyTaken": 409}[code]
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":{"code":%q,"message":"%s, says the account of this test"}}`, code, code)
+}
+
+func reply200(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (a *azureAccount) login(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != azureTestSecret || r.Form.Get("grant_type") != "client_credentials" {
+		w.WriteHeader(http.StatusUnauthorized)
+		reply200(w, map[string]string{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
+		return
+	}
+	until := fmt.Sprint(time.Now().Add(time.Hour).Unix())
+	if strings.Contains(r.URL.Path, "v2.0") {
+		reply200(w, map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": "token-of-the-test"})
+		return
+	}
+	reply200(w, map[string]string{"token_type": "Bearer", "expires_in": "3600", "expires_on": until, "not_before": "0",
+		"resource": r.Form.Get("resource"), "access_token": "token-of-the-test"})
+}
+
+var groupPath = regexp.MustCompile(`(?i)^/subscriptions/([^/]+)/resourcegroups/([^/]+)(/.*)?$`)
+
+// manage is Resource Manager.
+func (a *azureAccount) manage(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "Bearer token-of-the-test" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	m := groupPath.FindStringSubmatch(r.URL.Path)
+	switch {
+	case r.URL.Path == "/subscriptions":
+		reply200(w, map[string]any{"value": []any{map[string]any{"subscriptionId": azureTestSubscription, "id": "/subscriptions/" + azureTestSubscription, "displayName": "test", "state": "Enabled"}}})
+	case r.URL.Path == "/tenants":
+		reply200(w, map[string]any{"value": []any{map[string]string{"id": "/tenants/tenant", "tenantId": "tenant"}}})
+	case strings.EqualFold(r.URL.Path, "/subscriptions/"+azureTestSubscription+"/resourcegroups"):
+		var all []*azureGroup
+		for _, g := range a.groups {
+			if g.Tags["stellar-run"] != "" {
+				all = append(all, g)
+			}
+		}
+		reply200(w, map[string]any{"value": all})
+	case m == nil || m[1] != azureTestSubscription:
+		a.t.Errorf("unexpected request: %s %s", r.Method, r.URL)
+		refuse(w, "ResourceNotFound")
+	default:
+		a.inGroup(w, r, m[2], m[3])
+	}
+}
+
+func (a *azureAccount) inGroup(w http.ResponseWriter, r *http.Request, name, path string) {
+	g := a.groups[name]
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		a.t.Error(err)
+	}
+	if path == "" {
+		a.group(w, r, name, body)
+		return
+	}
+	if g == nil {
+		refuse(w, "ResourceGroupNotFound")
+		return
+	}
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	last := parts[len(parts)-1]
+	switch {
+	case strings.Contains(path, "/deployments") && r.Method == http.MethodPut:
+		a.deploy(w, g, body, last)
+	case strings.Contains(path, "/deployments") && r.Method == http.MethodGet:
+		reply200(w, map[string]any{"value": []any{}})
+	case strings.Contains(path, "/deployments") && r.Method == http.MethodDelete:
+		w.WriteHeader(http.StatusNoContent)
+	case strings.HasSuffix(path, "/listKeys"):
+		reply200(w, map[string]any{"keys": []any{map[string]string{"keyName": "key1", "value": "a2V5", "permissions": "FULL"}}})
+	case strings.HasSuffix(path, "/functions"):
+		reply200(w, map[string]any{"value": a.functionsOf(g)})
+	case strings.HasSuffix(path, "/restart"):
+		g.stop()
+		g.process, g.start = nil, sync.Once{}
+	case strings.Contains(path, "/sites/"):
+		reply200(w, map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites", "location": g.Location,
+			"properties": map[string]any{"defaultHostName": last + ".azurewebsites.net", "enabledHostNames": []string{last + ".azurewebsites.net", last + ".scm.azurewebsites.net"}}})
+	default:
+		a.t.Errorf("unexpected request: %s %s", r.Method, r.URL)
+		refuse(w, "ResourceNotFound")
+	}
+}
+
+func (a *azureAccount) group(w http.ResponseWriter, r *http.Request, name string, body []byte) {
+	switch g := a.groups[name]; {
+	case r.Method == http.MethodPut:
+		made := &azureGroup{Name: name}
+		if err := json.Unmarshal(body, made); err != nil {
+			a.t.Errorf("group %s: %v", name, err)
+		}
+		a.groups[name] = made
+		w.WriteHeader(http.StatusCreated)
+		reply200(w, made)
+	case g == nil:
+		refuse(w, "ResourceGroupNotFound")
+	case r.Method == http.MethodDelete:
+		g.stop()
+		delete(a.groups, name)
+	default:
+		reply200(w, g)
+	}
+}
+
+// deploy takes the template: what is asked for is what Azure would make.
+func (a *azureAccount) deploy(w http.ResponseWriter, g *azureGroup, body []byte, name string) {
+	var asked struct {
+		Properties struct {
+			Mode     string
+			Template struct {
+				Resources []struct {
+					Type, Name string
+					Properties struct {
+						SiteConfig struct {
+							LinuxFxVersion string
+							AppSettings    []struct{ Name, Value string }
+						}
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &asked); err != nil || len(asked.Properties.Template.Resources) != 3 || asked.Properties.Mode != "Incremental" {
+		a.t.Errorf("deployment %s: %v in %s", name, err, body)
+	}
+	g.settings = map[string]string{}
+	for _, res := range asked.Properties.Template.Resources {
+		if res.Type == "Microsoft.Web/sites" {
+			g.kind = res.Properties.SiteConfig.LinuxFxVersion
+			for _, s := range res.Properties.SiteConfig.AppSettings {
+				g.settings[s.Name] = s.Value
+			}
+		}
+	}
+	reply200(w, map[string]any{"name": name, "properties": map[string]string{"provisioningState": "Succeeded"}})
+}
+
+func (a *azureAccount) functionsOf(g *azureGroup) []any {
+	var out []any
+	found, _ := filepath.Glob(filepath.Join(g.folder, "*", "function.json"))
+	for _, file := range found {
+		text, err := os.ReadFile(file)
+		var config map[string]any
+		if err != nil || json.Unmarshal(text, &config) != nil {
+			a.t.Errorf("%s: %v\n%s", file, err, text)
+		}
+		name := filepath.Base(filepath.Dir(file))
+		out = append(out, map[string]any{"properties": map[string]any{"name": name, "config": config, "invoke_url_template": a.server.URL + "/app/" + g.Name + "/api/" + name}})
+	}
+	return out
+}
+
+// blob is the storage account, in which the plugin keeps a copy of the package.
+func (a *azureAccount) blob(w http.ResponseWriter, r *http.Request, host string) {
+	if r.Method == http.MethodGet { // the list of containers
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprint(w, `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Containers /><NextMarker /></EnumerationResults>`)
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body)
+	if regexp.MustCompile(`^st[0-9a-f]{22}\.`).MatchString(host) {
+		w.WriteHeader(http.StatusCreated)
+		return
+	}
+	a.t.Errorf("storage account %s", host)
+	w.WriteHeader(http.StatusBadRequest)
+}
+
+// publish takes a package and unpacks it.
+func (a *azureAccount) publish(w http.ResponseWriter, r *http.Request, host string) {
+	app, _, _ := strings.Cut(host, ".")
+	g := a.groups[app]
+	body, err := io.ReadAll(r.Body)
+	if g == nil || err != nil || r.URL.Path != "/api/zipdeploy" {
+		a.t.Errorf("%s %s%s: %v", r.Method, host, r.URL.Path, err)
+		refuse(w, "ResourceNotFound")
+		return
+	}
+	g.folder = filepath.Join(a.dir, app)
+	if err := unzip(g.folder, body); err != nil {
+		a.t.Error(err)
+	}
+}
+
+func unzip(dir string, text []byte) error {
+	z, err := zip.NewReader(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		in, err := f.Open()
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, body, f.Mode().Perm()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invoke hands a request to the app's instance, which the first one starts.
+func (a *azureAccount) invoke(w http.ResponseWriter, r *http.Request, rest string) {
+	name, path, _ := strings.Cut(rest, "/")
+	a.mu.Lock()
+	g := a.groups[name]
+	a.mu.Unlock()
+	if g == nil || g.folder == "" {
+		http.NotFound(w, r)
+		return
+	}
+	g.start.Do(func() { a.run(g) })
+	r.URL.Path = "/" + path
+	g.proxy.ServeHTTP(w, r)
+}
+
+// run starts what the app's settings name: a worker, or a program of the package's own.
+func (a *azureAccount) run(g *azureGroup) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		a.t.Error(err)
+		return
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	testdata, err := filepath.Abs(filepath.Join("testdata", "azure"))
+	if err != nil {
+		a.t.Error(err)
+	}
+	switch worker := g.settings["FUNCTIONS_WORKER_RUNTIME"]; worker {
+	case "python":
+		g.process = exec.Command("python3", filepath.Join(testdata, "host.py"), g.folder, port)
+	case "node":
+		g.process = exec.Command("node", filepath.Join(testdata, "host.js"), g.folder, port)
+	case "custom":
+		g.process = exec.Command(filepath.Join(g.folder, "bootstrap"))
+	default:
+		a.t.Errorf("worker %q", worker)
+		return
+	}
+	g.process.Dir, g.process.Stderr = g.folder, os.Stderr
+	g.process.Env = append(os.Environ(), "FUNCTIONS_CUSTOMHANDLER_PORT="+port, "PORT=1", "PYTHONPATH="+azureLibrary(a.t), "PYTHONDONTWRITEBYTECODE=1")
+	for k, v := range g.settings {
+		g.process.Env = append(g.process.Env, k+"="+v)
+	}
+	if err := g.process.Start(); err != nil {
+		a.t.Error(err)
+		return
+	}
+	target, _ := url.Parse("http://127.0.0.1:" + port)
+	g.proxy = httputil.NewSingleHostReverseProxy(target)
+	for range 200 {
+		if c, err := net.Dial("tcp", target.Host); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	a.t.Errorf("%s does not answer", g.Name)
+}
+
+// azureLibrary is where the platform's own Python library lies, which its workers have.
+func azureLibrary(t *testing.T) string {
+	dir, err := filepath.Abs(filepath.Join("..", "bin", "azure-functions"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "azure", "functions")); err != nil {
+		t.Errorf("the Python library azure-functions is not installed, run ./scripts/test-setup.sh: %v", err)
+	}
+	return dir
+}

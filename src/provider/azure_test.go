@@ -1,0 +1,331 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// fakeAzure is a subscription with resource groups in it, and a Serverless CLI that works there.
+type fakeAzure struct {
+	t      *testing.T
+	server *httptest.Server
+	env    map[string]string
+	said   string // what `serverless deploy` prints; empty: what the plugin does
+	fails  error  // of the CLI
+	left   bool   // `serverless remove` leaves the group there
+
+	mu      sync.Mutex
+	groups  map[string]map[string]string // name to tags
+	calls   []string                     // of the CLI, and requests
+	refusal []int                        // statuses of the next requests
+	code    string                       // error code of the requests that are refused
+}
+
+func newFakeAzure(t *testing.T) *fakeAzure {
+	f := &fakeAzure{t: t, groups: map[string]map[string]string{}}
+	f.server = httptest.NewServer(f)
+	t.Cleanup(f.server.Close)
+	f.env = map[string]string{"AZURE_SUBSCRIPTION_ID": "sub1", "AZURE_TENANT_ID": "ten1", "AZURE_CLIENT_ID": "cli1", "AZURE_CLIENT_SECRET": "s3cret",
+		"STELLAR_AZURE_URL": f.server.URL, "AZURE_AUTHORITY_HOST": f.server.URL + "/"}
+	return f
+}
+
+func (f *fakeAzure) open(dir string) *azure {
+	return newAzure(Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] }, Serverless: f.serverless,
+		Patience: Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.defaults()).(*azure)
+}
+
+func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if r.URL.Path == "/ten1/oauth2/v2.0/token" {
+		if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != "s3cret" || r.Form.Get("client_id") != "cli1" {
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}`)
+			return
+		}
+		fmt.Fprint(w, `{"access_token":"tok","expires_in":3599}`)
+		return
+	}
+	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+	if r.Header.Get("Authorization") != "Bearer tok" || r.URL.Query().Get("api-version") == "" {
+		f.t.Errorf("%s %s with %v", r.Method, r.URL, r.Header)
+	}
+	if len(f.refusal) > 0 {
+		w.WriteHeader(f.refusal[0])
+		f.refusal = f.refusal[1:]
+		fmt.Fprintf(w, `{"error":{"code":%q,"message":"it says why"}}`, f.code)
+		return
+	}
+	name := filepath.Base(r.URL.Path)
+	tags, there := f.groups[name]
+	switch {
+	case name == "resourcegroups":
+		var page struct{ Value []armGroup }
+		for n, tags := range f.groups {
+			page.Value = append(page.Value, armGroup{Name: n, Tags: tags})
+		}
+		_ = json.NewEncoder(w).Encode(page)
+	case name == "functions":
+		fmt.Fprint(w, `{"value":[{"properties":{"invoke_url_template":"https://stellar-x-f0-0.azurewebsites.net/api/measure"}}]}`)
+	case name == "restart":
+	case !there:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"error":{"code":"ResourceGroupNotFound","message":"gone"}}`)
+	case r.Method == http.MethodDelete:
+		delete(f.groups, name)
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		_ = json.NewEncoder(w).Encode(armGroup{Name: name, Tags: tags})
+	}
+}
+
+func (f *fakeAzure) serverless(which, dir string) Serverless { return azureCLI{f, which, dir} }
+
+type azureCLI struct {
+	*fakeAzure
+	which, dir string
+}
+
+func (c azureCLI) Ready(context.Context) Tool { return Tool{Name: c.which, Version: "3.40.0"} }
+func (c azureCLI) Command(verb string, args ...string) shell.Command {
+	return shell.Command{Name: "serverless", Args: append([]string{verb}, args...), Dir: c.dir}
+}
+
+func (c azureCLI) note(verb string, args []string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unit := "stellar-x-" + filepath.Base(c.dir)
+	c.calls = append(c.calls, strings.Join(append([]string{c.which, filepath.Base(c.dir), verb}, args...), " "))
+	return unit
+}
+
+func (c azureCLI) Deploy(_ context.Context, args ...string) (string, error) {
+	unit := c.note("deploy", args)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groups[unit] = map[string]string{"stellar-run": "r1"}
+	if c.said != "" || c.fails != nil {
+		return c.said, c.fails
+	}
+	return "Deployed serverless functions:\n-> measure: [GET] " + unit + ".azurewebsites.net/api/measure\n", nil
+}
+
+func (c azureCLI) Info(context.Context, ...string) (string, error) { return "", nil }
+
+func (c azureCLI) Remove(_ context.Context, args ...string) (string, error) {
+	unit := c.note("remove", args)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.left {
+		delete(c.groups, unit)
+	}
+	return "", c.fails
+}
+
+func packaged(name string) *Function {
+	f := zip(name, 0, 128)
+	f.Package = &run.Package{Path: "/none", Bytes: 3 << 20}
+	return f
+}
+
+func TestAzureDeploys(t *testing.T) {
+	f := newFakeAzure(t)
+	f.env["AZURE_LOCATION"] = "westeurope"
+	dir := t.TempDir()
+	a := f.open(dir)
+	fns := []*Function{packaged("f0-0"), packaged("f0-1"), packaged("f1-0")}
+	for _, fn := range fns {
+		fn.Package.Path = filepath.Join(dir, "packages", "p.zip")
+	}
+	got, err := a.DeployFunctions(t.Context(), fns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range got {
+		if e.Function != fns[i].Name || e.URL != "https://stellar-x-"+e.Function+".azurewebsites.net/api/measure" || e.ImageSizeMB != 3 ||
+			e.Detail[DetailUnit] != "stellar-x-"+e.Function || e.Detail[detailSubscription] != "sub1" || e.Detail[DetailDir] != filepath.Join(dir, e.Function) {
+			t.Errorf("endpoint %d: %+v", i, e)
+		}
+	}
+	slices.Sort(f.calls)
+	if want := "azure f0-0 deploy --package ../packages/p.zip --region westeurope"; len(f.calls) != 3 || f.calls[0] != want {
+		t.Errorf("called %q, want %q", f.calls, want)
+	}
+	where, err := a.Locate(t.Context())
+	if err != nil || where[DetailRegion] != "westeurope" || where[detailSubscription] != "sub1" {
+		t.Errorf("located %v, %v", where, err)
+	}
+	deploy, remove := a.Commands(onePerFunction("stellar-x", []*Function{zip("f0-0", 0, 128)})[0])
+	if deploy[0].CommandLine() != "cd "+dir+"/f0-0 && serverless deploy --package PACKAGE.zip --region westeurope" ||
+		remove[0].CommandLine() != "cd "+dir+"/f0-0 && serverless remove --force --subscriptionId sub1" {
+		t.Errorf("commands %v, %v", deploy, remove)
+	}
+}
+
+// The plugin would open a browser where a credential is missing; nothing is begun without all of them, and none is shown.
+func TestAzureWantsAllCredentials(t *testing.T) {
+	for _, name := range []string{"AZURE_SUBSCRIPTION_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"} {
+		f := newFakeAzure(t)
+		f.env[name] = " "
+		a := f.open(t.TempDir())
+		_, derr := a.DeployFunctions(t.Context(), []*Function{packaged("f0-0")})
+		for what, err := range map[string]error{"deploy": derr, "ready": a.Ready(t.Context()).Err(), "remove": a.RemoveFunctions(t.Context(), nil)} {
+			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), name+" not set") || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%s without %s: %v", what, name, err)
+			}
+		}
+		if len(f.calls) > 0 {
+			t.Errorf("without %s: %q", name, f.calls)
+		}
+	}
+	r := newFakeAzure(t).open(t.TempDir()).Ready(t.Context())
+	if r.Err() != nil || r.Where[detailSubscription] != "sub1" || strings.Contains(fmt.Sprint(r), "s3cret") || r.Tools[0].Version != "3.40.0" {
+		t.Errorf("ready: %+v", r)
+	}
+}
+
+func TestAzureReadsWhatThePluginPrints(t *testing.T) {
+	for text, want := range map[string][]string{
+		"Deployed serverless functions:\n-> subexperiment2_1_0: [GET] sls-seasi-dev-stellar-sub-experiment-1.azurewebsites.net/api/subexperiment2_1_0\n" +
+			"-> subexperiment2_1_1: [GET] sls-seasi-dev-stellar-sub-experiment-1.azurewebsites.net/api/subexperiment2_1_1\n": {
+			"https://sls-seasi-dev-stellar-sub-experiment-1.azurewebsites.net/api/subexperiment2_1_0",
+			"https://sls-seasi-dev-stellar-sub-experiment-1.azurewebsites.net/api/subexperiment2_1_1"},
+		"Serverless: -> measure: [*] a-1.azurewebsites.net/api/measure": {"https://a-1.azurewebsites.net/api/measure"},
+		"-> Deploying service package @ /x/p.zip":                       nil,
+		"-> ARM deployment complete":                                    nil,
+		"":                                                              nil,
+	} {
+		var got []string
+		for _, e := range azureEndpoints(text) {
+			got = append(got, e.URL)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+	f := newFakeAzure(t)
+	f.said = "Deployed serverless functions:\n"
+	_, err := f.open(t.TempDir()).DeployFunctions(t.Context(), []*Function{packaged("f0-0")})
+	var said *fail.Error
+	if !errors.As(err, &said) || said.Output != f.said {
+		t.Errorf("no address: %v", err)
+	}
+}
+
+func TestAzureRemoves(t *testing.T) {
+	withFolder := func(t *testing.T) string {
+		dir := filepath.Join(t.TempDir(), "f0-0")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "serverless.yml"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	noFolder := func(t *testing.T) string { return filepath.Join(t.TempDir(), "f0-0") }
+	for name, c := range map[string]struct {
+		dir    func(*testing.T) string
+		change func(f *fakeAzure)
+		want   string // in the error; empty: removed
+		calls  []string
+	}{
+		"by the plugin": {dir: withFolder, calls: []string{"azure f0-0 remove --force --subscriptionId then", "GET /subscriptions/then/resourcegroups/stellar-x-f0-0",
+			"GET /subscriptions/then/resourcegroups/stellar-x-f0-0"}},
+		"not there":                      {dir: withFolder, change: func(f *fakeAzure) { clear(f.groups) }},
+		"the folder is gone":             {dir: noFolder},
+		"neither folder nor group":       {dir: noFolder, change: func(f *fakeAzure) { clear(f.groups) }},
+		"the plugin fails, but it went":  {dir: withFolder, change: func(f *fakeAzure) { f.fails = errors.New("exit code 1") }},
+		"the plugin lies":                {dir: withFolder, change: func(f *fakeAzure) { f.left = true }, want: "still there"},
+		"throttled":                      {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{429, 503}, "TooManyRequests" }},
+		"throttled for ever":             {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{429, 429, 429, 429}, "TooManyRequests" }, want: "429"},
+		"another subscription, it seems": {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{404}, "SubscriptionNotFound" }, want: "SubscriptionNotFound"},
+		"not allowed to look":            {dir: noFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{403, 403}, "AuthorizationFailed" }, want: "AuthorizationFailed"},
+		"the secret is wrong":            {dir: noFolder, change: func(f *fakeAzure) { f.env["AZURE_CLIENT_SECRET"] = "old" }, want: "Invalid client secret"},
+	} {
+		f := newFakeAzure(t)
+		f.groups["stellar-x-f0-0"] = map[string]string{"stellar-run": "r1"}
+		f.groups["another"] = nil
+		if c.change != nil {
+			c.change(f)
+			f.groups["another"] = nil
+		}
+		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", DetailDir: c.dir(t), detailSubscription: "then"}}
+		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{e})
+		_, other := f.groups["another"]
+		_, stands := f.groups["stellar-x-f0-0"]
+		switch {
+		case (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		case !other || err == nil && stands:
+			t.Errorf("%s: left are %v", name, f.groups)
+		case c.calls != nil && !slices.Equal(f.calls, c.calls):
+			t.Errorf("%s: called %q", name, f.calls)
+		}
+	}
+	if err := newFakeAzure(t).open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{{Function: "f0-0"}}); err == nil {
+		t.Error("a group without a name was removed")
+	}
+}
+
+func TestAzureFindsWhatStands(t *testing.T) {
+	f := newFakeAzure(t)
+	f.groups = map[string]map[string]string{"stellar-x-f0-0": {"stellar-run": "r1", "stellar-expires": "2026-01-02T03:04:05Z"}, "stellar-xy-f0-0": {"stellar-run": "r2"}, "theirs": nil}
+	a := f.open(t.TempDir())
+	found, err := a.Tagged(t.Context())
+	slices.SortFunc(found, func(a, b Tagged) int { return strings.Compare(a.Run, b.Run) })
+	if err != nil || len(found) != 2 || found[0].Run != "r1" || found[0].Expires.Year() != 2026 || found[0].Unit.Detail[DetailUnit] != "stellar-x-f0-0" || !found[1].Expires.IsZero() {
+		t.Errorf("tagged %+v, %v", found, err)
+	}
+	if err := a.RemoveFunctions(t.Context(), []Endpoint{found[0].Unit}); err != nil || len(f.groups) != 2 {
+		t.Errorf("removed: %v, left %v", err, f.groups)
+	}
+	f.groups["stellar-x-f0-0"] = nil
+	stand, err := a.ListAPIs(t.Context())
+	if err != nil || len(stand) != 1 || stand[0].Function != "f0-0" || stand[0].URL != "https://stellar-x-f0-0.azurewebsites.net/api/measure" {
+		t.Errorf("stands %+v, %v", stand, err)
+	}
+}
+
+func TestAzureUpdates(t *testing.T) {
+	f := newFakeAzure(t)
+	a := f.open(t.TempDir())
+	e := Endpoint{Function: "f0-0", MemoryMB: 128, ImageSizeMB: 3}
+	fn := packaged("f0-0")
+	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 1 ||
+		f.calls[0] != "POST /subscriptions/sub1/resourceGroups/stellar-x-f0-0/providers/Microsoft.Web/sites/stellar-x-f0-0/restart" {
+		t.Errorf("cold start: %v, %q", err, f.calls)
+	}
+	fn.Package.Bytes = 5 << 20
+	f.calls = nil
+	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 2 || !strings.HasPrefix(f.calls[0], "azure f0-0 deploy") {
+		t.Errorf("new code: %v, %q", err, f.calls)
+	}
+	fn.MemoryMB = 256
+	if err := a.UpdateFunction(t.Context(), e, fn); !errors.Is(err, fail.ErrUnsupported) {
+		t.Errorf("memory: %v", err)
+	}
+}
+
+func TestAzureNames(t *testing.T) {
+	a, b := AzureNames(Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-0"}), AzureNames(Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-1"})
+	if len(a.Storage) != 24 || a.Storage == b.Storage || a.App != "stellar-20261121t010203z-azure-abcd-f0-0" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+}
