@@ -125,10 +125,13 @@ func (s *awsSession) settled(ctx context.Context, name string) (*cftypes.Stack, 
 	}
 }
 
+// awsDeletions is how often a stack's deletion is asked for in one removal; whoever undoes tries the removal again.
+const awsDeletions = 2
+
 // deleteStack deletes what is left of a stack, and again where that failed: by then its buckets are empty, and what was
 // still in use is not any more.
 func (s *awsSession) deleteStack(ctx context.Context, name string) error {
-	for range s.Patience.Attempts {
+	for range awsDeletions {
 		stack, err := s.settled(ctx, name)
 		if err != nil || stack == nil {
 			return err
