@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -295,6 +296,31 @@ func TestAWSSeveralServices(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "region: "+emulatedRegion) {
 		t.Errorf("the region is not in serverless.yml (%v):\n%.300s", err, text)
 	}
+	e.empty(t.Context())
+}
+
+// An image function is deployed by the digest that the registry has. The emulator has no Docker to run it in, and takes other registries than
+// ECR, which Lambda does not: that it answers was not tried here.
+func TestAWSImage(t *testing.T) {
+	e := newEmulator(t)
+	at := newRegistry(t)
+	l := newLab(t, buildBinary(t), `{"Provider": "aws", "Registry": "`+at+`/stellar", "SubExperiments": [
+		{"Title": "image", "Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 256, "FunctionTimeoutSeconds": 20}]}`)
+	e.stellar(l, 0, "deploy", "-c", "exp.json", "-o", "out")
+	dir, _ := l.journal()
+	rec, err := run.ReadRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, err := e.lambda.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String(rec.Service + "-f0-0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := regexp.MustCompile(`^` + regexp.QuoteMeta(at) + `/stellar[^@]*@sha256:[0-9a-f]{64}$`)
+	if image := aws.ToString(is.Code.ImageUri); is.Configuration.PackageType != "Image" || aws.ToInt32(is.Configuration.MemorySize) != 256 || !digest.MatchString(image) {
+		t.Errorf("%s of %s, %d MB", is.Configuration.PackageType, image, aws.ToInt32(is.Configuration.MemorySize))
+	}
+	e.stellar(l, 0, "remove", dir)
 	e.empty(t.Context())
 }
 
