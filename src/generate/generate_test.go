@@ -29,7 +29,10 @@ func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *ru
 		t.Fatal(err)
 	}
 	for i, s := range subs {
-		language, _, _ := strings.Cut(s.Runtime, "3")
+		language := s.Runtime
+		if rt, _, err := experiment.ResolveRuntime(s.Runtime); err == nil {
+			language = rt.Language
+		}
 		for replica := range max(s.Parallelism, 1) {
 			r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
 				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture, PackageType: s.PackageType,
