@@ -104,6 +104,11 @@ const googleExperiment = `{"Provider": "google", "Seed": 7, "SubExperiments": [
 
 // TestGoogleFunctions deploys to Google's functions, asks them what the conformance suite asks, probes and removes them.
 func TestGoogleFunctions(t *testing.T) {
+	for _, program := range []string{"venv/bin/functions-framework", "node_modules/.bin/functions-framework"} {
+		if _, err := os.Stat(filepath.Join("..", "scripts", "google", program)); err != nil {
+			t.Fatalf("Google's frameworks are not installed, run `make google`: %v", err)
+		}
+	}
 	l := newGoogleLab(t, googleExperiment)
 	record, dir, token := l.deploy()
 	if stand := l.names(); len(stand) != 9 || !slices.Contains(stand, record.Service+"-f0-0") {
