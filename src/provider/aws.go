@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,8 +80,12 @@ func newAWS(o Options) Connection { return &amazon{service: service{Options: o, 
 // awsUnits divides a run into services.
 func awsUnits(name string, fns []*Function) []Unit { return atMost(awsServiceFunctions)(name, fns) }
 
-// Refuse says what an HTTP API cannot carry.
-func (a *amazon) Refuse(s *experiment.SubExperiment, _ *Function) []string {
+// awsNoSnapStart are the runtimes without SnapStart, of the languages that have it (docs.aws.amazon.com/lambda/latest/dg/snapstart.html:
+// Python from 3.12 on, Java from 11 on).
+var awsNoSnapStart = []string{"python3.10", "python3.11"}
+
+// Refuse says what an HTTP API cannot carry, and which runtimes have no SnapStart.
+func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []string {
 	var no []string
 	var longest time.Duration
 	for round := range s.DesiredServiceTimes {
@@ -91,6 +96,9 @@ func (a *amazon) Refuse(s *experiment.SubExperiment, _ *Function) []string {
 	}
 	if s.PayloadLengthBytes > awsPayload && !s.StorageTransfer {
 		no = append(no, fmt.Sprintf("PayloadLengthBytes %d, Lambda takes %d a request and a response", s.PayloadLengthBytes, awsPayload))
+	}
+	if s.SnapStartEnabled && slices.Contains(awsNoSnapStart, fn.Runtime) {
+		no = append(no, fmt.Sprintf("SnapStartEnabled for Runtime %s, it begins with python3.12 and java11", fn.Runtime))
 	}
 	return no
 }

@@ -85,11 +85,12 @@ func TestAWSRefuses(t *testing.T) {
 	a := newAWS(Options{}).(Refuser)
 	for want, s := range map[string]*experiment.SubExperiment{
 		"": {DesiredServiceTimes: []string{"0ms", "29s"}, PayloadLengthBytes: awsPayload, FunctionTimeoutSeconds: 900},
-		"DesiredServiceTimes 30s, its HTTP API gives up after 30s":                     {DesiredServiceTimes: []string{"1s", "30s"}},
-		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":    {PayloadLengthBytes: awsPayload + 1},
-		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes": {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
+		"DesiredServiceTimes 30s, its HTTP API gives up after 30s":                      {DesiredServiceTimes: []string{"1s", "30s"}},
+		"SnapStartEnabled for Runtime python3.11, it begins with python3.12 and java11": {SnapStartEnabled: true},
+		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: awsPayload + 1},
+		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes":  {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
 	} {
-		got := strings.Join(a.Refuse(s, nil), "|")
+		got := strings.Join(a.Refuse(s, &Function{Runtime: "python3.11"}), "|")
 		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {
 			t.Errorf("%+v: %q, want %q", s.DesiredServiceTimes, got, want)
 		}
