@@ -139,7 +139,9 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 	case k.api != nil:
 		server := httptest.NewServer(k.api(func(use func([]cloud)) { use([]cloud{r.cloud}) }))
 		t.Cleanup(server.Close)
-		r.env[k.apiEnv] = server.URL
+		for _, name := range strings.Fields(k.apiEnv) {
+			r.env[name] = server.URL
+		}
 	}
 	return r
 }
