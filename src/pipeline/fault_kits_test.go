@@ -35,6 +35,13 @@ func allKits() []kit {
 				"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"},
 			anonymous: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
 			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3", nobody: "there are no credentials for AWS"},
+		{name: "azure", units: 2, scope: "11111111-2222-3333-4444-555555555555", sweeps: true, api: azureAPI, apiEnv: "STELLAR_AZURE_URL AZURE_AUTHORITY_HOST", persona: "serverless azure",
+			cliEnv: "STELLAR_SERVERLESS_AZURE", file: `{"Region":"westeurope",` + file("azure", `"Runtime":"python3.13"`)[1:],
+			env: map[string]string{"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client",
+				"AZURE_CLIENT_SECRET": "secret-of-the-principal"},
+			later:     map[string]string{"AZURE_SUBSCRIPTION_ID": "99999999-2222-3333-4444-555555555555"},
+			anonymous: map[string]string{"AZURE_CLIENT_SECRET": ""},
+			missing:   "the Serverless CLI for azure is not installed", old: "needs osls, or serverless 3", nobody: "AZURE_CLIENT_SECRET not set"},
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
 			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
@@ -56,5 +63,5 @@ func file(provider, sub string) string {
 }
 
 func personas() map[string]persona {
-	return map[string]persona{"osls": osls(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
+	return map[string]persona{"osls": osls(), "serverless azure": slsAzure(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
 }

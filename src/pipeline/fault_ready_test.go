@@ -30,6 +30,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 					switch s.name {
 					case "CLI missing":
 						t.Setenv("PATH", t.TempDir())
+						delete(r.env, k.cliEnv)
 						r.says(k.missing)
 					case "CLI too old":
 						r.says(k.old)

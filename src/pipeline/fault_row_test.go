@@ -50,11 +50,12 @@ type kit struct {
 	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
 	later   map[string]string // what of env is another for whoever cleans up
 	images  bool              // it takes images, from a registry
+	cliEnv  string            // variable that names its CLI, where that is not looked for on the PATH
 	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
 
 	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
-	apiEnv string                                        // variable that leads to it
+	apiEnv string                                        // variables that lead to it
 	shared *clouds                                       // where all rows have one API: those of the rows
 
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials

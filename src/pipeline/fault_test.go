@@ -265,8 +265,11 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 			t.Fatal(err)
 		}
 	}
+	k.env = maps.Clone(k.env)
+	if k.cliEnv != "" {
+		k.env[k.cliEnv] = filepath.Join(k.tools, personas()[k.persona].programs[0])
+	}
 	if k.images {
-		k.env = maps.Clone(k.env)
 		k.env["STELLAR_REGISTRY"] = startRegistry(t)
 	}
 	if k.process {
