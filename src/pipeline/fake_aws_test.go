@@ -55,6 +55,9 @@ type awsCall struct {
 // meant reports whether a call is about the stack, a log group or a bucket of a row.
 func (a *awsCall) meant(c cloud) bool {
 	defer c.lock()()
+	if a.unit != "" && slices.ContainsFunc(c.calls(), func(b call) bool { return b.Unit == a.unit }) {
+		return true // it is gone by now
+	}
 	return slices.ContainsFunc(c.things(a.unit), func(t thing) bool {
 		return a.unit != "" || strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body), t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit))
 	})
@@ -63,6 +66,8 @@ func (a *awsCall) meant(c cloud) bool {
 func (a *awsCall) answer() {
 	target := a.r.Header.Get("X-Amz-Target")
 	switch {
+	case a.form.Get("Action") == "GetCallerIdentity" && strings.Contains(a.r.Header.Get("Authorization"), "AKIASTRANGER"):
+		a.xml("GetCallerIdentity", "<Account>999999999999</Account><Arn>arn:aws:iam::999999999999:user/stranger</Arn><UserId>AIDB</UserId>")
 	case a.form.Get("Action") == "GetCallerIdentity":
 		a.xml("GetCallerIdentity", fmt.Sprintf("<Account>%s</Account><Arn>arn:aws:iam::%s:user/someone</Arn><UserId>AIDA</UserId>", awsAccount, awsAccount))
 	case a.form.Get("Action") == "DescribeStacks":

@@ -55,10 +55,14 @@ func slsAzure() persona {
 			return out
 		},
 		before: func(_ cloud, a ask) (reply, bool) {
-			if a.verb != versions && os.Getenv("AZURE_CLIENT_SECRET") == "" { // the plugin would open a browser
+			secret := os.Getenv("AZURE_CLIENT_SECRET")
+			switch {
+			case a.verb == versions || strings.HasPrefix(secret, "secret"):
+				return reply{}, false
+			case secret == "": // the plugin would open a browser
 				return reply{err: "the plugin would ask a person to log in\n", code: 65}, true
 			}
-			return reply{}, false
+			return readTexts("serverless-azure").say("denied", a, nil), true
 		},
 	}
 }
@@ -74,6 +78,8 @@ func azureAPI(clouds func(func([]cloud))) http.Handler {
 			must(r.ParseForm())
 			if !strings.HasPrefix(r.PostForm.Get("client_secret"), "secret") {
 				w.WriteHeader(http.StatusUnauthorized)
+				fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
+				return
 			}
 			fmt.Fprint(w, `{"access_token":"token","expires_in":3600}`)
 			return

@@ -93,6 +93,8 @@ func gcloud(group string, verbs map[string]string, things func(ask) []thing, bes
 		things: things,
 		before: func(c cloud, a ask) (reply, bool) {
 			switch {
+			case os.Getenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") != "" && a.verb != versions:
+				return readTexts("gcloud-"+group).say("remove-failed", a, nil), true
 			case beside[a.verb] != nil:
 				return beside[a.verb](c, a), true
 			case a.verb == "auth" && a.do == "":

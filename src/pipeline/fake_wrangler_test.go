@@ -52,7 +52,7 @@ func wrangler() persona {
 			case os.Getenv("CLOUDFLARE_API_TOKEN") == "":
 				r := readTexts("wrangler").say("anonymous", a, nil)
 				return r, true
-			case a.scope == "" || a.scope == foreignAccount: // the token is of another account
+			case a.scope == "" || a.scope == foreignAccount || os.Getenv("CLOUDFLARE_API_TOKEN") == "secret-of-a-stranger": // the token is of another account
 				return readTexts("wrangler").say("denied", a, nil), true
 			}
 			return reply{}, false

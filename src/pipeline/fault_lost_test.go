@@ -25,6 +25,7 @@ func TestLost(t *testing.T) {
 			t.Run("folder deleted", func(t *testing.T) { folderDeleted(newRow(t, k)) })
 			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
 			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
+			t.Run("with a stranger's credentials", func(t *testing.T) { strangers(newRow(t, k)) })
 			t.Run("all lost, not expired", func(t *testing.T) { allLost(newRow(t, k), false) })
 		})
 	}
@@ -129,4 +130,28 @@ func allLost(r *row, expired bool) {
 // unseen reports whether clean said that a provider was not asked.
 func unseen(c *pipeline.Cleaned, provider string) bool {
 	return slices.ContainsFunc(c.Unseen, func(text string) bool { return strings.HasPrefix(text, provider+" ") })
+}
+
+// strangers: credentials that do not lead to where the functions stand find nothing there, which is not to be taken for absence.
+func strangers(r *row) {
+	dir := r.keep(time.Now())
+	stood := len(r.left())
+	for name, value := range r.kit.stranger {
+		if r.kit.process {
+			r.t.Setenv(name, value)
+		}
+	}
+	_, err := r.world(r.kit.stranger).Remove(context.Background(), dir)
+	if fail.Code(err) != fail.CodeLeftBehind || len(r.left()) != stood || len(r.pending(dir)) == 0 {
+		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood, r.pending(dir), story(err))
+	}
+	for name, value := range r.kit.env {
+		if r.kit.process {
+			r.t.Setenv(name, value)
+		}
+	}
+	if _, err := r.world(r.kit.later).Clean(context.Background(), false); err != nil {
+		r.t.Errorf("clean: %s", story(err))
+	}
+	r.settled(dir)
 }

@@ -60,6 +60,7 @@ type kit struct {
 
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
 	anonymous            map[string]string // what of env is not set then
+	stranger             map[string]string // credentials that lead elsewhere, or nowhere
 }
 
 func (k kit) stands() string {
@@ -299,6 +300,22 @@ func (r *row) documented() {
 	for _, c := range r.cloud.calls() {
 		if c.Verb == "undocumented" {
 			r.t.Errorf("called in a way that is not documented: %s %q", c.Program, c.Args)
+		}
+	}
+}
+
+// verified fails the row where the last that was asked about a unit is not whether it is gone.
+func (r *row) verified() {
+	r.t.Helper()
+	last := map[string]string{}
+	for _, c := range r.cloud.calls() {
+		if slices.Contains([]string{deploys, removes, looks}, c.Verb) {
+			last[c.Unit] = c.Verb
+		}
+	}
+	for unit, verb := range last {
+		if verb != looks {
+			r.t.Errorf("the last call for %s is %s: nobody looked whether it is gone", unit, verb)
 		}
 	}
 }

@@ -162,6 +162,7 @@ func (r *row) play(s scene) (exits string) {
 		r.t.Errorf("removed once more: %d resources, %v", n, err)
 	}
 	r.documented()
+	r.verified()
 	r.secrets(dir, token)
 	return exits
 }
