@@ -41,10 +41,8 @@ type azureGroup struct {
 	Location string            `json:"location"`
 	Tags     map[string]string `json:"tags"`
 
-	template map[string]any
 	settings map[string]string
 	kind     string // linuxFxVersion
-	blobs    int
 	folder   string // of what was deployed
 	process  *exec.Cmd
 	proxy    *httputil.ReverseProxy

@@ -154,7 +154,7 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	if p.TargetBytes == 0 || near(p.Bytes, p.TargetBytes) || near(off, 0) {
 		return nil // as good as the layer's form allows
 	}
-	if want -= off; want < 0 {
+	if want += p.TargetBytes - p.Bytes; want < 0 { // by what is off in all, what the measurement here left as well
 		return tooSmall(p.CodeBytes, p.TargetBytes)
 	}
 	if least, err := fillerLayer(1); err != nil || want < least {
