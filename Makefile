@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 OSLS  := scripts/serverless/node_modules/.bin/osls
 SLS_AZURE := scripts/serverless-azure/node_modules/.bin/serverless
+SLS_ALIYUN := scripts/serverless-aliyun/node_modules/.bin/serverless
 WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -14,7 +15,7 @@ build: stellar
 stellar: go.mod go.sum $(GO_FILES)
 	CGO_ENABLED=0 go build -trimpath -o stellar ./src
 
-setup: $(OSLS) $(SLS_AZURE) ## everything that build, run and test need beyond Go, Node.js and Python
+setup: $(OSLS) $(SLS_AZURE) $(SLS_ALIYUN) ## everything that build, run and test need beyond Go, Node.js and Python
 	go mod download
 
 $(OSLS): scripts/serverless/package-lock.json
@@ -25,6 +26,11 @@ $(OSLS): scripts/serverless/package-lock.json
 $(SLS_AZURE): scripts/serverless-azure/package-lock.json
 	cd scripts/serverless-azure && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $(SLS_AZURE)
+
+# The plugin's install script sends word to its makers.
+$(SLS_ALIYUN): scripts/serverless-aliyun/package-lock.json
+	cd scripts/serverless-aliyun && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $(SLS_ALIYUN)
 
 wrangler: $(WRANGLER) ## what deploys to Cloudflare, pinned; the tests run Workers in the workerd that comes with it
 
@@ -74,5 +80,5 @@ lint:
 	go run $(STATICCHECK) ./...
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules scripts/serverless-aliyun/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
 	go clean -testcache

@@ -30,11 +30,11 @@ func newAzureLab(t *testing.T, bin, experiment string) *azureLab {
 	if _, err := os.Stat(filepath.Join(cli, "serverless")); err != nil {
 		t.Fatalf("the Serverless CLI for Azure is not installed, run `make setup`: %v", err)
 	}
-	shim, err := filepath.Abs(filepath.Join("testdata", "azure", "serverless"))
+	shim, err := filepath.Abs(filepath.Join("testdata", "account", "serverless"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.env = []string{"STELLAR_SERVERLESS_AZURE=" + shim, "STELLAR_TEST_CLI=" + cli, "STELLAR_TEST_AZURE=" + l.server.URL,
+	l.env = []string{"STELLAR_SERVERLESS_AZURE=" + shim, "STELLAR_TEST_CLI=" + cli, "STELLAR_TEST_ACCOUNT=" + l.server.URL,
 		"STELLAR_AZURE_URL=" + l.server.URL, "AZURE_AUTHORITY_HOST=" + l.server.URL, "AZURE_SUBSCRIPTION_ID=" + azureTestSubscription,
 		"AZURE_TENANT_ID=tenant", "AZURE_CLIENT_ID=client", "AZURE_CLIENT_SECRET=" + azureTestSecret}
 	return l

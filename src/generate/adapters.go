@@ -30,6 +30,10 @@ func adapters() map[string]map[string]adapter {
 			"go": {dir: "adapters/google/go", handler: "Handle", own: googleGo, source: true, pkg: "measure",
 				extra: map[string]string{"go.mod": "module example.com/measure\n\ngo 1.21\n"}},
 		},
+		"aliyun": {
+			"python": {dir: "adapters/aliyun/python", handler: "fc_main.handler"},
+			"nodejs": {dir: "adapters/aliyun/nodejs", handler: "fc.handler"},
+		},
 		"azure": {
 			"python": {dir: "adapters/azure/python", handler: "azure_main.main"},
 			"nodejs": {dir: "adapters/azure/nodejs", handler: "azure.handler"},

@@ -124,28 +124,13 @@ func azureFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
 	return []File{{Name: azureTemplateName, Text: template}, yml}, err
 }
 
-// noteAzure says, once each, what Azure does otherwise than the file asks: it is no reason not to run.
-func noteAzure(r *run.Run) {
-	if r.Experiment.ProviderKind() != "azure" {
-		return
+// azureNotes are what Azure does otherwise than a function asks: it is no reason not to run.
+func azureNotes(fn *run.Function) []string {
+	notes := []string{fmt.Sprintf("FunctionMemoryMB %d: the Consumption plan has no such setting, its instances have 1.5 GB", fn.MemoryMB)}
+	if rt, err := azureRuntimeOf(fn); err == nil && rt.note != "" {
+		notes = append(notes, rt.note)
 	}
-	told := map[string]bool{}
-	for _, fn := range r.Functions {
-		notes := []string{fmt.Sprintf("FunctionMemoryMB %d: the Consumption plan has no such setting, its instances have 1.5 GB", fn.MemoryMB)}
-		if rt, err := azureRuntimeOf(fn); err == nil && rt.note != "" {
-			notes = append(notes, rt.note)
-		}
-		for _, text := range notes {
-			if told[text] {
-				continue
-			}
-			told[text] = true
-			r.Log.Warnf("azure: %s", text)
-			if r.Record != nil {
-				r.Record.Notes = append(r.Record.Notes, "azure: "+text)
-			}
-		}
-	}
+	return notes
 }
 
 // putBeside writes what the provider wants beside a function's code.

@@ -36,7 +36,7 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	noteWorkers(r)
-	noteAzure(r)
+	noteOtherwise(r)
 	sources, packages := map[string]*run.Source{}, map[string]*run.Package{}
 	for i, fn := range r.Functions {
 		if err := ctx.Err(); err != nil {
@@ -139,6 +139,28 @@ func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 	}
 	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler, LocalHandler: localHandler(r, fn, c),
 		Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
+}
+
+// noteOtherwise says, once each, what a provider does otherwise than the file asks, in the log and the record.
+func noteOtherwise(r *run.Run) {
+	kind := r.Experiment.ProviderKind()
+	notes := map[string]func(*run.Function) []string{"azure": azureNotes, "aliyun": aliyunNotes}[kind]
+	if notes == nil {
+		return
+	}
+	told := map[string]bool{}
+	for _, fn := range r.Functions {
+		for _, text := range notes(fn) {
+			if told[text] {
+				continue
+			}
+			told[text] = true
+			r.Log.Warnf("%s: %s", kind, text)
+			if r.Record != nil {
+				r.Record.Notes = append(r.Record.Notes, kind+": "+text)
+			}
+		}
+	}
 }
 
 // localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the user's

@@ -81,6 +81,7 @@ type writer func(s Service, r *run.Run, u provider.Unit) ([]File, error)
 func writers() map[string]writer {
 	return map[string]writer{
 		"local":      localFiles,
+		"aliyun":     aliyunFiles,
 		"aws":        awsFiles,
 		"azure":      azureFiles,
 		"cloudflare": cloudflareFiles,

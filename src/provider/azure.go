@@ -228,7 +228,7 @@ func (a *azure) deploy(ctx context.Context, u Unit) (Endpoint, error) {
 	f := u.Functions[0]
 	text, err := a.at(u).Deploy(ctx, a.deployArgs(u)...)
 	if err != nil {
-		return Endpoint{}, err
+		return Endpoint{}, explain(text, err)
 	}
 	found := azureEndpoints(text)
 	if len(found) != 1 {
@@ -310,8 +310,8 @@ func (a *azure) take(ctx context.Context, rest *azureRest, e Endpoint, group str
 	if dir := e.Detail[DetailDir]; dir != "" {
 		switch _, err := os.Stat(filepath.Join(dir, "serverless.yml")); {
 		case err == nil:
-			_, err := a.of(e).Remove(ctx, removeArgs(rest.subscription)...)
-			return err
+			text, err := a.of(e).Remove(ctx, removeArgs(rest.subscription)...)
+			return explain(text, err)
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}

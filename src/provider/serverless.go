@@ -2,8 +2,13 @@ package provider
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"regexp"
+	"strings"
 
+	"stellar/src/fail"
 	"stellar/src/shell"
 )
 
@@ -71,4 +76,21 @@ func byFunction(text string, fns []*Function, stand []Endpoint) ([]Endpoint, err
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// serverlessError is where the CLI says what went wrong, before a stack that can be longer than what is shown of its output.
+var serverlessError = regexp.MustCompile(`(?m)^Error:\s*\n\s*(\S.*)$`)
+
+// explain adds to a failure of the CLI what it gave as its reason.
+func explain(text string, err error) error {
+	m := serverlessError.FindStringSubmatch(text)
+	if err == nil || m == nil {
+		return err
+	}
+	e := &fail.Error{Code: fail.Code(err), Err: fmt.Errorf("%w: %s", err, strings.TrimSpace(m[1])), Hint: fail.Hint(err)}
+	var said *fail.Error
+	if errors.As(err, &said) {
+		e.Output = said.Output
+	}
+	return e
 }

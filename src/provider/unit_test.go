@@ -139,3 +139,18 @@ func TestToolVersions(t *testing.T) {
 		t.Errorf("not there: %+v", tool)
 	}
 }
+
+func TestExplain(t *testing.T) {
+	err := &fail.Error{Code: fail.CodeFailed, Output: "the end of it", Hint: "do that", Err: errors.New("exit code 1")}
+	got := explain("Creating…\nError:\nAccessDenied: not you\n    at a\n    at b\n", err)
+	var said *fail.Error
+	if !errors.As(got, &said) || got.Error() != "exit code 1: AccessDenied: not you" || said.Output != "the end of it" || fail.Hint(got) != "do that" {
+		t.Errorf("%v, %+v", got, said)
+	}
+	if got := explain("nothing known", err); !errors.Is(got, err) || got.Error() != "exit code 1" {
+		t.Errorf("%v", got)
+	}
+	if got := explain("Error:\nx\n", nil); got != nil {
+		t.Errorf("no error became %v", got)
+	}
+}

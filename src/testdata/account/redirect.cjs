@@ -1,23 +1,26 @@
 'use strict';
 
-// Loaded before the Serverless CLI: requests to hosts of Azure's go to the account that stands in for them, with the host that
+// Loaded before the Serverless CLI: requests to hosts of a vendor's go to the account that stands in for it, with the host that
 // was meant in a header. Nothing else is let out.
 
 const http = require('http');
 const https = require('https');
 const { URL } = require('url');
 
-const account = new URL(process.env.STELLAR_TEST_AZURE);
-const theirs = /\.(microsoftonline\.com|azure\.com|azurewebsites\.net|core\.windows\.net)$/;
+const account = new URL(process.env.STELLAR_TEST_ACCOUNT);
+const theirs = /\.(microsoftonline\.com|azure\.com|azurewebsites\.net|core\.windows\.net|aliyuncs\.com)$/;
+const send = http.request;
 
-https.request = (first, second, third) => {
+function request(first, second, third) {
   const at = typeof first === 'string' || first instanceof URL ? new URL(first) : null;
   const given = at ? (typeof second === 'object' && second) || {} : first;
   const callback = [second, third].find((f) => typeof f === 'function');
   const host = at ? at.hostname : given.hostname || String(given.host).split(':')[0];
   if (!theirs.test(host)) throw new Error(`a request to ${host} is not let out`);
-  return http.request(
+  return send.call(
+    http,
     {
+      agent: false,
       method: given.method,
       path: at ? at.pathname + at.search : given.path,
       hostname: account.hostname,
@@ -26,9 +29,13 @@ https.request = (first, second, third) => {
     },
     callback
   );
-};
-https.get = (...args) => {
-  const request = https.request(...args);
-  request.end();
-  return request;
-};
+}
+
+for (const module of [http, https]) {
+  module.request = request;
+  module.get = (...args) => {
+    const sent = request(...args);
+    sent.end();
+    return sent;
+  };
+}

@@ -1,0 +1,416 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// aliyunAccount stands in for an account of Alibaba Cloud's: the part of Function Compute, API Gateway, RAM and OSS that the pinned
+// plugin uses, with their own error codes. The functions that are deployed run.
+type aliyunAccount struct {
+	t      *testing.T
+	server *httptest.Server
+	dir    string
+
+	mu       sync.Mutex
+	services map[string]map[string]*aliyunFunction
+	groups   map[string]map[string]aliyunAPI // API groups by name, APIs in them by name
+	roles    map[string]bool
+	buckets  map[string]map[string][]byte
+	calls    []string
+	faults   map[string]string // error code by a part of "host path action", given once
+}
+
+type aliyunFunction struct {
+	Handler, Runtime string
+	MemorySize       int
+	Timeout          int
+	Environment      map[string]string `json:"environmentVariables"`
+	Code             struct{ OSSBucketName, OSSObjectName string }
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	folder string
+}
+
+type aliyunAPI struct{ path, service, function string }
+
+const (
+	aliyunShared = "sls-1234567890-ap-southeast-1" // the bucket of the whole account, with others' packages in it
+	aliyunSecret = "s3cret-of-the-key"
+)
+
+func newAliyunAccount(t *testing.T) *aliyunAccount {
+	t.Helper()
+	a := &aliyunAccount{t: t, dir: t.TempDir(), services: map[string]map[string]*aliyunFunction{}, groups: map[string]map[string]aliyunAPI{},
+		roles: map[string]bool{}, buckets: map[string]map[string][]byte{aliyunShared: {}}, faults: map[string]string{}}
+	a.server = httptest.NewServer(a)
+	t.Cleanup(func() {
+		a.server.Close()
+		for _, s := range a.services {
+			for _, f := range s {
+				f.stop()
+			}
+		}
+	})
+	return a
+}
+
+func (f *aliyunFunction) stop() {
+	if f.cmd != nil {
+		_ = f.cmd.Process.Kill()
+		_ = f.cmd.Wait()
+	}
+}
+
+// left lists all that is there, but for what was there before.
+func (a *aliyunAccount) left() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []string
+	for n := range a.services {
+		out = append(out, "service "+n)
+	}
+	for n := range a.groups {
+		out = append(out, "group "+n)
+	}
+	for n := range a.roles {
+		out = append(out, "role "+n)
+	}
+	for n := range a.buckets {
+		if n != aliyunShared {
+			out = append(out, "bucket "+n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (a *aliyunAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rest, ok := strings.CutPrefix(r.URL.Path, "/gateway/"); ok {
+		a.invoke(w, r, rest)
+		return
+	}
+	host := r.Header.Get("X-Stellar-Host")
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		a.t.Error(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	call := r.Method + " " + host + r.URL.Path + " " + r.URL.Query().Get("Action")
+	a.calls = append(a.calls, call)
+	for part, code := range a.faults {
+		if strings.Contains(call, part) {
+			delete(a.faults, part)
+			a.refuse(w, host, code)
+			return
+		}
+	}
+	switch {
+	case strings.HasSuffix(host, ".fc.aliyuncs.com"):
+		a.compute(w, r, body)
+	case strings.HasPrefix(host, "apigateway."):
+		a.gateway(w, r)
+	case host == "ram.aliyuncs.com":
+		a.ram(w, r)
+	case strings.Contains(host, "oss-ap-southeast-1"):
+		a.oss(w, r, host, body)
+	default:
+		a.t.Errorf("unexpected request: %s", call)
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// refuse answers as each of the services does.
+func (a *aliyunAccount) refuse(w http.ResponseWriter, host, code string) {
+	status := http.StatusNotFound
+	if !strings.Contains(code, "Not") {
+		status = http.StatusForbidden
+	}
+	if strings.Contains(host, "oss-") {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>says the account of this test</Message></Error>", code)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"ErrorCode":%q,"ErrorMessage":"%s","Code":%q,"Message":"says the account of this test","RequestId":"1"}`, code, code, code)
+}
+
+func (a *aliyunAccount) compute(w http.ResponseWriter, r *http.Request, body []byte) {
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "FC key-id:") {
+		a.t.Errorf("not signed: %v", r.Header)
+	}
+	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/2016-08-15/services"), "/")[1:]
+	name := ""
+	if len(parts) > 0 {
+		name = parts[0]
+	}
+	functions, there := a.services[name]
+	switch {
+	case r.Method == http.MethodPost && len(parts) == 0:
+		var s struct{ ServiceName string }
+		_ = json.Unmarshal(body, &s)
+		a.services[s.ServiceName] = map[string]*aliyunFunction{}
+		reply200(w, s)
+	case !there:
+		a.refuse(w, "", "ServiceNotFound")
+	case len(parts) == 1 && r.Method == http.MethodDelete:
+		delete(a.services, name)
+	case len(parts) == 1:
+		reply200(w, map[string]string{"serviceName": name})
+	case len(parts) == 2 && r.Method == http.MethodPost:
+		f := &aliyunFunction{}
+		var named struct{ FunctionName string }
+		if json.Unmarshal(body, f) != nil || json.Unmarshal(body, &named) != nil {
+			a.t.Errorf("function %s", body)
+		}
+		functions[named.FunctionName] = f
+		a.unpack(f, named.FunctionName)
+		reply200(w, named)
+	case len(parts) == 2:
+		list := []map[string]string{}
+		for n := range functions {
+			list = append(list, map[string]string{"functionName": n})
+		}
+		reply200(w, map[string]any{"functions": list})
+	case functions[parts[2]] == nil:
+		a.refuse(w, "", "FunctionNotFound")
+	case len(parts) == 4:
+		reply200(w, map[string]any{"triggers": []any{}})
+	case r.Method == http.MethodDelete:
+		functions[parts[2]].stop()
+		delete(functions, parts[2])
+	default:
+		reply200(w, map[string]string{"functionName": parts[2]})
+	}
+}
+
+func (a *aliyunAccount) unpack(f *aliyunFunction, name string) {
+	f.folder = filepath.Join(a.dir, name)
+	if err := unzip(f.folder, a.buckets[f.Code.OSSBucketName][f.Code.OSSObjectName]); err != nil {
+		a.t.Errorf("function %s: %v", name, err)
+	}
+}
+
+func (a *aliyunAccount) gateway(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	group := strings.TrimPrefix(cmp.Or(r.Form.Get("GroupId"), r.Form.Get("GroupName")), "id-")
+	api := strings.TrimPrefix(cmp.Or(r.Form.Get("ApiId"), r.Form.Get("ApiName")), "id-")
+	about := map[string]string{"GroupName": group, "GroupId": "id-" + group, "SubDomain": strings.TrimPrefix(a.server.URL, "http://") + "/gateway/" + group}
+	apis := []map[string]string{}
+	for n := range a.groups[group] {
+		apis = append(apis, map[string]string{"ApiName": n, "ApiId": "id-" + n, "RegionId": "ap-southeast-1"})
+	}
+	switch action := r.Form.Get("Action"); action {
+	case "DescribeApiGroups":
+		if a.groups[group] == nil {
+			reply200(w, map[string]any{"TotalCount": 0})
+			return
+		}
+		reply200(w, map[string]any{"TotalCount": 1, "ApiGroupAttributes": map[string]any{"ApiGroupAttribute": []any{about}}})
+	case "CreateApiGroup":
+		if len(group) > 50 {
+			a.t.Errorf("API group %q is longer than 50", group)
+		}
+		a.groups[group] = map[string]aliyunAPI{}
+		reply200(w, about)
+	case "DeleteApiGroup":
+		delete(a.groups, group)
+		reply200(w, map[string]string{})
+	case "CreateApi":
+		var request struct{ RequestPath string }
+		var backend struct {
+			ServiceTimeout        int
+			FunctionComputeConfig struct{ ServiceName, FunctionName, RoleArn string }
+		}
+		if json.Unmarshal([]byte(r.Form.Get("RequestConfig")), &request) != nil || json.Unmarshal([]byte(r.Form.Get("ServiceConfig")), &backend) != nil || len(api) > 50 || backend.ServiceTimeout != 30000 {
+			a.t.Errorf("API %q: %v", api, r.Form)
+		}
+		a.groups[group][api] = aliyunAPI{request.RequestPath, backend.FunctionComputeConfig.ServiceName, backend.FunctionComputeConfig.FunctionName}
+		reply200(w, map[string]string{"ApiId": "id-" + api})
+	case "DescribeApis":
+		reply200(w, map[string]any{"TotalCount": len(apis), "ApiSummarys": map[string]any{"ApiSummary": apis}})
+	case "DescribeDeployedApis":
+		reply200(w, map[string]any{"TotalCount": len(apis), "DeployedApis": map[string]any{"DeployedApiItem": apis}})
+	case "DeployApi", "AbolishApi":
+		reply200(w, map[string]string{})
+	case "DeleteApi":
+		delete(a.groups[group], api)
+		reply200(w, map[string]string{})
+	default:
+		a.t.Errorf("API Gateway: %s", action)
+	}
+}
+
+func (a *aliyunAccount) ram(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	role := r.Form.Get("RoleName")
+	about := map[string]any{"Role": map[string]string{"RoleName": role, "Arn": "acs:ram::1234567890:role/" + role}}
+	switch action := r.Form.Get("Action"); {
+	case action == "CreateRole":
+		a.roles[role] = true
+		reply200(w, about)
+	case !a.roles[role]:
+		a.refuse(w, "", "EntityNotExist.Role")
+	case action == "GetRole":
+		reply200(w, about)
+	case action == "ListPoliciesForRole":
+		reply200(w, map[string]any{"Policies": map[string]any{"Policy": []any{}}})
+	case action == "DeleteRole":
+		delete(a.roles, role)
+		reply200(w, map[string]string{})
+	case action == "AttachPolicyToRole" || action == "DetachPolicyFromRole":
+		reply200(w, map[string]string{})
+	default:
+		a.t.Errorf("RAM: %s", action)
+	}
+}
+
+func (a *aliyunAccount) oss(w http.ResponseWriter, r *http.Request, host string, body []byte) {
+	bucket, _, inBucket := strings.Cut(host, ".oss-")
+	object := strings.TrimPrefix(r.URL.Path, "/")
+	objects := a.buckets[bucket]
+	w.Header().Set("Content-Type", "application/xml")
+	type entry struct {
+		Name, Key, LastModified, ETag, Type, Size, StorageClass, Location, CreationDate string
+		Owner                                                                           struct{ ID, DisplayName string }
+	}
+	switch {
+	case !inBucket && object == "":
+		var list struct {
+			XMLName xml.Name `xml:"ListAllMyBucketsResult"`
+			Owner   struct{ ID, DisplayName string }
+			Buckets struct{ Bucket []entry }
+		}
+		for n := range a.buckets {
+			if strings.HasPrefix(n, r.URL.Query().Get("prefix")) {
+				list.Buckets.Bucket = append(list.Buckets.Bucket, entry{Name: n})
+			}
+		}
+		_ = xml.NewEncoder(w).Encode(list)
+	case r.Method == http.MethodPut && object == "":
+		a.buckets[bucket] = map[string][]byte{}
+	case objects == nil:
+		a.refuse(w, host, "NoSuchBucketNot")
+	case bucket == aliyunShared:
+		a.t.Errorf("the account's own bucket is touched: %s %s", r.Method, r.URL)
+	case r.Method == http.MethodPut:
+		objects[object] = body
+	case r.Method == http.MethodPost: // a deletion of several
+		clear(objects)
+		fmt.Fprint(w, "<DeleteResult></DeleteResult>")
+	case r.Method == http.MethodDelete:
+		if len(objects) > 0 {
+			a.refuse(w, host, "BucketNotEmpty")
+			return
+		}
+		delete(a.buckets, bucket)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		var list struct {
+			XMLName  xml.Name `xml:"ListBucketResult"`
+			Contents []entry
+		}
+		for n := range objects {
+			list.Contents = append(list.Contents, entry{Key: n})
+		}
+		_ = xml.NewEncoder(w).Encode(list)
+	}
+}
+
+// invoke is the gateway at work: the request becomes an event, the answer a response.
+func (a *aliyunAccount) invoke(w http.ResponseWriter, r *http.Request, rest string) {
+	group, path, _ := strings.Cut(rest, "/")
+	var f *aliyunFunction
+	a.mu.Lock()
+	for _, api := range a.groups[group] {
+		if api.path == "/"+path {
+			f = a.services[api.service][api.function]
+		}
+	}
+	a.mu.Unlock()
+	if f == nil || r.Method != http.MethodGet {
+		http.NotFound(w, r)
+		return
+	}
+	query, headers := map[string]string{}, map[string]string{}
+	for n, v := range r.URL.Query() {
+		query[n] = strings.Join(v, ",")
+	}
+	for n := range r.Header {
+		headers[n] = r.Header.Get(n)
+	}
+	event, err := json.Marshal(map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers, "queryParameters": query,
+		"pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"})
+	if err != nil {
+		a.t.Error(err)
+	}
+	var answer struct {
+		StatusCode int
+		Headers    map[string]string
+		Body       string
+	}
+	if text, err := a.call(f, event); err != nil || json.Unmarshal(text, &answer) != nil {
+		a.t.Errorf("answer %s: %v", text, err)
+	}
+	for n, v := range answer.Headers {
+		w.Header().Set(n, v)
+	}
+	w.WriteHeader(answer.StatusCode)
+	_, _ = io.WriteString(w, answer.Body)
+}
+
+// call gives an event to the function's instance, one at a time; the first one starts it.
+func (a *aliyunAccount) call(f *aliyunFunction, event []byte) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cmd == nil {
+		host := map[bool][]string{true: {"python3", "host.py"}, false: {"node", "host.js"}}[strings.HasPrefix(f.Runtime, "python")]
+		script, err := filepath.Abs(filepath.Join("testdata", "aliyun", host[1]))
+		if err != nil {
+			return nil, err
+		}
+		f.cmd = exec.Command(host[0], script, f.folder, f.Handler)
+		f.cmd.Dir, f.cmd.Stderr, f.cmd.Env = f.folder, os.Stderr, append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+		for k, v := range f.Environment {
+			f.cmd.Env = append(f.cmd.Env, k+"="+v)
+		}
+		out, err := f.cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		if f.in, err = f.cmd.StdinPipe(); err != nil {
+			return nil, err
+		}
+		f.out = bufio.NewScanner(out)
+		f.out.Buffer(nil, 1<<20)
+		if err := f.cmd.Start(); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := f.in.Write(append(event, '\n')); err != nil {
+		return nil, err
+	}
+	if !f.out.Scan() {
+		return nil, fmt.Errorf("no answer: %w", f.out.Err())
+	}
+	return f.out.Bytes(), nil
+}
