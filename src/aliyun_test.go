@@ -118,7 +118,7 @@ func aliyunChecks(t *testing.T, c *cell, says string) {
 // TestAliyunFaults: whatever goes wrong on the way, nothing stays, nothing of others is touched, and the user is told.
 func TestAliyunFaults(t *testing.T) {
 	bin := buildBinary(t)
-	one := `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [{"Title": "a", "Function": "measure", "Bursts": 2, "Parallelism": 2}]}`
+	one := `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [{"Title": "a", "Function": "measure", "Bursts": 1}]}`
 	for _, c := range []struct{ name, fault, code string }{
 		{"the service is refused", "POST 1234567890.ap-southeast-1.fc.aliyuncs.com/2016-08-15/services ", "AccessDenied"},
 		{"the bucket is refused", ".oss-ap-southeast-1.aliyuncs.com/ ", "TooManyBuckets"},
