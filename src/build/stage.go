@@ -89,6 +89,9 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	for _, src := range sources {
 		if src.Dockerfile != "" {
 			src.BuildDir = src.Dir
+			if src.Build, err = cacheKey(src, Inputs{}); err != nil {
+				return err
+			}
 			continue
 		}
 		group.Go(func() error {
@@ -103,7 +106,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 			if err != nil {
 				return err
 			}
-			src.BuildDir = dir
+			src.BuildDir, src.Build = dir, filepath.Base(filepath.Dir(dir))
 			if l, ok := b.(Looper); ok && src.ForImage {
 				src.LoopDir, err = loop(ctx, b, l, store, &once)
 			}

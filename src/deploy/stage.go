@@ -30,6 +30,10 @@ func (Stage) String() string { return "deploying functions" }
 
 // Run writes the intent, deploys, and writes down what stands. Removal is the journal's work, whatever happens here.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
+	wanted := r.Unplaced()
+	if len(wanted) == 0 {
+		return fail.Skip{Reason: "all functions stand already"}
+	}
 	conn, err := s.Connect(r)
 	if err != nil {
 		return err
@@ -37,10 +41,6 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	intents, err := s.intend(ctx, conn, r)
 	if err != nil {
 		return err
-	}
-	wanted := r.Unplaced()
-	if len(wanted) == 0 {
-		return nil
 	}
 	stand, err := conn.DeployFunctions(ctx, wanted)
 	if err != nil {

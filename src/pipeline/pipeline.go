@@ -34,20 +34,28 @@ type Checker interface {
 	Check(ctx context.Context, r *run.Run) error
 }
 
-// preparing are the stages that make the packages.
-func (j *job) preparing() []Stage {
+// packaging are the stages that make the packages.
+func (j *job) packaging() []Stage {
 	return []Stage{
-		making{j, generate.Functions{}},                                      // render raw-code/, or find the user's own function
-		making{j, build.Stage{Local: j.local, Runner: j.Runner}},             // one build per distinct code, cached
-		making{j, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}},            // filler to the exact size, ZIP or image
-		making{j, generate.Service{Plugin: plugin.Source, Locate: j.locate}}, // serverless.yml, images by digest in it
+		making{j, generate.Functions{}},                           // render raw-code/, or find the user's own function
+		making{j, build.Stage{Local: j.local, Runner: j.Runner}},  // one build per distinct code, cached
+		making{j, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}}, // filler to the exact size, ZIP or image
 	}
 }
 
+// writing is the stage that writes what the provider's CLI reads.
+func (j *job) writing() Stage {
+	return making{j, generate.Service{Plugin: plugin.Source, Locate: j.locate}} // serverless.yml, images by digest in it
+}
+
+// preparing are the stages that make all that a deployment by hand needs.
+func (j *job) preparing() []Stage { return append(j.packaging(), j.writing()) }
+
 // stages are a whole run. What they make is removed by the run's journal, in the end and whatever happens.
 func (j *job) stages() []Stage {
-	return append(j.preparing(),
+	return append(j.packaging(),
 		reusing{j},       // fitting functions that an earlier run left up, where the file says Reuse
+		j.writing(),      // for those that are left
 		startPlatform{j}, // the local platform, for local functions and for calibration
 		calibrating{making{j, calibrate.Stage{Platform: j.platformClient}}},                                                                        // service time to increments
 		deploy.Stage{Connect: j.connect, Units: j.units, Deploys: func(r *run.Run) bool { return j.deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`

@@ -82,7 +82,10 @@ func (s reusing) takeFrom(ctx context.Context, r *run.Run, dir string) error {
 		old := &rec.Functions[at]
 		e := *old.Endpoint
 		e.Function, e.Token = f.Name, token
-		f.Endpoint, old.Endpoint = &e, nil // taken: the next one gets another
+		p := *f.Package // what stands, not what was made for this run
+		p.Name, p.Bytes, p.CodeBytes, p.SHA256, p.Image = old.Package, old.PackageBytes, old.CodeBytes, old.PackageSHA256, old.Image
+		f.Package, f.Endpoint = &p, &e
+		old.Endpoint = nil // taken: the next one gets another
 		r.Record.Notes = append(r.Record.Notes, fmt.Sprintf("function %s is %s of run %s (Reuse)", f.Name, old.Name, rec.ID))
 		s.Log.Infof("function %s is taken over from run %s", f.Name, rec.ID)
 	}
@@ -99,6 +102,9 @@ func fitting(r *run.Run, f *run.Function, rec *run.Record, stand map[string]bool
 	return slices.IndexFunc(rec.Functions, func(old run.FunctionRecord) bool {
 		if old.Endpoint == nil || old.SubExperiment >= len(rec.Experiment.SubExperiments) || stand != nil && !stand[old.Endpoint.URL] {
 			return false
+		}
+		if f.Source == nil || old.Build == "" || old.Build != f.Source.Build {
+			return false // other code, or an unknown one, would be measured under this one's name
 		}
 		return old.Runtime == f.Runtime && old.Architecture == f.Architecture && provider.Fits(*old.Endpoint, f, want) &&
 			alike(&rec.Experiment.SubExperiments[old.SubExperiment], want) && rec.Experiment.Region == r.Experiment.Region

@@ -47,9 +47,12 @@ func (w World) Probe(ctx context.Context, dir string) (*Outcome, error) {
 		return nil, err
 	}
 	j := newJob(w, was.Experiment)
+	if err := j.hold(dir); err != nil {
+		return nil, err
+	}
 	r, err := j.begin(was.Experiment, was.BaseDir)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, j.release())
 	}
 	r.Token, r.Service = token, was.Service
 	r.Record.Calibration, r.Record.Notes = was.Calibration, append(r.Record.Notes, "probes the functions of run "+was.ID)
@@ -78,6 +81,19 @@ func (w World) deployed(dir string) (*run.Record, string, error) {
 			WithHint("`stellar deploy -c FILE` leaves functions up for `stellar probe`")
 	}
 	return was, token, nil
+}
+
+// hold keeps others from probing a run's functions, and from removing them, until release.
+func (j *job) hold(dir string) error {
+	was, err := run.Open(j.World.World, dir)
+	if errors.Is(err, run.ErrLive) {
+		return fail.Input("%s: another run probes its functions, or removes them", dir).WithHint("wait for it to end")
+	}
+	if err != nil {
+		return err
+	}
+	j.held = append(j.held, was)
+	return nil
 }
 
 func until(stages []Stage, last func(Stage) bool) []Stage {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,10 +34,15 @@ func (w World) sweep(ctx context.Context, c *Cleaned) error {
 			continue
 		}
 		errs = append(errs, removeTagged(ctx, conn, row.Name, all, c, func(t provider.Tagged) bool {
-			return !t.Expires.IsZero() && time.Now().After(t.Expires)
+			return !t.Expires.IsZero() && time.Now().After(t.Expires) && !c.goesOn(t.Run)
 		}))
 	}
 	return errors.Join(errs...)
+}
+
+// goesOn reports whether a run of this machine that goes on has the id, or is one whose functions such a run uses.
+func (c *Cleaned) goesOn(id string) bool {
+	return slices.ContainsFunc(c.Live, func(dir string) bool { return strings.EqualFold(filepath.Base(dir), id) })
 }
 
 // account connects to a provider's account, to look for what is there. The error says what is missing for that.
@@ -120,7 +127,7 @@ func (w World) sweepLocal(ctx context.Context, c *Cleaned) error {
 	var errs []error
 	for _, s := range services {
 		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
-		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) {
+		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) || c.goesOn(s.Tags["stellar-run"]) {
 			continue
 		}
 		if err := deleteService(ctx, client, s.Service); err != nil {

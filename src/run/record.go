@@ -74,6 +74,7 @@ type FunctionRecord struct {
 	MemoryMB      int       `json:"memoryMB"`
 	PackageType   string    `json:"packageType"`
 	Package       string    `json:"package,omitempty"`
+	Build         string    `json:"build,omitempty"` // the same for the same code and toolchain
 	PackageBytes  int64     `json:"packageBytes,omitempty"`
 	CodeBytes     int64     `json:"codeBytes,omitempty"`
 	PackageSHA256 string    `json:"packageSHA256,omitempty"`
@@ -102,6 +103,9 @@ func (r *Run) WriteRecord() error {
 		if p := f.Package; p != nil {
 			rec.Package, rec.PackageBytes, rec.CodeBytes, rec.PackageSHA256 = p.Name, p.Bytes, p.CodeBytes, p.SHA256
 			rec.Image = p.Image
+		}
+		if f.Source != nil {
+			rec.Build = f.Source.Build
 		}
 		r.Record.Functions = append(r.Record.Functions, rec)
 	}

@@ -103,6 +103,7 @@ type Source struct {
 	Unbuilt      bool   // the provider builds: the sources are only checked here, and shipped as they are
 	ForImage     bool   // some package of it is an image made by a generated Dockerfile
 	Beside       string // absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
+	Build        string // set by build: names its result by all that decides it, code and toolchain
 	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
 	LoopDir      string // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
 }

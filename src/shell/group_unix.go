@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -40,6 +41,7 @@ func startAndWait(ctx context.Context, cmd *exec.Cmd, grace time.Duration) (stop
 	}
 	group := -cmd.Process.Pid
 	defer func() { _ = syscall.Kill(group, syscall.SIGKILL) }()
+	defer guard(group)()
 	select {
 	case err := <-done:
 		return false, err
@@ -55,6 +57,29 @@ func startAndWait(ctx context.Context, cmd *exec.Cmd, grace time.Duration) (stop
 	case <-deadline.C:
 		_ = syscall.Kill(group, syscall.SIGKILL)
 		return true, <-done
+	}
+}
+
+// guard has the whole group killed when this process dies, kill -9 included. The parent-death signal reaches the program
+// alone: what it has started, as the launchers of Node.js programs do, would go on deploying. The pipe's other end closes
+// with this process, whatever ends it.
+func guard(group int) (release func()) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return func() {}
+	}
+	watch := exec.Command("/bin/sh", "-c", `read -r _; kill -s KILL -- "-$1"`, "guard", strconv.Itoa(-group))
+	watch.Stdin, watch.SysProcAttr = r, &syscall.SysProcAttr{Setpgid: true}
+	err = watch.Start()
+	_ = r.Close()
+	if err != nil {
+		_ = w.Close()
+		return func() {}
+	}
+	return func() {
+		_ = watch.Process.Kill() // before the pipe closes
+		_ = watch.Wait()
+		_ = w.Close()
 	}
 }
 

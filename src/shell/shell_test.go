@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +27,9 @@ func TestMain(m *testing.M) {
 		m.Run() // its result becomes the exit code
 	case "parent": // runs a long sleep through Run, says its pid, waits to be killed
 		_, _ = Run(context.Background(), Command{Name: "sh", Args: []string{"-c", "echo $$; exec sleep 300"},
+			Env: []string{actVar + "="}, Line: func(l string) { fmt.Println(l) }})
+	case "launcher": // likewise, of a program that has another one do the work
+		_, _ = Run(context.Background(), Command{Name: "sh", Args: []string{"-c", "sleep 300 & echo $!; wait"},
 			Env: []string{actVar + "="}, Line: func(l string) { fmt.Println(l) }})
 	}
 }
@@ -240,30 +242,32 @@ func TestLinesComeLive(t *testing.T) {
 	}
 }
 
-func TestKill9OfTheParentEndsTheChild(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux has a parent-death signal")
+func TestKill9OfTheParentEndsTheChildren(t *testing.T) {
+	for _, act := range []string{"parent", "launcher"} {
+		t.Run(act, func(t *testing.T) {
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			parent := exec.Command(self)
+			parent.Env = append(os.Environ(), actVar+"="+act)
+			out, err := parent.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			buf := make([]byte, 32)
+			n, _ := out.Read(buf)
+			time.Sleep(100 * time.Millisecond) // the guard is started right after the program
+			if err := parent.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = parent.Wait()
+			wantGone(t, string(buf[:n]))
+		})
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent := exec.Command(self)
-	parent.Env = append(os.Environ(), actVar+"=parent")
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	buf := make([]byte, 32)
-	n, _ := out.Read(buf)
-	if err := parent.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = parent.Wait()
-	wantGone(t, string(buf[:n]))
 }
 
 // wantGone waits for the process of the given number to be gone, or at least dead and not yet reaped.
