@@ -86,6 +86,13 @@ func (a *azureAccount) names() []string {
 	return out
 }
 
+// locked lets a test look at the account, or change it.
+func (a *azureAccount) locked(do func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	do()
+}
+
 func (a *azureAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/app/"); ok {
 		a.invoke(w, r, rest)

@@ -146,15 +146,17 @@ func TestAzureFaults(t *testing.T) {
 				l.env = append(l.env, c.env)
 			}
 			if c.fault != "" {
-				l.faults[c.fault] = c.code
+				l.locked(func() { l.faults[c.fault] = c.code })
 			}
 			_, said := l.stellar(c.exit, "-c", "exp.json", "-o", "out", "--yes")
 			if stand := l.names(); len(stand) > 0 || !strings.Contains(said, c.says) {
 				t.Errorf("left %v; said:\n%s", stand, said)
 			}
-			if len(l.faults) > 0 {
-				t.Errorf("the fault was never met: %q", l.calls)
-			}
+			l.locked(func() {
+				if len(l.faults) > 0 {
+					t.Errorf("the fault was never met: %q", l.calls)
+				}
+			})
 			if out, _ := l.stellar(0, "clean"); strings.Contains(out, "removed") {
 				t.Errorf("clean found something: %s", out)
 			}
@@ -178,7 +180,8 @@ func TestAzureFindsWhatWasLost(t *testing.T) {
 	if stand := l.names(); len(stand) != 1 {
 		t.Errorf("it has not expired, and is gone: %v", stand)
 	}
-	l.groups[l.names()[0]].Tags["stellar-expires"] = "2026-01-02T03:04:05Z"
+	name := l.names()[0]
+	l.locked(func() { l.groups[name].Tags["stellar-expires"] = "2026-01-02T03:04:05Z" })
 	l.stellar(0, "clean", "--all")
 	if stand := l.names(); len(stand) > 0 {
 		t.Errorf("after clean: %v", stand)
