@@ -8,24 +8,28 @@ FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test bench lint clean setup wrangler google cover fuzz vhive-pair
+.PHONY: build run test bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
 
 build: stellar
 
 stellar: go.mod go.sum $(GO_FILES)
 	CGO_ENABLED=0 go build -trimpath -o stellar ./src
 
-setup: $(OSLS) $(SLS_AZURE) $(SLS_ALIYUN) ## everything that build, run and test need beyond Go, Node.js and Python
+setup: $(OSLS) ## everything that build, run and test need beyond Go, Node.js and Python
 	go mod download
 
 $(OSLS): scripts/serverless/package-lock.json
 	cd scripts/serverless && npm ci --no-audit --no-fund --loglevel=error
 	@touch $(OSLS)
 
+azure: $(SLS_AZURE) ## the Serverless CLI and plugin that deploy to Azure, pinned
+
 # The plugin for Azure loads in no newer Serverless CLI. Scripts of its dependencies fetch a Functions host, which is not used.
 $(SLS_AZURE): scripts/serverless-azure/package-lock.json
 	cd scripts/serverless-azure && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $(SLS_AZURE)
+
+aliyun: $(SLS_ALIYUN) ## likewise for Alibaba Cloud
 
 # The plugin's install script sends word to its makers.
 $(SLS_ALIYUN): scripts/serverless-aliyun/package-lock.json
@@ -52,7 +56,7 @@ run: setup build ## the main job on this machine: deploy, probe, plot, remove
 vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
 	@./scripts/vhive-pair.sh
 
-test: setup wrangler google ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
+test: setup wrangler google azure aliyun ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
 	./scripts/test-setup.sh
 	./scripts/test.sh
 

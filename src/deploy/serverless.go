@@ -48,7 +48,7 @@ func (k Kit) find(which string) (string, error) {
 	return findOther(k.Getenv, which, k.Scripts)
 }
 
-// findOther finds a CLI that one provider needs for itself: named by STELLAR_SERVERLESS_<WHICH>, or installed by `make setup`.
+// findOther finds a CLI that one provider needs for itself: named by STELLAR_SERVERLESS_<WHICH>, or installed by `make <which>`.
 func findOther(getenv func(string) string, which, scripts string) (string, error) {
 	name := "STELLAR_SERVERLESS_" + strings.ToUpper(which)
 	if bin := getenv(name); bin != "" {
@@ -63,7 +63,7 @@ func findOther(getenv func(string) string, which, scripts string) (string, error
 		return bin, nil
 	}
 	return "", fail.Input("the Serverless CLI for %s is not installed", which).
-		WithHint("run `npm ci` in scripts/%s of a clone of stellar (`make setup` does it), or name its program in %s", dir, name)
+		WithHint("run `make %s` in a clone of stellar, or name its program in %s", which, name)
 }
 
 // Serverless is the Serverless CLI on one service folder.
