@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -334,83 +333,4 @@ func (a *aliyunAccount) oss(w http.ResponseWriter, r *http.Request, host string,
 		}
 		_ = xml.NewEncoder(w).Encode(list)
 	}
-}
-
-// invoke is the gateway at work: the request becomes an event, the answer a response.
-func (a *aliyunAccount) invoke(w http.ResponseWriter, r *http.Request, rest string) {
-	group, path, _ := strings.Cut(rest, "/")
-	var f *aliyunFunction
-	a.mu.Lock()
-	for _, api := range a.groups[group] {
-		if api.path == "/"+path {
-			f = a.services[api.service][api.function]
-		}
-	}
-	a.mu.Unlock()
-	if f == nil || r.Method != http.MethodGet {
-		http.NotFound(w, r)
-		return
-	}
-	query, headers := map[string]string{}, map[string]string{}
-	for n, v := range r.URL.Query() {
-		query[n] = strings.Join(v, ",")
-	}
-	for n := range r.Header {
-		headers[n] = r.Header.Get(n)
-	}
-	event, err := json.Marshal(map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers, "queryParameters": query,
-		"pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"})
-	if err != nil {
-		a.t.Error(err)
-	}
-	var answer struct {
-		StatusCode int
-		Headers    map[string]string
-		Body       string
-	}
-	if text, err := a.call(f, event); err != nil || json.Unmarshal(text, &answer) != nil {
-		a.t.Errorf("answer %s: %v", text, err)
-	}
-	for n, v := range answer.Headers {
-		w.Header().Set(n, v)
-	}
-	w.WriteHeader(answer.StatusCode)
-	_, _ = io.WriteString(w, answer.Body)
-}
-
-// call gives an event to the function's instance, one at a time; the first one starts it.
-func (a *aliyunAccount) call(f *aliyunFunction, event []byte) ([]byte, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.cmd == nil {
-		host := map[bool][]string{true: {"python3", "host.py"}, false: {"node", "host.js"}}[strings.HasPrefix(f.Runtime, "python")]
-		script, err := filepath.Abs(filepath.Join("testdata", "aliyun", host[1]))
-		if err != nil {
-			return nil, err
-		}
-		f.cmd = exec.Command(host[0], script, f.folder, f.Handler)
-		f.cmd.Dir, f.cmd.Stderr, f.cmd.Env = f.folder, os.Stderr, append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-		for k, v := range f.Environment {
-			f.cmd.Env = append(f.cmd.Env, k+"="+v)
-		}
-		out, err := f.cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		if f.in, err = f.cmd.StdinPipe(); err != nil {
-			return nil, err
-		}
-		f.out = bufio.NewScanner(out)
-		f.out.Buffer(nil, 1<<20)
-		if err := f.cmd.Start(); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := f.in.Write(append(event, '\n')); err != nil {
-		return nil, err
-	}
-	if !f.out.Scan() {
-		return nil, fmt.Errorf("no answer: %w", f.out.Err())
-	}
-	return f.out.Bytes(), nil
 }
