@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,7 +102,23 @@ func TestStageWritesTheIntentFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &run.Run{Service: "stellar-x", Journal: j, Functions: []*run.Function{{Name: "f0-0"}}}
-		st := Stage{Connect: func(*run.Run) (provider.Connection, error) { return c.conn, nil },
+		var index map[string]string
+		st := Stage{Locate: func(context.Context, *run.Run) (map[string]string, error) {
+			return map[string]string{"region": "there"}, nil
+		},
+			Remember: func(_ *run.Run, place map[string]string) error {
+				if len(j.Pending()) > 0 {
+					t.Errorf("%s: the index is written after the journal: %v", name, j.Pending())
+				}
+				index = place
+				return nil
+			},
+			Connect: func(*run.Run) (provider.Connection, error) {
+				if len(j.Pending()) != 1 {
+					t.Errorf("%s: connected before the intent was written, with where it goes", name)
+				}
+				return c.conn, nil
+			},
 			Units:   func(r *run.Run) []provider.Unit { return []provider.Unit{{Name: r.Service, Functions: r.Functions}} },
 			Deploys: func(*run.Run) bool { return true },
 			Attrs:   func(*run.Run) map[string]string { return map[string]string{"provider": "local"} }}
@@ -109,8 +126,11 @@ func TestStageWritesTheIntentFirst(t *testing.T) {
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error is %v; want %q", name, err, c.want)
 		}
-		if p := j.Pending(); len(p) != 1 || p[0].Kind != KindService || p[0].Name != "stellar-x" {
+		if p := j.Pending(); len(p) != 1 || p[0].Kind != KindService || p[0].Name != "stellar-x" || p[0].Attrs["region"] != "there" {
 			t.Errorf("%s: pending is %v; the service must be there to undo", name, p)
+		}
+		if !maps.Equal(index, map[string]string{"provider": "local", "region": "there"}) {
+			t.Errorf("%s: the index says %v", name, index)
 		}
 		if c.want == "" && r.Functions[0].Endpoint.URL != "http://h/a" {
 			t.Errorf("%s: endpoint is %v", name, r.Functions[0].Endpoint)

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 
@@ -16,6 +17,10 @@ const KindService = "service"
 
 // Stage deploys the run's functions and gives each its endpoint.
 type Stage struct {
+	// Locate tells where units will go, the same at every call of one run (provider.Locator).
+	Locate func(ctx context.Context, r *run.Run) (map[string]string, error)
+	// Remember writes into the index of runs where they go, before the journal has any of them.
+	Remember func(r *run.Run, place map[string]string) error
 	// Connect opens the connection to the run's provider.
 	Connect func(r *run.Run) (provider.Connection, error)
 	// Units are what will be deployed; none where the functions stand already.
@@ -34,11 +39,11 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	if len(wanted) == 0 {
 		return fail.Skip{Reason: "all functions stand already"}
 	}
-	conn, err := s.Connect(r)
+	intents, err := s.intend(ctx, r)
 	if err != nil {
 		return err
 	}
-	intents, err := s.intend(ctx, conn, r)
+	conn, err := s.Connect(r) // after Locate: it goes where the journal says
 	if err != nil {
 		return err
 	}
@@ -64,21 +69,20 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// intend enters every unit into the journal, with where it goes.
-func (s Stage) intend(ctx context.Context, conn provider.Connection, r *run.Run) ([]run.Resource, error) {
+// intend enters every unit into the journal, with where it goes; and into the index, for whoever comes when the journal is gone.
+func (s Stage) intend(ctx context.Context, r *run.Run) ([]run.Resource, error) {
 	units := s.Units(r)
 	if len(units) == 0 {
 		return nil, nil
 	}
 	where := s.Attrs(r)
-	if l, ok := conn.(provider.Locator); ok {
-		more, err := l.Locate(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for k, v := range more {
-			where[k] = v
-		}
+	place, err := s.Locate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(where, place)
+	if err := s.Remember(r, where); err != nil {
+		return nil, err
 	}
 	var out []run.Resource
 	for _, u := range units {

@@ -25,7 +25,7 @@ const (
 // what else the provider's CLI reads. The folder then works by hand too, once the packages lie beside it.
 type Service struct {
 	Plugin []byte // source of the local platform's provider plugin, written beside a serverless.yml for provider local
-	// Locate tells where the units will go (provider.Locator), for what is written down of it; nil: as the experiment says.
+	// Locate tells where the units will go (provider.Locator), for what is written down of it: the region of aws. nil: as the experiment says.
 	Locate func(ctx context.Context, r *run.Run) (map[string]string, error)
 
 	where map[string]string // what Locate told
@@ -44,7 +44,7 @@ func (s Service) Run(ctx context.Context, r *run.Run) (err error) {
 	if len(r.Functions) == 0 {
 		return fail.Skip{Reason: "the experiment deploys no functions"}
 	}
-	if s.Locate != nil && len(r.Unplaced()) > 0 {
+	if s.Locate != nil && r.Experiment.ProviderKind() == "aws" && len(r.Unplaced()) > 0 {
 		if s.where, err = s.Locate(ctx, r); err != nil {
 			return err
 		}

@@ -108,7 +108,7 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 
 func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
 	if _, err := os.Stat(filepath.Join(dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
-		if err := w.cleanLost(ctx, filepath.Base(dir)); err != nil {
+		if err := w.cleanLost(ctx, dir); err != nil {
 			return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
 		}
 		c.Gone = append(c.Gone, dir)
@@ -134,7 +134,8 @@ func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) e
 }
 
 // cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
-func (w World) cleanLost(ctx context.Context, id string) error {
+func (w World) cleanLost(ctx context.Context, dir string) error {
+	id := filepath.Base(dir)
 	root, err := local.StateRoot(w.Getenv)
 	if err != nil {
 		return err
@@ -146,7 +147,7 @@ func (w World) cleanLost(ctx context.Context, id string) error {
 	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
 		return err
 	}
-	if err := w.cleanLostUnits(ctx, id); err != nil {
+	if err := w.cleanLostUnits(ctx, dir); err != nil {
 		return err
 	}
 	if err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id); err != nil {

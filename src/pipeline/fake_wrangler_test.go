@@ -103,7 +103,7 @@ func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
 		var result any
 		switch {
-		case parts[1] == foreignAccount || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
+		case parts[1] == foreignAccount || strings.Contains(r.Header.Get("Authorization"), "stranger") || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, `{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}],"result":null}`)
 			return

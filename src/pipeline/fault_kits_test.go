@@ -33,6 +33,7 @@ func allKits() []kit {
 			still: "is in state CREATE_COMPLETE",
 			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true",
 				"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"},
+			later:     map[string]string{"AWS_REGION": "eu-west-1"},
 			stranger:  map[string]string{"AWS_ACCESS_KEY_ID": "AKIASTRANGER"},
 			anonymous: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
 			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3", nobody: "there are no credentials for AWS"},

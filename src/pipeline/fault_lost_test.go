@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/deploy"
 	"stellar/src/fail"
 	"stellar/src/pack"
 	"stellar/src/pipeline"
@@ -23,6 +25,9 @@ func TestLost(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			k := k.prepare(t, cache)
 			t.Run("folder deleted", func(t *testing.T) { folderDeleted(newRow(t, k)) })
+			t.Run("folder deleted, environment elsewhere", func(t *testing.T) { deletedElsewhere(newRow(t, k)) })
+			t.Run("folder deleted, a stranger's credentials", func(t *testing.T) { deletedStranger(newRow(t, k)) })
+			t.Run("folder deleted, an index without places", func(t *testing.T) { deletedOldIndex(newRow(t, k)) })
 			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
 			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
 			t.Run("with a stranger's credentials", func(t *testing.T) { strangers(newRow(t, k)) })
@@ -136,22 +141,125 @@ func unseen(c *pipeline.Cleaned, provider string) bool {
 func strangers(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
-	for name, value := range r.kit.stranger {
-		if r.kit.process {
-			r.t.Setenv(name, value)
-		}
-	}
+	r.process(r.kit.stranger)
 	_, err := r.world(r.kit.stranger).Remove(context.Background(), dir)
 	if fail.Code(err) != fail.CodeLeftBehind || len(r.left()) != stood || len(r.pending(dir)) == 0 {
 		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood, r.pending(dir), story(err))
 	}
-	for name, value := range r.kit.env {
+	r.process(r.kit.env)
+	if _, err := r.world(r.kit.later).Clean(context.Background(), false); err != nil {
+		r.t.Errorf("clean: %s", story(err))
+	}
+	r.settled(dir)
+}
+
+// process sets variables for a provider that reads the process's own.
+func (r *row) process(env map[string]string) {
+	for name, value := range env {
 		if r.kit.process {
 			r.t.Setenv(name, value)
 		}
 	}
-	if _, err := r.world(r.kit.later).Clean(context.Background(), false); err != nil {
-		r.t.Errorf("clean: %s", story(err))
+}
+
+// deletedElsewhere: where the functions went, not where the environment points by now, is where they are looked for.
+func deletedElsewhere(r *row) {
+	dir := r.keep(time.Now())
+	if err := os.RemoveAll(dir); err != nil {
+		r.t.Fatal(err)
+	}
+	r.process(r.kit.later)
+	c, err := r.world(r.kit.later).Clean(context.Background(), false)
+	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
+		r.t.Errorf("cleaned %+v: %s", c, story(err))
+	}
+	if left := r.left(); len(left) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v", left, r.unfinished())
+	}
+}
+
+// deletedStranger: credentials with which nobody can look there are an error, and the run is not forgotten.
+func deletedStranger(r *row) {
+	dir := r.keep(time.Now())
+	stood := len(r.left())
+	if err := os.RemoveAll(dir); err != nil {
+		r.t.Fatal(err)
+	}
+	r.process(r.kit.stranger)
+	c, err := r.world(r.kit.stranger).Clean(context.Background(), false)
+	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood || !slices.Equal(r.unfinished(), []string{dir}) {
+		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood, r.unfinished(), story(err))
+	}
+	r.process(r.kit.env)
+	if _, err := r.world(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), story(err))
+	}
+}
+
+// deletedOldIndex: where the index names no place, the user hears where was looked.
+func deletedOldIndex(r *row) {
+	dir := r.keep(time.Now())
+	file := filepath.Join(r.dir, ".local", "state", "stellar", "runs", filepath.Base(dir))
+	if err := errors.Join(os.WriteFile(file, []byte(dir+"\n"), 0o644), os.RemoveAll(dir)); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.world(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 {
+		r.t.Errorf("left %v: %s", r.left(), story(err))
+	}
+	if place, _, _ := strings.Cut(r.kit.scope, "/"); !strings.Contains(r.log.String(), "does not say where run "+filepath.Base(dir)) || !strings.Contains(r.log.String(), place) {
+		r.t.Errorf("the log does not say where was looked:\n%s", r.log)
+	}
+}
+
+// TestOnePlace: a run whose surroundings change while it deploys goes to the one place that its journal and index name.
+func TestOnePlace(t *testing.T) {
+	cache := t.TempDir()
+	for _, k := range kits() {
+		t.Run(k.name, func(t *testing.T) {
+			k.file = strings.Replace(k.file, `"Region":"us-west-2",`, "", 1)
+			onePlace(newRow(t, k.prepare(t, cache)))
+		})
+	}
+}
+
+// moving changes the process's environment when a stage begins.
+type moving struct {
+	nobody
+	*row
+}
+
+func (m moving) StageStart(stage string) {
+	if stage == "deploying functions" {
+		m.process(m.kit.later)
+	}
+}
+
+func onePlace(r *row) {
+	w, dir := r.world(nil), ""
+	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
+	w.Observer, w.Keep = moving{row: r}, true
+	getenv := w.Getenv
+	w.Getenv = func(name string) string {
+		if value, changes := r.kit.later[name]; changes && dir != "" {
+			if text, _ := os.ReadFile(filepath.Join(dir, run.JournalFile)); strings.Contains(string(text), deploy.KindService) {
+				return value
+			}
+		}
+		return getenv(name)
+	}
+	if _, err := w.Deploy(context.Background(), r.experiment(), r.dir); err != nil {
+		r.t.Error(story(err))
+	}
+	if len(r.left()) == 0 {
+		r.t.Error("nothing stands")
+	}
+	for _, one := range r.left() {
+		if one.Scope != r.kit.scope {
+			r.t.Errorf("%s %s stands in %s, the journal says %s", one.Kind, one.Name, one.Scope, r.kit.scope)
+		}
+	}
+	if _, err := r.world(r.kit.later).Remove(context.Background(), dir); err != nil {
+		r.t.Error(story(err))
 	}
 	r.settled(dir)
 }

@@ -57,8 +57,9 @@ func (j *job) stages() []Stage {
 		reusing{j},       // fitting functions that an earlier run left up, where the file says Reuse
 		j.writing(),      // for those that are left
 		startPlatform{j}, // the local platform, for local functions and for calibration
-		calibrating{making{j, calibrate.Stage{Platform: j.platformClient}}},                                                                        // service time to increments
-		deploy.Stage{Connect: j.connect, Units: j.units, Deploys: func(r *run.Run) bool { return j.deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`
+		calibrating{making{j, calibrate.Stage{Platform: j.platformClient}}}, // service time to increments
+		deploy.Stage{Locate: j.locate, Remember: (*run.Run).RememberPlace, Connect: j.connect, Units: j.units,
+			Deploys: func(r *run.Run) bool { return j.deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`
 		probing{j},   // bursts
 		reporting{j}, // statistics, plots
 	)

@@ -36,6 +36,7 @@ type job struct {
 	held        []*run.Run           // kept runs whose functions this one uses
 	tools       map[string]string    // program to version, as it says itself
 	cpuLimited  bool                 // the local platform enforces CPU shares
+	place       map[string]string    // where the run's units go; nil until it is looked up
 	local       bool                 // functions run on this machine
 }
 
@@ -132,7 +133,7 @@ func (j *job) connect(r *run.Run) (provider.Connection, error) {
 		return j.openStanding(r.Experiment)
 	}
 	opts := j.options(r, r.Experiment.ProviderKind())
-	opts.Region, opts.Target = r.Experiment.Region, r.Experiment.Provider
+	opts.Region, opts.Target, opts.Where = r.Experiment.Region, r.Experiment.Provider, j.place
 	return j.open(r.Experiment.ProviderKind(), opts)
 }
 
@@ -173,8 +174,12 @@ func (j *job) options(r *run.Run, kind string) provider.Options {
 	return opts
 }
 
-// locate tells where a run's units will go, as far as its provider knows more than their names.
+// locate tells where a run's units will go, as far as its provider knows more than their names. It is looked up once: what is written
+// down of it, the journal and the deployment are never of two places.
 func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error) {
+	if j.place != nil {
+		return j.place, nil
+	}
 	kind := r.Experiment.ProviderKind()
 	row, err := provider.Find(kind)
 	if err != nil || !row.CanDeploy() {
@@ -187,9 +192,9 @@ func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error)
 		return nil, err
 	}
 	if l, ok := conn.(provider.Locator); ok {
-		return l.Locate(ctx)
+		j.place, err = l.Locate(ctx)
 	}
-	return nil, nil
+	return j.place, err
 }
 
 // units are what the run deploys.

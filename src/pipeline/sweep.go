@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func (w World) sweep(ctx context.Context, c *Cleaned) error {
 		if !row.CanDeploy() || row.Standing || row.Name == "local" {
 			continue
 		}
-		conn, finder, err := w.account(ctx, row)
+		conn, finder, err := w.account(ctx, row, nil)
 		if err != nil {
 			c.Unseen = append(c.Unseen, fmt.Sprintf("%s (%s)", row.Name, firstLine(err)))
 			continue
@@ -45,11 +46,14 @@ func (c *Cleaned) goesOn(id string) bool {
 	return slices.ContainsFunc(c.Live, func(dir string) bool { return strings.EqualFold(filepath.Base(dir), id) })
 }
 
-// account connects to a provider's account, to look for what is there. The error says what is missing for that.
-func (w World) account(ctx context.Context, row provider.Provider) (provider.Connection, provider.Sweeper, error) {
+// account connects to a provider's account, to look for what is there: in the place that the index of runs names, nil for where the
+// environment points. The error says what is missing for that.
+func (w World) account(ctx context.Context, row provider.Provider, where map[string]string) (provider.Connection, provider.Sweeper, error) {
 	exp := &experiment.Experiment{Provider: row.Name}
 	r := &run.Run{ID: draftID, Service: "stellar-" + draftID, Experiment: exp, Log: w.Log}
-	conn, err := row.Open(newJob(w, exp).options(r, row.Name))
+	opts := newJob(w, exp).options(r, row.Name)
+	opts.Region, opts.Where = where[provider.DetailRegion], where
+	conn, err := row.Open(opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,14 +88,23 @@ func removeTagged(ctx context.Context, conn provider.Connection, kind string, al
 	return errors.Join(errs...)
 }
 
-// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone.
-func (w World) cleanLostUnits(ctx context.Context, id string) error {
+// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
+// says: that nothing is found elsewhere tells nothing.
+func (w World) cleanLostUnits(ctx context.Context, dir string) error {
+	id := filepath.Base(dir)
 	kind := kindOf(id)
 	row, err := provider.Find(kind)
 	if err != nil || kind == "local" || row.Standing || !row.CanDeploy() {
 		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
 	}
-	conn, finder, err := w.account(ctx, row)
+	where, err := run.Place(w.Getenv, dir)
+	if err != nil {
+		return err
+	}
+	conn, finder, err := w.account(ctx, row, where)
+	if err == nil {
+		err = w.samePlace(ctx, conn, id, where)
+	}
 	if err != nil {
 		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)
 	}
@@ -100,6 +113,38 @@ func (w World) cleanLostUnits(ctx context.Context, id string) error {
 		return err
 	}
 	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
+}
+
+// samePlace refuses a connection that leads elsewhere than where the index says that a run went.
+func (w World) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
+	l, ok := conn.(provider.Locator)
+	if !ok {
+		return nil
+	}
+	is, err := l.Locate(ctx)
+	if err != nil {
+		return err
+	}
+	if where == nil {
+		w.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, inWords(is))
+		return nil
+	}
+	for key, was := range where {
+		if now, told := is[key]; told && now != was {
+			return fail.Input("the credentials lead to %s, the run went to %s %s", inWords(is), key, was).
+				WithHint("choose the credentials that the run had, and clean again")
+		}
+	}
+	return nil
+}
+
+// inWords is a place in a line, its keys in their order.
+func inWords(place map[string]string) string {
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(place)) {
+		words = append(words, key+" "+place[key])
+	}
+	return strings.Join(words, ", ")
 }
 
 // kindOf is the kind of provider in a run's id: <time>-<provider>-<4 letters>.

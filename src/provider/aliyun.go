@@ -81,7 +81,10 @@ func (a *aliyunCloud) credentials() (string, error) {
 }
 
 func (a *aliyunCloud) where() map[string]string {
-	region := a.Region
+	region := a.Where[DetailRegion]
+	if region == "" {
+		region = a.Region
+	}
 	if region == "" {
 		region, _ = a.anyOf(aliyunRegion)
 	}

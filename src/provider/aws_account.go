@@ -66,7 +66,7 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 	if err != nil {
 		return nil, fail.Input("read the configuration for AWS: %w", err).WithHint(awsHint)
 	}
-	s := &awsSession{Options: o, region: cmp.Or(o.Region, cfg.Region, awsDefaultRegion), named: o.Region != "" || cfg.Region != ""}
+	s := &awsSession{Options: o, region: cmp.Or(o.Where[DetailRegion], o.Region, cfg.Region, awsDefaultRegion), named: o.Where[DetailRegion] != "" || o.Region != "" || cfg.Region != ""}
 	cfg.Region = s.region
 	cred, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
@@ -84,6 +84,10 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).WithHint(awsHint)
 	}
 	s.account = aws.ToString(who.Account)
+	if was := o.Where[detailAccount]; was != "" && was != s.account {
+		return nil, fail.Input("the credentials (%s) are of account %s, the run's functions are of account %s", s.credentials, s.account, was).
+			WithHint("choose that account's credentials (AWS_PROFILE)")
+	}
 	s.stacks, s.logs = cloudformation.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
 	s.lambda, s.s3 = lambda.NewFromConfig(cfg), s3.NewFromConfig(cfg)
 	return s, nil

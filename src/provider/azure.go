@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -79,7 +80,11 @@ func (a *azure) login() (azureLogin, error) {
 		}
 		return v
 	}
-	l := azureLogin{get(azureSubscription), get(azureTenant), get(azureClient), get(azureClientSecret)}
+	subscription := a.Where[detailSubscription]
+	if subscription == "" {
+		subscription = get(azureSubscription)
+	}
+	l := azureLogin{subscription, get(azureTenant), get(azureClient), get(azureClientSecret)}
 	if len(missing) > 0 {
 		return l, fail.Input("there are no credentials for Azure: %s not set", strings.Join(missing, ", ")).
 			WithHint("`az ad sp create-for-rbac --role Contributor --scopes /subscriptions/<id>` makes a service principal; docs/providers/azure.md has a smaller role")
@@ -87,10 +92,10 @@ func (a *azure) login() (azureLogin, error) {
 	return l, nil
 }
 
-// region is the experiment's, else the environment's; empty: the plugin's own default.
+// region is that of where the run was located before, else the experiment's, else the environment's; empty: the plugin's own default.
 func (a *azure) region() string {
-	if a.Region != "" {
-		return a.Region
+	if region := cmp.Or(a.Where[DetailRegion], a.Region); region != "" {
+		return region
 	}
 	region, _ := a.anyOf("AZURE_LOCATION", "AZURE_DEFAULTS_LOCATION")
 	return region

@@ -144,7 +144,7 @@ type identity struct{ account, credentials string }
 
 // who tells which account the credentials at hand lead to. A token is not tried: the first deployment does.
 func (c *cloudflare) who(ctx context.Context) (identity, error) {
-	account := strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID"))
+	account := cmp.Or(c.Where[detailAccount], strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID")))
 	_, name := c.anyOf("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
 	switch {
 	case name != "" && account == "":

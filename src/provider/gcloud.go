@@ -107,11 +107,11 @@ func (g gcloud) Locate(ctx context.Context) (map[string]string, error) {
 	return map[string]string{DetailProject: at.project, DetailRegion: at.region}, nil
 }
 
-// locate finds project and region: in the experiment, then in the environment as gcloud reads it, then in gcloud's configuration.
+// locate finds project and region: where the run was located before, in the experiment, then in the environment as gcloud reads it, then in gcloud's configuration.
 func (g gcloud) locate(ctx context.Context) (place, error) {
 	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
-	at := place{region: cmp.Or(g.Region, region)}
-	at.project, _ = g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
+	project, _ := g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
+	at := place{cmp.Or(g.Where[DetailProject], project), cmp.Or(g.Where[DetailRegion], g.Region, region)}
 	var missing []error
 	if at.project == "" {
 		value, err := g.property(ctx, "project")

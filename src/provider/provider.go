@@ -75,6 +75,7 @@ type Options struct {
 	Service    string            // the run's service: all names that it makes in an account begin with it
 	ServiceDir string            // absolute: serverless.yml, packages, what generate wrote for each unit
 	Region     string            // the experiment's; empty: the provider's own default
+	Where      map[string]string // what Locate told of this run before: nothing of it is looked up anew; nil: not known yet
 	Tags       map[string]string // stellar-run, stellar-expires
 	Getenv     func(string) string
 	Runner     shell.Runner

@@ -77,7 +77,11 @@ const tokenFile = ".token"
 
 // Remember enters the run into the user's index of unfinished runs; it must be done before the first Intend, so that
 // the journal can be found after a crash.
-func (r *Run) Remember() error { return r.index.Add(r.ID, r.Dir) }
+func (r *Run) Remember() error { return r.index.Add(r.ID, r.Dir, nil) }
+
+// RememberPlace adds to the index where functions go; it must be done before the first Intend of one, so that they are looked for
+// there although the run's folder, with the journal, was deleted.
+func (r *Run) RememberPlace(place map[string]string) error { return r.index.Add(r.ID, r.Dir, place) }
 
 // KeepToken writes the run's token, readable by this user alone, for later probes of functions that stay up.
 func (r *Run) KeepToken() error {

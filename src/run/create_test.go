@@ -91,6 +91,36 @@ func TestIndexHoldsARunUntilNothingIsPending(t *testing.T) {
 	}
 }
 
+func TestIndexHoldsWhereFunctionsWent(t *testing.T) {
+	w, home := world(t)
+	r := must(Create(w, home, load(t), home))(t)
+	check(t, r.Remember())
+	if place := must(Place(w.Getenv, r.Dir))(t); place != nil {
+		t.Errorf("place of a run that has deployed nothing: %v", place)
+	}
+	went := map[string]string{"provider": "aws", "region": "us-west-2", "account": "123456789012"}
+	check(t, r.RememberPlace(went))
+	if got := must(Unfinished(w.Getenv))(t); len(got) != 1 || got[0] != r.Dir {
+		t.Errorf("index holds %q; want %q alone", got, r.Dir)
+	}
+	if place := must(Place(w.Getenv, r.Dir))(t); !reflect.DeepEqual(place, went) {
+		t.Errorf("place read back as %v", place)
+	}
+	check(t, os.WriteFile(filepath.Join(r.index.Dir, r.ID), []byte(r.Dir+"\n{\"region\""), 0o644))
+	if place, err := Place(w.Getenv, r.Dir); err == nil {
+		t.Errorf("half a line was read as %v", place)
+	}
+	if err := r.index.Add("x", "/a\nb", nil); fail.Code(err) != fail.CodeInput {
+		t.Errorf("a folder with a line break: %v", err)
+	}
+	res := must(r.Journal.Intend("thing", "a", nil))(t)
+	check(t, r.Journal.Removed(res))
+	check(t, r.Close())
+	if _, err := Place(w.Getenv, r.Dir); err == nil {
+		t.Error("the run is still in the index")
+	}
+}
+
 func TestOpenRefusesOtherFolders(t *testing.T) {
 	w, home := world(t)
 	if _, err := Open(w, home); fail.Code(err) != fail.CodeInput {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,10 +9,13 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"stellar/src/fail"
 )
 
 // Index remembers, for one user of one machine, where unfinished runs keep their journals: one small file a run, named
-// by the run, holding the run's directory. It is how `stellar clean` finds them whatever output folder they went to.
+// by the run, holding the run's directory and, in a second line, where its functions went. It is how `stellar clean` finds them whatever
+// output folder they went to, and what they left where the folder is gone.
 type Index struct{ Dir string }
 
 // StateDir is the folder for what must outlast a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
@@ -26,12 +30,24 @@ func StateDir(getenv func(string) string) (string, error) {
 	return filepath.Join(home, ".local", "state", "stellar"), nil
 }
 
-// Add writes the run into the index, durably.
-func (x Index) Add(id, dir string) error {
+// Add writes the run into the index, durably. place is what finds again what it deploys (provider, region, account…; never a secret), nil
+// while nothing is deployed.
+func (x Index) Add(id, dir string, place map[string]string) error {
+	if strings.Contains(dir, "\n") {
+		return fail.Input("the run's folder %q has a line break in its name", dir).WithHint("name another folder with --output")
+	}
+	text := dir + "\n"
+	if place != nil {
+		line, err := json.Marshal(place)
+		if err != nil {
+			return fmt.Errorf("write the run into the index: %w", err)
+		}
+		text += string(line) + "\n"
+	}
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the index of runs: %w", err)
 	}
-	if err := writeSynced(filepath.Join(x.Dir, id), []byte(dir+"\n"), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(x.Dir, id), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write the run into the index: %w", err)
 	}
 	return nil
@@ -65,9 +81,28 @@ func (x Index) Runs() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the index of runs: %w", err)
 		}
-		dirs = append(dirs, strings.TrimSpace(string(text)))
+		dir, _, _ := strings.Cut(string(text), "\n")
+		dirs = append(dirs, dir)
 	}
 	return dirs, nil
+}
+
+// Place gives where a run's functions went; nil where the index does not say it, because nothing was deployed or because an older
+// version wrote it.
+func (x Index) Place(id string) (map[string]string, error) {
+	text, err := os.ReadFile(filepath.Join(x.Dir, id))
+	if err != nil {
+		return nil, fmt.Errorf("read the index of runs: %w", err)
+	}
+	_, line, _ := strings.Cut(string(text), "\n")
+	if strings.TrimSpace(line) == "" {
+		return nil, nil
+	}
+	var place map[string]string
+	if err := json.Unmarshal([]byte(line), &place); err != nil {
+		return nil, fmt.Errorf("read in the index of runs where run %s went: %w", id, err)
+	}
+	return place, nil
 }
 
 // writeSynced replaces the file at path in one step: after a crash there is the old content or the new one.

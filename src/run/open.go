@@ -45,6 +45,15 @@ func Unfinished(getenv func(string) string) ([]string, error) {
 	return Index{Dir: filepath.Join(state, "runs")}.Runs()
 }
 
+// Place gives where the functions of a run in the index went, nil where that is not known (Index.Place).
+func Place(getenv func(string) string, dir string) (map[string]string, error) {
+	state, err := StateDir(getenv)
+	if err != nil {
+		return nil, fail.Input("%w", err)
+	}
+	return Index{Dir: filepath.Join(state, "runs")}.Place(filepath.Base(dir))
+}
+
 // Forget takes a run out of the index whose folder is gone.
 func Forget(getenv func(string) string, dir string) error {
 	state, err := StateDir(getenv)
