@@ -31,6 +31,8 @@ type azureAccount struct {
 	groups map[string]*azureGroup
 	calls  []string          // method, host and path of each request
 	faults map[string]string // error code by method and a part of the path, given once
+
+	deploying bool // templates are at work for ever: what runs is not deleted by itself
 }
 
 // azureGroup is a resource group, with one app in it.
@@ -121,7 +123,7 @@ func (a *azureAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func refuse(w http.ResponseWriter, code string) {
 	status := map[string]int{"ResourceGroupNotFound": 404, "ResourceNotFound": 404, "AuthorizationFailed": 403, "TooManyRequests": 429,
-		"InternalServerError": 500, "StorageAccountAlreadyTaken": 409}[code]
+		"InternalServerError": 500, "StorageAccountAlreadyTaken": 409, "DeploymentActive": 409}[code]
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"error":{"code":%q,"message":"%s, says the account of this test"}}`, code, code)
@@ -198,6 +200,8 @@ func (a *azureAccount) inGroup(w http.ResponseWriter, r *http.Request, name, pat
 		a.deploy(w, g, body, last)
 	case strings.Contains(path, "/deployments") && r.Method == http.MethodGet:
 		reply200(w, map[string]any{"value": []any{}})
+	case strings.Contains(path, "/deployments") && r.Method == http.MethodDelete && a.deploying:
+		refuse(w, "DeploymentActive")
 	case strings.Contains(path, "/deployments") && r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(path, "/listKeys"):

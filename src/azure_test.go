@@ -134,10 +134,12 @@ func TestAzureFaults(t *testing.T) {
 		env               string
 		exit              int
 		says              string
+		deploying         bool
 	}{
 		{name: "the secret is wrong", env: "AZURE_CLIENT_SECRET=wrong", exit: 2, says: "Invalid client secret"},
 		{name: "the subscription is another's", fault: "GET /resourcegroups", code: "AuthorizationFailed", exit: 1, says: "AuthorizationFailed"},
 		{name: "the template fails", fault: "PUT /deployments/", code: "StorageAccountAlreadyTaken", exit: 1, says: "StorageAccountAlreadyTaken"},
+		{name: "cut off, the template is at work", fault: "PUT /deployments/", code: "StorageAccountAlreadyTaken", exit: 1, says: "StorageAccountAlreadyTaken", deploying: true},
 		{name: "throttled", fault: "PUT -f0-1", code: "TooManyRequests", exit: 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,6 +150,7 @@ func TestAzureFaults(t *testing.T) {
 			if c.fault != "" {
 				l.locked(func() { l.faults[c.fault] = c.code })
 			}
+			l.deploying = c.deploying
 			_, said := l.stellar(c.exit, "-c", "exp.json", "-o", "out", "--yes")
 			if stand := l.names(); len(stand) > 0 || !strings.Contains(said, c.says) {
 				t.Errorf("left %v; said:\n%s", stand, said)

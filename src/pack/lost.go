@@ -15,16 +15,17 @@ import (
 )
 
 // RemoveLost removes the images of a run whose journal is gone: from the Engine those that carry its label, and from registries
-// what the Engine's tags say was for them. Where no Engine answers there is nothing to go by.
-func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) error {
+// what the Engine's tags say was for them. Where no Engine answers there is nothing to go by: looked is false, which is no error,
+// for most machines that run no images have none.
+func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) (looked bool, err error) {
 	c, err := engine.Open(ctx, getenv)
 	if err != nil {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	defer c.Close()
 	found, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))})
 	if err != nil {
-		return err
+		return true, err
 	}
 	var errs []error
 	for _, one := range found {
@@ -43,5 +44,5 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 			errs = append(errs, RemoveImage(ctx, getenv, run.Resource{Kind: KindImage, Name: name, Attrs: map[string]string{attrRun: id}}))
 		}
 	}
-	return errors.Join(errs...)
+	return true, errors.Join(errs...)
 }

@@ -8,11 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"stellar/src/engine"
 	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/pack"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -150,7 +153,7 @@ func (w World) cleanLost(ctx context.Context, dir string) error {
 	if err := w.cleanLostUnits(ctx, dir); err != nil {
 		return err
 	}
-	if err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id); err != nil {
+	if err := w.cleanLostImages(ctx, id); err != nil {
 		return err
 	}
 	client, err := w.runningPlatform(ctx)
@@ -165,6 +168,21 @@ func (w World) cleanLost(ctx context.Context, dir string) error {
 		w.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
 	}
 	return err
+}
+
+// cleanLostImages removes images by what the Docker Engine knows of them. Where it does not answer that is said, if the run may have
+// made any.
+func (w World) cleanLostImages(ctx context.Context, id string) error {
+	looked, err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id)
+	if err != nil || looked {
+		return err
+	}
+	row, err := provider.Find(kindOf(id))
+	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
+		w.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
+			id, engine.LabelRun, id)
+	}
+	return nil
 }
 
 func expired(r *run.Run) bool { return r.Experiment != nil && time.Now().After(r.Expires()) }

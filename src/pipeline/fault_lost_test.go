@@ -115,8 +115,8 @@ func allLost(r *row, expired bool) {
 		r.t.Errorf("clean: %s", story(err))
 	}
 	if r.kit.images { // no tag says when an image's time is over: a run's own clean is what removes them
-		if err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil {
-			r.t.Error(err)
+		if looked, err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil || !looked {
+			r.t.Error(looked, err)
 		}
 	}
 	left := len(r.left())
@@ -262,4 +262,20 @@ func onePlace(r *row) {
 		r.t.Error(story(err))
 	}
 	r.settled(dir)
+}
+
+// Where no Engine answers, what a run may have left there is said not to be known; not of runs that make no images.
+func TestCleanSaysWhatItCouldNotLookFor(t *testing.T) {
+	for kind, warns := range map[string]bool{"local": true, "url": false} {
+		home := t.TempDir()
+		dir := filepath.Join(home, "results", "20261121T010203Z-"+kind+"-abcd")
+		if err := (run.Index{Dir: filepath.Join(home, ".local", "state", "stellar", "runs")}).Add(filepath.Base(dir), dir, nil); err != nil {
+			t.Fatal(err)
+		}
+		var log lines
+		c, err := world(home, t.TempDir(), map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, &log).Clean(context.Background(), false)
+		if err != nil || !slices.Equal(c.Gone, []string{dir}) || strings.Contains(log.String(), "no Docker Engine answers") != warns {
+			t.Errorf("%s: cleaned %+v, %s; said %q", kind, c, story(err), log.String())
+		}
+	}
 }

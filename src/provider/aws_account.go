@@ -27,6 +27,9 @@ import (
 // nor at a profile; so the region is written down always, and this one is taken, and said, only where none is named at all.
 const awsDefaultRegion = "us-east-1"
 
+// awsSecrets are the variables with the secret parts of credentials; a key's id is none.
+func awsSecrets() []string { return []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} }
+
 const awsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or `aws sso login` (docs/providers/aws.md)"
 
 // awsIdentityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.

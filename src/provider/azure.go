@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -311,12 +312,19 @@ func (a *azure) remove(ctx context.Context, l azureLogin, e Endpoint) error {
 	return err
 }
 
+// take has the plugin remove a group, and then deletes it in any case: the plugin deletes the deployment first, which Azure refuses as
+// long as that is at work, and leaves a group alone that it could not look at.
+// learn.microsoft.com/rest/api/resources/deployments/delete, learn.microsoft.com/rest/api/resources/resource-groups/delete
 func (a *azure) take(ctx context.Context, rest *azureRest, e Endpoint, group string) error {
 	if dir := e.Detail[DetailDir]; dir != "" {
 		switch _, err := os.Stat(filepath.Join(dir, "serverless.yml")); {
 		case err == nil:
 			text, err := a.of(e).Remove(ctx, removeArgs(rest.subscription)...)
-			return explain(text, err)
+			told := explain(text, err)
+			if err := rest.remove(ctx, group); err != nil {
+				return joined(slices.DeleteFunc([]error{told, err}, func(err error) bool { return err == nil }))
+			}
+			return nil
 		case !errors.Is(err, fs.ErrNotExist):
 			return err
 		}

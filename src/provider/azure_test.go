@@ -27,6 +27,7 @@ type fakeAzure struct {
 	env    map[string]string
 	said   string // what `serverless deploy` prints; empty: what the plugin does
 	fails  error  // of the CLI
+	logins []int  // statuses of the next logins
 	left   bool   // `serverless remove` leaves the group there
 
 	mu      sync.Mutex
@@ -54,6 +55,12 @@ func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if r.URL.Path == "/ten1/oauth2/v2.0/token" {
+		if len(f.logins) > 0 {
+			w.WriteHeader(f.logins[0])
+			f.logins = f.logins[1:]
+			fmt.Fprint(w, `{"error":"temporarily_unavailable","error_description":"AADSTS90033: A transient error has occurred."}`)
+			return
+		}
 		if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != "s3cret" || r.Form.Get("client_id") != "cli1" {
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"}`)
@@ -246,16 +253,23 @@ func TestAzureRemoves(t *testing.T) {
 		want   string // in the error; empty: removed
 		calls  []string
 	}{
-		"by the plugin": {dir: withFolder, calls: []string{"azure f0-0 remove --force --subscriptionId then", "GET /subscriptions/then/resourcegroups/stellar-x-f0-0",
+		"by the plugin": {dir: withFolder, calls: []string{"azure f0-0 remove --force --subscriptionId then", "DELETE /subscriptions/then/resourcegroups/stellar-x-f0-0", "GET /subscriptions/then/resourcegroups/stellar-x-f0-0",
 			"GET /subscriptions/then/resourcegroups/stellar-x-f0-0"}},
-		"not there":                      {dir: withFolder, change: func(f *fakeAzure) { clear(f.groups) }},
-		"the folder is gone":             {dir: noFolder},
-		"neither folder nor group":       {dir: noFolder, change: func(f *fakeAzure) { clear(f.groups) }},
-		"the plugin fails, but it went":  {dir: withFolder, change: func(f *fakeAzure) { f.fails = errors.New("exit code 1") }},
-		"the plugin lies":                {dir: withFolder, change: func(f *fakeAzure) { f.left = true }, want: "still there"},
-		"throttled":                      {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{429, 503}, "TooManyRequests" }},
-		"throttled for ever":             {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{429, 429, 429, 429}, "TooManyRequests" }, want: "429"},
-		"another subscription, it seems": {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{404}, "SubscriptionNotFound" }, want: "SubscriptionNotFound"},
+		"not there":                     {dir: withFolder, change: func(f *fakeAzure) { clear(f.groups) }},
+		"the folder is gone":            {dir: noFolder},
+		"neither folder nor group":      {dir: noFolder, change: func(f *fakeAzure) { clear(f.groups) }},
+		"the plugin fails, but it went": {dir: withFolder, change: func(f *fakeAzure) { f.fails = errors.New("exit code 1") }},
+		"the plugin lies":               {dir: withFolder, change: func(f *fakeAzure) { f.left = true }},
+		"the deployment goes on":        {dir: withFolder, change: func(f *fakeAzure) { f.left, f.fails = true, errors.New("409 DeploymentActive") }},
+		"the group is locked": {dir: withFolder, change: func(f *fakeAzure) {
+			f.left, f.fails, f.refusal, f.code = true, errors.New("it is locked"), []int{409}, "ScopeLocked"
+		}, want: "it is locked"},
+		"the plugin lies, it is locked": {dir: withFolder, change: func(f *fakeAzure) { f.left, f.refusal, f.code = true, []int{409}, "ScopeLocked" }, want: "ScopeLocked"},
+		"throttled":                     {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{429, 503}, "TooManyRequests" }},
+		"throttled for ever": {dir: withFolder, change: func(f *fakeAzure) {
+			f.refusal, f.code = []int{429, 429, 429, 429, 429, 429, 429, 429}, "TooManyRequests"
+		}, want: "429"},
+		"another subscription, it seems": {dir: withFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{404, 404}, "SubscriptionNotFound" }, want: "SubscriptionNotFound"},
 		"not allowed to look":            {dir: noFolder, change: func(f *fakeAzure) { f.refusal, f.code = []int{403, 403}, "AuthorizationFailed" }, want: "AuthorizationFailed"},
 		"the secret is wrong":            {dir: noFolder, change: func(f *fakeAzure) { f.env["AZURE_CLIENT_SECRET"] = "old" }, want: "Invalid client secret"},
 	} {
@@ -281,6 +295,28 @@ func TestAzureRemoves(t *testing.T) {
 	}
 	if err := newFakeAzure(t).open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{{Function: "f0-0"}}); err == nil {
 		t.Error("a group without a name was removed")
+	}
+}
+
+// Only a refusal is about the credentials; Azure's own trouble passes.
+func TestAzureLogsInAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		statuses []int
+		want     string
+		code     int
+	}{
+		"in trouble once":     {[]int{503}, "", 0},
+		"throttled once":      {[]int{429}, "", 0},
+		"in trouble for ever": {[]int{503, 503, 503, 503}, "Azure answers 503 temporarily_unavailable: log in: AADSTS90033", fail.CodeFailed},
+		"refused":             {[]int{400}, "the service principal may not log in: AADSTS90033", fail.CodeInput},
+		"no token":            {[]int{200, 200, 200, 200}, "the answer has no token", fail.CodeFailed},
+	} {
+		f := newFakeAzure(t)
+		f.logins = c.statuses
+		_, err := f.open(t.TempDir()).Locate(t.Context())
+		if fail.Code(err) != c.code || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v with exit code %d", name, err, fail.Code(err))
+		}
 	}
 }
 

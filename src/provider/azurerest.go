@@ -158,11 +158,16 @@ func (a *azureRest) bearer(ctx context.Context) (string, error) {
 		Error   string `json:"error"`
 		Why     string `json:"error_description"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, azureMaxAnswer)).Decode(&got); err != nil {
+	err = json.NewDecoder(io.LimitReader(resp.Body, azureMaxAnswer)).Decode(&got)
+	why, _, _ := strings.Cut(got.Why, "\r\n")
+	switch said := (&armError{resp.StatusCode, got.Error, "log in: " + cmp.Or(why, http.StatusText(resp.StatusCode))}); {
+	case said.retryable():
+		return "", said
+	case err != nil:
 		return "", fmt.Errorf("log in at Azure: status %d: %w", resp.StatusCode, err)
-	}
-	if got.Token == "" {
-		why, _, _ := strings.Cut(got.Why, "\r\n")
+	case resp.StatusCode/100 == 2 && got.Token == "":
+		return "", fmt.Errorf("log in at Azure: status %d: the answer has no token", resp.StatusCode)
+	case got.Token == "":
 		return "", fail.Input("%w: %s", errAzureLogin, cmp.Or(why, got.Error, resp.Status)).
 			WithHint("check %s, %s and %s; a secret ends some months after it was made", azureTenant, azureClient, azureClientSecret)
 	}

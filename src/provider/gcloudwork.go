@@ -36,9 +36,40 @@ func tagged(name string, at place, labels map[string]string) Tagged {
 	return t
 }
 
+// busy: something else is at work on what a command is for. Functions (gcloud's own source, googlecloudsdk/api_lib/functions) and the
+// code ABORTED, HTTP 409 (cloud.google.com/apis/design/errors).
+var busy = regexp.MustCompile(`(?i)unable to queue the operation|operation .*in progress|status=\[409\]|\bABORTED\b`)
+
+// incomplete: gcloud lists what it could find, and ends with exit code 0.
+var incomplete = regexp.MustCompile(`(?i)did not respond|may be incomplete|unreachable`)
+
+// complete is an error where a list may lack something: what is not in it need not be absent.
+func complete(res shell.Result, what string) error {
+	if incomplete.MatchString(res.Stderr) {
+		return outputError(res.Stderr, "%s: the list is not complete", what)
+	}
+	return nil
+}
+
+// unhindered runs a command again as long as Google is busy with the same thing: a deployment whose command was stopped goes on there
+// for minutes. It is waited for as long as one command may take.
+func (g gcloud) unhindered(ctx context.Context, c shell.Command) (shell.Result, error) {
+	const longest = 30 * time.Second // between two attempts
+	end := time.Now().Add(g.Patience.Command)
+	for wait := g.Patience.Wait; ; wait = min(2*wait, longest) {
+		res, err := g.run(ctx, c)
+		if err == nil || !busy.MatchString(res.Stderr) || time.Now().Add(wait).After(end) {
+			return res, err
+		}
+		if pause(ctx, wait) != nil {
+			return res, err // what Google said tells more than that time is up
+		}
+	}
+}
+
 // removeOne has gcloud delete something and makes sure that it is gone.
 func (g gcloud) removeOne(ctx context.Context, name, what string, confirmed bool, remove, look shell.Command) error {
-	res, failed := g.run(ctx, remove)
+	res, failed := g.unhindered(ctx, remove)
 	if failed != nil && g.missing(res, name) {
 		failed = nil
 	}

@@ -191,6 +191,9 @@ func (c *gcr) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 // removes itself.
 func (c *gcr) list(ctx context.Context, at place) ([]runService, error) {
 	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*", "--format", "json"))
+	if err == nil {
+		err = complete(res, "gcloud run services list")
+	}
 	if err != nil {
 		return nil, err
 	}

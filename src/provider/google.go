@@ -217,6 +217,9 @@ func (c *google) list(ctx context.Context, at place) ([]googleFunction, error) {
 		args = append(args, "--regions", at.region)
 	}
 	res, err := c.run(ctx, c.command(place{project: at.project}, args...))
+	if err == nil {
+		err = complete(res, "gcloud functions list")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +322,7 @@ func (c *google) removeArchive(ctx context.Context, r removals) error {
 }
 
 // removeImages deletes the packages whose name is that of the function, as Google writes it: hyphens doubled, perhaps behind
-// project and region with two underscores between them.
+// project and region with two underscores between them; and the cache of its build, which is the same name with /cache behind it.
 func (c *google) removeImages(ctx context.Context, name string, r removals) error {
 	res, err := c.run(ctx, r.images)
 	if err != nil && c.missing(res, imagesRegistry) {
@@ -331,8 +334,11 @@ func (c *google) removeImages(ctx context.Context, name string, r removals) erro
 	own := strings.ReplaceAll(name, "-", "--")
 	var errs []error
 	for line := range strings.Lines(res.Stdout) {
-		image := path.Base(strings.TrimSpace(line))
-		if image != own && !strings.HasSuffix(image, "__"+own) {
+		image := strings.TrimSpace(line)
+		if _, after, ok := strings.Cut(image, "/packages/"); ok {
+			image = after
+		}
+		if of := strings.TrimSuffix(image, "/cache"); of != own && !strings.HasSuffix(of, "__"+own) {
 			continue
 		}
 		if res, err := c.run(ctx, r.image(image)); err != nil && !c.missing(res, image) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
 	"stellar/src/run"
 )
 
@@ -88,11 +89,14 @@ func TestGoogleDeploymentFaults(t *testing.T) {
 }
 
 const (
-	functionGone  = "ERROR: (gcloud.functions.describe) ResponseError: status=[404], code=[Ok], message=[Resource 'projects/then/locations/asia-east1/functions/stellar-r-f0-0' was not found]\n"
-	archiveGone   = "Removing objects:\n\nERROR: (gcloud.storage.rm) The following URLs matched no objects or files:\ngs://gcf-v2-sources-42-asia-east1/stellar-r-f0-0/function-source.zip\n"
-	bucketGone    = "ERROR: (gcloud.storage.rm) gs://gcf-v2-sources-42-asia-east1 not found: 404.\n"
-	registryGone  = "ERROR: (gcloud.artifacts.packages.list) NOT_FOUND: Repository \"projects/then/locations/asia-east1/repositories/gcf-artifacts\" not found: NOT_FOUND\n"
-	googleImages  = "projects/then/locations/asia-east1/repositories/gcf-artifacts/packages/then__asia--east1__stellar--r--f0--0\nthen__asia--east1__stellar--r--f0--01\ntheirs\n"
+	functionGone   = "ERROR: (gcloud.functions.describe) ResponseError: status=[404], code=[Ok], message=[Resource 'projects/then/locations/asia-east1/functions/stellar-r-f0-0' was not found]\n"
+	functionBusy   = "ERROR: (gcloud.functions.delete) ResponseError: status=[409], code=[Ok], message=[unable to queue the operation]\n"
+	archiveGone    = "Removing objects:\n\nERROR: (gcloud.storage.rm) The following URLs matched no objects or files:\ngs://gcf-v2-sources-42-asia-east1/stellar-r-f0-0/function-source.zip\n"
+	functionQueued = "ERROR: (gcloud.functions.delete) An operation on function stellar-r-f0-0 in region asia-east1 in project then is already in progress. Please try again later.\n"
+	bucketGone     = "ERROR: (gcloud.storage.rm) gs://gcf-v2-sources-42-asia-east1 not found: 404.\n"
+	registryGone   = "ERROR: (gcloud.artifacts.packages.list) NOT_FOUND: Repository \"projects/then/locations/asia-east1/repositories/gcf-artifacts\" not found: NOT_FOUND\n"
+	googleImages   = "projects/then/locations/asia-east1/repositories/gcf-artifacts/packages/then__asia--east1__stellar--r--f0--0\nthen__asia--east1__stellar--r--f0--0/cache\nthen__asia--east1__stellar--r--f0--01\n" +
+		"then__asia--east1__stellar--r--f0--01/cache\ntheirs/cache\ncache\n"
 	googleArchive = "storage rm gs://gcf-v2-sources-42-asia-east1/stellar-r-f0-0/function-source.zip --all-versions --project then --quiet"
 )
 
@@ -107,6 +111,7 @@ func TestGoogleRemoves(t *testing.T) {
 		"archive stays":   {with(map[string]string{"storage-rm.err": "ERROR: (gcloud.storage.rm) [someone] does not have permission to access b instance [gcf-v2-sources-42-asia-east1]\n", "storage-rm.code": "1"}), 1, "does not have permission", "lacks a role"},
 		"image stays":     {with(map[string]string{"artifacts-packages-delete.err": "ERROR: (gcloud.artifacts.packages.delete) PERMISSION_DENIED\n", "artifacts-packages-delete.code": "1"}), 1, "PERMISSION_DENIED", ""},
 		"still there":     {map[string]string{"functions-delete.err": "Deleted.\n", "functions-describe.out": "stellar-r-f0-0\n"}, 1, "the function stellar-r-f0-0 is still there", ""},
+		"build goes on":   {with(map[string]string{"functions-delete.1.err": functionBusy, "functions-delete.1.code": "1", "functions-delete.2.err": functionQueued, "functions-delete.2.code": "1"}), 3, "", ""},
 		"throttled once":  {with(map[string]string{"functions-delete.1.err": "ERROR: status=[429]\n", "functions-delete.1.code": "1"}), 2, "", ""},
 		"nobody can tell": {with(map[string]string{"functions-describe.err": "ERROR: no network\n"}), 1, "ask whether", ""},
 	} {
@@ -120,11 +125,12 @@ func TestGoogleRemoves(t *testing.T) {
 				t.Errorf("%s: goes to where the environment leads now: %s", name, call)
 			case strings.HasPrefix(call, "storage") && call != googleArchive:
 				t.Errorf("%s: ran %s", name, call)
-			case strings.HasPrefix(call, "artifacts packages delete") && !strings.HasPrefix(call, "artifacts packages delete then__asia--east1__stellar--r--f0--0 --repository gcf-artifacts --location asia-east1"):
+			case strings.HasPrefix(call, "artifacts packages delete") && !strings.HasPrefix(call, "artifacts packages delete then__asia--east1__stellar--r--f0--0 --repository gcf-artifacts --location asia-east1") &&
+				!strings.HasPrefix(call, "artifacts packages delete then__asia--east1__stellar--r--f0--0/cache --repository gcf-artifacts --location asia-east1"):
 				t.Errorf("%s: another's image: %s", name, call)
 			}
 		}
-		if f.want == "" && name == "there" && len(g.calls()) != 5 {
+		if f.want == "" && name == "there" && len(g.calls()) != 6 {
 			t.Errorf("%s: %v", name, g.calls())
 		}
 	}
@@ -158,6 +164,39 @@ func TestGoogleLists(t *testing.T) {
 		"functions list --filter labels.stellar-run:* AND environment=GEN_2 --format json --project p --quiet"}
 	if calls := g.calls(); !slices.Equal(calls, want) {
 		t.Errorf("ran %q", calls)
+	}
+}
+
+// What goes on for ever is waited for as long as one command may take.
+func TestGoogleWaitsNoLongerThanACommand(t *testing.T) {
+	g := newFakeGcloud(t, map[string]string{"functions-delete.err": functionBusy, "functions-delete.code": "1", "functions-describe.out": "stellar-r-f0-0\n"})
+	c := g.open("google", here()).(*google)
+	c.Patience.Command = time.Second
+	e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "asia-east1", DetailProject: "then", detailNumber: "42"}}
+	err := c.RemoveFunctions(t.Context(), []Endpoint{e})
+	if err == nil || !strings.Contains(err.Error(), "is still there") || !strings.Contains(fail.Output(err), "unable to queue the operation") {
+		t.Errorf("%v, %q", err, fail.Output(err))
+	}
+	if calls := g.calls(); len(calls) < 3 || !strings.HasPrefix(calls[1], "functions delete") {
+		t.Errorf("ran %q", calls)
+	}
+}
+
+// A region that did not answer may have functions.
+func TestGoogleKnowsAnIncompleteList(t *testing.T) {
+	for _, kind := range []string{"google", "gcr"} {
+		for _, notice := range []string{"WARNING: The following Cloud Run regions did not respond: us-east1. List results may be incomplete.\n",
+			"WARNING: The following regions were unreachable: us-east1\n"} {
+			g := newFakeGcloud(t, map[string]string{"functions-list.out": "[]", "functions-list.err": notice, "run-services-list.out": "[]", "run-services-list.err": notice})
+			conn := g.open(kind, here())
+			_, lerr := conn.ListAPIs(t.Context())
+			_, terr := conn.(Sweeper).Tagged(t.Context())
+			for _, err := range []error{lerr, terr} {
+				if err == nil || !strings.Contains(err.Error(), "the list is not complete") || !strings.Contains(fail.Output(err), "us-east1") {
+					t.Errorf("%s: %v, %q", kind, err, fail.Output(err))
+				}
+			}
+		}
 	}
 }
 

@@ -109,7 +109,7 @@ func table() []Provider {
 	return []Provider{
 		{Name: "local", Runs: "serverless deploy", Limits: Limits{Arm: true}, Can: []string{"cold pull", "concurrency", "queueing"}, open: newLocal},
 		{Name: "url", Standing: true, open: newURL},
-		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits(), Can: []string{"SnapStart", "arm64"}, open: newAWS, units: awsUnits},
+		{Name: "aws", Runs: "serverless deploy", Limits: awsLimits(), Secrets: awsSecrets(), Can: []string{"SnapStart", "arm64"}, open: newAWS, units: awsUnits},
 		{Name: "azure", Runs: "serverless deploy", Limits: azureLimits(), Secrets: []string{azureClientSecret},
 			Can: []string{"a function app for each function", "no memory setting"}, open: newAzure, units: onePerFunction},
 		{Name: "aliyun", Runs: "serverless deploy", Limits: aliyunLimits(), Secrets: []string{aliyunSecret},
