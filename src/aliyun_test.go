@@ -28,7 +28,7 @@ func newAliyunLab(t *testing.T, bin, experiment string) *aliyunLab {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(cli, "serverless")); err != nil {
-		t.Fatalf("the Serverless CLI for Alibaba Cloud is not installed, run `make setup`: %v", err)
+		t.Fatalf("the Serverless CLI for Alibaba Cloud is not installed, run `make aliyun`: %v", err)
 	}
 	shim, err := filepath.Abs(filepath.Join("testdata", "account", "serverless"))
 	if err != nil {

@@ -28,7 +28,7 @@ func newAzureLab(t *testing.T, bin, experiment string) *azureLab {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(cli, "serverless")); err != nil {
-		t.Fatalf("the Serverless CLI for Azure is not installed, run `make setup`: %v", err)
+		t.Fatalf("the Serverless CLI for Azure is not installed, run `make azure`: %v", err)
 	}
 	shim, err := filepath.Abs(filepath.Join("testdata", "account", "serverless"))
 	if err != nil {
