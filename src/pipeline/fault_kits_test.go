@@ -45,6 +45,14 @@ func allKits() []kit {
 			stranger:  map[string]string{"AZURE_CLIENT_SECRET": "of a stranger"},
 			anonymous: map[string]string{"AZURE_CLIENT_SECRET": ""},
 			missing:   "the Serverless CLI for azure is not installed", old: "needs osls, or serverless 3", nobody: "AZURE_CLIENT_SECRET not set"},
+		{name: "aliyun", units: 2, scope: "1234567890/ap-southeast-1", persona: "serverless aliyun", cliEnv: "STELLAR_SERVERLESS_ALIYUN",
+			file: `{"Region":"ap-southeast-1",` + file("aliyun", `"Runtime":"python3.10"`)[1:],
+			env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIEXAMPLE", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret-key-of-aliyun", "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890",
+				"ALIBABA_CLOUD_REGION_ID": "ap-southeast-1"},
+			later:     map[string]string{"ALIBABA_CLOUD_REGION_ID": "cn-shanghai"},
+			stranger:  map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "9999999999"},
+			anonymous: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "", "ALIBABA_CLOUD_ACCOUNT_ID": ""},
+			missing:   "the Serverless CLI for aliyun is not installed", old: "needs osls, or serverless 3", nobody: "there are no credentials for Alibaba Cloud"},
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
 			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
@@ -69,5 +77,5 @@ func file(provider, sub string) string {
 }
 
 func personas() map[string]persona {
-	return map[string]persona{"osls": osls(), "serverless azure": slsAzure(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
+	return map[string]persona{"osls": osls(), "serverless azure": slsAzure(), "serverless aliyun": slsAliyun(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
 }
