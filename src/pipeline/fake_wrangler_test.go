@@ -1,10 +1,12 @@
 package pipeline_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -26,7 +28,7 @@ func wrangler() persona {
 			case line == "whoami --json":
 				a.verb = "whoami"
 				return a, nil
-			case line == "deploy --config wrangler.jsonc":
+			case newVersion.ReplaceAllString(line, "") == "deploy --config wrangler.jsonc":
 				a.verb = deploys
 				return a, a.worker()
 			case len(args) == 6 && fmt.Sprint(args[:2]) == "[delete --name]" && fmt.Sprint(args[3:]) == "[--force --config wrangler.jsonc]":
@@ -41,8 +43,9 @@ func wrangler() persona {
 		things: func(a ask) []thing {
 			return []thing{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 		},
-		made: func(a ask) { // what it writes for programs; its address is one of this machine's, at which nobody answers
-			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["http://127.0.0.1:1/%s"],"worker_name_overridden":false}`, a.unit, a.unit)
+		made: func(a ask) { // what it writes for programs; its address is one of this machine's, at which nobody answers but where a row wants it
+			at := cmp.Or(os.Getenv("WRANGLER_TEST_WORKERS"), "http://127.0.0.1:1")
+			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["%s/worker/%s"],"worker_name_overridden":false}`, a.unit, at, a.unit)
 			must(os.WriteFile(os.Getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
 		},
 		before: func(_ cloud, a ask) (reply, bool) {
@@ -59,6 +62,8 @@ func wrangler() persona {
 		},
 	}
 }
+
+var newVersion = regexp.MustCompile(` --var STELLAR_VERSION:\d+`)
 
 // foreignAccount is one that the credentials at hand do not lead to.
 const foreignAccount = "ffffffffffffffffffffffffffffffff"
@@ -97,6 +102,12 @@ func (a *ask) worker() error {
 // (developers.cloudflare.com/api/resources/workers).
 func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/worker/") { // one that stands, and wants its token
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error":"unauthorized"}`)
+			return
+		}
 		var c cloud
 		clouds(func(all []cloud) { c = all[0] })
 		defer c.lock()()

@@ -49,7 +49,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 			}
 		})
 	}
-	all.print(kits(), missing)
+	all.print(t.Output(), kits(), missing)
 }
 
 // says deploys in vain, and fails the row where the user does not hear what is missing, or anything was made.

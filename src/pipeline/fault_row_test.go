@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type row struct {
 	cloud   cloud
 	env     map[string]string
 	log     *lines
+	settle  time.Duration // of Patience; 0: as short as can be
 	foreign []thing
 	made    map[string]bool // what of ours ever stood, as far as the row has seen it
 }
@@ -152,7 +154,9 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 func (r *row) world(change map[string]string) pipeline.World {
 	env := maps.Clone(r.env)
 	maps.Copy(env, change)
-	return world(r.dir, r.kit.tools, env, r.log)
+	w := world(r.dir, r.kit.tools, env, r.log)
+	w.Patience.Settle = cmp.Or(r.settle, w.Patience.Settle)
+	return w
 }
 
 func world(dir, tools string, env map[string]string, log run.Logger) pipeline.World {

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http/httptest"
 	"os"
@@ -82,12 +83,12 @@ func (t *table) add(cells ...string) {
 }
 
 // print shows the table in the order of the providers and scenes.
-func (t *table) print(kits []kit, scenes []scene) {
-	fmt.Println("| provider | fault | retried | undone | exit code | left |")
+func (t *table) print(w io.Writer, kits []kit, scenes []scene) {
+	fmt.Fprintln(w, "| provider | fault | retried | undone | exit code | left |")
 	for _, k := range kits {
 		for _, s := range scenes {
 			if line := t.lines[k.name+s.name]; line != "" {
-				fmt.Println(line)
+				fmt.Fprintln(w, line)
 			}
 		}
 	}
@@ -113,7 +114,7 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	all.print(kits(), scenes(kit{}))
+	all.print(t.Output(), kits(), scenes(kit{}))
 }
 
 func left(all []thing) string {
