@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider/aliyun"
+	"stellar/src/shell"
 )
 
 // aliyunLimits are those of Function Compute 2.0, whose interface the plugin speaks.
@@ -64,10 +66,7 @@ func (a *aliyunCloud) credentials() (string, error) {
 	case len(set) > 0:
 		return "", fail.Input("the credentials for Alibaba Cloud are not whole: %s not set", strings.Join(unset, ", ")).WithHint(aliyunHint)
 	}
-	file, _ := a.anyOf(aliyunFile)
-	if file == "" {
-		file = filepath.Join(a.Getenv("HOME"), ".aliyuncli", "credentials")
-	}
+	file := a.file()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", fail.Input("there are no credentials for Alibaba Cloud: %w", err).WithHint(aliyunHint)
@@ -80,18 +79,45 @@ func (a *aliyunCloud) credentials() (string, error) {
 	return file, nil
 }
 
+// file is that of the credentials, where the environment has none.
+func (a *aliyunCloud) file() string {
+	file, _ := a.anyOf(aliyunFile)
+	return cmp.Or(file, filepath.Join(a.Getenv("HOME"), ".aliyuncli", "credentials"))
+}
+
+var aliyunAccountLine = regexp.MustCompile(`(?m)^\s*aliyun_account_id\s*=\s*(\S+)`)
+
+// account is that which the credentials are of; empty where they do not say.
+func (a *aliyunCloud) account() string {
+	if id, _ := a.anyOf(aliyunNumber); id != "" {
+		return id
+	}
+	text, err := os.ReadFile(a.file())
+	if err != nil {
+		return ""
+	}
+	if m := aliyunAccountLine.FindSubmatch(text); m != nil {
+		return string(m[1])
+	}
+	return ""
+}
+
 func (a *aliyunCloud) where() map[string]string {
-	region := a.Where[DetailRegion]
-	if region == "" {
-		region = a.Region
+	out := map[string]string{}
+	if id := a.account(); id != "" {
+		out[detailAccount] = id
 	}
-	if region == "" {
-		region, _ = a.anyOf(aliyunRegion)
+	region, _ := a.anyOf(aliyunRegion)
+	if region = cmp.Or(a.Where[DetailRegion], a.Region, region); region != "" {
+		out[DetailRegion] = region
 	}
-	if region == "" {
-		return map[string]string{}
-	}
-	return map[string]string{DetailRegion: region}
+	return out
+}
+
+// Commands are `serverless deploy` and `serverless remove` in the unit's folder, and `serverless info`, which says what is left.
+func (a *aliyunCloud) Commands(u Unit) (deploy, remove []shell.Command) {
+	deploy, remove = a.service.Commands(u)
+	return deploy, append(remove, a.at(u).Command("info"))
 }
 
 // Ready finds the Serverless CLI and credentials. Whether these are good is not tried.
@@ -106,7 +132,7 @@ func (a *aliyunCloud) Ready(ctx context.Context) Readiness {
 	return r
 }
 
-// Locate gives the region, where one is named: the folder remembers the plugin's own default.
+// Locate gives the account and, where one is named, the region: the folder remembers the plugin's own default.
 func (a *aliyunCloud) Locate(context.Context) (map[string]string, error) {
 	_, err := a.credentials()
 	return a.where(), err
@@ -204,7 +230,14 @@ func (a *aliyunCloud) RemoveFunctions(ctx context.Context, es []Endpoint) error 
 	if _, err := a.credentials(); err != nil {
 		return err
 	}
-	return each(ctx, a.Patience.Parallel, es, a.remove)
+	return each(ctx, a.Patience.Parallel, es, func(ctx context.Context, e Endpoint) error {
+		// In another account nothing is there, which would be taken for a removal.
+		if is := e.Detail[detailAccount]; is != "" && is != a.account() {
+			return fail.Input("service %s stands in account %s, the credentials are of %s", e.Detail[DetailUnit], is, a.account()).
+				WithHint("give the credentials it was deployed with, and try again")
+		}
+		return a.remove(ctx, e)
+	})
 }
 
 // remove judges by what `info` says is left: `remove` fails too where there was nothing.

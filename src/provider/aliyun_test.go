@@ -237,3 +237,35 @@ func TestAliyunRefuses(t *testing.T) {
 		t.Errorf("refused %q", no)
 	}
 }
+
+// In another account nothing is to be found, which is no removal: the account is compared first, wherever the credentials are.
+func TestAliyunKeepsToTheAccount(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(file, []byte("[default]\naliyun_access_key_id = id\naliyun_access_key_secret = s3cret\naliyun_account_id = 456\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env     map[string]string
+		account string
+		refused bool
+	}{
+		"the same":           {nil, "123", false},
+		"another":            {nil, "456", true},
+		"the same, by file":  {map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, "456", false},
+		"another, by file":   {map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": file}, "123", true},
+		"of an earlier time": {nil, "", false},
+	} {
+		f := newFakeAliyun(t)
+		if c.env != nil {
+			f.env = c.env
+		}
+		conn := f.open(t.TempDir())
+		err := conn.RemoveFunctions(t.Context(), []Endpoint{{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", detailAccount: c.account, DetailConfirmed: "yes"}}})
+		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "stands in account "+c.account) || len(f.calls) > 0) {
+			t.Errorf("%s: %v after %q", name, err, f.calls)
+		}
+		if where, err := conn.Locate(t.Context()); err != nil || where[detailAccount] == "" {
+			t.Errorf("%s: located %v, %v", name, where, err)
+		}
+	}
+}

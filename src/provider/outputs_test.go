@@ -18,6 +18,7 @@ func TestOutputsOfRealDeployments(t *testing.T) {
 		"aws-one.txt":     {"https://7rhr5111eg.execute-api.us-west-1.amazonaws.com/parallelism1_0_0"},
 		"aws-several.txt": {several + "parallelism1_0_0", several + "parallelism2_1_0", several + "parallelism2_1_1"},
 		"azure.txt":       {apps + "subexperiment2_1_0", apps + "subexperiment2_1_1"},
+		"aliyun.txt":      {"http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo"},
 		"gcr.txt":         {"https://test-function-nfjrndgaha-uw.a.run.app"},
 		"cloudflare.txt":  {"https://hellonode.stellarbench.workers.dev"},
 	} {
@@ -43,9 +44,12 @@ func readOutput(file, text string) (urls []string) {
 	case "cloudflare.txt":
 		return []string{workersDev.FindString(text)}
 	}
-	found := azureEndpoints(text)
-	if strings.HasPrefix(file, "aws") {
-		found = awsRoutes(text)
+	found := awsRoutes(text)
+	switch file {
+	case "azure.txt":
+		found = azureEndpoints(text)
+	case "aliyun.txt":
+		found = aliyunEndpoints(text)
 	}
 	for _, e := range found {
 		urls = append(urls, e.URL)
