@@ -68,6 +68,8 @@ type Cleaned struct {
 	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
 	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
 	Unseen  []string `json:"unseen"`  // providers that were not asked for what has expired, and why
+
+	failed bool // something could not be removed: the error says what
 }
 
 // Print says it in words.
@@ -87,7 +89,7 @@ func (c *Cleaned) Print(w io.Writer) {
 	for _, p := range c.Unseen {
 		fmt.Fprintf(w, "not asked for what has expired: %s\n", p)
 	}
-	if len(c.Removed)+len(c.Gone) == 0 {
+	if !c.failed && len(c.Removed)+len(c.Gone) == 0 {
 		fmt.Fprintln(w, "nothing to do")
 	}
 }
@@ -106,7 +108,9 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	if all {
 		errs = append(errs, w.sweep(ctx, c))
 	}
-	return c, errors.Join(errs...)
+	err = errors.Join(errs...)
+	c.failed = err != nil
+	return c, err
 }
 
 func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {

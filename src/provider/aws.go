@@ -100,6 +100,9 @@ func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []string {
 	if s.SnapStartEnabled && slices.Contains(awsNoSnapStart, fn.Runtime) {
 		no = append(no, fmt.Sprintf("SnapStartEnabled for Runtime %s, it begins with python3.12 and java11", fn.Runtime))
 	}
+	if s.Protocol == "grpc" || s.Protocol == "h2c" {
+		no = append(no, fmt.Sprintf("Protocol %s, an HTTP API answers http1 and h2", s.Protocol))
+	}
 	return no
 }
 

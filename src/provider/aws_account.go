@@ -84,7 +84,8 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 	identity := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2) })
 	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).WithHint(awsHint)
+		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).
+			WithHint("check the network and the region's name; where AWS itself refuses them, the credentials: `aws sts get-caller-identity` must work first")
 	}
 	s.account = aws.ToString(who.Account)
 	if was := o.Where[detailAccount]; was != "" && was != s.account {

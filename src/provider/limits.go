@@ -48,7 +48,7 @@ func CheckLimits(exp *experiment.Experiment, subs []int) error {
 	if len(no) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(no...)).WithHint("these are the provider's own limits: ask for less, or choose another provider")
+	return fail.Input("%w", errors.Join(no...)).WithHint("these are the provider's own limits: ask for what it takes, or choose another provider")
 }
 
 func (l Limits) check(s *experiment.SubExperiment) (no []string) {
