@@ -61,7 +61,7 @@ func scenes(k kit) []scene {
 		{name: "remove fails for ever", faults: forever(removes, doFail), remove: 4, tells: "remove-failed", unsettled: true},
 		{name: "remove says done, it stays", faults: forever(removes, doStay), remove: 4, says: k.stands(), unsettled: true},
 		{name: "nobody says whether it is gone", faults: []fault{{Verb: looks, From: 1 + k.looks, Do: doNoAnswer}}, remove: 4, tells: "no-answer", unsettled: true},
-		{name: "removed by hand before", between: func(r *row, _ string) { r.cloud.drop(r.left()) }},
+		{name: "removed by hand before", between: func(r *row, _ string) { r.vanish() }},
 		{name: "deploy and remove fail", faults: append(forever(deploys, doGarbage), forever(removes, doFail)...), deploy: 4, tells: "remove-failed", unsettled: true},
 	}
 	return slices.DeleteFunc(all, func(s scene) bool { return s.name == "one of two fails" && k.units == 1 })
@@ -168,6 +168,13 @@ func (r *row) play(s scene) (exits string) {
 	return exits
 }
 
+// vanish removes by hand what of ours stands.
+func (r *row) vanish() {
+	ours := r.left()
+	defer r.cloud.lock()()
+	r.cloud.drop(ours)
+}
+
 // hears fails the row where the user does not get to see what matters.
 func (r *row) hears(s scene, err error) {
 	r.t.Helper()
@@ -191,7 +198,9 @@ func (r *row) clean(s scene, dir string) string {
 	if len(r.pending(dir)) == 0 {
 		r.t.Errorf("nothing is left to clean: the scene did not happen; left %v", r.left())
 	}
+	unlock := r.cloud.lock()
 	r.cloud.write("plan.json", plan{Persona: r.kit.persona})
+	unlock()
 	_, err := r.world(r.kit.later).Clean(context.Background(), false)
 	if err != nil {
 		r.t.Errorf("clean: %v", story(err))
