@@ -100,6 +100,13 @@ func (a *aliyunAccount) left() []string {
 	return out
 }
 
+// locked lets a test look at the account, or change it.
+func (a *aliyunAccount) locked(do func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	do()
+}
+
 func (a *aliyunAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/gateway/"); ok {
 		a.invoke(w, r, rest)

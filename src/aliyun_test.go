@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,7 +48,7 @@ func (l *aliyunLab) stellar(code int, args ...string) (stdout, stderr string) {
 	c.Env = append(slices.DeleteFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, "ALIBABA_") }), l.env...)
 	_ = c.Run()
 	if got := c.ProcessState.ExitCode(); got != code {
-		l.lab.Fatalf("stellar %s: exit code %d, want %d\n%s%s\n%s", strings.Join(args, " "), got, code, &out, &errs, strings.Join(l.calls, "\n"))
+		l.lab.Fatalf("stellar %s: exit code %d, want %d\n%s%s\n%s", strings.Join(args, " "), got, code, &out, &errs, l.called())
 	}
 	if text := out.String() + errs.String(); strings.Contains(text, aliyunSecret) {
 		l.lab.Errorf("stellar %s shows the secret:\n%s", strings.Join(args, " "), text)
@@ -60,12 +61,18 @@ const aliyunExperiment = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Ru
  {"Title": "shared", "Function": "measure", "Bursts": 1},
  {"Title": "filled", "Function": "measure", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true, "FunctionMemoryMB": 512}]}`
 
+// called lists what the account was asked.
+func (l *aliyunLab) called() (text string) {
+	l.locked(func() { text = strings.Join(l.calls, "\n") })
+	return text
+}
+
 func TestAliyun(t *testing.T) {
 	bin := buildBinary(t)
 	for _, c := range []struct{ runtime, says, theirs string }{{"python3.13", "python3.", "python3.10"}, {"nodejs22.x", "nodejs", "nodejs20"}} {
 		t.Run(c.runtime, func(t *testing.T) {
 			l := newAliyunLab(t, bin, strings.ReplaceAll(aliyunExperiment, "RUNTIME", c.runtime))
-			l.buckets[aliyunShared]["serverless/theirs/dev/p.zip"] = []byte("x")
+			l.locked(func() { l.buckets[aliyunShared]["serverless/theirs/dev/p.zip"] = []byte("x") })
 			text, _ := l.stellar(0, "deploy", "-c", "exp.json", "-o", "out", "--yes", "--json")
 			var deployed struct{ Dir string }
 			if err := json.Unmarshal([]byte(text), &deployed); err != nil {
@@ -82,7 +89,9 @@ func TestAliyun(t *testing.T) {
 			if stand := l.left(); len(stand) != 12 {
 				t.Errorf("deployed %q, want a service, group, role and bucket for each function", stand)
 			}
-			for _, f := range l.services[record.Service+"-f2-0"] {
+			var filled map[string]*aliyunFunction
+			l.locked(func() { filled = maps.Clone(l.services[record.Service+"-f2-0"]) })
+			for _, f := range filled {
 				if f.Runtime != c.theirs || f.MemorySize != 512 || f.Timeout != 60 || f.Environment["STELLAR_FILLER_READ"] != "1" {
 					t.Errorf("function %+v", f)
 				}
@@ -90,8 +99,10 @@ func TestAliyun(t *testing.T) {
 			aliyunChecks(t, &cell{lab: l.lab, functions: [variants]run.FunctionRecord(record.Functions), token: token}, c.says)
 			l.stellar(0, "probe", "-o", "out", deployed.Dir)
 			l.stellar(0, "remove", deployed.Dir)
-			if left := l.left(); len(left) > 0 || len(l.buckets[aliyunShared]) != 1 {
-				t.Errorf("after: %q, and in the account's bucket %v", left, l.buckets[aliyunShared])
+			theirs := 0
+			l.locked(func() { theirs = len(l.buckets[aliyunShared]) })
+			if left := l.left(); len(left) > 0 || theirs != 1 {
+				t.Errorf("after: %q, and in the account's bucket %d objects", left, theirs)
 			}
 			l.stellar(0, "remove", deployed.Dir) // twice is no error
 		})
@@ -127,10 +138,12 @@ func TestAliyunFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newAliyunLab(t, bin, one)
-			l.faults[c.fault] = c.code
+			l.locked(func() { l.faults[c.fault] = c.code })
 			_, said := l.stellar(1, "-c", "exp.json", "-o", "out", "--yes")
-			if left := l.left(); len(left) > 0 || !strings.Contains(said, c.code) || len(l.faults) > 0 {
-				t.Errorf("left %q, faults %v; said:\n%s\n%s", left, l.faults, said, strings.Join(l.calls, "\n"))
+			unmet := 0
+			l.locked(func() { unmet = len(l.faults) })
+			if left := l.left(); len(left) > 0 || !strings.Contains(said, c.code) || unmet > 0 {
+				t.Errorf("left %q, %d faults not met; said:\n%s\n%s", left, unmet, said, l.called())
 			}
 		})
 	}

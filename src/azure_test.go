@@ -92,7 +92,8 @@ func TestAzure(t *testing.T) {
 			if stand := l.names(); !slices.Equal(stand, want) {
 				t.Fatalf("deployed: %v, want %v", stand, want)
 			}
-			g := l.groups[want[0]]
+			var g *azureGroup
+			l.locked(func() { g = l.groups[want[0]] })
 			if g.kind != c.stack || g.settings["FUNCTIONS_WORKER_RUNTIME"] != c.worker || g.Location != "westeurope" || g.Tags["stellar-run"] != record.ID {
 				t.Errorf("made: %+v", g)
 			}
