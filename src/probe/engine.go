@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -26,8 +27,9 @@ type engine struct {
 	loops   []*loop
 	watch   *watch // nil: nobody watches
 
-	mu   sync.Mutex // of free: bursts overlap in an open schedule
-	free []*slot
+	mu    sync.Mutex // of free: bursts overlap in an open schedule
+	free  []*slot
+	fault error // a loop's poller has failed; under mu as stop is
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -67,7 +69,7 @@ func newEngine(cfg Config) (*engine, error) {
 func (e *engine) startLoops(most int) error {
 	n := min(loopsFor(runtime.GOMAXPROCS(0)), most)
 	for i := range n {
-		l, err := newLoop(i, e.base)
+		l, err := newLoop(i, e.base, e.failed)
 		if err != nil {
 			e.close()
 			return err
@@ -78,6 +80,25 @@ func (e *engine) startLoops(most int) error {
 		}
 	}
 	return nil
+}
+
+// failed ends the run because a loop cannot go on; it may come before there is a run to end.
+func (e *engine) failed(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fault = fmt.Errorf("the probe cannot see its connections on this machine: %w", err)
+	if e.stop != nil {
+		e.stop(e.fault)
+	}
+}
+
+// stopWith sets what ends the run.
+func (e *engine) stopWith(stop context.CancelCauseFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stop, e.rec.stop = stop, stop; e.fault != nil {
+		stop(e.fault)
+	}
 }
 
 // loopsFor is how many threads send on a machine with so many processors: the platform may be on the same machine, and a

@@ -33,6 +33,8 @@ type loop struct {
 	sockets int // open ones
 	shaking int // goroutines that shake hands
 
+	failed func(error) // told once when the poller fails; nil: nobody is
+
 	mu    sync.Mutex
 	tasks []func()
 	spare []func()
@@ -49,12 +51,12 @@ type timed struct {
 
 const never = time.Duration(math.MaxInt64)
 
-func newLoop(index int, base time.Time) (*loop, error) {
+func newLoop(index int, base time.Time, failed func(error)) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, done: make(chan struct{})}
+	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed, done: make(chan struct{})}
 	go l.run()
 	return l, nil
 }
@@ -87,7 +89,7 @@ func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
 	defer close(l.done)
 	for !l.quit {
-		ready := l.poll.wait(l.patience())
+		ready := l.wait(l.patience())
 		back := l.now()
 		l.dispatch(ready)
 		l.runTasks()
@@ -106,13 +108,31 @@ func (l *loop) run() {
 		}
 	}
 	for l.shaking > 0 { // they have been told to stop
-		l.poll.wait(-1) // for their word, no more
+		l.wait(-1) // for their word, no more
 		l.runTasks()
 	}
 	l.mu.Lock()
 	l.over = true
 	l.mu.Unlock()
 	_ = l.poll.close()
+}
+
+// blindBeat is how often a loop looks for work once its poller has failed.
+const blindBeat = time.Millisecond
+
+// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing of its sockets any more, and
+// lives on only to end what is in flight when it is told to.
+func (l *loop) wait(d time.Duration) []readiness {
+	ready := l.poll.wait(d)
+	if l.poll.err == nil {
+		return ready
+	}
+	if l.failed != nil {
+		l.failed(l.poll.err)
+		l.failed = nil
+	}
+	time.Sleep(blindBeat) // nothing wakes it
+	return nil
 }
 
 // settle deals with what has already arrived, so that what is done next is done on connections that still stand.

@@ -13,6 +13,7 @@ type poller struct {
 	fd    int
 	raw   []unix.Kevent_t
 	ready []readiness
+	err   error // the failure after which nothing is waited for any more
 }
 
 // wakeIdent names the user event with which wait is ended.
@@ -42,15 +43,21 @@ func (p *poller) add(fd int) error {
 }
 
 // wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid until
-// the next call.
+// the next call. After a failure, which err holds, it returns nothing and at once.
 func (p *poller) wait(d time.Duration) []readiness {
+	p.ready = p.ready[:0]
+	if p.err != nil {
+		return p.ready
+	}
 	var limit *unix.Timespec
 	if d >= 0 {
 		t := unix.NsecToTimespec(int64(d))
 		limit = &t
 	}
-	n, _ := unix.Kevent(p.fd, nil, p.raw, limit)
-	p.ready = p.ready[:0]
+	n, err := unix.Kevent(p.fd, nil, p.raw, limit)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		p.err = fmt.Errorf("wait for sockets: %w", err)
+	}
 	for _, e := range p.raw[:max(n, 0)] {
 		if e.Filter == unix.EVFILT_USER {
 			continue
@@ -85,7 +92,10 @@ func openSocket(family int) (int, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return -1, errors.Join(fmt.Errorf("open a socket: %w", err), unix.Close(fd))
 	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	// Without it the kernel may hold back the end of a request, which would be in its latency.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return -1, errors.Join(fmt.Errorf("set TCP_NODELAY: %w", err), unix.Close(fd))
+	}
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NOSIGPIPE, 1)
 	return fd, nil
 }

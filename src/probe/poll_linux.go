@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,6 +16,17 @@ type poller struct {
 	fd, wakeFD int
 	raw        []unix.EpollEvent
 	ready      []readiness
+	sys        waitCalls
+	coarse     bool  // epoll_pwait2 cannot be used here
+	err        error // the failure after which nothing is waited for any more
+}
+
+// waitCalls are the system calls that wait for events. They answer how many there are. Tests put their own in place.
+type waitCalls struct {
+	now   func(fd int, events []unix.EpollEvent) (int, error)                  // does not wait
+	fine  func(fd int, events []unix.EpollEvent, d time.Duration) (int, error) // to the nanosecond: Linux 5.11 and later
+	mills func(fd int, events []unix.EpollEvent, ms int) (int, error)          // -1: without a limit
+	nap   func(fd int, d time.Duration)                                        // until there may be events, at most d
 }
 
 func newPoller() (*poller, error) {
@@ -26,7 +38,7 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make an event file: %w", err), unix.Close(fd))
 	}
-	p := &poller{fd: fd, wakeFD: wake, raw: make([]unix.EpollEvent, 512), ready: make([]readiness, 0, 512)}
+	p := &poller{fd: fd, wakeFD: wake, raw: make([]unix.EpollEvent, 512), ready: make([]readiness, 0, 512), sys: linuxWaitCalls()}
 	err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wake)})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch the event file: %w", err), p.close())
@@ -41,11 +53,20 @@ func (p *poller) add(fd int) error {
 }
 
 // wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid until
-// the next call.
+// the next call. After a failure, which err holds, it returns nothing and at once.
 func (p *poller) wait(d time.Duration) []readiness {
-	n := p.epollWait(d)
 	p.ready = p.ready[:0]
-	for _, e := range p.raw[:max(n, 0)] {
+	if p.err != nil {
+		return p.ready
+	}
+	n, err := p.epollWait(d)
+	if err != nil {
+		n = 0
+		if err != unix.EINTR { //nolint:errorlint // a system call's own answer is never wrapped
+			p.err = fmt.Errorf("wait for sockets: %w", err)
+		}
+	}
+	for _, e := range p.raw[:n] {
 		if int(e.Fd) == p.wakeFD {
 			continue // edge-triggered: the counter need not be read
 		}
@@ -55,32 +76,57 @@ func (p *poller) wait(d time.Duration) []readiness {
 	return p.ready
 }
 
-// epollWait waits with nanoseconds where the kernel can (epoll_pwait2, since Linux 5.11), else with milliseconds, rounded
-// down so that nothing is late; the caller asks again.
-func (p *poller) epollWait(d time.Duration) int {
-	if d == 0 {
-		// Returns at once: the scheduler need not know.
-		n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.raw[0])), uintptr(len(p.raw)), 0, 0, 0)
-		if errno != 0 {
-			return 0
+// epollWait waits with epoll_pwait2 where it can be used. Kernels before 5.11 answer ENOSYS, the seccomp profiles of older
+// container engines EPERM: whatever the refusal is, epoll_wait takes its place. It counts in milliseconds. Whole ones are
+// waited for in it, and what is left of one in ppoll, so that no wait is longer than asked for and none spins.
+func (p *poller) epollWait(d time.Duration) (int, error) {
+	switch {
+	case d == 0:
+		return p.sys.now(p.fd, p.raw)
+	case d < 0:
+		return p.sys.mills(p.fd, p.raw, -1)
+	}
+	if !p.coarse {
+		n, err := p.sys.fine(p.fd, p.raw, d)
+		if err == nil || err == unix.EINTR { //nolint:errorlint // a system call's own answer is never wrapped
+			return n, err
 		}
-		return int(n)
+		p.coarse = true
 	}
-	if d < 0 {
-		n, _ := unix.EpollWait(p.fd, p.raw, -1)
-		return n
+	if d >= time.Millisecond {
+		return p.sys.mills(p.fd, p.raw, int(min(d/time.Millisecond, math.MaxInt32)))
 	}
-	limit := unix.NsecToTimespec(int64(d))
-	n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&p.raw[0])), uintptr(len(p.raw)),
-		uintptr(unsafe.Pointer(&limit)), 0, 0)
-	if errno == unix.ENOSYS {
-		n, _ := unix.EpollWait(p.fd, p.raw, int(d/time.Millisecond))
-		return n
+	p.sys.nap(p.fd, d)
+	return p.sys.now(p.fd, p.raw)
+}
+
+func linuxWaitCalls() waitCalls {
+	return waitCalls{
+		now: func(fd int, events []unix.EpollEvent) (int, error) {
+			// Returns at once: the scheduler need not know.
+			n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			return answerOf(n, errno)
+		},
+		fine: func(fd int, events []unix.EpollEvent, d time.Duration) (int, error) {
+			limit := unix.NsecToTimespec(int64(d))
+			n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+				uintptr(unsafe.Pointer(&limit)), 0, 0)
+			return answerOf(n, errno)
+		},
+		mills: unix.EpollWait,
+		nap: func(fd int, d time.Duration) {
+			limit := unix.NsecToTimespec(int64(d))
+			// A refusal only makes the wait shorter: the events are asked for afterwards.
+			_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &limit, nil)
+		},
 	}
+}
+
+func answerOf(n uintptr, errno syscall.Errno) (int, error) {
 	if errno != 0 {
-		return 0 // EINTR
+		return 0, errno
 	}
-	return int(n)
+	return int(n), nil
 }
 
 // wake makes wait return; any goroutine may call it.
@@ -105,6 +151,9 @@ func openSocket(family int) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open a socket: %w", err)
 	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	// Without it the kernel may hold back the end of a request, which would be in its latency.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return -1, errors.Join(fmt.Errorf("set TCP_NODELAY: %w", err), unix.Close(fd))
+	}
 	return fd, nil
 }

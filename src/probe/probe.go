@@ -141,9 +141,9 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	}
 	defer e.close()
 	outer := ctx
-	ctx, e.stop = context.WithCancelCause(outer)
-	defer e.stop(nil)
-	e.rec.stop = e.stop
+	ctx, stop := context.WithCancelCause(outer)
+	defer stop(nil)
+	e.stopWith(stop)
 	if cfg.Watch {
 		e.watch = startWatch()
 	}
@@ -189,6 +189,9 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 		return Reply{}, err
 	}
 	defer e.close()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	e.stopWith(stop)
 	b := e.newBurst(0)
 	b.start()
 	if !b.hold(ctx, time.Time{}, time.Time{}) {

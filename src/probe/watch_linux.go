@@ -232,6 +232,9 @@ func readClock(id uintptr) (time.Duration, bool) {
 func nap(d time.Duration) {
 	if d > 0 {
 		ts := syscall.NsecToTimespec(int64(d))
-		_ = syscall.Nanosleep(&ts, nil) // a signal ends it early; the caller asks the clock
+		// A signal ends it early, and the caller asks the clock. Where it is refused the caller must not spin.
+		if err := syscall.Nanosleep(&ts, nil); err != nil && err != syscall.EINTR { //nolint:errorlint // never wrapped
+			time.Sleep(d)
+		}
 	}
 }
