@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	windowBytes = 16 << 10 // the longest line of a head
-	maxHead     = 64 << 10 // all lines of a head, trailers included
+	windowBytes = 16 << 10 // the longest line of a head or of a chunk's beginning, folded ones as a whole
+	maxHead     = 64 << 10 // all lines of a head; all lines of trailers
 	maxInterim  = 16       // 1xx answers before the real one
 	keptBody    = 1 << 20  // as much of a body is kept for the reading afterwards; the rest is counted
 )
@@ -22,6 +22,13 @@ type broken string
 func (b broken) Error() string { return string(b) }
 
 var errTooLarge = errors.New("the response body is longer than the limit")
+
+const (
+	errLongLine  = broken("a header line is too long: over 16 KiB")
+	errLongHead  = broken("the response's head is too long: over 64 KiB")
+	errLongChunk = broken("the line before a chunk is too long: over 16 KiB")
+	errLongTail  = broken("the trailers are too long: over 64 KiB, or a line over 16 KiB")
+)
 
 // response takes in one response, in the pieces in which it arrives. Nothing of what it is given is trusted. Its buffers
 // live as long as its slot.
@@ -39,6 +46,7 @@ type response struct {
 
 	part    func(*response, []byte) (int, error) // what comes next; nil once the response is whole
 	pending []byte                               // the beginning of a line whose end has not come yet
+	begun   int                                  // where the last header line begins in head; 0: there is none yet
 	interim int                                  // 1xx answers so far
 	total   int                                  // bytes of the head, or of the trailers
 	left    int64                                // bytes of the body, or of the chunk, that are to come
@@ -113,10 +121,10 @@ func (p *response) eof() error {
 }
 
 // line cuts the next line off data, without its line break; a bare LF ends one, too. used is 0 where none is whole yet.
-func line(data []byte) (text []byte, used int, err error) {
+func line(data []byte, long broken) (text []byte, used int, err error) {
 	i := bytes.IndexByte(data, '\n')
 	if i >= windowBytes || i < 0 && len(data) >= windowBytes {
-		return nil, 0, broken("a line of the head is too long")
+		return nil, 0, long
 	}
 	if i < 0 {
 		return nil, 0, nil
@@ -125,11 +133,11 @@ func line(data []byte) (text []byte, used int, err error) {
 }
 
 func (p *response) statusPart(data []byte) (int, error) {
-	text, used, err := line(data)
+	text, used, err := line(data, errLongLine)
 	if used == 0 || err != nil {
 		return 0, err
 	}
-	p.head, p.framing, p.total = p.head[:0], framing{fixed: -1}, 0
+	p.head, p.framing, p.total, p.begun = p.head[:0], framing{fixed: -1}, 0, 0
 	if err := p.statusLine(text); err != nil {
 		return 0, err
 	}
@@ -138,19 +146,43 @@ func (p *response) statusPart(data []byte) (int, error) {
 	return used, nil
 }
 
+// fieldPart takes in a header line. It is looked at once the next one shows that it is not folded.
 func (p *response) fieldPart(data []byte) (int, error) {
-	text, used, err := line(data)
+	text, used, err := line(data, errLongLine)
 	if used == 0 || err != nil {
 		return 0, err
+	}
+	if p.total += len(text) + 2; p.total > maxHead {
+		return 0, errLongHead
+	}
+	if len(text) > 0 && isBlank(text[0]) {
+		return used, p.unfold(text)
+	}
+	if p.begun > 0 {
+		if err := p.field(p.head[p.begun : len(p.head)-1]); err != nil {
+			return 0, err
+		}
 	}
 	if len(text) == 0 {
 		return used, p.headDone()
 	}
-	if p.total += len(text) + 2; p.total > maxHead {
-		return 0, broken("the head is too long")
-	}
+	p.begun = len(p.head)
 	p.head = append(append(p.head, text...), '\n')
-	return used, p.field(text)
+	return used, nil
+}
+
+// unfold joins a line that begins with blanks to the one before it, with one space between them (RFC 9112, section 5.2).
+func (p *response) unfold(text []byte) error {
+	if p.begun == 0 {
+		return broken("the first header line begins with a blank")
+	}
+	before := bytes.TrimRight(p.head[p.begun:len(p.head)-1], " \t")
+	text = bytes.Trim(text, " \t")
+	if len(before)+1+len(text) >= windowBytes {
+		return errLongLine
+	}
+	p.head = append(append(append(p.head[:p.begun+len(before)], ' '), text...), '\n')
+	return nil
 }
 
 // headDone decides what follows the head: the body as it frames it (RFC 9112, section 6.3), or, after an interim answer,
@@ -168,13 +200,13 @@ func (p *response) headDone() error {
 	}
 	p.keep = !p.closes && (p.minor == 1 || p.persists)
 	switch {
+	case p.status == 204 || p.status == 304:
+		p.part = nil // whatever the head says (section 6.3)
 	case p.encoded:
 		return broken("the transfer coding is not understood")
-	case p.status == 204 || p.status == 304:
-		p.part = nil
 	case p.chunked:
-		// Both framings in one head are an attack or a defect; the connection is not used again.
-		p.keep = p.keep && p.fixed < 0
+		// Both framings in one head, or chunks in HTTP/1.0, are an attack or a defect; the connection is not used again.
+		p.keep = p.keep && p.fixed < 0 && p.minor == 1
 		p.part, p.total = (*response).chunkPart, 0
 	case p.fixed >= 0:
 		p.part = (*response).fixedPart
@@ -222,7 +254,7 @@ func (p *response) toEndPart(data []byte) (int, error) {
 }
 
 func (p *response) chunkPart(data []byte) (int, error) {
-	text, used, err := line(data)
+	text, used, err := line(data, errLongChunk)
 	if used == 0 || err != nil {
 		return 0, err
 	}
@@ -247,25 +279,30 @@ func (p *response) chunkDataPart(data []byte) (int, error) {
 	return n, nil
 }
 
+// chunkEndPart takes in the line break after a chunk.
 func (p *response) chunkEndPart(data []byte) (int, error) {
-	text, used, err := line(data)
-	if used == 0 || err != nil {
-		return 0, err
-	}
-	if len(text) > 0 {
+	n := len(data)
+	switch {
+	case n > 0 && data[0] == '\n':
+		n = 1
+	case n == 0 || n == 1 && data[0] == '\r':
+		return 0, nil
+	case data[0] == '\r' && data[1] == '\n':
+		n = 2
+	default:
 		return 0, broken("a chunk is longer than its size")
 	}
 	p.part = (*response).chunkPart
-	return used, nil
+	return n, nil
 }
 
 func (p *response) trailerPart(data []byte) (int, error) {
-	text, used, err := line(data)
+	text, used, err := line(data, errLongTail)
 	if used == 0 || err != nil {
 		return 0, err
 	}
 	if p.total += len(text) + 2; p.total > maxHead {
-		return 0, broken("the trailers are too long")
+		return 0, errLongTail
 	}
 	if len(text) == 0 {
 		p.part = nil
@@ -278,103 +315,4 @@ func (p *response) store(part []byte) {
 	if room := keptBody - len(p.body); room > 0 {
 		p.body = append(p.body, part[:min(room, len(part))]...)
 	}
-}
-
-// statusLine reads "HTTP/1.1 200 OK".
-func (p *response) statusLine(line []byte) error {
-	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
-		return broken("the answer is not HTTP/1.x")
-	}
-	p.minor = line[7] - '0'
-	status := 0
-	for _, d := range line[9:12] {
-		if d < '0' || d > '9' {
-			return broken("the status is not a number")
-		}
-		status = status*10 + int(d-'0')
-	}
-	if p.minor > 1 || status < 100 || status > 599 {
-		return broken("the status or version is out of range")
-	}
-	p.status = status
-	return nil
-}
-
-// field takes from a header line what concerns the framing.
-func (p *response) field(line []byte) error {
-	colon := bytes.IndexByte(line, ':')
-	if colon < 1 || line[0] == ' ' || line[0] == '\t' || line[colon-1] == ' ' {
-		return broken("a header line is malformed")
-	}
-	name, value := line[:colon], bytes.TrimSpace(line[colon+1:])
-	switch {
-	case equalFold(name, "content-length"):
-		n, ok := number(value, 10)
-		if !ok || p.fixed >= 0 && p.fixed != n {
-			return broken("Content-Length makes no sense")
-		}
-		p.fixed = n
-	case equalFold(name, "transfer-encoding"):
-		p.chunked = equalFold(value, "chunked") && !p.chunked && !p.encoded
-		p.encoded = !p.chunked
-	case equalFold(name, "connection"):
-		for len(value) > 0 {
-			token, rest, _ := bytes.Cut(value, []byte{','})
-			token, value = bytes.TrimSpace(token), rest
-			p.closes = p.closes || equalFold(token, "close")
-			p.persists = p.persists || equalFold(token, "keep-alive")
-		}
-	}
-	return nil
-}
-
-// equalFold compares with a lower-case ASCII name; it allocates nothing.
-func equalFold(text []byte, lower string) bool {
-	if len(text) != len(lower) {
-		return false
-	}
-	for i, c := range text {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// number reads digits of base 10 or 16 that fit an int64.
-func number(text []byte, base int64) (int64, bool) {
-	if len(text) == 0 || len(text) > 18 {
-		return 0, false
-	}
-	n := int64(0)
-	for _, c := range text {
-		digit := int64(99)
-		switch {
-		case c >= '0' && c <= '9':
-			digit = int64(c - '0')
-		case c >= 'a' && c <= 'f':
-			digit = int64(c-'a') + 10
-		case c >= 'A' && c <= 'F':
-			digit = int64(c-'A') + 10
-		}
-		if digit >= base || n > (1<<62)/base {
-			return 0, false
-		}
-		n = n*base + digit
-	}
-	return n, true
-}
-
-// header finds a field of the final answer by its lower-case name, for after the burst.
-func (p *response) header(lower string) string {
-	for line := range bytes.Lines(p.head) {
-		name, value, ok := bytes.Cut(line, []byte{':'})
-		if ok && equalFold(name, lower) {
-			return string(bytes.TrimSpace(value))
-		}
-	}
-	return ""
 }

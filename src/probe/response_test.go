@@ -63,6 +63,10 @@ func TestResponse(t *testing.T) {
 			200, "!", true},
 		{"204 has no body", "HTTP/1.1 204 No Content\r\n\r\n", 204, "", true},
 		{"304 has no body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", 304, "", true},
+		{"204 with a coding", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: gzip\r\n\r\n", 204, "", true},
+		{"chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 200, "hi", false},
+		{"chunks with bare line feeds", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n0\n\n", 200, "hi", true},
+		{"a list of the same length", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\t,2\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", true},
 		{"more than was asked for", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 200, "hi", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,8 +123,9 @@ func TestResponseRefused(t *testing.T) {
 		{"endless trailers", chunkedHead + "0\r\n" + many + "\r\n", sample.Protocol},
 		{"endless head", "HTTP/1.1 200 OK\r\n" + many + "\r\n", sample.Protocol},
 		{"endless line", "HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", windowBytes) + "\r\n\r\n", sample.Protocol},
-		{"folded line", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", sample.Protocol},
+		{"a blank before the first header line", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n", sample.Protocol},
 		{"space before the colon", "HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nhi", sample.Protocol},
+		{"tab before the colon", "HTTP/1.1 200 OK\r\nContent-Length\t: 2\r\n\r\nhi", sample.Protocol},
 		{"line without a colon", "HTTP/1.1 200 OK\r\nhello\r\n\r\n", sample.Protocol},
 		{"unknown coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", sample.Protocol},
 		{"chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", sample.Protocol},
@@ -161,6 +166,7 @@ func FuzzResponse(f *testing.F) {
 	f.Add([]byte(chunkedHead+"2\r\nhi\r\n0\r\nTrailer: x\r\n\r\n"), true)
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 500 x\r\nConnection: keep-alive\r\nX-Request-Id: a\tb\r\n\r\n{}"), false)
 	f.Add([]byte("HTTP/1.1 200 OK\r\n\r\n"+goodAnswer), true)
+	f.Add([]byte("HTTP/1.1 200 OK\r\nX-Request-Id: a\r\n b\r\nContent-Length: 2,\r\n\t2\r\n\r\nhi"), true)
 	f.Fuzz(func(t *testing.T, in []byte, trickle bool) {
 		var r io.Reader = bytes.NewReader(in)
 		if trickle {
@@ -181,4 +187,77 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("row %+v", s)
 		}
 	})
+}
+
+// TestResponseSplitAnywhere: a response means the same wherever the pieces are cut in which it arrives.
+func TestResponseSplitAnywhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		in     string
+		status int
+		body   string
+		header map[string]string
+	}{
+		"folded": {"HTTP/1.1 200 OK\r\nX-A: one \r\n \t two\r\n\tthree\r\n \r\nContent-Length: \r\n 5\r\n\r\nhello", 200, "hello",
+			map[string]string{"x-a": "one two three", "content-length": "5"}},
+		"folded with bare line feeds": {"HTTP/1.1 200 OK\nTransfer-Encoding:\n chunked\nX-A: one\n two\n\n5;a=\"b\"\nhello\n0\nT: a\n b\n\n", 200, "hello",
+			map[string]string{"x-a": "one two"}},
+		"folded, interim, chunked, trailers": {"HTTP/1.1 103 Early Hints\r\nLink: a,\r\n b\r\nContent-Length: 9\r\n\r\n" +
+			"HTTP/1.1 404 Not Found\r\nConnection: x,\r\n close\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
+			404, "hello", map[string]string{"connection": "x, close", "link": ""}},
+		"lengths that agree": {"HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\ncontent-length:5\r\n\r\nhello", 200, "hello", nil},
+		"304 with a length":  {"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\nEtag: \r\n x\r\n\r\n", 304, "", map[string]string{"etag": "x"}},
+	} {
+		for cut := range len(c.in) {
+			var p response
+			p.reset(1 << 20)
+			err := p.feed([]byte(c.in[:cut]), 1)
+			if err == nil && p.whole {
+				t.Fatalf("%s, cut at %d: whole before its end", name, cut)
+			}
+			if err == nil {
+				err = p.feed([]byte(c.in[cut:]), 2)
+			}
+			if err != nil || !p.whole || p.status != c.status || string(p.body) != c.body {
+				t.Fatalf("%s, cut at %d: error %v, whole %v, status %d, body %q", name, cut, err, p.whole, p.status, p.body)
+			}
+			for field, want := range c.header {
+				if got := p.header(field); got != want {
+					t.Fatalf("%s, cut at %d: %s is %q, want %q", name, cut, field, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestResponseTooLong: what goes over a limit is refused with words that say so, wherever it is cut, and before all of it is in.
+func TestResponseTooLong(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\n"
+	long := strings.Repeat("a", windowBytes)
+	for name, c := range map[string]struct{ in, want string }{
+		"header line":        {head + "X-Big: " + long + "\r\n\r\n", "a header line is too long: over 16 KiB"},
+		"header line no end": {head + "X-Big: " + long, "a header line is too long: over 16 KiB"},
+		"folded line":        {head + "X-Big: " + long[:windowBytes/2] + "\r\n " + long[:windowBytes/2] + "\r\n\r\n", "a header line is too long: over 16 KiB"},
+		"head":               {head + strings.Repeat("A: "+long[:8000]+"\r\n", 9), "head is too long: over 64 KiB"},
+		"head of folds":      {head + "A: b\r\n" + strings.Repeat(" \r\n", 30000), "head is too long: over 64 KiB"},
+		"chunk extension":    {chunkedHead + "2;" + long + "\r\nhi\r\n0\r\n\r\n", "the line before a chunk is too long: over 16 KiB"},
+		"trailers":           {chunkedHead + "0\r\n" + strings.Repeat("A: "+long[:8000]+"\r\n", 9), "the trailers are too long: over 64 KiB"},
+		"after a chunk":      {chunkedHead + "2\r\nhi" + long, "a chunk is longer than its size"},
+	} {
+		for _, piece := range []int{1, 1000, len(c.in)} {
+			var p response
+			p.reset(1 << 20)
+			var err error
+			for rest := []byte(c.in); err == nil && len(rest) > 0; {
+				n := min(piece, len(rest))
+				err = p.feed(rest[:n], 1)
+				rest = rest[n:]
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) || classify(err) != sample.Protocol {
+				t.Errorf("%s in pieces of %d: error %v, class %q, want %q", name, piece, err, classify(err), c.want)
+			}
+			if len(p.pending) > windowBytes+piece {
+				t.Errorf("%s in pieces of %d: %d bytes were kept", name, piece, len(p.pending))
+			}
+		}
+	}
 }
