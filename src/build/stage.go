@@ -94,7 +94,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 			}
 			continue
 		}
-		group.Go(func() error {
+		group.Go(fail.Trying(func() error {
 			b, err := builderFor(all, src.Language)
 			if err == nil && src.Unbuilt {
 				b, err = shipped(b)
@@ -111,7 +111,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 				src.LoopDir, err = loop(ctx, b, l, store, &once)
 			}
 			return err
-		})
+		}))
 	}
 	return group.Wait()
 }

@@ -17,18 +17,31 @@ import (
 
 // Run runs one command and returns the process's exit code.
 func Run(ctx context.Context, w World) int {
-	c := &command{World: w}
-	app := c.app()
-	err := app.RunContext(ctx, w.Args)
+	c := newCommand(w)
+	work, release := fail.WithReport(ctx)
+	defer release()
+	err := fail.Try(func() error { return c.app().RunContext(work, w.Args) })
+	if d := fail.DefectIn(context.Cause(work)); d != nil && fail.DefectIn(err) == nil {
+		err = errors.Join(d, err)
+	}
+	code := c.report(ctx, err)
 	c.close()
-	return c.report(ctx, err)
+	return code
 }
 
 // command is one invocation: the world, and what the flags made of it.
 type command struct {
-	World
-	screen *screen
-	file   *logFile
+	World           // its Stdout and Stderr outlive their readers
+	outside World   // as it was given
+	stdout  *output // what Stdout is
+	screen  *screen
+	file    *logFile
+}
+
+func newCommand(w World) *command {
+	c := &command{World: w, outside: w, stdout: &output{to: w.Stdout, terminal: w.StdoutTTY}}
+	c.Stdout, c.Stderr = c.stdout, &output{to: w.Stderr, terminal: w.StderrTTY}
+	return c
 }
 
 func (c *command) close() {
@@ -60,8 +73,12 @@ func (c *command) report(ctx context.Context, err error) int {
 	if errors.Is(err, syscall.ENOSPC) {
 		fmt.Fprintf(c.Stderr, "  → the disk is full: whole rows up to there are kept; free some space, or name another folder with --output\n")
 	}
+	defect := fail.DefectIn(err)
+	if defect != nil && !c.file.isOpen() { // a run's log has it
+		fmt.Fprintf(c.Stderr, "%s\n", defect.Stack)
+	}
 	code := fail.Code(err)
-	if ctx.Err() != nil && code != fail.CodeLeftBehind {
+	if ctx.Err() != nil && code != fail.CodeLeftBehind && defect == nil {
 		return fail.CodeInterrupted
 	}
 	return code

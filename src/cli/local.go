@@ -200,7 +200,7 @@ func (c *command) copyLog(cc *cli.Context, client *local.Client, service string)
 		if _, err := c.Stdout.Write(text); err != nil {
 			return err
 		}
-		if !cc.Bool("follow") {
+		if !cc.Bool("follow") || c.stdout.gone.Load() {
 			return nil
 		}
 		offset = next
@@ -217,8 +217,9 @@ func (c *command) localServe() *cli.Command {
 	return &cli.Command{
 		Name: "serve", Hidden: true, SkipFlagParsing: true,
 		Action: func(cc *cli.Context) error {
-			return local.ServeCommand(cc.Context, local.ServeIO{Args: cc.Args().Slice(), Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
-				Getenv: c.Getenv, Version: Version()})
+			return local.ServeCommand(cc.Context, local.ServeIO{Args: cc.Args().Slice(), Stdin: c.Stdin,
+				Stdout: c.outside.Stdout, // where nobody reads where it is, it has no use
+				Stderr: c.Stderr, Getenv: c.Getenv, Version: Version()})
 		},
 	}
 }

@@ -22,14 +22,15 @@ type screen struct {
 	progress string
 }
 
-// Write prints whole lines above the progress line.
+// Write prints whole lines above the progress line. It never fails: the logger would leave out the run's log file after a
+// failure here, and that file has to be whole when the screen is lost.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
-	n, err := s.out.Write(p)
+	_, _ = s.out.Write(p)
 	s.draw()
-	return n, err
+	return len(p), nil
 }
 
 // Progress replaces the progress line; empty takes it away. Where lines cannot be redrawn it does nothing.
@@ -91,6 +92,16 @@ func (l *logFile) open(path, secret string) error {
 	_, err = f.Write(l.early.Bytes())
 	l.early.Reset()
 	return err
+}
+
+// isOpen reports whether the run's log has a file.
+func (l *logFile) isOpen() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file != nil
 }
 
 func (l *logFile) close() {

@@ -208,10 +208,10 @@ func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
 		err  error
 	}
 	ch := make(chan got, 1)
-	go func() {
+	fail.Go(fail.Report(ctx), func() {
 		text, err := in.ReadString('\n')
 		ch <- got{text, err}
-	}()
+	})
 	select {
 	case <-ctx.Done():
 		return "", fail.With(fail.CodeInterrupted, "stopped: nothing was deployed")

@@ -18,7 +18,8 @@ type World struct {
 	Getenv     func(string) string
 	Executable string // this binary
 	StdinTTY   bool   // a person can be asked
-	StderrTTY  bool   // a progress line can be redrawn
+	StdoutTTY  bool   // a terminal that can be closed
+	StderrTTY  bool   // likewise; a progress line can be redrawn
 	Width      int    // columns of the terminal, 0: unknown
 }
 
@@ -29,7 +30,8 @@ func RealWorld() World {
 		exe = os.Args[0]
 	}
 	w := World{Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Executable: exe,
-		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StderrTTY: term.IsTerminal(int(os.Stderr.Fd()))}
+		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		StderrTTY: term.IsTerminal(int(os.Stderr.Fd()))}
 	if cols, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
 		w.Width = cols
 	}

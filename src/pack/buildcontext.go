@@ -12,6 +12,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // part is one file of a build context.
@@ -132,6 +134,8 @@ func (f filler) copyTo(w io.Writer) error {
 // reader gives the context as a stream to be read; the caller closes it.
 func (c *buildContext) reader(ctx context.Context) io.ReadCloser {
 	r, w := io.Pipe()
-	go func() { _ = w.CloseWithError(c.writeTo(ctx, w)) }()
+	fail.Go(fail.Report(ctx), func() {
+		_ = w.CloseWithError(fail.Try(func() error { return c.writeTo(ctx, w) }))
+	})
 	return r
 }

@@ -66,12 +66,12 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(imagesAtOnce)
 	for _, p := range packages {
-		group.Go(func() error {
+		group.Go(fail.Trying(func() error {
 			if err := m.one(ctx, p); err != nil {
 				return fmt.Errorf("image %s: %w", p.Name, err)
 			}
 			return nil
-		})
+		}))
 	}
 	if err := group.Wait(); err != nil {
 		return err

@@ -90,13 +90,13 @@ func zipAll(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
 	for _, j := range jobs {
-		group.Go(func() error {
+		group.Go(fail.Trying(func() error {
 			if err := write(ctx, j); err != nil {
 				return err
 			}
 			r.Log.Infof("package %s: %s, %s of it code", j.pkg.Name, mib(j.pkg.Bytes), mib(j.pkg.CodeBytes))
 			return nil
-		})
+		}))
 	}
 	return group.Wait()
 }
@@ -155,7 +155,7 @@ func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(min(runtime.GOMAXPROCS(0), mostAtOnce))
 	for sel, c := range codes {
-		group.Go(func() error {
+		group.Go(fail.Trying(func() error {
 			files, err := selectFiles(sel, r.Log)
 			if err != nil {
 				return err
@@ -169,7 +169,7 @@ func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[
 				return fmt.Errorf("compressing %s: %w", sel.source.BuildDir, err)
 			}
 			return nil
-		})
+		}))
 	}
 	return codes, group.Wait()
 }

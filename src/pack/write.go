@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+
+	"stellar/src/fail"
 )
 
 const (
@@ -109,7 +111,7 @@ type pipe struct {
 	free    chan *chunk
 	hash    chan *chunk
 	out     chan *chunk
-	failed  atomic.Pointer[error] // the writer's first error
+	failed  atomic.Pointer[error] // the first error of either goroutine
 	done    sync.WaitGroup
 	sum     []byte
 }
@@ -125,26 +127,29 @@ func newPipe(ctx context.Context, w io.Writer) *pipe {
 	for i := range chunks {
 		p.free <- &chunk{b: memory[i*chunkBytes : i*chunkBytes : (i+1)*chunkBytes]}
 	}
-	p.done.Go(func() {
+	p.done.Go(fail.Caught(p.fail, func() {
 		h := sha256.New()
-		for c := range p.hash {
-			h.Write(c.b)
-			p.release(c)
-		}
+		p.each(p.hash, h)
 		p.sum = h.Sum(nil)
-	})
-	p.done.Go(func() {
-		for c := range p.out {
-			if p.failed.Load() == nil {
-				if _, err := w.Write(c.b); err != nil {
-					p.failed.Store(&err)
-				}
-			}
-			p.release(c)
-		}
-	})
+	}))
+	p.done.Go(fail.Caught(p.fail, func() { p.each(p.out, w) }))
 	return p
 }
+
+// each writes the chunks that come, until something has failed. It releases them in any case: who fills them waits for it.
+func (p *pipe) each(in <-chan *chunk, w io.Writer) {
+	for c := range in {
+		if p.failed.Load() == nil {
+			err := fail.Try(func() error { _, err := w.Write(c.b); return err })
+			if err != nil {
+				p.fail(err)
+			}
+		}
+		p.release(c)
+	}
+}
+
+func (p *pipe) fail(err error) { p.failed.CompareAndSwap(nil, &err) }
 
 func (p *pipe) release(c *chunk) {
 	if c.users.Add(-1) == 0 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"stellar/src/build"
@@ -162,13 +161,6 @@ func (j *job) around(s Stage) step {
 }
 
 // guarded turns a panic into an error, so that what was deployed is removed all the same.
-func guarded(s Stage, ctx context.Context, r *run.Run) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.Log.Debugf("%s", debug.Stack())
-			err = fail.With(fail.CodeFailed, "stellar has a defect, it panicked: %v", p).
-				WithHint("please report it with %s/run_logs.txt", r.Dir)
-		}
-	}()
-	return s.Run(ctx, r)
+func guarded(s Stage, ctx context.Context, r *run.Run) error {
+	return fail.Try(func() error { return s.Run(ctx, r) })
 }

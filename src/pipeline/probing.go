@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
 	"stellar/src/probe"
 	"stellar/src/provider"
 	"stellar/src/run"
@@ -34,24 +35,28 @@ func (s probing) Run(ctx context.Context, r *run.Run) error {
 	subs := s.subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
-	var g errgroup.Group
+	outer := ctx
+	g, ctx := errgroup.WithContext(ctx) // a defect in one ends them all
 	if r.Experiment.Sequential {
 		g.SetLimit(1)
 	}
 	for at, sub := range subs {
 		r.Results[at] = run.Result{Sub: sub, Dir: folder(r, sub)}
-		g.Go(func() error {
+		g.Go(fail.Trying(func() error {
 			res := s.one(ctx, r, sub)
 			mu.Lock()
 			defer mu.Unlock()
 			r.Results[at] = res
+			if d := fail.DefectIn(res.Stopped); d != nil {
+				return d
+			}
 			return nil
-		})
+		}))
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return context.Cause(ctx)
+	return context.Cause(outer)
 }
 
 func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {

@@ -41,7 +41,7 @@ func (w World) Providers(ctx context.Context) []ProviderStatus {
 	out := make([]ProviderStatus, len(rows))
 	var all sync.WaitGroup
 	for i, row := range rows {
-		all.Go(func() { out[i] = w.providerStatus(ctx, row) })
+		all.Go(fail.Caught(fail.Report(ctx), func() { out[i] = w.providerStatus(ctx, row) }))
 	}
 	all.Wait()
 	return out

@@ -152,14 +152,11 @@ const (
 	statusKept        = "kept"
 )
 
-// undoBudget bounds all removals of one run together.
-const undoBudget = time.Hour
-
 // end removes what the run made, or leaves it up where that was asked for, and closes the run's books. It works on a
 // context that outlives the run's: an interrupted run removes its functions too.
 func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) {
-	interrupted := ctx.Err() != nil
-	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoBudget)
+	err, defect, interrupted := broken(ctx, err)
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.UndoBudget(r.Journal.Pending(), j.Patience.Wait))
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
 	j.collectLogs(undoCtx, r)
@@ -175,9 +172,10 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 		}
 		err = errors.Join(uerr, err) // first: what is left behind decides the exit code
 	}
-	if interrupted && len(r.Results) > 0 {
-		err = errors.Join(err, reporting{j}.Run(undoCtx, r)) // what was measured is worth its statistics
+	if (interrupted || defect) && len(r.Results) > 0 {
+		err = errors.Join(err, guarded(reporting{j}, undoCtx, r)) // what was measured is worth its statistics
 	}
+	interrupted = interrupted || !keep && stopped(ctx) // a signal may come while it is removed
 	out := j.outcome(r, keep)
 	if err == nil {
 		err = out.problem()
@@ -185,10 +183,35 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	if interrupted {
 		err = interruption(err, out)
 	}
+	err = explained(r, err)
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
 	return out, errors.Join(err, j.release(), r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
+}
+
+// broken tells what has ended the stages: the error with the defect that has cancelled the context, if one has; whether there
+// was a defect, in a stage or beside it; whether the run was stopped from outside.
+func broken(ctx context.Context, err error) (all error, defect, interrupted bool) {
+	if d := fail.DefectIn(context.Cause(ctx)); d != nil && fail.DefectIn(err) == nil {
+		err = errors.Join(d, err)
+	}
+	return err, fail.DefectIn(err) != nil, stopped(ctx)
+}
+
+// stopped reports whether somebody has stopped the work that ctx is for; a defect that has cancelled it is not that.
+func stopped(ctx context.Context) bool {
+	return ctx.Err() != nil && fail.DefectIn(context.Cause(ctx)) == nil
+}
+
+// explained puts the stack of a defect into the run's log, and says where it is.
+func explained(r *run.Run, err error) error {
+	d := fail.DefectIn(err)
+	if d == nil {
+		return err
+	}
+	r.Log.Debugf("%v\n%s", d, d.Stack)
+	return fail.With(fail.Code(err), "%w", err).WithHint("please report it with %s", filepath.Join(r.Dir, "run_logs.txt"))
 }
 
 // interruption is the error of an interrupted run: what else went wrong, but not that its context ended.

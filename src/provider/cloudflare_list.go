@@ -74,11 +74,11 @@ func (c *cloudflare) Tagged(ctx context.Context) ([]Tagged, error) {
 		if !strings.HasPrefix(s.ID, workerPrefix) {
 			continue
 		}
-		g.Go(func() error {
+		g.Go(fail.Trying(func() error {
 			var err error
 			found[i], err = c.tagsOf(ctx, s.ID, who.account)
 			return err
-		})
+		}))
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err

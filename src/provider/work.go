@@ -83,7 +83,7 @@ func each[T any](ctx context.Context, parallel int, list []T, work func(context.
 		if failed() || ctx.Err() != nil {
 			break
 		}
-		g.Go(func() error {
+		g.Go(fail.Trying(func() error {
 			if failed() || ctx.Err() != nil { // while it waited for its turn
 				return nil
 			}
@@ -93,9 +93,11 @@ func each[T any](ctx context.Context, parallel int, list []T, work func(context.
 				all = append(all, err)
 			}
 			return nil
-		})
+		}))
 	}
-	_ = g.Wait() // the errors are in all
+	if err := g.Wait(); err != nil { // a defect; the other errors are in all
+		all = append(all, err)
+	}
 	if err := ctx.Err(); err != nil && len(all) == 0 {
 		return err
 	}

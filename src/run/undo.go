@@ -26,6 +26,7 @@ const (
 	UndoTimeout  = 15 * time.Minute // one attempt; a cloud's deletion can take minutes
 	undoAttempts = 3
 	undoWait     = 2 * time.Second // default of Undoing.Wait
+	leastBudget  = time.Hour       // also for what the end of a run does beside its removals
 )
 
 // Undoing is how resources are removed.
@@ -45,10 +46,10 @@ func Undo(ctx context.Context, j *Journal, u Undoing) error {
 		var g errgroup.Group
 		g.SetLimit(undoParallel)
 		for i, res := range group {
-			g.Go(func() error {
-				errs[i] = u.one(ctx, j, res)
+			g.Go(fail.Trying(func() error {
+				errs[i] = fail.Try(func() error { return u.one(ctx, j, res) })
 				return nil
-			})
+			}))
 		}
 		_ = g.Wait()
 		for i, err := range errs {
@@ -62,6 +63,20 @@ func Undo(ctx context.Context, j *Journal, u Undoing) error {
 	}
 	return fail.With(fail.CodeLeftBehind, "could not be removed: %w", errors.Join(left...)).
 		WithHint("mend the cause and run `stellar clean`: it tries what the journal still holds again")
+}
+
+// UndoBudget bounds all removals of one run together: the time that they may take when every attempt of every resource takes
+// as long as it may, an hour at least. Wait is that of Undoing.
+func UndoBudget(pending []Resource, wait time.Duration) time.Duration {
+	each := undoAttempts * UndoTimeout
+	for attempt := 1; attempt < undoAttempts; attempt++ {
+		each += cmp.Or(wait, undoWait) << (attempt - 1)
+	}
+	sum := time.Duration(0)
+	for _, group := range groups(pending) {
+		sum += time.Duration((len(group)+undoParallel-1)/undoParallel) * each
+	}
+	return max(sum, leastBudget)
 }
 
 // groups joins neighbours of the same kind and group; what has no group is alone.

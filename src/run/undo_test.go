@@ -109,3 +109,33 @@ func TestUndoOfAGroup(t *testing.T) {
 		t.Errorf("pending is %v, error %v", left, err)
 	}
 }
+
+// The time for all removals covers every attempt of every resource, one after the other as far as they are undone so.
+func TestUndoBudgetGrows(t *testing.T) {
+	unit := func(n int, group string) (out []Resource) {
+		for range n {
+			out = append(out, Resource{Kind: "service", Attrs: map[string]string{AttrGroup: group}})
+		}
+		return out
+	}
+	one := 3*UndoTimeout + 6*time.Second // and the waits of 2 s and 4 s between the attempts
+	for name, c := range map[string]struct {
+		pending []Resource
+		want    time.Duration
+	}{
+		"nothing":                {nil, time.Hour},
+		"one":                    {unit(1, ""), time.Hour},
+		"two, one by one":        {unit(2, ""), 2 * one},
+		"eight at once":          {unit(8, "g"), time.Hour},
+		"nine, eight at once":    {unit(9, "g"), 2 * one},
+		"a hundred side by side": {unit(100, "g"), 13 * one},
+		"two groups and a loner": {append(append(unit(8, "g"), unit(8, "h")...), unit(1, "")...), 3 * one},
+	} {
+		if got := UndoBudget(c.pending, 0); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if got, want := UndoBudget(unit(2, ""), time.Minute), 2*(3*UndoTimeout+3*time.Minute); got != want {
+		t.Errorf("waits of a minute: %v, want %v", got, want)
+	}
+}

@@ -7,6 +7,9 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
+
+	"stellar/src/fail"
 )
 
 // Each reads all rows that are left and hands them over one by one, in their order; a row is valid until do returns. It
@@ -25,6 +28,9 @@ func (r *Reader) Each(do func(*Sample)) error {
 		}
 		r.torn = max(r.torn, b.torn)
 		e.free <- b
+	}
+	if p := e.broke.Load(); p != nil {
+		return *p
 	}
 	return nil
 }
@@ -48,7 +54,10 @@ type each struct {
 	order chan *batch // as they stand in the file
 	stop  chan struct{}
 	all   sync.WaitGroup
+	broke atomic.Pointer[error] // a panic while the file was cut, stored before order is closed
 }
+
+func (e *each) fail(err error) { e.broke.CompareAndSwap(nil, &err) }
 
 func (r *Reader) newEach() *each {
 	workers := runtime.GOMAXPROCS(0)
@@ -57,15 +66,15 @@ func (r *Reader) newEach() *each {
 	for range batches {
 		e.free <- &batch{ready: make(chan struct{}, 1)}
 	}
-	e.all.Go(func() { e.cut(r.lines) })
+	e.all.Go(fail.Caught(e.fail, func() { e.cut(r.lines) }, func() { close(e.work); close(e.order) }))
 	for range workers {
 		// The columns are shared, what they remember is not.
 		own := &Reader{name: r.name, cols: r.cols, memos: make([]memo, len(r.cols)), whole: r.whole, old: r.old}
-		e.all.Go(func() {
+		e.all.Go(fail.Caught(e.fail, func() {
 			for b := range e.work {
 				own.batch(b)
 			}
-		})
+		}))
 	}
 	return e
 }
@@ -78,8 +87,6 @@ func (e *each) end() {
 
 // cut makes batches of the file until it ends.
 func (e *each) cut(l *lineReader) {
-	defer close(e.order)
-	defer close(e.work)
 	for more := true; more; {
 		var b *batch
 		select {
@@ -140,12 +147,14 @@ func (r *Reader) batch(b *batch) {
 	r.lines = &lineReader{buf: b.text, end: len(b.text), err: b.last, seen: b.line}
 	r.torn = 0
 	b.rows = b.rows[:0]
-	for {
-		b.rows = slices.Grow(b.rows, 1)[:len(b.rows)+1]
-		if b.err = r.Read(&b.rows[len(b.rows)-1]); b.err != nil {
-			break
+	b.err = fail.Try(func() error {
+		for {
+			b.rows = slices.Grow(b.rows, 1)[:len(b.rows)+1]
+			if err := r.Read(&b.rows[len(b.rows)-1]); err != nil {
+				return err
+			}
 		}
-	}
+	})
 	b.rows, b.torn = b.rows[:len(b.rows)-1], r.torn
 	b.ready <- struct{}{}
 }

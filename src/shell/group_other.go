@@ -1,30 +1,36 @@
-//go:build !unix
+//go:build !linux && !darwin
 
 package shell
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"time"
+
+	"stellar/src/fail"
 )
 
 func setGroup(*exec.Cmd) {}
 
 // startAndWait runs the command to its end; where there are no process groups only the program itself is ended.
-func startAndWait(ctx context.Context, cmd *exec.Cmd, _ time.Duration) (stopped bool, err error) {
+func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, _ time.Duration) (stopped bool, err error) {
 	if err := cmd.Start(); err != nil {
+		out.close()
 		return false, err
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	out.begin()
+	done := make(chan error, 2)
+	fail.Go(func(err error) { done <- err }, func() { done <- cmd.Wait() })
 	select {
-	case err := <-done:
-		return false, err
+	case err = <-done:
 	case <-ctx.Done():
+		stopped = true
 		_ = cmd.Process.Kill()
-		return true, <-done
+		err = <-done
 	}
+	return stopped, errors.Join(err, out.finish(drain))
 }
 
 func signalOf(*os.ProcessState) string { return "" }

@@ -118,22 +118,26 @@ func runOnce(ctx context.Context, c Command, path string, env []string) (res Res
 	}
 	lines := &lineSink{emit: c.Line}
 	stdout, stderr := newStream(c.Secrets, lines), newStream(c.Secrets, lines)
-	cmd := &exec.Cmd{
-		Path: path, Args: append([]string{c.Name}, c.Args...), Dir: c.Dir, Env: env,
-		Stdout: stdout, Stderr: stderr, WaitDelay: drain,
-	}
+	cmd := &exec.Cmd{Path: path, Args: append([]string{c.Name}, c.Args...), Dir: c.Dir, Env: env}
 	fed, err := feed(cmd, c.Stdin)
+	if err != nil {
+		return res, "", err
+	}
+	out, err := newCapture(cmd, stdout, stderr)
 	if err != nil {
 		return res, "", err
 	}
 	setGroup(cmd)
 	start := time.Now()
-	stopped, waitErr := startAndWait(attempt, cmd, cmp.Or(c.Grace, defaultGrace))
+	stopped, waitErr := startAndWait(attempt, cmd, out, cmp.Or(c.Grace, defaultGrace))
 	res.Took = time.Since(start)
 	res.Stdout, res.Stderr = stdout.finish(), stderr.finish()
 	last = lines.last()
 	if cmd.ProcessState == nil { // it never started
 		return res, last, waitErr
+	}
+	if d := fail.DefectIn(waitErr); d != nil {
+		return res, last, d
 	}
 	exit := &ExitError{Code: cmd.ProcessState.ExitCode(), Signal: signalOf(cmd.ProcessState), After: res.Took}
 	switch {
@@ -147,7 +151,7 @@ func runOnce(ctx context.Context, c Command, path string, env []string) (res Res
 	switch {
 	case exit.Code != 0:
 		return res, last, exit
-	case waitErr != nil && !errors.Is(waitErr, exec.ErrWaitDelay):
+	case waitErr != nil:
 		return res, last, waitErr
 	}
 	select {
@@ -160,7 +164,7 @@ func runOnce(ctx context.Context, c Command, path string, env []string) (res Res
 
 // feed gives the command its input. exec's own copying would make us wait for a reader that never ends.
 func feed(cmd *exec.Cmd, in io.Reader) (<-chan error, error) {
-	fed := make(chan error, 1)
+	fed := make(chan error, 2)
 	if file, ok := in.(*os.File); ok || in == nil {
 		if ok {
 			cmd.Stdin = file
@@ -171,14 +175,13 @@ func feed(cmd *exec.Cmd, in io.Reader) (<-chan error, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
+	fail.Go(func(err error) { fed <- err }, func() {
 		_, err := io.Copy(onlyWriter{pipe}, in)
-		_ = pipe.Close()
 		var gone *os.PathError // the program closed its end, or is gone
 		if err != nil && !errors.As(err, &gone) {
 			fed <- fmt.Errorf("reading its input: %w", err)
 		}
-	}()
+	}, func() { _ = pipe.Close() })
 	return fed, nil
 }
 
