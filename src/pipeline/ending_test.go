@@ -90,7 +90,6 @@ func flat(err error) []error {
 	return out
 }
 
-
 func TestStoppedByADefectIsNotInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	if stopped(ctx) {
