@@ -110,7 +110,10 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 	}
 	if !released {
 		b.each((*slot).abort)
-		<-b.done
+		select {
+		case <-b.done:
+		case <-b.engine.broken:
+		}
 		return false
 	}
 	b.fall(planned)
@@ -167,22 +170,29 @@ func pause(ctx context.Context, until time.Time) bool {
 
 // await waits for the last response. When the context ends, requests in flight get the grace and are then cut off; they
 // are rows like the others.
-func (b *burst) await(ctx context.Context, grace time.Duration) {
+// It reports false when something has panicked: then the burst may never end, and is not to be looked at.
+func (b *burst) await(ctx context.Context, grace time.Duration) bool {
 	select {
 	case <-b.done:
-		return
+		return !b.engine.isBroken()
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-b.done:
-		return
+		return !b.engine.isBroken()
+	case <-b.engine.broken:
+		return false
 	case <-timer.C:
 	}
 	b.cut.Store(true)
 	b.each((*slot).runOut)
-	<-b.done
+	select {
+	case <-b.done:
+	case <-b.engine.broken:
+	}
+	return !b.engine.isBroken()
 }
 
 // written is when the kernel had the last request, where no response had come before; else 0.

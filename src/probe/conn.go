@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stellar/src/fail"
 	"stellar/src/sample"
 )
 
@@ -120,10 +121,10 @@ func (c *conn) begin() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.lookup = cancel
-	go func() {
+	fail.Go(l.defect, func() {
 		addrs, err := client.resolve(ctx, t)
 		l.do(func() { c.resolved(addrs, err) })
-	}()
+	})
 }
 
 func (c *Client) resolve(ctx context.Context, t *target) ([]netip.Addr, error) {
@@ -277,10 +278,8 @@ func (c *conn) handshake() {
 	c.cancel = cancel
 	wire, seal := c.wire, c.seal
 	c.loop.shaking++
-	go func() {
-		err := seal.HandshakeContext(ctx)
-		c.loop.do(func() { c.handshaken(wire, err) })
-	}()
+	var err error
+	fail.Go(c.loop.defect, func() { err = seal.HandshakeContext(ctx) }, func() { c.loop.do(func() { c.handshaken(wire, err) }) })
 }
 
 func (c *conn) handshaken(w *wire, err error) {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stellar/src/fail"
 	"stellar/src/sample"
 )
 
@@ -42,11 +43,12 @@ type drive struct {
 	unsent      int64     // of use when over is closed
 	finishing   bool
 	over        chan struct{}
+	broken      <-chan struct{} // the engine's
 }
 
 func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan []*slot) *drive {
 	d := &drive{loop: l, watch: e.watch, share: len(e.loops), load: load, begin: begin, end: begin + load.Length, next: load.Instants(), k: -1,
-		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256), over: make(chan struct{})}
+		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256), over: make(chan struct{}), broken: e.broken}
 	anchor := time.Now()
 	for _, t := range e.targets {
 		var rounds []*burst
@@ -268,12 +270,14 @@ func (d *drive) finish(now time.Duration) {
 	}
 	d.loop.drive = nil
 	done := d.done
-	go func() { // the channel may be full
+	fail.Go(d.loop.defect, func() { // the channel may be full
 		if len(done) > 0 {
-			d.landed <- done
+			select {
+			case d.landed <- done:
+			case <-d.broken: // nobody takes them any more
+			}
 		}
-		close(d.over)
-	}()
+	}, func() { close(d.over) })
 }
 
 // halt sends nothing more; what was due before and has not been sent is unsent.

@@ -29,7 +29,9 @@ type engine struct {
 
 	mu    sync.Mutex // of free: bursts overlap in an open schedule
 	free  []*slot
-	fault error // a loop's poller has failed; under mu as stop is
+	fault error // a loop's poller has failed, or something has panicked; under mu as stop is
+
+	broken chan struct{} // closed once something has panicked: what is in flight may never end
 }
 
 func newEngine(cfg Config) (*engine, error) {
@@ -40,7 +42,7 @@ func newEngine(cfg Config) (*engine, error) {
 	if !isToken(cfg.Method) || strings.ContainsFunc(cfg.UserAgent, unicode.IsControl) {
 		return nil, fail.Input("method %q or user agent %q cannot be sent", cfg.Method, cfg.UserAgent)
 	}
-	e := &engine{cfg: cfg, base: time.Now()}
+	e := &engine{cfg: cfg, base: time.Now(), broken: make(chan struct{})}
 	if e.gaps, err = cfg.Arrivals.Gaps(cfg.rounds()); err != nil {
 		return nil, err
 	}
@@ -69,7 +71,7 @@ func newEngine(cfg Config) (*engine, error) {
 func (e *engine) startLoops(most int) error {
 	n := min(loopsFor(runtime.GOMAXPROCS(0)), most)
 	for i := range n {
-		l, err := newLoop(i, e.base, e.failed)
+		l, err := newLoop(i, e.base, e.failed, e.defect)
 		if err != nil {
 			e.close()
 			return err
@@ -89,6 +91,29 @@ func (e *engine) failed(err error) {
 	e.fault = fmt.Errorf("the probe cannot see its connections on this machine: %w", err)
 	if e.stop != nil {
 		e.stop(e.fault)
+	}
+}
+
+// defect ends the run because one of the probe's goroutines has panicked.
+func (e *engine) defect(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.isBroken() {
+		return
+	}
+	e.fault = err
+	close(e.broken)
+	if e.stop != nil {
+		e.stop(err)
+	}
+}
+
+func (e *engine) isBroken() bool {
+	select {
+	case <-e.broken:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -138,13 +163,19 @@ func (e *engine) settle(b *burst) {
 	e.mu.Unlock()
 }
 
-// fly takes a started burst through its release to its rows. It reports false when the run is over.
+// fly takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in flight
+// when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
 func (e *engine) fly(ctx context.Context, b *burst, planned, latest time.Time) bool {
-	defer e.settle(b)
 	if !b.hold(ctx, planned, latest) {
+		if !e.isBroken() {
+			e.settle(b)
+		}
 		return false
 	}
-	b.await(ctx, e.cfg.Grace)
+	if !b.await(ctx, e.cfg.Grace) {
+		return false
+	}
+	defer e.settle(b)
 	if err := e.rec.record(b, e.watch); err != nil {
 		e.stop(err)
 	}
@@ -197,6 +228,6 @@ func (e *engine) runOpen(ctx context.Context) {
 		if latest.Before(planned) {
 			latest = planned
 		}
-		flying.Go(func() { e.fly(ctx, b, planned, latest) })
+		flying.Go(fail.Caught(e.defect, func() { e.fly(ctx, b, planned, latest) }))
 	}
 }

@@ -59,13 +59,16 @@ func (e *engine) runLoad(ctx context.Context) bool {
 		})
 	}
 	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		e.awaitLoad(ctx, drives)
-		close(landed)
-	}()
-	e.rec.drain(landed, e.watch)
+	fail.Go(e.defect, func() {
+		if e.awaitLoad(ctx, drives) {
+			close(landed)
+		}
+	}, func() { close(over) })
+	e.rec.drain(landed, e.broken, e.watch)
 	<-over
+	if e.isBroken() { // what the drives say cannot be trusted
+		return false
+	}
 	complete := true
 	for _, d := range drives {
 		e.rec.out.Unsent += d.unsent
@@ -75,18 +78,20 @@ func (e *engine) runLoad(ctx context.Context) bool {
 }
 
 // awaitLoad waits until all requests have ended. When the context ends, nothing more is sent, and requests in flight get
-// the grace.
-func (e *engine) awaitLoad(ctx context.Context, drives []*drive) {
+// the grace. It reports false when something has panicked: then some may never end.
+func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 	finished := make(chan struct{})
-	go func() {
+	fail.Go(e.defect, func() {
 		for _, d := range drives {
-			<-d.over
+			select {
+			case <-d.over:
+			case <-e.broken:
+			}
 		}
-		close(finished)
-	}()
+	}, func() { close(finished) })
 	select {
 	case <-finished:
-		return
+		return !e.isBroken()
 	case <-ctx.Done():
 	}
 	for _, d := range drives {
@@ -96,17 +101,19 @@ func (e *engine) awaitLoad(ctx context.Context, drives []*drive) {
 	defer timer.Stop()
 	select {
 	case <-finished:
-		return
+		return !e.isBroken()
 	case <-timer.C:
 	}
 	for _, d := range drives {
 		d.loop.do(d.cut)
 	}
 	<-finished
+	return !e.isBroken()
 }
 
-// drain makes rows of what a sustained load hands over, and writes them window by window.
-func (r *recorder) drain(landed <-chan []*slot, w *watch) {
+// drain makes rows of what a sustained load hands over, and writes them window by window. Once broken is closed no more is
+// taken.
+func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *watch) {
 	var m mark
 	if w != nil {
 		m = w.mark()
@@ -124,16 +131,22 @@ func (r *recorder) drain(landed <-chan []*slot, w *watch) {
 		r.writeWindow(rows)
 		rows = rows[:0]
 	}
+	finish := func() {
+		if len(rows) > 0 {
+			write()
+		}
+		if w != nil {
+			w.since(m, 0)
+		}
+	}
 	for {
 		select {
+		case <-broken:
+			finish()
+			return
 		case slots, ok := <-landed:
 			if !ok {
-				if len(rows) > 0 {
-					write()
-				}
-				if w != nil {
-					w.since(m, 0)
-				}
+				finish()
 				return
 			}
 			rows = r.rowsOf(rows, slots)

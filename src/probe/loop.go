@@ -5,6 +5,10 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"stellar/src/fail"
 )
 
 // readiness is one socket's change.
@@ -33,6 +37,7 @@ type loop struct {
 	sockets int // open ones
 	shaking int // goroutines that shake hands
 
+	defect func(error) // told when something of the loop has panicked
 	failed func(error) // told once when the poller fails; nil: nobody is
 
 	mu    sync.Mutex
@@ -51,13 +56,14 @@ type timed struct {
 
 const never = time.Duration(math.MaxInt64)
 
-func newLoop(index int, base time.Time, failed func(error)) (*loop, error) {
+// newLoop starts a loop. It calls failed when its poller has failed, and defect when something on it has panicked.
+func newLoop(index int, base time.Time, failed, defect func(error)) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed, done: make(chan struct{})}
-	go l.run()
+	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed, defect: defect, done: make(chan struct{})}
+	fail.Go(defect, l.run, l.end)
 	return l, nil
 }
 
@@ -87,7 +93,6 @@ func (l *loop) stop() {
 
 func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
-	defer close(l.done)
 	for !l.quit {
 		ready := l.wait(l.patience())
 		back := l.now()
@@ -111,10 +116,21 @@ func (l *loop) run() {
 		l.wait(-1) // for their word, no more
 		l.runTasks()
 	}
+}
+
+// end takes nothing on any more. After a panic there may be sockets: they are disconnected and not closed, for a handshake
+// may still use their numbers.
+func (l *loop) end() {
 	l.mu.Lock()
 	l.over = true
 	l.mu.Unlock()
+	for _, c := range l.conns {
+		if c != nil && c.fd >= 0 {
+			_ = unix.Shutdown(c.fd, unix.SHUT_RDWR)
+		}
+	}
 	_ = l.poll.close()
+	close(l.done)
 }
 
 // blindBeat is how often a loop looks for work once its poller has failed.

@@ -139,13 +139,18 @@ func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
+	return e.run(ctx)
+}
+
+// run sends every burst, and closes the engine.
+func (e *engine) run(ctx context.Context) (Outcome, error) {
 	defer e.close()
-	outer := ctx
+	cfg, outer := e.cfg, ctx
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
 	e.stopWith(stop)
 	if cfg.Watch {
-		e.watch = startWatch()
+		e.watch = startWatch(e.defect)
 	}
 	complete := false
 	switch {
@@ -197,7 +202,9 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 	if !b.hold(ctx, time.Time{}, time.Time{}) {
 		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
 	}
-	b.await(ctx, e.cfg.Grace)
+	if !b.await(ctx, e.cfg.Grace) {
+		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+	}
 	s := b.slots[0]
 	reply := Reply{Sample: s.sample(), Body: s.resp.body}
 	switch {

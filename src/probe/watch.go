@@ -56,9 +56,10 @@ type mark struct {
 }
 
 // startWatch starts watching; close ends it. What a system does not offer to be read is not judged, and is no error.
-func startWatch() *watch {
+// A panic of its goroutine goes to defect.
+func startWatch(defect func(error)) *watch {
 	m := newMeter()
-	return newWatch(m.read, startCanary(m.now, nap), m.close)
+	return newWatch(m.read, startCanary(m.now, nap, defect), m.close)
 }
 
 func newWatch(read func() reading, c *canary, stop func()) *watch {

@@ -3,6 +3,8 @@ package probe
 import (
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen for its length less what of the
@@ -35,17 +37,17 @@ type canary struct {
 	lates []late
 }
 
-func startCanary(now func() time.Duration, sleep func(time.Duration)) *canary {
+// startCanary starts a canary; defect is told of its panic.
+func startCanary(now func() time.Duration, sleep func(time.Duration), defect func(error)) *canary {
 	c := &canary{
 		now: now, sleep: sleep, wake: make(chan struct{}, 1), gone: make(chan struct{}), lates: make([]late, 0, mostLates),
 	}
-	go c.run()
+	fail.Go(defect, c.run, func() { close(c.gone) })
 	return c
 }
 
 // run beats until the canary is closed.
 func (c *canary) run() {
-	defer close(c.gone)
 	for {
 		c.mu.Lock()
 		parked, closed, due := c.open == 0, c.closed, c.due

@@ -32,7 +32,7 @@ func TestCanary(t *testing.T) {
 				canary := startCanary(func() time.Duration { return time.Since(base) }, func(d time.Duration) {
 					time.Sleep(d + c.extra[sleeps])
 					sleeps++
-				})
+				}, sound(t))
 				canary.rouse()
 				time.Sleep(c.ask)
 				if got := canary.worst(c.from); got.by != c.want || got.loop {
@@ -53,7 +53,7 @@ func TestCanaryRests(t *testing.T) {
 		c := startCanary(func() time.Duration { return time.Since(base) }, func(d time.Duration) {
 			sleeps.Add(1)
 			time.Sleep(d + extra)
-		})
+		}, sound(t))
 		time.Sleep(time.Second)
 		if n := sleeps.Load(); n != 0 {
 			t.Errorf("%d beats before the first window", n)

@@ -132,7 +132,7 @@ func TestWatch(t *testing.T) {
 				d += 9 * ms
 			}
 			time.Sleep(d)
-		})
+		}, sound(t))
 		w := newWatch(func() reading { next.at = now(); return next }, c, func() { closed = true })
 		first := w.mark()
 		next.waits[8]++
@@ -178,7 +178,7 @@ func TestWorstOfNothing(t *testing.T) {
 // TestWatchSeesBusyCores: with more to do than the cores can, either the canary is late or the cores are seen to be busy.
 // The more others load the machine, the more so.
 func TestWatchSeesBusyCores(t *testing.T) {
-	w := startWatch()
+	w := startWatch(sound(t))
 	defer w.close()
 	m := w.mark()
 	var busy sync.WaitGroup
@@ -206,7 +206,7 @@ func TestWatchSeesBusyCores(t *testing.T) {
 
 // TestWatchSeesCollections: pauses of real collections are counted when they happen.
 func TestWatchSeesCollections(t *testing.T) {
-	w := startWatch()
+	w := startWatch(sound(t))
 	defer w.close()
 	heap := make([][]*byte, 2000)
 	for i := range heap {
@@ -228,7 +228,7 @@ func TestWatchSeesCollections(t *testing.T) {
 }
 
 func TestMarkAllocatesNothing(t *testing.T) {
-	w := startWatch()
+	w := startWatch(sound(t))
 	defer w.close()
 	n := testing.AllocsPerRun(200, func() {
 		m := w.mark()
@@ -245,7 +245,7 @@ func TestMarkAllocatesNothing(t *testing.T) {
 func TestWatchLeavesNothing(t *testing.T) {
 	before, files := runtime.NumGoroutine(), openFiles(t)
 	for range 20 {
-		w := startWatch()
+		w := startWatch(sound(t))
 		var bursts sync.WaitGroup
 		for range 4 { // they overlap in an open schedule
 			bursts.Go(func() { w.since(w.mark(), 0) })
@@ -279,7 +279,7 @@ func openFiles(t *testing.T) int {
 }
 
 func BenchmarkWatchMark(b *testing.B) {
-	w := startWatch()
+	w := startWatch(sound(b))
 	defer w.close()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -289,7 +289,7 @@ func BenchmarkWatchMark(b *testing.B) {
 }
 
 func BenchmarkWatchMarkAndSince(b *testing.B) {
-	w := startWatch()
+	w := startWatch(sound(b))
 	defer w.close()
 	b.ReportAllocs()
 	for b.Loop() {
