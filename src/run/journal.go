@@ -1,8 +1,7 @@
 package run
 
 import (
-	"bufio"
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +9,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // Events of a journal entry. A resource's life is intent, created, removed; intent without created means that the tool
@@ -48,12 +51,28 @@ type Entry struct {
 }
 
 // Journal is the append-only file of what a run made and removed: one JSON object a line, synced to disk line by line,
-// so that it can be trusted after a power cut.
+// so that it can be trusted after a power cut. A line that the disk took only in part is taken back.
 type Journal struct {
 	mu      sync.Mutex
-	file    *os.File
+	file    journalFile
 	path    string
 	entries []Entry
+	damage  []Damage
+	seq     int   // the last one given
+	size    int64 // of the file up to the end of its last whole line
+	torn    int64 // bytes of a line that was not written whole and could not be taken back; they follow size
+	unended bool  // the last entry has no line break: it is written with the next one
+}
+
+// journalFile is what a journal needs of its open file.
+type journalFile interface {
+	io.Reader
+	io.WriterAt
+	io.Closer
+	Fd() uintptr
+	Stat() (os.FileInfo, error)
+	Sync() error
+	Truncate(size int64) error
 }
 
 // JournalFile is the journal's name in a run's directory.
@@ -63,52 +82,55 @@ const JournalFile = "journal.jsonl"
 var ErrLive = errors.New("the run is still going on")
 
 // OpenJournal opens the journal of a run's directory, making it where there is none, and takes its lock: ErrLive where
-// another process holds it. A torn last line, as a crash leaves it, is cut off; damage anywhere else is an error.
+// another process holds it. A torn last line, as a crash leaves it, is cut off; of a damaged line elsewhere all whole entries
+// are read, and Damage tells of it. A link is not followed: the folder may be somebody else's.
 func OpenJournal(dir string) (*Journal, error) {
 	path := filepath.Join(dir, JournalFile)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open the run's journal: %w", err)
 	}
-	j := &Journal{file: f, path: path}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fail.Input("%s is no regular file: not a run's journal", path), err, f.Close())
+	}
 	if err := lock(f); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if err := j.load(); err != nil {
+	j, err := newJournal(f, path)
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
 }
 
-func (j *Journal) load() error {
-	in := bufio.NewReader(j.file)
-	var good int64
-	for line := 1; ; line++ {
-		text, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			break // what follows the last newline was never acknowledged
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", j.path, err)
-		}
-		var e Entry
-		if err := json.Unmarshal(bytes.TrimSpace(text), &e); err != nil {
-			return fmt.Errorf("%s:%d: not a journal entry: %w", j.path, line, err)
-		}
-		j.entries = append(j.entries, e)
-		good += int64(len(text))
+func newJournal(f journalFile, path string) (*Journal, error) {
+	j := &Journal{file: f, path: path}
+	text, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if err := j.file.Truncate(good); err != nil {
-		return fmt.Errorf("cut the torn end of %s: %w", j.path, err)
+	all := parseJournal(text)
+	j.entries, j.damage, j.size, j.unended = all.entries, all.damage, all.size, all.unended
+	for _, e := range j.entries {
+		j.seq = max(j.seq, e.Seq)
+		if e.Resource != nil {
+			j.seq = max(j.seq, e.Resource.ID)
+		}
 	}
-	_, err := j.file.Seek(good, io.SeekStart)
-	return err
+	if err := f.Truncate(j.size); err != nil {
+		return nil, fmt.Errorf("cut the torn end of %s: %w", path, err)
+	}
+	return j, nil
 }
+
+// Damage lists the lines that were not whole when the journal was opened.
+func (j *Journal) Damage() []Damage { return j.damage }
 
 func (j *Journal) append(event, detail string, res *Resource) (Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	e := Entry{Seq: len(j.entries) + 1, Time: time.Now().UTC(), Event: event, Detail: detail, Resource: res}
+	j.seq++ // a number is never given twice, whatever becomes of its line
+	e := Entry{Seq: j.seq, Time: time.Now().UTC(), Event: event, Detail: detail, Resource: res}
 	if event == EventIntent {
 		res.ID = e.Seq
 	}
@@ -116,14 +138,39 @@ func (j *Journal) append(event, detail string, res *Resource) (Entry, error) {
 	if err != nil {
 		return e, fmt.Errorf("journal entry: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	if err := j.write(append(line, '\n')); err != nil {
 		return e, fmt.Errorf("write %s: %w", j.path, err)
-	}
-	if err := j.file.Sync(); err != nil {
-		return e, fmt.Errorf("sync %s: %w", j.path, err)
 	}
 	j.entries = append(j.entries, e)
 	return e, nil
+}
+
+// write puts a line durably behind the last whole one. A disk that is full may take a part of it: that part is taken back, so
+// that the next entry does not end up on the same line. Where that fails, too, the next entry begins with a line break.
+func (j *Journal) write(line []byte) error {
+	if j.torn > 0 && j.file.Truncate(j.size) == nil {
+		j.torn = 0
+	}
+	if j.torn > 0 || j.unended {
+		line = append([]byte{'\n'}, line...)
+	}
+	at := j.size + j.torn
+	n, err := j.file.WriteAt(line, at)
+	if err == nil {
+		err = j.file.Sync()
+	}
+	if err == nil {
+		j.size, j.torn, j.unended = at+int64(n), 0, false
+		return nil
+	}
+	if j.file.Truncate(j.size) == nil { // whatever n says: some file systems write a part and tell of none
+		j.torn = 0
+	} else if info, serr := j.file.Stat(); serr == nil {
+		j.torn = max(0, info.Size()-j.size)
+	} else {
+		j.torn += int64(len(line))
+	}
+	return err
 }
 
 // Note writes an entry that concerns no resource.
@@ -174,14 +221,19 @@ func (j *Journal) Pending() []Resource {
 			gone[e.Resource.ID] = true
 		case e.Event == EventIntent, e.Event == EventCreated:
 			latest[e.Resource.ID] = *e.Resource
+		case e.Event == EventFailed: // its other entries may have been on a damaged line
+			if _, known := latest[e.Resource.ID]; !known {
+				latest[e.Resource.ID] = *e.Resource
+			}
 		}
 	}
-	var out []Resource
-	for seq := len(j.entries); seq > 0; seq-- {
-		if res, ok := latest[seq]; ok && !gone[seq] {
+	out := make([]Resource, 0, len(latest))
+	for id, res := range latest {
+		if !gone[id] {
 			out = append(out, res)
 		}
 	}
+	slices.SortFunc(out, func(a, b Resource) int { return cmp.Compare(b.ID, a.ID) })
 	return out
 }
 

@@ -5,13 +5,12 @@ package run
 import (
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 )
 
 // lock takes the journal's lock. The kernel drops it when the owner dies, however it dies, so a lock that can be taken
 // means that nobody works on the run.
-func lock(f *os.File) error {
+func lock(f interface{ Fd() uintptr }) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return ErrLive
@@ -24,4 +23,4 @@ func lock(f *os.File) error {
 
 // unlock gives the lock up although a copy of the open file may live a moment longer: a program that another goroutine is just
 // starting has one until it is executed.
-func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+func unlock(f interface{ Fd() uintptr }) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

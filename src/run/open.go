@@ -28,6 +28,9 @@ func Open(w World, dir string) (*Run, error) {
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
+	for _, d := range r.Journal.Damage() {
+		w.Log.Warnf("%s: %s", filepath.Join(dir, JournalFile), d)
+	}
 	if r.Record, err = ReadRecord(dir); err != nil {
 		// A run that died before its first record: its journal alone says what to undo.
 		r.Record = &Record{ID: r.ID, Version: w.Version, Host: host(), Stages: []StageRecord{}}
