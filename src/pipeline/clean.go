@@ -1,10 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,6 +21,9 @@ import (
 
 // Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
 func (w World) Remove(ctx context.Context, dir string) (int, error) {
+	if lost, err := w.removeLost(ctx, dir); lost {
+		return 0, err
+	}
 	r, err := run.Open(w.World, dir)
 	if errors.Is(err, run.ErrLive) {
 		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
@@ -31,79 +34,101 @@ func (w World) Remove(ctx context.Context, dir string) (int, error) {
 	return w.undo(ctx, r)
 }
 
+// removeLost removes what a run left up whose folder was deleted since, where the index has it under that name.
+func (w World) removeLost(ctx context.Context, dir string) (lost bool, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil || !journalGone(dir) {
+		return false, nil //nolint:nilerr // run.Open says what is wrong with it
+	}
+	all, err := run.Remembered(w.Getenv)
+	at := slices.IndexFunc(all, func(e run.Indexed) bool { return e.Err == nil && e.Dir == dir })
+	if err != nil || at < 0 {
+		return false, nil //nolint:nilerr // likewise
+	}
+	if err := w.cleanLost(ctx, all[at]); err != nil {
+		return true, fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
+	}
+	return true, run.Forget(w.Getenv, all[at].ID)
+}
+
+func journalGone(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, run.JournalFile))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
 	j := newJob(w, r.Experiment)
 	pending := len(r.Journal.Pending())
-	if pending > 0 {
-		if err := r.Journal.Note(run.EventUndo, ""); err != nil {
-			return 0, errors.Join(err, r.Close())
-		}
+	var errs []error
+	if pending > 0 { // a disk that is full keeps nobody from removing
+		errs = append(errs, r.Journal.Note(run.EventUndo, ""), r.RememberKept(nil))
 	}
 	err := run.Undo(ctx, r.Journal, j.undoing(r))
-	if err == nil && pending > 0 {
-		err = errors.Join(os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder)), r.Journal.Note(run.EventEnd, "removed"), w.settle(r))
+	if err == nil {
+		err = w.cleanUnread(ctx, r)
 	}
-	return pending - len(r.Journal.Pending()), errors.Join(err, r.Close())
+	if err == nil && pending > 0 {
+		errs = append(errs, removePackages(r), r.Journal.Note(run.EventEnd, statusRemoved))
+	}
+	if err == nil {
+		errs = append(errs, w.settle(r))
+	}
+	return pending - len(r.Journal.Pending()), errors.Join(err, errors.Join(errs...), r.Close())
 }
 
-// settle brings the record of an undone run up to date. A record that could not be read is left as it is.
-func (w World) settle(r *run.Run) error {
-	if r.Experiment == nil || (r.Record.Status != statusKept && r.Record.Status != statusRunning) {
+// statusRemoved is the end of what was removed later, in the journal.
+const statusRemoved = "removed"
+
+// cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of entries that
+// are only torn nothing was ever made.
+func (w World) cleanUnread(ctx context.Context, r *run.Run) error {
+	if !r.Remembered() || !slices.ContainsFunc(r.Journal.Damage(), func(d run.Damage) bool { return !d.Short }) {
 		return nil
 	}
+	if err := w.cleanLost(ctx, r.Entry()); err != nil {
+		return fail.With(fail.CodeLeftBehind, "%s: what its damaged lines may have named: %w", filepath.Join(r.Dir, run.JournalFile), err)
+	}
+	return nil
+}
+
+// settle brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be read is left
+// as it is.
+func (w World) settle(r *run.Run) error {
+	pending := len(r.Journal.Pending()) > 0
+	rec := r.Record
+	switch {
+	case r.Experiment == nil || rec.Status != statusRunning && rec.Status != statusKept:
+		return nil
+	case pending && (rec.Status == statusKept || !r.Journal.Kept()):
+		return nil
+	case pending:
+		rec.Status = statusKept
+	case rec.Status == statusKept:
+		rec.Status = statusDone
+	default:
+		rec.Status, rec.Error = statusInterrupted, "the run died; what it had made was removed later"
+	}
 	now := time.Now().UTC()
-	if r.Record.Status == statusRunning {
-		r.Record.Status, r.Record.Error = statusInterrupted, "the run died; what it had made was removed later"
-	} else {
-		r.Record.Status = statusDone
+	rec.Finished = &now
+	if end, ok := r.Journal.Last(run.EventEnd); ok && end.Detail != statusRemoved { // a full disk, say: it could not write its record
+		rec.Status, rec.Error, rec.Finished = end.Detail, "", &end.Time
+		if end.Detail != statusDone && end.Detail != statusKept {
+			rec.Error = "the run could not write its end; see its log"
+		}
 	}
-	r.Record.Finished = &now
-	return r.Record.Write(r.Dir)
-}
-
-// Cleaned is what `stellar clean` did.
-type Cleaned struct {
-	Removed []string `json:"removed"` // runs
-	Live    []string `json:"live"`    // runs that are going on
-	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
-	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
-	Unseen  []string `json:"unseen"`  // providers that were not asked for what has expired, and why
-
-	failed bool // something could not be removed: the error says what
-}
-
-// Print says it in words.
-func (c *Cleaned) Print(w io.Writer) {
-	for _, d := range c.Removed {
-		fmt.Fprintf(w, "cleaned %s\n", d)
-	}
-	for _, d := range c.Live {
-		fmt.Fprintf(w, "left alone, still going on: %s\n", d)
-	}
-	for _, d := range c.Kept {
-		fmt.Fprintf(w, "left alone, kept on purpose: %s (`stellar remove %s` removes it)\n", d, d)
-	}
-	for _, d := range c.Gone {
-		fmt.Fprintf(w, "cleaned by its name, its folder was deleted: %s\n", d)
-	}
-	for _, p := range c.Unseen {
-		fmt.Fprintf(w, "not asked for what has expired: %s\n", p)
-	}
-	if !c.failed && len(c.Removed)+len(c.Gone) == 0 {
-		fmt.Fprintln(w, "nothing to do")
-	}
+	return r.SaveRecord()
 }
 
 // Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
 func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
-	c := &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Gone: []string{}, Unseen: []string{}}
-	dirs, err := run.Unfinished(w.Getenv)
+	c := newCleaned()
+	entries, err := run.Remembered(w.Getenv)
 	if err != nil {
 		return c, err
 	}
 	var errs []error
-	for _, dir := range dirs {
-		errs = append(errs, w.cleanOne(ctx, dir, all, c))
+	for _, e := range entries {
+		errs = append(errs, w.cleanEntry(ctx, e, all, c))
 	}
 	if all {
 		errs = append(errs, w.sweep(ctx, c))
@@ -113,14 +138,42 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	return c, err
 }
 
-func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
-	if _, err := os.Stat(filepath.Join(dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
-		if err := w.cleanLost(ctx, dir); err != nil {
-			return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
+// cleanEntry cleans one run of the index. What is no entry is named and left alone; one with a run's name may stand for a run that
+// nobody finds any more.
+func (w World) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
+	switch {
+	case e.Err != nil:
+		path := run.EntryPath(w.Getenv, e.ID)
+		c.Foreign = append(c.Foreign, fmt.Sprintf("%s: %v", path, e.Err))
+		if !run.ValidID(e.ID) {
+			return nil
 		}
-		c.Gone = append(c.Gone, dir)
-		return run.Forget(w.Getenv, dir)
+		return fail.With(fail.CodeLeftBehind, "what run %s has left is not known: %s: %w", e.ID, path, e.Err).
+			WithHint("if the run's folder is there, `stellar remove FOLDER` removes it; then delete that file")
+	case e.Dir == "" || journalGone(e.Dir):
+		return w.cleanGone(ctx, e, all, c)
 	}
+	return w.cleanOne(ctx, e.Dir, all, c)
+}
+
+// cleanGone cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have been moved.
+func (w World) cleanGone(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
+	name := cmp.Or(e.Dir, e.ID)
+	if e.Damaged != nil {
+		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %s: %w", name, run.EntryPath(w.Getenv, e.ID), e.Damaged)
+	}
+	if e.Kept != nil && !(all && time.Now().After(e.Kept.Until)) {
+		c.Moved = append(c.Moved, e.Dir)
+		return nil
+	}
+	if err := w.cleanLost(ctx, e); err != nil {
+		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", name, err)
+	}
+	c.Gone = append(c.Gone, name)
+	return run.Forget(w.Getenv, e.ID)
+}
+
+func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
 	r, err := run.Open(w.World, dir)
 	if errors.Is(err, run.ErrLive) {
 		c.Live = append(c.Live, dir)
@@ -129,9 +182,9 @@ func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) e
 	if err != nil {
 		return err
 	}
-	if r.Journal.Kept() && !(all && expired(r)) {
+	if r.Journal.Kept() && len(r.Journal.Pending()) > 0 && !(all && expired(r)) {
 		c.Kept = append(c.Kept, dir)
-		return r.Close()
+		return errors.Join(w.settle(r), r.Close())
 	}
 	if _, err := w.undo(ctx, r); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
@@ -141,30 +194,29 @@ func (w World) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) e
 }
 
 // cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
-func (w World) cleanLost(ctx context.Context, dir string) error {
-	id := filepath.Base(dir)
+func (w World) cleanLost(ctx context.Context, e run.Indexed) error {
 	root, err := local.StateRoot(w.Getenv)
 	if err != nil {
 		return err
 	}
 	dead := &job{World: w}
-	if err := dead.removePlatform(ctx, run.Resource{Kind: kindPlatform, Attrs: map[string]string{"dir": filepath.Join(root, platformFolder(id))}}); err != nil {
+	if err := dead.removePlatform(ctx, run.Resource{Kind: kindPlatform, Attrs: map[string]string{"dir": filepath.Join(root, platformFolder(e.ID))}}); err != nil {
 		return err // its owner may live on without its folder: nothing of it is touched
 	}
-	if err := os.RemoveAll(run.WorkDir(id)); err != nil {
+	if err := errors.Join(os.RemoveAll(run.WorkDir(e.ID)), removeScratch(e)); err != nil {
 		return err
 	}
-	if err := w.cleanLostUnits(ctx, dir); err != nil {
+	if err := w.cleanLostUnits(ctx, e); err != nil {
 		return err
 	}
-	if err := w.cleanLostImages(ctx, id); err != nil {
+	if err := w.cleanLostImages(ctx, e.ID); err != nil {
 		return err
 	}
 	client, err := w.runningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
 	}
-	if err := deleteService(ctx, client, run.ServiceName(id)); err != nil {
+	if err := deleteService(ctx, client, run.ServiceName(e.ID)); err != nil {
 		return err
 	}
 	services, err := client.Services(ctx)
@@ -172,6 +224,14 @@ func (w World) cleanLost(ctx context.Context, dir string) error {
 		w.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
 	}
 	return err
+}
+
+// removeScratch removes the scratch folder that the index names, where TMPDIR is another by now.
+func removeScratch(e run.Indexed) error {
+	if filepath.Base(e.Scratch) != filepath.Base(run.WorkDir(e.ID)) {
+		return nil
+	}
+	return os.RemoveAll(e.Scratch)
 }
 
 // cleanLostImages removes images by what the Docker Engine knows of them. Where it does not answer that is said, if the run may have

@@ -30,6 +30,10 @@ func TestLost(t *testing.T) {
 				t.Run("folder deleted, a stranger's credentials", func(t *testing.T) { deletedStranger(newRow(t, k)) })
 				t.Run("folder deleted, an index without places", func(t *testing.T) { deletedOldIndex(newRow(t, k)) })
 			}
+			t.Run("kept, moved", func(t *testing.T) { keptMoved(newRow(t, k)) })
+			if k.sweeps {
+				t.Run("kept, folder deleted", func(t *testing.T) { keptDeleted(newRow(t, k)) })
+			}
 			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
 			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
 			t.Run("with a stranger's credentials", func(t *testing.T) { strangers(newRow(t, k)) })
@@ -53,6 +57,20 @@ func (r *row) keep(at time.Time) (dir string) {
 	return dir
 }
 
+// lose deletes a run's folder. It was not kept on purpose, as far as the index knows: its owner was killed before it said so.
+func (r *row) lose(dir string) {
+	r.t.Helper()
+	x := run.Index{Dir: filepath.Join(r.dir, ".local", "state", "stellar", "runs")}
+	all, err := x.All()
+	if err != nil || len(all) != 1 || all[0].Kept == nil {
+		r.t.Fatalf("the index holds %+v, %v; want one kept run", all, err)
+	}
+	all[0].Kept = nil
+	if err := errors.Join(x.Put(all[0]), os.RemoveAll(dir)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *row) unfinished() []string {
 	r.t.Helper()
 	dirs, err := run.Unfinished(func(name string) string { return r.env[name] })
@@ -66,9 +84,7 @@ func (r *row) unfinished() []string {
 // searched, that is no success, and the run is not forgotten.
 func folderDeleted(r *row) {
 	dir := r.keep(time.Now())
-	if err := os.RemoveAll(dir); err != nil {
-		r.t.Fatal(err)
-	}
+	r.lose(dir)
 	c, err := r.world(nil).Clean(context.Background(), false)
 	if !r.kit.sweeps {
 		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(story(err), "cannot be looked for") || !slices.Equal(r.unfinished(), []string{dir}) {
@@ -82,6 +98,42 @@ func folderDeleted(r *row) {
 	}
 	if left := r.left(); len(left) > 0 || len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v", left, r.unfinished())
+	}
+}
+
+// keptMoved: functions that were kept on purpose stand although the run's folder has another place and another name. They are
+// listed, no clean touches them, and from the new place they are removed.
+func keptMoved(r *row) {
+	dir := r.keep(time.Now())
+	stood := len(r.left())
+	moved := filepath.Join(r.dir, "archive", "renamed")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(moved), 0o755), os.Rename(dir, moved)); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, all := range []bool{false, true} {
+		c, err := r.world(nil).Clean(context.Background(), all)
+		if err != nil || !slices.Equal(c.Moved, []string{dir}) || len(c.Gone)+len(c.Removed) > 0 || len(r.left()) != stood {
+			r.t.Errorf("clean --all=%t: %+v, left %d of %d: %s", all, c, len(r.left()), stood, story(err))
+		}
+	}
+	list, err := r.world(nil).Standing()
+	if err != nil || len(list) != 2 || !list[0].Moved || list[0].Status != "kept" || list[0].Run != dir || list[0].URL == "" {
+		r.t.Errorf("functions are %+v, %v", list, err)
+	}
+	if _, err := r.world(nil).Remove(context.Background(), moved); err != nil {
+		r.t.Errorf("remove from the new place: %s", story(err))
+	}
+	r.settled(moved)
+}
+
+// keptDeleted: a folder that was deleted, not moved, is still a name for `stellar remove`.
+func keptDeleted(r *row) {
+	dir := r.keep(time.Now())
+	if err := os.RemoveAll(dir); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.world(nil).Remove(context.Background(), dir); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), story(err))
 	}
 }
 
@@ -167,9 +219,7 @@ func (r *row) process(env map[string]string) {
 // deletedElsewhere: where the functions went, not where the environment points by now, is where they are looked for.
 func deletedElsewhere(r *row) {
 	dir := r.keep(time.Now())
-	if err := os.RemoveAll(dir); err != nil {
-		r.t.Fatal(err)
-	}
+	r.lose(dir)
 	r.process(r.kit.later)
 	c, err := r.world(r.kit.later).Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
@@ -184,9 +234,7 @@ func deletedElsewhere(r *row) {
 func deletedStranger(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
-	if err := os.RemoveAll(dir); err != nil {
-		r.t.Fatal(err)
-	}
+	r.lose(dir)
 	r.process(r.kit.stranger)
 	c, err := r.world(r.kit.stranger).Clean(context.Background(), false)
 	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood || !slices.Equal(r.unfinished(), []string{dir}) {

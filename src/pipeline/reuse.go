@@ -133,6 +133,10 @@ func (s reusing) stillThere(ctx context.Context, was *run.Run) (map[string]bool,
 				return nil, errors.Join(err, errors.New("their platform is gone"))
 			}
 		}
+		res, err := other.belonging(was, res)
+		if err != nil {
+			return nil, err
+		}
 		conn, err := other.connectUnit(was, res)
 		if err != nil {
 			return nil, err

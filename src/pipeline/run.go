@@ -162,13 +162,15 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	j.collectLogs(undoCtx, r)
 	if keep {
 		err = j.keep(undoCtx, r)
-	} else {
+		keep = err == nil // what nobody could find again does not stay
+	}
+	if !keep {
 		j.Observer.StageStart("removing")
 		started := time.Now()
 		uerr := run.Undo(undoCtx, r.Journal, j.undoing(r))
 		j.Observer.StageEnd("removing", time.Since(started), uerr)
 		if uerr == nil && filepath.Dir(r.ServiceDir) == r.Dir { // not the user's own folder of plan --write
-			uerr = os.RemoveAll(filepath.Join(r.ServiceDir, packagesFolder))
+			uerr = removePackages(r)
 		}
 		err = errors.Join(uerr, err) // first: what is left behind decides the exit code
 	}
@@ -187,7 +189,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
-	return out, errors.Join(err, j.release(), r.WriteRecord(), r.Journal.Note(run.EventEnd, r.Record.Status), r.Close())
+	return out, errors.Join(err, j.release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
 }
 
 // broken tells what has ended the stages: the error with the defect that has cancelled the context, if one has; whether there
@@ -237,7 +239,7 @@ func (j *job) keep(ctx context.Context, r *run.Run) error {
 		if res.Kind != kindFolder {
 			continue
 		}
-		if err := j.undoers(r)[kindFolder](ctx, res); err != nil {
+		if err := j.guardedUndoers(r)[kindFolder](ctx, res); err != nil {
 			return err
 		}
 		if err := r.Journal.Removed(res); err != nil {
@@ -247,7 +249,16 @@ func (j *job) keep(ctx context.Context, r *run.Run) error {
 	if len(r.Journal.Pending()) == 0 {
 		return nil // nothing stands: there was nothing to keep
 	}
-	return errors.Join(r.KeepToken(), r.Journal.Note(run.EventKept, "left up on purpose"))
+	kept := &run.Kept{Until: r.Expires(), Functions: []run.KeptFunction{}}
+	for _, f := range r.Functions {
+		if f.Endpoint != nil {
+			kept.Functions = append(kept.Functions, run.KeptFunction{Name: f.Name, Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.Endpoint.URL})
+		}
+	}
+	if err := errors.Join(r.KeepToken(), r.RememberKept(kept)); err != nil {
+		return errors.Join(err, r.RememberKept(nil))
+	}
+	return r.Journal.Note(run.EventKept, "left up on purpose")
 }
 
 func status(err error, keep, interrupted bool) string {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -15,31 +16,80 @@ type StandingFunction struct {
 	Runtime  string `json:"runtime"`
 	MemoryMB int    `json:"memoryMB"`
 	URL      string `json:"url"`
+	Moved    bool   `json:"moved,omitempty"` // the run's folder is no longer there
 }
+
+// statusDied is that of a run whose owner is dead and that has left something: `stellar clean` removes it.
+const statusDied = "died"
 
 // Standing lists the functions of runs that the index of unfinished runs holds.
 func (w World) Standing() ([]StandingFunction, error) {
-	dirs, err := run.Unfinished(w.Getenv)
+	entries, err := run.Remembered(w.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	out := []StandingFunction{}
-	for _, dir := range dirs {
-		rec, err := run.ReadRecord(dir)
-		if err != nil {
-			w.Log.Warnf("%v", err)
-			continue
-		}
-		if rec.Status == statusRunning && !run.Live(dir) {
-			rec.Status = "died" // `stellar clean` removes what is left of it
-		}
-		for _, f := range rec.Functions {
-			if f.Endpoint != nil {
-				out = append(out, StandingFunction{dir, rec.Status, f.Name, f.Runtime, f.MemoryMB, f.Endpoint.URL})
-			}
+	for _, e := range entries {
+		switch {
+		case e.Err != nil:
+			w.Log.Warnf("%s is no run's entry: %v", run.EntryPath(w.Getenv, e.ID), e.Err)
+		case e.Dir == "" || journalGone(e.Dir):
+			out = append(out, w.standingMoved(e)...)
+		default:
+			out = append(out, w.standingOf(e.Dir)...)
 		}
 	}
 	return out, nil
+}
+
+// standingMoved are the functions of a run whose folder is no longer where it was, as the index has them.
+func (w World) standingMoved(e run.Indexed) []StandingFunction {
+	if e.Kept == nil {
+		w.Log.Warnf("the folder of run %s was deleted: %s; `stellar clean` removes what the run left", e.ID, e.Dir)
+		return nil
+	}
+	var out []StandingFunction
+	for _, f := range e.Kept.Functions {
+		out = append(out, StandingFunction{e.Dir, statusKept, f.Name, f.Runtime, f.MemoryMB, f.URL, true})
+	}
+	return out
+}
+
+func (w World) standingOf(dir string) []StandingFunction {
+	rec, err := run.ReadRecord(dir)
+	if err != nil {
+		w.Log.Warnf("%v", err)
+		return nil
+	}
+	if rec.Status == statusRunning && !run.Live(dir) {
+		if rec, err = w.endOf(dir, rec); err != nil {
+			w.Log.Warnf("%s: %v", dir, err)
+		}
+	}
+	var out []StandingFunction
+	for _, f := range rec.Functions {
+		if f.Endpoint != nil {
+			out = append(out, StandingFunction{dir, rec.Status, f.Name, f.Runtime, f.MemoryMB, f.Endpoint.URL, false})
+		}
+	}
+	return out
+}
+
+// endOf gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is written now.
+func (w World) endOf(dir string, rec *run.Record) (*run.Record, error) {
+	r, err := run.Open(w.World, dir)
+	if err != nil {
+		return rec, err
+	}
+	err = w.settle(r)
+	if r.Record.Status == statusRunning {
+		r.Record.Status = statusDied
+	}
+	out := *r.Record
+	if len(r.Journal.Pending()) == 0 {
+		out.Functions = nil
+	}
+	return &out, errors.Join(err, r.Close())
 }
 
 // PrintStanding writes the list as lines.
@@ -48,6 +98,10 @@ func PrintStanding(w io.Writer, list []StandingFunction) {
 		fmt.Fprintln(w, "no functions stand")
 	}
 	for _, f := range list {
-		fmt.Fprintf(w, "%-8s %-12s %5d MB  %-8s %s  (%s)\n", f.Function, f.Runtime, f.MemoryMB, f.Status, f.URL, f.Run)
+		from := f.Run
+		if f.Moved {
+			from += ", which was moved or deleted"
+		}
+		fmt.Fprintf(w, "%-8s %-12s %5d MB  %-8s %s  (%s)\n", f.Function, f.Runtime, f.MemoryMB, f.Status, f.URL, from)
 	}
 }

@@ -90,20 +90,21 @@ func removeTagged(ctx context.Context, conn provider.Connection, kind string, al
 
 // cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
 // says: that nothing is found elsewhere tells nothing.
-func (w World) cleanLostUnits(ctx context.Context, dir string) error {
-	id := filepath.Base(dir)
+func (w World) cleanLostUnits(ctx context.Context, e run.Indexed) error {
+	id := e.ID
 	kind := kindOf(id)
 	row, err := provider.Find(kind)
 	if err != nil || kind == "local" || row.Standing || !row.CanDeploy() {
 		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
 	}
-	where, err := run.Place(w.Getenv, dir)
-	if err != nil {
-		return err
-	}
+	where := e.Place
 	conn, finder, err := w.account(ctx, row, where)
 	if err == nil {
 		err = w.samePlace(ctx, conn, id, where)
+	}
+	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
+		w.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"stellar/src/deploy"
@@ -22,7 +21,8 @@ import (
 
 // undoing is how what a run made is removed, in its own process and in a later one alike.
 func (j *job) undoing(r *run.Run) run.Undoing {
-	return run.Undoing{Undoers: j.undoers(r), Wait: j.Patience.Wait, Log: r.Log}
+	return run.Undoing{Undoers: j.guardedUndoers(r), Wait: j.Patience.Wait, Log: r.Log,
+		Refuse: func(res run.Resource) error { _, err := j.belonging(r, res); return err }}
 }
 
 // undoers is how each kind of resource is removed. They work in the run's own process and in a later one alike: what
@@ -40,13 +40,8 @@ func (j *job) undoers(r *run.Run) map[string]run.Undoer {
 	}
 }
 
-// removeFolder removes scratch space of a run, and only that: the name must be one that a run gives.
-func removeFolder(_ context.Context, res run.Resource) error {
-	if !strings.HasPrefix(filepath.Base(res.Name), "stellar-") || !filepath.IsAbs(res.Name) {
-		return fmt.Errorf("%q is not a folder that stellar makes; not touched", res.Name)
-	}
-	return os.RemoveAll(res.Name)
-}
+// removeFolder removes scratch space of a run: a link goes, what it leads to stays.
+func removeFolder(_ context.Context, res run.Resource) error { return os.RemoveAll(res.Name) }
 
 // platformGrace is how long the instances and the folder of a platform whose owner died may still be there.
 const platformGrace = 10 * time.Second

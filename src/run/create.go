@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,7 +54,7 @@ func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*R
 	r.Token = hex.EncodeToString(random(32))
 	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed, BaseDir: baseDir,
 		Service: r.Service, Host: host(), Stages: []StageRecord{}, Experiment: exp}
-	r.Tags = map[string]string{"stellar-run": id, "stellar-expires": r.Expires().Format(time.RFC3339)}
+	r.Tags = map[string]string{"stellar-run": id, "stellar-owner": Owner(w.Getenv), "stellar-expires": r.Expires().Format(time.RFC3339)}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, err
 	}
@@ -77,11 +78,39 @@ const tokenFile = ".token"
 
 // Remember enters the run into the user's index of unfinished runs; it must be done before the first Intend, so that
 // the journal can be found after a crash.
-func (r *Run) Remember() error { return r.index.Add(r.ID, r.Dir, nil) }
+func (r *Run) Remember() error {
+	r.indexed = Indexed{ID: r.ID, Dir: r.Dir, Scratch: r.WorkDir}
+	return r.index.Put(r.indexed)
+}
 
 // RememberPlace adds to the index where functions go; it must be done before the first Intend of one, so that they are looked for
 // there although the run's folder, with the journal, was deleted.
-func (r *Run) RememberPlace(place map[string]string) error { return r.index.Add(r.ID, r.Dir, place) }
+func (r *Run) RememberPlace(place map[string]string) error {
+	r.indexed.Place = place
+	return r.index.Put(r.indexed)
+}
+
+// RememberKept adds to the index which functions are up on purpose, and until when: the run's folder may be moved. Nil says that
+// there are none any more.
+func (r *Run) RememberKept(kept *Kept) error {
+	if r.indexed.ID == "" || kept == nil && r.indexed.Kept == nil {
+		return nil // not in the index, or nothing to change
+	}
+	r.indexed.Kept = kept
+	return r.index.Put(r.indexed)
+}
+
+// Remembered reports whether the run is in the index, which only this user writes.
+func (r *Run) Remembered() bool { return r.indexed.ID != "" }
+
+// Entry is the run's entry in the index.
+func (r *Run) Entry() Indexed { return r.indexed }
+
+// Kept is what the index says of functions that are up on purpose, nil where it says nothing.
+func (r *Run) Kept() *Kept { return r.indexed.Kept }
+
+// Scratch is the scratch folder of the run: the one that the index holds, else the one that its id and TMPDIR give.
+func (r *Run) Scratch() string { return cmp.Or(r.indexed.Scratch, WorkDir(r.ID)) }
 
 // KeepToken writes the run's token, readable by this user alone, for later probes of functions that stay up.
 func (r *Run) KeepToken() error {
@@ -100,14 +129,17 @@ func (r *Run) TokenHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Close ends the owner's work on the run. When nothing is pending the run leaves the index and its token is forgotten.
+// Close ends the owner's work on the run. When nothing is pending its token is forgotten, and the run leaves the index unless its
+// record could not be written: whoever looks into the index next does that.
 func (r *Run) Close() error {
 	var errs []error
 	if len(r.Journal.Pending()) == 0 {
 		if err := os.Remove(filepath.Join(r.Dir, tokenFile)); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
-		errs = append(errs, r.index.Drop(r.ID))
+		if !r.unwritten {
+			errs = append(errs, r.index.Drop(r.ID))
+		}
 	}
 	errs = append(errs, r.Journal.Close())
 	return errors.Join(errs...)
@@ -145,6 +177,8 @@ func letters(n int) string {
 	return string(b)
 }
 
+var idForm = regexp.MustCompile(`^\d{8}T\d{6}Z-[a-z]+-[a-z]{4}$`)
+
 var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
 
 // WorkDir is the scratch folder of the run with this id.
@@ -156,9 +190,27 @@ func ServiceName(id string) string {
 }
 
 // Expires is when a sweep by tag may take the run's resources for abandoned: its start, twice its planned time, and a
-// day.
+// day; later where the tag was renewed.
 func (r *Run) Expires() time.Time {
-	return r.Record.Started.Add(2*r.Experiment.Estimate().Duration + 24*time.Hour)
+	until := r.Record.Started.Add(2*r.Experiment.Estimate().Duration + 24*time.Hour)
+	if r.Journal == nil {
+		return until
+	}
+	if e, ok := r.Journal.Last(EventRenewed); ok {
+		if later, err := time.Parse(time.RFC3339, e.Detail); err == nil && later.After(until) {
+			return later
+		}
+	}
+	return until
+}
+
+// Renewed writes down that the run's resources carry a later tag stellar-expires.
+func (r *Run) Renewed(until time.Time) error {
+	err := r.Journal.Note(EventRenewed, until.UTC().Format(time.RFC3339))
+	if kept := r.Kept(); kept != nil {
+		err = errors.Join(err, r.RememberKept(&Kept{Until: until, Functions: kept.Functions}))
+	}
+	return err
 }
 
 func cacheDir(getenv func(string) string) (string, error) {

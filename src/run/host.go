@@ -2,7 +2,10 @@ package run
 
 import (
 	"bufio"
+	"cmp"
 	"os"
+	"os/user"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -36,3 +39,20 @@ func field(path, name string) string {
 	}
 	return ""
 }
+
+// Owner names who runs on which machine, user@host, for others who meet the run's resources in an account. What is not known
+// is left out.
+func Owner(getenv func(string) string) string {
+	name, err := os.Hostname()
+	if err != nil {
+		name = ""
+	}
+	who := cmp.Or(getenv("USER"), getenv("LOGNAME"))
+	if u, err := user.Current(); err == nil && who == "" {
+		who = u.Username
+	}
+	return strings.Trim(notInOwner.ReplaceAllString(who+"@"+name, "-"), "@")
+}
+
+// notInOwner is what tags do not take everywhere.
+var notInOwner = regexp.MustCompile(`[^A-Za-z0-9._@-]+`)

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,13 +10,15 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"stellar/src/fail"
 )
 
 // Index remembers, for one user of one machine, where unfinished runs keep their journals: one small file a run, named
-// by the run, holding the run's directory and, in a second line, where its functions went. It is how `stellar clean` finds them whatever
-// output folder they went to, and what they left where the folder is gone.
+// by the run, holding the run's directory, in a second line where its functions went, and in a third which are up on purpose. It is how
+// `stellar clean` finds them whatever output folder they went to, and what they left where the folder is gone.
 type Index struct{ Dir string }
 
 // StateDir is the folder for what must outlast a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
@@ -30,24 +33,59 @@ func StateDir(getenv func(string) string) (string, error) {
 	return filepath.Join(home, ".local", "state", "stellar"), nil
 }
 
-// Add writes the run into the index, durably. place is what finds again what it deploys (provider, region, account…; never a secret), nil
-// while nothing is deployed.
+// Indexed is what the index holds of one run.
+type Indexed struct {
+	ID      string
+	Dir     string            // its folder, absolute; empty: the entry is empty
+	Place   map[string]string // what finds again what it deploys (provider, region, account…; never a secret); nil while nothing is deployed
+	Scratch string            // its scratch folder, where that is not the one that TMPDIR gives now
+	Kept    *Kept             // functions that are up on purpose; nil: there are none
+	Damaged error             // why what follows Dir cannot be read; where the folder is there, its journal says it all
+	Err     error             // why this is no entry that can be read; it is left alone
+}
+
+// Kept is what the index says of functions that are up on purpose, for when their run's folder was moved.
+type Kept struct {
+	Until     time.Time      `json:"until"` // when a sweep may take them for abandoned
+	Functions []KeptFunction `json:"functions"`
+}
+
+// KeptFunction is one of them.
+type KeptFunction struct {
+	Name     string `json:"name"`
+	Runtime  string `json:"runtime"`
+	MemoryMB int    `json:"memoryMB"`
+	URL      string `json:"url"`
+}
+
+// more is the third line of an entry.
+type more struct {
+	Scratch string `json:"scratch,omitempty"`
+	Kept    *Kept  `json:"kept,omitempty"`
+}
+
+// Add writes the run into the index, with where its functions go.
 func (x Index) Add(id, dir string, place map[string]string) error {
-	if strings.Contains(dir, "\n") {
-		return fail.Input("the run's folder %q has a line break in its name", dir).WithHint("name another folder with --output")
+	return x.Put(Indexed{ID: id, Dir: dir, Place: place})
+}
+
+// Put writes the run's entry, durably, in place of an earlier one.
+func (x Index) Put(e Indexed) error {
+	if strings.Contains(e.Dir, "\n") {
+		return fail.Input("the run's folder %q has a line break in its name", e.Dir).WithHint("name another folder with --output")
 	}
-	text := dir + "\n"
-	if place != nil {
-		line, err := json.Marshal(place)
-		if err != nil {
-			return fmt.Errorf("write the run into the index: %w", err)
-		}
-		text += string(line) + "\n"
+	place, err := json.Marshal(e.Place)
+	if err != nil {
+		return fmt.Errorf("write the run into the index: %w", err)
+	}
+	rest, err := json.Marshal(more{e.Scratch, e.Kept})
+	if err != nil {
+		return fmt.Errorf("write the run into the index: %w", err)
 	}
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the index of runs: %w", err)
 	}
-	if err := writeSynced(filepath.Join(x.Dir, id), []byte(text), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(x.Dir, e.ID), fmt.Appendf(nil, "%s\n%s\n%s\n", e.Dir, place, rest), 0o644); err != nil {
 		return fmt.Errorf("write the run into the index: %w", err)
 	}
 	return nil
@@ -62,8 +100,9 @@ func (x Index) Drop(id string) error {
 	return err
 }
 
-// Runs gives the directories of the runs in the index, the oldest first.
-func (x Index) Runs() ([]string, error) {
+// All gives what the index holds, the oldest run first. What is no entry is among them, with its Err: it keeps nobody from
+// the others.
+func (x Index) All() ([]Indexed, error) {
 	names, err := os.ReadDir(x.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -72,69 +111,64 @@ func (x Index) Runs() ([]string, error) {
 		return nil, fmt.Errorf("read the index of runs: %w", err)
 	}
 	sort.Slice(names, func(a, b int) bool { return names[a].Name() < names[b].Name() })
-	var dirs []string
+	var all []Indexed
 	for _, n := range names {
 		if strings.HasPrefix(n.Name(), ".") {
 			continue // a write that was cut off
 		}
-		text, err := os.ReadFile(filepath.Join(x.Dir, n.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read the index of runs: %w", err)
+		e, err := x.read(n.Name())
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // its run has just ended
 		}
-		dir, _, _ := strings.Cut(string(text), "\n")
-		dirs = append(dirs, dir)
+		e.Err = err
+		all = append(all, e)
 	}
-	return dirs, nil
+	return all, nil
 }
 
-// Place gives where a run's functions went; nil where the index does not say it, because nothing was deployed or because an older
-// version wrote it.
-func (x Index) Place(id string) (map[string]string, error) {
-	text, err := os.ReadFile(filepath.Join(x.Dir, id))
-	if err != nil {
-		return nil, fmt.Errorf("read the index of runs: %w", err)
+// entryMost is far more than any entry has.
+const entryMost = 64 << 20
+
+// read reads one entry.
+func (x Index) read(name string) (Indexed, error) {
+	e := Indexed{ID: name}
+	path := filepath.Join(x.Dir, name)
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return e, err
+	case !ValidID(name):
+		return e, errors.New("its name is no run's id")
+	case !info.Mode().IsRegular():
+		return e, errors.New("it is no regular file")
+	case info.Size() > entryMost:
+		return e, errors.New("it is far too large")
 	}
-	_, line, _ := strings.Cut(string(text), "\n")
-	if strings.TrimSpace(line) == "" {
-		return nil, nil
+	text, err := os.ReadFile(path)
+	if err != nil || len(bytes.TrimSpace(text)) == 0 {
+		return e, err
 	}
-	var place map[string]string
-	if err := json.Unmarshal([]byte(line), &place); err != nil {
-		return nil, fmt.Errorf("read in the index of runs where run %s went: %w", id, err)
+	lines := strings.SplitN(string(text)+"\n\n", "\n", 4)
+	if !filepath.IsAbs(lines[0]) || !utf8.ValidString(lines[0]) || strings.Contains(lines[0], "\x00") {
+		return e, errors.New("its first line is no run's folder")
 	}
-	return place, nil
+	e.Dir = lines[0]
+	if lines[1] != "" {
+		if err := json.Unmarshal([]byte(lines[1]), &e.Place); err != nil {
+			e.Damaged = fmt.Errorf("where the run went cannot be read: %w", err)
+		}
+	}
+	var rest more
+	if lines[2] != "" {
+		if err := json.Unmarshal([]byte(lines[2]), &rest); err != nil {
+			e.Damaged = fmt.Errorf("what the run left up cannot be read: %w", err)
+		}
+	}
+	e.Scratch, e.Kept = rest.Scratch, rest.Kept
+	return e, nil
 }
 
-// writeSynced replaces the file at path in one step: after a crash there is the old content or the new one.
-func writeSynced(path string, data []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
+// ValidID reports whether a name is one that a run gives itself: <UTC yyyymmddThhmmssZ>-<provider>-<4 letters>.
+func ValidID(name string) bool {
+	return len(name) < 48 && idForm.MatchString(name)
 }

@@ -27,6 +27,7 @@ const (
 	EventRemoved = "removed" // verified absent
 	EventFailed  = "failed"  // an attempt to remove it failed
 	EventKept    = "kept"    // left standing on purpose
+	EventRenewed = "renewed" // a later tag stellar-expires was given, Detail is its time
 	EventUndo    = "undo"    // what was left standing, or left behind, is being removed
 	EventEnd     = "end"     // the run ended, Detail says how
 )
@@ -257,6 +258,17 @@ func (j *Journal) Kept() bool {
 		}
 	}
 	return kept
+}
+
+// Last gives the newest entry of an event.
+func (j *Journal) Last(event string) (Entry, bool) {
+	all := j.Entries()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Event == event {
+			return all[i], true
+		}
+	}
+	return Entry{}, false
 }
 
 // Close closes the file, and with it gives up the lock.

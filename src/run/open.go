@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,7 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work.
+// Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work. Its folder may
+// be somebody else's work: what the journal names is to be compared with the run's id before it is touched.
 func Open(w World, dir string) (*Run, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -23,47 +25,116 @@ func Open(w World, dir string) (*Run, error) {
 	if err != nil {
 		return nil, fail.Input("%w", err)
 	}
-	r := &Run{ID: filepath.Base(dir), Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: ServiceName(filepath.Base(dir)),
-		WorkDir: WorkDir(filepath.Base(dir)), Log: w.Log, index: Index{Dir: filepath.Join(state, "runs")}}
+	r := &Run{Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Log: w.Log, index: Index{Dir: filepath.Join(state, "runs")}}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	for _, d := range r.Journal.Damage() {
 		w.Log.Warnf("%s: %s", filepath.Join(dir, JournalFile), d)
 	}
+	r.ID = filepath.Base(dir)
 	if r.Record, err = ReadRecord(dir); err != nil {
 		// A run that died before its first record: its journal alone says what to undo.
 		r.Record = &Record{ID: r.ID, Version: w.Version, Host: host(), Stages: []StageRecord{}}
+	} else if ValidID(r.Record.ID) {
+		r.ID = r.Record.ID // the folder may have another name by now
 	}
+	r.Service = ServiceName(r.ID)
+	if err := r.findEntry(); err != nil {
+		return nil, errors.Join(err, r.Journal.Close())
+	}
+	r.WorkDir = r.Scratch()
 	r.Experiment, r.BaseDir = r.Record.Experiment, r.Record.BaseDir
 	return r, nil
 }
 
-// Unfinished gives the folders of the runs that the index holds.
+// findEntry finds the run in the index. A folder that was moved is entered with its new place; a copy of one is refused: its
+// journal would not tell what becomes of the run.
+func (r *Run) findEntry() error {
+	e, err := r.index.read(r.ID)
+	if err != nil || e.Dir == "" {
+		return nil //nolint:nilerr // it is in no index: a finished run, or one of another machine
+	}
+	r.indexed = e
+	if e.Dir == r.Dir || sameFolder(e.Dir, r.Dir) {
+		return nil
+	}
+	if _, err := os.Lstat(filepath.Join(e.Dir, JournalFile)); err == nil {
+		return fail.Input("%s is a copy: the folder of run %s is %s", r.Dir, r.ID, e.Dir).WithHint("name that folder")
+	}
+	r.Log.Infof("the folder of run %s was moved here from %s", r.ID, e.Dir)
+	r.indexed.Dir = r.Dir
+	return r.index.Put(r.indexed)
+}
+
+func sameFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// Remembered gives what the index of runs holds.
+func Remembered(getenv func(string) string) ([]Indexed, error) {
+	x, err := indexOf(getenv)
+	if err != nil {
+		return nil, err
+	}
+	return x.All()
+}
+
+// Unfinished gives the folders of the runs that the index holds, as far as it says them.
 func Unfinished(getenv func(string) string) ([]string, error) {
-	state, err := StateDir(getenv)
-	if err != nil {
-		return nil, fail.Input("%w", err)
+	all, err := Remembered(getenv)
+	var dirs []string
+	for _, e := range all {
+		if e.Err == nil && e.Dir != "" {
+			dirs = append(dirs, e.Dir)
+		}
 	}
-	return Index{Dir: filepath.Join(state, "runs")}.Runs()
+	return dirs, err
 }
 
-// Place gives where the functions of a run in the index went, nil where that is not known (Index.Place).
+// Place gives where the functions of a run in the index went, by its folder or its id; nil where the index does not say it,
+// because nothing was deployed or because an older version wrote it.
 func Place(getenv func(string) string, dir string) (map[string]string, error) {
-	state, err := StateDir(getenv)
+	x, err := indexOf(getenv)
 	if err != nil {
-		return nil, fail.Input("%w", err)
+		return nil, err
 	}
-	return Index{Dir: filepath.Join(state, "runs")}.Place(filepath.Base(dir))
+	e, err := x.read(filepath.Base(dir))
+	if err = cmp.Or(err, e.Damaged); err != nil {
+		return nil, fmt.Errorf("read the index of runs: %s: %w", e.ID, err)
+	}
+	return e.Place, nil
 }
 
-// Forget takes a run out of the index whose folder is gone.
+// Forget takes a run out of the index, by its folder or its id.
 func Forget(getenv func(string) string, dir string) error {
+	x, err := indexOf(getenv)
+	if err != nil {
+		return err
+	}
+	return x.Drop(filepath.Base(dir))
+}
+
+// EntryPath is the file of a run in the index; for messages.
+func EntryPath(getenv func(string) string, id string) string {
+	x, err := indexOf(getenv)
+	if err != nil {
+		return id
+	}
+	return filepath.Join(x.Dir, id)
+}
+
+func indexOf(getenv func(string) string) (Index, error) {
 	state, err := StateDir(getenv)
 	if err != nil {
-		return fail.Input("%w", err)
+		return Index{}, fail.Input("%w", err)
 	}
-	return Index{Dir: filepath.Join(state, "runs")}.Drop(filepath.Base(dir))
+	return Index{Dir: filepath.Join(state, "runs")}, nil
 }
 
 // Live reports whether the run's owner is still at work.

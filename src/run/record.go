@@ -117,7 +117,14 @@ func (r *Run) WriteRecord() error {
 		}
 		r.Record.Results = append(r.Record.Results, rec)
 	}
-	return r.Record.Write(r.Dir)
+	return r.SaveRecord()
+}
+
+// SaveRecord replaces run.json by the record as it is.
+func (r *Run) SaveRecord() error {
+	err := r.Record.Write(r.Dir)
+	r.unwritten = err != nil
+	return err
 }
 
 // Write replaces run.json in a run's directory, in one step.

@@ -28,7 +28,9 @@ type Run struct {
 	Journal    *Journal
 	Log        Logger
 
-	index Index
+	index     Index
+	indexed   Indexed // the run's entry in it; empty: it has none
+	unwritten bool    // the record as it is now could not be written
 }
 
 // Unplaced are the functions that have no endpoint: others were taken over from an earlier run.

@@ -32,8 +32,10 @@ const (
 // Undoing is how resources are removed.
 type Undoing struct {
 	Undoers map[string]Undoer // by kind
-	Wait    time.Duration     // before the second attempt, doubled for the third; default 2 s
-	Log     Logger
+	// Refuse says why a resource is none that this run makes; it is then left alone. May be nil.
+	Refuse func(res Resource) error
+	Wait   time.Duration // before the second attempt, doubled for the third; default 2 s
+	Log    Logger
 }
 
 // Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group are
@@ -98,6 +100,11 @@ func (u Undoing) one(ctx context.Context, j *Journal, res Resource) error {
 	undo := u.Undoers[res.Kind]
 	if undo == nil {
 		return fmt.Errorf("this version of stellar does not know how to remove a %q", res.Kind)
+	}
+	if u.Refuse != nil {
+		if err := u.Refuse(res); err != nil {
+			return fmt.Errorf("not touched: %w", err)
+		}
 	}
 	var err error
 	for attempt := range undoAttempts {
