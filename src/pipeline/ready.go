@@ -60,7 +60,7 @@ func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, erro
 	}
 	dir := filepath.Join(w.Output, draftID)
 	return &run.Run{ID: draftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + draftID, Experiment: exp, BaseDir: baseDir,
-		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": draftID, "stellar-expires": "TIME", "stellar-owner": "OWNER"}}, nil
+		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": draftID, "stellar-expires": "TIME", "stellar-owner": run.Owner(w.Getenv)}}, nil
 }
 
 // standing checks that the endpoints that are to be probed are there.
