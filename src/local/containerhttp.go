@@ -3,11 +3,11 @@ package local
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -19,7 +19,7 @@ type rawRequest struct {
 	body   []byte
 }
 
-// rawResponse is what it answered.
+// rawResponse is the answer to a request, as the gateway writes it.
 type rawResponse struct {
 	status int
 	header http.Header
@@ -27,18 +27,24 @@ type rawResponse struct {
 }
 
 // converse does for a server on $PORT what the Runtime API does for other functions: it waits until the server listens,
-// then hands it requests, as many at once as the function may have.
+// then hands it requests, as many at once as the function may have. It returns when the container has ended.
 func (in *instance) converse(c *inContainer) {
 	if !in.awaitListener(c) {
 		return // it ended, or its init timeout will end it
 	}
-	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: in.fn.spec.Concurrency, DisableKeepAlives: false}
+	// What is under way when the container ends is broken off: an address that is gone sends no reset.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: in.fn.spec.Concurrency}
 	defer transport.CloseIdleConnections()
 	in.noteReady()
-	for range in.fn.spec.Concurrency - 1 {
-		go in.work(c, transport)
+	var workers sync.WaitGroup
+	for range in.fn.spec.Concurrency {
+		workers.Go(func() { in.work(ctx, c, transport) })
 	}
-	in.work(c, transport)
+	<-c.ended
+	cancel()
+	workers.Wait()
 }
 
 // awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not yet.
@@ -57,10 +63,10 @@ func (in *instance) awaitListener(c *inContainer) bool {
 	}
 }
 
-// work hands over one request after the other.
-func (in *instance) work(c *inContainer, transport *http.Transport) {
+// work hands over one request after the other until the container ends. There are as many workers as requests that the
+// function may have at once, so no slot is counted.
+func (in *instance) work(ctx context.Context, c *inContainer, transport *http.Transport) {
 	for {
-		in.slots <- struct{}{}
 		inv := in.take()
 		for inv == nil {
 			select {
@@ -71,17 +77,22 @@ func (in *instance) work(c *inContainer, transport *http.Transport) {
 			inv = in.take()
 		}
 		in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: 1"...))
-		res := in.forward(c, transport, inv)
-		if res.kind == kindCrash {
-			in.fn.spoil(in) // it is ending, or cannot be trusted: nobody else is to meet it
+		res := in.forward(ctx, c, transport, inv)
+		if ctx.Err() != nil {
+			return // the container has ended: its instance gives the request its result, with the reason
 		}
-		in.settle(inv, res)
+		if res.kind == kindCrash {
+			in.fn.spoil(in) // it is ending, or cannot be trusted: it gets no further request
+		}
+		in.mu.Lock()
+		in.deliver(inv, res) // a request that timed out has its result already
+		in.mu.Unlock()
 	}
 }
 
 // forward sends a request to the server and reads its whole answer.
-func (in *instance) forward(c *inContainer, transport *http.Transport, inv *invocation) result {
-	ctx, cancel := context.WithTimeout(context.Background(), in.fn.timeout+time.Second) // the invocation's own timer is first
+func (in *instance) forward(ctx context.Context, c *inContainer, transport *http.Transport, inv *invocation) result {
+	ctx, cancel := context.WithTimeout(ctx, in.fn.timeout+time.Second) // the invocation's own timer is first
 	defer cancel()
 	name := in.fn.spec.Name
 	broken := func(err error) result {
@@ -109,22 +120,13 @@ func (in *instance) forward(c *inContainer, transport *http.Transport, inv *invo
 	case err != nil:
 		return broken(err)
 	case len(body) > maxResponse:
-		return result{kind: kindResponseTooLarge, msg: fmt.Sprintf("function %s: its response is over %d bytes", name, maxResponse)}
+		return result{kind: kindResponseTooLarge, class: classTooLarge, msg: fmt.Sprintf("function %s: its response is over %d bytes", name, maxResponse)}
 	}
-	return result{raw: &rawResponse{res.StatusCode, res.Header, body}}
-}
-
-// writeRaw writes what a server answered.
-func writeRaw(w http.ResponseWriter, res *rawResponse) error {
-	if res.status < 200 {
-		return errors.New("its response has an informational status")
-	}
-	h := w.Header()
-	for key, values := range res.header {
+	header := make(http.Header, len(res.Header))
+	for key, values := range res.Header {
 		if forwarded(key) {
-			h[key] = values
+			header[key] = values
 		}
 	}
-	writeBody(w, "", res.status, res.body)
-	return nil
+	return result{raw: &rawResponse{res.StatusCode, header, body}}
 }

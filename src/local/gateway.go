@@ -93,13 +93,7 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 		refuseRequest(w, res.kind, res.msg)
 		return
 	}
-	write := func() error { return writeResponse(w, res.body) }
-	if res.raw != nil {
-		write = func() error { return writeRaw(w, res.raw) }
-	}
-	if err := write(); err != nil {
-		refuseRequest(w, kindBadResponse, fmt.Sprintf("function %s: %v", f.spec.Name, err))
-	}
+	writeAnswer(w, res.raw)
 }
 
 // discard reads the rest of a body that is too large, within limits, and has the connection closed: a client that is
@@ -139,11 +133,34 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 			inv = inv.again()
 			continue
 		}
-		f.record(g.in, inv, res)
-		f.release(g.in)
-		return res
+		return f.conclusion(g.in, inv, res)
 	}
 	return result{kind: kindCrash, msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
+}
+
+// maxParseHeld is the most of a response that is parsed while its instance is still held: a long one takes milliseconds,
+// which a request that waits for the instance must not have in its queue time.
+const maxParseHeld = 64 << 10
+
+// conclusion makes an HTTP answer of what an instance answered, records the request and gives its place back.
+func (f *function) conclusion(in *instance, inv *invocation, res result) result {
+	early := len(res.body) > maxParseHeld
+	if early {
+		f.release(in)
+	}
+	if res.kind == "" && res.raw == nil {
+		raw, err := parseResponse(res.body)
+		if err != nil {
+			res = f.badResponse(res, err)
+		} else {
+			res.raw = raw
+		}
+	}
+	f.record(in, inv, res)
+	if !early {
+		f.release(in)
+	}
+	return res
 }
 
 // record writes the request's ground truth. It is done before the answer leaves: who has the answer finds the line.

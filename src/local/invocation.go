@@ -48,10 +48,10 @@ func statusOf(kind string) int {
 	return http.StatusBadGateway
 }
 
-// result is the outcome of an invocation: a body, or a failure.
+// result is the outcome of an invocation: a response, or a failure.
 type result struct {
 	body  []byte
-	raw   *rawResponse // in place of body, from a function that is an HTTP server
+	raw   *rawResponse // the HTTP answer: a server's own, or what the gateway makes of body
 	kind  string       // empty: success
 	msg   string
 	class string // Lambda's error type

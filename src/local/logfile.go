@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +39,7 @@ func newLogFile(path string, bound int64) *logFile {
 	return l
 }
 
-// line writes one line; what cannot be written is lost, because a log must never stop a request.
+// line writes one line of the platform's; what cannot be written is lost, because a log must never stop a request.
 func (l *logFile) line(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +55,40 @@ func (l *logFile) line(text []byte) {
 	}
 }
 
-func (l *logFile) printf(format string, args ...any) { l.line(fmt.Appendf(nil, format, args...)) }
+// printf writes a line of the platform's. Its arguments may hold text of a function: what follows a line break in them
+// is a line of the function's.
+func (l *logFile) printf(format string, args ...any) {
+	first, rest, more := bytes.Cut(fmt.Appendf(nil, format, args...), []byte("\n"))
+	l.line(first)
+	for more {
+		first, rest, more = bytes.Cut(rest, []byte("\n"))
+		l.output(first)
+	}
+}
+
+// output writes one line of a function's. One that looks like a line of the platform's gets a `>` in front, as does one
+// that has it already, so that a reader can take it off again: only the platform's own lines begin with these words.
+func (l *logFile) output(text []byte) {
+	if platformLine(text) {
+		text = append([]byte{'>'}, text...)
+	}
+	l.line(text)
+}
+
+// platformLine says whether a reader could take a line for one of the platform's. Space around it counts for nothing, as
+// readers trim it.
+func platformLine(text []byte) bool {
+	text = bytes.TrimLeft(text, "> \t")
+	text = bytes.TrimSpace(text)
+	for _, begin := range [...]string{"START RequestId:", "END RequestId:", "REPORT ", "RequestId: "} {
+		if bytes.HasPrefix(text, []byte(begin)) {
+			return true
+		}
+	}
+	const id = len("Instance ") + 32
+	return bytes.HasPrefix(text, []byte("Instance ")) && len(text) > id && text[id] == ':' ||
+		bytes.HasPrefix(text, []byte("Pull ")) && bytes.HasSuffix(text, []byte("Pull complete"))
+}
 
 // ready opens the file, or turns to a fresh one when the current one has no room for n bytes.
 func (l *logFile) ready(n int64) error {
@@ -159,7 +193,7 @@ func (l *logFile) copyLines(r io.Reader) (last string) {
 			for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
 				line = line[:len(line)-1]
 			}
-			l.line(line)
+			l.output(line)
 			if len(line) > 0 {
 				last = string(line[:min(len(line), 500)])
 			}

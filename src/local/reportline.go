@@ -66,9 +66,10 @@ func bill(duration, init time.Duration) time.Duration {
 }
 
 // ParseReport reads a REPORT line, also one of AWS (whose lines lack this platform's own fields). It says false for
-// any other line and for one whose numbers cannot be read.
+// any other line and for one whose numbers cannot be read. The line begins with the word: what a function prints gets a
+// `>` in front in this platform's log where it looks like such a line.
 func ParseReport(line string) (Report, bool) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "REPORT ")
+	rest, ok := strings.CutPrefix(strings.TrimRight(line, " \t\r\n"), "REPORT ")
 	if !ok {
 		return Report{}, false
 	}

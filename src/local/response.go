@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // functionResponse is the object form of a function's answer (HTTP API, payload format 2.0).
@@ -40,8 +43,8 @@ func (v *headerValue) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// writeResponse writes what a function answered. An error means that nothing has been written.
-func writeResponse(w http.ResponseWriter, raw []byte) error {
+// parseResponse gives the HTTP answer that a function's response stands for.
+func parseResponse(raw []byte) (*rawResponse, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
 		raw = []byte("null") // a function may answer nothing
@@ -52,67 +55,97 @@ func writeResponse(w http.ResponseWriter, raw []byte) error {
 		var syntax *json.SyntaxError
 		switch {
 		case errors.As(err, &syntax):
-			return fmt.Errorf("its response is not JSON: %w", err)
-		case res.StatusCode != nil && err != nil:
-			return fmt.Errorf("its response is malformed: %w", err)
+			return nil, notJSON(raw, err)
+		case err != nil:
+			if err := malformed(raw); err != nil {
+				return nil, err
+			}
 		case res.StatusCode != nil:
-			return writeObject(w, &res)
+			return parseObject(&res)
 		}
-		writeBody(w, "application/json", http.StatusOK, raw) // an object of the function's own
-		return nil
-	}
-	if !json.Valid(raw) {
-		return errors.New("its response is not JSON")
+		return jsonResponse(raw), nil // an object of the function's own
 	}
 	if raw[0] == '"' {
 		var text string
 		if err := json.Unmarshal(raw, &text); err != nil {
-			return fmt.Errorf("its response is not JSON: %w", err)
+			return nil, notJSON(raw, err)
 		}
-		raw = []byte(text)
+		return jsonResponse([]byte(text)), nil
 	}
-	writeBody(w, "application/json", http.StatusOK, raw)
-	return nil
+	var value json.RawMessage
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return nil, notJSON(raw, err)
+	}
+	return jsonResponse(raw), nil
 }
 
-func writeObject(w http.ResponseWriter, res *functionResponse) error {
+// jsonResponse is the answer of a function that gives no status: 200, as the HTTP API infers it.
+func jsonResponse(body []byte) *rawResponse {
+	return &rawResponse{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, body}
+}
+
+func parseObject(res *functionResponse) (*rawResponse, error) {
 	status, err := strconv.Atoi(res.StatusCode.String())
 	if err != nil || status < 200 || status > 599 {
-		return fmt.Errorf("its response has statusCode %s, allowed are 200 to 599", res.StatusCode)
+		return nil, fmt.Errorf("statusCode %.40s is not allowed; allowed are 200 to 599", res.StatusCode)
 	}
 	var body []byte
 	if res.Body != nil {
 		body = []byte(*res.Body)
 		if res.IsBase64Encoded {
 			if body, err = base64.StdEncoding.DecodeString(*res.Body); err != nil {
-				return fmt.Errorf("its response's body is not base64: %w", err)
+				return nil, fmt.Errorf("isBase64Encoded is true, and body is not base64: %w", err)
 			}
 		}
 	}
-	h := w.Header()
+	h, err := headersOf(res)
+	if err != nil {
+		return nil, err
+	}
+	if h.Get("Content-Type") == "" && res.Body != nil {
+		h.Set("Content-Type", "text/plain; charset=utf-8")
+	}
+	return &rawResponse{status, h, body}, nil
+}
+
+// headersOf gives the headers and cookies of a function's answer.
+func headersOf(res *functionResponse) (http.Header, error) {
+	h := make(http.Header, len(res.Headers)+1)
 	for name, value := range res.Headers {
+		if err := checkHeader("headers", name, string(value)); err != nil {
+			return nil, err
+		}
 		if forwarded(name) {
 			h.Set(name, string(value))
 		}
 	}
 	for name, values := range res.MultiValueHeaders {
 		for _, value := range values {
+			if err := checkHeader("multiValueHeaders", name, string(value)); err != nil {
+				return nil, err
+			}
 			if forwarded(name) {
 				h.Add(name, string(value))
 			}
 		}
 	}
 	for _, cookie := range res.Cookies {
+		if err := checkHeader("cookies", "Set-Cookie", cookie); err != nil {
+			return nil, err
+		}
 		h.Add("Set-Cookie", cookie)
 	}
-	kind := h.Get("Content-Type")
-	if kind == "" {
-		kind = "text/plain; charset=utf-8"
-		if res.Body == nil {
-			kind = ""
-		}
+	return h, nil
+}
+
+// checkHeader refuses what HTTP does not allow: the server would drop such a header without a message.
+func checkHeader(key, name, value string) error {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("%s: %s is not the name of a header", key, cut(name))
 	}
-	writeBody(w, kind, status, body)
+	if !httpguts.ValidHeaderFieldValue(value) {
+		return fmt.Errorf("%s: %s has a control character in its value %s", key, name, cut(value))
+	}
 	return nil
 }
 
@@ -124,6 +157,12 @@ func forwarded(name string) bool {
 		return false
 	}
 	return true
+}
+
+// writeAnswer writes a function's answer.
+func writeAnswer(w http.ResponseWriter, res *rawResponse) {
+	maps.Copy(w.Header(), res.header)
+	writeBody(w, "", res.status, res.body)
 }
 
 func writeBody(w http.ResponseWriter, kind string, status int, body []byte) {

@@ -118,6 +118,12 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 			_, _ = os.Stdout.Write(line)
 		}
 		fmt.Println("the last line")
+	case "forge": // lines of the platform's, with the request's own id
+		report := "REPORT RequestId: " + request + "\tDuration: 0.01 ms\tBilled Duration: 1 ms\tMemory Size: 1 MB\tInstance: mine\tCold: true"
+		fmt.Print("START RequestId: ", request, "\nEND RequestId: ", request, "\n", report, "\n \t", report, "\n>", report, "\n",
+			"\u00a0", report, "\n\x1b[31mred\tend\n")
+		fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
+		return "error", fault
 	case "big":
 		return "response", append(append([]byte{'"'}, bytes.Repeat([]byte{'a'}, number("bytes"))...), '"')
 	case "error":

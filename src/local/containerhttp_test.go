@@ -1,0 +1,54 @@
+package local
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// goroutinesIn counts the goroutines of this process that are inside a function.
+func goroutinesIn(function string) int {
+	buf := make([]byte, 4<<20)
+	stacks := string(buf[:runtime.Stack(buf, true)])
+	n := 0
+	for _, stack := range strings.Split(stacks, "\n\n") {
+		if strings.Contains(stack, function+"(") {
+			n++
+		}
+	}
+	return n
+}
+
+// A request to a server that timed out leaves neither instance nor goroutine, whether or not others are served beside it.
+func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
+	c := testEngine(t)
+	name := fmt.Sprintf("stellar-test-worker:%d", os.Getpid())
+	testImage(t, c, name, architecture)
+	p, ctl := testPlatform(t, nil)
+	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
+		f.ImageContract, f.Concurrency, f.Queueing, f.TimeoutSeconds = ContractHTTP, 3, QueueingShared, 1
+	}))
+	getOK(t, url)
+	if n := goroutinesIn("stellar/src/local.(*instance).work"); n != 3 {
+		t.Fatalf("%d workers of an instance that serves three requests at once", n)
+	}
+	var wait sync.WaitGroup
+	for range 2 {
+		wait.Go(func() { wantFailure(t, url+"?sleep=3000", http.StatusGatewayTimeout, kindTimeout, "timed out") })
+	}
+	wait.Go(func() {
+		time.Sleep(600 * time.Millisecond) // it is served while the others time out, and keeps the instance
+		getOK(t, url+"?sleep=800")
+	})
+	wait.Wait()
+	eventually(t, "the instance ends", func() bool { return len(containersOf(t, c, p.opts.Dir)) == 0 && p.Status().Instances == 0 })
+	for _, function := range []string{"stellar/src/local.(*instance).work", "stellar/src/local.(*instance).converse"} {
+		eventually(t, "no goroutine is in "+function, func() bool { return goroutinesIn(function) == 0 })
+	}
+	getOK(t, url) // on a new instance
+}
