@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -191,19 +192,26 @@ func findFunction(cc *cli.Context, client *local.Client) (service string, err er
 
 const followEvery = 300 * time.Millisecond
 
+// copyLog prints a log. What a function printed may hold terminal escapes, which are shown, not obeyed.
 func (c *command) copyLog(cc *cli.Context, client *local.Client, service string) error {
 	for offset := int64(0); ; {
 		text, next, err := client.Logs(cc.Context, service, cc.String("function"), offset)
 		if err != nil {
 			return err
 		}
-		if _, err := c.Stdout.Write(text); err != nil {
+		if _, err := io.WriteString(c.Stdout, local.Printable(string(text))); err != nil {
 			return err
 		}
-		if !cc.Bool("follow") || c.stdout.gone.Load() {
+		more := next > offset && len(text) > 0
+		offset = next
+		switch {
+		case c.stdout.gone.Load():
+			return nil
+		case more:
+			continue
+		case !cc.Bool("follow"):
 			return nil
 		}
-		offset = next
 		select {
 		case <-cc.Context.Done():
 			return nil

@@ -3,8 +3,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,15 +30,15 @@ const (
 
 // Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, speaks the highest
 // API version that both sides know, and makes sure that it answers. getenv is the environment; the caller closes the
-// client. The error (exit code 2) says where no Engine answered and what to do.
+// client. The error (exit code 2) says where no Engine answered, or why its address cannot be used, and what to do.
 func Open(ctx context.Context, getenv func(string) string) (*client.Client, error) {
-	opts := []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithAPIVersionNegotiation()}
-	host := getenv("DOCKER_HOST")
-	if host == "" {
-		host = contextHost(getenv)
+	at, err := find(getenv)
+	if err != nil {
+		return nil, err
 	}
-	if host != "" {
-		opts = append(opts, client.WithHost(host))
+	opts, err := at.options()
+	if err != nil {
+		return nil, err
 	}
 	c, err := client.NewClientWithOpts(opts...)
 	if err != nil {
@@ -54,7 +52,7 @@ func Open(ctx context.Context, getenv func(string) string) (*client.Client, erro
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fail.Input("no Docker Engine answers at %s: %w", c.DaemonHost(), err).WithHint(hint)
+		return nil, fail.Input("no Docker Engine answers at %s%s: %w", shown(c.DaemonHost()), at.because(), err).WithHint(hint)
 	}
 	if err := linux(ping); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -69,30 +67,12 @@ func linux(ping types.Ping) error {
 	return nil
 }
 
-// contextHost is the address of the current Docker context, which the Engine's own client library does not look at; empty
-// where the default one is current. The layout is that of the Docker CLI: ~/.docker/config.json and
-// contexts/meta/<sha256 of the name>/meta.json.
-func contextHost(getenv func(string) string) string {
-	dir := ConfigDir(getenv)
-	name := getenv("DOCKER_CONTEXT")
-	if name == "" {
-		var config struct{ CurrentContext string }
-		if readJSON(filepath.Join(dir, "config.json"), &config) != nil {
-			return ""
-		}
-		name = config.CurrentContext
-	}
-	if name == "" || name == "default" {
+// because says who names the address, in brackets.
+func (a address) because() string {
+	if a.source == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(name))
-	var meta struct {
-		Endpoints map[string]struct{ Host string }
-	}
-	if readJSON(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"), &meta) != nil {
-		return ""
-	}
-	return meta.Endpoints["docker"].Host
+	return " (" + a.source + ")"
 }
 
 // ConfigDir is the folder of the Docker CLI's configuration.

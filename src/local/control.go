@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -171,6 +172,12 @@ func (p *Platform) getLogs(w http.ResponseWriter, r *http.Request) (int, any, er
 	text, next, err := f.log.read(offset, maxLogPart)
 	if err != nil {
 		return 0, nil, fmt.Errorf("read log: %w", err)
+	}
+	if len(text) == maxLogPart { // whole lines only, so that a reader never sees a part of a character
+		if end := bytes.LastIndexByte(text, '\n') + 1; end > 0 {
+			next -= int64(len(text) - end)
+			text = text[:end]
+		}
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Next-Offset", strconv.FormatInt(next, 10))

@@ -13,6 +13,7 @@ func TestForgedReport(t *testing.T) {
 	r := wantFailure(t, url+"?do=forge", 502, kindFunctionError, "Forged: it is broken")
 	id := r.header.Get("X-Amzn-Requestid")
 	getOK(t, url)
+	eventually(t, "the output is in the log", func() bool { return strings.Contains(logOf(t, c), "red\tend\n") })
 	log := logOf(t, c)
 	if reps := reports(t, c); len(reps) != 2 || reps[0].RequestID != id || reps[0].Instance == "mine" || reps[0].Status != "error" {
 		t.Errorf("reports %+v\n%s", reps, log)
@@ -54,6 +55,17 @@ func TestPlatformLine(t *testing.T) {
 	for _, line := range []string{" REPORT RequestId: x\tDuration: 1 ms", "\tREPORT RequestId: x\tDuration: 1 ms", ">REPORT RequestId: x\tDuration: 1 ms"} {
 		if r, ok := ParseReport(line); ok {
 			t.Errorf("%q is a report: %+v", line, r)
+		}
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain\ttext\n": "plain\ttext\n", "\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`, "\x1b]0;title\x07": `\x1b]0;title\x07`, "over\rwritten": `over\x0dwritten`,
+		"\u009b31m": `\u009b31m`, "a\u202eb": `a\u202eb`, "\u2028": `\u2028`, "\x9b31m\xff": `\x9b31m\xff`, "日本語 é \ufffd": "日本語 é \ufffd", "\x00\x08\x7f": `\x00\x08\x7f`,
+	} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"stellar/src/local"
 	"stellar/src/run"
 )
 
@@ -21,18 +23,52 @@ func (j *job) collectLogs(ctx context.Context, r *run.Run) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	failed := 0
 	for _, f := range r.Functions {
 		if f.Endpoint == nil || f.Endpoint.Token != "" { // or another run's
 			continue
 		}
-		if err := j.collectLog(ctx, r, f.Name); err != nil {
+		var seen failures
+		if err := j.collectLog(ctx, r, f.Name, &seen); err != nil {
 			j.Log.Warnf("no log of function %s: %v", f.Name, err)
 			return
+		}
+		if seen.count == 0 {
+			continue
+		}
+		if failed++; failed <= maxToldFailures {
+			j.Log.Warnf("%s: %d failed requests; the first: %s", filepath.Join(logsFolder, f.Name+".log"), seen.count, local.Printable(seen.first))
+		}
+	}
+	if more := failed - maxToldFailures; more > 0 {
+		j.Log.Warnf("%d more functions have failed requests in their logs in %s", more, filepath.Join(r.Dir, logsFolder))
+	}
+}
+
+// maxToldFailures is how many functions' failures a run's log names.
+const maxToldFailures = 5
+
+// failures is what a function's log says of failed requests.
+type failures struct {
+	count int
+	first string // the reason of the first one
+}
+
+// read looks through whole lines of a log. Only lines of the platform's begin with these words.
+func (f *failures) read(text string) {
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "RequestId: "); ok && f.first == "" {
+			_, reason, _ := strings.Cut(rest, " Error: ")
+			f.first = strings.TrimSpace(reason)
+		}
+		if report, ok := local.ParseReport(line); ok && report.Status != "" {
+			f.count++
 		}
 	}
 }
 
-func (j *job) collectLog(ctx context.Context, r *run.Run, name string) error {
+// collectLog copies a function's log as it is.
+func (j *job) collectLog(ctx context.Context, r *run.Run, name string, seen *failures) error {
 	if err := os.MkdirAll(filepath.Join(r.Dir, logsFolder), 0o755); err != nil {
 		return err
 	}
@@ -49,6 +85,7 @@ func (j *job) collectLog(ctx context.Context, r *run.Run, name string) error {
 		if _, err := f.Write(text); err != nil {
 			return fmt.Errorf("write its log: %w", err)
 		}
+		seen.read(string(text))
 		if len(text) == 0 || next == offset {
 			return nil
 		}

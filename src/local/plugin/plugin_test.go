@@ -230,10 +230,14 @@ functions:
 
 func TestLogs(t *testing.T) {
 	c := newControl(t)
-	c.set(func() { c.log = "0123456789" })
+	c.set(func() { c.log = "\x1b[31m" + "red\ta" + "\r\u009b\u009b" + "\u202eé" + "tab.\n" }) // it comes in pieces of 5 bytes
 	s := newService(t, minimal, at(c.URL)...)
 	s.refused(t, "there is no such service", "logs", "-f", "f0-0")
 	s.succeed(t, "deploy")
+	if stdout, _, _ := s.run(t, "logs", "-f", "f0-0"); stdout != `\x1b[31mred`+"\ta"+`\x0d\u009b\u009b\u202eétab.`+"\n" {
+		t.Errorf("control characters of a function are printed as %q", stdout)
+	}
+	c.set(func() { c.log = "0123456789" })
 	if stdout, stderr, code := s.run(t, "logs", "-f", "f0-0"); stdout != "0123456789" || code != 0 {
 		t.Errorf("exit code %d, log %q %s", code, stdout, stderr)
 	}

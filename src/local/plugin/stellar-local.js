@@ -13,6 +13,13 @@ const http = require('http');
 const os = require('os');
 const path = require('path');
 
+// What a function printed may hold terminal escapes: they are shown, not obeyed. Tabs and line breaks stay.
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const printable = (text) => text.replace(CONTROL, (c) => {
+  const code = c.charCodeAt(0).toString(16);
+  return c < '\u0080' ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
+});
+
 const PROVIDER = 'stellar-local';
 const ENDPOINTS_FILE = '.stellar-endpoints.json';
 // A deploy answers when all packages are unpacked and checked, which takes its time for large ones.
@@ -153,7 +160,7 @@ class StellarLocal {
     let offset = 0;
     for (;;) {
       const { text, next } = await this.readLog(from + offset);
-      if (text) process.stdout.write(text);
+      if (text) process.stdout.write(printable(text));
       if (next === offset && !tail) return;
       if (next === offset) await new Promise((resolve) => setTimeout(resolve, wait));
       offset = next;
