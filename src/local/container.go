@@ -37,7 +37,7 @@ type inContainer struct {
 	ended  chan struct{}
 	once   sync.Once
 	peakAt string // file with the most memory it has used; empty: not known
-	addr   string // where its server answers, for the contract http
+	addr   string // where its server answers, for the contract http; empty: it ended before it could be asked
 	quota  bool   // its CPU is to be limited
 
 	state *container.State // once it has ended
@@ -141,7 +141,7 @@ func (in *instance) containerConfig(api string) (*container.Config, *container.H
 }
 
 // address is where the container's server is reached: its own address, so that a refused connection means that it does not
-// listen yet.
+// listen yet. One that has ended already has none; how it ended is told as for any other.
 func (c *inContainer) address(ctx context.Context) (string, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
 	if err != nil {
@@ -156,6 +156,9 @@ func (c *inContainer) address(ctx context.Context) (string, error) {
 		if n.IPAddress != "" {
 			return n.IPAddress + ":" + containerPort, nil
 		}
+	}
+	if info.State != nil && !info.State.Running {
+		return "", nil
 	}
 	return "", errors.New("the container has no address")
 }

@@ -49,6 +49,9 @@ func (in *instance) converse(c *inContainer) {
 
 // awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not yet.
 func (in *instance) awaitListener(c *inContainer) bool {
+	if c.addr == "" {
+		return false
+	}
 	for wait := 500 * time.Microsecond; ; wait = min(2*wait, 5*time.Millisecond) {
 		conn, err := net.DialTimeout("tcp", c.addr, time.Second)
 		if err == nil {

@@ -228,9 +228,16 @@ func (in *instance) deliver(inv *invocation, res result) bool {
 
 // initTimedOut ends an instance that did not get ready in time.
 func (in *instance) initTimedOut() {
+	why := in.notReady()
+	in.mu.Lock()
+	late := !in.ready.IsZero()
+	in.mu.Unlock()
+	if late {
+		return // it got ready while its ports were looked at, and serves
+	}
 	in.end(result{
 		kind: kindInitTimeout, class: "Sandbox.Timedout",
-		msg: fmt.Sprintf("function %s was not ready %v after its start", in.fn.spec.Name, in.fn.platform.opts.InitTimeout),
+		msg: fmt.Sprintf("function %s was not ready %v after its start: %s", in.fn.spec.Name, in.fn.platform.opts.InitTimeout, why),
 	})
 }
 

@@ -174,6 +174,14 @@ func cwd() string {
 	return dir
 }
 
+// listenAt is where the server listens: LISTEN names another address than it should.
+func listenAt(port string) string {
+	if at := os.Getenv("LISTEN"); at != "" {
+		return at
+	}
+	return ":" + port
+}
+
 // serve answers as a server on a port; ?status, ?sleep (ms), ?size and ?exit say how.
 func serve(port string) {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -195,6 +203,6 @@ func serve(port string) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "n": count.Add(1), "method": r.Method, "path": r.URL.Path, "query": r.URL.RawQuery,
 			"body": string(body), "header": r.Header.Get("X-Sent"), "service": os.Getenv("K_SERVICE"), "request": r.Header.Get("X-Request-Id")})
 	})
-	fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+port, nil))
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(listenAt(port), nil))
 	os.Exit(1)
 }
