@@ -69,6 +69,7 @@ fuzz: ## each fuzz target for a minute
 	go test -run '^$$' -fuzz FuzzResponse -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzReadAnswer -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzFrames -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz FuzzMux -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz 'FuzzReply$$' -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzRequest -fuzztime 60s ./raw-code/measure/go
 

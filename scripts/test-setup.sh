@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 declare -A package=([zip]=zip [unzip]=unzip [docker]=docker.io [dockerd]=docker.io [docker-registry]=docker-registry
-  [debootstrap]=debootstrap [ruby]=ruby [javac]=default-jdk-headless [mvn]=maven [gradle]=gradle)
+  [debootstrap]=debootstrap [ruby]=ruby [javac]=default-jdk-headless [mvn]=maven [gradle]=gradle
+  [nginx]=nginx-light)
 missing=()
 for tool in "${!package[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
@@ -21,6 +22,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  # Debian starts the web server that it installs. The tests start their own.
+  if [[ " ${missing[*]} " == *" nginx-light "* ]]; then
+    if [ -d /run/systemd/system ]; then
+      systemctl disable --now --quiet nginx || true
+    elif [ -s /run/nginx.pid ]; then
+      nginx -s quit
+    fi
+  fi
 fi
 
 # The relay that delays, cuts and resets connections between the probe and a server whose delays are known.

@@ -11,6 +11,9 @@ import (
 // adviceFrom is the part of the rows from which on the client's own doings are worth a warning.
 const adviceFrom = 0.01
 
+// resentWord is the one word of Suspect that says nothing of this machine.
+const resentWord = "resent"
+
 // remedies says for each word of Suspect what was seen and what helps.
 func remedies() map[string][2]string {
 	return map[string][2]string{
@@ -30,14 +33,22 @@ func remedies() map[string][2]string {
 func Advice(s Summary) []string {
 	var out []string
 	c := s.Client
-	if worth(c.Suspects, s.Rows()) {
+	if worth(c.Suspects-c.SuspectWords[resentWord], s.Rows()) {
 		for _, word := range slices.Sorted(maps.Keys(c.SuspectWords)) {
+			if word == resentWord {
+				continue // the server's doing
+			}
 			r, ok := remedies()[word]
 			if !ok {
 				r = [2]string{"the client noted " + strconv.Quote(word), "measure again on a machine that does nothing else"}
 			}
 			out = append(out, fmt.Sprintf("%s may be slow because of this machine: %s: %s", share(c.SuspectWords[word], s.Rows()), r[0], r[1]))
 		}
+	}
+	if n := c.SuspectWords[resentWord]; worth(n, s.Rows()) {
+		out = append(out, share(n, s.Rows())+
+			" were sent twice, because the server drained their connections or refused their streams: "+
+			"allow more requests on a connection there (nginx: keepalive_requests), or leave these rows out")
 	}
 	if worth(c.Behind, s.Rows()) {
 		out = append(out, fmt.Sprintf("%s left over %g ms after their planned instant (99 %% within %s ms), which is not in their latencies: %s",

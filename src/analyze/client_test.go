@@ -138,6 +138,8 @@ func TestAdvice(t *testing.T) {
 		{"exactly 1 % is not more", many(99, sent(0, 2*time.Millisecond, 0, "gc")), 0, nil},
 		{"suspect", many(90, sent(0, 0, 0, "scheduler"), sent(0, 0, 0, "gc+scheduler"), sent(0, 0, 0, "cpu"), sent(0, 0, 0, "backlog"), sent(0, 0, 0, "clock"), sent(0, 0, 0, "fog")), 0,
 			[]string{"queues of sockets on this machine were full", "wall clock jumped", "cores were busy", `noted "fog"`, "collected its garbage", "2 of 96 requests (2.1 %)"}},
+		{"sent twice", many(90, sent(0, 0, 0, "resent"), sent(0, 0, 0, "resent"), sent(0, 0, 0, "resent+gc")), 0,
+			[]string{"3 of 93 requests (3.2 %) were sent twice, because the server drained"}},
 		{"late", many(95, slow, slow), 0, []string{"2 of 97 requests (2.1 %) left over 1 ms after their planned instant (99 % within 30.000 ms)"}},
 		{"late within a burst that left in time", append(many(0), spread, slow, slow), 0, nil},
 		{"unsent", many(98), 2, []string{"2 of 100 requests (2 %) were due and never sent"}},

@@ -34,7 +34,7 @@ func (c *conn) queue(b []byte) {
 	c.out = c.keep[len(c.keep)-waiting-len(b):]
 }
 
-// post sends a copy of b behind what is still to go out.
+// post sends a copy of b behind what is still to go out; b is of no use to it afterwards.
 func (c *conn) post(b []byte) {
 	if c.seal == nil {
 		c.queue(b)
@@ -45,10 +45,14 @@ func (c *conn) post(b []byte) {
 	c.flush()
 }
 
-// flush gives the kernel what it takes of out.
+// flush gives the kernel what it takes of out: nothing any more once a write has failed.
 func (c *conn) flush() {
+	if c.refusal != nil {
+		c.out = nil
+		return
+	}
 	for len(c.out) > 0 {
-		n, err := writeSocket(c.fd, c.out)
+		n, err := c.loop.write(c.fd, c.out)
 		c.out = c.out[n:]
 		if err == errAgain { //nolint:errorlint // it is never wrapped
 			return
@@ -108,7 +112,7 @@ func (c *conn) read(b []byte) (int, error) {
 	if c.seal != nil {
 		return c.seal.Read(b)
 	}
-	return readSocket(c.fd, b)
+	return c.loop.read(c.fd, b)
 }
 
 // readSocket and writeSocket are read(2) and write(2) of a socket that never waits.

@@ -13,8 +13,23 @@ import (
 	"stellar/src/sample"
 )
 
-// incoming takes in frames.
+// incoming takes in what has arrived. While it is parsed nothing is written: a write that fails ends every stream of
+// the connection, and the answers that have arrived behind the frame at hand would be lost. What parsing gives rise to
+// (frames to send, requests to send again, a connection to shut) waits for the end of the read.
 func (m *mux) incoming(data []byte, at time.Duration) error {
+	m.reading = true
+	err := m.parse(data, at)
+	m.reading = false
+	if err != nil {
+		return err
+	}
+	m.shutUnused()
+	m.flush()
+	m.place.resend()
+	return nil
+}
+
+func (m *mux) parse(data []byte, at time.Duration) error {
 	if len(m.in) > 0 {
 		m.in = append(m.in, data...)
 		data = m.in
@@ -33,13 +48,9 @@ func (m *mux) incoming(data []byte, at time.Duration) error {
 		if err := m.take(f, at); err != nil {
 			return err
 		}
-		if m.gone {
-			return nil
-		}
 		data = data[used:]
 	}
 	m.in = append(m.in[:0], data...)
-	m.flush()
 	return nil
 }
 
@@ -55,13 +66,7 @@ func (m *mux) take(f frame, at time.Duration) error {
 		if err != nil || f.stream == 0 {
 			return errors.Join(err, badIf(f.stream == 0, "HEADERS of no stream"))
 		}
-		m.inside, m.block, m.ends = f.stream, m.streams[f.stream], f.flags&flagEndStream != 0
-		if s := m.block; s != nil {
-			s.resp.stamp(at)
-			if s.resp.status > 0 && s.resp.status < 200 { // what came was an interim answer
-				s.resp.head, s.resp.status = s.resp.head[:0], 0
-			}
-		}
+		m.beginBlock(f, at)
 		return m.takeBlock(content, f.flags)
 	case frameContinuation:
 		if f.stream != m.inside {
@@ -72,11 +77,7 @@ func (m *mux) take(f frame, at time.Duration) error {
 		if len(f.content) != 4 {
 			return broken("RST_STREAM of a wrong length")
 		}
-		if s := m.streams[f.stream]; s != nil {
-			delete(m.streams, f.stream)
-			s.stream = 0
-			m.fail(s, resetError(binary.BigEndian.Uint32(f.content)))
-		}
+		m.takeReset(f.stream, resetError(binary.BigEndian.Uint32(f.content)))
 	case frameSettings:
 		return m.takeSettings(f)
 	case framePush:
@@ -84,6 +85,7 @@ func (m *mux) take(f frame, at time.Duration) error {
 	case framePing:
 		if f.flags&flagAck == 0 && len(f.content) == 8 {
 			m.batch = append(appendFrame(m.batch, framePing, flagAck, 0, 8), f.content...)
+			return m.replied()
 		}
 	case frameGoAway:
 		return m.takeGoAway(f)
@@ -91,6 +93,27 @@ func (m *mux) take(f frame, at time.Duration) error {
 		return m.takeWindow(f)
 	}
 	return nil // PRIORITY and what is not known is passed over (section 4.1)
+}
+
+// takeReset ends a stream that the server has reset.
+func (m *mux) takeReset(id uint32, why resetError) {
+	s := m.streams[id]
+	if s == nil {
+		return
+	}
+	delete(m.streams, id)
+	s.stream = 0 // there is nothing to cancel
+	if why == refusedCode {
+		m.refuse(s, why)
+		return
+	}
+	m.fail(s, why)
+}
+
+// replied counts acknowledgements: a server that asks for them and reads none would fill the memory.
+func (m *mux) replied() error {
+	m.replies++
+	return badIf(m.replies > repliesMost, "the server asks for acknowledgements and does not read them")
 }
 
 func badIf(bad bool, what string) error {
@@ -130,18 +153,44 @@ func (m *mux) takeData(f frame, at time.Duration) error {
 	return nil
 }
 
-// takeBlock decodes a part of a header block. Blocks of streams that are over are decoded, too: the table is one for all.
+// beginBlock begins a header block. Those of streams that are over are decoded and dropped: the table is one for all.
+func (m *mux) beginBlock(f frame, at time.Duration) {
+	m.inside, m.block, m.ends = f.stream, m.streams[f.stream], f.flags&flagEndStream != 0
+	m.size, m.long = 0, false
+	m.fields.SetEmitEnabled(m.block != nil)
+	s := m.block
+	if s == nil {
+		return
+	}
+	s.resp.stamp(at)
+	if s.resp.status > 0 && s.resp.status < 200 { // what came was an interim answer
+		s.resp.head, s.resp.status = s.resp.head[:0], 0
+		s.resp.interim++
+	}
+}
+
+// dropBlock has the rest of the block decoded for the table alone.
+func (m *mux) dropBlock() {
+	m.block = nil
+	m.fields.SetEmitEnabled(false)
+}
+
+// takeBlock decodes a part of a header block. One that is too long ends its stream alone, as long as it comes to an
+// end: a block goes on over any number of frames, and nothing else may come on the connection meanwhile.
 func (m *mux) takeBlock(content []byte, flags byte) error {
+	if m.size += max(len(content), leastPart); m.size > maxBlock {
+		return broken("a header block is too long (over 1 MiB, or in over 1024 frames)")
+	}
 	if _, err := m.fields.Write(content); err != nil {
 		return broken("a header block cannot be decoded")
 	}
-	s := m.block
-	if s != nil && len(s.resp.head) > maxHead {
-		return broken("the head is too long")
+	if s := m.block; s != nil && m.long {
+		m.fail(s, errLongHead) // which drops the rest
 	}
 	if flags&flagEndHeaders == 0 {
 		return nil
 	}
+	s := m.block
 	m.inside, m.block = 0, nil
 	if err := m.fields.Close(); err != nil {
 		return broken("a header block cannot be decoded")
@@ -150,6 +199,8 @@ func (m *mux) takeBlock(content []byte, flags byte) error {
 	case s == nil:
 	case s.resp.status == 0:
 		m.fail(s, broken("an answer has no status"))
+	case s.resp.interim >= maxInterim && s.resp.status < 200:
+		m.fail(s, broken("too many interim answers"))
 	case m.ends:
 		m.complete(s)
 	}
@@ -167,6 +218,11 @@ func (m *mux) field(f hpack.HeaderField) {
 		if n, err := strconv.Atoi(f.Value); err == nil && n >= 100 && n <= 599 {
 			p.status = n
 		}
+		return
+	}
+	if len(p.head)+len(f.Name)+len(f.Value)+len(": \n") > maxHead {
+		m.long = true
+		m.fields.SetEmitEnabled(false)
 		return
 	}
 	p.head = append(append(append(append(p.head, f.Name...), ": "...), f.Value...), '\n')
@@ -216,7 +272,7 @@ func (m *mux) takeSettings(f frame) error {
 		m.greeted = true
 		m.greetedNow()
 	}
-	return nil
+	return m.replied()
 }
 
 // greetedNow lets in the slots that waited for the server's settings; those for which it has no room go elsewhere.
@@ -239,24 +295,29 @@ func (m *mux) greetedNow() {
 			s.lost(sample.Protocol, fmt.Errorf("the server takes no streams"), m.conn.phases)
 			continue
 		}
-		m.place.join(s)
+		m.place.queue(s)
 	}
 }
 
+// takeGoAway takes note that the connection is being drained. Streams up to the one that the server names go on; those
+// above it were not processed, and those that have not begun need another connection anyway. A server that drains in
+// two steps names the highest number there is at first.
 func (m *mux) takeGoAway(f frame) error {
-	if len(f.content) < 8 {
+	if len(f.content) < 8 || f.stream != 0 {
 		return broken("GOAWAY makes no sense")
 	}
 	last := binary.BigEndian.Uint32(f.content) & windowMost
+	why := goAwayError(binary.BigEndian.Uint32(f.content[4:]))
 	m.drained = true
-	err := fmt.Errorf("the server goes away (%s)", errorName(binary.BigEndian.Uint32(f.content[4:])))
 	for _, id := range sortedIDs(m.streams) {
 		if id > last {
-			m.fail(m.streams[id], err)
+			m.refuse(m.streams[id], why)
 		}
 	}
-	if m.members == 0 && !m.gone {
-		m.shut()
+	for len(m.waiting) > 0 {
+		s := m.waiting[0]
+		m.remove(s)
+		s.moveOn(why)
 	}
 	return nil
 }

@@ -114,7 +114,9 @@ func (d *drive) step() {
 		now = d.loop.now()
 	}
 	for target := range d.rounds {
-		d.rounds[target][0].target.places[d.loop.index].flush()
+		p := d.rounds[target][0].target.places[d.loop.index]
+		p.flush()
+		p.resend()
 	}
 	if len(d.done) >= 256 || len(d.done) > 0 && now >= d.handed+10*time.Millisecond {
 		d.handOver(now)

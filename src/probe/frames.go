@@ -28,13 +28,19 @@ const (
 	settingStreams = 0x3
 	settingWindow  = 0x4
 	settingFrame   = 0x5
+	settingHead    = 0x6
 
 	frameHead   = 9     // bytes before a frame's content
 	frameMost   = 16384 // content that every peer takes; more is never announced here
 	firstWindow = 65535 // bytes that may be sent before the peer says otherwise
 	windowMost  = 1<<31 - 1
 	idMost      = 1 << 30 // of streams: then another connection is taken
+	refusedCode = 0x7
 	cancelCode  = 0x8
+
+	maxBlock    = 1 << 20 // of a header block as it comes: a longer one ends the connection
+	leastPart   = 1 << 10 // what a frame counts of that at least
+	repliesMost = 10_000  // acknowledgements that wait for the server to read
 )
 
 // preface is what a client begins with.
@@ -49,13 +55,14 @@ func appendSetting(b []byte, name uint16, value uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(b, name), value)
 }
 
-// appendGreeting is the preface and the settings with it: no pushes, and windows so wide that no answer waits for a word
-// of the client.
+// appendGreeting is the preface and the settings with it: no pushes, how long a head may be, and windows so wide that
+// no answer waits for a word of the client.
 func appendGreeting(b []byte, streamWindow uint32) []byte {
 	b = append(b, preface...)
-	b = appendFrame(b, frameSettings, 0, 0, 12)
+	b = appendFrame(b, frameSettings, 0, 0, 18)
 	b = appendSetting(b, settingPush, 0)
 	b = appendSetting(b, settingWindow, streamWindow)
+	b = appendSetting(b, settingHead, maxHead)
 	return appendWindow(b, 0, windowMost-firstWindow)
 }
 
@@ -109,6 +116,13 @@ type resetError uint32
 
 func (e resetError) Error() string {
 	return fmt.Sprintf("the server reset the stream (%s)", errorName(uint32(e)))
+}
+
+// goAwayError is why a request has to go to another connection.
+type goAwayError uint32
+
+func (e goAwayError) Error() string {
+	return fmt.Sprintf("the server drains the connection (GOAWAY, %s)", errorName(uint32(e)))
 }
 
 // errorName is an HTTP/2 error code as RFC 9113, section 7, names it.

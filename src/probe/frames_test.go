@@ -1,7 +1,8 @@
 package probe
 
 import (
-	"net/url"
+	"context"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -44,12 +45,22 @@ func FuzzFrames(f *testing.F) {
 // looseMux is a connection with three requests under way that leads nowhere, on a loop without a thread.
 func looseMux(t *testing.T) (*burst, *mux) {
 	t.Helper()
-	fd, err := syscall.Open(os.DevNull, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
+	b := looseBurst(t, 3, nil)
+	p := b.target.places[0]
+	for _, s := range b.slots {
+		s.stage = opening
+		p.join(s)
 	}
+	connect(t, p.muxes[0])
+	return b, p.muxes[0]
+}
+
+// looseBurst is a burst on a loop without a thread, which looks no name up.
+func looseBurst(t *testing.T, size int, body []byte) *burst {
+	t.Helper()
+	lookup := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
 	cfg, err := Config{Bursts: 1, Sink: (&book{}).sink, Targets: []Target{{URL: "http://h"}}, Protocol: H2C, Connections: Shared,
-		Client: Client{MaxBody: 4096}, Query: func(int) url.Values { return nil }}.withDefaults()
+		Client: Client{MaxBody: 4096, Lookup: lookup}, Body: func(int) []byte { return body }}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,19 +69,23 @@ func looseMux(t *testing.T) (*burst, *mux) {
 		t.Fatal(err)
 	}
 	tg.proto = protocol{multi: true}
-	l := &loop{base: time.Now(), nextCheck: never}
-	tg.places = []*place{{most: 3}}
+	l := &loop{base: time.Now(), nextCheck: never, read: readSocket, write: writeSocket, over: true}
+	tg.places = []*place{{most: size}}
 	e := &engine{cfg: cfg, base: l.base, loops: []*loop{l}, targets: []*target{tg}}
-	b := e.newBurstOf(tg, 0, 3)
+	b := e.newBurstOf(tg, 0, size)
 	b.release.Store(1)
-	m := tg.places[0].newMux(b.slots[0])
-	m.conn.loop, m.conn.target, m.conn.user, m.conn.state, m.conn.dialing = l, tg, m, standing, -1
-	m.conn.own(fd)
-	l.turn++
-	tg.places[0].muxes = []*mux{m}
-	for _, s := range b.slots {
-		s.stage = opening
-		m.join(s)
+	return b
+}
+
+// connect has a loose connection stand.
+func connect(t *testing.T, m *mux) {
+	t.Helper()
+	fd, err := syscall.Open(os.DevNull, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b, m
+	m.conn.state = standing
+	m.conn.own(fd)
+	m.conn.loop.turn++
+	m.opened()
 }

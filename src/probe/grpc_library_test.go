@@ -38,6 +38,13 @@ func library(t *testing.T, answer func(ctx context.Context, in []byte) ([]byte, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	server := callServer(answer)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	return "http://" + listener.Addr().String()
+}
+
+func callServer(answer func(ctx context.Context, in []byte) ([]byte, error)) *grpc.Server {
 	server := grpc.NewServer(grpc.ForceServerCodec(rawCodec{}))
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "proto_gen.ProducerConsumer", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "InvokeNext",
@@ -48,9 +55,7 @@ func library(t *testing.T, answer func(ctx context.Context, in []byte) ([]byte, 
 				}
 				return answer(ctx, in)
 			}}}}, nil)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(server.Stop)
-	return "http://" + listener.Addr().String()
+	return server
 }
 
 // TestLibraryAnswers: the gRPC library understands what is asked, and its replies become rows, over each kind of connection.

@@ -231,7 +231,7 @@ func TestHTTP2Misbehaviour(t *testing.T) {
 		"stream of nobody": {func(uint32) string { return string(appendFrame(nil, frameData, 0, 999, 0)) }, sample.Protocol},
 		"goes away": {func(uint32) string {
 			return string(appendFrame(nil, frameGoAway, 0, 0, 8)) + "\x00\x00\x00\x00\x00\x00\x00\x02"
-		}, sample.Reset},
+		}, sample.Refused},
 		"not HTTP/2": {func(uint32) string { return "HTTP/1.1 400 Bad Request\r\n\r\n" }, sample.Protocol},
 	} {
 		for _, connections := range []string{Shared, New} {

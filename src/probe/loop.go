@@ -34,6 +34,8 @@ type loop struct {
 	timed     []timed       // what is to be done at an instant
 	drive     *drive        // a sustained load's share; nil: none
 
+	read, write func(fd int, b []byte) (int, error) // readSocket and writeSocket; tests have others
+
 	sockets int // open ones
 	shaking int // goroutines that shake hands
 
@@ -62,7 +64,8 @@ func newLoop(index int, base time.Time, failed, defect func(error)) (*loop, erro
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed, defect: defect, done: make(chan struct{})}
+	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed,
+		defect: defect, read: readSocket, write: writeSocket, done: make(chan struct{})}
 	fail.Go(defect, l.run, l.end)
 	return l, nil
 }

@@ -26,15 +26,18 @@ type mux struct {
 	waiting []*slot
 	streams map[uint32]*slot
 	nextID  uint32
+	kept    bool // it stays open between requests
 	greeted bool // the server has sent its settings
-	drained bool // it takes no further streams
+	drained bool // the server has sent GOAWAY: it takes no further streams
 	counted bool // the place counts it among those being opened before a burst
+	reading bool // a read is being parsed: nothing is written, and the connection is not shut
 	gone    bool
 
 	batch   []byte  // frames that are to be written together
 	dirty   []*slot // whose requests begin in the batch
 	unsaid  []*slot // whose requests the kernel has not taken yet
 	blocked []*slot // whose bodies wait for a window
+	replies int     // acknowledgements that the kernel has not taken yet
 
 	sendWindow   int64
 	streamWindow int64 // of a new stream
@@ -42,21 +45,23 @@ type mux struct {
 
 	in     []byte // the beginning of a frame
 	fields *hpack.Decoder
-	block  *slot // whose header block is being taken in
+	block  *slot // whose header block is being taken in; nil: the block is decoded and dropped
 	inside uint32
+	size   int // of the block so far, as it came
+	long   bool
 	ends   bool
 }
 
 var _ user = (*mux)(nil)
 
 func (p *place) newMux(s *slot) *mux {
-	m := &mux{place: p, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1,
+	m := &mux{place: p, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
 		sendWindow: firstWindow, streamWindow: firstWindow}
 	if s.b.shared {
 		m.room = streamsMost
 	}
 	m.fields = hpack.NewDecoder(4096, m.field)
-	m.fields.SetMaxStringLength(maxHead)
+	m.fields.SetMaxStringLength(2 * maxBlock) // of a text as decoded: Huffman coding saves less than half
 	window := uint32(min(s.b.client.MaxBody+frameMost, windowMost))
 	m.batch = appendGreeting(m.batch, window)
 	return m
@@ -68,14 +73,21 @@ func (m *mux) free(s *slot) bool {
 	if !m.greeted && s.stage == opening {
 		room = min(room, streamsFirst)
 	}
-	return !m.gone && !m.drained && m.members < room && m.nextID < idMost
+	return !m.draining() && m.members < room && m.nextID < idMost
 }
+
+// draining says whether the connection takes no further requests: it has ended, or the server has sent GOAWAY. A slot
+// that is armed on it needs another connection; leave takes it off this one.
+func (m *mux) draining() bool { return m.gone || m.drained }
 
 // join makes the slot one of the connection's own; it is armed, or begins, as soon as the connection stands. Before its
 // burst that is when the server's settings are in; within its latency it waits for nothing.
 func (m *mux) join(s *slot) {
 	s.mux = m
 	m.members++
+	if m.conn.state == standing {
+		s.newConn, s.phases = false, noPhases() // nothing is opened within its latency
+	}
 	if m.greeted || s.stage == opening && m.conn.state == standing {
 		m.admit(s)
 		return
@@ -85,7 +97,9 @@ func (m *mux) join(s *slot) {
 
 func (m *mux) admit(s *slot) {
 	if s.stage == opening {
-		s.phases = m.conn.phases
+		if s.newConn {
+			s.phases = m.conn.phases
+		}
 		m.begin(s)
 		m.flush()
 		return
@@ -164,21 +178,25 @@ func (m *mux) unblock() {
 	}
 }
 
-// flush writes the batch at once.
+// flush writes the batch at once; while a read is parsed the end of the read does it.
 func (m *mux) flush() {
-	if len(m.batch) == 0 || m.gone || m.conn.state != standing {
+	if len(m.batch) == 0 || m.reading || m.gone || m.conn.state != standing {
 		return
 	}
 	now := m.conn.loop.now()
 	for _, s := range m.dirty {
-		if s.began = now; !s.newConn {
+		if s.mux != m || s.began >= 0 { // it has been refused meanwhile, or this is its second sending
+			continue
+		}
+		if s.began = now; !s.newConn && !s.resent {
 			s.sent = now // many share the write: it is the turn of each
 		}
 	}
 	m.unsaid = append(m.unsaid, m.dirty...)
 	m.dirty = m.dirty[:0]
-	m.conn.post(m.batch)
-	m.batch = m.batch[:0]
+	batch := m.batch
+	m.batch = m.batch[:0] // before the write: where it fails, what has arrived is read, and the batch may fill again
+	m.conn.post(batch)
 }
 
 func (m *mux) flushed(at time.Duration) {
@@ -188,23 +206,55 @@ func (m *mux) flushed(at time.Duration) {
 		}
 	}
 	m.unsaid = m.unsaid[:0]
+	m.replies = 0
 }
 
-// leave takes back what the slot had of the connection; a request that is not answered is cancelled. A connection of one
-// slot alone that is not to be kept is shut.
+// leave takes back what the slot had of the connection; a request that is not answered is cancelled. A connection that
+// is of no further use is shut.
 func (m *mux) leave(s *slot) {
-	s.mux = nil
+	if id := m.remove(s); id != 0 && !s.resp.whole && !m.gone {
+		m.batch = binary.BigEndian.AppendUint32(appendFrame(m.batch, frameReset, 0, id, 4), cancelCode)
+	}
+	if !m.reading {
+		m.flush()
+		m.shutUnused()
+	}
+}
+
+// remove takes the slot off the connection, and says which stream it had; 0: none.
+func (m *mux) remove(s *slot) uint32 {
+	id := s.stream
+	s.mux, s.stream = nil, 0
 	m.members--
-	if s.stream != 0 {
-		delete(m.streams, s.stream)
-		if !s.resp.whole && !m.gone {
-			m.batch = binary.BigEndian.AppendUint32(appendFrame(m.batch, frameReset, 0, s.stream, 4), cancelCode)
-			m.flush()
-		}
+	if m.block == s {
+		m.dropBlock()
+	}
+	if len(s.body) > 0 {
+		s.body = nil
+		m.blocked = slices.DeleteFunc(m.blocked, func(other *slot) bool { return other == s })
+	}
+	if id != 0 {
+		delete(m.streams, id)
 	} else if at := slices.Index(m.waiting, s); at >= 0 {
 		m.waiting = slices.Delete(m.waiting, at, at+1)
 	}
-	if m.members == 0 && !m.gone && (!s.b.reuse || !m.greeted || m.drained || m.nextID >= idMost) {
+	return id
+}
+
+// refuse deals with a stream that the server says it has not processed: its request is sent again, once (RFC 9113,
+// sections 6.8 and 8.7). A stream that has had a part of its answer was processed all the same.
+func (m *mux) refuse(s *slot, why error) {
+	if s.resp.first >= 0 {
+		m.fail(s, why)
+		return
+	}
+	m.remove(s)
+	s.moveOn(why)
+}
+
+// shutUnused shuts a connection that carries nothing and cannot be kept.
+func (m *mux) shutUnused() {
+	if m.members == 0 && !m.gone && (!m.kept || !m.greeted || m.drained || m.nextID >= idMost) {
 		m.shut()
 	}
 }
@@ -227,6 +277,7 @@ func (m *mux) ended(class sample.Class, err error) {
 	for _, s := range slots {
 		s.lost(class, err, m.conn.phases)
 	}
+	m.place.resend()
 }
 
 func sortedIDs(streams map[uint32]*slot) []uint32 {

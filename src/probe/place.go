@@ -1,6 +1,9 @@
 package probe
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // opensAtOnce is how many connections a loop opens at a time to one target before a burst: a server's queue of connections
 // that it has not accepted yet may be short.
@@ -13,6 +16,10 @@ type place struct {
 	muxes   []*mux  // connections of HTTP/2
 	opening int     // connections being opened before their burst
 	pending []*slot // that wait for their turn to open one
+
+	again    []*slot // HTTP/2: that wait for another connection, see resend
+	spare    []*slot
+	flushing []*mux
 }
 
 // take hands out a kept connection that still stands, or nil.
@@ -76,13 +83,9 @@ func (p *place) overtake(s *slot) {
 
 // join gives the slot its part of a connection of HTTP/2: of one that has room, or of a new one.
 func (p *place) join(s *slot) {
-	if s.b.reuse {
-		for _, m := range p.muxes {
-			if m.free(s) {
-				m.join(s)
-				return
-			}
-		}
+	if m := p.room(s); m != nil {
+		m.join(s)
+		return
 	}
 	m := p.newMux(s)
 	if m.counted = s.stage == preparing; m.counted {
@@ -91,6 +94,49 @@ func (p *place) join(s *slot) {
 	p.muxes = append(p.muxes, m)
 	m.join(s)
 	s.loop.open(m.conn, s.b.client, s.b.target, m)
+}
+
+// room finds a connection of HTTP/2 that has room for the slot, or nil. A request that is sent again because a
+// connection was drained goes to one that carries nothing yet: older ones may be about to be drained, too.
+func (p *place) room(s *slot) *mux {
+	if !s.b.reuse {
+		return nil
+	}
+	_, drained := errors.AsType[goAwayError](s.refusal)
+	for _, m := range p.muxes {
+		if m.free(s) && !(s.resent && drained && m.greeted) {
+			return m
+		}
+	}
+	return nil
+}
+
+// queue has the slot wait for another connection, which resend gives it once nothing is being read any more.
+func (p *place) queue(s *slot) {
+	s.queued = true
+	p.again = append(p.again, s)
+}
+
+// resend gives the slots that wait for another connection theirs. Where a sustained load may open no more connections,
+// those that find no room wait on.
+func (p *place) resend() {
+	for moved := len(p.again) > 0; moved; {
+		moved = false
+		waiting := p.again
+		p.again, p.spare = p.spare[:0], nil
+		for _, s := range waiting {
+			switch d := s.b.load; {
+			case !s.queued: // it has ended, or has one
+			case d != nil && d.loop.sockets >= d.connections && p.room(s) == nil:
+				p.again = append(p.again, s)
+			default:
+				moved = true
+				s.open()
+			}
+		}
+		clear(waiting)
+		p.spare = waiting[:0]
+	}
 }
 
 // lend gives the slot a connection that stands and has room, or says that there is none.
@@ -121,7 +167,9 @@ func (p *place) lose(m *mux) {
 
 // flush writes what the slots of a burst have put into their connections' batches.
 func (p *place) flush() {
-	for _, m := range p.muxes {
+	p.flushing = append(p.flushing[:0], p.muxes...) // a write that fails takes its connection off the list
+	for _, m := range p.flushing {
 		m.flush()
 	}
+	clear(p.flushing)
 }

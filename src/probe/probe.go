@@ -109,6 +109,7 @@ type Outcome struct {
 	Late        int    // rows sent more than 1 ms after their instant
 	Unsent      int64  // requests of a sustained load that could not be sent in its time
 	Suspect     int    // rows whose latency the client may have made
+	Resent      int    // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
 	Watched     string // what the watch saw in all, in a sentence; empty: nobody watched
 }
 

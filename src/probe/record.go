@@ -1,6 +1,8 @@
 package probe
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,6 +70,10 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 	if row.Lateness > lateFrom {
 		r.out.Late++
 	}
+	if s.resent {
+		r.out.Resent++
+		r.out.Suspect++
+	}
 	if row.Err != sample.OK {
 		r.out.Errors++
 		r.out.Classes[row.Err]++
@@ -88,9 +94,15 @@ func (r *recorder) suspect(rows []sample.Sample, v verdict) {
 		return
 	}
 	for i := range rows {
-		rows[i].Suspect = words
+		if rows[i].Suspect == "" {
+			rows[i].Suspect = words
+			r.out.Suspect++
+			continue
+		}
+		all := append(strings.Split(rows[i].Suspect, "+"), v.words()...)
+		slices.Sort(all)
+		rows[i].Suspect = strings.Join(all, "+")
 	}
-	r.out.Suspect += len(rows)
 	fresh := false
 	for _, word := range v.words() {
 		fresh = fresh || !r.told[word]
@@ -132,9 +144,14 @@ func (r *recorder) left() time.Duration {
 	return left + mean*time.Duration(r.cfg.Bursts-r.out.Bursts)
 }
 
-// note tells the log once per target of each kind of failure and of a redirect.
+// note tells the log once per target of each kind of failure, of a redirect, and of a request that was sent again.
 func (r *recorder) note(s *slot, row *sample.Sample) {
 	t := s.b.target
+	if s.resent && !t.told[resentWord] {
+		t.told[resentWord] = true
+		r.cfg.Note("%s: burst %d, slot %d was sent again: %v (Suspect %s; further ones are not logged)",
+			t.label, row.Burst, row.Slot, s.refusal, resentWord)
+	}
 	kind := string(row.Err)
 	redirect := row.Status >= 300 && row.Status < 400
 	if redirect {

@@ -39,6 +39,9 @@ func (s *slot) sample() sample.Sample {
 	if s.class == sample.OK {
 		row.Latency = s.since(s.end)
 	}
+	if s.resent {
+		row.Suspect = resentWord
+	}
 	if b.target.proto.grpc {
 		s.resp.describeCall(&row)
 	}
@@ -48,6 +51,9 @@ func (s *slot) sample() sample.Sample {
 	}
 	return row
 }
+
+// resentWord is the Suspect of a request that was sent twice, because a connection of HTTP/2 did not take it.
+const resentWord = "resent"
 
 // since counts a stamp from the slot's turn; None stays None.
 func (s *slot) since(at time.Duration) time.Duration {

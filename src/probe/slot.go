@@ -40,6 +40,10 @@ type slot struct {
 	window   int64  // bytes of the body that the server lets pass on the stream
 	body     []byte // what has not been sent of it
 
+	refusal error // HTTP/2: why a connection did not take the request; nil: none has refused it
+	resent  bool  // it had been sent by then, and is sent again
+	queued  bool  // it waits in its place for another connection
+
 	// Of a sustained load: the request's instant and place, and whether the slot only opens a connection.
 	planned       time.Duration
 	second, round int
@@ -61,6 +65,7 @@ var _ user = (*slot)(nil)
 func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.place = b, index, l, b.target.places[l.index]
 	s.conn, s.mux, s.stage, s.flight, s.stream, s.body = nil, nil, idle, -1, 0, nil
+	s.refusal, s.resent, s.queued = nil, false, false
 	s.planned, s.second, s.round, s.warms = 0, 0, 0, false
 	s.phases, s.newConn = noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
@@ -100,7 +105,7 @@ func (s *slot) prepare() {
 // open gets the slot a connection of its own, or its part of one.
 func (s *slot) open() {
 	if s.b.target.proto.multi {
-		s.stream = 0
+		s.stream, s.queued = 0, false
 		s.place.join(s)
 		return
 	}
@@ -126,7 +131,7 @@ func (s *slot) drafted() {
 // standing says whether what was prepared is still there.
 func (s *slot) standing() bool {
 	if s.b.target.proto.multi {
-		return s.mux != nil && !s.mux.gone && !s.mux.drained
+		return s.mux != nil && !s.mux.draining()
 	}
 	return s.conn != nil && s.conn.state == standing
 }
@@ -169,6 +174,9 @@ func (s *slot) fire() {
 		s.newConn = true
 		s.finish()
 	case !s.standing():
+		if s.mux != nil {
+			s.mux.leave(s)
+		}
 		s.newConn, s.stage = true, opening
 		s.loop.fly(s, deadline)
 		if s.conn != nil && s.conn.state == drafted {
@@ -247,6 +255,7 @@ func (s *slot) ended(class sample.Class, err error) {
 
 // lost ends what the slot was doing with a connection that has failed.
 func (s *slot) lost(class sample.Class, err error, p phases) {
+	s.queued = false
 	switch s.stage {
 	case preparing:
 		s.class, s.err, s.phases, s.mux = class, err, p, nil
@@ -255,9 +264,26 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 		if s.stage == opening {
 			s.phases = p
 		}
+		if s.stage == opening && s.resent && class != sample.Timeout && class != sample.Refused {
+			class, err = sample.Refused, fmt.Errorf("%w, and the request could not be sent again: %s: %w", s.refusal, class, err)
+		}
 		s.class, s.err = class, err
 		s.finish()
 	}
+}
+
+// moveOn has the slot go to another connection, once, because its own does not take its request. A request that was
+// sent keeps its turn: its latency runs on.
+func (s *slot) moveOn(why error) {
+	if s.refusal != nil {
+		s.lost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
+		return
+	}
+	s.refusal = why
+	if s.stage == asked {
+		s.stage, s.resent, s.newConn, s.phases = opening, true, true, noPhases()
+	}
+	s.place.queue(s)
 }
 
 var (
@@ -324,6 +350,7 @@ func (s *slot) abort() {
 
 // release gives back a connection that carries no request of the slot's.
 func (s *slot) release() {
+	s.queued = false
 	if s.mux != nil {
 		s.mux.leave(s)
 	}

@@ -59,8 +59,8 @@ func (w *wire) abort() {
 }
 
 func (w *wire) Read(b []byte) (int, error) {
-	if w.conn != nil {
-		return readSocket(w.fd, b)
+	if c := w.conn; c != nil {
+		return c.loop.read(w.fd, b)
 	}
 	for {
 		fd, err := w.socket()

@@ -18,6 +18,7 @@ const (
 	HTTP4xx  Class = "http-4xx"
 	Protocol Class = "protocol"
 	TooLarge Class = "too-large"
+	Refused  Class = "refused" // HTTP/2: the server says that it did not take the request, twice
 )
 
 // Tri is a yes, a no, or silence: a function that does not say whether it was cold leaves it Unknown.

@@ -263,3 +263,27 @@ func BenchmarkAppendRow(b *testing.B) {
 		w.buf = w.buf[:0]
 	}
 }
+
+// TestEveryClassReadsBack: what a row may say of its failure is what a reader takes.
+func TestEveryClassReadsBack(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out)
+	all := []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused}
+	for _, class := range all {
+		s := full()
+		s.Err = class
+		w.AppendRow(&s)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	rows, torn, err := readAll(&out)
+	if err != nil || torn != 0 || len(rows) != len(all) {
+		t.Fatalf("%d rows, torn %d, %v", len(rows), torn, err)
+	}
+	for i, class := range all {
+		if rows[i].Err != class {
+			t.Errorf("%q is read as %q", class, rows[i].Err)
+		}
+	}
+}
