@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -61,11 +62,12 @@ type Child struct {
 	PID     int
 	Dir     string // its state folder, gone when it has ended
 
-	owner *os.File // the child's standard input: its end is the child's
-	done  chan struct{}
-	err   error // how it ended; read after done
-	once  sync.Once
-	end   error
+	owner   *os.File // the child's standard input: its end is the child's
+	process *os.Process
+	done    chan struct{}
+	err     error // how it ended; read after done
+	once    sync.Once
+	end     error
 }
 
 // Spawn starts a platform as a child process. The child, its instances and its folder last until Close, or until this
@@ -93,6 +95,7 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 		_ = write.Close()
 		return nil, startFailed(err, output, o.Dir)
 	}
+	c.process = cmd.Process
 	c.Client, c.Gateway, c.PID = NewClient(state.URL, o.Token), state.Gateway, state.PID
 	return c, nil
 }
@@ -129,7 +132,7 @@ func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended fu
 	told := make(chan error, 1)
 	var reads sync.WaitGroup
 	var last tail
-	reads.Go(func() {
+	reads.Go(fail.Caught(fail.Report(ctx), func() {
 		in := bufio.NewReader(stdout)
 		text, err := in.ReadBytes('\n')
 		if err == nil {
@@ -137,20 +140,20 @@ func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended fu
 		}
 		told <- err
 		_, _ = io.Copy(io.Discard, in)
-	})
-	reads.Go(func() {
+	}))
+	reads.Go(fail.Caught(fail.Report(ctx), func() {
 		for in := bufio.NewScanner(stderr); in.Scan(); {
 			last.add(in.Text())
 			line(in.Text())
 		}
-	})
+	}))
 	exited := make(chan struct{})
-	go func() {
+	fail.Go(fail.Report(ctx), func() {
 		reads.Wait()
 		err := cmd.Wait()
 		close(exited)
 		ended(err)
-	}()
+	})
 	timer := time.NewTimer(startTime)
 	defer timer.Stop()
 	select {
@@ -188,7 +191,7 @@ func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, ou
 	if err != nil {
 		return s, "", err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = read.SetReadDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, fail.Caught(fail.Report(ctx), func() { _ = read.SetReadDeadline(time.Now()) }))
 	defer stop()
 	_ = read.SetReadDeadline(time.Now().Add(startTime))
 	text, err := bufio.NewReader(read).ReadBytes('\n')
@@ -196,7 +199,7 @@ func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, ou
 		err = json.Unmarshal(text, &s)
 	}
 	if err == nil {
-		go func() { _ = cmd.Wait() }() // this process may live on: leave no zombie
+		fail.Go(fail.Report(ctx), func() { _ = cmd.Wait() }) // this process may live on: leave no zombie
 		return s, "", nil
 	}
 	_ = cmd.Process.Kill()
@@ -240,7 +243,7 @@ func (c *Child) close() error {
 	select {
 	case <-c.done:
 	case <-time.After(closeTime + 5*time.Second):
-		_ = syscall.Kill(c.PID, syscall.SIGKILL) // not reaped yet, so the number is its own; its watcher cleans up
+		_ = c.process.Kill() // its watcher cleans up
 		<-c.done
 	}
 	// Where the child was killed, its watcher is still at work.
@@ -251,10 +254,21 @@ func (c *Child) close() error {
 			WithHint("remove it by hand")
 	}
 	var exit *exec.ExitError
-	if errors.As(c.err, &exit) && exit.Exited() {
+	if errors.As(c.err, &exit) && exit.ExitCode() == fail.CodeLeftBehind {
 		return fail.With(fail.CodeLeftBehind, "local platform: ended with %w", c.err)
 	}
 	return nil
+}
+
+// Died says how the child has ended, where it did before Close was called; else nil.
+func (c *Child) Died() error {
+	select {
+	case <-c.done:
+		return fail.With(fail.CodeFailed, "the local platform has ended before the run: %w", cmp.Or(c.err, errors.New("without an error"))).
+			WithHint("what it said is in the run's log")
+	default:
+		return nil
+	}
 }
 
 func absent(path string) bool {

@@ -20,6 +20,7 @@ import (
 	"github.com/docker/go-connections/nat"
 
 	"stellar/src/engine"
+	"stellar/src/fail"
 )
 
 const (
@@ -39,6 +40,7 @@ type inContainer struct {
 	peakAt string // file with the most memory it has used; empty: not known
 	addr   string // where its server answers, for the contract http; empty: it ended before it could be asked
 	quota  bool   // its CPU is to be limited
+	defect func(error)
 
 	state *container.State // once it has ended
 }
@@ -53,12 +55,13 @@ func (in *instance) startContainer(api string) (body running, output io.ReadClos
 	if in.pull, err = i.acquire(ctx, in.fn.log); err != nil {
 		return nil, nil, fmt.Errorf("image %s: %w", i.ref, err)
 	}
-	c := &inContainer{client: i.client, image: i, ended: make(chan struct{}), quota: in.fn.platform.opts.CPU == CPUQuota}
+	c := &inContainer{client: i.client, image: i, ended: make(chan struct{}), quota: in.fn.platform.opts.CPU == CPUQuota,
+		defect: in.fn.platform.defect}
 	if output, err = c.start(ctx, in, api); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("image %s: %w", i.ref, err), c.release())
 	}
 	if in.fn.spec.ImageContract == ContractHTTP {
-		go in.converse(c)
+		fail.Go(c.defect, func() { in.converse(c) })
 	}
 	return c, output, nil
 }
@@ -85,13 +88,12 @@ func (c *inContainer) start(ctx context.Context, in *instance, api string) (io.R
 			return nil, err
 		}
 	}
-	go c.await()
+	fail.Go(c.defect, c.await, func() { close(c.ended) })
 	read, write := io.Pipe()
-	go func() { // the Engine sends both streams in one, in frames
+	fail.Go(c.defect, func() { // the Engine sends both streams in one, in frames
 		_, err := stdcopy.StdCopy(write, write, attached.Reader)
 		_ = write.CloseWithError(err)
-		attached.Close()
-	}()
+	}, attached.Close)
 	return read, nil
 }
 
@@ -165,7 +167,6 @@ func (c *inContainer) address(ctx context.Context) (string, error) {
 
 // await waits for the container's end and looks how it ended.
 func (c *inContainer) await() {
-	defer close(c.ended)
 	wait, failed := c.client.ContainerWait(context.Background(), c.id, container.WaitConditionNotRunning)
 	select {
 	case <-wait:
@@ -210,12 +211,12 @@ func (c *inContainer) limitCPU(memoryMB int) error {
 	if !c.quota {
 		return nil
 	}
-	go func() {
+	fail.Go(c.defect, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), engineTime)
 		defer cancel()
 		_, _ = c.client.ContainerUpdate(ctx, c.id, container.UpdateConfig{Resources: container.Resources{
 			CPUPeriod: period, CPUQuota: max(1000, period*int64(memoryMB)/memoryPerCPU)}})
-	}()
+	})
 	return nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // rawRequest is a request for a function that is an HTTP server.
@@ -40,7 +42,7 @@ func (in *instance) converse(c *inContainer) {
 	in.noteReady()
 	var workers sync.WaitGroup
 	for range in.fn.spec.Concurrency {
-		workers.Go(func() { in.work(ctx, c, transport) })
+		workers.Go(fail.Caught(c.defect, func() { in.work(ctx, c, transport) }))
 	}
 	<-c.ended
 	cancel()

@@ -175,7 +175,7 @@ func TestServicesAreListed(t *testing.T) {
 }
 
 func TestLogOffsets(t *testing.T) {
-	l := newLogFile(filepath.Join(t.TempDir(), "x", "f.log"), 4*maxLogLine)
+	l := newLogFile(filepath.Join(t.TempDir(), "x", "f.log"), 4*maxLogLine, func(err error) { t.Error(err) })
 	if text, next, err := l.read(5, 100); err != nil || len(text) != 0 || next != 0 {
 		t.Errorf("empty log: %q %d %v", text, next, err)
 	}

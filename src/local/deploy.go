@@ -10,6 +10,8 @@ import (
 	"sort"
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // service is a deployed service. Its fields change under Platform.mu only.
@@ -70,14 +72,14 @@ func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (S
 		f.drain(false)
 	}
 	if len(logs) > 0 {
-		go func() { // functions that are no longer there keep their log until they have ended
+		fail.Go(p.defect, func() { // functions that are no longer there keep their log until they have ended
 			for _, f := range old {
 				<-f.ended
 			}
 			for _, l := range logs {
 				_ = l.close()
 			}
-		}()
+		})
 	}
 	s, _ := p.service(name)
 	return s, nil
@@ -134,7 +136,7 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 	for _, f := range fresh {
 		l := s.logs[f.spec.Name]
 		if l == nil {
-			l = newLogFile(filepath.Join(p.opts.Dir, "logs", name, f.spec.Name+".log"), p.opts.LogBytes)
+			l = newLogFile(filepath.Join(p.opts.Dir, "logs", name, f.spec.Name+".log"), p.opts.LogBytes, p.defect)
 		}
 		f.log, kept[f.spec.Name] = l, l
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // function is one version of a deployed function: its instances and who gets them.
@@ -225,13 +227,13 @@ func (f *function) release(in *instance) {
 		case f.keepAlive == 0, f.draining && len(f.waiting) == 0:
 			f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
 		case in.idle == nil:
-			in.idle = time.AfterFunc(f.keepAlive, func() { f.expire(in) })
+			in.idle = time.AfterFunc(f.keepAlive, fail.Caught(f.platform.defect, func() { f.expire(in) }))
 		default:
 			in.idle.Reset(f.keepAlive)
 		}
 	}
 	if in.retired && in.active == 0 {
-		go in.end(result{kind: kindUndelivered, msg: "it was retired"})
+		fail.Go(f.platform.defect, func() { in.end(result{kind: kindUndelivered, msg: "it was retired"}) })
 	}
 	f.offer(in)
 	f.serveQueue()
@@ -259,7 +261,7 @@ func (f *function) retire(in *instance, why result) {
 	}
 	in.retired = true
 	if in.active == 0 {
-		go in.end(why)
+		fail.Go(f.platform.defect, func() { in.end(why) })
 	}
 }
 
@@ -346,7 +348,7 @@ func (f *function) drain(remove bool) {
 		for in := range f.all {
 			f.drop(in)
 			in.retired = true
-			go in.end(why)
+			fail.Go(f.platform.defect, func() { in.end(why) })
 		}
 	} else {
 		for in := range f.live {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // instance is one process or container of a function, from the request that starts it to its last.
@@ -67,13 +69,13 @@ func (in *instance) start() {
 	body, last, err := in.launch()
 	if err != nil {
 		in.end(result{kind: kindStart, msg: fmt.Sprintf("function %s: %v", in.fn.spec.Name, err), class: "Runtime.InvalidEntrypoint"})
-		go in.finish("")
+		fail.Go(in.fn.platform.defect, func() { in.finish("") })
 		return
 	}
-	go func() {
+	fail.Go(in.fn.platform.defect, func() {
 		<-body.exited()
 		in.finish(in.lastWords(last))
-	}()
+	})
 }
 
 // launch prepares everything an instance needs and starts it; the channel gives the last line of its output.
@@ -90,7 +92,7 @@ func (in *instance) launch() (body running, last chan string, err error) {
 			return nil, nil, err
 		}
 		in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
-		go func() { _ = in.api.Serve(listener) }()
+		fail.Go(p.defect, func() { _ = in.api.Serve(listener) })
 		api = listener.Addr().String()
 	}
 	start := in.startProcess
@@ -104,7 +106,7 @@ func (in *instance) launch() (body running, last chan string, err error) {
 	in.mu.Lock()
 	in.body = body
 	if in.ready.IsZero() { // it may be ready already
-		in.endInit = time.AfterFunc(p.opts.InitTimeout, in.initTimedOut)
+		in.endInit = time.AfterFunc(p.opts.InitTimeout, fail.Caught(p.defect, in.initTimedOut))
 	}
 	if in.reason.kind != "" { // ended while it was being started
 		body.kill()
@@ -115,10 +117,7 @@ func (in *instance) launch() (body running, last chan string, err error) {
 		_ = body.limitCPU(in.fn.spec.MemoryMB)
 	}
 	last = make(chan string, 1)
-	go func() {
-		last <- in.fn.log.copyLines(output)
-		_ = output.Close()
-	}()
+	fail.Go(p.defect, func() { last <- in.fn.log.copyLines(output) }, func() { _ = output.Close() })
 	return body, last, nil
 }
 
@@ -177,7 +176,7 @@ func (in *instance) submit(inv *invocation) bool {
 		return false
 	}
 	in.inbox = append(in.inbox, inv)
-	inv.timer = time.AfterFunc(in.fn.timeout, func() { in.expire(inv) })
+	inv.timer = time.AfterFunc(in.fn.timeout, fail.Caught(in.fn.platform.defect, func() { in.expire(inv) }))
 	select {
 	case in.wake <- struct{}{}:
 	default: // as many are pending as the function can ask for

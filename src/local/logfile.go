@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // maxLogLine is how much of a function's output line is kept.
@@ -32,9 +34,10 @@ type logFile struct {
 	closed  bool
 }
 
-func newLogFile(path string, bound int64) *logFile {
+// newLogFile makes a log of at most bound bytes; defect is told of a panic of its timer.
+func newLogFile(path string, bound int64, defect func(error)) *logFile {
 	l := &logFile{path: path, half: max(bound/2, 2*maxLogLine)}
-	l.timer = time.AfterFunc(time.Hour, l.flushLater)
+	l.timer = time.AfterFunc(time.Hour, fail.Caught(defect, l.flushLater))
 	l.timer.Stop()
 	return l
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"stellar/src/fail"
 )
 
 // lookTime is how long the look for a container's open ports may take.
@@ -112,7 +114,7 @@ func (c *inContainer) socketsInside(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer attached.Close()
-	defer context.AfterFunc(ctx, attached.Close)()
+	defer context.AfterFunc(ctx, fail.Caught(c.defect, attached.Close))()
 	var table bytes.Buffer
 	if _, err := stdcopy.StdCopy(&table, new(bytes.Buffer), attached.Reader); err != nil {
 		return nil, err

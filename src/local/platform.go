@@ -43,6 +43,7 @@ type Platform struct {
 	services map[string]*service
 	turns    map[string]*turn // one deployment or removal of a service at a time
 
+	broken   chan error    // of one place: a panic of one of its goroutines
 	stop     chan struct{} // closed when somebody asks for the end
 	stopOnce sync.Once
 	closing  sync.Once
@@ -65,7 +66,7 @@ func New(opts Options) (*Platform, error) {
 			limits: unpackLimits{bytes: opts.MaxUnpacked, entries: opts.MaxEntries},
 		},
 		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
-		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}),
+		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}), broken: make(chan error, 1),
 	}
 	p.routes.Store(&routes{})
 	if err := p.open(); err != nil {
@@ -80,11 +81,11 @@ func (p *Platform) open() error {
 	if p.lock, err = own(p.opts.Dir, p.id); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
-	if p.watch, err = startWatch(p.opts.Watcher, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}); err != nil {
+	if p.watch, err = startWatch(p.opts.Watcher, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}, p.defect); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: start watcher: %w", err)
 	}
 	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
-	if p.sandboxes, err = newSandboxes(groups); err != nil {
+	if p.sandboxes, err = newSandboxes(groups, p.defect); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.close()))
 	}
 	listen := func(port int, what string) (net.Listener, error) {
@@ -121,8 +122,9 @@ func (p *Platform) Limits() Limits { return p.sandboxes.groups.limits }
 // stays must not outlive it), then closes the platform.
 func (p *Platform) Serve(ctx context.Context) error {
 	failed := make(chan error, 2)
-	go func() { failed <- p.control.Serve(p.controlAddr) }()
-	go func() { failed <- p.gateway.Serve(p.gatewayAddr) }()
+	report := func(err error) { failed <- err }
+	fail.Go(report, func() { failed <- p.control.Serve(p.controlAddr) })
+	fail.Go(report, func() { failed <- p.gateway.Serve(p.gatewayAddr) })
 	look := time.NewTicker(2 * time.Second)
 	defer look.Stop()
 	var err error
@@ -144,7 +146,24 @@ func (p *Platform) Serve(ctx context.Context) error {
 			}
 		}
 	}
+	select {
+	case defect := <-p.broken:
+		err = errors.Join(err, defect)
+	default:
+	}
 	return errors.Join(err, p.Close())
+}
+
+// defect ends the platform because one of its goroutines has panicked: what it would do next cannot be trusted.
+func (p *Platform) defect(err error) {
+	select {
+	case p.broken <- err:
+	default: // one is enough
+	}
+	if d := fail.DefectIn(err); d != nil {
+		p.opts.Warnf("%v\n%s", d, d.Stack)
+	}
+	p.halt()
 }
 
 // Close ends every instance, gives back everything and removes the state folder. It may be called more than once.
@@ -167,7 +186,7 @@ func (p *Platform) close() error {
 	var wait sync.WaitGroup
 	removed := make([]error, len(names))
 	for i, name := range names {
-		wait.Go(func() { removed[i] = p.remove(ctx, name) })
+		wait.Go(fail.Caught(func(err error) { removed[i] = err }, func() { removed[i] = p.remove(ctx, name) }))
 	}
 	wait.Wait()
 	errs = append(errs, removed...)

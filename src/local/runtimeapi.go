@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // Lambda's limits for one invocation, in bytes.
@@ -239,7 +241,7 @@ func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	accept(w)
-	time.AfterFunc(time.Second, in.kill)
+	time.AfterFunc(time.Second, fail.Caught(in.fn.platform.defect, in.kill))
 }
 
 // readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens what is long.

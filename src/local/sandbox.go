@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+
+	"stellar/src/fail"
 )
 
 // sandboxes makes the cells that instances run in and keeps a few in stock, because joining a resource group can cost
@@ -18,12 +20,13 @@ type sandboxes struct {
 	refill chan struct{}
 	stop   chan struct{}
 	done   chan struct{}
+	defect func(error) // told of a panic
 }
 
 // spareCells is how many cells are kept ready.
 const spareCells = 4
 
-func newSandboxes(groups *cgroups) (*sandboxes, error) {
+func newSandboxes(groups *cgroups, defect func(error)) (*sandboxes, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -31,16 +34,15 @@ func newSandboxes(groups *cgroups) (*sandboxes, error) {
 	s := &sandboxes{
 		groups: groups, null: null,
 		stock: make(chan *cell, spareCells), refill: make(chan struct{}, 1),
-		stop: make(chan struct{}), done: make(chan struct{}),
+		stop: make(chan struct{}), done: make(chan struct{}), defect: defect,
 	}
 	s.refill <- struct{}{}
-	go s.restock()
+	fail.Go(defect, s.restock, func() { close(s.done) })
 	return s, nil
 }
 
 // restock keeps the stock full; it is the only goroutine that puts cells into it.
 func (s *sandboxes) restock() {
-	defer close(s.done)
 	for {
 		select {
 		case <-s.stop:
@@ -101,7 +103,7 @@ func (s *sandboxes) newCell() (*cell, error) {
 	}
 	c := &cell{group: group, null: s.null, jobs: make(chan *process, 1), ended: make(chan struct{})}
 	joined := make(chan error, 1)
-	go c.thread(joined)
+	fail.Go(s.defect, func() { c.thread(joined, s.defect) }, func() { notJoined(joined) })
 	if err := <-joined; err != nil {
 		<-c.ended
 		return nil, errors.Join(err, group.remove())
@@ -111,11 +113,11 @@ func (s *sandboxes) newCell() (*cell, error) {
 
 // thread runs the cell's one process. It never unlocks its OS thread, so that the thread, which is in the group, ends
 // with it; the process's main thread cannot end and is therefore passed over.
-func (c *cell) thread(joined chan error) {
+func (c *cell) thread(joined chan error, defect func(error)) {
 	runtime.LockOSThread()
 	if onMainThread() {
 		passed := make(chan error, 1)
-		go c.thread(passed)
+		fail.Go(defect, func() { c.thread(passed, defect) }, func() { notJoined(passed) })
 		joined <- <-passed
 		runtime.UnlockOSThread()
 		return
@@ -131,6 +133,14 @@ func (c *cell) thread(joined chan error) {
 		return
 	}
 	p.run(c)
+}
+
+// notJoined answers who waits for a cell's thread that has panicked.
+func notJoined(joined chan error) {
+	select {
+	case joined <- errors.New("its thread has panicked"):
+	default: // it has told
+	}
 }
 
 // process is one function process and everything that it starts.
@@ -160,6 +170,12 @@ func (c *cell) start(p *process) error {
 // run starts the process on the cell's thread and stays with it to its end.
 func (p *process) run(c *cell) {
 	defer close(p.exited)
+	defer func() {
+		select {
+		case p.started <- errors.New("its thread has panicked"):
+		default: // it has told
+		}
+	}()
 	sys := &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(sys)
 	c.group.place(sys)

@@ -45,10 +45,8 @@ func ServeCommand(ctx context.Context, s ServeIO) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if *owned {
-		go func() { // the owner holds the other end of the pipe: however it ends, the read does too
-			_, _ = io.Copy(io.Discard, s.Stdin)
-			cancel()
-		}()
+		// The owner holds the other end of the pipe: however it ends, the read does too.
+		fail.Go(fail.Report(ctx), func() { _, _ = io.Copy(io.Discard, s.Stdin) }, cancel)
 	}
 	program, err := os.Executable()
 	if err != nil {

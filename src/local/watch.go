@@ -30,7 +30,8 @@ type watchOrder struct {
 	State string `json:"state,omitempty"` // state file, removed if it is this platform's
 }
 
-func startWatch(command []string, what watchOrder) (*watch, error) {
+// startWatch starts the watcher; defect is told of a panic of the goroutine that waits for it.
+func startWatch(command []string, what watchOrder, defect func(error)) (*watch, error) {
 	if len(command) == 0 {
 		return nil, nil
 	}
@@ -52,10 +53,7 @@ func startWatch(command []string, what watchOrder) (*watch, error) {
 		return nil, errors.Join(err, write.Close())
 	}
 	w := &watch{pipe: write, ended: make(chan struct{})}
-	go func() {
-		defer close(w.ended)
-		_, _ = proc.Wait()
-	}()
+	fail.Go(defect, func() { _, _ = proc.Wait() }, func() { close(w.ended) })
 	order, err := json.Marshal(what)
 	if err == nil {
 		_, err = write.Write(append(order, '\n'))

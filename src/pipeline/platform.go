@@ -226,5 +226,14 @@ func (w World) lookPath(program string) (string, error) {
 	return shell.LookPath(program, filepath.Join(w.scripts(), program, "node_modules", ".bin"))
 }
 
+// platformDied says how the run's own platform has ended, where nobody has asked it to: what was measured afterwards was no
+// function. Nil where it lives, and where there is none.
+func (j *job) platformDied() error {
+	if j.child == nil {
+		return nil
+	}
+	return j.child.Died()
+}
+
 // platformClient is the local platform's client, nil where none runs.
 func (j *job) platformClient() *local.Client { return j.client }
