@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"stellar/src/fail"
 )
 
 // decoder turns nodes into typed values by the rules of the table, and says what is wrong with those that do not fit.
@@ -19,6 +21,9 @@ type decoder struct {
 	meant  map[string]bool // paths of keys that a misspelt one beside them stands for
 	old    bool            // a file of the published form
 	traces *traceFiles     // nil: traces are not read
+
+	elsewhere map[string]string // keys of other levels, for sub-experiments; made by the first one
+	drafts    []*draft          // of the sub-experiments, in their order
 }
 
 func newDecoder(src *source) *decoder {
@@ -83,8 +88,18 @@ func copied(def any) any {
 	return def
 }
 
-// set reads one value; false where it was not allowed, which has then been reported.
+// set reads one value; false where it was not allowed, which has then been reported. A value that was not allowed once
+// is not read again: the combinations of a sweep share their nodes.
 func (d *decoder) set(n *node, r *rule, v reflect.Value) bool {
+	if n.bad {
+		return false
+	}
+	ok := d.setValue(n, r, v)
+	n.bad = !ok
+	return ok
+}
+
+func (d *decoder) setValue(n *node, r *rule, v reflect.Value) bool {
 	if v.Kind() == reflect.Pointer {
 		fresh := reflect.New(v.Type().Elem())
 		ok := d.set(n, r, fresh.Elem())
@@ -169,7 +184,7 @@ func (d *decoder) setText(n *node, r *rule, v reflect.Value) bool {
 	case r.synonyms[s] != "":
 		s = r.synonyms[s]
 	case r.enum != nil && !slices.Contains(r.enum, s):
-		d.problem(n.off, n.path, "found %s; want %s%s", n.found(), r.allowed(), didYouMean(s, r.enum))
+		d.problem(n.off, n.path, "found %s; want %s%s", n.found(), r.allowed(), fail.DidYouMean(s, r.enum))
 		return false
 	}
 	v.SetString(s)
@@ -210,7 +225,7 @@ func (d *decoder) setLimits(n *node, r *rule, v reflect.Value) bool {
 	ok, all := true, Limits{}
 	for _, m := range n.members {
 		if !slices.Contains(r.enum, m.name) {
-			d.problem(m.off, m.value.path, "unknown metric; want one of %s%s", strings.Join(r.enum, ", "), didYouMean(m.name, r.enum))
+			d.problem(m.off, m.value.path, "unknown metric; want one of %s%s", strings.Join(r.enum, ", "), fail.DidYouMean(m.name, r.enum))
 			ok = false
 			continue
 		}
@@ -230,7 +245,7 @@ func (d *decoder) setLimits(n *node, r *rule, v reflect.Value) bool {
 
 // unknownKeys reports keys that the table does not have; elsewhere names keys that stand on another level of the file.
 func (d *decoder) unknownKeys(n *node, keys []key, elsewhere map[string]string) bool {
-	ok := true
+	ok, known := true, names(keys)
 	for _, m := range n.members {
 		if lookup(keys, m.name) != nil {
 			continue
@@ -240,12 +255,12 @@ func (d *decoder) unknownKeys(n *node, keys []key, elsewhere map[string]string) 
 			d.problem(m.off, m.value.path, "%s", where)
 			continue
 		}
-		advice := didYouMean(m.name, names(keys))
-		if w := nearest(m.name, names(keys)); w != "" {
+		advice := ""
+		if w := fail.Nearest(m.name, known); w != "" {
 			d.meant[childPath(n.path, w)] = true
-		}
-		if advice == "" && len(keys) < 10 {
-			advice = "; want one of " + strings.Join(names(keys), ", ")
+			advice = `; did you mean "` + w + `"?`
+		} else if len(keys) < 10 {
+			advice = "; want one of " + strings.Join(known, ", ")
 		}
 		d.problem(m.off, m.value.path, "unknown key%s", advice)
 	}

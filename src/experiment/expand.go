@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -33,11 +34,11 @@ func (d *decoder) expand(item *node) {
 		d.problem(item.off, item.path, "found %s; want an object", item.found())
 		return
 	}
-	elsewhere := misplaced(topKeys(), d.keys, "belongs at the top of the file, not into a sub-experiment")
-	for k, text := range misplaced(platformKeys(), d.keys, "belongs into Platform") {
-		elsewhere[k] = text
+	if d.elsewhere == nil {
+		d.elsewhere = misplaced(topKeys(), d.keys, "belongs at the top of the file, not into a sub-experiment")
+		maps.Copy(d.elsewhere, misplaced(platformKeys(), d.keys, "belongs into Platform"))
 	}
-	d.unknownKeys(item, d.keys, elsewhere)
+	d.unknownKeys(item, d.keys, d.elsewhere)
 	var axes []axis
 	if m := item.find("Sweep"); m != nil {
 		var ok bool
@@ -103,6 +104,7 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 	d.validate(dr)
 	d.warnOne(dr)
 	d.exp.SubExperiments = append(d.exp.SubExperiments, dr.sub)
+	d.drafts = append(d.drafts, dr)
 }
 
 // axes reads a Sweep. The values themselves are read, and checked, like those of ordinary keys when their combination's

@@ -85,6 +85,10 @@ func atLeast(least, most any) rule { return rule{kind: integer, min: least, max:
 
 func words(enum ...string) rule { return rule{kind: text, enum: enum} }
 
+func packageType() rule {
+	return rule{kind: text, enum: []string{"Zip", "Image"}, synonyms: map[string]string{"Container": "Image", "Docker": "Image"}}
+}
+
 // topKeys is the table of the file's own keys.
 func topKeys() []key {
 	blank := rule{kind: text, blank: true}
@@ -135,8 +139,7 @@ func functionKeys() []key {
 			doc: "Entry point, e.g. main.lambda_handler."},
 		{name: "Runtime", rule: runtimeRule(), computed: "the file's Runtime",
 			doc: "Runtime of the function. Retired ids become their successor, with a note."},
-		{name: "PackageType", rule: rule{kind: text, enum: []string{"Zip", "Image"},
-			synonyms: map[string]string{"Container": "Image", "Docker": "Image"}}, def: "Zip", published: true,
+		{name: "PackageType", rule: packageType(), def: "Zip", published: true,
 			doc: "How the function is packaged; Container and Docker mean Image."},
 		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true, doc: "Which files go into the package."},
 		{name: "FunctionImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}, def: 0.0, published: true,

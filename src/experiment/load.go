@@ -19,6 +19,10 @@ type Loaded struct {
 	Warnings   []Warning   // to be asked about before anything is deployed
 	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
 	Published  bool        // the file is of the published form, for which Function defaults to hellopy
+
+	src    *source
+	top    map[string]*node
+	drafts []*draft
 }
 
 // maxFile bounds what Load reads, in bytes.
@@ -27,28 +31,36 @@ const maxFile = 64 << 20
 // Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
 // afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
 func Load(path string) (*Loaded, error) {
-	f, err := os.Open(path)
+	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
 	if err != nil {
-		var inner *fs.PathError
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return nil, fail.Input("reading the experiment file %s: %w", path, err).
-			WithHint("Name an experiment file with -c.")
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, fail.Input("reading the experiment file %s: %w", path, err)
-	case len(data) > maxFile:
-		return nil, fail.Input("reading the experiment file %s: over %d MiB, which no experiment needs", path, maxFile>>20)
+		return nil, err
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
 	}
 	return parse(path, data, &traceFiles{dir: dir, read: map[traceUse]traceFound{}})
+}
+
+// readFile reads a file of the user's whole; what says in messages what it is.
+func readFile(what, path, hint string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return nil, fail.Input("reading %s %s: %w", what, path, err).WithHint("%s", hint)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, fail.Input("reading %s %s: %w", what, path, err)
+	case len(data) > maxFile:
+		return nil, fail.Input("reading %s %s: over %d MiB, which no such file needs", what, path, maxFile>>20)
+	}
+	return data, nil
 }
 
 // Parse reads an experiment from its text, as Load does, but no other file: name stands for the text in messages, and
@@ -61,14 +73,8 @@ func Parse(name string, data []byte) (*Loaded, error) { return parse(name, data,
 func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
 	d := newDecoder(newSource(name, data))
 	d.traces = traces
-	root, dups, err := readTree(d.src)
-	if err != nil {
-		var bad *syntaxError
-		if errors.As(err, &bad) {
-			d.problem(bad.off, bad.path, "%s", bad.text)
-		} else {
-			d.problem(0, "", "%s", err)
-		}
+	root, dups := d.tree(`an object with "SubExperiments"`)
+	if root == nil {
 		return nil, invalid(d.err())
 	}
 	for _, dup := range dups {
@@ -79,16 +85,43 @@ func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
 		return nil, invalid(bad)
 	}
 	if d.exp.Seed == nil {
-		if d.exp.Seed, err = drawSeed(); err != nil {
+		seed, err := drawSeed()
+		if err != nil {
 			return nil, fail.With(fail.CodeFailed, "drawing the seed: %w", err)
 		}
+		d.exp.Seed = seed
 	}
 	d.warnPlan()
-	return &Loaded{Experiment: d.exp, Warnings: d.warnings, Notes: d.noteTexts(), Published: d.old}, nil
+	return &Loaded{Experiment: d.exp, Warnings: d.warnings, Notes: d.noteTexts(), Published: d.old,
+		src: d.src, top: values(root), drafts: d.drafts}, nil
 }
 
 func invalid(p *Problems) error {
 	return fail.Input("%w", p).WithHint("Correct the experiment file; nothing was built or deployed.")
+}
+
+// values are an object's values by their keys.
+func values(n *node) map[string]*node {
+	all := make(map[string]*node, len(n.members))
+	for _, m := range n.members {
+		all[m.name] = m.value
+	}
+	return all
+}
+
+// tree reads the text's JSON; nil where it is none, which has then been reported. want says what belongs into an empty file.
+func (d *decoder) tree(want string) (*node, []duplicate) {
+	root, dups, err := readTree(d.src, want)
+	var bad *syntaxError
+	switch {
+	case errors.As(err, &bad):
+		d.problem(bad.off, bad.path, "%s", bad.text)
+	case err != nil:
+		d.problem(0, "", "%s", err)
+	default:
+		return root, dups
+	}
+	return nil, nil
 }
 
 // drawSeed draws below 2^53, so that every JSON reader keeps the seed exactly.

@@ -40,17 +40,10 @@ func (p Problem) String() string { return p.Place.String() + ": " + p.Text }
 // exit code 2.
 type Problems struct{ List []Problem }
 
-// shownProblems bounds the error text: a file with more is broken as a whole.
-const shownProblems = 200
-
 // Error lists the problems, one a line.
 func (p *Problems) Error() string {
 	var b strings.Builder
 	for i, one := range p.List {
-		if i == shownProblems {
-			fmt.Fprintf(&b, "\nand %d more", len(p.List)-i)
-			break
-		}
 		if i > 0 {
 			b.WriteByte('\n')
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"stellar/src/fail"
 )
 
 // Runtime is a runtime as the rest of the tool speaks of it.
@@ -80,7 +82,7 @@ func ResolveRuntime(id string) (Runtime, string, error) {
 			return r, note, nil
 		}
 	}
-	return Runtime{}, "", fmt.Errorf("want one of %s%s", strings.Join(RuntimeIDs(), ", "), didYouMean(id, RuntimeIDs()))
+	return Runtime{}, "", fmt.Errorf("want one of %s%s", strings.Join(RuntimeIDs(), ", "), fail.DidYouMean(id, RuntimeIDs()))
 }
 
 func (f family) resolve(id string) (Runtime, string, bool) {

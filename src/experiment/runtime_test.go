@@ -91,7 +91,11 @@ func TestProvider(t *testing.T) {
 		"": "want one of local, aws,", "awss": `did you mean "aws"?`, "AWS": `did you mean "aws"?`, "locl": `did you mean "local"?`,
 		"nowhere-near": "or a hostname or http(s) URL", "ftp://x.y": `the scheme "ftp"`, "http://": `"" is not a hostname`, "a b.c": "invalid character",
 		"host:99999": "99999 is not a port", "host:http": "invalid port", "http://u:p@h.org": "a user name or password", "h.org#x": "a fragment",
-		"..": `".." is not a hostname`, "http://[::1": "missing ']'", "a.b*": `"a.b*" is not a hostname`,
+		"..": `".." is not a hostname`, "http:/host": `a scheme ends in ://; did you mean "http://host"?`,
+		"https:host.org/x": `did you mean "https://host.org/x"?`, "HTTP//host.org": `did you mean "http://host.org"?`,
+		"host:": `the port is missing behind "host:"`, "http://host.org:/x": `the port is missing`, "1.2.3.4.5": "nor an IP address",
+		"bü cher.de": "invalid character", "xn--a.de.ü": "is not a hostname: ", strings.Repeat("a", 64) + ".org": "longer than 63",
+		strings.Repeat("abcdefg.", 32) + "org": "longer than 253", "http://[::1": "missing ']'", "a.b*": `"a.b*" is not a hostname`,
 	} {
 		got := problems(t, `{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`)
 		if len(got) != 1 || !strings.HasPrefix(got[0], "f.json:1:14: Provider: found ") || !strings.Contains(got[0], want) {
@@ -100,16 +104,20 @@ func TestProvider(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"Brusts", "Bursts", 1}, {"ca", "abc", 3}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%s to %s: %d", c.a, c.b, got)
+// TestHostsInOtherLetters holds that a name outside ASCII is taken, with a note that says how DNS has it.
+func TestHostsInOtherLetters(t *testing.T) {
+	for provider, want := range map[string]string{
+		"bücher.example": "xn--bcher-kva.example", "https://Bücher.example:8443/ü?q=1": "xn--bcher-kva.example", "例え.jp/x": "xn--r8jz45g.jp",
+		"plain.example": "", "xn--bcher-kva.example": "", "a_b.example": "", "[::1]:80": "", "127.0.0.1:1": "", "localhost": "",
+	} {
+		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", provider, err)
+			continue
 		}
-	}
-	if got := didYouMean(strings.Repeat("x", 1000), []string{"x"}); got != "" {
-		t.Errorf("a suggestion for nonsense: %s", got)
+		if notes := strings.Join(l.Notes, "\n"); want != "" && !strings.Contains(notes, "f.json:1:14: Provider: the host is looked up as "+want) ||
+			want == "" && strings.Contains(notes, "looked up") {
+			t.Errorf("%s: notes %q", provider, notes)
+		}
 	}
 }

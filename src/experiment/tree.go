@@ -34,6 +34,7 @@ type node struct {
 	items   []*node
 	members []member // in the file's order
 	swept   bool     // a value of a Sweep
+	bad     bool     // not allowed where it stands, which has been reported
 }
 
 type member struct {
@@ -74,9 +75,9 @@ type treeReader struct {
 	dups []duplicate
 }
 
-// readTree parses the whole file. The first error of JSON itself ends it, because what follows has no sure meaning.
-func readTree(src *source) (*node, []duplicate, error) {
-	if err := checkSyntax(src); err != nil {
+// readTree parses the whole file; want says what belongs into an empty one. The first error of JSON itself ends it, because what follows has no sure meaning.
+func readTree(src *source, want string) (*node, []duplicate, error) {
+	if err := checkSyntax(src, want); err != nil {
 		return nil, nil, err
 	}
 	r := &treeReader{src: src, dec: json.NewDecoder(bytes.NewReader(src.data))}
@@ -89,12 +90,12 @@ func readTree(src *source) (*node, []duplicate, error) {
 }
 
 // checkSyntax lets encoding/json judge the whole text first: only there is the offset of a syntax error the file's.
-func checkSyntax(src *source) error {
+func checkSyntax(src *source, want string) error {
 	switch text := bytes.TrimSpace(src.data); {
-	case bytes.HasPrefix(src.data, []byte{0xFE, 0xFF}), bytes.HasPrefix(src.data, []byte{0xFF, 0xFE}):
+	case isUTF16(src.data):
 		return &syntaxError{off: 0, text: "the file is UTF-16; save it as UTF-8"}
 	case len(text) == 0:
-		return &syntaxError{off: 0, text: `the file is empty; want an object with "SubExperiments"`}
+		return &syntaxError{off: 0, text: "the file is empty; want " + want}
 	}
 	var raw json.RawMessage
 	err := json.Unmarshal(src.data, &raw)
@@ -111,6 +112,15 @@ func checkSyntax(src *source) error {
 			text: "the file ends in the middle of a value; a closing bracket, brace or quote is missing"}
 	}
 	return &syntaxError{off: off, text: "not JSON: " + bad.Error() + syntaxAdvice(src.data, off)}
+}
+
+// isUTF16 sees the byte order mark of UTF-16, or where there is none the zeros in its first character: in JSON that is one
+// of ASCII.
+func isUTF16(data []byte) bool {
+	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
+		return true
+	}
+	return len(data) >= 2 && (data[0] == 0) != (data[1] == 0)
 }
 
 // syntaxAdvice adds what is usually behind a syntax error at that byte.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"stellar/src/fail"
 )
 
 // Metrics lists the metric names that Thresholds may bound. Latencies are in milliseconds; errors is the number of
@@ -36,10 +38,11 @@ func checkEndpoint(s string) (string, string, error) {
 	if s == "" {
 		return s, "", nil
 	}
-	if err := checkURL(s); err != nil {
+	host, err := checkURL(s)
+	if err != nil {
 		return "", "", errors.New("want a host or http(s) URL: " + err.Error())
 	}
-	return s, "", nil
+	return s, lookedUp(s, host), nil
 }
 
 // registryForm is a registry as references begin: host, port, path; compiled once, never changed.
@@ -87,7 +90,7 @@ func checkVisualization(s string) (string, string, error) {
 			return s, "", nil
 		}
 	}
-	return "", "", errors.New("want all, bar, bar-<ms> (ms over 0), cdf, histogram or none" + didYouMean(s, plain))
+	return "", "", errors.New("want all, bar, bar-<ms> (ms over 0), cdf, histogram or none" + fail.DidYouMean(s, plain))
 }
 
 func checkArrivals(s string) (string, string, error) {
@@ -95,7 +98,7 @@ func checkArrivals(s string) (string, string, error) {
 		return s, "", nil
 	}
 	return "", "", errors.New("want constant, poisson, or the path of a trace file (with a dot or a slash in it)" +
-		didYouMean(s, []string{"constant", "poisson"}))
+		fail.DidYouMean(s, []string{"constant", "poisson"}))
 }
 
 // isTrace says whether Arrivals names a file: a path shows by a dot or a slash, so that a misspelt word is not taken

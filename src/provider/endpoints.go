@@ -2,10 +2,8 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,14 +23,6 @@ type Standing struct {
 
 var _ Connection = (*Standing)(nil)
 
-// fileEntry is one object of an endpoints file.
-type fileEntry struct {
-	GatewayID        *string
-	FunctionMemoryMB int
-	ImageSizeMB      float64
-	PackageType      string
-}
-
 // OpenEndpoints reads the endpoints file of a provider: path itself, or <provider>.json in the folder path (vHive.json
 // is also found in lower case).
 func OpenEndpoints(path, provider string, subs []experiment.SubExperiment) (*Standing, error) {
@@ -40,32 +30,17 @@ func OpenEndpoints(path, provider string, subs []experiment.SubExperiment) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	in, err := os.Open(file)
+	entries, err := experiment.ReadEndpoints(file)
 	if err != nil {
-		return nil, fail.Input("read the endpoints file: %w", err)
-	}
-	defer in.Close()
-	dec := json.NewDecoder(in)
-	dec.DisallowUnknownFields()
-	var entries []fileEntry
-	if err := dec.Decode(&entries); err != nil {
-		return nil, fail.Input("endpoints file %s: %w", file, err).
-			WithHint(`it is a list of {"GatewayID","FunctionMemoryMB","ImageSizeMB","PackageType"}`)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fail.Input("endpoints file %s: there is something after the list", file)
+		return nil, err
 	}
 	s := &Standing{provider: provider, subs: subs, file: file}
-	var wrong []error
-	for i, e := range entries {
-		ep, err := e.endpoint(provider)
+	for _, e := range entries {
+		ep, err := standingEndpoint(e, provider)
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: entry %d: %w", file, i, err))
+			return nil, fail.Input("endpoints file %s: %w", file, err)
 		}
 		s.all = append(s.all, ep)
-	}
-	if len(wrong) > 0 {
-		return nil, fail.Input("%w", errors.Join(wrong...))
 	}
 	return s, nil
 }
@@ -90,19 +65,8 @@ func findFile(path, provider string) (string, error) {
 	return "", fail.Input("endpoints: %s has no %s.json", path, provider)
 }
 
-func (e fileEntry) endpoint(provider string) (Endpoint, error) {
-	if e.GatewayID == nil || *e.GatewayID == "" {
-		return Endpoint{}, errors.New("GatewayID is missing: the address of the function, with or without a scheme")
-	}
-	kind := e.PackageType
-	switch kind {
-	case "Zip", "Image":
-	case "Container", "Docker":
-		kind = "Image"
-	default:
-		return Endpoint{}, fmt.Errorf("PackageType is %q; want Zip or Image", e.PackageType)
-	}
-	address := *e.GatewayID
+func standingEndpoint(e experiment.StandingEndpoint, provider string) (Endpoint, error) {
+	address := e.GatewayID
 	if provider == "vhive" && !strings.Contains(address, "://") {
 		address = "http://" + address // its gateway speaks HTTP/2 in clear
 	}
@@ -110,7 +74,7 @@ func (e fileEntry) endpoint(provider string) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return Endpoint{URL: u, Provider: provider, MemoryMB: e.FunctionMemoryMB, ImageSizeMB: e.ImageSizeMB, PackageType: kind}, nil
+	return Endpoint{URL: u, Provider: provider, MemoryMB: e.FunctionMemoryMB, ImageSizeMB: e.ImageSizeMB, PackageType: e.PackageType}, nil
 }
 
 // ListAPIs gives the file's endpoints.

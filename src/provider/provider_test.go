@@ -25,6 +25,7 @@ func TestCompleteURL(t *testing.T) {
 		"http://example.org/a?b=c":  "http://example.org/a?b=c",
 		"https://example.org":       "https://example.org",
 		"producer.192.1.2.3.nip.io": "https://producer.192.1.2.3.nip.io",
+		"bücher.example:81/ü":       "https://xn--bcher-kva.example:81/%C3%BC",
 	} {
 		got, err := CompleteURL(in)
 		if err != nil || got != want {
@@ -167,12 +168,12 @@ func TestPublishedEndpointFilesLoad(t *testing.T) {
 
 func TestBadEndpointFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"no list":      {`{}`, "cannot unmarshal"},
-		"unknown key":  {`[{"Gateway":"a"}]`, "Gateway"},
-		"no address":   {`[{"PackageType":"Zip"}]`, "entry 0: GatewayID is missing"},
-		"package type": {`[{"GatewayID":"a","PackageType":"Rpm"}]`, `entry 0: PackageType is "Rpm"`},
+		"no list":      {`{}`, "aws.json:1:1: found an object; want an array"},
+		"unknown key":  {`[{"Gateway":"a"}]`, `aws.json:1:3: [0].Gateway: unknown key; did you mean "GatewayID"?`},
+		"no address":   {`[{"PackageType":"Zip"}]`, "aws.json:1:2: [0].GatewayID: missing"},
+		"package type": {`[{"GatewayID":"a","PackageType":"Rpm"}]`, `[0].PackageType: found "Rpm" (string); want one of Zip, Image`},
 		"scheme":       {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
-		"trailing":     {`[] []`, "after the list"},
+		"trailing":     {`[] []`, "after top-level value"},
 	} {
 		_, err := OpenEndpoints(endpointsIn(t, c.text), "aws", nil)
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 )
 
@@ -45,7 +46,7 @@ func (h hostURL) UpdateFunction(context.Context, Endpoint, *Function) error {
 func (h hostURL) RemoveFunctions(context.Context, []Endpoint) error { return nil }
 
 // CompleteURL gives an address its scheme where it has none: http on this machine, https elsewhere. Schemes other than
-// these two are refused.
+// these two are refused. A host in other letters than those of ASCII is given as DNS has it.
 func CompleteURL(target string) (string, error) {
 	if !strings.Contains(target, "://") {
 		scheme := "https://"
@@ -58,6 +59,13 @@ func CompleteURL(target string) (string, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return "", fail.Input("%q is not an address that can be probed", target).
 			WithHint("write a hostname, host:port, or a URL with http:// or https://")
+	}
+	host, err := experiment.ASCIIHost(u.Hostname())
+	if err != nil {
+		return "", fail.Input("%q cannot be probed: %w", target, err)
+	}
+	if host != u.Hostname() {
+		u.Host = strings.Replace(u.Host, u.Hostname(), host, 1)
 	}
 	return u.String(), nil
 }

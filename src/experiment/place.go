@@ -1,0 +1,65 @@
+package experiment
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Place says where the file gives a key of a sub-experiment: the value that a sweep picks, else the sub-experiment's own,
+// else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of Platform is
+// written Platform.Key. A negative index stands for the whole file.
+func (l *Loaded) Place(sub int, key string) Place {
+	off, path := l.spot(sub, key)
+	line, column := l.src.at(off)
+	return Place{l.src.name, line, column, path}
+}
+
+func (l *Loaded) spot(sub int, key string) (off int, path string) {
+	outer, inner, _ := strings.Cut(key, ".")
+	n, parent := l.top[outer], &node{}
+	if sub >= 0 && sub < len(l.drafts) {
+		parent = l.drafts[sub].at
+		n = cmp.Or(l.drafts[sub].given[outer], n)
+	}
+	switch {
+	case n == nil:
+		return parent.off, childPath(parent.path, outer) + after(inner)
+	case inner == "":
+		return n.off, n.path
+	}
+	if m := n.find(inner); m != nil {
+		return m.value.off, m.value.path
+	}
+	return n.off, childPath(n.path, inner)
+}
+
+func after(inner string) string {
+	if inner == "" {
+		return ""
+	}
+	return "." + inner
+}
+
+// Mistakes collects what others than the file's reading find wrong with it. Like the reading's own problems each is told
+// once, in the order of their places.
+type Mistakes struct {
+	of *Loaded
+	*findings
+}
+
+// Mistakes begins a collection.
+func (l *Loaded) Mistakes() *Mistakes { return &Mistakes{l, newFindings(l.src)} }
+
+// Add records a mistake of a sub-experiment's key.
+func (m *Mistakes) Add(sub int, key, format string, args ...any) {
+	off, path := m.of.spot(sub, key)
+	m.problem(off, path, format, args...)
+}
+
+// Err is nil, or all mistakes as one error of bad input that wraps *Problems.
+func (m *Mistakes) Err() error {
+	if p := m.err(); p != nil {
+		return invalid(p)
+	}
+	return nil
+}
