@@ -93,10 +93,24 @@ func mark(fn *run.Function, c code) {
 	}
 }
 
-// resolveAll resolves every function; each fault is told once, however many functions share it.
-func resolveAll(r *run.Run) ([]code, error) {
+// Mistake is something wrong with the code of a function that the experiment names.
+type Mistake struct {
+	Sub   int    // index of the sub-experiment
+	Key   string // of the experiment file, the one to blame: Function, Handler or Runtime
+	Err   error
+	Known bool // published experiments name this function, whose code is not part of stellar
+}
+
+// Mistakes gives what Check reports, one by one, each with the key to blame. It writes nothing.
+func Mistakes(r *run.Run) []Mistake {
+	_, all := mistakes(r)
+	return all
+}
+
+// mistakes resolves every function; each fault is told once, however many functions share it.
+func mistakes(r *run.Run) ([]code, []Mistake) {
 	codes := make([]code, len(r.Functions))
-	var faults []error
+	var all []Mistake
 	told := map[string]bool{}
 	for i, fn := range r.Functions {
 		c, err := resolve(r, fn)
@@ -106,31 +120,37 @@ func resolveAll(r *run.Run) ([]code, error) {
 		}
 		if text := fmt.Sprintf("%d %v", fn.Sub, err); !told[text] {
 			told[text] = true
-			faults = append(faults, &subError{sub: fn.Sub, err: err})
+			m := Mistake{Sub: fn.Sub, Key: "Handler", Err: err, Known: published(r.Experiment.SubExperiments[fn.Sub].Function)}
+			if k := (*keyError)(nil); errors.As(err, &k) {
+				m.Key = k.key
+			}
+			all = append(all, m)
 		}
 	}
-	switch len(faults) {
-	case 0:
-		return codes, nil
-	case 1:
-		e := fail.Input("%w", faults[0])
-		var cause *fail.Error
-		if errors.As(faults[0], &cause) {
-			e.Hint = cause.Hint
-		}
-		return codes, e
-	}
-	return codes, fail.Input("%w", errors.Join(faults...))
+	return codes, all
 }
 
-// subError says which sub-experiment an error is about.
-type subError struct {
-	sub int
+// resolveAll resolves every function, or says all that is wrong in one error.
+func resolveAll(r *run.Run) ([]code, error) {
+	codes, all := mistakes(r)
+	if len(all) == 0 {
+		return codes, nil
+	}
+	faults := make([]error, len(all))
+	for i, m := range all {
+		faults[i] = fmt.Errorf("sub-experiment %d: %w", m.Sub, m.Err)
+	}
+	return codes, fail.Input("%w", errors.Join(faults...)).WithHint("%s", fail.Hint(all[0].Err))
+}
+
+// keyError is an error about another key of the file than Handler.
+type keyError struct {
+	key string
 	err error
 }
 
-func (e *subError) Error() string { return fmt.Sprintf("sub-experiment %d: %v", e.sub, e.err) }
-func (e *subError) Unwrap() error { return e.err }
+func (e *keyError) Error() string { return e.err.Error() }
+func (e *keyError) Unwrap() error { return e.err }
 
 func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
 	dir := c.dir

@@ -85,7 +85,7 @@ var exportedName = regexp.MustCompile(`^[A-Z]\w*$`)
 // googleGo checks that the handler can be a function that a main of Google's calls.
 func googleGo(dir, handler string) (string, error) {
 	if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-		return "", fail.Input("%s holds no .go files", dir)
+		return "", &keyError{"Function", fail.Input("%s holds no .go files", dir)}
 	}
 	if !exportedName.MatchString(handler) {
 		return "", fail.Input("handler %q is no exported function of Go", handler).
@@ -101,5 +101,5 @@ func anyFile(dir string, names ...string) error {
 			return nil
 		}
 	}
-	return fail.Input("%s has no %s, from which Google builds", dir, strings.Join(names, " or ")).WithHint("an empty %s is enough where nothing is to be installed", names[0])
+	return &keyError{"Function", fail.Input("%s has no %s, from which Google builds", dir, strings.Join(names, " or ")).WithHint("an empty %s is enough where nothing is to be installed", names[0])}
 }

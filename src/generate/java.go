@@ -36,7 +36,7 @@ func javaEntry(dir, handler string) (string, error) {
 		return "", fail.Input("%w", err)
 	}
 	if !found {
-		return "", fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)
+		return "", &keyError{"Function", fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)}
 	}
 	return handler, nil
 }

@@ -19,7 +19,7 @@ func golang() language {
 		extra:   map[string]string{"go.mod": goMod},
 		own: func(dir, _ string) (string, error) {
 			if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-				return "", fail.Input("%s holds no .go files", dir)
+				return "", &keyError{"Function", fail.Input("%s holds no .go files", dir)}
 			}
 			return "bootstrap", nil // what the builder makes is called so, whatever the file says
 		},
@@ -40,12 +40,38 @@ func pythonEntry(dir, handler string) (string, error) {
 	module := filepath.Join(dir, filepath.FromSlash(strings.ReplaceAll(m[1], ".", "/")))
 	for _, file := range []string{module + ".py", filepath.Join(module, "__init__.py")} {
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return handler, nil
+			return handler, pythonFunction(file, handler, m[2])
 		}
 	}
 	if found, _ := filepath.Glob(module + ".*so"); len(found) > 0 {
 		return handler, nil
 	}
 	return "", fail.Input("handler %q wants %s.py, which is not there", handler, module).
+		WithHint(`name the entry point of your function: "Handler": "<module>.<function>"`)
+}
+
+var (
+	pythonDef = regexp.MustCompile(`(?m)^(?:async )?def (\w+)`)
+	// pythonMakes are the ways in which a module comes to names that do not stand in its text.
+	pythonMakes = regexp.MustCompile(`import\s*\(?\s*\*|globals\(|locals\(|vars\(|setattr\(|exec\(|eval\(|__getattr__|__dict__|sys\.modules`)
+)
+
+// pythonFunction checks that the handler's function stands in its file. A file that makes names as it runs may have any.
+func pythonFunction(file, handler, function string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fail.Input("handler %q: %w", handler, err)
+	}
+	if regexp.MustCompile(`\b`+function+`\b`).Match(text) || pythonMakes.Match(text) {
+		return nil
+	}
+	var defs []string
+	for _, m := range pythonDef.FindAllSubmatch(text, -1) {
+		defs = append(defs, string(m[1]))
+	}
+	if len(defs) == 0 {
+		return nil // who has none of its own has them from elsewhere
+	}
+	return fail.Input("handler %q: %s has no function %s%s", handler, file, function, fail.DidYouMean(function, defs)).
 		WithHint(`name the entry point of your function: "Handler": "<module>.<function>"`)
 }

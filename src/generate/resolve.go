@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,16 +69,19 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
 		if language != "" && language != fn.Language && fn.Language != run.LanguageWorkers {
-			return code{}, fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
+			return code{}, &keyError{"Function", fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
 				name, language, fn.Runtime, fn.Language).
-				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)
+				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)}
+		}
+		if err := handlerIsFile("", fn, r.Experiment.SubExperiments[fn.Sub].Handler); err != nil {
+			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
 		return code{key: safeName("measure", fn.Language, fn.Architecture, system(fn)), generated: true,
 			handler: cmp.Or(adapterOf(r, fn).handler, languages()[fn.Language].handler)}, nil
 	}
 	dir, err := findFolder(r, name)
 	if err != nil {
-		return code{}, err
+		return code{}, &keyError{"Function", err}
 	}
 	dockerfile := ""
 	if fn.PackageType == "Image" {
@@ -94,7 +95,10 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 	}
 	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, a.handler, lang.handler)
 	if dockerfile == "" { // an image of the user's own making knows its entry point
-		if handler, err = own(dir, handler); err != nil {
+		if err = handlerIsFile(dir, fn, handler); err == nil {
+			handler, err = own(dir, handler)
+		}
+		if err != nil {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
 	}
@@ -129,46 +133,6 @@ func ownDockerfile(dir string) string {
 		return file
 	}
 	return ""
-}
-
-// findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there or in
-// the working directory.
-func findFolder(r *run.Run, name string) (string, error) {
-	if name == "" {
-		return "", fail.Input("a function has no name").WithHint(`write "Function": "measure" for the measurement function`)
-	}
-	tries := []string{filepath.Join(r.BaseDir, name)}
-	switch {
-	case filepath.IsAbs(name):
-		tries = []string{name}
-	case !strings.ContainsAny(name, `/\`):
-		tries = append(tries, filepath.Join(r.BaseDir, "raw-code", name), filepath.Join("raw-code", name))
-	}
-	for _, try := range tries {
-		info, err := os.Stat(try)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", fail.Input("function %q: %w", name, err)
-		}
-		if !info.IsDir() {
-			return "", fail.Input("function %q: %s is a file, a function is a folder", name, try)
-		}
-		return filepath.Abs(try)
-	}
-	return "", fail.Input("function %q: there is no such function, looked for %s", name, strings.Join(tries, ", ")).
-		WithHint("the measurement function is called %s; a function of your own is the path of its folder, from %s",
-			strings.Join(measurementNames(), ", "), cmp.Or(r.BaseDir, "the experiment file"))
-}
-
-func measurementNames() []string {
-	names := make([]string, 0, len(measurement))
-	for n := range measurement {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
 }
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)

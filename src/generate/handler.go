@@ -1,0 +1,92 @@
+package generate
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// sourceFiles are the endings of a language's source files, and what its functions look like that can be entry points.
+type sourceFiles struct {
+	endings  []string
+	function *regexp.Regexp // nil: not looked for
+	joint    string         // between the file's or class's name and the function's
+}
+
+func sourcesOf(language string) sourceFiles {
+	switch language {
+	case "python":
+		return sourceFiles{[]string{".py", ".pyc"}, regexp.MustCompile(`(?m)^(?:async )?def (\w+)\(\s*\w+[^,)]*,\s*\w+[^,)]*\)`), "."}
+	case "nodejs":
+		return sourceFiles{[]string{".js", ".mjs", ".cjs", ".ts"}, regexp.MustCompile(`(?m)\bexports\.(\w+)\s*=|^export (?:async )?(?:function|const) (\w+)`), "."}
+	case "ruby":
+		return sourceFiles{[]string{".rb"}, regexp.MustCompile(`(?m)^def (\w+)`), "."}
+	case "java":
+		return sourceFiles{[]string{".java", ".class", ".jar"}, nil, "::"}
+	case "go":
+		return sourceFiles{endings: []string{".go"}}
+	case "rust":
+		return sourceFiles{endings: []string{".rs"}}
+	}
+	return sourceFiles{}
+}
+
+// handlerIsFile refuses a handler that is the name of a source file, and says what was probably meant. A folder that is
+// not empty is looked into for the function's name.
+func handlerIsFile(dir string, fn *run.Function, handler string) error {
+	src := sourcesOf(fn.Language)
+	ending := path.Ext(handler)
+	if fn.PackageType == "Image" || ending == "" || !slices.Contains(src.endings, strings.ToLower(ending)) {
+		return nil
+	}
+	usual := languages()[fn.Language].handler
+	meant := usual
+	if src.joint != "" {
+		_, function, _ := strings.Cut(usual, src.joint)
+		if fn.Language == "java" {
+			function = "handleRequest"
+		}
+		meant = strings.TrimSuffix(handler, ending) + src.joint + functionIn(dir, handler, src.function, function)
+	}
+	return fail.Input("handler %q is the name of a file; want %s; did you mean %q?", handler, handlerForm(fn.Language), meant).
+		WithHint(`name the function that is called: "Handler": %q`, meant)
+}
+
+// functionIn is the name of the function in a file that is probably the entry point: the usual one, unless the file has
+// others only.
+func functionIn(dir, file string, pattern *regexp.Regexp, usual string) string {
+	if dir == "" || pattern == nil {
+		return usual
+	}
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
+	if err != nil {
+		return usual
+	}
+	var found []string
+	for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+		found = append(found, m[len(m)-1]+strings.Join(m[1:len(m)-1], ""))
+	}
+	if len(found) == 0 || slices.Contains(found, usual) {
+		return usual
+	}
+	return found[0]
+}
+
+// handlerForm says in words what a handler of a language is.
+func handlerForm(language string) string {
+	switch language {
+	case "python":
+		return "module.function"
+	case "java":
+		return "package.Class::method"
+	case "go", "rust":
+		return "bootstrap"
+	}
+	return "file.function"
+}
