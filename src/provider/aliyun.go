@@ -20,7 +20,8 @@ import (
 
 // aliyunLimits are those of Function Compute 2.0, whose interface the plugin speaks.
 func aliyunLimits() Limits {
-	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * mb, ZipWords: "500 MB packed", MemoryMB: [2]int{128, 32768}, TimeoutMax: 86400,
+	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * mb, ZipWords: "500 MB packed", MemoryMB: [2]int{128, 32768}, MemoryStep: 64, TimeoutMax: 86400,
+		Region: regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`), RegionLike: "eu-central-1 or cn-hangzhou",
 		Languages: []string{"python", "nodejs"},
 		Source:    "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
 }
@@ -139,13 +140,13 @@ func (a *aliyunCloud) Locate(context.Context) (map[string]string, error) {
 }
 
 // Refuse names what functions behind the plugin's API Gateway cannot do.
-func (a *aliyunCloud) Refuse(s *experiment.SubExperiment, _ *Function) (no []string) {
+func (a *aliyunCloud) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
 	if s.Protocol != "" && s.Protocol != "http1" {
-		no = append(no, fmt.Sprintf("Protocol %s, the plugin's addresses answer http1 without TLS", s.Protocol))
+		no = append(no, refuse("Protocol", s.Protocol, "the plugin's addresses answer http1 without TLS"))
 	}
 	for round := range s.DesiredServiceTimes {
 		if t := s.ServiceTime(round); t >= aliyunGateway {
-			no = append(no, fmt.Sprintf("DesiredServiceTimes %s, API Gateway waits %s for a function", t, aliyunGateway))
+			no = append(no, refuse("DesiredServiceTimes", t, "API Gateway waits %s for a function", aliyunGateway))
 		}
 	}
 	return no

@@ -230,7 +230,7 @@ func TestAliyunRemoves(t *testing.T) {
 func TestAliyunRefuses(t *testing.T) {
 	a := newFakeAliyun(t).open(t.TempDir())
 	s := experiment.SubExperiment{Protocol: "h2", DesiredServiceTimes: []string{"1s", "31s"}}
-	if no := a.Refuse(&s, nil); len(no) != 2 || !strings.Contains(no[1], "31s") {
+	if no := a.Refuse(&s, nil); len(no) != 2 || !strings.Contains(no[1].String(), "31s") {
 		t.Errorf("refused %q", no)
 	}
 	if no := a.Refuse(&experiment.SubExperiment{Protocol: "http1", DesiredServiceTimes: []string{"29s"}}, nil); len(no) > 0 {

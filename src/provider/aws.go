@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -18,7 +17,8 @@ import (
 // 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it.
 func awsLimits() Limits {
 	return Limits{ZipBytes: 250 * mib, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * mib, MemoryMB: [2]int{128, 10240}, TimeoutMax: 900,
-		SnapStart: []string{"java", "python"}, Arm: true, Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
+		SnapStart: []string{"java", "python"}, Arm: true, Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 
 const (
@@ -85,25 +85,22 @@ func awsUnits(name string, fns []*Function) []Unit { return atMost(awsServiceFun
 var awsNoSnapStart = []string{"python3.10", "python3.11"}
 
 // Refuse says what an HTTP API cannot carry, and which runtimes have no SnapStart.
-func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []string {
-	var no []string
+func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []Refusal {
+	var no []Refusal
 	var longest time.Duration
 	for round := range s.DesiredServiceTimes {
 		longest = max(longest, s.ServiceTime(round))
 	}
 	if longest >= awsAnswer {
-		no = append(no, fmt.Sprintf("DesiredServiceTimes %v, its HTTP API gives up after %v", longest, awsAnswer))
+		no = append(no, refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v", awsAnswer))
 	}
 	if s.PayloadLengthBytes > awsPayload && !s.StorageTransfer {
-		no = append(no, fmt.Sprintf("PayloadLengthBytes %d, Lambda takes %d a request and a response", s.PayloadLengthBytes, awsPayload))
+		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response", awsPayload))
 	}
 	if s.SnapStartEnabled && slices.Contains(awsNoSnapStart, fn.Runtime) {
-		no = append(no, fmt.Sprintf("SnapStartEnabled for Runtime %s, it begins with python3.12 and java11", fn.Runtime))
+		no = append(no, refuse("SnapStartEnabled", "for Runtime "+fn.Runtime, "it begins with python3.12 and java11"))
 	}
-	if s.Protocol == "grpc" || s.Protocol == "h2c" {
-		no = append(no, fmt.Sprintf("Protocol %s, an HTTP API answers http1 and h2", s.Protocol))
-	}
-	return no
+	return append(no, noHTTP2(s, "an HTTP API answers http1 and h2")...)
 }
 
 // DeployFunctions deploys the services side by side and waits for all of them.

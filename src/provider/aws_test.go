@@ -90,7 +90,7 @@ func TestAWSRefuses(t *testing.T) {
 		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: awsPayload + 1},
 		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes":  {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
 	} {
-		got := strings.Join(a.Refuse(s, &Function{Runtime: "python3.11"}), "|")
+		got := said(a.Refuse(s, &Function{Runtime: "python3.11"}), "|")
 		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {
 			t.Errorf("%+v: %q, want %q", s.DesiredServiceTimes, got, want)
 		}

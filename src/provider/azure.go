@@ -23,6 +23,7 @@ import (
 // azureLimits are those of the Consumption plan on Linux. Memory is no setting there.
 func azureLimits() Limits {
 	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 1024 * mib, ZipWords: "1 GB", TimeoutMax: 600, Languages: []string{"python", "nodejs", "go", "rust"},
+		Region: regexp.MustCompile(`^[A-Za-z]+( ?[A-Za-z0-9]+)*$`), RegionLike: "westeurope or West Europe",
 		Source: "learn.microsoft.com/azure/azure-functions/functions-scale, November 2026"}
 }
 
@@ -169,11 +170,8 @@ func (a *azure) Locate(ctx context.Context) (map[string]string, error) {
 }
 
 // Refuse names what apps of the Consumption plan cannot do.
-func (a *azure) Refuse(s *experiment.SubExperiment, _ *Function) (no []string) {
-	if s.Protocol == "grpc" || s.Protocol == "h2c" {
-		no = append(no, fmt.Sprintf("Protocol %s, function apps answer http1 and h2", s.Protocol))
-	}
-	return no
+func (a *azure) Refuse(s *experiment.SubExperiment, _ *Function) []Refusal {
+	return noHTTP2(s, "function apps answer http1 and h2")
 }
 
 // ListAPIs gives the functions of the service's apps that stand.

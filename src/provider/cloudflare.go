@@ -179,16 +179,14 @@ func (c *cloudflare) who(ctx context.Context) (identity, error) {
 }
 
 // Refuse names what Workers cannot do.
-func (c *cloudflare) Refuse(s *experiment.SubExperiment, fn *Function) (no []string) {
+func (c *cloudflare) Refuse(s *experiment.SubExperiment, fn *Function) (no []Refusal) {
 	if fn.Language == run.LanguageWorkers && s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
-		no = append(no, fmt.Sprintf("FillerPlacement %s, the modules of a Worker have no order", s.FillerPlacement))
+		no = append(no, refuse("FillerPlacement", s.FillerPlacement, "the modules of a Worker have no order"))
 	}
-	if s.Protocol == "grpc" || s.Protocol == "h2c" {
-		no = append(no, fmt.Sprintf("Protocol %s, Workers answer http1 and h2", s.Protocol))
-	}
+	no = append(no, noHTTP2(s, "Workers answer http1 and h2")...)
 	for round := range s.DesiredServiceTimes {
 		if t := s.ServiceTime(round); t > cloudflareMaxCPU {
-			no = append(no, fmt.Sprintf("DesiredServiceTimes %s, a request may compute for %s", t, cloudflareMaxCPU))
+			no = append(no, refuse("DesiredServiceTimes", t, "a request may compute for %s", cloudflareMaxCPU))
 		}
 	}
 	return no

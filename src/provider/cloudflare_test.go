@@ -370,7 +370,7 @@ func TestCloudflareRefuses(t *testing.T) {
 		fn := zip("f0-0", 0, 128)
 		fn.Language = run.LanguageWorkers
 		no := (&cloudflare{}).Refuse(&c.sub, fn)
-		if text := strings.Join(no, "; "); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
+		if text := said(no, "; "); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
 			t.Errorf("%+v: %q, want %q", c.sub, text, c.want)
 		}
 	}

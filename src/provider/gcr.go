@@ -18,13 +18,19 @@ import (
 // gcrLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.
 func gcrLimits() Limits {
 	return Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, CPUBoost: true,
+		Region: googleRegion(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/run/quotas, November 2026"}
 }
+
+// googleRegion is the form of a region of Google's; a zone has a letter behind it and is none.
+func googleRegion() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]{1,2}$`) }
 
 const (
 	gcrNameLimit   = 49   // characters in the name of a service
 	gcrConcurrency = 1000 // requests that one instance may have at once
-	gen2MemoryMB   = 512  // the least of the second generation of execution environments
+	// gcrPayload is what an HTTP/1 request or response may have that is not streamed (cloud.google.com/run/quotas).
+	gcrPayload   = 32 * mib
+	gen2MemoryMB = 512 // the least of the second generation of execution environments
 )
 
 // gcr deploys images to Cloud Run, a service for each function.
@@ -88,22 +94,22 @@ func (c *gcr) Commands(u Unit) (deploy, remove []shell.Command) {
 }
 
 // Refuse names what Cloud Run cannot do.
-func (c *gcr) Refuse(s *experiment.SubExperiment, _ *Function) (no []string) {
+func (c *gcr) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
 	if s.Platform.ImageContract != "http" {
-		no = append(no, fmt.Sprintf("Platform.ImageContract %s, its images are servers on $PORT (http)", s.Platform.ImageContract))
+		no = append(no, refuse("Platform.ImageContract", s.Platform.ImageContract, "its images are servers on $PORT (http)"))
 	}
 	return append(no, refusedByRun(s)...)
 }
 
 // refusedByRun names what neither Cloud Run nor the functions on it can do.
-func refusedByRun(s *experiment.SubExperiment) (no []string) {
+func refusedByRun(s *experiment.SubExperiment) (no []Refusal) {
 	if s.Platform.Concurrency > gcrConcurrency {
-		no = append(no, fmt.Sprintf("Platform.Concurrency %d, at most %d", s.Platform.Concurrency, gcrConcurrency))
+		no = append(no, refuse("Platform.Concurrency", s.Platform.Concurrency, "at most %d", gcrConcurrency))
 	}
-	if s.Protocol == "grpc" || s.Protocol == "h2c" {
-		no = append(no, fmt.Sprintf("Protocol %s, its gateway answers http1 and h2", s.Protocol))
+	if s.PayloadLengthBytes > gcrPayload && !s.StorageTransfer {
+		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "it takes %d a request and a response over HTTP/1, which functions are reached by", gcrPayload))
 	}
-	return no
+	return append(no, noHTTP2(s, "its gateway answers http1 and h2")...)
 }
 
 // DeployFunctions deploys some services at once.

@@ -202,7 +202,7 @@ func TestGcrRefuses(t *testing.T) {
 		{experiment.SubExperiment{Protocol: "grpc", Platform: experiment.Platform{ImageContract: "http"}}, "Protocol grpc"},
 		{experiment.SubExperiment{Protocol: "h2", Platform: experiment.Platform{ImageContract: "http", Concurrency: 1001}}, "at most 1000"},
 	} {
-		no := strings.Join(c.Refuse(&r.sub, nil), "\n")
+		no := said(c.Refuse(&r.sub, nil), "\n")
 		if (no == "") != (r.want == "") || !strings.Contains(no, r.want) {
 			t.Errorf("%+v: %q", r.sub.Platform, no)
 		}

@@ -21,6 +21,7 @@ import (
 // cloud.google.com/functions/quotas, November 2026. Sources have no limit there but that of the image that is built of them.
 func googleLimits() Limits {
 	return Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, Languages: []string{"python", "nodejs", "go"},
+		Region: googleRegion(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/functions/quotas, November 2026"}
 }
 
@@ -159,9 +160,9 @@ func (c *google) number(ctx context.Context, project string) (string, error) {
 }
 
 // Refuse names what functions of Google cannot do.
-func (c *google) Refuse(s *experiment.SubExperiment, _ *Function) (no []string) {
+func (c *google) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
 	if s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
-		no = append(no, fmt.Sprintf("FillerPlacement %s, sources have no order", s.FillerPlacement))
+		no = append(no, refuse("FillerPlacement", s.FillerPlacement, "sources have no order"))
 	}
 	return append(no, refusedByRun(s)...)
 }

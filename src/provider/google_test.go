@@ -222,7 +222,7 @@ func TestGoogleRefuses(t *testing.T) {
 	if no := c.Refuse(&experiment.SubExperiment{Protocol: "h2", FunctionImageSizeMB: 9, FillerPlacement: "back"}, nil); len(no) != 0 {
 		t.Errorf("refused: %v", no)
 	}
-	no := strings.Join(c.Refuse(&experiment.SubExperiment{Protocol: "grpc", FunctionImageSizeMB: 9, FillerPlacement: "spread"}, nil), "\n")
+	no := said(c.Refuse(&experiment.SubExperiment{Protocol: "grpc", FunctionImageSizeMB: 9, FillerPlacement: "spread"}, nil), "\n")
 	if !strings.Contains(no, "Protocol grpc") || !strings.Contains(no, "FillerPlacement spread") {
 		t.Errorf("refused: %v", no)
 	}

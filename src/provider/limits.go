@@ -3,6 +3,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,12 +23,15 @@ type Limits struct {
 	ZipWords     string   // how the provider itself states ZipBytes
 	ImageBytes   int64    // size of an image
 	MemoryMB     [2]int   // least and most
+	MemoryStep   int      // memory is a multiple of it; 0: any
 	TimeoutMax   int      // seconds
 	Languages    []string // of functions in ZIPs; empty: all
 	SnapStart    []string // languages that have it
 	CPUBoost     bool
-	Arm          bool   // has functions on arm64
-	Source       string // where these numbers were read, and when
+	Arm          bool           // has functions on arm64
+	Region       *regexp.Regexp // form of its regions' names; nil: not known
+	RegionLike   string         // a region of that form
+	Source       string         // where these numbers were read, and when
 }
 
 // CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that stand
@@ -37,13 +41,9 @@ func CheckLimits(exp *experiment.Experiment, subs []int) error {
 	if err != nil {
 		return err
 	}
-	l := row.Limits
 	var no []error
-	for _, i := range subs {
-		s := &exp.SubExperiments[i]
-		for _, why := range l.check(s) {
-			no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s: %s", i, s.Title, exp.ProviderKind(), why))
-		}
+	for _, r := range row.Limits.refusals(exp, subs) {
+		no = append(no, fmt.Errorf("%s: %s", r.Where(exp), r))
 	}
 	if len(no) == 0 {
 		return nil
@@ -51,42 +51,73 @@ func CheckLimits(exp *experiment.Experiment, subs []int) error {
 	return fail.Input("%w", errors.Join(no...)).WithHint("these are the provider's own limits: ask for what it takes, or choose another provider")
 }
 
-func (l Limits) check(s *experiment.SubExperiment) (no []string) {
-	refuse := func(format string, args ...any) { no = append(no, fmt.Sprintf(format, args...)) }
+// refusals gives all that the sub-experiments ask for beyond the limits.
+func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal) {
+	if l.Region != nil && exp.Region != "" && !l.Region.MatchString(exp.Region) {
+		no := refuse("Region", exp.Region, "its regions are written as %s", l.RegionLike)
+		no.Sub = -1
+		all = append(all, no)
+	}
+	for _, i := range subs {
+		s := &exp.SubExperiments[i]
+		for _, no := range slices.Concat(l.sizes(s), l.runtime(s)) {
+			no.Sub = i
+			all = append(all, no)
+		}
+	}
+	return all
+}
+
+// sizes are the limits in numbers.
+func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
+	add := func(key string, found any, why string, args ...any) {
+		no = append(no, refuse(key, found, why, args...))
+	}
 	if len(l.PackageTypes) > 0 && !slices.Contains(l.PackageTypes, s.PackageType) {
-		refuse("PackageType %s, it takes %s only", s.PackageType, l.PackageTypes[0])
+		add("PackageType", s.PackageType, "it takes %s only", l.PackageTypes[0])
 	}
 	size := int64(s.FunctionImageSizeMB * mib)
 	switch {
 	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
-		refuse("FunctionImageSizeMB %g, a ZIP package must stay under %.4g MiB (%s)", s.FunctionImageSizeMB, float64(l.ZipBytes)/mib, l.ZipWords)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %.4g MiB (%s)", float64(l.ZipBytes)/mib, l.ZipWords)
 	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
-		refuse("FunctionImageSizeMB %g, an image may have %d MiB", s.FunctionImageSizeMB, l.ImageBytes/mib)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %d MiB", l.ImageBytes/mib)
 	}
-	if least, most := l.MemoryMB[0], l.MemoryMB[1]; most > 0 && (s.FunctionMemoryMB < least || s.FunctionMemoryMB > most) {
-		if least == most {
-			refuse("FunctionMemoryMB %d, it has %d only", s.FunctionMemoryMB, most)
-		} else {
-			refuse("FunctionMemoryMB %d, from %d to %d", s.FunctionMemoryMB, least, most)
-		}
+	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
+	case most == 0:
+	case least == most && s.FunctionMemoryMB != most:
+		add("FunctionMemoryMB", s.FunctionMemoryMB, "it has %d only", most)
+	case s.FunctionMemoryMB < least || s.FunctionMemoryMB > most:
+		add("FunctionMemoryMB", s.FunctionMemoryMB, "from %d to %d", least, most)
+	case l.MemoryStep > 0 && s.FunctionMemoryMB%l.MemoryStep != 0:
+		below := s.FunctionMemoryMB / l.MemoryStep * l.MemoryStep
+		add("FunctionMemoryMB", s.FunctionMemoryMB, "in steps of %d: %d or %d", l.MemoryStep, below, below+l.MemoryStep)
+	}
+	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
+		add("FunctionTimeoutSeconds", s.FunctionTimeoutSeconds, "at most %d", l.TimeoutMax)
+	}
+	return no
+}
+
+// runtime are the limits on runtimes and processors.
+func (l Limits) runtime(s *experiment.SubExperiment) (no []Refusal) {
+	add := func(key string, found any, why string, args ...any) {
+		no = append(no, refuse(key, found, why, args...))
 	}
 	rt, _, err := experiment.ResolveRuntime(s.Runtime)
 	switch {
 	case err != nil: // said by validation
 	case len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, rt.Language):
-		refuse("Runtime %s, it takes %s", s.Runtime, strings.Join(l.Languages, ", "))
+		add("Runtime", s.Runtime, "it takes %s", strings.Join(l.Languages, ", "))
 	}
 	if err == nil && s.SnapStartEnabled && (s.PackageType != "Zip" || !slices.Contains(l.SnapStart, rt.Language)) {
-		refuse("SnapStartEnabled for Runtime %s as %s, %s", s.Runtime, s.PackageType, l.snapStart())
+		add("SnapStartEnabled", "for Runtime "+s.Runtime+" as "+s.PackageType, "%s", l.snapStart())
 	}
 	if s.CPUBoostEnabled && !l.CPUBoost {
-		refuse("CPUBoostEnabled, it has no CPU boost")
+		add("CPUBoostEnabled", "", "it has no CPU boost")
 	}
 	if s.Architecture == "arm64" && !l.Arm {
-		refuse("Architecture arm64, it has amd64 only")
-	}
-	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
-		refuse("FunctionTimeoutSeconds %d, at most %d", s.FunctionTimeoutSeconds, l.TimeoutMax)
+		add("Architecture", "arm64", "it has amd64 only")
 	}
 	return no
 }
@@ -96,6 +127,13 @@ func (l Limits) snapStart() string {
 		return "it has no SnapStart"
 	}
 	return "it has SnapStart for ZIP packages of " + strings.Join(l.SnapStart, " and ")
+}
+
+func (l Limits) steps() string {
+	if l.MemoryStep == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in steps of %d", l.MemoryStep)
 }
 
 // Packages are the package types that it takes.
@@ -119,7 +157,7 @@ func (l Limits) Words() []string {
 	case most > 0 && least == most:
 		out = append(out, fmt.Sprintf("memory %d MB", most))
 	case most > 0:
-		out = append(out, fmt.Sprintf("memory %d to %d MB", least, most))
+		out = append(out, fmt.Sprintf("memory %d to %d MB", least, most)+l.steps())
 	}
 	if l.TimeoutMax > 0 {
 		out = append(out, fmt.Sprintf("timeout %d s", l.TimeoutMax))

@@ -35,6 +35,8 @@ func TestLimits(t *testing.T) {
 		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, FunctionImageSizeMB: 50000}, ""},
 		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512, FunctionImageSizeMB: 500}, "500 MB packed"},
 		{"azure", experiment.SubExperiment{PackageType: "Zip", FunctionTimeoutSeconds: 601}, "at most 600"},
+		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 200}, "FunctionMemoryMB 200, in steps of 64: 192 or 256"},
+		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 192}, ""},
 		{"local", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
 		{"https://example.com", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
 	} {
@@ -57,5 +59,66 @@ func TestLimitsAreToldTogether(t *testing.T) {
 	err := CheckLimits(&experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}, []int{0, 1})
 	if err == nil || strings.Count(err.Error(), "\n") != 5 {
 		t.Errorf("want six lines: %v", err)
+	}
+}
+
+// said joins what was refused.
+func said(no []Refusal, between string) string {
+	var all []string
+	for _, r := range no {
+		all = append(all, r.String())
+	}
+	return strings.Join(all, between)
+}
+
+func TestRegions(t *testing.T) {
+	for provider, regions := range map[string][2][]string{
+		"aws":        {{"", "us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-5", "us-isob-east-1", "eusc-de-east-1"}, {"eu-central", "US-EAST-1", "europe-west1", "us-east-1a", "westeurope"}},
+		"google":     {{"", "europe-west1", "us-central1", "northamerica-northeast2"}, {"europe-west1-b", "eu-central-1", "Europe-West1", "westeurope"}},
+		"gcr":        {{"europe-west10"}, {"eu-central-1"}},
+		"azure":      {{"", "westeurope", "West Europe", "eastus2"}, {"eu-central-1", "europe-west1", " westeurope"}},
+		"aliyun":     {{"", "cn-hangzhou", "eu-central-1", "cn-shanghai-finance-1"}, {"hangzhou", "CN-Hangzhou"}},
+		"cloudflare": {{"", "anything"}, nil},
+		"local":      {{"here"}, nil},
+	} {
+		for wrong, names := range regions {
+			for _, name := range names {
+				no, err := Refusals(&experiment.Experiment{Provider: provider, Region: name}, nil, nil)
+				if err != nil || len(no) != wrong || wrong == 1 && (no[0].Sub != -1 || no[0].Key != "Region" || no[0].Found != name) {
+					t.Errorf("%s, region %q: %v, %v", provider, name, no, err)
+				}
+			}
+		}
+	}
+}
+
+// TestRefusalsNeedNobody holds that limits and what a connection refuses are given together, each with its key, and that
+// no program and no network is asked.
+func TestRefusalsNeedNobody(t *testing.T) {
+	t.Setenv("PATH", "")
+	s := experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 1, FunctionTimeoutSeconds: 100_000, Protocol: "grpc", Runtime: "ruby3.4", Architecture: "arm64",
+		DesiredServiceTimes: []string{"301s"}, PayloadLengthBytes: 1 << 30, CPUBoostEnabled: true, SnapStartEnabled: true}
+	for provider, want := range map[string]string{
+		"aws":        "FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled CPUBoostEnabled DesiredServiceTimes PayloadLengthBytes Protocol",
+		"google":     "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture PayloadLengthBytes Protocol",
+		"gcr":        "PackageType FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled Architecture Platform.ImageContract PayloadLengthBytes Protocol",
+		"azure":      "FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture Protocol",
+		"aliyun":     "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture Protocol DesiredServiceTimes",
+		"cloudflare": "FunctionMemoryMB SnapStartEnabled CPUBoostEnabled Architecture Protocol DesiredServiceTimes",
+		"local":      "SnapStartEnabled CPUBoostEnabled",
+		"vhive":      "SnapStartEnabled CPUBoostEnabled Architecture",
+		"a.example":  "SnapStartEnabled CPUBoostEnabled Architecture",
+	} {
+		exp := &experiment.Experiment{Provider: provider, SubExperiments: []experiment.SubExperiment{{}, s}}
+		no, err := Refusals(exp, []int{1}, []*Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
+		var keys []string
+		for _, r := range no {
+			if keys = append(keys, r.Key); r.Sub != 1 || r.Why == "" {
+				t.Errorf("%s: %+v", provider, r)
+			}
+		}
+		if got := strings.Join(keys, " "); err != nil || got != want {
+			t.Errorf("%s: %s, %v\nwant %s", provider, got, err, want)
+		}
 	}
 }

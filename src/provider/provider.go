@@ -52,8 +52,9 @@ type Locator interface {
 
 // Refuser is a connection that cannot do all that an experiment file can ask for, beyond its limits in numbers.
 type Refuser interface {
-	// Refuse gives a sentence for each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions.
-	Refuse(s *experiment.SubExperiment, fn *Function) []string
+	// Refuse gives each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions. It asks
+	// nobody: the answer follows from the two alone.
+	Refuse(s *experiment.SubExperiment, fn *Function) []Refusal
 }
 
 // Sweeper is a connection that finds by its tags what runs have left in the account, where no journal tells of it.

@@ -64,15 +64,18 @@ func (v vhive) Commands(u Unit) (deploy, remove []shell.Command) {
 }
 
 // Refuse says which functions could not serve on Knative: those that do not speak gRPC, or come in no image.
-func (v vhive) Refuse(s *experiment.SubExperiment, f *Function) (no []string) {
+func (v vhive) Refuse(s *experiment.SubExperiment, f *Function) (no []Refusal) {
 	if s.PackageType != "Image" {
-		no = append(no, `PackageType Zip, Knative runs images: write "PackageType": "Image"`)
+		no = append(no, refuse("PackageType", "Zip", `Knative runs images: write "PackageType": "Image"`))
 	}
 	if f.Generated && f.Language != "go" {
-		no = append(no, "the measurement function speaks gRPC in Go only, not in "+f.Runtime+`: write "Runtime": "go"`)
+		no = append(no, refuse("Runtime", f.Runtime, `the measurement function speaks gRPC in Go only, not in %s: write "Runtime": "go"`, f.Runtime))
 	}
-	if s.SnapStartEnabled || s.CPUBoostEnabled {
-		no = append(no, "SnapStartEnabled and CPUBoostEnabled are other providers'")
+	if s.SnapStartEnabled {
+		no = append(no, refuse("SnapStartEnabled", "", "which is another provider's"))
+	}
+	if s.CPUBoostEnabled {
+		no = append(no, refuse("CPUBoostEnabled", "", "which is another provider's"))
 	}
 	return no
 }
