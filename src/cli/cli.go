@@ -60,7 +60,7 @@ func (c *command) report(ctx context.Context, err error) int {
 	}
 	var mistakes *experiment.Problems
 	if errors.As(err, &mistakes) && len(mistakes.List) > 1 {
-		fmt.Fprintf(c.Stderr, "stellar: the experiment has %d mistakes:\n%v\n", len(mistakes.List), err)
+		fmt.Fprintf(c.Stderr, "stellar: %s has %d mistakes:\n%v\n", mistakes.List[0].File, len(mistakes.List), err)
 	} else {
 		fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
 	}

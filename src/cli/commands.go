@@ -48,15 +48,23 @@ func (c *command) planCommand() *cli.Command {
 func (c *command) validateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "validate", Usage: "check an experiment file",
-		Description: "Prints every mistake of the file with its place, or that there is none. Exit code 2 where there are some.\n\n" + example("stellar validate -c experiment.json"),
+		Description: "Prints every mistake that can be known without building anything, each with its place, or that there is none: of the file, its\nfunctions' folders and entry points, and what its provider does not take. Exit code 2 where there are some.\n\n" + example("stellar validate -c experiment.json"),
 		Flags:       []cli.Flag{fileFlag(), jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
 		Action: func(cc *cli.Context) error {
-			loaded, err := c.load(cc)
+			file, err := configFile(cc)
 			if err != nil {
 				return err
 			}
-			for _, n := range loaded.Notes {
+			loaded, err := experiment.Inspect(file)
+			if loaded == nil {
+				return err
+			}
+			notes, err := pipeline.World{}.Validate(loaded, folderOf(file))
+			for _, n := range notes {
 				printf(c.Stderr, "note: %s\n", n)
+			}
+			if err != nil {
+				return err
 			}
 			if cc.Bool("json") {
 				text, err := loaded.Experiment.MarshalEffective()
@@ -66,17 +74,10 @@ func (c *command) validateCommand() *cli.Command {
 				_, err = c.Stdout.Write(text)
 				return err
 			}
-			printf(c.Stdout, "%s is valid: %d sub-experiments\n", path(cc), len(loaded.Experiment.SubExperiments))
+			printf(c.Stdout, "%s is valid: %d sub-experiments\n", file, len(loaded.Experiment.SubExperiments))
 			return nil
 		},
 	}
-}
-
-func path(cc *cli.Context) string {
-	if p := cc.String("config"); p != "" {
-		return p
-	}
-	return cc.Args().First()
 }
 
 func (c *command) deployCommand() *cli.Command {

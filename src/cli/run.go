@@ -96,15 +96,24 @@ func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) erro
 }
 
 func baseDir(cc *cli.Context) string {
-	dir, err := filepath.Abs(filepath.Dir(cc.String("config")))
+	file, err := configFile(cc)
+	if err != nil {
+		return "."
+	}
+	return folderOf(file)
+}
+
+// folderOf is the folder of a file, absolute.
+func folderOf(file string) string {
+	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return "."
 	}
 	return dir
 }
 
-// load reads the experiment file and checks the index that --run-only names.
-func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
+// configFile is the experiment file that the command line names: with -c before or behind the command, or as its argument.
+func configFile(cc *cli.Context) (string, error) {
 	path := cc.String("config")
 	for _, outer := range cc.Lineage()[1:] { // stellar -c FILE plan
 		if path == "" && outer.App != nil {
@@ -115,7 +124,16 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 		path = cc.Args().First()
 	}
 	if path == "" {
-		return nil, fail.Input("no experiment file").WithHint("name it with -c FILE")
+		return "", fail.Input("no experiment file").WithHint("name it with -c FILE")
+	}
+	return path, nil
+}
+
+// load reads the experiment file and checks the index that --run-only names.
+func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
+	path, err := configFile(cc)
+	if err != nil {
+		return nil, err
 	}
 	loaded, err := experiment.Load(path)
 	if err != nil {

@@ -24,6 +24,7 @@ type decoder struct {
 
 	elsewhere map[string]string // keys of other levels, for sub-experiments; made by the first one
 	drafts    []*draft          // of the sub-experiments, in their order
+	whole     bool              // the provider is known, without which sub-experiments cannot be judged
 }
 
 func newDecoder(src *source) *decoder {

@@ -20,7 +20,7 @@ type Loaded struct {
 	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
 	Published  bool        // the file is of the published form, for which Function defaults to hellopy
 
-	src    *source
+	found  *findings
 	top    map[string]*node
 	drafts []*draft
 }
@@ -31,6 +31,16 @@ const maxFile = 64 << 20
 // Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
 // afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
 func Load(path string) (*Loaded, error) {
+	l, err := Inspect(path)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content it
+// gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
+func Inspect(path string) (*Loaded, error) {
 	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
 	if err != nil {
 		return nil, err
@@ -65,7 +75,13 @@ func readFile(what, path, hint string) ([]byte, error) {
 
 // Parse reads an experiment from its text, as Load does, but no other file: name stands for the text in messages, and
 // traces keep their paths and are not read.
-func Parse(name string, data []byte) (*Loaded, error) { return parse(name, data, nil) }
+func Parse(name string, data []byte) (*Loaded, error) {
+	l, err := parse(name, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
 
 // parse reads an experiment and, unless traces is nil, the traces that it names. All errors are found together, and the
 // error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults, the
@@ -81,8 +97,12 @@ func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
 		d.note(dup.off, dup.path, "this key stands there before; the last one counts")
 	}
 	d.file(root)
+	l := &Loaded{Experiment: d.exp, Published: d.old, found: d.findings, top: values(root), drafts: d.drafts}
 	if bad := d.err(); bad != nil {
-		return nil, invalid(bad)
+		if !d.whole {
+			l = nil
+		}
+		return l, invalid(bad)
 	}
 	if d.exp.Seed == nil {
 		seed, err := drawSeed()
@@ -92,8 +112,8 @@ func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
 		d.exp.Seed = seed
 	}
 	d.warnPlan()
-	return &Loaded{Experiment: d.exp, Warnings: d.warnings, Notes: d.noteTexts(), Published: d.old,
-		src: d.src, top: values(root), drafts: d.drafts}, nil
+	l.Warnings, l.Notes = d.warnings, d.noteTexts()
+	return l, nil
 }
 
 func invalid(p *Problems) error {
@@ -146,6 +166,7 @@ func (d *decoder) file(root *node) {
 	good := d.setObject(root.members, top, v)
 	d.setDefaults(top, good, v)
 	d.old = isOld(root, top, d.keys) && d.exp.Provider != "local"
+	d.whole = root.find("Provider") == nil && !d.meant["Provider"] || good["Provider"]
 
 	items := root.find("SubExperiments")
 	switch {

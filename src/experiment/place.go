@@ -10,8 +10,8 @@ import (
 // written Platform.Key. A negative index stands for the whole file.
 func (l *Loaded) Place(sub int, key string) Place {
 	off, path := l.spot(sub, key)
-	line, column := l.src.at(off)
-	return Place{l.src.name, line, column, path}
+	line, column := l.found.src.at(off)
+	return Place{l.found.src.name, line, column, path}
 }
 
 func (l *Loaded) spot(sub int, key string) (off int, path string) {
@@ -40,21 +40,40 @@ func after(inner string) string {
 	return "." + inner
 }
 
-// Mistakes collects what others than the file's reading find wrong with it. Like the reading's own problems each is told
-// once, in the order of their places.
+// Mistakes collects what others than the file's reading find wrong with it, beside what that has found. Each is told once,
+// in the order of their places.
 type Mistakes struct {
 	of *Loaded
 	*findings
 }
 
-// Mistakes begins a collection.
-func (l *Loaded) Mistakes() *Mistakes { return &Mistakes{l, newFindings(l.src)} }
+// Mistakes begins a collection with those of the file's reading.
+func (l *Loaded) Mistakes() *Mistakes { return &Mistakes{l, l.found} }
 
-// Add records a mistake of a sub-experiment's key.
+// Add records a mistake of a sub-experiment's key, or of the whole file's where the index is negative. A key whose value
+// could not be read has been reported and takes no part.
 func (m *Mistakes) Add(sub int, key, format string, args ...any) {
+	outer, _, _ := strings.Cut(key, ".")
+	if sub >= 0 && sub < len(m.of.drafts) {
+		if dr := m.of.drafts[sub]; dr.given[outer] != nil && !dr.good[outer] {
+			return
+		}
+	}
+	if n := m.of.top[outer]; n != nil && n.bad {
+		return
+	}
 	off, path := m.of.spot(sub, key)
 	m.problem(off, path, format, args...)
 }
+
+// Note records something worth knowing about a key that is no mistake.
+func (m *Mistakes) Note(sub int, key, format string, args ...any) {
+	off, path := m.of.spot(sub, key)
+	m.note(off, path, format, args...)
+}
+
+// Notes are those of the file's reading and those that were added.
+func (m *Mistakes) Notes() []string { return m.noteTexts() }
 
 // Err is nil, or all mistakes as one error of bad input that wraps *Problems.
 func (m *Mistakes) Err() error {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/provider"
 	"stellar/src/shell"
@@ -29,7 +31,10 @@ type Plan struct {
 	Commands  []PlanUnit `json:"commands"`         // what a run executes to deploy and to remove; RUN stands for the run's id
 	ByHand    []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
 	Warnings  []string   `json:"warnings"`
-	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything
+	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
+	Stops     []Missing  `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
+
+	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
 }
 
 // PlanSub is one sub-experiment of a plan.
@@ -59,6 +64,9 @@ type PlanUnit struct {
 	Remove    []string `json:"remove"`
 }
 
+// planPatience is how long a plan waits for a vendor's program to tell where functions would go.
+const planPatience = 3 * time.Second
+
 // Plan says what a run would do, and whether it could start here and now; that it could not is no error.
 func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
 	exp := loaded.Experiment
@@ -66,7 +74,10 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	if err != nil {
 		return nil, err
 	}
+	w.Patience.Ask = cmp.Or(w.Patience.Ask, planPatience)
 	j := newJob(w, exp)
+	j.planning = true
+	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
 	est := exp.Estimate()
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: est.Functions, Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
@@ -84,12 +95,16 @@ func (w World) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir stri
 	for _, warn := range loaded.Warnings {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
-	if err := j.ready(ctx, exp, baseDir); err != nil {
+	if err := joinObstacles(stops); err != nil {
 		p.NotReady = err.Error()
-		if hint := firstHint([]error{err}); hint != noHint {
+		if hint := fail.Hint(err); hint != noHint {
 			p.NotReady += " → " + hint
 		}
 	}
+	for _, o := range stops {
+		p.Stops = append(p.Stops, missing(o.err))
+	}
+	p.Unanswered = j.unanswered
 	return p, nil
 }
 
@@ -104,9 +119,7 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	if err != nil {
 		return nil, err
 	}
-	opts := j.options(r, row.Name)
-	opts.Region = exp.Region
-	conn, err := row.Open(opts)
+	conn, err := j.draftConnection(r)
 	if err != nil {
 		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
 	}
@@ -209,10 +222,24 @@ func (p *Plan) Print(w io.Writer) error {
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
 	}
-	if p.NotReady != "" {
-		fmt.Fprintf(w, "a run would stop before it builds anything: %s\n", p.NotReady)
+	for _, text := range p.Unanswered {
+		fmt.Fprintf(w, "not answered: %s\n", text)
 	}
+	p.printStops(w)
 	return nil
+}
+
+func (p *Plan) printStops(w io.Writer) {
+	if len(p.Stops) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "a run would stop before it builds anything:")
+	for _, m := range p.Stops {
+		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(m.What, "\n", "\n  "))
+		if m.Hint != "" {
+			fmt.Fprintf(w, "    → %s\n", strings.ReplaceAll(m.Hint, "\n", "\n      "))
+		}
+	}
 }
 
 func (p *Plan) printCommands(w io.Writer) {

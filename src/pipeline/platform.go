@@ -38,6 +38,9 @@ type job struct {
 	cpuLimited  bool                 // the local platform enforces CPU shares
 	place       map[string]string    // where the run's units go; nil until it is looked up
 	local       bool                 // functions run on this machine
+	planning    bool                 // nothing will be deployed: what is not answered does not matter
+	asked       provider.Connection  // of which a draft asks its questions; nil until the first
+	unanswered  []string             // what was asked and not answered
 }
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type ProviderStatus struct {
 	Credentials string            `json:"credentials,omitempty"` // where they were found; never a value
 	Where       map[string]string `json:"where,omitempty"`       // region, project, account
 	Missing     []Missing         `json:"missing"`
+	Unanswered  []Missing         `json:"unanswered,omitempty"` // what was asked and not answered
 }
 
 // Missing is something that has to be had before a run, and how to get it.
@@ -74,6 +76,9 @@ func (w World) providerStatus(ctx context.Context, row provider.Provider) Provid
 	for _, err := range ready.Missing {
 		s.Missing = append(s.Missing, missing(err))
 	}
+	for _, u := range ready.Unanswered {
+		s.Unanswered = append(s.Unanswered, missing(u.Err))
+	}
 	return s
 }
 
@@ -106,7 +111,7 @@ func PrintProviders(w io.Writer, all []ProviderStatus) error {
 	}
 	fmt.Fprintln(w, "\nmissing on this machine")
 	for _, s := range all {
-		for _, m := range s.Missing {
+		for _, m := range slices.Concat(s.Missing, s.Unanswered) {
 			fmt.Fprintf(w, "  %-11s %s\n", s.Name, strings.ReplaceAll(m.What, "\n", "\n              "))
 			if m.Hint != "" {
 				fmt.Fprintf(w, "  %-11s → %s\n", "", m.Hint)

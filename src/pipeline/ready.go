@@ -1,11 +1,14 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -18,35 +21,74 @@ import (
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
 // functions' code, the compilers and the CLIs are there, whether the endpoints suffice. It changes nothing.
 func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
-	if j.deploys(exp) {
-		if err := provider.CheckLimits(exp, j.subs(exp)); err != nil {
-			return err
+	return joinObstacles(j.obstacles(ctx, exp, baseDir))
+}
+
+// obstacle is one reason why a run would stop before it builds anything.
+type obstacle struct {
+	err     error
+	missing bool // from this machine or account, rather than wrong in the file
+}
+
+// obstacles gives all of them, of every class: what the provider does not take, what this version cannot do, what this
+// machine cannot carry, then what is missing of code, tools and credentials.
+func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir string) []obstacle {
+	var all []obstacle
+	add := func(missing bool, errs ...error) {
+		for _, err := range errs {
+			if err != nil && !slices.ContainsFunc(all, func(o obstacle) bool { return o.err.Error() == err.Error() }) {
+				all = append(all, obstacle{err, missing})
+			}
 		}
 	}
-	if err := j.supported(exp); err != nil {
-		return err
+	if j.deploys(exp) {
+		add(false, provider.CheckLimits(exp, j.subs(exp)))
 	}
-	if err := j.carries(exp); err != nil {
-		return err
-	}
+	add(false, j.supported(exp), j.carries(exp))
 	draft, err := j.draft(exp, baseDir)
 	if err != nil {
-		return err
+		add(false, err)
+		return all
 	}
 	if !j.deploys(exp) {
-		return j.standing(ctx, draft)
+		add(false, j.standing(ctx, draft))
+		return all
 	}
-	var missing []error
 	for _, s := range j.stages() {
 		if c, ok := s.(Checker); ok {
-			missing = append(missing, c.Check(ctx, draft))
+			add(true, c.Check(ctx, draft))
 		}
 	}
-	missing = append(missing, j.connectionReady(ctx, draft))
-	if err := errors.Join(missing...); err != nil {
-		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
+	refused, missing := j.connectionReady(ctx, draft)
+	add(false, refused)
+	add(true, missing...)
+	return all
+}
+
+// joinObstacles is one error of bad input that tells all of them and keeps their hints; nil where there are none.
+func joinObstacles(all []obstacle) error {
+	var wrong, missing []error
+	var hints []string
+	for _, o := range all {
+		if o.missing {
+			missing = append(missing, o.err)
+		} else {
+			wrong = append(wrong, o.err)
+		}
+		if hint := fail.Hint(o.err); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
 	}
-	return nil
+	if len(all) == 1 && !all[0].missing {
+		return all[0].err
+	}
+	if len(missing) > 0 {
+		wrong = append(wrong, fmt.Errorf("not ready: %w", errors.Join(missing...)))
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
 }
 
 // draftID stands for the run's id, which is drawn when the run starts.
@@ -97,12 +139,45 @@ func firstHint(errs []error) string {
 
 const noHint = "install what is missing and try again"
 
+// gap is something that a file asks for and this version does not do.
+type gap struct {
+	sub       int
+	key, what string
+}
+
+// gaps lists them all.
+func (w World) gaps(exp *experiment.Experiment) (all []gap) {
+	for _, i := range w.subs(exp) {
+		s := &exp.SubExperiments[i]
+		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
+		if !study.Supported(s.Type) {
+			add("Type", "experiments of Type %s", s.Type)
+		}
+		if s.StorageTransfer {
+			add("StorageTransfer", "StorageTransfer")
+		}
+		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.deploys(exp)) {
+			add("DataTransferChainLength", "chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
+				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
+		}
+		if len(s.Cmds) > 0 {
+			add("Cmds", "Cmds")
+		}
+		if s.ColdPull && s.PackageType != "Image" {
+			add("ColdPull", "ColdPull of a ZIP package, it is for images")
+		}
+		if s.ColdPull && exp.ProviderKind() != "local" {
+			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
+		}
+		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
+			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)
+		}
+	}
+	return all
+}
+
 // supported lists, all at once, what the file asks for that this version does not do.
 func (w World) supported(exp *experiment.Experiment) error {
-	var no []error
-	add := func(sub int, format string, args ...any) {
-		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", sub, exp.SubExperiments[sub].Title, fmt.Sprintf(format, args...)))
-	}
 	row, err := provider.Find(exp.ProviderKind())
 	if err != nil {
 		return err
@@ -114,30 +189,9 @@ func (w World) supported(exp *experiment.Experiment) error {
 	if w.AWSAccount != "" && exp.ProviderKind() != "aws" {
 		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
 	}
-	for _, i := range w.subs(exp) {
-		s := &exp.SubExperiments[i]
-		if !study.Supported(s.Type) {
-			add(i, "experiments of Type %s", s.Type)
-		}
-		if s.StorageTransfer {
-			add(i, "StorageTransfer")
-		}
-		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.deploys(exp)) {
-			add(i, "chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
-				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
-		}
-		if len(s.Cmds) > 0 {
-			add(i, "Cmds")
-		}
-		if s.ColdPull && s.PackageType != "Image" {
-			add(i, "ColdPull of a ZIP package, it is for images")
-		}
-		if s.ColdPull && exp.ProviderKind() != "local" {
-			add(i, "ColdPull on %s, it is for the local platform", exp.ProviderKind())
-		}
-		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
-			add(i, "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)
-		}
+	var no []error
+	for _, g := range w.gaps(exp) {
+		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", g.sub, exp.SubExperiments[g.sub].Title, g.what))
 	}
 	if len(no) == 0 {
 		return nil
@@ -146,51 +200,61 @@ func (w World) supported(exp *experiment.Experiment) error {
 		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
 }
 
-// connectionReady asks the provider what it misses on this machine, and what it cannot do of what the file asks for.
-func (j *job) connectionReady(ctx context.Context, r *run.Run) error {
-	kind := r.Experiment.ProviderKind()
-	opts := j.options(r, kind)
-	opts.Region = r.Experiment.Region
-	row, err := provider.Find(kind)
+// connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine. What
+// it asked and nobody answered is kept for the plan, and said.
+func (j *job) connectionReady(ctx context.Context, r *run.Run) (refused error, missing []error) {
+	conn, err := j.draftConnection(r)
 	if err != nil {
-		return err
+		return err, nil
 	}
-	conn, err := row.Open(opts)
-	if err != nil {
-		return err
-	}
-	if err := refusals(conn, r); err != nil {
-		return err
-	}
+	refused = refusals(conn, r)
 	c, ok := conn.(provider.Checker)
 	if !ok {
-		return nil
+		return refused, nil
 	}
 	ready := c.Ready(ctx)
 	j.tools = map[string]string{}
 	for _, t := range ready.Tools {
 		j.tools[t.Name] = t.Version
+		if t.Err != nil {
+			missing = append(missing, t.Err)
+		}
 	}
-	return ready.Err()
+	for _, u := range ready.Unanswered {
+		switch {
+		case j.planning:
+			j.unanswered = append(j.unanswered, strings.Split(u.Err.Error(), "\n")...)
+		case u.Needed:
+			missing = append(missing, u.Err)
+		default:
+			j.Log.Warnf("%s: not answered, and the run goes on without: %v", r.Experiment.ProviderKind(), u.Err)
+		}
+	}
+	return refused, append(missing, ready.Missing...)
+}
+
+// draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the vendor
+// once.
+func (j *job) draftConnection(r *run.Run) (provider.Connection, error) {
+	if j.asked != nil {
+		return j.asked, nil
+	}
+	kind := r.Experiment.ProviderKind()
+	row, err := provider.Find(kind)
+	if err != nil {
+		return nil, err
+	}
+	opts := j.options(r, kind)
+	opts.Region = r.Experiment.Region
+	j.asked, err = row.Open(opts)
+	return j.asked, err
 }
 
 // refusals lists what the provider cannot do of what the sub-experiments ask for.
 func refusals(conn provider.Connection, r *run.Run) error {
-	c, ok := conn.(provider.Refuser)
-	if !ok {
-		return nil
-	}
 	var no []error
-	told := map[int]bool{}
-	for _, f := range r.Functions {
-		if told[f.Sub] {
-			continue
-		}
-		told[f.Sub] = true
-		s := &r.Experiment.SubExperiments[f.Sub]
-		for _, why := range c.Refuse(s, f) {
-			no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s: %s", f.Sub, s.Title, r.Experiment.ProviderKind(), why))
-		}
+	for _, refused := range provider.RefusedBy(conn, r.Experiment, r.Functions) {
+		no = append(no, fmt.Errorf("%s: %s", refused.Where(r.Experiment), refused))
 	}
 	if len(no) == 0 {
 		return nil

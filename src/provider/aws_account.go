@@ -35,6 +35,9 @@ const awsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 // awsIdentityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.
 const awsIdentityTimeout = 20 * time.Second
 
+// awsSettingsTimeout bounds a question that a run can do without.
+const awsSettingsTimeout = 5 * time.Second
+
 // awsSession is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles, SSO,
 // roles of machines; AWS_ENDPOINT_URL leads to an emulator.
 type awsSession struct {
@@ -115,16 +118,27 @@ func (a *amazon) Ready(ctx context.Context) Readiness {
 			WithHint("choose the other account's credentials (AWS_PROFILE), or leave --aws-account out"))
 		return r
 	}
-	settings, err := s.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
-	if err != nil {
-		r.Missing = append(r.Missing, fail.Input("Lambda in %s does not answer: %s", s.region, awsShort(err)).
-			WithHint("the credentials need lambda:GetAccountSettings, and what else docs/providers/aws.md lists"))
-		return r
+	limit, err := s.concurrency(ctx)
+	if err != nil { // a run can do without: an emulator need not have the call, a policy need not allow it
+		r.Unanswered = append(r.Unanswered, Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, awsShort(err))})
 	}
-	if settings.AccountLimit != nil {
-		r.Where["concurrency"] = fmt.Sprint(settings.AccountLimit.ConcurrentExecutions)
+	if limit != "" {
+		r.Where["concurrency"] = limit
 	}
 	return r
+}
+
+// concurrency asks for the account's limit, twice at most and not for long.
+func (s *awsSession) concurrency(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, awsSettingsTimeout)
+	defer cancel()
+	settings, err := s.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{}, func(o *lambda.Options) {
+		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2)
+	})
+	if err != nil || settings.AccountLimit == nil {
+		return "", err
+	}
+	return fmt.Sprint(settings.AccountLimit.ConcurrentExecutions), nil
 }
 
 // Locate gives region and account.
@@ -175,7 +189,7 @@ func awsShort(err error) string {
 		return dns.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("no answer in %v", awsIdentityTimeout)
+		return "no answer in time"
 	}
 	last := err
 	for next := errors.Unwrap(last); next != nil; next = errors.Unwrap(last) {

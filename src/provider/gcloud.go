@@ -23,6 +23,7 @@ import (
 type gcloud struct {
 	Options
 	group  string // of the CLI's commands and properties: run, functions
+	asked  *gcloudAnswers
 	planOf *sync.Once
 	plan   place // for Commands, which cannot fail
 }
@@ -42,7 +43,7 @@ const EnvFile = "env.yaml"
 const DetailProject = "project"
 
 func newGcloud(o Options, group string) gcloud {
-	return gcloud{Options: o, group: group, planOf: &sync.Once{}}
+	return gcloud{Options: o, group: group, planOf: &sync.Once{}, asked: &gcloudAnswers{all: map[string]*gcloudAnswer{}}}
 }
 
 // command is gcloud without questions; where it goes stands in every command, so that a change of the configuration meanwhile
@@ -107,42 +108,6 @@ func (g gcloud) Locate(ctx context.Context) (map[string]string, error) {
 	return map[string]string{DetailProject: at.project, DetailRegion: at.region}, nil
 }
 
-// locate finds project and region: where the run was located before, in the experiment, then in the environment as gcloud reads it, then in gcloud's configuration.
-func (g gcloud) locate(ctx context.Context) (place, error) {
-	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
-	project, _ := g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
-	at := place{cmp.Or(g.Where[DetailProject], project), cmp.Or(g.Where[DetailRegion], g.Region, region)}
-	var missing []error
-	if at.project == "" {
-		value, err := g.property(ctx, "project")
-		if at.project = value; err == nil && value == "" {
-			err = fail.Input("no Google Cloud project is chosen").
-				WithHint("set CLOUDSDK_CORE_PROJECT, or run `gcloud config set project <id>`")
-		}
-		missing = append(missing, err)
-	}
-	if at.region == "" {
-		value, err := g.property(ctx, g.group+"/region")
-		if at.region = value; err == nil && value == "" {
-			err = fail.Input("no Google Cloud region is chosen").
-				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group)
-		}
-		missing = append(missing, err)
-	}
-	return at, joined(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
-}
-
-// property asks gcloud's configuration; empty where it is not set.
-func (g gcloud) property(ctx context.Context, name string) (string, error) {
-	c := shell.Command{Name: gcloudName, Args: []string{"config", "get", name, "--quiet"}, Timeout: versionTimeout, Line: func(string) {}}
-	res, err := g.run(ctx, c)
-	value := strings.TrimSpace(res.Stdout)
-	if value == "(unset)" {
-		value = ""
-	}
-	return value, err
-}
-
 // planned is where a run would go, as far as it can be known; capitals stand for what cannot.
 func (g *gcloud) planned() place {
 	g.planOf.Do(func() {
@@ -152,51 +117,6 @@ func (g *gcloud) planned() place {
 		g.plan = place{cmp.Or(at.project, "PROJECT"), cmp.Or(at.region, "REGION")}
 	})
 	return g.plan
-}
-
-// Ready finds gcloud, an account, project and region.
-func (g gcloud) Ready(ctx context.Context) Readiness {
-	r := Readiness{Tools: []Tool{g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700,
-		install: gcloudHint})}}
-	if r.Tools[0].Err != nil {
-		return r
-	}
-	var err error
-	if r.Credentials, err = g.credentials(ctx); err != nil {
-		r.Missing = append(r.Missing, err)
-	}
-	at, err := g.locate(ctx)
-	if err != nil {
-		r.Missing = append(r.Missing, err)
-	}
-	r.Where = map[string]string{DetailProject: at.project, DetailRegion: at.region}
-	for k, v := range r.Where {
-		if v == "" {
-			delete(r.Where, k)
-		}
-	}
-	return r
-}
-
-// credentials says where gcloud has them from. They are not tried: the first deployment does.
-func (g gcloud) credentials(ctx context.Context) (string, error) {
-	if _, name := g.anyOf("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"); name != "" {
-		return name, nil
-	}
-	c := shell.Command{Name: gcloudName, Args: []string{"auth", "list", "--filter=status:ACTIVE", "--format=value(account)", "--quiet"},
-		Timeout: versionTimeout, Line: func(string) {}} // the account's name stays out of the log
-	res, err := g.run(ctx, c)
-	if err != nil {
-		return "", err
-	}
-	if strings.TrimSpace(res.Stdout) != "" {
-		return "gcloud auth", nil
-	}
-	none := fail.Input("gcloud has no active account")
-	if _, name := g.anyOf("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
-		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
-	}
-	return "", none.WithHint("run `gcloud auth login`, or `gcloud auth activate-service-account --key-file <file>`")
 }
 
 // of is where a deployed unit stands: as its endpoint or the journal says, whatever the environment has become.

@@ -159,6 +159,60 @@ func TestGoogleReady(t *testing.T) {
 	}
 }
 
+// TestGoogleAsksOnce holds that readiness, the plan's place and the location ask gcloud each question once, all at the same
+// time, and that a gcloud that does not answer is a warning for a plan and stops a run.
+func TestGoogleAsksOnce(t *testing.T) {
+	for _, kind := range []string{"gcr", "google"} {
+		g := newFakeGcloud(t, map[string]string{"config-get-project.out": "p\n", "config-get-run-region.out": "r\n", "config-get-functions-region.out": "r\n"})
+		conn := g.open(kind, nil)
+		for range 2 {
+			if ready := conn.(Checker).Ready(t.Context()); ready.Err() != nil || ready.Where["project"] != "p" || ready.Where["region"] != "r" {
+				t.Errorf("%s: %+v", kind, ready)
+			}
+			conn.(Planner).Commands(Unit{Name: "u", Functions: []*Function{sourceFunction("f0-0", "python", "python3.13", "main.f")}})
+		}
+		asked := map[string]int{}
+		for _, call := range g.calls() {
+			asked[strings.Join(strings.Fields(call)[:1], " ")]++
+		}
+		if asked["config"] != 2 || asked["auth"] != 1 {
+			t.Errorf("%s: %v", kind, g.calls())
+		}
+	}
+}
+
+func TestGoogleThatDoesNotAnswer(t *testing.T) {
+	late := func(ctx context.Context, c shell.Command) (shell.Result, error) {
+		if c.Timeout != 3*time.Second || c.Grace == 0 || c.Grace > time.Second {
+			t.Errorf("%v may take %v and %v", c.Args, c.Timeout, c.Grace)
+		}
+		return shell.Result{ExitCode: -1}, &fail.Error{Code: fail.CodeFailed, Err: &shell.ExitError{Code: -1, TimedOut: true, After: c.Timeout}}
+	}
+	row, _ := Find("gcr")
+	conn, err := row.Open(Options{Runner: late, LookPath: func(string) (string, error) { return "/gcloud", nil }, Patience: Patience{Ask: 3 * time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready := conn.(Checker).Ready(t.Context())
+	var needed, other []string
+	for _, u := range ready.Unanswered {
+		if u.Needed {
+			needed = append(needed, u.Err.Error())
+		} else {
+			other = append(other, u.Err.Error())
+		}
+	}
+	if got := strings.Join(needed, "\n"); got != "`gcloud version`: no answer in 3s\n`gcloud config get project`: no answer in 3s\n`gcloud config get run/region`: no answer in 3s" {
+		t.Errorf("needed: %s", got)
+	}
+	if got := strings.Join(other, "\n"); got != "`gcloud auth list`: no answer in 3s" {
+		t.Errorf("others: %s", got)
+	}
+	if ready.Tools[0].Err != nil || len(ready.Missing) > 0 || ready.Err() == nil {
+		t.Errorf("%+v", ready)
+	}
+}
+
 func merged(a, b map[string]string) map[string]string {
 	out := maps.Clone(a)
 	maps.Copy(out, b)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -17,6 +18,8 @@ type Tool struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"` // as it says itself
 	Err     error  `json:"-"`                 // why it cannot be used; says how to get it
+
+	late bool // it did not tell its version in time
 }
 
 // Readiness is what this machine has of what a provider needs.
@@ -25,6 +28,13 @@ type Readiness struct {
 	Credentials string            // where they were found; empty: nowhere, or none are needed. Never a value
 	Where       map[string]string // region, project, account: where a deployment would go
 	Missing     []error           // what must be had first, each with a hint; what Tools say of themselves is not repeated
+	Unanswered  []Unanswered      // what was asked and nobody answered
+}
+
+// Unanswered is a question that was asked of a program or of the provider and got no answer, for whatever reason.
+type Unanswered struct {
+	Err    error // what was asked, and the true cause
+	Needed bool  // a run cannot do without the answer, a plan can
 }
 
 // Err joins all that is missing; nil where a run could start.
@@ -32,6 +42,11 @@ func (r Readiness) Err() error {
 	var all []error
 	for _, t := range r.Tools {
 		all = append(all, t.Err)
+	}
+	for _, u := range r.Unanswered {
+		if u.Needed {
+			all = append(all, u.Err)
+		}
 	}
 	return errors.Join(append(all, r.Missing...)...)
 }
@@ -43,9 +58,14 @@ type wanted struct {
 	least   [3]int   // the oldest version that takes our arguments
 	below   int      // first major version that is not known; 0: any newer one is taken
 	install string   // how to get it
+
+	timeout time.Duration // to print its version; 0: versionTimeout
 }
 
-const versionTimeout = time.Minute
+const (
+	versionTimeout = time.Minute
+	askGrace       = 100 * time.Millisecond // a program that only tells something has nothing to bring to an end
+)
 
 var versionNumber = regexp.MustCompile(`\b(\d+)\.(\d+)\.(\d+)\b`)
 
@@ -57,9 +77,9 @@ func (o Options) find(ctx context.Context, w wanted) Tool {
 		t.Err = fail.Input("%s is not on the PATH", w.name).WithHint("%s", w.install)
 		return t
 	}
-	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.args, Timeout: versionTimeout, Env: []string{"CI=1", "NO_COLOR=1"}})
+	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.args, Timeout: cmp.Or(w.timeout, versionTimeout), Grace: askGrace, Env: []string{"CI=1", "NO_COLOR=1"}})
 	if err != nil {
-		t.Err = err
+		t.Err, t.late = err, timedOut(err)
 		return t
 	}
 	text := res.Stdout + res.Stderr
@@ -77,6 +97,12 @@ func (o Options) find(ctx context.Context, w wanted) Tool {
 		t.Err = fail.Input("%s is version %s, which is not known to work", w.name, t.Version).WithHint("%s", w.install)
 	}
 	return t
+}
+
+// timedOut reports whether a program was stopped because it took too long.
+func timedOut(err error) bool {
+	var exit *shell.ExitError
+	return errors.As(err, &exit) && exit.TimedOut
 }
 
 func older(a, b [3]int) bool {

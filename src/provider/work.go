@@ -22,6 +22,7 @@ type Patience struct {
 	Wait     time.Duration // before the second attempt, doubled for each further one; default 5 s
 	Settle   time.Duration // until what was not there is looked for once more, where its creation was never confirmed; default 5 s
 	Parallel int           // commands at once; default 8
+	Ask      time.Duration // one question about what is there, before anything is done; default 1 minute
 }
 
 func (o Options) defaults() Options {
@@ -31,6 +32,7 @@ func (o Options) defaults() Options {
 	p.Wait = cmp.Or(p.Wait, 5*time.Second)
 	p.Settle = cmp.Or(p.Settle, 5*time.Second)
 	p.Parallel = cmp.Or(p.Parallel, 8)
+	p.Ask = cmp.Or(p.Ask, versionTimeout)
 	if o.Runner == nil {
 		o.Runner = shell.Run
 	}

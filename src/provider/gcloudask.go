@@ -1,0 +1,161 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"stellar/src/fail"
+	"stellar/src/shell"
+)
+
+// gcloudAnswers are what gcloud said to the questions of one connection. Each is asked once: gcloud takes about a second to
+// start.
+type gcloudAnswers struct {
+	mu  sync.Mutex
+	all map[string]*gcloudAnswer
+}
+
+type gcloudAnswer struct {
+	mu   sync.Mutex // held while gcloud is asked
+	done bool
+	text string
+	err  error
+}
+
+func (a *gcloudAnswers) to(question string) *gcloudAnswer {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all[question] == nil {
+		a.all[question] = &gcloudAnswer{}
+	}
+	return a.all[question]
+}
+
+// errNoAnswer is what errors.Is finds where gcloud did not answer in time.
+var errNoAnswer = errors.New("no answer")
+
+// ask has gcloud tell something, once. What it says stays out of the log.
+func (g gcloud) ask(ctx context.Context, args ...string) (string, error) {
+	a := g.asked.to(strings.Join(args, " "))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.done {
+		return a.text, a.err
+	}
+	res, err := g.run(ctx, shell.Command{Name: gcloudName, Args: append(args, "--quiet"), Timeout: g.Patience.Ask, Grace: askGrace, Line: func(string) {}})
+	if timedOut(err) && ctx.Err() == nil {
+		words := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") })
+		err = g.noAnswer(strings.Join(words, " "))
+	}
+	a.text, a.err, a.done = strings.TrimSpace(res.Stdout), err, ctx.Err() == nil
+	return a.text, a.err
+}
+
+func (g gcloud) noAnswer(question string) error {
+	return fail.Input("`gcloud %s`: %w in %v", question, errNoAnswer, g.Patience.Ask).
+		WithHint("see whether gcloud answers by itself; CLOUDSDK_CORE_PROJECT and \"Region\" say where to go without asking it")
+}
+
+// locate finds project and region: where the run was located before, in the experiment, then in the environment as gcloud
+// reads it, then in gcloud's configuration, which is asked for both at once.
+func (g gcloud) locate(ctx context.Context) (place, error) {
+	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
+	project, _ := g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
+	at := place{cmp.Or(g.Where[DetailProject], project), cmp.Or(g.Where[DetailRegion], g.Region, region)}
+	missing := make([]error, 2)
+	var both sync.WaitGroup
+	if at.project == "" {
+		both.Go(func() {
+			at.project, missing[0] = g.property(ctx, "project", fail.Input("no Google Cloud project is chosen").
+				WithHint("set CLOUDSDK_CORE_PROJECT, or run `gcloud config set project <id>`"))
+		})
+	}
+	if at.region == "" {
+		both.Go(func() {
+			at.region, missing[1] = g.property(ctx, g.group+"/region", fail.Input("no Google Cloud region is chosen").
+				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group))
+		})
+	}
+	both.Wait()
+	return at, joined(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
+}
+
+// property asks gcloud's configuration; unset is the error where it is not set.
+func (g gcloud) property(ctx context.Context, name string, unset error) (string, error) {
+	value, err := g.ask(ctx, "config", "get", name)
+	if value == "(unset)" {
+		value = ""
+	}
+	if err == nil && value == "" {
+		err = unset
+	}
+	return value, err
+}
+
+// Ready finds gcloud, an account, project and region. It asks for all at once, and waits no longer than Patience.Ask.
+func (g gcloud) Ready(ctx context.Context) Readiness {
+	if g.Log != nil {
+		g.Log.Infof("asking gcloud for its version, account, project and region (at most %v)", g.Patience.Ask)
+	}
+	var r Readiness
+	var tool Tool
+	var at place
+	var noAccount, noPlace error
+	var all sync.WaitGroup
+	all.Go(func() {
+		tool = g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700, install: gcloudHint, timeout: g.Patience.Ask})
+	})
+	all.Go(func() { r.Credentials, noAccount = g.credentials(ctx) })
+	all.Go(func() { at, noPlace = g.locate(ctx) })
+	all.Wait()
+	if tool.Err != nil && !tool.late {
+		return Readiness{Tools: []Tool{tool}}
+	}
+	if tool.late {
+		tool.Err = nil
+		r.Unanswered = append(r.Unanswered, Unanswered{g.noAnswer("version"), true})
+	}
+	r.Tools = []Tool{tool}
+	r.doubt(noAccount, false) // the first deployment tells
+	r.doubt(noPlace, true)
+	r.Where = map[string]string{DetailProject: at.project, DetailRegion: at.region}
+	for k, v := range r.Where {
+		if v == "" {
+			delete(r.Where, k)
+		}
+	}
+	return r
+}
+
+// doubt keeps an error as what is missing, or as what was not answered.
+func (r *Readiness) doubt(err error, needed bool) {
+	switch {
+	case errors.Is(err, errNoAnswer):
+		r.Unanswered = append(r.Unanswered, Unanswered{err, needed})
+	case err != nil:
+		r.Missing = append(r.Missing, err)
+	}
+}
+
+// credentials says where gcloud has them from. They are not tried: the first deployment does.
+func (g gcloud) credentials(ctx context.Context) (string, error) {
+	if _, name := g.anyOf("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"); name != "" {
+		return name, nil
+	}
+	account, err := g.ask(ctx, "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
+	if err != nil {
+		return "", err
+	}
+	if account != "" {
+		return "gcloud auth", nil
+	}
+	none := fail.Input("gcloud has no active account")
+	if _, name := g.anyOf("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
+		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
+	}
+	return "", none.WithHint("run `gcloud auth login`, or `gcloud auth activate-service-account --key-file <file>`")
+}
