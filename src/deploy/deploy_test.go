@@ -23,6 +23,11 @@ func TestVersionTellsWhatCanRunThePlugin(t *testing.T) {
 		"Framework Core: 2.72.0\n":                                                   false,
 		"Serverless ϟ Framework 4.4.7\n":                                             false,
 		"hello\n":                                                                    false,
+		"osls version 10.0.0\n":                                                      true,
+		"osls version: 12.34.56\n":                                                   true,
+		"osls version 2.72.4\n":                                                      false,
+		"Framework Core: 30.1.0\n":                                                   false,
+		"Framework Core: 10.0.0\n":                                                   false,
 	} {
 		run := func(context.Context, shell.Command) (shell.Result, error) { return shell.Result{Stdout: out}, nil }
 		version, err := Version(context.Background(), run, "serverless")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,7 +137,8 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 	}
 	text := strings.TrimSpace(line[0])
 	osls := strings.Contains(strings.ToLower(res.Stdout), "osls") || filepath.Base(bin) == "osls"
-	if line[1] == "3" || (osls && line[1] >= "3") {
+	major, _ := strconv.Atoi(line[1]) // digits; of more than an int holds it is the largest
+	if major == 3 || osls && major > 3 {
 		return text, nil
 	}
 	return "", fail.Input("%s is version %s; stellar needs osls, or serverless 3", bin, text).

@@ -3,6 +3,7 @@ package experiment
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"stellar/src/fail"
@@ -121,11 +122,10 @@ func (f family) retired(canonical string) bool {
 func versionLess(a, b string) bool {
 	x, y := numbers.FindAllString(a, -1), numbers.FindAllString(b, -1)
 	for i := 0; i < len(x) && i < len(y); i++ {
-		if len(x[i]) != len(y[i]) {
-			return len(x[i]) < len(y[i])
-		}
-		if x[i] != y[i] {
-			return x[i] < y[i]
+		m, _ := strconv.Atoi(x[i]) // two digits at most: the patterns take no more
+		n, _ := strconv.Atoi(y[i])
+		if m != n {
+			return m < n
 		}
 	}
 	return false

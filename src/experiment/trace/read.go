@@ -63,13 +63,18 @@ func (r *reader) next() (bool, error) {
 		}
 		return true, nil
 	}
+	return false, r.broken()
+}
+
+// broken is why no further line could be read; nil at the file's end.
+func (r *reader) broken() error {
 	switch err := r.lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return false, fmt.Errorf("%s:%d:1: the line is longer than %d bytes", r.path, r.line+1, maxLine)
+		return fmt.Errorf("%s:%d:1: the line is longer than %d bytes", r.path, r.line+1, maxLine)
 	case err != nil:
-		return false, fmt.Errorf("reading the trace %s: %w", r.path, err)
+		return fmt.Errorf("reading the trace %s: %w", r.path, err)
 	}
-	return false, nil
+	return nil
 }
 
 // cell is the text of a cell, without spaces and quotation marks around it.
@@ -216,6 +221,7 @@ func (r *reader) wide(n int, name string, labels int, slot time.Duration) ([]Fun
 	}
 	width := len(r.cells)
 	var all []Function
+	lines := map[string]int{} // of the functions in all
 	for {
 		ok, err := r.next()
 		if err == nil && ok {
@@ -228,26 +234,61 @@ func (r *reader) wide(n int, name string, labels int, slot time.Duration) ([]Fun
 			return nil, fmt.Errorf("the trace %s has a heading and no functions", r.path)
 		case !ok:
 			return all, nil
-		case len(all) == n:
-			r.more = true
-			return all, nil
 		}
-		r.met(r.cell(at))
-		if name != "" && name != r.cell(at) {
+		found := r.cell(at)
+		r.met(found)
+		if err := r.again(at, lines); err != nil {
+			return nil, err
+		}
+		if len(all) == n {
+			r.more = true
+			return all, r.onlyOnce(at, lines)
+		}
+		if name != "" && name != found {
 			continue
 		}
 		if (len(all)+1)*(width-labels) > maxKept {
 			return nil, r.tooMany()
 		}
-		one := Function{r.cell(at), Trace{slot, make([]int64, width-labels)}}
+		one := Function{found, Trace{slot, make([]int64, width-labels)}}
 		for i := range one.Counts {
 			if one.Counts[i], err = r.number(labels + i); err != nil {
 				return nil, err
 			}
 		}
 		all = append(all, one)
+		lines[found] = r.line
 		if name != "" {
-			return all, nil
+			return all, r.onlyOnce(at, lines)
 		}
 	}
+}
+
+// again is an error where the line is about a function that an earlier line was about: which of the two is meant, or
+// whether they add up, only the user can know.
+func (r *reader) again(at int, lines map[string]int) error {
+	if first := lines[r.cell(at)]; first > 0 && r.cell(at) != "" {
+		return r.wrong(at, "each function on one line: it is on line %d already; add their counts up, or give each a name of its own", first)
+	}
+	return nil
+}
+
+// onlyOnce reads the rest of the file for lines of the functions that were read. Nothing else of it is looked at.
+func (r *reader) onlyOnce(at int, lines map[string]int) error {
+	for r.lines.Scan() {
+		r.line++
+		r.text, r.cells = r.lines.Bytes(), r.cells[:0]
+		for rest, found := r.text, true; found && len(r.cells) <= at; {
+			var cell []byte
+			cell, rest, found = bytes.Cut(rest, []byte(","))
+			r.cells = append(r.cells, cell)
+		}
+		if len(r.cells) <= at {
+			continue
+		}
+		if err := r.again(at, lines); err != nil {
+			return err
+		}
+	}
+	return r.broken()
 }

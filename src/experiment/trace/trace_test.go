@@ -108,35 +108,38 @@ func TestFirstOfColumns(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ text, function, want string }{
-		"empty":            {"", "", `the trace t.csv is empty`},
-		"heading only":     {"second,count\n", "", `the trace t.csv has a heading and no counts`},
-		"functions only":   {"function,1,2\n", "", `the trace t.csv has a heading and no functions`},
-		"a word":           {"12\nmany\n", "", `t.csv:2:1: found "many"; want a count from 0 to 10000000`},
-		"negative":         {"second,count\n0,12\n1,-3\n", "", `t.csv:3:3: found "-3"; want a count from 0 to 10000000`},
-		"fraction":         {"1.5\n", "", `t.csv:1:1: found "1.5"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
-		"fraction later":   {"1\n1.5\n", "", `t.csv:2:1: found "1.5"; want a count from 0 to 10000000`},
-		"too many":         {"10000001\n", "", `t.csv:1:1: found "10000001"; want a count from 0 to 10000000`},
-		"overflow":         {"1\n99999999999999999999999\n", "", `t.csv:2:1: found "99999999999999999999999"; want a count from 0 to 10000000`},
-		"no count":         {"0,1\n1,\n", "", `t.csv:2:3: found ""; want a count from 0 to 10000000`},
-		"empty line":       {"1\n\n2\n", "", `t.csv:2:1: found an empty line; want a line for each slot or function`},
-		"columns":          {"second,count\n0,12,3\n", "", `t.csv:2:1: found 3 columns; want 2 as in the line before it`},
-		"no heading":       {"0,12,3\n", "", `t.csv:1:6: found "3"; want a count, or a slot's number and a count; with more columns a heading such as "second,first,second"`},
-		"heading of what":  {"hour,count\n0,12\n", "", `t.csv:1:1: found "hour"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
-		"backwards":        {"second,count\n3,12\n3,1\n", "", `t.csv:3:1: found "3"; want a number over that of the line before it, 3`},
-		"no number":        {"second,count\nx,12\n", "", `t.csv:2:1: found "x"; want the slot's number, 0 or more`},
-		"two years":        {"minute,count\n0,12\n600000,1\n", "", `t.csv:3:1: found "600000"; want at most 527040 slots, which are a year`},
-		"too many counts":  {"second,count\n0,12\n10000000,1\n", "", `t.csv:3:1: more than 10000000 counts to keep; want fewer slots, or fewer functions at once`},
-		"twice":            {"second,f,f\n0,1,2\n", "", `t.csv:1:10: found "f"; want a name of its own for each function`},
-		"nameless":         {"second,f,\n0,1,2\n", "", `t.csv:1:10: found ""; want a name of its own for each function`},
-		"not a column":     {"second,f,g\n0,1,2\n", "h", `t.csv has no function "h"; its functions are f, g`},
-		"none has a name":  {"1\n2\n", "h", `t.csv has no function "h": its functions have no names`},
-		"no function":      {"team,1,2\na,1,2\n", "", `t.csv:1:1: found "team"; want a column headed function (or HashFunction, as in the Azure trace) before the slots`},
-		"slots missing":    {"function,1,3\nf,1,2\n", "", `t.csv:1:12: found "3"; want the slots 1, 2, 3, … in order (1s, 2s, … for seconds)`},
-		"slots mixed":      {"function,1s,2m\nf,1,2\n", "", `t.csv:1:13: found "2m"; want the slots 1, 2, 3, … in order (1s, 2s, … for seconds)`},
-		"short line":       {"function,1,2\nf,1\n", "", `t.csv:2:1: found 2 columns; want 3 as in the line before it`},
-		"a line's count":   {"function,1,2\nfünf,1,x\n", "", `t.csv:2:8: found "x"; want a count from 0 to 10000000`},
-		"long, and binary": {strings.Repeat("\x00", 100), "", `t.csv:1:1: found "` + strings.Repeat(`\x00`, 40) + `…"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
-		"an endless line":  {"1\n" + strings.Repeat("1", maxLine+1), "", `t.csv:2:1: the line is longer than 16777216 bytes`},
+		"empty":                        {"", "", `the trace t.csv is empty`},
+		"heading only":                 {"second,count\n", "", `the trace t.csv has a heading and no counts`},
+		"functions only":               {"function,1,2\n", "", `the trace t.csv has a heading and no functions`},
+		"a word":                       {"12\nmany\n", "", `t.csv:2:1: found "many"; want a count from 0 to 10000000`},
+		"negative":                     {"second,count\n0,12\n1,-3\n", "", `t.csv:3:3: found "-3"; want a count from 0 to 10000000`},
+		"fraction":                     {"1.5\n", "", `t.csv:1:1: found "1.5"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
+		"fraction later":               {"1\n1.5\n", "", `t.csv:2:1: found "1.5"; want a count from 0 to 10000000`},
+		"too many":                     {"10000001\n", "", `t.csv:1:1: found "10000001"; want a count from 0 to 10000000`},
+		"overflow":                     {"1\n99999999999999999999999\n", "", `t.csv:2:1: found "99999999999999999999999"; want a count from 0 to 10000000`},
+		"no count":                     {"0,1\n1,\n", "", `t.csv:2:3: found ""; want a count from 0 to 10000000`},
+		"empty line":                   {"1\n\n2\n", "", `t.csv:2:1: found an empty line; want a line for each slot or function`},
+		"columns":                      {"second,count\n0,12,3\n", "", `t.csv:2:1: found 3 columns; want 2 as in the line before it`},
+		"no heading":                   {"0,12,3\n", "", `t.csv:1:6: found "3"; want a count, or a slot's number and a count; with more columns a heading such as "second,first,second"`},
+		"heading of what":              {"hour,count\n0,12\n", "", `t.csv:1:1: found "hour"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
+		"backwards":                    {"second,count\n3,12\n3,1\n", "", `t.csv:3:1: found "3"; want a number over that of the line before it, 3`},
+		"no number":                    {"second,count\nx,12\n", "", `t.csv:2:1: found "x"; want the slot's number, 0 or more`},
+		"two years":                    {"minute,count\n0,12\n600000,1\n", "", `t.csv:3:1: found "600000"; want at most 527040 slots, which are a year`},
+		"too many counts":              {"second,count\n0,12\n10000000,1\n", "", `t.csv:3:1: more than 10000000 counts to keep; want fewer slots, or fewer functions at once`},
+		"twice":                        {"second,f,f\n0,1,2\n", "", `t.csv:1:10: found "f"; want a name of its own for each function`},
+		"nameless":                     {"second,f,\n0,1,2\n", "", `t.csv:1:10: found ""; want a name of its own for each function`},
+		"not a column":                 {"second,f,g\n0,1,2\n", "h", `t.csv has no function "h"; its functions are f, g`},
+		"none has a name":              {"1\n2\n", "h", `t.csv has no function "h": its functions have no names`},
+		"no function":                  {"team,1,2\na,1,2\n", "", `t.csv:1:1: found "team"; want a column headed function (or HashFunction, as in the Azure trace) before the slots`},
+		"slots missing":                {"function,1,3\nf,1,2\n", "", `t.csv:1:12: found "3"; want the slots 1, 2, 3, … in order (1s, 2s, … for seconds)`},
+		"slots mixed":                  {"function,1s,2m\nf,1,2\n", "", `t.csv:1:13: found "2m"; want the slots 1, 2, 3, … in order (1s, 2s, … for seconds)`},
+		"short line":                   {"function,1,2\nf,1\n", "", `t.csv:2:1: found 2 columns; want 3 as in the line before it`},
+		"a line's count":               {"function,1,2\nfünf,1,x\n", "", `t.csv:2:8: found "x"; want a count from 0 to 10000000`},
+		"long, and binary":             {strings.Repeat("\x00", 100), "", `t.csv:1:1: found "` + strings.Repeat(`\x00`, 40) + `…"; want a count, or a heading that begins with count, second, minute, function or HashOwner`},
+		"a function twice":             {"function,1,2\nf,1,2\ng,1,2\nf,3,4\n", "", `t.csv:4:1: found "f"; want each function on one line: it is on line 2 already; add their counts up, or give each a name of its own`},
+		"a picked function twice":      {"HashOwner,HashFunction,1\na,f,1\nb,g,1\nc,g,2\n", "g", `t.csv:4:3: found "g"; want each function on one line: it is on line 3 already; add their counts up, or give each a name of its own`},
+		"a second function, far apart": {"function,1\nf,1\ng,1\nh,1\nshort\n\nf\n", "", `t.csv:7:1: found "f"; want each function on one line: it is on line 2 already; add their counts up, or give each a name of its own`},
+		"an endless line":              {"1\n" + strings.Repeat("1", maxLine+1), "", `t.csv:2:1: the line is longer than 16777216 bytes`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, c.text)
@@ -186,6 +189,14 @@ func TestRequests(t *testing.T) {
 	}
 	if got := (Trace{}).Requests(time.Second); got != 0 {
 		t.Errorf("of nothing: %d", got)
+	}
+}
+
+// TestOthersMayBeThereTwice: functions that are not read are not looked at.
+func TestOthersMayBeThereTwice(t *testing.T) {
+	path := write(t, "function,1\ng,1\nf,2\ng,3\nh,4\nh,x\n,1\n,1\n")
+	if f, err := Find(path, "f"); err != nil || f.Counts[0] != 2 {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
 
