@@ -80,20 +80,23 @@ func TestNginx(t *testing.T) {
 		connections  string
 		bursts, size int
 		rate         float64
+		most         int // connections
 		resent       bool
 	}{
-		{Shared, 21, 100, 0, false}, {Shared, 30, 70, 0, true}, {Reuse, 1050, 2, 0, false}, {Shared, 0, 0, 4000, false},
+		{Shared, 21, 100, 0, 0, false}, {Shared, 30, 70, 0, 0, true}, {Reuse, 1050, 2, 0, 0, false},
+		{Shared, 0, 0, 4000, 0, false}, {Shared, 0, 0, 4000, 1, false}, {Reuse, 0, 0, 4000, 20, false},
 	} {
-		t.Run(fmt.Sprintf("%s, %d of %d, rate %g", c.connections, c.bursts, c.size, c.rate), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, %d of %d, rate %g over %d", c.connections, c.bursts, c.size, c.rate, c.most), func(t *testing.T) {
 			var b book
 			cfg := config(&b, at)
 			cfg.Protocol, cfg.Connections = H2C, c.connections
 			cfg.Bursts, cfg.BurstSize = c.bursts, func(int) int { return c.size }
 			if c.rate > 0 {
 				sustained(&cfg, c.rate, time.Second)
+				cfg.Load.MaxConnections = c.most
 			}
 			out, err := Run(t.Context(), cfg)
-			if err != nil || out.Errors != 0 || out.Requests < 2100 {
+			if err != nil || out.Errors != 0 || out.Requests+int(out.Unsent) < 2100 {
 				t.Fatalf("outcome %+v, error %v", out, err)
 			}
 			checkRows(t, b.rows)

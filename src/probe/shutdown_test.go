@@ -2,9 +2,11 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -67,23 +69,28 @@ func (t *term) Close() error {
 	return nil
 }
 
-// TestShutdownUnderLoad: Go's own servers are replaced one after the other while a load goes on, as in a rolling
-// update, over HTTP/2 and gRPC: no request fails.
+// TestShutdownUnderLoad: Go's own servers are replaced one after the other while a load goes on, as in a rolling update,
+// over HTTP/2 with and without TLS, and gRPC: no request fails.
 func TestShutdownUnderLoad(t *testing.T) {
-	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {GRPC, Shared}} {
+	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared}, {GRPC, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
 			h := newHandover(t)
 			ctx, stop := context.WithCancel(t.Context())
 			var serving sync.WaitGroup
 			serving.Go(func() {
 				for ctx.Err() == nil {
-					serveATerm(ctx, h.term(), c.protocol == GRPC)
+					serveATerm(ctx, h.term(), c.protocol)
 				}
 			})
 			var b book
-			cfg := config(&b, "http://"+h.Addr().String())
+			scheme := "http://"
+			if c.protocol == H2 {
+				scheme = "https://"
+			}
+			cfg := config(&b, scheme+h.Addr().String())
+			insecure(&cfg)
 			cfg.Protocol, cfg.Connections = c.protocol, c.connections
-			sustained(&cfg, 400, 1200*time.Millisecond)
+			sustained(&cfg, 500, 800*time.Millisecond)
 			out, err := Run(t.Context(), cfg)
 			stop()
 			serving.Wait()
@@ -98,7 +105,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 
 // serveATerm serves a hundred requests, and then drains as the server's own Shutdown does it, while the next one takes
 // what comes.
-func serveATerm(ctx context.Context, at *term, calls bool) {
+func serveATerm(ctx context.Context, at *term, protocol string) {
 	var n atomic.Int64
 	enough := make(chan struct{})
 	work := func() {
@@ -109,7 +116,7 @@ func serveATerm(ctx context.Context, at *term, calls bool) {
 	}
 	var serve func() error
 	var drain func()
-	if calls {
+	if protocol == GRPC {
 		server := callServer(func(context.Context, []byte) ([]byte, error) {
 			work()
 			return reply(replyStamps, "[1620000000000]")[5:], nil
@@ -122,7 +129,12 @@ func serveATerm(ctx context.Context, at *term, calls bool) {
 			_, _ = io.WriteString(w, "ok")
 		})
 		server.Protocols.SetUnencryptedHTTP2(true)
+		server.Protocols.SetHTTP2(true)
 		serve, drain = func() error { return server.Serve(at) }, func() { _ = server.Shutdown(context.Background()) }
+		if protocol == H2 {
+			server.TLSConfig = certified()
+			serve = func() error { return server.ServeTLS(at, "", "") }
+		}
 	}
 	over := make(chan struct{})
 	go func() {
@@ -136,4 +148,49 @@ func serveATerm(ctx context.Context, at *term, calls bool) {
 	at.end()
 	<-over
 	at.draining.Go(drain)
+}
+
+// certified is a configuration with the certificate of a test server.
+func certified() *tls.Config {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	return &tls.Config{Certificates: s.TLS.Certificates}
+}
+
+// TestDrainAtMaxConnections: a load that may open no further connection sends what was refused again once the drained one
+// has ended.
+func TestDrainAtMaxConnections(t *testing.T) {
+	var open, most atomic.Int64
+	s := servePeers(t, func(p *peer) {
+		most.Store(max(most.Load(), open.Add(1)))
+		for len(p.ids) < 120 && p.await(len(p.ids)+1) {
+			if len(p.ids) < 100 {
+				p.write(answers(p.ids[len(p.ids)-1]))
+			} else {
+				_ = p.c.SetReadDeadline(time.Now().Add(time.Second))
+			}
+		}
+		if len(p.ids) < 120 { // the load is over
+			p.write(answers(p.ids[min(99, len(p.ids)):]...))
+			open.Add(-1)
+			return
+		}
+		p.write(goAway(p.ids[99], 0))
+		time.Sleep(5 * time.Millisecond) // nothing else may be opened while the last answer is still to come
+		open.Add(-1)
+		p.write(answers(p.ids[99]))
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Protocol, cfg.Connections = H2C, Shared
+	sustained(&cfg, 2000, 460*time.Millisecond)
+	cfg.Load.MaxConnections = 1
+	out, err := Run(t.Context(), cfg)
+	if err != nil || out.Errors > 0 || out.Resent == 0 || out.Requests < 120 {
+		t.Errorf("outcome %+v, error %v", out, err)
+	}
+	if n := most.Load(); n != 1 {
+		t.Errorf("%d connections at once", n)
+	}
+	checkRows(t, b.rows)
 }
