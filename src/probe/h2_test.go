@@ -273,3 +273,72 @@ func TestHTTP2Refused(t *testing.T) {
 		}
 	}
 }
+
+// TestHotPathOfHTTP2AllocatesNothing: likewise for a stream of a kept connection, with acknowledgements on the way.
+func TestHotPathOfHTTP2AllocatesNothing(t *testing.T) {
+	const answer = "\x88" // from the static table: decoding a text makes one
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		var head [frameHead]byte
+		if _, err := r.Discard(len(preface)); err != nil {
+			return
+		}
+		out := appendFrame(nil, frameSettings, 0, 0, 0)
+		for {
+			if _, err := c.Write(out); err != nil {
+				return
+			}
+			for head[3] = 0; head[3] != frameHeaders; {
+				if _, err := io.ReadFull(r, head[:]); err != nil {
+					return
+				}
+				if _, err := r.Discard(int(head[0])<<16 | int(head[1])<<8 | int(head[2])); err != nil {
+					return
+				}
+			}
+			id := binary.BigEndian.Uint32(head[5:])
+			out = append(appendFrame(out[:0], framePing, 0, 0, 8), "12345678"...)
+			out = append(appendFrame(out, frameHeaders, flagEndHeaders, id, len(answer)), answer...)
+			out = append(appendFrame(out, frameData, flagEndStream, id, 5), "hello"...)
+		}
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Protocol, cfg.Connections, cfg.BurstSize = H2C, Shared, nil
+	e := flight(t, cfg)
+	launch(t, e, 0, nothing)
+	launch(t, e, 1, func(burst *burst) {
+		slot := burst.slots[0]
+		burst.left.Store(1 << 30)
+		allocs := 0.0
+		on(slot.loop, func() {
+			slot.mux.leave(slot)
+			allocs = testing.AllocsPerRun(200, func() { oneMoreStream(slot) })
+			slot.stage = armed
+			slot.place.lend(slot)
+		})
+		if slot.class != sample.OK || slot.mux == nil {
+			t.Fatalf("class %q, error %v", slot.class, slot.err)
+		}
+		if allocs > 0 {
+			t.Errorf("%v allocations a request, want 0", allocs)
+		}
+		burst.left.Store(1)
+	})
+}
+
+// oneMoreStream is oneMore for HTTP/2.
+func oneMoreStream(s *slot) {
+	l := s.loop
+	s.reset(s.b, s.index, l)
+	s.stage = armed
+	s.place.lend(s)
+	s.fire()
+	s.place.flush()
+	for s.stage != finished {
+		for _, r := range l.poll.wait(-1) {
+			if c := l.connOf(r.fd); c != nil {
+				c.changed(r)
+			}
+		}
+	}
+}
