@@ -26,7 +26,9 @@ type burst struct {
 	slots   []*slot
 
 	cut     atomic.Bool
-	planned time.Duration // on the engine's clock; None: as soon as it is ready
+	due     time.Duration // when it is to leave, on the engine's clock; None: as soon as it is ready
+	leaving atomic.Bool   // the barrier falls: no connection is opened beforehand any more
+	planned time.Duration // as due, once the barrier falls
 	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
 	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
 
@@ -34,7 +36,8 @@ type burst struct {
 	marked time.Duration // when that was, on the engine's clock
 
 	unready, left atomic.Int32
-	ready, done   chan struct{}
+	ready         chan struct{} // of one place: unready has come to 0
+	done          chan struct{}
 }
 
 // newBurst prepares burst n: its request's bytes and its slots.
@@ -50,8 +53,8 @@ func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	b := &burst{
 		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: e.cfg.Load == nil && round < e.cfg.Warmup,
 		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
-		slots: e.takeSlots(size), planned: sample.None,
-		ready: make(chan struct{}), done: make(chan struct{}),
+		slots: e.takeSlots(size), due: sample.None, planned: sample.None,
+		ready: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	b.request, b.body = e.cfg.request(t, round)
 	b.unready.Store(int32(size))
@@ -75,8 +78,35 @@ func (b *burst) on(l *loop, do func(*slot)) {
 	}
 }
 
+// startFor lets the slots prepare for a planned instant; zero: the burst leaves as soon as they are ready.
+func (b *burst) startFor(planned time.Time) {
+	if !planned.IsZero() {
+		b.due = planned.Sub(b.engine.base)
+	}
+	b.start()
+}
+
 // start lets the slots prepare.
-func (b *burst) start() { b.each((*slot).arm) }
+func (b *burst) start() {
+	for _, l := range b.engine.loops {
+		l.do(func() {
+			l.armed = append(l.armed, b)
+			b.target.places[l.index].retire(b)
+			b.on(l, (*slot).arm)
+		})
+	}
+}
+
+// abandon gives up the slots of a burst that does not leave.
+func (b *burst) abandon() {
+	for _, l := range b.engine.loops {
+		l.do(func() {
+			b.leaving.Store(true)
+			l.disarm(b)
+			b.on(l, (*slot).abort)
+		})
+	}
+}
 
 // leave counts a slot as done.
 func (b *burst) leave() {
@@ -101,15 +131,18 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 			defer timer.Stop()
 			patience = timer.C
 		}
-		select {
-		case <-b.ready:
-		case <-patience:
-		case <-ctx.Done():
-			released = false
+		for waiting := true; waiting && b.unready.Load() > 0; { // a slot that was ready may open its connection again
+			select {
+			case <-b.ready:
+			case <-patience:
+				waiting = false
+			case <-ctx.Done():
+				waiting, released = false, false
+			}
 		}
 	}
 	if !released {
-		b.each((*slot).abort)
+		b.abandon()
 		select {
 		case <-b.done:
 		case <-b.engine.broken:
@@ -138,6 +171,8 @@ func (b *burst) fall(planned time.Time) {
 
 // fire releases the slots of one loop; the first loop's instant is the burst's release.
 func (b *burst) fire(l *loop) {
+	b.leaving.Store(true)
+	l.disarm(b)
 	l.settle()
 	b.release.CompareAndSwap(0, int64(l.now()))
 	b.on(l, (*slot).fire)

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"bufio"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -74,8 +73,9 @@ func bit(yes bool) int {
 	return 0
 }
 
-// TestIdleConnectionClosed: a connection that the server has closed between two bursts is opened again before the
-// second, outside its timing; one that it closes at the last moment is opened within the request and recorded as new.
+// TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any latency:
+// between two bursts, or when it was armed already. One that it closes at the last moment is opened within the request,
+// recorded as new and counted.
 func TestIdleConnectionClosed(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		name := "plain"
@@ -87,7 +87,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 			var b book
 			cfg := config(&b, s.URL)
 			cfg.Connections = Reuse
-			cfg.TLS = &tls.Config{InsecureSkipVerify: true}
+			cfg.TLS = insecureTLS()
 			e := flight(t, cfg)
 			launch(t, e, 0, nothing)
 			if n := kept(e); n != 4 {
@@ -101,26 +101,38 @@ func TestIdleConnectionClosed(t *testing.T) {
 			}
 			launch(t, e, 2, func(burst *burst) {
 				s.CloseClientConnections()
-				waitFor(t, "the end of the connections", func() bool {
-					standing := 0
-					for _, l := range e.loops {
-						on(l, func() { burst.on(l, func(s *slot) { standing += bit(s.conn.state != shut) }) })
-					}
-					return standing == 0
+				waitFor(t, "connections opened again", func() bool {
+					return e.targets[0].reopened.Load() == 4 && burst.unready.Load() == 0
 				})
 			})
-			if n := conns.Load(); n != 12 {
-				t.Errorf("%d connections, want 4 more", n)
+			launch(t, e, 3, func(burst *burst) {
+				burst.leaving.Store(true) // as when it happens while the barrier falls
+				s.CloseClientConnections()
+				waitFor(t, "the end of the connections", func() bool { return standingOf(e, burst) == 0 })
+			})
+			if n := conns.Load(); n != 16 {
+				t.Errorf("%d connections, want 16: 4 for each burst", n)
 			}
 			checkRows(t, b.rows)
 			for _, r := range b.rows {
-				late := r.Burst == 2
-				if r.Err != sample.OK || r.NewConn != late || (r.Connect >= 0) != r.NewConn {
+				late := r.Burst == 3
+				if r.Err != sample.OK || r.NewConn != late || (r.Connect >= 0) != late || (r.TLS >= 0) != (late && secure) {
 					t.Errorf("row %+v", r)
 				}
 			}
+			if e.rec.out.NewConns != 4 {
+				t.Errorf("%d connections were counted as new, want 4", e.rec.out.NewConns)
+			}
 		})
 	}
+}
+
+// standingOf counts the burst's slots whose connections stand.
+func standingOf(e *engine, b *burst) (n int) {
+	for _, l := range e.loops {
+		on(l, func() { b.on(l, func(s *slot) { n += bit(s.standing()) }) })
+	}
+	return n
 }
 
 // TestReuseIsNotSentTwice: a server that takes a request and closes may have run the function. That is a failure, not a

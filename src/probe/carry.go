@@ -78,24 +78,54 @@ func (c *conn) broke(err error) {
 
 // receive reads what has arrived, to the very end where the other side has closed: no news would come of that again.
 func (c *conn) receive(ended bool) {
+reading:
 	for c.state == standing {
 		n, err := c.read(c.loop.buf)
+		if err == errAgain { //nolint:errorlint // crypto/tls hands it on as it is
+			break
+		}
+		idle := c.carriesNothing()
 		switch {
 		case n > 0 && c.user == nil:
+			c.target.learn(c.loop.now() - c.heard)
 			c.shut() // nobody has asked for anything
 		case n > 0:
-			if err := c.user.incoming(c.loop.buf[:n], c.loop.now()); err != nil {
-				c.fail(classify(err), err)
-			} else if c.seal == nil && n < len(c.loop.buf) && !ended {
-				return // the kernel had no more; news of more will come
+			if c.took(n, idle) && c.seal == nil && n < len(c.loop.buf) && !ended {
+				break reading // the kernel had no more; news of more will come
 			}
-		case err == errAgain: //nolint:errorlint // crypto/tls hands it on as it is
-			return
 		case c.refusal != nil:
 			c.fail(classify(c.refusal), c.refusal)
 		default:
+			if idle {
+				c.target.learn(c.loop.now() - c.heard)
+			}
 			c.fail(classify(err), err)
 		}
+	}
+	c.mend()
+}
+
+// took hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried nothing
+// and is drained or ended by them has come to the server's idle timeout.
+func (c *conn) took(n int, idle bool) bool {
+	now := c.loop.now()
+	err := c.user.incoming(c.loop.buf[:n], now)
+	m, multi := c.user.(*mux)
+	if idle && (err != nil || multi && m.drained) {
+		c.target.learn(now - c.heard)
+	}
+	c.heard = now
+	if err != nil {
+		c.fail(classify(err), err)
+	}
+	return err == nil
+}
+
+// mend gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is called
+// when nothing is being read any more.
+func (c *conn) mend() {
+	if m, multi := c.user.(*mux); multi && m.draining() && len(c.loop.armed) > 0 {
+		m.place.forsake(m, c.loop)
 	}
 }
 

@@ -74,6 +74,8 @@ type conn struct {
 	held    bool  // nothing goes out before the release
 	ending  bool  // shut as soon as the goroutine of its handshake has ended
 	refusal error // an answer to the peer may still be read after this failure of a write
+
+	heard time.Duration // when the last bytes came, or the connection stood
 }
 
 // draft prepares a connection of which the server is to know nothing yet: the socket, and for TLS the first message with
@@ -257,6 +259,7 @@ func (c *conn) connected(ended bool) {
 	c.phases.connect = now - c.began
 	if !c.target.secure {
 		c.state = standing
+		c.stands(now)
 		c.user.opened()
 		return
 	}
@@ -307,6 +310,7 @@ func (c *conn) handshaken(w *wire, err error) {
 		return
 	}
 	c.state = standing
+	c.stands(now)
 	c.user.opened()
 	if c.state == standing {
 		c.receive(true) // what came with the end of the handshake raised no further event

@@ -31,6 +31,7 @@ type drive struct {
 	connections int   // at most, open at once
 	wanted      []int // by target: first connections that are still to be opened
 	warming     int
+	nextKeep    time.Duration // before this instant no connection is opened in place of one that the server has closed
 	flying      int
 	made        int // slots
 	dropped     atomic.Int64
@@ -90,6 +91,8 @@ func (d *drive) due() time.Duration {
 	next := d.at
 	if d.blocked || d.halted || d.exhausted {
 		next = d.end
+	} else if d.unconnected() {
+		next = min(next, max(d.at-d.ahead(), d.nextKeep))
 	}
 	if len(d.done) > 0 {
 		next = min(next, d.handed+20*time.Millisecond)
@@ -118,11 +121,38 @@ func (d *drive) step() {
 		p.flush()
 		p.resend()
 	}
+	d.keep(now)
 	if len(d.done) >= 256 || len(d.done) > 0 && now >= d.handed+10*time.Millisecond {
 		d.handOver(now)
 	}
 	if (d.halted || d.exhausted || now >= d.end) && d.flying == 0 && !d.finishing {
 		d.finish(now)
+	}
+}
+
+// keepPause is how long a load waits before it opens another connection in place of one that the server has closed.
+const keepPause = 100 * time.Millisecond
+
+// unconnected says whether the request at hand would find no connection although none is in use: the server closes them
+// between two requests of a load that is not dense.
+func (d *drive) unconnected() bool {
+	b := d.rounds[d.target][0]
+	return b.reuse && d.flying == 0 && d.warming == 0 && !b.target.places[d.loop.index].available()
+}
+
+func (d *drive) ahead() time.Duration {
+	b := d.rounds[d.target][0]
+	return b.target.places[d.loop.index].ahead(b)
+}
+
+// keep opens a connection for the request at hand before it is due, outside its lateness and its latency.
+func (d *drive) keep(now time.Duration) {
+	if d.blocked || d.halted || d.exhausted || now < d.nextKeep || !d.unconnected() || now < d.at-d.ahead() {
+		return
+	}
+	d.nextKeep = now + keepPause
+	if d.warm(d.target) {
+		d.rounds[d.target][0].target.reopened.Add(1)
 	}
 }
 

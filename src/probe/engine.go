@@ -191,7 +191,7 @@ func (e *engine) runClosed(ctx context.Context) {
 			return
 		}
 		b := e.newBurst(n)
-		b.start()
+		b.startFor(planned)
 		if !e.fly(ctx, b, planned, time.Time{}) {
 			return
 		}
@@ -223,7 +223,7 @@ func (e *engine) runOpen(ctx context.Context) {
 			return
 		}
 		b := e.newBurst(n)
-		b.start()
+		b.startFor(planned)
 		latest := time.Now().Add(ahead)
 		if latest.Before(planned) {
 			latest = planned

@@ -33,6 +33,7 @@ type loop struct {
 	nextCheck time.Duration // before this instant none of them does
 	timed     []timed       // what is to be done at an instant
 	drive     *drive        // a sustained load's share; nil: none
+	armed     []*burst      // that are prepared and have not left
 
 	read, write func(fd int, b []byte) (int, error) // readSocket and writeSocket; tests have others
 

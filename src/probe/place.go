@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"slices"
+	"time"
 )
 
 // opensAtOnce is how many connections a loop opens at a time to one target before a burst: a server's queue of connections
@@ -20,6 +21,10 @@ type place struct {
 	again    []*slot // HTTP/2: that wait for another connection, see resend
 	spare    []*slot
 	flushing []*mux
+
+	delayed     []*slot       // that open theirs later, see prepareAhead
+	nextDelayed time.Duration // when the first of them does
+	opens       time.Duration // how long opening a connection has taken at most
 }
 
 // take hands out a kept connection that still stands, or nil.
@@ -148,6 +153,21 @@ func (p *place) lend(s *slot) bool {
 		if m.greeted && m.free(s) {
 			s.mux = m
 			m.members++
+			return true
+		}
+	}
+	return false
+}
+
+// available says whether there is a connection that a request could take now.
+func (p *place) available() bool {
+	for _, c := range p.idle {
+		if c.state == standing {
+			return true
+		}
+	}
+	for _, m := range p.muxes {
+		if m.greeted && !m.draining() && m.members < m.room {
 			return true
 		}
 	}

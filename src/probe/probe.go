@@ -106,11 +106,14 @@ type Outcome struct {
 	Cut         int // rows of requests that were cut off by a cancellation, class timeout
 	Classes     map[sample.Class]int
 	MaxLateness time.Duration
-	Late        int    // rows sent more than 1 ms after their instant
-	Unsent      int64  // requests of a sustained load that could not be sent in its time
-	Suspect     int    // rows whose latency the client may have made
-	Resent      int    // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
-	Watched     string // what the watch saw in all, in a sentence; empty: nobody watched
+	Late        int           // rows sent more than 1 ms after their instant
+	NewConns    int           // rows of requests that opened a connection although kept ones were asked for
+	Reopened    int           // connections that the server closed and that were opened again before a release, outside any latency
+	IdleClose   time.Duration // the shortest time without use after which the server closed a connection; 0: it closed none
+	Unsent      int64         // requests of a sustained load that could not be sent in its time
+	Suspect     int           // rows whose latency the client may have made
+	Resent      int           // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
+	Watched     string        // what the watch saw in all, in a sentence; empty: nobody watched
 }
 
 // ErrorRatio is the error of a Run that stopped because too many requests failed.
@@ -164,6 +167,12 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	}
 	out := e.rec.out
 	out.Classes = maps.Clone(out.Classes)
+	for _, t := range e.targets {
+		out.Reopened += int(t.reopened.Load())
+		if idle := time.Duration(t.idleClose.Load()); idle > 0 && (out.IdleClose == 0 || idle < out.IdleClose) {
+			out.IdleClose = idle
+		}
+	}
 	if e.watch != nil {
 		out.Watched = e.watch.worst()
 	}

@@ -74,6 +74,9 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 		r.out.Resent++
 		r.out.Suspect++
 	}
+	if row.NewConn && r.cfg.Connections != New {
+		r.out.NewConns++
+	}
 	if row.Err != sample.OK {
 		r.out.Errors++
 		r.out.Classes[row.Err]++

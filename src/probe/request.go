@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,9 @@ type target struct {
 	proto  protocol
 	places []*place        // one for each loop
 	told   map[string]bool // what has been noted already; the recorder's own
+
+	idleClose atomic.Int64 // after how long without use the server closes a connection, in ns; 0: not known
+	reopened  atomic.Int64 // connections opened again before a release
 }
 
 func newTarget(t Target) (*target, error) {

@@ -49,6 +49,8 @@ type slot struct {
 	second, round int
 	warms         bool
 
+	renewals int // how often its connection was opened again before the release
+
 	phases  phases
 	newConn bool          // the connection was opened within the request's latency
 	sent    time.Duration // the slot's turn; stamps are on the engine's clock
@@ -67,7 +69,7 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.conn, s.mux, s.stage, s.flight, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.refusal, s.resent, s.queued = nil, false, false
 	s.planned, s.second, s.round, s.warms = 0, 0, 0, false
-	s.phases, s.newConn = noPhases(), false
+	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
 	s.resp.reset(b.client.MaxBody)
@@ -81,6 +83,8 @@ func (s *slot) arm() {
 	case s.b.reuse && !s.b.target.proto.multi && s.take():
 		s.sealRequest()
 		s.armed()
+	case s.b.reuse:
+		s.place.prepareAhead(s)
 	default:
 		s.place.prepare(s)
 	}
@@ -146,7 +150,10 @@ func (s *slot) armed() {
 		return
 	}
 	if s.b.unready.Add(-1) == 0 {
-		close(s.b.ready)
+		select {
+		case s.b.ready <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -260,6 +267,8 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 	case preparing:
 		s.class, s.err, s.phases, s.mux = class, err, p, nil
 		s.armed()
+	case armed:
+		s.renew()
 	case opening, asked:
 		if s.stage == opening {
 			s.phases = p

@@ -1,0 +1,215 @@
+package probe
+
+import (
+	"bufio"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// serveIdle runs a real server that closes connections after a time without use, in every protocol.
+func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") }))
+	s.Config.IdleTimeout = idle
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(protocol == HTTP1)
+	s.Config.Protocols.SetHTTP2(protocol == H2)
+	s.Config.Protocols.SetUnencryptedHTTP2(protocol == H2C)
+	if secure {
+		s.EnableHTTP2 = protocol == H2
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestReuseBesideIdleTimeout: a server that closes idle connections a little before the next burst leaves costs no request a
+// handshake: the connections are opened again before it.
+func TestReuseBesideIdleTimeout(t *testing.T) {
+	const idle, iat = 1200 * time.Millisecond, 1600 * time.Millisecond
+	for name, c := range map[string]struct {
+		protocol, connections, schedule string
+		secure                          bool
+	}{
+		"http1, closed":      {HTTP1, Reuse, Closed, false},
+		"http1, open":        {HTTP1, Reuse, Open, false},
+		"TLS, closed":        {HTTP1, Reuse, Closed, true},
+		"TLS, open":          {HTTP1, Reuse, Open, true},
+		"h2, shared, closed": {H2, Shared, Closed, true},
+		"h2, reuse, open":    {H2, Reuse, Open, true},
+		"h2c, shared, open":  {H2C, Shared, Open, false},
+		"h2c, reuse, closed": {H2C, Reuse, Closed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b book
+			cfg := config(&b, serveIdle(t, c.protocol, c.secure, idle))
+			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Schedule = insecureTLS(), c.protocol, c.connections, c.schedule
+			cfg.Arrivals = Arrivals{Type: Deterministic, IAT: iat}
+			out, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				if r.Err != sample.OK || r.NewConn || r.Connect >= 0 {
+					t.Errorf("row %+v", r)
+				}
+			}
+			if out.NewConns != 0 || out.IdleClose < idle*9/10 || out.IdleClose > iat {
+				t.Errorf("outcome %+v", out)
+			}
+		})
+	}
+}
+
+// TestReopenedWhileArmed: HTTP/2 slots that are armed on a connection which the server drains or closes get another one before
+// the release; at the last moment they connect within their latency.
+func TestReopenedWhileArmed(t *testing.T) {
+	for _, connections := range []string{Shared, Reuse} {
+		t.Run(connections, func(t *testing.T) {
+			at, s, _ := serveH2(t, false, 250, func(http.ResponseWriter, *http.Request) {})
+			var b book
+			cfg := config(&b, at)
+			cfg.Protocol, cfg.Connections = H2C, connections
+			e := flight(t, cfg)
+			launch(t, e, 0, nothing)
+			launch(t, e, 1, func(burst *burst) {
+				s.CloseClientConnections()
+				waitFor(t, "connections opened again", func() bool {
+					return e.targets[0].reopened.Load() == 4 && burst.unready.Load() == 0
+				})
+			})
+			launch(t, e, 2, func(burst *burst) {
+				burst.leaving.Store(true)
+				s.CloseClientConnections()
+				waitFor(t, "the end of the connections", func() bool { return standingOf(e, burst) == 0 })
+			})
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				if r.Err != sample.OK || r.NewConn != (r.Burst == 2) || (r.Connect >= 0) != r.NewConn {
+					t.Errorf("row %+v", r)
+				}
+			}
+			for _, l := range e.loops {
+				on(l, func() {
+					for _, m := range e.targets[0].places[l.index].muxes {
+						if m.gone || m.drained {
+							t.Errorf("a connection that has ended is kept: %d members", m.members)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestClosedAtOnce: a server that closes every connection which carries nothing does not keep a burst from leaving. Its
+// requests connect within their latency, and the rows say so.
+func TestClosedAtOnce(t *testing.T) {
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		hello(c, r)
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Connections, cfg.Bursts = Reuse, 2
+	cfg.Arrivals = Arrivals{Type: Deterministic, IAT: 100 * time.Millisecond}
+	out, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRows(t, b.rows)
+	if n := s.conns.Load(); n > 8*(renewalsMost+2) {
+		t.Errorf("%d connections for 8 requests", n)
+	}
+	fresh := 0
+	for _, r := range b.rows {
+		if fresh += bit(r.NewConn); r.NewConn && r.Connect < 0 && r.Err != sample.Timeout {
+			t.Errorf("row %+v", r)
+		}
+	}
+	if out.NewConns != fresh || fresh == 0 {
+		t.Errorf("%d rows are new, %d were counted", fresh, out.NewConns)
+	}
+}
+
+// TestReopenedTooSlowly: where opening a connection again takes longer than there is time, an open schedule keeps its instant,
+// and the rows have the rest of the opening in their latency and in their columns.
+func TestReopenedTooSlowly(t *testing.T) {
+	const shake = 150 * time.Millisecond
+	var slow atomic.Bool
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if slow.Load() {
+			time.Sleep(shake)
+		}
+		return nil, nil
+	}}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	var b book
+	cfg := config(&b, s.URL)
+	cfg.TLS, cfg.Connections = insecureTLS(), Reuse
+	e := flight(t, cfg)
+	launch(t, e, 0, nothing)
+	slow.Store(true)
+	planned := time.Now().Add(50 * time.Millisecond)
+	burst := e.newBurst(1)
+	burst.startFor(planned)
+	<-burst.ready
+	s.CloseClientConnections()
+	if !e.fly(t.Context(), burst, planned, planned) {
+		t.Fatal("the burst did not leave")
+	}
+	checkRows(t, b.rows)
+	for _, r := range b.rows[4:] {
+		if r.Err != sample.OK || !r.NewConn || r.TLS < shake || r.Latency < shake/2 || r.Lateness > shake/2 {
+			t.Errorf("row %+v", r)
+		}
+	}
+}
+
+// TestSparseLoadKeepsAConnection: a sustained load whose requests are further apart than the server keeps connections opens
+// them again before its requests are due.
+func TestSparseLoadKeepsAConnection(t *testing.T) {
+	for _, protocol := range []string{HTTP1, H2C} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			const gap = 500 * time.Millisecond
+			var b book
+			cfg := config(&b, serveIdle(t, protocol, false, 300*time.Millisecond))
+			cfg.Protocol, cfg.Connections = protocol, Reuse
+			cfg.Load = &Load{Length: 4 * gap, Instants: func() func() (time.Duration, int, bool) {
+				k := -1
+				return func() (time.Duration, int, bool) {
+					k++
+					return time.Duration(k) * gap, -1, k < 4
+				}
+			}}
+			out, err := Run(t.Context(), cfg)
+			if err != nil || out.Requests != 4 || out.Unsent != 0 {
+				t.Fatalf("outcome %+v, error %v", out, err)
+			}
+			checkRows(t, b.rows)
+			if out.Reopened < 2 || out.NewConns != 0 {
+				t.Errorf("outcome %+v", out)
+			}
+			for _, r := range b.rows {
+				if r.Err != sample.OK || r.NewConn {
+					t.Errorf("row %+v", r)
+				}
+			}
+		})
+	}
+}
