@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // adviceFrom is the part of the rows from which on the client's own doings are worth a warning.
@@ -59,7 +60,35 @@ func Advice(s Summary) []string {
 		out = append(out, fmt.Sprintf("%s were due and never sent: the load was lower than planned: lower the rate, shorten the timeout, or allow more connections",
 			share(c.Unsent, s.Rows()+s.Warmup+c.Unsent)))
 	}
+	return append(out, connectionAdvice(s)...)
+}
+
+// connectionAdvice says how many requests had no kept connection although such were asked for.
+func connectionAdvice(s Summary) (out []string) {
+	c := s.Client
+	why, remedy := "the server closed theirs just before, or they were not open in time", "choose another IAT, or Connections: new"
+	if c.IdleClose > 0 {
+		why = fmt.Sprintf("the server closes idle connections after about %s", about(c.IdleClose))
+		remedy = "choose a shorter IAT, or Connections: new"
+	}
+	if n := int(c.NewConns.V); n > 0 {
+		out = append(out, fmt.Sprintf("%s opened a connection within their latency although kept ones were asked for: %s: %s",
+			share(n, s.Rows()), why, remedy))
+	}
+	if c.KeptResets > 0 && c.IdleClose > 0 {
+		out = append(out, fmt.Sprintf("%s failed on a kept connection before any byte of an answer: %s, perhaps while they were sent, and whether it took them is not known: %s",
+			share(c.KeptResets, s.Rows()), why, remedy))
+	}
 	return out
+}
+
+// about writes a duration with two digits.
+func about(d time.Duration) string {
+	unit := time.Duration(1)
+	for d/unit >= 100 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
 }
 
 func worth(n, of int) bool { return float64(n) > adviceFrom*float64(of) }

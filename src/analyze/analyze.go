@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/montanaflynn/stats"
 
@@ -32,6 +33,10 @@ type Options struct {
 	Identity Identity
 	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was sent.
 	Unsent int
+	// Kept says that kept connections were asked for (reuse, shared): a request that opens one within its latency is counted.
+	Kept bool
+	// IdleClose is the shortest time without use after which the server closed a connection, as the probe saw it; 0: it closed none.
+	IdleClose time.Duration
 	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too. Its
 	// error ends the summary.
 	EachBurst func(*sample.BurstLine) error
@@ -141,7 +146,7 @@ func (c *Collector) Add(r *sample.Sample) {
 		c.s.Warmup++
 		return
 	}
-	c.client.add(r)
+	c.client.add(r, c.options.Kept)
 	if class == sample.OK {
 		return
 	}
@@ -211,7 +216,7 @@ func (c *Collector) Summary() (Summary, error) {
 		return Summary{}, c.err
 	}
 	s := c.s
-	s.Client = c.client.summary(c.options.Unsent)
+	s.Client = c.client.summary(c.options)
 	c.client = client{} // its memory is wanted for what follows
 	s.Bursts = s.Bursts.whole()
 	parts := s.Bursts.parts()

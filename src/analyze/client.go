@@ -19,6 +19,9 @@ type Client struct {
 	Suspects                int            // requests whose latency the client may have made
 	SuspectWords            map[string]int // those by reason, a request with two reasons in both; nil where there are none
 	Unsent                  int            // requests that were due and never sent
+	NewConns                Value          // requests that opened a connection within their latency; only where kept ones were asked for
+	KeptResets              int            // requests on kept connections that ended before any byte of an answer, likewise
+	IdleClose               time.Duration  // the shortest time without use after which the server closed a connection; 0: it closed none
 }
 
 // client gathers it.
@@ -28,9 +31,13 @@ type client struct {
 	longest  time.Duration
 	spreads  micros
 	widest   time.Duration
+	opened   int
 }
 
-func (c *client) add(r *sample.Sample) {
+func (c *client) add(r *sample.Sample, kept bool) {
+	if kept {
+		c.connection(r)
+	}
 	if r.Lateness >= 0 {
 		c.lateness.add(toMicros(r.Lateness))
 		c.longest = max(c.longest, r.Lateness)
@@ -50,6 +57,20 @@ func (c *client) add(r *sample.Sample) {
 	}
 }
 
+// connection counts what became of a kept connection that was asked for. A request that failed to connect has no latency that
+// a handshake could be in.
+func (c *client) connection(r *sample.Sample) {
+	switch r.Err {
+	case sample.DNS, sample.Connect, sample.TLS:
+		return
+	}
+	if r.NewConn {
+		c.opened++
+	} else if r.Err == sample.Reset && r.FirstByte < 0 {
+		c.c.KeptResets++
+	}
+}
+
 func (c *client) burst(b *openBurst) {
 	switch {
 	case b.each:
@@ -63,9 +84,12 @@ func (c *client) burst(b *openBurst) {
 	}
 }
 
-func (c *client) summary(unsent int) Client {
+func (c *client) summary(o Options) Client {
 	out := c.c
-	out.Unsent = unsent
+	out.Unsent = o.Unsent
+	if o.Kept {
+		out.NewConns, out.IdleClose = Of(float64(c.opened)), o.IdleClose
+	}
 	if c.lateness.n > 0 {
 		out.Lateness99, out.LatenessMax = c.lateness.sorted().quantile(P99), Of(toMS(toMicros(c.longest)))
 	}

@@ -64,6 +64,9 @@ func (b *openBurst) add(r *sample.Sample, class sample.Class) {
 			}
 		}
 	}
+	if r.NewConn {
+		b.line.NewConns++
+	}
 	us := toMicros(r.Latency)
 	if class != sample.OK {
 		b.line.Errors++

@@ -77,6 +77,10 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 	}
 	res, err := st.Run(ctx, settings)
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
+	out.IdleClose = res.Outcome.IdleClose
+	if n := res.Outcome.Reopened; n > 0 {
+		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency", settings.Title, n)
+	}
 	if res.Outcome.Watched != "" {
 		s.Log.Debugf("%s: the client watched itself: %s", settings.Title, res.Outcome.Watched)
 	}

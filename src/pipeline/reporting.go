@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"stellar/src/analyze"
+	"stellar/src/probe"
 	"stellar/src/report"
 	"stellar/src/run"
 	"stellar/src/sample"
@@ -76,7 +77,8 @@ func folder(r *run.Run, sub int) string {
 // summarize reads the rows back from the file, and writes bursts.csv in the same pass: the statistics are those of what is on
 // disk. Resampling is for runs whose sub-experiments are compared.
 func summarize(r *run.Run, res run.Result, compared bool) (sum analyze.Summary, err error) {
-	opts := analyze.Options{Identity: identity(r, res.Sub), Unsent: res.Unsent}
+	opts := analyze.Options{Identity: identity(r, res.Sub), Unsent: res.Unsent, IdleClose: res.IdleClose,
+		Kept: r.Experiment.SubExperiments[res.Sub].Connections != probe.New}
 	if compared {
 		opts.Resampling = &analyze.Resampling{Seed: uint64(*r.Experiment.Seed)}
 	}

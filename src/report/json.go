@@ -52,6 +52,9 @@ type SubExperimentJSON struct {
 	Suspects     int              `json:"suspect_count"`
 	SuspectWords map[string]int   `json:"suspect_reasons,omitempty"`
 	Unsent       int              `json:"unsent"`
+	NewConns     analyze.Value    `json:"new_connections,omitzero"` // only where kept connections were asked for
+	KeptResets   int              `json:"kept_connection_resets,omitempty"`
+	IdleClose    analyze.Value    `json:"idle_close_ms,omitzero"` // the shortest idle time after which the server closed a connection
 	Advice       []string         `json:"advice,omitempty"`
 	Missed       []analyze.Missed `json:"missed,omitempty"`
 	Note         string           `json:"note,omitempty"`
@@ -70,8 +73,17 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999,
 		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99, LatenessMax: s.Client.LatenessMax,
 		Late: s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Unsent,
+		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}
+}
+
+// idleClose is in ms; it does not exist where the server closed no idle connection.
+func idleClose(c analyze.Client) analyze.Value {
+	if c.IdleClose <= 0 {
+		return analyze.Value{}
+	}
+	return analyze.Of(float64(c.IdleClose.Microseconds()) / 1000)
 }
 
 func writeJSON(w io.Writer, rows []Row) error {

@@ -88,7 +88,7 @@ type column struct {
 }
 
 // clientColumns are the median spread of bursts of two requests or more, and requests that left late with their whole burst,
-// are suspect or were never sent.
+// are suspect, opened a connection although kept ones were asked for, or were never sent.
 func clientColumns() []column {
 	count := func(n int) string {
 		if n == 0 {
@@ -100,6 +100,7 @@ func clientColumns() []column {
 		{"spread", func(c analyze.Client) string { return duration(c.Spread50) }},
 		{"late", func(c analyze.Client) string { return count(c.Behind) }},
 		{"suspect", func(c analyze.Client) string { return count(c.Suspects) }},
+		{"new", func(c analyze.Client) string { return count(int(c.NewConns.V)) }},
 		{"unsent", func(c analyze.Client) string { return count(c.Unsent) }},
 	}
 }

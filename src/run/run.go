@@ -1,7 +1,11 @@
 // Package run is one run: its directory, its record, and the journal of what must be undone.
 package run
 
-import "stellar/src/experiment"
+import (
+	"time"
+
+	"stellar/src/experiment"
+)
 
 // Logger is what the rooms log through; the edges decide where lines go.
 type Logger interface {
@@ -46,12 +50,14 @@ func (r *Run) Unplaced() []*Function {
 
 // Result says how a sub-experiment ended.
 type Result struct {
-	Sub     int
-	Dir     string // its folder, absolute
-	Rows    int    // rows written, failed requests among them
-	Failed  int    // failed requests
-	Unsent  int    // requests of a sustained load that were due and never sent
-	Stopped error  // why it ended early, nil where it did not
+	Sub    int
+	Dir    string // its folder, absolute
+	Rows   int    // rows written, failed requests among them
+	Failed int    // failed requests
+	Unsent int    // requests of a sustained load that were due and never sent
+	// IdleClose is the shortest time without use after which the server closed a connection; 0: it closed none.
+	IdleClose time.Duration
+	Stopped   error // why it ended early, nil where it did not
 }
 
 // Function is one function to deploy.

@@ -27,12 +27,13 @@ type BurstLine struct {
 	Suspect    string        // every word of its rows, joined by "+"
 	Median     time.Duration // of the successful requests, nearest rank
 	Max        time.Duration
+	NewConns   int // requests that opened a connection within their latency
 }
 
 // burstColumns lists bursts.csv in order.
 func burstColumns() []string {
 	return []string{"Burst ID", "Endpoint", "Round", "Burst Size", "Warmup", "Planned At", "Released At", "Lateness (ms)", "Spread (ms)",
-		"Errors", "Suspect", "Median (ms)", "Max (ms)"}
+		"Errors", "Suspect", "Median (ms)", "Max (ms)", "New Connections"}
 }
 
 // BurstsHeader is the first line of bursts.csv, without its line break.
@@ -89,6 +90,7 @@ func (b *BurstWriter) Append(l *BurstLine) error {
 	w.comma().text(l.Suspect)
 	w.comma().millis(l.Median)
 	w.comma().millis(l.Max)
+	w.comma().count(int64(l.NewConns), true)
 	w.buf = append(w.buf, '\n')
 	if len(w.buf) < flushAt {
 		return nil
