@@ -33,6 +33,68 @@ func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) s
 	return s.URL
 }
 
+// TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any latency:
+// between two bursts, or when it was armed already. One that it closes at the last moment is opened within the request,
+// recorded as new and counted.
+func TestIdleConnectionClosed(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		name := "plain"
+		if secure {
+			name = "TLS"
+		}
+		t.Run(name, func(t *testing.T) {
+			s, conns := serveHTTP(t, secure, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
+			var b book
+			cfg := config(&b, s.URL)
+			cfg.Connections = Reuse
+			cfg.TLS = insecureTLS()
+			e := flight(t, cfg)
+			launch(t, e, 0, nothing)
+			if n := kept(e); n != 4 {
+				t.Fatalf("%d connections are kept, want 4", n)
+			}
+			s.CloseClientConnections()
+			gone(t, e)
+			launch(t, e, 1, nothing)
+			if n := conns.Load(); n != 8 {
+				t.Errorf("%d connections, want 4 and 4 opened again", n)
+			}
+			launch(t, e, 2, func(burst *burst) {
+				s.CloseClientConnections()
+				waitFor(t, "connections opened again", func() bool {
+					return e.targets[0].reopened.Load() == 4 && burst.unready.Load() == 0
+				})
+			})
+			launch(t, e, 3, func(burst *burst) {
+				burst.leaving.Store(true) // as when it happens while the barrier falls
+				s.CloseClientConnections()
+				waitFor(t, "the end of the connections", func() bool { return standingOf(e, burst) == 0 })
+			})
+			if n := conns.Load(); n != 16 {
+				t.Errorf("%d connections, want 16: 4 for each burst", n)
+			}
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				late := r.Burst == 3
+				if r.Err != sample.OK || r.NewConn != late || (r.Connect >= 0) != late || (r.TLS >= 0) != (late && secure) {
+					t.Errorf("row %+v", r)
+				}
+			}
+			if e.rec.out.NewConns != 4 {
+				t.Errorf("%d connections were counted as new, want 4", e.rec.out.NewConns)
+			}
+		})
+	}
+}
+
+// standingOf counts the burst's slots whose connections stand.
+func standingOf(e *engine, b *burst) (n int) {
+	for _, l := range e.loops {
+		on(l, func() { b.on(l, func(s *slot) { n += bit(s.standing()) }) })
+	}
+	return n
+}
+
 // TestReuseBesideIdleTimeout: a server that closes idle connections a little before the next burst leaves costs no request a
 // handshake: the connections are opened again before it.
 func TestReuseBesideIdleTimeout(t *testing.T) {
