@@ -230,12 +230,10 @@ func (p *Plan) Print(w io.Writer) error {
 }
 
 func (p *Plan) printStops(w io.Writer) {
-	if len(p.Stops) == 0 {
-		return
-	}
-	fmt.Fprintln(w, "a run would stop before it builds anything:")
+	lead := "a run would stop before it builds anything:"
 	for _, m := range p.Stops {
-		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(m.What, "\n", "\n  "))
+		fmt.Fprintf(w, "%s %s\n", lead, strings.ReplaceAll(m.What, "\n", "\n  "))
+		lead = "  and:"
 		if m.Hint != "" {
 			fmt.Fprintf(w, "    → %s\n", strings.ReplaceAll(m.Hint, "\n", "\n      "))
 		}

@@ -8,6 +8,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/provider"
+	"stellar/src/run"
 )
 
 // Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take, and
@@ -19,10 +20,11 @@ func (w World) Validate(loaded *experiment.Loaded, baseDir string) (notes []stri
 	found := loaded.Mistakes()
 	if w.deploys(exp) {
 		one := oneEach(exp)
-		draft, err := w.draft(one, baseDir)
+		fns, err := functions(one, w.subs(exp), "")
 		if err != nil {
 			return nil, err
 		}
+		draft := &run.Run{Experiment: one, BaseDir: baseDir, Functions: fns}
 		refused, err := provider.Refusals(exp, w.subs(exp), draft.Functions)
 		if err != nil {
 			return nil, err
