@@ -112,7 +112,8 @@ func folderOf(file string) string {
 	return dir
 }
 
-// configFile is the experiment file that the command line names: with -c before or behind the command, or as its argument.
+// configFile is the experiment file that the command line names: with -c before or behind the command, or as its
+// argument.
 func configFile(cc *cli.Context) (string, error) {
 	path := cc.String("config")
 	for _, outer := range cc.Lineage()[1:] { // stellar -c FILE plan

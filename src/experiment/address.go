@@ -60,8 +60,8 @@ func checkURL(s string) (host string, err error) {
 	return ASCIIHost(u.Hostname())
 }
 
-// ASCIIHost gives a host as DNS has it: a name in other letters than those of ASCII in its punycode form (IDNA 2008 with
-// the mapping of UTS 46, as browsers do it), any other name and an IP address unchanged.
+// ASCIIHost gives a host as DNS has it: a name in other letters than those of ASCII in its punycode form (IDNA 2008
+// with the mapping of UTS 46, as browsers do it), any other name and an IP address unchanged.
 func ASCIIHost(host string) (string, error) {
 	if strings.Contains(host, ":") || net.ParseIP(host) != nil {
 		return host, nil

@@ -17,7 +17,8 @@ type StandingEndpoint struct {
 // endpointKeys is the table of an endpoint's keys.
 func endpointKeys() []key {
 	return []key{
-		{name: "GatewayID", required: true, rule: rule{kind: text, want: "the function's address, a host or http(s) URL", check: checkEndpoint}},
+		{name: "GatewayID", required: true, rule: rule{kind: text,
+			want: "the function's address, a host or http(s) URL", check: checkEndpoint}},
 		{name: "FunctionMemoryMB", rule: atLeast(0, 1<<20)},
 		{name: "ImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}},
 		{name: "PackageType", required: true, rule: packageType()},
@@ -26,10 +27,11 @@ func endpointKeys() []key {
 
 const endpointsWanted = "an array of endpoints with GatewayID, FunctionMemoryMB, ImageSizeMB and PackageType"
 
-// ReadEndpoints reads an endpoints file: a list of functions that stand already. It is read as an experiment file is, with
-// all mistakes told together; its errors have exit code 2, and those of its content wrap *Problems.
+// ReadEndpoints reads an endpoints file: a list of functions that stand already. It is read as an experiment file is,
+// with all mistakes told together; its errors have exit code 2, and those of its content wrap *Problems.
 func ReadEndpoints(path string) ([]StandingEndpoint, error) {
-	data, err := readFile("the endpoints file", path, "--endpoints names a file, or a folder with <provider>.json in it")
+	data, err := readFile("the endpoints file", path,
+		"--endpoints names a file, or a folder with <provider>.json in it")
 	if err != nil {
 		return nil, err
 	}

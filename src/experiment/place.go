@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Place says where the file gives a key of a sub-experiment: the value that a sweep picks, else the sub-experiment's own,
-// else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of Platform is
-// written Platform.Key. A negative index stands for the whole file.
+// Place says where the file gives a key of a sub-experiment: the value that a sweep picks, else the sub-experiment's
+// own, else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of
+// Platform is written Platform.Key. A negative index stands for the whole file.
 func (l *Loaded) Place(sub int, key string) Place {
 	off, path := l.spot(sub, key)
 	line, column := l.found.src.at(off)
@@ -40,8 +40,8 @@ func after(inner string) string {
 	return "." + inner
 }
 
-// Mistakes collects what others than the file's reading find wrong with it, beside what that has found. Each is told once,
-// in the order of their places.
+// Mistakes collects what others than the file's reading find wrong with it, beside what that has found. Each is told
+// once, in the order of their places.
 type Mistakes struct {
 	of *Loaded
 	*findings
@@ -50,8 +50,8 @@ type Mistakes struct {
 // Mistakes begins a collection with those of the file's reading.
 func (l *Loaded) Mistakes() *Mistakes { return &Mistakes{l, l.found} }
 
-// Add records a mistake of a sub-experiment's key, or of the whole file's where the index is negative. A key whose value
-// could not be read has been reported and takes no part.
+// Add records a mistake of a sub-experiment's key, or of the whole file's where the index is negative. A key whose
+// value could not be read has been reported and takes no part.
 func (m *Mistakes) Add(sub int, key, format string, args ...any) {
 	outer, _, _ := strings.Cut(key, ".")
 	if sub >= 0 && sub < len(m.of.drafts) {

@@ -52,8 +52,8 @@ func lower(to []rune, s string) []rune {
 	return to
 }
 
-// distance is the optimal string alignment distance of two words of at most longestWord characters, or a number >= limit
-// where it is not below that.
+// distance is the optimal string alignment distance of two words of at most longestWord characters, or a number >=
+// limit where it is not below that.
 func distance(x, y []rune, limit int) int {
 	// The distance is at least the difference of the lengths.
 	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {
@@ -78,7 +78,8 @@ func distance(x, y []rune, limit int) int {
 			}
 			least = min(least, row[j])
 		}
-		// Neighbouring rows differ by 1 at most, so a swap, which reaches back over one row, does not come below the limit.
+		// Neighbouring rows differ by 1 at most, so a swap, which reaches back over one row, does not come below the
+		// limit.
 		if least > limit {
 			return limit
 		}

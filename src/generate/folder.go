@@ -13,12 +13,12 @@ import (
 	"stellar/src/run"
 )
 
-// published says whether a name is that of a function of published experiments whose code is not part of stellar (vHive's
-// chameleon and rnnserving): such a file is right, and cannot be run before the code is put there.
+// published says whether a name is that of a function of published experiments whose code is not part of stellar
+// (vHive's chameleon and rnnserving): such a file is right, and cannot be run before the code is put there.
 func published(function string) bool { return function == "chameleon" || function == "rnnserving" }
 
-// findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there or in
-// the working directory.
+// findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there
+// or in the working directory.
 func findFolder(r *run.Run, name string) (string, error) {
 	if name == "" {
 		return "", fail.Input("a function has no name").WithHint(`write "Function": "measure" for the measurement function`)
@@ -39,12 +39,14 @@ func findFolder(r *run.Run, name string) (string, error) {
 			return "", fail.Input("function %q: %w", name, err)
 		}
 		if !info.IsDir() {
-			return "", fail.Input("function %q: %s is a file, a function is a folder; did you mean %q?", name, try, filepath.Dir(filepath.Clean(name))).
+			return "", fail.Input("function %q: %s is a file, a function is a folder; did you mean %q?", name, try,
+				filepath.Dir(filepath.Clean(name))).
 				WithHint("name the folder in Function, and the entry point in Handler")
 		}
 		return filepath.Abs(try)
 	}
-	return "", fail.Input("function %q: there is no such function, looked for %s%s", name, strings.Join(tries, ", "), meantFolder(r, name, tries)).
+	return "", fail.Input("function %q: there is no such function, looked for %s%s", name, strings.Join(tries, ", "),
+		meantFolder(r, name, tries)).
 		WithHint("the measurement function is called %s; a function of your own is the path of its folder, from %s",
 			strings.Join(measurementNames(), ", "), cmp.Or(r.BaseDir, "the experiment file"))
 }

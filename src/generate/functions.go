@@ -120,7 +120,8 @@ func mistakes(r *run.Run) ([]code, []Mistake) {
 		}
 		if text := fmt.Sprintf("%d %v", fn.Sub, err); !told[text] {
 			told[text] = true
-			m := Mistake{Sub: fn.Sub, Key: "Handler", Err: err, Known: published(r.Experiment.SubExperiments[fn.Sub].Function)}
+			m := Mistake{Sub: fn.Sub, Key: "Handler", Err: err,
+				Known: published(r.Experiment.SubExperiments[fn.Sub].Function)}
 			if k := (*keyError)(nil); errors.As(err, &k) {
 				m.Key = k.key
 			}

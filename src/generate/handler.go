@@ -22,9 +22,11 @@ type sourceFiles struct {
 func sourcesOf(language string) sourceFiles {
 	switch language {
 	case "python":
-		return sourceFiles{[]string{".py", ".pyc"}, regexp.MustCompile(`(?m)^(?:async )?def (\w+)\(\s*\w+[^,)]*,\s*\w+[^,)]*\)`), "."}
+		return sourceFiles{[]string{".py", ".pyc"},
+			regexp.MustCompile(`(?m)^(?:async )?def (\w+)\(\s*\w+[^,)]*,\s*\w+[^,)]*\)`), "."}
 	case "nodejs":
-		return sourceFiles{[]string{".js", ".mjs", ".cjs", ".ts"}, regexp.MustCompile(`(?m)\bexports\.(\w+)\s*=|^export (?:async )?(?:function|const) (\w+)`), "."}
+		return sourceFiles{[]string{".js", ".mjs", ".cjs", ".ts"},
+			regexp.MustCompile(`(?m)\bexports\.(\w+)\s*=|^export (?:async )?(?:function|const) (\w+)`), "."}
 	case "ruby":
 		return sourceFiles{[]string{".rb"}, regexp.MustCompile(`(?m)^def (\w+)`), "."}
 	case "java":
@@ -54,7 +56,8 @@ func handlerIsFile(dir string, fn *run.Function, handler string) error {
 		}
 		meant = strings.TrimSuffix(handler, ending) + src.joint + functionIn(dir, handler, src.function, function)
 	}
-	return fail.Input("handler %q is the name of a file; want %s; did you mean %q?", handler, handlerForm(fn.Language), meant).
+	return fail.Input("handler %q is the name of a file; want %s; did you mean %q?", handler,
+		handlerForm(fn.Language), meant).
 		WithHint(`name the function that is called: "Handler": %q`, meant)
 }
 

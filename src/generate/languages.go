@@ -56,7 +56,8 @@ var (
 	pythonMakes = regexp.MustCompile(`import\s*\(?\s*\*|globals\(|locals\(|vars\(|setattr\(|exec\(|eval\(|__getattr__|__dict__|sys\.modules`)
 )
 
-// pythonFunction checks that the handler's function stands in its file. A file that makes names as it runs may have any.
+// pythonFunction checks that the handler's function stands in its file. A file that makes names as it runs may have
+// any.
 func pythonFunction(file, handler, function string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -102,7 +102,8 @@ func (w World) draft(exp *experiment.Experiment, baseDir string) (*run.Run, erro
 	}
 	dir := filepath.Join(w.Output, draftID)
 	return &run.Run{ID: draftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + draftID, Experiment: exp, BaseDir: baseDir,
-		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": draftID, "stellar-expires": "TIME", "stellar-owner": run.Owner(w.Getenv)}}, nil
+		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": draftID, "stellar-expires": "TIME",
+			"stellar-owner": run.Owner(w.Getenv)}}, nil
 }
 
 // standing checks that the endpoints that are to be probed are there.
@@ -157,7 +158,8 @@ func (w World) gaps(exp *experiment.Experiment) (all []gap) {
 			add("StorageTransfer", "StorageTransfer")
 		}
 		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.deploys(exp)) {
-			add("DataTransferChainLength", "chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
+			add("DataTransferChainLength",
+				"chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
 				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
 		}
 		if len(s.Cmds) > 0 {
@@ -170,7 +172,8 @@ func (w World) gaps(exp *experiment.Experiment) (all []gap) {
 			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
 		}
 		if w.deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
-			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture, runtime.GOARCH)
+			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
+				runtime.GOARCH)
 		}
 	}
 	return all
@@ -200,8 +203,8 @@ func (w World) supported(exp *experiment.Experiment) error {
 		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
 }
 
-// connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine. What
-// it asked and nobody answered is kept for the plan, and said.
+// connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine.
+// What it asked and nobody answered is kept for the plan, and said.
 func (j *job) connectionReady(ctx context.Context, r *run.Run) (refused error, missing []error) {
 	conn, err := j.draftConnection(r)
 	if err != nil {
@@ -233,8 +236,8 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (refused error, m
 	return refused, append(missing, ready.Missing...)
 }
 
-// draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the vendor
-// once.
+// draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the
+// vendor once.
 func (j *job) draftConnection(r *run.Run) (provider.Connection, error) {
 	if j.asked != nil {
 		return j.asked, nil

@@ -11,9 +11,9 @@ import (
 	"stellar/src/run"
 )
 
-// Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take, and
-// functions whose folder or entry point is not there. It builds nothing and asks nobody. All mistakes are told together
-// with those that the file's reading found, each at its place; the notes are all notes.
+// Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take,
+// and functions whose folder or entry point is not there. It builds nothing and asks nobody. All mistakes are told
+// together with those that the file's reading found, each at its place; the notes are all notes.
 func (w World) Validate(loaded *experiment.Loaded, baseDir string) (notes []string, err error) {
 	w.Only, w.Serverless = -1, true
 	exp := loaded.Experiment
@@ -34,7 +34,8 @@ func (w World) Validate(loaded *experiment.Loaded, baseDir string) (notes []stri
 		}
 		for _, m := range generate.Mistakes(draft) {
 			if m.Known {
-				found.Note(m.Sub, m.Key, "%v; published experiments use it, and its code is not part of stellar: put it into raw-code", m.Err)
+				found.Note(m.Sub, m.Key,
+					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code", m.Err)
 				continue
 			}
 			text := m.Err.Error()

@@ -17,7 +17,8 @@ import (
 // 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it.
 func awsLimits() Limits {
 	return Limits{ZipBytes: 250 * mib, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * mib, MemoryMB: [2]int{128, 10240}, TimeoutMax: 900,
-		SnapStart: []string{"java", "python"}, Arm: true, Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		SnapStart: []string{"java",
+			"python"}, Arm: true, Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 
@@ -95,7 +96,8 @@ func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []Refusal {
 		no = append(no, refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v", awsAnswer))
 	}
 	if s.PayloadLengthBytes > awsPayload && !s.StorageTransfer {
-		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response", awsPayload))
+		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response",
+			awsPayload))
 	}
 	if s.SnapStartEnabled && slices.Contains(awsNoSnapStart, fn.Runtime) {
 		no = append(no, refuse("SnapStartEnabled", "for Runtime "+fn.Runtime, "it begins with python3.12 and java11"))

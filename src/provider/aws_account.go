@@ -120,7 +120,8 @@ func (a *amazon) Ready(ctx context.Context) Readiness {
 	}
 	limit, err := s.concurrency(ctx)
 	if err != nil { // a run can do without: an emulator need not have the call, a policy need not allow it
-		r.Unanswered = append(r.Unanswered, Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, awsShort(err))})
+		r.Unanswered = append(r.Unanswered,
+			Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, awsShort(err))})
 	}
 	if limit != "" {
 		r.Where["concurrency"] = limit

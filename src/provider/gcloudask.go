@@ -12,8 +12,8 @@ import (
 	"stellar/src/shell"
 )
 
-// gcloudAnswers are what gcloud said to the questions of one connection. Each is asked once: gcloud takes about a second to
-// start.
+// gcloudAnswers are what gcloud said to the questions of one connection. Each is asked once: gcloud takes about a
+// second to start.
 type gcloudAnswers struct {
 	mu  sync.Mutex
 	all map[string]*gcloudAnswer
@@ -46,7 +46,8 @@ func (g gcloud) ask(ctx context.Context, args ...string) (string, error) {
 	if a.done {
 		return a.text, a.err
 	}
-	res, err := g.run(ctx, shell.Command{Name: gcloudName, Args: append(args, "--quiet"), Timeout: g.Patience.Ask, Grace: askGrace, Line: func(string) {}})
+	res, err := g.run(ctx, shell.Command{Name: gcloudName, Args: append(args, "--quiet"), Timeout: g.Patience.Ask,
+		Grace: askGrace, Line: func(string) {}})
 	if timedOut(err) && ctx.Err() == nil {
 		words := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 		err = g.noAnswer(strings.Join(words, " "))
@@ -60,8 +61,8 @@ func (g gcloud) noAnswer(question string) error {
 		WithHint("see whether gcloud answers by itself; CLOUDSDK_CORE_PROJECT and \"Region\" say where to go without asking it")
 }
 
-// locate finds project and region: where the run was located before, in the experiment, then in the environment as gcloud
-// reads it, then in gcloud's configuration, which is asked for both at once.
+// locate finds project and region: where the run was located before, in the experiment, then in the environment as
+// gcloud reads it, then in gcloud's configuration, which is asked for both at once.
 func (g gcloud) locate(ctx context.Context) (place, error) {
 	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
 	project, _ := g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
@@ -107,7 +108,8 @@ func (g gcloud) Ready(ctx context.Context) Readiness {
 	var noAccount, noPlace error
 	var all sync.WaitGroup
 	all.Go(func() {
-		tool = g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700, install: gcloudHint, timeout: g.Patience.Ask})
+		tool = g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700,
+			install: gcloudHint, timeout: g.Patience.Ask})
 	})
 	all.Go(func() { r.Credentials, noAccount = g.credentials(ctx) })
 	all.Go(func() { at, noPlace = g.locate(ctx) })

@@ -96,7 +96,8 @@ func (c *gcr) Commands(u Unit) (deploy, remove []shell.Command) {
 // Refuse names what Cloud Run cannot do.
 func (c *gcr) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
 	if s.Platform.ImageContract != "http" {
-		no = append(no, refuse("Platform.ImageContract", s.Platform.ImageContract, "its images are servers on $PORT (http)"))
+		no = append(no, refuse("Platform.ImageContract", s.Platform.ImageContract,
+			"its images are servers on $PORT (http)"))
 	}
 	return append(no, refusedByRun(s)...)
 }
@@ -107,7 +108,8 @@ func refusedByRun(s *experiment.SubExperiment) (no []Refusal) {
 		no = append(no, refuse("Platform.Concurrency", s.Platform.Concurrency, "at most %d", gcrConcurrency))
 	}
 	if s.PayloadLengthBytes > gcrPayload && !s.StorageTransfer {
-		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "it takes %d a request and a response over HTTP/1, which functions are reached by", gcrPayload))
+		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes,
+			"it takes %d a request and a response over HTTP/1, which functions are reached by", gcrPayload))
 	}
 	return append(no, noHTTP2(s, "its gateway answers http1 and h2")...)
 }

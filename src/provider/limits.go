@@ -79,7 +79,8 @@ func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
 	size := int64(s.FunctionImageSizeMB * mib)
 	switch {
 	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %.4g MiB (%s)", float64(l.ZipBytes)/mib, l.ZipWords)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %.4g MiB (%s)",
+			float64(l.ZipBytes)/mib, l.ZipWords)
 	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
 		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %d MiB", l.ImageBytes/mib)
 	}

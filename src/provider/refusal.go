@@ -35,8 +35,8 @@ func noHTTP2(s *experiment.SubExperiment, why string) []Refusal {
 	return nil
 }
 
-// Refusals gives all that the selected sub-experiments ask for and their provider does not take: its limits, and what its
-// connection refuses. The functions are those of the sub-experiments. Nothing but the experiment is looked at.
+// Refusals gives all that the selected sub-experiments ask for and their provider does not take: its limits, and what
+// its connection refuses. The functions are those of the sub-experiments. Nothing but the experiment is looked at.
 func Refusals(exp *experiment.Experiment, subs []int, fns []*Function) ([]Refusal, error) {
 	row, err := Find(exp.ProviderKind())
 	if err != nil {
