@@ -113,7 +113,7 @@ func variables(r *run.Run, fn *run.Function) map[string]string {
 	for name, value := range fn.Env {
 		vars[name] = value
 	}
-	for tag, name := range map[string]string{"stellar-run": "STELLAR_RUN", "stellar-expires": "STELLAR_EXPIRES"} {
+	for tag, name := range map[string]string{"stellar-run": "STELLAR_RUN", "stellar-expires": "STELLAR_EXPIRES", "stellar-owner": "STELLAR_OWNER"} {
 		if value := r.Tags[tag]; value != "" {
 			vars[name] = value
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -84,6 +85,10 @@ func (a *awsCall) answer() {
 		a.cloud.drop(slices.DeleteFunc(a.cloud.things(""), func(t thing) bool { return t.Kind != logGroup || t.Name != in.LogGroupName }))
 	case strings.HasPrefix(a.r.URL.Path, "/2016-08-19/account-settings"):
 		fmt.Fprint(a.w, `{"AccountLimit":{"ConcurrentExecutions":1000},"AccountUsage":{"FunctionCount":0}}`)
+	case strings.HasPrefix(a.r.URL.Path, "/2015-03-31/functions/") && a.r.Method == http.MethodGet:
+		a.function(path.Base(a.r.URL.Path))
+	case strings.HasPrefix(a.r.URL.Path, "/2017-03-31/tags/") && a.r.Method == http.MethodPost:
+		a.tag(a.r.URL.Path[strings.LastIndex(a.r.URL.Path, ":")+1:])
 	case a.r.URL.Query().Has("versions"):
 		a.versions()
 	case a.r.URL.Query().Has("delete"):
@@ -207,6 +212,44 @@ func (a *awsCall) groups() {
 	}
 	a.w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	must(json.NewEncoder(a.w).Encode(map[string]any{"logGroups": list}))
+}
+
+// function is what Lambda tells of one, with its tags.
+func (a *awsCall) function(name string) {
+	a.lambda(name, func(t thing) {
+		a.w.Header().Set("Content-Type", "application/json")
+		must(json.NewEncoder(a.w).Encode(map[string]any{"Tags": t.Tags, "Configuration": map[string]any{"FunctionName": name,
+			"FunctionArn": "arn:aws:lambda:us-west-2:" + awsAccount + ":function:" + name}}))
+	})
+}
+
+// tag gives a function tags beside those that it has.
+func (a *awsCall) tag(name string) {
+	a.lambda(name, func(t thing) {
+		in := struct{ Tags map[string]string }{}
+		must(json.Unmarshal(a.body, &in))
+		tags := maps.Clone(t.Tags)
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		maps.Copy(tags, in.Tags)
+		t.Tags = tags
+		a.cloud.add([]thing{t}, 0)
+		a.cloud.record(call{Program: "lambda", Args: []string{"TagResource", name}, Verb: "tag", Unit: t.Unit})
+		a.w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (a *awsCall) lambda(name string, do func(t thing)) {
+	for _, t := range a.cloud.things("") {
+		if t.Kind == "AWS::Lambda::Function" && t.Name == name && t.Scope == a.scope() {
+			do(t)
+			return
+		}
+	}
+	a.w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+	a.w.WriteHeader(http.StatusNotFound)
+	fmt.Fprintf(a.w, `{"Type":"User","Message":"Function not found: %s"}`, name)
 }
 
 // bucket is the one that a path names.

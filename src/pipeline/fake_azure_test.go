@@ -3,9 +3,9 @@ package pipeline_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
-	"path"
 	"slices"
 	"strings"
 )
@@ -88,6 +88,22 @@ func azureAPI(clouds func(func([]cloud))) http.Handler {
 	})
 }
 
+// tagGroup merges tags into those of a resource group (learn.microsoft.com/rest/api/resources/tags/update-at-scope).
+func tagGroup(r *http.Request, c cloud, a ask) {
+	var in struct {
+		Operation  string
+		Properties struct{ Tags map[string]string }
+	}
+	must(json.NewDecoder(r.Body).Decode(&in))
+	for _, t := range c.visible(a) {
+		tags := maps.Clone(t.Tags)
+		maps.Copy(tags, in.Properties.Tags)
+		t.Tags = tags
+		c.add([]thing{t}, 0)
+	}
+	c.record(call{Program: "management.azure.com", Args: []string{in.Operation, a.unit}, Verb: "tag", Unit: a.unit})
+}
+
 func answerAzure(w http.ResponseWriter, r *http.Request, c cloud) {
 	refuse := func(status int, code string) {
 		w.WriteHeader(status)
@@ -106,7 +122,11 @@ func answerAzure(w http.ResponseWriter, r *http.Request, c cloud) {
 		must(json.NewEncoder(w).Encode(map[string]any{"value": list}))
 		return
 	}
-	a.unit = path.Base(r.URL.Path)
+	a.unit = parts[3]
+	if r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/providers/Microsoft.Resources/tags/default") {
+		tagGroup(r, c, a)
+		return
+	}
 	if r.Method == http.MethodDelete {
 		a.verb = removes
 	}

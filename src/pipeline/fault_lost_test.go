@@ -36,6 +36,7 @@ func TestLost(t *testing.T) {
 			}
 			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
 			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
+			t.Run("kept, expired, in use", func(t *testing.T) { inUse(newRow(t, k)) })
 			t.Run("with a stranger's credentials", func(t *testing.T) { strangers(newRow(t, k)) })
 			t.Run("all lost, not expired", func(t *testing.T) { allLost(newRow(t, k), false) })
 		})
@@ -179,6 +180,8 @@ func allLost(r *row, expired bool) {
 		if left != stood || !unseen(c, r.kit.name) {
 			r.t.Errorf("left %d of %d, not asked: %v", left, stood, c.Unseen)
 		}
+	case expired && len(c.Removed) > 0 && !strings.Contains(strings.ToLower(c.Removed[0]), " of run "+strings.ToLower(filepath.Base(dir))+", by "):
+		r.t.Errorf("nobody hears whose they were: %v", c.Removed)
 	case expired && (left > 0 || len(c.Removed) != r.kit.units):
 		r.t.Errorf("left %d of %d, removed %v", left, stood, c.Removed)
 	case !expired && (left != stood || len(c.Removed) > 0):

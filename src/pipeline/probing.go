@@ -24,10 +24,12 @@ func (probing) String() string { return "probing" }
 
 // Run probes side by side, or one sub-experiment after the other where the file says so. A sub-experiment that stops
 // early keeps its rows and costs the others nothing; only an interruption ends them all.
-func (s probing) Run(ctx context.Context, r *run.Run) error {
+func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 	if err := s.carries(r.Experiment); err != nil {
 		return err
 	}
+	fresh := s.keepFresh(ctx, r)
+	defer func() { err = errors.Join(err, fresh()) }()
 	if _, err := probe.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}

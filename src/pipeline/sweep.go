@@ -78,14 +78,22 @@ func removeTagged(ctx context.Context, conn provider.Connection, kind string, al
 		}
 		name := fmt.Sprintf("%s %s", kind, t.Unit.Detail[provider.DetailUnit])
 		if err := conn.RemoveFunctions(ctx, []provider.Endpoint{t.Unit}); err != nil {
-			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s: %w", name, err))
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s%s: %w", name, whose(t.Run, t.Owner), err))
 			continue
 		}
 		if c != nil {
-			c.Removed = append(c.Removed, name)
+			c.Removed = append(c.Removed, name+whose(t.Run, t.Owner))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// whose says which run something is of, and who ran it where, as its tags have it.
+func whose(id, owner string) string {
+	if owner == "" {
+		return fmt.Sprintf(" of run %s", id)
+	}
+	return fmt.Sprintf(" of run %s, by %s", id, owner)
 }
 
 // cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
@@ -180,7 +188,7 @@ func (w World) sweepLocal(ctx context.Context, c *Cleaned) error {
 			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
 			continue
 		}
-		c.Removed = append(c.Removed, "service "+s.Service)
+		c.Removed = append(c.Removed, "service "+s.Service+whose(s.Tags["stellar-run"], s.Tags["stellar-owner"]))
 	}
 	return errors.Join(errs...)
 }

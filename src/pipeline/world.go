@@ -18,6 +18,7 @@ type World struct {
 	Observer   Observer
 	Confirm    func() error           // asked once, when all is ready and before anything is made; may be nil
 	Opened     func(r *run.Run) error // called once when a run has its directory; may be nil
+	Fresh      Freshness              // of tags while functions are used; its zero value has the defaults
 	Patience   provider.Patience      // with vendors' CLIs; its zero value has the defaults
 }
 

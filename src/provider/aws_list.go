@@ -16,6 +16,7 @@ import (
 const (
 	tagRun     = "stellar-run"
 	tagExpires = "stellar-expires"
+	tagOwner   = "stellar-owner"
 )
 
 // ListAPIs lists the functions of all runs in the account and region, found by their stacks' tags.
@@ -51,10 +52,15 @@ func (a *amazon) Tagged(ctx context.Context) ([]Tagged, error) {
 	}
 	var out []Tagged
 	for i := range stacks {
-		t := Tagged{Run: awsTag(&stacks[i], tagRun), Unit: Endpoint{Provider: "aws", Detail: map[string]string{
+		t := Tagged{Run: awsTag(&stacks[i], tagRun), Owner: awsTag(&stacks[i], tagOwner), Unit: Endpoint{Provider: "aws", Detail: map[string]string{
 			DetailUnit: aws.ToString(stacks[i].StackName), DetailRegion: s.region, detailAccount: s.account, DetailConfirmed: "yes"}}}
 		if at, err := time.Parse(time.RFC3339, awsTag(&stacks[i], tagExpires)); err == nil {
 			t.Expires = at
+		}
+		if !t.Expires.IsZero() && time.Now().After(t.Expires) {
+			if t.Expires, err = s.renewed(ctx, aws.ToString(stacks[i].StackName), t.Expires); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, t)
 	}

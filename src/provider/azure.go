@@ -345,7 +345,7 @@ func (a *azure) Tagged(ctx context.Context) ([]Tagged, error) {
 		if g.Tags[tagRun] == "" {
 			continue
 		}
-		t := Tagged{Run: g.Tags[tagRun], Unit: Endpoint{Provider: "azure", Detail: map[string]string{DetailUnit: g.Name, detailSubscription: l.subscription, DetailConfirmed: "yes"}}}
+		t := Tagged{Run: g.Tags[tagRun], Owner: g.Tags[tagOwner], Unit: Endpoint{Provider: "azure", Detail: map[string]string{DetailUnit: g.Name, detailSubscription: l.subscription, DetailConfirmed: "yes"}}}
 		if at, err := time.Parse(time.RFC3339, g.Tags[tagExpires]); err == nil {
 			t.Expires = at
 		}

@@ -62,6 +62,11 @@ func (e *armError) retryable() bool {
 
 // ask makes a request of Resource Manager; path begins at the subscription. into may be nil.
 func (a *azureRest) ask(ctx context.Context, method, path string, query url.Values, into any) error {
+	return a.tell(ctx, method, path, query, nil, into)
+}
+
+// tell makes a request with a body in JSON; nil: with none.
+func (a *azureRest) tell(ctx context.Context, method, path string, query url.Values, body []byte, into any) error {
 	base := strings.TrimSuffix(cmp.Or(a.Getenv("STELLAR_AZURE_URL"), azureURL), "/")
 	address := base + "/subscriptions/" + url.PathEscape(a.subscription) + path + "?" + query.Encode()
 	return a.persist(ctx, func() error {
@@ -69,9 +74,12 @@ func (a *azureRest) ask(ctx context.Context, method, path string, query url.Valu
 		if err != nil {
 			return err
 		}
-		req, err := http.NewRequestWithContext(ctx, method, address, http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 		if err != nil {
 			return err
+		}
+		if body != nil {
+			req.Header.Set("Content-Type", "application/json")
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 		return a.send(req, into)
@@ -199,6 +207,17 @@ func (a *azureRest) group(ctx context.Context, name string) (*armGroup, error) {
 		return nil, err
 	}
 	return &g, nil
+}
+
+// tag gives a resource group tags beside those that it has
+// (learn.microsoft.com/rest/api/resources/tags/update-at-scope).
+func (a *azureRest) tag(ctx context.Context, group string, tags map[string]string) error {
+	body, err := json.Marshal(map[string]any{"operation": "Merge", "properties": map[string]any{"tags": tags}})
+	if err != nil {
+		return err
+	}
+	path := "/resourcegroups/" + url.PathEscape(group) + "/providers/Microsoft.Resources/tags/default"
+	return a.tell(ctx, http.MethodPatch, path, url.Values{"api-version": {armGroups}}, body, nil)
 }
 
 // tagged lists the resource groups that carry the tag stellar-run.

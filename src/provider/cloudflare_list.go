@@ -27,6 +27,7 @@ const (
 	mostAPIAnswer  = 16 << 20 // bytes
 	tagRunVariable = "STELLAR_RUN"
 	tagExpiresVar  = "STELLAR_EXPIRES"
+	tagOwnerVar    = "STELLAR_OWNER"
 )
 
 var _ Sweeper = (*cloudflare)(nil)
@@ -110,6 +111,8 @@ func (c *cloudflare) tagsOf(ctx context.Context, name, account string) (Tagged, 
 		switch {
 		case b.Type == "plain_text" && b.Name == tagRunVariable:
 			t.Run = b.Text
+		case b.Type == "plain_text" && b.Name == tagOwnerVar:
+			t.Owner = b.Text
 		case b.Type == "plain_text" && b.Name == tagExpiresVar:
 			t.Expires, _ = time.Parse(time.RFC3339, b.Text)
 		}

@@ -166,7 +166,7 @@ const labelTime = "2006-01-02t15-04-05z"
 // fromLabels gives back the tags that labels hold.
 func fromLabels(labels map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, key := range []string{"stellar-run", "stellar-expires"} {
+	for _, key := range []string{tagRun, tagExpires, tagOwner} {
 		v, ok := labels[key]
 		if !ok {
 			continue

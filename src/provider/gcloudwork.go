@@ -31,7 +31,7 @@ var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not fo
 // tagged is a unit that gcloud listed, as Sweeper gives it.
 func tagged(name string, at place, labels map[string]string) Tagged {
 	tags := fromLabels(labels)
-	t := Tagged{Run: tags["stellar-run"], Unit: Endpoint{Detail: map[string]string{DetailUnit: name, DetailProject: at.project, DetailRegion: at.region, DetailConfirmed: "yes"}}}
+	t := Tagged{Run: tags[tagRun], Owner: tags[tagOwner], Unit: Endpoint{Detail: map[string]string{DetailUnit: name, DetailProject: at.project, DetailRegion: at.region, DetailConfirmed: "yes"}}}
 	t.Expires, _ = time.Parse(time.RFC3339, tags["stellar-expires"])
 	return t
 }

@@ -64,10 +64,18 @@ type Sweeper interface {
 	Tagged(ctx context.Context) ([]Tagged, error)
 }
 
+// Renewer is a connection that can give the tag stellar-expires of a unit another time without touching what is measured there: no
+// instance ends for it.
+type Renewer interface {
+	// Renew makes a sweep leave the unit alone until then; e is what RemoveFunctions takes.
+	Renew(ctx context.Context, e Endpoint, until time.Time) error
+}
+
 // Tagged is a unit found by its tags.
 type Tagged struct {
 	Unit    Endpoint  // what RemoveFunctions takes, although its folder may be gone
 	Run     string    // the run's id, perhaps in lower case
+	Owner   string    // user@host, as the provider can keep it; empty: it does not say
 	Expires time.Time // zero: it does not say
 }
 

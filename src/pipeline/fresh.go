@@ -1,0 +1,111 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stellar/src/deploy"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// Freshness is how the tag stellar-expires of functions in use is kept ahead of the time: others sweep what has expired.
+type Freshness struct {
+	Every time.Duration // how often is looked; default 10 minutes
+	Left  time.Duration // renewed when so little time is left; default 12 hours
+	Span  time.Duration // by so much beyond what is planned; default 24 hours
+}
+
+func (f Freshness) defaults() Freshness {
+	const every, left, span = 10 * time.Minute, 12 * time.Hour, 24 * time.Hour
+	return Freshness{cmp.Or(f.Every, every), cmp.Or(f.Left, left), cmp.Or(f.Span, span)}
+}
+
+// keepFresh renews the tags of all units that the run uses, its own and those of the runs that it holds, before its bursts and, on a
+// goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that goroutine.
+func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
+	f := j.Fresh.defaults()
+	j.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fail.With(fail.CodeFailed, "stellar has a defect, it panicked while it renewed tags: %v", p)
+			}
+			close(done)
+		}()
+		tick := time.NewTicker(f.Every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				j.renew(ctx, r, f, 0)
+			}
+		}
+	}()
+	return func() error {
+		cancel()
+		return <-done
+	}
+}
+
+// renew renews what expires soon. That it cannot is no reason to stop what is being measured, but the user hears of it.
+func (j *job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
+	now := time.Now()
+	for _, of := range append([]*run.Run{r}, j.held...) {
+		if of.Experiment == nil || now.Add(planned+f.Left).Before(of.Expires()) {
+			continue
+		}
+		until := now.Add(planned + f.Span)
+		renewed, err := j.renewRun(ctx, of, until)
+		if err != nil && ctx.Err() == nil {
+			j.Log.Warnf("the functions of run %s carry the tag %s %s: from then on `stellar clean --all` of others removes them, although they are in use: %v",
+				of.ID, tagExpires, of.Expires().Format(time.RFC3339), err)
+		}
+		if !renewed || err != nil {
+			continue
+		}
+		j.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires, until.UTC().Format(time.RFC3339))
+		if err := of.Renewed(until); err != nil {
+			j.Log.Warnf("%v", err)
+		}
+	}
+}
+
+const tagExpires = "stellar-expires"
+
+// renewRun renews the tags of a run's units in an account, and tells whether there are any.
+func (j *job) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
+	other := &job{World: j.World}
+	var errs []error
+	for _, res := range of.Journal.Pending() {
+		kind := res.Attrs["provider"]
+		if res.Kind != deploy.KindService || kind == "local" { // this machine's own: its runs know of each other
+			continue
+		}
+		own, err := other.belonging(of, res)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		conn, err := other.connectUnit(of, own)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		to, ok := conn.(provider.Renewer)
+		if !ok {
+			return false, fmt.Errorf("on %s a later tag would end all instances", kind)
+		}
+		errs = append(errs, to.Renew(ctx, provider.Endpoint{Provider: kind, Detail: own.Attrs}, until))
+		renewed = true
+	}
+	return renewed, errors.Join(errs...)
+}
