@@ -20,8 +20,8 @@ type Identity struct {
 	Runtime      string  `json:"runtime"`
 	Function     string  `json:"function"`
 	PackageType  string  `json:"package_type"`
-	MemoryMB     int     `json:"memory_mb"`
-	ImageSizeMB  float64 `json:"image_size_mb"`
+	MemoryMB     int     `json:"memory_mb,omitempty"`
+	ImageSizeMB  float64 `json:"image_size_mb,omitempty"`
 	IATSeconds   float64 `json:"iat_seconds"`
 	BurstSizes   string  `json:"burst_sizes"`   // in the order they cycle, separated by spaces: "1 10"
 	ServiceTimes string  `json:"service_times"` // likewise: "0ms 100ms"

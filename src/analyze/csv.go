@@ -61,8 +61,8 @@ func identityColumns() []column {
 		{"Runtime", func(s Summary) string { return s.Runtime }},
 		{"Function", func(s Summary) string { return s.Function }},
 		{"Package Type", func(s Summary) string { return s.PackageType }},
-		{"Memory (MB)", func(s Summary) string { return strconv.Itoa(s.MemoryMB) }},
-		{"Image Size (MB)", func(s Summary) string { return num(s.ImageSizeMB) }},
+		{"Memory (MB)", func(s Summary) string { return known(s.MemoryMB > 0, strconv.Itoa(s.MemoryMB)) }},
+		{"Image Size (MB)", func(s Summary) string { return known(s.ImageSizeMB > 0, num(s.ImageSizeMB)) }},
 		{"IAT (s)", func(s Summary) string { return num(s.IATSeconds) }},
 		{"Burst Sizes", func(s Summary) string { return s.BurstSizes }},
 		{"Service Times", func(s Summary) string { return s.ServiceTimes }},
@@ -128,4 +128,12 @@ func ms(name string, of func(Summary) Value) column {
 
 func exact(name string, of func(Summary) Value) column {
 	return column{name, func(s Summary) string { return of(s).Format(exactDecimals) }}
+}
+
+// known is a cell of which something is known, else it is empty.
+func known(is bool, text string) string {
+	if !is {
+		return ""
+	}
+	return text
 }

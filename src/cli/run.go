@@ -136,7 +136,11 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	loaded, err := experiment.Load(path)
+	read := experiment.Load
+	if cc.IsSet("serverless") && !cc.Bool("serverless") {
+		read = experiment.LoadStanding
+	}
+	loaded, err := read(path)
 	if err != nil {
 		return nil, err
 	}

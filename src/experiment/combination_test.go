@@ -153,7 +153,7 @@ func TestFunctionDefault(t *testing.T) {
 		"newer key":          {`{"SubExperiments": [{"Bursts": 1}, {"Bursts": 1, "Public": true}]}`, "measure", false},
 		"newer key on top":   {`{"Seed": 1, "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
 		"swept":              {`{"SubExperiments": [{"Sweep": {"Bursts": [1]}}]}`, "measure", false},
-		"published with url": {`{"Provider": "www.example.org", "SubExperiments": [{"Bursts": 1, "BusySpinIncrements": [5]}]}`, "hellopy", true},
+		"published with url": {`{"Provider": "www.example.org", "SubExperiments": [{"Bursts": 1, "BusySpinIncrements": [5]}]}`, "", true},
 	} {
 		l := mustParse(t, c.text)
 		if got := l.Experiment.SubExperiments[0].Function; got != c.want || l.Published != c.published {

@@ -25,6 +25,9 @@ type decoder struct {
 	elsewhere map[string]string // keys of other levels, for sub-experiments; made by the first one
 	drafts    []*draft          // of the sub-experiments, in their order
 	whole     bool              // the provider is known, without which sub-experiments cannot be judged
+
+	standing bool // its functions are those of an endpoints file
+	runtime  bool // the file names one for its sub-experiments
 }
 
 func newDecoder(src *source) *decoder {

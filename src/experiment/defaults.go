@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // idleSeconds is how long gateways keep an idle connection, about.
@@ -59,6 +60,41 @@ func (d *decoder) fill(dr *draft) {
 			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type + " has no bursts"}[s.Sustained()])
 	}
 	d.fillNetwork(dr)
+	d.forget(dr)
+}
+
+// forget clears what nobody gave of functions that stand already: a default would be reported as if it were known. Of what answers
+// at a URL nothing is known, of the functions of an endpoints file the code and its runtime. Increments for a service time depend on
+// both: where one is asked for, the defaults are what is assumed.
+func (d *decoder) forget(dr *draft) {
+	s, has := &dr.sub, dr.good
+	clear := func(key string, into *string) {
+		if !has[key] {
+			*into = ""
+		}
+	}
+	url := d.exp.ProviderKind() == KindURL
+	if !url && (!d.standing || slices.ContainsFunc(s.DesiredServiceTimes, func(t string) bool { return !zeroTime(t) })) {
+		return
+	}
+	clear("Function", &s.Function)
+	if !d.runtime {
+		clear("Runtime", &s.Runtime)
+	}
+	if !url {
+		return
+	}
+	clear("PackageType", &s.PackageType)
+	clear("Architecture", &s.Architecture)
+	if !has["FunctionMemoryMB"] {
+		s.FunctionMemoryMB = 0
+	}
+}
+
+// zeroTime reports whether a service time is none.
+func zeroTime(text string) bool {
+	t, err := time.ParseDuration(text)
+	return err == nil && t == 0
 }
 
 // fillSustained sets the defaults of the keys of a sustained load.

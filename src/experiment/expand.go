@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -95,7 +96,7 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 	dr.good = d.setObject(members, d.keys, reflect.ValueOf(&dr.sub).Elem())
 	d.fill(dr)
 	if !dr.good["Title"] {
-		dr.sub.Title = fmt.Sprintf("%s-%d", baseName(dr.sub.Function), len(d.exp.SubExperiments))
+		dr.sub.Title = fmt.Sprintf("%s-%d", cmp.Or(baseName(dr.sub.Function), d.exp.ProviderKind()), len(d.exp.SubExperiments))
 	}
 	dr.sub.Title += strings.Join(label, "")
 	if titles[dr.sub.Title]++; titles[dr.sub.Title] > 1 {

@@ -14,7 +14,7 @@ const (
 )
 
 // Folder names the sub-experiment's results, e.g. 0-warm-aws-python3.13-memory128MB-img10MB-IAT3s-burst100-st0ms-payload0KB.
-// It is unique by the index, and safe as a file name on every system: ASCII letters, digits and -_.,=+ only.
+// Parts of which nothing is known are left out. It is unique by the index, and safe as a file name on every system: ASCII letters, digits and -_.,=+ only.
 func (s *SubExperiment) Folder(index int, provider string) string {
 	sizes := make([]string, len(s.BurstSizes))
 	for i, n := range s.BurstSizes {
@@ -24,18 +24,22 @@ func (s *SubExperiment) Folder(index int, provider string) string {
 		provider = provider[at+1:] // never a user name or password in a file name
 	}
 	provider = strings.TrimPrefix(strings.TrimPrefix(provider, "https://"), "http://")
-	return strings.Join([]string{
-		strconv.Itoa(index),
-		fileName(s.Title, longestTitle),
-		fileName(provider, longestProvider),
-		fileName(s.Runtime, longestPart),
-		"memory" + strconv.Itoa(s.FunctionMemoryMB) + "MB",
-		"img" + trimmed(s.FunctionImageSizeMB) + "MB",
-		"IAT" + trimmed(s.IATSeconds) + "s",
-		"burst" + fileName(strings.Join(sizes, "+"), longestPart),
-		"st" + fileName(strings.Join(s.DesiredServiceTimes, "+"), longestPart),
-		"payload" + trimmed(float64(s.PayloadLengthBytes)/1024) + "KB",
-	}, "-")
+	parts := []string{strconv.Itoa(index), fileName(s.Title, longestTitle), fileName(provider, longestProvider)}
+	if s.Runtime != "" {
+		parts = append(parts, fileName(s.Runtime, longestPart))
+	}
+	if s.FunctionMemoryMB > 0 {
+		parts = append(parts, "memory"+strconv.Itoa(s.FunctionMemoryMB)+"MB")
+	}
+	if s.FunctionImageSizeMB > 0 || s.PackageType != "" {
+		parts = append(parts, "img"+trimmed(s.FunctionImageSizeMB)+"MB")
+	}
+	return strings.Join(append(parts,
+		"IAT"+trimmed(s.IATSeconds)+"s",
+		"burst"+fileName(strings.Join(sizes, "+"), longestPart),
+		"st"+fileName(strings.Join(s.DesiredServiceTimes, "+"), longestPart),
+		"payload"+trimmed(float64(s.PayloadLengthBytes)/1024)+"KB",
+	), "-")
 }
 
 // trimmed writes a number with at most three decimals and no trailing zeros.

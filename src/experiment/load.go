@@ -30,8 +30,13 @@ const maxFile = 64 << 20
 
 // Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
 // afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
-func Load(path string) (*Loaded, error) {
-	l, err := Inspect(path)
+func Load(path string) (*Loaded, error) { return sound(inspect(path, false)) }
+
+// LoadStanding is Load for functions that an endpoints file names: what nobody says of their code stays empty.
+func LoadStanding(path string) (*Loaded, error) { return sound(inspect(path, true)) }
+
+// sound gives what was read only where it has no mistake.
+func sound(l *Loaded, err error) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +45,9 @@ func Load(path string) (*Loaded, error) {
 
 // Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content it
 // gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
-func Inspect(path string) (*Loaded, error) {
+func Inspect(path string) (*Loaded, error) { return inspect(path, false) }
+
+func inspect(path string, standing bool) (*Loaded, error) {
 	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
 	if err != nil {
 		return nil, err
@@ -49,7 +56,7 @@ func Inspect(path string) (*Loaded, error) {
 	if err != nil {
 		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
 	}
-	return parse(path, data, &traceFiles{dir: dir, read: map[traceUse]traceFound{}})
+	return parse(path, data, &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, standing)
 }
 
 // readFile reads a file of the user's whole; what says in messages what it is.
@@ -76,7 +83,7 @@ func readFile(what, path, hint string) ([]byte, error) {
 // Parse reads an experiment from its text, as Load does, but no other file: name stands for the text in messages, and
 // traces keep their paths and are not read.
 func Parse(name string, data []byte) (*Loaded, error) {
-	l, err := parse(name, data, nil)
+	l, err := parse(name, data, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +93,9 @@ func Parse(name string, data []byte) (*Loaded, error) {
 // parse reads an experiment and, unless traces is nil, the traces that it names. All errors are found together, and the
 // error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults, the
 // expansion of sweeps, combinations.
-func parse(name string, data []byte, traces *traceFiles) (*Loaded, error) {
+func parse(name string, data []byte, traces *traceFiles, standing bool) (*Loaded, error) {
 	d := newDecoder(newSource(name, data))
-	d.traces = traces
+	d.traces, d.standing = traces, standing
 	root, dups := d.tree(`an object with "SubExperiments"`)
 	if root == nil {
 		return nil, invalid(d.err())
@@ -165,6 +172,10 @@ func (d *decoder) file(root *node) {
 	v := reflect.ValueOf(d.exp).Elem()
 	good := d.setObject(root.members, top, v)
 	d.setDefaults(top, good, v)
+	d.runtime = good["Runtime"]
+	if !d.runtime && (d.exp.ProviderKind() == KindURL || d.standing) {
+		defer func() { d.exp.Runtime = "" }() // after it was the default of those who need one
+	}
 	d.old = isOld(root, top, d.keys) && d.exp.Provider != "local"
 	d.whole = root.find("Provider") == nil && !d.meant["Provider"] || good["Provider"]
 

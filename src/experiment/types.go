@@ -8,7 +8,7 @@ type Experiment struct {
 	Schema         string          `json:"$schema,omitempty"`
 	Sequential     bool            `json:"Sequential"`
 	Provider       string          `json:"Provider"`
-	Runtime        string          `json:"Runtime"`
+	Runtime        string          `json:"Runtime,omitempty"` // empty: nobody gave it, and what is probed stands already
 	Region         string          `json:"Region,omitempty"`
 	Registry       string          `json:"Registry,omitempty"` // host[:port][/path] that images are pushed to; empty: the provider's own, the Engine's store for local
 	Storage        *Storage        `json:"Storage,omitempty"`
@@ -38,11 +38,11 @@ type SubExperiment struct {
 	Type                    string    `json:"Type"`
 	Function                string    `json:"Function"`
 	Handler                 string    `json:"Handler,omitempty"` // empty: the runtime's own
-	Runtime                 string    `json:"Runtime"`
-	PackageType             string    `json:"PackageType"` // Zip or Image, synonyms resolved
+	Runtime                 string    `json:"Runtime"`           // like Function empty where what stands already is probed, and nobody gave it
+	PackageType             string    `json:"PackageType"`       // Zip or Image, synonyms resolved; of a URL likewise
 	PackagePattern          string    `json:"PackagePattern"`
 	FunctionImageSizeMB     float64   `json:"FunctionImageSizeMB"` // MiB; 0: as built
-	FunctionMemoryMB        int       `json:"FunctionMemoryMB"`
+	FunctionMemoryMB        int       `json:"FunctionMemoryMB"`    // of a URL likewise 0
 	FunctionTimeoutSeconds  int       `json:"FunctionTimeoutSeconds"`
 	Architecture            string    `json:"Architecture"`
 	FillerPlacement         string    `json:"FillerPlacement"`

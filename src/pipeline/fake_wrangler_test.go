@@ -91,7 +91,7 @@ func (a *ask) worker() error {
 		return err // Wrangler would have nothing to upload
 	}
 	a.unit, a.names = config.Name, []string{config.Name}
-	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"], "stellar-expires": config.Vars["STELLAR_EXPIRES"]}
+	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"], "stellar-expires": config.Vars["STELLAR_EXPIRES"], "stellar-owner": config.Vars["STELLAR_OWNER"]}
 	if a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "" {
 		return fmt.Errorf("Worker %s is not tagged: %v", config.Name, config.Vars)
 	}
@@ -127,7 +127,7 @@ func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 		default:
 			bindings := []map[string]string{}
 			for _, t := range c.things(parts[4]) {
-				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run", "STELLAR_EXPIRES": "stellar-expires"} {
+				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run", "STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
 					if t.Tags[tag] != "" {
 						bindings = append(bindings, map[string]string{"type": "plain_text", "name": name, "text": t.Tags[tag]})
 					}

@@ -20,9 +20,11 @@ func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 	var out []*run.Function
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
-		rt, _, err := experiment.ResolveRuntime(s.Runtime)
-		if err != nil {
-			return nil, err
+		var rt experiment.Runtime // empty: what stands there does not say
+		if s.Runtime != "" {
+			if rt, _, err = experiment.ResolveRuntime(s.Runtime); err != nil {
+				return nil, err
+			}
 		}
 		for replica := range s.Parallelism {
 			for hop := range s.DataTransferChainLength {

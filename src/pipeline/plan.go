@@ -42,9 +42,9 @@ type PlanSub struct {
 	Index     int    `json:"index"`
 	Title     string `json:"title"`
 	Type      string `json:"type"`
-	Runtime   string `json:"runtime"`
-	Package   string `json:"package"`
-	MemoryMB  int    `json:"memoryMB"`
+	Runtime   string `json:"runtime,omitempty"`
+	Package   string `json:"package,omitempty"`
+	MemoryMB  int    `json:"memoryMB,omitempty"`
 	Functions int    `json:"functions"`
 	Bursts    int    `json:"bursts"`
 	Sizes     string `json:"burstSizes"`
@@ -181,6 +181,13 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
 }
 
+func (s PlanSub) memory() string {
+	if s.MemoryMB == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d MB", s.MemoryMB)
+}
+
 // removes is the command that takes back what Runs makes: the Serverless CLI removes, others delete.
 func (p *Plan) removes() string {
 	if strings.HasPrefix(p.Runs, "serverless") {
@@ -202,12 +209,12 @@ func (p *Plan) Print(w io.Writer) error {
 	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
 	for _, s := range p.Subs {
 		if s.Load != "" {
-			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d MB\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
-				s.MemoryMB, s.Functions, s.Load, s.Service, s.Payload)
+			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+				s.memory(), s.Functions, s.Load, s.Service, s.Payload)
 			continue
 		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%d MB\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
-			s.MemoryMB, s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+			s.memory(), s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

@@ -159,6 +159,9 @@ func imageSize(r *run.Run, sub int) float64 {
 		if f.Sub == sub && f.Package != nil {
 			return float64(f.Package.Bytes) / (1 << 20)
 		}
+		if f.Sub == sub && f.Endpoint != nil && f.Endpoint.ImageSizeMB > 0 {
+			return f.Endpoint.ImageSizeMB // as an endpoints file has it
+		}
 	}
 	return 0
 }

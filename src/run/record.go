@@ -69,10 +69,10 @@ type Calibration struct {
 type FunctionRecord struct {
 	Name          string    `json:"name"`
 	SubExperiment int       `json:"subExperiment"`
-	Runtime       string    `json:"runtime"`
-	Architecture  string    `json:"architecture"`
-	MemoryMB      int       `json:"memoryMB"`
-	PackageType   string    `json:"packageType"`
+	Runtime       string    `json:"runtime,omitempty"`
+	Architecture  string    `json:"architecture,omitempty"`
+	MemoryMB      int       `json:"memoryMB,omitempty"`
+	PackageType   string    `json:"packageType,omitempty"`
 	Package       string    `json:"package,omitempty"`
 	Build         string    `json:"build,omitempty"` // the same for the same code and toolchain
 	PackageBytes  int64     `json:"packageBytes,omitempty"`
