@@ -49,6 +49,9 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 		plots, err := report.WriteCombinedCDF(ctx, r.Dir, sums)
 		s.tellSkipped(plots)
 		errs = append(errs, err)
+		if line := report.Numbered(sums); line != "" {
+			s.Log.Infof("%s", line)
+		}
 	}
 	s.summaries = sums
 	return errors.Join(append(errs, s.compare(ctx, r, sums))...)

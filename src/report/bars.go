@@ -139,7 +139,7 @@ func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
 	p.Y.Min, p.Y.Max = 0, tallest(bars)*1.04
 	p.Y.Tick.Marker = linear{want: 7, whole: perBar == 1}
 	drawn := stacked{bars: bars, gap: barGap(len(bars), last-first+1, perBar)}
-	f := figure{title: s.Title, subtitle: subtitle(s, counted(s.Bursts.Len(), "burst")+", "+how), plot: p}
+	f := figure{title: plotTitle(s), subtitle: subtitle(s, counted(s.Bursts.Len(), "burst")+", "+how), plot: p}
 	for k, g := range segments {
 		drawn.colors = append(drawn.colors, g.color)
 		if total := chart.totals[k]; total > 0 {

@@ -193,7 +193,7 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 			partCurve("cold", s.Cold, draw.LineStyle{Color: coldColor, Width: curveWidth, Dashes: []vg.Length{7, 3}}),
 			partCurve("warm", s.Warm, draw.LineStyle{Color: warmColor, Width: curveWidth, Dashes: []vg.Length{2.5, 2}}))
 	}
-	f := figure{title: s.Title, subtitle: subtitle(s, "latency distribution"), plot: cdfPlot(curves)}
+	f := figure{title: plotTitle(s), subtitle: subtitle(s, "latency distribution"), plot: cdfPlot(curves)}
 	median, tail := medianGlyph(inkColor), tailGlyph(inkColor)
 	f.legend = []key{
 		{label: allLabel(s), line: &all},
@@ -233,7 +233,7 @@ func combinedFigure(all []analyze.Summary) (figure, error) {
 		n += s.Count
 		// The colour follows the place in the run, so that a sub-experiment keeps it when another one fails.
 		style := draw.LineStyle{Color: seriesColor(i), Width: curveWidth, Dashes: seriesDashes(i)}
-		label := fmt.Sprintf("%s (n = %s)", s.Title, grouped(s.Count))
+		label := fmt.Sprintf("%s (n = %s)", plotTitle(s), grouped(s.Count))
 		curves = append(curves, curve{cdf: s.CDF, p50: s.P50, p99: s.P99, label: label, style: style})
 	}
 	if len(curves) == 0 {

@@ -93,7 +93,7 @@ func histogramFigure(s analyze.Summary, b analyze.Burst) (figure, error) {
 		what += fmt.Sprintf(" · %s cold, %s warm", grouped(b.Cold), grouped(b.Warm))
 	}
 	return figure{
-		title:    fmt.Sprintf("Burst %d of %s", b.Number, s.Title),
+		title:    fmt.Sprintf("Burst %d of %s", b.Number, plotTitle(s)),
 		subtitle: what,
 		plot:     p,
 		legend: []key{

@@ -1,0 +1,44 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"gonum.org/v1/plot/font"
+
+	"stellar/src/analyze"
+)
+
+// drawable reports whether the font of plots has a glyph for each character of a text. What it has none for would be left out.
+func drawable(txt string) bool {
+	face := font.DefaultCache.Lookup(textStyle(textSize, inkColor).Font, textSize)
+	for _, r := range printable(txt) {
+		glyph, err := face.Face.GlyphIndex(nil, r)
+		if err != nil || glyph == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// plotTitle is a sub-experiment's title as plots show it: its index where the font lacks a glyph of it.
+func plotTitle(s analyze.Summary) string {
+	if drawable(s.Title) {
+		return s.Title
+	}
+	return fmt.Sprintf("#%d", s.Index)
+}
+
+// Numbered says which sub-experiments plots name by their index, empty where they name all by their title.
+func Numbered(all []analyze.Summary) string {
+	var names []string
+	for _, s := range all {
+		if name := plotTitle(s); name != s.Title {
+			names = append(names, fmt.Sprintf("%s is %s", name, printable(s.Title)))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "the font of plots lacks characters of some titles, they show the index in their place: " + strings.Join(names, ", ")
+}
