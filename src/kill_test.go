@@ -43,7 +43,7 @@ func (l *lab) command(args ...string) *exec.Cmd {
 	}
 	c := exec.Command(l.bin, args...)
 	c.Dir = l.dir
-	c.Env = append(os.Environ(), "HOME="+filepath.Join(l.dir, "home"), "TMPDIR="+filepath.Join(l.dir, "tmp"),
+	c.Env = append(os.Environ(), "HOME="+filepath.Join(l.dir, "home"), "XDG_STATE_HOME=", "TMPDIR="+filepath.Join(l.dir, "tmp"),
 		"GOCACHE="+goEnv(l.T, "GOCACHE"), "GOMODCACHE="+goEnv(l.T, "GOMODCACHE"), "STELLAR_CACHE_DIR="+filepath.Join(l.dir, "cache"),
 		"RUSTUP_HOME="+homeOf("RUSTUP_HOME", ".rustup"), "CARGO_HOME="+homeOf("CARGO_HOME", ".cargo"),
 		"PATH="+filepath.Join(repo, "scripts", "serverless", "node_modules", ".bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
