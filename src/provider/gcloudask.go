@@ -70,16 +70,16 @@ func (g gcloud) locate(ctx context.Context) (place, error) {
 	missing := make([]error, 2)
 	var both sync.WaitGroup
 	if at.project == "" {
-		both.Go(func() {
+		both.Go(fail.Caught(func(err error) { missing[0] = err }, func() {
 			at.project, missing[0] = g.property(ctx, "project", fail.Input("no Google Cloud project is chosen").
 				WithHint("set CLOUDSDK_CORE_PROJECT, or run `gcloud config set project <id>`"))
-		})
+		}))
 	}
 	if at.region == "" {
-		both.Go(func() {
+		both.Go(fail.Caught(func(err error) { missing[1] = err }, func() {
 			at.region, missing[1] = g.property(ctx, g.group+"/region", fail.Input("no Google Cloud region is chosen").
 				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group))
-		})
+		}))
 	}
 	both.Wait()
 	return at, joined(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
@@ -107,12 +107,12 @@ func (g gcloud) Ready(ctx context.Context) Readiness {
 	var at place
 	var noAccount, noPlace error
 	var all sync.WaitGroup
-	all.Go(func() {
+	all.Go(fail.Caught(func(err error) { tool.Err = err }, func() {
 		tool = g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700,
 			install: gcloudHint, timeout: g.Patience.Ask})
-	})
-	all.Go(func() { r.Credentials, noAccount = g.credentials(ctx) })
-	all.Go(func() { at, noPlace = g.locate(ctx) })
+	}))
+	all.Go(fail.Caught(func(err error) { noAccount = err }, func() { r.Credentials, noAccount = g.credentials(ctx) }))
+	all.Go(fail.Caught(func(err error) { noPlace = err }, func() { at, noPlace = g.locate(ctx) }))
 	all.Wait()
 	if tool.Err != nil && !tool.late {
 		return Readiness{Tools: []Tool{tool}}
