@@ -30,6 +30,10 @@ type watchOrder struct {
 	State string `json:"state,omitempty"` // state file, removed if it is this platform's
 }
 
+// watcherName is what the watcher is called, in place of the program's name: `killall -9` and `pkill -9` of that name, also by
+// command line, end the run and its platform, and leave the watcher to clean up. It has at most 15 bytes.
+const watcherName = "faas-watcher"
+
 // startWatch starts the watcher; defect is told of a panic of the goroutine that waits for it.
 func startWatch(command []string, what watchOrder, defect func(error)) (*watch, error) {
 	if len(command) == 0 {
@@ -45,7 +49,7 @@ func startWatch(command []string, what watchOrder, defect func(error)) (*watch, 
 		return nil, errors.Join(err, write.Close())
 	}
 	defer null.Close()
-	proc, err := os.StartProcess(command[0], command, &os.ProcAttr{
+	proc, err := os.StartProcess(command[0], append([]string{watcherName}, command[1:]...), &os.ProcAttr{
 		Dir: "/", Env: os.Environ(), Files: []*os.File{read, null, null},
 		Sys: &syscall.SysProcAttr{Setpgid: true}, // a kill of the platform's group must not reach it
 	})
@@ -104,6 +108,7 @@ func (w *watch) end(well bool) {
 // Watch is the watcher: it reads what the platform says of its instances, and when the platform ends without saying
 // that it is done, kills what is left of them and removes their control groups and the platform's folder.
 func Watch(in io.Reader) error {
+	nameProcess(watcherName)
 	lines := bufio.NewScanner(in)
 	var order watchOrder
 	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &order) != nil || order.Dir == "" || order.ID == "" {
