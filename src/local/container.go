@@ -246,18 +246,16 @@ func (c *inContainer) peak() int64 {
 }
 
 // release removes the container, and gives the image up.
-func (c *inContainer) release() (err error) {
-	c.once.Do(func() {
-		defer c.image.giveUp()
-		if c.id == "" {
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), engineTime)
-		defer cancel()
-		err = c.client.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		if gone(err) {
-			err = nil
-		}
-	})
+func (c *inContainer) release() error {
+	c.once.Do(c.image.giveUp)
+	if c.id == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
+	defer cancel()
+	err := c.client.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if gone(err) {
+		return nil
+	}
 	return err
 }

@@ -19,8 +19,9 @@ type service struct {
 	name      string
 	tags      map[string]string
 	functions []*function // the version that gets requests
-	former    []*function // versions that still serve who was inside when they were replaced
+	former    []*function // versions that still serve who was inside when they were replaced, or have something left
 	logs      map[string]*logFile
+	removing  bool // gets no requests; a removal has begun, and failed where nobody is at it
 }
 
 // turn lets one deployment or removal of a service happen at a time.
@@ -149,11 +150,14 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 	for _, f := range append(s.former, old...) {
 		select {
 		case <-f.ended:
+			if f.left.none() {
+				continue
+			}
 		default:
-			former = append(former, f)
 		}
+		former = append(former, f)
 	}
-	s.tags, s.functions, s.former, s.logs = tags, fresh, former, kept
+	s.tags, s.functions, s.former, s.logs, s.removing = tags, fresh, former, kept, false
 	p.publish()
 	return old, logs, nil
 }
@@ -162,6 +166,9 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 func (p *Platform) publish() {
 	table := routes{}
 	for name, s := range p.services {
+		if s.removing {
+			continue
+		}
 		paths := map[string]map[string]*function{}
 		for _, f := range s.functions {
 			if paths[f.spec.Path] == nil {
@@ -174,7 +181,8 @@ func (p *Platform) publish() {
 	p.routes.Store(&table)
 }
 
-// remove removes a service and returns when nothing of it is left.
+// remove removes a service and returns when nothing of it is left. After an error the service is still there, without
+// its routes, so that a further removal takes up where this one failed.
 func (p *Platform) remove(ctx context.Context, name string) error {
 	defer p.lockService(name)()
 	p.mu.Lock()
@@ -183,10 +191,36 @@ func (p *Platform) remove(ctx context.Context, name string) error {
 		p.mu.Unlock()
 		return refuse(http.StatusNotFound, "no service is called %q", name)
 	}
-	delete(p.services, name)
+	s.removing = true
 	p.publish()
 	p.mu.Unlock()
 	functions := append(append([]*function(nil), s.functions...), s.former...)
+	if err := awaitEnds(ctx, name, functions); err != nil {
+		return err
+	}
+	var errs []error
+	for _, f := range functions {
+		if err := f.left.retry(); err != nil {
+			errs = append(errs, fmt.Errorf("function %s of service %s is not removed: %w", f.spec.Name, name, err))
+		}
+	}
+	for _, l := range s.logs {
+		errs = append(errs, l.close())
+	}
+	if err := errors.Join(append(errs, removeTree(filepath.Join(p.opts.Dir, "logs", name)))...); err != nil {
+		p.mu.Lock()
+		s.logs = map[string]*logFile{} // closed: a new version has new ones
+		p.mu.Unlock()
+		return err
+	}
+	p.mu.Lock()
+	delete(p.services, name)
+	p.mu.Unlock()
+	return nil
+}
+
+// awaitEnds ends functions and waits until they have.
+func awaitEnds(ctx context.Context, service string, functions []*function) error {
 	for _, f := range functions {
 		f.drain(true)
 	}
@@ -196,16 +230,12 @@ func (p *Platform) remove(ctx context.Context, name string) error {
 		select {
 		case <-f.ended:
 		case <-timer.C:
-			return fmt.Errorf("function %s of service %s: %d instances did not end within %v", f.spec.Name, name, f.count(), closeTime)
+			return fmt.Errorf("function %s of service %s: %d instances did not end within %v", f.spec.Name, service, f.count(), closeTime)
 		case <-ctx.Done():
-			return fmt.Errorf("function %s of service %s: %d instances are still ending: %w", f.spec.Name, name, f.count(), ctx.Err())
+			return fmt.Errorf("function %s of service %s: %d instances are still ending: %w", f.spec.Name, service, f.count(), ctx.Err())
 		}
 	}
-	var errs []error
-	for _, l := range s.logs {
-		errs = append(errs, l.close())
-	}
-	return errors.Join(append(errs, removeTree(filepath.Join(p.opts.Dir, "logs", name)))...)
+	return nil
 }
 
 // service tells about a service.

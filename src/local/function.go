@@ -34,6 +34,7 @@ type function struct {
 	removed   bool               // removed: refuses what still comes
 	concluded bool               // its end has begun
 	ended     chan struct{}      // closed when it is drained and its package is given up
+	left      leftovers          // what could not be removed
 }
 
 // waiter is a request in the queue.
@@ -376,6 +377,7 @@ func (f *function) drained() bool {
 // conclude gives the package up.
 func (f *function) conclude() {
 	if err := f.giveBack(); err != nil {
+		_ = f.left.try(f.removeCode) // it failed just now
 		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
 	}
 	close(f.ended)
@@ -387,6 +389,14 @@ func (f *function) giveBack() error {
 		return f.image.release(context.Background())
 	}
 	return f.pkg.release()
+}
+
+// removeCode removes what giveBack, which counts users, could not.
+func (f *function) removeCode() error {
+	if f.image != nil {
+		return f.image.release(context.Background())
+	}
+	return removeTree(f.pkg.dir)
 }
 
 // arn names the function as Lambda would.

@@ -268,10 +268,10 @@ func (in *instance) finish(lastLine string) {
 		errs = append(errs, in.api.Close())
 	}
 	if in.body != nil {
-		errs = append(errs, in.body.release())
+		errs = append(errs, in.fn.left.try(in.body.release))
 	}
 	if in.tmp != "" {
-		errs = append(errs, removeTree(in.tmp))
+		errs = append(errs, in.fn.left.try(func() error { return removeTree(in.tmp) }))
 	}
 	if err := errors.Join(errs...); err != nil {
 		in.fn.platform.opts.Warnf("instance %s of function %s: %v", in.id, in.fn.spec.Name, err)

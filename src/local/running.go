@@ -18,7 +18,7 @@ type running interface {
 	limitCPU(memoryMB int) error
 	// peak is the most memory that it has used, in bytes, 0 where that is not known.
 	peak() int64
-	// release gives back, once it has exited, everything that it used.
+	// release gives back, once it has exited, everything that it used. After an error it is called again.
 	release() error
 }
 
