@@ -35,6 +35,7 @@ type inContainer struct {
 	client *client.Client
 	image  *functionImage
 	id     string
+	tmp    string // this machine's folder that is /tmp in it; empty: none
 	ended  chan struct{}
 	once   sync.Once
 	peakAt string // file with the most memory it has used; empty: not known
@@ -67,6 +68,13 @@ func (in *instance) startContainer(api string) (body running, output io.ReadClos
 }
 
 func (c *inContainer) start(ctx context.Context, in *instance, api string) (io.ReadCloser, error) {
+	if in.fn.spec.ImageContract != ContractHTTP {
+		// Whoever the container's user is: without capabilities root, too, has the rights of others in a folder of ours.
+		if err := os.Chmod(in.tmp, 0o777|os.ModeSticky); err != nil {
+			return nil, err
+		}
+		c.tmp = in.tmp
+	}
 	config, host := in.containerConfig(api)
 	made, err := c.client.ContainerCreate(ctx, config, host, nil, nil, "")
 	if err != nil {
@@ -253,9 +261,16 @@ func (c *inContainer) release() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
 	defer cancel()
-	err := c.client.ContainerRemove(ctx, c.id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if gone(err) {
-		return nil
+	return removeContainer(ctx, c.client, c.id, c.tmp)
+}
+
+// removeContainer removes a container that has ended, and what its user has left in the folder that is its /tmp.
+func removeContainer(ctx context.Context, c *client.Client, id, tmp string) error {
+	if err := emptyTmp(ctx, c, id, tmp, removeTree); err != nil && !gone(err) {
+		return fmt.Errorf("empty its /tmp (%s): %w", tmp, err)
 	}
-	return err
+	if err := c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil && !gone(err) {
+		return err
+	}
+	return nil
 }

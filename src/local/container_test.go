@@ -30,6 +30,12 @@ import (
 // testImage builds an image with the test function and nothing else, under a name of the test's own.
 func testImage(t *testing.T, c *client.Client, name, architecture string) {
 	t.Helper()
+	testImageWith(t, c, name, architecture, "")
+}
+
+// testImageWith builds one with further lines of its Dockerfile.
+func testImageWith(t *testing.T, c *client.Client, name, architecture, lines string) {
+	t.Helper()
 	program, err := os.ReadFile(testProgram)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +45,7 @@ func testImage(t *testing.T, c *client.Client, name, architecture string) {
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n")}, {"bootstrap", program}} {
+	}{{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" + lines)}, {"bootstrap", program}} {
 		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.data))}); err != nil {
 			t.Fatal(err)
 		}

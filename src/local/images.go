@@ -82,7 +82,8 @@ func RemoveContainers(ctx context.Context, getenv func(string) string, dir strin
 	}
 	var errs []error
 	for _, one := range left {
-		if err := c.ContainerRemove(ctx, one.ID, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil && !gone(err) {
+		_ = c.ContainerKill(ctx, one.ID, "KILL") // one that has ended is what is wanted
+		if err := removeContainer(ctx, c, one.ID, tmpOf(one.Mounts)); err != nil {
 			errs = append(errs, fmt.Errorf("remove container %.12s: %w", one.ID, err))
 		}
 	}

@@ -29,24 +29,6 @@ func unremovable(t *testing.T, dir string) (undo func()) {
 	return undo
 }
 
-// scratchOf is the scratch folder of the only instance of function f.
-func scratchOf(t *testing.T, p *Platform) string {
-	t.Helper()
-	f, err := p.function("s", "f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.all) != 1 {
-		t.Fatalf("%d instances, want one", len(f.all))
-	}
-	for in := range f.all {
-		return in.tmp
-	}
-	return ""
-}
-
 // A service is removed when nothing of it is left: until then every DELETE is an error that names what is left.
 func TestDeleteIsAnErrorUntilNothingIsLeft(t *testing.T) {
 	for _, replaced := range []bool{false, true} { // likewise for a version that was replaced

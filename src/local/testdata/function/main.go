@@ -124,6 +124,8 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 			"\u00a0", report, "\n\x1b[31mred\tend\n")
 		fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
 		return "error", fault
+	case "write":
+		return object(map[string]any{"error": write(), "pid": os.Getuid()})
 	case "big":
 		return "response", append(append([]byte{'"'}, bytes.Repeat([]byte{'a'}, number("bytes"))...), '"')
 	case "error":
@@ -146,6 +148,21 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 		return "response", []byte(e.Query["raw"])
 	}
 	return object(map[string]any{"id": id, "pid": os.Getpid(), "cold": first, "n": n, "request": request, "version": os.Getenv("VERSION")})
+}
+
+// write leaves a folder with a file, and a file, in the folder for temporary files, and says what failed.
+func write() string {
+	dir, err := os.MkdirTemp("", "mine")
+	if err == nil {
+		err = os.WriteFile(dir+"/file", []byte("text"), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(os.TempDir()+"/file", []byte("text"), 0o600)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // misuse calls the Runtime API in wrong ways and tells the answers.
