@@ -42,6 +42,7 @@ func (p *Platform) controlHandler() http.Handler {
 	})
 	want := sha256.Sum256([]byte(p.opts.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pace(w, r, p.opts.bodyIdle)
 		host, _ := splitAddr(r.Host)
 		host = strings.Trim(host, "[]")
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
@@ -127,7 +128,7 @@ func (p *Platform) getService(_ http.ResponseWriter, r *http.Request) (int, any,
 	return http.StatusOK, s, err
 }
 
-func (p *Platform) putService(_ http.ResponseWriter, r *http.Request) (int, any, error) {
+func (p *Platform) putService(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	var spec ServiceSpec
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -135,6 +136,10 @@ func (p *Platform) putService(_ http.ResponseWriter, r *http.Request) (int, any,
 		var big *http.MaxBytesError
 		if errors.As(err, &big) {
 			return 0, nil, fmt.Errorf("body over %d bytes: %w", maxControlBody, err)
+		}
+		if tooSlow(err) {
+			w.Header().Set("Connection", "close")
+			return 0, nil, refuse(http.StatusRequestTimeout, "the body did not come: give it at %d or more bytes a second", bodyMinSpeed)
 		}
 		return 0, nil, refuse(http.StatusBadRequest, "body: %v", err)
 	}

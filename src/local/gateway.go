@@ -25,9 +25,11 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := (*Platform)(g)
 	id := newRequestID()
 	w.Header()["X-Amzn-Requestid"] = []string{id}
+	pace(w, r, p.opts.bodyIdle)
 	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	path = "/" + path
-	for {
+	var body []byte
+	for read := false; ; {
 		f, allow := p.route(service, path, r.Method)
 		switch {
 		case allow != "":
@@ -37,9 +39,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case f == nil:
 			refuseRequest(w, kindNoRoute, fmt.Sprintf("no function at %s", r.URL.Path))
 			return
+		case !read: // before the version is entered: a body that does not come holds nothing
+			var ok bool
+			if body, ok = readBody(w, r); !ok {
+				return
+			}
+			read = true
 		case f.enter():
-			f.serve(w, r, id, path)
-			f.exit()
+			res := f.serve(r, id, path, body)
+			f.exit() // a client that does not take its answer does not hold it either
+			if res.kind != "" {
+				refuseRequest(w, res.kind, res.msg)
+				return
+			}
+			writeAnswer(w, res.raw)
 			return
 		}
 		// The version ended between look-up and entry: the table names the next one, or none.
@@ -64,19 +77,28 @@ func (p *Platform) route(service, path, method string) (f *function, allow strin
 	return f, allow
 }
 
-// serve runs one request through the function.
-func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string) {
+// readBody reads a request's body, or refuses the request.
+func readBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 	body, err := readBounded(r, maxEvent)
 	var big *tooBig
-	if errors.As(err, &big) {
+	switch {
+	case errors.As(err, &big):
 		discard(w, r)
 		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request body over %d bytes", maxEvent))
-		return
-	}
-	if err != nil {
+	case tooSlow(err):
+		w.Header().Set("Connection", "close")
+		refuseRequest(w, kindRequestTimeout, fmt.Sprintf("the request's body did not come: give it at %d or more bytes a second", bodyMinSpeed))
+	case err != nil:
 		refuseRequest(w, kindBadRequest, fmt.Sprintf("read request body: %v", err))
-		return
+	default:
+		arrived(r)
+		return body, true
 	}
+	return nil, false
+}
+
+// serve runs one request through the function.
+func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 	inv := newInvocation(id)
 	inv.trace = traceID(inv.arrival)
 	if f.spec.ImageContract == ContractHTTP {
@@ -85,15 +107,10 @@ func (f *function) serve(w http.ResponseWriter, r *http.Request, id, path string
 		inv.event = appendEvent(r, f, inv, path, body)
 	}
 	if len(inv.event) > maxEvent {
-		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request is %d bytes as an event, at most %d are allowed", len(inv.event), maxEvent))
-		return
+		return result{kind: kindRequestTooLarge,
+			msg: fmt.Sprintf("request is %d bytes as an event, at most %d are allowed", len(inv.event), maxEvent)}
 	}
-	res := f.invoke(r.Context(), inv)
-	if res.kind != "" {
-		refuseRequest(w, res.kind, res.msg)
-		return
-	}
-	writeAnswer(w, res.raw)
+	return f.invoke(r.Context(), inv)
 }
 
 // discard reads the rest of a body that is too large, within limits, and has the connection closed: a client that is

@@ -12,6 +12,7 @@ const (
 	kindRequestTooLarge  = "request-too-large"
 	kindResponseTooLarge = "response-too-large"
 	kindBadRequest       = "bad-request"
+	kindRequestTimeout   = "request-timeout"
 	kindThrottled        = "throttled"
 	kindQueueTimeout     = "queue-timeout"
 	kindStart            = "start"
@@ -36,6 +37,8 @@ func statusOf(kind string) int {
 		return http.StatusMethodNotAllowed
 	case kindBadRequest:
 		return http.StatusBadRequest
+	case kindRequestTimeout:
+		return http.StatusRequestTimeout
 	case kindRequestTooLarge, kindResponseTooLarge:
 		return http.StatusRequestEntityTooLarge
 	case kindThrottled, kindQueueTimeout:

@@ -39,6 +39,7 @@ type Options struct {
 	// signal (Linux) or on their broken connection.
 	Watcher   []string
 	stateFile string                           // removed with the platform; see ServeCommand
+	bodyIdle  time.Duration                    // longest pause in a request's body; default 30 s
 	Warnf     func(format string, args ...any) // gets what a person should know; default: nothing
 }
 
@@ -60,6 +61,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxEntries = cmp.Or(o.MaxEntries, 100_000)
 	o.MaxInstances = cmp.Or(o.MaxInstances, 3000)
 	o.LogBytes = cmp.Or(o.LogBytes, 10<<20)
+	o.bodyIdle = cmp.Or(o.bodyIdle, bodyIdle)
 	if o.Warnf == nil {
 		o.Warnf = func(string, ...any) {}
 	}

@@ -101,9 +101,9 @@ func (p *Platform) open() error {
 	if p.gatewayAddr, err = listen(p.opts.GatewayPort, "gateway"); err != nil {
 		return err
 	}
-	p.control = &http.Server{Handler: p.controlHandler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute}
+	p.control = &http.Server{Handler: p.controlHandler(), ReadHeaderTimeout: headerTime, IdleTimeout: time.Minute}
 	// Longer than the 55 s after which the probe opens connections of its own: this gateway never drops a reused one.
-	p.gateway = &http.Server{Handler: (*gateway)(p), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 10 * time.Minute, Protocols: new(http.Protocols)}
+	p.gateway = &http.Server{Handler: (*gateway)(p), ReadHeaderTimeout: headerTime, IdleTimeout: 10 * time.Minute, Protocols: new(http.Protocols)}
 	p.gateway.Protocols.SetHTTP1(true)
 	p.gateway.Protocols.SetUnencryptedHTTP2(true)
 	return nil

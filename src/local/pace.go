@@ -1,0 +1,69 @@
+package local
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// How slowly a request may come. There is no limit to the whole: a large body on a slow line takes its time.
+const (
+	headerTime   = 30 * time.Second // all of the header
+	bodyIdle     = 30 * time.Second // nothing of the body comes
+	bodyMinSpeed = 1 << 10          // bytes a second, on the average, after the first bodyIdle
+)
+
+// pacedBody is a request's body that must make progress: reads fail with os.ErrDeadlineExceeded where it does not.
+type pacedBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+	idle       time.Duration
+	begun      time.Time
+	bytes      int64
+}
+
+// pace limits how slowly the body of a request may come, also for a handler that does not read it: the server reads what
+// is left before it answers.
+func pace(w http.ResponseWriter, r *http.Request, idle time.Duration) {
+	if r.ContentLength == 0 {
+		return
+	}
+	b := &pacedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), idle: idle, begun: time.Now()}
+	b.await(b.begun)
+	r.Body = b
+}
+
+// await sets the instant until which more must have come.
+func (b *pacedBody) await(now time.Time) {
+	deadline := now.Add(b.idle)
+	slowest := b.begun.Add(b.idle + time.Duration(b.bytes)*time.Second/bodyMinSpeed)
+	if slowest.Before(deadline) {
+		deadline = slowest
+	}
+	_ = b.connection.SetReadDeadline(deadline) // of a connection that is gone the read tells
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	b.await(time.Now())
+	n, err := b.ReadCloser.Read(p)
+	b.bytes += int64(n)
+	if errors.Is(err, io.EOF) {
+		b.done()
+	}
+	return n, err
+}
+
+// done lifts the limit: the server goes on reading, to see whether the client leaves.
+func (b *pacedBody) done() { _ = b.connection.SetReadDeadline(time.Time{}) }
+
+// arrived lifts the limit for a request that has been read.
+func arrived(r *http.Request) {
+	if b, ok := r.Body.(*pacedBody); ok {
+		b.done()
+	}
+}
+
+// tooSlow says whether a body did not come in time.
+func tooSlow(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
