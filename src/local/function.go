@@ -374,31 +374,6 @@ func (f *function) drained() bool {
 	return true
 }
 
-// conclude gives the package up.
-func (f *function) conclude() {
-	if err := f.giveBack(); err != nil {
-		_ = f.left.try(f.removeCode) // it failed just now
-		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
-	}
-	close(f.ended)
-}
-
-// giveBack gives up the package or image.
-func (f *function) giveBack() error {
-	if f.image != nil {
-		return f.image.release(context.Background())
-	}
-	return f.pkg.release()
-}
-
-// removeCode removes what giveBack, which counts users, could not.
-func (f *function) removeCode() error {
-	if f.image != nil {
-		return f.image.release(context.Background())
-	}
-	return removeTree(f.pkg.dir)
-}
-
 // arn names the function as Lambda would.
 func (f *function) arn() string {
 	return "arn:aws:lambda:" + f.platform.opts.Region + ":000000000000:function:" + f.service + "-" + f.spec.Name

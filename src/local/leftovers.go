@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"sync"
 )
@@ -40,4 +41,29 @@ func (l *leftovers) none() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.steps) == 0
+}
+
+// conclude gives the package up.
+func (f *function) conclude() {
+	if err := f.giveBack(); err != nil {
+		_ = f.left.try(f.removeCode) // it failed just now
+		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
+	}
+	close(f.ended)
+}
+
+// giveBack gives up the package or image.
+func (f *function) giveBack() error {
+	if f.image != nil {
+		return f.image.release(context.Background())
+	}
+	return f.pkg.release()
+}
+
+// removeCode removes what giveBack, which counts users, could not.
+func (f *function) removeCode() error {
+	if f.image != nil {
+		return f.image.release(context.Background())
+	}
+	return removeTree(f.pkg.dir)
 }
