@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"stellar/src/run"
+)
+
+// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another name:
+// processes and containers are gone after 10 s.
+func TestKillallWithImages(t *testing.T) {
+	l := newLab(t, buildBinary(t), killedImages)
+	c := l.command("-c", "exp.json", "-o", "out", "-l", "error")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.await("probing", func(e run.Entry) bool { return e.Event == run.EventStage && e.Detail == "probing" })
+	time.Sleep(time.Second) // into the middle of it
+	killed := 0
+	for _, p := range processesOf(l.dir) {
+		number, _, _ := strings.Cut(p, " ")
+		name, _ := os.ReadFile(filepath.Join("/proc", number, "comm"))
+		pid, err := strconv.Atoi(number)
+		if err == nil && strings.TrimSpace(string(name)) == "stellar" {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			killed++
+		}
+	}
+	_ = c.Wait()
+	if killed != 2 {
+		t.Errorf("%d processes are called stellar, want the run and its platform", killed)
+	}
+	dir, _ := l.journal()
+	left := "?"
+	for end := time.Now().Add(10 * time.Second); left != "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=stellar-run="+filepath.Base(dir)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("docker ps: %v\n%s", err, out)
+		}
+		left = string(out) + strings.Join(processesOf(l.dir), "\n")
+	}
+	if left != "" {
+		t.Errorf("left 10 s after the kill:\n%s", left)
+	}
+	l.clean()
+	if err := leftInEngine(filepath.Base(dir)); err != nil {
+		t.Error(err)
+	}
+}
