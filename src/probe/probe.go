@@ -223,7 +223,7 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 	case s.err != nil:
 		err = fmt.Errorf("request to %s: %s: %w", e.targets[0].label, s.class, s.err)
 	case s.class != sample.OK:
-		err = fmt.Errorf("request to %s: answered status %d", e.targets[0].label, s.resp.status)
+		err = fmt.Errorf("request to %s: answered status %d%s", e.targets[0].label, s.resp.status, e.targets[0].excerpt(s.resp.body))
 	}
 	return reply, err
 }

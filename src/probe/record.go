@@ -175,7 +175,7 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 		r.cfg.Note("%s: burst %d, slot %d: status %d: %s (further ones of this class are not logged)",
 			t.label, row.Burst, row.Slot, row.Status, s.resp.reason())
 	default:
-		r.cfg.Note("%s: burst %d, slot %d: answered status %d (further ones of this class are not logged)",
-			t.label, row.Burst, row.Slot, row.Status)
+		r.cfg.Note("%s: burst %d, slot %d: answered status %d%s (further ones of this class are not logged)",
+			t.label, row.Burst, row.Slot, row.Status, t.excerpt(s.resp.body))
 	}
 }

@@ -1,0 +1,38 @@
+package probe
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+)
+
+const (
+	excerptBytes = 300     // of a failed answer's body are shown
+	excerptFrom  = 4 << 10 // of it are looked at
+	secretLeast  = 6       // shorter values of header fields are not taken for secrets
+)
+
+// excerpt is the beginning of a failed answer's body as a log may hold it: in quotes, with escapes for everything that a
+// terminal could take for a command, and without the values of header fields that the request carried, for a server may send
+// them back. It is empty where there is no body.
+func (t *target) excerpt(body []byte) string {
+	text := body[:min(len(body), excerptFrom)]
+	for _, f := range t.fields {
+		if len(f.value) >= secretLeast {
+			text = bytes.ReplaceAll(text, []byte(f.value), []byte("["+f.name+"]"))
+		}
+	}
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 {
+		return ""
+	}
+	end := ""
+	if len(text) > excerptBytes {
+		n := excerptBytes
+		for n > excerptBytes-utf8.UTFMax && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text, end = text[:n], "…"
+	}
+	return ": " + strconv.Quote(string(text)) + end
+}
