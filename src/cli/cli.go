@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -70,14 +69,18 @@ func (c *command) report(ctx context.Context, err error) int {
 	if hint := fail.Hint(err); hint != "" {
 		fmt.Fprintf(c.Stderr, "  → %s\n", hint)
 	}
-	if errors.Is(err, syscall.ENOSPC) {
-		fmt.Fprintf(c.Stderr, "  → the disk is full: whole rows up to there are kept; free some space, or name another folder with --output\n")
+	full := fullDisk(err)
+	if full != "" {
+		fmt.Fprintf(c.Stderr, "  → %s\n", full)
 	}
 	defect := fail.DefectIn(err)
 	if defect != nil && !c.file.isOpen() { // a run's log has it
 		fmt.Fprintf(c.Stderr, "%s\n", defect.Stack)
 	}
 	code := fail.Code(err)
+	if full != "" && code == fail.CodeInput {
+		code = fail.CodeFailed // the input is not to blame
+	}
 	if ctx.Err() != nil && code != fail.CodeLeftBehind && defect == nil {
 		return fail.CodeInterrupted
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,9 @@ func (probing) String() string { return "probing" }
 func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 	if err := s.carries(r.Experiment); err != nil {
 		return err
+	}
+	if line := proxyLine(s.Getenv); line != "" {
+		s.Log.Infof("%s", line)
 	}
 	fresh := s.keepFresh(ctx, r)
 	defer func() { err = errors.Join(err, fresh()) }()
@@ -191,3 +195,17 @@ func calibrated(all []run.Calibration, e *experiment.SubExperiment, want time.Du
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// proxyLine says that a proxy of the environment is not used for requests, empty where there is none.
+func proxyLine(getenv func(string) string) string {
+	var set []string
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
+		if getenv(name) != "" || getenv(strings.ToLower(name)) != "" {
+			set = append(set, name)
+		}
+	}
+	if len(set) == 0 {
+		return ""
+	}
+	return strings.Join(set, " and ") + " set: requests go to the functions directly all the same, through a proxy the proxy would be measured"
+}

@@ -41,16 +41,22 @@ func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*R
 	if err != nil {
 		return nil, fail.Input("%w", err)
 	}
+	index := Index{Dir: filepath.Join(state, "runs")}
+	if err := index.writable(); err != nil { // before the run's folder is made: nobody wants an empty one
+		return nil, fail.Input("%w", err).WithHint("set HOME to a folder of yours, or XDG_STATE_HOME and STELLAR_CACHE_DIR: " +
+			"stellar keeps its undo index and its builds there")
+	}
+	cache, err := cacheDir(w.Getenv)
+	if err != nil {
+		return nil, fail.Input("%w", err)
+	}
 	id, dir, err := makeDir(out, exp.ProviderKind(), w.Now)
 	if err != nil {
 		return nil, err
 	}
 	r := &Run{ID: id, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Experiment: exp, BaseDir: baseDir,
 		WorkDir: WorkDir(id), Service: ServiceName(id), Log: w.Log,
-		index: Index{Dir: filepath.Join(state, "runs")}}
-	if r.CacheDir, err = cacheDir(w.Getenv); err != nil {
-		return nil, fail.Input("%w", err)
-	}
+		CacheDir: cache, index: index}
 	r.Token = hex.EncodeToString(random(32))
 	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed, BaseDir: baseDir,
 		Service: r.Service, Host: host(), Stages: []StageRecord{}, Experiment: exp}

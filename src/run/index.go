@@ -64,6 +64,18 @@ type more struct {
 	Kept    *Kept  `json:"kept,omitempty"`
 }
 
+// writable makes the index's folder and makes sure that entries can be written there.
+func (x Index) writable() error {
+	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
+		return fmt.Errorf("make the index of runs: %w", err)
+	}
+	f, err := os.CreateTemp(x.Dir, ".try-*")
+	if err != nil {
+		return fmt.Errorf("write into the index of runs: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // Add writes the run into the index, with where its functions go.
 func (x Index) Add(id, dir string, place map[string]string) error {
 	return x.Put(Indexed{ID: id, Dir: dir, Place: place})

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"stellar/src/fail"
+)
+
+// A full disk is no bad input, wherever it is: exit code 1, which disk, how much is free.
+func TestFullDiskIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache", "builds", "x")
+	full := &fs.PathError{Op: "write", Path: path, Err: syscall.ENOSPC}
+	for name, c := range map[string]struct {
+		err  error
+		want string
+		code int
+	}{
+		"cache":       {fail.Input("build: %w", fmt.Errorf("copy: %w", full)), "the disk is full: that of " + path + ", with ", 1},
+		"joined":      {errors.Join(errors.New("other"), fail.Input("%w", full)), "the disk is full: that of " + path, 1},
+		"quota":       {fail.Input("%w", &fs.PathError{Op: "write", Path: path, Err: syscall.EDQUOT}), "the disk quota is used up: that of " + path, 1},
+		"left behind": {fail.With(fail.CodeLeftBehind, "%w", full), "that of " + path, 4},
+		"no path":     {fail.Input("%w", syscall.ENOSPC), "the disk is full: whole rows", 1},
+		"another":     {fail.Input("no such key"), "", 2},
+	} {
+		var out bytes.Buffer
+		code := newCommand(World{Stderr: &out, Stdout: &out}).report(context.Background(), c.err)
+		if code != c.code || !strings.Contains(out.String(), c.want) || c.want == "" && strings.Contains(out.String(), "disk") {
+			t.Errorf("%s: exit code %d, want %d\n%s", name, code, c.code, out.String())
+		}
+	}
+}
