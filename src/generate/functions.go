@@ -111,9 +111,9 @@ func Mistakes(r *run.Run) []Mistake {
 func mistakes(r *run.Run) ([]code, []Mistake) {
 	codes := make([]code, len(r.Functions))
 	var all []Mistake
-	told := map[string]bool{}
+	told, looked := map[string]bool{}, contents{}
 	for i, fn := range r.Functions {
-		c, err := resolve(r, fn)
+		c, err := resolve(r, fn, looked)
 		codes[i] = c
 		if err == nil {
 			continue

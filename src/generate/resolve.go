@@ -65,7 +65,7 @@ type code struct {
 
 // resolve finds the code of a function. The measurement function's names come first: a folder of the same name is meant
 // by ./name.
-func resolve(r *run.Run, fn *run.Function) (code, error) {
+func resolve(r *run.Run, fn *run.Function, looked contents) (code, error) {
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
 		if language != "" && language != fn.Language && fn.Language != run.LanguageWorkers {
@@ -100,6 +100,9 @@ func resolve(r *run.Run, fn *run.Function) (code, error) {
 		}
 		if err != nil {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
+		}
+		if err := looked.check(r, fn, name, dir); err != nil {
+			return code{}, &keyError{"Function", err}
 		}
 	}
 	// The name as the file writes it, not where the folder lies: the same experiment makes the same packages anywhere.

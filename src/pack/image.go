@@ -226,8 +226,27 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	if err := m.build(ctx, o); err != nil {
 		return err
 	}
+	if o.own {
+		if err := m.nameBuild(ctx, p.Source, c); err != nil {
+			return err
+		}
+	}
 	c.bytes, err = m.sizes.measure(ctx, m.engine, c.tag)
 	return err
+}
+
+// nameBuild names what a user's Dockerfile has made: by the context, and by the layers, which differ where the base or what a step
+// has fetched does. Labels, which name the run, are in neither.
+func (m *images) nameBuild(ctx context.Context, src *run.Source, c *codeImage) error {
+	info, err := m.engine.ImageInspect(ctx, c.tag)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "image %s %q", c.hash, info.RootFS.Layers))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	src.Build = hex.EncodeToString(sum[:])
+	return nil
 }
 
 // dockerfileName is where a generated Dockerfile stands in its context, out of the way of the function's files.

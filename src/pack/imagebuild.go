@@ -71,7 +71,7 @@ func (m *images) build(ctx context.Context, o order) error {
 		return err
 	}
 	opts := build.ImageBuildOptions{Version: build.BuilderV1, Dockerfile: o.dockerfile, Tags: []string{o.tag},
-		Platform: "linux/" + o.architecture, NoCache: !o.own, Remove: true, ForceRemove: true}
+		Platform: "linux/" + o.architecture, NoCache: !o.own || m.Rebuild, Remove: true, ForceRemove: true}
 	if o.own {
 		opts.Labels = map[string]string{engine.LabelRun: m.r.ID}
 	} else {
@@ -178,18 +178,24 @@ func (c *buildContext) addFolder(dir, dockerfile string) error {
 	if err != nil {
 		return err
 	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return err
+	}
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || name == dir {
+		if name == dir {
 			return err
 		}
-		rel, err := filepath.Rel(dir, name)
-		if err != nil {
-			return err
+		rel, rerr := filepath.Rel(dir, name)
+		if rerr != nil {
+			return rerr
 		}
 		rel = filepath.ToSlash(rel)
 		// A folder that is named may hold files that a later line takes back (!name), so it is walked all the same.
-		if skip, err := ignore.MatchesOrParentMatches(rel); err != nil || skip && rel != dockerfile {
-			return err
+		if skip, merr := ignore.MatchesOrParentMatches(rel); merr != nil || skip && rel != dockerfile {
+			return merr
+		}
+		if err != nil {
+			return unreadable(rel, err)
 		}
 		info, err := d.Info()
 		if err != nil {
@@ -206,10 +212,26 @@ func (c *buildContext) addFolder(dir, dockerfile string) error {
 			}
 		case !info.Mode().IsRegular():
 			return fail.Input("%s is no file, folder or link, which a build context cannot hold", rel).WithHint("name it in .dockerignore")
+		default:
+			if err := readable(name); err != nil {
+				return unreadable(rel, err)
+			}
 		}
 		c.parts = append(c.parts, p)
 		return nil
 	})
+}
+
+func readable(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func unreadable(rel string, err error) error {
+	return fail.Input("%s cannot be read: %w", rel, err).WithHint("make it readable (chmod), or name it in .dockerignore")
 }
 
 func ignored(dir string) (*patternmatcher.PatternMatcher, error) {

@@ -23,6 +23,8 @@ import (
 type Stage struct {
 	Getenv func(string) string // where the Engine and the registries' credentials are looked for; nil: nowhere
 	Runner shell.Runner        // nil: shell.Run
+	// Rebuild has the steps of users' Dockerfiles run anew, too, instead of taking them from the Engine's cache.
+	Rebuild bool
 }
 
 func (s *Stage) getenv(name string) string {

@@ -1,0 +1,63 @@
+package generate
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+)
+
+// A link that leads nowhere is bad input, known before anything is built; a pattern that leaves it out makes it harmless.
+func TestLinksThatLeadNowhereAreRefused(t *testing.T) {
+	base := t.TempDir()
+	write(t, filepath.Join(base, "fn", "main.py"), "def lambda_handler(e, c): pass\n")
+	if err := os.Symlink("missing", filepath.Join(base, "fn", "dead")); err != nil {
+		t.Fatal(err)
+	}
+	for pattern, refused := range map[string]bool{"": true, "**": true, "*.py": false} {
+		r := newRun(t, "local", sub("fn", "python3.13", func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
+		r.BaseDir = base
+		for _, err := range []error{Check(r), (Functions{}).Run(t.Context(), r)} {
+			says := err != nil && strings.Contains(err.Error(), filepath.Join(base, "fn", "dead")+" is a link to missing, which is not there") && fail.Hint(err) != ""
+			if refused && (fail.Code(err) != fail.CodeInput || !says) || !refused && err != nil {
+				t.Errorf("pattern %q: exit code %d, %v, hint %q", pattern, fail.Code(err), err, fail.Hint(err))
+			}
+		}
+	}
+}
+
+// What a build makes anew, or never copies, holds nothing that could be refused.
+func TestContentsThatNoPackageHolds(t *testing.T) {
+	for _, c := range []struct {
+		language, link string
+		files          []string
+		ok             bool
+	}{
+		{"nodejs", "node_modules/a", []string{`package.json={"dependencies": {"a": "file:libs/a"}}`}, true},
+		{"nodejs", "node_modules/a", []string{"package.json={}"}, false},
+		{"nodejs", "a", []string{`package.json={"dependencies": {"a": "1"}}`}, false},
+		{"ruby", "vendor/bundle/x", []string{"Gemfile="}, true},
+		{"ruby", "vendor/bundle/x", nil, false},
+		{"java", "x", []string{"pom.xml="}, true},
+		{"java", "x", nil, false},
+		{"go", "x", nil, true},
+		{"rust", "x", nil, true},
+		{"workers", "x", nil, false},
+	} {
+		dir := t.TempDir()
+		for _, f := range c.files {
+			name, text, _ := strings.Cut(f, "=")
+			write(t, filepath.Join(dir, name), text)
+		}
+		write(t, filepath.Join(dir, filepath.Dir(c.link), "beside"), "")
+		if err := os.Symlink("/usr", filepath.Join(dir, c.link)); err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckContents(dir, c.language, ""); (err == nil) != c.ok {
+			t.Errorf("%s, %s with %q: %v", c.language, c.link, c.files, err)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package pack
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"stellar/src/fail"
+)
+
+// The context of a user's Dockerfile holds links as links, those that lead nowhere too, as docker build's has them; what .dockerignore
+// names is not even looked at. The folder itself may be a link.
+func TestContextKeepsLinks(t *testing.T) {
+	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n", ".dockerignore": "pipe\nskipped\n", "a.txt": "a"})
+	err := errors.Join(os.Symlink("missing", filepath.Join(dir, "dead")), os.Symlink("user@host.1", filepath.Join(dir, ".#a.txt")),
+		os.Symlink("loop", filepath.Join(dir, "loop")), os.Symlink("missing", filepath.Join(dir, "skipped")),
+		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644))
+	by := filepath.Join(t.TempDir(), "link")
+	if err = errors.Join(err, os.Symlink(dir, by)); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{dir, by} {
+		var c buildContext
+		var stream bytes.Buffer
+		if err := errors.Join(c.addFolder(at, "Dockerfile"), c.writeTo(t.Context(), &stream)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for in := tar.NewReader(&stream); ; {
+			h, err := in.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, h.Name+" "+h.Linkname)
+		}
+		if want := []string{".#a.txt user@host.1", ".dockerignore ", "Dockerfile ", "a.txt ", "dead missing", "loop loop"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", at, got, want)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, ".dockerignore")); err != nil {
+		t.Fatal(err)
+	}
+	var c buildContext
+	if err := c.addFolder(dir, "Dockerfile"); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "pipe") || !strings.Contains(fail.Hint(err), ".dockerignore") {
+		t.Errorf("%v, hint %q", err, fail.Hint(err))
+	}
+}
+
+// What a user's Dockerfile has made is named by its context and its layers: the same in another run, another where a step that is run
+// anew brings something else. Only then may functions that an earlier run left up stand in for it.
+func TestOwnDockerfileIsNamedByItsContent(t *testing.T) {
+	p := own(t, "FROM "+testBase+"\nRUN cat /proc/sys/kernel/random/uuid >/made\n", nil)
+	name := func(rebuild bool) string {
+		src := *p.Source
+		src.Build = ""
+		one := *p
+		one.Source = &src
+		l := newLab(t, &one)
+		l.stage.Rebuild = rebuild
+		if err := l.stage.Run(t.Context(), l.Run); err != nil {
+			t.Fatal(err)
+		}
+		return src.Build
+	}
+	first := name(false)
+	if again := name(false); first == "" || again != first {
+		t.Errorf("the same in another run: %q after %q", again, first)
+	}
+	if anew := name(true); anew == first {
+		t.Error("with Rebuild the step was taken from the Engine's cache")
+	}
+	if err := os.WriteFile(filepath.Join(p.Source.Dir, "hello.txt"), []byte("other"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if changed := name(false); changed == first {
+		t.Error("a change of the context is not seen")
+	}
+}
