@@ -23,7 +23,15 @@ type Builder interface {
 	Inputs(ctx context.Context, src *run.Source) (Inputs, error)
 	// Build writes the files of the package into out, an empty folder. A source that cannot be built is bad input
 	// (exit code 2), with the compiler's last lines in the error.
-	Build(ctx context.Context, src *run.Source, out string) error
+	Build(ctx context.Context, src *run.Source, out string) (Made, error)
+}
+
+// Made is what a build says of its result.
+type Made struct {
+	Installed []run.Installed // packages that came from elsewhere, by name
+	// Floating says why another build of the same inputs could have another result: nothing pins what is installed. Such
+	// a build is made anew for each run. Empty: the inputs decide the result.
+	Floating string
 }
 
 // Looper is a Builder whose language needs a loop of ours that asks the Runtime API, in images on a plain base.
@@ -38,6 +46,8 @@ type Inputs struct {
 	Toolchain string   // name and version
 	Settings  []string // target, flags
 	Dirs      []string // further folders whose files are compiled in, absolute
+	Files     []string // further files that are read, absolute; one that is not there counts as such
+	Variables []string // what enters from the user's environment and configuration; may hold secrets, is only hashed
 }
 
 // Options are common to all builders.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,17 @@ type cache struct{ dir string }
 
 // manifest lists an entry's files. Its own modification time is the instant of last use.
 type manifest struct {
-	Files []manifestFile `json:"files"`
+	Files     []manifestFile  `json:"files"`
+	Installed []run.Installed `json:"installed,omitempty"`
+}
+
+// entry is a build in the cache.
+type entry struct {
+	key       string
+	files     string // folder
+	installed []run.Installed
+	found     bool   // it was there before
+	floating  string // Made's
 }
 
 type manifestFile struct {
@@ -45,61 +56,97 @@ type manifestFile struct {
 // cacheKey names a build by all that decides its result.
 func cacheKey(src *run.Source, in Inputs) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "build 1\n%q %q %q\n%q\n", src.Language, src.Architecture, in.Toolchain, in.Settings)
+	fmt.Fprintf(h, "build 2\n%s %s\n", runtime.GOOS, runtime.GOARCH) // a cache can be shared between machines
+	fmt.Fprintf(h, "%q %q %q\n%q\n%q\n", src.Language, src.Architecture, in.Toolchain, in.Settings, in.Variables)
 	for _, dir := range append([]string{src.Dir}, in.Dirs...) {
 		fmt.Fprintln(h, "folder")
 		if err := hashTree(h, dir); err != nil {
 			return "", err
 		}
 	}
+	for _, name := range in.Files {
+		sum, size, err := hashFile(name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fail.Input("%w", err).WithHint("the build reads this file: make it readable")
+		}
+		fmt.Fprintf(h, "file %q %d %x\n", name, size, sum)
+	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// get returns the folder of an entry's files, or false where there is none that is whole.
-func (c cache) get(key string) (string, bool) {
-	entry := filepath.Join(c.dir, key)
-	now := time.Now()
-	// First, so that another process's prune finds it in use.
-	if os.Chtimes(filepath.Join(entry, manifestName), now, now) != nil {
-		return "", false
+// contentKey names a build that its inputs do not decide: by them and by what came of them.
+func contentKey(key string, list []manifestFile) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "floating %s\n", key)
+	for _, f := range list {
+		fmt.Fprintf(h, "%q %t %d %s\n", f.Path, f.Exec, f.Size, f.SHA256)
 	}
-	if verify(entry) != nil {
-		return "", false
-	}
-	return filepath.Join(entry, filesName), true
+	return hex.EncodeToString(h.Sum(nil))
 }
 
-// put makes an entry with build, which gets an empty folder, and returns the folder of its files.
-func (c cache) put(key string, build func(out string) error) (files string, err error) {
+// get returns an entry, or false where there is none that is whole.
+func (c cache) get(key string) (entry, bool) {
+	dir := filepath.Join(c.dir, key)
+	now := time.Now()
+	// First, so that another process's prune finds it in use.
+	if os.Chtimes(filepath.Join(dir, manifestName), now, now) != nil {
+		return entry{}, false
+	}
+	m, err := verify(dir)
+	if err != nil {
+		return entry{}, false
+	}
+	return entry{key: key, files: filepath.Join(dir, filesName), installed: m.Installed, found: true}, true
+}
+
+// put makes an entry with build, which gets an empty folder. An entry of that name that is whole stays, unless replace says
+// that its content is not trusted; one with the same files stays always.
+func (c cache) put(key string, replace bool, build func(out string) (Made, error)) (entry, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return "", unusable(c.dir, err)
+		return entry{}, unusable(c.dir, err)
 	}
 	temp, err := os.MkdirTemp(c.dir, tempPrefix)
 	if err != nil {
-		return "", unusable(c.dir, err)
+		return entry{}, unusable(c.dir, err)
 	}
 	defer func() { _ = os.RemoveAll(temp) }() // gone already where all went well
 	out := filepath.Join(temp, filesName)
 	if err := os.Mkdir(out, 0o755); err != nil {
-		return "", unusable(c.dir, err)
+		return entry{}, unusable(c.dir, err)
 	}
-	if err := build(out); err != nil {
-		return "", err
+	made, err := build(out)
+	if err != nil {
+		return entry{}, onFullDisk(err, c.dir)
 	}
-	if err := seal(temp); err != nil {
-		return "", fmt.Errorf("keeping a build in %s: %w", c.dir, err)
+	list, err := seal(temp, made.Installed)
+	if err != nil {
+		return entry{}, fmt.Errorf("keeping a build in %s: %w", c.dir, err)
 	}
-	entry := filepath.Join(c.dir, key)
+	if made.Floating != "" {
+		key, replace = contentKey(key, list), false
+	}
+	e, err := c.place(temp, key, list, replace)
+	e.installed, e.floating, e.found = made.Installed, made.Floating, false
+	return e, err
+}
+
+// place moves a new entry to its name.
+func (c cache) place(temp, key string, list []manifestFile, replace bool) (entry, error) {
+	dir := filepath.Join(c.dir, key)
+	if m, err := verify(dir); replace && err == nil && !slices.Equal(m.Files, list) {
+		c.discard(key)
+	}
+	var err error
 	for range 5 { // each round lost to another process that made or removed the same entry
-		if err = os.Rename(temp, entry); err == nil {
-			return filepath.Join(entry, filesName), nil
+		if err = os.Rename(temp, dir); err == nil {
+			return entry{key: key, files: filepath.Join(dir, filesName)}, nil
 		}
-		if files, ok := c.get(key); ok {
-			return files, nil
+		if e, ok := c.get(key); ok {
+			return e, nil
 		}
 		c.discard(key)
 	}
-	return "", fmt.Errorf("keeping a build in %s: %w", c.dir, err)
+	return entry{}, fmt.Errorf("keeping a build in %s: %w", c.dir, err)
 }
 
 func unusable(dir string, err error) error {
@@ -117,49 +164,49 @@ func (c cache) discard(key string) {
 	_ = os.RemoveAll(trash)
 }
 
-// seal makes a new entry's files read only and writes its manifest.
-func seal(entry string) error {
-	list, err := inventory(entry)
+// seal makes a new entry's files read only, writes its manifest and lists them.
+func seal(dir string, installed []run.Installed) ([]manifestFile, error) {
+	list, err := inventory(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(list) == 0 {
-		return errors.New("the build made no file")
+		return nil, errors.New("the build made no file")
 	}
 	for _, f := range list {
 		mode := fs.FileMode(0o444)
 		if f.Exec {
 			mode = 0o555
 		}
-		if err := os.Chmod(filepath.Join(entry, filesName, filepath.FromSlash(f.Path)), mode); err != nil {
-			return err
+		if err := os.Chmod(filepath.Join(dir, filesName, filepath.FromSlash(f.Path)), mode); err != nil {
+			return nil, err
 		}
 	}
-	b, err := json.Marshal(manifest{list})
+	b, err := json.Marshal(manifest{list, installed})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return os.WriteFile(filepath.Join(entry, manifestName), b, 0o644)
+	return list, os.WriteFile(filepath.Join(dir, manifestName), b, 0o644)
 }
 
 // verify says what is wrong with an entry: a power cut or a person may have changed it.
-func verify(entry string) error {
-	b, err := os.ReadFile(filepath.Join(entry, manifestName))
-	if err != nil {
-		return err
-	}
+func verify(dir string) (manifest, error) {
 	var m manifest
-	if err := json.Unmarshal(b, &m); err != nil {
-		return err
-	}
-	list, err := inventory(entry)
+	b, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if err != nil {
-		return err
+		return m, err
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, err
+	}
+	list, err := inventory(dir)
+	if err != nil {
+		return m, err
 	}
 	if len(m.Files) == 0 || !slices.Equal(m.Files, list) {
-		return errors.New("its files are not those of its manifest")
+		return m, errors.New("its files are not those of its manifest")
 	}
-	return nil
+	return m, nil
 }
 
 func inventory(entry string) ([]manifestFile, error) {

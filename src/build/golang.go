@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +58,7 @@ func (g Go) Check(ctx context.Context) error {
 
 // Version is as in go1.26.8, with the experiments that are switched on.
 func (g Go) Version(ctx context.Context) (string, error) {
-	res, err := g.run(ctx, shell.Command{Name: "go", Args: []string{"env", "GOVERSION", "GOEXPERIMENT"},
+	res, err := g.run(ctx, shell.Command{Name: "go", Args: []string{"env", "GOVERSION", "GOEXPERIMENT", "GOFIPS140"},
 		Dir: os.TempDir(), Env: []string{"GOTOOLCHAIN=local"}, Timeout: goToolWait, Line: func(string) {}})
 	if err != nil {
 		return "", err
@@ -74,27 +76,50 @@ func (g Go) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	if src.Generated {
 		return in, nil
 	}
-	in.Dirs, err = g.localModules(ctx, src)
+	if in.Dirs, in.Files, err = g.localModules(ctx, src); err != nil {
+		return in, err
+	}
+	linked, err := g.linkedPackages(ctx, src)
+	in.Dirs = append(in.Dirs, linked...)
 	return in, err
 }
 
-// Build compiles the package main in the source folder.
-func (g Go) Build(ctx context.Context, src *run.Source, out string) error {
+// Build compiles the package main in the source folder. go.mod and go.sum pin all that is compiled in.
+func (g Go) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	if _, err := os.Stat(filepath.Join(src.Dir, "go.mod")); errors.Is(err, os.ErrNotExist) && !g.inModule(ctx, src) {
-		return fail.Input("building the go function in %s: it is in no Go module", src.Dir).
+		return Made{}, fail.Input("building the go function in %s: it is in no Go module", src.Dir).
 			WithHint("run \"go mod init function && go mod tidy\" in %s", src.Dir)
 	}
 	list, err := g.run(ctx, g.command(src, "list", "-f", "{{.Name}}", "."))
 	if err != nil {
-		return badSource(ctx, src, err)
+		return Made{}, badSource(ctx, src, err)
 	}
 	if name := strings.TrimSpace(list.Stdout); name != "main" { // go build would make an archive of it, not a program
-		return fail.Input("building the go function in %s: it is package %s, only package main makes a program", src.Dir, name)
+		return Made{}, fail.Input("building the go function in %s: it is package %s, only package main makes a program", src.Dir, name)
 	}
-	if _, err := g.run(ctx, g.command(src, g.args(filepath.Join(out, goBinary))...)); err != nil {
-		return badSource(ctx, src, err)
+	program := filepath.Join(out, goBinary)
+	if _, err := g.run(ctx, g.command(src, g.args(program)...)); err != nil {
+		return Made{}, badSource(ctx, src, err)
 	}
-	return nil
+	return Made{Installed: goModulesIn(program)}, nil
+}
+
+// goModulesIn lists the modules that a program was linked from, but its own.
+func goModulesIn(program string) []run.Installed {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return nil
+	}
+	var all []run.Installed
+	for _, m := range info.Deps {
+		one := run.Installed{Name: m.Path, Version: m.Version}
+		if m.Replace != nil {
+			one.Version = strings.TrimSpace(m.Replace.Path + " " + m.Replace.Version)
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, byName)
+	return all
 }
 
 // args leave out all that differs from machine to machine: paths, build ids, the state of a repository.
@@ -145,51 +170,4 @@ func (g Go) location(ctx context.Context, src *run.Source) (mod, work string, er
 func (g Go) inModule(ctx context.Context, src *run.Source) bool {
 	mod, _, err := g.location(ctx, src)
 	return err == nil && mod != ""
-}
-
-// localModules lists the folders outside the source folder whose packages may be compiled in.
-func (g Go) localModules(ctx context.Context, src *run.Source) ([]string, error) {
-	mod, work, err := g.location(ctx, src)
-	if err != nil {
-		return nil, badSource(ctx, src, err)
-	}
-	var dirs []string
-	add := func(from, path string) {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(filepath.Dir(from), path)
-		}
-		dirs = append(dirs, path)
-	}
-	if mod != "" && filepath.Dir(mod) != filepath.Clean(src.Dir) {
-		dirs = append(dirs, filepath.Dir(mod)) // the function is a folder of a larger module
-	}
-	for _, f := range []struct{ verb, path string }{{"mod", mod}, {"work", work}} {
-		if f.path == "" {
-			continue
-		}
-		c := g.command(src, f.verb, "edit", "-json", f.path)
-		c.Line = func(string) {}
-		res, err := g.run(ctx, c)
-		if err != nil {
-			return nil, badSource(ctx, src, err)
-		}
-		var edit struct {
-			Replace []struct {
-				New struct{ Path, Version string }
-			}
-			Use []struct{ DiskPath string }
-		}
-		if err := json.Unmarshal([]byte(res.Stdout), &edit); err != nil {
-			return nil, fmt.Errorf("reading the answer of %s: %w", c, err)
-		}
-		for _, r := range edit.Replace {
-			if r.New.Version == "" {
-				add(f.path, r.New.Path)
-			}
-		}
-		for _, u := range edit.Use {
-			add(f.path, u.DiskPath)
-		}
-	}
-	return dirs, nil
 }

@@ -87,7 +87,22 @@ func (j Java) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
-	return Inputs{Toolchain: version, Settings: []string{buildTool(src.Dir), fmt.Sprint(level(src, version)), bootstraps.Digest()}}, nil
+	tool := buildTool(src.Dir)
+	in := Inputs{Toolchain: version, Settings: []string{tool, fmt.Sprint(level(src, version)), bootstraps.Digest()},
+		Variables: variables("JAVA_TOOL_OPTIONS", "JDK_JAVAC_OPTIONS", "_JAVA_OPTIONS")}
+	if src.Generated {
+		return in, nil
+	}
+	switch tool {
+	case "maven":
+		err = mavenPathsWithin(src.Dir, src.Dir)
+	case "gradle":
+		err = gradlePathsWithin(src.Dir)
+	}
+	if err != nil {
+		return in, badSource(ctx, src, err)
+	}
+	return in, nil
 }
 
 // level is the runtime's version, or the compiler's where that is older. The measurement function is the same for all.
@@ -99,32 +114,36 @@ func level(src *run.Source, compiler string) int {
 	return min(n, release(compiler))
 }
 
-// Build compiles a copy of the folder: build tools write beside the sources.
-func (j Java) Build(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+// Build compiles a copy of the folder: build tools write beside the sources. What Maven and Gradle take from their repositories
+// can change under the same version, so their builds are made anew for each run.
+func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
+	files, err := tree(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return Made{}, badSource(ctx, src, err)
 	}
 	work, err := os.MkdirTemp("", "stellar-java-")
 	if err != nil {
-		return err
+		return Made{}, err
 	}
 	defer os.RemoveAll(work)
 	tool := buildTool(src.Dir)
 	if tool == "javac" {
-		return j.javac(ctx, src, files, work, out)
+		return Made{}, j.javac(ctx, src, files, work, out)
 	}
 	own := func(f file) bool {
 		return !strings.HasPrefix(f.rel, "target/") && !strings.HasPrefix(f.rel, "build/") && !strings.HasPrefix(f.rel, ".gradle/")
 	}
 	code := filepath.Join(work, "code")
 	if err := copyTree(ctx, src, files, code, own); err != nil {
-		return err
+		return Made{}, err
 	}
 	if tool == "maven" {
-		return j.maven(ctx, src, code, out)
+		err = j.maven(ctx, src, code, out)
+	} else {
+		err = j.gradle(ctx, src, code, work, out)
 	}
-	return j.gradle(ctx, src, code, work, out)
+	floating := map[string]string{"maven": "Maven", "gradle": "Gradle"}[tool] + " has no lock file that pins its plugins and repositories"
+	return Made{jarsIn(filepath.Join(out, "lib")), floating}, err
 }
 
 // javac compiles every source file against the jars in lib, and copies what is no source.
@@ -137,7 +156,7 @@ func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, ou
 	if err != nil {
 		return err
 	}
-	path, roots := []string{}, []string{loop}
+	path, roots := []string{loop}, []string{loop} // a class path of ours in any case: javac would take CLASSPATH
 	var sources []string
 	for _, f := range files {
 		switch {
@@ -151,10 +170,8 @@ func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, ou
 		return badSource(ctx, src, fail.Input("there is no .java file and no build of Gradle or Maven"))
 	}
 	args := []string{"--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8", "-XDstringConcat=inline", "-g:source,lines",
-		"-proc:none", "-implicit:none", "-d", out, "-sourcepath", strings.Join(roots, string(os.PathListSeparator))}
-	if len(path) > 0 {
-		args = append(args, "-cp", strings.Join(path, string(os.PathListSeparator)))
-	}
+		"-proc:none", "-implicit:none", "-d", out, "-sourcepath", strings.Join(roots, string(os.PathListSeparator)),
+		"-cp", strings.Join(path, string(os.PathListSeparator))}
 	if _, err := j.run(ctx, shell.Command{Name: "javac", Args: append(args, sources...), Dir: src.Dir, Timeout: javaTimeout}); err != nil {
 		return badSource(ctx, src, err)
 	}

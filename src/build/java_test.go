@@ -232,7 +232,7 @@ func TestJavaLeavesNothing(t *testing.T) {
 	java := Java{Options{Local: true, Runner: shell.Run}}
 	for _, text := range []string{javaMain, "class Main {"} {
 		dir := folder(t, map[string]string{"mine/Main.java": text})
-		_ = java.Build(t.Context(), &run.Source{Dir: dir, Language: "java", Runtime: "java11"}, t.TempDir()) // the second fails
+		_, _ = java.Build(t.Context(), &run.Source{Dir: dir, Language: "java", Runtime: "java11"}, t.TempDir()) // the second fails
 	}
 	if err := java.Loop(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)

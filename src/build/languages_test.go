@@ -28,7 +28,7 @@ func sourceOf(language, rt, dir string) *run.Source {
 func built(t *testing.T, b Builder, src *run.Source) map[string]string {
 	t.Helper()
 	out := t.TempDir()
-	if err := b.Build(t.Context(), src, out); err != nil {
+	if _, err := b.Build(t.Context(), src, out); err != nil {
 		t.Fatal(err, outputOf(err))
 	}
 	files := map[string]string{}
@@ -67,7 +67,7 @@ func fileNames(files map[string]string) []string {
 // refused builds what cannot be built and wants the cause in the error or its output, and exit code 2.
 func refused(t *testing.T, b Builder, src *run.Source, want string) {
 	t.Helper()
-	err := b.Build(t.Context(), src, t.TempDir())
+	_, err := b.Build(t.Context(), src, t.TempDir())
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error()+outputOf(err), want) {
 		t.Errorf("%s: exit code %d, %v, want %q\n%s", src.Language, fail.Code(err), err, want, outputOf(err))
 	}
@@ -116,7 +116,7 @@ func TestRubyBuilds(t *testing.T) {
 		}
 		return shell.Run(ctx, c)
 	}
-	err := Ruby{Options{Local: true, Runner: fake}}.Build(t.Context(), sourceOf("ruby", "ruby3.4", withGems), t.TempDir())
+	_, err := Ruby{Options{Local: true, Runner: fake}}.Build(t.Context(), sourceOf("ruby", "ruby3.4", withGems), t.TempDir())
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "bundle is not on the PATH") || !strings.Contains(fail.Hint(err), "gem install bundler") {
 		t.Errorf("%v, hint %q, after %v", err, fail.Hint(err), asked)
 	}
@@ -130,7 +130,7 @@ func TestRustBuilds(t *testing.T) {
 	for range 2 { // from two folders: the same bytes
 		dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\nedition = \"2021\"\n", "src/main.rs": rustMain})
 		out := t.TempDir()
-		if err := rust.Build(t.Context(), sourceOf("rust", "rust", dir), out); err != nil {
+		if _, err := rust.Build(t.Context(), sourceOf("rust", "rust", dir), out); err != nil {
 			t.Fatal(err, outputOf(err))
 		}
 		text, err := os.ReadFile(filepath.Join(out, "bootstrap"))
@@ -253,7 +253,7 @@ func TestJavaBuildTools(t *testing.T) {
 		}
 		return shell.Run(ctx, c)
 	}
-	err := Java{Options{Local: true, Runner: missing}}.Build(t.Context(), sourceOf("java", "java21", folder(t, map[string]string{"pom.xml": pom})), t.TempDir())
+	_, err := Java{Options{Local: true, Runner: missing}}.Build(t.Context(), sourceOf("java", "java21", folder(t, map[string]string{"pom.xml": pom})), t.TempDir())
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "mvn, which is not on the PATH") || !strings.Contains(fail.Hint(err), "apt install maven") {
 		t.Errorf("%v, hint %q", err, fail.Hint(err))
 	}

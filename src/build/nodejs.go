@@ -2,17 +2,16 @@ package build
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"stellar/raw-code/bootstraps"
-	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/shell"
 )
 
 const nodeHint = "install Node.js 18 or later (apt install nodejs npm, brew install node) and put node on the PATH"
@@ -47,29 +46,40 @@ func (n Node) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
-	return Inputs{Toolchain: version, Settings: []string{src.Runtime, fmt.Sprint(n.Local)}}, nil
+	in := Inputs{Toolchain: version, Settings: []string{src.Runtime, fmt.Sprint(n.Local)}}
+	p, err := readPackageJSON(src.Dir)
+	if err == nil && p.installs() {
+		err = errors.Join(npmPathsWithin(src.Dir), notOfWorkspace(src.Dir, p))
+	}
+	if err != nil {
+		return in, badSource(ctx, src, err)
+	}
+	if p.installs() && !src.Unbuilt {
+		in.Variables, err = n.npmSettings(ctx, src)
+	}
+	return in, err
 }
 
 // Build copies the folder and installs the dependencies of its package.json: as its lock file says where it has one.
-func (n Node) Build(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+func (n Node) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
+	files, err := tree(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return Made{}, badSource(ctx, src, err)
 	}
 	if err := n.interpreter().checkFiles(ctx, src, "--check", files, ownScript); err != nil {
-		return err
+		return Made{}, err
 	}
-	depends, err := dependsOnPackages(src.Dir)
+	p, err := readPackageJSON(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return Made{}, badSource(ctx, src, err)
 	}
-	if !depends { // node_modules that lie there are the user's own
-		return copyTree(ctx, src, files, out, func(file) bool { return true })
+	if !p.installs() { // node_modules that lie there are the user's own
+		return Made{}, copyTree(ctx, src, files, out, anyFile)
 	}
 	if err := copyTree(ctx, src, files, out, ownFile); err != nil {
-		return err
+		return Made{}, err
 	}
-	return n.install(ctx, src, out, files)
+	return n.install(ctx, src, out)
 }
 
 // ownFile is one that npm has not installed.
@@ -83,61 +93,31 @@ func ownScript(f file) bool {
 
 // install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package holds
 // no links.
-func (n Node) install(ctx context.Context, src *run.Source, out string, files []file) error {
-	verb := "install"
-	if slices.ContainsFunc(files, func(f file) bool { return f.rel == "package-lock.json" || f.rel == "npm-shrinkwrap.json" }) {
-		verb = "ci"
+func (n Node) install(ctx context.Context, src *run.Source, out string) (Made, error) {
+	verb, made := "ci", Made{}
+	if lockFile(src.Dir) == "" {
+		verb, made.Floating = "install", "package.json has no package-lock.json beside it (npm install makes it)"
 	}
 	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--loglevel=error"}
 	if !n.Local { // optional packages with native parts come for the cloud's machine
 		args = append(args, "--os=linux", "--libc=glibc", "--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
 	}
-	if err := n.interpreter().installer(ctx, src, out, "npm", nodeHint, []string{"NO_UPDATE_NOTIFIER=1"}, args...); err != nil {
-		return err
+	_, err := n.run(ctx, shell.Command{Name: "npm", Args: args, Dir: out, Timeout: installTimeout, Env: []string{"NO_UPDATE_NOTIFIER=1"}})
+	if err != nil {
+		return made, n.noNpm(ctx, src, err)
 	}
-	if err := copyLinked(filepath.Join(out, "node_modules")); err != nil {
-		return badSource(ctx, src, err)
+	if made.Installed, err = npmInstalled(out); err != nil {
+		return made, err
+	}
+	if err := replaceLinks(out); err != nil {
+		return made, badSource(ctx, src, err)
 	}
 	// npm's note to itself; it differs between its versions.
-	return os.RemoveAll(filepath.Join(out, "node_modules", ".package-lock.json"))
+	return made, os.RemoveAll(filepath.Join(out, "node_modules", ".package-lock.json"))
 }
 
-// copyLinked puts a folder's copy in the place of every link to one.
-func copyLinked(dir string) error {
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if os.IsNotExist(err) || err == nil && d.Type()&fs.ModeSymlink == 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		target, err := filepath.EvalSymlinks(name)
-		if err != nil {
-			return fail.Input("npm left a link that leads nowhere: %w", err)
-		}
-		if err := os.Remove(name); err != nil {
-			return err
-		}
-		return os.CopyFS(name, os.DirFS(target))
-	})
-}
-
-// dependsOnPackages says whether the folder's package.json names dependencies.
-func dependsOnPackages(dir string) (bool, error) {
-	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
-	if os.IsNotExist(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	var p struct {
-		Dependencies, OptionalDependencies map[string]any
-	}
-	if err := json.Unmarshal(text, &p); err != nil {
-		return false, fail.Input("package.json: %w", err)
-	}
-	return len(p.Dependencies)+len(p.OptionalDependencies) > 0, nil
+func (n Node) noNpm(ctx context.Context, src *run.Source, err error) error {
+	return missingTool(ctx, src, "npm", nodeHint, err)
 }
 
 // Loop writes the loop of managed runtimes, for images on a plain base.

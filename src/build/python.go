@@ -1,11 +1,8 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -110,42 +107,47 @@ func minor(version string) int {
 	return n
 }
 
-// Inputs names the runtime and, where packages are installed, the platform they are for.
+// Inputs names the runtime and, where packages are installed, the platform they are for and all that pip reads.
 func (p Python) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
-	_, version, err := p.interpreter(ctx, src)
+	interpreter, version, err := p.interpreter(ctx, src)
 	if err != nil {
 		return Inputs{}, err
 	}
-	return Inputs{Toolchain: version, Settings: append([]string{src.Runtime}, p.pipArgs(src, "")...)}, nil
+	in := Inputs{Toolchain: version, Settings: append([]string{src.Runtime}, p.pipArgs(src, requirements, "")...)}
+	if !exists(filepath.Join(src.Dir, requirements)) {
+		return in, nil
+	}
+	set, err := readRequirements(src.Dir)
+	if err != nil {
+		return in, badSource(ctx, src, err)
+	}
+	if src.Unbuilt {
+		return in, badSource(ctx, src, set.leadsOut())
+	}
+	in.Dirs, in.Files = set.inputs()
+	in.Variables = append(set.env, variables("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "SETUPTOOLS_", "SOURCE_DATE_EPOCH", "PIP_")...)
+	return p.pipSettings(ctx, src, interpreter, in)
 }
 
 // Build copies the folder, bytecode and virtual environments left out, over what its requirements.txt installs.
-func (p Python) Build(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+func (p Python) Build(ctx context.Context, src *run.Source, out string) (made Made, err error) {
+	files, err := tree(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return made, badSource(ctx, src, err)
 	}
 	interpreter, version, err := p.interpreter(ctx, src)
 	if err != nil {
-		return err
+		return made, err
 	}
 	if err := p.checkSyntax(ctx, src, interpreter, version, files); err != nil {
-		return err
+		return made, err
 	}
 	if slices.ContainsFunc(files, func(f file) bool { return f.rel == requirements }) {
-		if err := p.install(ctx, src, interpreter, out); err != nil {
-			return err
+		if made, err = p.install(ctx, src, interpreter, out); err != nil {
+			return made, err
 		}
 	}
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := copyFile(f, filepath.Join(out, filepath.FromSlash(f.rel))); err != nil {
-			return fmt.Errorf("copying the function in %s: %w", src.Dir, err)
-		}
-	}
-	return nil
+	return made, copyTree(ctx, src, files, out, anyFile)
 }
 
 // checkSyntax refuses sources that cannot be compiled. An interpreter older than the cloud's may not know the syntax of
@@ -171,37 +173,4 @@ func (p Python) checkSyntax(ctx context.Context, src *run.Source, interpreter, v
 		return nil
 	}
 	return badSource(ctx, src, err)
-}
-
-// install puts what requirements.txt names into out: for this machine where the function runs on it, else the wheels of
-// the cloud's Linux, whatever the build machine is.
-func (p Python) install(ctx context.Context, src *run.Source, interpreter, out string) error {
-	_, err := p.run(ctx, shell.Command{Name: interpreter, Args: p.pipArgs(src, out), Dir: src.Dir, Timeout: pipTimeout,
-		Env: []string{"PYTHONDONTWRITEBYTECODE=1", "PIP_NO_INPUT=1", "PIP_DISABLE_PIP_VERSION_CHECK=1"}})
-	if err != nil {
-		var failed *fail.Error
-		if errors.As(err, &failed) && strings.Contains(failed.Output, "No module named pip") {
-			failed.Hint = fmt.Sprintf("install pip: %s -m ensurepip, or apt install python3-pip", interpreter)
-		}
-		return badSource(ctx, src, err)
-	}
-	// Scripts of installed packages start with this machine's path to its interpreter: no use in a function.
-	if err := os.RemoveAll(filepath.Join(out, "bin")); err != nil {
-		return err
-	}
-	return dropBytecode(out)
-}
-
-func (p Python) pipArgs(src *run.Source, out string) []string {
-	args := []string{"-m", "pip", "install", "--quiet", "--no-compile", "--requirement", requirements, "--target", out}
-	if p.Local {
-		return args
-	}
-	machine := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}[src.Architecture]
-	args = append(args, "--only-binary=:all:", "--implementation", "cp",
-		"--platform", "manylinux2014_"+cmp.Or(machine, src.Architecture), "--platform", "manylinux_2_28_"+cmp.Or(machine, src.Architecture))
-	if n := minor(src.Runtime); n > 0 {
-		args = append(args, "--python-version", "3."+strconv.Itoa(n))
-	}
-	return args
 }

@@ -1,13 +1,16 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -55,14 +58,18 @@ func (r Rust) Version(ctx context.Context) (string, error) {
 }
 
 func (r Rust) ask(ctx context.Context, program string, args ...string) (string, error) {
-	res, err := r.run(ctx, shell.Command{Name: program, Args: args, Timeout: askTimeout, Line: func(string) {}})
+	return r.askIn(ctx, "", program, args...)
+}
+
+func (r Rust) askIn(ctx context.Context, dir, program string, args ...string) (string, error) {
+	res, err := r.run(ctx, shell.Command{Name: program, Args: args, Dir: dir, Timeout: askTimeout, Line: func(string) {}})
 	if err != nil {
 		return "", err
 	}
 	return strings.TrimSpace(res.Stdout), nil
 }
 
-// Inputs names the compiler, the target and its flags.
+// Inputs names the compiler, the target and its flags, and what cargo reads of the user's own settings.
 func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := r.Version(ctx)
 	if err != nil {
@@ -72,7 +79,18 @@ func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
-	return Inputs{Toolchain: version, Settings: append([]string{"release", t.triple}, t.flags...)}, nil
+	in := Inputs{Toolchain: version, Settings: append([]string{"release", t.triple}, t.flags...)}
+	full, err := r.askIn(ctx, src.Dir, "rustc", "--version") // the folder's rust-toolchain.toml may choose another; nightlies differ by date
+	if err != nil {
+		return in, err
+	}
+	home := cmp.Or(os.Getenv("CARGO_HOME"), filepath.Join(os.Getenv("HOME"), ".cargo"))
+	in.Files = []string{filepath.Join(home, "config.toml"), filepath.Join(home, "config")}
+	if err := cargoPathsWithin(src.Dir); err != nil {
+		return in, badSource(ctx, src, err)
+	}
+	in.Variables = append(variables("CARGO_", "RUSTC", "RUSTC_", "RUSTUP_TOOLCHAIN", "CC", "CFLAGS", "AR"), full)
+	return in, nil
 }
 
 // rustTarget is what is compiled for.
@@ -139,33 +157,89 @@ func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple 
 }
 
 // Build compiles a copy of the folder, because cargo writes beside the sources, and keeps the program.
-func (r Rust) Build(ctx context.Context, src *run.Source, out string) error {
+func (r Rust) Build(ctx context.Context, src *run.Source, out string) (made Made, err error) {
 	work, err := os.MkdirTemp("", "stellar-rust-")
 	if err != nil {
-		return err
+		return made, err
 	}
 	defer os.RemoveAll(work)
-	files, err := tree(src.Dir, forPackage)
+	files, err := tree(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return made, badSource(ctx, src, err)
 	}
 	code := filepath.Join(work, "code")
 	if err := copyTree(ctx, src, files, code, func(f file) bool { return !strings.HasPrefix(f.rel, "target/") }); err != nil {
-		return err
+		return made, err
 	}
 	t, err := r.target(ctx, src)
 	if err != nil {
-		return err
+		return made, err
 	}
 	name, err := r.program(ctx, code)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return made, badSource(ctx, src, err)
 	}
 	if err := r.compile(ctx, src, code, work, name, t); err != nil {
-		return badSource(ctx, src, err)
+		return made, badSource(ctx, src, err)
 	}
-	made := filepath.Join(work, "target", t.triple, "release", name)
-	return copyFile(file{path: made, exec: true}, filepath.Join(out, "bootstrap"))
+	if made.Installed, err = cratesIn(filepath.Join(code, "Cargo.lock")); err != nil {
+		return made, err
+	}
+	if len(made.Installed) > 0 && !exists(filepath.Join(src.Dir, "Cargo.lock")) {
+		made.Floating = "Cargo.toml has no Cargo.lock beside it (cargo generate-lockfile makes it)"
+	}
+	program := filepath.Join(work, "target", t.triple, "release", name)
+	return made, copyFile(file{path: program, exec: true}, filepath.Join(out, "bootstrap"))
+}
+
+// cargoPath is a path in a Cargo.toml: of a dependency, a replacement, a source file.
+var cargoPath = regexp.MustCompile(`\bpath\s*=\s*["']([^"']+)["']`)
+
+// cargoPathsWithin refuses paths that lead out of the function's folder, of packages within it too: only its copy is built.
+func cargoPathsWithin(dir string) error {
+	files, err := tree(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if path.Base(f.rel) != "Cargo.toml" || strings.HasPrefix(f.rel, "target/") {
+			continue
+		}
+		text, err := os.ReadFile(f.path)
+		if err != nil {
+			return fail.Input("%w", err)
+		}
+		number := 0
+		for line := range strings.Lines(string(text)) {
+			number++
+			m := cargoPath.FindStringSubmatch(line)
+			if m == nil || strings.HasPrefix(strings.TrimSpace(line), "#") {
+				continue
+			}
+			if at := rooted(filepath.Join(dir, f.rel), m[1]); !inside(dir, at) {
+				return fail.Input("%s:%d names %s, a path that leads out of the function's folder", f.rel, number, m[1]).
+					WithHint("move %s into the folder, or depend on it by version or git", m[1])
+			}
+		}
+	}
+	return nil
+}
+
+// lockedCrate is a package in a Cargo.lock that comes from a registry or a repository.
+var lockedCrate = regexp.MustCompile(`(?m)^name = "([^"]+)"\nversion = "([^"]+)"\nsource = `)
+
+// cratesIn lists what a Cargo.lock names, but the packages of the folder itself.
+func cratesIn(lock string) ([]run.Installed, error) {
+	text, err := os.ReadFile(lock)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var all []run.Installed
+	for _, m := range lockedCrate.FindAllStringSubmatch(string(text), -1) {
+		all = append(all, run.Installed{Name: m[1], Version: m[2]})
+	}
+	slices.SortFunc(all, byName)
+	return all, nil
 }
 
 func (r Rust) compile(ctx context.Context, src *run.Source, code, work, name string, t rustTarget) error {

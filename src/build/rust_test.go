@@ -107,7 +107,7 @@ func TestRustRefusesPathsThatLeadOut(t *testing.T) {
 		"Cargo.toml":  "[package]\nname = \"f\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[dependencies]\nnear = { path = \"near\" }\n",
 		"src/main.rs": "fn main() { println!(\"{}\", near::f()) }"})
 	out := t.TempDir()
-	if err := (Rust{Options{Local: true}}).Build(t.Context(), sourceOf("rust", "rust", within), out); err != nil {
+	if _, err := (Rust{Options{Local: true}}).Build(t.Context(), sourceOf("rust", "rust", within), out); err != nil {
 		t.Fatal(err, outputOf(err))
 	}
 	if said, err := exec.Command(filepath.Join(out, "bootstrap")).Output(); err != nil || string(said) != "7\n" {

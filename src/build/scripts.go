@@ -101,13 +101,18 @@ func copyTree(ctx context.Context, src *run.Source, files []file, out string, wa
 // installer runs a package manager in out; a missing one is said with how to get it.
 func (i interpreter) installer(ctx context.Context, src *run.Source, out, program, hint string, env []string, args ...string) error {
 	_, err := i.run(ctx, shell.Command{Name: program, Args: args, Dir: out, Timeout: installTimeout, Env: env})
-	if errors.Is(err, exec.ErrNotFound) {
+	return missingTool(ctx, src, program, hint, err)
+}
+
+// missingTool makes the error of a package manager that could not be run, or that refused the source.
+func missingTool(ctx context.Context, src *run.Source, program, hint string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, exec.ErrNotFound):
 		return fail.Input("the function in %s has dependencies and %s is not on the PATH: %w", src.Dir, program, exec.ErrNotFound).WithHint("%s", hint)
 	}
-	if err != nil {
-		return badSource(ctx, src, err)
-	}
-	return nil
+	return badSource(ctx, src, err)
 }
 
 // writeLoop writes a loop's one file.

@@ -45,15 +45,15 @@ func (s shipping) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 }
 
 // Build ships.
-func (s shipping) Build(ctx context.Context, src *run.Source, out string) error {
-	return s.ship.Ship(ctx, src, out)
+func (s shipping) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
+	return Made{}, s.ship.Ship(ctx, src, out)
 }
 
 func anyFile(file) bool { return true }
 
 // Ship checks the syntax and copies the folder, bytecode and virtual environments left out.
 func (p Python) Ship(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+	files, err := tree(src.Dir)
 	if err != nil {
 		return badSource(ctx, src, err)
 	}
@@ -69,7 +69,7 @@ func (p Python) Ship(ctx context.Context, src *run.Source, out string) error {
 
 // Ship checks the syntax and copies the folder without what npm has installed in it.
 func (n Node) Ship(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+	files, err := tree(src.Dir)
 	if err != nil {
 		return badSource(ctx, src, err)
 	}
@@ -90,7 +90,7 @@ func (g Go) Ship(ctx context.Context, src *run.Source, out string) error {
 			WithHint("give it another package name, and export the function that Handler names")
 	}
 	if !src.Generated {
-		outside, err := g.localModules(ctx, src)
+		outside, _, err := g.localModules(ctx, src)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (g Go) Ship(ctx context.Context, src *run.Source, out string) error {
 	if _, err := g.run(ctx, g.command(src, "build", "-o", os.DevNull, ".")); err != nil {
 		return badSource(ctx, src, err)
 	}
-	files, err := tree(src.Dir, forPackage)
+	files, err := tree(src.Dir)
 	if err != nil {
 		return badSource(ctx, src, err)
 	}

@@ -11,10 +11,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/singleflight"
 
 	"stellar/raw-code/bootstraps"
 	"stellar/src/fail"
@@ -25,6 +25,7 @@ import (
 // Stage builds every distinct source of a run once, several at a time, and sets its BuildDir.
 type Stage struct {
 	Local    bool         // the functions run on this machine
+	Rebuild  bool         // take nothing from the cache, and replace what lies there
 	Runner   shell.Runner // nil: shell.Run
 	Builders []Builder    // nil: all of them
 }
@@ -83,15 +84,12 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 		r.Log.Debugf("removed %d builds that no run has used for 30 days", n)
 	}
 	all := s.builders(r)
-	var once singleflight.Group // two sources can have the same content
+	m := &maker{cache: store, rebuild: s.Rebuild, log: r.Log, made: map[string]*oneBuild{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for _, src := range sources {
 		if src.Dockerfile != "" {
-			src.BuildDir = src.Dir
-			if src.Build, err = cacheKey(src, Inputs{}); err != nil {
-				return err
-			}
+			src.BuildDir = src.Dir // what is built is named by pack, which knows the context and the base
 			continue
 		}
 		group.Go(fail.Trying(func() error {
@@ -102,13 +100,11 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 			if err != nil {
 				return err
 			}
-			dir, err := one(ctx, b, store, src, &once, r.Log)
-			if err != nil {
+			if err := m.build(ctx, b, src); err != nil {
 				return err
 			}
-			src.BuildDir, src.Build = dir, filepath.Base(filepath.Dir(dir))
 			if l, ok := b.(Looper); ok && src.ForImage {
-				src.LoopDir, err = loop(ctx, b, l, store, &once)
+				src.LoopDir, err = m.loop(ctx, b, l)
 			}
 			return err
 		}))
@@ -130,37 +126,71 @@ func distinct(r *run.Run) ([]*run.Source, error) {
 	return sources, nil
 }
 
-// one returns the folder of a source's build.
-func one(ctx context.Context, b Builder, store cache, src *run.Source, once *singleflight.Group, log run.Logger) (string, error) {
+// maker makes each build of a run once.
+type maker struct {
+	cache
+	rebuild bool
+	log     run.Logger
+	mu      sync.Mutex
+	made    map[string]*oneBuild // by key: two sources can have the same content
+}
+
+type oneBuild struct {
+	once sync.Once
+	entry
+	err error
+}
+
+// do runs make for the first that asks for the key; all get its result.
+func (m *maker) do(key string, make func() (entry, error)) (entry, error) {
+	m.mu.Lock()
+	one := m.made[key]
+	if one == nil {
+		one = &oneBuild{}
+		m.made[key] = one
+	}
+	m.mu.Unlock()
+	one.once.Do(func() { one.entry, one.err = make() })
+	return one.entry, one.err
+}
+
+// build sets what a source's build has brought.
+func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 	in, err := b.Inputs(ctx, src)
 	if err != nil {
-		return "", err
+		return err
 	}
 	key, err := cacheKey(src, in)
 	if err != nil {
-		return "", err
+		return err
 	}
 	label := fmt.Sprintf("%s (%s, %s)", src.Key, cmp.Or(src.Runtime, src.Language), src.Architecture)
-	dir, err, _ := once.Do(key, func() (any, error) {
-		if dir, ok := store.get(key); ok {
-			log.Infof("%s: built before, from the cache", label)
-			return dir, nil
+	e, err := m.do(key, func() (entry, error) {
+		if e, ok := m.get(key); ok && !m.rebuild {
+			m.log.Infof("%s: built before, from the cache", label)
+			return e, nil
 		}
 		start := time.Now()
-		dir, err := store.put(key, func(out string) error { return b.Build(ctx, src, out) })
-		if err == nil {
-			log.Infof("%s: built with %s in %v", label, in.Toolchain, time.Since(start).Round(10*time.Millisecond))
+		e, err := m.put(key, m.rebuild, func(out string) (Made, error) { return b.Build(ctx, src, out) })
+		if err != nil {
+			return e, err
 		}
-		return dir, err
+		m.log.Infof("%s: built with %s in %v", label, in.Toolchain, time.Since(start).Round(10*time.Millisecond))
+		if e.floating != "" {
+			m.log.Infof("%s: built anew for each run: %s", label, e.floating)
+		}
+		return e, nil
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
-	return dir.(string), nil
+	src.BuildDir, src.Build, src.Toolchain = e.files, e.key, in.Toolchain
+	src.Installed, src.FromCache = e.installed, e.found
+	return nil
 }
 
 // loop returns the folder of a language's loop, made once for a toolchain and this version of the loop.
-func loop(ctx context.Context, b Builder, l Looper, store cache, once *singleflight.Group) (string, error) {
+func (m *maker) loop(ctx context.Context, b Builder, l Looper) (string, error) {
 	version, err := b.Version(ctx)
 	if err != nil {
 		return "", err
@@ -168,14 +198,11 @@ func loop(ctx context.Context, b Builder, l Looper, store cache, once *singlefli
 	sum := sha256.New()
 	fmt.Fprintf(sum, "loop 1\n%q %q %q", b.Language(), version, bootstraps.Digest())
 	key := "loop-" + b.Language() + "-" + hex.EncodeToString(sum.Sum(nil))
-	dir, err, _ := once.Do(key, func() (any, error) {
-		if dir, ok := store.get(key); ok {
-			return dir, nil
+	e, err := m.do(key, func() (entry, error) {
+		if e, ok := m.get(key); ok && !m.rebuild {
+			return e, nil
 		}
-		return store.put(key, func(out string) error { return l.Loop(ctx, out) })
+		return m.put(key, m.rebuild, func(out string) (Made, error) { return Made{}, l.Loop(ctx, out) })
 	})
-	if err != nil {
-		return "", err
-	}
-	return dir.(string), nil
+	return e.files, err
 }

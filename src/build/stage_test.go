@@ -23,6 +23,7 @@ type copier struct {
 	lang  string
 	check error
 	made  *atomic.Int64
+	says  Made
 }
 
 var _ Builder = copier{}
@@ -33,13 +34,13 @@ func (copier) Version(context.Context) (string, error) { return "copier 1", nil 
 func (copier) Inputs(context.Context, *run.Source) (Inputs, error) {
 	return Inputs{Toolchain: "copier 1"}, nil
 }
-func (c copier) Build(_ context.Context, src *run.Source, out string) error {
+func (c copier) Build(_ context.Context, src *run.Source, out string) (Made, error) {
 	c.made.Add(1)
-	files, err := tree(src.Dir, forPackage)
+	files, err := tree(src.Dir)
 	for _, f := range files {
 		err = errors.Join(err, copyFile(f, filepath.Join(out, f.rel)))
 	}
-	return err
+	return c.says, err
 }
 
 func newRun(cache string, sources ...*run.Source) (*run.Run, *notes) {
@@ -226,7 +227,7 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 func TestPrune(t *testing.T) {
 	c := cache{t.TempDir()}
 	for _, key := range []string{"old", "new"} {
-		if _, err := c.put(key, func(out string) error { return os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
+		if _, err := c.put(key, false, func(out string) (Made, error) { return Made{}, os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -258,7 +259,7 @@ func TestPrune(t *testing.T) {
 
 func TestUseKeepsAnEntry(t *testing.T) {
 	c := cache{t.TempDir()}
-	if _, err := c.put("k", func(out string) error { return os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
+	if _, err := c.put("k", false, func(out string) (Made, error) { return Made{}, os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
 		t.Fatal(err)
 	}
 	past := time.Now().Add(-31 * 24 * time.Hour)

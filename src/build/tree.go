@@ -7,9 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"stellar/src/fail"
+	"stellar/src/content"
 )
 
 // file is one regular file below a folder.
@@ -20,79 +19,33 @@ type file struct {
 	size int64
 }
 
-// purpose says what a list of files is for.
-type purpose int
-
-const (
-	forPackage purpose = iota // what a function can use; a link to a folder is refused, a package holds no links
-	forHash                   // what a compiler may look at; it does not follow links to folders
-)
-
-// tree lists a folder's files in lexical order, without repositories, bytecode and virtual environments. A link to a file
-// counts as that file.
-func tree(dir string, why purpose) ([]file, error) {
-	var files []file
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if path != dir && unwantedDir(path, d.Name()) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if why == forPackage && unwantedFile(d.Name()) {
-			return nil
-		}
-		info, err := os.Stat(path) // follows links
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		switch {
-		case info.Mode().IsRegular():
-			files = append(files, file{filepath.ToSlash(rel), path, info.Mode().Perm()&0o111 != 0, info.Size()})
-		case why == forHash:
-		case info.IsDir():
-			return fail.Input("%s is a link to a folder, which a package cannot hold", path).
-				WithHint("put the folder itself there")
-		default:
-			return fail.Input("%s is no regular file (%s)", path, info.Mode().Type())
-		}
-		return nil
-	})
+// tree lists the files of a folder that a package can hold. What it cannot hold has been refused before, or the package's
+// pattern leaves it out.
+func tree(dir string) ([]file, error) {
+	all, _, err := content.Scan(dir)
+	files := make([]file, len(all))
+	for i, f := range all {
+		files[i] = file{f.Rel, f.Path, f.Exec, f.Size}
+	}
 	return files, err
 }
 
-func unwantedDir(path, name string) bool {
-	switch name {
-	case ".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache":
-		return true
-	}
-	_, err := os.Stat(filepath.Join(path, "pyvenv.cfg"))
-	return err == nil
-}
-
-func unwantedFile(name string) bool {
-	return name == ".DS_Store" || strings.HasSuffix(name, ".pyc") || strings.HasSuffix(name, ".pyo")
-}
-
-// hashTree writes names, modes and contents of a folder's files into h in a form that no other folder has.
+// hashTree writes names, modes and contents of a folder's files into h in a form that no other folder has. Links to folders are
+// not followed.
 func hashTree(h io.Writer, dir string) error {
-	files, err := tree(dir, forHash)
+	files, odd, err := content.Scan(dir)
 	if err != nil {
 		return fmt.Errorf("reading the sources in %s: %w", dir, err)
 	}
 	for _, f := range files {
-		sum, size, err := hashFile(f.path)
+		sum, size, err := hashFile(f.Path)
 		if err != nil {
 			return fmt.Errorf("reading the sources in %s: %w", dir, err)
 		}
-		fmt.Fprintf(h, "%q %t %d %x\n", f.rel, f.exec, size, sum)
+		fmt.Fprintf(h, "%q %t %d %x\n", f.Rel, f.Exec, size, sum)
+	}
+	for _, o := range odd {
+		fmt.Fprintf(h, "%q odd %q\n", o.Rel, o.Target)
 	}
 	return nil
 }
@@ -147,7 +100,7 @@ func dropBytecode(dir string) error {
 				return err
 			}
 			return filepath.SkipDir
-		case !d.IsDir() && unwantedFile(d.Name()):
+		case !d.IsDir() && content.Leftover(d.Name()):
 			return os.Remove(path)
 		}
 		return nil

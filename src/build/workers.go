@@ -40,10 +40,10 @@ func (w Workers) Inputs(ctx context.Context, _ *run.Source) (Inputs, error) {
 }
 
 // Build checks and copies the folder. Node.js cannot tell which form a .js file has; Wrangler looks at those.
-func (w Workers) Build(ctx context.Context, src *run.Source, out string) error {
-	files, err := tree(src.Dir, forPackage)
+func (w Workers) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
+	files, err := tree(src.Dir)
 	if err != nil {
-		return badSource(ctx, src, err)
+		return Made{}, badSource(ctx, src, err)
 	}
 	for _, f := range files {
 		if ending := filepath.Ext(f.rel); ending != ".mjs" && ending != ".cjs" {
@@ -51,8 +51,8 @@ func (w Workers) Build(ctx context.Context, src *run.Source, out string) error {
 		}
 		check := shell.Command{Name: "node", Args: []string{"--check", filepath.FromSlash(f.rel)}, Dir: src.Dir, Timeout: askTimeout}
 		if _, err := w.run(ctx, check); err != nil {
-			return badSource(ctx, src, fmt.Errorf("%s: %w", f.rel, err))
+			return Made{}, badSource(ctx, src, fmt.Errorf("%s: %w", f.rel, err))
 		}
 	}
-	return copyTree(ctx, src, files, out, func(file) bool { return true })
+	return Made{}, copyTree(ctx, src, files, out, anyFile)
 }

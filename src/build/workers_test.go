@@ -27,7 +27,7 @@ func TestWorkers(t *testing.T) {
 func TestWorkersThatDoNotParse(t *testing.T) {
 	for name, text := range map[string]string{"worker.mjs": "export default {", "core.cjs": "import a from 'b';"} {
 		src := sourceOf(run.LanguageWorkers, "", folder(t, map[string]string{name: text}))
-		err := Workers{Options{}}.Build(t.Context(), src, t.TempDir())
+		_, err := Workers{Options{}}.Build(t.Context(), src, t.TempDir())
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), name) || !strings.Contains(outputOf(err), "SyntaxError") {
 			t.Errorf("%s: %v, output %q", name, err, outputOf(err))
 		}

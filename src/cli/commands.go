@@ -18,7 +18,7 @@ func (c *command) planCommand() *cli.Command {
 		Name: "plan", Usage: "show what a run would deploy and how long it takes",
 		Description: "Reads the experiment, expands its sweeps and prints the table; builds nothing, deploys nothing.\nWith --write DIR the packages and serverless.yml are made, in a folder to deploy from by hand.\n\n" +
 			example("stellar plan -c experiments/local/quickstart.json", "stellar plan -c experiment.json --write /tmp/service && cd /tmp/service && osls deploy"),
-		Flags: append(experimentFlags(), logFlag(), jsonFlag("the plan"),
+		Flags: append(experimentFlags(), logFlag(), rebuildFlag(), jsonFlag("the plan"),
 			&cli.StringFlag{Name: "write", Usage: "build, package and write serverless.yml into `DIR`"}),
 		Action: func(cc *cli.Context) error {
 			loaded, w, err := c.read(cc)
@@ -85,7 +85,7 @@ func (c *command) deployCommand() *cli.Command {
 		Name: "deploy", Usage: "deploy an experiment's functions and leave them up",
 		Description: "The first half of a run. It prints the run's folder, which `stellar probe` and `stellar remove` take.\n\n" +
 			example("stellar deploy -c experiment.json"),
-		Flags: append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), jsonFlag("the endpoints")),
+		Flags: append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), rebuildFlag(), jsonFlag("the endpoints")),
 		Action: func(cc *cli.Context) error {
 			loaded, w, err := c.read(cc)
 			if err != nil {

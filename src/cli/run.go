@@ -51,7 +51,11 @@ func experimentFlags() []cli.Flag {
 }
 
 func (c *command) runFlags() []cli.Flag {
-	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), jsonFlag("the summary"))
+	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), rebuildFlag(), jsonFlag("the summary"))
+}
+
+func rebuildFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "rebuild", Usage: "build everything anew, and replace what the cache of builds has"}
 }
 
 func keepFlag() cli.Flag {
@@ -196,7 +200,7 @@ func (c *command) options(cc *cli.Context) pipeline.Options {
 		only = cc.Int("run-only")
 	}
 	return pipeline.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
-		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), AWSAccount: cc.String("aws-account")}
+		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"), AWSAccount: cc.String("aws-account")}
 }
 
 // ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the answer

@@ -29,7 +29,7 @@ func (w World) writeByHand(ctx context.Context, exp *experiment.Experiment, base
 	}
 	w.Output, w.Opened, w.Confirm, w.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
 	j := newJob(w, exp)
-	stages := []Stage{generate.Functions{}, build.Stage{Runner: j.Runner}, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}, generate.Service{}}
+	stages := []Stage{generate.Functions{}, build.Stage{Rebuild: j.Rebuild, Runner: j.Runner}, pack.Stage{Getenv: j.Getenv, Rebuild: j.Rebuild, Runner: j.Runner}, generate.Service{}}
 	if err := j.readyByHand(ctx, exp, baseDir, stages); err != nil {
 		return "", err
 	}

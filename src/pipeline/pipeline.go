@@ -36,9 +36,9 @@ type Checker interface {
 // packaging are the stages that make the packages.
 func (j *job) packaging() []Stage {
 	return []Stage{
-		making{j, generate.Functions{}},                           // render raw-code/, or find the user's own function
-		making{j, build.Stage{Local: j.local, Runner: j.Runner}},  // one build per distinct code, cached
-		making{j, pack.Stage{Getenv: j.Getenv, Runner: j.Runner}}, // filler to the exact size, ZIP or image
+		making{j, generate.Functions{}},                                               // render raw-code/, or find the user's own function
+		making{j, build.Stage{Local: j.local, Rebuild: j.Rebuild, Runner: j.Runner}},  // one build per distinct code, cached
+		making{j, pack.Stage{Getenv: j.Getenv, Rebuild: j.Rebuild, Runner: j.Runner}}, // filler to the exact size, ZIP or image
 	}
 }
 

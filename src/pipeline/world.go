@@ -29,6 +29,7 @@ type Options struct {
 	Serverless bool   // deploy; false: probe what stands
 	Only       int    // index of the one sub-experiment to run, -1 for all
 	Keep       bool   // leave the functions up
+	Rebuild    bool   // take no build from the cache, and replace what lies there
 	AWSAccount string // account that must be the one in use
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"stellar/src/experiment"
@@ -25,6 +26,7 @@ type Record struct {
 	Tools       map[string]string      `json:"tools,omitempty"` // program to version, as it says itself
 	Stages      []StageRecord          `json:"stages"`
 	Calibration []Calibration          `json:"calibration,omitempty"`
+	Builds      []BuildRecord          `json:"builds,omitempty"`
 	Functions   []FunctionRecord       `json:"functions"`
 	Results     []ResultRecord         `json:"results"`
 	Notes       []string               `json:"notes,omitempty"`
@@ -82,6 +84,28 @@ type FunctionRecord struct {
 	Endpoint      *Endpoint `json:"endpoint,omitempty"`
 }
 
+// BuildRecord is one build that the functions' packages are made of.
+type BuildRecord struct {
+	Build     string      `json:"build"` // as in FunctionRecord
+	Language  string      `json:"language"`
+	Toolchain string      `json:"toolchain,omitempty"`
+	FromCache bool        `json:"fromCache"`
+	Installed []Installed `json:"installed,omitempty"` // packages that came from elsewhere, as installed
+}
+
+// builds lists the distinct builds of a run's functions.
+func (r *Run) builds() []BuildRecord {
+	var all []BuildRecord
+	for _, f := range r.Functions {
+		s := f.Source
+		if s == nil || s.Build == "" || slices.ContainsFunc(all, func(b BuildRecord) bool { return b.Build == s.Build }) {
+			continue
+		}
+		all = append(all, BuildRecord{s.Build, s.Language, s.Toolchain, s.FromCache, s.Installed})
+	}
+	return all
+}
+
 // ResultRecord is how one sub-experiment ended.
 type ResultRecord struct {
 	SubExperiment int    `json:"subExperiment"`
@@ -96,7 +120,7 @@ const RecordFile = "run.json"
 
 // WriteRecord brings the record up to date with the run and replaces run.json in one step.
 func (r *Run) WriteRecord() error {
-	r.Record.Functions = r.Record.Functions[:0]
+	r.Record.Functions, r.Record.Builds = r.Record.Functions[:0], r.builds()
 	for _, f := range r.Functions {
 		rec := FunctionRecord{Name: f.Name, SubExperiment: f.Sub, Runtime: f.Runtime, Architecture: f.Architecture,
 			MemoryMB: f.MemoryMB, PackageType: f.PackageType, Endpoint: f.Endpoint}

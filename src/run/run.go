@@ -106,14 +106,23 @@ type Source struct {
 	Handler      string
 	LocalHandler string // entry point by which the local platform can run it; empty: it cannot, the code is in another provider's form
 	Architecture string
-	Generated    bool   // the measurement function, rendered from raw-code/; false: the user's own folder
-	Dockerfile   string // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
-	Unbuilt      bool   // the provider builds: the sources are only checked here, and shipped as they are
-	ForImage     bool   // some package of it is an image made by a generated Dockerfile
-	Beside       string // absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
-	Build        string // set by build: names its result by all that decides it, code and toolchain
-	BuildDir     string // set by build: the files to package, absolute; read only, it lies in the cache
-	LoopDir      string // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
+	Generated    bool        // the measurement function, rendered from raw-code/; false: the user's own folder
+	Dockerfile   string      // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
+	Unbuilt      bool        // the provider builds: the sources are only checked here, and shipped as they are
+	ForImage     bool        // some package of it is an image made by a generated Dockerfile
+	Beside       string      // absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
+	Build        string      // set by build: names its result by all that decides it, code and toolchain
+	BuildDir     string      // set by build: the files to package, absolute; read only, it lies in the cache
+	Toolchain    string      // set by build: name and version
+	FromCache    bool        // set by build: an earlier run made it
+	Installed    []Installed // set by build: packages that came from elsewhere
+	LoopDir      string      // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
+}
+
+// Installed is one package that a build brought in: from a registry, a repository or a folder.
+type Installed struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 // Package is one distinct deployable package.
