@@ -32,13 +32,7 @@ func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 	j.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fail.With(fail.CodeFailed, "stellar has a defect, it panicked while it renewed tags: %v", p)
-			}
-			close(done)
-		}()
+	fail.Go(func(err error) { done <- err }, func() {
 		tick := time.NewTicker(f.Every)
 		defer tick.Stop()
 		for {
@@ -49,7 +43,7 @@ func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 				j.renew(ctx, r, f, 0)
 			}
 		}
-	}()
+	}, func() { close(done) })
 	return func() error {
 		cancel()
 		return <-done
