@@ -319,6 +319,9 @@ func (g *cgroup) outOfMemory() bool {
 	return false
 }
 
+// holdsAll says that everything that the process starts is in the group, so that remove ends it.
+func (g *cgroup) holdsAll() bool { return g.memory != "" || g.cpu != "" }
+
 // remove ends whatever is still in the group (a process may have left its process group) and removes it.
 func (g *cgroup) remove() error {
 	for _, f := range []*os.File{g.peakAt, g.placeAt} {

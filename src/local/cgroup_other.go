@@ -23,6 +23,7 @@ func (g *cgroup) limitMemory(int) error      { return nil }
 func (g *cgroup) limitCPU(int) error         { return nil }
 func (g *cgroup) peak() int64                { return 0 }
 func (g *cgroup) outOfMemory() bool          { return false }
+func (g *cgroup) holdsAll() bool             { return false }
 func (g *cgroup) remove() error              { return nil }
 
 // removeCgroups removes what a killed platform left.

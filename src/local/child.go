@@ -22,7 +22,7 @@ import (
 )
 
 // SpawnOptions say how a platform of one's own is started. Of Options, Dir and Token may be empty: then a folder under
-// Root and a random token are made. Watcher and Warnf are the child's own business and ignored.
+// Root and a random token are made. Getenv and Warnf are the child's own business and ignored.
 type SpawnOptions struct {
 	Options
 	Root       string            // state root, see StateRoot
@@ -62,8 +62,8 @@ type Child struct {
 	PID     int
 	Dir     string // its state folder, gone when it has ended
 
-	owner   *os.File // the child's standard input: its end is the child's
-	process *os.Process
+	owner   *os.File    // the child's standard input: its end is the child's
+	watcher *os.Process // the child that has the platform as its own
 	done    chan struct{}
 	err     error // how it ended; read after done
 	once    sync.Once
@@ -87,7 +87,11 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 		return nil, fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
 	defer read.Close()
-	cmd := o.command("--stdin-owner")
+	cmd, secret, err := o.command("--stdin-owner")
+	if err != nil {
+		return nil, errors.Join(fail.With(fail.CodeFailed, "local platform: %w", err), write.Close())
+	}
+	defer secret.Close()
 	cmd.Stdin = read
 	c := &Child{owner: write, Dir: o.Dir, done: make(chan struct{})}
 	state, output, err := launchChild(ctx, cmd, o.Line, func(err error) { c.err = err; close(c.done) })
@@ -95,19 +99,26 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 		_ = write.Close()
 		return nil, startFailed(err, output, o.Dir)
 	}
-	c.process = cmd.Process
+	hideMemory() // this process's environment may hold secrets, too
+	c.watcher = cmd.Process
 	c.Client, c.Gateway, c.PID = NewClient(state.URL, o.Token), state.Gateway, state.PID
 	return c, nil
 }
 
-// command makes the child's command. It gets a session of its own, so that a Ctrl-C at the terminal reaches the owner
-// only, which then ends the platform in its turn.
-func (o SpawnOptions) command(extra ...string) *exec.Cmd {
+// command makes the child's command, and the pipe with what only it may know; the caller closes that once the child
+// has started. It gets a session of its own, so that a Ctrl-C at the terminal reaches the owner only, which then ends
+// the platform in its turn.
+func (o SpawnOptions) command(extra ...string) (*exec.Cmd, *os.File, error) {
+	secret, err := secrets{Token: o.Token, Environ: os.Environ()}.send()
+	if err != nil {
+		return nil, nil, err
+	}
 	args := append([]string{"local", "serve"}, extra...)
 	cmd := exec.Command(o.Executable, append(args, o.args()...)...) //nolint:gosec,noctx // its own program; it outlives ctx
-	cmd.Env = append(os.Environ(), TokenVariable+"="+o.Token)
+	cmd.Env = plainEnvironment(os.Environ())
+	cmd.ExtraFiles = []*os.File{secret} // number secretsFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return cmd
+	return cmd, secret, nil
 }
 
 func startFailed(err error, output, dir string) error {
@@ -242,14 +253,16 @@ func (c *Child) close() error {
 	_ = c.owner.Close()
 	select {
 	case <-c.done:
-	case <-time.After(closeTime + 5*time.Second):
-		_ = c.process.Kill() // its watcher cleans up
+	case <-time.After(2*closeTime + 5*time.Second): // the platform's own time, then its watcher's
+		_ = c.watcher.Kill() // the kernel then kills the platform
 		<-c.done
 	}
-	// Where the child was killed, its watcher is still at work.
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	if !waitUntil(ctx, 20*time.Millisecond, func() bool { return absent(c.Dir) }) {
+	if err := endLeft(ctx, c.Dir); err != nil {
+		return errors.Join(err, c.err)
+	}
+	if !absent(c.Dir) {
 		return fail.With(fail.CodeLeftBehind, "local platform: folder %s is still there: %w", c.Dir, errors.Join(c.err, os.ErrExist)).
 			WithHint("remove it by hand")
 	}
@@ -269,6 +282,31 @@ func (c *Child) Died() error {
 	default:
 		return nil
 	}
+}
+
+// endLeft ends and removes what the platform of that folder has left, where both it and its watcher were killed. Where
+// there is nothing, it only looks.
+func endLeft(ctx context.Context, dir string) error {
+	if left := endStrays(ctx, strayMarker(dir)); len(left) > 0 {
+		return fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left).WithHint("end them by hand: kill -9")
+	}
+	var err error
+	waitUntil(ctx, 20*time.Millisecond, func() bool { // its lock may last a moment longer than its process
+		if absent(dir) {
+			return true
+		}
+		_, err = sweepOne(dir)
+		return err != nil
+	})
+	if err != nil {
+		return fail.With(fail.CodeLeftBehind, "local platform: remove what a killed one left: %w", err)
+	}
+	return nil
+}
+
+// strayMarker is in the environment of every process instance of the platform with that folder.
+func strayMarker(dir string) string {
+	return "\x00LAMBDA_TASK_ROOT=" + dir + string(filepath.Separator)
 }
 
 func absent(path string) bool {

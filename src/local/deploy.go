@@ -108,7 +108,11 @@ func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpe
 	if f.launch, err = p.runtimes.find(ctx, spec.Runtime); err != nil {
 		return nil, err
 	}
-	if f.pkg, err = p.packages.open(ctx, spec.Artifact); err != nil {
+	alone := ""
+	if p.sandboxes.shared != nil { // its instances can write to it: that must not reach other functions
+		alone = service + "/" + spec.Name
+	}
+	if f.pkg, err = p.packages.open(ctx, spec.Artifact, alone); err != nil {
 		return nil, err
 	}
 	if err := f.launch.check(f.pkg.dir, spec.Handler); err != nil {

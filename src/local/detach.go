@@ -37,7 +37,11 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 	if _, err := Sweep(o.Root); err != nil {
 		return s, false, err
 	}
-	cmd := o.command("--state", filepath.Join(o.Root, stateFile))
+	cmd, secret, err := o.command("--state", filepath.Join(o.Root, stateFile))
+	if err != nil {
+		return State{}, false, fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	defer secret.Close()
 	s, output, err := launchDetached(ctx, cmd, filepath.Join(o.Root, "platform.log"))
 	if err != nil {
 		return State{}, false, startFailed(err, output, o.Dir)
@@ -106,6 +110,12 @@ func awaitEnd(ctx context.Context, s *State) error {
 		if !absent(filepath.Join(s.Dir, ownerLock)) { // still its folder, so its number is still its own
 			_ = syscall.Kill(s.PID, syscall.SIGKILL)
 		}
+	}
+	if err := endLeft(ctx, s.Dir); err != nil {
+		return err
+	}
+	if gone() {
+		return nil
 	}
 	return fail.With(fail.CodeLeftBehind, "local platform: process %d or folder %s is still there", s.PID, s.Dir)
 }

@@ -46,7 +46,7 @@ func (d *docker) open(ctx context.Context, p *Platform) (*client.Client, error) 
 	if d.client != nil {
 		return d.client, nil
 	}
-	c, err := engine.Open(ctx, os.Getenv)
+	c, err := engine.Open(ctx, p.opts.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,7 @@ func gone(err error) bool {
 type functionImage struct {
 	docker *docker
 	client *client.Client
+	opts   *Options
 	ref    string
 	id     string // of the image that instances run
 	sha256 string // of the manifest where the reference names it, else of the image; hex
@@ -119,7 +120,7 @@ func (p *Platform) openImage(ctx context.Context, spec *FunctionSpec) (*function
 		}
 		return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
 	}
-	i := &functionImage{docker: &p.docker, client: c, ref: spec.Image, cold: spec.ColdPull}
+	i := &functionImage{docker: &p.docker, client: c, opts: &p.opts, ref: spec.Image, cold: spec.ColdPull}
 	if spec.ColdPull && !strings.Contains(spec.Image, "/") {
 		return nil, refuse(http.StatusBadRequest, "image %s is in no registry: there is nothing that a cold start could pull", spec.Image)
 	}
@@ -159,7 +160,7 @@ func (i *functionImage) release(ctx context.Context) error {
 
 // pullNow pulls the image; the Engine's errors come in its stream.
 func (i *functionImage) pullNow(ctx context.Context, log *logFile) error {
-	auth, err := engine.Auth(ctx, os.Getenv, nil, engine.Host(i.ref))
+	auth, err := engine.Auth(ctx, i.opts.Getenv, i.opts.runHelper, engine.Host(i.ref))
 	if err != nil {
 		return err
 	}

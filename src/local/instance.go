@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,7 +80,7 @@ func (in *instance) start() {
 // launch prepares everything an instance needs and starts it; the channel gives the last line of its output.
 func (in *instance) launch() (body running, last chan string, err error) {
 	p := in.fn.platform
-	in.tmp = filepath.Join(p.opts.Dir, "tmp", in.id)
+	in.tmp = in.tmpDir()
 	if err := os.MkdirAll(in.tmp, 0o700); err != nil {
 		return nil, nil, err
 	}
@@ -145,7 +144,7 @@ func (in *instance) environment(api string) []string {
 	for k, v := range set {
 		env = append(env, k+"="+v)
 	}
-	return append(append(env, "LAMBDA_TASK_ROOT="+in.fn.pkg.dir, "TMPDIR="+in.tmp, "_HANDLER="+spec.Handler,
+	return append(append(env, "LAMBDA_TASK_ROOT="+in.fn.pkg.dir, "_HANDLER="+spec.Handler,
 		"AWS_EXECUTION_ENV=AWS_Lambda_"+spec.Runtime), append(in.lambda(api), in.fn.launch.family.env...)...)
 }
 

@@ -43,7 +43,14 @@ func TestMain(m *testing.M) {
 }
 
 func runTests(m *testing.M) int {
+	if ready := os.Getenv("STELLAR_TEST_PACKAGE"); ready != "" { // started by alsoAsUser
+		testPackage, testProgram = ready, filepath.Join(filepath.Dir(ready), "bootstrap")
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "stellar-local-test")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // tests run as another user too
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

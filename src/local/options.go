@@ -2,12 +2,15 @@ package local
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/shell"
 )
 
 // Values of Options.CPU.
@@ -34,13 +37,17 @@ type Options struct {
 	LogBytes      int64         // kept per function; default 10 MiB
 	CPU           string        // CPUQuota (default) or CPUOff
 	NoMemoryLimit bool          // do not enforce the memory of functions
-	// Watcher is a command whose standard input is a pipe from the platform; it must call Watch. When the platform is
-	// killed it ends the instances and removes the folder. Empty: none, then instances rely on their parent-death
-	// signal (Linux) or on their broken connection.
-	Watcher   []string
-	stateFile string                           // removed with the platform; see ServeCommand
-	bodyIdle  time.Duration                    // longest pause in a request's body; default 30 s
-	Warnf     func(format string, args ...any) // gets what a person should know; default: nothing
+	// Getenv is the environment in which the Engine and its registries are found; default: this process's.
+	Getenv func(string) string
+	Warnf  func(format string, args ...any) // gets what a person should know; default: nothing
+
+	environ      []string // for credential helpers, added to this process's
+	watchPipe    *os.File // to the watcher; nil: none, then instances have their parent-death signal (Linux) or end with their connection
+	stateFile    string   // removed with the platform; see ServeCommand
+	pid          int      // of the platform as others see it; 0: ask
+	namespaces   level    // the best to try; empty: the best of all
+	noNamespaces string   // why functions have no /tmp of their own; empty: they have, or it is found out
+	bodyIdle     time.Duration // longest pause in a request's body; default 30 s
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -62,10 +69,20 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxInstances = cmp.Or(o.MaxInstances, 3000)
 	o.LogBytes = cmp.Or(o.LogBytes, 10<<20)
 	o.bodyIdle = cmp.Or(o.bodyIdle, bodyIdle)
+	o.pid = cmp.Or(o.pid, os.Getpid())
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
 	if o.Warnf == nil {
 		o.Warnf = func(string, ...any) {}
 	}
 	return o, nil
+}
+
+// runHelper runs a credential helper in the environment of whoever started the platform.
+func (o *Options) runHelper(ctx context.Context, c shell.Command) (shell.Result, error) {
+	c.Env = slices.Concat(o.environ, c.Env)
+	return shell.Run(ctx, c)
 }
 
 // StateRoot gives the folder that holds the state of local platforms: $XDG_STATE_HOME/stellar/local, default

@@ -26,6 +26,8 @@ type packages struct {
 // pkg is one unpacked package.
 type pkg struct {
 	store  *packages
+	key    string
+	alone  bool
 	sha256 string
 	bytes  int64
 	dir    string
@@ -35,8 +37,8 @@ type pkg struct {
 }
 
 // open checks, hashes and unpacks the artifact at path; the caller must release the package. The same open file is
-// hashed and unpacked, so that the two cannot differ.
-func (s *packages) open(ctx context.Context, artifact string) (*pkg, error) {
+// hashed and unpacked, so that the two cannot differ. Who wants it alone shares it with its former versions only.
+func (s *packages) open(ctx context.Context, artifact, alone string) (*pkg, error) {
 	info, err := os.Lstat(artifact)
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, refuse(http.StatusBadRequest, "artifact %s is not a regular file", artifact)
@@ -54,8 +56,7 @@ func (s *packages) open(ctx context.Context, artifact string) (*pkg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("artifact %s: %w", artifact, err)
 	}
-	key := hex.EncodeToString(hash.Sum(nil))
-	p := s.hold(key, size)
+	p := s.hold(hex.EncodeToString(hash.Sum(nil)), alone, size)
 	p.once.Do(func() { p.err = s.fill(p, file, size) })
 	if p.err != nil {
 		err := p.err
@@ -65,13 +66,14 @@ func (s *packages) open(ctx context.Context, artifact string) (*pkg, error) {
 }
 
 // hold finds or enters the package of that hash and counts the caller among its users.
-func (s *packages) hold(key string, size int64) *pkg {
+func (s *packages) hold(sum, alone string, size int64) *pkg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	key := sum + " " + alone
 	p := s.all[key]
 	if p == nil {
 		// A folder of its own for each life of a package: the last one may still be on its way out.
-		p = &pkg{store: s, sha256: key, bytes: size, dir: filepath.Join(s.dir, key[:16]+"-"+randomHex(4))}
+		p = &pkg{store: s, key: key, alone: alone != "", sha256: sum, bytes: size, dir: filepath.Join(s.dir, sum[:16]+"-"+randomHex(4))}
 		s.all[key] = p
 	}
 	p.users++
@@ -82,7 +84,16 @@ func (s *packages) fill(p *pkg, file *os.File, size int64) error {
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return err
 	}
-	return unpack(file, size, p.dir, s.limits)
+	if err := unpack(file, size, p.dir, s.limits); err != nil || !p.alone {
+		return err
+	}
+	// No mount makes it read-only, so that a write by mistake, at least, fails as it does in the cloud.
+	return filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return os.Chmod(path, 0o555)
+	})
 }
 
 // release gives the package up; the last user removes its folder.
@@ -91,7 +102,7 @@ func (p *pkg) release() error {
 	p.users--
 	last := p.users == 0
 	if last {
-		delete(p.store.all, p.sha256)
+		delete(p.store.all, p.key)
 	}
 	p.store.mu.Unlock()
 	if !last {

@@ -38,6 +38,7 @@ type Platform struct {
 
 	routes    atomic.Pointer[routes]
 	instances atomic.Int64
+	sharedTmp sync.Once // see noteSharedTmp
 
 	mu       sync.Mutex
 	services map[string]*service
@@ -60,7 +61,7 @@ func New(opts Options) (*Platform, error) {
 		return nil, err
 	}
 	p := &Platform{
-		opts: opts, id: fmt.Sprintf("stellar-local-%d-%s", os.Getpid(), randomHex(4)), startedAt: time.Now(),
+		opts: opts, id: fmt.Sprintf("stellar-local-%d-%s", opts.pid, randomHex(4)), startedAt: time.Now(),
 		packages: &packages{
 			dir: filepath.Join(opts.Dir, "packages"), all: map[string]*pkg{},
 			limits: unpackLimits{bytes: opts.MaxUnpacked, entries: opts.MaxEntries},
@@ -81,8 +82,8 @@ func (p *Platform) open() error {
 	if p.lock, err = own(p.opts.Dir, p.id); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
-	if p.watch, err = startWatch(p.opts.Watcher, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}, p.defect); err != nil {
-		return fail.With(fail.CodeFailed, "local platform: start watcher: %w", err)
+	if p.watch, err = openWatch(p.opts.watchPipe, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}); err != nil {
+		return fail.With(fail.CodeFailed, "local platform: tell the watcher: %w", err)
 	}
 	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
 	if p.sandboxes, err = newSandboxes(groups, p.defect); err != nil {
@@ -122,6 +123,7 @@ func (p *Platform) Limits() Limits { return p.sandboxes.groups.limits }
 // stays must not outlive it), then closes the platform.
 func (p *Platform) Serve(ctx context.Context) error {
 	failed := make(chan error, 2)
+	fail.Go(p.defect, p.watchTmp)
 	report := func(err error) { failed <- err }
 	fail.Go(report, func() { failed <- p.control.Serve(p.controlAddr) })
 	fail.Go(report, func() { failed <- p.gateway.Serve(p.gatewayAddr) })
@@ -194,7 +196,7 @@ func (p *Platform) close() error {
 	if p.sandboxes != nil {
 		errs = append(errs, p.sandboxes.close())
 	}
-	errs = append(errs, p.docker.close(), removeTree(p.opts.Dir))
+	errs = append(errs, p.docker.close(), p.endRest(), removeTree(p.opts.Dir))
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}
@@ -202,6 +204,17 @@ func (p *Platform) close() error {
 	p.watch.end(err == nil) // a watcher that is not told that all is well cleans up after us
 	if err != nil {
 		return fail.With(fail.CodeLeftBehind, "local platform: close: %w", err)
+	}
+	return nil
+}
+
+// endRest ends what functions have started and no instance has taken with it, in a process that is the platform's own.
+func (p *Platform) endRest() error {
+	if p.watch == nil {
+		return nil
+	}
+	if left := endDescendants(closeTime); len(left) > 0 {
+		return fmt.Errorf("processes %v do not end", left)
 	}
 	return nil
 }
@@ -244,7 +257,7 @@ func (p *Platform) Status() Status {
 	n := len(p.services)
 	p.mu.Unlock()
 	return Status{
-		Version: p.opts.Version, PID: os.Getpid(), StartedAt: p.startedAt, Gateway: p.GatewayURL(), Dir: p.opts.Dir,
+		Version: p.opts.Version, PID: p.opts.pid, StartedAt: p.startedAt, Gateway: p.GatewayURL(), Dir: p.opts.Dir,
 		Services: n, Instances: int(p.instances.Load()), Limits: p.Limits(),
 	}
 }

@@ -59,9 +59,13 @@ func TestEnvironment(t *testing.T) {
 		switch key {
 		case "CALLERS_SECRET", "HOME", "STELLAR_LOCAL_TOKEN":
 			t.Errorf("the caller's %s got through", key)
-		case "LAMBDA_TASK_ROOT", "TMPDIR":
+		case "LAMBDA_TASK_ROOT":
 			if !strings.HasPrefix(value, p.opts.Dir) {
 				t.Errorf("%s=%s is not in the state folder", key, value)
+			}
+		case "TMPDIR":
+			if private := p.sandboxes.shared == nil; private != (value == privateTmp) || !private && !strings.HasPrefix(value, p.opts.Dir) {
+				t.Errorf("%s=%s, mounts of its own: %t", key, value, private)
 			}
 		}
 	}

@@ -12,20 +12,21 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // owned is what the owner program tells its test.
 type owned struct {
-	Platform, Function int
-	Dir, Error         string
-	Stray              int
+	Platform, Watcher int
+	Processes         map[string]int // the function and what it has started
+	Dir, Error        string
 }
 
-// ownPlatform is the owner program: it spawns a platform, starts an instance that is busy, tells about both and hangs.
+// ownPlatform is the owner program: it spawns a platform, starts an instance that leaves processes behind and is busy,
+// tells about them, and, when the platform ends, closes it and tells how that went.
 func ownPlatform(root string) {
+	child, err := Spawn(context.Background(), SpawnOptions{Root: root,
+		Options: Options{namespaces: level(os.Getenv("STELLAR_TEST_LEVEL"))}})
 	told := func() (o owned) {
-		child, err := Spawn(context.Background(), SpawnOptions{Root: root})
 		if err != nil {
 			return owned{Error: err.Error()}
 		}
@@ -35,31 +36,43 @@ func ownPlatform(root string) {
 		if err != nil {
 			return owned{Error: err.Error()}
 		}
+		o = owned{Platform: child.PID, Watcher: parentOf(child.PID), Dir: child.Dir, Processes: map[string]int{}}
 		url := s.Functions[0].URL
-		r, err := send("GET", url, nil)
-		if err != nil {
-			return owned{Error: err.Error()}
-		}
-		stray, err := send("GET", url+"?leave=group", nil)
-		if err != nil {
-			return owned{Error: err.Error()}
+		for what, query := range map[string]string{
+			"function": "", "child": "?leave=group", "session": "?leave=setsid", "twice": "?leave=twice", "bare": "?leave=bare"} {
+			r, err := send("GET", url+query, nil)
+			if err != nil {
+				return owned{Error: err.Error()}
+			}
+			o.Processes[what] = outerOf(child.PID, r.PID)
 		}
 		go func() { _, _ = send("GET", url+"?do=hang", nil) }()
-		return owned{Platform: child.PID, Function: r.PID, Stray: stray.PID, Dir: child.Dir}
+		return o
 	}()
 	_ = json.NewEncoder(os.Stdout).Encode(told)
-	time.Sleep(time.Hour)
+	if told.Error == "" {
+		<-child.Done()
+		_ = json.NewEncoder(os.Stdout).Encode(map[string]string{"closed": fmt.Sprint(child.Close())})
+	}
+	os.Exit(0)
+}
+
+// owner is a running owner program.
+type owner struct {
+	owned
+	cmd  *exec.Cmd
+	said *bufio.Reader
 }
 
 // startOwner starts the owner program and gives what it told.
-func startOwner(t *testing.T) (*exec.Cmd, owned) {
+func startOwner(t *testing.T, best level) owner {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), "STELLAR_TEST_OWNER="+t.TempDir(), "STELLAR_TEST_PACKAGE="+testPackage)
+	cmd.Env = append(os.Environ(), "STELLAR_TEST_OWNER="+t.TempDir(), "STELLAR_TEST_PACKAGE="+testPackage, "STELLAR_TEST_LEVEL="+string(best))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -72,54 +85,49 @@ func startOwner(t *testing.T) (*exec.Cmd, owned) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	var o owned
-	if err != nil || json.Unmarshal(line, &o) != nil || o.Error != "" {
+	o := owner{cmd: cmd, said: bufio.NewReader(out)}
+	line, err := o.said.ReadBytes('\n')
+	if err != nil || json.Unmarshal(line, &o.owned) != nil || o.Error != "" {
 		t.Fatalf("owner: %v %s", err, line)
 	}
-	for what, pid := range map[string]int{"platform": o.Platform, "function": o.Function, "function's child": o.Stray} {
+	for what, pid := range o.Processes {
 		if !alive(pid) {
 			t.Fatalf("the %s, process %d, is not there", what, pid)
 		}
 	}
-	return cmd, o
+	if !alive(o.Platform) || !alive(o.Watcher) {
+		t.Fatalf("platform %d or its watcher %d is not there", o.Platform, o.Watcher)
+	}
+	return o
 }
 
-func wantNothingLeft(t *testing.T, o owned) {
+// wantNoProcess waits until everything that the platform has started has ended.
+func (o owned) wantNoProcess(t *testing.T) {
 	t.Helper()
-	eventually(t, "function and its child end", func() bool { return !alive(o.Function) && !alive(o.Stray) })
+	for what, pid := range o.Processes {
+		eventually(t, fmt.Sprintf("the %s, process %d, ends", what, pid), func() bool { return !alive(pid) })
+	}
 	eventually(t, "platform ends", func() bool { return !alive(o.Platform) })
+}
+
+func (o owned) wantNothingLeft(t *testing.T) {
+	t.Helper()
+	o.wantNoProcess(t)
 	eventually(t, "folder is removed", func() bool { return absent(o.Dir) })
 	eventually(t, "control groups are removed", func() bool {
 		return len(groupsOf(fmt.Sprintf("stellar-local-%d-", o.Platform))) == 0
 	})
 }
 
-func TestKilledOwnerLeavesNothing(t *testing.T) {
-	cmd, o := startOwner(t)
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
+// kill kills what of the owner's is named.
+func (o owner) kill(t *testing.T, what ...string) {
+	t.Helper()
+	for _, w := range what {
+		pid := map[string]int{"owner": o.cmd.Process.Pid, "platform": o.Platform, "watcher": o.Watcher}[w]
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && w != "platform" { // it may have gone with its watcher
+			t.Fatal(err)
+		}
 	}
-	wantNothingLeft(t, o)
-}
-
-func TestKilledPlatformLeavesNothing(t *testing.T) {
-	_, o := startOwner(t)
-	if err := syscall.Kill(o.Platform, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	wantNothingLeft(t, o)
-}
-
-func TestKilledOwnerAndPlatformLeaveNothing(t *testing.T) {
-	cmd, o := startOwner(t)
-	if err := syscall.Kill(o.Platform, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	wantNothingLeft(t, o)
 }
 
 func TestSpawnAndClose(t *testing.T) {
@@ -141,7 +149,7 @@ func TestSpawnAndClose(t *testing.T) {
 	if !contains(r.Env, "AWS_REGION=here") {
 		t.Errorf("settings did not reach the child: %q", r.Env)
 	}
-	pid := getOK(t, url).PID
+	pid := outerOf(child.PID, getOK(t, url).PID)
 	if err := child.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +213,7 @@ func TestDetachFindStop(t *testing.T) {
 	if err != nil || s == nil || *s != states[0] {
 		t.Fatalf("running: %v %+v", err, s)
 	}
-	pid := getOK(t, deployTo(t, s.Client(), nil)).PID
+	pid := outerOf(s.PID, getOK(t, deployTo(t, s.Client(), nil)).PID)
 	if stopped, err := Stop(ctx, root); err != nil || !stopped {
 		t.Fatalf("stop: %v %v", stopped, err)
 	}
@@ -223,11 +231,11 @@ func TestKilledDetachedPlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := getOK(t, deployTo(t, s.Client(), nil)).PID
+	pid := outerOf(s.PID, getOK(t, deployTo(t, s.Client(), nil)).PID)
 	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	wantNothingLeft(t, owned{Platform: s.PID, Function: pid, Stray: pid, Dir: s.Dir})
+	owned{Platform: s.PID, Processes: map[string]int{"function": pid}, Dir: s.Dir}.wantNothingLeft(t)
 	eventually(t, "state file is removed", func() bool { return absent(filepath.Join(root, stateFile)) })
 	if found, err := Running(t.Context(), root); err != nil || found != nil {
 		t.Errorf("running: %v %v", found, err)
@@ -259,9 +267,9 @@ func TestRemovedFolderEndsThePlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := getOK(t, deployTo(t, s.Client(), nil)).PID
+	pid := outerOf(s.PID, getOK(t, deployTo(t, s.Client(), nil)).PID)
 	if err := removeTree(root); err != nil {
 		t.Fatal(err)
 	}
-	wantNothingLeft(t, owned{Platform: s.PID, Function: pid, Stray: pid, Dir: s.Dir})
+	owned{Platform: s.PID, Processes: map[string]int{"function": pid}, Dir: s.Dir}.wantNothingLeft(t)
 }

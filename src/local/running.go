@@ -1,9 +1,12 @@
 package local
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -25,8 +28,9 @@ type running interface {
 // inCell is a process in its cell.
 type inCell struct {
 	*process
-	cell  *cell
-	watch *watch
+	cell   *cell
+	watch  *watch
+	marker string // in the environment of the process and of what it starts
 }
 
 var _ running = (*inCell)(nil)
@@ -55,6 +59,17 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 	}
 	path, args := in.fn.launch.command(in.fn.pkg.dir, in.fn.spec.Handler)
 	proc := &process{path: path, args: args, dir: in.fn.pkg.dir, env: in.environment(api), output: write}
+	if cell.private {
+		proc.env = append(proc.env, "TMPDIR="+privateTmp)
+		proc.tmp = in.tmp
+		if err := proc.show(in.fn.launch.folders(in.fn.pkg.dir), filepath.Join(p.opts.Dir, "skeleton")); err != nil {
+			giveBack()
+			return nil, nil, errors.Join(err, read.Close(), write.Close())
+		}
+	} else {
+		proc.env = append(proc.env, "TMPDIR="+in.tmp)
+		p.noteSharedTmp()
+	}
 	err = cell.start(proc)
 	_ = write.Close()
 	if err != nil {
@@ -64,7 +79,7 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 		return nil, nil, err
 	}
 	p.watch.add(proc.pid)
-	return &inCell{proc, cell, p.watch}, read, nil
+	return &inCell{proc, cell, p.watch, "]" + in.id + "\x00"}, read, nil
 }
 
 func (c *inCell) exited() <-chan struct{} { return c.process.exited }
@@ -94,6 +109,13 @@ func (c *inCell) peak() int64 {
 func (c *inCell) release() error {
 	c.watch.remove(c.pid)
 	<-c.cell.ended
+	if !c.cell.group.holdsAll() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+		defer cancel()
+		if left := endStrays(ctx, c.marker); len(left) > 0 {
+			return errors.Join(fmt.Errorf("processes %v do not end", left), c.cell.group.remove())
+		}
+	}
 	return c.cell.group.remove()
 }
 

@@ -59,6 +59,18 @@ func (l *launch) command(root, handler string) (string, []string) {
 	return l.program, append([]string{l.program}, l.family.args(l.script, handler)...)
 }
 
+// folders gives what an instance needs and must not write to: its package, and what may lie where its own /tmp hides it.
+func (l *launch) folders(root string) []string {
+	out := []string{root}
+	if l.script != "" {
+		out = append(out, filepath.Dir(l.script))
+	}
+	if prefix := filepath.Dir(filepath.Dir(l.program)); strings.HasPrefix(prefix, privateTmp+"/") {
+		out = append(out, prefix)
+	}
+	return out
+}
+
 // check says whether a package and handler can work with the runtime at all.
 func (l *launch) check(root, handler string) error {
 	if l.program != "" {

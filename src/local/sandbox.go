@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -15,6 +18,7 @@ import (
 // more (some kernels wait for an RCU grace period, over 10 ms) than starting the process.
 type sandboxes struct {
 	groups *cgroups
+	shared error // why instances share this machine's /tmp; nil: each has its own
 	null   *os.File
 	stock  chan *cell
 	refill chan struct{}
@@ -32,7 +36,7 @@ func newSandboxes(groups *cgroups, defect func(error)) (*sandboxes, error) {
 		return nil, err
 	}
 	s := &sandboxes{
-		groups: groups, null: null,
+		groups: groups, null: null, shared: tryPrivateMounts(),
 		stock: make(chan *cell, spareCells), refill: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}), defect: defect,
 	}
@@ -87,21 +91,26 @@ func (s *sandboxes) close() error {
 	return errors.Join(append(errs, s.groups.close(), s.null.Close())...)
 }
 
-// cell is the place of one instance: a resource group, and an OS thread inside it that is the process's parent. The
+// cell is the place of one instance: a resource group and a mount namespace, and an OS thread inside them that is the
+// process's parent. The
 // thread lives exactly as long as the process, because a parent-death signal is tied to the thread that forked.
 type cell struct {
-	group *cgroup
-	null  *os.File
-	jobs  chan *process
-	ended chan struct{} // the thread is gone
+	group   *cgroup
+	private bool // it has mounts of its own
+	null    *os.File
+	jobs    chan *process
+	ended   chan struct{} // the thread is gone
 }
+
+// privateTmp is the folder that instances have each their own of, where they have mounts of their own.
+const privateTmp = "/tmp"
 
 func (s *sandboxes) newCell() (*cell, error) {
 	group, err := s.groups.make()
 	if err != nil {
 		return nil, err
 	}
-	c := &cell{group: group, null: s.null, jobs: make(chan *process, 1), ended: make(chan struct{})}
+	c := &cell{group: group, private: s.shared == nil, null: s.null, jobs: make(chan *process, 1), ended: make(chan struct{})}
 	joined := make(chan error, 1)
 	fail.Go(s.defect, func() { c.thread(joined, s.defect) }, func() { notJoined(joined) })
 	if err := <-joined; err != nil {
@@ -124,6 +133,10 @@ func (c *cell) thread(joined chan error, defect func(error)) {
 	}
 	defer close(c.ended)
 	err := c.group.join()
+	if err == nil && c.private {
+		err = leaveMounts()
+	}
+	dropPrivileges()
 	joined <- err
 	if err != nil {
 		return
@@ -151,6 +164,11 @@ type process struct {
 	dir    string
 	output *os.File // stdout and stderr
 
+	// Of a cell with mounts of its own: what it sees as /tmp, and the folders that it cannot write to.
+	tmp      string
+	readOnly []shownFolder
+	stubs    []shownFolder // what the former need to be mounted at, where they lie below /tmp
+
 	started chan error    // gets the outcome of the start
 	exited  chan struct{} // closed once it is reaped and its group is killed
 	state   *os.ProcessState
@@ -158,6 +176,31 @@ type process struct {
 	mu     sync.Mutex
 	pid    int
 	reaped bool
+}
+
+// shownFolder is a folder of this machine and where an instance sees it.
+type shownFolder struct{ source, target string }
+
+// show has the process see folders read-only where they are. For those that its own /tmp would hide, skeleton is a
+// folder with the empty folders to mount them at, the same for all instances: to make them for each would cost a cold
+// start more than everything else here.
+func (p *process) show(folders []string, skeleton string) error {
+	for _, dir := range folders {
+		p.readOnly = append(p.readOnly, shownFolder{dir, dir})
+		below, ok := strings.CutPrefix(dir, privateTmp+"/")
+		if !ok {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(skeleton, below), 0o755); err != nil {
+			return err
+		}
+		top, _, _ := strings.Cut(below, "/")
+		stub := shownFolder{filepath.Join(skeleton, top), filepath.Join(privateTmp, top)}
+		if !slices.Contains(p.stubs, stub) {
+			p.stubs = append(p.stubs, stub)
+		}
+	}
+	return nil
 }
 
 // start runs the process in the cell and returns once it is executing its program.
@@ -179,6 +222,12 @@ func (p *process) run(c *cell) {
 	sys := &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(sys)
 	c.group.place(sys)
+	if c.private {
+		if err := p.mount(); err != nil {
+			p.started <- fmt.Errorf("start %s: %w", p.path, err)
+			return
+		}
+	}
 	proc, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
 		Dir: p.dir, Env: p.env, Files: []*os.File{c.null, p.output, p.output}, Sys: sys,
 	})

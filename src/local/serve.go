@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"stellar/src/fail"
 )
 
-// TokenVariable carries the control API's token to a platform and to the serverless plugin.
+// TokenVariable carries the control API's token to the serverless plugin.
 const TokenVariable = "STELLAR_LOCAL_TOKEN"
 
 // ServeIO is what the hidden command `stellar local serve` gives its body.
@@ -26,21 +28,27 @@ type ServeIO struct {
 	Version string
 }
 
-// ServeCommand is the body of the hidden command `stellar local serve`, which Spawn and Detach start: it serves a
-// platform until ctx ends, its owner goes, or the control API is told to stop.
+// ServeCommand is the body of the hidden command `stellar local serve`, which Spawn and Detach start: the watcher, which
+// starts the platform, or, with --platform, the platform itself. It serves until ctx ends, its owner goes, or the control
+// API is told to stop.
 func ServeCommand(ctx context.Context, s ServeIO) error {
-	opts := Options{Version: s.Version, Token: s.Getenv(TokenVariable)}
+	opts := Options{Version: s.Version}
 	flags := flag.NewFlagSet("local serve", flag.ContinueOnError)
 	flags.SetOutput(s.Stderr)
-	watcher := flags.Bool("watch", false, "be the watcher of a platform")
+	inside := flags.String("platform", "", "be the platform, in namespaces of this level")
+	why := flags.String("why", "", "what speaks against better namespaces")
 	owned := flags.Bool("stdin-owner", false, "end when standard input does")
-	state := flags.String("state", "", "file that tells others where the platform is")
+	flags.StringVar(&opts.stateFile, "state", "", "file that tells others where the platform is")
 	opts.register(flags)
 	if err := flags.Parse(s.Args); err != nil {
 		return fail.Input("local serve: %w", err)
 	}
-	if *watcher {
-		return Watch(s.Stdin)
+	// Who reads the warnings may end first: a write that nobody reads must not end the one who cleans up.
+	closedPipes := make(chan os.Signal, 1)
+	signal.Notify(closedPipes, syscall.SIGPIPE)
+	defer signal.Stop(closedPipes)
+	if *inside == "" {
+		return supervise(ctx, s, opts.namespaces)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -48,22 +56,46 @@ func ServeCommand(ctx context.Context, s ServeIO) error {
 		// The owner holds the other end of the pipe: however it ends, the read does too.
 		fail.Go(fail.Report(ctx), func() { _, _ = io.Copy(io.Discard, s.Stdin) }, cancel)
 	}
-	program, err := os.Executable()
+	opts.noNamespaces = *why
+	opts.Warnf = func(format string, args ...any) { fmt.Fprintf(s.Stderr, "local platform: "+format+"\n", args...) }
+	return servePlatform(ctx, s.Stdout, level(*inside), opts)
+}
+
+// servePlatform is the platform in its process. Where the namespaces do not serve, it says so to its watcher, which
+// starts it anew without them.
+func servePlatform(ctx context.Context, stdout io.Writer, l level, opts Options) error {
+	pipe, err := inherited(watchFD)
+	if err != nil {
+		return fail.Input("local serve is started by stellar, not by hand: %w", err)
+	}
+	opts.watchPipe, opts.pid = pipe, outerPID()
+	if err := l.enter(); err != nil {
+		_, err = fmt.Fprintln(pipe, unfitMark+err.Error())
+		return err
+	}
+	hideMemory()
+	secret, err := inherited(secretsFD)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "local serve: %w", err)
 	}
-	opts.Watcher = []string{program, "local", "serve", "--watch"}
-	opts.stateFile = *state
-	opts.Warnf = func(format string, args ...any) { fmt.Fprintf(s.Stderr, "local platform: "+format+"\n", args...) }
+	told, err := readSecrets(secret)
+	if err != nil {
+		return fail.With(fail.CodeFailed, "local serve: %w", err)
+	}
+	opts.Token, opts.Getenv, opts.environ = told.Token, told.getenv, told.Environ
+	adoptOrphans()
+	orphans, stop := context.WithCancel(ctx)
+	defer stop()
+	go reapOrphans(orphans)
 	p, err := New(opts)
 	if err != nil {
 		return err
 	}
-	told := State{URL: p.ControlURL(), Gateway: p.GatewayURL(), PID: os.Getpid(), Dir: opts.Dir}
-	if err := announce(s.Stdout, *state, told, opts.Token); err != nil {
+	where := State{URL: p.ControlURL(), Gateway: p.GatewayURL(), PID: opts.pid, Dir: opts.Dir}
+	if err := announce(stdout, opts.stateFile, where, opts.Token); err != nil {
 		return errors.Join(err, p.Close())
 	}
-	return errors.Join(p.Serve(ctx), dropState(*state, opts.Dir))
+	return errors.Join(p.Serve(ctx), dropState(opts.stateFile, opts.Dir))
 }
 
 // announce tells where the platform is: with its token in the state file, without it on standard output.
@@ -94,6 +126,7 @@ func (o *Options) register(flags *flag.FlagSet) {
 	flags.IntVar(&o.MaxEntries, "max-entries", 0, "entries of one package")
 	flags.IntVar(&o.MaxInstances, "max-instances", 0, "instances on the whole platform")
 	flags.Int64Var(&o.LogBytes, "log-bytes", 0, "log kept per function")
+	flags.StringVar((*string)(&o.namespaces), "namespaces", "", "the best namespaces to try: processes, mounts or none")
 }
 
 // args gives the settings as flags. The token is not among them: arguments can be read by every user of the machine.
@@ -103,7 +136,7 @@ func (o Options) args() []string {
 		"--region", o.Region, "--cpu", o.CPU, fmt.Sprintf("--no-memory-limit=%t", o.NoMemoryLimit),
 		"--init-timeout", o.InitTimeout.String(), fmt.Sprintf("--max-unpacked=%d", o.MaxUnpacked),
 		fmt.Sprintf("--max-entries=%d", o.MaxEntries), fmt.Sprintf("--max-instances=%d", o.MaxInstances),
-		fmt.Sprintf("--log-bytes=%d", o.LogBytes),
+		fmt.Sprintf("--log-bytes=%d", o.LogBytes), "--namespaces", string(o.namespaces),
 	}
 }
 

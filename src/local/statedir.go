@@ -128,13 +128,16 @@ func sweepOne(dir string) (gone bool, err error) {
 	if len(id) == 0 && time.Since(info.ModTime()) < graceToOwn {
 		return false, nil // its platform is about to lock it
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
 	var groups error
+	if left := endStrays(ctx, strayMarker(dir)); len(left) > 0 {
+		groups = fmt.Errorf("processes %v do not end", left)
+	}
 	if strings.HasPrefix(string(id), "stellar-local-") && !strings.Contains(string(id), "/") {
-		groups = removeCgroups(string(id))
+		groups = errors.Join(groups, removeCgroups(string(id)))
 	}
 	if !absent(filepath.Join(dir, containersMark)) {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-		defer cancel()
 		if _, err := RemoveContainers(ctx, os.Getenv, dir); err != nil {
 			return false, errors.Join(groups, err)
 		}

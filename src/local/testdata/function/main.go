@@ -30,6 +30,10 @@ type event struct {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fork" {
+		fmt.Print(leave(exec.Command("sleep", "300"), true))
+		return
+	}
 	switch os.Getenv("INIT") {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "cannot find the moon")
@@ -92,13 +96,19 @@ func call(path string, body []byte) (status int, text []byte, err error) {
 func handle(e event, raw []byte, request string, first bool, n int64) (verb string, answer []byte) {
 	number := func(key string) int { v, _ := strconv.Atoi(e.Query[key]); return v }
 	time.Sleep(time.Duration(number("sleep")) * time.Millisecond)
-	if p := e.Query["leave"]; p != "" {
-		cmd := exec.Command("sleep", "300")
-		if p == "setsid" {
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	switch p := e.Query["leave"]; p {
+	case "":
+	case "group", "setsid":
+		return object(map[string]any{"pid": leave(exec.Command("sleep", "300"), p == "setsid")})
+	case "twice", "bare":
+		cmd := exec.Command(os.Args[0], "fork")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if p == "bare" {
+			cmd.Env = []string{"PATH=/usr/bin:/bin"}
 		}
-		_ = cmd.Start()
-		return object(map[string]any{"pid": cmd.Process.Pid})
+		out, err := cmd.Output()
+		pid, _ := strconv.Atoi(string(out))
+		return object(map[string]any{"pid": pid, "error": fmt.Sprint(err)})
 	}
 	switch e.Query["do"] {
 	case "exit":
@@ -142,6 +152,8 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 		return "response", out
 	case "base64":
 		return "response", []byte(`{"statusCode":200,"body":"AAEC","isBase64Encoded":true}`)
+	case "files":
+		return object(files(e.Query["platform"], e.Query["mark"]))
 	case "misuse":
 		return object(misuse(request))
 	case "raw":
@@ -165,6 +177,15 @@ func write() string {
 	return ""
 }
 
+// leave starts a process that outlives the request.
+func leave(cmd *exec.Cmd, setsid bool) int {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: setsid}
+	if err := cmd.Start(); err != nil {
+		return 0
+	}
+	return cmd.Process.Pid
+}
+
 // misuse calls the Runtime API in wrong ways and tells the answers.
 func misuse(request string) map[string]any {
 	out := map[string]any{}
@@ -178,6 +199,43 @@ func misuse(request string) map[string]any {
 		res.Body.Close()
 	}
 	out["unknownerror"], _, _ = call("invocation/no-such-id/error", []byte("{}"))
+	return out
+}
+
+// files tells what the function can do to files that are not its own: its package, /tmp, and what the kernel shows of the
+// process that started it, and of another one.
+func files(other, mark string) map[string]any {
+	root := os.Getenv("LAMBDA_TASK_ROOT")
+	says := func(err error) string { return fmt.Sprint(err) }
+	out := map[string]any{
+		"root":    root,
+		"change":  says(os.WriteFile(root+"/bootstrap", []byte("x"), 0o755)),
+		"create":  says(os.WriteFile(root+"/new", []byte("x"), 0o644)),
+		"chmod":   says(os.Chmod(root+"/bootstrap", 0o777)),
+		"remove":  says(os.Remove(root + "/bootstrap")),
+		"remount": says(syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_BIND, "")),
+		"unmount": says(syscall.Unmount(root, syscall.MNT_DETACH)),
+	}
+	var list []string
+	entries, _ := os.ReadDir("/tmp")
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	out["tmp"] = list
+	if mark != "" {
+		out["write"] = says(os.WriteFile("/tmp/"+mark, []byte("x"), 0o644))
+	}
+	for _, pid := range []string{strconv.Itoa(os.Getppid()), other} {
+		for _, name := range []string{"environ", "mem", "maps"} {
+			f, err := os.Open("/proc/" + pid + "/" + name)
+			if err == nil {
+				text, _ := io.ReadAll(io.LimitReader(f, 1<<16))
+				f.Close()
+				out[pid+name] = string(text)
+			}
+			out[name] = says(err)
+		}
+	}
 	return out
 }
 

@@ -1,0 +1,178 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// levels gives what to try, best first.
+func levels() []level { return []level{levelFull, levelMounts, levelNone} }
+
+// attributes make a platform of that level: it dies with the thread that starts it, and is out of reach of a signal to
+// the watcher's process group. Without the capability, it is a user namespace that allows the others; there the user
+// keeps its number.
+func (l level) attributes() *syscall.SysProcAttr {
+	sys := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	switch l {
+	case levelFull:
+		sys.Cloneflags = unix.CLONE_NEWNS | unix.CLONE_NEWPID
+	case levelMounts:
+		sys.Cloneflags = unix.CLONE_NEWNS
+	default:
+		return sys
+	}
+	if !mayAdministrate() {
+		sys.Cloneflags |= unix.CLONE_NEWUSER
+		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+		sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+	}
+	return sys
+}
+
+// mayAdministrate says whether this process may make namespaces without a user namespace.
+func mayAdministrate() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
+// enter prepares the namespaces that this process was born in, and tries what instances need of them.
+func (l level) enter() error {
+	if l == levelNone {
+		return nil
+	}
+	// What is mounted here stays here; what is mounted on the machine later shows here too.
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("mounts: %w", err)
+	}
+	if l == levelFull {
+		if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+			return fmt.Errorf("mount /proc: %w", err)
+		}
+	}
+	return tryPrivateMounts()
+}
+
+// tryPrivateMounts says whether instances can have mounts of their own. It is tried on a thread that then ends.
+func tryPrivateMounts() error {
+	tried := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if onMainThread() { // it cannot end, so it is passed over
+			tried <- tryPrivateMounts()
+			runtime.UnlockOSThread()
+			return
+		}
+		err := leaveMounts()
+		if err == nil {
+			err = bindMount(privateTmp, privateTmp, true)
+		}
+		tried <- err
+	}()
+	return <-tried
+}
+
+// leaveMounts gives the calling thread, and what it starts, a mount namespace of its own.
+func leaveMounts() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("mounts: %w", err)
+	}
+	return nil
+}
+
+// dropPrivileges takes from what the calling thread starts the capabilities of root, except to reach files whatever
+// their mode: so a function of root's cannot undo its mounts or read the memory and the environment of the platform,
+// which has them. Nothing on the way may give them back.
+func dropPrivileges() {
+	for c := uintptr(0); c <= unix.CAP_LAST_CAP; c++ {
+		if c != unix.CAP_DAC_OVERRIDE {
+			_ = unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) // an ordinary user has none, and may not
+		}
+	}
+	_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+	_ = unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// bindMount shows source at target.
+func bindMount(source, target string, readOnly bool) error {
+	if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", target, err)
+	}
+	if !readOnly {
+		return nil
+	}
+	var at unix.Statfs_t
+	if err := unix.Statfs(target, &at); err != nil {
+		return fmt.Errorf("mount %s: %w", target, err)
+	}
+	// In a user namespace the flags of the mount below must be kept.
+	keep := uintptr(at.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME)
+	if at.Flags&unix.ST_RELATIME != 0 {
+		keep |= unix.MS_RELATIME
+	}
+	if err := unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|keep, ""); err != nil {
+		return fmt.Errorf("mount %s read-only: %w", target, err)
+	}
+	return nil
+}
+
+// mount gives the calling thread's namespace the process's own /tmp and its read-only folders. They are opened first,
+// because they may lie below /tmp.
+func (p *process) mount() error {
+	show := slices.Concat(p.stubs, p.readOnly)
+	var open []int
+	defer func() {
+		for _, fd := range open {
+			_ = unix.Close(fd)
+		}
+	}()
+	for _, f := range show {
+		fd, err := unix.Open(f.source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", f.source, err)
+		}
+		open = append(open, fd)
+	}
+	if err := bindMount(p.tmp, privateTmp, false); err != nil {
+		return err
+	}
+	for _, f := range p.stubs {
+		if err := os.Mkdir(f.target, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	for i, f := range show {
+		if err := bindMount("/proc/self/fd/"+strconv.Itoa(open[i]), f.target, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outerPID is this process's number for those outside its namespace, as the /proc that is still theirs tells it.
+func outerPID() int {
+	if name, err := os.Readlink("/proc/self"); err == nil {
+		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
+			return pid
+		}
+	}
+	return os.Getpid()
+}
+
+// hideMemory keeps others of the same user from this process's memory, environment and open files.
+func hideMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
+// nameProcess gives the process a name of its own in process lists, so that a signal to all of a name passes it over.
+func nameProcess(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0o644) }

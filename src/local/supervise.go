@@ -1,0 +1,135 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+
+	"stellar/src/fail"
+)
+
+// Files that a platform's processes inherit, behind the standard ones.
+const (
+	secretsFD = 3
+	watchFD   = 4
+)
+
+// supervise is the watcher: it starts the platform as its child, in the best namespaces that the kernel allows, waits
+// for its end and ends and removes whatever is left. It does nothing else, so that hardly anything can end it; if it is
+// killed all the same, the kernel kills the platform, and the owner or the next start removes what is left.
+func supervise(ctx context.Context, s ServeIO, best level) error {
+	program, err := os.Executable()
+	if err != nil {
+		return fail.With(fail.CodeFailed, "local serve: %w", err)
+	}
+	secret, err := inherited(secretsFD)
+	if err != nil {
+		return fail.Input("local serve is started by stellar, not by hand: %w", err)
+	}
+	defer secret.Close()
+	nameProcess("stellar-watch")
+	adoptOrphans()
+	choice, why := levels(), ""
+	if i := slices.Index(choice, best); i > 0 {
+		choice, why = choice[i:], "turned off"
+	}
+	for _, l := range choice {
+		cmd := exec.Command(program, slices.Concat([]string{"local", "serve", "--platform", string(l), "--why", why}, s.Args)...)
+		cmd.Env, cmd.Dir = plainEnvironment(os.Environ()), "/"
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
+		cmd.SysProcAttr = l.attributes()
+		told, ended, err := runPlatform(ctx, cmd, secret)
+		switch {
+		case told.unfit != "":
+			why = told.unfit
+		case told.order.Dir == "" && err != nil && cmd.Process == nil && l != levelNone:
+			why = err.Error() // the kernel does not make such namespaces
+		default:
+			return errors.Join(ended, told.cleanUp(s.Getenv))
+		}
+	}
+	return fail.With(fail.CodeFailed, "local platform: start: %s", why)
+}
+
+// runPlatform runs the platform to its end and ends what it leaves. err says that it could not be started, ended how it
+// ended.
+func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watched, ended, err error) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return told, err, err
+	}
+	defer read.Close()
+	cmd.ExtraFiles = []*os.File{secret, write}
+	started, exited := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the platform gets its parent-death signal when this thread ends
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			err = cmd.Wait()
+		}
+		exited <- err
+	}()
+	err = <-started
+	_ = write.Close()
+	if err != nil {
+		return told, err, err
+	}
+	hideMemory()
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	defer stop()
+	reading := make(chan watched, 1)
+	go func() { reading <- readWatch(read) }()
+	ended = endingOf(<-exited, cmd.Stderr)
+	left := endDescendants(closeTime)
+	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // nobody should hold the other end now
+	told = <-reading
+	if len(left) > 0 {
+		ended = errors.Join(ended, fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left))
+	}
+	return told, ended, nil
+}
+
+// endingOf is what the watcher makes of the platform's end: its exit code is the watcher's too, and a platform that was
+// killed is no failure if nothing of it is left.
+func endingOf(err error, stderr io.Writer) error {
+	var exit *exec.ExitError
+	switch {
+	case !errors.As(err, &exit):
+		return err
+	case exit.Exited():
+		return fail.With(exit.ExitCode(), "local platform: %w", err)
+	}
+	fmt.Fprintf(stderr, "local platform: it was ended by a signal: %v\n", err)
+	return nil
+}
+
+// inherited gives a file that this process was started with, and keeps it from its own children.
+func inherited(fd int) (*os.File, error) {
+	var info syscall.Stat_t
+	if err := syscall.Fstat(fd, &info); err != nil {
+		return nil, fmt.Errorf("file %d: %w", fd, err)
+	}
+	if info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
+		return nil, fmt.Errorf("file %d is no pipe", fd)
+	}
+	syscall.CloseOnExec(fd)
+	_ = syscall.SetNonblock(fd, true) // so that it can have deadlines
+	return os.NewFile(uintptr(fd), fmt.Sprintf("inherited %d", fd)), nil
+}
+
+// level is how much of this machine a platform and its functions see.
+type level string
+
+const (
+	levelFull   level = "processes" // namespaces of its own for processes and mounts: all in them end with the platform
+	levelMounts level = "mounts"    // a namespace of its own for mounts
+	levelNone   level = "none"
+)

@@ -1,0 +1,88 @@
+package local
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// maxTmp is what an instance's /tmp may hold: Lambda's default.
+const maxTmp = 512 << 20
+
+// tmpPeriod is how often the size of /tmp is looked at.
+const tmpPeriod = time.Second
+
+// noteSharedTmp says, once, that instances are not kept apart from each other here.
+func (p *Platform) noteSharedTmp() {
+	p.sharedTmp.Do(func() {
+		why := p.opts.noNamespaces
+		if why == "" {
+			why = p.sandboxes.shared.Error()
+		}
+		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process may not make namespaces: %s; "+
+			"each still has a folder of its own in TMPDIR", why)
+	})
+}
+
+// watchTmp ends instances whose /tmp has grown over Lambda's size, until the platform ends. It is on this machine's disk,
+// as on Lambda it does not count as memory, and a folder cannot be limited without a file system of its own.
+func (p *Platform) watchTmp() {
+	tick := time.NewTicker(tmpPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+		}
+		for _, in := range p.everyInstance() {
+			if size := sizeOf(in.tmpDir()); size > maxTmp {
+				in.end(result{kind: kindCrash, class: "Runtime.ExitError", msg: fmt.Sprintf(
+					"function %s: its /tmp holds %d MB, it may hold %d MB: no space left on device", in.fn.spec.Name, size>>20, maxTmp>>20)})
+			}
+		}
+	}
+}
+
+// tmpDir is the folder on this machine's disk that is the instance's /tmp, or its TMPDIR.
+func (in *instance) tmpDir() string { return filepath.Join(in.fn.platform.opts.Dir, "tmp", in.id) }
+
+// everyInstance lists the instances of all functions.
+func (p *Platform) everyInstance() []*instance {
+	var out []*instance
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.services {
+		for _, f := range slices.Concat(s.functions, s.former) {
+			f.mu.Lock()
+			for in := range f.all {
+				out = append(out, in)
+			}
+			f.mu.Unlock()
+		}
+	}
+	return out
+}
+
+// sizeOf gives what a folder takes on disk, as far as this user may look into it.
+func sizeOf(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return fs.SkipDir
+		}
+		if d.IsDir() {
+			return nil
+		}
+		if info, err := os.Lstat(path); err == nil {
+			if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+				bytes += stat.Blocks * 512
+			}
+		}
+		return nil
+	})
+	return bytes
+}
