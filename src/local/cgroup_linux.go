@@ -369,15 +369,10 @@ func removeCgroups(id string) error {
 	var errs []error
 	for _, place := range [][]string{placesOf("cgroup", "memory"), placesOf("cgroup", "cpu"), placesOf("cgroup2", "")} {
 		for _, dir := range place {
-			if branch := filepath.Join(dir, id); isDir(branch) {
+			if branch := filepath.Join(dir, id); isFolder(branch) {
 				errs = append(errs, removeGroup(branch))
 			}
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }

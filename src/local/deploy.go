@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,6 +115,9 @@ func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpe
 	}
 	if f.pkg, err = p.packages.open(ctx, spec.Artifact, alone); err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(spec.Runtime, "nodejs") {
+		f.hidden = neighbours(f.pkg.dir)
 	}
 	if err := f.launch.check(f.pkg.dir, spec.Handler); err != nil {
 		return nil, errors.Join(err, f.pkg.release())

@@ -18,6 +18,7 @@ type function struct {
 	spec      FunctionSpec
 	pkg       *pkg           // nil for an image
 	launch    *launch        // likewise
+	hidden    []string       // folders that its instances must not look into
 	image     *functionImage // nil for a ZIP package
 	log       *logFile       // shared with the versions before and after it
 	timeout   time.Duration

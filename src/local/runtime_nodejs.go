@@ -15,6 +15,6 @@ func nodeFamily() family {
 		hint:         "install Node.js 18 or later, or put node on the PATH of the platform",
 		script:       "bootstrap.js",
 		source:       func() []byte { return bootstraps.Node },
-		args:         func(script, handler string) []string { return []string{script, handler} },
+		args:         func(script, handler string) []string { return []string{script, handler, "isolated"} },
 	}
 }

@@ -20,7 +20,6 @@ func rubyFamily() family {
 		hint:   "install Ruby (apt install ruby, brew install ruby), or put ruby on the PATH of the platform",
 		script: "bootstrap.rb",
 		source: func() []byte { return bootstraps.Ruby },
-		// Without the gems' own start-up files, as a package brings all that it needs.
-		args: func(script, handler string) []string { return []string{script, handler} },
+		args:   func(script, handler string) []string { return []string{script, handler, "isolated"} },
 	}
 }

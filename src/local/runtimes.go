@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,8 +28,10 @@ type family struct {
 	source func() []byte
 	// prepare makes the loop at that name where it is more than one file.
 	prepare func(ctx context.Context, name string) error
-	args    func(script, handler string) []string // arguments to the interpreter
-	env     []string
+	// equip puts beside the loop what the runtime has beside the standard library; nil: nothing.
+	equip func(ctx context.Context, program, dir string) error
+	args  func(script, handler string) []string // arguments to the interpreter
+	env   []string
 }
 
 // families is the table of runtimes. It is a function because a package has no mutable state to share.
@@ -69,6 +72,24 @@ func (l *launch) folders(root string) []string {
 		out = append(out, prefix)
 	}
 	return out
+}
+
+// neighbours gives the folders of modules above a package, where Node.js would go on looking: in the cloud there are none.
+func neighbours(root string) []string {
+	var out []string
+	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
+		if modules := filepath.Join(dir, "node_modules"); isFolder(modules) {
+			out = append(out, modules)
+		}
+		if dir == filepath.Dir(dir) {
+			return out
+		}
+	}
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // check says whether a package and handler can work with the runtime at all.
@@ -152,6 +173,14 @@ func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
 			return errors.Join(refuse(http.StatusUnprocessableEntity, "runtime %q cannot be run on this machine: %v: %s", id, err, l.family.hint),
 				os.RemoveAll(l.script))
 		}
+		return nil
+	}
+	if l.family.equip != nil {
+		if err := l.family.equip(ctx, l.program, r.dir); err != nil {
+			return fmt.Errorf("runtime %q: find its SDK: %w", id, err)
+		}
+	}
+	if _, err := os.Stat(l.script); err == nil { // another id of the family
 		return nil
 	}
 	return os.WriteFile(l.script, l.family.source(), 0o444)

@@ -183,8 +183,16 @@ type shownFolder struct{ source, target string }
 
 // show has the process see folders read-only where they are. For those that its own /tmp would hide, skeleton is a
 // folder with the empty folders to mount them at, the same for all instances: to make them for each would cost a cold
-// start more than everything else here.
-func (p *process) show(folders []string, skeleton string) error {
+// start more than everything else here. Hidden folders are empty to it.
+func (p *process) show(folders, hidden []string, skeleton string) error {
+	if err := os.MkdirAll(filepath.Join(skeleton, ".empty"), 0o755); err != nil {
+		return err
+	}
+	for _, dir := range hidden {
+		if !strings.HasPrefix(dir, privateTmp+"/") {
+			p.readOnly = append(p.readOnly, shownFolder{filepath.Join(skeleton, ".empty"), dir})
+		}
+	}
 	for _, dir := range folders {
 		p.readOnly = append(p.readOnly, shownFolder{dir, dir})
 		below, ok := strings.CutPrefix(dir, privateTmp+"/")

@@ -2,13 +2,14 @@
 
 // Run a Node.js handler for the local platform: ask the Runtime API for an event, call the handler, answer.
 //
-//     node <this file> <module.function>
+//     node <this file> <module.function> [isolated]
 //
 // Behaves as AWS's own runtime does: CommonJS and ES modules, async handlers, callbacks of handlers that declare three
 // parameters. A handler that returns a plain value is answered with it.
 
 const fs = require('fs');
 const http = require('http');
+const Module = require('module');
 const path = require('path');
 
 const BASE = '/2018-06-01/runtime/';
@@ -71,6 +72,18 @@ function moduleFile(name) {
     if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   }
   throw new InitError('Runtime.ImportModuleError', `Error: Cannot find module '${name}'`);
+}
+
+// isolate lets require find what is in the package, or where the function's own NODE_PATH says, and nothing that happens
+// to be installed on this machine: in a folder above, for all users, or for this one.
+function isolate() {
+  const { delimiter, sep } = path;
+  const allowed = [root, fs.realpathSync(root), ...(process.env.NODE_PATH || '').split(delimiter)].filter(Boolean).map((p) => path.resolve(p));
+  const lookup = Module._resolveLookupPaths;
+  Module._resolveLookupPaths = (...args) => {
+    const found = lookup(...args);
+    return found && found.filter((p) => allowed.some((a) => path.resolve(p) === a || path.resolve(p).startsWith(a + sep)));
+  };
 }
 
 async function importModule(file) {
@@ -199,9 +212,11 @@ async function main() {
     process.stderr.write('node bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed\n');
     process.exit(1);
   }
-  process.argv.splice(1, 2, path.join(root, handler));
+  const isolated = process.argv[3] === 'isolated'; // from a machine that has more than the cloud's runtime
+  process.argv.splice(1, 3, path.join(root, handler));
   process.on('uncaughtException', fatal(''));
   process.on('unhandledRejection', fatal('Runtime.UnhandledPromiseRejection'));
+  if (isolated) isolate();
   let loaded;
   try {
     loaded = await load(handler);

@@ -225,12 +225,35 @@ def _serve_to_the_end(address, function):
     os._exit(1)
 
 
+def _isolate(root):
+    """Let imports find the package, the standard library, and the AWS SDK where it lies beside this file.
+
+    The local platform starts Python with -S, so that the machine's site-packages are not seen: what is missing in
+    requirements.txt is missing here, as it is in the cloud.
+    """
+    own = os.path.dirname(os.path.abspath(__file__))
+    if sys.path and os.path.abspath(sys.path[0]) == own:
+        sys.path[0] = root
+    else:
+        sys.path.insert(0, root)
+    if not sys.flags.no_site:
+        return
+    sdk = os.path.join(own, "python-sdk-%d.%d" % sys.version_info[:2])
+    if os.path.isdir(sdk):
+        sys.path.append(sdk)
+    import _sitebuiltins
+    import builtins
+
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")  # what site would have added
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+
+
 def main():
     address = os.environ.get("AWS_LAMBDA_RUNTIME_API", "")
     handler = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("_HANDLER", "")
     if not address or not handler:
         sys.exit("python bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed")
-    sys.path[0] = os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd()  # in place of this script's folder
+    _isolate(os.environ.get("LAMBDA_TASK_ROOT") or os.getcwd())
     sys.argv = [handler]
     sys.dont_write_bytecode = True  # the cloud's package folder is read-only: no start may profit from an earlier one
     try:

@@ -2,7 +2,7 @@
 
 # Run a Ruby handler for the local platform: ask the Runtime API for an event, call the handler, answer.
 #
-#     ruby <this file> <file.method | file.Class.method>
+#     ruby <this file> <file.method | file.Class.method> [isolated]
 #
 # Behaves as AWS's own runtime does. It speaks to the API over a plain socket: net/http costs a start some milliseconds.
 
@@ -114,6 +114,36 @@ module StellarBootstrap
 
   module_function
 
+  # Gems that come with Ruby, and the AWS SDK: what the cloud's runtime has. Default gems say themselves that they are.
+  BUNDLED = %w[
+    abbrev base64 bigdecimal bundler csv debug drb getoptlong matrix minitest mutex_m net-ftp net-imap net-pop net-smtp
+    nkf observer power_assert prime racc rake rbs resolv-replace rexml rinda rss syslog test-unit typeprof jmespath
+  ].freeze
+
+  # OnlyOwnGems hides from require the gems that happen to be installed on this machine.
+  module OnlyOwnGems
+    def stubs
+      super.select { |gem| StellarBootstrap.gem?(gem) }
+    end
+
+    def stubs_for(name)
+      super.select { |gem| StellarBootstrap.gem?(gem) }
+    end
+  end
+
+  def gem?(gem)
+    gem.default_gem? || BUNDLED.include?(gem.name) || gem.name.start_with?('aws-') || gem.base_dir.start_with?("#{@root}/")
+  end
+
+  # isolate lets require find the package, what comes with Ruby, and the AWS SDK where the machine has it. Debian keeps
+  # RubyGems in its folder of libraries, which therefore stays.
+  def isolate(root)
+    @root = root
+    site = RbConfig::CONFIG['sitedir']
+    $LOAD_PATH.reject! { |path| path.start_with?(site) }
+    Gem::Specification.singleton_class.prepend(OnlyOwnGems) if defined?(Gem::Specification)
+  end
+
   # load finds the handler: file.method, or file.Module::Class.method.
   def load_handler(handler, root)
     file, *owner, name = handler.split('.')
@@ -212,6 +242,7 @@ module StellarBootstrap
 
     $stdout.sync = true
     root = ENV['LAMBDA_TASK_ROOT'] || Dir.pwd
+    isolate(root) if ARGV[1] == 'isolated'
     $LOAD_PATH.unshift(root)
     begin
       found = load_handler(handler, root)
