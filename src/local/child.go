@@ -115,6 +115,7 @@ func (o SpawnOptions) command(extra ...string) (*exec.Cmd, *os.File, error) {
 	}
 	args := append([]string{"local", "serve"}, extra...)
 	cmd := exec.Command(o.Executable, append(args, o.args()...)...) //nolint:gosec,noctx // its own program; it outlives ctx
+	cmd.Args[0] = watcherName
 	cmd.Env = plainEnvironment(os.Environ())
 	cmd.ExtraFiles = []*os.File{secret} // number secretsFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -37,6 +37,9 @@ type instance struct {
 
 	cell atomic.Pointer[cell] // of a process, known before its start returns
 
+	pid     atomic.Int64  // of a process
+	spawned chan struct{} // closed once pid is known, or there is none
+
 	body running // guarded by mu; nil: not started
 
 	mu       sync.Mutex
@@ -56,7 +59,7 @@ func newInstance(fn *function) *instance {
 	return &instance{
 		id: randomHex(16), fn: fn,
 		slots: make(chan struct{}, fn.spec.Concurrency), wake: make(chan struct{}, fn.spec.Concurrency),
-		gone: make(chan struct{}), inflight: map[string]*invocation{},
+		gone: make(chan struct{}), spawned: make(chan struct{}), inflight: map[string]*invocation{},
 	}
 }
 
@@ -91,6 +94,9 @@ func (in *instance) launch() (body running, last chan string, err error) {
 			return nil, nil, err
 		}
 		in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
+		if in.fn.image == nil {
+			in.api.ConnContext = in.identify
+		}
 		fail.Go(p.defect, func() { _ = in.api.Serve(listener) })
 		api = listener.Addr().String()
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"stellar/src/fail"
 )
 
 // levels gives what to try, best first.
@@ -65,7 +67,7 @@ func (l level) enter() error {
 // tryPrivateMounts says whether instances can have mounts of their own. It is tried on a thread that then ends.
 func tryPrivateMounts() error {
 	tried := make(chan error, 1)
-	go func() {
+	fail.Go(func(err error) { tried <- err }, func() {
 		runtime.LockOSThread()
 		if onMainThread() { // it cannot end, so it is passed over
 			tried <- tryPrivateMounts()
@@ -77,7 +79,7 @@ func tryPrivateMounts() error {
 			err = bindMount(privateTmp, privateTmp, true)
 		}
 		tried <- err
-	}()
+	})
 	return <-tried
 }
 
@@ -173,6 +175,3 @@ func outerPID() int {
 
 // hideMemory keeps others of the same user from this process's memory, environment and open files.
 func hideMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
-
-// nameProcess gives the process a name of its own in process lists, so that a signal to all of a name passes it over.
-func nameProcess(name string) { _ = os.WriteFile("/proc/self/comm", []byte(name), 0o644) }

@@ -26,5 +26,3 @@ func (p *process) mount() error { return tryPrivateMounts() }
 func outerPID() int { return os.Getpid() }
 
 func hideMemory() {}
-
-func nameProcess(string) {}

@@ -41,12 +41,12 @@ type Options struct {
 	Getenv func(string) string
 	Warnf  func(format string, args ...any) // gets what a person should know; default: nothing
 
-	environ      []string // for credential helpers, added to this process's
-	watchPipe    *os.File // to the watcher; nil: none, then instances have their parent-death signal (Linux) or end with their connection
-	stateFile    string   // removed with the platform; see ServeCommand
-	pid          int      // of the platform as others see it; 0: ask
-	namespaces   level    // the best to try; empty: the best of all
-	noNamespaces string   // why functions have no /tmp of their own; empty: they have, or it is found out
+	environ      []string      // for credential helpers, added to this process's
+	watchPipe    *os.File      // to the watcher; nil: none, then instances have their parent-death signal (Linux) or end with their connection
+	stateFile    string        // removed with the platform; see ServeCommand
+	pid          int           // of the platform as others see it; 0: ask
+	namespaces   level         // the best to try; empty: the best of all
+	noNamespaces string        // why functions have no /tmp of their own; empty: they have, or it is found out
 	bodyIdle     time.Duration // longest pause in a request's body; default 30 s
 }
 

@@ -126,8 +126,7 @@ func endStrays(ctx context.Context, marker string) (left []int) {
 			if pid == self() || p.zombie {
 				continue
 			}
-			environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-			if err == nil && bytes.Contains(append([]byte{0}, environ...), []byte(marker)) {
+			if hasMarker(pid, marker) {
 				left = append(left, pid)
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
@@ -136,4 +135,10 @@ func endStrays(ctx context.Context, marker string) (left []int) {
 	})
 	slices.Sort(left)
 	return left
+}
+
+// hasMarker says whether a process was started with the marker in its environment.
+func hasMarker(pid int, marker string) bool {
+	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	return err == nil && bytes.Contains(append([]byte{0}, environ...), []byte(marker))
 }

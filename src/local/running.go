@@ -37,6 +37,7 @@ var _ running = (*inCell)(nil)
 
 // startProcess starts the function's program in a cell; its output is to be read to its end.
 func (in *instance) startProcess(api string) (body running, output io.ReadCloser, err error) {
+	defer close(in.spawned)
 	p := in.fn.platform
 	cell, err := p.sandboxes.take()
 	if err != nil {
@@ -78,8 +79,9 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 		_ = cell.group.remove()
 		return nil, nil, err
 	}
+	in.pid.Store(int64(proc.pid))
 	p.watch.add(proc.pid)
-	return &inCell{proc, cell, p.watch, "]" + in.id + "\x00"}, read, nil
+	return &inCell{proc, cell, p.watch, in.marker()}, read, nil
 }
 
 func (c *inCell) exited() <-chan struct{} { return c.process.exited }

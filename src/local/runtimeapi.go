@@ -41,6 +41,10 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "use "+want)
 		return
 	}
+	if !isOwn(r) {
+		answer(w, http.StatusForbidden, "Forbidden", "this is the Runtime API of another instance")
+		return
+	}
 	switch path {
 	case "invocation/next":
 		in.serveNext(w, r)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"stellar/src/fail"
 )
 
 // secrets are what a platform needs to know and its functions must not. They go through a pipe, because every process
@@ -27,10 +29,8 @@ func (s secrets) send() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() { // they may not fit into the pipe
-		_, _ = write.Write(text) // a child that does not read them says itself why it failed
-		_ = write.Close()
-	}()
+	// They may not fit into the pipe. A child that does not read them says itself why it failed.
+	fail.Go(func(error) {}, func() { _, _ = write.Write(text) }, func() { _ = write.Close() })
 	return read, nil
 }
 

@@ -86,7 +86,7 @@ func servePlatform(ctx context.Context, stdout io.Writer, l level, opts Options)
 	adoptOrphans()
 	orphans, stop := context.WithCancel(ctx)
 	defer stop()
-	go reapOrphans(orphans)
+	fail.Go(fail.Report(ctx), func() { reapOrphans(orphans) })
 	p, err := New(opts)
 	if err != nil {
 		return err

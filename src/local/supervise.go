@@ -34,7 +34,7 @@ func supervise(ctx context.Context, s ServeIO, best level) error {
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
 	defer secret.Close()
-	nameProcess("stellar-watch")
+	nameProcess(watcherName)
 	adoptOrphans()
 	choice, why := levels(), ""
 	if i := slices.Index(choice, best); i > 0 {
@@ -67,8 +67,8 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 	}
 	defer read.Close()
 	cmd.ExtraFiles = []*os.File{secret, write}
-	started, exited := make(chan error, 1), make(chan error, 1)
-	go func() {
+	started, exited := make(chan error, 1), make(chan error, 2)
+	fail.Go(func(err error) { exited <- err }, func() {
 		runtime.LockOSThread() // the platform gets its parent-death signal when this thread ends
 		err := cmd.Start()
 		started <- err
@@ -76,7 +76,7 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 			err = cmd.Wait()
 		}
 		exited <- err
-	}()
+	})
 	err = <-started
 	_ = write.Close()
 	if err != nil {
@@ -86,7 +86,7 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	defer stop()
 	reading := make(chan watched, 1)
-	go func() { reading <- readWatch(read) }()
+	fail.Go(func(error) { reading <- watched{} }, func() { reading <- readWatch(read) })
 	ended = endingOf(<-exited, cmd.Stderr)
 	left := endDescendants(closeTime)
 	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // nobody should hold the other end now

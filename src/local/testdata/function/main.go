@@ -34,6 +34,11 @@ func main() {
 		fmt.Print(leave(exec.Command("sleep", "300"), true))
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "speak" {
+		status, text, err := call("invocation/no-such-id/response", nil)
+		fmt.Print(status, string(text), err)
+		return
+	}
 	switch os.Getenv("INIT") {
 	case "exit":
 		fmt.Fprintln(os.Stderr, "cannot find the moon")
@@ -154,6 +159,12 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 		return "response", []byte(`{"statusCode":200,"body":"AAEC","isBase64Encoded":true}`)
 	case "files":
 		return object(files(e.Query["platform"], e.Query["mark"]))
+	case "meddle":
+		return object(meddle(e.Query["api"], e.Query["id"]))
+	case "api":
+		return object(map[string]any{"api": os.Getenv("AWS_LAMBDA_RUNTIME_API")})
+	case "child":
+		return child(request)
 	case "misuse":
 		return object(misuse(request))
 	case "raw":
@@ -175,6 +186,28 @@ func write() string {
 		return err.Error()
 	}
 	return ""
+}
+
+// meddle speaks to the Runtime API of another instance.
+func meddle(api, id string) map[string]any {
+	out := map[string]any{}
+	for _, path := range []string{"invocation/" + id + "/response", "invocation/" + id + "/error", "init/error"} {
+		res, err := http.Post("http://"+api+"/2018-06-01/runtime/"+path, "application/json", bytes.NewReader([]byte(`{"forged":true}`)))
+		if err != nil {
+			out[path] = err.Error()
+			continue
+		}
+		text, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+		out[path] = fmt.Sprint(res.StatusCode, " ", string(text))
+	}
+	return out
+}
+
+// child has a process of its own speak to the Runtime API, as a bootstrap that is a shell script does.
+func child(request string) (verb string, answer []byte) {
+	out, err := exec.Command(os.Args[0], "speak").CombinedOutput()
+	return object(map[string]any{"said": string(out), "error": fmt.Sprint(err), "request": request})
 }
 
 // leave starts a process that outlives the request.

@@ -1,0 +1,135 @@
+package local
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// belongs says whether the other end of a connection on this machine is held by a process, one of its descendants, or
+// one with the marker in its environment. Where the kernel does not tell whose a connection is, it counts as theirs.
+func belongs(conn net.Conn, pid int, marker string) bool {
+	if pid == 0 {
+		return false
+	}
+	inode, err := inodeOf(conn)
+	if err != nil {
+		return !errors.Is(err, syscall.ENOENT) // gone already: nobody waits for the answer
+	}
+	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
+	if holds(pid, want) {
+		return true
+	}
+	table := processTable()
+	for _, child := range descendants(table, pid) {
+		if holds(child, want) {
+			return true
+		}
+	}
+	for other := range table {
+		if other != self() && hasMarker(other, marker) && holds(other, want) {
+			return true
+		}
+	}
+	return false
+}
+
+// holds says whether a process has the file open.
+func holds(pid int, file string) bool {
+	at := "/proc/" + strconv.Itoa(pid) + "/fd"
+	dir, err := os.Open(at)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		if link, err := os.Readlink(at + "/" + name); err == nil && link == file {
+			return true
+		}
+	}
+	return false
+}
+
+// Sizes and numbers of linux/inet_diag.h and linux/sock_diag.h.
+const (
+	sockDiagByFamily = 20
+	diagRequestSize  = 56 // struct inet_diag_req_v2
+	diagAnswerSize   = 72 // struct inet_diag_msg
+	diagInodeAt      = 68
+)
+
+// inodeOf asks the kernel for the number of the socket at the other end of a connection over loopback.
+func inodeOf(conn net.Conn) (uint32, error) {
+	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return 0, err
+	}
+	to, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return 0, err
+	}
+	if !from.Addr().Unmap().Is4() || !to.Addr().Unmap().Is4() {
+		return 0, syscall.EAFNOSUPPORT
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_INET_DIAG)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Sendto(fd, diagRequest(from, to), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return 0, err
+	}
+	var buf [512]byte
+	n, _, err := unix.Recvfrom(fd, buf[:], 0)
+	if err != nil {
+		return 0, err
+	}
+	return diagInode(buf[:n])
+}
+
+// diagRequest asks for the one TCP socket that has these addresses.
+func diagRequest(from, to netip.AddrPort) []byte {
+	msg := make([]byte, unix.SizeofNlMsghdr+diagRequestSize)
+	header := (*unix.NlMsghdr)(unsafe.Pointer(&msg[0]))
+	header.Len, header.Type, header.Flags = uint32(len(msg)), sockDiagByFamily, unix.NLM_F_REQUEST
+	req := msg[unix.SizeofNlMsghdr:]
+	req[0], req[1] = unix.AF_INET, unix.IPPROTO_TCP
+	binary.NativeEndian.PutUint32(req[4:], ^uint32(0)) // in whatever state
+	binary.BigEndian.PutUint16(req[8:], from.Port())
+	binary.BigEndian.PutUint16(req[10:], to.Port())
+	copy(req[12:], from.Addr().Unmap().AsSlice())
+	copy(req[28:], to.Addr().Unmap().AsSlice())
+	binary.NativeEndian.PutUint64(req[48:], ^uint64(0)) // no cookie
+	return msg
+}
+
+// diagInode reads the answer.
+func diagInode(answer []byte) (uint32, error) {
+	if len(answer) < unix.SizeofNlMsghdr+4 {
+		return 0, syscall.EPROTO
+	}
+	header := (*unix.NlMsghdr)(unsafe.Pointer(&answer[0]))
+	body := answer[unix.SizeofNlMsghdr:]
+	if header.Type == unix.NLMSG_ERROR {
+		if code := int32(binary.NativeEndian.Uint32(body)); code < 0 {
+			return 0, syscall.Errno(-code)
+		}
+		return 0, syscall.EPROTO
+	}
+	if header.Type != sockDiagByFamily || len(body) < diagAnswerSize {
+		return 0, syscall.EPROTO
+	}
+	inode := binary.NativeEndian.Uint32(body[diagInodeAt:])
+	if inode == 0 { // its process has closed it
+		return 0, syscall.ENOENT
+	}
+	return inode, nil
+}
