@@ -8,7 +8,7 @@ FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
+.PHONY: build run test cases chaos bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
 
 build: stellar
 
@@ -56,9 +56,17 @@ run: setup build ## the main job on this machine: deploy, probe, plot, remove
 vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
 	@./scripts/vhive-pair.sh
 
-test: setup wrangler google azure aliyun ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
+test: setup build wrangler google azure aliyun ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
 	./scripts/test-setup.sh
 	./scripts/test.sh
+	./scripts/cases.sh
+	./scripts/chaos.py --short
+
+cases: setup build ## situations that users of load generators reported, with the real binary, nginx and terminals
+	./scripts/cases.sh
+
+chaos: setup build ## 250 seeded schedules of faults, some 15 minutes; as root, 50 of them as an ordinary user
+	./scripts/chaos.py
 
 cover: setup
 	go test -cover ./src/experiment ./src/sample ./src/analyze ./src/pack

@@ -2,7 +2,7 @@
 """Runs stellar under seeded schedules of faults, and checks that every ending leaves nothing behind.
 
   scripts/chaos.py                     200 schedules as this user; as root another 50 as an ordinary user
-  scripts/chaos.py --schedules 15 --user-schedules 5     the short form of `make test`
+  scripts/chaos.py --short             20 schedules, as root 6 of them as an ordinary user; `make test` runs these
   scripts/chaos.py --seed 7 --only 31 --verbose          one schedule again
 
 A schedule is a workload, an instant in the run and a fault; all of it follows from the seed. After the fault the run must
@@ -34,6 +34,7 @@ def parse():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--schedules", type=int, default=200, help="schedules as the user who starts this")
     p.add_argument("--user-schedules", type=int, help="schedules as an ordinary user (root only; default: a quarter)")
+    p.add_argument("--short", action="store_true", help="20 schedules in all")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--only", help="numbers of schedules, with commas")
     p.add_argument("--fault", help="only schedules with this fault")
@@ -52,10 +53,11 @@ class Schedule:
         rng = random.Random(f"{seed}/{number}/{'user' if user else 'self'}")
         self.number, self.user = number, user
         kinds = [f for f in faults.ALL if root or not f.root]
-        # Every fault comes up before one comes up again.
-        self.fault = kinds[number % len(kinds)] if number < len(kinds) else rng.choice(kinds)
+        # Every fault comes up before one comes up again; the first ones of an ordinary user are others.
+        at = 2 * number + user
+        self.fault = kinds[at % len(kinds)] if number < len(kinds) else rng.choice(kinds)
         names = [w for w in workloads if w in self.fault.workloads and (w != "image" or (docker and not user))]
-        weights = [1 if w == "image" else 6 for w in names]
+        weights = [{"image": 1, "forks": 9 if user else 4}.get(w, 6) for w in names]
         self.workload = rng.choices(names, weights)[0]
         self.stage = rng.choice(self.fault.stages)
         self.delay = rng.choice([0, rng.uniform(0, 0.1), rng.uniform(0, 1.2)])
@@ -92,6 +94,8 @@ def play(schedule, places, args):
 def main():
     args = parse()
     root = os.geteuid() == 0
+    if args.short:
+        args.schedules, args.user_schedules = (14, 6) if root else (20, 0)
     users = args.user_schedules if args.user_schedules is not None else (args.schedules // 4 if root else 0)
     if users and not root:
         sys.exit("chaos: --user-schedules needs root, to become an ordinary user")
