@@ -5,9 +5,9 @@
   scripts/chaos.py --short             20 schedules, as root 6 of them as an ordinary user; `make test` runs these
   scripts/chaos.py --seed 7 --only 31 --verbose          one schedule again
 
-A schedule is a workload, an instant in the run and a fault; all of it follows from the seed. After the fault the run must
-end with a documented exit code, the rows of every finished burst are in its folder, and after `stellar clean` there is no
-process, listening port, folder, control group, mount, container or image of it. Linux; full disks need root (tmpfs).
+A schedule is a workload, an instant in the run and a fault; all of it follows from the seed. After the fault the run
+must end with a documented exit code, the rows of every finished burst are in its folder, and after `stellar clean` there
+is no process, listening port, folder, control group, mount, container or image of it. Linux; full disks need root (tmpfs).
 """
 import argparse
 import concurrent.futures
@@ -65,12 +65,13 @@ class Schedule:
 
     def __str__(self):
         who = "user" if self.user else "self"
-        return f"{who} {self.number:3d}  {self.fault.name:22s} {self.workload:7s} in {self.stage!r} + {self.delay:.2f} s"
+        at = f"in {self.stage!r} + {self.delay:.2f} s"
+        return f"{who} {self.number:3d}  {self.fault.name:22s} {self.workload:7s} {at}"
 
 
 def play(schedule, places, args):
     """Runs one schedule and returns what was wrong, one line each."""
-    if schedule.fault.name != (args.fault or schedule.fault.name) or schedule.workload != (args.workload or schedule.workload):
+    if args.fault not in (None, schedule.fault.name) or args.workload not in (None, schedule.workload):
         return None
     lab = Lab(places, schedule.workload, ORDINARY if schedule.user else None)
     wrong = []

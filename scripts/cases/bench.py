@@ -36,7 +36,8 @@ class Bench:
 
     def experiment(self, provider, **keys):
         """Writes exp.json with one sub-experiment."""
-        sub = {"Title": "t", "Bursts": 5, "BurstSizes": [3], "IATSeconds": 0.05, "IATType": "deterministic", "TimeoutSeconds": 5}
+        sub = {"Title": "t", "Bursts": 5, "BurstSizes": [3], "IATSeconds": 0.05, "IATType": "deterministic",
+               "TimeoutSeconds": 5}
         sub.update(keys)
         with open(self.at("exp.json"), "w") as f:
             json.dump({"Provider": provider, "Seed": 1, "SubExperiments": [sub]}, f)
@@ -52,8 +53,8 @@ class Bench:
 
     def run(self, *args, seconds=120, cwd=None):
         """Runs stellar and gives exit code and what it printed, both streams together."""
-        p = subprocess.run([self.stellar, *args], cwd=cwd or self.dir, env=self.env, stdin=subprocess.DEVNULL, timeout=seconds,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        p = subprocess.run([self.stellar, *args], cwd=cwd or self.dir, env=self.env, timeout=seconds,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return p.returncode, p.stdout.decode(errors="replace")
 
     def serve(self, *flags):
@@ -120,4 +121,6 @@ def expect(got, want, what):
 def errors(rows, want=0):
     """Rows that failed, by class."""
     failed = [r["Error"] for r in rows if r["Error"]]
-    return [] if len(failed) == want else [f"{len(failed)} of {len(rows)} rows failed, want {want}: {sorted(set(failed))}"]
+    if len(failed) == want:
+        return []
+    return [f"{len(failed)} of {len(rows)} rows failed, want {want}: {sorted(set(failed))}"]

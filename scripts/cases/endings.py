@@ -11,8 +11,8 @@ from bench import expect
 
 
 def terminal(b, script, act):
-    """Runs a shell's script as the foreground job of a terminal of its own; act(fd) has the other end. Gives the code file's
-    text. The shell itself survives Ctrl-C, to write down how stellar ended."""
+    """Runs a shell's script as the foreground job of a terminal of its own; act(fd) has the other end. Gives the text of the
+    file `code`. The shell itself survives Ctrl-C, to write down how stellar ended."""
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(b.dir)
@@ -113,8 +113,8 @@ def case_22_closed_terminal(b):
 def case_22_deploy_head(b):
     "deploy with a closed pipe: the functions stand, and are removed when told"
     long_run(b)
-    shell = subprocess.run(["bash", "-c", "stellar deploy -c long.json -o out 2>&1 | head -n 1; echo ${PIPESTATUS[0]}"], cwd=b.dir,
-                           env=b.env, capture_output=True, text=True, timeout=120)
+    script = "stellar deploy -c long.json -o out 2>&1 | head -n 1; echo ${PIPESTATUS[0]}"
+    shell = subprocess.run(["bash", "-c", script], cwd=b.dir, env=b.env, capture_output=True, text=True, timeout=120)
     wrong = expect(shell.stdout.split()[-1:], ["0"], "exit code of deploy")
     code, out = b.run("remove", b.folder())
     return wrong + expect(code, 0, "exit code of remove\n" + out)
@@ -137,4 +137,5 @@ def case_moved_folder(b):
     return wrong + expect(code, 0, "exit code of remove\n" + out)
 
 
-CASES = [case_22_ctrl_c_tee, case_22_ctrl_c_tee_i, case_22_head, case_22_closed_terminal, case_22_deploy_head, case_moved_folder]
+CASES = [case_22_ctrl_c_tee, case_22_ctrl_c_tee_i, case_22_head, case_22_closed_terminal, case_22_deploy_head,
+         case_moved_folder]

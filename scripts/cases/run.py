@@ -36,8 +36,9 @@ def main():
         finally:
             bench.close()
         left = bench.left()
-        for line in [f"{'FAIL' if wrong or left else 'ok  '} {case.__name__:34s} {case.__doc__}  ({time.monotonic() - started:.1f} s)",
-                     *wrong, *left]:
+        verdict = "FAIL" if wrong or left else "ok  "
+        took = time.monotonic() - started
+        for line in [f"{verdict} {case.__name__:34s} {case.__doc__}  ({took:.1f} s)", *wrong, *left]:
             print(line.rstrip().replace("\n", "\n       "), flush=True)
         shutil.rmtree(bench.dir, ignore_errors=True)
         return not (wrong or left)

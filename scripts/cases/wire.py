@@ -19,7 +19,8 @@ def kept(b, want, out):
     new = [r for r in rows if r["Connection"] == "new"]
     wrong = expect(len(rows), want, "rows\n" + out) + errors(rows)
     if new:
-        wrong.append(f"{len(new)} of {len(rows)} requests opened a connection under reuse, bursts {sorted({r['Burst ID'] for r in new})}")
+        bursts = sorted({r["Burst ID"] for r in new})
+        wrong.append(f"{len(new)} of {len(rows)} requests opened a connection under reuse, bursts {bursts}")
     return wrong
 
 
@@ -41,8 +42,8 @@ def idle(name, protocol, tls, schedule, iat):
     def case(b):
         address = b.serve("-idle", "900ms", *(["-cert", b.at("cert.pem")] if tls else []))
         b.env["SSL_CERT_FILE"] = b.at("cert.pem")
-        b.experiment(f"http{'s' if tls else ''}://{address}/", Bursts=5, IATSeconds=iat, Protocol=protocol, Schedule=schedule,
-                     Connections="reuse")
+        b.experiment(f"http{'s' if tls else ''}://{address}/", Bursts=5, IATSeconds=iat, Protocol=protocol,
+                     Schedule=schedule, Connections="reuse")
         _, out = b.run("-c", "exp.json", "-o", "out")
         return kept(b, 15, out)
     case.__name__ = f"case_idle_{name}_{schedule}_{int(iat * 1000)}"
@@ -75,7 +76,8 @@ def nginx(b, server):
         port = s.getsockname()[1]
     with open(b.at("nginx.conf"), "w") as f:
         f.write(f"daemon off; pid {b.at('nginx.pid')}; error_log {b.at('error.log')}; worker_processes 1;\n"
-                f"events {{ }}\nhttp {{ access_log off; client_body_temp_path {b.at('body')}; proxy_temp_path {b.at('proxy')};\n"
+                f"events {{ }}\nhttp {{ access_log off;\n"
+                f" client_body_temp_path {b.at('body')}; proxy_temp_path {b.at('proxy')};\n"
                 f" fastcgi_temp_path {b.at('f')}; uwsgi_temp_path {b.at('u')}; scgi_temp_path {b.at('s')};\n"
                 f" server {{ listen 127.0.0.1:{port}{server} location / {{ return 200 ok; }} }} }}\n")
     b.start(["nginx", "-c", b.at("nginx.conf"), "-e", b.at("error.log")])

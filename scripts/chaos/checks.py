@@ -44,7 +44,7 @@ def rows(lab, before):
         wrong.append(f"{have} rows, and {before['rows']} were on disk when the fault struck")
     finished = (before["sent"] - 1) // size * size
     if lab.workload in ("go", "python", "url") and have < finished:
-        wrong.append(f"{have} rows; {before['sent']} requests had arrived when the fault struck, so {finished} should be there")
+        wrong.append(f"{have} rows; {before['sent']} requests had arrived when the fault struck: {finished} must be there")
     if before["code"] == 0 and before["codes"] == {0}:
         sub = labs.workloads[lab.workload]["SubExperiments"][0]
         want = sub["Bursts"] * size
@@ -108,7 +108,8 @@ def resources(lab):
         pids |= set(re.findall(r'"pid":"(\d+)"', text))
         for port in set(re.findall(r"http://127\.0\.0\.1:(\d+)", text)):
             with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", int(port))) == 0 and not (lab.server and lab.server.url.endswith(f":{port}/")):
+                ours = lab.server and lab.server.url.endswith(f":{port}/")
+                if not ours and s.connect_ex(("127.0.0.1", int(port))) == 0:
                     wrong.append(f"port {port} still listens")
     for pid in pids:
         for root in ("/sys/fs/cgroup/*", "/sys/fs/cgroup"):
@@ -118,5 +119,5 @@ def resources(lab):
                                  capture_output=True, text=True).stdout
         listing += subprocess.run(["docker", "images", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"],
                                   capture_output=True, text=True).stdout
-        wrong += [f"Docker still has {line}" for line in listing.splitlines() if any(i.lower() in line.lower() for i in ids)]
+        wrong += [f"Docker still has {line}" for line in listing.splitlines() if any(i.lower() in line for i in ids)]
     return wrong

@@ -1,4 +1,4 @@
-"""What is done to a run. Each fault's play() starts the run, acts, waits for its end, and returns what checks.py needs."""
+"""What is done to a run. A fault's play() starts the run, acts, waits for its end, and returns what checks.py needs."""
 import os
 import shutil
 import signal
@@ -15,9 +15,11 @@ WITHIN = 120  # seconds after which a run that does not end is broken
 
 
 class Fault:
-    """name; the exit codes that are right where it struck; the stages and workloads it makes sense in; whether it needs root."""
+    """A fault: the exit codes that are right where it struck, the stages and workloads it makes sense in, whether it
+    needs root."""
 
-    def __init__(self, name, act, codes, stages=MAKING + LATER, workloads=EVERY, root=False, rows=True, prepare=None, start=None):
+    def __init__(self, name, act, codes, stages=MAKING + LATER, workloads=EVERY, root=False, rows=True, prepare=None,
+                 start=None):
         self.name, self.act, self.codes, self.stages, self.workloads = name, act, codes, stages, workloads
         self.root, self.rows, self.prepare, self.begin = root, rows, prepare, start
 
@@ -136,7 +138,7 @@ def stop_platform(lab, rng, _):
 
 
 def stellar_processes(lab):
-    return [p for p in processes_of(lab.dir) if lab.places.stellar in command_of(p) or "stellar" in command_of(p).split(" ")[0]]
+    return [p for p in processes_of(lab.dir) if "stellar" in command_of(p).split(" ")[0]]
 
 
 def kill_every_stellar(lab, rng, _):
@@ -151,7 +153,8 @@ def kill_watcher(lab, rng, _):
 
 def kill_function(lab, rng, _):
     tool = {lab.process.pid, platform_pid(lab)}
-    found = [p for p in processes_of(lab.at("state")) if p not in tool and ("bootstrap" in command_of(p) or "python" in command_of(p))]
+    found = [p for p in processes_of(lab.at("state")) if p not in tool]
+    found = [p for p in found if any(word in command_of(p) for word in ("bootstrap", "python"))]
     return bool(found) and kill_all([rng.choice(found)])
 
 
@@ -185,7 +188,8 @@ def second_run(lab, rng, before):
 def clean_beside(lab, rng, before):
     """`clean` leaves a live run alone, `clean --all` too."""
     args = rng.choice([["clean"], ["clean", "--all"], ["clean"]])
-    p = lab.command(*args, stdout=open(lab.at("screen-clean.txt"), "wb"), stderr=open(lab.at("screen-clean-err.txt"), "wb"))
+    with open(lab.at("screen-clean.txt"), "wb") as screen:
+        p = lab.command(*args, stdout=screen, stderr=screen)
     if p.wait(60) != 0:
         raise Broken(f"stellar {' '.join(args)} beside a live run: exit code {p.returncode}")
 
@@ -200,7 +204,7 @@ ALL = [
     Fault("closed pipes", close_pipe(), {0}, start=piped(True)),
     Fault("closed pipes, SIGINT", close_pipe(INT), {130}, start=piped(True)),
     Fault("disk of output full", OUT[1], {0, 1, 3}, root=True, prepare=OUT[0], workloads=("go", "python", "url")),
-    Fault("platform killed", kill_platform, {0, 1, 3}, stages=("deploying functions", "probing", "probing"), workloads=LOCAL),
+    Fault("platform killed", kill_platform, {0, 1, 3}, stages=("deploying functions", "probing"), workloads=LOCAL),
     Fault("every stellar killed", kill_every_stellar, {-9}, workloads=LOCAL),
     Fault("SIGINT twice", send(INT, INT), {130}),
     Fault("SIGTERM", send(TERM), {130}),

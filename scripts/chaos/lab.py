@@ -142,7 +142,8 @@ class Lab:
         if self.uid is None:
             path = [self.places.osls()] + os.environ["PATH"].split(":")
         env = {"PATH": ":".join(path), "HOME": self.at("home"), "TMPDIR": self.at("tmp"), "LANG": "C.UTF-8",
-               "XDG_STATE_HOME": self.at("state"), "STELLAR_CACHE_DIR": self.at("cache"), "GOCACHE": self.places.gocache,
+               "XDG_STATE_HOME": self.at("state"), "STELLAR_CACHE_DIR": self.at("cache"),
+               "GOCACHE": self.places.gocache,
                "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
         if self.uid is None:
             env["GOMODCACHE"] = os.environ.get("GOMODCACHE", os.path.join(home, "go", "pkg", "mod"))
@@ -200,11 +201,11 @@ class Lab:
         return entries
 
     def await_stage(self, stage, seconds=60):
-        """Waits until the run has come to a stage; "removing" begins with the first removal. False if it ended before."""
+        """Waits until the run has come to a stage ("removing": its first removal). False if it ended before."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for e in self.journal():
-                if (e.get("event") == "stage" and e.get("detail") == stage) or (stage == "removing" and e.get("event") == "removed"):
+                if (e.get("event"), e.get("detail")) == ("stage", stage) or (e.get("event"), stage) == ("removed", "removing"):
                     return True
             if self.process.poll() is not None:
                 return False

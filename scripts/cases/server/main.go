@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "http", "http: HTTP/1.1 and HTTP/2; drain: GOAWAY, its answers, close; fold: a folded header line")
+	mode := flag.String("mode", "http", "http: HTTP/1.1 and HTTP/2; drain: GOAWAY, answers, close; fold: a folded header")
 	idle := flag.Duration("idle", time.Minute, "closes connections that were idle this long")
 	every := flag.Int64("goaway", 0, "drains the connection at every n-th request")
 	cert := flag.String("cert", "", "serves TLS, with a certificate for 127.0.0.1 that it writes to this file")
@@ -77,8 +77,8 @@ func certificate(path string) (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "127.0.0.1"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -154,7 +154,8 @@ func fold(c net.Conn) {
 				break
 			}
 			n = copy(buf, buf[end+4:n])
-			if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A: one\r\n  two\r\nContent-Length: 5\r\n\r\nhello"); err != nil {
+			_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX-A: one\r\n  two\r\nContent-Length: 5\r\n\r\nhello")
+			if err != nil {
 				return
 			}
 		}
