@@ -122,7 +122,7 @@ def case_22_deploy_head(b):
 
 def case_moved_folder(b):
     "a run's folder that is moved while its functions are kept"
-    long_run(b)
+    long_run(b, bursts=3)
     code, out = b.run("deploy", "-c", "long.json", "-o", "out")
     wrong = expect(code, 0, "exit code of deploy\n" + out)
     shutil.move(b.folder(), b.at("elsewhere"))
