@@ -64,11 +64,24 @@ func (c *client) connection(r *sample.Sample) {
 	case sample.DNS, sample.Connect, sample.TLS:
 		return
 	}
-	if r.NewConn {
+	if opensAnew(r) {
 		c.opened++
 	} else if r.Err == sample.Reset && r.FirstByte < 0 {
 		c.c.KeptResets++
 	}
+}
+
+// opensAnew says whether a request opened a connection within its latency, on its first way: one that was sent twice did so
+// because its first connection had not taken it, which its Suspect says.
+func opensAnew(r *sample.Sample) bool { return r.NewConn && !hasWord(r.Suspect, resentWord) }
+
+func hasWord(suspect, word string) bool {
+	for w := range strings.SplitSeq(suspect, "+") {
+		if w == word {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *client) burst(b *openBurst) {

@@ -72,6 +72,32 @@ func TestConnectionsCounted(t *testing.T) {
 	}
 }
 
+// TestResentIsNotNew: a request that was sent twice opened its connection for another reason than the others. It is told of by
+// itself, and is in no count of new connections.
+func TestResentIsNotNew(t *testing.T) {
+	rows := connectionRows()
+	for i, words := range map[int]string{20: "resent", 21: "gc+resent", 22: "resent+scheduler"} {
+		rows[i].NewConn, rows[i].Suspect = true, words
+	}
+	lines := 0
+	s, err := Summarize(Samples(rows), Options{Kept: true, EachBurst: func(l *sample.BurstLine) error {
+		if !l.Warmup {
+			lines += l.NewConns
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Client.NewConns != Of(4) || lines != 5 { // one that could not connect is in its burst's line
+		t.Errorf("%v new connections, %d in the bursts' lines", s.Client.NewConns, lines)
+	}
+	advice := strings.Join(Advice(s), "\n")
+	if !strings.Contains(advice, "3 of 100 requests (3 %) were sent twice") || !strings.Contains(advice, "4 of 100 requests (4 %) opened") {
+		t.Errorf("advice %q", advice)
+	}
+}
+
 // TestConnectionsOfBursts: bursts.csv has the number of each burst.
 func TestConnectionsOfBursts(t *testing.T) {
 	opened := map[int]int{}

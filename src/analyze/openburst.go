@@ -64,7 +64,7 @@ func (b *openBurst) add(r *sample.Sample, class sample.Class) {
 			}
 		}
 	}
-	if r.NewConn {
+	if opensAnew(r) {
 		b.line.NewConns++
 	}
 	us := toMicros(r.Latency)

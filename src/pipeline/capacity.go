@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"stellar/src/experiment"
@@ -67,10 +68,14 @@ func loopback(exp *experiment.Experiment) bool {
 	if exp.ProviderKind() == "local" {
 		return true
 	}
-	u, err := url.Parse(exp.Provider)
+	target := exp.Provider
+	if !strings.Contains(target, "://") { // a host, as the file may have it
+		target = "http://" + target
+	}
+	u, err := url.Parse(target)
 	if err != nil {
 		return false
 	}
 	addr, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && addr.IsLoopback()
+	return u.Hostname() == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }

@@ -27,7 +27,7 @@ type BurstLine struct {
 	Suspect    string        // every word of its rows, joined by "+"
 	Median     time.Duration // of the successful requests, nearest rank
 	Max        time.Duration
-	NewConns   int // requests that opened a connection within their latency
+	NewConns   int // requests that opened a connection within their latency, without those sent twice
 }
 
 // burstColumns lists bursts.csv in order.
