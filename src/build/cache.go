@@ -56,7 +56,7 @@ type manifestFile struct {
 // cacheKey names a build by all that decides its result.
 func cacheKey(src *run.Source, in Inputs) (string, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "build 2\n%s %s\n", runtime.GOOS, runtime.GOARCH) // a cache can be shared between machines
+	fmt.Fprintf(h, "build 3\n%s %s\n", runtime.GOOS, runtime.GOARCH) // a cache can be shared between machines
 	fmt.Fprintf(h, "%q %q %q\n%q\n%q\n", src.Language, src.Architecture, in.Toolchain, in.Settings, in.Variables)
 	for _, dir := range append([]string{src.Dir}, in.Dirs...) {
 		fmt.Fprintln(h, "folder")

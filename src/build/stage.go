@@ -171,7 +171,13 @@ func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 			return e, nil
 		}
 		start := time.Now()
-		e, err := m.put(key, m.rebuild, func(out string) (Made, error) { return b.Build(ctx, src, out) })
+		e, err := m.put(key, m.rebuild, func(out string) (Made, error) {
+			made, err := b.Build(ctx, src, out)
+			if err != nil {
+				return made, err
+			}
+			return made, dropCredentials(src, out, m.log)
+		})
 		if err != nil {
 			return e, err
 		}

@@ -141,7 +141,8 @@ func functionKeys() []key {
 			doc: "Runtime of the function. Retired ids become their successor, with a note."},
 		{name: "PackageType", rule: packageType(), def: "Zip", published: true,
 			doc: "How the function is packaged; Container and Docker mean Image."},
-		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true, doc: "Which files go into the package."},
+		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true, doc: "Which files go into the package. " +
+			"Files in which credentials are kept (.npmrc, .yarnrc*, pip.conf, .pypirc, .netrc and the like) never do."},
 		{name: "FunctionImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}, def: 0.0, published: true,
 			doc: "Size of the deployed package in MiB, fractions allowed; 0: as built."},
 		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true, doc: "Memory of the function in MiB."},

@@ -238,5 +238,22 @@ func (j *job) platformDied() error {
 	return j.child.Died()
 }
 
+// whilePlatformLives gives a context that ends when the run's own platform does, where the run's functions are on it: requests sent
+// afterwards measure nothing. Its cause says how the platform has ended. stop gives the context back.
+func (j *job) whilePlatformLives(ctx context.Context) (_ context.Context, stop func()) {
+	if j.child == nil || !j.local {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	fail.Go(fail.Report(ctx), func() {
+		select {
+		case <-j.child.Done():
+			cancel(j.platformDied())
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { cancel(nil) }
+}
+
 // platformClient is the local platform's client, nil where none runs.
 func (j *job) platformClient() *local.Client { return j.client }

@@ -42,7 +42,9 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 	}
 	analyze.Relate(sums)
 	for _, sum := range sums {
-		errs = append(errs, statistics(filepath.Join(folder(r, sum.Index), "statistics.csv"), sum))
+		dir := folder(r, sum.Index)
+		errs = append(errs, os.MkdirAll(dir, 0o755)) // a sub-experiment that never began has none
+		errs = append(errs, statistics(filepath.Join(dir, "statistics.csv"), sum))
 	}
 	if len(sums) > 0 {
 		errs = append(errs, statistics(filepath.Join(r.Dir, "statistics.csv"), sums...))
