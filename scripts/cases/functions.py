@@ -74,5 +74,5 @@ def case_29_stale_build(b):
     return expect(sizes, ["3", "13"], "bytes of the answers before and after the edit")
 
 
-CASES = [reason("q_dictbody", ["body"]), reason("p_status", ["999"]), case_17_editable, case_19_left_out,
+CASES = [reason("q_dictbody", ["body is an object"]), reason("p_status", ["999"]), case_17_editable, case_19_left_out,
          case_19_dangling, case_29_stale_build]
