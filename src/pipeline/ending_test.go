@@ -96,12 +96,12 @@ func TestStoppedByADefectIsNotInterrupted(t *testing.T) {
 		t.Error("stopped before anything has happened")
 	}
 	cancel(&fail.Defect{Panic: "x"})
-	if err, defect, interrupted := broken(ctx, ctx.Err()); !defect || interrupted || fail.Code(err) != fail.CodeFailed {
+	if defect, interrupted, err := broken(ctx, ctx.Err()); !defect || interrupted || fail.Code(err) != fail.CodeFailed {
 		t.Errorf("%v, defect %t, interrupted %t", err, defect, interrupted)
 	}
 	late, end := context.WithTimeout(t.Context(), -time.Second)
 	defer end()
-	if _, defect, interrupted := broken(late, nil); defect || !interrupted {
+	if defect, interrupted, _ := broken(late, nil); defect || !interrupted {
 		t.Errorf("a context that ended: defect %t, interrupted %t", defect, interrupted)
 	}
 }

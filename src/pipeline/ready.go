@@ -59,7 +59,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 			add(true, c.Check(ctx, draft))
 		}
 	}
-	refused, missing := j.connectionReady(ctx, draft)
+	missing, refused := j.connectionReady(ctx, draft)
 	add(false, refused)
 	add(true, missing...)
 	return all
@@ -205,15 +205,15 @@ func (w World) supported(exp *experiment.Experiment) error {
 
 // connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine.
 // What it asked and nobody answered is kept for the plan, and said.
-func (j *job) connectionReady(ctx context.Context, r *run.Run) (refused error, missing []error) {
+func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error, refused error) {
 	conn, err := j.draftConnection(r)
 	if err != nil {
-		return err, nil
+		return nil, err
 	}
 	refused = refusals(conn, r)
 	c, ok := conn.(provider.Checker)
 	if !ok {
-		return refused, nil
+		return nil, refused
 	}
 	ready := c.Ready(ctx)
 	j.tools = map[string]string{}
@@ -233,7 +233,7 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (refused error, m
 			j.Log.Warnf("%s: not answered, and the run goes on without: %v", r.Experiment.ProviderKind(), u.Err)
 		}
 	}
-	return refused, append(missing, ready.Missing...)
+	return append(missing, ready.Missing...), refused
 }
 
 // draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the

@@ -155,7 +155,7 @@ const (
 // end removes what the run made, or leaves it up where that was asked for, and closes the run's books. It works on a
 // context that outlives the run's: an interrupted run removes its functions too.
 func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) {
-	err, defect, interrupted := broken(ctx, err)
+	defect, interrupted, err := broken(ctx, err)
 	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.UndoBudget(r.Journal.Pending(), j.Patience.Wait))
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
@@ -193,13 +193,13 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	return out, errors.Join(err, j.release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
 }
 
-// broken tells what has ended the stages: the error with the defect that has cancelled the context, if one has; whether there
-// was a defect, in a stage or beside it; whether the run was stopped from outside.
-func broken(ctx context.Context, err error) (all error, defect, interrupted bool) {
+// broken tells what has ended the stages: whether there was a defect, in a stage or beside it; whether the run was
+// stopped from outside; the error, with the defect that has cancelled the context, if one has.
+func broken(ctx context.Context, err error) (defect, interrupted bool, all error) {
 	if d := fail.DefectIn(context.Cause(ctx)); d != nil && fail.DefectIn(err) == nil {
 		err = errors.Join(d, err)
 	}
-	return err, fail.DefectIn(err) != nil, stopped(ctx)
+	return fail.DefectIn(err) != nil, stopped(ctx), err
 }
 
 // stopped reports whether somebody has stopped the work that ctx is for; a defect that has cancelled it is not that.
