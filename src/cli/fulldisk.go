@@ -1,29 +1,37 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"stellar/src/fail"
 )
 
 // fullDisk says which disk is full, as far as the error names a file on it, and how much is free there; empty where the error is
 // of another kind.
 func fullDisk(err error) string {
 	what := "the disk is full"
+	said, says := fail.SaysDiskFull(err) // a program that was run
 	switch {
 	case errors.Is(err, syscall.EDQUOT):
 		what = "the disk quota is used up"
-	case !errors.Is(err, syscall.ENOSPC):
+	case !errors.Is(err, syscall.ENOSPC) && !says:
 		return ""
 	}
-	path := fullPath(err)
+	path := cmp.Or(fullPath(err), said)
+	if path == "" && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return "a disk that the program above writes to is full, and it does not say which: free some space there; TMPDIR is for " +
+			"scratch, STELLAR_CACHE_DIR for builds, the Docker Engine has a folder of its own (docker info, docker system df)"
+	}
 	if path == "" {
 		return what + ": whole rows up to there are kept; free some space, or name another folder with --output"
 	}
-	dir := filepath.Dir(path)
+	dir := path
 	var st syscall.Statfs_t
 	for ; dir != filepath.Dir(dir) && syscall.Statfs(dir, &st) != nil; dir = filepath.Dir(dir) {
 	}

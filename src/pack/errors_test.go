@@ -53,14 +53,20 @@ func TestFullDisk(t *testing.T) {
 	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
 	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), TargetBytes: 1 << 60}
 	var e *fail.Error
-	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), "need 1099511627776.00 MiB") {
+	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), "need 1099511627776.00 MiB") ||
+		fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), " MiB are missing") {
 		t.Errorf("%v", err)
+	}
+	var at *os.PathError
+	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &at) || at.Path != filepath.Dir(p.Path) {
+		t.Errorf("%v does not hold which disk is full", err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(p.Path)); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 	full := fmt.Errorf("write: %w", &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC})
-	if err := notWritten(job{pkg: p}, filepath.Dir(p.Path), full); !errors.As(err, &e) || !strings.Contains(e.Hint, "free some space") {
+	if err := notWritten(job{pkg: p}, filepath.Dir(p.Path), full); !errors.As(err, &e) || !strings.Contains(e.Hint, "free some space") ||
+		!errors.Is(err, syscall.ENOSPC) || !errors.As(err, &at) || at.Path != "p" || fail.Code(err) != fail.CodeFailed {
 		t.Errorf("%v", err) // another process can take what was free
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"stellar/src/fail"
 	"stellar/src/run"
@@ -164,8 +163,8 @@ func writeModules(p *run.Package, all []module) (err error) {
 			return err
 		}
 		if err := os.WriteFile(to, m.text, 0o644); err != nil {
-			if free, ok := freeBytes(dir); ok && errors.Is(err, syscall.ENOSPC) {
-				return noSpace(dir, int64(len(m.text)), free)
+			if free, ok := freeBytes(dir); ok && diskFull(err) {
+				return noSpace(err, dir, int64(len(m.text)), free)
 			}
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -163,7 +164,7 @@ func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[
 				return err
 			}
 			err = c.compress(ctx, r.WorkDir, files)
-			if errors.Is(err, syscall.ENOSPC) {
+			if diskFull(err) {
 				return fail.With(fail.CodeFailed, "compressing %s: %w", sel.source.BuildDir, err).
 					WithHint("free some space on the disk of %s", r.WorkDir)
 			}
@@ -220,14 +221,24 @@ func checkSpace(jobs []job) error {
 	}
 	for dir, n := range need {
 		if free, ok := freeBytes(dir); ok && free < n {
-			return noSpace(dir, n, free)
+			return noSpace(&fs.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}, dir, n, free)
 		}
 	}
 	return nil
 }
 
-func noSpace(dir string, need, free int64) error {
-	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left", mib(need), dir, mib(free)).
+// diskFull says whether a file could not be written for want of space.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// noSpace says how much is missing on the disk of dir. cause is in its chain, with the path that could not be written.
+func noSpace(cause error, dir string, need, free int64) error {
+	missing := ""
+	if need > free {
+		missing = fmt.Sprintf(", %s are missing", mib(need-free))
+	}
+	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left%s: %w", mib(need), dir, mib(free), missing, cause).
 		WithHint("free some space, or write the results to another disk with --output")
 }
 

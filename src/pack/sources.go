@@ -164,7 +164,7 @@ func writeSources(ctx context.Context, p *run.Package, files []source, filler in
 		return err
 	}
 	if free, ok := freeBytes(dir); ok && free < filler {
-		return noSpace(dir, filler, free)
+		return noSpace(&os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}, dir, filler, free)
 	}
 	temp, err := os.MkdirTemp(dir, p.Name+".part-")
 	if err != nil {
@@ -216,8 +216,9 @@ func writeSource(ctx context.Context, to, name string, in io.Reader, hash io.Wri
 	n, err := io.Copy(io.MultiWriter(out, hash), reading{ctx, in})
 	fmt.Fprintf(hash, "\n%d\n", n)
 	err = errors.Join(err, out.Close())
-	if free, ok := freeBytes(filepath.Dir(to)); ok && errors.Is(err, syscall.ENOSPC) {
-		return noSpace(filepath.Dir(to), n, free)
+	if diskFull(err) {
+		return fail.With(fail.CodeFailed, "writing the sources: %w", err).
+			WithHint("free some space, or write the results to another disk with --output")
 	}
 	return err
 }

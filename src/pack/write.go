@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"stellar/src/fail"
 )
@@ -46,6 +45,7 @@ func write(ctx context.Context, j job) (err error) {
 		err = os.Rename(f.Name(), j.pkg.Path)
 	}
 	if err != nil {
+		_, _ = f.Close(), os.Remove(f.Name()) // first: its blocks are free again
 		return notWritten(j, dir, err)
 	}
 	j.pkg.Bytes, j.pkg.SHA256 = int64(n), sum
@@ -55,9 +55,8 @@ func write(ctx context.Context, j job) (err error) {
 
 // notWritten says why a package could not be written.
 func notWritten(j job, dir string, err error) error {
-	if errors.Is(err, syscall.ENOSPC) {
-		free, _ := freeBytes(dir)
-		return noSpace(dir, int64(j.layout.size()), free)
+	if free, ok := freeBytes(dir); ok && diskFull(err) {
+		return noSpace(err, dir, int64(j.layout.size()), free)
 	}
 	return fmt.Errorf("writing package %s: %w", j.pkg.Path, err)
 }
