@@ -87,11 +87,30 @@ func (in *instance) work(ctx context.Context, c *inContainer, transport *http.Tr
 			return // the container has ended: its instance gives the request its result, with the reason
 		}
 		if res.kind == kindCrash {
+			if endsSoon(c) {
+				return // likewise
+			}
 			in.fn.spoil(in) // it is ending, or cannot be trusted: it gets no further request
 		}
 		in.mu.Lock()
 		in.deliver(inv, res) // a request that timed out has its result already
 		in.mu.Unlock()
+	}
+}
+
+// endTime is how long a container that breaks off a request is given to end: its connections are closed before the Engine knows
+// how it ended, for example out of memory.
+const endTime = 2 * time.Second
+
+// endsSoon waits for the container's end, and says whether it came.
+func endsSoon(c *inContainer) bool {
+	timer := time.NewTimer(endTime)
+	defer timer.Stop()
+	select {
+	case <-c.ended:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -52,3 +52,18 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	}
 	getOK(t, url) // on a new instance
 }
+
+// A server whose container ends under a request is told of by how it ended, and not by the connection, which is closed before.
+func TestServerThatEndsIsJudged(t *testing.T) {
+	c := testEngine(t)
+	name := fmt.Sprintf("stellar-test-judged:%d", os.Getpid())
+	testImage(t, c, name, architecture)
+	_, ctl := testPlatform(t, nil)
+	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
+		f.ImageContract, f.Concurrency, f.Queueing, f.MemoryMB = ContractHTTP, 2, QueueingShared, 128
+	}))
+	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "exit status 4")
+	wantFailure(t, url+"?alloc=300", http.StatusBadGateway, kindOutOfMemory, "out of memory")
+	wantFailure(t, url+"?break=1", http.StatusBadGateway, kindCrash, "its server broke off")
+	getOK(t, url)
+}

@@ -290,7 +290,7 @@ func listenAt(port string) string {
 	return ":" + port
 }
 
-// serve answers as a server on a port; ?status, ?sleep (ms), ?size and ?exit say how.
+// serve answers as a server on a port; ?status, ?sleep (ms), ?size, ?exit, ?break and ?alloc (MiB) say how.
 func serve(port string) {
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
@@ -298,6 +298,13 @@ func serve(port string) {
 		time.Sleep(time.Duration(ms) * time.Millisecond)
 		if q.Get("exit") != "" {
 			os.Exit(4)
+		}
+		if q.Get("break") != "" {
+			panic(http.ErrAbortHandler)
+		}
+		mb, _ := strconv.Atoi(q.Get("alloc"))
+		for range mb {
+			hoard = append(hoard, bytes.Repeat([]byte{1}, 1<<20))
 		}
 		body, _ := io.ReadAll(r.Body)
 		w.Header().Set("X-Own", "yes")
