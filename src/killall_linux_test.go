@@ -13,8 +13,8 @@ import (
 	"stellar/src/run"
 )
 
-// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another name:
-// processes and containers are gone after 10 s.
+// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another
+// name: processes and containers are gone after 10 s.
 func TestKillallWithImages(t *testing.T) {
 	l := newLab(t, buildBinary(t), killedImages)
 	c := l.command("-c", "exp.json", "-o", "out", "-l", "error")

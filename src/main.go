@@ -28,13 +28,13 @@ func main() {
 	os.Exit(cli.Run(ctx, cli.RealWorld()))
 }
 
-// outlivePipes has a write to a pipe without a reader give an error instead of ending the process. SIGPIPE is caught and not
-// ignored: programs that stellar starts would inherit an ignored signal.
+// outlivePipes has a write to a pipe without a reader give an error instead of ending the process. SIGPIPE is caught
+// and not ignored: programs that stellar starts would inherit an ignored signal.
 func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// stopSignals are the signals that stop a run. Those that were ignored at the start stay ignored: nohup ignores SIGHUP, and a
-// shell without job control starts background jobs with SIGINT and SIGQUIT ignored. Go takes SIGQUIT over at the start and tells
-// of SIGINT only.
+// stopSignals are the signals that stop a run. Those that were ignored at the start stay ignored: nohup ignores SIGHUP,
+// and a shell without job control starts background jobs with SIGINT and SIGQUIT ignored. Go takes SIGQUIT over at the
+// start and tells of SIGINT only.
 func stopSignals(ignored func(os.Signal) bool) []os.Signal {
 	stop := []os.Signal{syscall.SIGTERM}
 	if !ignored(syscall.SIGHUP) {

@@ -34,8 +34,9 @@ type terminal struct {
 	text   bytes.Buffer
 }
 
-// open starts a script of bash on a terminal of its own. $STELLAR is the program. The script survives Ctrl-C, so that it can
-// write down how its job has ended. It dies of a hang-up, of which the kernel then tells the rest of the foreground.
+// open starts a script of bash on a terminal of its own. $STELLAR is the program. The script survives Ctrl-C, so that
+// it can write down how its job has ended. It dies of a hang-up, of which the kernel then tells the rest of the
+// foreground.
 func (l *lab) open(script string) *terminal {
 	l.Helper()
 	// Not blocking, so that to close it ends the read that is under way.
@@ -130,7 +131,8 @@ func (l *lab) ended(how string) {
 
 const endless = `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 5000, "IATSeconds": 0.05}]}`
 
-// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all the same.
+// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all the
+// same.
 func TestCtrlCWithTee(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, buildBinary(t), endless)
@@ -146,7 +148,8 @@ func TestCtrlCWithTee(t *testing.T) {
 	}
 }
 
-// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to write to.
+// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to write
+// to.
 func TestClosedTerminal(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, buildBinary(t), endless)
@@ -174,8 +177,8 @@ func TestDeployIntoHead(t *testing.T) {
 	l.ended("removed")
 }
 
-// TestSignalWhileRemoving: a signal that comes when all is measured, and the removal is under way, is exit 130. The removal
-// comes to its end.
+// TestSignalWhileRemoving: a signal that comes when all is measured, and the removal is under way, is exit 130. The
+// removal comes to its end.
 func TestSignalWhileRemoving(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, buildBinary(t), `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 1}]}`)
@@ -233,7 +236,8 @@ func TestSchemaIntoHead(t *testing.T) {
 	}
 }
 
-// TestChildrenCanDieOfSIGPIPE: stellar outlives a closed pipe, and does not hand that on to the programs that it starts.
+// TestChildrenCanDieOfSIGPIPE: stellar outlives a closed pipe, and does not hand that on to the programs that it
+// starts.
 func TestChildrenCanDieOfSIGPIPE(t *testing.T) {
 	ignored := func() bool {
 		res, err := shell.Run(context.Background(), shell.Command{Name: "grep", Args: []string{"SigIgn", "/proc/self/status"}})

@@ -33,9 +33,11 @@ type Options struct {
 	Identity Identity
 	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was sent.
 	Unsent int
-	// Kept says that kept connections were asked for (reuse, shared): a request that opens one within its latency is counted.
+	// Kept says that kept connections were asked for (reuse, shared): a request that opens one within its latency is
+	// counted.
 	Kept bool
-	// IdleClose is the shortest time without use after which the server closed a connection, as the probe saw it; 0: it closed none.
+	// IdleClose is the shortest time without use after which the server closed a connection, as the probe saw it; 0: it
+	// closed none.
 	IdleClose time.Duration
 	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too. Its
 	// error ends the summary.

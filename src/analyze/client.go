@@ -57,8 +57,8 @@ func (c *client) add(r *sample.Sample, kept bool) {
 	}
 }
 
-// connection counts what became of a kept connection that was asked for. A request that failed to connect has no latency that
-// a handshake could be in.
+// connection counts what became of a kept connection that was asked for. A request that failed to connect has no
+// latency that a handshake could be in.
 func (c *client) connection(r *sample.Sample) {
 	switch r.Err {
 	case sample.DNS, sample.Connect, sample.TLS:
@@ -71,8 +71,8 @@ func (c *client) connection(r *sample.Sample) {
 	}
 }
 
-// opensAnew says whether a request opened a connection within its latency, on its first way: one that was sent twice did so
-// because its first connection had not taken it, which its Suspect says.
+// opensAnew says whether a request opened a connection within its latency, on its first way: one that was sent twice
+// did so because its first connection had not taken it, which its Suspect says.
 func opensAnew(r *sample.Sample) bool { return r.NewConn && !hasWord(r.Suspect, resentWord) }
 
 func hasWord(suspect, word string) bool {

@@ -8,8 +8,8 @@ import (
 	"stellar/src/sample"
 )
 
-// connectionRows are 100 requests on kept connections: four connected within their latency, two were reset before any answer,
-// one could not connect, and one of the warm-up connected, too.
+// connectionRows are 100 requests on kept connections: four connected within their latency, two were reset before any
+// answer, one could not connect, and one of the warm-up connected, too.
 func connectionRows() []sample.Sample {
 	var rows []sample.Sample
 	for i := range 101 {
@@ -32,8 +32,8 @@ func connectionRows() []sample.Sample {
 	return rows
 }
 
-// TestConnectionsCounted: what opened a connection although kept ones were asked for is counted and warned about, with the
-// server's idle timeout where it is known; where new ones were asked for nothing is said.
+// TestConnectionsCounted: what opened a connection although kept ones were asked for is counted and warned about, with
+// the server's idle timeout where it is known; where new ones were asked for nothing is said.
 func TestConnectionsCounted(t *testing.T) {
 	for name, c := range map[string]struct {
 		options Options
@@ -72,8 +72,8 @@ func TestConnectionsCounted(t *testing.T) {
 	}
 }
 
-// TestResentIsNotNew: a request that was sent twice opened its connection for another reason than the others. It is told of by
-// itself, and is in no count of new connections.
+// TestResentIsNotNew: a request that was sent twice opened its connection for another reason than the others. It is
+// told of by itself, and is in no count of new connections.
 func TestResentIsNotNew(t *testing.T) {
 	rows := connectionRows()
 	for i, words := range map[int]string{20: "resent", 21: "gc+resent", 22: "resent+scheduler"} {

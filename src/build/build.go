@@ -87,7 +87,8 @@ func builderFor(all []Builder, language string) (Builder, error) {
 	return nil, fail.Unsupported("building %s functions: there is no builder for them", language)
 }
 
-// badSource makes the error of a source that does not build; nil, and an error of an interrupted build, stay as they are.
+// badSource makes the error of a source that does not build; nil, and an error of an interrupted build, stay as they
+// are.
 func badSource(ctx context.Context, src *run.Source, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err

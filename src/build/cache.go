@@ -99,8 +99,8 @@ func (c cache) get(key string) (entry, bool) {
 	return entry{key: key, files: filepath.Join(dir, filesName), installed: m.Installed, found: true}, true
 }
 
-// put makes an entry with build, which gets an empty folder. An entry of that name that is whole stays, unless replace says
-// that its content is not trusted; one with the same files stays always.
+// put makes an entry with build, which gets an empty folder. An entry of that name that is whole stays, unless replace
+// says that its content is not trusted; one with the same files stays always.
 func (c cache) put(key string, replace bool, build func(out string) (Made, error)) (entry, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return entry{}, unusable(c.dir, err)

@@ -39,8 +39,9 @@ func settings(name string) bool {
 	return strings.HasPrefix(name, ".yarnrc") || slices.Contains([]string{".npmrc", "pip.conf", "pip.ini"}, name)
 }
 
-// dropCredentials removes from a build what may hold credentials of the user, after what is installed has been. Sources that the
-// provider builds keep their package managers' settings where no credential is in them: the provider's builder reads them.
+// dropCredentials removes from a build what may hold credentials of the user, after what is installed has been. Sources
+// that the provider builds keep their package managers' settings where no credential is in them: the provider's builder
+// reads them.
 func dropCredentials(src *run.Source, out string, log run.Logger) error {
 	return filepath.WalkDir(out, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -16,8 +16,8 @@ import (
 // gemPath is a path in a Gemfile: of a gem, of a block of gems, or of a further Gemfile.
 var gemPath = regexp.MustCompile(`(?:\bpath:\s*|:path\s*=>\s*|^\s*path\s*\(?\s*|^\s*eval_gemfile\s*\(?\s*)["']([^"']+)["']`)
 
-// gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them where they lie, and a package
-// would not hold them. What a Gemfile computes is found in the lock file.
+// gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them where they lie, and
+// a package would not hold them. What a Gemfile computes is found in the lock file.
 func gemPathsWithin(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "Gemfile"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

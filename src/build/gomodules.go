@@ -21,8 +21,8 @@ type goEdit struct {
 	Use []struct{ DiskPath string }
 }
 
-// localModules lists the folders outside the source folder whose packages may be compiled in, and the files that say so. A folder
-// that is not there is refused.
+// localModules lists the folders outside the source folder whose packages may be compiled in, and the files that say
+// so. A folder that is not there is refused.
 func (g Go) localModules(ctx context.Context, src *run.Source) (dirs, files []string, err error) {
 	mod, work, err := g.location(ctx, src)
 	if err != nil {
@@ -116,8 +116,8 @@ func rooted(file, path string) string {
 	return filepath.Join(filepath.Dir(file), path)
 }
 
-// linkedPackages lists the folders of packages that are reached through links: the compiler follows those, a hash of the folder
-// does not.
+// linkedPackages lists the folders of packages that are reached through links: the compiler follows those, a hash of
+// the folder does not.
 func (g Go) linkedPackages(ctx context.Context, src *run.Source) ([]string, error) {
 	const local = `{{if not .Standard}}{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}{{$.Dir}}{{end}}{{end}}{{end}}`
 	c := g.command(src, "list", "-e", "-deps", "-f", local, ".")

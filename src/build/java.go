@@ -114,8 +114,8 @@ func level(src *run.Source, compiler string) int {
 	return min(n, release(compiler))
 }
 
-// Build compiles a copy of the folder: build tools write beside the sources. What Maven and Gradle take from their repositories
-// can change under the same version, so their builds are made anew for each run.
+// Build compiles a copy of the folder: build tools write beside the sources. What Maven and Gradle take from their
+// repositories can change under the same version, so their builds are made anew for each run.
 func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	files, err := tree(src.Dir)
 	if err != nil {

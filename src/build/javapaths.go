@@ -22,8 +22,8 @@ type projectXML struct {
 	Modules []string `xml:"modules>module"`
 }
 
-// mavenPathsWithin refuses a pom.xml that needs files out of the function's folder: only its copy is built, and Maven would take what
-// an earlier installation left in its repository instead.
+// mavenPathsWithin refuses a pom.xml that needs files out of the function's folder: only its copy is built, and Maven
+// would take what an earlier installation left in its repository instead.
 func mavenPathsWithin(root, dir string) error {
 	name := filepath.Join(dir, "pom.xml")
 	text, err := os.ReadFile(name)
@@ -90,7 +90,8 @@ func inside(root, path string) bool {
 // gradlePath is a path in a Gradle build that begins with a step up, or is absolute.
 var gradlePath = regexp.MustCompile(`["'](?:\$\{?(?:rootDir|projectDir|rootProject\.projectDir)\}?/)?(\.\./[^"'$]*|\.\.|/[^"'$]*)["']`)
 
-// gradlePathsWithin refuses a build that names something that exists out of the function's folder: only a copy is built.
+// gradlePathsWithin refuses a build that names something that exists out of the function's folder: only a copy is
+// built.
 func gradlePathsWithin(dir string) error {
 	for _, name := range []string{"settings.gradle", "settings.gradle.kts", "build.gradle", "build.gradle.kts"} {
 		text, err := os.ReadFile(filepath.Join(dir, name))

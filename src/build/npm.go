@@ -52,8 +52,8 @@ func lockFile(dir string) string {
 	return ""
 }
 
-// npmPathsWithin refuses dependencies by a path that leads out of the function's folder: npm would link to them, or not find them in
-// the copy that is built. Packages within the folder are looked at too.
+// npmPathsWithin refuses dependencies by a path that leads out of the function's folder: npm would link to them, or not
+// find them in the copy that is built. Packages within the folder are looked at too.
 func npmPathsWithin(root string) error {
 	return npmPathsOf(root, root, map[string]bool{})
 }
@@ -131,8 +131,8 @@ func keys(m map[string]any) []string {
 	return all
 }
 
-// notOfWorkspace refuses a function that depends on its neighbours in an npm workspace: the copy that is built is in no workspace, and
-// npm would take the package of that name that somebody has published.
+// notOfWorkspace refuses a function that depends on its neighbours in an npm workspace: the copy that is built is in no
+// workspace, and npm would take the package of that name that somebody has published.
 func notOfWorkspace(dir string, p *packageJSON) error {
 	for up := filepath.Dir(dir); ; up = filepath.Dir(up) {
 		outer, err := readPackageJSON(up)
@@ -212,8 +212,8 @@ func npmInstalled(out string) ([]run.Installed, error) {
 	return slices.Compact(all), nil
 }
 
-// replaceLinks puts a copy in the place of every link below a folder, for a package holds none. npm links to the packages that a
-// path names and to those of workspaces.
+// replaceLinks puts a copy in the place of every link below a folder, for a package holds none. npm links to the
+// packages that a path names and to those of workspaces.
 func replaceLinks(root string) error {
 	real, err := filepath.EvalSymlinks(root)
 	if err != nil {

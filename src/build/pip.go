@@ -189,7 +189,8 @@ func byName(a, b run.Installed) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
 }
 
-// dropOrigins removes pip's notes of the folders that it installed from: the same sources make the same package anywhere.
+// dropOrigins removes pip's notes of the folders that it installed from: the same sources make the same package
+// anywhere.
 func dropOrigins(out string) error {
 	notes, err := filepath.Glob(filepath.Join(globQuoted(out), "*.dist-info", "direct_url.json"))
 	for _, name := range notes {
@@ -214,8 +215,8 @@ func dropOrigins(out string) error {
 	return err
 }
 
-// copyProject copies a folder that pip is to install, without what earlier builds have left in it: setuptools would pack modules
-// that are long gone.
+// copyProject copies a folder that pip is to install, without what earlier builds have left in it: setuptools would
+// pack modules that are long gone.
 func copyProject(from, to string) error {
 	files, _, err := content.Scan(from)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// requirementSet is what a requirements.txt leads to: pip reads files, folders and archives that it names, wherever they lie.
+// requirementSet is what a requirements.txt leads to: pip reads files, folders and archives that it names, wherever
+// they lie.
 type requirementSet struct {
 	dir      string // the function's folder, in which pip runs
 	files    []*requirementFile
@@ -160,8 +161,8 @@ func (s *requirementSet) parse(f *requirementFile, line *requirementLine, text s
 	return nil
 }
 
-// option reads an option whose value is a path or a requirement. One that is editable is installed as a copy: a package holds no
-// way back to the folder.
+// option reads an option whose value is a path or a requirement. One that is editable is installed as a copy: a package
+// holds no way back to the folder.
 func (s *requirementSet) option(f *requirementFile, option, value, where string) (requirementPart, error) {
 	switch option {
 	case "-e", "--editable":

@@ -20,8 +20,8 @@ func pipName(name string) string {
 	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
 }
 
-// cutMarker splits a requirement from the condition behind it, which keeps its semicolon. In an address only a semicolon after
-// a space begins one.
+// cutMarker splits a requirement from the condition behind it, which keeps its semicolon. In an address only a
+// semicolon after a space begins one.
 func cutMarker(text string) (body, marker string) {
 	sep := ";"
 	if strings.Contains(text, "://") || strings.Contains(text, "file:") {
@@ -81,8 +81,8 @@ func quoted(word string) string {
 	return word
 }
 
-// staged writes the files anew into work, with copies of the folders that are installed in place of those: build tools write beside the
-// sources, and a link to a folder is no use in a package. It returns the path of the first file.
+// staged writes the files anew into work, with copies of the folders that are installed in place of those: build tools
+// write beside the sources, and a link to a folder is no use in a package. It returns the path of the first file.
 func (s *requirementSet) staged(work string) (string, error) {
 	copies, names := map[string]string{}, map[*requirementFile]string{}
 	for i, f := range s.files {

@@ -38,7 +38,8 @@ func (r Ruby) Check(ctx context.Context) error { return r.interpreter().check(ct
 // Version is that of the ruby on the PATH, as in ruby 3.1.2p20.
 func (r Ruby) Version(ctx context.Context) (string, error) { return r.interpreter().version(ctx) }
 
-// Inputs names the runtime, and what Bundler reads beside the Gemfile; gems with native parts are built for this machine.
+// Inputs names the runtime, and what Bundler reads beside the Gemfile; gems with native parts are built for this
+// machine.
 func (r Ruby) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := r.Version(ctx)
 	if err != nil {

@@ -195,7 +195,8 @@ func (r Rust) Build(ctx context.Context, src *run.Source, out string) (made Made
 // cargoPath is a path in a Cargo.toml: of a dependency, a replacement, a source file.
 var cargoPath = regexp.MustCompile(`\bpath\s*=\s*["']([^"']+)["']`)
 
-// cargoPathsWithin refuses paths that lead out of the function's folder, of packages within it too: only its copy is built.
+// cargoPathsWithin refuses paths that lead out of the function's folder, of packages within it too: only its copy is
+// built.
 func cargoPathsWithin(dir string) error {
 	files, err := tree(dir)
 	if err != nil {

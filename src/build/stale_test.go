@@ -19,7 +19,8 @@ import (
 	"stellar/src/shell"
 )
 
-// backend is a build backend that needs nothing: it packs one module, and leaves what setuptools would leave in the folder.
+// backend is a build backend that needs nothing: it packs one module, and leaves what setuptools would leave in the
+// folder.
 const backend = `import os, zipfile
 def build_wheel(out, config_settings=None, metadata_directory=None):
     name = os.environ.get("NAME_OF_LIB", "lib") + "-0.1-py3-none-any.whl"
@@ -73,8 +74,8 @@ func put(t *testing.T, name, text string) {
 	}
 }
 
-// A folder that requirements.txt names is built as it is now, wherever it lies; nothing is written into it, and where it lay is
-// nowhere in the package.
+// A folder that requirements.txt names is built as it is now, wherever it lies; nothing is written into it, and where
+// it lay is nowhere in the package.
 func TestPythonFoldersAreBuiltAsTheyAre(t *testing.T) {
 	store := t.TempDir()
 	stage := Stage{Local: true}
@@ -215,7 +216,8 @@ func index(t *testing.T) (url string, add func(version string)) {
 	}
 }
 
-// An unpinned requirement is resolved anew for each run, a pinned one comes from the cache; run.json says what was installed.
+// An unpinned requirement is resolved anew for each run, a pinned one comes from the cache; run.json says what was
+// installed.
 func TestPythonUnpinnedIsResolvedAnew(t *testing.T) {
 	url, add := index(t)
 	add("1.0")

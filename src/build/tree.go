@@ -19,8 +19,8 @@ type file struct {
 	size int64
 }
 
-// tree lists the files of a folder that a package can hold. What it cannot hold has been refused before, or the package's
-// pattern leaves it out.
+// tree lists the files of a folder that a package can hold. What it cannot hold has been refused before, or the
+// package's pattern leaves it out.
 func tree(dir string) ([]file, error) {
 	all, _, err := content.Scan(dir)
 	files := make([]file, len(all))
@@ -30,8 +30,8 @@ func tree(dir string) ([]file, error) {
 	return files, err
 }
 
-// hashTree writes names, modes and contents of a folder's files into h in a form that no other folder has. Links to folders are
-// not followed.
+// hashTree writes names, modes and contents of a folder's files into h in a form that no other folder has. Links to
+// folders are not followed.
 func hashTree(h io.Writer, dir string) error {
 	files, odd, err := content.Scan(dir)
 	if err != nil {

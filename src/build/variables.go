@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// variables lists those of the user's environment that have one of the names; a name that ends in _ stands for all that begin
-// with it. They enter a build's key.
+// variables lists those of the user's environment that have one of the names; a name that ends in _ stands for all that
+// begin with it. They enter a build's key.
 func variables(names ...string) []string {
 	var all []string
 	for _, v := range os.Environ() {

@@ -48,7 +48,8 @@ func fakeNpm(node Options) Node {
 	return Node{node}
 }
 
-// Packages by a path: those within the folder are in the package as copies, with what they need in turn; others are refused.
+// Packages by a path: those within the folder are in the package as copies, with what they need in turn; others are
+// refused.
 func TestNodePackagesByPath(t *testing.T) {
 	lib := func(name, deps string) string {
 		return `{"name": "` + name + `", "version": "1.2.3", "main": "i.js", "dependencies": {` + deps + `}}`
@@ -183,7 +184,8 @@ func TestRubyGemsByPath(t *testing.T) {
 	}
 }
 
-// A Maven or Gradle build that needs what lies out of the folder is refused: its copy would take what an earlier installation left.
+// A Maven or Gradle build that needs what lies out of the folder is refused: its copy would take what an earlier
+// installation left.
 func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 	parent := strings.Replace(pom, "<artifactId>mine", "<packaging>pom</packaging><artifactId>above", 1)
 	child := func(with string) string {

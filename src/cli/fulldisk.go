@@ -12,8 +12,8 @@ import (
 	"stellar/src/fail"
 )
 
-// fullDisk says which disk is full, as far as the error names a file on it, and how much is free there; empty where the error is
-// of another kind.
+// fullDisk says which disk is full, as far as the error names a file on it, and how much is free there; empty where the
+// error is of another kind.
 func fullDisk(err error) string {
 	what := "the disk is full"
 	said, says := fail.SaysDiskFull(err) // a program that was run

@@ -22,8 +22,8 @@ type screen struct {
 	progress string
 }
 
-// Write prints whole lines above the progress line. It never fails: the logger would leave out the run's log file after a
-// failure here, and that file has to be whole when the screen is lost.
+// Write prints whole lines above the progress line. It never fails: the logger would leave out the run's log file after
+// a failure here, and that file has to be whole when the screen is lost.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// output is standard output or standard error. A reader that has gone (`| head`, a tee that Ctrl-C has ended, a terminal
-// that was closed) must not end a run: what is written from then on is lost, and that is no error. Any other failed write,
-// such as one to a full disk, is.
+// output is standard output or standard error. A reader that has gone (`| head`, a tee that Ctrl-C has ended, a
+// terminal that was closed) must not end a run: what is written from then on is lost, and that is no error. Any other
+// failed write, such as one to a full disk, is.
 type output struct {
 	to       io.Writer
 	terminal bool
@@ -28,8 +28,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// lost reports whether a write failed because nobody reads. A terminal that was closed answers EIO, which is a broken disk
-// elsewhere.
+// lost reports whether a write failed because nobody reads. A terminal that was closed answers EIO, which is a broken
+// disk elsewhere.
 func (o *output) lost(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || o.terminal && errors.Is(err, syscall.EIO)
 }

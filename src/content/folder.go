@@ -35,8 +35,8 @@ type Odd struct {
 // Err is the refusal of the entry.
 func (o Odd) Err() error { return fail.Input("%s %s", o.Path, o.What).WithHint("%s", o.Hint) }
 
-// Scan lists a folder's files and odd entries, both in lexical order. Repositories, bytecode, virtual environments and the lock
-// files of editors are left out. The folder itself may be a link.
+// Scan lists a folder's files and odd entries, both in lexical order. Repositories, bytecode, virtual environments and
+// the lock files of editors are left out. The folder itself may be a link.
 func Scan(dir string) (files []File, odd []Odd, err error) {
 	root, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -147,8 +147,8 @@ func kind(mode fs.FileMode) string {
 	return "no regular file"
 }
 
-// Refuse says which odd entries of a folder a pattern would put into the package; an empty pattern stands for everything. What a
-// build makes anew is none of them.
+// Refuse says which odd entries of a folder a pattern would put into the package; an empty pattern stands for
+// everything. What a build makes anew is none of them.
 func Refuse(dir, pattern string, made func(rel string) bool) error {
 	match := func(string) bool { return true }
 	if pattern != "" {

@@ -86,7 +86,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// The lock files of editors are no part of a function; a link to a file counts as the file; the folder itself may be a link.
+// The lock files of editors are no part of a function; a link to a file counts as the file; the folder itself may be a
+// link.
 func TestScan(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "main.py", "sub/a.txt", ".main.py.swp", ".~lock.table.ods#", "main.pyc", ".git/config", ".#no-link")

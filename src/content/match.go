@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Match makes a matcher of a glob over slash-separated names: * ? [a-z] within a name, {a,b} alternatives, ** any number of folders.
+// Match makes a matcher of a glob over slash-separated names: * ? [a-z] within a name, {a,b} alternatives, ** any
+// number of folders.
 func Match(pattern string) (func(name string) bool, error) {
 	var globs [][]string
 	alternatives, err := expand(pattern)

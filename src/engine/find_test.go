@@ -36,8 +36,8 @@ func writeContext(t *testing.T, dir, name, meta string, certs map[string][]byte)
 	}
 }
 
-// TestOpenRefuses: a context that does not exist, and an address that stellar cannot use, are errors that name it and the
-// setting, and never the usual socket, where another Engine answers.
+// TestOpenRefuses: a context that does not exist, and an address that stellar cannot use, are errors that name it and
+// the setting, and never the usual socket, where another Engine answers.
 func TestOpenRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, config string

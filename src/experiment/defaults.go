@@ -63,9 +63,9 @@ func (d *decoder) fill(dr *draft) {
 	d.forget(dr)
 }
 
-// forget clears what nobody gave of functions that stand already: a default would be reported as if it were known. Of what answers
-// at a URL nothing is known, of the functions of an endpoints file the code and its runtime. Increments for a service time depend on
-// both: where one is asked for, the defaults are what is assumed.
+// forget clears what nobody gave of functions that stand already: a default would be reported as if it were known. Of
+// what answers at a URL nothing is known, of the functions of an endpoints file the code and its runtime. Increments
+// for a service time depend on both: where one is asked for, the defaults are what is assumed.
 func (d *decoder) forget(dr *draft) {
 	s, has := &dr.sub, dr.good
 	clear := func(key string, into *string) {

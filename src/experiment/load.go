@@ -43,8 +43,8 @@ func sound(l *Loaded, err error) (*Loaded, error) {
 	return l, nil
 }
 
-// Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content it
-// gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
+// Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content
+// it gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
 func Inspect(path string) (*Loaded, error) { return inspect(path, false) }
 
 func inspect(path string, standing bool) (*Loaded, error) {
@@ -136,7 +136,8 @@ func values(n *node) map[string]*node {
 	return all
 }
 
-// tree reads the text's JSON; nil where it is none, which has then been reported. want says what belongs into an empty file.
+// tree reads the text's JSON; nil where it is none, which has then been reported. want says what belongs into an empty
+// file.
 func (d *decoder) tree(want string) (*node, []duplicate) {
 	root, dups, err := readTree(d.src, want)
 	var bad *syntaxError

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestManyMistakesAreAllListed holds that the place of a mistake costs the same wherever it is, and that none is left out.
+// TestManyMistakesAreAllListed holds that the place of a mistake costs the same wherever it is, and that none is left
+// out.
 func TestManyMistakesAreAllListed(t *testing.T) {
 	looked := map[int]int{}
 	for _, n := range []int{1_000, 20_000} {

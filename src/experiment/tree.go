@@ -75,7 +75,8 @@ type treeReader struct {
 	dups []duplicate
 }
 
-// readTree parses the whole file; want says what belongs into an empty one. The first error of JSON itself ends it, because what follows has no sure meaning.
+// readTree parses the whole file; want says what belongs into an empty one. The first error of JSON itself ends it,
+// because what follows has no sure meaning.
 func readTree(src *source, want string) (*node, []duplicate, error) {
 	if err := checkSyntax(src, want); err != nil {
 		return nil, nil, err
@@ -114,8 +115,8 @@ func checkSyntax(src *source, want string) error {
 	return &syntaxError{off: off, text: "not JSON: " + bad.Error() + syntaxAdvice(src.data, off)}
 }
 
-// isUTF16 sees the byte order mark of UTF-16, or where there is none the zeros in its first character: in JSON that is one
-// of ASCII.
+// isUTF16 sees the byte order mark of UTF-16, or where there is none the zeros in its first character: in JSON that is
+// one of ASCII.
 func isUTF16(data []byte) bool {
 	if bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || bytes.HasPrefix(data, []byte{0xFF, 0xFE}) {
 		return true

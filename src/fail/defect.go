@@ -39,8 +39,9 @@ func Try(f func() error) (err error) {
 // Trying is f with its panic turned into an error: for goroutines of an errgroup.
 func Trying(f func() error) func() error { return func() error { return Try(f) } }
 
-// Caught is f with its panic given to report: for functions that a timer or a library calls on a goroutine of its own. What
-// has to happen at the end of f in any case is given as after. It comes after the report: who waits for it finds the report.
+// Caught is f with its panic given to report: for functions that a timer or a library calls on a goroutine of its own.
+// What has to happen at the end of f in any case is given as after. It comes after the report: who waits for it finds
+// the report.
 func Caught(report func(error), f func(), after ...func()) func() {
 	return func() {
 		for _, part := range append([]func(){f}, after...) {
@@ -51,14 +52,14 @@ func Caught(report func(error), f func(), after ...func()) func() {
 	}
 }
 
-// Go starts f on a goroutine, as Caught makes it. This is the one place that starts goroutines: a panic that nobody catches
-// ends the process with everything left as it is.
+// Go starts f on a goroutine, as Caught makes it. This is the one place that starts goroutines: a panic that nobody
+// catches ends the process with everything left as it is.
 func Go(report func(error), f func(), after ...func()) { go Caught(report, f, after...)() }
 
 type reportKey struct{}
 
-// WithReport returns a context for work that starts goroutines: a panic on one of them that Report(ctx) is told of cancels
-// it, with the *Defect as its cause.
+// WithReport returns a context for work that starts goroutines: a panic on one of them that Report(ctx) is told of
+// cancels it, with the *Defect as its cause.
 func WithReport(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return context.WithValue(ctx, reportKey{}, cancel), func() { cancel(nil) }

@@ -13,8 +13,9 @@ var noSpace = regexp.MustCompile(`(?i)no space left on device|os error 28|\bENOS
 // rootedPath is a path in what a program prints.
 var rootedPath = regexp.MustCompile(`/[^\s'":,]+`)
 
-// SaysDiskFull reports whether an error's text, or the last output of the program that failed, says that a disk is full, and gives
-// the path that could not be written: one whose folder exists here, in a line about the disk. It is empty where none is named.
+// SaysDiskFull reports whether an error's text, or the last output of the program that failed, says that a disk is
+// full, and gives the path that could not be written: one whose folder exists here, in a line about the disk. It is
+// empty where none is named.
 func SaysDiskFull(err error) (path string, full bool) {
 	if err == nil {
 		return "", false

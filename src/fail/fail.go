@@ -58,8 +58,8 @@ type Skip struct{ Reason string }
 
 func (s Skip) Error() string { return "skipped: " + s.Reason }
 
-// Code gives the exit code for an error: 0 for nil, that of the outermost Error in its tree, else 1. A Defect anywhere in
-// the tree is 1, unless something is left behind.
+// Code gives the exit code for an error: 0 for nil, that of the outermost Error in its tree, else 1. A Defect anywhere
+// in the tree is 1, unless something is left behind.
 func Code(err error) int {
 	if err == nil {
 		return CodeDone

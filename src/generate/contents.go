@@ -14,8 +14,8 @@ import (
 	"stellar/src/run"
 )
 
-// CheckContents refuses what a package of a user's folder would have to hold and cannot: links that lead nowhere or to folders,
-// sockets, files that nobody may read. An empty pattern stands for the whole folder. Nothing is built.
+// CheckContents refuses what a package of a user's folder would have to hold and cannot: links that lead nowhere or to
+// folders, sockets, files that nobody may read. An empty pattern stands for the whole folder. Nothing is built.
 func CheckContents(dir, language, pattern string) error {
 	if pattern != "" {
 		if _, err := content.Match(pattern); err != nil {
@@ -29,8 +29,8 @@ func CheckContents(dir, language, pattern string) error {
 	return content.Refuse(dir, pattern, made)
 }
 
-// installed says which entries of a folder never go into a package, because a build makes them anew; all is true where the build
-// copies no file of the folder.
+// installed says which entries of a folder never go into a package, because a build makes them anew; all is true where
+// the build copies no file of the folder.
 func installed(dir, language string) (made func(rel string) bool, all bool) {
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {

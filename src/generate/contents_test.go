@@ -10,7 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// A link that leads nowhere is bad input, known before anything is built; a pattern that leaves it out makes it harmless.
+// A link that leads nowhere is bad input, known before anything is built; a pattern that leaves it out makes it
+// harmless.
 func TestLinksThatLeadNowhereAreRefused(t *testing.T) {
 	base := t.TempDir()
 	write(t, filepath.Join(base, "fn", "main.py"), "def lambda_handler(e, c): pass\n")

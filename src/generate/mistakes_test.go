@@ -12,7 +12,8 @@ import (
 	"stellar/src/run"
 )
 
-// TestMistakesNameTheKey holds that what is wrong with a function is told with the key to blame and what was probably meant.
+// TestMistakesNameTheKey holds that what is wrong with a function is told with the key to blame and what was probably
+// meant.
 func TestMistakesNameTheKey(t *testing.T) {
 	base := t.TempDir()
 	for name, text := range map[string]string{
@@ -63,7 +64,8 @@ func TestMistakesNameTheKey(t *testing.T) {
 	}
 }
 
-// TestHandlersOfImagesAndWorkersMayBeFiles: published files name a Dockerfile, and a Worker's handler is its main module.
+// TestHandlersOfImagesAndWorkersMayBeFiles: published files name a Dockerfile, and a Worker's handler is its main
+// module.
 func TestHandlersOfImagesAndWorkersMayBeFiles(t *testing.T) {
 	for _, fn := range []*run.Function{{Language: "python", PackageType: "Image"}, {Language: run.LanguageWorkers, PackageType: "Zip"}} {
 		if err := handlerIsFile("", fn, "dist/main.js"); err != nil {

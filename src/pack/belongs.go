@@ -7,9 +7,10 @@ import (
 	"stellar/src/run"
 )
 
-// Belongs gives a resource of a journal as its removal may take it, or says why the run with this id does not make such a one.
-// remembered tells that the run is in the user's own index: else the journal may be anybody's text, and the only names that count
-// are those that follow from the id. A base image has no such name, and a digest is then looked up by its tag.
+// Belongs gives a resource of a journal as its removal may take it, or says why the run with this id does not make such
+// a one. remembered tells that the run is in the user's own index: else the journal may be anybody's text, and the only
+// names that count are those that follow from the id. A base image has no such name, and a digest is then looked up by
+// its tag.
 func Belongs(id string, res run.Resource, remembered bool) (run.Resource, error) {
 	mine := strings.ToLower(id) + "-"
 	_, tag, tagged := cutTag(res.Name)

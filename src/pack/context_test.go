@@ -15,8 +15,8 @@ import (
 	"stellar/src/fail"
 )
 
-// The context of a user's Dockerfile holds links as links, those that lead nowhere too, as docker build's has them; what .dockerignore
-// names is not even looked at. The folder itself may be a link.
+// The context of a user's Dockerfile holds links as links, those that lead nowhere too, as docker build's has them;
+// what .dockerignore names is not even looked at. The folder itself may be a link.
 func TestContextKeepsLinks(t *testing.T) {
 	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n", ".dockerignore": "pipe\nskipped\n", "a.txt": "a"})
 	err := errors.Join(os.Symlink("missing", filepath.Join(dir, "dead")), os.Symlink("user@host.1", filepath.Join(dir, ".#a.txt")),
@@ -56,8 +56,8 @@ func TestContextKeepsLinks(t *testing.T) {
 	}
 }
 
-// What a user's Dockerfile has made is named by its context and its layers: the same in another run, another where a step that is run
-// anew brings something else. Only then may functions that an earlier run left up stand in for it.
+// What a user's Dockerfile has made is named by its context and its layers: the same in another run, another where a
+// step that is run anew brings something else. Only then may functions that an earlier run left up stand in for it.
 func TestOwnDockerfileIsNamedByItsContent(t *testing.T) {
 	p := own(t, "FROM "+testBase+"\nRUN cat /proc/sys/kernel/random/uuid >/made\n", nil)
 	name := func(rebuild bool) string {

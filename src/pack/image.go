@@ -235,8 +235,8 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	return err
 }
 
-// nameBuild names what a user's Dockerfile has made: by the context, and by the layers, which differ where the base or what a step
-// has fetched does. Labels, which name the run, are in neither.
+// nameBuild names what a user's Dockerfile has made: by the context, and by the layers, which differ where the base or
+// what a step has fetched does. Labels, which name the run, are in neither.
 func (m *images) nameBuild(ctx context.Context, src *run.Source, c *codeImage) error {
 	info, err := m.engine.ImageInspect(ctx, c.tag)
 	if err != nil {

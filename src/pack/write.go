@@ -135,7 +135,8 @@ func newPipe(ctx context.Context, w io.Writer) *pipe {
 	return p
 }
 
-// each writes the chunks that come, until something has failed. It releases them in any case: who fills them waits for it.
+// each writes the chunks that come, until something has failed. It releases them in any case: who fills them waits for
+// it.
 func (p *pipe) each(in <-chan *chunk, w io.Writer) {
 	for c := range in {
 		if p.failed.Load() == nil {

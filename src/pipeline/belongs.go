@@ -18,8 +18,9 @@ import (
 	"stellar/src/run"
 )
 
-// belonging gives a resource of a journal as its removal may take it. A journal is a text in a folder that may come from anybody:
-// whatever its kind, a resource is removed only if it has the name, and lies at the place, that the run's id gives it.
+// belonging gives a resource of a journal as its removal may take it. A journal is a text in a folder that may come
+// from anybody: whatever its kind, a resource is removed only if it has the name, and lies at the place, that the run's
+// id gives it.
 func (j *job) belonging(r *run.Run, res run.Resource) (run.Resource, error) {
 	if !run.ValidID(r.ID) {
 		return res, fmt.Errorf("%s: %q is no run's id: which resources are its own is not known", r.Dir, r.ID)
@@ -79,7 +80,8 @@ func ownService(r *run.Run, res run.Resource) (run.Resource, error) {
 	return res, nil
 }
 
-// innerFolder is the path of a unit's folder within the run's: …/<id>/serverless/…, as it was when the unit was deployed.
+// innerFolder is the path of a unit's folder within the run's: …/<id>/serverless/…, as it was when the unit was
+// deployed.
 func innerFolder(id, dir string) (string, error) {
 	mark := string(filepath.Separator) + id + string(filepath.Separator)
 	_, inner, found := strings.Cut(dir, mark)
@@ -111,7 +113,8 @@ func (j *job) guardedUndoers(r *run.Run) map[string]run.Undoer {
 	return out
 }
 
-// removePackages removes the packages in a run's folder: they are its bulk, and no result. What links lead to is not touched.
+// removePackages removes the packages in a run's folder: they are its bulk, and no result. What links lead to is not
+// touched.
 func removePackages(r *run.Run) error {
 	root, err := os.OpenRoot(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {

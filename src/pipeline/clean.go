@@ -79,8 +79,8 @@ func (w World) undo(ctx context.Context, r *run.Run) (int, error) {
 // statusRemoved is the end of what was removed later, in the journal.
 const statusRemoved = "removed"
 
-// cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of entries that
-// are only torn nothing was ever made.
+// cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of
+// entries that are only torn nothing was ever made.
 func (w World) cleanUnread(ctx context.Context, r *run.Run) error {
 	if !r.Remembered() || !slices.ContainsFunc(r.Journal.Damage(), func(d run.Damage) bool { return !d.Short }) {
 		return nil
@@ -91,8 +91,8 @@ func (w World) cleanUnread(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// settle brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be read is left
-// as it is.
+// settle brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be
+// read is left as it is.
 func (w World) settle(r *run.Run) error {
 	pending := len(r.Journal.Pending()) > 0
 	rec := r.Record
@@ -138,8 +138,8 @@ func (w World) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	return c, err
 }
 
-// cleanEntry cleans one run of the index. What is no entry is named and left alone; one with a run's name may stand for a run that
-// nobody finds any more.
+// cleanEntry cleans one run of the index. What is no entry is named and left alone; one with a run's name may stand for
+// a run that nobody finds any more.
 func (w World) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	switch {
 	case e.Err != nil:
@@ -156,7 +156,8 @@ func (w World) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Clean
 	return w.cleanOne(ctx, e.Dir, all, c)
 }
 
-// cleanGone cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have been moved.
+// cleanGone cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have
+// been moved.
 func (w World) cleanGone(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	name := cmp.Or(e.Dir, e.ID)
 	if e.Damaged != nil {

@@ -49,7 +49,8 @@ func died(t *testing.T, w pipeline.World) *run.Run {
 	return r
 }
 
-// Whatever lies in the index of runs, the runs in it are cleaned; what is empty goes, what is no entry is named and stays.
+// Whatever lies in the index of runs, the runs in it are cleaned; what is empty goes, what is no entry is named and
+// stays.
 func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 	var log lines
 	w, _, index := homeWorld(t, &log)

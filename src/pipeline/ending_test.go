@@ -11,8 +11,8 @@ import (
 	"stellar/src/run"
 )
 
-// A panic on a goroutine beside the stages, which nobody waits for, ends the run as an error does: undone, exit code 1, not
-// an interruption.
+// A panic on a goroutine beside the stages, which nobody waits for, ends the run as an error does: undone, exit code 1,
+// not an interruption.
 func TestADefectBesideTheStagesIsUndone(t *testing.T) {
 	j, r := testJob(t, small)
 	ctx, release := fail.WithReport(t.Context())

@@ -22,8 +22,8 @@ func (s *sweeper) Burst(pipeline.Burst) { s.once.Do(s.clean) }
 // renews tells of a provider whose tags can be renewed without a cold start.
 func (k kit) renews() bool { return slices.Contains([]string{"aws", "azure"}, k.name) }
 
-// inUse: functions that are probed after their tag's time stay, although `clean --all` of another machine meets them, and the user
-// hears where that is not so.
+// inUse: functions that are probed after their tag's time stay, although `clean --all` of another machine meets them,
+// and the user hears where that is not so.
 func inUse(r *row) {
 	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
 	stood := len(r.left())

@@ -58,7 +58,8 @@ func (r *row) keep(at time.Time) (dir string) {
 	return dir
 }
 
-// lose deletes a run's folder. It was not kept on purpose, as far as the index knows: its owner was killed before it said so.
+// lose deletes a run's folder. It was not kept on purpose, as far as the index knows: its owner was killed before it
+// said so.
 func (r *row) lose(dir string) {
 	r.t.Helper()
 	x := run.Index{Dir: filepath.Join(r.dir, ".local", "state", "stellar", "runs")}
@@ -102,8 +103,8 @@ func folderDeleted(r *row) {
 	}
 }
 
-// keptMoved: functions that were kept on purpose stand although the run's folder has another place and another name. They are
-// listed, no clean touches them, and from the new place they are removed.
+// keptMoved: functions that were kept on purpose stand although the run's folder has another place and another name.
+// They are listed, no clean touches them, and from the new place they are removed.
 func keptMoved(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())

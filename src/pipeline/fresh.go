@@ -13,7 +13,8 @@ import (
 	"stellar/src/run"
 )
 
-// Freshness is how the tag stellar-expires of functions in use is kept ahead of the time: others sweep what has expired.
+// Freshness is how the tag stellar-expires of functions in use is kept ahead of the time: others sweep what has
+// expired.
 type Freshness struct {
 	Every time.Duration // how often is looked; default 10 minutes
 	Left  time.Duration // renewed when so little time is left; default 12 hours
@@ -25,8 +26,9 @@ func (f Freshness) defaults() Freshness {
 	return Freshness{cmp.Or(f.Every, every), cmp.Or(f.Left, left), cmp.Or(f.Span, span)}
 }
 
-// keepFresh renews the tags of all units that the run uses, its own and those of the runs that it holds, before its bursts and, on a
-// goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that goroutine.
+// keepFresh renews the tags of all units that the run uses, its own and those of the runs that it holds, before its
+// bursts and, on a goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that
+// goroutine.
 func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 	f := j.Fresh.defaults()
 	j.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)

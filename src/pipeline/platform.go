@@ -229,8 +229,8 @@ func (w World) lookPath(program string) (string, error) {
 	return shell.LookPath(program, filepath.Join(w.scripts(), program, "node_modules", ".bin"))
 }
 
-// platformDied says how the run's own platform has ended, where nobody has asked it to: what was measured afterwards was no
-// function. Nil where it lives, and where there is none.
+// platformDied says how the run's own platform has ended, where nobody has asked it to: what was measured afterwards
+// was no function. Nil where it lives, and where there is none.
 func (j *job) platformDied() error {
 	if j.child == nil {
 		return nil
@@ -238,8 +238,8 @@ func (j *job) platformDied() error {
 	return j.child.Died()
 }
 
-// whilePlatformLives gives a context that ends when the run's own platform does, where the run's functions are on it: requests sent
-// afterwards measure nothing. Its cause says how the platform has ended. stop gives the context back.
+// whilePlatformLives gives a context that ends when the run's own platform does, where the run's functions are on it:
+// requests sent afterwards measure nothing. Its cause says how the platform has ended. stop gives the context back.
 func (j *job) whilePlatformLives(ctx context.Context) (_ context.Context, stop func()) {
 	if j.child == nil || !j.local {
 		return ctx, func() {}

@@ -16,7 +16,8 @@ import (
 	"stellar/src/provider"
 )
 
-// fakePlatform starts a child that is a platform as far as its first line goes, and lives until its input ends or it is killed.
+// fakePlatform starts a child that is a platform as far as its first line goes, and lives until its input ends or it is
+// killed.
 func fakePlatform(t *testing.T) *local.Child {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +37,8 @@ func fakePlatform(t *testing.T) *local.Child {
 const hours = `{"Provider":"local","Sequential":true,"SubExperiments":[
 	{"Title":"a","Runtime":"go","Bursts":2,"IATSeconds":3600},{"Title":"b","Runtime":"go","Bursts":2,"IATSeconds":3600}]}`
 
-// When the run's own platform ends, probing does: what was measured is kept, no sub-experiment begins any more, exit code 1.
+// When the run's own platform ends, probing does: what was measured is kept, no sub-experiment begins any more, exit
+// code 1.
 func TestProbingEndsWithThePlatform(t *testing.T) {
 	j, r := testJob(t, hours)
 	j.child = fakePlatform(t)

@@ -24,7 +24,8 @@ type probing struct{ *job }
 func (probing) String() string { return "probing" }
 
 // Run probes side by side, or one sub-experiment after the other where the file says so. A sub-experiment that stops
-// early keeps its rows and costs the others nothing; only an interruption ends them all, and the end of the run's own platform.
+// early keeps its rows and costs the others nothing; only an interruption ends them all, and the end of the run's own
+// platform.
 func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 	if err := s.carries(r.Experiment); err != nil {
 		return err

@@ -75,7 +75,8 @@ func (w World) standingOf(dir string) []StandingFunction {
 	return out
 }
 
-// endOf gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is written now.
+// endOf gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is written
+// now.
 func (w World) endOf(dir string, rec *run.Record) (*run.Record, error) {
 	r, err := run.Open(w.World, dir)
 	if err != nil {

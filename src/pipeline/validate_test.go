@@ -31,8 +31,8 @@ func loaded(t *testing.T, text string) (l *experiment.Loaded, dir string, err er
 	return l, dir, err
 }
 
-// TestValidateNamesEveryMistake holds that limits of the provider, missing folders, wrong entry points and what the file's
-// reading found are told together, each at its place, without a program or a network being asked.
+// TestValidateNamesEveryMistake holds that limits of the provider, missing folders, wrong entry points and what the
+// file's reading found are told together, each at its place, without a program or a network being asked.
 func TestValidateNamesEveryMistake(t *testing.T) {
 	t.Setenv("PATH", "")
 	for name, c := range map[string]struct {
@@ -108,8 +108,8 @@ func counting(n int) string {
 	return strings.Join(all, ",")
 }
 
-// TestPlanShowsAllClasses holds that a plan shows what the provider does not take, what this version does not do, what this
-// machine cannot carry, missing code, tools and credentials together.
+// TestPlanShowsAllClasses holds that a plan shows what the provider does not take, what this version does not do, what
+// this machine cannot carry, missing code, tools and credentials together.
 func TestPlanShowsAllClasses(t *testing.T) {
 	home := t.TempDir()
 	w := World{World: run.World{Getenv: func(string) string { return "" }, Version: "test", Now: time.Now, Log: quiet{}},

@@ -105,8 +105,8 @@ reading:
 	c.mend()
 }
 
-// took hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried nothing
-// and is drained or ended by them has come to the server's idle timeout.
+// took hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried
+// nothing and is drained or ended by them has come to the server's idle timeout.
 func (c *conn) took(n int, idle bool) bool {
 	now := c.loop.now()
 	err := c.user.incoming(c.loop.buf[:n], now)
@@ -121,8 +121,8 @@ func (c *conn) took(n int, idle bool) bool {
 	return err == nil
 }
 
-// mend gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is called
-// when nothing is being read any more.
+// mend gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is
+// called when nothing is being read any more.
 func (c *conn) mend() {
 	if m, multi := c.user.(*mux); multi && m.draining() && len(c.loop.armed) > 0 {
 		m.place.forsake(m, c.loop)

@@ -18,8 +18,9 @@ func sound(t testing.TB) func(error) {
 	return func(err error) { t.Errorf("a goroutine panicked: %v", err) }
 }
 
-// A panic on a loop's thread, or on one of its goroutines, ends the run with a defect, at once: neither the grace nor the
-// time limit of what was in flight is waited for. Rows of what had ended before are kept; what was in flight has none.
+// A panic on a loop's thread, or on one of its goroutines, ends the run with a defect, at once: neither the grace nor
+// the time limit of what was in flight is waited for. Rows of what had ended before are kept; what was in flight has
+// none.
 func TestPanicInTheProbe(t *testing.T) {
 	for name, c := range map[string]struct {
 		set func(*Config)

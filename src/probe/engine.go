@@ -163,8 +163,8 @@ func (e *engine) settle(b *burst) {
 	e.mu.Unlock()
 }
 
-// fly takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in flight
-// when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
+// fly takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in
+// flight when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
 func (e *engine) fly(ctx context.Context, b *burst, planned, latest time.Time) bool {
 	if !b.hold(ctx, planned, latest) {
 		if !e.isBroken() {

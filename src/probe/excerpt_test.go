@@ -11,8 +11,8 @@ import (
 	"stellar/src/sample"
 )
 
-// TestFailedAnswerIsShown: the log has the first failed answer of each class with its status and the beginning of its body,
-// escaped, over HTTP/1.1 and HTTP/2; the error of a single request has it, too.
+// TestFailedAnswerIsShown: the log has the first failed answer of each class with its status and the beginning of its
+// body, escaped, over HTTP/1.1 and HTTP/2; the error of a single request has it, too.
 func TestFailedAnswerIsShown(t *testing.T) {
 	const token = "a-token-of-the-run"
 	answer := func(w http.ResponseWriter, r *http.Request) {

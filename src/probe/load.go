@@ -111,8 +111,8 @@ func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 	return !e.isBroken()
 }
 
-// drain makes rows of what a sustained load hands over, and writes them window by window. Once broken is closed no more is
-// taken.
+// drain makes rows of what a sustained load hands over, and writes them window by window. Once broken is closed no more
+// is taken.
 func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *watch) {
 	var m mark
 	if w != nil {

@@ -122,8 +122,8 @@ func (l *loop) run() {
 	}
 }
 
-// end takes nothing on any more. After a panic there may be sockets: they are disconnected and not closed, for a handshake
-// may still use their numbers.
+// end takes nothing on any more. After a panic there may be sockets: they are disconnected and not closed, for a
+// handshake may still use their numbers.
 func (l *loop) end() {
 	l.mu.Lock()
 	l.over = true
@@ -140,8 +140,8 @@ func (l *loop) end() {
 // blindBeat is how often a loop looks for work once its poller has failed.
 const blindBeat = time.Millisecond
 
-// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing of its sockets any more, and
-// lives on only to end what is in flight when it is told to.
+// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing of its sockets any more,
+// and lives on only to end what is in flight when it is told to.
 func (l *loop) wait(d time.Duration) []readiness {
 	ready := l.poll.wait(d)
 	if l.poll.err == nil {

@@ -76,9 +76,9 @@ func (p *poller) wait(d time.Duration) []readiness {
 	return p.ready
 }
 
-// epollWait waits with epoll_pwait2 where it can be used. Kernels before 5.11 answer ENOSYS, the seccomp profiles of older
-// container engines EPERM: whatever the refusal is, epoll_wait takes its place. It counts in milliseconds. Whole ones are
-// waited for in it, and what is left of one in ppoll, so that no wait is longer than asked for and none spins.
+// epollWait waits with epoll_pwait2 where it can be used. Kernels before 5.11 answer ENOSYS, the seccomp profiles of
+// older container engines EPERM: whatever the refusal is, epoll_wait takes its place. It counts in milliseconds. Whole
+// ones are waited for in it, and what is left of one in ppoll, so that no wait is longer than asked for and none spins.
 func (p *poller) epollWait(d time.Duration) (int, error) {
 	switch {
 	case d == 0:

@@ -27,8 +27,8 @@ func waitUntil(p *poller, until time.Time) (calls int) {
 	return calls
 }
 
-// TestPollFallsBack: whatever the kernel answers to epoll_pwait2 other than EINTR, epoll_wait takes its place for good: events
-// come, no wait is longer than asked for, and none spins.
+// TestPollFallsBack: whatever the kernel answers to epoll_pwait2 other than EINTR, epoll_wait takes its place for good:
+// events come, no wait is longer than asked for, and none spins.
 func TestPollFallsBack(t *testing.T) {
 	for _, refusal := range []error{unix.EPERM, unix.ENOSYS, unix.EACCES, unix.EINVAL} {
 		p, err := newPoller()
@@ -71,8 +71,8 @@ func TestPollInterrupted(t *testing.T) {
 	}
 }
 
-// TestPollFails: a failure of the last resort ends the burst with an error that says so. Its requests have rows, and the loop
-// does not spin.
+// TestPollFails: a failure of the last resort ends the burst with an error that says so. Its requests have rows, and
+// the loop does not spin.
 func TestPollFails(t *testing.T) {
 	asked := make(chan struct{}, 4)
 	s := serveRaw(t, func(_ net.Conn, r *bufio.Reader) {
@@ -144,8 +144,8 @@ func refusePwait2(t *testing.T) {
 	}
 }
 
-// TestSeccomp: under a profile that does not know epoll_pwait2, requests are answered, bursts keep their instants, and the
-// processor is not kept busy. It runs in a process of its own, because a filter cannot be taken off again.
+// TestSeccomp: under a profile that does not know epoll_pwait2, requests are answered, bursts keep their instants, and
+// the processor is not kept busy. It runs in a process of its own, because a filter cannot be taken off again.
 func TestSeccomp(t *testing.T) {
 	const inside = "STELLAR_TEST_SECCOMP"
 	if os.Getenv(inside) == "" {

@@ -7,8 +7,8 @@ import (
 	"stellar/src/sample"
 )
 
-// Servers close connections that carry nothing for a while. One that is closed after its slot was armed is opened again before
-// the burst leaves, so that no handshake is in a latency that was asked for without one.
+// Servers close connections that carry nothing for a while. One that is closed after its slot was armed is opened again
+// before the burst leaves, so that no handshake is in a latency that was asked for without one.
 
 const (
 	// renewalsMost bounds how often a slot opens its connection again before one release: a server may close them at once.
@@ -19,8 +19,8 @@ const (
 	aheadLeast = 50 * time.Millisecond
 )
 
-// renew opens the connection of an armed slot again, outside its latency. From the release on it is too late for that: the slot
-// then connects within its latency, and its row says so.
+// renew opens the connection of an armed slot again, outside its latency. From the release on it is too late for that:
+// the slot then connects within its latency, and its row says so.
 func (s *slot) renew() {
 	b := s.b
 	if !b.reuse || b.load != nil || b.leaving.Load() || s.class != sample.OK || s.renewals == renewalsMost {
@@ -33,7 +33,8 @@ func (s *slot) renew() {
 	s.place.prepareAhead(s)
 }
 
-// forsake has the slots that are armed on a connection of HTTP/2 get another one, where the server has closed or drained it.
+// forsake has the slots that are armed on a connection of HTTP/2 get another one, where the server has closed or
+// drained it.
 func (p *place) forsake(m *mux, l *loop) {
 	for _, b := range l.armed {
 		if b.target.places[l.index] != p {
@@ -55,8 +56,8 @@ func (l *loop) disarm(b *burst) {
 	}
 }
 
-// retire shuts the connections that the server is going to close before the burst leaves, or close to that moment, as far as
-// it has shown how long it keeps them. Others are opened in their place.
+// retire shuts the connections that the server is going to close before the burst leaves, or close to that moment, as
+// far as it has shown how long it keeps them. Others are opened in their place.
 func (p *place) retire(b *burst) {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 || b.due < 0 {
@@ -75,8 +76,8 @@ func (p *place) retire(b *burst) {
 	}
 }
 
-// prepareAhead has the slot get its connection before its burst leaves: late enough that the server does not close it before,
-// early enough that it stands by then.
+// prepareAhead has the slot get its connection before its burst leaves: late enough that the server does not close it
+// before, early enough that it stands by then.
 func (p *place) prepareAhead(s *slot) {
 	b, l := s.b, s.loop
 	when := b.due - p.ahead(b)

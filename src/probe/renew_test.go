@@ -33,9 +33,9 @@ func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) s
 	return s.URL
 }
 
-// TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any latency:
-// between two bursts, or when it was armed already. One that it closes at the last moment is opened within the request,
-// recorded as new and counted.
+// TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any
+// latency: between two bursts, or when it was armed already. One that it closes at the last moment is opened within the
+// request, recorded as new and counted.
 func TestIdleConnectionClosed(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		name := "plain"
@@ -95,8 +95,8 @@ func standingOf(e *engine, b *burst) (n int) {
 	return n
 }
 
-// TestReuseBesideIdleTimeout: a server that closes idle connections a little before the next burst leaves costs no request a
-// handshake: the connections are opened again before it.
+// TestReuseBesideIdleTimeout: a server that closes idle connections a little before the next burst leaves costs no
+// request a handshake: the connections are opened again before it.
 func TestReuseBesideIdleTimeout(t *testing.T) {
 	const idle, iat = 1200 * time.Millisecond, 1600 * time.Millisecond
 	for name, c := range map[string]struct {
@@ -135,8 +135,8 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 	}
 }
 
-// TestReopenedWhileArmed: HTTP/2 slots that are armed on a connection which the server drains or closes get another one before
-// the release; at the last moment they connect within their latency.
+// TestReopenedWhileArmed: HTTP/2 slots that are armed on a connection which the server drains or closes get another one
+// before the release; at the last moment they connect within their latency.
 func TestReopenedWhileArmed(t *testing.T) {
 	for _, connections := range []string{Shared, Reuse} {
 		t.Run(connections, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestClosedAtOnce(t *testing.T) {
 	}
 }
 
-// TestReopenedTooSlowly: where opening a connection again takes longer than there is time, an open schedule keeps its instant,
-// and the rows have the rest of the opening in their latency and in their columns.
+// TestReopenedTooSlowly: where opening a connection again takes longer than there is time, an open schedule keeps its
+// instant, and the rows have the rest of the opening in their latency and in their columns.
 func TestReopenedTooSlowly(t *testing.T) {
 	const shake = 150 * time.Millisecond
 	var slow atomic.Bool
@@ -242,8 +242,8 @@ func TestReopenedTooSlowly(t *testing.T) {
 	}
 }
 
-// TestSparseLoadKeepsAConnection: a sustained load whose requests are further apart than the server keeps connections opens
-// them again before its requests are due.
+// TestSparseLoadKeepsAConnection: a sustained load whose requests are further apart than the server keeps connections
+// opens them again before its requests are due.
 func TestSparseLoadKeepsAConnection(t *testing.T) {
 	for _, protocol := range []string{HTTP1, H2C} {
 		t.Run(protocol, func(t *testing.T) {

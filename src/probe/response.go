@@ -171,7 +171,8 @@ func (p *response) fieldPart(data []byte) (int, error) {
 	return used, nil
 }
 
-// unfold joins a line that begins with blanks to the one before it, with one space between them (RFC 9112, section 5.2).
+// unfold joins a line that begins with blanks to the one before it, with one space between them (RFC 9112, section
+// 5.2).
 func (p *response) unfold(text []byte) error {
 	if p.begun == 0 {
 		return broken("the first header line begins with a blank")

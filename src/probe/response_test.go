@@ -229,7 +229,8 @@ func TestResponseSplitAnywhere(t *testing.T) {
 	}
 }
 
-// TestResponseTooLong: what goes over a limit is refused with words that say so, wherever it is cut, and before all of it is in.
+// TestResponseTooLong: what goes over a limit is refused with words that say so, wherever it is cut, and before all of
+// it is in.
 func TestResponseTooLong(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\n"
 	long := strings.Repeat("a", windowBytes)

@@ -69,8 +69,8 @@ func (t *term) Close() error {
 	return nil
 }
 
-// TestShutdownUnderLoad: Go's own servers are replaced one after the other while a load goes on, as in a rolling update,
-// over HTTP/2 with and without TLS, and gRPC: no request fails.
+// TestShutdownUnderLoad: Go's own servers are replaced one after the other while a load goes on, as in a rolling
+// update, over HTTP/2 with and without TLS, and gRPC: no request fails.
 func TestShutdownUnderLoad(t *testing.T) {
 	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared}, {GRPC, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
@@ -157,8 +157,8 @@ func certified() *tls.Config {
 	return &tls.Config{Certificates: s.TLS.Certificates}
 }
 
-// TestDrainAtMaxConnections: a load that may open no further connection sends what was refused again once the drained one
-// has ended.
+// TestDrainAtMaxConnections: a load that may open no further connection sends what was refused again once the drained
+// one has ended.
 func TestDrainAtMaxConnections(t *testing.T) {
 	var open, most atomic.Int64
 	s := servePeers(t, func(p *peer) {

@@ -12,8 +12,8 @@ import (
 
 var _ Renewer = (*amazon)(nil)
 
-// Renew gives the first function of a service a later tag. The stack's own tag would be set only by an update of all that is in the
-// stack; a tag of a function is no part of its configuration, and no instance ends for it.
+// Renew gives the first function of a service a later tag. The stack's own tag would be set only by an update of all
+// that is in the stack; a tag of a function is no part of its configuration, and no instance ends for it.
 func (a *amazon) Renew(ctx context.Context, e Endpoint, until time.Time) error {
 	s, err := a.open(ctx)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"stellar/src/shell"
 )
 
-// TestAWSGoesOnWithoutTheAccountsLimit holds that a question a run can do without stops nothing: neither where an emulator
-// does not have it nor where a policy forbids it. Its true cause is told, and nothing of credentials.
+// TestAWSGoesOnWithoutTheAccountsLimit holds that a question a run can do without stops nothing: neither where an
+// emulator does not have it nor where a policy forbids it. Its true cause is told, and nothing of credentials.
 func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 	for name, c := range map[string]struct {
 		code       int

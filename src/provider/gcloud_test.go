@@ -159,8 +159,8 @@ func TestGoogleReady(t *testing.T) {
 	}
 }
 
-// TestGoogleAsksOnce holds that readiness, the plan's place and the location ask gcloud each question once, all at the same
-// time, and that a gcloud that does not answer is a warning for a plan and stops a run.
+// TestGoogleAsksOnce holds that readiness, the plan's place and the location ask gcloud each question once, all at the
+// same time, and that a gcloud that does not answer is a warning for a plan and stops a run.
 func TestGoogleAsksOnce(t *testing.T) {
 	for _, kind := range []string{"gcr", "google"} {
 		g := newFakeGcloud(t, map[string]string{"config-get-project.out": "p\n", "config-get-run-region.out": "r\n", "config-get-functions-region.out": "r\n"})

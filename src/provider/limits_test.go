@@ -92,8 +92,8 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// TestRefusalsNeedNobody holds that limits and what a connection refuses are given together, each with its key, and that
-// no program and no network is asked.
+// TestRefusalsNeedNobody holds that limits and what a connection refuses are given together, each with its key, and
+// that no program and no network is asked.
 func TestRefusalsNeedNobody(t *testing.T) {
 	t.Setenv("PATH", "")
 	s := experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 1, FunctionTimeoutSeconds: 100_000, Protocol: "grpc", Runtime: "ruby3.4", Architecture: "arm64",

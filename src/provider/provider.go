@@ -52,8 +52,8 @@ type Locator interface {
 
 // Refuser is a connection that cannot do all that an experiment file can ask for, beyond its limits in numbers.
 type Refuser interface {
-	// Refuse gives each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions. It asks
-	// nobody: the answer follows from the two alone.
+	// Refuse gives each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions. It
+	// asks nobody: the answer follows from the two alone.
 	Refuse(s *experiment.SubExperiment, fn *Function) []Refusal
 }
 
@@ -64,8 +64,8 @@ type Sweeper interface {
 	Tagged(ctx context.Context) ([]Tagged, error)
 }
 
-// Renewer is a connection that can give the tag stellar-expires of a unit another time without touching what is measured there: no
-// instance ends for it.
+// Renewer is a connection that can give the tag stellar-expires of a unit another time without touching what is
+// measured there: no instance ends for it.
 type Renewer interface {
 	// Renew makes a sweep leave the unit alone until then; e is what RemoveFunctions takes.
 	Renew(ctx context.Context, e Endpoint, until time.Time) error

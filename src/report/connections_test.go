@@ -9,8 +9,8 @@ import (
 	"stellar/src/analyze"
 )
 
-// TestSummaryOfConnections: requests that connected although kept connections were asked for have a column in the summary, and
-// the JSON has their number. Where new connections were asked for neither says anything.
+// TestSummaryOfConnections: requests that connected although kept connections were asked for have a column in the
+// summary, and the JSON has their number. Where new connections were asked for neither says anything.
 func TestSummaryOfConnections(t *testing.T) {
 	rows := func(n analyze.Value, idle time.Duration) []Row {
 		s := analyze.Summary{Identity: analyze.Identity{Title: "t"}, Count: 20}

@@ -9,7 +9,8 @@ import (
 	"stellar/src/analyze"
 )
 
-// drawable reports whether the font of plots has a glyph for each character of a text. What it has none for would be left out.
+// drawable reports whether the font of plots has a glyph for each character of a text. What it has none for would be
+// left out.
 func drawable(txt string) bool {
 	face := font.DefaultCache.Lookup(textStyle(textSize, inkColor).Font, textSize)
 	for _, r := range printable(txt) {

@@ -96,8 +96,8 @@ func (r *Run) RememberPlace(place map[string]string) error {
 	return r.index.Put(r.indexed)
 }
 
-// RememberKept adds to the index which functions are up on purpose, and until when: the run's folder may be moved. Nil says that
-// there are none any more.
+// RememberKept adds to the index which functions are up on purpose, and until when: the run's folder may be moved. Nil
+// says that there are none any more.
 func (r *Run) RememberKept(kept *Kept) error {
 	if r.indexed.ID == "" || kept == nil && r.indexed.Kept == nil {
 		return nil // not in the index, or nothing to change
@@ -135,8 +135,8 @@ func (r *Run) TokenHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Close ends the owner's work on the run. When nothing is pending its token is forgotten, and the run leaves the index unless its
-// record could not be written: whoever looks into the index next does that.
+// Close ends the owner's work on the run. When nothing is pending its token is forgotten, and the run leaves the index
+// unless its record could not be written: whoever looks into the index next does that.
 func (r *Run) Close() error {
 	var errs []error
 	if len(r.Journal.Pending()) == 0 {

@@ -40,8 +40,8 @@ func field(path, name string) string {
 	return ""
 }
 
-// Owner names who runs on which machine, user@host, for others who meet the run's resources in an account. What is not known
-// is left out.
+// Owner names who runs on which machine, user@host, for others who meet the run's resources in an account. What is not
+// known is left out.
 func Owner(getenv func(string) string) string {
 	name, err := os.Hostname()
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 )
 
 // Index remembers, for one user of one machine, where unfinished runs keep their journals: one small file a run, named
-// by the run, holding the run's directory, in a second line where its functions went, and in a third which are up on purpose. It is how
-// `stellar clean` finds them whatever output folder they went to, and what they left where the folder is gone.
+// by the run, holding the run's directory, in a second line where its functions went, and in a third which are up on
+// purpose. It is how `stellar clean` finds them whatever output folder they went to, and what they left where the
+// folder is gone.
 type Index struct{ Dir string }
 
 // StateDir is the folder for what must outlast a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
@@ -112,8 +113,8 @@ func (x Index) Drop(id string) error {
 	return err
 }
 
-// All gives what the index holds, the oldest run first. What is no entry is among them, with its Err: it keeps nobody from
-// the others.
+// All gives what the index holds, the oldest run first. What is no entry is among them, with its Err: it keeps nobody
+// from the others.
 func (x Index) All() ([]Indexed, error) {
 	names, err := os.ReadDir(x.Dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -83,8 +83,8 @@ const JournalFile = "journal.jsonl"
 var ErrLive = errors.New("the run is still going on")
 
 // OpenJournal opens the journal of a run's directory, making it where there is none, and takes its lock: ErrLive where
-// another process holds it. A torn last line, as a crash leaves it, is cut off; of a damaged line elsewhere all whole entries
-// are read, and Damage tells of it. A link is not followed: the folder may be somebody else's.
+// another process holds it. A torn last line, as a crash leaves it, is cut off; of a damaged line elsewhere all whole
+// entries are read, and Damage tells of it. A link is not followed: the folder may be somebody else's.
 func OpenJournal(dir string) (*Journal, error) {
 	path := filepath.Join(dir, JournalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
@@ -146,8 +146,9 @@ func (j *Journal) append(event, detail string, res *Resource) (Entry, error) {
 	return e, nil
 }
 
-// write puts a line durably behind the last whole one. A disk that is full may take a part of it: that part is taken back, so
-// that the next entry does not end up on the same line. Where that fails, too, the next entry begins with a line break.
+// write puts a line durably behind the last whole one. A disk that is full may take a part of it: that part is taken
+// back, so that the next entry does not end up on the same line. Where that fails, too, the next entry begins with a
+// line break.
 func (j *Journal) write(line []byte) error {
 	if j.torn > 0 && j.file.Truncate(j.size) == nil {
 		j.torn = 0

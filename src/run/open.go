@@ -10,8 +10,9 @@ import (
 	"stellar/src/fail"
 )
 
-// Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work. Its folder may
-// be somebody else's work: what the journal names is to be compared with the run's id before it is touched.
+// Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work.
+// Its folder may be somebody else's work: what the journal names is to be compared with the run's id before it is
+// touched.
 func Open(w World, dir string) (*Run, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -48,8 +49,8 @@ func Open(w World, dir string) (*Run, error) {
 	return r, nil
 }
 
-// findEntry finds the run in the index. A folder that was moved is entered with its new place; a copy of one is refused: its
-// journal would not tell what becomes of the run.
+// findEntry finds the run in the index. A folder that was moved is entered with its new place; a copy of one is
+// refused: its journal would not tell what becomes of the run.
 func (r *Run) findEntry() error {
 	e, err := r.index.read(r.ID)
 	if err != nil || e.Dir == "" {
@@ -97,8 +98,8 @@ func Unfinished(getenv func(string) string) ([]string, error) {
 	return dirs, err
 }
 
-// Place gives where the functions of a run in the index went, by its folder or its id; nil where the index does not say it,
-// because nothing was deployed or because an older version wrote it.
+// Place gives where the functions of a run in the index went, by its folder or its id; nil where the index does not say
+// it, because nothing was deployed or because an older version wrote it.
 func Place(getenv func(string) string, dir string) (map[string]string, error) {
 	x, err := indexOf(getenv)
 	if err != nil {

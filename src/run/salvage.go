@@ -66,8 +66,8 @@ func damageOf(line, saved int, lost [][]byte) Damage {
 // entryHead is how each entry begins; within a JSON string its quotes would be escaped.
 const entryHead = `{"seq":`
 
-// salvage reads all whole entries of a line, and gives the parts between them. A line that was written whole is one entry and
-// no parts; one that was torn, and that the next was glued to, is one part and one entry.
+// salvage reads all whole entries of a line, and gives the parts between them. A line that was written whole is one
+// entry and no parts; one that was torn, and that the next was glued to, is one part and one entry.
 func salvage(line []byte) (entries []Entry, lost [][]byte) {
 	if line = bytes.TrimSpace(line); len(line) == 0 {
 		return nil, nil

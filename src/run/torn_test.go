@@ -48,7 +48,8 @@ func openFull(t *testing.T, dir string) (*Journal, *fullFile) {
 	return j, f
 }
 
-// Wherever the disk becomes full within a line: what was acknowledged stays, the next line is whole, nothing is damaged.
+// Wherever the disk becomes full within a line: what was acknowledged stays, the next line is whole, nothing is
+// damaged.
 func TestShortWriteIsTakenBack(t *testing.T) {
 	for _, kind := range []string{"taken back", "stuck", "stuck for a while", "deaf"} {
 		for room := 0; room < 150; room += 7 {
@@ -145,7 +146,8 @@ func TestDamageStopsNothing(t *testing.T) {
 	}
 }
 
-// FuzzJournal: whatever the text is, it is read, and an entry that is appended is there the next time, with a number of its own.
+// FuzzJournal: whatever the text is, it is read, and an entry that is appended is there the next time, with a number of
+// its own.
 func FuzzJournal(f *testing.F) {
 	whole := `{"seq":1,"time":"2026-01-02T15:04:05Z","event":"intent","resource":{"id":1,"kind":"thing","name":"a"}}`
 	for _, text := range []string{"", whole, whole + "\n", whole[:40] + whole + "\n", whole + "\n" + whole[:9] + "\n", "garbage\n", whole + whole + "\n{\"seq\":"} {

@@ -67,8 +67,8 @@ func Undo(ctx context.Context, j *Journal, u Undoing) error {
 		WithHint("mend the cause and run `stellar clean`: it tries what the journal still holds again")
 }
 
-// UndoBudget bounds all removals of one run together: the time that they may take when every attempt of every resource takes
-// as long as it may, an hour at least. Wait is that of Undoing.
+// UndoBudget bounds all removals of one run together: the time that they may take when every attempt of every resource
+// takes as long as it may, an hour at least. Wait is that of Undoing.
 func UndoBudget(pending []Resource, wait time.Duration) time.Duration {
 	each := undoAttempts * UndoTimeout
 	for attempt := 1; attempt < undoAttempts; attempt++ {

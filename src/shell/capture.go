@@ -10,8 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// capture reads what a program writes, through pipes of its own: with the pipes of exec.Cmd the output is complete only when
-// the program has been reaped, and its group has to be killed before that (see startAndWait).
+// capture reads what a program writes, through pipes of its own: with the pipes of exec.Cmd the output is complete only
+// when the program has been reaped, and its group has to be killed before that (see startAndWait).
 type capture struct {
 	to     []io.Writer
 	reads  []*os.File
@@ -48,7 +48,8 @@ func (c *capture) begin() {
 	c.writes = nil
 }
 
-// finish waits for the ends of both streams, for as long as its patience lasts: a background child can hold them for ever.
+// finish waits for the ends of both streams, for as long as its patience lasts: a background child can hold them for
+// ever.
 func (c *capture) finish(patience time.Duration) error {
 	end := time.AfterFunc(patience, fail.Caught(func(err error) { c.copied <- err }, func() {
 		for _, r := range c.reads {

@@ -21,8 +21,8 @@ func awaitExit(pid int) {
 	}
 }
 
-// hasOthers reports whether the leader's group has members that live, beside it. A signal 0 to the group would not tell: it
-// counts the leader that has ended and is not reaped.
+// hasOthers reports whether the leader's group has members that live, beside it. A signal 0 to the group would not
+// tell: it counts the leader that has ended and is not reaped.
 func hasOthers(leader int) bool {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {

@@ -25,8 +25,8 @@ func setGroup(cmd *exec.Cmd) {
 // startAndWait runs the command to its end and tells whether it was stopped: when ctx ends first the group is terminated,
 // after the grace killed. Nothing of the group is left in any case: what a command leaves running is not wanted.
 //
-// The program is reaped last. Until then its number, which is also that of its group, cannot be given to another process, and
-// a signal to the group reaches nobody else.
+// The program is reaped last. Until then its number, which is also that of its group, cannot be given to another
+// process, and a signal to the group reaches nobody else.
 func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, grace time.Duration) (stopped bool, err error) {
 	p, err := startOnThread(cmd)
 	if err != nil {
@@ -70,8 +70,8 @@ type program struct {
 }
 
 // startOnThread starts the program on a thread that is locked for as long as the program lives. The kernel ties a
-// parent-death signal to the thread that forked, not to the process: the program would be killed when the Go runtime drops
-// an idle thread.
+// parent-death signal to the thread that forked, not to the process: the program would be killed when the Go runtime
+// drops an idle thread.
 func startOnThread(cmd *exec.Cmd) (*program, error) {
 	p := &program{exited: make(chan struct{}), leave: make(chan struct{}), reaped: make(chan error, 2)}
 	started := make(chan error, 2)

@@ -14,8 +14,8 @@ import (
 )
 
 // The program's number stays its own for as long as its group may get a signal: a number that is free can be given to
-// another process, which SIGKILL would then end. The program ends at once; a child that has left its group holds the output
-// open, and tells when to look.
+// another process, which SIGKILL would then end. The program ends at once; a child that has left its group holds the
+// output open, and tells when to look.
 func TestLeaderIsReapedLast(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
