@@ -36,7 +36,7 @@ var rooms = map[string][]string{
 	"analyze":     {"sample"},
 	"report":      {"analyze"},
 	"objectstore": {},
-	"local":       {"sample", "engine"},
+	"local":       {"sample", "engine", "shell"}, // credential helpers of registries
 }
 
 // libraries are those that only some rooms may see.

@@ -83,7 +83,7 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 		return told, err, err
 	}
 	hideMemory()
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	stop := context.AfterFunc(ctx, fail.Caught(fail.Report(ctx), func() { _ = cmd.Process.Signal(syscall.SIGTERM) }))
 	defer stop()
 	reading := make(chan watched, 1)
 	fail.Go(func(error) { reading <- watched{} }, func() { reading <- readWatch(read) })
