@@ -319,7 +319,8 @@ func ownWorker(t *testing.T, dir string) {
 	}
 }
 
-// checkCloudflareClean: what a run whose folder was deleted has left is found by its variables, and nothing else is touched.
+// checkCloudflareClean: a run whose folder was deleted keeps its functions until `remove` names it; they are then found by
+// their variables, and nothing else is touched.
 func checkCloudflareClean(t *testing.T, l *cloudflareLab, dir string) {
 	t.Helper()
 	l.mu.Lock()
@@ -333,8 +334,12 @@ func checkCloudflareClean(t *testing.T, l *cloudflareLab, dir string) {
 		t.Fatal(err)
 	}
 	l.stellar(0, "clean")
+	if stand := l.names(); len(stand) != 4 {
+		t.Errorf("clean removed functions that are kept, there is %v", stand)
+	}
+	l.stellar(0, "remove", dir)
 	if stand := l.names(); !slices.Equal(stand, []string{"shop", "stellar-of-somebody"}) {
-		t.Errorf("after clean there is %v", stand)
+		t.Errorf("after remove there is %v", stand)
 	}
 	l.mu.Lock()
 	delete(l.workers, "shop")
