@@ -47,6 +47,7 @@ type instance struct {
 	ready    time.Time // first asked for work; zero: not yet
 	inbox    []*invocation
 	inflight map[string]*invocation
+	late     map[string]bool // requests whose time is up and which the function still holds
 	dead     bool
 	lastPeak int64  // what peak was at the end
 	used     bool   // has been given its first request
@@ -59,7 +60,8 @@ func newInstance(fn *function) *instance {
 	return &instance{
 		id: randomHex(16), fn: fn,
 		slots: make(chan struct{}, fn.spec.Concurrency), wake: make(chan struct{}, fn.spec.Concurrency),
-		gone: make(chan struct{}), spawned: make(chan struct{}), inflight: map[string]*invocation{},
+		gone: make(chan struct{}), spawned: make(chan struct{}),
+		inflight: map[string]*invocation{}, late: map[string]bool{},
 	}
 }
 
@@ -210,6 +212,9 @@ func (in *instance) expire(inv *invocation) {
 	if left := in.fn.timeout - time.Since(since); left > 0 {
 		inv.timer.Reset(left)
 		return
+	}
+	if !inv.taken.IsZero() {
+		in.late[inv.id] = true
 	}
 	in.deliver(inv, result{
 		kind: kindTimeout, class: "Sandbox.Timedout",

@@ -41,13 +41,16 @@ type Options struct {
 	Getenv func(string) string
 	Warnf  func(format string, args ...any) // gets what a person should know; default: nothing
 
-	environ      []string      // for credential helpers, added to this process's
-	watchPipe    *os.File      // to the watcher; nil: none, then instances have their parent-death signal (Linux) or end with their connection
+	environ []string // for credential helpers, added to this process's
+	// Leads to the watcher. Without one, instances have their parent-death signal (Linux) or end with their connection.
+	watchPipe    *os.File
 	stateFile    string        // removed with the platform; see ServeCommand
 	pid          int           // of the platform as others see it; 0: ask
 	namespaces   level         // the best to try; empty: the best of all
 	noNamespaces string        // why functions have no /tmp of their own; empty: they have, or it is found out
 	bodyIdle     time.Duration // longest pause in a request's body; default 30 s
+	maxTmp       int64         // bytes that an instance's /tmp may hold; default 512 MB
+	tmpPeriod    time.Duration // how often that is looked at; default 1 s
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -69,6 +72,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxInstances = cmp.Or(o.MaxInstances, 3000)
 	o.LogBytes = cmp.Or(o.LogBytes, 10<<20)
 	o.bodyIdle = cmp.Or(o.bodyIdle, bodyIdle)
+	o.maxTmp = cmp.Or(o.maxTmp, maxTmp)
+	o.tmpPeriod = cmp.Or(o.tmpPeriod, tmpPeriod)
 	o.pid = cmp.Or(o.pid, os.Getpid())
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv

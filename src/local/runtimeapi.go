@@ -191,27 +191,40 @@ func (in *instance) settle(inv *invocation, res result) bool {
 	return ok
 }
 
-func unknownID(w http.ResponseWriter, id string) {
+// refuseAnswer answers a function that answers a request which it does not hold, or whose time is up. After the latter
+// its loop asks for work like any other: the slot is free again.
+func (in *instance) refuseAnswer(w http.ResponseWriter, id string) {
+	in.mu.Lock()
+	late := in.late[id]
+	delete(in.late, id)
+	in.mu.Unlock()
+	if late {
+		<-in.slots
+	}
 	answer(w, http.StatusBadRequest, "InvalidRequestID", fmt.Sprintf("request id %q is not being handled", id))
 }
 
 func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id string) {
 	inv := in.find(id)
 	if inv == nil {
-		unknownID(w, id)
+		in.refuseAnswer(w, id)
 		return
 	}
 	body, err := readBounded(r, maxResponse)
 	var big *tooBig
 	switch {
 	case errors.As(err, &big):
-		msg := fmt.Sprintf("function %s: response payload size exceeded maximum allowed payload size (%d bytes)", in.fn.spec.Name, maxResponse)
-		in.settle(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg})
+		msg := fmt.Sprintf("function %s: response payload size exceeded maximum allowed payload size (%d bytes)",
+			in.fn.spec.Name, maxResponse)
+		if !in.settle(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg}) {
+			in.refuseAnswer(w, id)
+			return
+		}
 		answer(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", msg)
 	case err != nil:
 		answer(w, http.StatusBadRequest, "InvalidRequest", err.Error())
 	case !in.settle(inv, result{body: body}):
-		unknownID(w, id)
+		in.refuseAnswer(w, id)
 	default:
 		accept(w)
 	}
@@ -220,12 +233,12 @@ func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id str
 func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string) {
 	inv := in.find(id)
 	if inv == nil {
-		unknownID(w, id)
+		in.refuseAnswer(w, id)
 		return
 	}
 	text, class := readFault(r)
 	if !in.settle(inv, result{kind: kindFunctionError, class: class, msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
-		unknownID(w, id)
+		in.refuseAnswer(w, id)
 		return
 	}
 	accept(w)

@@ -23,15 +23,15 @@ func (p *Platform) noteSharedTmp() {
 		if why == "" {
 			why = p.sandboxes.shared.Error()
 		}
-		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process may not make namespaces: %s; "+
-			"each still has a folder of its own in TMPDIR", why)
+		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process may not "+
+			"make namespaces: %s; each still has a folder of its own in TMPDIR", why)
 	})
 }
 
 // watchTmp ends instances whose /tmp has grown over Lambda's size, until the platform ends. It is on this machine's disk,
 // as on Lambda it does not count as memory, and a folder cannot be limited without a file system of its own.
 func (p *Platform) watchTmp() {
-	tick := time.NewTicker(tmpPeriod)
+	tick := time.NewTicker(p.opts.tmpPeriod)
 	defer tick.Stop()
 	for {
 		select {
@@ -40,9 +40,10 @@ func (p *Platform) watchTmp() {
 		case <-tick.C:
 		}
 		for _, in := range p.everyInstance() {
-			if size := sizeOf(in.tmpDir()); size > maxTmp {
+			if size := sizeOf(in.tmpDir()); size > p.opts.maxTmp {
 				in.end(result{kind: kindCrash, class: "Runtime.ExitError", msg: fmt.Sprintf(
-					"function %s: its /tmp holds %d MB, it may hold %d MB: no space left on device", in.fn.spec.Name, size>>20, maxTmp>>20)})
+					"function %s: its /tmp holds %d MB, it may hold %d MB: no space left on device",
+					in.fn.spec.Name, size>>20, p.opts.maxTmp>>20)})
 			}
 		}
 	}

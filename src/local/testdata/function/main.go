@@ -139,6 +139,12 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 			"\u00a0", report, "\n\x1b[31mred\tend\n")
 		fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
 		return "error", fault
+	case "fill":
+		err := os.WriteFile(os.TempDir()+"/filled", bytes.Repeat([]byte{1}, number("kb")<<10), 0o600)
+		if e.Query["then"] == "hang" {
+			time.Sleep(time.Hour)
+		}
+		return object(map[string]any{"error": fmt.Sprint(err)})
 	case "write":
 		return object(map[string]any{"error": write(), "pid": os.Getuid()})
 	case "big":
