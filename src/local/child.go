@@ -254,7 +254,7 @@ func (c *Child) close() error {
 	_ = c.owner.Close()
 	select {
 	case <-c.done:
-	case <-time.After(2*closeTime + 5*time.Second): // the platform's own time, then its watcher's
+	case <-time.After(closeTime + closeTime/2): // the platform's own time, killTime twice, and a second more
 		_ = c.watcher.Kill() // the kernel then kills the platform
 		<-c.done
 	}
@@ -278,8 +278,8 @@ func (c *Child) close() error {
 func (c *Child) Died() error {
 	select {
 	case <-c.done:
-		return fail.With(fail.CodeFailed, "the local platform has ended before the run: %w", cmp.Or(c.err, errors.New("without an error"))).
-			WithHint("what it said is in the run's log")
+		return fail.With(fail.CodeFailed, "the local platform has ended before the run: %w",
+			cmp.Or(c.err, errors.New("without an error"))).WithHint("what it said is in the run's log")
 	default:
 		return nil
 	}
@@ -289,7 +289,8 @@ func (c *Child) Died() error {
 // there is nothing, it only looks.
 func endLeft(ctx context.Context, dir string) error {
 	if left := endStrays(ctx, strayMarker(dir)); len(left) > 0 {
-		return fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left).WithHint("end them by hand: kill -9")
+		return fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left).
+			WithHint("end them by hand: kill -9")
 	}
 	var err error
 	waitUntil(ctx, 20*time.Millisecond, func() bool { // its lock may last a moment longer than its process

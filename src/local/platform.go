@@ -18,8 +18,13 @@ import (
 	"stellar/src/fail"
 )
 
-// closeTime is how long closing and removing may take until what is left is reported.
-const closeTime = 10 * time.Second
+const (
+	// closeTime is how long closing and removing may take until what is left is reported.
+	closeTime = 10 * time.Second
+	// killTime is how long processes that were killed may take to end, at the end of the platform and of its watcher. It
+	// is milliseconds, unless one hangs in the kernel.
+	killTime = 2 * time.Second
+)
 
 // Platform is one running local platform.
 type Platform struct {
@@ -213,7 +218,7 @@ func (p *Platform) endRest() error {
 	if p.watch == nil {
 		return nil
 	}
-	if left := endDescendants(closeTime); len(left) > 0 {
+	if left := endDescendants(killTime); len(left) > 0 {
 		return fmt.Errorf("processes %v do not end", left)
 	}
 	return nil

@@ -88,7 +88,7 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 	reading := make(chan watched, 1)
 	fail.Go(func(error) { reading <- watched{} }, func() { reading <- readWatch(read) })
 	ended = endingOf(<-exited, cmd.Stderr)
-	left := endDescendants(closeTime)
+	left := endDescendants(killTime)
 	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // nobody should hold the other end now
 	told = <-reading
 	if len(left) > 0 {
