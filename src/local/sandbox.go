@@ -247,6 +247,7 @@ func (p *process) run(c *cell) {
 	p.pid = proc.Pid
 	p.mu.Unlock()
 	p.started <- nil
+	runtime.Gosched() // the one who waits runs now: the call below blocks, and the scheduler takes milliseconds to see it
 	p.state = p.await(proc)
 }
 
