@@ -17,20 +17,22 @@ const (
 
 // badResponse is the result of a request whose response cannot be passed on.
 func (f *function) badResponse(res result, why error) result {
-	return result{kind: kindBadResponse, class: classMalformed, at: res.at, msg: fmt.Sprintf("function %s: malformed response: %v", f.spec.Name, why)}
+	return result{kind: kindBadResponse, class: classMalformed, at: res.at,
+		msg: fmt.Sprintf("function %s: malformed response: %v", f.spec.Name, why)}
 }
 
 // notJSON says where a response stops being JSON, and how it begins.
 func notJSON(raw []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("it is not JSON: %v at byte %d of %d; it begins with %s", syntax, syntax.Offset, len(raw), cut(string(raw)))
+		return fmt.Errorf("it is not JSON: %v at byte %d of %d; it begins with %s",
+			syntax, syntax.Offset, len(raw), cut(string(raw)))
 	}
 	return fmt.Errorf("it is not JSON: %v", err)
 }
 
-// malformed explains why an object is no HTTP response, key by key; nil where it does not mean to be one, because it has
-// no statusCode.
+// malformed explains why an object is no HTTP response, key by key; nil where it does not mean to be one, because it
+// has no statusCode.
 func malformed(raw []byte) error {
 	var keys struct{ StatusCode, Headers, MultiValueHeaders, Cookies, Body, IsBase64Encoded json.RawMessage }
 	if err := json.Unmarshal(raw, &keys); err != nil {

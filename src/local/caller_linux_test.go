@@ -30,11 +30,13 @@ func TestAnswersForOthersAreRefused(t *testing.T) {
 				return len(starts) == 3
 			})
 			said := string(getOK(t, fmt.Sprintf("%s?do=meddle&api=%s&id=%s", url, api, id)).body)
-			if strings.Count(said, "403 ") != 3 || !strings.Contains(said, `\"errorType\":\"Forbidden\"`) || !strings.Contains(said, `\"errorMessage\":`) {
+			if strings.Count(said, "403 ") != 3 || !strings.Contains(said, `\"errorType\":\"Forbidden\"`) ||
+				!strings.Contains(said, `\"errorMessage\":`) {
 				t.Errorf("another instance: %s", said)
 			}
 			client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-			res, err := client.Post("http://"+api+runtimePrefix+"invocation/"+id+"/response", "application/json", strings.NewReader("{}"))
+			at := "http://" + api + runtimePrefix + "invocation/" + id + "/response"
+			res, err := client.Post(at, "application/json", strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +49,8 @@ func TestAnswersForOthersAreRefused(t *testing.T) {
 				t.Errorf("the victim's own answer: %d %s", r.status, r.body)
 			}
 			// A process that the instance has started is the instance.
-			if said := string(getOK(t, url+"?do=child").body); !strings.Contains(said, "400") || !strings.Contains(said, "InvalidRequestID") {
+			said = string(getOK(t, url+"?do=child").body)
+			if !strings.Contains(said, "400") || !strings.Contains(said, "InvalidRequestID") {
 				t.Errorf("a child of the instance: %s", said)
 			}
 		})

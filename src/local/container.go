@@ -269,7 +269,8 @@ func removeContainer(ctx context.Context, c *client.Client, id, tmp string) erro
 	if err := emptyTmp(ctx, c, id, tmp, removeTree); err != nil && !gone(err) {
 		return fmt.Errorf("empty its /tmp (%s): %w", tmp, err)
 	}
-	if err := c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true}); err != nil && !gone(err) {
+	err := c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !gone(err) {
 		return err
 	}
 	return nil

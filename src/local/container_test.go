@@ -45,7 +45,10 @@ func testImageWith(t *testing.T, c *client.Client, name, architecture, lines str
 	for _, f := range []struct {
 		name string
 		data []byte
-	}{{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" + lines)}, {"bootstrap", program}} {
+	}{
+		{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" + lines)},
+		{"bootstrap", program},
+	} {
 		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.data))}); err != nil {
 			t.Fatal(err)
 		}

@@ -144,7 +144,8 @@ func (in *instance) forward(ctx context.Context, c *inContainer, transport *http
 	case err != nil:
 		return broken(err)
 	case len(body) > maxResponse:
-		return result{kind: kindResponseTooLarge, class: classTooLarge, msg: fmt.Sprintf("function %s: its response is over %d bytes", name, maxResponse)}
+		return result{kind: kindResponseTooLarge, class: classTooLarge,
+			msg: fmt.Sprintf("function %s: its response is over %d bytes", name, maxResponse)}
 	}
 	header := make(http.Header, len(res.Header))
 	for key, values := range res.Header {

@@ -24,7 +24,8 @@ func goroutinesIn(function string) int {
 	return n
 }
 
-// A request to a server that timed out leaves neither instance nor goroutine, whether or not others are served beside it.
+// A request to a server that timed out leaves neither instance nor goroutine, whether or not others are served beside
+// it.
 func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	c := testEngine(t)
 	name := fmt.Sprintf("stellar-test-worker:%d", os.Getpid())
@@ -46,7 +47,9 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 		getOK(t, url+"?sleep=800")
 	})
 	wait.Wait()
-	eventually(t, "the instance ends", func() bool { return len(containersOf(t, c, p.opts.Dir)) == 0 && p.Status().Instances == 0 })
+	eventually(t, "the instance ends", func() bool {
+		return len(containersOf(t, c, p.opts.Dir)) == 0 && p.Status().Instances == 0
+	})
 	for _, function := range []string{"stellar/src/local.(*instance).work", "stellar/src/local.(*instance).converse"} {
 		eventually(t, "no goroutine is in "+function, func() bool { return goroutinesIn(function) == 0 })
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// emptyTmp removes what is in the folder dir that is a container's /tmp. The container's user owns it, so that an ordinary
-// user of this machine may not remove a folder in it: the Engine, which may, puts a file in each one's place, which the
-// owner of the folder around it may remove. remove removes a file or a tree with this user's own rights.
+// emptyTmp removes what is in the folder dir that is a container's /tmp. The container's user owns it, so that an
+// ordinary user of this machine may not remove a folder in it: the Engine, which may, puts a file in each one's place,
+// which the owner of the folder around it may remove. remove removes a file or a tree with this user's own rights.
 func emptyTmp(ctx context.Context, c *client.Client, id, dir string, remove func(string) error) error {
 	if dir == "" {
 		return nil
@@ -49,7 +49,8 @@ func emptyTmp(ctx context.Context, c *client.Client, id, dir string, remove func
 	if err := archive.Close(); err != nil {
 		return err
 	}
-	if err := c.CopyToContainer(ctx, id, "/tmp", &files, container.CopyToContainerOptions{AllowOverwriteDirWithFile: true}); err != nil {
+	into := container.CopyToContainerOptions{AllowOverwriteDirWithFile: true}
+	if err := c.CopyToContainer(ctx, id, "/tmp", &files, into); err != nil {
 		return err
 	}
 	var errs []error

@@ -78,7 +78,8 @@ func TestEngineEmptiesTmp(t *testing.T) {
 	if err := emptyTmp(t.Context(), c, id, scratch, ordinary); err != nil {
 		t.Fatal(err)
 	}
-	if left := entriesOf(t, scratch); len(left) > 0 || len(asked) != 2 || len(folders) != 1 || slices.Contains(left, filepath.Base(folders[0])) {
+	if left := entriesOf(t, scratch); len(left) > 0 || len(asked) != 2 || len(folders) != 1 ||
+		slices.Contains(left, filepath.Base(folders[0])) {
 		t.Errorf("left %v of %v, folders %v", left, asked, folders)
 	}
 	eventually(t, "the instance is gone", func() bool { return p.Status().Instances == 0 })
@@ -103,7 +104,9 @@ func TestTmpOfAKilledPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	eventually(t, "containers and folder are gone", func() bool { return len(containersOf(t, c, child.Dir)) == 0 && absent(child.Dir) })
+	eventually(t, "containers and folder are gone", func() bool {
+		return len(containersOf(t, c, child.Dir)) == 0 && absent(child.Dir)
+	})
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}

@@ -139,7 +139,8 @@ func (p *Platform) putService(w http.ResponseWriter, r *http.Request) (int, any,
 		}
 		if tooSlow(err) {
 			w.Header().Set("Connection", "close")
-			return 0, nil, refuse(http.StatusRequestTimeout, "the body did not come: give it at %d or more bytes a second", bodyMinSpeed)
+			return 0, nil, refuse(http.StatusRequestTimeout,
+				"the body did not come: give it at %d or more bytes a second", bodyMinSpeed)
 		}
 		return 0, nil, refuse(http.StatusBadRequest, "body: %v", err)
 	}

@@ -11,8 +11,8 @@ import (
 	"stellar/src/fail"
 )
 
-// A panic on one of the platform's goroutines ends it in order: its functions and its folder are gone, and the error is a
-// defect, exit code 1. Here the thread of a cell that is made for a second instance panics.
+// A panic on one of the platform's goroutines ends it in order: its functions and its folder are gone, and the error
+// is a defect, exit code 1. Here the thread of a cell that is made for a second instance panics.
 func TestPanicEndsThePlatform(t *testing.T) {
 	var mu sync.Mutex
 	var said []string

@@ -238,9 +238,11 @@ func awaitEnds(ctx context.Context, service string, functions []*function) error
 		select {
 		case <-f.ended:
 		case <-timer.C:
-			return fmt.Errorf("function %s of service %s: %d instances did not end within %v", f.spec.Name, service, f.count(), closeTime)
+			return fmt.Errorf("function %s of service %s: %d instances did not end within %v",
+				f.spec.Name, service, f.count(), closeTime)
 		case <-ctx.Done():
-			return fmt.Errorf("function %s of service %s: %d instances are still ending: %w", f.spec.Name, service, f.count(), ctx.Err())
+			return fmt.Errorf("function %s of service %s: %d instances are still ending: %w",
+				f.spec.Name, service, f.count(), ctx.Err())
 		}
 	}
 	return nil

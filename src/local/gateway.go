@@ -87,7 +87,8 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 		refuseRequest(w, kindRequestTooLarge, fmt.Sprintf("request body over %d bytes", maxEvent))
 	case tooSlow(err):
 		w.Header().Set("Connection", "close")
-		refuseRequest(w, kindRequestTimeout, fmt.Sprintf("the request's body did not come: give it at %d or more bytes a second", bodyMinSpeed))
+		refuseRequest(w, kindRequestTimeout,
+			fmt.Sprintf("the request's body did not come: give it at %d or more bytes a second", bodyMinSpeed))
 	case err != nil:
 		refuseRequest(w, kindBadRequest, fmt.Sprintf("read request body: %v", err))
 	default:
@@ -155,8 +156,8 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 	return result{kind: kindCrash, msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
 }
 
-// maxParseHeld is the most of a response that is parsed while its instance is still held: a long one takes milliseconds,
-// which a request that waits for the instance must not have in its queue time.
+// maxParseHeld is the most of a response that is parsed while its instance is still held: a long one takes
+// milliseconds, which a request that waits for the instance must not have in its queue time.
 const maxParseHeld = 64 << 10
 
 // conclusion makes an HTTP answer of what an instance answered, records the request and gives its place back.

@@ -246,7 +246,8 @@ func (in *instance) initTimedOut() {
 	}
 	in.end(result{
 		kind: kindInitTimeout, class: "Sandbox.Timedout",
-		msg: fmt.Sprintf("function %s was not ready %v after its start: %s", in.fn.spec.Name, in.fn.platform.opts.InitTimeout, why),
+		msg: fmt.Sprintf("function %s was not ready %v after its start: %s",
+			in.fn.spec.Name, in.fn.platform.opts.InitTimeout, why),
 	})
 }
 

@@ -46,7 +46,8 @@ def f(event, context):
             found.append(name)
         except ImportError:
             pass
-    return {"found": found, "path": sys.path, "exit": callable(exit) and callable(quit), "user": [p for p in sys.path if "-packages" in p]}
+    return {"found": found, "path": sys.path, "exit": callable(exit) and callable(quit),
+        "user": [p for p in sys.path if "-packages" in p]}
 `})
 	url := deployTo(t, c, func(f *FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "python3", "main.f", artifact })
 	said := string(getOK(t, url).body)
@@ -92,7 +93,9 @@ func TestNodeSeesItsPackageOnly(t *testing.T) {
     try { require(name); found.push(name); } catch (e) { if (e.code !== 'MODULE_NOT_FOUND') throw e; }
   }
   for (const name of ['own', 'node:fs', 'of-a-neighbour']) {
-    try { await import(name); found.push('import ' + name); } catch (e) { if (e.code !== 'ERR_MODULE_NOT_FOUND') throw e; }
+    try { await import(name); found.push('import ' + name); } catch (e) {
+      if (e.code !== 'ERR_MODULE_NOT_FOUND') throw e;
+    }
   }
   return { found, argv: process.argv.length };
 };`})
@@ -112,8 +115,10 @@ func TestRubySeesItsPackageOnly(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(home, "lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"lib/of_a_neighbour.rb": "X = 1\n", "g.gemspec": `Gem::Specification.new { |s|
-  s.name, s.version, s.summary, s.authors, s.files = "of_a_neighbour", "1.0", "x", ["x"], ["lib/of_a_neighbour.rb"] }`} {
+	for name, text := range map[string]string{"lib/of_a_neighbour.rb": "X = 1\n",
+		"g.gemspec": `Gem::Specification.new { |s|
+  s.name, s.version, s.summary, s.authors, s.files =
+    "of_a_neighbour", "1.0", "x", ["x"], ["lib/of_a_neighbour.rb"] }`} {
 		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +127,8 @@ func TestRubySeesItsPackageOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("sh", "-c", `gem build -q g.gemspec && gem install -q --local --no-document -i "$PWD/gems" of_a_neighbour-1.0.gem`)
+	build := exec.Command("sh", "-c", `gem build -q g.gemspec &&
+		gem install -q --local --no-document -i "$PWD/gems" of_a_neighbour-1.0.gem`)
 	build.Dir = home
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
@@ -139,9 +145,11 @@ func TestRubySeesItsPackageOnly(t *testing.T) {
 end`})
 	url := deployTo(t, c, func(f *FunctionSpec) {
 		f.Runtime, f.Handler, f.Artifact = "ruby", "main.f", artifact
-		f.Environment = map[string]string{"GEM_PATH": filepath.Join(home, "gems") + ":" + string(paths)} // stands for the machine's own folder of gems
+		// It stands for the machine's own folder of gems.
+		f.Environment = map[string]string{"GEM_PATH": filepath.Join(home, "gems") + ":" + string(paths)}
 	})
-	if said := string(getOK(t, url).body); !strings.Contains(said, `"found":["own","json","rexml/document"],"there":true`) {
+	want := `"found":["own","json","rexml/document"],"there":true`
+	if said := string(getOK(t, url).body); !strings.Contains(said, want) {
 		t.Errorf("function says %s", said)
 	}
 }

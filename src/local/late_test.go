@@ -17,8 +17,8 @@ func askAPI(in *instance, method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// TestLateAnswersFreeTheFunction has a function answer requests whose time is up. Its loops go on to ask for work: where
-// they are refused, the runtime ends, and with it the requests that the instance still serves.
+// TestLateAnswersFreeTheFunction has a function answer requests whose time is up. Its loops go on to ask for work:
+// where they are refused, the runtime ends, and with it the requests that the instance still serves.
 func TestLateAnswersFreeTheFunction(t *testing.T) {
 	p, _ := testPlatform(t, nil)
 	zero := 0.0

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// leftovers are steps of a function's removal that failed. Each is tried again whenever its service is to be removed, and
-// the service is there until none is left. A step must be safe to repeat.
+// leftovers are steps of a function's removal that failed. Each is tried again whenever its service is to be removed,
+// and the service is there until none is left. A step must be safe to repeat.
 type leftovers struct {
 	mu    sync.Mutex
 	steps []func() error

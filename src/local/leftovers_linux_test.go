@@ -53,9 +53,11 @@ func alsoAsUser(t *testing.T) {
 		name, _, _ := strings.Cut(t.Name(), "/")
 		cmd := exec.Command(program, "-test.run", "^"+name+"$", "-test.v", "-test.parallel=2")
 		cmd.Dir = home
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "STELLAR_TEST_PACKAGE=" + testPackage,
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"),
+			"STELLAR_TEST_PACKAGE=" + testPackage,
 			"XDG_STATE_HOME=" + filepath.Join(home, "state")}
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}, Pdeathsig: syscall.SIGKILL}
+		user := &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
 		out, err := cmd.CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "--- PASS: "+name+" ") {
 			t.Errorf("as user %d: %v\n%s", ordinaryUser, err, out)
@@ -70,7 +72,8 @@ func TestLeftovers(t *testing.T) {
 	alsoAsUser(t)
 	for _, best := range []level{levelFull, levelMounts, levelNone} {
 		for _, what := range [][]string{
-			{"owner"}, {"platform"}, {"watcher"}, {"owner", "platform"}, {"watcher", "platform"}, {"owner", "watcher", "platform"},
+			{"owner"}, {"platform"}, {"watcher"}, {"owner", "platform"}, {"watcher", "platform"},
+			{"owner", "watcher", "platform"},
 		} {
 			t.Run(fmt.Sprintf("%s/%s", best, strings.Join(what, " and ")), func(t *testing.T) {
 				t.Parallel()

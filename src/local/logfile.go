@@ -78,8 +78,8 @@ func (l *logFile) output(text []byte) {
 	l.line(text)
 }
 
-// platformLine says whether a reader could take a line for one of the platform's. Space around it counts for nothing, as
-// readers trim it.
+// platformLine says whether a reader could take a line for one of the platform's. Space around it counts for nothing,
+// as readers trim it.
 func platformLine(text []byte) bool {
 	text = bytes.TrimLeft(text, "> \t")
 	text = bytes.TrimSpace(text)

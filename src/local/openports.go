@@ -42,7 +42,8 @@ func (in *instance) notReady() string {
 // waitedFor compares what a server should listen on with what it does.
 func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	own, _, _ := net.SplitHostPort(addr)
-	what := fmt.Sprintf("ready means that port %s ($PORT) takes connections at the container's own address %s; ", containerPort, own)
+	what := fmt.Sprintf("ready means that port %s ($PORT) takes connections at the container's own address %s; ",
+		containerPort, own)
 	if err != nil {
 		return what + "which ports are open cannot be read: " + err.Error()
 	}
@@ -67,8 +68,8 @@ func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	return what
 }
 
-// openPorts lists what listens for TCP in the container: from the container's network in /proc where the Engine is on this
-// machine, else by a program in the container.
+// openPorts lists what listens for TCP in the container: from the container's network in /proc where the Engine is on
+// this machine, else by a program in the container.
 func (c *inContainer) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
 	if err != nil {
@@ -86,8 +87,8 @@ func (c *inContainer) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
 	return listening(table), nil
 }
 
-// socketsOf reads the tables of TCP sockets of a container's first process. The process is the container's only where its
-// network has the container's address: the Engine may be on another machine.
+// socketsOf reads the tables of TCP sockets of a container's first process. The process is the container's only where
+// its network has the container's address: the Engine may be on another machine.
 func (c *inContainer) socketsOf(pid int) ([]byte, error) {
 	dir := fmt.Sprintf("/proc/%d/net/", pid)
 	own, _, _ := net.SplitHostPort(c.addr)
@@ -104,7 +105,8 @@ func (c *inContainer) socketsOf(pid int) ([]byte, error) {
 
 // socketsInside has the container print the tables, where its image has a program for that.
 func (c *inContainer) socketsInside(ctx context.Context) ([]byte, error) {
-	made, err := c.client.ContainerExecCreate(ctx, c.id, container.ExecOptions{Cmd: []string{"cat", "/proc/net/tcp", "/proc/net/tcp6"},
+	made, err := c.client.ContainerExecCreate(ctx, c.id, container.ExecOptions{
+		Cmd:          []string{"cat", "/proc/net/tcp", "/proc/net/tcp6"},
 		AttachStdout: true})
 	if err != nil {
 		return nil, err

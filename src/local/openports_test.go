@@ -29,8 +29,10 @@ func TestServerThatListensElsewhere(t *testing.T) {
 			wantFailure(t, url, http.StatusBadGateway, kindInitCrash, "no address")
 			continue
 		}
-		r := wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "not ready 2s after its start: ready means that port 8080 ($PORT) takes connections at the container's own address ")
-		if !strings.HasSuffix(strings.TrimSpace(r.Error), "outside") && at == "127.0.0.1:8080" || !strings.Contains(r.Error, want) {
+		r := wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout,
+			"not ready 2s after its start: ready means that port 8080 ($PORT) takes connections at the container's own address ")
+		if !strings.HasSuffix(strings.TrimSpace(r.Error), "outside") && at == "127.0.0.1:8080" ||
+			!strings.Contains(r.Error, want) {
 			t.Errorf("%s: %s; want %s", at, r.Error, want)
 		}
 	}
@@ -57,7 +59,8 @@ func TestWaitedFor(t *testing.T) {
 		err  error
 		want string
 	}{
-		{open, nil, "own address 172.17.0.2; open are 0.0.0.0:5000, 127.0.0.1:80, 127.0.0.1:8080, [::1]:8080: let the server listen on 0.0.0.0, a loopback"},
+		{open, nil, "own address 172.17.0.2; open are 0.0.0.0:5000, 127.0.0.1:80, 127.0.0.1:8080, [::1]:8080: " +
+			"let the server listen on 0.0.0.0, a loopback"},
 		{open[:1], nil, "open are 0.0.0.0:5000: let the server listen on 0.0.0.0 and the port that $PORT gives"},
 		{nil, nil, "no port is open"},
 		{nil, errors.New("permission denied"), "which ports are open cannot be read: permission denied"},

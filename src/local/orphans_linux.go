@@ -71,8 +71,8 @@ func descendants(table map[int]procEntry, of int) []int {
 	return found
 }
 
-// endDescendants kills and reaps everything that this process is an ancestor of, and gives what does not end in time. It
-// is for a process that waits for no child elsewhere at that moment.
+// endDescendants kills and reaps everything that this process is an ancestor of, and gives what does not end in time.
+// It is for a process that waits for no child elsewhere at that moment.
 func endDescendants(limit time.Duration) (left []int) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()

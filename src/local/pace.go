@@ -24,8 +24,8 @@ type pacedBody struct {
 	bytes      int64
 }
 
-// pace limits how slowly the body of a request may come, also for a handler that does not read it: the server reads what
-// is left before it answers.
+// pace limits how slowly the body of a request may come, also for a handler that does not read it: the server reads
+// what is left before it answers.
 func pace(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	if r.ContentLength == 0 {
 		return

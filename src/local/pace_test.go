@@ -53,7 +53,8 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n", target, length)
 	}
 	put := func(target string, length int) string {
-		return fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n", target, testToken, length)
+		return fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Length: %d\r\n\r\n", target, testToken, length)
 	}
 	chunked := "POST /s/f HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
 	for _, test := range []struct {
@@ -66,11 +67,13 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 		{"half", gateway, post("/s/f", 100) + "half", nil, 408, "did not come"},
 		{"chunks", gateway, chunked, nil, 408, "did not come"},
 		{"drops", gateway, post("/s/f", 100), drops, 408, "did not come"},
-		{"steady", gateway, post("/s/f?do=echo", 20<<10), strings.SplitAfter(strings.Repeat(strings.Repeat("y", 2<<10-1)+"\n", 10), "\n"), 201, "eXl5"},
+		{"steady", gateway, post("/s/f?do=echo", 20<<10),
+			strings.SplitAfter(strings.Repeat(strings.Repeat("y", 2<<10-1)+"\n", 10), "\n"), 201, "eXl5"},
 		{"nowhere", gateway, post("/s/nowhere", 100), nil, 404, "no function"},
 		{"control", control, put("/v1/services/x", 100), nil, 408, "did not come"},
 		{"control, drops", control, put("/v1/services/x", 100) + `{"`, drops, 408, "did not come"},
-		{"control, unread", control, strings.Replace(put("/v1/services/s/functions/f/retire", 100), "PUT", "POST", 1), nil, 200, "retired"},
+		{"control, unread", control,
+			strings.Replace(put("/v1/services/s/functions/f/retire", 100), "PUT", "POST", 1), nil, 200, "retired"},
 		{"control, no token", control, post("/v1/stop", 100), nil, 401, "token"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +109,8 @@ func TestStreamThatDoesNotCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != 408 || res.Header.Get("X-Stellar-Error") != kindRequestTimeout || res.ProtoMajor != 2 || p.Status().Instances != 0 {
+	if res.StatusCode != 408 || res.Header.Get("X-Stellar-Error") != kindRequestTimeout ||
+		res.ProtoMajor != 2 || p.Status().Instances != 0 {
 		t.Errorf("%s %d %v, %d instances", res.Proto, res.StatusCode, res.Header, p.Status().Instances)
 	}
 }

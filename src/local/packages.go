@@ -73,7 +73,8 @@ func (s *packages) hold(sum, alone string, size int64) *pkg {
 	p := s.all[key]
 	if p == nil {
 		// A folder of its own for each life of a package: the last one may still be on its way out.
-		p = &pkg{store: s, key: key, alone: alone != "", sha256: sum, bytes: size, dir: filepath.Join(s.dir, sum[:16]+"-"+randomHex(4))}
+		dir := filepath.Join(s.dir, sum[:16]+"-"+randomHex(4))
+		p = &pkg{store: s, key: key, alone: alone != "", sha256: sum, bytes: size, dir: dir}
 		s.all[key] = p
 	}
 	p.users++

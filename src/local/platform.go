@@ -87,7 +87,8 @@ func (p *Platform) open() error {
 	if p.lock, err = own(p.opts.Dir, p.id); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
-	if p.watch, err = openWatch(p.opts.watchPipe, watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}); err != nil {
+	order := watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}
+	if p.watch, err = openWatch(p.opts.watchPipe, order); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: tell the watcher: %w", err)
 	}
 	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
@@ -109,7 +110,10 @@ func (p *Platform) open() error {
 	}
 	p.control = &http.Server{Handler: p.controlHandler(), ReadHeaderTimeout: headerTime, IdleTimeout: time.Minute}
 	// Longer than the 55 s after which the probe opens connections of its own: this gateway never drops a reused one.
-	p.gateway = &http.Server{Handler: (*gateway)(p), ReadHeaderTimeout: headerTime, IdleTimeout: 10 * time.Minute, Protocols: new(http.Protocols)}
+	p.gateway = &http.Server{
+		Handler: (*gateway)(p), Protocols: new(http.Protocols),
+		ReadHeaderTimeout: headerTime, IdleTimeout: 10 * time.Minute,
+	}
 	p.gateway.Protocols.SetHTTP1(true)
 	p.gateway.Protocols.SetUnencryptedHTTP2(true)
 	return nil

@@ -64,7 +64,8 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("%s=%s is not in the state folder", key, value)
 			}
 		case "TMPDIR":
-			if private := p.sandboxes.shared == nil; private != (value == privateTmp) || !private && !strings.HasPrefix(value, p.opts.Dir) {
+			if private := p.sandboxes.shared == nil; private != (value == privateTmp) ||
+				!private && !strings.HasPrefix(value, p.opts.Dir) {
 				t.Errorf("%s=%s, mounts of its own: %t", key, value, private)
 			}
 		}

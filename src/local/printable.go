@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable is text of a function for a terminal: control characters, marks that change the direction of text, and bytes
-// that are no UTF-8 are written as escapes (\x1b, \u202e). Tabs and line breaks stay.
+// Printable is text of a function for a terminal: control characters, marks that change the direction of text, and
+// bytes that are no UTF-8 are written as escapes (\x1b, \u202e). Tabs and line breaks stay.
 func Printable(text string) string {
 	if strings.IndexFunc(text, mustEscape) < 0 {
 		return text
@@ -34,6 +34,7 @@ func Printable(text string) string {
 // mustEscape says whether a character may change more of a terminal than its own cell. The replacement character is
 // looked at closer: it is also how a byte that is no UTF-8 reads.
 func mustEscape(r rune) bool {
-	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Zl, unicode.Zp)) ||
+	return r != '\n' && r != '\t' &&
+		(unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Zl, unicode.Zp)) ||
 		r == utf8.RuneError
 }

@@ -39,7 +39,8 @@ func ownPlatform(root string) {
 		o = owned{Platform: child.PID, Watcher: parentOf(child.PID), Dir: child.Dir, Processes: map[string]int{}}
 		url := s.Functions[0].URL
 		for what, query := range map[string]string{
-			"function": "", "child": "?leave=group", "session": "?leave=setsid", "twice": "?leave=twice", "bare": "?leave=bare"} {
+			"function": "", "child": "?leave=group", "session": "?leave=setsid",
+			"twice": "?leave=twice", "bare": "?leave=bare"} {
 			r, err := send("GET", url+query, nil)
 			if err != nil {
 				return owned{Error: err.Error()}
@@ -72,7 +73,8 @@ func startOwner(t *testing.T, best level) owner {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program)
-	cmd.Env = append(os.Environ(), "STELLAR_TEST_OWNER="+t.TempDir(), "STELLAR_TEST_PACKAGE="+testPackage, "STELLAR_TEST_LEVEL="+string(best))
+	cmd.Env = append(os.Environ(), "STELLAR_TEST_OWNER="+t.TempDir(), "STELLAR_TEST_PACKAGE="+testPackage,
+		"STELLAR_TEST_LEVEL="+string(best))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// unremovable makes a folder that nobody can remove until undo is called: something is mounted in it, or, where this user
-// may not mount, its parent is read-only.
+// unremovable makes a folder that nobody can remove until undo is called: something is mounted in it, or, where this
+// user may not mount, its parent is read-only.
 func unremovable(t *testing.T, dir string) (undo func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {

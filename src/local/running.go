@@ -63,7 +63,8 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 	if cell.private {
 		proc.env = append(proc.env, "TMPDIR="+privateTmp)
 		proc.tmp = in.tmp
-		if err := proc.show(in.fn.launch.folders(in.fn.pkg.dir), in.fn.hidden, filepath.Join(p.opts.Dir, "skeleton")); err != nil {
+		folders, skeleton := in.fn.launch.folders(in.fn.pkg.dir), filepath.Join(p.opts.Dir, "skeleton")
+		if err := proc.show(folders, in.fn.hidden, skeleton); err != nil {
 			giveBack()
 			return nil, nil, errors.Join(err, read.Close(), write.Close())
 		}

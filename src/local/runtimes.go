@@ -62,7 +62,8 @@ func (l *launch) command(root, handler string) (string, []string) {
 	return l.program, append([]string{l.program}, l.family.args(l.script, handler)...)
 }
 
-// folders gives what an instance needs and must not write to: its package, and what may lie where its own /tmp hides it.
+// folders gives what an instance needs and must not write to: its package, and what may lie where its own /tmp hides
+// it.
 func (l *launch) folders(root string) []string {
 	out := []string{root}
 	if l.script != "" {
@@ -74,7 +75,8 @@ func (l *launch) folders(root string) []string {
 	return out
 }
 
-// neighbours gives the folders of modules above a package, where Node.js would go on looking: in the cloud there are none.
+// neighbours gives the folders of modules above a package, where Node.js would go on looking: in the cloud there are
+// none.
 func neighbours(root string) []string {
 	var out []string
 	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {

@@ -110,7 +110,10 @@ func (s *sandboxes) newCell() (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cell{group: group, private: s.shared == nil, null: s.null, jobs: make(chan *process, 1), ended: make(chan struct{})}
+	c := &cell{
+		group: group, private: s.shared == nil, null: s.null,
+		jobs: make(chan *process, 1), ended: make(chan struct{}),
+	}
 	joined := make(chan error, 1)
 	fail.Go(s.defect, func() { c.thread(joined, s.defect) }, func() { notJoined(joined) })
 	if err := <-joined; err != nil {
@@ -247,7 +250,8 @@ func (p *process) run(c *cell) {
 	p.pid = proc.Pid
 	p.mu.Unlock()
 	p.started <- nil
-	runtime.Gosched() // the one who waits runs now: the call below blocks, and the scheduler takes milliseconds to see it
+	// The one who waits runs now: the call below blocks, and the scheduler takes milliseconds to see that.
+	runtime.Gosched()
 	p.state = p.await(proc)
 }
 

@@ -28,9 +28,9 @@ type ServeIO struct {
 	Version string
 }
 
-// ServeCommand is the body of the hidden command `stellar local serve`, which Spawn and Detach start: the watcher, which
-// starts the platform, or, with --platform, the platform itself. It serves until ctx ends, its owner goes, or the control
-// API is told to stop.
+// ServeCommand is the body of the hidden command `stellar local serve`, which Spawn and Detach start: the watcher,
+// which starts the platform, or, with --platform, the platform itself. It serves until ctx ends, its owner goes, or
+// the control API is told to stop.
 func ServeCommand(ctx context.Context, s ServeIO) error {
 	opts := Options{Version: s.Version}
 	flags := flag.NewFlagSet("local serve", flag.ContinueOnError)

@@ -41,7 +41,8 @@ func supervise(ctx context.Context, s ServeIO, best level) error {
 		choice, why = choice[i:], "turned off"
 	}
 	for _, l := range choice {
-		cmd := exec.Command(program, slices.Concat([]string{"local", "serve", "--platform", string(l), "--why", why}, s.Args)...)
+		args := slices.Concat([]string{"local", "serve", "--platform", string(l), "--why", why}, s.Args)
+		cmd := exec.Command(program, args...)
 		cmd.Env, cmd.Dir = plainEnvironment(os.Environ()), "/"
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
 		cmd.SysProcAttr = l.attributes()

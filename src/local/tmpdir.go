@@ -28,8 +28,8 @@ func (p *Platform) noteSharedTmp() {
 	})
 }
 
-// watchTmp ends instances whose /tmp has grown over Lambda's size, until the platform ends. It is on this machine's disk,
-// as on Lambda it does not count as memory, and a folder cannot be limited without a file system of its own.
+// watchTmp ends instances whose /tmp has grown over Lambda's size, until the platform ends. It is on this machine's
+// disk, as on Lambda it does not count as memory, and a folder cannot be limited without a file system of its own.
 func (p *Platform) watchTmp() {
 	tick := time.NewTicker(p.opts.tmpPeriod)
 	defer tick.Stop()

@@ -230,7 +230,8 @@ functions:
 
 func TestLogs(t *testing.T) {
 	c := newControl(t)
-	c.set(func() { c.log = "\x1b[31m" + "red\ta" + "\r\u009b\u009b" + "\u202eé" + "tab.\n" }) // it comes in pieces of 5 bytes
+	// It comes in pieces of 5 bytes.
+	c.set(func() { c.log = "\x1b[31m" + "red\ta" + "\r\u009b\u009b" + "\u202eé" + "tab.\n" })
 	s := newService(t, minimal, at(c.URL)...)
 	s.refused(t, "there is no such service", "logs", "-f", "f0-0")
 	s.succeed(t, "deploy")

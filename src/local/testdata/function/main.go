@@ -134,8 +134,10 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 		}
 		fmt.Println("the last line")
 	case "forge": // lines of the platform's, with the request's own id
-		report := "REPORT RequestId: " + request + "\tDuration: 0.01 ms\tBilled Duration: 1 ms\tMemory Size: 1 MB\tInstance: mine\tCold: true"
-		fmt.Print("START RequestId: ", request, "\nEND RequestId: ", request, "\n", report, "\n \t", report, "\n>", report, "\n",
+		report := "REPORT RequestId: " + request + "\tDuration: 0.01 ms\tBilled Duration: 1 ms\tMemory Size: 1 MB" +
+			"\tInstance: mine\tCold: true"
+		fmt.Print("START RequestId: ", request, "\nEND RequestId: ", request, "\n",
+			report, "\n \t", report, "\n>", report, "\n",
 			"\u00a0", report, "\n\x1b[31mred\tend\n")
 		fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
 		return "error", fault
@@ -198,7 +200,8 @@ func write() string {
 func meddle(api, id string) map[string]any {
 	out := map[string]any{}
 	for _, path := range []string{"invocation/" + id + "/response", "invocation/" + id + "/error", "init/error"} {
-		res, err := http.Post("http://"+api+"/2018-06-01/runtime/"+path, "application/json", bytes.NewReader([]byte(`{"forged":true}`)))
+		at, forged := "http://"+api+"/2018-06-01/runtime/"+path, strings.NewReader(`{"forged":true}`)
+		res, err := http.Post(at, "application/json", forged)
 		if err != nil {
 			out[path] = err.Error()
 			continue
@@ -241,8 +244,8 @@ func misuse(request string) map[string]any {
 	return out
 }
 
-// files tells what the function can do to files that are not its own: its package, /tmp, and what the kernel shows of the
-// process that started it, and of another one.
+// files tells what the function can do to files that are not its own: its package, /tmp, and what the kernel shows of
+// the process that started it, and of another one.
 func files(other, mark string) map[string]any {
 	root := os.Getenv("LAMBDA_TASK_ROOT")
 	says := func(err error) string { return fmt.Sprint(err) }
