@@ -200,7 +200,7 @@ func write() string {
 func meddle(api, id string) map[string]any {
 	out := map[string]any{}
 	for _, path := range []string{"invocation/" + id + "/response", "invocation/" + id + "/error", "init/error"} {
-		at, forged := "http://"+api+"/2018-06-01/runtime/"+path, strings.NewReader(`{"forged":true}`)
+		at, forged := "http://"+api+"/2018-06-01/runtime/"+path, bytes.NewReader([]byte(`{"forged":true}`))
 		res, err := http.Post(at, "application/json", forged)
 		if err != nil {
 			out[path] = err.Error()
