@@ -20,21 +20,24 @@ import (
 )
 
 // backend is a build backend that needs nothing: it packs one module, and leaves what setuptools would leave in the
-// folder.
+// folder. What is editable is a line that leads to the folder, as setuptools has it.
 const backend = `import os, zipfile
-def build_wheel(out, config_settings=None, metadata_directory=None):
+def build_wheel(out, config_settings=None, metadata_directory=None, editable=False):
     name = os.environ.get("NAME_OF_LIB", "lib") + "-0.1-py3-none-any.whl"
     os.makedirs("build/lib", exist_ok=True)
     with zipfile.ZipFile(os.path.join(out, name), "w") as z:
+        if editable:
+            z.writestr("__editable__.lib-0.1.pth", os.getcwd() + "\n")
         for f in sorted(os.listdir("lib")):
-            if f.endswith(".py"):
+            if f.endswith(".py") and not editable:
                 z.write("lib/" + f)
         d = "lib-0.1.dist-info/"
         z.writestr(d + "METADATA", "Metadata-Version: 2.1\nName: lib\nVersion: 0.1\n")
         z.writestr(d + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         z.writestr(d + "RECORD", "lib/__init__.py,,\n" + d + "METADATA,,\n" + d + "WHEEL,,\n" + d + "RECORD,,\n")
     return name
-build_editable = build_wheel
+def build_editable(out, config_settings=None, metadata_directory=None):
+    return build_wheel(out, editable=True)
 `
 
 func project(at string) map[string]string {
