@@ -2,11 +2,13 @@ package local
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -115,15 +117,10 @@ func TestStreamThatDoesNotCome(t *testing.T) {
 	}
 }
 
-// A body that does not come does not hold up the removal of its function; one that was read in time leaves no limit to
-// the function's own time.
+// A body that does not come does not hold up the removal of its function, however long it is waited for.
 func TestSlowBodyDoesNotHoldAVersion(t *testing.T) {
-	p, c := testPlatform(t, func(o *Options) { o.bodyIdle = 300 * time.Millisecond })
-	url := deployTo(t, c, nil)
-	r, err := send(http.MethodPost, url+"?sleep=900", strings.NewReader("body"))
-	if err != nil || r.status != 200 {
-		t.Errorf("a request longer than a pause of its body: %v %d %s", err, r.status, r.body)
-	}
+	p, c := testPlatform(t, func(o *Options) { o.bodyIdle = time.Hour })
+	deployTo(t, c, nil)
 	conn, err := net.Dial("tcp", p.gatewayAddr.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +129,25 @@ func TestSlowBodyDoesNotHoldAVersion(t *testing.T) {
 	if _, err := io.WriteString(conn, "POST /s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Delete(t.Context(), "s"); err != nil {
+	eventually(t, "the body is waited for", func() bool { return goroutinesIn("stellar/src/local.readBody") > 0 })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := c.Delete(ctx, "s"); err != nil {
 		t.Error(err)
 	}
+}
+
+// A request that has been read may wait for an instance, and then take its time, for longer than any pause of its body.
+func TestRequestMayTakeLongerThanAPause(t *testing.T) {
+	_, c := testPlatform(t, func(o *Options) { o.bodyIdle = 300 * time.Millisecond })
+	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances = QueueingQueue, 1 })
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if r, err := send(http.MethodPost, url+"?sleep=700", strings.NewReader("body")); err != nil || r.status != 200 {
+				t.Errorf("%v: answered %d %s", err, r.status, r.body)
+			}
+		})
+	}
+	both.Wait()
 }

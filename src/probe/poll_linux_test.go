@@ -84,7 +84,9 @@ func TestPollFails(t *testing.T) {
 	cfg := config(&b, s.url)
 	cfg.Grace = 10 * time.Millisecond
 	e := flight(t, cfg)
-	ctx, stop := context.WithCancelCause(t.Context())
+	limit, over := context.WithTimeout(t.Context(), patience)
+	defer over()
+	ctx, stop := context.WithCancelCause(limit)
 	e.stopWith(stop)
 	burst := e.newBurst(0)
 	burst.start()
@@ -99,6 +101,7 @@ func TestPollFails(t *testing.T) {
 					now:   func(int, []unix.EpollEvent) (int, error) { return broken() },
 					fine:  func(int, []unix.EpollEvent, time.Duration) (int, error) { return broken() },
 					mills: func(int, []unix.EpollEvent, int) (int, error) { return broken() },
+					nap:   func(int, time.Duration) {},
 				}
 			})
 		}

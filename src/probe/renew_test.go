@@ -96,26 +96,30 @@ func standingOf(e *engine, b *burst) (n int) {
 }
 
 // TestReuseBesideIdleTimeout: a server that closes idle connections a little before the next burst leaves costs no
-// request a handshake: the connections are opened again before it.
+// request a handshake: the connections are opened again before it. Where it keeps them for less than a burst's
+// preparation takes, they are opened so late that they stand.
 func TestReuseBesideIdleTimeout(t *testing.T) {
-	const idle, iat = 1200 * time.Millisecond, 1600 * time.Millisecond
+	const idle, short, iat = 1200 * time.Millisecond, 200 * time.Millisecond, 1600 * time.Millisecond
 	for name, c := range map[string]struct {
 		protocol, connections, schedule string
 		secure                          bool
+		idle                            time.Duration
 	}{
-		"http1, closed":      {HTTP1, Reuse, Closed, false},
-		"http1, open":        {HTTP1, Reuse, Open, false},
-		"TLS, closed":        {HTTP1, Reuse, Closed, true},
-		"TLS, open":          {HTTP1, Reuse, Open, true},
-		"h2, shared, closed": {H2, Shared, Closed, true},
-		"h2, reuse, open":    {H2, Reuse, Open, true},
-		"h2c, shared, open":  {H2C, Shared, Open, false},
-		"h2c, reuse, closed": {H2C, Reuse, Closed, false},
+		"http1, closed":      {HTTP1, Reuse, Closed, false, idle},
+		"http1, open":        {HTTP1, Reuse, Open, false, idle},
+		"TLS, closed":        {HTTP1, Reuse, Closed, true, idle},
+		"TLS, open":          {HTTP1, Reuse, Open, true, idle},
+		"h2, shared, closed": {H2, Shared, Closed, true, idle},
+		"h2, reuse, open":    {H2, Reuse, Open, true, idle},
+		"h2c, shared, open":  {H2C, Shared, Open, false, idle},
+		"h2c, reuse, closed": {H2C, Reuse, Closed, false, idle},
+		"short, http1":       {HTTP1, Reuse, Closed, false, short},
+		"short, h2c":         {H2C, Shared, Open, false, short},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b book
-			cfg := config(&b, serveIdle(t, c.protocol, c.secure, idle))
+			cfg := config(&b, serveIdle(t, c.protocol, c.secure, c.idle))
 			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Schedule = insecureTLS(), c.protocol, c.connections, c.schedule
 			cfg.Arrivals = Arrivals{Type: Deterministic, IAT: iat}
 			out, err := Run(t.Context(), cfg)
@@ -128,8 +132,55 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 					t.Errorf("row %+v", r)
 				}
 			}
-			if out.NewConns != 0 || out.IdleClose < idle*9/10 || out.IdleClose > iat {
+			if out.NewConns != 0 || out.IdleClose < c.idle*9/10 || out.IdleClose > iat {
 				t.Errorf("outcome %+v", out)
+			}
+		})
+	}
+}
+
+// TestRetiredBeforeItIsClosed: a connection that the server is going to close about when the burst leaves is replaced
+// before, as soon as its idle timeout is known; one that it keeps for longer is used again.
+func TestRetiredBeforeItIsClosed(t *testing.T) {
+	const idle = 400 * time.Millisecond
+	for _, protocol := range []string{HTTP1, H2C} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			var at string
+			var conns *atomic.Int64
+			if protocol == H2C {
+				at, _, conns = serveH2(t, false, 250, func(http.ResponseWriter, *http.Request) {})
+			} else {
+				var s *httptest.Server
+				s, conns = serveHTTP(t, false, func(http.ResponseWriter, *http.Request) {})
+				at = s.URL
+			}
+			var b book
+			cfg := config(&b, at)
+			cfg.Protocol, cfg.Connections = protocol, Reuse
+			e := flight(t, cfg)
+			launch(t, e, 0, nothing)
+			e.targets[0].idleClose.Store(int64(idle))
+			for n, c := range []struct {
+				after time.Duration
+				conns int64
+			}{{idle / 4, 4}, {idle - aheadLeast/2, 8}} {
+				planned := time.Now().Add(c.after)
+				burst := e.newBurst(1 + n)
+				burst.startFor(planned)
+				<-burst.ready
+				if !e.fly(t.Context(), burst, planned, planned) {
+					t.Fatal("the burst did not leave")
+				}
+				if got := conns.Load(); got != c.conns {
+					t.Errorf("a burst %s later: %d connections, want %d", c.after, got, c.conns)
+				}
+			}
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				if r.Err != sample.OK || r.NewConn {
+					t.Errorf("row %+v", r)
+				}
 			}
 		})
 	}
@@ -207,9 +258,10 @@ func TestClosedAtOnce(t *testing.T) {
 }
 
 // TestReopenedTooSlowly: where opening a connection again takes longer than there is time, an open schedule keeps its
-// instant, and the rows have the rest of the opening in their latency and in their columns.
+// instant, and the rows have the rest of the opening in their latency, no more than that, and all of it in their
+// columns.
 func TestReopenedTooSlowly(t *testing.T) {
-	const shake = 150 * time.Millisecond
+	const shake = 300 * time.Millisecond
 	var slow atomic.Bool
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
@@ -226,7 +278,7 @@ func TestReopenedTooSlowly(t *testing.T) {
 	e := flight(t, cfg)
 	launch(t, e, 0, nothing)
 	slow.Store(true)
-	planned := time.Now().Add(50 * time.Millisecond)
+	planned := time.Now().Add(shake / 3)
 	burst := e.newBurst(1)
 	burst.startFor(planned)
 	<-burst.ready
@@ -236,7 +288,8 @@ func TestReopenedTooSlowly(t *testing.T) {
 	}
 	checkRows(t, b.rows)
 	for _, r := range b.rows[4:] {
-		if r.Err != sample.OK || !r.NewConn || r.TLS < shake || r.Latency < shake/2 || r.Lateness > shake/2 {
+		if r.Err != sample.OK || !r.NewConn || r.TLS < shake || r.Latency < shake/2 || r.Latency >= r.TLS ||
+			r.Lateness > shake/4 {
 			t.Errorf("row %+v", r)
 		}
 	}
