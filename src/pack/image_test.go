@@ -80,7 +80,7 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 	l.before = l.unnamed(t)
 	t.Cleanup(func() {
 		undo := map[string]run.Undoer{
-			KindImage:  func(ctx context.Context, res run.Resource) error { return RemoveImage(ctx, getenv, res) },
+			KindImage:  func(ctx context.Context, res run.Resource) error { return RemoveImage(ctx, getenv, res, true) },
 			KindPushed: func(ctx context.Context, res run.Resource) error { return RemovePushed(ctx, getenv, nil, res) },
 		}
 		if err := run.Undo(context.Background(), r.Journal, run.Undoing{Undoers: undo, Log: r.Log}); err != nil {

@@ -41,7 +41,8 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 					continue // the Engine's tag is what leads to it
 				}
 			}
-			errs = append(errs, RemoveImage(ctx, getenv, run.Resource{Kind: KindImage, Name: name, Attrs: map[string]string{attrRun: id}}))
+			res := run.Resource{Kind: KindImage, Name: name, Attrs: map[string]string{attrRun: id}}
+			errs = append(errs, RemoveImage(ctx, getenv, res, false))
 		}
 	}
 	return true, errors.Join(errs...)

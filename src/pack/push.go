@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
@@ -147,8 +148,9 @@ func (m *images) removeTag(ctx context.Context, tag string) {
 }
 
 // RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has, and with the unnamed images that a
-// build of the same run left when it was cut off. One that is not there is success.
-func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource) error {
+// build of the same run left when it was cut off. One that is not there is success. Where its creation was not confirmed,
+// the Engine may still be at a step of the build: that one's image is waited for.
+func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource, confirmed bool) error {
 	c, err := engine.Open(ctx, getenv)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "%w", err)
@@ -164,17 +166,44 @@ func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resour
 	if res.Attrs[attrRun] == "" {
 		return nil
 	}
-	left, err := c.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(
-		filters.Arg("label", engine.LabelRun+"="+res.Attrs[attrRun]), filters.Arg("dangling", "true"))})
-	if err != nil {
-		return fmt.Errorf("look for what builds left: %w", err)
+	quiet := time.Duration(0)
+	if !confirmed {
+		quiet = buildSettles
 	}
-	for _, i := range left {
-		if _, err := c.ImageRemove(ctx, i.ID, image.RemoveOptions{PruneChildren: true}); err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("remove image: %w", err)
+	return removeSteps(ctx, c, res.Attrs[attrRun], quiet)
+}
+
+// buildSettles is how long no image of a build that was cut off may appear until it is over. The Engine notices that its
+// client is gone at the end of a step.
+const buildSettles = 2 * time.Second
+
+// removeSteps removes the unnamed images of a run, until none has appeared for a time.
+func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Duration) error {
+	ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id), filters.Arg("dangling", "true"))
+	for since := time.Now(); ; {
+		left, err := c.ImageList(ctx, image.ListOptions{Filters: ours})
+		if err != nil {
+			return fmt.Errorf("look for what builds left: %w", err)
+		}
+		for _, i := range left {
+			_, err := c.ImageRemove(ctx, i.ID, image.RemoveOptions{PruneChildren: true})
+			building := quiet > 0 && errdefs.IsConflict(err) // the next step of the build uses it
+			if err != nil && !errdefs.IsNotFound(err) && !building {
+				return fmt.Errorf("remove image: %w", err)
+			}
+		}
+		if len(left) > 0 {
+			since = time.Now()
+		}
+		if time.Since(since) >= quiet {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return nil
 }
 
 // RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is success.

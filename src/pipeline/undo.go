@@ -29,8 +29,10 @@ func (j *job) undoing(r *run.Run) run.Undoing {
 // they need is in the journal.
 func (j *job) undoers(r *run.Run) map[string]run.Undoer {
 	return map[string]run.Undoer{
-		kindFolder:     removeFolder,
-		pack.KindImage: func(ctx context.Context, res run.Resource) error { return pack.RemoveImage(ctx, j.Getenv, res) },
+		kindFolder: removeFolder,
+		pack.KindImage: func(ctx context.Context, res run.Resource) error {
+			return pack.RemoveImage(ctx, j.Getenv, res, j.confirmed(r, res))
+		},
 		pack.KindPushed: func(ctx context.Context, res run.Resource) error {
 			return pack.RemovePushed(ctx, j.Getenv, j.Runner, res)
 		},
