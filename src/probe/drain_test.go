@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -156,7 +157,14 @@ func drains() map[string]struct {
 // TestDrain: requests that a server says it has not processed are sent again on another connection, once; their
 // latency runs on from their own turn. Answers that have come are kept, whatever becomes of the connection, and
 // however it ends.
+// oneLoop has the engine send with one thread, as on a machine of two processors: all requests share one connection.
+func oneLoop(t *testing.T) {
+	was := runtime.GOMAXPROCS(2)
+	t.Cleanup(func() { runtime.GOMAXPROCS(was) })
+}
+
 func TestDrain(t *testing.T) {
+	oneLoop(t)
 	for name, c := range drains() {
 		for _, hard := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, hard end %v", name, hard), func(t *testing.T) {
@@ -287,6 +295,7 @@ func refusesAfter(t *testing.T) *rawServer {
 // TestDrainedBeforeTheBurst: a connection that is drained while nothing is under way on it is opened again before the
 // next burst leaves, and one that is drained before it has taken anything is opened elsewhere, once.
 func TestDrainedBeforeTheBurst(t *testing.T) {
+	oneLoop(t)
 	s := servePeers(t, func(p *peer) {
 		switch p.n {
 		case 1:

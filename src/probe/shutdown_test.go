@@ -160,6 +160,7 @@ func certified() *tls.Config {
 // TestDrainAtMaxConnections: a load that may open no further connection sends what was refused again once the drained
 // one has ended.
 func TestDrainAtMaxConnections(t *testing.T) {
+	oneLoop(t)
 	var open, most atomic.Int64
 	s := servePeers(t, func(p *peer) {
 		most.Store(max(most.Load(), open.Add(1)))
