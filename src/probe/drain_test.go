@@ -154,15 +154,15 @@ func drains() map[string]struct {
 	}
 }
 
-// TestDrain: requests that a server says it has not processed are sent again on another connection, once; their
-// latency runs on from their own turn. Answers that have come are kept, whatever becomes of the connection, and
-// however it ends.
 // oneLoop has the engine send with one thread, as on a machine of two processors: all requests share one connection.
 func oneLoop(t *testing.T) {
 	was := runtime.GOMAXPROCS(2)
 	t.Cleanup(func() { runtime.GOMAXPROCS(was) })
 }
 
+// TestDrain: requests that a server says it has not processed are sent again on another connection, once; their
+// latency runs on from their own turn. Answers that have come are kept, whatever becomes of the connection, and
+// however it ends.
 func TestDrain(t *testing.T) {
 	oneLoop(t)
 	for name, c := range drains() {
