@@ -14,6 +14,7 @@ import concurrent.futures
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,8 @@ def play(schedule, places, args):
 
 def main():
     args = parse()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):  # a job in the background may have them ignored
+        signal.signal(number, signal.SIG_DFL)
     root = os.geteuid() == 0
     if args.short:
         args.schedules, args.user_schedules = (14, 6) if root else (20, 0)

@@ -3,6 +3,7 @@ import argparse
 import concurrent.futures
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -23,6 +24,8 @@ def main():
     p.add_argument("--jobs", type=int, default=4)
     p.add_argument("words", nargs="*")
     args = p.parse_args()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):  # a job in the background may have them ignored
+        signal.signal(number, signal.SIG_DFL)
     cases = [c for m in (wire, functions, endings) for c in m.CASES]
     cases = [c for c in cases if not args.words or any(w in c.__name__ for w in args.words)]
 
