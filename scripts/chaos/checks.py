@@ -1,4 +1,5 @@
 """What must be true after a run, whatever happened to it."""
+import calendar
 import glob
 import json
 import os
@@ -19,6 +20,8 @@ class Broken(Exception):
 def after(lab, fault, before):
     wrong = []
     codes = before["codes"] if before["struck"] else {0}
+    if before["code"] == 0 and 0 not in codes and "at" in before and finished(lab) <= before["at"]:
+        codes = {0}  # the signal came while the process was about to exit
     if before["code"] not in codes:
         wrong.append(f"exit code {before['code']}, want {' or '.join(map(str, sorted(codes)))}"
                      + ("" if before["struck"] else " (the fault came too late)"))
@@ -34,6 +37,17 @@ def after(lab, fault, before):
     wrong += cleaned(lab)
     wrong += nothing_left(lab)
     return wrong
+
+
+def finished(lab):
+    """When the run's record says that all was done, in seconds since 1970."""
+    try:
+        with open(os.path.join(lab.folder(), "run.json")) as f:
+            text = json.load(f)["finished"]
+    except (OSError, ValueError, KeyError):
+        return float("inf")
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + (fraction or "0"))
 
 
 def rows(lab, before):

@@ -46,7 +46,8 @@ def start_plain(lab):
 
 
 def send(*signals, pause=0.4):
-    def act(lab, rng, _):
+    def act(lab, rng, before):
+        before["at"] = time.time()
         for i, s in enumerate(signals):
             if i:
                 time.sleep(rng.uniform(0, pause))
@@ -74,11 +75,11 @@ def piped(both):
 
 
 def close_pipe(*then):
-    def act(lab, rng, _):
+    def act(lab, rng, before):
         os.close(lab.reader)
         if then:
             time.sleep(rng.choice([0, rng.uniform(0, 0.3)]))
-            send(*then)(lab, rng, None)
+            send(*then)(lab, rng, before)
     return act
 
 
@@ -216,7 +217,8 @@ ALL = [
     Fault("two runs, one killed", second_run, {0}, stages=MAKING + ("probing",), workloads=("go", "python", "url")),
     Fault("folder removed", remove_folder, {0, 1, 3}, rows=False, workloads=("go", "python", "url")),
     Fault("disk of TMPDIR full", TMP[1], {0, 1, 3}, root=True, prepare=TMP[0], workloads=("go", "python")),
-    Fault("disk of cache full", CACHE[1], {0, 1}, root=True, prepare=CACHE[0], workloads=("go", "python"),
+    # The Serverless CLI keeps files of its own there: without space it may not be able to remove, either.
+    Fault("disk of cache full", CACHE[1], {0, 1, 4}, root=True, prepare=CACHE[0], workloads=("go", "python"),
           stages=("generating function code", "building functions")),
     Fault("stopped, continued", stop_and_continue, {0}),
     Fault("closed stdout", close_pipe(), {0}, start=piped(False)),
