@@ -4,7 +4,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-go test -race -timeout 30m -json "$@" ./... >"$out"
+go test -race -timeout 50m -json "$@" ./... >"$out"
 code=$?
 python3 - "$out" <<'PY'
 import json, sys
