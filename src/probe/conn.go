@@ -24,9 +24,25 @@ const connectWait = 30 * time.Second
 var errAttempt = fmt.Errorf("no answer within %s: %w", connectWait, os.ErrDeadlineExceeded)
 
 // phases are how long the parts of opening a connection took; None where a part did not happen.
-type phases struct{ dns, connect, tls time.Duration }
+type phases struct {
+	dns, connect, tls    time.Duration
+	resolved, dialed, up time.Duration // when each of them ended, on the engine's clock
+}
 
-func noPhases() phases { return phases{sample.None, sample.None, sample.None} }
+func noPhases() phases { return phases{dns: sample.None, connect: sample.None, tls: sample.None} }
+
+// from is what of the phases fell after an instant: a part that had ended by then did not happen, one that was under
+// way counts from the instant on.
+func (p phases) from(at time.Duration) phases {
+	clip := func(took, ended time.Duration) time.Duration {
+		if took < 0 || ended <= at {
+			return sample.None
+		}
+		return min(took, ended-at)
+	}
+	p.dns, p.connect, p.tls = clip(p.dns, p.resolved), clip(p.connect, p.dialed), clip(p.tls, p.up)
+	return p
+}
 
 // user is what a connection belongs to: a slot, or the streams of HTTP/2.
 type user interface {
@@ -156,7 +172,7 @@ func (c *conn) resolved(addrs []netip.Addr, err error) {
 		return
 	}
 	now := c.loop.now()
-	c.phases.dns = now - c.began
+	c.phases.dns, c.phases.resolved = now-c.began, now
 	if err != nil {
 		c.fail(sample.DNS, err)
 		return
@@ -176,7 +192,8 @@ func (c *conn) connect() {
 			c.errs = append(c.errs, fmt.Errorf("connect to %s: %w", c.target.address(addr), err))
 		}
 	}
-	c.phases.connect = c.loop.now() - c.began
+	now := c.loop.now()
+	c.phases.connect, c.phases.dialed = now-c.began, now
 	c.fail(sample.Connect, errors.Join(c.errs...))
 }
 
@@ -256,7 +273,7 @@ func (c *conn) connected(ended bool) {
 	}
 	c.loop.dialed(c)
 	now := c.loop.now()
-	c.phases.connect = now - c.began
+	c.phases.connect, c.phases.dialed = now-c.began, now
 	if !c.target.secure {
 		c.state = standing
 		c.stands(now)
@@ -298,7 +315,7 @@ func (c *conn) handshaken(w *wire, err error) {
 		c.fail(sample.TLS, err)
 		return
 	}
-	c.phases.tls = now - c.began
+	c.phases.tls, c.phases.up = now-c.began, now
 	w.conn = c // from here on it does not wait
 	if err == nil {
 		if got := c.seal.ConnectionState().NegotiatedProtocol; c.target.proto.alpn == "h2" && got != "h2" {

@@ -146,7 +146,8 @@ func TestLoadOfNobody(t *testing.T) {
 	}
 }
 
-// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows.
+// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. The 12 000 requests of the minute
+// whose instant had not come are not unsent; a few that were late when the load was stopped are.
 func TestLoadCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -168,7 +169,7 @@ func TestLoadCancelled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "probe stopped early") {
 		t.Errorf("error %v", err)
 	}
-	if out.Requests != len(b.rows) || out.Cut < 5 || b.classes()[sample.Timeout] != out.Cut || out.Unsent != 0 {
+	if out.Requests != len(b.rows) || out.Cut < 5 || b.classes()[sample.Timeout] != out.Cut || out.Unsent > 40 {
 		t.Errorf("outcome %+v, classes %v", out, b.classes())
 	}
 	checkRows(t, b.rows)

@@ -98,7 +98,7 @@ func (m *mux) join(s *slot) {
 func (m *mux) admit(s *slot) {
 	if s.stage == opening {
 		if s.newConn {
-			s.phases = m.conn.phases
+			s.phases = m.conn.phases.from(s.sent)
 		}
 		m.begin(s)
 		m.flush()
@@ -111,6 +111,7 @@ func (m *mux) admit(s *slot) {
 func (m *mux) hurry(s *slot) {
 	if at := slices.Index(m.waiting, s); at >= 0 {
 		m.waiting = slices.Delete(m.waiting, at, at+1)
+		s.newConn = false // it stands
 		m.admit(s)
 	}
 }
@@ -122,7 +123,7 @@ func (m *mux) opened() {
 	m.waiting = nil
 	for _, s := range waiting {
 		if s.stage == opening {
-			s.phases = m.conn.phases
+			s.phases = m.conn.phases.from(s.sent)
 			m.begin(s)
 		} else {
 			m.waiting = append(m.waiting, s)

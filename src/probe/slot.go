@@ -214,14 +214,15 @@ func (s *slot) write(at time.Duration) {
 }
 
 func (s *slot) opened() {
-	s.phases = s.conn.phases
 	if s.stage == preparing {
+		s.phases = s.conn.phases
 		keepAlive(s.conn.fd)
 		s.sealRequest()
 		s.place.prepared()
 		s.armed()
 		return
 	}
+	s.phases = s.conn.phases.from(s.sent)
 	s.write(s.loop.now())
 }
 
@@ -269,7 +270,7 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 		s.renew()
 	case opening, asked:
 		if s.stage == opening {
-			s.phases = p
+			s.phases = p.from(s.sent)
 		}
 		if s.stage == opening && s.resent && class != sample.Timeout && class != sample.Refused {
 			class, err = sample.Refused, fmt.Errorf("%w, and the request could not be sent again: %s: %w", s.refusal, class, err)
