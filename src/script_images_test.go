@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/run"
 )
 
@@ -59,12 +59,12 @@ func untouched(ts *testscript.TestScript, _ bool, _ []string) {
 // leftInEngine says what the Engine still holds of a run.
 func leftInEngine(id string) error {
 	ctx := context.Background()
-	c, err := engine.Open(ctx, os.Getenv)
+	c, err := dockerengine.Open(ctx, os.Getenv)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))
+	ours := filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id))
 	images, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: ours})
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
 
@@ -108,10 +108,10 @@ func (c *inContainer) start(ctx context.Context, in *instance, api string) (io.R
 // containerConfig is the container of an instance: what a platform gives a function, and no more.
 func (in *instance) containerConfig(api string) (*container.Config, *container.HostConfig) {
 	spec, opts := &in.fn.spec, &in.fn.platform.opts
-	config := &container.Config{Image: in.fn.image.id, Labels: map[string]string{engine.LabelPlatform: opts.Dir},
+	config := &container.Config{Image: in.fn.image.id, Labels: map[string]string{dockerengine.LabelPlatform: opts.Dir},
 		Hostname: in.id[:12], AttachStdout: true, AttachStderr: true}
 	if id := spec.Tags["stellar-run"]; id != "" {
-		config.Labels[engine.LabelRun] = id
+		config.Labels[dockerengine.LabelRun] = id
 	}
 	pids := int64(containerPIDs)
 	host := &container.HostConfig{

@@ -23,7 +23,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
 
@@ -74,7 +74,7 @@ func testImageWith(t *testing.T, c *client.Client, name, architecture, lines str
 
 func testEngine(t *testing.T) *client.Client {
 	t.Helper()
-	c, err := engine.Open(t.Context(), os.Getenv)
+	c, err := dockerengine.Open(t.Context(), os.Getenv)
 	if err != nil {
 		t.Fatalf("the tests of images need a Docker Engine: %v", err)
 	}
@@ -85,7 +85,7 @@ func testEngine(t *testing.T) *client.Client {
 // containersOf lists the containers of a platform, ended ones too.
 func containersOf(t *testing.T, c *client.Client, dir string) []container.Summary {
 	t.Helper()
-	all, err := c.ContainerList(context.Background(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", engine.LabelPlatform+"="+dir))})
+	all, err := c.ContainerList(context.Background(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+dir))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestImageRuntimeAPI(t *testing.T) {
 		}
 	}
 	live := containersOf(t, c, p.opts.Dir)
-	if len(live) != 1 || live[0].Labels[engine.LabelRun] != "r" {
+	if len(live) != 1 || live[0].Labels[dockerengine.LabelRun] != "r" {
 		t.Fatalf("containers %+v", live)
 	}
 	info, err := c.ContainerInspect(t.Context(), live[0].ID)
@@ -344,7 +344,7 @@ func TestSweepRemovesContainers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	made, err := c.ContainerCreate(t.Context(), &container.Config{Image: name, Labels: map[string]string{engine.LabelPlatform: dir}}, nil, nil, nil, "")
+	made, err := c.ContainerCreate(t.Context(), &container.Config{Image: name, Labels: map[string]string{dockerengine.LabelPlatform: dir}}, nil, nil, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}

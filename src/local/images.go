@@ -19,7 +19,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
 
@@ -46,7 +46,7 @@ func (d *docker) open(ctx context.Context, p *Platform) (*client.Client, error) 
 	if d.client != nil {
 		return d.client, nil
 	}
-	c, err := engine.Open(ctx, p.opts.Getenv)
+	c, err := dockerengine.Open(ctx, p.opts.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +70,13 @@ func (d *docker) close() error {
 // RemoveContainers removes, by force, the containers that the platform with that state folder has started, and says how many
 // there were. It is for those who clean up after a platform that was killed.
 func RemoveContainers(ctx context.Context, getenv func(string) string, dir string) (int, error) {
-	c, err := engine.Open(ctx, getenv)
+	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
 	left, err := c.ContainerList(ctx, container.ListOptions{All: true,
-		Filters: filters.NewArgs(filters.Arg("label", engine.LabelPlatform+"="+dir))})
+		Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+dir))})
 	if err != nil {
 		return 0, fmt.Errorf("list containers: %w", err)
 	}
@@ -160,7 +160,7 @@ func (i *functionImage) release(ctx context.Context) error {
 
 // pullNow pulls the image; the Engine's errors come in its stream.
 func (i *functionImage) pullNow(ctx context.Context, log *logFile) error {
-	auth, err := engine.Auth(ctx, i.opts.Getenv, i.opts.runHelper, engine.Host(i.ref))
+	auth, err := dockerengine.Auth(ctx, i.opts.Getenv, i.opts.runHelper, dockerengine.Host(i.ref))
 	if err != nil {
 		return err
 	}

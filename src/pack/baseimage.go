@@ -12,7 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -29,7 +29,7 @@ func (m *images) ensureBase(ctx context.Context, base, language, architecture st
 	} else if !errdefs.IsNotFound(err) {
 		return err
 	}
-	auth, err := engine.Auth(ctx, m.getenv, m.Runner, engine.Host(base))
+	auth, err := dockerengine.Auth(ctx, m.getenv, m.Runner, dockerengine.Host(base))
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -57,7 +57,7 @@ type codeImage struct {
 
 // runImages makes all images, and pushes them where there is a registry.
 func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Package) error {
-	c, err := engine.Open(ctx, s.getenv)
+	c, err := dockerengine.Open(ctx, s.getenv)
 	if err != nil {
 		return err
 	}

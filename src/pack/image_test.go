@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
@@ -52,7 +52,7 @@ func (l *lab) unnamed(t *testing.T) map[string]bool {
 
 func openEngine(t *testing.T) *client.Client {
 	t.Helper()
-	c, err := engine.Open(context.Background(), func(name string) string { return map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST")}[name] })
+	c, err := dockerengine.Open(context.Background(), func(name string) string { return map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST")}[name] })
 	if err != nil {
 		t.Fatalf("the tests of images need a Docker Engine: %v (%s)", err, fail.Hint(err))
 	}
@@ -94,7 +94,7 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 
 func (l *lab) nothingLeft(t *testing.T) {
 	t.Helper()
-	ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+l.ID))
+	ours := filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+l.ID))
 	images, err := l.c.ImageList(context.Background(), image.ListOptions{All: true, Filters: ours})
 	if err != nil || len(images) > 0 {
 		t.Errorf("%d images are left of the run (%v): %+v", len(images), err, images)

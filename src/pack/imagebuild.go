@@ -19,7 +19,7 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
 
@@ -73,9 +73,9 @@ func (m *images) build(ctx context.Context, o order) error {
 	opts := build.ImageBuildOptions{Version: build.BuilderV1, Dockerfile: o.dockerfile, Tags: []string{o.tag},
 		Platform: "linux/" + o.architecture, NoCache: !o.own || m.Rebuild, Remove: true, ForceRemove: true}
 	if o.own {
-		opts.Labels = map[string]string{engine.LabelRun: m.r.ID}
+		opts.Labels = map[string]string{dockerengine.LabelRun: m.r.ID}
 	} else {
-		o.from.label(o.dockerfile, fmt.Sprintf("LABEL %s=%q\n", engine.LabelRun, m.r.ID))
+		o.from.label(o.dockerfile, fmt.Sprintf("LABEL %s=%q\n", dockerengine.LabelRun, m.r.ID))
 	}
 	stream := o.from.reader(ctx)
 	defer stream.Close()

@@ -9,7 +9,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -18,12 +18,12 @@ import (
 // what the Engine's tags say was for them. Where no Engine answers there is nothing to go by: looked is false, which is no error,
 // for most machines that run no images have none.
 func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) (looked bool, err error) {
-	c, err := engine.Open(ctx, getenv)
+	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
 		return false, ctx.Err()
 	}
 	defer c.Close()
-	found, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id))})
+	found, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id))})
 	if err != nil {
 		return true, err
 	}
@@ -35,7 +35,7 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 				continue // somebody's own name for it
 			}
 			if strings.Contains(repository, "/") {
-				attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, c, engine.Host(repository)))}
+				attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, c, dockerengine.Host(repository)))}
 				if err := RemovePushed(ctx, getenv, runner, run.Resource{Kind: KindPushed, Name: name, Attrs: attrs}); err != nil {
 					errs = append(errs, err)
 					continue // the Engine's tag is what leads to it

@@ -18,7 +18,7 @@ import (
 	registrytypes "github.com/docker/docker/api/types/registry"
 	"github.com/docker/docker/client"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -27,8 +27,8 @@ import (
 // push uploads an image and takes its digest, by which it is deployed, and its size from the registry. It gives what the
 // journal has of it.
 func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error) {
-	host := engine.Host(p.Image)
-	auth, err := engine.Auth(ctx, m.getenv, m.Runner, host)
+	host := dockerengine.Host(p.Image)
+	auth, err := dockerengine.Auth(ctx, m.getenv, m.Runner, host)
 	if err != nil {
 		return run.Resource{}, err
 	}
@@ -80,9 +80,9 @@ const (
 	attrPlain      = "plain http" // true: the Engine is told that this registry does without TLS
 )
 
-func registryOf(res run.Resource, auth engine.Credentials) registry {
+func registryOf(res run.Resource, auth dockerengine.Credentials) registry {
 	repository := res.Attrs[attrRepository]
-	host := engine.Host(repository)
+	host := dockerengine.Host(repository)
 	return registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth, plain: res.Attrs[attrPlain] == "true"}
 }
 
@@ -118,7 +118,7 @@ func refusals() []string {
 	return []string{"denied", "unauthorized", "no basic auth", "authentication required", "forbidden"}
 }
 
-func pushError(host string, auth engine.Credentials, err error) error {
+func pushError(host string, auth dockerengine.Credentials, err error) error {
 	e := fail.Input("push to %s: %w", host, err)
 	text := strings.ToLower(err.Error())
 	for _, refusal := range refusals() {
@@ -151,7 +151,7 @@ func (m *images) removeTag(ctx context.Context, tag string) {
 // build of the same run left when it was cut off. One that is not there is success. Where its creation was not confirmed,
 // the Engine may still be at a step of the build: that one's image is waited for.
 func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource, confirmed bool) error {
-	c, err := engine.Open(ctx, getenv)
+	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "%w", err)
 	}
@@ -179,7 +179,7 @@ const buildSettles = 2 * time.Second
 
 // removeSteps removes the unnamed images of a run, until none has appeared for a time.
 func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Duration) error {
-	ours := filters.NewArgs(filters.Arg("label", engine.LabelRun+"="+id), filters.Arg("dangling", "true"))
+	ours := filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id), filters.Arg("dangling", "true"))
 	for since := time.Now(); ; {
 		left, err := c.ImageList(ctx, image.ListOptions{Filters: ours})
 		if err != nil {
@@ -208,8 +208,8 @@ func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Du
 
 // RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is success.
 func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.Runner, res run.Resource) error {
-	host := engine.Host(res.Attrs[attrRepository])
-	auth, err := engine.Auth(ctx, getenv, runner, host)
+	host := dockerengine.Host(res.Attrs[attrRepository])
+	auth, err := dockerengine.Auth(ctx, getenv, runner, host)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -29,7 +29,7 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	if len(images) == 0 {
 		return nil
 	}
-	c, err := engine.Open(ctx, s.getenv)
+	c, err := dockerengine.Open(ctx, s.getenv)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (s Stage) checkBase(ctx context.Context, c *client.Client, base, language s
 	} else if !errdefs.IsNotFound(err) {
 		return err
 	}
-	auth, err := engine.Auth(ctx, s.getenv, s.Runner, engine.Host(base))
+	auth, err := dockerengine.Auth(ctx, s.getenv, s.Runner, dockerengine.Host(base))
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s Stage) checkBase(ctx context.Context, c *client.Client, base, language s
 func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Function) error {
 	at := s.registryOf(r)
 	if at != "" {
-		_, err := engine.Auth(ctx, s.getenv, s.Runner, engine.Host(at+"/x"))
+		_, err := dockerengine.Auth(ctx, s.getenv, s.Runner, dockerengine.Host(at+"/x"))
 		return err
 	}
 	if kind := r.Experiment.ProviderKind(); kind != "local" {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
 
@@ -22,7 +22,7 @@ import (
 type registry struct {
 	host       string
 	repository string
-	auth       engine.Credentials
+	auth       dockerengine.Credentials
 	plain      bool // without TLS, as the Engine is told of it
 }
 

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -232,7 +232,7 @@ func TestBaseCompressedOtherwise(t *testing.T) {
 
 // TestBearer plays a registry that hands out tokens.
 func TestBearer(t *testing.T) {
-	for _, auth := range []engine.Credentials{{User: "tester", Password: "secret"}, {Identity: "identity"}} {
+	for _, auth := range []dockerengine.Credentials{{User: "tester", Password: "secret"}, {Identity: "identity"}} {
 		var there atomic.Bool
 		there.Store(true)
 		mux := http.NewServeMux()
@@ -275,7 +275,7 @@ func TestBearer(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		at.auth = engine.Credentials{User: "tester", Password: "wrong"}
+		at.auth = dockerengine.Credentials{User: "tester", Password: "wrong"}
 		if _, err := at.size(t.Context(), "sha256:1"); err == nil || !strings.Contains(err.Error(), "no token from "+server.URL) || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("%v", err)
 		}

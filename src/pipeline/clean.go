@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/pack"
@@ -245,7 +245,7 @@ func (w World) cleanLostImages(ctx context.Context, id string) error {
 	row, err := provider.Find(kindOf(id))
 	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
 		w.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
-			id, engine.LabelRun, id)
+			id, dockerengine.LabelRun, id)
 	}
 	return nil
 }

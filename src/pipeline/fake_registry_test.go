@@ -15,7 +15,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/engine"
+	"stellar/src/dockerengine"
 )
 
 // startRegistry starts Debian's docker-registry for the rows of providers that take images, and tells its address. When they
@@ -69,7 +69,7 @@ func registryIsEmpty(t *testing.T, address string) {
 
 func engineIsEmpty(t *testing.T, address string) {
 	ctx := context.Background()
-	c, err := engine.Open(ctx, os.Getenv)
+	c, err := dockerengine.Open(ctx, os.Getenv)
 	if err != nil {
 		t.Error(err)
 		return

@@ -1,5 +1,5 @@
-// Package engine finds the Docker Engine and connects to it; what is said to it is the business of pack and local.
-package engine
+// Package dockerengine finds the Docker Engine and connects to it; what is said to it is the business of pack and local.
+package dockerengine
 
 import (
 	"context"
