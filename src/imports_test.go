@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// rooms is the table of rooms (docs/design.md): which rooms of ours a room may import. Every room may import bytesize,
+// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import bytesize,
 // fail and its own sub-packages.
 var rooms = map[string][]string{
 	"":             {"cli"},
