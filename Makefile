@@ -8,7 +8,7 @@ FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test cases chaos bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
+.PHONY: build run test test-quick test-race test-tools cases chaos bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
 
 build: stellar
 
@@ -56,11 +56,17 @@ run: setup build ## the main job on this machine: deploy, probe, plot, remove
 vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
 	@./scripts/vhive-pair.sh
 
-test: setup build wrangler google azure aliyun ## every test, with the race detector; toolchains, a Docker Engine and a base image come first
-	./scripts/test-setup.sh
+test: test-tools ## every test; unit tests with the race detector. Toolchains, a Docker Engine and a base image come first
 	./scripts/test.sh
-	./scripts/cases.sh
-	./scripts/chaos.py --short
+
+test-quick: ## unit tests alone, under a minute: no Docker, no Node.js, what has not changed comes from Go's cache
+	./scripts/test.sh --quick
+
+test-race: test-tools ## once a day: every test with the race detector, end to end against a race build
+	./scripts/test.sh --race
+
+test-tools: setup build wrangler google azure aliyun
+	./scripts/test-setup.sh
 
 cases: setup build ## situations that users of load generators reported, with the real binary, nginx and terminals
 	./scripts/cases.sh

@@ -1,0 +1,121 @@
+"""The test suite of scripts/test.sh: parts one after the other, or side by side where they do not measure time."""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import parts
+from parts import Part, Script
+
+NAMES = ("unit", "tools", "acceptance", "cases", "chaos", "fidelity")
+
+
+def parse(argv):
+    p = argparse.ArgumentParser(prog="scripts/test.sh", description=__doc__,
+                                epilog="Other flags go to `go test`: -run TestX.")
+    mode = p.add_mutually_exclusive_group()
+    mode.add_argument("--quick", action="store_true", help="unit tests alone, without the race detector, with Go's cache")
+    mode.add_argument("--race", action="store_true", help="every part with the race detector, a race build of stellar too")
+    p.add_argument("--only", default="", help="these parts, with commas: " + ", ".join(NAMES))
+    p.add_argument("--slowest", type=int, default=0, help="show so many of the slowest tests")
+    args, flags = p.parse_known_args(argv)
+    args.only = args.only.split(",") if args.only else list(NAMES)
+    if unknown := [n for n in args.only if n not in NAMES]:
+        p.error("no such part: " + ", ".join(unknown))
+    if args.quick:
+        args.only = ["unit"]
+    return args, flags
+
+
+def build(work, race):
+    """Builds the binary that acceptance tests, cases and schedules share."""
+    binary = os.path.join(work, "stellar")
+    env = dict(os.environ, CGO_ENABLED="1" if race else "0")
+    command = ["go", "build", "-trimpath", *(["-race"] if race else []), "-o", binary, "./src"]
+    if subprocess.run(command, env=env).returncode != 0:
+        parts.fail("stellar does not build")
+    return binary
+
+
+def waves(args, flags, work):
+    """The parts to run: a list of those that run side by side, in order."""
+    wanted = parts.sort_packages(parts.packages())
+    env = dict(os.environ)
+    if not args.quick:
+        binary = build(work, args.race)
+        env["STELLAR_TEST_BINARY"] = binary
+        env["STELLAR_TEST_RACE"] = "1" if args.race else ""
+        env["STELLAR_TEST_BUILDS"] = os.path.join(work, "builds")
+        os.mkdir(env["STELLAR_TEST_BUILDS"])
+    race = ["-race"] if args.race else []
+    every = [*flags] if args.quick else ["-count=1", "-timeout=50m", *flags]
+
+    def tests(name, *more):
+        return [Part(name, wanted[name], [*more, *every], env)] if wanted[name] and name in args.only else []
+
+    def script(name, *command):
+        return [Script(name, list(command), env)] if name in args.only and not flags else []
+
+    if args.quick:
+        return [tests("unit", "-short")]
+    cases = script("cases", "./scripts/cases.sh")
+    chaos = script("chaos", "./scripts/chaos.py", "--short", "--stellar", binary)
+    env["STELLAR"] = binary
+    return [
+        tests("unit", "-race"),
+        tests("acceptance", "-p=2", "-parallel=4", *race) + tests("tools", "-p=2", *race),
+        cases + chaos,
+        tests("fidelity", *race),
+    ]
+
+
+def main(argv):
+    args, flags = parse(argv)
+    show = parts.printer()
+    started = time.monotonic()
+    results = []
+    with tempfile.TemporaryDirectory(prefix="stellar-suite-") as work:
+        os.chmod(work, 0o755)  # some tests run the binary as another user
+        for wave in waves(args, flags, work):
+            if wave:
+                show("== %s" % ", ".join(p.name for p in wave))
+                results += parts.side_by_side(wave, show)
+    return report(results, args, time.monotonic() - started, show)
+
+
+def report(results, args, wall, show):
+    """Prints what failed, what was skipped and the sums. Returns the exit code."""
+    for r in results:
+        for line in r.failures:
+            show(line)
+    show("")
+    for r in results:
+        for line in r.tables:
+            show(line)
+    slowest = sorted((t for r in results for t in r.slowest), reverse=True)[:args.slowest]
+    for seconds, package, test in slowest:
+        show("%7.1f s  %s %s" % (seconds, package, test))
+    for line in parts.HEADING:
+        show(line)
+    for r in results:
+        show(r.row())
+        for line in r.skips:
+            show(line)
+    passed, failed, skipped = (sum(getattr(r, k) for r in results) for k in ("passed", "failed", "skipped"))
+    show("nothing was skipped" if not skipped else "%d skipped" % skipped)
+    show("%d passed, %d failed, %d skipped in %d min %02d s" % (passed, failed, skipped, wall // 60, wall % 60))
+    if not all(r.good for r in results):
+        return 1
+    if os.environ.get("CI") and skipped:
+        print("CI: tests were skipped; nothing may be", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,156 @@
+"""The parts of the test suite: what each runs, and how its checks are counted."""
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+from events import Events
+
+# Packages whose tests mostly run toolchains, containers or other processes. `make test` runs them without the race
+# detector, which would slow down what it cannot see into; `make test-race` runs them with it. Packages that are not
+# named here are unit tests.
+TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/generate", "src/local", "src/local/plugin", "src/pack",
+         "src/pipeline")
+ACCEPTANCE = "src/acceptance"
+FIDELITY = "src/probe/fidelity"
+END_TO_END = os.path.join("src", "testdata", "script")  # its package's tests are acceptance tests too
+
+
+class Result:
+    """What a part came to: counted checks, seconds, and what is to be said of it at the end."""
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = self.failed = self.skipped = self.code = 0
+        self.wall = self.cpu = 0.0
+        self.tables, self.failures, self.skips, self.slowest = [], [], [], []
+
+    @property
+    def good(self):
+        return self.code == 0 and self.failed == 0
+
+    def row(self):
+        return "| %-10s | %6.0f s | %6.0f s | %6d | %6d | %7d | %-5s |" % (
+            self.name, self.wall, self.cpu, self.passed, self.failed, self.skipped, "ok" if self.good else "FAILS")
+
+
+HEADING = ["| part       |     wall |      CPU | passed | failed | skipped |       |",
+           "|------------|----------|----------|--------|--------|---------|-------|"]
+
+
+def run(command, each_line, env=None, cwd=None):
+    """Runs a command, hands on its lines, and returns its exit code with the CPU seconds of it and its children."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace", env=env, cwd=cwd)
+    try:
+        for line in process.stdout:
+            each_line(line)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    except BaseException:
+        process.terminate()
+        raise
+    return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+class Part:
+    """A part that is a list of Go packages."""
+
+    def __init__(self, name, packages, flags, env=None, module=None):
+        self.name, self.packages, self.flags, self.env, self.module = name, packages, flags, env, module
+
+    def run(self, show):
+        result, events = Result(self.name), Events(show)
+        started = time.monotonic()
+        command = ["go", "test", "-json", *self.flags, *self.packages]
+        result.code, result.cpu = run(command, events.line, env=self.env, cwd=self.module)
+        result.wall = time.monotonic() - started
+        result.passed, result.failed, result.skipped = events.passed, events.failed, len(events.skipped)
+        result.tables, result.failures, result.skips = events.tables(), events.failures(), events.skips()
+        result.slowest = events.slowest(20)
+        return result
+
+
+class Script:
+    """A part that is a program of its own, whose last line says "N passed, N failed"."""
+
+    def __init__(self, name, command, env=None):
+        self.name, self.command, self.env = name, command, env
+
+    def run(self, show):
+        result, lines = Result(self.name), []
+        started = time.monotonic()
+        result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), env=self.env)
+        result.wall = time.monotonic() - started
+        found = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
+        if found:
+            result.passed, result.failed = int(found[1]), int(found[2])
+        elif result.code == 0:
+            result.code = 1
+            lines.append("%s: the last line does not say how many checks passed" % self.name)
+        if result.good:
+            show("ok   %-40s %6.1f s" % (self.name, result.wall))
+        else:
+            show("FAIL %-40s %6.1f s" % (self.name, result.wall))
+            result.failures = ["FAIL " + self.name, *lines]
+        return result
+
+
+def side_by_side(parts, show):
+    """Runs parts at the same time and returns their results in order. A part that cannot be run fails."""
+    results = [None] * len(parts)
+
+    def one(i):
+        try:
+            results[i] = parts[i].run(show)
+        except Exception as error:  # the other parts go on
+            results[i] = Result(parts[i].name)
+            results[i].code, results[i].failures = 1, ["FAIL %s: %s" % (parts[i].name, error)]
+
+    threads = [threading.Thread(target=one, args=(i,), daemon=True) for i in range(len(parts))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return results
+
+
+def packages(module="."):
+    """Folders of a module's packages that have tests, relative to the module."""
+    form = "{{if or .TestGoFiles .XTestGoFiles}}{{.Dir}}{{end}}"
+    listed = subprocess.run(["go", "list", "-f", form, "./..."], cwd=module, stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
+    return sorted(os.path.relpath(d, os.path.abspath(module)) for d in listed.split("\n") if d)
+
+
+def sort_packages(folders):
+    """Assigns each package to a part: a dictionary of lists of patterns."""
+    sorted_ = {"unit": [], "tools": [], "acceptance": [], "fidelity": []}
+    for folder in folders:
+        if folder == FIDELITY:
+            kind = "fidelity"
+        elif folder == ACCEPTANCE or folder.startswith(ACCEPTANCE + "/"):
+            kind = "acceptance"
+        elif folder == "src" and os.path.isdir(END_TO_END):
+            kind = "acceptance"
+        else:
+            kind = "tools" if folder in TOOLS else "unit"
+        sorted_[kind].append("./" + folder)
+    return sorted_
+
+
+def printer():
+    """A function that prints whole lines from several threads."""
+    lock = threading.Lock()
+
+    def show(line):
+        with lock:
+            print(line, flush=True)
+
+    return show
+
+
+def fail(text):
+    print(text, file=sys.stderr)
+    sys.exit(1)
