@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,8 +56,8 @@ type language struct {
 func languages(t *testing.T) []language {
 	t.Helper()
 	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
-	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)},
-		{name: "rust", runtime: "rust", lambda: bootstrap, http: bootstrap, assemble: buildRust(t)}}
+	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, goProgram))},
+		{name: "rust", runtime: "rust", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, rustProgram))}}
 	for _, s := range []struct {
 		name, runtime, program, script, handler string
 		loop                                    []byte
@@ -81,25 +82,60 @@ func languages(t *testing.T) []language {
 	return append(all, javaLanguage(t))
 }
 
-// javaLanguage compiles the function and its loop once.
+// The programs that all tests of this process share, each built by the first test that needs it.
+var (
+	goProgram = sync.OnceValues(func() (string, error) {
+		program := filepath.Join(shared, "go", "bootstrap")
+		return program, compile("go", "build", "-o", program, "./measure/go")
+	})
+	rustProgram = sync.OnceValues(func() (string, error) {
+		return filepath.Join(shared, "rust", "release", "bootstrap"), compile("cargo", "build", "--release", "--locked",
+			"--manifest-path", "measure/rust/Cargo.toml", "--target-dir", filepath.Join(shared, "rust"))
+	})
+	javaClasses = sync.OnceValues(func() (string, error) {
+		sources, loop, classes := javaFolder("sources"), javaFolder("loop"), javaFolder("classes")
+		for _, dir := range []string{sources, loop, classes} {
+			if err := os.MkdirAll(dir, 0o755); err != nil {
+				return "", err
+			}
+		}
+		if err := bootstraps.WriteJavaLoop(sources); err != nil {
+			return "", err
+		}
+		own, err := filepath.Glob("measure/java/stellar/*.java")
+		if err != nil {
+			return "", err
+		}
+		if err := compile("javac", bootstraps.JavacArgs(sources, loop)...); err != nil {
+			return "", err
+		}
+		flags := []string{"--release", "11", "-XDstringConcat=inline", "-implicit:none", "-sourcepath", sources, "-d", classes}
+		return classes, compile("javac", append(flags, own...)...)
+	})
+)
+
+func javaFolder(name string) string { return filepath.Join(shared, "java", name) }
+
+func compile(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, out)
+	}
+	return nil
+}
+
+// built returns the product of a build and fails the test if there is none.
+func built(t *testing.T, build func() (string, error)) string {
+	t.Helper()
+	product, err := build()
+	if err != nil {
+		t.Fatalf("building the measurement function: %v", err)
+	}
+	return product
+}
+
 func javaLanguage(t *testing.T) language {
 	t.Helper()
-	sources, loop, classes := t.TempDir(), t.TempDir(), t.TempDir()
-	if err := bootstraps.WriteJavaLoop(sources); err != nil {
-		t.Fatal(err)
-	}
-	own, err := filepath.Glob("measure/java/stellar/*.java")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{
-		bootstraps.JavacArgs(sources, loop),
-		append([]string{"--release", "11", "-XDstringConcat=inline", "-implicit:none", "-sourcepath", sources, "-d", classes}, own...),
-	} {
-		if out, err := exec.CommandContext(t.Context(), "javac", args...).CombinedOutput(); err != nil {
-			t.Fatalf("javac: %v\n%s", err, out)
-		}
-	}
+	classes, loop := built(t, javaClasses), javaFolder("loop")
 	flags := bootstraps.JavaFlags()
 	return language{
 		name: "java", runtime: "java",
@@ -131,37 +167,14 @@ func assemble(t *testing.T, language, dir string) {
 	}
 }
 
-// linked builds once and gives what links the program into a package.
-func linked(t *testing.T, built string, cmd *exec.Cmd) func(*testing.T, string) {
-	t.Helper()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the measurement function: %v\n%s", err, out)
-	}
+// linked gives what links a program into a package.
+func linked(program string) func(*testing.T, string) {
 	return func(t *testing.T, dir string) {
-		if err := os.Link(built, filepath.Join(dir, "bootstrap")); err != nil {
+		t.Helper()
+		if err := os.Link(program, filepath.Join(dir, "bootstrap")); err != nil {
 			t.Fatal(err)
 		}
 	}
-}
-
-// buildRust builds in a folder that all tests of this process share: a build takes seconds.
-func buildRust(t *testing.T) func(*testing.T, string) {
-	t.Helper()
-	built := filepath.Join(shared, "rust", "release", "bootstrap")
-	cmd := exec.CommandContext(t.Context(), "cargo", "build", "--release", "--locked", "--manifest-path", "measure/rust/Cargo.toml",
-		"--target-dir", filepath.Join(shared, "rust"))
-	copyTo := filepath.Join(t.TempDir(), "bootstrap")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building the measurement function: %v\n%s", err, out)
-	}
-	return linked(t, copyTo, exec.CommandContext(t.Context(), "cp", built, copyTo))
-}
-
-// buildGo builds once and gives what copies the program into a package.
-func buildGo(t *testing.T) func(*testing.T, string) {
-	t.Helper()
-	built := filepath.Join(t.TempDir(), "bootstrap")
-	return linked(t, built, exec.CommandContext(t.Context(), "go", "build", "-o", built, "./measure/go"))
 }
 
 func write(t *testing.T, name string, text []byte) {

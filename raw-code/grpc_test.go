@@ -30,7 +30,7 @@ const invokeNext = "/proto_gen.ProducerConsumer/InvokeNext"
 func goLanguage(t *testing.T) language {
 	t.Helper()
 	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
-	return language{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: buildGo(t)}
+	return language{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, goProgram))}
 }
 
 // serveGo starts functions and gives their addresses, host:port.
