@@ -42,15 +42,16 @@ var rooms = map[string][]string{
 
 // libraries are those that only some rooms may see.
 var libraries = map[string][]string{
-	"github.com/docker/docker":      {"dockerengine", "pack", "local"},
-	"github.com/urfave/cli/v2":      {"cli"},
-	"github.com/sirupsen/logrus":    {"cli"},
-	"gonum.org/v1/plot":             {"report"},
-	"github.com/mholt/archiver/v4":  {"pack"},
-	"gopkg.in/yaml.v3":              {"generate"},
-	"github.com/montanaflynn/stats": {"analyze"},
-	"github.com/aws/aws-sdk-go-v2":  {"provider"},
-	"github.com/aws/smithy-go":      {"provider"},
+	"github.com/docker/docker":               {"dockerengine", "pack", "local"},
+	"github.com/google/go-containerregistry": {"dockerengine", "pack"},
+	"github.com/urfave/cli/v2":               {"cli"},
+	"github.com/sirupsen/logrus":             {"cli"},
+	"gonum.org/v1/plot":                      {"report"},
+	"github.com/mholt/archiver/v4":           {"pack"},
+	"gopkg.in/yaml.v3":                       {"generate"},
+	"github.com/montanaflynn/stats":          {"analyze"},
+	"github.com/aws/aws-sdk-go-v2":           {"provider"},
+	"github.com/aws/smithy-go":               {"provider"},
 }
 
 func TestImportRules(t *testing.T) {

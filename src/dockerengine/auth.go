@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/registry"
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"stellar/src/fail"
 	"stellar/src/shell"
 )
@@ -30,11 +33,25 @@ func (c Credentials) None() bool { return c.User == "" && c.Identity == "" }
 
 // Header is the credentials as the Engine's API wants them (X-Registry-Auth): base64url of a JSON object.
 func (c Credentials) Header() string {
-	text, err := json.Marshal(map[string]string{"username": c.User, "password": c.Password, "identitytoken": c.Identity, "serveraddress": c.Host})
+	text, err := registry.EncodeAuthConfig(registry.AuthConfig{
+		Username: c.User, Password: c.Password, IdentityToken: c.Identity, ServerAddress: c.Host,
+	})
 	if err != nil {
 		return ""
 	}
-	return base64.URLEncoding.EncodeToString(text)
+	return text
+}
+
+// Authenticator is the credentials as the registry client wants them.
+func (c Credentials) Authenticator() authn.Authenticator {
+	switch {
+	case c.Identity != "":
+		return authn.FromConfig(authn.AuthConfig{IdentityToken: c.Identity})
+	case c.User != "": // in both forms: the client sends a user without a password only in the encoded one
+		encoded := base64.StdEncoding.EncodeToString([]byte(c.User + ":" + c.Password))
+		return authn.FromConfig(authn.AuthConfig{Username: c.User, Password: c.Password, Auth: encoded})
+	}
+	return authn.Anonymous
 }
 
 const helperTimeout = 30 * time.Second

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"stellar/src/fail"
 	"stellar/src/shell"
 )
@@ -119,6 +121,24 @@ func TestHeader(t *testing.T) {
 	var said map[string]string
 	if err := errors.Join(err, json.Unmarshal(text, &said)); err != nil || said["username"] != "u" || said["password"] != "ü?>" || said["serveraddress"] != "r.test" {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestAuthenticator gives the registry client what the Engine gets; a user without a password is sent as well.
+func TestAuthenticator(t *testing.T) {
+	for _, c := range []struct {
+		auth Credentials
+		want authn.AuthConfig
+	}{
+		{Credentials{Host: "r.test"}, authn.AuthConfig{}},
+		{Credentials{User: "u", Password: "p"}, authn.AuthConfig{Username: "u", Password: "p", Auth: "dTpw"}},
+		{Credentials{User: "u"}, authn.AuthConfig{Username: "u", Auth: "dTo="}},
+		{Credentials{Identity: "i"}, authn.AuthConfig{IdentityToken: "i"}},
+	} {
+		got, err := c.auth.Authenticator().Authorization()
+		if err != nil || *got != c.want {
+			t.Errorf("%+v: %+v, %v; want %+v", c.auth, got, err, c.want)
+		}
 	}
 }
 

@@ -2,16 +2,19 @@ package pack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"stellar/src/dockerengine"
 	"stellar/src/fail"
@@ -23,41 +26,96 @@ type registry struct {
 	host       string
 	repository string
 	auth       dockerengine.Credentials
-	plain      bool // without TLS, as the Engine is told of it
+	plain      bool // the Engine's insecure-registries name the host: plain HTTP is allowed
 }
 
+// registryTimeout bounds one operation: finding out how to log in, the token, and the request.
 const registryTimeout = 2 * time.Minute
 
-// manifestTypes are the forms of an image's manifest that are asked for.
-const manifestTypes = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-
-// base is the address of the protocol. As the Engine has it, a registry on this machine may do without TLS.
-func (r registry) base() string {
+// mayBePlain reports whether the registry may be asked over plain HTTP where it does not speak TLS. The Docker Engine has
+// the same rule: its insecure-registries, and every registry on this machine.
+func (r registry) mayBePlain() bool {
 	host, _, err := net.SplitHostPort(r.host)
 	if err != nil {
 		host = r.host
 	}
-	if ip := net.ParseIP(host); r.plain || host == "localhost" || ip != nil && ip.IsLoopback() {
-		return "http://" + r.host
-	}
-	if r.host == "docker.io" {
-		return "https://registry-1.docker.io"
-	}
-	return "https://" + r.host
+	ip := net.ParseIP(host)
+	return r.plain || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// size is the sum of the compressed layers of an image.
+// repo is the repository as the client library names it.
+func (r registry) repo() (name.Repository, error) {
+	opts := []name.Option{name.WeakValidation}
+	if r.mayBePlain() {
+		opts = append(opts, name.Insecure)
+	}
+	host, err := name.NewRegistry(r.host, opts...)
+	if err != nil {
+		return name.Repository{}, fail.Input("registry %s: %w", r.host, err)
+	}
+	return host.Repo(r.repository), nil
+}
+
+// reference names a manifest by its digest or its tag.
+func (r registry) reference(text string) (name.Reference, error) {
+	repo, err := r.repo()
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(text, ":") { // a tag has no colon
+		return repo.Digest(text), nil
+	}
+	return repo.Tag(text), nil
+}
+
+// options are what every request is made with. Only throttled requests are repeated.
+func (r registry) options(ctx context.Context) []remote.Option {
+	var base http.RoundTripper = remote.DefaultTransport
+	if !r.mayBePlain() {
+		base = tlsOnly{base}
+	}
+	return []remote.Option{
+		remote.WithContext(ctx),
+		remote.WithAuth(r.auth.Authenticator()),
+		remote.WithTransport(base),
+		remote.WithRetryStatusCodes(http.StatusTooManyRequests),
+		remote.WithRetryPredicate(func(err error) bool { return hasStatus(err, http.StatusTooManyRequests) }),
+	}
+}
+
+// tlsOnly refuses plain HTTP. The client library would fall back to it for registries at private addresses and for
+// names below .localhost, which would send credentials in the clear.
+type tlsOnly struct{ next http.RoundTripper }
+
+var _ http.RoundTripper = tlsOnly{}
+
+func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" {
+		return nil, fmt.Errorf("plain HTTP is refused: the Docker Engine's insecure-registries do not name %s", req.URL.Host)
+	}
+	return t.next.RoundTrip(req)
+}
+
+// hasStatus reports whether a registry answered with one of the HTTP status codes.
+func hasStatus(err error, codes ...int) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && slices.Contains(codes, answer.StatusCode)
+}
+
+// size is the sum of the compressed layers of an image in bytes.
 func (r registry) size(ctx context.Context, digest string) (int64, error) {
-	res, err := r.do(ctx, http.MethodGet, digest)
+	ref, err := r.reference(digest)
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return 0, r.unexpected("manifest of "+digest, res)
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	got, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return 0, r.failed("manifest of "+digest, err)
 	}
-	var manifest struct{ Layers []struct{ Size int64 } }
-	if err := json.NewDecoder(io.LimitReader(res.Body, 8<<20)).Decode(&manifest); err != nil {
+	manifest, err := v1.ParseManifest(strings.NewReader(string(got.Manifest)))
+	if err != nil {
 		return 0, fmt.Errorf("manifest of %s at %s: %w", digest, r.host, err)
 	}
 	var sum int64
@@ -70,59 +128,60 @@ func (r registry) size(ctx context.Context, digest string) (int64, error) {
 	return sum, nil
 }
 
-// digest is what a tag stands for, empty where it is not there.
+// digest is the digest of the manifest that a tag or a digest names; empty where the registry has none.
 func (r registry) digest(ctx context.Context, tag string) (string, error) {
-	res, err := r.do(ctx, http.MethodHead, tag)
+	ref, err := r.reference(tag)
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusOK:
-		return res.Header.Get("Docker-Content-Digest"), nil
-	case http.StatusNotFound:
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	var unreachable *url.Error
+	head, err := remote.Head(ref, r.options(ctx)...)
+	switch {
+	case err == nil:
+		return head.Digest.String(), nil
+	case hasStatus(err, http.StatusNotFound):
+		return "", nil
+	case errors.As(err, &unreachable):
+		return "", r.failed("tag "+tag, err)
+	}
+	// Some registries leave out headers that the answer to HEAD needs, and only GET says what is wrong.
+	got, err := remote.Get(ref, r.options(ctx)...)
+	switch {
+	case err == nil:
+		return got.Digest.String(), nil
+	case hasStatus(err, http.StatusNotFound):
 		return "", nil
 	}
-	return "", r.unexpected("tag "+tag, res)
+	return "", r.failed("tag "+tag, err)
 }
 
 // danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag; others delete both.
-const danglingTag = "GOOGLE_MANIFEST_DANGLING_TAG"
+const danglingTag transport.ErrorCode = "GOOGLE_MANIFEST_DANGLING_TAG"
 
 var errTagged = errors.New("the image has a tag")
 
-// untag deletes a tag, as Google's registries take it, and leaves its manifest.
+// untag deletes a tag and keeps its manifest, as Google's registries do.
 func (r registry) untag(ctx context.Context, tag string) error {
-	res, err := r.do(ctx, http.MethodDelete, tag)
-	if err != nil {
-		return err
+	if err := r.delete(ctx, tag); err != nil {
+		return r.failed("deletion of tag "+tag, err)
 	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound:
-		return nil
-	}
-	return r.unexpected("deletion of tag "+tag, res)
+	return nil
 }
 
-// remove deletes a manifest and makes sure that it is gone.
+// remove deletes a manifest and verifies that it no longer exists.
 func (r registry) remove(ctx context.Context, digest string) error {
-	res, err := r.do(ctx, http.MethodDelete, digest)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusAccepted, http.StatusOK, http.StatusNoContent, http.StatusNotFound:
-	case http.StatusMethodNotAllowed:
+	err := r.delete(ctx, digest)
+	switch {
+	case hasStatus(err, http.StatusMethodNotAllowed):
 		return fail.With(fail.CodeFailed, "%s does not let images be deleted (405)", r.host).
-			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s there by hand", r.repository, digest)
-	default:
-		err := r.unexpected("deletion of "+digest, res)
-		if strings.Contains(err.Error(), danglingTag) {
-			err = errors.Join(errTagged, err)
-		}
-		return err
+			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s there by hand",
+				r.repository, digest)
+	case isTagged(err):
+		return errors.Join(errTagged, r.failed("deletion of "+digest, err))
+	case err != nil:
+		return r.failed("deletion of "+digest, err)
 	}
 	if left, err := r.digest(ctx, digest); err != nil || left != "" {
 		return fmt.Errorf("%s/%s@%s is still there (%v)", r.host, r.repository, digest, err)
@@ -130,101 +189,46 @@ func (r registry) remove(ctx context.Context, digest string) error {
 	return nil
 }
 
-func (r registry) unexpected(what string, res *http.Response) error {
-	text, _ := io.ReadAll(io.LimitReader(res.Body, 500))
-	return fail.With(fail.CodeFailed, "registry %s: %s: answered %s: %s", r.host, what, res.Status, strings.TrimSpace(string(text)))
-}
-
-// do asks for a manifest; a registry that wants a token is given one.
-func (r registry) do(ctx context.Context, method, reference string) (*http.Response, error) {
-	res, err := r.send(ctx, method, reference, "")
-	if err != nil || res.StatusCode != http.StatusUnauthorized {
-		return res, err
-	}
-	challenge := res.Header.Get("WWW-Authenticate")
-	res.Body.Close()
-	authorization, err := r.answer(ctx, challenge, method)
+// delete deletes a manifest or a tag. One that the registry does not have is no error.
+func (r registry) delete(ctx context.Context, text string) error {
+	ref, err := r.reference(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return r.send(ctx, method, reference, authorization)
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	err = remote.Delete(ref, r.options(ctx)...)
+	if hasStatus(err, http.StatusNotFound, http.StatusNoContent) { // the library takes 204 for an error
+		return nil
+	}
+	return err
 }
 
-func (r registry) send(ctx context.Context, method, reference, authorization string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, r.base()+"/v2/"+r.repository+"/manifests/"+reference, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", manifestTypes)
-	if authorization != "" {
-		req.Header.Set("Authorization", authorization)
-	}
-	return r.client().Do(req)
+func isTagged(err error) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) &&
+		slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == danglingTag })
 }
 
-func (r registry) client() *http.Client { return &http.Client{Timeout: registryTimeout} }
+const answerBytes = 500 // of a registry's answer in an error
 
-var challengeParts = regexp.MustCompile(`(\w+)="([^"]*)"`)
-
-// answer gives the Authorization that a challenge asks for: Basic, or a Bearer token from the service that it names
-// (distribution.github.io/distribution/spec/auth/token).
-func (r registry) answer(ctx context.Context, challenge, method string) (string, error) {
-	basic := func(req *http.Request) {
-		if r.auth.User != "" {
-			req.SetBasicAuth(r.auth.User, r.auth.Password)
+// failed describes a request that failed: no token, an answer that is an error, or no answer.
+func (r registry) failed(what string, err error) error {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		if strings.Contains(err.Error(), "no token in bearer response") { // the rest of its text is what was sent instead
+			return fail.With(fail.CodeFailed, "registry %s: %s: the token service's answer has no token", r.host, what)
 		}
+		return fmt.Errorf("registry %s: %s: %w", r.host, what, err)
 	}
-	if !strings.HasPrefix(strings.ToLower(challenge), "bearer ") {
-		req := &http.Request{Header: http.Header{}}
-		basic(req)
-		return req.Header.Get("Authorization"), nil
+	status := fmt.Sprintf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	if at := answer.Request; at != nil && at.URL.Path != "/v2/" && !strings.Contains(at.URL.Path, "/manifests/") {
+		realm := url.URL{Scheme: at.URL.Scheme, Host: at.URL.Host, Path: at.URL.Path}
+		return fail.With(fail.CodeFailed, "registry %s: no token from %s (%s)", r.host, realm.String(), status)
 	}
-	asked := map[string]string{}
-	for _, m := range challengeParts.FindAllStringSubmatch(challenge, -1) {
-		asked[m[1]] = m[2]
-	}
-	actions := "pull"
-	if method == http.MethodDelete {
-		actions = "pull,delete"
-	}
-	query := url.Values{"service": {asked["service"]}, "scope": {"repository:" + r.repository + ":" + actions}}
-	req, err := r.tokenRequest(ctx, asked["realm"], query)
-	if err != nil {
-		return "", err
-	}
-	if req.Method == http.MethodGet {
-		basic(req)
-	}
-	res, err := r.client().Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	var said struct {
-		Token       string `json:"token"`
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&said); err != nil || res.StatusCode != http.StatusOK {
-		return "", fail.With(fail.CodeFailed, "registry %s: no token from %s (%s)", r.host, asked["realm"], res.Status)
-	}
-	if said.Token == "" {
-		said.Token = said.AccessToken
-	}
-	return "Bearer " + said.Token, nil
-}
-
-// tokenRequest asks for a token: with an identity token in the OAuth 2 way (distribution.github.io/distribution/spec/auth/oauth),
-// else by GET.
-func (r registry) tokenRequest(ctx context.Context, realm string, query url.Values) (*http.Request, error) {
-	if r.auth.Identity == "" {
-		return http.NewRequestWithContext(ctx, http.MethodGet, realm+"?"+query.Encode(), nil)
-	}
-	query.Set("grant_type", "refresh_token")
-	query.Set("refresh_token", r.auth.Identity)
-	query.Set("client_id", "stellar")
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm, strings.NewReader(query.Encode()))
-	if err == nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return req, err
+	body := *answer
+	body.Request = nil // else its text begins with the address
+	text := strings.TrimLeft(strings.TrimPrefix(body.Error(), "unexpected status code "+status), ": ")
+	text = strings.TrimSpace(text[:min(len(text), answerBytes)])
+	return fail.With(fail.CodeFailed, "registry %s: %s: answered %s: %s", r.host, what, status, text)
 }
