@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
-	"stellar/src/probe"
+	"stellar/src/machine"
 )
 
 // rowBytes is what a request costs in memory until its row is written: the row itself and the texts in it.
@@ -16,7 +16,7 @@ const rowBytes = 1 << 10
 
 // carries asks whether this machine can send what the experiment asks for: open files, local ports, memory.
 func (w World) carries(exp *experiment.Experiment) error {
-	var sum probe.Need
+	var sum machine.Need
 	sum.Loopback = loopback(exp)
 	for _, i := range w.subs(exp) {
 		n := need(&exp.SubExperiments[i])
@@ -26,19 +26,19 @@ func (w World) carries(exp *experiment.Experiment) error {
 			sum.Connections, sum.New, sum.Bytes = sum.Connections+n.Connections, sum.New+n.New, sum.Bytes+n.Bytes
 		}
 	}
-	if err := probe.Capacity(sum); err != nil {
+	if err := machine.Capacity(sum); err != nil {
 		return fmt.Errorf("the experiment's load: %w", err)
 	}
 	return nil
 }
 
 // need is what a sub-experiment asks of the machine at its busiest.
-func need(s *experiment.SubExperiment) probe.Need {
+func need(s *experiment.SubExperiment) machine.Need {
 	largest := 1
 	for _, size := range s.BurstSizes {
 		largest = max(largest, size)
 	}
-	n := probe.Need{Connections: largest, Bytes: int64(largest) * (rowBytes + s.PayloadLengthBytes)}
+	n := machine.Need{Connections: largest, Bytes: int64(largest) * (rowBytes + s.PayloadLengthBytes)}
 	if s.Sustained() {
 		n.Connections = s.MaxConnections
 		n.Bytes = int64(n.Connections) * (rowBytes + s.PayloadLengthBytes)

@@ -12,7 +12,9 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/machine"
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/study"
@@ -35,7 +37,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 	}
 	fresh := s.keepFresh(ctx, r)
 	defer func() { err = errors.Join(err, fresh()) }()
-	if _, err := probe.RaiseOpenFiles(); err != nil {
+	if _, err := machine.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
 	s.tellRuntimes(r)
@@ -149,10 +151,10 @@ func sustained(e *experiment.SubExperiment) (*study.Load, error) {
 		MaxConnections: e.MaxConnections}
 	traces, err := e.Traces()
 	for _, t := range traces {
-		out.Traces = append(out.Traces, probe.Trace{Slot: t.Slot, Counts: t.Counts})
+		out.Traces = append(out.Traces, schedule.Trace{Slot: t.Slot, Counts: t.Counts})
 	}
 	if len(traces) > 0 {
-		out.Arrivals = probe.Traced
+		out.Arrivals = schedule.Traced
 	}
 	return out, err
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stellar/src/probe/selfwatch"
 	"stellar/src/sample"
 )
 
@@ -32,8 +33,8 @@ type burst struct {
 	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
 	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
 
-	mark   mark          // of the watch, shortly before the release
-	marked time.Duration // when that was, on the engine's clock
+	mark   selfwatch.Mark // of the watch, shortly before the release
+	marked time.Duration  // when that was, on the engine's clock
 
 	unready, left atomic.Int32
 	ready         chan struct{} // of one place: unready has come to 0
@@ -156,7 +157,7 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 // fall lets the barrier fall at the planned instant, in every loop.
 func (b *burst) fall(planned time.Time) {
 	if w := b.engine.watch; w != nil {
-		b.mark, b.marked = w.mark(), time.Since(b.engine.base)
+		b.mark, b.marked = w.Mark(), time.Since(b.engine.base)
 	}
 	b.anchor = time.Now()
 	at := time.Duration(0)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/schedule"
 )
 
 // sound is the report of goroutines that must not panic.
@@ -27,7 +28,7 @@ func TestPanicInTheProbe(t *testing.T) {
 		do  func(e *engine)
 	}{
 		"closed":    {func(*Config) {}, panicOnLoop},
-		"open":      {func(cfg *Config) { cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 3, Arrivals{IAT: time.Hour} }, panicOnLoop},
+		"open":      {func(cfg *Config) { cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 3, schedule.Arrivals{IAT: time.Hour} }, panicOnLoop},
 		"sustained": {func(cfg *Config) { cfg.Load = &Load{Instants: every(time.Millisecond), Length: time.Hour} }, panicOnLoop},
 		"name lookup": {func(cfg *Config) {
 			cfg.Targets[0].URL = "http://somewhere.example/"
@@ -76,7 +77,7 @@ func TestPanicInTheSink(t *testing.T) {
 	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
 	var b book
 	cfg := config(&b, s.URL)
-	cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 2, Arrivals{IAT: time.Millisecond}
+	cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 2, schedule.Arrivals{IAT: time.Millisecond}
 	e, err := newEngine(cfg)
 	if err != nil {
 		t.Fatal(err)

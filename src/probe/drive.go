@@ -5,14 +5,15 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/selfwatch"
 	"stellar/src/sample"
 )
 
 // drive is one loop's share of a sustained load: request k is sent by loop k modulo their number.
 type drive struct {
 	loop   *loop
-	watch  *watch // nil: nobody watches
-	share  int    // one in so many requests is this loop's
+	watch  *selfwatch.Watch // nil: nobody watches
+	share  int              // one in so many requests is this loop's
 	load   Load
 	begin  time.Duration // on the engine's clock
 	end    time.Duration

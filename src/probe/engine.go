@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"stellar/src/fail"
+	"stellar/src/probe/schedule"
+	"stellar/src/probe/selfwatch"
 )
 
 // lead is how long before its instant a burst is built and started: time to open connections in, short enough that they
@@ -25,7 +27,7 @@ type engine struct {
 	rec     recorder
 	base    time.Time // the engine's clock counts from here
 	loops   []*loop
-	watch   *watch // nil: nobody watches
+	watch   *selfwatch.Watch // nil: nobody watches
 
 	mu    sync.Mutex // of free: bursts overlap in an open schedule
 	free  []*slot
@@ -137,7 +139,7 @@ func (e *engine) close() {
 	}
 	e.loops = nil
 	if e.watch != nil {
-		e.watch.close()
+		e.watch.Close()
 		e.watch = nil
 	}
 }
@@ -205,7 +207,7 @@ func (e *engine) runClosed(ctx context.Context) {
 // runOpen sends every burst at its planned instant, in a goroutine of its own, so that neither a slow response nor a
 // slow connection keeps the next one from leaving.
 func (e *engine) runOpen(ctx context.Context) {
-	plan := offsets(e.gaps, e.cfg.Bursts, len(e.targets))
+	plan := schedule.Offsets(e.gaps, e.cfg.Bursts, len(e.targets))
 	first := time.Now()
 	if e.cfg.Connections != New {
 		first = first.Add(lead) // the connections of the first bursts are opened in it

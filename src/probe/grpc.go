@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"stellar/src/probe/answer"
 	"stellar/src/sample"
 )
 
@@ -52,7 +53,7 @@ func judgeCall(r *response) sample.Class {
 	if r.status != 200 {
 		return statusClass(r.status)
 	}
-	code, err := strconv.Atoi(r.header("grpc-status"))
+	code, err := strconv.Atoi(answer.Header(r.head, "grpc-status"))
 	statuses := [...]int{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}
 	if err != nil || code < 0 || code >= len(statuses) {
 		return sample.Protocol
@@ -65,9 +66,9 @@ func judgeCall(r *response) sample.Class {
 
 // reason is what a call's status says in words, bounded; empty where it says nothing.
 func (r *response) reason() string {
-	text := r.header("grpc-message")
+	text := answer.Header(r.head, "grpc-message")
 	if plain, err := url.PathUnescape(text); err == nil {
 		text = plain
 	}
-	return clean(text)
+	return answer.Clean(text)
 }

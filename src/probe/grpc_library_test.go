@@ -60,7 +60,7 @@ func callServer(answer func(ctx context.Context, in []byte) ([]byte, error)) *gr
 
 // TestLibraryAnswers: the gRPC library understands what is asked, and its replies become rows, over each kind of connection.
 func TestLibraryAnswers(t *testing.T) {
-	stamps := reply(replyStamps, "[1620000000000 1620000000017]")[5:]
+	stamps := reply(1, "[1620000000000 1620000000017]")[5:]
 	var mu sync.Mutex
 	asked := map[string]int{}
 	at := library(t, func(ctx context.Context, in []byte) ([]byte, error) {

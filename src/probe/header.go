@@ -1,6 +1,10 @@
 package probe
 
-import "bytes"
+import (
+	"bytes"
+
+	"stellar/src/probe/answer"
+)
 
 // statusLine reads "HTTP/1.1 200 OK".
 func (p *response) statusLine(line []byte) error {
@@ -33,17 +37,17 @@ func (p *response) field(line []byte) error {
 	}
 	name, value := line[:colon], bytes.TrimSpace(line[colon+1:])
 	switch {
-	case equalFold(name, "content-length"):
+	case answer.EqualFold(name, "content-length"):
 		return p.contentLength(value)
-	case equalFold(name, "transfer-encoding"):
-		p.chunked = equalFold(value, "chunked") && !p.chunked && !p.encoded
+	case answer.EqualFold(name, "transfer-encoding"):
+		p.chunked = answer.EqualFold(value, "chunked") && !p.chunked && !p.encoded
 		p.encoded = !p.chunked
-	case equalFold(name, "connection"):
+	case answer.EqualFold(name, "connection"):
 		for len(value) > 0 {
 			token, rest, _ := bytes.Cut(value, []byte{','})
 			token, value = bytes.TrimSpace(token), rest
-			p.closes = p.closes || equalFold(token, "close")
-			p.persists = p.persists || equalFold(token, "keep-alive")
+			p.closes = p.closes || answer.EqualFold(token, "close")
+			p.persists = p.persists || answer.EqualFold(token, "keep-alive")
 		}
 	}
 	return nil
@@ -68,22 +72,6 @@ func (p *response) contentLength(value []byte) error {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
-// equalFold compares with a lower-case ASCII name; it allocates nothing.
-func equalFold(text []byte, lower string) bool {
-	if len(text) != len(lower) {
-		return false
-	}
-	for i, c := range text {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // number reads digits of base 10 or 16 that fit an int64.
 func number(text []byte, base int64) (int64, bool) {
 	if len(text) == 0 || len(text) > 18 {
@@ -106,15 +94,4 @@ func number(text []byte, base int64) (int64, bool) {
 		n = n*base + digit
 	}
 	return n, true
-}
-
-// header finds a field of the final answer by its lower-case name, for after the burst.
-func (p *response) header(lower string) string {
-	for line := range bytes.Lines(p.head) {
-		name, value, ok := bytes.Cut(line, []byte{':'})
-		if ok && equalFold(name, lower) {
-			return string(bytes.TrimSpace(value))
-		}
-	}
-	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/selfwatch"
 	"stellar/src/sample"
 )
 
@@ -113,10 +114,10 @@ func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 
 // drain makes rows of what a sustained load hands over, and writes them window by window. Once broken is closed no more
 // is taken.
-func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *watch) {
-	var m mark
+func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfwatch.Watch) {
+	var m selfwatch.Mark
 	if w != nil {
-		m = w.mark()
+		m = w.Mark()
 	}
 	window := time.NewTicker(windowLength)
 	defer window.Stop()
@@ -124,8 +125,8 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *watch
 	write := func() {
 		slices.SortFunc(rows, byPlace)
 		if w != nil {
-			v := w.since(m, medianOf(rows))
-			m = w.mark()
+			v := w.Since(m, medianOf(rows))
+			m = w.Mark()
 			r.suspect(rows, v)
 		}
 		r.writeWindow(rows)
@@ -136,7 +137,7 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *watch
 			write()
 		}
 		if w != nil {
-			w.since(m, 0)
+			w.Since(m, 0)
 		}
 	}
 	for {

@@ -14,12 +14,13 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
 // sustained is a load at a constant rate; the targets take turns.
 func sustained(cfg *Config, rate float64, length time.Duration) {
-	table := Timetable{Kind: Constant, Rate: rate, Duration: length}
+	table := schedule.Timetable{Kind: schedule.Constant, Rate: rate, Duration: length}
 	cfg.Load = &Load{Length: length, Instants: func() func() (time.Duration, int, bool) {
 		next := table.Instants()
 		return func() (time.Duration, int, bool) {

@@ -108,7 +108,7 @@ func (l *loop) run() {
 		}
 		l.expire()
 		if l.drive != nil && l.drive.watch != nil {
-			l.drive.watch.away(l.now() - back) // so long a response may have waited
+			l.drive.watch.Away(l.now() - back) // so long a response may have waited
 		}
 	}
 	for _, c := range l.conns {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -31,7 +32,7 @@ func TestPhasesWithinTheLatency(t *testing.T) {
 			var b book
 			cfg := config(&b, "http://"+net.JoinHostPort("slow.invalid", u.Port()))
 			cfg.Protocol, cfg.Connections, cfg.Schedule = protocol, Reuse, Open
-			cfg.Bursts, cfg.Arrivals = 1, Arrivals{Type: Deterministic, IAT: 10 * time.Second}
+			cfg.Bursts, cfg.Arrivals = 1, schedule.Arrivals{Type: schedule.Deterministic, IAT: 10 * time.Second}
 			cfg.Lookup = func(context.Context, string) ([]netip.Addr, error) {
 				time.Sleep(lookup)
 				return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil

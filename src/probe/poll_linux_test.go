@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -164,7 +165,7 @@ func TestSeccomp(t *testing.T) {
 	var b book
 	cfg := config(&b, s.url)
 	cfg.Connections, cfg.Timeout = Reuse, 5*time.Second
-	cfg.Arrivals = Arrivals{Type: Deterministic, IAT: 200 * time.Millisecond}
+	cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: 200 * time.Millisecond}
 	before := processorTime(t)
 	if _, err := Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/schedule"
+	"stellar/src/probe/selfwatch"
 	"stellar/src/sample"
 )
 
@@ -66,7 +68,7 @@ type Config struct {
 	Desired     func(round int) time.Duration // the service time asked for, for the rows; nil: none
 	Method      string                        // default GET
 	Body        func(round int) []byte        // nil: none
-	Arrivals    Arrivals
+	Arrivals    schedule.Arrivals
 	Schedule    string // default Closed
 	Protocol    string // default HTTP1; all targets speak the same
 	Connections string // default New
@@ -154,7 +156,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	defer stop(nil)
 	e.stopWith(stop)
 	if cfg.Watch {
-		e.watch = startWatch(e.defect)
+		e.watch = selfwatch.Start(e.defect)
 	}
 	complete := false
 	switch {
@@ -174,7 +176,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 		}
 	}
 	if e.watch != nil {
-		out.Watched = e.watch.worst()
+		out.Watched = e.watch.Summary()
 	}
 	complete = complete || cfg.Load == nil && out.Bursts == cfg.Bursts
 	switch {

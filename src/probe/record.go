@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/selfwatch"
 	"stellar/src/sample"
 )
 
@@ -32,7 +33,7 @@ func (r *recorder) init(cfg *Config, gaps []time.Duration) {
 }
 
 // record hands a burst's rows to the sink and judges the error ratio.
-func (r *recorder) record(b *burst, w *watch) error {
+func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows = r.rows[:0]
@@ -42,8 +43,8 @@ func (r *recorder) record(b *burst, w *watch) error {
 		r.count(s, &row)
 	}
 	if w != nil {
-		b.mark.later(b.written() - b.marked)
-		r.suspect(r.rows, w.since(b.mark, medianOf(r.rows)))
+		b.mark.Later(b.written() - b.marked)
+		r.suspect(r.rows, w.Since(b.mark, medianOf(r.rows)))
 	}
 	r.out.Bursts++
 	r.spent += b.finished() - time.Duration(b.release.Load())
@@ -91,7 +92,7 @@ const lateFrom = time.Millisecond
 
 // suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once for
 // each word.
-func (r *recorder) suspect(rows []sample.Sample, v verdict) {
+func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 	words := v.String()
 	if words == "" || len(rows) == 0 {
 		return
@@ -102,18 +103,18 @@ func (r *recorder) suspect(rows []sample.Sample, v verdict) {
 			r.out.Suspect++
 			continue
 		}
-		all := append(strings.Split(rows[i].Suspect, "+"), v.words()...)
+		all := append(strings.Split(rows[i].Suspect, "+"), v.Words()...)
 		slices.Sort(all)
 		rows[i].Suspect = strings.Join(all, "+")
 	}
 	fresh := false
-	for _, word := range v.words() {
+	for _, word := range v.Words() {
 		fresh = fresh || !r.told[word]
 		r.told[word] = true
 	}
 	if fresh {
 		r.cfg.Note("burst %d: the client may have made part of its latencies: %s (Suspect %s; further ones are not logged)",
-			rows[0].Burst, v.detail(), words)
+			rows[0].Burst, v.Detail(), words)
 	}
 }
 

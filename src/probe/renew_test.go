@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -121,7 +122,7 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 			var b book
 			cfg := config(&b, serveIdle(t, c.protocol, c.secure, c.idle))
 			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Schedule = insecureTLS(), c.protocol, c.connections, c.schedule
-			cfg.Arrivals = Arrivals{Type: Deterministic, IAT: iat}
+			cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: iat}
 			out, err := Run(t.Context(), cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -237,7 +238,7 @@ func TestClosedAtOnce(t *testing.T) {
 	var b book
 	cfg := config(&b, s.url)
 	cfg.Connections, cfg.Bursts = Reuse, 2
-	cfg.Arrivals = Arrivals{Type: Deterministic, IAT: 100 * time.Millisecond}
+	cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: 100 * time.Millisecond}
 	out, err := Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"stellar/src/probe/answer"
 	"stellar/src/sample"
 )
 
@@ -183,7 +184,7 @@ func FuzzResponse(f *testing.F) {
 		}
 		s := sample.Empty()
 		p.describe(&s)
-		if len(s.RequestID) > maxText || len(s.InstanceID) > maxText || s.Invocation < 0 {
+		if len(s.RequestID) > answer.MaxText || len(s.InstanceID) > answer.MaxText || s.Invocation < 0 {
 			t.Fatalf("row %+v", s)
 		}
 	})
@@ -221,7 +222,7 @@ func TestResponseSplitAnywhere(t *testing.T) {
 				t.Fatalf("%s, cut at %d: error %v, whole %v, status %d, body %q", name, cut, err, p.whole, p.status, p.body)
 			}
 			for field, want := range c.header {
-				if got := p.header(field); got != want {
+				if got := answer.Header(p.head, field); got != want {
 					t.Fatalf("%s, cut at %d: %s is %q, want %q", name, cut, field, got, want)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"stellar/src/probe/answer"
 	"stellar/src/sample"
 )
 
@@ -43,13 +44,22 @@ func (s *slot) sample() sample.Sample {
 		row.Suspect = resentWord
 	}
 	if b.target.proto.grpc {
-		s.resp.describeCall(&row)
+		answer.DescribeCall(&row, s.resp.body)
 	}
 	s.resp.describe(&row)
 	if row.RequestID == "" {
 		row.RequestID = b.target.label + "-b" + strconv.Itoa(row.Burst) + "-s" + strconv.Itoa(s.index)
 	}
 	return row
+}
+
+// describe completes a row with what the response says of the function.
+func (p *response) describe(s *sample.Sample) {
+	body := p.body
+	if !p.whole || p.length != int64(len(body)) {
+		body = nil
+	}
+	answer.Describe(s, p.head, body)
 }
 
 // resentWord is the Suspect of a request that was sent twice, because a connection of HTTP/2 did not take it.

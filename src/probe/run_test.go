@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -52,7 +53,7 @@ func TestRunOrder(t *testing.T) {
 		Desired: func(round int) time.Duration { return time.Duration(round) * time.Millisecond },
 		Warmup:  1, Sink: func(rows []sample.Sample) error { sinks++; return b.sink(rows) },
 		Progress: func(p Progress) { told = append(told, p) },
-		Arrivals: Arrivals{Type: Deterministic, IAT: 20 * time.Millisecond},
+		Arrivals: schedule.Arrivals{Type: schedule.Deterministic, IAT: 20 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ func TestOpenIsNotSlowed(t *testing.T) {
 			var b book
 			cfg := config(&b, s.URL)
 			cfg.Bursts, cfg.BurstSize, cfg.Schedule, cfg.Connections = bursts, nil, Open, connections
-			cfg.Arrivals = Arrivals{Type: Deterministic, IAT: iat}
+			cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: iat}
 			if _, err := Run(t.Context(), cfg); err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +212,7 @@ func TestOpenReuses(t *testing.T) {
 	var b book
 	cfg := config(&b, s.url)
 	cfg.Bursts, cfg.Schedule, cfg.Connections = 6, Open, Reuse
-	cfg.Arrivals = Arrivals{Type: Deterministic, IAT: 200 * time.Millisecond}
+	cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: 200 * time.Millisecond}
 	out, err := Run(t.Context(), cfg)
 	if err != nil || out.Errors != 0 || len(b.rows) != 24 {
 		t.Fatalf("outcome %+v, error %v", out, err)
@@ -229,28 +230,28 @@ func TestErrorRatioStops(t *testing.T) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
-	for _, schedule := range []string{Closed, Open} {
+	for _, kind := range []string{Closed, Open} {
 		n.Store(0)
 		var b book
 		var notes []string
 		cfg := config(&b, s.URL)
-		cfg.Bursts, cfg.MaxErrorRatio, cfg.Schedule = 50, 0.1, schedule
-		cfg.Arrivals = Arrivals{Type: Deterministic, IAT: 30 * time.Millisecond}
+		cfg.Bursts, cfg.MaxErrorRatio, cfg.Schedule = 50, 0.1, kind
+		cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: 30 * time.Millisecond}
 		cfg.Note = func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 		out, err := Run(t.Context(), cfg)
 		ratio, ok := errors.AsType[*ErrorRatio](err)
 		if !ok || fail.Code(err) != fail.CodePartial || ratio.Requests != 12 || ratio.Errors != 3 {
-			t.Fatalf("%s: error %v", schedule, err)
+			t.Fatalf("%s: error %v", kind, err)
 		}
 		if want := map[sample.Class]int{sample.HTTP5xx: 3}; !maps.Equal(ratio.Classes, want) {
-			t.Errorf("%s: classes %v", schedule, ratio.Classes)
+			t.Errorf("%s: classes %v", kind, ratio.Classes)
 		}
 		// Not before ten requests are in, and with all that was sent kept. An open schedule may have one more under way.
-		if len(b.rows) != out.Requests || out.Requests < 12 || schedule == Closed && out.Requests != 12 || out.Requests > 40 {
-			t.Errorf("%s: %d rows, outcome %+v", schedule, len(b.rows), out)
+		if len(b.rows) != out.Requests || out.Requests < 12 || kind == Closed && out.Requests != 12 || out.Requests > 40 {
+			t.Errorf("%s: %d rows, outcome %+v", kind, len(b.rows), out)
 		}
 		if len(notes) != 1 || !strings.Contains(notes[0], "answered status 500") {
-			t.Errorf("%s: notes %q", schedule, notes)
+			t.Errorf("%s: notes %q", kind, notes)
 		}
 	}
 }
@@ -309,16 +310,16 @@ func TestCancelMidBurst(t *testing.T) {
 
 func TestCancelBetweenBursts(t *testing.T) {
 	s := serveRaw(t, hello)
-	for _, schedule := range []string{Closed, Open} {
+	for _, kind := range []string{Closed, Open} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var b book
 		cfg := config(&b, s.url)
-		cfg.Schedule, cfg.Connections = schedule, Reuse
-		cfg.Arrivals = Arrivals{Type: Deterministic, IAT: time.Hour}
+		cfg.Schedule, cfg.Connections = kind, Reuse
+		cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: time.Hour}
 		cfg.Progress = func(Progress) { cancel() }
 		_, err := Run(ctx, cfg)
 		if !errors.Is(err, context.Canceled) || len(b.rows) != 4 || b.classes()[sample.OK] != 4 {
-			t.Errorf("%s: error %v, %d rows", schedule, err, len(b.rows))
+			t.Errorf("%s: error %v, %d rows", kind, err, len(b.rows))
 		}
 		cancel()
 	}

@@ -119,7 +119,7 @@ func serveATerm(ctx context.Context, at *term, protocol string) {
 	if protocol == GRPC {
 		server := callServer(func(context.Context, []byte) ([]byte, error) {
 			work()
-			return reply(replyStamps, "[1620000000000]")[5:], nil
+			return reply(1, "[1620000000000]")[5:], nil
 		})
 		serve, drain = func() error { return server.Serve(at) }, server.GracefulStop
 	} else {

@@ -13,6 +13,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/provider"
 	"stellar/src/sample"
 )
@@ -109,7 +110,7 @@ func (s *Settings) probe() probe.Config {
 		BurstSize: func(round int) int { return cycle(s.BurstSizes, round, 1) },
 		Desired:   func(round int) time.Duration { return cycle(s.ServiceTimes, round, 0) },
 		Query:     s.query,
-		Arrivals: probe.Arrivals{
+		Arrivals: schedule.Arrivals{
 			Type: s.IATType, IAT: s.IAT, Jitter: s.Jitter, Step: s.Step, Seed: s.Seed, Sub: s.Index,
 		},
 		Schedule: s.Schedule, Connections: s.Connections, Protocol: s.Protocol, Warmup: s.Warmup, MaxErrorRatio: s.MaxErrorRatio,

@@ -15,6 +15,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/provider"
 	"stellar/src/sample"
 )
@@ -47,7 +48,7 @@ func settings(t *testing.T, at string) Settings {
 		Index: 3, Title: "warm", Dir: filepath.Join(t.TempDir(), "3-warm"), Seed: 1, Token: "secret", UserAgent: "stellar/test",
 		Endpoints: []provider.Endpoint{{Function: "f3-0", URL: at + "/s/f3-0"}, {Function: "f3-1", URL: at + "/s/f3-1"}},
 		Bursts:    5, BurstSizes: []int{1, 2}, ServiceTimes: []time.Duration{0, 100 * time.Millisecond, time.Second},
-		Increments: []int64{0, 1000, 2000}, PayloadBytes: 64, IATType: probe.Deterministic, Connections: probe.Reuse,
+		Increments: []int64{0, 1000, 2000}, PayloadBytes: 64, IATType: schedule.Deterministic, Connections: probe.Reuse,
 		Warmup: 1, Timeout: 30 * time.Second, MaxErrorRatio: 0.1,
 	}
 }

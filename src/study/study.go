@@ -9,6 +9,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/provider"
 )
 
@@ -69,10 +70,10 @@ type Settings struct {
 // Load is a sustained load: when its requests leave. With one trace, or none, the endpoints take turns; with as many traces
 // as endpoints each endpoint has its own.
 type Load struct {
-	Arrivals       string        // probe.Constant, probe.Poisson or probe.Traced
+	Arrivals       string        // schedule.Constant, schedule.Poisson or schedule.Traced
 	Rate           float64       // per second, over all endpoints; not of a trace
 	Length         time.Duration // 0: as long as the trace
-	Traces         []probe.Trace
+	Traces         []schedule.Trace
 	Even           bool // the requests of a trace's slot are spread evenly, else at random
 	MaxConnections int  // open at once, over all endpoints
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 )
 
 // sustained says in the probe's terms what load the settings ask for.
@@ -27,17 +28,17 @@ func (s *Settings) sustained() *probe.Load {
 		}
 		return out
 	}
-	out.Instants = func() func() (time.Duration, int, bool) { return probe.Merge(tables) }
+	out.Instants = func() func() (time.Duration, int, bool) { return schedule.Merge(tables) }
 	return out
 }
 
 // timetables are one for all endpoints, or one for each.
-func (s *Settings) timetables() []probe.Timetable {
-	table := probe.Timetable{Kind: s.Load.Arrivals, Rate: s.Load.Rate, Duration: s.Load.Length, Seed: s.Seed, Sub: s.Index, Even: s.Load.Even}
+func (s *Settings) timetables() []schedule.Timetable {
+	table := schedule.Timetable{Kind: s.Load.Arrivals, Rate: s.Load.Rate, Duration: s.Load.Length, Seed: s.Seed, Sub: s.Index, Even: s.Load.Even}
 	if len(s.Load.Traces) == 0 {
-		return []probe.Timetable{table}
+		return []schedule.Timetable{table}
 	}
-	out := make([]probe.Timetable, len(s.Load.Traces))
+	out := make([]schedule.Timetable, len(s.Load.Traces))
 	for i, trace := range s.Load.Traces {
 		out[i] = table
 		out[i].Trace = trace
@@ -48,7 +49,7 @@ func (s *Settings) timetables() []probe.Timetable {
 
 // warm is how many connections to each endpoint are opened before the load begins: by Little's law as many as are in use
 // at once at the mean rate, with 50 ms for what is not service time. More are opened beside the load where they are missing.
-func (s *Settings) warm(tables []probe.Timetable) int {
+func (s *Settings) warm(tables []schedule.Timetable) int {
 	rate, longest := 0.0, time.Duration(0)
 	for _, t := range tables {
 		n, _ := t.Count()

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -17,11 +17,11 @@ func TestSustained(t *testing.T) {
 		load Load
 		want map[string]int // requests by endpoint and second
 	}{
-		{Load{Arrivals: probe.Constant, Rate: 100, Length: 1200 * time.Millisecond},
+		{Load{Arrivals: schedule.Constant, Rate: 100, Length: 1200 * time.Millisecond},
 			map[string]int{"f3-0 0": 50, "f3-1 0": 50, "f3-0 1": 10, "f3-1 1": 10}},
-		{Load{Arrivals: probe.Traced, Traces: []probe.Trace{{Slot: time.Second, Counts: []int64{3, 5}}}},
+		{Load{Arrivals: schedule.Traced, Traces: []schedule.Trace{{Slot: time.Second, Counts: []int64{3, 5}}}},
 			map[string]int{"f3-0 0": 2, "f3-1 0": 1, "f3-0 1": 2, "f3-1 1": 3}},
-		{Load{Arrivals: probe.Traced, Traces: []probe.Trace{{Slot: time.Second, Counts: []int64{3, 0}}, {Slot: time.Second, Counts: []int64{1, 4}}}},
+		{Load{Arrivals: schedule.Traced, Traces: []schedule.Trace{{Slot: time.Second, Counts: []int64{3, 0}}, {Slot: time.Second, Counts: []int64{1, 4}}}},
 			map[string]int{"f3-0 0": 3, "f3-1 0": 1, "f3-1 1": 4}},
 	} {
 		s := settings(t, f.URL)
@@ -57,7 +57,7 @@ func TestWarm(t *testing.T) {
 		want int
 	}{{1, 1000, 1}, {900, 1000, 473}, {1000, 100, 50}} { // two endpoints, 1 s of service time at most
 		s := settings(t, "http://127.0.0.1:1")
-		s.Load = &Load{Arrivals: probe.Constant, Rate: c.rate, Length: time.Minute, MaxConnections: c.most}
+		s.Load = &Load{Arrivals: schedule.Constant, Rate: c.rate, Length: time.Minute, MaxConnections: c.most}
 		if got := s.sustained().Warm; got != c.want {
 			t.Errorf("rate %g, at most %d: %d connections, want %d", c.rate, c.most, got, c.want)
 		}

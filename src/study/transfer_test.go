@@ -17,6 +17,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/provider"
 	"stellar/src/sample"
 )
@@ -62,7 +63,7 @@ func chained(t *testing.T, at string) Settings {
 		s.Endpoints = append(s.Endpoints, provider.Endpoint{Function: fmt.Sprintf("f3-0-%d", len(s.Endpoints)), URL: address})
 	}
 	s.Chain, s.Protocol, s.Connections = 3, probe.GRPC, probe.Reuse
-	s.Bursts, s.BurstSizes, s.IATType, s.MaxErrorRatio = 4, []int{2}, probe.Deterministic, 1
+	s.Bursts, s.BurstSizes, s.IATType, s.MaxErrorRatio = 4, []int{2}, schedule.Deterministic, 1
 	s.ServiceTimes, s.Increments, s.Warmup = nil, nil, 0
 	return s
 }

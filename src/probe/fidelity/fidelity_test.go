@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -97,7 +98,7 @@ func bursts(n, size int, connections string) func(*probe.Config) {
 func open(n, size int, connections string) func(*probe.Config) {
 	return func(c *probe.Config) {
 		bursts(n, size, connections)(c)
-		c.Schedule, c.Arrivals = probe.Open, probe.Arrivals{Type: probe.Deterministic, IAT: 20 * ms}
+		c.Schedule, c.Arrivals = probe.Open, schedule.Arrivals{Type: schedule.Deterministic, IAT: 20 * ms}
 	}
 }
 

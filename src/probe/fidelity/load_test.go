@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -18,7 +19,7 @@ import (
 type sustained struct {
 	name        string
 	script      script
-	table       probe.Timetable
+	table       schedule.Timetable
 	connections string
 	most        int // connections at once; 0: as many as are wanted
 	limits      limits
@@ -32,9 +33,9 @@ var latenessLimits = limits{10 * ms, 60 * ms}
 
 // answerable are loads that the server carries.
 func answerable() []sustained {
-	constant := probe.Timetable{Kind: probe.Constant, Rate: loadRate, Duration: 3 * time.Second}
-	poisson := probe.Timetable{Kind: probe.Poisson, Rate: loadRate, Duration: 2 * time.Second, Seed: 4}
-	traced := probe.Timetable{Kind: probe.Traced, Trace: knownTrace(), Seed: 4}
+	constant := schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 3 * time.Second}
+	poisson := schedule.Timetable{Kind: schedule.Poisson, Rate: loadRate, Duration: 2 * time.Second, Seed: 4}
+	traced := schedule.Timetable{Kind: schedule.Traced, Trace: knownTrace(), Seed: 4}
 	return []sustained{
 		{"load: 200/s for 3 s, reuse", script{delays: steady()}, constant, probe.Reuse, 0, ordinary},
 		{"h2c: load: Poisson, 200/s for 2 s, shared", script{delays: lognormal(400), protocol: probe.H2C}, poisson, probe.Shared, 0, ordinary},
@@ -44,13 +45,13 @@ func answerable() []sustained {
 
 // knownTrace has slots in which much is sent, little, and nothing; nothing in the last, so that none is due so shortly before
 // the end that a moment decides whether it can be sent.
-func knownTrace() probe.Trace {
-	return probe.Trace{Slot: 250 * ms, Counts: []int64{20, 80, 0, 120, 60, 5, 115, 0}}
+func knownTrace() schedule.Trace {
+	return schedule.Trace{Slot: 250 * ms, Counts: []int64{20, 80, 0, 120, 60, 5, 115, 0}}
 }
 
 // plan are the instants at which requests are due, from the load's start.
 func (l sustained) plan() (out []time.Duration) {
-	if l.table.Kind == probe.Constant {
+	if l.table.Kind == schedule.Constant {
 		for at := time.Duration(0); at < l.table.Duration; at += time.Second / loadRate {
 			out = append(out, at)
 		}
@@ -165,9 +166,9 @@ func (l sustained) judge(rows []sample.Sample, pairs []pair, unsent int64) verdi
 		read = append(read, p.truth.read)
 	}
 	switch l.table.Kind {
-	case probe.Poisson:
+	case schedule.Poisson:
 		judgePoisson(&v, planned, read)
-	case probe.Traced:
+	case schedule.Traced:
 		judgeTrace(&v, planned, l.plan()[0], l.table.Trace)
 	}
 	return v
@@ -244,7 +245,7 @@ func fromExponential(instants []time.Duration, mean time.Duration) (d float64) {
 
 // judgeTrace holds the counts of planned requests in each of a trace's slots against it. The instants count from the first
 // request's.
-func judgeTrace(v *verdict, planned []time.Duration, first time.Duration, trace probe.Trace) {
+func judgeTrace(v *verdict, planned []time.Duration, first time.Duration, trace schedule.Trace) {
 	counts := make([]int64, len(trace.Counts))
 	for _, at := range planned {
 		if slot := int((at + first) / trace.Slot); slot < len(counts) {

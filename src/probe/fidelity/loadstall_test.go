@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -19,7 +20,7 @@ var crowded = limits{30 * ms, 150 * ms}
 
 // stallingLoads meet a stall of a second with connections enough for all that is due in it: its requests leave on time.
 func stallingLoads() []sustained {
-	table := probe.Timetable{Kind: probe.Constant, Rate: loadRate, Duration: 2 * time.Second}
+	table := schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2 * time.Second}
 	known := script{delays: steady(), stallAt: loadStallFrom, stall: loadStall}
 	shared := known
 	shared.protocol = probe.H2C
@@ -71,7 +72,7 @@ func (l sustained) judgeStall(rows []sample.Sample, unsent int64, from, to time.
 // the load is over before all of it has been sent. The connections are as many for one thread as for two, three or four.
 func fewConnections() sustained {
 	return sustained{"load: stall of 1 s, 36 connections", script{delays: []time.Duration{60*ms + 700*time.Microsecond}, stallAt: 240, stall: loadStall},
-		probe.Timetable{Kind: probe.Constant, Rate: loadRate, Duration: 2500 * ms}, probe.Reuse, 36, crowded}
+		schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2500 * ms}, probe.Reuse, 36, crowded}
 }
 
 // queue is the arithmetic of a load on so many connections, each busy with a request for as long as the server takes:

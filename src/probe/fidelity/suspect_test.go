@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stellar/src/probe"
+	"stellar/src/probe/schedule"
 	"stellar/src/sample"
 )
 
@@ -77,7 +78,7 @@ func busyBurst(t *testing.T, _ *toxiproxy) line {
 func busyLoad(t *testing.T, _ *toxiproxy) line {
 	const edge = 300 * ms
 	l := sustained{script: script{delays: steady()}, connections: probe.Reuse,
-		table: probe.Timetable{Kind: probe.Constant, Rate: loadRate, Duration: 1500 * ms}}
+		table: schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 1500 * ms}}
 	s := play(t, l.script)
 	var from, to time.Time
 	var busyTime sync.WaitGroup

@@ -1,4 +1,4 @@
-package probe
+package answer
 
 import (
 	"encoding/binary"
@@ -124,20 +124,17 @@ func eachField(m []byte, do func(number, value uint64, data []byte) bool) bool {
 	return true
 }
 
-// describeCall completes a sample with what a reply says. Functions that know the contract alone tell stamps.
-func (p *response) describeCall(s *sample.Sample) {
-	r, ok := readReply(p.body)
+// DescribeCall completes a row with what the message of a gRPC reply says. Functions of vHive itself send stamps only.
+func DescribeCall(s *sample.Sample, body []byte) {
+	r, ok := readReply(body)
 	if !ok {
 		return
 	}
-	s.RequestID, s.InstanceID = clean(r.requestID), clean(r.inst)
+	s.RequestID, s.InstanceID = Clean(r.requestID), Clean(r.inst)
 	s.Invocation = max(r.invocation, 0)
-	s.Init, s.Service = spent(r.init), spent(r.spin)
+	s.Init, s.Service = plausible(r.init), plausible(r.spin)
 	if r.cold != nil {
-		s.Cold = sample.No
-		if *r.cold {
-			s.Cold = sample.Yes
-		}
+		s.Cold = triState(*r.cold)
 	}
 	stamps := r.instants()
 	if s.FnReceived = instant(r.received); s.FnReceived.IsZero() && len(stamps) > 0 {
@@ -156,7 +153,7 @@ func (r *callReply) instants() []time.Time {
 	}
 	out := make([]time.Time, len(texts))
 	for k, text := range texts {
-		out[k] = stamp([]byte(text))
+		out[k] = parseStamp([]byte(text))
 	}
 	for _, e := range r.exact {
 		if k := e[0]; k >= 0 && k < int64(len(out)) && !instant(e[1]).IsZero() {

@@ -1,4 +1,7 @@
-package probe
+// Package schedule plans when requests leave: the waits between the rounds of bursts (Arrivals), and the instants of a
+// sustained load at a constant rate, with Poisson arrivals, or after a recorded trace (Timetable). It reads no clock. The
+// same seed gives the same schedule on every machine.
+package schedule
 
 import (
 	"math"
@@ -67,10 +70,10 @@ func exponential(draw *rand.Rand, mean time.Duration) time.Duration {
 	return time.Duration(x) / time.Microsecond * time.Microsecond
 }
 
-// offsets plans an open schedule: the instant of every burst, counted from the first. Round r starts the sum of the
+// Offsets plans an open schedule: the instant of every burst, counted from the first. Round r starts the sum of the
 // gaps before it after the first; its bursts are spread evenly over the gap that follows it, so that the bursts to one
 // endpoint keep at least the IAT's distance and two endpoints' bursts do not add up to one.
-func offsets(gaps []time.Duration, bursts, targets int) []time.Duration {
+func Offsets(gaps []time.Duration, bursts, targets int) []time.Duration {
 	plan := make([]time.Duration, bursts)
 	var start time.Duration
 	for k := range plan {

@@ -1,4 +1,6 @@
-package probe
+// Package selfwatch tells whether the client, or the machine it runs on, may have made a latency. Around every burst it
+// compares two readings of the counters of the process and of the machine, and measures how late a sleeping thread is woken.
+package selfwatch
 
 import (
 	"fmt"
@@ -31,10 +33,10 @@ const (
 // leaves the floor.
 func tolerated(floor, median time.Duration) time.Duration { return max(floor, median/medianPart) }
 
-// watch is the probe's eye on itself. Around every burst it compares two readings of the process's and the machine's
+// Watch is the probe's eye on itself. Around every burst it compares two readings of the process's and the machine's
 // counters, and a canary (see canary) tells how late a thread came that had asked to be woken. It is for several bursts in
 // flight at a time.
-type watch struct {
+type Watch struct {
 	read   func() reading
 	canary *canary
 	stop   func() // of the instruments
@@ -49,46 +51,46 @@ type watch struct {
 	latest time.Duration // the canary's worst, tolerated or not
 }
 
-// mark is the moment at which a burst's window opens.
-type mark struct {
+// Mark is the moment at which a burst's window opens.
+type Mark struct {
 	reading
 	from time.Duration // since when lateness counts: see later
 }
 
-// startWatch starts watching; close ends it. What a system does not offer to be read is not judged, and is no error.
+// Start starts watching; close ends it. What a system does not offer to be read is not judged, and is no error.
 // A panic of its goroutine goes to defect.
-func startWatch(defect func(error)) *watch {
+func Start(defect func(error)) *Watch {
 	m := newMeter()
 	return newWatch(m.read, startCanary(m.now, nap, defect), m.close)
 }
 
-func newWatch(read func() reading, c *canary, stop func()) *watch {
-	return &watch{read: read, canary: c, stop: stop}
+func newWatch(read func() reading, c *canary, stop func()) *Watch {
+	return &Watch{read: read, canary: c, stop: stop}
 }
 
-// close ends the canary, within its beat, and gives the files back. Afterwards only worst may be asked.
-func (w *watch) close() {
+// Close ends the canary, within its beat, and gives the files back. Afterwards only worst may be asked.
+func (w *Watch) Close() {
 	w.canary.close()
 	w.stop()
 }
 
-// mark opens a burst's window, before its release. It allocates nothing and takes some tens of microseconds, nearly all of
+// Mark opens a burst's window, before its release. It allocates nothing and takes some tens of microseconds, nearly all of
 // them the kernel's to write netstat: a burst that has an instant to keep is marked a moment ahead of it. Every mark needs
 // its since, also where the burst is called off: the canary rests only when no window is open.
-func (w *watch) mark() mark {
+func (w *Watch) Mark() Mark {
 	r := w.read()
 	w.canary.rouse()
-	return mark{reading: r, from: r.at}
+	return Mark{reading: r, from: r.at}
 }
 
-// later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request was with
+// Later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request was with
 // the kernel, where no response had come before. While requests are written the client's threads are busy on purpose, and a
 // canary that comes late then tells of no response that waited.
-func (m *mark) later(d time.Duration) { m.from += max(d, 0) }
+func (m *Mark) Later(d time.Duration) { m.from += max(d, 0) }
 
-// away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready, and
+// Away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready, and
 // worth telling from awayFrom on. A response may have waited for that long.
-func (w *watch) away(d time.Duration) {
+func (w *Watch) Away(d time.Duration) {
 	if d >= awayFrom {
 		w.canary.away(d)
 	}
@@ -97,9 +99,9 @@ func (w *watch) away(d time.Duration) {
 // awayFrom is the shortest absence that an event loop should tell of.
 const awayFrom = time.Millisecond
 
-// since closes the window, after the burst's last response, and says what speaks against the burst. The median is that of
+// Since closes the window, after the burst's last response, and says what speaks against the burst. The median is that of
 // the burst's latencies; 0 or None where there is none.
-func (w *watch) since(m mark, median time.Duration) verdict {
+func (w *Watch) Since(m Mark, median time.Duration) Verdict {
 	late := w.canary.worst(m.from)
 	r := w.read()
 	v := judge(&m.reading, &r, late, median)
@@ -111,7 +113,7 @@ func (w *watch) since(m mark, median time.Duration) verdict {
 	if !late.loop {
 		w.latest = max(w.latest, late.by)
 	}
-	if v != (verdict{}) {
+	if v != (Verdict{}) {
 		w.suspect++
 	}
 	for i, f := range v.found {
@@ -125,8 +127,8 @@ func (w *watch) since(m mark, median time.Duration) verdict {
 	return v
 }
 
-// worst sums up in one line what was seen in all bursts so far.
-func (w *watch) worst() string {
+// Summary sums up in one line what was seen in all bursts so far.
+func (w *Watch) Summary() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.suspect == 0 {
@@ -161,10 +163,10 @@ type finding struct {
 	text string
 }
 
-// verdict is what speaks against a burst; its zero value: nothing.
-type verdict struct{ found [wordCount]finding }
+// Verdict is what speaks against a burst; its zero value: nothing.
+type Verdict struct{ found [wordCount]finding }
 
-func (v verdict) words() []string {
+func (v Verdict) Words() []string {
 	var out []string
 	for i, f := range v.found {
 		if f.size > 0 {
@@ -175,10 +177,10 @@ func (v verdict) words() []string {
 }
 
 // String is what a row's Suspect holds: the words in fixed order, joined by "+".
-func (v verdict) String() string { return strings.Join(v.words(), "+") }
+func (v Verdict) String() string { return strings.Join(v.Words(), "+") }
 
-// detail says for the log what was seen: "gc: ...; scheduler: ...".
-func (v verdict) detail() string {
+// Detail says for the log what was seen: "gc: ...; scheduler: ...".
+func (v Verdict) Detail() string {
 	var out []string
 	for i, f := range v.found {
 		if f.size > 0 {
@@ -189,7 +191,7 @@ func (v verdict) detail() string {
 }
 
 // judge compares the readings at both ends of a window.
-func judge(a, b *reading, l late, median time.Duration) (v verdict) {
+func judge(a, b *reading, l late, median time.Duration) (v Verdict) {
 	v.found[wordBacklog] = judgeBacklog(&a.net, &b.net)
 	v.found[wordClock] = judgeClock(a, b)
 	waited := b.waits.longest(a.waits)

@@ -1,4 +1,4 @@
-package probe
+package selfwatch
 
 import (
 	"sync/atomic"

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package probe
+package machine
 
 // readSupply knows nothing of this system, and nothing is refused.
 func readSupply() supply { return supply{} }

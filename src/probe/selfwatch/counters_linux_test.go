@@ -1,4 +1,4 @@
-package probe
+package selfwatch
 
 import (
 	"net"
@@ -133,7 +133,7 @@ func TestMachineWithoutFiles(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		if v := judge(&r, &r, late{}, 0); v.String() != "" {
-			t.Errorf("verdict %s", v.detail())
+			t.Errorf("verdict %s", v.Detail())
 		}
 	}
 	var m system

@@ -1,4 +1,4 @@
-package probe
+package answer
 
 import (
 	"cmp"
@@ -48,34 +48,24 @@ func TestDescribe(t *testing.T) {
 		{"deep", "", strings.Repeat("[", 100000), row(func(s *sample.Sample) { s.RequestID = "made" })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := response{whole: true, head: []byte("HTTP/1.1 200 OK\n" + c.head), body: []byte(c.body), length: int64(len(c.body))}
 			got := sample.Empty()
-			p.describe(&got)
+			Describe(&got, []byte("HTTP/1.1 200 OK\n"+c.head), []byte(c.body))
 			got.RequestID = cmp.Or(got.RequestID, "made")
 			if got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
 	}
-	t.Run("half a body is not interpreted", func(t *testing.T) {
-		p := response{body: []byte(goodAnswer), length: int64(len(goodAnswer))}
-		got := sample.Empty()
-		p.describe(&got)
-		got.RequestID = cmp.Or(got.RequestID, "made")
-		if got.RequestID != "made" || got.Cold != sample.Unknown {
-			t.Errorf("got %+v", got)
-		}
-	})
-	if got := clean(strings.Repeat("é", 300)); len(got) > maxText || !strings.HasPrefix(got, "éé") {
-		t.Errorf("clean gives %d bytes", len(got))
+	if got := Clean(strings.Repeat("é", 300)); len(got) > MaxText || !strings.HasPrefix(got, "éé") {
+		t.Errorf("Clean gives %d bytes", len(got))
 	}
 }
 
 func TestStamp(t *testing.T) {
 	for _, text := range []string{``, `""`, `"+732143600123"`, `"-732143600123"`, `"1e12"`, `"9999999999999999999"`, `null`,
 		`"17321436001234"`, `{}`} {
-		if got := stamp([]byte(text)); !got.IsZero() {
-			t.Errorf("stamp(%s) = %s, want no time", text, got)
+		if got := parseStamp([]byte(text)); !got.IsZero() {
+			t.Errorf("parseStamp(%s) = %s, want no time", text, got)
 		}
 	}
 }

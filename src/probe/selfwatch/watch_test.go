@@ -1,4 +1,4 @@
-package probe
+package selfwatch
 
 import (
 	"os"
@@ -15,6 +15,11 @@ import (
 )
 
 const ms = time.Millisecond
+
+// sound is the report of goroutines that must not panic.
+func sound(t testing.TB) func(error) {
+	return func(err error) { t.Errorf("a goroutine panicked: %v", err) }
+}
 
 // quiet is the reading at the end of a window of a second in which nothing happened on a machine of two idle cores.
 func quiet() (a, b reading) {
@@ -95,15 +100,15 @@ func TestJudge(t *testing.T) {
 			var l late
 			c.change(&b, &l)
 			v := judge(&a, &b, l, c.median)
-			got := v.detail()
+			got := v.Detail()
 			if strings.Contains(c.want, "+") && !strings.Contains(c.want, ":") {
 				got = v.String()
 			}
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if clear := v == (verdict{}); clear != (v.String() == "") || clear != (len(v.words()) == 0) || clear != (c.want == "") {
-				t.Errorf("clear %v, words %q", clear, v.words())
+			if clear := v == (Verdict{}); clear != (v.String() == "") || clear != (len(v.Words()) == 0) || clear != (c.want == "") {
+				t.Errorf("clear %v, words %q", clear, v.Words())
 			}
 		})
 	}
@@ -134,34 +139,34 @@ func TestWatch(t *testing.T) {
 			time.Sleep(d)
 		}, sound(t))
 		w := newWatch(func() reading { next.at = now(); return next }, c, func() { closed = true })
-		first := w.mark()
+		first := w.Mark()
 		next.waits[8]++
 		time.Sleep(22 * ms)
-		second := w.mark()
+		second := w.Mark()
 		time.Sleep(20 * ms)
 		next.pauses += 2 * ms
-		if v := w.since(second, 100*ms); v.String() != "" {
-			t.Errorf("the second burst is suspect: %s", v.detail())
+		if v := w.Since(second, 100*ms); v.String() != "" {
+			t.Errorf("the second burst is suspect: %s", v.Detail())
 		}
 		next.pauses += 10 * ms
-		if v := w.since(first, 100*ms); v.String() != "gc+scheduler" ||
-			v.detail() != "gc: the collector stopped the program for about 12 ms; scheduler: the canary came 9 ms late" {
-			t.Errorf("the first burst: %s", v.detail())
+		if v := w.Since(first, 100*ms); v.String() != "gc+scheduler" ||
+			v.Detail() != "gc: the collector stopped the program for about 12 ms; scheduler: the canary came 9 ms late" {
+			t.Errorf("the first burst: %s", v.Detail())
 		}
 		want := "1 of 2 bursts suspect: gc in 1 (at worst the collector stopped the program for about 12 ms); " +
 			"scheduler in 1 (at worst the canary came 9 ms late)"
-		if got := w.worst(); got != want {
+		if got := w.Summary(); got != want {
 			t.Errorf("summary %q, want %q", got, want)
 		}
-		third := w.mark()
-		w.away(awayFrom - 1)
-		w.away(30 * ms)
+		third := w.Mark()
+		w.Away(awayFrom - 1)
+		w.Away(30 * ms)
 		time.Sleep(40 * ms)
-		third.later(40 * ms)
-		if v := w.since(third, 0); v.String() != "" {
-			t.Errorf("what came before all was written speaks against the burst: %s", v.detail())
+		third.Later(40 * ms)
+		if v := w.Since(third, 0); v.String() != "" {
+			t.Errorf("what came before all was written speaks against the burst: %s", v.Detail())
 		}
-		w.close()
+		w.Close()
 		if !closed {
 			t.Error("the instruments are still open")
 		}
@@ -169,8 +174,8 @@ func TestWatch(t *testing.T) {
 }
 
 func TestWorstOfNothing(t *testing.T) {
-	w := &watch{bursts: 3, latest: 340 * time.Microsecond}
-	if got, want := w.worst(), "none of 3 bursts is suspect; the canary came at most 0.3 ms late"; got != want {
+	w := &Watch{bursts: 3, latest: 340 * time.Microsecond}
+	if got, want := w.Summary(), "none of 3 bursts is suspect; the canary came at most 0.3 ms late"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -178,9 +183,9 @@ func TestWorstOfNothing(t *testing.T) {
 // TestWatchSeesBusyCores: with more to do than the cores can, either the canary is late or the cores are seen to be busy.
 // The more others load the machine, the more so.
 func TestWatchSeesBusyCores(t *testing.T) {
-	w := startWatch(sound(t))
-	defer w.close()
-	m := w.mark()
+	w := Start(sound(t))
+	defer w.Close()
+	m := w.Mark()
 	var busy sync.WaitGroup
 	var enough atomic.Bool
 	for range 3 * runtime.GOMAXPROCS(0) {
@@ -192,48 +197,48 @@ func TestWatchSeesBusyCores(t *testing.T) {
 		})
 	}
 	time.Sleep(300 * ms)
-	v := w.since(m, 0)
+	v := w.Since(m, 0)
 	enough.Store(true)
 	busy.Wait()
-	t.Log(v.detail())
-	if words := v.words(); !slices.Contains(words, "scheduler") && !slices.Contains(words, "cpu") {
+	t.Log(v.Detail())
+	if words := v.Words(); !slices.Contains(words, "scheduler") && !slices.Contains(words, "cpu") {
 		t.Errorf("words %q", words)
 	}
 	if strings.Contains(v.String(), "clock") {
-		t.Errorf("a busy machine is taken for a step of the clock: %s", v.detail())
+		t.Errorf("a busy machine is taken for a step of the clock: %s", v.Detail())
 	}
 }
 
 // TestWatchSeesCollections: pauses of real collections are counted when they happen.
 func TestWatchSeesCollections(t *testing.T) {
-	w := startWatch(sound(t))
-	defer w.close()
+	w := Start(sound(t))
+	defer w.Close()
 	heap := make([][]*byte, 2000)
 	for i := range heap {
 		heap[i] = make([]*byte, 2000)
 	}
-	m := w.mark()
+	m := w.Mark()
 	for i := 0; w.read().pauses-m.pauses <= gcFloor; i++ {
 		if i == 100000 {
 			t.Fatal("the pauses of 100000 collections came to less than a millisecond")
 		}
 		runtime.GC()
 	}
-	v := w.since(m, 0)
+	v := w.Since(m, 0)
 	runtime.KeepAlive(heap)
-	t.Log(v.detail())
-	if !slices.Contains(v.words(), "gc") || !strings.Contains(w.worst(), "gc in 1") {
-		t.Errorf("words %q, summary %q", v.words(), w.worst())
+	t.Log(v.Detail())
+	if !slices.Contains(v.Words(), "gc") || !strings.Contains(w.Summary(), "gc in 1") {
+		t.Errorf("words %q, summary %q", v.Words(), w.Summary())
 	}
 }
 
 func TestMarkAllocatesNothing(t *testing.T) {
-	w := startWatch(sound(t))
-	defer w.close()
+	w := Start(sound(t))
+	defer w.Close()
 	n := testing.AllocsPerRun(200, func() {
-		m := w.mark()
-		m.later(1)
-		w.away(awayFrom)
+		m := w.Mark()
+		m.Later(1)
+		w.Away(awayFrom)
 		w.canary.rest()
 	})
 	if n > 0 {
@@ -245,16 +250,16 @@ func TestMarkAllocatesNothing(t *testing.T) {
 func TestWatchLeavesNothing(t *testing.T) {
 	before, files := runtime.NumGoroutine(), openFiles(t)
 	for range 20 {
-		w := startWatch(sound(t))
+		w := Start(sound(t))
 		var bursts sync.WaitGroup
 		for range 4 { // they overlap in an open schedule
-			bursts.Go(func() { w.since(w.mark(), 0) })
+			bursts.Go(func() { w.Since(w.Mark(), 0) })
 		}
 		bursts.Wait()
-		if !strings.Contains(w.worst(), "of 4 bursts") {
-			t.Errorf("summary %q", w.worst())
+		if !strings.Contains(w.Summary(), "of 4 bursts") {
+			t.Errorf("summary %q", w.Summary())
 		}
-		w.close()
+		w.Close()
 	}
 	// A goroutine that has said it is gone may still be on its last step.
 	for try := 0; runtime.NumGoroutine() > before; try++ {
@@ -279,20 +284,20 @@ func openFiles(t *testing.T) int {
 }
 
 func BenchmarkWatchMark(b *testing.B) {
-	w := startWatch(sound(b))
-	defer w.close()
+	w := Start(sound(b))
+	defer w.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		w.mark()
+		w.Mark()
 		w.canary.rest()
 	}
 }
 
 func BenchmarkWatchMarkAndSince(b *testing.B) {
-	w := startWatch(sound(b))
-	defer w.close()
+	w := Start(sound(b))
+	defer w.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		w.since(w.mark(), 0)
+		w.Since(w.Mark(), 0)
 	}
 }

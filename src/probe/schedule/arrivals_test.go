@@ -1,4 +1,4 @@
-package probe
+package schedule
 
 import (
 	"flag"
@@ -106,7 +106,7 @@ func TestOffsets(t *testing.T) {
 		{ms(100, 200, 300), 6, 2, ms(0, 50, 100, 200, 300, 450)},
 		{ms(90, 90), 4, 3, ms(0, 30, 60, 90)},
 	} {
-		if got := offsets(c.gaps, c.bursts, c.targets); !slices.Equal(got, c.want) {
+		if got := Offsets(c.gaps, c.bursts, c.targets); !slices.Equal(got, c.want) {
 			t.Errorf("offsets(%v, %d, %d) = %v, want %v", c.gaps, c.bursts, c.targets, got, c.want)
 		}
 	}

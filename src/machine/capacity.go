@@ -1,4 +1,6 @@
-package probe
+// Package machine tells what this machine can carry: open files, local ports and memory. It refuses a load that does not
+// fit before anything is deployed, and raises the limit of open files as far as the system allows.
+package machine
 
 import (
 	"fmt"

@@ -1,0 +1,116 @@
+// Package answer reads what a function says of itself in its response (request id, instance, cold start, its own stamps)
+// into a row. It runs after the burst, trusts nothing it reads, and bounds every text.
+package answer
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"stellar/src/sample"
+)
+
+// answer is the part of the measurement function's response that rows are made of. Old functions send RequestID and
+// TimestampChain only.
+type answer struct {
+	RequestID      string
+	TimestampChain []json.RawMessage
+	Instance       struct {
+		ID         string
+		Cold       *bool
+		Invocation int64
+		InitNs     *int64
+	}
+	ReceivedAt json.RawMessage
+	SpinNs     *int64
+}
+
+// MaxText is the longest text of a response that gets into a row, in bytes.
+const MaxText = 256
+
+// Describe completes a row with what a response of HTTP says of the function: its body, nil where it did not arrive as a
+// whole, and its head (status line and header lines). A body of any other shape changes nothing but the request id, which
+// then comes from the head.
+func Describe(s *sample.Sample, head, body []byte) {
+	if a, ok := readAnswer(body); ok {
+		a.describe(s)
+	}
+	for _, name := range requestIDFields() {
+		if s.RequestID != "" {
+			return
+		}
+		s.RequestID = Clean(Header(head, name))
+	}
+}
+
+// describe copies into a row what makes sense of an answer.
+func (a *answer) describe(s *sample.Sample) {
+	s.RequestID = Clean(a.RequestID)
+	s.InstanceID = Clean(a.Instance.ID)
+	s.Invocation = max(a.Instance.Invocation, 0)
+	s.Init = plausible(a.Instance.InitNs)
+	s.Service = plausible(a.SpinNs)
+	s.FnReceived = parseStamp(a.ReceivedAt)
+	if s.FnReceived.IsZero() && len(a.TimestampChain) > 0 {
+		s.FnReceived = parseStamp(a.TimestampChain[0])
+	}
+	if a.Instance.Cold != nil {
+		s.Cold = triState(*a.Instance.Cold)
+	}
+}
+
+// requestIDFields are header fields in which gateways name a request, the most specific first.
+func requestIDFields() []string {
+	return []string{
+		"x-amzn-requestid", "apigw-requestid", "x-amz-request-id", "function-execution-id", "x-request-id", "request-id",
+		"x-ms-request-id", "x-fc-request-id", "x-cloud-trace-context", "cf-ray", "x-correlation-id",
+	}
+}
+
+// plausible is a duration given in nanoseconds, None where it lies outside 0 to 24 h.
+func plausible(ns *int64) time.Duration {
+	if ns == nil || *ns < 0 || *ns > int64(24*time.Hour) {
+		return sample.None
+	}
+	return time.Duration(*ns)
+}
+
+// parseStamp reads a Unix time of 13 digits (ms), 16 (µs) or 19 (ns), as a JSON string or number; anything else is no time.
+func parseStamp(raw json.RawMessage) time.Time {
+	text := strings.Trim(string(raw), `"`)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || text[0] == '+' {
+		return time.Time{}
+	}
+	switch len(text) {
+	case 13:
+		return time.UnixMilli(n).UTC()
+	case 16:
+		return time.UnixMicro(n).UTC()
+	case 19:
+		return time.Unix(0, n).UTC()
+	}
+	return time.Time{}
+}
+
+// Clean makes a text from outside fit for a row: bounded, valid UTF-8, no control characters.
+func Clean(text string) string {
+	if len(text) > MaxText {
+		text = text[:MaxText]
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}
+
+func triState(yes bool) sample.Tri {
+	if yes {
+		return sample.Yes
+	}
+	return sample.No
+}
