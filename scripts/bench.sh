@@ -10,7 +10,7 @@ free=$(df -Pk "${TMPDIR:-/tmp}" | awk 'NR==2 {print int($4/1024)}')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/pack.test" ./src/pack
-go test -c -o "$work/src.test" ./src
+go test -c -o "$work/src.test" ./src/acceptance/local
 one() { # package, benchmark, benchtime
   (cd "src/${1#src}" && TMPDIR="$work" "$work/$1.test" -test.run '^$' -test.bench "^$2\$" -test.benchtime "$3") | grep '^Benchmark' >>"$work/rows"
 }

@@ -1,0 +1,10 @@
+package azure_test
+
+import (
+	"testing"
+
+	"stellar/src/acceptance/script"
+)
+
+// TestScripts runs the scripts of the command line that need no account.
+func TestScripts(t *testing.T) { script.Run(t) }

@@ -1,0 +1,245 @@
+package cloud
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"stellar/src/acceptance/lab"
+)
+
+// Cloudflare stands in for an account of Cloudflare's: the part of its API that the pinned Wrangler calls when it deploys, lists
+// and deletes, with Cloudflare's own error codes. What is uploaded runs in workerd, the runtime of Cloudflare's own.
+type Cloudflare struct {
+	account
+	workerd  string
+	workers  map[string]*worker
+	versions map[string]upload // uploaded, not deployed
+}
+
+// worker is a Worker that runs.
+type worker struct {
+	upload
+	address string
+	process *exec.Cmd
+}
+
+// upload is what Wrangler sends of a Worker.
+type upload struct {
+	metadata struct {
+		MainModule        string   `json:"main_module"`
+		CompatibilityDate string   `json:"compatibility_date"`
+		Flags             []string `json:"compatibility_flags"`
+		Bindings          []struct{ Name, Type, Text string }
+	}
+	modules []uploadedModule
+}
+
+type uploadedModule struct {
+	name, kind string
+	text       []byte
+}
+
+const cloudflareID = "0123456789abcdef0123456789abcdef"
+
+// NewCloudflare opens an account with nothing in it.
+func NewCloudflare(t *testing.T) *Cloudflare {
+	t.Helper()
+	a := &Cloudflare{workers: map[string]*worker{}, versions: map[string]upload{}}
+	// The program itself: what lies in .bin may be a script that starts it.
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(lab.Module("wrangler")), "@cloudflare", "workerd-*", "bin", "workerd"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("workerd is not installed, run `make wrangler`: found %v", found)
+	}
+	a.workerd = found[0]
+	a.serve(t, a, func() {
+		for name := range a.workers {
+			a.stop(name)
+		}
+	})
+	return a
+}
+
+// wranglerShim is a Wrangler before the pinned one. An account on this machine has no workers.dev addresses: the shim
+// puts in the place of each the one at which the Worker really answers. The rest is as Wrangler says it.
+const wranglerShim = `#!/usr/bin/env node
+const { spawnSync } = require('child_process');
+const fs = require('fs');
+const { status } = spawnSync(%q, process.argv.slice(2), { stdio: 'inherit' });
+process.exitCode = status ?? 1;
+const file = process.env.WRANGLER_OUTPUT_FILE_PATH;
+if (file && fs.existsSync(file)) {
+  (async () => {
+    const lines = [];
+    for (const line of fs.readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
+      const one = JSON.parse(line);
+      if (one.type === 'deploy') one.targets = [await (await fetch(%q + one.worker_name)).text()];
+      lines.push(JSON.stringify(one));
+    }
+    fs.writeFileSync(file, lines.join('\n') + '\n');
+  })();
+}
+`
+
+// Environment leads Wrangler and the tool to the account.
+func (a *Cloudflare) Environment(string) []string {
+	bin := filepath.Join(a.dir, "bin")
+	if _, err := os.Stat(bin); err != nil {
+		text := fmt.Sprintf(wranglerShim, filepath.Join(lab.Module("wrangler"), "wrangler"), a.server.URL+"/where/")
+		if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "wrangler"), []byte(text), 0o755)); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "CLOUDFLARE_API_TOKEN=" + cloudflareToken,
+		"CLOUDFLARE_ACCOUNT_ID=" + cloudflareID, "CLOUDFLARE_API_BASE_URL=" + a.server.URL + "/client/v4"}
+}
+
+// Prefixes are those of Cloudflare's variables.
+func (a *Cloudflare) Prefixes() []string { return []string{"CLOUDFLARE_"} }
+
+// Secret is the API token.
+func (a *Cloudflare) Secret() string { return cloudflareToken }
+
+// Left lists the Workers of the account.
+func (a *Cloudflare) Left() (names []string) {
+	a.Locked(func() { names = slices.Sorted(maps.Keys(a.workers)) })
+	return names
+}
+
+// Put puts a Worker into the account that nobody deployed, with its variable STELLAR_RUN.
+func (a *Cloudflare) Put(name, run string) {
+	var u upload
+	u.metadata.Bindings = []struct{ Name, Type, Text string }{{"STELLAR_RUN", "plain_text", run}}
+	a.Locked(func() { a.workers[name] = &worker{upload: u} })
+}
+
+// Drop removes Workers by hand.
+func (a *Cloudflare) Drop(names ...string) {
+	a.Locked(func() {
+		for _, name := range names {
+			a.stop(name)
+		}
+	})
+}
+
+// ServeHTTP answers in the envelope of Cloudflare's API.
+func (a *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	path := strings.TrimPrefix(r.URL.Path, "/client/v4")
+	if name, ok := strings.CutPrefix(path, "/where/"); ok { // not Cloudflare's: for the shim of these tests
+		if h := a.workers[name]; h != nil {
+			fmt.Fprint(w, "http://"+h.address)
+		}
+		return
+	}
+	if code := a.record(r.Method, path); code != "" {
+		respond(w, http.StatusTooManyRequests, 971, "Please wait and consider throttling your request speed", nil)
+		return
+	}
+	if r.Header.Get("Authorization") != "Bearer "+cloudflareToken {
+		respond(w, http.StatusForbidden, 9109, "Invalid access token", nil)
+		return
+	}
+	rest, ok := strings.CutPrefix(path, "/accounts/"+cloudflareID+"/")
+	if !ok {
+		respond(w, http.StatusNotFound, 7003, "Could not route to "+path, nil)
+		return
+	}
+	a.route(w, r, strings.Split(rest, "/"))
+}
+
+const cloudflareToken = "a-token-of-this-test"
+
+func (a *Cloudflare) route(w http.ResponseWriter, r *http.Request, path []string) {
+	what := strings.Join(path[:min(2, len(path))], "/")
+	switch {
+	case what == "workers/subdomain":
+		respond(w, http.StatusOK, 0, "", map[string]any{"subdomain": "example"})
+	case what == "workers/scripts" && len(path) == 2:
+		scripts := []any{}
+		for name := range a.workers {
+			scripts = append(scripts, map[string]any{"id": name})
+		}
+		respond(w, http.StatusOK, 0, "", scripts)
+	case what == "storage/kv":
+		respond(w, http.StatusOK, 0, "", []any{})
+	case what == "workers/services" && len(path) == 3:
+		a.service(w, r, path[2])
+	case what == "workers/scripts" && len(path) >= 3:
+		a.script(w, r, path[2], strings.Join(path[3:], "/"))
+	default:
+		respond(w, http.StatusNotFound, 7003, "Could not route to "+strings.Join(path, "/"), nil)
+	}
+}
+
+func (a *Cloudflare) service(w http.ResponseWriter, r *http.Request, name string) {
+	if a.workers[name] == nil {
+		respond(w, http.StatusNotFound, 10090, "This Worker does not exist on your account.", nil)
+		return
+	}
+	if r.Method == http.MethodDelete {
+		a.stop(name)
+		respond(w, http.StatusOK, 0, "", nil)
+		return
+	}
+	respond(w, http.StatusOK, 0, "", map[string]any{"id": name, "default_environment": map[string]any{"environment": "production",
+		"script": map[string]any{"id": name, "tag": "t", "tags": []string{}, "last_deployed_from": "wrangler"}}})
+}
+
+const versionID = "01234567-89ab-cdef-0123-456789abcdef"
+
+func (a *Cloudflare) script(w http.ResponseWriter, r *http.Request, name, what string) {
+	if a.workers[name] == nil && r.Method != http.MethodPut {
+		respond(w, http.StatusNotFound, 10007, "This Worker does not exist on your account.", nil)
+		return
+	}
+	var err error
+	var result any
+	switch {
+	case what == "" && r.Method == http.MethodPut:
+		var u upload
+		if u, err = readUpload(r); err == nil {
+			err = a.start(name, u)
+		}
+		result = map[string]any{"id": name, "etag": "e", "startup_time_ms": 9, "deployment_id": strings.ReplaceAll(versionID, "-", "")}
+	case what == "versions" && r.Method == http.MethodPost:
+		a.versions[name], err = readUpload(r)
+		result = map[string]any{"id": versionID, "startup_time_ms": 9, "resources": map[string]any{"script": map[string]any{"etag": "e"}},
+			"metadata": map[string]any{"has_preview": false}}
+	case what == "deployments" && r.Method == http.MethodPost:
+		err = a.start(name, a.versions[name])
+		result = map[string]any{"id": versionID}
+	case what == "deployments":
+		result = map[string]any{"deployments": []any{map[string]any{"id": "d", "source": "wrangler", "strategy": "percentage", "author_email": "a@example.com",
+			"created_on": "2026-11-21T10:00:00Z", "annotations": map[string]any{}, "versions": []any{map[string]any{"version_id": versionID, "percentage": 100}}}}}
+	case what == "settings":
+		bindings := []any{}
+		for _, b := range a.workers[name].metadata.Bindings {
+			bindings = append(bindings, map[string]any{"type": b.Type, "name": b.Name, "text": b.Text})
+		}
+		result = map[string]any{"bindings": bindings}
+	default: // script-settings, subdomain
+		result = map[string]any{"enabled": true, "previews_enabled": false}
+	}
+	if err != nil {
+		respond(w, http.StatusBadRequest, 10021, err.Error(), nil)
+		return
+	}
+	respond(w, http.StatusOK, 0, "", result)
+}
+
+func respond(w http.ResponseWriter, status, code int, message string, result any) {
+	errs := []any{}
+	if code != 0 {
+		errs = append(errs, map[string]any{"code": code, "message": message})
+	}
+	answer(w, status, map[string]any{"success": code == 0, "errors": errs, "messages": []any{}, "result": result})
+}

@@ -1,0 +1,93 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func newestFirst(paths []string) {
+	when := func(path string) int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return info.ModTime().UnixNano()
+	}
+	slices.SortFunc(paths, func(a, b string) int { return int(when(b)/1e6 - when(a)/1e6) })
+}
+
+// Main runs a package's tests and removes the build cache that they shared.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if err := os.RemoveAll(ownCache()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// ownCache is the build cache of this test process, where the packages share none.
+func ownCache() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("stellar-acceptance-%d", os.Getpid()))
+}
+
+// Cache is the build cache of all labs that have none of their own.
+func Cache() string { return cmp.Or(os.Getenv(cacheVariable), ownCache()) }
+
+// Serverless is the folder with the pinned Serverless CLI.
+func Serverless() string { return Module("serverless") }
+
+// Module is the folder of programs of a pinned CLI below scripts.
+func Module(name string) string {
+	return filepath.Join(Repo(), "scripts", name, "node_modules", ".bin")
+}
+
+// Installed fails a test for which a file of a tool is missing. install is the command that fetches the tool.
+func Installed(t testing.TB, what, file, install string) {
+	t.Helper()
+	if _, err := os.Stat(file); err != nil {
+		t.Fatalf("%s is not installed, run `%s`: %v", what, install, err)
+	}
+}
+
+// Toolchains are variables that lead to the user's toolchains: a lab has a home of its own.
+func Toolchains(t testing.TB) []string {
+	t.Helper()
+	caches, err := goCaches()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(caches, "RUSTUP_HOME="+homeOf("RUSTUP_HOME", ".rustup"), "CARGO_HOME="+homeOf("CARGO_HOME", ".cargo"))
+}
+
+var goCaches = sync.OnceValues(func() ([]string, error) {
+	names := []string{"GOCACHE", "GOMODCACHE"}
+	out, err := exec.Command("go", append([]string{"env"}, names...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	values := strings.Fields(string(out))
+	if len(values) != len(names) {
+		return nil, fmt.Errorf("go env says %q", out)
+	}
+	return []string{names[0] + "=" + values[0], names[1] + "=" + values[1]}, nil
+})
+
+// homeOf is where a toolchain lies: what a variable says, else a folder of the user's home.
+func homeOf(variable, folder string) string {
+	if dir := os.Getenv(variable); dir != "" {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, folder)
+}

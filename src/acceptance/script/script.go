@@ -1,0 +1,41 @@
+// Package script runs scripts of the command line (testscript) with the real binary, the real Serverless CLI and real
+// function processes.
+package script
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"stellar/src/acceptance/lab"
+)
+
+// Run runs the scripts of testdata/script, each in a folder of its own.
+func Run(t *testing.T) {
+	t.Helper()
+	bin, osls := lab.Binary(t), lab.Serverless()
+	lab.Installed(t, "the Serverless CLI", filepath.Join(osls, "osls"), "make setup")
+	toolchains := lab.Toolchains(t)
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			path := []string{filepath.Dir(bin), osls, os.Getenv("PATH")}
+			env.Setenv("PATH", strings.Join(path, string(os.PathListSeparator)))
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
+			env.Vars = append(env.Vars, toolchains...)
+			env.Setenv("STELLAR_CACHE_DIR", lab.Cache())
+			env.Setenv("REPO", lab.Repo())
+			for _, dir := range []string{"home", "tmp"} {
+				if err := os.MkdirAll(filepath.Join(env.WorkDir, dir), 0o755); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: commands(),
+	})
+}
