@@ -12,7 +12,7 @@ from events import Events
 # detector, which would slow down what it cannot see into; `make test-race` runs them with it. Packages that are not
 # named here are unit tests.
 TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/generate", "src/local", "src/local/plugin", "src/pack",
-         "src/pipeline")
+         "src/app", "src/pipeline")
 ACCEPTANCE = "src/acceptance"
 FIDELITY = "src/probe/fidelity"
 END_TO_END = os.path.join("src", "testdata", "script")  # its package's tests are acceptance tests too

@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
-	"stellar/src/pipeline"
 )
 
 func (c *command) planCommand() *cli.Command {
@@ -32,7 +32,7 @@ func (c *command) planCommand() *cli.Command {
 			if cc.Bool("json") {
 				return c.printJSON(plan)
 			}
-			if err := plan.Print(c.Stdout); err != nil || cc.String("write") == "" {
+			if err := printPlan(c.Stdout, plan); err != nil || cc.String("write") == "" {
 				return err
 			}
 			next, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
@@ -59,7 +59,7 @@ func (c *command) validateCommand() *cli.Command {
 			if loaded == nil {
 				return err
 			}
-			notes, err := pipeline.World{}.Validate(loaded, folderOf(file))
+			notes, err := app.App{}.Validate(loaded, folderOf(file))
 			for _, n := range notes {
 				printf(c.Stderr, "note: %s\n", n)
 			}
@@ -108,7 +108,7 @@ func (c *command) probeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, err := c.pipelineWorld(cc)
+			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
@@ -129,7 +129,7 @@ func (c *command) removeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			w, err := c.pipelineWorld(cc)
+			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
@@ -164,7 +164,7 @@ func (c *command) cleanCommand() *cli.Command {
 			example("stellar clean", "stellar clean --all"),
 		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all", Usage: "also what was kept on purpose and has expired (tag stellar-expires)"}, jsonFlag("what was done")},
 		Action: func(cc *cli.Context) error {
-			w, err := c.pipelineWorld(cc)
+			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
@@ -175,7 +175,7 @@ func (c *command) cleanCommand() *cli.Command {
 				}
 				return err
 			}
-			done.Print(c.Stdout)
+			printCleaned(c.Stdout, done)
 			return err
 		},
 	}
@@ -187,7 +187,7 @@ func (c *command) functionsCommand() *cli.Command {
 		Description: example("stellar functions", "stellar functions --json"),
 		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
 		Action: func(cc *cli.Context) error {
-			w, err := c.pipelineWorld(cc)
+			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
@@ -198,7 +198,7 @@ func (c *command) functionsCommand() *cli.Command {
 			if cc.Bool("json") {
 				return c.printJSON(list)
 			}
-			pipeline.PrintStanding(c.Stdout, list)
+			printStanding(c.Stdout, list)
 			return nil
 		},
 	}
@@ -211,7 +211,7 @@ func (c *command) providersCommand() *cli.Command {
 			example("stellar providers", "stellar providers --json"),
 		Flags: []cli.Flag{jsonFlag("the table"), logFlag()},
 		Action: func(cc *cli.Context) error {
-			w, err := c.pipelineWorld(cc)
+			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
@@ -219,7 +219,7 @@ func (c *command) providersCommand() *cli.Command {
 			if cc.Bool("json") {
 				return c.printJSON(all)
 			}
-			return pipeline.PrintProviders(c.Stdout, all)
+			return printProviders(c.Stdout, all)
 		},
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"stellar/src/pipeline"
+	"stellar/src/app"
 )
 
 // progress tells the user how far the run is: one line that is redrawn on a terminal, log lines elsewhere, nothing where
@@ -19,19 +19,19 @@ type progress struct {
 	redraw  bool
 	stage   string
 	started time.Time
-	subs    map[int]pipeline.Burst
+	subs    map[int]app.Burst
 	logged  time.Time
 	now     func() time.Time
 }
 
 const logEvery = 10 * time.Second // between progress lines where there is no terminal
 
-var _ pipeline.Observer = (*progress)(nil)
+var _ app.Observer = (*progress)(nil)
 
 func (p *progress) StageStart(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stage, p.started, p.subs, p.logged = name, p.now(), map[int]pipeline.Burst{}, p.now()
+	p.stage, p.started, p.subs, p.logged = name, p.now(), map[int]app.Burst{}, p.now()
 	if p.redraw {
 		p.screen.Progress(name + " …")
 		return
@@ -53,11 +53,11 @@ func (p *progress) StageEnd(name string, took time.Duration, err error) {
 	}
 }
 
-func (p *progress) Burst(b pipeline.Burst) {
+func (p *progress) Burst(b app.Burst) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.subs == nil {
-		p.subs = map[int]pipeline.Burst{}
+		p.subs = map[int]app.Burst{}
 	}
 	p.subs[b.Sub] = b
 	line := p.line()

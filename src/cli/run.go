@@ -11,9 +11,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
-	"stellar/src/pipeline"
 	"stellar/src/run"
 )
 
@@ -79,7 +79,7 @@ func (c *command) runAction(cc *cli.Context) error {
 }
 
 // finish prints what a run brought: the summary table and where things are, or both as JSON.
-func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) error {
+func (c *command) finish(cc *cli.Context, out *app.Outcome, err error) error {
 	if out == nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (c *command) finish(cc *cli.Context, out *pipeline.Outcome, err error) erro
 		}
 		return err
 	}
-	if werr := out.Print(c.Stdout, c.Width); werr != nil && err == nil {
+	if werr := printOutcome(c.Stdout, out, c.Width); werr != nil && err == nil {
 		err = werr
 	}
 	return err
@@ -155,12 +155,12 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 }
 
 // read loads the experiment file into a world that is ready to run it, and shows what its reading brought to light.
-func (c *command) read(cc *cli.Context) (*experiment.Loaded, pipeline.World, error) {
+func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	loaded, err := c.load(cc)
 	if err != nil {
-		return nil, pipeline.World{}, err
+		return nil, app.App{}, err
 	}
-	w, err := c.pipelineWorld(cc)
+	w, err := c.newApp(cc)
 	if err != nil {
 		return nil, w, err
 	}
@@ -171,8 +171,8 @@ func (c *command) read(cc *cli.Context) (*experiment.Loaded, pipeline.World, err
 	return loaded, w, nil
 }
 
-// pipelineWorld sets up the screen, the log and the observer.
-func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, error) {
+// newApp sets up the screen, the log and the observer.
+func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	level := cc.String("log-level")
 	if level == "" {
 		level = "info"
@@ -182,24 +182,21 @@ func (c *command) pipelineWorld(cc *cli.Context) (pipeline.World, error) {
 	c.file = &logFile{}
 	log, err := newLogger(level, c.screen, c.file)
 	if err != nil {
-		return pipeline.World{}, err
+		return app.App{}, err
 	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
-	return pipeline.World{
-		World:      c.world(log),
-		Options:    c.options(cc),
-		Executable: c.Executable,
-		Observer:   p,
-		Opened:     func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
+	return app.App{
+		Config: app.Config{World: c.world(log), Options: c.options(cc), Executable: c.Executable, Observer: p},
+		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil
 }
 
-func (c *command) options(cc *cli.Context) pipeline.Options {
+func (c *command) options(cc *cli.Context) app.Options {
 	only := -1
 	if cc.IsSet("run-only") {
 		only = cc.Int("run-only")
 	}
-	return pipeline.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
+	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"), AWSAccount: cc.String("aws-account")}
 }
 

@@ -21,12 +21,12 @@ import (
 // belonging gives a resource of a journal as its removal may take it. A journal is a text in a folder that may come
 // from anybody: whatever its kind, a resource is removed only if it has the name, and lies at the place, that the run's
 // id gives it.
-func (j *job) belonging(r *run.Run, res run.Resource) (run.Resource, error) {
+func (j *Job) belonging(r *run.Run, res run.Resource) (run.Resource, error) {
 	if !run.ValidID(r.ID) {
 		return res, fmt.Errorf("%s: %q is no run's id: which resources are its own is not known", r.Dir, r.ID)
 	}
 	switch res.Kind {
-	case kindFolder:
+	case KindFolder:
 		if res.Name != r.Scratch() && res.Name != run.WorkDir(r.ID) {
 			return res, fail.With(fail.CodeLeftBehind, "folder %q is not the scratch folder of run %s, %s", res.Name, r.ID, r.Scratch()).
 				WithHint("if the run had another TMPDIR, set it and try again; else the journal is not that of this run")
@@ -45,7 +45,7 @@ func (j *job) belonging(r *run.Run, res run.Resource) (run.Resource, error) {
 	return res, nil
 }
 
-func (j *job) ownPlatform(r *run.Run, res run.Resource) error {
+func (j *Job) ownPlatform(r *run.Run, res run.Resource) error {
 	root, err := local.StateRoot(j.Getenv)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func ownService(r *run.Run, res run.Resource) (run.Resource, error) {
 	if res.Name != service && !strings.HasPrefix(res.Name, service+"-") || named && unit != res.Name {
 		return res, fmt.Errorf("service %q (unit %q) is not one of run %s", res.Name, unit, r.ID)
 	}
-	if is := res.Attrs["provider"]; is != kindOf(r.ID) {
+	if is := res.Attrs["provider"]; is != run.KindOf(r.ID) {
 		return res, fmt.Errorf("service %q of run %s is entered for provider %q", res.Name, r.ID, is)
 	}
 	dir := res.Attrs[provider.DetailDir]
@@ -98,8 +98,11 @@ func innerFolder(id, dir string) (string, error) {
 // serviceFolder is the folder of a run in which its units have theirs.
 const serviceFolder = "serverless"
 
+// packagesFolder is where generate puts packages: they are the bulk of a service folder, and no result.
+const packagesFolder = "packages"
+
 // guarded undoers take what belongs to the run, in the form that belonging gives.
-func (j *job) guardedUndoers(r *run.Run) map[string]run.Undoer {
+func (j *Job) guardedUndoers(r *run.Run) map[string]run.Undoer {
 	out := map[string]run.Undoer{}
 	for kind, undo := range j.undoers(r) {
 		out[kind] = func(ctx context.Context, res run.Resource) error {
@@ -113,9 +116,9 @@ func (j *job) guardedUndoers(r *run.Run) map[string]run.Undoer {
 	return out
 }
 
-// removePackages removes the packages in a run's folder: they are its bulk, and no result. What links lead to is not
+// RemovePackages removes the packages in a run's folder: they are its bulk, and no result. What links lead to is not
 // touched.
-func removePackages(r *run.Run) error {
+func RemovePackages(r *run.Run) error {
 	root, err := os.OpenRoot(r.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

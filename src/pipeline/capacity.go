@@ -14,11 +14,11 @@ import (
 // rowBytes is what a request costs in memory until its row is written: the row itself and the texts in it.
 const rowBytes = 1 << 10
 
-// carries asks whether this machine can send what the experiment asks for: open files, local ports, memory.
-func (w World) carries(exp *experiment.Experiment) error {
+// Carries asks whether this machine can send what the experiment asks for: open files, local ports, memory.
+func (w Config) Carries(exp *experiment.Experiment) error {
 	var sum machine.Need
 	sum.Loopback = loopback(exp)
-	for _, i := range w.subs(exp) {
+	for _, i := range w.Subs(exp) {
 		n := need(&exp.SubExperiments[i])
 		if exp.Sequential {
 			sum.Connections, sum.New, sum.Bytes = max(sum.Connections, n.Connections), max(sum.New, n.New), max(sum.Bytes, n.Bytes)

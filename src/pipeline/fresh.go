@@ -29,7 +29,7 @@ func (f Freshness) defaults() Freshness {
 // keepFresh renews the tags of all units that the run uses, its own and those of the runs that it holds, before its
 // bursts and, on a goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that
 // goroutine.
-func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
+func (j *Job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 	f := j.Fresh.defaults()
 	j.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
 	ctx, cancel := context.WithCancel(ctx)
@@ -53,7 +53,7 @@ func (j *job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 }
 
 // renew renews what expires soon. That it cannot is no reason to stop what is being measured, but the user hears of it.
-func (j *job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
+func (j *Job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
 	now := time.Now()
 	for _, of := range append([]*run.Run{r}, j.held...) {
 		if of.Experiment == nil || now.Add(planned+f.Left).Before(of.Expires()) {
@@ -78,8 +78,8 @@ func (j *job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.D
 const tagExpires = "stellar-expires"
 
 // renewRun renews the tags of a run's units in an account, and tells whether there are any.
-func (j *job) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
-	other := &job{World: j.World}
+func (j *Job) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
+	other := &Job{Config: j.Config}
 	var errs []error
 	for _, res := range of.Journal.Pending() {
 		kind := res.Attrs["provider"]

@@ -10,9 +10,9 @@ import (
 	"stellar/src/run"
 )
 
-// functions lists what an experiment needs deployed: one function per selected sub-experiment, replica
+// Functions lists what an experiment needs deployed: one function per selected sub-experiment, replica
 // and hop of its chain.
-func functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
+func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
 	row, err := provider.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func environment(s *experiment.SubExperiment, tokenHash string) map[string]strin
 	return env
 }
 
-// deploys reports whether the run makes functions, or probes what stands.
-func (w World) deploys(exp *experiment.Experiment) bool {
+// Deploys reports whether the run makes functions, or probes what stands.
+func (w Config) Deploys(exp *experiment.Experiment) bool {
 	row, err := provider.Find(exp.ProviderKind())
 	return err == nil && w.Serverless && !row.Standing
 }

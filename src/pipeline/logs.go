@@ -12,12 +12,12 @@ import (
 	"stellar/src/run"
 )
 
-// logsFolder is where the functions' own logs go, within the run's folder.
-const logsFolder = "logs"
+// LogsFolder is where the functions' own logs go, within the run's folder.
+const LogsFolder = "logs"
 
-// collectLogs keeps what the local platform logged of each function: why one crashed, and the platform's own view of
+// CollectLogs keeps what the local platform logged of each function: why one crashed, and the platform's own view of
 // every request. A log that cannot be had is no reason to stop.
-func (j *job) collectLogs(ctx context.Context, r *run.Run) {
+func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
 	if !j.local || j.client == nil {
 		return
 	}
@@ -37,11 +37,11 @@ func (j *job) collectLogs(ctx context.Context, r *run.Run) {
 			continue
 		}
 		if failed++; failed <= maxToldFailures {
-			j.Log.Warnf("%s: %d failed requests; the first: %s", filepath.Join(logsFolder, f.Name+".log"), seen.count, local.Printable(seen.first))
+			j.Log.Warnf("%s: %d failed requests; the first: %s", filepath.Join(LogsFolder, f.Name+".log"), seen.count, local.Printable(seen.first))
 		}
 	}
 	if more := failed - maxToldFailures; more > 0 {
-		j.Log.Warnf("%d more functions have failed requests in their logs in %s", more, filepath.Join(r.Dir, logsFolder))
+		j.Log.Warnf("%d more functions have failed requests in their logs in %s", more, filepath.Join(r.Dir, LogsFolder))
 	}
 }
 
@@ -68,11 +68,11 @@ func (f *failures) read(text string) {
 }
 
 // collectLog copies a function's log as it is.
-func (j *job) collectLog(ctx context.Context, r *run.Run, name string, seen *failures) error {
-	if err := os.MkdirAll(filepath.Join(r.Dir, logsFolder), 0o755); err != nil {
+func (j *Job) collectLog(ctx context.Context, r *run.Run, name string, seen *failures) error {
+	if err := os.MkdirAll(filepath.Join(r.Dir, LogsFolder), 0o755); err != nil {
 		return err
 	}
-	f, err := os.Create(filepath.Join(r.Dir, logsFolder, name+".log"))
+	f, err := os.Create(filepath.Join(r.Dir, LogsFolder, name+".log"))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (j *job) collectLog(ctx context.Context, r *run.Run, name string, seen *fai
 
 // tellRuntimes says where a function runs on another version than the one that was asked for, and where the CPU share of
 // its memory makes its service time longer.
-func (j *job) tellRuntimes(r *run.Run) {
+func (j *Job) tellRuntimes(r *run.Run) {
 	told := map[string]bool{}
 	tell := func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)

@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -33,16 +31,20 @@ func (s stage) String() string                      { return s.name }
 func (s stage) Run(context.Context, *run.Run) error { return s.do() }
 func (s stage) Skip(*run.Run) string                { return s.skip }
 
-func testJob(t *testing.T, file string) (*job, *run.Run) {
+func testJob(t *testing.T, file string) (*Job, *run.Run) {
 	t.Helper()
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
-	w := World{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := Config{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}
 	exp := parse(t, file)
-	j := newJob(w, exp)
-	r, err := j.begin(exp, home)
+	j := NewJob(w, exp)
+	r, err := run.Create(w.World, w.Output, exp, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Functions, err = Functions(exp, w.Subs(exp), r.TokenHash())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,7 @@ func TestStagesRunInOrderUntilOneFails(t *testing.T) {
 	}
 	skipped := note("skipped", nil)
 	skipped.skip = "nothing to do"
-	err := j.execute(context.Background(), r, []Stage{note("a", nil), skipped, note("typed skip", fail.Skip{Reason: "none"}),
+	err := j.Execute(context.Background(), r, []Stage{note("a", nil), skipped, note("typed skip", fail.Skip{Reason: "none"}),
 		note("b", fail.With(fail.CodeThreshold, "broken")), note("never", nil)})
 	if got := strings.Join(order, " "); got != "a typed skip b" {
 		t.Errorf("ran %q", got)
@@ -87,40 +89,9 @@ func TestStagesRunInOrderUntilOneFails(t *testing.T) {
 	}
 }
 
-func TestAPanicIsUndoneLikeAnError(t *testing.T) {
-	j, r := testJob(t, small)
-	err := j.execute(context.Background(), r, []Stage{stage{name: "a", do: func() error { panic("ouch") }}})
-	out, err := j.end(context.Background(), r, err)
-	if out == nil || fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "ouch") {
-		t.Errorf("error is %v", err)
-	}
-	if left := r.Journal.Pending(); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
-	if rec, err := run.ReadRecord(r.Dir); err != nil || rec.Status != statusFailed || rec.Finished == nil {
-		t.Errorf("record %+v, %v", rec, err)
-	}
-}
-
-func TestWhatCannotBeRemovedIsExitCode4(t *testing.T) {
-	j, r := testJob(t, small)
-	if _, err := r.Journal.Intend(kindFolder, "/not-ours", nil); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // an interrupted run removes all the same, and what stays behind decides the exit code
-	_, err := j.end(ctx, r, nil)
-	if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(err.Error(), "/not-ours") {
-		t.Errorf("error is %v", err)
-	}
-	if left := r.Journal.Pending(); len(left) != 1 || left[0].Name != "/not-ours" {
-		t.Errorf("pending: %v; want only what could not be removed", left)
-	}
-}
-
 func TestFunctionsOfAnExperiment(t *testing.T) {
 	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"Parallelism":2},{"Runtime":"python3.13","Bursts":1,"Public":true,"FunctionMemoryMB":512}]}`)
-	fns, err := functions(exp, []int{0, 1}, "hash")
+	fns, err := Functions(exp, []int{0, 1}, "hash")
 	if err != nil || len(fns) != 3 {
 		t.Fatalf("%d functions, %v", len(fns), err)
 	}
@@ -134,7 +105,7 @@ func TestFunctionsOfAnExperiment(t *testing.T) {
 
 func TestFunctionsOfAChain(t *testing.T) {
 	exp := parse(t, `{"Provider":"vhive","SubExperiments":[{"Bursts":1},{"Bursts":1,"Parallelism":2,"DataTransferChainLength":3}]}`)
-	fns, err := functions(exp, []int{0, 1}, "")
+	fns, err := Functions(exp, []int{0, 1}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,29 +118,6 @@ func TestFunctionsOfAChain(t *testing.T) {
 	}
 	if got := strings.Join(names, " "); got != "f0-0 f1-0-0 f1-0-1 f1-0-2 f1-1-0 f1-1-1 f1-1-2" {
 		t.Errorf("functions %s", got)
-	}
-}
-
-func TestSupported(t *testing.T) {
-	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
-	for file, want := range map[string]string{
-		small: "",
-		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                    "ColdPull of a ZIP package",
-		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                         "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                                   "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "chains (DataTransferChainLength 2) over http1 on local",
-		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
-		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`:     "on the local platform of this",
-	} {
-		exp := parse(t, file)
-		w := World{Options: Options{Serverless: true, Only: -1}}
-		err := w.supported(exp)
-		if (err == nil) != (want == "") || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, fail.ErrUnsupported))) {
-			t.Errorf("%s: %v; want %q", file, err, want)
-		}
 	}
 }
 

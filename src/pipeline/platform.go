@@ -20,47 +20,43 @@ import (
 
 // Kinds of resources in the journal, beside deploy.KindService.
 const (
-	kindFolder   = "folder"   // scratch space of the run
+	KindFolder   = "folder"   // scratch space of the run
 	kindPlatform = "platform" // a local platform that lives as long as the run
 	kindDaemon   = "daemon"   // a local platform that stays, for functions that stay
 )
 
-// job is one run at work: the world, and the local platform once there is one.
-type job struct {
-	World
+// Job is one run at work: its configuration, and the local platform once there is one.
+type Job struct {
+	Config
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
 
 	summaries   []analyze.Summary    // set by reporting
 	comparisons []analyze.Comparison // likewise
 	held        []*run.Run           // kept runs whose functions this one uses
-	tools       map[string]string    // program to version, as it says itself
 	cpuLimited  bool                 // the local platform enforces CPU shares
 	place       map[string]string    // where the run's units go; nil until it is looked up
 	local       bool                 // functions run on this machine
-	planning    bool                 // nothing will be deployed: what is not answered does not matter
-	asked       provider.Connection  // of which a draft asks its questions; nil until the first
-	unanswered  []string             // what was asked and not answered
 }
 
-// newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
-func newJob(w World, exp *experiment.Experiment) *job {
+// NewJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
+func NewJob(w Config, exp *experiment.Experiment) *Job {
 	if w.Runner == nil {
 		w.Runner = shell.Run
 	}
-	return &job{World: w, local: exp != nil && exp.ProviderKind() == "local"}
+	return &Job{Config: w, local: exp != nil && exp.ProviderKind() == "local"}
 }
 
 // startPlatform starts the local platform: as a child process for a run that cleans up after itself, as a daemon where
 // the functions are to stay.
-type startPlatform struct{ *job }
+type startPlatform struct{ *Job }
 
 func (startPlatform) String() string { return "starting the local platform" }
 
 // Skip says why no platform is needed.
 func (s startPlatform) Skip(r *run.Run) string {
 	switch {
-	case !s.deploys(r.Experiment):
+	case !s.Deploys(r.Experiment):
 		return "the functions stand already"
 	case len(r.Unplaced()) == 0 && !needsCalibration(r):
 		return "the functions stand already, and no service time is asked for"
@@ -131,16 +127,29 @@ func needsCalibration(r *run.Run) bool {
 }
 
 // connect opens the connection to the run's provider.
-func (j *job) connect(r *run.Run) (provider.Connection, error) {
-	if !j.deploys(r.Experiment) {
-		return j.openStanding(r.Experiment)
+func (j *Job) connect(r *run.Run) (provider.Connection, error) {
+	if !j.Deploys(r.Experiment) {
+		return j.OpenStanding(r.Experiment)
 	}
-	opts := j.options(r, r.Experiment.ProviderKind())
+	opts := j.ConnectionOptions(r, r.Experiment.ProviderKind())
 	opts.Region, opts.Target, opts.Where = r.Experiment.Region, r.Experiment.Provider, j.place
 	return j.open(r.Experiment.ProviderKind(), opts)
 }
 
-func (j *job) open(kind string, opts provider.Options) (provider.Connection, error) {
+// OpenStanding opens a connection to functions that exist: of an endpoints file, or at a URL.
+func (w Config) OpenStanding(exp *experiment.Experiment) (provider.Connection, error) {
+	kind := exp.ProviderKind()
+	if kind != "url" {
+		return provider.OpenEndpoints(w.Endpoints, kind, exp.SubExperiments)
+	}
+	row, err := provider.Find(kind)
+	if err != nil {
+		return nil, err
+	}
+	return row.Open(provider.Options{Target: exp.Provider})
+}
+
+func (j *Job) open(kind string, opts provider.Options) (provider.Connection, error) {
 	row, err := provider.Find(kind)
 	if err != nil {
 		return nil, err
@@ -151,8 +160,8 @@ func (j *job) open(kind string, opts provider.Options) (provider.Connection, err
 	return row.Open(opts)
 }
 
-// options are what a connection is told of the run and the machine.
-func (j *job) options(r *run.Run, kind string) provider.Options {
+// ConnectionOptions are what a connection is told of the run and the machine.
+func (j *Job) ConnectionOptions(r *run.Run, kind string) provider.Options {
 	kit := deploy.Kit{Getenv: j.Getenv, Runner: j.Runner, Scripts: j.scripts(), Cache: r.CacheDir, Timeout: j.Patience.Command,
 		Retry: shell.Retry{Attempts: cmp.Or(j.Patience.Attempts, 4), Wait: cmp.Or(j.Patience.Wait, 5*time.Second), If: provider.Throttled},
 		Log:   func(line string) { j.Log.Debugf("serverless: %s", line) }}
@@ -179,7 +188,7 @@ func (j *job) options(r *run.Run, kind string) provider.Options {
 
 // locate tells where a run's units will go, as far as its provider knows more than their names. It is looked up once: what is written
 // down of it, the journal and the deployment are never of two places.
-func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error) {
+func (j *Job) locate(ctx context.Context, r *run.Run) (map[string]string, error) {
 	if j.place != nil {
 		return j.place, nil
 	}
@@ -188,7 +197,7 @@ func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error)
 	if err != nil || !row.CanDeploy() {
 		return nil, err
 	}
-	opts := j.options(r, kind)
+	opts := j.ConnectionOptions(r, kind)
 	opts.Region = r.Experiment.Region
 	conn, err := row.Open(opts)
 	if err != nil {
@@ -201,8 +210,8 @@ func (j *job) locate(ctx context.Context, r *run.Run) (map[string]string, error)
 }
 
 // units are what the run deploys.
-func (j *job) units(r *run.Run) []provider.Unit {
-	if !j.deploys(r.Experiment) {
+func (j *Job) units(r *run.Run) []provider.Unit {
+	if !j.Deploys(r.Experiment) {
 		return nil
 	}
 	row, err := provider.Find(r.Experiment.ProviderKind())
@@ -213,7 +222,7 @@ func (j *job) units(r *run.Run) []provider.Unit {
 }
 
 // serviceAttrs is what a later process needs to remove a unit, beside its name and folder.
-func (j *job) serviceAttrs(r *run.Run) map[string]string {
+func (j *Job) serviceAttrs(r *run.Run) map[string]string {
 	attrs := map[string]string{"provider": r.Experiment.ProviderKind()}
 	if r.Experiment.ProviderKind() == "local" {
 		attrs["url"] = j.client.URL
@@ -222,16 +231,16 @@ func (j *job) serviceAttrs(r *run.Run) map[string]string {
 }
 
 // scripts is the folder in which `make setup` puts the CLIs that come from npm, each in a folder of its own.
-func (w World) scripts() string { return filepath.Join(filepath.Dir(w.Executable), "scripts") }
+func (w Config) scripts() string { return filepath.Join(filepath.Dir(w.Executable), "scripts") }
 
 // lookPath finds a vendor's CLI on the PATH, or where `make setup` has put it.
-func (w World) lookPath(program string) (string, error) {
+func (w Config) lookPath(program string) (string, error) {
 	return shell.LookPath(program, filepath.Join(w.scripts(), program, "node_modules", ".bin"))
 }
 
-// platformDied says how the run's own platform has ended, where nobody has asked it to: what was measured afterwards
+// PlatformDied says how the run's own platform has ended, where nobody has asked it to: what was measured afterwards
 // was no function. Nil where it lives, and where there is none.
-func (j *job) platformDied() error {
+func (j *Job) PlatformDied() error {
 	if j.child == nil {
 		return nil
 	}
@@ -240,7 +249,7 @@ func (j *job) platformDied() error {
 
 // whilePlatformLives gives a context that ends when the run's own platform does, where the run's functions are on it:
 // requests sent afterwards measure nothing. Its cause says how the platform has ended. stop gives the context back.
-func (j *job) whilePlatformLives(ctx context.Context) (_ context.Context, stop func()) {
+func (j *Job) whilePlatformLives(ctx context.Context) (_ context.Context, stop func()) {
 	if j.child == nil || !j.local {
 		return ctx, func() {}
 	}
@@ -248,7 +257,7 @@ func (j *job) whilePlatformLives(ctx context.Context) (_ context.Context, stop f
 	fail.Go(fail.Report(ctx), func() {
 		select {
 		case <-j.child.Done():
-			cancel(j.platformDied())
+			cancel(j.PlatformDied())
 		case <-ctx.Done():
 		}
 	})
@@ -256,4 +265,4 @@ func (j *job) whilePlatformLives(ctx context.Context) (_ context.Context, stop f
 }
 
 // platformClient is the local platform's client, nil where none runs.
-func (j *job) platformClient() *local.Client { return j.client }
+func (j *Job) platformClient() *local.Client { return j.client }

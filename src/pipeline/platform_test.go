@@ -52,7 +52,7 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 	defer cancel()
 	go func() {
 		<-answered
-		rows := filepath.Join(folder(r, 0), "latencies.csv")
+		rows := filepath.Join(Folder(r, 0), "latencies.csv")
 		for ctx.Err() == nil { // the first burst is recorded
 			if text, err := os.ReadFile(rows); err == nil && strings.Count(string(text), "\n") > 1 {
 				break
@@ -61,7 +61,7 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 		}
 		_ = syscall.Kill(j.child.PID, syscall.SIGKILL)
 	}()
-	err := j.execute(ctx, r, []Stage{probing{j}, reporting{j}})
+	err := j.Execute(ctx, r, []Stage{probing{j}, reporting{j}})
 	if err != nil || ctx.Err() != nil {
 		t.Fatalf("probing: %v; the run's context: %v", err, ctx.Err())
 	}
@@ -74,8 +74,8 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 			t.Errorf("sub-experiment %d: %d rows, %v", i, res.Rows, res.Stopped)
 		}
 	}
-	out, err := j.end(ctx, r, err)
-	if fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "the local platform has ended before the run") || len(out.Rows) != 2 {
-		t.Errorf("exit code %d, %v, %d rows", fail.Code(err), err, len(out.Rows))
+	err = j.PlatformDied()
+	if fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "the local platform has ended before the run") || len(j.Summaries()) != 2 {
+		t.Errorf("exit code %d, %v, %d summaries", fail.Code(err), err, len(j.Summaries()))
 	}
 }

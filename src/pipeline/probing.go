@@ -21,7 +21,7 @@ import (
 )
 
 // probing fires the bursts of all sub-experiments and records them.
-type probing struct{ *job }
+type probing struct{ *Job }
 
 func (probing) String() string { return "probing" }
 
@@ -29,7 +29,7 @@ func (probing) String() string { return "probing" }
 // early keeps its rows and costs the others nothing; only an interruption ends them all, and the end of the run's own
 // platform.
 func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
-	if err := s.carries(r.Experiment); err != nil {
+	if err := s.Carries(r.Experiment); err != nil {
 		return err
 	}
 	if line := proxyLine(s.Getenv); line != "" {
@@ -41,7 +41,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
 	s.tellRuntimes(r)
-	subs := s.subs(r.Experiment)
+	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
 	outer := ctx
@@ -52,7 +52,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 		g.SetLimit(1)
 	}
 	for at, sub := range subs {
-		r.Results[at] = run.Result{Sub: sub, Dir: folder(r, sub)}
+		r.Results[at] = run.Result{Sub: sub, Dir: Folder(r, sub)}
 		g.Go(fail.Trying(func() error {
 			res := s.one(ctx, r, sub)
 			mu.Lock()
@@ -71,7 +71,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 }
 
 func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
-	out := run.Result{Sub: sub, Dir: folder(r, sub)}
+	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
 		return out
@@ -109,7 +109,7 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Settings{
-		Index: sub, Title: e.Title, Dir: folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version, Chain: e.DataTransferChainLength,
+		Index: sub, Title: e.Title, Dir: Folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version, Chain: e.DataTransferChainLength,
 		Bursts: e.Bursts, BurstSizes: e.BurstSizes, PayloadBytes: e.PayloadLengthBytes,
 		IATType: e.IATType, IAT: seconds(e.IATSeconds), Jitter: seconds(e.IATJitterSeconds), Step: seconds(e.IATStepSeconds),
 		Schedule: e.Schedule, Connections: e.Connections, Protocol: e.Protocol, Warmup: e.WarmupBursts,

@@ -19,7 +19,7 @@ import (
 )
 
 // reporting turns the recorded rows into statistics and plots.
-type reporting struct{ *job }
+type reporting struct{ *Job }
 
 func (reporting) String() string { return "writing statistics and plots" }
 
@@ -34,7 +34,7 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, s.plot(ctx, r, folder(r, sum.Index), sum))
+		errs = append(errs, s.plot(ctx, r, Folder(r, sum.Index), sum))
 		for _, advice := range analyze.Advice(sum) {
 			s.Log.Warnf("%s: %s", sum.Title, advice)
 		}
@@ -42,7 +42,7 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 	}
 	analyze.Relate(sums)
 	for _, sum := range sums {
-		dir := folder(r, sum.Index)
+		dir := Folder(r, sum.Index)
 		errs = append(errs, os.MkdirAll(dir, 0o755)) // a sub-experiment that never began has none
 		errs = append(errs, statistics(filepath.Join(dir, "statistics.csv"), sum))
 	}
@@ -75,7 +75,8 @@ func (s reporting) tellSkipped(p report.Plots) {
 	}
 }
 
-func folder(r *run.Run, sub int) string {
+// Folder is where a sub-experiment's results go.
+func Folder(r *run.Run, sub int) string {
 	return filepath.Join(r.Dir, r.Experiment.SubExperiments[sub].Folder(sub, r.Experiment.ProviderKind()))
 }
 
@@ -178,3 +179,9 @@ func join[T any](all []T, text func(T) string) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// Summaries are the statistics of the sub-experiments that were reported, without their samples.
+func (j *Job) Summaries() []analyze.Summary { return j.summaries }
+
+// Comparisons are along what differs between the sub-experiments that were reported.
+func (j *Job) Comparisons() []analyze.Comparison { return j.comparisons }

@@ -16,7 +16,7 @@ import (
 // record writes rows of ten bursts of three and gives their result.
 func record(t *testing.T, r *run.Run, sub int, base time.Duration) run.Result {
 	t.Helper()
-	res := run.Result{Sub: sub, Dir: folder(r, sub)}
+	res := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if err := os.MkdirAll(res.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ const threeSizes = `{"Provider": "http://127.0.0.1:1", "SubExperiments": [{"Titl
 
 func TestReporting(t *testing.T) {
 	j, r := testJob(t, threeSizes)
-	r.Results = []run.Result{record(t, r, 0, time.Millisecond), record(t, r, 1, 2*time.Millisecond), {Sub: 2, Dir: folder(r, 2)}}
+	r.Results = []run.Result{record(t, r, 0, time.Millisecond), record(t, r, 1, 2*time.Millisecond), {Sub: 2, Dir: Folder(r, 2)}}
 	if err := os.MkdirAll(r.Results[2].Dir, 0o755); err != nil { // it stopped before its first row
 		t.Fatal(err)
 	}
@@ -52,17 +52,17 @@ func TestReporting(t *testing.T) {
 		t.Fatal(err)
 	}
 	for sub := range 2 {
-		data, err := os.ReadFile(filepath.Join(folder(r, sub), sample.BurstsFile))
+		data, err := os.ReadFile(filepath.Join(Folder(r, sub), sample.BurstsFile))
 		if lines := strings.Split(string(data), "\n"); err != nil || len(lines) != 12 || !strings.HasPrefix(lines[10], "9,f0,0,3,false,,,0.000,2.000,0,,") {
 			t.Errorf("bursts of %d: %v\n%s", sub, err, data)
 		}
 		for _, name := range []string{"statistics.csv", report.BarsFile} {
-			if _, err := os.Stat(filepath.Join(folder(r, sub), name)); err != nil {
+			if _, err := os.Stat(filepath.Join(Folder(r, sub), name)); err != nil {
 				t.Error(err)
 			}
 		}
 	}
-	if _, err := os.Stat(filepath.Join(folder(r, 2), sample.BurstsFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(Folder(r, 2), sample.BurstsFile)); err == nil {
 		t.Error("bursts of a sub-experiment without rows")
 	}
 	if len(j.summaries) != 3 || j.summaries[1].MR.V < 1.9 || j.summaries[1].Client.Spread50.V != 2 || j.summaries[2].Rows() != 0 {

@@ -14,12 +14,12 @@ import (
 // reusing gives functions whose sub-experiment says Reuse the endpoints of fitting ones that an earlier run left up on
 // purpose. They stay that run's: it is held for as long as this one goes on, so that nobody else probes or removes them
 // meanwhile, and nothing of it is removed at the end. Functions for which none fits are deployed.
-type reusing struct{ *job }
+type reusing struct{ *Job }
 
 func (reusing) String() string { return "looking for functions that stand" }
 
 func (s reusing) Skip(r *run.Run) string {
-	if !s.deploys(r.Experiment) {
+	if !s.Deploys(r.Experiment) {
 		return "the functions stand already"
 	}
 	if s.Keep {
@@ -54,7 +54,7 @@ func (s reusing) Run(ctx context.Context, r *run.Run) error {
 // takeFrom takes over what fits of one earlier run.
 func (s reusing) takeFrom(ctx context.Context, r *run.Run, dir string) error {
 	rec, err := run.ReadRecord(dir)
-	if err != nil || rec.Status != statusKept || rec.Experiment == nil || rec.Experiment.ProviderKind() != r.Experiment.ProviderKind() ||
+	if err != nil || rec.Status != run.StatusKept || rec.Experiment == nil || rec.Experiment.ProviderKind() != r.Experiment.ProviderKind() ||
 		!slices.ContainsFunc(r.Functions, func(f *run.Function) bool { return fitting(r, f, rec, nil) >= 0 }) {
 		return nil //nolint:nilerr // a folder that is no kept run of this provider offers nothing
 	}
@@ -62,14 +62,14 @@ func (s reusing) takeFrom(ctx context.Context, r *run.Run, dir string) error {
 	if err != nil {
 		return err
 	}
-	was, err := run.Open(s.World.World, dir)
+	was, err := run.Open(s.Config.World, dir)
 	if errors.Is(err, run.ErrLive) {
 		return errors.New("another run uses them, or removes them")
 	}
 	if err != nil {
 		return err
 	}
-	s.held = append(s.held, was)
+	s.Hold(was)
 	stand, err := s.stillThere(ctx, was)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func alike(a, b *experiment.SubExperiment) bool {
 // stillThere asks the provider which functions of a kept run stand.
 func (s reusing) stillThere(ctx context.Context, was *run.Run) (map[string]bool, error) {
 	out := map[string]bool{}
-	other := &job{World: s.World}
+	other := &Job{Config: s.Config}
 	for _, res := range was.Journal.Pending() {
 		if res.Attrs["provider"] == "" {
 			continue
@@ -152,8 +152,11 @@ func (s reusing) stillThere(ctx context.Context, was *run.Run) (map[string]bool,
 	return out, nil
 }
 
-// release lets go of the runs whose functions were used.
-func (j *job) release() error {
+// Hold keeps a run until Release: nobody else probes or removes its functions meanwhile.
+func (j *Job) Hold(was *run.Run) { j.held = append(j.held, was) }
+
+// Release lets go of the runs whose functions were used.
+func (j *Job) Release() error {
 	var errs []error
 	for _, was := range j.held {
 		errs = append(errs, was.Close())

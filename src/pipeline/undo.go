@@ -19,17 +19,17 @@ import (
 	"stellar/src/run"
 )
 
-// undoing is how what a run made is removed, in its own process and in a later one alike.
-func (j *job) undoing(r *run.Run) run.Undoing {
+// Undoing is how what a run made is removed, in its own process and in a later one alike.
+func (j *Job) Undoing(r *run.Run) run.Undoing {
 	return run.Undoing{Undoers: j.guardedUndoers(r), Wait: j.Patience.Wait, Log: r.Log,
 		Refuse: func(res run.Resource) error { _, err := j.belonging(r, res); return err }}
 }
 
 // undoers is how each kind of resource is removed. They work in the run's own process and in a later one alike: what
 // they need is in the journal.
-func (j *job) undoers(r *run.Run) map[string]run.Undoer {
+func (j *Job) undoers(r *run.Run) map[string]run.Undoer {
 	return map[string]run.Undoer{
-		kindFolder: removeFolder,
+		KindFolder: removeFolder,
 		pack.KindImage: func(ctx context.Context, res run.Resource) error {
 			return pack.RemoveImage(ctx, j.Getenv, res, j.confirmed(r, res))
 		},
@@ -49,7 +49,7 @@ func removeFolder(_ context.Context, res run.Resource) error { return os.RemoveA
 const platformGrace = 10 * time.Second
 
 // removePlatform ends a run's own platform, with its instances and its folder.
-func (j *job) removePlatform(ctx context.Context, res run.Resource) error {
+func (j *Job) removePlatform(ctx context.Context, res run.Resource) error {
 	if j.child != nil {
 		err := j.child.Close()
 		j.child, j.client = nil, nil
@@ -75,7 +75,7 @@ func (j *job) removePlatform(ctx context.Context, res run.Resource) error {
 }
 
 // removeService runs `serverless remove`. A local service whose platform is gone is gone with it.
-func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) error {
+func (j *Job) removeService(ctx context.Context, r *run.Run, res run.Resource) error {
 	here := res.Attrs["provider"] == "local"
 	if here {
 		gone, err := j.reachPlatform(ctx, res)
@@ -83,7 +83,7 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 			return err
 		}
 		if _, err := os.Stat(filepath.Join(res.Attrs[provider.DetailDir], "serverless.yml")); errors.Is(err, fs.ErrNotExist) {
-			return deleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
+			return DeleteService(ctx, j.client, res.Name) // the folder was deleted by hand: the platform knows the name
 		}
 	}
 	conn, err := j.connectUnit(r, res)
@@ -102,29 +102,29 @@ func (j *job) removeService(ctx context.Context, r *run.Run, res run.Resource) e
 
 // connectUnit connects to where a unit of the journal stands. The journal alone says where: the experiment file and the
 // environment of then may be gone.
-func (j *job) connectUnit(r *run.Run, res run.Resource) (provider.Connection, error) {
+func (j *Job) connectUnit(r *run.Run, res run.Resource) (provider.Connection, error) {
 	was := *r
 	was.ServiceDir, was.Service = res.Attrs[provider.DetailDir], res.Name
-	opts := j.options(&was, res.Attrs["provider"])
+	opts := j.ConnectionOptions(&was, res.Attrs["provider"])
 	opts.Region = res.Attrs[provider.DetailRegion]
 	return j.open(res.Attrs["provider"], opts)
 }
 
 // confirmed reports whether a resource's creation was seen to its end.
-func (j *job) confirmed(r *run.Run, res run.Resource) bool {
+func (j *Job) confirmed(r *run.Run, res run.Resource) bool {
 	return slices.ContainsFunc(r.Journal.Entries(), func(e run.Entry) bool {
 		return e.Event == run.EventCreated && e.Resource != nil && e.Resource.ID == res.ID
 	})
 }
 
 // reachPlatform connects to the platform that a local service stands on; gone where there is none any more.
-func (j *job) reachPlatform(ctx context.Context, res run.Resource) (gone bool, err error) {
+func (j *Job) reachPlatform(ctx context.Context, res run.Resource) (gone bool, err error) {
 	if j.client != nil && j.client.URL == res.Attrs["url"] {
 		if _, err := j.client.Status(ctx); err == nil {
 			return false, nil
 		}
 	}
-	stays, err := j.runningPlatform(ctx)
+	stays, err := j.RunningPlatform(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -135,7 +135,7 @@ func (j *job) reachPlatform(ctx context.Context, res run.Resource) (gone bool, e
 	return true, nil // a run's own platform takes its services along; its own removal comes next, and verifies it
 }
 
-func (j *job) verifyAbsent(ctx context.Context, service string) error {
+func (j *Job) verifyAbsent(ctx context.Context, service string) error {
 	all, err := j.client.Services(ctx)
 	if err != nil {
 		return fmt.Errorf("ask the platform whether the service is gone: %w", err)
@@ -150,7 +150,7 @@ func (j *job) verifyAbsent(ctx context.Context, service string) error {
 
 // daemon makes sure of a platform that stays, and remembers where this run started it.
 func (s startPlatform) daemon(ctx context.Context, r *run.Run) error {
-	client, err := s.runningPlatform(ctx)
+	client, err := s.RunningPlatform(ctx)
 	if err != nil {
 		return err
 	}
@@ -173,8 +173,8 @@ func (s startPlatform) daemon(ctx context.Context, r *run.Run) error {
 }
 
 // removeDaemon ends the platform that this run started for functions that stay, unless others use it by now.
-func (j *job) removeDaemon(ctx context.Context, _ run.Resource) error {
-	client, err := j.runningPlatform(ctx)
+func (j *Job) removeDaemon(ctx context.Context, _ run.Resource) error {
+	client, err := j.RunningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
 	}
@@ -194,8 +194,8 @@ func (j *job) removeDaemon(ctx context.Context, _ run.Resource) error {
 	return err
 }
 
-// runningPlatform is the local platform that stays, nil where none runs.
-func (w World) runningPlatform(ctx context.Context) (*local.Client, error) {
+// RunningPlatform is the local platform that stays, nil where none runs.
+func (w Config) RunningPlatform(ctx context.Context) (*local.Client, error) {
 	root, err := local.StateRoot(w.Getenv)
 	if err != nil {
 		return nil, err
@@ -207,12 +207,23 @@ func (w World) runningPlatform(ctx context.Context) (*local.Client, error) {
 	return state.Client(), nil
 }
 
-// deleteService removes a service; that it is not there is success.
-func deleteService(ctx context.Context, c *local.Client, name string) error {
+// DeleteService removes a service; that it is not there is success.
+func DeleteService(ctx context.Context, c *local.Client, name string) error {
 	err := c.Delete(ctx, name)
 	var status *local.StatusError
 	if errors.As(err, &status) && status.Status == http.StatusNotFound {
 		return nil
 	}
 	return err
+}
+
+// RemoveDeadPlatform removes what a dead run's own platform has left. An error says that its owner lives on.
+func (w Config) RemoveDeadPlatform(ctx context.Context, id string) error {
+	root, err := local.StateRoot(w.Getenv)
+	if err != nil {
+		return err
+	}
+	dead := &Job{Config: w}
+	attrs := map[string]string{"dir": filepath.Join(root, platformFolder(id))}
+	return dead.removePlatform(ctx, run.Resource{Kind: kindPlatform, Attrs: attrs})
 }

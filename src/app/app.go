@@ -1,0 +1,42 @@
+// Package app is the use cases of stellar: run, plan, deploy, probe, remove, clean, and what they share. It prints
+// nothing: it returns data, and the command line renders it.
+package app
+
+import (
+	"stellar/src/experiment"
+	"stellar/src/pipeline"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// What a use case is told by its caller, and tells it meanwhile.
+type (
+	Config    = pipeline.Config
+	Options   = pipeline.Options
+	Observer  = pipeline.Observer
+	Burst     = pipeline.Burst
+	Freshness = pipeline.Freshness
+)
+
+// App is where the use cases run, and how the user wants them.
+type App struct {
+	Config
+	Confirm func() error           // asked once, when all is ready and before anything is made; may be nil
+	Opened  func(r *run.Run) error // called once when a run has its directory; may be nil
+}
+
+// job is one use case at work on a run.
+type job struct {
+	*pipeline.Job
+	app App
+
+	tools      map[string]string   // program to version, as it says itself
+	planning   bool                // nothing will be deployed: what is not answered does not matter
+	asked      provider.Connection // of which a draft asks its questions; nil until the first
+	unanswered []string            // what was asked and not answered
+}
+
+// newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
+func newJob(a App, exp *experiment.Experiment) *job {
+	return &job{Job: pipeline.NewJob(a.Config, exp), app: a}
+}

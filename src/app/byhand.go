@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/pipeline"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// imagesFolder is where, in a folder of the user's, the run is kept that made the images: `stellar remove` takes it.
+const imagesFolder = "images"
+
+// writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service, an
+// endpoints file. The images stay until the run in the folder is removed. It returns what to type next.
+func (w App) writeByHand(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
+	dir, err = emptyFolder(dir)
+	if err != nil {
+		return "", err
+	}
+	w.Output, w.Opened, w.Confirm, w.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
+	j := newJob(w, exp)
+	stages := j.ByHandStages()
+	if err := j.readyByHand(ctx, exp, baseDir, stages); err != nil {
+		return "", err
+	}
+	r, err := j.begin(exp, baseDir)
+	if err != nil {
+		return "", err
+	}
+	r.ServiceDir = dir
+	err = j.Execute(ctx, r, stages)
+	if err == nil {
+		next, err = j.describeByHand(r)
+	}
+	_, err = j.end(ctx, r, err)
+	return next, err
+}
+
+// readyByHand asks the stages what they miss, and the provider what it cannot do. Endpoints need not be there yet.
+func (j *job) readyByHand(ctx context.Context, exp *experiment.Experiment, baseDir string, stages []pipeline.Stage) error {
+	if err := j.app.supported(exp); err != nil {
+		return err
+	}
+	draft, err := j.app.draft(exp, baseDir)
+	if err != nil {
+		return err
+	}
+	if err := generate.Check(draft); err != nil { // it also marks the functions that are ours
+		return err
+	}
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return err
+	}
+	if err := refusals(row.ByHand(j.ConnectionOptions(draft, row.Name)), draft); err != nil {
+		return err
+	}
+	var missing []error
+	for _, s := range stages {
+		if c, ok := s.(pipeline.Checker); ok {
+			missing = append(missing, c.Check(ctx, draft))
+		}
+	}
+	if err := errors.Join(missing...); err != nil {
+		return fail.Input("not ready: %w", err).WithHint("%s", firstHint(missing))
+	}
+	return nil
+}
+
+// describeByHand writes the endpoints file and the token, and says what to type.
+func (j *job) describeByHand(r *run.Run) (string, error) {
+	row, err := provider.Find(r.Experiment.ProviderKind())
+	if err != nil {
+		return "", err
+	}
+	units := row.Units(r.Service, r.Functions)
+	endpoints, err := generate.KnativeEndpoints(units)
+	if err != nil {
+		return "", err
+	}
+	err = errors.Join(os.WriteFile(filepath.Join(r.ServiceDir, endpoints.Name), endpoints.Text, 0o644),
+		os.WriteFile(filepath.Join(r.ServiceDir, "token"), []byte(r.Token+"\n"), 0o600))
+	if err != nil {
+		return "", err
+	}
+	planned := planUnits(row.ByHand(j.ConnectionOptions(r, row.Name)), units)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is ready; the images are in the registry. stellar deploys nothing there. By hand, with a kubeconfig of the cluster:\n", r.ServiceDir)
+	fmt.Fprintf(&b, "  kubectl apply -f %s\nor, one by one:\n", filepath.Join(r.ServiceDir, provider.KnativeFolder))
+	for _, u := range planned {
+		fmt.Fprintf(&b, "  %s\n", strings.Join(u.Deploy, "\n  "))
+	}
+	fmt.Fprintf(&b, "Put the cluster's domain (`kn service list` shows it) in the place of DOMAIN in %s, then:\n", filepath.Join(r.ServiceDir, endpoints.Name))
+	fmt.Fprintf(&b, "  STELLAR_TOKEN=$(cat %s) stellar -c FILE -g %s\n", filepath.Join(r.ServiceDir, "token"), r.ServiceDir)
+	fmt.Fprintf(&b, "In the end, the services and then the images:\n  kubectl delete -f %s\n  stellar remove %s\n", filepath.Join(r.ServiceDir, provider.KnativeFolder), r.Dir)
+	return b.String(), nil
+}

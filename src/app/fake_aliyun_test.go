@@ -1,0 +1,46 @@
+package app_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// slsAliyun is the Serverless CLI with its plugin for Alibaba Cloud: a service for each function, with the API group, role and bucket
+// that it needs. What is there is told by `info`.
+func slsAliyun() persona {
+	return persona{
+		programs: []string{"osls"},
+		texts:    "serverless-aliyun",
+		tells: map[string]string{"failed": "QuotaExceeded.Api", "throttled": "Throttling.User", "made-no-address": "<html>502 Bad Gateway</html>",
+			"made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "NoPermission", "no-answer": "ServiceUnavailable"},
+		read: func(_ string, args []string) (ask, error) {
+			verb, err := slsVerb(args, nil)
+			a := ask{verb: verb}
+			if err != nil || verb == versions {
+				return a, err
+			}
+			if verb == "info" {
+				a.verb = looks
+			}
+			f, names, err := readService()
+			if verb == deploys && (f.Provider.Tags["stellar-run"] == "" || f.Provider.Tags["stellar-expires"] == "" || len(names) != 1) {
+				err = fmt.Errorf("%s is not tagged, or not of one function: %v", f.Service, f.Provider.Tags)
+			}
+			a.unit, a.names, a.tags = f.Service, names, f.Provider.Tags
+			a.scope = os.Getenv("ALIBABA_CLOUD_ACCOUNT_ID") + "/" + f.Provider.Region
+			return a, err
+		},
+		things: func(a ask) []thing {
+			var out []thing
+			for _, kind := range []string{"bucket", "service", "role", "API group"} {
+				out = append(out, thing{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags})
+			}
+			return out
+		},
+		before: func(_ cloud, a ask) (reply, bool) {
+			known := strings.HasPrefix(os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), "secret")
+			return reply{err: "Error:\nSignatureNotMatch: The request signature we calculated does not match the signature you provided.\n", code: 1}, a.verb != versions && !known
+		},
+	}
+}

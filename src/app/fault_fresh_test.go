@@ -1,0 +1,87 @@
+package app_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"stellar/src/app"
+)
+
+// sweeper cleans on another machine when the first burst is over.
+type sweeper struct {
+	nobody
+	once  sync.Once
+	clean func()
+}
+
+func (s *sweeper) Burst(app.Burst) { s.once.Do(s.clean) }
+
+// renews tells of a provider whose tags can be renewed without a cold start.
+func (k kit) renews() bool { return slices.Contains([]string{"aws", "azure"}, k.name) }
+
+// inUse: functions that are probed after their tag's time stay, although `clean --all` of another machine meets them,
+// and the user hears where that is not so.
+func inUse(r *row) {
+	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
+	stood := len(r.left())
+	elsewhere := func() (c *app.Cleaned) {
+		c, err := r.world(map[string]string{"HOME": r.t.TempDir()}).Clean(context.Background(), true)
+		if err != nil {
+			r.t.Errorf("clean elsewhere: %s", story(err))
+		}
+		return c
+	}
+	w := r.world(nil)
+	w.Fresh = app.Freshness{Every: 20 * time.Millisecond, Left: time.Hour, Span: 30 * time.Minute}
+	during := &sweeper{clean: func() {
+		if r.kit.renews() {
+			r.waitForTags(3)
+			if c := elsewhere(); len(r.left()) != stood || len(c.Removed) > 0 {
+				r.t.Errorf("left %d of %d, removed %v", len(r.left()), stood, c.Removed)
+			}
+		}
+	}}
+	w.Observer = during
+	if out, err := w.Probe(context.Background(), dir); out == nil {
+		r.t.Fatal(story(err))
+	}
+	during.once.Do(func() { r.t.Error("no burst was seen") })
+	if !r.kit.renews() {
+		if !strings.Contains(r.log.String(), "although they are in use") {
+			r.t.Errorf("nobody heard that the tags cannot be renewed:\n%s", r.log)
+		}
+		if _, err := r.world(nil).Remove(context.Background(), dir); err != nil {
+			r.t.Error(story(err))
+		}
+		r.settled(dir)
+		return
+	}
+	if c, err := r.world(nil).Clean(context.Background(), true); err != nil || !slices.Equal(c.Kept, []string{dir}) {
+		r.t.Errorf("their own machine: %+v, %s", c, story(err))
+	}
+	if _, err := r.world(nil).Remove(context.Background(), dir); err != nil {
+		r.t.Error(story(err))
+	}
+	r.settled(dir)
+}
+
+// waitForTags waits until the units' tags were renewed so often.
+func (r *row) waitForTags(times int) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		unlock := r.cloud.lock()
+		calls := r.cloud.calls()
+		unlock()
+		n := len(slices.DeleteFunc(calls, func(c call) bool { return c.Verb != "tag" }))
+		if n >= times*r.kit.units {
+			return
+		}
+		if time.Now().After(end) {
+			r.t.Errorf("tags were renewed %d times", n)
+			return
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package app_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"stellar/src/provider"
+)
+
+// kits are those of the providers that deploy, each with an experiment of two functions.
+func kits() []kit {
+	return slices.DeleteFunc(allKits(), func(k kit) bool {
+		row, err := provider.Find(k.name)
+		must(err)
+		return !row.CanDeploy()
+	})
+}
+
+// A provider that deploys has rows in the fault table; local is proven on the real platform (package main).
+func TestEveryProviderHasRows(t *testing.T) {
+	for _, row := range provider.All() {
+		if row.CanDeploy() && !row.Standing && row.Name != "local" && !slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name }) {
+			t.Errorf("provider %s has no kit for the fault table", row.Name)
+		}
+	}
+}
+
+func allKits() []kit {
+	return []kit{
+		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true, api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", persona: "osls",
+			file:  `{"Region":"us-west-2",` + file("aws", `"Runtime":"go"`)[1:],
+			still: "is in state CREATE_COMPLETE",
+			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_SESSION_TOKEN": "secret-session-of-aws", "AWS_REGION": "us-west-2", "AWS_EC2_METADATA_DISABLED": "true",
+				"AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"},
+			later:     map[string]string{"AWS_REGION": "eu-west-1"},
+			stranger:  map[string]string{"AWS_ACCESS_KEY_ID": "AKIASTRANGER"},
+			anonymous: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3", nobody: "there are no credentials for AWS"},
+		{name: "azure", units: 2, scope: "11111111-2222-3333-4444-555555555555", sweeps: true, api: azureAPI, apiEnv: "STELLAR_AZURE_URL AZURE_AUTHORITY_HOST", persona: "serverless azure",
+			cliEnv: "STELLAR_SERVERLESS_AZURE", file: `{"Region":"westeurope",` + file("azure", `"Runtime":"python3.13"`)[1:],
+			env: map[string]string{"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555", "AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client",
+				"AZURE_CLIENT_SECRET": "secret-of-the-principal"},
+			later:     map[string]string{"AZURE_SUBSCRIPTION_ID": "99999999-2222-3333-4444-555555555555"},
+			stranger:  map[string]string{"AZURE_CLIENT_SECRET": "of a stranger"},
+			anonymous: map[string]string{"AZURE_CLIENT_SECRET": ""},
+			missing:   "the Serverless CLI for azure is not installed", old: "needs osls, or serverless 3", nobody: "AZURE_CLIENT_SECRET not set"},
+		{name: "aliyun", units: 2, scope: "1234567890/ap-southeast-1", persona: "serverless aliyun", cliEnv: "STELLAR_SERVERLESS_ALIYUN",
+			file: `{"Region":"ap-southeast-1",` + file("aliyun", `"Runtime":"python3.10"`)[1:],
+			env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIEXAMPLE", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "secret-key-of-aliyun", "ALIBABA_CLOUD_ACCOUNT_ID": "1234567890",
+				"ALIBABA_CLOUD_REGION_ID": "ap-southeast-1"},
+			later:     map[string]string{"ALIBABA_CLOUD_REGION_ID": "cn-shanghai"},
+			stranger:  map[string]string{"ALIBABA_CLOUD_ACCOUNT_ID": "9999999999"},
+			anonymous: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "", "ALIBABA_CLOUD_ACCOUNT_ID": ""},
+			missing:   "the Serverless CLI for aliyun is not installed", old: "needs osls, or serverless 3", nobody: "there are no credentials for Alibaba Cloud"},
+		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true, api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare", `"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
+			env:       map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare", "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
+			later:     map[string]string{"CLOUDFLARE_ACCOUNT_ID": foreignAccount},
+			stranger:  map[string]string{"CLOUDFLARE_API_TOKEN": "secret-of-a-stranger"},
+			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
+			missing:   "wrangler is not on the PATH", old: "wrangler is version 3.114.1", nobody: "there are no credentials for Cloudflare"},
+		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud run", images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
+			env:      map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
+			later:    map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_RUN_REGION": "us-central1"},
+			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},
+			missing:  "gcloud is not on the PATH", old: "gcloud is version 401.0.0", nobody: "gcloud has no active account"},
+		{name: "google", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud functions", file: file("google", `"Runtime":"python3.13","FunctionMemoryMB":512`),
+			env:      map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_FUNCTIONS_REGION": "europe-west1"},
+			later:    map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project", "CLOUDSDK_FUNCTIONS_REGION": "us-central1"},
+			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},
+			missing:  "gcloud is not on the PATH", old: "gcloud is version 401.0.0", nobody: "gcloud has no active account"},
+	}
+}
+
+func file(provider, sub string) string {
+	return fmt.Sprintf(`{"Provider":%q,"SubExperiments":[{"Title":"two","Bursts":1,"Parallelism":2,%s}]}`, provider, sub)
+}
+
+func personas() map[string]persona {
+	return map[string]persona{"osls": osls(), "serverless azure": slsAzure(), "serverless aliyun": slsAliyun(), "wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
+}

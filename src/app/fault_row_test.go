@@ -1,0 +1,351 @@
+package app_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/app"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// row is one run of the fault table: a world of its own, with a cloud of its own.
+type row struct {
+	t       *testing.T
+	kit     kit
+	dir     string
+	cloud   cloud
+	env     map[string]string
+	log     *lines
+	settle  time.Duration // of Patience; 0: as short as can be
+	foreign []thing
+	made    map[string]bool // what of ours ever stood, as far as the row has seen it
+}
+
+// kit is what the rows of one provider share.
+type kit struct {
+	name    string // of the provider
+	persona string
+	looks   int               // that a deployment takes at each unit
+	still   string            // what the user hears of something that stays; empty: still there
+	units   int               // that two functions make
+	scope   string            // in which its things are found
+	sweeps  bool              // it finds what is ours by its tags
+	tools   string            // folder that is first on the PATH, with the fakes under their names
+	file    string            // the experiment
+	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
+	later   map[string]string // what of env is another for whoever cleans up
+	images  bool              // it takes images, from a registry
+	cliEnv  string            // variable that names its CLI, where that is not looked for on the PATH
+	process bool              // its credentials are read from the process's own environment
+	cache   string            // of builds
+
+	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
+	apiEnv string                                        // variables that lead to it
+	shared *clouds                                       // where all rows have one API: those of the rows
+
+	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
+	anonymous            map[string]string // what of env is not set then
+	stranger             map[string]string // credentials that lead elsewhere, or nowhere
+}
+
+func (k kit) stands() string {
+	if k.still != "" {
+		return k.still
+	}
+	return "still there"
+}
+
+// newRow makes a world with somebody else's things in its cloud: no row may touch them.
+func newRow(t *testing.T, k kit, faults ...fault) *row {
+	t.Helper()
+	r := &row{t: t, kit: k, dir: t.TempDir(), log: &lines{}, made: map[string]bool{}}
+	r.cloud = cloud{filepath.Join(r.dir, "cloud")}
+	r.env = map[string]string{"HOME": r.dir, "STELLAR_CACHE_DIR": k.cache}
+	maps.Copy(r.env, k.env)
+	r.cloud.write("plan.json", plan{Persona: k.persona, Faults: faults})
+	who := personas()[k.persona]
+	for name, tags := range map[string]map[string]string{"production": nil, "stellar-of-somebody-else": who.tags("20261121T101010Z-x-abcd", time.Now().Add(48*time.Hour))} {
+		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"}, tags: tags})...)
+	}
+	r.cloud.add(r.foreign, 0)
+	switch {
+	case k.shared != nil:
+		k.shared.add(r.cloud)
+		t.Cleanup(func() { k.shared.drop(r.cloud) })
+	case k.api != nil:
+		server := httptest.NewServer(k.api(func(use func([]cloud)) { use([]cloud{r.cloud}) }))
+		t.Cleanup(server.Close)
+		for _, name := range strings.Fields(k.apiEnv) {
+			r.env[name] = server.URL
+		}
+	}
+	return r
+}
+
+// world is the row's, with the variables changed as told.
+func (r *row) world(change map[string]string) app.App {
+	env := maps.Clone(r.env)
+	maps.Copy(env, change)
+	w := world(r.dir, r.kit.tools, env, r.log)
+	w.Patience.Settle = cmp.Or(r.settle, w.Patience.Settle)
+	return w
+}
+
+func world(dir, tools string, env map[string]string, log run.Logger) app.App {
+	runner := func(ctx context.Context, c shell.Command) (shell.Result, error) {
+		if name := filepath.Base(c.Name); vendors[name] && filepath.Dir(c.Name) != tools && strings.Contains(c.Name, "/") {
+			return shell.Result{}, fmt.Errorf("a test must not run the real %s", c.Name)
+		}
+		if vendors[filepath.Base(c.Name)] {
+			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + folderOfTexts,
+				"GORACE=atexit_sleep_ms=0"} // else a fake that is built with the race detector waits a second before it ends
+			for name, value := range env {
+				own = append(own, name+"="+value)
+			}
+			c.Env = append(own, c.Env...)
+		}
+		return shell.Run(ctx, c)
+	}
+	return app.App{
+		Config: app.Config{
+			World:      run.World{Getenv: func(name string) string { return env[name] }, Version: "test", Now: time.Now, Log: log},
+			Options:    app.Options{Output: filepath.Join(dir, "results"), Serverless: true, Only: -1},
+			Executable: filepath.Join(dir, "bin", "stellar"), Runner: runner, Observer: nobody{},
+			Patience: provider.Patience{Command: patience, Attempts: 4, Wait: time.Millisecond, Settle: time.Millisecond},
+		},
+	}
+}
+
+var folderOfTexts, _ = filepath.Abs(filepath.Join("testdata", "faults"))
+
+// patience is for one command: rows in which one hangs wait for so long, all others never do.
+const patience = 8 * time.Second
+
+// vendors are the programs that a test must never run for real: they might find credentials.
+var vendors = map[string]bool{"gcloud": true, "wrangler": true, "osls": true, "serverless": true, "sls": true, "aws": true, "az": true, "npx": true}
+
+func (r *row) experiment() *experiment.Experiment {
+	loaded, err := experiment.Parse("experiment.json", []byte(r.kit.file))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return loaded.Experiment
+}
+
+// deploy deploys and tells the run's folder, empty where none was made.
+func (r *row) deploy(ctx context.Context) (dir string, err error) {
+	w := r.world(nil)
+	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
+	_, err = w.Deploy(ctx, r.experiment(), r.dir)
+	r.see()
+	return dir, err
+}
+
+// see remembers what of ours stands or stood.
+func (r *row) see() {
+	for _, c := range r.cloud.calls() {
+		if c.Verb == deploys {
+			r.made[c.Unit] = true
+		}
+	}
+}
+
+// left is what of ours stands in the cloud. That somebody else's things are not as they were fails the row.
+func (r *row) left() []thing {
+	r.t.Helper()
+	var ours []thing
+	foreign := 0
+	unlock := r.cloud.lock()
+	stand := r.cloud.things("")
+	unlock()
+	for _, one := range stand {
+		if slices.ContainsFunc(r.foreign, func(f thing) bool { return f.file() == one.file() }) {
+			foreign++
+			continue
+		}
+		ours = append(ours, one)
+	}
+	if foreign != len(r.foreign) {
+		r.t.Errorf("of %d things of somebody else's %d are left", len(r.foreign), foreign)
+	}
+	return ours
+}
+
+// pending is what the journal still holds.
+func (r *row) pending(dir string) []run.Resource {
+	r.t.Helper()
+	j, err := run.OpenJournal(dir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer j.Close()
+	return j.Pending()
+}
+
+// settled fails the row where anything is left: in the cloud, in the journal, in the index of unfinished runs.
+func (r *row) settled(dir string) {
+	r.t.Helper()
+	if left := r.left(); len(left) > 0 {
+		r.t.Errorf("left in the cloud: %+v", left)
+	}
+	if left := r.pending(dir); len(left) > 0 {
+		r.t.Errorf("left in the journal: %v", left)
+	}
+	if dirs, err := run.Unfinished(func(name string) string { return r.env[name] }); err != nil || len(dirs) > 0 {
+		r.t.Errorf("left in the index: %v, %v", dirs, err)
+	}
+}
+
+// secrets fails the row where a credential, or the run's token, shows in an argument, the log, or a file of the run.
+func (r *row) secrets(dir, token string) {
+	r.t.Helper()
+	var secrets []string
+	for _, value := range r.env {
+		if strings.HasPrefix(value, "secret") {
+			secrets = append(secrets, value)
+		}
+	}
+	if token != "" {
+		secrets = append(secrets, token)
+	}
+	shows := func(where, text string) {
+		for _, s := range secrets {
+			if strings.Contains(text, s) {
+				r.t.Errorf("%s shows a secret", where)
+			}
+		}
+	}
+	for _, c := range r.cloud.calls() {
+		shows("a command line", strings.Join(c.Args, " "))
+	}
+	shows("the log", r.log.String())
+	if dir == "" {
+		return
+	}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == ".token" || strings.Contains(path, "packages") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		shows(d.Name(), string(text))
+		return err
+	})
+	if err != nil {
+		r.t.Error(err)
+	}
+}
+
+// documented fails the row where a tool was called in a way that its documentation does not know.
+func (r *row) documented() {
+	r.t.Helper()
+	for _, c := range r.cloud.calls() {
+		if c.Verb == "undocumented" {
+			r.t.Errorf("called in a way that is not documented: %s %q", c.Program, c.Args)
+		}
+	}
+}
+
+// verified fails the row where the last that was asked about a unit is not whether it is gone.
+func (r *row) verified() {
+	r.t.Helper()
+	last := map[string]string{}
+	for _, c := range r.cloud.calls() {
+		if slices.Contains([]string{deploys, removes, looks}, c.Verb) {
+			last[c.Unit] = c.Verb
+		}
+	}
+	for unit, verb := range last {
+		if verb != looks {
+			r.t.Errorf("the last call for %s is %s: nobody looked whether it is gone", unit, verb)
+		}
+	}
+}
+
+// attempts is how often the most troubled unit met a verb.
+func (r *row) attempts(verb string) int {
+	count := map[string]int{}
+	most := 0
+	for _, c := range r.cloud.calls() {
+		if c.Verb == verb {
+			count[c.Unit]++
+			most = max(most, count[c.Unit])
+		}
+	}
+	return most
+}
+
+// story is all that the command prints of an error: its sentence, the tool's output, the advice.
+func story(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error() + "\n" + fail.Output(err) + "\n" + fail.Hint(err)
+}
+
+func (r *row) token(dir string) string {
+	token, err := run.ReadToken(dir)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// undone is how many of the units that a run began with were removed, in words.
+func (r *row) undone() string {
+	gone := len(r.made)
+	for unit := range r.made {
+		if slices.ContainsFunc(r.left(), func(one thing) bool { return one.Unit == unit }) {
+			gone--
+		}
+	}
+	return fmt.Sprintf("%d of %d", gone, len(r.made))
+}
+
+// retried is what was tried more than once, in words.
+func (r *row) retried() string {
+	var out []string
+	for _, verb := range []string{deploys, removes} {
+		if n := r.attempts(verb); n > 1 {
+			out = append(out, fmt.Sprintf("%s %d×", verb, n))
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, ", ")
+}
+
+// own is a process that owns a row's run: it is there to be killed.
+func own(dir string) int {
+	text, err := os.ReadFile(filepath.Join(dir, "owner.json"))
+	must(err)
+	var o owner
+	must(json.Unmarshal(text, &o))
+	loaded, err := experiment.Parse("experiment.json", []byte(o.File))
+	must(err)
+	_, err = world(dir, o.Tools, o.Env, &lines{}).Deploy(context.Background(), loaded.Experiment, dir)
+	fmt.Fprintln(os.Stderr, "the run ended before it was killed:", err)
+	return 1
+}
+
+// owner is what such a process needs to know.
+type owner struct {
+	Tools, File string
+	Env         map[string]string
+}

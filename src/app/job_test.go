@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/run"
+)
+
+type quiet struct{}
+
+func (quiet) Debugf(string, ...any)                 {}
+func (quiet) Infof(string, ...any)                  {}
+func (quiet) Warnf(string, ...any)                  {}
+func (quiet) StageStart(string)                     {}
+func (quiet) StageEnd(string, time.Duration, error) {}
+func (quiet) Burst(Burst)                           {}
+
+// stage is one that does what the test says.
+type stage struct {
+	name string
+	do   func() error
+	skip string
+}
+
+func (s stage) String() string                      { return s.name }
+func (s stage) Run(context.Context, *run.Run) error { return s.do() }
+func (s stage) Skip(*run.Run) string                { return s.skip }
+
+func testJob(t *testing.T, file string) (*job, *run.Run) {
+	t.Helper()
+	home := t.TempDir()
+	t.Setenv("TMPDIR", home)
+	env := map[string]string{"HOME": home}
+	w := App{Config: Config{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}}
+	exp := parse(t, file)
+	j := newJob(w, exp)
+	r, err := j.begin(exp, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, r
+}
+
+func parse(t *testing.T, file string) *experiment.Experiment {
+	t.Helper()
+	loaded, err := experiment.Parse("test.json", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Experiment
+}
+
+const small = `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,"Parallelism":2}]}`
+
+func TestAPanicIsUndoneLikeAnError(t *testing.T) {
+	j, r := testJob(t, small)
+	err := j.Execute(context.Background(), r, []pipeline.Stage{stage{name: "a", do: func() error { panic("ouch") }}})
+	out, err := j.end(context.Background(), r, err)
+	if out == nil || fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "ouch") {
+		t.Errorf("error is %v", err)
+	}
+	if left := r.Journal.Pending(); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	if rec, err := run.ReadRecord(r.Dir); err != nil || rec.Status != run.StatusFailed || rec.Finished == nil {
+		t.Errorf("record %+v, %v", rec, err)
+	}
+}
+
+func TestWhatCannotBeRemovedIsExitCode4(t *testing.T) {
+	j, r := testJob(t, small)
+	if _, err := r.Journal.Intend(pipeline.KindFolder, "/not-ours", nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // an interrupted run removes all the same, and what stays behind decides the exit code
+	_, err := j.end(ctx, r, nil)
+	if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(err.Error(), "/not-ours") {
+		t.Errorf("error is %v", err)
+	}
+	if left := r.Journal.Pending(); len(left) != 1 || left[0].Name != "/not-ours" {
+		t.Errorf("pending: %v; want only what could not be removed", left)
+	}
+}
+
+func TestSupported(t *testing.T) {
+	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
+	for file, want := range map[string]string{
+		small: "",
+		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                    "ColdPull of a ZIP package",
+		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                         "",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                                   "",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "chains (DataTransferChainLength 2) over http1 on local",
+		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
+		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`:     "on the local platform of this",
+	} {
+		exp := parse(t, file)
+		w := App{Config: Config{Options: Options{Serverless: true, Only: -1}}}
+		err := w.supported(exp)
+		if (err == nil) != (want == "") || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, fail.ErrUnsupported))) {
+			t.Errorf("%s: %v; want %q", file, err, want)
+		}
+	}
+}

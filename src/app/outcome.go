@@ -1,0 +1,91 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"stellar/src/analyze"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/report"
+	"stellar/src/run"
+)
+
+// Outcome is what a run brought.
+type Outcome struct {
+	ID        string
+	Dir       string
+	Kept      bool // functions are left up
+	Functions []*run.Function
+	Results   []run.Result
+	Rows      []report.Row // one per sub-experiment that was probed
+
+	Comparisons []analyze.Comparison // along what differs between the sub-experiments
+}
+
+func (j *job) outcome(r *run.Run, kept bool) *Outcome {
+	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results, Comparisons: j.Comparisons()}
+	for _, sum := range j.Summaries() {
+		row := report.Row{Stats: sum, Dir: pipeline.Folder(r, sum.Index),
+			Missed: analyze.Thresholds(r.Experiment.SubExperiments[sum.Index].Thresholds, sum)}
+		for _, res := range r.Results {
+			if res.Sub == sum.Index && res.Stopped != nil {
+				row.Note = res.Stopped.Error()
+			}
+		}
+		out.Rows = append(out.Rows, row)
+	}
+	return out
+}
+
+// problem is what keeps the outcome from being a full success: failed sub-experiments, then missed thresholds.
+func (o *Outcome) problem() error {
+	var stopped []error
+	for _, res := range o.Results {
+		if res.Stopped != nil {
+			stopped = append(stopped, fmt.Errorf("%s: %w", filepath.Base(res.Dir), res.Stopped))
+		}
+	}
+	if len(stopped) > 0 {
+		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results), errors.Join(stopped...)).
+			WithHint("what they measured is in %s, the functions' own logs in its folder %s where the platform is local", o.Dir, pipeline.LogsFolder)
+	}
+	var missed []string
+	for _, row := range o.Rows {
+		for _, m := range row.Missed {
+			missed = append(missed, fmt.Sprintf("SubExperiments[%d] %s: %s", row.Stats.Index, row.Stats.Title, m))
+		}
+	}
+	if len(missed) > 0 {
+		return fail.With(fail.CodeThreshold, "thresholds missed:\n%s", strings.Join(missed, "\n"))
+	}
+	return nil
+}
+
+// outcomeJSON is an outcome for scripts.
+type outcomeJSON struct {
+	ID        string          `json:"id"`
+	Dir       string          `json:"dir"`
+	Kept      bool            `json:"kept"`
+	Endpoints []*run.Endpoint `json:"endpoints,omitempty"` // only where they are still up
+	Summary   json.RawMessage `json:"summary"`
+}
+
+// MarshalJSON is the outcome for scripts.
+func (o *Outcome) MarshalJSON() ([]byte, error) {
+	var sum bytes.Buffer
+	if err := report.Summary(&sum, o.Rows, report.SummaryOptions{JSON: true}); err != nil {
+		return nil, err
+	}
+	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes()}
+	for _, f := range o.Functions {
+		if o.Kept && f.Endpoint != nil {
+			out.Endpoints = append(out.Endpoints, f.Endpoint)
+		}
+	}
+	return json.Marshal(out)
+}

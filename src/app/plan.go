@@ -1,0 +1,179 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/provider"
+	"stellar/src/shell"
+)
+
+// Plan is what a run of an experiment would do.
+type Plan struct {
+	Provider  string     `json:"provider"`
+	Kind      string     `json:"kind"`
+	Runs      string     `json:"runs"` // the command that deploys, empty where nothing is deployed
+	Seed      int64      `json:"seed"`
+	Subs      []PlanSub  `json:"subExperiments"`
+	Functions int        `json:"functions"`
+	Bursts    int        `json:"bursts"`
+	Requests  int        `json:"requests"`
+	Seconds   float64    `json:"seconds"`
+	Commands  []PlanUnit `json:"commands"`         // what a run executes to deploy and to remove; RUN stands for the run's id
+	ByHand    []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
+	Warnings  []string   `json:"warnings"`
+	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
+	Stops     []Missing  `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
+
+	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
+}
+
+// PlanSub is one sub-experiment of a plan.
+type PlanSub struct {
+	Index     int    `json:"index"`
+	Title     string `json:"title"`
+	Type      string `json:"type"`
+	Runtime   string `json:"runtime,omitempty"`
+	Package   string `json:"package,omitempty"`
+	MemoryMB  int    `json:"memoryMB,omitempty"`
+	Functions int    `json:"functions"`
+	Bursts    int    `json:"bursts"`
+	Sizes     string `json:"burstSizes"`
+	IAT       string `json:"iat"`
+	Service   string `json:"serviceTimes"`
+	Load      string `json:"load,omitempty"` // a sustained load, in place of bursts
+	Payload   int64  `json:"payloadBytes"`
+	Chain     int    `json:"chain"`
+	Folder    string `json:"folder"`
+}
+
+// PlanUnit is what is deployed and removed as one, with the vendor's commands that do it.
+type PlanUnit struct {
+	Name      string   `json:"name"`
+	Functions []string `json:"functions"`
+	Deploy    []string `json:"deploy"`
+	Remove    []string `json:"remove"`
+}
+
+// planPatience is how long a plan waits for a vendor's program to tell where functions would go.
+const planPatience = 3 * time.Second
+
+// Plan says what a run would do, and whether it could start here and now; that it could not is no error.
+func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
+	exp := loaded.Experiment
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return nil, err
+	}
+	w.Patience.Ask = cmp.Or(w.Patience.Ask, planPatience)
+	j := newJob(w, exp)
+	j.planning = true
+	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
+	est := exp.Estimate()
+	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: est.Functions, Bursts: est.Bursts,
+		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
+	if w.Deploys(exp) {
+		p.Runs = row.Runs
+		if p.Commands, err = j.commands(exp, baseDir); err != nil {
+			return nil, err
+		}
+	} else if p.ByHand, err = j.commandsByHand(exp, baseDir); err != nil {
+		return nil, err
+	}
+	for _, i := range w.Subs(exp) {
+		p.Subs = append(p.Subs, planSub(exp, i))
+	}
+	for _, warn := range loaded.Warnings {
+		p.Warnings = append(p.Warnings, warn.String())
+	}
+	if err := joinObstacles(stops); err != nil {
+		p.NotReady = err.Error()
+		if hint := fail.Hint(err); hint != noHint {
+			p.NotReady += " → " + hint
+		}
+	}
+	for _, o := range stops {
+		p.Stops = append(p.Stops, missing(o.err))
+	}
+	p.Unanswered = j.unanswered
+	return p, nil
+}
+
+// commands are those with which a run would deploy and remove.
+func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, error) {
+	r, err := j.app.draft(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	_ = generate.Check(r) // entry points, as far as the code is there; what is wrong with it is said as the plan's NotReady
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return nil, err
+	}
+	conn, err := j.draftConnection(r)
+	if err != nil {
+		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
+	}
+	return planUnits(conn, row.Units(r.Service, r.Functions)), nil
+}
+
+// commandsByHand are those with which others would deploy and remove what is probed.
+func (j *job) commandsByHand(exp *experiment.Experiment, baseDir string) ([]PlanUnit, error) {
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil || row.ByHand(provider.Options{}) == nil {
+		return nil, err
+	}
+	r, err := j.app.draft(exp, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	conn := row.ByHand(j.ConnectionOptions(r, row.Name))
+	if generate.Check(r) != nil || refusals(conn, r) != nil {
+		return nil, nil // no such functions are made here, they stand already; --write says what is wrong
+	}
+	return planUnits(conn, row.Units(r.Service, r.Functions)), nil
+}
+
+// planUnits are the units' commands; nil where the connection cannot tell them beforehand.
+func planUnits(conn provider.Connection, units []provider.Unit) []PlanUnit {
+	planner, ok := conn.(provider.Planner)
+	if !ok {
+		return nil
+	}
+	var out []PlanUnit
+	for _, u := range units {
+		deploy, remove := planner.Commands(u)
+		one := PlanUnit{Name: u.Name, Deploy: lines(deploy), Remove: lines(remove)}
+		for _, f := range u.Functions {
+			one.Functions = append(one.Functions, f.Name)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func lines(commands []shell.Command) []string {
+	out := make([]string, 0, len(commands))
+	for _, c := range commands {
+		out = append(out, c.CommandLine())
+	}
+	return out
+}
+
+func planSub(exp *experiment.Experiment, i int) PlanSub {
+	s := &exp.SubExperiments[i]
+	pkg := s.PackageType
+	if s.FunctionImageSizeMB > 0 {
+		pkg += fmt.Sprintf(" %g MiB", s.FunctionImageSizeMB)
+	}
+	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
+		Functions: s.Parallelism * s.DataTransferChainLength, Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
+		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
+		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
+}

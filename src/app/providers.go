@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// ProviderStatus is what a provider can do, and what this machine misses for it.
+type ProviderStatus struct {
+	Name        string            `json:"name"`
+	Deploys     string            `json:"deploysWith,omitempty"` // empty: functions stand there already
+	Packages    []string          `json:"packages,omitempty"`
+	Limits      []string          `json:"limits"` // what it takes at most, in words
+	Can         []string          `json:"can"`    // what else
+	Tools       []provider.Tool   `json:"tools"`
+	Credentials string            `json:"credentials,omitempty"` // where they were found; never a value
+	Where       map[string]string `json:"where,omitempty"`       // region, project, account
+	Missing     []Missing         `json:"missing"`
+	Unanswered  []Missing         `json:"unanswered,omitempty"` // what was asked and not answered
+}
+
+// Missing is something that has to be had before a run, and how to get it.
+type Missing struct {
+	What string `json:"what"`
+	Hint string `json:"hint,omitempty"`
+}
+
+// Providers asks every provider what it misses on this machine. Nothing is changed anywhere.
+func (w App) Providers(ctx context.Context) []ProviderStatus {
+	rows := provider.All()
+	out := make([]ProviderStatus, len(rows))
+	var all sync.WaitGroup
+	for i, row := range rows {
+		all.Go(fail.Caught(fail.Report(ctx), func() { out[i] = w.providerStatus(ctx, row) }))
+	}
+	all.Wait()
+	return out
+}
+
+func (w App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
+	s := ProviderStatus{Name: row.Name, Limits: row.Limits.Words(), Can: row.Can, Tools: []provider.Tool{}, Missing: []Missing{}}
+	if !row.CanDeploy() || row.Standing {
+		return s
+	}
+	s.Deploys, s.Packages = row.Runs, row.Limits.Packages()
+	exp := &experiment.Experiment{Provider: row.Name}
+	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, ServiceDir: filepath.Join(w.Output, DraftID, "serverless"), Experiment: exp, Log: w.Log}
+	conn, err := row.Open(newJob(w, exp).ConnectionOptions(r, row.Name))
+	if err != nil {
+		s.Missing = append(s.Missing, missing(err))
+		return s
+	}
+	c, ok := conn.(provider.Checker)
+	if !ok {
+		return s
+	}
+	ready := c.Ready(ctx)
+	s.Tools, s.Credentials, s.Where = ready.Tools, ready.Credentials, ready.Where
+	for _, t := range ready.Tools {
+		if t.Err != nil {
+			s.Missing = append(s.Missing, missing(t.Err))
+		}
+	}
+	for _, err := range ready.Missing {
+		s.Missing = append(s.Missing, missing(err))
+	}
+	for _, u := range ready.Unanswered {
+		s.Unanswered = append(s.Unanswered, missing(u.Err))
+	}
+	return s
+}
+
+func missing(err error) Missing { return Missing{What: err.Error(), Hint: fail.Hint(err)} }

@@ -1,0 +1,255 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/probe"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/study"
+)
+
+// ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
+// functions' code, the compilers and the CLIs are there, whether the endpoints suffice. It changes nothing.
+func (j *job) ready(ctx context.Context, exp *experiment.Experiment, baseDir string) error {
+	return joinObstacles(j.obstacles(ctx, exp, baseDir))
+}
+
+// obstacle is one reason why a run would stop before it builds anything.
+type obstacle struct {
+	err     error
+	missing bool // from this machine or account, rather than wrong in the file
+}
+
+// obstacles gives all of them, of every class: what the provider does not take, what this version cannot do, what this
+// machine cannot carry, then what is missing of code, tools and credentials.
+func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir string) []obstacle {
+	var all []obstacle
+	add := func(missing bool, errs ...error) {
+		for _, err := range errs {
+			if err != nil && !slices.ContainsFunc(all, func(o obstacle) bool { return o.err.Error() == err.Error() }) {
+				all = append(all, obstacle{err, missing})
+			}
+		}
+	}
+	if j.Deploys(exp) {
+		add(false, provider.CheckLimits(exp, j.Subs(exp)))
+	}
+	add(false, j.app.supported(exp), j.Carries(exp))
+	draft, err := j.app.draft(exp, baseDir)
+	if err != nil {
+		add(false, err)
+		return all
+	}
+	if !j.Deploys(exp) {
+		add(false, j.app.standing(ctx, draft))
+		return all
+	}
+	for _, s := range j.Stages() {
+		if c, ok := s.(pipeline.Checker); ok {
+			add(true, c.Check(ctx, draft))
+		}
+	}
+	missing, refused := j.connectionReady(ctx, draft)
+	add(false, refused)
+	add(true, missing...)
+	return all
+}
+
+// joinObstacles is one error of bad input that tells all of them and keeps their hints; nil where there are none.
+func joinObstacles(all []obstacle) error {
+	var wrong, missing []error
+	var hints []string
+	for _, o := range all {
+		if o.missing {
+			missing = append(missing, o.err)
+		} else {
+			wrong = append(wrong, o.err)
+		}
+		if hint := fail.Hint(o.err); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	if len(all) == 1 && !all[0].missing {
+		return all[0].err
+	}
+	if len(missing) > 0 {
+		wrong = append(wrong, fmt.Errorf("not ready: %w", errors.Join(missing...)))
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
+}
+
+// DraftID stands for the run's id, which is drawn when the run starts.
+const DraftID = "RUN"
+
+// draft is a run that has only its list of functions, to ask questions of.
+func (w App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
+	fns, err := pipeline.Functions(exp, w.Subs(exp), "")
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(w.Output, DraftID)
+	return &run.Run{ID: DraftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + DraftID, Experiment: exp, BaseDir: baseDir,
+		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": DraftID, "stellar-expires": "TIME",
+			"stellar-owner": run.Owner(w.Getenv)}}, nil
+}
+
+// standing checks that the endpoints that are to be probed are there.
+func (w App) standing(ctx context.Context, r *run.Run) error {
+	conn, err := w.OpenStanding(r.Experiment)
+	if err != nil {
+		return err
+	}
+	_, err = conn.DeployFunctions(ctx, r.Functions)
+	return err
+}
+
+func firstHint(errs []error) string {
+	for _, err := range errs {
+		var e *fail.Error
+		if errors.As(err, &e) && e.Hint != "" {
+			return e.Hint
+		}
+	}
+	return noHint
+}
+
+const noHint = "install what is missing and try again"
+
+// gap is something that a file asks for and this version does not do.
+type gap struct {
+	sub       int
+	key, what string
+}
+
+// gaps lists them all.
+func (w App) gaps(exp *experiment.Experiment) (all []gap) {
+	for _, i := range w.Subs(exp) {
+		s := &exp.SubExperiments[i]
+		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
+		if !study.Supported(s.Type) {
+			add("Type", "experiments of Type %s", s.Type)
+		}
+		if s.StorageTransfer {
+			add("StorageTransfer", "StorageTransfer")
+		}
+		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.Deploys(exp)) {
+			add("DataTransferChainLength",
+				"chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
+				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
+		}
+		if len(s.Cmds) > 0 {
+			add("Cmds", "Cmds")
+		}
+		if s.ColdPull && s.PackageType != "Image" {
+			add("ColdPull", "ColdPull of a ZIP package, it is for images")
+		}
+		if s.ColdPull && exp.ProviderKind() != "local" {
+			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
+		}
+		if w.Deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
+			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
+				runtime.GOARCH)
+		}
+	}
+	return all
+}
+
+// supported lists, all at once, what the file asks for that this version does not do.
+func (w App) supported(exp *experiment.Experiment) error {
+	row, err := provider.Find(exp.ProviderKind())
+	if err != nil {
+		return err
+	}
+	if w.Deploys(exp) && !row.CanDeploy() {
+		_, err := row.Open(provider.Options{})
+		return err
+	}
+	if w.AWSAccount != "" && exp.ProviderKind() != "aws" {
+		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
+	}
+	var no []error
+	for _, g := range w.gaps(exp) {
+		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", g.sub, exp.SubExperiments[g.sub].Title, g.what))
+	}
+	if len(no) == 0 {
+		return nil
+	}
+	return fail.Unsupported("this version of stellar does not do:\n%v", errors.Join(no...)).
+		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
+}
+
+// connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine.
+// What it asked and nobody answered is kept for the plan, and said.
+func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error, refused error) {
+	conn, err := j.draftConnection(r)
+	if err != nil {
+		return nil, err
+	}
+	refused = refusals(conn, r)
+	c, ok := conn.(provider.Checker)
+	if !ok {
+		return nil, refused
+	}
+	ready := c.Ready(ctx)
+	j.tools = map[string]string{}
+	for _, t := range ready.Tools {
+		j.tools[t.Name] = t.Version
+		if t.Err != nil {
+			missing = append(missing, t.Err)
+		}
+	}
+	for _, u := range ready.Unanswered {
+		switch {
+		case j.planning:
+			j.unanswered = append(j.unanswered, strings.Split(u.Err.Error(), "\n")...)
+		case u.Needed:
+			missing = append(missing, u.Err)
+		default:
+			j.Log.Warnf("%s: not answered, and the run goes on without: %v", r.Experiment.ProviderKind(), u.Err)
+		}
+	}
+	return append(missing, ready.Missing...), refused
+}
+
+// draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the
+// vendor once.
+func (j *job) draftConnection(r *run.Run) (provider.Connection, error) {
+	if j.asked != nil {
+		return j.asked, nil
+	}
+	kind := r.Experiment.ProviderKind()
+	row, err := provider.Find(kind)
+	if err != nil {
+		return nil, err
+	}
+	opts := j.ConnectionOptions(r, kind)
+	opts.Region = r.Experiment.Region
+	j.asked, err = row.Open(opts)
+	return j.asked, err
+}
+
+// refusals lists what the provider cannot do of what the sub-experiments ask for.
+func refusals(conn provider.Connection, r *run.Run) error {
+	var no []error
+	for _, refused := range provider.RefusedBy(conn, r.Experiment, r.Functions) {
+		no = append(no, fmt.Errorf("%s: %s", refused.Where(r.Experiment), refused))
+	}
+	if len(no) == 0 {
+		return nil
+	}
+	return fail.Input("%w", errors.Join(no...)).WithHint("the provider cannot do this: ask for what it can, or choose another provider")
+}

@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// sweep removes what carries the tags of a run and has expired, for when the journal is lost. What is not ours by tag is not
+// touched.
+func (w App) sweep(ctx context.Context, c *Cleaned) error {
+	errs := []error{w.sweepLocal(ctx, c)}
+	for _, row := range provider.All() {
+		if !row.CanDeploy() || row.Standing || row.Name == "local" {
+			continue
+		}
+		conn, finder, err := w.account(ctx, row, nil)
+		if err != nil {
+			c.Unseen = append(c.Unseen, fmt.Sprintf("%s (%s)", row.Name, firstLine(err)))
+			continue
+		}
+		all, err := finder.Tagged(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: look for what has expired: %w", row.Name, err))
+			continue
+		}
+		errs = append(errs, removeTagged(ctx, conn, row.Name, all, c, func(t provider.Tagged) bool {
+			return !t.Expires.IsZero() && time.Now().After(t.Expires) && !c.goesOn(t.Run)
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// goesOn reports whether a run of this machine that goes on has the id, or is one whose functions such a run uses.
+func (c *Cleaned) goesOn(id string) bool {
+	return slices.ContainsFunc(c.Live, func(dir string) bool { return strings.EqualFold(filepath.Base(dir), id) })
+}
+
+// account connects to a provider's account, to look for what is there: in the place that the index of runs names, nil for where the
+// environment points. The error says what is missing for that.
+func (w App) account(ctx context.Context, row provider.Provider, where map[string]string) (provider.Connection, provider.Sweeper, error) {
+	exp := &experiment.Experiment{Provider: row.Name}
+	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, Experiment: exp, Log: w.Log}
+	opts := newJob(w, exp).ConnectionOptions(r, row.Name)
+	opts.Region, opts.Where = where[provider.DetailRegion], where
+	conn, err := row.Open(opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	finder, ok := conn.(provider.Sweeper)
+	if !ok {
+		return nil, nil, errors.New("its tags cannot be searched")
+	}
+	if c, ok := conn.(provider.Checker); ok {
+		if err := c.Ready(ctx).Err(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return conn, finder, nil
+}
+
+// removeTagged removes those units that are meant, each by itself.
+func removeTagged(ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned, meant func(provider.Tagged) bool) error {
+	var errs []error
+	for _, t := range all {
+		if t.Run == "" || !meant(t) {
+			continue
+		}
+		name := fmt.Sprintf("%s %s", kind, t.Unit.Detail[provider.DetailUnit])
+		if err := conn.RemoveFunctions(ctx, []provider.Endpoint{t.Unit}); err != nil {
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s%s: %w", name, whose(t.Run, t.Owner), err))
+			continue
+		}
+		if c != nil {
+			c.Removed = append(c.Removed, name+whose(t.Run, t.Owner))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// whose says which run something is of, and who ran it where, as its tags have it.
+func whose(id, owner string) string {
+	if owner == "" {
+		return fmt.Sprintf(" of run %s", id)
+	}
+	return fmt.Sprintf(" of run %s, by %s", id, owner)
+}
+
+// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
+// says: that nothing is found elsewhere tells nothing.
+func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
+	id := e.ID
+	kind := run.KindOf(id)
+	row, err := provider.Find(kind)
+	if err != nil || kind == "local" || row.Standing || !row.CanDeploy() {
+		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
+	}
+	where := e.Place
+	conn, finder, err := w.account(ctx, row, where)
+	if err == nil {
+		err = w.samePlace(ctx, conn, id, where)
+	}
+	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
+		w.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)
+	}
+	all, err := finder.Tagged(ctx)
+	if err != nil {
+		return err
+	}
+	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
+}
+
+// samePlace refuses a connection that leads elsewhere than where the index says that a run went.
+func (w App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
+	l, ok := conn.(provider.Locator)
+	if !ok {
+		return nil
+	}
+	is, err := l.Locate(ctx)
+	if err != nil {
+		return err
+	}
+	if where == nil {
+		w.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, inWords(is))
+		return nil
+	}
+	for key, was := range where {
+		if now, told := is[key]; told && now != was {
+			return fail.Input("the credentials lead to %s, the run went to %s %s", inWords(is), key, was).
+				WithHint("choose the credentials that the run had, and clean again")
+		}
+	}
+	return nil
+}
+
+// inWords is a place in a line, its keys in their order.
+func inWords(place map[string]string) string {
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(place)) {
+		words = append(words, key+" "+place[key])
+	}
+	return strings.Join(words, ", ")
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// sweepLocal removes services of the local platform.
+func (w App) sweepLocal(ctx context.Context, c *Cleaned) error {
+	client, err := w.RunningPlatform(ctx)
+	if err != nil || client == nil {
+		return err
+	}
+	services, err := client.Services(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range services {
+		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
+		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) || c.goesOn(s.Tags["stellar-run"]) {
+			continue
+		}
+		if err := pipeline.DeleteService(ctx, client, s.Service); err != nil {
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
+			continue
+		}
+		c.Removed = append(c.Removed, "service "+s.Service+whose(s.Tags["stellar-run"], s.Tags["stellar-owner"]))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,64 @@
+package app
+
+import (
+	"slices"
+	"strings"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/pipeline"
+	"stellar/src/provider"
+	"stellar/src/run"
+)
+
+// Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take,
+// and functions whose folder or entry point is not there. It builds nothing and asks nobody. All mistakes are told
+// together with those that the file's reading found, each at its place; the notes are all notes.
+func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string, err error) {
+	w.Only, w.Serverless = -1, true
+	exp := loaded.Experiment
+	found := loaded.Mistakes()
+	if w.Deploys(exp) {
+		one := oneEach(exp)
+		fns, err := pipeline.Functions(one, w.Subs(exp), "")
+		if err != nil {
+			return nil, err
+		}
+		draft := &run.Run{Experiment: one, BaseDir: baseDir, Functions: fns}
+		refused, err := provider.Refusals(exp, w.Subs(exp), draft.Functions)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range refused {
+			found.Add(r.Sub, r.Key, "%s: %s", exp.ProviderKind(), r)
+		}
+		for _, m := range generate.Mistakes(draft) {
+			if m.Known {
+				found.Note(m.Sub, m.Key,
+					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code", m.Err)
+				continue
+			}
+			text := m.Err.Error()
+			if hint := fail.Hint(m.Err); hint != "" && !strings.Contains(text, "did you mean") {
+				text += " (" + hint + ")"
+			}
+			found.Add(m.Sub, m.Key, "%s", text)
+		}
+	}
+	for _, g := range w.gaps(exp) {
+		found.Note(g.sub, g.key, "this version of stellar does not do: %s", g.what)
+	}
+	return found.Notes(), found.Err()
+}
+
+// oneEach is the experiment with one function for each sub-experiment: its replicas and the functions of its chain are
+// alike.
+func oneEach(exp *experiment.Experiment) *experiment.Experiment {
+	one := *exp
+	one.SubExperiments = slices.Clone(exp.SubExperiments)
+	for i := range one.SubExperiments {
+		one.SubExperiments[i].Parallelism, one.SubExperiments[i].DataTransferChainLength = 1, 1
+	}
+	return &one
+}

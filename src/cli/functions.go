@@ -1,0 +1,22 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"stellar/src/app"
+)
+
+// printStanding writes the list as lines.
+func printStanding(w io.Writer, list []app.StandingFunction) {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no functions stand")
+	}
+	for _, f := range list {
+		from := f.Run
+		if f.Moved {
+			from += ", which was moved or deleted"
+		}
+		fmt.Fprintf(w, "%-8s %-12s %5d MB  %-8s %s  (%s)\n", f.Function, f.Runtime, f.MemoryMB, f.Status, f.URL, from)
+	}
+}

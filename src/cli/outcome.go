@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"stellar/src/app"
+	"stellar/src/report"
+)
+
+// printOutcome writes the summary table and where everything is. Width is that of the terminal in columns, 0 where unknown.
+func printOutcome(w io.Writer, o *app.Outcome, width int) error {
+	if len(o.Rows) > 0 {
+		if err := report.Summary(w, o.Rows, report.SummaryOptions{Width: width}); err != nil {
+			return err
+		}
+		if err := report.Comparisons(w, o.Comparisons); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"))
+		if cdf := filepath.Join(o.Dir, report.CDFFile); drawn(cdf) {
+			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
+		}
+		for _, c := range o.Comparisons {
+			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Axis.Key)); drawn(plot) {
+				fmt.Fprintf(w, "comparison  %s\n", plot)
+			}
+		}
+	}
+	if !o.Kept {
+		return nil
+	}
+	for _, f := range o.Functions {
+		if f.Endpoint != nil {
+			fmt.Fprintf(w, "%-8s %s\n", f.Name, f.Endpoint.URL)
+		}
+	}
+	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\nTo remove them:                        stellar remove %s\n", o.Dir, o.Dir)
+	return nil
+}
+
+// drawn says whether there is a plot: where nothing succeeded there is nothing to draw.
+func drawn(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

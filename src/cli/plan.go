@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"stellar/src/app"
+)
+
+func memoryText(s app.PlanSub) string {
+	if s.MemoryMB == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d MB", s.MemoryMB)
+}
+
+// removeCommand is the command that takes back what p.Runs makes: the Serverless CLI removes, others delete.
+func removeCommand(p *app.Plan) string {
+	if strings.HasPrefix(p.Runs, "serverless") {
+		return strings.Replace(p.Runs, "deploy", "remove", 1)
+	}
+	return strings.NewReplacer("run deploy", "run services delete", "deploy", "delete").Replace(p.Runs)
+}
+
+// printPlan writes the plan as a table.
+func printPlan(w io.Writer, p *app.Plan) error {
+	fmt.Fprintf(w, "provider %s", p.Provider)
+	if p.Runs != "" {
+		fmt.Fprintf(w, ": %s, then %s", p.Runs, removeCommand(p))
+	} else {
+		fmt.Fprint(w, ": nothing is deployed")
+	}
+	fmt.Fprintf(w, "\nseed %d\n\n", p.Seed)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
+	for _, s := range p.Subs {
+		if s.Load != "" {
+			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+				memoryText(s), s.Functions, s.Load, s.Service, s.Payload)
+			continue
+		}
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
+			memoryText(s), s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	length := time.Duration(p.Seconds * float64(time.Second))
+	what := "bursts and pauses"
+	if p.Bursts == 0 {
+		what = "load"
+	}
+	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second), what)
+	printCommands(w, p)
+	for _, warn := range p.Warnings {
+		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
+	}
+	for _, text := range p.Unanswered {
+		fmt.Fprintf(w, "not answered: %s\n", text)
+	}
+	printStops(w, p)
+	return nil
+}
+
+func printStops(w io.Writer, p *app.Plan) {
+	lead := "a run would stop before it builds anything:"
+	for _, m := range p.Stops {
+		fmt.Fprintf(w, "%s %s\n", lead, strings.ReplaceAll(m.What, "\n", "\n  "))
+		lead = "  and:"
+		if m.Hint != "" {
+			fmt.Fprintf(w, "    → %s\n", strings.ReplaceAll(m.Hint, "\n", "\n      "))
+		}
+	}
+}
+
+func printCommands(w io.Writer, p *app.Plan) {
+	if len(p.Commands) > 0 {
+		printUnits(w, p.Commands, fmt.Sprintf("commands of a run (%s is its id, drawn when it starts):", app.DraftID), "and in the end, whatever happens:")
+	}
+	if len(p.ByHand) > 0 {
+		printUnits(w, p.ByHand, "functions for it, deployed by hand (`--write DIR` makes their images and files):", "and removed by hand:")
+	}
+}
+
+func printUnits(w io.Writer, units []app.PlanUnit, deploy, remove string) {
+	fmt.Fprintf(w, "\n%s\n", deploy)
+	for _, u := range units {
+		for _, line := range u.Deploy {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+	fmt.Fprintln(w, remove)
+	for _, u := range units {
+		for _, line := range u.Remove {
+			fmt.Fprintf(w, "  %s\n", line)
+		}
+	}
+}
