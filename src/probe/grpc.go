@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"stellar/src/probe/answer"
 	"stellar/src/sample"
 )
@@ -34,13 +36,11 @@ const (
 func callMessage(q url.Values) []byte {
 	var m []byte
 	for _, f := range []struct {
-		number byte
+		number protowire.Number
 		name   string
 	}{{callIncrements, "IncrementLimit"}, {callChain, "DataTransferChainIDs"}, {callPayload, "PayloadLengthBytes"}} {
 		if value := q.Get(f.name); value != "" {
-			m = append(m, f.number<<3|2) // wire type 2: a length, then the text
-			m = binary.AppendUvarint(m, uint64(len(value)))
-			m = append(m, value...)
+			m = protowire.AppendString(protowire.AppendTag(m, f.number, protowire.BytesType), value)
 		}
 	}
 	out := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))) // 0: not compressed

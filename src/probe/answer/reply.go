@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"stellar/src/sample"
 )
 
@@ -43,7 +45,7 @@ func readReply(body []byte) (r callReply, ok bool) {
 	if len(body) < 5 || body[0] != 0 || int64(binary.BigEndian.Uint32(body[1:])) != int64(len(body)-5) {
 		return callReply{}, false
 	}
-	ok = eachField(body[5:], func(number, value uint64, data []byte) bool {
+	ok = eachField(body[5:], func(number protowire.Number, value uint64, data []byte) bool {
 		switch number {
 		case replyStamps:
 			r.stamps = string(data)
@@ -84,40 +86,40 @@ func given(value uint64) *int64 {
 
 // readInts takes a message of numbers apart; field n goes to place n-1.
 func readInts(m []byte, to []int64) bool {
-	return eachField(m, func(number, value uint64, _ []byte) bool {
-		if number <= uint64(len(to)) {
+	return eachField(m, func(number protowire.Number, value uint64, _ []byte) bool {
+		if int(number) <= len(to) {
 			to[number-1] = int64(value)
 		}
 		return true
 	})
 }
 
-// eachField goes through a message in the protocol buffers' encoding (protobuf.dev/programming-guides/encoding), past fields
-// of other types than numbers and texts. It reports false where the message is malformed, or do says so.
-func eachField(m []byte, do func(number, value uint64, data []byte) bool) bool {
+// eachField goes through a message in the protocol buffers' encoding, past fields of other types than numbers and texts.
+// It reports false where the message is malformed, or do says so.
+func eachField(m []byte, do func(number protowire.Number, value uint64, data []byte) bool) bool {
 	for len(m) > 0 {
-		key, n := binary.Uvarint(m)
-		if n <= 0 || key>>3 == 0 {
+		number, kind, n := protowire.ConsumeTag(m)
+		if n < 0 {
 			return false
 		}
 		m = m[n:]
-		value, length, skip := uint64(0), uint64(0), 0
-		switch key & 7 {
-		case 0: // a number
-			value, skip = binary.Uvarint(m)
-		case 1:
-			skip = 8
-		case 2:
-			length, skip = binary.Uvarint(m)
-		case 5:
-			skip = 4
-		}
-		if skip <= 0 || skip > len(m) || length > uint64(len(m)-skip) {
+		var value uint64
+		var data []byte
+		switch kind {
+		case protowire.VarintType:
+			value, n = protowire.ConsumeVarint(m)
+		case protowire.BytesType:
+			data, n = protowire.ConsumeBytes(m)
+		case protowire.Fixed32Type, protowire.Fixed64Type:
+			n = protowire.ConsumeFieldValue(number, kind, m)
+		default: // groups, which this contract does not have
 			return false
 		}
-		data := m[skip : skip+int(length)]
-		m = m[skip+int(length):]
-		if kind := key & 7; (kind == 0 || kind == 2) && !do(key>>3, value, data) {
+		if n < 0 {
+			return false
+		}
+		m = m[n:]
+		if (kind == protowire.VarintType || kind == protowire.BytesType) && !do(number, value, data) {
 			return false
 		}
 	}

@@ -30,10 +30,12 @@ func TestReply(t *testing.T) {
 	}
 	for _, in := range []string{
 		"", "\x01" + string(reply(1, "a"))[1:], string(reply(1, "abc"))[:8],
-		"\x00\x00\x00\x00\x03\x0a\x05a",          // longer than the message
-		"\x00\x00\x00\x00\x05\x0a\x01y\x0a\x05",  // well begun
-		string(reply(replyHops, "\x08")),         // a part that is torn
-		"\x00\x00\x00\x00\x04" + "\x0b\x0a\x01a", // a group
+		"\x00\x00\x00\x00\x03\x0a\x05a",                              // longer than the message
+		"\x00\x00\x00\x00\x05\x0a\x01y\x0a\x05",                      // well begun
+		string(reply(replyHops, "\x08")),                             // a part that is torn
+		"\x00\x00\x00\x00\x04" + "\x0b\x0a\x01a",                     // a group
+		"\x00\x00\x00\x00\x03" + "\x02\x01a",                         // there is no field 0
+		"\x00\x00\x00\x00\x0b" + "\x08" + strings.Repeat("\xff", 10), // a number that does not end
 	} {
 		if got, ok := readReply([]byte(in)); ok || got.stamps != "" {
 			t.Errorf("%q: %+v", in, got)
@@ -93,6 +95,27 @@ func TestReplyRows(t *testing.T) {
 		t.Errorf("cold: %+v", cold)
 	}
 }
+
+// TestReplyAllocations: fields that are passed over cost no memory.
+func TestReplyAllocations(t *testing.T) {
+	m := binary.AppendUvarint(nil, replyInvocation<<3)
+	m = append(m, 7, 2<<3, 0x96, 1, 3<<3|1, 1, 2, 3, 4, 5, 6, 7, 8, 4<<3|5, 1, 2, 3, 4, 5<<3|2, 2, 'a', 'b')
+	in := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...)
+	var sum int64
+	allocs := testing.AllocsPerRun(200, func() {
+		r, ok := readReply(in)
+		if !ok {
+			t.Fatal("the message is refused")
+		}
+		sum += r.invocation
+	})
+	if allocs > replyAllocs || sum == 0 {
+		t.Errorf("%g allocations a reply, at most %d are allowed", allocs, replyAllocs)
+	}
+}
+
+// replyAllocs is what reading a reply without texts allocates: the reply itself, which the visiting function shares.
+const replyAllocs = 1
 
 // FuzzReply: whatever a server sends, reading it ends.
 func FuzzReply(f *testing.F) {
