@@ -49,7 +49,7 @@ goget ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -trimpath -o "$work/benchserver" ./scripts/benchserver
-go build -C scripts/benchpeers -trimpath -o "$work/benchpeers" .
+go build -C scripts/grpcpeer -trimpath -o "$work/benchpeers" ./bench
 stellar=${STELLAR_BIN:-$work/stellar}
 [ -n "${STELLAR_BIN:-}" ] || CGO_ENABLED=0 go build -trimpath -o "$stellar" ./src
 ulimit -n "$(ulimit -Hn)"

@@ -230,7 +230,7 @@ def k6(b, job):
 
 
 def ghz(b, job):
-    proto = os.path.join(os.path.dirname(os.path.abspath(__file__)), "benchpeers", "chainfunction.proto")
+    proto = os.path.join(os.path.dirname(os.path.abspath(__file__)), "grpcpeer", "bench", "chainfunction.proto")
     out, complaint = b.call([b.find("ghz"), "--insecure", "--proto", proto, "--call", "proto_gen.ProducerConsumer.InvokeNext",
                              "-n", str(job.n * job.waves), "-c", str(job.n), "--connections", str(-(-job.n // job.streams)), "-t", "60s", "-d", "{}",
                              "-O", "json", job.url])
