@@ -17,6 +17,7 @@ stellar: go.mod go.sum $(GO_FILES)
 
 setup: $(OSLS) ## everything that build, run and test need beyond Go, Node.js and Python
 	go mod download
+	go -C scripts/grpcpeer mod download
 
 $(OSLS): scripts/serverless/package-lock.json
 	cd scripts/serverless && npm ci --no-audit --no-fund --loglevel=error
@@ -95,6 +96,7 @@ bench: setup build ## ratios, measured in one run
 lint:
 	@test -z "$$(gofmt -l src raw-code scripts)" || { echo "not gofmt'd:"; gofmt -l src raw-code scripts; exit 1; }
 	go vet ./...
+	go vet -C scripts/grpcpeer ./...
 	GOOS=darwin GOARCH=arm64 go vet ./...
 	go run $(STATICCHECK) ./...
 

@@ -1,14 +1,16 @@
-// A module of its own: gRPC is here for the comparison only, and is not to become a dependency of stellar.
-module stellar/scripts/benchpeers
+// A module of its own: gRPC's library is the other side of tests and of comparisons, and no dependency of stellar.
+module stellar/scripts/grpcpeer
 
 go 1.26.0
 
-require google.golang.org/grpc v1.85.0
+require (
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+)
 
 require (
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )

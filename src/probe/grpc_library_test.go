@@ -1,77 +1,68 @@
 package probe
 
 import (
-	"context"
+	"bufio"
+	"encoding/hex"
 	"fmt"
-	"net"
+	"maps"
 	"net/url"
-	"slices"
+	"os"
+	"os/exec"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
 	"stellar/src/sample"
 )
 
-// rawCodec passes messages through as they are.
-type rawCodec struct{}
+// gRPC's library is no requirement of this module: it answers from a process of scripts/grpcpeer.
 
-func (rawCodec) Marshal(v any) ([]byte, error) { return v.([]byte), nil }
+// Status codes of gRPC (google/rpc/code.proto).
+const (
+	codeInvalidArgument  = 3
+	codeDeadlineExceeded = 4
+	codeUnimplemented    = 12
+	codeUnavailable      = 14
+	codeUnauthenticated  = 16
+)
 
-func (rawCodec) Unmarshal(data []byte, v any) error {
-	*v.(*[]byte) = slices.Clone(data)
-	return nil
-}
-
-func (rawCodec) Name() string { return "proto" }
-
-// library runs a server of the gRPC library.
-func library(t *testing.T, answer func(ctx context.Context, in []byte) ([]byte, error)) string {
+// library runs a server of the gRPC library and gives its URL, and the calls that it gets, one at a time. It ends with
+// the test.
+func library(t *testing.T, args ...string) (at string, calls func() string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	args = append([]string{"run", "-C", "../../scripts/grpcpeer", "-trimpath", "./server"}, args...)
+	cmd := exec.Command("go", args...) // which links the server once for all tests, and ends with it
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := callServer(answer)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(server.Stop)
-	return "http://" + listener.Addr().String()
-}
-
-func callServer(answer func(ctx context.Context, in []byte) ([]byte, error)) *grpc.Server {
-	server := grpc.NewServer(grpc.ForceServerCodec(rawCodec{}))
-	server.RegisterService(&grpc.ServiceDesc{ServiceName: "proto_gen.ProducerConsumer", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "InvokeNext",
-			Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-				var in []byte
-				if err := decode(&in); err != nil {
-					return nil, err
-				}
-				return answer(ctx, in)
-			}}}}, nil)
-	return server
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	calls = func() string {
+		if !lines.Scan() {
+			t.Fatalf("the gRPC server ended: %v", lines.Err())
+		}
+		return lines.Text()
+	}
+	return "http://" + calls(), calls
 }
 
 // TestLibraryAnswers: the gRPC library understands what is asked, and its replies become rows, over each kind of connection.
 func TestLibraryAnswers(t *testing.T) {
-	stamps := reply(1, "[1620000000000 1620000000017]")[5:]
-	var mu sync.Mutex
-	asked := map[string]int{}
-	at := library(t, func(ctx context.Context, in []byte) ([]byte, error) {
-		md, _ := metadata.FromIncomingContext(ctx)
-		mu.Lock()
-		defer mu.Unlock()
-		asked[fmt.Sprintf("%q %v", in, md.Get("x-stellar-token"))]++
-		return stamps, nil
-	})
+	at, calls := library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000 1620000000017]")[5:]))
 	for _, connections := range []string{Shared, Reuse, New} {
-		clear(asked)
 		var b book
 		cfg := config(&b, at)
 		cfg.Protocol, cfg.Connections = GRPC, connections
@@ -90,8 +81,12 @@ func TestLibraryAnswers(t *testing.T) {
 				t.Fatalf("%s: row %+v", connections, r)
 			}
 		}
+		asked := map[string]int{}
+		for range b.rows {
+			asked[calls()]++
+		}
 		want := map[string]int{`"\n\x0242\x12\x05[x:1]" [t]`: 8, `"\n\x0242\x12\t[y:2 z:3]" []`: 8}
-		if len(asked) != 2 || asked[`"\n\x0242\x12\x05[x:1]" [t]`] != 8 || asked[`"\n\x0242\x12\t[y:2 z:3]" []`] != 8 {
+		if !maps.Equal(asked, want) {
 			t.Errorf("%s: asked %v, want %v", connections, asked, want)
 		}
 	}
@@ -100,19 +95,20 @@ func TestLibraryAnswers(t *testing.T) {
 // TestLibraryRefuses: the library's ways to end a call become classes and statuses, and what it says is told.
 func TestLibraryRefuses(t *testing.T) {
 	for _, c := range []struct {
-		code    codes.Code
+		name    string
+		code    int
 		class   sample.Class
 		status  int
 		message string
 	}{
-		{codes.InvalidArgument, sample.HTTP4xx, 400, "PayloadLengthBytes is -5"},
-		{codes.Unauthenticated, sample.HTTP4xx, 401, "a token is wanted"},
-		{codes.Unavailable, sample.HTTP5xx, 503, "function 1 of the chain at x:1: 100% gone, ü"},
-		{codes.DeadlineExceeded, sample.Timeout, 504, "no reply in time"},
-		{codes.Unimplemented, sample.HTTP5xx, 501, "unknown method"},
+		{"InvalidArgument", codeInvalidArgument, sample.HTTP4xx, 400, "PayloadLengthBytes is -5"},
+		{"Unauthenticated", codeUnauthenticated, sample.HTTP4xx, 401, "a token is wanted"},
+		{"Unavailable", codeUnavailable, sample.HTTP5xx, 503, "function 1 of the chain at x:1: 100% gone, ü"},
+		{"DeadlineExceeded", codeDeadlineExceeded, sample.Timeout, 504, "no reply in time"},
+		{"Unimplemented", codeUnimplemented, sample.HTTP5xx, 501, "unknown method"},
 	} {
-		t.Run(c.code.String(), func(t *testing.T) {
-			at := library(t, func(context.Context, []byte) ([]byte, error) { return nil, status.Error(c.code, c.message) })
+		t.Run(c.name, func(t *testing.T) {
+			at, _ := library(t, "-code", strconv.Itoa(c.code), "-message", c.message)
 			var b book
 			var notes []string
 			cfg := config(&b, at)

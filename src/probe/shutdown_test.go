@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
@@ -74,32 +75,47 @@ func (t *term) Close() error {
 func TestShutdownUnderLoad(t *testing.T) {
 	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared}, {GRPC, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
-			h := newHandover(t)
-			ctx, stop := context.WithCancel(t.Context())
-			var serving sync.WaitGroup
-			serving.Go(func() {
-				for ctx.Err() == nil {
-					serveATerm(ctx, h.term(), c.protocol)
-				}
-			})
-			var b book
-			scheme := "http://"
-			if c.protocol == H2 {
-				scheme = "https://"
+			var at string
+			stop := func() {}
+			if c.protocol == GRPC {
+				at, _ = library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000]")[5:]), "-turn", "100", "-work", "5ms")
+			} else {
+				at, stop = serveTerms(t, c.protocol)
 			}
-			cfg := config(&b, scheme+h.Addr().String())
+			var b book
+			cfg := config(&b, at)
 			insecure(&cfg)
 			cfg.Protocol, cfg.Connections = c.protocol, c.connections
 			sustained(&cfg, 500, 800*time.Millisecond)
 			out, err := Run(t.Context(), cfg)
 			stop()
-			serving.Wait()
-			h.draining.Wait()
 			if err != nil || out.Errors != 0 || out.Requests < 100 {
 				t.Errorf("outcome %+v, error %v, rows' classes %v", out, err, b.classes())
 			}
 			checkRows(t, b.rows)
 		})
+	}
+}
+
+// serveTerms has net/http's servers take over from each other at one address, until stop, which waits for all of them.
+func serveTerms(t *testing.T, protocol string) (at string, stop func()) {
+	t.Helper()
+	h := newHandover(t)
+	ctx, end := context.WithCancel(t.Context())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for ctx.Err() == nil {
+			serveATerm(ctx, h.term(), protocol)
+		}
+	})
+	scheme := "http://"
+	if protocol == H2 {
+		scheme = "https://"
+	}
+	return scheme + h.Addr().String(), func() {
+		end()
+		serving.Wait()
+		h.draining.Wait()
 	}
 }
 
@@ -114,27 +130,17 @@ func serveATerm(ctx context.Context, at *term, protocol string) {
 			close(enough)
 		}
 	}
-	var serve func() error
-	var drain func()
-	if protocol == GRPC {
-		server := callServer(func(context.Context, []byte) ([]byte, error) {
-			work()
-			return reply(1, "[1620000000000]")[5:], nil
-		})
-		serve, drain = func() error { return server.Serve(at) }, server.GracefulStop
-	} else {
-		server := &http.Server{Protocols: new(http.Protocols)}
-		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			work()
-			_, _ = io.WriteString(w, "ok")
-		})
-		server.Protocols.SetUnencryptedHTTP2(true)
-		server.Protocols.SetHTTP2(true)
-		serve, drain = func() error { return server.Serve(at) }, func() { _ = server.Shutdown(context.Background()) }
-		if protocol == H2 {
-			server.TLSConfig = certified()
-			serve = func() error { return server.ServeTLS(at, "", "") }
-		}
+	server := &http.Server{Protocols: new(http.Protocols)}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		work()
+		_, _ = io.WriteString(w, "ok")
+	})
+	server.Protocols.SetUnencryptedHTTP2(true)
+	server.Protocols.SetHTTP2(true)
+	serve := func() error { return server.Serve(at) }
+	if protocol == H2 {
+		server.TLSConfig = certified()
+		serve = func() error { return server.ServeTLS(at, "", "") }
 	}
 	over := make(chan struct{})
 	go func() {
@@ -147,7 +153,7 @@ func serveATerm(ctx context.Context, at *term, protocol string) {
 	}
 	at.end()
 	<-over
-	at.draining.Go(drain)
+	at.draining.Go(func() { _ = server.Shutdown(context.Background()) })
 }
 
 // certified is a configuration with the certificate of a test server.

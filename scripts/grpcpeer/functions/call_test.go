@@ -1,4 +1,4 @@
-package rawcode_test
+package functions
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,28 +22,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// The measurement function in Go as processes, with the gRPC library as their client and as functions of somebody else's.
-
 const invokeNext = "/proto_gen.ProducerConsumer/InvokeNext"
-
-func goLanguage(t *testing.T) language {
-	t.Helper()
-	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
-	return language{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, goProgram))}
-}
-
-// serveGo starts functions and gives their addresses, host:port.
-func serveGo(t *testing.T, n int, env ...string) []string {
-	t.Helper()
-	l := goLanguage(t)
-	out := make([]string, n)
-	for i := range out {
-		dir := t.TempDir()
-		l.assemble(t, dir)
-		out[i] = strings.TrimPrefix(startHTTP(t, l, dir, env...).url, "http://")
-	}
-	return out
-}
 
 func dial(t *testing.T, address string) *grpc.ClientConn {
 	t.Helper()
@@ -116,12 +94,8 @@ func TestOnePort(t *testing.T) {
 	for i, transport := range []*http.Transport{{}, clear} {
 		client := &http.Client{Transport: transport}
 		t.Cleanup(client.CloseIdleConnections)
-		r, err := send(t.Context(), client, "http://"+address, get("IncrementLimit", "5"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a := decode(t, r); a.Instance.Invocation != int64(i+2) || *a.Instance.Cold {
-			t.Errorf("%+v", a)
+		if number, cold := invocation(t, client, address); number != int64(i+2) || cold {
+			t.Errorf("invocation %d, cold: %t", number, cold)
 		}
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+invokeNext, strings.NewReader("\x00\x00\x00\x00\x00"))

@@ -1,4 +1,4 @@
-package rawcode_test
+package functions
 
 import (
 	"context"
