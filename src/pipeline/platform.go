@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/analyze"
 	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -31,12 +30,11 @@ type Job struct {
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
 
-	summaries   []analyze.Summary    // set by reporting
-	comparisons []analyze.Comparison // likewise
-	held        []*run.Run           // kept runs whose functions this one uses
-	cpuLimited  bool                 // the local platform enforces CPU shares
-	place       map[string]string    // where the run's units go; nil until it is looked up
-	local       bool                 // functions run on this machine
+	report     reported
+	held       []*run.Run        // kept runs whose functions this one uses
+	cpuLimited bool              // the local platform enforces CPU shares
+	place      map[string]string // where the run's units go; nil until it is looked up
+	local      bool              // functions run on this machine
 }
 
 // NewJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
@@ -47,14 +45,14 @@ func NewJob(w Config, exp *experiment.Experiment) *Job {
 	return &Job{Config: w, local: exp != nil && exp.ProviderKind() == "local"}
 }
 
-// startPlatform starts the local platform: as a child process for a run that cleans up after itself, as a daemon where
+// platformStage starts the local platform: as a child process for a run that cleans up after itself, as a daemon where
 // the functions are to stay.
-type startPlatform struct{ *Job }
+type platformStage struct{ *Job }
 
-func (startPlatform) String() string { return "starting the local platform" }
+func (platformStage) String() string { return "starting the local platform" }
 
 // Skip says why no platform is needed.
-func (s startPlatform) Skip(r *run.Run) string {
+func (s platformStage) Skip(r *run.Run) string {
 	switch {
 	case !s.Deploys(r.Experiment):
 		return "the functions stand already"
@@ -66,7 +64,7 @@ func (s startPlatform) Skip(r *run.Run) string {
 	return ""
 }
 
-func (s startPlatform) Run(ctx context.Context, r *run.Run) error {
+func (s platformStage) Run(ctx context.Context, r *run.Run) error {
 	if s.Keep && r.Experiment.ProviderKind() == "local" {
 		return s.daemon(ctx, r)
 	}
@@ -93,13 +91,13 @@ func (s startPlatform) Run(ctx context.Context, r *run.Run) error {
 // platformFolder is the state folder of a run's own platform, within the state root.
 func platformFolder(id string) string { return "platform-" + id }
 
-func (s startPlatform) spawn(root, dir string) local.SpawnOptions {
+func (s platformStage) spawn(root, dir string) local.SpawnOptions {
 	return local.SpawnOptions{Root: root, Executable: s.Executable, Options: local.Options{Dir: dir, Version: s.Version},
 		Line: func(line string) { s.Log.Warnf("%s", line) }}
 }
 
 // note writes into the record which limits the platform enforces.
-func (s startPlatform) note(ctx context.Context, r *run.Run) error {
+func (s platformStage) note(ctx context.Context, r *run.Run) error {
 	status, err := s.client.Status(ctx)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 		}
 		_ = syscall.Kill(j.child.PID, syscall.SIGKILL)
 	}()
-	err := j.Execute(ctx, r, []Stage{probing{j}, reporting{j}})
+	err := j.Execute(ctx, r, []Stage{probeStage{j}, j.reportStage()})
 	if err != nil || ctx.Err() != nil {
 		t.Fatalf("probing: %v; the run's context: %v", err, ctx.Err())
 	}

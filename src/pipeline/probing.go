@@ -20,15 +20,15 @@ import (
 	"stellar/src/study"
 )
 
-// probing fires the bursts of all sub-experiments and records them.
-type probing struct{ *Job }
+// probeStage fires the bursts of all sub-experiments and records them.
+type probeStage struct{ *Job }
 
-func (probing) String() string { return "probing" }
+func (probeStage) String() string { return "probing" }
 
 // Run probes side by side, or one sub-experiment after the other where the file says so. A sub-experiment that stops
 // early keeps its rows and costs the others nothing; only an interruption ends them all, and the end of the run's own
 // platform.
-func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
+func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if err := s.Carries(r.Experiment); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s probing) Run(ctx context.Context, r *run.Run) (err error) {
 	return context.Cause(outer)
 }
 
-func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
+func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
@@ -106,7 +106,7 @@ func (s probing) one(ctx context.Context, r *run.Run, sub int) run.Result {
 }
 
 // settings says in the study's terms what a sub-experiment asks for.
-func (s probing) settings(r *run.Run, sub int) (study.Settings, error) {
+func (s probeStage) settings(r *run.Run, sub int) (study.Settings, error) {
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Settings{
 		Index: sub, Title: e.Title, Dir: Folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version, Chain: e.DataTransferChainLength,
@@ -162,7 +162,7 @@ func sustained(e *experiment.SubExperiment) (*study.Load, error) {
 // tokenVariable holds the token of functions that an endpoints file names.
 const tokenVariable = "STELLAR_TOKEN"
 
-func (s probing) ours(endpoints []provider.Endpoint) bool {
+func (s probeStage) ours(endpoints []provider.Endpoint) bool {
 	for _, e := range endpoints {
 		if !e.Deployed {
 			return false

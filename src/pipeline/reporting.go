@@ -18,13 +18,22 @@ import (
 	"stellar/src/study"
 )
 
-// reporting turns the recorded rows into statistics and plots.
-type reporting struct{ *Job }
+// reportStage turns the recorded rows into statistics and plots.
+type reportStage struct {
+	log run.Logger
+	out *reported
+}
 
-func (reporting) String() string { return "writing statistics and plots" }
+// reported is what the report stage found, for the outcome of the run.
+type reported struct {
+	summaries   []analyze.Summary    // of each sub-experiment, without its samples
+	comparisons []analyze.Comparison // along what differs between the sub-experiments
+}
+
+func (reportStage) String() string { return "writing statistics and plots" }
 
 // Run goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are drawn.
-func (s reporting) Run(ctx context.Context, r *run.Run) error {
+func (s reportStage) Run(ctx context.Context, r *run.Run) error {
 	var sums []analyze.Summary
 	var errs []error
 	compared := len(r.Results) > 1
@@ -36,7 +45,7 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 		}
 		errs = append(errs, s.plot(ctx, r, Folder(r, sum.Index), sum))
 		for _, advice := range analyze.Advice(sum) {
-			s.Log.Warnf("%s: %s", sum.Title, advice)
+			s.log.Warnf("%s: %s", sum.Title, advice)
 		}
 		sums = append(sums, sum.Light())
 	}
@@ -52,14 +61,14 @@ func (s reporting) Run(ctx context.Context, r *run.Run) error {
 		s.tellSkipped(plots)
 		errs = append(errs, err)
 		if line := report.Numbered(sums); line != "" {
-			s.Log.Infof("%s", line)
+			s.log.Infof("%s", line)
 		}
 	}
-	s.summaries = sums
+	s.out.summaries = sums
 	return errors.Join(append(errs, s.compare(ctx, r, sums))...)
 }
 
-func (s reporting) plot(ctx context.Context, r *run.Run, dir string, sum analyze.Summary) error {
+func (s reportStage) plot(ctx context.Context, r *run.Run, dir string, sum analyze.Summary) error {
 	v, err := report.ParseVisualization(r.Experiment.SubExperiments[sum.Index].Visualization)
 	if err != nil {
 		return err
@@ -69,9 +78,9 @@ func (s reporting) plot(ctx context.Context, r *run.Run, dir string, sum analyze
 	return err
 }
 
-func (s reporting) tellSkipped(p report.Plots) {
+func (s reportStage) tellSkipped(p report.Plots) {
 	for _, sk := range p.Skipped {
-		s.Log.Infof("no %s: %s", sk.File, sk.Reason)
+		s.log.Infof("no %s: %s", sk.File, sk.Reason)
 	}
 }
 
@@ -181,7 +190,7 @@ func join[T any](all []T, text func(T) string) string {
 }
 
 // Summaries are the statistics of the sub-experiments that were reported, without their samples.
-func (j *Job) Summaries() []analyze.Summary { return j.summaries }
+func (j *Job) Summaries() []analyze.Summary { return j.report.summaries }
 
 // Comparisons are along what differs between the sub-experiments that were reported.
-func (j *Job) Comparisons() []analyze.Comparison { return j.comparisons }
+func (j *Job) Comparisons() []analyze.Comparison { return j.report.comparisons }

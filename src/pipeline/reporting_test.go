@@ -48,7 +48,7 @@ func TestReporting(t *testing.T) {
 	if err := os.MkdirAll(r.Results[2].Dir, 0o755); err != nil { // it stopped before its first row
 		t.Fatal(err)
 	}
-	if err := (reporting{j}).Run(t.Context(), r); err != nil {
+	if err := j.reportStage().Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for sub := range 2 {
@@ -65,16 +65,16 @@ func TestReporting(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(Folder(r, 2), sample.BurstsFile)); err == nil {
 		t.Error("bursts of a sub-experiment without rows")
 	}
-	if len(j.summaries) != 3 || j.summaries[1].MR.V < 1.9 || j.summaries[1].Client.Spread50.V != 2 || j.summaries[2].Rows() != 0 {
-		t.Errorf("summaries %+v", j.summaries)
+	if len(j.report.summaries) != 3 || j.report.summaries[1].MR.V < 1.9 || j.report.summaries[1].Client.Spread50.V != 2 || j.report.summaries[2].Rows() != 0 {
+		t.Errorf("summaries %+v", j.report.summaries)
 	}
-	for _, s := range j.summaries {
+	for _, s := range j.report.summaries {
 		if s.Bursts.Len() != 0 {
 			t.Errorf("the rows of %d are still held", s.Index)
 		}
 	}
-	if len(j.comparisons) != 1 || !j.comparisons[0].Lines[0].Points[1].MainP50.Low.OK {
-		t.Errorf("comparisons %+v", j.comparisons)
+	if len(j.report.comparisons) != 1 || !j.report.comparisons[0].Lines[0].Points[1].MainP50.Low.OK {
+		t.Errorf("comparisons %+v", j.report.comparisons)
 	}
 }
 
@@ -91,11 +91,11 @@ func TestReportingOfABrokenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	err = reporting{j}.Run(t.Context(), r)
+	err = j.reportStage().Run(t.Context(), r)
 	if err == nil || !strings.Contains(err.Error(), file+":32: 2 cells") {
 		t.Errorf("error %v", err)
 	}
-	if len(j.summaries) != 1 || j.summaries[0].Index != 1 || j.summaries[0].Count != 30 {
-		t.Errorf("summaries %+v", j.summaries)
+	if len(j.report.summaries) != 1 || j.report.summaries[0].Index != 1 || j.report.summaries[0].Count != 30 {
+		t.Errorf("summaries %+v", j.report.summaries)
 	}
 }

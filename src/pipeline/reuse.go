@@ -11,14 +11,14 @@ import (
 	"stellar/src/run"
 )
 
-// reusing gives functions whose sub-experiment says Reuse the endpoints of fitting ones that an earlier run left up on
+// reuseStage gives functions whose sub-experiment says Reuse the endpoints of fitting ones that an earlier run left up on
 // purpose. They stay that run's: it is held for as long as this one goes on, so that nobody else probes or removes them
 // meanwhile, and nothing of it is removed at the end. Functions for which none fits are deployed.
-type reusing struct{ *Job }
+type reuseStage struct{ *Job }
 
-func (reusing) String() string { return "looking for functions that stand" }
+func (reuseStage) String() string { return "looking for functions that stand" }
 
-func (s reusing) Skip(r *run.Run) string {
+func (s reuseStage) Skip(r *run.Run) string {
 	if !s.Deploys(r.Experiment) {
 		return "the functions stand already"
 	}
@@ -33,7 +33,7 @@ func (s reusing) Skip(r *run.Run) string {
 	return "no sub-experiment says Reuse"
 }
 
-func (s reusing) Run(ctx context.Context, r *run.Run) error {
+func (s reuseStage) Run(ctx context.Context, r *run.Run) error {
 	dirs, err := run.Unfinished(s.Getenv)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s reusing) Run(ctx context.Context, r *run.Run) error {
 }
 
 // takeFrom takes over what fits of one earlier run.
-func (s reusing) takeFrom(ctx context.Context, r *run.Run, dir string) error {
+func (s reuseStage) takeFrom(ctx context.Context, r *run.Run, dir string) error {
 	rec, err := run.ReadRecord(dir)
 	if err != nil || rec.Status != run.StatusKept || rec.Experiment == nil || rec.Experiment.ProviderKind() != r.Experiment.ProviderKind() ||
 		!slices.ContainsFunc(r.Functions, func(f *run.Function) bool { return fitting(r, f, rec, nil) >= 0 }) {
@@ -120,7 +120,7 @@ func alike(a, b *experiment.SubExperiment) bool {
 }
 
 // stillThere asks the provider which functions of a kept run stand.
-func (s reusing) stillThere(ctx context.Context, was *run.Run) (map[string]bool, error) {
+func (s reuseStage) stillThere(ctx context.Context, was *run.Run) (map[string]bool, error) {
 	out := map[string]bool{}
 	other := &Job{Config: s.Config}
 	for _, res := range was.Journal.Pending() {

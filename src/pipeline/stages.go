@@ -37,15 +37,15 @@ type Checker interface {
 // packaging are the stages that make the packages.
 func (j *Job) packaging() []Stage {
 	return []Stage{
-		making{j, generate.Functions{}},                                               // render raw-code/, or find the user's own function
-		making{j, build.Stage{Local: j.local, Rebuild: j.Rebuild, Runner: j.Runner}},  // one build per distinct code, cached
-		making{j, pack.Stage{Getenv: j.Getenv, Rebuild: j.Rebuild, Runner: j.Runner}}, // filler to the exact size, ZIP or image
+		makeStage{j, generate.Functions{}},                                               // render raw-code/, or find the user's own function
+		makeStage{j, build.Stage{Local: j.local, Rebuild: j.Rebuild, Runner: j.Runner}},  // one build per distinct code, cached
+		makeStage{j, pack.Stage{Getenv: j.Getenv, Rebuild: j.Rebuild, Runner: j.Runner}}, // filler to the exact size, ZIP or image
 	}
 }
 
 // writing is the stage that writes what the provider's CLI reads.
 func (j *Job) writing() Stage {
-	return making{j, generate.Service{Plugin: plugin.Source, Locate: j.locate}} // serverless.yml, images by digest in it
+	return makeStage{j, generate.Service{Plugin: plugin.Source, Locate: j.locate}} // serverless.yml, images by digest in it
 }
 
 // PackageStages are the stages that make all that a deployment by hand needs.
@@ -54,14 +54,14 @@ func (j *Job) PackageStages() []Stage { return append(j.packaging(), j.writing()
 // Stages are a whole run. What they make is removed by the run's journal, in the end and whatever happens.
 func (j *Job) Stages() []Stage {
 	return append(j.packaging(),
-		reusing{j},       // fitting functions that an earlier run left up, where the file says Reuse
+		reuseStage{j},    // fitting functions that an earlier run left up, where the file says Reuse
 		j.writing(),      // for those that are left
-		startPlatform{j}, // the local platform, for local functions and for calibration
-		calibrating{making{j, calibrate.Stage{Platform: j.platformClient}}}, // service time to increments
+		platformStage{j}, // the local platform, for local functions and for calibration
+		calibrateStage{makeStage{j, calibrate.Stage{Platform: j.platformClient}}}, // service time to increments
 		deploy.Stage{Locate: j.locate, Remember: (*run.Run).RememberPlace, Connect: j.connect, Units: j.units,
 			Deploys: func(r *run.Run) bool { return j.Deploys(r.Experiment) }, Attrs: j.serviceAttrs}, // `serverless deploy`
-		probing{j},   // bursts
-		reporting{j}, // statistics, plots
+		probeStage{j},   // bursts
+		j.reportStage(), // statistics, plots
 	)
 }
 
@@ -72,7 +72,7 @@ func (j *Job) DeployStages() []Stage {
 }
 
 // ProbeStages are the second half of a run, for functions that are deployed.
-func (j *Job) ProbeStages() []Stage { return []Stage{probing{j}, reporting{j}} }
+func (j *Job) ProbeStages() []Stage { return []Stage{probeStage{j}, j.reportStage()} }
 
 // ByHandStages make what is needed to deploy where stellar does not.
 func (j *Job) ByHandStages() []Stage {
@@ -84,21 +84,23 @@ func (j *Job) ByHandStages() []Stage {
 	}
 }
 
-// Report writes statistics and plots of what was measured, outside of the stages' order.
-func (j *Job) Report(ctx context.Context, r *run.Run) error { return guarded(reporting{j}, ctx, r) }
+func (j *Job) reportStage() reportStage { return reportStage{log: j.Log, out: &j.report} }
 
-// making is a stage that has nothing to do where the functions stand already.
-type making struct {
+// Report writes statistics and plots of what was measured, outside of the stages' order.
+func (j *Job) Report(ctx context.Context, r *run.Run) error { return guarded(j.reportStage(), ctx, r) }
+
+// makeStage is a stage that has nothing to do where the functions stand already.
+type makeStage struct {
 	*Job
 	stage Stage
 }
 
-func (m making) String() string { return m.stage.String() }
+func (m makeStage) String() string { return m.stage.String() }
 
-func (m making) Run(ctx context.Context, r *run.Run) error { return m.stage.Run(ctx, r) }
+func (m makeStage) Run(ctx context.Context, r *run.Run) error { return m.stage.Run(ctx, r) }
 
 // Skip is the stage's own, once there is something to make.
-func (m making) Skip(r *run.Run) string {
+func (m makeStage) Skip(r *run.Run) string {
 	if !m.Deploys(r.Experiment) {
 		return "the functions stand already"
 	}
@@ -108,21 +110,21 @@ func (m making) Skip(r *run.Run) string {
 	return ""
 }
 
-// calibrating finds increments for functions of an endpoints file, too: by the table, for there is no package of theirs to be
+// calibrateStage finds increments for functions of an endpoints file, too: by the table, for there is no package of theirs to be
 // run here. What answers at any URL is nobody's to calibrate.
-type calibrating struct{ making }
+type calibrateStage struct{ makeStage }
 
 // Skip is the stage's own wherever a service time can be asked for.
-func (c calibrating) Skip(r *run.Run) string {
+func (c calibrateStage) Skip(r *run.Run) string {
 	s, ok := c.stage.(Skipper)
 	if !ok || c.Deploys(r.Experiment) || r.Experiment.ProviderKind() == experiment.KindURL {
-		return c.making.Skip(r)
+		return c.makeStage.Skip(r)
 	}
 	return s.Skip(r)
 }
 
 // Check is the stage's own.
-func (m making) Check(ctx context.Context, r *run.Run) error {
+func (m makeStage) Check(ctx context.Context, r *run.Run) error {
 	if c, ok := m.stage.(Checker); ok {
 		return c.Check(ctx, r)
 	}

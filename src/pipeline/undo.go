@@ -149,7 +149,7 @@ func (j *Job) verifyAbsent(ctx context.Context, service string) error {
 }
 
 // daemon makes sure of a platform that stays, and remembers where this run started it.
-func (s startPlatform) daemon(ctx context.Context, r *run.Run) error {
+func (s platformStage) daemon(ctx context.Context, r *run.Run) error {
 	client, err := s.RunningPlatform(ctx)
 	if err != nil {
 		return err
