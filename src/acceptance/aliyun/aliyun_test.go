@@ -11,13 +11,16 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Everything on the way to Alibaba Cloud is real but the vendor: the pinned Serverless CLI and plugin talk to an account
+// Everything on the way to Alibaba Cloud is real but the vendor: the pinned Serverless CLI and plugin talk to an
+// account
 // that stands in for it, and the functions that they make run.
 
-const aliyunExperiment = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "RUNTIME", "Seed": 7, "SubExperiments": [
+const aliyunExperiment = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "RUNTIME", "Seed": 7,
+	"SubExperiments": [
  {"Title": "plain", "Function": "measure", "Bursts": 2, "BurstSizes": [2]},
  {"Title": "shared", "Function": "measure", "Bursts": 1},
- {"Title": "filled", "Function": "measure", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true, "FunctionMemoryMB": 512}]}`
+ {"Title": "filled", "Function": "measure", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true,
+  "FunctionMemoryMB": 512}]}`
 
 func TestAliyun(t *testing.T) {
 	for _, c := range []struct{ runtime, says, theirs string }{
@@ -42,21 +45,40 @@ func TestAliyun(t *testing.T) {
 					}
 				}
 				f := conformance.NewTarget(d.Record.Functions, d.Token, c.says)
-				conformance.Run(t, f, "start", "spin", "made payload", "token", "errors", "one cold", "filler") // the route is for GET alone
+				conformance.Run(
+					t,
+					f,
+					"start",
+					"spin",
+					"made payload",
+					"token",
+					"errors",
+					"one cold",
+					"filler",
+				) // the route is for GET alone
 			})
 		})
 	}
 }
 
-const aliyunOne = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [
+const aliyunOne = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "nodejs22.x", "Seed": 7,
+	"SubExperiments": [
  {"Title": "a", "Function": "measure", "Bursts": 1}]}`
 
 func TestAliyunFaults(t *testing.T) {
 	const compute = "1234567890.ap-southeast-1.fc.aliyuncs.com/2016-08-15/services "
 	open := func(t *testing.T, _ cloud.FaultRow) cloud.FaultAccount { return cloud.NewAliyun(t) }
 	cloud.CheckFaults(t, aliyunOne, []cloud.FaultRow{
-		{Name: "the service is refused", Exit: 1, Fault: cloud.Fault{Method: "POST", At: compute, Code: "AccessDenied"}},
-		{Name: "the bucket is refused", Exit: 1, Fault: cloud.Fault{At: ".oss-ap-southeast-1.aliyuncs.com/ ", Code: "TooManyBuckets"}},
+		{
+			Name:  "the service is refused",
+			Exit:  1,
+			Fault: cloud.Fault{Method: "POST", At: compute, Code: "AccessDenied"},
+		},
+		{
+			Name:  "the bucket is refused",
+			Exit:  1,
+			Fault: cloud.Fault{At: ".oss-ap-southeast-1.aliyuncs.com/ ", Code: "TooManyBuckets"},
+		},
 		{Name: "the function is refused", Exit: 1, Fault: cloud.Fault{At: "/functions ", Code: "InvalidArgument"}},
 		{Name: "the API is refused", Exit: 1, Fault: cloud.Fault{At: "CreateApi", Code: "QuotaExceeded.Api"}},
 	}, open)

@@ -1,34 +1,29 @@
 package aws_test
 
 import (
-	"archive/zip"
-	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"stellar/src/acceptance/cloud"
 	"stellar/src/acceptance/lab"
-	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/sample"
-	"stellar/src/shell"
 )
 
 const awsExperiment = `{"Provider": "aws", "Sequential": true, "SubExperiments": [
-	{"Title": "python", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2], "IATSeconds": 0.1, "FunctionMemoryMB": 512, "FunctionTimeoutSeconds": 20},
-	{"Title": "go", "Runtime": "go", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1, "FunctionMemoryMB": 1024, "FunctionTimeoutSeconds": 25, "FunctionImageSizeMB": 55},
-	{"Title": "snapstart", "Runtime": "python3.12", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1, "Architecture": "arm64", "SnapStartEnabled": true, "FunctionTimeoutSeconds": 10}]}`
+	{"Title": "python", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2], "IATSeconds": 0.1,
+		"FunctionMemoryMB": 512, "FunctionTimeoutSeconds": 20},
+	{"Title": "go", "Runtime": "go", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1,
+		"FunctionMemoryMB": 1024, "FunctionTimeoutSeconds": 25, "FunctionImageSizeMB": 55},
+	{"Title": "snapstart", "Runtime": "python3.12", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1,
+		"Architecture": "arm64", "SnapStartEnabled": true, "FunctionTimeoutSeconds": 10}]}`
 
 // emulator is that of all tests of this package.
 var emulator cloud.Emulator
@@ -66,7 +61,9 @@ func TestAWSDeployProbeRemove(t *testing.T) {
 		t.Fatalf("the emulator is not empty: %q", before)
 	}
 	plan := stellar(l, 0, "plan", "-c", "exp.json")
-	if !strings.Contains(plan, "serverless && osls deploy\n") || !strings.Contains(plan, "serverless && osls remove\n") || strings.Contains(plan, "would stop") {
+	if !strings.Contains(plan, "serverless && osls deploy\n") ||
+		!strings.Contains(plan, "serverless && osls remove\n") ||
+		strings.Contains(plan, "would stop") {
 		t.Errorf("plan says\n%s", plan)
 	}
 	stellar(l, 0, "deploy", "-c", "exp.json", "-o", "out")
@@ -77,7 +74,9 @@ func TestAWSDeployProbeRemove(t *testing.T) {
 		t.Fatal(err)
 	}
 	unit := run.ServiceName(rec.ID)
-	for i, want := range []string{"-f0-0: python3.13, main.lambda_handler, x86_64, 512 MB, 20 s", "-f1-0: provided.al2023, bootstrap, x86_64, 1024 MB, 25 s",
+	for i, want := range []string{
+		"-f0-0: python3.13, main.lambda_handler, x86_64, 512 MB, 20 s",
+		"-f1-0: provided.al2023, bootstrap, x86_64, 1024 MB, 25 s",
 		"-f2-0: python3.12, main.lambda_handler, arm64, 128 MB, 10 s"} {
 		if len(during) != 3 || during[i] != unit+want {
 			t.Fatalf("the emulator has %q, want %s%s", during, unit, want)
@@ -98,55 +97,6 @@ func TestAWSDeployProbeRemove(t *testing.T) {
 	checkAllowed(t, asked)
 }
 
-// checkStack asks the emulator for the stack, its tags and its log groups.
-func checkStack(t *testing.T, e *cloud.AWS, unit, id string) {
-	t.Helper()
-	out, err := e.Stacks.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &unit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tags := map[string]string{}
-	for _, tag := range out.Stacks[0].Tags {
-		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	if _, err := time.Parse(time.RFC3339, tags["stellar-expires"]); err != nil || tags["stellar-run"] != id {
-		t.Errorf("the stack's tags are %v", tags)
-	}
-	for _, f := range []string{"f0-0", "f1-0", "f2-0"} {
-		is, err := e.Lambda.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String(unit + "-" + f)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if is.Tags["stellar-run"] != id || is.Tags["stellar-expires"] == "" {
-			t.Errorf("%s has the tags %v", f, is.Tags)
-		}
-		if role := aws.ToString(is.Configuration.Role); !strings.Contains(role, ":role/"+unit+"-StellarFunctionRo") {
-			t.Errorf("%s has the role %s", f, role)
-		}
-	}
-	groups, err := e.Logs.DescribeLogGroups(t.Context(), &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws/lambda/" + unit)})
-	if err != nil || len(groups.LogGroups) != 3 || aws.ToInt32(groups.LogGroups[0].RetentionInDays) != 1 {
-		t.Errorf("log groups %+v, %v", groups, err)
-	}
-}
-
-// checkSnapStart asks for the published version with SnapStart that the route leads to.
-func checkSnapStart(t *testing.T, e *cloud.AWS, unit string) {
-	t.Helper()
-	name := aws.String(unit + "-f2-0")
-	alias, err := e.Lambda.GetAlias(t.Context(), &lambda.GetAliasInput{FunctionName: name, Name: aws.String("snapstart")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	version, err := e.Lambda.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: name, Qualifier: alias.FunctionVersion})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if aws.ToString(version.Version) == "$LATEST" || version.SnapStart == nil || version.SnapStart.ApplyOn != "PublishedVersions" {
-		t.Errorf("the alias leads to version %s with %+v", aws.ToString(version.Version), version.SnapStart)
-	}
-}
-
 // checkReuse lets a second run take the standing functions over: nothing is deployed, and they stay.
 func checkReuse(t *testing.T, e *cloud.AWS, l *lab.Lab) {
 	t.Helper()
@@ -163,101 +113,14 @@ func checkReuse(t *testing.T, e *cloud.AWS, l *lab.Lab) {
 	}
 }
 
-// checkUpdate gives standing functions new memory and new code through the connection, as studies do.
-func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
-	t.Helper()
-	for _, v := range e.Environment(l.Dir) {
-		name, value, _ := strings.Cut(v, "=")
-		t.Setenv(name, value)
-	}
-	row, err := provider.Find("aws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := row.Open(provider.Options{Service: rec.Service, Getenv: os.Getenv, Runner: shell.Run, Log: quiet{}, Patience: provider.Patience{Wait: 50 * time.Millisecond}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	standing, err := conn.ListAPIs(t.Context())
-	if err != nil || len(standing) != 3 {
-		t.Fatalf("standing are %+v, %v", standing, err)
-	}
-	large := rec.Functions[1] // 55 MB: its code goes through the service's bucket
-	path, size := zipOf(t, l.Dir, 51_000_000)
-	for i, at := range standing {
-		was := rec.Functions[i]
-		if at.Function != was.Name || at.URL != was.Endpoint.URL || at.MemoryMB != was.MemoryMB || at.PackageType != "Zip" {
-			t.Errorf("standing is %+v, deployed was %+v", at, was.Endpoint)
-		}
-		fn := &provider.Function{Name: was.Name, PackageType: "Zip", MemoryMB: was.MemoryMB + 64}
-		if was.Name == large.Name {
-			fn.Package = &run.Package{Name: "new", Path: path, SHA256: strings.Repeat("00", 32), Bytes: size}
-		}
-		alias := versionOf(t, e, at.Detail["name"])
-		if err := conn.UpdateFunction(t.Context(), at, fn); err != nil {
-			t.Fatal(err)
-		}
-		is, err := e.Lambda.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String(at.Detail["name"])})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if int(aws.ToInt32(is.MemorySize)) != fn.MemoryMB || is.Environment.Variables["STELLAR_COLD_START"] == "" || is.Environment.Variables["STELLAR_TOKEN_SHA256"] == "" {
-			t.Errorf("%s after its update has %d MB and %v", at.Function, aws.ToInt32(is.MemorySize), is.Environment.Variables)
-		}
-		if fn.Package != nil && is.CodeSize != size {
-			t.Errorf("%s has %d bytes of code, want the new %d", at.Function, is.CodeSize, size)
-		}
-		if now := versionOf(t, e, at.Detail["name"]); alias != "" && now == alias {
-			t.Errorf("the route of %s still leads to version %s", at.Function, now)
-		}
-	}
-}
-
-// zipOf writes a ZIP archive with so many bytes in it, as they are.
-func zipOf(t *testing.T, dir string, n int) (path string, size int64) {
-	t.Helper()
-	var text bytes.Buffer
-	w := zip.NewWriter(&text)
-	entry, err := w.CreateHeader(&zip.FileHeader{Name: "bootstrap", Method: zip.Store})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := entry.Write(make([]byte, n)); err != nil {
-		t.Fatal(err)
-	}
-	path = filepath.Join(dir, "new.zip")
-	if err := errors.Join(w.Close(), os.WriteFile(path, text.Bytes(), 0o644)); err != nil {
-		t.Fatal(err)
-	}
-	return path, int64(text.Len())
-}
-
-// versionOf is where a function's alias leads, empty where it has none.
-func versionOf(t *testing.T, e *cloud.AWS, name string) string {
-	t.Helper()
-	all, err := e.Lambda.ListAliases(t.Context(), &lambda.ListAliasesInput{FunctionName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range all.Aliases {
-		return aws.ToString(a.FunctionVersion)
-	}
-	return ""
-}
-
-type quiet struct{}
-
-func (quiet) Debugf(string, ...any) {}
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Warnf(string, ...any)  {}
-
 // One word of the file says where it runs.
 func TestProviderSwitchedFromLocalToAWS(t *testing.T) {
 	t.Parallel()
 	e := emulator.Account(t)
 	file := `{"Provider": "local", "SubExperiments": [
 		{"Title": "switched", "Runtime": "go", "Bursts": 3, "BurstSizes": [1, 2], "IATSeconds": 0.1},
-		{"Title": "spinning", "Runtime": "python3.13", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1, "DesiredServiceTimes": ["20ms"]}]}`
+		{"Title": "spinning", "Runtime": "python3.13", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1,
+			"DesiredServiceTimes": ["20ms"]}]}`
 	l := lab.In(t, e, file)
 	stellar(l, 0, "-c", "exp.json", "-o", "local")
 	l.Write("exp.json", strings.Replace(file, `"local"`, `"aws"`, 1))
@@ -265,7 +128,11 @@ func TestProviderSwitchedFromLocalToAWS(t *testing.T) {
 	empty(t, e)
 	for _, out := range []string{"local", "aws"} {
 		l.AnsweredBy(out, map[string]int{"switched": 4, "spinning": 2})
-		fmt.Printf("| the same file with Provider %s: exit code 0, %s\n", out, resultLine(t, filepath.Join(l.Dir, out)))
+		fmt.Printf(
+			"| the same file with Provider %s: exit code 0, %s\n",
+			out,
+			resultLine(t, filepath.Join(l.Dir, out)),
+		)
 	}
 }
 
@@ -292,7 +159,8 @@ func TestAWSSeveralServices(t *testing.T) {
 	t.Parallel()
 	e := emulator.Account(t)
 	l := lab.In(t, e, `{"Provider": "aws", "SubExperiments": [
-		{"Title": "many", "Runtime": "python3.13", "Parallelism": 71, "Bursts": 71, "BurstSizes": [1], "IATSeconds": 0.01, "FunctionTimeoutSeconds": 20}]}`)
+		{"Title": "many", "Runtime": "python3.13", "Parallelism": 71, "Bursts": 71, "BurstSizes": [1],
+			"IATSeconds": 0.01, "FunctionTimeoutSeconds": 20}]}`)
 	stellar(l, 0, "-c", "exp.json", "-o", "out")
 	l.AnsweredBy("out", map[string]int{"many": 71})
 	yml, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", "serverless", "service-*", "serverless.yml"))
@@ -306,7 +174,8 @@ func TestAWSSeveralServices(t *testing.T) {
 	empty(t, e)
 }
 
-// An image function is deployed by the digest that the registry has. The emulator has no Docker to run it in, and takes other registries than
+// An image function is deployed by the digest that the registry has. The emulator has no Docker to run it in, and
+// takes other registries than
 // ECR, which Lambda does not: that it answers was not tried here.
 func TestAWSImage(t *testing.T) {
 	t.Parallel()
@@ -317,26 +186,33 @@ func TestAWSImage(t *testing.T) {
 	}
 	t.Cleanup(stop)
 	l := lab.In(t, e, `{"Provider": "aws", "Registry": "`+at+`/stellar", "SubExperiments": [
-		{"Title": "image", "Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 256, "FunctionTimeoutSeconds": 20}]}`)
+		{"Title": "image", "Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 256,
+			"FunctionTimeoutSeconds": 20}]}`)
 	stellar(l, 0, "deploy", "-c", "exp.json", "-o", "out")
 	dir, _ := l.Journal()
 	rec, err := run.ReadRecord(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	is, err := e.Lambda.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String(rec.Service + "-f0-0")})
+	is, err := e.Lambda.GetFunction(
+		t.Context(),
+		&lambda.GetFunctionInput{FunctionName: aws.String(rec.Service + "-f0-0")},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	digest := regexp.MustCompile(`^` + regexp.QuoteMeta(at) + `/stellar[^@]*@sha256:[0-9a-f]{64}$`)
-	if image := aws.ToString(is.Code.ImageUri); is.Configuration.PackageType != "Image" || aws.ToInt32(is.Configuration.MemorySize) != 256 || !digest.MatchString(image) {
+	if image := aws.ToString(is.Code.ImageUri); is.Configuration.PackageType != "Image" ||
+		aws.ToInt32(is.Configuration.MemorySize) != 256 ||
+		!digest.MatchString(image) {
 		t.Errorf("%s of %s, %d MB", is.Configuration.PackageType, image, aws.ToInt32(is.Configuration.MemorySize))
 	}
 	stellar(l, 0, "remove", dir)
 	empty(t, e)
 }
 
-// kill -9 while the Serverless CLI is at work, then clean: by the journal, and by the tags alone where the run's folder was deleted.
+// kill -9 while the Serverless CLI is at work, then clean: by the journal, and by the tags alone where the run's
+// folder was deleted.
 func TestAWSKilledInMidDeploy(t *testing.T) {
 	for _, c := range []struct {
 		when string
@@ -360,7 +236,12 @@ func TestAWSKilledInMidDeploy(t *testing.T) {
 			}
 			_ = cmd.Wait()
 			left := e.Left()
-			fmt.Printf("| killed when %s, its folder deleted: %t: %d things in the emulator\n", c.when, c.lost, len(left))
+			fmt.Printf(
+				"| killed when %s, its folder deleted: %t: %d things in the emulator\n",
+				c.when,
+				c.lost,
+				len(left),
+			)
 			if len(left) == 0 {
 				t.Fatal("nothing is left to be cleaned")
 			}
@@ -378,11 +259,17 @@ func TestAWSKilledInMidDeploy(t *testing.T) {
 	}
 }
 
-// Credentials of another account than the one that is asked for, or that the run deployed with, change nothing anywhere.
+// Credentials of another account than the one that is asked for, or that the run deployed with, change nothing
+// anywhere.
 func TestAWSOtherAccount(t *testing.T) {
 	t.Parallel()
 	e, other := emulator.Account(t), emulator.Account(t)
-	l := lab.In(t, e, `{"Provider": "aws", "Region": "ap-southeast-2", "SubExperiments": [{"Title": "one", "Runtime": "python3.13", "Bursts": 1, "FunctionTimeoutSeconds": 20}]}`)
+	l := lab.In(
+		t,
+		e,
+		`{"Provider": "aws", "Region": "ap-southeast-2", "SubExperiments": [{"Title": "one",
+			"Runtime": "python3.13", "Bursts": 1, "FunctionTimeoutSeconds": 20}]}`,
+	)
 	said := stellar(l, 2, "-c", "exp.json", "-o", "out", "--aws-account", "111122223333")
 	if !strings.Contains(said, "of account "+e.ID+", --aws-account says 111122223333") {
 		t.Errorf("it says %s", said)
@@ -390,7 +277,8 @@ func TestAWSOtherAccount(t *testing.T) {
 	empty(t, e)
 	stellar(l, 0, "deploy", "-c", "exp.json", "-o", "out", "--aws-account", e.ID)
 	dir, _ := l.Journal()
-	if text, err := os.ReadFile(filepath.Join(dir, "serverless", "serverless.yml")); err != nil || !strings.Contains(string(text), "region: ap-southeast-2") {
+	if text, err := os.ReadFile(filepath.Join(dir, "serverless", "serverless.yml")); err != nil ||
+		!strings.Contains(string(text), "region: ap-southeast-2") {
 		t.Errorf("serverless.yml: %v\n%.300s", err, text)
 	}
 	if said := stellar(l.As(other), 4, "remove", dir); !strings.Contains(said, "stands in account "+e.ID) {

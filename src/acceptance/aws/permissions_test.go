@@ -68,7 +68,10 @@ func checkAllowed(t *testing.T, r *cloud.Recorder) {
 	if len(asked) < 15 {
 		t.Errorf("only %q were asked for: not all is recorded", asked)
 	}
-	fmt.Printf("| of the actions in docs/providers/aws-policy.json the Serverless CLI and stellar asked the emulator for %d\n", len(asked))
+	fmt.Printf(
+		"| of the actions in docs/providers/aws-policy.json the Serverless CLI and stellar asked the emulator for %d\n",
+		len(asked),
+	)
 }
 
 // The documented permissions have no wildcard for an action, and are confined to our names wherever AWS lets them be.
@@ -81,10 +84,12 @@ func TestAWSPolicyIsConfined(t *testing.T) {
 		}
 		for _, res := range s.Resource {
 			switch {
-			case strings.Contains(res, "stellar"), s.Sid == "HTTPAPIs" && strings.HasPrefix(res, "arn:aws:apigateway:"):
+			case strings.Contains(res, "stellar"),
+				s.Sid == "HTTPAPIs" && strings.HasPrefix(res, "arn:aws:apigateway:"):
 			case s.Sid == "WhatHasNoNarrowerResource" && res == "*":
 				for _, a := range s.Action {
-					if _, verb, _ := strings.Cut(a, ":"); !regexp.MustCompile(`^(Describe|List|Get|Validate)`).MatchString(verb) {
+					if _, verb, _ := strings.Cut(a, ":"); !regexp.MustCompile(`^(Describe|List|Get|Validate)`).
+						MatchString(verb) {
 						t.Errorf("%s: %s of everything", s.Sid, a)
 					}
 				}

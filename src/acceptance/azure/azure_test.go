@@ -12,14 +12,19 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Everything on the way to Azure is real but the vendor: the tool generates, packs and deploys with the pinned Serverless
+// Everything on the way to Azure is real but the vendor: the tool generates, packs and deploys with the pinned
+// Serverless
 // CLI and plugin, which talk to an account that stands in for Azure, and the apps that they make run.
 
 func azureExperiment(runtime string) string {
-	return strings.ReplaceAll(`{"Provider": "azure", "Region": "West Europe", "Runtime": "RUNTIME", "Seed": 7, "SubExperiments": [
+	return strings.ReplaceAll(
+		`{"Provider": "azure", "Region": "West Europe", "Runtime": "RUNTIME", "Seed": 7, "SubExperiments": [
  {"Title": "plain", "Bursts": 2, "BurstSizes": [2]},
  {"Title": "shared", "Bursts": 1},
- {"Title": "filled", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true}]}`, "RUNTIME", runtime)
+ {"Title": "filled", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true}]}`,
+		"RUNTIME",
+		runtime,
+	)
 }
 
 func TestAzure(t *testing.T) {
@@ -38,7 +43,8 @@ func TestAzure(t *testing.T) {
 					t.Fatalf("deployed: %v, want %v", stand, want)
 				}
 				g := a.Group(want[0])
-				asked := g.Kind == c.stack && g.Settings["FUNCTIONS_WORKER_RUNTIME"] == c.worker && g.Location == "westeurope"
+				asked := g.Kind == c.stack && g.Settings["FUNCTIONS_WORKER_RUNTIME"] == c.worker &&
+					g.Location == "westeurope"
 				if !asked || g.Tags["stellar-run"] != d.Record.ID {
 					t.Errorf("made: %+v", g)
 				}
@@ -58,7 +64,11 @@ func TestAzureFaults(t *testing.T) {
 	cloud.CheckFaults(t, `{"Provider": "azure", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [
 	 {"Title": "a", "Function": "measure", "Bursts": 2, "Parallelism": 2}]}`, []cloud.FaultRow{
 		{Name: "the secret is wrong", Env: "AZURE_CLIENT_SECRET=wrong", Exit: 2, Says: "Invalid client secret"},
-		{Name: "the subscription is another's", Exit: 1, Fault: cloud.Fault{Method: "GET", At: "/resourcegroups", Code: "AuthorizationFailed"}},
+		{
+			Name:  "the subscription is another's",
+			Exit:  1,
+			Fault: cloud.Fault{Method: "GET", At: "/resourcegroups", Code: "AuthorizationFailed"},
+		},
 		{Name: "the template fails", Exit: 1, Fault: taken},
 		{Name: cutOff, Exit: 1, Fault: taken},
 		{Name: "throttled", Exit: 0, Fault: cloud.Fault{Method: "PUT", At: "-f0-1", Code: "TooManyRequests"}},
@@ -75,7 +85,12 @@ func TestAzureFaults(t *testing.T) {
 func TestAzureFindsWhatWasLost(t *testing.T) {
 	t.Parallel()
 	a := cloud.NewAzure(t)
-	l := lab.In(t, a, `{"Provider": "azure", "Runtime": "nodejs22.x", "SubExperiments": [{"Title": "a", "Function": "measure", "Bursts": 1}]}`)
+	l := lab.In(
+		t,
+		a,
+		`{"Provider": "azure", "Runtime": "nodejs22.x", "SubExperiments": [{"Title": "a", "Function": "measure",
+			"Bursts": 1}]}`,
+	)
 	l.Deploy()
 	if stand := a.Left(); len(stand) != 1 {
 		t.Fatalf("deployed %v", stand)

@@ -90,7 +90,8 @@ func (t *terminal) wait() string {
 	defer end.Stop()
 	_ = t.cmd.Wait()
 	var code []byte
-	for until := time.Now().Add(time.Minute); len(code) == 0 && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+	until := time.Now().Add(time.Minute)
+	for ; len(code) == 0 && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		code, _ = os.ReadFile(filepath.Join(t.Dir, "code"))
 	}
 	_ = t.master.Close()
@@ -109,16 +110,20 @@ func ended(l *lab.Lab, how string) {
 		l.Errorf("the journal ends with %+v, want %s", last, how)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "run_logs.txt"))
-	if err != nil || how != "removed" && !bytes.Contains(log, []byte("removing: done")) && !bytes.Contains(log, []byte("removing (")) {
+	if err != nil ||
+		how != "removed" && !bytes.Contains(log, []byte("removing: done")) &&
+			!bytes.Contains(log, []byte("removing (")) {
 		l.Errorf("the run's log does not have its end: %v\n%s", err, log)
 	}
 	l.NoProcesses("the end")
 	l.NothingToClean("clean afterwards")
 }
 
-const endless = `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 5000, "IATSeconds": 0.05}]}`
+const endless = `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 5000,
+	"IATSeconds": 0.05}]}`
 
-// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all the
+// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all
+// the
 // same.
 func TestCtrlCWithTee(t *testing.T) {
 	t.Parallel()
@@ -135,7 +140,8 @@ func TestCtrlCWithTee(t *testing.T) {
 	}
 }
 
-// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to write
+// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to
+// write
 // to.
 func TestClosedTerminal(t *testing.T) {
 	t.Parallel()
@@ -158,7 +164,8 @@ func TestDeployIntoHead(t *testing.T) {
 		t.Errorf("exit codes %s, want 0 of both\n%s", code, &term.text)
 	}
 	dir, _ := l.Journal()
-	if out, err := l.Command("remove", dir).CombinedOutput(); err != nil || !strings.Contains(string(out), "removed") {
+	if out, err := l.Command("remove", dir).CombinedOutput(); err != nil ||
+		!strings.Contains(string(out), "removed") {
 		t.Errorf("remove: %v\n%s", err, out)
 	}
 	ended(l, "removed")
@@ -187,12 +194,16 @@ func TestReadersOfAProbe(t *testing.T) {
 		bursts            int
 		do                func(*terminal)
 	}{
-		"tee -i": {`$STELLAR -c exp.json -o out 2>&1 | tee -i log; echo ${PIPESTATUS[@]} > code`, "130 0", "interrupted", 5000,
+		"tee -i": {`$STELLAR -c exp.json -o out 2>&1 | tee -i log; echo ${PIPESTATUS[@]} > code`, "130 0",
+			"interrupted", 5000,
 			func(t *terminal) { t.press("\x03") }},
-		"stdout alone": {`$STELLAR -c exp.json -o out | tee log; echo ${PIPESTATUS[@]} > code`, "130 130", "interrupted", 5000,
+		"stdout alone": {`$STELLAR -c exp.json -o out | tee log; echo ${PIPESTATUS[@]} > code`, "130 130",
+			"interrupted", 5000,
 			func(t *terminal) { t.press("\x03") }},
-		"quit key":   {`ulimit -c 0; $STELLAR -c exp.json -o out; echo $? > code`, "130", "interrupted", 5000, func(t *terminal) { t.press("\x1c") }},
-		"head":       {`$STELLAR -c exp.json -o out 2>&1 | head -1; echo ${PIPESTATUS[@]} > code`, "0 0", "done", 20, func(*terminal) {}},
+		"quit key": {`ulimit -c 0; $STELLAR -c exp.json -o out; echo $? > code`, "130", "interrupted", 5000,
+			func(t *terminal) { t.press("\x1c") }},
+		"head": {`$STELLAR -c exp.json -o out 2>&1 | head -1; echo ${PIPESTATUS[@]} > code`, "0 0", "done",
+			20, func(*terminal) {}},
 		"no streams": {`$STELLAR -c exp.json -o out >&- 2>&-; echo $? > code`, "0", "done", 20, func(*terminal) {}},
 		"nohup": {`(trap : HUP; nohup $STELLAR -c exp.json -o out; echo $? > code); true`, "0", "done", 40,
 			func(t *terminal) { _ = t.master.Close() }},
@@ -201,7 +212,14 @@ func TestReadersOfAProbe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := lab.New(t, fmt.Sprintf(`{"Provider": "%s", "SubExperiments": [{"Bursts": %d, "IATSeconds": 0.05}]}`, server.URL, c.bursts))
+			l := lab.New(
+				t,
+				fmt.Sprintf(
+					`{"Provider": "%s", "SubExperiments": [{"Bursts": %d, "IATSeconds": 0.05}]}`,
+					server.URL,
+					c.bursts,
+				),
+			)
 			term := open(l, c.script)
 			l.AwaitStage("probing")
 			c.do(term)
@@ -216,7 +234,11 @@ func TestReadersOfAProbe(t *testing.T) {
 // TestSchemaIntoHead: a command whose only product is its output ends quietly when nobody reads it.
 func TestSchemaIntoHead(t *testing.T) {
 	l := lab.New(t, "{}")
-	term := open(l, `for c in schema "completion bash" --help "version --json"; do $STELLAR $c | true; echo -n "${PIPESTATUS[0]} "; done > code`)
+	term := open(
+		l,
+		`for c in schema "completion bash" --help "version --json"; do $STELLAR $c | true;
+			echo -n "${PIPESTATUS[0]} "; done > code`,
+	)
 	if code := term.wait(); code != "0 0 0 0" || strings.TrimSpace(term.text.String()) != "" {
 		t.Errorf("exit codes %q, and the terminal shows %q", code, &term.text)
 	}

@@ -19,7 +19,8 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Aliyun stands in for an account of Alibaba Cloud's: the part of Function Compute, API Gateway, RAM and OSS that the pinned
+// Aliyun stands in for an account of Alibaba Cloud's: the part of Function Compute, API Gateway, RAM and OSS that the
+// pinned
 // plugin uses, with their own error codes. The functions that are deployed run.
 type Aliyun struct {
 	account
@@ -54,8 +55,12 @@ const (
 // NewAliyun opens an account with a package of somebody else's in its bucket.
 func NewAliyun(t *testing.T) *Aliyun {
 	t.Helper()
-	a := &Aliyun{services: map[string]map[string]*AliyunFunction{}, groups: map[string]map[string]aliyunAPI{}, roles: map[string]bool{},
-		buckets: map[string]map[string][]byte{aliyunShared: {"serverless/theirs/dev/p.zip": []byte("x")}}}
+	a := &Aliyun{
+		services: map[string]map[string]*AliyunFunction{},
+		groups:   map[string]map[string]aliyunAPI{},
+		roles:    map[string]bool{},
+		buckets:  map[string]map[string][]byte{aliyunShared: {"serverless/theirs/dev/p.zip": []byte("x")}},
+	}
 	a.serve(t, a, func() {
 		for _, s := range a.services {
 			for _, f := range s {
@@ -81,7 +86,8 @@ func (a *Aliyun) Prefixes() []string { return []string{"ALIBABA_"} }
 // Secret is that of the access key.
 func (a *Aliyun) Secret() string { return aliyunSecret }
 
-// Left lists all that is there, but for what was there before. It is an error if the package of somebody else is gone.
+// Left lists all that is there, but for what was there before. It is an error if the package of somebody else is
+// gone.
 func (a *Aliyun) Left() (out []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -158,7 +164,13 @@ func (a *Aliyun) refuse(w http.ResponseWriter, host, code string) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"ErrorCode":%q,"ErrorMessage":"%s","Code":%q,"Message":"says the account of this test","RequestId":"1"}`, code, code, code)
+	fmt.Fprintf(
+		w,
+		`{"ErrorCode":%q,"ErrorMessage":"%s","Code":%q,"Message":"says the account of this test","RequestId":"1"}`,
+		code,
+		code,
+		code,
+	)
 }
 
 func (a *Aliyun) compute(w http.ResponseWriter, r *http.Request, body []byte) {
@@ -221,7 +233,11 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	group := strings.TrimPrefix(cmp.Or(r.Form.Get("GroupId"), r.Form.Get("GroupName")), "id-")
 	api := strings.TrimPrefix(cmp.Or(r.Form.Get("ApiId"), r.Form.Get("ApiName")), "id-")
-	about := map[string]string{"GroupName": group, "GroupId": "id-" + group, "SubDomain": strings.TrimPrefix(a.server.URL, "http://") + "/gateway/" + group}
+	about := map[string]string{
+		"GroupName": group,
+		"GroupId":   "id-" + group,
+		"SubDomain": strings.TrimPrefix(a.server.URL, "http://") + "/gateway/" + group,
+	}
 	apis := []map[string]string{}
 	for n := range a.groups[group] {
 		apis = append(apis, map[string]string{"ApiName": n, "ApiId": "id-" + n, "RegionId": "ap-southeast-1"})
@@ -232,7 +248,11 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 			answer(w, http.StatusOK, map[string]any{"TotalCount": 0})
 			return
 		}
-		answer(w, http.StatusOK, map[string]any{"TotalCount": 1, "ApiGroupAttributes": map[string]any{"ApiGroupAttribute": []any{about}}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"TotalCount": 1, "ApiGroupAttributes": map[string]any{"ApiGroupAttribute": []any{about}}},
+		)
 	case "CreateApiGroup":
 		if len(group) > 50 {
 			a.t.Errorf("API group %q is longer than 50", group)
@@ -248,15 +268,30 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 			ServiceTimeout        int
 			FunctionComputeConfig struct{ ServiceName, FunctionName, RoleArn string }
 		}
-		if json.Unmarshal([]byte(r.Form.Get("RequestConfig")), &request) != nil || json.Unmarshal([]byte(r.Form.Get("ServiceConfig")), &backend) != nil || len(api) > 50 || backend.ServiceTimeout != 30000 {
+		if json.Unmarshal([]byte(r.Form.Get("RequestConfig")), &request) != nil ||
+			json.Unmarshal([]byte(r.Form.Get("ServiceConfig")), &backend) != nil ||
+			len(api) > 50 ||
+			backend.ServiceTimeout != 30000 {
 			a.t.Errorf("API %q: %v", api, r.Form)
 		}
-		a.groups[group][api] = aliyunAPI{request.RequestPath, backend.FunctionComputeConfig.ServiceName, backend.FunctionComputeConfig.FunctionName}
+		a.groups[group][api] = aliyunAPI{
+			request.RequestPath,
+			backend.FunctionComputeConfig.ServiceName,
+			backend.FunctionComputeConfig.FunctionName,
+		}
 		answer(w, http.StatusOK, map[string]string{"ApiId": "id-" + api})
 	case "DescribeApis":
-		answer(w, http.StatusOK, map[string]any{"TotalCount": len(apis), "ApiSummarys": map[string]any{"ApiSummary": apis}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"TotalCount": len(apis), "ApiSummarys": map[string]any{"ApiSummary": apis}},
+		)
 	case "DescribeDeployedApis":
-		answer(w, http.StatusOK, map[string]any{"TotalCount": len(apis), "DeployedApis": map[string]any{"DeployedApiItem": apis}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"TotalCount": len(apis), "DeployedApis": map[string]any{"DeployedApiItem": apis}},
+		)
 	case "DeployApi", "AbolishApi":
 		answer(w, http.StatusOK, map[string]string{})
 	case "DeleteApi":

@@ -33,8 +33,10 @@ func (a *Aliyun) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 	for n := range r.Header {
 		headers[n] = r.Header.Get(n)
 	}
-	event, err := json.Marshal(map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers, "queryParameters": query,
-		"pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"})
+	event, err := json.Marshal(
+		map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers, "queryParameters": query,
+			"pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"},
+	)
 	if err != nil {
 		a.t.Error(err)
 	}
@@ -58,7 +60,10 @@ func (a *Aliyun) call(f *AliyunFunction, event []byte) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.cmd == nil {
-		host := map[bool][]string{true: {"python3", "host.py"}, false: {"node", "host.js"}}[strings.HasPrefix(f.Runtime, "python")]
+		host := []string{"node", "host.js"}
+		if strings.HasPrefix(f.Runtime, "python") {
+			host = []string{"python3", "host.py"}
+		}
 		f.cmd = exec.Command(host[0], testdata("aliyun", host[1]), f.folder, f.Handler)
 		f.cmd.Dir, f.cmd.Stderr, f.cmd.Env = f.folder, os.Stderr, append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
 		for k, v := range f.Environment {

@@ -29,12 +29,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Emulator is an AWS on this machine: MiniStack, which speaks the protocols of CloudFormation, Lambda, S3 and the HTTP
+// Emulator is an AWS on this machine: MiniStack, which speaks the protocols of CloudFormation, Lambda, S3 and the
+// HTTP
 // APIs, and runs the functions as processes. The real Serverless CLI and AWS's own SDK are pointed at it by
-// AWS_ENDPOINT_URL, as they would be by any user. One emulator serves all tests of a package: each has an account of its
+// AWS_ENDPOINT_URL, as they would be by any user. One emulator serves all tests of a package: each has an account of
+// its
 // own in it. The zero value starts with the first account.
 //
-// What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices for
+// What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices
+// for
 // writing logs is not tried), SnapStart takes no snapshots and an alias is answered as its function, memory and
 // architecture are settings without effect, instances live and die by other rules than Lambda's, stacks change in
 // milliseconds, and nobody throttles.
@@ -110,8 +113,19 @@ func (m *Emulator) start() error {
 	defer log.Close()
 	c := exec.Command(python, "-m", "ministack")
 	c.Dir, c.Stdout, c.Stderr = m.dir, log, log
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + m.dir, "TMPDIR=" + m.dir, "BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + port,
-		fmt.Sprintf("MINISTACK_ACCOUNT_ID=%d", firstAWS), "AWS_ACCESS_KEY_ID=emulated", "AWS_SECRET_ACCESS_KEY=" + awsSecret}
+	c.Env = []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + m.dir,
+		"TMPDIR=" + m.dir,
+		"BIND_HOST=127.0.0.1",
+		"GATEWAY_PORT=" + port,
+		fmt.Sprintf(
+			"MINISTACK_ACCOUNT_ID=%d",
+			firstAWS,
+		),
+		"AWS_ACCESS_KEY_ID=emulated",
+		"AWS_SECRET_ACCESS_KEY=" + awsSecret,
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		return err
@@ -143,9 +157,17 @@ func (m *Emulator) Stop() error {
 
 // Environment points every tool of AWS at the emulator.
 func (e *AWS) Environment(string) []string {
-	return []string{"AWS_ENDPOINT_URL=" + cmp.Or(e.via, e.url), "AWS_ACCESS_KEY_ID=" + e.ID, "AWS_SECRET_ACCESS_KEY=" + awsSecret,
-		"AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_REGION=", "AWS_DEFAULT_REGION=" + AWSRegion, "AWS_EC2_METADATA_DISABLED=true",
-		"SLS_AWS_MONITORING_FREQUENCY=300"} // the Serverless CLI's pause between two looks at a stack, ms
+	return []string{
+		"AWS_ENDPOINT_URL=" + cmp.Or(e.via, e.url),
+		"AWS_ACCESS_KEY_ID=" + e.ID,
+		"AWS_SECRET_ACCESS_KEY=" + awsSecret,
+		"AWS_SESSION_TOKEN=",
+		"AWS_PROFILE=",
+		"AWS_REGION=",
+		"AWS_DEFAULT_REGION=" + AWSRegion,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"SLS_AWS_MONITORING_FREQUENCY=300",
+	} // the Serverless CLI's pause between two looks at a stack, ms
 }
 
 // Prefixes are those of AWS's variables.
@@ -185,8 +207,18 @@ func (e *AWS) Functions() []string {
 			for _, a := range f.Architectures {
 				on = append(on, string(a))
 			}
-			out = append(out, fmt.Sprintf("%s: %s, %s, %s, %d MB, %d s", aws.ToString(f.FunctionName), f.Runtime, aws.ToString(f.Handler),
-				strings.Join(on, " "), aws.ToInt32(f.MemorySize), aws.ToInt32(f.Timeout)))
+			out = append(
+				out,
+				fmt.Sprintf(
+					"%s: %s, %s, %s, %d MB, %d s",
+					aws.ToString(f.FunctionName),
+					f.Runtime,
+					aws.ToString(f.Handler),
+					strings.Join(on, " "),
+					aws.ToInt32(f.MemorySize),
+					aws.ToInt32(f.Timeout),
+				),
+			)
 		}
 	}
 	slices.Sort(out)
@@ -255,7 +287,15 @@ func (e *AWS) ask(what, action string) string {
 	if err != nil {
 		e.Fatal(err)
 	}
-	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/20261121/%s/%s/aws4_request, SignedHeaders=host, Signature=0", e.ID, AWSRegion, service))
+	req.Header.Set(
+		"Authorization",
+		fmt.Sprintf(
+			"AWS4-HMAC-SHA256 Credential=%s/20261121/%s/%s/aws4_request, SignedHeaders=host, Signature=0",
+			e.ID,
+			AWSRegion,
+			service,
+		),
+	)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		e.Fatal(err)

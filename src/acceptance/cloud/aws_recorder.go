@@ -80,14 +80,16 @@ func actionOf(q *http.Request, body []byte) string {
 		return ""
 	}
 	service := m[1]
-	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" && strings.Contains(q.Header.Get("Content-Type"), "form") {
+	if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") != "" &&
+		strings.Contains(q.Header.Get("Content-Type"), "form") {
 		return service + ":" + form.Get("Action")
 	}
 	if _, action, ok := strings.Cut(q.Header.Get("X-Amz-Target"), "."); ok {
 		return service + ":" + action
 	}
 	for _, r := range rest {
-		if r.service == service && regexp.MustCompile("^"+r.method+"$").MatchString(q.Method) && regexp.MustCompile(r.pattern).MatchString(q.URL.RequestURI()) {
+		if r.service == service && regexp.MustCompile("^"+r.method+"$").MatchString(q.Method) &&
+			regexp.MustCompile(r.pattern).MatchString(q.URL.RequestURI()) {
 			return r.action
 		}
 	}

@@ -20,8 +20,9 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Azure stands in for a subscription of Azure's: the part of its interfaces that the pinned plugin and the tool use, with
-// Azure's own error codes. The apps that are deployed run: their functions are called with requests of the platform's form.
+// Azure stands in for a subscription of Azure's: the part of its interfaces that the pinned plugin and the tool use,
+// with Azure's own error codes. The apps that are deployed run: their functions are called with requests of the
+// platform's form.
 type Azure struct {
 	account
 	groups    map[string]*AzureGroup
@@ -65,7 +66,8 @@ func (a *Azure) Environment(string) []string {
 	cli := lab.Module("serverless-azure")
 	lab.Installed(a.t, "the Serverless CLI for Azure", filepath.Join(cli, "serverless"), "make azure")
 	return []string{"STELLAR_SERVERLESS_AZURE=" + testdata("account", "serverless"), "STELLAR_TEST_CLI=" + cli,
-		"STELLAR_TEST_ACCOUNT=" + a.server.URL, "STELLAR_AZURE_URL=" + a.server.URL, "AZURE_AUTHORITY_HOST=" + a.server.URL,
+		"STELLAR_TEST_ACCOUNT=" + a.server.URL, "STELLAR_AZURE_URL=" + a.server.URL,
+		"AZURE_AUTHORITY_HOST=" + a.server.URL,
 		"AZURE_SUBSCRIPTION_ID=" + azureTestSubscription, "AZURE_TENANT_ID=tenant", "AZURE_CLIENT_ID=client",
 		"AZURE_CLIENT_SECRET=" + azureTestSecret}
 }
@@ -118,7 +120,8 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func refuse(w http.ResponseWriter, code string) {
-	status := map[string]int{"ResourceGroupNotFound": 404, "ResourceNotFound": 404, "AuthorizationFailed": 403, "TooManyRequests": 429,
+	status := map[string]int{"ResourceGroupNotFound": 404, "ResourceNotFound": 404, "AuthorizationFailed": 403,
+		"TooManyRequests":     429,
 		"InternalServerError": 500, "StorageAccountAlreadyTaken": 409, "DeploymentActive": 409}[code]
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -126,17 +129,33 @@ func refuse(w http.ResponseWriter, code string) {
 }
 
 func (a *Azure) login(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != azureTestSecret || r.Form.Get("grant_type") != "client_credentials" {
-		answer(w, http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."})
+	if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != azureTestSecret ||
+		r.Form.Get("grant_type") != "client_credentials" {
+		answer(
+			w,
+			http.StatusUnauthorized,
+			map[string]string{
+				"error":             "invalid_client",
+				"error_description": "AADSTS7000215: Invalid client secret provided.",
+			},
+		)
 		return
 	}
 	until := fmt.Sprint(time.Now().Add(time.Hour).Unix())
 	if strings.Contains(r.URL.Path, "v2.0") {
-		answer(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": "token-of-the-test"})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": "token-of-the-test"},
+		)
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"token_type": "Bearer", "expires_in": "3600", "expires_on": until, "not_before": "0",
-		"resource": r.Form.Get("resource"), "access_token": "token-of-the-test"})
+	answer(
+		w,
+		http.StatusOK,
+		map[string]string{"token_type": "Bearer", "expires_in": "3600", "expires_on": until, "not_before": "0",
+			"resource": r.Form.Get("resource"), "access_token": "token-of-the-test"},
+	)
 }
 
 var groupPath = regexp.MustCompile(`(?i)^/subscriptions/([^/]+)/resourcegroups/([^/]+)(/.*)?$`)
@@ -150,9 +169,26 @@ func (a *Azure) manage(w http.ResponseWriter, r *http.Request) {
 	m := groupPath.FindStringSubmatch(r.URL.Path)
 	switch {
 	case r.URL.Path == "/subscriptions":
-		answer(w, http.StatusOK, map[string]any{"value": []any{map[string]any{"subscriptionId": azureTestSubscription, "id": "/subscriptions/" + azureTestSubscription, "displayName": "test", "state": "Enabled"}}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{
+				"value": []any{
+					map[string]any{
+						"subscriptionId": azureTestSubscription,
+						"id":             "/subscriptions/" + azureTestSubscription,
+						"displayName":    "test",
+						"state":          "Enabled",
+					},
+				},
+			},
+		)
 	case r.URL.Path == "/tenants":
-		answer(w, http.StatusOK, map[string]any{"value": []any{map[string]string{"id": "/tenants/tenant", "tenantId": "tenant"}}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"value": []any{map[string]string{"id": "/tenants/tenant", "tenantId": "tenant"}}},
+		)
 	case strings.EqualFold(r.URL.Path, "/subscriptions/"+azureTestSubscription+"/resourcegroups"):
 		var all []*AzureGroup
 		for _, g := range a.groups {
@@ -195,15 +231,28 @@ func (a *Azure) inGroup(w http.ResponseWriter, r *http.Request, name, path strin
 	case strings.Contains(path, "/deployments") && r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(path, "/listKeys"):
-		answer(w, http.StatusOK, map[string]any{"keys": []any{map[string]string{"keyName": "key1", "value": "a2V5", "permissions": "FULL"}}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{
+				"keys": []any{map[string]string{"keyName": "key1", "value": "a2V5", "permissions": "FULL"}},
+			},
+		)
 	case strings.HasSuffix(path, "/functions"):
 		answer(w, http.StatusOK, map[string]any{"value": a.functionsOf(g)})
 	case strings.HasSuffix(path, "/restart"):
 		g.stop()
 		g.process, g.start = nil, sync.Once{}
 	case strings.Contains(path, "/sites/"):
-		answer(w, http.StatusOK, map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites", "location": g.Location,
-			"properties": map[string]any{"defaultHostName": last + ".azurewebsites.net", "enabledHostNames": []string{last + ".azurewebsites.net", last + ".scm.azurewebsites.net"}}})
+		answer(
+			w,
+			http.StatusOK,
+			map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites", "location": g.Location,
+				"properties": map[string]any{
+					"defaultHostName":  last + ".azurewebsites.net",
+					"enabledHostNames": []string{last + ".azurewebsites.net", last + ".scm.azurewebsites.net"},
+				}},
+		)
 	default:
 		a.t.Errorf("unexpected request: %s %s", r.Method, r.URL)
 		refuse(w, "ResourceNotFound")
@@ -247,7 +296,8 @@ func (a *Azure) deploy(w http.ResponseWriter, g *AzureGroup, body []byte, name s
 			}
 		}
 	}
-	if err := json.Unmarshal(body, &asked); err != nil || len(asked.Properties.Template.Resources) != 3 || asked.Properties.Mode != "Incremental" {
+	if err := json.Unmarshal(body, &asked); err != nil || len(asked.Properties.Template.Resources) != 3 ||
+		asked.Properties.Mode != "Incremental" {
 		a.t.Errorf("deployment %s: %v in %s", name, err, body)
 	}
 	g.Settings = map[string]string{}
@@ -259,7 +309,11 @@ func (a *Azure) deploy(w http.ResponseWriter, g *AzureGroup, body []byte, name s
 			}
 		}
 	}
-	answer(w, http.StatusOK, map[string]any{"name": name, "properties": map[string]string{"provisioningState": "Succeeded"}})
+	answer(
+		w,
+		http.StatusOK,
+		map[string]any{"name": name, "properties": map[string]string{"provisioningState": "Succeeded"}},
+	)
 }
 
 func (a *Azure) functionsOf(g *AzureGroup) []any {
@@ -272,7 +326,16 @@ func (a *Azure) functionsOf(g *AzureGroup) []any {
 			a.t.Errorf("%s: %v\n%s", file, err, text)
 		}
 		name := filepath.Base(filepath.Dir(file))
-		out = append(out, map[string]any{"properties": map[string]any{"name": name, "config": config, "invoke_url_template": a.server.URL + "/app/" + g.Name + "/api/" + name}})
+		out = append(
+			out,
+			map[string]any{
+				"properties": map[string]any{
+					"name":                name,
+					"config":              config,
+					"invoke_url_template": a.server.URL + "/app/" + g.Name + "/api/" + name,
+				},
+			},
+		)
 	}
 	return out
 }
@@ -281,7 +344,11 @@ func (a *Azure) functionsOf(g *AzureGroup) []any {
 func (a *Azure) blob(w http.ResponseWriter, r *http.Request, host string) {
 	if r.Method == http.MethodGet { // the list of containers
 		w.Header().Set("Content-Type", "application/xml")
-		fmt.Fprint(w, `<?xml version="1.0" encoding="utf-8"?><EnumerationResults><Containers /><NextMarker /></EnumerationResults>`)
+		fmt.Fprint(
+			w,
+			`<?xml version="1.0" encoding="utf-8"?><EnumerationResults>`+
+				`<Containers /><NextMarker /></EnumerationResults>`,
+		)
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body)

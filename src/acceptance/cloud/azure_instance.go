@@ -49,7 +49,13 @@ func (a *Azure) run(g *AzureGroup) {
 		return
 	}
 	g.process.Dir, g.process.Stderr = g.folder, os.Stderr
-	g.process.Env = append(os.Environ(), "FUNCTIONS_CUSTOMHANDLER_PORT="+port, "PORT=1", "PYTHONPATH="+azureLibrary(a.t), "PYTHONDONTWRITEBYTECODE=1")
+	g.process.Env = append(
+		os.Environ(),
+		"FUNCTIONS_CUSTOMHANDLER_PORT="+port,
+		"PORT=1",
+		"PYTHONPATH="+azureLibrary(a.t),
+		"PYTHONDONTWRITEBYTECODE=1",
+	)
 	for k, v := range g.Settings {
 		g.process.Env = append(g.process.Env, k+"="+v)
 	}
@@ -66,6 +72,11 @@ func (a *Azure) run(g *AzureGroup) {
 // azureLibrary is where the platform's own Python library lies, which its workers have.
 func azureLibrary(t *testing.T) string {
 	dir := filepath.Join(lab.Repo(), "bin", "azure-functions")
-	lab.Installed(t, "the Python library azure-functions", filepath.Join(dir, "azure", "functions"), "./scripts/test-setup.sh")
+	lab.Installed(
+		t,
+		"the Python library azure-functions",
+		filepath.Join(dir, "azure", "functions"),
+		"./scripts/test-setup.sh",
+	)
 	return dir
 }

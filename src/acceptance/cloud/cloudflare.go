@@ -15,7 +15,8 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Cloudflare stands in for an account of Cloudflare's: the part of its API that the pinned Wrangler calls when it deploys, lists
+// Cloudflare stands in for an account of Cloudflare's: the part of its API that the pinned Wrangler calls when it
+// deploys, lists
 // and deletes, with Cloudflare's own error codes. What is uploaded runs in workerd, the runtime of Cloudflare's own.
 type Cloudflare struct {
 	account
@@ -54,7 +55,9 @@ func NewCloudflare(t *testing.T) *Cloudflare {
 	t.Helper()
 	a := &Cloudflare{workers: map[string]*worker{}, versions: map[string]upload{}}
 	// The program itself: what lies in .bin may be a script that starts it.
-	found, err := filepath.Glob(filepath.Join(filepath.Dir(lab.Module("wrangler")), "@cloudflare", "workerd-*", "bin", "workerd"))
+	found, err := filepath.Glob(
+		filepath.Join(filepath.Dir(lab.Module("wrangler")), "@cloudflare", "workerd-*", "bin", "workerd"),
+	)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("workerd is not installed, run `make wrangler`: found %v", found)
 	}
@@ -93,12 +96,17 @@ func (a *Cloudflare) Environment(string) []string {
 	bin := filepath.Join(a.dir, "bin")
 	if _, err := os.Stat(bin); err != nil {
 		text := fmt.Sprintf(wranglerShim, filepath.Join(lab.Module("wrangler"), "wrangler"), a.server.URL+"/where/")
-		if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "wrangler"), []byte(text), 0o755)); err != nil {
+		if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "wrangler"), []byte(text),
+			0o755)); err != nil {
 			a.t.Fatal(err)
 		}
 	}
-	return []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "CLOUDFLARE_API_TOKEN=" + cloudflareToken,
-		"CLOUDFLARE_ACCOUNT_ID=" + cloudflareID, "CLOUDFLARE_API_BASE_URL=" + a.server.URL + "/client/v4"}
+	return []string{
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"CLOUDFLARE_API_TOKEN=" + cloudflareToken,
+		"CLOUDFLARE_ACCOUNT_ID=" + cloudflareID,
+		"CLOUDFLARE_API_BASE_URL=" + a.server.URL + "/client/v4",
+	}
 }
 
 // Prefixes are those of Cloudflare's variables.
@@ -190,8 +198,14 @@ func (a *Cloudflare) service(w http.ResponseWriter, r *http.Request, name string
 		respond(w, http.StatusOK, 0, "", nil)
 		return
 	}
-	respond(w, http.StatusOK, 0, "", map[string]any{"id": name, "default_environment": map[string]any{"environment": "production",
-		"script": map[string]any{"id": name, "tag": "t", "tags": []string{}, "last_deployed_from": "wrangler"}}})
+	respond(
+		w,
+		http.StatusOK,
+		0,
+		"",
+		map[string]any{"id": name, "default_environment": map[string]any{"environment": "production",
+			"script": map[string]any{"id": name, "tag": "t", "tags": []string{}, "last_deployed_from": "wrangler"}}},
+	)
 }
 
 const versionID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -209,17 +223,37 @@ func (a *Cloudflare) script(w http.ResponseWriter, r *http.Request, name, what s
 		if u, err = readUpload(r); err == nil {
 			err = a.start(name, u)
 		}
-		result = map[string]any{"id": name, "etag": "e", "startup_time_ms": 9, "deployment_id": strings.ReplaceAll(versionID, "-", "")}
+		result = map[string]any{
+			"id":              name,
+			"etag":            "e",
+			"startup_time_ms": 9,
+			"deployment_id":   strings.ReplaceAll(versionID, "-", ""),
+		}
 	case what == "versions" && r.Method == http.MethodPost:
 		a.versions[name], err = readUpload(r)
-		result = map[string]any{"id": versionID, "startup_time_ms": 9, "resources": map[string]any{"script": map[string]any{"etag": "e"}},
-			"metadata": map[string]any{"has_preview": false}}
+		result = map[string]any{
+			"id":              versionID,
+			"startup_time_ms": 9,
+			"resources":       map[string]any{"script": map[string]any{"etag": "e"}},
+			"metadata":        map[string]any{"has_preview": false},
+		}
 	case what == "deployments" && r.Method == http.MethodPost:
 		err = a.start(name, a.versions[name])
 		result = map[string]any{"id": versionID}
 	case what == "deployments":
-		result = map[string]any{"deployments": []any{map[string]any{"id": "d", "source": "wrangler", "strategy": "percentage", "author_email": "a@example.com",
-			"created_on": "2026-11-21T10:00:00Z", "annotations": map[string]any{}, "versions": []any{map[string]any{"version_id": versionID, "percentage": 100}}}}}
+		result = map[string]any{
+			"deployments": []any{
+				map[string]any{
+					"id":           "d",
+					"source":       "wrangler",
+					"strategy":     "percentage",
+					"author_email": "a@example.com",
+					"created_on":   "2026-11-21T10:00:00Z",
+					"annotations":  map[string]any{},
+					"versions":     []any{map[string]any{"version_id": versionID, "percentage": 100}},
+				},
+			},
+		}
 	case what == "settings":
 		bindings := []any{}
 		for _, b := range a.workers[name].metadata.Bindings {

@@ -47,8 +47,13 @@ func (u *upload) add(part *multipart.Part) error {
 }
 
 // moduleKinds are the names that workerd's configuration has for what Wrangler uploads.
-var moduleKinds = map[string]string{"application/javascript+module": "esModule", "application/javascript": "commonJsModule",
-	"application/octet-stream": "data", "text/plain": "text", "application/wasm": "wasm"}
+var moduleKinds = map[string]string{
+	"application/javascript+module": "esModule",
+	"application/javascript":        "commonJsModule",
+	"application/octet-stream":      "data",
+	"text/plain":                    "text",
+	"application/wasm":              "wasm",
+}
 
 // start runs an upload in workerd, in the place of what runs under the name.
 func (a *Cloudflare) start(name string, u upload) error {

@@ -17,7 +17,8 @@ import (
 )
 
 // Google stands in for a project of Google Cloud's: the part of its APIs that gcloud calls when it deploys, lists and
-// deletes. gcloud talks to it as to a proxy. Images run in Docker, functions in Google's own frameworks; both start at their
+// deletes. gcloud talks to it as to a proxy. Images run in Docker, functions in Google's own frameworks; both start
+// at their
 // first request, as on Cloud Run.
 type Google struct {
 	account
@@ -43,8 +44,12 @@ const (
 // NewGoogle opens a project with nothing in it.
 func NewGoogle(t *testing.T) *Google {
 	t.Helper()
-	g := &Google{services: map[string]*googleHosted{}, functions: map[string]*googleHosted{}, uploads: map[string][]byte{},
-		images: map[string]bool{}}
+	g := &Google{
+		services:  map[string]*googleHosted{},
+		functions: map[string]*googleHosted{},
+		uploads:   map[string][]byte{},
+		images:    map[string]bool{},
+	}
 	g.serve(t, g, func() {
 		for _, all := range []map[string]*googleHosted{g.services, g.functions} {
 			for _, h := range all {
@@ -66,10 +71,13 @@ func (g *Google) Environment(dir string) []string {
 	}
 	host, port, _ := strings.Cut(strings.TrimPrefix(g.server.URL, "http://"), ":")
 	env := []string{"CLOUDSDK_CONFIG=" + filepath.Join(dir, "gcloud"), "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE=" + token,
-		"CLOUDSDK_CORE_PROJECT=" + googleProject, "CLOUDSDK_RUN_REGION=" + googleRegion, "CLOUDSDK_FUNCTIONS_REGION=" + googleRegion,
+		"CLOUDSDK_CORE_PROJECT=" + googleProject, "CLOUDSDK_RUN_REGION=" + googleRegion,
+		"CLOUDSDK_FUNCTIONS_REGION=" + googleRegion,
 		"CLOUDSDK_PROXY_TYPE=http_no_tunnel", "CLOUDSDK_PROXY_ADDRESS=" + host, "CLOUDSDK_PROXY_PORT=" + port,
-		"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://storage.test/storage/v1/", "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true"}
-	for _, api := range []string{"run", "cloudfunctions", "serviceusage", "cloudresourcemanager", "artifactregistry", "iam", "cloudbuild", "logging"} {
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE=http://storage.test/storage/v1/",
+		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true"}
+	for _, api := range []string{"run", "cloudfunctions", "serviceusage", "cloudresourcemanager", "artifactregistry",
+		"iam", "cloudbuild", "logging"} {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+strings.ToUpper(api)+"=http://"+api+".test/")
 	}
 	return append(env, g.cli()...)
@@ -84,7 +92,8 @@ func (g *Google) cli() []string {
 	if _, err := os.Stat(bin); err != nil {
 		g.t.Log("no gcloud on this machine: one of the tests' own asks for the same")
 		text, err := os.ReadFile(testdata("gcloud.py"))
-		if err := errors.Join(err, os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "gcloud"), text, 0o755)); err != nil {
+		if err := errors.Join(err, os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "gcloud"), text,
+			0o755)); err != nil {
 			g.t.Fatal(err)
 		}
 	}
@@ -151,21 +160,59 @@ func googleRoutes() []googleRoute {
 	fixed := func(body any) func(*Google, *http.Request, []string) (int, any) {
 		return func(*Google, *http.Request, []string) (int, any) { return http.StatusOK, body }
 	}
-	const services, functions = `run\.test/apis/serving\.knative\.dev/v1/namespaces/[^/]+/services`, `cloudfunctions\.test/v2/projects/[^/]+/locations/([^/]+)/functions`
+	const services, functions = `run\.test/apis/serving\.knative\.dev/v1/namespaces/[^/]+/services`,
+		`cloudfunctions\.test/v2/projects/[^/]+/locations/([^/]+)/functions`
 	return []googleRoute{
 		route(`GET serviceusage\.test/.*`, fixed(object{"state": "ENABLED"})),
-		route(`GET cloudbuild\.test/v1/projects/[^/]+/locations/[^/]+/defaultServiceAccount`, fixed(object{"name": "projects/" + googleProject + "/defaultServiceAccount",
-			"serviceAccountEmail": "projects/" + googleProject + "/serviceAccounts/" + googleNumber + "-compute@developer.gserviceaccount.com"})),
-		route(`(?:GET|POST) cloudresourcemanager\.test/v1/projects/[^/]+:[gs]etIamPolicy`, fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{
-			{"role": "roles/cloudbuild.builds.builder", "members": []string{"serviceAccount:" + googleNumber + "-compute@developer.gserviceaccount.com"}}}})),
-		route(`GET cloudresourcemanager\.test/v1/projects/[^/]+`, fixed(object{"projectId": googleProject, "projectNumber": googleNumber, "lifecycleState": "ACTIVE"})),
-		route(`(?:GET|POST) run\.test/v1/projects/.*IamPolicy`, fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{{"role": "roles/run.invoker", "members": []string{"allUsers"}}}})),
+		route(
+			`GET cloudbuild\.test/v1/projects/[^/]+/locations/[^/]+/defaultServiceAccount`,
+			fixed(object{"name": "projects/" + googleProject + "/defaultServiceAccount",
+				"serviceAccountEmail": "projects/" + googleProject + "/serviceAccounts/" + googleNumber +
+					"-compute@developer.gserviceaccount.com"}),
+		),
+		route(
+			`(?:GET|POST) cloudresourcemanager\.test/v1/projects/[^/]+:[gs]etIamPolicy`,
+			fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{
+				{
+					"role":    "roles/cloudbuild.builds.builder",
+					"members": []string{"serviceAccount:" + googleNumber + "-compute@developer.gserviceaccount.com"},
+				}}}),
+		),
+		route(
+			`GET cloudresourcemanager\.test/v1/projects/[^/]+`,
+			fixed(object{"projectId": googleProject, "projectNumber": googleNumber, "lifecycleState": "ACTIVE"}),
+		),
+		route(
+			`(?:GET|POST) run\.test/v1/projects/.*IamPolicy`,
+			fixed(
+				object{
+					"version":  1,
+					"etag":     "QUJD",
+					"bindings": []object{{"role": "roles/run.invoker", "members": []string{"allUsers"}}},
+				},
+			),
+		),
 		route(`GET `+services, (*Google).listServices),
 		route(`POST `+services, (*Google).createService),
 		route(`GET `+services+`/([^/]+)`, (*Google).getService),
 		route(`DELETE `+services+`/([^/]+)`, (*Google).deleteService),
-		route(`GET cloudfunctions\.test/v2/projects/[^/]+/locations/[^/]+/runtimes`, fixed(object{"runtimes": googleRuntimes()})),
-		route(`GET cloudfunctions\.test/v[12]/projects/[^/]+/locations`, fixed(object{"locations": []object{{"locationId": googleRegion, "name": "projects/" + googleProject + "/locations/" + googleRegion}}})),
+		route(
+			`GET cloudfunctions\.test/v2/projects/[^/]+/locations/[^/]+/runtimes`,
+			fixed(object{"runtimes": googleRuntimes()}),
+		),
+		route(
+			`GET cloudfunctions\.test/v[12]/projects/[^/]+/locations`,
+			fixed(
+				object{
+					"locations": []object{
+						{
+							"locationId": googleRegion,
+							"name":       "projects/" + googleProject + "/locations/" + googleRegion,
+						},
+					},
+				},
+			),
+		),
 		route(`GET cloudfunctions\.test/v1/.*/functions`, fixed(object{})),
 		route(`POST `+functions+`:generateUploadUrl`, (*Google).uploadURL),
 		route(`PUT uploads\.test/(.+)`, (*Google).upload),
@@ -173,13 +220,20 @@ func googleRoutes() []googleRoute {
 		route(`POST `+functions, (*Google).createFunction),
 		route(`GET `+functions+`/([^/]+)`, (*Google).getFunction),
 		route(`DELETE `+functions+`/([^/]+)`, (*Google).deleteFunction),
-		route(`GET cloudfunctions\.test/v2/(projects/.*/operations/[^/]+)`, func(_ *Google, _ *http.Request, part []string) (int, any) {
-			o := operation(object{"@type": "type.googleapis.com/google.protobuf.Empty"})
-			o["name"] = part[1]
-			return http.StatusOK, o
-		}),
+		route(
+			`GET cloudfunctions\.test/v2/(projects/.*/operations/[^/]+)`,
+			func(_ *Google, _ *http.Request, part []string) (int, any) {
+				o := operation(object{"@type": "type.googleapis.com/google.protobuf.Empty"})
+				o["name"] = part[1]
+				return http.StatusOK, o
+			},
+		),
 		route(`(GET|DELETE) storage\.test/storage/v1/b/([^/]+)/o(?:/(.+))?`, (*Google).bucket),
-		route(`(GET|DELETE) artifactregistry\.test/v1/projects/[^/]+/locations/[^/]+/repositories/gcf-artifacts/packages(?:/([^/]+))?`, (*Google).packages),
+		route(
+			`(GET|DELETE) artifactregistry\.test/v1/projects/[^/]+/locations/[^/]+/repositories/`+
+				`gcf-artifacts/packages(?:/([^/]+))?`,
+			(*Google).packages,
+		),
 	}
 }
 
@@ -199,7 +253,11 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = g.record(r.Method, host+r.URL.Path)
 	g.mu.Unlock()
 	known := false
-	status, body := http.StatusBadRequest, any(object{"error": object{"code": 400, "message": "the stand-in knows no " + what, "status": "INVALID_ARGUMENT"}})
+	status, body := http.StatusBadRequest, any(
+		object{
+			"error": object{"code": 400, "message": "the stand-in knows no " + what, "status": "INVALID_ARGUMENT"},
+		},
+	)
 	for _, route := range googleRoutes() {
 		if m := route.pattern.FindStringSubmatch(what); m != nil {
 			status, body = route.answer(g, r, m)
@@ -219,7 +277,13 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // notFound is Google's answer about what is not there.
 func notFound(what string) (int, any) {
-	return http.StatusNotFound, object{"error": object{"code": 404, "message": fmt.Sprintf("Resource '%s' was not found", what), "status": "NOT_FOUND"}}
+	return http.StatusNotFound, object{
+		"error": object{
+			"code":    404,
+			"message": fmt.Sprintf("Resource '%s' was not found", what),
+			"status":  "NOT_FOUND",
+		},
+	}
 }
 
 func bodyOf(r *http.Request) object {

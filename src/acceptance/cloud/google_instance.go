@@ -21,7 +21,8 @@ import (
 	"stellar/src/fail"
 )
 
-// instance is the one instance of a service or function: a container, or a process with Google's framework. It starts when the
+// instance is the one instance of a service or function: a container, or a process with Google's framework. It starts
+// when the
 // first request comes.
 type instance struct {
 	t    *testing.T
@@ -86,7 +87,8 @@ func (i *instance) start() {
 	}
 }
 
-// listens says whether anything behind the Engine's forwarded port answers: the Engine itself takes connections at once.
+// listens says whether anything behind the Engine's forwarded port answers: the Engine itself takes connections at
+// once.
 func (i *instance) listens() bool {
 	c, err := net.Dial("tcp", i.address)
 	if err != nil {

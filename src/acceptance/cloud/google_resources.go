@@ -30,15 +30,28 @@ func (g *Google) createService(r *http.Request, _ []string) (int, any) {
 	h := newHosted(&instance{t: g.t, image: fmt.Sprint(At(container, "image")), name: name, env: env})
 	meta, _ := s["metadata"].(object)
 	meta["namespace"], meta["generation"], meta["creationTimestamp"] = googleNumber, 1, "2026-11-21T10:00:00.000000Z"
-	meta["selfLink"], meta["uid"], meta["resourceVersion"] = "/apis/serving.knative.dev/v1/namespaces/"+googleNumber+"/services/"+name, "5f0c1d2e", "AAYX"
+	meta["selfLink"] = "/apis/serving.knative.dev/v1/namespaces/" + googleNumber + "/services/" + name
+	meta["uid"], meta["resourceVersion"] = "5f0c1d2e", "AAYX"
 	labels, _ := meta["labels"].(object)
 	labels["cloud.googleapis.com/location"] = googleRegion
 	ready := []object{}
 	for _, kind := range []string{"Ready", "ConfigurationsReady", "RoutesReady"} {
-		ready = append(ready, object{"type": kind, "status": "True", "lastTransitionTime": "2026-11-21T10:00:10.000000Z"})
+		ready = append(
+			ready,
+			object{"type": kind, "status": "True", "lastTransitionTime": "2026-11-21T10:00:10.000000Z"},
+		)
 	}
-	s["status"] = object{"observedGeneration": 1, "conditions": ready, "latestReadyRevisionName": name + "-00001-abc", "latestCreatedRevisionName": name + "-00001-abc",
-		"url": h.gateway.URL, "address": object{"url": h.gateway.URL}, "traffic": []object{{"revisionName": name + "-00001-abc", "percent": 100, "latestRevision": true}}}
+	s["status"] = object{
+		"observedGeneration":        1,
+		"conditions":                ready,
+		"latestReadyRevisionName":   name + "-00001-abc",
+		"latestCreatedRevisionName": name + "-00001-abc",
+		"url":                       h.gateway.URL,
+		"address":                   object{"url": h.gateway.URL},
+		"traffic": []object{
+			{"revisionName": name + "-00001-abc", "percent": 100, "latestRevision": true},
+		},
+	}
 	h.resource = s
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -81,7 +94,10 @@ func (g *Google) uploadURL(*http.Request, []string) (int, any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	name := fmt.Sprintf("upload-%d.zip", len(g.calls))
-	return http.StatusOK, object{"uploadUrl": "http://uploads.test/" + name, "storageSource": object{"bucket": "gcf-v2-uploads-" + googleNumber, "object": name}}
+	return http.StatusOK, object{
+		"uploadUrl":     "http://uploads.test/" + name,
+		"storageSource": object{"bucket": "gcf-v2-uploads-" + googleNumber, "object": name},
+	}
 }
 
 func (g *Google) upload(r *http.Request, part []string) (int, any) {
@@ -120,13 +136,25 @@ func (g *Google) createFunction(r *http.Request, _ []string) (int, any) {
 	archive := g.uploads[uploaded]
 	delete(g.uploads, uploaded)
 	g.uploads[name+"/function-source.zip"] = archive
-	g.images[googleProject+"__"+strings.ReplaceAll(googleRegion, "-", "--")+"__"+strings.ReplaceAll(name, "-", "--")] = true
+	g.images[googleProject+"__"+strings.ReplaceAll(googleRegion+"__"+name, "-", "--")] = true
 	g.mu.Unlock()
-	h := newHosted(&instance{t: g.t, archive: archive, runtime: fmt.Sprint(At(f, "buildConfig", "runtime")), target: fmt.Sprint(At(f, "buildConfig", "entryPoint")), source: source, name: name, env: env})
-	f["name"], f["state"], f["environment"] = "projects/"+googleProject+"/locations/"+googleRegion+"/functions/"+name, "ACTIVE", "GEN_2"
+	h := newHosted(
+		&instance{
+			t:       g.t,
+			archive: archive,
+			runtime: fmt.Sprint(At(f, "buildConfig", "runtime")),
+			target:  fmt.Sprint(At(f, "buildConfig", "entryPoint")),
+			source:  source,
+			name:    name,
+			env:     env,
+		},
+	)
+	f["name"] = "projects/" + googleProject + "/locations/" + googleRegion + "/functions/" + name
+	f["state"], f["environment"] = "ACTIVE", "GEN_2"
 	f["url"] = h.gateway.URL
 	service, _ := f["serviceConfig"].(object)
-	service["uri"], service["revision"], service["service"] = h.gateway.URL, name+"-00001-wav", "projects/"+googleProject+"/locations/"+googleRegion+"/services/"+name
+	service["uri"], service["revision"], service["service"] = h.gateway.URL, name+"-00001-wav",
+		"projects/"+googleProject+"/locations/"+googleRegion+"/services/"+name
 	h.resource = f
 	g.mu.Lock()
 	g.functions[name] = h
@@ -135,8 +163,16 @@ func (g *Google) createFunction(r *http.Request, _ []string) (int, any) {
 }
 
 func operation(response any) object {
-	return object{"name": "projects/" + googleProject + "/locations/" + googleRegion + "/operations/op", "done": true, "response": response,
-		"metadata": object{"@type": "type.googleapis.com/google.cloud.functions.v2.OperationMetadata", "apiVersion": "v2", "stages": []object{}}}
+	return object{
+		"name":     "projects/" + googleProject + "/locations/" + googleRegion + "/operations/op",
+		"done":     true,
+		"response": response,
+		"metadata": object{
+			"@type":      "type.googleapis.com/google.cloud.functions.v2.OperationMetadata",
+			"apiVersion": "v2",
+			"stages":     []object{},
+		},
+	}
 }
 
 func (g *Google) getFunction(_ *http.Request, part []string) (int, any) {
@@ -167,7 +203,15 @@ func (g *Google) bucket(r *http.Request, part []string) (int, any) {
 	items := []object{}
 	for name, text := range g.uploads {
 		if strings.HasPrefix(name, r.URL.Query().Get("prefix")) {
-			items = append(items, object{"name": name, "bucket": part[2], "generation": "1732183200123456", "size": fmt.Sprint(len(text))})
+			items = append(
+				items,
+				object{
+					"name":       name,
+					"bucket":     part[2],
+					"generation": "1732183200123456",
+					"size":       fmt.Sprint(len(text)),
+				},
+			)
 		}
 	}
 	return http.StatusOK, object{"kind": "storage#objects", "items": items}
@@ -181,11 +225,27 @@ func (g *Google) packages(_ *http.Request, part []string) (int, any) {
 			return notFound(part[2])
 		}
 		delete(g.images, part[2])
-		return http.StatusOK, object{"name": "projects/p/locations/r/operations/op", "done": true, "response": object{"@type": "type.googleapis.com/google.protobuf.Empty"}}
+		return http.StatusOK, object{
+			"name":     "projects/p/locations/r/operations/op",
+			"done":     true,
+			"response": object{"@type": "type.googleapis.com/google.protobuf.Empty"},
+		}
 	}
 	all := []object{}
 	for name := range g.images {
-		all = append(all, object{"name": path.Join("projects", googleProject, "locations", googleRegion, "repositories/gcf-artifacts/packages", name)})
+		all = append(
+			all,
+			object{
+				"name": path.Join(
+					"projects",
+					googleProject,
+					"locations",
+					googleRegion,
+					"repositories/gcf-artifacts/packages",
+					name,
+				),
+			},
+		)
 	}
 	return http.StatusOK, object{"packages": all}
 }

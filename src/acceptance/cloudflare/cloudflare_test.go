@@ -34,7 +34,8 @@ func suite(name string) func(*testing.T, *conformance.Target) {
 	return all[slices.IndexFunc(all, func(c conformance.Check) bool { return c.Name == name })].Run
 }
 
-// workerChecks are the checks of the conformance suite that apply to a Worker, and its own in place of those that do not.
+// workerChecks are the checks of the conformance suite that apply to a Worker, and its own in place of those that do
+// not.
 var workerChecks = []struct {
 	name, instead string
 	run           func(t *testing.T, f *conformance.Target)
@@ -80,7 +81,8 @@ func checkWorkersOf(t *testing.T, f *conformance.Target) {
 	t.Logf("\n%s\n| %-8s | %-5s | the platform keeps no log that a probe could read", &table, "log", "none")
 }
 
-// checkWorkerRows demands so many rows of all runs below a folder: all answered by a Worker of ours, none with a service
+// checkWorkerRows demands so many rows of all runs below a folder: all answered by a Worker of ours, none with a
+// service
 // time.
 func checkWorkerRows(l *lab.Lab, out string, want int) {
 	l.Helper()
@@ -122,20 +124,16 @@ func checkWorkerInstance(t *testing.T, f *conformance.Target) {
 
 func checkWorkerSpin(t *testing.T, f *conformance.Target) {
 	for _, n := range []int{0, 1, 7, 123_457} {
-		x := uint64(88172645463325252)
-		for range n {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-		}
 		all, _ := f.Raw(t, conformance.Plain, "IncrementLimit", strconv.Itoa(n))
-		if _, ok := all["SpinNs"]; ok || string(all["Sink"]) != fmt.Sprint(x>>11) || string(all["Increments"]) != strconv.Itoa(n) {
-			t.Errorf("%d increments: %s, want sink %d and no SpinNs", n, all, x>>11)
+		want := fmt.Sprint(conformance.Sink(n))
+		if _, ok := all["SpinNs"]; ok || string(all["Sink"]) != want || string(all["Increments"]) != strconv.Itoa(n) {
+			t.Errorf("%d increments: %s, want sink %s and no SpinNs", n, all, want)
 		}
 	}
 }
 
-// checkWorkerSize compares the record with the size that Wrangler printed, in KiB to two digits: the bytes of all modules.
+// checkWorkerSize compares the record with the size that Wrangler printed, in KiB to two digits: the bytes of all
+// modules.
 func checkWorkerSize(t *testing.T, f *conformance.Target) {
 	for variant, target := range map[int]int64{conformance.Plain: 0, conformance.Filled: 2 << 20} {
 		fn := f.Functions[variant]
@@ -148,13 +146,25 @@ func checkWorkerSize(t *testing.T, f *conformance.Target) {
 	}
 }
 
-// TestCloudflareWhole runs the published experiment from its file to its end, and one of URL kind against a Worker that stands.
+// TestCloudflareWhole runs the published experiment from its file to its end, and one of URL kind against a Worker
+// that stands.
 func TestCloudflareWhole(t *testing.T) {
 	t.Parallel()
 	a := cloud.NewCloudflare(t)
-	l := lab.In(t, a, `{"Provider": "cloudflare", "SubExperiments": [{"Title": "open to all", "Public": true, "Bursts": 1},
-	 {"Title": "one's own", "Function": "./mine", "Handler": "dist/main.js", "FunctionImageSizeMB": 1, "Bursts": 1}]}`)
-	published := filepath.Join(lab.Repo(), "src", "experiment", "testdata", "published", "tests__cloudflare__hellopy.json")
+	l := lab.In(
+		t,
+		a,
+		`{"Provider": "cloudflare", "SubExperiments": [{"Title": "open to all", "Public": true, "Bursts": 1},
+	 {"Title": "one's own", "Function": "./mine", "Handler": "dist/main.js", "FunctionImageSizeMB": 1, "Bursts": 1}]}`,
+	)
+	published := filepath.Join(
+		lab.Repo(),
+		"src",
+		"experiment",
+		"testdata",
+		"published",
+		"tests__cloudflare__hellopy.json",
+	)
 	a.Refuse(cloud.Fault{Code: "971"}) // Cloudflare throttles the first call: Wrangler fails, and is run again
 	_, said := l.Stellar(0, "-c", published, "-o", "whole", "--yes", "-l", "debug")
 	if stand := a.Left(); len(stand) > 0 {
@@ -177,7 +187,11 @@ func TestCloudflareWhole(t *testing.T) {
 		t.Errorf("a Worker of one's own: %+v, %v", r, err)
 	}
 	if own.PackageBytes != 1<<20 || own.Endpoint.Detail["uploadKiB"] != "1024.00" {
-		t.Errorf("a Worker of one's own: %d bytes, uploaded %s KiB", own.PackageBytes, own.Endpoint.Detail["uploadKiB"])
+		t.Errorf(
+			"a Worker of one's own: %d bytes, uploaded %s KiB",
+			own.PackageBytes,
+			own.Endpoint.Detail["uploadKiB"],
+		)
 	}
 	checkCloudflareClean(l, a, d.Dir)
 	if stand := a.Left(); len(stand) > 0 {
@@ -185,19 +199,22 @@ func TestCloudflareWhole(t *testing.T) {
 	}
 }
 
-// ownWorker writes a Worker as a user has one: a main module in a folder, modules of other kinds beside it, and what is none.
+// ownWorker writes a Worker as a user has one: a main module in a folder, modules of other kinds beside it, and what
+// is none.
 func ownWorker(l *lab.Lab) {
 	for name, text := range map[string]string{
 		"dist/main.js": "import word from './lib/word.cjs';\nimport note from './note.txt';\n" +
 			"export default { fetch: () => new Response(`${word}, ${note}`) };\n",
-		"dist/lib/word.cjs": "module.exports = 'own';\n", "dist/note.txt": "noted", "dist/main.js.map": "{}", "src/main.ts": "export {};\n",
+		"dist/lib/word.cjs": "module.exports = 'own';\n", "dist/note.txt": "noted", "dist/main.js.map": "{}",
+		"src/main.ts":  "export {};\n",
 		"package.json": "{}",
 	} {
 		l.Write("mine/"+name, text)
 	}
 }
 
-// checkCloudflareClean: a run whose folder was deleted keeps its functions until `remove` names it; they are then found by
+// checkCloudflareClean: a run whose folder was deleted keeps its functions until `remove` names it; they are then
+// found by
 // their variables, and nothing else is touched.
 func checkCloudflareClean(l *lab.Lab, a *cloud.Cloudflare, dir string) {
 	l.Helper()
@@ -217,7 +234,8 @@ func checkCloudflareClean(l *lab.Lab, a *cloud.Cloudflare, dir string) {
 	a.Drop("shop", "stellar-of-somebody")
 }
 
-// checkDryRun has the pinned Wrangler read the generated folders, without an account and without a network: it takes them without a
+// checkDryRun has the pinned Wrangler read the generated folders, without an account and without a network: it takes
+// them without a
 // warning, and what it would upload is the package, file by file.
 func checkDryRun(t *testing.T, run string) {
 	t.Helper()
@@ -227,8 +245,23 @@ func checkDryRun(t *testing.T, run string) {
 	}
 	for _, dir := range folders {
 		out := filepath.Join(t.TempDir(), "upload")
-		c := exec.Command(filepath.Join(lab.Module("wrangler"), "wrangler"), "deploy", "--dry-run", "--outdir", out, "--config", "wrangler.jsonc")
-		c.Dir, c.Env = dir, append(os.Environ(), "HOME="+t.TempDir(), "CI=1", "WRANGLER_SEND_METRICS=false", "WRANGLER_HIDE_BANNER=true", "FORCE_COLOR=0")
+		c := exec.Command(
+			filepath.Join(lab.Module("wrangler"), "wrangler"),
+			"deploy",
+			"--dry-run",
+			"--outdir",
+			out,
+			"--config",
+			"wrangler.jsonc",
+		)
+		c.Dir, c.Env = dir, append(
+			os.Environ(),
+			"HOME="+t.TempDir(),
+			"CI=1",
+			"WRANGLER_SEND_METRICS=false",
+			"WRANGLER_HIDE_BANNER=true",
+			"FORCE_COLOR=0",
+		)
 		said, err := c.CombinedOutput()
 		if err != nil || strings.Contains(string(said), "WARNING") {
 			t.Errorf("%s: %v\n%s", dir, err, said)
@@ -238,7 +271,8 @@ func checkDryRun(t *testing.T, run string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(regexp.MustCompile(`(?m)^//.*$`).ReplaceAllString(string(text), "")), &config); err != nil {
+		if err := json.Unmarshal([]byte(regexp.MustCompile(`(?m)^//.*$`).ReplaceAllString(string(text), "")),
+			&config); err != nil {
 			t.Fatal(err)
 		}
 		packed, _ := filepath.Glob(filepath.Join(dir, filepath.Dir(config.Main), "*"))

@@ -40,7 +40,12 @@ func (f *Target) Ask(ctx context.Context, variant int, token string, query url.V
 	if body != "" {
 		method = http.MethodPost
 	}
-	req, err := http.NewRequestWithContext(ctx, method, f.Functions[variant].Endpoint.URL+"?"+query.Encode(), strings.NewReader(body))
+	req, err := http.NewRequestWithContext(
+		ctx,
+		method,
+		f.Functions[variant].Endpoint.URL+"?"+query.Encode(),
+		strings.NewReader(body),
+	)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -57,7 +62,8 @@ func (f *Target) Ask(ctx context.Context, variant int, token string, query url.V
 	return Reply{res.StatusCode, res.Header.Get("Content-Type"), string(text)}, err
 }
 
-// Work asks a function and reads the answer of a request that must succeed. pairs are the names and values of the query.
+// Work asks a function and reads the answer of a request that must succeed. pairs are the names and values of the
+// query.
 func (f *Target) Work(t *testing.T, variant int, body string, pairs ...string) Answer {
 	t.Helper()
 	r, err := f.Ask(t.Context(), variant, f.Token, query(pairs), body)

@@ -1,4 +1,5 @@
-// Package conformance is the conformance suite of the function protocol: the checks that a deployed measurement function
+// Package conformance is the conformance suite of the function protocol: the checks that a deployed measurement
+// function
 // must pass, in every language, as every kind of package, at every provider.
 package conformance
 
@@ -19,7 +20,8 @@ import (
 	"stellar/src/run"
 )
 
-// Each target has three functions: one as it is, one whose instances serve eight requests at once, one with filler that
+// Each target has three functions: one as it is, one whose instances serve eight requests at once, one with filler
+// that
 // it reads when it starts.
 const (
 	Plain = iota
@@ -97,7 +99,8 @@ func checkStart(t *testing.T, f *Target) {
 	if !started || !strings.HasPrefix(i.Runtime, f.Says) {
 		t.Errorf("first request: %+v", i)
 	}
-	if again.Cold == nil || *again.Cold || again.Invocation != 2 || again.ID != i.ID || first.RequestID == second.RequestID {
+	if again.Cold == nil || *again.Cold || again.Invocation != 2 || again.ID != i.ID ||
+		first.RequestID == second.RequestID {
 		t.Errorf("second request: %+v", second)
 	}
 }
@@ -126,13 +129,15 @@ func checkInstance(t *testing.T, f *Target) {
 	if started := Stamp(t, i.StartedAt); started.Before(before.Add(-tick)) || started.After(time.Now()) {
 		t.Errorf("started at %s, asked at %s", started, before)
 	}
-	if s := second.Instance; s.Cold == nil || *s.Cold || s.Invocation != 2 || s.ID != i.ID || s.InitNs != i.InitNs || s.StartedAt != i.StartedAt {
+	if s := second.Instance; s.Cold == nil || *s.Cold || s.Invocation != 2 || s.ID != i.ID || s.InitNs != i.InitNs ||
+		s.StartedAt != i.StartedAt {
 		t.Errorf("second request: %+v, the first was %+v", s, i)
 	}
 	if first.RequestID == "" || first.RequestID == second.RequestID || len(first.TimestampChain) != 1 {
 		t.Errorf("ids %q and %q, chain %v", first.RequestID, second.RequestID, first.TimestampChain)
 	}
-	if received := Stamp(t, first.ReceivedAt); received.Before(before.Add(-tick)) || Stamp(t, first.TimestampChain[0]).Before(received) {
+	if received := Stamp(t, first.ReceivedAt); received.Before(before.Add(-tick)) ||
+		Stamp(t, first.TimestampChain[0]).Before(received) {
 		t.Errorf("received %s, stamped %s, asked at %s", first.ReceivedAt, first.TimestampChain, before)
 	}
 }
@@ -147,18 +152,31 @@ func Stamp(t *testing.T, s string) time.Time {
 	return time.Unix(0, ns)
 }
 
-// checkSpin compares the sink with the loop's own definition: xorshift64 (13, 7, 17), the upper 53 bits.
+// Sink is what a loop of n increments leaves, by its definition: xorshift64 (13, 7, 17), the upper 53 bits.
+func Sink(n int) uint64 {
+	x := uint64(88172645463325252)
+	for range n {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x >> 11
+}
+
+// checkSpin compares the loop's result with its definition.
 func checkSpin(t *testing.T, f *Target) {
 	for _, n := range []int{0, 1, 7, 123_457} {
-		x := uint64(88172645463325252)
-		for range n {
-			x ^= x << 13
-			x ^= x >> 7
-			x ^= x << 17
-		}
 		a := f.Work(t, Plain, "", "IncrementLimit", fmt.Sprint(n))
-		if a.Sink != x>>11 || a.Increments != int64(n) || a.SpinNs == nil || (n > 1000 && *a.SpinNs <= 0) {
-			t.Errorf("%d increments: sink %d, want %d; %d increments told, SpinNs %v", n, a.Sink, x>>11, a.Increments, a.SpinNs)
+		timed := a.SpinNs != nil && (n <= 1000 || *a.SpinNs > 0)
+		if want := Sink(n); a.Sink != want || a.Increments != int64(n) || !timed {
+			t.Errorf(
+				"%d increments: sink %d, want %d; %d increments told, SpinNs %v",
+				n,
+				a.Sink,
+				want,
+				a.Increments,
+				a.SpinNs,
+			)
 		}
 	}
 }
@@ -196,7 +214,8 @@ func checkErrors(t *testing.T, f *Target) {
 		}
 		r, err := f.Ask(t.Context(), Plain, f.Token, q, "")
 		var e struct{ Error string }
-		if err != nil || r.Status != http.StatusBadRequest || json.Unmarshal([]byte(r.Body), &e) != nil || !strings.Contains(e.Error, want) {
+		if err != nil || r.Status != http.StatusBadRequest || json.Unmarshal([]byte(r.Body), &e) != nil ||
+			!strings.Contains(e.Error, want) {
 			t.Errorf("%s: %v, status %d, %s, want %q", query, err, r.Status, r.Body, want)
 		}
 	}
@@ -235,7 +254,8 @@ func checkOneCold(t *testing.T, f *Target) {
 
 // checkFiller: a function that reads its filler when it starts answers like any other.
 func checkFiller(t *testing.T, f *Target) {
-	if a := f.Work(t, Filled, "", "IncrementLimit", "5"); a.Increments != 5 || a.Instance.Cold == nil || !*a.Instance.Cold {
+	if a := f.Work(t, Filled, "", "IncrementLimit", "5"); a.Increments != 5 || a.Instance.Cold == nil ||
+		!*a.Instance.Cold {
 		t.Errorf("answer %+v", a)
 	}
 }
@@ -263,7 +283,8 @@ func checkSize(t *testing.T, f *Target) {
 func checkLog(t *testing.T, f *Target) {
 	a := f.Work(t, Plain, "")
 	var found bool
-	for deadline := time.Now().Add(5 * time.Second); !found && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	deadline := time.Now().Add(5 * time.Second)
+	for ; !found && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		for line := range strings.Lines(f.Log(f.Functions[Plain].Name)) {
 			rep, ok := local.ParseReport(strings.TrimSpace(line))
 			if !ok || rep.RequestID != a.RequestID {

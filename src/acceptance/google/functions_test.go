@@ -10,16 +10,20 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Everything on the way to Google is real but the vendor: the tool generates, packs and deploys with the gcloud of this
-// machine, which talks to an account that stands in for Google's APIs. What it deploys runs in Docker, or in Google's own
+// Everything on the way to Google is real but the vendor: the tool generates, packs and deploys with the gcloud of
+// this machine, which talks to an account that stands in for Google's APIs. What it deploys runs in Docker, or in
+// Google's own
 // frameworks.
 
 const googleExperiment = `{"Provider": "google", "Seed": 7, "SubExperiments": [
  {"Bursts": 2, "FunctionMemoryMB": 512, "Sweep": {"Runtime": ["go", "python3.13", "nodejs22.x"]}},
- {"Bursts": 1, "FunctionMemoryMB": 512, "Platform": {"Concurrency": 8}, "Sweep": {"Runtime": ["go", "python3.13", "nodejs22.x"]}},
- {"Bursts": 1, "FunctionMemoryMB": 512, "FunctionImageSizeMB": 9, "FillerRead": true, "Sweep": {"Runtime": ["go", "python3.13", "nodejs22.x"]}}]}`
+ {"Bursts": 1, "FunctionMemoryMB": 512, "Platform": {"Concurrency": 8}, "Sweep": {"Runtime": ["go",
+  "python3.13", "nodejs22.x"]}},
+ {"Bursts": 1, "FunctionMemoryMB": 512, "FunctionImageSizeMB": 9, "FillerRead": true,
+  "Sweep": {"Runtime": ["go", "python3.13", "nodejs22.x"]}}]}`
 
-// TestGoogleFunctions deploys to Google's functions, asks them what the conformance suite asks, probes and removes them.
+// TestGoogleFunctions deploys to Google's functions, asks them what the conformance suite asks, probes and removes
+// them.
 func TestGoogleFunctions(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"venv/bin/functions-framework", "node_modules/.bin/functions-framework"} {

@@ -23,9 +23,11 @@ func runAccount(t *testing.T) (*cloud.Google, string) {
 }
 
 const cloudRunExperiment = `{"Provider": "gcr", "Registry": "%s", "Seed": 7, "SubExperiments": [
- {"Runtime": "go", "PackageType": "Image", "Bursts": 3, "BurstSizes": [2], "FunctionMemoryMB": 512, "Platform": {"Concurrency": 4}},
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 3, "BurstSizes": [2], "FunctionMemoryMB": 512,
+  "Platform": {"Concurrency": 4}},
  {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "Platform": {"Concurrency": 8}},
- {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "FunctionImageSizeMB": 12, "FillerRead": true}]}`
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "FunctionImageSizeMB": 12,
+  "FillerRead": true}]}`
 
 // TestCloudRun deploys images to Cloud Run, asks them what the conformance suite asks, and removes them.
 func TestCloudRun(t *testing.T) {
@@ -59,8 +61,11 @@ func deployedAs(t *testing.T, g *cloud.Google, name string) {
 	spec := cloud.At(s, "spec", "template", "spec")
 	container := cloud.At(spec, "containers", 0)
 	for what, got := range map[string]any{
-		"concurrency 4": cloud.At(spec, "containerConcurrency"), "timeout 60": cloud.At(spec, "timeoutSeconds"), "memory 512Mi": cloud.At(container, "resources", "limits", "memory"),
-		"cpu 1": cloud.At(container, "resources", "limits", "cpu"), "boost false": cloud.At(s, "spec", "template", "metadata", "annotations", "run.googleapis.com/startup-cpu-boost"),
+		"concurrency 4": cloud.At(spec, "containerConcurrency"), "timeout 60": cloud.At(spec, "timeoutSeconds"),
+		"memory 512Mi": cloud.At(container, "resources", "limits", "memory"),
+		"cpu 1":        cloud.At(container, "resources", "limits", "cpu"),
+		"boost false": cloud.At(s, "spec", "template", "metadata", "annotations",
+			"run.googleapis.com/startup-cpu-boost"),
 	} {
 		if _, want, _ := strings.Cut(what, " "); !strings.EqualFold(fmt.Sprint(got), want) {
 			t.Errorf("%s: %v", what, got)

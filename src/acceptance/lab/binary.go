@@ -60,7 +60,12 @@ func build() (string, error) {
 	if os.Getenv(raceVariable) == "1" {
 		args, kind = append(args, "-race"), "race"
 	}
-	dir := filepath.Join(cache, "stellar-acceptance", strings.ReplaceAll(Repo(), string(filepath.Separator), "-"), kind)
+	dir := filepath.Join(
+		cache,
+		"stellar-acceptance",
+		strings.ReplaceAll(Repo(), string(filepath.Separator), "-"),
+		kind,
+	)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}

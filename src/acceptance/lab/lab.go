@@ -1,4 +1,5 @@
-// Package lab runs the stellar binary for end-to-end tests: each test has a home, a scratch folder and an output folder
+// Package lab runs the stellar binary for end-to-end tests: each test has a home, a scratch folder and an output
+// folder
 // of its own.
 package lab
 
@@ -106,7 +107,15 @@ func (l *Lab) Stellar(code int, args ...string) (stdout, stderr string) {
 	c.Stdout, c.Stderr = &out, &errs
 	_ = c.Run()
 	if got := c.ProcessState.ExitCode(); got != code {
-		l.Fatalf("stellar %s: exit code %d, want %d\n%s%s\n%s", strings.Join(args, " "), got, code, &out, &errs, l.asked())
+		l.Fatalf(
+			"stellar %s: exit code %d, want %d\n%s%s\n%s",
+			strings.Join(args, " "),
+			got,
+			code,
+			&out,
+			&errs,
+			l.asked(),
+		)
 	}
 	if text := out.String() + errs.String(); l.account != nil && strings.Contains(text, l.account.Secret()) {
 		l.Errorf("stellar %s shows the secret:\n%s", strings.Join(args, " "), text)

@@ -33,7 +33,10 @@ func Processes(dir string) []string {
 		env, _ := os.ReadFile(filepath.Join(p, "environ"))
 		cwd, _ := os.Readlink(filepath.Join(p, "cwd"))
 		if bytes.Contains(args, []byte(dir)) || bytes.Contains(env, []byte(dir)) || strings.HasPrefix(cwd, dir) {
-			found = append(found, fmt.Sprintf("%s %s", filepath.Base(p), bytes.ReplaceAll(args, []byte{0}, []byte(" "))))
+			found = append(
+				found,
+				fmt.Sprintf("%s %s", filepath.Base(p), bytes.ReplaceAll(args, []byte{0}, []byte(" "))),
+			)
 		}
 	}
 	return found
@@ -62,7 +65,13 @@ func LeftInEngine(id string) error {
 		return err
 	}
 	if len(images)+len(left)+len(named) > 0 {
-		return fmt.Errorf("run %s left %d images, %d of its name, and %d containers", id, len(images), len(named), len(left))
+		return fmt.Errorf(
+			"run %s left %d images, %d of its name, and %d containers",
+			id,
+			len(images),
+			len(named),
+			len(left),
+		)
 	}
 	return nil
 }

@@ -64,7 +64,11 @@ func Toolchains(t testing.TB) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(caches, "RUSTUP_HOME="+homeOf("RUSTUP_HOME", ".rustup"), "CARGO_HOME="+homeOf("CARGO_HOME", ".cargo"))
+	return append(
+		caches,
+		"RUSTUP_HOME="+homeOf("RUSTUP_HOME", ".rustup"),
+		"CARGO_HOME="+homeOf("CARGO_HOME", ".cargo"),
+	)
 }
 
 var goCaches = sync.OnceValues(func() ([]string, error) {

@@ -32,14 +32,18 @@ func buildFunction(b *testing.B) string {
 	return bin
 }
 
-// onPlatform deploys the function to a local platform in a process of its own, as a run does, with memory enough for a
+// onPlatform deploys the function to a local platform in a process of its own, as a run does, with memory enough for
+// a
 // whole CPU, so that no quota is measured.
 func onPlatform(b *testing.B, keepAlive float64) string {
 	b.Helper()
 	dir := b.TempDir()
 	artifact := filepath.Join(dir, "function.zip")
 	zipped(b, artifact, buildFunction(b))
-	child, err := local.Spawn(b.Context(), local.SpawnOptions{Executable: lab.Binary(b), Options: local.Options{Dir: filepath.Join(dir, "state")}})
+	child, err := local.Spawn(
+		b.Context(),
+		local.SpawnOptions{Executable: lab.Binary(b), Options: local.Options{Dir: filepath.Join(dir, "state")}},
+	)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -49,7 +53,8 @@ func onPlatform(b *testing.B, keepAlive float64) string {
 		}
 	})
 	s, err := child.Put(b.Context(), "bench", local.ServiceSpec{Functions: []local.FunctionSpec{{
-		Name: "f", Runtime: "go", Handler: "bootstrap", MemoryMB: 2 * 1769, Artifact: artifact, KeepAliveSeconds: &keepAlive}}})
+		Name: "f", Runtime: "go", Handler: "bootstrap", MemoryMB: 2 * 1769, Artifact: artifact,
+		KeepAliveSeconds: &keepAlive}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -131,11 +136,13 @@ func BenchmarkWarmNetHTTP(b *testing.B) {
 // BenchmarkColdPlatform is a cold start through the platform, from the request to its answer.
 func BenchmarkColdPlatform(b *testing.B) { drive(b, onPlatform(b, 0)) }
 
-// BenchmarkColdExec is the same program from bare exec to its first answer, against a Runtime API that does nothing else.
+// BenchmarkColdExec is the same program from bare exec to its first answer, against a Runtime API that does nothing
+// else.
 func BenchmarkColdExec(b *testing.B) {
 	program := buildFunction(b)
 	answered := make(chan struct{}, 1)
-	event := `{"version":"2.0","rawPath":"/","requestContext":{"requestId":"r","http":{"method":"GET","path":"/"}},"headers":{}}`
+	event := `{"version":"2.0","rawPath":"/",
+		"requestContext":{"requestId":"r","http":{"method":"GET","path":"/"}},"headers":{}}`
 	var served sync.Map // connections that have had their event: each process has one
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, again := served.LoadOrStore(r.RemoteAddr, true)

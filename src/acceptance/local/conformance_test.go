@@ -11,7 +11,8 @@ import (
 	"stellar/src/run"
 )
 
-// The measurement function in every language, deployed by the tool itself to the local platform as every kind of package,
+// The measurement function in every language, deployed by the tool itself to the local platform as every kind of
+// package,
 // answers every check of the conformance suite. A language is a row of runtimes, a kind of package a row of kinds.
 
 // baseImage is made by scripts/base-image.sh from Debian packages: a plain base with every interpreter.
@@ -71,7 +72,10 @@ func TestConformance(t *testing.T) {
 				Log:   func(function string) string { return l.Output("local", "logs", "-f", function) }}
 			for v := range conformance.Variants {
 				number := (r*len(kinds())+k)*conformance.Variants + v
-				at := slices.IndexFunc(deployed.Record.Functions, func(f run.FunctionRecord) bool { return f.SubExperiment == number })
+				at := slices.IndexFunc(
+					deployed.Record.Functions,
+					func(f run.FunctionRecord) bool { return f.SubExperiment == number },
+				)
 				if at < 0 {
 					t.Fatalf("%s %s was not deployed", rt.id, kind.name)
 				}

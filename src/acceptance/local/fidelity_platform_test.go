@@ -24,12 +24,14 @@ const (
 	logged = 5 * time.Microsecond
 	// tick is the kernel's: a function knows its own process's start no better.
 	tick = 10 * time.Millisecond
-	// apart is how far function and platform may be apart, at the median, in when an init ends and in what a request takes
+	// apart is how far function and platform may be apart, at the median, in when an init ends and in what a request
+	// takes
 	// beside its spin: handing over between two processes on a busy machine.
 	apart = 30 * time.Millisecond
 )
 
-// disagreements holds what rows say against the platform's log: the cold flag, the instance, the init, and the nesting of
+// disagreements holds what rows say against the platform's log: the cold flag, the instance, the init, and the
+// nesting of
 // times, each of which lies within the next: the function's spin, the platform's duration, the client's latency.
 func disagreements(all []witnessed) (wrong []string) {
 	inits, colds, names := map[string]time.Duration{}, map[string]int{}, map[string]string{}
@@ -55,7 +57,12 @@ func disagreements(all []witnessed) (wrong []string) {
 		}
 		names[l.Instance] = r.InstanceID
 		if r.Service > l.Duration+logged || l.Duration > r.Latency+logged {
-			say("service %s, duration %s and latency %s do not lie within one another", r.Service, l.Duration, r.Latency)
+			say(
+				"service %s, duration %s and latency %s do not lie within one another",
+				r.Service,
+				l.Duration,
+				r.Latency,
+			)
 		}
 		if r.Desired > 0 {
 			if r.Service <= 0 {
@@ -87,7 +94,15 @@ func disagreements(all []witnessed) (wrong []string) {
 	}
 	for what, gaps := range map[string][]time.Duration{"init": initGaps, "service time": serviceGaps} {
 		if len(gaps) == 0 || nearestRank(gaps, 50) > apart {
-			wrong = append(wrong, fmt.Sprintf("%s: %d rows, half of them more than %s short of what the platform says", what, len(gaps), apart))
+			wrong = append(
+				wrong,
+				fmt.Sprintf(
+					"%s: %d rows, half of them more than %s short of what the platform says",
+					what,
+					len(gaps),
+					apart,
+				),
+			)
 		}
 	}
 	return wrong
@@ -122,7 +137,14 @@ func platformTable(all []witnessed, pass bool) string {
 		word = "pass"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %-39s | %-15s | %-16s | %-28s | pass |\n", "local platform, 1000 requests", "truth p50/p99", "measured p50/p99", "bound")
+	fmt.Fprintf(
+		&b,
+		"| %-39s | %-15s | %-16s | %-28s | pass |\n",
+		"local platform, 1000 requests",
+		"truth p50/p99",
+		"measured p50/p99",
+		"bound",
+	)
 	row := func(name, truth, measured, bound string) {
 		fmt.Fprintf(&b, "| %-39s | %-15s | %-16s | %-28s | %s |\n", name, truth, measured, bound, word)
 	}
@@ -156,7 +178,8 @@ func TestDisagreementsAreNoticed(t *testing.T) {
 				r.Cold, l.Init = sample.Yes, 12*time.Millisecond
 			}
 			r.BurstSize, r.Desired = 1, 4*time.Millisecond
-			r.Init, r.Service, l.Duration, r.Latency = 11*time.Millisecond, 4*time.Millisecond, 5*time.Millisecond, 7*time.Millisecond
+			r.Init, r.Service, l.Duration, r.Latency = 11*time.Millisecond, 4*time.Millisecond,
+				5*time.Millisecond, 7*time.Millisecond
 			all = append(all, witnessed{r, l})
 		}
 		return all

@@ -34,7 +34,10 @@ func start(l *lab.Lab) *exec.Cmd {
 // intent waits until a resource of a kind is about to be made.
 func intent(l *lab.Lab, kind string) {
 	l.Helper()
-	l.Await("its first "+kind, func(e run.Entry) bool { return e.Event == run.EventIntent && e.Resource.Kind == kind })
+	l.Await(
+		"its first "+kind,
+		func(e run.Entry) bool { return e.Event == run.EventIntent && e.Resource.Kind == kind },
+	)
 }
 
 // measured waits until the first row is written.
@@ -45,7 +48,8 @@ func measured(l *lab.Lab) {
 
 // TestKill9InEachStage kills the tool without warning in each stage in turn; `stellar clean` then removes everything.
 func TestKill9InEachStage(t *testing.T) {
-	for _, stage := range []string{"generating function code", "building functions", "writing what is deployed", "writing packages",
+	for _, stage := range []string{"generating function code", "building functions", "writing what is deployed",
+		"writing packages",
 		"starting the local platform", "calibrating service times", "deploying functions", "probing", "removing"} {
 		t.Run(strings.ReplaceAll(stage, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +78,8 @@ func TestKill9InEachStage(t *testing.T) {
 }
 
 const killedImages = `{"Provider": "local", "SubExperiments": [
- {"Runtime": "go", "PackageType": "Image", "Bursts": 200, "IATSeconds": 0.05, "Platform": {"KeepAliveSeconds": 0}, "FunctionImageSizeMB": 30}]}`
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 200, "IATSeconds": 0.05,
+  "Platform": {"KeepAliveSeconds": 0}, "FunctionImageSizeMB": 30}]}`
 
 // TestKill9WithImages: containers end within seconds of the tool's death, by themselves; `stellar clean` removes the
 // images.

@@ -13,7 +13,8 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another
+// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has
+// another
 // name: processes and containers are gone after 10 s.
 func TestKillallWithImages(t *testing.T) {
 	t.Parallel()
@@ -36,8 +37,10 @@ func TestKillallWithImages(t *testing.T) {
 	}
 	dir, _ := l.Journal()
 	left := "?"
-	for end := time.Now().Add(10 * time.Second); left != "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=stellar-run="+filepath.Base(dir)).CombinedOutput()
+	end := time.Now().Add(10 * time.Second)
+	for ; left != "" && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		out, err := exec.Command("docker", "ps", "-aq", "--filter", "label=stellar-run="+filepath.Base(dir)).
+			CombinedOutput()
 		if err != nil {
 			t.Fatalf("docker ps: %v\n%s", err, out)
 		}

@@ -14,11 +14,14 @@ import (
 )
 
 const thousand = `{"Provider": "local", "Seed": 3, "SubExperiments": [
- {"Title": "cold", "Runtime": "go", "Bursts": 100, "BurstSizes": [1, 9], "IATSeconds": 0.06, "IATType": "deterministic", "FunctionMemoryMB": 1769, "Platform": {"KeepAliveSeconds": 0.02}},
- {"Title": "warm", "Runtime": "go", "Bursts": 100, "BurstSizes": [5], "IATSeconds": 0.02, "FunctionMemoryMB": 1769, "Connections": "new",
+ {"Title": "cold", "Runtime": "go", "Bursts": 100, "BurstSizes": [1, 9], "IATSeconds": 0.06,
+  "IATType": "deterministic", "FunctionMemoryMB": 1769, "Platform": {"KeepAliveSeconds": 0.02}},
+ {"Title": "warm", "Runtime": "go", "Bursts": 100, "BurstSizes": [5], "IATSeconds": 0.02,
+  "FunctionMemoryMB": 1769, "Connections": "new",
   "DesiredServiceTimes": ["0ms", "3ms"]}]}`
 
-// TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than the
+// TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than
+// the
 // IAT, the probe's Cold, instance, init and service time agree with the platform's own log.
 func TestProbeAgreesWithThePlatform(t *testing.T) {
 	l := lab.New(t, thousand)
@@ -65,7 +68,8 @@ func TestProbeAgreesWithThePlatform(t *testing.T) {
 }
 
 const seeded = `{"Provider": "local", "Seed": 99, "SubExperiments": [
- {"Runtime": "go", "Bursts": 12, "IATSeconds": 0.05, "IATJitterSeconds": 0.02, "Schedule": "open", "FunctionImageSizeMB": 5},
+ {"Runtime": "go", "Bursts": 12, "IATSeconds": 0.05, "IATJitterSeconds": 0.02, "Schedule": "open",
+  "FunctionImageSizeMB": 5},
  {"Runtime": "python3.13", "Bursts": 1, "FunctionImageSizeMB": 1.5, "FillerPlacement": "spread"}]}`
 
 // TestSameSeedSameRun: two runs with one seed have the same packages, byte for byte, and the same planned instants.

@@ -62,8 +62,9 @@ func listens(ts *testscript.TestScript, _ bool, ports []string) {
 	}
 }
 
-// chains FILE ROWS FUNCTIONS BYTES: each matching data-transfers.csv has so many rows, complete ones, of chains of so many
-// functions on this machine that handed on so many bytes. The functions' clock is one: its true offset of 0 must lie within the
+// chains FILE ROWS FUNCTIONS BYTES: each matching data-transfers.csv has so many rows, complete ones, of chains of so
+// many functions on this machine that handed on so many bytes. The functions' clock is one: its true offset of 0 must
+// lie within the
 // error that is told.
 func chains(ts *testscript.TestScript, _ bool, args []string) {
 	want := make([]int, 3)
@@ -92,7 +93,8 @@ func chains(ts *testscript.TestScript, _ bool, args []string) {
 				bound, err := strconv.ParseFloat(hop[6], 64)
 				ts.Check(err)
 				const rounding = 0.001
-				if hop[2] != args[3] || hop[1] != stamps[k+1] || hop[0] < stamps[k] || took < 0 || max(offset, -offset) > bound+rounding ||
+				if hop[2] != args[3] || hop[1] != stamps[k+1] || hop[0] < stamps[k] || took < 0 ||
+					max(offset, -offset) > bound+rounding ||
 					(hop[4] == "") != (want[2] == 0) {
 					ts.Fatalf("%s: hop %d of %v", path, k, row)
 				}
@@ -106,7 +108,8 @@ func withToken(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("STELLAR_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
 }
 
-// containers FOLDER PORT…: a container for each Knative service in the folder, run as Knative would run it, but on this
+// containers FOLDER PORT…: a container for each Knative service in the folder, run as Knative would run it, but on
+// this
 // machine's loopback and the given port. `! containers` removes them.
 func containers(ts *testscript.TestScript, neg bool, args []string) {
 	label := "stellar-script=" + ts.Getenv("WORK")
@@ -146,8 +149,24 @@ func containers(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Check(yaml.Unmarshal(text, &service))
 		c := service.Spec.Template.Spec.Containers[0]
-		run := []string{"run", "-d", "--label", label, "--network", "host", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-			"--user", strconv.Itoa(c.Sec.User), "-e", "STELLAR_HOST=127.0.0.1", "-e", "PORT=" + args[i+1]}
+		run := []string{
+			"run",
+			"-d",
+			"--label",
+			label,
+			"--network",
+			"host",
+			"--cap-drop",
+			"ALL",
+			"--security-opt",
+			"no-new-privileges",
+			"--user",
+			strconv.Itoa(c.Sec.User),
+			"-e",
+			"STELLAR_HOST=127.0.0.1",
+			"-e",
+			"PORT=" + args[i+1],
+		}
 		for _, e := range c.Env {
 			run = append(run, "-e", e.Name+"="+e.Value)
 		}

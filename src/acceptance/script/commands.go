@@ -145,7 +145,9 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 
 // published plans every published experiment file.
 func published(ts *testscript.TestScript, _ bool, _ []string) {
-	files, err := filepath.Glob(filepath.Join(ts.Getenv("REPO"), "src", "experiment", "testdata", "published", "*.json"))
+	files, err := filepath.Glob(
+		filepath.Join(ts.Getenv("REPO"), "src", "experiment", "testdata", "published", "*.json"),
+	)
 	ts.Check(err)
 	if len(files) < 37 {
 		ts.Fatalf("only %d published files", len(files))

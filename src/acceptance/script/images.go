@@ -47,7 +47,8 @@ func untouched(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// sizes fails where a package has not the size that its sub-experiment asks for: to the byte for a ZIP file, as the platform
+// sizes fails where a package has not the size that its sub-experiment asks for: to the byte for a ZIP file, as the
+// platform
 // tells it, and within the header of a layer for an image.
 func sizes(ts *testscript.TestScript, _ bool, args []string) {
 	for _, dir := range globbed(ts, args[0]+"/*") {
@@ -60,7 +61,13 @@ func sizes(ts *testscript.TestScript, _ bool, args []string) {
 			}
 			off := f.PackageBytes - want
 			if f.PackageType == "Zip" && (off != 0 || f.Endpoint.Detail["packageBytes"] != fmt.Sprint(want)) {
-				ts.Fatalf("%s: %d bytes, the platform has %s; asked for %d", f.Name, f.PackageBytes, f.Endpoint.Detail["packageBytes"], want)
+				ts.Fatalf(
+					"%s: %d bytes, the platform has %s; asked for %d",
+					f.Name,
+					f.PackageBytes,
+					f.Endpoint.Detail["packageBytes"],
+					want,
+				)
 			}
 			if off < -512 || off > 512 {
 				ts.Fatalf("%s: %d bytes, asked for %d", f.Name, f.PackageBytes, want)
