@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -17,10 +18,10 @@ import (
 )
 
 // homeWorld is a world in a home of its own, where no Docker Engine answers.
-func homeWorld(t *testing.T, log *lines) (w app.App, home, index string) {
+func homeWorld(t *testing.T, log *lab.Log) (w app.App, home, index string) {
 	t.Helper()
 	home = t.TempDir()
-	w = world(home, home, map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, log)
+	w = lab.App(home, map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, nil, log)
 	index = filepath.Join(home, ".local", "state", "stellar", "runs")
 	if err := os.MkdirAll(index, 0o755); err != nil {
 		t.Fatal(err)
@@ -51,7 +52,7 @@ func died(t *testing.T, w app.App) *run.Run {
 // Whatever lies in the index of runs, the runs in it are cleaned; what is empty goes, what is no entry is named and
 // stays.
 func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
-	var log lines
+	var log lab.Log
 	w, _, index := homeWorld(t, &log)
 	r := died(t, w)
 	empty, foreign, folder := "20260101T000000Z-url-aaaa", "20260101T000000Z-url-bbbb", "20260101T000000Z-url-cccc"
@@ -65,8 +66,8 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 		t.Errorf("cleaned %+v", c)
 	}
 	for _, id := range []string{foreign, folder} {
-		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(story(err), id) {
-			t.Errorf("exit code %d, want 4 and a word about %s: %s", fail.Code(err), id, story(err))
+		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), id) {
+			t.Errorf("exit code %d, want 4 and a word about %s: %s", fail.Code(err), id, lab.Story(err))
 		}
 	}
 	if !slices.ContainsFunc(c.Foreign, func(f string) bool { return strings.HasPrefix(f, filepath.Join(index, "notes")) }) {
@@ -77,7 +78,7 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 	}
 	c, err = w.Clean(context.Background(), false) // what is no run's may stay, and is nobody's failure
 	if err != nil || len(c.Removed)+len(c.Gone) > 0 || len(c.Foreign) != 1 {
-		t.Errorf("the second time: %+v, %s", c, story(err))
+		t.Errorf("the second time: %+v, %s", c, lab.Story(err))
 	}
 	if list, err := w.Standing(); err != nil || len(list) > 0 {
 		t.Errorf("functions are %v, %v", list, err)
@@ -86,7 +87,7 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 
 // A journal with a torn line and a line of garbage is undone as far as it can be read, and the user hears of both.
 func TestCleanUndoesADamagedJournal(t *testing.T) {
-	var log lines
+	var log lab.Log
 	w, _, _ := homeWorld(t, &log)
 	r := died(t, w)
 	path := filepath.Join(r.Dir, run.JournalFile)
@@ -101,7 +102,7 @@ func TestCleanUndoesADamagedJournal(t *testing.T) {
 	}
 	c, err := w.Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Removed, []string{r.Dir}) {
-		t.Errorf("cleaned %+v: %s", c, story(err))
+		t.Errorf("cleaned %+v: %s", c, lab.Story(err))
 	}
 	if _, err := os.Stat(r.WorkDir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the scratch folder is still there: %v", err)
@@ -112,6 +113,6 @@ func TestCleanUndoesADamagedJournal(t *testing.T) {
 		}
 	}
 	if c, err := w.Clean(context.Background(), false); err != nil || len(c.Removed) > 0 {
-		t.Errorf("the second time: %+v, %s", c, story(err))
+		t.Errorf("the second time: %+v, %s", c, lab.Story(err))
 	}
 }

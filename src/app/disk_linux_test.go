@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -61,7 +62,7 @@ func (d disk) empty() {
 
 // filling makes the disk full when the removal begins.
 type filling struct {
-	nobody
+	lab.Observer
 	fill func()
 }
 
@@ -80,7 +81,7 @@ func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			defer server.Close()
-			var log lines
+			var log lab.Log
 			w, home, index := homeWorld(t, &log)
 			w.Output = filepath.Join(home, "results")
 			disk := newDisk(t, w.Output, "1m")
@@ -101,7 +102,7 @@ func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 			}
 			disk.empty()
 			if err := look(w); err != nil {
-				t.Error(story(err))
+				t.Error(lab.Story(err))
 			}
 			rec, err := run.ReadRecord(out.Dir)
 			if err != nil || rec.Status == "running" || rec.Finished == nil || time.Since(*rec.Finished) > time.Minute {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -20,7 +21,7 @@ type somebody struct {
 	home string
 	dir  string // of the run
 	id   string
-	log  lines
+	log  lab.Log
 }
 
 func newSomebody(t *testing.T, id string) *somebody {
@@ -60,7 +61,7 @@ func (s *somebody) names(kind, name string, attrs map[string]string) {
 
 func (s *somebody) remove() error {
 	env := map[string]string{"HOME": s.home, "DOCKER_HOST": "unix://" + s.home + "/none.sock"}
-	w := world(s.home, s.home, env, &s.log)
+	w := lab.App(s.home, env, nil, &s.log)
 	_, err := w.Remove(context.Background(), s.dir)
 	return err
 }
@@ -154,8 +155,8 @@ func TestRemoveTakesOnlyWhatTheRunsIDMakes(t *testing.T) {
 			s := newSomebody(t, id)
 			intact := enter(s)
 			err := s.remove()
-			if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(story(err), "not touched") {
-				t.Errorf("exit code %d: %s", fail.Code(err), story(err))
+			if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), "not touched") {
+				t.Errorf("exit code %d: %s", fail.Code(err), lab.Story(err))
 			}
 			if err := intact(); err != nil {
 				t.Errorf("removed: %v", err)
@@ -196,7 +197,7 @@ func TestRemoveTakesWhatTheRunsIDMakes(t *testing.T) {
 	s.names("folder", scratch, nil)
 	s.names("platform", s.id, map[string]string{"dir": filepath.Join(s.home, ".local", "state", "stellar", "local", "platform-"+s.id)})
 	if err := s.remove(); err != nil {
-		t.Fatal(story(err))
+		t.Fatal(lab.Story(err))
 	}
 	if _, err := os.Lstat(scratch); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the scratch folder is still there: %v", err)

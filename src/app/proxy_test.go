@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/experiment"
 )
 
@@ -19,7 +20,7 @@ func TestProxyIsNotMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", "HTTPS_PROXY", "http_proxy", "ALL_PROXY"} {
-		var log lines
+		var log lab.Log
 		w, home, _ := homeWorld(t, &log)
 		getenv := w.Getenv
 		w.Getenv = func(key string) string {
@@ -30,7 +31,7 @@ func TestProxyIsNotMeasured(t *testing.T) {
 		}
 		out, err := w.Run(context.Background(), loaded.Experiment, home)
 		if err != nil || out.Results[0].Failed > 0 {
-			t.Errorf("%s: %s", name, story(err))
+			t.Errorf("%s: %s", name, lab.Story(err))
 		}
 		line := strings.ToUpper(name) + " set: requests go to the functions directly"
 		if strings.Contains(log.String(), "the proxy would be measured") != (name != "") || name != "" && strings.Count(log.String(), line) != 1 {

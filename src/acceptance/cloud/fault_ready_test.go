@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -59,8 +60,8 @@ func (r *row) says(want string) {
 		r.t.Fatal("the kit does not tell what the user is to hear")
 	}
 	dir, err := r.deploy(context.Background())
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(story(err), want) || fail.Hint(err) == "" {
-		r.t.Errorf("exit code %d, hint %q; want %q to be heard: %s", fail.Code(err), fail.Hint(err), want, story(err))
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(lab.Story(err), want) || fail.Hint(err) == "" {
+		r.t.Errorf("exit code %d, hint %q; want %q to be heard: %s", fail.Code(err), fail.Hint(err), want, lab.Story(err))
 	}
 	if dir != "" {
 		r.t.Errorf("a run was begun: %s", dir)

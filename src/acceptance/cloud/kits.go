@@ -1,9 +1,10 @@
-package app_test
+package cloud
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
-	"testing"
+	"sync"
 
 	"stellar/src/provider"
 )
@@ -17,13 +18,56 @@ func kits() []kit {
 	})
 }
 
-// A provider that deploys has rows in the fault table; local is proven on the real platform (package main).
-func TestEveryProviderHasRows(t *testing.T) {
-	for _, row := range provider.All() {
-		if row.CanDeploy() && !row.Standing && row.Name != "local" && !slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name }) {
-			t.Errorf("provider %s has no kit for the fault table", row.Name)
-		}
-	}
+// kit is what the rows of one provider share.
+type kit struct {
+	name    string // of the provider
+	persona string
+	looks   int               // that a deployment takes at each unit
+	still   string            // what the user hears of something that stays; empty: still there
+	units   int               // that two functions make
+	scope   string            // in which its things are found
+	sweeps  bool              // it finds what is ours by its tags
+	tools   string            // folder that is first on the PATH, with the fakes under their names
+	file    string            // the experiment
+	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
+	later   map[string]string // what of env is another for whoever cleans up
+	images  bool              // it takes images, from a registry
+	cliEnv  string            // variable that names its CLI, where that is not looked for on the PATH
+	process bool              // its credentials are read from the process's own environment
+	cache   string            // of builds
+
+	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
+	apiEnv string                                        // variables that lead to it
+	shared *clouds                                       // where all rows have one API: those of the rows
+
+	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
+	anonymous            map[string]string // what of env is not set then
+	stranger             map[string]string // credentials that lead elsewhere, or nowhere
+}
+
+// clouds are those of all rows of a provider.
+type clouds struct {
+	mu  sync.Mutex
+	all []cloud
+}
+
+func (c *clouds) add(one cloud) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, one)
+}
+
+func (c *clouds) drop(one cloud) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = slices.DeleteFunc(c.all, func(o cloud) bool { return o == one })
+}
+
+// use shows the clouds; none of them goes away meanwhile.
+func (c *clouds) use(by func([]cloud)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by(c.all)
 }
 
 func allKits() []kit {

@@ -1,20 +1,16 @@
-package app_test
+package cloud
 
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/dockerengine"
 )
 
@@ -22,36 +18,16 @@ import (
 // have ended it must hold nothing, nor must the Engine hold images of theirs.
 func startRegistry(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, stop, err := lab.Registry()
 	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	must(listener.Close())
-	dir := t.TempDir()
-	file := filepath.Join(dir, "config.yml")
-	must(os.WriteFile(file, fmt.Appendf(nil, "version: 0.1\nlog:\n  level: error\nstorage:\n  delete:\n    enabled: true\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n",
-		filepath.Join(dir, "data"), address), 0o600))
-	cmd := exec.Command("docker-registry", "serve", file)
-	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		registryIsEmpty(t, address)
 		engineIsEmpty(t, address)
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		stop()
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		res, err := http.Get("http://" + address + "/v2/")
-		if err == nil {
-			must(res.Body.Close())
-			return address
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("docker-registry does not answer: %v", err)
-		}
-	}
+	return address
 }
 
 func registryIsEmpty(t *testing.T, address string) {

@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"cmp"
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -16,10 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -31,37 +29,10 @@ type row struct {
 	dir     string
 	cloud   cloud
 	env     map[string]string
-	log     *lines
+	log     *lab.Log
 	settle  time.Duration // of Patience; 0: as short as can be
 	foreign []thing
 	made    map[string]bool // what of ours ever stood, as far as the row has seen it
-}
-
-// kit is what the rows of one provider share.
-type kit struct {
-	name    string // of the provider
-	persona string
-	looks   int               // that a deployment takes at each unit
-	still   string            // what the user hears of something that stays; empty: still there
-	units   int               // that two functions make
-	scope   string            // in which its things are found
-	sweeps  bool              // it finds what is ours by its tags
-	tools   string            // folder that is first on the PATH, with the fakes under their names
-	file    string            // the experiment
-	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
-	later   map[string]string // what of env is another for whoever cleans up
-	images  bool              // it takes images, from a registry
-	cliEnv  string            // variable that names its CLI, where that is not looked for on the PATH
-	process bool              // its credentials are read from the process's own environment
-	cache   string            // of builds
-
-	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
-	apiEnv string                                        // variables that lead to it
-	shared *clouds                                       // where all rows have one API: those of the rows
-
-	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
-	anonymous            map[string]string // what of env is not set then
-	stranger             map[string]string // credentials that lead elsewhere, or nowhere
 }
 
 func (k kit) stands() string {
@@ -74,7 +45,7 @@ func (k kit) stands() string {
 // newRow makes a world with somebody else's things in its cloud: no row may touch them.
 func newRow(t *testing.T, k kit, faults ...fault) *row {
 	t.Helper()
-	r := &row{t: t, kit: k, dir: t.TempDir(), log: &lines{}, made: map[string]bool{}}
+	r := &row{t: t, kit: k, dir: t.TempDir(), log: &lab.Log{}, made: map[string]bool{}}
 	r.cloud = cloud{filepath.Join(r.dir, "cloud")}
 	r.env = map[string]string{"HOME": r.dir, "STELLAR_CACHE_DIR": k.cache}
 	maps.Copy(r.env, k.env)
@@ -98,47 +69,33 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 	return r
 }
 
-// world is the row's, with the variables changed as told.
-func (r *row) world(change map[string]string) app.App {
+// app is the tool in the row's folder, with the variables changed as told.
+func (r *row) app(change map[string]string) app.App {
 	env := maps.Clone(r.env)
 	maps.Copy(env, change)
-	w := world(r.dir, r.kit.tools, env, r.log)
+	w := withFakes(r.dir, r.kit.tools, env, r.log)
 	w.Patience.Settle = cmp.Or(r.settle, w.Patience.Settle)
 	return w
 }
 
-func world(dir, tools string, env map[string]string, log run.Logger) app.App {
-	runner := func(ctx context.Context, c shell.Command) (shell.Result, error) {
-		if name := filepath.Base(c.Name); vendors[name] && filepath.Dir(c.Name) != tools && strings.Contains(c.Name, "/") {
+// withFakes is the tool with the fakes of a folder as vendors' CLIs.
+func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App {
+	return lab.App(dir, env, func(ctx context.Context, c shell.Command) (shell.Result, error) {
+		name := filepath.Base(c.Name)
+		if lab.IsVendorCLI(name) && filepath.Dir(c.Name) != tools && strings.Contains(c.Name, "/") {
 			return shell.Result{}, fmt.Errorf("a test must not run the real %s", c.Name)
 		}
-		if vendors[filepath.Base(c.Name)] {
-			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + folderOfTexts,
-				"GORACE=atexit_sleep_ms=0"} // else a fake that is built with the race detector waits a second before it ends
+		if lab.IsVendorCLI(name) {
+			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + testdata("texts"),
+				"GORACE=atexit_sleep_ms=0"} // else a fake with the race detector waits a second before it ends
 			for name, value := range env {
 				own = append(own, name+"="+value)
 			}
 			c.Env = append(own, c.Env...)
 		}
 		return shell.Run(ctx, c)
-	}
-	return app.App{
-		Config: app.Config{
-			World:      run.World{Getenv: func(name string) string { return env[name] }, Version: "test", Now: time.Now, Log: log},
-			Options:    app.Options{Output: filepath.Join(dir, "results"), Serverless: true, Only: -1},
-			Executable: filepath.Join(dir, "bin", "stellar"), Runner: runner, Observer: nobody{},
-			Patience: provider.Patience{Command: patience, Attempts: 4, Wait: time.Millisecond, Settle: time.Millisecond},
-		},
-	}
+	}, log)
 }
-
-var folderOfTexts, _ = filepath.Abs(filepath.Join("testdata", "faults"))
-
-// patience is for one command: rows in which one hangs wait for so long, all others never do.
-const patience = 8 * time.Second
-
-// vendors are the programs that a test must never run for real: they might find credentials.
-var vendors = map[string]bool{"gcloud": true, "wrangler": true, "osls": true, "serverless": true, "sls": true, "aws": true, "az": true, "npx": true}
 
 func (r *row) experiment() *experiment.Experiment {
 	loaded, err := experiment.Parse("experiment.json", []byte(r.kit.file))
@@ -150,7 +107,7 @@ func (r *row) experiment() *experiment.Experiment {
 
 // deploy deploys and tells the run's folder, empty where none was made.
 func (r *row) deploy(ctx context.Context) (dir string, err error) {
-	w := r.world(nil)
+	w := r.app(nil)
 	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
 	_, err = w.Deploy(ctx, r.experiment(), r.dir)
 	r.see()
@@ -290,14 +247,6 @@ func (r *row) attempts(verb string) int {
 	return most
 }
 
-// story is all that the command prints of an error: its sentence, the tool's output, the advice.
-func story(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error() + "\n" + fail.Output(err) + "\n" + fail.Hint(err)
-}
-
 func (r *row) token(dir string) string {
 	token, err := run.ReadToken(dir)
 	if err != nil {
@@ -339,7 +288,7 @@ func own(dir string) int {
 	must(json.Unmarshal(text, &o))
 	loaded, err := experiment.Parse("experiment.json", []byte(o.File))
 	must(err)
-	_, err = world(dir, o.Tools, o.Env, &lines{}).Deploy(context.Background(), loaded.Experiment, dir)
+	_, err = withFakes(dir, o.Tools, o.Env, &lab.Log{}).Deploy(context.Background(), loaded.Experiment, dir)
 	fmt.Fprintln(os.Stderr, "the run ended before it was killed:", err)
 	return 1
 }

@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"context"
@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -134,7 +136,7 @@ func (r *row) play(s scene) (exits string) {
 	case s.stop == "kill -9":
 		exits = "deploy killed"
 	case fail.Code(err) != s.deploy:
-		r.t.Errorf("deploy: exit code %d, want %d: %v", fail.Code(err), s.deploy, story(err))
+		r.t.Errorf("deploy: exit code %d, want %d: %v", fail.Code(err), s.deploy, lab.Story(err))
 	}
 	if err == nil && s.stop == "" {
 		if token == "" {
@@ -143,10 +145,10 @@ func (r *row) play(s scene) (exits string) {
 		if s.between != nil {
 			s.between(r, dir)
 		}
-		_, err = r.world(r.kit.later).Remove(context.Background(), dir)
+		_, err = r.app(r.kit.later).Remove(context.Background(), dir)
 		exits += fmt.Sprintf(", remove %d", fail.Code(err))
 		if fail.Code(err) != s.remove {
-			r.t.Errorf("remove: exit code %d, want %d: %v", fail.Code(err), s.remove, story(err))
+			r.t.Errorf("remove: exit code %d, want %d: %v", fail.Code(err), s.remove, lab.Story(err))
 		}
 	}
 	r.hears(s, err)
@@ -159,7 +161,7 @@ func (r *row) play(s scene) (exits string) {
 		exits += r.clean(s, dir)
 	}
 	r.settled(dir)
-	if n, err := r.world(nil).Remove(context.Background(), dir); err != nil || n != 0 {
+	if n, err := r.app(nil).Remove(context.Background(), dir); err != nil || n != 0 {
 		r.t.Errorf("removed once more: %d resources, %v", n, err)
 	}
 	r.documented()
@@ -186,8 +188,8 @@ func (r *row) hears(s scene, err error) {
 		}
 	}
 	for _, part := range want {
-		if !strings.Contains(story(err), part) {
-			r.t.Errorf("the user does not hear %q but: %s", part, story(err))
+		if !strings.Contains(lab.Story(err), part) {
+			r.t.Errorf("the user does not hear %q but: %s", part, lab.Story(err))
 		}
 	}
 }
@@ -201,9 +203,9 @@ func (r *row) clean(s scene, dir string) string {
 	unlock := r.cloud.lock()
 	r.cloud.write("plan.json", plan{Persona: r.kit.persona})
 	unlock()
-	_, err := r.world(r.kit.later).Clean(context.Background(), false)
+	_, err := r.app(r.kit.later).Clean(context.Background(), false)
 	if err != nil {
-		r.t.Errorf("clean: %v", story(err))
+		r.t.Errorf("clean: %v", lab.Story(err))
 	}
 	return fmt.Sprintf(", clean %d", fail.Code(err))
 }
@@ -295,4 +297,14 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // clean --all looks for credentials of every provider
 	t.Setenv("PATH", k.tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return k
+}
+
+// A provider that deploys has rows in the fault table; local is proven on the real platform (src/acceptance/local).
+func TestEveryProviderHasRows(t *testing.T) {
+	for _, row := range provider.All() {
+		has := slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name })
+		if row.CanDeploy() && !row.Standing && row.Name != "local" && !has {
+			t.Errorf("provider %s has no kit for the fault table", row.Name)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/experiment"
 	"stellar/src/shell"
 )
@@ -24,7 +25,7 @@ func TestPlanPrintsWhatRuns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := r.world(nil).Plan(context.Background(), loaded, r.dir)
+			p, err := r.app(nil).Plan(context.Background(), loaded, r.dir)
 			if err != nil || p.NotReady != "" || len(p.Commands) != k.units {
 				t.Fatalf("%d units, not ready: %q, %v", len(p.Commands), p.NotReady, err)
 			}
@@ -34,10 +35,10 @@ func TestPlanPrintsWhatRuns(t *testing.T) {
 			}
 			dir, err := r.deploy(context.Background())
 			if err != nil {
-				t.Fatal(story(err))
+				t.Fatal(lab.Story(err))
 			}
-			if _, err := r.world(nil).Remove(context.Background(), dir); err != nil {
-				t.Fatal(story(err))
+			if _, err := r.app(nil).Remove(context.Background(), dir); err != nil {
+				t.Fatal(lab.Story(err))
 			}
 			r.compare(planned, r.ran())
 		})
@@ -51,7 +52,7 @@ var asking = []string{versions, "whoami", "auth", "config", "number"}
 func (r *row) ran() []string {
 	var out []string
 	for _, c := range r.cloud.calls() {
-		if !vendors[c.Program] || slices.Contains(asking, c.Verb) {
+		if !lab.IsVendorCLI(c.Program) || slices.Contains(asking, c.Verb) {
 			continue
 		}
 		line := shell.Command{Name: c.Program, Args: c.Args, Dir: c.Dir}.CommandLine()

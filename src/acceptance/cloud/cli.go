@@ -1,46 +1,16 @@
-package app_test
+package cloud
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 	"time"
 )
 
-// The fakes stand at the machine's edge: this test binary under the name of a vendor's CLI. What it does depends on the
+// The fakes stand at the machine's edge: the test binary under the name of a vendor's CLI. What it does depends on the
 // folder that fakeCloud names: the cloud, the plan of its faults, and the list of the calls that were made.
-const (
-	fakeCloud = "STELLAR_TEST_CLOUD" // folder of one row's cloud; set for every program that the row runs
-	fakeOwner = "STELLAR_TEST_OWNER" // folder of a row whose run this process owns, and is killed in
-)
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(fakeCloud); dir != "" && filepath.Base(os.Args[0]) != filepath.Base(testBinary()) {
-		os.Exit(act(cloud{dir}, filepath.Base(os.Args[0]), os.Args[1:]))
-	}
-	if dir := os.Getenv(fakeOwner); dir != "" {
-		os.Exit(own(dir))
-	}
-	flag.Parse()
-	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) { // nobody has chosen
-		must(flag.Set("test.parallel", "8")) // rows of the fault table wait most of their time
-	}
-	os.Exit(m.Run())
-}
-
-func testBinary() string {
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
-	}
-	return path
-}
+const fakeCloud = "STELLAR_TEST_CLOUD" // folder of one row's cloud; set for every program that the row runs
 
 // Verbs of the calls that a CLI gets. Others are named as the persona likes: they are no place for faults.
 const (

@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"context"
@@ -7,12 +7,13 @@ import (
 	"sync"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 )
 
 // sweeper cleans on another machine when the first burst is over.
 type sweeper struct {
-	nobody
+	lab.Observer
 	once  sync.Once
 	clean func()
 }
@@ -28,13 +29,13 @@ func inUse(r *row) {
 	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
 	stood := len(r.left())
 	elsewhere := func() (c *app.Cleaned) {
-		c, err := r.world(map[string]string{"HOME": r.t.TempDir()}).Clean(context.Background(), true)
+		c, err := r.app(map[string]string{"HOME": r.t.TempDir()}).Clean(context.Background(), true)
 		if err != nil {
-			r.t.Errorf("clean elsewhere: %s", story(err))
+			r.t.Errorf("clean elsewhere: %s", lab.Story(err))
 		}
 		return c
 	}
-	w := r.world(nil)
+	w := r.app(nil)
 	w.Fresh = app.Freshness{Every: 20 * time.Millisecond, Left: time.Hour, Span: 30 * time.Minute}
 	during := &sweeper{clean: func() {
 		if r.kit.renews() {
@@ -46,24 +47,24 @@ func inUse(r *row) {
 	}}
 	w.Observer = during
 	if out, err := w.Probe(context.Background(), dir); out == nil {
-		r.t.Fatal(story(err))
+		r.t.Fatal(lab.Story(err))
 	}
 	during.once.Do(func() { r.t.Error("no burst was seen") })
 	if !r.kit.renews() {
 		if !strings.Contains(r.log.String(), "although they are in use") {
 			r.t.Errorf("nobody heard that the tags cannot be renewed:\n%s", r.log)
 		}
-		if _, err := r.world(nil).Remove(context.Background(), dir); err != nil {
-			r.t.Error(story(err))
+		if _, err := r.app(nil).Remove(context.Background(), dir); err != nil {
+			r.t.Error(lab.Story(err))
 		}
 		r.settled(dir)
 		return
 	}
-	if c, err := r.world(nil).Clean(context.Background(), true); err != nil || !slices.Equal(c.Kept, []string{dir}) {
-		r.t.Errorf("their own machine: %+v, %s", c, story(err))
+	if c, err := r.app(nil).Clean(context.Background(), true); err != nil || !slices.Equal(c.Kept, []string{dir}) {
+		r.t.Errorf("their own machine: %+v, %s", c, lab.Story(err))
 	}
-	if _, err := r.world(nil).Remove(context.Background(), dir); err != nil {
-		r.t.Error(story(err))
+	if _, err := r.app(nil).Remove(context.Background(), dir); err != nil {
+		r.t.Error(lab.Story(err))
 	}
 	r.settled(dir)
 }
@@ -71,7 +72,7 @@ func inUse(r *row) {
 // waitForTags waits until the units' tags were renewed so often.
 func (r *row) waitForTags(times int) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(lab.Patience); ; time.Sleep(10 * time.Millisecond) {
 		unlock := r.cloud.lock()
 		calls := r.cloud.calls()
 		unlock()

@@ -1,4 +1,4 @@
-package app_test
+package cloud
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 	"stellar/src/deploy"
 	"stellar/src/fail"
@@ -46,11 +47,11 @@ func TestLost(t *testing.T) {
 // keep deploys at a time and leaves the functions up.
 func (r *row) keep(at time.Time) (dir string) {
 	r.t.Helper()
-	w := r.world(nil)
+	w := r.app(nil)
 	w.Now = func() time.Time { return at }
 	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
 	if _, err := w.Deploy(context.Background(), r.experiment(), r.dir); err != nil {
-		r.t.Fatal(story(err))
+		r.t.Fatal(lab.Story(err))
 	}
 	if len(r.left()) == 0 {
 		r.t.Fatal("nothing stands")
@@ -87,16 +88,16 @@ func (r *row) unfinished() []string {
 func folderDeleted(r *row) {
 	dir := r.keep(time.Now())
 	r.lose(dir)
-	c, err := r.world(nil).Clean(context.Background(), false)
+	c, err := r.app(nil).Clean(context.Background(), false)
 	if !r.kit.sweeps {
-		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(story(err), "cannot be looked for") || !slices.Equal(r.unfinished(), []string{dir}) {
-			r.t.Errorf("exit code %d, in the index %v: %s", fail.Code(err), r.unfinished(), story(err))
+		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), "cannot be looked for") || !slices.Equal(r.unfinished(), []string{dir}) {
+			r.t.Errorf("exit code %d, in the index %v: %s", fail.Code(err), r.unfinished(), lab.Story(err))
 		}
 		r.left()
 		return
 	}
 	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
-		r.t.Errorf("cleaned %+v: %s", c, story(err))
+		r.t.Errorf("cleaned %+v: %s", c, lab.Story(err))
 	}
 	if left := r.left(); len(left) > 0 || len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v", left, r.unfinished())
@@ -113,17 +114,17 @@ func keptMoved(r *row) {
 		r.t.Fatal(err)
 	}
 	for _, all := range []bool{false, true} {
-		c, err := r.world(nil).Clean(context.Background(), all)
+		c, err := r.app(nil).Clean(context.Background(), all)
 		if err != nil || !slices.Equal(c.Moved, []string{dir}) || len(c.Gone)+len(c.Removed) > 0 || len(r.left()) != stood {
-			r.t.Errorf("clean --all=%t: %+v, left %d of %d: %s", all, c, len(r.left()), stood, story(err))
+			r.t.Errorf("clean --all=%t: %+v, left %d of %d: %s", all, c, len(r.left()), stood, lab.Story(err))
 		}
 	}
-	list, err := r.world(nil).Standing()
+	list, err := r.app(nil).Standing()
 	if err != nil || len(list) != 2 || !list[0].Moved || list[0].Status != "kept" || list[0].Run != dir || list[0].URL == "" {
 		r.t.Errorf("functions are %+v, %v", list, err)
 	}
-	if _, err := r.world(nil).Remove(context.Background(), moved); err != nil {
-		r.t.Errorf("remove from the new place: %s", story(err))
+	if _, err := r.app(nil).Remove(context.Background(), moved); err != nil {
+		r.t.Errorf("remove from the new place: %s", lab.Story(err))
 	}
 	r.settled(moved)
 }
@@ -134,21 +135,21 @@ func keptDeleted(r *row) {
 	if err := os.RemoveAll(dir); err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := r.world(nil).Remove(context.Background(), dir); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
-		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), story(err))
+	if _, err := r.app(nil).Remove(context.Background(), dir); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), lab.Story(err))
 	}
 }
 
 // keptExpired: what was kept is left alone by clean, and by clean --all too until its time is over.
 func keptExpired(r *row) {
 	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
-	c, err := r.world(r.kit.later).Clean(context.Background(), false)
+	c, err := r.app(r.kit.later).Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Kept, []string{dir}) || len(r.left()) == 0 {
-		r.t.Errorf("cleaned %+v, left %v: %s", c, r.left(), story(err))
+		r.t.Errorf("cleaned %+v, left %v: %s", c, r.left(), lab.Story(err))
 	}
-	c, err = r.world(nil).Clean(context.Background(), true)
+	c, err = r.app(nil).Clean(context.Background(), true)
 	if err != nil || !slices.Contains(c.Removed, dir) {
-		r.t.Errorf("cleaned %+v: %s", c, story(err))
+		r.t.Errorf("cleaned %+v: %s", c, lab.Story(err))
 	}
 	r.settled(dir)
 }
@@ -166,9 +167,9 @@ func allLost(r *row, expired bool) {
 			r.t.Fatal(err)
 		}
 	}
-	c, err := r.world(nil).Clean(context.Background(), true)
+	c, err := r.app(nil).Clean(context.Background(), true)
 	if err != nil {
-		r.t.Errorf("clean: %s", story(err))
+		r.t.Errorf("clean: %s", lab.Story(err))
 	}
 	if r.kit.images { // no tag says when an image's time is over: a run's own clean is what removes them
 		if looked, err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil || !looked {
@@ -200,13 +201,13 @@ func strangers(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
 	r.process(r.kit.stranger)
-	_, err := r.world(r.kit.stranger).Remove(context.Background(), dir)
+	_, err := r.app(r.kit.stranger).Remove(context.Background(), dir)
 	if fail.Code(err) != fail.CodeLeftBehind || len(r.left()) != stood || len(r.pending(dir)) == 0 {
-		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood, r.pending(dir), story(err))
+		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood, r.pending(dir), lab.Story(err))
 	}
 	r.process(r.kit.env)
-	if _, err := r.world(r.kit.later).Clean(context.Background(), false); err != nil {
-		r.t.Errorf("clean: %s", story(err))
+	if _, err := r.app(r.kit.later).Clean(context.Background(), false); err != nil {
+		r.t.Errorf("clean: %s", lab.Story(err))
 	}
 	r.settled(dir)
 }
@@ -225,9 +226,9 @@ func deletedElsewhere(r *row) {
 	dir := r.keep(time.Now())
 	r.lose(dir)
 	r.process(r.kit.later)
-	c, err := r.world(r.kit.later).Clean(context.Background(), false)
+	c, err := r.app(r.kit.later).Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
-		r.t.Errorf("cleaned %+v: %s", c, story(err))
+		r.t.Errorf("cleaned %+v: %s", c, lab.Story(err))
 	}
 	if left := r.left(); len(left) > 0 || len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v", left, r.unfinished())
@@ -240,13 +241,13 @@ func deletedStranger(r *row) {
 	stood := len(r.left())
 	r.lose(dir)
 	r.process(r.kit.stranger)
-	c, err := r.world(r.kit.stranger).Clean(context.Background(), false)
+	c, err := r.app(r.kit.stranger).Clean(context.Background(), false)
 	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood || !slices.Equal(r.unfinished(), []string{dir}) {
-		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood, r.unfinished(), story(err))
+		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood, r.unfinished(), lab.Story(err))
 	}
 	r.process(r.kit.env)
-	if _, err := r.world(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
-		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), story(err))
+	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), lab.Story(err))
 	}
 }
 
@@ -257,8 +258,8 @@ func deletedOldIndex(r *row) {
 	if err := errors.Join(os.WriteFile(file, []byte(dir+"\n"), 0o644), os.RemoveAll(dir)); err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := r.world(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 {
-		r.t.Errorf("left %v: %s", r.left(), story(err))
+	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 {
+		r.t.Errorf("left %v: %s", r.left(), lab.Story(err))
 	}
 	if place, _, _ := strings.Cut(r.kit.scope, "/"); !strings.Contains(r.log.String(), "does not say where run "+filepath.Base(dir)) || !strings.Contains(r.log.String(), place) {
 		r.t.Errorf("the log does not say where was looked:\n%s", r.log)
@@ -278,7 +279,7 @@ func TestOnePlace(t *testing.T) {
 
 // moving changes the process's environment when a stage begins.
 type moving struct {
-	nobody
+	lab.Observer
 	*row
 }
 
@@ -289,7 +290,7 @@ func (m moving) StageStart(stage string) {
 }
 
 func onePlace(r *row) {
-	w, dir := r.world(nil), ""
+	w, dir := r.app(nil), ""
 	w.Opened = func(made *run.Run) error { dir = made.Dir; return nil }
 	w.Observer, w.Keep = moving{row: r}, true
 	getenv := w.Getenv
@@ -302,7 +303,7 @@ func onePlace(r *row) {
 		return getenv(name)
 	}
 	if _, err := w.Deploy(context.Background(), r.experiment(), r.dir); err != nil {
-		r.t.Error(story(err))
+		r.t.Error(lab.Story(err))
 	}
 	if len(r.left()) == 0 {
 		r.t.Error("nothing stands")
@@ -312,8 +313,8 @@ func onePlace(r *row) {
 			r.t.Errorf("%s %s stands in %s, the journal says %s", one.Kind, one.Name, one.Scope, r.kit.scope)
 		}
 	}
-	if _, err := r.world(r.kit.later).Remove(context.Background(), dir); err != nil {
-		r.t.Error(story(err))
+	if _, err := r.app(r.kit.later).Remove(context.Background(), dir); err != nil {
+		r.t.Error(lab.Story(err))
 	}
 	r.settled(dir)
 }
@@ -326,10 +327,10 @@ func TestCleanSaysWhatItCouldNotLookFor(t *testing.T) {
 		if err := (run.Index{Dir: filepath.Join(home, ".local", "state", "stellar", "runs")}).Add(filepath.Base(dir), dir, nil); err != nil {
 			t.Fatal(err)
 		}
-		var log lines
-		c, err := world(home, t.TempDir(), map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, &log).Clean(context.Background(), false)
+		var log lab.Log
+		c, err := withFakes(home, t.TempDir(), map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, &log).Clean(context.Background(), false)
 		if err != nil || !slices.Equal(c.Gone, []string{dir}) || strings.Contains(log.String(), "no Docker Engine answers") != warns {
-			t.Errorf("%s: cleaned %+v, %s; said %q", kind, c, story(err), log.String())
+			t.Errorf("%s: cleaned %+v, %s; said %q", kind, c, lab.Story(err), log.String())
 		}
 	}
 }
