@@ -12,8 +12,7 @@ import (
 )
 
 // Everything on the way to Alibaba Cloud is real but the vendor: the pinned Serverless CLI and plugin talk to an
-// account
-// that stands in for it, and the functions that they make run.
+// account that stands in for it, and the functions that they make run.
 
 const aliyunExperiment = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "RUNTIME", "Seed": 7,
 	"SubExperiments": [

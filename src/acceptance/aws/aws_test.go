@@ -174,9 +174,8 @@ func TestAWSSeveralServices(t *testing.T) {
 	empty(t, e)
 }
 
-// An image function is deployed by the digest that the registry has. The emulator has no Docker to run it in, and
-// takes other registries than
-// ECR, which Lambda does not: that it answers was not tried here.
+// An image function is deployed by the digest that the registry has. The emulator has no Docker to run it in, and takes
+// other registries than ECR, which Lambda does not: that it answers was not tried here.
 func TestAWSImage(t *testing.T) {
 	t.Parallel()
 	e := emulator.Account(t)

@@ -13,8 +13,7 @@ import (
 )
 
 // Everything on the way to Azure is real but the vendor: the tool generates, packs and deploys with the pinned
-// Serverless
-// CLI and plugin, which talk to an account that stands in for Azure, and the apps that they make run.
+// Serverless CLI and plugin, which talk to an account that stands in for Azure, and the apps that they make run.
 
 func azureExperiment(runtime string) string {
 	return strings.ReplaceAll(

@@ -122,8 +122,7 @@ func ended(l *lab.Lab, how string) {
 const endless = `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 5000,
 	"IATSeconds": 0.05}]}`
 
-// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all
-// the
+// TestCtrlCWithTee: Ctrl-C reaches all of the foreground job. tee dies of it, and the run removes its functions all the
 // same.
 func TestCtrlCWithTee(t *testing.T) {
 	t.Parallel()
@@ -140,8 +139,7 @@ func TestCtrlCWithTee(t *testing.T) {
 	}
 }
 
-// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to
-// write
+// TestClosedTerminal: the terminal of a run is closed. The run hears of it, and of its screen nothing is left to write
 // to.
 func TestClosedTerminal(t *testing.T) {
 	t.Parallel()

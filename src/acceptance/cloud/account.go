@@ -1,6 +1,5 @@
 // Package cloud holds the accounts that stand in for vendors in tests: for each vendor the part of its API that the
-// tool
-// and the vendor's CLI use. What is deployed into an account runs on this machine.
+// tool and the vendor's CLI use. What is deployed into an account runs on this machine.
 package cloud
 
 import (

@@ -20,8 +20,7 @@ import (
 )
 
 // Aliyun stands in for an account of Alibaba Cloud's: the part of Function Compute, API Gateway, RAM and OSS that the
-// pinned
-// plugin uses, with their own error codes. The functions that are deployed run.
+// pinned plugin uses, with their own error codes. The functions that are deployed run.
 type Aliyun struct {
 	account
 	services map[string]map[string]*AliyunFunction

@@ -6,14 +6,16 @@ import (
 	"strings"
 )
 
-// slsAliyun is the Serverless CLI with its plugin for Alibaba Cloud: a service for each function, with the API group, role and bucket
-// that it needs. What is there is told by `info`.
+// slsAliyun is the Serverless CLI with its plugin for Alibaba Cloud: a service for each function, with the API group,
+// role and bucket that it needs. What is there is told by `info`.
 func slsAliyun() persona {
 	return persona{
 		programs: []string{"osls"},
 		texts:    "serverless-aliyun",
-		tells: map[string]string{"failed": "QuotaExceeded.Api", "throttled": "Throttling.User", "made-no-address": "<html>502 Bad Gateway</html>",
-			"made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "NoPermission", "no-answer": "ServiceUnavailable"},
+		tells: map[string]string{"failed": "QuotaExceeded.Api", "throttled": "Throttling.User",
+			"made-no-address": "<html>502 Bad Gateway</html>",
+			"made-too-few":    "<html>502 Bad Gateway</html>", "remove-failed": "NoPermission",
+			"no-answer": "ServiceUnavailable"},
 		read: func(_ string, args []string) (ask, error) {
 			verb, err := slsVerb(args, nil)
 			a := ask{verb: verb}
@@ -24,7 +26,8 @@ func slsAliyun() persona {
 				a.verb = looks
 			}
 			f, names, err := readService()
-			if verb == deploys && (f.Provider.Tags["stellar-run"] == "" || f.Provider.Tags["stellar-expires"] == "" || len(names) != 1) {
+			if verb == deploys && (f.Provider.Tags["stellar-run"] == "" ||
+				f.Provider.Tags["stellar-expires"] == "" || len(names) != 1) {
 				err = fmt.Errorf("%s is not tagged, or not of one function: %v", f.Service, f.Provider.Tags)
 			}
 			a.unit, a.names, a.tags = f.Service, names, f.Provider.Tags
@@ -40,7 +43,8 @@ func slsAliyun() persona {
 		},
 		before: func(_ cloud, a ask) (reply, bool) {
 			known := strings.HasPrefix(os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), "secret")
-			return reply{err: "Error:\nSignatureNotMatch: The request signature we calculated does not match the signature you provided.\n", code: 1}, a.verb != versions && !known
+			return reply{err: "Error:\nSignatureNotMatch: The request signature we calculated does not match " +
+				"the signature you provided.\n", code: 1}, a.verb != versions && !known
 		},
 	}
 }

@@ -29,15 +29,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Emulator is an AWS on this machine: MiniStack, which speaks the protocols of CloudFormation, Lambda, S3 and the
-// HTTP
+// Emulator is an AWS on this machine: MiniStack, which speaks the protocols of CloudFormation, Lambda, S3 and the HTTP
 // APIs, and runs the functions as processes. The real Serverless CLI and AWS's own SDK are pointed at it by
 // AWS_ENDPOINT_URL, as they would be by any user. One emulator serves all tests of a package: each has an account of
-// its
-// own in it. The zero value starts with the first account.
+// its own in it. The zero value starts with the first account.
 //
-// What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices
-// for
+// What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices for
 // writing logs is not tried), SnapStart takes no snapshots and an alias is answered as its function, memory and
 // architecture are settings without effect, instances live and die by other rules than Lambda's, stacks change in
 // milliseconds, and nobody throttles.

@@ -13,8 +13,9 @@ import (
 	"strings"
 )
 
-// awsAPI answers for CloudFormation, STS, CloudWatch Logs, S3 and Lambda what is asked of them beside the Serverless CLI, with the
-// error codes of their documentation. A stack is looked for in the clouds of all rows; lists are of the newest one.
+// awsAPI answers for CloudFormation, STS, CloudWatch Logs, S3 and Lambda what is asked of them beside the Serverless
+// CLI, with the error codes of their documentation. A stack is looked for in the clouds of all rows; lists are of the
+// newest one.
 func awsAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		clouds(func(all []cloud) { answerAWS(w, r, all) })
@@ -25,7 +26,8 @@ func answerAWS(w http.ResponseWriter, r *http.Request, all []cloud) {
 	body, err := io.ReadAll(r.Body)
 	must(err)
 	form, _ := url.ParseQuery(string(body))
-	a := awsCall{w: w, r: r, body: body, form: form, region: awsRegion.FindStringSubmatch(r.Header.Get("Authorization"))[1]}
+	a := awsCall{w: w, r: r, body: body, form: form,
+		region: awsRegion.FindStringSubmatch(r.Header.Get("Authorization"))[1]}
 	name := form.Get("StackName")
 	if parts := strings.Split(name, "/"); len(parts) == 3 { // arn:…:stack/<name>/<id>
 		name = parts[1]
@@ -60,17 +62,22 @@ func (a *awsCall) meant(c cloud) bool {
 		return true // it is gone by now
 	}
 	return slices.ContainsFunc(c.things(a.unit), func(t thing) bool {
-		return a.unit != "" || strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body), t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit))
+		return a.unit != "" || strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body),
+			t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit))
 	})
 }
 
 func (a *awsCall) answer() {
 	target := a.r.Header.Get("X-Amz-Target")
 	switch {
-	case a.form.Get("Action") == "GetCallerIdentity" && strings.Contains(a.r.Header.Get("Authorization"), "AKIASTRANGER"):
-		a.xml("GetCallerIdentity", "<Account>999999999999</Account><Arn>arn:aws:iam::999999999999:user/stranger</Arn><UserId>AIDB</UserId>")
+	case a.form.Get("Action") == "GetCallerIdentity" && strings.Contains(a.r.Header.Get("Authorization"),
+		"AKIASTRANGER"):
+		a.xml("GetCallerIdentity",
+			"<Account>999999999999</Account><Arn>arn:aws:iam::999999999999:user/stranger</Arn><UserId>AIDB</UserId>")
 	case a.form.Get("Action") == "GetCallerIdentity":
-		a.xml("GetCallerIdentity", fmt.Sprintf("<Account>%s</Account><Arn>arn:aws:iam::%s:user/someone</Arn><UserId>AIDA</UserId>", awsAccount, awsAccount))
+		a.xml("GetCallerIdentity",
+			fmt.Sprintf("<Account>%s</Account><Arn>arn:aws:iam::%s:user/someone</Arn><UserId>AIDA</UserId>",
+				awsAccount, awsAccount))
 	case a.form.Get("Action") == "DescribeStacks":
 		a.describe()
 	case a.form.Get("Action") == "DeleteStack":
@@ -82,7 +89,10 @@ func (a *awsCall) answer() {
 	case strings.HasSuffix(target, ".DeleteLogGroup"):
 		var in struct{ LogGroupName string }
 		must(json.Unmarshal(a.body, &in))
-		a.cloud.drop(slices.DeleteFunc(a.cloud.things(""), func(t thing) bool { return t.Kind != logGroup || t.Name != in.LogGroupName }))
+		a.cloud.drop(slices.DeleteFunc(a.cloud.things(""), func(t thing) bool {
+			return t.Kind != logGroup ||
+				t.Name != in.LogGroupName
+		}))
 	case strings.HasPrefix(a.r.URL.Path, "/2016-08-19/account-settings"):
 		fmt.Fprint(a.w, `{"AccountLimit":{"ConcurrentExecutions":1000},"AccountUsage":{"FunctionCount":0}}`)
 	case strings.HasPrefix(a.r.URL.Path, "/2015-03-31/functions/") && a.r.Method == http.MethodGet:
@@ -94,7 +104,8 @@ func (a *awsCall) answer() {
 	case a.r.URL.Query().Has("delete"):
 		a.empty()
 	default:
-		a.fail(http.StatusNotImplemented, "NotImplemented", a.r.Method+" "+a.r.URL.String()+" "+target+" "+a.form.Get("Action"))
+		a.fail(http.StatusNotImplemented, "NotImplemented",
+			a.r.Method+" "+a.r.URL.String()+" "+target+" "+a.form.Get("Action"))
 	}
 }
 
@@ -106,7 +117,9 @@ func (a *awsCall) xml(action, result string) {
 func (a *awsCall) fail(status int, code, message string) {
 	a.w.Header().Set("Content-Type", "text/xml")
 	a.w.WriteHeader(status)
-	fmt.Fprintf(a.w, "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>", code, message)
+	fmt.Fprintf(a.w,
+		"<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r"+
+			"</RequestId></ErrorResponse>", code, message)
 }
 
 // fault records a call and tells what happens to it.
@@ -114,7 +127,8 @@ func (a *awsCall) fault(verb string) string {
 	var p plan
 	a.cloud.read("plan.json", &p)
 	do := p.fault(a.cloud.calls(), ask{verb: verb, unit: a.unit})
-	a.cloud.record(call{Program: "cloudformation", Args: []string{a.form.Get("Action"), a.unit}, Verb: verb, Unit: a.unit, Fault: do})
+	a.cloud.record(call{Program: "cloudformation", Args: []string{a.form.Get("Action"), a.unit}, Verb: verb,
+		Unit: a.unit, Fault: do})
 	return do
 }
 
@@ -156,9 +170,13 @@ func stackXML(t thing) string {
 	for k, v := range t.Tags {
 		tags += fmt.Sprintf("<member><Key>%s</Key><Value>%s</Value></member>", k, v)
 	}
-	return fmt.Sprintf("<member><StackName>%s</StackName><StackId>arn:aws:cloudformation:us-west-2:%s:stack/%s/1</StackId><CreationTime>2026-11-21T10:00:00Z</CreationTime>"+
-		"<StackStatus>%s</StackStatus><StackStatusReason>%s</StackStatusReason><Tags>%s</Tags><Outputs><member><OutputKey>StellarApiEndpoint</OutputKey>"+
-		"<OutputValue>https://z4a0lmtx64.execute-api.us-west-2.amazonaws.com</OutputValue></member></Outputs></member>", t.Name, awsAccount, t.Name, state, reason, tags)
+	return fmt.Sprintf("<member><StackName>%s</StackName>"+
+		"<StackId>arn:aws:cloudformation:us-west-2:%s:stack/%s/1</StackId><CreationTime>2026-11-21T10:00:00Z"+
+		"</CreationTime>"+
+		"<StackStatus>%s</StackStatus><StackStatusReason>%s</StackStatusReason><Tags>%s</Tags><Outputs><member>"+
+		"<OutputKey>StellarApiEndpoint</OutputKey>"+
+		"<OutputValue>https://z4a0lmtx64.execute-api.us-west-2.amazonaws.com</OutputValue></member></Outputs>"+
+		"</member>", t.Name, awsAccount, t.Name, state, reason, tags)
 }
 
 // deleteStack deletes what is in a stack, but no bucket that holds something.
@@ -179,11 +197,13 @@ func (a *awsCall) deleteStack() {
 		a.fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
 		return
 	case do == doFail:
-		set("DELETE_FAILED: The following resource(s) failed to delete: [F0Dash0LambdaFunction]. User: arn:aws:iam::" + awsAccount +
+		set("DELETE_FAILED: The following resource(s) failed to delete: [F0Dash0LambdaFunction]. User: " +
+			"arn:aws:iam::" + awsAccount +
 			":user/someone is not authorized to perform: lambda:DeleteFunction")
 	case do == doStay:
 	case full:
-		set("DELETE_FAILED: The following resource(s) failed to delete: [ServerlessDeploymentBucket]. The bucket you tried to delete is not empty")
+		set("DELETE_FAILED: The following resource(s) failed to delete: [ServerlessDeploymentBucket]. The " +
+			"bucket you tried to delete is not empty")
 	default:
 		a.cloud.drop(slices.DeleteFunc(stand, osls().stays))
 	}
@@ -194,8 +214,10 @@ func (a *awsCall) resources() {
 	var all string
 	for _, t := range a.cloud.visible(ask{unit: a.unit, scope: a.scope()}) {
 		if t.Kind != awsStack {
-			all += fmt.Sprintf("<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s</PhysicalResourceId><ResourceType>%s</ResourceType>"+
-				"<ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-11-21T10:00:00Z</LastUpdatedTimestamp></member>", path.Base(t.Name), t.Name, t.Kind)
+			all += fmt.Sprintf("<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s"+
+				"</PhysicalResourceId><ResourceType>%s</ResourceType>"+
+				"<ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-11-21T10:00:00Z"+
+				"</LastUpdatedTimestamp></member>", path.Base(t.Name), t.Name, t.Kind)
 		}
 	}
 	a.xml("ListStackResources", "<StackResourceSummaries>"+all+"</StackResourceSummaries>")
@@ -206,7 +228,8 @@ func (a *awsCall) groups() {
 	must(json.Unmarshal(a.body, &in))
 	list := []map[string]string{}
 	for _, t := range a.cloud.things("") {
-		if t.Kind == logGroup && t.Late == 0 && t.Scope == a.scope() && strings.HasPrefix(t.Name, in.LogGroupNamePrefix) {
+		if t.Kind == logGroup && t.Late == 0 && t.Scope == a.scope() && strings.HasPrefix(t.Name,
+			in.LogGroupNamePrefix) {
 			list = append(list, map[string]string{"logGroupName": t.Name})
 		}
 	}
@@ -218,8 +241,9 @@ func (a *awsCall) groups() {
 func (a *awsCall) function(name string) {
 	a.lambda(name, func(t thing) {
 		a.w.Header().Set("Content-Type", "application/json")
-		must(json.NewEncoder(a.w).Encode(map[string]any{"Tags": t.Tags, "Configuration": map[string]any{"FunctionName": name,
-			"FunctionArn": "arn:aws:lambda:us-west-2:" + awsAccount + ":function:" + name}}))
+		must(json.NewEncoder(a.w).Encode(map[string]any{"Tags": t.Tags,
+			"Configuration": map[string]any{"FunctionName": name,
+				"FunctionArn": "arn:aws:lambda:us-west-2:" + awsAccount + ":function:" + name}}))
 	})
 }
 
@@ -266,14 +290,16 @@ func (a *awsCall) versions() {
 	b := a.bucket()
 	if b == nil {
 		a.w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(a.w, "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>")
+		fmt.Fprint(a.w,
+			"<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>")
 		return
 	}
 	var all string
 	for _, key := range b.Names {
 		all += "<Version><Key>" + key + "</Key><VersionId>null</VersionId><IsLatest>true</IsLatest></Version>"
 	}
-	fmt.Fprintf(a.w, "<ListVersionsResult><Name>%s</Name><IsTruncated>false</IsTruncated>%s</ListVersionsResult>", b.Name, all)
+	fmt.Fprintf(a.w, "<ListVersionsResult><Name>%s</Name><IsTruncated>false</IsTruncated>%s</ListVersionsResult>",
+		b.Name, all)
 }
 
 func (a *awsCall) empty() {

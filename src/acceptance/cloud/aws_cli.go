@@ -45,7 +45,8 @@ func readService() (serviceFile, []string, error) {
 		if fn.Package.Artifact == "" {
 			continue
 		}
-		if _, serr := os.Stat(filepath.FromSlash(fn.Package.Artifact)); err == nil && serr != nil && os.Args[1] == "deploy" {
+		if _, serr := os.Stat(filepath.FromSlash(fn.Package.Artifact)); err == nil && serr != nil &&
+			os.Args[1] == "deploy" {
 			err = serr
 		}
 	}
@@ -53,7 +54,8 @@ func readService() (serviceFile, []string, error) {
 	return f, names, err
 }
 
-// slsVerb is what a command line of the Serverless CLI asks for: its commands take no arguments of ours but those given.
+// slsVerb is what a command line of the Serverless CLI asks for: its commands take no arguments of ours but those
+// given.
 func slsVerb(args []string, flags map[string]string) (string, error) {
 	verbs := map[string]string{"deploy": deploys, "remove": removes, "info": "info", "--version": versions}
 	verb := verbs[args[0]]
@@ -68,8 +70,11 @@ func osls() persona {
 	return persona{
 		programs: []string{"osls"},
 		texts:    "osls",
-		tells: map[string]string{"failed": "CREATE_FAILED: F0Dash0LambdaFunction", "throttled": "Rate exceeded", "made-no-address": "<html>502 Bad Gateway</html>",
-			"made-too-few": "no endpoint for function f0-1", "remove-failed": "not authorized to perform: lambda:DeleteFunction", "no-answer": "unable to handle request"},
+		tells: map[string]string{"failed": "CREATE_FAILED: F0Dash0LambdaFunction", "throttled": "Rate exceeded",
+			"made-no-address": "<html>502 Bad Gateway</html>",
+			"made-too-few":    "no endpoint for function f0-1",
+			"remove-failed":   "not authorized to perform: lambda:DeleteFunction",
+			"no-answer":       "unable to handle request"},
 		read: func(_ string, args []string) (ask, error) {
 			verb, err := slsVerb(args, nil)
 			a := ask{verb: verb}
@@ -80,7 +85,8 @@ func osls() persona {
 			if err == nil && (f.Provider.StackName != f.Service || f.Provider.Region == "") {
 				err = fmt.Errorf("the stack of %s is %q in %q", f.Service, f.Provider.StackName, f.Provider.Region)
 			}
-			if err == nil && (f.Provider.StackTags["stellar-run"] == "" || f.Provider.StackTags["stellar-expires"] == "") {
+			if err == nil && (f.Provider.StackTags["stellar-run"] == "" ||
+				f.Provider.StackTags["stellar-expires"] == "") {
 				err = fmt.Errorf("%s is not tagged: %v", f.Service, f.Provider.StackTags)
 			}
 			a.unit, a.names, a.scope, a.tags = f.Service, names, awsAccount+"/"+f.Provider.Region, f.Provider.StackTags

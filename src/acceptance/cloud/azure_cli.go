@@ -10,25 +10,30 @@ import (
 	"strings"
 )
 
-// slsAzure is the Serverless CLI with its plugin for Azure: a resource group for each function, and what it needs in it.
+// slsAzure is the Serverless CLI with its plugin for Azure: a resource group for each function, and what it needs in
+// it.
 func slsAzure() persona {
 	return persona{
 		programs: []string{"serverless"},
 		texts:    "serverless-azure",
-		tells: map[string]string{"failed": "StorageAccountAlreadyTaken", "throttled": "SubscriptionRequestsThrottled", "made-no-address": "<html>502 Bad Gateway</html>",
-			"made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "ScopeLocked", "no-answer": "ServiceUnavailable"},
+		tells: map[string]string{"failed": "StorageAccountAlreadyTaken",
+			"throttled": "SubscriptionRequestsThrottled", "made-no-address": "<html>502 Bad Gateway</html>",
+			"made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "ScopeLocked",
+			"no-answer": "ServiceUnavailable"},
 		read: func(_ string, args []string) (ask, error) {
 			if slices.Equal(args, []string{"--version"}) {
 				return ask{verb: versions}, nil
 			}
 			line, err := takeApart(args, func(words []string) map[string]bool {
-				return map[string]map[string]bool{"deploy": {"package": true, "region": true}, "remove": {"force": false, "subscriptionId": true}}[strings.Join(words, " ")]
+				return map[string]map[string]bool{"deploy": {"package": true, "region": true},
+					"remove": {"force": false, "subscriptionId": true}}[strings.Join(words, " ")]
 			})
 			if err != nil {
 				return ask{}, err
 			}
 			f, _, err := readService()
-			a := ask{verb: map[string]string{"deploy": deploys, "remove": removes}[strings.Join(line.words, " ")], unit: f.Provider.ResourceGroup,
+			a := ask{verb: map[string]string{"deploy": deploys, "remove": removes}[strings.Join(line.words, " ")],
+				unit: f.Provider.ResourceGroup,
 				tags: f.Provider.Tags, scope: os.Getenv("AZURE_SUBSCRIPTION_ID"), names: []string{"measure"}}
 			_, force := line.flags["force"]
 			switch {
@@ -67,7 +72,8 @@ func slsAzure() persona {
 	}
 }
 
-// azureAPI answers for the login and for Azure Resource Manager (learn.microsoft.com/rest/api/resources/resource-groups).
+// azureAPI answers for the login and for Azure Resource Manager
+// (learn.microsoft.com/rest/api/resources/resource-groups).
 func azureAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var c cloud
@@ -78,7 +84,8 @@ func azureAPI(clouds func(func([]cloud))) http.Handler {
 			must(r.ParseForm())
 			if !strings.HasPrefix(r.PostForm.Get("client_secret"), "secret") {
 				w.WriteHeader(http.StatusUnauthorized)
-				fmt.Fprint(w, `{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
+				fmt.Fprint(w,
+					`{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
 				return
 			}
 			fmt.Fprint(w, `{"access_token":"token","expires_in":3600}`)
@@ -137,7 +144,8 @@ func answerAzure(w http.ResponseWriter, r *http.Request, c cloud) {
 	if verb == removes && len(c.visible(a)) == 0 {
 		verb = "nothing to remove" // the plugin did: it is asked for in any case
 	}
-	c.record(call{Program: "management.azure.com", Args: []string{r.Method, a.unit}, Verb: verb, Unit: a.unit, Fault: do})
+	c.record(call{Program: "management.azure.com", Args: []string{r.Method, a.unit}, Verb: verb, Unit: a.unit,
+		Fault: do})
 	var stand []thing
 	if a.verb == looks {
 		stand = c.look(a)

@@ -81,7 +81,7 @@ type thing struct {
 	Tags  map[string]string `json:"tags,omitempty"`
 	Names []string          `json:"names,omitempty"`
 	State string            `json:"state,omitempty"`
-	Late  int               `json:"late,omitempty"` // so many looks are answered as if it were not there: its creation goes on
+	Late  int               `json:"late,omitempty"` // so many looks find nothing: its creation goes on
 }
 
 // fault happens at some calls.
@@ -133,7 +133,8 @@ func act(c cloud, program string, args []string) int {
 	r, hang := c.answer(program, args)
 	fmt.Fprint(os.Stdout, r.out)
 	fmt.Fprint(os.Stderr, r.err)
-	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET", "CLOUDFLARE_API_TOKEN"} {
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET",
+		"CLOUDFLARE_API_TOKEN"} {
 		fmt.Fprintln(os.Stderr, "debug:", os.Getenv(name)) // tools have been seen to tell more than they should
 	}
 	if hang {
@@ -171,7 +172,8 @@ func (p plan) fault(before []call, a ask) string {
 		}
 		nth := 1
 		for _, b := range before {
-			if b.Verb == a.verb && (f.Unit == "" && b.Unit == a.unit || f.Unit != "" && strings.HasSuffix(b.Unit, f.Unit)) {
+			if b.Verb == a.verb && (f.Unit == "" && b.Unit == a.unit || f.Unit != "" && strings.HasSuffix(b.Unit,
+				f.Unit)) {
 				nth++
 			}
 		}
@@ -201,7 +203,10 @@ func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
 		}
 		return who.say("absent", a, nil), false
 	case a.verb == lists:
-		stand := slices.DeleteFunc(c.things(""), func(t thing) bool { return !strings.HasPrefix(t.Scope, a.scope) || a.kind != "" && a.kind != t.Kind })
+		stand := slices.DeleteFunc(c.things(""), func(t thing) bool {
+			return !strings.HasPrefix(t.Scope,
+				a.scope) || a.kind != "" && a.kind != t.Kind
+		})
 		return who.say(lists, a, stand), false
 	}
 	return who.say(a.verb, a, nil), false

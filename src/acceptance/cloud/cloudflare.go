@@ -16,8 +16,8 @@ import (
 )
 
 // Cloudflare stands in for an account of Cloudflare's: the part of its API that the pinned Wrangler calls when it
-// deploys, lists
-// and deletes, with Cloudflare's own error codes. What is uploaded runs in workerd, the runtime of Cloudflare's own.
+// deploys, lists and deletes, with Cloudflare's own error codes. What is uploaded runs in workerd, the runtime of
+// Cloudflare's own.
 type Cloudflare struct {
 	account
 	workerd  string

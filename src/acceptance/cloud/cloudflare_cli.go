@@ -10,14 +10,16 @@ import (
 	"strings"
 )
 
-// wrangler is Cloudflare's CLI: developers.cloudflare.com/workers/wrangler/commands. A Worker is found in the account that the
-// variable names.
+// wrangler is Cloudflare's CLI: developers.cloudflare.com/workers/wrangler/commands. A Worker is found in the account
+// that the variable names.
 func wrangler() persona {
 	return persona{
 		programs: []string{"wrangler"},
 		texts:    "wrangler",
-		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]", "made-no-address": "No targets deployed", "made-too-few": "No targets deployed", "remove-failed": "[code: 10000]",
-			"no-answer": "[code: 7009]"},
+		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]",
+			"made-no-address": "No targets deployed", "made-too-few": "No targets deployed",
+			"remove-failed": "[code: 10000]",
+			"no-answer":     "[code: 7009]"},
 		read: func(_ string, args []string) (ask, error) {
 			a := ask{scope: os.Getenv("CLOUDFLARE_ACCOUNT_ID")}
 			line := strings.Join(args, " ")
@@ -31,10 +33,12 @@ func wrangler() persona {
 			case newVersion.ReplaceAllString(line, "") == "deploy --config wrangler.jsonc":
 				a.verb = deploys
 				return a, a.worker()
-			case len(args) == 6 && fmt.Sprint(args[:2]) == "[delete --name]" && fmt.Sprint(args[3:]) == "[--force --config wrangler.jsonc]":
+			case len(args) == 6 && fmt.Sprint(args[:2]) == "[delete --name]" &&
+				fmt.Sprint(args[3:]) == "[--force --config wrangler.jsonc]":
 				a.verb, a.unit = removes, args[2]
 				return a, nil
-			case len(args) == 7 && fmt.Sprint(args[:3]) == "[deployments list --name]" && fmt.Sprint(args[4:]) == "[--json --config wrangler.jsonc]":
+			case len(args) == 7 && fmt.Sprint(args[:3]) == "[deployments list --name]" &&
+				fmt.Sprint(args[4:]) == "[--json --config wrangler.jsonc]":
 				a.verb, a.unit = looks, args[3]
 				return a, nil
 			}
@@ -43,9 +47,12 @@ func wrangler() persona {
 		things: func(a ask) []thing {
 			return []thing{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 		},
-		made: func(a ask) { // what it writes for programs; its address is one of this machine's, at which nobody answers but where a row wants it
+		// What it writes for programs. Its address is one of this machine's, at which nobody answers but where a row
+		// wants it.
+		made: func(a ask) {
 			at := cmp.Or(os.Getenv("WRANGLER_TEST_WORKERS"), "http://127.0.0.1:1")
-			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["%s/worker/%s"],"worker_name_overridden":false}`, a.unit, at, a.unit)
+			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["%s/worker/%s"],`+
+				`"worker_name_overridden":false}`, a.unit, at, a.unit)
 			must(os.WriteFile(os.Getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
 		},
 		before: func(_ cloud, a ask) (reply, bool) {
@@ -55,7 +62,8 @@ func wrangler() persona {
 			case os.Getenv("CLOUDFLARE_API_TOKEN") == "":
 				r := readTexts("wrangler").say("anonymous", a, nil)
 				return r, true
-			case a.scope == "" || a.scope == foreignAccount || os.Getenv("CLOUDFLARE_API_TOKEN") == "secret-of-a-stranger": // the token is of another account
+			case a.scope == "" || a.scope == foreignAccount ||
+				os.Getenv("CLOUDFLARE_API_TOKEN") == "secret-of-a-stranger": // the token is of another account
 				return readTexts("wrangler").say("denied", a, nil), true
 			}
 			return reply{}, false
@@ -91,7 +99,8 @@ func (a *ask) worker() error {
 		return err // Wrangler would have nothing to upload
 	}
 	a.unit, a.names = config.Name, []string{config.Name}
-	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"], "stellar-expires": config.Vars["STELLAR_EXPIRES"], "stellar-owner": config.Vars["STELLAR_OWNER"]}
+	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"],
+		"stellar-expires": config.Vars["STELLAR_EXPIRES"], "stellar-owner": config.Vars["STELLAR_OWNER"]}
 	if a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "" {
 		return fmt.Errorf("Worker %s is not tagged: %v", config.Name, config.Vars)
 	}
@@ -114,9 +123,12 @@ func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
 		var result any
 		switch {
-		case parts[1] == foreignAccount || strings.Contains(r.Header.Get("Authorization"), "stranger") || !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
+		case parts[1] == foreignAccount || strings.Contains(r.Header.Get("Authorization"), "stranger") ||
+			!strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
 			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w, `{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested resource"}],"result":null}`)
+			fmt.Fprint(w,
+				`{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested `+
+					`resource"}],"result":null}`)
 			return
 		case len(parts) == 4:
 			list := []map[string]string{}
@@ -127,14 +139,17 @@ func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 		default:
 			bindings := []map[string]string{}
 			for _, t := range c.things(parts[4]) {
-				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run", "STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
+				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run",
+					"STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
 					if t.Tags[tag] != "" {
-						bindings = append(bindings, map[string]string{"type": "plain_text", "name": name, "text": t.Tags[tag]})
+						bindings = append(bindings, map[string]string{"type": "plain_text", "name": name,
+							"text": t.Tags[tag]})
 					}
 				}
 			}
 			result = map[string]any{"bindings": bindings}
 		}
-		must(json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{}, "result": result}))
+		must(json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{},
+			"result": result}))
 	})
 }

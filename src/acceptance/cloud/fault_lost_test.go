@@ -18,8 +18,8 @@ import (
 	"stellar/src/run"
 )
 
-// TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or their time
-// is over. What is not ours by tag, or has not expired, is never touched: left and settled look after that.
+// TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or
+// their time is over. What is not ours by tag, or has not expired, is never touched: left and settled look after that.
 func TestLost(t *testing.T) {
 	cache := t.TempDir()
 	for _, k := range kits() {
@@ -83,14 +83,15 @@ func (r *row) unfinished() []string {
 	return dirs
 }
 
-// folderDeleted: the index knows the run, its journal is gone. Its functions are found by their tags; where a provider cannot be
-// searched, that is no success, and the run is not forgotten.
+// folderDeleted: the index knows the run, its journal is gone. Its functions are found by their tags; where a provider
+// cannot be searched, that is no success, and the run is not forgotten.
 func folderDeleted(r *row) {
 	dir := r.keep(time.Now())
 	r.lose(dir)
 	c, err := r.app(nil).Clean(context.Background(), false)
 	if !r.kit.sweeps {
-		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), "cannot be looked for") || !slices.Equal(r.unfinished(), []string{dir}) {
+		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), "cannot be looked for") ||
+			!slices.Equal(r.unfinished(), []string{dir}) {
 			r.t.Errorf("exit code %d, in the index %v: %s", fail.Code(err), r.unfinished(), lab.Story(err))
 		}
 		r.left()
@@ -115,12 +116,14 @@ func keptMoved(r *row) {
 	}
 	for _, all := range []bool{false, true} {
 		c, err := r.app(nil).Clean(context.Background(), all)
-		if err != nil || !slices.Equal(c.Moved, []string{dir}) || len(c.Gone)+len(c.Removed) > 0 || len(r.left()) != stood {
+		if err != nil || !slices.Equal(c.Moved, []string{dir}) || len(c.Gone)+len(c.Removed) > 0 ||
+			len(r.left()) != stood {
 			r.t.Errorf("clean --all=%t: %+v, left %d of %d: %s", all, c, len(r.left()), stood, lab.Story(err))
 		}
 	}
 	list, err := r.app(nil).Standing()
-	if err != nil || len(list) != 2 || !list[0].Moved || list[0].Status != "kept" || list[0].Run != dir || list[0].URL == "" {
+	if err != nil || len(list) != 2 || !list[0].Moved || list[0].Status != "kept" || list[0].Run != dir ||
+		list[0].URL == "" {
 		r.t.Errorf("functions are %+v, %v", list, err)
 	}
 	if _, err := r.app(nil).Remove(context.Background(), moved); err != nil {
@@ -135,7 +138,8 @@ func keptDeleted(r *row) {
 	if err := os.RemoveAll(dir); err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := r.app(nil).Remove(context.Background(), dir); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+	if _, err := r.app(nil).Remove(context.Background(), dir); err != nil || len(r.left()) > 0 ||
+		len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), lab.Story(err))
 	}
 }
@@ -172,7 +176,8 @@ func allLost(r *row, expired bool) {
 		r.t.Errorf("clean: %s", lab.Story(err))
 	}
 	if r.kit.images { // no tag says when an image's time is over: a run's own clean is what removes them
-		if looked, err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil || !looked {
+		if looked, err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil ||
+			!looked {
 			r.t.Error(looked, err)
 		}
 	}
@@ -182,7 +187,8 @@ func allLost(r *row, expired bool) {
 		if left != stood || !unseen(c, r.kit.name) {
 			r.t.Errorf("left %d of %d, not asked: %v", left, stood, c.Unseen)
 		}
-	case expired && len(c.Removed) > 0 && !strings.Contains(strings.ToLower(c.Removed[0]), " of run "+strings.ToLower(filepath.Base(dir))+", by "):
+	case expired && len(c.Removed) > 0 && !strings.Contains(strings.ToLower(c.Removed[0]),
+		" of run "+strings.ToLower(filepath.Base(dir))+", by "):
 		r.t.Errorf("nobody hears whose they were: %v", c.Removed)
 	case expired && (left > 0 || len(c.Removed) != r.kit.units):
 		r.t.Errorf("left %d of %d, removed %v", left, stood, c.Removed)
@@ -196,14 +202,16 @@ func unseen(c *app.Cleaned, provider string) bool {
 	return slices.ContainsFunc(c.Unseen, func(text string) bool { return strings.HasPrefix(text, provider+" ") })
 }
 
-// strangers: credentials that do not lead to where the functions stand find nothing there, which is not to be taken for absence.
+// strangers: credentials that do not lead to where the functions stand find nothing there, which is not to be taken for
+// absence.
 func strangers(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
 	r.process(r.kit.stranger)
 	_, err := r.app(r.kit.stranger).Remove(context.Background(), dir)
 	if fail.Code(err) != fail.CodeLeftBehind || len(r.left()) != stood || len(r.pending(dir)) == 0 {
-		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood, r.pending(dir), lab.Story(err))
+		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood,
+			r.pending(dir), lab.Story(err))
 	}
 	r.process(r.kit.env)
 	if _, err := r.app(r.kit.later).Clean(context.Background(), false); err != nil {
@@ -242,11 +250,14 @@ func deletedStranger(r *row) {
 	r.lose(dir)
 	r.process(r.kit.stranger)
 	c, err := r.app(r.kit.stranger).Clean(context.Background(), false)
-	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood || !slices.Equal(r.unfinished(), []string{dir}) {
-		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood, r.unfinished(), lab.Story(err))
+	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood ||
+		!slices.Equal(r.unfinished(), []string{dir}) {
+		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood,
+			r.unfinished(), lab.Story(err))
 	}
 	r.process(r.kit.env)
-	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 || len(r.unfinished()) > 0 {
+	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 ||
+		len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), lab.Story(err))
 	}
 }
@@ -261,7 +272,8 @@ func deletedOldIndex(r *row) {
 	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 {
 		r.t.Errorf("left %v: %s", r.left(), lab.Story(err))
 	}
-	if place, _, _ := strings.Cut(r.kit.scope, "/"); !strings.Contains(r.log.String(), "does not say where run "+filepath.Base(dir)) || !strings.Contains(r.log.String(), place) {
+	if place, _, _ := strings.Cut(r.kit.scope, "/"); !strings.Contains(r.log.String(),
+		"does not say where run "+filepath.Base(dir)) || !strings.Contains(r.log.String(), place) {
 		r.t.Errorf("the log does not say where was looked:\n%s", r.log)
 	}
 }
@@ -296,7 +308,8 @@ func onePlace(r *row) {
 	getenv := w.Getenv
 	w.Getenv = func(name string) string {
 		if value, changes := r.kit.later[name]; changes && dir != "" {
-			if text, _ := os.ReadFile(filepath.Join(dir, run.JournalFile)); strings.Contains(string(text), deploy.KindService) {
+			if text, _ := os.ReadFile(filepath.Join(dir, run.JournalFile)); strings.Contains(string(text),
+				deploy.KindService) {
 				return value
 			}
 		}
@@ -324,12 +337,15 @@ func TestCleanSaysWhatItCouldNotLookFor(t *testing.T) {
 	for kind, warns := range map[string]bool{"local": true, "url": false} {
 		home := t.TempDir()
 		dir := filepath.Join(home, "results", "20261121T010203Z-"+kind+"-abcd")
-		if err := (run.Index{Dir: filepath.Join(home, ".local", "state", "stellar", "runs")}).Add(filepath.Base(dir), dir, nil); err != nil {
+		if err := (run.Index{Dir: filepath.Join(home, ".local", "state", "stellar",
+			"runs")}).Add(filepath.Base(dir), dir, nil); err != nil {
 			t.Fatal(err)
 		}
 		var log lab.Log
-		c, err := withFakes(home, t.TempDir(), map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, &log).Clean(context.Background(), false)
-		if err != nil || !slices.Equal(c.Gone, []string{dir}) || strings.Contains(log.String(), "no Docker Engine answers") != warns {
+		c, err := withFakes(home, t.TempDir(), map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home +
+			"/none.sock"}, &log).Clean(context.Background(), false)
+		if err != nil || !slices.Equal(c.Gone, []string{dir}) || strings.Contains(log.String(),
+			"no Docker Engine answers") != warns {
 			t.Errorf("%s: cleaned %+v, %s; said %q", kind, c, lab.Story(err), log.String())
 		}
 	}

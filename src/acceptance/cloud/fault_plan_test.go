@@ -20,7 +20,8 @@ func TestPlanPrintsWhatRuns(t *testing.T) {
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
 			r := newRow(t, k.prepare(t, cache))
-			r.env["WRANGLER_TEST_WORKERS"], r.settle = r.env["CLOUDFLARE_API_BASE_URL"], 10*time.Second // Workers that answer are deployed once more
+			r.env["WRANGLER_TEST_WORKERS"], r.settle = r.env["CLOUDFLARE_API_BASE_URL"],
+				10*time.Second // Workers that answer are deployed once more
 			loaded, err := experiment.Parse("experiment.json", []byte(k.file))
 			if err != nil {
 				t.Fatal(err)
@@ -64,13 +65,14 @@ func (r *row) ran() []string {
 // unknown are the words of a plan for what is known only in a run.
 var unknown = regexp.MustCompile(`RUN|TIME|IMAGE|SOURCE|PROJECT_NUMBER|PACKAGE\\\.zip`)
 
-// compare fails the row where a planned command was not run, or one was run that was not planned. Tools whose folder does not
-// matter have none in the plan.
+// compare fails the row where a planned command was not run, or one was run that was not planned. Tools whose folder
+// does not matter have none in the plan.
 func (r *row) compare(planned, ran []string) {
 	r.t.Helper()
 	met := map[string]bool{}
 	for _, line := range planned {
-		pattern := regexp.MustCompile(`^(cd \S+ && )?` + unknown.ReplaceAllString(regexp.QuoteMeta(filepath.ToSlash(line)), `\S+`) + `$`)
+		pattern := regexp.MustCompile(`^(cd \S+ && )?` +
+			unknown.ReplaceAllString(regexp.QuoteMeta(filepath.ToSlash(line)), `\S+`) + `$`)
 		found := slices.DeleteFunc(slices.Clone(ran), func(l string) bool { return !pattern.MatchString(l) })
 		if len(found) == 0 {
 			r.t.Errorf("planned, but not run: %s\nran:\n%s", line, strings.Join(ran, "\n"))

@@ -16,11 +16,13 @@ import (
 	"stellar/src/run"
 )
 
-// What is missing on this machine is said before anything is built or made: exit code 2, and not even a folder for the run.
+// What is missing on this machine is said before anything is built or made: exit code 2, and not even a folder for the
+// run.
 func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 	var all table
 	cache := t.TempDir()
-	missing := []scene{{name: "CLI missing", says: "not on the PATH"}, {name: "CLI too old", faults: []fault{{Verb: versions, From: 1, Do: doOld}}},
+	missing := []scene{{name: "CLI missing", says: "not on the PATH"}, {name: "CLI too old",
+		faults: []fault{{Verb: versions, From: 1, Do: doOld}}},
 		{name: "no credentials"}}
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
@@ -42,7 +44,8 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 								t.Setenv(name, "")
 							}
 						}
-						r.cloud.write("plan.json", plan{Persona: k.persona, Faults: []fault{{Verb: "auth", From: 1, Do: "none"}}})
+						r.cloud.write("plan.json", plan{Persona: k.persona, Faults: []fault{{Verb: "auth",
+							From: 1, Do: "none"}}})
 						r.says(k.nobody)
 					}
 					all.add(k.name, s.name, "-", "-", "deploy 2", left(r.left()))
@@ -61,7 +64,8 @@ func (r *row) says(want string) {
 	}
 	dir, err := r.deploy(context.Background())
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(lab.Story(err), want) || fail.Hint(err) == "" {
-		r.t.Errorf("exit code %d, hint %q; want %q to be heard: %s", fail.Code(err), fail.Hint(err), want, lab.Story(err))
+		r.t.Errorf("exit code %d, hint %q; want %q to be heard: %s", fail.Code(err), fail.Hint(err), want,
+			lab.Story(err))
 	}
 	if dir != "" {
 		r.t.Errorf("a run was begun: %s", dir)

@@ -51,8 +51,11 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 	maps.Copy(r.env, k.env)
 	r.cloud.write("plan.json", plan{Persona: k.persona, Faults: faults})
 	who := personas()[k.persona]
-	for name, tags := range map[string]map[string]string{"production": nil, "stellar-of-somebody-else": who.tags("20261121T101010Z-x-abcd", time.Now().Add(48*time.Hour))} {
-		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"}, tags: tags})...)
+	foreign := map[string]map[string]string{"production": nil,
+		"stellar-of-somebody-else": who.tags("20261121T101010Z-x-abcd", time.Now().Add(48*time.Hour))}
+	for name, tags := range foreign {
+		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"},
+			tags: tags})...)
 	}
 	r.cloud.add(r.foreign, 0)
 	switch {

@@ -23,8 +23,7 @@ type FaultRow struct {
 	Says  string // what the user must get to see; empty: the fault's code
 }
 
-// CheckFaults runs an experiment once for each row. Whatever goes wrong on the way, nothing stays, and the user is
-// told
+// CheckFaults runs an experiment once for each row. Whatever goes wrong on the way, nothing stays, and the user is told
 // what the vendor said. open opens the account of a row.
 func CheckFaults(
 	t *testing.T,

@@ -17,9 +17,8 @@ import (
 )
 
 // Google stands in for a project of Google Cloud's: the part of its APIs that gcloud calls when it deploys, lists and
-// deletes. gcloud talks to it as to a proxy. Images run in Docker, functions in Google's own frameworks; both start
-// at their
-// first request, as on Cloud Run.
+// deletes. gcloud talks to it as to a proxy. Images run in Docker, functions in Google's own frameworks; both start at
+// their first request, as on Cloud Run.
 type Google struct {
 	account
 	services  map[string]*googleHosted // of Cloud Run

@@ -9,18 +9,23 @@ import (
 	"strings"
 )
 
-// gcloudFlags are the flags that a command of the Google Cloud CLI takes, of those that exist: with a value or (false) without
-// one. Source: docs.cloud.google.com/sdk/gcloud/reference; gcloud 528 takes them all.
+// gcloudFlags are the flags that a command of the Google Cloud CLI takes, of those that exist: with a value or (false)
+// without one. Source: docs.cloud.google.com/sdk/gcloud/reference; gcloud 528 takes them all.
 var gcloudFlags = map[string]map[string]bool{
-	"run deploy": {"image": true, "memory": true, "cpu": true, "concurrency": true, "min-instances": true, "max-instances": true, "cpu-boost": false,
-		"no-cpu-boost": false, "cpu-throttling": false, "timeout": true, "labels": true, "env-vars-file": true, "ingress": true,
+	"run deploy": {"image": true, "memory": true, "cpu": true, "concurrency": true, "min-instances": true,
+		"max-instances": true, "cpu-boost": false,
+		"no-cpu-boost": false, "cpu-throttling": false, "timeout": true, "labels": true, "env-vars-file": true,
+		"ingress":               true,
 		"allow-unauthenticated": false, "execution-environment": true, "format": true},
 	"run services delete":   {},
 	"run services describe": {"format": true},
 	"run services list":     {"filter": true, "format": true},
-	"functions deploy": {"set-build-env-vars": true, "gen2": false, "runtime": true, "source": true, "entry-point": true, "trigger-http": false, "allow-unauthenticated": false,
-		"memory": true, "cpu": true, "timeout": true, "max-instances": true, "min-instances": true, "concurrency": true, "update-labels": true,
-		"env-vars-file": true, "ingress-settings": true, "service-account": true, "set-env-vars": true, "format": true, "no-allow-unauthenticated": false},
+	"functions deploy": {"set-build-env-vars": true, "gen2": false, "runtime": true, "source": true,
+		"entry-point": true, "trigger-http": false, "allow-unauthenticated": false,
+		"memory": true, "cpu": true, "timeout": true, "max-instances": true, "min-instances": true,
+		"concurrency": true, "update-labels": true,
+		"env-vars-file": true, "ingress-settings": true, "service-account": true, "set-env-vars": true,
+		"format": true, "no-allow-unauthenticated": false},
 	"functions delete":          {"gen2": false},
 	"functions describe":        {"gen2": false, "v2": false, "format": true},
 	"functions list":            {"v2": false, "regions": true, "filter": true, "format": true},
@@ -79,15 +84,18 @@ func gcloudCommand(words []string) (name string, rest []string) {
 }
 
 // gcloud is the Google Cloud CLI, for one group of its commands.
-func gcloud(group string, verbs map[string]string, things func(ask) []thing, beside map[string]func(cloud, ask) reply) persona {
+func gcloud(group string, verbs map[string]string, things func(ask) []thing, beside map[string]func(cloud,
+	ask) reply) persona {
 	return persona{
 		programs: []string{"gcloud"},
 		texts:    "gcloud-" + group,
 		label: func(s string) string {
 			return regexp.MustCompile(`[^a-z0-9_-]`).ReplaceAllString(strings.ToLower(s), "-")
 		},
-		tells: map[string]string{"failed": "ERROR: (gcloud." + group + ".deploy)", "throttled": "Quota exceeded for quota metric",
-			"made-no-address": "<html>502 Bad Gateway</html>", "made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "denied on resource", "no-answer": "currently unavailable",
+		tells: map[string]string{"failed": "ERROR: (gcloud." + group + ".deploy)",
+			"throttled":       "Quota exceeded for quota metric",
+			"made-no-address": "<html>502 Bad Gateway</html>", "made-too-few": "<html>502 Bad Gateway</html>",
+			"remove-failed": "denied on resource", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},
 		read:   func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
 		things: things,
@@ -100,7 +108,8 @@ func gcloud(group string, verbs map[string]string, things func(ask) []thing, bes
 			case a.verb == "auth" && a.do == "":
 				return reply{out: "someone@example.org\n"}, true
 			case a.verb == "auth":
-				return reply{err: "WARNING: The following filter keys were not present in any resource : status\n"}, true
+				return reply{err: "WARNING: The following filter keys were not present in any resource : " +
+					"status\n"}, true
 			case a.verb == "config":
 				return reply{err: "(unset)\n"}, true
 			}
@@ -144,12 +153,15 @@ func readGcloud(args []string, verbs map[string]string) (ask, error) {
 	return a, nil
 }
 
-// googleDeployment is what a deployment must have: where from, the run's labels in their form, variables that can be read.
+// googleDeployment is what a deployment must have: where from, the run's labels in their form, variables that can be
+// read.
 func (a *ask) googleDeployment(line commandLine) error {
 	a.tags = map[string]string{}
 	for _, kv := range strings.Split(line.flags["labels"]+line.flags["update-labels"], ",") {
 		k, v, _ := strings.Cut(kv, "=")
-		if strings.ContainsFunc(v, func(c rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789_-", c) }) || len(v) > 63 {
+		if strings.ContainsFunc(v,
+			func(c rune) bool { return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789_-", c) }) ||
+			len(v) > 63 {
 			return fmt.Errorf("label %q is not one", kv)
 		}
 		a.tags[k] = v
@@ -174,21 +186,24 @@ func (a *ask) googleDeployment(line commandLine) error {
 
 // gcloudRun is the part of the CLI that Cloud Run needs.
 func gcloudRun() persona {
-	return gcloud("run", map[string]string{"run deploy": deploys, "run services delete": removes, "run services describe": looks,
-		"run services list": lists, "auth list": "auth", "config get": "config"}, func(a ask) []thing {
+	return gcloud("run", map[string]string{"run deploy": deploys, "run services delete": removes,
+		"run services describe": looks,
+		"run services list":     lists, "auth list": "auth", "config get": "config"}, func(a ask) []thing {
 		return []thing{{Kind: "service", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 	}, nil)
 }
 
-// gcloudFunctions is the part that functions need: beside a function there are the archive of its sources and the image that was built of
-// them, which are not deleted with it.
+// gcloudFunctions is the part that functions need: beside a function there are the archive of its sources and the image
+// that was built of them, which are not deleted with it.
 func gcloudFunctions() persona {
-	verbs := map[string]string{"functions deploy": deploys, "functions delete": removes, "functions describe": looks, "functions list": lists,
+	verbs := map[string]string{"functions deploy": deploys, "functions delete": removes,
+		"functions describe": looks, "functions list": lists,
 		"auth list": "auth", "config get": "config", "projects describe": "number", "storage rm": "rm-sources",
 		"artifacts packages list": "list-images", "artifacts packages delete": "rm-image"}
 	things := func(a ask) []thing {
 		image := "my--project__europe--west1__" + strings.ReplaceAll(a.unit, "-", "--")
-		return []thing{{Kind: "sources", Name: a.unit + ".zip", Scope: a.scope, Unit: a.unit}, {Kind: "image", Name: image, Scope: a.scope, Unit: a.unit},
+		return []thing{{Kind: "sources", Name: a.unit + ".zip", Scope: a.scope, Unit: a.unit}, {Kind: "image",
+			Name: image, Scope: a.scope, Unit: a.unit},
 			{Kind: "function", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 	}
 	text := func(what string, a ask) reply { return readTexts("gcloud-functions").say(what, a, nil) }
@@ -207,7 +222,8 @@ func gcloudFunctions() persona {
 		"list-images": func(c cloud, a ask) reply {
 			var r reply
 			for _, t := range c.visible(ask{scope: a.scope, kind: "image"}) {
-				r.out += "projects/my-project/locations/europe-west1/repositories/gcf-artifacts/packages/" + t.Name + "\n"
+				r.out += "projects/my-project/locations/europe-west1/repositories/gcf-artifacts/packages/" +
+					t.Name + "\n"
 			}
 			return r
 		},
@@ -229,7 +245,8 @@ func (a ask) ofFunction(args []string) ask {
 	case "rm-sources": // gs://gcf-v2-sources-<number>-<region>/<function>/function-source.zip
 		bucket, rest, _ := strings.Cut(strings.TrimPrefix(a.unit, "gs://"), "/")
 		region, _ := strings.CutPrefix(bucket, "gcf-v2-sources-"+projectNumber+"-")
-		a.kind, a.scope, a.unit = "sources", strings.TrimSuffix(a.scope, "/")+"/"+region, strings.TrimSuffix(rest, "/function-source.zip")
+		a.kind, a.scope, a.unit = "sources", strings.TrimSuffix(a.scope, "/")+"/"+region, strings.TrimSuffix(rest,
+			"/function-source.zip")
 	case "rm-image", "list-images":
 		_, name, _ := strings.Cut(strings.TrimPrefix(a.unit, "my--project__"), "__")
 		a.kind, a.unit = "image", strings.ReplaceAll(name, "--", "-")

@@ -22,8 +22,7 @@ import (
 )
 
 // instance is the one instance of a service or function: a container, or a process with Google's framework. It starts
-// when the
-// first request comes.
+// when the first request comes.
 type instance struct {
 	t    *testing.T
 	name string

@@ -14,8 +14,8 @@ import (
 	"stellar/src/dockerengine"
 )
 
-// startRegistry starts Debian's docker-registry for the rows of providers that take images, and tells its address. When they
-// have ended it must hold nothing, nor must the Engine hold images of theirs.
+// startRegistry starts Debian's docker-registry for the rows of providers that take images, and tells its address. When
+// they have ended it must hold nothing, nor must the Engine hold images of theirs.
 func startRegistry(t *testing.T) string {
 	t.Helper()
 	address, stop, err := lab.Registry()
@@ -51,7 +51,8 @@ func engineIsEmpty(t *testing.T, address string) {
 		return
 	}
 	defer c.Close()
-	left, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("reference", address+"/*"))})
+	left, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("reference",
+		address+"/*"))})
 	if err != nil || len(left) > 0 {
 		t.Errorf("left in the Engine: %d images, %v", len(left), err)
 	}

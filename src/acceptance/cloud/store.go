@@ -28,7 +28,10 @@ func (c cloud) things(unit string) []thing {
 
 // visible are a unit's things as the vendor shows them.
 func (c cloud) visible(a ask) []thing {
-	return slices.DeleteFunc(c.things(a.unit), func(t thing) bool { return t.Late > 0 || t.Scope != a.scope || a.kind != "" && a.kind != t.Kind })
+	return slices.DeleteFunc(c.things(a.unit), func(t thing) bool {
+		return t.Late > 0 || t.Scope != a.scope ||
+			a.kind != "" && a.kind != t.Kind
+	})
 }
 
 // look is a question whether a unit is there; what comes late has come by the next one.
@@ -44,7 +47,8 @@ func (c cloud) look(a ask) []thing {
 }
 
 func (t thing) file() string {
-	return filepath.Join("things", strings.NewReplacer("/", "_", ":", "_").Replace(t.Kind+" "+t.Scope+" "+t.Name)+".json")
+	return filepath.Join("things", strings.NewReplacer("/", "_", ":",
+		"_").Replace(t.Kind+" "+t.Scope+" "+t.Name)+".json")
 }
 
 func (c cloud) add(all []thing, late int) {
@@ -75,7 +79,8 @@ func (c cloud) write(name string, what any) {
 }
 
 // plainNames are the variables whose values are no secret, and say where a call goes.
-var plainNames = []string{"REGION", "ACCOUNT_ID", "PROJECT", "ENDPOINT", "SUBSCRIPTION_ID", "TENANT_ID", "METRICS", "OUTPUT_FILE"}
+var plainNames = []string{"REGION", "ACCOUNT_ID", "PROJECT", "ENDPOINT", "SUBSCRIPTION_ID", "TENANT_ID",
+	"METRICS", "OUTPUT_FILE"}
 
 func (c cloud) record(one call) {
 	one.Time, one.Env = time.Now(), map[string]string{}
@@ -100,7 +105,8 @@ func (c cloud) record(one call) {
 }
 
 // vendorNames begin the variables of the vendors.
-var vendorNames = []string{"AWS_", "AZURE_", "ARM_", "ALIBABA_", "ALIYUN_", "CLOUDSDK_", "GOOGLE_", "CLOUDFLARE_", "WRANGLER_"}
+var vendorNames = []string{"AWS_", "AZURE_", "ARM_", "ALIBABA_", "ALIYUN_", "CLOUDSDK_", "GOOGLE_", "CLOUDFLARE_",
+	"WRANGLER_"}
 
 // calls are all that were made, in their order.
 func (c cloud) calls() []call {

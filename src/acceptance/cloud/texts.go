@@ -28,12 +28,13 @@ func readTexts(persona string) texts {
 const fakeTexts = "STELLAR_TEST_TEXTS"
 
 // fine are the texts with which a tool ends well.
-var fine = map[string]bool{deploys: true, "made-no-address": true, "made-too-few": true, removes: true, looks: true, lists: true,
+var fine = map[string]bool{deploys: true, "made-no-address": true, "made-too-few": true, removes: true,
+	looks: true, lists: true,
 	versions: true, "old": true, "made-later": true,
 	"rm-sources": true, "rm-image": true}
 
-// say is what a tool prints. What it says when all is well, and when something is absent, may be on either stream, and both
-// may be no text at all.
+// say is what a tool prints. What it says when all is well, and when something is absent, may be on either stream, and
+// both may be no text at all.
 func (t texts) say(what string, a ask, stand []thing) reply {
 	r := reply{out: t.fill(what+".out", a, stand), err: t.fill(what+".err", a, stand)}
 	_, out := t[what+".out"]

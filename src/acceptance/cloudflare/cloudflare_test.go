@@ -82,8 +82,7 @@ func checkWorkersOf(t *testing.T, f *conformance.Target) {
 }
 
 // checkWorkerRows demands so many rows of all runs below a folder: all answered by a Worker of ours, none with a
-// service
-// time.
+// service time.
 func checkWorkerRows(l *lab.Lab, out string, want int) {
 	l.Helper()
 	rows := l.RowsOf(out, "*")
@@ -213,9 +212,8 @@ func ownWorker(l *lab.Lab) {
 	}
 }
 
-// checkCloudflareClean: a run whose folder was deleted keeps its functions until `remove` names it; they are then
-// found by
-// their variables, and nothing else is touched.
+// checkCloudflareClean: a run whose folder was deleted keeps its functions until `remove` names it; they are then found
+// by their variables, and nothing else is touched.
 func checkCloudflareClean(l *lab.Lab, a *cloud.Cloudflare, dir string) {
 	l.Helper()
 	a.Put("stellar-of-somebody", "")
@@ -235,8 +233,7 @@ func checkCloudflareClean(l *lab.Lab, a *cloud.Cloudflare, dir string) {
 }
 
 // checkDryRun has the pinned Wrangler read the generated folders, without an account and without a network: it takes
-// them without a
-// warning, and what it would upload is the package, file by file.
+// them without a warning, and what it would upload is the package, file by file.
 func checkDryRun(t *testing.T, run string) {
 	t.Helper()
 	folders, _ := filepath.Glob(filepath.Join(run, "serverless", "f*"))

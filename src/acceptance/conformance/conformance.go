@@ -1,6 +1,5 @@
 // Package conformance is the conformance suite of the function protocol: the checks that a deployed measurement
-// function
-// must pass, in every language, as every kind of package, at every provider.
+// function must pass, in every language, as every kind of package, at every provider.
 package conformance
 
 import (
@@ -20,8 +19,7 @@ import (
 	"stellar/src/run"
 )
 
-// Each target has three functions: one as it is, one whose instances serve eight requests at once, one with filler
-// that
+// Each target has three functions: one as it is, one whose instances serve eight requests at once, one with filler that
 // it reads when it starts.
 const (
 	Plain = iota

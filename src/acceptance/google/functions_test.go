@@ -10,10 +10,9 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// Everything on the way to Google is real but the vendor: the tool generates, packs and deploys with the gcloud of
-// this machine, which talks to an account that stands in for Google's APIs. What it deploys runs in Docker, or in
-// Google's own
-// frameworks.
+// Everything on the way to Google is real but the vendor: the tool generates, packs and deploys with the gcloud of this
+// machine, which talks to an account that stands in for Google's APIs. What it deploys runs in Docker, or in Google's
+// own frameworks.
 
 const googleExperiment = `{"Provider": "google", "Seed": 7, "SubExperiments": [
  {"Bursts": 2, "FunctionMemoryMB": 512, "Sweep": {"Runtime": ["go", "python3.13", "nodejs22.x"]}},

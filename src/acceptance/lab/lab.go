@@ -1,5 +1,4 @@
-// Package lab runs the stellar binary for end-to-end tests: each test has a home, a scratch folder and an output
-// folder
+// Package lab runs the stellar binary for end-to-end tests: each test has a home, a scratch folder and an output folder
 // of its own.
 package lab
 

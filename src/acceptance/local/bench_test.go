@@ -32,8 +32,7 @@ func buildFunction(b *testing.B) string {
 	return bin
 }
 
-// onPlatform deploys the function to a local platform in a process of its own, as a run does, with memory enough for
-// a
+// onPlatform deploys the function to a local platform in a process of its own, as a run does, with memory enough for a
 // whole CPU, so that no quota is measured.
 func onPlatform(b *testing.B, keepAlive float64) string {
 	b.Helper()

@@ -12,8 +12,8 @@ import (
 )
 
 // The measurement function in every language, deployed by the tool itself to the local platform as every kind of
-// package,
-// answers every check of the conformance suite. A language is a row of runtimes, a kind of package a row of kinds.
+// package, answers every check of the conformance suite. A language is a row of runtimes, a kind of package a row of
+// kinds.
 
 // baseImage is made by scripts/base-image.sh from Debian packages: a plain base with every interpreter.
 const baseImage = "stellar-base:debian"

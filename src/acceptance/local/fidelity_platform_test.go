@@ -25,14 +25,12 @@ const (
 	// tick is the kernel's: a function knows its own process's start no better.
 	tick = 10 * time.Millisecond
 	// apart is how far function and platform may be apart, at the median, in when an init ends and in what a request
-	// takes
-	// beside its spin: handing over between two processes on a busy machine.
+	// takes beside its spin: handing over between two processes on a busy machine.
 	apart = 30 * time.Millisecond
 )
 
-// disagreements holds what rows say against the platform's log: the cold flag, the instance, the init, and the
-// nesting of
-// times, each of which lies within the next: the function's spin, the platform's duration, the client's latency.
+// disagreements holds what rows say against the platform's log: the cold flag, the instance, the init, and the nesting
+// of times, each of which lies within the next: the function's spin, the platform's duration, the client's latency.
 func disagreements(all []witnessed) (wrong []string) {
 	inits, colds, names := map[string]time.Duration{}, map[string]int{}, map[string]string{}
 	for _, w := range all {

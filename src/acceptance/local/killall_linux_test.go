@@ -13,8 +13,7 @@ import (
 	"stellar/src/acceptance/lab"
 )
 
-// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has
-// another
+// TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another
 // name: processes and containers are gone after 10 s.
 func TestKillallWithImages(t *testing.T) {
 	t.Parallel()

@@ -20,8 +20,7 @@ const thousand = `{"Provider": "local", "Seed": 3, "SubExperiments": [
   "FunctionMemoryMB": 1769, "Connections": "new",
   "DesiredServiceTimes": ["0ms", "3ms"]}]}`
 
-// TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than
-// the
+// TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than the
 // IAT, the probe's Cold, instance, init and service time agree with the platform's own log.
 func TestProbeAgreesWithThePlatform(t *testing.T) {
 	l := lab.New(t, thousand)

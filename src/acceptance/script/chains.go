@@ -64,8 +64,7 @@ func listens(ts *testscript.TestScript, _ bool, ports []string) {
 
 // chains FILE ROWS FUNCTIONS BYTES: each matching data-transfers.csv has so many rows, complete ones, of chains of so
 // many functions on this machine that handed on so many bytes. The functions' clock is one: its true offset of 0 must
-// lie within the
-// error that is told.
+// lie within the error that is told.
 func chains(ts *testscript.TestScript, _ bool, args []string) {
 	want := make([]int, 3)
 	for i, arg := range args[1:] {
@@ -108,8 +107,7 @@ func withToken(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("STELLAR_TOKEN", strings.TrimSpace(ts.ReadFile(args[0])))
 }
 
-// containers FOLDER PORT…: a container for each Knative service in the folder, run as Knative would run it, but on
-// this
+// containers FOLDER PORT…: a container for each Knative service in the folder, run as Knative would run it, but on this
 // machine's loopback and the given port. `! containers` removes them.
 func containers(ts *testscript.TestScript, neg bool, args []string) {
 	label := "stellar-script=" + ts.Getenv("WORK")

@@ -48,8 +48,7 @@ func untouched(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // sizes fails where a package has not the size that its sub-experiment asks for: to the byte for a ZIP file, as the
-// platform
-// tells it, and within the header of a layer for an image.
+// platform tells it, and within the header of a layer for an image.
 func sizes(ts *testscript.TestScript, _ bool, args []string) {
 	for _, dir := range globbed(ts, args[0]+"/*") {
 		rec, err := run.ReadRecord(dir)
