@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"probe":        {"sample"},
 	"netprobe":     {"sample"},
 	"machine":      {},
-	"study":        {"probe", "netprobe", "provider", "sample"},
+	"study":        {"analyze", "experiment", "machine", "netprobe", "probe", "provider", "run", "sample"},
 	"sample":       {},
 	"analyze":      {"sample"},
 	"report":       {"analyze"},
@@ -50,6 +50,9 @@ var leaves = map[string][]string{
 	"probe/selfwatch": {},
 	"probe/answer":    {"sample"},
 }
+
+// lists are packages that list the other packages below a parent, one for each experiment type: only the list imports them.
+var lists = map[string]string{"study": "study/catalog"}
 
 // libraries are those that only some rooms may see.
 var libraries = map[string][]string{
@@ -127,6 +130,9 @@ func breach(pkg, name string) string {
 		}
 		return "the leaf " + pkg + " may not"
 	}
+	if list, ok := lists[target]; ok && rest != target && rest != list && pkg != list {
+		return "only " + list + " may"
+	}
 	allowed := rooms[room]
 	if target == "bytesize" || target == "fail" || target == room || slices.Contains(allowed, target) ||
 		(slices.Contains(allowed, "*") && target != "cli" && target != "acceptance" &&
@@ -163,6 +169,13 @@ func TestBreachesAreFound(t *testing.T) {
 		{"probe/answer", "stellar/src/sample", false},
 		{"probe/schedule", "stellar/src/sample", true},
 		{"probe/schedule", "stellar/src/fail", false},
+		{"study", "stellar/src/provider", false},
+		{"study/burst", "stellar/src/study", false},
+		{"study/burst", "stellar/src/study/transfer", true},
+		{"study/catalog", "stellar/src/study/transfer", false},
+		{"app", "stellar/src/study/transfer", true},
+		{"app", "stellar/src/study/catalog", false},
+		{"experiment", "stellar/src/study", true},
 	} {
 		if got := breach(c.room, c.name) != ""; got != c.want {
 			t.Errorf("%s importing %s: breach %v, want %v", c.room, c.name, got, c.want)

@@ -12,6 +12,7 @@ import (
 	"stellar/src/generate"
 	"stellar/src/provider"
 	"stellar/src/shell"
+	"stellar/src/study/catalog"
 )
 
 // Plan is what a run of an experiment would do.
@@ -75,8 +76,8 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	j := newJob(w, exp)
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
-	est := exp.Estimate()
-	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: est.Functions, Bursts: est.Bursts,
+	est := exp.EstimateOf(w.Subs(exp))
+	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployed(exp, w.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
 	if w.Deploys(exp) {
 		p.Runs = row.Runs
@@ -89,7 +90,7 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	for _, i := range w.Subs(exp) {
 		p.Subs = append(p.Subs, planSub(exp, i))
 	}
-	for _, warn := range loaded.Warnings {
+	for _, warn := range Warnings(loaded) {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
 	if err := joinObstacles(stops); err != nil {
@@ -103,6 +104,26 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	}
 	p.Unanswered = j.unanswered
 	return p, nil
+}
+
+// Warnings are all that is to be asked about before a run of the experiment starts.
+func Warnings(loaded *experiment.Loaded) []experiment.Warning {
+	all := make([]int, len(loaded.Experiment.SubExperiments))
+	for i := range all {
+		all[i] = i
+	}
+	return loaded.PlanWarnings(deployed(loaded.Experiment, all))
+}
+
+// deployed is the number of functions that sub-experiments deploy; none where the functions stand already.
+func deployed(exp *experiment.Experiment, subs []int) (n int) {
+	if !exp.Deploys() {
+		return 0
+	}
+	for _, i := range subs {
+		n += len(catalog.Functions(&exp.SubExperiments[i]))
+	}
+	return n
 }
 
 // commands are those with which a run would deploy and remove.
@@ -173,7 +194,7 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 		pkg += fmt.Sprintf(" %g MiB", s.FunctionImageSizeMB)
 	}
 	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
-		Functions: s.Parallelism * s.DataTransferChainLength, Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
+		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
 		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
 		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
 }

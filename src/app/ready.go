@@ -13,10 +13,10 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/pipeline"
-	"stellar/src/probe"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/study"
+	"stellar/src/study/catalog"
 )
 
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
@@ -140,16 +140,15 @@ func (w App) gaps(exp *experiment.Experiment) (all []gap) {
 	for _, i := range w.Subs(exp) {
 		s := &exp.SubExperiments[i]
 		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
-		if !study.Supported(s.Type) {
-			add("Type", "experiments of Type %s", s.Type)
-		}
-		if s.StorageTransfer {
-			add("StorageTransfer", "StorageTransfer")
-		}
-		if s.DataTransferChainLength > 1 && (s.Protocol != probe.GRPC || w.Deploys(exp)) {
-			add("DataTransferChainLength",
-				"chains (DataTransferChainLength %d) over %s on %s; it runs them over grpc, through functions on vhive",
-				s.DataTransferChainLength, s.Protocol, exp.ProviderKind())
+		for _, n := range catalog.Needs(s) {
+			if w.meets(exp, n) {
+				continue
+			}
+			what := n.Text
+			if n.Instead != "" {
+				what += " on " + exp.ProviderKind() + "; " + n.Instead
+			}
+			add(n.Key, "%s", what)
 		}
 		if len(s.Cmds) > 0 {
 			add("Cmds", "Cmds")
@@ -166,6 +165,17 @@ func (w App) gaps(exp *experiment.Experiment) (all []gap) {
 		}
 	}
 	return all
+}
+
+// meets reports whether a need is met here. Whether this machine can carry the load is asked of the whole experiment.
+func (w App) meets(exp *experiment.Experiment, n study.Need) bool {
+	switch n.Kind {
+	case study.NeedCapacity:
+		return true
+	case study.NeedChain:
+		return !w.Deploys(exp) // functions that stellar deploys do not call each other
+	}
+	return false
 }
 
 // supported lists, all at once, what the file asks for that this version does not do.

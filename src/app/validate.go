@@ -1,6 +1,7 @@
 package app
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 		if err != nil {
 			return nil, err
 		}
-		draft := &run.Run{Experiment: one, BaseDir: baseDir, Functions: fns}
+		draft := &run.Run{Experiment: one, BaseDir: baseDir, Functions: distinct(fns)}
 		refused, err := provider.Refusals(exp, w.Subs(exp), draft.Functions)
 		if err != nil {
 			return nil, err
@@ -50,6 +51,13 @@ func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 		found.Note(g.sub, g.key, "this version of stellar does not do: %s", g.what)
 	}
 	return found.Notes(), found.Err()
+}
+
+// distinct leaves out functions that differ from the one before only in their names.
+func distinct(fns []*run.Function) []*run.Function {
+	return slices.CompactFunc(fns, func(a, b *run.Function) bool {
+		return a.Sub == b.Sub && a.MemoryMB == b.MemoryMB && a.ImageSizeMB == b.ImageSizeMB && maps.Equal(a.Env, b.Env)
+	})
 }
 
 // oneEach is the experiment with one function for each sub-experiment: its replicas and the functions of its chain are

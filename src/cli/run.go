@@ -167,7 +167,7 @@ func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	for _, n := range loaded.Notes {
 		w.Log.Warnf("%s", n)
 	}
-	w.Confirm = func() error { return c.ask(cc, loaded.Warnings) }
+	w.Confirm = func() error { return c.ask(cc, app.Warnings(loaded)) }
 	return loaded, w, nil
 }
 

@@ -110,6 +110,16 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// chains counts the functions of bursts and chains that are deployed.
+func chains(e *Experiment) (n int) {
+	for i := range e.SubExperiments {
+		if s := &e.SubExperiments[i]; e.Deploys() && s.bursting() {
+			n += s.Parallelism * s.DataTransferChainLength
+		}
+	}
+	return n
+}
+
 func TestWarnings(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
@@ -131,10 +141,11 @@ func TestWarnings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := mustParse(t, c.text)
-			if len(l.Warnings) != len(c.want) {
-				t.Fatalf("got %v\nwant %q", l.Warnings, c.want)
+			warnings := l.PlanWarnings(chains(l.Experiment))
+			if len(warnings) != len(c.want) {
+				t.Fatalf("got %v\nwant %q", warnings, c.want)
 			}
-			for i, w := range l.Warnings {
+			for i, w := range warnings {
 				if got := string(w.Kind) + " " + w.String(); !strings.HasPrefix(got, c.want[i]) {
 					t.Errorf("got  %s\nwant %s…", got, c.want[i])
 				}

@@ -17,9 +17,9 @@ const maxConnections = 1000
 // Sustained says whether a sub-experiment is a steady load rather than bursts.
 func (s *SubExperiment) Sustained() bool { return s.RatePerSecond > 0 || isTrace(s.Arrivals) }
 
-// bursting says whether a sub-experiment sends bursts: the network types have invocations of their own.
+// bursting says whether a sub-experiment sends bursts: some types have invocations of their own.
 func (s *SubExperiment) bursting() bool {
-	return (s.Type == TypeBurst || s.Type == TypeTransfer) && !s.Sustained()
+	return subTypeOf(s.Type).bursts && !s.Sustained()
 }
 
 // fill completes a draft with the defaults of the specification's tables.
@@ -59,7 +59,7 @@ func (d *decoder) fill(dr *draft) {
 		d.note(dr.given["Bursts"].off, dr.given["Bursts"].path, "ignored: %s",
 			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type + " has no bursts"}[s.Sustained()])
 	}
-	d.fillNetwork(dr)
+	d.fillTypeKeys(dr)
 	d.forget(dr)
 }
 
@@ -138,11 +138,11 @@ func (s *SubExperiment) usualConnections() string {
 	return "shared"
 }
 
-// fillNetwork sets the defaults of the keys that belong to the sub-experiment's type and clears those that do not.
-func (d *decoder) fillNetwork(dr *draft) {
+// fillTypeKeys sets the defaults of the keys that belong to the sub-experiment's type and clears those that do not.
+func (d *decoder) fillTypeKeys(dr *draft) {
 	s := &dr.sub
-	defaults := reflect.ValueOf(networkDefaults(s.Type))
-	v, fields := reflect.ValueOf(&s.Network).Elem(), d.fieldsOf(reflect.TypeFor[Network]())
+	defaults := reflect.ValueOf(subTypeOf(s.Type).defaults)
+	v, fields := reflect.ValueOf(&s.TypeKeys).Elem(), d.fieldsOf(reflect.TypeFor[TypeKeys]())
 	for _, k := range d.keys {
 		if k.types == nil {
 			continue
@@ -160,21 +160,4 @@ func (d *decoder) fillNetwork(dr *draft) {
 			v.FieldByIndex(at).Set(defaults.FieldByIndex(at))
 		}
 	}
-}
-
-// networkDefaults are the defaults of the further keys, by type.
-func networkDefaults(kind string) Network {
-	switch kind {
-	case TypePingPong:
-		return Network{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000}
-	case TypeOverhead:
-		return Network{Repetitions: 5, FirstPort: 12000, OverheadType: "code", N: 20, MaxRetries: 10,
-			CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
-			PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20}
-	case TypeEviction:
-		return Network{EvictionSeconds: []float64{1, 10, 30, 60, 120, 300, 600, 900, 1200}, Copies: 1}
-	case TypePerfCost:
-		return Network{Repetitions: 50, MemorySizesMB: []int{128, 256}, Concurrency: 50}
-	}
-	return Network{}
 }

@@ -62,16 +62,6 @@ func lookup(keys []key, name string) *key {
 	return nil
 }
 
-// Sub-experiment types.
-const (
-	TypeBurst    = "burst"
-	TypeTransfer = "data-transfer"
-	TypePingPong = "network-ping-pong"
-	TypeOverhead = "invocation-overhead"
-	TypeEviction = "eviction"
-	TypePerfCost = "perf-cost"
-)
-
 // Bounds that keep arithmetic on durations and counts far from overflow; nothing sensible lies beyond them.
 const (
 	maxSeconds = 366 * 24 * 3600
@@ -121,7 +111,7 @@ func subKeys() []key {
 	ks := functionKeys()
 	ks = append(ks, loadKeys()...)
 	ks = append(ks, requestKeys()...)
-	ks = append(ks, networkKeys()...)
+	ks = append(ks, typeKeys()...)
 	return append(ks, key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
 		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key varying fastest."})
 }
@@ -131,7 +121,7 @@ func functionKeys() []key {
 	return []key{
 		{name: "Title", rule: rule{kind: text, check: checkTitle}, computed: "<function>-<index>", published: true, unswept: true,
 			doc: "Names the output folder."},
-		{name: "Type", rule: words(TypeBurst, TypeTransfer, TypePingPong, TypeOverhead, TypeEviction, TypePerfCost),
+		{name: "Type", rule: words(typeNames(func(subType) bool { return true })...),
 			computed: "burst; data-transfer where DataTransferChainLength is over 1", doc: "What kind of experiment it is."},
 		{name: "Function", rule: rule{kind: text}, computed: "hellopy in files of the published form, else measure", published: true,
 			doc: "Function to measure: a folder under raw-code, or a path to your own function."},
@@ -241,41 +231,6 @@ func requestKeys() []key {
 		{name: "Visualization", rule: rule{kind: text, enum: []string{"all", "bar", "cdf", "histogram", "none"}, pattern: barPattern,
 			want: "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf", published: true,
 			doc: "Plots to draw; bar-<ms> colours the bars above that latency."},
-	}
-}
-
-// networkKeys are the further keys of the network types; their defaults are in networkDefaults.
-func networkKeys() []key {
-	pingPong, overhead := []string{TypePingPong}, []string{TypeOverhead}
-	both := []string{TypePingPong, TypeOverhead}
-	eviction, perfCost := []string{TypeEviction}, []string{TypePerfCost}
-	bytes := atLeast(1, int64(1)<<40)
-	points := atLeast(1, 10_000)
-	return []key{
-		{name: "Invocations", rule: atLeast(1, 65535), types: pingPong, computed: "50", doc: "Invocations, each with a port of its own."},
-		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost},
-			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50", doc: "Exchanges an invocation, or repetitions a point."},
-		{name: "Threads", rule: atLeast(1, 10_000), types: pingPong, computed: "1", doc: "Invocations at once."},
-		{name: "FirstPort", rule: atLeast(1, 65535), types: both, computed: "12000", doc: "First UDP port that the driver listens on."},
-		{name: "AdvertiseAddress", rule: rule{kind: text, blank: true}, types: both, computed: "found from the route to the endpoint",
-			doc: "Address that functions reach the driver at; must be given behind NAT."},
-		{name: "OverheadType", rule: words("code", "payload"), types: overhead, computed: "code",
-			doc: "What grows: the package or the request body."},
-		{name: "CodePackageBegin", rule: bytes, types: overhead, computed: "1048576", doc: "Smallest package, in bytes."},
-		{name: "CodePackageEnd", rule: bytes, types: overhead, computed: "261619712", doc: "Largest package, in bytes."},
-		{name: "CodePackagePoints", rule: points, types: overhead, computed: "20", doc: "Package sizes, evenly spaced."},
-		{name: "PayloadBegin", rule: bytes, types: overhead, computed: "1024", doc: "Smallest request body, in bytes."},
-		{name: "PayloadEnd", rule: bytes, types: overhead, computed: "6251000", doc: "Largest request body, in bytes."},
-		{name: "PayloadPoints", rule: points, types: overhead, computed: "20", doc: "Body sizes, evenly spaced."},
-		{name: "N", rule: atLeast(1, 1000), types: overhead, computed: "20",
-			doc: "Clock synchronisation ends after this many exchanges in a row without a smaller round trip."},
-		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, computed: "10",
-			doc: "Tries again at most for a row that was not cold, or not warm, as wanted."},
-		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction, computed: "[1, 10, 30, 60, 120, 300, 600, 900, 1200]",
-			doc: "Waits between the two invocations, in seconds."},
-		{name: "Copies", rule: atLeast(1, 10_000), types: eviction, computed: "1", doc: "Functions in parallel for each wait."},
-		{name: "MemorySizesMB", rule: listOf(atLeast(1, 1<<20)), types: perfCost, computed: "[128, 256]", doc: "Memory sizes, in MiB."},
-		{name: "Concurrency", rule: atLeast(1, 100_000), types: perfCost, computed: "50", doc: "Invocations at once."},
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // Loaded is an experiment with what its reading brought to light.
 type Loaded struct {
 	Experiment *Experiment // defaults filled in, sweeps expanded, validated
-	Warnings   []Warning   // to be asked about before anything is deployed
+	Warnings   []Warning   // of single keys: see PlanWarnings for all
 	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
 	Published  bool        // the file is of the published form, for which Function defaults to hellopy
 
@@ -118,7 +118,6 @@ func parse(name string, data []byte, traces *traceFiles, standing bool) (*Loaded
 		}
 		d.exp.Seed = seed
 	}
-	d.warnPlan()
 	l.Warnings, l.Notes = d.warnings, d.noteTexts()
 	return l, nil
 }

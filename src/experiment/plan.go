@@ -59,44 +59,30 @@ func (s *SubExperiment) MeanIAT(round int) time.Duration {
 	return toDuration(t)
 }
 
-// FunctionCount is the number of functions that a sub-experiment wants to stand: for each replica its chain, for each
-// eviction wait its copies, for perf-cost one a memory size, for growing packages one a size.
-func (s *SubExperiment) FunctionCount() int {
-	n := max(s.Parallelism, 1)
-	switch s.Type {
-	case TypeTransfer:
-		return n * max(s.DataTransferChainLength, 1)
-	case TypeEviction:
-		return n * len(s.EvictionSeconds) * s.Copies
-	case TypePerfCost:
-		return n * len(s.MemorySizesMB)
-	case TypeOverhead:
-		if s.OverheadType == "code" {
-			return n * s.CodePackagePoints
-		}
-	}
-	return n
-}
-
 // Estimate is what a plan comes to, from mean IATs and desired service times; answers of platforms and networks are not
-// in it.
+// in it. How many functions are deployed is said by the types' studies.
 type Estimate struct {
-	Functions int           // deployed; none where the functions stand already (vhive, a URL)
-	Bursts    int           // over all sub-experiments
-	Requests  int           // over all sub-experiments, retries not counted; those of a trace that was not read count nothing
-	Duration  time.Duration // of probing: sequential sub-experiments add up, others run side by side
-	IATs      time.Duration // the pauses alone, put together in the same way
+	Bursts   int           // over all sub-experiments
+	Requests int           // over all sub-experiments, retries not counted; those of a trace that was not read count nothing
+	Duration time.Duration // of probing: sequential sub-experiments add up, others run side by side
+	IATs     time.Duration // the pauses alone, put together in the same way
 }
 
 // Estimate works out what the experiment comes to.
 func (e *Experiment) Estimate() Estimate {
+	all := make([]int, len(e.SubExperiments))
+	for i := range all {
+		all[i] = i
+	}
+	return e.EstimateOf(all)
+}
+
+// EstimateOf works out what some of the sub-experiments come to, which are named by their indices.
+func (e *Experiment) EstimateOf(subs []int) Estimate {
 	var all Estimate
 	var duration, iats float64
-	for i := range e.SubExperiments {
+	for _, i := range subs {
 		s := &e.SubExperiments[i]
-		if e.deploys() {
-			all.Functions += s.FunctionCount()
-		}
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
 		busy, pause := s.seconds()
@@ -112,21 +98,11 @@ func (e *Experiment) Estimate() Estimate {
 
 // Requests counts the requests of a sub-experiment.
 func (s *SubExperiment) Requests() int {
-	switch {
-	case s.Sustained():
+	if s.Sustained() {
 		return s.planned()
-	case s.Type == TypePingPong:
-		return s.Invocations
-	case s.Type == TypeOverhead:
-		points := s.CodePackagePoints
-		if s.OverheadType == "payload" {
-			points = s.PayloadPoints
-		}
-		return points * 2 * s.Repetitions // warm and cold
-	case s.Type == TypeEviction:
-		return 2 * len(s.EvictionSeconds) * s.Copies
-	case s.Type == TypePerfCost:
-		return 4 * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
+	}
+	if count := subTypeOf(s.Type).requests; count != nil {
+		return count(s)
 	}
 	total, p := 0, max(s.Parallelism, 1)
 	full := s.Bursts / p
@@ -144,13 +120,11 @@ func (s *SubExperiment) seconds() (busy, pause float64) {
 		return s.traced.length.Seconds(), 0
 	case s.Sustained():
 		return s.DurationSeconds, 0
-	case s.Type == TypeEviction:
-		for _, t := range s.EvictionSeconds {
-			pause = max(pause, t)
+	case !s.bursting():
+		if wait := subTypeOf(s.Type).pause; wait != nil {
+			pause = wait(s)
 		}
 		return 0, pause
-	case !s.bursting():
-		return 0, 0
 	}
 	rounds, p := s.Rounds(), max(s.Parallelism, 1)
 	pause = s.pauses(max(0, rounds-1))

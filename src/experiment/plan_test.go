@@ -68,7 +68,7 @@ func TestEstimateAgainstCounting(t *testing.T) {
 			}
 		}
 		got := e.Estimate()
-		if got.Requests != requests || got.Bursts != bursts || got.Functions != s.Parallelism ||
+		if got.Requests != requests || got.Bursts != bursts ||
 			math.Abs(got.Duration.Seconds()-seconds-iats) > 1e-6 || math.Abs(got.IATs.Seconds()-iats) > 1e-6 {
 			t.Errorf("%s:\ngot  %+v\nwant %d requests, %d bursts, %g s, %g s of IATs", members, got, requests, bursts, seconds+iats, iats)
 		}
@@ -77,15 +77,15 @@ func TestEstimateAgainstCounting(t *testing.T) {
 
 func TestEstimateOfOtherKinds(t *testing.T) {
 	for members, want := range map[string]Estimate{
-		`"Bursts": 4, "IATSeconds": 10, "IATJitterSeconds": 2, "Schedule": "open", "DesiredServiceTimes": ["5s"]`: {1, 4, 4, 41 * time.Second, 36 * time.Second},
-		`"Bursts": 2, "Parallelism": 3, "DataTransferChainLength": 4`:                                             {12, 2, 2, 0, 0},
-		`"RatePerSecond": 2.5, "DurationSeconds": 10`:                                                             {1, 0, 25, 10 * time.Second, 0},
-		`"Arrivals": "trace.csv"`:       {1, 0, 0, 0, 0},
-		`"Type": "network-ping-pong"`:   {1, 0, 50, 0, 0},
-		`"Type": "invocation-overhead"`: {20, 0, 200, 0, 0},
-		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {1, 0, 30, 0, 0},
-		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`:               {12, 0, 24, 50 * time.Second, 50 * time.Second},
-		`"Type": "perf-cost"`: {2, 0, 400, 0, 0},
+		`"Bursts": 4, "IATSeconds": 10, "IATJitterSeconds": 2, "Schedule": "open", "DesiredServiceTimes": ["5s"]`: {4, 4, 41 * time.Second, 36 * time.Second},
+		`"Bursts": 2, "Parallelism": 3, "DataTransferChainLength": 4`:                                             {2, 2, 0, 0},
+		`"RatePerSecond": 2.5, "DurationSeconds": 10`:                                                             {0, 25, 10 * time.Second, 0},
+		`"Arrivals": "trace.csv"`:       {0, 0, 0, 0},
+		`"Type": "network-ping-pong"`:   {0, 50, 0, 0},
+		`"Type": "invocation-overhead"`: {0, 200, 0, 0},
+		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
+		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`:               {0, 24, 50 * time.Second, 50 * time.Second},
+		`"Type": "perf-cost"`: {0, 400, 0, 0},
 	} {
 		if got := mustParse(t, sub(members)).Experiment.Estimate(); got != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", members, got, want)
@@ -97,6 +97,9 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 	}
 	if got := mustParse(t, `{"Sequential": false`+two).Experiment.Estimate().Duration; got != 20*time.Second {
 		t.Errorf("side by side: %s", got)
+	}
+	if got := mustParse(t, `{"Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2, 15 * time.Second, 15 * time.Second}) {
+		t.Errorf("one of them: %+v", got)
 	}
 	huge := mustParse(t, `{"Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], "IATSeconds": 31622400}]}`).Experiment.Estimate()
 	if huge.Duration != math.MaxInt64 || huge.Requests != 100_000_000_000_000 {

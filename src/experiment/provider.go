@@ -26,8 +26,8 @@ func (e *Experiment) ProviderKind() string {
 	return KindURL
 }
 
-// deploys says whether functions are deployed at all, or stand there already.
-func (e *Experiment) deploys() bool {
+// Deploys says whether functions are deployed at all, or stand there already.
+func (e *Experiment) Deploys() bool {
 	k := e.ProviderKind()
 	return k != KindURL && k != "vhive"
 }

@@ -83,8 +83,8 @@ func TestProvider(t *testing.T) {
 		if got := l.Experiment.ProviderKind(); got != kind {
 			t.Errorf("%s: kind %s", provider, got)
 		}
-		if n := l.Experiment.Estimate().Functions; (n == 0) != (kind == "url" || kind == "vhive") {
-			t.Errorf("%s: %d functions", provider, n)
+		if deploys := l.Experiment.Deploys(); deploys == (kind == "url" || kind == "vhive") {
+			t.Errorf("%s: functions are deployed: %t", provider, deploys)
 		}
 	}
 	for provider, want := range map[string]string{

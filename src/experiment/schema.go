@@ -10,13 +10,13 @@ const SchemaID = "urn:stellar:experiment"
 func Schema() []byte {
 	sub := objectSchema(subKeys())
 	// Bursts is required unless something else takes its place or the sweep brings it.
-	networks := []string{TypePingPong, TypeOverhead, TypeEviction, TypePerfCost}
+	others := typeNames(func(t subType) bool { return !t.bursts })
 	sub = append(sub, pair{"anyOf", []ordered{
 		{{"required", []string{"Bursts"}}},
 		{{"required", []string{"RatePerSecond"}}},
 		{{"required", []string{"Arrivals"}}},
 		{{"required", []string{"Sweep"}}},
-		{{"properties", ordered{{"Type", ordered{{"enum", networks}}}}}, {"required", []string{"Type"}}},
+		{{"properties", ordered{{"Type", ordered{{"enum", others}}}}}, {"required", []string{"Type"}}},
 	}})
 	top := objectSchema(topKeys())
 	doc := append(ordered{

@@ -2,6 +2,11 @@
 // only package that knows the file's JSON keys.
 package experiment
 
+import "encoding/json"
+
+// RawObject is a JSON object kept as it stands in the file.
+type RawObject = json.RawMessage
+
 // Experiment is a validated file with every default filled in and every sweep expanded. Marshalled, it is an
 // experiment file again that loads to the same plan.
 type Experiment struct {
@@ -80,7 +85,7 @@ type SubExperiment struct {
 	TimeoutSeconds          float64   `json:"TimeoutSeconds"`
 	MaxErrorRatio           float64   `json:"MaxErrorRatio"`
 	Visualization           string    `json:"Visualization"`
-	Network
+	TypeKeys
 
 	traced traced // what Load found in the trace
 }

@@ -1,6 +1,9 @@
 package experiment
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // combination checks one draft's keys against each other. A key whose own value was wrong has been reported and takes
 // no part.
@@ -101,8 +104,10 @@ func (c combination) sustained() {
 	case s.Arrivals != "" && !rate && !isTrace(s.Arrivals):
 		c.refuse([]string{"Arrivals", "RatePerSecond"}, "%s arrivals need RatePerSecond and DurationSeconds beside them", s.Arrivals)
 	}
-	if s.Sustained() && s.Type != TypeBurst && s.Type != TypeTransfer {
-		c.refuse([]string{"RatePerSecond", "Arrivals", "Type"}, "%s has no sustained load; it is for burst and data-transfer", s.Type)
+	if s.Sustained() && !subTypeOf(s.Type).bursts {
+		bursting := typeNames(func(t subType) bool { return t.bursts })
+		c.refuse([]string{"RatePerSecond", "Arrivals", "Type"}, "%s has no sustained load; it is for %s", s.Type,
+			strings.Join(bursting, " and "))
 	}
 }
 
@@ -136,7 +141,7 @@ func (c combination) serviceTimes() {
 	for i := range s.DesiredServiceTimes {
 		t := s.ServiceTime(i)
 		limit, name := time.Duration(s.FunctionTimeoutSeconds)*time.Second, "FunctionTimeoutSeconds"
-		if !c.d.exp.deploys() || s.TimeoutSeconds < limit.Seconds() {
+		if !c.d.exp.Deploys() || s.TimeoutSeconds < limit.Seconds() {
 			limit, name = time.Duration(s.TimeoutSeconds*float64(time.Second)), "TimeoutSeconds"
 		}
 		if t >= limit {
@@ -155,7 +160,7 @@ func noServiceTime(times []string) bool {
 }
 
 func (c combination) network() {
-	n := &c.s.Network
+	n := &c.s.TypeKeys
 	if c.s.Type == TypePingPong && n.FirstPort+n.Invocations-1 > 65535 {
 		c.refuse([]string{"FirstPort", "Invocations"}, "%d invocations from port %d on reach past 65535, and each has a port of its own",
 			n.Invocations, n.FirstPort)

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,32 +40,36 @@ func (d *decoder) warnOne(dr *draft) {
 	}
 }
 
-// warnPlan gives the warnings of the plan as a whole.
-func (d *decoder) warnPlan() {
-	e := d.exp.Estimate()
-	if e.Functions > warnFunctions {
-		d.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for about %s",
-			e.Functions, warnFunctions, e.Requests, e.Duration.Round(time.Second))
+// PlanWarnings are all warnings: those of the file's keys, then those of the plan as a whole, which deploys so many
+// functions. It is called once all is read.
+func (l *Loaded) PlanWarnings(functions int) []Warning {
+	f := &findings{src: l.found.src, seen: map[finding]bool{}, warnings: slices.Clone(l.Warnings)}
+	e := l.Experiment.Estimate()
+	if functions > warnFunctions {
+		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for about %s",
+			functions, warnFunctions, e.Requests, e.Duration.Round(time.Second))
 	}
-	long := time.Duration(0)
-	for i := range d.exp.SubExperiments {
-		if s := &d.exp.SubExperiments[i]; s.Sustained() {
+	longest := time.Duration(0)
+	for i := range l.Experiment.SubExperiments {
+		if s := &l.Experiment.SubExperiments[i]; s.Sustained() {
 			busy, _ := s.seconds()
-			long = max(long, toDuration(busy))
+			longest = max(longest, toDuration(busy))
 		}
 	}
 	switch {
-	case long > warnIATs:
-		d.warn(WarnDuration, -1, "", "a sustained load of %s (over %s): the plan %s, sends about %d requests",
-			long.Round(time.Second), warnIATs, deployed(e.Functions), e.Requests)
+	case longest > warnIATs:
+		f.warn(WarnDuration, -1, "", "a sustained load of %s (over %s): the plan %s, sends about %d requests",
+			longest.Round(time.Second), warnIATs, deployed(functions), e.Requests)
 	case e.Requests > warnRequests:
-		d.warn(WarnDuration, -1, "", "%d requests (over %d): the plan %s, and writes about %d MB of rows",
-			e.Requests, warnRequests, deployed(e.Functions), e.Requests/1_000_000*rowBytes)
+		f.warn(WarnDuration, -1, "", "%d requests (over %d): the plan %s, and writes about %d MB of rows",
+			e.Requests, warnRequests, deployed(functions), e.Requests/1_000_000*rowBytes)
 	}
 	if e.IATs > warnIATs {
-		d.warn(WarnDuration, -1, "", "the IATs sum to %s (over %s): the plan %s, sends %d requests and probes for about %s",
-			e.IATs.Round(time.Second), warnIATs, deployed(e.Functions), e.Requests, e.Duration.Round(time.Second))
+		f.warn(WarnDuration, -1, "",
+			"the IATs sum to %s (over %s): the plan %s, sends %d requests and probes for about %s",
+			e.IATs.Round(time.Second), warnIATs, deployed(functions), e.Requests, e.Duration.Round(time.Second))
 	}
+	return f.warnings
 }
 
 func deployed(functions int) string {

@@ -24,7 +24,7 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 	p := &run.Package{
 		Type:        cmp.Or(fn.PackageType, "Zip"),
 		Source:      fn.Source,
-		TargetBytes: int64(math.Round(sub.FunctionImageSizeMB * (1 << 20))),
+		TargetBytes: int64(math.Round(fn.ImageSizeMB * (1 << 20))),
 		Placement:   cmp.Or(sub.FillerPlacement, placeDefault),
 		ReadFiller:  sub.FillerRead,
 		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),

@@ -3,15 +3,18 @@ package pipeline
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"stellar/src/experiment"
 	"stellar/src/provider"
 	"stellar/src/run"
+	"stellar/src/study"
+	"stellar/src/study/catalog"
 )
 
-// Functions lists what an experiment needs deployed: one function per selected sub-experiment, replica
-// and hop of its chain.
+// Functions lists what an experiment needs deployed: the functions that the studies of the selected sub-experiments ask
+// for.
 func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
 	row, err := provider.Find(exp.ProviderKind())
 	if err != nil {
@@ -26,39 +29,35 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 				return nil, err
 			}
 		}
-		for replica := range s.Parallelism {
-			for hop := range s.DataTransferChainLength {
-				out = append(out, &run.Function{
-					Name: functionName(i, replica, hop, s.DataTransferChainLength), Sub: i, Replica: replica, Hop: hop,
-					Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
-					PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
-					TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
-					CPUBoost: s.CPUBoostEnabled, Env: environment(s, tokenHash),
-				})
-			}
+		for _, spec := range catalog.Functions(s) {
+			out = append(out, &run.Function{
+				Name: functionName(i, spec), Sub: i, Replica: spec.Replica, Hop: spec.Hop,
+				Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
+				PackageType: s.PackageType, Pattern: s.PackagePattern, ImageSizeMB: spec.ImageSizeMB, MemoryMB: spec.MemoryMB,
+				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
+				CPUBoost: s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
+			})
 		}
 	}
 	return out, nil
 }
 
 // functionName is unique in the run's service.
-func functionName(sub, replica, hop, length int) string {
-	if length == 1 {
-		return fmt.Sprintf("f%d-%d", sub, replica)
+func functionName(sub int, spec study.FunctionSpec) string {
+	if spec.ChainLength == 1 {
+		return fmt.Sprintf("f%d-%d", sub, spec.Replica)
 	}
-	return fmt.Sprintf("f%d-%d-%d", sub, replica, hop)
+	return fmt.Sprintf("f%d-%d-%d", sub, spec.Replica, spec.Hop)
 }
 
-// environment is what a function finds there. Of the run's token it sees only the hash, so that neither serverless.yml
-// nor the provider's console lets anybody in.
-func environment(s *experiment.SubExperiment, tokenHash string) map[string]string {
+// environment is a function's environment: the study's variables and those of all functions. Of the run's token it has
+// only the hash, so that neither serverless.yml nor the provider's console shows it.
+func environment(s *experiment.SubExperiment, spec study.FunctionSpec, tokenHash string) map[string]string {
 	env := map[string]string{"STELLAR_TIMEOUT_SECONDS": strconv.Itoa(s.FunctionTimeoutSeconds)}
 	if !s.Public {
 		env["STELLAR_TOKEN_SHA256"] = tokenHash
 	}
-	if s.FillerRead {
-		env["STELLAR_FILLER_READ"] = "1"
-	}
+	maps.Copy(env, spec.Env)
 	return env
 }
 

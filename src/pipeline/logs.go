@@ -10,6 +10,7 @@ import (
 
 	"stellar/src/local"
 	"stellar/src/run"
+	"stellar/src/study"
 )
 
 // LogsFolder is where the functions' own logs go, within the run's folder.
@@ -106,7 +107,7 @@ func (j *Job) tellRuntimes(r *run.Run) {
 		}
 	}
 	for _, f := range r.Functions {
-		if real := realRuntime(f); real != "" {
+		if real := study.RealRuntime(f.Runtime, f.Endpoint); real != "" {
 			tell("%s runs on this machine's %s", f.Runtime, real)
 		}
 		s := &r.Experiment.SubExperiments[f.Sub]

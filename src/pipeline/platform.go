@@ -30,7 +30,7 @@ type Job struct {
 	client *local.Client // nil until the platform stands
 	child  *local.Child  // nil where the platform is not ours alone
 
-	report     reported
+	report     Reported
 	held       []*run.Run        // kept runs whose functions this one uses
 	cpuLimited bool              // the local platform enforces CPU shares
 	place      map[string]string // where the run's units go; nil until it is looked up

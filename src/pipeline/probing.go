@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/study"
+	"stellar/src/study/catalog"
 )
 
 // probeStage fires the bursts of all sub-experiments and records them.
@@ -76,24 +78,26 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 		out.Stopped = context.Cause(ctx)
 		return out
 	}
-	settings, err := s.settings(r, sub)
+	env, err := s.env(r, sub)
 	if err != nil {
 		out.Stopped = err
 		return out
 	}
-	st, err := study.For(r.Experiment.SubExperiments[sub].Type)
+	st, err := catalog.For(env.Sub.Type)
 	if err != nil {
 		out.Stopped = err
 		return out
 	}
-	res, err := st.Run(ctx, settings)
+	var res study.Result
+	env.Measured = func(measured study.Result) { res = measured }
+	err = st.Run(ctx, env)
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
 	out.IdleClose = res.Outcome.IdleClose
 	if n := res.Outcome.Reopened; n > 0 {
-		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency", settings.Title, n)
+		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency", env.Sub.Title, n)
 	}
 	if res.Outcome.Watched != "" {
-		s.Log.Debugf("%s: the client watched itself: %s", settings.Title, res.Outcome.Watched)
+		s.Log.Debugf("%s: the client watched itself: %s", env.Sub.Title, res.Outcome.Watched)
 	}
 	if err == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
 		out.Stopped = fmt.Errorf("all %d requests failed", res.Outcome.Requests)
@@ -105,64 +109,63 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 	return out
 }
 
-// settings says in the study's terms what a sub-experiment asks for.
-func (s probeStage) settings(r *run.Run, sub int) (study.Settings, error) {
+// env is what the study of a sub-experiment works with.
+func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 	e := &r.Experiment.SubExperiments[sub]
-	out := study.Settings{
-		Index: sub, Title: e.Title, Dir: Folder(r, sub), Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version, Chain: e.DataTransferChainLength,
-		Bursts: e.Bursts, BurstSizes: e.BurstSizes, PayloadBytes: e.PayloadLengthBytes,
-		IATType: e.IATType, IAT: seconds(e.IATSeconds), Jitter: seconds(e.IATJitterSeconds), Step: seconds(e.IATStepSeconds),
-		Schedule: e.Schedule, Connections: e.Connections, Protocol: e.Protocol, Warmup: e.WarmupBursts,
-		Timeout: seconds(e.TimeoutSeconds), MaxErrorRatio: e.MaxErrorRatio, Log: s.Log,
+	out := study.Env{
+		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
+		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run,
 		Progress: func(p probe.Progress) {
 			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors, Left: p.Left})
 		},
 	}
-	for _, f := range r.Functions {
-		if f.Sub == sub {
-			out.Endpoints = append(out.Endpoints, *f.Endpoint)
-		}
-	}
-	for round := range len(e.DesiredServiceTimes) {
-		out.ServiceTimes = append(out.ServiceTimes, e.ServiceTime(round))
-	}
-	// The token goes to functions of ours alone: what stands elsewhere is nobody to trust it to.
-	switch {
-	case e.Public:
-	case s.ours(out.Endpoints):
-		out.Token = r.Token
-	case r.Experiment.ProviderKind() != experiment.KindURL:
-		out.Token = s.Getenv(tokenVariable) // of functions in an endpoints file, where their deployer gave them one
-	}
-	var err error
-	if out.Load, err = sustained(e); err != nil {
+	out.Endpoints = s.endpoints(r, sub)
+	traces, err := e.Traces()
+	if err != nil {
 		return out, err
 	}
-	out.Increments, err = increments(r.Record.Calibration, e, out.ServiceTimes)
-	return out, err
-}
-
-// sustained is the load that takes the place of bursts; nil where there are bursts.
-func sustained(e *experiment.SubExperiment) (*study.Load, error) {
-	if !e.Sustained() {
-		return nil, nil
-	}
-	out := &study.Load{Arrivals: e.Arrivals, Rate: e.RatePerSecond, Length: seconds(e.DurationSeconds), Even: e.TraceSpacing == "even",
-		MaxConnections: e.MaxConnections}
-	traces, err := e.Traces()
 	for _, t := range traces {
 		out.Traces = append(out.Traces, schedule.Trace{Slot: t.Slot, Counts: t.Counts})
 	}
-	if len(traces) > 0 {
-		out.Arrivals = schedule.Traced
+	times := make([]time.Duration, len(e.DesiredServiceTimes))
+	for round := range times {
+		times[round] = e.ServiceTime(round)
 	}
+	out.Increments, err = increments(r.Record.Calibration, e, times)
 	return out, err
+}
+
+// endpoints are those of a sub-experiment, with the token that each is sent. The run's token is sent to functions of
+// ours only, never to third-party endpoints; functions in an endpoints file get the token that their deployer gave them.
+func (s probeStage) endpoints(r *run.Run, sub int) []study.Endpoint {
+	var all []provider.Endpoint
+	for _, f := range r.Functions {
+		if f.Sub == sub {
+			all = append(all, *f.Endpoint)
+		}
+	}
+	token := ""
+	switch {
+	case r.Experiment.SubExperiments[sub].Public:
+	case ours(all):
+		token = r.Token
+	case r.Experiment.ProviderKind() != experiment.KindURL:
+		token = s.Getenv(tokenVariable)
+	}
+	out := make([]study.Endpoint, len(all))
+	for i, e := range all {
+		out[i] = study.Endpoint{Function: e.Function, URL: e.URL}
+		if token != "" {
+			out[i].Token = cmp.Or(e.Token, token)
+		}
+	}
+	return out
 }
 
 // tokenVariable holds the token of functions that an endpoints file names.
 const tokenVariable = "STELLAR_TOKEN"
 
-func (s probeStage) ours(endpoints []provider.Endpoint) bool {
+func ours(endpoints []provider.Endpoint) bool {
 	for _, e := range endpoints {
 		if !e.Deployed {
 			return false
@@ -198,8 +201,6 @@ func calibrated(all []run.Calibration, e *experiment.SubExperiment, want time.Du
 	}
 	return 0, fmt.Errorf("service time %s of %s was not calibrated", want, e.Runtime)
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // proxyLine says that a proxy of the environment is not used for requests, empty where there is none.
 func proxyLine(getenv func(string) string) string {

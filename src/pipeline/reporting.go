@@ -4,46 +4,96 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"slices"
 
 	"stellar/src/analyze"
-	"stellar/src/probe"
+	"stellar/src/fail"
 	"stellar/src/report"
 	"stellar/src/run"
-	"stellar/src/sample"
 	"stellar/src/study"
+	"stellar/src/study/catalog"
 )
+
+// statisticsFile is the name of the table of statistics, in a run's folder and in each sub-experiment's.
+const statisticsFile = "statistics.csv"
 
 // reportStage turns the recorded rows into statistics and plots.
 type reportStage struct {
 	log run.Logger
-	out *reported
+	out *Reported
 }
 
-// reported is what the report stage found, for the outcome of the run.
-type reported struct {
-	summaries   []analyze.Summary    // of each sub-experiment, without its samples
-	comparisons []analyze.Comparison // along what differs between the sub-experiments
+// Reported is what the report of a run found.
+type Reported struct {
+	Summaries   []analyze.Summary    // of each sub-experiment, without its samples
+	Comparisons []analyze.Comparison // along what differs between the sub-experiments
 }
 
 func (reportStage) String() string { return "writing statistics and plots" }
 
-// Run goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are drawn.
+// Run brings the record up to date and reports the run's folder: nothing is reported that is not on disk.
 func (s reportStage) Run(ctx context.Context, r *run.Run) error {
+	if err := r.WriteRecord(); err != nil {
+		return err
+	}
+	rec, err := run.ReadRecord(r.Dir)
+	if err != nil {
+		return err
+	}
+	*s.out, err = Report(ctx, r.Dir, rec, s.log)
+	return err
+}
+
+// reporter reports one run's folder.
+type reporter struct {
+	dir string
+	rec *run.Record
+	log run.Logger
+	out Reported
+}
+
+// Report writes the statistics and plots of a run, over those that are there. It reads the run's folder and its record,
+// and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
+// is an error and costs the others nothing.
+func Report(ctx context.Context, dir string, rec *run.Record, log run.Logger) (Reported, error) {
+	if err := checkResults(dir, rec); err != nil {
+		return Reported{}, err
+	}
+	s := &reporter{dir: dir, rec: rec, log: log}
+	err := s.report(ctx)
+	return s.out, err
+}
+
+// checkResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
+func checkResults(dir string, rec *run.Record) error {
+	if rec.Experiment == nil || rec.Experiment.Seed == nil {
+		return fail.Input("%s: its %s has no experiment", dir, run.RecordFile)
+	}
+	for _, res := range rec.Results {
+		if i := res.SubExperiment; i < 0 || i >= len(rec.Experiment.SubExperiments) {
+			return fail.Input("%s: its %s has results of sub-experiment %d, which the experiment does not have", dir, run.RecordFile, i)
+		}
+		if !filepath.IsLocal(res.Folder) || filepath.Base(res.Folder) != res.Folder || res.Folder == "." {
+			return fail.Input("%s: its %s has results in %q, which is no folder of the run", dir, run.RecordFile, res.Folder)
+		}
+	}
+	return nil
+}
+
+// report goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are
+// drawn.
+func (s *reporter) report(ctx context.Context) error {
 	var sums []analyze.Summary
 	var errs []error
-	compared := len(r.Results) > 1
-	for _, res := range r.Results {
-		sum, err := summarize(r, res, compared)
+	for _, res := range s.rec.Results {
+		sum, err := s.summarize(res)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, s.plot(ctx, r, Folder(r, sum.Index), sum))
+		errs = append(errs, s.plot(ctx, sum))
 		for _, advice := range analyze.Advice(sum) {
 			s.log.Warnf("%s: %s", sum.Title, advice)
 		}
@@ -51,76 +101,58 @@ func (s reportStage) Run(ctx context.Context, r *run.Run) error {
 	}
 	analyze.Relate(sums)
 	for _, sum := range sums {
-		dir := Folder(r, sum.Index)
+		dir := s.folder(sum.Index)
 		errs = append(errs, os.MkdirAll(dir, 0o755)) // a sub-experiment that never began has none
-		errs = append(errs, statistics(filepath.Join(dir, "statistics.csv"), sum))
+		errs = append(errs, statistics(filepath.Join(dir, statisticsFile), sum))
 	}
 	if len(sums) > 0 {
-		errs = append(errs, statistics(filepath.Join(r.Dir, "statistics.csv"), sums...))
-		plots, err := report.WriteCombinedCDF(ctx, r.Dir, sums)
+		errs = append(errs, statistics(filepath.Join(s.dir, statisticsFile), sums...))
+		plots, err := report.WriteCombinedCDF(ctx, s.dir, sums)
 		s.tellSkipped(plots)
 		errs = append(errs, err)
 		if line := report.Numbered(sums); line != "" {
 			s.log.Infof("%s", line)
 		}
 	}
-	s.out.summaries = sums
-	return errors.Join(append(errs, s.compare(ctx, r, sums))...)
+	s.out.Summaries = sums
+	return errors.Join(append(errs, s.compare(ctx, sums))...)
 }
 
-func (s reportStage) plot(ctx context.Context, r *run.Run, dir string, sum analyze.Summary) error {
-	v, err := report.ParseVisualization(r.Experiment.SubExperiments[sum.Index].Visualization)
+// summarize has the study of a sub-experiment read its folder.
+func (s *reporter) summarize(res run.ResultRecord) (analyze.Summary, error) {
+	st, err := catalog.For(s.rec.Experiment.SubExperiments[res.SubExperiment].Type)
+	if err != nil {
+		return analyze.Summary{}, err
+	}
+	sum, err := study.Summarize(st, s.rec, filepath.Join(s.dir, res.Folder))
+	return sum.Latencies, err
+}
+
+func (s *reporter) plot(ctx context.Context, sum analyze.Summary) error {
+	v, err := report.ParseVisualization(s.rec.Experiment.SubExperiments[sum.Index].Visualization)
 	if err != nil {
 		return err
 	}
-	plots, err := report.WritePlots(ctx, dir, v, sum)
+	plots, err := report.WritePlots(ctx, s.folder(sum.Index), v, sum)
 	s.tellSkipped(plots)
 	return err
 }
 
-func (s reportStage) tellSkipped(p report.Plots) {
+func (s *reporter) tellSkipped(p report.Plots) {
 	for _, sk := range p.Skipped {
 		s.log.Infof("no %s: %s", sk.File, sk.Reason)
 	}
 }
 
+// folder is where the results of a sub-experiment are.
+func (s *reporter) folder(sub int) string {
+	at := slices.IndexFunc(s.rec.Results, func(res run.ResultRecord) bool { return res.SubExperiment == sub })
+	return filepath.Join(s.dir, s.rec.Results[at].Folder)
+}
+
 // Folder is where a sub-experiment's results go.
 func Folder(r *run.Run, sub int) string {
 	return filepath.Join(r.Dir, r.Experiment.SubExperiments[sub].Folder(sub, r.Experiment.ProviderKind()))
-}
-
-// summarize reads the rows back from the file, and writes bursts.csv in the same pass: the statistics are those of what is on
-// disk. Resampling is for runs whose sub-experiments are compared.
-func summarize(r *run.Run, res run.Result, compared bool) (sum analyze.Summary, err error) {
-	opts := analyze.Options{Identity: identity(r, res.Sub), Unsent: res.Unsent, IdleClose: res.IdleClose,
-		Kept: r.Experiment.SubExperiments[res.Sub].Connections != probe.New}
-	if compared {
-		opts.Resampling = &analyze.Resampling{Seed: uint64(*r.Experiment.Seed)}
-	}
-	f, err := os.Open(filepath.Join(res.Dir, study.LatenciesFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
-	}
-	if err != nil {
-		return analyze.Summary{}, fmt.Errorf("read the recorded rows: %w", err)
-	}
-	defer f.Close()
-	bursts, err := sample.CreateBursts(filepath.Join(res.Dir, sample.BurstsFile))
-	if err != nil {
-		return analyze.Summary{}, err
-	}
-	defer func() { err = errors.Join(err, bursts.Close()) }()
-	opts.EachBurst = bursts.Append
-	rows, err := sample.NewReader(f, f.Name())
-	if err != nil {
-		return analyze.Summary{}, err
-	}
-	rows.OmitIDs()
-	c := analyze.NewCollector(opts)
-	if err := rows.Each(c.Add); err != nil {
-		return analyze.Summary{}, err
-	}
-	return c.Summary()
 }
 
 func statistics(path string, sums ...analyze.Summary) error {
@@ -131,66 +163,8 @@ func statistics(path string, sums ...analyze.Summary) error {
 	return errors.Join(analyze.WriteCSV(f, sums), f.Close())
 }
 
-func identity(r *run.Run, i int) analyze.Identity {
-	s := &r.Experiment.SubExperiments[i]
-	return analyze.Identity{Index: i, Title: s.Title, Provider: r.Experiment.ProviderKind(), Runtime: runtimeOf(r, i), Function: s.Function,
-		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(r, i), IATSeconds: s.IATSeconds,
-		BurstSizes: join(s.BurstSizes, strconv.Itoa), ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
-		PayloadBytes: s.PayloadLengthBytes}
-}
-
-// runtimeOf is the runtime of a sub-experiment's rows: the one asked for, and the one that it really ran on where that is
-// another.
-func runtimeOf(r *run.Run, sub int) string {
-	name := r.Experiment.SubExperiments[sub].Runtime
-	for _, f := range r.Functions {
-		if real := realRuntime(f); f.Sub == sub && real != "" {
-			return name + " (" + real + ")"
-		}
-	}
-	return name
-}
-
-// realRuntime is what a managed runtime runs on where that is not the version asked for: python3.13 on "Python 3.11.7".
-func realRuntime(f *run.Function) string {
-	if f.Endpoint == nil {
-		return ""
-	}
-	real := f.Endpoint.Detail["runtimeVersion"]
-	_, version, _ := strings.Cut(real, " ")
-	asked := strings.TrimLeft(f.Runtime, "abcdefghijklmnopqrstuvwxyz")
-	if asked == "" || version == "" || version == asked || strings.HasPrefix(version, strings.TrimSuffix(asked, ".x")+".") {
-		return ""
-	}
-	return real
-}
-
-// imageSize is the size in MiB that was asked for, else that of the package as built.
-func imageSize(r *run.Run, sub int) float64 {
-	if mb := r.Experiment.SubExperiments[sub].FunctionImageSizeMB; mb > 0 {
-		return mb
-	}
-	for _, f := range r.Functions {
-		if f.Sub == sub && f.Package != nil {
-			return float64(f.Package.Bytes) / (1 << 20)
-		}
-		if f.Sub == sub && f.Endpoint != nil && f.Endpoint.ImageSizeMB > 0 {
-			return f.Endpoint.ImageSizeMB // as an endpoints file has it
-		}
-	}
-	return 0
-}
-
-func join[T any](all []T, text func(T) string) string {
-	out := make([]string, len(all))
-	for i, v := range all {
-		out[i] = text(v)
-	}
-	return strings.Join(out, " ")
-}
-
 // Summaries are the statistics of the sub-experiments that were reported, without their samples.
-func (j *Job) Summaries() []analyze.Summary { return j.report.summaries }
+func (j *Job) Summaries() []analyze.Summary { return j.report.Summaries }
 
 // Comparisons are along what differs between the sub-experiments that were reported.
-func (j *Job) Comparisons() []analyze.Comparison { return j.report.comparisons }
+func (j *Job) Comparisons() []analyze.Comparison { return j.report.Comparisons }

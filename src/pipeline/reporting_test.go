@@ -65,16 +65,16 @@ func TestReporting(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(Folder(r, 2), sample.BurstsFile)); err == nil {
 		t.Error("bursts of a sub-experiment without rows")
 	}
-	if len(j.report.summaries) != 3 || j.report.summaries[1].MR.V < 1.9 || j.report.summaries[1].Client.Spread50.V != 2 || j.report.summaries[2].Rows() != 0 {
-		t.Errorf("summaries %+v", j.report.summaries)
+	if len(j.report.Summaries) != 3 || j.report.Summaries[1].MR.V < 1.9 || j.report.Summaries[1].Client.Spread50.V != 2 || j.report.Summaries[2].Rows() != 0 {
+		t.Errorf("summaries %+v", j.report.Summaries)
 	}
-	for _, s := range j.report.summaries {
+	for _, s := range j.report.Summaries {
 		if s.Bursts.Len() != 0 {
 			t.Errorf("the rows of %d are still held", s.Index)
 		}
 	}
-	if len(j.report.comparisons) != 1 || !j.report.comparisons[0].Lines[0].Points[1].MainP50.Low.OK {
-		t.Errorf("comparisons %+v", j.report.comparisons)
+	if len(j.report.Comparisons) != 1 || !j.report.Comparisons[0].Lines[0].Points[1].MainP50.Low.OK {
+		t.Errorf("comparisons %+v", j.report.Comparisons)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestReportingOfABrokenFile(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), file+":32: 2 cells") {
 		t.Errorf("error %v", err)
 	}
-	if len(j.report.summaries) != 1 || j.report.summaries[0].Index != 1 || j.report.summaries[0].Count != 30 {
-		t.Errorf("summaries %+v", j.report.summaries)
+	if len(j.report.Summaries) != 1 || j.report.Summaries[0].Index != 1 || j.report.Summaries[0].Count != 30 {
+		t.Errorf("summaries %+v", j.report.Summaries)
 	}
 }

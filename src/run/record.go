@@ -112,7 +112,10 @@ type ResultRecord struct {
 	Folder        string `json:"folder"`
 	Rows          int    `json:"rows"`
 	Failed        int    `json:"failed"`
-	Stopped       string `json:"stopped,omitempty"`
+	Unsent        int    `json:"unsent,omitempty"` // requests of a sustained load that were due and never sent
+	// IdleClose is the shortest time without use after which the server closed a connection; 0: it closed none.
+	IdleClose time.Duration `json:"idleCloseNs,omitempty"`
+	Stopped   string        `json:"stopped,omitempty"`
 }
 
 // RecordFile is the record's name in a run's directory.
@@ -135,7 +138,8 @@ func (r *Run) WriteRecord() error {
 	}
 	r.Record.Results = r.Record.Results[:0]
 	for _, res := range r.Results {
-		rec := ResultRecord{SubExperiment: res.Sub, Folder: filepath.Base(res.Dir), Rows: res.Rows, Failed: res.Failed}
+		rec := ResultRecord{SubExperiment: res.Sub, Folder: filepath.Base(res.Dir), Rows: res.Rows, Failed: res.Failed,
+			Unsent: res.Unsent, IdleClose: res.IdleClose}
 		if res.Stopped != nil {
 			rec.Stopped = res.Stopped.Error()
 		}

@@ -73,6 +73,7 @@ type Function struct {
 	Architecture   string // amd64, arm64
 	PackageType    string // Zip, Image
 	Pattern        string // which files of the build go into the package, e.g. **
+	ImageSizeMB    float64 // size of its package in MiB; 0: as built
 	MemoryMB       int
 	TimeoutSeconds int
 	Platform       experiment.Platform

@@ -1,5 +1,6 @@
-// Package study holds the experiment types, one file each: what is sent to a sub-experiment's endpoints, and what is
-// written of it.
+// Package study is what the experiment types have in common: the interface of a study, which owns one type from the
+// functions that it needs to the summary of its results, and helpers that types share. Each type is a package below
+// this one; package catalog lists them.
 package study
 
 import (
@@ -7,26 +8,82 @@ import (
 	"crypto/tls"
 	"time"
 
-	"stellar/src/fail"
+	"stellar/src/analyze"
+	"stellar/src/experiment"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
-	"stellar/src/provider"
-)
-
-// The names of the experiment types, as experiment files have them.
-const (
-	TypeBurst        = "burst"
-	TypeDataTransfer = "data-transfer"
-	TypePingPong     = "network-ping-pong"
-	TypeOverhead     = "invocation-overhead"
-	TypeEviction     = "eviction"
-	TypePerfCost     = "perf-cost"
+	"stellar/src/run"
 )
 
 // Study is one experiment type.
 type Study interface {
-	// Run measures one sub-experiment. Whatever error ends it, the Result says what has been measured and is on disk.
-	Run(ctx context.Context, s Settings) (Result, error)
+	// Functions lists what is deployed for a sub-experiment. Env has the endpoints in the same order.
+	Functions(sub *experiment.SubExperiment) []FunctionSpec
+	// Needs lists what the sub-experiment needs of the provider, of this machine and of this version. A need that
+	// nobody meets is refused while the run is planned.
+	Needs(sub *experiment.SubExperiment) []Need
+	// Run measures one sub-experiment and writes its tables. Whatever error ends it, Env.Measured is told what is on
+	// disk, once and before Run returns. Invalid settings are an error of bad input, and nothing is written then.
+	Run(ctx context.Context, env Env) error
+	// Summarize reads back what Run wrote. It needs nothing but the files of a run's folder, in which dir is the folder
+	// of the sub-experiment. One without rows has an empty summary.
+	Summarize(dir string) (Summary, error)
+}
+
+// Summarizer is a study that summarizes many folders of one run without reading the run's record for each.
+type Summarizer interface {
+	SummarizeWith(rec *run.Record, dir string) (Summary, error)
+}
+
+// Summarize is the study's summary of a sub-experiment of the run whose record was read from the folder above dir.
+func Summarize(s Study, rec *run.Record, dir string) (Summary, error) {
+	if with, ok := s.(Summarizer); ok {
+		return with.SummarizeWith(rec, dir)
+	}
+	return s.Summarize(dir)
+}
+
+// FunctionSpec is a function that a study needs.
+type FunctionSpec struct {
+	Replica     int               // number among the sub-experiment's functions, or chains, from 0
+	Hop         int               // position in its chain, from 0; 0 where there is none
+	ChainLength int               // functions of its chain; 1: there is none
+	MemoryMB    int               // MiB
+	ImageSizeMB float64           // size of its package in MiB; 0: as built
+	Env         map[string]string // its environment, beside the variables that all functions have
+}
+
+// Settings are what a study measures. They are plain data: in JSON they can be sent to another machine.
+type Settings struct {
+	Index      int                      // of the sub-experiment: its random draws are its own
+	Sub        experiment.SubExperiment // the keys of the file
+	Seed       int64                    // of the run
+	Increments []int64                  // spin increments, calibrated or as the file says; cycle, one element a round; empty: none
+	Traces     []schedule.Trace         // that Sub.Arrivals names: one for all endpoints in turn, or one for each
+	UserAgent  string                   // stellar/<version>
+}
+
+// Endpoint is where a function answers.
+type Endpoint struct {
+	Function string // its name
+	URL      string
+	Token    string // sent with every request; empty: the function asks for none
+}
+
+// Env is what a study works with.
+type Env struct {
+	Settings
+	Endpoints []Endpoint  // of Functions, in their order
+	Dir       string      // the sub-experiment's folder; made where it is missing
+	TLS       *tls.Config // nil: the system's roots
+	Log       Logger      // nil: nothing is logged
+
+	// Probe sends the load; nil: probe.Run.
+	Probe func(context.Context, probe.Config) (probe.Outcome, error)
+	// Progress is told after every burst, and after every second of a sustained load; nil: nobody is.
+	Progress func(probe.Progress)
+	// Measured is told what was measured; nil: nobody is.
+	Measured func(Result)
 }
 
 // Logger is what a study logs through.
@@ -34,70 +91,16 @@ type Logger interface {
 	Warnf(format string, args ...any)
 }
 
-// Settings is what a study is told of its sub-experiment: the file's keys in the units that are used here.
-type Settings struct {
-	Index     int                 // of the sub-experiment: its random draws are its own
-	Title     string              // for messages
-	Endpoints []provider.Endpoint // in the order in which a round visits them; of chains one function after the other, the head first
-	Chain     int                 // functions of a chain; 0 and 1: there are no chains
-	Dir       string              // the sub-experiment's folder; made if it is not there
-	Seed      int64               // of the run
-	Token     string              // the run's token; empty: the functions are public
-	UserAgent string              // stellar/<version>
-	TLS       *tls.Config         // nil: the system's roots
-
-	Load          *Load           // a sustained load in place of bursts; nil: bursts
-	Bursts        int             // in all, over all endpoints
-	BurstSizes    []int           // cycle, one element a round
-	ServiceTimes  []time.Duration // cycle likewise; empty: 0
-	Increments    []int64         // spin increments, calibrated or as the file says; cycle likewise; empty: none
-	PayloadBytes  int64
-	IATType       string
-	IAT           time.Duration
-	Jitter        time.Duration
-	Step          time.Duration
-	Schedule      string
-	Connections   string
-	Protocol      string // http1, h2, h2c or grpc; empty: http1
-	Warmup        int    // bursts of each endpoint whose rows are marked
-	Timeout       time.Duration
-	MaxErrorRatio float64
-
-	Progress func(probe.Progress) // nil: nobody is told
-	Log      Logger               // nil: nothing is logged
-}
-
-// Load is a sustained load: when its requests leave. With one trace, or none, the endpoints take turns; with as many traces
-// as endpoints each endpoint has its own.
-type Load struct {
-	Arrivals       string        // schedule.Constant, schedule.Poisson or schedule.Traced
-	Rate           float64       // per second, over all endpoints; not of a trace
-	Length         time.Duration // 0: as long as the trace
-	Traces         []schedule.Trace
-	Even           bool // the requests of a trace's slot are spread evenly, else at random
-	MaxConnections int  // open at once, over all endpoints
-}
-
 // Result is what a study measured.
 type Result struct {
-	File    string // the rows, absolute or as Dir is
-	Rows    int    // durable in File
+	Rows    int // durable in latencies.csv
 	Outcome probe.Outcome
 }
 
-// For returns the study of an experiment type; fail.Unsupported says that this version has none for it.
-func For(name string) (Study, error) {
-	switch name {
-	case TypeBurst, "":
-		return Burst{}, nil
-	case TypeDataTransfer:
-		return DataTransfer{}, nil
-	}
-	return nil, fail.Unsupported("experiment type %q: this version measures %q and %q only", name, TypeBurst, TypeDataTransfer)
+// Summary is what the files of a sub-experiment say.
+type Summary struct {
+	Latencies analyze.Summary // of latencies.csv
 }
 
-// Supported says whether there is a study for an experiment type.
-func Supported(name string) bool {
-	_, err := For(name)
-	return err == nil
-}
+// seconds converts seconds of the experiment file.
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

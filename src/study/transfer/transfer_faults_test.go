@@ -1,4 +1,4 @@
-package study
+package transfer
 
 import (
 	"encoding/binary"
@@ -13,11 +13,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"stellar/src/probe"
-	"stellar/src/provider"
 	"stellar/src/sample"
+	"stellar/src/study"
 )
 
 // faulty is a head that does one thing wrong, and counts its calls.
@@ -94,17 +93,17 @@ func TestFaultsOfAHead(t *testing.T) {
 		{"answers garbage", faulty(t, &calls, reply([]byte("garbage, and no message"))), sample.OK, "200"},
 	} {
 		s := chained(t, c.at)
-		s.Endpoints = []provider.Endpoint{{Function: "head", URL: c.at}, {Function: "next", URL: "http://next.example"}}
-		s.Chain, s.Timeout, s.Connections = 2, 2*time.Second, probe.New
+		s.Endpoints = []study.Endpoint{{Function: "head", URL: c.at}, {Function: "next", URL: "http://next.example"}}
+		s.Sub.DataTransferChainLength, s.Sub.TimeoutSeconds, s.Sub.Connections = 2, 2, probe.New
 		calls.Store(0)
-		result, err := DataTransfer{}.Run(t.Context(), s)
+		result, err := measure(t.Context(), s)
 		if err != nil || result.Rows != 8 {
 			t.Fatalf("%s: %+v, %v", c.fault, result, err)
 		}
 		if n := calls.Load(); n != 8 && c.at != gone {
 			t.Errorf("%s: %d calls for 8 rows", c.fault, n)
 		}
-		rows, torn, err := sample.ReadFile(result.File)
+		rows, torn, err := sample.ReadFile(filepath.Join(s.Dir, study.LatenciesFile))
 		if err != nil || torn != 0 || len(rows) != 8 {
 			t.Fatalf("%s: %d rows, torn %d, %v", c.fault, len(rows), torn, err)
 		}

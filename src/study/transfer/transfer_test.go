@@ -1,6 +1,7 @@
-package study
+package transfer
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/csv"
 	"errors"
@@ -13,13 +14,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
-	"stellar/src/provider"
 	"stellar/src/sample"
+	"stellar/src/study"
 )
 
 // head is a chain's head as old functions are: it answers with stamps, and remembers what it was asked. Its fourth call fails.
@@ -55,23 +56,34 @@ func head(t *testing.T) (string, func() []string) {
 	}
 }
 
-// chained are settings of two chains of three functions with one head.
-func chained(t *testing.T, at string) Settings {
-	s := settings(t, at)
-	s.Endpoints = nil
-	for _, address := range []string{at, "http://consumer.example:8080/x?y", "http://last.example", at, "http://10.0.0.1:80", "http://[fd00::1]:81"} {
-		s.Endpoints = append(s.Endpoints, provider.Endpoint{Function: fmt.Sprintf("f3-0-%d", len(s.Endpoints)), URL: address})
+// chained is the environment of two chains of three functions with one head.
+func chained(t *testing.T, at string) study.Env {
+	var env study.Env
+	env.Index, env.Seed, env.UserAgent, env.Dir = 3, 1, "stellar/test", filepath.Join(t.TempDir(), "3-warm")
+	for _, address := range []string{
+		at, "http://consumer.example:8080/x?y", "http://last.example", at, "http://10.0.0.1:80", "http://[fd00::1]:81",
+	} {
+		name := fmt.Sprintf("f3-0-%d", len(env.Endpoints))
+		env.Endpoints = append(env.Endpoints, study.Endpoint{Function: name, URL: address, Token: "secret"})
 	}
-	s.Chain, s.Protocol, s.Connections = 3, probe.GRPC, probe.Reuse
-	s.Bursts, s.BurstSizes, s.IATType, s.MaxErrorRatio = 4, []int{2}, schedule.Deterministic, 1
-	s.ServiceTimes, s.Increments, s.Warmup = nil, nil, 0
-	return s
+	env.Sub = experiment.SubExperiment{
+		Title: "warm", DataTransferChainLength: 3, Protocol: probe.GRPC, Connections: probe.Reuse, Bursts: 4,
+		BurstSizes: []int{2}, IATType: schedule.Deterministic, MaxErrorRatio: 1, PayloadLengthBytes: 64, TimeoutSeconds: 30,
+	}
+	return env
+}
+
+// measure runs the study and gives what it said to have measured.
+func measure(ctx context.Context, env study.Env) (result study.Result, err error) {
+	env.Measured = func(r study.Result) { result = r }
+	err = Study{}.Run(ctx, env)
+	return result, err
 }
 
 func TestDataTransfer(t *testing.T) {
 	at, asked := head(t)
 	s := chained(t, at)
-	result, err := DataTransfer{}.Run(t.Context(), s)
+	result, err := measure(t.Context(), s)
 	if err != nil || result.Rows != 8 || result.Outcome.Errors != 1 {
 		t.Fatalf("%+v, %v", result, err)
 	}
@@ -85,7 +97,7 @@ func TestDataTransfer(t *testing.T) {
 			t.Errorf("%d calls are %s; all: %v", counts[want], want, counts)
 		}
 	}
-	rows, _, err := sample.ReadFile(result.File)
+	rows, _, err := sample.ReadFile(filepath.Join(s.Dir, study.LatenciesFile))
 	if err != nil || len(rows) != 8 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
@@ -115,21 +127,21 @@ func TestDataTransfer(t *testing.T) {
 func TestDataTransferRefuses(t *testing.T) {
 	at, asked := head(t)
 	for name, c := range map[string]struct {
-		spoil       func(*Settings)
+		spoil       func(*study.Env)
 		want        string
 		unsupported bool
 	}{
-		"no chain":   {func(s *Settings) { s.Chain = 1 }, "do not make chains", false},
-		"uneven":     {func(s *Settings) { s.Chain = 4 }, "6 endpoints do not make chains of 4", false},
-		"http":       {func(s *Settings) { s.Protocol = probe.HTTP1 }, "chains over Protocol http1", true},
-		"encrypted":  {func(s *Settings) { s.Endpoints[1].URL = "https://a.example" }, "in clear", false},
-		"no address": {func(s *Settings) { s.Endpoints[1].URL = "/path" }, "has no host", false},
-		"no folder":  {func(s *Settings) { s.Dir = "" }, "no folder", false},
+		"no chain":   {func(s *study.Env) { s.Sub.DataTransferChainLength = 1 }, "do not make chains", false},
+		"uneven":     {func(s *study.Env) { s.Sub.DataTransferChainLength = 4 }, "6 endpoints do not make chains of 4", false},
+		"http":       {func(s *study.Env) { s.Sub.Protocol = probe.HTTP1 }, "chains over Protocol http1", true},
+		"encrypted":  {func(s *study.Env) { s.Endpoints[1].URL = "https://a.example" }, "in clear", false},
+		"no address": {func(s *study.Env) { s.Endpoints[1].URL = "/path" }, "has no host", false},
+		"no folder":  {func(s *study.Env) { s.Dir = "" }, "no folder", false},
 	} {
 		s := chained(t, at)
-		s.Timeout = time.Second
+		s.Sub.TimeoutSeconds = 1
 		c.spoil(&s)
-		_, err := DataTransfer{}.Run(t.Context(), s)
+		_, err := measure(t.Context(), s)
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, fail.ErrUnsupported) != c.unsupported || fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %v", name, err)
 		}

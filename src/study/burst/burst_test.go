@@ -1,4 +1,4 @@
-package study
+package burst
 
 import (
 	"context"
@@ -13,11 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
-	"stellar/src/provider"
 	"stellar/src/sample"
+	"stellar/src/study"
 )
 
 // function is a server that answers as the measurement function does and remembers what it was asked.
@@ -43,15 +44,33 @@ func serve(t *testing.T, status int) *function {
 	return f
 }
 
-func settings(t *testing.T, at string) Settings {
-	return Settings{
-		Index: 3, Title: "warm", Dir: filepath.Join(t.TempDir(), "3-warm"), Seed: 1, Token: "secret", UserAgent: "stellar/test",
-		Endpoints: []provider.Endpoint{{Function: "f3-0", URL: at + "/s/f3-0"}, {Function: "f3-1", URL: at + "/s/f3-1"}},
-		Bursts:    5, BurstSizes: []int{1, 2}, ServiceTimes: []time.Duration{0, 100 * time.Millisecond, time.Second},
-		Increments: []int64{0, 1000, 2000}, PayloadBytes: 64, IATType: schedule.Deterministic, Connections: probe.Reuse,
-		Warmup: 1, Timeout: 30 * time.Second, MaxErrorRatio: 0.1,
+func environment(t *testing.T, at string) study.Env {
+	var env study.Env
+	env.Index, env.Seed, env.UserAgent, env.Increments = 3, 1, "stellar/test", []int64{0, 1000, 2000}
+	env.Dir = filepath.Join(t.TempDir(), "3-warm")
+	env.Endpoints = []study.Endpoint{
+		{Function: "f3-0", URL: at + "/s/f3-0", Token: "secret"}, {Function: "f3-1", URL: at + "/s/f3-1", Token: "secret"},
 	}
+	env.Sub = experiment.SubExperiment{
+		Title: "warm", Bursts: 5, BurstSizes: []int{1, 2}, DesiredServiceTimes: []string{"0ms", "100ms", "1s"},
+		PayloadLengthBytes: 64, IATType: schedule.Deterministic, Connections: probe.Reuse, WarmupBursts: 1, TimeoutSeconds: 30,
+		MaxErrorRatio: 0.1,
+	}
+	return env
 }
+
+// measure runs the study and gives what it said to have measured.
+func measure(ctx context.Context, env study.Env) (result study.Result, err error) {
+	told := 0
+	env.Measured = func(r study.Result) { result, told = r, told+1 }
+	err = Study{}.Run(ctx, env)
+	if told > 1 {
+		err = errors.Join(err, fmt.Errorf("told %d times", told))
+	}
+	return result, err
+}
+
+func latencies(env study.Env) string { return filepath.Join(env.Dir, study.LatenciesFile) }
 
 // journal is a logger that keeps its lines.
 type journal struct{ lines []string }
@@ -62,20 +81,16 @@ func (j *journal) Warnf(format string, args ...any) {
 
 func TestBurst(t *testing.T) {
 	f := serve(t, http.StatusOK)
-	s := settings(t, f.URL)
+	s := environment(t, f.URL)
 	durable := 0
 	s.Progress = func(p probe.Progress) {
-		rows, torn, err := sample.ReadFile(filepath.Join(s.Dir, LatenciesFile))
+		rows, torn, err := sample.ReadFile(latencies(s))
 		if err != nil || torn != 0 || len(rows) != p.Requests {
 			t.Errorf("after burst %d the file has %d rows, error %v", p.Burst, len(rows), err)
 		}
 		durable++
 	}
-	study, err := For(TypeBurst)
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := study.Run(t.Context(), s)
+	result, err := measure(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +108,7 @@ func TestBurst(t *testing.T) {
 	if !slices.Equal(f.asked, wantAsked) {
 		t.Errorf("asked %q", f.asked)
 	}
-	rows, _, err := sample.ReadFile(result.File)
+	rows, _, err := sample.ReadFile(latencies(s))
 	if err != nil || len(rows) != 7 {
 		t.Fatalf("%d rows, error %v", len(rows), err)
 	}
@@ -112,25 +127,25 @@ func TestBurst(t *testing.T) {
 		t.Errorf("rows %q", got)
 	}
 	// Results are never overwritten.
-	if _, err := study.Run(t.Context(), s); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "exists already") {
+	if _, err := measure(t.Context(), s); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("a second run: error %v", err)
 	}
 }
 
 func TestBurstKeepsRowsOfFailures(t *testing.T) {
 	f := serve(t, http.StatusInternalServerError)
-	s := settings(t, f.URL)
-	s.Bursts, s.BurstSizes = 40, nil
+	s := environment(t, f.URL)
+	s.Sub.Bursts, s.Sub.BurstSizes = 40, nil
 	log := &journal{}
 	s.Log = log
-	result, err := Burst{}.Run(t.Context(), s)
+	result, err := measure(t.Context(), s)
 	if _, ok := errors.AsType[*probe.ErrorRatio](err); !ok || fail.Code(err) != fail.CodePartial {
 		t.Errorf("error %v", err)
 	}
 	if err == nil || !strings.Contains(err.Error(), "sub-experiment 3 (warm): ") {
 		t.Errorf("error %v does not name the sub-experiment", err)
 	}
-	rows, torn, err := sample.ReadFile(result.File)
+	rows, torn, err := sample.ReadFile(latencies(s))
 	if err != nil || torn != 0 || len(rows) != 10 || result.Rows != 10 || rows[0].Err != sample.HTTP5xx || rows[0].Latency != sample.None {
 		t.Errorf("%d rows on disk, result %+v, error %v", len(rows), result, err)
 	}
@@ -141,8 +156,8 @@ func TestBurstKeepsRowsOfFailures(t *testing.T) {
 
 func TestBurstCancelled(t *testing.T) {
 	f := serve(t, http.StatusOK)
-	s := settings(t, f.URL)
-	s.IAT = time.Hour
+	s := environment(t, f.URL)
+	s.Sub.IATSeconds = 3600
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	s.Progress = func(p probe.Progress) {
@@ -150,11 +165,11 @@ func TestBurstCancelled(t *testing.T) {
 			cancel()
 		}
 	}
-	result, err := Burst{}.Run(ctx, s)
+	result, err := measure(ctx, s)
 	if !errors.Is(err, context.Canceled) || result.Rows != 2 {
 		t.Errorf("result %+v, error %v", result, err)
 	}
-	if rows, torn, err := sample.ReadFile(result.File); err != nil || torn != 0 || len(rows) != 2 {
+	if rows, torn, err := sample.ReadFile(latencies(s)); err != nil || torn != 0 || len(rows) != 2 {
 		t.Errorf("%d rows on disk, error %v", len(rows), err)
 	}
 }
@@ -162,36 +177,24 @@ func TestBurstCancelled(t *testing.T) {
 func TestBurstRefused(t *testing.T) {
 	for _, c := range []struct {
 		want   string
-		change func(*Settings)
+		change func(*study.Env)
 	}{
-		{"Protocol", func(s *Settings) { s.Protocol = "h3" }},
-		{"https", func(s *Settings) { s.Protocol = "h2" }},
-		{"no endpoint", func(s *Settings) { s.Endpoints = nil }},
-		{"no folder", func(s *Settings) { s.Dir = "" }},
-		{"scheme", func(s *Settings) { s.Endpoints[0].URL = "localhost" }},
+		{"Protocol", func(s *study.Env) { s.Sub.Protocol = "h3" }},
+		{"https", func(s *study.Env) { s.Sub.Protocol = "h2" }},
+		{"no endpoint", func(s *study.Env) { s.Endpoints = nil }},
+		{"no folder", func(s *study.Env) { s.Dir = "" }},
+		{"scheme", func(s *study.Env) { s.Endpoints[0].URL = "localhost" }},
 	} {
-		s := settings(t, "http://127.0.0.1:1")
+		s := environment(t, "http://127.0.0.1:1")
 		c.change(&s)
-		result, err := Burst{}.Run(t.Context(), s)
+		result, err := measure(t.Context(), s)
 		if err == nil || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput || result.Rows != 0 {
 			t.Errorf("want %q: result %+v, error %v", c.want, result, err)
 		}
 	}
-	s := settings(t, "http://127.0.0.1:1")
+	s := environment(t, "http://127.0.0.1:1")
 	s.Dir = "/dev/null/x"
-	if _, err := (Burst{}).Run(t.Context(), s); err == nil || !strings.Contains(err.Error(), "make its folder") {
+	if _, err := measure(t.Context(), s); err == nil || !strings.Contains(err.Error(), "make its folder") {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestSupported(t *testing.T) {
-	for name, want := range map[string]bool{
-		TypeBurst: true, "": true, TypeDataTransfer: true, TypePingPong: false, TypeOverhead: false, TypeEviction: false,
-		TypePerfCost: false, "nonsense": false,
-	} {
-		_, err := For(name)
-		if Supported(name) != want || (err == nil) != want || !want && !errors.Is(err, fail.ErrUnsupported) {
-			t.Errorf("%q: supported %v, error %v", name, Supported(name), err)
-		}
 	}
 }

@@ -1,0 +1,145 @@
+package experiment
+
+// Sub-experiment types.
+const (
+	TypeBurst    = "burst"
+	TypeTransfer = "data-transfer"
+	TypePingPong = "network-ping-pong"
+	TypeOverhead = "invocation-overhead"
+	TypeEviction = "eviction"
+	TypePerfCost = "perf-cost"
+)
+
+// subType is what the reading of a file needs to know of a type of sub-experiments. All else is in the type's study.
+type subType struct {
+	name     string
+	bursts   bool                           // sends bursts, or a sustained load in their place
+	defaults TypeKeys                       // of the keys that belong to the type
+	requests func(s *SubExperiment) int     // of a type without bursts: requests in all
+	pause    func(s *SubExperiment) float64 // likewise: the time in which nothing is sent, in seconds; nil: none
+}
+
+// subTypes are all types. A new one is a row here, its keys in typeKeys and their fields in TypeKeys.
+func subTypes() []subType {
+	return []subType{
+		{name: TypeBurst, bursts: true},
+		{name: TypeTransfer, bursts: true},
+		{
+			name:     TypePingPong,
+			defaults: TypeKeys{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000},
+			requests: func(s *SubExperiment) int { return s.Invocations },
+		},
+		{
+			name: TypeOverhead,
+			defaults: TypeKeys{
+				Repetitions: 5, FirstPort: 12000, OverheadType: "code", N: 20, MaxRetries: 10,
+				CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
+				PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20,
+			},
+			requests: func(s *SubExperiment) int {
+				points := s.CodePackagePoints
+				if s.OverheadType == "payload" {
+					points = s.PayloadPoints
+				}
+				return points * 2 * s.Repetitions // warm and cold
+			},
+		},
+		{
+			name:     TypeEviction,
+			defaults: TypeKeys{EvictionSeconds: []float64{1, 10, 30, 60, 120, 300, 600, 900, 1200}, Copies: 1},
+			requests: func(s *SubExperiment) int { return 2 * len(s.EvictionSeconds) * s.Copies },
+			pause: func(s *SubExperiment) float64 {
+				longest := 0.0
+				for _, t := range s.EvictionSeconds {
+					longest = max(longest, t)
+				}
+				return longest
+			},
+		},
+		{
+			name:     TypePerfCost,
+			defaults: TypeKeys{Repetitions: 50, MemorySizesMB: []int{128, 256}, Concurrency: 50},
+			requests: func(s *SubExperiment) int {
+				return 4 * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
+			},
+		},
+	}
+}
+
+// subTypeOf is the row of a type; a row without a name stands for one that no file can have.
+func subTypeOf(name string) subType {
+	for _, t := range subTypes() {
+		if t.name == name {
+			return t
+		}
+	}
+	return subType{}
+}
+
+// typeNames lists the types that pass, in the order of the table.
+func typeNames(passes func(subType) bool) []string {
+	var out []string
+	for _, t := range subTypes() {
+		if passes(t) {
+			out = append(out, t.name)
+		}
+	}
+	return out
+}
+
+// TypeKeys holds the keys that belong to single types. A key is zero where it does not belong to the sub-experiment's.
+type TypeKeys struct {
+	Invocations       int       `json:"Invocations,omitempty"`
+	Repetitions       int       `json:"Repetitions,omitempty"`
+	Threads           int       `json:"Threads,omitempty"`
+	FirstPort         int       `json:"FirstPort,omitempty"`
+	AdvertiseAddress  string    `json:"AdvertiseAddress,omitempty"`
+	OverheadType      string    `json:"OverheadType,omitempty"`
+	CodePackageBegin  int64     `json:"CodePackageBegin,omitempty"`
+	CodePackageEnd    int64     `json:"CodePackageEnd,omitempty"`
+	CodePackagePoints int       `json:"CodePackagePoints,omitempty"`
+	PayloadBegin      int64     `json:"PayloadBegin,omitempty"`
+	PayloadEnd        int64     `json:"PayloadEnd,omitempty"`
+	PayloadPoints     int       `json:"PayloadPoints,omitempty"`
+	N                 int       `json:"N,omitempty"`
+	MaxRetries        int       `json:"MaxRetries,omitempty"`
+	EvictionSeconds   []float64 `json:"EvictionSeconds,omitempty"`
+	Copies            int       `json:"Copies,omitempty"`
+	MemorySizesMB     []int     `json:"MemorySizesMB,omitempty"`
+	Concurrency       int       `json:"Concurrency,omitempty"`
+}
+
+// typeKeys are the keys that belong to single types; their defaults are in subTypes.
+func typeKeys() []key {
+	pingPong, overhead := []string{TypePingPong}, []string{TypeOverhead}
+	both := []string{TypePingPong, TypeOverhead}
+	eviction, perfCost := []string{TypeEviction}, []string{TypePerfCost}
+	bytes := atLeast(1, int64(1)<<40)
+	points := atLeast(1, 10_000)
+	return []key{
+		{name: "Invocations", rule: atLeast(1, 65535), types: pingPong, computed: "50", doc: "Invocations, each with a port of its own."},
+		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost},
+			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50", doc: "Exchanges an invocation, or repetitions a point."},
+		{name: "Threads", rule: atLeast(1, 10_000), types: pingPong, computed: "1", doc: "Invocations at once."},
+		{name: "FirstPort", rule: atLeast(1, 65535), types: both, computed: "12000", doc: "First UDP port that the driver listens on."},
+		{name: "AdvertiseAddress", rule: rule{kind: text, blank: true}, types: both, computed: "found from the route to the endpoint",
+			doc: "Address that functions reach the driver at; must be given behind NAT."},
+		{name: "OverheadType", rule: words("code", "payload"), types: overhead, computed: "code",
+			doc: "What grows: the package or the request body."},
+		{name: "CodePackageBegin", rule: bytes, types: overhead, computed: "1048576", doc: "Smallest package, in bytes."},
+		{name: "CodePackageEnd", rule: bytes, types: overhead, computed: "261619712", doc: "Largest package, in bytes."},
+		{name: "CodePackagePoints", rule: points, types: overhead, computed: "20", doc: "Package sizes, evenly spaced."},
+		{name: "PayloadBegin", rule: bytes, types: overhead, computed: "1024", doc: "Smallest request body, in bytes."},
+		{name: "PayloadEnd", rule: bytes, types: overhead, computed: "6251000", doc: "Largest request body, in bytes."},
+		{name: "PayloadPoints", rule: points, types: overhead, computed: "20", doc: "Body sizes, evenly spaced."},
+		{name: "N", rule: atLeast(1, 1000), types: overhead, computed: "20",
+			doc: "Clock synchronisation ends after this many exchanges in a row without a smaller round trip."},
+		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, computed: "10",
+			doc: "Tries again at most for a row that was not cold, or not warm, as wanted."},
+		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction, computed: "[1, 10, 30, 60, 120, 300, 600, 900, 1200]",
+			doc: "Waits between the two invocations, in seconds."},
+		{name: "Copies", rule: atLeast(1, 10_000), types: eviction, computed: "1", doc: "Functions in parallel for each wait."},
+		{name: "MemorySizesMB", rule: listOf(atLeast(1, 1<<20)), types: perfCost, computed: "[128, 256]", doc: "Memory sizes, in MiB."},
+		{name: "Concurrency", rule: atLeast(1, 100_000), types: perfCost, computed: "50", doc: "Invocations at once."},
+	}
+}

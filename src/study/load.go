@@ -1,0 +1,92 @@
+package study
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/probe"
+	"stellar/src/probe/schedule"
+)
+
+// tokenField is the header field in which a deployed function expects the run's token.
+const tokenField = "X-Stellar-Token"
+
+// Check refuses an environment without endpoints or without a folder.
+func (e *Env) Check() error {
+	if len(e.Endpoints) == 0 {
+		return fail.Input("sub-experiment %d (%s) has no endpoint", e.Index, e.Sub.Title)
+	}
+	if e.Dir == "" {
+		return fail.Input("sub-experiment %d (%s) has no folder to write to", e.Index, e.Sub.Title)
+	}
+	return nil
+}
+
+// Load is the sub-experiment's bursts, or its sustained load, in the probe's terms. The targets are its caller's to
+// add: the load is theirs in turn.
+func (e *Env) Load(targets ...probe.Target) probe.Config {
+	sub := &e.Sub
+	times := e.serviceTimes()
+	cfg := probe.Config{
+		Client:    probe.Client{UserAgent: e.UserAgent, Timeout: seconds(sub.TimeoutSeconds), TLS: e.TLS},
+		Targets:   targets,
+		Bursts:    sub.Bursts,
+		BurstSize: sub.BurstSize,
+		Desired:   func(round int) time.Duration { return cycle(times, round) },
+		Query:     e.query,
+		Arrivals: schedule.Arrivals{
+			Type: sub.IATType, IAT: seconds(sub.IATSeconds), Jitter: seconds(sub.IATJitterSeconds),
+			Step: seconds(sub.IATStepSeconds), Seed: e.Seed, Sub: e.Index,
+		},
+		Schedule: sub.Schedule, Connections: sub.Connections, Protocol: sub.Protocol, Warmup: sub.WarmupBursts,
+		MaxErrorRatio: sub.MaxErrorRatio, Watch: true, Progress: e.Progress,
+	}
+	if sub.Sustained() {
+		cfg.Load = e.sustained(len(targets))
+	}
+	if e.Log != nil {
+		cfg.Note = e.Log.Warnf
+	}
+	return cfg
+}
+
+// Target is an endpoint in the probe's terms.
+func (e *Env) Target(at Endpoint) probe.Target {
+	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}}
+	if at.Token != "" {
+		t.Header.Set(tokenField, at.Token)
+	}
+	return t
+}
+
+// query makes a round's parameters; what is 0 is left out, as the measurement function has it.
+func (e *Env) query(round int) url.Values {
+	q := url.Values{}
+	if n := cycle(e.Increments, round); n > 0 {
+		q.Set("IncrementLimit", strconv.FormatInt(n, 10))
+	}
+	if n := e.Sub.PayloadLengthBytes; n > 0 {
+		q.Set("PayloadLengthBytes", strconv.FormatInt(n, 10))
+	}
+	return q
+}
+
+// serviceTimes are those of the file; they cycle, one element a round.
+func (e *Env) serviceTimes() []time.Duration {
+	out := make([]time.Duration, len(e.Sub.DesiredServiceTimes))
+	for i := range out {
+		out[i] = e.Sub.ServiceTime(i)
+	}
+	return out
+}
+
+// cycle is the element of a round in a list that starts again at its end; of an empty list it is zero.
+func cycle[T any](list []T, round int) (element T) {
+	if len(list) == 0 {
+		return element
+	}
+	return list[round%len(list)]
+}

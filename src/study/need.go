@@ -1,0 +1,63 @@
+package study
+
+import (
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/machine"
+	"stellar/src/probe"
+)
+
+// NeedKind says who has to meet a need.
+type NeedKind string
+
+// The needs of the studies.
+const (
+	NeedCapacity NeedKind = "capacity"     // of this machine: Load says how much
+	NeedStore    NeedKind = "object store" // that payloads pass through
+	NeedChain    NeedKind = "chain"        // functions that call each other
+	NeedVersion  NeedKind = "version"      // a version of stellar that can do it: this one cannot
+)
+
+// Need is something that a sub-experiment needs.
+type Need struct {
+	Kind    NeedKind
+	Key     string       // of the experiment file: what asks for it
+	Text    string       // what is asked for
+	Instead string       // what can be done; empty: nothing
+	Load    machine.Need // of NeedCapacity
+}
+
+// rowBytes is what a request costs in memory until its row is written: the row itself and the texts in it.
+const rowBytes = 1 << 10
+
+// Capacity is what a sub-experiment's bursts, or its sustained load, need of this machine at their busiest.
+func Capacity(s *experiment.SubExperiment) Need {
+	largest := 1
+	for _, size := range s.BurstSizes {
+		largest = max(largest, size)
+	}
+	n := machine.Need{Connections: largest, Bytes: int64(largest) * (rowBytes + s.PayloadLengthBytes)}
+	if s.Sustained() {
+		n.Connections = s.MaxConnections
+		n.Bytes = int64(n.Connections) * (rowBytes + s.PayloadLengthBytes)
+	}
+	if s.Connections == probe.Shared {
+		n.Connections = n.Connections/200 + 1
+	}
+	if s.Connections == probe.New {
+		n.New = opened(s, largest)
+	}
+	return Need{Kind: NeedCapacity, Load: n}
+}
+
+// opened is how many connections a sub-experiment opens within 60 s, where every request opens its own.
+func opened(s *experiment.SubExperiment, largest int) int {
+	const window = 60.0
+	total := s.Requests()
+	if s.Sustained() {
+		return min(total, int(s.PeakRate()*(window+s.ServiceTime(0).Seconds()))+1)
+	}
+	round := max(s.IATSeconds+s.ServiceTime(0).Seconds(), time.Millisecond.Seconds())
+	return min(total, int(window/round+1)*largest*max(s.Parallelism, 1))
+}

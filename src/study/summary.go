@@ -1,0 +1,148 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"stellar/src/analyze"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/probe"
+	"stellar/src/run"
+	"stellar/src/sample"
+)
+
+// FromLatencies makes the summary of a study whose rows are all in latencies.csv.
+type FromLatencies struct{}
+
+// Summarize reads latencies.csv, and the run's record, which lies beside the folder. It writes bursts.csv, over one that
+// is there.
+func (l FromLatencies) Summarize(dir string) (Summary, error) {
+	rec, err := run.ReadRecord(filepath.Dir(dir))
+	if err != nil {
+		return Summary{}, err
+	}
+	return l.SummarizeWith(rec, dir)
+}
+
+// SummarizeWith is Summarize for those who have read the record. Intervals for comparisons are made where the run has
+// several sub-experiments.
+func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, err error) {
+	opts, err := options(rec, filepath.Base(dir))
+	if err != nil {
+		return Summary{}, err
+	}
+	f, err := os.Open(filepath.Join(dir, LatenciesFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		sum.Latencies, err = analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
+		return sum, err
+	}
+	if err != nil {
+		return Summary{}, fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	bursts, err := sample.CreateBursts(filepath.Join(dir, sample.BurstsFile))
+	if err != nil {
+		return Summary{}, err
+	}
+	defer func() { err = errors.Join(err, bursts.Close()) }()
+	opts.EachBurst = bursts.Append
+	rows, err := sample.NewReader(f, f.Name())
+	if err != nil {
+		return Summary{}, err
+	}
+	rows.OmitIDs()
+	c := analyze.NewCollector(opts)
+	if err := rows.Each(c.Add); err != nil {
+		return Summary{}, err
+	}
+	sum.Latencies, err = c.Summary()
+	return sum, err
+}
+
+// options are what the record says of the sub-experiment in a folder.
+func options(rec *run.Record, folder string) (analyze.Options, error) {
+	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == folder })
+	if at < 0 || rec.Experiment == nil || rec.Results[at].SubExperiment >= len(rec.Experiment.SubExperiments) {
+		return analyze.Options{}, fail.Input("run %s has no sub-experiment in a folder %s", rec.ID, folder)
+	}
+	res := &rec.Results[at]
+	opts := analyze.Options{
+		Identity: identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
+		Kept: rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,
+	}
+	if len(rec.Results) > 1 {
+		opts.Resampling = &analyze.Resampling{Seed: uint64(rec.Seed)}
+	}
+	return opts, nil
+}
+
+func identity(rec *run.Record, i int) analyze.Identity {
+	s := &rec.Experiment.SubExperiments[i]
+	return analyze.Identity{
+		Index: i, Title: s.Title, Provider: rec.Experiment.ProviderKind(), Runtime: runtimeOf(rec, i), Function: s.Function,
+		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(rec, s, i),
+		IATSeconds: s.IATSeconds, BurstSizes: joined(s.BurstSizes), ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
+		PayloadBytes: s.PayloadLengthBytes,
+	}
+}
+
+func joined(all []int) string {
+	out := make([]string, len(all))
+	for i, n := range all {
+		out[i] = strconv.Itoa(n)
+	}
+	return strings.Join(out, " ")
+}
+
+// runtimeOf is the runtime of a sub-experiment's rows: the one asked for, and the one that it really ran on where that
+// is another.
+func runtimeOf(rec *run.Record, sub int) string {
+	name := rec.Experiment.SubExperiments[sub].Runtime
+	for i := range rec.Functions {
+		f := &rec.Functions[i]
+		if real := RealRuntime(f.Runtime, f.Endpoint); f.SubExperiment == sub && real != "" {
+			return name + " (" + real + ")"
+		}
+	}
+	return name
+}
+
+// RealRuntime is what a managed runtime runs on where that is not the version asked for, e.g. python3.13 on
+// "Python 3.11.7"; else empty.
+func RealRuntime(asked string, at *run.Endpoint) string {
+	if at == nil {
+		return ""
+	}
+	real := at.Detail["runtimeVersion"]
+	_, version, _ := strings.Cut(real, " ")
+	asked = strings.TrimLeft(asked, "abcdefghijklmnopqrstuvwxyz")
+	if asked == "" || version == "" || version == asked ||
+		strings.HasPrefix(version, strings.TrimSuffix(asked, ".x")+".") {
+		return ""
+	}
+	return real
+}
+
+// imageSize is the size in MiB that was asked for, else that of the package as built, else that of an endpoints file.
+func imageSize(rec *run.Record, s *experiment.SubExperiment, sub int) float64 {
+	if s.FunctionImageSizeMB > 0 {
+		return s.FunctionImageSizeMB
+	}
+	for i := range rec.Functions {
+		f := &rec.Functions[i]
+		if f.SubExperiment == sub && f.Package != "" {
+			return float64(f.PackageBytes) / (1 << 20)
+		}
+		if f.SubExperiment == sub && f.Endpoint != nil && f.Endpoint.ImageSizeMB > 0 {
+			return f.Endpoint.ImageSizeMB
+		}
+	}
+	return 0
+}
