@@ -247,11 +247,8 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 			answer(w, http.StatusOK, map[string]any{"TotalCount": 0})
 			return
 		}
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"TotalCount": 1, "ApiGroupAttributes": map[string]any{"ApiGroupAttribute": []any{about}}},
-		)
+		answer(w, http.StatusOK, map[string]any{"TotalCount": 1,
+			"ApiGroupAttributes": map[string]any{"ApiGroupAttribute": []any{about}}})
 	case "CreateApiGroup":
 		if len(group) > 50 {
 			a.t.Errorf("API group %q is longer than 50", group)
@@ -280,17 +277,11 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 		}
 		answer(w, http.StatusOK, map[string]string{"ApiId": "id-" + api})
 	case "DescribeApis":
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"TotalCount": len(apis), "ApiSummarys": map[string]any{"ApiSummary": apis}},
-		)
+		answer(w, http.StatusOK, map[string]any{"TotalCount": len(apis),
+			"ApiSummarys": map[string]any{"ApiSummary": apis}})
 	case "DescribeDeployedApis":
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"TotalCount": len(apis), "DeployedApis": map[string]any{"DeployedApiItem": apis}},
-		)
+		answer(w, http.StatusOK, map[string]any{"TotalCount": len(apis),
+			"DeployedApis": map[string]any{"DeployedApiItem": apis}})
 	case "DeployApi", "AbolishApi":
 		answer(w, http.StatusOK, map[string]string{})
 	case "DeleteApi":

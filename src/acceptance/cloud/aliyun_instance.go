@@ -33,10 +33,8 @@ func (a *Aliyun) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 	for n := range r.Header {
 		headers[n] = r.Header.Get(n)
 	}
-	event, err := json.Marshal(
-		map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers, "queryParameters": query,
-			"pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"},
-	)
+	event, err := json.Marshal(map[string]any{"path": "/" + path, "httpMethod": r.Method, "headers": headers,
+		"queryParameters": query, "pathParameters": map[string]string{}, "body": "", "isBase64Encoded": "false"})
 	if err != nil {
 		a.t.Error(err)
 	}

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"stellar/src/acceptance/lab"
 )
@@ -109,7 +108,7 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case strings.Contains(r.URL.Path, "/oauth2/"):
-		a.login(w, r)
+		azureLogin(w, r, func(secret string) bool { return secret == azureTestSecret })
 	case strings.HasSuffix(host, ".blob.core.windows.net"):
 		a.blob(w, r, host)
 	case strings.Contains(host, ".scm."):
@@ -119,89 +118,56 @@ func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func refuse(w http.ResponseWriter, code string) {
-	status := map[string]int{"ResourceGroupNotFound": 404, "ResourceNotFound": 404, "AuthorizationFailed": 403,
-		"TooManyRequests":     429,
-		"InternalServerError": 500, "StorageAccountAlreadyTaken": 409, "DeploymentActive": 409}[code]
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"error":{"code":%q,"message":"%s, says the account of this test"}}`, code, code)
-}
-
-func (a *Azure) login(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil || r.Form.Get("client_secret") != azureTestSecret ||
-		r.Form.Get("grant_type") != "client_credentials" {
-		answer(
-			w,
-			http.StatusUnauthorized,
-			map[string]string{
-				"error":             "invalid_client",
-				"error_description": "AADSTS7000215: Invalid client secret provided.",
-			},
-		)
-		return
-	}
-	until := fmt.Sprint(time.Now().Add(time.Hour).Unix())
-	if strings.Contains(r.URL.Path, "v2.0") {
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": "token-of-the-test"},
-		)
-		return
-	}
-	answer(
-		w,
-		http.StatusOK,
-		map[string]string{"token_type": "Bearer", "expires_in": "3600", "expires_on": until, "not_before": "0",
-			"resource": r.Form.Get("resource"), "access_token": "token-of-the-test"},
-	)
-}
-
-var groupPath = regexp.MustCompile(`(?i)^/subscriptions/([^/]+)/resourcegroups/([^/]+)(/.*)?$`)
-
 // manage is Resource Manager.
 func (a *Azure) manage(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Authorization") != "Bearer token-of-the-test" {
+	if r.Header.Get("Authorization") != "Bearer "+azureToken {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	m := groupPath.FindStringSubmatch(r.URL.Path)
 	switch {
 	case r.URL.Path == "/subscriptions":
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{
-				"value": []any{
-					map[string]any{
-						"subscriptionId": azureTestSubscription,
-						"id":             "/subscriptions/" + azureTestSubscription,
-						"displayName":    "test",
-						"state":          "Enabled",
-					},
-				},
-			},
-		)
+		answer(w, http.StatusOK, map[string]any{"value": []any{map[string]any{"subscriptionId": azureTestSubscription,
+			"id": "/subscriptions/" + azureTestSubscription, "displayName": "test", "state": "Enabled"}}})
 	case r.URL.Path == "/tenants":
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"value": []any{map[string]string{"id": "/tenants/tenant", "tenantId": "tenant"}}},
-		)
-	case strings.EqualFold(r.URL.Path, "/subscriptions/"+azureTestSubscription+"/resourcegroups"):
-		var all []*AzureGroup
-		for _, g := range a.groups {
-			if g.Tags["stellar-run"] != "" {
-				all = append(all, g)
-			}
-		}
-		answer(w, http.StatusOK, map[string]any{"value": all})
+		answer(w, http.StatusOK,
+			map[string]any{"value": []any{map[string]string{"id": "/tenants/tenant", "tenantId": "tenant"}}})
 	case m == nil || m[1] != azureTestSubscription:
 		a.t.Errorf("unexpected request: %s %s", r.Method, r.URL)
 		refuse(w, "ResourceNotFound")
-	default:
+	case !serveGroups(w, r, a):
 		a.inGroup(w, r, m[2], m[3])
+	}
+}
+
+func (a *Azure) list() (tagged []*AzureGroup) {
+	for _, g := range a.groups {
+		if g.Tags["stellar-run"] != "" {
+			tagged = append(tagged, g)
+		}
+	}
+	return tagged
+}
+
+func (a *Azure) find(name string) (*AzureGroup, string) {
+	if g := a.groups[name]; g != nil {
+		return g, ""
+	}
+	return nil, "ResourceGroupNotFound"
+}
+
+func (a *Azure) remove(name string) string {
+	g, code := a.find(name)
+	if code == "" {
+		g.stop()
+		delete(a.groups, name)
+	}
+	return code
+}
+
+func (a *Azure) tag(name string, tags map[string]string) {
+	if g := a.groups[name]; g != nil {
+		maps.Copy(g.Tags, tags)
 	}
 }
 
@@ -211,8 +177,13 @@ func (a *Azure) inGroup(w http.ResponseWriter, r *http.Request, name, path strin
 	if err != nil {
 		a.t.Error(err)
 	}
-	if path == "" {
-		a.group(w, r, name, body)
+	if path == "" && r.Method == http.MethodPut {
+		made := &AzureGroup{Name: name}
+		if err := json.Unmarshal(body, made); err != nil {
+			a.t.Errorf("group %s: %v", name, err)
+		}
+		a.groups[name] = made
+		answer(w, http.StatusCreated, made)
 		return
 	}
 	if g == nil {
@@ -231,50 +202,20 @@ func (a *Azure) inGroup(w http.ResponseWriter, r *http.Request, name, path strin
 	case strings.Contains(path, "/deployments") && r.Method == http.MethodDelete:
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasSuffix(path, "/listKeys"):
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{
-				"keys": []any{map[string]string{"keyName": "key1", "value": "a2V5", "permissions": "FULL"}},
-			},
-		)
+		answer(w, http.StatusOK, map[string]any{"keys": []any{map[string]string{"keyName": "key1",
+			"value": "a2V5", "permissions": "FULL"}}})
 	case strings.HasSuffix(path, "/functions"):
 		answer(w, http.StatusOK, map[string]any{"value": a.functionsOf(g)})
 	case strings.HasSuffix(path, "/restart"):
 		g.stop()
 		g.process, g.start = nil, sync.Once{}
 	case strings.Contains(path, "/sites/"):
-		answer(
-			w,
-			http.StatusOK,
-			map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites", "location": g.Location,
-				"properties": map[string]any{
-					"defaultHostName":  last + ".azurewebsites.net",
-					"enabledHostNames": []string{last + ".azurewebsites.net", last + ".scm.azurewebsites.net"},
-				}},
-		)
+		answer(w, http.StatusOK, map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites",
+			"location": g.Location, "properties": map[string]any{"defaultHostName": last + ".azurewebsites.net",
+				"enabledHostNames": []string{last + ".azurewebsites.net", last + ".scm.azurewebsites.net"}}})
 	default:
 		a.t.Errorf("unexpected request: %s %s", r.Method, r.URL)
 		refuse(w, "ResourceNotFound")
-	}
-}
-
-func (a *Azure) group(w http.ResponseWriter, r *http.Request, name string, body []byte) {
-	switch g := a.groups[name]; {
-	case r.Method == http.MethodPut:
-		made := &AzureGroup{Name: name}
-		if err := json.Unmarshal(body, made); err != nil {
-			a.t.Errorf("group %s: %v", name, err)
-		}
-		a.groups[name] = made
-		answer(w, http.StatusCreated, made)
-	case g == nil:
-		refuse(w, "ResourceGroupNotFound")
-	case r.Method == http.MethodDelete:
-		g.stop()
-		delete(a.groups, name)
-	default:
-		answer(w, http.StatusOK, g)
 	}
 }
 
@@ -309,11 +250,8 @@ func (a *Azure) deploy(w http.ResponseWriter, g *AzureGroup, body []byte, name s
 			}
 		}
 	}
-	answer(
-		w,
-		http.StatusOK,
-		map[string]any{"name": name, "properties": map[string]string{"provisioningState": "Succeeded"}},
-	)
+	answer(w, http.StatusOK, map[string]any{"name": name,
+		"properties": map[string]string{"provisioningState": "Succeeded"}})
 }
 
 func (a *Azure) functionsOf(g *AzureGroup) []any {
@@ -326,16 +264,8 @@ func (a *Azure) functionsOf(g *AzureGroup) []any {
 			a.t.Errorf("%s: %v\n%s", file, err, text)
 		}
 		name := filepath.Base(filepath.Dir(file))
-		out = append(
-			out,
-			map[string]any{
-				"properties": map[string]any{
-					"name":                name,
-					"config":              config,
-					"invoke_url_template": a.server.URL + "/app/" + g.Name + "/api/" + name,
-				},
-			},
-		)
+		out = append(out, map[string]any{"properties": map[string]any{"name": name, "config": config,
+			"invoke_url_template": a.server.URL + "/app/" + g.Name + "/api/" + name}})
 	}
 	return out
 }

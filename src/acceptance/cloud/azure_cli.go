@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -72,98 +71,95 @@ func slsAzure() persona {
 	}
 }
 
-// azureAPI answers for the login and for Azure Resource Manager
-// (learn.microsoft.com/rest/api/resources/resource-groups).
+// azureAPI answers for the login and for Azure Resource Manager, of groups that the fake has deployed into a cloud.
 func azureAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var c cloud
 		clouds(func(all []cloud) { c = all[0] })
 		defer c.lock()()
-		w.Header().Set("Content-Type", "application/json")
 		if strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
-			must(r.ParseForm())
-			if !strings.HasPrefix(r.PostForm.Get("client_secret"), "secret") {
-				w.WriteHeader(http.StatusUnauthorized)
-				fmt.Fprint(w,
-					`{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}`)
-				return
-			}
-			fmt.Fprint(w, `{"access_token":"token","expires_in":3600}`)
+			azureLogin(w, r, func(secret string) bool { return strings.HasPrefix(secret, "secret") })
 			return
 		}
-		answerAzure(w, r, c)
+		scope := strings.Split(strings.Trim(r.URL.Path, "/"), "/")[1] // subscriptions/<id>/resourcegroups[/<name>]
+		if !serveGroups(w, r, storedGroups{c, scope}) {
+			refuse(w, "ResourceNotFound")
+		}
 	})
 }
 
-// tagGroup merges tags into those of a resource group (learn.microsoft.com/rest/api/resources/tags/update-at-scope).
-func tagGroup(r *http.Request, c cloud, a ask) {
-	var in struct {
-		Operation  string
-		Properties struct{ Tags map[string]string }
-	}
-	must(json.NewDecoder(r.Body).Decode(&in))
-	for _, t := range c.visible(a) {
-		tags := maps.Clone(t.Tags)
-		maps.Copy(tags, in.Properties.Tags)
-		t.Tags = tags
-		c.add([]thing{t}, 0)
-	}
-	c.record(call{Program: "management.azure.com", Args: []string{in.Operation, a.unit}, Verb: "tag", Unit: a.unit})
+// storedGroups are the resource groups of a subscription in a cloud.
+type storedGroups struct {
+	cloud cloud
+	scope string
 }
 
-func answerAzure(w http.ResponseWriter, r *http.Request, c cloud) {
-	refuse := func(status int, code string) {
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"error":{"code":%q,"message":"Resource Manager says %s."}}`, code, code)
+func groupOf(t thing) *AzureGroup {
+	return &AzureGroup{Name: t.Name, Location: "westeurope", Tags: t.Tags}
+}
+
+func (s storedGroups) ask(verb, unit string) ask {
+	return ask{verb: verb, unit: unit, scope: s.scope, kind: "group"}
+}
+
+func (s storedGroups) list() (all []*AzureGroup) {
+	for _, t := range s.cloud.visible(s.ask(looks, "")) {
+		all = append(all, groupOf(t))
 	}
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // subscriptions/<id>/resourcegroups[/<name>]
-	a := ask{verb: looks, scope: parts[1], kind: "group"}
-	form := func(t thing) map[string]any {
-		return map[string]any{"name": t.Name, "location": "westeurope", "tags": t.Tags}
-	}
-	if len(parts) == 3 {
-		list := []any{}
-		for _, t := range c.visible(a) {
-			list = append(list, form(t))
-		}
-		must(json.NewEncoder(w).Encode(map[string]any{"value": list}))
-		return
-	}
-	a.unit = parts[3]
-	if r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, "/providers/Microsoft.Resources/tags/default") {
-		tagGroup(r, c, a)
-		return
-	}
-	if r.Method == http.MethodDelete {
-		a.verb = removes
-	}
+	return all
+}
+
+// fault records a call about a group and tells the error code of what happens to it.
+func (s storedGroups) fault(a ask, method string) (code string) {
 	var p plan
-	c.read("plan.json", &p)
-	do := p.fault(c.calls(), a)
+	s.cloud.read("plan.json", &p)
+	do := p.fault(s.cloud.calls(), a)
 	verb := a.verb
-	if verb == removes && len(c.visible(a)) == 0 {
+	if verb == removes && len(s.cloud.visible(a)) == 0 {
 		verb = "nothing to remove" // the plugin did: it is asked for in any case
 	}
-	c.record(call{Program: "management.azure.com", Args: []string{r.Method, a.unit}, Verb: verb, Unit: a.unit,
+	s.cloud.record(call{Program: "management.azure.com", Args: []string{method, a.unit}, Verb: verb, Unit: a.unit,
 		Fault: do})
-	var stand []thing
-	if a.verb == looks {
-		stand = c.look(a)
-	} else {
-		stand = c.visible(a)
+	switch do {
+	case "":
+		return ""
+	case doNoAnswer:
+		return "ServiceUnavailable"
 	}
+	return "ScopeLocked"
+}
+
+func (s storedGroups) find(name string) (*AzureGroup, string) {
+	a := s.ask(looks, name)
+	code := s.fault(a, http.MethodGet)
+	stand := s.cloud.look(a)
 	switch {
-	case do == doNoAnswer:
-		refuse(http.StatusServiceUnavailable, "ServiceUnavailable")
-	case do != "":
-		refuse(http.StatusConflict, "ScopeLocked")
+	case code != "":
+		return nil, code
 	case len(stand) == 0:
-		refuse(http.StatusNotFound, "ResourceGroupNotFound")
-	case a.verb == looks:
-		must(json.NewEncoder(w).Encode(form(stand[0])))
-	default:
-		a.kind = ""
-		c.drop(c.visible(a))
-		w.WriteHeader(http.StatusAccepted)
+		return nil, "ResourceGroupNotFound"
 	}
+	return groupOf(stand[0]), ""
+}
+
+func (s storedGroups) remove(name string) (code string) {
+	a := s.ask(removes, name)
+	if code = s.fault(a, http.MethodDelete); code != "" {
+		return code
+	}
+	if len(s.cloud.visible(a)) == 0 {
+		return "ResourceGroupNotFound"
+	}
+	a.kind = "" // with all that is in it
+	s.cloud.drop(s.cloud.visible(a))
+	return ""
+}
+
+func (s storedGroups) tag(name string, tags map[string]string) {
+	for _, t := range s.cloud.visible(s.ask("tag", name)) {
+		t.Tags = maps.Clone(t.Tags)
+		maps.Copy(t.Tags, tags)
+		s.cloud.add([]thing{t}, 0)
+	}
+	s.cloud.record(call{Program: "management.azure.com", Args: []string{"Merge", name}, Verb: "tag", Unit: name})
 }

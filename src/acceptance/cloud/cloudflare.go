@@ -38,7 +38,7 @@ type upload struct {
 		MainModule        string   `json:"main_module"`
 		CompatibilityDate string   `json:"compatibility_date"`
 		Flags             []string `json:"compatibility_flags"`
-		Bindings          []struct{ Name, Type, Text string }
+		Bindings          []binding
 	}
 	modules []uploadedModule
 }
@@ -55,9 +55,8 @@ func NewCloudflare(t *testing.T) *Cloudflare {
 	t.Helper()
 	a := &Cloudflare{workers: map[string]*worker{}, versions: map[string]upload{}}
 	// The program itself: what lies in .bin may be a script that starts it.
-	found, err := filepath.Glob(
-		filepath.Join(filepath.Dir(lab.Module("wrangler")), "@cloudflare", "workerd-*", "bin", "workerd"),
-	)
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(lab.Module("wrangler")), "@cloudflare", "workerd-*",
+		"bin", "workerd"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("workerd is not installed, run `make wrangler`: found %v", found)
 	}
@@ -124,7 +123,7 @@ func (a *Cloudflare) Left() (names []string) {
 // Put puts a Worker into the account that nobody deployed, with its variable STELLAR_RUN.
 func (a *Cloudflare) Put(name, run string) {
 	var u upload
-	u.metadata.Bindings = []struct{ Name, Type, Text string }{{"STELLAR_RUN", "plain_text", run}}
+	u.metadata.Bindings = []binding{{Name: "STELLAR_RUN", Type: "plain_text", Text: run}}
 	a.Locked(func() { a.workers[name] = &worker{upload: u} })
 }
 
@@ -164,6 +163,45 @@ func (a *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.route(w, r, strings.Split(rest, "/"))
 }
 
+// binding is a variable of a Worker, in the form of Cloudflare's API.
+type binding struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// workerStore is what Cloudflare knows of Workers, wherever an account keeps them.
+type workerStore interface {
+	list() []string
+	bindings(name string) []binding // nil where there is no such Worker
+}
+
+// serveWorkers answers which Workers there are, and with which variables (developers.cloudflare.com/api/resources/
+// workers): the paths workers/scripts and workers/scripts/<name>/settings. It reports false for all else.
+func serveWorkers(w http.ResponseWriter, path []string, workers workerStore) bool {
+	if len(path) < 2 || path[0] != "workers" || path[1] != "scripts" {
+		return false
+	}
+	switch {
+	case len(path) == 2:
+		scripts := []any{}
+		for _, name := range workers.list() {
+			scripts = append(scripts, map[string]any{"id": name})
+		}
+		respond(w, http.StatusOK, 0, "", scripts)
+	case len(path) == 4 && path[3] == "settings":
+		all := workers.bindings(path[2])
+		if all == nil {
+			respond(w, http.StatusNotFound, 10007, "This Worker does not exist on your account.", nil)
+			return true
+		}
+		respond(w, http.StatusOK, 0, "", map[string]any{"bindings": all})
+	default:
+		return false
+	}
+	return true
+}
+
 const cloudflareToken = "a-token-of-this-test"
 
 func (a *Cloudflare) route(w http.ResponseWriter, r *http.Request, path []string) {
@@ -171,12 +209,7 @@ func (a *Cloudflare) route(w http.ResponseWriter, r *http.Request, path []string
 	switch {
 	case what == "workers/subdomain":
 		respond(w, http.StatusOK, 0, "", map[string]any{"subdomain": "example"})
-	case what == "workers/scripts" && len(path) == 2:
-		scripts := []any{}
-		for name := range a.workers {
-			scripts = append(scripts, map[string]any{"id": name})
-		}
-		respond(w, http.StatusOK, 0, "", scripts)
+	case r.Method == http.MethodGet && serveWorkers(w, path, a):
 	case what == "storage/kv":
 		respond(w, http.StatusOK, 0, "", []any{})
 	case what == "workers/services" && len(path) == 3:
@@ -186,6 +219,15 @@ func (a *Cloudflare) route(w http.ResponseWriter, r *http.Request, path []string
 	default:
 		respond(w, http.StatusNotFound, 7003, "Could not route to "+strings.Join(path, "/"), nil)
 	}
+}
+
+func (a *Cloudflare) list() []string { return slices.Collect(maps.Keys(a.workers)) }
+
+func (a *Cloudflare) bindings(name string) []binding {
+	if h := a.workers[name]; h != nil {
+		return append([]binding{}, h.metadata.Bindings...)
+	}
+	return nil
 }
 
 func (a *Cloudflare) service(w http.ResponseWriter, r *http.Request, name string) {
@@ -198,14 +240,9 @@ func (a *Cloudflare) service(w http.ResponseWriter, r *http.Request, name string
 		respond(w, http.StatusOK, 0, "", nil)
 		return
 	}
-	respond(
-		w,
-		http.StatusOK,
-		0,
-		"",
-		map[string]any{"id": name, "default_environment": map[string]any{"environment": "production",
-			"script": map[string]any{"id": name, "tag": "t", "tags": []string{}, "last_deployed_from": "wrangler"}}},
-	)
+	respond(w, http.StatusOK, 0, "", map[string]any{"id": name,
+		"default_environment": map[string]any{"environment": "production", "script": map[string]any{"id": name,
+			"tag": "t", "tags": []string{}, "last_deployed_from": "wrangler"}}})
 }
 
 const versionID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -254,12 +291,6 @@ func (a *Cloudflare) script(w http.ResponseWriter, r *http.Request, name, what s
 				},
 			},
 		}
-	case what == "settings":
-		bindings := []any{}
-		for _, b := range a.workers[name].metadata.Bindings {
-			bindings = append(bindings, map[string]any{"type": b.Type, "name": b.Name, "text": b.Text})
-		}
-		result = map[string]any{"bindings": bindings}
 	default: // script-settings, subdomain
 		result = map[string]any{"enabled": true, "previews_enabled": false}
 	}

@@ -107,49 +107,47 @@ func (a *ask) worker() error {
 	return nil
 }
 
-// cloudflareAPI answers what Wrangler has no command for: which Workers there are, and their variables
-// (developers.cloudflare.com/api/resources/workers).
+// cloudflareAPI answers what Wrangler has no command for, of Workers that the fake has deployed into a cloud.
 func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/worker/") { // one that stands, and wants its token
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"error":"unauthorized"}`)
+			answer(w, http.StatusUnauthorized, map[string]string{"error": "unauthorized"})
 			return
 		}
 		var c cloud
 		clouds(func(all []cloud) { c = all[0] })
 		defer c.lock()()
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
-		var result any
-		switch {
-		case parts[1] == foreignAccount || strings.Contains(r.Header.Get("Authorization"), "stranger") ||
-			!strings.HasPrefix(r.Header.Get("Authorization"), "Bearer secret"):
-			w.WriteHeader(http.StatusForbidden)
-			fmt.Fprint(w,
-				`{"success":false,"errors":[{"code":9109,"message":"Unauthorized to access requested `+
-					`resource"}],"result":null}`)
+		bearer := r.Header.Get("Authorization")
+		if parts[1] == foreignAccount || strings.Contains(bearer, "stranger") || !strings.HasPrefix(bearer,
+			"Bearer secret") {
+			respond(w, http.StatusForbidden, 9109, "Unauthorized to access requested resource", nil)
 			return
-		case len(parts) == 4:
-			list := []map[string]string{}
-			for _, t := range c.things("") {
-				list = append(list, map[string]string{"id": t.Name})
-			}
-			result = list
-		default:
-			bindings := []map[string]string{}
-			for _, t := range c.things(parts[4]) {
-				for name, tag := range map[string]string{"STELLAR_RUN": "stellar-run",
-					"STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
-					if t.Tags[tag] != "" {
-						bindings = append(bindings, map[string]string{"type": "plain_text", "name": name,
-							"text": t.Tags[tag]})
-					}
-				}
-			}
-			result = map[string]any{"bindings": bindings}
 		}
-		must(json.NewEncoder(w).Encode(map[string]any{"success": true, "errors": []any{}, "messages": []any{},
-			"result": result}))
+		if !serveWorkers(w, parts[2:], storedWorkers{c}) {
+			respond(w, http.StatusNotFound, 7003, "Could not route to "+r.URL.Path, nil)
+		}
 	})
+}
+
+// storedWorkers are the Workers of a cloud.
+type storedWorkers struct{ cloud cloud }
+
+func (s storedWorkers) list() (names []string) {
+	for _, t := range s.cloud.things("") {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func (s storedWorkers) bindings(name string) (all []binding) {
+	for _, t := range s.cloud.things(name) {
+		for variable, tag := range map[string]string{"STELLAR_RUN": "stellar-run",
+			"STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
+			if t.Tags[tag] != "" {
+				all = append(all, binding{Name: variable, Type: "plain_text", Text: t.Tags[tag]})
+			}
+		}
+	}
+	return all
 }

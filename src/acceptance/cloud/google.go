@@ -183,13 +183,8 @@ func googleRoutes() []googleRoute {
 		),
 		route(
 			`(?:GET|POST) run\.test/v1/projects/.*IamPolicy`,
-			fixed(
-				object{
-					"version":  1,
-					"etag":     "QUJD",
-					"bindings": []object{{"role": "roles/run.invoker", "members": []string{"allUsers"}}},
-				},
-			),
+			fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{{"role": "roles/run.invoker",
+				"members": []string{"allUsers"}}}}),
 		),
 		route(`GET `+services, (*Google).listServices),
 		route(`POST `+services, (*Google).createService),
@@ -201,16 +196,8 @@ func googleRoutes() []googleRoute {
 		),
 		route(
 			`GET cloudfunctions\.test/v[12]/projects/[^/]+/locations`,
-			fixed(
-				object{
-					"locations": []object{
-						{
-							"locationId": googleRegion,
-							"name":       "projects/" + googleProject + "/locations/" + googleRegion,
-						},
-					},
-				},
-			),
+			fixed(object{"locations": []object{{"locationId": googleRegion, "name": "projects/" + googleProject +
+				"/locations/" + googleRegion}}}),
 		),
 		route(`GET cloudfunctions\.test/v1/.*/functions`, fixed(object{})),
 		route(`POST `+functions+`:generateUploadUrl`, (*Google).uploadURL),
@@ -252,11 +239,8 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = g.record(r.Method, host+r.URL.Path)
 	g.mu.Unlock()
 	known := false
-	status, body := http.StatusBadRequest, any(
-		object{
-			"error": object{"code": 400, "message": "the stand-in knows no " + what, "status": "INVALID_ARGUMENT"},
-		},
-	)
+	status, body := http.StatusBadRequest, any(object{"error": object{"code": 400,
+		"message": "the stand-in knows no " + what, "status": "INVALID_ARGUMENT"}})
 	for _, route := range googleRoutes() {
 		if m := route.pattern.FindStringSubmatch(what); m != nil {
 			status, body = route.answer(g, r, m)

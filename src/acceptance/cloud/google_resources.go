@@ -36,10 +36,8 @@ func (g *Google) createService(r *http.Request, _ []string) (int, any) {
 	labels["cloud.googleapis.com/location"] = googleRegion
 	ready := []object{}
 	for _, kind := range []string{"Ready", "ConfigurationsReady", "RoutesReady"} {
-		ready = append(
-			ready,
-			object{"type": kind, "status": "True", "lastTransitionTime": "2026-11-21T10:00:10.000000Z"},
-		)
+		ready = append(ready, object{"type": kind, "status": "True",
+			"lastTransitionTime": "2026-11-21T10:00:10.000000Z"})
 	}
 	s["status"] = object{
 		"observedGeneration":        1,
@@ -138,17 +136,8 @@ func (g *Google) createFunction(r *http.Request, _ []string) (int, any) {
 	g.uploads[name+"/function-source.zip"] = archive
 	g.images[googleProject+"__"+strings.ReplaceAll(googleRegion+"__"+name, "-", "--")] = true
 	g.mu.Unlock()
-	h := newHosted(
-		&instance{
-			t:       g.t,
-			archive: archive,
-			runtime: fmt.Sprint(At(f, "buildConfig", "runtime")),
-			target:  fmt.Sprint(At(f, "buildConfig", "entryPoint")),
-			source:  source,
-			name:    name,
-			env:     env,
-		},
-	)
+	h := newHosted(&instance{t: g.t, archive: archive, runtime: fmt.Sprint(At(f, "buildConfig", "runtime")),
+		target: fmt.Sprint(At(f, "buildConfig", "entryPoint")), source: source, name: name, env: env})
 	f["name"] = "projects/" + googleProject + "/locations/" + googleRegion + "/functions/" + name
 	f["state"], f["environment"] = "ACTIVE", "GEN_2"
 	f["url"] = h.gateway.URL
@@ -203,15 +192,8 @@ func (g *Google) bucket(r *http.Request, part []string) (int, any) {
 	items := []object{}
 	for name, text := range g.uploads {
 		if strings.HasPrefix(name, r.URL.Query().Get("prefix")) {
-			items = append(
-				items,
-				object{
-					"name":       name,
-					"bucket":     part[2],
-					"generation": "1732183200123456",
-					"size":       fmt.Sprint(len(text)),
-				},
-			)
+			items = append(items, object{"name": name, "bucket": part[2], "generation": "1732183200123456",
+				"size": fmt.Sprint(len(text))})
 		}
 	}
 	return http.StatusOK, object{"kind": "storage#objects", "items": items}
@@ -233,19 +215,8 @@ func (g *Google) packages(_ *http.Request, part []string) (int, any) {
 	}
 	all := []object{}
 	for name := range g.images {
-		all = append(
-			all,
-			object{
-				"name": path.Join(
-					"projects",
-					googleProject,
-					"locations",
-					googleRegion,
-					"repositories/gcf-artifacts/packages",
-					name,
-				),
-			},
-		)
+		all = append(all, object{"name": path.Join("projects", googleProject, "locations", googleRegion,
+			"repositories/gcf-artifacts/packages", name)})
 	}
 	return http.StatusOK, object{"packages": all}
 }
