@@ -28,7 +28,7 @@ func (w App) writeByHand(ctx context.Context, exp *experiment.Experiment, baseDi
 	}
 	w.Output, w.Opened, w.Confirm, w.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
 	j := newJob(w, exp)
-	stages := j.ByHandStages()
+	stages := j.WriteStages()
 	if err := j.readyByHand(ctx, exp, baseDir, stages); err != nil {
 		return "", err
 	}

@@ -151,7 +151,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 		keep = err == nil // what nobody could find again does not stay
 	}
 	if !keep {
-		err = errors.Join(err, j.PlatformDied())
+		err = errors.Join(err, j.Died())
 		j.Observer.StageStart("removing")
 		started := time.Now()
 		uerr := run.Undo(undoCtx, r.Journal, j.Undoing(r))

@@ -12,10 +12,10 @@ import (
 )
 
 // Carries asks whether this machine can send what the experiment asks for: open files, local ports, memory.
-func (w Config) Carries(exp *experiment.Experiment) error {
+func (c Config) Carries(exp *experiment.Experiment) error {
 	var sum machine.Need
 	sum.Loopback = loopback(exp)
-	for _, i := range w.Subs(exp) {
+	for _, i := range c.Subs(exp) {
 		for _, need := range catalog.Needs(&exp.SubExperiments[i]) {
 			n := need.Load // zero of needs of other kinds
 			if exp.Sequential {

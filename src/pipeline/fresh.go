@@ -26,12 +26,18 @@ func (f Freshness) defaults() Freshness {
 	return Freshness{cmp.Or(f.Every, every), cmp.Or(f.Left, left), cmp.Or(f.Span, span)}
 }
 
-// keepFresh renews the tags of all units that the run uses, its own and those of the runs that it holds, before its
+// renewer renews the tag stellar-expires of functions in use.
+type renewer struct {
+	config Config
+	held   *heldRuns
+}
+
+// keep renews the tags of all units that the run uses, its own and those of the runs that it holds, before its
 // bursts and, on a goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that
 // goroutine.
-func (j *Job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
-	f := j.Fresh.defaults()
-	j.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
+func (n renewer) keep(ctx context.Context, r *run.Run) (stop func() error) {
+	f := n.config.Fresh.defaults()
+	n.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	fail.Go(func(err error) { done <- err }, func() {
@@ -42,7 +48,7 @@ func (j *Job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				j.renew(ctx, r, f, 0)
+				n.renew(ctx, r, f, 0)
 			}
 		}
 	}, func() { close(done) })
@@ -53,24 +59,24 @@ func (j *Job) keepFresh(ctx context.Context, r *run.Run) (stop func() error) {
 }
 
 // renew renews what expires soon. That it cannot is no reason to stop what is being measured, but the user hears of it.
-func (j *Job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
+func (n renewer) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
 	now := time.Now()
-	for _, of := range append([]*run.Run{r}, j.held...) {
+	for _, of := range append([]*run.Run{r}, n.held.runs...) {
 		if of.Experiment == nil || now.Add(planned+f.Left).Before(of.Expires()) {
 			continue
 		}
 		until := now.Add(planned + f.Span)
-		renewed, err := j.renewRun(ctx, of, until)
+		renewed, err := n.renewRun(ctx, of, until)
 		if err != nil && ctx.Err() == nil {
-			j.Log.Warnf("the functions of run %s carry the tag %s %s: from then on `stellar clean --all` of others removes them, although they are in use: %v",
-				of.ID, tagExpires, of.Expires().Format(time.RFC3339), err)
+			n.config.Log.Warnf("the functions of run %s carry the tag %s %s: from then on `stellar clean --all` of others "+
+				"removes them, although they are in use: %v", of.ID, tagExpires, of.Expires().Format(time.RFC3339), err)
 		}
 		if !renewed || err != nil {
 			continue
 		}
-		j.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires, until.UTC().Format(time.RFC3339))
+		n.config.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires, until.UTC().Format(time.RFC3339))
 		if err := of.Renewed(until); err != nil {
-			j.Log.Warnf("%v", err)
+			n.config.Log.Warnf("%v", err)
 		}
 	}
 }
@@ -78,15 +84,15 @@ func (j *Job) renew(ctx context.Context, r *run.Run, f Freshness, planned time.D
 const tagExpires = "stellar-expires"
 
 // renewRun renews the tags of a run's units in an account, and tells whether there are any.
-func (j *Job) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
-	other := &Job{Config: j.Config}
+func (n renewer) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
+	other := NewJob(n.config, nil)
 	var errs []error
 	for _, res := range of.Journal.Pending() {
 		kind := res.Attrs["provider"]
 		if res.Kind != deploy.KindService || kind == "local" { // this machine's own: its runs know of each other
 			continue
 		}
-		own, err := other.belonging(of, res)
+		own, err := other.own(of, res)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -62,7 +62,7 @@ func environment(s *experiment.SubExperiment, spec study.FunctionSpec, tokenHash
 }
 
 // Deploys reports whether the run makes functions, or probes what stands.
-func (w Config) Deploys(exp *experiment.Experiment) bool {
+func (c Config) Deploys(exp *experiment.Experiment) bool {
 	row, err := provider.Find(exp.ProviderKind())
-	return err == nil && w.Serverless && !row.Standing
+	return err == nil && c.Serverless && !row.Standing
 }

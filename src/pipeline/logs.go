@@ -10,7 +10,6 @@ import (
 
 	"stellar/src/local"
 	"stellar/src/run"
-	"stellar/src/study"
 )
 
 // LogsFolder is where the functions' own logs go, within the run's folder.
@@ -19,7 +18,8 @@ const LogsFolder = "logs"
 // CollectLogs keeps what the local platform logged of each function: why one crashed, and the platform's own view of
 // every request. A log that cannot be had is no reason to stop.
 func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
-	if !j.local || j.client == nil {
+	p := j.platform
+	if !p.hosts || p.client == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -30,7 +30,7 @@ func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
 			continue
 		}
 		var seen failures
-		if err := j.collectLog(ctx, r, f.Name, &seen); err != nil {
+		if err := p.copyLog(ctx, r, f.Name, &seen); err != nil {
 			j.Log.Warnf("no log of function %s: %v", f.Name, err)
 			return
 		}
@@ -68,8 +68,8 @@ func (f *failures) read(text string) {
 	}
 }
 
-// collectLog copies a function's log as it is.
-func (j *Job) collectLog(ctx context.Context, r *run.Run, name string, seen *failures) error {
+// copyLog copies a function's log as it is.
+func (p *localPlatform) copyLog(ctx context.Context, r *run.Run, name string, seen *failures) error {
 	if err := os.MkdirAll(filepath.Join(r.Dir, LogsFolder), 0o755); err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (j *Job) collectLog(ctx context.Context, r *run.Run, name string, seen *fai
 	}
 	defer f.Close()
 	for offset := int64(0); ; {
-		text, next, err := j.client.Logs(ctx, r.Service, name, offset)
+		text, next, err := p.client.Logs(ctx, r.Service, name, offset)
 		if err != nil {
 			return err
 		}
@@ -93,32 +93,3 @@ func (j *Job) collectLog(ctx context.Context, r *run.Run, name string, seen *fai
 		offset = next
 	}
 }
-
-// tellRuntimes says where a function runs on another version than the one that was asked for, and where the CPU share of
-// its memory makes its service time longer.
-func (j *Job) tellRuntimes(r *run.Run) {
-	told := map[string]bool{}
-	tell := func(format string, args ...any) {
-		text := fmt.Sprintf(format, args...)
-		if !told[text] {
-			told[text] = true
-			r.Record.Notes = append(r.Record.Notes, text)
-			j.Log.Warnf("%s", text)
-		}
-	}
-	for _, f := range r.Functions {
-		if real := study.RealRuntime(f.Runtime, f.Endpoint); real != "" {
-			tell("%s runs on this machine's %s", f.Runtime, real)
-		}
-		s := &r.Experiment.SubExperiments[f.Sub]
-		for round := range s.DesiredServiceTimes {
-			if want := s.ServiceTime(round); want > 0 && f.MemoryMB < fullCPU && j.cpuLimited {
-				tell("at %d MB a function has %.0f %% of a CPU, as on Lambda: %s of computing takes about %s", f.MemoryMB,
-					100*float64(f.MemoryMB)/fullCPU, want, (want * fullCPU / time.Duration(f.MemoryMB)).Round(time.Millisecond))
-			}
-		}
-	}
-}
-
-// fullCPU is the memory in MB that buys one CPU on Lambda.
-const fullCPU = 1769

@@ -41,7 +41,7 @@ const hours = `{"Provider":"local","Sequential":true,"SubExperiments":[
 // code 1.
 func TestProbingEndsWithThePlatform(t *testing.T) {
 	j, r := testJob(t, hours)
-	j.child = fakePlatform(t)
+	j.platform.child = fakePlatform(t)
 	answered := make(chan struct{}, 8)
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { answered <- struct{}{} }))
 	defer server.Close()
@@ -59,9 +59,9 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
-		_ = syscall.Kill(j.child.PID, syscall.SIGKILL)
+		_ = syscall.Kill(j.platform.child.PID, syscall.SIGKILL)
 	}()
-	err := j.Execute(ctx, r, []Stage{probeStage{j}, j.reportStage()})
+	err := j.Execute(ctx, r, []Stage{j.probeStage(), j.reportStage()})
 	if err != nil || ctx.Err() != nil {
 		t.Fatalf("probing: %v; the run's context: %v", err, ctx.Err())
 	}
@@ -74,7 +74,7 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 			t.Errorf("sub-experiment %d: %d rows, %v", i, res.Rows, res.Stopped)
 		}
 	}
-	err = j.PlatformDied()
+	err = j.Died()
 	if fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "the local platform has ended before the run") || len(j.Summaries()) != 2 {
 		t.Errorf("exit code %d, %v, %d summaries", fail.Code(err), err, len(j.Summaries()))
 	}

@@ -23,7 +23,15 @@ import (
 )
 
 // probeStage fires the bursts of all sub-experiments and records them.
-type probeStage struct{ *Job }
+type probeStage struct {
+	Config
+	platform *localPlatform
+	renew    renewer
+}
+
+func (j *Job) probeStage() probeStage {
+	return probeStage{Config: j.Config, platform: j.platform, renew: renewer{config: j.Config, held: &j.held}}
+}
 
 func (probeStage) String() string { return "probing" }
 
@@ -37,17 +45,17 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if line := proxyLine(s.Getenv); line != "" {
 		s.Log.Infof("%s", line)
 	}
-	fresh := s.keepFresh(ctx, r)
+	fresh := s.renew.keep(ctx, r)
 	defer func() { err = errors.Join(err, fresh()) }()
 	if _, err := machine.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
-	s.tellRuntimes(r)
+	s.platform.tellRuntimes(r)
 	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
 	outer := ctx
-	ctx, stop := s.whilePlatformLives(ctx)
+	ctx, stop := s.platform.whileAlive(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx) // a defect in one ends them all
 	if r.Experiment.Sequential {

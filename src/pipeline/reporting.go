@@ -25,6 +25,8 @@ type reportStage struct {
 	out *Reported
 }
 
+func (j *Job) reportStage() reportStage { return reportStage{log: j.Log, out: &j.report} }
+
 // Reported is what the report of a run found.
 type Reported struct {
 	Summaries   []analyze.Summary    // of each sub-experiment, without its samples
@@ -162,9 +164,3 @@ func statistics(path string, sums ...analyze.Summary) error {
 	}
 	return errors.Join(analyze.WriteCSV(f, sums), f.Close())
 }
-
-// Summaries are the statistics of the sub-experiments that were reported, without their samples.
-func (j *Job) Summaries() []analyze.Summary { return j.report.Summaries }
-
-// Comparisons are along what differs between the sub-experiments that were reported.
-func (j *Job) Comparisons() []analyze.Comparison { return j.report.Comparisons }

@@ -14,7 +14,10 @@ import (
 // reuseStage gives functions whose sub-experiment says Reuse the endpoints of fitting ones that an earlier run left up on
 // purpose. They stay that run's: it is held for as long as this one goes on, so that nobody else probes or removes them
 // meanwhile, and nothing of it is removed at the end. Functions for which none fits are deployed.
-type reuseStage struct{ *Job }
+type reuseStage struct {
+	Config
+	held *heldRuns
+}
 
 func (reuseStage) String() string { return "looking for functions that stand" }
 
@@ -62,14 +65,14 @@ func (s reuseStage) takeFrom(ctx context.Context, r *run.Run, dir string) error 
 	if err != nil {
 		return err
 	}
-	was, err := run.Open(s.Config.World, dir)
+	was, err := run.Open(s.World, dir)
 	if errors.Is(err, run.ErrLive) {
 		return errors.New("another run uses them, or removes them")
 	}
 	if err != nil {
 		return err
 	}
-	s.Hold(was)
+	s.held.add(was)
 	stand, err := s.stillThere(ctx, was)
 	if err != nil {
 		return err
@@ -122,18 +125,18 @@ func alike(a, b *experiment.SubExperiment) bool {
 // stillThere asks the provider which functions of a kept run stand.
 func (s reuseStage) stillThere(ctx context.Context, was *run.Run) (map[string]bool, error) {
 	out := map[string]bool{}
-	other := &Job{Config: s.Config}
+	other := NewJob(s.Config, nil)
 	for _, res := range was.Journal.Pending() {
 		if res.Attrs["provider"] == "" {
 			continue
 		}
 		if res.Attrs["provider"] == "local" {
-			gone, err := other.reachPlatform(ctx, res)
-			if gone || err != nil {
+			ended, err := other.platform.reach(ctx, res)
+			if ended || err != nil {
 				return nil, errors.Join(err, errors.New("their platform is gone"))
 			}
 		}
-		res, err := other.belonging(was, res)
+		res, err := other.own(was, res)
 		if err != nil {
 			return nil, err
 		}
@@ -150,17 +153,4 @@ func (s reuseStage) stillThere(ctx context.Context, was *run.Run) (map[string]bo
 		}
 	}
 	return out, nil
-}
-
-// Hold keeps a run until Release: nobody else probes or removes its functions meanwhile.
-func (j *Job) Hold(was *run.Run) { j.held = append(j.held, was) }
-
-// Release lets go of the runs whose functions were used.
-func (j *Job) Release() error {
-	var errs []error
-	for _, was := range j.held {
-		errs = append(errs, was.Close())
-	}
-	j.held = nil
-	return errors.Join(errs...)
 }

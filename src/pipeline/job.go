@@ -1,0 +1,69 @@
+package pipeline
+
+import (
+	"errors"
+
+	"stellar/src/analyze"
+	"stellar/src/experiment"
+	"stellar/src/run"
+	"stellar/src/shell"
+)
+
+// Job is the work on one run: what its stages and its undo share.
+type Job struct {
+	Config
+	connector
+	held   heldRuns
+	report Reported
+}
+
+// NewJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
+func NewJob(c Config, exp *experiment.Experiment) *Job {
+	if c.Runner == nil {
+		c.Runner = shell.Run
+	}
+	platform := &localPlatform{config: c, hosts: exp != nil && exp.ProviderKind() == "local"}
+	return &Job{Config: c, connector: connector{config: c, platform: platform}}
+}
+
+// sideServices run beside the functions of a run. Each is started by a stage and removed by the journal.
+func (j *Job) sideServices() []SideService {
+	return []SideService{
+		j.platform, // the local platform
+	}
+}
+
+// Died says why a side service has ended although nobody asked it to; nil where all run, and where there are none.
+func (j *Job) Died() error {
+	var errs []error
+	for _, s := range j.sideServices() {
+		errs = append(errs, s.Died())
+	}
+	return errors.Join(errs...)
+}
+
+// Hold keeps a run until Release: nobody else probes or removes its functions meanwhile.
+func (j *Job) Hold(was *run.Run) { j.held.add(was) }
+
+// Release ends what Hold began, for all runs.
+func (j *Job) Release() error { return j.held.release() }
+
+// Summaries are the statistics of the sub-experiments that were reported, without their samples.
+func (j *Job) Summaries() []analyze.Summary { return j.report.Summaries }
+
+// Comparisons are along what differs between the sub-experiments that were reported.
+func (j *Job) Comparisons() []analyze.Comparison { return j.report.Comparisons }
+
+// heldRuns are kept runs whose functions this one uses.
+type heldRuns struct{ runs []*run.Run }
+
+func (h *heldRuns) add(was *run.Run) { h.runs = append(h.runs, was) }
+
+func (h *heldRuns) release() error {
+	var errs []error
+	for _, was := range h.runs {
+		errs = append(errs, was.Close())
+	}
+	h.runs = nil
+	return errors.Join(errs...)
+}

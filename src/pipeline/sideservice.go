@@ -1,0 +1,42 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"stellar/src/run"
+)
+
+// SideService is a service that a run needs beside its functions: the local platform, an object store, a listener. It
+// may end before its run does, and another process may have to remove it.
+type SideService interface {
+	fmt.Stringer // "the local platform"
+
+	// Unneeded says why a run does without the service; empty where it is needed.
+	Unneeded(r *run.Run) string
+
+	// Start starts the service. It writes the undo to the journal first.
+	Start(ctx context.Context, r *run.Run) error
+
+	// Died says why the service has ended although nobody asked it to; nil while it runs and where it was not started.
+	Died() error
+
+	// Removals are how what Start enters in the journal is removed, by kind, in this process and in a later one alike.
+	Removals() map[string]Removal
+}
+
+// startStage starts a side service.
+type startStage struct{ service SideService }
+
+var (
+	_ Stage   = startStage{}
+	_ Skipper = startStage{}
+)
+
+func (s startStage) String() string { return "starting " + s.service.String() }
+
+// Skip says why the service is not needed.
+func (s startStage) Skip(r *run.Run) string { return s.service.Unneeded(r) }
+
+// Run starts the service.
+func (s startStage) Run(ctx context.Context, r *run.Run) error { return s.service.Start(ctx, r) }
