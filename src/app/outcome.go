@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"stellar/src/analyze"
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/pipeline"
 	"stellar/src/report"
@@ -29,17 +30,25 @@ type Outcome struct {
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
 	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results, Comparisons: j.Comparisons()}
-	for _, sum := range j.Summaries() {
-		row := report.Row{Stats: sum, Dir: pipeline.Folder(r, sum.Index),
-			Missed: analyze.Thresholds(r.Experiment.SubExperiments[sum.Index].Thresholds, sum)}
-		for _, res := range r.Results {
-			if res.Sub == sum.Index && res.Stopped != nil {
+	out.addRows(r.Experiment, j.Summaries())
+	return out
+}
+
+// addRows adds a row for each summary, with what its result and the experiment say of it.
+func (o *Outcome) addRows(exp *experiment.Experiment, sums []analyze.Summary) {
+	for _, sum := range sums {
+		row := report.Row{Stats: sum, Missed: analyze.Thresholds(exp.SubExperiments[sum.Index].Thresholds, sum)}
+		for _, res := range o.Results {
+			if res.Sub != sum.Index {
+				continue
+			}
+			row.Dir = res.Dir
+			if res.Stopped != nil {
 				row.Note = res.Stopped.Error()
 			}
 		}
-		out.Rows = append(out.Rows, row)
+		o.Rows = append(o.Rows, row)
 	}
-	return out
 }
 
 // problem is what keeps the outcome from being a full success: failed sub-experiments, then missed thresholds.

@@ -77,7 +77,7 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
 	est := exp.EstimateOf(w.Subs(exp))
-	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployed(exp, w.Subs(exp)), Bursts: est.Bursts,
+	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp, w.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
 	if w.Deploys(exp) {
 		p.Runs = row.Runs
@@ -112,11 +112,11 @@ func Warnings(loaded *experiment.Loaded) []experiment.Warning {
 	for i := range all {
 		all[i] = i
 	}
-	return loaded.PlanWarnings(deployed(loaded.Experiment, all))
+	return loaded.PlanWarnings(deployedFunctions(loaded.Experiment, all))
 }
 
-// deployed is the number of functions that sub-experiments deploy; none where the functions stand already.
-func deployed(exp *experiment.Experiment, subs []int) (n int) {
+// deployedFunctions is the number of functions that sub-experiments deploy; none where the functions stand already.
+func deployedFunctions(exp *experiment.Experiment, subs []int) (n int) {
 	if !exp.Deploys() {
 		return 0
 	}

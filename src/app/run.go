@@ -46,6 +46,7 @@ func (w App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.Only = onlySub(was, w.Only)
 	j := newJob(w, was.Experiment)
 	if err := j.hold(dir); err != nil {
 		return nil, err
@@ -60,13 +61,28 @@ func (w App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 		f := &was.Functions[i]
 		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
 		if at < 0 || f.Endpoint == nil {
-			return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, f.Name))
+			continue
 		}
 		r.Functions[at].Endpoint = f.Endpoint
 		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes, SHA256: f.PackageSHA256}
 	}
+	if missing := r.Unplaced(); len(missing) > 0 {
+		return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, missing[0].Name))
+	}
 	err = j.Execute(ctx, r, j.ProbeStages())
 	return j.end(ctx, r, err)
+}
+
+// onlySub is the sub-experiment to probe, -1 for all: the one that was deployed, where it was the only one.
+func onlySub(was *run.Record, asked int) int {
+	if asked >= 0 || len(was.Functions) == 0 {
+		return asked
+	}
+	only := was.Functions[0].SubExperiment
+	if slices.ContainsFunc(was.Functions, func(f run.FunctionRecord) bool { return f.SubExperiment != only }) {
+		return asked
+	}
+	return only
 }
 
 // deployed reads what a run left up.

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/run"
+)
+
+// Report writes the statistics, plots and comparisons of a run again, from its folder alone. The folder may come from
+// another machine, and be anywhere. Samples and the run's record are only read. The error is that of the run's outcome:
+// sub-experiments that failed, thresholds that were missed.
+func (w App) Report(ctx context.Context, dir string) (*Outcome, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fail.Input("the run's folder: %w", err)
+	}
+	rec, err := run.ReadRecord(dir)
+	if err != nil {
+		return nil, fail.Input("%s is not a run's folder: %w", dir, err)
+	}
+	if len(rec.Results) == 0 {
+		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
+	}
+	reported, err := pipeline.Report(ctx, dir, rec, w.Log)
+	if err != nil && len(reported.Summaries) == 0 {
+		return nil, err
+	}
+	out := &Outcome{ID: rec.ID, Dir: dir, Comparisons: reported.Comparisons}
+	for _, res := range rec.Results {
+		one := run.Result{Sub: res.SubExperiment, Dir: filepath.Join(dir, res.Folder), Rows: res.Rows, Failed: res.Failed,
+			Unsent: res.Unsent, IdleClose: res.IdleClose}
+		if res.Stopped != "" {
+			one.Stopped = errors.New(res.Stopped)
+		}
+		out.Results = append(out.Results, one)
+	}
+	out.addRows(rec.Experiment, reported.Summaries)
+	return out, errors.Join(err, out.problem())
+}

@@ -1,0 +1,208 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stellar/src/acceptance/lab"
+	"stellar/src/app"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/sample"
+)
+
+// derived reports whether a file is made from other files of a run's folder.
+func derived(path string) bool {
+	name := filepath.Base(path)
+	return filepath.Ext(name) == ".png" || name == "statistics.csv" || name == "comparison.csv" || name == sample.BurstsFile
+}
+
+// files are the contents of a folder's files by their paths in it.
+func files(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err == nil {
+			all[name], err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// measuredRun is a run of three sub-experiments against a server: bursts of two sizes, and a sustained load of which
+// requests stay unsent. The server closes idle connections early, and fails now and then.
+func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
+	t.Helper()
+	var n atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		asked := n.Add(1)
+		if asked%11 == 0 {
+			rw.WriteHeader(http.StatusInternalServerError)
+		}
+		if r.URL.Query().Get("slow") != "" {
+			time.Sleep(100 * time.Millisecond)
+		}
+		_, _ = fmt.Fprintf(rw, `{"RequestID":"r%d","Instance":{"ID":"i","Cold":%v,"Invocation":%d}}`, asked, asked%3 == 0, asked)
+	}))
+	server.Config.IdleTimeout = 100 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`?slow=1","Sequential":true,"Seed":7,"SubExperiments":[
+		{"Title":"bursts","Bursts":2,"IATSeconds":0.2,"IATType":"deterministic","Visualization":"all","MaxErrorRatio":1,
+			"Sweep":{"BurstSizes":[[2],[5]]}},
+		{"Title":"load","RatePerSecond":100,"DurationSeconds":0.3,"MaxConnections":1,"MaxErrorRatio":1,"Thresholds":{"p50_ms":1}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.Run(t.Context(), loaded.Experiment, home)
+	if out == nil || fail.Code(err) != fail.CodeThreshold {
+		t.Fatal(lab.Story(err))
+	}
+	return out
+}
+
+// TestReportOfACopiedFolder holds that statistics, plots and comparisons follow from the folder alone: made again from a
+// copy without them, they are the same to the byte.
+func TestReportOfACopiedFolder(t *testing.T) {
+	var log lab.Log
+	w, home, _ := homeWorld(t, &log)
+	out := measuredRun(t, w, home)
+	before := files(t, out.Dir)
+
+	elsewhere := filepath.Join(t.TempDir(), "from another machine")
+	if err := os.CopyFS(elsewhere, os.DirFS(out.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(out.Dir); err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	for name := range before {
+		if derived(name) {
+			removed++
+			if err := os.Remove(filepath.Join(elsewhere, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if removed < 10 {
+		t.Fatalf("only %d files are derived: %v", removed, before)
+	}
+	again, err := w.Report(context.Background(), elsewhere)
+	if again == nil || fail.Code(err) != fail.CodeThreshold {
+		t.Fatal(lab.Story(err))
+	}
+	after := files(t, elsewhere)
+	for name, text := range before {
+		if !bytes.Equal(after[name], text) {
+			t.Errorf("%s: %d bytes, was %d\n%s\nwas\n%s", name, len(after[name]), len(text), excerpt(after[name]), excerpt(text))
+		}
+	}
+	if len(after) != len(before) {
+		t.Errorf("%d files, were %d", len(after), len(before))
+	}
+
+	// The values that no row has came back, too.
+	rec, err := run.ReadRecord(elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rec.Results[0].IdleClose <= 0 || rec.Results[2].Unsent == 0 {
+		t.Errorf("the run is not one that tests this: %+v", rec.Results)
+	}
+	if !strings.Contains(string(after["statistics.csv"]), fmt.Sprint(rec.Results[2].Unsent)) {
+		t.Errorf("%d unsent requests are not in\n%s", rec.Results[2].Unsent, after["statistics.csv"])
+	}
+	var first, second bytes.Buffer
+	out.Dir, again.Dir = "", ""
+	for i := range out.Rows {
+		out.Rows[i].Dir, again.Rows[i].Dir = "", ""
+	}
+	if a, err := out.MarshalJSON(); err == nil {
+		first.Write(a)
+	}
+	if b, err := again.MarshalJSON(); err == nil {
+		second.Write(b)
+	}
+	if first.Len() == 0 || first.String() != second.String() || len(again.Comparisons) != len(out.Comparisons) {
+		t.Errorf("the outcome is\n%s\nwas\n%s", &second, &first)
+	}
+}
+
+func excerpt(text []byte) []byte { return text[:min(len(text), 400)] }
+
+// TestReportRefuses holds that a record cannot lead out of the run's folder.
+func TestReportRefuses(t *testing.T) {
+	var log lab.Log
+	w, _, _ := homeWorld(t, &log)
+	const exp = `"experiment":{"Provider":"h.org","Seed":1,"SubExperiments":[{"Title":"t","Type":"burst"}]}`
+	for name, c := range map[string]struct{ record, want string }{
+		"no record":     {"", "is not a run's folder"},
+		"no results":    {`{` + exp + `}`, "has no results"},
+		"no experiment": {`{"results":[{"folder":"0-t"}]}`, "has no experiment"},
+		"no seed":       {`{"results":[{"folder":"0-t"}],"experiment":{"Provider":"h.org"}}`, "has no experiment"},
+		"beyond":        {`{"results":[{"folder":"0-t","subExperiment":1}],` + exp + `}`, "sub-experiment 1"},
+		"negative":      {`{"results":[{"folder":"0-t","subExperiment":-1}],` + exp + `}`, "sub-experiment -1"},
+		"above":         {`{"results":[{"folder":"../x"}],` + exp + `}`, `"../x"`},
+		"absolute":      {`{"results":[{"folder":"/x"}],` + exp + `}`, `"/x"`},
+		"below":         {`{"results":[{"folder":"a/b"}],` + exp + `}`, `"a/b"`},
+		"itself":        {`{"results":[{"folder":"."}],` + exp + `}`, `"."`},
+		"empty":         {`{"results":[{"folder":""}],` + exp + `}`, `""`},
+	} {
+		dir := t.TempDir()
+		var err error
+		if c.record != "" {
+			err = os.WriteFile(filepath.Join(dir, run.RecordFile), []byte(c.record), 0o600)
+		}
+		_, rerr := w.Report(t.Context(), dir)
+		if err != nil || rerr == nil || fail.Code(rerr) != fail.CodeInput || !strings.Contains(rerr.Error(), c.want) {
+			t.Errorf("%s: %v; %v", name, err, rerr)
+		}
+		if made, err := os.ReadDir(dir); err != nil || len(made) > 1 {
+			t.Errorf("%s: the folder has %v, %v", name, made, err)
+		}
+	}
+}
+
+// TestReportTellsOfSubExperimentsThatFailed holds that the outcome of a folder is that of its run.
+func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
+	var log lab.Log
+	w, home, _ := homeWorld(t, &log)
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := w.Run(t.Context(), loaded.Experiment, home)
+	if out == nil || fail.Code(err) != fail.CodePartial {
+		t.Fatal(lab.Story(err))
+	}
+	again, rerr := w.Report(t.Context(), out.Dir)
+	if again == nil || fail.Code(rerr) != fail.CodePartial || rerr.Error() != err.Error() || again.Rows[0].Note != out.Rows[0].Note {
+		t.Errorf("got  %s\nwant %s", lab.Story(rerr), lab.Story(err))
+	}
+	if rerr == nil || errors.Is(rerr, fs.ErrNotExist) {
+		t.Error(rerr)
+	}
+}
