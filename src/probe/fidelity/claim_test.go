@@ -17,18 +17,6 @@ const (
 	wallSlack = 5 * ms
 )
 
-// limits are how much more than the truth a percentile may be: what a busy machine of two processors, shared by client,
-// server and race detector, may take. Less than the truth it may never be, whatever the machine.
-type limits struct{ p50, p99 time.Duration }
-
-var (
-	ordinary = limits{30 * ms, 60 * ms}
-	// relayed: the relay is a program that this machine has to find a processor for, twice a round trip.
-	relayed = limits{50 * ms, 100 * ms}
-	// handshaken: both sides' arithmetic of a handshake, under the race detector, is part of a fresh connection's latency.
-	handshaken = limits{60 * ms, 150 * ms}
-)
-
 // path is what a relay between client and server adds to a round trip.
 type path struct{ least, most time.Duration }
 
@@ -41,6 +29,7 @@ type claim struct {
 	tells    bool // an answer says when the server had the request
 	path     path
 	limits   limits
+	machine  limits // what the machine itself adds, as far as it was measured
 
 	dns, connect, tls time.Duration // known delays of a fresh connection's phases, 0 for a phase that has none of its own
 }
@@ -102,7 +91,8 @@ func (c claim) judge(pairs []pair) verdict {
 	}
 	truth, measured := c.views(pairs)
 	room := c.path.most - c.path.least
-	for _, q := range []struct{ p, limit float64 }{{50, float64(c.limits.p50)}, {99, float64(c.limits.p99)}} {
+	allowed := c.limits.plus(c.machine)
+	for _, q := range []struct{ p, limit float64 }{{50, float64(allowed.p50)}, {99, float64(allowed.p99)}} {
 		want, got := percentile(truth, q.p), percentile(measured, q.p)
 		if got < want-slack {
 			v.wrongf("p%.0f is %s, less than the %s that it really was", q.p, got, want)
@@ -203,7 +193,7 @@ func (c claim) judgeWrites(v *verdict, at string, p pair) {
 	if r.WriteBegan < 0 || r.Written < 0 {
 		v.wrongf("%s: answered, yet its writing began at %s and ended at %s", at, r.WriteBegan, r.Written)
 	}
-	if !r.NewConn && r.WriteBegan > slack {
+	if !r.NewConn && r.WriteBegan > slack+c.machine.p99 {
 		v.slowf("%s: %s from SentAt to the first byte on a connection that stood", at, r.WriteBegan)
 	}
 	if c.alone {

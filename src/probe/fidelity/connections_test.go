@@ -24,7 +24,7 @@ func connectionScenes() []scene {
 		if c.secure {
 			name += ", TLS"
 		}
-		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) line {
+		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) []line {
 			s := play(t, script{delays: steady(), secure: c.secure})
 			pairs, wrong := match(observe(t, s, s.addr, bursts(n, size, c.connections)), s.requests())
 			fresh := c.connections == probe.New
@@ -40,7 +40,7 @@ func connectionScenes() []scene {
 				}
 			}
 			what := fmt.Sprintf("%d opened", s.accepted())
-			return line{name, fmt.Sprintf("%d opened", c.want), what, fmt.Sprintf("%d rows say new", said), "exact", v.good()}
+			return []line{{name, fmt.Sprintf("%d opened", c.want), what, fmt.Sprintf("%d rows say new", said), "exact", v.good(), ""}}
 		}})
 	}
 	return out

@@ -111,8 +111,8 @@ func failureScenes() []scene {
 	return out
 }
 
-func (f failing) run(t *testing.T, relay *toxiproxy) (l line) {
-	retry(t, func() verdict {
+func (f failing) run(t *testing.T, relay *toxiproxy) []line {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		s := play(t, f.script)
 		addr := s.addr
 		if f.relay != nil {
@@ -129,12 +129,11 @@ func (f failing) run(t *testing.T, relay *toxiproxy) (l line) {
 			}
 		})
 		log := s.requests()
-		v := f.judge(rows, log)
+		v := f.judge(rows, log, watched())
 		failed := f.truth(f.burst, log)
-		l = line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed), fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good()}
-		return v
+		return line{f.name, fmt.Sprintf("%s of %d", f.class, f.burst), fmt.Sprintf("%d failed", failed),
+			fmt.Sprintf("%d %s", classes(rows)[f.class], f.class), "exact", v.good(), ""}, v
 	})
-	return l
 }
 
 func classes(rows []sample.Sample) map[sample.Class]int {
@@ -146,7 +145,7 @@ func classes(rows []sample.Sample) map[sample.Class]int {
 }
 
 // judge holds the rows against what server and relay did: no failure is hidden, none is made up, all have their class.
-func (f failing) judge(rows []sample.Sample, log []handled) verdict {
+func (f failing) judge(rows []sample.Sample, log []handled, machine limits) verdict {
 	var v verdict
 	want := f.truth(f.burst, log)
 	got := classes(rows)
@@ -184,7 +183,7 @@ func (f failing) judge(rows []sample.Sample, log []handled) verdict {
 	pairs, wrong := match(answered, log)
 	v.wrong = append(v.wrong, wrong...)
 	for _, p := range pairs {
-		claim{fresh: !f.kept}.judgeRow(&v, p)
+		claim{fresh: !f.kept, machine: machine}.judgeRow(&v, p)
 	}
 	return v
 }

@@ -14,14 +14,10 @@ import (
 	"stellar/src/sample"
 )
 
-// attempts is how often a scenario may be too slow before the probe is to blame and not the machine. A probe that makes
-// latency itself does so every time. What is wrong on any machine gets no second attempt.
-const attempts = 3
-
 // scene is one scenario: what is played, and how its rows are judged.
 type scene struct {
 	name string
-	run  func(t *testing.T, relay *toxiproxy) line
+	run  func(t *testing.T, relay *toxiproxy) []line // one for each attempt
 }
 
 // TestFidelity plays every scenario; the test command prints its table.
@@ -31,12 +27,13 @@ func TestFidelity(t *testing.T) {
 	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), sharedScenes(), spreadScenes(), loadScenes(), suspectScenes(), failureScenes()} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
-				l := line{scenario: s.name, truth: "-", measured: "-"}
+				played := []line{{scenario: s.name, truth: "-", measured: "-"}}
 				defer func() {
-					l.pass = l.pass && !t.Failed()
-					lines = append(lines, l)
+					last := &played[len(played)-1]
+					last.pass = last.pass && !t.Failed()
+					lines = append(lines, played...)
 				}()
-				l = s.run(t, relay)
+				played = s.run(t, relay)
 			})
 		}
 	}
@@ -63,7 +60,13 @@ func answeredScenes() []scene {
 // answeredList are the scenarios straight and behind the relay. Fresh connections are few at a time where a handshake's own
 // arithmetic, under the race detector, would be most of what is measured.
 func answeredList() []answered {
-	straight := func(n int, fresh bool) claim { return claim{requests: n, fresh: fresh, limits: ordinary} }
+	straight := func(n int, fresh bool) claim {
+		c := claim{requests: n, fresh: fresh, limits: ordinary}
+		if fresh {
+			c.limits = dialled
+		}
+		return c
+	}
 	behind := func(n int, fresh bool, least, most time.Duration) claim {
 		return claim{requests: n, fresh: fresh, limits: relayed, path: path{least, most}}
 	}
@@ -102,37 +105,20 @@ func open(n, size int, connections string) func(*probe.Config) {
 	}
 }
 
-func (a answered) run(t *testing.T, relay *toxiproxy) line {
-	var out line
-	retry(t, func() verdict {
+func (a answered) run(t *testing.T, relay *toxiproxy) []line {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		s := play(t, a.script)
 		addr := s.addr
 		if a.relay != nil {
 			addr = relay.between(t, addr, a.relay...)
 		}
 		pairs, wrong := match(observe(t, s, addr, a.probe), s.requests())
-		v := a.claim.judge(pairs)
+		c := a.claim
+		c.machine = watched()
+		v := c.judge(pairs)
 		v.wrong = append(v.wrong, wrong...)
-		out = a.claim.line(a.name, pairs, v)
-		return v
+		return c.line(a.name, pairs, v), v
 	})
-	return out
-}
-
-// retry makes an attempt, and further ones for as long as all that is wrong may have been the machine's doing.
-func retry(t *testing.T, attempt func() verdict) {
-	t.Helper()
-	for n := range attempts {
-		v := attempt()
-		switch {
-		case v.good():
-			return
-		case len(v.wrong) > 0 || n == attempts-1:
-			t.Error(v.String())
-			return
-		}
-		t.Logf("attempt %d, perhaps the machine was busy: %s", n+1, v.String())
-	}
 }
 
 // observe probes a server by way of an address and returns the rows.

@@ -18,7 +18,7 @@ func onConnections(requests, each int) []pair {
 
 func TestWrongSharingIsNoticed(t *testing.T) {
 	good := func() []pair { return onConnections(30, 4) }
-	if v := judgeShared(good(), 30, 3, 3, 4); !v.good() {
+	if v := judgeShared(good(), 30, 3, 3, 4, limits{}); !v.good() {
 		t.Fatalf("the perfect probe does not pass: %s", v.String())
 	}
 	each := func(spoil func(r *sample.Sample, h *handled)) []pair {
@@ -29,16 +29,16 @@ func TestWrongSharingIsNoticed(t *testing.T) {
 		return pairs
 	}
 	for name, v := range map[string]verdict{
-		"a connection for each request":          judgeShared(good(), 30, 30, 3, 4),
-		"a connection too few":                   judgeShared(good(), 30, 2, 3, 4),
-		"more connections than threads can need": judgeShared(good(), 30, 3+threadsMost, 3, 4),
-		"a row missing":                          judgeShared(good()[1:], 30, 3, 3, 4),
-		"more at once than are allowed":          judgeShared(onConnections(30, 5), 30, 3, 3, 4),
-		"all on one connection":                  judgeShared(onConnections(30, 10), 30, 3, 3, 4),
-		"rows that say new":                      judgeShared(each(func(r *sample.Sample, _ *handled) { r.NewConn = true }), 30, 3, 3, 4),
-		"a wait for others in the latency":       judgeShared(each(func(r *sample.Sample, _ *handled) { r.WriteBegan, r.Written = ms, ms }), 30, 3, 3, 4),
-		"rows with a handshake":                  judgeShared(each(func(r *sample.Sample, _ *handled) { r.TLS = ms }), 30, 3, 3, 4),
-		"connections opened in the latency":      judgeShared(each(func(r *sample.Sample, h *handled) { h.accepted = r.SentAt.Add(10 * ms) }), 30, 3, 3, 4),
+		"a connection for each request":          judgeShared(good(), 30, 30, 3, 4, limits{}),
+		"a connection too few":                   judgeShared(good(), 30, 2, 3, 4, limits{}),
+		"more connections than threads can need": judgeShared(good(), 30, 3+threadsMost, 3, 4, limits{}),
+		"a row missing":                          judgeShared(good()[1:], 30, 3, 3, 4, limits{}),
+		"more at once than are allowed":          judgeShared(onConnections(30, 5), 30, 3, 3, 4, limits{}),
+		"all on one connection":                  judgeShared(onConnections(30, 10), 30, 3, 3, 4, limits{}),
+		"rows that say new":                      judgeShared(each(func(r *sample.Sample, _ *handled) { r.NewConn = true }), 30, 3, 3, 4, limits{}),
+		"a wait for others in the latency":       judgeShared(each(func(r *sample.Sample, _ *handled) { r.WriteBegan, r.Written = ms, ms }), 30, 3, 3, 4, limits{}),
+		"rows with a handshake":                  judgeShared(each(func(r *sample.Sample, _ *handled) { r.TLS = ms }), 30, 3, 3, 4, limits{}),
+		"connections opened in the latency":      judgeShared(each(func(r *sample.Sample, h *handled) { h.accepted = r.SentAt.Add(10 * ms) }), 30, 3, 3, 4, limits{}),
 	} {
 		if v.good() {
 			t.Errorf("%s passes", name)
@@ -96,7 +96,7 @@ func TestWrongResetsAreNoticed(t *testing.T) {
 				return rows, log
 			}
 			rows, log := made()
-			if v := f.judge(rows, log); !v.good() {
+			if v := f.judge(rows, log, limits{}); !v.good() {
 				t.Fatalf("the perfect probe does not pass: %s", v.String())
 			}
 			for name, spoil := range map[string]func(rows []sample.Sample){
@@ -115,7 +115,7 @@ func TestWrongResetsAreNoticed(t *testing.T) {
 			} {
 				rows, log := made()
 				spoil(rows)
-				if v := f.judge(rows, log); v.good() {
+				if v := f.judge(rows, log, limits{}); v.good() {
 					t.Errorf("a probe that %s passes", name)
 				}
 			}
@@ -123,7 +123,7 @@ func TestWrongResetsAreNoticed(t *testing.T) {
 			for i := range log {
 				log[i].conn = i
 			}
-			if v := f.judge(rows, log); v.good() {
+			if v := f.judge(rows, log, limits{}); v.good() {
 				t.Error("a connection for each request passes")
 			}
 		})

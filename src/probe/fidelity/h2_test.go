@@ -34,12 +34,15 @@ func h2List() []answered {
 	add := func(protocol, what string, s script, connections string, n, size int, relay []toxic, c claim) {
 		s.protocol, s.secure = protocol, s.secure || protocol == probe.H2
 		c.requests, c.tells, c.fresh = n*size, protocol == probe.GRPC, connections == probe.New
-		if c.limits == (limits{}) {
+		switch {
+		case s.secure && c.fresh:
+			c.limits = handshaken
+		case c.fresh:
+			c.limits = dialled
+		case c.limits == (limits{}):
 			c.limits = ordinary
 		}
-		if s.secure && c.fresh {
-			c.limits = handshaken
-		} else if s.secure {
+		if s.secure && !c.fresh {
 			s.handshakes = []time.Duration{knownTLS}
 		}
 		out = append(out, answered{spoken(protocol) + what + ", " + connections, s, relay, c, bursts(n, size, connections)})
@@ -119,18 +122,16 @@ func sharedScenes() []scene {
 			limit = c.streams
 		}
 		known := script{delays: []time.Duration{150*ms + 700*time.Microsecond}, protocol: c.protocol, secure: c.protocol == probe.H2, streams: c.streams}
-		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) (l line) {
-			retry(t, func() verdict {
+		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) []line {
+			return retry(t, func(watched func() limits) (line, verdict) {
 				s := play(t, known)
 				pairs, wrong := match(observe(t, s, s.addr, bursts(n, c.size, probe.Shared)), s.requests())
 				least := (c.size + limit - 1) / limit
-				v := judgeShared(pairs, n*c.size, s.accepted(), least, limit)
+				v := judgeShared(pairs, n*c.size, s.accepted(), least, limit, watched())
 				v.wrong = append(v.wrong, wrong...)
-				l = line{name, fmt.Sprintf("%d to %d opened", least, least+threadsMost-1), fmt.Sprintf("%d opened", s.accepted()), "0 rows say new",
-					fmt.Sprintf("%d at once on one", limit), v.good()}
-				return v
+				return line{name, fmt.Sprintf("%d to %d opened", least, least+threadsMost-1), fmt.Sprintf("%d opened", s.accepted()),
+					"0 rows say new", fmt.Sprintf("%d at once on one", limit), v.good(), ""}, v
 			})
-			return l
 		}})
 	}
 	return out
@@ -138,7 +139,7 @@ func sharedScenes() []scene {
 
 // judgeShared holds what rows say of shared connections against those that the server saw: as few as its limit allows, each
 // thread of the probe's having its own, opened beforehand and kept.
-func judgeShared(pairs []pair, requests, accepted, least, limit int) verdict {
+func judgeShared(pairs []pair, requests, accepted, least, limit int, machine limits) verdict {
 	var v verdict
 	if len(pairs) != requests || accepted < least || accepted > least+threadsMost-1 {
 		v.wrongf("%d requests over %d connections, want %d over %d to %d", len(pairs), accepted, requests, least, least+threadsMost-1)
@@ -146,7 +147,7 @@ func judgeShared(pairs []pair, requests, accepted, least, limit int) verdict {
 	var log []handled
 	for _, p := range pairs {
 		r := p.row
-		claim{}.judgeRow(&v, p)
+		claim{machine: machine}.judgeRow(&v, p)
 		if r.NewConn || r.Connect >= 0 || r.DNS >= 0 || r.TLS >= 0 || p.truth.accepted.After(r.SentAt.Add(wallSlack)) {
 			v.wrongf("burst %d, slot %d: NewConn %v, DNS %s, Connect %s, TLS %s on a connection accepted at %s",
 				r.Burst, r.Slot, r.NewConn, r.DNS, r.Connect, r.TLS, p.truth.accepted)

@@ -23,13 +23,11 @@ type sustained struct {
 	connections string
 	most        int // connections at once; 0: as many as are wanted
 	limits      limits
+	machine     limits // what the machine itself adds, as far as it was measured
 }
 
 // loadRate is that of the loads, in requests a second: a whole number of milliseconds lies between two.
 const loadRate = 200
-
-// latenessLimits is what a busy machine may hold up requests that find a connection.
-var latenessLimits = limits{10 * ms, 60 * ms}
 
 // answerable are loads that the server carries.
 func answerable() []sustained {
@@ -37,9 +35,9 @@ func answerable() []sustained {
 	poisson := schedule.Timetable{Kind: schedule.Poisson, Rate: loadRate, Duration: 2 * time.Second, Seed: 4}
 	traced := schedule.Timetable{Kind: schedule.Traced, Trace: knownTrace(), Seed: 4}
 	return []sustained{
-		{"load: 200/s for 3 s, reuse", script{delays: steady()}, constant, probe.Reuse, 0, ordinary},
-		{"h2c: load: Poisson, 200/s for 2 s, shared", script{delays: lognormal(400), protocol: probe.H2C}, poisson, probe.Shared, 0, ordinary},
-		{"load: trace of 2 s, new", script{delays: bimodal(400)}, traced, probe.New, 0, ordinary},
+		{"load: 200/s for 3 s, reuse", script{delays: steady()}, constant, probe.Reuse, 0, ordinary, limits{}},
+		{"h2c: load: Poisson, 200/s for 2 s, shared", script{delays: lognormal(400), protocol: probe.H2C}, poisson, probe.Shared, 0, ordinary, limits{}},
+		{"load: trace of 2 s, new", script{delays: bimodal(400)}, traced, probe.New, 0, dialled, limits{}},
 	}
 }
 
@@ -127,21 +125,23 @@ func loadScenes() []scene {
 
 // claim is what must hold of every request of a load that the server carries.
 func (l sustained) claim() claim {
-	return claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits}
+	return claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits, machine: l.machine}
 }
 
-func (l sustained) run(t *testing.T, _ *toxiproxy) (out line) {
-	retry(t, func() verdict {
+func (l sustained) run(t *testing.T, _ *toxiproxy) []line {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		s := play(t, l.script)
 		rows, outcome := observeAll(t, s, s.addr, l.configure)
+		l := l
+		l.machine = watched()
 		pairs, wrong := match(rows, s.requests())
 		v := l.judge(rows, pairs, outcome.Unsent)
 		v.wrong = append(v.wrong, wrong...)
-		out = l.claim().line(l.name, pairs, v)
-		out.bound += fmt.Sprintf("; %d of %d planned, late %+g/%+g", len(rows), len(l.plan()), inMs(latenessLimits.p50), inMs(latenessLimits.p99))
-		return v
+		out := l.claim().line(l.name, pairs, v)
+		out.measured += ", late " + both(latenesses(rows))
+		out.bound += fmt.Sprintf("; %d of %d planned, late %s", len(rows), len(l.plan()), latenessLimits.plus(l.machine))
+		return out, v
 	})
-	return out
 }
 
 // judge holds a load that the server carries against the truth: all of it is sent, when it was due.
@@ -153,7 +153,7 @@ func (l sustained) judge(rows []sample.Sample, pairs []pair, unsent int64) verdi
 	if unsent > 0 {
 		v.slowf("%d requests could not be sent", unsent)
 	}
-	judgeLateness(&v, rows)
+	judgeLateness(&v, rows, latenessLimits.plus(l.machine))
 	l.judgeUse(&v, pairs)
 	var planned []time.Duration
 	var read []time.Time
@@ -194,20 +194,26 @@ func (l sustained) judgeUse(v *verdict, pairs []pair) {
 }
 
 // judgeLateness is for requests that find a connection.
-func judgeLateness(v *verdict, rows []sample.Sample) {
-	var late []time.Duration
+func judgeLateness(v *verdict, rows []sample.Sample, most limits) {
 	for _, r := range rows {
 		if r.Lateness < -slack {
 			v.wrongf("burst %d, slot %d: sent %s before it was due", r.Burst, r.Slot, -r.Lateness)
 		}
-		late = append(late, r.Lateness)
 	}
-	if len(late) == 0 {
+	if len(rows) == 0 {
 		return
 	}
-	if p50, p99 := percentile(late, 50), percentile(late, 99); p50 > latenessLimits.p50 || p99 > latenessLimits.p99 {
+	late := latenesses(rows)
+	if p50, p99 := percentile(late, 50), percentile(late, 99); p50 > most.p50 || p99 > most.p99 {
 		v.slowf("lateness: p50 %s, p99 %s", p50, p99)
 	}
+}
+
+func latenesses(rows []sample.Sample) (out []time.Duration) {
+	for _, r := range rows {
+		out = append(out, r.Lateness)
+	}
+	return out
 }
 
 // judgePoisson holds the gaps between requests against the exponential distribution of the rate: as planned, where chance

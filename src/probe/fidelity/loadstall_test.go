@@ -15,9 +15,6 @@ const (
 	loadStallFrom = 100 // the request that begins it
 )
 
-// crowded is for answers that come all at once, when a stall ends: so many take their time on a busy machine.
-var crowded = limits{30 * ms, 150 * ms}
-
 // stallingLoads meet a stall of a second with connections enough for all that is due in it: its requests leave on time.
 func stallingLoads() []sustained {
 	table := schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2 * time.Second}
@@ -25,25 +22,28 @@ func stallingLoads() []sustained {
 	shared := known
 	shared.protocol = probe.H2C
 	return []sustained{
-		{"load: stall of 1 s, reuse", known, table, probe.Reuse, 0, crowded},
-		{"h2c: load: stall of 1 s, shared", shared, table, probe.Shared, 0, crowded},
+		{"load: stall of 1 s, reuse", known, table, probe.Reuse, 0, crowded, limits{}},
+		{"h2c: load: stall of 1 s, shared", shared, table, probe.Shared, 0, crowded, limits{}},
 	}
 }
 
-func (l sustained) runStall(t *testing.T, _ *toxiproxy) (out line) {
-	retry(t, func() verdict {
+func (l sustained) runStall(t *testing.T, _ *toxiproxy) []line {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		s := play(t, l.script)
 		rows, outcome := observeAll(t, s, s.addr, l.configure)
+		l := l
+		l.machine = watched()
+		l.limits = l.limits.plus(l.machine)
 		from, to := s.stalled()
 		v := l.judgeStall(rows, outcome.Unsent, from, to)
 		if l.connections == probe.Shared {
 			judgeSharing(&v, s.requests(), s.accepted(), streamsMost)
 		}
-		out = stallLine(l.name, rows, time.Second/loadRate, from, to, l.limits.p99, v)
-		out.bound += fmt.Sprintf(", late %+g/%+g", inMs(latenessLimits.p50), inMs(latenessLimits.p99))
-		return v
+		out := stallLine(l.name, rows, time.Second/loadRate, from, to, l.limits.p99, v)
+		out.measured += ", late " + both(latenesses(rows))
+		out.bound += fmt.Sprintf(", late %s", latenessLimits.plus(l.machine))
+		return out, v
 	})
-	return out
 }
 
 // judgeStall holds a load that has connections enough against a stall: whatever was due in it shows what was left of it, as
@@ -60,8 +60,8 @@ func (l sustained) judgeStall(rows []sample.Sample, unsent int64, from, to time.
 			return v
 		}
 	}
-	judgeLateness(&v, rows)
-	within := judgeStalled(&v, byPlan, from, to, l.limits.p99)
+	judgeLateness(&v, rows, latenessLimits.plus(l.machine))
+	within := judgeStalled(&v, byPlan, from, to, l.script.delays[0], l.limits.p99)
 	if want := int((to.Sub(from) - wallSlack) * loadRate / time.Second); within < want-1 {
 		v.wrongf("%d requests were due in the stall, %d of them planned", want, within)
 	}
@@ -72,7 +72,7 @@ func (l sustained) judgeStall(rows []sample.Sample, unsent int64, from, to time.
 // the load is over before all of it has been sent. The connections are as many for one thread as for two, three or four.
 func fewConnections() sustained {
 	return sustained{"load: stall of 1 s, 36 connections", script{delays: []time.Duration{60*ms + 700*time.Microsecond}, stallAt: 240, stall: loadStall},
-		schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2500 * ms}, probe.Reuse, 36, crowded}
+		schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2500 * ms}, probe.Reuse, 36, crowded, limits{}}
 }
 
 // queue is the arithmetic of a load on so many connections, each busy with a request for as long as the server takes:
@@ -126,25 +126,27 @@ func (l sustained) arithmetic(from, to time.Duration) (a shortage) {
 	return a
 }
 
-func (l sustained) runFew(t *testing.T, _ *toxiproxy) (out line) {
-	retry(t, func() verdict {
+func (l sustained) runFew(t *testing.T, _ *toxiproxy) []line {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		s := play(t, l.script)
 		rows, outcome := observeAll(t, s, s.addr, l.configure)
+		l := l
+		l.machine = watched()
+		l.limits = l.limits.plus(l.machine)
 		from, to := s.stalled()
 		v := l.judgeFew(rows, outcome, s.requests(), from, to)
 		if s.accepted() > l.most {
 			v.wrongf("%d connections, %d are allowed", s.accepted(), l.most)
 		}
-		out = line{scenario: l.name, nominal: fmt.Sprintf("%d planned", len(l.plan())), truth: "arithmetic",
+		out := line{scenario: l.name, nominal: fmt.Sprintf("%d planned", len(l.plan())), truth: "arithmetic",
 			measured: fmt.Sprintf("%d waited, %d unsent", waiting(rows), outcome.Unsent), pass: v.good()}
 		if len(rows) > 0 {
 			begin := l.begin(rows)
 			a := l.arithmetic(from.Sub(begin), to.Sub(begin))
 			out.bound = fmt.Sprintf("%d to %d waited, %d to %d unsent", a.leastWaiting, a.mostWaiting, a.leastUnsent, a.mostUnsent)
 		}
-		return v
+		return out, v
 	})
-	return out
 }
 
 // begin is the load's start, by a row's instant and its place in the plan.

@@ -21,7 +21,7 @@ func phaseScenes() []scene {
 	var out []scene
 	for _, protocol := range []string{"", probe.H2, probe.GRPC} {
 		name := spoken(protocol) + "phases: DNS, TLS, first byte, last byte"
-		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) line { return allPhases(t, name, protocol) }})
+		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) []line { return allPhases(t, name, protocol) }})
 	}
 	return append(out, systemPhaseScenes()...)
 }
@@ -35,9 +35,9 @@ func phaseClaim(n int) claim {
 	return claim{requests: n, fresh: true, limits: handshaken, dns: knownDNS, tls: knownTLS}
 }
 
-func allPhases(t *testing.T, name, protocol string) (l line) {
+func allPhases(t *testing.T, name, protocol string) []line {
 	const n = 6
-	retry(t, func() verdict {
+	return retry(t, func(watched func() limits) (line, verdict) {
 		known := phaseScript()
 		known.protocol = protocol
 		s := play(t, known)
@@ -50,13 +50,14 @@ func allPhases(t *testing.T, name, protocol string) (l line) {
 		})
 		pairs, wrong := match(rows, s.requests())
 		c := phaseClaim(n)
+		c.machine = watched()
 		v := c.judge(pairs)
 		v.wrong = append(v.wrong, wrong...)
 		parts := phasesOf(pairs)
-		judgePhases(&v, n, parts)
-		l = line{
-			scenario: name, bound: fmt.Sprintf("each p50 -0.2, +%g, TLS +%g", inMs(ordinary.p50), inMs(handshaken.p50)),
-			pass: v.good(),
+		judgePhases(&v, n, parts, c.machine)
+		l := line{
+			scenario: name, pass: v.good(),
+			bound: fmt.Sprintf("each p50 -0.2, +%.2g, TLS +%.2g", inMs(phaseBound.plus(c.machine).p50), inMs(handshaken.plus(c.machine).p50)),
 		}
 		for i, p := range parts {
 			sep := " "
@@ -67,9 +68,8 @@ func allPhases(t *testing.T, name, protocol string) (l line) {
 			l.nominal += fmt.Sprintf("%s%.1f", sep, inMs(p.nominal))
 			l.measured += fmt.Sprintf("%s%.1f", sep, inMs(percentile(p.measured, 50)))
 		}
-		return v
+		return l, v
 	})
-	return l
 }
 
 // phase is one part of a latency: what it was to be, what it at least was, and the measurements.
@@ -103,15 +103,15 @@ func phasesOf(pairs []pair) []phase {
 
 // judgePhases holds each phase's median against the truth. The distance between two parts of an answer, unlike all else, can
 // be measured shorter than it was sent: the first part may have been seen late.
-func judgePhases(v *verdict, n int, parts []phase) {
+func judgePhases(v *verdict, n int, parts []phase, machine limits) {
 	for _, p := range parts {
 		if len(p.measured) != n {
 			v.wrongf("%s: %d measurements, want %d", p.name, len(p.measured), n)
 			return
 		}
-		got, limit := percentile(p.measured, 50), ordinary.p50
+		got, limit := percentile(p.measured, 50), phaseBound.plus(machine).p50
 		if p.name == "TLS" {
-			limit = handshaken.p50
+			limit = handshaken.plus(machine).p50
 		}
 		switch {
 		case got < p.truth-slack && p.name != "last byte":

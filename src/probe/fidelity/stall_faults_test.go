@@ -87,10 +87,10 @@ func TestHiddenStallsAreNoticed(t *testing.T) {
 	for name, spoil := range stallHiders() {
 		t.Run(name, func(t *testing.T) {
 			rows, from, to := idealStall()
-			if v := judgeOpenStall(rows, stallPlanned, stallIAT, from, to, ordinary.p99); !v.good() {
+			if v := judgeOpenStall(rows, stallPlanned, stallIAT, from, to, crowded.p99); !v.good() {
 				t.Fatalf("the perfect probe does not pass: %s", v.String())
 			}
-			if v := judgeOpenStall(spoil(rows), stallPlanned, stallIAT, from, to, ordinary.p99); v.good() {
+			if v := judgeOpenStall(spoil(rows), stallPlanned, stallIAT, from, to, crowded.p99); v.good() {
 				t.Error("a probe that does this passes")
 			}
 		})

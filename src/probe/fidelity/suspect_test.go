@@ -40,7 +40,7 @@ func suspectScenes() []scene {
 	return []scene{{"suspect: a burst on a busy machine", busyBurst}, {"suspect: 1 s of a load on a busy machine", busyLoad}}
 }
 
-func busyBurst(t *testing.T, _ *toxiproxy) line {
+func busyBurst(t *testing.T, _ *toxiproxy) []line {
 	const n, size, at = 5, 4, 2
 	s := play(t, script{delays: []time.Duration{100*ms + 700*time.Microsecond}})
 	stop := func() {}
@@ -75,7 +75,7 @@ func busyBurst(t *testing.T, _ *toxiproxy) line {
 
 // busyLoad: the rows of a load are judged together with those that end in the same quarter of a second, so that nothing is
 // claimed of the first and the last of the busy time.
-func busyLoad(t *testing.T, _ *toxiproxy) line {
+func busyLoad(t *testing.T, _ *toxiproxy) []line {
 	const edge = 300 * ms
 	l := sustained{script: script{delays: steady()}, connections: probe.Reuse,
 		table: schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 1500 * ms}}
@@ -133,7 +133,7 @@ func judgeSuspect(busy []sample.Sample, want int) verdict {
 	return v
 }
 
-func suspectLine(nominal, name string, rows, busy []sample.Sample, v verdict) line {
+func suspectLine(nominal, name string, rows, busy []sample.Sample, v verdict) []line {
 	of := func(rows []sample.Sample) (n int) {
 		for _, r := range rows {
 			n += toInt(r.Suspect != "")
@@ -144,8 +144,8 @@ func suspectLine(nominal, name string, rows, busy []sample.Sample, v verdict) li
 	if len(busy) > 0 {
 		said = busy[0].Suspect
 	}
-	return line{name, nominal, fmt.Sprintf("%d rows busy", len(busy)), fmt.Sprintf("%d suspect (%s)", of(busy), said),
-		fmt.Sprintf("all of these; of %d others %d", len(rows)-len(busy), of(rows)-of(busy)), v.good()}
+	return []line{{name, nominal, fmt.Sprintf("%d rows busy", len(busy)), fmt.Sprintf("%d suspect (%s)", of(busy), said),
+		fmt.Sprintf("all of these; of %d others %d", len(rows)-len(busy), of(rows)-of(busy)), v.good(), ""}}
 }
 
 func TestMissedSuspicionsAreNoticed(t *testing.T) {

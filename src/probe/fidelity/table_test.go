@@ -1,6 +1,7 @@
 package fidelity
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,17 +11,18 @@ import (
 type line struct {
 	scenario, nominal, truth, measured, bound string
 	pass                                      bool
+	machine                                   string // what the machine added; empty: it was not measured
 }
 
 // table is what the test command prints: durations are milliseconds, p50/p99.
 func table(lines []line) string {
-	rows := [][]string{{"scenario", "nominal", "truth p50/p99", "measured p50/p99", "bound", "pass"}}
+	rows := [][]string{{"scenario", "nominal", "truth p50/p99", "measured p50/p99", "bound", "machine", "pass"}}
 	for _, l := range lines {
 		pass := "FAILS"
 		if l.pass {
 			pass = "pass"
 		}
-		rows = append(rows, []string{l.scenario, l.nominal, l.truth, l.measured, l.bound, pass})
+		rows = append(rows, []string{l.scenario, l.nominal, l.truth, l.measured, l.bound, cmp.Or(l.machine, "-"), pass})
 	}
 	widths := make([]int, len(rows[0]))
 	for _, r := range rows {
@@ -51,7 +53,8 @@ func inMs(d time.Duration) float64 { return float64(d) / float64(ms) }
 // bound says a claim's bounds as the table has them: around the middle of what the path adds.
 func (c claim) bound() string {
 	half := (c.path.most - c.path.least) / 2
-	return fmt.Sprintf("%.1f, %+g/%+g", inMs(-half-slack), inMs(half+c.limits.p50), inMs(half+c.limits.p99))
+	most := c.limits.plus(c.machine).plus(limits{half, half})
+	return fmt.Sprintf("%.1f, %s", inMs(-half-slack), most)
 }
 
 // line makes the line of a scenario in which every request is answered.
@@ -63,5 +66,5 @@ func (c claim) line(name string, pairs []pair, v verdict) line {
 		truth = append(truth, c.least(p)+half)
 		measured = append(measured, p.row.Latency)
 	}
-	return line{name, both(nominal), both(truth), both(measured), c.bound(), v.good()}
+	return line{name, both(nominal), both(truth), both(measured), c.bound(), v.good(), ""}
 }
