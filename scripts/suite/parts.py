@@ -11,11 +11,10 @@ from events import Events
 # Packages whose tests mostly run toolchains, containers or other processes. `make test` runs them without the race
 # detector, which would slow down what it cannot see into; `make test-race` runs them with it. Packages that are not
 # named here are unit tests.
-TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/generate", "src/local", "src/local/plugin", "src/pack",
-         "src/app", "src/pipeline")
+TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/generate", "src/local", "src/local/plugin", "src/pack")
 ACCEPTANCE = "src/acceptance"
 FIDELITY = "src/probe/fidelity"
-END_TO_END = os.path.join("src", "testdata", "script")  # its package's tests are acceptance tests too
+PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library
 
 
 class Result:
@@ -40,9 +39,9 @@ HEADING = ["| part       |     wall |      CPU | passed | failed | skipped |    
            "|------------|----------|----------|--------|--------|---------|-------|"]
 
 
-def run(command, each_line, env=None, cwd=None):
+def run(command, each_line, env=None, cwd=None, stderr=None):
     """Runs a command, hands on its lines, and returns its exit code with the CPU seconds of it and its children."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace", env=env, cwd=cwd)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, errors="replace", env=env, cwd=cwd)
     try:
         for line in process.stdout:
             each_line(line)
@@ -81,7 +80,8 @@ class Script:
     def run(self, show):
         result, lines = Result(self.name), []
         started = time.monotonic()
-        result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), env=self.env)
+        result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), env=self.env,
+                                      stderr=subprocess.STDOUT)
         result.wall = time.monotonic() - started
         found = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
         if found:
@@ -131,8 +131,6 @@ def sort_packages(folders):
         if folder == FIDELITY:
             kind = "fidelity"
         elif folder == ACCEPTANCE or folder.startswith(ACCEPTANCE + "/"):
-            kind = "acceptance"
-        elif folder == "src" and os.path.isdir(END_TO_END):
             kind = "acceptance"
         else:
             kind = "tools" if folder in TOOLS else "unit"

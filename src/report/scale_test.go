@@ -33,9 +33,9 @@ const (
 
 func TestScale(t *testing.T) {
 	n := 10_000_000
-	if raceEnabled {
+	if raceEnabled || testing.Short() {
 		n = 200_000
-		t.Log("the race detector makes all of it many times as long: 200 000 rows instead of ten million")
+		t.Log("with the race detector, or -short: 200 000 rows instead of ten million")
 	}
 	for _, burst := range []int{1000, 1} {
 		t.Run(fmt.Sprintf("bursts of %d", burst), func(t *testing.T) {

@@ -1,0 +1,133 @@
+"""Tests of the test suite's own counting: a suite that loses a failure is worse than none."""
+import argparse
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import main
+import parts
+from events import Events
+from parts import Part, Result, Script
+
+PACKAGES = {
+    "good": 'func TestGood(t *testing.T) { t.Run("a", func(t *testing.T) {}); t.Run("b", func(t *testing.T) {}) }',
+    "bad": 'func TestBad(t *testing.T) { t.Error("the reason") }\nfunc TestFine(t *testing.T) {}',
+    "skips": 'func TestSkips(t *testing.T) { t.Skip("no engine") }',
+    "panics": 'func TestPanics(t *testing.T) { panic("out of order") }',
+    "broken": "func TestBroken(t *testing.T) { undefined() }",
+    "tables": 'func TestTable(t *testing.T) { t.Log("\\n| a | b |\\n| 1 | 2 |") }',
+}
+
+
+def say(text, code=0):
+    return [sys.executable, "-c", "import sys; print(%r); sys.exit(%d)" % (text, code)]
+
+
+class Suite(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.module, self.shown = folder.name, []
+        with open(os.path.join(self.module, "go.mod"), "w") as f:
+            f.write("module example.com/suite\n\ngo 1.24\n")
+        for name, text in PACKAGES.items():
+            os.mkdir(os.path.join(self.module, name))
+            with open(os.path.join(self.module, name, "x_test.go"), "w") as f:
+                f.write('package %s\n\nimport "testing"\n\n%s\n' % (name, text))
+
+    def play(self, *packages):
+        flags = ["-vet=off", "-count=1"]
+        return Part("go", ["./" + p for p in packages], flags, module=self.module).run(self.shown.append)
+
+    def counts(self, result):
+        return result.passed, result.failed, result.skipped
+
+    def test_passed(self):
+        result = self.play("good")
+        self.assertEqual((self.counts(result), result.good), ((3, 0, 0), True))
+        self.assertTrue(any(line.startswith("ok") for line in self.shown))
+
+    def test_failed(self):
+        result = self.play("good", "bad")
+        self.assertEqual((self.counts(result), result.good), ((4, 1, 0), False))
+        self.assertIn("the reason", "\n".join(result.failures))
+
+    def test_skipped(self):
+        result = self.play("skips")
+        self.assertEqual((self.counts(result), result.good), ((0, 0, 1), True))
+        self.assertIn("no engine", result.skips[0])
+
+    def test_panicked(self):
+        result = self.play("panics")
+        self.assertGreaterEqual(result.failed, 1)
+        self.assertFalse(result.good)
+        self.assertIn("out of order", "\n".join(result.failures))
+
+    def test_does_not_build(self):
+        result = self.play("good", "broken")
+        self.assertEqual((self.counts(result), result.good), ((3, 1, 0), False))
+        self.assertIn("undefined", "\n".join(result.failures))
+
+    def test_tables(self):
+        self.assertIn("| 1 | 2 |", self.play("tables").tables)
+
+    def test_slowest_are_leaves(self):
+        events = Events(self.shown.append)
+        for test, seconds in (("TestA", 9), ("TestA/x", 4), ("TestB", 5)):
+            events.line('{"Action":"pass","Package":"p","Test":"%s","Elapsed":%d}' % (test, seconds))
+        self.assertEqual([t for _, _, t in events.slowest(5)], ["TestB", "TestA/x"])
+
+    def test_scripts(self):
+        for text, code, counts, good in (("a\n3 passed, 0 failed", 0, (3, 0, 0), True),
+                                         ("2 passed, 1 failed", 1, (2, 1, 0), False),
+                                         ("nothing", 0, (0, 0, 0), False), ("nothing", 7, (0, 0, 0), False),
+                                         ("1 passed, 0 failed\nTraceback", 1, (0, 0, 0), False)):
+            result = Script("s", say(text, code)).run(self.shown.append)
+            self.assertEqual((self.counts(result), result.good), (counts, good), text)
+            self.assertEqual(bool(result.failures), not good, text)
+
+    def test_a_part_that_cannot_be_run_fails_alone(self):
+        results = parts.side_by_side([Script("none", ["/no/such/program"]), Script("s", say("1 passed, 0 failed"))],
+                                     self.shown.append)
+        self.assertEqual([r.good for r in results], [False, True])
+
+    def exit_code(self, ci, **kinds):
+        result = Result("x")
+        for name, value in kinds.items():
+            setattr(result, name, value)
+        lines = []
+        with mock.patch.dict(os.environ, CI=ci), contextlib.redirect_stderr(io.StringIO()):
+            code = main.report([Result("y"), result], argparse.Namespace(slowest=0), 61, lines.append)
+        return code, lines[-1]
+
+    def test_exit_codes(self):
+        self.assertEqual(self.exit_code("", passed=3), (0, "3 passed, 0 failed, 0 skipped in 1 min 01 s"))
+        self.assertEqual(self.exit_code("1", passed=3)[0], 0)
+        self.assertEqual(self.exit_code("", skipped=1)[0], 0)
+        self.assertEqual(self.exit_code("1", skipped=1)[0], 1)
+        self.assertEqual(self.exit_code("", failed=1)[0], 1)
+        self.assertEqual(self.exit_code("", code=2)[0], 1)
+
+    def test_every_package_has_a_part(self):
+        found = parts.packages()
+        kinds = parts.sort_packages(found)
+        self.assertEqual(sorted(sum(kinds.values(), [])), sorted("./" + f for f in found))
+        for name in (*parts.TOOLS, parts.FIDELITY):
+            self.assertIn(name, found, "a package that the suite names has no tests")
+        self.assertEqual(parts.sort_packages(["src/new"])["unit"], ["./src/new"])
+
+
+if __name__ == "__main__":
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+    outcome = unittest.main(exit=False, buffer=True).result
+    wrong = len(outcome.failures) + len(outcome.errors)
+    sys.stderr.flush()
+    print("%d passed, %d failed" % (outcome.testsRun - wrong, wrong), flush=True)
+    sys.exit(1 if wrong or not outcome.testsRun else 0)
