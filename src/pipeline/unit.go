@@ -37,8 +37,15 @@ func (j *Job) removeUnit(ctx context.Context, r *run.Run, res run.Resource) erro
 	if confirmed(r, res) {
 		e.Detail[provider.DetailConfirmed] = "yes"
 	}
-	if err := conn.RemoveFunctions(ctx, []provider.Endpoint{e}); err != nil || !here {
+	err = conn.RemoveFunctions(ctx, []provider.Endpoint{e})
+	if !here {
 		return err
+	}
+	if err != nil { // the CLI needs a disk with free space, the platform does not
+		if derr := DeleteService(ctx, j.platform.client, res.Name); derr != nil {
+			return errors.Join(err, derr)
+		}
+		r.Log.Warnf("the local platform has deleted service %s, as serverless remove failed: %v", res.Name, err)
 	}
 	return j.platform.verifyAbsent(ctx, res.Name)
 }
