@@ -25,7 +25,7 @@ func main() {
 		signal.Notify(signals, s)
 	}
 	fail.Go(func(err error) { cancel(err) }, func() { awaitSignals(signals, cancel) })
-	os.Exit(cli.Run(ctx, cli.RealWorld()))
+	os.Exit(cli.Run(ctx, cli.CurrentProcess()))
 }
 
 // outlivePipes has a write to a pipe without a reader give an error instead of ending the process. SIGPIPE is caught

@@ -24,7 +24,7 @@ func (w App) Remove(ctx context.Context, dir string) (int, error) {
 	if lost, err := w.removeLost(ctx, dir); lost {
 		return 0, err
 	}
-	r, err := run.Open(w.World, dir)
+	r, err := run.Open(w.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
 	}
@@ -172,7 +172,7 @@ func (w App) cleanGone(ctx context.Context, e run.Indexed, all bool, c *Cleaned)
 }
 
 func (w App) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
-	r, err := run.Open(w.World, dir)
+	r, err := run.Open(w.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		c.Live = append(c.Live, dir)
 		return nil

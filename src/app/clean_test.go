@@ -17,8 +17,8 @@ import (
 	"stellar/src/run"
 )
 
-// homeWorld is a world in a home of its own, where no Docker Engine answers.
-func homeWorld(t *testing.T, log *lab.Log) (w app.App, home, index string) {
+// homeApp is an App in a home of its own, where no Docker Engine answers.
+func homeApp(t *testing.T, log *lab.Log) (w app.App, home, index string) {
 	t.Helper()
 	home = t.TempDir()
 	w = lab.App(home, map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, nil, log)
@@ -36,7 +36,7 @@ func died(t *testing.T, w app.App) *run.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := run.Create(w.World, w.Output, loaded.Experiment, w.Output)
+	r, err := run.Create(w.Deps, w.Output, loaded.Experiment, w.Output)
 	if err == nil {
 		err = r.Remember()
 	}
@@ -53,7 +53,7 @@ func died(t *testing.T, w app.App) *run.Run {
 // stays.
 func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 	var log lab.Log
-	w, _, index := homeWorld(t, &log)
+	w, _, index := homeApp(t, &log)
 	r := died(t, w)
 	empty, foreign, folder := "20260101T000000Z-url-aaaa", "20260101T000000Z-url-bbbb", "20260101T000000Z-url-cccc"
 	err := errors.Join(os.WriteFile(filepath.Join(index, empty), nil, 0o644), os.WriteFile(filepath.Join(index, "notes"), []byte("/tmp\n"), 0o644),
@@ -88,7 +88,7 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 // A journal with a torn line and a line of garbage is undone as far as it can be read, and the user hears of both.
 func TestCleanUndoesADamagedJournal(t *testing.T) {
 	var log lab.Log
-	w, _, _ := homeWorld(t, &log)
+	w, _, _ := homeApp(t, &log)
 	r := died(t, w)
 	path := filepath.Join(r.Dir, run.JournalFile)
 	text, err := os.ReadFile(path)

@@ -82,7 +82,7 @@ func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			defer server.Close()
 			var log lab.Log
-			w, home, index := homeWorld(t, &log)
+			w, home, index := homeApp(t, &log)
 			w.Output = filepath.Join(home, "results")
 			disk := newDisk(t, w.Output, "1m")
 			w.Observer = filling{fill: disk.fill}

@@ -39,7 +39,7 @@ func testJob(t *testing.T, file string) (*job, *run.Run) {
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
-	w := App{Config: Config{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := App{Config: Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}}
 	exp := parse(t, file)
 	j := newJob(w, exp)

@@ -11,7 +11,7 @@ import (
 // the table, the total and what the commands deploy agree.
 func TestPlanCountsFunctionsOnce(t *testing.T) {
 	var log lab.Log
-	w, home, _ := homeWorld(t, &log)
+	w, home, _ := homeApp(t, &log)
 	for file, want := range map[string][]int{
 		`{"Provider":"local","SubExperiments":[{"Bursts":4,"Parallelism":3}]}`:                                 {3},
 		`{"Provider":"local","SubExperiments":[{"Bursts":2,"Parallelism":2,"DataTransferChainLength":3}]}`:      {6},
@@ -48,7 +48,7 @@ func TestPlanCountsFunctionsOnce(t *testing.T) {
 // TestPlanOfOneSubExperiment holds that the totals are those of the sub-experiments that are shown.
 func TestPlanOfOneSubExperiment(t *testing.T) {
 	var log lab.Log
-	w, home, _ := homeWorld(t, &log)
+	w, home, _ := homeApp(t, &log)
 	w.Only = 1
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"local","Sequential":true,"SubExperiments":[
 		{"Bursts":40,"Parallelism":2,"IATSeconds":5}, {"Bursts":3,"BurstSizes":[4],"IATSeconds":10,"IATType":"deterministic"}]}`))

@@ -21,7 +21,7 @@ func TestProxyIsNotMeasured(t *testing.T) {
 	}
 	for _, name := range []string{"", "HTTPS_PROXY", "http_proxy", "ALL_PROXY"} {
 		var log lab.Log
-		w, home, _ := homeWorld(t, &log)
+		w, home, _ := homeApp(t, &log)
 		getenv := w.Getenv
 		w.Getenv = func(key string) string {
 			if key == name {

@@ -85,7 +85,7 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 // copy without them, they are the same to the byte.
 func TestReportOfACopiedFolder(t *testing.T) {
 	var log lab.Log
-	w, home, _ := homeWorld(t, &log)
+	w, home, _ := homeApp(t, &log)
 	out := measuredRun(t, w, home)
 	before := files(t, out.Dir)
 
@@ -154,7 +154,7 @@ func excerpt(text []byte) []byte { return text[:min(len(text), 400)] }
 // TestReportRefuses holds that a record cannot lead out of the run's folder.
 func TestReportRefuses(t *testing.T) {
 	var log lab.Log
-	w, _, _ := homeWorld(t, &log)
+	w, _, _ := homeApp(t, &log)
 	const exp = `"experiment":{"Provider":"h.org","Seed":1,"SubExperiments":[{"Title":"t","Type":"burst"}]}`
 	for name, c := range map[string]struct{ record, want string }{
 		"no record":     {"", "is not a run's folder"},
@@ -187,7 +187,7 @@ func TestReportRefuses(t *testing.T) {
 // TestReportTellsOfSubExperimentsThatFailed holds that the outcome of a folder is that of its run.
 func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 	var log lab.Log
-	w, home, _ := homeWorld(t, &log)
+	w, home, _ := homeApp(t, &log)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`))

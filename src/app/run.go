@@ -101,7 +101,7 @@ func (w App) deployed(dir string) (*run.Record, string, error) {
 
 // hold keeps others from probing a run's functions, and from removing them, until release.
 func (j *job) hold(dir string) error {
-	was, err := run.Open(j.World, dir)
+	was, err := run.Open(j.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		return fail.Input("%s: another run probes its functions, or removes them", dir).WithHint("wait for it to end")
 	}
@@ -127,7 +127,7 @@ func (j *job) start(ctx context.Context, exp *experiment.Experiment, baseDir str
 
 // begin makes the run's directory and everything that the stages count on.
 func (j *job) begin(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
-	r, err := run.Create(j.World, j.Output, exp, baseDir)
+	r, err := run.Create(j.Deps, j.Output, exp, baseDir)
 	if err != nil {
 		return nil, err
 	}

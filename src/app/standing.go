@@ -73,7 +73,7 @@ func (w App) standingOf(dir string) []StandingFunction {
 // endOf gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is written
 // now.
 func (w App) endOf(dir string, rec *run.Record) (*run.Record, error) {
-	r, err := run.Open(w.World, dir)
+	r, err := run.Open(w.Deps, dir)
 	if err != nil {
 		return rec, err
 	}

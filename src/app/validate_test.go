@@ -112,7 +112,7 @@ func counting(n int) string {
 // this machine cannot carry, missing code, tools and credentials together.
 func TestPlanShowsAllClasses(t *testing.T) {
 	home := t.TempDir()
-	w := App{Config: Config{World: run.World{Getenv: func(string) string { return "" }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := App{Config: Config{Deps: run.Deps{Getenv: func(string) string { return "" }, Version: "test", Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}, Executable: filepath.Join(home, "stellar"),
 		Runner: func(context.Context, shell.Command) (shell.Result, error) {
 			return shell.Result{ExitCode: -1}, fail.With(fail.CodeFailed, "no program")

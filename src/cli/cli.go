@@ -15,7 +15,7 @@ import (
 )
 
 // Run runs one command and returns the process's exit code.
-func Run(ctx context.Context, w World) int {
+func Run(ctx context.Context, w Process) int {
 	c := newCommand(w)
 	work, release := fail.WithReport(ctx)
 	defer release()
@@ -28,17 +28,17 @@ func Run(ctx context.Context, w World) int {
 	return code
 }
 
-// command is one invocation: the world, and what the flags made of it.
+// command is one invocation: the process, and what the flags made of it.
 type command struct {
-	World           // its Stdout and Stderr outlive their readers
-	outside World   // as it was given
+	Process         // its Stdout and Stderr outlive their readers
+	outside Process // as it was given
 	stdout  *output // what Stdout is
 	screen  *screen
 	file    *logFile
 }
 
-func newCommand(w World) *command {
-	c := &command{World: w, outside: w, stdout: &output{to: w.Stdout, terminal: w.StdoutTTY}}
+func newCommand(w Process) *command {
+	c := &command{Process: w, outside: w, stdout: &output{to: w.Stdout, terminal: w.StdoutTTY}}
 	c.Stdout, c.Stderr = c.stdout, &output{to: w.Stderr, terminal: w.StderrTTY}
 	return c
 }
@@ -127,9 +127,9 @@ func usageError(cc *cli.Context, err error, _ bool) error {
 	return fail.Input("%s", text).WithHint("`%s --help` lists the options", name)
 }
 
-// world is what the run package needs of the machine.
-func (c *command) world(log run.Logger) run.World {
-	return run.World{Getenv: c.Getenv, Version: Version(), Now: nowFunc, Log: log}
+// deps are what the run package takes from the process.
+func (c *command) deps(log run.Logger) run.Deps {
+	return run.Deps{Getenv: c.Getenv, Version: Version(), Now: nowFunc, Log: log}
 }
 
 func tail(text string, lines int) string {

@@ -40,7 +40,7 @@ func TestFullDiskIsNamed(t *testing.T) {
 		"another":      {fail.Input("no such key"), "", 2},
 	} {
 		var out bytes.Buffer
-		code := newCommand(World{Stderr: &out, Stdout: &out}).report(context.Background(), c.err)
+		code := newCommand(Process{Stderr: &out, Stdout: &out}).report(context.Background(), c.err)
 		if code != c.code || !strings.Contains(out.String(), c.want) || c.want == "" && strings.Contains(out.String(), "disk") {
 			t.Errorf("%s: exit code %d, want %d\n%s", name, code, c.code, out.String())
 		}

@@ -58,8 +58,8 @@ func TestOutputOutlivesItsReader(t *testing.T) {
 	}
 }
 
-func testWorld(args ...string) World {
-	return World{Args: append([]string{"stellar"}, args...), Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{},
+func testProcess(args ...string) Process {
+	return Process{Args: append([]string{"stellar"}, args...), Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{},
 		Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" }, Executable: "stellar"}
 }
 
@@ -70,7 +70,7 @@ func TestCommandsWithoutAReader(t *testing.T) {
 			if args[0] != "schema" && want != fail.CodeDone {
 				continue
 			}
-			w := testWorld(args...)
+			w := testProcess(args...)
 			w.Stdout = &failing{err: err}
 			if code := Run(t.Context(), w); code != want {
 				t.Errorf("%v, %v: exit code %d, want %d\n%s", args, err, code, want, w.Stderr)
@@ -108,7 +108,7 @@ func TestDefectOfACommand(t *testing.T) {
 		"own goroutine": func() error { panic("broken") },
 		"beside it":     func() error { return errors.New("stopped") },
 	} {
-		c := newCommand(testWorld())
+		c := newCommand(testProcess())
 		err := fail.Try(in)
 		if name == "beside it" {
 			err = errors.Join(&fail.Defect{Panic: "broken", Stack: []byte("goroutine 1")}, fail.Input("%w", err))

@@ -154,7 +154,7 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	return loaded, nil
 }
 
-// read loads the experiment file into a world that is ready to run it, and shows what its reading brought to light.
+// read loads the experiment file, prints the notes of its reading, and gives an App that is ready to run it.
 func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	loaded, err := c.load(cc)
 	if err != nil {
@@ -186,7 +186,7 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
 	return app.App{
-		Config: app.Config{World: c.world(log), Options: c.options(cc), Executable: c.Executable, Observer: p},
+		Config: app.Config{Deps: c.deps(log), Options: c.options(cc), Executable: c.Executable, Observer: p},
 		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // Config is what runs are made in, and how the user wants them.
 type Config struct {
-	run.World
+	run.Deps
 	Options
 	Executable string       // this binary: the local platform is a child process of it
 	Runner     shell.Runner // how other programs are run; nil: shell.Run

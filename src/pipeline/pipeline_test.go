@@ -36,11 +36,11 @@ func testJob(t *testing.T, file string) (*Job, *run.Run) {
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
-	w := Config{World: run.World{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}
 	exp := parse(t, file)
 	j := NewJob(w, exp)
-	r, err := run.Create(w.World, w.Output, exp, home)
+	r, err := run.Create(w.Deps, w.Output, exp, home)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func (s reuseStage) takeFrom(ctx context.Context, r *run.Run, dir string) error 
 	if err != nil {
 		return err
 	}
-	was, err := run.Open(s.World, dir)
+	was, err := run.Open(s.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		return errors.New("another run uses them, or removes them")
 	}

@@ -19,8 +19,8 @@ import (
 	"stellar/src/fail"
 )
 
-// World is the part of the machine that a run is made in.
-type World struct {
+// Deps are what a run takes from the process that makes it: environment, version, clock and log.
+type Deps struct {
 	Getenv  func(string) string
 	Version string
 	Now     func() time.Time
@@ -29,7 +29,7 @@ type World struct {
 
 // Create makes a new run's directory under out, takes its lock, opens its journal and writes the effective experiment
 // and the first record into it. Nothing that needs removing is made yet. baseDir is the experiment file's folder.
-func Create(w World, out string, exp *experiment.Experiment, baseDir string) (*Run, error) {
+func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Run, error) {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return nil, fail.Input("output folder: %w", err)

@@ -15,11 +15,11 @@ import (
 
 const oneBurst = `{"Provider":"local","Seed":7,"SubExperiments":[{"Bursts":1}]}`
 
-func world(t *testing.T) (World, string) {
+func deps(t *testing.T) (Deps, string) {
 	t.Helper()
 	home := t.TempDir()
 	env := map[string]string{"HOME": home}
-	return World{Getenv: func(k string) string { return env[k] }, Version: "test", Log: quiet{},
+	return Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Log: quiet{},
 		Now: func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }}, home
 }
 
@@ -31,7 +31,7 @@ func load(t *testing.T) *experiment.Experiment {
 }
 
 func TestCreateMakesARunOfItsOwn(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	out := filepath.Join(home, "out")
 	a := must(Create(w, out, load(t), home))(t)
 	b := must(Create(w, out, load(t), home))(t)
@@ -62,7 +62,7 @@ func TestCreateMakesARunOfItsOwn(t *testing.T) {
 }
 
 func TestIndexHoldsARunUntilNothingIsPending(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	r := must(Create(w, home, load(t), home))(t)
 	check(t, r.Remember())
 	res := must(r.Journal.Intend("thing", "a", nil))(t)
@@ -92,7 +92,7 @@ func TestIndexHoldsARunUntilNothingIsPending(t *testing.T) {
 }
 
 func TestIndexHoldsWhereFunctionsWent(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	r := must(Create(w, home, load(t), home))(t)
 	check(t, r.Remember())
 	if place := must(Place(w.Getenv, r.Dir))(t); place != nil {
@@ -122,7 +122,7 @@ func TestIndexHoldsWhereFunctionsWent(t *testing.T) {
 }
 
 func TestOpenRefusesOtherFolders(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	if _, err := Open(w, home); fail.Code(err) != fail.CodeInput {
 		t.Errorf("error is %v; want exit code 2", err)
 	}

@@ -15,7 +15,7 @@ func TestUnwritableHome(t *testing.T) {
 	out := t.TempDir()
 	file := filepath.Join(t.TempDir(), "file")
 	check(t, os.WriteFile(file, nil, 0o644))
-	w, _ := world(t)
+	w, _ := deps(t)
 	for _, home := range []string{"/proc/nobody", filepath.Join(file, "home"), ""} {
 		w.Getenv = func(name string) string { return map[string]string{"HOME": home}[name] }
 		_, err := Create(w, out, load(t), out)

@@ -14,7 +14,7 @@ import (
 
 // What is no entry of a run is told, and keeps nobody from the others.
 func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	r := must(Create(w, home, load(t), home))(t)
 	check(t, r.Remember())
 	kept := &Kept{Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), Functions: []KeptFunction{{"f0-0", "go", 128, "http://h"}}}
@@ -53,7 +53,7 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 
 // A folder that was moved is the run's own; the index follows it. A copy is not.
 func TestOpenFollowsAMovedFolder(t *testing.T) {
-	w, home := world(t)
+	w, home := deps(t)
 	r := must(Create(w, filepath.Join(home, "out"), load(t), home))(t)
 	check(t, r.Remember())
 	must(r.Journal.Intend("thing", "a", nil))(t)

@@ -13,7 +13,7 @@ import (
 // Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work.
 // Its folder may be somebody else's work: what the journal names is to be compared with the run's id before it is
 // touched.
-func Open(w World, dir string) (*Run, error) {
+func Open(w Deps, dir string) (*Run, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fail.Input("run folder: %w", err)

@@ -27,7 +27,7 @@ func App(dir string, env map[string]string, runner Runner, log run.Logger) app.A
 	}
 	getenv := func(name string) string { return env[name] }
 	return app.App{Config: app.Config{
-		World:      run.World{Getenv: getenv, Version: "test", Now: time.Now, Log: log},
+		Deps:       run.Deps{Getenv: getenv, Version: "test", Now: time.Now, Log: log},
 		Options:    app.Options{Output: filepath.Join(dir, "results"), Serverless: true, Only: -1},
 		Executable: filepath.Join(dir, "bin", "stellar"), Runner: runner, Observer: Observer{},
 		Patience: provider.Patience{Command: Patience, Attempts: 4, Wait: time.Millisecond, Settle: time.Millisecond},

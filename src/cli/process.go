@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// World is the machine as the command sees it; tests build their own.
-type World struct {
+// Process is what the command takes from its process: arguments, streams, environment. Tests build their own.
+type Process struct {
 	Args       []string
 	Stdin      io.Reader
 	Stdout     io.Writer
@@ -23,13 +23,13 @@ type World struct {
 	Width      int    // columns of the terminal, 0: unknown
 }
 
-// RealWorld is the world of this process.
-func RealWorld() World {
+// CurrentProcess is the Process that the binary runs with.
+func CurrentProcess() Process {
 	exe, err := os.Executable()
 	if err != nil {
 		exe = os.Args[0]
 	}
-	w := World{Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Executable: exe,
+	w := Process{Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Executable: exe,
 		StdinTTY: term.IsTerminal(int(os.Stdin.Fd())), StdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		StderrTTY: term.IsTerminal(int(os.Stderr.Fd()))}
 	if cols, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
