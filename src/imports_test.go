@@ -39,8 +39,8 @@ var rooms = map[string][]string{
 	"analyze":      {"sample"},
 	"report":       {"analyze"},
 	"objectstore":  {},
-	"local":        {"sample", "dockerengine", "shell"}, // credential helpers of registries
-	"acceptance":   {"*"},                               // libraries of end-to-end tests, which no package of the binary imports
+	"local":        {"sample", "shell"}, // credential helpers of registries
+	"acceptance":   {"*"},               // libraries of end-to-end tests, which no package of the binary imports
 }
 
 // leaves are packages that a larger one is made of. A leaf never imports its parent, and of our packages only those named
@@ -49,6 +49,9 @@ var leaves = map[string][]string{
 	"probe/schedule":  {},
 	"probe/selfwatch": {},
 	"probe/answer":    {"sample"},
+	"local/client":    {},
+	"local/sandbox":   {},
+	"local/container": {"dockerengine", "shell"}, // credential helpers of registries
 }
 
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports them.
@@ -56,7 +59,7 @@ var lists = map[string]string{"study": "study/catalog"}
 
 // libraries are those that only some rooms may see.
 var libraries = map[string][]string{
-	"github.com/docker/docker":               {"dockerengine", "pack", "local"},
+	"github.com/docker/docker":               {"dockerengine", "pack", "local/container"},
 	"github.com/google/go-containerregistry": {"dockerengine", "pack"},
 	"github.com/urfave/cli/v2":               {"cli"},
 	"github.com/sirupsen/logrus":             {"cli"},
@@ -163,6 +166,10 @@ func TestBreachesAreFound(t *testing.T) {
 		{"pack", "github.com/docker/docker/client", false},
 		{"shell", "stellar/src/fail", false},
 		{"local", "stellar/src/local/plugin", false},
+		{"local", "github.com/docker/docker/client", true},
+		{"local/container", "github.com/docker/docker/client", false},
+		{"local/container", "stellar/src/local", true},
+		{"local/container", "stellar/src/local/sandbox", true},
 		{"probe", "stellar/src/probe/answer", false},
 		{"probe/answer", "stellar/src/probe", true},
 		{"probe/answer", "stellar/src/probe/schedule", true},

@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"stellar/src/fail"
-	"stellar/src/local"
+	"stellar/src/local/client"
 	"stellar/src/run"
 )
 
 // Stage calibrates every service time that the run asks for, once for each distinct code and runtime.
 type Stage struct {
 	// Platform gives the local platform that built packages are run on; nil where there is none.
-	Platform func() *local.Client
+	Platform func() *client.Client
 }
 
 func (Stage) String() string { return "calibrating service times" }
@@ -93,13 +93,13 @@ func (st Stage) Run(ctx context.Context, r *run.Run) error {
 }
 
 func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calibration, error) {
-	client := st.Platform()
-	if client == nil || t.fn.Package == nil || t.fn.Package.Type != "Zip" || t.handler() == "" {
+	platform := st.Platform()
+	if platform == nil || t.fn.Package == nil || t.fn.Package.Type != "Zip" || t.handler() == "" {
 		return fromTable(t.fn.Language, t.want), nil
 	}
 	service := fmt.Sprintf("%s-calibrate-%d", r.Service, i)
-	stands, err := client.Put(ctx, service, spec(r, t))
-	var refused *local.StatusError
+	stands, err := platform.Put(ctx, service, spec(r, t))
+	var refused *client.StatusError
 	if errors.As(err, &refused) && refused.Status < http.StatusInternalServerError {
 		r.Log.Warnf("%s: %v", t.fn.Runtime, err) // its interpreter is not on this machine
 		return fromTable(t.fn.Language, t.want), nil
@@ -108,7 +108,7 @@ func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calib
 		return run.Calibration{}, fmt.Errorf("run %s on the local platform: %w", t.fn.Runtime, err)
 	}
 	cal, err := Search(ctx, spinner(stands.Functions[0].URL, r.Token), t.want)
-	if derr := client.Delete(context.WithoutCancel(ctx), service); err == nil {
+	if derr := platform.Delete(context.WithoutCancel(ctx), service); err == nil {
 		err = derr
 	}
 	return cal, err
@@ -119,9 +119,9 @@ func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calib
 // in its rows.
 const fullCPU = 1769
 
-func spec(r *run.Run, t target) local.ServiceSpec {
+func spec(r *run.Run, t target) client.ServiceSpec {
 	env := map[string]string{"STELLAR_TOKEN_SHA256": r.TokenHash(), "STELLAR_TIMEOUT_SECONDS": "900"}
-	return local.ServiceSpec{Tags: r.Tags, Functions: []local.FunctionSpec{{Name: "calibrate", Path: "/calibrate",
+	return client.ServiceSpec{Tags: r.Tags, Functions: []client.FunctionSpec{{Name: "calibrate", Path: "/calibrate",
 		Runtime: t.fn.Runtime, Handler: t.handler(), MemoryMB: fullCPU, TimeoutSeconds: 900, Environment: env,
 		Artifact: t.fn.Package.Path}}}
 }

@@ -8,6 +8,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/local"
+	"stellar/src/local/client"
 )
 
 func (c *command) localCommand() *cli.Command {
@@ -97,7 +98,7 @@ func (c *command) localStatus() *cli.Command {
 	}
 }
 
-func (c *command) printStatus(status local.Status, services []local.Service) {
+func (c *command) printStatus(status client.Status, services []client.Service) {
 	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n", status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
 	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t%s\n", len(services), status.Instances, status.Limits.Memory, status.Limits.CPU, because(status.Limits.Why))
 	for _, s := range services {
@@ -154,22 +155,22 @@ func (c *command) localLogs() *cli.Command {
 			if state == nil {
 				return fail.With(fail.CodeFailed, "the local platform is not running").WithHint("`stellar local start` starts it")
 			}
-			client := state.Client()
-			service, err := findFunction(cc, client)
+			platform := state.Client()
+			service, err := findFunction(cc, platform)
 			if err != nil {
 				return err
 			}
-			return c.copyLog(cc, client, service)
+			return c.copyLog(cc, platform, service)
 		},
 	}
 }
 
-func findFunction(cc *cli.Context, client *local.Client) (service string, err error) {
+func findFunction(cc *cli.Context, platform *client.Client) (service string, err error) {
 	name := cc.String("function")
 	if name == "" {
 		return "", fail.Input("stellar local logs wants --function").WithHint("`stellar local status` lists the functions")
 	}
-	services, err := client.Services(cc.Context)
+	services, err := platform.Services(cc.Context)
 	if err != nil {
 		return "", err
 	}
@@ -193,9 +194,9 @@ func findFunction(cc *cli.Context, client *local.Client) (service string, err er
 const followEvery = 300 * time.Millisecond
 
 // copyLog prints a log. What a function printed may hold terminal escapes, which are shown, not obeyed.
-func (c *command) copyLog(cc *cli.Context, client *local.Client, service string) error {
+func (c *command) copyLog(cc *cli.Context, platform *client.Client, service string) error {
 	for offset := int64(0); ; {
-		text, next, err := client.Logs(cc.Context, service, cc.String("function"), offset)
+		text, next, err := platform.Logs(cc.Context, service, cc.String("function"), offset)
 		if err != nil {
 			return err
 		}

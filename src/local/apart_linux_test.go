@@ -9,10 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // spawned starts a platform in a process of its own, as the user that the test runs as.
-func spawned(t *testing.T, best level) (*Child, *tail) {
+func spawned(t *testing.T, best sandbox.Level) (*Child, *tail) {
 	t.Helper()
 	lines := new(tail)
 	child, err := Spawn(t.Context(), SpawnOptions{Root: t.TempDir(), Options: Options{CPU: CPUOff, namespaces: best},
@@ -35,7 +38,7 @@ func TestPlatformIsHidden(t *testing.T) {
 	const secret = "of-the-owner-alone"
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secret)
 	t.Setenv("STELLAR_REGISTRY_PASSWORD", secret)
-	for _, best := range []level{levelFull, levelMounts, levelNone} {
+	for _, best := range []sandbox.Level{sandbox.LevelFull, sandbox.LevelMounts, sandbox.LevelNone} {
 		t.Run(string(best), func(t *testing.T) {
 			child, _ := spawned(t, best)
 			url := deployTo(t, child.Client, nil)
@@ -71,14 +74,14 @@ func TestPlatformIsHidden(t *testing.T) {
 // TestInstancesAreApart has two functions of the same package, and two instances of one, leave files for each other.
 func TestInstancesAreApart(t *testing.T) {
 	alsoAsUser(t)
-	mark := filepath.Join(privateTmp, "stellar-test-"+randomHex(8))
+	mark := filepath.Join(sandbox.PrivateTmp, "stellar-test-"+randomHex(8))
 	if err := os.WriteFile(mark, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Remove(mark) })
 	child, lines := spawned(t, "")
 	zero := 0.0
-	spec := testSpec(func(f *FunctionSpec) { f.KeepAliveSeconds = &zero })
+	spec := testSpec(func(f *client.FunctionSpec) { f.KeepAliveSeconds = &zero })
 	second := spec.Functions[0]
 	second.Name = "g"
 	spec.Functions = append(spec.Functions, second)
@@ -87,7 +90,7 @@ func TestInstancesAreApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := ""
-	for i, f := range []Function{s.Functions[0], s.Functions[0], s.Functions[1]} {
+	for i, f := range []client.Function{s.Functions[0], s.Functions[0], s.Functions[1]} {
 		r, err := send(http.MethodGet, f.URL+"?do=files&mark=left-by-a-function", nil)
 		var said map[string]any
 		if err == nil {
@@ -121,7 +124,7 @@ func TestInstancesAreApart(t *testing.T) {
 		before = fmt.Sprint(tmp)
 	}
 	told := strings.Contains(lines.String(), "share this machine's /tmp")
-	if err := os.Remove(filepath.Join(privateTmp, "left-by-a-function")); err == nil && !told {
+	if err := os.Remove(filepath.Join(sandbox.PrivateTmp, "left-by-a-function")); err == nil && !told {
 		t.Error("what a function wrote to /tmp is in this machine's")
 	}
 }
@@ -129,12 +132,12 @@ func TestInstancesAreApart(t *testing.T) {
 // TestSharedTmpIsTold wants one line where functions cannot be kept apart, and a package of their own for each.
 func TestSharedTmpIsTold(t *testing.T) {
 	alsoAsUser(t)
-	child, lines := spawned(t, levelNone)
+	child, lines := spawned(t, sandbox.LevelNone)
 	url := deployTo(t, child.Client, nil)
 	getOK(t, url)
 	getOK(t, url)
 	told := strings.Count(lines.String(), "share this machine's /tmp")
-	if private := tryPrivateMounts() == nil; private && told != 0 || !private && told != 1 {
+	if private := sandbox.TryPrivateMounts() == nil; private && told != 0 || !private && told != 1 {
 		t.Errorf("mounts of its own: %t, told %d times: %v", private, told, lines)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"stellar/src/fail"
+	"stellar/src/local/sandbox"
 )
 
 // callerKey is where a connection to a Runtime API carries who has opened it.
@@ -25,7 +26,7 @@ func (in *instance) identify(ctx context.Context, conn net.Conn) context.Context
 	fail.Go(in.fn.platform.defect, func() {
 		select {
 		case <-in.spawned:
-			c.own = belongs(conn, int(in.pid.Load()), in.marker())
+			c.own = sandbox.HoldsConnection(conn, int(in.pid.Load()), in.marker())
 		case <-ctx.Done():
 		}
 	}, func() { close(c.known) })

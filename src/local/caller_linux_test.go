@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stellar/src/local/sandbox"
 )
 
 // TestAnswersForOthersAreRefused has an instance, and this process, answer a request that another instance works on.
 func TestAnswersForOthersAreRefused(t *testing.T) {
 	alsoAsUser(t)
-	for _, best := range []level{levelFull, levelNone} {
+	for _, best := range []sandbox.Level{sandbox.LevelFull, sandbox.LevelNone} {
 		t.Run(string(best), func(t *testing.T) {
 			child, _ := spawned(t, best)
 			url := deployTo(t, child.Client, nil)

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // SpawnOptions say how a platform of one's own is started. Of Options, Dir and Token may be empty: then a folder under
@@ -57,7 +59,7 @@ func (o SpawnOptions) complete() (SpawnOptions, error) {
 
 // Child is a platform in a process of its own that ends with this one, kill -9 included.
 type Child struct {
-	*Client
+	*client.Client
 	Gateway string
 	PID     int
 	Dir     string // its state folder, gone when it has ended
@@ -99,9 +101,9 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 		_ = write.Close()
 		return nil, startFailed(err, output, o.Dir)
 	}
-	hideMemory() // this process's environment may hold secrets, too
+	sandbox.HideMemory() // this process's environment may hold secrets, too
 	c.watcher = cmd.Process
-	c.Client, c.Gateway, c.PID = NewClient(state.URL, o.Token), state.Gateway, state.PID
+	c.Client, c.Gateway, c.PID = client.New(state.URL, o.Token), state.Gateway, state.PID
 	return c, nil
 }
 
@@ -123,7 +125,7 @@ func (o SpawnOptions) command(extra ...string) (*exec.Cmd, *os.File, error) {
 }
 
 func startFailed(err error, output, dir string) error {
-	e := fail.With(fail.CodeFailed, "local platform: start: %w", errors.Join(err, removeTree(dir)))
+	e := fail.With(fail.CodeFailed, "local platform: start: %w", errors.Join(err, sandbox.RemoveTree(dir)))
 	e.Output = output
 	return e
 }
@@ -288,12 +290,12 @@ func (c *Child) Died() error {
 // endLeft ends and removes what the platform of that folder has left, where both it and its watcher were killed. Where
 // there is nothing, it only looks.
 func endLeft(ctx context.Context, dir string) error {
-	if left := endStrays(ctx, strayMarker(dir)); len(left) > 0 {
+	if left := sandbox.EndStrays(ctx, strayMarker(dir)); len(left) > 0 {
 		return fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left).
 			WithHint("end them by hand: kill -9")
 	}
 	var err error
-	waitUntil(ctx, 20*time.Millisecond, func() bool { // its lock may last a moment longer than its process
+	sandbox.WaitUntil(ctx, 20*time.Millisecond, func() bool { // its lock may last a moment longer than its process
 		if absent(dir) {
 			return true
 		}
@@ -314,18 +316,4 @@ func strayMarker(dir string) string {
 func absent(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, os.ErrNotExist)
-}
-
-// waitUntil asks again and again until done says so or ctx ends.
-func waitUntil(ctx context.Context, every time.Duration, done func() bool) bool {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			return done()
-		case <-tick.C:
-		}
-	}
-	return true
 }

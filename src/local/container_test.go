@@ -21,20 +21,21 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/client"
+	docker "github.com/docker/docker/client"
 
 	"stellar/src/dockerengine"
 	"stellar/src/fail"
+	"stellar/src/local/client"
 )
 
 // testImage builds an image with the test function and nothing else, under a name of the test's own.
-func testImage(t *testing.T, c *client.Client, name, architecture string) {
+func testImage(t *testing.T, c *docker.Client, name, architecture string) {
 	t.Helper()
 	testImageWith(t, c, name, architecture, "")
 }
 
 // testImageWith builds one with further lines of its Dockerfile.
-func testImageWith(t *testing.T, c *client.Client, name, architecture, lines string) {
+func testImageWith(t *testing.T, c *docker.Client, name, architecture, lines string) {
 	t.Helper()
 	program, err := os.ReadFile(testProgram)
 	if err != nil {
@@ -72,7 +73,7 @@ func testImageWith(t *testing.T, c *client.Client, name, architecture, lines str
 	})
 }
 
-func testEngine(t *testing.T) *client.Client {
+func testEngine(t *testing.T) *docker.Client {
 	t.Helper()
 	c, err := dockerengine.Open(t.Context(), os.Getenv)
 	if err != nil {
@@ -83,7 +84,7 @@ func testEngine(t *testing.T) *client.Client {
 }
 
 // containersOf lists the containers of a platform, ended ones too.
-func containersOf(t *testing.T, c *client.Client, dir string) []container.Summary {
+func containersOf(t *testing.T, c *docker.Client, dir string) []container.Summary {
 	t.Helper()
 	all, err := c.ContainerList(context.Background(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+dir))})
 	if err != nil {
@@ -92,9 +93,9 @@ func containersOf(t *testing.T, c *client.Client, dir string) []container.Summar
 	return all
 }
 
-func ofImage(name string, change func(*FunctionSpec)) func(*FunctionSpec) {
-	return func(f *FunctionSpec) {
-		f.PackageType, f.Image, f.Artifact, f.Runtime, f.Handler = packageImage, name, "", "", ""
+func ofImage(name string, change func(*client.FunctionSpec)) func(*client.FunctionSpec) {
+	return func(f *client.FunctionSpec) {
+		f.PackageType, f.Image, f.Artifact, f.Runtime, f.Handler = client.PackageImage, name, "", "", ""
 		f.Tags = map[string]string{"stellar-run": "r"}
 		if change != nil {
 			change(f)
@@ -107,7 +108,7 @@ func TestImageRuntimeAPI(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-api:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	p, ctl := testPlatform(t, func(o *Options) { o.CPU = CPUQuota })
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) { f.Environment = map[string]string{"VERSION": "7"} }))
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"VERSION": "7"} }))
 	first, second := getOK(t, url), getOK(t, url)
 	if !first.Cold || second.Cold || first.ID != second.ID || first.Ver != "7" || second.N != 2 {
 		t.Errorf("first %+v, second %+v", first, second)
@@ -126,7 +127,7 @@ func TestImageRuntimeAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h := info.HostConfig; h.Memory != 256<<20 || h.MemorySwap != 256<<20 || len(h.CapDrop) == 0 || *h.PidsLimit != containerPIDs || !h.ReadonlyRootfs {
+	if h := info.HostConfig; h.Memory != 256<<20 || h.MemorySwap != 256<<20 || len(h.CapDrop) == 0 || *h.PidsLimit != 1024 || !h.ReadonlyRootfs {
 		t.Errorf("host config %+v", h)
 	}
 	eventually(t, "the CPU is limited", func() bool {
@@ -150,20 +151,20 @@ func TestImageFailures(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-fail:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	_, ctl := testPlatform(t, func(o *Options) { o.InitTimeout = 2 * time.Second })
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) { f.MemoryMB, f.TimeoutSeconds = 64, 1 }))
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.MemoryMB, f.TimeoutSeconds = 64, 1 }))
 	wantFailure(t, url+"?do=exit&code=5", http.StatusBadGateway, kindCrash, "exit status 5")
 	wantFailure(t, url+"?do=alloc&mb=100", http.StatusBadGateway, kindOutOfMemory, "out of memory")
 	wantFailure(t, url+"?do=hang", http.StatusGatewayTimeout, kindTimeout, "timed out after 1.00 seconds")
-	url = deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) { f.Environment = map[string]string{"INIT": "exit"} }))
+	url = deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "exit"} }))
 	wantFailure(t, url, http.StatusBadGateway, kindInitCrash, "cannot find the moon")
-	url = deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
+	url = deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
 	wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "not ready 2s after its start")
-	for change, want := range map[*func(*FunctionSpec)]string{
-		new(func(f *FunctionSpec) { f.Image = "stellar-no-such-image:1" }):     "stellar-no-such-image:1",
-		new(func(f *FunctionSpec) { f.ColdPull = true }):                       "is in no registry",
-		new(func(f *FunctionSpec) { f.ImageContract = "grpc" }):                `imageContract "grpc"`,
-		new(func(f *FunctionSpec) { f.Image = "" }):                            `image ""`,
-		new(func(f *FunctionSpec) { f.PackageType, f.Artifact = "Zip", "/x" }): "belong to package type Image",
+	for change, want := range map[*func(*client.FunctionSpec)]string{
+		new(func(f *client.FunctionSpec) { f.Image = "stellar-no-such-image:1" }):     "stellar-no-such-image:1",
+		new(func(f *client.FunctionSpec) { f.ColdPull = true }):                       "is in no registry",
+		new(func(f *client.FunctionSpec) { f.ImageContract = "grpc" }):                `imageContract "grpc"`,
+		new(func(f *client.FunctionSpec) { f.Image = "" }):                            `image ""`,
+		new(func(f *client.FunctionSpec) { f.PackageType, f.Artifact = "Zip", "/x" }): "belong to package type Image",
 	} {
 		if _, err := ctl.Put(t.Context(), "s", testSpec(ofImage(name, *change))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
@@ -176,8 +177,8 @@ func TestImageHTTP(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-http:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	_, ctl := testPlatform(t, nil)
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing, f.TimeoutSeconds = ContractHTTP, 4, 1, QueueingShared, 2
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
+		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 4, 1, client.QueueingShared, 2
 	}))
 	req, err := http.NewRequest(http.MethodPost, url+"?a=1&b=%20", strings.NewReader("the body"))
 	if err != nil {
@@ -266,7 +267,7 @@ func TestColdPull(t *testing.T) {
 	digest, _, _ = strings.Cut(digest, `"`)
 	repository := name[:strings.LastIndex(name, ":")]
 	_, ctl := testPlatform(t, nil)
-	url := deployTo(t, ctl, ofImage(repository+"@"+digest, func(f *FunctionSpec) { f.ColdPull, f.KeepAliveSeconds = true, new(0.0) }))
+	url := deployTo(t, ctl, ofImage(repository+"@"+digest, func(f *client.FunctionSpec) { f.ColdPull, f.KeepAliveSeconds = true, new(0.0) }))
 	getOK(t, url)
 	eventually(t, "the instance ends", func() bool {
 		s, err := ctl.Service(t.Context(), "s")

@@ -28,9 +28,15 @@ type rawResponse struct {
 	body   []byte
 }
 
+// server is an instance's HTTP server.
+type server struct {
+	addr  string          // where it listens, or will
+	ended <-chan struct{} // closed when its container has ended
+}
+
 // converse does for a server on $PORT what the Runtime API does for other functions: it waits until the server listens,
 // then hands it requests, as many at once as the function may have. It returns when the container has ended.
-func (in *instance) converse(c *inContainer) {
+func (in *instance) converse(c server) {
 	if !in.awaitListener(c) {
 		return // it ended, or its init timeout will end it
 	}
@@ -42,7 +48,7 @@ func (in *instance) converse(c *inContainer) {
 	in.noteReady()
 	var workers sync.WaitGroup
 	for range in.fn.spec.Concurrency {
-		workers.Go(fail.Caught(c.defect, func() { in.work(ctx, c, transport) }))
+		workers.Go(fail.Caught(in.fn.platform.defect, func() { in.work(ctx, c, transport) }))
 	}
 	<-c.ended
 	cancel()
@@ -50,7 +56,7 @@ func (in *instance) converse(c *inContainer) {
 }
 
 // awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not yet.
-func (in *instance) awaitListener(c *inContainer) bool {
+func (in *instance) awaitListener(c server) bool {
 	if c.addr == "" {
 		return false
 	}
@@ -70,7 +76,7 @@ func (in *instance) awaitListener(c *inContainer) bool {
 
 // work hands over one request after the other until the container ends. There are as many workers as requests that the
 // function may have at once, so no slot is counted.
-func (in *instance) work(ctx context.Context, c *inContainer, transport *http.Transport) {
+func (in *instance) work(ctx context.Context, c server, transport *http.Transport) {
 	for {
 		inv := in.take()
 		for inv == nil {
@@ -103,7 +109,7 @@ func (in *instance) work(ctx context.Context, c *inContainer, transport *http.Tr
 const endTime = 2 * time.Second
 
 // endsSoon waits for the container's end, and says whether it came.
-func endsSoon(c *inContainer) bool {
+func endsSoon(c server) bool {
 	timer := time.NewTimer(endTime)
 	defer timer.Stop()
 	select {
@@ -115,7 +121,7 @@ func endsSoon(c *inContainer) bool {
 }
 
 // forward sends a request to the server and reads its whole answer.
-func (in *instance) forward(ctx context.Context, c *inContainer, transport *http.Transport, inv *invocation) result {
+func (in *instance) forward(ctx context.Context, c server, transport *http.Transport, inv *invocation) result {
 	ctx, cancel := context.WithTimeout(ctx, in.fn.timeout+time.Second) // the invocation's own timer is first
 	defer cancel()
 	name := in.fn.spec.Name

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stellar/src/local/client"
 )
 
 // goroutinesIn counts the goroutines of this process that are inside a function.
@@ -31,8 +33,8 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-worker:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	p, ctl := testPlatform(t, nil)
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.Queueing, f.TimeoutSeconds = ContractHTTP, 3, QueueingShared, 1
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
+		f.ImageContract, f.Concurrency, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 3, client.QueueingShared, 1
 	}))
 	getOK(t, url)
 	if n := goroutinesIn("stellar/src/local.(*instance).work"); n != 3 {
@@ -62,8 +64,8 @@ func TestServerThatEndsIsJudged(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-judged:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	_, ctl := testPlatform(t, nil)
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.Queueing, f.MemoryMB = ContractHTTP, 2, QueueingShared, 128
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
+		f.ImageContract, f.Concurrency, f.Queueing, f.MemoryMB = client.ContractHTTP, 2, client.QueueingShared, 128
 	}))
 	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "exit status 4")
 	wantFailure(t, url+"?alloc=300", http.StatusBadGateway, kindOutOfMemory, "out of memory")

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"stellar/src/local/client"
 )
 
 // maxControlBody is the most that a request to the control API may hold.
@@ -120,7 +122,7 @@ func (p *Platform) postStop(http.ResponseWriter, *http.Request) (int, any, error
 }
 
 func (p *Platform) getServices(http.ResponseWriter, *http.Request) (int, any, error) {
-	return http.StatusOK, map[string][]Service{"services": p.list()}, nil
+	return http.StatusOK, map[string][]client.Service{"services": p.list()}, nil
 }
 
 func (p *Platform) getService(_ http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -129,7 +131,7 @@ func (p *Platform) getService(_ http.ResponseWriter, r *http.Request) (int, any,
 }
 
 func (p *Platform) putService(w http.ResponseWriter, r *http.Request) (int, any, error) {
-	var spec ServiceSpec
+	var spec client.ServiceSpec
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&spec); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
 )
 
 func entriesOf(t *testing.T, parts ...string) (names []string) {
@@ -79,7 +80,7 @@ func TestControlRefusals(t *testing.T) {
 func TestSpecFaultsAllAtOnce(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	minus := -1.0
-	_, err := c.Put(t.Context(), "s p", ServiceSpec{Functions: []FunctionSpec{
+	_, err := c.Put(t.Context(), "s p", client.ServiceSpec{Functions: []client.FunctionSpec{
 		{Name: "a", Runtime: "go", Artifact: "rel.zip", MemoryMB: 1, TimeoutSeconds: -5, KeepAliveSeconds: &minus, Queueing: "often"},
 		{Name: "a", Path: "no-slash", Method: "GRAB", Runtime: "go", Artifact: "/x", PackageType: "Image", Architecture: "vax"},
 		{Name: "-", Runtime: "go", Artifact: "/x", Concurrency: -1, Environment: map[string]string{"AWS_LAMBDA_X": "", "2": "", "B": "\x00"}},
@@ -115,16 +116,16 @@ func TestPutIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
-		change func(*FunctionSpec)
+		change func(*client.FunctionSpec)
 		want   string
 	}{
-		"runtime":        {func(f *FunctionSpec) { f.Runtime = "cobol" }, `runtime "cobol" is not supported`},
-		"missing":        {func(f *FunctionSpec) { f.Artifact = "/nowhere/x.zip" }, "no such file"},
-		"folder":         {func(f *FunctionSpec) { f.Artifact = t.TempDir() }, "not a regular file"},
-		"link":           {func(f *FunctionSpec) { f.Artifact = link }, "not a regular file"},
-		"not a ZIP":      {func(f *FunctionSpec) { f.Artifact = text }, "not a ZIP archive"},
-		"not executable": {func(f *FunctionSpec) { f.Artifact = plain }, "not executable"},
-		"handler":        {func(f *FunctionSpec) { f.Runtime, f.Handler = "python3.13", "main" }, "<module>.<function>"},
+		"runtime":        {func(f *client.FunctionSpec) { f.Runtime = "cobol" }, `runtime "cobol" is not supported`},
+		"missing":        {func(f *client.FunctionSpec) { f.Artifact = "/nowhere/x.zip" }, "no such file"},
+		"folder":         {func(f *client.FunctionSpec) { f.Artifact = t.TempDir() }, "not a regular file"},
+		"link":           {func(f *client.FunctionSpec) { f.Artifact = link }, "not a regular file"},
+		"not a ZIP":      {func(f *client.FunctionSpec) { f.Artifact = text }, "not a ZIP archive"},
+		"not executable": {func(f *client.FunctionSpec) { f.Artifact = plain }, "not executable"},
+		"handler":        {func(f *client.FunctionSpec) { f.Runtime, f.Handler = "python3.13", "main" }, "<module>.<function>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := testSpec(nil)
@@ -132,7 +133,7 @@ func TestPutIsAllOrNothing(t *testing.T) {
 			bad.Name, bad.Path = "g", ""
 			spec.Functions = append(spec.Functions, bad)
 			_, err := c.Put(t.Context(), "s", spec)
-			var status *StatusError
+			var status *client.StatusError
 			if !errors.As(err, &status) || status.Status/100 != 4 || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("%v; want a 4xx with %q", err, test.want)
 			}
@@ -149,7 +150,7 @@ func TestPutIsAllOrNothing(t *testing.T) {
 func TestServicesAreListed(t *testing.T) {
 	p, c := testPlatform(t, nil)
 	for _, name := range []string{"b", "a"} {
-		if _, err := c.Put(t.Context(), name, testSpec(func(f *FunctionSpec) { f.Tags = map[string]string{"k": "v"} })); err != nil {
+		if _, err := c.Put(t.Context(), name, testSpec(func(f *client.FunctionSpec) { f.Tags = map[string]string{"k": "v"} })); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,7 +168,7 @@ func TestServicesAreListed(t *testing.T) {
 	if err := c.Delete(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	var status *StatusError
+	var status *client.StatusError
 	if _, err := c.Service(t.Context(), "a"); !errors.As(err, &status) || status.Status != 404 {
 		t.Errorf("after its removal: %v", err)
 	}

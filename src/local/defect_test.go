@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // A panic on one of the platform's goroutines ends it in order: its functions and its folder are gone, and the error
-// is a defect, exit code 1. Here the thread of a cell that is made for a second instance panics.
+// is a defect, exit code 1. Here the goroutine that makes cells panics, because it has no control groups.
 func TestPanicEndsThePlatform(t *testing.T) {
 	var mu sync.Mutex
 	var said []string
@@ -27,12 +29,9 @@ func TestPanicEndsThePlatform(t *testing.T) {
 	}
 	served := make(chan error, 1)
 	fail.Go(func(err error) { served <- err }, func() { served <- p.Serve(t.Context()) })
-	getOK(t, deployTo(t, NewClient(p.ControlURL(), testToken), nil))
-	joined := make(chan error, 1)
-	broken := &cell{ended: make(chan struct{})} // without a group, as no cell is
-	fail.Go(p.defect, func() { broken.thread(joined, p.defect) }, func() { notJoined(joined) })
-	if err := <-joined; err == nil {
-		t.Error("who waits for the cell is not told")
+	getOK(t, deployTo(t, client.New(p.ControlURL(), testToken), nil))
+	if _, err := sandbox.NewPool(nil, p.defect); err != nil {
+		t.Fatal(err)
 	}
 	select {
 	case err = <-served:
@@ -50,7 +49,7 @@ func TestPanicEndsThePlatform(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if all := strings.Join(said, "\n"); !strings.Contains(all, "sandbox.go") {
+	if all := strings.Join(said, "\n"); !strings.Contains(all, "pool.go") {
 		t.Errorf("it has said %q; want the stack", all)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // service is a deployed service. Its fields change under Platform.mu only.
@@ -53,22 +55,22 @@ func (p *Platform) lockService(name string) (unlock func()) {
 }
 
 // deploy puts a service: everything is checked, hashed and unpacked before anything is changed.
-func (p *Platform) deploy(ctx context.Context, name string, spec ServiceSpec) (Service, error) {
-	if err := spec.normalise(name); err != nil {
-		return Service{}, err
+func (p *Platform) deploy(ctx context.Context, name string, spec client.ServiceSpec) (client.Service, error) {
+	if err := normalise(&spec, name); err != nil {
+		return client.Service{}, err
 	}
 	defer p.lockService(name)()
 	fresh := make([]*function, 0, len(spec.Functions))
 	for i := range spec.Functions {
 		f, err := p.prepare(ctx, name, spec.Functions[i])
 		if err != nil {
-			return Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, errors.Join(err, releaseAll(fresh)))
+			return client.Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, errors.Join(err, releaseAll(fresh)))
 		}
 		fresh = append(fresh, f)
 	}
 	old, logs, err := p.swap(name, spec.Tags, fresh)
 	if err != nil {
-		return Service{}, errors.Join(err, releaseAll(fresh))
+		return client.Service{}, errors.Join(err, releaseAll(fresh))
 	}
 	for _, f := range old {
 		f.drain(false)
@@ -97,10 +99,10 @@ func releaseAll(functions []*function) error {
 }
 
 // prepare makes a function that can start; the caller must release its package if it is not used.
-func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpec) (*function, error) {
+func (p *Platform) prepare(ctx context.Context, service string, spec client.FunctionSpec) (*function, error) {
 	f := newFunction(p, service, spec)
 	var err error
-	if spec.PackageType == packageImage {
+	if spec.PackageType == client.PackageImage {
 		if f.image, err = p.openImage(ctx, &spec); err != nil {
 			return nil, err
 		}
@@ -110,7 +112,7 @@ func (p *Platform) prepare(ctx context.Context, service string, spec FunctionSpe
 		return nil, err
 	}
 	alone := ""
-	if p.sandboxes.shared != nil { // its instances can write to it: that must not reach other functions
+	if p.sandboxes.SharedTmp() != nil { // its instances can write to it: that must not reach other functions
 		alone = service + "/" + spec.Name
 	}
 	if f.pkg, err = p.packages.open(ctx, spec.Artifact, alone); err != nil {
@@ -215,7 +217,7 @@ func (p *Platform) remove(ctx context.Context, name string) error {
 	for _, l := range s.logs {
 		errs = append(errs, l.close())
 	}
-	if err := errors.Join(append(errs, removeTree(filepath.Join(p.opts.Dir, "logs", name)))...); err != nil {
+	if err := errors.Join(append(errs, sandbox.RemoveTree(filepath.Join(p.opts.Dir, "logs", name)))...); err != nil {
 		p.mu.Lock()
 		s.logs = map[string]*logFile{} // closed: a new version has new ones
 		p.mu.Unlock()
@@ -249,21 +251,21 @@ func awaitEnds(ctx context.Context, service string, functions []*function) error
 }
 
 // service tells about a service.
-func (p *Platform) service(name string) (Service, error) {
+func (p *Platform) service(name string) (client.Service, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.services[name]
 	if s == nil {
-		return Service{}, refuse(http.StatusNotFound, "no service is called %q", name)
+		return client.Service{}, refuse(http.StatusNotFound, "no service is called %q", name)
 	}
 	return p.describe(s), nil
 }
 
 // list tells about all services, by name.
-func (p *Platform) list() []Service {
+func (p *Platform) list() []client.Service {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := make([]Service, 0, len(p.services))
+	out := make([]client.Service, 0, len(p.services))
 	for _, s := range p.services {
 		out = append(out, p.describe(s))
 	}
@@ -272,17 +274,17 @@ func (p *Platform) list() []Service {
 }
 
 // describe tells about a service. The caller holds p.mu.
-func (p *Platform) describe(s *service) Service {
-	out := Service{Service: s.name, Tags: maps.Clone(s.tags), Functions: make([]Function, 0, len(s.functions))}
+func (p *Platform) describe(s *service) client.Service {
+	out := client.Service{Service: s.name, Tags: maps.Clone(s.tags), Functions: make([]client.Function, 0, len(s.functions))}
 	limits := p.Limits()
 	for _, f := range s.functions {
-		told := Function{
+		told := client.Function{
 			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method, URL: p.GatewayURL() + "/" + s.name + f.spec.Path,
 			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler, MemoryMB: f.spec.MemoryMB,
 			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(), Tags: maps.Clone(f.spec.Tags),
 		}
 		if i := f.image; i != nil {
-			told.Image, told.ImageBytes, told.PackageSHA256 = i.ref, i.bytes, i.sha256
+			told.Image, told.ImageBytes, told.PackageSHA256 = i.Ref, i.Bytes, i.SHA256
 			told.LimitsEnforced = !p.opts.NoMemoryLimit // the Engine's business
 		} else {
 			told.PackageBytes, told.PackageSHA256, told.RuntimeVersion = f.pkg.bytes, f.pkg.sha256, f.launch.version

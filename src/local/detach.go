@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"stellar/src/fail"
+	"stellar/src/local/sandbox"
 )
 
 // Detach starts a platform that stays when this process ends (`stellar local start`) and writes where it is to
@@ -102,7 +103,7 @@ func awaitEnd(ctx context.Context, s *State) error {
 	gone := func() bool { return absent(s.Dir) && errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH) }
 	for range 2 {
 		wait, cancel := context.WithTimeout(ctx, closeTime+closeTime/2)
-		ok := waitUntil(wait, closeTime/500, gone)
+		ok := sandbox.WaitUntil(wait, closeTime/500, gone)
 		cancel()
 		if ok {
 			return nil

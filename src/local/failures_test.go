@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
 )
 
 func outputOf(err error) string {
@@ -32,7 +33,7 @@ func TestInitFailures(t *testing.T) {
 		{"hang", kindInitTimeout, "not ready 3s after its start", 504},
 	} {
 		t.Run(test.init, func(t *testing.T) {
-			url := deployTo(t, c, func(f *FunctionSpec) { f.Environment = map[string]string{"INIT": test.init} })
+			url := deployTo(t, c, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": test.init} })
 			r := wantFailure(t, url, test.status, test.kind, test.text)
 			got := reports(t, c)
 			last := got[len(got)-1]
@@ -62,7 +63,7 @@ func TestCrashes(t *testing.T) {
 
 func TestHang(t *testing.T) {
 	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.TimeoutSeconds = 1 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.TimeoutSeconds = 1 })
 	first := getOK(t, url)
 	wantFailure(t, url+"?do=hang", 504, kindTimeout, "Task timed out after 1.00 seconds")
 	if r := getOK(t, url); !r.Cold {
@@ -91,7 +92,7 @@ func TestOutOfMemory(t *testing.T) {
 	if !p.Limits().Memory {
 		t.Skipf("memory is not enforced here: %s", p.Limits().Why)
 	}
-	url := deployTo(t, c, func(f *FunctionSpec) { f.MemoryMB = 64 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.MemoryMB = 64 })
 	getOK(t, url+"?do=alloc&mb=20")
 	wantFailure(t, url+"?do=alloc&mb=200", 502, kindOutOfMemory, "Runtime exited: signal: killed (out of memory)")
 	got := reports(t, c)
@@ -183,7 +184,7 @@ func TestStartFailure(t *testing.T) {
 	if err := os.WriteFile(artifact, zipOf(entry{"bootstrap", 0o755, []byte("not a program")}), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Artifact = artifact })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Artifact = artifact })
 	wantFailure(t, url, 502, kindStart, "bootstrap")
 	wantFailure(t, url, 502, kindStart, "exec format error")
 	if s, err := c.Service(t.Context(), "s"); err != nil || s.Functions[0].Instances > 1 {

@@ -9,18 +9,20 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/container"
 )
 
 // function is one version of a deployed function: its instances and who gets them.
 type function struct {
 	platform  *Platform
 	service   string
-	spec      FunctionSpec
-	pkg       *pkg           // nil for an image
-	launch    *launch        // likewise
-	hidden    []string       // folders that its instances must not look into
-	image     *functionImage // nil for a ZIP package
-	log       *logFile       // shared with the versions before and after it
+	spec      client.FunctionSpec
+	pkg       *pkg             // nil for an image
+	launch    *launch          // likewise
+	hidden    []string         // folders that its instances must not look into
+	image     *container.Image // nil for a ZIP package
+	log       *logFile         // shared with the versions before and after it
 	timeout   time.Duration
 	keepAlive time.Duration
 
@@ -49,7 +51,7 @@ type grant struct {
 	err error
 }
 
-func newFunction(p *Platform, service string, spec FunctionSpec) *function {
+func newFunction(p *Platform, service string, spec client.FunctionSpec) *function {
 	return &function{
 		platform: p, service: service, spec: spec,
 		timeout:   time.Duration(spec.TimeoutSeconds) * time.Second,
@@ -102,7 +104,7 @@ func (f *function) acquire(ctx context.Context) (grant, error) {
 			return g, nil
 		}
 	}
-	if f.spec.Queueing == QueueingSpawn {
+	if f.spec.Queueing == client.QueueingSpawn {
 		f.mu.Unlock()
 		return grant{}, errThrottled
 	}
@@ -167,7 +169,7 @@ func (f *function) place() (grant, bool) {
 		}
 		return grant{in: in, at: now}, true
 	}
-	if n := len(f.starting); f.spec.Queueing == QueueingShared && n > 0 {
+	if n := len(f.starting); f.spec.Queueing == client.QueueingShared && n > 0 {
 		in := f.starting[n-1]
 		in.active++
 		if in.active == f.spec.Concurrency {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"stellar/src/local/client"
 )
 
 // maxTries is how many instances may be started for a request and end before they take it, until it fails.
@@ -102,7 +104,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 	inv := newInvocation(id)
 	inv.trace = traceID(inv.arrival)
-	if f.spec.ImageContract == ContractHTTP {
+	if f.spec.ImageContract == client.ContractHTTP {
 		inv.raw = &rawRequest{r.Method, r.URL.RawQuery, r.Header, body}
 	} else {
 		inv.event = appendEvent(r, f, inv, path, body)

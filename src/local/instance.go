@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // instance is one process or container of a function, from the request that starts it to its last.
@@ -35,7 +37,7 @@ type instance struct {
 	tmp  string
 	pull time.Duration // what its image's pull took, where there was one for it
 
-	cell atomic.Pointer[cell] // of a process, known before its start returns
+	cell atomic.Pointer[sandbox.Cell] // of a process, known before its start returns
 
 	pid     atomic.Int64  // of a process
 	spawned chan struct{} // closed once pid is known, or there is none
@@ -77,7 +79,7 @@ func (in *instance) start() {
 		return
 	}
 	fail.Go(in.fn.platform.defect, func() {
-		<-body.exited()
+		<-body.Exited()
 		in.finish(in.lastWords(last))
 	})
 }
@@ -90,7 +92,7 @@ func (in *instance) launch() (body running, last chan string, err error) {
 		return nil, nil, err
 	}
 	api := ""
-	if in.fn.spec.ImageContract != ContractHTTP {
+	if in.fn.spec.ImageContract != client.ContractHTTP {
 		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, nil, err
@@ -116,12 +118,12 @@ func (in *instance) launch() (body running, last chan string, err error) {
 		in.endInit = time.AfterFunc(p.opts.InitTimeout, fail.Caught(p.defect, in.initTimedOut))
 	}
 	if in.reason.kind != "" { // ended while it was being started
-		body.kill()
+		body.Kill()
 	}
 	unlimited := !in.ready.IsZero() && in.cell.Load() == nil // it was ready before it could be limited
 	in.mu.Unlock()
 	if unlimited {
-		_ = body.limitCPU(in.fn.spec.MemoryMB)
+		_ = in.fn.limitCPU(body)
 	}
 	last = make(chan string, 1)
 	fail.Go(p.defect, func() { last <- in.fn.log.copyLines(output) }, func() { _ = output.Close() })
@@ -266,7 +268,7 @@ func (in *instance) kill() {
 	body := in.body
 	in.mu.Unlock()
 	if body != nil {
-		body.kill()
+		body.Kill()
 	}
 }
 
@@ -279,10 +281,10 @@ func (in *instance) finish(lastLine string) {
 		errs = append(errs, in.api.Close())
 	}
 	if in.body != nil {
-		errs = append(errs, in.fn.left.try(in.body.release))
+		errs = append(errs, in.fn.left.try(in.body.Release))
 	}
 	if in.tmp != "" {
-		errs = append(errs, in.fn.left.try(func() error { return removeTree(in.tmp) }))
+		errs = append(errs, in.fn.left.try(func() error { return sandbox.RemoveTree(in.tmp) }))
 	}
 	if err := errors.Join(errs...); err != nil {
 		in.fn.platform.opts.Warnf("instance %s of function %s: %v", in.id, in.fn.spec.Name, err)
@@ -320,7 +322,7 @@ func (in *instance) post(lastLine string) result {
 	if in.reason.kind != "" {
 		return in.reason
 	}
-	how, outOfMemory := in.body.verdict()
+	how, outOfMemory := in.body.Verdict()
 	kind, class := kindCrash, "Runtime.ExitError"
 	if outOfMemory {
 		kind, class = kindOutOfMemory, "Runtime.OutOfMemory"
@@ -369,5 +371,5 @@ func (in *instance) peak() int64 {
 	if body == nil {
 		return 0
 	}
-	return body.peak()
+	return body.Peak()
 }

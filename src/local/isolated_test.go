@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // zipFile writes a package of text files.
@@ -49,7 +52,7 @@ def f(event, context):
     return {"found": found, "path": sys.path, "exit": callable(exit) and callable(quit),
         "user": [p for p in sys.path if "-packages" in p]}
 `})
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "python3", "main.f", artifact })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "python3", "main.f", artifact })
 	said := string(getOK(t, url).body)
 	want := `"found": ["own", "ssl", "sqlite3"]`
 	if contains(on, "boto3") {
@@ -99,9 +102,9 @@ func TestNodeSeesItsPackageOnly(t *testing.T) {
   }
   return { found, argv: process.argv.length };
 };`})
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "nodejs", "main.f", artifact })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "nodejs", "main.f", artifact })
 	want := `"found":["own","fs","./main.js","import own","import node:fs"]`
-	if tryPrivateMounts() != nil { // without mounts, import still looks above
+	if sandbox.TryPrivateMounts() != nil { // without mounts, import still looks above
 		want = `"found":["own","fs","./main.js","import own","import node:fs"`
 	}
 	if said := string(getOK(t, url).body); !strings.Contains(said, want) || !strings.Contains(said, `"argv":2`) {
@@ -143,7 +146,7 @@ func TestRubySeesItsPackageOnly(t *testing.T) {
   end
   { found: found, there: Gem.path.any? { |p| File.directory?(File.join(p, "gems", "of_a_neighbour-1.0")) } }
 end`})
-	url := deployTo(t, c, func(f *FunctionSpec) {
+	url := deployTo(t, c, func(f *client.FunctionSpec) {
 		f.Runtime, f.Handler, f.Artifact = "ruby", "main.f", artifact
 		// It stands for the machine's own folder of gems.
 		f.Environment = map[string]string{"GEM_PATH": filepath.Join(home, "gems") + ":" + string(paths)}

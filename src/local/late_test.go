@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stellar/src/local/client"
 )
 
 // askAPI sends a request to an instance's Runtime API, as its function does.
@@ -22,7 +24,7 @@ func askAPI(in *instance, method, path string) *httptest.ResponseRecorder {
 func TestLateAnswersFreeTheFunction(t *testing.T) {
 	p, _ := testPlatform(t, nil)
 	zero := 0.0
-	f := newFunction(p, "s", FunctionSpec{Name: "f", Concurrency: 2, KeepAliveSeconds: &zero})
+	f := newFunction(p, "s", client.FunctionSpec{Name: "f", Concurrency: 2, KeepAliveSeconds: &zero})
 	f.log = newLogFile(filepath.Join(t.TempDir(), "log"), 1<<20, p.defect)
 	f.timeout = 20 * time.Millisecond
 	in := newInstance(f)

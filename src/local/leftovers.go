@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"stellar/src/local/sandbox"
 )
 
 // leftovers are steps of a function's removal that failed. Each is tried again whenever its service is to be removed,
@@ -55,7 +57,7 @@ func (f *function) conclude() {
 // giveBack gives up the package or image.
 func (f *function) giveBack() error {
 	if f.image != nil {
-		return f.image.release(context.Background())
+		return f.image.Release(context.Background())
 	}
 	return f.pkg.release()
 }
@@ -63,7 +65,7 @@ func (f *function) giveBack() error {
 // removeCode removes what giveBack, which counts users, could not.
 func (f *function) removeCode() error {
 	if f.image != nil {
-		return f.image.release(context.Background())
+		return f.image.Release(context.Background())
 	}
-	return removeTree(f.pkg.dir)
+	return sandbox.RemoveTree(f.pkg.dir)
 }

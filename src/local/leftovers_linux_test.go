@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"stellar/src/local/sandbox"
 )
 
 // ordinaryUser is who tests run as that are started by root.
@@ -70,7 +72,7 @@ func alsoAsUser(t *testing.T) {
 // with an empty environment.
 func TestLeftovers(t *testing.T) {
 	alsoAsUser(t)
-	for _, best := range []level{levelFull, levelMounts, levelNone} {
+	for _, best := range []sandbox.Level{sandbox.LevelFull, sandbox.LevelMounts, sandbox.LevelNone} {
 		for _, what := range [][]string{
 			{"owner"}, {"platform"}, {"watcher"}, {"owner", "platform"}, {"watcher", "platform"},
 			{"owner", "watcher", "platform"},

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stellar/src/local/client"
 )
 
 func TestCPUQuota(t *testing.T) {
@@ -12,7 +14,7 @@ func TestCPUQuota(t *testing.T) {
 	if !p.Limits().CPU {
 		t.Skipf("CPU is not enforced here: %s", p.Limits().Why)
 	}
-	s, err := c.Put(t.Context(), "s", testSpec(func(f *FunctionSpec) { f.MemoryMB = 128 }))
+	s, err := c.Put(t.Context(), "s", testSpec(func(f *client.FunctionSpec) { f.MemoryMB = 128 }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,11 +23,13 @@ func TestCPUQuota(t *testing.T) {
 	}
 	getOK(t, s.Functions[0].URL)
 	var quotas []string
-	for _, pattern := range []string{"/*/cpu.cfs_quota_us", "/*/cpu.max"} {
-		files, _ := filepath.Glob(p.sandboxes.groups.cpu + pattern)
-		for _, file := range files {
-			text, _ := os.ReadFile(file)
-			quotas = append(quotas, strings.Fields(string(text))[0])
+	for _, branch := range groupsOf(p.id) {
+		for _, pattern := range []string{"/*/cpu.cfs_quota_us", "/*/cpu.max"} {
+			files, _ := filepath.Glob(branch + pattern)
+			for _, file := range files {
+				text, _ := os.ReadFile(file)
+				quotas = append(quotas, strings.Fields(string(text))[0])
+			}
 		}
 	}
 	if !contains(quotas, "1447") { // 128/1769 of 20 ms

@@ -17,6 +17,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // testPackage is the ZIP of testdata/function, testProgram its program; TestMain builds them.
@@ -106,7 +109,7 @@ func zipOf(entries ...entry) []byte {
 }
 
 // testPlatform starts a platform in this process and checks, when the test ends, that nothing of it is left.
-func testPlatform(t *testing.T, change func(*Options)) (*Platform, *Client) {
+func testPlatform(t *testing.T, change func(*Options)) (*Platform, *client.Client) {
 	t.Helper()
 	opts := Options{
 		Dir: filepath.Join(t.TempDir(), "state"), Token: testToken, Version: "test", CPU: CPUOff,
@@ -134,7 +137,7 @@ func testPlatform(t *testing.T, change func(*Options)) (*Platform, *Client) {
 			t.Errorf("control groups are left: %v", left)
 		}
 	})
-	return p, NewClient(p.ControlURL(), testToken)
+	return p, client.New(p.ControlURL(), testToken)
 }
 
 // groupsOf finds control groups whose name starts with prefix.
@@ -149,17 +152,17 @@ func groupsOf(prefix string) (found []string) {
 }
 
 // function gives a spec of the test function.
-func testSpec(change func(*FunctionSpec)) ServiceSpec {
-	f := FunctionSpec{
+func testSpec(change func(*client.FunctionSpec)) client.ServiceSpec {
+	f := client.FunctionSpec{
 		Name: "f", Runtime: "go", Handler: "bootstrap", MemoryMB: 256, TimeoutSeconds: 30, Artifact: testPackage,
 	}
 	if change != nil {
 		change(&f)
 	}
-	return ServiceSpec{Tags: map[string]string{"stellar-run": "r"}, Functions: []FunctionSpec{f}}
+	return client.ServiceSpec{Tags: map[string]string{"stellar-run": "r"}, Functions: []client.FunctionSpec{f}}
 }
 
-func deployTo(t *testing.T, c *Client, change func(*FunctionSpec)) string {
+func deployTo(t *testing.T, c *client.Client, change func(*client.FunctionSpec)) string {
 	t.Helper()
 	s, err := c.Put(t.Context(), "s", testSpec(change))
 	if err != nil {
@@ -235,7 +238,7 @@ func wantFailure(t *testing.T, url string, status int, kind, text string) reply 
 }
 
 // reports reads the REPORT lines of function f.
-func reports(t *testing.T, c *Client) []Report {
+func reports(t *testing.T, c *client.Client) []Report {
 	t.Helper()
 	var out []Report
 	for line := range strings.Lines(logOf(t, c)) {
@@ -246,7 +249,7 @@ func reports(t *testing.T, c *Client) []Report {
 	return out
 }
 
-func logOf(t *testing.T, c *Client) string {
+func logOf(t *testing.T, c *client.Client) string {
 	t.Helper()
 	text, next, err := c.Logs(t.Context(), "s", "f", 0)
 	if err != nil {
@@ -280,7 +283,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if !waitUntil(ctx, 5*time.Millisecond, done) {
+	if !sandbox.WaitUntil(ctx, 5*time.Millisecond, done) {
 		t.Fatalf("not within 20 s: %s", what)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/sandbox"
 	"stellar/src/shell"
 )
 
@@ -18,9 +19,6 @@ const (
 	CPUQuota = "quota" // memory/1769 of a CPU while a request is served, all of it during init, as Lambda does
 	CPUOff   = "off"   // no CPU limit
 )
-
-// memoryPerCPU is how many MB of function memory buy one CPU on Lambda.
-const memoryPerCPU = 1769
 
 // Options are the settings of a platform. Dir and Token must be set; the zero value of the rest is the default.
 type Options struct {
@@ -46,7 +44,7 @@ type Options struct {
 	watchPipe    *os.File
 	stateFile    string        // removed with the platform; see ServeCommand
 	pid          int           // of the platform as others see it; 0: ask
-	namespaces   level         // the best to try; empty: the best of all
+	namespaces   sandbox.Level // the best to try; empty: the best of all
 	noNamespaces string        // why functions have no /tmp of their own; empty: they have, or it is found out
 	bodyIdle     time.Duration // longest pause in a request's body; default 30 s
 	maxTmp       int64         // bytes that an instance's /tmp may hold; default 512 MB

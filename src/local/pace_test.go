@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stellar/src/local/client"
 )
 
 // slowly sends a request's header and then its body in pieces, and gives the answer.
@@ -140,7 +142,7 @@ func TestSlowBodyDoesNotHoldAVersion(t *testing.T) {
 // A request that has been read may wait for an instance, and then take its time, for longer than any pause of its body.
 func TestRequestMayTakeLongerThanAPause(t *testing.T) {
 	_, c := testPlatform(t, func(o *Options) { o.bodyIdle = 300 * time.Millisecond })
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances = QueueingQueue, 1 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Queueing, f.MaxInstances = client.QueueingQueue, 1 })
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {

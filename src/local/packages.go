@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"stellar/src/local/sandbox"
 )
 
 // packages holds the unpacked packages, each distinct one once, for as long as a function uses it.
@@ -109,22 +111,7 @@ func (p *pkg) release() error {
 	if !last {
 		return nil
 	}
-	return removeTree(p.dir)
-}
-
-// removeTree removes a folder whose content a package or a function may have made read-only.
-func removeTree(dir string) error {
-	err := os.RemoveAll(dir)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+	return sandbox.RemoveTree(p.dir)
 }
 
 // readerUntil stops reading when its context ends.

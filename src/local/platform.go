@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/container"
+	"stellar/src/local/sandbox"
 )
 
 const (
@@ -28,15 +31,15 @@ const (
 
 // Platform is one running local platform.
 type Platform struct {
-	opts      Options
-	id        string // names its control groups
-	startedAt time.Time
-	packages  *packages
-	runtimes  *runtimes
-	sandboxes *sandboxes
-	docker    docker
-	watch     *watch
-	lock      *os.File // tells Sweep that this platform lives
+	opts       Options
+	id         string // names its control groups
+	startedAt  time.Time
+	packages   *packages
+	runtimes   *runtimes
+	sandboxes  *sandbox.Pool
+	containers *container.Engine
+	watch      *watch
+	lock       *os.File // tells Sweep that this platform lives
 
 	control, gateway         *http.Server
 	controlAddr, gatewayAddr net.Listener
@@ -74,6 +77,7 @@ func New(opts Options) (*Platform, error) {
 		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
 		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}), broken: make(chan error, 1),
 	}
+	p.containers = p.engine()
 	p.routes.Store(&routes{})
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -91,9 +95,9 @@ func (p *Platform) open() error {
 	if p.watch, err = openWatch(p.opts.watchPipe, order); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: tell the watcher: %w", err)
 	}
-	groups := openCgroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
-	if p.sandboxes, err = newSandboxes(groups, p.defect); err != nil {
-		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.close()))
+	groups := sandbox.OpenGroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
+	if p.sandboxes, err = sandbox.NewPool(groups, p.defect); err != nil {
+		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.Close()))
 	}
 	listen := func(port int, what string) (net.Listener, error) {
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -126,7 +130,7 @@ func (p *Platform) ControlURL() string { return "http://" + p.controlAddr.Addr()
 func (p *Platform) GatewayURL() string { return "http://" + p.gatewayAddr.Addr().String() }
 
 // Limits says which limits are enforced.
-func (p *Platform) Limits() Limits { return p.sandboxes.groups.limits }
+func (p *Platform) Limits() client.Limits { return client.Limits(p.sandboxes.Limits()) }
 
 // Serve answers until ctx ends, the control API is told to stop, or somebody removes the state folder (a platform that
 // stays must not outlive it), then closes the platform.
@@ -203,9 +207,9 @@ func (p *Platform) close() error {
 	errs = append(errs, removed...)
 	errs = append(errs, shutDown(ctx, p.gateway, p.gatewayAddr))
 	if p.sandboxes != nil {
-		errs = append(errs, p.sandboxes.close())
+		errs = append(errs, p.sandboxes.Close())
 	}
-	errs = append(errs, p.docker.close(), p.endRest(), removeTree(p.opts.Dir))
+	errs = append(errs, p.containers.Close(), p.endRest(), sandbox.RemoveTree(p.opts.Dir))
 	if p.lock != nil {
 		errs = append(errs, p.lock.Close())
 	}
@@ -222,7 +226,7 @@ func (p *Platform) endRest() error {
 	if p.watch == nil {
 		return nil
 	}
-	if left := endDescendants(killTime); len(left) > 0 {
+	if left := sandbox.EndDescendants(killTime); len(left) > 0 {
 		return fmt.Errorf("processes %v do not end", left)
 	}
 	return nil
@@ -261,11 +265,11 @@ func (p *Platform) admit() bool {
 }
 
 // Status tells how the platform is.
-func (p *Platform) Status() Status {
+func (p *Platform) Status() client.Status {
 	p.mu.Lock()
 	n := len(p.services)
 	p.mu.Unlock()
-	return Status{
+	return client.Status{
 		Version: p.opts.Version, PID: p.opts.pid, StartedAt: p.startedAt, Gateway: p.GatewayURL(), Dir: p.opts.Dir,
 		Services: n, Instances: int(p.instances.Load()), Limits: p.Limits(),
 	}

@@ -11,6 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 func TestColdThenWarm(t *testing.T) {
@@ -44,7 +47,7 @@ func TestColdThenWarm(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("CALLERS_SECRET", "x")
 	p, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Environment = map[string]string{"MINE": "a=b c", "TZ": "Mars"} })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Environment = map[string]string{"MINE": "a=b c", "TZ": "Mars"} })
 	r := getOK(t, url+"?do=env")
 	for _, want := range []string{
 		"MINE=a=b c", "TZ=Mars", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "_HANDLER=bootstrap",
@@ -64,7 +67,7 @@ func TestEnvironment(t *testing.T) {
 				t.Errorf("%s=%s is not in the state folder", key, value)
 			}
 		case "TMPDIR":
-			if private := p.sandboxes.shared == nil; private != (value == privateTmp) ||
+			if private := p.sandboxes.SharedTmp() == nil; private != (value == sandbox.PrivateTmp) ||
 				!private && !strings.HasPrefix(value, p.opts.Dir) {
 				t.Errorf("%s=%s, mounts of its own: %t", key, value, private)
 			}
@@ -78,7 +81,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestEventForm(t *testing.T) {
 	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Path, f.Method = "/a/b", "POST" })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Path, f.Method = "/a/b", "POST" })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"?x=1&y=%20z&x=2&do=event", strings.NewReader("{\"k\":\"v\\n\u00e9\"}"))
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +171,7 @@ func TestRuntimeAPIRefusals(t *testing.T) {
 
 func TestRoutes(t *testing.T) {
 	p, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Method = "POST" })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Method = "POST" })
 	wantFailure(t, p.GatewayURL()+"/s/nowhere", 404, kindNoRoute, "/s/nowhere")
 	wantFailure(t, p.GatewayURL()+"/other/f", 404, kindNoRoute, "no function")
 	wantFailure(t, p.GatewayURL()+"/", 404, kindNoRoute, "no function")
@@ -216,7 +219,7 @@ func TestPython(t *testing.T) {
 	if err := os.WriteFile(artifact, zipOf(entry{"main.py", 0o644, []byte(code)}), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Put(t.Context(), "s", testSpec(func(f *FunctionSpec) {
+	s, err := c.Put(t.Context(), "s", testSpec(func(f *client.FunctionSpec) {
 		f.Runtime, f.Handler, f.Artifact = "python3.13", "main.handler", artifact
 	}))
 	if err != nil {

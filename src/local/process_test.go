@@ -12,6 +12,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // owned is what the owner program tells its test.
@@ -25,12 +28,12 @@ type owned struct {
 // tells about them, and, when the platform ends, closes it and tells how that went.
 func ownPlatform(root string) {
 	child, err := Spawn(context.Background(), SpawnOptions{Root: root,
-		Options: Options{namespaces: level(os.Getenv("STELLAR_TEST_LEVEL"))}})
+		Options: Options{namespaces: sandbox.Level(os.Getenv("STELLAR_TEST_LEVEL"))}})
 	told := func() (o owned) {
 		if err != nil {
 			return owned{Error: err.Error()}
 		}
-		s, err := child.Put(context.Background(), "s", ServiceSpec{Functions: []FunctionSpec{{
+		s, err := child.Put(context.Background(), "s", client.ServiceSpec{Functions: []client.FunctionSpec{{
 			Name: "f", Runtime: "go", Handler: "bootstrap", Artifact: os.Getenv("STELLAR_TEST_PACKAGE"),
 		}}})
 		if err != nil {
@@ -66,7 +69,7 @@ type owner struct {
 }
 
 // startOwner starts the owner program and gives what it told.
-func startOwner(t *testing.T, best level) owner {
+func startOwner(t *testing.T, best sandbox.Level) owner {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
@@ -270,7 +273,7 @@ func TestRemovedFolderEndsThePlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := outerOf(s.PID, getOK(t, deployTo(t, s.Client(), nil)).PID)
-	if err := removeTree(root); err != nil {
+	if err := sandbox.RemoveTree(root); err != nil {
 		t.Fatal(err)
 	}
 	owned{Platform: s.PID, Processes: map[string]int{"function": pid}, Dir: s.Dir}.wantNothingLeft(t)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"stellar/src/local/client"
 )
 
 // unremovable makes a folder that nobody can remove until undo is called: something is mounted in it, or, where this
@@ -38,12 +40,12 @@ func TestDeleteIsAnErrorUntilNothingIsLeft(t *testing.T) {
 		scratch := scratchOf(t, p)
 		undo := unremovable(t, scratch)
 		if replaced {
-			deployTo(t, c, func(f *FunctionSpec) { f.Environment = map[string]string{"VERSION": "2"} })
+			deployTo(t, c, func(f *client.FunctionSpec) { f.Environment = map[string]string{"VERSION": "2"} })
 			<-warned // the old version has ended by now
 		}
 		for range 2 {
 			err := c.Delete(t.Context(), "s")
-			var status *StatusError
+			var status *client.StatusError
 			if !errors.As(err, &status) || status.Status != 500 || !strings.Contains(err.Error(), scratch) {
 				t.Fatalf("replaced %v: delete: %v; want a 500 that names %s", replaced, err, scratch)
 			}
@@ -56,7 +58,7 @@ func TestDeleteIsAnErrorUntilNothingIsLeft(t *testing.T) {
 		if err := c.Delete(t.Context(), "s"); err != nil {
 			t.Errorf("delete: %v", err)
 		}
-		var status *StatusError
+		var status *client.StatusError
 		if err := c.Delete(t.Context(), "s"); !errors.As(err, &status) || status.Status != 404 || !absent(scratch) {
 			t.Errorf("delete of what is gone: %v", err)
 		}

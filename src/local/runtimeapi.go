@@ -130,7 +130,7 @@ func (in *instance) noteReady() {
 		return
 	}
 	// From here on the function has the share of a CPU that its memory buys; init ran without a limit, as on Lambda.
-	if err := in.limiter().limitCPU(in.fn.spec.MemoryMB); err != nil && !in.ending() {
+	if err := in.fn.limitCPU(in.limiter()); err != nil && !in.ending() {
 		in.fn.platform.opts.Warnf("function %s: limit CPU: %v", in.fn.spec.Name, err)
 	}
 	in.fn.becameReady(in)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"stellar/src/local/sandbox"
 )
 
 // family is a group of runtimes that start the same way: the way a runtime is added is one entry in families.
@@ -69,7 +71,7 @@ func (l *launch) folders(root string) []string {
 	if l.script != "" {
 		out = append(out, filepath.Dir(l.script))
 	}
-	if prefix := filepath.Dir(filepath.Dir(l.program)); strings.HasPrefix(prefix, privateTmp+"/") {
+	if prefix := filepath.Dir(filepath.Dir(l.program)); strings.HasPrefix(prefix, sandbox.PrivateTmp+"/") {
 		out = append(out, prefix)
 	}
 	return out

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stellar/src/local/client"
+	"stellar/src/local/sandbox"
 )
 
 // burst sends n requests at once and gives the replies.
@@ -52,16 +55,16 @@ func TestQueueingModes(t *testing.T) {
 		served          int // others get 429
 		instances, cold int
 	}{
-		{"spawn starts one for each", QueueingSpawn, 1, 0, 5, 5, 5, 5},
-		{"spawn refuses above the most", QueueingSpawn, 1, 2, 5, 2, 2, 2},
-		{"queue without a most is spawn", QueueingQueue, 1, 0, 4, 4, 4, 4},
-		{"queue waits", QueueingQueue, 1, 2, 6, 6, 2, 2},
-		{"shared fills one instance", QueueingShared, 8, 0, 8, 8, 1, 1},
-		{"shared starts the next when full", QueueingShared, 3, 0, 9, 9, 3, 3},
-		{"shared waits at the most", QueueingShared, 2, 2, 8, 8, 2, 2},
+		{"spawn starts one for each", client.QueueingSpawn, 1, 0, 5, 5, 5, 5},
+		{"spawn refuses above the most", client.QueueingSpawn, 1, 2, 5, 2, 2, 2},
+		{"queue without a most is spawn", client.QueueingQueue, 1, 0, 4, 4, 4, 4},
+		{"queue waits", client.QueueingQueue, 1, 2, 6, 6, 2, 2},
+		{"shared fills one instance", client.QueueingShared, 8, 0, 8, 8, 1, 1},
+		{"shared starts the next when full", client.QueueingShared, 3, 0, 9, 9, 3, 3},
+		{"shared waits at the most", client.QueueingShared, 2, 2, 8, 8, 2, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			url := deployTo(t, c, func(f *FunctionSpec) {
+			url := deployTo(t, c, func(f *client.FunctionSpec) {
 				f.Queueing, f.Concurrency, f.MaxInstances = test.queueing, test.concurrency, test.maxInstances
 				f.Environment = map[string]string{"INIT": "slow"} // so that all requests are there before the first is served
 			})
@@ -82,7 +85,7 @@ func TestQueueingModes(t *testing.T) {
 
 // checkTruth compares what the functions said with the platform's log. Where an instance serves several requests at
 // once, which of the first ones calls itself cold is settled inside the function.
-func checkTruth(t *testing.T, c *Client, replies []reply, exact bool) {
+func checkTruth(t *testing.T, c *client.Client, replies []reply, exact bool) {
 	t.Helper()
 	truth := map[string]Report{}
 	for _, r := range reports(t, c) {
@@ -129,7 +132,7 @@ func queued(p *Platform) (n int) {
 
 func TestQueueIsFirstComeFirstServed(t *testing.T) {
 	p, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances = QueueingQueue, 1 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Queueing, f.MaxInstances = client.QueueingQueue, 1 })
 	getOK(t, url)
 	const n = 5
 	var wait sync.WaitGroup
@@ -154,7 +157,9 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 
 func TestQueueTimeout(t *testing.T) {
 	p, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Queueing, f.MaxInstances, f.TimeoutSeconds = QueueingQueue, 1, 3 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) {
+		f.Queueing, f.MaxInstances, f.TimeoutSeconds = client.QueueingQueue, 1, 3
+	})
 	getOK(t, url)
 	held := make(chan reply, 2)
 	for range 2 { // together more than the function's timeout: the third in line cannot be served in time
@@ -182,7 +187,7 @@ func TestPlatformLimit(t *testing.T) {
 
 func TestConcurrencyInOneInstance(t *testing.T) {
 	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
 	getOK(t, url)
 	begun := time.Now()
 	_, instances, cold := tally(burst(t, url+"?sleep=500", 6))
@@ -194,7 +199,7 @@ func TestConcurrencyInOneInstance(t *testing.T) {
 // One hanging request must not take the others of its instance with it.
 func TestTimeoutSparesTheOthers(t *testing.T) {
 	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 3 })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 3 })
 	first := getOK(t, url)
 	hang := make(chan reply, 1)
 	go func() {
@@ -218,7 +223,7 @@ func TestTimeoutSparesTheOthers(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	short := 0.3
-	url := deployTo(t, c, func(f *FunctionSpec) { f.KeepAliveSeconds = &short })
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.KeepAliveSeconds = &short })
 	first := getOK(t, url)
 	if r := getOK(t, url); r.ID != first.ID {
 		t.Logf("a slow machine: the keep-alive was over between two requests")
@@ -228,7 +233,7 @@ func TestKeepAlive(t *testing.T) {
 		t.Errorf("after the keep-alive: %+v", r)
 	}
 	zero := 0.0
-	url = deployTo(t, c, func(f *FunctionSpec) { f.KeepAliveSeconds, f.MaxInstances = &zero, 1 })
+	url = deployTo(t, c, func(f *client.FunctionSpec) { f.KeepAliveSeconds, f.MaxInstances = &zero, 1 })
 	for range 10 { // no slot may stay taken by an instance that is on its way out
 		if r := getOK(t, url); !r.Cold {
 			t.Fatalf("warm with a keep-alive of 0: %+v", r)
@@ -267,9 +272,9 @@ func TestRetire(t *testing.T) {
 
 func TestReplaceDrainsTheOldVersion(t *testing.T) {
 	p, c := testPlatform(t, nil)
-	version := func(v string) func(*FunctionSpec) {
-		return func(f *FunctionSpec) {
-			f.Environment, f.Queueing, f.MaxInstances = map[string]string{"VERSION": v}, QueueingQueue, 1
+	version := func(v string) func(*client.FunctionSpec) {
+		return func(f *client.FunctionSpec) {
+			f.Environment, f.Queueing, f.MaxInstances = map[string]string{"VERSION": v}, client.QueueingQueue, 1
 		}
 	}
 	url := deployTo(t, c, version("1"))
@@ -315,7 +320,7 @@ func TestDelete(t *testing.T) {
 		t.Errorf("the held request: %d %s", r.status, r.body)
 	}
 	wantFailure(t, url, 404, kindNoRoute, "no function")
-	if left := groupsOf(p.id); p.Limits().Memory && len(left) > 2*(1+spareCells) {
+	if left := groupsOf(p.id); p.Limits().Memory && len(left) > 2*(1+sandbox.SpareCells) {
 		t.Errorf("control groups: %v", left)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/sandbox"
 )
 
 // TokenVariable carries the control API's token to the serverless plugin.
@@ -58,22 +59,22 @@ func ServeCommand(ctx context.Context, s ServeIO) error {
 	}
 	opts.noNamespaces = *why
 	opts.Warnf = func(format string, args ...any) { fmt.Fprintf(s.Stderr, "local platform: "+format+"\n", args...) }
-	return servePlatform(ctx, s.Stdout, level(*inside), opts)
+	return servePlatform(ctx, s.Stdout, sandbox.Level(*inside), opts)
 }
 
 // servePlatform is the platform in its process. Where the namespaces do not serve, it says so to its watcher, which
 // starts it anew without them.
-func servePlatform(ctx context.Context, stdout io.Writer, l level, opts Options) error {
+func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts Options) error {
 	pipe, err := inherited(watchFD)
 	if err != nil {
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
-	opts.watchPipe, opts.pid = pipe, outerPID()
-	if err := l.enter(); err != nil {
+	opts.watchPipe, opts.pid = pipe, sandbox.OuterPID()
+	if err := l.Enter(); err != nil {
 		_, err = fmt.Fprintln(pipe, unfitMark+err.Error())
 		return err
 	}
-	hideMemory()
+	sandbox.HideMemory()
 	secret, err := inherited(secretsFD)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "local serve: %w", err)
@@ -83,10 +84,10 @@ func servePlatform(ctx context.Context, stdout io.Writer, l level, opts Options)
 		return fail.With(fail.CodeFailed, "local serve: %w", err)
 	}
 	opts.Token, opts.Getenv, opts.environ = told.Token, told.getenv, told.Environ
-	adoptOrphans()
+	sandbox.AdoptOrphans()
 	orphans, stop := context.WithCancel(ctx)
 	defer stop()
-	fail.Go(fail.Report(ctx), func() { reapOrphans(orphans) })
+	fail.Go(fail.Report(ctx), func() { sandbox.ReapOrphans(orphans) })
 	p, err := New(opts)
 	if err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/client"
+	"stellar/src/local/container"
+	"stellar/src/local/sandbox"
 )
 
 const (
@@ -33,7 +36,7 @@ type State struct {
 }
 
 // Client gives a client of the platform.
-func (s State) Client() *Client { return NewClient(s.URL, s.Token) }
+func (s State) Client() *client.Client { return client.New(s.URL, s.Token) }
 
 // tryLock takes an exclusive lock that ends with the process, or fails with EWOULDBLOCK.
 func tryLock(path string) (*os.File, error) {
@@ -131,18 +134,18 @@ func sweepOne(dir string) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	var groups error
-	if left := endStrays(ctx, strayMarker(dir)); len(left) > 0 {
+	if left := sandbox.EndStrays(ctx, strayMarker(dir)); len(left) > 0 {
 		groups = fmt.Errorf("processes %v do not end", left)
 	}
 	if strings.HasPrefix(string(id), "stellar-local-") && !strings.Contains(string(id), "/") {
-		groups = errors.Join(groups, removeCgroups(string(id)))
+		groups = errors.Join(groups, sandbox.RemoveGroups(string(id)))
 	}
 	if !absent(filepath.Join(dir, containersMark)) {
-		if _, err := RemoveContainers(ctx, os.Getenv, dir); err != nil {
+		if _, err := container.RemoveAll(ctx, containerOptions(dir, os.Getenv)); err != nil {
 			return false, errors.Join(groups, err)
 		}
 	}
-	err = errors.Join(groups, removeTree(dir))
+	err = errors.Join(groups, sandbox.RemoveTree(dir))
 	return err == nil, err
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/local/sandbox"
 )
 
 // Files that a platform's processes inherit, behind the standard ones.
@@ -24,7 +25,7 @@ const (
 // supervise is the watcher: it starts the platform as its child, in the best namespaces that the kernel allows, waits
 // for its end and ends and removes whatever is left. It does nothing else, so that hardly anything can end it; if it is
 // killed all the same, the kernel kills the platform, and the owner or the next start removes what is left.
-func supervise(ctx context.Context, s ServeIO, best level) error {
+func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 	program, err := os.Executable()
 	if err != nil {
 		return fail.With(fail.CodeFailed, "local serve: %w", err)
@@ -34,9 +35,9 @@ func supervise(ctx context.Context, s ServeIO, best level) error {
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
 	defer secret.Close()
-	nameProcess(watcherName)
-	adoptOrphans()
-	choice, why := levels(), ""
+	sandbox.NameProcess(watcherName)
+	sandbox.AdoptOrphans()
+	choice, why := sandbox.Levels(), ""
 	if i := slices.Index(choice, best); i > 0 {
 		choice, why = choice[i:], "turned off"
 	}
@@ -45,12 +46,12 @@ func supervise(ctx context.Context, s ServeIO, best level) error {
 		cmd := exec.Command(program, args...)
 		cmd.Env, cmd.Dir = plainEnvironment(os.Environ()), "/"
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
-		cmd.SysProcAttr = l.attributes()
+		cmd.SysProcAttr = l.Attributes()
 		told, ended, err := runPlatform(ctx, cmd, secret)
 		switch {
 		case told.unfit != "":
 			why = told.unfit
-		case told.order.Dir == "" && err != nil && cmd.Process == nil && l != levelNone:
+		case told.order.Dir == "" && err != nil && cmd.Process == nil && l != sandbox.LevelNone:
 			why = err.Error() // the kernel does not make such namespaces
 		default:
 			return errors.Join(ended, told.cleanUp(s.Getenv))
@@ -83,13 +84,13 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 	if err != nil {
 		return told, err, err
 	}
-	hideMemory()
+	sandbox.HideMemory()
 	stop := context.AfterFunc(ctx, fail.Caught(fail.Report(ctx), func() { _ = cmd.Process.Signal(syscall.SIGTERM) }))
 	defer stop()
 	reading := make(chan watched, 1)
 	fail.Go(func(error) { reading <- watched{} }, func() { reading <- readWatch(read) })
 	ended = endingOf(<-exited, cmd.Stderr)
-	left := endDescendants(killTime)
+	left := sandbox.EndDescendants(killTime)
 	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // nobody should hold the other end now
 	told = <-reading
 	if len(left) > 0 {
@@ -125,12 +126,3 @@ func inherited(fd int) (*os.File, error) {
 	_ = syscall.SetNonblock(fd, true) // so that it can have deadlines
 	return os.NewFile(uintptr(fd), fmt.Sprintf("inherited %d", fd)), nil
 }
-
-// level is how much of this machine a platform and its functions see.
-type level string
-
-const (
-	levelFull   level = "processes" // namespaces of its own for processes and mounts: all in them end with the platform
-	levelMounts level = "mounts"    // a namespace of its own for mounts
-	levelNone   level = "none"
-)

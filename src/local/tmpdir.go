@@ -2,12 +2,11 @@ package local
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
+
+	"stellar/src/local/sandbox"
 )
 
 // maxTmp is what an instance's /tmp may hold: Lambda's default.
@@ -21,7 +20,7 @@ func (p *Platform) noteSharedTmp() {
 	p.sharedTmp.Do(func() {
 		why := p.opts.noNamespaces
 		if why == "" {
-			why = p.sandboxes.shared.Error()
+			why = p.sandboxes.SharedTmp().Error()
 		}
 		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process may not "+
 			"make namespaces: %s; each still has a folder of its own in TMPDIR", why)
@@ -40,7 +39,7 @@ func (p *Platform) watchTmp() {
 		case <-tick.C:
 		}
 		for _, in := range p.everyInstance() {
-			if size := sizeOf(in.tmpDir()); size > p.opts.maxTmp {
+			if size := sandbox.DiskUsage(in.tmpDir()); size > p.opts.maxTmp {
 				in.end(result{kind: kindCrash, class: "Runtime.ExitError", msg: fmt.Sprintf(
 					"function %s: its /tmp holds %d MB, it may hold %d MB: no space left on device",
 					in.fn.spec.Name, size>>20, p.opts.maxTmp>>20)})
@@ -67,23 +66,4 @@ func (p *Platform) everyInstance() []*instance {
 		}
 	}
 	return out
-}
-
-// sizeOf gives what a folder takes on disk, as far as this user may look into it.
-func sizeOf(dir string) (bytes int64) {
-	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return fs.SkipDir
-		}
-		if d.IsDir() {
-			return nil
-		}
-		if info, err := os.Lstat(path); err == nil {
-			if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-				bytes += stat.Blocks * 512
-			}
-		}
-		return nil
-	})
-	return bytes
 }

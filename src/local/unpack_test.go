@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stellar/src/local/sandbox"
 )
 
 func tryUnpack(t *testing.T, data []byte, limits unpackLimits) (string, error) {
@@ -17,7 +19,7 @@ func tryUnpack(t *testing.T, data []byte, limits unpackLimits) (string, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = removeTree(dir) })
+	t.Cleanup(func() { _ = sandbox.RemoveTree(dir) })
 	return dir, unpack(bytes.NewReader(data), int64(len(data)), dir, limits)
 }
 
@@ -92,7 +94,7 @@ func TestUnpackKeeps(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "lib/b.py")); err != nil || string(text) != "a" {
 		t.Errorf("through the link: %v %q", err, text)
 	}
-	if err := removeTree(dir); err != nil {
+	if err := sandbox.RemoveTree(dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

@@ -13,6 +13,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"stellar/src/local/container"
+	"stellar/src/local/sandbox"
 )
 
 // watch is the platform's end of the pipe to its watcher, the process that started it and outlives it.
@@ -124,13 +127,13 @@ func (w watched) cleanUp(getenv func(string) string) error {
 		}
 	}
 	if w.containers {
-		if _, err := RemoveContainers(ctx, getenv, w.order.Dir); err != nil {
+		if _, err := container.RemoveAll(ctx, containerOptions(w.order.Dir, getenv)); err != nil {
 			return fmt.Errorf("local platform: clean up after a killed platform: %w", err) // its folder tells `clean` of them
 		}
 	}
 	var err error
-	waitUntil(ctx, 50*time.Millisecond, func() bool {
-		err = errors.Join(removeCgroups(w.order.ID), dropState(w.order.State, w.order.Dir), removeTree(w.order.Dir))
+	sandbox.WaitUntil(ctx, 50*time.Millisecond, func() bool {
+		err = errors.Join(sandbox.RemoveGroups(w.order.ID), dropState(w.order.State, w.order.Dir), sandbox.RemoveTree(w.order.Dir))
 		return err == nil
 	})
 	if err != nil {

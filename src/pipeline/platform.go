@@ -8,6 +8,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/local"
+	"stellar/src/local/client"
 	"stellar/src/run"
 )
 
@@ -15,10 +16,10 @@ import (
 // as a child process that ends with it. Functions that are kept go to a platform that stays.
 type localPlatform struct {
 	config     Config
-	hosts      bool          // the run's functions are on it
-	client     *local.Client // nil until the platform runs
-	child      *local.Child  // nil where the platform is not the run's own
-	cpuLimited bool          // it enforces CPU shares
+	hosts      bool           // the run's functions are on it
+	client     *client.Client // nil until the platform runs
+	child      *local.Child   // nil where the platform is not the run's own
+	cpuLimited bool           // it enforces CPU shares
 }
 
 var _ SideService = (*localPlatform)(nil)
@@ -129,7 +130,7 @@ func needsCalibration(r *run.Run) bool {
 }
 
 // Client is the platform's client, nil where no platform runs.
-func (p *localPlatform) Client() *local.Client { return p.client }
+func (p *localPlatform) Client() *client.Client { return p.client }
 
 // Died says how the run's own platform has ended, where nobody asked it to: what was measured afterwards was no
 // function.
@@ -158,7 +159,7 @@ func (p *localPlatform) whileAlive(ctx context.Context) (_ context.Context, stop
 }
 
 // RunningPlatform is the local platform that stays, nil where none runs.
-func (c Config) RunningPlatform(ctx context.Context) (*local.Client, error) {
+func (c Config) RunningPlatform(ctx context.Context) (*client.Client, error) {
 	root, err := local.StateRoot(c.Getenv)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/local"
+	"stellar/src/local/client"
 	"stellar/src/provider"
 	"stellar/src/run"
 )
@@ -51,9 +51,9 @@ func (j *Job) removeUnit(ctx context.Context, r *run.Run, res run.Resource) erro
 }
 
 // DeleteService asks the local platform to remove a service. That it is not there is success.
-func DeleteService(ctx context.Context, c *local.Client, name string) error {
+func DeleteService(ctx context.Context, c *client.Client, name string) error {
 	err := c.Delete(ctx, name)
-	var status *local.StatusError
+	var status *client.StatusError
 	if errors.As(err, &status) && status.Status == http.StatusNotFound {
 		return nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/local"
+	"stellar/src/local/client"
 )
 
 // The measurement function in Go, built as the tool builds it.
@@ -51,7 +52,7 @@ func onPlatform(b *testing.B, keepAlive float64) string {
 			b.Error(err)
 		}
 	})
-	s, err := child.Put(b.Context(), "bench", local.ServiceSpec{Functions: []local.FunctionSpec{{
+	s, err := child.Put(b.Context(), "bench", client.ServiceSpec{Functions: []client.FunctionSpec{{
 		Name: "f", Runtime: "go", Handler: "bootstrap", MemoryMB: 2 * 1769, Artifact: artifact,
 		KeepAliveSeconds: &keepAlive}}})
 	if err != nil {

@@ -1,4 +1,4 @@
-package local
+package client
 
 import (
 	"bytes"
@@ -20,8 +20,8 @@ type Client struct {
 	http  *http.Client
 }
 
-// NewClient makes a client of the control API at url.
-func NewClient(url, token string) *Client {
+// New makes a client of the control API at url.
+func New(url, token string) *Client {
 	// Loopback only, so no proxy of the environment; connections are not kept, so that a client needs no closing.
 	return &Client{URL: url, Token: token, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }

@@ -1,4 +1,4 @@
-package local
+package container
 
 import (
 	"context"
@@ -24,58 +24,62 @@ import (
 )
 
 const (
-	containerPort = "8080" // $PORT of functions that are servers
-	containerPIDs = 1024   // Lambda's limit of processes and threads
-	taskRoot      = "/var/task"
-	engineTime    = 30 * time.Second // one call of the Engine
+	// Port is $PORT of functions that are servers.
+	Port = "8080"
+	// TaskRoot is where an image has the function's code.
+	TaskRoot = "/var/task"
+
+	mostPIDs = 1024 // Lambda's limit of processes and threads
 )
 
-// inContainer is a container of the Engine.
-type inContainer struct {
+// Spec is the container of one instance: what a platform gives a function, and no more.
+type Spec struct {
+	Hostname string
+	Run      string // id of the run that it belongs to; empty: of none
+	Env      []string
+	Memory   int64  // bytes, swap included; 0: not limited
+	Tmp      string // this machine's folder that is its /tmp; not of servers
+	Server   bool   // it is a server on Port, else it asks the Runtime API
+	LimitCPU bool   // its processor time may be limited
+}
+
+// Container is a container of the Engine that has been started.
+type Container struct {
+	image  *Image
 	client *client.Client
-	image  *functionImage
 	id     string
 	tmp    string // this machine's folder that is /tmp in it; empty: none
 	ended  chan struct{}
 	once   sync.Once
 	peakAt string // file with the most memory it has used; empty: not known
-	addr   string // where its server answers, for the contract http; empty: it ended before it could be asked
+	addr   string // where its server answers; empty: it is none, or ended before it could be asked
 	quota  bool   // its CPU is to be limited
-	defect func(error)
 
 	state *container.State // once it has ended
 }
 
-var _ running = (*inContainer)(nil)
-
-// startContainer makes and starts a container of the function's image, both within the request: a cold start is all of it.
-func (in *instance) startContainer(api string) (body running, output io.ReadCloser, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), in.fn.platform.opts.InitTimeout+engineTime)
-	defer cancel()
-	i := in.fn.image
-	if in.pull, err = i.acquire(ctx, in.fn.log); err != nil {
-		return nil, nil, fmt.Errorf("image %s: %w", i.ref, err)
+// Start makes and starts a container of the image, pulling it before where each cold start does: a cold start is all of it.
+// output is what it prints and is to be read to its end; pull is what a pull took, also where Start fails.
+func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, args ...any)) (c *Container, output io.ReadCloser, pull time.Duration, err error) {
+	if pull, err = i.acquire(ctx, logf); err != nil {
+		return nil, nil, pull, fmt.Errorf("image %s: %w", i.Ref, err)
 	}
-	c := &inContainer{client: i.client, image: i, ended: make(chan struct{}), quota: in.fn.platform.opts.CPU == CPUQuota,
-		defect: in.fn.platform.defect}
-	if output, err = c.start(ctx, in, api); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("image %s: %w", i.ref, err), c.release())
+	c = &Container{image: i, client: i.engine.client, ended: make(chan struct{}), quota: spec.LimitCPU}
+	if output, err = c.start(ctx, spec); err != nil {
+		return nil, nil, pull, errors.Join(fmt.Errorf("image %s: %w", i.Ref, err), c.Release())
 	}
-	if in.fn.spec.ImageContract == ContractHTTP {
-		fail.Go(c.defect, func() { in.converse(c) })
-	}
-	return c, output, nil
+	return c, output, pull, nil
 }
 
-func (c *inContainer) start(ctx context.Context, in *instance, api string) (io.ReadCloser, error) {
-	if in.fn.spec.ImageContract != ContractHTTP {
+func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error) {
+	if !spec.Server {
 		// Whoever the container's user is: without capabilities root, too, has the rights of others in a folder of ours.
-		if err := os.Chmod(in.tmp, 0o777|os.ModeSticky); err != nil {
+		if err := os.Chmod(spec.Tmp, 0o777|os.ModeSticky); err != nil {
 			return nil, err
 		}
-		c.tmp = in.tmp
+		c.tmp = spec.Tmp
 	}
-	config, host := in.containerConfig(api)
+	config, host := spec.config(c.image.id, c.image.engine.opts.Platform)
 	made, err := c.client.ContainerCreate(ctx, config, host, nil, nil, "")
 	if err != nil {
 		return nil, err
@@ -90,81 +94,78 @@ func (c *inContainer) start(ctx context.Context, in *instance, api string) (io.R
 		return nil, err
 	}
 	c.peakAt = peakFile(c.id)
-	if in.fn.spec.ImageContract == ContractHTTP {
+	if spec.Server {
 		if c.addr, err = c.address(ctx); err != nil {
 			attached.Close()
 			return nil, err
 		}
 	}
-	fail.Go(c.defect, c.await, func() { close(c.ended) })
+	fail.Go(c.image.engine.opts.Defect, c.await, func() { close(c.ended) })
 	read, write := io.Pipe()
-	fail.Go(c.defect, func() { // the Engine sends both streams in one, in frames
+	fail.Go(c.image.engine.opts.Defect, func() { // the Engine sends both streams in one, in frames
 		_, err := stdcopy.StdCopy(write, write, attached.Reader)
 		_ = write.CloseWithError(err)
 	}, attached.Close)
 	return read, nil
 }
 
-// containerConfig is the container of an instance: what a platform gives a function, and no more.
-func (in *instance) containerConfig(api string) (*container.Config, *container.HostConfig) {
-	spec, opts := &in.fn.spec, &in.fn.platform.opts
-	config := &container.Config{Image: in.fn.image.id, Labels: map[string]string{dockerengine.LabelPlatform: opts.Dir},
-		Hostname: in.id[:12], AttachStdout: true, AttachStderr: true}
-	if id := spec.Tags["stellar-run"]; id != "" {
-		config.Labels[dockerengine.LabelRun] = id
+// config is the container as the Engine takes it.
+func (s *Spec) config(image, platform string) (*container.Config, *container.HostConfig) {
+	config := &container.Config{Image: image, Labels: map[string]string{dockerengine.LabelPlatform: platform},
+		Hostname: s.Hostname, Env: s.Env, AttachStdout: true, AttachStderr: true}
+	if s.Run != "" {
+		config.Labels[dockerengine.LabelRun] = s.Run
 	}
-	pids := int64(containerPIDs)
+	pids := int64(mostPIDs)
 	host := &container.HostConfig{
 		LogConfig:   container.LogConfig{Type: "none"}, // what it prints goes into the function's log
 		CapDrop:     []string{"ALL"},
 		SecurityOpt: []string{"no-new-privileges"},
-		Resources:   container.Resources{PidsLimit: &pids},
+		Resources:   container.Resources{PidsLimit: &pids, Memory: s.Memory, MemorySwap: s.Memory},
 	}
-	if !opts.NoMemoryLimit {
-		host.Memory, host.MemorySwap = int64(spec.MemoryMB)<<20, int64(spec.MemoryMB)<<20
-	}
-	for k, v := range spec.Environment {
-		config.Env = append(config.Env, k+"="+v)
-	}
-	config.Env = append(config.Env, "LAMBDA_TASK_ROOT="+taskRoot, "TMPDIR=/tmp")
-	if spec.ImageContract == ContractHTTP {
-		// As on Cloud Run; the memory size is told because the measurement function reports it.
-		config.Env = append(config.Env, "PORT="+containerPort, "K_SERVICE="+spec.Name, "K_REVISION="+spec.Name+"-1", "K_CONFIGURATION="+spec.Name,
-			fmt.Sprintf("AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%d", spec.MemoryMB))
+	if s.Server {
 		if runtime.GOOS != "linux" { // elsewhere containers have addresses of a machine of the Engine's own
-			host.PortBindings = nat.PortMap{containerPort + "/tcp": {{HostIP: "127.0.0.1"}}}
-			config.ExposedPorts = nat.PortSet{containerPort + "/tcp": {}}
+			host.PortBindings = nat.PortMap{Port + "/tcp": {{HostIP: "127.0.0.1"}}}
+			config.ExposedPorts = nat.PortSet{Port + "/tcp": {}}
 		}
 		return config, host
 	}
 	host.ReadonlyRootfs = true // all but /tmp, as on Lambda
-	host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: in.tmp, Target: "/tmp"}}
+	host.Mounts = []mount.Mount{{Type: mount.TypeBind, Source: s.Tmp, Target: "/tmp"}}
 	if runtime.GOOS == "linux" {
 		host.NetworkMode = "host" // its Runtime API is on this machine's loopback; it listens on nothing itself
 		config.Hostname = ""
-	} else {
-		_, port, _ := strings.Cut(api, ":")
-		api = "host.docker.internal:" + port
 	}
-	config.Env = append(config.Env, in.lambda(api)...)
 	return config, host
 }
 
+// FromInside is an address of this machine's loopback as a container reaches it.
+func FromInside(addr string) string {
+	if runtime.GOOS == "linux" {
+		return addr
+	}
+	_, port, _ := strings.Cut(addr, ":")
+	return "host.docker.internal:" + port
+}
+
+// Addr is where the container's server answers; empty where it ended before it could be asked.
+func (c *Container) Addr() string { return c.addr }
+
 // address is where the container's server is reached: its own address, so that a refused connection means that it does not
 // listen yet. One that has ended already has none; how it ended is told as for any other.
-func (c *inContainer) address(ctx context.Context) (string, error) {
+func (c *Container) address(ctx context.Context) (string, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
 	if err != nil {
 		return "", err
 	}
 	if runtime.GOOS != "linux" {
-		if bound := info.NetworkSettings.Ports[containerPort+"/tcp"]; len(bound) > 0 {
+		if bound := info.NetworkSettings.Ports[Port+"/tcp"]; len(bound) > 0 {
 			return "127.0.0.1:" + bound[0].HostPort, nil
 		}
 	}
 	for _, n := range info.NetworkSettings.Networks {
 		if n.IPAddress != "" {
-			return n.IPAddress + ":" + containerPort, nil
+			return n.IPAddress + ":" + Port, nil
 		}
 	}
 	if info.State != nil && !info.State.Running {
@@ -174,29 +175,31 @@ func (c *inContainer) address(ctx context.Context) (string, error) {
 }
 
 // await waits for the container's end and looks how it ended.
-func (c *inContainer) await() {
+func (c *Container) await() {
 	wait, failed := c.client.ContainerWait(context.Background(), c.id, container.WaitConditionNotRunning)
 	select {
 	case <-wait:
 	case <-failed:
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	if info, err := c.client.ContainerInspect(ctx, c.id); err == nil {
 		c.state = info.State
 	}
 }
 
-func (c *inContainer) exited() <-chan struct{} { return c.ended }
+// Exited is closed when the container has ended.
+func (c *Container) Exited() <-chan struct{} { return c.ended }
 
-// kill ends the container at once.
-func (c *inContainer) kill() {
-	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
+// Kill ends the container at once.
+func (c *Container) Kill() {
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	_ = c.client.ContainerKill(ctx, c.id, "KILL") // one that has ended is what was wanted
 }
 
-func (c *inContainer) verdict() (how string, outOfMemory bool) {
+// Verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
+func (c *Container) Verdict() (how string, outOfMemory bool) {
 	switch s := c.state; {
 	case s == nil:
 		return "without providing a reason", false
@@ -212,18 +215,17 @@ func (c *inContainer) verdict() (how string, outOfMemory bool) {
 	return "without providing a reason", false
 }
 
-// limitCPU changes the running container. It is done beside the first request: the Engine takes some milliseconds, which
-// are not the function's.
-func (c *inContainer) limitCPU(memoryMB int) error {
-	const period = 20_000 // µs, as for processes
+// LimitCPU gives the running container so much processor time in every period. It is done beside the first request: the
+// Engine takes some milliseconds, which are not the function's.
+func (c *Container) LimitCPU(quota, period time.Duration) error {
 	if !c.quota {
 		return nil
 	}
-	fail.Go(c.defect, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), engineTime)
+	fail.Go(c.image.engine.opts.Defect, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), callTime)
 		defer cancel()
 		_, _ = c.client.ContainerUpdate(ctx, c.id, container.UpdateConfig{Resources: container.Resources{
-			CPUPeriod: period, CPUQuota: max(1000, period*int64(memoryMB)/memoryPerCPU)}})
+			CPUPeriod: period.Microseconds(), CPUQuota: quota.Microseconds()}})
 	})
 	return nil
 }
@@ -244,7 +246,8 @@ func peakFile(id string) string {
 	return ""
 }
 
-func (c *inContainer) peak() int64 {
+// Peak is the most memory that it has used, in bytes, 0 where that is not known.
+func (c *Container) Peak() int64 {
 	text, err := os.ReadFile(c.peakAt)
 	if err != nil {
 		return 0
@@ -253,25 +256,13 @@ func (c *inContainer) peak() int64 {
 	return n
 }
 
-// release removes the container, and gives the image up.
-func (c *inContainer) release() error {
-	c.once.Do(c.image.giveUp)
+// Release removes the container, and gives the image up. After an error it is called again.
+func (c *Container) Release() error {
+	c.once.Do(func() { c.image.engine.uncountUser(c.image.id) })
 	if c.id == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), engineTime)
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	return removeContainer(ctx, c.client, c.id, c.tmp)
-}
-
-// removeContainer removes a container that has ended, and what its user has left in the folder that is its /tmp.
-func removeContainer(ctx context.Context, c *client.Client, id, tmp string) error {
-	if err := emptyTmp(ctx, c, id, tmp, removeTree); err != nil && !gone(err) {
-		return fmt.Errorf("empty its /tmp (%s): %w", tmp, err)
-	}
-	err := c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !gone(err) {
-		return err
-	}
-	return nil
+	return remove(ctx, c.client, c.id, c.tmp, c.image.engine.opts.RemoveTree)
 }

@@ -1,4 +1,4 @@
-package local
+package container
 
 import (
 	"bytes"
@@ -24,15 +24,8 @@ import (
 // lookTime is how long the look for a container's open ports may take.
 const lookTime = 2 * time.Second
 
-// notReady says what an instance that did not get ready in time was waited for, and, of a server, what it listens on.
-func (in *instance) notReady() string {
-	in.mu.Lock()
-	body := in.body
-	in.mu.Unlock()
-	c, ok := body.(*inContainer)
-	if !ok || in.fn.spec.ImageContract != ContractHTTP {
-		return "it has not asked the Runtime API ($AWS_LAMBDA_RUNTIME_API) for work"
-	}
+// Missing says what the instance of a server that did not get ready in time was waited for, and what it listens on.
+func (c *Container) Missing() string {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
 	open, err := c.openPorts(ctx)
@@ -43,7 +36,7 @@ func (in *instance) notReady() string {
 func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	own, _, _ := net.SplitHostPort(addr)
 	what := fmt.Sprintf("ready means that port %s ($PORT) takes connections at the container's own address %s; ",
-		containerPort, own)
+		Port, own)
 	if err != nil {
 		return what + "which ports are open cannot be read: " + err.Error()
 	}
@@ -54,7 +47,7 @@ func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	var loopback, elsewhere bool
 	for _, at := range open {
 		names = append(names, at.String())
-		right := strconv.Itoa(int(at.Port())) == containerPort
+		right := strconv.Itoa(int(at.Port())) == Port
 		loopback = loopback || right && at.Addr().IsLoopback()
 		elsewhere = elsewhere || !right
 	}
@@ -70,7 +63,7 @@ func waitedFor(addr string, open []netip.AddrPort, err error) string {
 
 // openPorts lists what listens for TCP in the container: from the container's network in /proc where the Engine is on
 // this machine, else by a program in the container.
-func (c *inContainer) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
+func (c *Container) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
 	if err != nil {
 		return nil, err
@@ -89,7 +82,7 @@ func (c *inContainer) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
 
 // socketsOf reads the tables of TCP sockets of a container's first process. The process is the container's only where
 // its network has the container's address: the Engine may be on another machine.
-func (c *inContainer) socketsOf(pid int) ([]byte, error) {
+func (c *Container) socketsOf(pid int) ([]byte, error) {
 	dir := fmt.Sprintf("/proc/%d/net/", pid)
 	own, _, _ := net.SplitHostPort(c.addr)
 	if routes, err := os.ReadFile(dir + "fib_trie"); err != nil || !bytes.Contains(routes, []byte("-- "+own+"\n")) {
@@ -104,7 +97,7 @@ func (c *inContainer) socketsOf(pid int) ([]byte, error) {
 }
 
 // socketsInside has the container print the tables, where its image has a program for that.
-func (c *inContainer) socketsInside(ctx context.Context) ([]byte, error) {
+func (c *Container) socketsInside(ctx context.Context) ([]byte, error) {
 	made, err := c.client.ContainerExecCreate(ctx, c.id, container.ExecOptions{
 		Cmd:          []string{"cat", "/proc/net/tcp", "/proc/net/tcp6"},
 		AttachStdout: true})
@@ -116,7 +109,7 @@ func (c *inContainer) socketsInside(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer attached.Close()
-	defer context.AfterFunc(ctx, fail.Caught(c.defect, attached.Close))()
+	defer context.AfterFunc(ctx, fail.Caught(c.image.engine.opts.Defect, attached.Close))()
 	var table bytes.Buffer
 	if _, err := stdcopy.StdCopy(&table, new(bytes.Buffer), attached.Reader); err != nil {
 		return nil, err

@@ -1,44 +1,12 @@
-package local
+package container
 
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
-	"time"
 )
-
-// A server that listens where nobody can reach it is told so, with what it does listen on.
-func TestServerThatListensElsewhere(t *testing.T) {
-	c := testEngine(t)
-	name := fmt.Sprintf("stellar-test-listen:%d", os.Getpid())
-	testImage(t, c, name, architecture)
-	_, ctl := testPlatform(t, func(o *Options) { o.InitTimeout = 2 * time.Second })
-	for at, want := range map[string]string{
-		"127.0.0.1:8080": "open are 127.0.0.1:8080: let the server listen on 0.0.0.0, a loopback address",
-		":5000":          "open are [::]:5000: let the server listen on 0.0.0.0 and the port that $PORT gives",
-		"no address":     "", // it ends at once
-	} {
-		url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) {
-			f.ImageContract, f.Environment = ContractHTTP, map[string]string{"LISTEN": at}
-		}))
-		if want == "" {
-			wantFailure(t, url, http.StatusBadGateway, kindInitCrash, "no address")
-			continue
-		}
-		r := wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout,
-			"not ready 2s after its start: ready means that port 8080 ($PORT) takes connections at the container's own address ")
-		if !strings.HasSuffix(strings.TrimSpace(r.Error), "outside") && at == "127.0.0.1:8080" ||
-			!strings.Contains(r.Error, want) {
-			t.Errorf("%s: %s; want %s", at, r.Error, want)
-		}
-	}
-	url := deployTo(t, ctl, ofImage(name, func(f *FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
-	wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "it has not asked the Runtime API")
-}
 
 func TestWaitedFor(t *testing.T) {
 	table := `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

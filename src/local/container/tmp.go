@@ -1,4 +1,4 @@
-package local
+package container
 
 import (
 	"archive/tar"
@@ -13,10 +13,10 @@ import (
 	"github.com/docker/docker/client"
 )
 
-// emptyTmp removes what is in the folder dir that is a container's /tmp. The container's user owns it, so that an
+// EmptyTmp removes what is in the folder dir that is a container's /tmp. The container's user owns it, so that an
 // ordinary user of this machine may not remove a folder in it: the Engine, which may, puts a file in each one's place,
 // which the owner of the folder around it may remove. remove removes a file or a tree with this user's own rights.
-func emptyTmp(ctx context.Context, c *client.Client, id, dir string, remove func(string) error) error {
+func EmptyTmp(ctx context.Context, c *client.Client, id, dir string, remove func(string) error) error {
 	if dir == "" {
 		return nil
 	}
@@ -60,8 +60,8 @@ func emptyTmp(ctx context.Context, c *client.Client, id, dir string, remove func
 	return errors.Join(errs...)
 }
 
-// tmpOf is the folder of this machine that is /tmp in a container.
-func tmpOf(mounts []container.MountPoint) string {
+// TmpOf is the folder of this machine that is /tmp in a container.
+func TmpOf(mounts []container.MountPoint) string {
 	for _, m := range mounts {
 		if m.Destination == "/tmp" {
 			return m.Source

@@ -1,4 +1,4 @@
-package local
+package sandbox
 
 import (
 	"bufio"
@@ -15,11 +15,8 @@ import (
 	"time"
 )
 
-// cpuPeriod is the enforcement period of the CPU quota in µs: Lambda's, not the kernel's default of 100 ms.
-const cpuPeriod = 20_000
-
-// cgroups is the platform's branch of the control groups: version 1 hierarchies, or the one of version 2.
-type cgroups struct {
+// Groups is the platform's branch of the control groups: version 1 hierarchies, or the one of version 2.
+type Groups struct {
 	limits Limits
 	memory string // v1: folder in the memory hierarchy; v2: the only folder; empty: not enforced
 	cpu    string // v1: folder in the cpu hierarchy; v2: the same folder as memory
@@ -29,16 +26,16 @@ type cgroups struct {
 
 // cgroup is the group of one instance; its zero folders mean that nothing is enforced.
 type cgroup struct {
-	parent  *cgroups
+	parent  *Groups
 	memory  string
 	cpu     string
 	peakAt  *os.File // kept open, because it is read for every request
 	placeAt *os.File // v2: the folder that the process is born in
 }
 
-// openCgroups makes the platform's branch, named by its id, in the first place that lets it.
-func openCgroups(id string, memory, cpu bool) *cgroups {
-	c := &cgroups{}
+// OpenGroups makes the platform's branch, named by its id, in the first place that lets it.
+func OpenGroups(id string, memory, cpu bool) *Groups {
+	c := &Groups{}
 	var why []error
 	if dir, err := branchV2(id, memory, cpu); err == nil {
 		c.v2 = true
@@ -64,11 +61,11 @@ func openCgroups(id string, memory, cpu bool) *cgroups {
 	return c
 }
 
-func (c *cgroups) openV1(id string, memory, cpu bool) error {
+func (c *Groups) openV1(id string, memory, cpu bool) error {
 	var errs []error
 	open := func(controller, probe string) string {
 		var last error = fmt.Errorf("%s: no control group hierarchy for it is mounted", controller)
-		for _, place := range placesOf("cgroup", controller) {
+		for _, place := range ancestorsOf("cgroup", controller) {
 			dir := filepath.Join(place, id)
 			if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 				last = fmt.Errorf("%s: %w", controller, err)
@@ -105,7 +102,7 @@ func writable(dir, name string) error {
 func branchV2(id string, memory, cpu bool) (string, error) {
 	var last error = errors.New("no control group version 2 is mounted")
 	want := map[string]bool{"memory": memory, "cpu": cpu}
-	for _, place := range placesOf("cgroup2", "") {
+	for _, place := range ancestorsOf("cgroup2", "") {
 		have, err := os.ReadFile(filepath.Join(place, "cgroup.subtree_control"))
 		if err != nil {
 			last = err
@@ -152,8 +149,8 @@ func containsWord(list, word string) bool {
 	return false
 }
 
-// placesOf lists the folders of a hierarchy from this process's own group up to the mount point.
-func placesOf(kind, controller string) []string {
+// ancestorsOf lists the folders of a hierarchy from this process's own group up to the mount point.
+func ancestorsOf(kind, controller string) []string {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return nil
@@ -201,7 +198,7 @@ func put(dir, name, value string) error {
 }
 
 // make makes the group of one instance, without limits yet.
-func (c *cgroups) make() (*cgroup, error) {
+func (c *Groups) make() (*cgroup, error) {
 	g := &cgroup{parent: c}
 	name := strconv.FormatInt(c.next.Add(1), 10)
 	if c.memory != "" {
@@ -233,8 +230,8 @@ func pick(first bool, a, b string) string {
 	return b
 }
 
-// close removes the platform's branch; its instances' groups must be gone.
-func (c *cgroups) close() error {
+// Close removes the platform's branch; its instances' groups must be gone.
+func (c *Groups) Close() error {
 	return errors.Join(removeGroup(c.memory), removeGroup(c.cpu))
 }
 
@@ -279,19 +276,19 @@ func (g *cgroup) limitMemory(mb int) error {
 	return nil
 }
 
-// limitCPU gives the group the share of a CPU that its memory buys on Lambda.
-func (g *cgroup) limitCPU(mb int) error {
+// limitCPU gives the group so much processor time in every period; the kernel takes no less than 1 ms of either.
+func (g *cgroup) limitCPU(quota, period time.Duration) error {
 	if g.cpu == "" {
 		return nil
 	}
-	quota := strconv.Itoa(max(1000, cpuPeriod*mb/memoryPerCPU)) // the kernel takes no less than 1 ms
+	quotaText, periodText := strconv.FormatInt(quota.Microseconds(), 10), strconv.FormatInt(period.Microseconds(), 10)
 	if g.parent.v2 {
-		return put(g.cpu, "cpu.max", quota+" "+strconv.Itoa(cpuPeriod))
+		return put(g.cpu, "cpu.max", quotaText+" "+periodText)
 	}
-	if err := put(g.cpu, "cpu.cfs_period_us", strconv.Itoa(cpuPeriod)); err != nil {
+	if err := put(g.cpu, "cpu.cfs_period_us", periodText); err != nil {
 		return err
 	}
-	return put(g.cpu, "cpu.cfs_quota_us", quota)
+	return put(g.cpu, "cpu.cfs_quota_us", quotaText)
 }
 
 // peak gives the most memory that the group has used, in bytes, 0 where that is not known.
@@ -364,12 +361,13 @@ func killMembers(dir string) {
 	}
 }
 
-// removeCgroups removes what a killed platform of that id left.
-func removeCgroups(id string) error {
+// RemoveGroups removes what a killed platform of that id left.
+func RemoveGroups(id string) error {
 	var errs []error
-	for _, place := range [][]string{placesOf("cgroup", "memory"), placesOf("cgroup", "cpu"), placesOf("cgroup2", "")} {
+	for _, place := range [][]string{ancestorsOf("cgroup", "memory"), ancestorsOf("cgroup", "cpu"), ancestorsOf("cgroup2", "")} {
 		for _, dir := range place {
-			if branch := filepath.Join(dir, id); isFolder(branch) {
+			branch := filepath.Join(dir, id)
+			if info, err := os.Stat(branch); err == nil && info.IsDir() {
 				errs = append(errs, removeGroup(branch))
 			}
 		}

@@ -1,30 +1,35 @@
 //go:build !linux
 
-package local
+package sandbox
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
-// cgroups enforces nothing here: this system has no control groups.
-type cgroups struct{ limits Limits }
+// Groups enforces nothing here: this system has no control groups.
+type Groups struct{ limits Limits }
 
 type cgroup struct{}
 
-func openCgroups(string, bool, bool) *cgroups {
-	return &cgroups{limits: Limits{Why: "limits need Linux control groups"}}
+// OpenGroups returns groups that enforce nothing.
+func OpenGroups(string, bool, bool) *Groups {
+	return &Groups{limits: Limits{Why: "limits need Linux control groups"}}
 }
 
-func (c *cgroups) make() (*cgroup, error) { return &cgroup{}, nil }
+func (c *Groups) make() (*cgroup, error) { return &cgroup{}, nil }
 
-func (c *cgroups) close() error { return nil }
+// Close has nothing to remove.
+func (c *Groups) Close() error { return nil }
 
-func (g *cgroup) join() error                { return nil }
-func (g *cgroup) place(*syscall.SysProcAttr) {}
-func (g *cgroup) limitMemory(int) error      { return nil }
-func (g *cgroup) limitCPU(int) error         { return nil }
-func (g *cgroup) peak() int64                { return 0 }
-func (g *cgroup) outOfMemory() bool          { return false }
-func (g *cgroup) holdsAll() bool             { return false }
-func (g *cgroup) remove() error              { return nil }
+func (g *cgroup) join() error                                 { return nil }
+func (g *cgroup) place(*syscall.SysProcAttr)                  {}
+func (g *cgroup) limitMemory(int) error                       { return nil }
+func (g *cgroup) limitCPU(time.Duration, time.Duration) error { return nil }
+func (g *cgroup) peak() int64                                 { return 0 }
+func (g *cgroup) outOfMemory() bool                           { return false }
+func (g *cgroup) holdsAll() bool                              { return false }
+func (g *cgroup) remove() error                               { return nil }
 
-// removeCgroups removes what a killed platform left.
-func removeCgroups(string) error { return nil }
+// RemoveGroups removes what a killed platform left.
+func RemoveGroups(string) error { return nil }

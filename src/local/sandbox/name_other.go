@@ -1,6 +1,6 @@
 //go:build !linux
 
-package local
+package sandbox
 
-// nameProcess does nothing: elsewhere a process has the name of its program.
-func nameProcess(string) {}
+// NameProcess does nothing: elsewhere a process has the name of its program.
+func NameProcess(string) {}

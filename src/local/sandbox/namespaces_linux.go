@@ -1,4 +1,4 @@
-package local
+package sandbox
 
 import (
 	"errors"
@@ -15,18 +15,18 @@ import (
 	"stellar/src/fail"
 )
 
-// levels gives what to try, best first.
-func levels() []level { return []level{levelFull, levelMounts, levelNone} }
+// Levels gives what to try, best first.
+func Levels() []Level { return []Level{LevelFull, LevelMounts, LevelNone} }
 
-// attributes make a platform of that level: it dies with the thread that starts it, and is out of reach of a signal to
+// Attributes make a platform of that level: it dies with the thread that starts it, and is out of reach of a signal to
 // the watcher's process group. Without the capability, it is a user namespace that allows the others; there the user
 // keeps its number.
-func (l level) attributes() *syscall.SysProcAttr {
+func (l Level) Attributes() *syscall.SysProcAttr {
 	sys := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	switch l {
-	case levelFull:
+	case LevelFull:
 		sys.Cloneflags = unix.CLONE_NEWNS | unix.CLONE_NEWPID
-	case levelMounts:
+	case LevelMounts:
 		sys.Cloneflags = unix.CLONE_NEWNS
 	default:
 		return sys
@@ -47,36 +47,36 @@ func mayAdministrate() bool {
 	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 
-// enter prepares the namespaces that this process was born in, and tries what instances need of them.
-func (l level) enter() error {
-	if l == levelNone {
+// Enter prepares the namespaces that this process was born in, and tries what instances need of them.
+func (l Level) Enter() error {
+	if l == LevelNone {
 		return nil
 	}
 	// What is mounted here stays here; what is mounted on the machine later shows here too.
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("mounts: %w", err)
 	}
-	if l == levelFull {
+	if l == LevelFull {
 		if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 			return fmt.Errorf("mount /proc: %w", err)
 		}
 	}
-	return tryPrivateMounts()
+	return TryPrivateMounts()
 }
 
-// tryPrivateMounts says whether instances can have mounts of their own. It is tried on a thread that then ends.
-func tryPrivateMounts() error {
+// TryPrivateMounts says whether instances can have mounts of their own. It is tried on a thread that then ends.
+func TryPrivateMounts() error {
 	tried := make(chan error, 1)
 	fail.Go(func(err error) { tried <- err }, func() {
 		runtime.LockOSThread()
 		if onMainThread() { // it cannot end, so it is passed over
-			tried <- tryPrivateMounts()
+			tried <- TryPrivateMounts()
 			runtime.UnlockOSThread()
 			return
 		}
 		err := leaveMounts()
 		if err == nil {
-			err = bindMount(privateTmp, privateTmp, true)
+			err = bindMount(PrivateTmp, PrivateTmp, true)
 		}
 		tried <- err
 	})
@@ -132,7 +132,7 @@ func bindMount(source, target string, readOnly bool) error {
 
 // mount gives the calling thread's namespace the process's own /tmp and its read-only folders. They are opened first,
 // because they may lie below /tmp.
-func (p *process) mount() error {
+func (p *Process) mount() error {
 	show := slices.Concat(p.stubs, p.readOnly)
 	var open []int
 	defer func() {
@@ -147,7 +147,7 @@ func (p *process) mount() error {
 		}
 		open = append(open, fd)
 	}
-	if err := bindMount(p.tmp, privateTmp, false); err != nil {
+	if err := bindMount(p.Tmp, PrivateTmp, false); err != nil {
 		return err
 	}
 	for _, f := range p.stubs {
@@ -163,8 +163,8 @@ func (p *process) mount() error {
 	return nil
 }
 
-// outerPID is this process's number for those outside its namespace, as the /proc that is still theirs tells it.
-func outerPID() int {
+// OuterPID is this process's number for those outside its namespace, as the /proc that is still theirs tells it.
+func OuterPID() int {
 	if name, err := os.Readlink("/proc/self"); err == nil {
 		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
 			return pid
@@ -173,5 +173,5 @@ func outerPID() int {
 	return os.Getpid()
 }
 
-// hideMemory keeps others of the same user from this process's memory, environment and open files.
-func hideMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+// HideMemory keeps others of the same user from this process's memory, environment and open files.
+func HideMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

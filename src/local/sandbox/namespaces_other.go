@@ -1,6 +1,6 @@
 //go:build !linux
 
-package local
+package sandbox
 
 import (
 	"errors"
@@ -8,21 +8,22 @@ import (
 	"syscall"
 )
 
-// levels is what there is without namespaces.
-func levels() []level { return []level{levelNone} }
+// Levels is what there is without namespaces.
+func Levels() []Level { return []Level{LevelNone} }
 
-func (l level) attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func (l Level) Attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func (l level) enter() error { return nil }
+func (l Level) Enter() error { return nil }
 
-func tryPrivateMounts() error { return errors.New("it needs Linux") }
+// TryPrivateMounts says that instances cannot have mounts of their own here.
+func TryPrivateMounts() error { return errors.New("it needs Linux") }
 
-func leaveMounts() error { return tryPrivateMounts() }
+func leaveMounts() error { return TryPrivateMounts() }
 
 func dropPrivileges() {}
 
-func (p *process) mount() error { return tryPrivateMounts() }
+func (p *Process) mount() error { return TryPrivateMounts() }
 
-func outerPID() int { return os.Getpid() }
+func OuterPID() int { return os.Getpid() }
 
-func hideMemory() {}
+func HideMemory() {}

@@ -1,4 +1,4 @@
-package local
+package sandbox
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptOrphans makes this process the parent of descendants whose own parent has ended, in place of the machine's init:
+// AdoptOrphans makes this process the parent of descendants whose own parent has ended, in place of the machine's init:
 // so what a function has started cannot get away from the platform by forking twice.
-func adoptOrphans() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
+func AdoptOrphans() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // procEntry is a row of the process table.
 type procEntry struct {
@@ -53,7 +53,7 @@ func processTable() map[int]procEntry {
 }
 
 // self is this process's number in the /proc that it sees, which may be another namespace's.
-func self() int { return outerPID() }
+func self() int { return OuterPID() }
 
 // descendants lists the children of a process, their children and so on; zombies are among them.
 func descendants(table map[int]procEntry, of int) []int {
@@ -71,12 +71,12 @@ func descendants(table map[int]procEntry, of int) []int {
 	return found
 }
 
-// endDescendants kills and reaps everything that this process is an ancestor of, and gives what does not end in time.
+// EndDescendants kills and reaps everything that this process is an ancestor of, and gives what does not end in time.
 // It is for a process that waits for no child elsewhere at that moment.
-func endDescendants(limit time.Duration) (left []int) {
+func EndDescendants(limit time.Duration) (left []int) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	waitUntil(ctx, 5*time.Millisecond, func() bool {
+	WaitUntil(ctx, 5*time.Millisecond, func() bool {
 		left = descendants(processTable(), self())
 		for _, pid := range left {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -92,9 +92,9 @@ func endDescendants(limit time.Duration) (left []int) {
 	return left
 }
 
-// reapOrphans reaps adopted processes that have ended. A child that the platform has started itself is waited for at
+// ReapOrphans reaps adopted processes that have ended. A child that the platform has started itself is waited for at
 // once by whoever started it: one that is still a zombie a while later is nobody's.
-func reapOrphans(ctx context.Context) {
+func ReapOrphans(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	before := map[int]bool{}
@@ -117,10 +117,10 @@ func reapOrphans(ctx context.Context) {
 	}
 }
 
-// endStrays kills every process whose environment, as it was started, holds the marker, and gives what does not end in
+// EndStrays kills every process whose environment, as it was started, holds the marker, and gives what does not end in
 // time. The environment goes over to whatever a function starts.
-func endStrays(ctx context.Context, marker string) (left []int) {
-	waitUntil(ctx, 10*time.Millisecond, func() bool {
+func EndStrays(ctx context.Context, marker string) (left []int) {
+	WaitUntil(ctx, 10*time.Millisecond, func() bool {
 		left = left[:0]
 		for pid, p := range processTable() {
 			if pid == self() || p.zombie {

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package local
+package sandbox
 
 import (
 	"context"
@@ -9,10 +9,14 @@ import (
 
 // Without /proc and subreapers, the process groups that the watcher knows are all that can be ended.
 
-func adoptOrphans() {}
+// AdoptOrphans does nothing here.
+func AdoptOrphans() {}
 
-func endDescendants(time.Duration) []int { return nil }
+// EndDescendants finds nothing here.
+func EndDescendants(time.Duration) []int { return nil }
 
-func reapOrphans(context.Context) {}
+// ReapOrphans does nothing here.
+func ReapOrphans(context.Context) {}
 
-func endStrays(context.Context, string) []int { return nil }
+// EndStrays finds nothing here.
+func EndStrays(context.Context, string) []int { return nil }

@@ -1,96 +1,133 @@
-package local
+package sandbox
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
+	"time"
 )
 
-// running is what an instance is once it has started: a process or a container.
-type running interface {
-	kill() // it may have ended already
-	// exited is closed when it runs no more.
-	exited() <-chan struct{}
-	// verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
-	verdict() (how string, outOfMemory bool)
-	// limitCPU gives it the share of a CPU that its memory buys, from the end of its init on.
-	limitCPU(memoryMB int) error
-	// peak is the most memory that it has used, in bytes, 0 where that is not known.
-	peak() int64
-	// release gives back, once it has exited, everything that it used. After an error it is called again.
-	release() error
+// Process is one function process and everything that it starts.
+type Process struct {
+	Path   string   // of its program
+	Args   []string // its name first
+	Env    []string
+	Dir    string   // working directory
+	Output *os.File // stdout and stderr
+	Marker string   // is in its environment, and so in that of what it starts; see EndStrays
+	Tmp    string   // the folder that it sees as /tmp, in a cell with a private /tmp
+
+	cell     *Cell
+	readOnly []shownFolder // folders that it cannot write to, in a cell with a private /tmp
+	stubs    []shownFolder // what the former need to be mounted at, where they lie below /tmp
+
+	started chan error    // of one place: gets the outcome of the start
+	exited  chan struct{} // closed once it is reaped and its group is killed
+	state   *os.ProcessState
+
+	mu     sync.Mutex
+	pid    int
+	reaped bool
 }
 
-// inCell is a process in its cell.
-type inCell struct {
-	*process
-	cell   *cell
-	watch  *watch
-	marker string // in the environment of the process and of what it starts
-}
+// shownFolder is a folder of this machine and where an instance sees it.
+type shownFolder struct{ source, target string }
 
-var _ running = (*inCell)(nil)
-
-// startProcess starts the function's program in a cell; its output is to be read to its end.
-func (in *instance) startProcess(api string) (body running, output io.ReadCloser, err error) {
-	defer close(in.spawned)
-	p := in.fn.platform
-	cell, err := p.sandboxes.take()
-	if err != nil {
-		return nil, nil, err
+// Show has the process see folders read-only where they are. For those that its own /tmp would hide, skeleton is a
+// folder with the empty folders to mount them at, the same for all instances: to make them for each would cost a cold
+// start more than everything else here. Hidden folders are empty to it.
+func (p *Process) Show(folders, hidden []string, skeleton string) error {
+	if err := os.MkdirAll(filepath.Join(skeleton, ".empty"), 0o755); err != nil {
+		return err
 	}
-	in.cell.Store(cell)
-	giveBack := func() {
-		close(cell.jobs)
-		<-cell.ended
-		_ = cell.group.remove()
-	}
-	if err := cell.group.limitMemory(in.fn.spec.MemoryMB); err != nil {
-		giveBack()
-		return nil, nil, fmt.Errorf("limit memory: %w", err)
-	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		giveBack()
-		return nil, nil, err
-	}
-	path, args := in.fn.launch.command(in.fn.pkg.dir, in.fn.spec.Handler)
-	proc := &process{path: path, args: args, dir: in.fn.pkg.dir, env: in.environment(api), output: write}
-	if cell.private {
-		proc.env = append(proc.env, "TMPDIR="+privateTmp)
-		proc.tmp = in.tmp
-		folders, skeleton := in.fn.launch.folders(in.fn.pkg.dir), filepath.Join(p.opts.Dir, "skeleton")
-		if err := proc.show(folders, in.fn.hidden, skeleton); err != nil {
-			giveBack()
-			return nil, nil, errors.Join(err, read.Close(), write.Close())
+	for _, dir := range hidden {
+		if !strings.HasPrefix(dir, PrivateTmp+"/") {
+			p.readOnly = append(p.readOnly, shownFolder{filepath.Join(skeleton, ".empty"), dir})
 		}
-	} else {
-		proc.env = append(proc.env, "TMPDIR="+in.tmp)
-		p.noteSharedTmp()
 	}
-	err = cell.start(proc)
-	_ = write.Close()
-	if err != nil {
-		_ = read.Close()
-		<-cell.ended
-		_ = cell.group.remove()
-		return nil, nil, err
+	for _, dir := range folders {
+		p.readOnly = append(p.readOnly, shownFolder{dir, dir})
+		below, ok := strings.CutPrefix(dir, PrivateTmp+"/")
+		if !ok {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Join(skeleton, below), 0o755); err != nil {
+			return err
+		}
+		top, _, _ := strings.Cut(below, "/")
+		stub := shownFolder{filepath.Join(skeleton, top), filepath.Join(PrivateTmp, top)}
+		if !slices.Contains(p.stubs, stub) {
+			p.stubs = append(p.stubs, stub)
+		}
 	}
-	in.pid.Store(int64(proc.pid))
-	p.watch.add(proc.pid)
-	return &inCell{proc, cell, p.watch, in.marker()}, read, nil
+	return nil
 }
 
-func (c *inCell) exited() <-chan struct{} { return c.process.exited }
+// run starts the process on the cell's thread and stays with it to its end.
+func (p *Process) run(c *Cell) {
+	defer close(p.exited)
+	defer func() {
+		select {
+		case p.started <- errors.New("its thread has panicked"):
+		default: // it has told
+		}
+	}()
+	sys := &syscall.SysProcAttr{Setpgid: true}
+	dieWithParent(sys)
+	c.group.place(sys)
+	if c.private {
+		if err := p.mount(); err != nil {
+			p.started <- fmt.Errorf("start %s: %w", p.Path, err)
+			return
+		}
+	}
+	proc, err := os.StartProcess(p.Path, p.Args, &os.ProcAttr{
+		Dir: p.Dir, Env: p.Env, Files: []*os.File{c.null, p.Output, p.Output}, Sys: sys,
+	})
+	if err != nil {
+		p.started <- fmt.Errorf("start %s: %w", p.Path, err)
+		return
+	}
+	p.mu.Lock()
+	p.pid = proc.Pid
+	p.mu.Unlock()
+	p.started <- nil
+	// The one who waits runs now: the call below blocks, and the scheduler takes milliseconds to see that.
+	runtime.Gosched()
+	p.state = p.await(proc)
+}
 
-func (c *inCell) verdict() (how string, outOfMemory bool) {
-	status, ok := c.state.Sys().(syscall.WaitStatus)
+// Kill ends the whole process group. It does nothing once the leader is reaped: its number may be another's by then.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pid > 0 && !p.reaped {
+		_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	}
+}
+
+// PID is the process's number, as this process sees it.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pid
+}
+
+// Exited is closed when the process has ended and what it left in its process group is killed.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// Verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
+func (p *Process) Verdict() (how string, outOfMemory bool) {
+	status, ok := p.state.Sys().(syscall.WaitStatus)
 	switch {
-	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL && c.cell.group.outOfMemory():
+	case ok && status.Signaled() && status.Signal() == syscall.SIGKILL && p.cell.group.outOfMemory():
 		return "signal: killed (out of memory)", true
 	case ok && status.Signaled():
 		return "signal: " + status.Signal().String(), false
@@ -100,44 +137,29 @@ func (c *inCell) verdict() (how string, outOfMemory bool) {
 	return "without providing a reason", false
 }
 
-func (c *inCell) limitCPU(memoryMB int) error { return c.cell.group.limitCPU(memoryMB) }
+// LimitCPU gives the process so much processor time in every period.
+func (p *Process) LimitCPU(quota, period time.Duration) error { return p.cell.LimitCPU(quota, period) }
 
-func (c *inCell) peak() int64 {
-	if v := c.cell.group.peak(); v > 0 {
+// Peak is the most memory that it has used, in bytes, 0 where that is not known.
+func (p *Process) Peak() int64 {
+	if v := p.cell.group.peak(); v > 0 {
 		return v
 	}
-	return peakOf(c.pid)
+	return peakOf(p.PID())
 }
 
-func (c *inCell) release() error {
-	c.watch.remove(c.pid)
-	<-c.cell.ended
-	if !c.cell.group.holdsAll() {
-		ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+// strayTime is how long processes that have left their group may take to end once they are killed.
+const strayTime = 10 * time.Second
+
+// Release removes the cell, once the process has exited, and ends what it has started. After an error it is called again.
+func (p *Process) Release() error {
+	<-p.cell.ended
+	if !p.cell.group.holdsAll() {
+		ctx, cancel := context.WithTimeout(context.Background(), strayTime)
 		defer cancel()
-		if left := endStrays(ctx, c.marker); len(left) > 0 {
-			return errors.Join(fmt.Errorf("processes %v do not end", left), c.cell.group.remove())
+		if left := EndStrays(ctx, p.Marker); len(left) > 0 {
+			return errors.Join(fmt.Errorf("processes %v do not end", left), p.cell.group.remove())
 		}
 	}
-	return c.cell.group.remove()
-}
-
-// limiter is what limits the instance's CPU, also while its start has not returned yet.
-func (in *instance) limiter() interface{ limitCPU(memoryMB int) error } {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.body == nil {
-		return unstarted{in}
-	}
-	return in.body
-}
-
-// unstarted stands for an instance that asks for work before its start has returned.
-type unstarted struct{ in *instance }
-
-func (u unstarted) limitCPU(memoryMB int) error {
-	if cell := u.in.cell.Load(); cell != nil {
-		return cell.group.limitCPU(memoryMB)
-	}
-	return nil
+	return p.cell.group.remove()
 }

@@ -1,4 +1,4 @@
-package local
+package sandbox
 
 import (
 	"bytes"
@@ -44,9 +44,9 @@ func peakOf(pid int) int64 {
 
 // await waits for the process to end, ends what it left in its group, and reaps it last: until then the group's number
 // cannot be another's.
-func (p *process) await(proc *os.Process) *os.ProcessState {
+func (p *Process) await(proc *os.Process) *os.ProcessState {
 	awaitExit(proc.Pid)
-	p.kill()
+	p.Kill()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	state, _ := proc.Wait()

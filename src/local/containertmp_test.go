@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"stellar/src/local/container"
 )
 
 // scratchOf is the scratch folder of the only instance of function f.
@@ -75,7 +77,7 @@ func TestEngineEmptiesTmp(t *testing.T) {
 	if err := c.ContainerKill(t.Context(), id, "KILL"); err != nil {
 		t.Fatal(err)
 	}
-	if err := emptyTmp(t.Context(), c, id, scratch, ordinary); err != nil {
+	if err := container.EmptyTmp(t.Context(), c, id, scratch, ordinary); err != nil {
 		t.Fatal(err)
 	}
 	if left := entriesOf(t, scratch); len(left) > 0 || len(asked) != 2 || len(folders) != 1 ||
@@ -97,7 +99,7 @@ func TestTmpOfAKilledPlatform(t *testing.T) {
 	defer child.Close()
 	getOK(t, deployTo(t, child.Client, ofImage(name, nil))+"?do=write")
 	one := containersOf(t, c, child.Dir)[0]
-	if tmp := tmpOf(one.Mounts); filepath.Dir(filepath.Dir(tmp)) != child.Dir {
+	if tmp := container.TmpOf(one.Mounts); filepath.Dir(filepath.Dir(tmp)) != child.Dir {
 		t.Errorf("/tmp is %q", tmp)
 	}
 	if err := syscall.Kill(child.PID, syscall.SIGKILL); err != nil {

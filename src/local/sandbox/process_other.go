@@ -1,6 +1,6 @@
 //go:build !linux
 
-package local
+package sandbox
 
 import (
 	"os"
@@ -16,9 +16,9 @@ func onMainThread() bool { return false }
 func peakOf(int) int64 { return 0 }
 
 // await waits for the process to end and ends what it left in its group.
-func (p *process) await(proc *os.Process) *os.ProcessState {
+func (p *Process) await(proc *os.Process) *os.ProcessState {
 	state, _ := proc.Wait()
-	p.kill()
+	p.Kill()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.reaped = true

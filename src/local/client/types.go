@@ -1,0 +1,99 @@
+// Package client speaks to the control API of the local platform: its client, and the types that both sides share.
+package client
+
+import "time"
+
+// Queueing modes: what a request does when no instance is free.
+const (
+	QueueingSpawn  = "spawn"  // AWS: another instance; at MaxInstances 429
+	QueueingQueue  = "queue"  // Azure: at MaxInstances it waits, first come first served, up to the function's timeout
+	QueueingShared = "shared" // Cloud Run: fills an instance, even one that is starting, to Concurrency before another is started
+)
+
+// FunctionSpec is one function of a PUT.
+type FunctionSpec struct {
+	Name             string            `json:"name"`
+	Path             string            `json:"path"`   // under /<service>; default /<name>
+	Method           string            `json:"method"` // default ANY
+	PackageType      string            `json:"packageType,omitempty"`
+	Architecture     string            `json:"architecture,omitempty"`
+	Runtime          string            `json:"runtime"`
+	Handler          string            `json:"handler"`
+	MemoryMB         int               `json:"memoryMB"`       // default 128
+	TimeoutSeconds   int               `json:"timeoutSeconds"` // default 60
+	Environment      map[string]string `json:"environment,omitempty"`
+	Artifact         string            `json:"artifact"`                // absolute path of the ZIP
+	Image            string            `json:"image,omitempty"`         // package type Image: reference in the Engine or a registry
+	ImageContract    string            `json:"imageContract,omitempty"` // runtime-api (default) or http
+	ColdPull         bool              `json:"coldPull,omitempty"`      // each cold start drops the Engine's copy and pulls
+	KeepAliveSeconds *float64          `json:"keepAliveSeconds"`        // default 600; 0: every request is cold
+	Concurrency      int               `json:"concurrency"`             // default 1
+	MaxInstances     int               `json:"maxInstances"`            // 0: no limit
+	Queueing         string            `json:"queueing"`                // default spawn
+	Tags             map[string]string `json:"tags,omitempty"`
+}
+
+// ServiceSpec is the body of a PUT: all functions of a service.
+type ServiceSpec struct {
+	Tags      map[string]string `json:"tags,omitempty"`
+	Functions []FunctionSpec    `json:"functions"`
+}
+
+// Service is a deployed service as the control API tells it.
+type Service struct {
+	Service   string            `json:"service"`
+	Tags      map[string]string `json:"tags"`
+	Functions []Function        `json:"functions"`
+}
+
+// Function is a deployed function as the control API tells it.
+type Function struct {
+	Name           string            `json:"name"`
+	Path           string            `json:"path"`
+	Method         string            `json:"method"`
+	URL            string            `json:"url"`
+	PackageType    string            `json:"packageType"`
+	Image          string            `json:"image,omitempty"`
+	ImageBytes     int64             `json:"imageBytes,omitempty"` // as the Engine counts: layers unpacked
+	Runtime        string            `json:"runtime"`
+	Handler        string            `json:"handler"`
+	MemoryMB       int               `json:"memoryMB"`
+	TimeoutSeconds int               `json:"timeoutSeconds"`
+	PackageBytes   int64             `json:"packageBytes"` // of a ZIP package
+	PackageSHA256  string            `json:"packageSHA256"`
+	RuntimeVersion string            `json:"runtimeVersion"` // what the interpreter said; empty for a bootstrap in the package
+	LimitsEnforced bool              `json:"limitsEnforced"`
+	Instances      int               `json:"instances"` // processes that stand now
+	Tags           map[string]string `json:"tags"`
+}
+
+// Status is the platform as /v1/status tells it.
+type Status struct {
+	Version   string    `json:"version"`
+	PID       int       `json:"pid"`
+	StartedAt time.Time `json:"startedAt"`
+	Gateway   string    `json:"gateway"`
+	Dir       string    `json:"dir"`
+	Services  int       `json:"services"`
+	Instances int       `json:"instances"`
+	Limits    Limits    `json:"limits"`
+}
+
+// Limits says which limits are enforced, and why not where they are not.
+type Limits struct {
+	Memory bool   `json:"memory"`
+	CPU    bool   `json:"cpu"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Contracts of images: how a function is asked.
+const (
+	ContractRuntimeAPI = "runtime-api" // it asks the Runtime API, as on AWS Lambda
+	ContractHTTP       = "http"        // it is a server on $PORT, as on Cloud Run and Knative
+)
+
+// Package types.
+const (
+	PackageZip   = "Zip"
+	PackageImage = "Image"
+)
