@@ -14,7 +14,7 @@ import (
 
 	"stellar/src/deploy"
 	"stellar/src/fail"
-	"stellar/src/local"
+	"stellar/src/local/client"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -76,7 +76,7 @@ func TestLocalServiceIsDeletedWhereServerlessFails(t *testing.T) {
 			service := run.ServiceName(r.ID)
 			server, has := controlAPI(t, service, stays)
 			j = NewJob(config, r.Experiment)
-			j.platform.client = local.NewClient(server.URL, "token")
+			j.platform.client = client.New(server.URL, "token")
 			res, err := r.Journal.Intend(deploy.KindService, service, map[string]string{
 				"provider": "local", "url": server.URL, provider.DetailUnit: service, provider.DetailDir: dir})
 			if err == nil {
