@@ -57,6 +57,34 @@ var leaves = map[string][]string{
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports them.
 var lists = map[string]string{"study": "study/catalog"}
 
+// vendorImports is which rooms of ours a vendor's package may import, beside bytesize and fail; plugins are packages that single
+// vendors need beyond them.
+var (
+	vendorImports = []string{"provider", "experiment", "run", "shell"}
+	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
+)
+
+// isVendor reports whether a package is that of a vendor.
+func isVendor(pkg string) bool {
+	return strings.HasPrefix(pkg, "provider/") && pkg != "provider/vendors" && pkg != "provider/providertest"
+}
+
+// vendorBreach says why a package may not import one below provider, or a vendor's package something of ours.
+func vendorBreach(pkg, target string) string {
+	room, _, _ := strings.Cut(pkg, "/")
+	switch {
+	case isVendor(target) && pkg != "provider/vendors":
+		return "only provider/vendors may import a vendor's package"
+	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, room):
+		return "only app and pipeline may choose a vendor"
+	case target == "provider/providertest":
+		return "it is for tests"
+	case isVendor(pkg) && target != "bytesize" && target != "fail" && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
+		return "a vendor's package may not"
+	}
+	return ""
+}
+
 // libraries are those that only some rooms may see.
 var libraries = map[string][]string{
 	"github.com/docker/docker":               {"dockerengine", "pack", "local/container"},
@@ -65,10 +93,10 @@ var libraries = map[string][]string{
 	"github.com/sirupsen/logrus":             {"cli"},
 	"gonum.org/v1/plot":                      {"report"},
 	"github.com/mholt/archiver/v4":           {"pack"},
-	"gopkg.in/yaml.v3":                       {"generate"},
+	"gopkg.in/yaml.v3":                       {"provider"},
 	"github.com/montanaflynn/stats":          {"analyze"},
-	"github.com/aws/aws-sdk-go-v2":           {"provider"},
-	"github.com/aws/smithy-go":               {"provider"},
+	"github.com/aws/aws-sdk-go-v2":           {"provider/aws"},
+	"github.com/aws/smithy-go":               {"provider/aws"},
 }
 
 func TestImportRules(t *testing.T) {
@@ -126,6 +154,9 @@ func breach(pkg, name string) string {
 	if !ours {
 		return ""
 	}
+	if why := vendorBreach(pkg, rest); why != "" || isVendor(pkg) {
+		return why
+	}
 	target, _, _ := strings.Cut(rest, "/")
 	if allowed, leaf := leaves[pkg]; leaf {
 		if target == "bytesize" || target == "fail" || slices.Contains(allowed, rest) {
@@ -170,6 +201,22 @@ func TestBreachesAreFound(t *testing.T) {
 		{"local/container", "github.com/docker/docker/client", false},
 		{"local/container", "stellar/src/local", true},
 		{"local/container", "stellar/src/local/sandbox", true},
+		{"provider", "stellar/src/provider/aws", true},
+		{"provider", "stellar/src/provider/vendors", true},
+		{"pipeline", "stellar/src/provider/aws", true},
+		{"pipeline", "stellar/src/provider/vendors", false},
+		{"generate", "stellar/src/provider/vendors", true},
+		{"generate", "stellar/src/provider", false},
+		{"app", "stellar/src/provider/providertest", true},
+		{"provider/vendors", "stellar/src/provider/aws", false},
+		{"provider/aws", "stellar/src/provider/azure", true},
+		{"provider/aws", "stellar/src/provider", false},
+		{"provider/aws", "stellar/src/generate", true},
+		{"provider/aws", "stellar/src/local/plugin", true},
+		{"provider/local", "stellar/src/local/plugin", false},
+		{"provider/aws", "github.com/aws/aws-sdk-go-v2/service/s3", false},
+		{"provider/azure", "github.com/aws/aws-sdk-go-v2/service/s3", true},
+		{"provider", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"probe", "stellar/src/probe/answer", false},
 		{"probe/answer", "stellar/src/probe", true},
 		{"probe/answer", "stellar/src/probe/schedule", true},

@@ -3,16 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/pipeline"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -54,11 +53,11 @@ func (j *job) readyByHand(ctx context.Context, exp *experiment.Experiment, baseD
 	if err != nil {
 		return err
 	}
-	if err := generate.Check(draft); err != nil { // it also marks the functions that are ours
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil {
 		return err
 	}
-	row, err := provider.Find(exp.ProviderKind())
-	if err != nil {
+	if err := generate.Check(draft, row); err != nil { // it also marks the functions that are ours
 		return err
 	}
 	if err := refusals(row.ByHand(j.ConnectionOptions(draft, row.Name)), draft); err != nil {
@@ -78,29 +77,24 @@ func (j *job) readyByHand(ctx context.Context, exp *experiment.Experiment, baseD
 
 // describeByHand writes the endpoints file and the token, and says what to type.
 func (j *job) describeByHand(r *run.Run) (string, error) {
-	row, err := provider.Find(r.Experiment.ProviderKind())
+	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {
 		return "", err
+	}
+	guide, ok := row.ByHand(j.ConnectionOptions(r, row.Name)).(provider.Guide)
+	if !ok {
+		return "", fail.Unsupported("how functions are deployed to %s by hand is not known", row.Name)
 	}
 	units := row.Units(r.Service, r.Functions)
-	endpoints, err := generate.KnativeEndpoints(units)
+	endpoints, err := guide.Endpoints(units)
 	if err != nil {
 		return "", err
 	}
+	const token = "token"
 	err = errors.Join(os.WriteFile(filepath.Join(r.ServiceDir, endpoints.Name), endpoints.Text, 0o644),
-		os.WriteFile(filepath.Join(r.ServiceDir, "token"), []byte(r.Token+"\n"), 0o600))
+		os.WriteFile(filepath.Join(r.ServiceDir, token), []byte(r.Token+"\n"), 0o600))
 	if err != nil {
 		return "", err
 	}
-	planned := planUnits(row.ByHand(j.ConnectionOptions(r, row.Name)), units)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is ready; the images are in the registry. stellar deploys nothing there. By hand, with a kubeconfig of the cluster:\n", r.ServiceDir)
-	fmt.Fprintf(&b, "  kubectl apply -f %s\nor, one by one:\n", filepath.Join(r.ServiceDir, provider.KnativeFolder))
-	for _, u := range planned {
-		fmt.Fprintf(&b, "  %s\n", strings.Join(u.Deploy, "\n  "))
-	}
-	fmt.Fprintf(&b, "Put the cluster's domain (`kn service list` shows it) in the place of DOMAIN in %s, then:\n", filepath.Join(r.ServiceDir, endpoints.Name))
-	fmt.Fprintf(&b, "  STELLAR_TOKEN=$(cat %s) stellar -c FILE -g %s\n", filepath.Join(r.ServiceDir, "token"), r.ServiceDir)
-	fmt.Fprintf(&b, "In the end, the services and then the images:\n  kubectl delete -f %s\n  stellar remove %s\n", filepath.Join(r.ServiceDir, provider.KnativeFolder), r.Dir)
-	return b.String(), nil
+	return guide.Instructions(r.ServiceDir, r.Dir, endpoints.Name, token, units), nil
 }

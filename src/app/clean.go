@@ -15,7 +15,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/pack"
 	"stellar/src/pipeline"
-	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -234,7 +234,7 @@ func (w App) cleanLostImages(ctx context.Context, id string) error {
 	if err != nil || looked {
 		return err
 	}
-	row, err := provider.Find(run.KindOf(id))
+	row, err := vendors.Find(run.KindOf(id))
 	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
 		w.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
 			id, dockerengine.LabelRun, id)

@@ -11,6 +11,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/shell"
 	"stellar/src/study/catalog"
 )
@@ -68,7 +69,7 @@ const planPatience = 3 * time.Second
 // Plan says what a run would do, and whether it could start here and now; that it could not is no error.
 func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
 	exp := loaded.Experiment
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +133,11 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	if err != nil {
 		return nil, err
 	}
-	_ = generate.Check(r) // entry points, as far as the code is there; what is wrong with it is said as the plan's NotReady
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
 	}
+	_ = generate.Check(r, row) // entry points, as far as the code is there; what is wrong with it is the plan's NotReady
 	conn, err := j.draftConnection(r)
 	if err != nil {
 		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
@@ -146,7 +147,7 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 
 // commandsByHand are those with which others would deploy and remove what is probed.
 func (j *job) commandsByHand(exp *experiment.Experiment, baseDir string) ([]PlanUnit, error) {
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil || row.ByHand(provider.Options{}) == nil {
 		return nil, err
 	}
@@ -155,7 +156,7 @@ func (j *job) commandsByHand(exp *experiment.Experiment, baseDir string) ([]Plan
 		return nil, err
 	}
 	conn := row.ByHand(j.ConnectionOptions(r, row.Name))
-	if generate.Check(r) != nil || refusals(conn, r) != nil {
+	if generate.Check(r, row) != nil || refusals(conn, r) != nil {
 		return nil, nil // no such functions are made here, they stand already; --write says what is wrong
 	}
 	return planUnits(conn, row.Units(r.Service, r.Functions)), nil

@@ -8,6 +8,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -23,6 +24,8 @@ type ProviderStatus struct {
 	Where       map[string]string `json:"where,omitempty"`       // region, project, account
 	Missing     []Missing         `json:"missing"`
 	Unanswered  []Missing         `json:"unanswered,omitempty"` // what was asked and not answered
+
+	Local bool `json:"-"` // functions run on this machine: no credentials are needed
 }
 
 // Missing is something that has to be had before a run, and how to get it.
@@ -33,7 +36,7 @@ type Missing struct {
 
 // Providers asks every provider what it misses on this machine. Nothing is changed anywhere.
 func (w App) Providers(ctx context.Context) []ProviderStatus {
-	rows := provider.All()
+	rows := vendors.All()
 	out := make([]ProviderStatus, len(rows))
 	var all sync.WaitGroup
 	for i, row := range rows {
@@ -44,7 +47,7 @@ func (w App) Providers(ctx context.Context) []ProviderStatus {
 }
 
 func (w App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
-	s := ProviderStatus{Name: row.Name, Limits: row.Limits.Words(), Can: row.Can, Tools: []provider.Tool{}, Missing: []Missing{}}
+	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: row.Can, Tools: []provider.Tool{}, Missing: []Missing{}}
 	if !row.CanDeploy() || row.Standing {
 		return s
 	}

@@ -14,6 +14,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/pipeline"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
@@ -43,7 +44,11 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		}
 	}
 	if j.Deploys(exp) {
-		add(false, provider.CheckLimits(exp, j.Subs(exp)))
+		row, err := vendors.Find(exp.ProviderKind())
+		if err == nil {
+			err = row.CheckLimits(exp, j.Subs(exp))
+		}
+		add(false, err)
 	}
 	add(false, j.app.supported(exp), j.Carries(exp))
 	draft, err := j.app.draft(exp, baseDir)
@@ -52,7 +57,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		return all
 	}
 	if !j.Deploys(exp) {
-		add(false, j.app.standing(ctx, draft))
+		add(false, j.app.standing(draft))
 		return all
 	}
 	for _, s := range j.Stages() {
@@ -108,12 +113,16 @@ func (w App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error)
 }
 
 // standing checks that the endpoints that are to be probed are there.
-func (w App) standing(ctx context.Context, r *run.Run) error {
+func (w App) standing(r *run.Run) error {
 	conn, err := w.OpenStanding(r.Experiment)
 	if err != nil {
 		return err
 	}
-	_, err = conn.DeployFunctions(ctx, r.Functions)
+	m, ok := conn.(provider.Matcher)
+	if !ok {
+		return nil
+	}
+	_, err = m.Match(r.Functions)
 	return err
 }
 
@@ -137,6 +146,7 @@ type gap struct {
 
 // gaps lists them all.
 func (w App) gaps(exp *experiment.Experiment) (all []gap) {
+	row, _ := vendors.Find(exp.ProviderKind()) // that it is unknown is said elsewhere
 	for _, i := range w.Subs(exp) {
 		s := &exp.SubExperiments[i]
 		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
@@ -156,10 +166,10 @@ func (w App) gaps(exp *experiment.Experiment) (all []gap) {
 		if s.ColdPull && s.PackageType != "Image" {
 			add("ColdPull", "ColdPull of a ZIP package, it is for images")
 		}
-		if s.ColdPull && exp.ProviderKind() != "local" {
+		if s.ColdPull && !row.Local {
 			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
 		}
-		if w.Deploys(exp) && exp.ProviderKind() == "local" && s.Architecture != runtime.GOARCH {
+		if w.Deploys(exp) && row.Local && s.Architecture != runtime.GOARCH {
 			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
 				runtime.GOARCH)
 		}
@@ -180,7 +190,7 @@ func (w App) meets(exp *experiment.Experiment, n study.Need) bool {
 
 // supported lists, all at once, what the file asks for that this version does not do.
 func (w App) supported(exp *experiment.Experiment) error {
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return err
 	}
@@ -188,7 +198,7 @@ func (w App) supported(exp *experiment.Experiment) error {
 		_, err := row.Open(provider.Options{})
 		return err
 	}
-	if w.AWSAccount != "" && exp.ProviderKind() != "aws" {
+	if w.AWSAccount != "" && !row.ChecksAccount {
 		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
 	}
 	var no []error
@@ -242,7 +252,7 @@ func (j *job) draftConnection(r *run.Run) (provider.Connection, error) {
 		return j.asked, nil
 	}
 	kind := r.Experiment.ProviderKind()
-	row, err := provider.Find(kind)
+	row, err := vendors.Find(kind)
 	if err != nil {
 		return nil, err
 	}

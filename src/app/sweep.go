@@ -14,6 +14,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/pipeline"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -21,8 +22,8 @@ import (
 // touched.
 func (w App) sweep(ctx context.Context, c *Cleaned) error {
 	errs := []error{w.sweepLocal(ctx, c)}
-	for _, row := range provider.All() {
-		if !row.CanDeploy() || row.Standing || row.Name == "local" {
+	for _, row := range vendors.All() {
+		if !row.CanDeploy() || row.Standing || row.Local {
 			continue
 		}
 		conn, finder, err := w.account(ctx, row, nil)
@@ -77,8 +78,8 @@ func removeTagged(ctx context.Context, conn provider.Connection, kind string, al
 		if t.Run == "" || !meant(t) {
 			continue
 		}
-		name := fmt.Sprintf("%s %s", kind, t.Unit.Detail[provider.DetailUnit])
-		if err := conn.RemoveFunctions(ctx, []provider.Endpoint{t.Unit}); err != nil {
+		name := fmt.Sprintf("%s %s", kind, t.Unit.Name)
+		if err := conn.RemoveFunctions(ctx, []provider.Unit{t.Unit}); err != nil {
 			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s%s: %w", name, whose(t.Run, t.Owner), err))
 			continue
 		}
@@ -102,8 +103,8 @@ func whose(id, owner string) string {
 func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 	id := e.ID
 	kind := run.KindOf(id)
-	row, err := provider.Find(kind)
-	if err != nil || kind == "local" || row.Standing || !row.CanDeploy() {
+	row, err := vendors.Find(kind)
+	if err != nil || row.Local || row.Standing || !row.CanDeploy() {
 		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
 	}
 	where := e.Place

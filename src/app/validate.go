@@ -9,7 +9,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/generate"
 	"stellar/src/pipeline"
-	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -27,14 +27,14 @@ func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 			return nil, err
 		}
 		draft := &run.Run{Experiment: one, BaseDir: baseDir, Functions: distinct(fns)}
-		refused, err := provider.Refusals(exp, w.Subs(exp), draft.Functions)
+		row, err := vendors.Find(exp.ProviderKind())
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range refused {
+		for _, r := range row.Refusals(exp, w.Subs(exp), draft.Functions) {
 			found.Add(r.Sub, r.Key, "%s: %s", exp.ProviderKind(), r)
 		}
-		for _, m := range generate.Mistakes(draft) {
+		for _, m := range generate.Mistakes(draft, row) {
 			if m.Known {
 				found.Note(m.Sub, m.Key,
 					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code", m.Err)

@@ -13,13 +13,14 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
 // WriteService makes the packages and what the provider's CLI reads in a folder of the user's, for deploying by hand. Images
 // stay until the run in the folder is removed. It returns what to type next.
 func (w App) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
-	if row, err := provider.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
+	if row, err := vendors.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
 		return w.writeByHand(ctx, exp, baseDir, dir)
 	}
 	if !w.Deploys(exp) {
@@ -62,7 +63,7 @@ func (j *job) describeService(r *run.Run) (string, error) {
 	if err := os.WriteFile(filepath.Join(r.ServiceDir, "token"), []byte(r.Token+"\n"), 0o600); err != nil {
 		return "", err
 	}
-	row, err := provider.Find(r.Experiment.ProviderKind())
+	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +76,7 @@ func (j *job) describeService(r *run.Run) (string, error) {
 	units := planUnits(conn, row.Units(r.Service, r.Functions))
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is ready to deploy. By hand:\n", r.ServiceDir)
-	if row.Name == "local" {
+	if row.Local {
 		fmt.Fprintln(&b, "  stellar local start")
 	}
 	for _, u := range units {

@@ -53,7 +53,7 @@ func credentialsText(s app.ProviderStatus) string {
 	switch {
 	case s.Credentials != "":
 		return s.Credentials
-	case s.Name == "local":
+	case s.Local:
 		return "needs none"
 	}
 	return "none found"

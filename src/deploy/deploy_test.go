@@ -90,7 +90,7 @@ func (c connection) DeployFunctions(context.Context, []*provider.Function) ([]pr
 func (c connection) UpdateFunction(context.Context, provider.Endpoint, *provider.Function) error {
 	return nil
 }
-func (c connection) RemoveFunctions(context.Context, []provider.Endpoint) error { return nil }
+func (c connection) RemoveFunctions(context.Context, []provider.Unit) error { return nil }
 
 func TestStageWritesTheIntentFirst(t *testing.T) {
 	for name, c := range map[string]struct {

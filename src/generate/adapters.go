@@ -6,64 +6,109 @@ import (
 	"os"
 	"path/filepath"
 
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// adapter turns the measurement function of a language into one of a provider whose managed runtimes call functions in a form
-// of their own: files that are added to it, and the entry point that is in them. It translates event and response, nothing
-// else.
-type adapter struct {
-	dir     string // folder of raw-code/, adapters/<provider>/<language>
-	handler string
-	pkg     string                                    // Go: the package that the files become, which the provider's own main imports
-	extra   map[string]string                         // files that cannot lie in raw-code/, by name
-	own     func(dir, handler string) (string, error) // checks a user's folder in place of the language's own check
-	source  bool                                      // the provider builds: sources are shipped as they are
+// vendor is what fits functions to the run's provider.
+type vendor struct {
+	row     provider.Provider
+	adapter provider.Adapter // nil: functions are Lambda handlers, or servers on $PORT, as they are
 }
 
-// adapters are by provider and language; those that are not here are Lambda handlers or servers on $PORT as they are.
-func adapters() map[string]map[string]adapter {
-	return map[string]map[string]adapter{
-		"google": {
-			"python": {dir: "adapters/google/python", handler: "entry.handle", own: googlePython, source: true},
-			"nodejs": {dir: "adapters/google/nodejs", handler: "entry.handle", own: googleNode, source: true},
-			"go": {dir: "adapters/google/go", handler: "Handle", own: googleGo, source: true, pkg: "measure",
-				extra: map[string]string{"go.mod": "module example.com/measure\n\ngo 1.21\n"}},
-		},
-		"aliyun": {
-			"python": {dir: "adapters/aliyun/python", handler: "fc_main.handler"},
-			"nodejs": {dir: "adapters/aliyun/nodejs", handler: "fc.handler"},
-		},
-		"azure": {
-			"python": {dir: "adapters/azure/python", handler: "azure_main.main"},
-			"nodejs": {dir: "adapters/azure/nodejs", handler: "azure.handler"},
-		},
+func vendorOf(row provider.Provider) vendor { return vendor{row, row.Adapter()} }
+
+// language is that of a function: its runtime's, or the one that the vendor has for itself.
+func (v vendor) language(fn *run.Function) language {
+	if a := v.adapt(fn.Language); len(a.From) > 0 {
+		return language{handler: a.Handler, own: a.Check, from: a.From}
+	}
+	return languages()[fn.Language]
+}
+
+func (v vendor) adapt(language string) provider.Adaptation {
+	if v.adapter == nil {
+		return provider.Adaptation{}
+	}
+	return v.adapter.Adapt(language)
+}
+
+// adaptation is what is added to a function; nothing to images, nor where the vendor has a language for itself.
+func (v vendor) adaptation(fn *run.Function) provider.Adaptation {
+	a := v.adapt(fn.Language)
+	if fn.PackageType == "Image" || len(a.From) > 0 {
+		return provider.Adaptation{}
+	}
+	return a
+}
+
+// hasForm reports whether the vendor calls functions in a form of its own, which runs nowhere else.
+func (v vendor) hasForm() bool { return v.adapter != nil && v.row.Language == "" }
+
+// own checks a user's folder, as the language asks and then as the vendor does.
+func (v vendor) own(fn *run.Function, dir, handler string) (string, error) {
+	form, err := v.language(fn).own(dir, handler)
+	if check := v.adaptation(fn).Check; err == nil && check != nil {
+		return check(dir, handler)
+	}
+	return form, err
+}
+
+// note says, once each, what a provider does otherwise than the file asks, in the log and the record.
+func (v vendor) note(r *run.Run) {
+	if v.adapter == nil {
+		return
+	}
+	told := map[string]bool{}
+	for _, fn := range r.Functions {
+		for _, text := range v.adapter.Notes(fn) {
+			if told[text] {
+				continue
+			}
+			told[text] = true
+			r.Log.Warnf("%s", text)
+			if r.Record != nil {
+				r.Record.Notes = append(r.Record.Notes, text)
+			}
+		}
 	}
 }
 
-func adapterOf(r *run.Run, fn *run.Function) adapter {
-	if fn.PackageType == "Image" {
-		return adapter{}
+// putBeside writes what the provider needs beside a function's code.
+func (v vendor) putBeside(r *run.Run, src *run.Source, fn *run.Function) error {
+	beside := v.adaptation(fn).Beside
+	if beside == nil {
+		return nil
 	}
-	return adapters()[r.Experiment.ProviderKind()][fn.Language]
+	files, err := beside(src.Handler)
+	if err != nil {
+		return err
+	}
+	src.Beside = filepath.Join(r.WorkDir, "src", src.Key+".beside")
+	for _, f := range files {
+		if err := writeFile(filepath.Join(src.Beside, filepath.FromSlash(f.Name)), f.Text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // goText is the ending of an adapter's Go files, which are no part of this module's own build.
 const goText = ".go.txt"
 
 // renderAdapter adds the adapter's files to a rendered measurement function.
-func renderAdapter(dir string, a adapter) error {
-	if a.dir != "" {
-		if err := renderTree(dir, a.dir); err != nil {
+func renderAdapter(dir string, a provider.Adaptation) error {
+	if a.Add != "" {
+		if err := renderTree(dir, a.Add); err != nil {
 			return err
 		}
 	}
-	if a.pkg != "" {
-		if err := renamePackage(dir, a.pkg); err != nil {
+	if a.Package != "" {
+		if err := renamePackage(dir, a.Package); err != nil {
 			return err
 		}
 	}
-	for name, text := range a.extra {
+	for name, text := range a.Extra {
 		if err := writeFile(filepath.Join(dir, name), []byte(text)); err != nil {
 			return err
 		}

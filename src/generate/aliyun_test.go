@@ -8,6 +8,7 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -29,15 +30,15 @@ func aliyunRun(t *testing.T) *run.Run {
 
 func TestAliyun(t *testing.T) {
 	r := aliyunRun(t)
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{}).Run(t.Context(), r); err != nil {
+	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
 	for _, u := range unitsOf(t, r) {
-		text, err := os.ReadFile(filepath.Join(r.ServiceDir, u.Dir, ymlName))
+		text, err := os.ReadFile(filepath.Join(r.ServiceDir, u.Dir, provider.YMLName))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +62,8 @@ func TestAliyunRefuses(t *testing.T) {
 		"go":    sub("measure", "go"),
 		"image": sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
 	} {
-		if _, err := (Service{}).files(newRun(t, "aliyun", s)); !errors.Is(err, fail.ErrUnsupported) {
+		r := newRun(t, "aliyun", s)
+		if _, err := (Service{Row: rowOf(t, r)}).files(r, nil); !errors.Is(err, fail.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"stellar/src/experiment"
-	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -88,10 +87,10 @@ func TestAWSPermissionsHaveNoWildcard(t *testing.T) {
 					t.Errorf("%s is a %s: more than the functions need", id, res.Type)
 				}
 			}
-			if roles != 1 || tpl.Resources[provider.AWSRole].Type != "AWS::IAM::Role" {
+			if roles != 1 || tpl.Resources["StellarFunctionRole"].Type != "AWS::IAM::Role" {
 				t.Errorf("%d roles, want ours alone", roles)
 			}
-			logs := fmt.Sprint(tpl.Resources[provider.AWSRole].Properties["Policies"])
+			logs := fmt.Sprint(tpl.Resources["StellarFunctionRole"].Properties["Policies"])
 			for _, fn := range r.Functions {
 				if want := ":log-group:/aws/lambda/" + r.Service + "-" + fn.Name + ":*"; !strings.Contains(logs, want) {
 					t.Errorf("the role says %s, not %s", logs, want)
@@ -170,18 +169,14 @@ func TestAWSServicesStayUnderTheQuotas(t *testing.T) {
 		s.Parallelism, s.SnapStartEnabled, s.FunctionTimeoutSeconds = 140, true, 29
 	}))
 	r.Service = "stellar-" + strings.Repeat("x", 30) // with -0 it has the 40 characters that are allowed
-	row, err := provider.Find("aws")
-	if err != nil {
-		t.Fatal(err)
-	}
-	units := row.Units(r.Service, r.Functions)
+	units := rowOf(t, r).Units(r.Service, r.Functions)
 	if len(units) != 2 || len(units[0].Functions) != len(units[1].Functions) {
 		t.Fatalf("%d services, want two of 70", len(units))
 	}
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{}).Run(t.Context(), r); err != nil {
+	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	tpl := templateOf(t, r, units[0].Dir)
@@ -192,7 +187,7 @@ func TestAWSServicesStayUnderTheQuotas(t *testing.T) {
 		t.Errorf("%d outputs, CloudFormation takes 200", n)
 	}
 	const longest = len("arn:aws-us-gov:logs:ap-southeast-3:123456789012") - len("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}")
-	policies, err := json.Marshal(tpl.Resources[provider.AWSRole].Properties["Policies"])
+	policies, err := json.Marshal(tpl.Resources["StellarFunctionRole"].Properties["Policies"])
 	if err != nil {
 		t.Fatal(err)
 	}

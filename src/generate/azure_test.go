@@ -34,10 +34,10 @@ func azureRun(t *testing.T) *run.Run {
 // prepared runs both stages and gives all that lies in the units' folders, each file under its name.
 func prepared(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	files, err := Service{}.files(r)
+	files, err := Service{Row: rowOf(t, r)}.files(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestAzure(t *testing.T) {
 	golden(t, "azure.yml", prepared(t, r))
 	var beside strings.Builder
 	for _, i := range []int{0, 2, 3, 4} {
-		for _, name := range []string{azureHost, azureFolder + "/function.json"} {
+		for _, name := range []string{"host.json", "measure" + "/function.json"} {
 			text, err := os.ReadFile(filepath.Join(r.Functions[i].Source.Beside, filepath.FromSlash(name)))
 			if err != nil {
 				t.Fatal(err)
@@ -81,7 +81,7 @@ func TestAzureTemplateAndServiceAgree(t *testing.T) {
 	r := azureRun(t)
 	prepared(t, r)
 	for _, u := range unitsOf(t, r) {
-		files, err := azureFiles(Service{}, r, u)
+		files, err := rowOf(t, r).Writer().Files(r, u, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestAzureRefuses(t *testing.T) {
 		if name == "java" {
 			r.Functions[0].Language = "java"
 		}
-		if _, err := (Service{}).files(r); !errors.Is(err, fail.ErrUnsupported) {
+		if _, err := (Service{Row: rowOf(t, r)}).files(r, nil); !errors.Is(err, fail.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -125,9 +125,5 @@ func TestAzureRefuses(t *testing.T) {
 
 func unitsOf(t *testing.T, r *run.Run) []provider.Unit {
 	t.Helper()
-	row, err := provider.Find(r.Experiment.ProviderKind())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return row.Units(r.Service, r.Functions)
+	return rowOf(t, r).Units(r.Service, r.Functions)
 }

@@ -76,10 +76,10 @@ func nodeInstalls(dir string) bool {
 type contents map[[3]string]error
 
 // check is CheckContents for a function of the experiment.
-func (c contents) check(r *run.Run, fn *run.Function, name, dir string) error {
+func (c contents) check(r *run.Run, fn *run.Function, v vendor, name, dir string) error {
 	pattern := cmp.Or(fn.Pattern, r.Experiment.SubExperiments[fn.Sub].PackagePattern)
 	language := fn.Language
-	if adapterOf(r, fn).source {
+	if v.adaptation(fn).Source {
 		language = "" // shipped as it is
 	}
 	key := [3]string{dir, language, pattern}

@@ -21,7 +21,7 @@ func TestLinksThatLeadNowhereAreRefused(t *testing.T) {
 	for pattern, refused := range map[string]bool{"": true, "**": true, "*.py": false} {
 		r := newRun(t, "local", sub("fn", "python3.13", func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
 		r.BaseDir = base
-		for _, err := range []error{Check(r), (Functions{}).Run(t.Context(), r)} {
+		for _, err := range []error{Check(r, rowOf(t, r)), (Functions{Row: rowOf(t, r)}).Run(t.Context(), r)} {
 			says := err != nil && strings.Contains(err.Error(), filepath.Join(base, "fn", "dead")+" is a link to missing, which is not there") && fail.Hint(err) != ""
 			if refused && (fail.Code(err) != fail.CodeInput || !says) || !refused && err != nil {
 				t.Errorf("pattern %q: exit code %d, %v, hint %q", pattern, fail.Code(err), err, fail.Hint(err))

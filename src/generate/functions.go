@@ -1,4 +1,5 @@
-// Package generate renders function code from raw-code/, or takes the user's own folder, and writes serverless.yml.
+// Package generate renders function code from raw-code/, or uses the user's own folder, and writes what the provider's CLI
+// reads. What is particular to a vendor it asks of the row of the table of providers that it is given.
 package generate
 
 import (
@@ -13,30 +14,33 @@ import (
 
 	rawcode "stellar/raw-code"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
 // Functions is the stage that gives every function of a run its source and the identity of its package.
-type Functions struct{}
+type Functions struct {
+	Row provider.Provider // the run's provider
+}
 
 func (Functions) String() string { return "generating function code" }
 
 // Check reports what Run would refuse, before anything is built.
-func (Functions) Check(_ context.Context, r *run.Run) error { return Check(r) }
+func (f Functions) Check(_ context.Context, r *run.Run) error { return Check(r, f.Row) }
 
 // Run fills Source, Package and Handler of r.Functions and renders the measurement function under r.WorkDir/src. Equal
 // functions share one Source and one Package. It adds to Env what the measurement function reads: STELLAR_FILLER_READ,
 // and STELLAR_TIMEOUT_SECONDS for images.
-func (Functions) Run(ctx context.Context, r *run.Run) error {
+func (f Functions) Run(ctx context.Context, r *run.Run) error {
 	if len(r.Functions) == 0 {
 		return fail.Skip{Reason: "the experiment deploys no functions"}
 	}
-	codes, err := resolveAll(r)
+	v := vendorOf(f.Row)
+	codes, err := resolveAll(r, v)
 	if err != nil {
 		return err
 	}
-	noteWorkers(r)
-	noteOtherwise(r)
+	v.note(r)
 	sources, packages := map[string]*run.Source{}, map[string]*run.Package{}
 	for i, fn := range r.Functions {
 		if err := ctx.Err(); err != nil {
@@ -46,22 +50,22 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 		mark(fn, c)
 		src := sources[c.key]
 		if src == nil {
-			src = newSource(r, fn, c)
+			src = newSource(r, fn, c, v)
 			if c.generated {
-				if err := render(src, adapterOf(r, fn)); err != nil {
+				if err := render(src, v.language(fn), v.adaptation(fn)); err != nil {
 					return fmt.Errorf("rendering the function %s: %w", src.Key, err)
 				}
 			}
-			if err := putBeside(r, src, fn); err != nil {
+			if err := v.putBeside(r, src, fn); err != nil {
 				return fmt.Errorf("writing what lies beside the function %s: %w", src.Key, err)
 			}
 			sources[c.key] = src
 		}
 		fn.Source, fn.Handler = src, c.handler
-		src.Unbuilt = adapterOf(r, fn).source
+		src.Unbuilt = v.adaptation(fn).Source
 		src.ForImage = src.ForImage || fn.PackageType == "Image" && c.dockerfile == ""
 		setEnv(r, fn)
-		p := newPackage(r, fn)
+		p := newPackage(r, fn, v)
 		if known := packages[p.Name]; known != nil {
 			p = known
 		}
@@ -75,8 +79,8 @@ func (Functions) Run(ctx context.Context, r *run.Run) error {
 // that do not fit the runtime. It writes nothing.
 //
 // It marks functions of ours, and those that a Dockerfile makes (run.LanguageDocker), so that no compiler is asked for.
-func Check(r *run.Run) error {
-	codes, err := resolveAll(r)
+func Check(r *run.Run, row provider.Provider) error {
+	codes, err := resolveAll(r, vendorOf(row))
 	for i, fn := range r.Functions {
 		mark(fn, codes[i])
 	}
@@ -102,18 +106,18 @@ type Mistake struct {
 }
 
 // Mistakes gives what Check reports, one by one, each with the key to blame. It writes nothing.
-func Mistakes(r *run.Run) []Mistake {
-	_, all := mistakes(r)
+func Mistakes(r *run.Run, row provider.Provider) []Mistake {
+	_, all := mistakes(r, vendorOf(row))
 	return all
 }
 
 // mistakes resolves every function; each fault is told once, however many functions share it.
-func mistakes(r *run.Run) ([]code, []Mistake) {
+func mistakes(r *run.Run, v vendor) ([]code, []Mistake) {
 	codes := make([]code, len(r.Functions))
 	var all []Mistake
 	told, looked := map[string]bool{}, contents{}
 	for i, fn := range r.Functions {
-		c, err := resolve(r, fn, looked)
+		c, err := resolve(r, fn, v, looked)
 		codes[i] = c
 		if err == nil {
 			continue
@@ -122,8 +126,8 @@ func mistakes(r *run.Run) ([]code, []Mistake) {
 			told[text] = true
 			m := Mistake{Sub: fn.Sub, Key: "Handler", Err: err,
 				Known: published(r.Experiment.SubExperiments[fn.Sub].Function)}
-			if k := (*keyError)(nil); errors.As(err, &k) {
-				m.Key = k.key
+			if k := (*provider.KeyError)(nil); errors.As(err, &k) {
+				m.Key = k.Key
 			}
 			all = append(all, m)
 		}
@@ -132,8 +136,8 @@ func mistakes(r *run.Run) ([]code, []Mistake) {
 }
 
 // resolveAll resolves every function, or says all that is wrong in one error.
-func resolveAll(r *run.Run) ([]code, error) {
-	codes, all := mistakes(r)
+func resolveAll(r *run.Run, v vendor) ([]code, error) {
+	codes, all := mistakes(r, v)
 	if len(all) == 0 {
 		return codes, nil
 	}
@@ -144,63 +148,31 @@ func resolveAll(r *run.Run) ([]code, error) {
 	return codes, fail.Input("%w", errors.Join(faults...)).WithHint("%s", fail.Hint(all[0].Err))
 }
 
-// keyError is an error about another key of the file than Handler.
-type keyError struct {
-	key string
-	err error
-}
-
-func (e *keyError) Error() string { return e.err.Error() }
-func (e *keyError) Unwrap() error { return e.err }
-
-func newSource(r *run.Run, fn *run.Function, c code) *run.Source {
+func newSource(r *run.Run, fn *run.Function, c code, v vendor) *run.Source {
 	dir := c.dir
 	if c.generated {
 		dir = filepath.Join(r.WorkDir, "src", c.key)
 	}
-	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler, LocalHandler: localHandler(r, fn, c),
-		Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
-}
-
-// noteOtherwise says, once each, what a provider does otherwise than the file asks, in the log and the record.
-func noteOtherwise(r *run.Run) {
-	kind := r.Experiment.ProviderKind()
-	notes := map[string]func(*run.Function) []string{"azure": azureNotes, "aliyun": aliyunNotes}[kind]
-	if notes == nil {
-		return
-	}
-	told := map[string]bool{}
-	for _, fn := range r.Functions {
-		for _, text := range notes(fn) {
-			if told[text] {
-				continue
-			}
-			told[text] = true
-			r.Log.Warnf("%s: %s", kind, text)
-			if r.Record != nil {
-				r.Record.Notes = append(r.Record.Notes, kind+": "+text)
-			}
-		}
-	}
+	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler,
+		LocalHandler: localHandler(fn, c, v), Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
 }
 
 // localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the user's
 // that is written for a provider with a form of its own cannot run there.
-func localHandler(r *run.Run, fn *run.Function, c code) string {
+func localHandler(fn *run.Function, c code, v vendor) string {
 	switch {
-	case c.generated && adapterOf(r, fn).pkg != "":
+	case c.generated && v.adaptation(fn).Package != "":
 		return "" // no program any more
 	case c.generated:
-		return languages()[fn.Language].handler
-	case adapters()[r.Experiment.ProviderKind()] != nil:
+		return v.language(fn).handler
+	case v.hasForm():
 		return ""
 	}
 	return c.handler
 }
 
 // render writes the measurement function in the source's language, without its tests, as a package of its own.
-func render(src *run.Source, a adapter) error {
-	lang := languages()[src.Language]
+func render(src *run.Source, lang language, a provider.Adaptation) error {
 	roots := lang.from
 	if len(roots) == 0 {
 		roots = []string{path.Join("measure", src.Language)}

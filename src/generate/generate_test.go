@@ -13,6 +13,8 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -42,6 +44,16 @@ func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *ru
 		}
 	}
 	return r
+}
+
+// rowOf is the row of the run's provider.
+func rowOf(t *testing.T, r *run.Run) provider.Provider {
+	t.Helper()
+	row, err := vendors.Find(r.Experiment.ProviderKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
 }
 
 func sub(function, runtime string, change ...func(*experiment.SubExperiment)) experiment.SubExperiment {
@@ -82,7 +94,7 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 		sub("producer-consumer", "python3.12"),                                        // 8: the same code
 		sub("prodcons", "python3.12", only),                                           // 9
 	)
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	want := []struct {
@@ -126,7 +138,7 @@ func TestSeedsFollowFromTheExperiment(t *testing.T) {
 	seeds := func(seed int64) (out []int64) {
 		r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
 		r.Experiment.Seed = &seed
-		if err := (Functions{}).Run(t.Context(), r); err != nil {
+		if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
 		for _, fn := range r.Functions {
@@ -141,7 +153,7 @@ func TestSeedsFollowFromTheExperiment(t *testing.T) {
 
 func TestRenderedCodeBuilds(t *testing.T) {
 	r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	goDir, pythonDir := r.Functions[0].Source.Dir, r.Functions[1].Source.Dir
@@ -183,7 +195,7 @@ func TestOwnFolders(t *testing.T) {
 	write(t, filepath.Join(r.BaseDir, "raw-code", "shared", "main.py"), "")
 	write(t, filepath.Join(r.BaseDir, "gofn", "main.go"), "package main")
 	write(t, filepath.Join(r.BaseDir, "hellopy", "main.py"), "")
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []struct{ dir, handler, key string }{
@@ -231,7 +243,7 @@ func TestRefusedFunctions(t *testing.T) {
 			r.Functions = append(r.Functions, r.Functions[0])
 			write(t, filepath.Join(r.BaseDir, "file.py"), "")
 			write(t, filepath.Join(r.BaseDir, "empty", "readme"), "")
-			err := Check(r)
+			err := Check(r, rowOf(t, r))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("Check says %v, want %q", err, c.want)
 			}
@@ -242,12 +254,12 @@ func TestRefusedFunctions(t *testing.T) {
 				t.Errorf("exit code %d, unsupported: %v", fail.Code(err), errors.Is(err, fail.ErrUnsupported))
 			}
 			r.Functions = r.Functions[:1]
-			err = Check(r)
+			err = Check(r, rowOf(t, r))
 			var e *fail.Error
 			if !errors.As(err, &e) || !strings.Contains(e.Hint, c.hint) {
 				t.Errorf("hint of %v: want %q", err, c.hint)
 			}
-			if again := (Functions{}).Run(t.Context(), r); again == nil || again.Error() != err.Error() {
+			if again := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); again == nil || again.Error() != err.Error() {
 				t.Errorf("Run says %v, Check says %v", again, err)
 			}
 			if _, err := os.Stat(r.WorkDir); !errors.Is(err, os.ErrNotExist) {
@@ -265,7 +277,7 @@ func TestNothingToDo(t *testing.T) {
 	r := newRun(t, "local", sub("measure", "go"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := (Functions{}).Run(ctx, r); !errors.Is(err, context.Canceled) {
+	if err := (Functions{Row: rowOf(t, r)}).Run(ctx, r); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

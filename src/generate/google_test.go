@@ -18,10 +18,10 @@ import (
 // writtenEnv runs both stages and gives the files with environment variables, one after the other.
 func writtenEnv(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{}).Run(t.Context(), r); err != nil {
+	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var out []byte
@@ -88,7 +88,7 @@ func TestGoogleSources(t *testing.T) {
 // Elsewhere the same languages are no sources, and Google's adapters are not laid over them.
 func TestAdaptersAreTheirProvidersOwn(t *testing.T) {
 	r := newRun(t, "aws", sub("measure", "python3.13"))
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	fn := r.Functions[0]
@@ -119,7 +119,7 @@ func TestGoogleFunctionsOfOnesOwn(t *testing.T) {
 		for file, text := range c.files {
 			write(t, filepath.Join(r.BaseDir, "own", file), text)
 		}
-		err := Check(r)
+		err := Check(r, rowOf(t, r))
 		switch {
 		case c.fails && (err == nil || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput):
 			t.Errorf("%s: %v, want %q", name, err, c.want)

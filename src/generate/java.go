@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 // javaHandler is package.Class::method, or package.Class for its method handleRequest.
@@ -36,7 +37,7 @@ func javaEntry(dir, handler string) (string, error) {
 		return "", fail.Input("%w", err)
 	}
 	if !found {
-		return "", &keyError{"Function", fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)}
+		return "", &provider.KeyError{Key: "Function", Err: fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)}
 	}
 	return handler, nil
 }

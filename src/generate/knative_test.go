@@ -23,7 +23,7 @@ func knativeRun(t *testing.T) *run.Run {
 		s.FunctionMemoryMB, s.FunctionTimeoutSeconds = 512, 300
 		s.Platform.Concurrency, s.Platform.MaxInstances = 0, 7
 	}))
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for _, fn := range r.Functions {
@@ -36,12 +36,12 @@ func knativeRun(t *testing.T) *run.Run {
 
 func TestKnativeServices(t *testing.T) {
 	r := knativeRun(t)
-	if err := (Service{}).Run(t.Context(), r); err != nil {
+	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
 	for _, name := range []string{"f0-0.yml", "f1-0.yml"} {
-		text, err := os.ReadFile(filepath.Join(r.ServiceDir, provider.KnativeFolder, name))
+		text, err := os.ReadFile(filepath.Join(r.ServiceDir, "services", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,11 +73,8 @@ func TestKnativeServices(t *testing.T) {
 // The endpoints file fits the experiment once its domain is filled in.
 func TestKnativeEndpoints(t *testing.T) {
 	r := knativeRun(t)
-	row, err := provider.Find("vhive")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := KnativeEndpoints(row.Units(r.Service, r.Functions))
+	row := rowOf(t, r)
+	f, err := row.ByHand(provider.Options{}).(provider.Guide).Endpoints(row.Units(r.Service, r.Functions))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +83,7 @@ func TestKnativeEndpoints(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, f.Name), bytes.ReplaceAll(f.Text, []byte("DOMAIN"), []byte("example.org")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	stand, err := provider.OpenEndpoints(dir, "vhive", r.Experiment.SubExperiments)
+	stand, err := provider.OpenEndpoints(dir, row, r.Experiment.SubExperiments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +96,7 @@ func TestKnativeEndpoints(t *testing.T) {
 func TestKnativeNames(t *testing.T) {
 	r := knativeRun(t)
 	r.Service = "stellar-" + strings.Repeat("x", 60)
-	if err := (Service{}).Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
+	if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
 		t.Errorf("a name that is too long: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 // goMod is the go.mod of a rendered Go function. It cannot stand in raw-code/ (go:embed leaves out folders that hold
@@ -19,7 +20,7 @@ func golang() language {
 		extra:   map[string]string{"go.mod": goMod},
 		own: func(dir, _ string) (string, error) {
 			if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-				return "", &keyError{"Function", fail.Input("%s holds no .go files", dir)}
+				return "", &provider.KeyError{Key: "Function", Err: fail.Input("%s holds no .go files", dir)}
 			}
 			return "bootstrap", nil // what the builder makes is called so, whatever the file says
 		},

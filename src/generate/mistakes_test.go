@@ -52,7 +52,7 @@ func TestMistakesNameTheKey(t *testing.T) {
 		e := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{{Function: c.function, Handler: c.handler}}}
 		r := &run.Run{BaseDir: base, Experiment: e, Functions: []*run.Function{{Name: "f0-0", Language: c.language, Runtime: c.language, PackageType: "Zip"}}}
 		got := ""
-		for _, m := range Mistakes(r) {
+		for _, m := range Mistakes(r, rowOf(t, r)) {
 			got += fmt.Sprintf("%s: %v", m.Key, m.Err)
 			if fail.Code(m.Err) != fail.CodeInput || m.Known {
 				t.Errorf("%v: exit code %d", m.Err, fail.Code(m.Err))

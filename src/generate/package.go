@@ -19,7 +19,7 @@ const (
 )
 
 // newPackage gives the identity of a function's package; pack fills in the rest.
-func newPackage(r *run.Run, fn *run.Function) *run.Package {
+func newPackage(r *run.Run, fn *run.Function, v vendor) *run.Package {
 	sub := r.Experiment.SubExperiments[fn.Sub]
 	p := &run.Package{
 		Type:        cmp.Or(fn.PackageType, "Zip"),
@@ -29,7 +29,7 @@ func newPackage(r *run.Run, fn *run.Function) *run.Package {
 		ReadFiller:  sub.FillerRead,
 		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),
 	}
-	if src := fn.Source; src != nil && src.Generated && adapterOf(r, fn).dir != "" {
+	if src := fn.Source; src != nil && src.Generated && v.adaptation(fn).Add != "" {
 		p.Pattern = everything // files of the original name its one file: the adapter's is needed as well
 	}
 	if p.Type == "Image" {

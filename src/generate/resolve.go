@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -48,8 +49,6 @@ func languages() map[string]language {
 		"java":   java(),
 		"ruby":   ruby(),
 		"rust":   rust(),
-
-		run.LanguageWorkers: workers(),
 	}
 }
 
@@ -65,11 +64,11 @@ type code struct {
 
 // resolve finds the code of a function. The measurement function's names come first: a folder of the same name is meant
 // by ./name.
-func resolve(r *run.Run, fn *run.Function, looked contents) (code, error) {
+func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, error) {
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
 		if language != "" && language != fn.Language && fn.Language != run.LanguageWorkers {
-			return code{}, &keyError{"Function", fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
+			return code{}, &provider.KeyError{Key: "Function", Err: fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
 				name, language, fn.Runtime, fn.Language).
 				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)}
 		}
@@ -77,32 +76,26 @@ func resolve(r *run.Run, fn *run.Function, looked contents) (code, error) {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
 		return code{key: safeName("measure", fn.Language, fn.Architecture, system(fn)), generated: true,
-			handler: cmp.Or(adapterOf(r, fn).handler, languages()[fn.Language].handler)}, nil
+			handler: cmp.Or(v.adaptation(fn).Handler, v.language(fn).handler)}, nil
 	}
 	dir, err := findFolder(r, name)
 	if err != nil {
-		return code{}, &keyError{"Function", err}
+		return code{}, &provider.KeyError{Key: "Function", Err: err}
 	}
 	dockerfile := ""
 	if fn.PackageType == "Image" {
 		dockerfile = ownDockerfile(dir)
 	}
-	lang := languages()[fn.Language]
-	a := adapterOf(r, fn)
-	own := lang.own
-	if a.own != nil {
-		own = a.own
-	}
-	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, a.handler, lang.handler)
+	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, v.adaptation(fn).Handler, v.language(fn).handler)
 	if dockerfile == "" { // an image of the user's own making knows its entry point
 		if err = handlerIsFile(dir, fn, handler); err == nil {
-			handler, err = own(dir, handler)
+			handler, err = v.own(fn, dir, handler)
 		}
 		if err != nil {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
-		if err := looked.check(r, fn, name, dir); err != nil {
-			return code{}, &keyError{"Function", err}
+		if err := looked.check(r, fn, v, name, dir); err != nil {
+			return code{}, &provider.KeyError{Key: "Function", Err: err}
 		}
 	}
 	// The name as the file writes it, not where the folder lies: the same experiment makes the same packages anywhere.
@@ -114,7 +107,7 @@ func resolve(r *run.Run, fn *run.Function, looked contents) (code, error) {
 	if dockerfile != "" {
 		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
 	}
-	if dockerfile == "" && adapters()[r.Experiment.ProviderKind()] != nil {
+	if dockerfile == "" && v.hasForm() {
 		key = safeName(key, handler) // what lies beside the code names its entry point
 	}
 	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil

@@ -42,7 +42,7 @@ func golden(t *testing.T, name string, got []byte) {
 // written runs both stages and gives the text of serverless.yml.
 func written(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for _, fn := range r.Functions {
@@ -50,7 +50,7 @@ func written(t *testing.T, r *run.Run) []byte {
 			fn.Package.Image = "registry.example.org/stellar/" + fn.Package.Name + "@sha256:" + strings.Repeat("ab", 32)
 		}
 	}
-	stage := Service{Plugin: plugin.Source}
+	stage := Service{Row: rowOf(t, r)}
 	if err := stage.Check(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func TestRefusedServices(t *testing.T) {
 		{"image on $PORT", newRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := Service{}.Check(t.Context(), c.run)
+			err := Service{Row: rowOf(t, c.run)}.Check(t.Context(), c.run)
 			if !errors.Is(err, fail.ErrUnsupported) || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput {
 				t.Errorf("Check says %v, want unsupported with %q", err, c.want)
 			}
-			if again := (Service{}).Run(t.Context(), c.run); again == nil || again.Error() != err.Error() {
+			if again := (Service{Row: rowOf(t, c.run)}).Run(t.Context(), c.run); again == nil || again.Error() != err.Error() {
 				t.Errorf("Run says %v", again)
 			}
 			if _, err := os.Stat(c.run.ServiceDir); !errors.Is(err, os.ErrNotExist) {
@@ -162,7 +162,7 @@ func TestRefusedServices(t *testing.T) {
 	}
 	r := localRun(t)
 	r.Service = "9lives"
-	if err := (Service{}).Check(t.Context(), r); err == nil || !strings.Contains(err.Error(), `"9lives"`) {
+	if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); err == nil || !strings.Contains(err.Error(), `"9lives"`) {
 		t.Errorf("service name: %v", err)
 	}
 }
@@ -171,10 +171,10 @@ func TestNothingIsDeployed(t *testing.T) {
 	for _, provider := range []string{"www.example.com", "https://example.com/x?y=1"} {
 		r := newRun(t, provider, sub("rnnserving", "python3.13"))
 		var skip fail.Skip
-		if err := (Service{}).Check(t.Context(), r); err != nil {
+		if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); err != nil {
 			t.Errorf("%s: %v", provider, err)
 		}
-		if err := (Service{}).Run(t.Context(), r); !errors.As(err, &skip) {
+		if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); !errors.As(err, &skip) {
 			t.Errorf("%s: %v, want a skip", provider, err)
 		}
 	}

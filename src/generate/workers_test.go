@@ -34,7 +34,7 @@ func TestWorkersTakeAnyRuntime(t *testing.T) {
 	handler := func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" } // published files have it
 	sized := func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerRead = 2, true }
 	r, log := newWorkers(t, sub("hellopy", "python3.13", handler), sub("measure", "nodejs22.x", sized), sub("hellojava", "python3.13"))
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	first := r.Functions[0]
@@ -65,7 +65,7 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 	for _, name := range []string{"dist/main.js", "worker.mjs", "src/index.ts"} {
 		write(t, filepath.Join(r.BaseDir, "mine", filepath.FromSlash(name)), "export default {};")
 	}
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"dist/main.js", "worker.mjs"} {
@@ -76,7 +76,7 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 	for _, wrong := range []string{"src/index.ts", "main.handler", "../worker.mjs", "/worker.mjs", "dist//main.js", "other.mjs", ".mjs"} {
 		r, _ := newWorkers(t, sub("./mine", "nodejs22.x", handler(wrong)))
 		write(t, filepath.Join(r.BaseDir, "mine", "worker.mjs"), "export default {};")
-		if err := Check(r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
+		if err := Check(r, rowOf(t, r)); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
 			t.Errorf("%s: %v, hint %q", wrong, err, fail.Hint(err))
 		}
 	}
@@ -85,15 +85,15 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 // wranglerFiles runs both stages and gives each function's configuration.
 func wranglerFiles(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{}).Run(t.Context(), r); err != nil {
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{}).Run(t.Context(), r); err != nil {
+	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
 	for _, fn := range r.Functions {
-		text, err := os.ReadFile(filepath.Join(r.ServiceDir, fn.Name, wranglerName))
+		text, err := os.ReadFile(filepath.Join(r.ServiceDir, fn.Name, "wrangler.jsonc"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,28 +113,15 @@ func TestWranglerConfiguration(t *testing.T) {
 	golden(t, "cloudflare.jsonc", wranglerFiles(t, r))
 }
 
-func TestWorkersComputeForAsLongAsTheyAreAskedTo(t *testing.T) {
-	for times, want := range map[string]int64{"": 0, "25s": 0, "26s": 52_000, "1ms 40s": 80_000, "4m": 300_000} {
-		r, _ := newWorkers(t, sub("measure", "nodejs22.x", func(s *experiment.SubExperiment) { s.DesiredServiceTimes = strings.Fields(times) }))
-		var got int64
-		if l := cpuLimit(r, r.Functions[0]); l != nil {
-			got = l.CPUMs
-		}
-		if got != want {
-			t.Errorf("%q: %d ms, want %d", times, got, want)
-		}
-	}
-}
-
 func TestWorkerNames(t *testing.T) {
 	for name, ok := range map[string]bool{"stellar-20261121t010203z-cloudflare-abcd": true, "Stellar-X": false, "stellar_x": false,
 		"stellar-" + strings.Repeat("x", 60): false} {
 		r, _ := newWorkers(t, sub("measure", "nodejs22.x"))
 		r.Service = name
-		if err := (Functions{}).Run(t.Context(), r); err != nil {
+		if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if err := (Service{}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
+		if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

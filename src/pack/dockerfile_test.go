@@ -46,7 +46,7 @@ func TestNoEngine(t *testing.T) {
 	r := newRun(t, imagePackage(t, "a", 0, "back"))
 	r.Experiment = &experiment.Experiment{Provider: "local", SubExperiments: make([]experiment.SubExperiment, 1)}
 	r.Functions[0].PackageType, r.Functions[0].Language = typeImage, "go"
-	stage := Stage{Getenv: func(name string) string {
+	stage := Stage{Local: true, Getenv: func(name string) string {
 		return map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock"}[name]
 	}}
 	err := stage.Check(t.Context(), r)
@@ -65,7 +65,7 @@ func TestCheck(t *testing.T) {
 		r := newRun(t)
 		r.Experiment, r.Functions = e, []*run.Function{&fn}
 		env := map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST"), "HOME": t.TempDir()}
-		return r, Stage{Getenv: func(name string) string { return env[name] }}.Check(t.Context(), r)
+		return r, Stage{Local: e.Provider == "local", Getenv: func(name string) string { return env[name] }}.Check(t.Context(), r)
 	}
 	for _, c := range []struct {
 		name       string

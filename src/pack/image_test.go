@@ -76,7 +76,7 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 	for _, f := range r.Functions {
 		f.PackageType = typeImage
 	}
-	l := &lab{Run: r, stage: Stage{Getenv: getenv}, env: env, c: c}
+	l := &lab{Run: r, stage: Stage{Local: true, Getenv: getenv}, env: env, c: c}
 	l.before = l.unnamed(t)
 	t.Cleanup(func() {
 		undo := map[string]run.Undoer{

@@ -24,6 +24,7 @@ import (
 type Stage struct {
 	Getenv func(string) string // where the Engine and the registries' credentials are looked for; nil: nowhere
 	Runner shell.Runner        // nil: shell.Run
+	Local  bool                // functions run on this machine: images need no registry
 	// Rebuild has the steps of users' Dockerfiles run anew, too, instead of taking them from the Engine's cache.
 	Rebuild bool
 }

@@ -117,7 +117,7 @@ func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Func
 		_, err := dockerengine.Auth(ctx, s.getenv, s.Runner, dockerengine.Host(at+"/x"))
 		return err
 	}
-	if kind := r.Experiment.ProviderKind(); kind != "local" {
+	if kind := r.Experiment.ProviderKind(); !s.Local {
 		return fail.Input("images for %s have to be pushed to a registry, and none is named", kind).
 			WithHint(`write "Registry": "<host>/<repository>" at the top of the file, or set STELLAR_REGISTRY`)
 	}

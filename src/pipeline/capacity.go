@@ -33,7 +33,7 @@ func (c Config) Carries(exp *experiment.Experiment) error {
 
 // loopback says whether the functions are on this machine.
 func loopback(exp *experiment.Experiment) bool {
-	if exp.ProviderKind() == "local" {
+	if onThisMachine(exp.ProviderKind()) {
 		return true
 	}
 	target := exp.Provider

@@ -10,6 +10,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -42,11 +43,11 @@ func (c *connector) connectUnit(r *run.Run, res run.Resource) (provider.Connecti
 }
 
 func (c *connector) open(kind string, opts provider.Options) (provider.Connection, error) {
-	row, err := provider.Find(kind)
+	row, err := vendors.Find(kind)
 	if err != nil {
 		return nil, err
 	}
-	if row.Name == "local" && c.platform.client == nil {
+	if row.Local && c.platform.client == nil {
 		return nil, fail.With(fail.CodeFailed, "the local platform is not running")
 	}
 	return row.Open(opts)
@@ -63,14 +64,13 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 	}
 	opts := provider.Options{Service: r.Service, ServiceDir: r.ServiceDir, Tags: r.Tags, Getenv: j.Getenv,
 		Runner: j.Runner, LookPath: j.lookPath, Log: j.Log, Account: j.AWSAccount, Patience: j.Patience}
-	if row, err := provider.Find(kind); err == nil {
-		for _, name := range row.Secrets {
-			if v := j.Getenv(name); v != "" {
-				kit.Secrets = append(kit.Secrets, v)
-			}
+	row, _ := vendors.Find(kind) // an unknown one has no secrets
+	for _, name := range row.Secrets {
+		if v := j.Getenv(name); v != "" {
+			kit.Secrets = append(kit.Secrets, v)
 		}
 	}
-	if client := c.platform.client; client != nil && kind == "local" {
+	if client := c.platform.client; client != nil && row.Local {
 		kit.Env = []string{"STELLAR_LOCAL_URL=" + client.URL, "STELLAR_LOCAL_TOKEN=" + client.Token}
 		kit.Secrets = append(kit.Secrets, client.Token)
 		opts.Retire = func(ctx context.Context, function string) error {
@@ -89,7 +89,7 @@ func (c *connector) locate(ctx context.Context, r *run.Run) (map[string]string, 
 		return c.place, nil
 	}
 	kind := r.Experiment.ProviderKind()
-	row, err := provider.Find(kind)
+	row, err := vendors.Find(kind)
 	if err != nil || !row.CanDeploy() {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (c *connector) units(r *run.Run) []provider.Unit {
 	if !c.config.Deploys(r.Experiment) {
 		return nil
 	}
-	row, err := provider.Find(r.Experiment.ProviderKind())
+	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {
 		return nil // the start of the run has found it before
 	}
@@ -120,7 +120,7 @@ func (c *connector) units(r *run.Run) []provider.Unit {
 // unitAttrs are what a later process needs to remove a unit, beside its name and folder.
 func (c *connector) unitAttrs(r *run.Run) map[string]string {
 	attrs := map[string]string{"provider": r.Experiment.ProviderKind()}
-	if r.Experiment.ProviderKind() == "local" {
+	if c.platform.hosts {
 		attrs["url"] = c.platform.client.URL
 	}
 	return attrs
@@ -128,13 +128,12 @@ func (c *connector) unitAttrs(r *run.Run) map[string]string {
 
 // OpenStanding opens a connection to functions that exist: of an endpoints file, or at a URL.
 func (c Config) OpenStanding(exp *experiment.Experiment) (provider.Connection, error) {
-	kind := exp.ProviderKind()
-	if kind != experiment.KindURL {
-		return provider.OpenEndpoints(c.Endpoints, kind, exp.SubExperiments)
-	}
-	row, err := provider.Find(kind)
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
+	}
+	if !row.Standing || !row.CanDeploy() {
+		return provider.OpenEndpoints(c.Endpoints, row, exp.SubExperiments)
 	}
 	return row.Open(provider.Options{Target: exp.Provider})
 }

@@ -89,7 +89,7 @@ func (n renewer) renewRun(ctx context.Context, of *run.Run, until time.Time) (re
 	var errs []error
 	for _, res := range of.Journal.Pending() {
 		kind := res.Attrs["provider"]
-		if res.Kind != deploy.KindService || kind == "local" { // this machine's own: its runs know of each other
+		if res.Kind != deploy.KindService || onThisMachine(kind) { // this machine's own: its runs know of each other
 			continue
 		}
 		own, err := other.own(of, res)
@@ -106,7 +106,7 @@ func (n renewer) renewRun(ctx context.Context, of *run.Run, until time.Time) (re
 		if !ok {
 			return false, fmt.Errorf("on %s a later tag would end all instances", kind)
 		}
-		errs = append(errs, to.Renew(ctx, provider.Endpoint{Provider: kind, Detail: own.Attrs}, until))
+		errs = append(errs, to.Renew(ctx, provider.UnitOf(own.Attrs, confirmed(of, own)), until))
 		renewed = true
 	}
 	return renewed, errors.Join(errs...)

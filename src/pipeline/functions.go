@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"stellar/src/experiment"
-	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
@@ -16,7 +16,7 @@ import (
 // Functions lists what an experiment needs deployed: the functions that the studies of the selected sub-experiments ask
 // for.
 func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run.Function, error) {
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,14 @@ func environment(s *experiment.SubExperiment, spec study.FunctionSpec, tokenHash
 	return env
 }
 
+// onThisMachine reports whether functions of a kind of provider run on this machine, on the local platform.
+func onThisMachine(kind string) bool {
+	row, err := vendors.Find(kind)
+	return err == nil && row.Local
+}
+
 // Deploys reports whether the run makes functions, or probes what stands.
 func (c Config) Deploys(exp *experiment.Experiment) bool {
-	row, err := provider.Find(exp.ProviderKind())
+	row, err := vendors.Find(exp.ProviderKind())
 	return err == nil && c.Serverless && !row.Standing
 }

@@ -5,6 +5,8 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
+	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -13,6 +15,7 @@ import (
 type Job struct {
 	Config
 	connector
+	row    provider.Provider // of the run; zero where only the journal is left
 	held   heldRuns
 	report Reported
 }
@@ -22,8 +25,12 @@ func NewJob(c Config, exp *experiment.Experiment) *Job {
 	if c.Runner == nil {
 		c.Runner = shell.Run
 	}
-	platform := &localPlatform{config: c, hosts: exp != nil && exp.ProviderKind() == "local"}
-	return &Job{Config: c, connector: connector{config: c, platform: platform}}
+	var row provider.Provider
+	if exp != nil {
+		row, _ = vendors.Find(exp.ProviderKind()) // an unknown one is refused before a stage runs
+	}
+	platform := &localPlatform{config: c, hosts: row.Local}
+	return &Job{Config: c, row: row, connector: connector{config: c, platform: platform}}
 }
 
 // sideServices run beside the functions of a run. Each is started by a stage and removed by the journal.

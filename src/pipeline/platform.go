@@ -33,7 +33,7 @@ func (p *localPlatform) Unneeded(r *run.Run) string {
 		return "the functions stand already"
 	case len(r.Unplaced()) == 0 && !needsCalibration(r):
 		return "the functions stand already, and no service time is asked for"
-	case r.Experiment.ProviderKind() != "local" && !needsCalibration(r):
+	case !p.hosts && !needsCalibration(r):
 		return "functions go to " + r.Experiment.Provider + ", and no service time is asked for"
 	}
 	return ""
@@ -41,7 +41,7 @@ func (p *localPlatform) Unneeded(r *run.Run) string {
 
 // Start starts a platform of the run's own, or finds or starts the one that stays.
 func (p *localPlatform) Start(ctx context.Context, r *run.Run) error {
-	if p.config.Keep && r.Experiment.ProviderKind() == "local" {
+	if p.config.Keep && p.hosts {
 		return p.startDaemon(ctx, r)
 	}
 	root, err := local.StateRoot(p.config.Getenv)

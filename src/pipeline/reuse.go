@@ -130,7 +130,7 @@ func (s reuseStage) stillThere(ctx context.Context, was *run.Run) (map[string]bo
 		if res.Attrs["provider"] == "" {
 			continue
 		}
-		if res.Attrs["provider"] == "local" {
+		if onThisMachine(res.Attrs["provider"]) {
 			ended, err := other.platform.reach(ctx, res)
 			if ended || err != nil {
 				return nil, errors.Join(err, errors.New("their platform is gone"))

@@ -11,7 +11,6 @@ import (
 	"stellar/src/calibrate"
 	"stellar/src/deploy"
 	"stellar/src/generate"
-	"stellar/src/local/plugin"
 	"stellar/src/pack"
 	"stellar/src/run"
 )
@@ -35,15 +34,15 @@ type Checker interface {
 func (j *Job) Stages() []Stage {
 	return []Stage{
 		// Renders raw-code/, or finds the user's own function.
-		j.making(generate.Functions{}),
+		j.making(generate.Functions{Row: j.row}),
 		// Builds each distinct code once. Builds are cached.
-		j.making(build.Stage{Local: j.platform.hosts, Rebuild: j.Rebuild, Runner: j.Runner}),
+		j.making(build.Stage{Local: j.row.Local, Rebuild: j.Rebuild, Runner: j.Runner}),
 		// Adds filler up to the exact size, and makes a ZIP or an image.
-		j.making(pack.Stage{Getenv: j.Getenv, Rebuild: j.Rebuild, Runner: j.Runner}),
+		j.making(pack.Stage{Getenv: j.Getenv, Local: j.row.Local, Rebuild: j.Rebuild, Runner: j.Runner}),
 		// Takes over functions of an earlier run, where the file says Reuse.
 		reuseStage{Config: j.Config, held: &j.held},
 		// Writes what the provider's CLI reads, such as serverless.yml, for the functions that are left.
-		j.making(generate.Service{Plugin: plugin.Source, Locate: j.locate}),
+		j.making(generate.Service{Row: j.row, Locate: j.locate}),
 		// Starts the local platform, for local functions and for calibration.
 		startStage{j.platform},
 		// Turns service times into spin increments.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,13 +17,13 @@ import (
 // removeUnit runs `serverless remove`, or the CLI that the provider has instead. A local service whose platform has
 // ended has ended with it.
 func (j *Job) removeUnit(ctx context.Context, r *run.Run, res run.Resource) error {
-	here := res.Attrs["provider"] == "local"
+	here := onThisMachine(res.Attrs["provider"])
 	if here {
 		ended, err := j.platform.reach(ctx, res)
 		if ended || err != nil {
 			return err
 		}
-		yml := filepath.Join(res.Attrs[provider.DetailDir], "serverless.yml")
+		yml := filepath.Join(res.Attrs[provider.DetailDir], provider.YMLName)
 		if _, err := os.Stat(yml); errors.Is(err, fs.ErrNotExist) { // deleted by hand: the platform knows the name
 			return DeleteService(ctx, j.platform.client, res.Name)
 		}
@@ -33,11 +32,7 @@ func (j *Job) removeUnit(ctx context.Context, r *run.Run, res run.Resource) erro
 	if err != nil {
 		return err
 	}
-	e := provider.Endpoint{Provider: res.Attrs["provider"], Detail: maps.Clone(res.Attrs)}
-	if confirmed(r, res) {
-		e.Detail[provider.DetailConfirmed] = "yes"
-	}
-	err = conn.RemoveFunctions(ctx, []provider.Endpoint{e})
+	err = conn.RemoveFunctions(ctx, []provider.Unit{provider.UnitOf(res.Attrs, confirmed(r, res))})
 	if !here {
 		return err
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,20 +14,23 @@ import (
 	"stellar/src/fail"
 )
 
-// Standing are functions that stand already, named by an endpoints file: they are matched, not deployed.
-type Standing struct {
-	provider string
-	subs     []experiment.SubExperiment
-	all      []Endpoint
-	file     string
+// ExistingFunctions are functions that exist already, named by an endpoints file: they are matched, not deployed.
+type ExistingFunctions struct {
+	row  Provider
+	subs []experiment.SubExperiment
+	all  []Endpoint
+	file string
 }
 
-var _ Connection = (*Standing)(nil)
+var (
+	_ Connection = (*ExistingFunctions)(nil)
+	_ Matcher    = (*ExistingFunctions)(nil)
+)
 
 // OpenEndpoints reads the endpoints file of a provider: path itself, or <provider>.json in the folder path (vHive.json
 // is also found in lower case).
-func OpenEndpoints(path, provider string, subs []experiment.SubExperiment) (*Standing, error) {
-	file, err := findFile(path, provider)
+func OpenEndpoints(path string, row Provider, subs []experiment.SubExperiment) (*ExistingFunctions, error) {
+	file, err := findFile(path, row.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,9 +38,9 @@ func OpenEndpoints(path, provider string, subs []experiment.SubExperiment) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	s := &Standing{provider: provider, subs: subs, file: file}
+	s := &ExistingFunctions{row: row, subs: subs, file: file}
 	for _, e := range entries {
-		ep, err := standingEndpoint(e, provider)
+		ep, err := existingEndpoint(e, row)
 		if err != nil {
 			return nil, fail.Input("endpoints file %s: %w", file, err)
 		}
@@ -65,38 +69,45 @@ func findFile(path, provider string) (string, error) {
 	return "", fail.Input("endpoints: %s has no %s.json", path, provider)
 }
 
-func standingEndpoint(e experiment.StandingEndpoint, provider string) (Endpoint, error) {
+func existingEndpoint(e experiment.StandingEndpoint, row Provider) (Endpoint, error) {
 	address := e.GatewayID
-	if provider == "vhive" && !strings.Contains(address, "://") {
-		address = "http://" + address // its gateway speaks HTTP/2 in clear
+	if row.Scheme != "" && !strings.Contains(address, "://") {
+		address = row.Scheme + "://" + address
 	}
 	u, err := CompleteURL(address)
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return Endpoint{URL: u, Provider: provider, MemoryMB: e.FunctionMemoryMB, ImageSizeMB: e.ImageSizeMB, PackageType: e.PackageType}, nil
+	return Endpoint{URL: u, Provider: row.Name, MemoryMB: e.FunctionMemoryMB, ImageSizeMB: e.ImageSizeMB,
+		PackageType: e.PackageType}, nil
 }
 
 // ListAPIs gives the file's endpoints.
-func (s *Standing) ListAPIs(context.Context) ([]Endpoint, error) { return s.all, nil }
+func (s *ExistingFunctions) ListAPIs(context.Context) ([]Endpoint, error) { return s.all, nil }
 
-// DeployFunctions matches each function with an endpoint of its own, and the functions of a chain with neighbours. Too few
-// is an error that says how many are missing.
-func (s *Standing) DeployFunctions(_ context.Context, fns []*Function) ([]Endpoint, error) {
+// DeployFunctions deploys nothing: it gives what Match finds.
+func (s *ExistingFunctions) DeployFunctions(_ context.Context, fns []*Function) ([]Endpoint, error) {
+	return s.Match(fns)
+}
+
+// Match gives each function an endpoint of its own, and the functions of a chain neighbours. Too few is an error that says
+// how many are missing.
+func (s *ExistingFunctions) Match(fns []*Function) ([]Endpoint, error) {
 	taken := make([]bool, len(s.all))
 	out := make([]Endpoint, len(fns))
 	missing := map[string]int{}
 	var order []string
 	for _, c := range chains(fns) {
 		f := fns[c.first]
-		found := s.match(f, c.length, taken)
+		found := s.find(f, c.length, taken)
 		for hop, i := range found {
 			taken[i] = true
 			out[c.first+hop] = s.all[i]
 			out[c.first+hop].Function = fns[c.first+hop].Name
 		}
 		if lack := c.length - len(found); lack > 0 {
-			kind := fmt.Sprintf("%s, %d MB of memory, size %g MB", f.PackageType, f.MemoryMB, s.subs[f.Sub].FunctionImageSizeMB)
+			kind := fmt.Sprintf("%s, %d MB of memory, size %g MB", f.PackageType, f.MemoryMB,
+				s.subs[f.Sub].FunctionImageSizeMB)
 			if missing[kind] == 0 {
 				order = append(order, kind)
 			}
@@ -113,11 +124,8 @@ func (s *Standing) DeployFunctions(_ context.Context, fns []*Function) ([]Endpoi
 	return out, nil
 }
 
-func (s *Standing) hint() string {
-	if s.provider == "vhive" {
-		return "add them to the file; `stellar plan --write` writes Knative services to deploy"
-	}
-	return "add them to the file, or deploy with --serverless"
+func (s *ExistingFunctions) hint() string {
+	return cmp.Or(s.row.EndpointsHint, "add them to the file, or deploy with --serverless")
 }
 
 // chain is a stretch of a list of functions: one function, or those of a chain from its head on.
@@ -137,10 +145,10 @@ func chains(fns []*Function) []chain {
 	return out
 }
 
-// match finds endpoints for so many functions of one kind, fewer where there are not enough. Files list producer, consumer,
+// find finds endpoints for so many functions of one kind, fewer where there are not enough. Files list producer, consumer,
 // producer, consumer, …: a chain begins where, counted from the first endpoint that fits, a chain of its length would; only
 // where no such place is free it takes what is left, in the file's order.
-func (s *Standing) match(f *Function, length int, taken []bool) []int {
+func (s *ExistingFunctions) find(f *Function, length int, taken []bool) []int {
 	var fit, free []int
 	for i, e := range s.all {
 		if Fits(e, f, &s.subs[f.Sub]) {
@@ -159,9 +167,9 @@ func (s *Standing) match(f *Function, length int, taken []bool) []int {
 }
 
 // UpdateFunction is not possible: a file only names addresses.
-func (s *Standing) UpdateFunction(context.Context, Endpoint, *Function) error {
+func (s *ExistingFunctions) UpdateFunction(context.Context, Endpoint, *Function) error {
 	return fail.Unsupported("functions named by an endpoints file cannot be changed, nor made to start cold")
 }
 
 // RemoveFunctions removes nothing: what a file names is not ours.
-func (s *Standing) RemoveFunctions(context.Context, []Endpoint) error { return nil }
+func (s *ExistingFunctions) RemoveFunctions(context.Context, []Unit) error { return nil }

@@ -11,9 +11,10 @@ import (
 	"stellar/src/fail"
 )
 
+// Sizes in bytes.
 const (
-	mib = 1 << 20
-	mb  = 1000 * 1000
+	MiB = 1 << 20
+	MB  = 1000 * 1000
 )
 
 // Limits is what a provider takes at most, on its largest ordinary plan. Zero means that it states no limit.
@@ -34,27 +35,24 @@ type Limits struct {
 	Source       string         // where these numbers were read, and when
 }
 
-// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that stand
+// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that exist
 // already are not its business.
-func CheckLimits(exp *experiment.Experiment, subs []int) error {
-	row, err := Find(exp.ProviderKind())
-	if err != nil {
-		return err
-	}
+func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int) error {
 	var no []error
-	for _, r := range row.Limits.refusals(exp, subs) {
+	for _, r := range p.Limits.refusals(exp, subs) {
 		no = append(no, fmt.Errorf("%s: %s", r.Where(exp), r))
 	}
 	if len(no) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(no...)).WithHint("these are the provider's own limits: ask for what it takes, or choose another provider")
+	return fail.Input("%w", errors.Join(no...)).
+		WithHint("these are the provider's own limits: ask for what it takes, or choose another provider")
 }
 
 // refusals gives all that the sub-experiments ask for beyond the limits.
 func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal) {
 	if l.Region != nil && exp.Region != "" && !l.Region.MatchString(exp.Region) {
-		no := refuse("Region", exp.Region, "its regions are written as %s", l.RegionLike)
+		no := Refuse("Region", exp.Region, "its regions are written as %s", l.RegionLike)
 		no.Sub = -1
 		all = append(all, no)
 	}
@@ -71,18 +69,18 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal)
 // sizes are the limits in numbers.
 func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
 	add := func(key string, found any, why string, args ...any) {
-		no = append(no, refuse(key, found, why, args...))
+		no = append(no, Refuse(key, found, why, args...))
 	}
 	if len(l.PackageTypes) > 0 && !slices.Contains(l.PackageTypes, s.PackageType) {
 		add("PackageType", s.PackageType, "it takes %s only", l.PackageTypes[0])
 	}
-	size := int64(s.FunctionImageSizeMB * mib)
+	size := int64(s.FunctionImageSizeMB * MiB)
 	switch {
 	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
 		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %.4g MiB (%s)",
-			float64(l.ZipBytes)/mib, l.ZipWords)
+			float64(l.ZipBytes)/MiB, l.ZipWords)
 	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %d MiB", l.ImageBytes/mib)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %d MiB", l.ImageBytes/MiB)
 	}
 	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
 	case most == 0:
@@ -103,7 +101,7 @@ func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
 // runtime are the limits on runtimes and processors.
 func (l Limits) runtime(s *experiment.SubExperiment) (no []Refusal) {
 	add := func(key string, found any, why string, args ...any) {
-		no = append(no, refuse(key, found, why, args...))
+		no = append(no, Refuse(key, found, why, args...))
 	}
 	rt, _, err := experiment.ResolveRuntime(s.Runtime)
 	switch {

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
-	"stellar/src/shell"
 )
 
 func TestCompleteURL(t *testing.T) {
@@ -39,33 +37,18 @@ func TestCompleteURL(t *testing.T) {
 	}
 }
 
-func TestOnlySomeProvidersDeploy(t *testing.T) {
-	for kind, can := range map[string]bool{"local": true, "url": true, "aws": true, "vhive": false} {
-		p, err := Find(kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.Open(Options{}); (err == nil) != can || (!can && !errors.Is(err, fail.ErrUnsupported)) {
-			t.Errorf("%s: opening gave %v", kind, err)
-		}
-	}
-	if _, err := Find("ibm"); err == nil {
-		t.Error("an unknown provider was found")
-	}
-}
-
 func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 	file := endpointsIn(t, `[
 	 {"GatewayID":"a.example/f","FunctionMemoryMB":128,"ImageSizeMB":10,"PackageType":"Zip"},
 	 {"GatewayID":"http://b.example/f?k=v","FunctionMemoryMB":128,"ImageSizeMB":14,"PackageType":"Zip"},
 	 {"GatewayID":"c.example","FunctionMemoryMB":256,"ImageSizeMB":60,"PackageType":"Image"}]`)
 	subs := []experiment.SubExperiment{{FunctionImageSizeMB: 14}, {FunctionImageSizeMB: 10}, {FunctionImageSizeMB: 999}}
-	s, err := OpenEndpoints(filepath.Dir(file), "aws", subs)
+	s, err := OpenEndpoints(filepath.Dir(file), Provider{Name: "aws"}, subs)
 	if err != nil {
 		t.Fatal(err)
 	}
 	fns := []*run.Function{zip("f0-0", 0, 128), zip("f1-0", 1, 128), {Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image"}}
-	got, err := s.DeployFunctions(context.Background(), fns)
+	got, err := s.Match(fns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +57,7 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 			t.Errorf("function %d got %+v; want %s", i, got[i], want)
 		}
 	}
-	_, err = s.DeployFunctions(context.Background(), append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
+	_, err = s.Match(append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") || !strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
 		t.Errorf("too few endpoints: %v", err)
 	}
@@ -112,11 +95,11 @@ func TestChainsTakeNeighbours(t *testing.T) {
 		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MB"},
 		"many are missing": {3, slices.Concat(of(0, 2), of(1, 5), of(0, 1)), "", "5 more of"},
 	} {
-		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), "vhive", make([]experiment.SubExperiment, 2))
+		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), vhive, make([]experiment.SubExperiment, 2))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.DeployFunctions(context.Background(), c.fns)
+		got, err := s.DeployFunctions(t.Context(), c.fns)
 		if c.missing != "" {
 			var e *fail.Error
 			if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(err.Error(), c.missing) || !strings.Contains(e.Hint, "Knative") {
@@ -137,6 +120,9 @@ func TestChainsTakeNeighbours(t *testing.T) {
 	}
 }
 
+// vhive is a row whose endpoints files have addresses without a scheme.
+var vhive = Provider{Name: "vhive", Scheme: "http", EndpointsHint: "deploy Knative services"}
+
 func zip(name string, sub, memory int) *run.Function {
 	return &run.Function{Name: name, Sub: sub, MemoryMB: memory, PackageType: "Zip"}
 }
@@ -153,15 +139,15 @@ func TestFitsToFiveMegabytes(t *testing.T) {
 
 func TestPublishedEndpointFilesLoad(t *testing.T) {
 	for file, n := range map[string]int{"vHive.json": 24, "golang-transfer.json": 16} {
-		s, err := OpenEndpoints(filepath.Join("testdata", file), "vhive", nil)
+		s, err := OpenEndpoints(filepath.Join("testdata", file), vhive, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if all, _ := s.ListAPIs(context.Background()); len(all) != n {
+		if all, _ := s.ListAPIs(t.Context()); len(all) != n {
 			t.Errorf("%s has %d endpoints, want %d", file, len(all), n)
 		}
 	}
-	if _, err := OpenEndpoints("testdata", "vhive", nil); err != nil {
+	if _, err := OpenEndpoints("testdata", vhive, nil); err != nil {
 		t.Errorf("vHive.json is not found in its folder: %v", err)
 	}
 }
@@ -175,13 +161,13 @@ func TestBadEndpointFiles(t *testing.T) {
 		"scheme":       {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
 		"trailing":     {`[] []`, "after top-level value"},
 	} {
-		_, err := OpenEndpoints(endpointsIn(t, c.text), "aws", nil)
+		_, err := OpenEndpoints(endpointsIn(t, c.text), Provider{Name: "aws"}, nil)
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v; want an input error with %q", name, err, c.want)
 		}
 	}
 	for _, path := range []string{"nowhere", t.TempDir()} {
-		if _, err := OpenEndpoints(path, "aws", nil); fail.Code(err) != fail.CodeInput {
+		if _, err := OpenEndpoints(path, Provider{Name: "aws"}, nil); fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: error is %v", path, err)
 		}
 	}
@@ -194,85 +180,4 @@ func endpointsIn(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// cli plays the Serverless CLI: it leaves a file where the plugin would, and prints a text.
-type cli struct {
-	t      *testing.T
-	dir    string
-	deploy string // what the plugin writes; empty: nothing
-	err    error
-	stays  bool // remove does not take the file away
-}
-
-func (c cli) open(string, string) Serverless { return c }
-func (c cli) Ready(context.Context) Tool     { return Tool{Name: "osls", Version: "4.3.1"} }
-func (c cli) Command(verb string, args ...string) shell.Command {
-	return shell.Command{Name: "osls", Args: append([]string{verb}, args...), Dir: c.dir}
-}
-
-func (c cli) Deploy(context.Context, ...string) (string, error) {
-	if c.deploy != "" {
-		if err := os.WriteFile(filepath.Join(c.dir, endpointsFile), []byte(c.deploy), 0o644); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	return "what it printed", c.err
-}
-
-func (c cli) Info(ctx context.Context, _ ...string) (string, error) { return c.Deploy(ctx) }
-
-func (c cli) Remove(context.Context, ...string) (string, error) {
-	if c.err == nil && !c.stays {
-		_ = os.Remove(filepath.Join(c.dir, endpointsFile))
-	}
-	return "removed", c.err
-}
-
-func TestLocalReadsWhatThePluginWrote(t *testing.T) {
-	dir := t.TempDir()
-	fn := zip("f0-0", 0, 128)
-	fn.Package = &run.Package{Bytes: 1 << 20, SHA256: "abc"}
-	good := `{"service":"s","endpoints":[{"function":"f0-0","url":"http://127.0.0.1:1/s/f0-0","packageBytes":1048576,"packageSHA256":"abc","runtimeVersion":"Python 3.11","limitsEnforced":true}]}`
-	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: good}.open, ServiceDir: dir})
-	got, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e := got[0]; e.URL != "http://127.0.0.1:1/s/f0-0" || e.MemoryMB != 128 || e.ImageSizeMB != 1 || e.Detail["runtimeVersion"] != "Python 3.11" {
-		t.Errorf("endpoint is %+v", e)
-	}
-	if err := l.RemoveFunctions(context.Background(), got); err != nil {
-		t.Error(err)
-	}
-	fn.Package.SHA256 = "other"
-	if _, err := l.DeployFunctions(context.Background(), []*run.Function{fn}); err == nil || !strings.Contains(err.Error(), "package") {
-		t.Errorf("a package that is not the one built: %v", err)
-	}
-}
-
-func TestLocalErrorsCarryTheText(t *testing.T) {
-	fn := zip("f0-0", 0, 128)
-	fn.Package = &run.Package{}
-	for name, c := range map[string]cli{
-		"nothing written": {},
-		"garbage":         {deploy: "not json"},
-		"too few":         {deploy: `{"endpoints":[]}`},
-	} {
-		c.t, c.dir = t, t.TempDir()
-		l := newLocal(Options{Serverless: c.open, ServiceDir: c.dir})
-		_, err := l.DeployFunctions(context.Background(), []*run.Function{fn})
-		var e *fail.Error
-		if !errors.As(err, &e) || e.Output != "what it printed" {
-			t.Errorf("%s: error %v does not carry what was printed", name, err)
-		}
-	}
-	dir := t.TempDir()
-	l := newLocal(Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}.open, ServiceDir: dir})
-	if _, err := l.ListAPIs(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.RemoveFunctions(context.Background(), nil); err == nil {
-		t.Error("a removal that left the service there was taken for success")
-	}
 }

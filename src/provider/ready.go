@@ -19,7 +19,7 @@ type Tool struct {
 	Version string `json:"version,omitempty"` // as it says itself
 	Err     error  `json:"-"`                 // why it cannot be used; says how to get it
 
-	late bool // it did not tell its version in time
+	TimedOut bool `json:"-"` // it did not tell its version in time
 }
 
 // Readiness is what this machine has of what a provider needs.
@@ -51,41 +51,44 @@ func (r Readiness) Err() error {
 	return errors.Join(append(all, r.Missing...)...)
 }
 
-// wanted is a program at work for a provider, and which of its versions are known.
-type wanted struct {
-	name    string   // as it is called
-	args    []string // that make it print its version
-	least   [3]int   // the oldest version that takes our arguments
-	below   int      // first major version that is not known; 0: any newer one is taken
-	install string   // how to get it
+// Program is a program that a provider runs, and which of its versions are known.
+type Program struct {
+	Name    string   // as it is called
+	Args    []string // that make it print its version
+	Least   [3]int   // the oldest version that takes our arguments
+	Below   int      // first major version that is not known; 0: any newer one is taken
+	Install string   // how to get it
 
-	timeout time.Duration // to print its version; 0: versionTimeout
+	Timeout time.Duration // to print its version; 0: VersionTimeout
 }
 
 const (
-	versionTimeout = time.Minute
-	askGrace       = 100 * time.Millisecond // a program that only tells something has nothing to bring to an end
+	// VersionTimeout is how long a program may take to print its version.
+	VersionTimeout = time.Minute
+	// AskGrace is how long a program that only tells something may take to end once it is stopped.
+	AskGrace = 100 * time.Millisecond
 )
 
 var versionNumber = regexp.MustCompile(`\b(\d+)\.(\d+)\.(\d+)\b`)
 
-// find looks for a program and asks it for its version.
-func (o Options) find(ctx context.Context, w wanted) Tool {
-	t := Tool{Name: w.name}
-	bin, err := o.LookPath(w.name)
+// FindProgram looks for a program and asks it for its version.
+func (o Options) FindProgram(ctx context.Context, w Program) Tool {
+	t := Tool{Name: w.Name}
+	bin, err := o.LookPath(w.Name)
 	if err != nil {
-		t.Err = fail.Input("%s is not on the PATH", w.name).WithHint("%s", w.install)
+		t.Err = fail.Input("%s is not on the PATH", w.Name).WithHint("%s", w.Install)
 		return t
 	}
-	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.args, Timeout: cmp.Or(w.timeout, versionTimeout), Grace: askGrace, Env: []string{"CI=1", "NO_COLOR=1"}})
+	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.Args, Timeout: cmp.Or(w.Timeout, VersionTimeout),
+		Grace: AskGrace, Env: []string{"CI=1", "NO_COLOR=1"}})
 	if err != nil {
-		t.Err, t.late = err, timedOut(err)
+		t.Err, t.TimedOut = err, TimedOut(err)
 		return t
 	}
 	text := res.Stdout + res.Stderr
 	m := versionNumber.FindStringSubmatch(text)
 	if m == nil {
-		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.name), Hint: w.install}
+		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.Name), Hint: w.Install}
 		return t
 	}
 	t.Version = m[0]
@@ -93,14 +96,14 @@ func (o Options) find(ctx context.Context, w wanted) Tool {
 	for i := range have {
 		have[i], _ = strconv.Atoi(m[i+1])
 	}
-	if older(have, w.least) || w.below > 0 && have[0] >= w.below {
-		t.Err = fail.Input("%s is version %s, which is not known to work", w.name, t.Version).WithHint("%s", w.install)
+	if older(have, w.Least) || w.Below > 0 && have[0] >= w.Below {
+		t.Err = fail.Input("%s is version %s, which is not known to work", w.Name, t.Version).WithHint("%s", w.Install)
 	}
 	return t
 }
 
-// timedOut reports whether a program was stopped because it took too long.
-func timedOut(err error) bool {
+// TimedOut reports whether a program was stopped because it took too long.
+func TimedOut(err error) bool {
 	var exit *shell.ExitError
 	return errors.As(err, &exit) && exit.TimedOut
 }
@@ -114,8 +117,8 @@ func older(a, b [3]int) bool {
 	return false
 }
 
-// anyOf gives the first of some environment variables that is set, and its name.
-func (o Options) anyOf(names ...string) (value, name string) {
+// FirstSet gives the first of some environment variables that is set, and its name.
+func (o Options) FirstSet(names ...string) (value, name string) {
 	for _, n := range names {
 		if v := strings.TrimSpace(o.Getenv(n)); v != "" {
 			return v, n

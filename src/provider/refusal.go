@@ -22,31 +22,27 @@ func (r Refusal) String() string {
 	return r.Key + " " + r.Found + ", " + r.Why
 }
 
-// refuse makes a refusal of a key's value.
-func refuse(key string, found any, why string, args ...any) Refusal {
+// Refuse makes a refusal of a key's value.
+func Refuse(key string, found any, why string, args ...any) Refusal {
 	return Refusal{Key: key, Found: fmt.Sprint(found), Why: fmt.Sprintf(why, args...)}
 }
 
-// noHTTP2 refuses the protocols that a gateway on the internet does not pass on to functions.
-func noHTTP2(s *experiment.SubExperiment, why string) []Refusal {
+// RefuseHTTP2 refuses the protocols that a gateway on the internet does not pass on to functions.
+func RefuseHTTP2(s *experiment.SubExperiment, why string) []Refusal {
 	if s.Protocol == "grpc" || s.Protocol == "h2c" {
-		return []Refusal{refuse("Protocol", s.Protocol, "%s", why)}
+		return []Refusal{Refuse("Protocol", s.Protocol, "%s", why)}
 	}
 	return nil
 }
 
-// Refusals gives all that the selected sub-experiments ask for and their provider does not take: its limits, and what
-// its connection refuses. The functions are those of the sub-experiments. Nothing but the experiment is looked at.
-func Refusals(exp *experiment.Experiment, subs []int, fns []*Function) ([]Refusal, error) {
-	row, err := Find(exp.ProviderKind())
-	if err != nil {
-		return nil, err
+// Refusals gives all that the selected sub-experiments ask for and the provider does not take: its limits, and what its
+// connection refuses. The functions are those of the sub-experiments. Nothing but the experiment is looked at.
+func (p Provider) Refusals(exp *experiment.Experiment, subs []int, fns []*Function) []Refusal {
+	all := p.Limits.refusals(exp, subs)
+	if p.Connect != nil {
+		all = append(all, RefusedBy(p.offline(), exp, fns)...)
 	}
-	all := row.Limits.refusals(exp, subs)
-	if row.open != nil {
-		all = append(all, RefusedBy(row.open(Options{}.defaults()), exp, fns)...)
-	}
-	return all, nil
+	return all
 }
 
 // RefusedBy gives what a connection refuses of the functions' sub-experiments.

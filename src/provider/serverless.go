@@ -1,9 +1,12 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,54 +29,57 @@ type Serverless interface {
 	Remove(ctx context.Context, args ...string) (string, error)
 }
 
-// service is what providers share that are deployed to with the Serverless CLI: one folder a unit, with serverless.yml in it.
-type service struct {
+// ServerlessVendor is what providers share that are deployed to with the Serverless CLI: one folder a unit, with
+// serverless.yml in it.
+type ServerlessVendor struct {
 	Options
-	cli string // which Serverless CLI
+	CLI string // which Serverless CLI
 }
 
-// at is the CLI on a unit's folder.
-func (s service) at(u Unit) Serverless {
-	return s.Serverless(s.cli, filepath.Join(s.ServiceDir, filepath.FromSlash(u.Dir)))
-}
+// OnUnit is the CLI on the folder of a unit that is to be deployed.
+func (s ServerlessVendor) OnUnit(u Unit) Serverless { return s.Serverless(s.CLI, s.UnitFolder(u)) }
 
-// of is the CLI on the folder of what is to be removed.
-func (s service) of(e Endpoint) Serverless {
-	dir := e.Detail[DetailDir]
-	if dir == "" {
-		dir = s.ServiceDir
-	}
-	return s.Serverless(s.cli, dir)
+// OnFolder is the CLI on the folder of a unit that exists; without one it is that of the service.
+func (s ServerlessVendor) OnFolder(u Unit) Serverless {
+	return s.Serverless(s.CLI, cmp.Or(u.Folder, s.ServiceDir))
 }
 
 // Commands are `serverless deploy` and `serverless remove` in the unit's folder.
-func (s service) Commands(u Unit) (deploy, remove []shell.Command) {
-	at := s.at(u)
+func (s ServerlessVendor) Commands(u Unit) (deploy, remove []shell.Command) {
+	at := s.OnUnit(u)
 	return []shell.Command{at.Command("deploy")}, []shell.Command{at.Command("remove")}
 }
 
 // Ready finds the Serverless CLI.
-func (s service) Ready(ctx context.Context) Readiness {
-	return Readiness{Tools: []Tool{s.Serverless(s.cli, s.ServiceDir).Ready(ctx)}}
+func (s ServerlessVendor) Ready(ctx context.Context) Readiness {
+	return Readiness{Tools: []Tool{s.Serverless(s.CLI, s.ServiceDir).Ready(ctx)}}
 }
 
-// byFunction gives the endpoints in the functions' order; one that is missing is an error that carries the tool's text.
-func byFunction(text string, fns []*Function, stand []Endpoint) ([]Endpoint, error) {
+// HasFolder reports whether the folder of a unit that exists is known and still has its serverless.yml.
+func (u Unit) HasFolder() (bool, error) {
+	if u.Folder == "" {
+		return false, nil
+	}
+	_, err := os.Stat(filepath.Join(u.Folder, YMLName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// InOrder gives the endpoints in the functions' order; one that is missing is an error that carries the tool's text.
+func InOrder(text string, fns []*Function, found []Endpoint) ([]Endpoint, error) {
 	byName := map[string]Endpoint{}
-	for _, e := range stand {
+	for _, e := range found {
 		byName[e.Function] = e
 	}
 	out := make([]Endpoint, 0, len(fns))
 	for _, f := range fns {
 		e, ok := byName[f.Name]
 		if !ok {
-			return nil, outputError(text, "the output names no endpoint for function %s", f.Name)
+			return nil, OutputError(text, "the output names no endpoint for function %s", f.Name)
 		}
-		e.MemoryMB, e.PackageType = f.MemoryMB, f.PackageType
-		if f.Package != nil {
-			e.ImageSizeMB = float64(f.Package.Bytes) / mib
-		}
-		out = append(out, e)
+		out = append(out, Describe(e, f))
 	}
 	return out, nil
 }
@@ -81,8 +87,8 @@ func byFunction(text string, fns []*Function, stand []Endpoint) ([]Endpoint, err
 // serverlessError is where the CLI says what went wrong, before a stack that can be longer than what is shown of its output.
 var serverlessError = regexp.MustCompile(`(?m)^Error:\s*\n\s*(\S.*)$`)
 
-// explain adds to a failure of the CLI what it gave as its reason.
-func explain(text string, err error) error {
+// Explain adds to a failure of the CLI what it gave as its reason.
+func Explain(text string, err error) error {
 	m := serverlessError.FindStringSubmatch(text)
 	if err == nil || m == nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -22,23 +23,28 @@ func TestUnits(t *testing.T) {
 	if len(one) != 1 || one[0].Name != "stellar-x" || one[0].Dir != "" || len(one[0].Functions) != 5 {
 		t.Errorf("a provider without a division: %+v", one)
 	}
-	if got := (Provider{units: onePerFunction}).Units("stellar-x", nil); got != nil {
+	if got := (Provider{Divide: OnePerFunction}).Units("stellar-x", nil); got != nil {
 		t.Errorf("no functions: %v", got)
 	}
-	each := onePerFunction("stellar-x", fns)
+	each := OnePerFunction("stellar-x", fns)
 	if len(each) != 5 || each[4].Name != "stellar-x-f0-4" || each[4].Dir != "f0-4" || each[4].Functions[0] != fns[4] {
 		t.Errorf("one each: %+v", each)
 	}
-	if got := atMost(5)("stellar-x", fns); len(got) != 1 || got[0].Name != "stellar-x" || got[0].Dir != "" {
+	if got := AtMost(5)("stellar-x", fns); len(got) != 1 || got[0].Name != "stellar-x" || got[0].Dir != "" {
 		t.Errorf("five of at most five: %+v", got)
 	}
-	two := atMost(3)("stellar-x", fns)
+	two := AtMost(3)("stellar-x", fns)
 	if len(two) != 2 || two[1].Name != "stellar-x-1" || two[1].Dir != "service-1" || len(two[0].Functions) != 3 || len(two[1].Functions) != 2 {
 		t.Errorf("five of at most three: %+v", two)
 	}
 	d := two[1].Detail("/s/service-1", map[string]string{"region": "r"})
 	if d[DetailUnit] != "stellar-x-1" || d[DetailFunctions] != "f0-3 f0-4" || d[DetailDir] != "/s/service-1" || d[DetailRegion] != "r" {
 		t.Errorf("in the journal: %v", d)
+	}
+	u := UnitOf(d, true)
+	if u.Name != "stellar-x-1" || u.Folder != "/s/service-1" || u.names() != "f0-3 f0-4" || !u.Confirmed ||
+		!maps.Equal(u.Where, map[string]string{"region": "r"}) {
+		t.Errorf("from the journal: %+v", u)
 	}
 }
 
@@ -65,7 +71,7 @@ func TestThrottled(t *testing.T) {
 func TestEach(t *testing.T) {
 	var begun, ended atomic.Int32
 	first := make(chan struct{})
-	err := each(context.Background(), 2, []int{0, 1, 2, 3}, func(_ context.Context, n int) error {
+	err := ForEach(context.Background(), 2, []int{0, 1, 2, 3}, func(_ context.Context, n int) error {
 		begun.Add(1)
 		if n == 0 {
 			close(first)
@@ -85,13 +91,13 @@ func TestEach(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := each(ctx, 2, []int{0}, func(context.Context, int) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := ForEach(ctx, 2, []int{0}, func(context.Context, int) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
 func TestGone(t *testing.T) {
-	o := Options{Patience: Patience{Settle: time.Millisecond}}.defaults()
+	o := Options{Patience: Patience{Settle: time.Millisecond}}.WithDefaults()
 	for name, c := range map[string]struct {
 		confirmed bool
 		answers   []bool // is it there
@@ -104,7 +110,7 @@ func TestGone(t *testing.T) {
 		"there":                  {true, []bool{true}, 1, false},
 	} {
 		asked := 0
-		err := o.gone(context.Background(), "it", c.confirmed, func(context.Context) (bool, error) {
+		err := o.VerifyAbsent(context.Background(), "it", c.confirmed, func(context.Context) (bool, error) {
 			asked++
 			return c.answers[asked-1], nil
 		})
@@ -112,45 +118,45 @@ func TestGone(t *testing.T) {
 			t.Errorf("%s: %v after %d questions", name, err, asked)
 		}
 	}
-	if err := o.gone(context.Background(), "it", true, func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
+	if err := o.VerifyAbsent(context.Background(), "it", true, func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
 		t.Error("an answer that could not be had was taken for absence")
 	}
 }
 
 func TestToolVersions(t *testing.T) {
-	w := wanted{name: "gcloud", args: []string{"version"}, least: [3]int{400, 2, 0}, below: 700, install: "install it"}
+	w := Program{Name: "gcloud", Args: []string{"version"}, Least: [3]int{400, 2, 0}, Below: 700, Install: "install it"}
 	for out, ok := range map[string]bool{
 		"Google Cloud SDK 548.0.0\n": true, "Google Cloud SDK 400.1.9\n": false, "Google Cloud SDK 700.0.0\n": false, "hello": false,
 	} {
 		o := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
 			Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
-				if c.Name != "/x/gcloud" || !slices.Equal(c.Args, w.args) {
+				if c.Name != "/x/gcloud" || !slices.Equal(c.Args, w.Args) {
 					t.Errorf("ran %v", c)
 				}
 				return shell.Result{Stdout: out}, nil
-			}}.defaults()
-		tool := o.find(context.Background(), w)
+			}}.WithDefaults()
+		tool := o.FindProgram(context.Background(), w)
 		if (tool.Err == nil) != ok || !ok && (fail.Code(tool.Err) != fail.CodeInput || fail.Hint(tool.Err) == "") {
 			t.Errorf("%q: %+v", out, tool)
 		}
 	}
-	o := Options{LookPath: func(string) (string, error) { return "", errors.New("no") }}.defaults()
-	if tool := o.find(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" {
+	o := Options{LookPath: func(string) (string, error) { return "", errors.New("no") }}.WithDefaults()
+	if tool := o.FindProgram(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" {
 		t.Errorf("not there: %+v", tool)
 	}
 }
 
 func TestExplain(t *testing.T) {
 	err := &fail.Error{Code: fail.CodeFailed, Output: "the end of it", Hint: "do that", Err: errors.New("exit code 1")}
-	got := explain("Creating…\nError:\nAccessDenied: not you\n    at a\n    at b\n", err)
+	got := Explain("Creating…\nError:\nAccessDenied: not you\n    at a\n    at b\n", err)
 	var said *fail.Error
 	if !errors.As(got, &said) || got.Error() != "exit code 1: AccessDenied: not you" || said.Output != "the end of it" || fail.Hint(got) != "do that" {
 		t.Errorf("%v, %+v", got, said)
 	}
-	if got := explain("nothing known", err); !errors.Is(got, err) || got.Error() != "exit code 1" {
+	if got := Explain("nothing known", err); !errors.Is(got, err) || got.Error() != "exit code 1" {
 		t.Errorf("%v", got)
 	}
-	if got := explain("Error:\nx\n", nil); got != nil {
+	if got := Explain("Error:\nx\n", nil); got != nil {
 		t.Errorf("no error became %v", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"sync"
 	"time"
@@ -25,14 +26,15 @@ type Patience struct {
 	Ask      time.Duration // one question about what is there, before anything is done; default 1 minute
 }
 
-func (o Options) defaults() Options {
+// WithDefaults gives every option that is needed and not set its default.
+func (o Options) WithDefaults() Options {
 	p := &o.Patience
 	p.Command = cmp.Or(p.Command, 20*time.Minute)
 	p.Attempts = cmp.Or(p.Attempts, 4)
 	p.Wait = cmp.Or(p.Wait, 5*time.Second)
 	p.Settle = cmp.Or(p.Settle, 5*time.Second)
 	p.Parallel = cmp.Or(p.Parallel, 8)
-	p.Ask = cmp.Or(p.Ask, versionTimeout)
+	p.Ask = cmp.Or(p.Ask, VersionTimeout)
 	if o.Runner == nil {
 		o.Runner = shell.Run
 	}
@@ -56,9 +58,9 @@ func Throttled(res shell.Result) bool {
 	return throttled.MatchString(res.Stderr) || throttled.MatchString(res.Stdout)
 }
 
-// do runs a vendor's command: with a timeout, and again where the vendor throttles. Nothing else is tried again: what a
-// command left half-made is removed, not made over.
-func (o Options) do(ctx context.Context, c shell.Command) (shell.Result, error) {
+// RunCommand runs a vendor's command: with a timeout, and again where the vendor throttles. Nothing else is tried again:
+// partial deployments are removed, never retried.
+func (o Options) RunCommand(ctx context.Context, c shell.Command) (shell.Result, error) {
 	c.Timeout = cmp.Or(c.Timeout, o.Patience.Command)
 	c.Retry = shell.Retry{Attempts: o.Patience.Attempts, Wait: o.Patience.Wait, If: Throttled}
 	c.Env = append([]string{"CI=1", "NO_COLOR=1"}, c.Env...)
@@ -69,9 +71,9 @@ func (o Options) do(ctx context.Context, c shell.Command) (shell.Result, error) 
 	return o.Runner(ctx, c)
 }
 
-// each works on all of a list, some at once. After a failure no further one is begun, and those that are under way come to
-// their end: what a command was stopped in the middle of is harder to remove. All errors are told.
-func each[T any](ctx context.Context, parallel int, list []T, work func(context.Context, T) error) error {
+// ForEach works on all of a list, some at once. After a failure no further one is begun, and those that are under way come
+// to their end: what a command was stopped in the middle of is harder to remove. All errors are told.
+func ForEach[T any](ctx context.Context, parallel int, list []T, work func(context.Context, T) error) error {
 	var g errgroup.Group
 	g.SetLimit(parallel)
 	var mu sync.Mutex
@@ -103,11 +105,11 @@ func each[T any](ctx context.Context, parallel int, list []T, work func(context.
 	if err := ctx.Err(); err != nil && len(all) == 0 {
 		return err
 	}
-	return joined(all)
+	return Join(all)
 }
 
-// joined is errors.Join that keeps what the first one says of output and hint.
-func joined(all []error) error {
+// Join is errors.Join that keeps what the first one says of output and hint.
+func Join(all []error) error {
 	if len(all) < 2 {
 		return errors.Join(all...)
 	}
@@ -119,11 +121,12 @@ func joined(all []error) error {
 	return err
 }
 
-// gone makes sure that something is absent: there says whether it still is. Where its creation was never confirmed it is looked for
-// once more after a while, because a command that was cut off may still be at work in the cloud.
-func (o Options) gone(ctx context.Context, what string, confirmed bool, there func(context.Context) (bool, error)) error {
+// VerifyAbsent makes sure that something is absent: exists says whether it still is there. Where its creation was never
+// confirmed it is looked for once more after a while, because a command that was cut off may still be at work in the cloud.
+func (o Options) VerifyAbsent(ctx context.Context, what string, confirmed bool,
+	exists func(context.Context) (bool, error)) error {
 	for look := range 2 {
-		is, err := there(ctx)
+		is, err := exists(ctx)
 		if err != nil {
 			return fmt.Errorf("ask whether %s is gone: %w", what, err)
 		}
@@ -133,18 +136,63 @@ func (o Options) gone(ctx context.Context, what string, confirmed bool, there fu
 		if confirmed || look > 0 {
 			return nil
 		}
-		t := time.NewTimer(o.Patience.Settle)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return ctx.Err()
-		case <-t.C:
+		if err := Pause(ctx, o.Patience.Settle); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// outputError is an error about what a tool printed; it carries the text.
-func outputError(text, format string, args ...any) error {
+// Pause waits for a while; the error is that of the context where it ends sooner.
+func Pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// OutputError is an error about what a tool printed; it carries the text.
+func OutputError(text, format string, args ...any) error {
 	return &fail.Error{Code: fail.CodeFailed, Output: text, Err: fmt.Errorf(format, args...)}
+}
+
+// UnitFolder is the folder of a unit that is to be deployed, absolute.
+func (o Options) UnitFolder(u Unit) string {
+	return filepath.Join(o.ServiceDir, filepath.FromSlash(u.Dir))
+}
+
+// DeployEach deploys units of one function each, some at once, and gives their endpoints in the units' order. What is
+// known of a function's package is filled in. label names a unit in an error.
+func (o Options) DeployEach(ctx context.Context, units []Unit, label func(Unit) string,
+	deploy func(context.Context, Unit) (Endpoint, error)) ([]Endpoint, error) {
+	out := make([]Endpoint, len(units))
+	numbers := make([]int, len(units))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	err := ForEach(ctx, o.Patience.Parallel, numbers, func(ctx context.Context, i int) error {
+		e, err := deploy(ctx, units[i])
+		if err != nil {
+			return fmt.Errorf("deploy %s: %w", label(units[i]), err)
+		}
+		out[i] = Describe(e, units[i].Functions[0])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Describe fills in what is known of the function behind an endpoint: its name, memory and package.
+func Describe(e Endpoint, f *Function) Endpoint {
+	e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
+	if f.Package != nil {
+		e.ImageSizeMB = float64(f.Package.Bytes) / MiB
+	}
+	return e
 }

@@ -18,6 +18,7 @@ import (
 	"stellar/src/acceptance/cloud"
 	"stellar/src/acceptance/lab"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -91,7 +92,7 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		name, value, _ := strings.Cut(v, "=")
 		t.Setenv(name, value)
 	}
-	row, err := provider.Find("aws")
+	row, err := vendors.Find("aws")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/fail"
-	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -313,9 +313,9 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 
 // A provider that deploys has rows in the fault table; local is proven on the real platform (src/acceptance/local).
 func TestEveryProviderHasRows(t *testing.T) {
-	for _, row := range provider.All() {
+	for _, row := range vendors.All() {
 		has := slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name })
-		if row.CanDeploy() && !row.Standing && row.Name != "local" && !has {
+		if row.CanDeploy() && !row.Standing && !row.Local && !has {
 			t.Errorf("provider %s has no kit for the fault table", row.Name)
 		}
 	}

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"sync"
 
-	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 )
 
 // kits are those of the providers that deploy, each with an experiment of two functions.
 func kits() []kit {
 	return slices.DeleteFunc(allKits(), func(k kit) bool {
-		row, err := provider.Find(k.name)
+		row, err := vendors.Find(k.name)
 		must(err)
 		return !row.CanDeploy()
 	})

@@ -1,4 +1,4 @@
-package provider
+package aliyun
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/shell"
 )
 
@@ -37,10 +39,10 @@ func newFakeAliyun(t *testing.T) *fakeAliyun {
 		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s3cret", "ALIBABA_CLOUD_ACCOUNT_ID": "123"}}
 }
 
-func (f *fakeAliyun) open(dir string) *aliyunCloud {
-	return newAliyun(Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] },
-		Serverless: func(which, dir string) Serverless { return aliyunCLI{f, which, dir} },
-		Patience:   Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.defaults()).(*aliyunCloud)
+func (f *fakeAliyun) open(dir string) *connection {
+	return connect(provider.Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] },
+		Serverless: func(which, dir string) provider.Serverless { return aliyunCLI{f, which, dir} },
+		Patience:   provider.Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.WithDefaults()).(*connection)
 }
 
 type aliyunCLI struct {
@@ -48,7 +50,9 @@ type aliyunCLI struct {
 	which, dir string
 }
 
-func (c aliyunCLI) Ready(context.Context) Tool { return Tool{Name: c.which, Version: "4.3.1"} }
+func (c aliyunCLI) Ready(context.Context) provider.Tool {
+	return provider.Tool{Name: c.which, Version: "4.3.1"}
+}
 func (c aliyunCLI) Command(verb string, args ...string) shell.Command {
 	return shell.Command{Name: "serverless", Args: append([]string{verb}, args...), Dir: c.dir}
 }
@@ -97,21 +101,21 @@ func TestAliyunDeploys(t *testing.T) {
 	f.env["ALIBABA_CLOUD_REGION_ID"] = "ap-southeast-1"
 	dir := t.TempDir()
 	a := f.open(dir)
-	fns := []*Function{packaged("f0-0"), packaged("f0-1")}
+	fns := []*provider.Function{providertest.Packaged("f0-0"), providertest.Packaged("f0-1")}
 	got, err := a.DeployFunctions(t.Context(), fns)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, e := range got {
 		if e.Function != fns[i].Name || e.URL != "http://5cfe-ap-southeast-1.alicloudapi.com/"+e.Function || e.ImageSizeMB != 3 ||
-			e.Detail[DetailUnit] != "stellar-x-"+e.Function || e.Detail[DetailDir] != filepath.Join(dir, e.Function) {
+			e.Detail[provider.DetailUnit] != "stellar-x-"+e.Function || e.Detail[provider.DetailDir] != filepath.Join(dir, e.Function) {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
 	if slices.Sort(f.calls); len(f.calls) != 2 || f.calls[0] != "aliyun f0-0 deploy" {
 		t.Errorf("called %q", f.calls)
 	}
-	if where, err := a.Locate(t.Context()); err != nil || where[DetailRegion] != "ap-southeast-1" {
+	if where, err := a.Locate(t.Context()); err != nil || where[provider.DetailRegion] != "ap-southeast-1" {
 		t.Errorf("located %v, %v", where, err)
 	}
 	f.said = "Deployed API sls\n"
@@ -136,7 +140,7 @@ func TestAliyunReadsWhatThePluginPrints(t *testing.T) {
 		"":                                                   nil,
 	} {
 		var got []string
-		for _, e := range aliyunEndpoints(text) {
+		for _, e := range readEndpoints(text) {
 			got = append(got, e.URL+" "+e.Function)
 		}
 		if !slices.Equal(got, want) {
@@ -179,7 +183,7 @@ func TestAliyunWantsCredentials(t *testing.T) {
 		if text := fmt.Sprint(r.Credentials, r.Err()); !strings.Contains(text, c.want) || strings.Contains(text, "s3cret") {
 			t.Errorf("%s: %s", name, text)
 		}
-		_, derr := a.DeployFunctions(t.Context(), []*Function{packaged("f0-0")})
+		_, derr := a.DeployFunctions(t.Context(), []*provider.Function{providertest.Packaged("f0-0")})
 		if r.Err() != nil && (fail.Code(derr) != fail.CodeInput || len(f.calls) > 0 || fail.Code(a.RemoveFunctions(t.Context(), nil)) != fail.CodeInput) {
 			t.Errorf("%s: deploying gave %v, after %q", name, derr, f.calls)
 		}
@@ -211,13 +215,13 @@ func TestAliyunRemoves(t *testing.T) {
 		if c.change != nil {
 			c.change(f)
 		}
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", DetailDir: dir, DetailRegion: "eu-central-1"}}
+		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir, Where: map[string]string{provider.DetailRegion: "eu-central-1"}}
 		want := "the run's own\n"
 		if c.gone {
-			e.Detail[DetailDir] = filepath.Join(dir, "no")
+			u.Folder = filepath.Join(dir, "no")
 			want = "service: stellar-x-f0-0\n"
 		}
-		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{e})
+		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []provider.Unit{u})
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) || !strings.HasPrefix(f.yml, want) {
 			t.Errorf("%s: %v, want %q; from a folder with %q", name, err, c.want, f.yml)
 		}
@@ -260,12 +264,22 @@ func TestAliyunKeepsToTheAccount(t *testing.T) {
 			f.env = c.env
 		}
 		conn := f.open(t.TempDir())
-		err := conn.RemoveFunctions(t.Context(), []Endpoint{{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", detailAccount: c.account, DetailConfirmed: "yes"}}})
+		err := conn.RemoveFunctions(t.Context(), []provider.Unit{{Name: "stellar-x-f0-0", Confirmed: true,
+			Where: map[string]string{provider.DetailAccount: c.account}}})
 		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "stands in account "+c.account) || len(f.calls) > 0) {
 			t.Errorf("%s: %v after %q", name, err, f.calls)
 		}
-		if where, err := conn.Locate(t.Context()); err != nil || where[detailAccount] == "" {
+		if where, err := conn.Locate(t.Context()); err != nil || where[provider.DetailAccount] == "" {
 			t.Errorf("%s: located %v, %v", name, where, err)
 		}
 	}
+}
+
+func TestOutputsOfRealDeployments(t *testing.T) {
+	providertest.Outputs(t, func(text string) (urls []string) {
+		for _, e := range readEndpoints(text) {
+			urls = append(urls, e.URL)
+		}
+		return urls
+	}, map[string][]string{"deploy.txt": {"http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo"}})
 }

@@ -1,13 +1,11 @@
-// Package aliyun carries the Serverless plugin that lies beside the one for Alibaba Cloud, so that all which a deployment makes is the
-// run's own.
 package aliyun
 
 import _ "embed"
 
-// Name is the plugin's file beside serverless.yml.
-const Name = "stellar-aliyun.js"
+// pluginName is our plugin's file beside serverless.yml. It keeps what a deployment makes apart from the rest of the account.
+const pluginName = "stellar-aliyun.js"
 
-// Source is the plugin.
+// pluginSource is the plugin.
 //
 //go:embed stellar-aliyun.js
-var Source []byte
+var pluginSource []byte

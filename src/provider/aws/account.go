@@ -1,4 +1,4 @@
-package provider
+package aws
 
 import (
 	"cmp"
@@ -21,27 +21,28 @@ import (
 	"github.com/aws/smithy-go/logging"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
-// awsDefaultRegion is where the Serverless CLI deploys when serverless.yml names no region. It looks neither at AWS_REGION
+// defaultRegion is where the Serverless CLI deploys when serverless.yml names no region. It looks neither at AWS_REGION
 // nor at a profile; so the region is written down always, and this one is taken, and said, only where none is named at all.
-const awsDefaultRegion = "us-east-1"
+const defaultRegion = "us-east-1"
 
-// awsSecrets are the variables with the secret parts of credentials; a key's id is none.
-func awsSecrets() []string { return []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} }
+// secrets are the variables with the secret parts of credentials; a key's id is none.
+func secrets() []string { return []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} }
 
-const awsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or `aws sso login` (docs/providers/aws.md)"
+const credentialsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or `aws sso login` (docs/providers/aws.md)"
 
-// awsIdentityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.
-const awsIdentityTimeout = 20 * time.Second
+// identityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.
+const identityTimeout = 20 * time.Second
 
-// awsSettingsTimeout bounds a question that a run can do without.
-const awsSettingsTimeout = 5 * time.Second
+// settingsTimeout bounds a question that a run can do without.
+const settingsTimeout = 5 * time.Second
 
-// awsSession is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles, SSO,
+// session is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles, SSO,
 // roles of machines; AWS_ENDPOINT_URL leads to an emulator.
-type awsSession struct {
-	Options
+type session struct {
+	provider.Options
 	region      string
 	named       bool // somebody named the region
 	credentials string
@@ -54,13 +55,13 @@ type awsSession struct {
 }
 
 // open finds credentials, region and account, once.
-func (a *amazon) open(ctx context.Context) (*awsSession, error) {
-	a.once.Do(func() { a.session, a.failed = openAWS(ctx, a.Options) })
+func (a *connection) open(ctx context.Context) (*session, error) {
+	a.once.Do(func() { a.session, a.failed = openSession(ctx, a.Options) })
 	return a.session, a.failed
 }
 
-func openAWS(ctx context.Context, o Options) (*awsSession, error) {
-	ctx, cancel := context.WithTimeout(ctx, awsIdentityTimeout)
+func openSession(ctx context.Context, o provider.Options) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, identityTimeout)
 	defer cancel()
 	// The SDK's own logger would write past ours.
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithRetryer(func() aws.Retryer {
@@ -70,28 +71,29 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 		})
 	}))
 	if err != nil {
-		return nil, fail.Input("read the configuration for AWS: %w", err).WithHint(awsHint)
+		return nil, fail.Input("read the configuration for AWS: %w", err).WithHint(credentialsHint)
 	}
-	s := &awsSession{Options: o, region: cmp.Or(o.Where[DetailRegion], o.Region, cfg.Region, awsDefaultRegion), named: o.Where[DetailRegion] != "" || o.Region != "" || cfg.Region != ""}
+	named := cmp.Or(o.Where[provider.DetailRegion], o.Region, cfg.Region)
+	s := &session{Options: o, region: cmp.Or(named, defaultRegion), named: named != ""}
 	cfg.Region = s.region
 	cred, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		why := awsShort(err)
+		why := shortError(err)
 		if strings.Contains(why, "EC2 IMDS") { // the last place of all was asked
 			why = "none in the environment, in a profile, or in a role of this machine"
 		}
-		return nil, fail.Input("there are no credentials for AWS: %s", why).WithHint(awsHint)
+		return nil, fail.Input("there are no credentials for AWS: %s", why).WithHint(credentialsHint)
 	}
-	s.credentials = awsSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
+	s.credentials = credentialSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
 	// Asked twice at most: a machine without a network is to say so soon.
 	identity := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2) })
 	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, awsShort(err)).
+		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, shortError(err)).
 			WithHint("check the network and the region's name; where AWS itself refuses them, the credentials: `aws sts get-caller-identity` must work first")
 	}
 	s.account = aws.ToString(who.Account)
-	if was := o.Where[detailAccount]; was != "" && was != s.account {
+	if was := o.Where[provider.DetailAccount]; was != "" && was != s.account {
 		return nil, fail.Input("the credentials (%s) are of account %s, the run's functions are of account %s", s.credentials, s.account, was).
 			WithHint("choose that account's credentials (AWS_PROFILE)")
 	}
@@ -101,16 +103,16 @@ func openAWS(ctx context.Context, o Options) (*awsSession, error) {
 }
 
 // Ready finds the Serverless CLI, credentials, region and account, and what the account allows.
-func (a *amazon) Ready(ctx context.Context) Readiness {
-	r := a.service.Ready(ctx)
+func (a *connection) Ready(ctx context.Context) provider.Readiness {
+	r := a.ServerlessVendor.Ready(ctx)
 	s, err := a.open(ctx)
 	if err != nil {
 		r.Missing = append(r.Missing, err)
 		return r
 	}
-	r.Credentials, r.Where = s.credentials, map[string]string{DetailRegion: s.region, detailAccount: s.account}
+	r.Credentials, r.Where = s.credentials, map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}
 	if !s.named {
-		r.Where[DetailRegion] += " (none is named)"
+		r.Where[provider.DetailRegion] += " (none is named)"
 		a.Log.Warnf("aws: neither the experiment's Region nor AWS_REGION nor a profile names a region: functions go to %s, the Serverless CLI's default", s.region)
 	}
 	if a.Account != "" && a.Account != s.account {
@@ -121,7 +123,7 @@ func (a *amazon) Ready(ctx context.Context) Readiness {
 	limit, err := s.concurrency(ctx)
 	if err != nil { // a run can do without: an emulator need not have the call, a policy need not allow it
 		r.Unanswered = append(r.Unanswered,
-			Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, awsShort(err))})
+			provider.Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, shortError(err))})
 	}
 	if limit != "" {
 		r.Where["concurrency"] = limit
@@ -130,8 +132,8 @@ func (a *amazon) Ready(ctx context.Context) Readiness {
 }
 
 // concurrency asks for the account's limit, twice at most and not for long.
-func (s *awsSession) concurrency(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, awsSettingsTimeout)
+func (s *session) concurrency(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, settingsTimeout)
 	defer cancel()
 	settings, err := s.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{}, func(o *lambda.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2)
@@ -143,16 +145,16 @@ func (s *awsSession) concurrency(ctx context.Context) (string, error) {
 }
 
 // Locate gives region and account.
-func (a *amazon) Locate(ctx context.Context) (map[string]string, error) {
+func (a *connection) Locate(ctx context.Context) (map[string]string, error) {
 	s, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{DetailRegion: s.region, detailAccount: s.account}, nil
+	return map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}, nil
 }
 
-// awsSource says in words where credentials were found.
-func awsSource(source, profile string) string {
+// credentialSource says in words where credentials were found.
+func credentialSource(source, profile string) string {
 	kind, _, _ := strings.Cut(source, ":")
 	switch strings.TrimSpace(kind) {
 	case "EnvConfigCredentials":
@@ -175,8 +177,8 @@ func awsSource(source, profile string) string {
 	return cmp.Or(source, "found by AWS's SDK")
 }
 
-// awsShort is an error of the SDK in a line: AWS's own words where it answered, else what was not reached.
-func awsShort(err error) string {
+// shortError is an error of the SDK in a line: AWS's own words where it answered, else what was not reached.
+func shortError(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Sprintf("%s: %s", api.ErrorCode(), api.ErrorMessage())
@@ -199,8 +201,8 @@ func awsShort(err error) string {
 	return last.Error()
 }
 
-// awsCode reports whether AWS answered with an error of this code, and words in its message where there are any given.
-func awsCode(err error, code, words string) bool {
+// hasCode reports whether AWS answered with an error of this code, and words in its message where there are any given.
+func hasCode(err error, code, words string) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == code && strings.Contains(api.ErrorMessage(), words)
 }

@@ -1,4 +1,5 @@
-package provider
+// Package aws is Lambda behind an HTTP API: the connection, what it accepts, and the files that the Serverless CLI reads.
+package aws
 
 import (
 	"context"
@@ -11,113 +12,127 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+
+	"stellar/src/provider"
 )
 
-// awsLimits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of unpacked code are
+// Provider is the row of the table of providers.
+func Provider() provider.Provider {
+	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
+		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true}
+}
+
+// limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of unpacked code are
 // 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it.
-func awsLimits() Limits {
-	return Limits{ZipBytes: 250 * mib, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * mib, MemoryMB: [2]int{128, 10240}, TimeoutMax: 900,
-		SnapStart: []string{"java",
-			"python"}, Arm: true, Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+func limits() provider.Limits {
+	return provider.Limits{ZipBytes: 250 * provider.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * provider.MiB,
+		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, SnapStart: []string{"java", "python"}, Arm: true,
+		Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 
 const (
-	// awsAnswer is after how long an HTTP API gives a function up, which no setting changes
+	// gatewayTimeout is after how long an HTTP API gives a function up, which no setting changes
 	// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: "Maximum integration timeout 30 seconds").
-	awsAnswer = 30 * time.Second
-	// awsPayload is what Lambda takes as a request and as a response (its limits, the page above).
-	awsPayload = 6 * mib
-	// awsServiceFunctions is how many functions one service has at most. CloudFormation takes 500 resources a stack
+	gatewayTimeout = 30 * time.Second
+	// maxPayload is what Lambda takes as a request and as a response (its limits, the page above).
+	maxPayload = 6 * provider.MiB
+	// functionsPerService is how many functions one service has at most. CloudFormation takes 500 resources a stack
 	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless CLI makes
 	// seven: function, log group, integration, route, permission, and with SnapStart a version and an alias; of a service four:
 	// deployment bucket, role, API, stage. (500-4)/7 is 70. An HTTP API's 300 routes and integrations are further off, and the 10240 characters of
 	// a role's policies (IAM's quota) hold the 70 log groups of the longest names in any partition.
-	awsServiceFunctions = 70
+	functionsPerService = 70
 )
 
-// Names that generate and the connection agree on.
+// Names in the stack.
 const (
-	AWSRole      = "StellarFunctionRole" // logical id of the functions' role
-	AWSOutputAPI = "StellarApiEndpoint"  // output of the stack: address of its HTTP API
+	roleID    = "StellarFunctionRole" // logical id of the functions' role
+	outputAPI = "StellarApiEndpoint"  // output of the stack: address of its HTTP API
 )
 
-// awsNameLimit is the longest function name that Lambda takes.
-const awsNameLimit = 64
+// nameLimit is the longest function name that Lambda takes.
+const nameLimit = 64
 
-// AWSFunctionName is a function's name in the account: unique, because the unit's name is the run's own.
-func AWSFunctionName(unit, function string) string {
+// functionName is a function's name in the account: unique, because the unit's name is the run's own.
+func functionName(unit, function string) string {
 	name := unit + "-" + function
-	if len(name) <= awsNameLimit {
+	if len(name) <= nameLimit {
 		return name
 	}
 	sum := sha256.Sum256([]byte(name))
-	return name[:awsNameLimit-9] + "-" + hex.EncodeToString(sum[:4])
+	return name[:nameLimit-9] + "-" + hex.EncodeToString(sum[:4])
 }
 
-// AWSLogGroup is the log group that Lambda writes to, of a function by its name in the account.
-func AWSLogGroup(name string) string { return "/aws/lambda/" + name }
+// logGroup is the log group that Lambda writes to, of a function by its name in the account.
+func logGroup(name string) string { return "/aws/lambda/" + name }
 
 // amazon deploys to Lambda behind an HTTP API with the Serverless CLI, a service for each unit. What the CLI does not do or
 // say (identity, absence, new code, standing functions) is asked of AWS itself.
-type amazon struct {
-	service
+type connection struct {
+	provider.ServerlessVendor
 	once    sync.Once
-	session *awsSession
+	session *session
 	failed  error
 }
 
 var (
-	_ Connection = (*amazon)(nil)
-	_ Planner    = (*amazon)(nil)
-	_ Checker    = (*amazon)(nil)
-	_ Locator    = (*amazon)(nil)
-	_ Refuser    = (*amazon)(nil)
-	_ Sweeper    = (*amazon)(nil)
+	_ provider.Connection = (*connection)(nil)
+	_ provider.Planner    = (*connection)(nil)
+	_ provider.Checker    = (*connection)(nil)
+	_ provider.Locator    = (*connection)(nil)
+	_ provider.Refuser    = (*connection)(nil)
+	_ provider.Sweeper    = (*connection)(nil)
+	_ provider.Renewer    = (*connection)(nil)
+	_ provider.Writer     = (*connection)(nil)
 )
 
-func newAWS(o Options) Connection { return &amazon{service: service{Options: o, cli: MainCLI}} }
+func connect(o provider.Options) provider.Connection {
+	return &connection{ServerlessVendor: provider.ServerlessVendor{Options: o, CLI: provider.MainCLI}}
+}
 
-// awsUnits divides a run into services.
-func awsUnits(name string, fns []*Function) []Unit { return atMost(awsServiceFunctions)(name, fns) }
+// units divides a run into services.
+func units(name string, fns []*provider.Function) []provider.Unit {
+	return provider.AtMost(functionsPerService)(name, fns)
+}
 
-// awsNoSnapStart are the runtimes without SnapStart, of the languages that have it (docs.aws.amazon.com/lambda/latest/dg/snapstart.html:
+// withoutSnapStart are the runtimes without SnapStart, of the languages that have it (docs.aws.amazon.com/lambda/latest/dg/snapstart.html:
 // Python from 3.12 on, Java from 11 on).
-var awsNoSnapStart = []string{"python3.10", "python3.11"}
+var withoutSnapStart = []string{"python3.10", "python3.11"}
 
 // Refuse says what an HTTP API cannot carry, and which runtimes have no SnapStart.
-func (a *amazon) Refuse(s *experiment.SubExperiment, fn *Function) []Refusal {
-	var no []Refusal
+func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) []provider.Refusal {
+	var no []provider.Refusal
 	var longest time.Duration
 	for round := range s.DesiredServiceTimes {
 		longest = max(longest, s.ServiceTime(round))
 	}
-	if longest >= awsAnswer {
-		no = append(no, refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v", awsAnswer))
+	if longest >= gatewayTimeout {
+		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v", gatewayTimeout))
 	}
-	if s.PayloadLengthBytes > awsPayload && !s.StorageTransfer {
-		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response",
-			awsPayload))
+	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
+		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response",
+			maxPayload))
 	}
-	if s.SnapStartEnabled && slices.Contains(awsNoSnapStart, fn.Runtime) {
-		no = append(no, refuse("SnapStartEnabled", "for Runtime "+fn.Runtime, "it begins with python3.12 and java11"))
+	if s.SnapStartEnabled && slices.Contains(withoutSnapStart, fn.Runtime) {
+		no = append(no, provider.Refuse("SnapStartEnabled", "for Runtime "+fn.Runtime, "it begins with python3.12 and java11"))
 	}
-	return append(no, noHTTP2(s, "an HTTP API answers http1 and h2")...)
+	return append(no, provider.RefuseHTTP2(s, "an HTTP API answers http1 and h2")...)
 }
 
 // DeployFunctions deploys the services side by side and waits for all of them.
-func (a *amazon) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
+func (a *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
 	for _, f := range fns {
-		if limit := int(awsAnswer.Seconds()); f.TimeoutSeconds > limit {
+		if limit := int(gatewayTimeout.Seconds()); f.TimeoutSeconds > limit {
 			a.Log.Infof("aws: the HTTP API gives a function up after %d s, although it may run for %d s", limit, f.TimeoutSeconds)
 			break
 		}
 	}
 	var mu sync.Mutex
-	var stand []Endpoint
+	var stand []provider.Endpoint
 	var text string
-	err := each(ctx, a.Patience.Parallel, awsUnits(a.Service, fns), func(ctx context.Context, u Unit) error {
-		out, err := a.at(u).Deploy(ctx)
+	err := provider.ForEach(ctx, a.Patience.Parallel, units(a.Service, fns), func(ctx context.Context, u provider.Unit) error {
+		out, err := a.OnUnit(u).Deploy(ctx)
 		if err != nil {
 			return err
 		}
@@ -130,13 +145,13 @@ func (a *amazon) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoi
 	if err != nil {
 		return nil, err
 	}
-	return byFunction(text, fns, stand)
+	return provider.InOrder(text, fns, stand)
 }
 
 // endpoints reads what the CLI printed of one service. The routes are in its text; where the API is, the stack says itself:
 // the CLI puts the address together from parts, which is not where an emulator's API or another partition's is.
-func (a *amazon) endpoints(ctx context.Context, u Unit, text string) ([]Endpoint, error) {
-	out, err := byFunction(text, u.Functions, awsRoutes(text))
+func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string) ([]provider.Endpoint, error) {
+	out, err := provider.InOrder(text, u.Functions, readRoutes(text))
 	if err != nil {
 		return nil, err
 	}
@@ -149,15 +164,15 @@ func (a *amazon) endpoints(ctx context.Context, u Unit, text string) ([]Endpoint
 		return nil, err
 	}
 	if stack == nil {
-		return nil, outputError(text, "the Serverless CLI says that service %s is deployed, but there is no stack of that name in %s", u.Name, s.region)
+		return nil, provider.OutputError(text, "the Serverless CLI says that service %s is deployed, but there is no stack of that name in %s", u.Name, s.region)
 	}
-	api := awsOutput(stack, AWSOutputAPI)
+	api := outputOf(stack, outputAPI)
 	if api == "" {
-		return nil, outputError(text, "stack %s has no output %s, which says where its API is", u.Name, AWSOutputAPI)
+		return nil, provider.OutputError(text, "stack %s has no output %s, which says where its API is", u.Name, outputAPI)
 	}
 	for i, f := range u.Functions {
 		out[i].URL = api + "/" + f.Name
-		out[i].Detail = map[string]string{detailName: AWSFunctionName(u.Name, f.Name), DetailRegion: s.region, DetailUnit: u.Name}
+		out[i].Detail = map[string]string{detailName: functionName(u.Name, f.Name), provider.DetailRegion: s.region, provider.DetailUnit: u.Name}
 	}
 	return out, nil
 }
@@ -165,14 +180,14 @@ func (a *amazon) endpoints(ctx context.Context, u Unit, text string) ([]Endpoint
 // detailName is the function's name in the account, in an endpoint's Detail.
 const detailName = "name"
 
-// awsRoute is a line of what `osls deploy` and `osls info` print of a route, `ANY - https://…`: alone behind "endpoint:", or in a list.
-var awsRoute = regexp.MustCompile(`(?m)(?:^\s*|:\s+)(?:[A-Z]+|\*) - (https?://[^\s?#]+)`)
+// routeLine is a line of what `osls deploy` and `osls info` print of a route, `ANY - https://…`: alone behind "endpoint:", or in a list.
+var routeLine = regexp.MustCompile(`(?m)(?:^\s*|:\s+)(?:[A-Z]+|\*) - (https?://[^\s?#]+)`)
 
-// awsRoutes reads the endpoints out of the CLI's text. A route's last element is the function's name.
-func awsRoutes(text string) []Endpoint {
-	var out []Endpoint
-	for _, m := range awsRoute.FindAllStringSubmatch(text, -1) {
-		out = append(out, Endpoint{Function: path.Base(m[1]), URL: m[1], Provider: "aws"})
+// readRoutes reads the endpoints out of the CLI's text. A route's last element is the function's name.
+func readRoutes(text string) []provider.Endpoint {
+	var out []provider.Endpoint
+	for _, m := range routeLine.FindAllStringSubmatch(text, -1) {
+		out = append(out, provider.Endpoint{Function: path.Base(m[1]), URL: m[1], Provider: "aws"})
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package provider
+package aws
 
 import (
 	"encoding/json"
@@ -17,11 +17,13 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 )
 
 func awsText(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "aws", name))
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func TestAWSRoutes(t *testing.T) {
 		"osls-4.3.1.txt":  {osls + "f0-0", osls + "f1-0"},
 	} {
 		var urls []string
-		for _, e := range awsRoutes(awsText(t, name)) {
+		for _, e := range readRoutes(awsText(t, name)) {
 			urls = append(urls, e.URL)
 			if e.Function != e.URL[strings.LastIndex(e.URL, "/")+1:] {
 				t.Errorf("%s: function %q of %s", name, e.Function, e.URL)
@@ -54,7 +56,7 @@ func TestAWSRoutes(t *testing.T) {
 		"Warning: the endpoint is GET - https://x.example/f0-0 of old days": "",
 	} {
 		got := ""
-		for _, e := range awsRoutes(text) {
+		for _, e := range readRoutes(text) {
 			got += e.URL
 		}
 		if got != want {
@@ -62,7 +64,7 @@ func TestAWSRoutes(t *testing.T) {
 		}
 	}
 	text := awsText(t, "osls-4.3.1.txt")
-	_, err := byFunction(text, []*Function{{Name: "f0-0"}, {Name: "f2-0"}}, awsRoutes(text))
+	_, err := provider.InOrder(text, []*provider.Function{{Name: "f0-0"}, {Name: "f2-0"}}, readRoutes(text))
 	var told *fail.Error
 	if !errors.As(err, &told) || told.Output != text || !strings.Contains(err.Error(), "no endpoint for function f2-0") {
 		t.Errorf("fewer endpoints than functions: %v", err)
@@ -71,26 +73,26 @@ func TestAWSRoutes(t *testing.T) {
 
 func TestAWSFunctionNames(t *testing.T) {
 	unit := "stellar-20261121t010203z-aws-abcd"
-	if got := AWSFunctionName(unit, "f0-0"); got != unit+"-f0-0" {
+	if got := functionName(unit, "f0-0"); got != unit+"-f0-0" {
 		t.Errorf("name %q", got)
 	}
 	long := strings.Repeat("x", 50)
-	a, b := AWSFunctionName(unit, long+"1"), AWSFunctionName(unit, long+"2")
+	a, b := functionName(unit, long+"1"), functionName(unit, long+"2")
 	if len(a) != 64 || len(b) != 64 || a == b {
 		t.Errorf("long names %q and %q: want 64 characters, distinct", a, b)
 	}
 }
 
 func TestAWSRefuses(t *testing.T) {
-	a := newAWS(Options{}).(Refuser)
+	a := connect(provider.Options{}).(provider.Refuser)
 	for want, s := range map[string]*experiment.SubExperiment{
-		"": {DesiredServiceTimes: []string{"0ms", "29s"}, PayloadLengthBytes: awsPayload, FunctionTimeoutSeconds: 900},
+		"": {DesiredServiceTimes: []string{"0ms", "29s"}, PayloadLengthBytes: maxPayload, FunctionTimeoutSeconds: 900},
 		"DesiredServiceTimes 30s, its HTTP API gives up after 30s":                      {DesiredServiceTimes: []string{"1s", "30s"}},
 		"SnapStartEnabled for Runtime python3.11, it begins with python3.12 and java11": {SnapStartEnabled: true},
-		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: awsPayload + 1},
+		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: maxPayload + 1},
 		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes":  {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
 	} {
-		got := said(a.Refuse(s, &Function{Runtime: "python3.11"}), "|")
+		got := providertest.Said(a.Refuse(s, &provider.Function{Runtime: "python3.11"}), "|")
 		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {
 			t.Errorf("%+v: %q, want %q", s.DesiredServiceTimes, got, want)
 		}
@@ -190,7 +192,7 @@ func (c *awsCloud) log(w http.ResponseWriter, target string, body []byte) {
 	fmt.Fprintf(w, `{"logGroups": [%s]}`, strings.Join(list, ","))
 }
 
-func newAWSCloud(t *testing.T, states ...string) (*awsCloud, Connection) {
+func newAWSCloud(t *testing.T, states ...string) (*awsCloud, provider.Connection) {
 	t.Helper()
 	c := &awsCloud{t: t, states: states}
 	s := httptest.NewServer(c)
@@ -199,16 +201,9 @@ func newAWSCloud(t *testing.T, states ...string) (*awsCloud, Connection) {
 		"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		t.Setenv(name, value)
 	}
-	quick := Patience{Wait: time.Millisecond, Settle: time.Millisecond}
-	return c, newAWS(Options{Service: awsStackName, Getenv: os.Getenv, Patience: quick, Log: nobody{}}.defaults())
+	quick := provider.Patience{Wait: time.Millisecond, Settle: time.Millisecond}
+	return c, connect(provider.Options{Service: awsStackName, Getenv: os.Getenv, Patience: quick, Log: providertest.Silent{}}.WithDefaults())
 }
-
-// nobody is a log that nobody reads.
-type nobody struct{}
-
-func (nobody) Debugf(string, ...any) {}
-func (nobody) Infof(string, ...any)  {}
-func (nobody) Warnf(string, ...any)  {}
 
 // What the Serverless CLI cannot be asked for, because the run's folder is gone, or leaves undone is done by ourselves.
 func TestAWSRemovesWhatIsLeft(t *testing.T) {
@@ -236,8 +231,8 @@ func TestAWSRemovesWhatIsLeft(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cloud, conn := newAWSCloud(t, c.states...)
 			cloud.objects, cloud.groups = c.objects, c.groups
-			err := conn.RemoveFunctions(t.Context(), []Endpoint{{Detail: map[string]string{DetailUnit: awsStackName, DetailDir: filepath.Join(t.TempDir(), "gone"),
-				DetailFunctions: "f0-0 f1-0", detailAccount: "123456789012"}}})
+			err := conn.RemoveFunctions(t.Context(), []provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName, provider.DetailDir: filepath.Join(t.TempDir(), "gone"),
+				provider.DetailFunctions: "f0-0 f1-0", provider.DetailAccount: "123456789012"}, false)})
 			if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 				t.Errorf("%v; want %q", err, c.wrong)
 			}
@@ -253,7 +248,7 @@ func TestAWSRemovesWhatIsLeft(t *testing.T) {
 
 func TestAWSTouchesNoOtherAccount(t *testing.T) {
 	cloud, conn := newAWSCloud(t, "CREATE_COMPLETE")
-	err := conn.RemoveFunctions(t.Context(), []Endpoint{{Detail: map[string]string{DetailUnit: awsStackName, detailAccount: "999999999999"}}})
+	err := conn.RemoveFunctions(t.Context(), []provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName, provider.DetailAccount: "999999999999"}, false)})
 	if err == nil || !strings.Contains(err.Error(), "stands in account 999999999999, the credentials (AWS_ACCESS_KEY_ID) are of 123456789012") || len(cloud.calls) > 0 {
 		t.Errorf("%v, calls %q", err, cloud.calls)
 	}
@@ -281,7 +276,7 @@ func TestAWSRegion(t *testing.T) {
 			}
 			t.Setenv("AWS_CONFIG_FILE", file)
 		}
-		a := conn.(*amazon)
+		a := conn.(*connection)
 		a.Region = c.region
 		s, err := a.open(t.Context())
 		if err != nil || s.region != c.want || s.named != c.named {
@@ -293,7 +288,7 @@ func TestAWSRegion(t *testing.T) {
 func TestAWSSaysWhereCredentialsWereFound(t *testing.T) {
 	for source, want := range map[string]string{"EnvConfigCredentials": "AWS_ACCESS_KEY_ID", "SharedConfigCredentials: /home/x/.aws/credentials": "profile p",
 		"SSOProvider": "SSO of profile p", "EC2RoleProvider": "role of this machine", "Another": "Another", "": "found by AWS's SDK"} {
-		if got := awsSource(source, "p"); got != want {
+		if got := credentialSource(source, "p"); got != want {
 			t.Errorf("%q is %q, want %q", source, got, want)
 		}
 	}

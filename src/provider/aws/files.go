@@ -1,4 +1,4 @@
-package generate
+package aws
 
 import (
 	"cmp"
@@ -8,120 +8,121 @@ import (
 	"stellar/src/run"
 )
 
-// awsService is serverless.yml for AWS: one service for the unit, an HTTP API route for each function.
-type awsService struct {
-	Service   string               `yaml:"service"`
-	Provider  awsProvider          `yaml:"provider"`
-	Package   awsPackage           `yaml:"package"`
-	Functions ordered[awsFunction] `yaml:"functions"`
-	Resources awsResources         `yaml:"resources"`
+// serviceFile is serverless.yml for AWS: one service for the unit, an HTTP API route for each function.
+type serviceFile struct {
+	Service   string                            `yaml:"service"`
+	Provider  providerSection                   `yaml:"provider"`
+	Package   packaging                         `yaml:"package"`
+	Functions provider.Ordered[functionSection] `yaml:"functions"`
+	Resources resourcesSection                  `yaml:"resources"`
 }
 
-// awsPackage says that each function has a package of its own; without it the framework packages these, but deploys none.
-type awsPackage struct {
+// packaging says that each function has a package of its own; without it the framework packages these, but deploys none.
+type packaging struct {
 	Individually bool `yaml:"individually"`
 }
 
-type awsProvider struct {
-	Name             string          `yaml:"name"`
-	Region           string          `yaml:"region,omitempty"` // empty: the framework's own default
-	StackName        string          `yaml:"stackName"`
-	DeploymentMethod string          `yaml:"deploymentMethod"`
-	DeploymentBucket awsBucket       `yaml:"deploymentBucket"`
-	IAM              awsIAM          `yaml:"iam"`
-	HTTPAPI          awsHTTPAPI      `yaml:"httpApi"`
-	VersionFunctions bool            `yaml:"versionFunctions"`
-	LogRetention     int             `yaml:"logRetentionInDays"`
-	Tags             map[string]text `yaml:"tags,omitempty"`
-	StackTags        map[string]text `yaml:"stackTags,omitempty"`
+type providerSection struct {
+	Name             string                   `yaml:"name"`
+	Region           string                   `yaml:"region,omitempty"` // empty: the framework's own default
+	StackName        string                   `yaml:"stackName"`
+	DeploymentMethod string                   `yaml:"deploymentMethod"`
+	DeploymentBucket bucketSection            `yaml:"deploymentBucket"`
+	IAM              iamSection               `yaml:"iam"`
+	HTTPAPI          httpAPISection           `yaml:"httpApi"`
+	VersionFunctions bool                     `yaml:"versionFunctions"`
+	LogRetention     int                      `yaml:"logRetentionInDays"`
+	Tags             map[string]provider.Text `yaml:"tags,omitempty"`
+	StackTags        map[string]provider.Text `yaml:"stackTags,omitempty"`
 }
 
-type awsFunction struct {
-	Name         string          `yaml:"name"`
-	Image        string          `yaml:"image,omitempty"` // in place of handler, runtime and package
-	Handler      string          `yaml:"handler,omitempty"`
-	Runtime      string          `yaml:"runtime,omitempty"`
-	Architecture string          `yaml:"architecture"`
-	MemorySize   int             `yaml:"memorySize"`
-	Timeout      int             `yaml:"timeout"`
-	SnapStart    bool            `yaml:"snapStart,omitempty"`
-	Environment  map[string]text `yaml:"environment,omitempty"`
-	Package      *artifact       `yaml:"package,omitempty"`
-	Events       []event         `yaml:"events"`
+type functionSection struct {
+	Name         string                   `yaml:"name"`
+	Image        string                   `yaml:"image,omitempty"` // in place of handler, runtime and package
+	Handler      string                   `yaml:"handler,omitempty"`
+	Runtime      string                   `yaml:"runtime,omitempty"`
+	Architecture string                   `yaml:"architecture"`
+	MemorySize   int                      `yaml:"memorySize"`
+	Timeout      int                      `yaml:"timeout"`
+	SnapStart    bool                     `yaml:"snapStart,omitempty"`
+	Environment  map[string]provider.Text `yaml:"environment,omitempty"`
+	Package      *provider.Artifact       `yaml:"package,omitempty"`
+	Events       []provider.HTTPEvent     `yaml:"events"`
 }
 
-// awsBucket is how the framework makes the bucket that packages go through.
-type awsBucket struct {
-	BlockPublicAccess bool            `yaml:"blockPublicAccess"`
-	SkipPolicySetup   bool            `yaml:"skipPolicySetup"` // the framework's policy for it speaks of all principals and s3:*
-	Tags              map[string]text `yaml:"tags,omitempty"`
+// bucketSection is how the framework makes the bucket that packages go through.
+type bucketSection struct {
+	BlockPublicAccess bool                     `yaml:"blockPublicAccess"`
+	SkipPolicySetup   bool                     `yaml:"skipPolicySetup"` // the framework's policy for it speaks of all principals and s3:*
+	Tags              map[string]provider.Text `yaml:"tags,omitempty"`
 }
 
-type awsHTTPAPI struct {
+type httpAPISection struct {
 	Name string `yaml:"name"`
 }
 
-// awsLogDays is how long a log group that was left behind keeps anything, the shortest that AWS offers.
-const awsLogDays = 1
+// logRetentionDays is how long a log group that was left behind keeps anything, the shortest that AWS offers.
+const logRetentionDays = 1
 
-func awsFiles(s Service, r *run.Run, u provider.Unit) ([]File, error) {
-	file := awsService{
+// Files is serverless.yml of a service.
+func (a *connection) Files(r *run.Run, u provider.Unit, where map[string]string) ([]provider.File, error) {
+	file := serviceFile{
 		Service: u.Name,
-		Provider: awsProvider{
+		Provider: providerSection{
 			Name:             "aws",
-			Region:           cmp.Or(s.where[provider.DetailRegion], r.Experiment.Region),
+			Region:           cmp.Or(where[provider.DetailRegion], r.Experiment.Region),
 			StackName:        u.Name,   // the framework's own would be the name and a stage
 			DeploymentMethod: "direct", // a change set adds a review that nobody makes
-			DeploymentBucket: awsBucket{BlockPublicAccess: true, SkipPolicySetup: true, Tags: texts(r.Tags)},
-			IAM:              awsIAM{Role: getAtt(provider.AWSRole, "Arn")},
-			HTTPAPI:          awsHTTPAPI{Name: u.Name},
+			DeploymentBucket: bucketSection{BlockPublicAccess: true, SkipPolicySetup: true, Tags: provider.Texts(r.Tags)},
+			IAM:              iamSection{Role: attributeOf(roleID, "Arn")},
+			HTTPAPI:          httpAPISection{Name: u.Name},
 			VersionFunctions: false, // versions are copies that a removal would have to find
-			LogRetention:     awsLogDays,
-			Tags:             texts(r.Tags),
-			StackTags:        texts(r.Tags),
+			LogRetention:     logRetentionDays,
+			Tags:             provider.Texts(r.Tags),
+			StackTags:        provider.Texts(r.Tags),
 		},
-		Package:   awsPackage{Individually: true},
-		Resources: awsExtra(r, u),
+		Package:   packaging{Individually: true},
+		Resources: extraResources(r, u),
 	}
 	for _, fn := range u.Functions {
-		f, err := awsOne(r, u, fn)
+		f, err := section(r, u, fn)
 		if err != nil {
 			return nil, err
 		}
-		file.Functions = append(file.Functions, member[awsFunction]{fn.Name, f})
+		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name, Value: f})
 	}
-	yml, err := serverlessYML(r, u, file, "  serverless deploy | info | remove")
-	return []File{yml}, err
+	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove")
+	return []provider.File{yml}, err
 }
 
-func awsOne(r *run.Run, u provider.Unit, fn *run.Function) (awsFunction, error) {
-	runtime, architecture, err := awsRuntime(fn)
+func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, error) {
+	runtime, architecture, err := runtimeOf(fn)
 	if err != nil {
-		return awsFunction{}, err
+		return functionSection{}, err
 	}
-	f := awsFunction{
-		Name:         provider.AWSFunctionName(u.Name, fn.Name),
+	f := functionSection{
+		Name:         functionName(u.Name, fn.Name),
 		Architecture: architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
 		SnapStart:    fn.SnapStart,
-		Environment:  texts(fn.Env),
-		Events:       events(fn),
+		Environment:  provider.Texts(fn.Env),
+		Events:       provider.HTTPEvents(fn),
 	}
 	if fn.PackageType != "Image" {
-		f.Handler, f.Runtime, f.Package = fn.Handler, runtime, artifactOf(r, u, fn)
+		f.Handler, f.Runtime, f.Package = fn.Handler, runtime, provider.ArtifactOf(r, u, fn)
 		return f, nil
 	}
 	if fn.Platform.ImageContract == "http" {
-		return awsFunction{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only", fn.Sub).
+		return functionSection{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only", fn.Sub).
 			WithHint(`leave "ImageContract": "http" out`)
 	}
-	f.Image = imageOf(fn)
+	f.Image = provider.ImageOf(fn)
 	return f, nil
 }
 
-// awsRuntime gives Lambda's names of the function's runtime and architecture.
-func awsRuntime(fn *run.Function) (runtime, architecture string, err error) {
+// runtimeOf gives Lambda's names of the function's runtime and architecture.
+func runtimeOf(fn *run.Function) (runtime, architecture string, err error) {
 	switch fn.Architecture {
 	case "amd64", "":
 		architecture = "x86_64"

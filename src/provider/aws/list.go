@@ -1,4 +1,4 @@
-package provider
+package aws
 
 import (
 	"context"
@@ -10,17 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-)
 
-// Tags of a run, on all that it makes.
-const (
-	tagRun     = "stellar-run"
-	tagExpires = "stellar-expires"
-	tagOwner   = "stellar-owner"
+	"stellar/src/provider"
 )
 
 // ListAPIs lists the functions of all runs in the account and region, found by their stacks' tags.
-func (a *amazon) ListAPIs(ctx context.Context) ([]Endpoint, error) {
+func (a *connection) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 	s, err := a.open(ctx)
 	if err != nil {
 		return nil, err
@@ -29,7 +24,7 @@ func (a *amazon) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := []Endpoint{}
+	out := []provider.Endpoint{}
 	for i := range stacks {
 		es, err := s.functions(ctx, &stacks[i])
 		if err != nil {
@@ -41,7 +36,7 @@ func (a *amazon) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 }
 
 // Tagged lists the services of all runs in the account and region.
-func (a *amazon) Tagged(ctx context.Context) ([]Tagged, error) {
+func (a *connection) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	s, err := a.open(ctx)
 	if err != nil {
 		return nil, err
@@ -50,11 +45,12 @@ func (a *amazon) Tagged(ctx context.Context) ([]Tagged, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Tagged
+	var out []provider.Tagged
 	for i := range stacks {
-		t := Tagged{Run: awsTag(&stacks[i], tagRun), Owner: awsTag(&stacks[i], tagOwner), Unit: Endpoint{Provider: "aws", Detail: map[string]string{
-			DetailUnit: aws.ToString(stacks[i].StackName), DetailRegion: s.region, detailAccount: s.account, DetailConfirmed: "yes"}}}
-		if at, err := time.Parse(time.RFC3339, awsTag(&stacks[i], tagExpires)); err == nil {
+		t := provider.Tagged{Run: tagOf(&stacks[i], provider.TagRun), Owner: tagOf(&stacks[i], provider.TagOwner), Unit: provider.Unit{
+			Name: aws.ToString(stacks[i].StackName), Confirmed: true,
+			Where: map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}}}
+		if at, err := time.Parse(time.RFC3339, tagOf(&stacks[i], provider.TagExpires)); err == nil {
 			t.Expires = at
 		}
 		if !t.Expires.IsZero() && time.Now().After(t.Expires) {
@@ -68,7 +64,7 @@ func (a *amazon) Tagged(ctx context.Context) ([]Tagged, error) {
 }
 
 // tagged are the stacks that carry a run's tag.
-func (s *awsSession) tagged(ctx context.Context) ([]cftypes.Stack, error) {
+func (s *session) tagged(ctx context.Context) ([]cftypes.Stack, error) {
 	var out []cftypes.Stack
 	pages := cloudformation.NewDescribeStacksPaginator(s.stacks, &cloudformation.DescribeStacksInput{})
 	for pages.HasMorePages() {
@@ -77,7 +73,7 @@ func (s *awsSession) tagged(ctx context.Context) ([]cftypes.Stack, error) {
 			return nil, fmt.Errorf("list the stacks in %s: %w", s.region, err)
 		}
 		for i := range page.Stacks {
-			if awsTag(&page.Stacks[i], tagRun) != "" && page.Stacks[i].StackStatus != cftypes.StackStatusDeleteComplete {
+			if tagOf(&page.Stacks[i], provider.TagRun) != "" && page.Stacks[i].StackStatus != cftypes.StackStatusDeleteComplete {
 				out = append(out, page.Stacks[i])
 			}
 		}
@@ -86,8 +82,8 @@ func (s *awsSession) tagged(ctx context.Context) ([]cftypes.Stack, error) {
 }
 
 // functions are those of one stack, as Lambda tells of them.
-func (s *awsSession) functions(ctx context.Context, stack *cftypes.Stack) ([]Endpoint, error) {
-	unit, api := aws.ToString(stack.StackName), awsOutput(stack, AWSOutputAPI)
+func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provider.Endpoint, error) {
+	unit, api := aws.ToString(stack.StackName), outputOf(stack, outputAPI)
 	if api == "" {
 		return nil, nil // half deployed: nothing answers there
 	}
@@ -95,24 +91,24 @@ func (s *awsSession) functions(ctx context.Context, stack *cftypes.Stack) ([]End
 	if err != nil {
 		return nil, err
 	}
-	var out []Endpoint
+	var out []provider.Endpoint
 	for _, name := range names {
 		is, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
-		if awsCode(err, "ResourceNotFoundException", "") {
+		if hasCode(err, "ResourceNotFoundException", "") {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
 		function := strings.TrimPrefix(name, unit+"-")
-		out = append(out, Endpoint{Function: function, URL: api + "/" + function, Provider: "aws", MemoryMB: int(aws.ToInt32(is.MemorySize)),
-			PackageType: string(is.PackageType), ImageSizeMB: float64(is.CodeSize) / mib, Deployed: true,
-			Detail: map[string]string{detailName: name, DetailRegion: s.region, DetailUnit: unit}})
+		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws", MemoryMB: int(aws.ToInt32(is.MemorySize)),
+			PackageType: string(is.PackageType), ImageSizeMB: float64(is.CodeSize) / provider.MiB, Deployed: true,
+			Detail: map[string]string{detailName: name, provider.DetailRegion: s.region, provider.DetailUnit: unit}})
 	}
 	return out, nil
 }
 
-func awsTag(stack *cftypes.Stack, key string) string {
+func tagOf(stack *cftypes.Stack, key string) string {
 	for _, t := range stack.Tags {
 		if aws.ToString(t.Key) == key {
 			return aws.ToString(t.Value)
@@ -121,7 +117,7 @@ func awsTag(stack *cftypes.Stack, key string) string {
 	return ""
 }
 
-func awsOutput(stack *cftypes.Stack, key string) string {
+func outputOf(stack *cftypes.Stack, key string) string {
 	for _, o := range stack.Outputs {
 		if aws.ToString(o.OutputKey) == key {
 			return strings.TrimRight(aws.ToString(o.OutputValue), "/")

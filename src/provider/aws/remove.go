@@ -1,4 +1,4 @@
-package provider
+package aws
 
 import (
 	"context"
@@ -18,35 +18,36 @@ import (
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 // RemoveFunctions removes services and returns when their stacks and log groups are verified absent.
-func (a *amazon) RemoveFunctions(ctx context.Context, es []Endpoint) error {
+func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
-	return each(ctx, a.Patience.Parallel, es, func(ctx context.Context, e Endpoint) error {
-		if is := e.Detail[detailAccount]; is != "" && is != s.account {
-			return fail.Input("service %s stands in account %s, the credentials (%s) are of %s", e.Detail[DetailUnit], is, s.credentials, s.account).
+	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
+		if is := u.Where[provider.DetailAccount]; is != "" && is != s.account {
+			return fail.Input("service %s stands in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials, s.account).
 				WithHint("give the credentials it was deployed with, and try again")
 		}
-		return a.remove(ctx, s, e)
+		return a.remove(ctx, s, u)
 	})
 }
 
 // remove waits for what is under way, lets the Serverless CLI remove the service, does what it left undone, and looks.
-func (a *amazon) remove(ctx context.Context, s *awsSession, e Endpoint) error {
+func (a *connection) remove(ctx context.Context, s *session, u provider.Unit) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.Patience.Command)
 	defer cancel()
-	unit := e.Detail[DetailUnit]
+	unit := u.Name
 	stack, err := s.settled(ctx, unit)
 	if err != nil {
 		return err
 	}
 	groups := map[string]bool{}
-	for _, f := range strings.Fields(e.Detail[DetailFunctions]) {
-		groups[AWSLogGroup(AWSFunctionName(unit, f))] = true
+	for _, f := range u.Functions {
+		groups[logGroup(functionName(unit, f.Name))] = true
 	}
 	var told error // by the Serverless CLI
 	if stack != nil {
@@ -57,7 +58,7 @@ func (a *amazon) remove(ctx context.Context, s *awsSession, e Endpoint) error {
 		for _, name := range found {
 			groups[name] = true
 		}
-		if told = a.removeByCLI(ctx, e); told != nil && a.Log != nil {
+		if told = a.removeByCLI(ctx, u); told != nil && a.Log != nil {
 			a.Log.Infof("aws: `osls remove` of %s failed (%v): its stack is deleted without it", unit, told)
 		}
 		if err := s.deleteStack(ctx, unit); err != nil {
@@ -67,7 +68,7 @@ func (a *amazon) remove(ctx context.Context, s *awsSession, e Endpoint) error {
 	if err := s.deleteLogs(ctx, unit, groups); err != nil {
 		return err
 	}
-	return a.gone(ctx, "service "+unit, e.Detail[DetailConfirmed] != "", func(ctx context.Context) (bool, error) {
+	return a.VerifyAbsent(ctx, "service "+unit, u.Confirmed, func(ctx context.Context) (bool, error) {
 		left, err := s.stack(ctx, unit)
 		if err != nil || left != nil {
 			return left != nil, err
@@ -78,22 +79,21 @@ func (a *amazon) remove(ctx context.Context, s *awsSession, e Endpoint) error {
 }
 
 // removeByCLI runs `osls remove`, where the service's folder is still there.
-func (a *amazon) removeByCLI(ctx context.Context, e Endpoint) error {
-	dir := e.Detail[DetailDir]
-	if dir == "" {
+func (a *connection) removeByCLI(ctx context.Context, u provider.Unit) error {
+	if u.Folder == "" {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(dir, "serverless.yml")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(u.Folder, provider.YMLName)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	_, err := a.of(e).Remove(ctx)
+	_, err := a.OnFolder(u).Remove(ctx)
 	return err
 }
 
 // stack is a stack by its name, nil where there is none.
-func (s *awsSession) stack(ctx context.Context, name string) (*cftypes.Stack, error) {
+func (s *session) stack(ctx context.Context, name string) (*cftypes.Stack, error) {
 	out, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
-	if awsCode(err, "ValidationError", "does not exist") {
+	if hasCode(err, "ValidationError", "does not exist") {
 		return nil, nil
 	}
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *awsSession) stack(ctx context.Context, name string) (*cftypes.Stack, er
 
 // settled waits until nothing is under way with a stack, and gives it; nil where there is none. A stack under review has
 // nothing under way: its change set was never carried out.
-func (s *awsSession) settled(ctx context.Context, name string) (*cftypes.Stack, error) {
+func (s *session) settled(ctx context.Context, name string) (*cftypes.Stack, error) {
 	for {
 		stack, err := s.stack(ctx, name)
 		if err != nil || stack == nil {
@@ -119,19 +119,19 @@ func (s *awsSession) settled(ctx context.Context, name string) (*cftypes.Stack, 
 		if !strings.HasSuffix(string(status), "_IN_PROGRESS") || status == cftypes.StackStatusReviewInProgress {
 			return stack, nil
 		}
-		if err := s.pause(ctx); err != nil {
+		if err := provider.Pause(ctx, s.Patience.Wait); err != nil {
 			return nil, fmt.Errorf("stack %s is in state %s: %w", name, status, err)
 		}
 	}
 }
 
-// awsDeletions is how often a stack's deletion is asked for in one removal; whoever undoes tries the removal again.
-const awsDeletions = 2
+// deletions is how often a stack's deletion is asked for in one removal; whoever undoes tries the removal again.
+const deletions = 2
 
 // deleteStack deletes what is left of a stack, and again where that failed: by then its buckets are empty, and what was
 // still in use is not any more.
-func (s *awsSession) deleteStack(ctx context.Context, name string) error {
-	for range awsDeletions {
+func (s *session) deleteStack(ctx context.Context, name string) error {
+	for range deletions {
 		stack, err := s.settled(ctx, name)
 		if err != nil || stack == nil {
 			return err
@@ -151,12 +151,12 @@ func (s *awsSession) deleteStack(ctx context.Context, name string) error {
 }
 
 // resources are the names in the account of what a stack has of one type.
-func (s *awsSession) resources(ctx context.Context, stack, kind string) ([]string, error) {
+func (s *session) resources(ctx context.Context, stack, kind string) ([]string, error) {
 	var out []string
 	pages := cloudformation.NewListStackResourcesPaginator(s.stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		if awsCode(err, "ValidationError", "does not exist") {
+		if hasCode(err, "ValidationError", "does not exist") {
 			return out, nil
 		}
 		if err != nil {
@@ -172,20 +172,20 @@ func (s *awsSession) resources(ctx context.Context, stack, kind string) ([]strin
 }
 
 // emptyBuckets deletes all versions of all objects in a stack's buckets: CloudFormation deletes empty ones only.
-func (s *awsSession) emptyBuckets(ctx context.Context, stack string) error {
+func (s *session) emptyBuckets(ctx context.Context, stack string) error {
 	buckets, err := s.resources(ctx, stack, "AWS::S3::Bucket")
 	if err != nil {
 		return err
 	}
 	for _, b := range buckets {
-		if err := s.empty(ctx, b); err != nil && !awsCode(err, "NoSuchBucket", "") {
+		if err := s.empty(ctx, b); err != nil && !hasCode(err, "NoSuchBucket", "") {
 			return fmt.Errorf("empty the deployment bucket %s: %w", b, err)
 		}
 	}
 	return nil
 }
 
-func (s *awsSession) empty(ctx context.Context, bucket string) error {
+func (s *session) empty(ctx context.Context, bucket string) error {
 	pages := s3.NewListObjectVersionsPaginator(s.s3, &s3.ListObjectVersionsInput{Bucket: &bucket})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -214,12 +214,12 @@ func (s *awsSession) empty(ctx context.Context, bucket string) error {
 }
 
 // logGroups are those of a unit that are there, of those that are named.
-func (s *awsSession) logGroups(ctx context.Context, unit string, named map[string]bool) ([]string, error) {
+func (s *session) logGroups(ctx context.Context, unit string, named map[string]bool) ([]string, error) {
 	if len(named) == 0 {
 		return nil, nil
 	}
 	var out []string
-	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(AWSLogGroup(unit))})
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(logGroup(unit))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -236,14 +236,14 @@ func (s *awsSession) logGroups(ctx context.Context, unit string, named map[strin
 }
 
 // deleteLogs deletes the log groups that the stack did not take along: Lambda may have written one anew.
-func (s *awsSession) deleteLogs(ctx context.Context, unit string, named map[string]bool) error {
+func (s *session) deleteLogs(ctx context.Context, unit string, named map[string]bool) error {
 	left, err := s.logGroups(ctx, unit, named)
 	if err != nil {
 		return err
 	}
 	for _, name := range left {
 		_, err := s.logs.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: &name})
-		if err != nil && !awsCode(err, "ResourceNotFoundException", "") {
+		if err != nil && !hasCode(err, "ResourceNotFoundException", "") {
 			return fmt.Errorf("delete log group %s: %w", name, err)
 		}
 	}

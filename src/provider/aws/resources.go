@@ -1,4 +1,4 @@
-package generate
+package aws
 
 import (
 	"sort"
@@ -7,97 +7,97 @@ import (
 	"stellar/src/run"
 )
 
-// awsResources is the part of serverless.yml that is CloudFormation's own: what the framework would make with wider
+// resourcesSection is the part of serverless.yml that is CloudFormation's own: what the framework would make with wider
 // permissions than the functions need, and what the run wants to know of the stack.
-type awsResources struct {
-	Resources map[string]awsResource `yaml:"Resources"`
-	Outputs   map[string]awsOutput   `yaml:"Outputs"`
+type resourcesSection struct {
+	Resources map[string]resource `yaml:"Resources"`
+	Outputs   map[string]output   `yaml:"Outputs"`
 }
 
-type awsResource struct {
-	Type       string        `yaml:"Type"`
-	Properties awsRoleFields `yaml:"Properties"`
+type resource struct {
+	Type       string         `yaml:"Type"`
+	Properties roleProperties `yaml:"Properties"`
 }
 
-type awsRoleFields struct {
-	AssumeRolePolicyDocument awsPolicy        `yaml:"AssumeRolePolicyDocument"`
-	Policies                 []awsNamedPolicy `yaml:"Policies"`
-	Tags                     []awsTag         `yaml:"Tags,omitempty"`
+type roleProperties struct {
+	AssumeRolePolicyDocument policy        `yaml:"AssumeRolePolicyDocument"`
+	Policies                 []namedPolicy `yaml:"Policies"`
+	Tags                     []tag         `yaml:"Tags,omitempty"`
 }
 
-type awsNamedPolicy struct {
-	PolicyName     string    `yaml:"PolicyName"`
-	PolicyDocument awsPolicy `yaml:"PolicyDocument"`
+type namedPolicy struct {
+	PolicyName     string `yaml:"PolicyName"`
+	PolicyDocument policy `yaml:"PolicyDocument"`
 }
 
-type awsPolicy struct {
-	Version   text           `yaml:"Version"`
-	Statement []awsStatement `yaml:"Statement"`
+type policy struct {
+	Version   provider.Text `yaml:"Version"`
+	Statement []statement   `yaml:"Statement"`
 }
 
-type awsStatement struct {
+type statement struct {
 	Effect    string            `yaml:"Effect"`
 	Principal map[string]string `yaml:"Principal,omitempty"`
 	Action    []string          `yaml:"Action"`
-	Resource  []awsSub          `yaml:"Resource,omitempty"`
+	Resource  []substitution    `yaml:"Resource,omitempty"`
 }
 
-type awsSub struct {
-	Sub text `yaml:"Fn::Sub"`
+type substitution struct {
+	Sub provider.Text `yaml:"Fn::Sub"`
 }
 
-type awsTag struct {
-	Key   string `yaml:"Key"`
-	Value text   `yaml:"Value"`
+type tag struct {
+	Key   string        `yaml:"Key"`
+	Value provider.Text `yaml:"Value"`
 }
 
-type awsOutput struct {
-	Description string   `yaml:"Description"`
-	Value       awsGetAt `yaml:"Value"`
+type output struct {
+	Description string    `yaml:"Description"`
+	Value       attribute `yaml:"Value"`
 }
 
-type awsGetAt struct {
+type attribute struct {
 	GetAtt []string `yaml:"Fn::GetAtt,flow"`
 }
 
-func getAtt(resource, attribute string) awsGetAt {
-	return awsGetAt{[]string{resource, attribute}}
+func attributeOf(resource, name string) attribute {
+	return attribute{[]string{resource, name}}
 }
 
-type awsIAM struct {
-	Role awsGetAt `yaml:"role"`
+type iamSection struct {
+	Role attribute `yaml:"role"`
 }
 
-// awsExtra is the functions' role, and the API's address as an output of the stack.
+// extraResources is the functions' role, and the API's address as an output of the stack.
 //
 // The role may write to the log groups of the unit's functions and do nothing else. Streams get their names from Lambda, so
 // the resource ends in ":*", which is how a log group is named in a policy
 // (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html). It may not make log groups: the
 // stack makes them, and a function that still answers while the stack is being deleted cannot make its group anew.
-func awsExtra(r *run.Run, u provider.Unit) awsResources {
-	logs := awsStatement{Effect: "Allow", Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}}
+func extraResources(r *run.Run, u provider.Unit) resourcesSection {
+	logs := statement{Effect: "Allow", Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}}
 	for _, fn := range u.Functions {
-		group := provider.AWSLogGroup(provider.AWSFunctionName(u.Name, fn.Name))
-		logs.Resource = append(logs.Resource, awsSub{text("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + group + ":*")})
+		group := logGroup(functionName(u.Name, fn.Name))
+		logs.Resource = append(logs.Resource, substitution{provider.Text("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + group + ":*")})
 	}
-	assume := awsStatement{Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}
+	assume := statement{Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}
 	const version = "2012-10-17" // of the policy language
-	role := awsResource{Type: "AWS::IAM::Role", Properties: awsRoleFields{
-		AssumeRolePolicyDocument: awsPolicy{version, []awsStatement{assume}},
-		Policies:                 []awsNamedPolicy{{"logs", awsPolicy{version, []awsStatement{logs}}}},
-		Tags:                     awsTags(r.Tags),
+	role := resource{Type: "AWS::IAM::Role", Properties: roleProperties{
+		AssumeRolePolicyDocument: policy{version, []statement{assume}},
+		Policies:                 []namedPolicy{{"logs", policy{version, []statement{logs}}}},
+		Tags:                     tagList(r.Tags),
 	}}
-	return awsResources{
-		Resources: map[string]awsResource{provider.AWSRole: role},
-		Outputs: map[string]awsOutput{provider.AWSOutputAPI: {
-			Description: "Address of the HTTP API, as it says itself", Value: getAtt("HttpApi", "ApiEndpoint")}},
+	return resourcesSection{
+		Resources: map[string]resource{roleID: role},
+		Outputs: map[string]output{outputAPI: {
+			Description: "Address of the HTTP API, as it says itself", Value: attributeOf("HttpApi", "ApiEndpoint")}},
 	}
 }
 
-func awsTags(tags map[string]string) []awsTag {
-	var out []awsTag
+func tagList(tags map[string]string) []tag {
+	var out []tag
 	for k, v := range tags {
-		out = append(out, awsTag{k, text(v)})
+		out = append(out, tag{k, provider.Text(v)})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
 	return out

@@ -1,6 +1,7 @@
-package provider
+package aws
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"stellar/src/shell"
+
+	"stellar/src/provider"
 )
 
 // TestAWSGoesOnWithoutTheAccountsLimit holds that a question a run can do without stops nothing: neither where an
@@ -45,15 +48,12 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 				"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 				t.Setenv(name, value)
 			}
-			row, err := Find("aws")
+			conn, err := Provider().Open(provider.Options{Getenv: os.Getenv, Runner: shell.Run,
+				Serverless: func(string, string) provider.Serverless { return cli{} }})
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn, err := row.Open(Options{Getenv: os.Getenv, Runner: shell.Run, Serverless: func(string, string) Serverless { return cli{t: t} }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := conn.(Checker).Ready(t.Context())
+			r := conn.(provider.Checker).Ready(t.Context())
 			if err := r.Err(); err != nil || r.Where["account"] != "123456789012" || r.Credentials != "AWS_ACCESS_KEY_ID" {
 				t.Errorf("%+v, %v", r, err)
 			}
@@ -74,3 +74,8 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 		})
 	}
 }
+
+// cli is a Serverless CLI that is found.
+type cli struct{ provider.Serverless }
+
+func (cli) Ready(context.Context) provider.Tool { return provider.Tool{Name: "osls", Version: "4.3.1"} }

@@ -1,4 +1,4 @@
-package provider
+package aws
 
 import (
 	"bytes"
@@ -17,21 +17,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 const (
-	// awsColdStart is the variable whose change retires all instances of a function: Lambda never keeps one over a change of its
+	// coldStartVariable is the variable whose change retires all instances of a function: Lambda never keeps one over a change of its
 	// configuration.
-	awsColdStart = "STELLAR_COLD_START"
-	// awsDirect is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
-	awsDirect = 50 * mb
-	// awsAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the route leads.
-	awsAlias = "snapstart"
+	coldStartVariable = "STELLAR_COLD_START"
+	// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
+	directLimit = 50 * provider.MB
+	// snapStartAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the route leads.
+	snapStartAlias = "snapstart"
 )
 
 // UpdateFunction gives a function new code and memory where they differ, and a cold start in any case. It returns when the
 // next request meets the new function.
-func (a *amazon) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
+func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -46,14 +47,14 @@ func (a *amazon) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) e
 	if err != nil {
 		return err
 	}
-	if err := s.newCode(ctx, e.Detail[DetailUnit], name, is, fn); err != nil {
+	if err := s.newCode(ctx, e.Detail[provider.DetailUnit], name, is, fn); err != nil {
 		return err
 	}
 	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Environment: &lambdatypes.Environment{Variables: map[string]string{}}}
 	if is.Environment != nil {
 		maps.Copy(in.Environment.Variables, is.Environment.Variables)
 	}
-	in.Environment.Variables[awsColdStart] = strconv.FormatInt(time.Now().UnixNano(), 10)
+	in.Environment.Variables[coldStartVariable] = strconv.FormatInt(time.Now().UnixNano(), 10)
 	if fn.MemoryMB != 0 {
 		in.MemorySize = aws.Int32(int32(fn.MemoryMB))
 	}
@@ -70,7 +71,7 @@ func (a *amazon) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) e
 }
 
 // ready waits until no change of a function is under way, and gives its configuration.
-func (s *awsSession) ready(ctx context.Context, name string) (*lambda.GetFunctionConfigurationOutput, error) {
+func (s *session) ready(ctx context.Context, name string) (*lambda.GetFunctionConfigurationOutput, error) {
 	for {
 		is, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 		if err != nil {
@@ -84,14 +85,14 @@ func (s *awsSession) ready(ctx context.Context, name string) (*lambda.GetFunctio
 		case is.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && is.State != lambdatypes.StatePending:
 			return is, nil
 		}
-		if err := s.pause(ctx); err != nil {
+		if err := provider.Pause(ctx, s.Patience.Wait); err != nil {
 			return nil, fmt.Errorf("function %s: an update is under way: %w", name, err)
 		}
 	}
 }
 
 // newCode gives a function the package of fn, unless it has it.
-func (s *awsSession) newCode(ctx context.Context, unit, name string, is *lambda.GetFunctionConfigurationOutput, fn *Function) error {
+func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.GetFunctionConfigurationOutput, fn *provider.Function) error {
 	if fn.Package == nil {
 		return nil
 	}
@@ -126,12 +127,12 @@ func (s *awsSession) newCode(ctx context.Context, unit, name string, is *lambda.
 
 // code puts a ZIP package into the request, or into the service's own bucket where it is too large for that. It lies there
 // under the Serverless CLI's prefix, so that `osls remove` finds it too.
-func (s *awsSession) code(ctx context.Context, unit string, fn *Function, in *lambda.UpdateFunctionCodeInput) error {
+func (s *session) code(ctx context.Context, unit string, fn *provider.Function, in *lambda.UpdateFunctionCodeInput) error {
 	text, err := os.ReadFile(fn.Package.Path)
 	if err != nil {
 		return fmt.Errorf("package %s: %w", fn.Package.Name, err)
 	}
-	if len(text) < awsDirect {
+	if len(text) < directLimit {
 		in.ZipFile = text
 		return nil
 	}
@@ -151,7 +152,7 @@ func (s *awsSession) code(ctx context.Context, unit string, fn *Function, in *la
 }
 
 // publish makes a version of a function as it is now, with a snapshot of its own, and leads the route to it.
-func (s *awsSession) publish(ctx context.Context, name string) error {
+func (s *session) publish(ctx context.Context, name string) error {
 	v, err := s.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &name})
 	if err != nil {
 		return fmt.Errorf("publish a version of %s: %w", name, err)
@@ -159,20 +160,8 @@ func (s *awsSession) publish(ctx context.Context, name string) error {
 	if _, err := s.ready(ctx, name+":"+aws.ToString(v.Version)); err != nil {
 		return err
 	}
-	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name, Name: aws.String(awsAlias), FunctionVersion: v.Version}); err != nil {
+	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name, Name: aws.String(snapStartAlias), FunctionVersion: v.Version}); err != nil {
 		return fmt.Errorf("lead the route of %s to version %s: %w", name, aws.ToString(v.Version), err)
 	}
 	return nil
-}
-
-// pause waits until the next look.
-func (s *awsSession) pause(ctx context.Context) error {
-	t := time.NewTimer(s.Patience.Wait)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

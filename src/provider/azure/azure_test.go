@@ -1,4 +1,4 @@
-package provider
+package azure
 
 import (
 	"context"
@@ -16,7 +16,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
-	"stellar/src/run"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/shell"
 )
 
@@ -46,9 +47,9 @@ func newFakeAzure(t *testing.T) *fakeAzure {
 	return f
 }
 
-func (f *fakeAzure) open(dir string) *azure {
-	return newAzure(Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] }, Serverless: f.serverless,
-		Patience: Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.defaults()).(*azure)
+func (f *fakeAzure) open(dir string) *connection {
+	return connect(provider.Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] }, Serverless: f.serverless,
+		Patience: provider.Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.WithDefaults()).(*connection)
 }
 
 func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -102,14 +103,16 @@ func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *fakeAzure) serverless(which, dir string) Serverless { return azureCLI{f, which, dir} }
+func (f *fakeAzure) serverless(which, dir string) provider.Serverless { return azureCLI{f, which, dir} }
 
 type azureCLI struct {
 	*fakeAzure
 	which, dir string
 }
 
-func (c azureCLI) Ready(context.Context) Tool { return Tool{Name: c.which, Version: "3.40.0"} }
+func (c azureCLI) Ready(context.Context) provider.Tool {
+	return provider.Tool{Name: c.which, Version: "3.40.0"}
+}
 func (c azureCLI) Command(verb string, args ...string) shell.Command {
 	return shell.Command{Name: "serverless", Args: append([]string{verb}, args...), Dir: c.dir}
 }
@@ -145,18 +148,12 @@ func (c azureCLI) Remove(_ context.Context, args ...string) (string, error) {
 	return "", c.fails
 }
 
-func packaged(name string) *Function {
-	f := zip(name, 0, 128)
-	f.Package = &run.Package{Path: "/none", Bytes: 3 << 20}
-	return f
-}
-
 func TestAzureDeploys(t *testing.T) {
 	f := newFakeAzure(t)
 	f.env["AZURE_LOCATION"] = "westeurope"
 	dir := t.TempDir()
 	a := f.open(dir)
-	fns := []*Function{packaged("f0-0"), packaged("f0-1"), packaged("f1-0")}
+	fns := []*provider.Function{providertest.Packaged("f0-0"), providertest.Packaged("f0-1"), providertest.Packaged("f1-0")}
 	for _, fn := range fns {
 		fn.Package.Path = filepath.Join(dir, "packages", "p.zip")
 	}
@@ -166,7 +163,7 @@ func TestAzureDeploys(t *testing.T) {
 	}
 	for i, e := range got {
 		if e.Function != fns[i].Name || e.URL != "https://stellar-x-"+e.Function+".azurewebsites.net/api/measure" || e.ImageSizeMB != 3 ||
-			e.Detail[DetailUnit] != "stellar-x-"+e.Function || e.Detail[detailSubscription] != "sub1" || e.Detail[DetailDir] != filepath.Join(dir, e.Function) {
+			e.Detail[provider.DetailUnit] != "stellar-x-"+e.Function || e.Detail[detailSubscription] != "sub1" || e.Detail[provider.DetailDir] != filepath.Join(dir, e.Function) {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
@@ -175,10 +172,10 @@ func TestAzureDeploys(t *testing.T) {
 		t.Errorf("called %q, want %q", f.calls, want)
 	}
 	where, err := a.Locate(t.Context())
-	if err != nil || where[DetailRegion] != "westeurope" || where[detailSubscription] != "sub1" {
+	if err != nil || where[provider.DetailRegion] != "westeurope" || where[detailSubscription] != "sub1" {
 		t.Errorf("located %v, %v", where, err)
 	}
-	deploy, remove := a.Commands(onePerFunction("stellar-x", []*Function{zip("f0-0", 0, 128)})[0])
+	deploy, remove := a.Commands(provider.OnePerFunction("stellar-x", []*provider.Function{providertest.Zip("f0-0", 0, 128)})[0])
 	if deploy[0].CommandLine() != "cd "+dir+"/f0-0 && serverless deploy --package PACKAGE.zip --region westeurope" ||
 		remove[0].CommandLine() != "cd "+dir+"/f0-0 && serverless remove --force --subscriptionId sub1" {
 		t.Errorf("commands %v, %v", deploy, remove)
@@ -191,7 +188,7 @@ func TestAzureWantsAllCredentials(t *testing.T) {
 		f := newFakeAzure(t)
 		f.env[name] = " "
 		a := f.open(t.TempDir())
-		_, derr := a.DeployFunctions(t.Context(), []*Function{packaged("f0-0")})
+		_, derr := a.DeployFunctions(t.Context(), []*provider.Function{providertest.Packaged("f0-0")})
 		for what, err := range map[string]error{"deploy": derr, "ready": a.Ready(t.Context()).Err(), "remove": a.RemoveFunctions(t.Context(), nil)} {
 			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), name+" not set") || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("%s without %s: %v", what, name, err)
@@ -219,7 +216,7 @@ func TestAzureReadsWhatThePluginPrints(t *testing.T) {
 		"":                                                              nil,
 	} {
 		var got []string
-		for _, e := range azureEndpoints(text) {
+		for _, e := range readEndpoints(text) {
 			got = append(got, e.URL)
 		}
 		if !slices.Equal(got, want) {
@@ -228,7 +225,7 @@ func TestAzureReadsWhatThePluginPrints(t *testing.T) {
 	}
 	f := newFakeAzure(t)
 	f.said = "Deployed serverless functions:\n"
-	_, err := f.open(t.TempDir()).DeployFunctions(t.Context(), []*Function{packaged("f0-0")})
+	_, err := f.open(t.TempDir()).DeployFunctions(t.Context(), []*provider.Function{providertest.Packaged("f0-0")})
 	var said *fail.Error
 	if !errors.As(err, &said) || said.Output != f.said {
 		t.Errorf("no address: %v", err)
@@ -280,8 +277,8 @@ func TestAzureRemoves(t *testing.T) {
 			c.change(f)
 			f.groups["another"] = nil
 		}
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", DetailDir: c.dir(t), detailSubscription: "then"}}
-		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{e})
+		u := provider.Unit{Name: "stellar-x-f0-0", Folder: c.dir(t), Where: map[string]string{detailSubscription: "then"}}
+		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []provider.Unit{u})
 		_, other := f.groups["another"]
 		_, stands := f.groups["stellar-x-f0-0"]
 		switch {
@@ -293,7 +290,7 @@ func TestAzureRemoves(t *testing.T) {
 			t.Errorf("%s: called %q", name, f.calls)
 		}
 	}
-	if err := newFakeAzure(t).open(t.TempDir()).RemoveFunctions(t.Context(), []Endpoint{{Function: "f0-0"}}); err == nil {
+	if err := newFakeAzure(t).open(t.TempDir()).RemoveFunctions(t.Context(), []provider.Unit{{Dir: "f0-0"}}); err == nil {
 		t.Error("a group without a name was removed")
 	}
 }
@@ -325,11 +322,11 @@ func TestAzureFindsWhatStands(t *testing.T) {
 	f.groups = map[string]map[string]string{"stellar-x-f0-0": {"stellar-run": "r1", "stellar-expires": "2026-01-02T03:04:05Z"}, "stellar-xy-f0-0": {"stellar-run": "r2"}, "theirs": nil}
 	a := f.open(t.TempDir())
 	found, err := a.Tagged(t.Context())
-	slices.SortFunc(found, func(a, b Tagged) int { return strings.Compare(a.Run, b.Run) })
-	if err != nil || len(found) != 2 || found[0].Run != "r1" || found[0].Expires.Year() != 2026 || found[0].Unit.Detail[DetailUnit] != "stellar-x-f0-0" || !found[1].Expires.IsZero() {
+	slices.SortFunc(found, func(a, b provider.Tagged) int { return strings.Compare(a.Run, b.Run) })
+	if err != nil || len(found) != 2 || found[0].Run != "r1" || found[0].Expires.Year() != 2026 || found[0].Unit.Name != "stellar-x-f0-0" || !found[1].Expires.IsZero() {
 		t.Errorf("tagged %+v, %v", found, err)
 	}
-	if err := a.RemoveFunctions(t.Context(), []Endpoint{found[0].Unit}); err != nil || len(f.groups) != 2 {
+	if err := a.RemoveFunctions(t.Context(), []provider.Unit{found[0].Unit}); err != nil || len(f.groups) != 2 {
 		t.Errorf("removed: %v, left %v", err, f.groups)
 	}
 	f.groups["stellar-x-f0-0"] = nil
@@ -342,8 +339,8 @@ func TestAzureFindsWhatStands(t *testing.T) {
 func TestAzureUpdates(t *testing.T) {
 	f := newFakeAzure(t)
 	a := f.open(t.TempDir())
-	e := Endpoint{Function: "f0-0", MemoryMB: 128, ImageSizeMB: 3}
-	fn := packaged("f0-0")
+	e := provider.Endpoint{Function: "f0-0", MemoryMB: 128, ImageSizeMB: 3}
+	fn := providertest.Packaged("f0-0")
 	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 1 ||
 		f.calls[0] != "POST /subscriptions/sub1/resourceGroups/stellar-x-f0-0/providers/Microsoft.Web/sites/stellar-x-f0-0/restart" {
 		t.Errorf("cold start: %v, %q", err, f.calls)
@@ -360,8 +357,18 @@ func TestAzureUpdates(t *testing.T) {
 }
 
 func TestAzureNames(t *testing.T) {
-	a, b := AzureNames(Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-0"}), AzureNames(Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-1"})
+	a, b := namesOf(provider.Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-0"}), namesOf(provider.Unit{Name: "stellar-20261121t010203z-azure-abcd-f0-1"})
 	if len(a.Storage) != 24 || a.Storage == b.Storage || a.App != "stellar-20261121t010203z-azure-abcd-f0-0" {
 		t.Errorf("%+v, %+v", a, b)
 	}
+}
+
+func TestOutputsOfRealDeployments(t *testing.T) {
+	const apps = "https://sls-seasi-dev-stellar-sub-experiment-1.azurewebsites.net/api/"
+	providertest.Outputs(t, func(text string) (urls []string) {
+		for _, e := range readEndpoints(text) {
+			urls = append(urls, e.URL)
+		}
+		return urls
+	}, map[string][]string{"deploy.txt": {apps + "subexperiment2_1_0", apps + "subexperiment2_1_1"}})
 }

@@ -1,4 +1,4 @@
-package provider
+package azure
 
 import (
 	"bytes"
@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
-// azureRest asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for absence, and ends
+// restClient asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for absence, and ends
 // with exit code 0. The secret goes over the connection alone, never into a command's arguments.
 //
 // learn.microsoft.com/rest/api/resources/resource-groups, learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
-type azureRest struct {
-	Options
-	azureLogin
+type restClient struct {
+	provider.Options
+	principal
 	client *http.Client
 
 	mu      sync.Mutex
@@ -32,16 +33,16 @@ type azureRest struct {
 }
 
 const (
-	azureLoginURL  = "https://login.microsoftonline.com"
-	azureURL       = "https://management.azure.com"
-	azureMaxAnswer = 16 << 20
+	loginURL      = "https://login.microsoftonline.com"
+	managementURL = "https://management.azure.com"
+	maxAnswer     = 16 << 20
 
 	armGroups = "2021-04-01" // api-version of resource groups
 	armSites  = "2022-09-01" // of apps
 )
 
-func newAzureRest(o Options, login azureLogin) *azureRest {
-	return &azureRest{Options: o, azureLogin: login, client: &http.Client{Timeout: time.Minute}}
+func newRestClient(o provider.Options, login principal) *restClient {
+	return &restClient{Options: o, principal: login, client: &http.Client{Timeout: time.Minute}}
 }
 
 // armError is what Azure says of a request that it refuses.
@@ -61,13 +62,13 @@ func (e *armError) retryable() bool {
 }
 
 // ask makes a request of Resource Manager; path begins at the subscription. into may be nil.
-func (a *azureRest) ask(ctx context.Context, method, path string, query url.Values, into any) error {
+func (a *restClient) ask(ctx context.Context, method, path string, query url.Values, into any) error {
 	return a.tell(ctx, method, path, query, nil, into)
 }
 
 // tell makes a request with a body in JSON; nil: with none.
-func (a *azureRest) tell(ctx context.Context, method, path string, query url.Values, body []byte, into any) error {
-	base := strings.TrimSuffix(cmp.Or(a.Getenv("STELLAR_AZURE_URL"), azureURL), "/")
+func (a *restClient) tell(ctx context.Context, method, path string, query url.Values, body []byte, into any) error {
+	base := strings.TrimSuffix(cmp.Or(a.Getenv("STELLAR_AZURE_URL"), managementURL), "/")
 	address := base + "/subscriptions/" + url.PathEscape(a.subscription) + path + "?" + query.Encode()
 	return a.persist(ctx, func() error {
 		token, err := a.bearer(ctx)
@@ -87,39 +88,28 @@ func (a *azureRest) tell(ctx context.Context, method, path string, query url.Val
 }
 
 // persist makes a request again where Azure is asked too often, or has a fault of its own.
-func (a *azureRest) persist(ctx context.Context, try func() error) error {
+func (a *restClient) persist(ctx context.Context, try func() error) error {
 	wait := a.Patience.Wait
 	for attempt := 1; ; attempt++ {
 		err := try()
 		var said *armError
-		if err == nil || attempt >= a.Patience.Attempts || (errors.As(err, &said) && !said.retryable()) || errors.Is(err, errAzureLogin) {
+		if err == nil || attempt >= a.Patience.Attempts || (errors.As(err, &said) && !said.retryable()) || errors.Is(err, errLogin) {
 			return err
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := provider.Pause(ctx, wait); err != nil {
 			return err
 		}
 		wait *= 2
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-func (a *azureRest) send(req *http.Request, into any) error {
+func (a *restClient) send(req *http.Request, into any) error {
 	resp, err := a.client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, azureMaxAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return err
 	}
@@ -134,22 +124,22 @@ func (a *azureRest) send(req *http.Request, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return outputError(string(text), "Azure's answer: %w", err)
+		return provider.OutputError(string(text), "Azure's answer: %w", err)
 	}
 	return nil
 }
 
-var errAzureLogin = errors.New("the service principal may not log in")
+var errLogin = errors.New("the service principal may not log in")
 
 // bearer is a token for Resource Manager, asked for once in its life.
-func (a *azureRest) bearer(ctx context.Context) (string, error) {
+func (a *restClient) bearer(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.token != "" && time.Now().Before(a.expires) {
 		return a.token, nil
 	}
-	login := strings.TrimSuffix(cmp.Or(a.Getenv("AZURE_AUTHORITY_HOST"), azureLoginURL), "/")
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret}, "scope": {azureURL + "/.default"}}
+	login := strings.TrimSuffix(cmp.Or(a.Getenv("AZURE_AUTHORITY_HOST"), loginURL), "/")
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret}, "scope": {managementURL + "/.default"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, login+"/"+url.PathEscape(a.tenant)+"/oauth2/v2.0/token", bytes.NewBufferString(form.Encode()))
 	if err != nil {
 		return "", err
@@ -166,7 +156,7 @@ func (a *azureRest) bearer(ctx context.Context) (string, error) {
 		Error   string `json:"error"`
 		Why     string `json:"error_description"`
 	}
-	err = json.NewDecoder(io.LimitReader(resp.Body, azureMaxAnswer)).Decode(&got)
+	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&got)
 	why, _, _ := strings.Cut(got.Why, "\r\n")
 	switch said := (&armError{resp.StatusCode, got.Error, "log in: " + cmp.Or(why, http.StatusText(resp.StatusCode))}); {
 	case said.retryable():
@@ -176,15 +166,15 @@ func (a *azureRest) bearer(ctx context.Context) (string, error) {
 	case resp.StatusCode/100 == 2 && got.Token == "":
 		return "", fmt.Errorf("log in at Azure: status %d: the answer has no token", resp.StatusCode)
 	case got.Token == "":
-		return "", fail.Input("%w: %s", errAzureLogin, cmp.Or(why, got.Error, resp.Status)).
-			WithHint("check %s, %s and %s; a secret ends some months after it was made", azureTenant, azureClient, azureClientSecret)
+		return "", fail.Input("%w: %s", errLogin, cmp.Or(why, got.Error, resp.Status)).
+			WithHint("check %s, %s and %s; a secret ends some months after it was made", envTenant, envClient, envSecret)
 	}
 	a.token, a.expires = got.Token, time.Now().Add(time.Duration(got.Seconds)*time.Second*9/10)
 	return a.token, nil
 }
 
 // look makes sure that the service principal can see resource groups of the subscription.
-func (a *azureRest) look(ctx context.Context) error {
+func (a *restClient) look(ctx context.Context) error {
 	return a.ask(ctx, http.MethodGet, "/resourcegroups", url.Values{"api-version": {armGroups}, "$top": {"1"}}, nil)
 }
 
@@ -196,7 +186,7 @@ type armGroup struct {
 }
 
 // group looks for a resource group; nil where there is none. That the subscription is not found, or may not be looked into, is an error.
-func (a *azureRest) group(ctx context.Context, name string) (*armGroup, error) {
+func (a *restClient) group(ctx context.Context, name string) (*armGroup, error) {
 	var g armGroup
 	err := a.ask(ctx, http.MethodGet, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, &g)
 	var said *armError
@@ -211,7 +201,7 @@ func (a *azureRest) group(ctx context.Context, name string) (*armGroup, error) {
 
 // tag gives a resource group tags beside those that it has
 // (learn.microsoft.com/rest/api/resources/tags/update-at-scope).
-func (a *azureRest) tag(ctx context.Context, group string, tags map[string]string) error {
+func (a *restClient) tag(ctx context.Context, group string, tags map[string]string) error {
 	body, err := json.Marshal(map[string]any{"operation": "Merge", "properties": map[string]any{"tags": tags}})
 	if err != nil {
 		return err
@@ -221,9 +211,9 @@ func (a *azureRest) tag(ctx context.Context, group string, tags map[string]strin
 }
 
 // tagged lists the resource groups that carry the tag stellar-run.
-func (a *azureRest) tagged(ctx context.Context) ([]armGroup, error) {
+func (a *restClient) tagged(ctx context.Context) ([]armGroup, error) {
 	var out []armGroup
-	query := url.Values{"api-version": {armGroups}, "$filter": {"tagName eq '" + tagRun + "'"}}
+	query := url.Values{"api-version": {armGroups}, "$filter": {"tagName eq '" + provider.TagRun + "'"}}
 	for {
 		var page struct {
 			Value    []armGroup
@@ -242,7 +232,7 @@ func (a *azureRest) tagged(ctx context.Context) ([]armGroup, error) {
 }
 
 // remove deletes a resource group with all that is in it, and waits until it is gone.
-func (a *azureRest) remove(ctx context.Context, name string) error {
+func (a *restClient) remove(ctx context.Context, name string) error {
 	err := a.ask(ctx, http.MethodDelete, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, nil)
 	var said *armError
 	if errors.As(err, &said) && said.Code == "ResourceGroupNotFound" {
@@ -258,23 +248,23 @@ func (a *azureRest) remove(ctx context.Context, name string) error {
 		if err != nil || g == nil {
 			return err
 		}
-		if err := pause(ctx, a.Patience.Settle); err != nil {
+		if err := provider.Pause(ctx, a.Patience.Settle); err != nil {
 			return err
 		}
 	}
 }
 
 // restart makes the instances of an app anew.
-func (a *azureRest) restart(ctx context.Context, group, app string) error {
+func (a *restClient) restart(ctx context.Context, group, app string) error {
 	return a.ask(ctx, http.MethodPost, a.site(group, app)+"/restart", url.Values{"api-version": {armSites}}, nil)
 }
 
-func (a *azureRest) site(group, app string) string {
+func (a *restClient) site(group, app string) string {
 	return "/resourceGroups/" + url.PathEscape(group) + "/providers/Microsoft.Web/sites/" + url.PathEscape(app)
 }
 
 // addresses are those of the functions of an app, as Azure itself tells them.
-func (a *azureRest) addresses(ctx context.Context, group, app string) ([]string, error) {
+func (a *restClient) addresses(ctx context.Context, group, app string) ([]string, error) {
 	var list struct {
 		Value []struct {
 			Properties struct {

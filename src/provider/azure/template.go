@@ -1,4 +1,4 @@
-package generate
+package azure
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -49,11 +48,11 @@ const (
 	armHere    = "[resourceGroup().location]"
 )
 
-// azureARM is the template's text.
-func azureARM(fn *run.Function, rt azureRuntime, names provider.AzureApp, tags map[string]string) ([]byte, error) {
+// templateText is the template's text.
+func templateText(fn *run.Function, rt runtime, names appNames, tags map[string]string) ([]byte, error) {
 	storage := fmt.Sprintf("[resourceId('Microsoft.Storage/storageAccounts', '%s')]", names.Storage)
 	plan := fmt.Sprintf("[resourceId('Microsoft.Web/serverfarms', '%s')]", names.Plan)
-	site := map[string]any{"appSettings": azureSettings(fn, rt, names), "ftpsState": "Disabled", "minTlsVersion": "1.2"}
+	site := map[string]any{"appSettings": appSettings(fn, rt, names), "ftpsState": "Disabled", "minTlsVersion": "1.2"}
 	if rt.stack != "" {
 		site["linuxFxVersion"] = rt.stack
 	}
@@ -81,8 +80,8 @@ func azureARM(fn *run.Function, rt azureRuntime, names provider.AzureApp, tags m
 	return out.Bytes(), err
 }
 
-// azureSettings are the app's, among them what the function finds in its environment.
-func azureSettings(fn *run.Function, rt azureRuntime, names provider.AzureApp) []armSetting {
+// appSettings are the app's, among them what the function finds in its environment.
+func appSettings(fn *run.Function, rt runtime, names appNames) []armSetting {
 	account := fmt.Sprintf("[concat('DefaultEndpointsProtocol=https;AccountName=%s;EndpointSuffix=', environment().suffixes.storage, ';AccountKey=', "+
 		"listKeys(resourceId('Microsoft.Storage/storageAccounts', '%s'), '%s').keys[0].value)]", names.Storage, names.Storage, armStorage)
 	limit := time.Duration(fn.TimeoutSeconds) * time.Second

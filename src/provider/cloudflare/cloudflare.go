@@ -1,4 +1,6 @@
-package provider
+// Package cloudflare is Workers, deployed with Wrangler: the connection, what it accepts, and the configuration that
+// Wrangler reads.
+package cloudflare
 
 import (
 	"cmp"
@@ -16,38 +18,49 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
 
-// cloudflareLimits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB compressed of
+// Provider is the row of the table of providers.
+func Provider() provider.Provider {
+	return provider.Provider{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: limits(),
+		Can: []string{"modules of your own", "cold start by a new version"}, Connect: connect,
+		Divide: provider.OnePerFunction, Attempts: attempts}
+}
+
+// limits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB compressed of
 // earlier years gave way to 64 MiB uncompressed on every plan in September 2026. There is no limit of wall-clock time, and memory is no
 // setting.
-func cloudflareLimits() Limits {
-	return Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * mib, ZipWords: "64 MiB of modules, uncompressed",
+func limits() provider.Limits {
+	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * provider.MiB, ZipWords: "64 MiB of modules, uncompressed",
 		MemoryMB: [2]int{128, 128}, Source: "developers.cloudflare.com/workers/platform/limits, November 2026"}
 }
 
-// cloudflareMaxCPU is the most that one request may compute, on the paid plan (the same page); the free one has 10 ms.
-const cloudflareMaxCPU = 5 * time.Minute
+// longestCPU is the most that one request may compute, on the paid plan (the same page); the free one has 10 ms.
+const longestCPU = 5 * time.Minute
 
-// cloudflareAttempts span the five minutes for which Cloudflare answers nothing to who has sent 1200 calls in five minutes
+// attempts span the five minutes for which Cloudflare answers nothing to who has sent 1200 calls in five minutes
 // (developers.cloudflare.com/fundamentals/api/reference/limits): with Patience's own waits, 5 s doubled each time. A deployment is about
 // ten calls.
-const cloudflareAttempts = 7
+const attempts = 7
 
 // cloudflare deploys with Wrangler, a Worker for each function.
-type cloudflare struct{ Options }
+type connection struct{ provider.Options }
 
 var (
-	_ Connection = (*cloudflare)(nil)
-	_ Planner    = (*cloudflare)(nil)
-	_ Checker    = (*cloudflare)(nil)
-	_ Locator    = (*cloudflare)(nil)
-	_ Refuser    = (*cloudflare)(nil)
+	_ provider.Connection = (*connection)(nil)
+	_ provider.Planner    = (*connection)(nil)
+	_ provider.Checker    = (*connection)(nil)
+	_ provider.Locator    = (*connection)(nil)
+	_ provider.Refuser    = (*connection)(nil)
+	_ provider.Sweeper    = (*connection)(nil)
+	_ provider.Writer     = (*connection)(nil)
+	_ provider.Adapter    = (*connection)(nil)
 )
 
-func newCloudflare(o Options) Connection { return &cloudflare{o} }
+func connect(o provider.Options) provider.Connection { return &connection{o} }
 
 const (
 	wranglerName   = "wrangler"
@@ -58,14 +71,13 @@ const (
 
 // Keys of an endpoint's Detail, and of the journal.
 const (
-	detailAccount = "account"
 	detailUpload  = "uploadKiB" // the Worker's size as Wrangler counts it
 	detailGzip    = "gzipKiB"   // likewise, compressed
 	detailStartup = "startupMs" // what Cloudflare measured of the global scope when it took the Worker
 )
 
 // command is Wrangler in a unit's folder: without questions, and without word of it to anybody.
-func (c *cloudflare) command(dir, account string, args ...string) shell.Command {
+func (c *connection) command(dir, account string, args ...string) shell.Command {
 	env := []string{"WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "WRANGLER_HIDE_BANNER=true", "FORCE_COLOR=0",
 		"WRANGLER_OUTPUT_FILE_DIRECTORY="}
 	if account != "" {
@@ -83,18 +95,18 @@ func (c *cloudflare) command(dir, account string, args ...string) shell.Command 
 	return shell.Command{Name: wranglerName, Args: append(args, "--config", wranglerConfig), Dir: dir, Env: env, Secrets: secrets}
 }
 
-func (c *cloudflare) deployment(dir, account string, more ...string) shell.Command {
+func (c *connection) deployment(dir, account string, more ...string) shell.Command {
 	cmd := c.command(dir, account, append([]string{"deploy"}, more...)...)
 	cmd.Env = append(cmd.Env, "WRANGLER_OUTPUT_FILE_PATH="+filepath.Join(dir, wranglerOutput))
 	return cmd
 }
 
-func (c *cloudflare) removal(dir, account, name string) (remove, look shell.Command) {
+func (c *connection) removal(dir, account, name string) (remove, look shell.Command) {
 	return c.command(dir, account, "delete", "--name", name, "--force"), c.command(dir, account, "deployments", "list", "--name", name, "--json")
 }
 
 // wrangler runs a command with the Wrangler that is found here.
-func (c *cloudflare) wrangler(ctx context.Context, cmd shell.Command) (shell.Result, error) {
+func (c *connection) wrangler(ctx context.Context, cmd shell.Command) (shell.Result, error) {
 	bin, err := c.LookPath(wranglerName)
 	if err != nil {
 		return shell.Result{}, fail.Input("wrangler is not on the PATH").WithHint(wranglerHint)
@@ -103,25 +115,21 @@ func (c *cloudflare) wrangler(ctx context.Context, cmd shell.Command) (shell.Res
 	if c.Log != nil {
 		cmd.Line = func(line string) { c.Log.Debugf("wrangler: %s", colours.ReplaceAllString(line, "")) }
 	}
-	res, err := c.do(ctx, cmd)
+	res, err := c.RunCommand(ctx, cmd)
 	return res, explained(err, res)
 }
 
-func (c *cloudflare) dir(u Unit) string {
-	return filepath.Join(c.ServiceDir, filepath.FromSlash(u.Dir))
-}
-
 // Commands are `wrangler deploy`, twice, and `wrangler delete` in the unit's folder, and the look whether it is gone.
-func (c *cloudflare) Commands(u Unit) (deploy, remove []shell.Command) {
-	gone, look := c.removal(c.dir(u), "", u.Name)
-	again := c.deployment(c.dir(u), "", "--var", "STELLAR_VERSION:TIME") // once it answers, so that it starts cold
-	return []shell.Command{c.deployment(c.dir(u), ""), again}, []shell.Command{gone, look}
+func (c *connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
+	gone, look := c.removal(c.UnitFolder(u), "", u.Name)
+	again := c.deployment(c.UnitFolder(u), "", "--var", "STELLAR_VERSION:TIME") // once it answers, so that it starts cold
+	return []shell.Command{c.deployment(c.UnitFolder(u), ""), again}, []shell.Command{gone, look}
 }
 
 // Ready finds Wrangler, credentials and the account.
-func (c *cloudflare) Ready(ctx context.Context) Readiness {
-	r := Readiness{Tools: []Tool{c.find(ctx, wanted{name: wranglerName, args: []string{"--version"}, least: [3]int{4, 86, 0}, below: 5,
-		install: wranglerHint})}}
+func (c *connection) Ready(ctx context.Context) provider.Readiness {
+	r := provider.Readiness{Tools: []provider.Tool{c.FindProgram(ctx, provider.Program{Name: wranglerName, Args: []string{"--version"}, Least: [3]int{4, 86, 0}, Below: 5,
+		Install: wranglerHint})}}
 	if r.Tools[0].Err != nil {
 		return r
 	}
@@ -130,22 +138,22 @@ func (c *cloudflare) Ready(ctx context.Context) Readiness {
 		r.Missing = append(r.Missing, err)
 		return r
 	}
-	r.Credentials, r.Where = who.credentials, map[string]string{detailAccount: who.account}
+	r.Credentials, r.Where = who.credentials, map[string]string{provider.DetailAccount: who.account}
 	return r
 }
 
 // Locate gives the account.
-func (c *cloudflare) Locate(ctx context.Context) (map[string]string, error) {
+func (c *connection) Locate(ctx context.Context) (map[string]string, error) {
 	who, err := c.who(ctx)
-	return map[string]string{detailAccount: who.account}, err
+	return map[string]string{provider.DetailAccount: who.account}, err
 }
 
 type identity struct{ account, credentials string }
 
 // who tells which account the credentials at hand lead to. A token is not tried: the first deployment does.
-func (c *cloudflare) who(ctx context.Context) (identity, error) {
-	account := cmp.Or(c.Where[detailAccount], strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID")))
-	_, name := c.anyOf("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
+func (c *connection) who(ctx context.Context) (identity, error) {
+	account := cmp.Or(c.Where[provider.DetailAccount], strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID")))
+	_, name := c.FirstSet("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
 	switch {
 	case name != "" && account == "":
 		return identity{}, fail.Input("CLOUDFLARE_ACCOUNT_ID is not set").
@@ -179,48 +187,29 @@ func (c *cloudflare) who(ctx context.Context) (identity, error) {
 }
 
 // Refuse names what Workers cannot do.
-func (c *cloudflare) Refuse(s *experiment.SubExperiment, fn *Function) (no []Refusal) {
+func (c *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) (no []provider.Refusal) {
 	if fn.Language == run.LanguageWorkers && s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
-		no = append(no, refuse("FillerPlacement", s.FillerPlacement, "the modules of a Worker have no order"))
+		no = append(no, provider.Refuse("FillerPlacement", s.FillerPlacement, "the modules of a Worker have no order"))
 	}
-	no = append(no, noHTTP2(s, "Workers answer http1 and h2")...)
+	no = append(no, provider.RefuseHTTP2(s, "Workers answer http1 and h2")...)
 	for round := range s.DesiredServiceTimes {
-		if t := s.ServiceTime(round); t > cloudflareMaxCPU {
-			no = append(no, refuse("DesiredServiceTimes", t, "a request may compute for %s", cloudflareMaxCPU))
+		if t := s.ServiceTime(round); t > longestCPU {
+			no = append(no, provider.Refuse("DesiredServiceTimes", t, "a request may compute for %s", longestCPU))
 		}
 	}
 	return no
 }
 
 // DeployFunctions deploys some Workers at once.
-func (c *cloudflare) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
+func (c *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
 	who, err := c.who(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Endpoint, len(fns))
-	units := onePerFunction(c.Service, fns)
-	numbers := make([]int, len(units))
-	for i := range numbers {
-		numbers[i] = i
-	}
-	err = each(ctx, c.Patience.Parallel, numbers, func(ctx context.Context, i int) error {
-		f := fns[i]
-		e, err := c.deployNew(ctx, units[i].Name, c.dir(units[i]), who.account, f.Generated)
-		if err != nil {
-			return fmt.Errorf("deploy the Worker %s: %w", units[i].Name, err)
-		}
-		e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
-		if f.Package != nil {
-			e.ImageSizeMB = float64(f.Package.Bytes) / mib
-		}
-		out[i] = e
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return c.DeployEach(ctx, provider.OnePerFunction(c.Service, fns), func(u provider.Unit) string { return "the Worker " + u.Name },
+		func(ctx context.Context, u provider.Unit) (provider.Endpoint, error) {
+			return c.deployNew(ctx, u.Name, c.UnitFolder(u), who.account, u.Functions[0].Generated)
+		})
 }
 
 var (
@@ -231,7 +220,7 @@ var (
 )
 
 // deployNew deploys a Worker that was not there, waits until it answers, and makes it start cold again.
-func (c *cloudflare) deployNew(ctx context.Context, name, dir, account string, ours bool) (Endpoint, error) {
+func (c *connection) deployNew(ctx context.Context, name, dir, account string, ours bool) (provider.Endpoint, error) {
 	e, err := c.deploy(ctx, name, dir, account)
 	if err != nil {
 		return e, err
@@ -245,14 +234,14 @@ func (c *cloudflare) deployNew(ctx context.Context, name, dir, account string, o
 	return e, ctx.Err()
 }
 
-func (c *cloudflare) deploy(ctx context.Context, name, dir, account string, more ...string) (Endpoint, error) {
+func (c *connection) deploy(ctx context.Context, name, dir, account string, more ...string) (provider.Endpoint, error) {
 	cmd := c.deployment(dir, account, more...)
 	if err := os.Remove(filepath.Join(dir, wranglerOutput)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Endpoint{}, err // it would be taken for this deployment's
+		return provider.Endpoint{}, err // it would be taken for this deployment's
 	}
 	res, err := c.wrangler(ctx, cmd)
 	if err != nil {
-		return Endpoint{}, err
+		return provider.Endpoint{}, err
 	}
 	text := res.Stdout + res.Stderr
 	address := deployedTo(filepath.Join(dir, wranglerOutput), name)
@@ -260,9 +249,9 @@ func (c *cloudflare) deploy(ctx context.Context, name, dir, account string, more
 		address = workersDev.FindString(res.Stdout)
 	}
 	if address == "" {
-		return Endpoint{}, outputError(text, "wrangler deploy named no address")
+		return provider.Endpoint{}, provider.OutputError(text, "wrangler deploy named no address")
 	}
-	e := Endpoint{URL: address, Provider: "cloudflare", Detail: map[string]string{DetailUnit: name, DetailDir: dir, detailAccount: account}}
+	e := provider.Endpoint{URL: address, Provider: "cloudflare", Detail: map[string]string{provider.DetailUnit: name, provider.DetailDir: dir, provider.DetailAccount: account}}
 	for key, pattern := range map[string]*regexp.Regexp{detailUpload: wranglerUpload, detailGzip: wranglerGzip, detailStartup: wranglerStartup} {
 		if m := pattern.FindStringSubmatch(text); m != nil {
 			e.Detail[key] = m[1]
@@ -298,36 +287,36 @@ func deployedTo(file, name string) string {
 
 // UpdateFunction deploys anew what lies in the unit's folder. A variable that changes makes a new version, whose first
 // request starts cold.
-func (c *cloudflare) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
-	unit := onePerFunction(c.Service, []*Function{fn})[0]
-	dir := cmp.Or(e.Detail[DetailDir], c.dir(unit))
-	_, err := c.deploy(ctx, cmp.Or(e.Detail[DetailUnit], unit.Name), dir, e.Detail[detailAccount], newVersion()...)
+func (c *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
+	unit := provider.OnePerFunction(c.Service, []*provider.Function{fn})[0]
+	dir := cmp.Or(e.Detail[provider.DetailDir], c.UnitFolder(unit))
+	_, err := c.deploy(ctx, cmp.Or(e.Detail[provider.DetailUnit], unit.Name), dir, e.Detail[provider.DetailAccount], newVersion()...)
 	return err
 }
 
 // RemoveFunctions deletes Workers and makes sure that they are gone.
-func (c *cloudflare) RemoveFunctions(ctx context.Context, es []Endpoint) error {
-	return each(ctx, c.Patience.Parallel, es, c.remove)
+func (c *connection) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
+	return provider.ForEach(ctx, c.Patience.Parallel, units, c.remove)
 }
 
 // remove judges by what is left: Wrangler fails too where the Worker was not there, and where it is deleted but the token may
 // not read the KV namespaces in which Wrangler looks for a Workers Site.
-func (c *cloudflare) remove(ctx context.Context, e Endpoint) error {
-	name := e.Detail[DetailUnit]
+func (c *connection) remove(ctx context.Context, u provider.Unit) error {
+	name := u.Name
 	if name == "" {
-		return fmt.Errorf("the Worker of function %s is not named", e.Function)
+		return errors.New("the Worker of a unit is not named")
 	}
-	dir, tidy, err := c.removalDir(e.Detail[DetailDir], name)
+	dir, tidy, err := c.removalDir(u.Folder, name)
 	if err != nil {
 		return err
 	}
 	defer tidy()
-	remove, look := c.removal(dir, e.Detail[detailAccount], name)
+	remove, look := c.removal(dir, u.Where[provider.DetailAccount], name)
 	res, failed := c.wrangler(ctx, remove)
 	if noWorker(res) {
 		failed = nil
 	}
-	err = c.gone(ctx, "the Worker "+name, e.Detail[DetailConfirmed] != "", func(ctx context.Context) (bool, error) {
+	err = c.VerifyAbsent(ctx, "the Worker "+name, u.Confirmed, func(ctx context.Context) (bool, error) {
 		res, err := c.wrangler(ctx, look)
 		if err != nil && noWorker(res) {
 			return false, nil
@@ -335,7 +324,7 @@ func (c *cloudflare) remove(ctx context.Context, e Endpoint) error {
 		return err == nil, err
 	})
 	if err != nil && failed != nil && !errors.Is(err, failed) {
-		return joined([]error{failed, err})
+		return provider.Join([]error{failed, err})
 	}
 	return err
 }
@@ -350,7 +339,7 @@ var absent = regexp.MustCompile(`\[code: (?:10007|10090)\]|Worker does not exist
 
 // removalDir is the unit's folder, or one made for the purpose where that was deleted by hand: Wrangler is not to find the
 // configuration of somebody else's Worker in the folder from which stellar was started.
-func (c *cloudflare) removalDir(dir, name string) (string, func(), error) {
+func (c *connection) removalDir(dir, name string) (string, func(), error) {
 	if _, err := os.Stat(filepath.Join(dir, wranglerConfig)); dir != "" && err == nil {
 		return dir, func() {}, nil
 	}

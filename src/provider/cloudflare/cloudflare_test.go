@@ -1,4 +1,4 @@
-package provider
+package cloudflare
 
 import (
 	"context"
@@ -16,6 +16,8 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -37,10 +39,10 @@ func newFakeWrangler(t *testing.T, answers map[string][]string) *fakeWrangler {
 	return &fakeWrangler{t: t, dir: t.TempDir(), answers: answers, env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}}
 }
 
-func (f *fakeWrangler) open() *cloudflare {
-	c := newCloudflare(Options{Service: "stellar-x", ServiceDir: f.dir, Runner: f.run, Getenv: func(n string) string { return f.env[n] },
-		LookPath: func(n string) (string, error) { return "/tools/" + n, nil }, Patience: Patience{Settle: time.Millisecond}}.defaults())
-	return c.(*cloudflare)
+func (f *fakeWrangler) open() *connection {
+	c := connect(provider.Options{Service: "stellar-x", ServiceDir: f.dir, Runner: f.run, Getenv: func(n string) string { return f.env[n] },
+		LookPath: func(n string) (string, error) { return "/tools/" + n, nil }, Patience: provider.Patience{Settle: time.Millisecond}}.WithDefaults())
+	return c.(*connection)
 }
 
 func (f *fakeWrangler) run(_ context.Context, c shell.Command) (shell.Result, error) {
@@ -85,7 +87,7 @@ func (f *fakeWrangler) text(name string) string {
 }
 
 // folders makes what generate writes for a Worker each.
-func (f *fakeWrangler) folders(fns ...*Function) {
+func (f *fakeWrangler) folders(fns ...*provider.Function) {
 	for _, fn := range fns {
 		if err := os.MkdirAll(filepath.Join(f.dir, fn.Name), 0o755); err != nil {
 			f.t.Fatal(err)
@@ -110,7 +112,7 @@ func TestCloudflareDeploys(t *testing.T) {
 	f.output = func(c shell.Command) string {
 		return strings.ReplaceAll(recorded(t, "deploy.ndjson"), "stellar-x-f0-0", "stellar-x-"+filepath.Base(c.Dir))
 	}
-	fns := []*Function{zip("f0-0", 0, 128), zip("f0-1", 0, 128), zip("f1-0", 1, 128)}
+	fns := []*provider.Function{providertest.Zip("f0-0", 0, 128), providertest.Zip("f0-1", 0, 128), providertest.Zip("f1-0", 1, 128)}
 	for _, fn := range fns {
 		fn.Package = &run.Package{Bytes: 2 << 20}
 	}
@@ -122,7 +124,7 @@ func TestCloudflareDeploys(t *testing.T) {
 	for i, e := range got {
 		name := "stellar-x-" + fns[i].Name
 		if e.URL != "https://"+name+".example.workers.dev" || e.Function != fns[i].Name || e.MemoryMB != 128 || e.ImageSizeMB != 2 ||
-			e.Detail[DetailUnit] != name || e.Detail["account"] != "acc1" || e.Detail["uploadKiB"] != "2940.41" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
+			e.Detail[provider.DetailUnit] != name || e.Detail["account"] != "acc1" || e.Detail["uploadKiB"] != "2940.41" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
@@ -159,13 +161,13 @@ func TestCloudflareFindsTheAddress(t *testing.T) {
 		if c.file != "" {
 			f.output = func(shell.Command) string { return c.file }
 		}
-		fn := zip("f0-0", 0, 128)
+		fn := providertest.Zip("f0-0", 0, 128)
 		f.folders(fn)
 		// What an earlier deployment has written is not this one's.
 		if err := os.WriteFile(filepath.Join(f.dir, "f0-0", wranglerOutput), []byte(strings.ReplaceAll(recorded(t, "deploy.ndjson"), "example", "stale")), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		got, err := f.open().DeployFunctions(t.Context(), []*Function{fn})
+		got, err := f.open().DeployFunctions(t.Context(), []*provider.Function{fn})
 		var e *fail.Error
 		switch {
 		case c.want == "" && (!errors.As(err, &e) || !strings.Contains(e.Output, f.text(c.text+".out"))):
@@ -178,9 +180,9 @@ func TestCloudflareFindsTheAddress(t *testing.T) {
 
 func TestCloudflareErrorsSayWhatToDo(t *testing.T) {
 	f := newFakeWrangler(t, map[string][]string{"deploy": {"deploy-forbidden!"}})
-	fn := zip("f0-0", 0, 128)
+	fn := providertest.Zip("f0-0", 0, 128)
 	f.folders(fn)
-	_, err := f.open().DeployFunctions(t.Context(), []*Function{fn})
+	_, err := f.open().DeployFunctions(t.Context(), []*provider.Function{fn})
 	var e *fail.Error
 	if !errors.As(err, &e) || !strings.Contains(fail.Hint(err), "Workers Scripts: Edit") || !strings.Contains(err.Error(), "stellar-x-f0-0") {
 		t.Errorf("%v, hint %q", err, fail.Hint(err))
@@ -207,12 +209,10 @@ func TestCloudflareRemovesAndLooks(t *testing.T) {
 		"comes into being after the look": {remove: []string{"delete-absent!"}, look: []string{"list-absent!", "list"}, unconfirmed: true, looks: 2, want: "still there"},
 	} {
 		f := newFakeWrangler(t, map[string][]string{"delete": c.remove, "deployments": c.look})
-		f.folders(zip("f0-0", 0, 128))
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", DetailDir: filepath.Join(f.dir, "f0-0"), "account": "acc2"}}
-		if !c.unconfirmed {
-			e.Detail[DetailConfirmed] = "yes"
-		}
-		err := f.open().RemoveFunctions(t.Context(), []Endpoint{e})
+		f.folders(providertest.Zip("f0-0", 0, 128))
+		u := provider.Unit{Name: "stellar-x-f0-0", Folder: filepath.Join(f.dir, "f0-0"), Confirmed: !c.unconfirmed,
+			Where: map[string]string{provider.DetailAccount: "acc2"}}
+		err := f.open().RemoveFunctions(t.Context(), []provider.Unit{u})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -235,8 +235,8 @@ func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for _, dir := range []string{"", "/nowhere/f0-0"} {
 		f := newFakeWrangler(t, map[string][]string{"delete": {"Successfully deleted"}, "deployments": {"list-absent!"}})
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-x-f0-0", DetailDir: dir, DetailConfirmed: "yes"}}
-		if err := f.open().RemoveFunctions(t.Context(), []Endpoint{e}); err != nil {
+		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir, Confirmed: true}
+		if err := f.open().RemoveFunctions(t.Context(), []provider.Unit{u}); err != nil {
 			t.Fatal(err)
 		}
 		for _, call := range f.calls {
@@ -248,7 +248,7 @@ func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
 			}
 		}
 	}
-	if err := newFakeWrangler(t, nil).open().RemoveFunctions(t.Context(), []Endpoint{{Function: "f0-0"}}); err == nil {
+	if err := newFakeWrangler(t, nil).open().RemoveFunctions(t.Context(), []provider.Unit{{Dir: "f0-0"}}); err == nil {
 		t.Error("a Worker without a name was taken for removed")
 	}
 }
@@ -279,7 +279,7 @@ func TestCloudflareWaitsForANewWorker(t *testing.T) {
 		f.output = func(shell.Command) string {
 			return fmt.Sprintf(`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":[%q]}`, site.URL)
 		}
-		fn := zip("f0-0", 0, 128)
+		fn := providertest.Zip("f0-0", 0, 128)
 		fn.Generated = !c.own
 		f.folders(fn)
 		cf := f.open()
@@ -287,7 +287,7 @@ func TestCloudflareWaitsForANewWorker(t *testing.T) {
 		if c.deploys > 1 {
 			cf.Patience.Settle = time.Minute / reachLooks // however slow the machine
 		}
-		got, err := cf.DeployFunctions(t.Context(), []*Function{fn})
+		got, err := cf.DeployFunctions(t.Context(), []*provider.Function{fn})
 		if err != nil || got[0].URL != site.URL || len(f.calls) != c.deploys {
 			t.Errorf("%s: %+v, %v, %d deployments; want %d", name, got, err, len(f.calls), c.deploys)
 		}
@@ -297,11 +297,11 @@ func TestCloudflareWaitsForANewWorker(t *testing.T) {
 
 func TestCloudflareUpdates(t *testing.T) {
 	f := newFakeWrangler(t, map[string][]string{"deploy": {"deploy"}})
-	fn := zip("f0-0", 0, 128)
+	fn := providertest.Zip("f0-0", 0, 128)
 	f.folders(fn)
 	c := f.open()
 	for range 2 {
-		if err := c.UpdateFunction(t.Context(), Endpoint{Function: "f0-0", Detail: map[string]string{"account": "acc1"}}, fn); err != nil {
+		if err := c.UpdateFunction(t.Context(), provider.Endpoint{Function: "f0-0", Detail: map[string]string{"account": "acc1"}}, fn); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -367,10 +367,10 @@ func TestCloudflareRefuses(t *testing.T) {
 		{experiment.SubExperiment{Protocol: "grpc"}, "Protocol grpc"},
 		{experiment.SubExperiment{DesiredServiceTimes: []string{"1ms", "301s"}}, "DesiredServiceTimes 5m1s"},
 	} {
-		fn := zip("f0-0", 0, 128)
+		fn := providertest.Zip("f0-0", 0, 128)
 		fn.Language = run.LanguageWorkers
-		no := (&cloudflare{}).Refuse(&c.sub, fn)
-		if text := said(no, "; "); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
+		no := (&connection{}).Refuse(&c.sub, fn)
+		if text := providertest.Said(no, "; "); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
 			t.Errorf("%+v: %q, want %q", c.sub, text, c.want)
 		}
 	}
@@ -378,7 +378,7 @@ func TestCloudflareRefuses(t *testing.T) {
 
 func TestCloudflareCommands(t *testing.T) {
 	f := newFakeWrangler(t, nil)
-	deploy, remove := f.open().Commands(onePerFunction("stellar-RUN", []*Function{zip("f0-0", 0, 128)})[0])
+	deploy, remove := f.open().Commands(provider.OnePerFunction("stellar-RUN", []*provider.Function{providertest.Zip("f0-0", 0, 128)})[0])
 	var got []string
 	for _, c := range append(deploy, remove...) {
 		got = append(got, strings.ReplaceAll(c.CommandLine(), f.dir, "DIR"))
@@ -390,4 +390,9 @@ func TestCloudflareCommands(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+func TestOutputsOfRealDeployments(t *testing.T) {
+	providertest.Outputs(t, func(text string) []string { return []string{workersDev.FindString(text)} },
+		map[string][]string{"deploy.txt": {"https://hellonode.stellarbench.workers.dev"}})
 }

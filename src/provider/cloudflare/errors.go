@@ -1,4 +1,4 @@
-package provider
+package cloudflare
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"stellar/src/shell"
 )
 
-// cloudflareHints say what to do about errors of Cloudflare's API, by their codes as Wrangler prints them.
-var cloudflareHints = map[string]string{
+// errorHints say what to do about errors of Cloudflare's API, by their codes as Wrangler prints them.
+var errorHints = map[string]string{
 	"9109":   "CLOUDFLARE_API_TOKEN is wrong, has expired, or is of another account than CLOUDFLARE_ACCOUNT_ID",
 	"10000":  "give the token the permission Workers Scripts: Edit in the account that CLOUDFLARE_ACCOUNT_ID names",
 	"10027":  "ask for a smaller FunctionImageSizeMB",
@@ -32,7 +32,7 @@ func explained(err error, res shell.Result) error {
 	}
 	e.Output = colours.ReplaceAllString(e.Output, "")
 	for _, m := range wranglerCode.FindAllStringSubmatch(res.Stderr+res.Stdout, -1) {
-		if hint := cloudflareHints[m[1]]; hint != "" {
+		if hint := errorHints[m[1]]; hint != "" {
 			return e.WithHint("%s", hint)
 		}
 	}

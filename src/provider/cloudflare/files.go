@@ -1,11 +1,10 @@
-package generate
+package cloudflare
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"path"
-	"path/filepath"
 	"regexp"
 	"time"
 
@@ -15,14 +14,12 @@ import (
 )
 
 const (
-	wranglerName = "wrangler.jsonc"
 	// compatibilityDate fixes the behaviour of the runtime (developers.cloudflare.com/workers/configuration/compatibility-dates); it is
 	// not later than the pinned workerd.
 	compatibilityDate = "2026-04-01"
 	// usualCPU is what a request may compute where nothing else is said, on the paid plan. The free one takes no setting, so
 	// there is one only where it is needed.
-	usualCPU   = 30 * time.Second
-	longestCPU = 5 * time.Minute
+	usualCPU = 30 * time.Second
 )
 
 // wranglerFile is the configuration of one Worker, as far as it is used: developers.cloudflare.com/workers/wrangler/configuration.
@@ -52,7 +49,8 @@ type wranglerRule struct {
 // workerName is what a label of a workers.dev address takes.
 var workerName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-func cloudflareFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
+// Files is the configuration of a Worker.
+func (c *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
 	fn := u.Functions[0]                                      // a Worker is one function
 	if fn.Package != nil && !workerName.MatchString(u.Name) { // a draft has no name yet
 		return nil, fail.Input("Worker name %q: lower case letters, digits and hyphens, at most 63", u.Name)
@@ -76,9 +74,9 @@ func cloudflareFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(file); err != nil {
-		return nil, fmt.Errorf("writing %s: %w", wranglerName, err)
+		return nil, fmt.Errorf("writing %s: %w", wranglerConfig, err)
 	}
-	return []File{{Name: wranglerName, Text: out.Bytes()}}, nil
+	return []provider.File{{Name: wranglerConfig, Text: out.Bytes()}}, nil
 }
 
 // mainModule names the Worker's main module as seen from its unit's folder. The folder that it lies in is the package.
@@ -86,11 +84,7 @@ func mainModule(r *run.Run, u provider.Unit, fn *run.Function) string {
 	if fn.Package == nil {
 		return fn.Handler // when only checking
 	}
-	rel, err := filepath.Rel(filepath.Join(r.ServiceDir, filepath.FromSlash(u.Dir)), fn.Package.Path)
-	if err != nil {
-		rel = fn.Package.Path
-	}
-	return path.Join(filepath.ToSlash(rel), fn.Handler)
+	return path.Join(provider.PackagePath(r, u, fn), fn.Handler)
 }
 
 // cpuLimit raises what a request may compute where a service time would not fit into Cloudflare's own limit.
@@ -113,7 +107,8 @@ func variables(r *run.Run, fn *run.Function) map[string]string {
 	for name, value := range fn.Env {
 		vars[name] = value
 	}
-	for tag, name := range map[string]string{"stellar-run": "STELLAR_RUN", "stellar-expires": "STELLAR_EXPIRES", "stellar-owner": "STELLAR_OWNER"} {
+	for tag, name := range map[string]string{provider.TagRun: runVariable, provider.TagExpires: expiresVariable,
+		provider.TagOwner: ownerVariable} {
 		if value := r.Tags[tag]; value != "" {
 			vars[name] = value
 		}

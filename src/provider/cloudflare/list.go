@@ -1,4 +1,4 @@
-package provider
+package cloudflare
 
 import (
 	"cmp"
@@ -15,25 +15,27 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 // Wrangler lists no Workers, so the account is asked itself: developers.cloudflare.com/api/resources/workers. Workers have no tags that
-// Wrangler could set: the variables STELLAR_RUN and STELLAR_EXPIRES, which generate writes, stand for them.
+// Wrangler could set: the variables STELLAR_RUN and STELLAR_EXPIRES, which Files writes, stand for them.
 
 const (
-	cloudflareAPI  = "https://api.cloudflare.com/client/v4"
-	workerPrefix   = "stellar-" // of every run's service: only such Workers are looked into
-	listTimeout    = time.Minute
-	mostAPIAnswer  = 16 << 20 // bytes
-	tagRunVariable = "STELLAR_RUN"
-	tagExpiresVar  = "STELLAR_EXPIRES"
-	tagOwnerVar    = "STELLAR_OWNER"
+	apiURL        = "https://api.cloudflare.com/client/v4"
+	workerPrefix  = "stellar-" // of every run's service: only such Workers are looked into
+	listTimeout   = time.Minute
+	mostAPIAnswer = 16 << 20 // bytes
+
+	// Variables of a Worker that stand for the tags of a run.
+
+	runVariable     = "STELLAR_RUN"
+	expiresVariable = "STELLAR_EXPIRES"
+	ownerVariable   = "STELLAR_OWNER"
 )
 
-var _ Sweeper = (*cloudflare)(nil)
-
 // ListAPIs lists the run's Workers that stand.
-func (c *cloudflare) ListAPIs(ctx context.Context) ([]Endpoint, error) {
+func (c *connection) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 	all, err := c.Tagged(ctx)
 	if err != nil {
 		return nil, err
@@ -44,22 +46,21 @@ func (c *cloudflare) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 			return nil, err
 		}
 	}
-	var out []Endpoint
+	var out []provider.Endpoint
 	for _, t := range all {
-		name := t.Unit.Detail[DetailUnit]
+		name := t.Unit.Name
 		if name != c.Service && !strings.HasPrefix(name, c.Service+"-") {
 			continue
 		}
-		e := t.Unit
-		e.Function = strings.TrimPrefix(strings.TrimPrefix(name, c.Service), "-")
-		e.URL = fmt.Sprintf("https://%s.%s.workers.dev", name, domain.Subdomain)
-		out = append(out, e)
+		out = append(out, provider.Endpoint{Provider: "cloudflare", URL: fmt.Sprintf("https://%s.%s.workers.dev", name, domain.Subdomain),
+			Function: strings.TrimPrefix(strings.TrimPrefix(name, c.Service), "-"),
+			Detail:   map[string]string{provider.DetailUnit: name, provider.DetailAccount: t.Unit.Where[provider.DetailAccount]}})
 	}
 	return out, nil
 }
 
 // Tagged lists the account's Workers that carry a run's variables.
-func (c *cloudflare) Tagged(ctx context.Context) ([]Tagged, error) {
+func (c *connection) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	who, err := c.who(ctx)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (c *cloudflare) Tagged(ctx context.Context) ([]Tagged, error) {
 	if err := c.ask(ctx, "workers/scripts", &scripts); err != nil {
 		return nil, err
 	}
-	found := make([]Tagged, len(scripts))
+	found := make([]provider.Tagged, len(scripts))
 	var g errgroup.Group
 	g.SetLimit(c.Patience.Parallel)
 	for i, s := range scripts {
@@ -84,7 +85,7 @@ func (c *cloudflare) Tagged(ctx context.Context) ([]Tagged, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	var out []Tagged
+	var out []provider.Tagged
 	for _, t := range found {
 		if t.Run != "" {
 			out = append(out, t)
@@ -94,26 +95,26 @@ func (c *cloudflare) Tagged(ctx context.Context) ([]Tagged, error) {
 }
 
 // tagsOf reads a Worker's variables; one that is not ours, or is gone by now, has no Run.
-func (c *cloudflare) tagsOf(ctx context.Context, name, account string) (Tagged, error) {
+func (c *connection) tagsOf(ctx context.Context, name, account string) (provider.Tagged, error) {
 	var settings struct {
 		Bindings []struct{ Type, Name, Text string }
 	}
 	err := c.ask(ctx, "workers/scripts/"+url.PathEscape(name)+"/settings", &settings)
 	var status *apiError
 	if errors.As(err, &status) && status.status == http.StatusNotFound {
-		return Tagged{}, nil
+		return provider.Tagged{}, nil
 	}
 	if err != nil {
-		return Tagged{}, err
+		return provider.Tagged{}, err
 	}
-	t := Tagged{Unit: Endpoint{Provider: "cloudflare", Detail: map[string]string{DetailUnit: name, detailAccount: account, DetailConfirmed: "yes"}}}
+	t := provider.Tagged{Unit: provider.Unit{Name: name, Where: map[string]string{provider.DetailAccount: account}, Confirmed: true}}
 	for _, b := range settings.Bindings {
 		switch {
-		case b.Type == "plain_text" && b.Name == tagRunVariable:
+		case b.Type == "plain_text" && b.Name == runVariable:
 			t.Run = b.Text
-		case b.Type == "plain_text" && b.Name == tagOwnerVar:
+		case b.Type == "plain_text" && b.Name == ownerVariable:
 			t.Owner = b.Text
-		case b.Type == "plain_text" && b.Name == tagExpiresVar:
+		case b.Type == "plain_text" && b.Name == expiresVariable:
 			t.Expires, _ = time.Parse(time.RFC3339, b.Text)
 		}
 	}
@@ -129,14 +130,14 @@ type apiError struct {
 func (e *apiError) Error() string { return e.text }
 
 // ask gets a result of the API, from the place where Wrangler gets it too. A call that is throttled is made again.
-func (c *cloudflare) ask(ctx context.Context, what string, result any) error {
+func (c *connection) ask(ctx context.Context, what string, result any) error {
 	who, err := c.who(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	address := fmt.Sprintf("%s/accounts/%s/%s", strings.TrimSuffix(cmp.Or(c.Getenv("CLOUDFLARE_API_BASE_URL"), cloudflareAPI), "/"), url.PathEscape(who.account), what)
+	address := fmt.Sprintf("%s/accounts/%s/%s", strings.TrimSuffix(cmp.Or(c.Getenv("CLOUDFLARE_API_BASE_URL"), apiURL), "/"), url.PathEscape(who.account), what)
 	wait := c.Patience.Wait
 	for attempt := 1; ; attempt++ {
 		err := c.askOnce(ctx, address, result)
@@ -153,7 +154,7 @@ func (c *cloudflare) ask(ctx context.Context, what string, result any) error {
 	}
 }
 
-func (c *cloudflare) askOnce(ctx context.Context, address string, result any) error {
+func (c *connection) askOnce(ctx context.Context, address string, result any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
@@ -189,13 +190,13 @@ func (c *cloudflare) askOnce(ctx context.Context, address string, result any) er
 }
 
 // authorize signs a request with the token or key of the environment. What `wrangler login` has kept is Wrangler's own.
-func (c *cloudflare) authorize(req *http.Request) error {
-	if token, _ := c.anyOf("CLOUDFLARE_API_TOKEN"); token != "" {
+func (c *connection) authorize(req *http.Request) error {
+	if token, _ := c.FirstSet("CLOUDFLARE_API_TOKEN"); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 		return nil
 	}
-	key, _ := c.anyOf("CLOUDFLARE_API_KEY")
-	mail, _ := c.anyOf("CLOUDFLARE_EMAIL")
+	key, _ := c.FirstSet("CLOUDFLARE_API_KEY")
+	mail, _ := c.FirstSet("CLOUDFLARE_EMAIL")
 	if key == "" || mail == "" {
 		return fail.Unsupported("Workers of a `wrangler login` cannot be listed").WithHint("set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID")
 	}

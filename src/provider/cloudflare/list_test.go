@@ -1,4 +1,4 @@
-package provider
+package cloudflare
 
 import (
 	"fmt"
@@ -44,7 +44,7 @@ func workersAPI(t *testing.T, busy int) *httptest.Server {
 	return server
 }
 
-func (f *fakeWrangler) openAt(address string) *cloudflare {
+func (f *fakeWrangler) openAt(address string) *connection {
 	f.env["CLOUDFLARE_API_BASE_URL"] = address
 	c := f.open()
 	c.Patience.Wait, c.Patience.Attempts = time.Millisecond, 3
@@ -59,7 +59,7 @@ func TestCloudflareFindsByItsVariables(t *testing.T) {
 	}
 	var got []string
 	for _, u := range all {
-		got = append(got, fmt.Sprintf("%s %s %t %s", u.Unit.Detail[DetailUnit], u.Run, u.Expires.IsZero(), u.Unit.Detail["account"]))
+		got = append(got, fmt.Sprintf("%s %s %t %s", u.Unit.Name, u.Run, u.Expires.IsZero(), u.Unit.Where["account"]))
 	}
 	if want := []string{"stellar-x-f0-0 X false acc1", "stellar-y-f0-0 Y true acc1"}; !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)

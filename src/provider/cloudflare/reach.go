@@ -1,4 +1,4 @@
-package provider
+package cloudflare
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 const reachLooks = 12
 
 // settle waits until a new Worker answers. Not to answer in time is no failure: the rows will say what happened.
-func (c *cloudflare) settle(ctx context.Context, address string, ours bool) bool {
+func (c *connection) settle(ctx context.Context, address string, ours bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, reachLooks*c.Patience.Settle)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -1,4 +1,4 @@
-package generate
+package cloudflare
 
 import (
 	"fmt"
@@ -8,12 +8,22 @@ import (
 	"slices"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// workers are functions for Cloudflare's Workers. A handler is the main module's file: what it exports is fixed.
-func workers() language {
-	return language{handler: "worker.mjs", from: []string{"measure/nodejs/core.cjs", "adapters/cloudflare/nodejs"}, own: workerEntry}
+// Adapt gives the language of all functions there. A handler is the main module's file: what it exports is fixed.
+func (c *connection) Adapt(string) provider.Adaptation {
+	return provider.Adaptation{Handler: "worker.mjs", Check: workerEntry,
+		From: []string{"measure/nodejs/core.cjs", "adapters/cloudflare/nodejs"}}
+}
+
+// Notes says that a Worker takes the place of what the file names.
+func (c *connection) Notes(fn *run.Function) []string {
+	if fn.Language != run.LanguageWorkers {
+		return nil
+	}
+	return []string{fmt.Sprintf("Runtime %s: Workers run JavaScript modules in V8, whatever the file names", fn.Runtime)}
 }
 
 // workerEntry checks that the main module is there.
@@ -28,20 +38,4 @@ func workerEntry(dir, handler string) (string, error) {
 			WithHint(`name the main module of your Worker: "Handler": "<file>.mjs"`)
 	}
 	return name, nil
-}
-
-// noteWorkers says, once for each runtime, that a Worker takes the place of what the file names.
-func noteWorkers(r *run.Run) {
-	told := map[string]bool{}
-	for _, fn := range r.Functions {
-		if fn.Language != run.LanguageWorkers || told[fn.Runtime] {
-			continue
-		}
-		told[fn.Runtime] = true
-		text := fmt.Sprintf("Runtime %s: Workers run JavaScript modules in V8, whatever the file names", fn.Runtime)
-		r.Log.Warnf("%s", text)
-		if r.Record != nil {
-			r.Record.Notes = append(r.Record.Notes, text)
-		}
-	}
 }

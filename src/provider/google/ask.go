@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/shell"
 )
 
@@ -47,8 +48,8 @@ func (g gcloud) ask(ctx context.Context, args ...string) (string, error) {
 		return a.text, a.err
 	}
 	res, err := g.run(ctx, shell.Command{Name: gcloudName, Args: append(args, "--quiet"), Timeout: g.Patience.Ask,
-		Grace: askGrace, Line: func(string) {}})
-	if timedOut(err) && ctx.Err() == nil {
+		Grace: provider.AskGrace, Line: func(string) {}})
+	if provider.TimedOut(err) && ctx.Err() == nil {
 		words := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 		err = g.noAnswer(strings.Join(words, " "))
 	}
@@ -64,9 +65,9 @@ func (g gcloud) noAnswer(question string) error {
 // locate finds project and region: where the run was located before, in the experiment, then in the environment as
 // gcloud reads it, then in gcloud's configuration, which is asked for both at once.
 func (g gcloud) locate(ctx context.Context) (place, error) {
-	region, _ := g.anyOf("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
-	project, _ := g.anyOf("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
-	at := place{cmp.Or(g.Where[DetailProject], project), cmp.Or(g.Where[DetailRegion], g.Region, region)}
+	region, _ := g.FirstSet("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
+	project, _ := g.FirstSet("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
+	at := place{cmp.Or(g.Where[detailProject], project), cmp.Or(g.Where[provider.DetailRegion], g.Region, region)}
 	missing := make([]error, 2)
 	var both sync.WaitGroup
 	if at.project == "" {
@@ -82,7 +83,7 @@ func (g gcloud) locate(ctx context.Context) (place, error) {
 		}))
 	}
 	both.Wait()
-	return at, joined(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
+	return at, provider.Join(slices.DeleteFunc(missing, func(err error) bool { return err == nil }))
 }
 
 // property asks gcloud's configuration; unset is the error where it is not set.
@@ -98,33 +99,33 @@ func (g gcloud) property(ctx context.Context, name string, unset error) (string,
 }
 
 // Ready finds gcloud, an account, project and region. It asks for all at once, and waits no longer than Patience.Ask.
-func (g gcloud) Ready(ctx context.Context) Readiness {
+func (g gcloud) Ready(ctx context.Context) provider.Readiness {
 	if g.Log != nil {
 		g.Log.Infof("asking gcloud for its version, account, project and region (at most %v)", g.Patience.Ask)
 	}
-	var r Readiness
-	var tool Tool
+	var r provider.Readiness
+	var tool provider.Tool
 	var at place
 	var noAccount, noPlace error
 	var all sync.WaitGroup
 	all.Go(fail.Caught(func(err error) { tool.Err = err }, func() {
-		tool = g.find(ctx, wanted{name: gcloudName, args: []string{"version"}, least: [3]int{450, 0, 0}, below: 700,
-			install: gcloudHint, timeout: g.Patience.Ask})
+		tool = g.FindProgram(ctx, provider.Program{Name: gcloudName, Args: []string{"version"}, Least: [3]int{450, 0, 0}, Below: 700,
+			Install: gcloudHint, Timeout: g.Patience.Ask})
 	}))
 	all.Go(fail.Caught(func(err error) { noAccount = err }, func() { r.Credentials, noAccount = g.credentials(ctx) }))
 	all.Go(fail.Caught(func(err error) { noPlace = err }, func() { at, noPlace = g.locate(ctx) }))
 	all.Wait()
-	if tool.Err != nil && !tool.late {
-		return Readiness{Tools: []Tool{tool}}
+	if tool.Err != nil && !tool.TimedOut {
+		return provider.Readiness{Tools: []provider.Tool{tool}}
 	}
-	if tool.late {
+	if tool.TimedOut {
 		tool.Err = nil
-		r.Unanswered = append(r.Unanswered, Unanswered{g.noAnswer("version"), true})
+		r.Unanswered = append(r.Unanswered, provider.Unanswered{Err: g.noAnswer("version"), Needed: true})
 	}
-	r.Tools = []Tool{tool}
-	r.doubt(noAccount, false) // the first deployment tells
-	r.doubt(noPlace, true)
-	r.Where = map[string]string{DetailProject: at.project, DetailRegion: at.region}
+	r.Tools = []provider.Tool{tool}
+	doubt(&r, noAccount, false) // the first deployment tells
+	doubt(&r, noPlace, true)
+	r.Where = map[string]string{detailProject: at.project, provider.DetailRegion: at.region}
 	for k, v := range r.Where {
 		if v == "" {
 			delete(r.Where, k)
@@ -134,10 +135,10 @@ func (g gcloud) Ready(ctx context.Context) Readiness {
 }
 
 // doubt keeps an error as what is missing, or as what was not answered.
-func (r *Readiness) doubt(err error, needed bool) {
+func doubt(r *provider.Readiness, err error, needed bool) {
 	switch {
 	case errors.Is(err, errNoAnswer):
-		r.Unanswered = append(r.Unanswered, Unanswered{err, needed})
+		r.Unanswered = append(r.Unanswered, provider.Unanswered{Err: err, Needed: needed})
 	case err != nil:
 		r.Missing = append(r.Missing, err)
 	}
@@ -145,7 +146,7 @@ func (r *Readiness) doubt(err error, needed bool) {
 
 // credentials says where gcloud has them from. They are not tried: the first deployment does.
 func (g gcloud) credentials(ctx context.Context) (string, error) {
-	if _, name := g.anyOf("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"); name != "" {
+	if _, name := g.FirstSet("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"); name != "" {
 		return name, nil
 	}
 	account, err := g.ask(ctx, "auth", "list", "--filter=status:ACTIVE", "--format=value(account)")
@@ -156,7 +157,7 @@ func (g gcloud) credentials(ctx context.Context) (string, error) {
 		return "gcloud auth", nil
 	}
 	none := fail.Input("gcloud has no active account")
-	if _, name := g.anyOf("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
+	if _, name := g.FirstSet("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
 		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
 	}
 	return "", none.WithHint("run `gcloud auth login`, or `gcloud auth activate-service-account --key-file <file>`")

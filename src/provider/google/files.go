@@ -1,7 +1,6 @@
-package generate
+package google
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,31 +10,44 @@ import (
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// googleFiles is the one file that gcloud reads of a unit, for --env-vars-file: a function's environment variables, KEY: "value".
-func googleFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
-	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Written by stellar for run %s: the environment of %s, for --env-vars-file.\n", r.ID, u.Name)
-	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	if err := enc.Encode(texts(googleEnv(u.Functions[0]))); err != nil {
-		return nil, fmt.Errorf("writing %s: %w", provider.EnvFile, err)
+// envFile is the name of the file in a unit's folder with the environment variables of its function.
+const envFile = "env.yaml"
+
+// Files is the one file that gcloud reads of a unit, for --env-vars-file: a function's environment variables, KEY: "value".
+func (g gcloud) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
+	text := fmt.Appendf(nil, "# Written by stellar for run %s: the environment of %s, for --env-vars-file.\n", r.ID, u.Name)
+	body, err := provider.YAML(provider.Texts(environment(u.Functions[0])))
+	if err != nil {
+		return nil, fmt.Errorf("writing %s: %w", envFile, err)
 	}
-	if err := enc.Close(); err != nil {
-		return nil, fmt.Errorf("writing %s: %w", provider.EnvFile, err)
-	}
-	return []File{{Name: provider.EnvFile, Text: out.Bytes()}}, nil
+	return []provider.File{{Name: envFile, Text: append(text, body...)}}, nil
 }
 
-// googleEnv is a function's environment. Google tells a function its memory nowhere: the measurement function finds it where AWS has
+// Adapt says what turns functions into those that Google's Functions Framework calls. Google builds them from their sources.
+func (c *cloudFunctions) Adapt(language string) provider.Adaptation {
+	switch language {
+	case "python":
+		return provider.Adaptation{Add: "adapters/google/python", Handler: "entry.handle", Check: checkPython, Source: true}
+	case "nodejs":
+		return provider.Adaptation{Add: "adapters/google/nodejs", Handler: "entry.handle", Check: checkNode, Source: true}
+	case "go":
+		return provider.Adaptation{Add: "adapters/google/go", Handler: "Handle", Check: checkGo, Source: true, Package: "measure",
+			Extra: map[string]string{"go.mod": "module example.com/measure\n\ngo 1.21\n"}}
+	}
+	return provider.Adaptation{}
+}
+
+// Notes are none: what Google cannot do is refused.
+func (c *cloudFunctions) Notes(*run.Function) []string { return nil }
+
+// environment is a function's environment. Google tells a function its memory nowhere: the measurement function finds it where AWS has
 // it, as on the local platform.
-func googleEnv(fn *run.Function) map[string]string {
+func environment(fn *run.Function) map[string]string {
 	env := maps.Clone(fn.Env)
 	if env == nil {
 		env = map[string]string{}
@@ -46,21 +58,13 @@ func googleEnv(fn *run.Function) map[string]string {
 	return env
 }
 
-// googlePython checks a function of the user's for Google's buildpack.
-func googlePython(dir, handler string) (string, error) {
-	handler, err := pythonEntry(dir, handler)
-	if err != nil {
-		return "", err
-	}
+// checkPython checks a function of the user's for Google's buildpack.
+func checkPython(dir, handler string) (string, error) {
 	return handler, anyFile(dir, "requirements.txt", "pyproject.toml")
 }
 
-// googleNode checks that the handler's file is the one that Google's Functions Framework loads.
-func googleNode(dir, handler string) (string, error) {
-	handler, err := scriptEntry(dir, handler, ".js", ".mjs", ".cjs")
-	if err != nil {
-		return "", err
-	}
+// checkNode checks that the handler's file is the one that Google's Functions Framework loads.
+func checkNode(dir, handler string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
 		return "", fail.Input("%w", err).WithHint(`Google builds from a package.json: {"main": "<file>"} is enough`)
@@ -82,11 +86,8 @@ func googleNode(dir, handler string) (string, error) {
 
 var exportedName = regexp.MustCompile(`^[A-Z]\w*$`)
 
-// googleGo checks that the handler can be a function that a main of Google's calls.
-func googleGo(dir, handler string) (string, error) {
-	if found, _ := filepath.Glob(filepath.Join(dir, "*.go")); len(found) == 0 {
-		return "", &keyError{"Function", fail.Input("%s holds no .go files", dir)}
-	}
+// checkGo checks that the handler can be a function that a main of Google's calls.
+func checkGo(dir, handler string) (string, error) {
 	if !exportedName.MatchString(handler) {
 		return "", fail.Input("handler %q is no exported function of Go", handler).
 			WithHint(`name it: "Handler": "Handle", for func Handle(http.ResponseWriter, *http.Request) in a package that is not main`)
@@ -101,5 +102,6 @@ func anyFile(dir string, names ...string) error {
 			return nil
 		}
 	}
-	return &keyError{"Function", fail.Input("%s has no %s, from which Google builds", dir, strings.Join(names, " or ")).WithHint("an empty %s is enough where nothing is to be installed", names[0])}
+	return &provider.KeyError{Key: "Function", Err: fail.Input("%s has no %s, from which Google builds", dir,
+		strings.Join(names, " or ")).WithHint("an empty %s is enough where nothing is to be installed", names[0])}
 }

@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"cmp"
@@ -14,48 +14,53 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/shell"
 )
 
-// googleLimits are those of Cloud Run functions, as Cloud Functions of the 2nd generation are called by now:
+// functionsLimits are those of Cloud Run functions, as Cloud Functions of the 2nd generation are called by now:
 // cloud.google.com/functions/quotas, November 2026. Sources have no limit there but that of the image that is built of them.
-func googleLimits() Limits {
-	return Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, Languages: []string{"python", "nodejs", "go"},
-		Region: googleRegion(), RegionLike: "europe-west1",
+func functionsLimits() provider.Limits {
+	return provider.Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, Languages: []string{"python", "nodejs", "go"},
+		Region: regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/functions/quotas, November 2026"}
 }
 
-// googleGo is the newest runtime of Go: cloud.google.com/run/docs/runtimes/go, November 2026.
-const googleGo = "go127"
+// goRuntime is the newest runtime of Go: cloud.google.com/run/docs/runtimes/go, November 2026.
+const goRuntime = "go127"
 
 // google deploys functions of the 2nd generation from their sources, each by itself: Google builds an image of it and runs it on Cloud Run.
-type google struct{ gcloud }
+type cloudFunctions struct{ gcloud }
 
 var (
-	_ Connection = (*google)(nil)
-	_ Planner    = (*google)(nil)
-	_ Checker    = (*google)(nil)
-	_ Locator    = (*google)(nil)
-	_ Refuser    = (*google)(nil)
-	_ Sweeper    = (*google)(nil)
+	_ provider.Connection = (*cloudFunctions)(nil)
+	_ provider.Planner    = (*cloudFunctions)(nil)
+	_ provider.Checker    = (*cloudFunctions)(nil)
+	_ provider.Locator    = (*cloudFunctions)(nil)
+	_ provider.Refuser    = (*cloudFunctions)(nil)
+	_ provider.Sweeper    = (*cloudFunctions)(nil)
+	_ provider.Writer     = (*cloudFunctions)(nil)
+	_ provider.Adapter    = (*cloudFunctions)(nil)
 )
 
-func newGoogle(o Options) Connection { return &google{newGcloud(o, "functions")} }
+func connectFunctions(o provider.Options) provider.Connection {
+	return &cloudFunctions{newGcloud(o, "functions")}
+}
 
 // detailNumber is the journal's key for the project's number, which is in the name of the bucket with the sources.
 const detailNumber = "projectNumber"
 
 // runtimeID is Google's name of a runtime: python3.13 is python313, nodejs22.x is nodejs22.
-func runtimeID(f *Function) string {
+func runtimeID(f *provider.Function) string {
 	if f.Language == "go" {
-		return googleGo
+		return goRuntime
 	}
 	return strings.ReplaceAll(strings.TrimSuffix(f.Runtime, ".x"), ".", "")
 }
 
 // entryPoint is the function's name and, for Python, the file that it is in, empty where that is main.py. Node.js has the file in
 // package.json, Go has packages.
-func entryPoint(f *Function) (name, file string) {
+func entryPoint(f *provider.Function) (name, file string) {
 	at := strings.LastIndexByte(f.Handler, '.')
 	name = cmp.Or(f.Handler[at+1:], "ENTRY_POINT")
 	if at > 0 && f.Language == "python" {
@@ -67,12 +72,12 @@ func entryPoint(f *Function) (name, file string) {
 }
 
 // deployment is the command that deploys one function, or makes a new revision of it.
-func (c *google) deployment(u Unit, at place) shell.Command {
-	return c.upload(u, at, "--env-vars-file", filepath.Join(c.dir(u), EnvFile))
+func (c *cloudFunctions) deployment(u provider.Unit, at place) shell.Command {
+	return c.upload(u, at, "--env-vars-file", filepath.Join(c.UnitFolder(u), envFile))
 }
 
 // upload has Google build and run a function's sources. --allow-unauthenticated: the function itself asks for the run's token.
-func (c *google) upload(u Unit, at place, env ...string) shell.Command {
+func (c *cloudFunctions) upload(u provider.Unit, at place, env ...string) shell.Command {
 	f := u.Functions[0]
 	source := "SOURCE"
 	if f.Package != nil && f.Package.Path != "" {
@@ -113,7 +118,7 @@ const (
 	imagesRegistry = "gcf-artifacts"
 )
 
-func (c *google) removal(name string, at place, number string) removals {
+func (c *cloudFunctions) removal(name string, at place, number string) removals {
 	archive := fmt.Sprintf("gs://%s-%s-%s/%s/%s", sourcesBucket, number, at.region, name, sourcesArchive)
 	project := place{project: at.project}
 	return removals{
@@ -128,25 +133,25 @@ func (c *google) removal(name string, at place, number string) removals {
 }
 
 // Commands are `gcloud functions deploy`, and those that remove the function, its sources and its image.
-func (c *google) Commands(u Unit) (deploy, remove []shell.Command) {
+func (c *cloudFunctions) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	at := c.planned()
 	r := c.removal(u.Name, at, "PROJECT_NUMBER")
 	return []shell.Command{c.deployment(u, at)}, []shell.Command{r.function, r.look, r.archive, r.images, r.image("IMAGE")}
 }
 
 // Locate gives project, its number, and region.
-func (c *google) Locate(ctx context.Context) (map[string]string, error) {
+func (c *cloudFunctions) Locate(ctx context.Context) (map[string]string, error) {
 	where, err := c.gcloud.Locate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	where[detailNumber], err = c.number(ctx, where[DetailProject])
+	where[detailNumber], err = c.number(ctx, where[detailProject])
 	return where, err
 }
 
 var digits = regexp.MustCompile(`^\d+$`)
 
-func (c *google) number(ctx context.Context, project string) (string, error) {
+func (c *cloudFunctions) number(ctx context.Context, project string) (string, error) {
 	cmd := shell.Command{Name: gcloudName, Args: []string{"projects", "describe", project, "--format", "value(projectNumber)", "--quiet"}}
 	res, err := c.run(ctx, cmd)
 	if err != nil {
@@ -154,26 +159,26 @@ func (c *google) number(ctx context.Context, project string) (string, error) {
 	}
 	number := strings.TrimSpace(res.Stdout)
 	if !digits.MatchString(number) {
-		return "", outputError(res.Stdout+res.Stderr, "gcloud projects describe gave no number of project %s", project)
+		return "", provider.OutputError(res.Stdout+res.Stderr, "gcloud projects describe gave no number of project %s", project)
 	}
 	return number, nil
 }
 
 // Refuse names what functions of Google cannot do.
-func (c *google) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
+func (c *cloudFunctions) Refuse(s *experiment.SubExperiment, _ *provider.Function) (no []provider.Refusal) {
 	if s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
-		no = append(no, refuse("FillerPlacement", s.FillerPlacement, "sources have no order"))
+		no = append(no, provider.Refuse("FillerPlacement", s.FillerPlacement, "sources have no order"))
 	}
 	return append(no, refusedByRun(s)...)
 }
 
 // DeployFunctions has some functions built and deployed at once.
-func (c *google) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
-	return c.deployEach(ctx, shortNames(gcrNameLimit)(c.Service, fns), c.deployment, c.read)
+func (c *cloudFunctions) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
+	return c.deployEach(ctx, fns, c.deployment, c.read)
 }
 
-// googleFunction is what gcloud prints of a function (cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions).
-type googleFunction struct {
+// functionAnswer is what gcloud prints of a function (cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions).
+type functionAnswer struct {
 	Name    string            `json:"name"` // projects/…/locations/…/functions/…
 	State   string            `json:"state"`
 	URL     string            `json:"url"`
@@ -185,54 +190,38 @@ type googleFunction struct {
 }
 
 // address is that of the service on Cloud Run, without the detour over cloudfunctions.net.
-func (f googleFunction) address() string { return cmp.Or(f.Service.URI, f.URL) }
+func (f functionAnswer) address() string { return cmp.Or(f.Service.URI, f.URL) }
 
 // functionURL is the address in what gcloud prints for people.
 var functionURL = regexp.MustCompile(`(?m)^\s*(?:uri|url):\s+(https?://\S+)`)
 
-func (c *google) read(_ Unit, res shell.Result) (Endpoint, error) {
-	var f googleFunction
-	text := res.Stdout + res.Stderr
-	err := answerOf(res, &f)
-	e := Endpoint{URL: f.address(), Provider: "google", Detail: map[string]string{}}
-	if m := functionURL.FindStringSubmatch(text); e.URL == "" && m != nil {
-		e.URL = m[1]
-	}
+func (c *cloudFunctions) read(res shell.Result) (provider.Endpoint, error) {
+	var f functionAnswer
+	unread := answerOf(res, &f)
+	e, err := answered("gcloud functions deploy", "google", f.address(), functionURL, res, unread)
 	switch {
-	case e.URL == "" && err != nil:
-		return Endpoint{}, outputError(text, "gcloud functions deploy named no address: %w", err)
-	case e.URL == "":
-		return Endpoint{}, outputError(text, "gcloud functions deploy named no address")
+	case err != nil:
+		return e, err
 	case f.State != "" && f.State != "ACTIVE":
-		return Endpoint{}, outputError(text, "the function is %s, not ACTIVE", f.State)
-	}
-	if f.Service.Revision != "" {
+		return provider.Endpoint{}, provider.OutputError(res.Stdout+res.Stderr, "the function is %s, not ACTIVE", f.State)
+	case f.Service.Revision != "":
 		e.Detail["revision"] = f.Service.Revision
 	}
 	return e, nil
 }
 
-func (c *google) list(ctx context.Context, at place) ([]googleFunction, error) {
+func (c *cloudFunctions) list(ctx context.Context, at place) ([]functionAnswer, error) {
 	args := []string{"functions", "list", "--filter", "labels.stellar-run:* AND environment=GEN_2", "--format", "json"}
 	if at.region != "" {
 		args = append(args, "--regions", at.region)
 	}
 	res, err := c.run(ctx, c.command(place{project: at.project}, args...))
-	if err == nil {
-		err = complete(res, "gcloud functions list")
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []googleFunction
-	if err := answerOf(res, &all); err != nil {
-		return nil, outputError(res.Stdout+res.Stderr, "gcloud functions list: %w", err)
-	}
-	return slices.DeleteFunc(all, func(f googleFunction) bool { return f.Labels["stellar-run"] == "" }), nil
+	all, err := listOf[functionAnswer](res, err, "gcloud functions list")
+	return slices.DeleteFunc(all, func(f functionAnswer) bool { return f.Labels[provider.TagRun] == "" }), err
 }
 
 // ListAPIs lists the functions of the run, by its label and its name.
-func (c *google) ListAPIs(ctx context.Context) ([]Endpoint, error) {
+func (c *cloudFunctions) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 	at, err := c.locate(ctx)
 	if err != nil {
 		return nil, err
@@ -241,21 +230,15 @@ func (c *google) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Endpoint
+	found := make([]listed, 0, len(all))
 	for _, f := range all {
-		name := path.Base(f.Name)
-		if e := (Endpoint{URL: f.address(), Provider: "google"}); c.ours(name) && e.URL != "" {
-			e.Detail = fromLabels(f.Labels)
-			e.Detail[DetailUnit], e.Detail[DetailProject], e.Detail[DetailRegion] = name, at.project, at.region
-			e.Function = strings.TrimPrefix(strings.TrimPrefix(name, c.Service), "-")
-			out = append(out, e)
-		}
+		found = append(found, listed{path.Base(f.Name), f.address(), f.Labels})
 	}
-	return out, nil
+	return c.existing("google", at, found), nil
 }
 
 // Tagged lists the functions of any run in all regions of the project.
-func (c *google) Tagged(ctx context.Context) ([]Tagged, error) {
+func (c *cloudFunctions) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	at, err := c.locate(ctx)
 	if err != nil {
 		return nil, err
@@ -264,7 +247,7 @@ func (c *google) Tagged(ctx context.Context) ([]Tagged, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Tagged
+	var out []provider.Tagged
 	for _, f := range all {
 		parts := strings.Split(f.Name, "/")
 		if len(parts) != 6 {
@@ -276,45 +259,46 @@ func (c *google) Tagged(ctx context.Context) ([]Tagged, error) {
 }
 
 // UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request starts cold.
-func (c *google) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
-	name, at, err := c.of(ctx, e)
+func (c *cloudFunctions) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
+	name := e.Detail[provider.DetailUnit]
+	at, err := c.placeOf(ctx, name, e.Detail)
 	if err != nil {
 		return err
 	}
 	if fn == nil || fn.Package == nil {
 		return fail.Input("function %s: a new revision is built from its sources, which are not there", name)
 	}
-	_, err = c.run(ctx, c.upload(Unit{Name: name, Functions: []*Function{fn}}, at, "--update-env-vars", version()))
+	_, err = c.run(ctx, c.upload(provider.Unit{Name: name, Functions: []*provider.Function{fn}}, at, "--update-env-vars", version()))
 	return err
 }
 
 // RemoveFunctions deletes functions, and what Google keeps of each: the archive of its sources, the image built of them.
-func (c *google) RemoveFunctions(ctx context.Context, es []Endpoint) error {
-	return each(ctx, c.Patience.Parallel, es, c.remove)
+func (c *cloudFunctions) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
+	return provider.ForEach(ctx, c.Patience.Parallel, units, c.remove)
 }
 
-func (c *google) remove(ctx context.Context, e Endpoint) error {
-	name, at, err := c.of(ctx, e)
+func (c *cloudFunctions) remove(ctx context.Context, u provider.Unit) error {
+	at, err := c.placeOf(ctx, u.Name, u.Where)
 	if err != nil {
 		return err
 	}
-	number := e.Detail[detailNumber]
+	number := u.Where[detailNumber]
 	if number == "" {
 		if number, err = c.number(ctx, at.project); err != nil {
 			return err
 		}
 	}
-	r := c.removal(name, at, number)
-	if err := c.removeOne(ctx, name, "the function "+name, e.Detail[DetailConfirmed] != "", r.function, r.look); err != nil {
+	r := c.removal(u.Name, at, number)
+	if err := c.removeOne(ctx, u.Name, "the function "+u.Name, u.Confirmed, r.function, r.look); err != nil {
 		return err
 	}
-	return joined(slices.DeleteFunc([]error{c.removeArchive(ctx, r), c.removeImages(ctx, name, r)}, func(err error) bool { return err == nil }))
+	return provider.Join(slices.DeleteFunc([]error{c.removeArchive(ctx, r), c.removeImages(ctx, u.Name, r)}, func(err error) bool { return err == nil }))
 }
 
 // noArchive: the object is not there, or the bucket is not.
 var noArchive = regexp.MustCompile(`(?i)matched no objects|not found: 404|bucket does not exist`)
 
-func (c *google) removeArchive(ctx context.Context, r removals) error {
+func (c *cloudFunctions) removeArchive(ctx context.Context, r removals) error {
 	res, err := c.run(ctx, r.archive)
 	if err != nil && noArchive.MatchString(res.Stderr) {
 		return nil
@@ -324,7 +308,7 @@ func (c *google) removeArchive(ctx context.Context, r removals) error {
 
 // removeImages deletes the packages whose name is that of the function, as Google writes it: hyphens doubled, perhaps behind
 // project and region with two underscores between them; and the cache of its build, which is the same name with /cache behind it.
-func (c *google) removeImages(ctx context.Context, name string, r removals) error {
+func (c *cloudFunctions) removeImages(ctx context.Context, name string, r removals) error {
 	res, err := c.run(ctx, r.images)
 	if err != nil && c.missing(res, imagesRegistry) {
 		return nil // no function was ever built here

@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"maps"
@@ -9,10 +9,12 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
-func sourceFunction(name, language, runtime, handler string) *Function {
+func sourceFunction(name, language, runtime, handler string) *provider.Function {
 	return &run.Function{Name: name, Language: language, Runtime: runtime, Handler: handler, MemoryMB: 128, PackageType: "Zip", TimeoutSeconds: 60,
 		Package: &run.Package{Type: run.PackageSource, Path: "/s/packages/" + language, Bytes: 9 << 20}}
 }
@@ -22,13 +24,13 @@ func TestGoogleDeploys(t *testing.T) {
 	python, node, golang := sourceFunction("f0-0", "python", "python3.13", "entry.handle"), sourceFunction("f1-0", "nodejs", "nodejs22.x", "entry.handle"),
 		sourceFunction("f2-0", "go", "go", "Handle")
 	node.Platform, node.MemoryMB = experiment.Platform{Concurrency: 80, MaxInstances: 5}, 8192
-	got, err := g.open("google", here()).DeployFunctions(t.Context(), []*Function{python, node, golang})
+	got, err := g.open("google", here()).DeployFunctions(t.Context(), []*provider.Function{python, node, golang})
 	if err != nil || len(got) != 3 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	e := got[0]
 	if e.URL != "https://stellar-r-f0-0-nfjrndgaha-ew.a.run.app" || e.Provider != "google" || e.Function != "f0-0" || e.MemoryMB != 128 || e.PackageType != "Zip" || e.ImageSizeMB != 9 ||
-		e.Detail["revision"] != "stellar-r-f0-0-00001-wav" || e.Detail[DetailUnit] != "stellar-r-f0-0" || e.Detail["region"] != "europe-west1" {
+		e.Detail["revision"] != "stellar-r-f0-0-00001-wav" || e.Detail[provider.DetailUnit] != "stellar-r-f0-0" || e.Detail["region"] != "europe-west1" {
 		t.Errorf("endpoint %+v", e)
 	}
 	const labels = " --ingress-settings all --update-labels stellar-expires=2026-11-22t10-00-00z,stellar-run=20261121t100000z-gcr-abcd"
@@ -51,14 +53,14 @@ func TestGoogleEntryPoints(t *testing.T) {
 		{"python", "main.handle", "handle", ""}, {"python", "entry.handle", "handle", "entry.py"}, {"python", "a.b.c", "c", "a/b.py"}, {"python", "a/b.c", "c", "a/b.py"},
 		{"nodejs", "index.handler", "handler", ""}, {"go", "Handle", "Handle", ""}, {"python", "", "ENTRY_POINT", ""},
 	} {
-		if name, file := entryPoint(&Function{Language: c.language, Handler: c.handler}); name != c.name || file != c.file {
+		if name, file := entryPoint(&provider.Function{Language: c.language, Handler: c.handler}); name != c.name || file != c.file {
 			t.Errorf("%s %s: %s in %q", c.language, c.handler, name, file)
 		}
 	}
 }
 
 func TestGoogleReads(t *testing.T) {
-	c := newGoogle(Options{}.defaults()).(*google)
+	c := connectFunctions(provider.Options{}.WithDefaults()).(*cloudFunctions)
 	for name, r := range map[string]struct{ out, err, want string }{
 		"json":       {output(t, "functions-deploy.json"), "", "https://stellar-r-f0-0-nfjrndgaha-ew.a.run.app"},
 		"url only":   {`{"state":"ACTIVE","url":"https://r-p.cloudfunctions.net/f"}`, "", "https://r-p.cloudfunctions.net/f"},
@@ -67,7 +69,7 @@ func TestGoogleReads(t *testing.T) {
 		"nothing":    {"", "", ""},
 		"garbage":    {"{<html>", "", ""},
 	} {
-		e, err := c.read(Unit{}, result(r.out, r.err))
+		e, err := c.read(result(r.out, r.err))
 		if e.URL != r.want || (err == nil) != (r.want != "") {
 			t.Errorf("%s: %q, %v", name, e.URL, err)
 		}
@@ -83,7 +85,7 @@ func TestGoogleDeploymentFaults(t *testing.T) {
 		"garbage":        {map[string]string{"functions-deploy.out": "502\n"}, 1, "named no address", ""},
 	} {
 		g := newFakeGcloud(t, f.answers)
-		_, err := g.open("google", here()).DeployFunctions(t.Context(), []*Function{sourceFunction("f0-0", "python", "python3.13", "entry.handle")})
+		_, err := g.open("google", here()).DeployFunctions(t.Context(), []*provider.Function{sourceFunction("f0-0", "python", "python3.13", "entry.handle")})
 		f.check(t, name, "functions deploy", g, err)
 	}
 }
@@ -116,8 +118,9 @@ func TestGoogleRemoves(t *testing.T) {
 		"nobody can tell": {with(map[string]string{"functions-describe.err": "ERROR: no network\n"}), 1, "ask whether", ""},
 	} {
 		g := newFakeGcloud(t, f.answers)
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "asia-east1", DetailProject: "then", detailNumber: "42", DetailConfirmed: "yes"}}
-		err := g.open("google", here()).RemoveFunctions(t.Context(), []Endpoint{e})
+		u := provider.Unit{Name: "stellar-r-f0-0", Confirmed: true,
+			Where: map[string]string{provider.DetailRegion: "asia-east1", detailProject: "then", detailNumber: "42"}}
+		err := g.open("google", here()).RemoveFunctions(t.Context(), []provider.Unit{u})
 		f.check(t, name, "functions delete", g, err)
 		for _, call := range g.calls() {
 			switch {
@@ -138,12 +141,12 @@ func TestGoogleRemoves(t *testing.T) {
 
 func TestGoogleLocatesTheNumber(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"projects-describe.out": "42\n"})
-	got, err := g.open("google", here()).(Locator).Locate(t.Context())
+	got, err := g.open("google", here()).(provider.Locator).Locate(t.Context())
 	if want := map[string]string{"project": "p", "region": "europe-west1", "projectNumber": "42"}; err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v, %v", got, err)
 	}
 	g = newFakeGcloud(t, map[string]string{"projects-describe.out": "hello\n"})
-	if got, err := g.open("google", here()).(Locator).Locate(t.Context()); err == nil {
+	if got, err := g.open("google", here()).(provider.Locator).Locate(t.Context()); err == nil {
 		t.Errorf("no number: %v", got)
 	}
 }
@@ -156,8 +159,8 @@ func TestGoogleLists(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].Function != "f0-0" || got[0].Detail["stellar-expires"] != "2026-11-22T10:00:00Z" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	found, err := conn.(Sweeper).Tagged(t.Context())
-	if err != nil || len(found) != 1 || found[0].Run != "r" || found[0].Expires.Format(time.RFC3339) != "2026-11-22T10:00:00Z" || found[0].Unit.Detail[DetailRegion] != "europe-west1" {
+	found, err := conn.(provider.Sweeper).Tagged(t.Context())
+	if err != nil || len(found) != 1 || found[0].Run != "r" || found[0].Expires.Format(time.RFC3339) != "2026-11-22T10:00:00Z" || found[0].Unit.Where[provider.DetailRegion] != "europe-west1" {
 		t.Errorf("%+v, %v", found, err)
 	}
 	want := []string{"functions list --filter labels.stellar-run:* AND environment=GEN_2 --format json --regions europe-west1 --project p --quiet",
@@ -170,10 +173,11 @@ func TestGoogleLists(t *testing.T) {
 // What goes on for ever is waited for as long as one command may take.
 func TestGoogleWaitsNoLongerThanACommand(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"functions-delete.err": functionBusy, "functions-delete.code": "1", "functions-describe.out": "stellar-r-f0-0\n"})
-	c := g.open("google", here()).(*google)
+	c := g.open("google", here()).(*cloudFunctions)
 	c.Patience.Command = time.Second
-	e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "asia-east1", DetailProject: "then", detailNumber: "42"}}
-	err := c.RemoveFunctions(t.Context(), []Endpoint{e})
+	u := provider.Unit{Name: "stellar-r-f0-0",
+		Where: map[string]string{provider.DetailRegion: "asia-east1", detailProject: "then", detailNumber: "42"}}
+	err := c.RemoveFunctions(t.Context(), []provider.Unit{u})
 	if err == nil || !strings.Contains(err.Error(), "is still there") || !strings.Contains(fail.Output(err), "unable to queue the operation") {
 		t.Errorf("%v, %q", err, fail.Output(err))
 	}
@@ -190,7 +194,7 @@ func TestGoogleKnowsAnIncompleteList(t *testing.T) {
 			g := newFakeGcloud(t, map[string]string{"functions-list.out": "[]", "functions-list.err": notice, "run-services-list.out": "[]", "run-services-list.err": notice})
 			conn := g.open(kind, here())
 			_, lerr := conn.ListAPIs(t.Context())
-			_, terr := conn.(Sweeper).Tagged(t.Context())
+			_, terr := conn.(provider.Sweeper).Tagged(t.Context())
 			for _, err := range []error{lerr, terr} {
 				if err == nil || !strings.Contains(err.Error(), "the list is not complete") || !strings.Contains(fail.Output(err), "us-east1") {
 					t.Errorf("%s: %v, %q", kind, err, fail.Output(err))
@@ -203,7 +207,7 @@ func TestGoogleKnowsAnIncompleteList(t *testing.T) {
 func TestGoogleUpdates(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"functions-deploy.out": output(t, "functions-deploy.json")})
 	conn := g.open("google", here())
-	e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "r", DetailProject: "p"}}
+	e := provider.Endpoint{Detail: map[string]string{provider.DetailUnit: "stellar-r-f0-0", provider.DetailRegion: "r", detailProject: "p"}}
 	if err := conn.UpdateFunction(t.Context(), e, sourceFunction("f0-0", "python", "python3.13", "entry.handle")); err != nil {
 		t.Fatal(err)
 	}
@@ -218,11 +222,11 @@ func TestGoogleUpdates(t *testing.T) {
 }
 
 func TestGoogleRefuses(t *testing.T) {
-	c := newGoogle(Options{}.defaults()).(*google)
+	c := connectFunctions(provider.Options{}.WithDefaults()).(*cloudFunctions)
 	if no := c.Refuse(&experiment.SubExperiment{Protocol: "h2", FunctionImageSizeMB: 9, FillerPlacement: "back"}, nil); len(no) != 0 {
 		t.Errorf("refused: %v", no)
 	}
-	no := said(c.Refuse(&experiment.SubExperiment{Protocol: "grpc", FunctionImageSizeMB: 9, FillerPlacement: "spread"}, nil), "\n")
+	no := providertest.Said(c.Refuse(&experiment.SubExperiment{Protocol: "grpc", FunctionImageSizeMB: 9, FillerPlacement: "spread"}, nil), "\n")
 	if !strings.Contains(no, "Protocol grpc") || !strings.Contains(no, "FillerPlacement spread") {
 		t.Errorf("refused: %v", no)
 	}
@@ -232,7 +236,7 @@ func TestGooglePlans(t *testing.T) {
 	fn := sourceFunction("f0-0", "python", "python3.13", "")
 	fn.Package = nil
 	g := newFakeGcloud(t, map[string]string{"config-get-project.err": "(unset)\n", "config-get-functions-region.err": "(unset)\n"})
-	deploy, remove := g.open("google", nil).(Planner).Commands(onePerFunction("stellar-RUN", []*Function{fn})[0])
+	deploy, remove := g.open("google", nil).(provider.Planner).Commands(provider.OnePerFunction("stellar-RUN", []*provider.Function{fn})[0])
 	if len(deploy) != 1 || len(remove) != 5 || !strings.Contains(deploy[0].CommandLine(), "--source SOURCE --entry-point ENTRY_POINT") {
 		t.Errorf("%v, %v", deploy, remove)
 	}

@@ -1,12 +1,12 @@
-package provider
+// Package google is Cloud Run and Cloud Functions: the connections, what they accept, and the file that the Google Cloud CLI
+// reads of a unit.
+package google
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,13 +15,26 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/shell"
 )
+
+// CloudRun is the row of the table of providers for images on Cloud Run.
+func CloudRun() provider.Provider {
+	return provider.Provider{Name: "gcr", Runs: "gcloud run deploy", Limits: runLimits(),
+		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units}
+}
+
+// CloudFunctions is the row of the table of providers for functions that Google builds from their sources.
+func CloudFunctions() provider.Provider {
+	return provider.Provider{Name: "google", Runs: "gcloud functions deploy", Limits: functionsLimits(),
+		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units}
+}
 
 // gcloud is what Google's two services share: the Google Cloud CLI, where it goes, how it is talked to. Its arguments are those of
 // docs.cloud.google.com/sdk/gcloud/reference, as of November 2026.
 type gcloud struct {
-	Options
+	provider.Options
 	group  string // of the CLI's commands and properties: run, functions
 	asked  *gcloudAnswers
 	planOf *sync.Once
@@ -36,13 +49,10 @@ const (
 	gcloudHint = "install the Google Cloud CLI, 450.0.0 or later (https://cloud.google.com/sdk/docs/install), and put gcloud on the PATH"
 )
 
-// EnvFile is the name of the file in a unit's folder with the environment variables of its function.
-const EnvFile = "env.yaml"
+// detailProject is the journal's key for Google's project.
+const detailProject = "project"
 
-// DetailProject is the journal's key for Google's project.
-const DetailProject = "project"
-
-func newGcloud(o Options, group string) gcloud {
+func newGcloud(o provider.Options, group string) gcloud {
 	return gcloud{Options: o, group: group, planOf: &sync.Once{}, asked: &gcloudAnswers{all: map[string]*gcloudAnswer{}}}
 }
 
@@ -64,7 +74,7 @@ func (g gcloud) run(ctx context.Context, c shell.Command) (shell.Result, error) 
 		return shell.Result{ExitCode: -1}, fail.Input("gcloud is not on the PATH").WithHint(gcloudHint)
 	}
 	c.Name = bin
-	res, err := g.do(ctx, c)
+	res, err := g.RunCommand(ctx, c)
 	return res, gcloudExplained(err, res)
 }
 
@@ -105,13 +115,13 @@ func (g gcloud) Locate(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{DetailProject: at.project, DetailRegion: at.region}, nil
+	return map[string]string{detailProject: at.project, provider.DetailRegion: at.region}, nil
 }
 
 // planned is where a run would go, as far as it can be known; capitals stand for what cannot.
 func (g *gcloud) planned() place {
 	g.planOf.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), versionTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), provider.VersionTimeout)
 		defer cancel()
 		at, _ := g.locate(ctx) // what is missing is said by Ready
 		g.plan = place{cmp.Or(at.project, "PROJECT"), cmp.Or(at.region, "REGION")}
@@ -119,21 +129,17 @@ func (g *gcloud) planned() place {
 	return g.plan
 }
 
-// of is where a deployed unit stands: as its endpoint or the journal says, whatever the environment has become.
-func (g gcloud) of(ctx context.Context, e Endpoint) (name string, at place, err error) {
-	name = e.Detail[DetailUnit]
+// placeOf is where a deployed unit exists: as its endpoint or the journal says, whatever the environment has become.
+func (g gcloud) placeOf(ctx context.Context, name string, where map[string]string) (place, error) {
 	if name == "" {
-		return "", place{}, fmt.Errorf("the service of function %s is not named", e.Function)
+		return place{}, errors.New("the service of a unit is not named")
 	}
-	at = place{e.Detail[DetailProject], e.Detail[DetailRegion]}
+	at := place{where[detailProject], where[provider.DetailRegion]}
 	if at.project == "" || at.region == "" {
-		at, err = g.locate(ctx)
+		return g.locate(ctx)
 	}
-	return name, at, err
+	return at, nil
 }
-
-// dir is a unit's folder.
-func (g gcloud) dir(u Unit) string { return filepath.Join(g.ServiceDir, filepath.FromSlash(u.Dir)) }
 
 // labels are the run's tags in the form of Google's labels.
 func (g gcloud) labels() string {
@@ -166,7 +172,7 @@ const labelTime = "2006-01-02t15-04-05z"
 // fromLabels gives back the tags that labels hold.
 func fromLabels(labels map[string]string) map[string]string {
 	out := map[string]string{}
-	for _, key := range []string{tagRun, tagExpires, tagOwner} {
+	for _, key := range []string{provider.TagRun, provider.TagExpires, provider.TagOwner} {
 		v, ok := labels[key]
 		if !ok {
 			continue

@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -67,16 +68,13 @@ func (g *fakeGcloud) calls() []string {
 }
 
 // open connects through the table, as everybody does.
-func (g *fakeGcloud) open(kind string, env map[string]string) Connection {
+func (g *fakeGcloud) open(kind string, env map[string]string) provider.Connection {
 	g.t.Helper()
-	row, err := Find(kind)
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	conn, err := row.Open(Options{Service: "stellar-r", ServiceDir: "/s", Tags: map[string]string{"stellar-run": "20261121T100000Z-gcr-abcd",
+	row := map[string]provider.Provider{"gcr": CloudRun(), "google": CloudFunctions()}[kind]
+	conn, err := row.Open(provider.Options{Service: "stellar-r", ServiceDir: "/s", Tags: map[string]string{"stellar-run": "20261121T100000Z-gcr-abcd",
 		"stellar-expires": "2026-11-22T10:00:00Z"}, Getenv: func(k string) string { return env[k] },
 		LookPath: func(string) (string, error) { return filepath.Join(g.dir, "gcloud"), nil },
-		Patience: Patience{Command: 5 * time.Second, Attempts: 3, Wait: time.Millisecond, Settle: time.Millisecond, Parallel: 1}})
+		Patience: provider.Patience{Command: 5 * time.Second, Attempts: 3, Wait: time.Millisecond, Settle: time.Millisecond, Parallel: 1}})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -103,7 +101,7 @@ func TestGoogleLocates(t *testing.T) {
 		"nothing": {"", nil, map[string]string{"config-get-project.err": "(unset)\n", "config-get-run-region.err": "(unset)\n"}, nil, "no Google Cloud project is chosen\nno Google Cloud region is chosen"},
 	} {
 		g := newFakeGcloud(t, c.answers)
-		conn := g.open("gcr", c.env).(*gcr)
+		conn := g.open("gcr", c.env).(*cloudRun)
 		conn.Region = c.region
 		got, err := conn.Locate(t.Context())
 		if c.missing != "" {
@@ -135,7 +133,7 @@ func TestGoogleReady(t *testing.T) {
 		"nowhere to deploy": {nil, map[string]string{"config-get-project.out": "\n", "config-get-run-region.out": "\n"}, "gcloud auth", "gcloud config set project"},
 	} {
 		g := newFakeGcloud(t, c.answers)
-		ready := g.open("gcr", c.env).(Checker).Ready(t.Context())
+		ready := g.open("gcr", c.env).(provider.Checker).Ready(t.Context())
 		err := ready.Err()
 		if ready.Credentials != c.found || (err == nil) != (c.missing == "") {
 			t.Errorf("%s: %+v, %v", name, ready, err)
@@ -149,12 +147,12 @@ func TestGoogleReady(t *testing.T) {
 			}
 		}
 	}
-	row, _ := Find("gcr")
-	conn, err := row.Open(Options{LookPath: func(string) (string, error) { return "", errors.New("none") }})
+	row := CloudRun()
+	conn, err := row.Open(provider.Options{LookPath: func(string) (string, error) { return "", errors.New("none") }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ready := conn.(Checker).Ready(t.Context()); ready.Tools[0].Err == nil || !strings.Contains(fail.Hint(ready.Tools[0].Err), "cloud.google.com/sdk") {
+	if ready := conn.(provider.Checker).Ready(t.Context()); ready.Tools[0].Err == nil || !strings.Contains(fail.Hint(ready.Tools[0].Err), "cloud.google.com/sdk") {
 		t.Errorf("without gcloud: %+v", ready)
 	}
 }
@@ -166,10 +164,10 @@ func TestGoogleAsksOnce(t *testing.T) {
 		g := newFakeGcloud(t, map[string]string{"config-get-project.out": "p\n", "config-get-run-region.out": "r\n", "config-get-functions-region.out": "r\n"})
 		conn := g.open(kind, nil)
 		for range 2 {
-			if ready := conn.(Checker).Ready(t.Context()); ready.Err() != nil || ready.Where["project"] != "p" || ready.Where["region"] != "r" {
+			if ready := conn.(provider.Checker).Ready(t.Context()); ready.Err() != nil || ready.Where["project"] != "p" || ready.Where["region"] != "r" {
 				t.Errorf("%s: %+v", kind, ready)
 			}
-			conn.(Planner).Commands(Unit{Name: "u", Functions: []*Function{sourceFunction("f0-0", "python", "python3.13", "main.f")}})
+			conn.(provider.Planner).Commands(provider.Unit{Name: "u", Functions: []*provider.Function{sourceFunction("f0-0", "python", "python3.13", "main.f")}})
 		}
 		asked := map[string]int{}
 		for _, call := range g.calls() {
@@ -188,12 +186,12 @@ func TestGoogleThatDoesNotAnswer(t *testing.T) {
 		}
 		return shell.Result{ExitCode: -1}, &fail.Error{Code: fail.CodeFailed, Err: &shell.ExitError{Code: -1, TimedOut: true, After: c.Timeout}}
 	}
-	row, _ := Find("gcr")
-	conn, err := row.Open(Options{Runner: late, LookPath: func(string) (string, error) { return "/gcloud", nil }, Patience: Patience{Ask: 3 * time.Second}})
+	row := CloudRun()
+	conn, err := row.Open(provider.Options{Runner: late, LookPath: func(string) (string, error) { return "/gcloud", nil }, Patience: provider.Patience{Ask: 3 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready := conn.(Checker).Ready(t.Context())
+	ready := conn.(provider.Checker).Ready(t.Context())
 	var needed, other []string
 	for _, u := range ready.Unanswered {
 		if u.Needed {
@@ -233,7 +231,7 @@ func TestLabels(t *testing.T) {
 }
 
 func TestShortNames(t *testing.T) {
-	units := shortNames(20)("stellar-service", []*Function{{Name: "f0-0"}, {Name: "f0-1000"}, {Name: "f0-1001"}})
+	units := shortNames(20)("stellar-service", []*provider.Function{{Name: "f0-0"}, {Name: "f0-1000"}, {Name: "f0-1001"}})
 	if units[0].Name != "stellar-service-f0-0" || len(units[1].Name) != 20 || units[1].Name == units[2].Name || units[1].Dir != "f0-1000" {
 		t.Errorf("names %v %v %v", units[0].Name, units[1].Name, units[2].Name)
 	}
@@ -247,7 +245,7 @@ func TestWholeCPUs(t *testing.T) {
 	}
 }
 
-func imageFunction(name string, memory int) *Function {
+func imageFunction(name string, memory int) *provider.Function {
 	return &run.Function{Name: name, MemoryMB: memory, PackageType: "Image", TimeoutSeconds: 60,
 		Package: &run.Package{Image: "europe-west1-docker.pkg.dev/p/r/stellar@sha256:1f2e3d", Bytes: 24 << 20}}
 }

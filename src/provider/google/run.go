@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"cmp"
@@ -9,46 +9,48 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"stellar/src/experiment"
 	"stellar/src/shell"
+
+	"stellar/src/provider"
 )
 
-// gcrLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.
-func gcrLimits() Limits {
-	return Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, CPUBoost: true,
-		Region: googleRegion(), RegionLike: "europe-west1",
+// runLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.
+func runLimits() provider.Limits {
+	return provider.Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, CPUBoost: true,
+		Region: regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/run/quotas, November 2026"}
 }
 
-// googleRegion is the form of a region of Google's; a zone has a letter behind it and is none.
-func googleRegion() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]{1,2}$`) }
+// regionForm is the form of a region of Google's; a zone has a letter behind it and is none.
+func regionForm() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]{1,2}$`) }
 
 const (
-	gcrNameLimit   = 49   // characters in the name of a service
-	gcrConcurrency = 1000 // requests that one instance may have at once
-	// gcrPayload is what an HTTP/1 request or response may have that is not streamed (cloud.google.com/run/quotas).
-	gcrPayload   = 32 * mib
+	nameLimit      = 49   // characters in the name of a service
+	maxConcurrency = 1000 // requests that one instance may have at once
+	// maxPayload is what an HTTP/1 request or response may have that is not streamed (cloud.google.com/run/quotas).
+	maxPayload   = 32 * provider.MiB
 	gen2MemoryMB = 512 // the least of the second generation of execution environments
 )
 
 // gcr deploys images to Cloud Run, a service for each function.
-type gcr struct{ gcloud }
+type cloudRun struct{ gcloud }
 
 var (
-	_ Connection = (*gcr)(nil)
-	_ Planner    = (*gcr)(nil)
-	_ Checker    = (*gcr)(nil)
-	_ Locator    = (*gcr)(nil)
-	_ Refuser    = (*gcr)(nil)
-	_ Sweeper    = (*gcr)(nil)
+	_ provider.Connection = (*cloudRun)(nil)
+	_ provider.Planner    = (*cloudRun)(nil)
+	_ provider.Checker    = (*cloudRun)(nil)
+	_ provider.Locator    = (*cloudRun)(nil)
+	_ provider.Refuser    = (*cloudRun)(nil)
+	_ provider.Sweeper    = (*cloudRun)(nil)
+	_ provider.Writer     = (*cloudRun)(nil)
 )
 
-func newGcr(o Options) Connection { return &gcr{newGcloud(o, "run")} }
+func connectRun(o provider.Options) provider.Connection { return &cloudRun{newGcloud(o, "run")} }
 
 // deployment is the command that deploys one function. --allow-unauthenticated: the function itself asks for the run's token.
-func (c *gcr) deployment(u Unit, at place) shell.Command {
+func (c *cloudRun) deployment(u provider.Unit, at place) shell.Command {
 	f := u.Functions[0]
 	args := []string{"run", "deploy", u.Name, "--image", imageName(f)}
 	args = append(args, c.resources(f)...)
@@ -61,12 +63,12 @@ func (c *gcr) deployment(u Unit, at place) shell.Command {
 		boost = "--cpu-boost"
 	}
 	args = append(args, boost, "--cpu-throttling", "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--labels", c.labels(),
-		"--env-vars-file", filepath.Join(c.dir(u), EnvFile), "--ingress", "all", "--allow-unauthenticated", "--format", "json")
+		"--env-vars-file", filepath.Join(c.UnitFolder(u), envFile), "--ingress", "all", "--allow-unauthenticated", "--format", "json")
 	return c.command(at, args...)
 }
 
 // resources are memory and processors. Less than 512 MiB there is in the first generation of execution environments only.
-func (c *gcr) resources(f *Function) []string {
+func (c *cloudRun) resources(f *provider.Function) []string {
 	args := []string{"--memory", fmt.Sprintf("%dMi", f.MemoryMB), "--cpu", strconv.Itoa(wholeCPUs(f.MemoryMB))}
 	if f.MemoryMB < gen2MemoryMB {
 		args = append(args, "--execution-environment", "gen1")
@@ -75,48 +77,48 @@ func (c *gcr) resources(f *Function) []string {
 }
 
 // imageName is what is deployed, by its digest; IMAGE while there is none.
-func imageName(f *Function) string {
+func imageName(f *provider.Function) string {
 	if f.Package == nil || f.Package.Image == "" {
 		return "IMAGE"
 	}
 	return f.Package.Image
 }
 
-func (c *gcr) removal(name string, at place) (remove, look shell.Command) {
+func (c *cloudRun) removal(name string, at place) (remove, look shell.Command) {
 	return c.command(at, "run", "services", "delete", name), c.command(at, "run", "services", "describe", name, "--format", "value(metadata.name)")
 }
 
 // Commands are `gcloud run deploy`, `gcloud run services delete`, and the look whether the service is gone.
-func (c *gcr) Commands(u Unit) (deploy, remove []shell.Command) {
+func (c *cloudRun) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	at := c.planned()
 	gone, look := c.removal(u.Name, at)
 	return []shell.Command{c.deployment(u, at)}, []shell.Command{gone, look}
 }
 
 // Refuse names what Cloud Run cannot do.
-func (c *gcr) Refuse(s *experiment.SubExperiment, _ *Function) (no []Refusal) {
+func (c *cloudRun) Refuse(s *experiment.SubExperiment, _ *provider.Function) (no []provider.Refusal) {
 	if s.Platform.ImageContract != "http" {
-		no = append(no, refuse("Platform.ImageContract", s.Platform.ImageContract,
+		no = append(no, provider.Refuse("Platform.ImageContract", s.Platform.ImageContract,
 			"its images are servers on $PORT (http)"))
 	}
 	return append(no, refusedByRun(s)...)
 }
 
 // refusedByRun names what neither Cloud Run nor the functions on it can do.
-func refusedByRun(s *experiment.SubExperiment) (no []Refusal) {
-	if s.Platform.Concurrency > gcrConcurrency {
-		no = append(no, refuse("Platform.Concurrency", s.Platform.Concurrency, "at most %d", gcrConcurrency))
+func refusedByRun(s *experiment.SubExperiment) (no []provider.Refusal) {
+	if s.Platform.Concurrency > maxConcurrency {
+		no = append(no, provider.Refuse("Platform.Concurrency", s.Platform.Concurrency, "at most %d", maxConcurrency))
 	}
-	if s.PayloadLengthBytes > gcrPayload && !s.StorageTransfer {
-		no = append(no, refuse("PayloadLengthBytes", s.PayloadLengthBytes,
-			"it takes %d a request and a response over HTTP/1, which functions are reached by", gcrPayload))
+	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
+		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes,
+			"it takes %d a request and a response over HTTP/1, which functions are reached by", maxPayload))
 	}
-	return append(no, noHTTP2(s, "its gateway answers http1 and h2")...)
+	return append(no, provider.RefuseHTTP2(s, "its gateway answers http1 and h2")...)
 }
 
 // DeployFunctions deploys some services at once.
-func (c *gcr) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
-	return c.deployEach(ctx, shortNames(gcrNameLimit)(c.Service, fns), c.deployment, c.read)
+func (c *cloudRun) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
+	return c.deployEach(ctx, fns, c.deployment, c.read)
 }
 
 // runService is what gcloud prints of a service of Cloud Run, in Knative's form.
@@ -153,28 +155,18 @@ var serviceURL = regexp.MustCompile(`(?m)^\s*Service URL:\s+(https?://\S+)`)
 // policyFailed is gcloud's warning, at exit code 0, that the service was made but not everybody may call it.
 var policyFailed = regexp.MustCompile(`(?i)Setting IAM policy failed|IAM policy.*failed`)
 
-func (c *gcr) read(_ Unit, res shell.Result) (Endpoint, error) {
+func (c *cloudRun) read(res shell.Result) (provider.Endpoint, error) {
 	var s runService
-	text := res.Stdout + res.Stderr
-	err := answerOf(res, &s)
-	e := Endpoint{URL: s.address(), Provider: "gcr", Detail: map[string]string{}}
-	if m := serviceURL.FindStringSubmatch(text); e.URL == "" && m != nil {
-		e.URL = m[1]
-	}
-	if e.URL == "" && err != nil {
-		return Endpoint{}, outputError(text, "gcloud run deploy named no address: %w", err)
-	}
-	if e.URL == "" {
-		return Endpoint{}, outputError(text, "gcloud run deploy named no address")
-	}
-	if s.Status.Revision != "" {
+	unread := answerOf(res, &s)
+	e, err := answered("gcloud run deploy", "gcr", s.address(), serviceURL, res, unread)
+	if err == nil && s.Status.Revision != "" {
 		e.Detail["revision"] = s.Status.Revision
 	}
-	return e, nil
+	return e, err
 }
 
 // ListAPIs lists the services of the run, by its label and its name.
-func (c *gcr) ListAPIs(ctx context.Context) ([]Endpoint, error) {
+func (c *cloudRun) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 	at, err := c.locate(ctx)
 	if err != nil {
 		return nil, err
@@ -183,39 +175,25 @@ func (c *gcr) ListAPIs(ctx context.Context) ([]Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Endpoint
+	found := make([]listed, 0, len(all))
 	for _, s := range all {
-		if e := (Endpoint{URL: s.address(), Provider: "gcr"}); c.ours(s.Metadata.Name) && e.URL != "" {
-			e.Detail = fromLabels(s.Metadata.Labels)
-			e.Detail[DetailUnit], e.Detail[DetailProject], e.Detail[DetailRegion] = s.Metadata.Name, at.project, at.region
-			e.Function = strings.TrimPrefix(strings.TrimPrefix(s.Metadata.Name, c.Service), "-")
-			out = append(out, e)
-		}
+		found = append(found, listed{s.Metadata.Name, s.address(), s.Metadata.Labels})
 	}
-	return out, nil
+	return c.existing("gcr", at, found), nil
 }
 
 // list gives the services of any run, of all regions where at names none. Functions are services too, which Cloud Functions
 // removes itself.
-func (c *gcr) list(ctx context.Context, at place) ([]runService, error) {
+func (c *cloudRun) list(ctx context.Context, at place) ([]runService, error) {
 	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*", "--format", "json"))
-	if err == nil {
-		err = complete(res, "gcloud run services list")
-	}
-	if err != nil {
-		return nil, err
-	}
-	var all []runService
-	if err := answerOf(res, &all); err != nil {
-		return nil, outputError(res.Stdout+res.Stderr, "gcloud run services list: %w", err)
-	}
+	all, err := listOf[runService](res, err, "gcloud run services list")
 	return slices.DeleteFunc(all, func(s runService) bool {
-		return s.Metadata.Labels["stellar-run"] == "" || s.Metadata.Labels["goog-managed-by"] != ""
-	}), nil
+		return s.Metadata.Labels[provider.TagRun] == "" || s.Metadata.Labels["goog-managed-by"] != ""
+	}), err
 }
 
 // Tagged lists the services of any run in all regions of the project.
-func (c *gcr) Tagged(ctx context.Context) ([]Tagged, error) {
+func (c *cloudRun) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	at, err := c.locate(ctx)
 	if err != nil {
 		return nil, err
@@ -224,7 +202,7 @@ func (c *gcr) Tagged(ctx context.Context) ([]Tagged, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []Tagged
+	var out []provider.Tagged
 	for _, s := range all {
 		region := cmp.Or(s.Metadata.Labels["cloud.googleapis.com/location"], at.region)
 		out = append(out, tagged(s.Metadata.Name, place{at.project, region}, s.Metadata.Labels))
@@ -233,8 +211,9 @@ func (c *gcr) Tagged(ctx context.Context) ([]Tagged, error) {
 }
 
 // UpdateFunction makes a new revision, whose first request starts cold; with a function it has that one's image and memory.
-func (c *gcr) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error {
-	name, at, err := c.of(ctx, e)
+func (c *cloudRun) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
+	name := e.Detail[provider.DetailUnit]
+	at, err := c.placeOf(ctx, name, e.Detail)
 	if err != nil {
 		return err
 	}
@@ -250,13 +229,13 @@ func (c *gcr) UpdateFunction(ctx context.Context, e Endpoint, fn *Function) erro
 }
 
 // RemoveFunctions deletes services with all their revisions.
-func (c *gcr) RemoveFunctions(ctx context.Context, es []Endpoint) error {
-	return each(ctx, c.Patience.Parallel, es, func(ctx context.Context, e Endpoint) error {
-		name, at, err := c.of(ctx, e)
+func (c *cloudRun) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
+	return provider.ForEach(ctx, c.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
+		at, err := c.placeOf(ctx, u.Name, u.Where)
 		if err != nil {
 			return err
 		}
-		remove, look := c.removal(name, at)
-		return c.removeOne(ctx, name, "the Cloud Run service "+name, e.Detail[DetailConfirmed] != "", remove, look)
+		remove, look := c.removal(u.Name, at)
+		return c.removeOne(ctx, u.Name, "the Cloud Run service "+u.Name, u.Confirmed, remove, look)
 	})
 }

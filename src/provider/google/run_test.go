@@ -1,4 +1,4 @@
-package provider
+package google
 
 import (
 	"maps"
@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 )
 
 func TestGcrDeploys(t *testing.T) {
@@ -15,7 +18,7 @@ func TestGcrDeploys(t *testing.T) {
 	small, large := imageFunction("f0-0", 128), imageFunction("f1-0", 8192)
 	small.Platform.Concurrency, large.Platform = 1, experiment.Platform{Concurrency: 80, MaxInstances: 7}
 	large.CPUBoost, large.TimeoutSeconds = true, 900
-	got, err := g.open("gcr", here()).DeployFunctions(t.Context(), []*Function{small, large})
+	got, err := g.open("gcr", here()).DeployFunctions(t.Context(), []*provider.Function{small, large})
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
@@ -23,7 +26,7 @@ func TestGcrDeploys(t *testing.T) {
 	if e.URL != "https://stellar-r-f0-0-nfjrndgaha-ew.a.run.app" || e.Provider != "gcr" || e.Function != "f1-0" || e.MemoryMB != 8192 || e.PackageType != "Image" || e.ImageSizeMB != 24 {
 		t.Errorf("endpoint %+v", e)
 	}
-	if d := e.Detail; d["revision"] != "stellar-r-f0-0-00001-cec" || d[DetailUnit] != "stellar-r-f1-0" || d["project"] != "p" || d["region"] != "europe-west1" {
+	if d := e.Detail; d["revision"] != "stellar-r-f0-0-00001-cec" || d[provider.DetailUnit] != "stellar-r-f1-0" || d["project"] != "p" || d["region"] != "europe-west1" {
 		t.Errorf("detail %v", d)
 	}
 	const common = " --labels stellar-expires=2026-11-22t10-00-00z,stellar-run=20261121t100000z-gcr-abcd"
@@ -40,7 +43,7 @@ func TestGcrDeploys(t *testing.T) {
 }
 
 func TestGcrReads(t *testing.T) {
-	c := newGcr(Options{}.defaults()).(*gcr)
+	c := connectRun(provider.Options{}.WithDefaults()).(*cloudRun)
 	for name, r := range map[string]struct{ out, err, want string }{
 		"json":           {output(t, "run-deploy.json"), "", "https://stellar-r-f0-0-nfjrndgaha-ew.a.run.app"},
 		"behind notices": {"Updates are available.\n" + output(t, "run-deploy.json"), "", "https://stellar-r-f0-0-nfjrndgaha-ew.a.run.app"},
@@ -52,7 +55,7 @@ func TestGcrReads(t *testing.T) {
 		"empty object":   {"{}", "", ""},
 		"garbage":        {"<html>{", "", ""},
 	} {
-		e, err := c.read(Unit{}, result(r.out, r.err))
+		e, err := c.read(result(r.out, r.err))
 		if e.URL != r.want || (err == nil) != (r.want != "") {
 			t.Errorf("%s: %q, %v", name, e.URL, err)
 		}
@@ -75,18 +78,18 @@ func TestGcrDeploymentFaults(t *testing.T) {
 		"hangs":   {with(map[string]string{"run-deploy.hang": ""}), 1, "timed out", ""},
 	} {
 		g := newFakeGcloud(t, f.answers)
-		conn := g.open("gcr", here()).(*gcr)
+		conn := g.open("gcr", here()).(*cloudRun)
 		if strings.HasPrefix(name, "hangs") {
 			conn.Patience.Command = 200e6
 		}
-		_, err := conn.DeployFunctions(t.Context(), []*Function{imageFunction("f0-0", 512)})
+		_, err := conn.DeployFunctions(t.Context(), []*provider.Function{imageFunction("f0-0", 512)})
 		f.check(t, name, "run deploy", g, err)
 	}
 }
 
 func TestGcrStopsAfterAFailure(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"run-deploy.1.out": output(t, "run-deploy.json"), "run-deploy.err": "ERROR: no\n", "run-deploy.code": "1"})
-	_, err := g.open("gcr", here()).DeployFunctions(t.Context(), []*Function{imageFunction("f0-0", 512), imageFunction("f0-1", 512), imageFunction("f0-2", 512)})
+	_, err := g.open("gcr", here()).DeployFunctions(t.Context(), []*provider.Function{imageFunction("f0-0", 512), imageFunction("f0-1", 512), imageFunction("f0-2", 512)})
 	if err == nil || !strings.Contains(err.Error(), "deploy stellar-r-f0-1") || len(g.calls()) != 2 {
 		t.Errorf("%v after %d calls", err, len(g.calls()))
 	}
@@ -114,8 +117,9 @@ func TestGcrRemoves(t *testing.T) {
 	} {
 		g := newFakeGcloud(t, f.answers)
 		// The journal's word counts, not the environment of now.
-		e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "asia-east1", DetailProject: "then", DetailConfirmed: "yes"}}
-		err := g.open("gcr", here()).RemoveFunctions(t.Context(), []Endpoint{e})
+		u := provider.Unit{Name: "stellar-r-f0-0", Confirmed: true,
+			Where: map[string]string{provider.DetailRegion: "asia-east1", detailProject: "then"}}
+		err := g.open("gcr", here()).RemoveFunctions(t.Context(), []provider.Unit{u})
 		f.check(t, name, "run services delete", g, err)
 		for _, call := range g.calls() {
 			if !strings.HasSuffix(call, "--project then --region asia-east1 --quiet") {
@@ -129,8 +133,8 @@ func TestGcrRemoves(t *testing.T) {
 func TestGcrLooksTwice(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"run-services-delete.err": gcrNone, "run-services-delete.code": "1",
 		"run-services-describe.1.err": gcrNotFound, "run-services-describe.1.code": "1", "run-services-describe.out": "stellar-r-f0-0\n"})
-	e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0"}}
-	if err := g.open("gcr", here()).RemoveFunctions(t.Context(), []Endpoint{e}); err == nil || !strings.Contains(err.Error(), "still there") {
+	u := provider.Unit{Name: "stellar-r-f0-0"}
+	if err := g.open("gcr", here()).RemoveFunctions(t.Context(), []provider.Unit{u}); err == nil || !strings.Contains(err.Error(), "still there") {
 		t.Errorf("a service that came late was taken for absent: %v", err)
 	}
 }
@@ -158,9 +162,9 @@ func TestGcrLists(t *testing.T) {
 func TestGcrFindsWhatIsTagged(t *testing.T) {
 	function := strings.Replace(output(t, "run-deploy.json"), `"stellar-run"`, `"goog-managed-by": "cloudfunctions", "stellar-run"`, 1)
 	g := newFakeGcloud(t, map[string]string{"run-services-list.out": "[" + output(t, "run-deploy.json") + "," + function + `,{"metadata":{"name":"theirs"}}]`})
-	got, err := g.open("gcr", merged(here(), map[string]string{"CLOUDSDK_RUN_REGION": "asia-east1"})).(Sweeper).Tagged(t.Context())
+	got, err := g.open("gcr", merged(here(), map[string]string{"CLOUDSDK_RUN_REGION": "asia-east1"})).(provider.Sweeper).Tagged(t.Context())
 	if err != nil || len(got) != 1 || got[0].Run != "r" || got[0].Expires.Format(time.RFC3339) != "2026-11-22T10:00:00Z" ||
-		got[0].Unit.Detail[DetailUnit] != "stellar-r-f0-0" || got[0].Unit.Detail[DetailRegion] != "europe-west1" {
+		got[0].Unit.Name != "stellar-r-f0-0" || got[0].Unit.Where[provider.DetailRegion] != "europe-west1" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if calls := g.calls(); calls[0] != "run services list --filter metadata.labels.stellar-run:* --format json --project p --quiet" {
@@ -171,7 +175,7 @@ func TestGcrFindsWhatIsTagged(t *testing.T) {
 func TestGcrUpdates(t *testing.T) {
 	g := newFakeGcloud(t, map[string]string{"run-services-update.out": output(t, "run-deploy.json")})
 	conn := g.open("gcr", here())
-	e := Endpoint{Detail: map[string]string{DetailUnit: "stellar-r-f0-0", DetailRegion: "r", DetailProject: "p"}}
+	e := provider.Endpoint{Detail: map[string]string{provider.DetailUnit: "stellar-r-f0-0", provider.DetailRegion: "r", detailProject: "p"}}
 	if err := conn.UpdateFunction(t.Context(), e, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +196,7 @@ func TestGcrUpdates(t *testing.T) {
 }
 
 func TestGcrRefuses(t *testing.T) {
-	c := newGcr(Options{}.defaults()).(*gcr)
+	c := connectRun(provider.Options{}.WithDefaults()).(*cloudRun)
 	for _, r := range []struct {
 		sub  experiment.SubExperiment
 		want string
@@ -202,7 +206,7 @@ func TestGcrRefuses(t *testing.T) {
 		{experiment.SubExperiment{Protocol: "grpc", Platform: experiment.Platform{ImageContract: "http"}}, "Protocol grpc"},
 		{experiment.SubExperiment{Protocol: "h2", Platform: experiment.Platform{ImageContract: "http", Concurrency: 1001}}, "at most 1000"},
 	} {
-		no := said(c.Refuse(&r.sub, nil), "\n")
+		no := providertest.Said(c.Refuse(&r.sub, nil), "\n")
 		if (no == "") != (r.want == "") || !strings.Contains(no, r.want) {
 			t.Errorf("%+v: %q", r.sub.Platform, no)
 		}
@@ -210,9 +214,9 @@ func TestGcrRefuses(t *testing.T) {
 }
 
 func TestGcrPlans(t *testing.T) {
-	u := onePerFunction("stellar-RUN", []*Function{{Name: "f0-0", MemoryMB: 512, TimeoutSeconds: 60}})[0]
+	u := provider.OnePerFunction("stellar-RUN", []*provider.Function{{Name: "f0-0", MemoryMB: 512, TimeoutSeconds: 60}})[0]
 	g := newFakeGcloud(t, map[string]string{"config-get-project.err": "(unset)\n", "config-get-run-region.out": "us-east1\n"})
-	deploy, remove := g.open("gcr", nil).(Planner).Commands(u)
+	deploy, remove := g.open("gcr", nil).(provider.Planner).Commands(u)
 	for _, c := range slices.Concat(deploy, remove) {
 		if line := c.CommandLine(); !strings.HasPrefix(line, "gcloud run ") || !strings.HasSuffix(line, "--project PROJECT --region us-east1 --quiet") {
 			t.Errorf("plan: %s", line)
@@ -221,4 +225,11 @@ func TestGcrPlans(t *testing.T) {
 	if len(deploy) != 1 || len(remove) != 2 || !slices.Contains(deploy[0].Args, "IMAGE") {
 		t.Errorf("%v, %v", deploy, remove)
 	}
+}
+
+func TestOutputsOfRealDeployments(t *testing.T) {
+	providertest.Outputs(t, func(text string) []string {
+		e, _ := connectRun(provider.Options{}.WithDefaults()).(*cloudRun).read(result("", text))
+		return []string{e.URL}
+	}, map[string][]string{"run-deploy.txt": {"https://test-function-nfjrndgaha-uw.a.run.app"}})
 }

@@ -1,15 +1,15 @@
-package provider
+package google
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/provider"
 	"stellar/src/shell"
 )
 
@@ -29,9 +29,10 @@ func (g gcloud) missing(res shell.Result, name string) bool {
 var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not found|does not exist|NOT_FOUND`)
 
 // tagged is a unit that gcloud listed, as Sweeper gives it.
-func tagged(name string, at place, labels map[string]string) Tagged {
+func tagged(name string, at place, labels map[string]string) provider.Tagged {
 	tags := fromLabels(labels)
-	t := Tagged{Run: tags[tagRun], Owner: tags[tagOwner], Unit: Endpoint{Detail: map[string]string{DetailUnit: name, DetailProject: at.project, DetailRegion: at.region, DetailConfirmed: "yes"}}}
+	t := provider.Tagged{Run: tags[provider.TagRun], Owner: tags[provider.TagOwner], Unit: provider.Unit{Name: name, Confirmed: true,
+		Where: map[string]string{detailProject: at.project, provider.DetailRegion: at.region}}}
 	t.Expires, _ = time.Parse(time.RFC3339, tags["stellar-expires"])
 	return t
 }
@@ -46,7 +47,7 @@ var incomplete = regexp.MustCompile(`(?i)did not respond|may be incomplete|unrea
 // complete is an error where a list may lack something: what is not in it need not be absent.
 func complete(res shell.Result, what string) error {
 	if incomplete.MatchString(res.Stderr) {
-		return outputError(res.Stderr, "%s: the list is not complete", what)
+		return provider.OutputError(res.Stderr, "%s: the list is not complete", what)
 	}
 	return nil
 }
@@ -61,7 +62,7 @@ func (g gcloud) unhindered(ctx context.Context, c shell.Command) (shell.Result, 
 		if err == nil || !busy.MatchString(res.Stderr) || time.Now().Add(wait).After(end) {
 			return res, err
 		}
-		if pause(ctx, wait) != nil {
+		if provider.Pause(ctx, wait) != nil {
 			return res, err // what Google said tells more than that time is up
 		}
 	}
@@ -73,7 +74,7 @@ func (g gcloud) removeOne(ctx context.Context, name, what string, confirmed bool
 	if failed != nil && g.missing(res, name) {
 		failed = nil
 	}
-	err := g.gone(ctx, what, confirmed, func(ctx context.Context) (bool, error) {
+	err := g.VerifyAbsent(ctx, what, confirmed, func(ctx context.Context) (bool, error) {
 		res, err := g.run(ctx, look)
 		if err != nil && g.missing(res, name) {
 			return false, nil
@@ -81,7 +82,7 @@ func (g gcloud) removeOne(ctx context.Context, name, what string, confirmed bool
 		return err == nil, err
 	})
 	if err != nil && failed != nil {
-		return joined([]error{failed, err})
+		return provider.Join([]error{failed, err})
 	}
 	return err
 }
@@ -92,51 +93,92 @@ func (g gcloud) ours(name string) bool {
 }
 
 // deployEach deploys some units at once and gives their endpoints in the units' order.
-func (g gcloud) deployEach(ctx context.Context, units []Unit, command func(Unit, place) shell.Command,
-	read func(Unit, shell.Result) (Endpoint, error)) ([]Endpoint, error) {
+func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function, command func(provider.Unit, place) shell.Command,
+	read func(shell.Result) (provider.Endpoint, error)) ([]provider.Endpoint, error) {
 	at, err := g.locate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Endpoint, len(units))
-	numbers := make([]int, len(units))
-	for i := range numbers {
-		numbers[i] = i
-	}
-	err = each(ctx, g.Patience.Parallel, numbers, func(ctx context.Context, i int) error {
-		u := units[i]
+	deploy := func(ctx context.Context, u provider.Unit) (provider.Endpoint, error) {
 		res, err := g.run(ctx, command(u, at))
-		if err == nil && policyFailed.MatchString(res.Stderr) {
-			e := fail.With(fail.CodeFailed, "it stands, but not everybody may call it: gcloud could not set its policy").
-				WithHint("an organisation policy (iam.allowedPolicyMemberDomains) forbids public services: have this project excepted from it")
-			e.Output, err = res.Stderr, e
-		}
-		var e Endpoint
-		if err == nil {
-			e, err = read(u, res)
-		}
 		if err != nil {
-			return fmt.Errorf("deploy %s: %w", u.Name, err)
+			return provider.Endpoint{}, err
 		}
-		f := u.Functions[0]
-		e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
-		if f.Package != nil {
-			e.ImageSizeMB = float64(f.Package.Bytes) / mib
+		if policyFailed.MatchString(res.Stderr) {
+			e := fail.With(fail.CodeFailed, "it stands, but not everybody may call it: gcloud could not set its policy").
+				WithHint("an organisation policy (iam.allowedPolicyMemberDomains) forbids public services: " +
+					"have this project excepted from it")
+			e.Output = res.Stderr
+			return provider.Endpoint{}, e
 		}
-		e.Detail[DetailUnit], e.Detail[DetailProject], e.Detail[DetailRegion] = u.Name, at.project, at.region
-		out[i] = e
-		return nil
-	})
+		e, err := read(res)
+		if err == nil {
+			e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = u.Name, at.project, at.region
+		}
+		return e, err
+	}
+	return g.DeployEach(ctx, units(g.Service, fns), func(u provider.Unit) string { return u.Name }, deploy)
+}
+
+// existing are the endpoints of the run's services among those that gcloud listed.
+func (g gcloud) existing(kind string, at place, all []listed) (out []provider.Endpoint) {
+	for _, s := range all {
+		if !g.ours(s.name) || s.url == "" {
+			continue
+		}
+		e := provider.Endpoint{URL: s.url, Provider: kind, Detail: fromLabels(s.labels)}
+		e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = s.name, at.project, at.region
+		e.Function = strings.TrimPrefix(strings.TrimPrefix(s.name, g.Service), "-")
+		out = append(out, e)
+	}
+	return out
+}
+
+// listed is a service or function that gcloud listed.
+type listed struct {
+	name, url string
+	labels    map[string]string
+}
+
+// units divides a run into services of one function each, whose names Cloud Run accepts.
+func units(service string, fns []*provider.Function) []provider.Unit {
+	return shortNames(nameLimit)(service, fns)
+}
+
+// answered reads the endpoint in what a deployment printed: in its JSON, or in the line for people. what is the command.
+func answered(what, kind, url string, line *regexp.Regexp, res shell.Result, unread error) (provider.Endpoint, error) {
+	text := res.Stdout + res.Stderr
+	if m := line.FindStringSubmatch(text); url == "" && m != nil {
+		url = m[1]
+	}
+	switch {
+	case url == "" && unread != nil:
+		return provider.Endpoint{}, provider.OutputError(text, "%s named no address: %w", what, unread)
+	case url == "":
+		return provider.Endpoint{}, provider.OutputError(text, "%s named no address", what)
+	}
+	return provider.Endpoint{URL: url, Provider: kind, Detail: map[string]string{}}, nil
+}
+
+// listOf decodes what gcloud listed, and makes sure that nothing is missing in it.
+func listOf[T any](res shell.Result, err error, what string) ([]T, error) {
+	if err == nil {
+		err = complete(res, what)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	var all []T
+	if err := answerOf(res, &all); err != nil {
+		return nil, provider.OutputError(res.Stdout+res.Stderr, "%s: %w", what, err)
+	}
+	return all, nil
 }
 
 // shortNames is onePerFunction with names of at most so many characters: of a longer one the end becomes a hash of all.
-func shortNames(most int) func(service string, fns []*Function) []Unit {
-	return func(service string, fns []*Function) []Unit {
-		out := onePerFunction(service, fns)
+func shortNames(most int) func(service string, fns []*provider.Function) []provider.Unit {
+	return func(service string, fns []*provider.Function) []provider.Unit {
+		out := provider.OnePerFunction(service, fns)
 		for i, u := range out {
 			if len(u.Name) > most {
 				sum := sha256.Sum256([]byte(u.Name))

@@ -1,14 +1,13 @@
-package generate
+package knative
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
-
-	"gopkg.in/yaml.v3"
+	"strings"
 
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -17,105 +16,99 @@ import (
 
 // A Knative Service, as knative.dev/docs/serving/reference/serving-api has it; the fields that are used.
 type (
-	knativeService struct {
-		APIVersion string           `yaml:"apiVersion"`
-		Kind       string           `yaml:"kind"`
-		Metadata   knativeMetadata  `yaml:"metadata"`
-		Spec       knativeTemplated `yaml:"spec"`
+	service struct {
+		APIVersion string      `yaml:"apiVersion"`
+		Kind       string      `yaml:"kind"`
+		Metadata   metadata    `yaml:"metadata"`
+		Spec       serviceSpec `yaml:"spec"`
 	}
-	knativeMetadata struct {
-		Name        string          `yaml:"name,omitempty"`
-		Labels      map[string]text `yaml:"labels,omitempty"`
-		Annotations map[string]text `yaml:"annotations,omitempty"`
+	metadata struct {
+		Name        string                   `yaml:"name,omitempty"`
+		Labels      map[string]provider.Text `yaml:"labels,omitempty"`
+		Annotations map[string]provider.Text `yaml:"annotations,omitempty"`
 	}
-	knativeTemplated struct {
-		Template knativeTemplate `yaml:"template"`
+	serviceSpec struct {
+		Template revisionTemplate `yaml:"template"`
 	}
-	knativeTemplate struct {
-		Metadata knativeMetadata `yaml:"metadata"`
-		Spec     knativeRevision `yaml:"spec"`
+	revisionTemplate struct {
+		Metadata metadata     `yaml:"metadata"`
+		Spec     revisionSpec `yaml:"spec"`
 	}
-	knativeRevision struct {
-		Concurrency int                `yaml:"containerConcurrency"`
-		Timeout     int                `yaml:"timeoutSeconds"`
-		Containers  []knativeContainer `yaml:"containers"`
+	revisionSpec struct {
+		Concurrency int         `yaml:"containerConcurrency"`
+		Timeout     int         `yaml:"timeoutSeconds"`
+		Containers  []container `yaml:"containers"`
 	}
-	knativeContainer struct {
+	container struct {
 		Image     string           `yaml:"image"`
-		Ports     []knativePort    `yaml:"ports"`
-		Env       []knativeEnv     `yaml:"env,omitempty"`
-		Resources knativeResources `yaml:"resources"`
-		Security  *knativeSecurity `yaml:"securityContext,omitempty"`
+		Ports     []port           `yaml:"ports"`
+		Env       []envVariable    `yaml:"env,omitempty"`
+		Resources resources        `yaml:"resources"`
+		Security  *securityContext `yaml:"securityContext,omitempty"`
 	}
-	knativePort struct {
+	port struct {
 		Name string `yaml:"name"`
 		Port int    `yaml:"containerPort"`
 	}
-	knativeEnv struct {
-		Name  string `yaml:"name"`
-		Value text   `yaml:"value"`
+	envVariable struct {
+		Name  string        `yaml:"name"`
+		Value provider.Text `yaml:"value"`
 	}
-	knativeResources struct {
+	resources struct {
 		Requests map[string]string `yaml:"requests"`
 		Limits   map[string]string `yaml:"limits"`
 	}
-	knativeSecurity struct {
+	securityContext struct {
 		User       int  `yaml:"runAsUser"`
 		NonRoot    bool `yaml:"runAsNonRoot"`
 		Escalation bool `yaml:"allowPrivilegeEscalation"`
 	}
 )
 
-// knativeNameMost is the longest name that Kubernetes takes for a service.
-const knativeNameMost = 63
+// nameLimit is the longest name that Kubernetes takes for a service.
+const nameLimit = 63
 
-// knativeFiles gives the Knative Service of a function.
-func knativeFiles(_ Service, r *run.Run, u provider.Unit) ([]File, error) {
-	if len(u.Name) > knativeNameMost {
-		return nil, fail.Input("service name %q has more than %d characters, which Kubernetes does not take", u.Name, knativeNameMost)
+// Files gives the Knative Service of a function.
+func (v connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
+	if len(u.Name) > nameLimit {
+		return nil, fail.Input("service name %q has more than %d characters, which Kubernetes does not take", u.Name, nameLimit)
 	}
 	f := u.Functions[0]
-	tags := map[string]text{"stellar-run": text(r.Tags["stellar-run"])}
-	scale := map[string]text{"autoscaling.knative.dev/min-scale": "0"}
+	tags := map[string]provider.Text{provider.TagRun: provider.Text(r.Tags[provider.TagRun])}
+	scale := map[string]provider.Text{"autoscaling.knative.dev/min-scale": "0"}
 	if f.Platform.MaxInstances > 0 {
-		scale["autoscaling.knative.dev/max-scale"] = text(strconv.Itoa(f.Platform.MaxInstances))
+		scale["autoscaling.knative.dev/max-scale"] = provider.Text(strconv.Itoa(f.Platform.MaxInstances))
 	}
 	memory := map[string]string{"memory": strconv.Itoa(f.MemoryMB) + "Mi"}
-	c := knativeContainer{
-		Image:     imageOf(f),
-		Ports:     []knativePort{{Name: "h2c", Port: provider.KnativePort}}, // the name tells Knative to speak HTTP/2: gRPC needs it
-		Resources: knativeResources{Requests: memory, Limits: memory},
+	c := container{
+		Image:     provider.ImageOf(f),
+		Ports:     []port{{Name: "h2c", Port: containerPort}}, // the name tells Knative to speak HTTP/2: gRPC needs it
+		Resources: resources{Requests: memory, Limits: memory},
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Env)) {
-		c.Env = append(c.Env, knativeEnv{name, text(f.Env[name])})
+	for _, variable := range slices.Sorted(maps.Keys(f.Env)) {
+		c.Env = append(c.Env, envVariable{variable, provider.Text(f.Env[variable])})
 	}
 	if f.Generated {
-		c.Security = &knativeSecurity{User: provider.KnativeUser, NonRoot: true}
+		c.Security = &securityContext{User: containerUser, NonRoot: true}
 	}
-	file, err := manifest(knativeService{
+	text, err := provider.YAML(service{
 		APIVersion: "serving.knative.dev/v1", Kind: "Service",
-		Metadata: knativeMetadata{Name: u.Name, Labels: tags, Annotations: map[string]text{"stellar-expires": text(r.Tags["stellar-expires"])}},
-		Spec: knativeTemplated{knativeTemplate{
-			Metadata: knativeMetadata{Labels: tags, Annotations: scale},
-			Spec:     knativeRevision{Concurrency: f.Platform.Concurrency, Timeout: f.TimeoutSeconds, Containers: []knativeContainer{c}},
+		Metadata: metadata{Name: u.Name, Labels: tags, Annotations: map[string]provider.Text{"stellar-expires": provider.Text(r.Tags["stellar-expires"])}},
+		Spec: serviceSpec{revisionTemplate{
+			Metadata: metadata{Labels: tags, Annotations: scale},
+			Spec:     revisionSpec{Concurrency: f.Platform.Concurrency, Timeout: f.TimeoutSeconds, Containers: []container{c}},
 		}},
 	})
-	return []File{{Name: f.Name + ".yml", Text: append(fmt.Appendf(nil, "# Written by stellar for run %s, function %s: kubectl apply -f FILE\n", r.ID, f.Name), file...)}}, err
-}
-
-func manifest(content any) ([]byte, error) {
-	var out bytes.Buffer
-	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	if err := enc.Encode(content); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("writing a Knative service: %w", err)
 	}
-	return out.Bytes(), enc.Close()
+	heading := fmt.Appendf(nil, "# Written by stellar for run %s, function %s: kubectl apply -f FILE\n", r.ID, f.Name)
+	return []provider.File{{Name: f.Name + ".yml", Text: append(heading, text...)}}, nil
 }
 
-// KnativeEndpoints is the endpoints file of the services: an entry for each function, in their order. What is left to fill in is
+// Endpoints is the endpoints file of the services: an entry for each function, in their order. What is left to fill in is
 // the cluster's domain, DOMAIN.
-func KnativeEndpoints(units []provider.Unit) (File, error) {
+func (v connection) Endpoints(units []provider.Unit) (provider.File, error) {
 	type entry struct {
 		GatewayID        string
 		FunctionMemoryMB int
@@ -133,7 +126,27 @@ func KnativeEndpoints(units []provider.Unit) (File, error) {
 	}
 	out, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
-		return File{}, fmt.Errorf("writing the endpoints: %w", err)
+		return provider.File{}, fmt.Errorf("writing the endpoints: %w", err)
 	}
-	return File{Name: "vHive.json", Text: append(out, '\n')}, nil
+	return provider.File{Name: "vHive.json", Text: append(out, '\n')}, nil
+}
+
+// Instructions say what to type.
+func (v connection) Instructions(dir, runDir, endpoints, token string, units []provider.Unit) string {
+	services := filepath.Join(dir, servicesFolder)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is ready; the images are in the registry. stellar deploys nothing there. "+
+		"By hand, with a kubeconfig of the cluster:\n", dir)
+	fmt.Fprintf(&b, "  kubectl apply -f %s\nor, one by one:\n", services)
+	for _, u := range units {
+		deploy, _ := v.Commands(u)
+		for _, c := range deploy {
+			fmt.Fprintf(&b, "  %s\n", c.CommandLine())
+		}
+	}
+	fmt.Fprintf(&b, "Put the cluster's domain (`kn service list` shows it) in the place of DOMAIN in %s, then:\n",
+		filepath.Join(dir, endpoints))
+	fmt.Fprintf(&b, "  STELLAR_TOKEN=$(cat %s) stellar -c FILE -g %s\n", filepath.Join(dir, token), dir)
+	fmt.Fprintf(&b, "In the end, the services and then the images:\n  kubectl delete -f %s\n  stellar remove %s\n", services, runDir)
+	return b.String()
 }

@@ -1,4 +1,4 @@
-package provider
+package knative
 
 import (
 	"context"
@@ -9,33 +9,26 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
-func vhiveRow(t *testing.T) Provider {
-	t.Helper()
-	row, err := Find("vhive")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return row
-}
-
 // TestKnCommands: kn's flags as knative/client documents them (docs/cmd/kn_service_create.md, kn_service_delete.md).
 func TestKnCommands(t *testing.T) {
-	row := vhiveRow(t)
+	row := Provider()
 	ours := &run.Function{Name: "f0-0-1", Generated: true, Language: "go", MemoryMB: 256, TimeoutSeconds: 30, Env: map[string]string{"B": "2", "A": "x y"},
 		Platform: experiment.Platform{Concurrency: 1}, Package: &run.Package{Image: "r.example/s@sha256:ab"}}
 	own := &run.Function{Name: "f1-0", MemoryMB: 128, TimeoutSeconds: 60, Env: map[string]string{"STELLAR_TOKEN_SHA256": ""},
 		Platform: experiment.Platform{Concurrency: 4, MaxInstances: 9}}
-	conn := row.ByHand(Options{Tags: map[string]string{"stellar-run": "RUN", "stellar-expires": "TIME"}})
-	planner, ok := conn.(Planner)
+	conn := row.ByHand(provider.Options{Tags: map[string]string{"stellar-run": "RUN", "stellar-expires": "TIME"}})
+	planner, ok := conn.(provider.Planner)
 	if !ok {
 		t.Fatal("vhive plans nothing")
 	}
 	var lines []string
-	for _, u := range row.Units("stellar-x", []*Function{ours, own}) {
-		if u.Dir != KnativeFolder {
+	for _, u := range row.Units("stellar-x", []*provider.Function{ours, own}) {
+		if u.Dir != servicesFolder {
 			t.Errorf("%s lies in %q", u.Name, u.Dir)
 		}
 		deploy, remove := planner.Commands(u)
@@ -58,27 +51,27 @@ func TestKnCommands(t *testing.T) {
 }
 
 func TestVhiveRefuses(t *testing.T) {
-	conn := vhiveRow(t).ByHand(Options{})
-	refuser, ok := conn.(Refuser)
+	conn := Provider().ByHand(provider.Options{})
+	refuser, ok := conn.(provider.Refuser)
 	if !ok {
 		t.Fatal("vhive refuses nothing")
 	}
 	image := &experiment.SubExperiment{PackageType: "Image"}
 	for name, c := range map[string]struct {
 		sub  *experiment.SubExperiment
-		fn   Function
+		fn   provider.Function
 		want string
 	}{
-		"go":          {image, Function{Generated: true, Language: "go"}, ""},
-		"own":         {image, Function{Language: run.LanguageDocker, Runtime: "python3.13"}, ""},
-		"other":       {image, Function{Generated: true, Language: "java", Runtime: "java21"}, "speaks gRPC in Go only, not in java21"},
-		"zip":         {&experiment.SubExperiment{PackageType: "Zip"}, Function{Generated: true, Language: "go"}, "Knative runs images"},
-		"snap start":  {&experiment.SubExperiment{PackageType: "Image", SnapStartEnabled: true}, Function{}, "SnapStartEnabled"},
-		"boost":       {&experiment.SubExperiment{PackageType: "Image", CPUBoostEnabled: true}, Function{}, "CPUBoostEnabled"},
-		"two at once": {&experiment.SubExperiment{PackageType: "Zip"}, Function{Generated: true, Language: "ruby", Runtime: "ruby3.4"}, "Knative runs images"},
+		"go":          {image, provider.Function{Generated: true, Language: "go"}, ""},
+		"own":         {image, provider.Function{Language: run.LanguageDocker, Runtime: "python3.13"}, ""},
+		"other":       {image, provider.Function{Generated: true, Language: "java", Runtime: "java21"}, "speaks gRPC in Go only, not in java21"},
+		"zip":         {&experiment.SubExperiment{PackageType: "Zip"}, provider.Function{Generated: true, Language: "go"}, "Knative runs images"},
+		"snap start":  {&experiment.SubExperiment{PackageType: "Image", SnapStartEnabled: true}, provider.Function{}, "SnapStartEnabled"},
+		"boost":       {&experiment.SubExperiment{PackageType: "Image", CPUBoostEnabled: true}, provider.Function{}, "CPUBoostEnabled"},
+		"two at once": {&experiment.SubExperiment{PackageType: "Zip"}, provider.Function{Generated: true, Language: "ruby", Runtime: "ruby3.4"}, "Knative runs images"},
 	} {
 		got := refuser.Refuse(c.sub, &c.fn)
-		if (len(got) == 0) != (c.want == "") || !strings.Contains(said(got, "; "), c.want) {
+		if (len(got) == 0) != (c.want == "") || !strings.Contains(providertest.Said(got, "; "), c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -87,15 +80,15 @@ func TestVhiveRefuses(t *testing.T) {
 // TestVhiveTouchesNothing: stellar neither deploys there nor removes.
 func TestVhiveTouchesNothing(t *testing.T) {
 	ctx := context.Background()
-	conn := vhiveRow(t).ByHand(Options{})
+	conn := Provider().ByHand(provider.Options{})
 	_, list := conn.ListAPIs(ctx)
 	_, deploy := conn.DeployFunctions(ctx, nil)
-	for _, err := range []error{list, deploy, conn.UpdateFunction(ctx, Endpoint{}, nil)} {
+	for _, err := range []error{list, deploy, conn.UpdateFunction(ctx, provider.Endpoint{}, nil)} {
 		if !errors.Is(err, fail.ErrUnsupported) || !strings.Contains(fail.Hint(err), "--write") {
 			t.Errorf("%v, hint %q", err, fail.Hint(err))
 		}
 	}
-	if err := conn.RemoveFunctions(ctx, []Endpoint{{URL: "http://a"}}); err != nil {
+	if err := conn.RemoveFunctions(ctx, []provider.Unit{{Name: "a"}}); err != nil {
 		t.Error(err)
 	}
 }

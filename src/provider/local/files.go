@@ -1,37 +1,38 @@
-package generate
+package local
 
 import (
+	"stellar/src/local/plugin"
 	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// localService is serverless.yml for the local platform, in the form that its plugin declares.
-type localService struct {
-	Service   string                 `yaml:"service"`
-	Provider  localProvider          `yaml:"provider"`
-	Plugins   []string               `yaml:"plugins"`
-	Functions ordered[localFunction] `yaml:"functions"`
+// serviceFile is serverless.yml for the local platform, in the form that its plugin declares.
+type serviceFile struct {
+	Service   string                            `yaml:"service"`
+	Provider  providerSection                   `yaml:"provider"`
+	Plugins   []string                          `yaml:"plugins"`
+	Functions provider.Ordered[functionSection] `yaml:"functions"`
 }
 
-type localProvider struct {
-	Name string          `yaml:"name"`
-	Tags map[string]text `yaml:"tags,omitempty"`
+type providerSection struct {
+	Name string                   `yaml:"name"`
+	Tags map[string]provider.Text `yaml:"tags,omitempty"`
 }
 
-type localFunction struct {
-	Image        string          `yaml:"image,omitempty"` // in place of handler, runtime and package
-	Handler      string          `yaml:"handler,omitempty"`
-	Runtime      string          `yaml:"runtime,omitempty"`
-	Architecture string          `yaml:"architecture,omitempty"`
-	MemorySize   int             `yaml:"memorySize"`
-	Timeout      int             `yaml:"timeout"`
-	Environment  map[string]text `yaml:"environment,omitempty"`
-	Package      *artifact       `yaml:"package,omitempty"`
-	Platform     localSettings   `yaml:"platform"`
-	Events       []event         `yaml:"events"`
+type functionSection struct {
+	Image        string                   `yaml:"image,omitempty"` // in place of handler, runtime and package
+	Handler      string                   `yaml:"handler,omitempty"`
+	Runtime      string                   `yaml:"runtime,omitempty"`
+	Architecture string                   `yaml:"architecture,omitempty"`
+	MemorySize   int                      `yaml:"memorySize"`
+	Timeout      int                      `yaml:"timeout"`
+	Environment  map[string]provider.Text `yaml:"environment,omitempty"`
+	Package      *provider.Artifact       `yaml:"package,omitempty"`
+	Platform     platformSection          `yaml:"platform"`
+	Events       []provider.HTTPEvent     `yaml:"events"`
 }
 
-type localSettings struct {
+type platformSection struct {
 	KeepAliveSeconds float64 `yaml:"keepAliveSeconds"`
 	Concurrency      int     `yaml:"concurrency"`
 	MaxInstances     int     `yaml:"maxInstances"`
@@ -40,38 +41,39 @@ type localSettings struct {
 	ColdPull         bool    `yaml:"coldPull,omitempty"`
 }
 
-func localFiles(s Service, r *run.Run, u provider.Unit) ([]File, error) {
-	file := localService{
+// Files are our plugin and serverless.yml.
+func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
+	file := serviceFile{
 		Service:  u.Name,
-		Provider: localProvider{Name: "stellar-local", Tags: texts(r.Tags)},
-		Plugins:  []string{"./" + pluginName},
+		Provider: providerSection{Name: "stellar-local", Tags: provider.Texts(r.Tags)},
+		Plugins:  []string{"./" + plugin.Name},
 	}
 	for _, fn := range u.Functions {
-		file.Functions = append(file.Functions, member[localFunction]{fn.Name, localOne(r, u, fn)})
+		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name, Value: section(r, u, fn)})
 	}
-	yml, err := serverlessYML(r, u, file, "  serverless deploy | info | remove", "  serverless logs -f <function>",
+	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove", "  serverless logs -f <function>",
 		"The local platform must be running: stellar local start")
-	return []File{{Name: pluginName, Text: s.Plugin}, yml}, err
+	return []provider.File{{Name: plugin.Name, Text: plugin.Source}, yml}, err
 }
 
-func localOne(r *run.Run, u provider.Unit, fn *run.Function) localFunction {
-	f := localFunction{
+func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
+	f := functionSection{
 		Architecture: fn.Architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
-		Environment:  texts(fn.Env),
-		Platform: localSettings{
+		Environment:  provider.Texts(fn.Env),
+		Platform: platformSection{
 			KeepAliveSeconds: fn.Platform.KeepAliveSeconds,
 			Concurrency:      fn.Platform.Concurrency,
 			MaxInstances:     fn.Platform.MaxInstances,
 			Queueing:         fn.Platform.Queueing,
 		},
-		Events: events(fn),
+		Events: provider.HTTPEvents(fn),
 	}
 	if fn.PackageType == "Image" {
-		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = imageOf(fn), fn.Platform.ImageContract, fn.ColdPull
+		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = provider.ImageOf(fn), fn.Platform.ImageContract, fn.ColdPull
 		return f
 	}
-	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, artifactOf(r, u, fn)
+	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, provider.ArtifactOf(r, u, fn)
 	return f
 }

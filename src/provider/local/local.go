@@ -1,4 +1,5 @@
-package provider
+// Package local is the platform inside the binary: the connection to it, and the files that the Serverless CLI reads.
+package local
 
 import (
 	"context"
@@ -10,27 +11,38 @@ import (
 	"strconv"
 
 	"stellar/src/fail"
+	"stellar/src/local/plugin"
+	"stellar/src/provider"
 )
 
-// local deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so that
+// Provider is the row of the table of providers.
+func Provider() provider.Provider {
+	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: provider.Limits{Arm: true},
+		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect}
+}
+
+const name = "local"
+
+// connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so that
 // the laptop's path is the cloud's path.
-type local struct{ service }
+type connection struct{ provider.ServerlessVendor }
 
 var (
-	_ Connection = (*local)(nil)
-	_ Planner    = (*local)(nil)
-	_ Checker    = (*local)(nil)
+	_ provider.Connection = (*connection)(nil)
+	_ provider.Planner    = (*connection)(nil)
+	_ provider.Checker    = (*connection)(nil)
+	_ provider.Writer     = (*connection)(nil)
 )
 
-func newLocal(o Options) Connection { return &local{service{Options: o, cli: MainCLI}} }
+func connect(o provider.Options) provider.Connection {
+	return &connection{provider.ServerlessVendor{Options: o, CLI: provider.MainCLI}}
+}
 
 // all is the one unit that a run is there.
-func (l *local) all() Unit { return Unit{Name: l.Service} }
+func (l *connection) all() provider.Unit { return provider.Unit{Name: l.Service} }
 
-// endpointsFile is what the plugin writes beside serverless.yml on `deploy` and `info`, and deletes on `remove`.
-const endpointsFile = ".stellar-endpoints.json"
-
-type localEndpoints struct {
+// endpointsFile is what the plugin writes beside serverless.yml.
+type endpointsFile struct {
 	Service   string `json:"service"`
 	Endpoints []struct {
 		Function       string `json:"function"`
@@ -42,16 +54,18 @@ type localEndpoints struct {
 	} `json:"endpoints"`
 }
 
-func (l *local) ListAPIs(ctx context.Context) ([]Endpoint, error) {
-	text, err := l.at(l.all()).Info(ctx)
+// ListAPIs asks the plugin.
+func (l *connection) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
+	text, err := l.OnUnit(l.all()).Info(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return l.read(text)
 }
 
-func (l *local) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error) {
-	text, err := l.at(l.all()).Deploy(ctx)
+// DeployFunctions deploys all in one service, and makes sure that the platform has the packages that were built.
+func (l *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
+	text, err := l.OnUnit(l.all()).Deploy(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +73,7 @@ func (l *local) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoin
 	if err != nil {
 		return nil, err
 	}
-	out, err := byFunction(text, fns, stand)
+	out, err := provider.InOrder(text, fns, stand)
 	if err != nil {
 		return nil, err
 	}
@@ -71,33 +85,35 @@ func (l *local) DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoin
 	return out, nil
 }
 
-func (l *local) UpdateFunction(ctx context.Context, e Endpoint, _ *Function) error {
+// UpdateFunction retires the instances of a function.
+func (l *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, _ *provider.Function) error {
 	return l.Retire(ctx, e.Function)
 }
 
-func (l *local) RemoveFunctions(ctx context.Context, _ []Endpoint) error {
-	text, err := l.at(l.all()).Remove(ctx)
+// RemoveFunctions removes the service in whose folder the connection was opened.
+func (l *connection) RemoveFunctions(ctx context.Context, _ []provider.Unit) error {
+	text, err := l.OnUnit(l.all()).Remove(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(l.ServiceDir, endpointsFile)); !errors.Is(err, fs.ErrNotExist) {
-		return outputError(text, "serverless remove did not say that the service is gone")
+	if _, err := os.Stat(filepath.Join(l.ServiceDir, plugin.EndpointsFile)); !errors.Is(err, fs.ErrNotExist) {
+		return provider.OutputError(text, "serverless remove did not say that the service is gone")
 	}
 	return nil
 }
 
-func (l *local) read(text string) ([]Endpoint, error) {
-	raw, err := os.ReadFile(filepath.Join(l.ServiceDir, endpointsFile))
+func (l *connection) read(text string) ([]provider.Endpoint, error) {
+	raw, err := os.ReadFile(filepath.Join(l.ServiceDir, plugin.EndpointsFile))
 	if err != nil {
-		return nil, outputError(text, "the endpoints that serverless should have written: %w", err)
+		return nil, provider.OutputError(text, "the endpoints that serverless should have written: %w", err)
 	}
-	var all localEndpoints
+	var all endpointsFile
 	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, outputError(text, "read %s: %w", endpointsFile, err)
+		return nil, provider.OutputError(text, "read %s: %w", plugin.EndpointsFile, err)
 	}
-	var out []Endpoint
+	var out []provider.Endpoint
 	for _, e := range all.Endpoints {
-		out = append(out, Endpoint{Function: e.Function, URL: e.URL, Provider: "local", Detail: map[string]string{
+		out = append(out, provider.Endpoint{Function: e.Function, URL: e.URL, Provider: name, Detail: map[string]string{
 			"packageBytes": strconv.FormatInt(e.PackageBytes, 10), "packageSHA256": e.PackageSHA256,
 			"runtimeVersion": e.RuntimeVersion, "limitsEnforced": strconv.FormatBool(e.LimitsEnforced)}})
 	}

@@ -1,11 +1,13 @@
-package provider
+package vendors
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider"
 )
 
 func TestLimits(t *testing.T) {
@@ -41,7 +43,8 @@ func TestLimits(t *testing.T) {
 		{"https://example.com", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
 	} {
 		c.sub.Title = "t"
-		err := CheckLimits(&experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"}, c.sub}}, []int{1})
+		exp := &experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"}, c.sub}}
+		err := rowOf(t, exp).CheckLimits(exp, []int{1})
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s %+v: %v", c.provider, c.sub, err)
@@ -56,23 +59,15 @@ func TestLimits(t *testing.T) {
 // Every limit that one file passes is told at once.
 func TestLimitsAreToldTogether(t *testing.T) {
 	s := experiment.SubExperiment{Title: "t", PackageType: "Zip", FunctionImageSizeMB: 300, FunctionMemoryMB: 1, FunctionTimeoutSeconds: 5000}
-	err := CheckLimits(&experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}, []int{0, 1})
+	exp := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}
+	err := rowOf(t, exp).CheckLimits(exp, []int{0, 1})
 	if err == nil || strings.Count(err.Error(), "\n") != 5 {
 		t.Errorf("want six lines: %v", err)
 	}
 }
 
-// said joins what was refused.
-func said(no []Refusal, between string) string {
-	var all []string
-	for _, r := range no {
-		all = append(all, r.String())
-	}
-	return strings.Join(all, between)
-}
-
 func TestRegions(t *testing.T) {
-	for provider, regions := range map[string][2][]string{
+	for kind, regions := range map[string][2][]string{
 		"aws":        {{"", "us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-5", "us-isob-east-1", "eusc-de-east-1"}, {"eu-central", "US-EAST-1", "europe-west1", "us-east-1a", "westeurope"}},
 		"google":     {{"", "europe-west1", "us-central1", "northamerica-northeast2"}, {"europe-west1-b", "eu-central-1", "Europe-West1", "westeurope"}},
 		"gcr":        {{"europe-west10"}, {"eu-central-1"}},
@@ -83,9 +78,10 @@ func TestRegions(t *testing.T) {
 	} {
 		for wrong, names := range regions {
 			for _, name := range names {
-				no, err := Refusals(&experiment.Experiment{Provider: provider, Region: name}, nil, nil)
-				if err != nil || len(no) != wrong || wrong == 1 && (no[0].Sub != -1 || no[0].Key != "Region" || no[0].Found != name) {
-					t.Errorf("%s, region %q: %v, %v", provider, name, no, err)
+				exp := &experiment.Experiment{Provider: kind, Region: name}
+				no := rowOf(t, exp).Refusals(exp, nil, nil)
+				if len(no) != wrong || wrong == 1 && (no[0].Sub != -1 || no[0].Key != "Region" || no[0].Found != name) {
+					t.Errorf("%s, region %q: %v", kind, name, no)
 				}
 			}
 		}
@@ -98,7 +94,7 @@ func TestRefusalsNeedNobody(t *testing.T) {
 	t.Setenv("PATH", "")
 	s := experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 1, FunctionTimeoutSeconds: 100_000, Protocol: "grpc", Runtime: "ruby3.4", Architecture: "arm64",
 		DesiredServiceTimes: []string{"301s"}, PayloadLengthBytes: 1 << 30, CPUBoostEnabled: true, SnapStartEnabled: true}
-	for provider, want := range map[string]string{
+	for kind, want := range map[string]string{
 		"aws":        "FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled CPUBoostEnabled DesiredServiceTimes PayloadLengthBytes Protocol",
 		"google":     "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture PayloadLengthBytes Protocol",
 		"gcr":        "PackageType FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled Architecture Platform.ImageContract PayloadLengthBytes Protocol",
@@ -109,16 +105,40 @@ func TestRefusalsNeedNobody(t *testing.T) {
 		"vhive":      "SnapStartEnabled CPUBoostEnabled Architecture",
 		"a.example":  "SnapStartEnabled CPUBoostEnabled Architecture",
 	} {
-		exp := &experiment.Experiment{Provider: provider, SubExperiments: []experiment.SubExperiment{{}, s}}
-		no, err := Refusals(exp, []int{1}, []*Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
+		exp := &experiment.Experiment{Provider: kind, SubExperiments: []experiment.SubExperiment{{}, s}}
+		no := rowOf(t, exp).Refusals(exp, []int{1}, []*provider.Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
 		var keys []string
 		for _, r := range no {
 			if keys = append(keys, r.Key); r.Sub != 1 || r.Why == "" {
-				t.Errorf("%s: %+v", provider, r)
+				t.Errorf("%s: %+v", kind, r)
 			}
 		}
-		if got := strings.Join(keys, " "); err != nil || got != want {
-			t.Errorf("%s: %s, %v\nwant %s", provider, got, err, want)
+		if got := strings.Join(keys, " "); got != want {
+			t.Errorf("%s: %s\nwant %s", kind, got, want)
 		}
+	}
+}
+
+func rowOf(t *testing.T, exp *experiment.Experiment) provider.Provider {
+	t.Helper()
+	row, err := Find(exp.ProviderKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
+}
+
+func TestOnlySomeProvidersDeploy(t *testing.T) {
+	for kind, can := range map[string]bool{"local": true, "url": true, "aws": true, "vhive": false} {
+		p, err := Find(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Open(provider.Options{}); (err == nil) != can || (!can && !errors.Is(err, fail.ErrUnsupported)) {
+			t.Errorf("%s: opening gave %v", kind, err)
+		}
+	}
+	if _, err := Find("ibm"); err == nil {
+		t.Error("an unknown provider was found")
 	}
 }
