@@ -17,7 +17,6 @@ import (
 const aliyunExperiment = `{"Provider": "aliyun", "Region": "ap-southeast-1", "Runtime": "RUNTIME", "Seed": 7,
 	"SubExperiments": [
  {"Title": "plain", "Function": "measure", "Bursts": 2, "BurstSizes": [2]},
- {"Title": "shared", "Function": "measure", "Bursts": 1},
  {"Title": "filled", "Function": "measure", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true,
   "FunctionMemoryMB": 512}]}`
 
@@ -30,10 +29,10 @@ func TestAliyun(t *testing.T) {
 			t.Parallel()
 			a := cloud.NewAliyun(t)
 			lab.In(t, a, strings.ReplaceAll(aliyunExperiment, "RUNTIME", c.runtime)).Life(func(d lab.Deployed) {
-				if stand := a.Left(); len(stand) != 12 {
+				if stand := a.Left(); len(stand) != 8 {
 					t.Errorf("deployed %q, want a service, group, role and bucket for each function", stand)
 				}
-				filled := a.Service(d.Record.Service + "-f2-0")
+				filled := a.Service(d.Record.Service + "-f1-0")
 				if len(filled) != 1 {
 					t.Errorf("functions %v", filled)
 				}
@@ -43,7 +42,8 @@ func TestAliyun(t *testing.T) {
 						t.Errorf("function of %s, %d MB, %d s, %v", f.Runtime, f.MemorySize, f.Timeout, f.Environment)
 					}
 				}
-				f := conformance.NewTarget(d.Record.Functions, d.Token, c.says)
+				f := conformance.NewPair(d.Record.Functions, d.Token, c.says,
+					func() { a.Restart(d.Record.Service + "-f0-0") })
 				conformance.Run(
 					t,
 					f,

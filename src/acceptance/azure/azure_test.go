@@ -19,7 +19,6 @@ func azureExperiment(runtime string) string {
 	return strings.ReplaceAll(
 		`{"Provider": "azure", "Region": "West Europe", "Runtime": "RUNTIME", "Seed": 7, "SubExperiments": [
  {"Title": "plain", "Bursts": 2, "BurstSizes": [2]},
- {"Title": "shared", "Bursts": 1},
  {"Title": "filled", "Bursts": 1, "FunctionImageSizeMB": 9, "FillerRead": true}]}`,
 		"RUNTIME",
 		runtime,
@@ -37,7 +36,7 @@ func TestAzure(t *testing.T) {
 			a := cloud.NewAzure(t)
 			lab.In(t, a, azureExperiment(c.runtime)).Life(func(d lab.Deployed) {
 				service := d.Record.Service
-				want := []string{service + "-f0-0", service + "-f1-0", service + "-f2-0"}
+				want := []string{service + "-f0-0", service + "-f1-0"}
 				if stand := a.Left(); !slices.Equal(stand, want) {
 					t.Fatalf("deployed: %v, want %v", stand, want)
 				}
@@ -47,7 +46,7 @@ func TestAzure(t *testing.T) {
 				if !asked || g.Tags["stellar-run"] != d.Record.ID {
 					t.Errorf("made: %+v", g)
 				}
-				f := conformance.NewTarget(d.Record.Functions, d.Token, c.says)
+				f := conformance.NewPair(d.Record.Functions, d.Token, c.says, func() { a.Restart(want[0]) })
 				conformance.Run(t, f, "start", "spin", "payload", "token", "errors", "one cold", "filler")
 				if filled := f.Functions[conformance.Filled]; filled.PackageBytes != 9<<20 {
 					t.Errorf("the package has %d bytes", filled.PackageBytes)

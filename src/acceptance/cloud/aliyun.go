@@ -111,6 +111,16 @@ func (a *Aliyun) Left() (out []string) {
 	return out
 }
 
+// Restart ends the instances of a service's functions: the next request to each starts another.
+func (a *Aliyun) Restart(service string) {
+	for _, f := range a.Service(service) {
+		f.mu.Lock()
+		kill(f.cmd)
+		f.cmd = nil
+		f.mu.Unlock()
+	}
+}
+
 // Service is the functions of a service by their names.
 func (a *Aliyun) Service(name string) (functions map[string]*AliyunFunction) {
 	a.Locked(func() { functions = maps.Clone(a.services[name]) })

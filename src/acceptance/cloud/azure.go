@@ -94,6 +94,14 @@ func (a *Azure) KeepDeploying() { a.Locked(func() { a.deploying = true }) }
 
 func (g *AzureGroup) stop() { kill(g.process) }
 
+func (g *AzureGroup) restart() {
+	g.stop()
+	g.process, g.start = nil, sync.Once{}
+}
+
+// Restart ends the instance of a group's app: the next request starts another.
+func (a *Azure) Restart(name string) { a.Locked(a.groups[name].restart) }
+
 func (a *Azure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/app/"); ok {
 		a.invoke(w, r, rest)
@@ -207,8 +215,7 @@ func (a *Azure) inGroup(w http.ResponseWriter, r *http.Request, name, path strin
 	case strings.HasSuffix(path, "/functions"):
 		answer(w, http.StatusOK, map[string]any{"value": a.functionsOf(g)})
 	case strings.HasSuffix(path, "/restart"):
-		g.stop()
-		g.process, g.start = nil, sync.Once{}
+		g.restart()
 	case strings.Contains(path, "/sites/"):
 		answer(w, http.StatusOK, map[string]any{"id": r.URL.Path, "name": last, "type": "Microsoft.Web/sites",
 			"location": g.Location, "properties": map[string]any{"defaultHostName": last + ".azurewebsites.net",

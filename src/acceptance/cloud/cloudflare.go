@@ -127,6 +127,16 @@ func (a *Cloudflare) Put(name, run string) {
 	a.Locked(func() { a.workers[name] = &worker{upload: u} })
 }
 
+// Restart runs a Worker in another process.
+func (a *Cloudflare) Restart(t *testing.T, name string) {
+	t.Helper()
+	a.Locked(func() {
+		if err := a.start(name, a.workers[name].upload); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Drop removes Workers by hand.
 func (a *Cloudflare) Drop(names ...string) {
 	a.Locked(func() {

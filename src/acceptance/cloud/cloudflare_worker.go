@@ -83,8 +83,10 @@ func (a *Cloudflare) start(name string, u upload) error {
 		}
 		bindings = append(bindings, fmt.Sprintf("(name = %q, text = %q)", b.Name, b.Text))
 	}
-	address, err := lab.FreeAddress()
-	if err != nil {
+	address := ""
+	if h := a.workers[name]; h != nil && h.address != "" {
+		address = h.address
+	} else if address, err = lab.FreeAddress(); err != nil {
 		return err
 	}
 	config := fmt.Sprintf(`using Workerd = import "/workerd/workerd.capnp";

@@ -21,25 +21,32 @@ import (
 // TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or
 // their time is over. What is not ours by tag, or has not expired, is never touched: left and settled look after that.
 func TestLost(t *testing.T) {
-	cache := t.TempDir()
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
-			k := k.prepare(t, cache)
-			t.Run("folder deleted", func(t *testing.T) { folderDeleted(newRow(t, k)) })
+			k := k.prepare(t)
+			play := func(name string, scene func(*row)) {
+				t.Run(name, func(t *testing.T) {
+					if !k.process {
+						t.Parallel()
+					}
+					scene(newRow(t, k))
+				})
+			}
+			play("folder deleted", folderDeleted)
 			if k.sweeps { // else nothing can be looked for anywhere, as "folder deleted" says
-				t.Run("folder deleted, environment elsewhere", func(t *testing.T) { deletedElsewhere(newRow(t, k)) })
-				t.Run("folder deleted, a stranger's credentials", func(t *testing.T) { deletedStranger(newRow(t, k)) })
-				t.Run("folder deleted, an index without places", func(t *testing.T) { deletedOldIndex(newRow(t, k)) })
+				play("folder deleted, environment elsewhere", deletedElsewhere)
+				play("folder deleted, a stranger's credentials", deletedStranger)
+				play("folder deleted, an index without places", deletedOldIndex)
 			}
-			t.Run("kept, moved", func(t *testing.T) { keptMoved(newRow(t, k)) })
+			play("kept, moved", keptMoved)
 			if k.sweeps {
-				t.Run("kept, folder deleted", func(t *testing.T) { keptDeleted(newRow(t, k)) })
+				play("kept, folder deleted", keptDeleted)
 			}
-			t.Run("kept, expired", func(t *testing.T) { keptExpired(newRow(t, k)) })
-			t.Run("all lost, expired", func(t *testing.T) { allLost(newRow(t, k), true) })
-			t.Run("kept, expired, in use", func(t *testing.T) { inUse(newRow(t, k)) })
-			t.Run("with a stranger's credentials", func(t *testing.T) { strangers(newRow(t, k)) })
-			t.Run("all lost, not expired", func(t *testing.T) { allLost(newRow(t, k), false) })
+			play("kept, expired", keptExpired)
+			play("all lost, expired", func(r *row) { allLost(r, true) })
+			play("kept, expired, in use", inUse)
+			play("with a stranger's credentials", strangers)
+			play("all lost, not expired", func(r *row) { allLost(r, false) })
 		})
 	}
 }
@@ -280,11 +287,10 @@ func deletedOldIndex(r *row) {
 
 // TestOnePlace: a run whose surroundings change while it deploys goes to the one place that its journal and index name.
 func TestOnePlace(t *testing.T) {
-	cache := t.TempDir()
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
 			k.file = strings.Replace(k.file, `"Region":"us-west-2",`, "", 1)
-			onePlace(newRow(t, k.prepare(t, cache)))
+			onePlace(newRow(t, k.prepare(t)))
 		})
 	}
 }

@@ -16,10 +16,9 @@ import (
 
 // What `stellar plan` prints is what a run runs: every command of the plan, and no other, but those that only ask.
 func TestPlanPrintsWhatRuns(t *testing.T) {
-	cache := t.TempDir()
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
-			r := newRow(t, k.prepare(t, cache))
+			r := newRow(t, k.prepare(t))
 			r.env["WRANGLER_TEST_WORKERS"], r.settle = r.env["CLOUDFLARE_API_BASE_URL"],
 				10*time.Second // Workers that answer are deployed once more
 			loaded, err := experiment.Parse("experiment.json", []byte(k.file))

@@ -20,13 +20,12 @@ import (
 // run.
 func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 	var all table
-	cache := t.TempDir()
 	missing := []scene{{name: "CLI missing", says: "not on the PATH"}, {name: "CLI too old",
 		faults: []fault{{Verb: versions, From: 1, Do: doOld}}},
 		{name: "no credentials"}}
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
-			tools := k.prepare(t, cache)
+			tools := k.prepareAlone(t)
 			for _, s := range missing {
 				t.Run(s.name, func(t *testing.T) {
 					r := newRow(t, tools, s.faults...)

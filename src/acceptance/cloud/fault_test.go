@@ -111,11 +111,11 @@ func (t *table) print(w io.Writer, kits []kit, scenes []scene) {
 // TestFaults runs every scene with every provider that can deploy. Deployment, undo and removal are the real ones; the
 // vendor's CLI is a fake that knows the tool's documented command lines and speaks its words.
 func TestFaults(t *testing.T) {
-	cache := t.TempDir()
 	all := table{}
+	t.Cleanup(func() { all.print(t.Output(), kits(), scenes(kit{})) })
 	for _, k := range kits() {
 		t.Run(k.name, func(t *testing.T) {
-			k := k.prepare(t, cache)
+			k := k.prepare(t)
 			for i, s := range scenes(k) {
 				t.Run(s.name, func(t *testing.T) {
 					if i > 0 { // the first one builds what the others find in the cache
@@ -128,7 +128,7 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	all.print(t.Output(), kits(), scenes(kit{}))
+
 }
 
 func left(all []thing) string {
@@ -282,14 +282,18 @@ func (r *row) killed() (dir string) {
 	return dirs[0]
 }
 
-// prepare puts the fakes on the PATH, before all else, and makes what the rows share.
-func (k kit) prepare(t *testing.T, cache string) kit {
-	k.cache, k.tools = cache, t.TempDir()
-	for _, name := range personas()[k.persona].programs {
-		if err := os.Symlink(testBinary(), filepath.Join(k.tools, name)); err != nil {
-			t.Fatal(err)
-		}
+// prepare makes what the rows of a provider share. A provider that reads the process's own environment is tested by
+// itself, all others side by side.
+func (k kit) prepare(t *testing.T) kit {
+	if !k.process {
+		t.Parallel()
 	}
+	return k.prepareAlone(t)
+}
+
+// prepareAlone is prepare for tests that change the process's environment.
+func (k kit) prepareAlone(t *testing.T) kit {
+	k.cache, k.tools = lab.Cache(), os.Getenv(fakeTools)
 	k.env = maps.Clone(k.env)
 	if k.cliEnv != "" {
 		k.env[k.cliEnv] = filepath.Join(k.tools, personas()[k.persona].programs[0])
@@ -306,8 +310,6 @@ func (k kit) prepare(t *testing.T, cache string) kit {
 			t.Setenv(name, value)
 		}
 	}
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // clean --all looks for credentials of every provider
-	t.Setenv("PATH", k.tools+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return k
 }
 

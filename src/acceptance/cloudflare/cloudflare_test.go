@@ -25,7 +25,6 @@ import (
 
 const workersExperiment = `{"Provider": "cloudflare", "Seed": 7, "SubExperiments": [
  {"Title": "plain", "Runtime": "python3.13", "Bursts": 3, "BurstSizes": [2], "DesiredServiceTimes": ["1ms"]},
- {"Title": "shared", "Runtime": "nodejs22.x", "Bursts": 1},
  {"Title": "filled", "Runtime": "nodejs22.x", "Bursts": 1, "FunctionImageSizeMB": 2, "FillerRead": true}]}`
 
 // suite is a check of the conformance suite.
@@ -59,13 +58,14 @@ func TestCloudflare(t *testing.T) {
 			t.Errorf("nothing said that no Python runs there:\n%s", d.Said)
 		}
 		t.Logf("the account: %v", a.Left())
-		if stand := a.Left(); len(stand) != 3 || !slices.Contains(stand, d.Record.Service+"-f2-0") {
+		if stand := a.Left(); len(stand) != 2 || !slices.Contains(stand, d.Record.Service+"-f1-0") {
 			t.Errorf("deployed: %v", stand)
 		}
 		checkDryRun(t, d.Dir)
-		checkWorkersOf(t, conformance.NewTarget(d.Record.Functions, d.Token, "workers"))
+		checkWorkersOf(t, conformance.NewPair(d.Record.Functions, d.Token, "workers",
+			func() { a.Restart(t, d.Record.Service+"-f0-0") }))
 	})
-	checkWorkerRows(l, "out", 8)
+	checkWorkerRows(l, "out", 7)
 }
 
 func checkWorkersOf(t *testing.T, f *conformance.Target) {
@@ -237,7 +237,7 @@ func checkCloudflareClean(l *lab.Lab, a *cloud.Cloudflare, dir string) {
 func checkDryRun(t *testing.T, run string) {
 	t.Helper()
 	folders, _ := filepath.Glob(filepath.Join(run, "serverless", "f*"))
-	if len(folders) != conformance.Variants {
+	if len(folders) != 2 {
 		t.Fatalf("folders %v", folders)
 	}
 	for _, dir := range folders {

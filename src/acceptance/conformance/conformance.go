@@ -38,6 +38,16 @@ type Target struct {
 
 	Log    func(function string) string // the platform's log of a function
 	OwnIDs bool                         // the function makes its request IDs: the platform's log has others
+
+	Restart func() // ends the instances of the shared function; nil: it has had no request yet
+}
+
+// NewPair is the target of two functions of a run, plain and filled, for platforms whose instances all serve several
+// requests at once. restart ends the instances of the plain one.
+func NewPair(functions []run.FunctionRecord, token, says string, restart func()) *Target {
+	f := &Target{Token: token, Says: says, Restart: restart}
+	f.Functions[Plain], f.Functions[Shared], f.Functions[Filled] = functions[0], functions[0], functions[1]
+	return f
 }
 
 // NewTarget is the target of three functions of a run.
@@ -221,6 +231,9 @@ func checkErrors(t *testing.T, f *Target) {
 
 // checkOneCold: of requests that come into one instance together exactly one is cold.
 func checkOneCold(t *testing.T, f *Target) {
+	if f.Restart != nil {
+		f.Restart()
+	}
 	const n = 8
 	type result struct {
 		Reply
