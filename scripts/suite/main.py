@@ -14,6 +14,7 @@ from parts import Part, Script
 
 NAMES = ("suite", "unit", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
+WAITING = "-parallel=4"  # tests that run side by side wait most of their time
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -65,7 +66,7 @@ def waves(args, flags, work):
 
     if args.quick:
         env = dict(os.environ)
-        return [tests("unit", "-short")]
+        return [tests("unit", "-short", "-p=4", WAITING)]
     binary = build(work, args.race)
     env = environment(work, binary, args.race)
     every = ["-count=1", "-timeout=50m"] + (["-race"] if args.race else [])
@@ -77,7 +78,7 @@ def waves(args, flags, work):
     # With the race detector the test of ten million rows reads fewer: once a day it reads them all.
     scale = [Part("scale", ["./src/report"], ["-count=1", "-timeout=50m", "-run=^TestScale$"], env)]
     return [
-        script("suite", sys.executable, "-B", "scripts/suite/selftest.py") + tests("unit", "-race", "-count=1", "-timeout=50m"),
+        script("suite", sys.executable, "-B", "scripts/suite/selftest.py") + tests("unit", WAITING, "-race", "-count=1", "-timeout=50m"),
         tests("acceptance", "-p=2", *every) + tests("tools", "-p=2", *every) + peers,
         script("cases", "./scripts/cases.sh") + script("chaos", "./scripts/chaos.py", "--short", "--stellar", binary),
         scale if args.race and not flags and "unit" in args.only else [],

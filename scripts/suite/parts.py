@@ -11,7 +11,8 @@ from events import Events
 # Packages whose tests mostly run toolchains, containers or other processes. `make test` runs them without the race
 # detector, which would slow down what it cannot see into; `make test-race` runs them with it. Packages that are not
 # named here are unit tests.
-TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/generate", "src/local", "src/local/plugin", "src/pack")
+TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/dockerengine", "src/generate", "src/local",
+         "src/local/plugin", "src/pack")
 ACCEPTANCE = "src/acceptance"
 FIDELITY = "src/probe/fidelity"
 PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library

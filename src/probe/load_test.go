@@ -35,6 +35,7 @@ func TestLoad(t *testing.T) {
 		{HTTP1, Reuse}, {HTTP1, New}, {H2C, Shared}, {H2C, Reuse}, {H2C, New},
 	} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
+			t.Parallel()
 			var asked [2]atomic.Int64
 			handle := func(w http.ResponseWriter, r *http.Request) {
 				asked[len(r.URL.Query().Get("IncrementLimit"))%2].Add(1)
@@ -97,6 +98,7 @@ func checkLoadRows(t *testing.T, rows []sample.Sample, fresh bool) {
 // TestLoadIsNotSlowed: a server that stalls does not slow the arrivals, and requests that find no connection are late; when
 // the time is over the rest is counted, and not sent.
 func TestLoadWaitsForConnections(t *testing.T) {
+	t.Parallel()
 	var in atomic.Int64
 	s, conns := serveHTTP(t, false, func(http.ResponseWriter, *http.Request) {
 		in.Add(1)
@@ -131,6 +133,7 @@ func TestLoadWaitsForConnections(t *testing.T) {
 
 // TestLoadOfNobody: a server that is not there makes failed rows, and too many of them end the load.
 func TestLoadOfNobody(t *testing.T) {
+	t.Parallel()
 	for _, connections := range []string{Reuse, New} {
 		var b book
 		cfg := config(&b, "http://127.0.0.1:1")
@@ -150,6 +153,7 @@ func TestLoadOfNobody(t *testing.T) {
 // TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. The 12 000 requests of the minute
 // whose instant had not come are not unsent; a few that were late when the load was stopped are.
 func TestLoadCancelled(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var n atomic.Int64
@@ -190,6 +194,7 @@ func TestLoadRefused(t *testing.T) {
 // TestLoadWarmsUp: more connections than are opened at a time are opened before the load begins; over HTTP/2 one slot's
 // connection standing is no reason to ask for the next without end.
 func TestLoadWarmsUp(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		protocol, connections string
 		want                  int64

@@ -75,6 +75,7 @@ func (t *term) Close() error {
 func TestShutdownUnderLoad(t *testing.T) {
 	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared}, {GRPC, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
+			t.Parallel()
 			var at string
 			stop := func() {}
 			if c.protocol == GRPC {
