@@ -19,8 +19,8 @@ func printCleaned(w io.Writer, c *app.Cleaned) {
 		fmt.Fprintf(w, "left alone, kept on purpose: %s (`stellar remove %s` removes it)\n", d, d)
 	}
 	for _, d := range c.Moved {
-		fmt.Fprintf(w, "left alone, kept on purpose, its folder was moved or deleted: %s (`stellar remove` with the folder's new place, or "+
-			"with this one if it was deleted, removes it)\n", d)
+		fmt.Fprintf(w, "left alone, kept on purpose, its folder was moved or deleted: %s (`stellar remove` with the "+
+			"folder's new place, or with this one if it was deleted, removes it)\n", d)
 	}
 	for _, d := range c.Gone {
 		fmt.Fprintf(w, "cleaned by its name, its folder was deleted: %s\n", d)

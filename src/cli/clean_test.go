@@ -16,7 +16,8 @@ func TestCleanedIsPrinted(t *testing.T) {
 	}{
 		{app.Cleaned{}, "nothing to do\n"},
 		{app.Cleaned{Failed: true}, ""},
-		{app.Cleaned{Foreign: []string{"/index/notes: no entry"}}, "left alone, no run's entry: /index/notes: no entry\nnothing to do\n"},
+		{app.Cleaned{Foreign: []string{"/index/notes: no entry"}},
+			"left alone, no run's entry: /index/notes: no entry\nnothing to do\n"},
 		{app.Cleaned{Removed: []string{"/a"}, Live: []string{"/b"}}, "cleaned /a\nleft alone, still going on: /b\n"},
 		{app.Cleaned{Gone: []string{"/c"}, Unseen: []string{"aws (no credentials)"}},
 			"cleaned by its name, its folder was deleted: /c\nnot asked for what has expired: aws (no credentials)\n"},

@@ -89,18 +89,20 @@ func (c *command) report(ctx context.Context, err error) int {
 
 func (c *command) app() *cli.App {
 	app := &cli.App{
-		Name:                   "stellar",
-		Usage:                  "measure how a serverless platform really behaves",
-		UsageText:              "stellar -c experiment.json [options]\nstellar command [options]",
-		Description:            "Deploys the functions of an experiment file, fires its bursts, writes CSV, statistics and plots,\nand removes everything again.\n\nExample: stellar -c experiments/local/quickstart.json",
+		Name:      "stellar",
+		Usage:     "measure how a serverless platform really behaves",
+		UsageText: "stellar -c experiment.json [options]\nstellar command [options]",
+		Description: "Deploys the functions of an experiment file, fires its bursts, writes CSV, statistics and " +
+			"plots,\nand removes everything again.\n\n" + example("stellar -c experiments/local/quickstart.json"),
 		Version:                Version(),
 		HideVersion:            true,
 		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
 		Suggest:                true,
 		Flags:                  c.runFlags(),
-		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(), c.removeCommand(),
-			c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(), c.schemaCommand(), c.completionCommand(), c.versionCommand()},
+		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(),
+			c.removeCommand(), c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(),
+			c.schemaCommand(), c.completionCommand(), c.versionCommand()},
 		Action:          c.runAction,
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,

@@ -16,8 +16,11 @@ import (
 func (c *command) planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "show what a run would deploy and how long it takes",
-		Description: "Reads the experiment, expands its sweeps and prints the table; builds nothing, deploys nothing.\nWith --write DIR the packages and serverless.yml are made, in a folder to deploy from by hand.\n\n" +
-			example("stellar plan -c experiments/local/quickstart.json", "stellar plan -c experiment.json --write /tmp/service && cd /tmp/service && osls deploy"),
+		Description: "Reads the experiment, expands its sweeps and prints the table; builds nothing, " +
+			"deploys nothing.\nWith --write DIR the packages and serverless.yml are made, in a folder to deploy from " +
+			"by hand.\n\n" +
+			example("stellar plan -c experiments/local/quickstart.json",
+				"stellar plan -c experiment.json --write /tmp/service && cd /tmp/service && osls deploy"),
 		Flags: append(experimentFlags(), logFlag(), rebuildFlag(), jsonFlag("the plan"),
 			&cli.StringFlag{Name: "write", Usage: "build, package and write serverless.yml into `DIR`"}),
 		Action: func(cc *cli.Context) error {
@@ -48,8 +51,12 @@ func (c *command) planCommand() *cli.Command {
 func (c *command) validateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "validate", Usage: "check an experiment file",
-		Description: "Prints every mistake that can be known without building anything, each with its place, or that there is none: of the file, its\nfunctions' folders and entry points, and what its provider does not take. Exit code 2 where there are some.\n\n" + example("stellar validate -c experiment.json"),
-		Flags:       []cli.Flag{fileFlag(), jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
+		Description: "Prints every mistake that can be known without building anything, each with its place, or " +
+			"that there is none: of the file, its\n" +
+			"functions' folders and entry points, and what its provider does not take. Exit code 2 where there are " +
+			"some.\n\n" + example("stellar validate -c experiment.json"),
+		Flags: []cli.Flag{fileFlag(),
+			jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
 		Action: func(cc *cli.Context) error {
 			file, err := configFile(cc)
 			if err != nil {
@@ -83,7 +90,8 @@ func (c *command) validateCommand() *cli.Command {
 func (c *command) deployCommand() *cli.Command {
 	return &cli.Command{
 		Name: "deploy", Usage: "deploy an experiment's functions and leave them up",
-		Description: "The first half of a run. It prints the run's folder, which `stellar probe` and `stellar remove` take.\n\n" +
+		Description: "The first half of a run. It prints the run's folder, which `stellar probe` and " +
+			"`stellar remove` take.\n\n" +
 			example("stellar deploy -c experiment.json"),
 		Flags: append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), rebuildFlag(), jsonFlag("the endpoints")),
 		Action: func(cc *cli.Context) error {
@@ -121,7 +129,8 @@ func (c *command) probeCommand() *cli.Command {
 func (c *command) removeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "remove", Usage: "remove what a run left up", ArgsUsage: "RUN-FOLDER",
-		Description: "Removes all that the run's journal holds, and checks that it is gone. Doing it twice is fine.\n\n" +
+		Description: "Removes all that the run's journal holds, and checks that it is gone. Doing it twice is " +
+			"fine.\n\n" +
 			example("stellar remove latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{logFlag()},
 		Action: func(cc *cli.Context) error {
@@ -160,9 +169,14 @@ func oneFolder(cc *cli.Context) (string, error) {
 func (c *command) cleanCommand() *cli.Command {
 	return &cli.Command{
 		Name: "clean", Usage: "remove what interrupted runs have left behind",
-		Description: "Finds the journals of runs that ended without cleaning up (kill -9, power cut) and removes what they name, nothing else.\nRuns that are going on, and functions kept on purpose, are left alone; --all takes the kept ones and what has expired too.\n\n" +
+		Description: "Finds the journals of runs that ended without cleaning up (kill -9, power cut) and removes " +
+			"what they name, nothing else.\n" +
+			"Runs that are going on, and functions kept on purpose, are left alone; --all takes the kept ones and " +
+			"what has expired too.\n\n" +
 			example("stellar clean", "stellar clean --all"),
-		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all", Usage: "also what was kept on purpose and has expired (tag stellar-expires)"}, jsonFlag("what was done")},
+		Flags: []cli.Flag{logFlag(), &cli.BoolFlag{Name: "all",
+			Usage: "also what was kept on purpose and has expired (tag stellar-expires)"},
+			jsonFlag("what was done")},
 		Action: func(cc *cli.Context) error {
 			w, err := c.newApp(cc)
 			if err != nil {
@@ -207,7 +221,8 @@ func (c *command) functionsCommand() *cli.Command {
 func (c *command) providersCommand() *cli.Command {
 	return &cli.Command{
 		Name: "providers", Usage: "what each provider can do, and what is missing on this machine",
-		Description: "Looks for the providers' CLIs, their versions and where credentials are; it shows no value of theirs and changes nothing.\n\n" +
+		Description: "Looks for the providers' CLIs, their versions and where credentials are; it shows no value of " +
+			"theirs and changes nothing.\n\n" +
 			example("stellar providers", "stellar providers --json"),
 		Flags: []cli.Flag{jsonFlag("the table"), logFlag()},
 		Action: func(cc *cli.Context) error {
@@ -241,7 +256,8 @@ func (c *command) versionCommand() *cli.Command {
 		Flags: []cli.Flag{jsonFlag("the version")},
 		Action: func(cc *cli.Context) error {
 			if cc.Bool("json") {
-				return c.printJSON(map[string]string{"version": Version(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+				return c.printJSON(map[string]string{"version": Version(), "go": runtime.Version(),
+					"platform": runtime.GOOS + "/" + runtime.GOARCH})
 			}
 			printf(c.Stdout, "stellar %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

@@ -25,8 +25,9 @@ func fullDisk(err error) string {
 	}
 	path := cmp.Or(fullPath(err), said)
 	if path == "" && !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
-		return "a disk that the program above writes to is full, and it does not say which: free some space there; TMPDIR is for " +
-			"scratch, STELLAR_CACHE_DIR for builds, the Docker Engine has a folder of its own (docker info, docker system df)"
+		return "a disk that the program above writes to is full, and it does not say which: free some space there; " +
+			"TMPDIR is for scratch, STELLAR_CACHE_DIR for builds, the Docker Engine has a folder of its own " +
+			"(docker info, docker system df)"
 	}
 	if path == "" {
 		return what + ": whole rows up to there are kept; free some space, or name another folder with --output"
@@ -38,9 +39,11 @@ func fullDisk(err error) string {
 	if serr := syscall.Statfs(dir, &st); serr != nil {
 		return fmt.Sprintf("%s: that of %s; free some space there", what, path)
 	}
-	return fmt.Sprintf("%s: that of %s, with %d of %d KiB and %d of %d files free; free some space there, or choose another folder for it "+
-		"(--output for results, STELLAR_CACHE_DIR for builds, TMPDIR for scratch, XDG_STATE_HOME for the index of runs). Whole rows up to there are kept",
-		what, path, uint64(st.Bavail)*uint64(st.Bsize)/1024, uint64(st.Blocks)*uint64(st.Bsize)/1024, uint64(st.Ffree), uint64(st.Files))
+	return fmt.Sprintf("%s: that of %s, with %d of %d KiB and %d of %d files free; free some space there, or choose "+
+		"another folder for it (--output for results, STELLAR_CACHE_DIR for builds, TMPDIR for scratch, "+
+		"XDG_STATE_HOME for the index of runs). Whole rows up to there are kept",
+		what, path, uint64(st.Bavail)*uint64(st.Bsize)/1024, uint64(st.Blocks)*uint64(st.Bsize)/1024, uint64(st.Ffree),
+		uint64(st.Files))
 }
 
 // fullPath is the file that could not be written, found in the tree of errors.

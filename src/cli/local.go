@@ -14,7 +14,8 @@ import (
 func (c *command) localCommand() *cli.Command {
 	return &cli.Command{
 		Name: "local", Usage: "the local platform: a Lambda-compatible FaaS on this machine",
-		Description: "A run with \"Provider\": \"local\" starts a platform of its own. These commands are for one that stays,\nto deploy to by hand or to keep functions on.\n\n" +
+		Description: "A run with \"Provider\": \"local\" starts a platform of its own. These commands are for one " +
+			"that stays,\nto deploy to by hand or to keep functions on.\n\n" +
 			example("stellar local start", "cd my-service && osls deploy"),
 		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localServe()},
 		Action: func(cc *cli.Context) error {
@@ -26,11 +27,13 @@ func (c *command) localCommand() *cli.Command {
 
 func (c *command) localStart() *cli.Command {
 	return &cli.Command{
-		Name: "start", Usage: "start the platform; it stays until it is stopped", Description: example("stellar local start --gateway-port 8080"),
+		Name: "start", Usage: "start the platform; it stays until it is stopped",
+		Description: example("stellar local start --gateway-port 8080"),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "gateway-port", Usage: "`PORT` that functions answer on (0: any free one)"},
 			&cli.IntFlag{Name: "control-port", Usage: "`PORT` of the control API (0: any free one)"},
-			&cli.StringFlag{Name: "cpu", Value: local.CPUQuota, Usage: "`LIMIT` on CPU: quota (in proportion to memory, as Lambda) or off"},
+			&cli.StringFlag{Name: "cpu", Value: local.CPUQuota,
+				Usage: "`LIMIT` on CPU: quota (in proportion to memory, as Lambda) or off"},
 			jsonFlag("where it is"),
 		},
 		Action: func(cc *cli.Context) error {
@@ -38,19 +41,23 @@ func (c *command) localStart() *cli.Command {
 			if err != nil {
 				return err
 			}
-			state, started, err := local.Detach(cc.Context, local.SpawnOptions{Root: root, Executable: c.Executable, Options: local.Options{
-				Version: Version(), GatewayPort: cc.Int("gateway-port"), ControlPort: cc.Int("control-port"), CPU: cc.String("cpu")}})
+			state, started, err := local.Detach(cc.Context,
+				local.SpawnOptions{Root: root, Executable: c.Executable, Options: local.Options{
+					Version: Version(), GatewayPort: cc.Int("gateway-port"), ControlPort: cc.Int("control-port"),
+					CPU: cc.String("cpu")}})
 			if err != nil {
 				return err
 			}
 			if cc.Bool("json") {
-				return c.printJSON(map[string]any{"url": state.URL, "gateway": state.Gateway, "pid": state.PID, "started": started})
+				return c.printJSON(map[string]any{"url": state.URL, "gateway": state.Gateway, "pid": state.PID,
+					"started": started})
 			}
 			word := "started"
 			if !started {
 				word = "runs already"
 			}
-			printf(c.Stdout, "the local platform %s: functions on %s, control API on %s, process %d\n", word, state.Gateway, state.URL, state.PID)
+			printf(c.Stdout, "the local platform %s: functions on %s, control API on %s, process %d\n", word,
+				state.Gateway, state.URL, state.PID)
 			return nil
 		},
 	}
@@ -67,8 +74,9 @@ func (c *command) platform(cc *cli.Context) (*local.State, error) {
 
 func (c *command) localStatus() *cli.Command {
 	return &cli.Command{
-		Name: "status", Usage: "say whether it runs, and what stands on it", Description: example("stellar local status --json"),
-		Flags: []cli.Flag{jsonFlag("the status")},
+		Name: "status", Usage: "say whether it runs, and what stands on it",
+		Description: example("stellar local status --json"),
+		Flags:       []cli.Flag{jsonFlag("the status")},
 		Action: func(cc *cli.Context) error {
 			state, err := c.platform(cc)
 			if err != nil {
@@ -99,12 +107,15 @@ func (c *command) localStatus() *cli.Command {
 }
 
 func (c *command) printStatus(status client.Status, services []client.Service) {
-	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n", status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
-	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t%s\n", len(services), status.Instances, status.Limits.Memory, status.Limits.CPU, because(status.Limits.Why))
+	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n",
+		status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
+	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t%s\n", len(services), status.Instances,
+		status.Limits.Memory, status.Limits.CPU, because(status.Limits.Why))
 	for _, s := range services {
 		printf(c.Stdout, "\n%s\n", s.Service)
 		for _, f := range s.Functions {
-			printf(c.Stdout, "  %-10s %-12s %5d MB  %d instances  %s\n", f.Name, f.Runtime, f.MemoryMB, f.Instances, f.URL)
+			printf(c.Stdout, "  %-10s %-12s %5d MB  %d instances  %s\n", f.Name, f.Runtime, f.MemoryMB, f.Instances,
+				f.URL)
 		}
 	}
 }
@@ -141,7 +152,8 @@ func (c *command) localStop() *cli.Command {
 
 func (c *command) localLogs() *cli.Command {
 	return &cli.Command{
-		Name: "logs", Usage: "print the log of a function", Description: example("stellar local logs --function f0-0 --follow"),
+		Name: "logs", Usage: "print the log of a function",
+		Description: example("stellar local logs --function f0-0 --follow"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "function", Aliases: []string{"f"}, Usage: "`NAME` of the function"},
 			&cli.StringFlag{Name: "service", Usage: "`NAME` of the service, where several have the function"},
@@ -153,7 +165,8 @@ func (c *command) localLogs() *cli.Command {
 				return err
 			}
 			if state == nil {
-				return fail.With(fail.CodeFailed, "the local platform is not running").WithHint("`stellar local start` starts it")
+				return fail.With(fail.CodeFailed, "the local platform is not running").
+					WithHint("`stellar local start` starts it")
 			}
 			platform := state.Client()
 			service, err := findFunction(cc, platform)
@@ -168,7 +181,8 @@ func (c *command) localLogs() *cli.Command {
 func findFunction(cc *cli.Context, platform *client.Client) (service string, err error) {
 	name := cc.String("function")
 	if name == "" {
-		return "", fail.Input("stellar local logs wants --function").WithHint("`stellar local status` lists the functions")
+		return "", fail.Input("stellar local logs wants --function").
+			WithHint("`stellar local status` lists the functions")
 	}
 	services, err := platform.Services(cc.Context)
 	if err != nil {
@@ -188,7 +202,8 @@ func findFunction(cc *cli.Context, platform *client.Client) (service string, err
 	case 1:
 		return found[0], nil
 	}
-	return "", fail.Input("%d services have a function %q: %v", len(found), name, found).WithHint("name one with --service")
+	return "", fail.Input("%d services have a function %q: %v", len(found), name, found).
+		WithHint("name one with --service")
 }
 
 const followEvery = 300 * time.Millisecond
@@ -206,7 +221,7 @@ func (c *command) copyLog(cc *cli.Context, platform *client.Client, service stri
 		more := next > offset && len(text) > 0
 		offset = next
 		switch {
-		case c.stdout.gone.Load():
+		case c.stdout.closed.Load():
 			return nil
 		case more:
 			continue

@@ -10,7 +10,8 @@ import (
 	"stellar/src/report"
 )
 
-// printOutcome writes the summary table and where everything is. Width is that of the terminal in columns, 0 where unknown.
+// printOutcome writes the summary table and where everything is. Width is that of the terminal in columns, 0 where
+// unknown.
 func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 	if len(o.Rows) > 0 {
 		if err := report.Summary(w, o.Rows, report.SummaryOptions{Width: width}); err != nil {
@@ -37,7 +38,8 @@ func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 			fmt.Fprintf(w, "%-8s %s\n", f.Name, f.Endpoint.URL)
 		}
 	}
-	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\nTo remove them:                        stellar remove %s\n", o.Dir, o.Dir)
+	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\n"+
+		"To remove them:                        stellar remove %s\n", o.Dir, o.Dir)
 	return nil
 }
 

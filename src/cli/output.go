@@ -13,16 +13,16 @@ import (
 type output struct {
 	to       io.Writer
 	terminal bool
-	gone     atomic.Bool // nobody reads any more
+	closed   atomic.Bool // nobody reads any more
 }
 
 func (o *output) Write(p []byte) (int, error) {
-	if o.gone.Load() {
+	if o.closed.Load() {
 		return len(p), nil
 	}
 	n, err := o.to.Write(p)
 	if o.lost(err) {
-		o.gone.Store(true)
+		o.closed.Store(true)
 		return len(p), nil
 	}
 	return n, err
@@ -31,5 +31,6 @@ func (o *output) Write(p []byte) (int, error) {
 // lost reports whether a write failed because nobody reads. A terminal that was closed answers EIO, which is a broken
 // disk elsewhere.
 func (o *output) lost(err error) bool {
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || o.terminal && errors.Is(err, syscall.EIO)
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) ||
+		o.terminal && errors.Is(err, syscall.EIO)
 }

@@ -38,12 +38,12 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
 	for _, s := range p.Subs {
 		if s.Load != "" {
-			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
-				memoryText(s), s.Functions, s.Load, s.Service, s.Payload)
+			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime,
+				s.Package, memoryText(s), s.Functions, s.Load, s.Service, s.Payload)
 			continue
 		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime, s.Package,
-			memoryText(s), s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime,
+			s.Package, memoryText(s), s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -53,7 +53,8 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	if p.Bursts == 0 {
 		what = "load"
 	}
-	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests, length.Round(time.Second), what)
+	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests,
+		length.Round(time.Second), what)
 	printCommands(w, p)
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
@@ -78,10 +79,12 @@ func printStops(w io.Writer, p *app.Plan) {
 
 func printCommands(w io.Writer, p *app.Plan) {
 	if len(p.Commands) > 0 {
-		printUnits(w, p.Commands, fmt.Sprintf("commands of a run (%s is its id, drawn when it starts):", app.DraftID), "and in the end, whatever happens:")
+		printUnits(w, p.Commands, fmt.Sprintf("commands of a run (%s is its id, drawn when it starts):", app.DraftID),
+			"and in the end, whatever happens:")
 	}
 	if len(p.ByHand) > 0 {
-		printUnits(w, p.ByHand, "functions for it, deployed by hand (`--write DIR` makes their images and files):", "and removed by hand:")
+		printUnits(w, p.ByHand, "functions for it, deployed by hand (`--write DIR` makes their images and files):",
+			"and removed by hand:")
 	}
 }
 

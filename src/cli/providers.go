@@ -21,8 +21,8 @@ func printProviders(w io.Writer, all []app.ProviderStatus) error {
 			fmt.Fprintf(tw, "%s\t–\t\t%s\t\t\t\t\n", s.Name, strings.Join(s.Can, ", "))
 			continue
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name, s.Deploys, strings.Join(s.Packages, ", "), strings.Join(s.Can, ", "),
-			toolsText(s.Tools), credentialsText(s), whereText(s.Where))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name, s.Deploys, strings.Join(s.Packages, ", "),
+			strings.Join(s.Can, ", "), toolsText(s.Tools), credentialsText(s), whereText(s.Where))
 	}
 	if err := tw.Flush(); err != nil {
 		return err

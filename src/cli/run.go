@@ -24,11 +24,13 @@ func fileFlag() cli.Flag {
 }
 
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "latency-samples", Usage: "`FOLDER` that results go to, one sub-folder a run"}
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "latency-samples",
+		Usage: "`FOLDER` that results go to, one sub-folder a run"}
 }
 
 func logFlag() cli.Flag {
-	return &cli.StringFlag{Name: "log-level", Aliases: []string{"l"}, Value: "info", Usage: "`LEVEL` of what is shown: debug, info, warn, error"}
+	return &cli.StringFlag{Name: "log-level", Aliases: []string{"l"}, Value: "info",
+		Usage: "`LEVEL` of what is shown: debug, info, warn, error"}
 }
 
 func jsonFlag(what string) cli.Flag {
@@ -36,22 +38,27 @@ func jsonFlag(what string) cli.Flag {
 }
 
 func yesFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "answer the questions about big experiments with yes"}
+	return &cli.BoolFlag{Name: "yes", Aliases: []string{"y"},
+		Usage: "answer the questions about big experiments with yes"}
 }
 
 // experimentFlags are those of every command that reads an experiment file.
 func experimentFlags() []cli.Flag {
 	return []cli.Flag{
 		fileFlag(),
-		&cli.StringFlag{Name: "endpoints", Aliases: []string{"g"}, Value: "endpoints", Usage: "endpoints `FILE`, or folder with <provider>.json files, for functions that stand already"},
-		&cli.IntFlag{Name: "run-only", Aliases: []string{"r"}, Value: -1, Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
-		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true, Usage: "deploy functions; --serverless=false probes endpoints that exist"},
+		&cli.StringFlag{Name: "endpoints", Aliases: []string{"g"}, Value: "endpoints",
+			Usage: "endpoints `FILE`, or folder with <provider>.json files, for functions that stand already"},
+		&cli.IntFlag{Name: "run-only", Aliases: []string{"r"}, Value: -1,
+			Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
+		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true,
+			Usage: "deploy functions; --serverless=false probes endpoints that exist"},
 		&cli.StringFlag{Name: "aws-account", Aliases: []string{"a"}, Usage: "AWS account `ID` that the run must use"},
 	}
 }
 
 func (c *command) runFlags() []cli.Flag {
-	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), rebuildFlag(), jsonFlag("the summary"))
+	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), rebuildFlag(),
+		jsonFlag("the summary"))
 }
 
 func rebuildFlag() cli.Flag {
@@ -148,8 +155,10 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := len(loaded.Experiment.SubExperiments); cc.IsSet("run-only") && (cc.Int("run-only") >= n || cc.Int("run-only") < -1) {
-		return nil, fail.Input("--run-only %d: the experiment has sub-experiments 0 to %d (-1: all)", cc.Int("run-only"), n-1)
+	if n := len(loaded.Experiment.SubExperiments); cc.IsSet("run-only") &&
+		(cc.Int("run-only") >= n || cc.Int("run-only") < -1) {
+		return nil, fail.Input("--run-only %d: the experiment has sub-experiments 0 to %d (-1: all)",
+			cc.Int("run-only"), n-1)
 	}
 	return loaded, nil
 }
@@ -197,11 +206,12 @@ func (c *command) options(cc *cli.Context) app.Options {
 		only = cc.Int("run-only")
 	}
 	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
-		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"), AWSAccount: cc.String("aws-account")}
+		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
+		AWSAccount: cc.String("aws-account")}
 }
 
-// ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the answer
-// is no.
+// ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the
+// answer is no.
 func (c *command) ask(cc *cli.Context, warnings []experiment.Warning) error {
 	if len(warnings) == 0 || cc.Bool("yes") {
 		return nil
@@ -212,7 +222,8 @@ func (c *command) ask(cc *cli.Context, warnings []experiment.Warning) error {
 	}
 	text := strings.Join(lines, "\n")
 	if !c.StdinTTY {
-		return fail.Input("this experiment needs a yes before anything is deployed:\n%s", text).WithHint("add --yes if that is what you want")
+		return fail.Input("this experiment needs a yes before anything is deployed:\n%s", text).
+			WithHint("add --yes if that is what you want")
 	}
 	printf(c.Stderr, "Before anything is deployed:\n%s\nGo on? [y/N] ", text)
 	answer, err := readLine(cc.Context, bufio.NewReader(c.Stdin))
