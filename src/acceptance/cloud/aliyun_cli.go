@@ -8,8 +8,8 @@ import (
 
 // slsAliyun is the Serverless CLI with its plugin for Alibaba Cloud: a service for each function, with the API group,
 // role and bucket that it needs. What is there is told by `info`.
-func slsAliyun() persona {
-	return persona{
+func slsAliyun() fakeCLI {
+	return fakeCLI{
 		programs: []string{"osls"},
 		texts:    "serverless-aliyun",
 		tells: map[string]string{"failed": "QuotaExceeded.Api", "throttled": "Throttling.User",
@@ -34,14 +34,14 @@ func slsAliyun() persona {
 			a.scope = os.Getenv("ALIBABA_CLOUD_ACCOUNT_ID") + "/" + f.Provider.Region
 			return a, err
 		},
-		things: func(a ask) []thing {
-			var out []thing
+		resources: func(a ask) []resource {
+			var out []resource
 			for _, kind := range []string{"bucket", "service", "role", "API group"} {
-				out = append(out, thing{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags})
+				out = append(out, resource{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags})
 			}
 			return out
 		},
-		before: func(_ cloud, a ask) (reply, bool) {
+		before: func(_ store, a ask) (reply, bool) {
 			known := strings.HasPrefix(os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), "secret")
 			return reply{err: "Error:\nSignatureNotMatch: The request signature we calculated does not match " +
 				"the signature you provided.\n", code: 1}, a.verb != versions && !known

@@ -16,13 +16,13 @@ import (
 // awsAPI answers for CloudFormation, STS, CloudWatch Logs, S3 and Lambda what is asked of them beside the Serverless
 // CLI, with the error codes of their documentation. A stack is looked for in the clouds of all rows; lists are of the
 // newest one.
-func awsAPI(clouds func(func([]cloud))) http.Handler {
+func awsAPI(stores func(func([]store))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		clouds(func(all []cloud) { answerAWS(w, r, all) })
+		stores(func(all []store) { answerAWS(w, r, all) })
 	})
 }
 
-func answerAWS(w http.ResponseWriter, r *http.Request, all []cloud) {
+func answerAWS(w http.ResponseWriter, r *http.Request, all []store) {
 	body, err := io.ReadAll(r.Body)
 	must(err)
 	form, _ := url.ParseQuery(string(body))
@@ -33,13 +33,13 @@ func answerAWS(w http.ResponseWriter, r *http.Request, all []cloud) {
 		name = parts[1]
 	}
 	a.unit = name
-	a.cloud = all[len(all)-1]
+	a.store = all[len(all)-1]
 	for _, c := range all {
 		if a.meant(c) {
-			a.cloud = c
+			a.store = c
 		}
 	}
-	defer a.cloud.lock()()
+	defer a.store.lock()()
 	a.answer()
 }
 
@@ -52,16 +52,16 @@ type awsCall struct {
 	form   url.Values
 	region string
 	unit   string
-	cloud  cloud
+	store  store
 }
 
 // meant reports whether a call is about the stack, a log group or a bucket of a row.
-func (a *awsCall) meant(c cloud) bool {
+func (a *awsCall) meant(c store) bool {
 	defer c.lock()()
 	if a.unit != "" && slices.ContainsFunc(c.calls(), func(b call) bool { return b.Unit == a.unit }) {
 		return true // it is gone by now
 	}
-	return slices.ContainsFunc(c.things(a.unit), func(t thing) bool {
+	return slices.ContainsFunc(c.resources(a.unit), func(t resource) bool {
 		return a.unit != "" || strings.HasPrefix(t.Unit, "stellar-2") && (strings.Contains(string(a.body),
 			t.Unit) || strings.HasPrefix(a.r.URL.Path, "/"+t.Unit))
 	})
@@ -89,7 +89,7 @@ func (a *awsCall) answer() {
 	case strings.HasSuffix(target, ".DeleteLogGroup"):
 		var in struct{ LogGroupName string }
 		must(json.Unmarshal(a.body, &in))
-		a.cloud.drop(slices.DeleteFunc(a.cloud.things(""), func(t thing) bool {
+		a.store.drop(slices.DeleteFunc(a.store.resources(""), func(t resource) bool {
 			return t.Kind != logGroup ||
 				t.Name != in.LogGroupName
 		}))
@@ -125,9 +125,9 @@ func (a *awsCall) fail(status int, code, message string) {
 // fault records a call and tells what happens to it.
 func (a *awsCall) fault(verb string) string {
 	var p plan
-	a.cloud.read("plan.json", &p)
-	do := p.fault(a.cloud.calls(), ask{verb: verb, unit: a.unit})
-	a.cloud.record(call{Program: "cloudformation", Args: []string{a.form.Get("Action"), a.unit}, Verb: verb,
+	a.store.read("plan.json", &p)
+	do := p.fault(a.store.calls(), ask{verb: verb, unit: a.unit})
+	a.store.record(call{Program: "cloudformation", Args: []string{a.form.Get("Action"), a.unit}, Verb: verb,
 		Unit: a.unit, Fault: do})
 	return do
 }
@@ -137,7 +137,7 @@ func (a *awsCall) scope() string { return awsAccount + "/" + a.region }
 func (a *awsCall) describe() {
 	if a.unit == "" {
 		var all string
-		for _, t := range a.cloud.things("") {
+		for _, t := range a.store.resources("") {
 			if t.Kind == awsStack && t.Scope == a.scope() {
 				all += stackXML(t)
 			}
@@ -146,7 +146,7 @@ func (a *awsCall) describe() {
 		return
 	}
 	do := a.fault(looks)
-	stand := a.cloud.look(ask{unit: a.unit, scope: a.scope(), kind: awsStack})
+	stand := a.store.look(ask{unit: a.unit, scope: a.scope(), kind: awsStack})
 	switch {
 	case do == doNoAnswer:
 		a.fail(http.StatusServiceUnavailable, "ServiceUnavailable", "Service is unable to handle request.")
@@ -156,12 +156,12 @@ func (a *awsCall) describe() {
 		a.xml("DescribeStacks", "<Stacks>"+stackXML(stand[0])+"</Stacks>")
 		if stand[0].State == "CREATE_IN_PROGRESS" { // it comes to its end by itself
 			stand[0].State = ""
-			a.cloud.add(stand[:1], 0)
+			a.store.add(stand[:1], 0)
 		}
 	}
 }
 
-func stackXML(t thing) string {
+func stackXML(t resource) string {
 	state, reason, _ := strings.Cut(t.State, ": ")
 	if state == "" {
 		state = "CREATE_COMPLETE"
@@ -183,13 +183,13 @@ func stackXML(t thing) string {
 func (a *awsCall) deleteStack() {
 	do := a.fault(removes)
 	at := ask{unit: a.unit, scope: a.scope()}
-	stand := a.cloud.visible(at)
-	full := slices.ContainsFunc(stand, func(t thing) bool { return t.Kind == awsBucket && len(t.Names) > 0 })
-	stacks := slices.DeleteFunc(slices.Clone(stand), func(t thing) bool { return t.Kind != awsStack })
+	stand := a.store.visible(at)
+	full := slices.ContainsFunc(stand, func(t resource) bool { return t.Kind == awsBucket && len(t.Names) > 0 })
+	stacks := slices.DeleteFunc(slices.Clone(stand), func(t resource) bool { return t.Kind != awsStack })
 	set := func(state string) {
 		if len(stacks) > 0 {
 			stacks[0].State = state
-			a.cloud.add(stacks[:1], 0)
+			a.store.add(stacks[:1], 0)
 		}
 	}
 	switch {
@@ -205,14 +205,14 @@ func (a *awsCall) deleteStack() {
 		set("DELETE_FAILED: The following resource(s) failed to delete: [ServerlessDeploymentBucket]. The " +
 			"bucket you tried to delete is not empty")
 	default:
-		a.cloud.drop(slices.DeleteFunc(stand, osls().stays))
+		a.store.drop(slices.DeleteFunc(stand, osls().stays))
 	}
 	a.xml("DeleteStack", "")
 }
 
 func (a *awsCall) resources() {
 	var all string
-	for _, t := range a.cloud.visible(ask{unit: a.unit, scope: a.scope()}) {
+	for _, t := range a.store.visible(ask{unit: a.unit, scope: a.scope()}) {
 		if t.Kind != awsStack {
 			all += fmt.Sprintf("<member><LogicalResourceId>%s</LogicalResourceId><PhysicalResourceId>%s"+
 				"</PhysicalResourceId><ResourceType>%s</ResourceType>"+
@@ -227,7 +227,7 @@ func (a *awsCall) groups() {
 	var in struct{ LogGroupNamePrefix string }
 	must(json.Unmarshal(a.body, &in))
 	list := []map[string]string{}
-	for _, t := range a.cloud.things("") {
+	for _, t := range a.store.resources("") {
 		if t.Kind == logGroup && t.Late == 0 && t.Scope == a.scope() && strings.HasPrefix(t.Name,
 			in.LogGroupNamePrefix) {
 			list = append(list, map[string]string{"logGroupName": t.Name})
@@ -239,7 +239,7 @@ func (a *awsCall) groups() {
 
 // function is what Lambda tells of one, with its tags.
 func (a *awsCall) function(name string) {
-	a.lambda(name, func(t thing) {
+	a.lambda(name, func(t resource) {
 		a.w.Header().Set("Content-Type", "application/json")
 		must(json.NewEncoder(a.w).Encode(map[string]any{"Tags": t.Tags,
 			"Configuration": map[string]any{"FunctionName": name,
@@ -249,7 +249,7 @@ func (a *awsCall) function(name string) {
 
 // tag gives a function tags beside those that it has.
 func (a *awsCall) tag(name string) {
-	a.lambda(name, func(t thing) {
+	a.lambda(name, func(t resource) {
 		in := struct{ Tags map[string]string }{}
 		must(json.Unmarshal(a.body, &in))
 		tags := maps.Clone(t.Tags)
@@ -258,14 +258,14 @@ func (a *awsCall) tag(name string) {
 		}
 		maps.Copy(tags, in.Tags)
 		t.Tags = tags
-		a.cloud.add([]thing{t}, 0)
-		a.cloud.record(call{Program: "lambda", Args: []string{"TagResource", name}, Verb: "tag", Unit: t.Unit})
+		a.store.add([]resource{t}, 0)
+		a.store.record(call{Program: "lambda", Args: []string{"TagResource", name}, Verb: "tag", Unit: t.Unit})
 		a.w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-func (a *awsCall) lambda(name string, do func(t thing)) {
-	for _, t := range a.cloud.things("") {
+func (a *awsCall) lambda(name string, do func(t resource)) {
+	for _, t := range a.store.resources("") {
 		if t.Kind == "AWS::Lambda::Function" && t.Name == name && t.Scope == a.scope() {
 			do(t)
 			return
@@ -277,8 +277,8 @@ func (a *awsCall) lambda(name string, do func(t thing)) {
 }
 
 // bucket is the one that a path names.
-func (a *awsCall) bucket() *thing {
-	for _, t := range a.cloud.things("") {
+func (a *awsCall) bucket() *resource {
+	for _, t := range a.store.resources("") {
 		if t.Kind == awsBucket && strings.HasPrefix(a.r.URL.Path, "/"+t.Name) {
 			return &t
 		}
@@ -309,6 +309,6 @@ func (a *awsCall) empty() {
 			b.Names = slices.DeleteFunc(b.Names, func(n string) bool { return n == key })
 		}
 	}
-	a.cloud.add([]thing{*b}, 0)
+	a.store.add([]resource{*b}, 0)
 	fmt.Fprint(a.w, "<DeleteResult></DeleteResult>")
 }

@@ -66,8 +66,8 @@ func slsVerb(args []string, flags map[string]string) (string, error) {
 }
 
 // osls is the Serverless CLI with AWS behind it: its stack and all that is in it.
-func osls() persona {
-	return persona{
+func osls() fakeCLI {
+	return fakeCLI{
 		programs: []string{"osls"},
 		texts:    "osls",
 		tells: map[string]string{"failed": "CREATE_FAILED: F0Dash0LambdaFunction", "throttled": "Rate exceeded",
@@ -92,8 +92,8 @@ func osls() persona {
 			a.unit, a.names, a.scope, a.tags = f.Service, names, awsAccount+"/"+f.Provider.Region, f.Provider.StackTags
 			return a, err
 		},
-		things: awsThings,
-		stays:  func(t thing) bool { return t.Kind == logGroup && strings.HasSuffix(t.Name, "f0-0") },
+		resources: awsResources,
+		stays:     func(t resource) bool { return t.Kind == logGroup && strings.HasSuffix(t.Name, "f0-0") },
 	}
 }
 
@@ -105,9 +105,9 @@ const (
 )
 
 // awsThings are a stack and what is in it; the bucket has an object, the package, for as long as nobody has emptied it.
-func awsThings(a ask) []thing {
-	one := func(kind, name string) thing {
-		return thing{Kind: kind, Name: name, Scope: a.scope, Unit: a.unit}
+func awsResources(a ask) []resource {
+	one := func(kind, name string) resource {
+		return resource{Kind: kind, Name: name, Scope: a.scope, Unit: a.unit}
 	}
 	stack := one(awsStack, a.unit)
 	stack.Tags = a.tags
@@ -119,7 +119,7 @@ func awsThings(a ask) []thing {
 	}
 	bucket := one(awsBucket, a.unit+"-serverlessdeploymentbucket-1x2y3z")
 	bucket.Names = []string{"serverless/package.zip"}
-	out := []thing{stack, bucket}
+	out := []resource{stack, bucket}
 	for _, f := range a.names {
 		out = append(out, one(logGroup, "/aws/lambda/"+a.unit+"-"+f), one("AWS::Lambda::Function", a.unit+"-"+f))
 	}

@@ -11,8 +11,8 @@ import (
 
 // slsAzure is the Serverless CLI with its plugin for Azure: a resource group for each function, and what it needs in
 // it.
-func slsAzure() persona {
-	return persona{
+func slsAzure() fakeCLI {
+	return fakeCLI{
 		programs: []string{"serverless"},
 		texts:    "serverless-azure",
 		tells: map[string]string{"failed": "StorageAccountAlreadyTaken",
@@ -50,15 +50,15 @@ func slsAzure() persona {
 			}
 			return a, err
 		},
-		things: func(a ask) []thing {
-			group := thing{Kind: "group", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}
-			out := []thing{group}
+		resources: func(a ask) []resource {
+			group := resource{Kind: "group", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}
+			out := []resource{group}
 			for _, kind := range []string{"storage account", "plan", "function app"} {
-				out = append(out, thing{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit})
+				out = append(out, resource{Kind: kind, Name: a.unit, Scope: a.scope, Unit: a.unit})
 			}
 			return out
 		},
-		before: func(_ cloud, a ask) (reply, bool) {
+		before: func(_ store, a ask) (reply, bool) {
 			secret := os.Getenv("AZURE_CLIENT_SECRET")
 			switch {
 			case a.verb == versions || strings.HasPrefix(secret, "secret"):
@@ -72,10 +72,10 @@ func slsAzure() persona {
 }
 
 // azureAPI answers for the login and for Azure Resource Manager, of groups that the fake has deployed into a cloud.
-func azureAPI(clouds func(func([]cloud))) http.Handler {
+func azureAPI(stores func(func([]store))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var c cloud
-		clouds(func(all []cloud) { c = all[0] })
+		var c store
+		stores(func(all []store) { c = all[0] })
 		defer c.lock()()
 		if strings.HasSuffix(r.URL.Path, "/oauth2/v2.0/token") {
 			azureLogin(w, r, func(secret string) bool { return strings.HasPrefix(secret, "secret") })
@@ -90,11 +90,11 @@ func azureAPI(clouds func(func([]cloud))) http.Handler {
 
 // storedGroups are the resource groups of a subscription in a cloud.
 type storedGroups struct {
-	cloud cloud
+	store store
 	scope string
 }
 
-func groupOf(t thing) *AzureGroup {
+func groupOf(t resource) *AzureGroup {
 	return &AzureGroup{Name: t.Name, Location: "westeurope", Tags: t.Tags}
 }
 
@@ -103,7 +103,7 @@ func (s storedGroups) ask(verb, unit string) ask {
 }
 
 func (s storedGroups) list() (all []*AzureGroup) {
-	for _, t := range s.cloud.visible(s.ask(looks, "")) {
+	for _, t := range s.store.visible(s.ask(looks, "")) {
 		all = append(all, groupOf(t))
 	}
 	return all
@@ -112,13 +112,13 @@ func (s storedGroups) list() (all []*AzureGroup) {
 // fault records a call about a group and tells the error code of what happens to it.
 func (s storedGroups) fault(a ask, method string) (code string) {
 	var p plan
-	s.cloud.read("plan.json", &p)
-	do := p.fault(s.cloud.calls(), a)
+	s.store.read("plan.json", &p)
+	do := p.fault(s.store.calls(), a)
 	verb := a.verb
-	if verb == removes && len(s.cloud.visible(a)) == 0 {
+	if verb == removes && len(s.store.visible(a)) == 0 {
 		verb = "nothing to remove" // the plugin did: it is asked for in any case
 	}
-	s.cloud.record(call{Program: "management.azure.com", Args: []string{method, a.unit}, Verb: verb, Unit: a.unit,
+	s.store.record(call{Program: "management.azure.com", Args: []string{method, a.unit}, Verb: verb, Unit: a.unit,
 		Fault: do})
 	switch do {
 	case "":
@@ -132,7 +132,7 @@ func (s storedGroups) fault(a ask, method string) (code string) {
 func (s storedGroups) find(name string) (*AzureGroup, string) {
 	a := s.ask(looks, name)
 	code := s.fault(a, http.MethodGet)
-	stand := s.cloud.look(a)
+	stand := s.store.look(a)
 	switch {
 	case code != "":
 		return nil, code
@@ -147,19 +147,19 @@ func (s storedGroups) remove(name string) (code string) {
 	if code = s.fault(a, http.MethodDelete); code != "" {
 		return code
 	}
-	if len(s.cloud.visible(a)) == 0 {
+	if len(s.store.visible(a)) == 0 {
 		return "ResourceGroupNotFound"
 	}
 	a.kind = "" // with all that is in it
-	s.cloud.drop(s.cloud.visible(a))
+	s.store.drop(s.store.visible(a))
 	return ""
 }
 
 func (s storedGroups) tag(name string, tags map[string]string) {
-	for _, t := range s.cloud.visible(s.ask("tag", name)) {
+	for _, t := range s.store.visible(s.ask("tag", name)) {
 		t.Tags = maps.Clone(t.Tags)
 		maps.Copy(t.Tags, tags)
-		s.cloud.add([]thing{t}, 0)
+		s.store.add([]resource{t}, 0)
 	}
-	s.cloud.record(call{Program: "management.azure.com", Args: []string{"Merge", name}, Verb: "tag", Unit: name})
+	s.store.record(call{Program: "management.azure.com", Args: []string{"Merge", name}, Verb: "tag", Unit: name})
 }

@@ -12,7 +12,7 @@ import (
 // folder that fakeCloud names: the cloud, the plan of its faults, and the list of the calls that were made.
 const fakeCloud = "STELLAR_TEST_CLOUD" // folder of one row's cloud; set for every program that the row runs
 
-// Verbs of the calls that a CLI gets. Others are named as the persona likes: they are no place for faults.
+// Verbs of the calls that a CLI gets. Faults happen to these only; each fake CLI has further verbs of its own.
 const (
 	deploys  = "deploy"
 	removes  = "remove"
@@ -25,10 +25,10 @@ const (
 type ask struct {
 	verb  string
 	unit  string // name in the cloud
-	scope string // region, account: a thing is found only where it was made
+	scope string // region, account: a resource is found only where it was made
 	tags  map[string]string
 	names []string // functions
-	kind  string   // of the things that are meant; empty: all of the unit
+	kind  string   // of the resources that are meant; empty: all of the unit
 	do    string   // the fault that happens to it
 }
 
@@ -38,27 +38,27 @@ type reply struct {
 	code     int
 }
 
-// persona is a vendor's CLI and its cloud.
-type persona struct {
+// fakeCLI stands in for a vendor's CLI and its cloud.
+type fakeCLI struct {
 	programs []string
 	// read understands a command line as the tool's documentation has it; what is not documented is an error.
 	read func(program string, args []string) (ask, error)
-	// things are what a deployment makes, in its order.
-	things func(a ask) []thing
+	// resources are what a deployment makes, in its order.
+	resources func(a ask) []resource
 	// tells are parts of its texts that a user must get to see: what failed, throttled, made-no-address, remove-failed.
 	tells map[string]string
 	texts string              // file of its texts
 	label func(string) string // how it keeps the value of a tag; nil: as it is
 	// before looks at a call before anything else is done: credentials, other verbs. It answers where it returns true.
-	before func(c cloud, a ask) (reply, bool)
+	before func(c store, a ask) (reply, bool)
 	// stays tells what a removal leaves, so that it has to be removed by itself; may be nil.
-	stays func(t thing) bool
+	stays func(t resource) bool
 	// made is what a tool does beside printing when a deployment went well; may be nil.
 	made func(a ask)
 }
 
 // tags are those of a run in the form in which the vendor keeps them.
-func (p persona) tags(id string, expires time.Time) map[string]string {
+func (p fakeCLI) tags(id string, expires time.Time) map[string]string {
 	all := map[string]string{"stellar-run": id, "stellar-expires": expires.UTC().Format(time.RFC3339)}
 	for k, v := range all {
 		if p.label != nil {
@@ -68,12 +68,12 @@ func (p persona) tags(id string, expires time.Time) map[string]string {
 	return all
 }
 
-func (p persona) say(what string, a ask, stand []thing) reply {
+func (p fakeCLI) say(what string, a ask, stand []resource) reply {
 	return readTexts(p.texts).say(what, a, stand)
 }
 
-// thing stands in the cloud.
-type thing struct {
+// resource is something that a deployment made in the cloud.
+type resource struct {
 	Kind  string            `json:"kind"`
 	Name  string            `json:"name"`
 	Scope string            `json:"scope"`
@@ -107,8 +107,8 @@ const (
 	doNoAnswer = "no answer" // the vendor's own trouble: neither there nor not there
 )
 
-// cloud is the folder of one row.
-type cloud struct{ dir string }
+// store is the folder of one row: the cloud that its fakes act on.
+type store struct{ dir string }
 
 // call is one call of a CLI, as it is recorded.
 type call struct {
@@ -129,7 +129,7 @@ type plan struct {
 }
 
 // act is one call of a CLI.
-func act(c cloud, program string, args []string) int {
+func act(c store, program string, args []string) int {
 	r, hang := c.answer(program, args)
 	fmt.Fprint(os.Stdout, r.out)
 	fmt.Fprint(os.Stderr, r.err)
@@ -144,11 +144,11 @@ func act(c cloud, program string, args []string) int {
 }
 
 // answer does what is asked, with no other call at the same time.
-func (c cloud) answer(program string, args []string) (reply, bool) {
+func (c store) answer(program string, args []string) (reply, bool) {
 	defer c.lock()()
 	var p plan
 	c.read("plan.json", &p)
-	who := personas()[p.Persona]
+	who := fakeCLIs()[p.Persona]
 	a, err := who.read(program, args)
 	if err != nil {
 		c.record(call{Program: program, Args: args, Verb: "undocumented"})
@@ -185,7 +185,7 @@ func (p plan) fault(before []call, a ask) string {
 }
 
 // do is what the cloud does.
-func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
+func (c store) do(who fakeCLI, a ask, do string) (r reply, hang bool) {
 	switch {
 	case do == doThrottle:
 		return who.say("throttled", a, nil), false
@@ -203,7 +203,7 @@ func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
 		}
 		return who.say("absent", a, nil), false
 	case a.verb == lists:
-		stand := slices.DeleteFunc(c.things(""), func(t thing) bool {
+		stand := slices.DeleteFunc(c.resources(""), func(t resource) bool {
 			return !strings.HasPrefix(t.Scope,
 				a.scope) || a.kind != "" && a.kind != t.Kind
 		})
@@ -212,8 +212,8 @@ func (c cloud) do(who persona, a ask, do string) (r reply, hang bool) {
 	return who.say(a.verb, a, nil), false
 }
 
-func (c cloud) deploy(who persona, a ask, do string) (r reply, hang bool) {
-	made := who.things(a)
+func (c store) deploy(who fakeCLI, a ask, do string) (r reply, hang bool) {
+	made := who.resources(a)
 	switch do {
 	case doFail:
 		return who.say("failed", a, nil), false
@@ -240,7 +240,7 @@ func (c cloud) deploy(who persona, a ask, do string) (r reply, hang bool) {
 	return who.say(deploys, a, made), false
 }
 
-func (c cloud) remove(who persona, a ask, do string) reply {
+func (c store) remove(who fakeCLI, a ask, do string) reply {
 	stand := c.visible(a)
 	if who.stays != nil {
 		stand = slices.DeleteFunc(stand, who.stays)

@@ -12,8 +12,8 @@ import (
 
 // wrangler is Cloudflare's CLI: developers.cloudflare.com/workers/wrangler/commands. A Worker is found in the account
 // that the variable names.
-func wrangler() persona {
-	return persona{
+func wrangler() fakeCLI {
+	return fakeCLI{
 		programs: []string{"wrangler"},
 		texts:    "wrangler",
 		tells: map[string]string{"failed": "[code: 10027]", "throttled": "[code: 971]",
@@ -44,8 +44,8 @@ func wrangler() persona {
 			}
 			return a, fmt.Errorf("wrangler %s", line)
 		},
-		things: func(a ask) []thing {
-			return []thing{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
+		resources: func(a ask) []resource {
+			return []resource{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 		},
 		// What it writes for programs. Its address is one of this machine's, at which nobody answers but where a row
 		// wants it.
@@ -55,7 +55,7 @@ func wrangler() persona {
 				`"worker_name_overridden":false}`, a.unit, at, a.unit)
 			must(os.WriteFile(os.Getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
 		},
-		before: func(_ cloud, a ask) (reply, bool) {
+		before: func(_ store, a ask) (reply, bool) {
 			switch {
 			case a.verb == versions:
 				return reply{}, false
@@ -108,14 +108,14 @@ func (a *ask) worker() error {
 }
 
 // cloudflareAPI answers what Wrangler has no command for, of Workers that the fake has deployed into a cloud.
-func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
+func cloudflareAPI(stores func(func([]store))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/worker/") { // one that stands, and wants its token
 			answer(w, http.StatusUnauthorized, map[string]string{"error": "unauthorized"})
 			return
 		}
-		var c cloud
-		clouds(func(all []cloud) { c = all[0] })
+		var c store
+		stores(func(all []store) { c = all[0] })
 		defer c.lock()()
 		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
 		bearer := r.Header.Get("Authorization")
@@ -131,17 +131,17 @@ func cloudflareAPI(clouds func(func([]cloud))) http.Handler {
 }
 
 // storedWorkers are the Workers of a cloud.
-type storedWorkers struct{ cloud cloud }
+type storedWorkers struct{ store store }
 
 func (s storedWorkers) list() (names []string) {
-	for _, t := range s.cloud.things("") {
+	for _, t := range s.store.resources("") {
 		names = append(names, t.Name)
 	}
 	return names
 }
 
 func (s storedWorkers) bindings(name string) (all []binding) {
-	for _, t := range s.cloud.things(name) {
+	for _, t := range s.store.resources(name) {
 		for variable, tag := range map[string]string{"STELLAR_RUN": "stellar-run",
 			"STELLAR_EXPIRES": "stellar-expires", "STELLAR_OWNER": "stellar-owner"} {
 			if t.Tags[tag] != "" {

@@ -21,7 +21,7 @@ type sweeper struct {
 func (s *sweeper) Burst(app.Burst) { s.once.Do(s.clean) }
 
 // renews tells of a provider whose tags can be renewed without a cold start.
-func (k kit) renews() bool { return slices.Contains([]string{"aws", "azure"}, k.name) }
+func (k target) renews() bool { return slices.Contains([]string{"aws", "azure"}, k.name) }
 
 // inUse: functions that are probed after their tag's time stay, although `clean --all` of another machine meets them,
 // and the user hears where that is not so.
@@ -38,7 +38,7 @@ func inUse(r *row) {
 	w := r.app(nil)
 	w.Fresh = app.Freshness{Every: 20 * time.Millisecond, Left: time.Hour, Span: 30 * time.Minute}
 	during := &sweeper{clean: func() {
-		if r.kit.renews() {
+		if r.target.renews() {
 			r.waitForTags(3)
 			if c := elsewhere(); len(r.left()) != stood || len(c.Removed) > 0 {
 				r.t.Errorf("left %d of %d, removed %v", len(r.left()), stood, c.Removed)
@@ -50,7 +50,7 @@ func inUse(r *row) {
 		r.t.Fatal(lab.Story(err))
 	}
 	during.once.Do(func() { r.t.Error("no burst was seen") })
-	if !r.kit.renews() {
+	if !r.target.renews() {
 		if !strings.Contains(r.log.String(), "although they are in use") {
 			r.t.Errorf("nobody heard that the tags cannot be renewed:\n%s", r.log)
 		}
@@ -73,11 +73,11 @@ func inUse(r *row) {
 func (r *row) waitForTags(times int) {
 	r.t.Helper()
 	for end := time.Now().Add(lab.Patience); ; time.Sleep(10 * time.Millisecond) {
-		unlock := r.cloud.lock()
-		calls := r.cloud.calls()
+		unlock := r.store.lock()
+		calls := r.store.calls()
 		unlock()
 		n := len(slices.DeleteFunc(calls, func(c call) bool { return c.Verb != "tag" }))
-		if n >= times*r.kit.units {
+		if n >= times*r.target.units {
 			return
 		}
 		if time.Now().After(end) {

@@ -21,7 +21,7 @@ import (
 // TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or
 // their time is over. What is not ours by tag, or has not expired, is never touched: left and settled look after that.
 func TestLost(t *testing.T) {
-	for _, k := range kits() {
+	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			k := k.prepare(t)
 			play := func(name string, scene func(*row)) {
@@ -96,7 +96,7 @@ func folderDeleted(r *row) {
 	dir := r.keep(time.Now())
 	r.lose(dir)
 	c, err := r.app(nil).Clean(context.Background(), false)
-	if !r.kit.sweeps {
+	if !r.target.sweeps {
 		if fail.Code(err) != fail.CodeLeftBehind || !strings.Contains(lab.Story(err), "cannot be looked for") ||
 			!slices.Equal(r.unfinished(), []string{dir}) {
 			r.t.Errorf("exit code %d, in the index %v: %s", fail.Code(err), r.unfinished(), lab.Story(err))
@@ -154,7 +154,7 @@ func keptDeleted(r *row) {
 // keptExpired: what was kept is left alone by clean, and by clean --all too until its time is over.
 func keptExpired(r *row) {
 	dir := r.keep(time.Now().Add(-10 * 24 * time.Hour))
-	c, err := r.app(r.kit.later).Clean(context.Background(), false)
+	c, err := r.app(r.target.later).Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Kept, []string{dir}) || len(r.left()) == 0 {
 		r.t.Errorf("cleaned %+v, left %v: %s", c, r.left(), lab.Story(err))
 	}
@@ -182,7 +182,7 @@ func allLost(r *row, expired bool) {
 	if err != nil {
 		r.t.Errorf("clean: %s", lab.Story(err))
 	}
-	if r.kit.images { // no tag says when an image's time is over: a run's own clean is what removes them
+	if r.target.images { // no tag says when an image's time is over: a run's own clean is what removes them
 		if looked, err := pack.RemoveLost(context.Background(), os.Getenv, nil, filepath.Base(dir)); err != nil ||
 			!looked {
 			r.t.Error(looked, err)
@@ -190,14 +190,14 @@ func allLost(r *row, expired bool) {
 	}
 	left := len(r.left())
 	switch {
-	case !r.kit.sweeps:
-		if left != stood || !unseen(c, r.kit.name) {
+	case !r.target.sweeps:
+		if left != stood || !unseen(c, r.target.name) {
 			r.t.Errorf("left %d of %d, not asked: %v", left, stood, c.Unseen)
 		}
 	case expired && len(c.Removed) > 0 && !strings.Contains(strings.ToLower(c.Removed[0]),
 		" of run "+strings.ToLower(filepath.Base(dir))+", by "):
 		r.t.Errorf("nobody hears whose they were: %v", c.Removed)
-	case expired && (left > 0 || len(c.Removed) != r.kit.units):
+	case expired && (left > 0 || len(c.Removed) != r.target.units):
 		r.t.Errorf("left %d of %d, removed %v", left, stood, c.Removed)
 	case !expired && (left != stood || len(c.Removed) > 0):
 		r.t.Errorf("left %d of %d that have not expired, removed %v", left, stood, c.Removed)
@@ -214,14 +214,14 @@ func unseen(c *app.Cleaned, provider string) bool {
 func strangers(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
-	r.process(r.kit.stranger)
-	_, err := r.app(r.kit.stranger).Remove(context.Background(), dir)
+	r.process(r.target.stranger)
+	_, err := r.app(r.target.stranger).Remove(context.Background(), dir)
 	if fail.Code(err) != fail.CodeLeftBehind || len(r.left()) != stood || len(r.pending(dir)) == 0 {
 		r.t.Errorf("exit code %d, left %d of %d, pending %v: %s", fail.Code(err), len(r.left()), stood,
 			r.pending(dir), lab.Story(err))
 	}
-	r.process(r.kit.env)
-	if _, err := r.app(r.kit.later).Clean(context.Background(), false); err != nil {
+	r.process(r.target.env)
+	if _, err := r.app(r.target.later).Clean(context.Background(), false); err != nil {
 		r.t.Errorf("clean: %s", lab.Story(err))
 	}
 	r.settled(dir)
@@ -230,7 +230,7 @@ func strangers(r *row) {
 // process sets variables for a provider that reads the process's own.
 func (r *row) process(env map[string]string) {
 	for name, value := range env {
-		if r.kit.process {
+		if r.target.process {
 			r.t.Setenv(name, value)
 		}
 	}
@@ -240,8 +240,8 @@ func (r *row) process(env map[string]string) {
 func deletedElsewhere(r *row) {
 	dir := r.keep(time.Now())
 	r.lose(dir)
-	r.process(r.kit.later)
-	c, err := r.app(r.kit.later).Clean(context.Background(), false)
+	r.process(r.target.later)
+	c, err := r.app(r.target.later).Clean(context.Background(), false)
 	if err != nil || !slices.Equal(c.Gone, []string{dir}) {
 		r.t.Errorf("cleaned %+v: %s", c, lab.Story(err))
 	}
@@ -255,14 +255,14 @@ func deletedStranger(r *row) {
 	dir := r.keep(time.Now())
 	stood := len(r.left())
 	r.lose(dir)
-	r.process(r.kit.stranger)
-	c, err := r.app(r.kit.stranger).Clean(context.Background(), false)
+	r.process(r.target.stranger)
+	c, err := r.app(r.target.stranger).Clean(context.Background(), false)
 	if fail.Code(err) != fail.CodeLeftBehind || len(c.Gone) > 0 || len(r.left()) != stood ||
 		!slices.Equal(r.unfinished(), []string{dir}) {
 		r.t.Errorf("exit code %d, left %d of %d, in the index %v: %s", fail.Code(err), len(r.left()), stood,
 			r.unfinished(), lab.Story(err))
 	}
-	r.process(r.kit.env)
+	r.process(r.target.env)
 	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 ||
 		len(r.unfinished()) > 0 {
 		r.t.Errorf("left %v, in the index %v: %s", r.left(), r.unfinished(), lab.Story(err))
@@ -279,7 +279,7 @@ func deletedOldIndex(r *row) {
 	if _, err := r.app(nil).Clean(context.Background(), false); err != nil || len(r.left()) > 0 {
 		r.t.Errorf("left %v: %s", r.left(), lab.Story(err))
 	}
-	if place, _, _ := strings.Cut(r.kit.scope, "/"); !strings.Contains(r.log.String(),
+	if place, _, _ := strings.Cut(r.target.scope, "/"); !strings.Contains(r.log.String(),
 		"does not say where run "+filepath.Base(dir)) || !strings.Contains(r.log.String(), place) {
 		r.t.Errorf("the log does not say where was looked:\n%s", r.log)
 	}
@@ -287,7 +287,7 @@ func deletedOldIndex(r *row) {
 
 // TestOnePlace: a run whose surroundings change while it deploys goes to the one place that its journal and index name.
 func TestOnePlace(t *testing.T) {
-	for _, k := range kits() {
+	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			k.file = strings.Replace(k.file, `"Region":"us-west-2",`, "", 1)
 			onePlace(newRow(t, k.prepare(t)))
@@ -303,7 +303,7 @@ type moving struct {
 
 func (m moving) StageStart(stage string) {
 	if stage == "deploying functions" {
-		m.process(m.kit.later)
+		m.process(m.target.later)
 	}
 }
 
@@ -313,7 +313,7 @@ func onePlace(r *row) {
 	w.Observer, w.Keep = moving{row: r}, true
 	getenv := w.Getenv
 	w.Getenv = func(name string) string {
-		if value, changes := r.kit.later[name]; changes && dir != "" {
+		if value, changes := r.target.later[name]; changes && dir != "" {
 			if text, _ := os.ReadFile(filepath.Join(dir, run.JournalFile)); strings.Contains(string(text),
 				deploy.KindService) {
 				return value
@@ -328,11 +328,11 @@ func onePlace(r *row) {
 		r.t.Error("nothing stands")
 	}
 	for _, one := range r.left() {
-		if one.Scope != r.kit.scope {
-			r.t.Errorf("%s %s stands in %s, the journal says %s", one.Kind, one.Name, one.Scope, r.kit.scope)
+		if one.Scope != r.target.scope {
+			r.t.Errorf("%s %s stands in %s, the journal says %s", one.Kind, one.Name, one.Scope, r.target.scope)
 		}
 	}
-	if _, err := r.app(r.kit.later).Remove(context.Background(), dir); err != nil {
+	if _, err := r.app(r.target.later).Remove(context.Background(), dir); err != nil {
 		r.t.Error(lab.Story(err))
 	}
 	r.settled(dir)

@@ -16,7 +16,7 @@ import (
 
 // What `stellar plan` prints is what a run runs: every command of the plan, and no other, but those that only ask.
 func TestPlanPrintsWhatRuns(t *testing.T) {
-	for _, k := range kits() {
+	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			r := newRow(t, k.prepare(t))
 			r.env["WRANGLER_TEST_WORKERS"], r.settle = r.env["CLOUDFLARE_API_BASE_URL"],
@@ -51,7 +51,7 @@ var asking = []string{versions, "whoami", "auth", "config", "number"}
 // ran are the command lines of the row's calls, as a plan writes them.
 func (r *row) ran() []string {
 	var out []string
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if !lab.IsVendorCLI(c.Program) || slices.Contains(asking, c.Verb) {
 			continue
 		}

@@ -23,7 +23,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 	missing := []scene{{name: "CLI missing", says: "not on the PATH"}, {name: "CLI too old",
 		faults: []fault{{Verb: versions, From: 1, Do: doOld}}},
 		{name: "no credentials"}}
-	for _, k := range kits() {
+	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			tools := k.prepareAlone(t)
 			for _, s := range missing {
@@ -43,7 +43,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 								t.Setenv(name, "")
 							}
 						}
-						r.cloud.write("plan.json", plan{Persona: k.persona, Faults: []fault{{Verb: "auth",
+						r.store.write("plan.json", plan{Persona: k.fakeCLI, Faults: []fault{{Verb: "auth",
 							From: 1, Do: "none"}}})
 						r.says(k.nobody)
 					}
@@ -52,7 +52,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 			}
 		})
 	}
-	all.print(t.Output(), kits(), missing)
+	all.print(t.Output(), targets(), missing)
 }
 
 // says deploys in vain, and fails the row where the user does not hear what is missing, or anything was made.
@@ -72,7 +72,7 @@ func (r *row) says(want string) {
 	if made, err := os.ReadDir(filepath.Join(r.dir, "results")); !errors.Is(err, fs.ErrNotExist) {
 		r.t.Errorf("made: %v, %v", made, err)
 	}
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if slices.Contains([]string{deploys, removes, "undocumented"}, c.Verb) {
 			r.t.Errorf("ran %s %q", c.Program, c.Args)
 		}
@@ -80,6 +80,6 @@ func (r *row) says(want string) {
 	if dirs, err := run.Unfinished(func(name string) string { return r.env[name] }); err != nil || len(dirs) > 0 {
 		r.t.Errorf("in the index: %v, %v", dirs, err)
 	}
-	r.left() // looks after somebody else's things
+	r.left() // checks somebody else's resources
 	r.secrets("", "")
 }

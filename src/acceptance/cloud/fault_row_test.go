@@ -25,45 +25,45 @@ import (
 // row is one run of the fault table: a world of its own, with a cloud of its own.
 type row struct {
 	t       *testing.T
-	kit     kit
+	target  target
 	dir     string
-	cloud   cloud
+	store   store
 	env     map[string]string
 	log     *lab.Log
 	settle  time.Duration // of Patience; 0: as short as can be
-	foreign []thing
+	foreign []resource
 	made    map[string]bool // what of ours ever stood, as far as the row has seen it
 }
 
-func (k kit) stands() string {
+func (k target) stands() string {
 	if k.still != "" {
 		return k.still
 	}
 	return "still there"
 }
 
-// newRow makes a world with somebody else's things in its cloud: no row may touch them.
-func newRow(t *testing.T, k kit, faults ...fault) *row {
+// newRow makes a row with somebody else's resources in its cloud: no row may touch them.
+func newRow(t *testing.T, k target, faults ...fault) *row {
 	t.Helper()
-	r := &row{t: t, kit: k, dir: t.TempDir(), log: &lab.Log{}, made: map[string]bool{}}
-	r.cloud = cloud{filepath.Join(r.dir, "cloud")}
+	r := &row{t: t, target: k, dir: t.TempDir(), log: &lab.Log{}, made: map[string]bool{}}
+	r.store = store{filepath.Join(r.dir, "cloud")}
 	r.env = map[string]string{"HOME": r.dir, "STELLAR_CACHE_DIR": k.cache}
 	maps.Copy(r.env, k.env)
-	r.cloud.write("plan.json", plan{Persona: k.persona, Faults: faults})
-	who := personas()[k.persona]
+	r.store.write("plan.json", plan{Persona: k.fakeCLI, Faults: faults})
+	who := fakeCLIs()[k.fakeCLI]
 	foreign := map[string]map[string]string{"production": nil,
 		"stellar-of-somebody-else": who.tags("20261121T101010Z-x-abcd", time.Now().Add(48*time.Hour))}
 	for name, tags := range foreign {
-		r.foreign = append(r.foreign, who.things(ask{unit: name, scope: k.scope, names: []string{"f0-0"},
+		r.foreign = append(r.foreign, who.resources(ask{unit: name, scope: k.scope, names: []string{"f0-0"},
 			tags: tags})...)
 	}
-	r.cloud.add(r.foreign, 0)
+	r.store.add(r.foreign, 0)
 	switch {
 	case k.shared != nil:
-		k.shared.add(r.cloud)
-		t.Cleanup(func() { k.shared.drop(r.cloud) })
+		k.shared.add(r.store)
+		t.Cleanup(func() { k.shared.drop(r.store) })
 	case k.api != nil:
-		server := httptest.NewServer(k.api(func(use func([]cloud)) { use([]cloud{r.cloud}) }))
+		server := httptest.NewServer(k.api(func(use func([]store)) { use([]store{r.store}) }))
 		t.Cleanup(server.Close)
 		for _, name := range strings.Fields(k.apiEnv) {
 			r.env[name] = server.URL
@@ -76,7 +76,7 @@ func newRow(t *testing.T, k kit, faults ...fault) *row {
 func (r *row) app(change map[string]string) app.App {
 	env := maps.Clone(r.env)
 	maps.Copy(env, change)
-	w := withFakes(r.dir, r.kit.tools, env, r.log)
+	w := withFakes(r.dir, r.target.tools, env, r.log)
 	w.Patience.Settle = cmp.Or(r.settle, w.Patience.Settle)
 	return w
 }
@@ -101,7 +101,7 @@ func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App
 }
 
 func (r *row) experiment() *experiment.Experiment {
-	loaded, err := experiment.Parse("experiment.json", []byte(r.kit.file))
+	loaded, err := experiment.Parse("experiment.json", []byte(r.target.file))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -119,23 +119,23 @@ func (r *row) deploy(ctx context.Context) (dir string, err error) {
 
 // see remembers what of ours stands or stood.
 func (r *row) see() {
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if c.Verb == deploys {
 			r.made[c.Unit] = true
 		}
 	}
 }
 
-// left is what of ours stands in the cloud. That somebody else's things are not as they were fails the row.
-func (r *row) left() []thing {
+// left is what is left of our resources in the cloud. The row fails where somebody else's are not as they were.
+func (r *row) left() []resource {
 	r.t.Helper()
-	var ours []thing
+	var ours []resource
 	foreign := 0
-	unlock := r.cloud.lock()
-	stand := r.cloud.things("")
+	unlock := r.store.lock()
+	stand := r.store.resources("")
 	unlock()
 	for _, one := range stand {
-		if slices.ContainsFunc(r.foreign, func(f thing) bool { return f.file() == one.file() }) {
+		if slices.ContainsFunc(r.foreign, func(f resource) bool { return f.file() == one.file() }) {
 			foreign++
 			continue
 		}
@@ -191,7 +191,7 @@ func (r *row) secrets(dir, token string) {
 			}
 		}
 	}
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		shows("a command line", strings.Join(c.Args, " "))
 	}
 	shows("the log", r.log.String())
@@ -214,7 +214,7 @@ func (r *row) secrets(dir, token string) {
 // documented fails the row where a tool was called in a way that its documentation does not know.
 func (r *row) documented() {
 	r.t.Helper()
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if c.Verb == "undocumented" {
 			r.t.Errorf("called in a way that is not documented: %s %q", c.Program, c.Args)
 		}
@@ -225,7 +225,7 @@ func (r *row) documented() {
 func (r *row) verified() {
 	r.t.Helper()
 	last := map[string]string{}
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if slices.Contains([]string{deploys, removes, looks}, c.Verb) {
 			last[c.Unit] = c.Verb
 		}
@@ -241,7 +241,7 @@ func (r *row) verified() {
 func (r *row) attempts(verb string) int {
 	count := map[string]int{}
 	most := 0
-	for _, c := range r.cloud.calls() {
+	for _, c := range r.store.calls() {
 		if c.Verb == verb {
 			count[c.Unit]++
 			most = max(most, count[c.Unit])
@@ -262,7 +262,7 @@ func (r *row) token(dir string) string {
 func (r *row) undone() string {
 	gone := len(r.made)
 	for unit := range r.made {
-		if slices.ContainsFunc(r.left(), func(one thing) bool { return one.Unit == unit }) {
+		if slices.ContainsFunc(r.left(), func(one resource) bool { return one.Unit == unit }) {
 			gone--
 		}
 	}

@@ -30,14 +30,14 @@ type scene struct {
 	between func(r *row, dir string) // what happens between deployment and removal
 
 	deploy, remove int            // exit codes; remove is not come to where the deployment fails
-	tells          string         // which of the persona's texts the user must get to see, where something fails
+	tells          string         // which of the fake CLI's texts the user must get to see, where something fails
 	says           string         // what else
 	tries          map[string]int // attempts of the unit that met most, by verb
 	unsettled      bool           // something is left, which `stellar clean` removes once the cause is mended
 }
 
 // scenes are the faults that every provider's connection must stand.
-func scenes(k kit) []scene {
+func scenes(k target) []scene {
 	forever := func(verb, do string) []fault { return []fault{{Verb: verb, From: 1, Do: do}} }
 	times := func(n int, verb, do string) []fault { return []fault{{Verb: verb, From: 1, Times: n, Do: do}} }
 	one := "f0-1" // of the two units, or the only one
@@ -97,9 +97,9 @@ func (t *table) add(cells ...string) {
 }
 
 // print shows the table in the order of the providers and scenes.
-func (t *table) print(w io.Writer, kits []kit, scenes []scene) {
+func (t *table) print(w io.Writer, vendors []target, scenes []scene) {
 	fmt.Fprintln(w, "| provider | fault | retried | undone | exit code | left |")
-	for _, k := range kits {
+	for _, k := range vendors {
 		for _, s := range scenes {
 			if line := t.lines[k.name+s.name]; line != "" {
 				fmt.Fprintln(w, line)
@@ -112,8 +112,8 @@ func (t *table) print(w io.Writer, kits []kit, scenes []scene) {
 // vendor's CLI is a fake that knows the tool's documented command lines and speaks its words.
 func TestFaults(t *testing.T) {
 	all := table{}
-	t.Cleanup(func() { all.print(t.Output(), kits(), scenes(kit{})) })
-	for _, k := range kits() {
+	t.Cleanup(func() { all.print(t.Output(), targets(), scenes(target{})) })
+	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			k := k.prepare(t)
 			for i, s := range scenes(k) {
@@ -131,7 +131,7 @@ func TestFaults(t *testing.T) {
 
 }
 
-func left(all []thing) string {
+func left(all []resource) string {
 	if len(all) == 0 {
 		return "nothing"
 	}
@@ -157,7 +157,7 @@ func (r *row) play(s scene) (exits string) {
 		if s.between != nil {
 			s.between(r, dir)
 		}
-		_, err = r.app(r.kit.later).Remove(context.Background(), dir)
+		_, err = r.app(r.target.later).Remove(context.Background(), dir)
 		exits += fmt.Sprintf(", remove %d", fail.Code(err))
 		if fail.Code(err) != s.remove {
 			r.t.Errorf("remove: exit code %d, want %d: %v", fail.Code(err), s.remove, lab.Story(err))
@@ -185,8 +185,8 @@ func (r *row) play(s scene) (exits string) {
 // vanish removes by hand what of ours stands.
 func (r *row) vanish() {
 	ours := r.left()
-	defer r.cloud.lock()()
-	r.cloud.drop(ours)
+	defer r.store.lock()()
+	r.store.drop(ours)
 }
 
 // hears fails the row where the user does not get to see what matters.
@@ -194,7 +194,7 @@ func (r *row) hears(s scene, err error) {
 	r.t.Helper()
 	want := []string{s.says}
 	if s.tells != "" {
-		want = append(want, personas()[r.kit.persona].tells[s.tells])
+		want = append(want, fakeCLIs()[r.target.fakeCLI].tells[s.tells])
 		if want[1] == "" {
 			r.t.Fatalf("the persona has no %q to tell", s.tells)
 		}
@@ -212,10 +212,10 @@ func (r *row) clean(s scene, dir string) string {
 	if len(r.pending(dir)) == 0 {
 		r.t.Errorf("nothing is left to clean: the scene did not happen; left %v", r.left())
 	}
-	unlock := r.cloud.lock()
-	r.cloud.write("plan.json", plan{Persona: r.kit.persona})
+	unlock := r.store.lock()
+	r.store.write("plan.json", plan{Persona: r.target.fakeCLI})
 	unlock()
-	_, err := r.app(r.kit.later).Clean(context.Background(), false)
+	_, err := r.app(r.target.later).Clean(context.Background(), false)
 	if err != nil {
 		r.t.Errorf("clean: %v", lab.Story(err))
 	}
@@ -243,15 +243,15 @@ func (r *row) begin(s scene) (dir string, err error) {
 // hanging waits until the deployment of every unit hangs.
 func (r *row) hanging() bool {
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		unlock := r.cloud.lock()
+		unlock := r.store.lock()
 		hang := 0
-		for _, c := range r.cloud.calls() {
+		for _, c := range r.store.calls() {
 			if c.Fault == doHang {
 				hang++
 			}
 		}
 		unlock()
-		if hang == r.kit.units {
+		if hang == r.target.units {
 			return true
 		}
 	}
@@ -261,7 +261,7 @@ func (r *row) hanging() bool {
 // killed runs the deployment in a process of its own and kills that in the middle.
 func (r *row) killed() (dir string) {
 	r.t.Helper()
-	(cloud{r.dir}).write("owner.json", owner{Tools: r.kit.tools, File: r.kit.file, Env: r.env})
+	(store{r.dir}).write("owner.json", owner{Tools: r.target.tools, File: r.target.file, Env: r.env})
 	cmd := exec.Command(testBinary())
 	cmd.Env = append(os.Environ(), fakeOwner+"="+r.dir)
 	cmd.Stderr = os.Stderr
@@ -284,7 +284,7 @@ func (r *row) killed() (dir string) {
 
 // prepare makes what the rows of a provider share. A provider that reads the process's own environment is tested by
 // itself, all others side by side.
-func (k kit) prepare(t *testing.T) kit {
+func (k target) prepare(t *testing.T) target {
 	if !k.process {
 		t.Parallel()
 	}
@@ -292,17 +292,17 @@ func (k kit) prepare(t *testing.T) kit {
 }
 
 // prepareAlone is prepare for tests that change the process's environment.
-func (k kit) prepareAlone(t *testing.T) kit {
+func (k target) prepareAlone(t *testing.T) target {
 	k.cache, k.tools = lab.Cache(), os.Getenv(fakeTools)
 	k.env = maps.Clone(k.env)
 	if k.cliEnv != "" {
-		k.env[k.cliEnv] = filepath.Join(k.tools, personas()[k.persona].programs[0])
+		k.env[k.cliEnv] = filepath.Join(k.tools, fakeCLIs()[k.fakeCLI].programs[0])
 	}
 	if k.images {
 		k.env["STELLAR_REGISTRY"] = startRegistry(t)
 	}
 	if k.process {
-		k.shared = &clouds{}
+		k.shared = &stores{}
 		server := httptest.NewServer(k.api(k.shared.use))
 		t.Cleanup(server.Close)
 		t.Setenv(k.apiEnv, server.URL)
@@ -316,7 +316,7 @@ func (k kit) prepareAlone(t *testing.T) kit {
 // A provider that deploys has rows in the fault table; local is proven on the real platform (src/acceptance/local).
 func TestEveryProviderHasRows(t *testing.T) {
 	for _, row := range vendors.All() {
-		has := slices.ContainsFunc(kits(), func(k kit) bool { return k.name == row.Name })
+		has := slices.ContainsFunc(targets(), func(k target) bool { return k.name == row.Name })
 		if row.CanDeploy() && !row.Standing && !row.Local && !has {
 			t.Errorf("provider %s has no kit for the fault table", row.Name)
 		}

@@ -84,9 +84,9 @@ func gcloudCommand(words []string) (name string, rest []string) {
 }
 
 // gcloud is the Google Cloud CLI, for one group of its commands.
-func gcloud(group string, verbs map[string]string, things func(ask) []thing, beside map[string]func(cloud,
-	ask) reply) persona {
-	return persona{
+func gcloud(group string, verbs map[string]string, resources func(ask) []resource, beside map[string]func(store,
+	ask) reply) fakeCLI {
+	return fakeCLI{
 		programs: []string{"gcloud"},
 		texts:    "gcloud-" + group,
 		label: func(s string) string {
@@ -97,9 +97,9 @@ func gcloud(group string, verbs map[string]string, things func(ask) []thing, bes
 			"made-no-address": "<html>502 Bad Gateway</html>", "made-too-few": "<html>502 Bad Gateway</html>",
 			"remove-failed": "denied on resource", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},
-		read:   func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
-		things: things,
-		before: func(c cloud, a ask) (reply, bool) {
+		read:      func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
+		resources: resources,
+		before: func(c store, a ask) (reply, bool) {
 			switch {
 			case os.Getenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") != "" && a.verb != versions:
 				return readTexts("gcloud-"+group).say("remove-failed", a, nil), true
@@ -185,29 +185,29 @@ func (a *ask) googleDeployment(line commandLine) error {
 }
 
 // gcloudRun is the part of the CLI that Cloud Run needs.
-func gcloudRun() persona {
+func gcloudRun() fakeCLI {
 	return gcloud("run", map[string]string{"run deploy": deploys, "run services delete": removes,
 		"run services describe": looks,
-		"run services list":     lists, "auth list": "auth", "config get": "config"}, func(a ask) []thing {
-		return []thing{{Kind: "service", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
+		"run services list":     lists, "auth list": "auth", "config get": "config"}, func(a ask) []resource {
+		return []resource{{Kind: "service", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 	}, nil)
 }
 
 // gcloudFunctions is the part that functions need: beside a function there are the archive of its sources and the image
 // that was built of them, which are not deleted with it.
-func gcloudFunctions() persona {
+func gcloudFunctions() fakeCLI {
 	verbs := map[string]string{"functions deploy": deploys, "functions delete": removes,
 		"functions describe": looks, "functions list": lists,
 		"auth list": "auth", "config get": "config", "projects describe": "number", "storage rm": "rm-sources",
 		"artifacts packages list": "list-images", "artifacts packages delete": "rm-image"}
-	things := func(a ask) []thing {
+	resources := func(a ask) []resource {
 		image := "my--project__europe--west1__" + strings.ReplaceAll(a.unit, "-", "--")
-		return []thing{{Kind: "sources", Name: a.unit + ".zip", Scope: a.scope, Unit: a.unit}, {Kind: "image",
+		return []resource{{Kind: "sources", Name: a.unit + ".zip", Scope: a.scope, Unit: a.unit}, {Kind: "image",
 			Name: image, Scope: a.scope, Unit: a.unit},
 			{Kind: "function", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 	}
 	text := func(what string, a ask) reply { return readTexts("gcloud-functions").say(what, a, nil) }
-	drop := func(c cloud, a ask) reply {
+	drop := func(c store, a ask) reply {
 		stand := c.visible(a)
 		if len(stand) == 0 {
 			return text("no-"+a.kind, a)
@@ -215,11 +215,11 @@ func gcloudFunctions() persona {
 		c.drop(stand)
 		return text("rm-"+a.kind, a)
 	}
-	p := gcloud("functions", verbs, things, map[string]func(cloud, ask) reply{
-		"number":     func(cloud, ask) reply { return reply{out: projectNumber + "\n"} },
+	p := gcloud("functions", verbs, resources, map[string]func(store, ask) reply{
+		"number":     func(store, ask) reply { return reply{out: projectNumber + "\n"} },
 		"rm-sources": drop,
 		"rm-image":   drop,
-		"list-images": func(c cloud, a ask) reply {
+		"list-images": func(c store, a ask) reply {
 			var r reply
 			for _, t := range c.visible(ask{scope: a.scope, kind: "image"}) {
 				r.out += "projects/my-project/locations/europe-west1/repositories/gcf-artifacts/packages/" +
@@ -237,7 +237,7 @@ func gcloudFunctions() persona {
 
 const projectNumber = "123456789012"
 
-// ofFunction finds in a command line which things of which function are meant.
+// ofFunction finds in a command line which resources of which function are meant.
 func (a ask) ofFunction(args []string) ask {
 	switch a.verb {
 	case removes, looks, lists:

@@ -18,7 +18,7 @@ const fakeOwner = "STELLAR_TEST_OWNER" // folder of a row whose run this process
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(fakeCloud); dir != "" && filepath.Base(os.Args[0]) != filepath.Base(testBinary()) {
-		os.Exit(act(cloud{dir}, filepath.Base(os.Args[0]), os.Args[1:]))
+		os.Exit(act(store{dir}, filepath.Base(os.Args[0]), os.Args[1:]))
 	}
 	if dir := os.Getenv(fakeOwner); dir != "" {
 		os.Exit(own(dir))
@@ -40,7 +40,7 @@ func installFakes() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "stellar-fakes-"); err != nil {
 		return "", err
 	}
-	for _, who := range personas() {
+	for _, who := range fakeCLIs() {
 		for _, name := range who.programs {
 			link := filepath.Join(dir, name)
 			if _, there := os.Lstat(link); there == nil {

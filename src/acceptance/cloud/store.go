@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// things are those that stand; of a unit, or all.
-func (c cloud) things(unit string) []thing {
-	var all []thing
+// resources are those that there are; of a unit, or all.
+func (c store) resources(unit string) []resource {
+	var all []resource
 	files, err := filepath.Glob(filepath.Join(c.dir, "things", "*.json"))
 	must(err)
 	slices.Sort(files)
 	for _, f := range files {
-		var one thing
+		var one resource
 		c.read(filepath.Join("things", filepath.Base(f)), &one)
 		if unit == "" || one.Unit == unit {
 			all = append(all, one)
@@ -26,18 +26,18 @@ func (c cloud) things(unit string) []thing {
 	return all
 }
 
-// visible are a unit's things as the vendor shows them.
-func (c cloud) visible(a ask) []thing {
-	return slices.DeleteFunc(c.things(a.unit), func(t thing) bool {
+// visible are a unit's resources as the vendor shows them.
+func (c store) visible(a ask) []resource {
+	return slices.DeleteFunc(c.resources(a.unit), func(t resource) bool {
 		return t.Late > 0 || t.Scope != a.scope ||
 			a.kind != "" && a.kind != t.Kind
 	})
 }
 
 // look is a question whether a unit is there; what comes late has come by the next one.
-func (c cloud) look(a ask) []thing {
+func (c store) look(a ask) []resource {
 	stand := c.visible(a)
-	for _, t := range c.things(a.unit) {
+	for _, t := range c.resources(a.unit) {
 		if t.Late > 0 {
 			t.Late--
 			c.write(t.file(), t)
@@ -46,31 +46,31 @@ func (c cloud) look(a ask) []thing {
 	return stand
 }
 
-func (t thing) file() string {
+func (t resource) file() string {
 	return filepath.Join("things", strings.NewReplacer("/", "_", ":",
 		"_").Replace(t.Kind+" "+t.Scope+" "+t.Name)+".json")
 }
 
-func (c cloud) add(all []thing, late int) {
+func (c store) add(all []resource, late int) {
 	for _, t := range all {
 		t.Late = late
 		c.write(t.file(), t)
 	}
 }
 
-func (c cloud) drop(all []thing) {
+func (c store) drop(all []resource) {
 	for _, t := range all {
 		must(os.Remove(filepath.Join(c.dir, t.file())))
 	}
 }
 
-func (c cloud) read(name string, into any) {
+func (c store) read(name string, into any) {
 	text, err := os.ReadFile(filepath.Join(c.dir, name))
 	must(err)
 	must(json.Unmarshal(text, into))
 }
 
-func (c cloud) write(name string, what any) {
+func (c store) write(name string, what any) {
 	text, err := json.Marshal(what)
 	must(err)
 	path := filepath.Join(c.dir, name)
@@ -82,7 +82,7 @@ func (c cloud) write(name string, what any) {
 var plainNames = []string{"REGION", "ACCOUNT_ID", "PROJECT", "ENDPOINT", "SUBSCRIPTION_ID", "TENANT_ID",
 	"METRICS", "OUTPUT_FILE"}
 
-func (c cloud) record(one call) {
+func (c store) record(one call) {
 	one.Time, one.Env = time.Now(), map[string]string{}
 	one.Dir, _ = os.Getwd()
 	for _, kv := range os.Environ() {
@@ -109,7 +109,7 @@ var vendorNames = []string{"AWS_", "AZURE_", "ARM_", "ALIBABA_", "ALIYUN_", "CLO
 	"WRANGLER_"}
 
 // calls are all that were made, in their order.
-func (c cloud) calls() []call {
+func (c store) calls() []call {
 	text, err := os.ReadFile(filepath.Join(c.dir, "calls.jsonl"))
 	if os.IsNotExist(err) {
 		return nil
@@ -125,7 +125,7 @@ func (c cloud) calls() []call {
 }
 
 // lock is the cloud's: what is asked of it is done one by one.
-func (c cloud) lock() (unlock func()) {
+func (c store) lock() (unlock func()) {
 	f, err := os.OpenFile(filepath.Join(c.dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	must(err)
 	must(syscall.Flock(int(f.Fd()), syscall.LOCK_EX))

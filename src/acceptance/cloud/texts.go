@@ -13,9 +13,9 @@ import (
 // texts are a tool's own words: sections of a file, <what>.out and <what>.err, in which names are filled in.
 type texts map[string]string
 
-// readTexts finds a persona's texts beside this source: a fake runs in any folder.
-func readTexts(persona string) texts {
-	arc, err := txtar.ParseFile(filepath.Join(os.Getenv(fakeTexts), persona+".txtar"))
+// readTexts finds a fake CLI's texts beside this source: a fake runs in any folder.
+func readTexts(fakeCLI string) texts {
+	arc, err := txtar.ParseFile(filepath.Join(os.Getenv(fakeTexts), fakeCLI+".txtar"))
 	must(err)
 	out := texts{}
 	for _, f := range arc.Files {
@@ -35,7 +35,7 @@ var fine = map[string]bool{deploys: true, "made-no-address": true, "made-too-few
 
 // say is what a tool prints. What it says when all is well, and when something is absent, may be on either stream, and
 // both may be no text at all.
-func (t texts) say(what string, a ask, stand []thing) reply {
+func (t texts) say(what string, a ask, stand []resource) reply {
 	r := reply{out: t.fill(what+".out", a, stand), err: t.fill(what+".err", a, stand)}
 	_, out := t[what+".out"]
 	_, err := t[what+".err"]
@@ -48,7 +48,7 @@ func (t texts) say(what string, a ask, stand []thing) reply {
 	return r
 }
 
-func (t texts) fill(name string, a ask, stand []thing) string {
+func (t texts) fill(name string, a ask, stand []resource) string {
 	text, ok := t[name]
 	if !ok {
 		return ""
@@ -61,7 +61,7 @@ func (t texts) fill(name string, a ask, stand []thing) string {
 		Verb, Unit, Scope string
 		Tags              map[string]string
 		Names             []string
-		Things            []thing
+		Things            []resource
 	}{a.verb, a.unit, a.scope, a.tags, a.names, stand}))
 	return out.String()
 }

@@ -9,23 +9,23 @@ import (
 	"stellar/src/provider/vendors"
 )
 
-// kits are those of the providers that deploy, each with an experiment of two functions.
-func kits() []kit {
-	return slices.DeleteFunc(allKits(), func(k kit) bool {
+// targets are those of the providers that deploy, each with an experiment of two functions.
+func targets() []target {
+	return slices.DeleteFunc(allTargets(), func(k target) bool {
 		row, err := vendors.Find(k.name)
 		must(err)
 		return !row.CanDeploy()
 	})
 }
 
-// kit is what the rows of one provider share.
-type kit struct {
+// target is what the rows of one provider share.
+type target struct {
 	name    string // of the provider
-	persona string
+	fakeCLI string
 	looks   int               // that a deployment takes at each unit
 	still   string            // what the user hears of something that stays; empty: still there
 	units   int               // that two functions make
-	scope   string            // in which its things are found
+	scope   string            // in which its resources are found
 	sweeps  bool              // it finds what is ours by its tags
 	tools   string            // folder that is first on the PATH, with the fakes under their names
 	file    string            // the experiment
@@ -36,44 +36,44 @@ type kit struct {
 	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
 
-	api    func(clouds func(func([]cloud))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
+	api    func(stores func(func([]store))) http.Handler // the vendor's API beside its CLI; nil: nothing asks it
 	apiEnv string                                        // variables that lead to it
-	shared *clouds                                       // where all rows have one API: those of the rows
+	shared *stores                                       // where all rows have one API: those of the rows
 
 	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
 	anonymous            map[string]string // what of env is not set then
 	stranger             map[string]string // credentials that lead elsewhere, or nowhere
 }
 
-// clouds are those of all rows of a provider.
-type clouds struct {
+// stores are those of all rows of a provider.
+type stores struct {
 	mu  sync.Mutex
-	all []cloud
+	all []store
 }
 
-func (c *clouds) add(one cloud) {
+func (c *stores) add(one store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.all = append(c.all, one)
 }
 
-func (c *clouds) drop(one cloud) {
+func (c *stores) drop(one store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.all = slices.DeleteFunc(c.all, func(o cloud) bool { return o == one })
+	c.all = slices.DeleteFunc(c.all, func(o store) bool { return o == one })
 }
 
 // use shows the clouds; none of them goes away meanwhile.
-func (c *clouds) use(by func([]cloud)) {
+func (c *stores) use(by func([]store)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	by(c.all)
 }
 
-func allKits() []kit {
-	return []kit{
+func allTargets() []target {
+	return []target{
 		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true,
-			api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", persona: "osls",
+			api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", fakeCLI: "osls",
 			file:  `{"Region":"us-west-2",` + file("aws", `"Runtime":"go"`)[1:],
 			still: "is in state CREATE_COMPLETE",
 			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
@@ -86,7 +86,7 @@ func allKits() []kit {
 			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3",
 			nobody: "there are no credentials for AWS"},
 		{name: "azure", units: 2, scope: "11111111-2222-3333-4444-555555555555", sweeps: true, api: azureAPI,
-			apiEnv: "STELLAR_AZURE_URL AZURE_AUTHORITY_HOST", persona: "serverless azure",
+			apiEnv: "STELLAR_AZURE_URL AZURE_AUTHORITY_HOST", fakeCLI: "serverless azure",
 			cliEnv: "STELLAR_SERVERLESS_AZURE", file: `{"Region":"westeurope",` + file("azure",
 				`"Runtime":"python3.13"`)[1:],
 			env: map[string]string{"AZURE_SUBSCRIPTION_ID": "11111111-2222-3333-4444-555555555555",
@@ -97,7 +97,7 @@ func allKits() []kit {
 			anonymous: map[string]string{"AZURE_CLIENT_SECRET": ""},
 			missing:   "the Serverless CLI for azure is not installed", old: "needs osls, or serverless 3",
 			nobody: "AZURE_CLIENT_SECRET not set"},
-		{name: "aliyun", units: 2, scope: "1234567890/ap-southeast-1", persona: "serverless aliyun",
+		{name: "aliyun", units: 2, scope: "1234567890/ap-southeast-1", fakeCLI: "serverless aliyun",
 			cliEnv: "STELLAR_SERVERLESS_ALIYUN",
 			file:   `{"Region":"ap-southeast-1",` + file("aliyun", `"Runtime":"python3.10"`)[1:],
 			env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAIEXAMPLE",
@@ -110,7 +110,7 @@ func allKits() []kit {
 			missing: "the Serverless CLI for aliyun is not installed", old: "needs osls, or serverless 3",
 			nobody: "there are no credentials for Alibaba Cloud"},
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true,
-			api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", persona: "wrangler", file: file("cloudflare",
+			api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", fakeCLI: "wrangler", file: file("cloudflare",
 				`"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
 			env: map[string]string{"CLOUDFLARE_API_TOKEN": "secret-token-of-cloudflare",
 				"CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef0123456789abcdef"},
@@ -119,7 +119,7 @@ func allKits() []kit {
 			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
 			missing:   "wrangler is not on the PATH", old: "wrangler is version 3.114.1",
 			nobody: "there are no credentials for Cloudflare"},
-		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud run",
+		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, fakeCLI: "gcloud run",
 			images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
 			env: map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
 			later: map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project",
@@ -127,7 +127,7 @@ func allKits() []kit {
 			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},
 			missing:  "gcloud is not on the PATH", old: "gcloud is version 401.0.0",
 			nobody: "gcloud has no active account"},
-		{name: "google", units: 2, scope: "my-project/europe-west1", sweeps: true, persona: "gcloud functions",
+		{name: "google", units: 2, scope: "my-project/europe-west1", sweeps: true, fakeCLI: "gcloud functions",
 			file: file("google", `"Runtime":"python3.13","FunctionMemoryMB":512`),
 			env: map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project",
 				"CLOUDSDK_FUNCTIONS_REGION": "europe-west1"},
@@ -144,7 +144,7 @@ func file(provider, sub string) string {
 		provider, sub)
 }
 
-func personas() map[string]persona {
-	return map[string]persona{"osls": osls(), "serverless azure": slsAzure(), "serverless aliyun": slsAliyun(),
+func fakeCLIs() map[string]fakeCLI {
+	return map[string]fakeCLI{"osls": osls(), "serverless azure": slsAzure(), "serverless aliyun": slsAliyun(),
 		"wrangler": wrangler(), "gcloud run": gcloudRun(), "gcloud functions": gcloudFunctions()}
 }
