@@ -62,7 +62,7 @@ func identityColumns() []column {
 		{"Function", func(s Summary) string { return s.Function }},
 		{"Package Type", func(s Summary) string { return s.PackageType }},
 		{"Memory (MB)", func(s Summary) string { return known(s.MemoryMB > 0, strconv.Itoa(s.MemoryMB)) }},
-		{"Image Size (MB)", func(s Summary) string { return known(s.ImageSizeMB > 0, num(s.ImageSizeMB)) }},
+		{"Image Size (MiB)", func(s Summary) string { return known(s.ImageSizeMB > 0, num(s.ImageSizeMB)) }},
 		{"IAT (s)", func(s Summary) string { return num(s.IATSeconds) }},
 		{"Burst Sizes", func(s Summary) string { return s.BurstSizes }},
 		{"Service Times", func(s Summary) string { return s.ServiceTimes }},

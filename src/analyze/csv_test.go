@@ -16,7 +16,7 @@ import (
 )
 
 func TestHeader(t *testing.T) {
-	const want = "Sub-experiment,Title,Provider,Runtime,Function,Package Type,Memory (MB),Image Size (MB),IAT (s),Burst Sizes,Service Times,Payload (bytes)," +
+	const want = "Sub-experiment,Title,Provider,Runtime,Function,Package Type,Memory (MB),Image Size (MiB),IAT (s),Burst Sizes,Service Times,Payload (bytes)," +
 		"Count,Mean,Standard Deviation,Min,25%ile,50%ile,75%ile,95%ile,Max," +
 		"99%ile,99.9%ile,TMR,MR,TR,Errors,Cold Count,Cold 50%ile,Cold 99%ile,Warm 50%ile,Warm 99%ile,50%ile CI Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
 		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent"

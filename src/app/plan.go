@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/generate"
@@ -192,7 +193,7 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 	s := &exp.SubExperiments[i]
 	pkg := s.PackageType
 	if s.FunctionImageSizeMB > 0 {
-		pkg += fmt.Sprintf(" %g MiB", s.FunctionImageSizeMB)
+		pkg += " " + bytesize.FromMiB(s.FunctionImageSizeMB).String()
 	}
 	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
 		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),

@@ -2,7 +2,8 @@ package experiment
 
 import (
 	"reflect"
-	"regexp"
+
+	"stellar/src/bytesize"
 )
 
 // commandRules says what argument each micro-test of the measurement function takes. A user's own function may know
@@ -29,10 +30,7 @@ func commandRules() []key {
 	}
 }
 
-const sizePattern = `^[0-9]+(c|w|b|kB|K|KB|KiB|M|MB|MiB|G|GB|GiB)?$`
-
-// sizeForm is compiled once, never changed.
-var sizeForm = regexp.MustCompile(sizePattern)
+const sizePattern = `^[0-9]+` + bytesize.Suffixes + `$`
 
 // setCommands keeps the object as it stands; an empty one is none.
 func (d *decoder) setCommands(n *node, v reflect.Value) bool {
@@ -69,8 +67,10 @@ func (d *decoder) checkCommand(n *node, r *rule) {
 		d.wrong(n, r)
 	case r.kind == text:
 		var s string
-		if d.set(n, r, reflect.ValueOf(&s).Elem()) && r.pattern != "" && !sizeForm.MatchString(s) {
-			d.wrong(n, r)
+		if d.set(n, r, reflect.ValueOf(&s).Elem()) && r.pattern == sizePattern {
+			if _, err := bytesize.Parse(s); err != nil {
+				d.wrong(n, r)
+			}
 		}
 	case r.kind == integer:
 		var i int64

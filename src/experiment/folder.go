@@ -3,6 +3,8 @@ package experiment
 import (
 	"strconv"
 	"strings"
+
+	"stellar/src/bytesize"
 )
 
 // Lengths, in characters, to which the parts of a folder's name are cut, so that the whole name stays under 200: file
@@ -33,7 +35,7 @@ func (s *SubExperiment) Folder(index int, provider string) string {
 		parts = append(parts, "memory"+strconv.Itoa(s.FunctionMemoryMB)+"MB")
 	}
 	if s.FunctionImageSizeMB > 0 || s.PackageType != "" {
-		parts = append(parts, "img"+trimmed(s.FunctionImageSizeMB)+"MB")
+		parts = append(parts, "img"+bytesize.FromMiB(s.FunctionImageSizeMB).Number()+"MB")
 	}
 	return strings.Join(append(parts,
 		"IAT"+trimmed(s.IATSeconds)+"s",

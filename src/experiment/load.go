@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 )
 
@@ -75,7 +76,7 @@ func readFile(what, path, hint string) ([]byte, error) {
 	case err != nil:
 		return nil, fail.Input("reading %s %s: %w", what, path, err)
 	case len(data) > maxFile:
-		return nil, fail.Input("reading %s %s: over %d MiB, which no such file needs", what, path, maxFile>>20)
+		return nil, fail.Input("reading %s %s: over %s, which no such file needs", what, path, bytesize.Size(maxFile))
 	}
 	return data, nil
 }

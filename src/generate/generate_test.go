@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -99,7 +100,7 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 	}
 	want := []struct {
 		source, name string
-		target       int64
+		target       bytesize.Size
 	}{
 		{"measure-go-amd64", "measure-go-amd64", 0},
 		{"measure-go-amd64", "measure-go-amd64", 0},

@@ -6,9 +6,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"path/filepath"
 
+	"stellar/src/bytesize"
 	"stellar/src/run"
 )
 
@@ -24,7 +24,7 @@ func newPackage(r *run.Run, fn *run.Function, v vendor) *run.Package {
 	p := &run.Package{
 		Type:        cmp.Or(fn.PackageType, "Zip"),
 		Source:      fn.Source,
-		TargetBytes: int64(math.Round(fn.ImageSizeMB * (1 << 20))),
+		TargetBytes: bytesize.FromMiB(fn.ImageSizeMB),
 		Placement:   cmp.Or(sub.FillerPlacement, placeDefault),
 		ReadFiller:  sub.FillerRead,
 		Pattern:     cmp.Or(fn.Pattern, sub.PackagePattern, everything),

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 )
 
@@ -69,7 +70,7 @@ func (n Need) check(m supply) error {
 	}
 	if bytes := int64(n.Connections)*(userBytes+kernelBytes) + n.Bytes; m.memory > 0 && bytes > m.memory {
 		short = append(short, fmt.Sprintf("%s of memory are needed (%d KiB for each of %d connections, %s for bodies and rows), %s are left (%s)",
-			mebibytes(bytes), (userBytes+kernelBytes)>>10, n.Connections, mebibytes(n.Bytes), mebibytes(m.memory), m.bound))
+			wholeMiB(bytes), (userBytes+kernelBytes)>>10, n.Connections, wholeMiB(n.Bytes), wholeMiB(m.memory), m.bound))
 		hints = append(hints, "free memory, or set smaller bursts, payloads or MaxConnections")
 	}
 	if len(short) == 0 {
@@ -93,7 +94,8 @@ func (n Need) ports(m supply) (int, string) {
 	return opened, fmt.Sprintf("%d are opened a minute, and a closed one keeps its port for %s", n.New, hold)
 }
 
-func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20) }
+// wholeMiB tells a number of bytes in whole MiB, rounded up.
+func wholeMiB(n int64) bytesize.Size { return bytesize.Size(n).RoundUp(bytesize.MiB) }
 
 // capital begins a sentence.
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

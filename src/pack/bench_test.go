@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/run"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkPackage(b *testing.B) {
 	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
 			src := &run.Source{Key: "go", BuildDir: folder(b, map[string]string{"bootstrap": programLike(2 << 20)})}
-			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"), TargetBytes: size << 20, Seed: 1}
+			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"), TargetBytes: bytesize.FromMiB(float64(size)), Seed: 1}
 			r := newRun(b, pkg)
 			b.SetBytes(size << 20)
 			resetPeak()

@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 
+	"stellar/src/bytesize"
 	"stellar/src/dockerengine"
 	"stellar/src/fail"
 	"stellar/src/run"
@@ -50,9 +51,9 @@ type codeImage struct {
 	kind  imageKind
 	files []source
 	loop  []source
-	hash  string // of its build context
-	tag   string // in the Engine
-	bytes int64  // sum of its compressed layers, as measured here
+	hash  string        // of its build context
+	tag   string        // in the Engine
+	bytes bytesize.Size // sum of its compressed layers, as measured here
 }
 
 // runImages makes all images, and pushes them where there is a registry.
@@ -137,13 +138,13 @@ func (m *images) one(ctx context.Context, p *run.Package) error {
 			return err
 		}
 	}
-	m.r.Log.Infof("image %s: %s in compressed layers, %s of it code", p.Image, mib(p.Bytes), mib(p.CodeBytes))
+	m.r.Log.Infof("image %s: %s in compressed layers, %s of it code", p.Image, p.Bytes.Fixed(2), p.CodeBytes.Fixed(2))
 	return nil
 }
 
 // pushExactly pushes an image. A registry may hold a base's layers compressed in another way than here; then the filler
 // is corrected by the difference and the image pushed once more.
-func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImage, want int64) error {
+func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImage, want bytesize.Size) error {
 	local, measured := p.Image, p.Bytes
 	pushed, err := m.push(ctx, p)
 	if err != nil {
@@ -278,11 +279,11 @@ func (m *images) generated(p *run.Package, c *codeImage, from *buildContext) (er
 // tolerance is how far a padded image may be from its size: less than the header of one compressed layer.
 const tolerance = 16
 
-func near(a, b int64) bool { return a-b > -tolerance && a-b < tolerance }
+func near(a, b bytesize.Size) bool { return a-b > -tolerance && a-b < tolerance }
 
-func tooSmall(code, target int64) error {
-	return fail.Input("the image without filler is %s, more than the %s asked for", both(code), both(target)).
-		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", float64(code)/(1<<20)+0.01)
+func tooSmall(code, target bytesize.Size) error {
+	return fail.Input("the image without filler is %s, more than the %s asked for", code.Exact(), target.Exact()).
+		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", code.MiB()+0.01)
 }
 
 // exact says where an image is farther from its size than the header of a layer.
@@ -296,7 +297,7 @@ func exact(p *run.Package) error {
 
 // pad builds the image with a filler of so many compressed bytes, measures it, and corrects the filler by what it is off,
 // at most twice. It gives what the last filler was meant to have.
-func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want int64) (int64, error) {
+func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (bytesize.Size, error) {
 	if want < 0 {
 		return 0, tooSmall(c.bytes, p.TargetBytes)
 	}
@@ -326,7 +327,7 @@ func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want int
 }
 
 // padded builds an image whose filler has the wanted compressed size, and gives its tag.
-func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want int64) (string, error) {
+func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (string, error) {
 	parts, err := fillerParts(p.Placement, want)
 	if err != nil {
 		return "", err
@@ -353,10 +354,10 @@ func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want 
 }
 
 // fillerSplit is how many bytes of filler lie in the layer before the code and in the one after it.
-type fillerSplit struct{ front, back int64 }
+type fillerSplit struct{ front, back bytesize.Size }
 
 // fillerParts splits a compressed size by placement: back after the code, front before it, spread half and half.
-func fillerParts(placement string, want int64) (fillerSplit, error) {
+func fillerParts(placement string, want bytesize.Size) (fillerSplit, error) {
 	switch placement {
 	case "front":
 		n, err := fillerFor(want)

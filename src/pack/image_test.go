@@ -18,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 
+	"stellar/src/bytesize"
 	"stellar/src/dockerengine"
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -116,7 +117,7 @@ func (l *lab) nothingLeft(t *testing.T) {
 	}
 }
 
-func imagePackage(t *testing.T, name string, target int64, placement string) *run.Package {
+func imagePackage(t *testing.T, name string, target bytesize.Size, placement string) *run.Package {
 	t.Helper()
 	src := &run.Source{Key: "measure-go", Language: "go", Runtime: "go", Handler: "bootstrap", Architecture: "amd64", Generated: true,
 		BuildDir: folder(t, map[string]string{"bootstrap": programLike(1 << 20)})}
@@ -125,7 +126,7 @@ func imagePackage(t *testing.T, name string, target int64, placement string) *ru
 
 func TestImageSizes(t *testing.T) {
 	var all []*run.Package
-	for target, placements := range map[int64][]string{5 << 20: {"back", "front", "spread"}, 21 << 19: {"spread"}} {
+	for target, placements := range map[bytesize.Size][]string{5 << 20: {"back", "front", "spread"}, 21 << 19: {"spread"}} {
 		for _, placement := range placements {
 			p := imagePackage(t, fmt.Sprintf("p-%d-%s", target, placement), target, placement)
 			if len(all) > 0 {
@@ -188,7 +189,7 @@ func TestSmallSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	var all []*run.Package
-	for _, more := range []int64{tolerance, 100, 1000, 70_000} {
+	for _, more := range []bytesize.Size{tolerance, 100, 1000, 70_000} {
 		for _, placement := range []string{"back", "spread"} {
 			p := imagePackage(t, fmt.Sprintf("p-%d-%s", more, placement), bare.Bytes+more, placement)
 			p.Source = bare.Source

@@ -17,6 +17,8 @@ import (
 
 	"github.com/docker/docker/client"
 	"github.com/klauspost/compress/zstd"
+
+	"stellar/src/bytesize"
 )
 
 // The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry its
@@ -28,7 +30,7 @@ type layerSizes struct {
 	known map[string]layerSize // by diff id
 }
 
-type layerSize struct{ plain, packed int64 }
+type layerSize struct{ plain, packed bytesize.Size }
 
 func (s *layerSizes) get(diffID string) (layerSize, bool) {
 	s.mu.Lock()
@@ -48,7 +50,7 @@ func (s *layerSizes) put(diffID string, l layerSize) {
 
 // plainKnown says whether a layer of that length has been seen: such a one is hashed first, and only compressed if it is
 // another after all.
-func (s *layerSizes) plainKnown(n int64) bool {
+func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.known {
@@ -60,7 +62,7 @@ func (s *layerSizes) plainKnown(n int64) bool {
 }
 
 // measure gives the sum of an image's compressed layers.
-func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string) (int64, error) {
+func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string) (bytesize.Size, error) {
 	info, err := c.ImageInspect(ctx, image)
 	if err != nil {
 		return 0, fmt.Errorf("look at image %s: %w", image, err)
@@ -79,8 +81,8 @@ func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string
 	return 0, fmt.Errorf("image %s as exported has not the layers that it names", image)
 }
 
-func (s *layerSizes) sum(diffIDs []string) (int64, bool) {
-	var sum int64
+func (s *layerSizes) sum(diffIDs []string) (bytesize.Size, bool) {
+	var sum bytesize.Size
 	for _, id := range diffIDs {
 		l, ok := s.get(id)
 		if !ok {
@@ -111,7 +113,7 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 		if h.Typeflag != tar.TypeReg || !(strings.HasSuffix(h.Name, "layer.tar") || strings.HasPrefix(h.Name, "blobs/sha256/")) {
 			continue
 		}
-		if err := s.one(in, h.Size, skipKnown && s.plainKnown(h.Size)); err != nil {
+		if err := s.one(in, bytesize.Size(h.Size), skipKnown && s.plainKnown(bytesize.Size(h.Size))); err != nil {
 			return fmt.Errorf("export image %s: %w", image, err)
 		}
 	}
@@ -119,7 +121,7 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 
 // one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry: compressed
 // by gzip or zstd; of those the size is known and only the content is hashed.
-func (s *layerSizes) one(from io.Reader, size int64, hashOnly bool) error {
+func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) error {
 	hash := sha256.New()
 	in := bufio.NewReader(from)
 	magic, _ := in.Peek(4)
@@ -150,17 +152,17 @@ func (s *layerSizes) one(from io.Reader, size int64, hashOnly bool) error {
 	if err := z.Close(); err != nil {
 		return err
 	}
-	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, int64(packed)})
+	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, bytesize.Size(packed)})
 	return nil
 }
 
 // packed notes a layer that came compressed.
-func (s *layerSizes) packed(hash hash.Hash, content io.Reader, size int64) error {
+func (s *layerSizes) packed(hash hash.Hash, content io.Reader, size bytesize.Size) error {
 	plain, err := io.Copy(hash, content)
 	if err != nil {
 		return err
 	}
-	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{plain, size})
+	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{bytesize.Size(plain), size})
 	return nil
 }
 
@@ -181,7 +183,7 @@ const (
 // fillerLayer is the compressed size of a layer that holds a filler of n bytes: the headers of its folders and file, which
 // compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the rest is
 // linear. The error is a few bytes.
-func fillerLayer(n int64) (int64, error) {
+func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	const sample = 8 * gzipBlock
 	packed, err := packedLayer(n%gzipBlock + sample)
 	if err != nil || n < sample {
@@ -195,7 +197,7 @@ func fillerLayer(n int64) (int64, error) {
 }
 
 // packedLayer compresses a layer like the Engine's, in memory.
-func packedLayer(n int64) (int64, error) {
+func packedLayer(n bytesize.Size) (bytesize.Size, error) {
 	var packed counter
 	z := gzip.NewWriter(&packed)
 	t := tar.NewWriter(z)
@@ -204,7 +206,7 @@ func packedLayer(n int64) (int64, error) {
 			return 0, err
 		}
 	}
-	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644, Size: n}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644, Size: int64(n)}); err != nil {
 		return 0, err
 	}
 	if err := (filler{seed: 1, size: uint64(n)}).copyTo(t); err != nil {
@@ -213,11 +215,11 @@ func packedLayer(n int64) (int64, error) {
 	if err := errors.Join(t.Close(), z.Close()); err != nil {
 		return 0, err
 	}
-	return int64(packed), nil
+	return bytesize.Size(packed), nil
 }
 
 // fillerFor is how many bytes of filler make a layer of the wanted compressed size; the layer without any is the least.
-func fillerFor(want int64) (int64, error) {
+func fillerFor(want bytesize.Size) (bytesize.Size, error) {
 	least, err := fillerLayer(0)
 	if err != nil {
 		return 0, err

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"stellar/src/bytesize"
 )
 
 // TestLayerForms has layers as Engines export them: plain, and as they are in a registry.
@@ -42,10 +44,10 @@ func TestLayerForms(t *testing.T) {
 		"zstd": {zstandard.Bytes(), zstandard.Len()},
 	} {
 		var sizes layerSizes
-		if err := sizes.one(bytes.NewReader(c.layer), int64(len(c.layer)), false); err != nil {
+		if err := sizes.one(bytes.NewReader(c.layer), bytesize.Size(len(c.layer)), false); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n, ok := sizes.sum([]string{fmt.Sprintf("sha256:%x", sha256.Sum256(plain))}); !ok || n != int64(c.want) {
+		if n, ok := sizes.sum([]string{fmt.Sprintf("sha256:%x", sha256.Sum256(plain))}); !ok || n != bytesize.Size(c.want) {
 			t.Errorf("%s: %d bytes, want %d", name, n, c.want)
 		}
 	}
@@ -53,7 +55,7 @@ func TestLayerForms(t *testing.T) {
 
 // TestFillerLayer holds the arithmetic of a filler's layer to the compressor.
 func TestFillerLayer(t *testing.T) {
-	for _, n := range []int64{0, 1, 511, 512, 16383, 16384, 16385, 200_000, 3_000_001} {
+	for _, n := range []bytesize.Size{0, 1, 511, 512, 16383, 16384, 16385, 200_000, 3_000_001} {
 		want, err := packedLayer(n)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 )
 
@@ -32,11 +33,11 @@ type layout struct {
 
 // arrange lays out code and filler so that the archive is exactly target bytes long; 0 means as it comes. The seed and
 // an entry's number decide the filler's bytes.
-func arrange(code []entry, target int64, placement string, seed int64) (layout, error) {
+func arrange(code []entry, target bytesize.Size, placement string, seed int64) (layout, error) {
 	return arrangeWithin(0, code, target, placement, seed)
 }
 
-func arrangeWithin(limit uint64, code []entry, target int64, placement string, seed int64) (layout, error) {
+func arrangeWithin(limit uint64, code []entry, target bytesize.Size, placement string, seed int64) (layout, error) {
 	bare := layout{entries: code, limit: limit}
 	if target == 0 {
 		return bare, nil

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"stellar/src/bytesize"
 )
 
 // Test64BitFields lowers the sizes from which they are used, so that small archives have them.
@@ -24,7 +26,7 @@ func Test64BitFields(t *testing.T) {
 	var some []string
 	for _, limit := range []uint64{40, 300, 2000, 5000, 20_000} {
 		for _, placement := range []string{"front", "back", "spread"} {
-			for target := int64(1800); target < 30_000; target += 377 {
+			for target := bytesize.Size(1800); target < 30_000; target += 377 {
 				l, err := arrangeWithin(limit, c.entries, target, placement, 1)
 				if err != nil {
 					t.Fatalf("limit %d, %s, %d: %v", limit, placement, target, err)
@@ -58,7 +60,7 @@ func TestManyEntries(t *testing.T) {
 	for i := range 70_000 {
 		l.entries = append(l.entries, entry{name: fmt.Sprintf("%05d", i), body: section{}})
 	}
-	l, err := arrange(l.entries, int64(l.size())+1000, "back", 1)
+	l, err := arrange(l.entries, bytesize.Size(l.size())+1000, "back", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,10 +77,10 @@ func TestManyEntries(t *testing.T) {
 func TestBeyond4GiBIsLaidOutExactly(t *testing.T) {
 	code := []entry{{name: "bootstrap", packed: 1000, plain: 3000}, {name: "data", packed: 10, plain: 10}}
 	for _, placement := range []string{"front", "back", "spread"} {
-		for _, around := range []int64{1 << 32, 5 << 30, 40 << 30} {
-			for d := int64(-400); d < 400; d += 17 {
+		for _, around := range []bytesize.Size{1 << 32, 5 << 30, 40 << 30} {
+			for d := bytesize.Size(-400); d < 400; d += 17 {
 				l, err := arrange(code, around+d, placement, 1)
-				if err != nil || int64(l.size()) != around+d || l.comment > 400 {
+				if err != nil || bytesize.Size(l.size()) != around+d || l.comment > 400 {
 					t.Fatalf("%s, %d: %d with a comment of %d, %v", placement, around+d, l.size(), l.comment, err)
 				}
 			}

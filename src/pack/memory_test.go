@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/run"
 )
 
@@ -21,7 +22,7 @@ func sweep(t testing.TB, kind string, step int64) []*run.Package {
 	for k := range int64(12) {
 		name := fmt.Sprintf("p%02d", k)
 		all = append(all, &run.Package{Name: name, Type: kind, Source: src, Contract: runtimeAPI, Path: filepath.Join(dir, name+".zip"),
-			TargetBytes: (k + 1) * step, Placement: []string{"back", "front", "spread"}[k%3], Seed: k})
+			TargetBytes: bytesize.Size((k + 1) * step), Placement: []string{"back", "front", "spread"}[k%3], Seed: k})
 	}
 	return all
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -35,7 +36,7 @@ type module struct {
 
 func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	var problems []error
-	var largest int64
+	var largest bytesize.Size
 	for _, p := range packages {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -47,7 +48,7 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 		all, err := padModules(p, code)
 		if errors.Is(err, errTooSmall) {
 			largest = max(largest, totalSize(code))
-			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(totalSize(code)), both(p.TargetBytes)))
+			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, totalSize(code).Exact(), p.TargetBytes.Exact()))
 			continue
 		}
 		if err == nil {
@@ -57,12 +58,12 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 			return fmt.Errorf("writing package %s: %w", p.Path, err)
 		}
 		p.Bytes, p.CodeBytes, p.SHA256 = totalSize(all), totalSize(code), hashModules(all)
-		r.Log.Infof("package %s: %s, %s of it code", p.Name, mib(p.Bytes), mib(p.CodeBytes))
+		r.Log.Infof("package %s: %s, %s of it code", p.Name, p.Bytes.Fixed(2), p.CodeBytes.Fixed(2))
 	}
 	if len(problems) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", float64(largest)/(1<<20)+0.001)
+	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", largest.MiB()+0.001)
 }
 
 // codeModules reads the modules of a build, in the order of their names; where ours is to read its filler, its list says so.
@@ -110,7 +111,7 @@ func padModules(p *run.Package, code []module) ([]module, error) {
 	case gap < 0:
 		return nil, errTooSmall
 	case gap > math.MaxInt32:
-		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, mib(p.TargetBytes))
+		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, p.TargetBytes.Fixed(2))
 	case gap == 0 && !p.ReadFiller:
 		return code, nil // a Worker that imports its filler has one, be it empty
 	}
@@ -124,10 +125,10 @@ func padModules(p *run.Package, code []module) ([]module, error) {
 }
 
 // totalSize is the size of a Worker as it is counted.
-func totalSize(all []module) int64 {
-	var n int64
+func totalSize(all []module) bytesize.Size {
+	var n bytesize.Size
 	for _, m := range all {
-		n += int64(len(m.text))
+		n += bytesize.Size(len(m.text))
 	}
 	return n
 }
@@ -164,7 +165,7 @@ func writeModules(p *run.Package, all []module) (err error) {
 		}
 		if err := os.WriteFile(to, m.text, 0o644); err != nil {
 			if free, ok := freeBytes(dir); ok && diskFull(err) {
-				return noSpace(err, dir, int64(len(m.text)), free)
+				return noSpace(err, dir, bytesize.Size(len(m.text)), free)
 			}
 			return err
 		}

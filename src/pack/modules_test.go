@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -17,7 +18,7 @@ var worker = map[string]string{"worker.mjs": "import fillers from './fillers.mjs
 	"fillers.mjs": "export default [];\n", "lib/core.cjs": strings.Repeat("exports.b = 2;\n", 40), "README.md": "left out", "data.bin": "own data"}
 
 // modulesOf makes a package of the Worker, in a run of its own.
-func modulesOf(t *testing.T, target int64, change ...func(*run.Package)) (*run.Run, *run.Package) {
+func modulesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package)) (*run.Run, *run.Package) {
 	t.Helper()
 	p := &run.Package{Name: "w", Type: run.PackageModules, TargetBytes: target, Seed: 7, Path: filepath.Join(t.TempDir(), "packages", "w"),
 		Source: &run.Source{Key: "w", BuildDir: folder(t, worker), Generated: true, Handler: "worker.mjs", Language: run.LanguageWorkers}}
@@ -28,7 +29,7 @@ func modulesOf(t *testing.T, target int64, change ...func(*run.Package)) (*run.R
 }
 
 // counted adds up the files below a folder.
-func counted(t *testing.T, dir string) (bytes int64, names []string) {
+func counted(t *testing.T, dir string) (bytes bytesize.Size, names []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -39,7 +40,7 @@ func counted(t *testing.T, dir string) (bytes int64, names []string) {
 			return err
 		}
 		rel, err := filepath.Rel(dir, name)
-		bytes, names = bytes+info.Size(), append(names, filepath.ToSlash(rel))
+		bytes, names = bytes+bytesize.Size(info.Size()), append(names, filepath.ToSlash(rel))
 		return err
 	})
 	if err != nil {
@@ -53,7 +54,7 @@ func TestModulesHaveTheSizeAskedFor(t *testing.T) {
 	if err := (Stage{}).Run(t.Context(), newRun(t, as)); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []int64{as.Bytes, as.Bytes + 1, 20_000, 1 << 20, 3<<20 + 12345} {
+	for _, target := range []bytesize.Size{as.Bytes, as.Bytes + 1, 20_000, 1 << 20, 3<<20 + 12345} {
 		r, p := modulesOf(t, target)
 		if err := (Stage{}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -131,7 +132,7 @@ func TestModulesOfAFolder(t *testing.T) {
 
 func TestModulesErrors(t *testing.T) {
 	for _, c := range []struct {
-		target int64
+		target bytesize.Size
 		change func(*run.Package)
 		want   string
 	}{

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -98,7 +99,7 @@ func zipAll(ctx context.Context, r *run.Run, packages []*run.Package) error {
 			if err := write(ctx, j); err != nil {
 				return err
 			}
-			r.Log.Infof("package %s: %s, %s of it code", j.pkg.Name, mib(j.pkg.Bytes), mib(j.pkg.CodeBytes))
+			r.Log.Infof("package %s: %s, %s of it code", j.pkg.Name, j.pkg.Bytes.Fixed(2), j.pkg.CodeBytes.Fixed(2))
 			return nil
 		}))
 	}
@@ -182,16 +183,16 @@ func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[
 func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 	var jobs []job
 	var problems []error
-	var largest int64
+	var largest bytesize.Size
 	for _, p := range packages {
 		c := codes[selectionOf(p)]
 		l, err := arrange(c.entries, p.TargetBytes, p.Placement, p.Seed)
 		if errors.Is(err, errTooSmall) {
-			size := int64(layout{entries: c.entries}.size())
+			size := bytesize.Size(layout{entries: c.entries}.size())
 			largest = max(largest, size)
-			err = fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, both(size), both(p.TargetBytes))
+			err = fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, size.Exact(), p.TargetBytes.Exact())
 		} else if err != nil {
-			err = fmt.Errorf("package %s of %s: %w", p.Name, both(p.TargetBytes), err)
+			err = fmt.Errorf("package %s of %s: %w", p.Name, p.TargetBytes.Exact(), err)
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -205,20 +206,20 @@ func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 	e := fail.Input("%w", errors.Join(problems...))
 	if largest > 0 {
 		// Rounded up, so that the number works when it is written into the file.
-		e = e.WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", float64(largest)/(1<<20)+0.01)
+		e = e.WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", largest.MiB()+0.01)
 	}
 	return nil, e
 }
 
 // checkSpace compares what will be written with what the disk has left, before the first byte is written.
 func checkSpace(jobs []job) error {
-	need := map[string]int64{}
+	need := map[string]bytesize.Size{}
 	for _, j := range jobs {
 		dir := filepath.Dir(j.pkg.Path)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("making the folder of the packages: %w", err)
 		}
-		need[dir] += int64(j.layout.size())
+		need[dir] += bytesize.Size(j.layout.size())
 	}
 	for dir, n := range need {
 		if free, ok := freeBytes(dir); ok && free < n {
@@ -234,15 +235,11 @@ func diskFull(err error) bool {
 }
 
 // noSpace says how much is missing on the disk of dir. cause is in its chain, with the path that could not be written.
-func noSpace(cause error, dir string, need, free int64) error {
+func noSpace(cause error, dir string, need, free bytesize.Size) error {
 	missing := ""
 	if need > free {
-		missing = fmt.Sprintf(", %s are missing", mib(need-free))
+		missing = fmt.Sprintf(", %s are missing", (need - free).Fixed(2))
 	}
-	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left%s: %w", mib(need), dir, mib(free), missing, cause).
+	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left%s: %w", need.Fixed(2), dir, free.Fixed(2), missing, cause).
 		WithHint("free some space, or write the results to another disk with --output")
 }
-
-func mib(n int64) string { return fmt.Sprintf("%.2f MiB", float64(n)/(1<<20)) }
-
-func both(n int64) string { return fmt.Sprintf("%.3f MiB (%d bytes)", float64(n)/(1<<20), n) }

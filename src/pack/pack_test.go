@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/run"
 )
 
@@ -134,7 +135,7 @@ func TestPlacements(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct {
 		name, placement string
-		target          int64
+		target          bytesize.Size
 		want            []string
 	}{
 		{"as built", "back", 0, sorted},
@@ -152,7 +153,7 @@ func TestPlacements(t *testing.T) {
 				t.Fatal(err)
 			}
 			info, err := os.Stat(p.Path)
-			if err != nil || info.Size() != p.Bytes || (tc.target != 0 && p.Bytes != tc.target) || info.Mode().Perm() != 0o644 {
+			if err != nil || info.Size() != int64(p.Bytes) || (tc.target != 0 && p.Bytes != tc.target) || info.Mode().Perm() != 0o644 {
 				t.Errorf("%v, %v, Bytes %d, want %d", info, err, p.Bytes, tc.target)
 			}
 			names, files := contents(t, p.Path)
@@ -188,12 +189,12 @@ func TestEverySizeFromTheCodeUp(t *testing.T) {
 		t.Fatalf("%+v", bare)
 	}
 	rnd := rand.New(rand.NewPCG(3, 4))
-	gaps := make([]int64, 0, 400)
-	for g := range int64(301) {
+	gaps := make([]bytesize.Size, 0, 400)
+	for g := range bytesize.Size(301) {
 		gaps = append(gaps, g)
 	}
 	for range 60 {
-		gaps = append(gaps, rnd.Int64N(300_000))
+		gaps = append(gaps, bytesize.Size(rnd.Int64N(300_000)))
 	}
 	for _, placement := range []string{"back", "front", "spread"} {
 		var packages []*run.Package
@@ -206,7 +207,7 @@ func TestEverySizeFromTheCodeUp(t *testing.T) {
 		}
 		for _, p := range packages {
 			info, err := os.Stat(p.Path)
-			if err != nil || info.Size() != p.TargetBytes || p.CodeBytes != bare.Bytes {
+			if err != nil || info.Size() != int64(p.TargetBytes) || p.CodeBytes != bare.Bytes {
 				t.Errorf("%s, gap %d: %v, %v, code %d", placement, p.TargetBytes-bare.Bytes, info, err, p.CodeBytes)
 			}
 			if names, _ := contents(t, p.Path); len(names) < len(python) {
@@ -225,7 +226,7 @@ func TestEverySizeFromTheCodeUp(t *testing.T) {
 func TestGolden(t *testing.T) {
 	for _, tc := range []struct {
 		placement string
-		target    int64
+		target    bytesize.Size
 		want      string
 	}{
 		{"back", 0, "a1a1a21c6f4662eb0cbc97399a52b60a9b57a1b84e1508a5a06895813d62fd10"},

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"stellar/src/bytesize"
 	"stellar/src/dockerengine"
 	"stellar/src/fail"
 )
@@ -102,8 +103,8 @@ func hasStatus(err error, codes ...int) bool {
 	return errors.As(err, &answer) && slices.Contains(codes, answer.StatusCode)
 }
 
-// size is the sum of the compressed layers of an image in bytes.
-func (r registry) size(ctx context.Context, digest string) (int64, error) {
+// size is the sum of the compressed layers of an image.
+func (r registry) size(ctx context.Context, digest string) (bytesize.Size, error) {
 	ref, err := r.reference(digest)
 	if err != nil {
 		return 0, err
@@ -118,9 +119,9 @@ func (r registry) size(ctx context.Context, digest string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("manifest of %s at %s: %w", digest, r.host, err)
 	}
-	var sum int64
+	var sum bytesize.Size
 	for _, l := range manifest.Layers {
-		sum += l.Size
+		sum += bytesize.Size(l.Size)
 	}
 	if sum == 0 {
 		return 0, fmt.Errorf("manifest of %s at %s names no layers", digest, r.host)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -24,7 +25,7 @@ import (
 
 func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	var problems []error
-	var largest int64
+	var largest bytesize.Size
 	for _, p := range packages {
 		files, err := selectFiles(selectionOf(p), r.Log)
 		if err != nil {
@@ -37,7 +38,7 @@ func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error
 		filler, bytes, err := sourceFiller(ctx, p, code)
 		if errors.Is(err, errTooSmall) {
 			largest = max(largest, code)
-			problems = append(problems, fmt.Errorf("package %s: the sources alone are %s, more than the %s asked for", p.Name, both(code), both(p.TargetBytes)))
+			problems = append(problems, fmt.Errorf("package %s: the sources alone are %s, more than the %s asked for", p.Name, code.Exact(), p.TargetBytes.Exact()))
 			continue
 		}
 		if err == nil {
@@ -47,20 +48,20 @@ func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error
 			return fmt.Errorf("writing package %s: %w", p.Path, err)
 		}
 		p.CodeBytes, p.Bytes = code, bytes
-		r.Log.Infof("package %s: %s as a ZIP, %s of it sources", p.Name, mib(p.Bytes), mib(p.CodeBytes))
+		r.Log.Infof("package %s: %s as a ZIP, %s of it sources", p.Name, p.Bytes.Fixed(2), p.CodeBytes.Fixed(2))
 	}
 	if len(problems) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as it is) or at least %.3f", float64(largest)/(1<<20)+0.001)
+	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as it is) or at least %.3f", largest.MiB()+0.001)
 }
 
 // zipEntry is what a file adds to a ZIP file beside its bytes.
-func zipEntry(name string) int64 { return localLen + centralLen + 2*int64(len(name)) }
+func zipEntry(name string) bytesize.Size { return localLen + centralLen + 2*bytesize.Size(len(name)) }
 
 // sourcesSize is the size of the ZIP file of some files.
-func sourcesSize(ctx context.Context, files []source) (int64, error) {
-	n := int64(endLen)
+func sourcesSize(ctx context.Context, files []source) (bytesize.Size, error) {
+	n := bytesize.Size(endLen)
 	folders := map[string]bool{}
 	for _, f := range files {
 		for dir := path.Dir(f.name); dir != "."; dir = path.Dir(dir) {
@@ -84,7 +85,7 @@ func sourcesSize(ctx context.Context, files []source) (int64, error) {
 }
 
 // deflated is how long what is read becomes.
-func deflated(ctx context.Context, in io.Reader) (int64, error) {
+func deflated(ctx context.Context, in io.Reader) (bytesize.Size, error) {
 	var n counter
 	z, err := flate.NewWriter(&n, flate.DefaultCompression)
 	if err != nil {
@@ -94,7 +95,7 @@ func deflated(ctx context.Context, in io.Reader) (int64, error) {
 		return 0, err
 	}
 	err = z.Close()
-	return int64(n), err
+	return bytesize.Size(n), err
 }
 
 // reading ends with its context.
@@ -111,7 +112,7 @@ func (r reading) Read(b []byte) (int, error) {
 }
 
 // fillerReader gives so many bytes of a package's filler.
-func fillerReader(p *run.Package, size int64) (io.Reader, error) {
+func fillerReader(p *run.Package, size bytesize.Size) (io.Reader, error) {
 	stream, err := filler{seed: p.Seed}.stream()
 	if err != nil {
 		return nil, err
@@ -120,7 +121,7 @@ func fillerReader(p *run.Package, size int64) (io.Reader, error) {
 		clear(b)
 		stream.XORKeyStream(b, b)
 		return len(b), nil
-	}), size), nil
+	}), int64(size)), nil
 }
 
 type readerFunc func([]byte) (int, error)
@@ -129,7 +130,7 @@ func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
 // sourceFiller gives how much filler makes a package as large as was asked for, and how large it then is. What is deflated does not
 // grow byte by byte, so that a few sizes cannot be had: then it is the next smaller one.
-func sourceFiller(ctx context.Context, p *run.Package, code int64) (filler, bytes int64, err error) {
+func sourceFiller(ctx context.Context, p *run.Package, code bytesize.Size) (filler, bytes bytesize.Size, err error) {
 	if p.TargetBytes == 0 || p.TargetBytes == code {
 		return 0, code, nil
 	}
@@ -137,7 +138,7 @@ func sourceFiller(ctx context.Context, p *run.Package, code int64) (filler, byte
 		return 0, 0, errTooSmall
 	}
 	bytes = code
-	tried := map[int64]bool{}
+	tried := map[bytesize.Size]bool{}
 	for n := p.TargetBytes - code - zipEntry(fillerName); n > 0 && !tried[n]; {
 		tried[n] = true
 		in, err := fillerReader(p, n)
@@ -158,7 +159,7 @@ func sourceFiller(ctx context.Context, p *run.Package, code int64) (filler, byte
 }
 
 // writeSources makes the folder under a temporary name and puts it in its place when it is whole.
-func writeSources(ctx context.Context, p *run.Package, files []source, filler int64) (err error) {
+func writeSources(ctx context.Context, p *run.Package, files []source, filler bytesize.Size) (err error) {
 	dir := filepath.Dir(p.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

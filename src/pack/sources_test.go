@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -17,7 +18,7 @@ import (
 var sourceFiles = map[string]string{"main.py": strings.Repeat("def f(x): return x + 1\n", 200), "requirements.txt": "# none\n",
 	"lib/deep/a.py": strings.Repeat("a = 1\n", 50)}
 
-func sourcesOf(t *testing.T, target int64, change ...func(*run.Package)) (*run.Run, *run.Package) {
+func sourcesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package)) (*run.Run, *run.Package) {
 	t.Helper()
 	p := &run.Package{Name: "s", Type: run.PackageSource, TargetBytes: target, Seed: 7, Path: filepath.Join(t.TempDir(), "packages", "s"),
 		Source: &run.Source{Key: "s", BuildDir: folder(t, sourceFiles), Language: "python", Unbuilt: true}}
@@ -40,7 +41,7 @@ with zipfile.ZipFile(dest, "w", zipfile.ZIP_DEFLATED) as z:
 print(os.path.getsize(dest))
 `
 
-func zippedByPython(t *testing.T, dir string) int64 {
+func zippedByPython(t *testing.T, dir string) bytesize.Size {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "python3", "-c", zipAsGcloud, dir, filepath.Join(t.TempDir(), "fun.zip")).Output()
 	if err != nil {
@@ -50,11 +51,11 @@ func zippedByPython(t *testing.T, dir string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return bytesize.Size(n)
 }
 
 func TestSourcesHaveTheSizeAskedFor(t *testing.T) {
-	for _, target := range []int64{0, 2048, 20_000, 1 << 20, 9<<20 + 12345} {
+	for _, target := range []bytesize.Size{0, 2048, 20_000, 1 << 20, 9<<20 + 12345} {
 		r, p := sourcesOf(t, target)
 		if err := (Stage{}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)

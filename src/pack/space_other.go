@@ -2,5 +2,7 @@
 
 package pack
 
+import "stellar/src/bytesize"
+
 // freeBytes is not known here: a full disk is found while writing.
-func freeBytes(string) (int64, bool) { return 0, false }
+func freeBytes(string) (bytesize.Size, bool) { return 0, false }

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 )
 
@@ -48,15 +49,15 @@ func write(ctx context.Context, j job) (err error) {
 		_, _ = f.Close(), os.Remove(f.Name()) // first: its blocks are free again
 		return notWritten(j, dir, err)
 	}
-	j.pkg.Bytes, j.pkg.SHA256 = int64(n), sum
-	j.pkg.CodeBytes = int64(j.layout.codeSize())
+	j.pkg.Bytes, j.pkg.SHA256 = bytesize.Size(n), sum
+	j.pkg.CodeBytes = bytesize.Size(j.layout.codeSize())
 	return nil
 }
 
 // notWritten says why a package could not be written.
 func notWritten(j job, dir string, err error) error {
 	if free, ok := freeBytes(dir); ok && diskFull(err) {
-		return noSpace(err, dir, int64(j.layout.size()), free)
+		return noSpace(err, dir, bytesize.Size(j.layout.size()), free)
 	}
 	return fmt.Errorf("writing package %s: %w", j.pkg.Path, err)
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 )
@@ -106,8 +107,8 @@ func (s *ExistingFunctions) Match(fns []*Function) ([]Endpoint, error) {
 			out[c.first+hop].Function = fns[c.first+hop].Name
 		}
 		if lack := c.length - len(found); lack > 0 {
-			kind := fmt.Sprintf("%s, %d MB of memory, size %g MB", f.PackageType, f.MemoryMB,
-				s.subs[f.Sub].FunctionImageSizeMB)
+			kind := fmt.Sprintf("%s, %d MB of memory, size %s", f.PackageType, f.MemoryMB,
+				bytesize.FromMiB(s.subs[f.Sub].FunctionImageSizeMB))
 			if missing[kind] == 0 {
 				order = append(order, kind)
 			}

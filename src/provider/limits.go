@@ -7,27 +7,22 @@ import (
 	"slices"
 	"strings"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 )
 
-// Sizes in bytes.
-const (
-	MiB = 1 << 20
-	MB  = 1000 * 1000
-)
-
 // Limits is what a provider takes at most, on its largest ordinary plan. Zero means that it states no limit.
 type Limits struct {
-	PackageTypes []string // Zip, Image; empty: both
-	ZipBytes     int64    // size of a ZIP package
-	ZipWords     string   // how the provider itself states ZipBytes
-	ImageBytes   int64    // size of an image
-	MemoryMB     [2]int   // least and most
-	MemoryStep   int      // memory is a multiple of it; 0: any
-	TimeoutMax   int      // seconds
-	Languages    []string // of functions in ZIPs; empty: all
-	SnapStart    []string // languages that have it
+	PackageTypes []string      // Zip, Image; empty: both
+	ZipBytes     bytesize.Size // size of a ZIP package
+	ZipWords     string        // how the provider itself states ZipBytes
+	ImageBytes   bytesize.Size // size of an image
+	MemoryMB     [2]int        // least and most
+	MemoryStep   int           // memory is a multiple of it; 0: any
+	TimeoutMax   int           // seconds
+	Languages    []string      // of functions in ZIPs; empty: all
+	SnapStart    []string      // languages that have it
 	CPUBoost     bool
 	Arm          bool           // has functions on arm64
 	Region       *regexp.Regexp // form of its regions' names; nil: not known
@@ -74,13 +69,13 @@ func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
 	if len(l.PackageTypes) > 0 && !slices.Contains(l.PackageTypes, s.PackageType) {
 		add("PackageType", s.PackageType, "it takes %s only", l.PackageTypes[0])
 	}
-	size := int64(s.FunctionImageSizeMB * MiB)
+	size := bytesize.FromMiB(s.FunctionImageSizeMB)
 	switch {
 	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %.4g MiB (%s)",
-			float64(l.ZipBytes)/MiB, l.ZipWords)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %s (%s)",
+			l.ZipBytes, l.ZipWords)
 	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %d MiB", l.ImageBytes/MiB)
+		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %s", l.ImageBytes)
 	}
 	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
 	case most == 0:
@@ -150,7 +145,7 @@ func (l Limits) Words() []string {
 		out = append(out, "ZIP "+l.ZipWords)
 	}
 	if l.ImageBytes > 0 {
-		out = append(out, fmt.Sprintf("image %d GiB", l.ImageBytes>>30))
+		out = append(out, fmt.Sprintf("image %d GiB", l.ImageBytes/bytesize.GiB))
 	}
 	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
 	case most > 0 && least == most:

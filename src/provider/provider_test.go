@@ -92,7 +92,7 @@ func TestChainsTakeNeighbours(t *testing.T) {
 		"burst before":     {4, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
 		"a gap is left":    {5, slices.Concat(of(0, 3), of(1, 2)), "producer0 consumer0 producer1 consumer1 producer2", ""},
 		"what is left":     {3, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
-		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MB"},
+		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MiB"},
 		"many are missing": {3, slices.Concat(of(0, 2), of(1, 5), of(0, 1)), "", "5 more of"},
 	} {
 		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), vhive, make([]experiment.SubExperiment, 2))

@@ -192,7 +192,7 @@ func (o Options) DeployEach(ctx context.Context, units []Unit, label func(Unit) 
 func Describe(e Endpoint, f *Function) Endpoint {
 	e.Function, e.MemoryMB, e.PackageType = f.Name, f.MemoryMB, f.PackageType
 	if f.Package != nil {
-		e.ImageSizeMB = float64(f.Package.Bytes) / MiB
+		e.ImageSizeMB = f.Package.Bytes.MiB()
 	}
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 )
 
@@ -69,19 +70,19 @@ type Calibration struct {
 
 // FunctionRecord is one function as deployed.
 type FunctionRecord struct {
-	Name          string    `json:"name"`
-	SubExperiment int       `json:"subExperiment"`
-	Runtime       string    `json:"runtime,omitempty"`
-	Architecture  string    `json:"architecture,omitempty"`
-	MemoryMB      int       `json:"memoryMB,omitempty"`
-	PackageType   string    `json:"packageType,omitempty"`
-	Package       string    `json:"package,omitempty"`
-	Build         string    `json:"build,omitempty"` // the same for the same code and toolchain
-	PackageBytes  int64     `json:"packageBytes,omitempty"`
-	CodeBytes     int64     `json:"codeBytes,omitempty"`
-	PackageSHA256 string    `json:"packageSHA256,omitempty"`
-	Image         string    `json:"image,omitempty"` // reference as deployed
-	Endpoint      *Endpoint `json:"endpoint,omitempty"`
+	Name          string        `json:"name"`
+	SubExperiment int           `json:"subExperiment"`
+	Runtime       string        `json:"runtime,omitempty"`
+	Architecture  string        `json:"architecture,omitempty"`
+	MemoryMB      int           `json:"memoryMB,omitempty"`
+	PackageType   string        `json:"packageType,omitempty"`
+	Package       string        `json:"package,omitempty"`
+	Build         string        `json:"build,omitempty"` // the same for the same code and toolchain
+	PackageBytes  bytesize.Size `json:"packageBytes,omitempty"`
+	CodeBytes     bytesize.Size `json:"codeBytes,omitempty"`
+	PackageSHA256 string        `json:"packageSHA256,omitempty"`
+	Image         string        `json:"image,omitempty"` // reference as deployed
+	Endpoint      *Endpoint     `json:"endpoint,omitempty"`
 }
 
 // BuildRecord is one build that the functions' packages are made of.

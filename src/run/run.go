@@ -4,6 +4,7 @@ package run
 import (
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 )
 
@@ -65,14 +66,14 @@ type Function struct {
 	Name           string // f<sub>-<replica>, of a chain f<sub>-<replica>-<hop>: unique in the service
 	Sub            int    // index of its sub-experiment
 	Replica        int
-	Hop            int    // place in its chain, from 0; 0 where there is none
-	Language       string // go, python, …: which builder
-	Runtime        string // as the experiment says, e.g. go, python3.13
-	Handler        string // entry point, e.g. main.lambda_handler, bootstrap
-	Generated      bool   // the measurement function, rather than one of the user's
-	Architecture   string // amd64, arm64
-	PackageType    string // Zip, Image
-	Pattern        string // which files of the build go into the package, e.g. **
+	Hop            int     // place in its chain, from 0; 0 where there is none
+	Language       string  // go, python, …: which builder
+	Runtime        string  // as the experiment says, e.g. go, python3.13
+	Handler        string  // entry point, e.g. main.lambda_handler, bootstrap
+	Generated      bool    // the measurement function, rather than one of the user's
+	Architecture   string  // amd64, arm64
+	PackageType    string  // Zip, Image
+	Pattern        string  // which files of the build go into the package, e.g. **
 	ImageSizeMB    float64 // size of its package in MiB; 0: as built
 	MemoryMB       int
 	TimeoutSeconds int
@@ -131,18 +132,18 @@ type Package struct {
 	Name        string // file name without ending, distinct per (source, package type, base, target size, placement)
 	Type        string // Zip, Image, Modules, Source
 	Source      *Source
-	Path        string // Zip, Modules, Source: absolute, under ServiceDir/packages; a folder where the package is one of modules or sources
-	BaseImage   string // Image: what it is built from; empty: the language's own
-	Contract    string // Image: runtime-api, http
-	TargetBytes int64  // 0: as built
-	Placement   string // front, back, spread
+	Path        string        // Zip, Modules, Source: absolute, under ServiceDir/packages; a folder where the package is one of modules or sources
+	BaseImage   string        // Image: what it is built from; empty: the language's own
+	Contract    string        // Image: runtime-api, http
+	TargetBytes bytesize.Size // 0: as built
+	Placement   string        // front, back, spread
 	ReadFiller  bool
 	Seed        int64 // of the filler
 	Pattern     string
-	Bytes       int64  // set by pack; of an image the sum of its compressed layers, as a registry tells it; of sources the ZIP that is made of them
-	CodeBytes   int64  // set by pack: size of the package without filler
-	SHA256      string // set by pack, hex; of an image the digest of its manifest once pushed, else its id
-	Image       string // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
+	Bytes       bytesize.Size // set by pack; of an image the sum of its compressed layers, as a registry tells it; of sources the ZIP that is made of them
+	CodeBytes   bytesize.Size // set by pack: size of the package without filler
+	SHA256      string        // set by pack, hex; of an image the digest of its manifest once pushed, else its id
+	Image       string        // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
 }
 
 // Endpoint is where a deployed function answers.

@@ -138,7 +138,7 @@ func imageSize(rec *run.Record, s *experiment.SubExperiment, sub int) float64 {
 	for i := range rec.Functions {
 		f := &rec.Functions[i]
 		if f.SubExperiment == sub && f.Package != "" {
-			return float64(f.PackageBytes) / (1 << 20)
+			return f.PackageBytes.MiB()
 		}
 		if f.SubExperiment == sub && f.Endpoint != nil && f.Endpoint.ImageSizeMB > 0 {
 			return f.Endpoint.ImageSizeMB

@@ -17,6 +17,7 @@ import (
 
 	"stellar/src/acceptance/cloud"
 	"stellar/src/acceptance/lab"
+	"stellar/src/bytesize"
 	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
@@ -122,7 +123,7 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		}
 		fn := &provider.Function{Name: was.Name, PackageType: "Zip", MemoryMB: was.MemoryMB + 64}
 		if was.Name == large.Name {
-			fn.Package = &run.Package{Name: "new", Path: path, SHA256: strings.Repeat("00", 32), Bytes: size}
+			fn.Package = &run.Package{Name: "new", Path: path, SHA256: strings.Repeat("00", 32), Bytes: bytesize.Size(size)}
 		}
 		alias := versionOf(t, e, at.Detail["name"])
 		if err := conn.UpdateFunction(t.Context(), at, fn); err != nil {

@@ -139,7 +139,7 @@ func checkWorkerSize(t *testing.T, f *conformance.Target) {
 		if told := fmt.Sprintf("%.2f", float64(fn.PackageBytes)/1024); told != fn.Endpoint.Detail["uploadKiB"] {
 			t.Errorf("%s KiB were packed, Wrangler uploaded %s", told, fn.Endpoint.Detail["uploadKiB"])
 		}
-		if target > 0 && fn.PackageBytes != target {
+		if target > 0 && int64(fn.PackageBytes) != target {
 			t.Errorf("%d bytes were packed, %d were asked for", fn.PackageBytes, target)
 		}
 	}

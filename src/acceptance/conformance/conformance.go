@@ -285,7 +285,7 @@ func checkSize(t *testing.T, f *Target) {
 		t.Errorf("the platform has %s bytes, %d were asked for", told, f.Bytes)
 	}
 	const header = 512 // of one layer
-	if diff := fn.PackageBytes - f.Bytes; diff < -header || diff > header || !f.Image && diff != 0 {
+	if diff := int64(fn.PackageBytes) - f.Bytes; diff < -header || diff > header || !f.Image && diff != 0 {
 		t.Errorf("%d bytes were packed, %d were asked for", fn.PackageBytes, f.Bytes)
 	}
 }

@@ -57,10 +57,10 @@ func checkUploaded(t *testing.T, g *cloud.Google, target *conformance.Target) {
 	for variant, want := range map[int]int64{conformance.Plain: 0, conformance.Filled: 9 << 20} {
 		f := target.Functions[variant]
 		got := g.Uploaded(f.Endpoint.Detail["unit"])
-		if off := got - f.PackageBytes; off > max(200, got/1000) || -off > max(200, got/1000) {
+		if off := got - int64(f.PackageBytes); off > max(200, got/1000) || -off > max(200, got/1000) {
 			t.Errorf("%d bytes were packed, gcloud uploaded %d", f.PackageBytes, got)
 		}
-		if off := want - f.PackageBytes; want > 0 && (off < 0 || off > 16) {
+		if off := want - int64(f.PackageBytes); want > 0 && (off < 0 || off > 16) {
 			t.Errorf("%d bytes were packed, %d were asked for", f.PackageBytes, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"stellar/src/acceptance/lab"
+	"stellar/src/bytesize"
 	"stellar/src/run"
 )
 
@@ -54,11 +55,11 @@ func sizes(ts *testscript.TestScript, _ bool, args []string) {
 		rec, err := run.ReadRecord(dir)
 		ts.Check(err)
 		for _, f := range rec.Functions {
-			want := int64(rec.Experiment.SubExperiments[f.SubExperiment].FunctionImageSizeMB * (1 << 20))
+			want := int64(bytesize.FromMiB(rec.Experiment.SubExperiments[f.SubExperiment].FunctionImageSizeMB))
 			if want == 0 {
 				continue
 			}
-			off := f.PackageBytes - want
+			off := int64(f.PackageBytes) - want
 			if f.PackageType == "Zip" && (off != 0 || f.Endpoint.Detail["packageBytes"] != fmt.Sprint(want)) {
 				ts.Fatalf(
 					"%s: %d bytes, the platform has %s; asked for %d",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -26,7 +27,7 @@ func Provider() provider.Provider {
 
 // limits are those of Function Compute 2.0, whose interface the plugin speaks.
 func limits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * provider.MB, ZipWords: "500 MB packed",
+	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * bytesize.MB, ZipWords: "500 MB packed",
 		MemoryMB: [2]int{128, 32768}, MemoryStep: 64, TimeoutMax: 86400,
 		Region: regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`), RegionLike: "eu-central-1 or cn-hangzhou",
 		Languages: []string{"python", "nodejs"},

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 
 	"stellar/src/provider"
@@ -25,7 +26,7 @@ func Provider() provider.Provider {
 // limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of unpacked code are
 // 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it.
 func limits() provider.Limits {
-	return provider.Limits{ZipBytes: 250 * provider.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * 1024 * provider.MiB,
+	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, SnapStart: []string{"java", "python"}, Arm: true,
 		Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
@@ -36,7 +37,7 @@ const (
 	// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: "Maximum integration timeout 30 seconds").
 	gatewayTimeout = 30 * time.Second
 	// maxPayload is what Lambda takes as a request and as a response (its limits, the page above).
-	maxPayload = 6 * provider.MiB
+	maxPayload = int64(6 * bytesize.MiB)
 	// functionsPerService is how many functions one service has at most. CloudFormation takes 500 resources a stack
 	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless CLI makes
 	// seven: function, log group, integration, route, permission, and with SnapStart a version and an alias; of a service four:

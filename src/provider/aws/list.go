@@ -11,6 +11,7 @@ import (
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"stellar/src/bytesize"
 	"stellar/src/provider"
 )
 
@@ -102,7 +103,7 @@ func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provid
 		}
 		function := strings.TrimPrefix(name, unit+"-")
 		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws", MemoryMB: int(aws.ToInt32(is.MemorySize)),
-			PackageType: string(is.PackageType), ImageSizeMB: float64(is.CodeSize) / provider.MiB, Deployed: true,
+			PackageType: string(is.PackageType), ImageSizeMB: bytesize.Size(is.CodeSize).MiB(), Deployed: true,
 			Detail: map[string]string{detailName: name, provider.DetailRegion: s.region, provider.DetailUnit: unit}})
 	}
 	return out, nil

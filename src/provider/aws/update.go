@@ -16,6 +16,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"stellar/src/bytesize"
 	"stellar/src/fail"
 	"stellar/src/provider"
 )
@@ -25,7 +26,7 @@ const (
 	// configuration.
 	coldStartVariable = "STELLAR_COLD_START"
 	// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
-	directLimit = 50 * provider.MB
+	directLimit = int(50 * bytesize.MB)
 	// snapStartAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the route leads.
 	snapStartAlias = "snapstart"
 )

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -30,7 +31,7 @@ func Provider() provider.Provider {
 
 // limits are those of the Consumption plan on Linux. Memory is no setting there.
 func limits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 1024 * provider.MiB, ZipWords: "1 GB",
+	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: bytesize.GiB, ZipWords: "1 GB",
 		TimeoutMax: 600, Languages: []string{"python", "nodejs", "go", "rust"},
 		Region: regexp.MustCompile(`^[A-Za-z]+( ?[A-Za-z0-9]+)*$`), RegionLike: "westeurope or West Europe",
 		Source: "learn.microsoft.com/azure/azure-functions/functions-scale, November 2026"}
@@ -271,7 +272,7 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 		return fail.Unsupported("azure: the Consumption plan has no setting for memory")
 	}
 	u := provider.OnePerFunction(a.Service, []*provider.Function{fn})[0]
-	if fn.Package != nil && float64(fn.Package.Bytes)/provider.MiB != e.ImageSizeMB {
+	if fn.Package != nil && fn.Package.Bytes.MiB() != e.ImageSizeMB {
 		if _, err := a.deploy(ctx, u); err != nil {
 			return err
 		}

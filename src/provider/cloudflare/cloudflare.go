@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -34,7 +35,7 @@ func Provider() provider.Provider {
 // earlier years gave way to 64 MiB uncompressed on every plan in September 2026. There is no limit of wall-clock time, and memory is no
 // setting.
 func limits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * provider.MiB, ZipWords: "64 MiB of modules, uncompressed",
+	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * bytesize.MiB, ZipWords: "64 MiB of modules, uncompressed",
 		MemoryMB: [2]int{128, 128}, Source: "developers.cloudflare.com/workers/platform/limits, November 2026"}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/shell"
 
@@ -30,7 +31,7 @@ const (
 	nameLimit      = 49   // characters in the name of a service
 	maxConcurrency = 1000 // requests that one instance may have at once
 	// maxPayload is what an HTTP/1 request or response may have that is not streamed (cloud.google.com/run/quotas).
-	maxPayload   = 32 * provider.MiB
+	maxPayload   = int64(32 * bytesize.MiB)
 	gen2MemoryMB = 512 // the least of the second generation of execution environments
 )
 

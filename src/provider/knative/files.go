@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -120,7 +121,7 @@ func (v connection) Endpoints(units []provider.Unit) (provider.File, error) {
 		f := u.Functions[0]
 		size := 0.0
 		if f.Package != nil {
-			size = float64(f.Package.Bytes*10/(1<<20)) / 10
+			size = math.Floor(f.Package.Bytes.MiB()*10) / 10
 		}
 		all = append(all, entry{u.Name + ".default.DOMAIN:80", f.MemoryMB, size, f.PackageType})
 	}
