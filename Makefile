@@ -82,10 +82,12 @@ fuzz: ## each fuzz target for a minute
 	go test -run '^$$' -fuzz FuzzParse -fuzztime 60s ./src/experiment
 	go test -run '^$$' -fuzz FuzzReader -fuzztime 60s ./src/sample
 	go test -run '^$$' -fuzz FuzzResponse -fuzztime 60s ./src/probe
-	go test -run '^$$' -fuzz FuzzReadAnswer -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz FuzzReadAnswer -fuzztime 60s ./src/probe/answer
 	go test -run '^$$' -fuzz FuzzFrames -fuzztime 60s ./src/probe
 	go test -run '^$$' -fuzz FuzzMux -fuzztime 60s ./src/probe
-	go test -run '^$$' -fuzz 'FuzzReply$$' -fuzztime 60s ./src/probe
+	go test -run '^$$' -fuzz 'FuzzReply$$' -fuzztime 60s ./src/probe/answer
+	go test -run '^$$' -fuzz FuzzRead -fuzztime 60s ./src/experiment/trace
+	go test -run '^$$' -fuzz FuzzJournal -fuzztime 60s ./src/run
 	go test -run '^$$' -fuzz FuzzRequest -fuzztime 60s ./raw-code/measure/go
 
 bench: setup build ## ratios, measured in one run

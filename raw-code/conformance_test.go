@@ -21,8 +21,8 @@ import (
 	"stellar/raw-code/bootstraps/apitest"
 )
 
-// The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and as
-// an HTTP server.
+// The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and
+// as an HTTP server.
 
 const (
 	patience = 60 * time.Second
@@ -56,8 +56,10 @@ type language struct {
 func languages(t *testing.T) []language {
 	t.Helper()
 	bootstrap := func(dir string) []string { return []string{filepath.Join(dir, "bootstrap")} }
-	all := []language{{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, goProgram))},
-		{name: "rust", runtime: "rust", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, rustProgram))}}
+	all := []language{
+		{name: "go", runtime: "go1.", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, goProgram))},
+		{name: "rust", runtime: "rust", lambda: bootstrap, http: bootstrap, assemble: linked(built(t, rustProgram))},
+	}
 	for _, s := range []struct {
 		name, runtime, program, script, handler string
 		loop                                    []byte
@@ -76,8 +78,11 @@ func languages(t *testing.T) []language {
 		command := func(args ...string) func(string) []string {
 			return func(string) []string { return append(append([]string{program}, s.flags...), args...) }
 		}
-		all = append(all, language{name: s.name, runtime: s.runtime, lambda: command(loop, s.handler), http: command(s.script),
-			assemble: func(t *testing.T, dir string) { assemble(t, s.name, dir) }})
+		all = append(
+			all,
+			language{name: s.name, runtime: s.runtime, lambda: command(loop, s.handler), http: command(s.script),
+				assemble: func(t *testing.T, dir string) { assemble(t, s.name, dir) }},
+		)
 	}
 	return append(all, javaLanguage(t))
 }
@@ -109,7 +114,16 @@ var (
 		if err := compile("javac", bootstraps.JavacArgs(sources, loop)...); err != nil {
 			return "", err
 		}
-		flags := []string{"--release", "11", "-XDstringConcat=inline", "-implicit:none", "-sourcepath", sources, "-d", classes}
+		flags := []string{
+			"--release",
+			"11",
+			"-XDstringConcat=inline",
+			"-implicit:none",
+			"-sourcepath",
+			sources,
+			"-d",
+			classes,
+		}
 		return classes, compile("javac", append(flags, own...)...)
 	})
 )
@@ -140,7 +154,13 @@ func javaLanguage(t *testing.T) language {
 	return language{
 		name: "java", runtime: "java",
 		lambda: func(string) []string {
-			return append(append([]string{"java"}, flags...), "-cp", ".:"+loop, bootstraps.JavaClass, "stellar.Measure::handle")
+			return append(
+				append([]string{"java"}, flags...),
+				"-cp",
+				".:"+loop,
+				bootstraps.JavaClass,
+				"stellar.Measure::handle",
+			)
 		},
 		http: func(string) []string { return append(append([]string{"java"}, flags...), "-cp", ".", "stellar.Server") },
 		assemble: func(t *testing.T, dir string) {
@@ -228,7 +248,12 @@ func start(t *testing.T, dir string, command []string, env ...string) *instance 
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Env = append(cmd.Env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT="+dir, "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(
+		cmd.Env,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
+		"LAMBDA_TASK_ROOT="+dir,
+		"PYTHONDONTWRITEBYTECODE=1",
+	)
 	cmd.Stderr = os.Stderr
 	in := &instance{begun: time.Now(), exited: make(chan error, 1)}
 	if err := cmd.Start(); err != nil {

@@ -99,7 +99,8 @@ func TestAnswer(t *testing.T) {
 		if second.Instance.InitNs != first.Instance.InitNs || second.Instance.StartedAt != first.Instance.StartedAt {
 			t.Errorf("the instance's start changed from %+v to %+v", first.Instance, second.Instance)
 		}
-		if second.Increments != 1000 || second.Sink != sink(1000) || *second.SpinNs <= 0 || second.PayloadBytes != 100001 {
+		if second.Increments != 1000 || second.Sink != sink(1000) || *second.SpinNs <= 0 ||
+			second.PayloadBytes != 100001 {
 			t.Errorf("work: %+v, want sink %d", second, sink(1000))
 		}
 		if first.Sink != sink(0) || first.RequestID == second.RequestID {
@@ -110,7 +111,10 @@ func TestAnswer(t *testing.T) {
 			t.Errorf("stamped %v, received %v: the stamp comes after the work", stamped, received)
 		}
 
-		third := decode(t, in.do(t, call{method: http.MethodPost, query: query("IncrementLimit", "007"), body: "\x00 a payload {"}))
+		third := decode(
+			t,
+			in.do(t, call{method: http.MethodPost, query: query("IncrementLimit", "007"), body: "\x00 a payload {"}),
+		)
 		if third.Increments != 7 || third.Sink != sink(7) || third.Instance.Invocation != 3 {
 			t.Errorf("POST: %+v", third)
 		}
@@ -126,7 +130,8 @@ func checkFirst(t *testing.T, l language, in *instance, a answer, elapsed time.D
 	if i.Cold == nil || !*i.Cold || i.Invocation != 1 {
 		t.Errorf("the first request is not told as cold: %+v", i)
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(i.ID) || !strings.HasPrefix(i.Runtime, l.runtime) || i.MemoryMB != 256 {
+	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(i.ID) || !strings.HasPrefix(i.Runtime, l.runtime) ||
+		i.MemoryMB != 256 {
 		t.Errorf("instance %+v", i)
 	}
 	host, err := os.Hostname()
@@ -136,7 +141,8 @@ func checkFirst(t *testing.T, l language, in *instance, a answer, elapsed time.D
 	if init := time.Duration(i.InitNs); init <= 0 || init > elapsed+tickError {
 		t.Errorf("InitNs is %v, the process answered %v after it was started", init, elapsed)
 	}
-	if started := instant(t, i.StartedAt); started.Before(in.begun.Add(-tickError)) || started.After(in.begun.Add(elapsed)) {
+	if started := instant(t, i.StartedAt); started.Before(in.begun.Add(-tickError)) ||
+		started.After(in.begun.Add(elapsed)) {
 		t.Errorf("StartedAt is %v, the process was started at %v", started, in.begun)
 	}
 	if received := instant(t, a.ReceivedAt); received.Before(in.begun) || received.After(in.begun.Add(elapsed)) {
@@ -167,18 +173,27 @@ func TestBadParameters(t *testing.T) {
 		{"too large", get("IncrementLimit", "9223372036854775808"), "too large"},
 		{"far too large", get("IncrementLimit", strings.Repeat("9", 5000)), "too large"},
 		{"outlasts", get("IncrementLimit", "9000000000000"), "the function's timeout leaves"},
-		{"payload", get("PayloadLengthBytes", "1073741825"), "PayloadLengthBytes is 1073741825, at most 1073741824 (1 GiB) is allowed"},
+		{
+			"payload",
+			get("PayloadLengthBytes", "1073741825"),
+			"PayloadLengthBytes is 1073741825, at most 1073741824 (1 GiB) is allowed",
+		},
 		{"old chain", get("DataTransferChainIDs", "[a b]"), "this function does not run chains"},
 		{"chain", get("Chain", `["http://a"]`), "this function does not run chains"},
 		{"put", get("PutURL", "http://a"), "this function does not run transfers through storage"},
 		{"storage", get("StorageTransfer", "true"), "this function does not run transfers through storage"},
 		{"cmds", get("cmds", "{}"), "this function does not run micro-tests"},
-		{"cmds in the body", call{method: http.MethodPost, body: `{"cmds":{"sleep":1}}`}, "this function does not run micro-tests"},
+		{
+			"cmds in the body",
+			call{method: http.MethodPost, body: `{"cmds":{"sleep":1}}`},
+			"this function does not run micro-tests",
+		},
 	}
 	eachCell(t, func(t *testing.T, _ language, begin func(*testing.T, ...string) *instance) {
 		in := begin(t)
 		for _, c := range bad {
-			if status, why := refused(t, in.do(t, c.call)); status != http.StatusBadRequest || !strings.Contains(why, c.want) {
+			if status, why := refused(t, in.do(t, c.call)); status != http.StatusBadRequest ||
+				!strings.Contains(why, c.want) {
 				t.Errorf("%s: status %d, %q, want 400 with %q", c.name, status, why, c.want)
 			}
 		}
@@ -206,7 +221,10 @@ func TestToken(t *testing.T) {
 	eachCell(t, func(t *testing.T, _ language, begin func(*testing.T, ...string) *instance) {
 		in := begin(t, "STELLAR_TOKEN_SHA256="+hash)
 		for _, wrong := range []string{"", "wrong", token + "x", token[1:], hash} {
-			status, why := refused(t, in.do(t, call{method: http.MethodGet, token: wrong, query: query("IncrementLimit", "x")}))
+			status, why := refused(
+				t,
+				in.do(t, call{method: http.MethodGet, token: wrong, query: query("IncrementLimit", "x")}),
+			)
 			if status != http.StatusUnauthorized || !strings.Contains(why, "X-Stellar-Token") {
 				t.Errorf("token %q: status %d, %q", wrong, status, why)
 			}

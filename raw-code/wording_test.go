@@ -13,14 +13,35 @@ import (
 func TestRefusalsReadTheSame(t *testing.T) {
 	calls := []call{
 		{method: http.MethodGet, token: "wrong"},
-		get("IncrementLimit", "many"), get("IncrementLimit", ""), get("PayloadLengthBytes", "1.5"), get("IncrementLimit", "1", "IncrementLimit", "2"),
-		get("IncrementLimit", `"quoted" \ back`), get("IncrementLimit", strings.Repeat("x", 41)), get("IncrementLimit", strings.Repeat("9", 41)),
-		get("IncrementLimit", "-7"), get("IncrementLimit", "-"), get("IncrementLimit", "--7"), get("IncrementLimit", "-"+strings.Repeat("1", 50)),
-		get("PayloadLengthBytes", "1073741825"), get("IncrementLimit", "9223372036854775807"), get("PayloadLengthBytes", "9223372036854775808"),
+		get(
+			"IncrementLimit",
+			"many",
+		), get("IncrementLimit", ""), get("PayloadLengthBytes", "1.5"), get("IncrementLimit", "1", "IncrementLimit", "2"),
+		get(
+			"IncrementLimit",
+			`"quoted" \ back`,
+		), get("IncrementLimit", strings.Repeat("x", 41)), get("IncrementLimit", strings.Repeat("9", 41)),
+		get(
+			"IncrementLimit",
+			"-7",
+		), get("IncrementLimit", "-"), get("IncrementLimit", "--7"), get("IncrementLimit", "-"+strings.Repeat("1", 50)),
+		get(
+			"PayloadLengthBytes",
+			"1073741825",
+		), get("IncrementLimit", "9223372036854775807"), get("PayloadLengthBytes", "9223372036854775808"),
 		// Seconds as %.3g writes them: whole, cut, rounded up into another power of ten, with an exponent.
-		get("IncrementLimit", "130000000000"), get("IncrementLimit", "246912345678"), get("IncrementLimit", "199900000000"),
-		get("IncrementLimit", "1999999999999"), get("IncrementLimit", "9000000000000"), get("IncrementLimit", "121000000000"),
-		get("DataTransferChainIDs", "[a b]"), get("Chain", `["http://a"]`), get("PutURL", "http://a"), get("GetURL", "http://a"),
+		get(
+			"IncrementLimit",
+			"130000000000",
+		), get("IncrementLimit", "246912345678"), get("IncrementLimit", "199900000000"),
+		get(
+			"IncrementLimit",
+			"1999999999999",
+		), get("IncrementLimit", "9000000000000"), get("IncrementLimit", "121000000000"),
+		get(
+			"DataTransferChainIDs",
+			"[a b]",
+		), get("Chain", `["http://a"]`), get("PutURL", "http://a"), get("GetURL", "http://a"),
 		get("StorageTransfer", "true"), get("cmds", "{}"), {method: http.MethodPost, body: `{"cmds":{"sleep":1}}`},
 		get("StorageTransfer", "false", "IncrementLimit", "x", "PayloadLengthBytes", "x"), // the first fault is told
 	}
@@ -54,8 +75,9 @@ func TestRefusalsReadTheSame(t *testing.T) {
 	}
 }
 
-// A platform may hand a whole burst to one instance: while it is busy, every connection finds a place in its queue. What finds
-// none is tried again by the client's system a second later, which would be measured as the platform's latency.
+// A platform may hand a whole burst to one instance: while it is busy, every connection finds a place in its queue.
+// What finds none is tried again by the client's system a second later, which would be measured as the platform's
+// latency.
 func TestServersQueueABurst(t *testing.T) {
 	const n = 600
 	for _, l := range languages(t) {

@@ -2,8 +2,8 @@
 # Makes a base image for BaseImage from Debian packages, for machines without a registry:
 #   scripts/base-image.sh NAME PACKAGE...
 #   scripts/base-image.sh stellar-base:python python3
-# Needs root, debootstrap and a Docker Engine. DEBIAN_SUITE (default bookworm) and DEBIAN_MIRROR (default Debian's own, or that
-# of this machine's /etc/apt where it is a Debian one) say what is taken from where.
+# Needs root, debootstrap and a Docker Engine. DEBIAN_SUITE (default bookworm) and DEBIAN_MIRROR (default Debian's own,
+# or that of this machine's /etc/apt where it is a Debian one) say what is taken from where.
 set -euo pipefail
 if [ $# -lt 2 ]; then
   sed -n '2,6p' "$0" | sed 's/^# \{0,1\}//' >&2

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The probe against other clients, judged by a server that stamps what it sees of them. Linux, two cores or more.
 #   scripts/bench-probe.sh [rounds] [--only SECTION,…] [--sizes N,…]     default: 5 rounds of everything
-# Sections: spread, pinned, new, h2, grpc, sustained, memory.
-# Peers are fetched into ${STELLAR_BENCH_TOOLS:-~/.cache/stellar-bench}; STELLAR_BIN names a stellar that is built already.
+# Sections: spread, pinned, new, h2, grpc, sustained, memory. Peers are fetched into
+# ${STELLAR_BENCH_TOOLS:-~/.cache/stellar-bench}; STELLAR_BIN names a stellar that is built already.
 set -euo pipefail
 [ -z "${STELLAR_BIN:-}" ] || STELLAR_BIN=$(realpath "$STELLAR_BIN")
 cd "$(dirname "$0")/.."

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What comes after the probe, on ten million rows: stellar reads latencies.csv, checks every cell of it, computes the statistics
-# with their intervals, writes bursts.csv and statistics.csv and draws; pandas reads the columns it needs and computes the same
-# statistics without intervals and plots. Medians of the rounds, each round one after the other, and the most memory of each.
+# What comes after the probe, on ten million rows: stellar reads latencies.csv, checks every cell of it, computes the
+# statistics with their intervals, writes bursts.csv and statistics.csv and draws; pandas reads the columns it needs and
+# computes the same statistics without intervals and plots. Medians of the rounds, each round one after the other, and
+# the most memory of each.
 #   scripts/bench-rows.sh [rounds] [rows] [burst size]     default: 5 rounds, 10000000 rows, bursts of 1000
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -10,9 +10,11 @@ free=$(df -Pk "${TMPDIR:-/tmp}" | awk 'NR==2 {print int($4/1024)}')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/pack.test" ./src/pack
-go test -c -o "$work/src.test" ./src/acceptance/local
-one() { # package, benchmark, benchtime
-  (cd "src/${1#src}" && TMPDIR="$work" "$work/$1.test" -test.run '^$' -test.bench "^$2\$" -test.benchtime "$3") | grep '^Benchmark' >>"$work/rows"
+go test -c -o "$work/local.test" ./src/acceptance/local
+one() { # package under src, benchmark, benchtime
+  local program="$work/$(basename "$1").test"
+  (cd "src/$1" && TMPDIR="$work" "$program" -test.run '^$' -test.bench "^$2\$" -test.benchtime "$3") |
+    grep '^Benchmark' >>"$work/rows"
 }
 for round in $(seq 0 "$rounds"); do
   [ "$round" -eq 1 ] && : >"$work/rows" # round 0 warms up: the page cache before all
@@ -23,7 +25,7 @@ for round in $(seq 0 "$rounds"); do
     for b in BenchmarkPackage BenchmarkZipCommand BenchmarkSyncedWrite; do one pack "$b/${size}MiB" "$times"; done
   done
   for b in BenchmarkSweep BenchmarkSweepWrites; do one pack "$b" 1x; done
-  for b in BenchmarkColdPlatform BenchmarkColdExec; do one src "$b" 100x; done
-  for b in BenchmarkWarmPlatform BenchmarkWarmNetHTTP; do one src "$b" 3000x; done
+  for b in BenchmarkColdPlatform BenchmarkColdExec; do one acceptance/local "$b" 100x; done
+  for b in BenchmarkWarmPlatform BenchmarkWarmNetHTTP; do one acceptance/local "$b" 3000x; done
 done
 python3 scripts/bench.py "$work/rows"

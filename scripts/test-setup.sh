@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beyond Go, Node.js and Python 3: toolchains, a Docker Engine that answers, a base image. Installs what
-# is missing with apt (as root), names what it cannot install, and does nothing where all is there.
+# What the tests need beyond Go, Node.js and Python 3: toolchains, a Docker Engine that answers, a base image. Installs
+# what is missing with apt (as root), names what it cannot install, and does nothing where all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,7 +42,8 @@ if ! go version -m bin/toxiproxy-server 2>/dev/null | grep -q "toxiproxy/v2[[:sp
   mv "$tools/server" bin/toxiproxy-server
 fi
 
-# The emulator of AWS that the real Serverless CLI deploys to: CloudFormation, Lambda with functions that run, HTTP APIs.
+# The emulator of AWS that the real Serverless CLI deploys to: CloudFormation, Lambda with functions that run, HTTP
+# APIs.
 emulator=scripts/aws-emulator/requirements.txt
 if ! cmp -s "$emulator" bin/aws-emulator/installed.txt; then
   rm -rf bin/aws-emulator

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the measurement function and runs it twice on this machine, as a producer and a consumer on vHive: gRPC in clear, on
-# the ports of endpoints/laptop/vHive.json. Ctrl-C stops both. PRODUCER_PORT and CONSUMER_PORT name other ports.
+# Builds the measurement function and runs it twice on this machine, as a producer and a consumer on vHive: gRPC in
+# clear, on the ports of endpoints/laptop/vHive.json. Ctrl-C stops both. PRODUCER_PORT and CONSUMER_PORT name other
+# ports.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 producer=${PRODUCER_PORT:-50051} consumer=${CONSUMER_PORT:-50052}

@@ -55,8 +55,10 @@ func startJava(t *testing.T, loop, classes, handler string, env ...string) *inst
 	args := append(bootstraps.JavaFlags(), "-cp", ".:lib/*:"+loop, bootstraps.JavaClass, handler)
 	cmd := exec.CommandContext(ctx, "java", args...)
 	cmd.Dir = classes
-	cmd.Env = append(os.Environ(), append([]string{"AWS_LAMBDA_RUNTIME_API=" + in.Address(), "LAMBDA_TASK_ROOT=" + classes,
-		"AWS_LAMBDA_FUNCTION_NAME=f0-0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}, env...)...)
+	cmd.Env = append(
+		os.Environ(),
+		append([]string{"AWS_LAMBDA_RUNTIME_API=" + in.Address(), "LAMBDA_TASK_ROOT=" + classes,
+			"AWS_LAMBDA_FUNCTION_NAME=f0-0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}, env...)...)
 	cmd.Stdout, cmd.Stderr = in.output, in.output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -144,8 +146,10 @@ func javaTestContext(t *testing.T, loop string) {
 		if err := json.Unmarshal(a.Body, &got); err != nil {
 			t.Fatalf("%v in %s", err, a.Body)
 		}
-		if got.Event["n"] != i || got.ID != fmt.Sprintf("request-%d", i) || got.Name != "f0-0" || got.Memory != 256 || got.ARN == "" ||
-			got.Left <= 0 || got.Left > patience.Milliseconds() {
+		if got.Event["n"] != i || got.ID != fmt.Sprintf("request-%d", i) || got.Name != "f0-0" || got.Memory != 256 ||
+			got.ARN == "" ||
+			got.Left <= 0 ||
+			got.Left > patience.Milliseconds() {
 			t.Errorf("event %d: %s", i, a.Body)
 		}
 	}
@@ -211,7 +215,8 @@ func javaTestInitErrors(t *testing.T, loop string) {
 			t.Fatalf("%s: %v, output %s", c.handler, err, in.output)
 		}
 		d := describe(t, a)
-		if !slices.Contains(strings.Split(c.kind, "|"), d.ErrorType) || a.ErrorType != d.ErrorType || !strings.Contains(d.ErrorMessage, c.message) {
+		if !slices.Contains(strings.Split(c.kind, "|"), d.ErrorType) || a.ErrorType != d.ErrorType ||
+			!strings.Contains(d.ErrorMessage, c.message) {
 			t.Errorf("%s: told %+v (header %q), want %s with %q", c.handler, d, a.ErrorType, c.kind, c.message)
 		}
 		if code := in.ended(t); code != 1 {
@@ -256,11 +261,13 @@ func javaTestInvocationErrors(t *testing.T, loop string) {
 	} {
 		a := in.invoke(t, c.event)
 		d := describe(t, a)
-		if !strings.HasSuffix(a.Path, "/error") || d.ErrorType != c.kind || a.ErrorType != strings.ReplaceAll(c.kind, "$", "") ||
+		if !strings.HasSuffix(a.Path, "/error") || d.ErrorType != c.kind ||
+			a.ErrorType != strings.ReplaceAll(c.kind, "$", "") ||
 			!strings.Contains(d.ErrorMessage, c.message) {
 			t.Errorf("%s: %s told %+v (header %q), want %s with %q", c.event, a.Path, d, a.ErrorType, c.kind, c.message)
 		}
-		if c.event == `"raise"` && (len(d.StackTrace) != 2 || !strings.Contains(d.StackTrace[0], "mine.Fails.deeper(Fails.java:4)")) {
+		if c.event == `"raise"` &&
+			(len(d.StackTrace) != 2 || !strings.Contains(d.StackTrace[0], "mine.Fails.deeper(Fails.java:4)")) {
 			t.Errorf("trace is %q, want the two frames of the user's own", d.StackTrace)
 		}
 	}
@@ -271,7 +278,8 @@ func javaTestInvocationErrors(t *testing.T, loop string) {
 	}
 	for handler, want := range map[string]string{"own": "not classes of yours", "two": "parameter 2 of the handler is a java.lang.String"} {
 		other := startJava(t, loop, classes, "mine.Fails::"+handler)
-		if d := describe(t, other.invoke(t, `{}`)); d.ErrorType != "Runtime.UnmarshalError" || !strings.Contains(d.ErrorMessage, want) {
+		if d := describe(t, other.invoke(t, `{}`)); d.ErrorType != "Runtime.UnmarshalError" ||
+			!strings.Contains(d.ErrorMessage, want) {
 			t.Errorf("%s: %+v, want %q", handler, d, want)
 		}
 	}
@@ -292,7 +300,8 @@ func javaTestEnds(t *testing.T, loop string) {
 	in := startJava(t, loop, classes, "mine.Fails::f")
 	in.invoke(t, `"x"`)
 	in.Close()
-	if code := in.ended(t); code != 1 || !strings.Contains(in.output.String(), "the Runtime API at "+in.Address()+" is gone") {
+	if code := in.ended(t); code != 1 ||
+		!strings.Contains(in.output.String(), "the Runtime API at "+in.Address()+" is gone") {
 		t.Errorf("the API went away: exit code %d, last words %s", code, in.output)
 	}
 	in = startJava(t, loop, classes, "mine.Fails::f")

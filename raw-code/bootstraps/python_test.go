@@ -34,7 +34,16 @@ func start(t *testing.T, handler string, files map[string]string, env ...string)
 }
 
 // startWith does so for any language.
-func startWith(t *testing.T, program string, flags []string, name string, loop []byte, handler string, files map[string]string, env ...string) *instance {
+func startWith(
+	t *testing.T,
+	program string,
+	flags []string,
+	name string,
+	loop []byte,
+	handler string,
+	files map[string]string,
+	env ...string,
+) *instance {
 	t.Helper()
 	program, err := exec.LookPath(program)
 	if err != nil {
@@ -50,8 +59,10 @@ func startWith(t *testing.T, program string, flags []string, name string, loop [
 	in := &instance{API: apitest.Start(), ctx: ctx, done: make(chan error, 1), output: &bytes.Buffer{}}
 	cmd := exec.CommandContext(ctx, program, append(flags, script, handler)...)
 	cmd.Dir = filepath.Join(dir, "task")
-	cmd.Env = append(os.Environ(), append([]string{"AWS_LAMBDA_RUNTIME_API=" + in.Address(), "LAMBDA_TASK_ROOT=" + cmd.Dir,
-		"AWS_LAMBDA_FUNCTION_NAME=f0-0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}, env...)...)
+	cmd.Env = append(
+		os.Environ(),
+		append([]string{"AWS_LAMBDA_RUNTIME_API=" + in.Address(), "LAMBDA_TASK_ROOT=" + cmd.Dir,
+			"AWS_LAMBDA_FUNCTION_NAME=f0-0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256"}, env...)...)
 	cmd.Stdout, cmd.Stderr = in.output, in.output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -156,7 +167,8 @@ func TestInvocations(t *testing.T) {
 		if fmt.Sprint(want) != fmt.Sprint(have) {
 			t.Errorf("event %d changed on its way: %.80s", i, got.Event)
 		}
-		if got.ID != id || got.Name != "f0-0" || got.Memory != "256" || got.ARN == "" || !got.Written || filepath.Base(got.Path) != "task" {
+		if got.ID != id || got.Name != "f0-0" || got.Memory != "256" || got.ARN == "" || !got.Written ||
+			filepath.Base(got.Path) != "task" {
 			t.Errorf("event %d: context is %+v", i, got)
 		}
 		if got.Left <= 0 || got.Left > patience.Milliseconds() {
@@ -253,7 +265,8 @@ def f(e, c):
 	} {
 		a := in.invoke(t, c.event)
 		d := describe(t, a)
-		if !strings.HasSuffix(a.Path, "/error") || d.ErrorType != c.kind || a.ErrorType != c.kind || !strings.Contains(d.ErrorMessage, c.message) {
+		if !strings.HasSuffix(a.Path, "/error") || d.ErrorType != c.kind || a.ErrorType != c.kind ||
+			!strings.Contains(d.ErrorMessage, c.message) {
 			t.Errorf("%s: %s told %+v (header %q), want %s with %q", c.event, a.Path, d, a.ErrorType, c.kind, c.message)
 		}
 		if c.kind == "Own" && (len(d.StackTrace) != 2 || !strings.Contains(d.StackTrace[1], "in deeper")) {

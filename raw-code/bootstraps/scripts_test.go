@@ -86,7 +86,8 @@ func TestScriptInvocations(t *testing.T) {
 			if err := json.Unmarshal(a.Body, &got); err != nil || a.Path != "invocation/"+id+"/response" {
 				t.Fatalf("event %d: %s: %v in %.200s", i, a.Path, err, a.Body)
 			}
-			if string(got.Event) != event || got.ID != id || got.Name != "f0-0" || got.Memory != "256" || got.ARN == "" {
+			if string(got.Event) != event || got.ID != id || got.Name != "f0-0" || got.Memory != "256" ||
+				got.ARN == "" {
 				t.Errorf("event %d: %.300s", i, a.Body)
 			}
 			if got.Left <= 0 || got.Left > patience.Milliseconds() {
@@ -105,7 +106,9 @@ func TestScriptInitErrors(t *testing.T) {
 				t.Fatalf("%q: %v", code, err)
 			}
 			var d struct{ ErrorType, ErrorMessage string }
-			if err := json.Unmarshal(a.Body, &d); err != nil || d.ErrorType != kind || a.ErrorType != strings.ReplaceAll(kind, ":", "") || d.ErrorMessage == "" {
+			if err := json.Unmarshal(a.Body, &d); err != nil || d.ErrorType != kind ||
+				a.ErrorType != strings.ReplaceAll(kind, ":", "") ||
+				d.ErrorMessage == "" {
 				t.Errorf("%q: told %s (header %q), want %s", code, a.Body, a.ErrorType, kind)
 			}
 			if code := in.ended(t); code != 1 {
@@ -133,7 +136,9 @@ func TestScriptInvocationErrors(t *testing.T) {
 				ErrorType, ErrorMessage string
 				Trace, StackTrace       []string
 			}
-			if err := json.Unmarshal(a.Body, &d); err != nil || !strings.HasSuffix(a.Path, "/error") || d.ErrorType != c.kind || !strings.Contains(d.ErrorMessage, c.message) {
+			if err := json.Unmarshal(a.Body, &d); err != nil || !strings.HasSuffix(a.Path, "/error") ||
+				d.ErrorType != c.kind ||
+				!strings.Contains(d.ErrorMessage, c.message) {
 				t.Errorf("%s: %s told %s", c.event, a.Path, a.Body)
 			}
 			if c.kind == "Own" && len(d.Trace)+len(d.StackTrace) == 0 {
@@ -153,7 +158,8 @@ func TestScriptEnds(t *testing.T) {
 		in := s.start(t, s.handler, s.echo)
 		in.invoke(t, "{}")
 		in.Close()
-		if code := in.ended(t); code != 1 || !strings.Contains(in.output.String(), "the Runtime API at "+in.Address()+" is gone") {
+		if code := in.ended(t); code != 1 ||
+			!strings.Contains(in.output.String(), "the Runtime API at "+in.Address()+" is gone") {
 			t.Errorf("the API went away: exit code %d, last words %s", code, in.output)
 		}
 		in = s.start(t, s.handler, s.exit)
@@ -210,7 +216,11 @@ func TestNodeForms(t *testing.T) {
 			}
 		})
 	}
-	in := node.start(t, "main.f", "exports.f = () => new Promise(() => { setTimeout(() => { throw new RangeError('later') }, 1) })")
+	in := node.start(
+		t,
+		"main.f",
+		"exports.f = () => new Promise(() => { setTimeout(() => { throw new RangeError('later') }, 1) })",
+	)
 	a := in.invoke(t, "{}")
 	if a.ErrorType != "RangeError" || !strings.Contains(string(a.Body), "later") {
 		t.Errorf("what was thrown later: %s %s", a.Path, a.Body)

@@ -45,8 +45,8 @@ type conn struct {
 	blocked   []answer
 }
 
-// consume takes what was read at the instant now and reports each request that is complete through got. It answers false
-// where the bytes are not the protocol's: the connection is then to be closed.
+// consume takes what was read at the instant now and reports each request that is complete through got. It answers
+// false where the bytes are not the protocol's: the connection is then to be closed.
 func (c *conn) consume(data []byte, got func(stream uint32, delay time.Duration, last bool)) bool {
 	if len(c.in) > 0 {
 		data = append(c.in, data...)
@@ -71,7 +71,8 @@ func (c *conn) requests1(data []byte, got func(uint32, time.Duration, bool)) (re
 		}
 		head := data[:end+2]
 		data = data[end+4:]
-		last := bytes.Contains(head, []byte("onnection: close\r\n")) || bytes.Contains(head, []byte("onnection: Close\r\n"))
+		last := bytes.Contains(head, []byte("onnection: close\r\n")) ||
+			bytes.Contains(head, []byte("onnection: Close\r\n"))
 		got(0, delayOf(head), last)
 	}
 }
@@ -122,7 +123,9 @@ func appendBody(b []byte, seq, invocation int64) []byte {
 	b = strconv.AppendInt(b, now, 10)
 	b = append(b, `"],"Instance":{"ID":"bench","Cold":false,"Invocation":`...)
 	b = strconv.AppendInt(b, invocation, 10)
-	b = append(b, `,"InitNs":1000000,"StartedAt":"1732143600123456789","Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},"ReceivedAt":"`...)
+	b = append(
+		b,
+		`,"InitNs":1000000,"StartedAt":"1732143600123456789","Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},"ReceivedAt":"`...)
 	b = strconv.AppendInt(b, now, 10)
 	return append(b, `","SpinNs":0,"Increments":0,"Hops":[],"Sink":0}`...)
 }

@@ -24,8 +24,8 @@ const (
 	preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 )
 
-// greeting is the server's preface: SETTINGS, and a window for the connection that no burst of small requests uses up. An
-// HTTP/2 server commonly allows 250 streams at once on a connection (Go's does); one of gRPC's sets no limit.
+// greeting is the server's preface: SETTINGS, and a window for the connection that no burst of small requests uses up.
+// An HTTP/2 server commonly allows 250 streams at once on a connection (Go's does); one of gRPC's sets no limit.
 func (c *conn) greeting() []byte {
 	c.window = 65535
 	var settings []byte
@@ -102,9 +102,9 @@ func (c *conn) frame(kind, flags byte, stream uint32, payload []byte) bool {
 	return false
 }
 
-// reply2 appends HEADERS and DATA, and for gRPC the trailers. Field lines are literals without indexing (RFC 7541, section
-// 6.2.2), so no state is shared with the client's decoder. The windows of single streams are not watched: an answer is
-// far below the least that clients grant.
+// reply2 appends HEADERS and DATA, and for gRPC the trailers. Field lines are literals without indexing (RFC 7541,
+// section 6.2.2), so no state is shared with the client's decoder. The windows of single streams are not watched: an
+// answer is far below the least that clients grant.
 func (c *conn) reply2(a answer) {
 	body := make([]byte, 0, 512)
 	kind := "application/json"

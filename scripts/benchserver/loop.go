@@ -34,7 +34,14 @@ type loop struct {
 }
 
 func newLoop(book *ledger, delay time.Duration, ids *atomic.Int32) (*loop, error) {
-	l := &loop{book: book, delay: delay, ids: ids, ports: map[int]protocol{}, conns: map[int]*conn{}, buffer: make([]byte, 256<<10)}
+	l := &loop{
+		book:   book,
+		delay:  delay,
+		ids:    ids,
+		ports:  map[int]protocol{},
+		conns:  map[int]*conn{},
+		buffer: make([]byte, 256<<10),
+	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("epoll: %w", err)

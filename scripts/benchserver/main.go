@@ -1,11 +1,11 @@
 //go:build linux
 
-// Benchserver is the server of `make bench`: it answers every request after a fixed time and stamps when each arrived and
-// when its answer had been written, so that the clients of the bench are judged by what the server saw of them.
+// Benchserver is the server of `make bench`: it answers every request after a fixed time and stamps when each arrived
+// and when its answer had been written, so that the clients of the bench are judged by what the server saw of them.
 //
-// It speaks HTTP/1.1, HTTP/2 and gRPC in the clear on one thread over epoll, and HTTP/1.1 and HTTP/2 over TLS. The ports
-// are printed as one line of JSON; a control port serves GET /reset, /stats (JSON) and /rows (CSV). It ends when its
-// standard input does, so it never outlives the bench.
+// It speaks HTTP/1.1, HTTP/2 and gRPC in the clear on one thread over epoll, and HTTP/1.1 and HTTP/2 over TLS. The
+// ports are printed as one line of JSON; a control port serves GET /reset, /stats (JSON) and /rows (CSV). It ends when
+// its standard input does, so it never outlives the bench.
 package main
 
 import (

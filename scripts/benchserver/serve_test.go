@@ -26,7 +26,10 @@ func TestRequestsInPieces(t *testing.T) {
 		c := &conn{proto: http1}
 		for rest := text; rest != ""; {
 			n := min(size, len(rest))
-			if !c.consume([]byte(rest[:n]), func(_ uint32, d time.Duration, last bool) { got = append(got, fmt.Sprint(d, last)) }) {
+			if !c.consume(
+				[]byte(rest[:n]),
+				func(_ uint32, d time.Duration, last bool) { got = append(got, fmt.Sprint(d, last)) },
+			) {
 				t.Fatalf("pieces of %d: refused", size)
 			}
 			rest = rest[n:]
@@ -49,7 +52,10 @@ func TestFramesInPieces(t *testing.T) {
 		c := &conn{proto: http2}
 		for rest := text; rest != ""; {
 			n := min(size, len(rest))
-			if !c.consume([]byte(rest[:n]), func(stream uint32, _ time.Duration, _ bool) { got = append(got, stream) }) {
+			if !c.consume(
+				[]byte(rest[:n]),
+				func(stream uint32, _ time.Duration, _ bool) { got = append(got, stream) },
+			) {
 				t.Fatalf("pieces of %d: refused", size)
 			}
 			rest = rest[n:]
@@ -91,7 +97,11 @@ func TestServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}})
+	ln, err := tls.Listen(
+		"tcp",
+		"127.0.0.1:0",
+		&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ def parse(argv):
     p = argparse.ArgumentParser(prog="scripts/test.sh", description=__doc__,
                                 epilog="Other flags go to `go test`: -run TestX.")
     mode = p.add_mutually_exclusive_group()
-    mode.add_argument("--quick", action="store_true", help="unit tests alone, without the race detector, with Go's cache")
-    mode.add_argument("--race", action="store_true", help="every part with the race detector, a race build of stellar too")
+    mode.add_argument("--quick", action="store_true", help="unit tests alone, no race detector, Go's cache")
+    mode.add_argument("--race", action="store_true", help="every part with the race detector, stellar too")
     p.add_argument("--only", default="", help="these parts, with commas: " + ", ".join(NAMES))
     p.add_argument("--slowest", type=int, default=0, help="show so many of the slowest tests")
     args, flags = p.parse_known_args(argv)
@@ -78,7 +78,8 @@ def waves(args, flags, work):
     # With the race detector the test of ten million rows reads fewer: once a day it reads them all.
     scale = [Part("scale", ["./src/report"], ["-count=1", "-timeout=50m", "-run=^TestScale$"], env)]
     return [
-        script("suite", sys.executable, "-B", "scripts/suite/selftest.py") + tests("unit", WAITING, "-race", "-count=1", "-timeout=50m"),
+        script("suite", sys.executable, "-B", "scripts/suite/selftest.py")
+        + tests("unit", WAITING, "-race", "-count=1", "-timeout=50m"),
         tests("acceptance", "-p=2", *every) + tests("tools", "-p=2", *every) + peers,
         script("cases", "./scripts/cases.sh") + script("chaos", "./scripts/chaos.py", "--short", "--stellar", binary),
         scale if args.race and not flags and "unit" in args.only else [],

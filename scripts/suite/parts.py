@@ -42,7 +42,8 @@ HEADING = ["| part       |     wall |      CPU | passed | failed | skipped |    
 
 def run(command, each_line, env=None, cwd=None, stderr=None):
     """Runs a command, hands on its lines, and returns its exit code with the CPU seconds of it and its children."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, errors="replace", env=env, cwd=cwd)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, errors="replace", env=env,
+                               cwd=cwd)
     try:
         for line in process.stdout:
             each_line(line)

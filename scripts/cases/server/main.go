@@ -27,7 +27,11 @@ import (
 )
 
 func main() {
-	mode := flag.String("mode", "http", "http: HTTP/1.1 and HTTP/2; drain: GOAWAY, answers, close; fold: a folded header")
+	mode := flag.String(
+		"mode",
+		"http",
+		"http: HTTP/1.1 and HTTP/2; drain: GOAWAY, answers, close; fold: a folded header",
+	)
 	idle := flag.Duration("idle", time.Minute, "closes connections that were idle this long")
 	every := flag.Int64("goaway", 0, "drains the connection at every n-th request")
 	cert := flag.String("cert", "", "serves TLS, with a certificate for 127.0.0.1 that it writes to this file")

@@ -1,5 +1,6 @@
-// Command serverless_function_app is what Google's builder makes of a function in Go (github.com/GoogleCloudPlatform/buildpacks,
-// cmd/go/functions_framework): the function's module lies below it, and the framework calls what it exports.
+// Command serverless_function_app is what Google's builder makes of a function in Go
+// (github.com/GoogleCloudPlatform/buildpacks, cmd/go/functions_framework): the function's module lies below it, and the
+// framework calls what it exports.
 package main
 
 import (

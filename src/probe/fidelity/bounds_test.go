@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// limits are how much more than the truth a percentile may be. Less than the truth it may never be, whatever the machine.
+// limits are how much more than the truth a percentile may be. Less than the truth it may never be, whatever the
+// machine.
 type limits struct{ p50, p99 time.Duration }
 
 // The bounds hold on a quiet machine of two cores that client and server share: two to three times what was measured
@@ -17,8 +18,8 @@ var (
 	// dialled is for connections that the request has to open, with the opening of up to 20 others beside it.
 	// Measured: 0.8 to 1.8 and 1.2 to 3 ms.
 	dialled = bounds(limits{4 * ms, 9 * ms}, limits{30 * ms, 60 * ms})
-	// handshaken is for connections with TLS that the request has to open: both sides' arithmetic is part of its latency.
-	// Measured: 2.2 to 3.5 and 3 to 6 ms.
+	// handshaken is for connections with TLS that the request has to open: both sides' arithmetic is part of its
+	// latency. Measured: 2.2 to 3.5 and 3 to 6 ms.
 	handshaken = bounds(limits{7 * ms, 15 * ms}, limits{60 * ms, 150 * ms})
 	// relayed: the relay is a program that this machine has to find a core for, twice a round trip.
 	relayed = bounds(limits{6 * ms, 20 * ms}, limits{50 * ms, 100 * ms})
@@ -51,8 +52,8 @@ const attempts = 3
 // attempt plays a scenario once. machine is asked, after the play, what the machine added meanwhile.
 type attempt func(machine func() limits) (line, verdict)
 
-// repeat makes an attempt, and further ones for as long as all that is wrong may have been the machine's doing. It returns
-// a line for each attempt, and the last verdict.
+// repeat makes an attempt, and further ones for as long as all that is wrong may have been the machine's doing. It
+// returns a line for each attempt, and the last verdict.
 func repeat(watch func() (machine func() limits), try attempt) ([]line, verdict) {
 	var lines []line
 	for n := 1; ; n++ {

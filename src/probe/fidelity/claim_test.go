@@ -12,8 +12,8 @@ import (
 const (
 	// slack is what two readings of the monotonic clock, on two processors, may differ by.
 	slack = 200 * time.Microsecond
-	// wallSlack is the same for the wall clock, which the machine's keeper may slew while the probe counts on from a burst's
-	// release: 500 parts in a million at most, of a few seconds.
+	// wallSlack is the same for the wall clock, which the machine's keeper may slew while the probe counts on from a
+	// burst's release: 500 parts in a million at most, of a few seconds.
 	wallSlack = 5 * ms
 )
 
@@ -46,7 +46,16 @@ func match(rows []sample.Sample, log []handled) (pairs []pair, wrong []string) {
 	for _, r := range rows {
 		n, err := strconv.Atoi(r.RequestID)
 		if err != nil || n < 0 || n >= len(log) || seen[n] {
-			wrong = append(wrong, fmt.Sprintf("burst %d, slot %d (%s): no answer of the server's is called %q, or a second row is", r.Burst, r.Slot, r.Err, r.RequestID))
+			wrong = append(
+				wrong,
+				fmt.Sprintf(
+					"burst %d, slot %d (%s): no answer of the server's is called %q, or a second row is",
+					r.Burst,
+					r.Slot,
+					r.Err,
+					r.RequestID,
+				),
+			)
 			continue
 		}
 		seen[n] = true
@@ -55,8 +64,8 @@ func match(rows []sample.Sample, log []handled) (pairs []pair, wrong []string) {
 	return pairs, wrong
 }
 
-// verdict is what speaks against a probe. What is wrong is so on any machine; what is slow may have been the machine, and is
-// held against the probe only when it comes again.
+// verdict is what speaks against a probe. What is wrong is so on any machine; what is slow may have been the machine,
+// and is held against the probe only when it comes again.
 type verdict struct{ wrong, slow []string }
 
 func (v *verdict) wrongf(format string, args ...any) {
@@ -98,7 +107,13 @@ func (c claim) judge(pairs []pair) verdict {
 			v.wrongf("p%.0f is %s, less than the %s that it really was", q.p, got, want)
 		}
 		if got > want+room+time.Duration(q.limit) {
-			v.slowf("p%.0f is %s, more than %s over the %s that it really was", q.p, got, room+time.Duration(q.limit), want)
+			v.slowf(
+				"p%.0f is %s, more than %s over the %s that it really was",
+				q.p,
+				got,
+				room+time.Duration(q.limit),
+				want,
+			)
 		}
 	}
 	return v
@@ -113,7 +128,8 @@ func (c claim) views(pairs []pair) (truth, measured []time.Duration) {
 	return truth, measured
 }
 
-// least is what a request must have taken: what is known of opening its connection, the path, and the server's own handling.
+// least is what a request must have taken: what is known of opening its connection, the path, and the server's own
+// handling.
 func (c claim) least(p pair) time.Duration {
 	return c.dns + c.connect + c.tls + c.path.least + p.truth.took()
 }
@@ -147,8 +163,17 @@ func (c claim) judgeRow(v *verdict, p pair) {
 		}
 	}
 	c.judgeConnection(v, at, p)
-	if r.SentAt.After(h.read.Add(wallSlack)) || r.ReceivedAt.Before(h.wrote.Add(-wallSlack)) || r.PlannedAt.After(r.SentAt) {
-		v.wrongf("%s: planned %s, sent %s, received %s, but the server had it from %s to %s", at, r.PlannedAt, r.SentAt, r.ReceivedAt, h.read, h.wrote)
+	if r.SentAt.After(h.read.Add(wallSlack)) || r.ReceivedAt.Before(h.wrote.Add(-wallSlack)) ||
+		r.PlannedAt.After(r.SentAt) {
+		v.wrongf(
+			"%s: planned %s, sent %s, received %s, but the server had it from %s to %s",
+			at,
+			r.PlannedAt,
+			r.SentAt,
+			r.ReceivedAt,
+			h.read,
+			h.wrote,
+		)
 	}
 	if !r.PlannedAt.Add(r.Lateness).Equal(r.SentAt) {
 		v.wrongf("%s: planned for %s, %s late, yet sent at %s", at, r.PlannedAt, r.Lateness, r.SentAt)
@@ -164,7 +189,14 @@ func (c claim) judgeConnection(v *verdict, at string, p pair) {
 	r := p.row
 	switch {
 	case r.NewConn != (r.Connect >= 0), r.NewConn && p.truth.accepted.Before(r.SentAt.Add(-wallSlack)):
-		v.wrongf("%s: NewConn %v and Connect %s, sent at %s on a connection accepted at %s", at, r.NewConn, r.Connect, r.SentAt, p.truth.accepted)
+		v.wrongf(
+			"%s: NewConn %v and Connect %s, sent at %s on a connection accepted at %s",
+			at,
+			r.NewConn,
+			r.Connect,
+			r.SentAt,
+			p.truth.accepted,
+		)
 	case r.NewConn && !c.fresh && c.overlaps:
 		v.slowf("%s: it had to dial", at)
 	case r.NewConn != c.fresh:

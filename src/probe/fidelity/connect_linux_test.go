@@ -25,8 +25,8 @@ const (
 	kernelTimer = 30 * ms
 )
 
-// slowConnect delays the opening of a connection alone: the kernel drops what asks for one while the listener's queue is
-// full, and the client's kernel asks again a second later.
+// slowConnect delays the opening of a connection alone: the kernel drops what asks for one while the listener's queue
+// is full, and the client's kernel asks again a second later.
 func slowConnect(t *testing.T, _ *toxiproxy) []line {
 	return retry(t, func(watched func() limits) (line, verdict) {
 		listener := smallListener(t)
@@ -50,10 +50,21 @@ func slowConnect(t *testing.T, _ *toxiproxy) []line {
 		})
 		s := <-started
 		pairs, wrong := match(rows, s.requests())
-		c := claim{requests: 1, fresh: true, connect: emptied.Sub(resolved), limits: limits{secondSYN + kernelTimer, secondSYN + kernelTimer}, machine: watched()}
+		c := claim{
+			requests: 1,
+			fresh:    true,
+			connect:  emptied.Sub(resolved),
+			limits:   limits{secondSYN + kernelTimer, secondSYN + kernelTimer},
+			machine:  watched(),
+		}
 		v := c.judge(pairs)
 		v.wrong = append(v.wrong, wrong...)
-		l := line{scenario: "phases: connect, first SYN dropped", nominal: fmt.Sprintf("%.0f", inMs(secondSYN)), measured: "-", pass: v.good()}
+		l := line{
+			scenario: "phases: connect, first SYN dropped",
+			nominal:  fmt.Sprintf("%.0f", inMs(secondSYN)),
+			measured: "-",
+			pass:     v.good(),
+		}
 		l.truth = fmt.Sprintf("%.1f or more", inMs(c.connect))
 		l.bound = fmt.Sprintf("-0.2; second SYN +%g", inMs(kernelTimer))
 		if len(pairs) == 1 {

@@ -40,7 +40,17 @@ func connectionScenes() []scene {
 				}
 			}
 			what := fmt.Sprintf("%d opened", s.accepted())
-			return []line{{name, fmt.Sprintf("%d opened", c.want), what, fmt.Sprintf("%d rows say new", said), "exact", v.good(), ""}}
+			return []line{
+				{
+					name,
+					fmt.Sprintf("%d opened", c.want),
+					what,
+					fmt.Sprintf("%d rows say new", said),
+					"exact",
+					v.good(),
+					"",
+				},
+			}
 		}})
 	}
 	return out

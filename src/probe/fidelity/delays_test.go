@@ -25,7 +25,8 @@ func bimodal(n int) []time.Duration {
 	})
 }
 
-// pareto has the quantiles of a Pareto distribution from 5.1 ms with the shape 1.5: no variance, and a p99 far from its p50.
+// pareto has the quantiles of a Pareto distribution from 5.1 ms with the shape 1.5: no variance, and a p99 far from its
+// p50.
 func pareto(n int) []time.Duration {
 	return shuffled(n, func(q float64) time.Duration {
 		return time.Duration(5.1 * float64(ms) * math.Pow(1-q, -1/1.5))

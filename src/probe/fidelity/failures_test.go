@@ -34,24 +34,51 @@ type failing struct {
 // unreachable are scenarios in which no request gets as far as the server.
 func unreachable() []failing {
 	return []failing{
-		{name: "a name that has no address", burst: 20, within: time.Minute, class: sample.DNS, truth: unseen, spoil: func(_ *testing.T, c *probe.Config) {
-			c.Lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
-		}},
-		{name: "a port that nobody listens on", burst: 20, within: time.Minute, class: sample.Connect, truth: unseen, spoil: func(t *testing.T, c *probe.Config) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, port, _ := net.SplitHostPort(l.Addr().String())
-			_ = l.Close()
-			c.Targets[0].URL = "http://" + host + ":" + port + "/"
-		}},
-		{name: "a certificate that is not trusted", script: script{secure: true}, burst: 20, within: time.Minute, class: sample.TLS, truth: unseen,
+		{
+			name:   "a name that has no address",
+			burst:  20,
+			within: time.Minute,
+			class:  sample.DNS,
+			truth:  unseen,
+			spoil: func(_ *testing.T, c *probe.Config) {
+				c.Lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
+			},
+		},
+		{
+			name:   "a port that nobody listens on",
+			burst:  20,
+			within: time.Minute,
+			class:  sample.Connect,
+			truth:  unseen,
+			spoil: func(t *testing.T, c *probe.Config) {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, port, _ := net.SplitHostPort(l.Addr().String())
+				_ = l.Close()
+				c.Targets[0].URL = "http://" + host + ":" + port + "/"
+			},
+		},
+		{
+			name:   "a certificate that is not trusted",
+			script: script{secure: true},
+			burst:  20,
+			within: time.Minute,
+			class:  sample.TLS,
+			truth:  unseen,
 			spoil: func(_ *testing.T, c *probe.Config) {
 				c.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
-			}},
-		{name: "a handshake that takes longer than the timeout", script: script{secure: true, handshakes: []time.Duration{time.Minute}}, burst: 5, within: time.Second,
-			class: sample.Timeout, truth: unseen},
+			},
+		},
+		{
+			name:   "a handshake that takes longer than the timeout",
+			script: script{secure: true, handshakes: []time.Duration{time.Minute}},
+			burst:  5,
+			within: time.Second,
+			class:  sample.Timeout,
+			truth:  unseen,
+		},
 	}
 }
 
@@ -88,18 +115,38 @@ func failureList() []failing {
 			burst: 40, within: 2 * time.Second, class: sample.Timeout, truth: unseen},
 		{name: "half lost, closed after 50 ms", script: usual, relay: part("timeout", "upstream", 0.5, "timeout", 50),
 			burst: 40, within: time.Minute, class: sample.Reset, truth: unseen},
-		{name: "half of the connections reset", script: usual, relay: part("reset_peer", "upstream", 0.5, "timeout", 20),
-			burst: 40, within: time.Minute, class: sample.Reset, truth: unseen},
+		{
+			name:   "half of the connections reset",
+			script: usual,
+			relay:  part("reset_peer", "upstream", 0.5, "timeout", 20),
+			burst:  40,
+			within: time.Minute,
+			class:  sample.Reset,
+			truth:  unseen,
+		},
 		{name: "all answers lost", script: usual, relay: part("timeout", "downstream", 1, "timeout", 0),
 			burst: 20, within: time.Second, class: sample.Timeout, truth: all},
 		{name: "all answers reset", script: usual, relay: part("reset_peer", "downstream", 1, "timeout", 20),
 			burst: 20, within: time.Minute, class: sample.Reset, truth: all},
-		{name: "all answers cut at 500 bytes", script: script{delays: usual.delays, body: 2000}, relay: part("limit_data", "downstream", 1, "bytes", 500),
-			burst: 20, within: time.Minute, class: sample.Reset, truth: all},
+		{
+			name:   "all answers cut at 500 bytes",
+			script: script{delays: usual.delays, body: 2000},
+			relay:  part("limit_data", "downstream", 1, "bytes", 500),
+			burst:  20,
+			within: time.Minute,
+			class:  sample.Reset,
+			truth:  all,
+		},
 		{name: "a quarter slower than the timeout", script: script{delays: []time.Duration{quick, quick, late, quick}},
 			burst: 40, within: 2 * time.Second, class: sample.Timeout, truth: count(func(h handled) bool { return h.nominal == late })},
-		{name: "a fifth refused with 503", script: script{delays: usual.delays, statuses: []int{200, 200, 503, 200, 200}},
-			burst: 40, within: time.Minute, class: sample.HTTP5xx, truth: count(func(h handled) bool { return h.status == 503 })},
+		{
+			name:   "a fifth refused with 503",
+			script: script{delays: usual.delays, statuses: []int{200, 200, 503, 200, 200}},
+			burst:  40,
+			within: time.Minute,
+			class:  sample.HTTP5xx,
+			truth:  count(func(h handled) bool { return h.status == 503 }),
+		},
 	}
 }
 

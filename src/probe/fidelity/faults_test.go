@@ -1,7 +1,6 @@
 package fidelity
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"testing"
@@ -10,8 +9,8 @@ import (
 	"stellar/src/sample"
 )
 
-// The judges are judged: what a perfect probe would have written down passes, and each way in which a probe can be wrong is
-// noticed. All of it is worked out, nothing is measured, so it does not depend on the machine.
+// The judges are judged: what a perfect probe would have written down passes, and each way in which a probe can be
+// wrong is noticed. All of it is worked out, nothing is measured, so it does not depend on the machine.
 
 // tiny is what a step takes a perfect client on a perfect machine.
 const tiny = 50 * time.Microsecond
@@ -91,11 +90,36 @@ func wrongLatencies() []fault {
 	secure := claim{requests: 300, fresh: true, limits: handshaken}
 	twoParts := script{delays: steady(), between: 50*ms + 900*time.Microsecond}
 	return []fault{
-		{"takes the first byte for the answer", reuse, twoParts, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.FirstByte) })},
-		{"takes the last byte for the first", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.FirstByte = r.Latency + ms })},
-		{"cuts to whole milliseconds", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency.Truncate(ms)) })},
-		{"adds 2 ms of its own", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+2*ms) })},
-		{"adds 5 ms of its own, dialled", fresh, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+5*ms) })},
+		{
+			"takes the first byte for the answer",
+			reuse,
+			twoParts,
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.FirstByte) }),
+		},
+		{
+			"takes the last byte for the first",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) { r.FirstByte = r.Latency + ms }),
+		},
+		{
+			"cuts to whole milliseconds",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency.Truncate(ms)) }),
+		},
+		{
+			"adds 2 ms of its own",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+2*ms) }),
+		},
+		{
+			"adds 5 ms of its own, dialled",
+			fresh,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+5*ms) }),
+		},
 		{"adds 8 ms of its own, with TLS", secure, script{delays: steady(), secure: true},
 			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+8*ms) })},
 		{"adds 6 ms to two of a hundred", reuse, script{delays: steady()}, func(p []pair) []pair {
@@ -104,7 +128,12 @@ func wrongLatencies() []fault {
 			}
 			return p
 		}},
-		{"adds 50 ms of its own", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+50*ms) })},
+		{
+			"adds 50 ms of its own",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+50*ms) }),
+		},
 		{"adds 100 ms to two of a hundred", reuse, script{delays: lognormal(300)}, func(p []pair) []pair {
 			slices.SortFunc(p, func(a, b pair) int { return int(b.row.Latency - a.row.Latency) })
 			for i := range 6 {
@@ -112,13 +141,27 @@ func wrongLatencies() []fault {
 			}
 			return p
 		}},
-		{"counts from the written request, on fresh connections", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) {
-			r.FirstByte -= r.WriteBegan
-			latency(r, r.Latency-r.WriteBegan)
-		})},
-		{"forgets the relay", claim{requests: 300, limits: ordinary, path: path{15 * ms, 45 * ms}}, script{delays: steady()},
-			eachRow(func(r *sample.Sample, h handled) { latency(r, h.took()+tiny) })},
-		{"gives averages", reuse, script{delays: bimodal(300)}, eachRow(func(r *sample.Sample, _ handled) { latency(r, 17*ms) })},
+		{
+			"counts from the written request, on fresh connections",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) {
+				r.FirstByte -= r.WriteBegan
+				latency(r, r.Latency-r.WriteBegan)
+			}),
+		},
+		{
+			"forgets the relay",
+			claim{requests: 300, limits: ordinary, path: path{15 * ms, 45 * ms}},
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, h handled) { latency(r, h.took()+tiny) }),
+		},
+		{
+			"gives averages",
+			reuse,
+			script{delays: bimodal(300)},
+			eachRow(func(r *sample.Sample, _ handled) { latency(r, 17*ms) }),
+		},
 		{"gives rows each other's latency", fresh, script{delays: pareto(300)}, func(p []pair) []pair {
 			first := p[0].row.Latency
 			for i := range len(p) - 1 {
@@ -138,32 +181,123 @@ func wrongStamps() []fault {
 	reuse := claim{requests: 300, limits: ordinary}
 	fresh := claim{requests: 300, fresh: true, limits: dialled}
 	return []fault{
-		{"calls fresh connections reused", fresh, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.NewConn = false })},
-		{"calls kept connections new", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.NewConn, r.Connect = true, tiny })},
-		{"calls kept connections new where bursts overlap", claim{requests: 300, overlaps: true, limits: ordinary}, script{delays: steady()},
+		{
+			"calls fresh connections reused",
+			fresh,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.NewConn = false }),
+		},
+		{
+			"calls kept connections new",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.NewConn, r.Connect = true, tiny }),
+		},
+		{
+			"calls kept connections new where bursts overlap",
+			claim{requests: 300, overlaps: true, limits: ordinary},
+			script{delays: steady()},
 			func(p []pair) []pair {
 				p[9].row.NewConn, p[9].row.Connect = true, tiny
 				return p
-			}},
-		{"does not tell that it dialled", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Connect = tiny })},
-		{"leaves the resolver out", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS = sample.None })},
-		{"takes DNS for TLS", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.DNS, r.TLS = r.TLS, r.DNS })},
-		{"counts TLS as connecting", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.Connect, r.TLS = r.Connect+r.TLS, sample.None })},
-		{"stamps the sending late", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.SentAt = r.SentAt.Add(10 * ms) })},
-		{"stamps the receiving early", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.ReceivedAt = r.ReceivedAt.Add(-10 * ms) })},
-		{"writes before the connection stands", phaseClaim(300), phaseScript(), eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan = 0 })},
-		{"has written before it began", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, 0 })},
-		{"does not stamp the writing", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = sample.None, sample.None })},
-		{"does not stamp the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = time.Time{} })},
-		{"writes late on a connection that stood", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, ms })},
-		{"does not hand on what the server tells", claim{requests: 300, tells: true, limits: ordinary}, script{delays: steady()},
-			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = time.Time{} })},
-		{"cuts what the server tells to milliseconds", claim{requests: 300, tells: true, limits: ordinary}, script{delays: steady()},
-			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = r.FnReceived.Truncate(ms) })},
-		{"releases requests that have instants of their own", claim{requests: 300, alone: true, limits: ordinary}, script{delays: steady()},
-			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = r.SentAt })},
-		{"has a lateness that does not add up", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Lateness += ms })},
-		{"counts from the release", reuse, script{delays: steady()}, eachRow(func(r *sample.Sample, _ handled) { r.Latency += 2 * ms })},
+			},
+		},
+		{
+			"does not tell that it dialled",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.Connect = tiny }),
+		},
+		{
+			"leaves the resolver out",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) { r.DNS = sample.None }),
+		},
+		{
+			"takes DNS for TLS",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) { r.DNS, r.TLS = r.TLS, r.DNS }),
+		},
+		{
+			"counts TLS as connecting",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) { r.Connect, r.TLS = r.Connect+r.TLS, sample.None }),
+		},
+		{
+			"stamps the sending late",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.SentAt = r.SentAt.Add(10 * ms) }),
+		},
+		{
+			"stamps the receiving early",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.ReceivedAt = r.ReceivedAt.Add(-10 * ms) }),
+		},
+		{
+			"writes before the connection stands",
+			phaseClaim(300),
+			phaseScript(),
+			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan = 0 }),
+		},
+		{
+			"has written before it began",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, 0 }),
+		},
+		{
+			"does not stamp the writing",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = sample.None, sample.None }),
+		},
+		{
+			"does not stamp the release",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = time.Time{} }),
+		},
+		{
+			"writes late on a connection that stood",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.WriteBegan, r.Written = ms, ms }),
+		},
+		{
+			"does not hand on what the server tells",
+			claim{requests: 300, tells: true, limits: ordinary},
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = time.Time{} }),
+		},
+		{
+			"cuts what the server tells to milliseconds",
+			claim{requests: 300, tells: true, limits: ordinary},
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = r.FnReceived.Truncate(ms) }),
+		},
+		{
+			"releases requests that have instants of their own",
+			claim{requests: 300, alone: true, limits: ordinary},
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = r.SentAt }),
+		},
+		{
+			"has a lateness that does not add up",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.Lateness += ms }),
+		},
+		{
+			"counts from the release",
+			reuse,
+			script{delays: steady()},
+			eachRow(func(r *sample.Sample, _ handled) { r.Latency += 2 * ms }),
+		},
 		{"reports a failure that was none", reuse, script{delays: steady()}, func(p []pair) []pair {
 			p[7].row.Err, p[7].row.Latency = sample.Timeout, sample.None
 			return p
@@ -203,136 +337,19 @@ func TestWrongMatchesAreNoticed(t *testing.T) {
 	}
 }
 
-// TestWrongPhasesAreNoticed: on top of the row's own sums, the medians of phases.
-func TestWrongPhasesAreNoticed(t *testing.T) {
-	judged := func(pairs []pair) verdict {
-		var v verdict
-		judgePhases(&v, 100, phasesOf(pairs), limits{})
-		return v
-	}
-	if v := judged(ideal(phaseClaim(100), phaseScript())); !v.good() {
-		t.Fatalf("the perfect probe does not pass: %s", v.String())
-	}
-	for name, spoil := range map[string]func(r *sample.Sample){
-		"swaps DNS and TLS":             func(r *sample.Sample) { r.DNS, r.TLS = r.TLS, r.DNS },
-		"first byte is the last":        func(r *sample.Sample) { r.FirstByte = r.Latency },
-		"last byte is the first":        func(r *sample.Sample) { r.Latency = r.FirstByte },
-		"first byte counts from writes": func(r *sample.Sample) { r.FirstByte -= r.WriteBegan },
-	} {
-		pairs := eachRow(func(r *sample.Sample, _ handled) { spoil(r) })(ideal(phaseClaim(100), phaseScript()))
-		if v := judged(pairs); v.good() {
-			t.Errorf("a probe whose %s passes", name)
-		}
-	}
-	if v := judged(nil); v.good() {
-		t.Error("no rows at all pass")
-	}
-}
-
-// TestWrongSpreadsAreNoticed: a spread that is that of the slots' turns, or of the answers, is not that of the requests.
-func TestWrongSpreadsAreNoticed(t *testing.T) {
-	staggered := func() []pair {
-		pairs := ideal(claim{requests: 10, fresh: true}, script{delays: steady()})
-		for i := range pairs {
-			wait := time.Duration(i) * 20 * ms
-			pairs[i].row.WriteBegan += wait
-			pairs[i].row.FirstByte += wait
-			pairs[i].truth.read = pairs[i].truth.read.Add(wait)
-		}
-		return pairs
-	}
-	if v := judgeSpread(spreads(staggered()), 1, spreadBound.p50); !v.good() {
-		t.Fatalf("the perfect probe does not pass: %s", v.String())
-	}
-	for name, spoil := range map[string]func(r *sample.Sample, h handled){
-		"of the turns":      func(r *sample.Sample, _ handled) { r.WriteBegan = 0 },
-		"from the last one": func(r *sample.Sample, _ handled) { r.WriteBegan = 180 * ms },
-		"of twice the size": func(r *sample.Sample, _ handled) { r.WriteBegan *= 2 },
-	} {
-		if v := judgeSpread(spreads(eachRow(spoil)(staggered())), 1, spreadBound.p50); v.good() {
-			t.Errorf("a spread %s passes", name)
-		}
-	}
-	if v := judgeSpread(spreads(staggered()), 2, spreadBound.p50); v.good() {
-		t.Error("a burst without a spread passes")
-	}
-}
-
-func TestWrongConnectionsAreNoticed(t *testing.T) {
-	for _, fresh := range []bool{false, true} {
-		c := claim{requests: 40, fresh: fresh}
-		want := 10
-		if fresh {
-			want = 40
-		}
-		pairs := func() []pair { return ideal(c, script{delays: steady()}) }
-		if v := judgeConnections(pairs(), 40, fresh, want, want); !v.good() {
-			t.Fatalf("the perfect probe does not pass: %s", v.String())
-		}
-		for name, v := range map[string]verdict{
-			"one connection too many": judgeConnections(pairs(), 40, fresh, want, want+1),
-			"a row missing":           judgeConnections(pairs()[1:], 40, fresh, want, want),
-			"NewConn turned round": judgeConnections(eachRow(func(r *sample.Sample, _ handled) { r.NewConn = !r.NewConn })(pairs()),
-				40, fresh, want, want),
-			"two at once on one connection": func() verdict {
-				p := pairs()
-				p[1].truth.conn = p[0].truth.conn
-				return judgeConnections(p, 40, fresh, want, want)
-			}(),
-		} {
-			if v.good() {
-				t.Errorf("fresh %v: %s passes", fresh, name)
-			}
-		}
-	}
-}
-
-func TestWrongFailuresAreNoticed(t *testing.T) {
-	f := failing{name: "half lost", script: script{delays: steady()}, relay: []toxic{{Toxicity: 0.5}}, burst: 20, class: sample.Timeout, truth: unseen}
-	made := func() (rows []sample.Sample, log []handled) {
-		for _, p := range ideal(claim{requests: 12, fresh: true}, f.script) {
-			rows, log = append(rows, p.row), append(log, p.truth)
-		}
-		for slot := range 8 {
-			r := sample.Empty()
-			r.RequestID, r.Slot, r.Err = fmt.Sprintf("known-b0-s%d", slot), slot, sample.Timeout
-			rows = append(rows, r)
-		}
-		return rows, log
-	}
-	rows, log := made()
-	if v := f.judge(rows, log, limits{}); !v.good() {
-		t.Fatalf("the perfect probe does not pass: %s", v.String())
-	}
-	for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
-		"leaves a failure out":           func(rows []sample.Sample) []sample.Sample { return rows[:19] },
-		"calls a failure something else": func(rows []sample.Sample) []sample.Sample { rows[19].Err = sample.Reset; return rows },
-		"gives a failure a latency":      func(rows []sample.Sample) []sample.Sample { rows[19].Latency = time.Second; return rows },
-		"takes a failure for an answer": func(rows []sample.Sample) []sample.Sample {
-			rows[19].Err = sample.OK
-			rows[19].Latency = ms
-			return rows
-		},
-		"takes an answer for a failure": func(rows []sample.Sample) []sample.Sample {
-			rows[0].Err, rows[0].Latency = sample.Timeout, sample.None
-			return rows
-		},
-		"sends again what failed":          func(rows []sample.Sample) []sample.Sample { return append(rows, rows[19]) },
-		"counts an answer for two":         func(rows []sample.Sample) []sample.Sample { rows[1].RequestID = rows[0].RequestID; return rows },
-		"calls a failed answer a complete": func(rows []sample.Sample) []sample.Sample { rows[19].ReceivedAt = time.Now(); return rows },
-	} {
-		rows, log := made()
-		if v := f.judge(spoil(rows), log, limits{}); v.good() {
-			t.Errorf("a probe that %s passes", name)
-		}
-	}
-}
-
 // TestRetriesAreForTheMachineOnly: what is wrong on any machine is no matter of luck.
 func TestRetriesAreForTheMachineOnly(t *testing.T) {
 	c := claim{requests: 300, limits: ordinary}
-	slower := eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+time.Second) })(ideal(c, script{delays: steady()}))
-	shorter := eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency-ms) })(ideal(c, script{delays: steady()}))
+	slower := eachRow(
+		func(r *sample.Sample, _ handled) { latency(r, r.Latency+time.Second) },
+	)(
+		ideal(c, script{delays: steady()}),
+	)
+	shorter := eachRow(
+		func(r *sample.Sample, _ handled) { latency(r, r.Latency-ms) },
+	)(
+		ideal(c, script{delays: steady()}),
+	)
 	if v := c.judge(slower); len(v.wrong) > 0 || len(v.slow) != 2 {
 		t.Errorf("too slow: %s", v.String())
 	}

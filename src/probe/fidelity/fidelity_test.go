@@ -57,8 +57,8 @@ func answeredScenes() []scene {
 	return out
 }
 
-// answeredList are the scenarios straight and behind the relay. Fresh connections are few at a time where a handshake's own
-// arithmetic, under the race detector, would be most of what is measured.
+// answeredList are the scenarios straight and behind the relay. Fresh connections are few at a time where a handshake's
+// own arithmetic, under the race detector, would be most of what is measured.
 func answeredList() []answered {
 	straight := func(n int, fresh bool) claim {
 		c := claim{requests: n, fresh: fresh, limits: ordinary}
@@ -77,17 +77,65 @@ func answeredList() []answered {
 	return []answered{
 		{"fixed 20.7 ms, reuse", script{delays: steady()}, nil, straight(300, false), bursts(30, 10, probe.Reuse)},
 		{"fixed 20.7 ms, new", script{delays: steady()}, nil, straight(300, true), bursts(30, 10, probe.New)},
-		{"fixed 20.7 ms, TLS, reuse", script{delays: steady(), secure: true}, nil, straight(200, false), bursts(20, 10, probe.Reuse)},
+		{
+			"fixed 20.7 ms, TLS, reuse",
+			script{delays: steady(), secure: true},
+			nil,
+			straight(200, false),
+			bursts(20, 10, probe.Reuse),
+		},
 		{"fixed 20.7 ms, TLS, new", script{delays: steady(), secure: true}, nil, secure, bursts(30, 2, probe.New)},
 		{"fixed 20.7 ms, open, reuse", script{delays: steady()}, nil, overlapping, open(50, 6, probe.Reuse)},
-		{"bimodal 5.9 and 120.7 ms, reuse", script{delays: bimodal(300)}, nil, straight(300, false), bursts(15, 20, probe.Reuse)},
+		{
+			"bimodal 5.9 and 120.7 ms, reuse",
+			script{delays: bimodal(300)},
+			nil,
+			straight(300, false),
+			bursts(15, 20, probe.Reuse),
+		},
 		{"Pareto from 5.1 ms, new", script{delays: pareto(300)}, nil, straight(300, true), bursts(15, 20, probe.New)},
-		{"log-normal around 10 ms, open", script{delays: lognormal(300)}, nil, straight(300, true), open(50, 6, probe.New)},
-		{"answer in two parts, 50.9 ms apart", script{delays: steady(), between: 50*ms + 900*time.Microsecond}, nil, straight(100, false), bursts(10, 10, probe.Reuse)},
-		{"relay +25 ms, reuse", script{delays: steady()}, slow, behind(200, false, 25*ms, 25*ms), bursts(20, 10, probe.Reuse)},
-		{"relay +25 ms, bimodal, new", script{delays: bimodal(200)}, slow, behind(200, true, 25*ms, 25*ms), bursts(10, 20, probe.New)},
-		{"relay +30 ms, jitter 15 ms, reuse", script{delays: steady()}, jittery, behind(200, false, 15*ms, 45*ms), bursts(20, 10, probe.Reuse)},
-		{"relay +30 ms, jitter 15 ms, open", script{delays: lognormal(200)}, jittery, behind(200, true, 15*ms, 45*ms), open(50, 4, probe.New)},
+		{
+			"log-normal around 10 ms, open",
+			script{delays: lognormal(300)},
+			nil,
+			straight(300, true),
+			open(50, 6, probe.New),
+		},
+		{
+			"answer in two parts, 50.9 ms apart",
+			script{delays: steady(), between: 50*ms + 900*time.Microsecond},
+			nil,
+			straight(100, false),
+			bursts(10, 10, probe.Reuse),
+		},
+		{
+			"relay +25 ms, reuse",
+			script{delays: steady()},
+			slow,
+			behind(200, false, 25*ms, 25*ms),
+			bursts(20, 10, probe.Reuse),
+		},
+		{
+			"relay +25 ms, bimodal, new",
+			script{delays: bimodal(200)},
+			slow,
+			behind(200, true, 25*ms, 25*ms),
+			bursts(10, 20, probe.New),
+		},
+		{
+			"relay +30 ms, jitter 15 ms, reuse",
+			script{delays: steady()},
+			jittery,
+			behind(200, false, 15*ms, 45*ms),
+			bursts(20, 10, probe.Reuse),
+		},
+		{
+			"relay +30 ms, jitter 15 ms, open",
+			script{delays: lognormal(200)},
+			jittery,
+			behind(200, true, 15*ms, 45*ms),
+			open(50, 4, probe.New),
+		},
 	}
 }
 
@@ -164,8 +212,8 @@ func observeAll(t *testing.T, s *server, addr string, configure func(*probe.Conf
 // lateFrom is how late a request is that the outcome counts as late.
 const lateFrom = time.Millisecond
 
-// disagreements are those between rows and outcome. A load has as many bursts as there are seconds in which requests were
-// due.
+// disagreements are those between rows and outcome. A load has as many bursts as there are seconds in which requests
+// were due.
 func disagreements(rows []sample.Sample, out probe.Outcome, bursts int) (wrong []string) {
 	failed, late, suspect, last, latest := 0, 0, 0, 0, time.Duration(0)
 	for _, r := range rows {

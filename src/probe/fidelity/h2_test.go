@@ -45,7 +45,10 @@ func h2List() []answered {
 		if s.secure && !c.fresh {
 			s.handshakes = []time.Duration{knownTLS}
 		}
-		out = append(out, answered{spoken(protocol) + what + ", " + connections, s, relay, c, bursts(n, size, connections)})
+		out = append(
+			out,
+			answered{spoken(protocol) + what + ", " + connections, s, relay, c, bursts(n, size, connections)},
+		)
 	}
 	fixed := script{delays: steady()}
 	add(probe.H2, "fixed 20.7 ms", fixed, probe.Shared, 10, 10, nil, claim{})
@@ -62,7 +65,16 @@ func h2List() []answered {
 	for _, protocol := range []string{probe.H2, probe.H2C, probe.GRPC} {
 		add(protocol, "answer in two parts, 50.9 ms apart", twoParts, probe.Shared, 5, 10, nil, claim{})
 	}
-	add(probe.H2C, "relay +25 ms", fixed, probe.Shared, 10, 10, slow, claim{limits: relayed, path: path{25 * ms, 25 * ms}})
+	add(
+		probe.H2C,
+		"relay +25 ms",
+		fixed,
+		probe.Shared,
+		10,
+		10,
+		slow,
+		claim{limits: relayed, path: path{25 * ms, 25 * ms}},
+	)
 	return out
 }
 
@@ -99,8 +111,18 @@ func resetStreams() []failing {
 			out = append(out, f)
 		}
 		add("one stream of 40 reset", sample.Reset, reset, func(s *script) { s.resets = one })
-		add("a fifth reset in mid-answer", sample.Reset, reset, func(s *script) { s.resets, s.between = fifth, 30*ms+100*time.Microsecond })
-		add("a fifth refused with 503", sample.HTTP5xx, refused, func(s *script) { s.statuses = []int{200, 200, 503, 200, 200} })
+		add(
+			"a fifth reset in mid-answer",
+			sample.Reset,
+			reset,
+			func(s *script) { s.resets, s.between = fifth, 30*ms+100*time.Microsecond },
+		)
+		add(
+			"a fifth refused with 503",
+			sample.HTTP5xx,
+			refused,
+			func(s *script) { s.statuses = []int{200, 200, 503, 200, 200} },
+		)
 	}
 	return out
 }
@@ -121,7 +143,12 @@ func sharedScenes() []scene {
 			name += fmt.Sprintf(", %d streams at most", c.streams)
 			limit = c.streams
 		}
-		known := script{delays: []time.Duration{150*ms + 700*time.Microsecond}, protocol: c.protocol, secure: c.protocol == probe.H2, streams: c.streams}
+		known := script{
+			delays:   []time.Duration{150*ms + 700*time.Microsecond},
+			protocol: c.protocol,
+			secure:   c.protocol == probe.H2,
+			streams:  c.streams,
+		}
 		out = append(out, scene{name, func(t *testing.T, _ *toxiproxy) []line {
 			return retry(t, func(watched func() limits) (line, verdict) {
 				s := play(t, known)
@@ -129,20 +156,34 @@ func sharedScenes() []scene {
 				least := (c.size + limit - 1) / limit
 				v := judgeShared(pairs, n*c.size, s.accepted(), least, limit, watched())
 				v.wrong = append(v.wrong, wrong...)
-				return line{name, fmt.Sprintf("%d to %d opened", least, least+threadsMost-1), fmt.Sprintf("%d opened", s.accepted()),
-					"0 rows say new", fmt.Sprintf("%d at once on one", limit), v.good(), ""}, v
+				return line{
+					name,
+					fmt.Sprintf("%d to %d opened", least, least+threadsMost-1),
+					fmt.Sprintf("%d opened", s.accepted()),
+					"0 rows say new",
+					fmt.Sprintf("%d at once on one", limit),
+					v.good(),
+					"",
+				}, v
 			})
 		}})
 	}
 	return out
 }
 
-// judgeShared holds what rows say of shared connections against those that the server saw: as few as its limit allows, each
-// thread of the probe's having its own, opened beforehand and kept.
+// judgeShared holds what rows say of shared connections against those that the server saw: as few as its limit allows,
+// each thread of the probe's having its own, opened beforehand and kept.
 func judgeShared(pairs []pair, requests, accepted, least, limit int, machine limits) verdict {
 	var v verdict
 	if len(pairs) != requests || accepted < least || accepted > least+threadsMost-1 {
-		v.wrongf("%d requests over %d connections, want %d over %d to %d", len(pairs), accepted, requests, least, least+threadsMost-1)
+		v.wrongf(
+			"%d requests over %d connections, want %d over %d to %d",
+			len(pairs),
+			accepted,
+			requests,
+			least,
+			least+threadsMost-1,
+		)
 	}
 	var log []handled
 	for _, p := range pairs {
@@ -158,7 +199,8 @@ func judgeShared(pairs []pair, requests, accepted, least, limit int, machine lim
 	return v
 }
 
-// judgeSharing holds the connections of an open schedule, as the server saw them, against the most that were in use at once.
+// judgeSharing holds the connections of an open schedule, as the server saw them, against the most that were in use at
+// once.
 func judgeSharing(v *verdict, log []handled, accepted, limit int) {
 	least := (crowd(log) + limit - 1) / limit
 	// One more may be on its way when it turns out that the others suffice, and each thread has its own.

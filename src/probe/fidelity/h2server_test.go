@@ -16,7 +16,8 @@ import (
 	"stellar/src/probe"
 )
 
-// playH2 has the standard library's server play the script: an implementation of HTTP/2 that the probe shares nothing with.
+// playH2 has the standard library's server play the script: an implementation of HTTP/2 that the probe shares nothing
+// with.
 func (s *server) playH2(t *testing.T, l net.Listener) {
 	t.Helper()
 	h := &http.Server{
@@ -70,8 +71,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// reply sets the head of the answer and gives its body: of gRPC one message as the functions send it, which holds when the
-// request came; its number is in the head then.
+// reply sets the head of the answer and gives its body: of gRPC one message as the functions send it, which holds when
+// the request came; its number is in the head then.
 func (s *server) reply(w http.ResponseWriter, h *handled) []byte {
 	number := strconv.Itoa(h.number)
 	if s.protocol != probe.GRPC {

@@ -21,7 +21,13 @@ func (l sustained) ideal() (pairs []pair, unsent int64, from, to time.Time) {
 		to = from.Add(l.script.stall)
 	}
 	// What is read within the stall was sent a moment before.
-	sent, _ := queue(plan, cmp.Or(l.most, len(plan)), l.script.delays[0]+10*tiny, from.Add(-2*tiny).Sub(base), to.Sub(base))
+	sent, _ := queue(
+		plan,
+		cmp.Or(l.most, len(plan)),
+		l.script.delays[0]+10*tiny,
+		from.Add(-2*tiny).Sub(base),
+		to.Sub(base),
+	)
 	place := map[int]int{}
 	for k, p := range ideal(l.claim(), l.script) {
 		second := int(plan[k] / time.Second)
@@ -79,13 +85,23 @@ func notOnTime() map[string]func(pairs []pair, unsent *int64) []pair {
 			p.move(0, time.Duration(k%3)*250*time.Microsecond)
 			p.row.PlannedAt, p.row.Lateness = p.row.SentAt, 0
 		}),
-		"lets the plan drift":                        each(func(k int, p *pair) { p.move(time.Duration(k)*50*time.Microsecond, 0) }),
-		"sends late":                                 each(func(_ int, p *pair) { p.move(0, 20*ms) }),
-		"sends two of a hundred very late":           each(func(k int, p *pair) { p.move(0, time.Duration(toInt(k%50 == 0))*100*ms) }),
-		"sends early":                                each(func(_ int, p *pair) { p.move(0, -ms) }),
-		"sends all that is due in 50 ms together":    each(func(k int, p *pair) { p.move(0, time.Duration(9-k%10)*5*ms) }),
-		"says that it was not late":                  each(func(_ int, p *pair) { p.move(0, 20*ms); p.row.Lateness = 0 }),
-		"takes the wait for latency":                 each(func(_ int, p *pair) { latency(&p.row, p.row.Latency+40*ms) }),
+		"lets the plan drift": each(
+			func(k int, p *pair) { p.move(time.Duration(k)*50*time.Microsecond, 0) },
+		),
+		"sends late": each(func(_ int, p *pair) { p.move(0, 20*ms) }),
+		"sends two of a hundred very late": each(
+			func(k int, p *pair) { p.move(0, time.Duration(toInt(k%50 == 0))*100*ms) },
+		),
+		"sends early": each(func(_ int, p *pair) { p.move(0, -ms) }),
+		"sends all that is due in 50 ms together": each(
+			func(k int, p *pair) { p.move(0, time.Duration(9-k%10)*5*ms) },
+		),
+		"says that it was not late": each(
+			func(_ int, p *pair) { p.move(0, 20*ms); p.row.Lateness = 0 },
+		),
+		"takes the wait for latency": each(
+			func(_ int, p *pair) { latency(&p.row, p.row.Latency+40*ms) },
+		),
 		"numbers requests through":                   each(func(k int, p *pair) { p.row.Burst, p.row.Slot = 0, k }),
 		"gives all of a second one place":            each(func(_ int, p *pair) { p.row.Slot = 0 }),
 		"releases them like bursts":                  each(func(_ int, p *pair) { p.row.ReleasedAt = p.row.PlannedAt }),

@@ -12,8 +12,8 @@ import (
 	"stellar/src/sample"
 )
 
-// Sustained loads: every request has an instant of its own. What it waits for a connection is its lateness, what the server
-// and the wire take is its latency, and nothing that was planned is left out of the count.
+// Sustained loads: every request has an instant of its own. What it waits for a connection is its lateness, what the
+// server and the wire take is its latency, and nothing that was planned is left out of the count.
 
 // sustained is a load and the server that carries it.
 type sustained struct {
@@ -36,13 +36,21 @@ func answerable() []sustained {
 	traced := schedule.Timetable{Kind: schedule.Traced, Trace: knownTrace(), Seed: 4}
 	return []sustained{
 		{"load: 200/s for 3 s, reuse", script{delays: steady()}, constant, probe.Reuse, 0, ordinary, limits{}},
-		{"h2c: load: Poisson, 200/s for 2 s, shared", script{delays: lognormal(400), protocol: probe.H2C}, poisson, probe.Shared, 0, ordinary, limits{}},
+		{
+			"h2c: load: Poisson, 200/s for 2 s, shared",
+			script{delays: lognormal(400), protocol: probe.H2C},
+			poisson,
+			probe.Shared,
+			0,
+			ordinary,
+			limits{},
+		},
 		{"load: trace of 2 s, new", script{delays: bimodal(400)}, traced, probe.New, 0, dialled, limits{}},
 	}
 }
 
-// knownTrace has slots in which much is sent, little, and nothing; nothing in the last, so that none is due so shortly before
-// the end that a moment decides whether it can be sent.
+// knownTrace has slots in which much is sent, little, and nothing; nothing in the last, so that none is due so shortly
+// before the end that a moment decides whether it can be sent.
 func knownTrace() schedule.Trace {
 	return schedule.Trace{Slot: 250 * ms, Counts: []int64{20, 80, 0, 120, 60, 5, 115, 0}}
 }
@@ -65,13 +73,18 @@ func (l sustained) plan() (out []time.Duration) {
 // configure makes the probe send the load.
 func (l sustained) configure(c *probe.Config) {
 	c.Connections = l.connections
-	c.Load = &probe.Load{Length: l.table.Length(), MaxConnections: l.most, Warm: max(l.most, 20), Instants: func() func() (time.Duration, int, bool) {
-		next := l.table.Instants()
-		return func() (time.Duration, int, bool) {
-			at, ok := next()
-			return at, -1, ok
-		}
-	}}
+	c.Load = &probe.Load{
+		Length:         l.table.Length(),
+		MaxConnections: l.most,
+		Warm:           max(l.most, 20),
+		Instants: func() func() (time.Duration, int, bool) {
+			next := l.table.Instants()
+			return func() (time.Duration, int, bool) {
+				at, ok := next()
+				return at, -1, ok
+			}
+		},
+	}
 }
 
 // placeIn finds a row in a plan: its burst is the second in which it was due, its slot its place in that.
@@ -125,7 +138,13 @@ func loadScenes() []scene {
 
 // claim is what must hold of every request of a load that the server carries.
 func (l sustained) claim() claim {
-	return claim{requests: len(l.plan()), alone: true, fresh: l.connections == probe.New, limits: l.limits, machine: l.machine}
+	return claim{
+		requests: len(l.plan()),
+		alone:    true,
+		fresh:    l.connections == probe.New,
+		limits:   l.limits,
+		machine:  l.machine,
+	}
 }
 
 func (l sustained) run(t *testing.T, _ *toxiproxy) []line {
@@ -139,7 +158,12 @@ func (l sustained) run(t *testing.T, _ *toxiproxy) []line {
 		v.wrong = append(v.wrong, wrong...)
 		out := l.claim().line(l.name, pairs, v)
 		out.measured += ", late " + both(latenesses(rows))
-		out.bound += fmt.Sprintf("; %d of %d planned, late %s", len(rows), len(l.plan()), latenessLimits.plus(l.machine))
+		out.bound += fmt.Sprintf(
+			"; %d of %d planned, late %s",
+			len(rows),
+			len(l.plan()),
+			latenessLimits.plus(l.machine),
+		)
 		return out, v
 	})
 }
@@ -174,8 +198,8 @@ func (l sustained) judge(rows []sample.Sample, pairs []pair, unsent int64) verdi
 	return v
 }
 
-// judgeUse holds the use of connections against what was asked for: one after the other on a kept one, one alone on a new
-// one, up to the limit on a shared one.
+// judgeUse holds the use of connections against what was asked for: one after the other on a kept one, one alone on a
+// new one, up to the limit on a shared one.
 func (l sustained) judgeUse(v *verdict, pairs []pair) {
 	var log []handled
 	used := map[int]bool{}
@@ -216,8 +240,8 @@ func latenesses(rows []sample.Sample) (out []time.Duration) {
 	return out
 }
 
-// judgePoisson holds the gaps between requests against the exponential distribution of the rate: as planned, where chance
-// has no part since the seed is fixed, and as the server saw them, whose readings the machine may hold up.
+// judgePoisson holds the gaps between requests against the exponential distribution of the rate: as planned, where
+// chance has no part since the seed is fixed, and as the server saw them, whose readings the machine may hold up.
 func judgePoisson(v *verdict, planned []time.Duration, read []time.Time) {
 	slices.SortFunc(read, time.Time.Compare)
 	var arrived []time.Duration
@@ -230,7 +254,11 @@ func judgePoisson(v *verdict, planned []time.Duration, read []time.Time) {
 		v.wrongf("the planned gaps lie %.3f from the exponential distribution, %.3f is allowed", d, bound)
 	}
 	if d := fromExponential(arrived, time.Second/loadRate); d > bound+0.1 {
-		v.slowf("the gaps that the server saw lie %.3f from the exponential distribution, %.3f is allowed", d, bound+0.1)
+		v.slowf(
+			"the gaps that the server saw lie %.3f from the exponential distribution, %.3f is allowed",
+			d,
+			bound+0.1,
+		)
 	}
 }
 
@@ -249,8 +277,8 @@ func fromExponential(instants []time.Duration, mean time.Duration) (d float64) {
 	return d
 }
 
-// judgeTrace holds the counts of planned requests in each of a trace's slots against it. The instants count from the first
-// request's.
+// judgeTrace holds the counts of planned requests in each of a trace's slots against it. The instants count from the
+// first request's.
 func judgeTrace(v *verdict, planned []time.Duration, first time.Duration, trace schedule.Trace) {
 	counts := make([]int64, len(trace.Counts))
 	for _, at := range planned {

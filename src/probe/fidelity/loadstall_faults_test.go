@@ -82,7 +82,9 @@ func waitHiders(l sustained) map[string]func(pairs []pair, unsent *int64) []pair
 		}
 	}
 	return map[string]func(pairs []pair, unsent *int64) []pair{
-		"plans what waits for when it left":     late(func(p *pair) { p.row.PlannedAt, p.row.Lateness = p.row.SentAt, 0 }),
+		"plans what waits for when it left": late(
+			func(p *pair) { p.row.PlannedAt, p.row.Lateness = p.row.SentAt, 0 },
+		),
 		"says that nothing was late":            late(func(p *pair) { p.row.Lateness = 0 }),
 		"says half of the lateness":             late(func(p *pair) { p.row.Lateness /= 2 }),
 		"counts the wait as latency, too":       late(func(p *pair) { latency(&p.row, p.row.Latency+p.row.Lateness) }),
@@ -91,8 +93,10 @@ func waitHiders(l sustained) map[string]func(pairs []pair, unsent *int64) []pair
 		"gives up early":                        func(pairs []pair, unsent *int64) []pair { *unsent += 60; return pairs[:len(pairs)-60] },
 		"leaves the longest waits out":          func(pairs []pair, unsent *int64) []pair { *unsent += 50; return slices.Delete(pairs, 280, 330) },
 		"leaves them out and does not count it": func(pairs []pair, _ *int64) []pair { return slices.Delete(pairs, 280, 330) },
-		"calls waiting a failure":               late(func(p *pair) { p.row.Err, p.row.Latency = sample.Timeout, sample.None }),
-		"sends nothing":                         func(_ []pair, unsent *int64) []pair { *unsent = 500; return nil },
+		"calls waiting a failure": late(
+			func(p *pair) { p.row.Err, p.row.Latency = sample.Timeout, sample.None },
+		),
+		"sends nothing": func(_ []pair, unsent *int64) []pair { *unsent = 500; return nil },
 		"opens twice the connections": func([]pair, *int64) []pair {
 			wide := l
 			wide.most *= 2
@@ -159,8 +163,8 @@ func TestDisagreementsAreNoticed(t *testing.T) {
 	}
 }
 
-// TestQueue: the arithmetic itself, worked out by hand: two connections, a request every 10 ms, 25 ms each, a stall from 40
-// to 100 ms.
+// TestQueue: the arithmetic itself, worked out by hand: two connections, a request every 10 ms, 25 ms each, a stall
+// from 40 to 100 ms.
 func TestQueue(t *testing.T) {
 	var plan []time.Duration
 	for k := range 6 {
@@ -171,10 +175,18 @@ func TestQueue(t *testing.T) {
 		{0, 25 * ms}, {10 * ms, 35 * ms}, {25 * ms, 50 * ms}, {35 * ms, 60 * ms}, {50 * ms, 100 * ms}, {60 * ms, 100 * ms},
 	} {
 		if sent[k] != want.sent || answered[k] != want.answered {
-			t.Errorf("request %d: sent at %s, answered at %s, want %s and %s", k, sent[k], answered[k], want.sent, want.answered)
+			t.Errorf(
+				"request %d: sent at %s, answered at %s, want %s and %s",
+				k,
+				sent[k],
+				answered[k],
+				want.sent,
+				want.answered,
+			)
 		}
 	}
-	if sent, answered = queue(plan, 100, 25*ms, time.Hour, time.Hour); !slices.Equal(sent, plan) || answered[5] != 75*ms {
+	if sent, answered = queue(plan, 100, 25*ms, time.Hour, time.Hour); !slices.Equal(sent, plan) ||
+		answered[5] != 75*ms {
 		t.Errorf("with connections enough: sent at %v, answered at %v", sent, answered)
 	}
 }

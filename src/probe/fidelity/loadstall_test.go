@@ -46,8 +46,8 @@ func (l sustained) runStall(t *testing.T, _ *toxiproxy) []line {
 	})
 }
 
-// judgeStall holds a load that has connections enough against a stall: whatever was due in it shows what was left of it, as
-// latency and not as lateness.
+// judgeStall holds a load that has connections enough against a stall: whatever was due in it shows what was left of
+// it, as latency and not as lateness.
 func (l sustained) judgeStall(rows []sample.Sample, unsent int64, from, to time.Time) verdict {
 	var v verdict
 	byPlan := l.order(&v, rows, unsent)
@@ -68,11 +68,23 @@ func (l sustained) judgeStall(rows []sample.Sample, unsent int64, from, to time.
 	return v
 }
 
-// fewConnections meets a stall of a second with fewer connections than are wanted in it, so that what is due waits for one;
-// the load is over before all of it has been sent. The connections are as many for one thread as for two, three or four.
+// fewConnections meets a stall of a second with fewer connections than are wanted in it, so that what is due waits for
+// one; the load is over before all of it has been sent. The connections are as many for one thread as for two, three or
+// four.
 func fewConnections() sustained {
-	return sustained{"load: stall of 1 s, 36 connections", script{delays: []time.Duration{60*ms + 700*time.Microsecond}, stallAt: 240, stall: loadStall},
-		schedule.Timetable{Kind: schedule.Constant, Rate: loadRate, Duration: 2500 * ms}, probe.Reuse, 36, crowded, limits{}}
+	return sustained{
+		"load: stall of 1 s, 36 connections",
+		script{delays: []time.Duration{60*ms + 700*time.Microsecond}, stallAt: 240, stall: loadStall},
+		schedule.Timetable{
+			Kind:     schedule.Constant,
+			Rate:     loadRate,
+			Duration: 2500 * ms,
+		},
+		probe.Reuse,
+		36,
+		crowded,
+		limits{},
+	}
 }
 
 // queue is the arithmetic of a load on so many connections, each busy with a request for as long as the server takes:
@@ -92,23 +104,32 @@ func queue(plan []time.Duration, most int, each, from, to time.Duration) (sent, 
 	return sent, answered
 }
 
-// shortage is what follows from the arithmetic: how late each request leaves at least and at most, its least lateness and
-// latency, and the counts.
+// shortage is what follows from the arithmetic: how late each request leaves at least and at most, its least lateness
+// and latency, and the counts.
 type shortage struct {
 	least, most, total        []time.Duration
 	leastWaiting, mostWaiting int
 	leastUnsent, mostUnsent   int
 }
 
-// arithmetic works it out for a stall, from the load's start. Between the least and the most lies what a busy machine may
-// add to every request.
+// arithmetic works it out for a stall, from the load's start. Between the least and the most lies what a busy machine
+// may add to every request.
 func (l sustained) arithmetic(from, to time.Duration) (a shortage) {
 	plan, each := l.plan(), l.script.delays[0]
 	soonest, answered := queue(plan, l.most, each, from, to)
 	// The request that begins the stall was sent before: a moment, or what a busy machine makes of that.
 	latest, _ := queue(plan, l.most, each+l.limits.p50, from-l.limits.p50, to)
 	for k, at := range plan {
-		a.least, a.most, a.total = append(a.least, soonest[k]-at), append(a.most, latest[k]-at), append(a.total, answered[k]-at)
+		a.least, a.most, a.total = append(
+			a.least,
+			soonest[k]-at,
+		), append(
+			a.most,
+			latest[k]-at,
+		), append(
+			a.total,
+			answered[k]-at,
+		)
 		switch {
 		case soonest[k] >= l.table.Duration:
 			a.leastUnsent++
@@ -143,7 +164,13 @@ func (l sustained) runFew(t *testing.T, _ *toxiproxy) []line {
 		if len(rows) > 0 {
 			begin := l.begin(rows)
 			a := l.arithmetic(from.Sub(begin), to.Sub(begin))
-			out.bound = fmt.Sprintf("%d to %d waited, %d to %d unsent", a.leastWaiting, a.mostWaiting, a.leastUnsent, a.mostUnsent)
+			out.bound = fmt.Sprintf(
+				"%d to %d waited, %d to %d unsent",
+				a.leastWaiting,
+				a.mostWaiting,
+				a.leastUnsent,
+				a.mostUnsent,
+			)
 		}
 		return out, v
 	})
@@ -158,8 +185,8 @@ func (l sustained) begin(rows []sample.Sample) time.Time {
 	return rows[0].PlannedAt
 }
 
-// judgeFew holds a load that waits for connections against the arithmetic: what waits is late, by what it waited; what could
-// not be sent is counted, and is what was due last.
+// judgeFew holds a load that waits for connections against the arithmetic: what waits is late, by what it waited; what
+// could not be sent is counted, and is what was due last.
 func (l sustained) judgeFew(rows []sample.Sample, out probe.Outcome, log []handled, from, to time.Time) verdict {
 	var v verdict
 	byPlan := l.order(&v, rows, out.Unsent)
@@ -182,7 +209,12 @@ func (l sustained) judgeFew(rows []sample.Sample, out probe.Outcome, log []handl
 		case r.Lateness < a.least[k]-wallSlack:
 			v.wrongf("request %d was %s late, no connection was free for %s", k, r.Lateness, a.least[k])
 		case r.Lateness+r.Latency < a.total[k]-wallSlack:
-			v.wrongf("request %d: lateness + latency is %s, it had to wait %s for its answer", k, r.Lateness+r.Latency, a.total[k])
+			v.wrongf(
+				"request %d: lateness + latency is %s, it had to wait %s for its answer",
+				k,
+				r.Lateness+r.Latency,
+				a.total[k],
+			)
 		case r.Lateness > a.most[k]+l.limits.p99:
 			v.slowf("request %d was %s late, a connection was free after %s", k, r.Lateness, a.most[k])
 		case r.Latency > max(to.Sub(r.SentAt), l.script.delays[0])+l.limits.p99:
@@ -195,7 +227,12 @@ func (l sustained) judgeFew(rows []sample.Sample, out probe.Outcome, log []handl
 		v.slowf("%d unsent requests, there may be %d", unsent, a.mostUnsent)
 	}
 	if n := waiting(rows); n < a.leastWaiting || n > out.Late {
-		v.wrongf("%d requests waited for a connection, there must be %d; counted as late are %d", n, a.leastWaiting, out.Late)
+		v.wrongf(
+			"%d requests waited for a connection, there must be %d; counted as late are %d",
+			n,
+			a.leastWaiting,
+			out.Late,
+		)
 	} else if n > a.mostWaiting {
 		v.slowf("%d requests waited for a connection, there may be %d", n, a.mostWaiting)
 	}

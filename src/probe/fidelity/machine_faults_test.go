@@ -8,8 +8,8 @@ import (
 	"stellar/src/sample"
 )
 
-// TestShiftIsNoticedLive: a real probe, a real server and the reference beside them. A probe whose latencies are longer by 1 ms
-// than the bound and the machine allow fails every attempt, and each has its line.
+// TestShiftIsNoticedLive: a real probe, a real server and the reference beside them. A probe whose latencies are longer
+// by 1 ms than the bound and the machine allow fails every attempt, and each has its line.
 func TestShiftIsNoticedLive(t *testing.T) {
 	for _, c := range []struct {
 		connections string
@@ -18,15 +18,18 @@ func TestShiftIsNoticedLive(t *testing.T) {
 	}{
 		{probe.Reuse, ordinary, ordinary.p50 + ms}, {probe.New, dialled, dialled.p50 + ms},
 	} {
-		lines, v := repeat(func() func() limits { return watchMachine(t) }, func(machine func() limits) (line, verdict) {
-			s := play(t, script{delays: steady()})
-			pairs, wrong := match(observe(t, s, s.addr, bursts(5, 10, c.connections)), s.requests())
-			claim := claim{requests: 50, fresh: c.connections == probe.New, limits: c.limits, machine: machine()}
-			shift := c.shift + claim.machine.p50
-			v := claim.judge(eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+shift) })(pairs))
-			v.wrong = append(v.wrong, wrong...)
-			return claim.line("shifted", pairs, v), v
-		})
+		lines, v := repeat(
+			func() func() limits { return watchMachine(t) },
+			func(machine func() limits) (line, verdict) {
+				s := play(t, script{delays: steady()})
+				pairs, wrong := match(observe(t, s, s.addr, bursts(5, 10, c.connections)), s.requests())
+				claim := claim{requests: 50, fresh: c.connections == probe.New, limits: c.limits, machine: machine()}
+				shift := c.shift + claim.machine.p50
+				v := claim.judge(eachRow(func(r *sample.Sample, _ handled) { latency(r, r.Latency+shift) })(pairs))
+				v.wrong = append(v.wrong, wrong...)
+				return claim.line("shifted", pairs, v), v
+			},
+		)
 		if v.good() || len(v.wrong) > 0 || len(lines) != attempts {
 			t.Errorf("%s, shifted by %s: %d attempts, %s", c.connections, c.shift, len(lines), v.String())
 		}
@@ -54,10 +57,13 @@ func TestAttempts(t *testing.T) {
 		{[]verdict{slow, wrong, good}, 2, false},
 	} {
 		n := 0
-		lines, v := repeat(func() func() limits { return func() limits { return limits{} } }, func(func() limits) (line, verdict) {
-			n++
-			return line{scenario: "s"}, c.verdicts[n-1]
-		})
+		lines, v := repeat(
+			func() func() limits { return func() limits { return limits{} } },
+			func(func() limits) (line, verdict) {
+				n++
+				return line{scenario: "s"}, c.verdicts[n-1]
+			},
+		)
 		if n != c.played || len(lines) != n || v.good() != c.good || lines[n-1].pass != c.good {
 			t.Errorf("%v: played %d times with %d lines, good: %v", c.verdicts, n, len(lines), v.good())
 		}

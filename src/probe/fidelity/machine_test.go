@@ -13,16 +13,17 @@ import (
 	"time"
 )
 
-// A machine that is not quiet adds to every latency. Beside each scenario runs a reference: the simplest client there is,
-// with a server of its own. What it adds to the truth beyond what it adds on a quiet machine, the bounds are wider by.
+// A machine that is not quiet adds to every latency. Beside each scenario runs a reference: the simplest client there
+// is, with a server of its own. What it adds to the truth beyond what it adds on a quiet machine, the bounds are wider
+// by.
 
 const (
 	// referenceConns is how many connections the reference keeps busy: enough for a p99, too few to disturb.
 	referenceConns = 2
 	// referenceDelay is its server's.
 	referenceDelay = 5*ms + 300*time.Microsecond
-	// busiest is how much of a core this program may use while a scenario is played. A probe that keeps the machine busy
-	// slows down the reference as well: that is no excuse.
+	// busiest is how much of a core this program may use while a scenario is played. A probe that keeps the machine
+	// busy slows down the reference as well: that is no excuse.
 	busiest = 0.6
 )
 
@@ -75,9 +76,9 @@ func watchMachine(t *testing.T) func() limits {
 	})
 }
 
-// machineAdds is what the machine added to the reference's latencies, given the part of a core that this program used. A
-// moment in which the machine stands still hits a whole burst, which is more than one request in a hundred: what it adds
-// to a p99 is the longest such moment.
+// machineAdds is what the machine added to the reference's latencies, given the part of a core that this program used.
+// A moment in which the machine stands still hits a whole burst, which is more than one request in a hundred: what it
+// adds to a p99 is the longest such moment.
 func machineAdds(latencies map[int]time.Duration, log []handled, share float64) limits {
 	var added []time.Duration
 	for number, latency := range latencies {

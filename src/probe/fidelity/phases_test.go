@@ -28,7 +28,12 @@ func phaseScenes() []scene {
 
 // phaseScript has a delay of its own in every phase that a server has.
 func phaseScript() script {
-	return script{delays: []time.Duration{knownFirst}, between: knownRest, secure: true, handshakes: []time.Duration{knownTLS}}
+	return script{
+		delays:     []time.Duration{knownFirst},
+		between:    knownRest,
+		secure:     true,
+		handshakes: []time.Duration{knownTLS},
+	}
 }
 
 func phaseClaim(n int) claim {
@@ -57,7 +62,11 @@ func allPhases(t *testing.T, name, protocol string) []line {
 		judgePhases(&v, n, parts, c.machine)
 		l := line{
 			scenario: name, pass: v.good(),
-			bound: fmt.Sprintf("each p50 -0.2, +%.2g, TLS +%.2g", inMs(phaseBound.plus(c.machine).p50), inMs(handshaken.plus(c.machine).p50)),
+			bound: fmt.Sprintf(
+				"each p50 -0.2, +%.2g, TLS +%.2g",
+				inMs(phaseBound.plus(c.machine).p50),
+				inMs(handshaken.plus(c.machine).p50),
+			),
 		}
 		for i, p := range parts {
 			sep := " "
@@ -101,8 +110,8 @@ func phasesOf(pairs []pair) []phase {
 	return parts
 }
 
-// judgePhases holds each phase's median against the truth. The distance between two parts of an answer, unlike all else, can
-// be measured shorter than it was sent: the first part may have been seen late.
+// judgePhases holds each phase's median against the truth. The distance between two parts of an answer, unlike all
+// else, can be measured shorter than it was sent: the first part may have been seen late.
 func judgePhases(v *verdict, n int, parts []phase, machine limits) {
 	for _, p := range parts {
 		if len(p.measured) != n {

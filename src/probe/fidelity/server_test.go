@@ -1,6 +1,6 @@
-// Package fidelity holds the probe against servers and relays whose delays are known exactly: what it writes down must be
-// what happened. It has tests only. Truth is what a server itself saw of each request, on the same clock; the probe is used
-// as the tool uses it, through probe.Run.
+// Package fidelity holds the probe against servers and relays whose delays are known exactly: what it writes down must
+// be what happened. It has tests only. Truth is what a server itself saw of each request, on the same clock; the probe
+// is used as the tool uses it, through probe.Run.
 package fidelity
 
 import (
@@ -193,7 +193,12 @@ func (s *server) take(from link) handled {
 func (s *server) answer(c net.Conn, h handled) bool {
 	body := fmt.Sprintf(`{"RequestID":"%d"}`, h.number)
 	body += strings.Repeat(" ", max(s.body-len(body), 0))
-	text := fmt.Sprintf("HTTP/1.1 %d Known\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", h.status, len(body), body)
+	text := fmt.Sprintf(
+		"HTTP/1.1 %d Known\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		h.status,
+		len(body),
+		body,
+	)
 	if !s.pause(s.due(&h)) {
 		return false
 	}
@@ -275,7 +280,9 @@ func certificate(t *testing.T) *tls.Config {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(
+			-time.Hour,
+		), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -285,7 +292,10 @@ func certificate(t *testing.T) *tls.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}}
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}},
+	}
 }
 
 // trust is a client's TLS configuration that trusts the server.

@@ -8,8 +8,8 @@ import (
 	"stellar/src/probe"
 )
 
-// The spread of a burst, first to last request on the wire, is told by the rows' SentAt + WriteBegan. The server makes it
-// large: it lets one TLS handshake after the other go on, so that the requests are written one after the other.
+// The spread of a burst, first to last request on the wire, is told by the rows' SentAt + WriteBegan. The server makes
+// it large: it lets one TLS handshake after the other go on, so that the requests are written one after the other.
 
 const (
 	spreadSize = 10
@@ -37,8 +37,15 @@ func staggeredBurst(t *testing.T, _ *toxiproxy) []line {
 		for _, b := range of {
 			truth, measured = append(truth, b.truth), append(measured, b.measured)
 		}
-		return line{"spread of a burst of 10, staggered", fmt.Sprintf("%.0f", inMs((spreadSize-1)*spreadStep)), both(truth), both(measured),
-			fmt.Sprintf("each of %d: ±%.2g", n, inMs(most)), v.good(), ""}, v
+		return line{
+			"spread of a burst of 10, staggered",
+			fmt.Sprintf("%.0f", inMs((spreadSize-1)*spreadStep)),
+			both(truth),
+			both(measured),
+			fmt.Sprintf("each of %d: ±%.2g", n, inMs(most)),
+			v.good(),
+			"",
+		}, v
 	})
 }
 

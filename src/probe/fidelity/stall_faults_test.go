@@ -45,7 +45,11 @@ func stallHiders() map[string]func(rows []sample.Sample) []sample.Sample {
 		"takes the sending for the plan": func(rows []sample.Sample) []sample.Sample {
 			for i := range rows {
 				late := time.Duration(i%3) * 250 * time.Microsecond
-				rows[i].PlannedAt, rows[i].SentAt, rows[i].Lateness = rows[i].SentAt.Add(late), rows[i].SentAt.Add(late), 0
+				rows[i].PlannedAt, rows[i].SentAt, rows[i].Lateness = rows[i].SentAt.Add(
+					late,
+				), rows[i].SentAt.Add(
+					late,
+				), 0
 				latency(&rows[i], rows[i].Latency-late)
 			}
 			return rows

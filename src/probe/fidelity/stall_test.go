@@ -10,8 +10,9 @@ import (
 	"stellar/src/sample"
 )
 
-// A server stalls for two seconds. Of requests that are due on a plan, all that are due in the stall must show what is left
-// of it, lateness included: that is what users would have waited. Where the plan waits for answers, only those in flight do.
+// A server stalls for two seconds. Of requests that are due on a plan, all that are due in the stall must show what is
+// left of it, lateness included: that is what users would have waited. Where the plan waits for answers, only those in
+// flight do.
 
 const (
 	stallFor  = 2 * time.Second
@@ -60,7 +61,13 @@ func stallScenes() []scene {
 }
 
 // judgeOpenStall holds the rows of an open schedule of single requests against the stall.
-func judgeOpenStall(rows []sample.Sample, planned int, iat time.Duration, from, to time.Time, limit time.Duration) verdict {
+func judgeOpenStall(
+	rows []sample.Sample,
+	planned int,
+	iat time.Duration,
+	from, to time.Time,
+	limit time.Duration,
+) verdict {
 	var v verdict
 	plan := make([]time.Duration, planned)
 	for i := range plan {
@@ -81,8 +88,8 @@ func judgeOpenStall(rows []sample.Sample, planned int, iat time.Duration, from, 
 	return v
 }
 
-// inPlan puts rows in the order of their plan; place says which request of it a row is. Where a request has no row there is
-// nil.
+// inPlan puts rows in the order of their plan; place says which request of it a row is. Where a request has no row
+// there is nil.
 func inPlan(v *verdict, rows []sample.Sample, planned int, place func(r *sample.Sample) int) []*sample.Sample {
 	out := make([]*sample.Sample, planned)
 	for i := range rows {
@@ -99,8 +106,8 @@ func inPlan(v *verdict, rows []sample.Sample, planned int, place func(r *sample.
 	return out
 }
 
-// judgePlan holds the instants at which requests are said to have been due against the plan, which nothing may move: neither
-// a stall, nor when they really left.
+// judgePlan holds the instants at which requests are said to have been due against the plan, which nothing may move:
+// neither a stall, nor when they really left.
 func judgePlan(v *verdict, rows []*sample.Sample, plan []time.Duration) {
 	first, last := -1, -1
 	for i, r := range rows {
@@ -115,15 +122,19 @@ func judgePlan(v *verdict, rows []*sample.Sample, plan []time.Duration) {
 		}
 		if last >= 0 {
 			if off := r.PlannedAt.Sub(rows[last].PlannedAt) - (plan[i] - plan[last]); off.Abs() > slack {
-				v.wrongf("request %d was planned %s off the one before: that is when it left, not when it was due", i, off)
+				v.wrongf(
+					"request %d was planned %s off the one before: that is when it left, not when it was due",
+					i,
+					off,
+				)
 			}
 		}
 		last = i
 	}
 }
 
-// judgeStalled holds what the rows that were due in a stall waited, their lateness included, against what was left of it, or
-// what the server takes for each where that is more. It counts them.
+// judgeStalled holds what the rows that were due in a stall waited, their lateness included, against what was left of
+// it, or what the server takes for each where that is more. It counts them.
 func judgeStalled(v *verdict, rows []*sample.Sample, from, to time.Time, each, limit time.Duration) (within int) {
 	for i, r := range rows {
 		if r == nil {
@@ -145,7 +156,14 @@ func judgeStalled(v *verdict, rows []*sample.Sample, from, to time.Time, each, l
 }
 
 // stallLine tells of the requests that were due in the stall, what was left of it and what was measured.
-func stallLine(name string, rows []sample.Sample, iat time.Duration, from, to time.Time, limit time.Duration, v verdict) line {
+func stallLine(
+	name string,
+	rows []sample.Sample,
+	iat time.Duration,
+	from, to time.Time,
+	limit time.Duration,
+	v verdict,
+) line {
 	var truth, nominal, measured []time.Duration
 	for _, r := range rows {
 		if left := to.Sub(r.PlannedAt); left > 0 && left <= to.Sub(from) {
@@ -153,7 +171,15 @@ func stallLine(name string, rows []sample.Sample, iat time.Duration, from, to ti
 			nominal = append(nominal, time.Duration(len(nominal)+1)*iat)
 		}
 	}
-	return line{name, both(nominal), both(truth), both(measured), fmt.Sprintf("each of %d: -5, +%.1f", len(truth), inMs(limit)), v.good(), ""}
+	return line{
+		name,
+		both(nominal),
+		both(truth),
+		both(measured),
+		fmt.Sprintf("each of %d: -5, +%.1f", len(truth), inMs(limit)),
+		v.good(),
+		"",
+	}
 }
 
 // closedStall: the next burst waits for the last one's answers, so the stall is seen by one burst, all of it.
@@ -175,13 +201,20 @@ func closedStall(t *testing.T, _ *toxiproxy) []line {
 			}
 		}
 		if len(stalled) != 1 || stalled[stallFrom/size] != size || to.Sub(from) != stallFor {
-			v.wrongf("bursts with a latency over %s, and how many: %v; want burst %d alone, all %d of it", stallFor/2, stalled, stallFrom/size, size)
+			v.wrongf(
+				"bursts with a latency over %s, and how many: %v; want burst %d alone, all %d of it",
+				stallFor/2,
+				stalled,
+				stallFrom/size,
+				size,
+			)
 		}
 		return c.line("stall of 2 s, closed, bursts of 4", pairs, v), v
 	})
 }
 
-// TestCoordinatedOmissionIsSeen: a probe that lets the plan wait for the answers, which is what closed does, fails as open.
+// TestCoordinatedOmissionIsSeen: a probe that lets the plan wait for the answers, which is what closed does, fails as
+// open.
 func TestCoordinatedOmissionIsSeen(t *testing.T) {
 	s := play(t, stallScript())
 	rows := observe(t, s, s.addr, func(c *probe.Config) {

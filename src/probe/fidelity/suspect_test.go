@@ -14,8 +14,8 @@ import (
 	"stellar/src/sample"
 )
 
-// A client whose machine is busy with something else may have made its latencies itself, and says so. The other way round
-// nothing is claimed: whether the machine was idle, only the machine knows.
+// A client whose machine is busy with something else may have made its latencies itself, and says so. The other way
+// round nothing is claimed: whether the machine was idle, only the machine knows.
 
 // occupy keeps every core that this program may use busy until it is told to stop, with two threads for each, so that
 // one of them always waits for its turn, as whatever the client wants to do must.
@@ -37,7 +37,10 @@ func occupy() (stop func()) {
 }
 
 func suspectScenes() []scene {
-	return []scene{{"suspect: a burst on a busy machine", busyBurst}, {"suspect: 1 s of a load on a busy machine", busyLoad}}
+	return []scene{
+		{"suspect: a burst on a busy machine", busyBurst},
+		{"suspect: 1 s of a load on a busy machine", busyLoad},
+	}
 }
 
 func busyBurst(t *testing.T, _ *toxiproxy) []line {
@@ -73,8 +76,8 @@ func busyBurst(t *testing.T, _ *toxiproxy) []line {
 	return suspectLine(fmt.Sprintf("a burst of %d", size), "suspect: a burst on a busy machine", rows, busy, v)
 }
 
-// busyLoad: the rows of a load are judged together with those that end in the same quarter of a second, so that nothing is
-// claimed of the first and the last of the busy time.
+// busyLoad: the rows of a load are judged together with those that end in the same quarter of a second, so that nothing
+// is claimed of the first and the last of the busy time.
 func busyLoad(t *testing.T, _ *toxiproxy) []line {
 	const edge = 300 * ms
 	l := sustained{script: script{delays: steady()}, connections: probe.Reuse,
@@ -112,7 +115,13 @@ func busyLoad(t *testing.T, _ *toxiproxy) []line {
 	if !v.good() {
 		t.Error(v.String())
 	}
-	return suspectLine(fmt.Sprintf("%g ms of it", inMs(time.Second-2*edge)), "suspect: 1 s of a load on a busy machine", rows, busy, v)
+	return suspectLine(
+		fmt.Sprintf("%g ms of it", inMs(time.Second-2*edge)),
+		"suspect: 1 s of a load on a busy machine",
+		rows,
+		busy,
+		v,
+	)
 }
 
 // judgeSuspect: rows of a busy time must say that the client was short of a processor, in one word or the other.
@@ -144,8 +153,10 @@ func suspectLine(nominal, name string, rows, busy []sample.Sample, v verdict) []
 	if len(busy) > 0 {
 		said = busy[0].Suspect
 	}
-	return []line{{name, nominal, fmt.Sprintf("%d rows busy", len(busy)), fmt.Sprintf("%d suspect (%s)", of(busy), said),
-		fmt.Sprintf("all of these; of %d others %d", len(rows)-len(busy), of(rows)-of(busy)), v.good(), ""}}
+	return []line{
+		{name, nominal, fmt.Sprintf("%d rows busy", len(busy)), fmt.Sprintf("%d suspect (%s)", of(busy), said),
+			fmt.Sprintf("all of these; of %d others %d", len(rows)-len(busy), of(rows)-of(busy)), v.good(), ""},
+	}
 }
 
 func TestMissedSuspicionsAreNoticed(t *testing.T) {

@@ -42,7 +42,9 @@ func startToxiproxy(t *testing.T) *toxiproxy {
 			t.Fatalf("the relay is not installed, run scripts/test-setup.sh: %v", err)
 		}
 	}
-	p := &toxiproxy{client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
+	p := &toxiproxy{
+		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+	}
 	for range 5 { // a free port may be taken by another before the relay has it
 		if p.start(t, program) {
 			return p
@@ -66,7 +68,8 @@ func (p *toxiproxy) start(t *testing.T, program string) bool {
 	dieWithParent(c)
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
-		// The parent's death that dieWithParent means is that of this thread: it is kept for as long as the program runs.
+		// The parent's death that dieWithParent means is that of this thread: it is kept for as long as the program
+		// runs.
 		runtime.LockOSThread()
 		defer close(ended)
 		err := c.Start()
@@ -124,7 +127,12 @@ func (p *toxiproxy) between(t *testing.T, upstream string, toxics ...toxic) stri
 	t.Helper()
 	p.proxies++
 	name := fmt.Sprintf("p%d", p.proxies)
-	answer, err := p.call(t, http.MethodPost, "/proxies", map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true})
+	answer, err := p.call(
+		t,
+		http.MethodPost,
+		"/proxies",
+		map[string]any{"name": name, "listen": "127.0.0.1:0", "upstream": upstream, "enabled": true},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,8 @@ func TestUDPRelayKeepsClientsApart(t *testing.T) {
 	}
 	for _, c := range clients {
 		got := c.settle(t, r, 40) // of the others
-		if len(got) != 20 || slices.ContainsFunc(got, func(e echo) bool { return !strings.HasPrefix(e.text, c.name+" ") }) {
+		if len(got) != 20 ||
+			slices.ContainsFunc(got, func(e echo) bool { return !strings.HasPrefix(e.text, c.name+" ") }) {
 			t.Errorf("client %s got %v", c.name, got)
 		}
 	}

@@ -21,8 +21,8 @@ type weather struct {
 // fate is what becomes of one datagram: how long each copy is held up. None: it is lost.
 type fate []time.Duration
 
-// draw decides about the next datagram of a direction. Every datagram takes the same number of draws, so that the fates of a
-// seed do not depend on one another.
+// draw decides about the next datagram of a direction. Every datagram takes the same number of draws, so that the fates
+// of a seed do not depend on one another.
 func (w weather) draw(from *rand.Rand) fate {
 	lost, twice := from.Float64() < w.loss, from.Float64() < w.twice
 	first := w.delay + time.Duration(from.Float64()*float64(w.jitter))
@@ -50,8 +50,9 @@ type lane struct {
 	log   []passed
 }
 
-// udpRelay passes datagrams between clients and one server, as the weather has it. It works like an address translation:
-// the server sees a port of the relay's for each client and can answer to it for as long as the relay lives.
+// udpRelay passes datagrams between clients and one server, as the weather has it. It works like an address
+// translation: the server sees a port of the relay's for each client and can answer to it for as long as the relay
+// lives.
 type udpRelay struct {
 	addr     netip.AddrPort // where clients send to
 	upstream *net.UDPAddr
@@ -66,7 +67,8 @@ type udpRelay struct {
 	running sync.WaitGroup
 }
 
-// relayUDP starts a relay to a server. Equal seeds, weathers and orders of datagrams give equal fates. It ends with the test.
+// relayUDP starts a relay to a server. Equal seeds, weathers and orders of datagrams give equal fates. It ends with the
+// test.
 func relayUDP(t *testing.T, server netip.AddrPort, seed uint64, up, down weather) *udpRelay {
 	t.Helper()
 	front, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
@@ -84,7 +86,8 @@ func relayUDP(t *testing.T, server netip.AddrPort, seed uint64, up, down weather
 	return r
 }
 
-// read takes datagrams from a socket: the front's go up, each by its client's own socket; a client's socket's go down to it.
+// read takes datagrams from a socket: the front's go up, each by its client's own socket; a client's socket's go down
+// to it.
 func (r *udpRelay) read(t *testing.T, from *net.UDPConn, client *netip.AddrPort) {
 	buf := make([]byte, 64<<10)
 	for {
