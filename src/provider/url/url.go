@@ -22,13 +22,19 @@ var (
 	_ provider.Matcher    = connection{}
 )
 
+// endpoint is the address.
+func (c connection) endpoint() (provider.Endpoint, error) {
+	u, err := provider.CompleteURL(c.target)
+	return provider.Endpoint{URL: u, Provider: "url"}, err
+}
+
 // ListAPIs gives the address.
 func (c connection) ListAPIs(context.Context) ([]provider.Endpoint, error) {
-	u, err := provider.CompleteURL(c.target)
+	one, err := c.endpoint()
 	if err != nil {
 		return nil, err
 	}
-	return []provider.Endpoint{{URL: u, Provider: "url"}}, nil
+	return []provider.Endpoint{one}, nil
 }
 
 // DeployFunctions deploys nothing: it gives what Match gives.
@@ -38,13 +44,13 @@ func (c connection) DeployFunctions(_ context.Context, fns []*provider.Function)
 
 // Match gives every function the one address.
 func (c connection) Match(fns []*provider.Function) ([]provider.Endpoint, error) {
-	one, err := c.ListAPIs(context.Background())
+	one, err := c.endpoint()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]provider.Endpoint, len(fns))
 	for i, f := range fns {
-		out[i] = one[0]
+		out[i] = one
 		out[i].Function = f.Name
 	}
 	return out, nil

@@ -142,3 +142,13 @@ func TestOnlySomeProvidersDeploy(t *testing.T) {
 		t.Error("an unknown provider was found")
 	}
 }
+
+// Each row's name is one that an experiment file may hold.
+func TestNamesAreThoseOfExperimentFiles(t *testing.T) {
+	for _, row := range All() {
+		exp := &experiment.Experiment{Provider: row.Name}
+		if is := exp.ProviderKind(); is != row.Name {
+			t.Errorf("Provider %q in a file is %s", row.Name, is)
+		}
+	}
+}
