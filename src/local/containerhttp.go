@@ -78,14 +78,14 @@ func (in *instance) awaitListener(c server) bool {
 // function may have at once, so no slot is counted.
 func (in *instance) work(ctx context.Context, c server, transport *http.Transport) {
 	for {
-		inv := in.take()
+		inv := in.nextInvocation()
 		for inv == nil {
 			select {
 			case <-in.wake:
 			case <-c.ended:
 				return
 			}
-			inv = in.take()
+			inv = in.nextInvocation()
 		}
 		in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: 1"...))
 		res := in.forward(ctx, c, transport, inv)
@@ -96,7 +96,7 @@ func (in *instance) work(ctx context.Context, c server, transport *http.Transpor
 			if endsSoon(c) {
 				return // likewise
 			}
-			in.fn.spoil(in) // it is ending, or cannot be trusted: it gets no further request
+			in.fn.retireInstance(in) // it is ending, or cannot be trusted: it gets no further request
 		}
 		in.mu.Lock()
 		in.deliver(inv, res) // a request that timed out has its result already

@@ -93,7 +93,7 @@ func (p *Platform) deploy(ctx context.Context, name string, spec client.ServiceS
 func releaseAll(functions []*function) error {
 	var errs []error
 	for _, f := range functions {
-		errs = append(errs, f.giveBack())
+		errs = append(errs, f.releaseCode())
 	}
 	return errors.Join(errs...)
 }

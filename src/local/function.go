@@ -32,7 +32,7 @@ type function struct {
 	starting  []*instance        // shared mode: not ready yet, with room
 	waiting   []*waiter
 	all       map[*instance]bool // every instance with something left, retired ones too
-	inside    int                // requests that hold this version
+	requests  int                // requests that hold this version
 	draining  bool               // replaced or removed: ends once nobody is inside
 	removed   bool               // removed: refuses what still comes
 	concluded bool               // its end has begun
@@ -74,18 +74,18 @@ func (f *function) enter() bool {
 	if f.concluded || f.removed {
 		return false
 	}
-	f.inside++
+	f.requests++
 	return true
 }
 
 // exit gives the version up.
 func (f *function) exit() {
 	f.mu.Lock()
-	f.inside--
+	f.requests--
 	last := f.drained()
 	f.mu.Unlock()
 	if last {
-		f.conclude()
+		f.giveUpCode()
 	}
 }
 
@@ -98,7 +98,7 @@ func (f *function) acquire(ctx context.Context) (grant, error) {
 	}
 	// Whoever waits was first.
 	if len(f.waiting) == 0 {
-		if g, ok := f.place(); ok {
+		if g, ok := f.findInstance(); ok {
 			f.mu.Unlock()
 			f.begin(g)
 			return g, nil
@@ -152,9 +152,9 @@ func (f *function) begin(g grant) {
 	}
 }
 
-// place finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one. The
+// findInstance finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one. The
 // caller holds f.mu and starts the instance when the grant is its own.
-func (f *function) place() (grant, bool) {
+func (f *function) findInstance() (grant, bool) {
 	now := time.Now()
 	for len(f.available) > 0 {
 		in := f.available[len(f.available)-1]
@@ -192,7 +192,7 @@ func (f *function) place() (grant, bool) {
 // serveQueue gives places to those who wait. The caller holds f.mu.
 func (f *function) serveQueue() {
 	for len(f.waiting) > 0 {
-		g, ok := f.place()
+		g, ok := f.findInstance()
 		if !ok {
 			return
 		}
@@ -290,15 +290,15 @@ func without(list []*instance, in *instance) []*instance {
 	return list
 }
 
-// spoil retires an instance that a request has left in an unknown state.
-func (f *function) spoil(in *instance) {
+// retireInstance retires an instance that a request has left in an unknown state.
+func (f *function) retireInstance(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
 }
 
-// leave is told by an instance that is dead: its place is free for another.
-func (f *function) leave(in *instance) {
+// instanceDied is told by an instance that is dead: its place is free for another.
+func (f *function) instanceDied(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(in)
@@ -306,15 +306,15 @@ func (f *function) leave(in *instance) {
 	f.serveQueue()
 }
 
-// forget is told by an instance of which nothing is left.
-func (f *function) forget(in *instance) {
+// instanceRemoved is told by an instance of which nothing is left.
+func (f *function) instanceRemoved(in *instance) {
 	f.platform.instances.Add(-1)
 	f.mu.Lock()
 	delete(f.all, in)
 	last := f.drained()
 	f.mu.Unlock()
 	if last {
-		f.conclude()
+		f.giveUpCode()
 	}
 }
 
@@ -364,13 +364,13 @@ func (f *function) drain(remove bool) {
 	last := f.drained()
 	f.mu.Unlock()
 	if last {
-		f.conclude()
+		f.giveUpCode()
 	}
 }
 
 // drained says, once, that a draining version is empty. The caller holds f.mu and then calls conclude.
 func (f *function) drained() bool {
-	if !f.draining || f.concluded || f.inside > 0 || len(f.all) > 0 {
+	if !f.draining || f.concluded || f.requests > 0 || len(f.all) > 0 {
 		return false
 	}
 	f.concluded = true

@@ -137,7 +137,7 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 			tries++
 		}
 		if !g.in.submit(inv) {
-			f.spoil(g.in) // dead, and about to say so
+			f.retireInstance(g.in) // dead, and about to say so
 			f.release(g.in)
 			if g.own {
 				return g.in.post("")
@@ -146,7 +146,7 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 		}
 		res := <-inv.result
 		if res.kind == kindTimeout || res.kind == kindUndelivered {
-			f.spoil(g.in)
+			f.retireInstance(g.in)
 		}
 		if res.kind == kindUndelivered {
 			f.release(g.in)

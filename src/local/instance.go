@@ -18,11 +18,11 @@ import (
 
 // instance is one process or container of a function, from the request that starts it to its last.
 type instance struct {
-	id    string
-	fn    *function
-	slots chan struct{} // one token per request that the function may hold or wait for
-	wake  chan struct{} // something is in the inbox
-	gone  chan struct{} // closed when nothing of it is left
+	id      string
+	fn      *function
+	slots   chan struct{} // one token per request that the function may hold or wait for
+	wake    chan struct{} // something is in the inbox
+	removed chan struct{} // closed when nothing of it is left
 
 	// Guarded by fn.mu.
 	active    int // requests given and not yet released
@@ -62,7 +62,7 @@ func newInstance(fn *function) *instance {
 	return &instance{
 		id: randomHex(16), fn: fn,
 		slots: make(chan struct{}, fn.spec.Concurrency), wake: make(chan struct{}, fn.spec.Concurrency),
-		gone: make(chan struct{}), spawned: make(chan struct{}),
+		removed: make(chan struct{}), spawned: make(chan struct{}),
 		inflight: map[string]*invocation{}, late: map[string]bool{},
 	}
 }
@@ -275,7 +275,7 @@ func (in *instance) kill() {
 // finish takes the dead instance apart: its requests get their results, then everything it used is given back.
 func (in *instance) finish(lastLine string) {
 	in.failAll(lastLine)
-	in.fn.leave(in)
+	in.fn.instanceDied(in)
 	var errs []error
 	if in.api != nil {
 		errs = append(errs, in.api.Close())
@@ -289,8 +289,8 @@ func (in *instance) finish(lastLine string) {
 	if err := errors.Join(errs...); err != nil {
 		in.fn.platform.opts.Warnf("instance %s of function %s: %v", in.id, in.fn.spec.Name, err)
 	}
-	close(in.gone)
-	in.fn.forget(in)
+	close(in.removed)
+	in.fn.instanceRemoved(in)
 }
 
 // failAll gives every request that is still inside its result.

@@ -45,17 +45,17 @@ func (l *leftovers) none() bool {
 	return len(l.steps) == 0
 }
 
-// conclude gives the package up.
-func (f *function) conclude() {
-	if err := f.giveBack(); err != nil {
+// giveUpCode gives the package up.
+func (f *function) giveUpCode() {
+	if err := f.releaseCode(); err != nil {
 		_ = f.left.try(f.removeCode) // it failed just now
 		f.platform.opts.Warnf("function %s: remove package: %v", f.spec.Name, err)
 	}
 	close(f.ended)
 }
 
-// giveBack gives up the package or image.
-func (f *function) giveBack() error {
+// releaseCode gives up the package or image.
+func (f *function) releaseCode() error {
 	if f.image != nil {
 		return f.image.Release(context.Background())
 	}

@@ -31,12 +31,12 @@ func pace(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 		return
 	}
 	b := &pacedBody{ReadCloser: r.Body, connection: http.NewResponseController(w), idle: idle, begun: time.Now()}
-	b.await(b.begun)
+	b.setDeadline(b.begun)
 	r.Body = b
 }
 
-// await sets the instant until which more must have come.
-func (b *pacedBody) await(now time.Time) {
+// setDeadline sets the instant until which more must have come.
+func (b *pacedBody) setDeadline(now time.Time) {
 	deadline := now.Add(b.idle)
 	slowest := b.begun.Add(b.idle + time.Duration(b.bytes)*time.Second/bodyMinSpeed)
 	if slowest.Before(deadline) {
@@ -46,7 +46,7 @@ func (b *pacedBody) await(now time.Time) {
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
-	b.await(time.Now())
+	b.setDeadline(time.Now())
 	n, err := b.ReadCloser.Read(p)
 	b.bytes += int64(n)
 	if errors.Is(err, io.EOF) {

@@ -103,7 +103,7 @@ func (in *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	}
 	in.noteReady()
 	for r.Context().Err() == nil {
-		if inv := in.take(); inv != nil {
+		if inv := in.nextInvocation(); inv != nil {
 			in.hand(w, inv)
 			return
 		}
@@ -136,8 +136,8 @@ func (in *instance) noteReady() {
 	in.fn.becameReady(in)
 }
 
-// take gives the oldest request of the inbox that is not over.
-func (in *instance) take() *invocation {
+// nextInvocation gives the oldest request of the inbox that is not over.
+func (in *instance) nextInvocation() *invocation {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for len(in.inbox) > 0 {

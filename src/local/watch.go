@@ -52,14 +52,14 @@ func openWatch(pipe *os.File, what watchOrder) (*watch, error) {
 	return &watch{pipe: pipe}, err
 }
 
-func (w *watch) add(pid int)    { w.tell("+" + strconv.Itoa(pid)) }
-func (w *watch) remove(pid int) { w.tell("-" + strconv.Itoa(pid)) }
+func (w *watch) add(pid int)    { w.send("+" + strconv.Itoa(pid)) }
+func (w *watch) remove(pid int) { w.send("-" + strconv.Itoa(pid)) }
 
 // containers says that from here on the Engine may hold containers of the platform.
-func (w *watch) containers() { w.tell(containersMark) }
+func (w *watch) containers() { w.send(containersMark) }
 
-// tell does its best: without a watcher, the parent-death signal remains.
-func (w *watch) tell(line string) {
+// send does its best: without a watcher, the parent-death signal remains.
+func (w *watch) send(line string) {
 	if w == nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (w *watch) end(well bool) {
 		return
 	}
 	if well {
-		w.tell(doneMark)
+		w.send(doneMark)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

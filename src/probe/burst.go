@@ -54,7 +54,7 @@ func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	b := &burst{
 		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: e.cfg.Load == nil && round < e.cfg.Warmup,
 		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
-		slots: e.takeSlots(size), due: sample.None, planned: sample.None,
+		slots: e.acquireSlots(size), due: sample.None, planned: sample.None,
 		ready: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	b.request, b.body = e.cfg.request(t, round)
@@ -92,7 +92,7 @@ func (b *burst) start() {
 	for _, l := range b.engine.loops {
 		l.do(func() {
 			l.armed = append(l.armed, b)
-			b.target.places[l.index].retire(b)
+			b.target.pools[l.index].closeExpiring(b)
 			b.on(l, (*slot).arm)
 		})
 	}
@@ -109,22 +109,22 @@ func (b *burst) abandon() {
 	}
 }
 
-// leave counts a slot as done.
-func (b *burst) leave() {
+// slotDone counts a slot as done.
+func (b *burst) slotDone() {
 	if b.left.Add(-1) == 0 {
 		close(b.done)
 	}
 }
 
-// lull is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a timer
+// handoff is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a timer
 // of the scheduler.
-const lull = 5 * time.Millisecond
+const handoff = 5 * time.Millisecond
 
 // hold waits until the burst is due and its slots are ready, then releases it; the slots that are not ready by latest
 // are not waited for any longer (zero: all are waited for). A zero planned instant means as soon as it is ready. It
 // reports false, and nothing is sent, when the context ends first.
 func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
-	released := pause(ctx, planned.Add(-lull))
+	released := pause(ctx, planned.Add(-handoff))
 	if released {
 		var patience <-chan time.Time
 		if !latest.IsZero() {
@@ -150,12 +150,12 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 		}
 		return false
 	}
-	b.fall(planned)
+	b.scheduleRelease(planned)
 	return true
 }
 
-// fall lets the barrier fall at the planned instant, in every loop.
-func (b *burst) fall(planned time.Time) {
+// scheduleRelease lets the barrier fall at the planned instant, in every loop.
+func (b *burst) scheduleRelease(planned time.Time) {
 	if w := b.engine.watch; w != nil {
 		b.mark, b.marked = w.Mark(), time.Since(b.engine.base)
 	}
@@ -174,10 +174,10 @@ func (b *burst) fall(planned time.Time) {
 func (b *burst) fire(l *loop) {
 	b.leaving.Store(true)
 	l.disarm(b)
-	l.settle()
+	l.dispatchPending()
 	b.release.CompareAndSwap(0, int64(l.now()))
 	b.on(l, (*slot).fire)
-	b.target.places[l.index].flush()
+	b.target.pools[l.index].flushBatches()
 }
 
 // wall turns an instant of the engine's clock into one of the wall clock as it stood at the burst's release.
@@ -223,7 +223,7 @@ func (b *burst) await(ctx context.Context, grace time.Duration) bool {
 	case <-timer.C:
 	}
 	b.cut.Store(true)
-	b.each((*slot).runOut)
+	b.each((*slot).expire)
 	select {
 	case <-b.done:
 	case <-b.engine.broken:

@@ -32,7 +32,7 @@ func launch(t *testing.T, e *engine, n int, between func(b *burst)) {
 	b.start()
 	<-b.ready
 	between(b)
-	if !e.fly(t.Context(), b, time.Time{}, time.Time{}) {
+	if !e.runBurst(t.Context(), b, time.Time{}, time.Time{}) {
 		t.Fatal("the burst did not leave")
 	}
 }
@@ -48,7 +48,7 @@ func on(l *loop, do func()) {
 func kept(e *engine) (n int) {
 	for _, l := range e.loops {
 		on(l, func() {
-			for _, c := range e.targets[0].places[l.index].idle {
+			for _, c := range e.targets[0].pools[l.index].idle {
 				if c.state == standing {
 					n++
 				}
@@ -58,8 +58,8 @@ func kept(e *engine) (n int) {
 	return n
 }
 
-// gone waits until every kept connection has been seen to be closed by the server.
-func gone(t *testing.T, e *engine) {
+// closed waits until every kept connection has been seen to be closed by the server.
+func closed(t *testing.T, e *engine) {
 	t.Helper()
 	waitFor(t, "the end of the connections", func() bool { return kept(e) == 0 })
 }
@@ -108,7 +108,7 @@ func TestUnaskedData(t *testing.T) {
 	cfg.Connections = Reuse
 	e := flight(t, cfg)
 	launch(t, e, 0, nothing)
-	gone(t, e)
+	closed(t, e)
 	launch(t, e, 1, nothing)
 	if got := b.classes()[sample.OK]; got != 8 {
 		t.Errorf("classes %v", b.classes())
@@ -212,10 +212,10 @@ func answerer(c net.Conn, _ *bufio.Reader) {
 // oneMore runs a slot's request once more, on its loop's thread, from its turn to its end.
 func oneMore(s *slot) {
 	l := s.loop
-	s.stage, s.flight = armed, -1
+	s.stage, s.inFlightAt = armed, -1
 	s.began, s.wrote = sample.None, sample.None
 	s.resp.reset(s.b.client.MaxBody)
-	s.take()
+	s.acquireConn()
 	s.fire()
 	for s.stage != finished {
 		for _, r := range l.poll.wait(-1) {
@@ -239,10 +239,10 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		burst.left.Store(1 << 30)
 		allocs := 0.0
 		on(slot.loop, func() {
-			slot.place.give(slot.conn)
+			slot.pool.releaseConn(slot.conn)
 			allocs = testing.AllocsPerRun(200, func() { oneMore(slot) })
 			slot.stage = armed
-			slot.take()
+			slot.acquireConn()
 		})
 		if slot.class != sample.OK || slot.conn == nil {
 			t.Fatalf("class %q, error %v", slot.class, slot.err)
@@ -283,7 +283,7 @@ func BenchmarkRequest(b *testing.B) {
 	burst.left.Store(1 << 30)
 	b.ReportAllocs()
 	on(slot.loop, func() {
-		slot.place.give(slot.conn)
+		slot.pool.releaseConn(slot.conn)
 		for b.Loop() {
 			oneMore(slot)
 		}
@@ -334,7 +334,7 @@ func TestShutStaysShut(t *testing.T) {
 	l := &loop{base: time.Now(), nextCheck: never}
 	addr := netip.MustParseAddr("127.0.0.1")
 	c := &conn{loop: l, target: &target{hostname: "h", port: 1}, fd: -1, state: connecting, dialing: -1, wire: newWire(), addrs: []netip.Addr{addr, addr}}
-	l.dial(c)
+	l.watchAttempt(c)
 	c.shut()
 	l.expire()
 	if c.state != shut || c.fd >= 0 || len(l.dialing) > 0 {

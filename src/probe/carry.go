@@ -11,11 +11,11 @@ import (
 func (c *conn) send(b []byte) {
 	if c.seal != nil {
 		if _, err := c.seal.Write(b); err != nil { // appends to out
-			c.broke(err)
+			c.writeFailed(err)
 			return
 		}
 	} else {
-		c.out, c.mine = b, false
+		c.out, c.outIsCopy = b, false
 	}
 	if !c.held {
 		c.flush()
@@ -27,10 +27,10 @@ func (c *conn) queue(b []byte) {
 	waiting := len(c.out)
 	if waiting == 0 {
 		c.keep = c.keep[:0]
-	} else if !c.mine {
+	} else if !c.outIsCopy {
 		c.keep = append(c.keep[:0], c.out...)
 	}
-	c.keep, c.mine = append(c.keep, b...), true
+	c.keep, c.outIsCopy = append(c.keep, b...), true
 	c.out = c.keep[len(c.keep)-waiting-len(b):]
 }
 
@@ -39,7 +39,7 @@ func (c *conn) post(b []byte) {
 	if c.seal == nil {
 		c.queue(b)
 	} else if _, err := c.seal.Write(b); err != nil {
-		c.broke(err)
+		c.writeFailed(err)
 		return
 	}
 	c.flush()
@@ -58,7 +58,7 @@ func (c *conn) flush() {
 			return
 		}
 		if err != nil {
-			c.broke(err)
+			c.writeFailed(err)
 			return
 		}
 	}
@@ -66,9 +66,9 @@ func (c *conn) flush() {
 	c.user.flushed(c.loop.now())
 }
 
-// broke deals with a write that failed. A server may refuse a large request while it is being written: its answer, if it
+// writeFailed deals with a write that failed. A server may refuse a large request while it is being written: its answer, if it
 // has come, is the better result.
-func (c *conn) broke(err error) {
+func (c *conn) writeFailed(err error) {
 	c.out, c.refusal = nil, err
 	c.receive(true)
 	if c.state == standing {
@@ -90,7 +90,7 @@ reading:
 			c.target.learn(c.loop.now() - c.heard)
 			c.shut() // nobody has asked for anything
 		case n > 0:
-			if c.took(n, idle) && c.seal == nil && n < len(c.loop.buf) && !ended {
+			if c.deliver(n, idle) && c.seal == nil && n < len(c.loop.buf) && !ended {
 				break reading // the kernel had no more; news of more will come
 			}
 		case c.refusal != nil:
@@ -102,12 +102,12 @@ reading:
 			c.fail(classify(err), err)
 		}
 	}
-	c.mend()
+	c.reassignIfDraining()
 }
 
-// took hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried
+// deliver hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried
 // nothing and is drained or ended by them has come to the server's idle timeout.
-func (c *conn) took(n int, idle bool) bool {
+func (c *conn) deliver(n int, idle bool) bool {
 	now := c.loop.now()
 	err := c.user.incoming(c.loop.buf[:n], now)
 	m, multi := c.user.(*mux)
@@ -121,11 +121,11 @@ func (c *conn) took(n int, idle bool) bool {
 	return err == nil
 }
 
-// mend gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is
+// reassignIfDraining gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is
 // called when nothing is being read any more.
-func (c *conn) mend() {
+func (c *conn) reassignIfDraining() {
 	if m, multi := c.user.(*mux); multi && m.draining() && len(c.loop.armed) > 0 {
-		m.place.forsake(m, c.loop)
+		m.pool.reassignArmed(m, c.loop)
 	}
 }
 

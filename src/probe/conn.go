@@ -79,17 +79,17 @@ type conn struct {
 	dialing     int // place in the loop's list, or -1
 	errs        []error
 
-	born    int                // the loop's turn in which the socket was made
-	lookup  context.CancelFunc // of the goroutine that resolves
-	cancel  context.CancelFunc // of the one that shakes hands
-	seal    *tls.Conn          // nil: plain
-	wire    *wire
-	out     []byte // what the kernel has not taken yet
-	mine    bool   // out lies in keep; else it is the sender's
-	keep    []byte
-	held    bool  // nothing goes out before the release
-	ending  bool  // shut as soon as the goroutine of its handshake has ended
-	refusal error // an answer to the peer may still be read after this failure of a write
+	born      int                // the loop's turn in which the socket was made
+	lookup    context.CancelFunc // of the goroutine that resolves
+	cancel    context.CancelFunc // of the one that shakes hands
+	seal      *tls.Conn          // nil: plain
+	wire      *wire
+	out       []byte // what the kernel has not taken yet
+	outIsCopy bool   // out lies in keep; else it is the sender's
+	keep      []byte
+	held      bool  // nothing goes out before the release
+	ending    bool  // shut as soon as the goroutine of its handshake has ended
+	refusal   error // an answer to the peer may still be read after this failure of a write
 
 	heard time.Duration // when the last bytes came, or the connection stood
 }
@@ -216,7 +216,7 @@ func (c *conn) attempt(addr netip.Addr) error {
 	}
 	c.state = connecting
 	c.attemptEnds = c.loop.now() + connectWait
-	c.loop.dial(c)
+	c.loop.watchAttempt(c)
 	return nil
 }
 
@@ -271,7 +271,7 @@ func (c *conn) connected(ended bool) {
 			return
 		}
 	}
-	c.loop.dialed(c)
+	c.loop.unwatchAttempt(c)
 	now := c.loop.now()
 	c.phases.connect, c.phases.dialed = now-c.began, now
 	if !c.target.secure {
@@ -354,7 +354,7 @@ func (c *conn) shut() {
 	was := c.state
 	c.state = shut
 	c.out, c.held, c.addrs = nil, false, nil
-	c.loop.dialed(c)
+	c.loop.unwatchAttempt(c)
 	if c.lookup != nil {
 		c.lookup()
 	}
@@ -376,7 +376,7 @@ func (c *conn) shut() {
 }
 
 func (c *conn) closeSocket() {
-	c.loop.dialed(c)
+	c.loop.unwatchAttempt(c)
 	if c.fd >= 0 {
 		c.loop.sockets--
 		c.loop.conns[c.fd] = nil

@@ -25,7 +25,7 @@ func (m *mux) incoming(data []byte, at time.Duration) error {
 	}
 	m.shutUnused()
 	m.flush()
-	m.place.resend()
+	m.pool.resend()
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (m *mux) parse(data []byte, at time.Duration) error {
 		if used == 0 {
 			break
 		}
-		if err := m.take(f, at); err != nil {
+		if err := m.handleFrame(f, at); err != nil {
 			return err
 		}
 		data = data[used:]
@@ -54,32 +54,32 @@ func (m *mux) parse(data []byte, at time.Duration) error {
 	return nil
 }
 
-func (m *mux) take(f frame, at time.Duration) error {
+func (m *mux) handleFrame(f frame, at time.Duration) error {
 	if (m.inside != 0) != (f.kind == frameContinuation) {
 		return broken("a header block is interrupted")
 	}
 	switch f.kind {
 	case frameData:
-		return m.takeData(f, at)
+		return m.handleData(f, at)
 	case frameHeaders:
 		content, err := f.unpadded()
 		if err != nil || f.stream == 0 {
 			return errors.Join(err, badIf(f.stream == 0, "HEADERS of no stream"))
 		}
 		m.beginBlock(f, at)
-		return m.takeBlock(content, f.flags)
+		return m.handleBlock(content, f.flags)
 	case frameContinuation:
 		if f.stream != m.inside {
 			return broken("a header block is interrupted")
 		}
-		return m.takeBlock(f.content, f.flags)
+		return m.handleBlock(f.content, f.flags)
 	case frameReset:
 		if len(f.content) != 4 {
 			return broken("RST_STREAM of a wrong length")
 		}
-		m.takeReset(f.stream, resetError(binary.BigEndian.Uint32(f.content)))
+		m.handleReset(f.stream, resetError(binary.BigEndian.Uint32(f.content)))
 	case frameSettings:
-		return m.takeSettings(f)
+		return m.handleSettings(f)
 	case framePush:
 		return broken("the server pushes although it was told not to")
 	case framePing:
@@ -88,15 +88,15 @@ func (m *mux) take(f frame, at time.Duration) error {
 			return m.replied()
 		}
 	case frameGoAway:
-		return m.takeGoAway(f)
+		return m.handleGoAway(f)
 	case frameWindow:
-		return m.takeWindow(f)
+		return m.handleWindow(f)
 	}
 	return nil // PRIORITY and what is not known is passed over (section 4.1)
 }
 
-// takeReset ends a stream that the server has reset.
-func (m *mux) takeReset(id uint32, why resetError) {
+// handleReset ends a stream that the server has reset.
+func (m *mux) handleReset(id uint32, why resetError) {
 	s := m.streams[id]
 	if s == nil {
 		return
@@ -123,7 +123,7 @@ func badIf(bad bool, what string) error {
 	return nil
 }
 
-func (m *mux) takeData(f frame, at time.Duration) error {
+func (m *mux) handleData(f frame, at time.Duration) error {
 	m.received += uint32(len(f.content))
 	if m.received > windowMost/2 {
 		m.batch = appendWindow(m.batch, 0, m.received)
@@ -175,9 +175,9 @@ func (m *mux) dropBlock() {
 	m.fields.SetEmitEnabled(false)
 }
 
-// takeBlock decodes a part of a header block. One that is too long ends its stream alone, as long as it comes to an
+// handleBlock decodes a part of a header block. One that is too long ends its stream alone, as long as it comes to an
 // end: a block goes on over any number of frames, and nothing else may come on the connection meanwhile.
-func (m *mux) takeBlock(content []byte, flags byte) error {
+func (m *mux) handleBlock(content []byte, flags byte) error {
 	if m.size += max(len(content), leastPart); m.size > maxBlock {
 		return broken("a header block is too long (over 1 MiB, or in over 1024 frames)")
 	}
@@ -244,7 +244,7 @@ func (m *mux) fail(s *slot, err error) {
 	s.finish()
 }
 
-func (m *mux) takeSettings(f frame) error {
+func (m *mux) handleSettings(f frame) error {
 	if f.flags&flagAck != 0 {
 		return nil
 	}
@@ -282,7 +282,7 @@ func (m *mux) greetedNow() {
 	m.members -= len(waiting)
 	if m.counted {
 		m.counted = false
-		m.place.prepared()
+		m.pool.openingDone()
 	}
 	for _, s := range waiting {
 		if m.members < m.room {
@@ -292,17 +292,17 @@ func (m *mux) greetedNow() {
 		}
 		s.mux = nil
 		if m.room == 0 {
-			s.lost(sample.Protocol, fmt.Errorf("the server takes no streams"), m.conn.phases)
+			s.connLost(sample.Protocol, fmt.Errorf("the server takes no streams"), m.conn.phases)
 			continue
 		}
-		m.place.queue(s)
+		m.pool.enqueue(s)
 	}
 }
 
-// takeGoAway takes note that the connection is being drained. Streams up to the one that the server names go on; those
+// handleGoAway takes note that the connection is being drained. Streams up to the one that the server names go on; those
 // above it were not processed, and those that have not begun need another connection anyway. A server that drains in
 // two steps names the highest number there is at first.
-func (m *mux) takeGoAway(f frame) error {
+func (m *mux) handleGoAway(f frame) error {
 	if len(f.content) < 8 || f.stream != 0 {
 		return broken("GOAWAY makes no sense")
 	}
@@ -317,12 +317,12 @@ func (m *mux) takeGoAway(f frame) error {
 	for len(m.waiting) > 0 {
 		s := m.waiting[0]
 		m.remove(s)
-		s.moveOn(why)
+		s.reassign(why)
 	}
 	return nil
 }
 
-func (m *mux) takeWindow(f frame) error {
+func (m *mux) handleWindow(f frame) error {
 	if len(f.content) != 4 {
 		return broken("WINDOW_UPDATE of a wrong length")
 	}

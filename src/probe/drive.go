@@ -33,7 +33,7 @@ type drive struct {
 	wanted      []int // by target: first connections that are still to be opened
 	warming     int
 	nextKeep    time.Duration // before this instant no connection is opened in place of one that the server has closed
-	flying      int
+	inFlight    int
 	made        int // slots
 	dropped     atomic.Int64
 	free        []*slot
@@ -60,7 +60,7 @@ func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan [
 			rounds = append(rounds, b)
 		}
 		d.rounds = append(d.rounds, rounds)
-		t.places[l.index].most = d.connections
+		t.pools[l.index].most = d.connections
 	}
 	d.advance()
 	return d
@@ -106,7 +106,7 @@ func (d *drive) due() time.Duration {
 
 // step sends what is due, as far as there are connections, and hands over what has ended.
 func (d *drive) step() {
-	d.takeBack()
+	d.reclaimSlots()
 	now := d.loop.now()
 	d.blocked = false
 	for !d.halted && !d.exhausted && d.at <= now && now < d.end {
@@ -118,15 +118,15 @@ func (d *drive) step() {
 		now = d.loop.now()
 	}
 	for target := range d.rounds {
-		p := d.rounds[target][0].target.places[d.loop.index]
-		p.flush()
+		p := d.rounds[target][0].target.pools[d.loop.index]
+		p.flushBatches()
 		p.resend()
 	}
 	d.keep(now)
 	if len(d.done) >= 256 || len(d.done) > 0 && now >= d.handed+10*time.Millisecond {
 		d.handOver(now)
 	}
-	if (d.halted || d.exhausted || now >= d.end) && d.flying == 0 && !d.finishing {
+	if (d.halted || d.exhausted || now >= d.end) && d.inFlight == 0 && !d.finishing {
 		d.finish(now)
 	}
 }
@@ -138,12 +138,12 @@ const keepPause = 100 * time.Millisecond
 // between two requests of a load that is not dense.
 func (d *drive) unconnected() bool {
 	b := d.rounds[d.target][0]
-	return b.reuse && d.flying == 0 && d.warming == 0 && !b.target.places[d.loop.index].available()
+	return b.reuse && d.inFlight == 0 && d.warming == 0 && !b.target.pools[d.loop.index].available()
 }
 
 func (d *drive) ahead() time.Duration {
 	b := d.rounds[d.target][0]
-	return b.target.places[d.loop.index].ahead(b)
+	return b.target.pools[d.loop.index].ahead(b)
 }
 
 // keep opens a connection for the request at hand before it is due, outside its lateness and its latency.
@@ -169,14 +169,14 @@ func (d *drive) sendOne() bool {
 			d.free = append(d.free, s)
 			return false
 		}
-	} else if !s.place.lend(s) {
+	} else if !s.pool.assignOpenConn(s) {
 		d.free = append(d.free, s)
 		d.warm(d.target)
 		return false
 	}
 	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
-	d.flying++
+	d.inFlight++
 	s.fire()
 	return true
 }
@@ -243,13 +243,13 @@ func (d *drive) warmed(s *slot) {
 	if s.class != sample.OK && due {
 		s.stage, s.index, s.planned, s.second = armed, int(d.k-d.first), d.at, d.second
 		s.round = int(d.k / int64(len(d.rounds)))
-		d.flying++
+		d.inFlight++
 		d.advance()
 		s.fire()
 		return
 	}
 	ok := s.class == sample.OK
-	s.release()
+	s.releaseConn()
 	s.stage = finished
 	d.free = append(d.free, s)
 	for target := range d.rounds {
@@ -261,7 +261,7 @@ func (d *drive) warmed(s *slot) {
 
 // ended takes in a slot whose request has ended.
 func (d *drive) ended(s *slot) {
-	d.flying--
+	d.inFlight--
 	d.done = append(d.done, s)
 }
 
@@ -280,8 +280,8 @@ func (d *drive) handOver(now time.Duration) {
 	}
 }
 
-// takeBack gets the slots whose rows are made.
-func (d *drive) takeBack() {
+// reclaimSlots gets the slots whose rows are made.
+func (d *drive) reclaimSlots() {
 	if len(d.free) > 0 {
 		return
 	}
@@ -323,9 +323,9 @@ func (d *drive) cut() {
 			b.cut.Store(true)
 		}
 	}
-	for i := len(d.loop.flying) - 1; i >= 0; i-- {
-		if i < len(d.loop.flying) {
-			d.loop.flying[i].runOut()
+	for i := len(d.loop.inFlight) - 1; i >= 0; i-- {
+		if i < len(d.loop.inFlight) {
+			d.loop.inFlight[i].expire()
 		}
 	}
 }

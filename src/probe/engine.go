@@ -80,7 +80,7 @@ func (e *engine) startLoops(most int) error {
 		}
 		e.loops = append(e.loops, l)
 		for _, t := range e.targets {
-			t.places = append(t.places, &place{most: (most + n - 1) / n})
+			t.pools = append(t.pools, &connPool{most: (most + n - 1) / n})
 		}
 	}
 	return nil
@@ -144,7 +144,7 @@ func (e *engine) close() {
 	}
 }
 
-func (e *engine) takeSlots(n int) []*slot {
+func (e *engine) acquireSlots(n int) []*slot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	out := make([]*slot, n)
@@ -158,26 +158,26 @@ func (e *engine) takeSlots(n int) []*slot {
 	return out
 }
 
-// settle takes back the slots that a burst was lent.
-func (e *engine) settle(b *burst) {
+// returnSlots takes back the slots that a burst was lent.
+func (e *engine) returnSlots(b *burst) {
 	e.mu.Lock()
 	e.free = append(e.free, b.slots...)
 	e.mu.Unlock()
 }
 
-// fly takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in
+// runBurst takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in
 // flight when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
-func (e *engine) fly(ctx context.Context, b *burst, planned, latest time.Time) bool {
+func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Time) bool {
 	if !b.hold(ctx, planned, latest) {
 		if !e.isBroken() {
-			e.settle(b)
+			e.returnSlots(b)
 		}
 		return false
 	}
 	if !b.await(ctx, e.cfg.Grace) {
 		return false
 	}
-	defer e.settle(b)
+	defer e.returnSlots(b)
 	if err := e.rec.record(b, e.watch); err != nil {
 		e.stop(err)
 	}
@@ -194,7 +194,7 @@ func (e *engine) runClosed(ctx context.Context) {
 		}
 		b := e.newBurst(n)
 		b.startFor(planned)
-		if !e.fly(ctx, b, planned, time.Time{}) {
+		if !e.runBurst(ctx, b, planned, time.Time{}) {
 			return
 		}
 		planned = time.Time{} // at once: there is no pause that could be kept badly
@@ -230,6 +230,6 @@ func (e *engine) runOpen(ctx context.Context) {
 		if latest.Before(planned) {
 			latest = planned
 		}
-		flying.Go(fail.Caught(e.defect, func() { e.fly(ctx, b, planned, latest) }))
+		flying.Go(fail.Caught(e.defect, func() { e.runBurst(ctx, b, planned, latest) }))
 	}
 }

@@ -20,7 +20,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte(string(appendFrame(nil, frameSettings, 0, 0, 6))+"\x00\x03\x00\x00\x00\x00"+string(appendFrame(nil, frameReset, 0, 3, 4))+"\x00\x00\x00\x08"), uint8(7))
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		b, m := looseMux(t)
-		for len(in) > 0 && !m.gone {
+		for len(in) > 0 && !m.closed {
 			n := min(len(in), int(piece)+1)
 			if err := m.incoming(in[:n], time.Second); err != nil {
 				m.conn.fail(classify(err), err)
@@ -28,7 +28,7 @@ func FuzzFrames(f *testing.F) {
 			in = in[n:]
 		}
 		for _, s := range b.slots {
-			s.runOut()
+			s.expire()
 		}
 		if left := b.left.Load(); left != 0 {
 			t.Fatalf("%d slots have not ended", left)
@@ -46,7 +46,7 @@ func FuzzFrames(f *testing.F) {
 func looseMux(t *testing.T) (*burst, *mux) {
 	t.Helper()
 	b := looseBurst(t, 3, nil)
-	p := b.target.places[0]
+	p := b.target.pools[0]
 	for _, s := range b.slots {
 		s.stage = opening
 		p.join(s)
@@ -70,7 +70,7 @@ func looseBurst(t *testing.T, size int, body []byte) *burst {
 	}
 	tg.proto = protocol{multi: true}
 	l := &loop{base: time.Now(), nextCheck: never, read: readSocket, write: writeSocket, over: true}
-	tg.places = []*place{{most: size}}
+	tg.pools = []*connPool{{most: size}}
 	e := &engine{cfg: cfg, base: l.base, loops: []*loop{l}, targets: []*target{tg}}
 	b := e.newBurstOf(tg, 0, size)
 	b.release.Store(1)

@@ -160,7 +160,7 @@ func TestHTTP2ConnectionsThatEnd(t *testing.T) {
 	waitFor(t, "the server's farewell", func() bool {
 		muxes := 0
 		for _, l := range e.loops {
-			on(l, func() { muxes += len(e.targets[0].places[l.index].muxes) })
+			on(l, func() { muxes += len(e.targets[0].pools[l.index].muxes) })
 		}
 		return muxes == 0
 	})
@@ -314,7 +314,7 @@ func TestHotPathOfHTTP2AllocatesNothing(t *testing.T) {
 			slot.mux.leave(slot)
 			allocs = testing.AllocsPerRun(200, func() { oneMoreStream(slot) })
 			slot.stage = armed
-			slot.place.lend(slot)
+			slot.pool.assignOpenConn(slot)
 		})
 		if slot.class != sample.OK || slot.mux == nil {
 			t.Fatalf("class %q, error %v", slot.class, slot.err)
@@ -331,9 +331,9 @@ func oneMoreStream(s *slot) {
 	l := s.loop
 	s.reset(s.b, s.index, l)
 	s.stage = armed
-	s.place.lend(s)
+	s.pool.assignOpenConn(s)
 	s.fire()
-	s.place.flush()
+	s.pool.flushBatches()
 	for s.stage != finished {
 		for _, r := range l.poll.wait(-1) {
 			if c := l.connOf(r.fd); c != nil {

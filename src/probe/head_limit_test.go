@@ -166,7 +166,7 @@ func TestSlotOfABlockUnderWay(t *testing.T) {
 	if err := m.incoming(append(first, 0x88), 1); err != nil {
 		t.Fatal(err)
 	}
-	s.runOut()
+	s.expire()
 	s.reset(b, 0, s.loop)
 	rest := append(appendFrame(nil, frameContinuation, flagEndHeaders, 1, 5), "\x00\x01a\x01b"...)
 	if err := m.incoming(rest, 2); err != nil {

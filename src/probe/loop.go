@@ -28,7 +28,7 @@ type loop struct {
 	turn  int       // odd while what has changed is dispatched
 	buf   []byte    // what has just been read; of use until the next read
 
-	flying    []*slot       // slots that may still run out of time
+	inFlight  []*slot       // slots that may still run out of time
 	dialing   []*conn       // connections whose attempt may
 	nextCheck time.Duration // before this instant none of them does
 	timed     []timed       // what is to be done at an instant
@@ -98,7 +98,7 @@ func (l *loop) stop() {
 func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
 	for !l.quit {
-		ready := l.wait(l.patience())
+		ready := l.wait(l.waitTime())
 		back := l.now()
 		l.dispatch(ready)
 		l.runTasks()
@@ -155,8 +155,8 @@ func (l *loop) wait(d time.Duration) []readiness {
 	return nil
 }
 
-// settle deals with what has already arrived, so that what is done next is done on connections that still stand.
-func (l *loop) settle() {
+// dispatchPending deals with what has already arrived, so that what is done next is done on connections that still stand.
+func (l *loop) dispatchPending() {
 	for range 64 {
 		ready := l.poll.wait(0)
 		l.dispatch(ready)
@@ -185,8 +185,8 @@ func (l *loop) connOf(fd int) *conn {
 	return nil
 }
 
-// patience is how long the loop may wait for its sockets.
-func (l *loop) patience() time.Duration {
+// waitTime is how long the loop may wait for its sockets.
+func (l *loop) waitTime() time.Duration {
 	next := l.nextCheck
 	for _, t := range l.timed {
 		next = min(next, t.at)
@@ -222,37 +222,37 @@ func (l *loop) runTimed() {
 	}
 }
 
-// fly has the slot fail when its deadline passes.
-func (l *loop) fly(s *slot, deadline time.Duration) {
+// watchDeadline has the slot fail when its deadline passes.
+func (l *loop) watchDeadline(s *slot, deadline time.Duration) {
 	s.deadline = deadline
 	l.nextCheck = min(l.nextCheck, deadline)
-	if s.flight < 0 {
-		s.flight = len(l.flying)
-		l.flying = append(l.flying, s)
+	if s.inFlightAt < 0 {
+		s.inFlightAt = len(l.inFlight)
+		l.inFlight = append(l.inFlight, s)
 	}
 }
 
-// land takes the slot off the list of those that may run out of time.
-func (l *loop) land(s *slot) {
-	if s.flight < 0 {
+// unwatchDeadline takes the slot off the list of those that may run out of time.
+func (l *loop) unwatchDeadline(s *slot) {
+	if s.inFlightAt < 0 {
 		return
 	}
-	last := len(l.flying) - 1
-	l.flying[s.flight] = l.flying[last]
-	l.flying[s.flight].flight = s.flight
-	l.flying[last] = nil
-	l.flying = l.flying[:last]
-	s.flight = -1
+	last := len(l.inFlight) - 1
+	l.inFlight[s.inFlightAt] = l.inFlight[last]
+	l.inFlight[s.inFlightAt].inFlightAt = s.inFlightAt
+	l.inFlight[last] = nil
+	l.inFlight = l.inFlight[:last]
+	s.inFlightAt = -1
 }
 
-// dial has the connection's attempt fail when it takes too long.
-func (l *loop) dial(c *conn) {
+// watchAttempt has the connection's attempt fail when it takes too long.
+func (l *loop) watchAttempt(c *conn) {
 	l.nextCheck = min(l.nextCheck, c.attemptEnds)
 	c.dialing = len(l.dialing)
 	l.dialing = append(l.dialing, c)
 }
 
-func (l *loop) dialed(c *conn) {
+func (l *loop) unwatchAttempt(c *conn) {
 	if c.dialing < 0 {
 		return
 	}
@@ -276,16 +276,16 @@ func (l *loop) expire() {
 			l.dialing[i].attemptFailed(errAttempt)
 		}
 	}
-	for i := len(l.flying) - 1; i >= 0; i-- {
-		if i < len(l.flying) && l.flying[i].deadline <= now {
-			l.flying[i].runOut()
+	for i := len(l.inFlight) - 1; i >= 0; i-- {
+		if i < len(l.inFlight) && l.inFlight[i].deadline <= now {
+			l.inFlight[i].expire()
 		}
 	}
 	l.nextCheck = never
 	for _, c := range l.dialing {
 		l.nextCheck = min(l.nextCheck, c.attemptEnds)
 	}
-	for _, s := range l.flying {
+	for _, s := range l.inFlight {
 		l.nextCheck = min(l.nextCheck, s.deadline)
 	}
 }

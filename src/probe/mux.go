@@ -20,7 +20,7 @@ const (
 // mux is one connection that speaks HTTP/2 and carries many requests at once. Only its loop touches it.
 type mux struct {
 	conn    *conn
-	place   *place
+	pool    *connPool
 	room    int // slots that may use it at once
 	members int // slots that do, armed ones included
 	waiting []*slot
@@ -31,13 +31,13 @@ type mux struct {
 	drained bool // the server has sent GOAWAY: it takes no further streams
 	counted bool // the place counts it among those being opened before a burst
 	reading bool // a read is being parsed: nothing is written, and the connection is not shut
-	gone    bool
+	closed  bool
 
-	batch   []byte  // frames that are to be written together
-	dirty   []*slot // whose requests begin in the batch
-	unsaid  []*slot // whose requests the kernel has not taken yet
-	blocked []*slot // whose bodies wait for a window
-	replies int     // acknowledgements that the kernel has not taken yet
+	batch     []byte  // frames that are to be written together
+	dirty     []*slot // whose requests begin in the batch
+	unflushed []*slot // whose requests the kernel has not taken yet
+	blocked   []*slot // whose bodies wait for a window
+	replies   int     // acknowledgements that the kernel has not taken yet
 
 	sendWindow   int64
 	streamWindow int64 // of a new stream
@@ -54,8 +54,8 @@ type mux struct {
 
 var _ user = (*mux)(nil)
 
-func (p *place) newMux(s *slot) *mux {
-	m := &mux{place: p, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
+func (p *connPool) newMux(s *slot) *mux {
+	m := &mux{pool: p, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
 		sendWindow: firstWindow, streamWindow: firstWindow}
 	if s.b.shared {
 		m.room = streamsMost
@@ -78,7 +78,7 @@ func (m *mux) free(s *slot) bool {
 
 // draining says whether the connection takes no further requests: it has ended, or the server has sent GOAWAY. A slot
 // that is armed on it needs another connection; leave takes it off this one.
-func (m *mux) draining() bool { return m.gone || m.drained }
+func (m *mux) draining() bool { return m.closed || m.drained }
 
 // join makes the slot one of the connection's own; it is armed, or begins, as soon as the connection stands. Before its
 // burst that is when the server's settings are in; within its latency it waits for nothing.
@@ -107,8 +107,8 @@ func (m *mux) admit(s *slot) {
 	s.armed()
 }
 
-// hurry begins the request of a slot that has waited for the server's settings when its burst leaves.
-func (m *mux) hurry(s *slot) {
+// beginNow begins the request of a slot that has waited for the server's settings when its burst leaves.
+func (m *mux) beginNow(s *slot) {
 	if at := slices.Index(m.waiting, s); at >= 0 {
 		m.waiting = slices.Delete(m.waiting, at, at+1)
 		s.newConn = false // it stands
@@ -137,7 +137,7 @@ func (m *mux) begin(s *slot) {
 	id := m.nextID
 	m.nextID += 2
 	m.streams[id] = s
-	s.stage, s.stream, s.window = asked, id, m.streamWindow
+	s.stage, s.stream, s.window = sent, id, m.streamWindow
 	flags := byte(flagEndHeaders)
 	if len(s.b.body) == 0 {
 		flags |= flagEndStream
@@ -181,7 +181,7 @@ func (m *mux) unblock() {
 
 // flush writes the batch at once; while a read is parsed the end of the read does it.
 func (m *mux) flush() {
-	if len(m.batch) == 0 || m.reading || m.gone || m.conn.state != standing {
+	if len(m.batch) == 0 || m.reading || m.closed || m.conn.state != standing {
 		return
 	}
 	now := m.conn.loop.now()
@@ -193,7 +193,7 @@ func (m *mux) flush() {
 			s.sent = now // many share the write: it is the turn of each
 		}
 	}
-	m.unsaid = append(m.unsaid, m.dirty...)
+	m.unflushed = append(m.unflushed, m.dirty...)
 	m.dirty = m.dirty[:0]
 	batch := m.batch
 	m.batch = m.batch[:0] // before the write: where it fails, what has arrived is read, and the batch may fill again
@@ -201,19 +201,19 @@ func (m *mux) flush() {
 }
 
 func (m *mux) flushed(at time.Duration) {
-	for _, s := range m.unsaid {
-		if s.mux == m && s.stage == asked && s.wrote < 0 && len(s.body) == 0 {
+	for _, s := range m.unflushed {
+		if s.mux == m && s.stage == sent && s.wrote < 0 && len(s.body) == 0 {
 			s.wrote = at
 		}
 	}
-	m.unsaid = m.unsaid[:0]
+	m.unflushed = m.unflushed[:0]
 	m.replies = 0
 }
 
 // leave takes back what the slot had of the connection; a request that is not answered is cancelled. A connection that
 // is of no further use is shut.
 func (m *mux) leave(s *slot) {
-	if id := m.remove(s); id != 0 && !s.resp.whole && !m.gone {
+	if id := m.remove(s); id != 0 && !s.resp.whole && !m.closed {
 		m.batch = binary.BigEndian.AppendUint32(appendFrame(m.batch, frameReset, 0, id, 4), cancelCode)
 	}
 	if !m.reading {
@@ -250,35 +250,35 @@ func (m *mux) refuse(s *slot, why error) {
 		return
 	}
 	m.remove(s)
-	s.moveOn(why)
+	s.reassign(why)
 }
 
 // shutUnused shuts a connection that carries nothing and cannot be kept.
 func (m *mux) shutUnused() {
-	if m.members == 0 && !m.gone && (!m.kept || !m.greeted || m.drained || m.nextID >= idMost) {
+	if m.members == 0 && !m.closed && (!m.kept || !m.greeted || m.drained || m.nextID >= idMost) {
 		m.shut()
 	}
 }
 
 func (m *mux) shut() {
-	m.gone = true
+	m.closed = true
 	m.conn.shut()
-	m.place.lose(m)
+	m.pool.removeMux(m)
 }
 
 // ended tells every slot of the connection's end.
 func (m *mux) ended(class sample.Class, err error) {
-	m.gone = true
-	m.place.lose(m)
+	m.closed = true
+	m.pool.removeMux(m)
 	slots := m.waiting
 	m.waiting = nil
 	for _, id := range sortedIDs(m.streams) {
 		slots = append(slots, m.streams[id])
 	}
 	for _, s := range slots {
-		s.lost(class, err, m.conn.phases)
+		s.connLost(class, err, m.conn.phases)
 	}
-	m.place.resend()
+	m.pool.resend()
 }
 
 func sortedIDs(streams map[uint32]*slot) []uint32 {

@@ -111,13 +111,13 @@ func newPlay(t *testing.T, writes []byte, piece int) *play {
 	l.read, l.write = p.readFrom, p.writeTo
 	for _, s := range p.b.slots {
 		s.stage = opening
-		s.place.join(s)
+		s.pool.join(s)
 	}
 	p.connect()
 	return p
 }
 
-func (p *play) place() *place { return p.b.target.places[0] }
+func (p *play) place() *connPool { return p.b.target.pools[0] }
 
 // connect has every connection stand that was begun.
 func (p *play) connect() {
@@ -290,7 +290,7 @@ func (w *serverWire) goAway(last uint32) {
 
 func (p *play) timeOut(s *slot) {
 	before := s.stage
-	if s.runOut(); before != finished && s.class == sample.Timeout {
+	if s.expire(); before != finished && s.class == sample.Timeout {
 		p.late[s] = true
 	}
 }

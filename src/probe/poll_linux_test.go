@@ -107,7 +107,7 @@ func TestPollFails(t *testing.T) {
 			})
 		}
 	}()
-	if e.fly(ctx, burst, time.Time{}, time.Time{}) {
+	if e.runBurst(ctx, burst, time.Time{}, time.Time{}) {
 		t.Error("the run goes on")
 	}
 	if err := context.Cause(ctx); !errors.Is(err, unix.EBADF) || !strings.Contains(err.Error(), "cannot see its connections") {

@@ -1,10 +1,3 @@
-// Package probe sends bursts of requests on an arrival schedule and records what the client saw of each of them.
-//
-// It speaks HTTP over its own sockets, so that every instant it stamps is one it caused: a burst's requests are
-// serialised and its kept connections opened beforehand, one barrier releases all slots, one thread (a few on large
-// machines) writes them and reads what comes, and responses are interpreted once the whole burst is in. Redirects are not followed: a 3xx answer is
-// an answer, with its status, its latency and a note. Proxies of the environment are ignored on purpose, because they
-// would be measured in place of the platform.
 package probe
 
 import (

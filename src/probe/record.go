@@ -23,13 +23,13 @@ type recorder struct {
 	over   bool          // Sink failed: it is not asked again
 	stop   func(error)
 	judged bool            // too many requests have failed
-	told   map[string]bool // kinds of suspicion
+	noted  map[string]bool // kinds of suspicion
 }
 
 func (r *recorder) init(cfg *Config, gaps []time.Duration) {
 	r.cfg, r.gaps = cfg, gaps
 	r.out.Classes = map[sample.Class]int{}
-	r.told = map[string]bool{}
+	r.noted = map[string]bool{}
 }
 
 // record hands a burst's rows to the sink and judges the error ratio.
@@ -109,8 +109,8 @@ func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 	}
 	fresh := false
 	for _, word := range v.Words() {
-		fresh = fresh || !r.told[word]
-		r.told[word] = true
+		fresh = fresh || !r.noted[word]
+		r.noted[word] = true
 	}
 	if fresh {
 		r.cfg.Note("burst %d: the client may have made part of its latencies: %s (Suspect %s; further ones are not logged)",
@@ -151,8 +151,8 @@ func (r *recorder) left() time.Duration {
 // note tells the log once per target of each kind of failure, of a redirect, and of a request that was sent again.
 func (r *recorder) note(s *slot, row *sample.Sample) {
 	t := s.b.target
-	if s.resent && !t.told[resentWord] {
-		t.told[resentWord] = true
+	if s.resent && !t.noted[resentWord] {
+		t.noted[resentWord] = true
 		r.cfg.Note("%s: burst %d, slot %d was sent again: %v (Suspect %s; further ones are not logged)",
 			t.label, row.Burst, row.Slot, s.refusal, resentWord)
 	}
@@ -161,10 +161,10 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 	if redirect {
 		kind = "redirect"
 	}
-	if kind == "" || t.told[kind] {
+	if kind == "" || t.noted[kind] {
 		return
 	}
-	t.told[kind] = true
+	t.noted[kind] = true
 	switch {
 	case redirect:
 		r.cfg.Note("%s answers %d to burst %d: redirects are not followed, the latency is that of the redirect",

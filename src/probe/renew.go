@@ -30,14 +30,14 @@ func (s *slot) renew() {
 	b.target.reopened.Add(1)
 	s.conn, s.phases, s.refusal, s.stage = nil, noPhases(), nil, preparing
 	b.unready.Add(1)
-	s.place.prepareAhead(s)
+	s.pool.prepareAhead(s)
 }
 
-// forsake has the slots that are armed on a connection of HTTP/2 get another one, where the server has closed or
+// reassignArmed has the slots that are armed on a connection of HTTP/2 get another one, where the server has closed or
 // drained it.
-func (p *place) forsake(m *mux, l *loop) {
+func (p *connPool) reassignArmed(m *mux, l *loop) {
 	for _, b := range l.armed {
-		if b.target.places[l.index] != p {
+		if b.target.pools[l.index] != p {
 			continue
 		}
 		b.on(l, func(s *slot) {
@@ -56,9 +56,9 @@ func (l *loop) disarm(b *burst) {
 	}
 }
 
-// retire shuts the connections that the server is going to close before the burst leaves, or close to that moment, as
+// closeExpiring shuts the connections that the server is going to close before the burst leaves, or close to that moment, as
 // far as it has shown how long it keeps them. Others are opened in their place.
-func (p *place) retire(b *burst) {
+func (p *connPool) closeExpiring(b *burst) {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 || b.due < 0 {
 		return
@@ -70,7 +70,7 @@ func (p *place) retire(b *burst) {
 		}
 	}
 	for _, m := range slices.Clone(p.muxes) {
-		if m.members == 0 && m.greeted && !m.gone && m.conn.heard < last {
+		if m.members == 0 && m.greeted && !m.closed && m.conn.heard < last {
 			m.shut()
 		}
 	}
@@ -78,10 +78,10 @@ func (p *place) retire(b *burst) {
 
 // prepareAhead has the slot get its connection before its burst leaves: late enough that the server does not close it
 // before, early enough that it stands by then.
-func (p *place) prepareAhead(s *slot) {
+func (p *connPool) prepareAhead(s *slot) {
 	b, l := s.b, s.loop
 	when := b.due - p.ahead(b)
-	if b.due < 0 || when <= l.now() || p.fits(s) {
+	if b.due < 0 || when <= l.now() || p.hasRoom(s) {
 		p.prepare(s)
 		return
 	}
@@ -94,14 +94,14 @@ func (p *place) prepareAhead(s *slot) {
 }
 
 // prepareDelayed prepares the slots whose time has come.
-func (p *place) prepareDelayed(l *loop) {
+func (p *connPool) prepareDelayed(l *loop) {
 	now := l.now()
 	slots := p.delayed
 	p.delayed, p.nextDelayed = nil, never
 	for _, s := range slots {
 		switch {
-		case s.place != p || s.stage != preparing || s.conn != nil || s.mux != nil || s.flight >= 0: // it has left, or been given up
-		case s.b.due-p.ahead(s.b) <= now || p.fits(s):
+		case s.pool != p || s.stage != preparing || s.conn != nil || s.mux != nil || s.inFlightAt >= 0: // it has left, or been given up
+		case s.b.due-p.ahead(s.b) <= now || p.hasRoom(s):
 			p.prepare(s)
 		default:
 			p.delayed = append(p.delayed, s)
@@ -113,13 +113,13 @@ func (p *place) prepareDelayed(l *loop) {
 	}
 }
 
-// fits says whether a connection of HTTP/2 has room for the slot.
-func (p *place) fits(s *slot) bool {
+// hasRoom says whether a connection of HTTP/2 has room for the slot.
+func (p *connPool) hasRoom(s *slot) bool {
 	return s.b.target.proto.multi && p.room(s) != nil
 }
 
 // ahead is how long before its release a burst's connections are opened.
-func (p *place) ahead(b *burst) time.Duration {
+func (p *connPool) ahead(b *burst) time.Duration {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 {
 		return lead
@@ -161,7 +161,7 @@ func (c *conn) stands(now time.Duration) {
 	for _, d := range [...]time.Duration{c.phases.dns, c.phases.connect, c.phases.tls} {
 		took += max(d, 0)
 	}
-	if p := c.target.places[c.loop.index]; took > p.opens {
+	if p := c.target.pools[c.loop.index]; took > p.opens {
 		p.opens = took
 	}
 }

@@ -55,7 +55,7 @@ func TestIdleConnectionClosed(t *testing.T) {
 				t.Fatalf("%d connections are kept, want 4", n)
 			}
 			s.CloseClientConnections()
-			gone(t, e)
+			closed(t, e)
 			launch(t, e, 1, nothing)
 			if n := conns.Load(); n != 8 {
 				t.Errorf("%d connections, want 4 and 4 opened again", n)
@@ -170,7 +170,7 @@ func TestRetiredBeforeItIsClosed(t *testing.T) {
 				burst := e.newBurst(1 + n)
 				burst.startFor(planned)
 				<-burst.ready
-				if !e.fly(t.Context(), burst, planned, planned) {
+				if !e.runBurst(t.Context(), burst, planned, planned) {
 					t.Fatal("the burst did not leave")
 				}
 				if got := conns.Load(); got != c.conns {
@@ -217,8 +217,8 @@ func TestReopenedWhileArmed(t *testing.T) {
 			}
 			for _, l := range e.loops {
 				on(l, func() {
-					for _, m := range e.targets[0].places[l.index].muxes {
-						if m.gone || m.drained {
+					for _, m := range e.targets[0].pools[l.index].muxes {
+						if m.closed || m.drained {
 							t.Errorf("a connection that has ended is kept: %d members", m.members)
 						}
 					}
@@ -283,7 +283,7 @@ func TestReopenedTooSlowly(t *testing.T) {
 	burst.startFor(planned)
 	<-burst.ready
 	s.CloseClientConnections()
-	if !e.fly(t.Context(), burst, planned, planned) {
+	if !e.runBurst(t.Context(), burst, planned, planned) {
 		t.Fatal("the burst did not leave")
 	}
 	checkRows(t, b.rows)

@@ -28,10 +28,10 @@ type target struct {
 	params   url.Values
 	fields   []field // of the target's own
 
-	addrs  []netip.Addr // addr alone, where there is one
-	proto  protocol
-	places []*place        // one for each loop
-	told   map[string]bool // what has been noted already; the recorder's own
+	addrs []netip.Addr // addr alone, where there is one
+	proto protocol
+	pools []*connPool     // one for each loop
+	noted map[string]bool // what has been noted already; the recorder's own
 
 	idleClose atomic.Int64 // after how long without use the server closes a connection, in ns; 0: not known
 	reopened  atomic.Int64 // connections opened again before a release
@@ -50,7 +50,7 @@ func newTarget(t Target) (*target, error) {
 		return nil, fail.Input("endpoint %q: %s has no host name in ASCII", t.Name, u.Redacted())
 	}
 	out := &target{
-		hostname: host, secure: u.Scheme == "https", told: map[string]bool{}, params: t.Query,
+		hostname: host, secure: u.Scheme == "https", noted: map[string]bool{}, params: t.Query,
 		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
 	}
 	if out.path == "" {

@@ -230,8 +230,8 @@ func (p *response) expect(n int64) error {
 	return nil
 }
 
-// take stores what data has of the bytes that are to come.
-func (p *response) take(data []byte) int {
+// storeExpected stores what data has of the bytes that are to come.
+func (p *response) storeExpected(data []byte) int {
 	n := int(min(p.left, int64(len(data))))
 	p.store(data[:n])
 	p.left -= int64(n)
@@ -239,7 +239,7 @@ func (p *response) take(data []byte) int {
 }
 
 func (p *response) fixedPart(data []byte) (int, error) {
-	n := p.take(data)
+	n := p.storeExpected(data)
 	if p.left == 0 {
 		p.part = nil
 	}
@@ -273,7 +273,7 @@ func (p *response) chunkPart(data []byte) (int, error) {
 }
 
 func (p *response) chunkDataPart(data []byte) (int, error) {
-	n := p.take(data)
+	n := p.storeExpected(data)
 	if p.left == 0 {
 		p.part = (*response).chunkEndPart
 	}

@@ -17,7 +17,7 @@ const (
 	preparing       // its connection is being opened before the burst leaves
 	armed           // ready to send, or known to have failed
 	opening         // its connection is being opened within its latency
-	asked           // its request is on its way, or there
+	sent            // its request is on its way, or there
 	finished
 )
 
@@ -27,16 +27,16 @@ type slot struct {
 	b     *burst
 	index int
 	loop  *loop
-	place *place
+	pool  *connPool
 	conn  *conn // HTTP/1.1: the slot's own; nil: none
 	mux   *mux  // HTTP/2: the one it shares; nil: none
 	stage stage
 
-	deadline time.Duration
-	flight   int    // place in the loop's list of those that may run out of time, or -1
-	stream   uint32 // HTTP/2: its number, 0 before it begins
-	window   int64  // bytes of the body that the server lets pass on the stream
-	body     []byte // what has not been sent of it
+	deadline   time.Duration
+	inFlightAt int    // place in the loop's list of those that may run out of time, or -1
+	stream     uint32 // HTTP/2: its number, 0 before it begins
+	window     int64  // bytes of the body that the server lets pass on the stream
+	body       []byte // what has not been sent of it
 
 	refusal error // HTTP/2: why a connection did not take the request; nil: none has refused it
 	resent  bool  // it had been sent by then, and is sent again
@@ -63,8 +63,8 @@ type slot struct {
 var _ user = (*slot)(nil)
 
 func (s *slot) reset(b *burst, index int, l *loop) {
-	s.b, s.index, s.loop, s.place = b, index, l, b.target.places[l.index]
-	s.conn, s.mux, s.stage, s.flight, s.stream, s.body = nil, nil, idle, -1, 0, nil
+	s.b, s.index, s.loop, s.pool = b, index, l, b.target.pools[l.index]
+	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.refusal, s.resent, s.queued = nil, false, false
 	s.planned, s.second, s.round, s.warms = 0, 0, 0, false
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
@@ -78,19 +78,19 @@ func (s *slot) arm() {
 	switch {
 	case !s.b.reuse && s.b.target.proto.multi:
 		s.armed()
-	case s.b.reuse && !s.b.target.proto.multi && s.take():
+	case s.b.reuse && !s.b.target.proto.multi && s.acquireConn():
 		s.sealRequest()
 		s.armed()
 	case s.b.reuse:
-		s.place.prepareAhead(s)
+		s.pool.prepareAhead(s)
 	default:
-		s.place.prepare(s)
+		s.pool.prepare(s)
 	}
 }
 
-// take gets the slot a connection that is kept and stands.
-func (s *slot) take() bool {
-	c := s.place.take()
+// acquireConn gets the slot a connection that is kept and stands.
+func (s *slot) acquireConn() bool {
+	c := s.pool.acquireConn()
 	if c == nil {
 		return false
 	}
@@ -100,7 +100,7 @@ func (s *slot) take() bool {
 
 // prepare gets the slot a connection before the burst.
 func (s *slot) prepare() {
-	s.loop.fly(s, s.loop.now()+min(s.b.timeout, connectWait))
+	s.loop.watchDeadline(s, s.loop.now()+min(s.b.timeout, connectWait))
 	s.open()
 }
 
@@ -108,11 +108,11 @@ func (s *slot) prepare() {
 func (s *slot) open() {
 	if s.b.target.proto.multi {
 		s.stream, s.queued = 0, false
-		s.place.join(s)
+		s.pool.join(s)
 		return
 	}
 	if s.stage == preparing {
-		s.place.opening++
+		s.pool.opening++
 	}
 	s.conn = &conn{}
 	if s.stage == preparing && !s.b.reuse {
@@ -125,7 +125,7 @@ func (s *slot) open() {
 // drafted reports a slot ready whose connection may only be opened when its burst leaves.
 func (s *slot) drafted() {
 	if s.stage == preparing {
-		s.place.prepared()
+		s.pool.openingDone()
 		s.armed()
 	}
 }
@@ -141,7 +141,7 @@ func (s *slot) standing() bool {
 // armed reports the slot ready. A failure to prepare becomes the request's row: it is not tried again when the burst
 // leaves.
 func (s *slot) armed() {
-	s.loop.land(s)
+	s.loop.unwatchDeadline(s)
 	s.stage = armed
 	if s.warms {
 		s.b.load.warmed(s)
@@ -173,8 +173,8 @@ func (s *slot) fire() {
 		s.finish()
 	case s.stage == preparing: // what is left of the opening is part of this request's latency
 		s.newConn, s.stage = true, opening
-		s.loop.fly(s, deadline)
-		s.place.overtake(s)
+		s.loop.watchDeadline(s, deadline)
+		s.pool.openNow(s)
 	case s.class != sample.OK:
 		s.newConn = true
 		s.finish()
@@ -183,7 +183,7 @@ func (s *slot) fire() {
 			s.mux.leave(s)
 		}
 		s.newConn, s.stage = true, opening
-		s.loop.fly(s, deadline)
+		s.loop.watchDeadline(s, deadline)
 		if s.conn != nil && s.conn.state == drafted {
 			s.conn.launch()
 		} else {
@@ -191,7 +191,7 @@ func (s *slot) fire() {
 		}
 	default:
 		s.phases = noPhases()
-		s.loop.fly(s, deadline)
+		s.loop.watchDeadline(s, deadline)
 		if m := s.mux; m != nil {
 			if m.begin(s); m.room == 1 {
 				m.flush() // the slot's own connection; a shared one is written when all have had their turn
@@ -204,7 +204,7 @@ func (s *slot) fire() {
 
 // write gives the request to the kernel.
 func (s *slot) write(at time.Duration) {
-	s.stage, s.began = asked, at
+	s.stage, s.began = sent, at
 	if c := s.conn; c.held {
 		c.held = false
 		c.flush()
@@ -218,7 +218,7 @@ func (s *slot) opened() {
 		s.phases = s.conn.phases
 		keepAlive(s.conn.fd)
 		s.sealRequest()
-		s.place.prepared()
+		s.pool.openingDone()
 		s.armed()
 		return
 	}
@@ -227,13 +227,13 @@ func (s *slot) opened() {
 }
 
 func (s *slot) flushed(at time.Duration) {
-	if s.stage == asked && s.wrote < 0 {
+	if s.stage == sent && s.wrote < 0 {
 		s.wrote = at
 	}
 }
 
 func (s *slot) incoming(data []byte, at time.Duration) error {
-	if s.stage != asked {
+	if s.stage != sent {
 		return broken("the server sent something before it was asked")
 	}
 	if err := s.resp.feed(data, at); err != nil {
@@ -249,18 +249,18 @@ func (s *slot) incoming(data []byte, at time.Duration) error {
 // ended is the end of the slot's own connection.
 func (s *slot) ended(class sample.Class, err error) {
 	if s.stage == preparing {
-		s.place.prepared()
+		s.pool.openingDone()
 	}
-	if s.stage == asked && errors.Is(err, io.EOF) {
+	if s.stage == sent && errors.Is(err, io.EOF) {
 		if err = s.resp.eof(); err == nil {
 			class = statusClass(s.resp.status)
 		}
 	}
-	s.lost(class, err, s.conn.phases)
+	s.connLost(class, err, s.conn.phases)
 }
 
-// lost ends what the slot was doing with a connection that has failed.
-func (s *slot) lost(class sample.Class, err error, p phases) {
+// connLost ends what the slot was doing with a connection that has failed.
+func (s *slot) connLost(class sample.Class, err error, p phases) {
 	s.queued = false
 	switch s.stage {
 	case preparing:
@@ -268,7 +268,7 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 		s.armed()
 	case armed:
 		s.renew()
-	case opening, asked:
+	case opening, sent:
 		if s.stage == opening {
 			s.phases = p.from(s.sent)
 		}
@@ -280,18 +280,18 @@ func (s *slot) lost(class sample.Class, err error, p phases) {
 	}
 }
 
-// moveOn has the slot go to another connection, once, because its own does not take its request. A request that was
+// reassign has the slot go to another connection, once, because its own does not take its request. A request that was
 // sent keeps its turn: its latency runs on.
-func (s *slot) moveOn(why error) {
+func (s *slot) reassign(why error) {
 	if s.refusal != nil {
-		s.lost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
+		s.connLost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
 		return
 	}
 	s.refusal = why
-	if s.stage == asked {
+	if s.stage == sent {
 		s.stage, s.resent, s.newConn, s.phases = opening, true, true, noPhases()
 	}
-	s.place.queue(s)
+	s.pool.enqueue(s)
 }
 
 var (
@@ -299,31 +299,31 @@ var (
 	errCut      = fmt.Errorf("cut off, because the run was stopped: %w", os.ErrDeadlineExceeded)
 )
 
-// runOut ends a slot whose time is over, or which is cut off.
-func (s *slot) runOut() {
+// expire ends a slot whose time is over, or which is cut off.
+func (s *slot) expire() {
 	why := errDeadline
 	if s.b.cut.Load() {
 		why = errCut
 	}
 	switch {
-	case s.stage != preparing && s.stage != opening && s.stage != asked:
+	case s.stage != preparing && s.stage != opening && s.stage != sent:
 	case s.mux != nil:
 		p, m := s.mux.conn.phases, s.mux
 		if s.stage == preparing {
 			m.leave(s)
 		}
-		s.lost(sample.Timeout, why, p)
+		s.connLost(sample.Timeout, why, p)
 	case s.conn != nil:
 		s.conn.shut()
 		s.ended(sample.Timeout, why)
 	default: // still waiting for its turn to open a connection
-		s.lost(sample.Timeout, why, noPhases())
+		s.connLost(sample.Timeout, why, noPhases())
 	}
 }
 
 // finish ends the request. Its connection is kept where it can carry another one.
 func (s *slot) finish() {
-	s.loop.land(s)
+	s.loop.unwatchDeadline(s)
 	s.stage = finished
 	s.end = s.loop.now()
 	if s.resp.whole {
@@ -336,7 +336,7 @@ func (s *slot) finish() {
 		s.conn = nil
 		if s.b.reuse && s.err == nil && s.resp.keep && len(c.out) == 0 && c.state == standing {
 			c.user = nil
-			s.place.give(c)
+			s.pool.releaseConn(c)
 		} else {
 			c.shut()
 		}
@@ -344,20 +344,20 @@ func (s *slot) finish() {
 	if s.b.load != nil {
 		s.b.load.ended(s)
 	} else {
-		s.b.leave()
+		s.b.slotDone()
 	}
 }
 
 // abort gives up a slot that was never released.
 func (s *slot) abort() {
-	s.release()
-	s.loop.land(s)
+	s.releaseConn()
+	s.loop.unwatchDeadline(s)
 	s.stage = finished
-	s.b.leave()
+	s.b.slotDone()
 }
 
-// release gives back a connection that carries no request of the slot's.
-func (s *slot) release() {
+// releaseConn gives back a connection that carries no request of the slot's.
+func (s *slot) releaseConn() {
 	s.queued = false
 	if s.mux != nil {
 		s.mux.leave(s)
@@ -367,11 +367,11 @@ func (s *slot) release() {
 		return
 	}
 	if s.stage == preparing {
-		s.place.prepared()
+		s.pool.openingDone()
 	}
 	if s.stage == armed && s.b.reuse && c.state == standing && !c.held {
 		c.user = nil
-		s.place.give(c)
+		s.pool.releaseConn(c)
 	} else {
 		c.shut() // half open, or with a request sealed into it
 	}

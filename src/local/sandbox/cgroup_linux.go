@@ -26,11 +26,11 @@ type Groups struct {
 
 // cgroup is the group of one instance; its zero folders mean that nothing is enforced.
 type cgroup struct {
-	parent  *Groups
-	memory  string
-	cpu     string
-	peakAt  *os.File // kept open, because it is read for every request
-	placeAt *os.File // v2: the folder that the process is born in
+	parent *Groups
+	memory string
+	cpu    string
+	peakAt *os.File // kept open, because it is read for every request
+	folder *os.File // v2: the folder that the process is born in
 }
 
 // OpenGroups makes the platform's branch, named by its id, in the first place that lets it.
@@ -216,7 +216,7 @@ func (c *Groups) make() (*cgroup, error) {
 	}
 	if c.v2 {
 		var err error
-		if g.placeAt, err = os.Open(pick(g.memory != "", g.memory, g.cpu)); err != nil {
+		if g.folder, err = os.Open(pick(g.memory != "", g.memory, g.cpu)); err != nil {
 			return nil, errors.Join(fmt.Errorf("control group: %w", err), g.remove())
 		}
 	}
@@ -252,10 +252,10 @@ func (g *cgroup) join() error {
 	return nil
 }
 
-// place has the process born in a version 2 group.
-func (g *cgroup) place(sys *syscall.SysProcAttr) {
-	if g.placeAt != nil {
-		sys.UseCgroupFD, sys.CgroupFD = true, int(g.placeAt.Fd())
+// setBirthplace has the process born in a version 2 group.
+func (g *cgroup) setBirthplace(sys *syscall.SysProcAttr) {
+	if g.folder != nil {
+		sys.UseCgroupFD, sys.CgroupFD = true, int(g.folder.Fd())
 	}
 }
 
@@ -321,7 +321,7 @@ func (g *cgroup) holdsAll() bool { return g.memory != "" || g.cpu != "" }
 
 // remove ends whatever is still in the group (a process may have left its process group) and removes it.
 func (g *cgroup) remove() error {
-	for _, f := range []*os.File{g.peakAt, g.placeAt} {
+	for _, f := range []*os.File{g.peakAt, g.folder} {
 		if f != nil {
 			_ = f.Close()
 		}

@@ -23,7 +23,7 @@ func (c *Groups) make() (*cgroup, error) { return &cgroup{}, nil }
 func (c *Groups) Close() error { return nil }
 
 func (g *cgroup) join() error                                 { return nil }
-func (g *cgroup) place(*syscall.SysProcAttr)                  {}
+func (g *cgroup) setBirthplace(*syscall.SysProcAttr)          {}
 func (g *cgroup) limitMemory(int) error                       { return nil }
 func (g *cgroup) limitCPU(time.Duration, time.Duration) error { return nil }
 func (g *cgroup) peak() int64                                 { return 0 }

@@ -81,7 +81,7 @@ func (p *Process) run(c *Cell) {
 	}()
 	sys := &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(sys)
-	c.group.place(sys)
+	c.group.setBirthplace(sys)
 	if c.private {
 		if err := p.mount(); err != nil {
 			p.started <- fmt.Errorf("start %s: %w", p.Path, err)

@@ -40,8 +40,8 @@ type callReply struct {
 	hops            [][6]int64
 }
 
-// readReply takes a reply's body apart. What is malformed says nothing.
-func readReply(body []byte) (r callReply, ok bool) {
+// parseReply takes a reply's body apart. What is malformed says nothing.
+func parseReply(body []byte) (r callReply, ok bool) {
 	if len(body) < 5 || body[0] != 0 || int64(binary.BigEndian.Uint32(body[1:])) != int64(len(body)-5) {
 		return callReply{}, false
 	}
@@ -59,9 +59,9 @@ func readReply(body []byte) (r callReply, ok bool) {
 		case replyInvocation:
 			r.invocation = int64(value)
 		case replyInit:
-			r.init = given(value)
+			r.init = int64Ptr(value)
 		case replySpin:
-			r.spin = given(value)
+			r.spin = int64Ptr(value)
 		case replyReceived:
 			r.received = int64(value)
 		case replyExact:
@@ -79,7 +79,7 @@ func readReply(body []byte) (r callReply, ok bool) {
 	return r, true
 }
 
-func given(value uint64) *int64 {
+func int64Ptr(value uint64) *int64 {
 	n := int64(value)
 	return &n
 }
@@ -128,7 +128,7 @@ func eachField(m []byte, do func(number protowire.Number, value uint64, data []b
 
 // DescribeCall completes a row with what the message of a gRPC reply says. Functions of vHive itself send stamps only.
 func DescribeCall(s *sample.Sample, body []byte) {
-	r, ok := readReply(body)
+	r, ok := parseReply(body)
 	if !ok {
 		return
 	}

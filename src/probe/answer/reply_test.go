@@ -24,7 +24,7 @@ func TestReply(t *testing.T) {
 		string(reply(1, "[1]")): "[1]", string(reply(1, long)): long, string(reply(2, "a")): "", "\x00\x00\x00\x00\x00": "",
 		string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(other)+3))) + other + "\x0a\x01y": "y",
 	} {
-		if got, ok := readReply([]byte(in)); got.stamps != want || !ok {
+		if got, ok := parseReply([]byte(in)); got.stamps != want || !ok {
 			t.Errorf("%q: %q, %v", in, got.stamps, ok)
 		}
 	}
@@ -37,7 +37,7 @@ func TestReply(t *testing.T) {
 		"\x00\x00\x00\x00\x03" + "\x02\x01a",                         // there is no field 0
 		"\x00\x00\x00\x00\x0b" + "\x08" + strings.Repeat("\xff", 10), // a number that does not end
 	} {
-		if got, ok := readReply([]byte(in)); ok || got.stamps != "" {
+		if got, ok := parseReply([]byte(in)); ok || got.stamps != "" {
 			t.Errorf("%q: %+v", in, got)
 		}
 	}
@@ -103,7 +103,7 @@ func TestReplyAllocations(t *testing.T) {
 	in := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(m))), m...)
 	var sum int64
 	allocs := testing.AllocsPerRun(200, func() {
-		r, ok := readReply(in)
+		r, ok := parseReply(in)
 		if !ok {
 			t.Fatal("the message is refused")
 		}

@@ -84,8 +84,8 @@ func (s *scanner) space() {
 	}
 }
 
-// take reads one character past white space.
-func (s *scanner) take(c byte) bool {
+// readByte reads one character past white space.
+func (s *scanner) readByte(c byte) bool {
 	s.space()
 	if len(s.rest) == 0 || s.rest[0] != c {
 		return false
@@ -105,21 +105,21 @@ func (s *scanner) word(w string) bool {
 
 // object reads an object, member by member.
 func (s *scanner) object(member func(key []byte) bool) bool {
-	if !s.take('{') {
+	if !s.readByte('{') {
 		return false
 	}
-	if s.take('}') {
+	if s.readByte('}') {
 		return true
 	}
 	for {
 		key, ok := s.quoted()
-		if !ok || !s.take(':') || !member(key) {
+		if !ok || !s.readByte(':') || !member(key) {
 			return false
 		}
-		if s.take('}') {
+		if s.readByte('}') {
 			return true
 		}
-		if !s.take(',') {
+		if !s.readByte(',') {
 			return false
 		}
 	}
@@ -127,7 +127,7 @@ func (s *scanner) object(member func(key []byte) bool) bool {
 
 // quoted reads a text without escapes and beyond-ASCII characters.
 func (s *scanner) quoted() ([]byte, bool) {
-	if !s.take('"') {
+	if !s.readByte('"') {
 		return nil, false
 	}
 	for i, c := range s.rest {
@@ -201,11 +201,11 @@ func (s *scanner) raw(out *[]byte) bool {
 
 // first reads a list of texts and numbers, and keeps the first.
 func (s *scanner) first(out *[]json.RawMessage) bool {
-	if !s.take('[') {
+	if !s.readByte('[') {
 		return false
 	}
 	*out = nil
-	if s.take(']') {
+	if s.readByte(']') {
 		*out = []json.RawMessage{}
 		return true
 	}
@@ -217,10 +217,10 @@ func (s *scanner) first(out *[]json.RawMessage) bool {
 		if len(*out) == 0 {
 			*out = append(*out, one)
 		}
-		if s.take(']') {
+		if s.readByte(']') {
 			return true
 		}
-		if !s.take(',') {
+		if !s.readByte(',') {
 			return false
 		}
 	}
@@ -237,14 +237,14 @@ func (s *scanner) skip(depth int) bool {
 		return s.object(func([]byte) bool { return s.skip(depth + 1) })
 	case '[':
 		s.rest = s.rest[1:]
-		if s.take(']') {
+		if s.readByte(']') {
 			return true
 		}
 		for s.skip(depth + 1) {
-			if s.take(']') {
+			if s.readByte(']') {
 				return true
 			}
-			if !s.take(',') {
+			if !s.readByte(',') {
 				return false
 			}
 		}

@@ -26,7 +26,7 @@ type canary struct {
 	now   func() time.Duration
 	sleep func(time.Duration) // may return early
 	wake  chan struct{}       // of one place: a canary that is parked has a window to watch
-	gone  chan struct{}       // closed when the goroutine is
+	done  chan struct{}       // closed when the goroutine is
 
 	mu     sync.Mutex
 	open   int // windows
@@ -40,9 +40,9 @@ type canary struct {
 // startCanary starts a canary; defect is told of its panic.
 func startCanary(now func() time.Duration, sleep func(time.Duration), defect func(error)) *canary {
 	c := &canary{
-		now: now, sleep: sleep, wake: make(chan struct{}, 1), gone: make(chan struct{}), lates: make([]late, 0, mostLates),
+		now: now, sleep: sleep, wake: make(chan struct{}, 1), done: make(chan struct{}), lates: make([]late, 0, mostLates),
 	}
-	fail.Go(defect, c.run, func() { close(c.gone) })
+	fail.Go(defect, c.run, func() { close(c.done) })
 	return c
 }
 
@@ -97,8 +97,8 @@ func (c *canary) note(l late) {
 	c.lates = append(c.lates, l)
 }
 
-// rouse opens a window.
-func (c *canary) rouse() {
+// openWindow opens a window.
+func (c *canary) openWindow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open++
@@ -109,8 +109,8 @@ func (c *canary) rouse() {
 	}
 }
 
-// rest ends a window.
-func (c *canary) rest() {
+// closeWindow ends a window.
+func (c *canary) closeWindow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open = max(c.open-1, 0)
@@ -142,7 +142,7 @@ func (c *canary) close() {
 	c.closed = true
 	c.nudge()
 	c.mu.Unlock()
-	<-c.gone
+	<-c.done
 }
 
 // nudge lets a parked canary look again.

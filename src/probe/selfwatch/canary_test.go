@@ -33,7 +33,7 @@ func TestCanary(t *testing.T) {
 					time.Sleep(d + c.extra[sleeps])
 					sleeps++
 				}, sound(t))
-				canary.rouse()
+				canary.openWindow()
 				time.Sleep(c.ask)
 				if got := canary.worst(c.from); got.by != c.want || got.loop {
 					t.Errorf("worst %+v, want %s", got, c.want)
@@ -59,10 +59,10 @@ func TestCanaryRests(t *testing.T) {
 			t.Errorf("%d beats before the first window", n)
 		}
 		extra = 7 * ms
-		c.rouse()
-		c.rouse()
+		c.openWindow()
+		c.openWindow()
 		time.Sleep(50 * ms)
-		c.rest()
+		c.closeWindow()
 		time.Sleep(50 * ms)
 		if n := sleeps.Load(); n != 9 { // every beat takes 12 ms: from 0, 12 ... 96 ms
 			t.Errorf("%d beats with one window left, want 9", n)
@@ -70,8 +70,8 @@ func TestCanaryRests(t *testing.T) {
 		if got := c.worst(0); got.by != 7*ms {
 			t.Errorf("worst %+v", got)
 		}
-		c.rest()
-		c.rest() // one too many does no harm
+		c.closeWindow()
+		c.closeWindow() // one too many does no harm
 		synctest.Wait()
 		time.Sleep(time.Second)
 		if n := sleeps.Load(); n != 9 {
@@ -79,7 +79,7 @@ func TestCanaryRests(t *testing.T) {
 		}
 		c.away(time.Second)
 		extra = 0
-		c.rouse()
+		c.openWindow()
 		time.Sleep(20*ms + 1)
 		if got := c.worst(0); got.by != 0 {
 			t.Errorf("a new window begins with %+v", got)

@@ -79,7 +79,7 @@ func (w *Watch) Close() {
 // its since, also where the burst is called off: the canary rests only when no window is open.
 func (w *Watch) Mark() Mark {
 	r := w.read()
-	w.canary.rouse()
+	w.canary.openWindow()
 	return Mark{reading: r, from: r.at}
 }
 
@@ -105,7 +105,7 @@ func (w *Watch) Since(m Mark, median time.Duration) Verdict {
 	late := w.canary.worst(m.from)
 	r := w.read()
 	v := judge(&m.reading, &r, late, median)
-	w.canary.rest()
+	w.canary.closeWindow()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()

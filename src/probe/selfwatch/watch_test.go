@@ -239,7 +239,7 @@ func TestMarkAllocatesNothing(t *testing.T) {
 		m := w.Mark()
 		m.Later(1)
 		w.Away(awayFrom)
-		w.canary.rest()
+		w.canary.closeWindow()
 	})
 	if n > 0 {
 		t.Errorf("%v allocations a mark, want 0", n)
@@ -289,7 +289,7 @@ func BenchmarkWatchMark(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		w.Mark()
-		w.canary.rest()
+		w.canary.closeWindow()
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 // that it has not accepted yet may be short.
 const opensAtOnce = 100
 
-// place is what one loop keeps of one target.
-type place struct {
+// connPool is what one loop keeps of one target.
+type connPool struct {
 	idle    []*conn // that stand and carry nothing, as far as is known; used last, at the end
 	most    int     // the largest burst's share: more are never needed at once in a closed schedule
 	muxes   []*mux  // connections of HTTP/2
@@ -27,8 +27,8 @@ type place struct {
 	opens       time.Duration // how long opening a connection has taken at most
 }
 
-// take hands out a kept connection that still stands, or nil.
-func (p *place) take() *conn {
+// acquireConn hands out a kept connection that still stands, or nil.
+func (p *connPool) acquireConn() *conn {
 	for last := len(p.idle) - 1; last >= 0; last-- {
 		c := p.idle[last]
 		p.idle[last] = nil
@@ -40,8 +40,8 @@ func (p *place) take() *conn {
 	return nil
 }
 
-// give takes a connection back.
-func (p *place) give(c *conn) {
+// releaseConn takes a connection back.
+func (p *connPool) releaseConn(c *conn) {
 	if len(p.idle) >= p.most {
 		c.shut()
 		return
@@ -50,7 +50,7 @@ func (p *place) give(c *conn) {
 }
 
 // prepare has the slot get its connection as soon as it is its turn.
-func (p *place) prepare(s *slot) {
+func (p *connPool) prepare(s *slot) {
 	s.stage = preparing
 	if p.opening >= opensAtOnce {
 		p.pending = append(p.pending, s)
@@ -59,8 +59,8 @@ func (p *place) prepare(s *slot) {
 	s.prepare()
 }
 
-// prepared is told when a connection that was opened before a burst stands, or has failed to.
-func (p *place) prepared() {
+// openingDone is told when a connection that was opened before a burst stands, or has failed to.
+func (p *connPool) openingDone() {
 	p.opening--
 	for len(p.pending) > 0 && p.opening < opensAtOnce {
 		s := p.pending[0]
@@ -71,23 +71,23 @@ func (p *place) prepared() {
 	}
 }
 
-// overtake is told when a burst leaves before this slot has got its connection: it waits no longer for its turn.
-func (p *place) overtake(s *slot) {
+// openNow is told when a burst leaves before this slot has got its connection: it waits no longer for its turn.
+func (p *connPool) openNow(s *slot) {
 	switch {
 	case s.conn != nil:
-		p.prepared()
+		p.openingDone()
 		if s.conn.state == drafted {
 			s.conn.launch()
 		}
 	case s.mux == nil:
 		s.open()
 	case s.mux.conn.state == standing:
-		s.mux.hurry(s)
+		s.mux.beginNow(s)
 	}
 }
 
 // join gives the slot its part of a connection of HTTP/2: of one that has room, or of a new one.
-func (p *place) join(s *slot) {
+func (p *connPool) join(s *slot) {
 	if m := p.room(s); m != nil {
 		m.join(s)
 		return
@@ -103,7 +103,7 @@ func (p *place) join(s *slot) {
 
 // room finds a connection of HTTP/2 that has room for the slot, or nil. A request that is sent again because a
 // connection was drained goes to one that carries nothing yet: older ones may be about to be drained, too.
-func (p *place) room(s *slot) *mux {
+func (p *connPool) room(s *slot) *mux {
 	if !s.b.reuse {
 		return nil
 	}
@@ -116,15 +116,15 @@ func (p *place) room(s *slot) *mux {
 	return nil
 }
 
-// queue has the slot wait for another connection, which resend gives it once nothing is being read any more.
-func (p *place) queue(s *slot) {
+// enqueue has the slot wait for another connection, which resend gives it once nothing is being read any more.
+func (p *connPool) enqueue(s *slot) {
 	s.queued = true
 	p.again = append(p.again, s)
 }
 
 // resend gives the slots that wait for another connection theirs. Where a sustained load may open no more connections,
 // those that find no room wait on.
-func (p *place) resend() {
+func (p *connPool) resend() {
 	for moved := len(p.again) > 0; moved; {
 		moved = false
 		waiting := p.again
@@ -144,10 +144,10 @@ func (p *place) resend() {
 	}
 }
 
-// lend gives the slot a connection that stands and has room, or says that there is none.
-func (p *place) lend(s *slot) bool {
+// assignOpenConn gives the slot a connection that stands and has room, or says that there is none.
+func (p *connPool) assignOpenConn(s *slot) bool {
 	if !s.b.target.proto.multi {
-		return s.take()
+		return s.acquireConn()
 	}
 	for _, m := range p.muxes {
 		if m.greeted && m.free(s) {
@@ -160,7 +160,7 @@ func (p *place) lend(s *slot) bool {
 }
 
 // available says whether there is a connection that a request could take now.
-func (p *place) available() bool {
+func (p *connPool) available() bool {
 	for _, c := range p.idle {
 		if c.state == standing {
 			return true
@@ -174,19 +174,19 @@ func (p *place) available() bool {
 	return false
 }
 
-// lose forgets a connection of HTTP/2 that has come to its end.
-func (p *place) lose(m *mux) {
+// removeMux forgets a connection of HTTP/2 that has come to its end.
+func (p *connPool) removeMux(m *mux) {
 	if at := slices.Index(p.muxes, m); at >= 0 {
 		p.muxes = slices.Delete(p.muxes, at, at+1)
 	}
 	if m.counted {
 		m.counted = false
-		p.prepared()
+		p.openingDone()
 	}
 }
 
-// flush writes what the slots of a burst have put into their connections' batches.
-func (p *place) flush() {
+// flushBatches writes what the slots of a burst have put into their connections' batches.
+func (p *connPool) flushBatches() {
 	p.flushing = append(p.flushing[:0], p.muxes...) // a write that fails takes its connection off the list
 	for _, m := range p.flushing {
 		m.flush()
