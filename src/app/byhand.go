@@ -18,34 +18,37 @@ import (
 // imagesFolder is where, in a folder of the user's, the run is kept that made the images: `stellar remove` takes it.
 const imagesFolder = "images"
 
-// writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service, an
-// endpoints file. The images stay until the run in the folder is removed. It returns what to type next.
-func (w App) writeByHand(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
+// writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service, an endpoints file. The images stay until the run in the folder is removed.
+func (w App) writeByHand(
+	ctx context.Context, exp *experiment.Experiment, baseDir, dir string,
+) (out *Written, err error) {
 	dir, err = emptyFolder(dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	w.Output, w.Opened, w.Confirm, w.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
 	j := newJob(w, exp)
 	stages := j.WriteStages()
 	if err := j.readyByHand(ctx, exp, baseDir, stages); err != nil {
-		return "", err
+		return nil, err
 	}
 	r, err := j.begin(exp, baseDir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r.ServiceDir = dir
 	err = j.Execute(ctx, r, stages)
 	if err == nil {
-		next, err = j.describeByHand(r)
+		out, err = j.describeByHand(r)
 	}
 	_, err = j.end(ctx, r, err)
-	return next, err
+	return out, err
 }
 
 // readyByHand asks the stages what they miss, and the provider what it cannot do. Endpoints need not be there yet.
-func (j *job) readyByHand(ctx context.Context, exp *experiment.Experiment, baseDir string, stages []pipeline.Stage) error {
+func (j *job) readyByHand(
+	ctx context.Context, exp *experiment.Experiment, baseDir string, stages []pipeline.Stage,
+) error {
 	if err := j.app.supported(exp); err != nil {
 		return err
 	}
@@ -75,26 +78,29 @@ func (j *job) readyByHand(ctx context.Context, exp *experiment.Experiment, baseD
 	return nil
 }
 
-// describeByHand writes the endpoints file and the token, and says what to type.
-func (j *job) describeByHand(r *run.Run) (string, error) {
+// describeByHand writes the endpoints file and the token, and tells what was written.
+func (j *job) describeByHand(r *run.Run) (*Written, error) {
 	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	guide, ok := row.ByHand(j.ConnectionOptions(r, row.Name)).(provider.Guide)
 	if !ok {
-		return "", fail.Unsupported("how functions are deployed to %s by hand is not known", row.Name)
+		return nil, fail.Unsupported("how functions are deployed to %s by hand is not known", row.Name)
 	}
 	units := row.Units(r.Service, r.Functions)
 	endpoints, err := guide.Endpoints(units)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	const token = "token"
-	err = errors.Join(os.WriteFile(filepath.Join(r.ServiceDir, endpoints.Name), endpoints.Text, 0o644),
-		os.WriteFile(filepath.Join(r.ServiceDir, token), []byte(r.Token+"\n"), 0o600))
+	out := &Written{Dir: r.ServiceDir, Images: r.Dir}
+	out.Instructions = guide.Instructions(r.ServiceDir, r.Dir, endpoints.Name, tokenFile, units)
+	err = os.WriteFile(filepath.Join(r.ServiceDir, endpoints.Name), endpoints.Text, 0o644)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return guide.Instructions(r.ServiceDir, r.Dir, endpoints.Name, token, units), nil
+	if out.Token, err = writeToken(r); err != nil {
+		return nil, err
+	}
+	return out, nil
 }

@@ -13,7 +13,7 @@ func TestPlanCountsFunctionsOnce(t *testing.T) {
 	var log lab.Log
 	w, home, _ := homeApp(t, &log)
 	for file, want := range map[string][]int{
-		`{"Provider":"local","SubExperiments":[{"Bursts":4,"Parallelism":3}]}`:                                 {3},
+		`{"Provider":"local","SubExperiments":[{"Bursts":4,"Parallelism":3}]}`:                                  {3},
 		`{"Provider":"local","SubExperiments":[{"Bursts":2,"Parallelism":2,"DataTransferChainLength":3}]}`:      {6},
 		`{"Provider":"local","SubExperiments":[{"Type":"eviction"},{"Bursts":1}]}`:                              {9, 1},
 		`{"Provider":"local","SubExperiments":[{"Type":"eviction","EvictionSeconds":[1,2],"Copies":5}]}`:        {10},

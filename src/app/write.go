@@ -3,12 +3,10 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -17,17 +15,30 @@ import (
 	"stellar/src/run"
 )
 
-// WriteService makes the packages and what the provider's CLI reads in a folder of the user's, for deploying by hand. Images
-// stay until the run in the folder is removed. It returns what to type next.
-func (w App) WriteService(ctx context.Context, exp *experiment.Experiment, baseDir, dir string) (next string, err error) {
+// Written is a folder from which functions can be deployed by hand, and what to do with it.
+type Written struct {
+	Dir    string
+	Token  string     // file that holds the token of requests
+	Local  bool       // the functions go to the local platform, which has to run
+	Units  []PlanUnit // the commands that deploy and remove
+	Images string     // folder of the run that keeps the images; empty where none were made
+
+	Instructions string // the vendor's own, in place of commands: stellar does not deploy there
+}
+
+// WriteService makes the packages and what the provider's CLI reads in a folder of the user's, for deploying by hand.
+// Images stay until the run in the folder is removed.
+func (w App) WriteService(
+	ctx context.Context, exp *experiment.Experiment, baseDir, dir string,
+) (out *Written, err error) {
 	if row, err := vendors.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
 		return w.writeByHand(ctx, exp, baseDir, dir)
 	}
 	if !w.Deploys(exp) {
-		return "", fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
+		return nil, fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
 	}
 	if dir, err = emptyFolder(dir); err != nil {
-		return "", err
+		return nil, err
 	}
 	w.Opened, w.Confirm = nil, nil
 	if w.makesImages(exp) {
@@ -36,61 +47,59 @@ func (w App) WriteService(ctx context.Context, exp *experiment.Experiment, baseD
 		defer os.RemoveAll(w.Output)
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	j := newJob(w, exp)
 	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r.ServiceDir = dir
 	if err = os.MkdirAll(dir, 0o755); err == nil {
 		err = j.Execute(ctx, r, j.PackageStages())
 	}
 	if err == nil {
-		next, err = j.describeService(r)
+		out, err = j.describeService(r)
 	}
 	_, err = j.end(ctx, r, err)
-	return next, err
+	return out, err
 }
 
 func (w App) makesImages(exp *experiment.Experiment) bool {
 	return slices.ContainsFunc(w.Subs(exp), func(i int) bool { return exp.SubExperiments[i].PackageType == "Image" })
 }
 
-// describeService writes the token and says what to type.
-func (j *job) describeService(r *run.Run) (string, error) {
-	if err := os.WriteFile(filepath.Join(r.ServiceDir, "token"), []byte(r.Token+"\n"), 0o600); err != nil {
-		return "", err
+// describeService writes the token, and tells what was written.
+func (j *job) describeService(r *run.Run) (*Written, error) {
+	out := &Written{Dir: r.ServiceDir}
+	var err error
+	if out.Token, err = writeToken(r); err != nil {
+		return nil, err
 	}
 	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	opts := j.ConnectionOptions(r, row.Name)
 	opts.Region = r.Experiment.Region
 	conn, err := row.Open(opts)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	units := planUnits(conn, row.Units(r.Service, r.Functions))
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s is ready to deploy. By hand:\n", r.ServiceDir)
-	if row.Local {
-		fmt.Fprintln(&b, "  stellar local start")
-	}
-	for _, u := range units {
-		fmt.Fprintf(&b, "  (%s)\n", strings.Join(u.Deploy, " && "))
-	}
-	fmt.Fprintf(&b, "  curl -H \"X-Stellar-Token: $(cat %s)\" <endpoint>\nIn the end:\n", filepath.Join(r.ServiceDir, "token"))
-	for _, u := range units {
-		fmt.Fprintf(&b, "  (%s)\n", strings.Join(u.Remove, "; "))
-	}
+	out.Local, out.Units = row.Local, planUnits(conn, row.Units(r.Service, r.Functions))
 	if j.Keep {
-		fmt.Fprintf(&b, "  stellar remove %s   # the images\n", r.Dir)
+		out.Images = r.Dir
 	}
-	return b.String(), nil
+	return out, nil
 }
+
+// writeToken writes the token that requests must carry, and gives the file's path.
+func writeToken(r *run.Run) (string, error) {
+	path := filepath.Join(r.ServiceDir, tokenFile)
+	return path, os.WriteFile(path, []byte(r.Token+"\n"), 0o600)
+}
+
+const tokenFile = "token"
 
 // emptyFolder is the absolute path of a folder that is empty, or not there yet.
 func emptyFolder(dir string) (string, error) {

@@ -38,11 +38,12 @@ func (c *command) planCommand() *cli.Command {
 			if err := printPlan(c.Stdout, plan); err != nil || cc.String("write") == "" {
 				return err
 			}
-			next, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
+			written, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
 			if err != nil {
 				return err
 			}
-			printf(c.Stdout, "\n%s", next)
+			printf(c.Stdout, "\n")
+			printWritten(c.Stdout, written)
 			return nil
 		},
 	}
