@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -16,8 +14,6 @@ import (
 	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
 )
 
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
@@ -97,21 +93,6 @@ func joinObstacles(all []obstacle) error {
 	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
 }
 
-// DraftID stands for the run's id, which is drawn when the run starts.
-const DraftID = "RUN"
-
-// draft is a run that has only its list of functions, to ask questions of.
-func (w App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
-	fns, err := pipeline.Functions(exp, w.Subs(exp), "")
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Join(w.Output, DraftID)
-	return &run.Run{ID: DraftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + DraftID, Experiment: exp, BaseDir: baseDir,
-		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": DraftID, "stellar-expires": "TIME",
-			"stellar-owner": run.Owner(w.Getenv)}}, nil
-}
-
 // standing checks that the endpoints that are to be probed are there.
 func (w App) standing(r *run.Run) error {
 	conn, err := w.OpenStanding(r.Experiment)
@@ -137,80 +118,6 @@ func firstHint(errs []error) string {
 }
 
 const noHint = "install what is missing and try again"
-
-// gap is something that a file asks for and this version does not do.
-type gap struct {
-	sub       int
-	key, what string
-}
-
-// gaps lists them all.
-func (w App) gaps(exp *experiment.Experiment) (all []gap) {
-	row, _ := vendors.Find(exp.ProviderKind()) // that it is unknown is said elsewhere
-	for _, i := range w.Subs(exp) {
-		s := &exp.SubExperiments[i]
-		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
-		for _, n := range catalog.Needs(s) {
-			if w.meets(exp, n) {
-				continue
-			}
-			what := n.Text
-			if n.Instead != "" {
-				what += " on " + exp.ProviderKind() + "; " + n.Instead
-			}
-			add(n.Key, "%s", what)
-		}
-		if len(s.Cmds) > 0 {
-			add("Cmds", "Cmds")
-		}
-		if s.ColdPull && s.PackageType != "Image" {
-			add("ColdPull", "ColdPull of a ZIP package, it is for images")
-		}
-		if s.ColdPull && !row.Local {
-			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
-		}
-		if w.Deploys(exp) && row.Local && s.Architecture != runtime.GOARCH {
-			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
-				runtime.GOARCH)
-		}
-	}
-	return all
-}
-
-// meets reports whether a need is met here. Whether this machine can carry the load is asked of the whole experiment.
-func (w App) meets(exp *experiment.Experiment, n study.Need) bool {
-	switch n.Kind {
-	case study.NeedCapacity:
-		return true
-	case study.NeedChain:
-		return !w.Deploys(exp) // functions that stellar deploys do not call each other
-	}
-	return false
-}
-
-// supported lists, all at once, what the file asks for that this version does not do.
-func (w App) supported(exp *experiment.Experiment) error {
-	row, err := vendors.Find(exp.ProviderKind())
-	if err != nil {
-		return err
-	}
-	if w.Deploys(exp) && !row.CanDeploy() {
-		_, err := row.Open(provider.Options{})
-		return err
-	}
-	if w.AWSAccount != "" && !row.ChecksAccount {
-		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
-	}
-	var no []error
-	for _, g := range w.gaps(exp) {
-		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", g.sub, exp.SubExperiments[g.sub].Title, g.what))
-	}
-	if len(no) == 0 {
-		return nil
-	}
-	return fail.Unsupported("this version of stellar does not do:\n%v", errors.Join(no...)).
-		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
-}
 
 // connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine.
 // What it asked and nobody answered is kept for the plan, and said.
@@ -243,23 +150,6 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error,
 		}
 	}
 	return append(missing, ready.Missing...), refused
-}
-
-// draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the
-// vendor once.
-func (j *job) draftConnection(r *run.Run) (provider.Connection, error) {
-	if j.asked != nil {
-		return j.asked, nil
-	}
-	kind := r.Experiment.ProviderKind()
-	row, err := vendors.Find(kind)
-	if err != nil {
-		return nil, err
-	}
-	opts := j.ConnectionOptions(r, kind)
-	opts.Region = r.Experiment.Region
-	j.asked, err = row.Open(opts)
-	return j.asked, err
 }
 
 // refusals lists what the provider cannot do of what the sub-experiments ask for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -96,66 +95,6 @@ func whose(id, owner string) string {
 		return fmt.Sprintf(" of run %s", id)
 	}
 	return fmt.Sprintf(" of run %s, by %s", id, owner)
-}
-
-// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
-// says: that nothing is found elsewhere tells nothing.
-func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
-	id := e.ID
-	kind := run.KindOf(id)
-	row, err := vendors.Find(kind)
-	if err != nil || row.Local || row.Standing || !row.CanDeploy() {
-		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
-	}
-	where := e.Place
-	conn, finder, err := w.account(ctx, row, where)
-	if err == nil {
-		err = w.samePlace(ctx, conn, id, where)
-	}
-	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
-		w.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)
-	}
-	all, err := finder.Tagged(ctx)
-	if err != nil {
-		return err
-	}
-	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
-}
-
-// samePlace refuses a connection that leads elsewhere than where the index says that a run went.
-func (w App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
-	l, ok := conn.(provider.Locator)
-	if !ok {
-		return nil
-	}
-	is, err := l.Locate(ctx)
-	if err != nil {
-		return err
-	}
-	if where == nil {
-		w.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, inWords(is))
-		return nil
-	}
-	for key, was := range where {
-		if now, told := is[key]; told && now != was {
-			return fail.Input("the credentials lead to %s, the run went to %s %s", inWords(is), key, was).
-				WithHint("choose the credentials that the run had, and clean again")
-		}
-	}
-	return nil
-}
-
-// inWords is a place in a line, its keys in their order.
-func inWords(place map[string]string) string {
-	var words []string
-	for _, key := range slices.Sorted(maps.Keys(place)) {
-		words = append(words, key+" "+place[key])
-	}
-	return strings.Join(words, ", ")
 }
 
 func firstLine(err error) string {

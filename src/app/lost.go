@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"stellar/src/dockerengine"
+	"stellar/src/fail"
+	"stellar/src/pack"
+	"stellar/src/pipeline"
+	"stellar/src/provider"
+	"stellar/src/provider/vendors"
+	"stellar/src/run"
+)
+
+// cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of
+// entries that are only torn nothing was ever made.
+func (w App) cleanUnread(ctx context.Context, r *run.Run) error {
+	if !r.Remembered() || !slices.ContainsFunc(r.Journal.Damage(), func(d run.Damage) bool { return !d.Short }) {
+		return nil
+	}
+	if err := w.cleanLost(ctx, r.Entry()); err != nil {
+		return fail.With(fail.CodeLeftBehind, "%s: what its damaged lines may have named: %w", filepath.Join(r.Dir, run.JournalFile), err)
+	}
+	return nil
+}
+
+// cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
+func (w App) cleanLost(ctx context.Context, e run.Indexed) error {
+	if err := w.RemoveDeadPlatform(ctx, e.ID); err != nil {
+		return err // its owner may live on without its folder: nothing of it is touched
+	}
+	if err := errors.Join(os.RemoveAll(run.WorkDir(e.ID)), removeScratch(e)); err != nil {
+		return err
+	}
+	if err := w.cleanLostUnits(ctx, e); err != nil {
+		return err
+	}
+	if err := w.cleanLostImages(ctx, e.ID); err != nil {
+		return err
+	}
+	client, err := w.RunningPlatform(ctx)
+	if err != nil || client == nil {
+		return err
+	}
+	if err := pipeline.DeleteService(ctx, client, run.ServiceName(e.ID)); err != nil {
+		return err
+	}
+	services, err := client.Services(ctx)
+	if err == nil && len(services) == 0 {
+		w.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
+	}
+	return err
+}
+
+// removeScratch removes the scratch folder that the index names, where TMPDIR is another by now.
+func removeScratch(e run.Indexed) error {
+	if filepath.Base(e.Scratch) != filepath.Base(run.WorkDir(e.ID)) {
+		return nil
+	}
+	return os.RemoveAll(e.Scratch)
+}
+
+// cleanLostImages removes images by what the Docker Engine knows of them. Where it does not answer that is said, if the run may have
+// made any.
+func (w App) cleanLostImages(ctx context.Context, id string) error {
+	looked, err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id)
+	if err != nil || looked {
+		return err
+	}
+	row, err := vendors.Find(run.KindOf(id))
+	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
+		w.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
+			id, dockerengine.LabelRun, id)
+	}
+	return nil
+}
+
+// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
+// says: that nothing is found elsewhere tells nothing.
+func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
+	id := e.ID
+	kind := run.KindOf(id)
+	row, err := vendors.Find(kind)
+	if err != nil || row.Local || row.Standing || !row.CanDeploy() {
+		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
+	}
+	where := e.Place
+	conn, finder, err := w.account(ctx, row, where)
+	if err == nil {
+		err = w.samePlace(ctx, conn, id, where)
+	}
+	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
+		w.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("what it may have left on %s cannot be looked for: %w", kind, err)
+	}
+	all, err := finder.Tagged(ctx)
+	if err != nil {
+		return err
+	}
+	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
+}
+
+// samePlace refuses a connection that leads elsewhere than where the index says that a run went.
+func (w App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
+	l, ok := conn.(provider.Locator)
+	if !ok {
+		return nil
+	}
+	is, err := l.Locate(ctx)
+	if err != nil {
+		return err
+	}
+	if where == nil {
+		w.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, inWords(is))
+		return nil
+	}
+	for key, was := range where {
+		if now, told := is[key]; told && now != was {
+			return fail.Input("the credentials lead to %s, the run went to %s %s", inWords(is), key, was).
+				WithHint("choose the credentials that the run had, and clean again")
+		}
+	}
+	return nil
+}
+
+// inWords is a place in a line, its keys in their order.
+func inWords(place map[string]string) string {
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(place)) {
+		words = append(words, key+" "+place[key])
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"stellar/src/fail"
+	"stellar/src/run"
+)
+
+// Probe fires the bursts of an experiment at the functions that a run left up; results go to a new run.
+func (w App) Probe(ctx context.Context, dir string) (*Outcome, error) {
+	was, token, err := w.deployed(dir)
+	if err != nil {
+		return nil, err
+	}
+	w.Only = onlySub(was, w.Only)
+	j := newJob(w, was.Experiment)
+	if err := j.hold(dir); err != nil {
+		return nil, err
+	}
+	r, err := j.begin(was.Experiment, was.BaseDir)
+	if err != nil {
+		return nil, errors.Join(err, j.Release())
+	}
+	r.Token, r.Service = token, was.Service
+	r.Record.Calibration, r.Record.Notes = was.Calibration, append(r.Record.Notes, "probes the functions of run "+was.ID)
+	for i := range was.Functions {
+		f := &was.Functions[i]
+		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
+		if at < 0 || f.Endpoint == nil {
+			continue
+		}
+		r.Functions[at].Endpoint = f.Endpoint
+		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes, SHA256: f.PackageSHA256}
+	}
+	if missing := r.Unplaced(); len(missing) > 0 {
+		return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, missing[0].Name))
+	}
+	err = j.Execute(ctx, r, j.ProbeStages())
+	return j.end(ctx, r, err)
+}
+
+// deployed reads what a run left up.
+func (w App) deployed(dir string) (*run.Record, string, error) {
+	was, err := run.ReadRecord(dir)
+	if err != nil {
+		return nil, "", fail.Input("%s is not a run's folder: %w", dir, err)
+	}
+	token, err := run.ReadToken(dir)
+	if err != nil || was.Status != run.StatusKept {
+		return nil, "", fail.Input("%s has no functions up (its status is %q)", dir, was.Status).
+			WithHint("`stellar deploy -c FILE` leaves functions up for `stellar probe`")
+	}
+	return was, token, nil
+}
+
+// hold keeps others from probing a run's functions, and from removing them, until release.
+func (j *job) hold(dir string) error {
+	was, err := run.Open(j.Deps, dir)
+	if errors.Is(err, run.ErrLive) {
+		return fail.Input("%s: another run probes its functions, or removes them", dir).WithHint("wait for it to end")
+	}
+	if err != nil {
+		return err
+	}
+	j.Hold(was)
+	return nil
+}

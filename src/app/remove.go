@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stellar/src/fail"
+	"stellar/src/pipeline"
+	"stellar/src/run"
+)
+
+// Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
+func (w App) Remove(ctx context.Context, dir string) (int, error) {
+	if lost, err := w.removeLost(ctx, dir); lost {
+		return 0, err
+	}
+	r, err := run.Open(w.Deps, dir)
+	if errors.Is(err, run.ErrLive) {
+		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
+	}
+	if err != nil {
+		return 0, err
+	}
+	return w.undo(ctx, r)
+}
+
+// removeLost removes what a run left up whose folder was deleted since, where the index has it under that name.
+func (w App) removeLost(ctx context.Context, dir string) (lost bool, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil || !journalGone(dir) {
+		return false, nil //nolint:nilerr // run.Open says what is wrong with it
+	}
+	all, err := run.Remembered(w.Getenv)
+	at := slices.IndexFunc(all, func(e run.Indexed) bool { return e.Err == nil && e.Dir == dir })
+	if err != nil || at < 0 {
+		return false, nil //nolint:nilerr // likewise
+	}
+	if err := w.cleanLost(ctx, all[at]); err != nil {
+		return true, fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
+	}
+	return true, run.Forget(w.Getenv, all[at].ID)
+}
+
+func journalGone(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, run.JournalFile))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+func (w App) undo(ctx context.Context, r *run.Run) (int, error) {
+	j := newJob(w, r.Experiment)
+	pending := len(r.Journal.Pending())
+	var errs []error
+	if pending > 0 { // a disk that is full keeps nobody from removing
+		errs = append(errs, r.Journal.Note(run.EventUndo, ""), r.RememberKept(nil))
+	}
+	err := run.Undo(ctx, r.Journal, j.Undoing(r))
+	if err == nil {
+		err = w.cleanUnread(ctx, r)
+	}
+	if err == nil && pending > 0 {
+		errs = append(errs, pipeline.RemovePackages(r), r.Journal.Note(run.EventEnd, run.StatusRemoved))
+	}
+	if err == nil {
+		errs = append(errs, w.settle(r))
+	}
+	return pending - len(r.Journal.Pending()), errors.Join(err, errors.Join(errs...), r.Close())
+}
+
+// settle brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be
+// read is left as it is.
+func (w App) settle(r *run.Run) error {
+	pending := len(r.Journal.Pending()) > 0
+	rec := r.Record
+	switch {
+	case r.Experiment == nil || rec.Status != run.StatusRunning && rec.Status != run.StatusKept:
+		return nil
+	case pending && (rec.Status == run.StatusKept || !r.Journal.Kept()):
+		return nil
+	case pending:
+		rec.Status = run.StatusKept
+	case rec.Status == run.StatusKept:
+		rec.Status = run.StatusDone
+	default:
+		rec.Status, rec.Error = run.StatusInterrupted, "the run died; what it had made was removed later"
+	}
+	now := time.Now().UTC()
+	rec.Finished = &now
+	if end, ok := r.Journal.Last(run.EventEnd); ok && end.Detail != run.StatusRemoved { // a full disk, say: it could not write its record
+		rec.Status, rec.Error, rec.Finished = end.Detail, "", &end.Time
+		if end.Detail != run.StatusDone && end.Detail != run.StatusKept {
+			rec.Error = "the run could not write its end; see its log"
+		}
+	}
+	return r.SaveRecord()
+}

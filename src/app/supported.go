@@ -1,0 +1,88 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/provider/vendors"
+	"stellar/src/study"
+	"stellar/src/study/catalog"
+)
+
+// gap is something that a file asks for and this version does not do.
+type gap struct {
+	sub       int
+	key, what string
+}
+
+// gaps lists them all.
+func (w App) gaps(exp *experiment.Experiment) (all []gap) {
+	row, _ := vendors.Find(exp.ProviderKind()) // that it is unknown is said elsewhere
+	for _, i := range w.Subs(exp) {
+		s := &exp.SubExperiments[i]
+		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
+		for _, n := range catalog.Needs(s) {
+			if w.meets(exp, n) {
+				continue
+			}
+			what := n.Text
+			if n.Instead != "" {
+				what += " on " + exp.ProviderKind() + "; " + n.Instead
+			}
+			add(n.Key, "%s", what)
+		}
+		if len(s.Cmds) > 0 {
+			add("Cmds", "Cmds")
+		}
+		if s.ColdPull && s.PackageType != "Image" {
+			add("ColdPull", "ColdPull of a ZIP package, it is for images")
+		}
+		if s.ColdPull && !row.Local {
+			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
+		}
+		if w.Deploys(exp) && row.Local && s.Architecture != runtime.GOARCH {
+			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
+				runtime.GOARCH)
+		}
+	}
+	return all
+}
+
+// meets reports whether a need is met here. Whether this machine can carry the load is asked of the whole experiment.
+func (w App) meets(exp *experiment.Experiment, n study.Need) bool {
+	switch n.Kind {
+	case study.NeedCapacity:
+		return true
+	case study.NeedChain:
+		return !w.Deploys(exp) // functions that stellar deploys do not call each other
+	}
+	return false
+}
+
+// supported lists, all at once, what the file asks for that this version does not do.
+func (w App) supported(exp *experiment.Experiment) error {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil {
+		return err
+	}
+	if w.Deploys(exp) && !row.CanDeploy() {
+		_, err := row.Open(provider.Options{})
+		return err
+	}
+	if w.AWSAccount != "" && !row.ChecksAccount {
+		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
+	}
+	var no []error
+	for _, g := range w.gaps(exp) {
+		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", g.sub, exp.SubExperiments[g.sub].Title, g.what))
+	}
+	if len(no) == 0 {
+		return nil
+	}
+	return fail.Unsupported("this version of stellar does not do:\n%v", errors.Join(no...)).
+		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
+}
