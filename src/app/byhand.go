@@ -19,15 +19,15 @@ import (
 const imagesFolder = "images"
 
 // writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service, an endpoints file. The images stay until the run in the folder is removed.
-func (w App) writeByHand(
+func (a App) writeByHand(
 	ctx context.Context, exp *experiment.Experiment, baseDir, dir string,
 ) (out *Written, err error) {
 	dir, err = emptyFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	w.Output, w.Opened, w.Confirm, w.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
-	j := newJob(w, exp)
+	a.Output, a.Opened, a.Confirm, a.Keep = filepath.Join(dir, imagesFolder), nil, nil, true
+	j := newJob(a, exp)
 	stages := j.WriteStages()
 	if err := j.readyByHand(ctx, exp, baseDir, stages); err != nil {
 		return nil, err

@@ -29,18 +29,18 @@ func newCleaned() *Cleaned {
 }
 
 // Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
-func (w App) Clean(ctx context.Context, all bool) (*Cleaned, error) {
+func (a App) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	c := newCleaned()
-	entries, err := run.Remembered(w.Getenv)
+	entries, err := run.Remembered(a.Getenv)
 	if err != nil {
 		return c, err
 	}
 	var errs []error
 	for _, e := range entries {
-		errs = append(errs, w.cleanEntry(ctx, e, all, c))
+		errs = append(errs, a.cleanEntry(ctx, e, all, c))
 	}
 	if all {
-		errs = append(errs, w.sweep(ctx, c))
+		errs = append(errs, a.sweep(ctx, c))
 	}
 	err = errors.Join(errs...)
 	c.Failed = err != nil
@@ -49,42 +49,42 @@ func (w App) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 
 // cleanEntry cleans one run of the index. What is no entry is named and left alone; one with a run's name may stand for
 // a run that nobody finds any more.
-func (w App) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
+func (a App) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	switch {
 	case e.Err != nil:
-		path := run.EntryPath(w.Getenv, e.ID)
+		path := run.EntryPath(a.Getenv, e.ID)
 		c.Foreign = append(c.Foreign, fmt.Sprintf("%s: %v", path, e.Err))
 		if !run.ValidID(e.ID) {
 			return nil
 		}
 		return fail.With(fail.CodeLeftBehind, "what run %s has left is not known: %s: %w", e.ID, path, e.Err).
 			WithHint("if the run's folder is there, `stellar remove FOLDER` removes it; then delete that file")
-	case e.Dir == "" || journalGone(e.Dir):
-		return w.cleanGone(ctx, e, all, c)
+	case e.Dir == "" || journalDeleted(e.Dir):
+		return a.cleanDeleted(ctx, e, all, c)
 	}
-	return w.cleanOne(ctx, e.Dir, all, c)
+	return a.cleanRun(ctx, e.Dir, all, c)
 }
 
-// cleanGone cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have
+// cleanDeleted cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have
 // been moved.
-func (w App) cleanGone(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
+func (a App) cleanDeleted(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	name := cmp.Or(e.Dir, e.ID)
 	if e.Damaged != nil {
-		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %s: %w", name, run.EntryPath(w.Getenv, e.ID), e.Damaged)
+		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %s: %w", name, run.EntryPath(a.Getenv, e.ID), e.Damaged)
 	}
 	if e.Kept != nil && !(all && time.Now().After(e.Kept.Until)) {
 		c.Moved = append(c.Moved, e.Dir)
 		return nil
 	}
-	if err := w.cleanLost(ctx, e); err != nil {
+	if err := a.cleanLost(ctx, e); err != nil {
 		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", name, err)
 	}
 	c.Gone = append(c.Gone, name)
-	return run.Forget(w.Getenv, e.ID)
+	return run.Forget(a.Getenv, e.ID)
 }
 
-func (w App) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) error {
-	r, err := run.Open(w.Deps, dir)
+func (a App) cleanRun(ctx context.Context, dir string, all bool, c *Cleaned) error {
+	r, err := run.Open(a.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		c.Live = append(c.Live, dir)
 		return nil
@@ -94,9 +94,9 @@ func (w App) cleanOne(ctx context.Context, dir string, all bool, c *Cleaned) err
 	}
 	if r.Journal.Kept() && len(r.Journal.Pending()) > 0 && !(all && expired(r)) {
 		c.Kept = append(c.Kept, dir)
-		return errors.Join(w.settle(r), r.Close())
+		return errors.Join(a.updateRecord(r), r.Close())
 	}
-	if _, err := w.undo(ctx, r); err != nil {
+	if _, err := a.undo(ctx, r); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 	c.Removed = append(c.Removed, dir)

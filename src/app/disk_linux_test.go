@@ -76,7 +76,7 @@ func (f filling) StageStart(name string) {
 func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 	for name, look := range map[string]func(w app.App) error{
 		"clean":     func(w app.App) error { _, err := w.Clean(context.Background(), false); return err },
-		"functions": func(w app.App) error { _, err := w.Standing(); return err },
+		"functions": func(w app.App) error { _, err := w.ExistingFunctions(); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

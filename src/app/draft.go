@@ -14,15 +14,15 @@ import (
 const DraftID = "RUN"
 
 // draft is a run that has only its list of functions, to ask questions of.
-func (w App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
-	fns, err := pipeline.Functions(exp, w.Subs(exp), "")
+func (a App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error) {
+	fns, err := pipeline.Functions(exp, a.Subs(exp), "")
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(w.Output, DraftID)
+	dir := filepath.Join(a.Output, DraftID)
 	return &run.Run{ID: DraftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + DraftID, Experiment: exp, BaseDir: baseDir,
-		Functions: fns, Log: w.Log, Tags: map[string]string{"stellar-run": DraftID, "stellar-expires": "TIME",
-			"stellar-owner": run.Owner(w.Getenv)}}, nil
+		Functions: fns, Log: a.Log, Tags: map[string]string{"stellar-run": DraftID, "stellar-expires": "TIME",
+			"stellar-owner": run.Owner(a.Getenv)}}, nil
 }
 
 // draftConnection is the connection of which a draft asks its questions: the same one for all, so that it asks the

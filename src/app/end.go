@@ -14,7 +14,7 @@ import (
 // end removes what the run made, or leaves it up where that was asked for, and closes the run's books. It works on a
 // context that outlives the run's: an interrupted run removes its functions too.
 func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) {
-	defect, interrupted, err := broken(ctx, err)
+	defect, interrupted, err := endCause(ctx, err)
 	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.UndoBudget(r.Journal.Pending(), j.Patience.Wait))
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
@@ -37,37 +37,37 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	if (interrupted || defect) && len(r.Results) > 0 {
 		err = errors.Join(err, j.Report(undoCtx, r)) // what was measured is worth its statistics
 	}
-	interrupted = interrupted || !keep && stopped(ctx) // a signal may come while it is removed
+	interrupted = interrupted || !keep && wasStopped(ctx) // a signal may come while it is removed
 	out := j.outcome(r, keep)
 	if err == nil {
 		err = out.problem()
 	}
 	if interrupted {
-		err = interruption(err, out)
+		err = interruptedError(err, out)
 	}
-	err = explained(r, err)
+	err = withStack(r, err)
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
 	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
 }
 
-// broken tells what has ended the stages: whether there was a defect, in a stage or beside it; whether the run was
+// endCause tells what has ended the stages: whether there was a defect, in a stage or beside it; whether the run was
 // stopped from outside; the error, with the defect that has cancelled the context, if one has.
-func broken(ctx context.Context, err error) (defect, interrupted bool, all error) {
+func endCause(ctx context.Context, err error) (defect, interrupted bool, all error) {
 	if d := fail.DefectIn(context.Cause(ctx)); d != nil && fail.DefectIn(err) == nil {
 		err = errors.Join(d, err)
 	}
-	return fail.DefectIn(err) != nil, stopped(ctx), err
+	return fail.DefectIn(err) != nil, wasStopped(ctx), err
 }
 
-// stopped reports whether somebody has stopped the work that ctx is for; a defect that has cancelled it is not that.
-func stopped(ctx context.Context) bool {
+// wasStopped reports whether somebody has stopped the work that ctx is for; a defect that has cancelled it is not that.
+func wasStopped(ctx context.Context) bool {
 	return ctx.Err() != nil && fail.DefectIn(context.Cause(ctx)) == nil
 }
 
-// explained puts the stack of a defect into the run's log, and says where it is.
-func explained(r *run.Run, err error) error {
+// withStack puts the stack of a defect into the run's log, and says where it is.
+func withStack(r *run.Run, err error) error {
 	d := fail.DefectIn(err)
 	if d == nil {
 		return err
@@ -76,8 +76,8 @@ func explained(r *run.Run, err error) error {
 	return fail.With(fail.Code(err), "%w", err).WithHint("please report it with %s", filepath.Join(r.Dir, "run_logs.txt"))
 }
 
-// interruption is the error of an interrupted run: what else went wrong, but not that its context ended.
-func interruption(err error, out *Outcome) error {
+// interruptedError is the error of an interrupted run: what else went wrong, but not that its context ended.
+func interruptedError(err error, out *Outcome) error {
 	text := "interrupted; nothing was measured"
 	if len(out.Rows) > 0 {
 		text = "interrupted; what was measured is in " + out.Dir

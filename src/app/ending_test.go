@@ -93,16 +93,16 @@ func flat(err error) []error {
 
 func TestStoppedByADefectIsNotInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	if stopped(ctx) {
+	if wasStopped(ctx) {
 		t.Error("stopped before anything has happened")
 	}
 	cancel(&fail.Defect{Panic: "x"})
-	if defect, interrupted, err := broken(ctx, ctx.Err()); !defect || interrupted || fail.Code(err) != fail.CodeFailed {
+	if defect, interrupted, err := endCause(ctx, ctx.Err()); !defect || interrupted || fail.Code(err) != fail.CodeFailed {
 		t.Errorf("%v, defect %t, interrupted %t", err, defect, interrupted)
 	}
 	late, end := context.WithTimeout(t.Context(), -time.Second)
 	defer end()
-	if defect, interrupted, _ := broken(late, nil); defect || !interrupted {
+	if defect, interrupted, _ := endCause(late, nil); defect || !interrupted {
 		t.Errorf("a context that ended: defect %t, interrupted %t", defect, interrupted)
 	}
 }

@@ -21,31 +21,31 @@ import (
 
 // cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of
 // entries that are only torn nothing was ever made.
-func (w App) cleanUnread(ctx context.Context, r *run.Run) error {
+func (a App) cleanUnread(ctx context.Context, r *run.Run) error {
 	if !r.Remembered() || !slices.ContainsFunc(r.Journal.Damage(), func(d run.Damage) bool { return !d.Short }) {
 		return nil
 	}
-	if err := w.cleanLost(ctx, r.Entry()); err != nil {
+	if err := a.cleanLost(ctx, r.Entry()); err != nil {
 		return fail.With(fail.CodeLeftBehind, "%s: what its damaged lines may have named: %w", filepath.Join(r.Dir, run.JournalFile), err)
 	}
 	return nil
 }
 
 // cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
-func (w App) cleanLost(ctx context.Context, e run.Indexed) error {
-	if err := w.RemoveDeadPlatform(ctx, e.ID); err != nil {
+func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
+	if err := a.RemoveDeadPlatform(ctx, e.ID); err != nil {
 		return err // its owner may live on without its folder: nothing of it is touched
 	}
 	if err := errors.Join(os.RemoveAll(run.WorkDir(e.ID)), removeScratch(e)); err != nil {
 		return err
 	}
-	if err := w.cleanLostUnits(ctx, e); err != nil {
+	if err := a.cleanLostUnits(ctx, e); err != nil {
 		return err
 	}
-	if err := w.cleanLostImages(ctx, e.ID); err != nil {
+	if err := a.cleanLostImages(ctx, e.ID); err != nil {
 		return err
 	}
-	client, err := w.RunningPlatform(ctx)
+	client, err := a.RunningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (w App) cleanLost(ctx context.Context, e run.Indexed) error {
 	}
 	services, err := client.Services(ctx)
 	if err == nil && len(services) == 0 {
-		w.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
+		a.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
 	}
 	return err
 }
@@ -69,14 +69,14 @@ func removeScratch(e run.Indexed) error {
 
 // cleanLostImages removes images by what the Docker Engine knows of them. Where it does not answer that is said, if the run may have
 // made any.
-func (w App) cleanLostImages(ctx context.Context, id string) error {
-	looked, err := pack.RemoveLost(ctx, w.Getenv, w.Runner, id)
+func (a App) cleanLostImages(ctx context.Context, id string) error {
+	looked, err := pack.RemoveLost(ctx, a.Getenv, a.Runner, id)
 	if err != nil || looked {
 		return err
 	}
 	row, err := vendors.Find(run.KindOf(id))
 	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
-		w.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
+		a.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
 			id, dockerengine.LabelRun, id)
 	}
 	return nil
@@ -84,7 +84,7 @@ func (w App) cleanLostImages(ctx context.Context, id string) error {
 
 // cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
 // says: that nothing is found elsewhere tells nothing.
-func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
+func (a App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 	id := e.ID
 	kind := run.KindOf(id)
 	row, err := vendors.Find(kind)
@@ -92,12 +92,12 @@ func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 		return nil //nolint:nilerr // a run of a URL, say: it made nothing elsewhere
 	}
 	where := e.Place
-	conn, finder, err := w.account(ctx, row, where)
+	conn, finder, err := a.openAccount(ctx, row, where)
 	if err == nil {
-		err = w.samePlace(ctx, conn, id, where)
+		err = a.samePlace(ctx, conn, id, where)
 	}
 	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
-		w.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
+		a.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
 		return nil
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (w App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 }
 
 // samePlace refuses a connection that leads elsewhere than where the index says that a run went.
-func (w App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
+func (a App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
 	l, ok := conn.(provider.Locator)
 	if !ok {
 		return nil
@@ -121,20 +121,20 @@ func (w App) samePlace(ctx context.Context, conn provider.Connection, id string,
 		return err
 	}
 	if where == nil {
-		w.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, inWords(is))
+		a.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, placeText(is))
 		return nil
 	}
 	for key, was := range where {
 		if now, told := is[key]; told && now != was {
-			return fail.Input("the credentials lead to %s, the run went to %s %s", inWords(is), key, was).
+			return fail.Input("the credentials lead to %s, the run went to %s %s", placeText(is), key, was).
 				WithHint("choose the credentials that the run had, and clean again")
 		}
 	}
 	return nil
 }
 
-// inWords is a place in a line, its keys in their order.
-func inWords(place map[string]string) string {
+// placeText is a place in a line, its keys in their order.
+func placeText(place map[string]string) string {
 	var words []string
 	for _, key := range slices.Sorted(maps.Keys(place)) {
 		words = append(words, key+" "+place[key])

@@ -10,13 +10,13 @@ import (
 )
 
 // Probe fires the bursts of an experiment at the functions that a run left up; results go to a new run.
-func (w App) Probe(ctx context.Context, dir string) (*Outcome, error) {
-	was, token, err := w.deployed(dir)
+func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
+	was, token, err := a.deployed(dir)
 	if err != nil {
 		return nil, err
 	}
-	w.Only = onlySub(was, w.Only)
-	j := newJob(w, was.Experiment)
+	a.Only = onlySub(was, a.Only)
+	j := newJob(a, was.Experiment)
 	if err := j.hold(dir); err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (w App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 }
 
 // deployed reads what a run left up.
-func (w App) deployed(dir string) (*run.Record, string, error) {
+func (a App) deployed(dir string) (*run.Record, string, error) {
 	was, err := run.ReadRecord(dir)
 	if err != nil {
 		return nil, "", fail.Input("%s is not a run's folder: %w", dir, err)

@@ -35,26 +35,26 @@ type Missing struct {
 }
 
 // Providers asks every provider what it misses on this machine. Nothing is changed anywhere.
-func (w App) Providers(ctx context.Context) []ProviderStatus {
+func (a App) Providers(ctx context.Context) []ProviderStatus {
 	rows := vendors.All()
 	out := make([]ProviderStatus, len(rows))
 	var all sync.WaitGroup
 	for i, row := range rows {
-		all.Go(fail.Caught(fail.Report(ctx), func() { out[i] = w.providerStatus(ctx, row) }))
+		all.Go(fail.Caught(fail.Report(ctx), func() { out[i] = a.providerStatus(ctx, row) }))
 	}
 	all.Wait()
 	return out
 }
 
-func (w App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
+func (a App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
 	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: row.Can, Tools: []provider.Tool{}, Missing: []Missing{}}
 	if !row.CanDeploy() || row.Standing {
 		return s
 	}
 	s.Deploys, s.Packages = row.Runs, row.Limits.Packages()
 	exp := &experiment.Experiment{Provider: row.Name}
-	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, ServiceDir: filepath.Join(w.Output, DraftID, "serverless"), Experiment: exp, Log: w.Log}
-	conn, err := row.Open(newJob(w, exp).ConnectionOptions(r, row.Name))
+	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, ServiceDir: filepath.Join(a.Output, DraftID, "serverless"), Experiment: exp, Log: a.Log}
+	conn, err := row.Open(newJob(a, exp).ConnectionOptions(r, row.Name))
 	if err != nil {
 		s.Missing = append(s.Missing, missing(err))
 		return s

@@ -53,7 +53,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		return all
 	}
 	if !j.Deploys(exp) {
-		add(false, j.app.standing(draft))
+		add(false, j.app.checkEndpoints(draft))
 		return all
 	}
 	for _, s := range j.Stages() {
@@ -93,9 +93,9 @@ func joinObstacles(all []obstacle) error {
 	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
 }
 
-// standing checks that the endpoints that are to be probed are there.
-func (w App) standing(r *run.Run) error {
-	conn, err := w.OpenStanding(r.Experiment)
+// checkEndpoints checks that the endpoints that are to be probed are there.
+func (a App) checkEndpoints(r *run.Run) error {
+	conn, err := a.OpenStanding(r.Experiment)
 	if err != nil {
 		return err
 	}

@@ -15,44 +15,44 @@ import (
 )
 
 // Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
-func (w App) Remove(ctx context.Context, dir string) (int, error) {
-	if lost, err := w.removeLost(ctx, dir); lost {
+func (a App) Remove(ctx context.Context, dir string) (int, error) {
+	if lost, err := a.removeLost(ctx, dir); lost {
 		return 0, err
 	}
-	r, err := run.Open(w.Deps, dir)
+	r, err := run.Open(a.Deps, dir)
 	if errors.Is(err, run.ErrLive) {
 		return 0, fail.Input("%s: %w", dir, err).WithHint("stop that run with Ctrl-C: it removes what it made")
 	}
 	if err != nil {
 		return 0, err
 	}
-	return w.undo(ctx, r)
+	return a.undo(ctx, r)
 }
 
 // removeLost removes what a run left up whose folder was deleted since, where the index has it under that name.
-func (w App) removeLost(ctx context.Context, dir string) (lost bool, err error) {
+func (a App) removeLost(ctx context.Context, dir string) (lost bool, err error) {
 	dir, err = filepath.Abs(dir)
-	if err != nil || !journalGone(dir) {
+	if err != nil || !journalDeleted(dir) {
 		return false, nil //nolint:nilerr // run.Open says what is wrong with it
 	}
-	all, err := run.Remembered(w.Getenv)
+	all, err := run.Remembered(a.Getenv)
 	at := slices.IndexFunc(all, func(e run.Indexed) bool { return e.Err == nil && e.Dir == dir })
 	if err != nil || at < 0 {
 		return false, nil //nolint:nilerr // likewise
 	}
-	if err := w.cleanLost(ctx, all[at]); err != nil {
+	if err := a.cleanLost(ctx, all[at]); err != nil {
 		return true, fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %w", dir, err)
 	}
-	return true, run.Forget(w.Getenv, all[at].ID)
+	return true, run.Forget(a.Getenv, all[at].ID)
 }
 
-func journalGone(dir string) bool {
+func journalDeleted(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, run.JournalFile))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-func (w App) undo(ctx context.Context, r *run.Run) (int, error) {
-	j := newJob(w, r.Experiment)
+func (a App) undo(ctx context.Context, r *run.Run) (int, error) {
+	j := newJob(a, r.Experiment)
 	pending := len(r.Journal.Pending())
 	var errs []error
 	if pending > 0 { // a disk that is full keeps nobody from removing
@@ -60,20 +60,20 @@ func (w App) undo(ctx context.Context, r *run.Run) (int, error) {
 	}
 	err := run.Undo(ctx, r.Journal, j.Undoing(r))
 	if err == nil {
-		err = w.cleanUnread(ctx, r)
+		err = a.cleanUnread(ctx, r)
 	}
 	if err == nil && pending > 0 {
 		errs = append(errs, pipeline.RemovePackages(r), r.Journal.Note(run.EventEnd, run.StatusRemoved))
 	}
 	if err == nil {
-		errs = append(errs, w.settle(r))
+		errs = append(errs, a.updateRecord(r))
 	}
 	return pending - len(r.Journal.Pending()), errors.Join(err, errors.Join(errs...), r.Close())
 }
 
-// settle brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be
+// updateRecord brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be
 // read is left as it is.
-func (w App) settle(r *run.Run) error {
+func (a App) updateRecord(r *run.Run) error {
 	pending := len(r.Journal.Pending()) > 0
 	rec := r.Record
 	switch {

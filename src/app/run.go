@@ -13,8 +13,8 @@ import (
 )
 
 // Run is the main job: deploy, probe, report, remove. The outcome is there, as far as it goes, beside an error too.
-func (w App) Run(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
-	j := newJob(w, exp)
+func (a App) Run(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
+	j := newJob(a, exp)
 	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return nil, err
@@ -24,12 +24,12 @@ func (w App) Run(ctx context.Context, exp *experiment.Experiment, baseDir string
 }
 
 // Deploy is the first half of a run; the functions stay up.
-func (w App) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
-	if !w.Deploys(exp) {
+func (a App) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
+	if !a.Deploys(exp) {
 		return nil, fail.Input("nothing is deployed for provider %s: its functions stand already", exp.Provider)
 	}
-	w.Keep = true
-	j := newJob(w, exp)
+	a.Keep = true
+	j := newJob(a, exp)
 	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return nil, err

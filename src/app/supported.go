@@ -20,13 +20,13 @@ type gap struct {
 }
 
 // gaps lists them all.
-func (w App) gaps(exp *experiment.Experiment) (all []gap) {
+func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 	row, _ := vendors.Find(exp.ProviderKind()) // that it is unknown is said elsewhere
-	for _, i := range w.Subs(exp) {
+	for _, i := range a.Subs(exp) {
 		s := &exp.SubExperiments[i]
 		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
 		for _, n := range catalog.Needs(s) {
-			if w.meets(exp, n) {
+			if a.meets(exp, n) {
 				continue
 			}
 			what := n.Text
@@ -44,7 +44,7 @@ func (w App) gaps(exp *experiment.Experiment) (all []gap) {
 		if s.ColdPull && !row.Local {
 			add("ColdPull", "ColdPull on %s, it is for the local platform", exp.ProviderKind())
 		}
-		if w.Deploys(exp) && row.Local && s.Architecture != runtime.GOARCH {
+		if a.Deploys(exp) && row.Local && s.Architecture != runtime.GOARCH {
 			add("Architecture", "Architecture %s on the local platform of this %s machine", s.Architecture,
 				runtime.GOARCH)
 		}
@@ -53,31 +53,31 @@ func (w App) gaps(exp *experiment.Experiment) (all []gap) {
 }
 
 // meets reports whether a need is met here. Whether this machine can carry the load is asked of the whole experiment.
-func (w App) meets(exp *experiment.Experiment, n study.Need) bool {
+func (a App) meets(exp *experiment.Experiment, n study.Need) bool {
 	switch n.Kind {
 	case study.NeedCapacity:
 		return true
 	case study.NeedChain:
-		return !w.Deploys(exp) // functions that stellar deploys do not call each other
+		return !a.Deploys(exp) // functions that stellar deploys do not call each other
 	}
 	return false
 }
 
 // supported lists, all at once, what the file asks for that this version does not do.
-func (w App) supported(exp *experiment.Experiment) error {
+func (a App) supported(exp *experiment.Experiment) error {
 	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return err
 	}
-	if w.Deploys(exp) && !row.CanDeploy() {
+	if a.Deploys(exp) && !row.CanDeploy() {
 		_, err := row.Open(provider.Options{})
 		return err
 	}
-	if w.AWSAccount != "" && !row.ChecksAccount {
+	if a.AWSAccount != "" && !row.ChecksAccount {
 		return fail.Input("--aws-account is for the provider aws, the experiment's is %s", exp.Provider)
 	}
 	var no []error
-	for _, g := range w.gaps(exp) {
+	for _, g := range a.gaps(exp) {
 		no = append(no, fmt.Errorf("SubExperiments[%d] %s: %s", g.sub, exp.SubExperiments[g.sub].Title, g.what))
 	}
 	if len(no) == 0 {

@@ -19,13 +19,13 @@ import (
 
 // sweep removes what carries the tags of a run and has expired, for when the journal is lost. What is not ours by tag is not
 // touched.
-func (w App) sweep(ctx context.Context, c *Cleaned) error {
-	errs := []error{w.sweepLocal(ctx, c)}
+func (a App) sweep(ctx context.Context, c *Cleaned) error {
+	errs := []error{a.sweepLocal(ctx, c)}
 	for _, row := range vendors.All() {
 		if !row.CanDeploy() || row.Standing || row.Local {
 			continue
 		}
-		conn, finder, err := w.account(ctx, row, nil)
+		conn, finder, err := a.openAccount(ctx, row, nil)
 		if err != nil {
 			c.Unseen = append(c.Unseen, fmt.Sprintf("%s (%s)", row.Name, firstLine(err)))
 			continue
@@ -36,23 +36,23 @@ func (w App) sweep(ctx context.Context, c *Cleaned) error {
 			continue
 		}
 		errs = append(errs, removeTagged(ctx, conn, row.Name, all, c, func(t provider.Tagged) bool {
-			return !t.Expires.IsZero() && time.Now().After(t.Expires) && !c.goesOn(t.Run)
+			return !t.Expires.IsZero() && time.Now().After(t.Expires) && !c.isLive(t.Run)
 		}))
 	}
 	return errors.Join(errs...)
 }
 
-// goesOn reports whether a run of this machine that goes on has the id, or is one whose functions such a run uses.
-func (c *Cleaned) goesOn(id string) bool {
+// isLive reports whether a run of this machine that goes on has the id, or is one whose functions such a run uses.
+func (c *Cleaned) isLive(id string) bool {
 	return slices.ContainsFunc(c.Live, func(dir string) bool { return strings.EqualFold(filepath.Base(dir), id) })
 }
 
-// account connects to a provider's account, to look for what is there: in the place that the index of runs names, nil for where the
+// openAccount connects to a provider's account, to look for what is there: in the place that the index of runs names, nil for where the
 // environment points. The error says what is missing for that.
-func (w App) account(ctx context.Context, row provider.Provider, where map[string]string) (provider.Connection, provider.Sweeper, error) {
+func (a App) openAccount(ctx context.Context, row provider.Provider, where map[string]string) (provider.Connection, provider.Sweeper, error) {
 	exp := &experiment.Experiment{Provider: row.Name}
-	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, Experiment: exp, Log: w.Log}
-	opts := newJob(w, exp).ConnectionOptions(r, row.Name)
+	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, Experiment: exp, Log: a.Log}
+	opts := newJob(a, exp).ConnectionOptions(r, row.Name)
 	opts.Region, opts.Where = where[provider.DetailRegion], where
 	conn, err := row.Open(opts)
 	if err != nil {
@@ -71,26 +71,26 @@ func (w App) account(ctx context.Context, row provider.Provider, where map[strin
 }
 
 // removeTagged removes those units that are meant, each by itself.
-func removeTagged(ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned, meant func(provider.Tagged) bool) error {
+func removeTagged(ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned, wanted func(provider.Tagged) bool) error {
 	var errs []error
 	for _, t := range all {
-		if t.Run == "" || !meant(t) {
+		if t.Run == "" || !wanted(t) {
 			continue
 		}
 		name := fmt.Sprintf("%s %s", kind, t.Unit.Name)
 		if err := conn.RemoveFunctions(ctx, []provider.Unit{t.Unit}); err != nil {
-			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s%s: %w", name, whose(t.Run, t.Owner), err))
+			errs = append(errs, fail.With(fail.CodeLeftBehind, "%s%s: %w", name, ofRun(t.Run, t.Owner), err))
 			continue
 		}
 		if c != nil {
-			c.Removed = append(c.Removed, name+whose(t.Run, t.Owner))
+			c.Removed = append(c.Removed, name+ofRun(t.Run, t.Owner))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// whose says which run something is of, and who ran it where, as its tags have it.
-func whose(id, owner string) string {
+// ofRun says which run something is of, and who ran it where, as its tags have it.
+func ofRun(id, owner string) string {
 	if owner == "" {
 		return fmt.Sprintf(" of run %s", id)
 	}
@@ -103,8 +103,8 @@ func firstLine(err error) string {
 }
 
 // sweepLocal removes services of the local platform.
-func (w App) sweepLocal(ctx context.Context, c *Cleaned) error {
-	client, err := w.RunningPlatform(ctx)
+func (a App) sweepLocal(ctx context.Context, c *Cleaned) error {
+	client, err := a.RunningPlatform(ctx)
 	if err != nil || client == nil {
 		return err
 	}
@@ -115,14 +115,14 @@ func (w App) sweepLocal(ctx context.Context, c *Cleaned) error {
 	var errs []error
 	for _, s := range services {
 		until, err := time.Parse(time.RFC3339, s.Tags["stellar-expires"])
-		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) || c.goesOn(s.Tags["stellar-run"]) {
+		if s.Tags["stellar-run"] == "" || err != nil || time.Now().Before(until) || c.isLive(s.Tags["stellar-run"]) {
 			continue
 		}
 		if err := pipeline.DeleteService(ctx, client, s.Service); err != nil {
 			errs = append(errs, fail.With(fail.CodeLeftBehind, "service %s: %w", s.Service, err))
 			continue
 		}
-		c.Removed = append(c.Removed, "service "+s.Service+whose(s.Tags["stellar-run"], s.Tags["stellar-owner"]))
+		c.Removed = append(c.Removed, "service "+s.Service+ofRun(s.Tags["stellar-run"], s.Tags["stellar-owner"]))
 	}
 	return errors.Join(errs...)
 }

@@ -16,13 +16,13 @@ import (
 // Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take,
 // and functions whose folder or entry point is not there. It builds nothing and asks nobody. All mistakes are told
 // together with those that the file's reading found, each at its place; the notes are all notes.
-func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string, err error) {
-	w.Only, w.Serverless = -1, true
+func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string, err error) {
+	a.Only, a.Serverless = -1, true
 	exp := loaded.Experiment
 	found := loaded.Mistakes()
-	if w.Deploys(exp) {
+	if a.Deploys(exp) {
 		one := oneEach(exp)
-		fns, err := pipeline.Functions(one, w.Subs(exp), "")
+		fns, err := pipeline.Functions(one, a.Subs(exp), "")
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +31,7 @@ func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range row.Refusals(exp, w.Subs(exp), draft.Functions) {
+		for _, r := range row.Refusals(exp, a.Subs(exp), draft.Functions) {
 			found.Add(r.Sub, r.Key, "%s: %s", exp.ProviderKind(), r)
 		}
 		for _, m := range generate.Mistakes(draft, row) {
@@ -47,7 +47,7 @@ func (w App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 			found.Add(m.Sub, m.Key, "%s", text)
 		}
 	}
-	for _, g := range w.gaps(exp) {
+	for _, g := range a.gaps(exp) {
 		found.Note(g.sub, g.key, "this version of stellar does not do: %s", g.what)
 	}
 	return found.Notes(), found.Err()

@@ -28,28 +28,28 @@ type Written struct {
 
 // WriteService makes the packages and what the provider's CLI reads in a folder of the user's, for deploying by hand.
 // Images stay until the run in the folder is removed.
-func (w App) WriteService(
+func (a App) WriteService(
 	ctx context.Context, exp *experiment.Experiment, baseDir, dir string,
 ) (out *Written, err error) {
 	if row, err := vendors.Find(exp.ProviderKind()); err == nil && row.ByHand(provider.Options{}) != nil {
-		return w.writeByHand(ctx, exp, baseDir, dir)
+		return a.writeByHand(ctx, exp, baseDir, dir)
 	}
-	if !w.Deploys(exp) {
+	if !a.Deploys(exp) {
 		return nil, fail.Input("--write: nothing is deployed for provider %s", exp.Provider)
 	}
 	if dir, err = emptyFolder(dir); err != nil {
 		return nil, err
 	}
-	w.Opened, w.Confirm = nil, nil
-	if w.makesImages(exp) {
-		w.Output, w.Keep = filepath.Join(dir, imagesFolder), true
-	} else if w.Output, err = os.MkdirTemp("", "stellar-plan-"); err == nil {
-		defer os.RemoveAll(w.Output)
+	a.Opened, a.Confirm = nil, nil
+	if a.makesImages(exp) {
+		a.Output, a.Keep = filepath.Join(dir, imagesFolder), true
+	} else if a.Output, err = os.MkdirTemp("", "stellar-plan-"); err == nil {
+		defer os.RemoveAll(a.Output)
 	}
 	if err != nil {
 		return nil, err
 	}
-	j := newJob(w, exp)
+	j := newJob(a, exp)
 	r, err := j.start(ctx, exp, baseDir)
 	if err != nil {
 		return nil, err
@@ -65,8 +65,8 @@ func (w App) WriteService(
 	return out, err
 }
 
-func (w App) makesImages(exp *experiment.Experiment) bool {
-	return slices.ContainsFunc(w.Subs(exp), func(i int) bool { return exp.SubExperiments[i].PackageType == "Image" })
+func (a App) makesImages(exp *experiment.Experiment) bool {
+	return slices.ContainsFunc(a.Subs(exp), func(i int) bool { return exp.SubExperiments[i].PackageType == "Image" })
 }
 
 // describeService writes the token, and tells what was written.

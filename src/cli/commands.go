@@ -206,14 +206,14 @@ func (c *command) functionsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			list, err := w.Standing()
+			list, err := w.ExistingFunctions()
 			if err != nil {
 				return err
 			}
 			if cc.Bool("json") {
 				return c.printJSON(list)
 			}
-			printStanding(c.Stdout, list)
+			printFunctions(c.Stdout, list)
 			return nil
 		},
 	}

@@ -7,8 +7,8 @@ import (
 	"stellar/src/app"
 )
 
-// printStanding writes the list as lines.
-func printStanding(w io.Writer, list []app.StandingFunction) {
+// printFunctions writes the list as lines.
+func printFunctions(w io.Writer, list []app.ExistingFunction) {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no functions stand")
 	}
