@@ -1,6 +1,7 @@
 package azure_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,17 +60,20 @@ func TestAzure(t *testing.T) {
 func TestAzureFaults(t *testing.T) {
 	taken := cloud.Fault{Method: "PUT", At: "/deployments/", Code: "StorageAccountAlreadyTaken"}
 	const cutOff = "cut off, the template is at work"
-	cloud.CheckFaults(t, `{"Provider": "azure", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [
-	 {"Title": "a", "Function": "measure", "Bursts": 2, "Parallelism": 2}]}`, []cloud.FaultRow{
+	functions := func(n int) string {
+		return fmt.Sprintf(`{"Provider": "azure", "Runtime": "nodejs22.x", "Seed": 7, "SubExperiments": [
+		 {"Title": "a", "Function": "measure", "Bursts": %d, "Parallelism": %d}]}`, n, n)
+	}
+	cloud.CheckFaults(t, functions(1), []cloud.FaultRow{
 		{Name: "the secret is wrong", Env: "AZURE_CLIENT_SECRET=wrong", Exit: 2, Says: "Invalid client secret"},
 		{
 			Name:  "the subscription is another's",
 			Exit:  1,
 			Fault: cloud.Fault{Method: "GET", At: "/resourcegroups", Code: "AuthorizationFailed"},
 		},
-		{Name: "the template fails", Exit: 1, Fault: taken},
+		{Name: "the template fails", Exit: 1, Fault: taken, Experiment: functions(2)}, // the other one is deployed
 		{Name: cutOff, Exit: 1, Fault: taken},
-		{Name: "throttled", Exit: 0, Fault: cloud.Fault{Method: "PUT", At: "-f0-1", Code: "TooManyRequests"}},
+		{Name: "throttled", Exit: 0, Fault: cloud.Fault{Method: "PUT", At: "-f0-0", Code: "TooManyRequests"}},
 	}, func(t *testing.T, row cloud.FaultRow) cloud.FaultAccount {
 		a := cloud.NewAzure(t)
 		if row.Name == cutOff {
@@ -83,12 +87,8 @@ func TestAzureFaults(t *testing.T) {
 func TestAzureFindsWhatWasLost(t *testing.T) {
 	t.Parallel()
 	a := cloud.NewAzure(t)
-	l := lab.In(
-		t,
-		a,
-		`{"Provider": "azure", "Runtime": "nodejs22.x", "SubExperiments": [{"Title": "a", "Function": "measure",
-			"Bursts": 1}]}`,
-	)
+	l := lab.In(t, a, `{"Provider": "azure", "Runtime": "nodejs22.x", "SubExperiments": [
+	 {"Title": "a", "Function": "measure", "Bursts": 1}]}`)
 	l.Deploy()
 	if stand := a.Left(); len(stand) != 1 {
 		t.Fatalf("deployed %v", stand)

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -21,6 +22,8 @@ type FaultRow struct {
 	Env   string // a variable that is another than the account's
 	Exit  int    // code with which the run ends
 	Says  string // what the user must get to see; empty: the fault's code
+
+	Experiment string // in place of the table's
 }
 
 // CheckFaults runs an experiment once for each row. Whatever goes wrong on the way, nothing stays, and the user is told
@@ -36,7 +39,7 @@ func CheckFaults(
 		t.Run(row.Name, func(t *testing.T) {
 			t.Parallel()
 			a := open(t, row)
-			l := lab.In(t, a, experiment)
+			l := lab.In(t, a, cmp.Or(row.Experiment, experiment))
 			if row.Fault != (Fault{}) {
 				a.Refuse(row.Fault)
 			}
