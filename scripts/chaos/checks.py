@@ -58,7 +58,8 @@ def rows(lab, before):
         wrong.append(f"{have} rows, and {before['rows']} were on disk when the fault struck")
     finished = (before["sent"] - 1) // size * size
     if lab.workload in ("go", "python", "url") and have < finished:
-        wrong.append(f"{have} rows; {before['sent']} requests had arrived when the fault struck: {finished} must be there")
+        wrong.append(f"{have} rows; {before['sent']} requests had arrived when the fault struck: "
+                     f"{finished} must be there")
     if before["code"] == 0 and before["codes"] == {0}:
         sub = labs.workloads[lab.workload]["SubExperiments"][0]
         want = sub["Bursts"] * size
@@ -112,6 +113,28 @@ def nothing_left(lab):
     return wrong + resources(lab)
 
 
+def elsewhere(lab, port):
+    """Whether the port, free again, has meanwhile been given to a program that has nothing to do with the lab."""
+    with open("/proc/net/tcp") as f:
+        rows = [line.split() for line in f][1:]
+    inodes = {r[9] for r in rows if r[3] == "0A" and int(r[1].rpartition(":")[2], 16) == port}
+    sockets = {f"socket:[{inode}]" for inode in inodes}
+    ours, strangers = labs.processes_of(lab.dir), 0
+    for fd in glob.glob("/proc/[0-9]*/fd/*"):
+        try:
+            if os.readlink(fd) not in sockets:
+                continue
+            pid = int(fd.split("/")[2])
+            with open(f"/proc/{pid}/comm") as f:
+                name = f.read().strip()
+        except OSError:  # it has ended
+            continue
+        if pid in ours or name.startswith("docker"):
+            return False
+        strangers += 1
+    return strangers > 0
+
+
 def resources(lab):
     """Ports, control groups, containers and images that the journals name."""
     wrong, pids, ids = [], set(), set()
@@ -123,7 +146,7 @@ def resources(lab):
         for port in set(re.findall(r"http://127\.0\.0\.1:(\d+)", text)):
             with socket.socket() as s:
                 ours = lab.server and lab.server.url.endswith(f":{port}/")
-                if not ours and s.connect_ex(("127.0.0.1", int(port))) == 0:
+                if not ours and s.connect_ex(("127.0.0.1", int(port))) == 0 and not elsewhere(lab, int(port)):
                     wrong.append(f"port {port} still listens")
     for pid in pids:
         for root in ("/sys/fs/cgroup/*", "/sys/fs/cgroup"):

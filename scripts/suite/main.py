@@ -80,8 +80,9 @@ def waves(args, flags, work):
     return [
         script("suite", sys.executable, "-B", "scripts/suite/selftest.py")
         + tests("unit", WAITING, "-race", "-count=1", "-timeout=50m"),
-        tests("acceptance", "-p=2", *every) + tests("tools", "-p=2", *every) + peers,
-        script("cases", "./scripts/cases.sh") + script("chaos", "./scripts/chaos.py", "--short", "--stellar", binary),
+        tests("acceptance", "-p=2", *every) + tests("tools", "-p=1", *every) + peers
+        + script("cases", "./scripts/cases.sh", "--jobs", "2")
+        + script("chaos", "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
         scale if args.race and not flags and "unit" in args.only else [],
         tests("fidelity", *every),
     ]
