@@ -18,17 +18,22 @@ const resentWord = "resent"
 // remedies says for each word of Suspect what was seen and what helps.
 func remedies() map[string][2]string {
 	return map[string][2]string{
-		"scheduler": {"the system did not run the client's threads in time", "close other programs, or measure from a machine with more cores"},
-		"gc":        {"the client collected its garbage", "measure from a machine with more cores or memory, or split the sub-experiment into smaller ones"},
-		"cpu":       {"all of the client's cores were busy", "lower the burst size or the rate, or measure from a machine with more cores"},
-		"backlog":   {"queues of sockets on this machine were full, the client's or a server's here", "lower the burst size or the rate, or raise net.core.somaxconn and net.core.netdev_max_backlog"},
-		"clock":     {"the client's wall clock jumped", "let chrony or ntpd slew the clock instead of stepping it, or wait until it has settled"},
+		"scheduler": {"the system did not run the client's threads in time",
+			"close other programs, or measure from a machine with more cores"},
+		"gc": {"the client collected its garbage", "measure from a machine with more cores or memory, or " +
+			"split the sub-experiment into smaller ones"},
+		"cpu": {"all of the client's cores were busy", "lower the burst size or the rate, or measure from a " +
+			"machine with more cores"},
+		"backlog": {"queues of sockets on this machine were full, the client's or a server's here",
+			"lower the burst size or the rate, or raise net.core.somaxconn and net.core.netdev_max_backlog"},
+		"clock": {"the client's wall clock jumped", "let chrony or ntpd slew the clock instead of stepping it, " +
+			"or wait until it has settled"},
 	}
 }
 
 // Advice says in one sentence each what the client, rather than the platform, may have done to the results, and what
-// helps: where over 1 % of the rows are suspect, where bursts left over 1 ms late and these hold over 1 % of the rows, and
-// where requests were not sent at all. It is empty where there is nothing to say.
+// helps: where over 1 % of the rows are suspect, where bursts left over 1 ms late and these hold over 1 % of the rows,
+// and where requests were not sent at all. It is empty where there is nothing to say.
 //
 // Requests that are late only because their burst takes its time to leave are not warned about: the spread shows that.
 func Advice(s Summary) []string {
@@ -41,9 +46,11 @@ func Advice(s Summary) []string {
 			}
 			r, ok := remedies()[word]
 			if !ok {
-				r = [2]string{"the client noted " + strconv.Quote(word), "measure again on a machine that does nothing else"}
+				r = [2]string{"the client noted " + strconv.Quote(word),
+					"measure again on a machine that does nothing else"}
 			}
-			out = append(out, fmt.Sprintf("%s may be slow because of this machine: %s: %s", share(c.SuspectWords[word], s.Rows()), r[0], r[1]))
+			out = append(out, fmt.Sprintf("%s may be slow because of this machine: %s: %s", share(c.SuspectWords[word],
+				s.Rows()), r[0], r[1]))
 		}
 	}
 	if n := c.SuspectWords[resentWord]; worth(n, s.Rows()) {
@@ -52,12 +59,14 @@ func Advice(s Summary) []string {
 			"allow more requests on a connection there (nginx: keepalive_requests), or leave these rows out")
 	}
 	if worth(c.Behind, s.Rows()) {
-		out = append(out, fmt.Sprintf("%s left over %g ms after their planned instant (99 %% within %s ms), which is not in their latencies: %s",
+		out = append(out, fmt.Sprintf("%s left over %g ms after their planned instant (99 %% within %s ms), which is "+
+			"not in their latencies: %s",
 			share(c.Behind, s.Rows()), toMS(toMicros(LateFrom)), c.Lateness99.Format(msDecimals),
 			"lengthen the IAT, lower the rate, allow more connections, or measure from a machine with more cores"))
 	}
 	if c.Unsent > 0 {
-		out = append(out, fmt.Sprintf("%s were due and never sent: the load was lower than planned: lower the rate, shorten the timeout, or allow more connections",
+		out = append(out, fmt.Sprintf("%s were due and never sent: the load was lower than planned: lower the rate, "+
+			"shorten the timeout, or allow more connections",
 			share(c.Unsent, s.Rows()+s.Warmup+c.Unsent)))
 	}
 	return append(out, connectionAdvice(s)...)
@@ -66,17 +75,20 @@ func Advice(s Summary) []string {
 // connectionAdvice says how many requests had no kept connection although such were asked for.
 func connectionAdvice(s Summary) (out []string) {
 	c := s.Client
-	why, remedy := "the server closed theirs just before, or they were not open in time", "choose another IAT, or Connections: new"
+	why, remedy := "the server closed theirs just before, or they were not open in time",
+		"choose another IAT, or Connections: new"
 	if c.IdleClose > 0 {
 		why = fmt.Sprintf("the server closes idle connections after about %s", about(c.IdleClose))
 		remedy = "choose a shorter IAT, or Connections: new"
 	}
 	if n := int(c.NewConns.V); n > 0 {
-		out = append(out, fmt.Sprintf("%s opened a connection within their latency although kept ones were asked for: %s: %s",
+		out = append(out, fmt.Sprintf("%s opened a connection within their latency although kept ones were asked "+
+			"for: %s: %s",
 			share(n, s.Rows()), why, remedy))
 	}
 	if c.KeptResets > 0 && c.IdleClose > 0 {
-		out = append(out, fmt.Sprintf("%s failed on a kept connection before any byte of an answer: %s, perhaps while they were sent, and whether it took them is not known: %s",
+		out = append(out, fmt.Sprintf("%s failed on a kept connection before any byte of an answer: %s, perhaps "+
+			"while they were sent, and whether it took them is not known: %s",
 			share(c.KeptResets, s.Rows()), why, remedy))
 	}
 	return out

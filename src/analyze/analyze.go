@@ -31,7 +31,8 @@ type Identity struct {
 // Options are what a summary needs besides the samples.
 type Options struct {
 	Identity Identity
-	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was sent.
+	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was
+	// sent.
 	Unsent int
 	// Kept says that kept connections were asked for (reuse, shared): a request that opens one within its latency is
 	// counted.
@@ -39,8 +40,8 @@ type Options struct {
 	// IdleClose is the shortest time without use after which the server closed a connection, as the probe saw it; 0: it
 	// closed none.
 	IdleClose time.Duration
-	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too. Its
-	// error ends the summary.
+	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too.
+	// Its error ends the summary.
 	EachBurst func(*sample.BurstLine) error
 	// Resampling, where it is set, has the intervals made that Compare needs.
 	Resampling *Resampling
@@ -109,15 +110,16 @@ func Summarize(rows iter.Seq2[sample.Sample, error], o Options) (Summary, error)
 	for r, err := range rows {
 		row++
 		if err != nil {
-			return Summary{}, fmt.Errorf("reading sample %d of sub-experiment %d (%s): %w", row, o.Identity.Index, o.Identity.Title, err)
+			return Summary{}, fmt.Errorf("reading sample %d of sub-experiment %d (%s): %w", row, o.Identity.Index,
+				o.Identity.Title, err)
 		}
 		c.Add(&r)
 	}
 	return c.Summary()
 }
 
-// Collector takes the samples of one sub-experiment one by one, in bounded memory: about ten bytes for each of them, and as
-// many again while the summary is made.
+// Collector takes the samples of one sub-experiment one by one, in bounded memory: about ten bytes for each of them,
+// and as many again while the summary is made.
 //
 // A latency counts in whole µs, as latencies.csv writes it, so that rows in memory and rows read back agree. A row that
 // is neither failed nor has a latency is counted as an error of class protocol: no row disappears.
@@ -135,8 +137,8 @@ func NewCollector(o Options) *Collector {
 	return &Collector{options: o, s: Summary{Identity: o.Identity}}
 }
 
-// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the end. Of a
-// sustained load each second of the timetable is one.
+// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the
+// end. Of a sustained load each second of the timetable is one.
 func (c *Collector) Add(r *sample.Sample) {
 	b := c.burstOf(r)
 	class := r.Err
@@ -188,7 +190,8 @@ func (c *Collector) burstOf(r *sample.Sample) *openBurst {
 // ended, and a slow one's second is long over by then.
 const secondsOpen = 64
 
-// sustained says whether a row is of a sustained load: it was planned, and in no burst. The original's files say neither.
+// sustained says whether a row is of a sustained load: it was planned, and in no burst. The original's files say
+// neither.
 func sustained(r *sample.Sample) bool { return r.BurstSize == 0 && !r.PlannedAt.IsZero() }
 
 // closeBurst enters a burst whose rows have come.

@@ -24,42 +24,50 @@ func TestSummarizeSmall(t *testing.T) {
 		want func(t *testing.T, s Summary)
 	}{
 		{"none", nil, func(t *testing.T, s Summary) {
-			if s.Count+s.Errors != 0 || s.Mean.OK || s.SD.OK || s.Min.OK || s.P50.OK || s.P999.OK || s.TMR.OK || s.ErrorRatio.OK || s.CI50.OK() || s.Bursts.Len() != 0 {
+			if s.Count+s.Errors != 0 || s.Mean.OK || s.SD.OK || s.Min.OK || s.P50.OK || s.P999.OK || s.TMR.OK ||
+				s.ErrorRatio.OK || s.CI50.OK() || s.Bursts.Len() != 0 {
 				t.Errorf("%+v", s)
 			}
 		}},
 		{"one", []sample.Sample{row(0, 2.5, sample.Unknown)}, func(t *testing.T, s Summary) {
-			if s.Count != 1 || s.Mean != Of(2.5) || s.SD.OK || s.Min != Of(2.5) || s.P999 != Of(2.5) || s.TMR != Of(1) || s.Cold.Count+s.Warm.Count != 0 || listed(s.Bursts)[0].Unknown != 1 {
+			if s.Count != 1 || s.Mean != Of(2.5) || s.SD.OK || s.Min != Of(2.5) || s.P999 != Of(2.5) ||
+				s.TMR != Of(1) || s.Cold.Count+s.Warm.Count != 0 || listed(s.Bursts)[0].Unknown != 1 {
 				t.Errorf("%+v", s)
 			}
 		}},
 		{"two", []sample.Sample{row(0, 4, sample.Yes), row(0, 2, sample.No)}, func(t *testing.T, s Summary) {
-			if s.Mean != Of(3) || s.SD != Of(math.Sqrt2) || s.P50 != Of(2) || s.P75 != Of(4) || s.TMR != Of(2) || s.Cold.P50 != Of(4) || s.Warm.P99 != Of(2) {
+			if s.Mean != Of(3) || s.SD != Of(math.Sqrt2) || s.P50 != Of(2) || s.P75 != Of(4) || s.TMR != Of(2) ||
+				s.Cold.P50 != Of(4) || s.Warm.P99 != Of(2) {
 				t.Errorf("%+v", s)
 			}
 		}},
-		{"all equal", []sample.Sample{row(0, 3, sample.No), row(1, 3, sample.No), row(2, 3, sample.No)}, func(t *testing.T, s Summary) {
-			if s.SD != Of(0) || s.Min != s.Max || s.TMR != Of(1) || s.Bursts.Len() != 3 {
-				t.Errorf("%+v", s)
-			}
-		}},
+		{"all equal", []sample.Sample{row(0, 3, sample.No), row(1, 3, sample.No), row(2, 3, sample.No)},
+			func(t *testing.T, s Summary) {
+				if s.SD != Of(0) || s.Min != s.Max || s.TMR != Of(1) || s.Bursts.Len() != 3 {
+					t.Errorf("%+v", s)
+				}
+			}},
 		{"all zero", []sample.Sample{row(0, 0, sample.No), row(0, 0, sample.No)}, func(t *testing.T, s Summary) {
 			if s.P50 != Of(0) || s.TMR.OK {
 				t.Errorf("a ratio over zero exists: %+v", s)
 			}
 		}},
-		{"warm-up and failures are left out", []sample.Sample{warmup, row(1, 2, sample.No), failed(1, sample.Timeout), failed(2, sample.HTTP5xx), failed(2, sample.Timeout), lost}, func(t *testing.T, s Summary) {
+		{"warm-up and failures are left out", []sample.Sample{warmup, row(1, 2, sample.No), failed(1, sample.Timeout),
+			failed(2, sample.HTTP5xx), failed(2, sample.Timeout), lost}, func(t *testing.T, s Summary) {
 			if s.Count != 1 || s.Max != Of(2) || s.Warmup != 1 || s.Errors != 4 || s.ErrorRatio != Of(0.8) {
 				t.Errorf("%+v", s)
 			}
-			if want := map[string]int{"timeout": 2, "http-5xx": 1, "protocol": 1}; !reflect.DeepEqual(s.ErrorClasses, want) {
+			if want := map[string]int{"timeout": 2, "http-5xx": 1, "protocol": 1}; !reflect.DeepEqual(s.ErrorClasses,
+				want) {
 				t.Errorf("classes %v, want %v", s.ErrorClasses, want)
 			}
-			if got := listed(s.Bursts); len(got) != 3 || got[0].Number != 0 || got[2].Errors != 2 || len(got[2].Latencies) != 0 {
+			if got := listed(s.Bursts); len(got) != 3 || got[0].Number != 0 || got[2].Errors != 2 ||
+				len(got[2].Latencies) != 0 {
 				t.Errorf("bursts %+v", got)
 			}
 		}},
-		{"a failed row's own word does not count", []sample.Sample{{Err: sample.HTTP5xx, Cold: sample.Yes, Latency: time.Second}}, func(t *testing.T, s Summary) {
+		{"a failed row's own word does not count", []sample.Sample{{Err: sample.HTTP5xx, Cold: sample.Yes,
+			Latency: time.Second}}, func(t *testing.T, s Summary) {
 			if s.Cold.Count != 0 || s.Count != 0 || s.Errors != 1 {
 				t.Errorf("%+v", s)
 			}
@@ -125,9 +133,11 @@ func TestBurstOver(t *testing.T) {
 }
 
 func TestRelate(t *testing.T) {
-	cold := summarize(t, []sample.Sample{row(0, 80, sample.Yes), row(1, 90, sample.Yes), row(2, 2, sample.No)}, Identity{Index: 0})
+	cold := summarize(t, []sample.Sample{row(0, 80, sample.Yes), row(1, 90, sample.Yes), row(2, 2, sample.No)},
+		Identity{Index: 0})
 	half := summarize(t, []sample.Sample{row(0, 50, sample.Yes), row(1, 3, sample.No)}, Identity{Index: 1})
-	warm := summarize(t, []sample.Sample{row(0, 80, sample.Yes), row(1, 2, sample.No), row(2, 2, sample.No)}, Identity{Index: 2})
+	warm := summarize(t, []sample.Sample{row(0, 80, sample.Yes), row(1, 2, sample.No), row(2, 2, sample.No)},
+		Identity{Index: 2})
 	warmer := summarize(t, []sample.Sample{row(0, 1, sample.No)}, Identity{Index: 3})
 	empty := summarize(t, []sample.Sample{failed(0, sample.DNS)}, Identity{Index: 4})
 	for _, c := range []struct {

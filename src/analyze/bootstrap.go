@@ -13,8 +13,8 @@ import (
 const MinBursts = 6
 
 // maxBlocks is how many blocks are resampled at most. Where there are more bursts, as in a sustained load of single
-// requests, neighbours are joined: a block bootstrap (Carlstein, Annals of Statistics 14, 1986), which keeps what neighbours
-// have in common, too.
+// requests, neighbours are joined: a block bootstrap (Carlstein, Annals of Statistics 14, 1986), which keeps what
+// neighbours have in common, too.
 const maxBlocks = 10_000
 
 // Resampling is how a bootstrap draws. The same seed and samples give the same interval.
@@ -33,8 +33,8 @@ type Estimate struct {
 }
 
 // Resampled are the quantiles (ms) of resamples of whole bursts with replacement (cluster bootstrap: Davison & Hinkley,
-// Bootstrap Methods, §3.8). Requests of one burst share their queue and their instances, so resampling single requests would
-// make intervals too narrow. A list is nil where fewer than MinBursts bursts have data.
+// Bootstrap Methods, §3.8). Requests of one burst share their queue and their instances, so resampling single requests
+// would make intervals too narrow. A list is nil where fewer than MinBursts bursts have data.
 type Resampled struct {
 	P50 [3][]float64 // by Part, in the order they were drawn
 	P99 [3][]float64
@@ -67,9 +67,9 @@ func estimate(v Value, draws []float64) Estimate {
 	return Estimate{Value: v, Low: Quantile(25).Of(draws), High: Quantile(975).Of(draws)}
 }
 
-// resampler resamples blocks of bursts. A resample is a weight for each block, and its quantile lies where the weights of
-// the rows up to there reach its rank. Nearly all resamples have it close to the sample's own quantile: only the rows in a
-// window around that are held, and of the others how many of each block lie below it.
+// resampler resamples blocks of bursts. A resample is a weight for each block, and its quantile lies where the weights
+// of the rows up to there reach its rank. Nearly all resamples have it close to the sample's own quantile: only the
+// rows in a window around that are held, and of the others how many of each block lie below it.
 type resampler struct {
 	bursts Bursts
 	part   Part
@@ -151,8 +151,8 @@ func (r *resampler) draws(q Quantile, how Resampling, sub int) []float64 {
 	return out
 }
 
-// likely is the distance in ranks beyond which hardly any resample's quantile lies: six deviations of the number of rows up
-// to the sample's quantile, less what its rank would be.
+// likely is the distance in ranks beyond which hardly any resample's quantile lies: six deviations of the number of
+// rows up to the sample's quantile, less what its rank would be.
 func (r *resampler) likely(q Quantile) int {
 	middle := r.at(q.Rank(r.n) - 1)
 	upTo := make([]int, len(r.sizes))
@@ -187,7 +187,10 @@ func (r *resampler) look() {
 			}
 		}
 	})
-	slices.SortFunc(r.window, func(a, b inWindow) int { return cmp.Or(cmp.Compare(a.ms, b.ms), cmp.Compare(a.block, b.block)) })
+	slices.SortFunc(r.window, func(a, b inWindow) int {
+		return cmp.Or(cmp.Compare(a.ms, b.ms),
+			cmp.Compare(a.block, b.block))
+	})
 }
 
 // draw is the nearest-rank quantile of one resample of as many blocks as there are.

@@ -49,7 +49,8 @@ func TestBootstrapIsDeterministic(t *testing.T) {
 	if two := bootstrap(t, a, Median, Resampling{Seed: 7}, 0); one != two {
 		t.Errorf("same seed, %+v and %+v", one, two)
 	}
-	if one == bootstrap(t, a, Median, Resampling{Seed: 8}, 0) || one == bootstrap(t, a, Median, Resampling{Seed: 7}, 1) {
+	if one == bootstrap(t, a, Median, Resampling{Seed: 8}, 0) ||
+		one == bootstrap(t, a, Median, Resampling{Seed: 7}, 1) {
 		t.Error("another seed or sub-experiment gave the same draws")
 	}
 	if one.Low.V > one.Value.V || one.High.V < one.Value.V || one.Low.V == one.High.V {
@@ -93,7 +94,8 @@ func TestBootstrapAgainstPlainResampling(t *testing.T) {
 		uneven[i].Number, uneven[i].Cold, uneven[i].Errors = i, i%3%(1+i*i%17), i%2
 	}
 	for name, list := range map[string][]Burst{
-		"few and apart": bursts(6, 50, 100, 50, 1), "many": bursts(300, 4, 100, 1, 2), "one each": bursts(500, 1, 100, 0, 3), "uneven": uneven, "equal": equal,
+		"few and apart": bursts(6, 50, 100, 50, 1), "many": bursts(300, 4, 100, 1, 2), "one each": bursts(500, 1, 100,
+			0, 3), "uneven": uneven, "equal": equal,
 	} {
 		for _, part := range []Part{All, ColdPart} {
 			for _, q := range []Quantile{Median, P99, 1} {
@@ -155,7 +157,8 @@ func TestBootstrapKeepsBurstsTogether(t *testing.T) {
 			alone = append(alone, Burst{Number: len(alone), Latencies: []float64{l}})
 		}
 	}
-	whole, single := bootstrap(t, together, Median, Resampling{Seed: 1}, 0), bootstrap(t, alone, Median, Resampling{Seed: 1}, 0)
+	whole, single := bootstrap(t, together, Median, Resampling{Seed: 1}, 0), bootstrap(t, alone, Median,
+		Resampling{Seed: 1}, 0)
 	if wide, narrow := whole.High.V-whole.Low.V, single.High.V-single.Low.V; wide < 2*narrow {
 		t.Errorf("interval over bursts %.2f wide, over requests %.2f", wide, narrow)
 	}

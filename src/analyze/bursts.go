@@ -20,9 +20,10 @@ const (
 
 // Burst is what came back from one burst.
 type Burst struct {
-	Number    int
-	Latencies []float64 // ms, of its successful requests: the cold ones, then the warm ones, then those of which nothing is known
-	Cold      int       // successful requests by the function's word
+	Number int
+	// ms, of its successful requests: the cold ones, then the warm ones, then those of which nothing is known
+	Latencies []float64
+	Cold      int // successful requests by the function's word
 	Warm      int
 	Unknown   int // the function did not say
 	Errors    int
@@ -50,8 +51,8 @@ func (b Burst) Over(ms float64) int {
 	return n
 }
 
-// Bursts are the bursts of a sub-experiment in the order of their rows, kept so that ten million requests fit: four bytes for
-// each of them and about five for each burst. Bursts of nothing but warm-up are not there.
+// Bursts are the bursts of a sub-experiment in the order of their rows, kept so that ten million requests fit: four
+// bytes for each of them and about five for each burst. Bursts of nothing but warm-up are not there.
 type Bursts struct {
 	latencies micros
 	spans     [][]byte // for each burst its number and its counts, as varints
@@ -144,8 +145,8 @@ func MakeBursts(list []Burst) Bursts {
 	return out
 }
 
-// whole gives the bursts with the pieces of each of them together. Files of this tool have every burst's rows in one place,
-// so that nearly always there is nothing to do; of others the pieces are put together by number.
+// whole gives the bursts with the pieces of each of them together. Files of this tool have every burst's rows in one
+// place, so that nearly always there is nothing to do; of others the pieces are put together by number.
 func (b Bursts) whole() Bursts {
 	if !b.disorder {
 		return b

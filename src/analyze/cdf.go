@@ -16,8 +16,8 @@ func (c CDF) Len() int {
 	return c.N[len(c.N)-1]
 }
 
-// maxCorners is about how many steps of a CDF are kept: between two of them lies less of the sample than can be seen, so
-// that it does not matter where.
+// maxCorners is about how many steps of a CDF are kept: between two of them lies less of the sample than can be seen,
+// so that it does not matter where.
 const maxCorners = 1 << 14
 
 // thinned is the distribution function of a sample in ascending order.

@@ -12,16 +12,22 @@ const LateFrom = time.Millisecond
 
 // Client is what the client itself did to a sub-experiment's requests, failed ones included. Times are in ms.
 type Client struct {
-	Spread50, SpreadMax     Value          // over the bursts of two requests or more: first to last request's first byte
-	Lateness99, LatenessMax Value          // over the requests: how long after its planned instant each was sent
-	Late                    int            // requests over 1 ms late
-	Behind                  int            // requests of bursts of which even the first one was over 1 ms late; of a sustained load the late ones
-	Suspects                int            // requests whose latency the client may have made
-	SuspectWords            map[string]int // those by reason, a request with two reasons in both; nil where there are none
-	Unsent                  int            // requests that were due and never sent
-	NewConns                Value          // requests that opened a connection within their latency; only where kept ones were asked for
-	KeptResets              int            // requests on kept connections that ended before any byte of an answer, likewise
-	IdleClose               time.Duration  // the shortest time without use after which the server closed a connection; 0: it closed none
+	// over the bursts of two requests or more: first to last request's first byte
+	Spread50, SpreadMax     Value
+	Lateness99, LatenessMax Value // over the requests: how long after its planned instant each was sent
+	Late                    int   // requests over 1 ms late
+	// requests of bursts of which even the first one was over 1 ms late; of a sustained load the late ones
+	Behind   int
+	Suspects int // requests whose latency the client may have made
+	// those by reason, a request with two reasons in both; nil where there are none
+	SuspectWords map[string]int
+	Unsent       int // requests that were due and never sent
+	// requests that opened a connection within their latency; only where kept ones were asked for
+	NewConns Value
+	// requests on kept connections that ended before any byte of an answer, likewise
+	KeptResets int
+	// the shortest time without use after which the server closed a connection; 0: it closed none
+	IdleClose time.Duration
 }
 
 // client gathers it.

@@ -48,7 +48,8 @@ func TestClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Client{Spread50: Of(1.001), SpreadMax: Of(4.1), Lateness99: Of(3), LatenessMax: Of(3), Late: 2, Behind: 2, Suspects: 3,
+	want := Client{Spread50: Of(1.001), SpreadMax: Of(4.1), Lateness99: Of(3), LatenessMax: Of(3), Late: 2, Behind: 2,
+		Suspects:     3,
 		SuspectWords: map[string]int{"scheduler": 2, "gc": 1, "cpu": 1}, Unsent: 4}
 	if !reflect.DeepEqual(s.Client, want) {
 		t.Errorf("%+v, want %+v", s.Client, want)
@@ -56,13 +57,14 @@ func TestClient(t *testing.T) {
 	if s.Max != Of(7_200_000) || s.Rows() != 7 || s.Warmup != 2 {
 		t.Errorf("%+v", s)
 	}
-	if nothing := summarize(t, []sample.Sample{row(0, 1, sample.No), row(0, 1, sample.No)}, Identity{}); !reflect.DeepEqual(nothing.Client, Client{}) {
+	if nothing := summarize(t, []sample.Sample{row(0, 1, sample.No), row(0, 1, sample.No)},
+		Identity{}); !reflect.DeepEqual(nothing.Client, Client{}) {
 		t.Errorf("a file without the client's columns gives %+v", nothing.Client)
 	}
 }
 
-// TestSustainedRows: requests of a sustained load have an instant each, and end in any order. There is no spread, each is late
-// for itself, and a second is one line wherever its rows stand.
+// TestSustainedRows: requests of a sustained load have an instant each, and end in any order. There is no spread, each
+// is late for itself, and a second is one line wherever its rows stand.
 func TestSustainedRows(t *testing.T) {
 	var rows []sample.Sample
 	for i, late := range []time.Duration{0, 2 * time.Millisecond, 900 * time.Microsecond, 5 * time.Millisecond} {
@@ -71,14 +73,20 @@ func TestSustainedRows(t *testing.T) {
 		rows = append(rows, r)
 	}
 	var lines []sample.BurstLine
-	s, err := Summarize(Samples(rows), Options{EachBurst: func(l *sample.BurstLine) error { lines = append(lines, *l); return nil }})
+	s, err := Summarize(Samples(rows), Options{EachBurst: func(l *sample.BurstLine) error {
+		lines = append(lines,
+			*l)
+		return nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := s.Client; c.Late != 2 || c.Behind != 2 || c.SpreadMax != (Value{}) || c.LatenessMax != Of(5) || s.Bursts.Len() != 2 {
+	if c := s.Client; c.Late != 2 || c.Behind != 2 || c.SpreadMax != (Value{}) || c.LatenessMax != Of(5) ||
+		s.Bursts.Len() != 2 {
 		t.Errorf("%+v", c)
 	}
-	if len(lines) != 2 || lines[0].Burst != 0 || lines[0].Lateness != 900*time.Microsecond || lines[1].Lateness != 5*time.Millisecond ||
+	if len(lines) != 2 || lines[0].Burst != 0 || lines[0].Lateness != 900*time.Microsecond ||
+		lines[1].Lateness != 5*time.Millisecond ||
 		lines[0].Spread != sample.None {
 		t.Errorf("%+v", lines)
 	}
@@ -91,7 +99,8 @@ func TestSustainedRows(t *testing.T) {
 			rows = append(rows, r)
 		}
 	}
-	if s, err = Summarize(Samples(rows), Options{}); err != nil || s.Count != len(rows) || s.Bursts.Len() != 3*secondsOpen {
+	if s, err = Summarize(Samples(rows), Options{}); err != nil || s.Count != len(rows) ||
+		s.Bursts.Len() != 3*secondsOpen {
 		t.Errorf("%d of %d requests in %d seconds, error %v", s.Count, len(rows), s.Bursts.Len(), err)
 	}
 }
@@ -108,7 +117,9 @@ func TestBurstLines(t *testing.T) {
 	golden(t, out.String())
 	full := errors.New("disk full")
 	calls := 0
-	if _, err := Summarize(Samples(clientRows()), Options{EachBurst: func(*sample.BurstLine) error { calls++; return full }}); !errors.Is(err, full) || calls != 1 {
+	if _, err := Summarize(Samples(clientRows()),
+		Options{EachBurst: func(*sample.BurstLine) error { calls++; return full }}); !errors.Is(err, full) ||
+		calls != 1 {
 		t.Errorf("after %d calls: %v", calls, err)
 	}
 }
@@ -136,11 +147,14 @@ func TestAdvice(t *testing.T) {
 		{"nothing", nil, 0, nil},
 		{"well", many(100), 0, nil},
 		{"exactly 1 % is not more", many(99, sent(0, 2*time.Millisecond, 0, "gc")), 0, nil},
-		{"suspect", many(90, sent(0, 0, 0, "scheduler"), sent(0, 0, 0, "gc+scheduler"), sent(0, 0, 0, "cpu"), sent(0, 0, 0, "backlog"), sent(0, 0, 0, "clock"), sent(0, 0, 0, "fog")), 0,
-			[]string{"queues of sockets on this machine were full", "wall clock jumped", "cores were busy", `noted "fog"`, "collected its garbage", "2 of 96 requests (2.1 %)"}},
+		{"suspect", many(90, sent(0, 0, 0, "scheduler"), sent(0, 0, 0, "gc+scheduler"), sent(0, 0, 0, "cpu"),
+			sent(0, 0, 0, "backlog"), sent(0, 0, 0, "clock"), sent(0, 0, 0, "fog")), 0,
+			[]string{"queues of sockets on this machine were full", "wall clock jumped", "cores were busy",
+				`noted "fog"`, "collected its garbage", "2 of 96 requests (2.1 %)"}},
 		{"sent twice", many(90, sent(0, 0, 0, "resent"), sent(0, 0, 0, "resent"), sent(0, 0, 0, "resent+gc")), 0,
 			[]string{"3 of 93 requests (3.2 %) were sent twice, because the server drained"}},
-		{"late", many(95, slow, slow), 0, []string{"2 of 97 requests (2.1 %) left over 1 ms after their planned instant (99 % within 30.000 ms)"}},
+		{"late", many(95, slow, slow), 0, []string{"2 of 97 requests (2.1 %) left over 1 ms after their planned " +
+			"instant (99 % within 30.000 ms)"}},
 		{"late within a burst that left in time", append(many(0), spread, slow, slow), 0, nil},
 		{"unsent", many(98), 2, []string{"2 of 100 requests (2 %) were due and never sent"}},
 		{"nothing but unsent", nil, 3, []string{"3 of 3 requests (100 %)"}},
@@ -178,16 +192,19 @@ func TestBurstsOfManyRows(t *testing.T) {
 	s := summarize(t, rows, Identity{})
 	pieces := append(append([]sample.Sample{}, rows[100_000:]...), rows[:100_000]...)
 	p := summarize(t, pieces, Identity{})
-	if s.Bursts.Len() != 30 || p.Bursts.Len() != 30 || s.Max != Of(360_000_000) || p.Max != s.Max || p.Mean != s.Mean || !reflect.DeepEqual(p.CDF, s.CDF) {
+	if s.Bursts.Len() != 30 || p.Bursts.Len() != 30 || s.Max != Of(360_000_000) || p.Max != s.Max || p.Mean != s.Mean ||
+		!reflect.DeepEqual(p.CDF, s.CDF) {
 		t.Errorf("%d and %d bursts, max %v and %v", s.Bursts.Len(), p.Bursts.Len(), s.Max, p.Max)
 	}
 	one, two := listed(s.Bursts), listed(p.Bursts)
 	for i := range one {
-		if one[i].Cold != two[i].Cold || one[i].Warm != two[i].Warm || fmt.Sprint(sortedOf(one[i:i+1])) != fmt.Sprint(sortedOf(two[i:i+1])) {
+		if one[i].Cold != two[i].Cold || one[i].Warm != two[i].Warm ||
+			fmt.Sprint(sortedOf(one[i:i+1])) != fmt.Sprint(sortedOf(two[i:i+1])) {
 			t.Errorf("burst %d differs when it comes in pieces", i)
 		}
 	}
-	if s.CDF.Len() != len(rows) || s.Cold.CDF.Len() != s.Cold.Count || s.CDF.X[0] != 0 || s.CDF.X[len(s.CDF.X)-1] != s.Max.V {
+	if s.CDF.Len() != len(rows) || s.Cold.CDF.Len() != s.Cold.Count || s.CDF.X[0] != 0 ||
+		s.CDF.X[len(s.CDF.X)-1] != s.Max.V {
 		t.Errorf("the distribution is of %d rows, %d cold", s.CDF.Len(), s.Cold.CDF.Len())
 	}
 	for b := range s.Light().Bursts.All() {

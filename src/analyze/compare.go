@@ -49,8 +49,8 @@ type Pair struct {
 	Difference Estimate // of the medians, ms
 }
 
-// Compare makes a comparison for each axis. Intervals need Options.Resampling when the summaries are made; the same seed and
-// samples give the same intervals.
+// Compare makes a comparison for each axis. Intervals need Options.Resampling when the summaries are made; the same
+// seed and samples give the same intervals.
 func Compare(all []Summary, axes []Axis) []Comparison {
 	var out []Comparison
 	for i, axis := range axes {
@@ -73,8 +73,8 @@ func Compare(all []Summary, axes []Axis) []Comparison {
 	return out
 }
 
-// aboutCold says whether cold starts are what sub-experiments are compared for: one of them is mostly cold, or each has enough
-// of them, and not as the few that any load begins with.
+// aboutCold says whether cold starts are what sub-experiments are compared for: one of them is mostly cold, or each has
+// enough of them, and not as the few that any load begins with.
 func aboutCold(all []Summary) bool {
 	each := true
 	for _, s := range all {
@@ -134,7 +134,8 @@ func (c *Comparison) add(s Summary, name string) {
 		p.draws = r.P50[part]
 		p.MainP50, p.WarmP50 = estimate(p.MainP50.Value, p.draws), estimate(p.WarmP50.Value, r.P50[WarmPart])
 		if n >= MinSamples(P99) {
-			p.MainP99 = estimate(p.MainP99.Value, r.P99[part]) // of fewer samples the p99 is the longest one, and resampling cannot say what lies beyond it
+			// of fewer samples the p99 is the longest one, and resampling cannot say what lies beyond it
+			p.MainP99 = estimate(p.MainP99.Value, r.P99[part])
 		}
 	}
 	c.Lines[at].Points = append(c.Lines[at].Points, p)

@@ -46,8 +46,9 @@ func TestConnectionsCounted(t *testing.T) {
 				"the server closes idle connections after about 5s: choose a shorter IAT, or Connections: new",
 			"2 of 100 requests (2 %) failed on a kept connection before any byte of an answer",
 		}},
-		"not known": {Options{Kept: true}, Of(4), 2, []string{"not open in time: choose another IAT, or Connections: new"}},
-		"new":       {Options{}, Value{}, 0, nil},
+		"not known": {Options{Kept: true}, Of(4), 2, []string{"not open in time: choose another IAT, or Connections: " +
+			"new"}},
+		"new": {Options{}, Value{}, 0, nil},
 	} {
 		s, err := Summarize(Samples(connectionRows()), c.options)
 		if err != nil {
@@ -93,7 +94,8 @@ func TestResentIsNotNew(t *testing.T) {
 		t.Errorf("%v new connections, %d in the bursts' lines", s.Client.NewConns, lines)
 	}
 	advice := strings.Join(Advice(s), "\n")
-	if !strings.Contains(advice, "3 of 100 requests (3 %) were sent twice") || !strings.Contains(advice, "4 of 100 requests (4 %) opened") {
+	if !strings.Contains(advice, "3 of 100 requests (3 %) were sent twice") ||
+		!strings.Contains(advice, "4 of 100 requests (4 %) opened") {
 		t.Errorf("advice %q", advice)
 	}
 }
@@ -111,7 +113,8 @@ func TestConnectionsOfBursts(t *testing.T) {
 }
 
 func TestAbout(t *testing.T) {
-	for d, want := range map[time.Duration]string{4987 * time.Millisecond: "5s", 903456789: "900ms", 75 * time.Second: "1m15s", 1234 * time.Second: "20m0s"} {
+	for d, want := range map[time.Duration]string{4987 * time.Millisecond: "5s", 903456789: "900ms",
+		75 * time.Second: "1m15s", 1234 * time.Second: "20m0s"} {
 		if got := about(d); got != want {
 			t.Errorf("%s is about %s, want %s", d, got, want)
 		}

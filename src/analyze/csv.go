@@ -26,8 +26,8 @@ func Header() []string {
 	return names
 }
 
-// WriteCSV writes statistics.csv: the header and a row for each sub-experiment. Latencies are in ms with three decimals;
-// what does not exist is an empty cell.
+// WriteCSV writes statistics.csv: the header and a row for each sub-experiment. Latencies are in ms with three
+// decimals; what does not exist is an empty cell.
 func WriteCSV(w io.Writer, rows []Summary) error {
 	out := csv.NewWriter(w)
 	cols := columns()

@@ -16,9 +16,11 @@ import (
 )
 
 func TestHeader(t *testing.T) {
-	const want = "Sub-experiment,Title,Provider,Runtime,Function,Package Type,Memory (MB),Image Size (MiB),IAT (s),Burst Sizes,Service Times,Payload (bytes)," +
+	const want = "Sub-experiment,Title,Provider,Runtime,Function,Package Type,Memory (MB),Image Size (MiB),IAT " +
+		"(s),Burst Sizes,Service Times,Payload (bytes)," +
 		"Count,Mean,Standard Deviation,Min,25%ile,50%ile,75%ile,95%ile,Max," +
-		"99%ile,99.9%ile,TMR,MR,TR,Errors,Cold Count,Cold 50%ile,Cold 99%ile,Warm 50%ile,Warm 99%ile,50%ile CI Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
+		"99%ile,99.9%ile,TMR,MR,TR,Errors,Cold Count,Cold 50%ile,Cold 99%ile,Warm 50%ile,Warm 99%ile,50%ile CI " +
+		"Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
 		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent"
 	if got := strings.Join(Header(), ","); got != want {
 		t.Errorf("header\n%s\nwant\n%s", got, want)
@@ -26,14 +28,17 @@ func TestHeader(t *testing.T) {
 }
 
 func TestWriteCSV(t *testing.T) {
-	id := Identity{Index: 0, Title: "cold, \"quoted\"", Provider: "local", Runtime: "python3.13", Function: "measure", PackageType: "Zip",
-		MemoryMB: 128, ImageSizeMB: 10.5, IATSeconds: 0.25, BurstSizes: "1 10", ServiceTimes: "0ms 100ms", PayloadBytes: 1024}
+	id := Identity{Index: 0, Title: "cold, \"quoted\"", Provider: "local", Runtime: "python3.13", Function: "measure",
+		PackageType: "Zip",
+		MemoryMB:    128, ImageSizeMB: 10.5, IATSeconds: 0.25, BurstSizes: "1 10", ServiceTimes: "0ms 100ms",
+		PayloadBytes: 1024}
 	all := []Summary{
 		summarize(t, mixed(60, 1), id),
 		summarize(t, mixed(400, 2), Identity{Index: 1, Title: "long"}),
 		summarize(t, nil, Identity{Index: 2, Title: "empty"}),
 		summarize(t, []sample.Sample{row(0, 2.5, sample.Unknown)}, Identity{Index: 3, Title: "one"}),
-		summarize(t, []sample.Sample{failed(0, sample.DNS), failed(0, sample.DNS)}, Identity{Index: 4, Title: "failed"}),
+		summarize(t, []sample.Sample{failed(0, sample.DNS), failed(0, sample.DNS)},
+			Identity{Index: 4, Title: "failed"}),
 	}
 	Relate(all)
 	var out bytes.Buffer

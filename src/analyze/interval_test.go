@@ -29,7 +29,8 @@ func sum(xs []float64) float64 {
 }
 
 func TestMinSamples(t *testing.T) {
-	for q, want := range map[Quantile]int{Median: 6, P25: 11, P75: 11, P90: 29, P95: 59, P99: 299, P999: 2995, 0: math.MaxInt, 1000: math.MaxInt} {
+	for q, want := range map[Quantile]int{Median: 6, P25: 11, P75: 11, P90: 29, P95: 59, P99: 299, P999: 2995,
+		0: math.MaxInt, 1000: math.MaxInt} {
 		if got := MinSamples(q); got != want {
 			t.Errorf("MinSamples(%d) = %d, want %d", q, got, want)
 		}
@@ -38,7 +39,8 @@ func TestMinSamples(t *testing.T) {
 
 func TestRanksCoverAndAreTight(t *testing.T) {
 	for _, q := range []Quantile{P25, Median, P90, P99, P999} {
-		for _, n := range []int{2, 5, 6, 7, 8, 10, 11, 29, 50, 100, 298, 299, 300, 367, 368, 500, 1000, 2994, 2995, 3000} {
+		for _, n := range []int{2, 5, 6, 7, 8, 10, 11, 29, 50, 100, 298, 299, 300, 367, 368, 500, 1000, 2994, 2995,
+			3000} {
 			low, high, ok := Ranks(n, q)
 			if ok != (n >= MinSamples(q)) {
 				t.Errorf("q %d n %d: ok = %v", q, n, ok)
@@ -73,7 +75,8 @@ func TestRanksCoverAndAreTight(t *testing.T) {
 
 // The ranks of the median's 95 % interval as printed in statistical tables (e.g. Conover, table A3; Hahn & Meeker).
 func TestMedianRanksOfTheTables(t *testing.T) {
-	for n, want := range map[int][2]int{6: {1, 6}, 8: {1, 8}, 9: {2, 8}, 10: {2, 9}, 12: {3, 10}, 15: {4, 12}, 20: {6, 15}, 25: {8, 18}, 50: {18, 33}, 100: {40, 61}} {
+	for n, want := range map[int][2]int{6: {1, 6}, 8: {1, 8}, 9: {2, 8}, 10: {2, 9}, 12: {3, 10}, 15: {4, 12},
+		20: {6, 15}, 25: {8, 18}, 50: {18, 33}, 100: {40, 61}} {
 		low, high, ok := Ranks(n, Median)
 		if !ok || low != want[0] || high != want[1] {
 			t.Errorf("n %d: %d to %d, %v; want %v", n, low, high, ok, want)

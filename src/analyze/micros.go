@@ -118,8 +118,8 @@ func (a *ascending) sort(scratch []uint32) {
 	slices.Sort(a.long)
 }
 
-// sortMicros sorts by radix: three passes of eleven bits, of which those are left out in which all values agree. Ten million
-// values take a tenth of the time that comparing them would.
+// sortMicros sorts by radix: three passes of eleven bits, of which those are left out in which all values agree. Ten
+// million values take a tenth of the time that comparing them would.
 func sortMicros(values, scratch []uint32) {
 	const bits, buckets = 11, 1 << 11
 	if len(values) < 256 {

@@ -33,12 +33,15 @@ type openBurst struct {
 func (b *openBurst) is(r *sample.Sample) bool { return b.any && r.Burst == b.line.Burst }
 
 func (b *openBurst) begin(r *sample.Sample) {
-	kept := openBurst{any: true, each: sustained(r), words: b.words[:0], all: b.all[:0], scratch: b.scratch, longest: sample.None, base: r.SentAt}
+	kept := openBurst{any: true, each: sustained(r), words: b.words[:0], all: b.all[:0], scratch: b.scratch,
+		longest: sample.None, base: r.SentAt}
 	for k := range b.of {
 		kept.of[k] = b.of[k][:0]
 	}
-	kept.line = sample.BurstLine{Burst: r.Burst, Endpoint: r.Endpoint, Round: r.Round, BurstSize: r.BurstSize, Warmup: r.Warmup,
-		PlannedAt: r.PlannedAt, ReleasedAt: r.ReleasedAt, Lateness: sample.None, Spread: sample.None, Median: sample.None, Max: sample.None}
+	kept.line = sample.BurstLine{Burst: r.Burst, Endpoint: r.Endpoint, Round: r.Round, BurstSize: r.BurstSize,
+		Warmup:    r.Warmup,
+		PlannedAt: r.PlannedAt, ReleasedAt: r.ReleasedAt, Lateness: sample.None, Spread: sample.None,
+		Median: sample.None, Max: sample.None}
 	*b = kept
 }
 

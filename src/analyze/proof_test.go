@@ -17,8 +17,8 @@ import (
 	"stellar/src/sample"
 )
 
-// The statistics are proven against an implementation that shares nothing with this one: testdata/proof.py computes them
-// from the same files with Python's statistics module and exact fractions.
+// The statistics are proven against an implementation that shares nothing with this one: testdata/proof.py computes
+// them from the same files with Python's statistics module and exact fractions.
 
 // proofSamples are the cases: name, number of rows, and the row.
 func proofSamples() map[string]struct {
@@ -32,8 +32,10 @@ func proofSamples() map[string]struct {
 		row func(rng *rand.Rand, i int) sample.Sample
 	}
 	return map[string]c{
-		"1": {1, plain}, "2": {2, plain}, "5": {5, plain}, "6": {6, plain}, "19": {19, plain}, "298": {298, plain}, "299": {299, plain},
-		"367": {367, plain}, "368": {368, plain}, "1000": {1000, plain}, "3001": {3001, plain}, "200000": {200_000, plain},
+		"1": {1, plain}, "2": {2, plain}, "5": {5, plain}, "6": {6, plain}, "19": {19, plain}, "298": {298, plain},
+		"299": {299, plain},
+		"367": {367, plain}, "368": {368, plain}, "1000": {1000, plain}, "3001": {3001, plain},
+		"200000":     {200_000, plain},
 		"all equal":  {400, func(_ *rand.Rand, i int) sample.Sample { return row(i, 7.125, sample.Yes) }},
 		"two values": {401, func(_ *rand.Rand, i int) sample.Sample { return row(i, float64(1+i%2*99), sample.No) }},
 		"failures": {700, func(rng *rand.Rand, i int) sample.Sample {
@@ -130,15 +132,18 @@ func readAll(rows *sample.Reader) iter.Seq2[sample.Sample, error] {
 func compareWith(t *testing.T, s Summary, want proof) {
 	t.Helper()
 	if s.Count != want.Count || s.Errors != want.Errors || s.Cold.Count != want.Cold {
-		t.Errorf("%d rows, %d errors, %d cold; want %d, %d, %d", s.Count, s.Errors, s.Cold.Count, want.Count, want.Errors, want.Cold)
+		t.Errorf("%d rows, %d errors, %d cold; want %d, %d, %d", s.Count, s.Errors, s.Cold.Count, want.Count,
+			want.Errors, want.Cold)
 	}
 	for _, v := range []struct {
 		name string
 		got  Value
 		want *float64
 	}{
-		{"mean", s.Mean, want.Mean}, {"sd", s.SD, want.SD}, {"min", s.Min, want.Min}, {"max", s.Max, want.Max}, {"p25", s.P25, want.P25},
-		{"p50", s.P50, want.P50}, {"p75", s.P75, want.P75}, {"p95", s.P95, want.P95}, {"p99", s.P99, want.P99}, {"p99.9", s.P999, want.P999},
+		{"mean", s.Mean, want.Mean}, {"sd", s.SD, want.SD}, {"min", s.Min, want.Min}, {"max", s.Max, want.Max},
+		{"p25", s.P25, want.P25},
+		{"p50", s.P50, want.P50}, {"p75", s.P75, want.P75}, {"p95", s.P95, want.P95}, {"p99", s.P99, want.P99},
+		{"p99.9", s.P999, want.P999},
 		{"TMR", s.TMR, want.TMR}, {"cold p50", s.Cold.P50, want.ColdP50}, {"cold p99", s.Cold.P99, want.ColdP99},
 		{"warm p50", s.Warm.P50, want.WarmP50}, {"warm p99", s.Warm.P99, want.WarmP99},
 	} {
@@ -163,7 +168,8 @@ func compareWith(t *testing.T, s Summary, want proof) {
 	}
 }
 
-// Ten million samples: mean and percentiles of a distribution that is known, within what its sampling allows, in bounded time.
+// Ten million samples: mean and percentiles of a distribution that is known, within what its sampling allows, in
+// bounded time.
 func TestTenMillionSamples(t *testing.T) {
 	if raceEnabled {
 		t.Log("the race detector makes this ten times as long: a million samples are taken instead")
@@ -185,7 +191,8 @@ func TestTenMillionSamples(t *testing.T) {
 		t.Fatalf("%d samples, %v", s.Count, err)
 	}
 	for name, v := range map[string]struct{ got, want float64 }{
-		"mean": {s.Mean.V, 100}, "sd": {s.SD.V, 100}, "p50": {s.P50.V, 100 * math.Ln2}, "p99": {s.P99.V, 100 * math.Log(100)}, "p99.9": {s.P999.V, 100 * math.Log(1000)},
+		"mean": {s.Mean.V, 100}, "sd": {s.SD.V, 100}, "p50": {s.P50.V, 100 * math.Ln2},
+		"p99": {s.P99.V, 100 * math.Log(100)}, "p99.9": {s.P999.V, 100 * math.Log(1000)},
 	} {
 		if math.Abs(v.got-v.want) > 0.01*v.want {
 			t.Errorf("%s is %v, the distribution's is %v", name, v.got, v.want)

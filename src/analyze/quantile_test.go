@@ -11,7 +11,8 @@ func TestRank(t *testing.T) {
 		q       Quantile
 		n, want int
 	}{
-		{Median, 0, 0}, {Median, -1, 0}, {Median, 1, 1}, {Median, 2, 1}, {Median, 3, 2}, {Median, 100, 50}, {Median, 101, 51},
+		{Median, 0, 0}, {Median, -1, 0}, {Median, 1, 1}, {Median, 2, 1}, {Median, 3, 2}, {Median, 100, 50},
+		{Median, 101, 51},
 		{P99, 1, 1}, {P99, 99, 99}, {P99, 100, 99}, {P99, 101, 100}, {P99, 1000, 990},
 		{P999, 999, 999}, {P999, 1000, 999}, {P999, 1001, 1000}, {P25, 4, 1}, {P25, 5, 2},
 		{70, 100, 7}, // 0.07 × 100 is 7.000000000000001
@@ -33,7 +34,8 @@ func TestValue(t *testing.T) {
 			t.Errorf("Of(%v) = %+v", v, got)
 		}
 	}
-	for name, v := range map[string]Value{"over zero": Ratio(Of(1), Of(0)), "zero over zero": Ratio(Of(0), Of(0)), "of nothing": Ratio(Value{}, Of(1)), "over nothing": Ratio(Of(1), Value{})} {
+	for name, v := range map[string]Value{"over zero": Ratio(Of(1), Of(0)), "zero over zero": Ratio(Of(0), Of(0)),
+		"of nothing": Ratio(Value{}, Of(1)), "over nothing": Ratio(Of(1), Value{})} {
 		if v.OK {
 			t.Errorf("ratio %s is %v", name, v.V)
 		}
@@ -58,7 +60,8 @@ func TestBins(t *testing.T) {
 	if h := Bins([]float64{1, math.Inf(1)}, 100); len(h.Counts) != 0 {
 		t.Errorf("bins of an infinity: %+v", h)
 	}
-	if h := Bins([]float64{20, 20, 20}, 100); len(h.Counts) != 1 || h.Counts[0] != 3 || h.Edges[0] != 19 || h.Edges[1] != 21 {
+	if h := Bins([]float64{20, 20, 20}, 100); len(h.Counts) != 1 || h.Counts[0] != 3 || h.Edges[0] != 19 ||
+		h.Edges[1] != 21 {
 		t.Errorf("bins of equal values: %+v", h)
 	}
 	if h := Bins([]float64{0}, 100); h.Edges[0] != -0.5 || h.Edges[1] != 0.5 {
@@ -78,7 +81,8 @@ func TestBins(t *testing.T) {
 		t.Errorf("an outlier: %d bins, first %d", len(h.Counts), h.Counts[0])
 	}
 	// A value on an edge belongs to the bin above it: 0 to 4 and 5 to 10.
-	if h := Bins([]float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 100); len(h.Counts) != 2 || h.Counts[0] != 5 || h.Counts[1] != 6 {
+	if h := Bins([]float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 100); len(h.Counts) != 2 || h.Counts[0] != 5 ||
+		h.Counts[1] != 6 {
 		t.Errorf("a value on an edge: %+v", h)
 	}
 	// Equal quartiles: Sturges' rule, 1 + log₂ 16 = 5 bins.

@@ -43,7 +43,10 @@ func metricTable() []metric {
 		{"error_ratio", func(s Summary) Value { return s.ErrorRatio }},
 		{"late_count", func(s Summary) Value { return Value{V: float64(s.Client.Behind), OK: s.Rows() > 0} }},
 		{"lateness_p99_ms", func(s Summary) Value { return s.Client.Lateness99 }},
-		{"unsent", func(s Summary) Value { return Value{V: float64(s.Client.Unsent), OK: s.Rows()+s.Client.Unsent > 0} }},
+		{"unsent", func(s Summary) Value {
+			return Value{V: float64(s.Client.Unsent),
+				OK: s.Rows()+s.Client.Unsent > 0}
+		}},
 	}
 }
 
@@ -66,16 +69,19 @@ func Thresholds(limits map[string]float64, s Summary) []Missed {
 		limit := strconv.FormatFloat(m.Limit, 'g', -1, 64)
 		at := slices.IndexFunc(table, func(t metric) bool { return t.name == name })
 		if at < 0 {
-			m.Reason = fmt.Sprintf("%s is not a metric (limit %s): use one of %s", name, limit, strings.Join(Metrics(), ", "))
+			m.Reason = fmt.Sprintf("%s is not a metric (limit %s): use one of %s", name, limit, strings.Join(Metrics(),
+				", "))
 			missed = append(missed, m)
 			continue
 		}
 		m.Value = table[at].of(s)
 		switch {
 		case !m.Value.OK:
-			m.Reason = fmt.Sprintf("%s has no data (limit %s): no request that it is measured on succeeded", name, limit)
+			m.Reason = fmt.Sprintf("%s has no data (limit %s): no request that it is measured on succeeded", name,
+				limit)
 		case !(m.Value.V <= m.Limit): // so that a limit that is not a number is missed
-			m.Reason = fmt.Sprintf("%s is %s, over the limit of %s", name, strconv.FormatFloat(m.Value.V, 'g', 6, 64), limit)
+			m.Reason = fmt.Sprintf("%s is %s, over the limit of %s", name, strconv.FormatFloat(m.Value.V, 'g', 6, 64),
+				limit)
 		default:
 			continue
 		}

@@ -29,7 +29,8 @@ type Outcome struct {
 }
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
-	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results, Comparisons: j.Comparisons()}
+	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results,
+		Comparisons: j.Comparisons()}
 	out.addRows(r.Experiment, j.Summaries())
 	return out
 }
@@ -60,8 +61,10 @@ func (o *Outcome) problem() error {
 		}
 	}
 	if len(stopped) > 0 {
-		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results), errors.Join(stopped...)).
-			WithHint("what they measured is in %s, the functions' own logs in its folder %s where the platform is local", o.Dir, pipeline.LogsFolder)
+		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results),
+			errors.Join(stopped...)).
+			WithHint("what they measured is in %s, the functions' own logs in its folder %s where the platform is "+
+				"local", o.Dir, pipeline.LogsFolder)
 	}
 	var missed []string
 	for _, row := range o.Rows {

@@ -19,20 +19,21 @@ import (
 
 // Plan is what a run of an experiment would do.
 type Plan struct {
-	Provider  string     `json:"provider"`
-	Kind      string     `json:"kind"`
-	Runs      string     `json:"runs"` // the command that deploys, empty where nothing is deployed
-	Seed      int64      `json:"seed"`
-	Subs      []PlanSub  `json:"subExperiments"`
-	Functions int        `json:"functions"`
-	Bursts    int        `json:"bursts"`
-	Requests  int        `json:"requests"`
-	Seconds   float64    `json:"seconds"`
-	Commands  []PlanUnit `json:"commands"`         // what a run executes to deploy and to remove; RUN stands for the run's id
-	ByHand    []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
-	Warnings  []string   `json:"warnings"`
-	NotReady  string     `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
-	Stops     []Missing  `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
+	Provider  string    `json:"provider"`
+	Kind      string    `json:"kind"`
+	Runs      string    `json:"runs"` // the command that deploys, empty where nothing is deployed
+	Seed      int64     `json:"seed"`
+	Subs      []PlanSub `json:"subExperiments"`
+	Functions int       `json:"functions"`
+	Bursts    int       `json:"bursts"`
+	Requests  int       `json:"requests"`
+	Seconds   float64   `json:"seconds"`
+	// what a run executes to deploy and to remove; RUN stands for the run's id
+	Commands []PlanUnit `json:"commands"`
+	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
+	Warnings []string   `json:"warnings"`
+	NotReady string     `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
+	Stops    []Missing  `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
 
 	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
 }
@@ -79,7 +80,8 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
 	est := exp.EstimateOf(w.Subs(exp))
-	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp, w.Subs(exp)), Bursts: est.Bursts,
+	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
+		w.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
 	if w.Deploys(exp) {
 		p.Runs = row.Runs
@@ -138,7 +140,8 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	if err != nil {
 		return nil, err
 	}
-	_ = generate.Check(r, row) // entry points, as far as the code is there; what is wrong with it is the plan's NotReady
+	// entry points, as far as the code is there; what is wrong with it is the plan's NotReady
+	_ = generate.Check(r, row)
 	conn, err := j.draftConnection(r)
 	if err != nil {
 		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady
@@ -195,8 +198,10 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 	if s.FunctionImageSizeMB > 0 {
 		pkg += " " + bytesize.FromMiB(s.FunctionImageSizeMB).String()
 	}
-	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg, MemoryMB: s.FunctionMemoryMB,
+	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg,
+		MemoryMB:  s.FunctionMemoryMB,
 		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
 		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
-		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength, Folder: s.Folder(i, exp.ProviderKind())}
+		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
+		Folder: s.Folder(i, exp.ProviderKind())}
 }

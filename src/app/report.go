@@ -31,7 +31,8 @@ func (w App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	}
 	out := &Outcome{ID: rec.ID, Dir: dir, Comparisons: reported.Comparisons}
 	for _, res := range rec.Results {
-		one := run.Result{Sub: res.SubExperiment, Dir: filepath.Join(dir, res.Folder), Rows: res.Rows, Failed: res.Failed,
+		one := run.Result{Sub: res.SubExperiment, Dir: filepath.Join(dir, res.Folder), Rows: res.Rows,
+			Failed: res.Failed,
 			Unsent: res.Unsent, IdleClose: res.IdleClose}
 		if res.Stopped != "" {
 			one.Stopped = errors.New(res.Stopped)

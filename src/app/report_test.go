@@ -26,7 +26,8 @@ import (
 // derived reports whether a file is made from other files of a run's folder.
 func derived(path string) bool {
 	name := filepath.Base(path)
-	return filepath.Ext(name) == ".png" || name == "statistics.csv" || name == "comparison.csv" || name == sample.BurstsFile
+	return filepath.Ext(name) == ".png" || name == "statistics.csv" || name == "comparison.csv" ||
+		name == sample.BurstsFile
 }
 
 // files are the contents of a folder's files by their paths in it.
@@ -62,7 +63,8 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 		if r.URL.Query().Get("slow") != "" {
 			time.Sleep(100 * time.Millisecond)
 		}
-		_, _ = fmt.Fprintf(rw, `{"RequestID":"r%d","Instance":{"ID":"i","Cold":%v,"Invocation":%d}}`, asked, asked%3 == 0, asked)
+		_, _ = fmt.Fprintf(rw, `{"RequestID":"r%d","Instance":{"ID":"i","Cold":%v,"Invocation":%d}}`, asked,
+			asked%3 == 0, asked)
 	}))
 	server.Config.IdleTimeout = 100 * time.Millisecond
 	server.Start()
@@ -81,8 +83,8 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 	return out
 }
 
-// TestReportOfACopiedFolder holds that statistics, plots and comparisons follow from the folder alone: made again from a
-// copy without them, they are the same to the byte.
+// TestReportOfACopiedFolder holds that statistics, plots and comparisons follow from the folder alone: made again from
+// a copy without them, they are the same to the byte.
 func TestReportOfACopiedFolder(t *testing.T) {
 	var log lab.Log
 	w, home, _ := homeApp(t, &log)
@@ -115,7 +117,8 @@ func TestReportOfACopiedFolder(t *testing.T) {
 	after := files(t, elsewhere)
 	for name, text := range before {
 		if !bytes.Equal(after[name], text) {
-			t.Errorf("%s: %d bytes, was %d\n%s\nwas\n%s", name, len(after[name]), len(text), excerpt(after[name]), excerpt(text))
+			t.Errorf("%s: %d bytes, was %d\n%s\nwas\n%s", name, len(after[name]), len(text), excerpt(after[name]),
+				excerpt(text))
 		}
 	}
 	if len(after) != len(before) {
@@ -190,7 +193,8 @@ func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 	w, home, _ := homeApp(t, &log)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`))
+	loaded, err := experiment.Parse("x.json",
+		[]byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +203,8 @@ func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 		t.Fatal(lab.Story(err))
 	}
 	again, rerr := w.Report(t.Context(), out.Dir)
-	if again == nil || fail.Code(rerr) != fail.CodePartial || rerr.Error() != err.Error() || again.Rows[0].Note != out.Rows[0].Note {
+	if again == nil || fail.Code(rerr) != fail.CodePartial || rerr.Error() != err.Error() ||
+		again.Rows[0].Note != out.Rows[0].Note {
 		t.Errorf("got  %s\nwant %s", lab.Story(rerr), lab.Story(err))
 	}
 	if rerr == nil || errors.Is(rerr, fs.ErrNotExist) {

@@ -21,10 +21,13 @@ func TestSearchFindsTheIncrements(t *testing.T) {
 		ns   float64
 		bend func(int64, time.Duration) time.Duration
 	}{
-		"go":                 {1.4, straight},
-		"python":             {150, straight},
-		"constant part":      {28, func(_ int64, d time.Duration) time.Duration { return d + 300*time.Microsecond }},
-		"slower when longer": {2, func(n int64, d time.Duration) time.Duration { return d + d*time.Duration(n)/100_000_000 }},
+		"go":            {1.4, straight},
+		"python":        {150, straight},
+		"constant part": {28, func(_ int64, d time.Duration) time.Duration { return d + 300*time.Microsecond }},
+		"slower when longer": {2, func(n int64, d time.Duration) time.Duration {
+			return d +
+				d*time.Duration(n)/100_000_000
+		}},
 		"faster once it is hot": {10, func(n int64, d time.Duration) time.Duration {
 			return d - d/3*time.Duration(min(n, 1_000_000))/1_000_000
 		}},
@@ -37,7 +40,8 @@ func TestSearchFindsTheIncrements(t *testing.T) {
 			}
 			got, _ := spin(context.Background(), cal.Increments)
 			if off := (got - want).Abs(); float64(off) > 0.02*float64(want) || cal.AchievedNs != int64(got) {
-				t.Errorf("%s, %s: %d increments take %s, said %d ns in %d tries", name, want, cal.Increments, got, cal.AchievedNs, cal.Tries)
+				t.Errorf("%s, %s: %d increments take %s, said %d ns in %d tries", name, want, cal.Increments, got,
+					cal.AchievedNs, cal.Tries)
 			}
 		}
 	}

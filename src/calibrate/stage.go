@@ -84,9 +84,11 @@ func (st Stage) Run(ctx context.Context, r *run.Run) error {
 		cal.ServiceTime = t.want.String()
 		r.Record.Calibration = append(r.Record.Calibration, cal)
 		if cal.Method == "table" {
-			r.Log.Warnf("%s is not run on this machine: %s is %d increments by a table, which can be off by half", t.fn.Runtime, t.want, cal.Increments)
+			r.Log.Warnf("%s is not run on this machine: %s is %d increments by a table, which can be off by half",
+				t.fn.Runtime, t.want, cal.Increments)
 		} else if cal.Error > tolerance {
-			r.Log.Warnf("%s: the best of %d tries at %s took %s", t.fn.Runtime, cal.Tries, t.want, time.Duration(cal.AchievedNs))
+			r.Log.Warnf("%s: the best of %d tries at %s took %s", t.fn.Runtime, cal.Tries, t.want,
+				time.Duration(cal.AchievedNs))
 		}
 	}
 	return nil
@@ -164,7 +166,8 @@ func ask(ctx context.Context, client *http.Client, address, token string, increm
 	var answer struct{ SpinNs *int64 }
 	if err := json.Unmarshal(body, &answer); err != nil || resp.StatusCode != http.StatusOK || answer.SpinNs == nil {
 		return 0, fail.With(fail.CodeFailed, "the function answered %s without SpinNs: %.200s", resp.Status, body).
-			WithHint("a function of your own needs `BusySpinIncrements` in place of DesiredServiceTimes, or must answer as function-protocol.md says")
+			WithHint("a function of your own needs `BusySpinIncrements` in place of DesiredServiceTimes, or must " +
+				"answer as function-protocol.md says")
 	}
 	return time.Duration(*answer.SpinNs), nil
 }

@@ -45,7 +45,8 @@ func (e *Experiment) Axes() ([]Axis, error) {
 			raw[i] = string(values[i][k.name])
 		}
 		division := partition(raw)
-		if slices.Max(division) == 0 || slices.ContainsFunc(seen, func(d []int) bool { return slices.Equal(d, division) }) {
+		if slices.Max(division) == 0 || slices.ContainsFunc(seen,
+			func(d []int) bool { return slices.Equal(d, division) }) {
 			continue
 		}
 		seen = append(seen, division)

@@ -12,7 +12,8 @@ func TestAxes(t *testing.T) {
 		{`{"Bursts": 1, "Sweep": {"FunctionImageSizeMB": [10, 2.5], "PackageType": ["Zip", "Image"]}}`,
 			`[{PackageType  [Zip Image Zip Image] []} {FunctionImageSizeMB MiB [10 10 2.5 2.5] [10 10 2.5 2.5]}]`},
 		{`{"Bursts": 1, "Sweep": {"IATSeconds": [1, 2]}}`, `[{IATSeconds s [1 2] [1 2]}]`}, // the jitter follows it
-		{`{"Bursts": 1, "Sweep": {"DesiredServiceTimes": [["20ms"], ["1s"]]}}`, `[{DesiredServiceTimes ms [20ms 1s] [20 1000]}]`},
+		{`{"Bursts": 1, "Sweep": {"DesiredServiceTimes": [["20ms"], ["1s"]]}}`,
+			`[{DesiredServiceTimes ms [20ms 1s] [20 1000]}]`},
 		{`{"Bursts": 1, "Runtime": "go"}, {"Bursts": 1, "Runtime": "rust"}, {"Bursts": 2, "Runtime": "rust"}`,
 			`[{Runtime  [go rust rust] []} {Bursts  [1 1 2] [1 1 2]}]`},
 		{`{"Bursts": 1, "Sweep": {"BurstSizes": [[1], [1, 10]]}}`, `[{BurstSizes  [1 1,10] []}]`},

@@ -22,11 +22,14 @@ func commandRules() []key {
 			{name: "size", rule: rule{kind: text, want: `a size as dd reads it, such as "1kB"`, pattern: sizePattern}},
 			{name: "cnt", rule: rule{kind: integer, min: 1, max: 1_000_000_000}},
 		}}},
-		{name: "net", rule: rule{kind: object, fields: []key{{name: "server_ip", rule: rule{kind: text}}, {name: "port", rule: port}}}},
+		{name: "net", rule: rule{kind: object, fields: []key{{name: "server_ip", rule: rule{kind: text}},
+			{name: "port", rule: port}}}},
 		{name: "cpu", rule: rule{kind: object, fields: []key{{name: "n", rule: count}}}},
 		{name: "cpuu", rule: rule{kind: object, fields: []key{{name: "n", rule: count}}}},
-		{name: "udp", rule: rule{kind: object, fields: []key{{name: "address", rule: rule{kind: text}}, {name: "port", rule: port},
-			{name: "mode", rule: rule{kind: text}}, {name: "repetitions", rule: rule{kind: integer, min: 1, max: 1_000_000}}}}},
+		{name: "udp", rule: rule{kind: object, fields: []key{{name: "address", rule: rule{kind: text}},
+			{name: "port", rule: port},
+			{name: "mode", rule: rule{kind: text}}, {name: "repetitions", rule: rule{kind: integer, min: 1,
+				max: 1_000_000}}}}},
 	}
 }
 

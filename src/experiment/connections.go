@@ -15,7 +15,8 @@ func (c combination) connections() {
 	s := c.s
 	if s.Connections == "shared" && s.Protocol == "http1" {
 		c.refuse([]string{"Connections", "Protocol"},
-			`found "shared", but HTTP/1.1 carries one request at a time on a connection; want "reuse" or "new", or Protocol h2, h2c or grpc`)
+			`found "shared", but HTTP/1.1 carries one request at a time on a connection; want "reuse" or "new", or `+
+				`Protocol h2, h2c or grpc`)
 	}
 	switch scheme, who := c.d.exp.scheme(); {
 	case s.Protocol == "h2" && scheme == "http":
@@ -34,12 +35,15 @@ func (c combination) connections() {
 func (c combination) idle() {
 	s := c.s
 	kept := s.Connections == "reuse" || s.Connections == "shared"
-	if n := c.dr.given["Connections"]; n == nil || !kept || s.apart() <= idleSeconds || !c.ok("IATSeconds", "RatePerSecond", "Connections") {
+	if n := c.dr.given["Connections"]; n == nil || !kept || s.apart() <= idleSeconds ||
+		!c.ok("IATSeconds", "RatePerSecond", "Connections") {
 		return
 	} else if s.Sustained() {
-		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; requests to an endpoint are %g s apart", idleSeconds, s.apart())
+		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; requests to an endpoint are "+
+			"%g s apart", idleSeconds, s.apart())
 	} else {
-		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; the IAT is %g s", idleSeconds, s.IATSeconds)
+		c.d.note(n.off, n.path, "gateways drop connections that are idle for about %d s; the IAT is %g s", idleSeconds,
+			s.IATSeconds)
 	}
 }
 
@@ -47,7 +51,8 @@ func (c combination) idle() {
 // formula L = λW", 1961) rate times service time is the mean number of requests in flight.
 func (c combination) crowded() {
 	s := c.s
-	if !s.Sustained() || len(s.BusySpinIncrements) > 0 || !c.ok("MaxConnections", "DesiredServiceTimes", "RatePerSecond", "Protocol", "Connections") {
+	if !s.Sustained() || len(s.BusySpinIncrements) > 0 ||
+		!c.ok("MaxConnections", "DesiredServiceTimes", "RatePerSecond", "Protocol", "Connections") {
 		return
 	}
 	service := 0.0
@@ -60,7 +65,8 @@ func (c combination) crowded() {
 	}
 	if flying := s.PeakRate() * service; flying > float64(room) {
 		off, path := c.where("MaxConnections", "RatePerSecond", "Arrivals")
-		c.d.note(off, path, "%s requests a second of %s ms each are %.0f at once; MaxConnections %d leaves room for %d: the others will wait and be late",
+		c.d.note(off, path, "%s requests a second of %s ms each are %.0f at once; MaxConnections %d leaves room for "+
+			"%d: the others will wait and be late",
 			trimmed(s.PeakRate()), trimmed(service*1000), math.Ceil(flying), s.MaxConnections, room)
 	}
 }

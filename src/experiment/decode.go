@@ -43,8 +43,8 @@ func (d *decoder) fieldsOf(t reflect.Type) map[string][]int {
 	return d.fields[t]
 }
 
-// setObject reads an object's members into the struct's fields by the table and reports which keys were read well. Sweep
-// and SubExperiments are read elsewhere.
+// setObject reads an object's members into the struct's fields by the table and reports which keys were read well.
+// Sweep and SubExperiments are read elsewhere.
 func (d *decoder) setObject(members []member, keys []key, into reflect.Value) (good map[string]bool) {
 	good = map[string]bool{}
 	fields := d.fieldsOf(into.Type())
@@ -229,7 +229,8 @@ func (d *decoder) setLimits(n *node, r *rule, v reflect.Value) bool {
 	ok, all := true, Limits{}
 	for _, m := range n.members {
 		if !slices.Contains(r.enum, m.name) {
-			d.problem(m.off, m.value.path, "unknown metric; want one of %s%s", strings.Join(r.enum, ", "), fail.DidYouMean(m.name, r.enum))
+			d.problem(m.off, m.value.path, "unknown metric; want one of %s%s", strings.Join(r.enum, ", "),
+				fail.DidYouMean(m.name, r.enum))
 			ok = false
 			continue
 		}

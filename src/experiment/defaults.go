@@ -57,7 +57,8 @@ func (d *decoder) fill(dr *draft) {
 	if !s.bursting() && dr.given["Bursts"] != nil {
 		s.Bursts = 0
 		d.note(dr.given["Bursts"].off, dr.given["Bursts"].path, "ignored: %s",
-			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type + " has no bursts"}[s.Sustained()])
+			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type +
+				" has no bursts"}[s.Sustained()])
 	}
 	d.fillTypeKeys(dr)
 	d.forget(dr)
@@ -74,7 +75,8 @@ func (d *decoder) forget(dr *draft) {
 		}
 	}
 	url := d.exp.ProviderKind() == KindURL
-	if !url && (!d.standing || slices.ContainsFunc(s.DesiredServiceTimes, func(t string) bool { return !zeroTime(t) })) {
+	if !url && (!d.standing || slices.ContainsFunc(s.DesiredServiceTimes,
+		func(t string) bool { return !zeroTime(t) })) {
 		return
 	}
 	clear("Function", &s.Function)
@@ -102,7 +104,8 @@ func (d *decoder) fillSustained(dr *draft) {
 	s, has := &dr.sub, dr.good
 	if isTrace(s.Arrivals) && s.RatePerSecond > 0 {
 		s.RatePerSecond = 0
-		d.note(dr.given["RatePerSecond"].off, dr.given["RatePerSecond"].path, "ignored: the trace says how many requests there are")
+		d.note(dr.given["RatePerSecond"].off, dr.given["RatePerSecond"].path,
+			"ignored: the trace says how many requests there are")
 	}
 	if s.RatePerSecond > 0 && !has["Arrivals"] {
 		s.Arrivals = "constant"
@@ -155,7 +158,8 @@ func (d *decoder) fillTypeKeys(dr *draft) {
 			if k.name == "Concurrency" {
 				advice = "; the requests that one instance serves at once are Platform.Concurrency"
 			}
-			d.note(dr.given[k.name].off, dr.given[k.name].path, "belongs to %s; ignored for %s%s", strings.Join(k.types, ", "), s.Type, advice)
+			d.note(dr.given[k.name].off, dr.given[k.name].path, "belongs to %s; ignored for %s%s",
+				strings.Join(k.types, ", "), s.Type, advice)
 		case own && !dr.good[k.name]:
 			v.FieldByIndex(at).Set(defaults.FieldByIndex(at))
 		}

@@ -61,7 +61,8 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 		// A key without a constant default is left out where it is empty. The network keys have none, and a zero of
 		// theirs (MaxRetries) is a value.
 		field := v.FieldByIndex(at)
-		if field.IsZero() && (k.kind == text || k.name == "FunctionMemoryMB" || k.def == nil && k.types == nil && !zeroCounts(k.name)) {
+		if field.IsZero() && (k.kind == text || k.name == "FunctionMemoryMB" || k.def == nil && k.types == nil &&
+			!zeroCounts(k.name)) {
 			continue
 		}
 		o = append(o, pair{k.name, field.Interface()})

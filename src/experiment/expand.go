@@ -96,7 +96,8 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 	dr.good = d.setObject(members, d.keys, reflect.ValueOf(&dr.sub).Elem())
 	d.fill(dr)
 	if !dr.good["Title"] {
-		dr.sub.Title = fmt.Sprintf("%s-%d", cmp.Or(baseName(dr.sub.Function), d.exp.ProviderKind()), len(d.exp.SubExperiments))
+		dr.sub.Title = fmt.Sprintf("%s-%d", cmp.Or(baseName(dr.sub.Function), d.exp.ProviderKind()),
+			len(d.exp.SubExperiments))
 	}
 	dr.sub.Title += strings.Join(label, "")
 	if titles[dr.sub.Title]++; titles[dr.sub.Title] > 1 {
@@ -112,7 +113,8 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 // turn comes.
 func (d *decoder) axes(n *node, item *node) ([]axis, bool) {
 	if n.kind != objectNode || len(n.members) == 0 {
-		d.problem(n.off, n.path, "found %s; want an object with one or more keys, each with an array of values", n.found())
+		d.problem(n.off, n.path, "found %s; want an object with one or more keys, each with an array of values",
+			n.found())
 		return nil, false
 	}
 	var axes []axis
@@ -127,7 +129,8 @@ func (d *decoder) axes(n *node, item *node) ([]axis, bool) {
 			ok = false
 			continue
 		case m.value.kind != arrayNode || len(m.value.items) == 0:
-			d.problem(m.value.off, m.value.path, "found %s; want an array of one or more values of %s", m.value.found(), m.name)
+			d.problem(m.value.off, m.value.path, "found %s; want an array of one or more values of %s", m.value.found(),
+				m.name)
 			ok = false
 			continue
 		}

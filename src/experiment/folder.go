@@ -15,9 +15,9 @@ const (
 	longestPart     = 20
 )
 
-// Folder names the sub-experiment's results, e.g. 0-warm-aws-python3.13-memory128MB-img10MB-IAT3s-burst100-st0ms-payload0KB.
-// Parts of which nothing is known are left out. It is unique by the index, and safe as a file name on every system:
-// ASCII letters, digits and -_.,=+ only.
+// Folder names the sub-experiment's results, e.g.
+// 0-warm-aws-python3.13-memory128MB-img10MB-IAT3s-burst100-st0ms-payload0KB. Parts of which nothing is known are left
+// out. It is unique by the index, and safe as a file name on every system: ASCII letters, digits and -_.,=+ only.
 func (s *SubExperiment) Folder(index int, provider string) string {
 	sizes := make([]string, len(s.BurstSizes))
 	for i, n := range s.BurstSizes {

@@ -27,7 +27,8 @@ func FuzzParse(f *testing.F) {
 	for _, c := range mistakes {
 		f.Add([]byte(c.text))
 	}
-	f.Add([]byte(sub(`"Title": "t", "Sweep": {"Bursts": [1, 2], "Platform": [{}, {"Queueing": "shared"}], "BurstSizes": [[1], [2, 3]]}`)))
+	f.Add([]byte(sub(`"Title": "t", "Sweep": {"Bursts": [1, 2], "Platform": [{}, {"Queueing": "shared"}], ` +
+		`"BurstSizes": [[1], [2, 3]]}`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		l, err := Parse("f.json", data)
 		if err != nil {

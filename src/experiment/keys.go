@@ -16,8 +16,8 @@ const (
 	lineItems // the sub-experiments
 )
 
-// rule is what a value may be. One table of keys with their rules drives decoding, defaults, ranges, the JSON schema and
-// the suggestions for misspelt words.
+// rule is what a value may be. One table of keys with their rules drives decoding, defaults, ranges, the JSON schema
+// and the suggestions for misspelt words.
 type rule struct {
 	kind     kind
 	min, max any               // bounds, numbers; nil: none
@@ -76,7 +76,8 @@ func atLeast(least, most any) rule { return rule{kind: integer, min: least, max:
 func words(enum ...string) rule { return rule{kind: text, enum: enum} }
 
 func packageType() rule {
-	return rule{kind: text, enum: []string{"Zip", "Image"}, synonyms: map[string]string{"Container": "Image", "Docker": "Image"}}
+	return rule{kind: text, enum: []string{"Zip", "Image"}, synonyms: map[string]string{"Container": "Image",
+		"Docker": "Image"}}
 }
 
 // topKeys is the table of the file's own keys.
@@ -87,7 +88,8 @@ func topKeys() []key {
 		{name: "Sequential", rule: rule{kind: boolean}, def: false, published: true,
 			doc: "Run the sub-experiments one after the other, else side by side."},
 		{name: "Provider", rule: providerRule(), def: "aws", published: true,
-			doc: "local, aws, azure, gcr, google, cloudflare, aliyun, vhive, or a hostname or http(s) URL that is probed as it is."},
+			doc: "local, aws, azure, gcr, google, cloudflare, aliyun, vhive, or a hostname or http(s) URL that is " +
+				"probed as it is."},
 		{name: "Runtime", rule: runtimeRule(), def: DefaultRuntime, published: true,
 			doc: "Runtime of sub-experiments that name none."},
 		{name: "Region", rule: blank, computed: "the provider's own", doc: "Region to deploy to."},
@@ -95,7 +97,8 @@ func topKeys() []key {
 			computed: "STELLAR_REGISTRY, else the provider's own; the Engine's store for local",
 			doc:      "Registry that images are pushed to and deployed from by digest: host[:port][/path]."},
 		{name: "Storage", rule: rule{kind: object, fields: []key{
-			{name: "Endpoint", rule: rule{kind: text, blank: true, check: checkEndpoint}, doc: "Address of the object store."},
+			{name: "Endpoint", rule: rule{kind: text, blank: true, check: checkEndpoint},
+				doc: "Address of the object store."},
 			{name: "Bucket", rule: blank, doc: "Bucket that payloads go through."},
 			{name: "Region", rule: blank, doc: "Region of the bucket."},
 		}}, computed: "the embedded store (local), else the provider's own", doc: "Object store of storage transfers."},
@@ -113,34 +116,45 @@ func subKeys() []key {
 	ks = append(ks, requestKeys()...)
 	ks = append(ks, typeKeys()...)
 	return append(ks, key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
-		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key varying fastest."})
+		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key " +
+			"varying fastest."})
 }
 
 // functionKeys are about what is deployed.
 func functionKeys() []key {
 	return []key{
-		{name: "Title", rule: rule{kind: text, check: checkTitle}, computed: "<function>-<index>", published: true, unswept: true,
-			doc: "Names the output folder."},
+		{name: "Title", rule: rule{kind: text, check: checkTitle}, computed: "<function>-<index>", published: true,
+			unswept: true,
+			doc:     "Names the output folder."},
 		{name: "Type", rule: words(typeNames(func(subType) bool { return true })...),
-			computed: "burst; data-transfer where DataTransferChainLength is over 1", doc: "What kind of experiment it is."},
-		{name: "Function", rule: rule{kind: text}, computed: "hellopy in files of the published form, else measure", published: true,
-			doc: "Function to measure: a folder under raw-code, or a path to your own function."},
+			computed: "burst; data-transfer where DataTransferChainLength is over 1",
+			doc:      "What kind of experiment it is."},
+		{name: "Function", rule: rule{kind: text}, computed: "hellopy in files of the published form, else measure",
+			published: true,
+			doc:       "Function to measure: a folder under raw-code, or a path to your own function."},
 		{name: "Handler", rule: rule{kind: text, blank: true}, computed: "the runtime's own", published: true,
 			doc: "Entry point, e.g. main.lambda_handler."},
 		{name: "Runtime", rule: runtimeRule(), computed: "the file's Runtime",
 			doc: "Runtime of the function. Retired ids become their successor, with a note."},
 		{name: "PackageType", rule: packageType(), def: "Zip", published: true,
 			doc: "How the function is packaged; Container and Docker mean Image."},
-		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true, doc: "Which files go into the package. " +
-			"Files in which credentials are kept (.npmrc, .yarnrc*, pip.conf, .pypirc, .netrc and the like) never do."},
+		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true,
+			doc: "Which files go into the package. " +
+				"Files in which credentials are kept (.npmrc, .yarnrc*, pip.conf, .pypirc, .netrc and the like) never do."},
 		{name: "FunctionImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}, def: 0.0, published: true,
 			doc: "Size of the deployed package in MiB, fractions allowed; 0: as built."},
-		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true, doc: "Memory of the function in MiB."},
-		{name: "FunctionTimeoutSeconds", rule: atLeast(1, maxSeconds), def: 60, doc: "Time that the function may take, in seconds."},
-		{name: "Architecture", rule: words("amd64", "arm64"), def: "amd64", doc: "Processor architecture; for provider local this machine's own."},
-		{name: "FillerPlacement", rule: words("front", "back", "spread"), def: "back", doc: "Where in the package the filler lies."},
-		{name: "FillerRead", rule: rule{kind: boolean}, def: false, doc: "Whether the function reads the filler at init."},
-		{name: "BaseImage", rule: rule{kind: text, blank: true}, computed: "the language's own", doc: "Base of images."},
+		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true,
+			doc: "Memory of the function in MiB."},
+		{name: "FunctionTimeoutSeconds", rule: atLeast(1, maxSeconds), def: 60,
+			doc: "Time that the function may take, in seconds."},
+		{name: "Architecture", rule: words("amd64", "arm64"), def: "amd64",
+			doc: "Processor architecture; for provider local this machine's own."},
+		{name: "FillerPlacement", rule: words("front", "back", "spread"), def: "back",
+			doc: "Where in the package the filler lies."},
+		{name: "FillerRead", rule: rule{kind: boolean}, def: false, doc: "Whether the function reads the filler at " +
+			"init."},
+		{name: "BaseImage", rule: rule{kind: text, blank: true}, computed: "the language's own",
+			doc: "Base of images."},
 		{name: "ColdPull", rule: rule{kind: boolean}, def: false,
 			doc: "Images: the local platform drops its copy before each cold start."},
 		{name: "Reuse", rule: rule{kind: boolean}, def: false,
@@ -160,9 +174,11 @@ func platformKeys() []key {
 		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
 		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
 		{name: "ImageContract", rule: words("runtime-api", "http"), computed: "runtime-api; http for gcr",
-			doc: "How an image is talked to: runtime-api as on AWS Lambda, http for a server on $PORT as on Cloud Run and Knative."},
+			doc: "How an image is talked to: runtime-api as on AWS Lambda, http for a server on $PORT as on Cloud " +
+				"Run and Knative."},
 		{name: "Queueing", rule: words("spawn", "queue", "shared"), def: "spawn",
-			doc: "What a request does that finds no idle instance: spawn starts one (as AWS), queue waits for one (as Azure), " +
+			doc: "What a request does that finds no idle instance: spawn starts one (as AWS), queue waits for one " +
+				"(as Azure), " +
 				"shared joins a busy one (as Cloud Run)."},
 	}
 }
@@ -173,8 +189,9 @@ func loadKeys() []key {
 		{name: "Parallelism", rule: atLeast(1, 100_000), def: 1, published: true,
 			doc: "Identical functions deployed, so that cold samples come faster."},
 		{name: "Bursts", rule: atLeast(1, maxBursts), published: true,
-			computed: "none: required for burst and data-transfer, unless RatePerSecond or a trace sets a sustained load",
-			doc:      "Bursts in all, over all endpoints."},
+			computed: "none: required for burst and data-transfer, unless RatePerSecond or a trace sets a sustained " +
+				"load",
+			doc: "Bursts in all, over all endpoints."},
 		{name: "BurstSizes", rule: listOf(atLeast(1, 1_000_000)), def: []int{1}, published: true,
 			doc: "Requests of a burst; cycles, one element a round."},
 		{name: "IATSeconds", rule: seconds(0), def: 0.0, published: true,
@@ -187,14 +204,18 @@ func loadKeys() []key {
 		{name: "IATStepSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds}, def: 1.0,
 			doc: "Step of the IAT type step, in seconds."},
 		{name: "Schedule", rule: words("closed", "open"), computed: "closed; open for a sustained load",
-			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned instants."},
-		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`, check: checkDuration}),
+			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned " +
+				"instants."},
+		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`,
+			check: checkDuration}),
 			def: []string{"0ms"}, published: true, doc: "Service times as Go durations; cycles, one element a round."},
 		{name: "BusySpinIncrements", rule: listOf(rule{kind: integer, min: 0}), published: true,
-			computed: "calibrated", doc: "Iterations of the spin loop instead of calibrated ones; cycles, one element a round."},
+			computed: "calibrated", doc: "Iterations of the spin loop instead of calibrated ones; cycles, one " +
+				"element a round."},
 		{name: "PayloadLengthBytes", rule: atLeast(0, maxPayload), def: int64(0), published: true,
 			doc: "Payload that each hop passes on, in bytes."},
-		{name: "DataTransferChainLength", rule: atLeast(1, 1000), def: 1, published: true, doc: "Functions in the chain."},
+		{name: "DataTransferChainLength", rule: atLeast(1, 1000), def: 1, published: true,
+			doc: "Functions in the chain."},
 		{name: "StorageTransfer", rule: rule{kind: boolean}, def: false, published: true,
 			doc: "Pass the payload through object storage rather than inline."},
 	}
@@ -204,32 +225,40 @@ func loadKeys() []key {
 func requestKeys() []key {
 	return []key{
 		{name: "Connections", rule: words("new", "reuse", "shared"),
-			computed: "new where requests to an endpoint lie over 55 s apart, else reuse for http1 and shared for h2, h2c and grpc",
+			computed: "new where requests to an endpoint lie over 55 s apart, else reuse for http1 and shared for " +
+				"h2, h2c and grpc",
 			doc: "new: every request opens its own connection; reuse: one warmed connection per burst slot; " +
 				"shared (h2, h2c and grpc): warmed connections that carry up to 200 requests each."},
 		{name: "MaxConnections", rule: atLeast(1, 1_000_000), computed: "1000 for a sustained load",
-			doc: "Sustained load: so many connections are open at once at most; a request that finds none free waits and is late."},
-		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: "http1; grpc for vhive", doc: "Protocol of the requests."},
+			doc: "Sustained load: so many connections are open at once at most; a request that finds none free waits " +
+				"and is late."},
+		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: "http1; grpc for vhive",
+			doc: "Protocol of the requests."},
 		{name: "RatePerSecond", rule: rule{kind: number, min: 0, above: true, max: 10_000_000},
 			doc: "Sustained open-loop load instead of bursts: requests a second, over all endpoints in turn."},
 		{name: "DurationSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds},
 			doc: "How long the sustained load lasts, in seconds; cuts a trace short."},
-		{name: "Arrivals", rule: rule{kind: text, want: "constant, poisson, or the path of a trace file", check: checkArrivals},
+		{name: "Arrivals", rule: rule{kind: text, want: "constant, poisson, or the path of a trace file",
+			check: checkArrivals},
 			computed: "constant for a sustained load",
-			doc: "Arrivals of the sustained load: constant, poisson, or the path of a trace file, relative to the experiment file, " +
+			doc: "Arrivals of the sustained load: constant, poisson, or the path of a trace file, relative to the " +
+				"experiment file, " +
 				"with #function behind it where it has several."},
 		{name: "TraceSpacing", rule: words("random", "even"), computed: "random for a trace",
 			doc: "Where a trace's requests lie within their second or minute: uniformly at random, or evenly spaced."},
 		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests sent with each request."},
 		{name: "Thresholds", rule: rule{kind: limits, enum: Metrics()},
 			doc: "Upper bounds by metric; a missed one ends the run with exit code 5."},
-		{name: "WarmupBursts", rule: atLeast(0, maxBursts), def: 0, doc: "First rounds that are left out of the statistics."},
-		{name: "TimeoutSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds}, computed: "900; 180 for grpc",
-			doc: "Time that a request may take, in seconds."},
+		{name: "WarmupBursts", rule: atLeast(0, maxBursts), def: 0, doc: "First rounds that are left out of the " +
+			"statistics."},
+		{name: "TimeoutSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds},
+			computed: "900; 180 for grpc",
+			doc:      "Time that a request may take, in seconds."},
 		{name: "MaxErrorRatio", rule: rule{kind: number, min: 0, max: 1}, def: 0.1,
 			doc: "Share of failed requests above which the sub-experiment stops, once 10 are in."},
-		{name: "Visualization", rule: rule{kind: text, enum: []string{"all", "bar", "cdf", "histogram", "none"}, pattern: barPattern,
-			want: "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf", published: true,
+		{name: "Visualization", rule: rule{kind: text, enum: []string{"all", "bar", "cdf", "histogram", "none"},
+			pattern: barPattern,
+			want:    "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf", published: true,
 			doc: "Plots to draw; bar-<ms> colours the bars above that latency."},
 	}
 }

@@ -23,7 +23,8 @@ func TestManyMistakesAreAllListed(t *testing.T) {
 		if lines := strings.Count(all.Error(), "\n") + 1; len(all.List) != n || lines != n {
 			t.Errorf("%d mistakes on one line: %d found, %d lines", n, len(all.List), lines)
 		}
-		if last := all.List[n-1]; last.Path != fmt.Sprintf("SubExperiments[0].BurstSizes[%d]", n-1) || last.Line != 1 || last.Column != 71+2*(n-1) {
+		if last := all.List[n-1]; last.Path != fmt.Sprintf("SubExperiments[0].BurstSizes[%d]", n-1) || last.Line != 1 ||
+			last.Column != 71+2*(n-1) {
 			t.Errorf("the last one is at %s", last.Place)
 		}
 		looked[n] = d.src.looked / n
@@ -35,7 +36,8 @@ func TestManyMistakesAreAllListed(t *testing.T) {
 
 // TestSweepsReadABadValueOnce holds that the combinations of a sweep share what was found out about a value.
 func TestSweepsReadABadValueOnce(t *testing.T) {
-	d := newDecoder(newSource("f.json", []byte(sub(`"BurstSizes": [`+strings.Repeat("0,", 99)+`0], "Sweep": {"Bursts": [1`+counting(2, 500)+`]}`))))
+	d := newDecoder(newSource("f.json", []byte(sub(`"BurstSizes": [`+strings.Repeat("0,",
+		99)+`0], "Sweep": {"Bursts": [1`+counting(2, 500)+`]}`))))
 	root, _, err := readTree(d.src, "")
 	if err != nil {
 		t.Fatal(err)

@@ -62,8 +62,9 @@ func (s *SubExperiment) MeanIAT(round int) time.Duration {
 // Estimate is what a plan comes to, from mean IATs and desired service times; answers of platforms and networks are not
 // in it. How many functions are deployed is said by the types' studies.
 type Estimate struct {
-	Bursts   int           // over all sub-experiments
-	Requests int           // over all sub-experiments, retries not counted; those of a trace that was not read count nothing
+	Bursts int // over all sub-experiments
+	// over all sub-experiments, retries not counted; those of a trace that was not read count nothing
+	Requests int
 	Duration time.Duration // of probing: sequential sub-experiments add up, others run side by side
 	IATs     time.Duration // the pauses alone, put together in the same way
 }

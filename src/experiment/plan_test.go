@@ -10,8 +10,9 @@ import (
 )
 
 func TestCycles(t *testing.T) {
-	s := SubExperiment{BurstSizes: []int{1, 2, 5}, DesiredServiceTimes: []string{"0ms", "1.5ms"}, BusySpinIncrements: []int64{7, 8},
-		Bursts: 7, Parallelism: 3}
+	s := SubExperiment{BurstSizes: []int{1, 2, 5}, DesiredServiceTimes: []string{"0ms", "1.5ms"},
+		BusySpinIncrements: []int64{7, 8},
+		Bursts:             7, Parallelism: 3}
 	var got []string
 	for round := range 4 {
 		increments, set := s.Increments(round)
@@ -25,7 +26,8 @@ func TestCycles(t *testing.T) {
 		t.Errorf("%d rounds", s.Rounds())
 	}
 	var empty SubExperiment
-	if n, set := empty.Increments(3); empty.BurstSize(3) != 1 || empty.ServiceTime(3) != 0 || n != 0 || set || empty.Rounds() != 0 {
+	if n, set := empty.Increments(3); empty.BurstSize(3) != 1 || empty.ServiceTime(3) != 0 || n != 0 || set ||
+		empty.Rounds() != 0 {
 		t.Error("an empty sub-experiment is not harmless")
 	}
 	if d := (&SubExperiment{DesiredServiceTimes: []string{"never"}}).ServiceTime(0); d != 0 {
@@ -34,7 +36,8 @@ func TestCycles(t *testing.T) {
 }
 
 func TestMeanIAT(t *testing.T) {
-	for kind, want := range map[string]string{"stochastic": "10.5s 10.5s 10.5s 10.5s", "deterministic": "10s 10s 10s 10s", "step": "4s 8s 10s 10s"} {
+	for kind, want := range map[string]string{"stochastic": "10.5s 10.5s 10.5s 10.5s",
+		"deterministic": "10s 10s 10s 10s", "step": "4s 8s 10s 10s"} {
 		s := SubExperiment{IATType: kind, IATSeconds: 10, IATJitterSeconds: 0.5, IATStepSeconds: 4}
 		got := fmt.Sprint(s.MeanIAT(0), s.MeanIAT(1), s.MeanIAT(2), s.MeanIAT(3))
 		if got != want {
@@ -48,7 +51,8 @@ func TestEstimateAgainstCounting(t *testing.T) {
 	for _, members := range []string{
 		`"Bursts": 1`,
 		`"Bursts": 17, "BurstSizes": [1, 2, 3, 4, 50]`,
-		`"Bursts": 17, "BurstSizes": [1, 20], "Parallelism": 4, "IATSeconds": 2.5, "DesiredServiceTimes": ["0ms", "100ms", "1s"]`,
+		`"Bursts": 17, "BurstSizes": [1, 20], "Parallelism": 4, "IATSeconds": 2.5, "DesiredServiceTimes": ["0ms", ` +
+			`"100ms", "1s"]`,
 		`"Bursts": 16, "Parallelism": 4, "IATSeconds": 3, "IATType": "deterministic", "DesiredServiceTimes": ["250ms"]`,
 		`"Bursts": 3, "Parallelism": 5, "IATSeconds": 3`,
 		`"Bursts": 23, "Parallelism": 2, "IATSeconds": 7.5, "IATType": "step", "IATStepSeconds": 2`,
@@ -70,38 +74,46 @@ func TestEstimateAgainstCounting(t *testing.T) {
 		got := e.Estimate()
 		if got.Requests != requests || got.Bursts != bursts ||
 			math.Abs(got.Duration.Seconds()-seconds-iats) > 1e-6 || math.Abs(got.IATs.Seconds()-iats) > 1e-6 {
-			t.Errorf("%s:\ngot  %+v\nwant %d requests, %d bursts, %g s, %g s of IATs", members, got, requests, bursts, seconds+iats, iats)
+			t.Errorf("%s:\ngot  %+v\nwant %d requests, %d bursts, %g s, %g s of IATs", members, got, requests, bursts,
+				seconds+iats, iats)
 		}
 	}
 }
 
 func TestEstimateOfOtherKinds(t *testing.T) {
 	for members, want := range map[string]Estimate{
-		`"Bursts": 4, "IATSeconds": 10, "IATJitterSeconds": 2, "Schedule": "open", "DesiredServiceTimes": ["5s"]`: {4, 4, 41 * time.Second, 36 * time.Second},
-		`"Bursts": 2, "Parallelism": 3, "DataTransferChainLength": 4`:                                             {2, 2, 0, 0},
-		`"RatePerSecond": 2.5, "DurationSeconds": 10`:                                                             {0, 25, 10 * time.Second, 0},
+		`"Bursts": 4, "IATSeconds": 10, "IATJitterSeconds": 2, "Schedule": "open", "DesiredServiceTimes": ["5s"]`: {4,
+			4, 41 * time.Second, 36 * time.Second},
+		`"Bursts": 2, "Parallelism": 3, "DataTransferChainLength": 4`: {2,
+			2, 0, 0},
+		`"RatePerSecond": 2.5, "DurationSeconds": 10`: {0,
+			25, 10 * time.Second, 0},
 		`"Arrivals": "trace.csv"`:       {0, 0, 0, 0},
 		`"Type": "network-ping-pong"`:   {0, 50, 0, 0},
 		`"Type": "invocation-overhead"`: {0, 200, 0, 0},
 		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
-		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`:               {0, 24, 50 * time.Second, 50 * time.Second},
+		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 24, 50 * time.Second,
+			50 * time.Second},
 		`"Type": "perf-cost"`: {0, 400, 0, 0},
 	} {
 		if got := mustParse(t, sub(members)).Experiment.Estimate(); got != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", members, got, want)
 		}
 	}
-	const two = `, "SubExperiments": [{"Bursts": 3, "IATSeconds": 10, "IATType": "deterministic"}, {"Bursts": 2, "IATSeconds": 15, "IATType": "deterministic"}]}`
+	const two = `, "SubExperiments": [{"Bursts": 3, "IATSeconds": 10, "IATType": "deterministic"}, {"Bursts": 2, ` +
+		`"IATSeconds": 15, "IATType": "deterministic"}]}`
 	if got := mustParse(t, `{"Sequential": true`+two).Experiment.Estimate().Duration; got != 35*time.Second {
 		t.Errorf("in turn: %s", got)
 	}
 	if got := mustParse(t, `{"Sequential": false`+two).Experiment.Estimate().Duration; got != 20*time.Second {
 		t.Errorf("side by side: %s", got)
 	}
-	if got := mustParse(t, `{"Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2, 15 * time.Second, 15 * time.Second}) {
+	if got := mustParse(t, `{"Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2,
+		15 * time.Second, 15 * time.Second}) {
 		t.Errorf("one of them: %+v", got)
 	}
-	huge := mustParse(t, `{"Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], "IATSeconds": 31622400}]}`).Experiment.Estimate()
+	huge := mustParse(t, `{"Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], `+
+		`"IATSeconds": 31622400}]}`).Experiment.Estimate()
 	if huge.Duration != math.MaxInt64 || huge.Requests != 100_000_000_000_000 {
 		t.Errorf("a huge plan overflows: %+v", huge)
 	}
@@ -111,9 +123,11 @@ func TestFolder(t *testing.T) {
 	for _, c := range []struct{ members, provider, want string }{
 		{`"Title": "cold", "Bursts": 1, "BurstSizes": [100], "IATSeconds": 3, "FunctionImageSizeMB": 10`, "aws",
 			"7-cold-aws-python3.13-memory128MB-img10MB-IAT3s-burst100-st0ms-payload0KB"},
-		{`"Title": "2chain,inline", "Bursts": 1, "Runtime": "go", "DataTransferChainLength": 2, "PayloadLengthBytes": 4100000, "IATSeconds": 0.5`, "local",
+		{`"Title": "2chain,inline", "Bursts": 1, "Runtime": "go", "DataTransferChainLength": 2, ` +
+			`"PayloadLengthBytes": 4100000, "IATSeconds": 0.5`, "local",
 			"7-2chain,inline-local-go-memory128MB-img0MB-IAT0.5s-burst1-st0ms-payload4003.906KB"},
-		{`"Title": "../a\\b:c*?\"<>| \u00e9\ud834\udd1e", "Bursts": 1, "BurstSizes": [1, 2, 50], "DesiredServiceTimes": ["1µs", "1.5s"]`, "https://u:p@h.org:80/x?y=1",
+		{`"Title": "../a\\b:c*?\"<>| \u00e9\ud834\udd1e", "Bursts": 1, "BurstSizes": [1, 2, 50], ` +
+			`"DesiredServiceTimes": ["1µs", "1.5s"]`, "https://u:p@h.org:80/x?y=1",
 			"7-.._a_b_c_________-h.org_80_x_y=1-python3.13-memory128MB-img0MB-IAT0s-burst1+2+50-st1us+1.5s-payload0KB"},
 	} {
 		s := mustParse(t, sub(c.members)).Experiment.SubExperiments[0]

@@ -149,6 +149,7 @@ func (f *findings) noteTexts() []string {
 
 func sortByPlace(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Path, b.Path), strings.Compare(a.Text, b.Text))
+		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Path, b.Path), strings.Compare(a.Text,
+			b.Text))
 	})
 }

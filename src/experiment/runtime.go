@@ -62,8 +62,8 @@ func RuntimeIDs() []string {
 }
 
 // ResolveRuntime gives the runtime for an id as files write it. Retired ids and names without a version become their
-// successor, and the note says so; spellings of other platforms (python313, nodejs22) are understood. The error says what
-// is allowed.
+// successor, and the note says so; spellings of other platforms (python313, nodejs22) are understood. The error says
+// what is allowed.
 func ResolveRuntime(id string) (Runtime, string, error) {
 	switch id {
 	case "go", "rust":
@@ -76,20 +76,23 @@ func ResolveRuntime(id string) (Runtime, string, error) {
 		return Runtime{"go", "go"}, "", nil
 	}
 	if goID.MatchString(id) {
-		return Runtime{"go", "go"}, fmt.Sprintf(`runtime %q names a compiler's version: "go" is used, built with the Go that is installed`, id), nil
+		return Runtime{"go", "go"}, fmt.Sprintf(`runtime %q names a compiler's version: "go" is used, built with the `+
+			`Go that is installed`, id), nil
 	}
 	for _, f := range families() {
 		if r, note, ok := f.resolve(id); ok {
 			return r, note, nil
 		}
 	}
-	return Runtime{}, "", fmt.Errorf("want one of %s%s", strings.Join(RuntimeIDs(), ", "), fail.DidYouMean(id, RuntimeIDs()))
+	return Runtime{}, "", fmt.Errorf("want one of %s%s", strings.Join(RuntimeIDs(), ", "),
+		fail.DidYouMean(id, RuntimeIDs()))
 }
 
 func (f family) resolve(id string) (Runtime, string, bool) {
 	for _, b := range f.bare {
 		if id == b {
-			return Runtime{f.successor, f.language}, fmt.Sprintf("runtime %q names no version: %q is used", id, f.successor), true
+			return Runtime{f.successor, f.language}, fmt.Sprintf("runtime %q names no version: %q is used", id,
+				f.successor), true
 		}
 	}
 	m := f.pattern.FindStringSubmatch(id)

@@ -5,8 +5,8 @@ import "slices"
 // SchemaID is the $id of the schema.
 const SchemaID = "urn:stellar:experiment"
 
-// Schema gives the JSON schema (draft 2020-12) of experiment files, made from the table that decodes them, indented, for
-// editors and `stellar schema`.
+// Schema gives the JSON schema (draft 2020-12) of experiment files, made from the table that decodes them, indented,
+// for editors and `stellar schema`.
 func Schema() []byte {
 	sub := objectSchema(subKeys())
 	// Bursts is required unless something else takes its place or the sweep brings it.
@@ -120,5 +120,6 @@ func sweepSchema() ordered {
 				{"type", "array"}, {"minItems", 1}, {"uniqueItems", true}, {"items", k.rule.schema()}}})
 		}
 	}
-	return ordered{{"type", "object"}, {"additionalProperties", false}, {"minProperties", 1}, {"properties", properties}}
+	return ordered{{"type", "object"}, {"additionalProperties", false}, {"minProperties", 1},
+		{"properties", properties}}
 }

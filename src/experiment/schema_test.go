@@ -124,8 +124,10 @@ func TestSchemaRefuses(t *testing.T) {
 	if err := json.Unmarshal(Schema(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	beyond := []string{"seed too long", "infinite", "title", "duration", "duration without unit", "negative duration", "endless duration",
-		"bar at zero", "limit of a ratio", "command", "command's argument", "command's size", "command's port", "command's object", "storage"}
+	beyond := []string{"seed too long", "infinite", "title", "duration", "duration without unit", "negative duration",
+		"endless duration",
+		"bar at zero", "limit of a ratio", "command", "command's argument", "command's size", "command's port",
+		"command's object", "storage"}
 	for name, c := range mistakes {
 		if slices.Contains(beyond, name) {
 			continue
@@ -134,10 +136,12 @@ func TestSchemaRefuses(t *testing.T) {
 			t.Errorf("%s: the schema lets %s pass", name, c.text)
 		}
 	}
-	if got := against(t, doc, []byte(sub(`"Title": "s", "Sweep": {"Bursts": [1, 2], "PackageType": ["Zip", "Docker"], "BurstSizes": [[1]]}`))); got != "" {
+	if got := against(t, doc, []byte(sub(`"Title": "s", "Sweep": {"Bursts": [1, 2], "PackageType": ["Zip", `+
+		`"Docker"], "BurstSizes": [[1]]}`))); got != "" {
 		t.Errorf("a sweep: %s", got)
 	}
-	for _, members := range []string{`"Sweep": {"Title": ["a"]}`, `"Sweep": {"Bursts": []}`, `"Sweep": {"Bursts": [0]}`, `"Sweep": {}`} {
+	for _, members := range []string{`"Sweep": {"Title": ["a"]}`, `"Sweep": {"Bursts": []}`, `"Sweep": {"Bursts": [0]}`,
+		`"Sweep": {}`} {
 		if against(t, doc, []byte(sub(members))) == "" {
 			t.Errorf("the schema lets %s pass", members)
 		}
@@ -230,7 +234,10 @@ func brokenNested(doc, schema map[string]any, word string, arg, v any, path stri
 		target := doc["$defs"].(map[string]any)[strings.TrimPrefix(arg.(string), "#/$defs/")]
 		return false, check(doc, target.(map[string]any), v, path)
 	case "anyOf":
-		return !slices.ContainsFunc(arg.([]any), func(one any) bool { return check(doc, one.(map[string]any), v, path) == "" }), ""
+		return !slices.ContainsFunc(arg.([]any), func(one any) bool {
+			return check(doc, one.(map[string]any), v,
+				path) == ""
+		}), ""
 	case "items":
 		for i, item := range a {
 			if text := check(doc, arg.(map[string]any), item, fmt.Sprintf("%s[%d]", path, i)); text != "" {

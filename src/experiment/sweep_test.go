@@ -39,7 +39,8 @@ func TestSweepExpandsInOrder(t *testing.T) {
 	if s := subs[4]; s.FunctionImageSizeMB != 50.5 || s.PackageType != "Image" || s.Bursts != 2 {
 		t.Errorf("wrong values: %+v", s)
 	}
-	if p := subs[7].Platform; p != (Platform{KeepAliveSeconds: 600, Concurrency: 1, MaxInstances: 2, Queueing: "queue", ImageContract: "runtime-api"}) {
+	if p := subs[7].Platform; p != (Platform{KeepAliveSeconds: 600, Concurrency: 1, MaxInstances: 2, Queueing: "queue",
+		ImageContract: "runtime-api"}) {
 		t.Errorf("wrong platform: %+v", p)
 	}
 	if want := []string{"f.json:3:34: SubExperiments[1].PackageType: stands in Sweep too, whose values are used"}; !slices.Equal(l.Notes, want) {
@@ -58,13 +59,15 @@ func TestSweepLeavesNothingShared(t *testing.T) {
 }
 
 func TestSweepDefaultsFollowTheValues(t *testing.T) {
-	l := mustParse(t, sub(`"Bursts": 4, "Sweep": {"IATSeconds": [10, 600], "DataTransferChainLength": [1, 2], "Runtime": ["go1.x", "python3.12"]}`))
+	l := mustParse(t, sub(`"Bursts": 4, "Sweep": {"IATSeconds": [10, 600], "DataTransferChainLength": [1, 2], `+
+		`"Runtime": ["go1.x", "python3.12"]}`))
 	if n := len(l.Experiment.SubExperiments); n != 8 {
 		t.Fatalf("%d sub-experiments", n)
 	}
 	for i, s := range l.Experiment.SubExperiments {
 		iat, chain, runtime := []float64{10, 600}[i/4], 1+i/2%2, []string{"go", "python3.12"}[i%2]
-		if s.IATSeconds != iat || s.DataTransferChainLength != chain || s.Runtime != runtime || s.IATJitterSeconds != iat/20 ||
+		if s.IATSeconds != iat || s.DataTransferChainLength != chain || s.Runtime != runtime ||
+			s.IATJitterSeconds != iat/20 ||
 			(s.Connections == "new") != (iat > 55) || (s.Type == TypeTransfer) != (chain > 1) {
 			t.Errorf("%d: %+v", i, s)
 		}
@@ -80,20 +83,34 @@ func TestSweepMistakes(t *testing.T) {
 		members string
 		want    []string
 	}{
-		"no object":      {`"Bursts": 1, "Sweep": [1]`, []string{`.Sweep: found an array of 1; want an object with one or more keys`}},
-		"no keys":        {`"Bursts": 1, "Sweep": {}`, []string{`.Sweep: found an object; want an object with one or more keys`}},
-		"no array":       {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": 128}`, []string{`.Sweep.FunctionMemoryMB: found 128 (number); want an array of one or more values`}},
-		"no values":      {`"Sweep": {"Bursts": []}`, []string{`.Sweep.Bursts: found an array of 0`}},
-		"title":          {`"Bursts": 1, "Sweep": {"Title": ["a"]}`, []string{`.Sweep.Title: Title cannot be swept`}},
-		"sweep":          {`"Bursts": 1, "Sweep": {"Sweep": [{}]}`, []string{`.Sweep.Sweep: Sweep cannot be swept`}},
-		"the file's key": {`"Bursts": 1, "Sweep": {"Provider": ["aws"]}`, []string{`.Sweep.Provider: belongs to the whole file and cannot be swept`}},
-		"misspelt":       {`"Sweep": {"Burst": [1, 2]}`, []string{`.Sweep.Burst: unknown key; did you mean "Bursts"?`}},
-		"twice":          {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, 256, 128]}`, []string{`.Sweep.FunctionMemoryMB[2]: 128 stands twice in the sweep`}},
-		"bad value":      {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, "x"], "PackageType": ["Zip", "image"]}`, []string{`.Sweep.FunctionMemoryMB[1]: found "x" (string)`, `.Sweep.PackageType[1]: found "image" (string); want one of Zip, Image, Container, Docker; did you mean "Image"?`}},
-		"bad everywhere": {`"Bursts": 0, "Sweep": {"FunctionMemoryMB": [128, "x", 128], "Typ": [1]}`, []string{`.Bursts: found 0`, `.Sweep.FunctionMemoryMB[1]: found "x"`, `.Sweep.FunctionMemoryMB[2]: 128 stands twice`, `.Sweep.Typ: unknown key; did you mean "Type"?`}},
-		"combination":    {`"Bursts": 1, "StorageTransfer": true, "Sweep": {"DataTransferChainLength": [2, 1]}`, []string{`.Sweep.DataTransferChainLength[1]: StorageTransfer wants a DataTransferChainLength >= 2; it is 1`}},
-		"too many": {`"Bursts": 0, "Sweep": {"FunctionMemoryMB": [` + count(101) + `], "FunctionTimeoutSeconds": [` + count(100) + `], "Public": ["x"]}`,
-			[]string{`.Bursts: found 0`, `.Sweep: the file expands to over 10000 sub-experiments; want fewer`, `.Sweep.Public[0]: found "x"`}},
+		"no object": {`"Bursts": 1, "Sweep": [1]`, []string{`.Sweep: found an array of 1; want an object with ` +
+			`one or more keys`}},
+		"no keys": {`"Bursts": 1, "Sweep": {}`, []string{`.Sweep: found an object; want an object with one or ` +
+			`more keys`}},
+		"no array": {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": 128}`,
+			[]string{`.Sweep.FunctionMemoryMB: found 128 (number); want an array of one or more values`}},
+		"no values": {`"Sweep": {"Bursts": []}`, []string{`.Sweep.Bursts: found an array of 0`}},
+		"title":     {`"Bursts": 1, "Sweep": {"Title": ["a"]}`, []string{`.Sweep.Title: Title cannot be swept`}},
+		"sweep":     {`"Bursts": 1, "Sweep": {"Sweep": [{}]}`, []string{`.Sweep.Sweep: Sweep cannot be swept`}},
+		"the file's key": {`"Bursts": 1, "Sweep": {"Provider": ["aws"]}`,
+			[]string{`.Sweep.Provider: belongs to the whole file and cannot be swept`}},
+		"misspelt": {`"Sweep": {"Burst": [1, 2]}`, []string{`.Sweep.Burst: unknown key; did you mean "Bursts"?`}},
+		"twice": {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, 256, 128]}`,
+			[]string{`.Sweep.FunctionMemoryMB[2]: 128 stands twice in the sweep`}},
+		"bad value": {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, "x"], "PackageType": ["Zip", "image"]}`,
+			[]string{`.Sweep.FunctionMemoryMB[1]: found "x" (string)`,
+				`.Sweep.PackageType[1]: found "image" (string); want one of Zip, Image, Container, Docker; did you mean ` +
+					`"Image"?`}},
+		"bad everywhere": {`"Bursts": 0, "Sweep": {"FunctionMemoryMB": [128, "x", 128], "Typ": [1]}`,
+			[]string{`.Bursts: found 0`, `.Sweep.FunctionMemoryMB[1]: found "x"`,
+				`.Sweep.FunctionMemoryMB[2]: 128 stands twice`, `.Sweep.Typ: unknown key; did you mean "Type"?`}},
+		"combination": {`"Bursts": 1, "StorageTransfer": true, "Sweep": {"DataTransferChainLength": [2, 1]}`,
+			[]string{`.Sweep.DataTransferChainLength[1]: StorageTransfer wants a DataTransferChainLength >= 2; it is ` +
+				`1`}},
+		"too many": {`"Bursts": 0, "Sweep": {"FunctionMemoryMB": [` + count(101) + `], "FunctionTimeoutSeconds": [` +
+			count(100) + `], "Public": ["x"]}`,
+			[]string{`.Bursts: found 0`, `.Sweep: the file expands to over 10000 sub-experiments; want fewer`,
+				`.Sweep.Public[0]: found "x"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := problems(t, sub(c.members))
@@ -119,7 +136,8 @@ func count(n int) string {
 }
 
 func TestSweepUpToTheBound(t *testing.T) {
-	l := mustParse(t, sub(`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [`+count(100)+`], "FunctionTimeoutSeconds": [`+count(100)+`]}`))
+	l := mustParse(t,
+		sub(`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [`+count(100)+`], "FunctionTimeoutSeconds": [`+count(100)+`]}`))
 	if len(l.Experiment.SubExperiments) != maxExpanded {
 		t.Fatalf("%d sub-experiments", len(l.Experiment.SubExperiments))
 	}
@@ -135,7 +153,8 @@ func TestSweepUpToTheBound(t *testing.T) {
 // TestSweptTextsMakeOneLineTitles sweeps texts that a title may not hold as they are.
 func TestSweptTextsMakeOneLineTitles(t *testing.T) {
 	l := mustParse(t, sub(`"Bursts": 1, "Sweep": {"Function": ["./a\nb/", "./a\tb", "./a b"]}`))
-	if want := []string{"a b-0,Function=./a b/", "a b-1,Function=./a b", "a b-2,Function=./a b"}; !slices.Equal(titles(l), want) {
+	if want := []string{"a b-0,Function=./a b/", "a b-1,Function=./a b",
+		"a b-2,Function=./a b"}; !slices.Equal(titles(l), want) {
 		t.Errorf("got %q", titles(l))
 	}
 	roundTrip(t, l)

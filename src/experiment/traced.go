@@ -28,7 +28,8 @@ func (s *SubExperiment) Traces() ([]trace.Function, error) {
 	}
 	all, _, err := assign(s.Arrivals, s.Parallelism)
 	if err != nil {
-		return nil, fail.Input("%s: %w", s.Title, err).WithHint("Arrivals names a trace that cannot be used: `stellar validate` says where the file is read.")
+		return nil, fail.Input("%s: %w", s.Title, err).WithHint("Arrivals names a trace that cannot be used: " +
+			"`stellar validate` says where the file is read.")
 	}
 	return all, nil
 }
@@ -47,7 +48,8 @@ func assign(arrivals string, endpoints int) (all []trace.Function, note string, 
 	if len(all) == 1 && !more || len(all) == endpoints && !more {
 		return all, "", nil
 	}
-	return all[:1], fmt.Sprintf("the trace has several functions, of which the first, %s, is taken; name another one as path#name, "+
+	return all[:1], fmt.Sprintf("the trace has several functions, of which the first, %s, is taken; name another one "+
+		"as path#name, "+
 		"or set Parallelism to their number and each endpoint gets one", all[0].Name), nil
 }
 
@@ -118,7 +120,8 @@ func (c combination) trace() {
 	off, path := c.where("Arrivals")
 	switch {
 	case errors.Is(found.err, fs.ErrNotExist) && given != s.Arrivals:
-		c.d.problem(off, path, "found %q; %s (a relative path starts at the experiment file's folder)", given, found.err)
+		c.d.problem(off, path, "found %q; %s (a relative path starts at the experiment file's folder)", given,
+			found.err)
 	case found.err != nil:
 		c.d.problem(off, path, "found %q; %s", given, found.err)
 	case found.requests == 0:
@@ -132,8 +135,8 @@ func (c combination) trace() {
 // PeakRate is the most requests a second that a sustained load plans, over a second or a minute of a trace.
 func (s *SubExperiment) PeakRate() float64 { return max(s.RatePerSecond, s.traced.peak) }
 
-// planned is the number of requests of a sustained load: those of a trace, exact for constant arrivals (the first leaves
-// at once), expected for Poisson ones.
+// planned is the number of requests of a sustained load: those of a trace, exact for constant arrivals (the first
+// leaves at once), expected for Poisson ones.
 func (s *SubExperiment) planned() int {
 	n := s.RatePerSecond * s.DurationSeconds
 	switch {

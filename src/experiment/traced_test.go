@@ -30,18 +30,33 @@ func traceFolder(t *testing.T, experiment string) string {
 
 func TestLoadedTraces(t *testing.T) {
 	for name, c := range map[string]struct{ members, want, notes string }{
-		"one":                     {`"Arrivals": "one.csv"`, `50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`, ""},
-		"one for three endpoints": {`"Arrivals": "./one.csv", "Parallelism": 3`, `50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`, ""},
-		"cut":                     {`"Arrivals": "one.csv", "DurationSeconds": 2.5`, `30 requests in 2.5s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 2.5s`, ""},
-		"cut later":               {`"Arrivals": "one.csv", "DurationSeconds": 25`, `50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`, ""},
-		"named":                   {`"Arrivals": "two.csv#login"`, `12 requests in 2m0s: [{login 1m0s [6 6]}], at most 0.1/s, trace two.csv#login for 2m0s`, ""},
-		"one each":                {`"Arrivals": "two.csv", "Parallelism": 2`, `192 requests in 2m0s: [{resize 1m0s [60 120]} {login 1m0s [6 6]}], at most 2.1/s, trace two.csv for 2m0s`, ""},
-		"unnamed": {`"Arrivals": "two.csv"`, `180 requests in 2m0s: [{resize 1m0s [60 120]}], at most 2/s, trace two.csv for 2m0s`,
-			`e.json:1:55: SubExperiments[0].Arrivals: the trace has several functions, of which the first, resize, is taken; name another one as path#name, or set Parallelism to their number and each endpoint gets one`},
-		"too few for the endpoints": {`"Arrivals": "two.csv", "Parallelism": 3`, `180 requests in 2m0s: [{resize 1m0s [60 120]}], at most 2/s, trace two.csv for 2m0s`,
-			`e.json:1:55: SubExperiments[0].Arrivals: the trace has several functions, of which the first, resize, is taken; name another one as path#name, or set Parallelism to their number and each endpoint gets one`},
-		"late by plan": {`"Arrivals": "one.csv", "MaxConnections": 3, "DesiredServiceTimes": ["100ms"]`, `50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`,
-			`e.json:1:84: SubExperiments[0].MaxConnections: 40 requests a second of 100 ms each are 4 at once; MaxConnections 3 leaves room for 3: the others will wait and be late`},
+		"one": {`"Arrivals": "one.csv"`, `50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, ` +
+			`trace one.csv for 3s`, ""},
+		"one for three endpoints": {`"Arrivals": "./one.csv", "Parallelism": 3`,
+			`50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`, ""},
+		"cut": {`"Arrivals": "one.csv", "DurationSeconds": 2.5`,
+			`30 requests in 2.5s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 2.5s`, ""},
+		"cut later": {`"Arrivals": "one.csv", "DurationSeconds": 25`,
+			`50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`, ""},
+		"named": {`"Arrivals": "two.csv#login"`, `12 requests in 2m0s: [{login 1m0s [6 6]}], at ` +
+			`most 0.1/s, trace two.csv#login for 2m0s`, ""},
+		"one each": {`"Arrivals": "two.csv", "Parallelism": 2`,
+			`192 requests in 2m0s: [{resize 1m0s [60 120]} {login 1m0s [6 6]}], at most 2.1/s, trace two.csv for 2m0s`,
+			""},
+		"unnamed": {`"Arrivals": "two.csv"`, `180 requests in 2m0s: [{resize 1m0s [60 120]}], at most 2/s, trace ` +
+			`two.csv for 2m0s`,
+			`e.json:1:55: SubExperiments[0].Arrivals: the trace has several functions, of which the first, resize, ` +
+				`is taken; name another one as path#name, or set Parallelism to their number and each endpoint gets ` +
+				`one`},
+		"too few for the endpoints": {`"Arrivals": "two.csv", "Parallelism": 3`,
+			`180 requests in 2m0s: [{resize 1m0s [60 120]}], at most 2/s, trace two.csv for 2m0s`,
+			`e.json:1:55: SubExperiments[0].Arrivals: the trace has several functions, of which the first, resize, ` +
+				`is taken; name another one as path#name, or set Parallelism to their number and each endpoint gets ` +
+				`one`},
+		"late by plan": {`"Arrivals": "one.csv", "MaxConnections": 3, "DesiredServiceTimes": ["100ms"]`,
+			`50 requests in 3s: [{ 1s [10 0 40]}], at most 40/s, trace one.csv for 3s`,
+			`e.json:1:84: SubExperiments[0].MaxConnections: 40 requests a second of 100 ms each are 4 at once; ` +
+				`MaxConnections 3 leaves room for 3: the others will wait and be late`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := traceFolder(t, sub(c.members))
@@ -59,7 +74,8 @@ func TestLoadedTraces(t *testing.T) {
 				fmt.Fprintf(&b, "%s{%s %s %v}", map[bool]string{true: " "}[i > 0], f.Name, f.Slot, f.Counts)
 			}
 			e := l.Experiment.Estimate()
-			got := fmt.Sprintf("%d requests in %s: [%s], at most %s/s, %s", e.Requests, e.Duration, b.String(), trimmed(s.PeakRate()), s.LoadText())
+			got := fmt.Sprintf("%d requests in %s: [%s], at most %s/s, %s", e.Requests, e.Duration, b.String(),
+				trimmed(s.PeakRate()), s.LoadText())
 			if got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -107,7 +123,8 @@ e.json:9:13: SubExperiments[7].Bursts: found 0 (number); want an integer >= 1`
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	gone := SubExperiment{Title: "gone", Arrivals: filepath.Join(filepath.Dir(path), "none.csv")}
-	if _, err := gone.Traces(); fail.Code(err) != fail.CodeInput || !strings.HasPrefix(err.Error(), "gone: reading the trace ") {
+	if _, err := gone.Traces(); fail.Code(err) != fail.CodeInput ||
+		!strings.HasPrefix(err.Error(), "gone: reading the trace ") {
 		t.Errorf("a trace that is gone: %v", err)
 	}
 	if all, err := (&SubExperiment{Arrivals: "poisson"}).Traces(); all != nil || err != nil {
@@ -180,7 +197,8 @@ func TestProtocolFitsTheScheme(t *testing.T) {
 		{"vhive", "h2c", ""},
 	} {
 		got := ""
-		_, err := Parse("f.json", []byte(fmt.Sprintf(`{"Provider": %q, "SubExperiments": [{"Bursts": 1, "Protocol": %q}]}`, c.provider, c.protocol)))
+		_, err := Parse("f.json", []byte(fmt.Sprintf(`{"Provider": %q, "SubExperiments": [{"Bursts": 1, "Protocol": `+
+			`%q}]}`, c.provider, c.protocol)))
 		if err != nil {
 			_, got, _ = strings.Cut(err.Error(), "SubExperiments[0].Protocol: ")
 		}

@@ -243,7 +243,8 @@ func (r *treeReader) broken(off int, err error) error {
 func childPath(path, name string) string {
 	plain := name != ""
 	for _, c := range name {
-		plain = plain && (c == '_' || c == '$' || c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z')
+		plain = plain && (c == '_' || c == '$' || c == '-' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' ||
+			c >= 'a' && c <= 'z')
 	}
 	switch {
 	case !plain:

@@ -10,12 +10,14 @@ type RawObject = json.RawMessage
 // Experiment is a validated file with every default filled in and every sweep expanded. Marshalled, it is an
 // experiment file again that loads to the same plan.
 type Experiment struct {
-	Schema         string          `json:"$schema,omitempty"`
-	Sequential     bool            `json:"Sequential"`
-	Provider       string          `json:"Provider"`
-	Runtime        string          `json:"Runtime,omitempty"` // empty: nobody gave it, and what is probed stands already
-	Region         string          `json:"Region,omitempty"`
-	Registry       string          `json:"Registry,omitempty"` // host[:port][/path] that images are pushed to; empty: the provider's own, the Engine's store for local
+	Schema     string `json:"$schema,omitempty"`
+	Sequential bool   `json:"Sequential"`
+	Provider   string `json:"Provider"`
+	// empty: nobody gave it, and what is probed stands already
+	Runtime string `json:"Runtime,omitempty"`
+	Region  string `json:"Region,omitempty"`
+	// host[:port][/path] that images are pushed to; empty: the provider's own, the Engine's store for local
+	Registry       string          `json:"Registry,omitempty"`
 	Storage        *Storage        `json:"Storage,omitempty"`
 	Seed           *int64          `json:"Seed,omitempty"` // drawn by Load where the file has none: never nil after it
 	SubExperiments []SubExperiment `json:"SubExperiments"`
@@ -34,57 +36,62 @@ type Platform struct {
 	Concurrency      int     `json:"Concurrency"`      // requests that one instance serves at once; default 1
 	MaxInstances     int     `json:"MaxInstances"`     // 0: no limit
 	Queueing         string  `json:"Queueing"`         // spawn (AWS), queue (Azure) or shared (Cloud Run)
-	ImageContract    string  `json:"ImageContract"`    // how an image is talked to: runtime-api (AWS) or http (a server on $PORT: Cloud Run, Knative)
+	// how an image is talked to: runtime-api (AWS) or http (a server on $PORT: Cloud Run, Knative)
+	ImageContract string `json:"ImageContract"`
 }
 
 // SubExperiment is one line of an experiment: functions of one kind and the bursts they get.
 type SubExperiment struct {
-	Title                   string    `json:"Title"`
-	Type                    string    `json:"Type"`
-	Function                string    `json:"Function"`
-	Handler                 string    `json:"Handler,omitempty"` // empty: the runtime's own
-	Runtime                 string    `json:"Runtime"`           // like Function empty where what stands already is probed, and nobody gave it
-	PackageType             string    `json:"PackageType"`       // Zip or Image, synonyms resolved; of a URL likewise
-	PackagePattern          string    `json:"PackagePattern"`
-	FunctionImageSizeMB     float64   `json:"FunctionImageSizeMB"` // MiB; 0: as built
-	FunctionMemoryMB        int       `json:"FunctionMemoryMB"`    // of a URL likewise 0
-	FunctionTimeoutSeconds  int       `json:"FunctionTimeoutSeconds"`
-	Architecture            string    `json:"Architecture"`
-	FillerPlacement         string    `json:"FillerPlacement"`
-	FillerRead              bool      `json:"FillerRead"`
-	BaseImage               string    `json:"BaseImage,omitempty"`
-	ColdPull                bool      `json:"ColdPull"`
-	Reuse                   bool      `json:"Reuse"`
-	Public                  bool      `json:"Public"`
-	SnapStartEnabled        bool      `json:"SnapStartEnabled"`
-	CPUBoostEnabled         bool      `json:"CPUBoostEnabled"`
-	Platform                Platform  `json:"Platform"`
-	Parallelism             int       `json:"Parallelism"`
-	Bursts                  int       `json:"Bursts"`
-	BurstSizes              []int     `json:"BurstSizes"`
-	IATSeconds              float64   `json:"IATSeconds"`
-	IATType                 string    `json:"IATType"`
-	IATJitterSeconds        float64   `json:"IATJitterSeconds"`
-	IATStepSeconds          float64   `json:"IATStepSeconds"`
-	Schedule                string    `json:"Schedule"`
-	DesiredServiceTimes     []string  `json:"DesiredServiceTimes"`
-	BusySpinIncrements      []int64   `json:"BusySpinIncrements,omitempty"` // overrides calibration, cycles like the service times
-	PayloadLengthBytes      int64     `json:"PayloadLengthBytes"`
-	DataTransferChainLength int       `json:"DataTransferChainLength"`
-	StorageTransfer         bool      `json:"StorageTransfer"`
-	Connections             string    `json:"Connections"`
-	MaxConnections          int       `json:"MaxConnections,omitempty"` // open at once in a sustained load; 0 for bursts
-	Protocol                string    `json:"Protocol"`
-	RatePerSecond           float64   `json:"RatePerSecond,omitempty"`
-	DurationSeconds         float64   `json:"DurationSeconds,omitempty"`
-	Arrivals                string    `json:"Arrivals,omitempty"`     // constant, poisson, or path or path#function of a trace: absolute after Load
-	TraceSpacing            string    `json:"TraceSpacing,omitempty"` // random or even; empty without a trace
-	Cmds                    RawObject `json:"Cmds,omitempty"`
-	Thresholds              Limits    `json:"Thresholds,omitempty"`
-	WarmupBursts            int       `json:"WarmupBursts"`
-	TimeoutSeconds          float64   `json:"TimeoutSeconds"`
-	MaxErrorRatio           float64   `json:"MaxErrorRatio"`
-	Visualization           string    `json:"Visualization"`
+	Title    string `json:"Title"`
+	Type     string `json:"Type"`
+	Function string `json:"Function"`
+	Handler  string `json:"Handler,omitempty"` // empty: the runtime's own
+	// like Function empty where what stands already is probed, and nobody gave it
+	Runtime                string   `json:"Runtime"`
+	PackageType            string   `json:"PackageType"` // Zip or Image, synonyms resolved; of a URL likewise
+	PackagePattern         string   `json:"PackagePattern"`
+	FunctionImageSizeMB    float64  `json:"FunctionImageSizeMB"` // MiB; 0: as built
+	FunctionMemoryMB       int      `json:"FunctionMemoryMB"`    // of a URL likewise 0
+	FunctionTimeoutSeconds int      `json:"FunctionTimeoutSeconds"`
+	Architecture           string   `json:"Architecture"`
+	FillerPlacement        string   `json:"FillerPlacement"`
+	FillerRead             bool     `json:"FillerRead"`
+	BaseImage              string   `json:"BaseImage,omitempty"`
+	ColdPull               bool     `json:"ColdPull"`
+	Reuse                  bool     `json:"Reuse"`
+	Public                 bool     `json:"Public"`
+	SnapStartEnabled       bool     `json:"SnapStartEnabled"`
+	CPUBoostEnabled        bool     `json:"CPUBoostEnabled"`
+	Platform               Platform `json:"Platform"`
+	Parallelism            int      `json:"Parallelism"`
+	Bursts                 int      `json:"Bursts"`
+	BurstSizes             []int    `json:"BurstSizes"`
+	IATSeconds             float64  `json:"IATSeconds"`
+	IATType                string   `json:"IATType"`
+	IATJitterSeconds       float64  `json:"IATJitterSeconds"`
+	IATStepSeconds         float64  `json:"IATStepSeconds"`
+	Schedule               string   `json:"Schedule"`
+	DesiredServiceTimes    []string `json:"DesiredServiceTimes"`
+	// overrides calibration, cycles like the service times
+	BusySpinIncrements      []int64 `json:"BusySpinIncrements,omitempty"`
+	PayloadLengthBytes      int64   `json:"PayloadLengthBytes"`
+	DataTransferChainLength int     `json:"DataTransferChainLength"`
+	StorageTransfer         bool    `json:"StorageTransfer"`
+	Connections             string  `json:"Connections"`
+	// open at once in a sustained load; 0 for bursts
+	MaxConnections  int     `json:"MaxConnections,omitempty"`
+	Protocol        string  `json:"Protocol"`
+	RatePerSecond   float64 `json:"RatePerSecond,omitempty"`
+	DurationSeconds float64 `json:"DurationSeconds,omitempty"`
+	// constant, poisson, or path or path#function of a trace: absolute after Load
+	Arrivals       string    `json:"Arrivals,omitempty"`
+	TraceSpacing   string    `json:"TraceSpacing,omitempty"` // random or even; empty without a trace
+	Cmds           RawObject `json:"Cmds,omitempty"`
+	Thresholds     Limits    `json:"Thresholds,omitempty"`
+	WarmupBursts   int       `json:"WarmupBursts"`
+	TimeoutSeconds float64   `json:"TimeoutSeconds"`
+	MaxErrorRatio  float64   `json:"MaxErrorRatio"`
+	Visualization  string    `json:"Visualization"`
 	TypeKeys
 
 	traced traced // what Load found in the trace

@@ -21,7 +21,8 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := loaded.Experiment.SubExperiments[0]
-		got := SubExperiment{Title: s.Title, Runtime: s.Runtime, PackageType: s.PackageType, FunctionMemoryMB: s.FunctionMemoryMB, Function: s.Function, Architecture: s.Architecture}
+		got := SubExperiment{Title: s.Title, Runtime: s.Runtime, PackageType: s.PackageType,
+			FunctionMemoryMB: s.FunctionMemoryMB, Function: s.Function, Architecture: s.Architecture}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\nis %+v\nwant %+v", text, got, want)
 		}
@@ -41,7 +42,8 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if name := loaded.Experiment.SubExperiments[0].Folder(0, "url"); name != "0-url-0-url-IAT0s-burst1-st0ms-payload0KB" {
+	if name := loaded.Experiment.SubExperiments[0].Folder(0,
+		"url"); name != "0-url-0-url-IAT0s-burst1-st0ms-payload0KB" {
 		t.Errorf("folder %s", name)
 	}
 }
@@ -63,7 +65,8 @@ func TestNothingIsKnownOfTheCodeOfAnEndpointsFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := loaded.Experiment.SubExperiments[0]
-		if got := strings.Join([]string{s.Function, s.Runtime, s.PackageType, trimmed(float64(s.FunctionMemoryMB))}, "|"); got != want {
+		if got := strings.Join([]string{s.Function, s.Runtime, s.PackageType, trimmed(float64(s.FunctionMemoryMB))},
+			"|"); got != want {
 			t.Errorf("%s\nis %s; want %s", text, got, want)
 		}
 	}

@@ -26,7 +26,8 @@ func (d *decoder) validate(dr *draft) {
 	c.serviceTimes()
 	c.network()
 	c.ineffective()
-	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) && d.exp.ProviderKind() != KindURL {
+	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) &&
+		d.exp.ProviderKind() != KindURL {
 		d.checkCommands(n)
 	}
 }
@@ -76,7 +77,8 @@ func (c combination) bursts() {
 	}
 	if s.bursting() && s.Bursts > 0 && s.Parallelism > s.Bursts && c.ok("Bursts", "Parallelism") {
 		off, path := c.where("Parallelism", "Bursts")
-		c.d.note(off, path, "%d endpoints but %d bursts: %d endpoints get none", s.Parallelism, s.Bursts, s.Parallelism-s.Bursts)
+		c.d.note(off, path, "%d endpoints but %d bursts: %d endpoints get none", s.Parallelism, s.Bursts,
+			s.Parallelism-s.Bursts)
 	}
 }
 
@@ -100,9 +102,11 @@ func (c combination) sustained() {
 	case rate && !duration:
 		c.refuse([]string{"RatePerSecond", "DurationSeconds"}, "a rate needs DurationSeconds beside it")
 	case duration && !rate && !isTrace(s.Arrivals):
-		c.refuse([]string{"DurationSeconds", "RatePerSecond", "Arrivals"}, "a duration needs RatePerSecond beside it, or a trace")
+		c.refuse([]string{"DurationSeconds", "RatePerSecond", "Arrivals"},
+			"a duration needs RatePerSecond beside it, or a trace")
 	case s.Arrivals != "" && !rate && !isTrace(s.Arrivals):
-		c.refuse([]string{"Arrivals", "RatePerSecond"}, "%s arrivals need RatePerSecond and DurationSeconds beside them", s.Arrivals)
+		c.refuse([]string{"Arrivals", "RatePerSecond"}, "%s arrivals need RatePerSecond and DurationSeconds beside "+
+			"them", s.Arrivals)
 	}
 	if s.Sustained() && !subTypeOf(s.Type).bursts {
 		bursting := typeNames(func(t subType) bool { return t.bursts })
@@ -116,13 +120,16 @@ func (c combination) chain() {
 	long := s.DataTransferChainLength > 1
 	switch {
 	case long && s.Type != TypeTransfer:
-		c.refuse([]string{"Type", "DataTransferChainLength"}, "%s has no chain, but DataTransferChainLength is %d; want Type data-transfer",
+		c.refuse([]string{"Type", "DataTransferChainLength"}, "%s has no chain, but DataTransferChainLength is %d; "+
+			"want Type data-transfer",
 			s.Type, s.DataTransferChainLength)
 	case !long && s.Type == TypeTransfer:
-		c.refuse([]string{"DataTransferChainLength", "Type"}, "data-transfer wants a DataTransferChainLength >= 2; it is 1")
+		c.refuse([]string{"DataTransferChainLength", "Type"}, "data-transfer wants a DataTransferChainLength >= 2; "+
+			"it is 1")
 	}
 	if s.StorageTransfer && !long {
-		c.refuse([]string{"StorageTransfer", "DataTransferChainLength"}, "StorageTransfer wants a DataTransferChainLength >= 2; it is 1")
+		c.refuse([]string{"StorageTransfer", "DataTransferChainLength"},
+			"StorageTransfer wants a DataTransferChainLength >= 2; it is 1")
 	}
 }
 
@@ -131,9 +138,11 @@ func (c combination) serviceTimes() {
 	if !c.ok("DesiredServiceTimes", "TimeoutSeconds", "FunctionTimeoutSeconds", "BusySpinIncrements") {
 		return
 	}
-	if n := len(s.BusySpinIncrements); n > 0 && len(s.DesiredServiceTimes) != n && !noServiceTime(s.DesiredServiceTimes) {
+	if n := len(s.BusySpinIncrements); n > 0 && len(s.DesiredServiceTimes) != n &&
+		!noServiceTime(s.DesiredServiceTimes) {
 		c.refuse([]string{"BusySpinIncrements", "DesiredServiceTimes"},
-			"%d elements beside %d DesiredServiceTimes; want as many, or no DesiredServiceTimes", n, len(s.DesiredServiceTimes))
+			"%d elements beside %d DesiredServiceTimes; want as many, or no DesiredServiceTimes", n,
+			len(s.DesiredServiceTimes))
 	}
 	if len(s.BusySpinIncrements) > 0 {
 		return // the times are labels only
@@ -162,13 +171,15 @@ func noServiceTime(times []string) bool {
 func (c combination) network() {
 	n := &c.s.TypeKeys
 	if c.s.Type == TypePingPong && n.FirstPort+n.Invocations-1 > 65535 {
-		c.refuse([]string{"FirstPort", "Invocations"}, "%d invocations from port %d on reach past 65535, and each has a port of its own",
+		c.refuse([]string{"FirstPort", "Invocations"}, "%d invocations from port %d on reach past 65535, and each "+
+			"has a port of its own",
 			n.Invocations, n.FirstPort)
 	}
 	if c.s.Type != TypeOverhead {
 		return
 	}
-	c.span("CodePackageBegin", "CodePackageEnd", "CodePackagePoints", n.CodePackageBegin, n.CodePackageEnd, n.CodePackagePoints)
+	c.span("CodePackageBegin", "CodePackageEnd", "CodePackagePoints", n.CodePackageBegin, n.CodePackageEnd,
+		n.CodePackagePoints)
 	c.span("PayloadBegin", "PayloadEnd", "PayloadPoints", n.PayloadBegin, n.PayloadEnd, n.PayloadPoints)
 }
 

@@ -31,12 +31,14 @@ func (d *decoder) warnOne(dr *draft) {
 		if n := dr.given["BurstSizes"]; n != nil && i < len(n.items) {
 			off, path = n.items[i].off, n.items[i].path
 		}
-		d.warn(WarnBurstSize, off, path, "a burst of %d requests (over %d): this client's network card may become the bottleneck",
+		d.warn(WarnBurstSize, off, path, "a burst of %d requests (over %d): this client's network card may become "+
+			"the bottleneck",
 			size, warnBurstSize)
 	}
 	if histograms := s.Visualization == "all" || s.Visualization == "histogram"; histograms && s.Bursts >= warnBursts {
 		off, path := c.where("Visualization", "Bursts")
-		d.warn(WarnHistograms, off, path, "%d bursts (%d or more) with histograms: as many files will be written", s.Bursts, warnBursts)
+		d.warn(WarnHistograms, off, path, "%d bursts (%d or more) with histograms: as many files will be written",
+			s.Bursts, warnBursts)
 	}
 }
 
@@ -46,7 +48,8 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 	f := &findings{src: l.found.src, seen: map[finding]bool{}, warnings: slices.Clone(l.Warnings)}
 	e := l.Experiment.Estimate()
 	if functions > warnFunctions {
-		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for about %s",
+		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for "+
+			"about %s",
 			functions, warnFunctions, e.Requests, e.Duration.Round(time.Second))
 	}
 	longest := time.Duration(0)

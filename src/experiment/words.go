@@ -15,7 +15,8 @@ import (
 // Metrics lists the metric names that Thresholds may bound. Latencies are in milliseconds; errors is the number of
 // failed requests, error_ratio their share, tmr p99 over median.
 func Metrics() []string {
-	return []string{"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "max_ms", "min_ms", "cold_p50_ms", "cold_p99_ms",
+	return []string{"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "max_ms", "min_ms", "cold_p50_ms",
+		"cold_p99_ms",
 		"warm_p50_ms", "warm_p99_ms", "tmr", "errors", "error_ratio", "late_count", "lateness_p99_ms", "unsent"}
 }
 
@@ -52,7 +53,8 @@ func checkRegistry(s string) (string, string, error) {
 	if s == "" || registryForm.MatchString(s) {
 		return s, "", nil
 	}
-	return "", "", errors.New("want host[:port][/path], without a scheme, tag or digest, such as registry.example.org/team")
+	return "", "", errors.New("want host[:port][/path], without a scheme, tag or digest, such as " +
+		"registry.example.org/team")
 }
 
 func checkDuration(s string) (string, string, error) {

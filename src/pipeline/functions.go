@@ -32,10 +32,13 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 		for _, spec := range catalog.Functions(s) {
 			out = append(out, &run.Function{
 				Name: functionName(i, spec), Sub: i, Replica: spec.Replica, Hop: spec.Hop,
-				Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler, Architecture: s.Architecture,
-				PackageType: s.PackageType, Pattern: s.PackagePattern, ImageSizeMB: spec.ImageSizeMB, MemoryMB: spec.MemoryMB,
-				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled,
-				CPUBoost: s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
+				Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler,
+				Architecture: s.Architecture,
+				PackageType:  s.PackageType, Pattern: s.PackagePattern, ImageSizeMB: spec.ImageSizeMB,
+				MemoryMB:       spec.MemoryMB,
+				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull,
+				SnapStart: s.SnapStartEnabled,
+				CPUBoost:  s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
 			})
 		}
 	}

@@ -102,7 +102,8 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
 	out.IdleClose = res.Outcome.IdleClose
 	if n := res.Outcome.Reopened; n > 0 {
-		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency", env.Sub.Title, n)
+		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency",
+			env.Sub.Title, n)
 	}
 	if res.Outcome.Watched != "" {
 		s.Log.Debugf("%s: the client watched itself: %s", env.Sub.Title, res.Outcome.Watched)
@@ -124,7 +125,8 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
 		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run,
 		Progress: func(p probe.Progress) {
-			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors, Left: p.Left})
+			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
+				Left: p.Left})
 		},
 	}
 	out.Endpoints = s.endpoints(r, sub)
@@ -144,7 +146,8 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 }
 
 // endpoints are those of a sub-experiment, with the token that each is sent. The run's token is sent to functions of
-// ours only, never to third-party endpoints; functions in an endpoints file get the token that their deployer gave them.
+// ours only, never to third-party endpoints; functions in an endpoints file get the token that their deployer gave
+// them.
 func (s probeStage) endpoints(r *run.Run, sub int) []study.Endpoint {
 	var all []provider.Endpoint
 	for _, f := range r.Functions {
@@ -203,7 +206,8 @@ func calibrated(all []run.Calibration, e *experiment.SubExperiment, want time.Du
 		return 0, nil
 	}
 	for _, c := range all {
-		if c.Function == e.Function && c.Runtime == e.Runtime && c.Architecture == e.Architecture && c.ServiceTime == want.String() {
+		if c.Function == e.Function && c.Runtime == e.Runtime && c.Architecture == e.Architecture &&
+			c.ServiceTime == want.String() {
 			return c.Increments, nil
 		}
 	}
@@ -221,5 +225,6 @@ func proxyLine(getenv func(string) string) string {
 	if len(set) == 0 {
 		return ""
 	}
-	return strings.Join(set, " and ") + " set: requests go to the functions directly all the same, through a proxy the proxy would be measured"
+	return strings.Join(set, " and ") + " set: requests go to the functions directly all the same, through a proxy " +
+		"the proxy would be measured"
 }

@@ -75,10 +75,12 @@ func checkResults(dir string, rec *run.Record) error {
 	}
 	for _, res := range rec.Results {
 		if i := res.SubExperiment; i < 0 || i >= len(rec.Experiment.SubExperiments) {
-			return fail.Input("%s: its %s has results of sub-experiment %d, which the experiment does not have", dir, run.RecordFile, i)
+			return fail.Input("%s: its %s has results of sub-experiment %d, which the experiment does not have", dir,
+				run.RecordFile, i)
 		}
 		if !filepath.IsLocal(res.Folder) || filepath.Base(res.Folder) != res.Folder || res.Folder == "." {
-			return fail.Input("%s: its %s has results in %q, which is no folder of the run", dir, run.RecordFile, res.Folder)
+			return fail.Input("%s: its %s has results in %q, which is no folder of the run", dir, run.RecordFile,
+				res.Folder)
 		}
 	}
 	return nil

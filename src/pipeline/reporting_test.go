@@ -44,7 +44,8 @@ const threeSizes = `{"Provider": "http://127.0.0.1:1", "SubExperiments": [{"Titl
 
 func TestReporting(t *testing.T) {
 	j, r := testJob(t, threeSizes)
-	r.Results = []run.Result{record(t, r, 0, time.Millisecond), record(t, r, 1, 2*time.Millisecond), {Sub: 2, Dir: Folder(r, 2)}}
+	r.Results = []run.Result{record(t, r, 0, time.Millisecond), record(t, r, 1, 2*time.Millisecond),
+		{Sub: 2, Dir: Folder(r, 2)}}
 	if err := os.MkdirAll(r.Results[2].Dir, 0o755); err != nil { // it stopped before its first row
 		t.Fatal(err)
 	}
@@ -53,7 +54,8 @@ func TestReporting(t *testing.T) {
 	}
 	for sub := range 2 {
 		data, err := os.ReadFile(filepath.Join(Folder(r, sub), sample.BurstsFile))
-		if lines := strings.Split(string(data), "\n"); err != nil || len(lines) != 12 || !strings.HasPrefix(lines[10], "9,f0,0,3,false,,,0.000,2.000,0,,") {
+		if lines := strings.Split(string(data), "\n"); err != nil || len(lines) != 12 ||
+			!strings.HasPrefix(lines[10], "9,f0,0,3,false,,,0.000,2.000,0,,") {
 			t.Errorf("bursts of %d: %v\n%s", sub, err, data)
 		}
 		for _, name := range []string{"statistics.csv", report.BarsFile} {
@@ -65,7 +67,8 @@ func TestReporting(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(Folder(r, 2), sample.BurstsFile)); err == nil {
 		t.Error("bursts of a sub-experiment without rows")
 	}
-	if len(j.report.Summaries) != 3 || j.report.Summaries[1].MR.V < 1.9 || j.report.Summaries[1].Client.Spread50.V != 2 || j.report.Summaries[2].Rows() != 0 {
+	if len(j.report.Summaries) != 3 || j.report.Summaries[1].MR.V < 1.9 ||
+		j.report.Summaries[1].Client.Spread50.V != 2 || j.report.Summaries[2].Rows() != 0 {
 		t.Errorf("summaries %+v", j.report.Summaries)
 	}
 	for _, s := range j.report.Summaries {

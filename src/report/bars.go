@@ -36,7 +36,8 @@ func byWord() []segment {
 func byThreshold(ms float64) []segment {
 	return []segment{
 		{fmt.Sprintf("at least %s ms", trimmed(ms)), coldColor, func(b analyze.Burst) int { return b.Over(ms) }},
-		{fmt.Sprintf("under %s ms", trimmed(ms)), warmColor, func(b analyze.Burst) int { return len(b.Latencies) - b.Over(ms) }},
+		{fmt.Sprintf("under %s ms", trimmed(ms)), warmColor,
+			func(b analyze.Burst) int { return len(b.Latencies) - b.Over(ms) }},
 		failedSegment(),
 	}
 }
@@ -75,7 +76,8 @@ func burstBars(bursts analyze.Bursts, segments []segment) barChart {
 		i := (b.Number - low) / c.perBar
 		at := &all[i]
 		if sent[i] == 0 {
-			*at = bar{first: low + i*c.perBar, last: min(low+(i+1)*c.perBar-1, high), heights: make([]float64, len(segments))}
+			*at = bar{first: low + i*c.perBar, last: min(low+(i+1)*c.perBar-1, high), heights: make([]float64,
+				len(segments))}
 		}
 		sent[i]++
 		for k, s := range segments {

@@ -28,8 +28,10 @@ func TestBurstBars(t *testing.T) {
 		{"as many as have a bar each", numbered(0, 120), 120, 1, bar{0, 0, []float64{0}}, bar{119, 119, []float64{3}}},
 		{"one more", numbered(0, 121), 61, 2, bar{0, 1, []float64{.5}}, bar{120, 120, []float64{0}}},
 		{"after warm-up", numbered(5, 240), 120, 2, bar{5, 6, []float64{.5}}, bar{243, 244, []float64{2.5}}},
-		{"three thousand", numbered(0, 3000), 120, 25, bar{0, 24, []float64{36.0 / 25}}, bar{2975, 2999, []float64{39.0 / 25}}},
-		{"far apart", []analyze.Burst{coldOnes(1e9, 4), coldOnes(0, 2)}, 2, 8333334, bar{0, 8333333, []float64{2}}, bar{119 * 8333334, 1e9, []float64{4}}},
+		{"three thousand", numbered(0, 3000), 120, 25, bar{0, 24, []float64{36.0 / 25}},
+			bar{2975, 2999, []float64{39.0 / 25}}},
+		{"far apart", []analyze.Burst{coldOnes(1e9, 4), coldOnes(0, 2)}, 2, 8333334, bar{0, 8333333, []float64{2}},
+			bar{119 * 8333334, 1e9, []float64{4}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			chart := burstBars(analyze.MakeBursts(c.bursts), one)

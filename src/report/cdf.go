@@ -32,8 +32,8 @@ func extentOf(sorted []float64) extent {
 	return extent{sorted[0], analyze.Median.Of(sorted).V, sorted[len(sorted)-1]}
 }
 
-// latencyRange covers all given samples. The axis is logarithmic where the longest latency is over ten times the smallest
-// of their medians and none is zero.
+// latencyRange covers all given samples. The axis is logarithmic where the longest latency is over ten times the
+// smallest of their medians and none is zero.
 func latencyRange(samples ...extent) axisRange {
 	low, high, median := math.Inf(1), math.Inf(-1), math.Inf(1)
 	for _, s := range samples {
@@ -74,8 +74,8 @@ func (r axisRange) label() string {
 // resolution is the least step of a curve that can be seen, as a part of an axis.
 const resolution = 1.0 / 3000
 
-// cdfPoints are the corners of an empirical distribution function: at each latency it steps up to the fraction of samples
-// that took no longer. Corners that lie in the same pixel are left out; the first and the last always stay.
+// cdfPoints are the corners of an empirical distribution function: at each latency it steps up to the fraction of
+// samples that took no longer. Corners that lie in the same pixel are left out; the first and the last always stay.
 func cdfPoints(c analyze.CDF, r axisRange) plotter.XYs {
 	steps, n := len(c.X), float64(c.Len())
 	if steps == 0 {

@@ -50,7 +50,8 @@ func TestCDFPointsAreThinned(t *testing.T) {
 	if len(pts) > 20000 || len(pts) < 500 {
 		t.Errorf("%d points for %d samples", len(pts), len(sorted))
 	}
-	if first, last := pts[0], pts[len(pts)-1]; first.X != sorted[0] || first.Y != 0 || last.X != sorted[len(sorted)-1] || last.Y != 1 {
+	if first, last := pts[0], pts[len(pts)-1]; first.X != sorted[0] || first.Y != 0 ||
+		last.X != sorted[len(sorted)-1] || last.Y != 1 {
 		t.Errorf("from %v to %v", first, last)
 	}
 	for i := 1; i < len(pts); i++ {
@@ -60,8 +61,10 @@ func TestCDFPointsAreThinned(t *testing.T) {
 	}
 	for _, p := range pts {
 		// A corner may stand for others in its pixel, so the true value is looked for one pixel to each side.
-		atMost := float64(sort.Search(len(sorted), func(i int) bool { return r.at(sorted[i]) > r.at(p.X)+2*resolution })) / float64(len(sorted))
-		atLeast := float64(sort.Search(len(sorted), func(i int) bool { return r.at(sorted[i]) >= r.at(p.X)-2*resolution })) / float64(len(sorted))
+		atMost := float64(sort.Search(len(sorted),
+			func(i int) bool { return r.at(sorted[i]) > r.at(p.X)+2*resolution })) / float64(len(sorted))
+		atLeast := float64(sort.Search(len(sorted),
+			func(i int) bool { return r.at(sorted[i]) >= r.at(p.X)-2*resolution })) / float64(len(sorted))
 		if p.Y > atMost+2*resolution || p.Y < atLeast-2*resolution {
 			t.Fatalf("(%g, %g) is off the distribution: %g to %g", p.X, p.Y, atLeast, atMost)
 		}
@@ -77,7 +80,8 @@ func legendOf(f figure) string {
 }
 
 func TestFigureHeads(t *testing.T) {
-	mixed := workload{title: "mixed", bursts: 20, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80, failShare: .01, seed: 1}.summary(t)
+	mixed := workload{title: "mixed", bursts: 20, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80, failShare: .01,
+		seed: 1}.summary(t)
 	warm := workload{title: "warm", bursts: 5, size: 10, warmMS: 2.1, seed: 2}.summary(t)
 	cold := workload{title: "cold", bursts: 5, size: 10, coldShare: 1, coldMS: 81, seed: 3}.summary(t)
 	silent := workload{title: "silent", bursts: 400, size: 3, warmMS: 30, silent: true, seed: 4}.summary(t)
@@ -87,7 +91,8 @@ func TestFigureHeads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		fmt.Fprintf(&out, "%s\n  %s\n  %s\n  %s\n  %s over %s\n", name, f.title, f.subtitle, legendOf(f), f.plot.Y.Label.Text, f.plot.X.Label.Text)
+		fmt.Fprintf(&out, "%s\n  %s\n  %s\n  %s\n  %s over %s\n", name, f.title, f.subtitle, legendOf(f),
+			f.plot.Y.Label.Text, f.plot.X.Label.Text)
 	}
 	for _, s := range []analyze.Summary{mixed, warm, cold, silent, slow} {
 		f, err := cdfFigure(s)

@@ -22,7 +22,8 @@ func ComparisonPlot(axis string) string { return "comparison-" + axis + ".png" }
 func WriteComparisonCSV(w io.Writer, all []analyze.Comparison) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{{"Axis", "Value", "Unit", "Line", "Sub-experiment", "Part", "Count", "Cold Count", "Errors",
-		"50%ile", "50%ile CI Low", "50%ile CI High", "99%ile", "99%ile CI Low", "99%ile CI High", "Warm 50%ile", "Warm 50%ile CI Low", "Warm 50%ile CI High"}}
+		"50%ile", "50%ile CI Low", "50%ile CI High", "99%ile", "99%ile CI Low", "99%ile CI High", "Warm 50%ile",
+		"Warm 50%ile CI Low", "Warm 50%ile CI High"}}
 	ms := func(values ...analyze.Value) (cells []string) {
 		for _, v := range values {
 			cells = append(cells, v.Format(3))
@@ -32,7 +33,8 @@ func WriteComparisonCSV(w io.Writer, all []analyze.Comparison) error {
 	for _, c := range all {
 		for _, l := range c.Lines {
 			for _, p := range l.Points {
-				line := []string{c.Axis.Key, p.Label, c.Axis.Unit, l.Name, strconv.Itoa(p.Sub), c.Part, strconv.Itoa(p.Count), strconv.Itoa(p.Cold), strconv.Itoa(p.Errors)}
+				line := []string{c.Axis.Key, p.Label, c.Axis.Unit, l.Name, strconv.Itoa(p.Sub), c.Part,
+					strconv.Itoa(p.Count), strconv.Itoa(p.Cold), strconv.Itoa(p.Errors)}
 				for _, e := range []analyze.Estimate{p.MainP50, p.MainP99, p.WarmP50} {
 					line = append(line, ms(e.Value, e.Low, e.High)...)
 				}
@@ -86,7 +88,8 @@ func comparisonCells(c analyze.Comparison) [][]string {
 			if c.Part == "cold" {
 				n = p.Cold
 			}
-			line := []string{printable(p.Label), printable(named(l.Name)), strconv.Itoa(n), duration(p.MainP50.Value), interval(p.MainP50, n, analyze.Median),
+			line := []string{printable(p.Label), printable(named(l.Name)), strconv.Itoa(n), duration(p.MainP50.Value),
+				interval(p.MainP50, n, analyze.Median),
 				duration(p.MainP99.Value), interval(p.MainP99, n, analyze.P99)}
 			if c.Part == "cold" {
 				line = append(line, duration(p.WarmP50.Value))
@@ -141,9 +144,11 @@ func slopeWords(c analyze.Comparison, l analyze.Line) string {
 func signed(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
 
 func pairWords(c analyze.Comparison, p analyze.Pair) string {
-	text := fmt.Sprintf("%s against %s: %s times the median, %s ms more", p.Second, p.First, signed(p.Ratio.Value.V), signed(p.Difference.Value.V))
+	text := fmt.Sprintf("%s against %s: %s times the median, %s ms more", p.Second, p.First, signed(p.Ratio.Value.V),
+		signed(p.Difference.Value.V))
 	if p.Difference.Value.V < 0 {
-		text = fmt.Sprintf("%s against %s: %s times the median, %s ms less", p.Second, p.First, signed(p.Ratio.Value.V), signed(-p.Difference.Value.V))
+		text = fmt.Sprintf("%s against %s: %s times the median, %s ms less", p.Second, p.First, signed(p.Ratio.Value.V),
+			signed(-p.Difference.Value.V))
 	}
 	if p.Line != "" {
 		text = p.Line + ": " + text

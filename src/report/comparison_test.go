@@ -17,13 +17,15 @@ func compared(t *testing.T) []analyze.Comparison {
 	t.Helper()
 	var all []analyze.Summary
 	for i, cold := range []float64{80, 90, 120, 200, 205, 199} {
-		s := workload{title: "t", bursts: 40, size: 2, coldShare: 0.5, warmMS: 2, coldMS: cold, seed: uint64(i)}.summary(t)
+		s := workload{title: "t", bursts: 40, size: 2, coldShare: 0.5, warmMS: 2, coldMS: cold,
+			seed: uint64(i)}.summary(t)
 		s.Index = i
 		all = append(all, s)
 	}
 	return analyze.Compare(all, []analyze.Axis{
 		{Key: "PackageType", Labels: []string{"Zip", "Zip", "Zip", "Image", "Image", "Image"}},
-		{Key: "FunctionImageSizeMB", Unit: "MiB", Labels: []string{"10", "50", "100", "10", "50", "100"}, Values: []float64{10, 50, 100, 10, 50, 100}},
+		{Key: "FunctionImageSizeMB", Unit: "MiB", Labels: []string{"10", "50", "100", "10", "50", "100"},
+			Values: []float64{10, 50, 100, 10, 50, 100}},
 	})
 }
 

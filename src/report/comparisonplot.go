@@ -45,7 +45,8 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 			} else {
 				n += p.Count
 			}
-			for _, v := range []analyze.Value{p.MainP50.Value, p.MainP99.Value, p.MainP50.Low, p.MainP50.High, p.MainP99.Low, p.MainP99.High} {
+			for _, v := range []analyze.Value{p.MainP50.Value, p.MainP99.Value, p.MainP50.Low, p.MainP50.High,
+				p.MainP99.Low, p.MainP99.High} {
 				if v.OK {
 					low, high = math.Min(low, v.V), math.Max(high, v.V)
 				}
@@ -61,7 +62,8 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	} else {
 		y.low, y.high = linearRange(0, high)
 	}
-	p := newPlot(axisLabel(c.Axis), fmt.Sprintf("Client latency (ms%s)", map[bool]string{true: ", log scale"}[y.log]), grid{horizontal: true})
+	p := newPlot(axisLabel(c.Axis), fmt.Sprintf("Client latency (ms%s)", map[bool]string{true: ", log scale"}[y.log]),
+		grid{horizontal: true})
 	y.apply(&p.Y)
 	all := alongAxis(c, p)
 	f := figure{title: fmt.Sprintf("%s latency by %s", titleCase(c.Part), c.Axis.Key), plot: p,

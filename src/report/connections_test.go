@@ -36,7 +36,8 @@ func TestSummaryOfConnections(t *testing.T) {
 		if strings.Contains(table.String(), "  new") != c.table {
 			t.Errorf("%s:\n%s", name, table.String())
 		}
-		if c.json == "" && strings.Contains(script.String(), "new_connections") || !strings.Contains(script.String(), c.json) {
+		if c.json == "" && strings.Contains(script.String(), "new_connections") ||
+			!strings.Contains(script.String(), c.json) {
 			t.Errorf("%s:\n%s", name, script.String())
 		}
 		if strings.Contains(script.String(), `"idle_close_ms": 5000`) != (c.json != "" && name == "some") {

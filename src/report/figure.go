@@ -55,8 +55,8 @@ type placed struct {
 	row int
 }
 
-// layout puts legend entries into rows of the given width, in their order, and says how many rows there are. Entries that
-// need more than two rows stand in columns, so that the eye can run down them.
+// layout puts legend entries into rows of the given width, in their order, and says how many rows there are. Entries
+// that need more than two rows stand in columns, so that the eye can run down them.
 func layout(keys []key, width vg.Length) (out []placed, rows int) {
 	out, rows = flow(keys, width, 0, false)
 	if rows <= 1 {

@@ -41,5 +41,6 @@ func Numbered(all []analyze.Summary) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "the font of plots lacks characters of some titles, they show the index in their place: " + strings.Join(names, ", ")
+	return "the font of plots lacks characters of some titles, they show the index in their place: " +
+		strings.Join(names, ", ")
 }

@@ -54,25 +54,28 @@ type SubExperimentJSON struct {
 	Unsent       int              `json:"unsent"`
 	NewConns     analyze.Value    `json:"new_connections,omitzero"` // only where kept connections were asked for
 	KeptResets   int              `json:"kept_connection_resets,omitempty"`
-	IdleClose    analyze.Value    `json:"idle_close_ms,omitzero"` // the shortest idle time after which the server closed a connection
-	Advice       []string         `json:"advice,omitempty"`
-	Missed       []analyze.Missed `json:"missed,omitempty"`
-	Note         string           `json:"note,omitempty"`
-	Dir          string           `json:"dir,omitempty"`
+	// the shortest idle time after which the server closed a connection
+	IdleClose analyze.Value    `json:"idle_close_ms,omitzero"`
+	Advice    []string         `json:"advice,omitempty"`
+	Missed    []analyze.Missed `json:"missed,omitempty"`
+	Note      string           `json:"note,omitempty"`
+	Dir       string           `json:"dir,omitempty"`
 }
 
 func subExperimentJSON(r Row) SubExperimentJSON {
 	s := r.Stats
 	return SubExperimentJSON{
 		Identity: s.Identity,
-		Count:    s.Count, Mean: s.Mean, SD: s.SD, Min: s.Min, P25: s.P25, P50: s.P50, P75: s.P75, P90: s.P90, P95: s.P95,
+		Count:    s.Count, Mean: s.Mean, SD: s.SD, Min: s.Min, P25: s.P25, P50: s.P50, P75: s.P75, P90: s.P90,
+		P95: s.P95,
 		P99: s.P99, P999: s.P999, Max: s.Max, TMR: s.TMR, MR: s.MR, TR: s.TR,
 		Errors: s.Errors, ErrorRatio: s.ErrorRatio, ErrorClasses: s.ErrorClasses, Warmup: s.Warmup,
 		ColdCount: s.Cold.Count, ColdP50: s.Cold.P50, ColdP99: s.Cold.P99,
 		WarmCount: s.Warm.Count, WarmP50: s.Warm.P50, WarmP99: s.Warm.P99,
 		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999,
-		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99, LatenessMax: s.Client.LatenessMax,
-		Late: s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Unsent,
+		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99,
+		LatenessMax: s.Client.LatenessMax,
+		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Unsent,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}

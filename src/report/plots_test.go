@@ -78,7 +78,8 @@ func inked(img *image.RGBA, y, from, to int) int {
 }
 
 func TestWritePlots(t *testing.T) {
-	s := workload{title: "mixed", bursts: 2, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80, failShare: .02, seed: 1}.summary(t)
+	s := workload{title: "mixed", bursts: 2, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80, failShare: .02,
+		seed: 1}.summary(t)
 	histograms := []string{"histograms/burst0.png", "histograms/burst1.png"}
 	for v, want := range map[string][]string{
 		"all":       append([]string{CDFFile, BarsFile}, histograms...),
@@ -115,7 +116,8 @@ func TestWritePlots(t *testing.T) {
 // Nothing may be drawn in the outermost pixels: text or glyphs there would be cut off.
 func TestPlotsKeepTheirMargin(t *testing.T) {
 	dir := t.TempDir()
-	long := workload{title: strings.Repeat("a very long title ", 12), bursts: 300, size: 2, coldShare: .1, warmMS: 900, coldMS: 98765, seed: 1}.summary(t)
+	long := workload{title: strings.Repeat("a very long title ", 12), bursts: 300, size: 2, coldShare: .1, warmMS: 900,
+		coldMS: 98765, seed: 1}.summary(t)
 	if _, err := WritePlots(context.Background(), dir, Visualization{CDF: true, Bars: true}, long); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +143,8 @@ func TestPlotsOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	warmup, err := analyze.Summarize(analyze.Samples([]sample.Sample{{Warmup: true}}), analyze.Options{Identity: analyze.Identity{Title: "warm-up"}})
+	warmup, err := analyze.Summarize(analyze.Samples([]sample.Sample{{Warmup: true}}),
+		analyze.Options{Identity: analyze.Identity{Title: "warm-up"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,9 +155,11 @@ func TestPlotsOfNothing(t *testing.T) {
 		reasons []string
 	}{
 		{none, nil, []string{"none: no request was made", "none: no request was made", "none: no request was made"}},
-		{warmup, nil, []string{"warm-up: all 1 requests were warm-up", "warm-up: all 1 requests were warm-up", "warm-up: all 1 requests were warm-up"}},
+		{warmup, nil, []string{"warm-up: all 1 requests were warm-up", "warm-up: all 1 requests were warm-up",
+			"warm-up: all 1 requests were warm-up"}},
 		// Bursts that failed are still worth a bar.
-		{failed, []string{BarsFile}, []string{"failed: all 6 requests failed", "burst 0 of failed: no request succeeded", "burst 1 of failed: no request succeeded"}},
+		{failed, []string{BarsFile}, []string{"failed: all 6 requests failed",
+			"burst 0 of failed: no request succeeded", "burst 1 of failed: no request succeeded"}},
 	} {
 		dir := t.TempDir()
 		got, err := WritePlots(context.Background(), dir, all, c.s)
@@ -170,7 +175,8 @@ func TestPlotsOfNothing(t *testing.T) {
 		}
 	}
 	got, err := WriteCombinedCDF(context.Background(), t.TempDir(), []analyze.Summary{failed, none})
-	if err != nil || len(got.Files) != 0 || len(got.Skipped) != 1 || got.Skipped[0].Reason != "no sub-experiment has a successful request" {
+	if err != nil || len(got.Files) != 0 || len(got.Skipped) != 1 || got.Skipped[0].Reason != "no sub-experiment has "+
+		"a successful request" {
 		t.Errorf("combined: %+v, %v", got, err)
 	}
 }
@@ -191,7 +197,8 @@ func TestPlotsOfOddSamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := WritePlots(context.Background(), t.TempDir(), Visualization{CDF: true, Bars: true, BarsMS: 1, Histogram: true}, s)
+		got, err := WritePlots(context.Background(), t.TempDir(), Visualization{CDF: true, Bars: true, BarsMS: 1,
+			Histogram: true}, s)
 		if err != nil || len(got.Skipped) != 0 {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -226,7 +233,8 @@ func TestPlotsAreReproducible(t *testing.T) {
 func TestWriteCombinedCDF(t *testing.T) {
 	var all []analyze.Summary
 	for i := range 12 {
-		all = append(all, workload{title: strings.Repeat("sub-experiment ", 2), bursts: 5, size: 10, warmMS: 2 + float64(i), seed: uint64(i)}.summary(t))
+		all = append(all, workload{title: strings.Repeat("sub-experiment ", 2), bursts: 5, size: 10,
+			warmMS: 2 + float64(i), seed: uint64(i)}.summary(t))
 	}
 	dir := t.TempDir()
 	got, err := WriteCombinedCDF(context.Background(), dir, all)
@@ -270,7 +278,8 @@ func TestPlotErrors(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, CDFFile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := WriteCombinedCDF(context.Background(), dir, []analyze.Summary{s}); err == nil || !strings.Contains(err.Error(), CDFFile) {
+	if _, err := WriteCombinedCDF(context.Background(), dir, []analyze.Summary{s}); err == nil ||
+		!strings.Contains(err.Error(), CDFFile) {
 		t.Errorf("over a folder: %v", err)
 	}
 }

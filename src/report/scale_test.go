@@ -19,8 +19,8 @@ import (
 	"stellar/src/sample"
 )
 
-// Ten million rows are written, read back, summarised and drawn within 512 MB. The work is done in a process of its own, of
-// which the system says the most memory that it ever had.
+// Ten million rows are written, read back, summarised and drawn within 512 MB. The work is done in a process of its
+// own, of which the system says the most memory that it ever had.
 
 const scaleBound = 512 << 20
 
@@ -41,7 +41,8 @@ func TestScale(t *testing.T) {
 		t.Run(fmt.Sprintf("bursts of %d", burst), func(t *testing.T) {
 			dir := t.TempDir()
 			child := exec.Command(os.Args[0], "-test.run", "^TestScaleWork$", "-test.v")
-			child.Env = append(os.Environ(), scaleDir+"="+dir, scaleRows+"="+strconv.Itoa(n), scaleBurst+"="+strconv.Itoa(burst))
+			child.Env = append(os.Environ(), scaleDir+"="+dir, scaleRows+"="+strconv.Itoa(n),
+				scaleBurst+"="+strconv.Itoa(burst))
 			out, err := child.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -84,7 +85,8 @@ func TestScaleWork(t *testing.T) {
 	written := time.Now()
 	s := process(t, dir)
 	t.Logf("peak=%d bytes; wrote in %v, processed in %v", peakMemory(t), written.Sub(began), time.Since(written))
-	if s.Rows()+s.Warmup != n || s.Client.Suspects == 0 || s.Errors == 0 || s.Cold.Count == 0 || (burst > 1) != s.Client.Spread50.OK {
+	if s.Rows()+s.Warmup != n || s.Client.Suspects == 0 || s.Errors == 0 || s.Cold.Count == 0 ||
+		(burst > 1) != s.Client.Spread50.OK {
 		t.Errorf("%d rows, %d of them warm-up; %+v", s.Rows(), s.Warmup, s.Client)
 	}
 	// Warm requests are log-normal around 2 ms with a deviation of 0.25 in the logarithm.
@@ -153,7 +155,8 @@ func writeScaleRows(t testing.TB, dir string, n, burst int) {
 // scaleRow is one request as the probe would write it: mostly warm, some cold, a few failed, all cells filled in.
 func scaleRow(rng *rand.Rand, planned time.Time, i, burst int) sample.Sample {
 	s := sample.Empty()
-	s.RequestID, s.Host, s.Endpoint = "01890a5d-ac96-774b-bcce-"+strconv.Itoa(100_000_000+i), "127.0.0.1:34567", "f0-"+strconv.Itoa(i/burst%4)
+	s.RequestID, s.Host, s.Endpoint = "01890a5d-ac96-774b-bcce-"+strconv.Itoa(100_000_000+i), "127.0.0.1:34567",
+		"f0-"+strconv.Itoa(i/burst%4)
 	s.Burst, s.Round, s.Slot, s.BurstSize, s.Warmup = i/burst, i/burst/4, i%burst, burst, i < 4*burst
 	s.PlannedAt, s.ReleasedAt = planned, planned.Add(20*time.Microsecond)
 	s.Lateness = time.Duration(20_000 + 6000*s.Slot + rng.IntN(4000))

@@ -52,8 +52,8 @@ const (
 	noValue     = "–"
 )
 
-// tableCells gives the header and a line for each row; the title is the only text, the others align to the right. What the
-// client itself did has columns only where there is something to say.
+// tableCells gives the header and a line for each row; the title is the only text, the others align to the right. What
+// the client itself did has columns only where there is something to say.
 func tableCells(rows []Row) [][]string {
 	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
 	var further []column
@@ -87,8 +87,8 @@ type column struct {
 	cell func(analyze.Client) string
 }
 
-// clientColumns are the median spread of bursts of two requests or more, and requests that left late with their whole burst,
-// are suspect, opened a connection although kept ones were asked for, or were never sent.
+// clientColumns are the median spread of bursts of two requests or more, and requests that left late with their whole
+// burst, are suspect, opened a connection although kept ones were asked for, or were never sent.
 func clientColumns() []column {
 	count := func(n int) string {
 		if n == 0 {

@@ -16,8 +16,10 @@ import (
 
 func rows(t *testing.T) []Row {
 	t.Helper()
-	mixed := workload{title: "quickstart-go", bursts: 20, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80, failShare: .01, seed: 1}.summary(t)
-	silent := workload{title: "a-url-with-quite-a-long-title-that-goes-on", bursts: 40, size: 10, coldShare: .1, warmMS: 30, coldMS: 90, silent: true, seed: 4}.summary(t)
+	mixed := workload{title: "quickstart-go", bursts: 20, size: 50, coldShare: .1, warmMS: 2.1, coldMS: 80,
+		failShare: .01, seed: 1}.summary(t)
+	silent := workload{title: "a-url-with-quite-a-long-title-that-goes-on", bursts: 40, size: 10, coldShare: .1,
+		warmMS: 30, coldMS: 90, silent: true, seed: 4}.summary(t)
 	wide := workload{title: "冷启动 naïve\x1b[31m", bursts: 1, size: 1, warmMS: 23456, seed: 4}.summary(t)
 	failed := workload{title: "failed", bursts: 1, size: 12, failShare: 1, seed: 4}.summary(t)
 	all := []analyze.Summary{mixed, silent, wide, failed}
@@ -74,7 +76,8 @@ func TestSummaryOfTheClient(t *testing.T) {
 	single := workload{title: "single", bursts: 9, size: 1, warmMS: 2, seed: 1}.samples()
 	var all []Row
 	for i, rows := range [][]sample.Sample{large, single} {
-		s, err := analyze.Summarize(analyze.Samples(rows), analyze.Options{Identity: analyze.Identity{Index: i, Title: []string{"large", "single"}[i]}, Unsent: 7 * i})
+		s, err := analyze.Summarize(analyze.Samples(rows), analyze.Options{Identity: analyze.Identity{Index: i,
+			Title: []string{"large", "single"}[i]}, Unsent: 7 * i})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,11 +94,13 @@ func TestSummaryOfTheClient(t *testing.T) {
 
 func TestSummaryOfNothing(t *testing.T) {
 	var out bytes.Buffer
-	if err := Summary(&out, nil, SummaryOptions{JSON: true}); err != nil || strings.Join(strings.Fields(out.String()), "") != `{"sub_experiments":[]}` {
+	if err := Summary(&out, nil, SummaryOptions{JSON: true}); err != nil ||
+		strings.Join(strings.Fields(out.String()), "") != `{"sub_experiments":[]}` {
 		t.Errorf("%s, %v", out.String(), err)
 	}
 	out.Reset()
-	if err := Summary(&out, []Row{{}}, SummaryOptions{}); err != nil || strings.Count(out.String(), "\n") != 3 || !strings.Contains(out.String(), "0  –               0") {
+	if err := Summary(&out, []Row{{}}, SummaryOptions{}); err != nil || strings.Count(out.String(), "\n") != 3 ||
+		!strings.Contains(out.String(), "0  –               0") {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
@@ -114,8 +119,10 @@ func TestSummaryJSONReadsBack(t *testing.T) {
 	}
 	for i, s := range back.SubExperiments {
 		want := in[i].Stats
-		if s.Identity != want.Identity || s.Count != want.Count || s.P99 != want.P99 || s.CI99 != want.CI99 || s.ColdP50 != want.Cold.P50 ||
-			s.SD.OK != want.SD.OK || math.Abs(s.SD.V-want.SD.V) > 1e-6 || math.Abs(s.TR.V/max(want.TR.V, 1)-want.TR.V/max(want.TR.V, 1)) > 1e-6 {
+		if s.Identity != want.Identity || s.Count != want.Count || s.P99 != want.P99 || s.CI99 != want.CI99 ||
+			s.ColdP50 != want.Cold.P50 ||
+			s.SD.OK != want.SD.OK || math.Abs(s.SD.V-want.SD.V) > 1e-6 ||
+			math.Abs(s.TR.V/max(want.TR.V, 1)-want.TR.V/max(want.TR.V, 1)) > 1e-6 {
 			t.Errorf("%d reads back as %+v", i, s)
 		}
 	}
@@ -143,7 +150,8 @@ func TestWidths(t *testing.T) {
 		in      string
 		columns int
 		want    string
-	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"ab cd", 4, "ab…"}, {"冷启动", 6, "冷启动"}, {"冷启动", 5, "冷启…"}, {"冷启动", 4, "冷…"}} {
+	}{{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"ab cd", 4, "ab…"}, {"冷启动", 6, "冷启动"}, {"冷启动", 5, "冷启…"},
+		{"冷启动", 4, "冷…"}} {
 		if got := cut(c.in, c.columns); got != c.want || columnsOf(got) > c.columns {
 			t.Errorf("%q cut to %d is %q", c.in, c.columns, got)
 		}
@@ -151,12 +159,14 @@ func TestWidths(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	for v, want := range map[float64]string{0: "0.000", .0004: "0.000", .1234: "0.123", .9996: "1.00", 1.234: "1.23", 9.996: "10.0", 12.34: "12.3", 99.96: "100", 1234.5: "1234"} {
+	for v, want := range map[float64]string{0: "0.000", .0004: "0.000", .1234: "0.123", .9996: "1.00", 1.234: "1.23",
+		9.996: "10.0", 12.34: "12.3", 99.96: "100", 1234.5: "1234"} {
 		if got := short(v); got != want {
 			t.Errorf("short(%g) = %s, want %s", v, got, want)
 		}
 	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u00a0000", -1000: "-1\u00a0000", -100: "-100", 1234567: "1\u00a0234\u00a0567"} {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u00a0000", -1000: "-1\u00a0000", -100: "-100",
+		1234567: "1\u00a0234\u00a0567"} {
 		if got := grouped(n); got != want {
 			t.Errorf("grouped(%d) = %q, want %q", n, got, want)
 		}

@@ -27,13 +27,15 @@ func TestTicks(t *testing.T) {
 		major, minor := labels(ticker.Ticks(low, high))
 		fmt.Fprintf(&out, "%s %g to %g: %s (and %d minor)\n", name, low, high, strings.Join(major, " "), minor)
 	}
-	for _, r := range [][2]float64{{0, 1}, {0, 7}, {1.1, 17.6}, {19.8, 24.1}, {0, 0.004}, {0, 123456}, {99.99, 100.01}, {3, 3}, {5, 1}, {0, math.Inf(1)}, {math.NaN(), 1}} {
+	for _, r := range [][2]float64{{0, 1}, {0, 7}, {1.1, 17.6}, {19.8, 24.1}, {0, 0.004}, {0, 123456}, {99.99, 100.01},
+		{3, 3}, {5, 1}, {0, math.Inf(1)}, {math.NaN(), 1}} {
 		show("linear", linear{want: 9}, r[0], r[1])
 	}
 	for _, r := range [][2]float64{{-0.5, 0.5}, {-0.5, 2.5}, {-0.5, 39.5}, {0, 1.04}, {-0.5, 2999.5}, {12.5, 14.5}} {
 		show("whole", linear{want: 12, whole: true}, r[0], r[1])
 	}
-	for _, r := range [][2]float64{{0.9, 130}, {0.02, 3}, {1, 10}, {1, 6000}, {0.001, 100000}, {1e-3, 1e12}, {0, 10}, {10, 10}, {1, math.Inf(1)}} {
+	for _, r := range [][2]float64{{0.9, 130}, {0.02, 3}, {1, 10}, {1, 6000}, {0.001, 100000}, {1e-3, 1e12}, {0, 10},
+		{10, 10}, {1, math.Inf(1)}} {
 		show("decades", decades{}, r[0], r[1])
 	}
 	golden(t, out.String())

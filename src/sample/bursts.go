@@ -32,15 +32,16 @@ type BurstLine struct {
 
 // burstColumns lists bursts.csv in order.
 func burstColumns() []string {
-	return []string{"Burst ID", "Endpoint", "Round", "Burst Size", "Warmup", "Planned At", "Released At", "Lateness (ms)", "Spread (ms)",
+	return []string{"Burst ID", "Endpoint", "Round", "Burst Size", "Warmup", "Planned At", "Released At",
+		"Lateness (ms)", "Spread (ms)",
 		"Errors", "Suspect", "Median (ms)", "Max (ms)", "New Connections"}
 }
 
 // BurstsHeader is the first line of bursts.csv, without its line break.
 func BurstsHeader() string { return strings.Join(burstColumns(), ",") }
 
-// BurstWriter writes bursts.csv. Lines go out in large pieces; what is written can be made again from latencies.csv, so nothing
-// is synced to disk. It is not safe for concurrent use.
+// BurstWriter writes bursts.csv. Lines go out in large pieces; what is written can be made again from latencies.csv, so
+// nothing is synced to disk. It is not safe for concurrent use.
 type BurstWriter struct {
 	w                 Writer
 	planned, released memo

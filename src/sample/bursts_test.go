@@ -16,7 +16,8 @@ func TestBurstWriter(t *testing.T) {
 	var out bytes.Buffer
 	w := NewBurstWriter(&out)
 	for _, l := range []BurstLine{
-		{Burst: 3, Endpoint: `f0,"0"`, Round: 1, BurstSize: 10, PlannedAt: at, ReleasedAt: at.Add(1500), Lateness: 1500, Spread: 4756 * time.Microsecond,
+		{Burst: 3, Endpoint: `f0,"0"`, Round: 1, BurstSize: 10, PlannedAt: at, ReleasedAt: at.Add(1500), Lateness: 1500,
+			Spread: 4756 * time.Microsecond,
 			Errors: 2, Suspect: "gc+cpu", Median: 12345678, Max: time.Second, NewConns: 3},
 		{Burst: 4, Warmup: true, Lateness: None, Spread: None, Median: None, Max: None},
 	} {
@@ -27,7 +28,8 @@ func TestBurstWriter(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	const want = "Burst ID,Endpoint,Round,Burst Size,Warmup,Planned At,Released At,Lateness (ms),Spread (ms),Errors,Suspect,Median (ms),Max (ms),New Connections\n" +
+	const want = "Burst ID,Endpoint,Round,Burst Size,Warmup,Planned At,Released At,Lateness (ms),Spread " +
+		"(ms),Errors,Suspect,Median (ms),Max (ms),New Connections\n" +
 		"3,\"f0,\"\"0\"\"\",1,10,false,2026-03-01T12:00:00.000000000Z,2026-03-01T12:00:00.000001500Z,0.002,4.756,2,gc+cpu,12.346,1000.000,3\n" +
 		"4,,0,,true,,,,,0,,,,0\n"
 	if out.String() != want {

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// memo is what one column of one file remembers of its earlier cells: instants of one file share their minute, texts and
-// service times repeat. Without it most of the time of reading ten million rows goes to making the same things again.
+// memo is what one column of one file remembers of its earlier cells: instants of one file share their minute, texts
+// and service times repeat. Without it most of the time of reading ten million rows goes to making the same things
+// again.
 type memo struct {
 	text string        // the last cell
 	span time.Duration // what it meant, where that is a duration

@@ -20,7 +20,8 @@ func TestTimesAgainstTheStandardLibrary(t *testing.T) {
 	for i := range 20000 {
 		switch i % 100 {
 		case 0: // anywhere in the years that a file may hold, in another zone
-			at = time.Unix(rng.Int64N(253402300799+62135596800)-62135596800, rng.Int64N(1e9)).In(time.FixedZone("", 3600))
+			at = time.Unix(rng.Int64N(253402300799+62135596800)-62135596800, rng.Int64N(1e9)).In(time.FixedZone("",
+				3600))
 		case 50: // back, over the start of a minute
 			at = at.Truncate(time.Minute).Add(-1)
 		default:
@@ -43,18 +44,22 @@ func TestTimesAgainstTheStandardLibrary(t *testing.T) {
 
 func TestOddTimes(t *testing.T) {
 	for _, cell := range []string{
-		"2026-02-30T12:00:00.000000000Z", "2026-02-28T24:00:00.000000000Z", "2026-02-28T12:60:00.000000000Z", "2026-02-28T12:00:60.000000000Z",
-		"2026-02-28T12:00:00.00000000xZ", "2026-02-28 12:00:00.000000000Z", "0000-02-28T12:00:00.000000000Z", strings.Repeat("\x00", 17) + "00.000000000Z",
+		"2026-02-30T12:00:00.000000000Z", "2026-02-28T24:00:00.000000000Z", "2026-02-28T12:60:00.000000000Z",
+		"2026-02-28T12:00:60.000000000Z",
+		"2026-02-28T12:00:00.00000000xZ", "2026-02-28 12:00:00.000000000Z", "0000-02-28T12:00:00.000000000Z",
+		strings.Repeat("\x00", 17) + "00.000000000Z",
 	} {
 		m := memo{}
 		if got, err := m.parseTime([]byte(cell)); err == nil {
 			t.Errorf("%q is read as %v", cell, got)
 		}
-		if good, err := m.parseTime([]byte("2026-02-28T12:00:59.999999999Z")); err != nil || good.Nanosecond() != 999999999 {
+		if good, err := m.parseTime([]byte("2026-02-28T12:00:59.999999999Z")); err != nil ||
+			good.Nanosecond() != 999999999 {
 			t.Errorf("after %q: %v, %v", cell, good, err)
 		}
 	}
-	for _, cell := range []string{"2026-02-28T12:00:00,000000000Z", "2026-02-28T12:00:00.000000000+00:00", "2026-02-28T12:00:00.0000000000Z", "2026-02-28T12:00:00Z"} {
+	for _, cell := range []string{"2026-02-28T12:00:00,000000000Z", "2026-02-28T12:00:00.000000000+00:00",
+		"2026-02-28T12:00:00.0000000000Z", "2026-02-28T12:00:00Z"} {
 		m := memo{}
 		if got, err := m.parseTime([]byte(cell)); err != nil || got != time.Date(2026, 2, 28, 12, 0, 0, 0, time.UTC) {
 			t.Errorf("%q is read as %v, %v", cell, got, err)
@@ -73,7 +78,8 @@ func TestMillisAgainstTheGeneralWay(t *testing.T) {
 			t.Fatalf("%s is read as %d, %v; %s0 as %d, %v", cell, got, err, cell, want, fault)
 		}
 	}
-	for cell, want := range map[string]time.Duration{"1e3": time.Second, "+1.000": time.Millisecond, "0x1p3": 8 * time.Millisecond, ".500": 500_000, "": None} {
+	for cell, want := range map[string]time.Duration{"1e3": time.Second, "+1.000": time.Millisecond,
+		"0x1p3": 8 * time.Millisecond, ".500": 500_000, "": None} {
 		if got, err := parseMillis([]byte(cell)); err != nil || got != want {
 			t.Errorf("%q is read as %d, %v, want %d", cell, got, err, want)
 		}
@@ -170,7 +176,8 @@ func manyRows(t testing.TB) (*Reader, int) {
 	for i := range 1000 {
 		s := warm()
 		s.Err, s.Latency = OK, time.Duration(i)*1001000
-		s.RequestID, s.InstanceID, s.Slot = "01890a5d-ac96-774b-bcce-"+strconv.Itoa(i), "instance-"+strconv.Itoa(i%100), i
+		s.RequestID, s.InstanceID, s.Slot = "01890a5d-ac96-774b-bcce-"+strconv.Itoa(i), "instance-"+strconv.Itoa(i%100),
+			i
 		s.SentAt = s.SentAt.Add(time.Duration(i) * time.Second)
 		w.AppendRow(&s)
 	}

@@ -77,7 +77,8 @@ func functionColumns() []column {
 			}},
 		millisColumn("Init (ms)", func(s *Sample) *time.Duration { return &s.Init }),
 		millisColumn("Service Time (ms)", func(s *Sample) *time.Duration { return &s.Service }),
-		{name: "Desired Service Time", write: func(w *Writer, m *memo, s *Sample) { w.duration(m, s.Desired) }, read: readDesired},
+		{name: "Desired Service Time", write: func(w *Writer, m *memo, s *Sample) { w.duration(m, s.Desired) },
+			read: readDesired},
 		timeColumn("Function Received At", func(s *Sample) *time.Time { return &s.FnReceived }),
 	}
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // Each reads all rows that are left and hands them over one by one, in their order; a row is valid until do returns. It
-// answers nil at the end of the file and otherwise what Read would, after the rows before the defect. Rows are taken apart on
-// all cores: the caller's goroutine only gets them.
+// answers nil at the end of the file and otherwise what Read would, after the rows before the defect. Rows are taken
+// apart on all cores: the caller's goroutine only gets them.
 func (r *Reader) Each(do func(*Sample)) error {
 	e := r.newEach()
 	defer e.end()
@@ -46,8 +46,8 @@ type batch struct {
 	ready chan struct{}
 }
 
-// each is one reading: a goroutine that cuts the file, one for each core that takes batches apart. There are only so many
-// batches, so that none of them runs far ahead.
+// each is one reading: a goroutine that cuts the file, one for each core that takes batches apart. There are only so
+// many batches, so that none of them runs far ahead.
 type each struct {
 	free  chan *batch
 	work  chan *batch
@@ -62,7 +62,8 @@ func (e *each) fail(err error) { e.broke.CompareAndSwap(nil, &err) }
 func (r *Reader) newEach() *each {
 	workers := runtime.GOMAXPROCS(0)
 	batches := 2*workers + 2
-	e := &each{free: make(chan *batch, batches), work: make(chan *batch, batches), order: make(chan *batch, batches), stop: make(chan struct{})}
+	e := &each{free: make(chan *batch, batches), work: make(chan *batch, batches), order: make(chan *batch, batches),
+		stop: make(chan struct{})}
 	for range batches {
 		e.free <- &batch{ready: make(chan struct{}, 1)}
 	}
@@ -103,8 +104,8 @@ func (e *each) cut(l *lineReader) {
 	}
 }
 
-// batch fills a batch with whole rows and says whether there is more. Text that has no end, or none within what a row may
-// have, is left to who reads the batch: it is the last one.
+// batch fills a batch with whole rows and says whether there is more. Text that has no end, or none within what a row
+// may have, is left to who reads the batch: it is the last one.
 func (l *lineReader) batch(b *batch) (more bool) {
 	b.line, b.last = l.seen, io.EOF
 	if l.start == l.end && l.err == nil {

@@ -60,7 +60,10 @@ func TestEachIsRead(t *testing.T) {
 		"empty lines":     func() io.Reader { return strings.NewReader(older + "\n\r\na,h,,,1,0\n\n") },
 		"a bad row":       func() io.Reader { return strings.NewReader(whole + "a,b\n" + whole) },
 		"an endless line": func() io.Reader { return strings.NewReader(whole + strings.Repeat("x", 2*maxLine) + "\n") },
-		"endless quotes":  func() io.Reader { return strings.NewReader(whole + "\"" + strings.Repeat("x\n", maxLine) + "\n") },
+		"endless quotes": func() io.Reader {
+			return strings.NewReader(whole + "\"" + strings.Repeat("x\n", maxLine) +
+				"\n")
+		},
 		"a broken disk": func() io.Reader {
 			return io.MultiReader(strings.NewReader(whole+"a,h"), iotest.ErrReader(errors.New("cable pulled")))
 		},
@@ -70,7 +73,8 @@ func TestEachIsRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rows, torn, err := readAll(in())
 			got, gotTorn, gotErr := eachOf(in())
-			if len(got) != len(rows) || gotTorn != torn || (gotErr == nil) != (err == nil) || err != nil && gotErr.Error() != err.Error() {
+			if len(got) != len(rows) || gotTorn != torn || (gotErr == nil) != (err == nil) || err != nil &&
+				gotErr.Error() != err.Error() {
 				t.Fatalf("%d rows, torn %d, error %v; want %d, %d, %v", len(got), gotTorn, gotErr, len(rows), torn, err)
 			}
 			for i := range got {

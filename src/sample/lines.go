@@ -20,7 +20,8 @@ type lineReader struct {
 	quoted     bool  // the row holds a quote
 }
 
-// lineBuffer is how much is read at once: large enough that the system calls do not count, small enough for a processor's cache.
+// lineBuffer is how much is read at once: large enough that the system calls do not count, small enough for a
+// processor's cache.
 const lineBuffer = 256 << 10
 
 func newLineReader(in io.Reader) *lineReader {
@@ -120,8 +121,8 @@ func split(line []byte, quoted bool, cells [][]byte) ([][]byte, error) {
 	}
 }
 
-// commas cuts a row without quotes, as nearly all are, at its commas. Cells are short, so that looking for the next comma with
-// a call for each would cost more than looking at eight bytes at once does.
+// commas cuts a row without quotes, as nearly all are, at its commas. Cells are short, so that looking for the next
+// comma with a call for each would cost more than looking at eight bytes at once does.
 func commas(row []byte, cells [][]byte) [][]byte {
 	const low7, eight = 0x7f7f7f7f7f7f7f7f, ',' * 0x0101010101010101
 	start, i := 0, 0

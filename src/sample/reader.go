@@ -88,8 +88,8 @@ func (r *Reader) match() error {
 	return nil
 }
 
-// OmitIDs makes further rows come without RequestID and InstanceID. These are different in nearly every row, and statistics
-// need neither: without them reading allocates nothing.
+// OmitIDs makes further rows come without RequestID and InstanceID. These are different in nearly every row, and
+// statistics need neither: without them reading allocates nothing.
 func (r *Reader) OmitIDs() {
 	for i := range r.cols {
 		if r.cols[i].unique {
@@ -99,8 +99,8 @@ func (r *Reader) OmitIDs() {
 	r.whole = false
 }
 
-// Read fills s with the next row, or answers io.EOF. Errors name file, line and column. A last line that a crash tore is
-// not an error: it is left out, and Torn says where it was.
+// Read fills s with the next row, or answers io.EOF. Errors name file, line and column. A last line that a crash tore
+// is not an error: it is left out, and Torn says where it was.
 func (r *Reader) Read(s *Sample) error {
 	for {
 		line, err := r.lines.next()

@@ -74,20 +74,23 @@ func TestReadErrors(t *testing.T) {
 		{"empty", "", "l.csv: the file is empty"},
 		{"another file", "a,b,c\n", `l.csv:1: column 1 must be "Request ID"`},
 		{"too few columns", "Request ID,Host\n", `l.csv:1: column 3 must be "Sent At"`},
-		{"a column twice", strings.TrimSuffix(older, "\n") + ",Slot,Slot\n", `l.csv:1: column "Slot" stands there twice`},
+		{"a column twice", strings.TrimSuffix(older, "\n") + ",Slot,Slot\n",
+			`l.csv:1: column "Slot" stands there twice`},
 		{"far too many columns", older[:len(older)-1] + strings.Repeat(",x", 400) + "\n", "l.csv:1: 406 columns"},
 		{"header with a stray quote", "Request\" ID,\"\n", "l.csv:1: cell 1: a quote inside"},
 		{"few cells", older + "a,b\n", "l.csv:2: 2 cells where the header has 6 columns"},
 		{"text after the quote", older + `"a"b,h,,,,1` + "\n", "l.csv:2: cell 1: text after the closing quote"},
 		{"time", older + "a,h,yesterday,,,1\n", `l.csv:2: column "Sent At": "yesterday" is not an RFC 3339 time`},
 		{"year", older + "a,h,0000-01-01T00:00:00Z,,,1\n", "outside the years"},
-		{"latency", older + "a,h,,,-1,1\n", `l.csv:2: column "Client Latency (ms)": "-1" is not a number of milliseconds`},
+		{"latency", older + "a,h,,,-1,1\n", `l.csv:2: column "Client Latency (ms)": "-1" is not a number of ` +
+			`milliseconds`},
 		{"not a number", older + "a,h,,,NaN,1\n", "is not a number of milliseconds"},
 		{"burst", older + "a,h,,,1,x\n", `column "Burst ID": "x" is not a whole number`},
 		{"huge burst", older + "a,h,,,1,99999999999999999999\n", "is too large"},
 		{"burst over an int32", older + "a,h,,,1,99999999999\n", "is too large"},
 		{"after a row that holds a line break", older + "\"a\nb\",h,,,1,0\na,h\n", "l.csv:4: 2 cells"},
-		{"endless line", older + strings.Repeat("x", maxLine+1) + "\n", "l.csv:2: the line is longer than 1048576 bytes"},
+		{"endless line", older + strings.Repeat("x", maxLine+1) + "\n",
+			"l.csv:2: the line is longer than 1048576 bytes"},
 		{"long cell is clipped", older + "a,h,,," + strings.Repeat("9", 90) + "x,1\n", "999…"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -187,7 +190,8 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(older + "\"a\"\"\nb\",h,,,1,0\n\x00\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		rows, tear, fault := readAll(bytes.NewReader(in))
-		if each, t2, e2 := eachOf(bytes.NewReader(in)); !slices.Equal(each, rows) || t2 != tear || fmt.Sprint(e2) != fmt.Sprint(fault) {
+		if each, t2, e2 := eachOf(bytes.NewReader(in)); !slices.Equal(each, rows) || t2 != tear ||
+			fmt.Sprint(e2) != fmt.Sprint(fault) {
 			t.Fatalf("Each gives %d rows, torn %d, %v; Read %d, %d, %v", len(each), t2, e2, len(rows), tear, fault)
 		}
 		var out bytes.Buffer

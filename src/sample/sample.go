@@ -34,10 +34,10 @@ const (
 // Sample is one request as the client saw it, with what the function said about itself. Durations that did not happen
 // are negative (None); times that did not happen are zero.
 //
-// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (its first
-// byte was about to be written, or its connection to be opened). Every duration on the wire counts from there: SentAt +
-// Latency = ReceivedAt. What the client itself took between a burst's release and a slot's turn is in Lateness and not in
-// Latency; the burst's spread is the distance between the first and the last SentAt + WriteBegan.
+// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (its
+// first byte was about to be written, or its connection to be opened). Every duration on the wire counts from there:
+// SentAt + Latency = ReceivedAt. What the client itself took between a burst's release and a slot's turn is in Lateness
+// and not in Latency; the burst's spread is the distance between the first and the last SentAt + WriteBegan.
 type Sample struct {
 	RequestID  string
 	Host       string
@@ -71,8 +71,9 @@ type Sample struct {
 	ReleasedAt time.Time     // when the burst's barrier fell; zero where a request was not released with others
 	WriteBegan time.Duration // SentAt to the writing of the request's first byte: 0 on a connection that stood
 	Written    time.Duration // SentAt to the last byte of the request being handed to the kernel
-	Chain      *Chain        // what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
-	Suspect    string        // why the client may have made this latency, words joined by "+"; empty: no sign of it
+	// what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
+	Chain   *Chain
+	Suspect string // why the client may have made this latency, words joined by "+"; empty: no sign of it
 }
 
 // None marks a duration that did not happen.

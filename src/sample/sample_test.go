@@ -30,7 +30,8 @@ func full() Sample {
 		FirstByte: 12 * time.Millisecond, Status: 200, Bytes: 311, Cold: Yes, InstanceID: "i-1", Invocation: 1,
 		Init: 81234 * time.Microsecond, Service: 100235 * time.Microsecond, Desired: 100 * time.Millisecond,
 		FnReceived: at.Add(time.Millisecond),
-		ReleasedAt: at.Add(-500 * time.Nanosecond), WriteBegan: 4750 * time.Microsecond, Written: 4756 * time.Microsecond, Suspect: "gc+scheduler",
+		ReleasedAt: at.Add(-500 * time.Nanosecond), WriteBegan: 4750 * time.Microsecond,
+		Written: 4756 * time.Microsecond, Suspect: "gc+scheduler",
 	}
 }
 

@@ -17,7 +17,8 @@ type Chain struct {
 	Hops   []Hop       // hop k leads from function k to function k+1
 }
 
-// Hop is a payload's way from one function to the next, and the reply's way back. An instant that no function told is zero.
+// Hop is a payload's way from one function to the next, and the reply's way back. An instant that no function told is
+// zero.
 type Hop struct {
 	SentAt     time.Time // the sender's clock
 	ReceivedAt time.Time // the receiver's clock: the whole payload was in
@@ -26,8 +27,8 @@ type Hop struct {
 	Bytes      int64     // of the payload; negative: not told
 }
 
-// Transfer is how long the payload took, by the two functions' clocks as they stood: where the receiver's is behind it may be
-// negative. ok says whether both told.
+// Transfer is how long the payload took, by the two functions' clocks as they stood: where the receiver's is behind it
+// may be negative. ok says whether both told.
 func (h Hop) Transfer() (d time.Duration, ok bool) {
 	if h.SentAt.IsZero() || h.ReceivedAt.IsZero() {
 		return 0, false
@@ -44,9 +45,9 @@ func (h Hop) Bandwidth() (mbps float64, ok bool) {
 	return float64(h.Bytes) * 8 / 1e6 / d.Seconds(), true
 }
 
-// Offset is how far the receiver's clock is ahead of the sender's, from the exchange's four instants as NTP has it (RFC 5905,
-// section 8), and how far that may be wrong: half of what the exchange took on the way. A large payload makes the ways
-// unequal, and the bound as large.
+// Offset is how far the receiver's clock is ahead of the sender's, from the exchange's four instants as NTP has it (RFC
+// 5905, section 8), and how far that may be wrong: half of what the exchange took on the way. A large payload makes the
+// ways unequal, and the bound as large.
 func (h Hop) Offset() (offset, bound time.Duration, ok bool) {
 	forth, told := h.Transfer()
 	if !told || h.RepliedAt.IsZero() || h.AnsweredAt.IsZero() {
@@ -66,7 +67,8 @@ func TransfersHeader(functions int) string {
 		names = append(names, fmt.Sprintf("Function %d Timestamp", k))
 	}
 	for k := range functions - 1 {
-		for _, what := range []string{"Sent At", "Received At", "Payload Bytes", "Transfer (ms)", "Effective Bandwidth (Mb/s)",
+		for _, what := range []string{"Sent At", "Received At", "Payload Bytes", "Transfer (ms)",
+			"Effective Bandwidth (Mb/s)",
 			"Clock Offset (ms)", "Clock Offset Error (ms)"} {
 			names = append(names, fmt.Sprintf("Hop %d %s", k, what))
 		}
@@ -74,8 +76,8 @@ func TransfersHeader(functions int) string {
 	return strings.Join(names, ",")
 }
 
-// TransferWriter writes data-transfers.csv: a row for each request to a chain, failed ones too. Rows gather until Flush makes
-// them durable. It is not safe for concurrent use.
+// TransferWriter writes data-transfers.csv: a row for each request to a chain, failed ones too. Rows gather until Flush
+// makes them durable. It is not safe for concurrent use.
 type TransferWriter struct {
 	w         Writer
 	functions int
@@ -84,7 +86,8 @@ type TransferWriter struct {
 
 // NewTransferWriter writes to out, header first, for chains of so many functions.
 func NewTransferWriter(out io.Writer, functions int) *TransferWriter {
-	t := &TransferWriter{w: Writer{out: out, name: TransfersFile}, functions: functions, times: make([]memo, functions+2*(functions-1))}
+	t := &TransferWriter{w: Writer{out: out, name: TransfersFile}, functions: functions,
+		times: make([]memo, functions+2*(functions-1))}
 	t.w.buf = append(append(t.w.buf, TransfersHeader(functions)...), '\n')
 	return t
 }

@@ -28,18 +28,21 @@ func TestHop(t *testing.T) {
 		mbps                    float64
 		told, measured          bool
 	}{
-		"ahead":   {ahead, ms(108), ms(103), ms(5), 8 / 0.108, true, true},
-		"behind":  {behind, ms(-92), ms(-97), ms(5), 0, true, true},
-		"old":     {Hop{SentAt: at(0), AnsweredAt: at(12), Bytes: 5}, 0, 0, 0, 0, false, false},
-		"half":    {Hop{SentAt: at(0), ReceivedAt: at(8), Bytes: 1_000_000}, ms(8), 0, 0, 1000, true, false},
-		"clock":   {Hop{SentAt: at(0), ReceivedAt: at(1), RepliedAt: at(9), AnsweredAt: at(2), Bytes: 0}, ms(1), 0, 0, 0, true, false},
+		"ahead":  {ahead, ms(108), ms(103), ms(5), 8 / 0.108, true, true},
+		"behind": {behind, ms(-92), ms(-97), ms(5), 0, true, true},
+		"old":    {Hop{SentAt: at(0), AnsweredAt: at(12), Bytes: 5}, 0, 0, 0, 0, false, false},
+		"half":   {Hop{SentAt: at(0), ReceivedAt: at(8), Bytes: 1_000_000}, ms(8), 0, 0, 1000, true, false},
+		"clock": {Hop{SentAt: at(0), ReceivedAt: at(1), RepliedAt: at(9), AnsweredAt: at(2), Bytes: 0}, ms(1), 0, 0,
+			0, true, false},
 		"nothing": {Hop{Bytes: -1}, 0, 0, 0, 0, false, false},
 	} {
 		transfer, told := c.hop.Transfer()
 		offset, bound, measured := c.hop.Offset()
 		mbps, _ := c.hop.Bandwidth()
-		if transfer != c.transfer || told != c.told || offset != c.offset || bound != c.bound || measured != c.measured || mbps != c.mbps {
-			t.Errorf("%s: transfer %v %v, offset %v ± %v %v, %v Mb/s", name, transfer, told, offset, bound, measured, mbps)
+		if transfer != c.transfer || told != c.told || offset != c.offset || bound != c.bound ||
+			measured != c.measured || mbps != c.mbps {
+			t.Errorf("%s: transfer %v %v, offset %v ± %v %v, %v Mb/s", name, transfer, told, offset, bound, measured,
+				mbps)
 		}
 		if measured && (offset-bound > ms(100)*sign(c.transfer) || offset+bound < ms(100)*sign(c.transfer)) {
 			t.Errorf("%s: the true offset lies outside %v ± %v", name, offset, bound)

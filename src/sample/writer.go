@@ -146,8 +146,8 @@ func (w *Writer) header() {
 	w.buf = append(append(w.buf, Header()...), '\n')
 }
 
-// AppendRow adds one row to the buffer. It does not fail, does not touch the disk, and allocates nothing once the buffer
-// has grown to the size of a burst.
+// AppendRow adds one row to the buffer. It does not fail, does not touch the disk, and allocates nothing once the
+// buffer has grown to the size of a burst.
 func (w *Writer) AppendRow(s *Sample) {
 	for i := range w.cols {
 		if i > 0 {
@@ -184,7 +184,8 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// takeBack cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a row.
+// takeBack cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a
+// row.
 func (w *Writer) takeBack(n int) error {
 	f, ok := w.out.(interface {
 		io.Seeker

@@ -33,7 +33,8 @@ func (e *Env) Measure(ctx context.Context, cfg probe.Config, further ...func() (
 	return err
 }
 
-func (e *Env) measure(ctx context.Context, cfg probe.Config, further []func() (Table, error), result *Result) (err error) {
+func (e *Env) measure(ctx context.Context, cfg probe.Config, further []func() (Table, error),
+	result *Result) (err error) {
 	if err := os.MkdirAll(e.Dir, 0o755); err != nil {
 		return fmt.Errorf("sub-experiment %d: make its folder: %w", e.Index, err)
 	}

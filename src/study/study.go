@@ -55,12 +55,13 @@ type FunctionSpec struct {
 
 // Settings are what a study measures. They are plain data: in JSON they can be sent to another machine.
 type Settings struct {
-	Index      int                      // of the sub-experiment: its random draws are its own
-	Sub        experiment.SubExperiment // the keys of the file
-	Seed       int64                    // of the run
-	Increments []int64                  // spin increments, calibrated or as the file says; cycle, one element a round; empty: none
-	Traces     []schedule.Trace         // that Sub.Arrivals names: one for all endpoints in turn, or one for each
-	UserAgent  string                   // stellar/<version>
+	Index int                      // of the sub-experiment: its random draws are its own
+	Sub   experiment.SubExperiment // the keys of the file
+	Seed  int64                    // of the run
+	// spin increments, calibrated or as the file says; cycle, one element a round; empty: none
+	Increments []int64
+	Traces     []schedule.Trace // that Sub.Arrivals names: one for all endpoints in turn, or one for each
+	UserAgent  string           // stellar/<version>
 }
 
 // Endpoint is where a function answers.

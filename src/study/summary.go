@@ -21,8 +21,8 @@ import (
 // FromLatencies makes the summary of a study whose rows are all in latencies.csv.
 type FromLatencies struct{}
 
-// Summarize reads latencies.csv, and the run's record, which lies beside the folder. It writes bursts.csv, over one that
-// is there.
+// Summarize reads latencies.csv, and the run's record, which lies beside the folder. It writes bursts.csv, over one
+// that is there.
 func (l FromLatencies) Summarize(dir string) (Summary, error) {
 	rec, err := run.ReadRecord(filepath.Dir(dir))
 	if err != nil {
@@ -86,9 +86,11 @@ func options(rec *run.Record, folder string) (analyze.Options, error) {
 func identity(rec *run.Record, i int) analyze.Identity {
 	s := &rec.Experiment.SubExperiments[i]
 	return analyze.Identity{
-		Index: i, Title: s.Title, Provider: rec.Experiment.ProviderKind(), Runtime: runtimeOf(rec, i), Function: s.Function,
+		Index: i, Title: s.Title, Provider: rec.Experiment.ProviderKind(), Runtime: runtimeOf(rec, i),
+		Function:    s.Function,
 		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(rec, s, i),
-		IATSeconds: s.IATSeconds, BurstSizes: joined(s.BurstSizes), ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
+		IATSeconds: s.IATSeconds, BurstSizes: joined(s.BurstSizes), ServiceTimes: strings.Join(s.DesiredServiceTimes,
+			" "),
 		PayloadBytes: s.PayloadLengthBytes,
 	}
 }

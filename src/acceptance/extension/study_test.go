@@ -23,11 +23,13 @@ func toyStudy() addition {
 			requests: func(s *SubExperiment) int { return s.ToyFunctions },
 		},
 `},
-			{"src/experiment/subtypes.go", "type TypeKeys struct {\n", "\tToyFunctions int `json:\"ToyFunctions,omitempty\"`\n"},
+			{"src/experiment/subtypes.go", "type TypeKeys struct {\n",
+				"\tToyFunctions int `json:\"ToyFunctions,omitempty\"`\n"},
 			{"src/experiment/subtypes.go", "\treturn []key{\n", `
 		{name: "ToyFunctions", rule: atLeast(1, 100), types: []string{"toy"}, computed: "3", doc: "Functions that are called."},
 `},
-			{"src/study/catalog/catalog.go", "\t\t{experiment.TypeTransfer, transfer.Study{}},\n", "\t\t{\"toy\", toy.Study{}},\n"},
+			{"src/study/catalog/catalog.go", "\t\t{experiment.TypeTransfer, transfer.Study{}},\n",
+				"\t\t{\"toy\", toy.Study{}},\n"},
 			{"src/study/catalog/catalog.go", "\t\"stellar/src/study/burst\"\n", "\t\"stellar/src/study/toy\"\n"},
 		},
 	}
@@ -45,7 +47,8 @@ func TestAddingAStudy(t *testing.T) {
 	l.Bin = toy.build(t)
 
 	plan := l.Output("plan", "-c", "exp.json")
-	for _, want := range []string{"7 functions, 0 bursts, about 7 requests", "  toy   go       Zip      128 MB  4          0"} {
+	for _, want := range []string{"7 functions, 0 bursts, about 7 requests",
+		"  toy   go       Zip      128 MB  4          0"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("the plan has no %q:\n%s", want, plan)
 		}
@@ -53,7 +56,8 @@ func TestAddingAStudy(t *testing.T) {
 	if schema := l.Output("schema"); !strings.Contains(schema, `"ToyFunctions"`) || !strings.Contains(schema, `"toy"`) {
 		t.Errorf("the schema does not have the type:\n%s", schema)
 	}
-	l.Write("wrong.json", `{"Provider": "local", "SubExperiments": [{"Type": "toi"}, {"Type": "toy", "ToyFunctions": 0}]}`)
+	l.Write("wrong.json", `{"Provider": "local", "SubExperiments": [{"Type": "toi"}, {"Type": "toy", "ToyFunctions": `+
+		`0}]}`)
 	if _, stderr := l.Stellar(2, "validate", "-c", "wrong.json"); !strings.Contains(stderr, `did you mean "toy"?`) ||
 		!strings.Contains(stderr, "SubExperiments[1].ToyFunctions: found 0 (number); want an integer from 1 to 100") {
 		t.Errorf("validate says\n%s", stderr)

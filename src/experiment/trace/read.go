@@ -53,7 +53,8 @@ func (r *reader) next() (bool, error) {
 			continue
 		}
 		if empty > 0 {
-			return false, fmt.Errorf("%s:%d:1: found an empty line; want a line for each slot or function", r.path, empty)
+			return false, fmt.Errorf("%s:%d:1: found an empty line; want a line for each slot or function", r.path,
+				empty)
 		}
 		r.cells = r.cells[:0]
 		for rest, found := r.text, true; found; {
@@ -98,7 +99,8 @@ func (r *reader) wrong(i int, want string, args ...any) error {
 	if len(found) > 40 {
 		found = found[:40] + "…"
 	}
-	return fmt.Errorf("%s:%d:%d: found %q; want %s", r.path, r.line, utf8.RuneCount(r.text[:before])+1, found, fmt.Sprintf(want, args...))
+	return fmt.Errorf("%s:%d:%d: found %q; want %s", r.path, r.line, utf8.RuneCount(r.text[:before])+1, found,
+		fmt.Sprintf(want, args...))
 }
 
 // number reads a count.
@@ -127,7 +129,8 @@ func (r *reader) width(want int) error {
 }
 
 func (r *reader) tooMany() error {
-	return fmt.Errorf("%s:%d:1: more than %d counts to keep; want fewer slots, or fewer functions at once", r.path, r.line, maxKept)
+	return fmt.Errorf("%s:%d:1: more than %d counts to keep; want fewer slots, or fewer functions at once", r.path,
+		r.line, maxKept)
 }
 
 // read gives the first n functions, or the one of that name.
@@ -268,7 +271,8 @@ func (r *reader) wide(n int, name string, labels int, slot time.Duration) ([]Fun
 // whether they add up, only the user can know.
 func (r *reader) again(at int, lines map[string]int) error {
 	if first := lines[r.cell(at)]; first > 0 && r.cell(at) != "" {
-		return r.wrong(at, "each function on one line: it is on line %d already; add their counts up, or give each a name of its own", first)
+		return r.wrong(at, "each function on one line: it is on line %d already; add their counts up, or give each a "+
+			"name of its own", first)
 	}
 	return nil
 }

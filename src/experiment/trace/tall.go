@@ -31,7 +31,8 @@ func (r *reader) tallHeading() (t table, heading bool, err error) {
 	word := strings.ToLower(r.cell(0))
 	switch {
 	case numbers == len(r.cells) && len(r.cells) > 2:
-		return t, false, r.wrong(2, `a count, or a slot's number and a count; with more columns a heading such as "second,first,second"`)
+		return t, false, r.wrong(2, `a count, or a slot's number and a count; with more columns a heading such as `+
+			`"second,first,second"`)
 	case numbers == len(r.cells):
 		t.numbered, t.first = len(r.cells) == 2, len(r.cells)-1
 		return t, false, nil
@@ -40,7 +41,8 @@ func (r *reader) tallHeading() (t table, heading bool, err error) {
 	case word == "minute":
 		t.slot = time.Minute
 	case word != "second":
-		return t, false, r.wrong(0, `a count, or a heading that begins with count, second, minute, function or HashOwner`)
+		return t, false, r.wrong(0, `a count, or a heading that begins with count, second, minute, function or `+
+			`HashOwner`)
 	}
 	if len(r.cells) == 1 {
 		return t, true, nil // a column of counts, one a second or minute
@@ -114,7 +116,8 @@ func (r *reader) tall(n int, name string) ([]Function, error) {
 	return all, nil
 }
 
-// slot reads the line of a slot, those before it that the file leaves out being empty, and gives the number of slots now.
+// slot reads the line of a slot, those before it that the file leaves out being empty, and gives the number of slots
+// now.
 func (r *reader) slot(t table, columns []int, all []Function, start, slots int64) (int64, error) {
 	if err := r.width(t.width); err != nil {
 		return 0, err

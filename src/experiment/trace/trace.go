@@ -123,7 +123,8 @@ func open(path string) (*reader, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("reading the trace %s: it is not a regular file", path)
 	case info.Size() > MaxFile:
-		return nil, fmt.Errorf("reading the trace %s: it has %d bytes; want at most %d (one day of the Azure trace fits)", path, info.Size(), int64(MaxFile))
+		return nil, fmt.Errorf("reading the trace %s: it has %d bytes; want at most %d (one day of the Azure trace "+
+			"fits)", path, info.Size(), int64(MaxFile))
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -37,7 +37,8 @@ func serve(t *testing.T, status int) *function {
 		f.asked = append(f.asked, r.URL.RequestURI()+" "+r.Header.Get("X-Stellar-Token")+" "+r.UserAgent())
 		f.mu.Unlock()
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `{"RequestID":"r%d","Instance":{"ID":"i","Cold":%v,"Invocation":%d,"InitNs":5000000},"SpinNs":1000000}`,
+		_, _ = fmt.Fprintf(w,
+			`{"RequestID":"r%d","Instance":{"ID":"i","Cold":%v,"Invocation":%d,"InitNs":5000000},"SpinNs":1000000}`,
 			n, n == 0, n+1)
 	}))
 	t.Cleanup(f.Close)
@@ -49,12 +50,14 @@ func environment(t *testing.T, at string) study.Env {
 	env.Index, env.Seed, env.UserAgent, env.Increments = 3, 1, "stellar/test", []int64{0, 1000, 2000}
 	env.Dir = filepath.Join(t.TempDir(), "3-warm")
 	env.Endpoints = []study.Endpoint{
-		{Function: "f3-0", URL: at + "/s/f3-0", Token: "secret"}, {Function: "f3-1", URL: at + "/s/f3-1", Token: "secret"},
+		{Function: "f3-0", URL: at + "/s/f3-0", Token: "secret"}, {Function: "f3-1", URL: at + "/s/f3-1",
+			Token: "secret"},
 	}
 	env.Sub = experiment.SubExperiment{
 		Title: "warm", Bursts: 5, BurstSizes: []int{1, 2}, DesiredServiceTimes: []string{"0ms", "100ms", "1s"},
-		PayloadLengthBytes: 64, IATType: schedule.Deterministic, Connections: probe.Reuse, WarmupBursts: 1, TimeoutSeconds: 30,
-		MaxErrorRatio: 0.1,
+		PayloadLengthBytes: 64, IATType: schedule.Deterministic, Connections: probe.Reuse, WarmupBursts: 1,
+		TimeoutSeconds: 30,
+		MaxErrorRatio:  0.1,
 	}
 	return env
 }
@@ -114,7 +117,8 @@ func TestBurst(t *testing.T) {
 	}
 	var got []string
 	for _, r := range rows {
-		got = append(got, fmt.Sprintf("%s b%d %d/%d %v %s", r.Endpoint, r.Burst, r.Slot, r.BurstSize, r.Warmup, r.Desired))
+		got = append(got, fmt.Sprintf("%s b%d %d/%d %v %s", r.Endpoint, r.Burst, r.Slot, r.BurstSize, r.Warmup,
+			r.Desired))
 		if r.NewConn || r.Init != 5*time.Millisecond || r.Service != time.Millisecond || r.Cold == sample.Unknown {
 			t.Errorf("row %+v", r)
 		}
@@ -127,7 +131,8 @@ func TestBurst(t *testing.T) {
 		t.Errorf("rows %q", got)
 	}
 	// Results are never overwritten.
-	if _, err := measure(t.Context(), s); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "exists already") {
+	if _, err := measure(t.Context(), s); fail.Code(err) != fail.CodeInput ||
+		!strings.Contains(err.Error(), "exists already") {
 		t.Errorf("a second run: error %v", err)
 	}
 }
@@ -146,7 +151,8 @@ func TestBurstKeepsRowsOfFailures(t *testing.T) {
 		t.Errorf("error %v does not name the sub-experiment", err)
 	}
 	rows, torn, err := sample.ReadFile(latencies(s))
-	if err != nil || torn != 0 || len(rows) != 10 || result.Rows != 10 || rows[0].Err != sample.HTTP5xx || rows[0].Latency != sample.None {
+	if err != nil || torn != 0 || len(rows) != 10 || result.Rows != 10 || rows[0].Err != sample.HTTP5xx ||
+		rows[0].Latency != sample.None {
 		t.Errorf("%d rows on disk, result %+v, error %v", len(rows), result, err)
 	}
 	if len(log.lines) != 2 { // one for each endpoint
@@ -188,7 +194,8 @@ func TestBurstRefused(t *testing.T) {
 		s := environment(t, "http://127.0.0.1:1")
 		c.change(&s)
 		result, err := measure(t.Context(), s)
-		if err == nil || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput || result.Rows != 0 {
+		if err == nil || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput ||
+			result.Rows != 0 {
 			t.Errorf("want %q: result %+v, error %v", c.want, result, err)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"stellar/src/study"
 )
 
-// TestSustained: a rate is shared by the endpoints in turn, traces are each endpoint's own, and every row has its second.
+// TestSustained: a rate is shared by the endpoints in turn, traces are each endpoint's own, and every row has its
+// second.
 func TestSustained(t *testing.T) {
 	f := serve(t, http.StatusOK)
 	for _, c := range []struct {
@@ -25,7 +26,8 @@ func TestSustained(t *testing.T) {
 			s.Traces = []schedule.Trace{{Slot: time.Second, Counts: []int64{3, 5}}}
 		}, map[string]int{"f3-0 0": 2, "f3-1 0": 1, "f3-0 1": 2, "f3-1 1": 3}},
 		{func(s *study.Env) {
-			s.Traces = []schedule.Trace{{Slot: time.Second, Counts: []int64{3, 0}}, {Slot: time.Second, Counts: []int64{1, 4}}}
+			s.Traces = []schedule.Trace{{Slot: time.Second, Counts: []int64{3, 0}},
+				{Slot: time.Second, Counts: []int64{1, 4}}}
 		}, map[string]int{"f3-0 0": 3, "f3-1 0": 1, "f3-1 1": 4}},
 	} {
 		s := environment(t, f.URL)

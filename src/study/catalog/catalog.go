@@ -54,7 +54,8 @@ func Functions(sub *experiment.SubExperiment) []study.FunctionSpec {
 func Needs(sub *experiment.SubExperiment) []study.Need {
 	s, err := For(sub.Type)
 	if err != nil {
-		return []study.Need{study.Capacity(sub), {Kind: study.NeedVersion, Key: "Type", Text: "experiments of Type " + sub.Type}}
+		return []study.Need{study.Capacity(sub), {Kind: study.NeedVersion, Key: "Type", Text: "experiments of Type " +
+			sub.Type}}
 	}
 	return s.Needs(sub)
 }

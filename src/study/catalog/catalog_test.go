@@ -13,7 +13,8 @@ import (
 
 func TestSupported(t *testing.T) {
 	for name, want := range map[string]bool{
-		experiment.TypeBurst: true, "": true, experiment.TypeTransfer: true, experiment.TypePingPong: false, experiment.TypeOverhead: false, experiment.TypeEviction: false,
+		experiment.TypeBurst: true, "": true, experiment.TypeTransfer: true, experiment.TypePingPong: false,
+		experiment.TypeOverhead: false, experiment.TypeEviction: false,
 		experiment.TypePerfCost: false, "nonsense": false,
 	} {
 		_, err := For(name)

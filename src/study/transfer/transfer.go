@@ -42,7 +42,8 @@ func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
 		needs = append(needs, study.Need{Kind: study.NeedStore, Key: "StorageTransfer", Text: "StorageTransfer"})
 	}
 	chain := study.Need{
-		Kind: study.NeedChain, Key: "DataTransferChainLength", Instead: "it runs them over grpc, through functions on vhive",
+		Kind: study.NeedChain, Key: "DataTransferChainLength", Instead: "it runs them over grpc, through functions " +
+			"on vhive",
 		Text: fmt.Sprintf("chains (DataTransferChainLength %d) over %s", sub.DataTransferChainLength, sub.Protocol),
 	}
 	if sub.Protocol != probe.GRPC {

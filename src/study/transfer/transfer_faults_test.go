@@ -44,8 +44,8 @@ func status(code, why string) http.HandlerFunc {
 	}
 }
 
-// TestFaultsOfAHead: whatever a chain's head does, each request is a row of both files, and the run comes to its end. What is
-// wrong is in the row's class; nothing is tried again, for a second attempt would be another measurement.
+// TestFaultsOfAHead: whatever a chain's head does, each request is a row of both files, and the run comes to its end.
+// What is wrong is in the row's class; nothing is tried again, for a second attempt would be another measurement.
 func TestFaultsOfAHead(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -87,7 +87,10 @@ func TestFaultsOfAHead(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			panic(http.ErrAbortHandler)
 		}), sample.Reset, "200"},
-		{"answers a web page", faulty(t, &calls, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") }), sample.Protocol, "200"},
+		{"answers a web page", faulty(t, &calls, func(w http.ResponseWriter, _ *http.Request) {
+			_,
+				_ = io.WriteString(w, "<html>")
+		}), sample.Protocol, "200"},
 		{"throttles", faulty(t, &calls, status("8", "too many requests")), sample.HTTP4xx, "429"},
 		{"lost its consumer", faulty(t, &calls, status("14", "function 1 of the chain")), sample.HTTP5xx, "503"},
 		{"answers garbage", faulty(t, &calls, reply([]byte("garbage, and no message"))), sample.OK, "200"},
@@ -116,14 +119,16 @@ func TestFaultsOfAHead(t *testing.T) {
 			t.Fatalf("%s: %d lines of transfers, %v", c.fault, len(transfers), err)
 		}
 		for i, r := range rows {
-			if r.Err != c.class || c.code != "" && fmt.Sprint(r.Status) != c.code || (r.Err == sample.OK) != (r.Latency >= 0) {
+			if r.Err != c.class || c.code != "" && fmt.Sprint(r.Status) != c.code ||
+				(r.Err == sample.OK) != (r.Latency >= 0) {
 				t.Errorf("%s: row %+v", c.fault, r)
 			}
 			if told := strings.Join(transfers[i+1][3:], "") != ""; told != (c.fault == "none") {
 				t.Errorf("%s: transfers %v", c.fault, transfers[i+1])
 			}
 		}
-		fmt.Fprintf(&table, "| vhive | head %-18s | %-8s | %3s | 8 rows | not tried again | nothing to undo |\n", c.fault, c.class, c.code)
+		fmt.Fprintf(&table, "| vhive | head %-18s | %-8s | %3s | 8 rows | not tried again | nothing to undo |\n",
+			c.fault, c.class, c.code)
 	}
 	t.Log("\n" + table.String())
 }

@@ -23,7 +23,8 @@ import (
 	"stellar/src/study"
 )
 
-// head is a chain's head as old functions are: it answers with stamps, and remembers what it was asked. Its fourth call fails.
+// head is a chain's head as old functions are: it answers with stamps, and remembers what it was asked. Its fourth call
+// fails.
 func head(t *testing.T) (string, func() []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -68,7 +69,8 @@ func chained(t *testing.T, at string) study.Env {
 	}
 	env.Sub = experiment.SubExperiment{
 		Title: "warm", DataTransferChainLength: 3, Protocol: probe.GRPC, Connections: probe.Reuse, Bursts: 4,
-		BurstSizes: []int{2}, IATType: schedule.Deterministic, MaxErrorRatio: 1, PayloadLengthBytes: 64, TimeoutSeconds: 30,
+		BurstSizes: []int{2}, IATType: schedule.Deterministic, MaxErrorRatio: 1, PayloadLengthBytes: 64,
+		TimeoutSeconds: 30,
 	}
 	return env
 }
@@ -111,11 +113,13 @@ func TestDataTransfer(t *testing.T) {
 		t.Fatalf("%d lines, %v, header %v", len(table), err, table[0])
 	}
 	for i, line := range table[1:] {
-		told := []string{"2021-05-03T00:00:00.000000000Z", "2021-05-03T00:00:00.017000000Z", "2021-05-03T00:00:00.030000000Z"}
+		told := []string{"2021-05-03T00:00:00.000000000Z", "2021-05-03T00:00:00.017000000Z",
+			"2021-05-03T00:00:00.030000000Z"}
 		if rows[i].Err != sample.OK {
 			told = []string{"", "", ""}
 		}
-		if line[0] != rows[i].RequestID || line[1] != rows[i].Host || line[2] != fmt.Sprint(rows[i].Burst) || strings.Join(line[3:6], " ") != strings.Join(told, " ") {
+		if line[0] != rows[i].RequestID || line[1] != rows[i].Host || line[2] != fmt.Sprint(rows[i].Burst) ||
+			strings.Join(line[3:6], " ") != strings.Join(told, " ") {
 			t.Errorf("line %d: %v beside %+v", i, line, rows[i])
 		}
 		if strings.Join(line[6:], "") != "" {
@@ -131,8 +135,9 @@ func TestDataTransferRefuses(t *testing.T) {
 		want        string
 		unsupported bool
 	}{
-		"no chain":   {func(s *study.Env) { s.Sub.DataTransferChainLength = 1 }, "do not make chains", false},
-		"uneven":     {func(s *study.Env) { s.Sub.DataTransferChainLength = 4 }, "6 endpoints do not make chains of 4", false},
+		"no chain": {func(s *study.Env) { s.Sub.DataTransferChainLength = 1 }, "do not make chains", false},
+		"uneven": {func(s *study.Env) { s.Sub.DataTransferChainLength = 4 }, "6 endpoints do not make chains of 4",
+			false},
 		"http":       {func(s *study.Env) { s.Sub.Protocol = probe.HTTP1 }, "chains over Protocol http1", true},
 		"encrypted":  {func(s *study.Env) { s.Endpoints[1].URL = "https://a.example" }, "in clear", false},
 		"no address": {func(s *study.Env) { s.Endpoints[1].URL = "/path" }, "has no host", false},
@@ -142,7 +147,8 @@ func TestDataTransferRefuses(t *testing.T) {
 		s.Sub.TimeoutSeconds = 1
 		c.spoil(&s)
 		_, err := measure(t.Context(), s)
-		if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, fail.ErrUnsupported) != c.unsupported || fail.Code(err) != fail.CodeInput {
+		if err == nil || !strings.Contains(err.Error(), c.want) ||
+			errors.Is(err, fail.ErrUnsupported) != c.unsupported || fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(s.Dir); s.Dir != "" && err == nil {
