@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"stellar/src/experiment"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
@@ -30,7 +31,7 @@ func templateOf(t *testing.T, r *run.Run, dir string) template {
 	t.Helper()
 	for _, fn := range r.Functions {
 		if fn.PackageType == "Zip" {
-			write(t, fn.Package.Path, "PK\x05\x06"+strings.Repeat("\x00", 18)) // an empty ZIP archive
+			providertest.Write(t, fn.Package.Path, "PK\x05\x06"+strings.Repeat("\x00", 18)) // an empty ZIP archive
 		}
 	}
 	here := *r
@@ -165,7 +166,7 @@ func TestAWSResourcesCarryTheTags(t *testing.T) {
 // The largest service stays under CloudFormation's 500 resources and 200 outputs, and under the 10240 characters of a role's policies;
 // one function more makes a second service.
 func TestAWSServicesStayUnderTheQuotas(t *testing.T) {
-	r := newRun(t, "aws", sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "aws", providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 		s.Parallelism, s.SnapStartEnabled, s.FunctionTimeoutSeconds = 140, true, 29
 	}))
 	r.Service = "stellar-" + strings.Repeat("x", 30) // with -0 it has the 40 characters that are allowed

@@ -8,18 +8,19 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/providertest"
 )
 
 // A link that leads nowhere is bad input, known before anything is built; a pattern that leaves it out makes it
 // harmless.
 func TestLinksThatLeadNowhereAreRefused(t *testing.T) {
 	base := t.TempDir()
-	write(t, filepath.Join(base, "fn", "main.py"), "def lambda_handler(e, c): pass\n")
+	providertest.Write(t, filepath.Join(base, "fn", "main.py"), "def lambda_handler(e, c): pass\n")
 	if err := os.Symlink("missing", filepath.Join(base, "fn", "dead")); err != nil {
 		t.Fatal(err)
 	}
 	for pattern, refused := range map[string]bool{"": true, "**": true, "*.py": false} {
-		r := newRun(t, "local", sub("fn", "python3.13", func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
+		r := providertest.NewRun(t, "local", providertest.Sub("fn", "python3.13", func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
 		r.BaseDir = base
 		for _, err := range []error{Check(r, rowOf(t, r)), (Functions{Row: rowOf(t, r)}).Run(t.Context(), r)} {
 			says := err != nil && strings.Contains(err.Error(), filepath.Join(base, "fn", "dead")+" is a link to missing, which is not there") && fail.Hint(err) != ""
@@ -51,9 +52,9 @@ func TestContentsThatNoPackageHolds(t *testing.T) {
 		dir := t.TempDir()
 		for _, f := range c.files {
 			name, text, _ := strings.Cut(f, "=")
-			write(t, filepath.Join(dir, name), text)
+			providertest.Write(t, filepath.Join(dir, name), text)
 		}
-		write(t, filepath.Join(dir, filepath.Dir(c.link), "beside"), "")
+		providertest.Write(t, filepath.Join(dir, filepath.Dir(c.link), "beside"), "")
 		if err := os.Symlink("/usr", filepath.Join(dir, c.link)); err != nil {
 			t.Fatal(err)
 		}

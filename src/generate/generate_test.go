@@ -3,7 +3,6 @@ package generate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,37 +14,10 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
-
-// newRun makes a run of one function for each sub-experiment, as the pipeline fills it in before generate.
-func newRun(t *testing.T, provider string, subs ...experiment.SubExperiment) *run.Run {
-	t.Helper()
-	dir := t.TempDir()
-	seed := int64(42)
-	r := &run.Run{ID: "20261121t010203z-" + provider + "-abcd", ServiceDir: filepath.Join(dir, "serverless"), WorkDir: filepath.Join(dir, "work"),
-		BaseDir: filepath.Join(dir, "base"), Service: "stellar-20261121t010203z-" + provider + "-abcd",
-		Tags:       map[string]string{"stellar-run": "20261121T010203Z-" + provider + "-abcd", "stellar-expires": "2026-11-21T07:02:03Z"},
-		Experiment: &experiment.Experiment{Provider: provider, Seed: &seed, SubExperiments: subs}}
-	if err := os.MkdirAll(r.BaseDir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for i, s := range subs {
-		language := s.Runtime
-		if rt, _, err := experiment.ResolveRuntime(s.Runtime); err == nil {
-			language = rt.Language
-		}
-		for replica := range max(s.Parallelism, 1) {
-			r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
-				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture, PackageType: s.PackageType,
-				Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB, TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform,
-				ColdPull: s.ColdPull, SnapStart: s.SnapStartEnabled, CPUBoost: s.CPUBoostEnabled,
-				Env: map[string]string{"STELLAR_TOKEN_SHA256": "00000000000000000000000000000000000000000000000000000000000001e5"}})
-		}
-	}
-	return r
-}
 
 // rowOf is the row of the run's provider.
 func rowOf(t *testing.T, r *run.Run) provider.Provider {
@@ -57,26 +29,6 @@ func rowOf(t *testing.T, r *run.Run) provider.Provider {
 	return row
 }
 
-func sub(function, runtime string, change ...func(*experiment.SubExperiment)) experiment.SubExperiment {
-	s := experiment.SubExperiment{Function: function, Runtime: runtime, PackageType: "Zip", PackagePattern: "**", FunctionMemoryMB: 128,
-		FunctionTimeoutSeconds: 60, Architecture: "amd64", FillerPlacement: "back",
-		Platform: experiment.Platform{KeepAliveSeconds: 600, Concurrency: 1, Queueing: "spawn"}}
-	for _, f := range change {
-		f(&s)
-	}
-	return s
-}
-
-func write(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestSharedSourcesAndPackages(t *testing.T) {
 	sized := func(mib float64, placement string) func(*experiment.SubExperiment) {
 		return func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerPlacement = mib, placement }
@@ -84,16 +36,16 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 	read := func(s *experiment.SubExperiment) { s.FillerRead = true }
 	arm := func(s *experiment.SubExperiment) { s.Architecture = "arm64" }
 	only := func(s *experiment.SubExperiment) { s.PackagePattern = "main.py" }
-	r := newRun(t, "local",
-		sub("measure", "go", func(s *experiment.SubExperiment) { s.Parallelism = 2 }), // 0, 1
-		sub("hellogo", "go", sized(0, "front")),                                       // 2: placement of no filler makes no difference
-		sub("measure", "go", sized(10.5, "back")),                                     // 3
-		sub("measure", "go", sized(10.5, "front")),                                    // 4
-		sub("measure", "go", sized(10.5, "back"), read),                               // 5
-		sub("measure", "go", arm),                                                     // 6
-		sub("hellopy", "python3.13"),                                                  // 7
-		sub("producer-consumer", "python3.12"),                                        // 8: the same code
-		sub("prodcons", "python3.12", only),                                           // 9
+	r := providertest.NewRun(t, "local",
+		providertest.Sub("measure", "go", func(s *experiment.SubExperiment) { s.Parallelism = 2 }), // 0, 1
+		providertest.Sub("hellogo", "go", sized(0, "front")),                                       // 2: placement of no filler makes no difference
+		providertest.Sub("measure", "go", sized(10.5, "back")),                                     // 3
+		providertest.Sub("measure", "go", sized(10.5, "front")),                                    // 4
+		providertest.Sub("measure", "go", sized(10.5, "back"), read),                               // 5
+		providertest.Sub("measure", "go", arm),                                                     // 6
+		providertest.Sub("hellopy", "python3.13"),                                                  // 7
+		providertest.Sub("producer-consumer", "python3.12"),                                        // 8: the same code
+		providertest.Sub("prodcons", "python3.12", only),                                           // 9
 	)
 	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -137,7 +89,7 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 
 func TestSeedsFollowFromTheExperiment(t *testing.T) {
 	seeds := func(seed int64) (out []int64) {
-		r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
+		r := providertest.NewRun(t, "local", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"))
 		r.Experiment.Seed = &seed
 		if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -153,7 +105,7 @@ func TestSeedsFollowFromTheExperiment(t *testing.T) {
 }
 
 func TestRenderedCodeBuilds(t *testing.T) {
-	r := newRun(t, "local", sub("measure", "go"), sub("measure", "python3.13"))
+	r := providertest.NewRun(t, "local", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"))
 	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -185,17 +137,17 @@ func TestOwnFolders(t *testing.T) {
 	handler := func(h string) func(*experiment.SubExperiment) {
 		return func(s *experiment.SubExperiment) { s.Handler = h }
 	}
-	r := newRun(t, "local",
-		sub("./mine", "python3.13", handler("hellopy/lambda_function.lambda_handler")),
-		sub("mine", "python3.13", handler("hellopy.lambda_function.other")),
-		sub("shared", "python3.12", handler("")),
-		sub("../base/gofn", "go", handler("whatever")),
-		sub("./hellopy", "python3.13"),
+	r := providertest.NewRun(t, "local",
+		providertest.Sub("./mine", "python3.13", handler("hellopy/lambda_function.lambda_handler")),
+		providertest.Sub("mine", "python3.13", handler("hellopy.lambda_function.other")),
+		providertest.Sub("shared", "python3.12", handler("")),
+		providertest.Sub("../base/gofn", "go", handler("whatever")),
+		providertest.Sub("./hellopy", "python3.13"),
 	)
-	write(t, filepath.Join(r.BaseDir, "mine", "hellopy", "lambda_function.py"), "")
-	write(t, filepath.Join(r.BaseDir, "raw-code", "shared", "main.py"), "")
-	write(t, filepath.Join(r.BaseDir, "gofn", "main.go"), "package main")
-	write(t, filepath.Join(r.BaseDir, "hellopy", "main.py"), "")
+	providertest.Write(t, filepath.Join(r.BaseDir, "mine", "hellopy", "lambda_function.py"), "")
+	providertest.Write(t, filepath.Join(r.BaseDir, "raw-code", "shared", "main.py"), "")
+	providertest.Write(t, filepath.Join(r.BaseDir, "gofn", "main.go"), "package main")
+	providertest.Write(t, filepath.Join(r.BaseDir, "hellopy", "main.py"), "")
 	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -229,21 +181,21 @@ func TestRefusedFunctions(t *testing.T) {
 		want, hint  string
 		unsupported bool
 	}{
-		{"unknown", sub("hellopi", "go"), `function "hellopi": there is no such function`, "hellogo, hellojava, hellonode, hellopy, measure", false},
-		{"no name", sub("", "go"), "a function has no name", `"Function": "measure"`, false},
-		{"path", sub("./gone/away", "go"), `function "./gone/away": there is no such function`, "the path of its folder", false},
-		{"file", sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
-		{"language", sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},
-		{"empty go", sub("./empty", "go"), "holds no .go files", "", false},
-		{"no module", sub("./empty", "python3.13", handler("main.f")), "main.py, which is not there", "Handler", false},
-		{"malformed", sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "", false},
-		{"climbs", sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "", false},
+		{"unknown", providertest.Sub("hellopi", "go"), `function "hellopi": there is no such function`, "hellogo, hellojava, hellonode, hellopy, measure", false},
+		{"no name", providertest.Sub("", "go"), "a function has no name", `"Function": "measure"`, false},
+		{"path", providertest.Sub("./gone/away", "go"), `function "./gone/away": there is no such function`, "the path of its folder", false},
+		{"file", providertest.Sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
+		{"language", providertest.Sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},
+		{"empty go", providertest.Sub("./empty", "go"), "holds no .go files", "", false},
+		{"no module", providertest.Sub("./empty", "python3.13", handler("main.f")), "main.py, which is not there", "Handler", false},
+		{"malformed", providertest.Sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "", false},
+		{"climbs", providertest.Sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRun(t, "local", c.sub, c.sub)
+			r := providertest.NewRun(t, "local", c.sub, c.sub)
 			r.Functions = append(r.Functions, r.Functions[0])
-			write(t, filepath.Join(r.BaseDir, "file.py"), "")
-			write(t, filepath.Join(r.BaseDir, "empty", "readme"), "")
+			providertest.Write(t, filepath.Join(r.BaseDir, "file.py"), "")
+			providertest.Write(t, filepath.Join(r.BaseDir, "empty", "readme"), "")
 			err := Check(r, rowOf(t, r))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("Check says %v, want %q", err, c.want)
@@ -272,13 +224,25 @@ func TestRefusedFunctions(t *testing.T) {
 
 func TestNothingToDo(t *testing.T) {
 	var skip fail.Skip
-	if err := (Functions{}).Run(t.Context(), newRun(t, "www.example.com")); !errors.As(err, &skip) {
+	if err := (Functions{}).Run(t.Context(), providertest.NewRun(t, "www.example.com")); !errors.As(err, &skip) {
 		t.Errorf("no functions: %v, want a skip", err)
 	}
-	r := newRun(t, "local", sub("measure", "go"))
+	r := providertest.NewRun(t, "local", providertest.Sub("measure", "go"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := (Functions{Row: rowOf(t, r)}).Run(ctx, r); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Elsewhere the same languages are no sources, and Google's adapters are not laid over them.
+func TestAdaptersAreTheirProvidersOwn(t *testing.T) {
+	r := providertest.NewRun(t, "aws", providertest.Sub("measure", "python3.13"))
+	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	fn := r.Functions[0]
+	if _, err := os.Stat(filepath.Join(fn.Source.Dir, "entry.py")); !errors.Is(err, os.ErrNotExist) || fn.Source.Unbuilt || fn.Handler != "main.lambda_handler" {
+		t.Errorf("%v, %+v, handler %s", err, fn.Source, fn.Handler)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,27 +16,9 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/local/plugin"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
-
-var update = flag.Bool("update", false, "rewrite the goldens")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (rewrite with -update):\n%s", file, got)
-	}
-}
 
 // written runs both stages and gives the text of serverless.yml.
 func written(t *testing.T, r *run.Run) []byte {
@@ -65,12 +46,12 @@ func written(t *testing.T, r *run.Run) []byte {
 }
 
 func localRun(t *testing.T) *run.Run {
-	r := newRun(t, "local",
-		sub("measure", "go", func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "local",
+		providertest.Sub("measure", "go", func(s *experiment.SubExperiment) {
 			s.Platform = experiment.Platform{KeepAliveSeconds: 0.5, Concurrency: 4, MaxInstances: 10, Queueing: "shared"}
 			s.Parallelism = 2
 		}),
-		sub("measure", "python3.13", func(s *experiment.SubExperiment) {
+		providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) {
 			s.FunctionMemoryMB, s.FunctionTimeoutSeconds, s.FunctionImageSizeMB, s.FillerRead = 512, 30, 50, true
 		}),
 	)
@@ -78,9 +59,9 @@ func localRun(t *testing.T) *run.Run {
 }
 
 func awsRun(t *testing.T) *run.Run {
-	r := newRun(t, "aws",
-		sub("hellogo", "go", func(s *experiment.SubExperiment) { s.Architecture = "arm64" }),
-		sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "aws",
+		providertest.Sub("hellogo", "go", func(s *experiment.SubExperiment) { s.Architecture = "arm64" }),
+		providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 			s.SnapStartEnabled, s.FunctionMemoryMB, s.FunctionTimeoutSeconds = true, 1024, 29
 		}),
 	)
@@ -92,8 +73,8 @@ func awsRun(t *testing.T) *run.Run {
 // imagesRun has one function of each package type.
 func imagesRun(t *testing.T, provider string) *run.Run {
 	image := func(s *experiment.SubExperiment) { s.PackageType, s.FunctionImageSizeMB = "Image", 20 }
-	return newRun(t, provider, sub("measure", "go"), sub("measure", "go", image),
-		sub("measure", "python3.13", image, func(s *experiment.SubExperiment) {
+	return providertest.NewRun(t, provider, providertest.Sub("measure", "go"), providertest.Sub("measure", "go", image),
+		providertest.Sub("measure", "python3.13", image, func(s *experiment.SubExperiment) {
 			if s.BaseImage = "python:3.13-slim"; provider == "local" {
 				s.Platform.ImageContract, s.ColdPull = "http", true
 			}
@@ -103,7 +84,7 @@ func imagesRun(t *testing.T, provider string) *run.Run {
 func TestServerlessYML(t *testing.T) {
 	for name, r := range map[string]*run.Run{"local.yml": localRun(t), "aws.yml": awsRun(t),
 		"local-images.yml": imagesRun(t, "local"), "aws-images.yml": imagesRun(t, "aws")} {
-		golden(t, name, written(t, r))
+		providertest.Golden(t, name, written(t, r))
 		_, err := os.Stat(filepath.Join(r.ServiceDir, plugin.Name))
 		if isLocal := strings.HasPrefix(name, "local"); isLocal != (err == nil) {
 			t.Errorf("%s: the plugin: %v", name, err)
@@ -139,13 +120,13 @@ func TestValuesAreQuoted(t *testing.T) {
 }
 
 func TestRefusedServices(t *testing.T) {
-	httpImage := sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
+	httpImage := providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
 	for _, c := range []struct {
 		name string
 		run  *run.Run
 		want string
 	}{
-		{"image on $PORT", newRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
+		{"image on $PORT", providertest.NewRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Service{Row: rowOf(t, c.run)}.Check(t.Context(), c.run)
@@ -169,7 +150,7 @@ func TestRefusedServices(t *testing.T) {
 
 func TestNothingIsDeployed(t *testing.T) {
 	for _, provider := range []string{"www.example.com", "https://example.com/x?y=1"} {
-		r := newRun(t, provider, sub("rnnserving", "python3.13"))
+		r := providertest.NewRun(t, provider, providertest.Sub("rnnserving", "python3.13"))
 		var skip fail.Skip
 		if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); err != nil {
 			t.Errorf("%s: %v", provider, err)
@@ -248,7 +229,7 @@ func TestOSLSPackagesForAWS(t *testing.T) {
 	r := awsRun(t)
 	written(t, r)
 	for _, fn := range r.Functions {
-		write(t, fn.Package.Path, "PK\x05\x06"+strings.Repeat("\x00", 18)) // an empty ZIP archive
+		providertest.Write(t, fn.Package.Path, "PK\x05\x06"+strings.Repeat("\x00", 18)) // an empty ZIP archive
 	}
 	runOSLS(t, r, "package")
 	text, err := os.ReadFile(filepath.Join(r.ServiceDir, ".serverless", "cloudformation-template-update-stack.json"))

@@ -1,4 +1,4 @@
-package generate
+package azure
 
 import (
 	"encoding/json"
@@ -10,34 +10,36 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/generate"
 	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
 // azureRun has a function in each of Azure's forms, a second replica, and one of the user's own.
 func azureRun(t *testing.T) *run.Run {
-	r := newRun(t, "azure",
-		sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "azure",
+		providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 			s.Parallelism, s.PackagePattern, s.Handler, s.FunctionTimeoutSeconds = 2, "main.py", "main.main", 90
 		}),
-		sub("hellonode", "nodejs22.x", func(s *experiment.SubExperiment) { s.FillerRead = true }),
-		sub("hellogo", "go"),
-		sub("mine", "python3.12", func(s *experiment.SubExperiment) { s.Handler = "app.run.main" }),
+		providertest.Sub("hellonode", "nodejs22.x", func(s *experiment.SubExperiment) { s.FillerRead = true }),
+		providertest.Sub("hellogo", "go"),
+		providertest.Sub("mine", "python3.12", func(s *experiment.SubExperiment) { s.Handler = "app.run.main" }),
 	)
-	write(t, filepath.Join(r.BaseDir, "mine", "app", "run.py"), "def main(req): pass\n")
+	providertest.Write(t, filepath.Join(r.BaseDir, "mine", "app", "run.py"), "def main(req): pass\n")
 	r.Functions[2].Language, r.Functions[3].Language = "nodejs", "go" // newRun knows the language only of names that end in 3
 	r.Experiment.Region = "westeurope"
-	r.Log = &lines{}
+	r.Log = &providertest.Warnings{}
 	return r
 }
 
 // prepared runs both stages and gives all that lies in the units' folders, each file under its name.
 func prepared(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	files, err := Service{Row: rowOf(t, r)}.files(r, nil)
+	files, err := providertest.Files(r, Provider())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func prepared(t *testing.T, r *run.Run) []byte {
 
 func TestAzure(t *testing.T) {
 	r := azureRun(t)
-	golden(t, "azure.yml", prepared(t, r))
+	providertest.Golden(t, "azure.yml", prepared(t, r))
 	var beside strings.Builder
 	for _, i := range []int{0, 2, 3, 4} {
 		for _, name := range []string{"host.json", "measure" + "/function.json"} {
@@ -61,14 +63,14 @@ func TestAzure(t *testing.T) {
 			beside.WriteString("#### " + r.Functions[i].Name + " " + name + "\n" + string(text))
 		}
 	}
-	golden(t, "azure-beside.txt", []byte(beside.String()))
-	log := r.Log.(*lines)
+	providertest.Golden(t, "azure-beside.txt", []byte(beside.String()))
+	log := r.Log.(*providertest.Warnings)
 	for _, want := range []string{"Runtime python3.13 runs as python3.12", "FunctionMemoryMB 128: the Consumption plan has no such setting"} {
 		if strings.Count(strings.Join(*log, "\n"), want) != 1 {
 			t.Errorf("said %q, not once %q", *log, want)
 		}
 	}
-	if p := r.Functions[0].Package; p.Pattern != everything || p != r.Functions[1].Package {
+	if p := r.Functions[0].Package; p.Pattern != "**" || p != r.Functions[1].Package {
 		t.Errorf("the adapter's file is left out by the pattern, or replicas do not share a package: %+v", p)
 	}
 	if f := r.Functions[0]; f.Source.LocalHandler != "main.lambda_handler" || f.Handler != "azure_main.main" || r.Functions[4].Source.LocalHandler != "" {
@@ -81,7 +83,7 @@ func TestAzureTemplateAndServiceAgree(t *testing.T) {
 	r := azureRun(t)
 	prepared(t, r)
 	for _, u := range unitsOf(t, r) {
-		files, err := rowOf(t, r).Writer().Files(r, u, nil)
+		files, err := Provider().Writer().Files(r, u, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,14 +112,14 @@ func TestAzureTemplateAndServiceAgree(t *testing.T) {
 
 func TestAzureRefuses(t *testing.T) {
 	for name, s := range map[string]experiment.SubExperiment{
-		"java":  sub("measure", "java21"),
-		"image": sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
+		"java":  providertest.Sub("measure", "java21"),
+		"image": providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
 	} {
-		r := newRun(t, "azure", s)
+		r := providertest.NewRun(t, "azure", s)
 		if name == "java" {
 			r.Functions[0].Language = "java"
 		}
-		if _, err := (Service{Row: rowOf(t, r)}).files(r, nil); !errors.Is(err, fail.ErrUnsupported) {
+		if _, err := providertest.Files(r, Provider()); !errors.Is(err, fail.ErrUnsupported) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -125,5 +127,5 @@ func TestAzureRefuses(t *testing.T) {
 
 func unitsOf(t *testing.T, r *run.Run) []provider.Unit {
 	t.Helper()
-	return rowOf(t, r).Units(r.Service, r.Functions)
+	return Provider().Units(r.Service, r.Functions)
 }

@@ -1,4 +1,4 @@
-package generate
+package knative
 
 import (
 	"bytes"
@@ -11,7 +11,9 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/generate"
 	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
@@ -19,11 +21,11 @@ import (
 func knativeRun(t *testing.T) *run.Run {
 	t.Helper()
 	image := func(s *experiment.SubExperiment) { s.PackageType = "Image" }
-	r := newRun(t, "vhive", sub("measure", "go", image), sub("measure", "go", image, func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "vhive", providertest.Sub("measure", "go", image), providertest.Sub("measure", "go", image, func(s *experiment.SubExperiment) {
 		s.FunctionMemoryMB, s.FunctionTimeoutSeconds = 512, 300
 		s.Platform.Concurrency, s.Platform.MaxInstances = 0, 7
 	}))
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for _, fn := range r.Functions {
@@ -36,7 +38,7 @@ func knativeRun(t *testing.T) *run.Run {
 
 func TestKnativeServices(t *testing.T) {
 	r := knativeRun(t)
-	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Service{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
@@ -47,7 +49,7 @@ func TestKnativeServices(t *testing.T) {
 		}
 		all = append(append(all, "---\n"...), text...)
 	}
-	golden(t, "knative.yml", all)
+	providertest.Golden(t, "knative.yml", all)
 	dec := yaml.NewDecoder(bytes.NewReader(all))
 	var back struct {
 		Spec struct {
@@ -73,12 +75,12 @@ func TestKnativeServices(t *testing.T) {
 // The endpoints file fits the experiment once its domain is filled in.
 func TestKnativeEndpoints(t *testing.T) {
 	r := knativeRun(t)
-	row := rowOf(t, r)
+	row := Provider()
 	f, err := row.ByHand(provider.Options{}).(provider.Guide).Endpoints(row.Units(r.Service, r.Functions))
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "knative-endpoints.json", f.Text)
+	providertest.Golden(t, "knative-endpoints.json", f.Text)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, f.Name), bytes.ReplaceAll(f.Text, []byte("DOMAIN"), []byte("example.org")), 0o644); err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func TestKnativeEndpoints(t *testing.T) {
 func TestKnativeNames(t *testing.T) {
 	r := knativeRun(t)
 	r.Service = "stellar-" + strings.Repeat("x", 60)
-	if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
+	if err := (generate.Service{Row: Provider()}).Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
 		t.Errorf("a name that is too long: %v", err)
 	}
 }

@@ -1,8 +1,7 @@
-package generate
+package google
 
 import (
 	"bytes"
-	"errors"
 	"go/parser"
 	"go/token"
 	"os"
@@ -12,16 +11,19 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/provider"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
 // writtenEnv runs both stages and gives the files with environment variables, one after the other.
 func writtenEnv(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Functions{Row: rowOf(r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Service{Row: rowOf(r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var out []byte
@@ -36,18 +38,18 @@ func writtenEnv(t *testing.T, r *run.Run) []byte {
 }
 
 func TestGoogleEnvironments(t *testing.T) {
-	r := newRun(t, "gcr", sub("measure", "go", func(s *experiment.SubExperiment) {
+	r := providertest.NewRun(t, "gcr", providertest.Sub("measure", "go", func(s *experiment.SubExperiment) {
 		s.PackageType, s.Platform.ImageContract = "Image", "http"
-	}), sub("measure", "python3.13", func(s *experiment.SubExperiment) {
+	}), providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) {
 		s.PackageType, s.Platform.ImageContract, s.FillerRead, s.FunctionMemoryMB = "Image", "http", true, 2048
 	}))
 	r.Functions[1].Env["TRICKY"] = "a: \"b\", c=d # €"
-	golden(t, "gcr-env.yaml", writtenEnv(t, r))
+	providertest.Golden(t, "gcr-env.yaml", writtenEnv(t, r))
 }
 
 // What is shipped to Google has a function in it that its framework calls, and all that gcloud asks for.
 func TestGoogleSources(t *testing.T) {
-	r := newRun(t, "google", sub("measure", "go"), sub("measure", "python3.13"), sub("measure", "nodejs22.x"))
+	r := providertest.NewRun(t, "google", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"), providertest.Sub("measure", "nodejs22.x"))
 	text := writtenEnv(t, r)
 	if !bytes.Contains(text, []byte(`AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128"`)) {
 		t.Errorf("environment:\n%s", text)
@@ -85,18 +87,6 @@ func TestGoogleSources(t *testing.T) {
 	}
 }
 
-// Elsewhere the same languages are no sources, and Google's adapters are not laid over them.
-func TestAdaptersAreTheirProvidersOwn(t *testing.T) {
-	r := newRun(t, "aws", sub("measure", "python3.13"))
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	fn := r.Functions[0]
-	if _, err := os.Stat(filepath.Join(fn.Source.Dir, "entry.py")); !errors.Is(err, os.ErrNotExist) || fn.Source.Unbuilt || fn.Handler != "main.lambda_handler" {
-		t.Errorf("%v, %+v, handler %s", err, fn.Source, fn.Handler)
-	}
-}
-
 func TestGoogleFunctionsOfOnesOwn(t *testing.T) {
 	for name, c := range map[string]struct {
 		runtime, handler string
@@ -115,11 +105,11 @@ func TestGoogleFunctionsOfOnesOwn(t *testing.T) {
 		"go, not exported":        {"go", "serve", map[string]string{"f.go": "package f", "go.mod": ""}, "no exported function", true},
 		"go, no module":           {"go", "Serve", map[string]string{"f.go": "package f"}, "has no go.mod", true},
 	} {
-		r := newRun(t, "google", sub("./own", c.runtime, func(s *experiment.SubExperiment) { s.Handler = c.handler }))
+		r := providertest.NewRun(t, "google", providertest.Sub("./own", c.runtime, func(s *experiment.SubExperiment) { s.Handler = c.handler }))
 		for file, text := range c.files {
-			write(t, filepath.Join(r.BaseDir, "own", file), text)
+			providertest.Write(t, filepath.Join(r.BaseDir, "own", file), text)
 		}
-		err := Check(r, rowOf(t, r))
+		err := generate.Check(r, rowOf(r))
 		switch {
 		case c.fails && (err == nil || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput):
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -127,4 +117,12 @@ func TestGoogleFunctionsOfOnesOwn(t *testing.T) {
 			t.Errorf("%s: handler %q, %v", name, r.Functions[0].Handler, err)
 		}
 	}
+}
+
+// rowOf is the row of a run's provider.
+func rowOf(r *run.Run) provider.Provider {
+	if r.Experiment.Provider == "gcr" {
+		return CloudRun()
+	}
+	return CloudFunctions()
 }

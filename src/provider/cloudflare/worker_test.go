@@ -1,4 +1,4 @@
-package generate
+package cloudflare
 
 import (
 	"fmt"
@@ -9,20 +9,15 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/generate"
+	"stellar/src/provider/providertest"
 	"stellar/src/run"
 )
 
-// lines is a run.Logger that keeps its warnings.
-type lines []string
-
-func (l *lines) Debugf(string, ...any)         {}
-func (l *lines) Infof(string, ...any)          {}
-func (l *lines) Warnf(format string, a ...any) { *l = append(*l, fmt.Sprintf(format, a...)) }
-
 // newWorkers is a run whose functions are Workers, as the pipeline makes them for cloudflare.
-func newWorkers(t *testing.T, subs ...experiment.SubExperiment) (*run.Run, *lines) {
+func newWorkers(t *testing.T, subs ...experiment.SubExperiment) (*run.Run, *providertest.Warnings) {
 	t.Helper()
-	r, log := newRun(t, "cloudflare", subs...), &lines{}
+	r, log := providertest.NewRun(t, "cloudflare", subs...), &providertest.Warnings{}
 	r.Log, r.Record = log, &run.Record{}
 	for _, fn := range r.Functions {
 		fn.Language = run.LanguageWorkers
@@ -33,8 +28,8 @@ func newWorkers(t *testing.T, subs ...experiment.SubExperiment) (*run.Run, *line
 func TestWorkersTakeAnyRuntime(t *testing.T) {
 	handler := func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" } // published files have it
 	sized := func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerRead = 2, true }
-	r, log := newWorkers(t, sub("hellopy", "python3.13", handler), sub("measure", "nodejs22.x", sized), sub("hellojava", "python3.13"))
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	r, log := newWorkers(t, providertest.Sub("hellopy", "python3.13", handler), providertest.Sub("measure", "nodejs22.x", sized), providertest.Sub("hellojava", "python3.13"))
+	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	first := r.Functions[0]
@@ -61,11 +56,11 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 	handler := func(h string) func(*experiment.SubExperiment) {
 		return func(s *experiment.SubExperiment) { s.Handler = h }
 	}
-	r, _ := newWorkers(t, sub("./mine", "nodejs22.x", handler("dist/main.js")), sub("./mine", "nodejs22.x", handler("")))
+	r, _ := newWorkers(t, providertest.Sub("./mine", "nodejs22.x", handler("dist/main.js")), providertest.Sub("./mine", "nodejs22.x", handler("")))
 	for _, name := range []string{"dist/main.js", "worker.mjs", "src/index.ts"} {
-		write(t, filepath.Join(r.BaseDir, "mine", filepath.FromSlash(name)), "export default {};")
+		providertest.Write(t, filepath.Join(r.BaseDir, "mine", filepath.FromSlash(name)), "export default {};")
 	}
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"dist/main.js", "worker.mjs"} {
@@ -74,9 +69,9 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 		}
 	}
 	for _, wrong := range []string{"src/index.ts", "main.handler", "../worker.mjs", "/worker.mjs", "dist//main.js", "other.mjs", ".mjs"} {
-		r, _ := newWorkers(t, sub("./mine", "nodejs22.x", handler(wrong)))
-		write(t, filepath.Join(r.BaseDir, "mine", "worker.mjs"), "export default {};")
-		if err := Check(r, rowOf(t, r)); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
+		r, _ := newWorkers(t, providertest.Sub("./mine", "nodejs22.x", handler(wrong)))
+		providertest.Write(t, filepath.Join(r.BaseDir, "mine", "worker.mjs"), "export default {};")
+		if err := generate.Check(r, Provider()); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
 			t.Errorf("%s: %v, hint %q", wrong, err, fail.Hint(err))
 		}
 	}
@@ -85,10 +80,10 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 // wranglerFiles runs both stages and gives each function's configuration.
 func wranglerFiles(t *testing.T, r *run.Run) []byte {
 	t.Helper()
-	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if err := (Service{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+	if err := (generate.Service{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	var all []byte
@@ -104,24 +99,24 @@ func wranglerFiles(t *testing.T, r *run.Run) []byte {
 
 func TestWranglerConfiguration(t *testing.T) {
 	r, _ := newWorkers(t,
-		sub("measure", "nodejs22.x", func(s *experiment.SubExperiment) { s.Parallelism = 2 }),
-		sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
+		providertest.Sub("measure", "nodejs22.x", func(s *experiment.SubExperiment) { s.Parallelism = 2 }),
+		providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 			s.FunctionImageSizeMB, s.FillerRead, s.DesiredServiceTimes = 2.5, true, []string{"10ms", "40s"}
 		}),
-		sub("./mine", "nodejs22.x", func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" }))
-	write(t, filepath.Join(r.BaseDir, "mine", "dist", "main.js"), "export default {};")
-	golden(t, "cloudflare.jsonc", wranglerFiles(t, r))
+		providertest.Sub("./mine", "nodejs22.x", func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" }))
+	providertest.Write(t, filepath.Join(r.BaseDir, "mine", "dist", "main.js"), "export default {};")
+	providertest.Golden(t, "cloudflare.jsonc", wranglerFiles(t, r))
 }
 
 func TestWorkerNames(t *testing.T) {
 	for name, ok := range map[string]bool{"stellar-20261121t010203z-cloudflare-abcd": true, "Stellar-X": false, "stellar_x": false,
 		"stellar-" + strings.Repeat("x", 60): false} {
-		r, _ := newWorkers(t, sub("measure", "nodejs22.x"))
+		r, _ := newWorkers(t, providertest.Sub("measure", "nodejs22.x"))
 		r.Service = name
-		if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
+		if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
+		if err := (generate.Service{Row: Provider()}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
