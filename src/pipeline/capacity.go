@@ -19,8 +19,8 @@ func (c Config) Carries(exp *experiment.Experiment) error {
 		for _, need := range catalog.Needs(&exp.SubExperiments[i]) {
 			n := need.Load // zero of needs of other kinds
 			if exp.Sequential {
-				sum.Connections, sum.New, sum.Bytes = max(sum.Connections, n.Connections), max(sum.New, n.New),
-					max(sum.Bytes, n.Bytes)
+				sum.Connections = max(sum.Connections, n.Connections)
+				sum.New, sum.Bytes = max(sum.New, n.New), max(sum.Bytes, n.Bytes)
 			} else {
 				sum.Connections, sum.New, sum.Bytes = sum.Connections+n.Connections, sum.New+n.New, sum.Bytes+n.Bytes
 			}

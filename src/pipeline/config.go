@@ -9,36 +9,36 @@ import (
 	"stellar/src/shell"
 )
 
-// Config is what runs are made in, and how the user wants them.
+// Config is what the work on a run takes from its process and from the user.
 type Config struct {
 	run.Deps
 	Options
 	Executable string       // this binary: the local platform is a child process of it
 	Runner     shell.Runner // how other programs are run; nil: shell.Run
 	Observer   Observer
-	Fresh      Freshness         // of tags while functions are used; its zero value has the defaults
-	Patience   provider.Patience // with vendors' CLIs; its zero value has the defaults
+	Fresh      Freshness         // when tags of functions in use are renewed; zero: the defaults
+	Patience   provider.Patience // with vendors' CLIs; zero: the defaults
 }
 
 // Options are what the command line says beside the experiment file.
 type Options struct {
 	Output     string // folder that runs go to
 	Endpoints  string // endpoints file or folder
-	Serverless bool   // deploy; false: probe what stands
+	Serverless bool   // deploy; false: probe functions that exist
 	Only       int    // index of the one sub-experiment to run, -1 for all
 	Keep       bool   // leave the functions up
-	Rebuild    bool   // take no build from the cache, and replace what lies there
+	Rebuild    bool   // build anew, and replace what the cache has
 	AWSAccount string // account that must be the one in use
 }
 
-// Observer sees a run go by.
+// Observer is told how far a run is.
 type Observer interface {
 	StageStart(name string)
 	StageEnd(name string, took time.Duration, err error)
 	Burst(b Burst)
 }
 
-// Burst is how far a sub-experiment is.
+// Burst is how far a sub-experiment is after one of its bursts.
 type Burst struct {
 	Sub    int // index of the sub-experiment
 	Title  string

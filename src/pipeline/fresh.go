@@ -13,12 +13,12 @@ import (
 	"stellar/src/run"
 )
 
-// Freshness is how the tag stellar-expires of functions in use is kept ahead of the time: others sweep what has
-// expired.
+// Freshness says when the tag stellar-expires of functions in use is renewed: `stellar clean --all` of other users
+// removes what has expired.
 type Freshness struct {
-	Every time.Duration // how often is looked; default 10 minutes
-	Left  time.Duration // renewed when so little time is left; default 12 hours
-	Span  time.Duration // by so much beyond what is planned; default 24 hours
+	Every time.Duration // between two checks; default 10 minutes
+	Left  time.Duration // the tag is renewed when less time than this is left; default 12 hours
+	Span  time.Duration // how far beyond the planned end the new tag is; default 24 hours
 }
 
 func (f Freshness) defaults() Freshness {
@@ -32,9 +32,8 @@ type renewer struct {
 	held   *heldRuns
 }
 
-// keep renews the tags of all units that the run uses, its own and those of the runs that it holds, before its
-// bursts and, on a goroutine, for as long as they go on. stop ends that, and gives the error of a defect on that
-// goroutine.
+// keep renews the tags of all units that the run uses, its own and those of the runs that it holds: now, and on a
+// goroutine until stop is called. stop gives the error of a panic on that goroutine.
 func (n renewer) keep(ctx context.Context, r *run.Run) (stop func() error) {
 	f := n.config.Fresh.defaults()
 	n.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
@@ -58,7 +57,7 @@ func (n renewer) keep(ctx context.Context, r *run.Run) (stop func() error) {
 	}
 }
 
-// renew renews what expires soon. That it cannot is no reason to stop what is being measured, but the user hears of it.
+// renew renews what expires soon. A failure is logged and stops no measurement.
 func (n renewer) renew(ctx context.Context, r *run.Run, f Freshness, planned time.Duration) {
 	now := time.Now()
 	for _, of := range append([]*run.Run{r}, n.held.runs...) {
@@ -68,13 +67,15 @@ func (n renewer) renew(ctx context.Context, r *run.Run, f Freshness, planned tim
 		until := now.Add(planned + f.Span)
 		renewed, err := n.renewRun(ctx, of, until)
 		if err != nil && ctx.Err() == nil {
-			n.config.Log.Warnf("the functions of run %s carry the tag %s %s: from then on `stellar clean --all` of others "+
-				"removes them, although they are in use: %v", of.ID, tagExpires, of.Expires().Format(time.RFC3339), err)
+			n.config.Log.Warnf("the functions of run %s carry the tag %s %s: from then on `stellar clean --all` of "+
+				"others removes them, although they are in use: %v",
+				of.ID, tagExpires, of.Expires().Format(time.RFC3339), err)
 		}
 		if !renewed || err != nil {
 			continue
 		}
-		n.config.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires, until.UTC().Format(time.RFC3339))
+		n.config.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires,
+			until.UTC().Format(time.RFC3339))
 		if err := of.Renewed(until); err != nil {
 			n.config.Log.Warnf("%v", err)
 		}
@@ -89,7 +90,7 @@ func (n renewer) renewRun(ctx context.Context, of *run.Run, until time.Time) (re
 	var errs []error
 	for _, res := range of.Journal.Pending() {
 		kind := res.Attrs["provider"]
-		if res.Kind != deploy.KindService || onThisMachine(kind) { // this machine's own: its runs know of each other
+		if res.Kind != deploy.KindService || onThisMachine(kind) { // the runs of one machine see each other's locks
 			continue
 		}
 		own, err := other.own(of, res)

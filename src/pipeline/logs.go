@@ -15,8 +15,8 @@ import (
 // LogsFolder is where the functions' own logs go, within the run's folder.
 const LogsFolder = "logs"
 
-// CollectLogs keeps what the local platform logged of each function: why one crashed, and the platform's own view of
-// every request. A log that cannot be had is no reason to stop.
+// CollectLogs copies the local platform's log of each function into the run's folder: it has the reason of a crash, and
+// a REPORT line for every request. A log that cannot be read is no error of the run.
 func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
 	p := j.platform
 	if !p.hosts || p.client == nil {
@@ -26,7 +26,7 @@ func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
 	defer cancel()
 	failed := 0
 	for _, f := range r.Functions {
-		if f.Endpoint == nil || f.Endpoint.Token != "" { // or another run's
+		if f.Endpoint == nil || f.Endpoint.Token != "" { // nor of another run
 			continue
 		}
 		var seen failures
@@ -37,17 +37,19 @@ func (j *Job) CollectLogs(ctx context.Context, r *run.Run) {
 		if seen.count == 0 {
 			continue
 		}
-		if failed++; failed <= maxToldFailures {
-			j.Log.Warnf("%s: %d failed requests; the first: %s", filepath.Join(LogsFolder, f.Name+".log"), seen.count, local.Printable(seen.first))
+		if failed++; failed <= maxLoggedFailures {
+			j.Log.Warnf("%s: %d failed requests; the first: %s",
+				filepath.Join(LogsFolder, f.Name+".log"), seen.count, local.Printable(seen.first))
 		}
 	}
-	if more := failed - maxToldFailures; more > 0 {
-		j.Log.Warnf("%d more functions have failed requests in their logs in %s", more, filepath.Join(r.Dir, LogsFolder))
+	if more := failed - maxLoggedFailures; more > 0 {
+		j.Log.Warnf("%d more functions have failed requests in their logs in %s",
+			more, filepath.Join(r.Dir, LogsFolder))
 	}
 }
 
-// maxToldFailures is how many functions' failures a run's log names.
-const maxToldFailures = 5
+// maxLoggedFailures is how many functions' failures a run's log names.
+const maxLoggedFailures = 5
 
 // failures is what a function's log says of failed requests.
 type failures struct {
@@ -55,7 +57,7 @@ type failures struct {
 	first string // the reason of the first one
 }
 
-// read looks through whole lines of a log. Only lines of the platform's begin with these words.
+// read counts the failures in whole lines of a log. Only lines of the platform begin with these words.
 func (f *failures) read(text string) {
 	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, "RequestId: "); ok && f.first == "" {

@@ -28,7 +28,7 @@ func ownImage(r *run.Run, res run.Resource) (run.Resource, error) {
 	return pack.Belongs(r.ID, res, r.Remembered())
 }
 
-// ownUnit is a unit with its folder within the run's, wherever that lies by now.
+// ownUnit gives a unit with its folder within the run's folder, which may have been moved.
 func ownUnit(r *run.Run, res run.Resource) (run.Resource, error) {
 	service := run.ServiceName(r.ID)
 	unit, named := res.Attrs[provider.DetailUnit]
@@ -51,8 +51,8 @@ func ownUnit(r *run.Run, res run.Resource) (run.Resource, error) {
 	return res, nil
 }
 
-// innerFolder is the path of a unit's folder within the run's: …/<id>/serverless/…, as it was when the unit was
-// deployed.
+// innerFolder is the path of a unit's folder within the run's folder. dir is …/<id>/serverless/…, as it was at
+// deployment.
 func innerFolder(id, dir string) (string, error) {
 	mark := string(filepath.Separator) + id + string(filepath.Separator)
 	_, inner, found := strings.Cut(dir, mark)
@@ -69,7 +69,7 @@ func innerFolder(id, dir string) (string, error) {
 // serviceFolder is the folder of a run in which its units have theirs.
 const serviceFolder = "serverless"
 
-// packagesFolder is where generate puts packages: they are the bulk of a service folder, and no result.
+// packagesFolder is where generate puts packages, within the service folder.
 const packagesFolder = "packages"
 
 // RemovePackages removes the packages in a run's folder: most of its bytes, and no result. It follows no link.

@@ -36,7 +36,8 @@ func testJob(t *testing.T, file string) (*Job, *run.Run) {
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
-	w := Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now,
+		Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}
 	exp := parse(t, file)
 	j := NewJob(w, exp)
@@ -70,7 +71,8 @@ func TestStagesRunInOrderUntilOneFails(t *testing.T) {
 	}
 	skipped := note("skipped", nil)
 	skipped.skip = "nothing to do"
-	err := j.Execute(context.Background(), r, []Stage{note("a", nil), skipped, note("typed skip", fail.Skip{Reason: "none"}),
+	err := j.Execute(context.Background(), r, []Stage{note("a", nil), skipped,
+		note("typed skip", fail.Skip{Reason: "none"}),
 		note("b", fail.With(fail.CodeThreshold, "broken")), note("never", nil)})
 	if got := strings.Join(order, " "); got != "a typed skip b" {
 		t.Errorf("ran %q", got)
@@ -90,7 +92,8 @@ func TestStagesRunInOrderUntilOneFails(t *testing.T) {
 }
 
 func TestFunctionsOfAnExperiment(t *testing.T) {
-	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"Parallelism":2},{"Runtime":"python3.13","Bursts":1,"Public":true,"FunctionMemoryMB":512}]}`)
+	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"Parallelism":2},
+		{"Runtime":"python3.13","Bursts":1,"Public":true,"FunctionMemoryMB":512}]}`)
 	fns, err := Functions(exp, []int{0, 1}, "hash")
 	if err != nil || len(fns) != 3 {
 		t.Fatalf("%d functions, %v", len(fns), err)
@@ -104,7 +107,8 @@ func TestFunctionsOfAnExperiment(t *testing.T) {
 }
 
 func TestFunctionsOfAChain(t *testing.T) {
-	exp := parse(t, `{"Provider":"vhive","SubExperiments":[{"Bursts":1},{"Bursts":1,"Parallelism":2,"DataTransferChainLength":3}]}`)
+	exp := parse(t, `{"Provider":"vhive","SubExperiments":[{"Bursts":1},
+		{"Bursts":1,"Parallelism":2,"DataTransferChainLength":3}]}`)
 	fns, err := Functions(exp, []int{0, 1}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -122,10 +126,12 @@ func TestFunctionsOfAChain(t *testing.T) {
 }
 
 func TestIncrements(t *testing.T) {
-	exp := parse(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":2,"DesiredServiceTimes":["0ms","10ms"]}]}`)
+	exp := parse(t, `{"Provider":"local","SubExperiments":[
+		{"Runtime":"go","Bursts":2,"DesiredServiceTimes":["0ms","10ms"]}]}`)
 	s := &exp.SubExperiments[0]
 	times := []time.Duration{0, 10 * time.Millisecond}
-	cals := []run.Calibration{{Function: s.Function, Runtime: "go", Architecture: s.Architecture, ServiceTime: "10ms", Increments: 7}}
+	cals := []run.Calibration{{Function: s.Function, Runtime: "go", Architecture: s.Architecture, ServiceTime: "10ms",
+		Increments: 7}}
 	if got, err := increments(cals, s, times); err != nil || got[0] != 0 || got[1] != 7 {
 		t.Errorf("increments %v, %v", got, err)
 	}

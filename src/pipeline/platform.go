@@ -113,7 +113,8 @@ func (p *localPlatform) noteLimits(ctx context.Context, r *run.Run) error {
 	}
 	r.Record.Notes = append(r.Record.Notes, fmt.Sprintf(
 		"local platform: memory limit enforced: %t, CPU limit enforced: %t (%s)", l.Memory, l.CPU, l.Why))
-	p.config.Log.Warnf("the local platform enforces no full limits here (memory %t, CPU %t): %s", l.Memory, l.CPU, l.Why)
+	p.config.Log.Warnf("the local platform enforces no full limits here (memory %t, CPU %t): %s", l.Memory, l.CPU,
+		l.Why)
 	return nil
 }
 

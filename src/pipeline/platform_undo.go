@@ -30,7 +30,8 @@ func (p *localPlatform) own(r *run.Run, res run.Resource) (run.Resource, error) 
 	if want := filepath.Join(root, platformFolder(r.ID)); res.Name != r.ID || res.Attrs["dir"] != want {
 		return res, fail.With(fail.CodeLeftBehind, "platform %q in %q is not that of run %s, in %s",
 			res.Name, res.Attrs["dir"], r.ID, want).
-			WithHint("if the run had another HOME or XDG_STATE_HOME, set it and try again; else the journal is not that of this run")
+			WithHint("if the run had another HOME or XDG_STATE_HOME, set it and try again; else the journal is not " +
+				"that of this run")
 	}
 	return res, nil
 }
@@ -96,7 +97,8 @@ func (p *localPlatform) removeDaemon(ctx context.Context, _ run.Resource) error 
 		return err
 	}
 	if len(services) > 0 {
-		p.config.Log.Infof("the local platform stays: it has %d other services (`stellar local stop` ends it)", len(services))
+		p.config.Log.Infof("the local platform stays: it has %d other services (`stellar local stop` ends it)",
+			len(services))
 		return nil
 	}
 	root, err := local.StateRoot(p.config.Getenv)

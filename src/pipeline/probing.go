@@ -50,7 +50,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if _, err := machine.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
-	s.platform.tellRuntimes(r)
+	s.platform.noteRuntimes(r)
 	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex

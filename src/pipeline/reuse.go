@@ -11,9 +11,9 @@ import (
 	"stellar/src/run"
 )
 
-// reuseStage gives functions whose sub-experiment says Reuse the endpoints of fitting ones that an earlier run left up on
-// purpose. They stay that run's: it is held for as long as this one goes on, so that nobody else probes or removes them
-// meanwhile, and nothing of it is removed at the end. Functions for which none fits are deployed.
+// reuseStage takes over functions of kept runs, where a sub-experiment says Reuse and a kept function fits. The kept
+// run is locked until this one ends, so that no other run probes or removes its functions. This run removes none of
+// them. Functions for which none fits are deployed.
 type reuseStage struct {
 	Config
 	held *heldRuns
@@ -21,6 +21,7 @@ type reuseStage struct {
 
 func (reuseStage) String() string { return "looking for functions that stand" }
 
+// Skip says why no function is taken over.
 func (s reuseStage) Skip(r *run.Run) string {
 	if !s.Deploys(r.Experiment) {
 		return "the functions stand already"
@@ -36,13 +37,14 @@ func (s reuseStage) Skip(r *run.Run) string {
 	return "no sub-experiment says Reuse"
 }
 
+// Run looks at every kept run. One that cannot be used is logged and passed over.
 func (s reuseStage) Run(ctx context.Context, r *run.Run) error {
 	dirs, err := run.Unfinished(s.Getenv)
 	if err != nil {
 		return err
 	}
 	for _, dir := range dirs {
-		if err := s.takeFrom(ctx, r, dir); err != nil {
+		if err := s.reuseFrom(ctx, r, dir); err != nil {
 			s.Log.Warnf("functions of %s are not used again: %v", dir, err)
 		}
 	}
@@ -54,12 +56,13 @@ func (s reuseStage) Run(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// takeFrom takes over what fits of one earlier run.
-func (s reuseStage) takeFrom(ctx context.Context, r *run.Run, dir string) error {
+// reuseFrom takes over the functions of one kept run that fit.
+func (s reuseStage) reuseFrom(ctx context.Context, r *run.Run, dir string) error {
 	rec, err := run.ReadRecord(dir)
-	if err != nil || rec.Status != run.StatusKept || rec.Experiment == nil || rec.Experiment.ProviderKind() != r.Experiment.ProviderKind() ||
+	if err != nil || rec.Status != run.StatusKept || rec.Experiment == nil ||
+		rec.Experiment.ProviderKind() != r.Experiment.ProviderKind() ||
 		!slices.ContainsFunc(r.Functions, func(f *run.Function) bool { return fitting(r, f, rec, nil) >= 0 }) {
-		return nil //nolint:nilerr // a folder that is no kept run of this provider offers nothing
+		return nil //nolint:nilerr // a folder that is no kept run of this provider has no such functions
 	}
 	token, err := run.ReadToken(dir)
 	if err != nil {
@@ -73,57 +76,63 @@ func (s reuseStage) takeFrom(ctx context.Context, r *run.Run, dir string) error 
 		return err
 	}
 	s.held.add(was)
-	stand, err := s.stillThere(ctx, was)
+	present, err := s.present(ctx, was)
 	if err != nil {
 		return err
 	}
 	for _, f := range r.Functions {
-		at := fitting(r, f, rec, stand)
+		at := fitting(r, f, rec, present)
 		if at < 0 {
 			continue
 		}
 		old := &rec.Functions[at]
 		e := *old.Endpoint
 		e.Function, e.Token = f.Name, token
-		p := *f.Package // what stands, not what was made for this run
-		p.Name, p.Bytes, p.CodeBytes, p.SHA256, p.Image = old.Package, old.PackageBytes, old.CodeBytes, old.PackageSHA256, old.Image
+		p := *f.Package // what is deployed, not what was made for this run
+		p.Name, p.Bytes, p.CodeBytes = old.Package, old.PackageBytes, old.CodeBytes
+		p.SHA256, p.Image = old.PackageSHA256, old.Image
 		f.Package, f.Endpoint = &p, &e
-		old.Endpoint = nil // taken: the next one gets another
-		r.Record.Notes = append(r.Record.Notes, fmt.Sprintf("function %s is %s of run %s (Reuse)", f.Name, old.Name, rec.ID))
+		old.Endpoint = nil // each is used once
+		r.Record.Notes = append(r.Record.Notes,
+			fmt.Sprintf("function %s is %s of run %s (Reuse)", f.Name, old.Name, rec.ID))
 		s.Log.Infof("function %s is taken over from run %s", f.Name, rec.ID)
 	}
 	return nil
 }
 
-// fitting finds a function of an earlier run that can stand in for one of this run, -1 where there is none; of stand, where
-// it is not nil, it must be one.
-func fitting(r *run.Run, f *run.Function, rec *run.Record, stand map[string]bool) int {
+// fitting is the index of a function of a kept run that can take the place of f, -1 where there is none. Where present
+// is not nil, it must have the function's URL.
+func fitting(r *run.Run, f *run.Function, rec *run.Record, present map[string]bool) int {
 	want := &r.Experiment.SubExperiments[f.Sub]
 	if !want.Reuse || f.Endpoint != nil {
 		return -1
 	}
 	return slices.IndexFunc(rec.Functions, func(old run.FunctionRecord) bool {
-		if old.Endpoint == nil || old.SubExperiment >= len(rec.Experiment.SubExperiments) || stand != nil && !stand[old.Endpoint.URL] {
+		if old.Endpoint == nil || old.SubExperiment >= len(rec.Experiment.SubExperiments) ||
+			present != nil && !present[old.Endpoint.URL] {
 			return false
 		}
 		if f.Source == nil || old.Build == "" || old.Build != f.Source.Build {
-			return false // other code, or an unknown one, would be measured under this one's name
+			return false // other code, or unknown code, would be measured under this function's name
 		}
-		return old.Runtime == f.Runtime && old.Architecture == f.Architecture && provider.Fits(*old.Endpoint, f, want) &&
-			alike(&rec.Experiment.SubExperiments[old.SubExperiment], want) && rec.Experiment.Region == r.Experiment.Region
+		return old.Runtime == f.Runtime && old.Architecture == f.Architecture &&
+			provider.Fits(*old.Endpoint, f, want) && rec.Experiment.Region == r.Experiment.Region &&
+			alike(&rec.Experiment.SubExperiments[old.SubExperiment], want)
 	})
 }
 
-// alike compares what of two sub-experiments makes their functions answer differently.
+// alike reports whether two sub-experiments agree in all that changes how their functions answer.
 func alike(a, b *experiment.SubExperiment) bool {
-	return a.Function == b.Function && a.Handler == b.Handler && a.FunctionTimeoutSeconds == b.FunctionTimeoutSeconds && a.Platform == b.Platform &&
-		a.SnapStartEnabled == b.SnapStartEnabled && a.CPUBoostEnabled == b.CPUBoostEnabled && a.FillerRead == b.FillerRead &&
-		a.FillerPlacement == b.FillerPlacement && a.PackagePattern == b.PackagePattern && a.BaseImage == b.BaseImage && a.ColdPull == b.ColdPull &&
-		a.Public == b.Public && a.DataTransferChainLength == b.DataTransferChainLength
+	return a.Function == b.Function && a.Handler == b.Handler && a.Public == b.Public &&
+		a.FunctionTimeoutSeconds == b.FunctionTimeoutSeconds && a.Platform == b.Platform &&
+		a.SnapStartEnabled == b.SnapStartEnabled && a.CPUBoostEnabled == b.CPUBoostEnabled &&
+		a.FillerRead == b.FillerRead && a.FillerPlacement == b.FillerPlacement &&
+		a.PackagePattern == b.PackagePattern && a.BaseImage == b.BaseImage && a.ColdPull == b.ColdPull &&
+		a.DataTransferChainLength == b.DataTransferChainLength
 }
 
-// stillThere asks the provider which functions of a kept run stand.
-func (s reuseStage) stillThere(ctx context.Context, was *run.Run) (map[string]bool, error) {
+// present asks the provider which functions of a kept run exist, and gives their URLs.
+func (s reuseStage) present(ctx context.Context, was *run.Run) (map[string]bool, error) {
 	out := map[string]bool{}
 	other := NewJob(s.Config, nil)
 	for _, res := range was.Journal.Pending() {

@@ -34,7 +34,8 @@ func controlAPI(t *testing.T, service string, stays bool) (server *httptest.Serv
 			http.Error(w, `{"error":"it stays"}`, http.StatusInternalServerError)
 			return
 		}
-		services = slices.DeleteFunc(services, func(s map[string]string) bool { return s["service"] == q.PathValue("name") })
+		services = slices.DeleteFunc(services,
+			func(s map[string]string) bool { return s["service"] == q.PathValue("name") })
 		_, _ = w.Write([]byte("{}"))
 	})
 	server = httptest.NewServer(mux)
