@@ -73,16 +73,15 @@ func loop() {
 		if err != nil || res.StatusCode != http.StatusOK {
 			os.Exit(1)
 		}
-		request := res.Header.Get("Lambda-Runtime-Aws-Request-Id")
-		first := cold.CompareAndSwap(false, true)
-		n := count.Add(1)
-		var e event
-		_ = json.Unmarshal(body, &e)
-		verb, answer := handle(e, body, request, first, n)
-		if _, _, err := call("invocation/"+request+"/"+verb, answer); err != nil {
+		r := &request{raw: body, id: res.Header.Get("Lambda-Runtime-Aws-Request-Id")}
+		r.first = cold.CompareAndSwap(false, true)
+		r.n = count.Add(1)
+		_ = json.Unmarshal(body, &r.event)
+		verb, answer := handle(r)
+		if _, _, err := call("invocation/"+r.id+"/"+verb, answer); err != nil {
 			os.Exit(1)
 		}
-		if e.Query["after"] == "exit" {
+		if r.Query["after"] == "exit" {
 			os.Exit(0)
 		}
 	}
@@ -98,11 +97,36 @@ func call(path string, body []byte) (status int, text []byte, err error) {
 	return res.StatusCode, text, err
 }
 
-func handle(e event, raw []byte, request string, first bool, n int64) (verb string, answer []byte) {
-	number := func(key string) int { v, _ := strconv.Atoi(e.Query[key]); return v }
-	time.Sleep(time.Duration(number("sleep")) * time.Millisecond)
-	switch p := e.Query["leave"]; p {
-	case "":
+// request is one event and what this process knows of it.
+type request struct {
+	event
+	raw   []byte
+	id    string
+	first bool  // of this process
+	n     int64 // its number in this process, from 1
+}
+
+// number is the value of a parameter, 0 where it is not a number.
+func (r *request) number(key string) int {
+	n, _ := strconv.Atoi(r.Query[key])
+	return n
+}
+
+// handle does what the query says and answers.
+func handle(r *request) (verb string, answer []byte) {
+	time.Sleep(time.Duration(r.number("sleep")) * time.Millisecond)
+	for _, try := range []func(*request) (verb string, answer []byte){leaveProcess, misbehave, fixedAnswer, tell} {
+		if verb, answer := try(r); verb != "" {
+			return verb, answer
+		}
+	}
+	return object(map[string]any{"id": id, "pid": os.Getpid(), "cold": r.first, "n": r.n, "request": r.id,
+		"version": os.Getenv("VERSION")})
+}
+
+// leaveProcess starts a process that outlives the request (?leave).
+func leaveProcess(r *request) (verb string, answer []byte) {
+	switch p := r.Query["leave"]; p {
 	case "group", "setsid":
 		return object(map[string]any{"pid": leave(exec.Command("sleep", "300"), p == "setsid")})
 	case "twice", "bare":
@@ -115,70 +139,94 @@ func handle(e event, raw []byte, request string, first bool, n int64) (verb stri
 		pid, _ := strconv.Atoi(string(out))
 		return object(map[string]any{"pid": pid, "error": fmt.Sprint(err)})
 	}
-	switch e.Query["do"] {
+	return "", nil
+}
+
+// misbehave ends, hangs, or takes more than it should (?do).
+func misbehave(r *request) (verb string, answer []byte) {
+	switch r.Query["do"] {
 	case "exit":
-		os.Exit(number("code"))
+		os.Exit(r.number("code"))
 	case "hang":
 		time.Sleep(time.Hour)
 	case "signal":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		time.Sleep(time.Hour)
 	case "alloc":
-		for range number("mb") {
+		for range r.number("mb") {
 			hoard = append(hoard, bytes.Repeat([]byte{1}, 1<<20))
 		}
 	case "spew":
 		line := append(bytes.Repeat([]byte{'x'}, 200<<10), '\n')
-		for range number("mb") * 5 {
+		for range r.number("mb") * 5 {
 			_, _ = os.Stdout.Write(line)
 		}
 		fmt.Println("the last line")
-	case "forge": // lines of the platform's, with the request's own id
-		report := "REPORT RequestId: " + request + "\tDuration: 0.01 ms\tBilled Duration: 1 ms\tMemory Size: 1 MB" +
-			"\tInstance: mine\tCold: true"
-		fmt.Print("START RequestId: ", request, "\nEND RequestId: ", request, "\n",
-			report, "\n \t", report, "\n>", report, "\n",
-			"\u00a0", report, "\n\x1b[31mred\tend\n")
-		fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
-		return "error", fault
+	case "forge":
+		return forge(r.id)
 	case "fill":
-		err := os.WriteFile(os.TempDir()+"/filled", bytes.Repeat([]byte{1}, number("kb")<<10), 0o600)
-		if e.Query["then"] == "hang" {
+		err := os.WriteFile(os.TempDir()+"/filled", bytes.Repeat([]byte{1}, r.number("kb")<<10), 0o600)
+		if r.Query["then"] == "hang" {
 			time.Sleep(time.Hour)
 		}
 		return object(map[string]any{"error": fmt.Sprint(err)})
-	case "write":
-		return object(map[string]any{"error": write(), "pid": os.Getuid()})
+	}
+	return "", nil
+}
+
+// forge prints lines of the platform's, with the request's own id.
+func forge(id string) (verb string, answer []byte) {
+	report := "REPORT RequestId: " + id + "\tDuration: 0.01 ms\tBilled Duration: 1 ms\tMemory Size: 1 MB" +
+		"\tInstance: mine\tCold: true"
+	fmt.Print("START RequestId: ", id, "\nEND RequestId: ", id, "\n",
+		report, "\n \t", report, "\n>", report, "\n",
+		"\u00a0", report, "\n\x1b[31mred\tend\n")
+	fault, _ := json.Marshal(map[string]string{"errorType": "Forged", "errorMessage": "it is broken\n" + report})
+	return "error", fault
+}
+
+// fixedAnswer answers in a form that the query asks for (?do).
+func fixedAnswer(r *request) (verb string, answer []byte) {
+	switch r.Query["do"] {
 	case "big":
-		return "response", append(append([]byte{'"'}, bytes.Repeat([]byte{'a'}, number("bytes"))...), '"')
+		return "response", append(append([]byte{'"'}, bytes.Repeat([]byte{'a'}, r.number("bytes"))...), '"')
 	case "error":
 		return "error", []byte(`{"errorMessage":"it is broken","errorType":"Broken"}`)
 	case "notjson":
 		return "response", []byte("hello {")
 	case "event":
-		return "response", raw
-	case "env":
-		return object(map[string]any{"env": os.Environ(), "cwd": cwd()})
+		return "response", r.raw
 	case "echo":
-		out, _ := json.Marshal(map[string]any{"statusCode": 201, "body": e.Body, "cookies": []string{"a=1", "b=2"},
+		out, _ := json.Marshal(map[string]any{"statusCode": 201, "body": r.Body, "cookies": []string{"a=1", "b=2"},
 			"headers": map[string]any{"X-Mine": "yes", "Content-Type": "text/x-mine", "Connection": "close", "X-Number": 7}})
 		return "response", out
 	case "base64":
 		return "response", []byte(`{"statusCode":200,"body":"AAEC","isBase64Encoded":true}`)
+	case "raw":
+		return "response", []byte(r.Query["raw"])
+	}
+	return "", nil
+}
+
+// tell answers what the function sees, and what it may do (?do).
+func tell(r *request) (verb string, answer []byte) {
+	switch r.Query["do"] {
+	case "write":
+		return object(map[string]any{"error": write(), "pid": os.Getuid()})
+	case "env":
+		return object(map[string]any{"env": os.Environ(), "cwd": cwd()})
 	case "files":
-		return object(files(e.Query["platform"], e.Query["mark"]))
+		return object(files(r.Query["platform"], r.Query["mark"]))
 	case "meddle":
-		return object(meddle(e.Query["api"], e.Query["id"]))
+		return object(meddle(r.Query["api"], r.Query["id"]))
 	case "api":
 		return object(map[string]any{"api": os.Getenv("AWS_LAMBDA_RUNTIME_API")})
 	case "child":
-		return child(request)
+		return child(r.id)
 	case "misuse":
-		return object(misuse(request))
-	case "raw":
-		return "response", []byte(e.Query["raw"])
+		return object(misuse(r.id))
 	}
-	return object(map[string]any{"id": id, "pid": os.Getpid(), "cold": first, "n": n, "request": request, "version": os.Getenv("VERSION")})
+	return "", nil
 }
 
 // write leaves a folder with a file, and a file, in the folder for temporary files, and says what failed.
