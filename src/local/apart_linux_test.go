@@ -63,7 +63,8 @@ func TestPlatformIsHidden(t *testing.T) {
 			}
 			for _, pid := range []int{child.PID, watcher} { // what root sees, who sees all
 				environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-				if err != nil || strings.Contains(string(environ), child.Token) || strings.Contains(string(environ), secret) {
+				if err != nil || strings.Contains(string(environ), child.Token) ||
+					strings.Contains(string(environ), secret) {
 					t.Errorf("environment of process %d: %v %q", pid, err, environ)
 				}
 			}

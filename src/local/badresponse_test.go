@@ -69,7 +69,8 @@ func TestReasonOfABadResponseIsLogged(t *testing.T) {
 	at := deployTo(t, c, nil)
 	reasons := map[string]string{} // by request
 	for raw, want := range malformedResponses() {
-		r := wantFailure(t, at+"?do=raw&raw="+url.QueryEscape(raw), 502, kindBadResponse, "function f: malformed response: ")
+		r := wantFailure(t, at+"?do=raw&raw="+url.QueryEscape(raw), 502, kindBadResponse,
+			"function f: malformed response: ")
 		if !strings.Contains(r.Error, want) {
 			t.Errorf("%.80s: answered %s; want %s", raw, r.Error, want)
 		}

@@ -116,7 +116,8 @@ func (o SpawnOptions) command(extra ...string) (*exec.Cmd, *os.File, error) {
 		return nil, nil, err
 	}
 	args := append([]string{"local", "serve"}, extra...)
-	cmd := exec.Command(o.Executable, append(args, o.args()...)...) //nolint:gosec,noctx // its own program; it outlives ctx
+	cmd := exec.Command(o.Executable,
+		append(args, o.args()...)...) //nolint:gosec,noctx // its own program; it outlives ctx
 	cmd.Args[0] = watcherName
 	cmd.Env = plainEnvironment(os.Environ())
 	cmd.ExtraFiles = []*os.File{secret} // number secretsFD
@@ -131,7 +132,8 @@ func startFailed(err error, output, dir string) error {
 }
 
 // launchChild starts the command and waits until it has told where it is. ended is called once, when it has ended.
-func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended func(error)) (s State, output string, err error) {
+func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended func(error)) (s State, output string,
+	err error) {
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return s, "", err
@@ -219,7 +221,8 @@ func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, ou
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	said, _ := os.ReadFile(log)
-	return State{}, string(said[max(0, len(said)-2000):]), fmt.Errorf("it did not tell where it is: %w", errors.Join(ctx.Err(), err))
+	return State{}, string(said[max(0, len(said)-2000):]),
+		fmt.Errorf("it did not tell where it is: %w", errors.Join(ctx.Err(), err))
 }
 
 // tail keeps the last lines of a program's output.
@@ -266,7 +269,8 @@ func (c *Child) close() error {
 		return errors.Join(err, c.err)
 	}
 	if !absent(c.Dir) {
-		return fail.With(fail.CodeLeftBehind, "local platform: folder %s is still there: %w", c.Dir, errors.Join(c.err, os.ErrExist)).
+		return fail.With(fail.CodeLeftBehind, "local platform: folder %s is still there: %w", c.Dir,
+			errors.Join(c.err, os.ErrExist)).
 			WithHint("remove it by hand")
 	}
 	var exit *exec.ExitError

@@ -47,7 +47,8 @@ func testImageWith(t *testing.T, c *docker.Client, name, architecture, lines str
 		name string
 		data []byte
 	}{
-		{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" + lines)},
+		{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" +
+			lines)},
 		{"bootstrap", program},
 	} {
 		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.data))}); err != nil {
@@ -60,7 +61,9 @@ func testImageWith(t *testing.T, c *docker.Client, name, architecture, lines str
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := c.ImageBuild(t.Context(), &from, build.ImageBuildOptions{Tags: []string{name}, Platform: "linux/" + architecture, Remove: true, ForceRemove: true})
+	res, err := c.ImageBuild(t.Context(), &from,
+		build.ImageBuildOptions{Tags: []string{name}, Platform: "linux/" + architecture, Remove: true,
+			ForceRemove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +72,8 @@ func testImageWith(t *testing.T, c *docker.Client, name, architecture, lines str
 		t.Fatalf("build %s: %v %s", name, err, said)
 	}
 	t.Cleanup(func() {
-		_, _ = c.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true}) // a pull may have taken it
+		// a pull may have taken it
+		_, _ = c.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true})
 	})
 }
 
@@ -86,7 +90,9 @@ func testEngine(t *testing.T) *docker.Client {
 // containersOf lists the containers of a platform, ended ones too.
 func containersOf(t *testing.T, c *docker.Client, dir string) []container.Summary {
 	t.Helper()
-	all, err := c.ContainerList(context.Background(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+dir))})
+	all, err := c.ContainerList(context.Background(),
+		container.ListOptions{All: true,
+			Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+dir))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +114,15 @@ func TestImageRuntimeAPI(t *testing.T) {
 	name := fmt.Sprintf("stellar-test-api:%d", os.Getpid())
 	testImage(t, c, name, architecture)
 	p, ctl := testPlatform(t, func(o *Options) { o.CPU = CPUQuota })
-	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"VERSION": "7"} }))
+	url := deployTo(t, ctl, ofImage(name,
+		func(f *client.FunctionSpec) { f.Environment = map[string]string{"VERSION": "7"} }))
 	first, second := getOK(t, url), getOK(t, url)
 	if !first.Cold || second.Cold || first.ID != second.ID || first.Ver != "7" || second.N != 2 {
 		t.Errorf("first %+v, second %+v", first, second)
 	}
 	env := strings.Join(getOK(t, url+"?do=env").Env, "\n")
-	for _, want := range []string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT=/var/task", "PATH=/usr/local/sbin:", "AWS_LAMBDA_FUNCTION_NAME=f"} {
+	for _, want := range []string{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "LAMBDA_TASK_ROOT=/var/task",
+		"PATH=/usr/local/sbin:", "AWS_LAMBDA_FUNCTION_NAME=f"} {
 		if !strings.Contains(env, want) {
 			t.Errorf("no %s in\n%s", want, env)
 		}
@@ -127,7 +135,8 @@ func TestImageRuntimeAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h := info.HostConfig; h.Memory != 256<<20 || h.MemorySwap != 256<<20 || len(h.CapDrop) == 0 || *h.PidsLimit != 1024 || !h.ReadonlyRootfs {
+	if h := info.HostConfig; h.Memory != 256<<20 || h.MemorySwap != 256<<20 || len(h.CapDrop) == 0 ||
+		*h.PidsLimit != 1024 || !h.ReadonlyRootfs {
 		t.Errorf("host config %+v", h)
 	}
 	eventually(t, "the CPU is limited", func() bool {
@@ -135,7 +144,8 @@ func TestImageRuntimeAPI(t *testing.T) {
 		return err == nil && info.HostConfig.CPUQuota == 20_000*256/memoryPerCPU
 	})
 	reps := reports(t, ctl)
-	if len(reps) != 3 || !reps[0].Cold || reps[0].Init <= 0 || reps[1].Cold || reps[0].MaxMemory == 0 || reps[0].RequestID != first.Req || reps[0].Pull != 0 {
+	if len(reps) != 3 || !reps[0].Cold || reps[0].Init <= 0 || reps[1].Cold || reps[0].MaxMemory == 0 ||
+		reps[0].RequestID != first.Req || reps[0].Pull != 0 {
 		t.Errorf("reports %+v", reps)
 	}
 	if err := ctl.Delete(t.Context(), "s"); err != nil {
@@ -155,9 +165,11 @@ func TestImageFailures(t *testing.T) {
 	wantFailure(t, url+"?do=exit&code=5", http.StatusBadGateway, kindCrash, "exit status 5")
 	wantFailure(t, url+"?do=alloc&mb=100", http.StatusBadGateway, kindOutOfMemory, "out of memory")
 	wantFailure(t, url+"?do=hang", http.StatusGatewayTimeout, kindTimeout, "timed out after 1.00 seconds")
-	url = deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "exit"} }))
+	url = deployTo(t, ctl, ofImage(name,
+		func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "exit"} }))
 	wantFailure(t, url, http.StatusBadGateway, kindInitCrash, "cannot find the moon")
-	url = deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
+	url = deployTo(t, ctl, ofImage(name,
+		func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
 	wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "not ready 2s after its start")
 	for change, want := range map[*func(*client.FunctionSpec)]string{
 		new(func(f *client.FunctionSpec) { f.Image = "stellar-no-such-image:1" }):     "stellar-no-such-image:1",
@@ -166,7 +178,8 @@ func TestImageFailures(t *testing.T) {
 		new(func(f *client.FunctionSpec) { f.Image = "" }):                            `image ""`,
 		new(func(f *client.FunctionSpec) { f.PackageType, f.Artifact = "Zip", "/x" }): "belong to package type Image",
 	} {
-		if _, err := ctl.Put(t.Context(), "s", testSpec(ofImage(name, *change))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ctl.Put(t.Context(), "s", testSpec(ofImage(name, *change))); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -178,7 +191,8 @@ func TestImageHTTP(t *testing.T) {
 	testImage(t, c, name, architecture)
 	_, ctl := testPlatform(t, nil)
 	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 4, 1, client.QueueingShared, 2
+		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 4, 1,
+			client.QueueingShared, 2
 	}))
 	req, err := http.NewRequest(http.MethodPost, url+"?a=1&b=%20", strings.NewReader("the body"))
 	if err != nil {
@@ -191,7 +205,8 @@ func TestImageHTTP(t *testing.T) {
 	}
 	text, _ := io.ReadAll(res.Body)
 	res.Body.Close()
-	for _, want := range []string{`"method":"POST"`, `"path":"/"`, `"query":"a=1\u0026b=%20"`, `"body":"the body"`, `"header":"sent"`, `"service":"f"`,
+	for _, want := range []string{`"method":"POST"`, `"path":"/"`, `"query":"a=1\u0026b=%20"`, `"body":"the body"`,
+		`"header":"sent"`, `"service":"f"`,
 		`"request":"` + res.Header.Get("X-Amzn-Requestid") + `"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %s in %s", want, text)
@@ -214,7 +229,8 @@ func TestImageHTTP(t *testing.T) {
 	}
 	wantFailure(t, url+"?sleep=3000", http.StatusGatewayTimeout, kindTimeout, "timed out")
 	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "")
-	wantFailure(t, url+fmt.Sprintf("?size=%d", maxResponse+1), http.StatusRequestEntityTooLarge, kindResponseTooLarge, "over")
+	wantFailure(t, url+fmt.Sprintf("?size=%d", maxResponse+1), http.StatusRequestEntityTooLarge, kindResponseTooLarge,
+		"over")
 	if r := getOK(t, url); r.N != 1 {
 		t.Errorf("after a crash: %+v, want a new instance", r)
 	}
@@ -267,7 +283,8 @@ func TestColdPull(t *testing.T) {
 	digest, _, _ = strings.Cut(digest, `"`)
 	repository := name[:strings.LastIndex(name, ":")]
 	_, ctl := testPlatform(t, nil)
-	url := deployTo(t, ctl, ofImage(repository+"@"+digest, func(f *client.FunctionSpec) { f.ColdPull, f.KeepAliveSeconds = true, new(0.0) }))
+	url := deployTo(t, ctl, ofImage(repository+"@"+digest,
+		func(f *client.FunctionSpec) { f.ColdPull, f.KeepAliveSeconds = true, new(0.0) }))
 	getOK(t, url)
 	eventually(t, "the instance ends", func() bool {
 		s, err := ctl.Service(t.Context(), "s")
@@ -345,7 +362,8 @@ func TestSweepRemovesContainers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	made, err := c.ContainerCreate(t.Context(), &container.Config{Image: name, Labels: map[string]string{dockerengine.LabelPlatform: dir}}, nil, nil, nil, "")
+	made, err := c.ContainerCreate(t.Context(),
+		&container.Config{Image: name, Labels: map[string]string{dockerengine.LabelPlatform: dir}}, nil, nil, nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +379,9 @@ func TestImageWithoutEngine(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///no/such/docker.sock")
 	_, ctl := testPlatform(t, nil)
 	_, err := ctl.Put(t.Context(), "s", testSpec(ofImage("x:1", nil)))
-	if err == nil || !strings.Contains(err.Error(), "422: function \"f\": no Docker Engine answers at unix:///no/such/docker.sock") || !strings.Contains(err.Error(), "start the Docker Engine") {
+	if err == nil || !strings.Contains(err.Error(),
+		"422: function \"f\": no Docker Engine answers at unix:///no/such/docker.sock") ||
+		!strings.Contains(err.Error(), "start the Docker Engine") {
 		t.Errorf("%v (exit code %d)", err, fail.Code(err))
 	}
 	if url := deployTo(t, ctl, nil); getOK(t, url).N != 1 { // other functions do not need it

@@ -55,7 +55,8 @@ func (in *instance) converse(c server) {
 	workers.Wait()
 }
 
-// awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not yet.
+// awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not
+// yet.
 func (in *instance) awaitListener(c server) bool {
 	if c.addr == "" {
 		return false
@@ -104,8 +105,8 @@ func (in *instance) work(ctx context.Context, c server, transport *http.Transpor
 	}
 }
 
-// endTime is how long a container that breaks off a request is given to end: its connections are closed before the Engine knows
-// how it ended, for example out of memory.
+// endTime is how long a container that breaks off a request is given to end: its connections are closed before the
+// Engine knows how it ended, for example out of memory.
 const endTime = 2 * time.Second
 
 // endsSoon waits for the container's end, and says whether it came.
@@ -126,7 +127,8 @@ func (in *instance) forward(ctx context.Context, c server, transport *http.Trans
 	defer cancel()
 	name := in.fn.spec.Name
 	broken := func(err error) result {
-		return result{kind: kindCrash, class: "Runtime.ExitError", msg: fmt.Sprintf("function %s: its server broke off: %v", name, err)}
+		return result{kind: kindCrash, class: "Runtime.ExitError",
+			msg: fmt.Sprintf("function %s: its server broke off: %v", name, err)}
 	}
 	req, err := http.NewRequestWithContext(ctx, inv.raw.method, "http://"+c.addr+"/", bytes.NewReader(inv.raw.body))
 	if err != nil {

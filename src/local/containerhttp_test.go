@@ -58,7 +58,8 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	getOK(t, url) // on a new instance
 }
 
-// A server whose container ends under a request is told of by how it ended, and not by the connection, which is closed before.
+// A server whose container ends under a request is told of by how it ended, and not by the connection, which is closed
+// before.
 func TestServerThatEndsIsJudged(t *testing.T) {
 	c := testEngine(t)
 	name := fmt.Sprintf("stellar-test-judged:%d", os.Getpid())

@@ -50,10 +50,12 @@ func TestControlRefusals(t *testing.T) {
 		{"unknown key", "PUT", "/v1/services/x", bearer, "", `{"functoins":[]}`, "functoins", 400},
 		{"two values", "PUT", "/v1/services/x", bearer, "", `{"functions":[]} {}`, "follows", 400},
 		{"no functions", "PUT", "/v1/services/x", bearer, "", `{}`, "at least one", 400},
-		{"large body", "PUT", "/v1/services/x", bearer, "", `{"tags":{"a":"` + strings.Repeat("x", maxControlBody) + `"}}`, "over", 413},
+		{"large body", "PUT", "/v1/services/x", bearer, "",
+			`{"tags":{"a":"` + strings.Repeat("x", maxControlBody) + `"}}`, "over", 413},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), test.method, p.ControlURL()+test.path, strings.NewReader(test.body))
+			req, err := http.NewRequestWithContext(t.Context(), test.method, p.ControlURL()+test.path,
+				strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,16 +83,21 @@ func TestSpecFaultsAllAtOnce(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	minus := -1.0
 	_, err := c.Put(t.Context(), "s p", client.ServiceSpec{Functions: []client.FunctionSpec{
-		{Name: "a", Runtime: "go", Artifact: "rel.zip", MemoryMB: 1, TimeoutSeconds: -5, KeepAliveSeconds: &minus, Queueing: "often"},
-		{Name: "a", Path: "no-slash", Method: "GRAB", Runtime: "go", Artifact: "/x", PackageType: "Image", Architecture: "vax"},
-		{Name: "-", Runtime: "go", Artifact: "/x", Concurrency: -1, Environment: map[string]string{"AWS_LAMBDA_X": "", "2": "", "B": "\x00"}},
+		{Name: "a", Runtime: "go", Artifact: "rel.zip", MemoryMB: 1, TimeoutSeconds: -5, KeepAliveSeconds: &minus,
+			Queueing: "often"},
+		{Name: "a", Path: "no-slash", Method: "GRAB", Runtime: "go", Artifact: "/x", PackageType: "Image",
+			Architecture: "vax"},
+		{Name: "-", Runtime: "go", Artifact: "/x", Concurrency: -1,
+			Environment: map[string]string{"AWS_LAMBDA_X": "", "2": "", "B": "\x00"}},
 	}})
 	if fail.Code(err) != fail.CodeInput {
 		t.Errorf("exit code %d", fail.Code(err))
 	}
 	for _, want := range []string{
-		`"s p"`, `"rel.zip"`, "memoryMB 1", "timeoutSeconds -5", "keepAliveSeconds -1", `"often"`, `called "a"`, `"no-slash"`, `"GRAB"`,
-		`image "": want a reference`, `"vax"`, "concurrency -1", "AWS_LAMBDA_X is set by the platform", `"2" is not`, "NUL",
+		`"s p"`, `"rel.zip"`, "memoryMB 1", "timeoutSeconds -5", "keepAliveSeconds -1", `"often"`, `called "a"`,
+		`"no-slash"`, `"GRAB"`,
+		`image "": want a reference`, `"vax"`, "concurrency -1", "AWS_LAMBDA_X is set by the platform", `"2" is not`,
+		"NUL",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no %s in: %v", want, err)
@@ -125,7 +132,8 @@ func TestPutIsAllOrNothing(t *testing.T) {
 		"link":           {func(f *client.FunctionSpec) { f.Artifact = link }, "not a regular file"},
 		"not a ZIP":      {func(f *client.FunctionSpec) { f.Artifact = text }, "not a ZIP archive"},
 		"not executable": {func(f *client.FunctionSpec) { f.Artifact = plain }, "not executable"},
-		"handler":        {func(f *client.FunctionSpec) { f.Runtime, f.Handler = "python3.13", "main" }, "<module>.<function>"},
+		"handler": {func(f *client.FunctionSpec) { f.Runtime, f.Handler = "python3.13", "main" },
+			"<module>.<function>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := testSpec(nil)
@@ -150,7 +158,8 @@ func TestPutIsAllOrNothing(t *testing.T) {
 func TestServicesAreListed(t *testing.T) {
 	p, c := testPlatform(t, nil)
 	for _, name := range []string{"b", "a"} {
-		if _, err := c.Put(t.Context(), name, testSpec(func(f *client.FunctionSpec) { f.Tags = map[string]string{"k": "v"} })); err != nil {
+		if _, err := c.Put(t.Context(), name,
+			testSpec(func(f *client.FunctionSpec) { f.Tags = map[string]string{"k": "v"} })); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -159,7 +168,8 @@ func TestServicesAreListed(t *testing.T) {
 		t.Fatalf("%v %+v", err, list)
 	}
 	f := list[0].Functions[0]
-	if f.URL != p.GatewayURL()+"/a/f" || f.PackageSHA256 == "" || f.PackageBytes == 0 || f.Tags["k"] != "v" || list[0].Tags["stellar-run"] != "r" {
+	if f.URL != p.GatewayURL()+"/a/f" || f.PackageSHA256 == "" || f.PackageBytes == 0 || f.Tags["k"] != "v" ||
+		list[0].Tags["stellar-run"] != "r" {
 		t.Errorf("%+v", f)
 	}
 	if left := entriesOf(t, p.opts.Dir, "packages"); len(left) != 1 {

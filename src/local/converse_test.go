@@ -25,12 +25,14 @@ func TestEndOfTheContainerBreaksRequestsOff(t *testing.T) {
 	t.Cleanup(s.Close)
 	p, _ := testPlatform(t, nil)
 	keepAlive := 600.0
-	f := newFunction(p, "s", client.FunctionSpec{Name: "f", Concurrency: 2, KeepAliveSeconds: &keepAlive, TimeoutSeconds: 60})
+	f := newFunction(p, "s", client.FunctionSpec{Name: "f", Concurrency: 2, KeepAliveSeconds: &keepAlive,
+		TimeoutSeconds: 60})
 	f.log = newLogFile(t.TempDir()+"/f.log", 1<<20, p.defect)
 	t.Cleanup(func() { _ = f.log.close() })
 	in := newInstance(f)
 	ended, over := make(chan struct{}), make(chan struct{})
-	fail.Go(p.defect, func() { in.converse(server{strings.TrimPrefix(s.URL, "http://"), ended}) }, func() { close(over) })
+	fail.Go(p.defect, func() { in.converse(server{strings.TrimPrefix(s.URL, "http://"), ended}) },
+		func() { close(over) })
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	inv := &invocation{id: "r", result: make(chan result, 1), raw: &rawRequest{method: http.MethodGet}}

@@ -64,7 +64,8 @@ func (p *Platform) deploy(ctx context.Context, name string, spec client.ServiceS
 	for i := range spec.Functions {
 		f, err := p.prepare(ctx, name, spec.Functions[i])
 		if err != nil {
-			return client.Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name, errors.Join(err, releaseAll(fresh)))
+			return client.Service{}, fmt.Errorf("function %q: %w", spec.Functions[i].Name,
+				errors.Join(err, releaseAll(fresh)))
 		}
 		fresh = append(fresh, f)
 	}
@@ -129,7 +130,8 @@ func (p *Platform) prepare(ctx context.Context, service string, spec client.Func
 
 // swap puts the new functions in place of the old ones, which it returns, with the logs that nobody writes any more.
 // A platform that is stopping takes none: Close would not know them.
-func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile, err error) {
+func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile,
+	err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -275,13 +277,17 @@ func (p *Platform) list() []client.Service {
 
 // describe tells about a service. The caller holds p.mu.
 func (p *Platform) describe(s *service) client.Service {
-	out := client.Service{Service: s.name, Tags: maps.Clone(s.tags), Functions: make([]client.Function, 0, len(s.functions))}
+	out := client.Service{Service: s.name, Tags: maps.Clone(s.tags),
+		Functions: make([]client.Function, 0, len(s.functions))}
 	limits := p.Limits()
 	for _, f := range s.functions {
 		told := client.Function{
-			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method, URL: p.GatewayURL() + "/" + s.name + f.spec.Path,
-			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler, MemoryMB: f.spec.MemoryMB,
-			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(), Tags: maps.Clone(f.spec.Tags),
+			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method,
+			URL:         p.GatewayURL() + "/" + s.name + f.spec.Path,
+			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler,
+			MemoryMB:       f.spec.MemoryMB,
+			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(),
+			Tags: maps.Clone(f.spec.Tags),
 		}
 		if i := f.image; i != nil {
 			told.Image, told.ImageBytes, told.PackageSHA256 = i.Ref, i.Bytes, i.SHA256

@@ -25,7 +25,8 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 	}
 	lock, err := lockFile(ctx, filepath.Join(o.Root, startLock))
 	if err != nil {
-		return s, false, fail.With(fail.CodeFailed, "local platform: %w", err).WithHint("another start or stop is at work")
+		return s, false, fail.With(fail.CodeFailed, "local platform: %w",
+			err).WithHint("another start or stop is at work")
 	}
 	defer lock.Close()
 	running, err := Running(ctx, o.Root)

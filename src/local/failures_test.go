@@ -106,7 +106,8 @@ func TestMegabytesToStdout(t *testing.T) {
 	p, c := testPlatform(t, func(o *Options) { o.LogBytes = bound })
 	url := deployTo(t, c, nil)
 	getOK(t, url+"?do=spew&mb=20")
-	eventually(t, "the last line is in the log", func() bool { return strings.Contains(logOf(t, c), "the last line\n") })
+	eventually(t, "the last line is in the log",
+		func() bool { return strings.Contains(logOf(t, c), "the last line\n") })
 	var size int64
 	_ = filepath.Walk(filepath.Join(p.opts.Dir, "logs"), func(_ string, info os.FileInfo, err error) error {
 		if err == nil && !info.IsDir() {
@@ -194,8 +195,10 @@ func TestStartFailure(t *testing.T) {
 
 func TestReportRoundTrip(t *testing.T) {
 	r := Report{
-		RequestID: "id", Duration: 12340 * time.Microsecond, Billed: 13 * time.Millisecond, MemoryMB: 128, MaxMemory: 64,
-		Init: 99990 * time.Microsecond, Queue: 10 * time.Microsecond, Instance: "abc", Cold: true, Status: "error", ErrorClass: "X.Y",
+		RequestID: "id", Duration: 12340 * time.Microsecond, Billed: 13 * time.Millisecond, MemoryMB: 128,
+		MaxMemory: 64,
+		Init:      99990 * time.Microsecond, Queue: 10 * time.Microsecond, Instance: "abc", Cold: true, Status: "error",
+		ErrorClass: "X.Y",
 	}
 	want := "REPORT RequestId: id\tDuration: 12.34 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\tInit Duration: 99.99 ms" +
 		"\tStatus: error\tError Type: X.Y\tQueue Duration: 0.01 ms\tInstance: abc\tCold: true"

@@ -152,8 +152,8 @@ func (f *function) begin(g grant) {
 	}
 }
 
-// findInstance finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one. The
-// caller holds f.mu and starts the instance when the grant is its own.
+// findInstance finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one.
+// The caller holds f.mu and starts the instance when the grant is its own.
 func (f *function) findInstance() (grant, bool) {
 	now := time.Now()
 	for len(f.available) > 0 {

@@ -155,7 +155,8 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 		}
 		return f.conclusion(g.in, inv, res)
 	}
-	return result{kind: kindCrash, msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
+	return result{kind: kindCrash,
+		msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
 }
 
 // maxParseHeld is the most of a response that is parsed while its instance is still held: a long one takes
@@ -200,7 +201,8 @@ func (f *function) notPlaced(err error) result {
 	switch {
 	case errors.Is(err, errThrottled):
 		res.kind = kindThrottled
-		res.msg += fmt.Sprintf(" (the function has %d instances; allowed are %d, 0: no limit, and %d on the whole platform)",
+		res.msg += fmt.Sprintf(" (the function has %d instances; allowed are %d, 0: no limit, "+
+			"and %d on the whole platform)",
 			f.count(), f.spec.MaxInstances, f.platform.opts.MaxInstances)
 	case errors.Is(err, errQueueTimeout):
 		res.kind = kindQueueTimeout

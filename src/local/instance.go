@@ -74,7 +74,8 @@ func (in *instance) start() {
 	in.mu.Unlock()
 	body, last, err := in.launch()
 	if err != nil {
-		in.end(result{kind: kindStart, msg: fmt.Sprintf("function %s: %v", in.fn.spec.Name, err), class: "Runtime.InvalidEntrypoint"})
+		in.end(result{kind: kindStart, msg: fmt.Sprintf("function %s: %v", in.fn.spec.Name, err),
+			class: "Runtime.InvalidEntrypoint"})
 		fail.Go(in.fn.platform.defect, func() { in.finish("") })
 		return
 	}
@@ -327,7 +328,8 @@ func (in *instance) post(lastLine string) result {
 	if outOfMemory {
 		kind, class = kindOutOfMemory, "Runtime.OutOfMemory"
 	}
-	in.reason = result{kind: kind, class: class, msg: fmt.Sprintf("function %s: Runtime exited: %s", in.fn.spec.Name, how)}
+	in.reason = result{kind: kind, class: class,
+		msg: fmt.Sprintf("function %s: Runtime exited: %s", in.fn.spec.Name, how)}
 	switch {
 	case in.ready.IsZero() && in.initFail != "":
 		in.reason.kind = kindInitError

@@ -85,7 +85,8 @@ func newInvocation(id string) *invocation {
 
 // again makes the same request anew for another instance; the one that died may still look at the old one.
 func (inv *invocation) again() *invocation {
-	return &invocation{id: inv.id, event: inv.event, raw: inv.raw, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
+	return &invocation{id: inv.id, event: inv.event, raw: inv.raw, trace: inv.trace, arrival: inv.arrival,
+		result: make(chan result, 1)}
 }
 
 // report gives the ground truth of a finished invocation.

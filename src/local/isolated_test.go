@@ -52,13 +52,17 @@ def f(event, context):
     return {"found": found, "path": sys.path, "exit": callable(exit) and callable(quit),
         "user": [p for p in sys.path if "-packages" in p]}
 `})
-	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "python3", "main.f", artifact })
+	url := deployTo(t, c, func(f *client.FunctionSpec) {
+		f.Runtime, f.Handler, f.Artifact = "python3", "main.f",
+			artifact
+	})
 	said := string(getOK(t, url).body)
 	want := `"found": ["own", "ssl", "sqlite3"]`
 	if contains(on, "boto3") {
 		want = `"found": ["own", "ssl", "sqlite3", "boto3", "botocore.session"]`
 	}
-	if !strings.Contains(said, want) || !strings.Contains(said, `"exit": true`) || !strings.Contains(said, `"user": []`) {
+	if !strings.Contains(said, want) || !strings.Contains(said, `"exit": true`) ||
+		!strings.Contains(said, `"user": []`) {
 		t.Errorf("want %s, function says %s", want, said)
 	}
 }
@@ -89,7 +93,8 @@ func TestNodeSeesItsPackageOnly(t *testing.T) {
 	}
 	_, c := testPlatform(t, func(o *Options) { o.Dir = filepath.Join(above, "state") })
 	artifact := zipFile(t, map[string]string{
-		"node_modules/own/index.js": "module.exports = require('own2')", "node_modules/own2/index.js": "module.exports = 1",
+		"node_modules/own/index.js":  "module.exports = require('own2')",
+		"node_modules/own2/index.js": "module.exports = 1",
 		"main.js": `exports.f = async () => {
   const found = [];
   for (const name of ['own', 'fs', './main.js', 'of-a-neighbour']) {
@@ -102,7 +107,10 @@ func TestNodeSeesItsPackageOnly(t *testing.T) {
   }
   return { found, argv: process.argv.length };
 };`})
-	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Runtime, f.Handler, f.Artifact = "nodejs", "main.f", artifact })
+	url := deployTo(t, c, func(f *client.FunctionSpec) {
+		f.Runtime, f.Handler, f.Artifact = "nodejs", "main.f",
+			artifact
+	})
 	want := `"found":["own","fs","./main.js","import own","import node:fs"]`
 	if sandbox.TryPrivateMounts() != nil { // without mounts, import still looks above
 		want = `"found":["own","fs","./main.js","import own","import node:fs"`

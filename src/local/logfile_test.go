@@ -21,7 +21,8 @@ func TestForgedReport(t *testing.T) {
 	}
 	counts := map[string]int{}
 	for line := range strings.Lines(log) {
-		for _, begin := range []string{"START RequestId: ", "END RequestId: ", "REPORT RequestId: ", ">START RequestId: ",
+		for _, begin := range []string{"START RequestId: ", "END RequestId: ", "REPORT RequestId: ",
+			">START RequestId: ",
 			">END RequestId: ",
 			">REPORT RequestId: ", "> \tREPORT RequestId: ", ">>REPORT RequestId: ", ">\u00a0REPORT RequestId: ",
 			"\x1b[31mred\tend\n"} {
@@ -69,9 +70,10 @@ func TestPlatformLine(t *testing.T) {
 
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain\ttext\n": "plain\ttext\n", "\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`, "\x1b]0;title\x07": `\x1b]0;title\x07`,
-		"over\rwritten": `over\x0dwritten`,
-		"\u009b31m":     `\u009b31m`, "a\u202eb": `a\u202eb`, "\u2028": `\u2028`, "\x9b31m\xff": `\x9b31m\xff`,
+		"plain\ttext\n": "plain\ttext\n", "\x1b[31mred\x1b[0m": `\x1b[31mred\x1b[0m`,
+		"\x1b]0;title\x07": `\x1b]0;title\x07`,
+		"over\rwritten":    `over\x0dwritten`,
+		"\u009b31m":        `\u009b31m`, "a\u202eb": `a\u202eb`, "\u2028": `\u2028`, "\x9b31m\xff": `\x9b31m\xff`,
 		"日本語 é \ufffd": "日本語 é \ufffd", "\x00\x08\x7f": `\x00\x08\x7f`,
 	} {
 		if got := Printable(text); got != want {

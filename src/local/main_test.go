@@ -31,7 +31,8 @@ const testToken = "0123456789abcdef-test"
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "local" && os.Args[2] == "serve" {
 		err := ServeCommand(context.Background(), ServeIO{
-			Args: os.Args[3:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: "test",
+			Args: os.Args[3:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+			Version: "test",
 		})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -229,7 +230,8 @@ func wantFailure(t *testing.T, url string, status int, kind, text string) reply 
 	t.Helper()
 	r := get(t, url)
 	if r.status != status || r.header.Get("X-Stellar-Error") != kind || !strings.Contains(r.Error, text) {
-		t.Fatalf("GET %s: status %d, kind %q, %s; want %d, %q and %q", url, r.status, r.header.Get("X-Stellar-Error"), r.body, status, kind, text)
+		t.Fatalf("GET %s: status %d, kind %q, %s; want %d, %q and %q", url, r.status, r.header.Get("X-Stellar-Error"),
+			r.body, status, kind, text)
 	}
 	if r.header.Get("X-Amzn-Requestid") == "" || r.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("headers of a failure: %v", r.header)

@@ -36,6 +36,7 @@ func TestServerThatListensElsewhere(t *testing.T) {
 			t.Errorf("%s: %s; want %s", at, r.Error, want)
 		}
 	}
-	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
+	url := deployTo(t, ctl, ofImage(name,
+		func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
 	wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "it has not asked the Runtime API")
 }

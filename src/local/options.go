@@ -97,7 +97,8 @@ func StateRoot(getenv func(string) string) (string, error) {
 	if home := getenv("HOME"); filepath.IsAbs(home) {
 		return filepath.Join(home, ".local", "state", "stellar", "local"), nil
 	}
-	return "", fail.Input("local platform: no folder for its state: neither XDG_STATE_HOME nor HOME is an absolute path").
+	return "", fail.Input("local platform: no folder for its state: " +
+		"neither XDG_STATE_HOME nor HOME is an absolute path").
 		WithHint("set HOME or XDG_STATE_HOME")
 }
 

@@ -146,7 +146,8 @@ func TestRequestMayTakeLongerThanAPause(t *testing.T) {
 	var both sync.WaitGroup
 	for range 2 {
 		both.Go(func() {
-			if r, err := send(http.MethodPost, url+"?sleep=700", strings.NewReader("body")); err != nil || r.status != 200 {
+			if r, err := send(http.MethodPost, url+"?sleep=700", strings.NewReader("body")); err != nil ||
+				r.status != 200 {
 				t.Errorf("%v: answered %d %s", err, r.status, r.body)
 			}
 		})

@@ -24,8 +24,8 @@ import (
 const (
 	// closeTime is how long closing and removing may take until what is left is reported.
 	closeTime = 10 * time.Second
-	// killTime is how long processes that were killed may take to end, at the end of the platform and of its watcher. It
-	// is milliseconds, unless one hangs in the kernel.
+	// killTime is how long processes that were killed may take to end, at the end of the platform and of its watcher.
+	// It is milliseconds, unless one hangs in the kernel.
 	killTime = 2 * time.Second
 )
 
@@ -75,7 +75,8 @@ func New(opts Options) (*Platform, error) {
 			limits: unpackLimits{bytes: opts.MaxUnpacked, entries: opts.MaxEntries},
 		},
 		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
-		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}), broken: make(chan error, 1),
+		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}),
+		broken: make(chan error, 1),
 	}
 	p.containers = p.engine()
 	p.routes.Store(&routes{})
@@ -100,9 +101,11 @@ func (p *Platform) open() error {
 		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.Close()))
 	}
 	listen := func(port int, what string) (net.Listener, error) {
-		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp",
+			net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
-			return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", what, err).WithHint("choose another port, or 0 for any free one")
+			return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", what,
+				err).WithHint("choose another port, or 0 for any free one")
 		}
 		return l, nil
 	}
@@ -249,7 +252,8 @@ func shutDown(ctx context.Context, s *http.Server, l net.Listener) error {
 	if err != nil {
 		err = s.Close()
 	}
-	if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) { // a server that never served does not know its listener
+	// a server that never served does not know its listener
+	if e := l.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
 		err = errors.Join(err, e)
 	}
 	return err

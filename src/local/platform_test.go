@@ -27,7 +27,8 @@ func TestColdThenWarm(t *testing.T) {
 		t.Errorf("header has request id %q, the function %q", id, first.Req)
 	}
 	got := reports(t, c)
-	if len(got) != 2 || !got[0].Cold || got[1].Cold || got[0].Init <= 0 || got[1].Init != 0 || got[0].Instance != got[1].Instance {
+	if len(got) != 2 || !got[0].Cold || got[1].Cold || got[0].Init <= 0 || got[1].Init != 0 ||
+		got[0].Instance != got[1].Instance {
 		t.Fatalf("reports %+v", got)
 	}
 	if got[0].RequestID != first.Req || got[1].RequestID != second.Req || got[0].MemoryMB != 256 {
@@ -47,11 +48,16 @@ func TestColdThenWarm(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("CALLERS_SECRET", "x")
 	p, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Environment = map[string]string{"MINE": "a=b c", "TZ": "Mars"} })
+	url := deployTo(t, c, func(f *client.FunctionSpec) {
+		f.Environment = map[string]string{"MINE": "a=b c",
+			"TZ": "Mars"}
+	})
 	r := getOK(t, url+"?do=env")
 	for _, want := range []string{
-		"MINE=a=b c", "TZ=Mars", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256", "_HANDLER=bootstrap",
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=local", "AWS_EXECUTION_ENV=AWS_Lambda_go", "PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
+		"MINE=a=b c", "TZ=Mars", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
+		"_HANDLER=bootstrap",
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=local", "AWS_EXECUTION_ENV=AWS_Lambda_go",
+		"PATH=/usr/local/bin:/usr/bin:/bin:/opt/bin",
 	} {
 		if !contains(r.Env, want) {
 			t.Errorf("no %s in %q", want, r.Env)
@@ -82,7 +88,8 @@ func TestEnvironment(t *testing.T) {
 func TestEventForm(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Path, f.Method = "/a/b", "POST" })
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"?x=1&y=%20z&x=2&do=event", strings.NewReader("{\"k\":\"v\\n\u00e9\"}"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"?x=1&y=%20z&x=2&do=event",
+		strings.NewReader("{\"k\":\"v\\n\u00e9\"}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,18 +119,23 @@ func TestEventForm(t *testing.T) {
 	ctx := e.RequestContext
 	checks := map[string]bool{
 		"version": e.Version == "2.0", "route": e.RouteKey == "POST /a/b", "path": e.RawPath == "/a/b",
-		"query": e.RawQueryString == "x=1&y=%20z&x=2&do=event", "parameters": e.QueryStringParameters["x"] == "1,2" && e.QueryStringParameters["y"] == " z",
-		"cookies": slices.Equal(e.Cookies, []string{"a=b", "c=d"}) && e.Headers["cookie"] == "", "headers": e.Headers["x-two"] == "1,2" && e.Headers["host"] != "",
-		"body": e.Body == "{\"k\":\"v\\n\u00e9\"}" && !e.IsBase64Encoded, "id": ctx.RequestID == res.Header.Get("X-Amzn-Requestid"),
-		"time": ctx.TimeEpoch > 1e12 && strings.HasSuffix(ctx.Time, " +0000") && ctx.Stage == "$default",
-		"http": ctx.HTTP.Method == "POST" && ctx.HTTP.Path == "/a/b" && ctx.HTTP.Protocol == "HTTP/1.1" && ctx.HTTP.SourceIP == "127.0.0.1",
+		"query": e.RawQueryString == "x=1&y=%20z&x=2&do=event", "parameters": e.QueryStringParameters["x"] == "1,2" &&
+			e.QueryStringParameters["y"] == " z",
+		"cookies": slices.Equal(e.Cookies, []string{"a=b", "c=d"}) && e.Headers["cookie"] == "",
+		"headers": e.Headers["x-two"] == "1,2" && e.Headers["host"] != "",
+		"body":    e.Body == "{\"k\":\"v\\n\u00e9\"}" && !e.IsBase64Encoded,
+		"id":      ctx.RequestID == res.Header.Get("X-Amzn-Requestid"),
+		"time":    ctx.TimeEpoch > 1e12 && strings.HasSuffix(ctx.Time, " +0000") && ctx.Stage == "$default",
+		"http": ctx.HTTP.Method == "POST" && ctx.HTTP.Path == "/a/b" && ctx.HTTP.Protocol == "HTTP/1.1" &&
+			ctx.HTTP.SourceIP == "127.0.0.1",
 	}
 	for what, ok := range checks {
 		if !ok {
 			t.Errorf("%s is wrong in %+v", what, e)
 		}
 	}
-	if r, err := send(http.MethodPost, url+"?do=event", bytes.NewReader([]byte{0, 255})); err != nil || !bytes.Contains(r.body, []byte(`"body":"AP8=","isBase64Encoded":true`)) {
+	if r, err := send(http.MethodPost, url+"?do=event", bytes.NewReader([]byte{0, 255})); err != nil ||
+		!bytes.Contains(r.body, []byte(`"body":"AP8=","isBase64Encoded":true`)) {
 		t.Errorf("binary body: %v %s", err, r.body)
 	}
 }
@@ -139,7 +151,8 @@ func TestResponseForms(t *testing.T) {
 	if r := getOK(t, url+"?do=base64"); !bytes.Equal(r.body, []byte{0, 1, 2}) {
 		t.Errorf("base64 body: %q", r.body)
 	}
-	for raw, want := range map[string]string{`{"a":1}`: `{"a":1}`, `"text"`: "text", `[1]`: "[1]", "null": "null", `{"headers":3}`: `{"headers":3}`} {
+	for raw, want := range map[string]string{`{"a":1}`: `{"a":1}`, `"text"`: "text", `[1]`: "[1]", "null": "null",
+		`{"headers":3}`: `{"headers":3}`} {
 		r := getOK(t, url+"?do=raw&raw="+strings.NewReplacer(`"`, "%22", "{", "%7B", "}", "%7D").Replace(raw))
 		if string(r.body) != want || r.header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: answered %q as %s", raw, r.body, r.header.Get("Content-Type"))
@@ -161,7 +174,8 @@ func TestRuntimeAPIRefusals(t *testing.T) {
 	if err := json.Unmarshal(r.body, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]int{"unknown": 400, "unknownerror": 400, "initerror": 403, "path": 404, "post": 405, "second": 403}
+	want := map[string]int{"unknown": 400, "unknownerror": 400, "initerror": 403, "path": 404, "post": 405,
+		"second": 403}
 	for what, status := range want {
 		if got[what] != status {
 			t.Errorf("%s: status %d, want %d", what, got[what], status)
@@ -187,10 +201,12 @@ func TestBodyLimits(t *testing.T) {
 	if err != nil || r.status != 413 || r.header.Get("X-Stellar-Error") != kindRequestTooLarge {
 		t.Errorf("over the limit: %v %d %s", err, r.status, r.body)
 	}
-	if r, err = send(http.MethodPost, url, bytes.NewReader(make([]byte, maxEvent*4/5))); err != nil || r.status != 413 || !strings.Contains(r.Error, "as an event") {
+	if r, err = send(http.MethodPost, url, bytes.NewReader(make([]byte, maxEvent*4/5))); err != nil ||
+		r.status != 413 || !strings.Contains(r.Error, "as an event") {
 		t.Errorf("over the limit once encoded: %v %d %s", err, r.status, r.body)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"?do=echo", bytes.NewReader(bytes.Repeat([]byte("a\n"), 2_500_000)))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"?do=echo",
+		bytes.NewReader(bytes.Repeat([]byte("a\n"), 2_500_000)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +219,8 @@ func TestBodyLimits(t *testing.T) {
 	if res.StatusCode != 413 { // line breaks are escaped in JSON: 5 MB become 7.5
 		t.Errorf("escaped body: status %d", res.StatusCode)
 	}
-	wantFailure(t, fmt.Sprintf("%s?do=big&bytes=%d", url, maxResponse), 413, kindResponseTooLarge, "maximum allowed payload size")
+	wantFailure(t, fmt.Sprintf("%s?do=big&bytes=%d", url, maxResponse), 413, kindResponseTooLarge,
+		"maximum allowed payload size")
 	if r := getOK(t, fmt.Sprintf("%s?do=big&bytes=%d", url, maxResponse-2)); len(r.body) != maxResponse-2 {
 		t.Errorf("largest response: %d bytes", len(r.body))
 	}
@@ -229,5 +246,6 @@ func TestPython(t *testing.T) {
 	if r := getOK(t, s.Functions[0].URL); !ok || string(r.body) != version+"/f" {
 		t.Errorf("recorded version %q, the function says %q", s.Functions[0].RuntimeVersion, r.body)
 	}
-	eventually(t, "the function's output in its log", func() bool { return strings.Contains(logOf(t, c), "said by python\n") })
+	eventually(t, "the function's output in its log",
+		func() bool { return strings.Contains(logOf(t, c), "said by python\n") })
 }

@@ -129,7 +129,8 @@ func (o owner) kill(t *testing.T, what ...string) {
 	t.Helper()
 	for _, w := range what {
 		pid := map[string]int{"owner": o.cmd.Process.Pid, "platform": o.Platform, "watcher": o.Watcher}[w]
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && w != "platform" { // it may have gone with its watcher
+		// it may have gone with its watcher
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && w != "platform" {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +147,8 @@ func TestSpawnAndClose(t *testing.T) {
 		t.Error("the token is among the arguments")
 	}
 	status, err := child.Status(t.Context())
-	if err != nil || status.PID != child.PID || status.Gateway != child.Gateway || status.Dir != child.Dir || status.Version != "test" {
+	if err != nil || status.PID != child.PID || status.Gateway != child.Gateway || status.Dir != child.Dir ||
+		status.Version != "test" {
 		t.Fatalf("%v %+v", err, status)
 	}
 	url := deployTo(t, child.Client, nil)
@@ -200,7 +202,8 @@ func TestDetachFindStop(t *testing.T) {
 	for i := range 2 {
 		wait.Go(func() {
 			var err error
-			if states[i], started[i], err = Detach(ctx, SpawnOptions{Root: root, Options: Options{CPU: CPUOff}}); err != nil {
+			if states[i], started[i], err = Detach(ctx,
+				SpawnOptions{Root: root, Options: Options{CPU: CPUOff}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -260,7 +263,8 @@ func TestSweep(t *testing.T) {
 	}
 	p, _ := testPlatform(t, func(o *Options) { o.Dir = filepath.Join(root, dirPrefix+"lives") })
 	n, err := Sweep(root)
-	if err != nil || n != 1 || !absent(dead) || absent(fresh) || absent(p.opts.Dir) || absent(filepath.Join(root, "other")) {
+	if err != nil || n != 1 || !absent(dead) || absent(fresh) || absent(p.opts.Dir) ||
+		absent(filepath.Join(root, "other")) {
 		t.Errorf("removed %d, %v", n, err)
 	}
 }

@@ -152,7 +152,8 @@ func checkHeader(key, name, value string) error {
 // forwarded leaves out headers that belong to the connection, not to the message, and the platform's own.
 func forwarded(name string) bool {
 	switch http.CanonicalHeaderKey(name) {
-	case "Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	case "Connection", "Content-Length", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding",
+		"Upgrade",
 		"X-Amzn-Requestid", "X-Stellar-Error":
 		return false
 	}

@@ -162,7 +162,8 @@ func (p *Platform) openImage(ctx context.Context, spec *client.FunctionSpec) (*c
 		return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
 	}
 	if spec.ColdPull && !container.InRegistry(spec.Image) {
-		return nil, refuse(http.StatusBadRequest, "image %s is in no registry: there is nothing that a cold start could pull", spec.Image)
+		return nil, refuse(http.StatusBadRequest,
+			"image %s is in no registry: there is nothing that a cold start could pull", spec.Image)
 	}
 	image, err := p.containers.Image(ctx, spec.Image, spec.ColdPull)
 	if err != nil {
@@ -193,7 +194,8 @@ func (in *instance) startContainer(api string) (body running, output io.ReadClos
 func (in *instance) containerSpec(api string) container.Spec {
 	spec, opts := &in.fn.spec, &in.fn.platform.opts
 	out := container.Spec{
-		Hostname: in.id[:12], Run: spec.Tags["stellar-run"], Tmp: in.tmp, Server: spec.ImageContract == client.ContractHTTP,
+		Hostname: in.id[:12], Run: spec.Tags["stellar-run"], Tmp: in.tmp,
+		Server:   spec.ImageContract == client.ContractHTTP,
 		LimitCPU: opts.CPU == CPUQuota,
 	}
 	if !opts.NoMemoryLimit {

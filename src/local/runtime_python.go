@@ -63,7 +63,8 @@ func linkPythonSDK(ctx context.Context, program, dir string) error {
 	}
 	for _, path := range lines[1:] {
 		path = strings.TrimSpace(path)
-		if err := os.Symlink(path, filepath.Join(folder, filepath.Base(path))); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Symlink(path, filepath.Join(folder, filepath.Base(path))); err != nil &&
+			!errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

@@ -158,7 +158,8 @@ func (in *instance) nextInvocation() *invocation {
 
 // hand writes an event to the function.
 func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
-	in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: $LATEST"...))
+	in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...),
+		" Version: $LATEST"...))
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(inv.event))}
@@ -237,7 +238,8 @@ func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string
 		return
 	}
 	text, class := readFault(r)
-	if !in.settle(inv, result{kind: kindFunctionError, class: class, msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
+	if !in.settle(inv, result{kind: kindFunctionError, class: class,
+		msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
 		in.refuseAnswer(w, id)
 		return
 	}

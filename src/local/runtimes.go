@@ -109,7 +109,8 @@ func (l *launch) check(root, handler string) error {
 	case err != nil || !info.Mode().IsRegular():
 		return refuse(http.StatusBadRequest, "the package has no file called bootstrap at its top")
 	case info.Mode()&0o111 == 0:
-		return refuse(http.StatusBadRequest, "bootstrap in the package is not executable: set its exec bits (chmod +x) before zipping")
+		return refuse(http.StatusBadRequest,
+			"bootstrap in the package is not executable: set its exec bits (chmod +x) before zipping")
 	}
 	return nil
 }
@@ -143,7 +144,8 @@ func (r *runtimes) find(ctx context.Context, id string) (*launch, error) {
 		return l, nil
 	}
 	return nil, refuse(http.StatusUnprocessableEntity,
-		"runtime %q is not supported by this platform: it runs go, rust, provided.al2023, python3.x, nodejsNN.x, javaNN and rubyN.N", id)
+		"runtime %q is not supported by this platform: it runs go, rust, provided.al2023, "+
+			"python3.x, nodejsNN.x, javaNN and rubyN.N", id)
 }
 
 func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
@@ -174,7 +176,8 @@ func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
 			return nil
 		}
 		if err := l.family.prepare(ctx, l.script); err != nil {
-			return errors.Join(refuse(http.StatusUnprocessableEntity, "runtime %q cannot be run on this machine: %v: %s", id, err, l.family.hint),
+			return errors.Join(refuse(http.StatusUnprocessableEntity,
+				"runtime %q cannot be run on this machine: %v: %s", id, err, l.family.hint),
 				os.RemoveAll(l.script))
 		}
 		return nil

@@ -66,12 +66,15 @@ func TestQueueingModes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			url := deployTo(t, c, func(f *client.FunctionSpec) {
 				f.Queueing, f.Concurrency, f.MaxInstances = test.queueing, test.concurrency, test.maxInstances
-				f.Environment = map[string]string{"INIT": "slow"} // so that all requests are there before the first is served
+				// so that all requests are there before the first is served
+				f.Environment = map[string]string{"INIT": "slow"}
 			})
 			replies := burst(t, url+"?sleep=300", test.requests)
 			status, instances, cold := tally(replies)
-			if status[200] != test.served || status[429] != test.requests-test.served || instances != test.instances || cold != test.cold {
-				t.Errorf("status %v, %d instances, %d cold; want %d served by %d", status, instances, cold, test.served, test.instances)
+			if status[200] != test.served || status[429] != test.requests-test.served || instances != test.instances ||
+				cold != test.cold {
+				t.Errorf("status %v, %d instances, %d cold; want %d served by %d", status, instances, cold, test.served,
+					test.instances)
 			}
 			for _, r := range replies {
 				if r.status == 429 && r.header.Get("X-Stellar-Error") != kindThrottled {
@@ -168,7 +171,8 @@ func TestQueueTimeout(t *testing.T) {
 			held <- r
 		}()
 	}
-	eventually(t, "one is served, one waits", func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 1 })
+	eventually(t, "one is served, one waits",
+		func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 1 })
 	wantFailure(t, url+"?sleep=2000", 429, kindQueueTimeout, "no instance came free")
 	for range 2 {
 		if r := <-held; r.status != http.StatusOK {
@@ -281,7 +285,8 @@ func TestReplaceDrainsTheOldVersion(t *testing.T) {
 	first := getOK(t, url)
 	old := make(chan []reply, 1)
 	go func() { old <- burst(t, url+"?sleep=400", 3) }() // one is served, two wait
-	eventually(t, "the old version is busy", func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 2 })
+	eventually(t, "the old version is busy",
+		func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 2 })
 	deployTo(t, c, version("2"))
 	if r := getOK(t, url); r.Ver != "2" || !r.Cold {
 		t.Errorf("after the replacement: %+v", r)

@@ -133,7 +133,8 @@ func (o *Options) register(flags *flag.FlagSet) {
 // args gives the settings as flags. The token is not among them: arguments can be read by every user of the machine.
 func (o Options) args() []string {
 	return []string{
-		"--dir", o.Dir, fmt.Sprintf("--control-port=%d", o.ControlPort), fmt.Sprintf("--gateway-port=%d", o.GatewayPort),
+		"--dir", o.Dir, fmt.Sprintf("--control-port=%d", o.ControlPort),
+		fmt.Sprintf("--gateway-port=%d", o.GatewayPort),
 		"--region", o.Region, "--cpu", o.CPU, fmt.Sprintf("--no-memory-limit=%t", o.NoMemoryLimit),
 		"--init-timeout", o.InitTimeout.String(), fmt.Sprintf("--max-unpacked=%d", o.MaxUnpacked),
 		fmt.Sprintf("--max-entries=%d", o.MaxEntries), fmt.Sprintf("--max-instances=%d", o.MaxInstances),

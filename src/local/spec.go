@@ -155,5 +155,6 @@ func reserved(key string) bool {
 	if strings.HasPrefix(key, "AWS_LAMBDA_") {
 		return true
 	}
-	return slices.Contains([]string{"_HANDLER", "LAMBDA_TASK_ROOT", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "TMPDIR"}, key)
+	return slices.Contains([]string{"_HANDLER", "LAMBDA_TASK_ROOT", "AWS_REGION", "AWS_DEFAULT_REGION",
+		"AWS_EXECUTION_ENV", "TMPDIR"}, key)
 }

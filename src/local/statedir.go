@@ -176,7 +176,8 @@ func readState(path string) (*State, error) {
 	}
 	var s State
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", path, err).WithHint("remove the file and start the platform again")
+		return nil, fail.With(fail.CodeFailed, "local platform: %s: %w", path,
+			err).WithHint("remove the file and start the platform again")
 	}
 	return &s, nil
 }

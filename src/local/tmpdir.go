@@ -22,8 +22,8 @@ func (p *Platform) noteSharedTmp() {
 		if why == "" {
 			why = p.sandboxes.SharedTmp().Error()
 		}
-		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process may not "+
-			"make namespaces: %s; each still has a folder of its own in TMPDIR", why)
+		p.opts.Warnf("functions share this machine's /tmp and can write to their package, because this process "+
+			"may not make namespaces: %s; each still has a folder of its own in TMPDIR", why)
 	})
 }
 

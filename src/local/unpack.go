@@ -133,7 +133,8 @@ func unpackLink(root *os.Root, f *zip.File) error {
 	}
 	target := string(raw)
 	inside := path.Join(path.Dir(name), target)
-	if target == "" || len(target) > 4096 || path.IsAbs(target) || strings.ContainsRune(target, 0) || !fs.ValidPath(inside) {
+	if target == "" || len(target) > 4096 || path.IsAbs(target) || strings.ContainsRune(target, 0) ||
+		!fs.ValidPath(inside) {
 		return fmt.Errorf("link to %q leads out of the package", target)
 	}
 	if parent := path.Dir(name); parent != "." {

@@ -36,24 +36,26 @@ func TestUnpackRefuses(t *testing.T) {
 		entries []entry
 		want    string
 	}{
-		"absolute":          {[]entry{file("/etc/x")}, "absolute path"},
-		"drive":             {[]entry{file("C:/x")}, "absolute path"},
-		"up":                {[]entry{file("../x")}, "leads out"},
-		"up and in":         {[]entry{file("a/../x")}, "leads out"},
-		"up later":          {[]entry{file("a/../../x")}, "leads out"},
-		"only up":           {[]entry{file("..")}, "leads out"},
-		"backslash":         {[]entry{file(`..\x`)}, "not a valid name"},
-		"NUL":               {[]entry{file("a\x00b")}, "not a valid name"},
-		"absolute link":     {[]entry{link("l", "/etc/passwd")}, "leads out"},
-		"link up":           {[]entry{link("d/l", "../../x")}, "leads out"},
-		"link by way of":    {[]entry{link("d/e", "."), link("d/l", "e/../../.."), file("d/f")}, "leads out"},
-		"chained links":     {[]entry{file("d/e/f"), link("a", "d/e"), link("b", "a/../../x/../.."), file("x/y")}, "leads out"},
+		"absolute":       {[]entry{file("/etc/x")}, "absolute path"},
+		"drive":          {[]entry{file("C:/x")}, "absolute path"},
+		"up":             {[]entry{file("../x")}, "leads out"},
+		"up and in":      {[]entry{file("a/../x")}, "leads out"},
+		"up later":       {[]entry{file("a/../../x")}, "leads out"},
+		"only up":        {[]entry{file("..")}, "leads out"},
+		"backslash":      {[]entry{file(`..\x`)}, "not a valid name"},
+		"NUL":            {[]entry{file("a\x00b")}, "not a valid name"},
+		"absolute link":  {[]entry{link("l", "/etc/passwd")}, "leads out"},
+		"link up":        {[]entry{link("d/l", "../../x")}, "leads out"},
+		"link by way of": {[]entry{link("d/e", "."), link("d/l", "e/../../.."), file("d/f")}, "leads out"},
+		"chained links": {[]entry{file("d/e/f"), link("a", "d/e"), link("b", "a/../../x/../.."), file("x/y")},
+			"leads out"},
 		"file through link": {[]entry{link("l", "d"), file("d/x"), file("l/y")}, "exists"},
 		"twice":             {[]entry{file("a"), file("a")}, "exists"},
 		"device":            {[]entry{{"dev", 0o644 | fs.ModeDevice, nil}}, "neither file"},
 		"pipe":              {[]entry{{"p", 0o644 | fs.ModeNamedPipe, nil}}, "neither file"},
-		"bomb":              {[]entry{{"zeros", 0o644, make([]byte, 1<<20)}, {"more", 0o644, make([]byte, 10)}}, "more than 1048576 bytes"},
-		"many":              {many, "101 entries"},
+		"bomb": {[]entry{{"zeros", 0o644, make([]byte, 1<<20)}, {"more", 0o644, make([]byte, 10)}},
+			"more than 1048576 bytes"},
+		"many": {many, "101 entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, err := tryUnpack(t, zipOf(test.entries...), roomy)
@@ -80,7 +82,8 @@ func TestUnpackLyingSize(t *testing.T) {
 
 func TestUnpackKeeps(t *testing.T) {
 	dir, err := tryUnpack(t, zipOf(
-		entry{"bin/run", 0o4755, []byte("run")}, entry{"lib/", 0o755 | fs.ModeDir, nil}, entry{"lib/a.py", 0o644, []byte("a")},
+		entry{"bin/run", 0o4755, []byte("run")}, entry{"lib/", 0o755 | fs.ModeDir, nil},
+		entry{"lib/a.py", 0o644, []byte("a")},
 		entry{"lib/b.py", 0o777 | fs.ModeSymlink, []byte("a.py")}, entry{"odd..name", 0o600, nil},
 	), roomy)
 	if err != nil {

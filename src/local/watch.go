@@ -128,12 +128,14 @@ func (w watched) cleanUp(getenv func(string) string) error {
 	}
 	if w.containers {
 		if _, err := container.RemoveAll(ctx, containerOptions(w.order.Dir, getenv)); err != nil {
-			return fmt.Errorf("local platform: clean up after a killed platform: %w", err) // its folder tells `clean` of them
+			// its folder tells `clean` of them
+			return fmt.Errorf("local platform: clean up after a killed platform: %w", err)
 		}
 	}
 	var err error
 	sandbox.WaitUntil(ctx, 50*time.Millisecond, func() bool {
-		err = errors.Join(sandbox.RemoveGroups(w.order.ID), dropState(w.order.State, w.order.Dir), sandbox.RemoveTree(w.order.Dir))
+		err = errors.Join(sandbox.RemoveGroups(w.order.ID), dropState(w.order.State, w.order.Dir),
+			sandbox.RemoveTree(w.order.Dir))
 		return err == nil
 	})
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package machine tells what this machine can carry: open files, local ports and memory. It refuses a load that does not
-// fit before anything is deployed, and raises the limit of open files as far as the system allows.
+// Package machine tells what this machine can carry: open files, local ports and memory. It refuses a load that does
+// not fit before anything is deployed, and raises the limit of open files as far as the system allows.
 package machine
 
 import (
@@ -57,31 +57,37 @@ func Capacity(need Need) error {
 func (n Need) check(m supply) error {
 	var short, hints []string
 	if files := n.Connections + spareFiles; m.files > 0 && files > m.files {
-		short = append(short, fmt.Sprintf("%d open files are needed (%d connections and %d others), %d are allowed", files, n.Connections, spareFiles, m.files))
+		short = append(short, fmt.Sprintf("%d open files are needed (%d connections and %d others), %d are allowed",
+			files, n.Connections, spareFiles, m.files))
 		hints = append(hints, "allow more open files with "+fmt.Sprintf(m.raiseFiles, files))
 	}
 	if ports, why := n.ports(m); m.ports > 0 && ports > m.ports {
-		short = append(short, fmt.Sprintf("%d local ports are needed for connections to one address (%s), %d are there (%s)", ports, why, m.ports, m.span))
+		short = append(short, fmt.Sprintf("%d local ports are needed for connections to one address (%s), "+
+			"%d are there (%s)", ports, why, m.ports, m.span))
 		if ports <= m.widest {
 			hints = append(hints, "get more ports with "+m.raisePorts)
 		} else {
-			hints = append(hints, fmt.Sprintf("no setting gives more than %d ports: set Connections to reuse or shared, or send less", m.widest))
+			hints = append(hints, fmt.Sprintf("no setting gives more than %d ports: "+
+				"set Connections to reuse or shared, or send less", m.widest))
 		}
 	}
 	if bytes := int64(n.Connections)*(userBytes+kernelBytes) + n.Bytes; m.memory > 0 && bytes > m.memory {
-		short = append(short, fmt.Sprintf("%s of memory are needed (%d KiB for each of %d connections, %s for bodies and rows), %s are left (%s)",
-			wholeMiB(bytes), (userBytes+kernelBytes)>>10, n.Connections, wholeMiB(n.Bytes), wholeMiB(m.memory), m.bound))
+		short = append(short, fmt.Sprintf("%s of memory are needed (%d KiB for each of %d connections, %s for bodies "+
+			"and rows), %s are left (%s)",
+			wholeMiB(bytes), (userBytes+kernelBytes)>>10, n.Connections, wholeMiB(n.Bytes), wholeMiB(m.memory),
+			m.bound))
 		hints = append(hints, "free memory, or set smaller bursts, payloads or MaxConnections")
 	}
 	if len(short) == 0 {
 		return nil
 	}
-	return fail.Input("this machine cannot carry the load: %s", strings.Join(short, "; ")).WithHint("%s.", capital(strings.Join(hints, "; ")))
+	return fail.Input("this machine cannot carry the load: %s", strings.Join(short, "; ")).WithHint("%s.",
+		capital(strings.Join(hints, "; ")))
 }
 
 // ports is how many local ports the load takes to one address at once, and why. A connection is told apart from others
-// to the same address by its port alone, and whoever closes one first keeps it for a while (TIME_WAIT, RFC 9293, 3.6.1),
-// which we may.
+// to the same address by its port alone, and whoever closes one first keeps it for a while (TIME_WAIT, RFC 9293,
+// 3.6.1), which we may.
 func (n Need) ports(m supply) (int, string) {
 	hold := m.hold
 	if n.Loopback {

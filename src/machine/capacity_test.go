@@ -10,16 +10,20 @@ import (
 )
 
 func TestCapacityRefusals(t *testing.T) {
-	here := supply{files: 20_000, ports: 28_232, span: "32768 to 60999", hold: time.Minute, local: 2 * time.Second, memory: 1 << 30, bound: "MemAvailable",
+	here := supply{files: 20_000, ports: 28_232, span: "32768 to 60999", hold: time.Minute, local: 2 * time.Second,
+		memory: 1 << 30, bound: "MemAvailable",
 		raiseFiles: "FILES %d", raisePorts: "PORTS", widest: 64_512}
 	for name, c := range map[string]struct {
 		need       Need
 		at         func(*supply)
 		want, hint string
 	}{
-		"nothing":       {need: Need{}},
-		"just enough":   {need: Need{Connections: 20_000 - spareFiles, New: 28_232, Bytes: 1<<30 - (20_000-spareFiles)<<15}},
-		"files":         {need: Need{Connections: 20_000 - spareFiles + 1}, want: "20001 open files are needed (19937 connections and 64 others), 20000 are allowed", hint: "Allow more open files with FILES 20001."},
+		"nothing": {need: Need{}},
+		"just enough": {need: Need{Connections: 20_000 - spareFiles, New: 28_232,
+			Bytes: 1<<30 - (20_000-spareFiles)<<15}},
+		"files": {need: Need{Connections: 20_000 - spareFiles + 1},
+			want: "20001 open files are needed (19937 connections and 64 others), 20000 are allowed",
+			hint: "Allow more open files with FILES 20001."},
 		"files unknown": {need: Need{Connections: 25_000}, at: func(m *supply) { m.files = 0 }},
 		"open at once": {need: Need{Connections: 28_233, New: 28_233}, at: func(m *supply) { m.files = 1 << 20 },
 			want: "28233 local ports are needed for connections to one address (as many are open at once), 28232 are there (32768 to 60999)", hint: "Get more ports with PORTS."},

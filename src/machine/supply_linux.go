@@ -22,7 +22,8 @@ func readSupply() supply { return supplyOf(os.DirFS("/")) }
 // supplyOf reads the kernel's files below a root.
 func supplyOf(root fs.FS) supply {
 	m := supply{
-		raiseFiles: "`ulimit -n %d` as root, LimitNOFILE= of the service, or a nofile line in /etc/security/limits.conf",
+		raiseFiles: "`ulimit -n %d` as root, LimitNOFILE= of the service, " +
+			"or a nofile line in /etc/security/limits.conf",
 		raisePorts: "`sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`",
 	}
 	m.ports, m.widest, m.span = portsLeft(root)
@@ -48,8 +49,8 @@ func kernelText(root fs.FS, name string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// portsLeft counts the ports that outgoing connections get, less those that are reserved, and those that the widest range
-// would have.
+// portsLeft counts the ports that outgoing connections get, less those that are reserved, and those that the widest
+// range would have.
 func portsLeft(root fs.FS) (now, widest int, span string) {
 	fields := strings.Fields(kernelText(root, "proc/sys/net/ipv4/ip_local_port_range"))
 	if len(fields) != 2 {
@@ -101,7 +102,8 @@ func memoryLeft(root fs.FS) (least int64, bound string) {
 			if !strings.Contains(","+parts[1]+",", ",memory,") {
 				continue
 			}
-			g = memoryGroup{root, "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"}
+			g = memoryGroup{root, "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+				"total_inactive_file"}
 		}
 		// Inside a container the path may be the host's, of which only the end of the walk up is there.
 		for at := path.Clean("/" + parts[2]); ; at = path.Dir(at) {

@@ -53,8 +53,9 @@ func (e *engine) newBurst(n int) *burst {
 func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	b := &burst{
 		engine: e, client: &e.cfg.Client, target: t, round: round, warmup: e.cfg.Load == nil && round < e.cfg.Warmup,
-		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared, timeout: e.cfg.Timeout,
-		slots: e.acquireSlots(size), due: sample.None, planned: sample.None,
+		desired: e.cfg.Desired(round), reuse: e.cfg.Connections != New, shared: e.cfg.Connections == Shared,
+		timeout: e.cfg.Timeout,
+		slots:   e.acquireSlots(size), due: sample.None, planned: sample.None,
 		ready: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	b.request, b.body = e.cfg.request(t, round)
@@ -116,8 +117,8 @@ func (b *burst) slotDone() {
 	}
 }
 
-// handoff is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a timer
-// of the scheduler.
+// handoff is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a
+// timer of the scheduler.
 const handoff = 5 * time.Millisecond
 
 // hold waits until the burst is due and its slots are ready, then releases it; the slots that are not ready by latest

@@ -137,7 +137,8 @@ func TestPrepareFails(t *testing.T) {
 
 // TestServerClosesAfterEach: a server that refuses to keep connections gets one a request, opened before the burst.
 func TestServerClosesAfterEach(t *testing.T) {
-	s, conns := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
+	s, conns := serveHTTP(t, false,
+		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
 	var b book
 	cfg := config(&b, s.URL)
 	cfg.Connections = Reuse
@@ -291,8 +292,8 @@ func BenchmarkRequest(b *testing.B) {
 	e.close()
 }
 
-// TestOvertaken: a burst that leaves before its slots are prepared, as an open schedule's may, still connects all of them,
-// within their latency.
+// TestOvertaken: a burst that leaves before its slots are prepared, as an open schedule's may, still connects all of
+// them, within their latency.
 func TestOvertaken(t *testing.T) {
 	for _, c := range []struct {
 		protocol, connections string
@@ -305,7 +306,8 @@ func TestOvertaken(t *testing.T) {
 			}
 			var rows book
 			cfg := config(&rows, at)
-			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Timeout = insecureTLS(), c.protocol, c.connections, 10*time.Second
+			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Timeout = insecureTLS(), c.protocol, c.connections,
+				10*time.Second
 			cfg.BurstSize = func(int) int { return opensAtOnce + 20 } // some still wait for their turn to be prepared
 			e := flight(t, cfg)
 			b := e.newBurst(0)
@@ -328,12 +330,13 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// TestShutStaysShut: a connection that is given up while it connects, with a handshake begun and addresses left, tries none
-// of them when its attempt's time is over.
+// TestShutStaysShut: a connection that is given up while it connects, with a handshake begun and addresses left, tries
+// none of them when its attempt's time is over.
 func TestShutStaysShut(t *testing.T) {
 	l := &loop{base: time.Now(), nextCheck: never}
 	addr := netip.MustParseAddr("127.0.0.1")
-	c := &conn{loop: l, target: &target{hostname: "h", port: 1}, fd: -1, state: connecting, dialing: -1, wire: newWire(), addrs: []netip.Addr{addr, addr}}
+	c := &conn{loop: l, target: &target{hostname: "h", port: 1}, fd: -1, state: connecting, dialing: -1,
+		wire: newWire(), addrs: []netip.Addr{addr, addr}}
 	l.watchAttempt(c)
 	c.shut()
 	l.expire()

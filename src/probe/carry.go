@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// send gives bytes to the kernel, which may take them in several parts; the user is told when it has them all. The bytes
-// must stay as they are until then.
+// send gives bytes to the kernel, which may take them in several parts; the user is told when it has them all. The
+// bytes must stay as they are until then.
 func (c *conn) send(b []byte) {
 	if c.seal != nil {
 		if _, err := c.seal.Write(b); err != nil { // appends to out
@@ -66,8 +66,8 @@ func (c *conn) flush() {
 	c.user.flushed(c.loop.now())
 }
 
-// writeFailed deals with a write that failed. A server may refuse a large request while it is being written: its answer, if it
-// has come, is the better result.
+// writeFailed deals with a write that failed. A server may refuse a large request while it is being written: its
+// answer, if it has come, is the better result.
 func (c *conn) writeFailed(err error) {
 	c.out, c.refusal = nil, err
 	c.receive(true)
@@ -105,8 +105,8 @@ reading:
 	c.reassignIfDraining()
 }
 
-// deliver hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that carried
-// nothing and is drained or ended by them has come to the server's idle timeout.
+// deliver hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that
+// carried nothing and is drained or ended by them has come to the server's idle timeout.
 func (c *conn) deliver(n int, idle bool) bool {
 	now := c.loop.now()
 	err := c.user.incoming(c.loop.buf[:n], now)
@@ -121,8 +121,8 @@ func (c *conn) deliver(n int, idle bool) bool {
 	return err == nil
 }
 
-// reassignIfDraining gives slots that are armed on a connection of HTTP/2 another one where this one takes no further requests. It is
-// called when nothing is being read any more.
+// reassignIfDraining gives slots that are armed on a connection of HTTP/2 another one where this one takes no further
+// requests. It is called when nothing is being read any more.
 func (c *conn) reassignIfDraining() {
 	if m, multi := c.user.(*mux); multi && m.draining() && len(c.loop.armed) > 0 {
 		m.pool.reassignArmed(m, c.loop)

@@ -94,8 +94,8 @@ type conn struct {
 	heard time.Duration // when the last bytes came, or the connection stood
 }
 
-// draft prepares a connection of which the server is to know nothing yet: the socket, and for TLS the first message with
-// its keys. The user's drafted is called when that is done. A host's name is looked up later, within the latency.
+// draft prepares a connection of which the server is to know nothing yet: the socket, and for TLS the first message
+// with its keys. The user's drafted is called when that is done. A host's name is looked up later, within the latency.
 func (l *loop) draft(c *conn, client *Client, t *target, u user, done func()) {
 	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, state: drafted}
 	if t.addr.IsValid() {
@@ -125,7 +125,8 @@ func (c *conn) launch() {
 
 // open begins a connection. The user is told when it stands, or has failed; that may be before open returns.
 func (l *loop) open(c *conn, client *Client, t *target, u user) {
-	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, keep: c.keep[:0], state: resolving}
+	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, keep: c.keep[:0],
+		state: resolving}
 	c.begin()
 }
 
@@ -157,8 +158,8 @@ func (c *Client) resolve(ctx context.Context, t *target) ([]netip.Addr, error) {
 	return addrs, err
 }
 
-// lookupHost asks the system's resolver. Names under localhost are this machine wherever one asks, and resolvers that know
-// nothing of that are not asked (RFC 6761, section 6.3): emulators of a cloud give their functions such names.
+// lookupHost asks the system's resolver. Names under localhost are this machine wherever one asks, and resolvers that
+// know nothing of that are not asked (RFC 6761, section 6.3): emulators of a cloud give their functions such names.
 func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
 	if strings.HasSuffix(strings.TrimSuffix(strings.ToLower(host), "."), ".localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
@@ -299,7 +300,8 @@ func (c *conn) handshake() {
 	wire, seal := c.wire, c.seal
 	c.loop.shaking++
 	var err error
-	fail.Go(c.loop.defect, func() { err = seal.HandshakeContext(ctx) }, func() { c.loop.do(func() { c.handshaken(wire, err) }) })
+	fail.Go(c.loop.defect, func() { err = seal.HandshakeContext(ctx) },
+		func() { c.loop.do(func() { c.handshaken(wire, err) }) })
 }
 
 func (c *conn) handshaken(w *wire, err error) {

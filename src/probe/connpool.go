@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// opensAtOnce is how many connections a loop opens at a time to one target before a burst: a server's queue of connections
-// that it has not accepted yet may be short.
+// opensAtOnce is how many connections a loop opens at a time to one target before a burst: a server's queue of
+// connections that it has not accepted yet may be short.
 const opensAtOnce = 100
 
 // connPool is what one loop keeps of one target.

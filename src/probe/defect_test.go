@@ -27,14 +27,19 @@ func TestPanicInTheProbe(t *testing.T) {
 		set func(*Config)
 		do  func(e *engine)
 	}{
-		"closed":    {func(*Config) {}, panicOnLoop},
-		"open":      {func(cfg *Config) { cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 3, schedule.Arrivals{IAT: time.Hour} }, panicOnLoop},
-		"sustained": {func(cfg *Config) { cfg.Load = &Load{Instants: every(time.Millisecond), Length: time.Hour} }, panicOnLoop},
+		"closed": {func(*Config) {}, panicOnLoop},
+		"open": {func(cfg *Config) {
+			cfg.Schedule, cfg.Bursts, cfg.Arrivals = Open, 3,
+				schedule.Arrivals{IAT: time.Hour}
+		}, panicOnLoop},
+		"sustained": {func(cfg *Config) { cfg.Load = &Load{Instants: every(time.Millisecond), Length: time.Hour} },
+			panicOnLoop},
 		"name lookup": {func(cfg *Config) {
 			cfg.Targets[0].URL = "http://somewhere.example/"
 			cfg.Lookup = func(context.Context, string) ([]netip.Addr, error) { panic("bad loop") }
 		}, func(*engine) {}},
-		"canary": {func(cfg *Config) { cfg.Watch = true }, func(e *engine) { go fail.Caught(e.defect, func() { panic("bad loop") })() }},
+		"canary": {func(cfg *Config) { cfg.Watch = true },
+			func(e *engine) { go fail.Caught(e.defect, func() { panic("bad loop") })() }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := make(chan struct{}, 1<<16)

@@ -299,9 +299,9 @@ func (m *mux) greetedNow() {
 	}
 }
 
-// handleGoAway takes note that the connection is being drained. Streams up to the one that the server names go on; those
-// above it were not processed, and those that have not begun need another connection anyway. A server that drains in
-// two steps names the highest number there is at first.
+// handleGoAway takes note that the connection is being drained. Streams up to the one that the server names go on;
+// those above it were not processed, and those that have not begun need another connection anyway. A server that drains
+// in two steps names the highest number there is at first.
 func (m *mux) handleGoAway(f frame) error {
 	if len(f.content) < 8 || f.stream != 0 {
 		return broken("GOAWAY makes no sense")

@@ -78,7 +78,8 @@ func answers(ids ...uint32) (out []byte) {
 }
 
 func goAway(last, code uint32) []byte {
-	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(appendFrame(nil, frameGoAway, 0, 0, 8), last), code)
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(appendFrame(nil, frameGoAway, 0, 0, 8), last),
+		code)
 }
 
 func reset(code uint32, ids ...uint32) (out []byte) {
@@ -115,7 +116,8 @@ func drains() map[string]struct {
 		resent int
 	}{
 		// nginx: the last stream's number, the answers up to it, the end.
-		"nginx": {func(p *peer) { p.write(goAway(p.ids[4], 0), answers(p.ids[:5]...)) }, map[sample.Class]int{"": 20}, 15},
+		"nginx": {func(p *peer) { p.write(goAway(p.ids[4], 0), answers(p.ids[:5]...)) }, map[sample.Class]int{"": 20},
+			15},
 		// envoy: the highest number there is, then the last stream's, then the answers.
 		"envoy": {func(p *peer) {
 			p.write(goAway(windowMost, 0))
@@ -129,7 +131,8 @@ func drains() map[string]struct {
 				p.write(goAway(p.ids[4], 0), answers(p.ids[:5]...))
 			}
 		}, map[sample.Class]int{"": 20}, 15},
-		"all answered": {func(p *peer) { p.write(goAway(p.ids[19], 0), answers(p.ids...)) }, map[sample.Class]int{"": 20}, 0},
+		"all answered": {func(p *peer) { p.write(goAway(p.ids[19], 0), answers(p.ids...)) },
+			map[sample.Class]int{"": 20}, 0},
 		// The streams up to the last one may have been processed: they are lost, and not sent again.
 		"breaks its word": {func(p *peer) {
 			p.write(goAway(p.ids[9], 0), answers(p.ids[:5]...))

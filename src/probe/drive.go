@@ -49,8 +49,10 @@ type drive struct {
 }
 
 func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan []*slot) *drive {
-	d := &drive{loop: l, watch: e.watch, share: len(e.loops), load: load, begin: begin, end: begin + load.Length, next: load.Instants(), k: -1,
-		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256), over: make(chan struct{}), broken: e.broken}
+	d := &drive{loop: l, watch: e.watch, share: len(e.loops), load: load, begin: begin, end: begin + load.Length,
+		next: load.Instants(), k: -1,
+		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256),
+		over: make(chan struct{}), broken: e.broken}
 	anchor := time.Now()
 	for _, t := range e.targets {
 		var rounds []*burst
@@ -217,8 +219,8 @@ func (d *drive) warmMore(target int) {
 	}
 }
 
-// warm opens one more connection to a target outside any request's latency, where another one may be open. Of HTTP/2 one
-// at a time is opened: it carries many requests.
+// warm opens one more connection to a target outside any request's latency, where another one may be open. Of HTTP/2
+// one at a time is opened: it carries many requests.
 func (d *drive) warm(target int) bool {
 	b := d.rounds[target][0]
 	if !b.reuse || d.loop.sockets >= d.connections || d.warming >= opensAtOnce || b.shared && d.warming > 0 {
@@ -234,8 +236,8 @@ func (d *drive) warm(target int) bool {
 	return true
 }
 
-// warmed takes in a slot that has opened a connection, or has failed to. A failure becomes the row of the request that is
-// due: nothing else would tell of it.
+// warmed takes in a slot that has opened a connection, or has failed to. A failure becomes the row of the request that
+// is due: nothing else would tell of it.
 func (d *drive) warmed(s *slot) {
 	d.warming--
 	s.warms = false
@@ -253,7 +255,8 @@ func (d *drive) warmed(s *slot) {
 	s.stage = finished
 	d.free = append(d.free, s)
 	for target := range d.rounds {
-		if ok && !d.halted && !s.b.target.proto.multi { // a slot of HTTP/2 would be given the connection that is just free
+		// a slot of HTTP/2 would be given the connection that is just free
+		if ok && !d.halted && !s.b.target.proto.multi {
 			d.warmMore(target)
 		}
 	}

@@ -128,8 +128,8 @@ func (e *engine) stopWith(stop context.CancelCauseFunc) {
 	}
 }
 
-// loopsFor is how many threads send on a machine with so many processors: the platform may be on the same machine, and a
-// few threads fill any network card.
+// loopsFor is how many threads send on a machine with so many processors: the platform may be on the same machine, and
+// a few threads fill any network card.
 func loopsFor(processors int) int { return min(max(processors/2, 1), 4) }
 
 // close ends the loops, and with them the connections that are still kept.
@@ -165,8 +165,8 @@ func (e *engine) returnSlots(b *burst) {
 	e.mu.Unlock()
 }
 
-// runBurst takes a started burst through its release to its rows. It reports false when the run is over. A burst that is in
-// flight when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
+// runBurst takes a started burst through its release to its rows. It reports false when the run is over. A burst that
+// is in flight when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
 func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Time) bool {
 	if !b.hold(ctx, planned, latest) {
 		if !e.isBroken() {

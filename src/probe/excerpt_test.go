@@ -56,7 +56,8 @@ func TestExcerpt(t *testing.T) {
 		"no Basic c2VjcmV0":                       `: "no [Authorization]"`,
 		strings.Repeat("a", excerptBytes):         `: "` + strings.Repeat("a", excerptBytes) + `"`,
 		strings.Repeat("a", excerptBytes-1) + "é": `: "` + strings.Repeat("a", excerptBytes-1) + `"…`,
-		strings.Repeat("a", excerptBytes-20) + "Basic c2VjcmV0" + strings.Repeat("b", 9): `: "` + strings.Repeat("a", excerptBytes-20) + `[Authorization]bbbbb"…`,
+		strings.Repeat("a", excerptBytes-20) + "Basic c2VjcmV0" + strings.Repeat("b", 9): `: "` +
+			strings.Repeat("a", excerptBytes-20) + `[Authorization]bbbbb"…`,
 	} {
 		if got := target.excerpt([]byte(in)); got != want {
 			t.Errorf("%.60q: %s, want %s", in, got, want)

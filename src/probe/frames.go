@@ -89,7 +89,8 @@ func cutFrame(data []byte) (f frame, used int, err error) {
 	if len(data) < frameHead+length {
 		return f, 0, nil
 	}
-	f = frame{kind: data[3], flags: data[4], stream: binary.BigEndian.Uint32(data[5:]) & windowMost, content: data[frameHead : frameHead+length]}
+	f = frame{kind: data[3], flags: data[4], stream: binary.BigEndian.Uint32(data[5:]) & windowMost,
+		content: data[frameHead : frameHead+length]}
 	return f, frameHead + length, nil
 }
 
@@ -127,8 +128,10 @@ func (e goAwayError) Error() string {
 
 // errorName is an HTTP/2 error code as RFC 9113, section 7, names it.
 func errorName(code uint32) string {
-	names := [...]string{"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",
-		"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY",
+	names := [...]string{"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT",
+		"STREAM_CLOSED",
+		"FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM",
+		"INADEQUATE_SECURITY",
 		"HTTP_1_1_REQUIRED"}
 	if int(code) < len(names) {
 		return names[code]

@@ -14,10 +14,14 @@ import (
 // FuzzFrames: whatever a server sends, in whatever pieces, every slot ends at most once, and its row is within bounds.
 func FuzzFrames(f *testing.F) {
 	const ok = "\x88"
-	f.Add([]byte(string(appendFrame(nil, frameSettings, 0, 0, 0))+headers(1, flagEndHeaders|flagEndStream, ok)), uint8(3))
-	f.Add([]byte(headers(1, flagEndHeaders, ok)+string(appendFrame(nil, frameData, flagEndStream, 1, 2))+"hi"), uint8(1))
-	f.Add([]byte(string(appendWindow(nil, 0, 5))+string(appendFrame(nil, frameGoAway, 0, 0, 8))+"\x00\x00\x00\x01\x00\x00\x00\x00"), uint8(200))
-	f.Add([]byte(string(appendFrame(nil, frameSettings, 0, 0, 6))+"\x00\x03\x00\x00\x00\x00"+string(appendFrame(nil, frameReset, 0, 3, 4))+"\x00\x00\x00\x08"), uint8(7))
+	f.Add([]byte(string(appendFrame(nil, frameSettings, 0, 0, 0))+headers(1, flagEndHeaders|flagEndStream, ok)),
+		uint8(3))
+	f.Add([]byte(headers(1, flagEndHeaders, ok)+string(appendFrame(nil, frameData, flagEndStream, 1, 2))+"hi"),
+		uint8(1))
+	f.Add([]byte(string(appendWindow(nil, 0, 5))+string(appendFrame(nil, frameGoAway, 0, 0,
+		8))+"\x00\x00\x00\x01\x00\x00\x00\x00"), uint8(200))
+	f.Add([]byte(string(appendFrame(nil, frameSettings, 0, 0, 6))+"\x00\x03\x00\x00\x00\x00"+string(appendFrame(nil,
+		frameReset, 0, 3, 4))+"\x00\x00\x00\x08"), uint8(7))
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		b, m := looseMux(t)
 		for len(in) > 0 && !m.closed {
@@ -35,7 +39,8 @@ func FuzzFrames(f *testing.F) {
 		}
 		for _, s := range b.slots {
 			row := s.sample()
-			if row.Bytes > b.client.MaxBody || len(s.resp.head) > 2*maxHead || row.RequestID == "" || (row.Err == sample.OK) != (row.Latency >= 0) {
+			if row.Bytes > b.client.MaxBody || len(s.resp.head) > 2*maxHead || row.RequestID == "" ||
+				(row.Err == sample.OK) != (row.Latency >= 0) {
 				t.Fatalf("row %+v", row)
 			}
 		}
@@ -59,8 +64,9 @@ func looseMux(t *testing.T) (*burst, *mux) {
 func looseBurst(t *testing.T, size int, body []byte) *burst {
 	t.Helper()
 	lookup := func(context.Context, string) ([]netip.Addr, error) { return nil, nil }
-	cfg, err := Config{Bursts: 1, Sink: (&book{}).sink, Targets: []Target{{URL: "http://h"}}, Protocol: H2C, Connections: Shared,
-		Client: Client{MaxBody: 4096, Lookup: lookup}, Body: func(int) []byte { return body }}.withDefaults()
+	cfg, err := Config{Bursts: 1, Sink: (&book{}).sink, Targets: []Target{{URL: "http://h"}}, Protocol: H2C,
+		Connections: Shared,
+		Client:      Client{MaxBody: 4096, Lookup: lookup}, Body: func(int) []byte { return body }}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"stellar/src/sample"
 )
 
-// gRPC over HTTP/2, as github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md has it: a unary call is one message with a
-// prefix of five bytes in each direction, and the status stands in the trailers.
+// gRPC over HTTP/2, as github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md has it: a unary call is one message with
+// a prefix of five bytes in each direction, and the status stands in the trailers.
 
 // callMethod is the unary method of functions on vHive and Knative.
 const callMethod = "/proto_gen.ProducerConsumer/InvokeNext"
@@ -47,8 +47,8 @@ func callMessage(q url.Values) []byte {
 	return append(out, m...)
 }
 
-// judgeCall is the class of a call's answer. Its status becomes the HTTP status that stands for it in Google's API design
-// guide (google/rpc/code.proto), so that rows of all protocols read alike.
+// judgeCall is the class of a call's answer. Its status becomes the HTTP status that stands for it in Google's API
+// design guide (google/rpc/code.proto), so that rows of all protocols read alike.
 func judgeCall(r *response) sample.Class {
 	if r.status != 200 {
 		return statusClass(r.status)

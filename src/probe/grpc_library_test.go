@@ -59,7 +59,8 @@ func library(t *testing.T, args ...string) (at string, calls func() string) {
 	return "http://" + calls(), calls
 }
 
-// TestLibraryAnswers: the gRPC library understands what is asked, and its replies become rows, over each kind of connection.
+// TestLibraryAnswers: the gRPC library understands what is asked, and its replies become rows, over each kind of
+// connection.
 func TestLibraryAnswers(t *testing.T) {
 	at, calls := library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000 1620000000017]")[5:]))
 	for _, connections := range []string{Shared, Reuse, New} {
@@ -67,7 +68,8 @@ func TestLibraryAnswers(t *testing.T) {
 		cfg := config(&b, at)
 		cfg.Protocol, cfg.Connections = GRPC, connections
 		cfg.Targets = []Target{
-			{Name: "a", URL: at, Query: url.Values{"DataTransferChainIDs": {"[x:1]"}}, Header: map[string][]string{"X-Stellar-Token": {"t"}}},
+			{Name: "a", URL: at, Query: url.Values{"DataTransferChainIDs": {"[x:1]"}},
+				Header: map[string][]string{"X-Stellar-Token": {"t"}}},
 			{Name: "b", URL: at, Query: url.Values{"DataTransferChainIDs": {"[y:2 z:3]"}}},
 		}
 		cfg.Query = func(int) url.Values { return url.Values{"IncrementLimit": {"42"}} }
@@ -77,7 +79,8 @@ func TestLibraryAnswers(t *testing.T) {
 		}
 		checkRows(t, b.rows)
 		for _, r := range b.rows {
-			if r.Err != sample.OK || r.Status != 200 || r.Chain == nil || !r.Chain.Stamps[1].Equal(time.UnixMilli(1620000000017)) {
+			if r.Err != sample.OK || r.Status != 200 || r.Chain == nil ||
+				!r.Chain.Stamps[1].Equal(time.UnixMilli(1620000000017)) {
 				t.Fatalf("%s: row %+v", connections, r)
 			}
 		}
@@ -123,7 +126,8 @@ func TestLibraryRefuses(t *testing.T) {
 					t.Fatalf("row %+v", r)
 				}
 			}
-			if len(notes) != 1 || !strings.Contains(notes[0], fmt.Sprintf("status %d", c.status)) || !strings.Contains(notes[0], c.message) {
+			if len(notes) != 1 || !strings.Contains(notes[0], fmt.Sprintf("status %d", c.status)) ||
+				!strings.Contains(notes[0], c.message) {
 				t.Errorf("notes %q, want one with %q", notes, c.message)
 			}
 		})

@@ -41,12 +41,14 @@ func TestGRPC(t *testing.T) {
 			t.Run(c.name+", "+connections, func(t *testing.T) {
 				at, _, _ := serveH2(t, false, 250, func(w http.ResponseWriter, r *http.Request) {
 					body, _ := io.ReadAll(r.Body)
-					asked := fmt.Sprintf("%s %s %s %s %q", r.Method, r.URL.Path, r.Header.Get("Content-Type"), r.Header.Get("Te"), body)
+					asked := fmt.Sprintf("%s %s %s %s %q", r.Method, r.URL.Path, r.Header.Get("Content-Type"),
+						r.Header.Get("Te"), body)
 					method := callMethod
 					if c.path != "" {
 						method = c.path
 					}
-					if want := fmt.Sprintf("POST %s application/grpc trailers %q", method, "\x00\x00\x00\x00\x08\x0a\x0242\x1a\x0264"); asked != want {
+					if want := fmt.Sprintf("POST %s application/grpc trailers %q", method,
+						"\x00\x00\x00\x00\x08\x0a\x0242\x1a\x0264"); asked != want {
 						t.Errorf("asked %s, want %s", asked, want)
 					}
 					w.Header().Set("Trailer", "Grpc-Status")
@@ -59,7 +61,10 @@ func TestGRPC(t *testing.T) {
 				var b book
 				cfg := config(&b, at+c.path)
 				cfg.Protocol, cfg.Connections = GRPC, connections
-				cfg.Query = func(int) url.Values { return url.Values{"IncrementLimit": {"42"}, "PayloadLengthBytes": {"64"}} }
+				cfg.Query = func(int) url.Values {
+					return url.Values{"IncrementLimit": {"42"},
+						"PayloadLengthBytes": {"64"}}
+				}
 				if _, err := Run(t.Context(), cfg); err != nil {
 					t.Fatal(err)
 				}

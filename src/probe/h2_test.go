@@ -55,7 +55,8 @@ func TestHTTP2(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s, %s, %d", c.protocol, c.connections, c.size), func(t *testing.T) {
 			at, _, conns := serveH2(t, c.protocol == H2, c.most, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = fmt.Fprintf(w, `{"RequestID":"%s %s %s"}`, r.Proto, r.URL.RequestURI(), r.Header.Get("X-Stellar-Token"))
+				_, _ = fmt.Fprintf(w, `{"RequestID":"%s %s %s"}`, r.Proto, r.URL.RequestURI(),
+					r.Header.Get("X-Stellar-Token"))
 			})
 			var b book
 			cfg := config(&b, at+"/a?b=1")
@@ -73,8 +74,10 @@ func TestHTTP2(t *testing.T) {
 			checkRows(t, b.rows)
 			fresh := c.connections == New
 			for _, r := range b.rows {
-				if r.Err != sample.OK || r.RequestID != "HTTP/2.0 /a?b=1 secret" || r.NewConn != fresh || (r.Connect >= 0) != fresh ||
-					(r.TLS >= 0) != (fresh && c.protocol == H2) || r.WriteBegan < 0 || r.Written < r.WriteBegan || r.FirstByte < r.Written && r.FirstByte < 0 {
+				if r.Err != sample.OK || r.RequestID != "HTTP/2.0 /a?b=1 secret" || r.NewConn != fresh ||
+					(r.Connect >= 0) != fresh ||
+					(r.TLS >= 0) != (fresh && c.protocol == H2) || r.WriteBegan < 0 || r.Written < r.WriteBegan ||
+					r.FirstByte < r.Written && r.FirstByte < 0 {
 					t.Fatalf("row %+v", r)
 				}
 			}
@@ -121,7 +124,8 @@ func TestHTTP2Failures(t *testing.T) {
 			func(cfg *Config) { cfg.Timeout = 100 * time.Millisecond }, sample.Timeout, 0},
 		{"oversized", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 5000)) },
 			func(cfg *Config) { cfg.MaxBody = 4000 }, sample.TooLarge, 200},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, nil, sample.OK, 302},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, nil,
+			sample.OK, 302},
 	} {
 		for _, connections := range []string{Shared, Reuse, New} {
 			t.Run(c.name+", "+connections, func(t *testing.T) {
@@ -206,7 +210,8 @@ func TestHTTP2Misbehaviour(t *testing.T) {
 	}{
 		"head and end": {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, ok) }, sample.OK},
 		"in three frames": {func(s uint32) string {
-			return headers(s, flagEndStream, "") + string(appendFrame(nil, frameContinuation, 0, s, 1)) + ok + string(appendFrame(nil, frameContinuation, flagEndHeaders, s, 0))
+			return headers(s, flagEndStream, "") + string(appendFrame(nil, frameContinuation, 0, s, 1)) + ok +
+				string(appendFrame(nil, frameContinuation, flagEndHeaders, s, 0))
 		}, sample.OK},
 		"interim first": {func(s uint32) string {
 			return headers(s, flagEndHeaders, "\x08\x03103") + headers(s, flagEndHeaders|flagEndStream, ok)
@@ -214,21 +219,38 @@ func TestHTTP2Misbehaviour(t *testing.T) {
 		"unknown frame first": {func(s uint32) string {
 			return string(appendFrame(nil, 0x42, 0xff, s, 3)) + "abc" + headers(s, flagEndHeaders|flagEndStream, ok)
 		}, sample.OK},
-		"padded":         {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream|flagPadded, "\x02"+ok+"..") }, sample.OK},
-		"no status":      {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, "") }, sample.Protocol},
-		"interim only":   {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, "\x08\x03103") }, sample.Protocol},
-		"data first":     {func(s uint32) string { return string(appendFrame(nil, frameData, flagEndStream, s, 0)) }, sample.Protocol},
-		"garbled fields": {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, "\xff\xff\xff\xff\xff\xff") }, sample.Protocol},
+		"padded": {func(s uint32) string {
+			return headers(s, flagEndHeaders|flagEndStream|flagPadded,
+				"\x02"+ok+"..")
+		}, sample.OK},
+		"no status": {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, "") },
+			sample.Protocol},
+		"interim only": {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream, "\x08\x03103") },
+			sample.Protocol},
+		"data first": {func(s uint32) string { return string(appendFrame(nil, frameData, flagEndStream, s, 0)) },
+			sample.Protocol},
+		"garbled fields": {func(s uint32) string {
+			return headers(s, flagEndHeaders|flagEndStream,
+				"\xff\xff\xff\xff\xff\xff")
+		}, sample.Protocol},
 		"block interrupted": {func(s uint32) string {
 			return headers(s, flagEndStream, ok) + string(appendFrame(nil, frameData, 0, s, 0))
 		}, sample.Protocol},
-		"stray continuation": {func(s uint32) string { return string(appendFrame(nil, frameContinuation, flagEndHeaders, s, 0)) }, sample.Protocol},
-		"padding too long":   {func(s uint32) string { return headers(s, flagEndHeaders|flagEndStream|flagPadded, "\x09"+ok) }, sample.Protocol},
+		"stray continuation": {func(s uint32) string {
+			return string(appendFrame(nil, frameContinuation, flagEndHeaders,
+				s, 0))
+		}, sample.Protocol},
+		"padding too long": {func(s uint32) string {
+			return headers(s, flagEndHeaders|flagEndStream|flagPadded,
+				"\x09"+ok)
+		}, sample.Protocol},
 		"push": {func(s uint32) string {
 			return string(appendFrame(nil, framePush, flagEndHeaders, s, 4)) + "\x00\x00\x00\x02"
 		}, sample.Protocol},
-		"frame too long":   {func(s uint32) string { return string(appendFrame(nil, frameData, 0, s, frameMost+1)) }, sample.Protocol},
-		"stream of nobody": {func(uint32) string { return string(appendFrame(nil, frameData, 0, 999, 0)) }, sample.Protocol},
+		"frame too long": {func(s uint32) string { return string(appendFrame(nil, frameData, 0, s, frameMost+1)) },
+			sample.Protocol},
+		"stream of nobody": {func(uint32) string { return string(appendFrame(nil, frameData, 0, 999, 0)) },
+			sample.Protocol},
 		"goes away": {func(uint32) string {
 			return string(appendFrame(nil, frameGoAway, 0, 0, 8)) + "\x00\x00\x00\x00\x00\x00\x00\x02"
 		}, sample.Refused},
@@ -252,8 +274,8 @@ func TestHTTP2Misbehaviour(t *testing.T) {
 	}
 }
 
-// TestHTTP2Refused: a server that speaks HTTP/1.1 alone makes failed rows, and a URL that cannot be spoken to that way is
-// refused before anything is sent.
+// TestHTTP2Refused: a server that speaks HTTP/1.1 alone makes failed rows, and a URL that cannot be spoken to that way
+// is refused before anything is sent.
 func TestHTTP2Refused(t *testing.T) {
 	s, _ := serveHTTP(t, true, func(http.ResponseWriter, *http.Request) {})
 	var b book

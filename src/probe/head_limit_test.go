@@ -91,7 +91,8 @@ func checkHeads(t *testing.T, fields []hpack.HeaderField, size int, fits bool) {
 				return
 			}
 			p.write(inFrames(p.ids[0], blockOf(enc, &buf, id), size))
-			p.write(inFrames(p.ids[1], blockOf(enc, &buf, append(fields, hpack.HeaderField{Name: "kept", Value: "k"})...), size))
+			p.write(inFrames(p.ids[1],
+				blockOf(enc, &buf, append(fields, hpack.HeaderField{Name: "kept", Value: "k"})...), size))
 			p.write(inFrames(p.ids[2], blockOf(enc, &buf, hpack.HeaderField{Name: "kept", Value: "k"}, id), size))
 			p.ids = nil
 		}
@@ -117,7 +118,8 @@ func checkHeads(t *testing.T, fields []hpack.HeaderField, size int, fits bool) {
 			t.Errorf("slot 1: class %q", r.Err)
 		}
 	}
-	if n := s.conns.Load(); n != 1 || strings.Contains(notes.String(), "the response's head is too long: over 64 KiB") == fits {
+	if n := s.conns.Load(); n != 1 ||
+		strings.Contains(notes.String(), "the response's head is too long: over 64 KiB") == fits {
 		t.Errorf("%d connections, notes %s", n, notes.String())
 	}
 }

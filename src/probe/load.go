@@ -12,11 +12,12 @@ import (
 )
 
 // Load is a sustained load in place of bursts: every request has an instant of its own, which does not depend on any
-// response. A request whose instant has come and which finds no connection waits for one, and is late; what has not been
-// sent when the time is over is counted as unsent, and not sent any more.
+// response. A request whose instant has come and which finds no connection waits for one, and is late; what has not
+// been sent when the time is over is counted as unsent, and not sent any more.
 type Load struct {
 	// Instants begins the timetable anew: offsets from the load's start in ascending order, each with the index of its
-	// target, or a negative one where the targets take turns. Every thread that sends goes through a timetable of its own.
+	// target, or a negative one where the targets take turns. Every thread that sends goes through a timetable of its
+	// own.
 	Instants func() func() (offset time.Duration, target int, ok bool)
 	// Length is when the load is over: after it nothing is sent.
 	Length time.Duration
@@ -78,8 +79,8 @@ func (e *engine) runLoad(ctx context.Context) bool {
 	return complete
 }
 
-// awaitLoad waits until all requests have ended. When the context ends, nothing more is sent, and requests in flight get
-// the grace. It reports false when something has panicked: then some may never end.
+// awaitLoad waits until all requests have ended. When the context ends, nothing more is sent, and requests in flight
+// get the grace. It reports false when something has panicked: then some may never end.
 func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 	finished := make(chan struct{})
 	fail.Go(e.defect, func() {

@@ -54,7 +54,10 @@ func TestLoad(t *testing.T) {
 			cfg.Protocol, cfg.Connections = c.protocol, c.connections
 			sustained(&cfg, 200, 1500*time.Millisecond)
 			cfg.Load.Cycle = 2
-			cfg.Query = func(round int) url.Values { return url.Values{"IncrementLimit": {strings.Repeat("1", round+1)}} }
+			cfg.Query = func(round int) url.Values {
+				return url.Values{"IncrementLimit": {strings.Repeat("1",
+					round+1)}}
+			}
 			progress := 0
 			cfg.Progress = func(Progress) { progress++ }
 			out, err := Run(t.Context(), cfg)
@@ -87,7 +90,8 @@ func checkLoadRows(t *testing.T, rows []sample.Sample, fresh bool) {
 		place := fmt.Sprint(r.Burst, "/", r.Slot)
 		k := r.Burst*200 + r.Slot
 		off := r.PlannedAt.Sub(first) - time.Duration(k)*5*time.Millisecond
-		if seen[place] || r.Endpoint != []string{"f", "g"}[k%2] || r.Round != k/2 || r.BurstSize != 0 || off.Abs() > 5*time.Millisecond ||
+		if seen[place] || r.Endpoint != []string{"f", "g"}[k%2] || r.Round != k/2 || r.BurstSize != 0 ||
+			off.Abs() > 5*time.Millisecond ||
 			r.Err != sample.OK || !r.ReleasedAt.IsZero() || r.NewConn != fresh {
 			t.Fatalf("%s off, row %+v", off, r)
 		}
@@ -95,8 +99,8 @@ func checkLoadRows(t *testing.T, rows []sample.Sample, fresh bool) {
 	}
 }
 
-// TestLoadIsNotSlowed: a server that stalls does not slow the arrivals, and requests that find no connection are late; when
-// the time is over the rest is counted, and not sent.
+// TestLoadIsNotSlowed: a server that stalls does not slow the arrivals, and requests that find no connection are late;
+// when the time is over the rest is counted, and not sent.
 func TestLoadWaitsForConnections(t *testing.T) {
 	t.Parallel()
 	var in atomic.Int64
@@ -117,7 +121,8 @@ func TestLoadWaitsForConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Two connections carry twenty requests in a second, at best.
-		if out.Requests > 25 || out.Requests < 2 || int(in.Load()) != out.Requests || out.Requests+int(out.Unsent) != 100 || out.Late < out.Requests/2 {
+		if out.Requests > 25 || out.Requests < 2 || int(in.Load()) != out.Requests ||
+			out.Requests+int(out.Unsent) != 100 || out.Late < out.Requests/2 {
 			t.Errorf("%s: outcome %+v, the server saw %d requests", connections, out, in.Load())
 		}
 		if connections == Reuse && conns.Load() > 2 {
@@ -150,8 +155,8 @@ func TestLoadOfNobody(t *testing.T) {
 	}
 }
 
-// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. The 12 000 requests of the minute
-// whose instant had not come are not unsent; a few that were late when the load was stopped are.
+// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. The 12 000 requests of the
+// minute whose instant had not come are not unsent; a few that were late when the load was stopped are.
 func TestLoadCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -181,7 +186,8 @@ func TestLoadCancelled(t *testing.T) {
 }
 
 func TestLoadRefused(t *testing.T) {
-	for _, l := range []Load{{}, {Instants: func() func() (time.Duration, int, bool) { return nil }}, {Length: time.Second}} {
+	for _, l := range []Load{{}, {Instants: func() func() (time.Duration, int, bool) { return nil }},
+		{Length: time.Second}} {
 		var b book
 		cfg := config(&b, "http://127.0.0.1:1")
 		cfg.Load = &l

@@ -18,8 +18,8 @@ type readiness struct {
 	in, out bool
 }
 
-// loop is one thread that owns sockets. Everything of its connections, and everything of a slot between the start of its
-// burst and the slot's end, happens on it: there is nothing to lock. Other goroutines hand it work with do.
+// loop is one thread that owns sockets. Everything of its connections, and everything of a slot between the start of
+// its burst and the slot's end, happens on it: there is nothing to lock. Other goroutines hand it work with do.
 type loop struct {
 	index int
 	poll  *poller
@@ -155,7 +155,8 @@ func (l *loop) wait(d time.Duration) []readiness {
 	return nil
 }
 
-// dispatchPending deals with what has already arrived, so that what is done next is done on connections that still stand.
+// dispatchPending deals with what has already arrived, so that what is done next is done on connections that still
+// stand.
 func (l *loop) dispatchPending() {
 	for range 64 {
 		ready := l.poll.wait(0)
@@ -264,8 +265,8 @@ func (l *loop) unwatchAttempt(c *conn) {
 	c.dialing = -1
 }
 
-// expire ends what has run out of time. What ends may begin something else, so the lists are gone through from their ends
-// and the next check is found at last.
+// expire ends what has run out of time. What ends may begin something else, so the lists are gone through from their
+// ends and the next check is found at last.
 func (l *loop) expire() {
 	now := l.now()
 	if now < l.nextCheck {

@@ -19,7 +19,8 @@ func FuzzMux(f *testing.F) {
 		{"\x00\x00\x00\x01\x00\x02", ""},
 		// GOAWAY, the answers it names, and a close, where writes fail from the first or a later one on.
 		{string([]byte{opGoAway, 2}) + all + string([]byte{opEnd, 0, opConnect, 0, opSettings, 9}) + all, "\xff\x01"},
-		{string([]byte{opDrain, 0, opGoAway, 3}) + all + string([]byte{opEnd, 0, opConnect, 0}) + all, "\xff\x05\x00\x01"},
+		{string([]byte{opDrain, 0, opGoAway, 3}) + all + string([]byte{opEnd, 0, opConnect, 0}) + all,
+			"\xff\x05\x00\x01"},
 		// A body that is too long beside whole answers, where the reset of its stream cannot be written.
 		{string([]byte{opLong, 2}) + all + string([]byte{opRead, 0}), "\xff\x01"},
 		{string([]byte{opSettings, 3, opLong, 0, opPing, 0}) + all + string([]byte{opRead, 0}), "\xff\x00\x01"},
@@ -280,7 +281,8 @@ func (w *serverWire) send(parts ...[]byte) {
 }
 
 func (w *serverWire) goAway(last uint32) {
-	w.send(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(appendFrame(nil, frameGoAway, 0, 0, 8), last), 0))
+	w.send(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(appendFrame(nil, frameGoAway, 0, 0, 8), last),
+		0))
 	for id := range w.m.streams {
 		if id > last {
 			w.over[id] = true

@@ -86,33 +86,34 @@ func TestNginx(t *testing.T) {
 		{Shared, 21, 100, 0, 0, false}, {Shared, 30, 70, 0, 0, true}, {Reuse, 1050, 2, 0, 0, false},
 		{Shared, 0, 0, 4000, 0, false}, {Shared, 0, 0, 4000, 1, false}, {Reuse, 0, 0, 4000, 20, false},
 	} {
-		t.Run(fmt.Sprintf("%s, %d of %d, rate %g over %d", c.connections, c.bursts, c.size, c.rate, c.most), func(t *testing.T) {
-			var b book
-			cfg := config(&b, at)
-			cfg.Protocol, cfg.Connections = H2C, c.connections
-			cfg.Bursts, cfg.BurstSize = c.bursts, func(int) int { return c.size }
-			if c.rate > 0 {
-				sustained(&cfg, c.rate, time.Second)
-				cfg.Load.MaxConnections = c.most
-			}
-			out, err := Run(t.Context(), cfg)
-			if err != nil || out.Errors != 0 || out.Requests+int(out.Unsent) < 2100 {
-				t.Fatalf("outcome %+v, error %v", out, err)
-			}
-			checkRows(t, b.rows)
-			again := 0
-			for _, r := range b.rows {
-				if r.Suspect == resentWord {
-					again++
+		t.Run(fmt.Sprintf("%s, %d of %d, rate %g over %d", c.connections, c.bursts, c.size, c.rate, c.most),
+			func(t *testing.T) {
+				var b book
+				cfg := config(&b, at)
+				cfg.Protocol, cfg.Connections = H2C, c.connections
+				cfg.Bursts, cfg.BurstSize = c.bursts, func(int) int { return c.size }
+				if c.rate > 0 {
+					sustained(&cfg, c.rate, time.Second)
+					cfg.Load.MaxConnections = c.most
 				}
-				if r.NewConn != (r.Suspect == resentWord) || r.Err != sample.OK {
-					t.Fatalf("row %+v", r)
+				out, err := Run(t.Context(), cfg)
+				if err != nil || out.Errors != 0 || out.Requests+int(out.Unsent) < 2100 {
+					t.Fatalf("outcome %+v, error %v", out, err)
 				}
-			}
-			if again != out.Resent || c.resent && again == 0 {
-				t.Errorf("%d rows say that they were sent again, the outcome %d", again, out.Resent)
-			}
-			t.Logf("%d of %d requests were sent again", again, out.Requests)
-		})
+				checkRows(t, b.rows)
+				again := 0
+				for _, r := range b.rows {
+					if r.Suspect == resentWord {
+						again++
+					}
+					if r.NewConn != (r.Suspect == resentWord) || r.Err != sample.OK {
+						t.Fatalf("row %+v", r)
+					}
+				}
+				if again != out.Resent || c.resent && again == 0 {
+					t.Errorf("%d rows say that they were sent again, the outcome %d", again, out.Resent)
+				}
+				t.Logf("%d of %d requests were sent again", again, out.Requests)
+			})
 	}
 }

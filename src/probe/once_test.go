@@ -42,19 +42,24 @@ func TestOnceClasses(t *testing.T) {
 	hang := func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }
 	for _, c := range []onceCase{
 		{name: "answers", handle: hello, class: sample.OK, status: 200, bytes: 5},
-		{name: "redirect", handle: answering("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"), class: sample.OK, status: 302},
-		{name: "client error", handle: answering("HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngone"), class: sample.HTTP4xx, status: 404, bytes: 4},
+		{name: "redirect", handle: answering("HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"),
+			class: sample.OK, status: 302},
+		{name: "client error", handle: answering("HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\ngone"),
+			class: sample.HTTP4xx, status: 404, bytes: 4},
 		{name: "server error", handle: answering("HTTP/1.1 503 No\r\n\r\n"), class: sample.HTTP5xx, status: 503},
 		{name: "garbage", handle: answering("\x16\x03\x01 what is this, a TLS server?\n"), class: sample.Protocol},
 		{name: "closes without a word", handle: answering(""), class: sample.Reset},
-		{name: "closes mid-body", handle: answering("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"), class: sample.Reset, status: 200, bytes: 5},
-		{name: "resets mid-body", class: sample.Reset, status: 200, bytes: 5, handle: func(c net.Conn, r *bufio.Reader) {
-			_, _ = readRequest(r)
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello")
-			time.Sleep(20 * time.Millisecond) // a reset overtakes data that has not been read
-			_ = c.(*net.TCPConn).SetLinger(0)
-		}},
-		{name: "oversized", handle: answering("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n"), class: sample.TooLarge, status: 200},
+		{name: "closes mid-body", handle: answering("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"),
+			class: sample.Reset, status: 200, bytes: 5},
+		{name: "resets mid-body", class: sample.Reset, status: 200, bytes: 5,
+			handle: func(c net.Conn, r *bufio.Reader) {
+				_, _ = readRequest(r)
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello")
+				time.Sleep(20 * time.Millisecond) // a reset overtakes data that has not been read
+				_ = c.(*net.TCPConn).SetLinger(0)
+			}},
+		{name: "oversized", handle: answering("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n"),
+			class: sample.TooLarge, status: 200},
 		{name: "never answers", handle: hang, timeout: 50 * time.Millisecond, class: sample.Timeout},
 		{name: "stops mid-body", timeout: 300 * time.Millisecond, class: sample.Timeout, status: 200, bytes: 2,
 			handle: func(c net.Conn, r *bufio.Reader) {
@@ -65,7 +70,10 @@ func TestOnceClasses(t *testing.T) {
 		{name: "unknown host", url: "http://nowhere.test", class: sample.DNS},
 		{name: "no address", url: "http://empty.test", class: sample.DNS},
 		{name: "resolver too slow", url: "http://slow.test", timeout: 50 * time.Millisecond, class: sample.Timeout},
-		{name: "not TLS", handle: func(c net.Conn, _ *bufio.Reader) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad\r\n\r\n") },
+		{name: "not TLS", handle: func(c net.Conn, _ *bufio.Reader) {
+			_,
+				_ = io.WriteString(c, "HTTP/1.1 400 Bad\r\n\r\n")
+		},
 			url: "https", class: sample.TLS},
 		{name: "never shakes hands", handle: hang, url: "https", timeout: 50 * time.Millisecond, class: sample.Timeout},
 	} {
@@ -125,7 +133,8 @@ func testLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 func TestOnceTriesAddressesInTurn(t *testing.T) {
 	s := serveRaw(t, hello) // listens on 127.0.0.1 only
 	u, _ := url.Parse(s.url)
-	reply, err := Once(t.Context(), Client{Timeout: patience, Lookup: testLookup}, Target{URL: "http://two.test:" + u.Port() + "/x"}, nil)
+	reply, err := Once(t.Context(), Client{Timeout: patience, Lookup: testLookup},
+		Target{URL: "http://two.test:" + u.Port() + "/x"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,9 +154,10 @@ func TestOnceTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	u, _ := url.Parse(s.URL)
-	client := Client{Timeout: patience, TLS: &tls.Config{RootCAs: roots}, Lookup: func(context.Context, string) ([]netip.Addr, error) {
-		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
-	}}
+	client := Client{Timeout: patience, TLS: &tls.Config{RootCAs: roots},
+		Lookup: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		}}
 	reply, err := Once(t.Context(), client, Target{URL: "https://example.com:" + u.Port()}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +176,8 @@ func TestOnceTLS(t *testing.T) {
 func TestOnceClientCertificateWanted(t *testing.T) {
 	s, _ := serveHTTP(t, true, func(http.ResponseWriter, *http.Request) {})
 	s.TLS.ClientAuth = tls.RequireAnyClientCert
-	reply, err := Once(t.Context(), Client{Timeout: patience, TLS: &tls.Config{InsecureSkipVerify: true}}, Target{URL: s.URL}, nil)
+	reply, err := Once(t.Context(), Client{Timeout: patience, TLS: &tls.Config{InsecureSkipVerify: true}},
+		Target{URL: s.URL}, nil)
 	// TLS 1.3 says so only after the handshake, with an alert in place of the answer.
 	if reply.Sample.Err != sample.TLS {
 		t.Errorf("class %q, error %v", reply.Sample.Err, err)
@@ -204,7 +215,8 @@ func TestRequestGolden(t *testing.T) {
 	}{
 		{Config{Connections: Reuse}, Target{URL: "http://127.0.0.1:8080"}},
 		{Config{Connections: New, Client: Client{UserAgent: "stellar/1.2"}},
-			Target{URL: "https://example.com/a%20b/f0-0?code=x y&é=1#part", Header: http.Header{"X-Stellar-Token": {"abc"}, "B": {"1", "2"}}}},
+			Target{URL: "https://example.com/a%20b/f0-0?code=x y&é=1#part",
+				Header: http.Header{"X-Stellar-Token": {"abc"}, "B": {"1", "2"}}}},
 		{Config{Query: func(round int) url.Values {
 			return url.Values{"IncrementLimit": {fmt.Sprint(round)}, "DataTransferChainIDs": {"[a b]"}}
 		}}, Target{URL: "http://user:pass@[fe80::1%25lo]:81/?own=1"}},

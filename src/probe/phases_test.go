@@ -13,8 +13,8 @@ import (
 	"stellar/src/sample"
 )
 
-// TestPhasesWithinTheLatency: a connection that was still being opened when its burst left tells only of the part of its
-// opening that fell within the latency, so that the parts never exceed the whole.
+// TestPhasesWithinTheLatency: a connection that was still being opened when its burst left tells only of the part of
+// its opening that fell within the latency, so that the parts never exceed the whole.
 func TestPhasesWithinTheLatency(t *testing.T) {
 	const lookup = lead + 400*time.Millisecond
 	for _, protocol := range []string{HTTP1, H2C} {

@@ -42,8 +42,8 @@ func (p *poller) add(fd int) error {
 	return err
 }
 
-// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid until
-// the next call. After a failure, which err holds, it returns nothing and at once.
+// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid
+// until the next call. After a failure, which err holds, it returns nothing and at once.
 func (p *poller) wait(d time.Duration) []readiness {
 	p.ready = p.ready[:0]
 	if p.err != nil {
@@ -63,14 +63,16 @@ func (p *poller) wait(d time.Duration) []readiness {
 			continue
 		}
 		ended := e.Flags&unix.EV_EOF != 0
-		p.ready = append(p.ready, readiness{int(e.Ident), ended, ended || e.Filter == unix.EVFILT_READ, ended || e.Filter == unix.EVFILT_WRITE})
+		p.ready = append(p.ready, readiness{int(e.Ident), ended, ended || e.Filter == unix.EVFILT_READ, ended ||
+			e.Filter == unix.EVFILT_WRITE})
 	}
 	return p.ready
 }
 
 // wake makes wait return; any goroutine may call it.
 func (p *poller) wake() {
-	_, _ = unix.Kevent(p.fd, []unix.Kevent_t{{Ident: wakeIdent, Filter: unix.EVFILT_USER, Fflags: unix.NOTE_TRIGGER}}, nil, nil)
+	_, _ = unix.Kevent(p.fd, []unix.Kevent_t{{Ident: wakeIdent, Filter: unix.EVFILT_USER, Fflags: unix.NOTE_TRIGGER}},
+		nil, nil)
 }
 
 func (p *poller) close() error { return unix.Close(p.fd) }

@@ -23,10 +23,11 @@ type poller struct {
 
 // waitCalls are the system calls that wait for events. They answer how many there are. Tests put their own in place.
 type waitCalls struct {
-	now   func(fd int, events []unix.EpollEvent) (int, error)                  // does not wait
-	fine  func(fd int, events []unix.EpollEvent, d time.Duration) (int, error) // to the nanosecond: Linux 5.11 and later
-	mills func(fd int, events []unix.EpollEvent, ms int) (int, error)          // -1: without a limit
-	nap   func(fd int, d time.Duration)                                        // until there may be events, at most d
+	now func(fd int, events []unix.EpollEvent) (int, error) // does not wait
+	// to the nanosecond: Linux 5.11 and later
+	fine  func(fd int, events []unix.EpollEvent, d time.Duration) (int, error)
+	mills func(fd int, events []unix.EpollEvent, ms int) (int, error) // -1: without a limit
+	nap   func(fd int, d time.Duration)                               // until there may be events, at most d
 }
 
 func newPoller() (*poller, error) {
@@ -38,8 +39,10 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("make an event file: %w", err), unix.Close(fd))
 	}
-	p := &poller{fd: fd, wakeFD: wake, raw: make([]unix.EpollEvent, 512), ready: make([]readiness, 0, 512), sys: linuxWaitCalls()}
-	err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, wake, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wake)})
+	p := &poller{fd: fd, wakeFD: wake, raw: make([]unix.EpollEvent, 512), ready: make([]readiness, 0, 512),
+		sys: linuxWaitCalls()}
+	err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, wake,
+		&unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(wake)})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch the event file: %w", err), p.close())
 	}
@@ -52,8 +55,8 @@ func (p *poller) add(fd int) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: watched & (1<<32 - 1), Fd: int32(fd)})
 }
 
-// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid until
-// the next call. After a failure, which err holds, it returns nothing and at once.
+// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid
+// until the next call. After a failure, which err holds, it returns nothing and at once.
 func (p *poller) wait(d time.Duration) []readiness {
 	p.ready = p.ready[:0]
 	if p.err != nil {
@@ -71,7 +74,8 @@ func (p *poller) wait(d time.Duration) []readiness {
 			continue // edge-triggered: the counter need not be read
 		}
 		ended := e.Events&(unix.EPOLLHUP|unix.EPOLLERR|unix.EPOLLRDHUP) != 0
-		p.ready = append(p.ready, readiness{int(e.Fd), ended, ended || e.Events&unix.EPOLLIN != 0, ended || e.Events&unix.EPOLLOUT != 0})
+		p.ready = append(p.ready, readiness{int(e.Fd), ended, ended || e.Events&unix.EPOLLIN != 0, ended ||
+			e.Events&unix.EPOLLOUT != 0})
 	}
 	return p.ready
 }
@@ -104,12 +108,14 @@ func linuxWaitCalls() waitCalls {
 	return waitCalls{
 		now: func(fd int, events []unix.EpollEvent) (int, error) {
 			// Returns at once: the scheduler need not know.
-			n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&events[0])),
+				uintptr(len(events)), 0, 0, 0)
 			return answerOf(n, errno)
 		},
 		fine: func(fd int, events []unix.EpollEvent, d time.Duration) (int, error) {
 			limit := unix.NsecToTimespec(int64(d))
-			n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)),
+			n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&events[0])),
+				uintptr(len(events)),
 				uintptr(unsafe.Pointer(&limit)), 0, 0)
 			return answerOf(n, errno)
 		},

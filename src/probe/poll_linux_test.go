@@ -44,7 +44,8 @@ func TestPollFallsBack(t *testing.T) {
 		}
 		calls := waitUntil(p, time.Now().Add(3500*time.Microsecond))
 		if asked != 1 || len(mills) == 0 || mills[0] != 3 || calls > 40 {
-			t.Errorf("%v: epoll_pwait2 was asked %d times, epoll_wait for %v ms, in %d calls", refusal, asked, mills, calls)
+			t.Errorf("%v: epoll_pwait2 was asked %d times, epoll_wait for %v ms, in %d calls", refusal, asked, mills,
+				calls)
 		}
 		p.wake()
 		began := time.Now()
@@ -110,7 +111,8 @@ func TestPollFails(t *testing.T) {
 	if e.runBurst(ctx, burst, time.Time{}, time.Time{}) {
 		t.Error("the run goes on")
 	}
-	if err := context.Cause(ctx); !errors.Is(err, unix.EBADF) || !strings.Contains(err.Error(), "cannot see its connections") {
+	if err := context.Cause(ctx); !errors.Is(err, unix.EBADF) ||
+		!strings.Contains(err.Error(), "cannot see its connections") {
 		t.Errorf("error %v", err)
 	}
 	if b.classes()[sample.Timeout] != 4 {
@@ -142,7 +144,8 @@ func refusePwait2(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
 	}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog)))
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC,
+		uintptr(unsafe.Pointer(&prog)))
 	if errno != 0 {
 		t.Fatal(errno)
 	}

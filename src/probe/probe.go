@@ -101,14 +101,16 @@ type Outcome struct {
 	Cut         int // rows of requests that were cut off by a cancellation, class timeout
 	Classes     map[sample.Class]int
 	MaxLateness time.Duration
-	Late        int           // rows sent more than 1 ms after their instant
-	NewConns    int           // rows of requests that opened a connection although kept ones were asked for
-	Reopened    int           // connections that the server closed and that were opened again before a release, outside any latency
-	IdleClose   time.Duration // the shortest time without use after which the server closed a connection; 0: it closed none
-	Unsent      int64         // requests of a sustained load that could not be sent in its time
-	Suspect     int           // rows whose latency the client may have made
-	Resent      int           // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
-	Watched     string        // what the watch saw in all, in a sentence; empty: nobody watched
+	Late        int // rows sent more than 1 ms after their instant
+	NewConns    int // rows of requests that opened a connection although kept ones were asked for
+	// connections that the server closed and that were opened again before a release, outside any latency
+	Reopened int
+	// the shortest time without use after which the server closed a connection; 0: it closed none
+	IdleClose time.Duration
+	Unsent    int64  // requests of a sustained load that could not be sent in its time
+	Suspect   int    // rows whose latency the client may have made
+	Resent    int    // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
+	Watched   string // what the watch saw in all, in a sentence; empty: nobody watched
 }
 
 // ErrorRatio is the error of a Run that stopped because too many requests failed.
@@ -218,7 +220,8 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 	case s.err != nil:
 		err = fmt.Errorf("request to %s: %s: %w", e.targets[0].label, s.class, s.err)
 	case s.class != sample.OK:
-		err = fmt.Errorf("request to %s: answered status %d%s", e.targets[0].label, s.resp.status, e.targets[0].excerpt(s.resp.body))
+		err = fmt.Errorf("request to %s: answered status %d%s", e.targets[0].label, s.resp.status,
+			e.targets[0].excerpt(s.resp.body))
 	}
 	return reply, err
 }

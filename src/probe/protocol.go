@@ -84,7 +84,8 @@ func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, 
 		for _, value := range header[name] {
 			// The value may be a secret: it does not go into the message.
 			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-				return nil, fail.Input("endpoint %q: header field %q has a control character in its value", t.label, name)
+				return nil, fail.Input("endpoint %q: header field %q has a control character in its value", t.label,
+					name)
 			}
 			out = append(out, field{name, value})
 		}
@@ -92,8 +93,8 @@ func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, 
 	return out, nil
 }
 
-// headerBlock encodes a request's head for HTTP/2 so that it fits any stream of any connection: nothing of it enters the
-// dynamic table (RFC 7541, section 6.2.2).
+// headerBlock encodes a request's head for HTTP/2 so that it fits any stream of any connection: nothing of it enters
+// the dynamic table (RFC 7541, section 6.2.2).
 func (cfg *Config) headerBlock(t *target, round int, body []byte) []byte {
 	var out bytes.Buffer
 	enc := hpack.NewEncoder(&out)

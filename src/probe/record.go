@@ -90,8 +90,8 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 // lateFrom is how much later than planned a request leaves that counts as late.
 const lateFrom = time.Millisecond
 
-// suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once for
-// each word.
+// suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once
+// for each word.
 func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 	words := v.String()
 	if words == "" || len(rows) == 0 {
@@ -113,7 +113,8 @@ func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 		r.noted[word] = true
 	}
 	if fresh {
-		r.cfg.Note("burst %d: the client may have made part of its latencies: %s (Suspect %s; further ones are not logged)",
+		r.cfg.Note("burst %d: the client may have made part of its latencies: %s "+
+			"(Suspect %s; further ones are not logged)",
 			rows[0].Burst, v.Detail(), words)
 	}
 }
@@ -128,7 +129,8 @@ func (r *recorder) judge() error {
 	}
 	return (&fail.Error{Code: fail.CodePartial, Err: &ErrorRatio{
 		Requests: r.out.Requests, Errors: r.out.Errors, Limit: r.cfg.MaxErrorRatio, Classes: classes,
-	}}).WithHint("look at the Error column of the rows that were kept; a higher MaxErrorRatio lets the sub-experiment go on")
+	}}).WithHint("look at the Error column of the rows that were kept; " +
+		"a higher MaxErrorRatio lets the sub-experiment go on")
 }
 
 // left is the planned time to the end: the IATs between the rounds to come, and the bursts themselves. In an open

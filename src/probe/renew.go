@@ -11,7 +11,8 @@ import (
 // before the burst leaves, so that no handshake is in a latency that was asked for without one.
 
 const (
-	// renewalsMost bounds how often a slot opens its connection again before one release: a server may close them at once.
+	// renewalsMost bounds how often a slot opens its connection again before one release: a server may close them at
+	// once.
 	renewalsMost = 3
 	// idleLeast is the shortest time without use after which a closing is taken for the server's idle timeout.
 	idleLeast = 50 * time.Millisecond
@@ -56,8 +57,8 @@ func (l *loop) disarm(b *burst) {
 	}
 }
 
-// closeExpiring shuts the connections that the server is going to close before the burst leaves, or close to that moment, as
-// far as it has shown how long it keeps them. Others are opened in their place.
+// closeExpiring shuts the connections that the server is going to close before the burst leaves, or close to that
+// moment, as far as it has shown how long it keeps them. Others are opened in their place.
 func (p *connPool) closeExpiring(b *burst) {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 || b.due < 0 {
@@ -100,7 +101,8 @@ func (p *connPool) prepareDelayed(l *loop) {
 	p.delayed, p.nextDelayed = nil, never
 	for _, s := range slots {
 		switch {
-		case s.pool != p || s.stage != preparing || s.conn != nil || s.mux != nil || s.inFlightAt >= 0: // it has left, or been given up
+		// it has left, or been given up
+		case s.pool != p || s.stage != preparing || s.conn != nil || s.mux != nil || s.inFlightAt >= 0:
 		case s.b.due-p.ahead(s.b) <= now || p.hasRoom(s):
 			p.prepare(s)
 		default:
@@ -124,7 +126,8 @@ func (p *connPool) ahead(b *burst) time.Duration {
 	if life == 0 {
 		return lead
 	}
-	turns := time.Duration(len(b.slots)/opensAtOnce + 4) // some wait for their turn, and opening may take longer than it has
+	// some wait for their turn, and opening may take longer than it has
+	turns := time.Duration(len(b.slots)/opensAtOnce + 4)
 	return min(lead, max(life/2, turns*p.opens, aheadLeast))
 }
 

@@ -18,7 +18,10 @@ import (
 // serveIdle runs a real server that closes connections after a time without use, in every protocol.
 func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) string {
 	t.Helper()
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "hi")
+	}))
 	s.Config.IdleTimeout = idle
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(protocol == HTTP1)
@@ -44,7 +47,8 @@ func TestIdleConnectionClosed(t *testing.T) {
 			name = "TLS"
 		}
 		t.Run(name, func(t *testing.T) {
-			s, conns := serveHTTP(t, secure, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
+			s, conns := serveHTTP(t, secure,
+				func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
 			var b book
 			cfg := config(&b, s.URL)
 			cfg.Connections = Reuse
@@ -77,7 +81,8 @@ func TestIdleConnectionClosed(t *testing.T) {
 			checkRows(t, b.rows)
 			for _, r := range b.rows {
 				late := r.Burst == 3
-				if r.Err != sample.OK || r.NewConn != late || (r.Connect >= 0) != late || (r.TLS >= 0) != (late && secure) {
+				if r.Err != sample.OK || r.NewConn != late || (r.Connect >= 0) != late ||
+					(r.TLS >= 0) != (late && secure) {
 					t.Errorf("row %+v", r)
 				}
 			}

@@ -94,7 +94,8 @@ func (t *target) setPort(u *url.URL) error {
 
 // ownFields are header fields that the probe sets itself; a second one would change the framing of the request.
 func ownFields() []string {
-	return []string{"Host", "User-Agent", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Upgrade", "Te"}
+	return []string{"Host", "User-Agent", "Connection", "Content-Length", "Transfer-Encoding", "Expect", "Upgrade",
+		"Te"}
 }
 
 // socketAddress is where to connect, as the kernel has it.

@@ -30,8 +30,8 @@ const (
 	errLongTail  = broken("the trailers are too long: over 64 KiB, or a line over 16 KiB")
 )
 
-// response takes in one response, in the pieces in which it arrives. Nothing of what it is given is trusted. Its buffers
-// live as long as its slot.
+// response takes in one response, in the pieces in which it arrives. Nothing of what it is given is trusted. Its
+// buffers live as long as its slot.
 type response struct {
 	maxBody int64
 
@@ -75,8 +75,8 @@ func (p *response) reset(maxBody int64) {
 	}
 }
 
-// feed takes in what arrived at an instant. An error is the end of the connection; once whole is set, so is a piece that
-// comes after the end, which was not asked for.
+// feed takes in what arrived at an instant. An error is the end of the connection; once whole is set, so is a piece
+// that comes after the end, which was not asked for.
 func (p *response) feed(data []byte, at time.Duration) error {
 	p.stamp(at)
 	held := len(p.pending) > 0
@@ -111,7 +111,8 @@ func (p *response) stamp(at time.Duration) {
 	}
 }
 
-// eof takes in the end of the connection. It ends a response without a length of its own; anything else is cut off by it.
+// eof takes in the end of the connection. It ends a response without a length of its own; anything else is cut off by
+// it.
 func (p *response) eof() error {
 	if p.toEnd {
 		p.part, p.whole = nil, true
@@ -186,8 +187,8 @@ func (p *response) unfold(text []byte) error {
 	return nil
 }
 
-// headDone decides what follows the head: the body as it frames it (RFC 9112, section 6.3), or, after an interim answer,
-// the next head.
+// headDone decides what follows the head: the body as it frames it (RFC 9112, section 6.3), or, after an interim
+// answer, the next head.
 func (p *response) headDone() error {
 	if p.status < 200 {
 		if p.status == 101 {
@@ -206,7 +207,8 @@ func (p *response) headDone() error {
 	case p.encoded:
 		return broken("the transfer coding is not understood")
 	case p.chunked:
-		// Both framings in one head, or chunks in HTTP/1.0, are an attack or a defect; the connection is not used again.
+		// Both framings in one head, or chunks in HTTP/1.0, are an attack or a defect; the connection is not used
+		// again.
 		p.keep = p.keep && p.fixed < 0 && p.minor == 1
 		p.part, p.total = (*response).chunkPart, 0
 	case p.fixed >= 0:

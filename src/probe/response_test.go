@@ -49,7 +49,8 @@ func TestResponse(t *testing.T) {
 		{"fixed length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", true},
 		{"bare line feeds", "HTTP/1.1 200\nContent-Length: 2\n\nhi", 200, "hi", true},
 		{"no body", "HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", 200, "", true},
-		{"the same length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", true},
+		{"the same length twice", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", 200, "hi",
+			true},
 		{"longer than the window", "HTTP/1.1 200 OK\r\nContent-Length: 49152\r\n\r\n" + long, 200, long, true},
 		{"server closes", "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", false},
 		{"1.0 closes", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", false},
@@ -67,7 +68,8 @@ func TestResponse(t *testing.T) {
 		{"204 with a coding", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: gzip\r\n\r\n", 204, "", true},
 		{"chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 200, "hi", false},
 		{"chunks with bare line feeds", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n0\n\n", 200, "hi", true},
-		{"a list of the same length", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\t,2\r\nContent-Length: 2\r\n\r\nhi", 200, "hi", true},
+		{"a list of the same length", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\t,2\r\nContent-Length: 2\r\n\r\nhi", 200,
+			"hi", true},
 		{"more than was asked for", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi!", 200, "hi", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +116,8 @@ func TestResponseRefused(t *testing.T) {
 		{"negative length", "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n", sample.Protocol},
 		{"huge length", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", sample.Protocol},
 		{"length over the limit", "HTTP/1.1 200 OK\r\nContent-Length: 1000001\r\n\r\n", sample.TooLarge},
-		{"chunks over the limit", chunkedHead + strings.Repeat("FFFF\r\n"+strings.Repeat("x", 0xffff)+"\r\n", 16), sample.TooLarge},
+		{"chunks over the limit", chunkedHead + strings.Repeat("FFFF\r\n"+strings.Repeat("x", 0xffff)+"\r\n", 16),
+			sample.TooLarge},
 		{"one chunk over the limit", chunkedHead + "fffffffffffffff\r\n", sample.TooLarge},
 		{"stream over the limit", "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat("x", 1100000), sample.TooLarge},
 		{"chunk size of nothing", chunkedHead + "\r\n", sample.Protocol},
@@ -129,7 +132,8 @@ func TestResponseRefused(t *testing.T) {
 		{"tab before the colon", "HTTP/1.1 200 OK\r\nContent-Length\t: 2\r\n\r\nhi", sample.Protocol},
 		{"line without a colon", "HTTP/1.1 200 OK\r\nhello\r\n\r\n", sample.Protocol},
 		{"unknown coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", sample.Protocol},
-		{"chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", sample.Protocol},
+		{"chunked twice", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+			sample.Protocol},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p response
@@ -198,15 +202,18 @@ func TestResponseSplitAnywhere(t *testing.T) {
 		body   string
 		header map[string]string
 	}{
-		"folded": {"HTTP/1.1 200 OK\r\nX-A: one \r\n \t two\r\n\tthree\r\n \r\nContent-Length: \r\n 5\r\n\r\nhello", 200, "hello",
+		"folded": {"HTTP/1.1 200 OK\r\nX-A: one \r\n \t two\r\n\tthree\r\n \r\nContent-Length: \r\n 5\r\n\r\nhello",
+			200, "hello",
 			map[string]string{"x-a": "one two three", "content-length": "5"}},
 		"folded with bare line feeds": {"HTTP/1.1 200 OK\nTransfer-Encoding:\n chunked\nX-A: one\n two\n\n5;a=\"b\"\nhello\n0\nT: a\n b\n\n", 200, "hello",
 			map[string]string{"x-a": "one two"}},
 		"folded, interim, chunked, trailers": {"HTTP/1.1 103 Early Hints\r\nLink: a,\r\n b\r\nContent-Length: 9\r\n\r\n" +
 			"HTTP/1.1 404 Not Found\r\nConnection: x,\r\n close\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
 			404, "hello", map[string]string{"connection": "x, close", "link": ""}},
-		"lengths that agree": {"HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\ncontent-length:5\r\n\r\nhello", 200, "hello", nil},
-		"304 with a length":  {"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\nEtag: \r\n x\r\n\r\n", 304, "", map[string]string{"etag": "x"}},
+		"lengths that agree": {"HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\ncontent-length:5\r\n\r\nhello", 200, "hello",
+			nil},
+		"304 with a length": {"HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\nEtag: \r\n x\r\n\r\n", 304, "",
+			map[string]string{"etag": "x"}},
 	} {
 		for cut := range len(c.in) {
 			var p response
@@ -219,7 +226,8 @@ func TestResponseSplitAnywhere(t *testing.T) {
 				err = p.feed([]byte(c.in[cut:]), 2)
 			}
 			if err != nil || !p.whole || p.status != c.status || string(p.body) != c.body {
-				t.Fatalf("%s, cut at %d: error %v, whole %v, status %d, body %q", name, cut, err, p.whole, p.status, p.body)
+				t.Fatalf("%s, cut at %d: error %v, whole %v, status %d, body %q", name, cut, err, p.whole, p.status,
+					p.body)
 			}
 			for field, want := range c.header {
 				if got := answer.Header(p.head, field); got != want {
@@ -238,12 +246,15 @@ func TestResponseTooLong(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
 		"header line":        {head + "X-Big: " + long + "\r\n\r\n", "a header line is too long: over 16 KiB"},
 		"header line no end": {head + "X-Big: " + long, "a header line is too long: over 16 KiB"},
-		"folded line":        {head + "X-Big: " + long[:windowBytes/2] + "\r\n " + long[:windowBytes/2] + "\r\n\r\n", "a header line is too long: over 16 KiB"},
-		"head":               {head + strings.Repeat("A: "+long[:8000]+"\r\n", 9), "head is too long: over 64 KiB"},
-		"head of folds":      {head + "A: b\r\n" + strings.Repeat(" \r\n", 30000), "head is too long: over 64 KiB"},
-		"chunk extension":    {chunkedHead + "2;" + long + "\r\nhi\r\n0\r\n\r\n", "the line before a chunk is too long: over 16 KiB"},
-		"trailers":           {chunkedHead + "0\r\n" + strings.Repeat("A: "+long[:8000]+"\r\n", 9), "the trailers are too long: over 64 KiB"},
-		"after a chunk":      {chunkedHead + "2\r\nhi" + long, "a chunk is longer than its size"},
+		"folded line": {head + "X-Big: " + long[:windowBytes/2] + "\r\n " + long[:windowBytes/2] + "\r\n\r\n",
+			"a header line is too long: over 16 KiB"},
+		"head":          {head + strings.Repeat("A: "+long[:8000]+"\r\n", 9), "head is too long: over 64 KiB"},
+		"head of folds": {head + "A: b\r\n" + strings.Repeat(" \r\n", 30000), "head is too long: over 64 KiB"},
+		"chunk extension": {chunkedHead + "2;" + long + "\r\nhi\r\n0\r\n\r\n",
+			"the line before a chunk is too long: over 16 KiB"},
+		"trailers": {chunkedHead + "0\r\n" + strings.Repeat("A: "+long[:8000]+"\r\n", 9),
+			"the trailers are too long: over 64 KiB"},
+		"after a chunk": {chunkedHead + "2\r\nhi" + long, "a chunk is longer than its size"},
 	} {
 		for _, piece := range []int{1, 1000, len(c.in)} {
 			var p response

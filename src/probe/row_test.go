@@ -20,7 +20,8 @@ func TestHalfABodyIsNotInterpreted(t *testing.T) {
 	}{
 		{"whole", response{whole: true, body: []byte(goodAnswer), length: int64(len(goodAnswer))}, "r/1", sample.Yes},
 		{"half", response{body: []byte(goodAnswer), length: int64(len(goodAnswer))}, "", sample.Unknown},
-		{"longer than what is kept", response{whole: true, body: []byte(goodAnswer), length: keptBody + 1}, "", sample.Unknown},
+		{"longer than what is kept", response{whole: true, body: []byte(goodAnswer), length: keptBody + 1}, "",
+			sample.Unknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := sample.Empty()

@@ -46,7 +46,8 @@ func TestRunOrder(t *testing.T) {
 	out, err := Run(t.Context(), Config{
 		Client: Client{Timeout: patience},
 		Targets: []Target{
-			{Name: "a", URL: s.URL + "/a", Header: http.Header{"X-Stellar-Token": {"secret"}}}, {URL: s.URL + "/b?own=1"},
+			{Name: "a", URL: s.URL + "/a", Header: http.Header{"X-Stellar-Token": {"secret"}}},
+			{URL: s.URL + "/b?own=1"},
 		},
 		Bursts: 5, BurstSize: func(round int) int { return 1 + round%2 },
 		Query:   func(round int) url.Values { return url.Values{"IncrementLimit": {fmt.Sprint(round)}} },
@@ -59,16 +60,18 @@ func TestRunOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAsked := []string{
-		"/a?IncrementLimit=0 secret", "/b?own=1&IncrementLimit=0 ", "/a?IncrementLimit=1 secret", "/a?IncrementLimit=1 secret",
+		"/a?IncrementLimit=0 secret", "/b?own=1&IncrementLimit=0 ", "/a?IncrementLimit=1 secret",
+		"/a?IncrementLimit=1 secret",
 		"/b?own=1&IncrementLimit=1 ", "/b?own=1&IncrementLimit=1 ", "/a?IncrementLimit=2 secret",
 	}
 	if !slices.Equal(asked, wantAsked) {
 		t.Errorf("asked %q, want %q", asked, wantAsked)
 	}
 	checkOrder(t, b.rows)
-	// The round's IAT starts when its last response is in. The two instants hang on two readings of the wall clock, which
-	// may be adjusted in between.
-	if gap := b.rows[2].PlannedAt.Sub(b.rows[1].ReceivedAt); gap < 15*time.Millisecond || b.rows[2].SentAt.Before(b.rows[2].PlannedAt) {
+	// The round's IAT starts when its last response is in. The two instants hang on two readings of the wall clock,
+	// which may be adjusted in between.
+	if gap := b.rows[2].PlannedAt.Sub(b.rows[1].ReceivedAt); gap < 15*time.Millisecond ||
+		b.rows[2].SentAt.Before(b.rows[2].PlannedAt) {
 		t.Errorf("round 1 was planned %s after round 0 ended and sent %s later", gap, b.rows[2].Lateness)
 	}
 	if out.Bursts != 5 || out.Requests != 7 || out.Errors != 0 || sinks != 5 || len(told) != 5 {
@@ -84,7 +87,8 @@ func checkOrder(t *testing.T, rows []sample.Sample) {
 	t.Helper()
 	var got []string
 	for _, r := range rows {
-		got = append(got, fmt.Sprintf("%s r%d b%d %d/%d %v %s", r.Endpoint, r.Round, r.Burst, r.Slot, r.BurstSize, r.Warmup, r.Desired))
+		got = append(got, fmt.Sprintf("%s r%d b%d %d/%d %v %s", r.Endpoint, r.Round, r.Burst, r.Slot, r.BurstSize,
+			r.Warmup, r.Desired))
 	}
 	want := []string{
 		"a r0 b0 0/1 true 0s", "/b r0 b1 0/1 true 0s", "a r1 b2 0/2 false 1ms", "a r1 b2 1/2 false 1ms",
@@ -95,7 +99,8 @@ func checkOrder(t *testing.T, rows []sample.Sample) {
 	}
 	checkRows(t, rows)
 	for _, r := range rows {
-		if r.Cold != sample.Yes || r.InstanceID != "i" || r.Service != 5*time.Microsecond || !r.NewConn || r.Connect < 0 {
+		if r.Cold != sample.Yes || r.InstanceID != "i" || r.Service != 5*time.Microsecond || !r.NewConn ||
+			r.Connect < 0 {
 			t.Errorf("row %+v", r)
 		}
 	}
@@ -109,7 +114,8 @@ func TestConnections(t *testing.T) {
 		want        int64
 	}{{Reuse, false, 4}, {Reuse, true, 4}, {New, false, 12}, {New, true, 12}} {
 		t.Run(fmt.Sprintf("%s, TLS %v", c.connections, c.secure), func(t *testing.T) {
-			s, conns := serveHTTP(t, c.secure, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
+			s, conns := serveHTTP(t, c.secure,
+				func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hi") })
 			var b book
 			cfg := config(&b, s.URL)
 			cfg.Connections = c.connections
@@ -125,7 +131,8 @@ func TestConnections(t *testing.T) {
 			checkRows(t, b.rows)
 			for _, r := range b.rows {
 				fresh := c.connections == New
-				if r.Err != sample.OK || r.NewConn != fresh || (r.Connect >= 0) != fresh || (r.TLS >= 0) != (fresh && c.secure) {
+				if r.Err != sample.OK || r.NewConn != fresh || (r.Connect >= 0) != fresh ||
+					(r.TLS >= 0) != (fresh && c.secure) {
 					t.Errorf("row %+v", r)
 				}
 			}
@@ -246,8 +253,10 @@ func TestErrorRatioStops(t *testing.T) {
 		if want := map[sample.Class]int{sample.HTTP5xx: 3}; !maps.Equal(ratio.Classes, want) {
 			t.Errorf("%s: classes %v", kind, ratio.Classes)
 		}
-		// Not before ten requests are in, and with all that was sent kept. An open schedule may have one more under way.
-		if len(b.rows) != out.Requests || out.Requests < 12 || kind == Closed && out.Requests != 12 || out.Requests > 40 {
+		// Not before ten requests are in, and with all that was sent kept. An open schedule may have one more under
+		// way.
+		if len(b.rows) != out.Requests || out.Requests < 12 || kind == Closed && out.Requests != 12 ||
+			out.Requests > 40 {
 			t.Errorf("%s: %d rows, outcome %+v", kind, len(b.rows), out)
 		}
 		if len(notes) != 1 || !strings.Contains(notes[0], "answered status 500") {
@@ -350,7 +359,8 @@ func TestRedirectIsAnAnswer(t *testing.T) {
 	if err != nil || out.Errors != 0 || conns.Load() != 12 {
 		t.Errorf("outcome %+v, error %v, %d connections", out, err, conns.Load())
 	}
-	if b.rows[0].Status != 307 || b.rows[0].Latency < 0 || len(notes) != 1 || !strings.Contains(notes[0], "not followed") {
+	if b.rows[0].Status != 307 || b.rows[0].Latency < 0 || len(notes) != 1 ||
+		!strings.Contains(notes[0], "not followed") {
 		t.Errorf("row %+v, notes %q", b.rows[0], notes)
 	}
 }

@@ -73,13 +73,15 @@ func (t *term) Close() error {
 // TestShutdownUnderLoad: Go's own servers are replaced one after the other while a load goes on, as in a rolling
 // update, over HTTP/2 with and without TLS, and gRPC: no request fails.
 func TestShutdownUnderLoad(t *testing.T) {
-	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared}, {GRPC, Shared}} {
+	for _, c := range []struct{ protocol, connections string }{{H2C, Shared}, {H2C, Reuse}, {H2, Shared},
+		{GRPC, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
 			t.Parallel()
 			var at string
 			stop := func() {}
 			if c.protocol == GRPC {
-				at, _ = library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000]")[5:]), "-turn", "100", "-work", "5ms")
+				at, _ = library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000]")[5:]), "-turn", "100",
+					"-work", "5ms")
 			} else {
 				at, stop = serveTerms(t, c.protocol)
 			}

@@ -273,7 +273,8 @@ func (s *slot) connLost(class sample.Class, err error, p phases) {
 			s.phases = p.from(s.sent)
 		}
 		if s.stage == opening && s.resent && class != sample.Timeout && class != sample.Refused {
-			class, err = sample.Refused, fmt.Errorf("%w, and the request could not be sent again: %s: %w", s.refusal, class, err)
+			class, err = sample.Refused,
+				fmt.Errorf("%w, and the request could not be sent again: %s: %w", s.refusal, class, err)
 		}
 		s.class, s.err = class, err
 		s.finish()

@@ -76,7 +76,8 @@ func (c *Client) Retire(ctx context.Context, service, function string) (int, err
 }
 
 // Logs gives a function's log from byte offset on, and the offset to go on from; what is no longer kept is skipped.
-func (c *Client) Logs(ctx context.Context, service, function string, offset int64) (text []byte, next int64, err error) {
+func (c *Client) Logs(ctx context.Context, service, function string, offset int64) (text []byte, next int64,
+	err error) {
 	path := functionPath(service, function) + "/logs?offset=" + strconv.FormatInt(offset, 10)
 	res, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {

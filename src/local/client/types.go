@@ -5,31 +5,34 @@ import "time"
 
 // Queueing modes: what a request does when no instance is free.
 const (
-	QueueingSpawn  = "spawn"  // AWS: another instance; at MaxInstances 429
-	QueueingQueue  = "queue"  // Azure: at MaxInstances it waits, first come first served, up to the function's timeout
-	QueueingShared = "shared" // Cloud Run: fills an instance, even one that is starting, to Concurrency before another is started
+	QueueingSpawn = "spawn" // AWS: another instance; at MaxInstances 429
+	QueueingQueue = "queue" // Azure: at MaxInstances it waits, first come first served, up to the function's timeout
+	// Cloud Run: fills an instance, even one that is starting, to Concurrency before another is started
+	QueueingShared = "shared"
 )
 
 // FunctionSpec is one function of a PUT.
 type FunctionSpec struct {
-	Name             string            `json:"name"`
-	Path             string            `json:"path"`   // under /<service>; default /<name>
-	Method           string            `json:"method"` // default ANY
-	PackageType      string            `json:"packageType,omitempty"`
-	Architecture     string            `json:"architecture,omitempty"`
-	Runtime          string            `json:"runtime"`
-	Handler          string            `json:"handler"`
-	MemoryMB         int               `json:"memoryMB"`       // default 128
-	TimeoutSeconds   int               `json:"timeoutSeconds"` // default 60
-	Environment      map[string]string `json:"environment,omitempty"`
-	Artifact         string            `json:"artifact"`                // absolute path of the ZIP
-	Image            string            `json:"image,omitempty"`         // package type Image: reference in the Engine or a registry
-	ImageContract    string            `json:"imageContract,omitempty"` // runtime-api (default) or http
-	ColdPull         bool              `json:"coldPull,omitempty"`      // each cold start drops the Engine's copy and pulls
-	KeepAliveSeconds *float64          `json:"keepAliveSeconds"`        // default 600; 0: every request is cold
-	Concurrency      int               `json:"concurrency"`             // default 1
-	MaxInstances     int               `json:"maxInstances"`            // 0: no limit
-	Queueing         string            `json:"queueing"`                // default spawn
+	Name           string            `json:"name"`
+	Path           string            `json:"path"`   // under /<service>; default /<name>
+	Method         string            `json:"method"` // default ANY
+	PackageType    string            `json:"packageType,omitempty"`
+	Architecture   string            `json:"architecture,omitempty"`
+	Runtime        string            `json:"runtime"`
+	Handler        string            `json:"handler"`
+	MemoryMB       int               `json:"memoryMB"`       // default 128
+	TimeoutSeconds int               `json:"timeoutSeconds"` // default 60
+	Environment    map[string]string `json:"environment,omitempty"`
+	Artifact       string            `json:"artifact"` // absolute path of the ZIP
+	// package type Image: reference in the Engine or a registry
+	Image         string `json:"image,omitempty"`
+	ImageContract string `json:"imageContract,omitempty"` // runtime-api (default) or http
+	// each cold start drops the Engine's copy and pulls
+	ColdPull         bool              `json:"coldPull,omitempty"`
+	KeepAliveSeconds *float64          `json:"keepAliveSeconds"` // default 600; 0: every request is cold
+	Concurrency      int               `json:"concurrency"`      // default 1
+	MaxInstances     int               `json:"maxInstances"`     // 0: no limit
+	Queueing         string            `json:"queueing"`         // default spawn
 	Tags             map[string]string `json:"tags,omitempty"`
 }
 
@@ -48,20 +51,21 @@ type Service struct {
 
 // Function is a deployed function as the control API tells it.
 type Function struct {
-	Name           string            `json:"name"`
-	Path           string            `json:"path"`
-	Method         string            `json:"method"`
-	URL            string            `json:"url"`
-	PackageType    string            `json:"packageType"`
-	Image          string            `json:"image,omitempty"`
-	ImageBytes     int64             `json:"imageBytes,omitempty"` // as the Engine counts: layers unpacked
-	Runtime        string            `json:"runtime"`
-	Handler        string            `json:"handler"`
-	MemoryMB       int               `json:"memoryMB"`
-	TimeoutSeconds int               `json:"timeoutSeconds"`
-	PackageBytes   int64             `json:"packageBytes"` // of a ZIP package
-	PackageSHA256  string            `json:"packageSHA256"`
-	RuntimeVersion string            `json:"runtimeVersion"` // what the interpreter said; empty for a bootstrap in the package
+	Name           string `json:"name"`
+	Path           string `json:"path"`
+	Method         string `json:"method"`
+	URL            string `json:"url"`
+	PackageType    string `json:"packageType"`
+	Image          string `json:"image,omitempty"`
+	ImageBytes     int64  `json:"imageBytes,omitempty"` // as the Engine counts: layers unpacked
+	Runtime        string `json:"runtime"`
+	Handler        string `json:"handler"`
+	MemoryMB       int    `json:"memoryMB"`
+	TimeoutSeconds int    `json:"timeoutSeconds"`
+	PackageBytes   int64  `json:"packageBytes"` // of a ZIP package
+	PackageSHA256  string `json:"packageSHA256"`
+	// what the interpreter said; empty for a bootstrap in the package
+	RuntimeVersion string            `json:"runtimeVersion"`
 	LimitsEnforced bool              `json:"limitsEnforced"`
 	Instances      int               `json:"instances"` // processes that stand now
 	Tags           map[string]string `json:"tags"`

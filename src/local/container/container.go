@@ -58,9 +58,10 @@ type Container struct {
 	state *container.State // once it has ended
 }
 
-// Start makes and starts a container of the image, pulling it before where each cold start does: a cold start is all of it.
-// output is what it prints and is to be read to its end; pull is what a pull took, also where Start fails.
-func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, args ...any)) (c *Container, output io.ReadCloser, pull time.Duration, err error) {
+// Start makes and starts a container of the image, pulling it before where each cold start does: a cold start is all of
+// it. output is what it prints and is to be read to its end; pull is what a pull took, also where Start fails.
+func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, args ...any)) (c *Container,
+	output io.ReadCloser, pull time.Duration, err error) {
 	if pull, err = i.acquire(ctx, logf); err != nil {
 		return nil, nil, pull, fmt.Errorf("image %s: %w", i.Ref, err)
 	}
@@ -73,7 +74,8 @@ func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, a
 
 func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error) {
 	if !spec.Server {
-		// Whoever the container's user is: without capabilities root, too, has the rights of others in a folder of ours.
+		// Whoever the container's user is: without capabilities root, too, has the rights of others in a folder of
+		// ours.
 		if err := os.Chmod(spec.Tmp, 0o777|os.ModeSticky); err != nil {
 			return nil, err
 		}
@@ -85,7 +87,8 @@ func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error)
 		return nil, err
 	}
 	c.id = made.ID
-	attached, err := c.client.ContainerAttach(ctx, c.id, container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
+	attached, err := c.client.ContainerAttach(ctx, c.id,
+		container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +154,8 @@ func FromInside(addr string) string {
 // Addr is where the container's server answers; empty where it ended before it could be asked.
 func (c *Container) Addr() string { return c.addr }
 
-// address is where the container's server is reached: its own address, so that a refused connection means that it does not
-// listen yet. One that has ended already has none; how it ended is told as for any other.
+// address is where the container's server is reached: its own address, so that a refused connection means that it does
+// not listen yet. One that has ended already has none; how it ended is told as for any other.
 func (c *Container) address(ctx context.Context) (string, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
 	if err != nil {

@@ -69,7 +69,8 @@ func (i *Image) Release(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	if _, err := i.engine.client.ImageRemove(ctx, i.Ref, image.RemoveOptions{Force: true, PruneChildren: true}); err != nil && !isDeleted(err) {
+	if _, err := i.engine.client.ImageRemove(ctx, i.Ref,
+		image.RemoveOptions{Force: true, PruneChildren: true}); err != nil && !isDeleted(err) {
 		return fmt.Errorf("remove image %s: %w", i.Ref, err)
 	}
 	return nil
@@ -109,8 +110,8 @@ func (i *Image) pullNow(ctx context.Context, logf func(format string, args ...an
 }
 
 // acquire counts a container of the image and, where each cold start is to pull, drops the Engine's copy and pulls it
-// again. While another container of the image lives the copy cannot be dropped, as on a node that has it; cold starts that
-// come together wait for one pull. It returns what the pull took, 0 where there was none.
+// again. While another container of the image lives the copy cannot be dropped, as on a node that has it; cold starts
+// that come together wait for one pull. It returns what the pull took, 0 where there was none.
 func (i *Image) acquire(ctx context.Context, logf func(format string, args ...any)) (time.Duration, error) {
 	if i.coldPull {
 		i.pulling.Lock()

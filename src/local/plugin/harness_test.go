@@ -82,7 +82,8 @@ func (c *control) answer(w http.ResponseWriter, name string, put []byte) {
 	for i := len(spec.Functions) - 1; i >= 0; i-- {
 		f := spec.Functions[i]
 		functions = append(functions, map[string]any{"name": f.Name, "url": "http://127.0.0.1:1/" + name + f.Path,
-			"packageBytes": 10485760, "packageSHA256": "abc", "runtimeVersion": "Python 3.13.1", "limitsEnforced": true})
+			"packageBytes": 10485760, "packageSHA256": "abc", "runtimeVersion": "Python 3.13.1",
+			"limitsEnforced": true})
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"service": name, "tags": map[string]string{}, "functions": functions})
 }
@@ -186,7 +187,8 @@ func (s *service) refused(t *testing.T, want string, args ...string) {
 	t.Helper()
 	stdout, stderr, code := s.run(t, args...)
 	if code == 0 || !strings.Contains(stdout+stderr, want) {
-		t.Errorf("osls %s: exit code %d, want an error with %q\n%s%s", strings.Join(args, " "), code, want, stdout, stderr)
+		t.Errorf("osls %s: exit code %d, want an error with %q\n%s%s", strings.Join(args, " "), code, want, stdout,
+			stderr)
 	}
 }
 

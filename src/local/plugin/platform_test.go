@@ -22,7 +22,8 @@ func TestOnTheRealPlatform(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed: nothing to deploy")
 	}
-	platform, err := local.New(local.Options{Dir: filepath.Join(t.TempDir(), "state"), Token: secret, CPU: local.CPUOff})
+	platform, err := local.New(local.Options{Dir: filepath.Join(t.TempDir(), "state"), Token: secret,
+		CPU: local.CPUOff})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func TestOnTheRealPlatform(t *testing.T) {
 			Instance   struct{ Cold bool }
 			Increments int64
 		}
-		if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusOK || a.Instance.Cold != cold || a.Increments != 10 {
+		if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusOK || a.Instance.Cold != cold ||
+			a.Increments != 10 {
 			t.Errorf("request %d: status %d, %s", i, status, body)
 		}
 	}

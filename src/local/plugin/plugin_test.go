@@ -92,10 +92,12 @@ func TestDeployInfoRemove(t *testing.T) {
 			LimitsEnforced                               bool
 		}
 	}
-	if err := json.Unmarshal([]byte(first), &file); err != nil || file.Service != "stellar-test" || len(file.Endpoints) != 3 {
+	if err := json.Unmarshal([]byte(first), &file); err != nil || file.Service != "stellar-test" ||
+		len(file.Endpoints) != 3 {
 		t.Fatalf("endpoints file: %v\n%s", err, first)
 	}
-	if e := file.Endpoints[1]; e.Function != "alpha" || e.URL != "http://127.0.0.1:1/stellar-test/alpha" || e.PackageBytes != 10485760 ||
+	if e := file.Endpoints[1]; e.Function != "alpha" || e.URL != "http://127.0.0.1:1/stellar-test/alpha" ||
+		e.PackageBytes != 10485760 ||
 		e.PackageSHA256 != "abc" || e.RuntimeVersion != "Python 3.13.1" || !e.LimitsEnforced {
 		t.Errorf("endpoint %+v", e)
 	}
@@ -103,7 +105,8 @@ func TestDeployInfoRemove(t *testing.T) {
 	if stdout, _, _ := s.run(t, "info"); stdout != fullOutput || s.endpoints(t) != first {
 		t.Errorf("info prints\n%sand writes\n%s", stdout, s.endpoints(t))
 	}
-	if out := s.succeed(t, "remove"); !strings.Contains(out, "Service stellar-test has been removed") || s.endpoints(t) != "" {
+	if out := s.succeed(t, "remove"); !strings.Contains(out, "Service stellar-test has been removed") ||
+		s.endpoints(t) != "" {
 		t.Errorf("remove prints %q and leaves %q", out, s.endpoints(t))
 	}
 	if out := s.succeed(t, "remove"); !strings.Contains(out, "Service stellar-test is not there: nothing to remove") {
@@ -192,15 +195,18 @@ functions:
 `
 	stdout, stderr, code := newService(t, faulty, at(c.URL)...).run(t, "deploy")
 	for _, want := range []string{"'provider': unrecognized property 'colour'",
-		"'functions.f1': unrecognized property 'memorysize'", "'functions.f2.platform.queueing'", "'functions.f2.platform.concurrency'",
-		"'functions.f3.events.0': unsupported function event", "'functions.f4.package': must have required property 'artifact'",
+		"'functions.f1': unrecognized property 'memorysize'", "'functions.f2.platform.queueing'",
+		"'functions.f2.platform.concurrency'",
+		"'functions.f3.events.0': unsupported function event",
+		"'functions.f4.package': must have required property 'artifact'",
 		"'functions.f5.environment'"} {
 		if code == 0 || !strings.Contains(stdout+stderr, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
 		}
 	}
 	for _, change := range []struct{ old, new, want string }{
-		{"handler: main.f, ", "handler: main.f, events: [{httpApi: /x}], ", `httpApi is "/x", it must be "*" or "METHOD /path"`},
+		{"handler: main.f, ", "handler: main.f, events: [{httpApi: /x}], ",
+			`httpApi is "/x", it must be "*" or "METHOD /path"`},
 		{"handler: main.f, ", `handler: main.f, events: [{httpApi: "*"}, {httpApi: "GET /x"}], `, "has 2 events"},
 		{"runtime: python3.13, ", "", `function "f0-0" has no runtime`},
 		{", package: {artifact: packages/a.zip}", "", `function "f0-0" has no package.artifact`},
@@ -222,7 +228,8 @@ functions:
 		"handler: main.f, image: 'x@sha256:abcd'": `function "f0" has a handler and an image`,
 	} {
 		yml := "service: stellar-test\nprovider: {name: stellar-local}\nplugins: [./stellar-local.js]\nfunctions:\n  f0: {" + text + "}\n"
-		if stdout, stderr, code := newService(t, yml, at(c.URL)...).run(t, "deploy"); code == 0 || !strings.Contains(stdout+stderr, want) {
+		if stdout, stderr, code := newService(t, yml, at(c.URL)...).run(t, "deploy"); code == 0 ||
+			!strings.Contains(stdout+stderr, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
 		}
 	}
@@ -235,7 +242,8 @@ func TestLogs(t *testing.T) {
 	s := newService(t, minimal, at(c.URL)...)
 	s.refused(t, "there is no such service", "logs", "-f", "f0-0")
 	s.succeed(t, "deploy")
-	if stdout, _, _ := s.run(t, "logs", "-f", "f0-0"); stdout != `\x1b[31mred`+"\ta"+`\x0d\u009b\u009b\u202eétab.`+"\n" {
+	if stdout, _, _ := s.run(t, "logs", "-f",
+		"f0-0"); stdout != `\x1b[31mred`+"\ta"+`\x0d\u009b\u009b\u202eétab.`+"\n" {
 		t.Errorf("control characters of a function are printed as %q", stdout)
 	}
 	c.set(func() { c.log = "0123456789" })

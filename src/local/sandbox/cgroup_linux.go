@@ -181,7 +181,8 @@ func ownGroup(controller string) string {
 	list, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(list)) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) == 3 && (controller == "" && parts[1] == "" || controller != "" && containsWord(parts[1], controller)) {
+		if len(parts) == 3 && (controller == "" && parts[1] == "" || controller != "" &&
+			containsWord(parts[1], controller)) {
 			return parts[2]
 		}
 	}
@@ -364,7 +365,8 @@ func killMembers(dir string) {
 // RemoveGroups removes what a killed platform of that id left.
 func RemoveGroups(id string) error {
 	var errs []error
-	for _, place := range [][]string{ancestorsOf("cgroup", "memory"), ancestorsOf("cgroup", "cpu"), ancestorsOf("cgroup2", "")} {
+	for _, place := range [][]string{ancestorsOf("cgroup", "memory"), ancestorsOf("cgroup", "cpu"),
+		ancestorsOf("cgroup2", "")} {
 		for _, dir := range place {
 			branch := filepath.Join(dir, id)
 			if info, err := os.Stat(branch); err == nil && info.IsDir() {

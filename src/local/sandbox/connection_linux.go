@@ -13,8 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HoldsConnection says whether the other end of a connection on this machine is held by a process, one of its descendants, or
-// one with the marker in its environment. Where the kernel does not tell whose a connection is, it counts as theirs.
+// HoldsConnection says whether the other end of a connection on this machine is held by a process, one of its
+// descendants, or one with the marker in its environment. Where the kernel does not tell whose a connection is, it
+// counts as theirs.
 func HoldsConnection(conn net.Conn, pid int, marker string) bool {
 	if pid == 0 {
 		return false

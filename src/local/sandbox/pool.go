@@ -78,7 +78,8 @@ func (s *Pool) Acquire() (*Cell, error) {
 	}
 }
 
-// Close removes the spare cells and the platform's resource groups. All acquired cells must be released or discarded before.
+// Close removes the spare cells and the platform's resource groups. All acquired cells must be released or discarded
+// before.
 func (s *Pool) Close() error {
 	close(s.stop)
 	<-s.done
@@ -91,8 +92,8 @@ func (s *Pool) Close() error {
 }
 
 // Cell is where one instance runs: a resource group and a mount namespace, and an OS thread inside them that is the
-// process's parent. The thread lives exactly as long as the process, because a parent-death signal is tied to the thread
-// that forked. Its methods are for one goroutine, except limitCPU.
+// process's parent. The thread lives exactly as long as the process, because a parent-death signal is tied to the
+// thread that forked. Its methods are for one goroutine, except limitCPU.
 type Cell struct {
 	group   *cgroup
 	private bool // it has mounts of its own

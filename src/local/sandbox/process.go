@@ -151,7 +151,8 @@ func (p *Process) Peak() int64 {
 // strayTime is how long processes that have left their group may take to end once they are killed.
 const strayTime = 10 * time.Second
 
-// Release removes the cell, once the process has exited, and ends what it has started. After an error it is called again.
+// Release removes the cell, once the process has exited, and ends what it has started. After an error it is called
+// again.
 func (p *Process) Release() error {
 	<-p.cell.ended
 	if !p.cell.group.holdsAll() {

@@ -1,5 +1,5 @@
-// Package answer reads what a function says of itself in its response (request id, instance, cold start, its own stamps)
-// into a row. It runs after the burst, trusts nothing it reads, and bounds every text.
+// Package answer reads what a function says of itself in its response (request id, instance, cold start, its own
+// stamps) into a row. It runs after the burst, trusts nothing it reads, and bounds every text.
 package answer
 
 import (
@@ -30,9 +30,9 @@ type answer struct {
 // MaxText is the longest text of a response that gets into a row, in bytes.
 const MaxText = 256
 
-// Describe completes a row with what a response of HTTP says of the function: its body, nil where it did not arrive as a
-// whole, and its head (status line and header lines). A body of any other shape changes nothing but the request id, which
-// then comes from the head.
+// Describe completes a row with what a response of HTTP says of the function: its body, nil where it did not arrive as
+// a whole, and its head (status line and header lines). A body of any other shape changes nothing but the request id,
+// which then comes from the head.
 func Describe(s *sample.Sample, head, body []byte) {
 	if a, ok := readAnswer(body); ok {
 		a.describe(s)
@@ -64,7 +64,8 @@ func (a *answer) describe(s *sample.Sample) {
 // requestIDFields are header fields in which gateways name a request, the most specific first.
 func requestIDFields() []string {
 	return []string{
-		"x-amzn-requestid", "apigw-requestid", "x-amz-request-id", "function-execution-id", "x-request-id", "request-id",
+		"x-amzn-requestid", "apigw-requestid", "x-amz-request-id", "function-execution-id", "x-request-id",
+		"request-id",
 		"x-ms-request-id", "x-fc-request-id", "x-cloud-trace-context", "cf-ray", "x-correlation-id",
 	}
 }
@@ -77,7 +78,8 @@ func plausible(ns *int64) time.Duration {
 	return time.Duration(*ns)
 }
 
-// parseStamp reads a Unix time of 13 digits (ms), 16 (µs) or 19 (ns), as a JSON string or number; anything else is no time.
+// parseStamp reads a Unix time of 13 digits (ms), 16 (µs) or 19 (ns), as a JSON string or number; anything else is no
+// time.
 func parseStamp(raw json.RawMessage) time.Time {
 	text := strings.Trim(string(raw), `"`)
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -37,10 +37,13 @@ func TestDescribe(t *testing.T) {
 		})},
 		{"an instance that does not say", "", `{"Instance":{"ID":"i"}}`,
 			row(func(s *sample.Sample) { s.RequestID, s.InstanceID = "made", "i" })},
-		{"plain text", "X-Amzn-RequestId: amz-1\n", "Hello, world", row(func(s *sample.Sample) { s.RequestID = "amz-1" })},
-		{"foreign JSON", "x-request-id:  abc \n", `{"message":"hi"}`, row(func(s *sample.Sample) { s.RequestID = "abc" })},
+		{"plain text", "X-Amzn-RequestId: amz-1\n", "Hello, world",
+			row(func(s *sample.Sample) { s.RequestID = "amz-1" })},
+		{"foreign JSON", "x-request-id:  abc \n", `{"message":"hi"}`,
+			row(func(s *sample.Sample) { s.RequestID = "abc" })},
 		{"a list", "", `[1,2]`, row(func(s *sample.Sample) { s.RequestID = "made" })},
-		{"wrong types", "", `{"RequestID":5,"Instance":{"Cold":"yes"}}`, row(func(s *sample.Sample) { s.RequestID = "made" })},
+		{"wrong types", "", `{"RequestID":5,"Instance":{"Cold":"yes"}}`,
+			row(func(s *sample.Sample) { s.RequestID = "made" })},
 		{"nonsense values", "", `{"RequestID":"","TimestampChain":["12","x"],"ReceivedAt":"99","SpinNs":-5,
 			"Instance":{"ID":"a\u0000b\nc","Invocation":-3,"InitNs":9223372036854775807}}`,
 			row(func(s *sample.Sample) { s.RequestID, s.InstanceID = "made", "abc" })},
@@ -62,7 +65,8 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestStamp(t *testing.T) {
-	for _, text := range []string{``, `""`, `"+732143600123"`, `"-732143600123"`, `"1e12"`, `"9999999999999999999"`, `null`,
+	for _, text := range []string{``, `""`, `"+732143600123"`, `"-732143600123"`, `"1e12"`, `"9999999999999999999"`,
+		`null`,
 		`"17321436001234"`, `{}`} {
 		if got := parseStamp([]byte(text)); !got.IsZero() {
 			t.Errorf("parseStamp(%s) = %s, want no time", text, got)

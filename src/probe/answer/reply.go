@@ -10,8 +10,8 @@ import (
 	"stellar/src/sample"
 )
 
-// Numbers of the fields of InvokeChainReply. All functions on vHive tell the first; those from 100 up are the measurement
-// function's.
+// Numbers of the fields of InvokeChainReply. All functions on vHive tell the first; those from 100 up are the
+// measurement function's.
 const (
 	replyStamps     = 1   // string: [ms ms]
 	replyRequestID  = 100 // string
@@ -94,8 +94,8 @@ func readInts(m []byte, to []int64) bool {
 	})
 }
 
-// eachField goes through a message in the protocol buffers' encoding, past fields of other types than numbers and texts.
-// It reports false where the message is malformed, or do says so.
+// eachField goes through a message in the protocol buffers' encoding, past fields of other types than numbers and
+// texts. It reports false where the message is malformed, or do says so.
 func eachField(m []byte, do func(number protowire.Number, value uint64, data []byte) bool) bool {
 	for len(m) > 0 {
 		number, kind, n := protowire.ConsumeTag(m)
@@ -176,7 +176,8 @@ func (r *callReply) ways() []sample.Hop {
 		for int64(len(out)) <= k {
 			out = append(out, sample.Hop{Bytes: -1})
 		}
-		out[k] = sample.Hop{SentAt: instant(h[1]), ReceivedAt: instant(h[2]), Bytes: h[3], RepliedAt: instant(h[4]), AnsweredAt: instant(h[5])}
+		out[k] = sample.Hop{SentAt: instant(h[1]), ReceivedAt: instant(h[2]), Bytes: h[3], RepliedAt: instant(h[4]),
+			AnsweredAt: instant(h[5])}
 	}
 	return out
 }

@@ -21,7 +21,8 @@ func TestReply(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	other := string([]byte{2 << 3, 0x96, 1, 3<<3 | 1, 1, 2, 3, 4, 5, 6, 7, 8, 4<<3 | 5, 1, 2, 3, 4})
 	for in, want := range map[string]string{
-		string(reply(1, "[1]")): "[1]", string(reply(1, long)): long, string(reply(2, "a")): "", "\x00\x00\x00\x00\x00": "",
+		string(reply(1, "[1]")): "[1]", string(reply(1, long)): long, string(reply(2, "a")): "",
+		"\x00\x00\x00\x00\x00": "",
 		string(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(other)+3))) + other + "\x0a\x01y": "y",
 	} {
 		if got, ok := parseReply([]byte(in)); got.stamps != want || !ok {
@@ -65,7 +66,8 @@ func TestReplyRows(t *testing.T) {
 	}
 	stamps := texts(nil, replyStamps, "[1620000000000 1620000000017]")
 	old := read(stamps)
-	if old.Cold != sample.Unknown || old.Init != sample.None || old.Service != sample.None || !old.FnReceived.Equal(ms(0)) ||
+	if old.Cold != sample.Unknown || old.Init != sample.None || old.Service != sample.None ||
+		!old.FnReceived.Equal(ms(0)) ||
 		old.Chain == nil || !slices.Equal(old.Chain.Stamps, []time.Time{ms(0), ms(17)}) || old.Chain.Hops != nil {
 		t.Errorf("stamps alone: %+v", old)
 	}
@@ -77,12 +79,15 @@ func TestReplyRows(t *testing.T) {
 	m = texts(m, replyHops, string(ints(nil, 1, 0, 2, ns+1)))
 	m = texts(m, replyHops, string(ints(nil, 1, 5000, 2, ns+1)))
 	s := read(m)
-	if s.RequestID != "id" || len(s.InstanceID) != MaxText || s.Cold != sample.No || s.Invocation != 7 || s.Init != 5*time.Millisecond ||
+	if s.RequestID != "id" || len(s.InstanceID) != MaxText || s.Cold != sample.No || s.Invocation != 7 ||
+		s.Init != 5*time.Millisecond ||
 		s.Service != 0 || !s.FnReceived.Equal(ms(0).Add(123)) {
 		t.Errorf("row %+v", s)
 	}
 	hop := func(n int64) time.Time { return ms(0).Add(time.Duration(n)) }
-	if want := []sample.Hop{{SentAt: hop(1), Bytes: -1}, {SentAt: hop(1), ReceivedAt: hop(2), RepliedAt: hop(3), AnsweredAt: hop(4), Bytes: 64}}; !slices.Equal(s.Chain.Hops, want) {
+	if want := []sample.Hop{{SentAt: hop(1), Bytes: -1},
+		{SentAt: hop(1), ReceivedAt: hop(2), RepliedAt: hop(3), AnsweredAt: hop(4),
+			Bytes: 64}}; !slices.Equal(s.Chain.Hops, want) {
 		t.Errorf("hops %+v", s.Chain.Hops)
 	}
 	if !slices.Equal(s.Chain.Stamps, []time.Time{hop(456), ms(17)}) {

@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// readAnswer reads a function's answer. The functions of this tool write plain JSON, which is scanned in a tenth of the time
-// that encoding/json takes; whatever is not as plain is left to that. A sustained load makes a hundred thousand rows a
-// second beside itself.
+// readAnswer reads a function's answer. The functions of this tool write plain JSON, which is scanned in a tenth of the
+// time that encoding/json takes; whatever is not as plain is left to that. A sustained load makes a hundred thousand
+// rows a second beside itself.
 func readAnswer(body []byte) (a answer, ok bool) {
 	if len(body) == 0 || body[0] != '{' {
 		return a, false
@@ -21,8 +21,8 @@ func readAnswer(body []byte) (a answer, ok bool) {
 	return a, json.Unmarshal(body, &a) == nil
 }
 
-// scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, no key in another case than ours. Each
-// of its functions answers false where it finds anything else, and the whole is read anew by encoding/json.
+// scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, no key in another case than ours.
+// Each of its functions answers false where it finds anything else, and the whole is read anew by encoding/json.
 type scanner struct{ rest []byte }
 
 func (s *scanner) answer(a *answer) bool {
@@ -157,7 +157,8 @@ func (s *scanner) digits() ([]byte, bool) {
 		i++
 	}
 	text := s.rest[:i]
-	if i == 0 || i > 19 || i > 1 && text[0] == '0' || i == len(s.rest) || s.rest[i] == '.' || s.rest[i] == 'e' || s.rest[i] == 'E' {
+	if i == 0 || i > 19 || i > 1 && text[0] == '0' || i == len(s.rest) || s.rest[i] == '.' || s.rest[i] == 'e' ||
+		s.rest[i] == 'E' {
 		return nil, false
 	}
 	s.rest = s.rest[i:]

@@ -31,11 +31,16 @@ func sameAnswer(t *testing.T, in []byte) (scanned bool) {
 
 func TestReadAnswer(t *testing.T) {
 	for in, plain := range map[string]bool{
-		whole: true, `{}`: true, `{ "RequestID" : "a" , "SpinNs" : 5 }`: true, `{"TimestampChain":[]}`: true, `{"ReceivedAt":1732143600123}`: true,
-		`{"SpinNs":-5}`: false, `{"SpinNs":1.5}`: false, `{"SpinNs":1e3}`: false, `{"SpinNs":05}`: false, `{"RequestID":"\u0041"}`: false,
-		`{"RequestID":"é"}`: false, `{"requestid":"a"}`: false, `{"Instance":{"cold":true}}`: false, `{"Instance":null}`: false, `{"SpinNs":null}`: false,
-		`{"RequestID":5}`: false, `{"RequestID":"a"`: false, `{"RequestID":"a",}`: false, `[]`: false, `{"SpinNs":99999999999999999999}`: false,
-		`{"Instance":{"Cold":true},"Instance":{"ID":"i"}}`: true, `{"SpinNs":1,"SpinNs":2}`: true, `{"X":[1,2,]}`: false, `{"X":-1}`: false,
+		whole: true, `{}`: true, `{ "RequestID" : "a" , "SpinNs" : 5 }`: true, `{"TimestampChain":[]}`: true,
+		`{"ReceivedAt":1732143600123}`: true,
+		`{"SpinNs":-5}`:                false, `{"SpinNs":1.5}`: false, `{"SpinNs":1e3}`: false, `{"SpinNs":05}`: false,
+		`{"RequestID":"\u0041"}`: false,
+		`{"RequestID":"é"}`:      false, `{"requestid":"a"}`: false, `{"Instance":{"cold":true}}`: false,
+		`{"Instance":null}`: false, `{"SpinNs":null}`: false,
+		`{"RequestID":5}`: false, `{"RequestID":"a"`: false, `{"RequestID":"a",}`: false, `[]`: false,
+		`{"SpinNs":99999999999999999999}`:                  false,
+		`{"Instance":{"Cold":true},"Instance":{"ID":"i"}}`: true, `{"SpinNs":1,"SpinNs":2}`: true,
+		`{"X":[1,2,]}`: false, `{"X":-1}`: false,
 	} {
 		if got := sameAnswer(t, []byte(in)); got != plain {
 			t.Errorf("%s: scanned %v, want %v", in, got, plain)

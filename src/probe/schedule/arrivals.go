@@ -1,6 +1,6 @@
 // Package schedule plans when requests leave: the waits between the rounds of bursts (Arrivals), and the instants of a
-// sustained load at a constant rate, with Poisson arrivals, or after a recorded trace (Timetable). It reads no clock. The
-// same seed gives the same schedule on every machine.
+// sustained load at a constant rate, with Poisson arrivals, or after a recorded trace (Timetable). It reads no clock.
+// The same seed gives the same schedule on every machine.
 package schedule
 
 import (

@@ -48,7 +48,8 @@ func TestGapsGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "%s T=%s m=%s step=%s seed=%d sub=%d: %v\n", a.Type, a.IAT, a.Jitter, a.Step, a.Seed, a.Sub, gaps)
+		fmt.Fprintf(&b, "%s T=%s m=%s step=%s seed=%d sub=%d: %v\n", a.Type, a.IAT, a.Jitter, a.Step, a.Seed, a.Sub,
+			gaps)
 	}
 	checkGolden(t, "gaps.txt", b.String())
 }

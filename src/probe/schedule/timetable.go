@@ -38,7 +38,8 @@ func (t Timetable) Check() error {
 	switch t.Kind {
 	case Constant, Poisson, "":
 		if !(t.Rate > 0 && t.Rate <= maxRate) {
-			return fail.Input("a rate of %g requests a second cannot be planned; want one over 0 and up to %g", t.Rate, maxRate)
+			return fail.Input("a rate of %g requests a second cannot be planned; want one over 0 and up to %g", t.Rate,
+				maxRate)
 		}
 		if t.Duration <= 0 {
 			return fail.Input("a sustained load of %s plans nothing", t.Duration)
@@ -198,9 +199,10 @@ func newFollower(t Timetable) *follower {
 
 // next gives the next instant. At random, the n requests of a slot are n independent uniform draws in ascending order
 // (given their number, the arrivals of a Poisson process lie so), made one after the other without keeping or sorting
-// them: the i-th smallest of n uniforms is 1-exp(-(E1/n + E2/(n-1) + … + Ei/(n-i+1))) with Ej independent exponentials of
-// mean 1. That is the method of J. L. Bentley and J. B. Saxe, "Generating sorted lists of random numbers", ACM TOMS 6(3),
-// 1980, in the logarithmic form and upwards (A. Rényi, "On the theory of order statistics", 1953).
+// them: the i-th smallest of n uniforms is 1-exp(-(E1/n + E2/(n-1) + … + Ei/(n-i+1))) with Ej independent
+// exponentials of mean 1. That is the method of J. L. Bentley and J. B. Saxe, "Generating sorted lists of random
+// numbers", ACM TOMS 6(3), 1980, in the logarithmic form and upwards (A. Rényi, "On the theory of order statistics",
+// 1953).
 func (f *follower) next() (time.Duration, bool) {
 	for f.left == 0 {
 		if f.slot+1 >= len(f.t.Trace.Counts) {

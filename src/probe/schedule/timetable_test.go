@@ -76,7 +76,8 @@ func TestConstantDoesNotDrift(t *testing.T) {
 func TestCountOfManyConstants(t *testing.T) {
 	// 1.1 · 10 is over 11 in floating point although request 11 is due at 10 s: the instants decide.
 	for rate, want := range map[float64]int64{1.1: 11, 3.3: 33, 0.7: 7, 200: 2000, 1e7: 1e8, 99.9: 999} {
-		if n, exact := (Timetable{Kind: Constant, Rate: rate, Duration: 10 * time.Second}).Count(); n != want || !exact {
+		if n, exact := (Timetable{Kind: Constant, Rate: rate, Duration: 10 * time.Second}).Count(); n != want ||
+			!exact {
 			t.Errorf("%g/s for 10 s: %d (exact %v), want %d", rate, n, exact, want)
 		}
 	}
@@ -148,12 +149,14 @@ func TestTraceCounts(t *testing.T) {
 			t.Errorf("even %v: counts %d (exact %v) in %s", even, n, exact, table.Length())
 		}
 		// Cut short, within a slot and at its edge, the instants before the cut stay what they were.
-		for _, cut := range []time.Duration{time.Millisecond, time.Second, 4300 * time.Millisecond, 5 * time.Second, time.Hour} {
+		for _, cut := range []time.Duration{time.Millisecond, time.Second, 4300 * time.Millisecond, 5 * time.Second,
+			time.Hour} {
 			short := table
 			short.Duration = cut
 			before := slices.DeleteFunc(slices.Clone(at), func(a time.Duration) bool { return a >= cut })
 			if n, _ := short.Count(); !slices.Equal(walk(short), before) || int(n) != len(before) {
-				t.Errorf("even %v, cut at %s: %d instants (counted %d), want %d", even, cut, len(walk(short)), n, len(before))
+				t.Errorf("even %v, cut at %s: %d instants (counted %d), want %d", even, cut, len(walk(short)), n,
+					len(before))
 			}
 		}
 	}
@@ -197,16 +200,19 @@ func TestTimetablesGolden(t *testing.T) {
 		{Kind: Traced, Trace: Trace{time.Second, []int64{3, 1}}, Seed: 1},
 		{Kind: Traced, Trace: Trace{time.Minute, []int64{2, 2}}, Seed: -9, Sub: 2},
 	} {
-		fmt.Fprintf(&b, "%s rate=%g counts=%v seed=%d sub=%d: %v\n", table.Kind, table.Rate, table.Trace.Counts, table.Seed, table.Sub, walk(table))
+		fmt.Fprintf(&b, "%s rate=%g counts=%v seed=%d sub=%d: %v\n", table.Kind, table.Rate, table.Trace.Counts,
+			table.Seed, table.Sub, walk(table))
 	}
 	checkGolden(t, "timetables.txt", b.String())
 }
 
 func TestTimetablesRefused(t *testing.T) {
 	for _, table := range []Timetable{
-		{Kind: "sometimes", Rate: 1, Duration: 1}, {Duration: 1}, {Rate: 1}, {Rate: -1, Duration: 1}, {Rate: math.NaN(), Duration: 1},
+		{Kind: "sometimes", Rate: 1, Duration: 1}, {Duration: 1}, {Rate: 1}, {Rate: -1, Duration: 1},
+		{Rate: math.NaN(), Duration: 1},
 		{Rate: math.Inf(1), Duration: 1}, {Kind: Poisson, Duration: 1}, {Kind: Poisson, Rate: 2e9, Duration: 1},
-		{Kind: Traced}, {Kind: Traced, Trace: Trace{time.Second, []int64{1, -1}}}, {Kind: Traced, Duration: -1, Trace: Trace{Slot: 1}},
+		{Kind: Traced}, {Kind: Traced, Trace: Trace{time.Second, []int64{1, -1}}},
+		{Kind: Traced, Duration: -1, Trace: Trace{Slot: 1}},
 		{Kind: Traced, Trace: Trace{math.MaxInt64, []int64{1, 1, 1}}},
 	} {
 		if table.Check() == nil {
@@ -272,8 +278,9 @@ func TestInstantsAllocateNothing(t *testing.T) {
 
 func BenchmarkInstants(b *testing.B) {
 	for name, table := range map[string]Timetable{
-		"constant": {Rate: 1e6, Duration: 100 * time.Hour}, "poisson": {Kind: Poisson, Rate: 1e6, Duration: 100 * time.Hour},
-		"trace": {Kind: Traced, Trace: Trace{time.Minute, slices.Repeat([]int64{1e7}, 100)}},
+		"constant": {Rate: 1e6, Duration: 100 * time.Hour},
+		"poisson":  {Kind: Poisson, Rate: 1e6, Duration: 100 * time.Hour},
+		"trace":    {Kind: Traced, Trace: Trace{time.Minute, slices.Repeat([]int64{1e7}, 100)}},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

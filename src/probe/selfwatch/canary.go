@@ -7,8 +7,8 @@ import (
 	"stellar/src/fail"
 )
 
-// canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen for its length less what of the
-// beat had not passed, so that a stall of two beats is seen for one beat at least.
+// canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen for its length less
+// what of the beat had not passed, so that a stall of two beats is seen for one beat at least.
 const canaryBeat = 5 * time.Millisecond
 
 // mostLates bounds what is remembered of lateness.
@@ -20,8 +20,8 @@ type late struct {
 	loop   bool // an event loop told of it; else it is the canary's own
 }
 
-// canary is a goroutine that sleeps in the kernel for a beat, as an event loop does that waits for a socket, and notes how
-// late it is back: the kernel had no core for it, or Go's scheduler no P. It is parked while no burst is in flight.
+// canary is a goroutine that sleeps in the kernel for a beat, as an event loop does that waits for a socket, and notes
+// how late it is back: the kernel had no core for it, or Go's scheduler no P. It is parked while no burst is in flight.
 type canary struct {
 	now   func() time.Duration
 	sleep func(time.Duration) // may return early
@@ -32,15 +32,16 @@ type canary struct {
 	open   int // windows
 	closed bool
 	due    time.Duration // when it is to be back; holds while a window is open
-	// lates has the past that open windows may ask for: from the oldest to the newest, each longer than all after it. What a
-	// later and longer one follows can be no window's worst.
+	// lates has the past that open windows may ask for: from the oldest to the newest, each longer than all after it.
+	// What a later and longer one follows can be no window's worst.
 	lates []late
 }
 
 // startCanary starts a canary; defect is told of its panic.
 func startCanary(now func() time.Duration, sleep func(time.Duration), defect func(error)) *canary {
 	c := &canary{
-		now: now, sleep: sleep, wake: make(chan struct{}, 1), done: make(chan struct{}), lates: make([]late, 0, mostLates),
+		now: now, sleep: sleep, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		lates: make([]late, 0, mostLates),
 	}
 	fail.Go(defect, c.run, func() { close(c.done) })
 	return c

@@ -24,7 +24,8 @@ func TestCanary(t *testing.T) {
 		{"rising", map[int]time.Duration{0: 3 * ms, 2: 8 * ms}, 0, 41 * ms, 8 * ms},
 		{"falling", map[int]time.Duration{0: 9 * ms, 2: 3 * ms}, 0, 41 * ms, 9 * ms},
 		{"falling, the first cut", map[int]time.Duration{0: 9 * ms, 2: 3 * ms}, 10 * ms, 41 * ms, 4 * ms},
-		{"falling, the first cut below the second", map[int]time.Duration{0: 9 * ms, 2: 3 * ms}, 12 * ms, 41 * ms, 3 * ms},
+		{"falling, the first cut below the second", map[int]time.Duration{0: 9 * ms, 2: 3 * ms}, 12 * ms, 41 * ms,
+			3 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 	"unsafe"
 )
 
-// system is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read from the
-// beginning, and a look-up of the path costs more than that. A file that is not there (as in some sandboxes) says nothing.
+// system is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read
+// from the beginning, and a look-up of the path costs more than that. A file that is not there (as in some sandboxes)
+// says nothing.
 type system struct {
 	netstat, softnet, uptime *os.File
 	buf                      []byte
@@ -173,7 +174,8 @@ func parseSoftnet(softnet []byte) (sum uint64) {
 	return sum
 }
 
-// parseUptime is the second number, the idle seconds of all cores with two decimals. Cores that wait for a disk are not idle.
+// parseUptime is the second number, the idle seconds of all cores with two decimals. Cores that wait for a disk are not
+// idle.
 func parseUptime(uptime []byte) (time.Duration, bool) {
 	_, rest, found := bytes.Cut(uptime, []byte(" "))
 	if !found {
@@ -226,9 +228,9 @@ func readClock(id uintptr) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), errno == 0
 }
 
-// nap sleeps in the kernel and not on one of Go's timers. A timer is served by whichever thread of Go's looks at it next, and
-// where all of them are in event loops of their own that is late without a response being late; a thread that the kernel
-// wakes goes the way of an event loop whose socket is ready.
+// nap sleeps in the kernel and not on one of Go's timers. A timer is served by whichever thread of Go's looks at it
+// next, and where all of them are in event loops of their own that is late without a response being late; a thread that
+// the kernel wakes goes the way of an event loop whose socket is ready.
 func nap(d time.Duration) {
 	if d > 0 {
 		ts := syscall.NsecToTimespec(int64(d))

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// reading is what the instruments show at one moment. Counters count from an unknown start: only differences have a meaning.
+// reading is what the instruments show at one moment. Counters count from an unknown start: only differences have a
+// meaning.
 type reading struct {
 	at      time.Duration // on the monotonic clock, from the watch's start
 	wall    time.Duration // wall clock less monotonic clock

@@ -1,5 +1,6 @@
 // Package selfwatch tells whether the client, or the machine it runs on, may have made a latency. Around every burst it
-// compares two readings of the counters of the process and of the machine, and measures how late a sleeping thread is woken.
+// compares two readings of the counters of the process and of the machine, and measures how late a sleeping thread is
+// woken.
 package selfwatch
 
 import (
@@ -10,12 +11,12 @@ import (
 	"time"
 )
 
-// The rules by which a burst is suspect. All of them ask one question: could the client, or the machine it runs on, have
-// made a latency of this burst?
+// The rules by which a burst is suspect. All of them ask one question: could the client, or the machine it runs on,
+// have made a latency of this burst?
 //
-// A delay of L in the client makes no latency longer by more than L. Where L is at most a twentieth of the burst's median,
-// no latency at or above the median is off by more than 5 %, and the burst stays clear; the floors are what cannot be told
-// from the noise of a healthy machine, however short the latencies are.
+// A delay of L in the client makes no latency longer by more than L. Where L is at most a twentieth of the burst's
+// median, no latency at or above the median is off by more than 5 %, and the burst stays clear; the floors are what
+// cannot be told from the noise of a healthy machine, however short the latencies are.
 const (
 	medianPart     = 20                    // of the median latency: a twentieth
 	schedulerFloor = 5 * time.Millisecond  // longer than a time slice of the kernel's scheduler; half of one of Go's
@@ -29,13 +30,13 @@ const (
 	againPart      = 1000                  // one segment in so many sent again is the network's everyday life
 )
 
-// tolerated is the longest delay that leaves a burst of this median latency clear. A median that is not known (0 or None)
-// leaves the floor.
+// tolerated is the longest delay that leaves a burst of this median latency clear. A median that is not known (0 or
+// None) leaves the floor.
 func tolerated(floor, median time.Duration) time.Duration { return max(floor, median/medianPart) }
 
 // Watch is the probe's eye on itself. Around every burst it compares two readings of the process's and the machine's
-// counters, and a canary (see canary) tells how late a thread came that had asked to be woken. It is for several bursts in
-// flight at a time.
+// counters, and a canary (see canary) tells how late a thread came that had asked to be woken. It is for several bursts
+// in flight at a time.
 type Watch struct {
 	read   func() reading
 	canary *canary
@@ -74,22 +75,22 @@ func (w *Watch) Close() {
 	w.stop()
 }
 
-// Mark opens a burst's window, before its release. It allocates nothing and takes some tens of microseconds, nearly all of
-// them the kernel's to write netstat: a burst that has an instant to keep is marked a moment ahead of it. Every mark needs
-// its since, also where the burst is called off: the canary rests only when no window is open.
+// Mark opens a burst's window, before its release. It allocates nothing and takes some tens of microseconds, nearly all
+// of them the kernel's to write netstat: a burst that has an instant to keep is marked a moment ahead of it. Every mark
+// needs its since, also where the burst is called off: the canary rests only when no window is open.
 func (w *Watch) Mark() Mark {
 	r := w.read()
 	w.canary.openWindow()
 	return Mark{reading: r, from: r.at}
 }
 
-// Later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request was with
-// the kernel, where no response had come before. While requests are written the client's threads are busy on purpose, and a
-// canary that comes late then tells of no response that waited.
+// Later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request
+// was with the kernel, where no response had come before. While requests are written the client's threads are busy on
+// purpose, and a canary that comes late then tells of no response that waited.
 func (m *Mark) Later(d time.Duration) { m.from += max(d, 0) }
 
-// Away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready, and
-// worth telling from awayFrom on. A response may have waited for that long.
+// Away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready,
+// and worth telling from awayFrom on. A response may have waited for that long.
 func (w *Watch) Away(d time.Duration) {
 	if d >= awayFrom {
 		w.canary.away(d)
@@ -99,8 +100,8 @@ func (w *Watch) Away(d time.Duration) {
 // awayFrom is the shortest absence that an event loop should tell of.
 const awayFrom = time.Millisecond
 
-// Since closes the window, after the burst's last response, and says what speaks against the burst. The median is that of
-// the burst's latencies; 0 or None where there is none.
+// Since closes the window, after the burst's last response, and says what speaks against the burst. The median is that
+// of the burst's latencies; 0 or None where there is none.
 func (w *Watch) Since(m Mark, median time.Duration) Verdict {
 	late := w.canary.worst(m.from)
 	r := w.read()
@@ -157,7 +158,8 @@ const (
 
 func (w word) String() string { return [...]string{"backlog", "clock", "cpu", "gc", "scheduler"}[w] }
 
-// finding is why a word was said, and how bad it is compared with other findings of the same word; size 0: it was not said.
+// finding is why a word was said, and how bad it is compared with other findings of the same word; size 0: it was not
+// said.
 type finding struct {
 	size float64
 	text string
@@ -215,9 +217,9 @@ func judgeScheduler(l late, waited, limit time.Duration) finding {
 	return finding{}
 }
 
-// judgeClock: latencies run on the monotonic clock and are right over a step, but the row's instants are not, and with them
-// whatever is compared with a function's own clock. The monotonic clock stands still while the machine sleeps; CLOCK_BOOTTIME
-// does not (clock_gettime(2)). Where that cannot be asked, sleep shows as a step.
+// judgeClock: latencies run on the monotonic clock and are right over a step, but the row's instants are not, and with
+// them whatever is compared with a function's own clock. The monotonic clock stands still while the machine sleeps;
+// CLOCK_BOOTTIME does not (clock_gettime(2)). Where that cannot be asked, sleep shows as a step.
 func judgeClock(a, b *reading) finding {
 	slept, step := b.asleep-a.asleep, b.wall-a.wall
 	if slept > clockFloor {
@@ -234,8 +236,9 @@ func judgeClock(a, b *reading) finding {
 }
 
 // judgeCPU asks for the process's share of its cores and for the machine's. The system tells idle time in steps of
-// idleGrain, so that as much may be missing from a difference: the machine is called busy only where it was even so. A busy
-// machine on which no thread of ours waited for its turn made no latency, and is passed over: behind is that one did.
+// idleGrain, so that as much may be missing from a difference: the machine is called busy only where it was even so. A
+// busy machine on which no thread of ours waited for its turn made no latency, and is passed over: behind is that one
+// did.
 func judgeCPU(a, b *reading, behind bool) (f finding) {
 	window := (b.at - a.at).Seconds()
 	if window < cpuWindow.Seconds() {
@@ -253,21 +256,23 @@ func judgeCPU(a, b *reading, behind bool) (f finding) {
 		idle := (b.idle - a.idle + idleGrain).Seconds() / (window * float64(b.cores))
 		if idle < machineIdle {
 			f.size = max(f.size, 1-idle)
-			texts = append(texts, fmt.Sprintf("the machine's %d cores were busy for at least %.0f %%", b.cores, 100*(1-idle)))
+			texts = append(texts, fmt.Sprintf("the machine's %d cores were busy for at least %.0f %%", b.cores,
+				100*(1-idle)))
 		}
 	}
 	f.text = strings.Join(texts, ", ")
 	return f
 }
 
-// judgeBacklog: a packet that is lost costs its request the time until it is sent again, about 200 ms (TCP_RTO_MIN) or, for
-// the first of a connection, 1 s (RFC 6298), so that one is enough. Segments sent again are the network's doing more often
-// than the client's, so that one in againPart is let pass, and those that had arrived after all do not count.
+// judgeBacklog: a packet that is lost costs its request the time until it is sent again, about 200 ms (TCP_RTO_MIN) or,
+// for the first of a connection, 1 s (RFC 6298), so that one is enough. Segments sent again are the network's doing
+// more often than the client's, so that one in againPart is let pass, and those that had arrived after all do not
+// count.
 //
-// The counters are those of Documentation/networking/snmp_counter.rst and net/core/net-procfs.c in the kernel. They count for
-// all programs of the machine, so that a burst may be suspect for another's loss. Left out are time_squeeze of softnet_stat,
-// which counts a softirq that used up its turn and went on in the next, losing nothing; ListenOverflows, whose every case is
-// in ListenDrops; and UDP's RcvbufErrors, because bursts are TCP.
+// The counters are those of Documentation/networking/snmp_counter.rst and net/core/net-procfs.c in the kernel. They
+// count for all programs of the machine, so that a burst may be suspect for another's loss. Left out are time_squeeze
+// of softnet_stat, which counts a softirq that used up its turn and went on in the next, losing nothing;
+// ListenOverflows, whose every case is in ListenDrops; and UDP's RcvbufErrors, because bursts are TCP.
 func judgeBacklog(a, b *network) finding {
 	if !a.known || !b.known {
 		return finding{}

@@ -23,8 +23,9 @@ func sound(t testing.TB) func(error) {
 
 // quiet is the reading at the end of a window of a second in which nothing happened on a machine of two idle cores.
 func quiet() (a, b reading) {
-	a = reading{at: time.Hour, wall: 1e18, asleep: time.Minute, cpu: time.Second, idle: 9 * time.Hour, cores: 2, allowed: 2,
-		pauses: 7 * ms, net: network{known: true, listen: 5, socket: 6, host: 7, again: 800, vain: 700, payload: 1e6}}
+	a = reading{at: time.Hour, wall: 1e18, asleep: time.Minute, cpu: time.Second, idle: 9 * time.Hour, cores: 2,
+		allowed: 2,
+		pauses:  7 * ms, net: network{known: true, listen: 5, socket: 6, host: 7, again: 800, vain: 700, payload: 1e6}}
 	a.waits[3] = 12
 	b = a
 	b.at += time.Second
@@ -45,9 +46,11 @@ func TestJudge(t *testing.T) {
 
 		{"late at the floor", func(_ *reading, l *late) { l.by = 5 * ms }, 0, ""},
 		{"late", func(_ *reading, l *late) { l.by = 14 * ms }, 100 * ms, "scheduler: the canary came 14 ms late"},
-		{"late, no latency known", func(_ *reading, l *late) { l.by = 6 * ms }, sample.None, "scheduler: the canary came 6 ms late"},
+		{"late, no latency known", func(_ *reading, l *late) { l.by = 6 * ms }, sample.None,
+			"scheduler: the canary came 6 ms late"},
 		{"late by a twentieth of the median", func(_ *reading, l *late) { l.by = 14 * ms }, 280 * ms, ""},
-		{"late by more", func(_ *reading, l *late) { l.by = 15 * ms }, 280 * ms, "scheduler: the canary came 15 ms late"},
+		{"late by more", func(_ *reading, l *late) { l.by = 15 * ms }, 280 * ms,
+			"scheduler: the canary came 15 ms late"},
 		{"a loop", func(_ *reading, l *late) { *l = late{by: 5300 * time.Microsecond, loop: true} }, 0,
 			"scheduler: an event loop was away for 5.3 ms"},
 		{"a goroutine at the floor", func(b *reading, _ *late) { b.waits[1]++ }, 0, ""},
@@ -56,26 +59,36 @@ func TestJudge(t *testing.T) {
 		{"a goroutine, long latencies", func(b *reading, _ *late) { b.waits[8]++ }, 320 * ms, ""},
 
 		{"pauses at the floor", func(b *reading, _ *late) { b.pauses += ms }, 0, ""},
-		{"pauses", func(b *reading, _ *late) { b.pauses += 3 * ms }, 20 * ms, "gc: the collector stopped the program for about 3 ms"},
+		{"pauses", func(b *reading, _ *late) { b.pauses += 3 * ms }, 20 * ms,
+			"gc: the collector stopped the program for about 3 ms"},
 		{"pauses, long latencies", func(b *reading, _ *late) { b.pauses += 3 * ms }, 60 * ms, ""},
 
-		{"the client's share", func(b *reading, _ *late) { b.cpu += 1700 * ms }, 0, "cpu: the client used 86 % of its 2 cores"},
+		{"the client's share", func(b *reading, _ *late) { b.cpu += 1700 * ms }, 0,
+			"cpu: the client used 86 % of its 2 cores"},
 		{"less than the share", func(b *reading, _ *late) { b.cpu += 1570 * ms }, 0, ""},
-		{"a short window", func(b *reading, _ *late) { b.at -= 951 * ms; b.idle -= 2 * time.Second; b.cpu += time.Second }, 0, ""},
+		{"a short window", func(b *reading,
+			_ *late) {
+			b.at -= 951 * ms
+			b.idle -= 2 * time.Second
+			b.cpu += time.Second
+		}, 0, ""},
 		{"a short window that counts", func(b *reading, _ *late) { b.at -= 950 * ms; b.cpu += 70 * ms }, 0,
 			"cpu: the client used 90 % of its 2 cores"},
 		{"the machine, and nobody waited", func(b *reading, _ *late) { b.idle -= 1950 * ms }, 0, ""},
 		{"the machine", func(b *reading, l *late) { b.idle -= 1950 * ms; l.by = 2 * ms }, 0,
 			"cpu: the machine's 2 cores were busy for at least 97 %"},
 		{"the machine, just not", func(b *reading, l *late) { b.idle -= 1900 * ms; l.by = 2 * ms }, 0, ""},
-		{"a window too short for idle time", func(b *reading, _ *late) { b.at -= 950 * ms; b.idle -= 2 * time.Second }, 0, ""},
+		{"a window too short for idle time", func(b *reading, _ *late) { b.at -= 950 * ms; b.idle -= 2 * time.Second },
+			0, ""},
 		{"idle time unknown", func(b *reading, _ *late) { b.idle, b.cores = 0, 0 }, 0, ""},
 		{"both", func(b *reading, l *late) { b.idle -= 2 * time.Second; b.cpu += 1900 * ms; l.by = 2 * ms }, 0,
 			"cpu: the client used 96 % of its 2 cores, the machine's 2 cores were busy for at least 100 %"},
 
 		{"a drift", func(b *reading, _ *late) { b.wall += ms }, 0, ""},
-		{"a step", func(b *reading, _ *late) { b.wall += 40 * ms }, time.Hour, "clock: the wall clock stepped by +40 ms"},
-		{"a step back", func(b *reading, _ *late) { b.wall -= 2500 * time.Microsecond }, 0, "clock: the wall clock stepped by -2.5 ms"},
+		{"a step", func(b *reading, _ *late) { b.wall += 40 * ms }, time.Hour,
+			"clock: the wall clock stepped by +40 ms"},
+		{"a step back", func(b *reading, _ *late) { b.wall -= 2500 * time.Microsecond }, 0,
+			"clock: the wall clock stepped by -2.5 ms"},
 		{"sleep", func(b *reading, _ *late) { b.wall += 3 * time.Second; b.asleep += 3 * time.Second }, 0,
 			"clock: the machine slept for 3000 ms"},
 
@@ -107,7 +120,8 @@ func TestJudge(t *testing.T) {
 			if got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if clear := v == (Verdict{}); clear != (v.String() == "") || clear != (len(v.Words()) == 0) || clear != (c.want == "") {
+			if clear := v == (Verdict{}); clear != (v.String() == "") || clear != (len(v.Words()) == 0) ||
+				clear != (c.want == "") {
 				t.Errorf("clear %v, words %q", clear, v.Words())
 			}
 		})
@@ -120,7 +134,8 @@ func TestWaitClasses(t *testing.T) {
 			t.Errorf("class %d begins at %s, want %s", c, got, want)
 		}
 	}
-	for seconds, want := range map[float64]int8{-1: -1, 0: -1, 0.00399: -1, 0.004: 0, 0.00499: 0, 0.005: 1, 0.0079: 3, 0.0105: 5, 1e6: 39} {
+	for seconds, want := range map[float64]int8{-1: -1, 0: -1, 0.00399: -1, 0.004: 0, 0.00499: 0, 0.005: 1, 0.0079: 3,
+		0.0105: 5, 1e6: 39} {
 		if got := waitClass(seconds); got != want {
 			t.Errorf("%g s is of class %d, want %d", seconds, got, want)
 		}
@@ -180,8 +195,8 @@ func TestWorstOfNothing(t *testing.T) {
 	}
 }
 
-// TestWatchSeesBusyCores: with more to do than the cores can, either the canary is late or the cores are seen to be busy.
-// The more others load the machine, the more so.
+// TestWatchSeesBusyCores: with more to do than the cores can, either the canary is late or the cores are seen to be
+// busy. The more others load the machine, the more so.
 func TestWatchSeesBusyCores(t *testing.T) {
 	w := Start(sound(t))
 	defer w.Close()

@@ -198,7 +198,8 @@ func fixedAnswer(r *request) (verb string, answer []byte) {
 		return "response", r.raw
 	case "echo":
 		out, _ := json.Marshal(map[string]any{"statusCode": 201, "body": r.Body, "cookies": []string{"a=1", "b=2"},
-			"headers": map[string]any{"X-Mine": "yes", "Content-Type": "text/x-mine", "Connection": "close", "X-Number": 7}})
+			"headers": map[string]any{"X-Mine": "yes", "Content-Type": "text/x-mine", "Connection": "close",
+				"X-Number": 7}})
 		return "response", out
 	case "base64":
 		return "response", []byte(`{"statusCode":200,"body":"AAEC","isBase64Encoded":true}`)
@@ -372,8 +373,10 @@ func serve(port string) {
 			_, _ = w.Write(make([]byte, n))
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "n": count.Add(1), "method": r.Method, "path": r.URL.Path, "query": r.URL.RawQuery,
-			"body": string(body), "header": r.Header.Get("X-Sent"), "service": os.Getenv("K_SERVICE"), "request": r.Header.Get("X-Request-Id")})
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "n": count.Add(1), "method": r.Method,
+			"path": r.URL.Path, "query": r.URL.RawQuery,
+			"body": string(body), "header": r.Header.Get("X-Sent"), "service": os.Getenv("K_SERVICE"),
+			"request": r.Header.Get("X-Request-Id")})
 	})
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(listenAt(port), nil))
 	os.Exit(1)
