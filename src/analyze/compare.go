@@ -119,7 +119,7 @@ func (c *Comparison) add(s Summary, name string) {
 		at = len(c.Lines) - 1
 	}
 	label := c.Axis.Labels[s.Index]
-	p := Point{Sub: s.Index, Label: label, Count: s.Count, Cold: s.Cold.Count, Errors: s.Errors, X: c.place(label)}
+	p := Point{Sub: s.Index, Label: label, Count: s.Count, Cold: s.Cold.Count, Errors: s.Errors, X: c.position(label)}
 	if c.Axis.Values != nil {
 		p.X = c.Axis.Values[s.Index]
 	}
@@ -141,8 +141,8 @@ func (c *Comparison) add(s Summary, name string) {
 	c.Lines[at].Points = append(c.Lines[at].Points, p)
 }
 
-// place is where a label stands among those of an axis without numbers, from 0.
-func (c *Comparison) place(label string) float64 {
+// position is a label's index among those of an axis without numbers, from 0.
+func (c *Comparison) position(label string) float64 {
 	var seen []string
 	for _, l := range c.Axis.Labels {
 		if !slices.Contains(seen, l) {

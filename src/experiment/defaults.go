@@ -57,17 +57,19 @@ func (d *decoder) fill(dr *draft) {
 	if !s.bursting() && dr.given["Bursts"] != nil {
 		s.Bursts = 0
 		d.note(dr.given["Bursts"].off, dr.given["Bursts"].path, "ignored: %s",
-			map[bool]string{true: "RatePerSecond or a trace takes the place of bursts", false: s.Type +
-				" has no bursts"}[s.Sustained()])
+			map[bool]string{
+				true:  "RatePerSecond or a trace takes the place of bursts",
+				false: s.Type + " has no bursts",
+			}[s.Sustained()])
 	}
 	d.fillTypeKeys(dr)
-	d.forget(dr)
+	d.clearUnknown(dr)
 }
 
-// forget clears what nobody gave of functions that stand already: a default would be reported as if it were known. Of
-// what answers at a URL nothing is known, of the functions of an endpoints file the code and its runtime. Increments
-// for a service time depend on both: where one is asked for, the defaults are what is assumed.
-func (d *decoder) forget(dr *draft) {
+// clearUnknown clears what the file does not say of functions that are deployed already: a default would be reported
+// as if it were known. Of a URL's functions nothing is known, of those of an endpoints file the code and its runtime are
+// not. Increments for a service time depend on both: where one is asked for, the defaults are assumed.
+func (d *decoder) clearUnknown(dr *draft) {
 	s, has := &dr.sub, dr.good
 	clear := func(key string, into *string) {
 		if !has[key] {

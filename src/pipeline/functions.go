@@ -23,7 +23,7 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 	var out []*run.Function
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
-		var rt experiment.Runtime // empty: what stands there does not say
+		var rt experiment.Runtime // empty: the runtime of functions that are deployed already is not known
 		if s.Runtime != "" {
 			if rt, _, err = experiment.ResolveRuntime(s.Runtime); err != nil {
 				return nil, err
@@ -70,7 +70,7 @@ func onThisMachine(kind string) bool {
 	return err == nil && row.Local
 }
 
-// Deploys reports whether the run makes functions, or probes what stands.
+// Deploys reports whether the run deploys functions, rather than probing functions that are deployed already.
 func (c Config) Deploys(exp *experiment.Experiment) bool {
 	row, err := vendors.Find(exp.ProviderKind())
 	return err == nil && c.Serverless && !row.Standing

@@ -170,7 +170,7 @@ func (w *Writer) Flush() error {
 	}
 	if len(w.buf) > 0 {
 		if n, err := w.out.Write(w.buf); err != nil {
-			w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.takeBack(n)))
+			w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.removePartialBurst(n)))
 			return w.err
 		}
 		w.buf = w.buf[:0]
@@ -184,9 +184,9 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// takeBack cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a
+// removePartialBurst cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a
 // row.
-func (w *Writer) takeBack(n int) error {
+func (w *Writer) removePartialBurst(n int) error {
 	f, ok := w.out.(interface {
 		io.Seeker
 		Truncate(size int64) error

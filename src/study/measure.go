@@ -22,7 +22,7 @@ type Table interface {
 
 // Measure sends the load and writes the rows of each burst into latencies.csv and into further tables, durable after
 // every burst. It returns the probe's error, an ErrorRatio where too many requests failed and the context's cause where
-// it was stopped; the rows so far are kept in both cases, and Env.Measured is told of them. A file that is there
+// it was stopped; the rows so far are kept in both cases, and Env.Measured gets their number. A file that is there
 // already is an error of bad input.
 func (e *Env) Measure(ctx context.Context, cfg probe.Config, further ...func() (Table, error)) error {
 	var result Result

@@ -20,9 +20,9 @@ type Study interface {
 	// Functions lists what is deployed for a sub-experiment. Env has the endpoints in the same order.
 	Functions(sub *experiment.SubExperiment) []FunctionSpec
 	// Needs lists what the sub-experiment needs of the provider, of this machine and of this version. A need that
-	// nobody meets is refused while the run is planned.
+	// is not met is refused while the run is planned.
 	Needs(sub *experiment.SubExperiment) []Need
-	// Run measures one sub-experiment and writes its tables. Whatever error ends it, Env.Measured is told what is on
+	// Run measures one sub-experiment and writes its tables. Whatever error ends it, Env.Measured gets what is on
 	// disk, once and before Run returns. Invalid settings are an error of bad input, and nothing is written then.
 	Run(ctx context.Context, env Env) error
 	// Summarize reads back what Run wrote. It needs nothing but the files of a run's folder, in which dir is the folder
@@ -81,9 +81,9 @@ type Env struct {
 
 	// Probe sends the load; nil: probe.Run.
 	Probe func(context.Context, probe.Config) (probe.Outcome, error)
-	// Progress is told after every burst, and after every second of a sustained load; nil: nobody is.
+	// Progress is called after every burst, and after every second of a sustained load; may be nil.
 	Progress func(probe.Progress)
-	// Measured is told what was measured; nil: nobody is.
+	// Measured is called once with what was measured; may be nil.
 	Measured func(Result)
 }
 
