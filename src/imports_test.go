@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import bytesize,
+// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import bytesize, toolversion,
 // fail and its own sub-packages.
 var rooms = map[string][]string{
 	"":             {"cli"},
 	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
 	"app":          {"*"},
 	"bytesize":     {},
+	"toolversion":  {},
 	"fail":         {},
 	"content":      {},
 	"shell":        {},
@@ -79,7 +80,7 @@ func vendorBreach(pkg, target string) string {
 		return "only app and pipeline may choose a vendor"
 	case target == "provider/providertest":
 		return "it is for tests"
-	case isVendor(pkg) && target != "bytesize" && target != "fail" && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
+	case isVendor(pkg) && !shared(target) && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
 		return "a vendor's package may not"
 	}
 	return ""
@@ -159,7 +160,7 @@ func breach(pkg, name string) string {
 	}
 	target, _, _ := strings.Cut(rest, "/")
 	if allowed, leaf := leaves[pkg]; leaf {
-		if target == "bytesize" || target == "fail" || slices.Contains(allowed, rest) {
+		if shared(target) || slices.Contains(allowed, rest) {
 			return ""
 		}
 		return "the leaf " + pkg + " may not"
@@ -168,7 +169,7 @@ func breach(pkg, name string) string {
 		return "only " + list + " may"
 	}
 	allowed := rooms[room]
-	if target == "bytesize" || target == "fail" || target == room || slices.Contains(allowed, target) ||
+	if shared(target) || target == room || slices.Contains(allowed, target) ||
 		(slices.Contains(allowed, "*") && target != "cli" && target != "acceptance" &&
 			(target != "app" || room == "acceptance")) {
 		return ""
@@ -235,4 +236,9 @@ func TestBreachesAreFound(t *testing.T) {
 			t.Errorf("%s importing %s: breach %v, want %v", c.room, c.name, got, c.want)
 		}
 	}
+}
+
+// shared reports whether every room may import a package: leaves that import nothing of ours.
+func shared(target string) bool {
+	return target == "bytesize" || target == "toolversion" || target == "fail"
 }

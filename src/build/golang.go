@@ -9,22 +9,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 const (
 	goBinary   = "bootstrap" // the name that custom runtimes start
 	goTimeout  = 15 * time.Minute
-	goOldest   = 21 // minor version: the first that keeps to GOTOOLCHAIN=local
+	goOldest   = "1.21" // the first that keeps to GOTOOLCHAIN=local
 	goHint     = "install Go 1.21 or later (https://go.dev/dl, apt install golang-go, brew install go) and put it on the PATH"
 	goToolWait = time.Minute
 )
@@ -46,12 +45,11 @@ func (g Go) Check(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	m := regexp.MustCompile(`^go1\.(\d+)`).FindStringSubmatch(version)
-	if m == nil { // a development version
+	if !strings.HasPrefix(version, "go1.") { // a development version
 		return nil
 	}
-	if minor, _ := strconv.Atoi(m[1]); minor < goOldest {
-		return fail.Input("the Go compiler is too old: %s, 1.%d is needed", version, goOldest).WithHint(goHint)
+	if toolversion.Of(version).Older(toolversion.Of(goOldest)) {
+		return fail.Input("the Go compiler is too old: %s, %s is needed", version, goOldest).WithHint(goHint)
 	}
 	return nil
 }

@@ -7,9 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 const (
@@ -65,8 +64,7 @@ func (j Java) Version(ctx context.Context) (string, error) {
 
 // release is the first number in a version or a runtime's id, 0 where there is none.
 func release(version string) int {
-	n, _ := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(version))
-	return n
+	return toolversion.Of(version).Numbers[0]
 }
 
 // buildTool says how a folder is built: gradle, maven or javac.

@@ -25,7 +25,7 @@ var (
 )
 
 func (n Node) interpreter() interpreter {
-	return interpreter{Options: n.Options, program: "node", oldest: 1800, oldText: "18", hint: nodeHint}
+	return interpreter{Options: n.Options, program: "node", oldest: "18", hint: nodeHint}
 }
 
 // Language is nodejs.

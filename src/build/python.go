@@ -15,12 +15,13 @@ import (
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 const (
 	requirements  = "requirements.txt"
 	pythonHint    = "install Python 3.8 or later (apt install python3 python3-pip, brew install python) and put python3 on the PATH"
-	pythonOldest  = 8
+	pythonOldest  = "3.8"
 	pythonTimeout = time.Minute
 	pipTimeout    = 15 * time.Minute
 )
@@ -65,8 +66,8 @@ func (p Python) Check(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if minor(version) < pythonOldest {
-		return fail.Input("python3 is too old: %s, 3.%d is needed", version, pythonOldest).WithHint(pythonHint)
+	if toolversion.Of(version).Older(toolversion.Of(pythonOldest)) {
+		return fail.Input("python3 is too old: %s, %s is needed", version, pythonOldest).WithHint(pythonHint)
 	}
 	return nil
 }
@@ -168,7 +169,7 @@ func (p Python) checkSyntax(ctx context.Context, src *run.Source, interpreter, v
 		return nil
 	}
 	var failed *fail.Error
-	if !p.Local && ctx.Err() == nil && minor(version) < minor(src.Runtime) && errors.As(err, &failed) {
+	if !p.Local && ctx.Err() == nil && toolversion.Of(version).Older(toolversion.Of(src.Runtime)) && errors.As(err, &failed) {
 		p.warnf("the sources in %s do not compile with %s; %s may know better: %s", src.Dir, version, src.Runtime, failed.Output)
 		return nil
 	}

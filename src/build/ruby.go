@@ -26,7 +26,7 @@ var (
 )
 
 func (r Ruby) interpreter() interpreter {
-	return interpreter{Options: r.Options, program: "ruby", oldest: 207, oldText: "2.7", hint: rubyHint}
+	return interpreter{Options: r.Options, program: "ruby", oldest: "2.7", hint: rubyHint}
 }
 
 // Language is ruby.

@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 const (
@@ -26,12 +26,11 @@ const (
 type interpreter struct {
 	Options
 	program string
-	oldest  int // first number of the oldest version that runs the measurement function, times 100, plus the second
-	oldText string
+	oldest  string // version that runs the measurement function
 	hint    string
 }
 
-var twoNumbers = regexp.MustCompile(`(\d+)\.(\d+)`)
+var twoNumbers = regexp.MustCompile(`\d+\.\d+`)
 
 // version is what the program says of itself.
 func (i interpreter) version(ctx context.Context) (string, error) {
@@ -51,14 +50,11 @@ func (i interpreter) check(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	m := twoNumbers.FindStringSubmatch(version)
-	if m == nil {
+	if !twoNumbers.MatchString(version) {
 		return fail.Input("%s --version says %q, which is no version", i.program, version).WithHint("%s", i.hint)
 	}
-	first, _ := strconv.Atoi(m[1])
-	second, _ := strconv.Atoi(m[2])
-	if first*100+second < i.oldest {
-		return fail.Input("%s is too old: %s, %s is needed", i.program, version, i.oldText).WithHint("%s", i.hint)
+	if toolversion.Of(version).Older(toolversion.Of(i.oldest)) {
+		return fail.Input("%s is too old: %s, %s is needed", i.program, version, i.oldest).WithHint("%s", i.hint)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ type Workers struct{ Options }
 var _ Builder = Workers{}
 
 func (w Workers) interpreter() interpreter {
-	return interpreter{Options: w.Options, program: "node", oldest: 2003, oldText: "20.3", hint: workersHint}
+	return interpreter{Options: w.Options, program: "node", oldest: "20.3", hint: workersHint}
 }
 
 // Language is workers.

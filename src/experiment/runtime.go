@@ -3,10 +3,10 @@ package experiment
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"stellar/src/fail"
+	"stellar/src/toolversion"
 )
 
 // Runtime is a runtime as the rest of the tool speaks of it.
@@ -36,7 +36,6 @@ var (
 	javaID   = regexp.MustCompile(`^java(\d{1,2})(?:\.al2)?$`)
 	rubyID   = regexp.MustCompile(`^ruby(\d)\.?(\d)$`)
 	goID     = regexp.MustCompile(`^go1\.?\d{1,2}$`)
-	numbers  = regexp.MustCompile(`\d+`)
 )
 
 func families() []family {
@@ -118,20 +117,7 @@ func (f family) resolve(id string) (Runtime, string, bool) {
 // retired says whether a version lies before the oldest that is offered, or between two that are.
 func (f family) retired(canonical string) bool {
 	newest := f.offered[len(f.offered)-1]
-	return versionLess(canonical, newest)
-}
-
-// versionLess compares the numbers in two ids of one family, in order.
-func versionLess(a, b string) bool {
-	x, y := numbers.FindAllString(a, -1), numbers.FindAllString(b, -1)
-	for i := 0; i < len(x) && i < len(y); i++ {
-		m, _ := strconv.Atoi(x[i]) // two digits at most: the patterns take no more
-		n, _ := strconv.Atoi(y[i])
-		if m != n {
-			return m < n
-		}
-	}
-	return false
+	return toolversion.Of(canonical).Older(toolversion.Of(newest))
 }
 
 // IsMeasure says whether a function's name stands for the measurement function: under its own name, or under one that

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
 	"stellar/src/fail"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 // Tool is a program that a provider needs.
@@ -69,7 +69,7 @@ const (
 	AskGrace = 100 * time.Millisecond
 )
 
-var versionNumber = regexp.MustCompile(`\b(\d+)\.(\d+)\.(\d+)\b`)
+var versionNumber = regexp.MustCompile(`\b\d+\.\d+\.\d+`)
 
 // FindProgram looks for a program and asks it for its version.
 func (o Options) FindProgram(ctx context.Context, w Program) Tool {
@@ -86,17 +86,14 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 		return t
 	}
 	text := res.Stdout + res.Stderr
-	m := versionNumber.FindStringSubmatch(text)
-	if m == nil {
+	at := versionNumber.FindStringIndex(text)
+	if at == nil {
 		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.Name), Hint: w.Install}
 		return t
 	}
-	t.Version = m[0]
-	var have [3]int
-	for i := range have {
-		have[i], _ = strconv.Atoi(m[i+1])
-	}
-	if older(have, w.Least) || w.Below > 0 && have[0] >= w.Below {
+	t.Version = text[at[0]:at[1]]
+	have := toolversion.Of(text[at[0]:])
+	if have.Older(toolversion.Version{Numbers: w.Least}) || w.Below > 0 && have.Numbers[0] >= w.Below {
 		t.Err = fail.Input("%s is version %s, which is not known to work", w.Name, t.Version).WithHint("%s", w.Install)
 	}
 	return t
@@ -106,15 +103,6 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 func TimedOut(err error) bool {
 	var exit *shell.ExitError
 	return errors.As(err, &exit) && exit.TimedOut
-}
-
-func older(a, b [3]int) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
-	}
-	return false
 }
 
 // FirstSet gives the first of some environment variables that is set, and its name.
