@@ -54,7 +54,7 @@ func empty(t *testing.T, e *cloud.AWS) {
 
 // The whole way with the real Serverless CLI: what stands is what the file asks for, it answers, and nothing is left.
 func TestAWSDeployProbeRemove(t *testing.T) {
-	e := emulator.Account(t)
+	e := emulator.Called(t)
 	asked := e.Record()
 	l := lab.In(t, e, awsExperiment)
 	if before := e.List("before"); len(before) > 0 {
@@ -115,8 +115,7 @@ func checkReuse(t *testing.T, e *cloud.AWS, l *lab.Lab) {
 
 // One word of the file says where it runs.
 func TestProviderSwitchedFromLocalToAWS(t *testing.T) {
-	t.Parallel()
-	e := emulator.Account(t)
+	e := emulator.Called(t)
 	file := `{"Provider": "local", "SubExperiments": [
 		{"Title": "switched", "Runtime": "go", "Bursts": 3, "BurstSizes": [1, 2], "IATSeconds": 0.1},
 		{"Title": "spinning", "Runtime": "python3.13", "Bursts": 2, "BurstSizes": [1], "IATSeconds": 0.1,
@@ -156,8 +155,7 @@ func resultLine(t *testing.T, out string) string {
 
 // More functions than one stack holds: several services, all of them gone in the end.
 func TestAWSSeveralServices(t *testing.T) {
-	t.Parallel()
-	e := emulator.Account(t)
+	e := emulator.Called(t)
 	l := lab.In(t, e, `{"Provider": "aws", "SubExperiments": [
 		{"Title": "many", "Runtime": "python3.13", "Parallelism": 71, "Bursts": 71, "BurstSizes": [1],
 			"IATSeconds": 0.01, "FunctionTimeoutSeconds": 20}]}`)

@@ -65,18 +65,33 @@ const (
 	firstAWS  = 210987654321
 )
 
-// Account opens an account with nothing in it.
+// Account opens an account with nothing in it. Its functions cannot be called by their addresses.
 func (m *Emulator) Account(t *testing.T) *AWS {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.accounts++
+	return m.open(t, firstAWS+m.accounts)
+}
+
+// Called opens the one account whose functions answer at their addresses: a request to a function names no account.
+// Tests that call functions must run one after another, and leave nothing.
+func (m *Emulator) Called(t *testing.T) *AWS {
+	t.Helper()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open(t, firstAWS)
+}
+
+// open opens an account of the emulator, which is started where it does not run. The emulator is locked.
+func (m *Emulator) open(t *testing.T, number int) *AWS {
+	t.Helper()
 	if m.process == nil {
 		if err := m.start(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	a := &AWS{T: t, ID: strconv.Itoa(firstAWS + m.accounts), url: m.url}
-	m.accounts++
+	a := &AWS{T: t, ID: strconv.Itoa(number), url: m.url}
 	cfg, err := config.LoadDefaultConfig(t.Context(), config.WithRegion(AWSRegion), config.WithBaseEndpoint(m.url),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(a.ID, awsSecret, "")))
 	if err != nil {
