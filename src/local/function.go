@@ -134,7 +134,7 @@ func (f *function) wait(ctx context.Context, w *waiter) (grant, error) {
 		f.waiting = slices.Delete(f.waiting, i, i+1)
 	}
 	f.mu.Unlock()
-	if i < 0 { // the place came in the same moment
+	if i < 0 { // the grant came in the same moment
 		g := <-w.got
 		f.begin(g)
 		if g.err != nil || ctx.Err() == nil {

@@ -181,8 +181,8 @@ func (in *instance) find(id string) *invocation {
 	return in.inflight[id]
 }
 
-// settle gives the invocation its result and frees the function's slot; false: it is over already.
-func (in *instance) settle(inv *invocation, res result) bool {
+// completeInvocation gives the invocation its result and frees the function's slot; false: it is over already.
+func (in *instance) completeInvocation(inv *invocation, res result) bool {
 	in.mu.Lock()
 	ok := in.deliver(inv, res)
 	in.mu.Unlock()
@@ -217,14 +217,14 @@ func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id str
 	case errors.As(err, &big):
 		msg := fmt.Sprintf("function %s: response payload size exceeded maximum allowed payload size (%d bytes)",
 			in.fn.spec.Name, maxResponse)
-		if !in.settle(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg}) {
+		if !in.completeInvocation(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg}) {
 			in.refuseAnswer(w, id)
 			return
 		}
 		answer(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", msg)
 	case err != nil:
 		answer(w, http.StatusBadRequest, "InvalidRequest", err.Error())
-	case !in.settle(inv, result{body: body}):
+	case !in.completeInvocation(inv, result{body: body}):
 		in.refuseAnswer(w, id)
 	default:
 		accept(w)
@@ -238,7 +238,7 @@ func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string
 		return
 	}
 	text, class := readFault(r)
-	if !in.settle(inv, result{kind: kindFunctionError, class: class,
+	if !in.completeInvocation(inv, result{kind: kindFunctionError, class: class,
 		msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
 		in.refuseAnswer(w, id)
 		return

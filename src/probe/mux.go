@@ -29,7 +29,7 @@ type mux struct {
 	kept    bool // it stays open between requests
 	greeted bool // the server has sent its settings
 	drained bool // the server has sent GOAWAY: it takes no further streams
-	counted bool // the place counts it among those being opened before a burst
+	counted bool // the pool counts it among those being opened before a burst
 	reading bool // a read is being parsed: nothing is written, and the connection is not shut
 	closed  bool
 
