@@ -18,7 +18,8 @@ import (
 // imagesFolder is where, in a folder of the user's, the run is kept that made the images: `stellar remove` takes it.
 const imagesFolder = "images"
 
-// writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service, an endpoints file. The images stay until the run in the folder is removed.
+// writeByHand makes what is needed to deploy where stellar does not: images in the registry, a file for each service,
+// an endpoints file. The images stay until the run in the folder is removed.
 func (a App) writeByHand(
 	ctx context.Context, exp *experiment.Experiment, baseDir, dir string,
 ) (out *Written, err error) {

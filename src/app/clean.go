@@ -14,21 +14,23 @@ import (
 // Cleaned is what `stellar clean` did.
 type Cleaned struct {
 	Removed []string `json:"removed"` // runs, and units that were found by their tags
-	Live    []string `json:"live"`    // runs that are going on
+	Live    []string `json:"live"`    // live runs
 	Kept    []string `json:"kept"`    // runs whose functions were kept on purpose
 	Moved   []string `json:"moved"`   // likewise, and their folder is no longer there
-	Gone    []string `json:"gone"`    // runs whose folder, and journal, is no longer there
-	Foreign []string `json:"foreign"` // what is in the index of runs and is none, and why
-	Unseen  []string `json:"unseen"`  // providers that were not asked for what has expired, and why
+	Gone    []string `json:"gone"`    // runs whose folder was deleted, with its journal
+	Foreign []string `json:"foreign"` // files in the index of runs that are no run's entry, and why
+	Unseen  []string `json:"unseen"`  // providers that could not be searched for what has expired, and why
 
 	Failed bool `json:"-"` // something could not be removed: the error says what
 }
 
 func newCleaned() *Cleaned {
-	return &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Moved: []string{}, Gone: []string{}, Foreign: []string{}, Unseen: []string{}}
+	return &Cleaned{Removed: []string{}, Live: []string{}, Kept: []string{}, Moved: []string{}, Gone: []string{},
+		Foreign: []string{}, Unseen: []string{}}
 }
 
-// Clean undoes the runs that ended without doing so. With all, also those that were kept and have expired.
+// Clean removes what runs have left that ended without removing it. With all, it also removes kept runs that have
+// expired, and what carries an expired tag.
 func (a App) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	c := newCleaned()
 	entries, err := run.Remembered(a.Getenv)
@@ -47,8 +49,8 @@ func (a App) Clean(ctx context.Context, all bool) (*Cleaned, error) {
 	return c, err
 }
 
-// cleanEntry cleans one run of the index. What is no entry is named and left alone; one with a run's name may stand for
-// a run that nobody finds any more.
+// cleanEntry cleans one run of the index. A file that is no entry is reported and not touched. If it has a run's name,
+// that is an error: what the run has left is not known.
 func (a App) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	switch {
 	case e.Err != nil:
@@ -65,12 +67,13 @@ func (a App) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned
 	return a.cleanRun(ctx, e.Dir, all, c)
 }
 
-// cleanDeleted cleans a run whose folder is not there, by its name. What was kept on purpose stays: the folder may have
-// been moved.
+// cleanDeleted cleans a run whose folder is not there, by its name. A kept run is not touched: its folder may have been
+// moved.
 func (a App) cleanDeleted(ctx context.Context, e run.Indexed, all bool, c *Cleaned) error {
 	name := cmp.Or(e.Dir, e.ID)
 	if e.Damaged != nil {
-		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %s: %w", name, run.EntryPath(a.Getenv, e.ID), e.Damaged)
+		return fail.With(fail.CodeLeftBehind, "%s was deleted, with its journal: %s: %w", name,
+			run.EntryPath(a.Getenv, e.ID), e.Damaged)
 	}
 	if e.Kept != nil && !(all && time.Now().After(e.Kept.Until)) {
 		c.Moved = append(c.Moved, e.Dir)

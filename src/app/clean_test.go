@@ -56,8 +56,10 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 	w, _, index := homeApp(t, &log)
 	r := died(t, w)
 	empty, foreign, folder := "20260101T000000Z-url-aaaa", "20260101T000000Z-url-bbbb", "20260101T000000Z-url-cccc"
-	err := errors.Join(os.WriteFile(filepath.Join(index, empty), nil, 0o644), os.WriteFile(filepath.Join(index, "notes"), []byte("/tmp\n"), 0o644),
-		os.WriteFile(filepath.Join(index, foreign), []byte("hello\n"), 0o644), os.Mkdir(filepath.Join(index, folder), 0o755))
+	err := errors.Join(os.WriteFile(filepath.Join(index, empty), nil, 0o644),
+		os.WriteFile(filepath.Join(index, "notes"), []byte("/tmp\n"), 0o644),
+		os.WriteFile(filepath.Join(index, foreign), []byte("hello\n"), 0o644),
+		os.Mkdir(filepath.Join(index, folder), 0o755))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +72,13 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 			t.Errorf("exit code %d, want 4 and a word about %s: %s", fail.Code(err), id, lab.Story(err))
 		}
 	}
-	if !slices.ContainsFunc(c.Foreign, func(f string) bool { return strings.HasPrefix(f, filepath.Join(index, "notes")) }) {
+	if !slices.ContainsFunc(c.Foreign, func(f string) bool {
+		return strings.HasPrefix(f, filepath.Join(index, "notes"))
+	}) {
 		t.Errorf("foreign entries are %q", c.Foreign)
 	}
-	if err := errors.Join(os.Remove(filepath.Join(index, foreign)), os.Remove(filepath.Join(index, folder))); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(index, foreign)),
+		os.Remove(filepath.Join(index, folder))); err != nil {
 		t.Fatal(err)
 	}
 	c, err = w.Clean(context.Background(), false) // what is no run's may stay, and is nobody's failure
@@ -107,7 +112,8 @@ func TestCleanUndoesADamagedJournal(t *testing.T) {
 	if _, err := os.Stat(r.WorkDir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the scratch folder is still there: %v", err)
 	}
-	for _, line := range []string{"line 2 is damaged: 1 entries", `line 3 is damaged: 0 entries of it were read, the rest is left out: "garbage"`} {
+	for _, line := range []string{"line 2 is damaged: 1 entries",
+		`line 3 is damaged: 0 entries of it were read, the rest is left out: "garbage"`} {
 		if !strings.Contains(log.String(), line) {
 			t.Errorf("no word of %q:\n%s", line, log.String())
 		}

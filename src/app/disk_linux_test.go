@@ -26,7 +26,8 @@ type disk struct {
 
 func newDisk(t *testing.T, path, size string) disk {
 	t.Helper()
-	if err := errors.Join(os.MkdirAll(path, 0o755), syscall.Mount("tmpfs", path, "tmpfs", 0, "size="+size)); err != nil {
+	if err := errors.Join(os.MkdirAll(path, 0o755),
+		syscall.Mount("tmpfs", path, "tmpfs", 0, "size="+size)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -86,7 +87,8 @@ func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 			w.Output = filepath.Join(home, "results")
 			disk := newDisk(t, w.Output, "1m")
 			w.Observer = filling{fill: disk.fill}
-			loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
+			loaded, err := experiment.Parse("x.json",
+				[]byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,7 +20,8 @@ func (a App) draft(exp *experiment.Experiment, baseDir string) (*run.Run, error)
 		return nil, err
 	}
 	dir := filepath.Join(a.Output, DraftID)
-	return &run.Run{ID: DraftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + DraftID, Experiment: exp, BaseDir: baseDir,
+	return &run.Run{ID: DraftID, Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Service: "stellar-" + DraftID,
+		Experiment: exp, BaseDir: baseDir,
 		Functions: fns, Log: a.Log, Tags: map[string]string{"stellar-run": DraftID, "stellar-expires": "TIME",
 			"stellar-owner": run.Owner(a.Getenv)}}, nil
 }

@@ -11,17 +11,18 @@ import (
 	"stellar/src/run"
 )
 
-// end removes what the run made, or leaves it up where that was asked for, and closes the run's books. It works on a
-// context that outlives the run's: an interrupted run removes its functions too.
+// end removes what the run made, or keeps its functions where that was asked for, and writes the record's end. It has a
+// context of its own: an interrupted run removes its functions, too.
 func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) {
 	defect, interrupted, err := endCause(ctx, err)
-	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), run.UndoBudget(r.Journal.Pending(), j.Patience.Wait))
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx),
+		run.UndoBudget(r.Journal.Pending(), j.Patience.Wait))
 	defer cancel()
 	keep := j.Keep && err == nil && !interrupted
 	j.CollectLogs(undoCtx, r)
 	if keep {
 		err = j.keep(undoCtx, r)
-		keep = err == nil // what nobody could find again does not stay
+		keep = err == nil // functions that no later process could find are removed
 	}
 	if !keep {
 		err = errors.Join(err, j.Died())
@@ -35,7 +36,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 		err = errors.Join(uerr, err) // first: what is left behind decides the exit code
 	}
 	if (interrupted || defect) && len(r.Results) > 0 {
-		err = errors.Join(err, j.Report(undoCtx, r)) // what was measured is worth its statistics
+		err = errors.Join(err, j.Report(undoCtx, r)) // statistics of what was measured
 	}
 	interrupted = interrupted || !keep && wasStopped(ctx) // a signal may come while it is removed
 	out := j.outcome(r, keep)
@@ -52,8 +53,8 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
 }
 
-// endCause tells what has ended the stages: whether there was a defect, in a stage or beside it; whether the run was
-// stopped from outside; the error, with the defect that has cancelled the context, if one has.
+// endCause tells what has ended the stages: whether there was a defect, in a stage or on another goroutine; whether a
+// signal has stopped the run; and the error, joined with the defect that has cancelled the context.
 func endCause(ctx context.Context, err error) (defect, interrupted bool, all error) {
 	if d := fail.DefectIn(context.Cause(ctx)); d != nil && fail.DefectIn(err) == nil {
 		err = errors.Join(d, err)
@@ -61,7 +62,7 @@ func endCause(ctx context.Context, err error) (defect, interrupted bool, all err
 	return fail.DefectIn(err) != nil, wasStopped(ctx), err
 }
 
-// wasStopped reports whether somebody has stopped the work that ctx is for; a defect that has cancelled it is not that.
+// wasStopped reports whether ctx was cancelled from outside. Cancellation by a defect does not count.
 func wasStopped(ctx context.Context) bool {
 	return ctx.Err() != nil && fail.DefectIn(context.Cause(ctx)) == nil
 }
@@ -73,7 +74,8 @@ func withStack(r *run.Run, err error) error {
 		return err
 	}
 	r.Log.Debugf("%v\n%s", d, d.Stack)
-	return fail.With(fail.Code(err), "%w", err).WithHint("please report it with %s", filepath.Join(r.Dir, "run_logs.txt"))
+	return fail.With(fail.Code(err), "%w", err).
+		WithHint("please report it with %s", filepath.Join(r.Dir, "run_logs.txt"))
 }
 
 // interruptedError is the error of an interrupted run: what else went wrong, but not that its context ended.
@@ -90,7 +92,7 @@ func interruptedError(err error, out *Outcome) error {
 	return errors.Join(err, stop)
 }
 
-// keep leaves the functions up: the scratch folder goes, the rest of the journal stays pending.
+// keep leaves the functions up. The scratch folder is removed, the rest of the journal stays pending.
 func (j *job) keep(ctx context.Context, r *run.Run) error {
 	for _, res := range r.Journal.Pending() {
 		if res.Kind != pipeline.KindFolder {
@@ -104,12 +106,13 @@ func (j *job) keep(ctx context.Context, r *run.Run) error {
 		}
 	}
 	if len(r.Journal.Pending()) == 0 {
-		return nil // nothing stands: there was nothing to keep
+		return nil // nothing was deployed
 	}
 	kept := &run.Kept{Until: r.Expires(), Functions: []run.KeptFunction{}}
 	for _, f := range r.Functions {
 		if f.Endpoint != nil {
-			kept.Functions = append(kept.Functions, run.KeptFunction{Name: f.Name, Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.Endpoint.URL})
+			kept.Functions = append(kept.Functions,
+				run.KeptFunction{Name: f.Name, Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.Endpoint.URL})
 		}
 	}
 	if err := errors.Join(r.KeepToken(), r.RememberKept(kept)); err != nil {

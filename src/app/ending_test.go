@@ -97,7 +97,8 @@ func TestStoppedByADefectIsNotInterrupted(t *testing.T) {
 		t.Error("stopped before anything has happened")
 	}
 	cancel(&fail.Defect{Panic: "x"})
-	if defect, interrupted, err := endCause(ctx, ctx.Err()); !defect || interrupted || fail.Code(err) != fail.CodeFailed {
+	if defect, interrupted, err := endCause(ctx, ctx.Err()); !defect || interrupted ||
+		fail.Code(err) != fail.CodeFailed {
 		t.Errorf("%v, defect %t, interrupted %t", err, defect, interrupted)
 	}
 	late, end := context.WithTimeout(t.Context(), -time.Second)

@@ -70,8 +70,8 @@ func (a App) existingOf(dir string) []ExistingFunction {
 	return out
 }
 
-// finalRecord gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is written
-// now.
+// finalRecord gives the record of a run that is dead and does not say how it ended. Where it left nothing, its end is
+// written now.
 func (a App) finalRecord(dir string, rec *run.Record) (*run.Record, error) {
 	r, err := run.Open(a.Deps, dir)
 	if err != nil {

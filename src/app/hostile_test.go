@@ -118,7 +118,8 @@ func TestRemoveTakesOnlyWhatTheRunsIDMakes(t *testing.T) {
 			return intact
 		},
 		"another unit under the run's name": func(s *somebody) func() error {
-			s.names("service", "stellar-"+strings.ToLower(id), map[string]string{"provider": "local", "unit": "production"})
+			s.names("service", "stellar-"+strings.ToLower(id),
+				map[string]string{"provider": "local", "unit": "production"})
 			return func() error { return nil }
 		},
 		"another provider": func(s *somebody) func() error {
@@ -131,7 +132,8 @@ func TestRemoveTakesOnlyWhatTheRunsIDMakes(t *testing.T) {
 			return intact
 		},
 		"a way out of the run's folder": func(s *somebody) func() error {
-			s.names("service", "stellar-"+strings.ToLower(id), map[string]string{"provider": "local", "dir": "/x/" + id + "/serverless/../../y"})
+			s.names("service", "stellar-"+strings.ToLower(id),
+				map[string]string{"provider": "local", "dir": "/x/" + id + "/serverless/../../y"})
 			return func() error { return nil }
 		},
 		"somebody's image": func(s *somebody) func() error {
@@ -143,7 +145,8 @@ func TestRemoveTakesOnlyWhatTheRunsIDMakes(t *testing.T) {
 			return func() error { return nil }
 		},
 		"an image in a registry": func(s *somebody) func() error {
-			s.names("registry image", "r.io/x:"+strings.ToLower(id)+"-a", map[string]string{"repository": "r.io/production", "tag": "v1", "digest": "sha256:ab"})
+			s.names("registry image", "r.io/x:"+strings.ToLower(id)+"-a",
+				map[string]string{"repository": "r.io/production", "tag": "v1", "digest": "sha256:ab"})
 			return func() error { return nil }
 		},
 		"a platform that stays": func(s *somebody) func() error {
@@ -170,7 +173,8 @@ func TestRemoveFollowsNoLink(t *testing.T) {
 	s := newSomebody(t, "20260102T150405Z-local-abcd")
 	target, intact := s.precious("project", "packages")
 	scratch := filepath.Join(s.home, "tmp", "stellar-"+s.id)
-	err := errors.Join(os.Symlink(target, scratch), os.Symlink(filepath.Dir(target), filepath.Join(s.dir, "serverless")))
+	err := errors.Join(os.Symlink(target, scratch),
+		os.Symlink(filepath.Dir(target), filepath.Join(s.dir, "serverless")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +199,8 @@ func TestRemoveTakesWhatTheRunsIDMakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.names("folder", scratch, nil)
-	s.names("platform", s.id, map[string]string{"dir": filepath.Join(s.home, ".local", "state", "stellar", "local", "platform-"+s.id)})
+	s.names("platform", s.id, map[string]string{"dir": filepath.Join(s.home, ".local", "state", "stellar", "local",
+		"platform-"+s.id)})
 	if err := s.remove(); err != nil {
 		t.Fatal(lab.Story(err))
 	}

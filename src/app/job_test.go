@@ -39,7 +39,8 @@ func testJob(t *testing.T, file string) (*job, *run.Run) {
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	env := map[string]string{"HOME": home}
-	w := App{Config: Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test", Now: time.Now, Log: quiet{}},
+	w := App{Config: Config{Deps: run.Deps{Getenv: func(k string) string { return env[k] }, Version: "test",
+		Now: time.Now, Log: quiet{}},
 		Options: Options{Output: home, Serverless: true, Only: -1}, Observer: quiet{}}}
 	exp := parse(t, file)
 	j := newJob(w, exp)
@@ -104,12 +105,14 @@ func TestSupported(t *testing.T) {
 		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
 		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
 		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"}]}`:     "on the local platform of this",
+		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] +
+			`"}]}`: "on the local platform of this",
 	} {
 		exp := parse(t, file)
 		w := App{Config: Config{Options: Options{Serverless: true, Only: -1}}}
 		err := w.supported(exp)
-		if (err == nil) != (want == "") || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, fail.ErrUnsupported))) {
+		if (err == nil) != (want == "") || (err != nil &&
+			(!strings.Contains(err.Error(), want) || !errors.Is(err, fail.ErrUnsupported))) {
 			t.Errorf("%s: %v; want %q", file, err, want)
 		}
 	}

@@ -19,22 +19,23 @@ import (
 	"stellar/src/run"
 )
 
-// cleanUnread looks by its name for what a run may have left, where its journal has lines that nobody can read. Of
-// entries that are only torn nothing was ever made.
+// cleanUnread looks by name for what a run may have left, where its journal has lines that cannot be read. A torn line
+// does not count: it was being written before anything was made.
 func (a App) cleanUnread(ctx context.Context, r *run.Run) error {
 	if !r.Remembered() || !slices.ContainsFunc(r.Journal.Damage(), func(d run.Damage) bool { return !d.Short }) {
 		return nil
 	}
 	if err := a.cleanLost(ctx, r.Entry()); err != nil {
-		return fail.With(fail.CodeLeftBehind, "%s: what its damaged lines may have named: %w", filepath.Join(r.Dir, run.JournalFile), err)
+		return fail.With(fail.CodeLeftBehind, "%s: what its damaged lines may have named: %w",
+			filepath.Join(r.Dir, run.JournalFile), err)
 	}
 	return nil
 }
 
-// cleanLost removes what a run may have left whose folder somebody deleted: all names follow from the run's id.
+// cleanLost removes what a run whose folder was deleted may have left: all names follow from the run's id.
 func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
 	if err := a.RemoveDeadPlatform(ctx, e.ID); err != nil {
-		return err // its owner may live on without its folder: nothing of it is touched
+		return err // its process may be alive without its folder: nothing of it is touched
 	}
 	if err := errors.Join(os.RemoveAll(run.WorkDir(e.ID)), removeScratch(e)); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
 	return err
 }
 
-// removeScratch removes the scratch folder that the index names, where TMPDIR is another by now.
+// removeScratch removes the scratch folder that the index names: TMPDIR may have changed since.
 func removeScratch(e run.Indexed) error {
 	if filepath.Base(e.Scratch) != filepath.Base(run.WorkDir(e.ID)) {
 		return nil
@@ -67,8 +68,8 @@ func removeScratch(e run.Indexed) error {
 	return os.RemoveAll(e.Scratch)
 }
 
-// cleanLostImages removes images by what the Docker Engine knows of them. Where it does not answer that is said, if the run may have
-// made any.
+// cleanLostImages removes images by their labels in the Docker Engine. If no Engine answers and the run may have made
+// images, a warning says so.
 func (a App) cleanLostImages(ctx context.Context, id string) error {
 	looked, err := pack.RemoveLost(ctx, a.Getenv, a.Runner, id)
 	if err != nil || looked {
@@ -76,14 +77,15 @@ func (a App) cleanLostImages(ctx context.Context, id string) error {
 	}
 	row, err := vendors.Find(run.KindOf(id))
 	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
-		a.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known (docker images --filter label=%s=%s)",
+		a.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known "+
+			"(docker images --filter label=%s=%s)",
 			id, dockerengine.LabelRun, id)
 	}
 	return nil
 }
 
-// cleanLostUnits removes by its tags what a run may have left in an account, when its journal is gone. Where that was, the index of runs
-// says: that nothing is found elsewhere tells nothing.
+// cleanLostUnits removes by its tags what a run without a journal may have left in an account. The index of runs says
+// which account and region: finding nothing in another one proves nothing.
 func (a App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 	id := e.ID
 	kind := run.KindOf(id)
@@ -97,7 +99,8 @@ func (a App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 		err = a.samePlace(ctx, conn, id, where)
 	}
 	if err != nil && e.Dir == "" { // an entry that a crash left empty: nothing says that it deployed anything
-		a.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked for: %v", id, kind, err)
+		a.Log.Warnf("run %s has an empty entry in the index of runs; whether it left anything on %s was not looked "+
+			"for: %v", id, kind, err)
 		return nil
 	}
 	if err != nil {
@@ -110,7 +113,7 @@ func (a App) cleanLostUnits(ctx context.Context, e run.Indexed) error {
 	return removeTagged(ctx, conn, kind, all, nil, func(t provider.Tagged) bool { return strings.EqualFold(t.Run, id) })
 }
 
-// samePlace refuses a connection that leads elsewhere than where the index says that a run went.
+// samePlace refuses a connection to another account or region than the index has for the run.
 func (a App) samePlace(ctx context.Context, conn provider.Connection, id string, where map[string]string) error {
 	l, ok := conn.(provider.Locator)
 	if !ok {
@@ -121,11 +124,12 @@ func (a App) samePlace(ctx context.Context, conn provider.Connection, id string,
 		return err
 	}
 	if where == nil {
-		a.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment points now, %s", id, placeText(is))
+		a.Log.Warnf("the index does not say where run %s went, if it deployed anything: looked where the environment "+
+			"points now, %s", id, placeText(is))
 		return nil
 	}
 	for key, was := range where {
-		if now, told := is[key]; told && now != was {
+		if now, known := is[key]; known && now != was {
 			return fail.Input("the credentials lead to %s, the run went to %s %s", placeText(is), key, was).
 				WithHint("choose the credentials that the run had, and clean again")
 		}
@@ -133,7 +137,7 @@ func (a App) samePlace(ctx context.Context, conn provider.Connection, id string,
 	return nil
 }
 
-// placeText is a place in a line, its keys in their order.
+// placeText is a place as one line, with its keys sorted.
 func placeText(place map[string]string) string {
 	var words []string
 	for _, key := range slices.Sorted(maps.Keys(place)) {

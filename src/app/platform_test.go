@@ -19,8 +19,8 @@ import (
 	"stellar/src/run"
 )
 
-// fakePlatform is a program that is a local platform as far as its first line goes. It names the control API at url, and
-// lives until its input ends or it is killed.
+// fakePlatform is a program that is a local platform as far as its first line goes. It names the control API at url,
+// and lives until its input ends or it is killed.
 func fakePlatform(t *testing.T, url string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "platform")
@@ -62,7 +62,9 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 	j, r := testJob(t, hours)
 	j.app.Executable = fakePlatform(t, server.URL)
 	j = newJob(j.app, r.Experiment)
-	start := slices.DeleteFunc(j.Stages(), func(s pipeline.Stage) bool { return s.String() != "starting the local platform" })
+	start := slices.DeleteFunc(j.Stages(), func(s pipeline.Stage) bool {
+		return s.String() != "starting the local platform"
+	})
 	if err := j.Execute(t.Context(), r, start); err != nil || len(start) != 1 {
 		t.Fatalf("%v, stages %v", err, start)
 	}
@@ -92,12 +94,14 @@ func TestProbingEndsWithThePlatform(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(res.Dir, "statistics.csv")); err != nil {
 			t.Error(err)
 		}
-		if int(res.Rows) != rows || res.Stopped == nil || !strings.Contains(res.Stopped.Error(), "the local platform has ended before the run") {
+		if int(res.Rows) != rows || res.Stopped == nil ||
+			!strings.Contains(res.Stopped.Error(), "the local platform has ended before the run") {
 			t.Errorf("sub-experiment %d: %d rows, %v", i, res.Rows, res.Stopped)
 		}
 	}
 	out, err := j.end(ctx, r, err)
-	if fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "the local platform has ended before the run") ||
+	if fail.Code(err) != fail.CodeFailed ||
+		!strings.Contains(err.Error(), "the local platform has ended before the run") ||
 		len(out.Rows) != 2 {
 		t.Errorf("exit code %d, %v, %d rows", fail.Code(err), err, len(out.Rows))
 	}

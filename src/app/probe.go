@@ -25,7 +25,8 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 		return nil, errors.Join(err, j.Release())
 	}
 	r.Token, r.Service = token, was.Service
-	r.Record.Calibration, r.Record.Notes = was.Calibration, append(r.Record.Notes, "probes the functions of run "+was.ID)
+	r.Record.Calibration, r.Record.Notes = was.Calibration,
+		append(r.Record.Notes, "probes the functions of run "+was.ID)
 	for i := range was.Functions {
 		f := &was.Functions[i]
 		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
@@ -33,7 +34,8 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 			continue
 		}
 		r.Functions[at].Endpoint = f.Endpoint
-		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes, SHA256: f.PackageSHA256}
+		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes,
+			SHA256: f.PackageSHA256}
 	}
 	if missing := r.Unplaced(); len(missing) > 0 {
 		return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, missing[0].Name))

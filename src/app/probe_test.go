@@ -30,7 +30,8 @@ func keptRun(t *testing.T, subs ...int) (App, string) {
 	if _, err := r.Journal.Intend("test", "kept", nil); err != nil { // what is up keeps the token
 		t.Fatal(err)
 	}
-	for _, err := range []error{r.KeepToken(), r.WriteRecord(), r.Journal.Note(run.EventKept, "left up on purpose"), r.Close()} {
+	for _, err := range []error{r.KeepToken(), r.WriteRecord(), r.Journal.Note(run.EventKept, "left up on purpose"),
+		r.Close()} {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,13 +47,15 @@ func (a App) Providers(ctx context.Context) []ProviderStatus {
 }
 
 func (a App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
-	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: row.Can, Tools: []provider.Tool{}, Missing: []Missing{}}
+	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: row.Can,
+		Tools: []provider.Tool{}, Missing: []Missing{}}
 	if !row.CanDeploy() || row.Standing {
 		return s
 	}
 	s.Deploys, s.Packages = row.Runs, row.Limits.Packages()
 	exp := &experiment.Experiment{Provider: row.Name}
-	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, ServiceDir: filepath.Join(a.Output, DraftID, "serverless"), Experiment: exp, Log: a.Log}
+	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID,
+		ServiceDir: filepath.Join(a.Output, DraftID, "serverless"), Experiment: exp, Log: a.Log}
 	conn, err := row.Open(newJob(a, exp).ConnectionOptions(r, row.Name))
 	if err != nil {
 		s.Missing = append(s.Missing, missing(err))

@@ -34,7 +34,8 @@ func TestProxyIsNotMeasured(t *testing.T) {
 			t.Errorf("%s: %s", name, lab.Story(err))
 		}
 		line := strings.ToUpper(name) + " set: requests go to the functions directly"
-		if strings.Contains(log.String(), "the proxy would be measured") != (name != "") || name != "" && strings.Count(log.String(), line) != 1 {
+		if strings.Contains(log.String(), "the proxy would be measured") != (name != "") ||
+			name != "" && strings.Count(log.String(), line) != 1 {
 			t.Errorf("%s: the log is\n%s", name, log.String())
 		}
 	}

@@ -161,5 +161,6 @@ func refusals(conn provider.Connection, r *run.Run) error {
 	if len(no) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(no...)).WithHint("the provider cannot do this: ask for what it can, or choose another provider")
+	return fail.Input("%w", errors.Join(no...)).
+		WithHint("the provider cannot do this: ask for what it can, or choose another provider")
 }

@@ -14,7 +14,7 @@ import (
 	"stellar/src/run"
 )
 
-// Remove undoes a run: all that its journal still holds. It returns how many resources were removed.
+// Remove removes all that a run's journal still holds, and returns how many resources that were.
 func (a App) Remove(ctx context.Context, dir string) (int, error) {
 	if lost, err := a.removeLost(ctx, dir); lost {
 		return 0, err
@@ -29,7 +29,7 @@ func (a App) Remove(ctx context.Context, dir string) (int, error) {
 	return a.undo(ctx, r)
 }
 
-// removeLost removes what a run left up whose folder was deleted since, where the index has it under that name.
+// removeLost removes what a run left whose folder was deleted, if the index has a run of that folder.
 func (a App) removeLost(ctx context.Context, dir string) (lost bool, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil || !journalDeleted(dir) {
@@ -55,7 +55,7 @@ func (a App) undo(ctx context.Context, r *run.Run) (int, error) {
 	j := newJob(a, r.Experiment)
 	pending := len(r.Journal.Pending())
 	var errs []error
-	if pending > 0 { // a disk that is full keeps nobody from removing
+	if pending > 0 { // a full disk does not stop the removal
 		errs = append(errs, r.Journal.Note(run.EventUndo, ""), r.RememberKept(nil))
 	}
 	err := run.Undo(ctx, r.Journal, j.Undoing(r))
@@ -71,8 +71,8 @@ func (a App) undo(ctx context.Context, r *run.Run) (int, error) {
 	return pending - len(r.Journal.Pending()), errors.Join(err, errors.Join(errs...), r.Close())
 }
 
-// updateRecord brings the record of a dead run up to date: how it ended, or that it was undone. A record that could not be
-// read is left as it is.
+// updateRecord writes into the record of a dead run how it ended, or that it was removed. A record that could not be
+// read is not changed.
 func (a App) updateRecord(r *run.Run) error {
 	pending := len(r.Journal.Pending()) > 0
 	rec := r.Record
@@ -90,7 +90,8 @@ func (a App) updateRecord(r *run.Run) error {
 	}
 	now := time.Now().UTC()
 	rec.Finished = &now
-	if end, ok := r.Journal.Last(run.EventEnd); ok && end.Detail != run.StatusRemoved { // a full disk, say: it could not write its record
+	// a full disk, say: it could not write its record
+	if end, ok := r.Journal.Last(run.EventEnd); ok && end.Detail != run.StatusRemoved {
 		rec.Status, rec.Error, rec.Finished = end.Detail, "", &end.Time
 		if end.Detail != run.StatusDone && end.Detail != run.StatusKept {
 			rec.Error = "the run could not write its end; see its log"

@@ -17,7 +17,7 @@ import (
 	"stellar/src/run"
 )
 
-// sweep removes what carries the tags of a run and has expired, for when the journal is lost. What is not ours by tag is not
+// sweep removes what carries the tags of a run and has expired: its journal may be lost. What has no tag of ours is not
 // touched.
 func (a App) sweep(ctx context.Context, c *Cleaned) error {
 	errs := []error{a.sweepLocal(ctx, c)}
@@ -42,14 +42,16 @@ func (a App) sweep(ctx context.Context, c *Cleaned) error {
 	return errors.Join(errs...)
 }
 
-// isLive reports whether a run of this machine that goes on has the id, or is one whose functions such a run uses.
+// isLive reports whether the id is that of a live run of this machine, or of a run whose functions a live run uses.
 func (c *Cleaned) isLive(id string) bool {
 	return slices.ContainsFunc(c.Live, func(dir string) bool { return strings.EqualFold(filepath.Base(dir), id) })
 }
 
-// openAccount connects to a provider's account, to look for what is there: in the place that the index of runs names, nil for where the
-// environment points. The error says what is missing for that.
-func (a App) openAccount(ctx context.Context, row provider.Provider, where map[string]string) (provider.Connection, provider.Sweeper, error) {
+// openAccount connects to a provider's account to search it. where is the place that the index of runs names, nil for
+// the one that the environment names. The error says what is missing on this machine.
+func (a App) openAccount(
+	ctx context.Context, row provider.Provider, where map[string]string,
+) (provider.Connection, provider.Sweeper, error) {
 	exp := &experiment.Experiment{Provider: row.Name}
 	r := &run.Run{ID: DraftID, Service: "stellar-" + DraftID, Experiment: exp, Log: a.Log}
 	opts := newJob(a, exp).ConnectionOptions(r, row.Name)
@@ -70,8 +72,11 @@ func (a App) openAccount(ctx context.Context, row provider.Provider, where map[s
 	return conn, finder, nil
 }
 
-// removeTagged removes those units that are meant, each by itself.
-func removeTagged(ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned, wanted func(provider.Tagged) bool) error {
+// removeTagged removes the wanted units one by one.
+func removeTagged(
+	ctx context.Context, conn provider.Connection, kind string, all []provider.Tagged, c *Cleaned,
+	wanted func(provider.Tagged) bool,
+) error {
 	var errs []error
 	for _, t := range all {
 		if t.Run == "" || !wanted(t) {

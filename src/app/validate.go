@@ -37,7 +37,8 @@ func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 		for _, m := range generate.Mistakes(draft, row) {
 			if m.Known {
 				found.Note(m.Sub, m.Key,
-					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code", m.Err)
+					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code",
+					m.Err)
 				continue
 			}
 			text := m.Err.Error()
