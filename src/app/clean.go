@@ -60,7 +60,7 @@ func (a App) cleanEntry(ctx context.Context, e run.Indexed, all bool, c *Cleaned
 			return nil
 		}
 		return fail.With(fail.CodeLeftBehind, "what run %s has left is not known: %s: %w", e.ID, path, e.Err).
-			WithHint("if the run's folder is there, `stellar remove FOLDER` removes it; then delete that file")
+			WithHint("if the run's folder exists, `stellar remove FOLDER` removes it; then delete that file")
 	case e.Dir == "" || journalDeleted(e.Dir):
 		return a.cleanDeleted(ctx, e, all, c)
 	}

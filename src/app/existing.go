@@ -27,7 +27,7 @@ func (a App) ExistingFunctions() ([]ExistingFunction, error) {
 	for _, e := range entries {
 		switch {
 		case e.Err != nil:
-			a.Log.Warnf("%s is no run's entry: %v", run.EntryPath(a.Getenv, e.ID), e.Err)
+			a.Log.Warnf("%s is not the entry of a run: %v", run.EntryPath(a.Getenv, e.ID), e.Err)
 		case e.Dir == "" || journalDeleted(e.Dir):
 			out = append(out, a.existingMoved(e)...)
 		default:

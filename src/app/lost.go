@@ -55,7 +55,7 @@ func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
 	}
 	services, err := client.Services(ctx)
 	if err == nil && len(services) == 0 {
-		a.Log.Infof("the local platform runs with nothing on it: `stellar local stop` ends it")
+		a.Log.Infof("the local platform runs without services: `stellar local stop` stops it")
 	}
 	return err
 }
@@ -77,7 +77,7 @@ func (a App) cleanLostImages(ctx context.Context, id string) error {
 	}
 	row, err := vendors.Find(run.KindOf(id))
 	if err == nil && row.CanDeploy() && !row.Standing && slices.Contains(row.Limits.Packages(), "Image") {
-		a.Log.Warnf("no Docker Engine answers: whether run %s has left images there, or in a registry, is not known "+
+		a.Log.Warnf("no Docker Engine answers: it is not known whether run %s has left images there or in a registry "+
 			"(docker images --filter label=%s=%s)",
 			id, dockerengine.LabelRun, id)
 	}
@@ -130,8 +130,8 @@ func (a App) samePlace(ctx context.Context, conn provider.Connection, id string,
 	}
 	for key, was := range where {
 		if now, known := is[key]; known && now != was {
-			return fail.Input("the credentials lead to %s, the run went to %s %s", placeText(is), key, was).
-				WithHint("choose the credentials that the run had, and clean again")
+			return fail.Input("the credentials are for %s, the run deployed to %s %s", placeText(is), key, was).
+				WithHint("use the credentials of the run, and clean again")
 		}
 	}
 	return nil

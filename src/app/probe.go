@@ -52,8 +52,8 @@ func (a App) deployed(dir string) (*run.Record, string, error) {
 	}
 	token, err := run.ReadToken(dir)
 	if err != nil || was.Status != run.StatusKept {
-		return nil, "", fail.Input("%s has no functions up (its status is %q)", dir, was.Status).
-			WithHint("`stellar deploy -c FILE` leaves functions up for `stellar probe`")
+		return nil, "", fail.Input("%s has no deployed functions (its status is %q)", dir, was.Status).
+			WithHint("`stellar deploy -c FILE` keeps functions deployed for `stellar probe`")
 	}
 	return was, token, nil
 }

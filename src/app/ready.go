@@ -146,7 +146,7 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error,
 		case u.Needed:
 			missing = append(missing, u.Err)
 		default:
-			j.Log.Warnf("%s: not answered, and the run goes on without: %v", r.Experiment.ProviderKind(), u.Err)
+			j.Log.Warnf("%s: no answer, and the run continues without it: %v", r.Experiment.ProviderKind(), u.Err)
 		}
 	}
 	return append(missing, ready.Missing...), refused
@@ -162,5 +162,5 @@ func refusals(conn provider.Connection, r *run.Run) error {
 		return nil
 	}
 	return fail.Input("%w", errors.Join(no...)).
-		WithHint("the provider cannot do this: ask for what it can, or choose another provider")
+		WithHint("the provider does not support this: change the experiment, or choose another provider")
 }

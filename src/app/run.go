@@ -26,7 +26,7 @@ func (a App) Run(ctx context.Context, exp *experiment.Experiment, baseDir string
 // Deploy is the first half of a run; the functions stay up.
 func (a App) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir string) (*Outcome, error) {
 	if !a.Deploys(exp) {
-		return nil, fail.Input("nothing is deployed for provider %s: its functions stand already", exp.Provider)
+		return nil, fail.Input("nothing is deployed for provider %s: its functions already exist", exp.Provider)
 	}
 	a.Keep = true
 	j := newJob(a, exp)

@@ -83,6 +83,6 @@ func (a App) supported(exp *experiment.Experiment) error {
 	if len(no) == 0 {
 		return nil
 	}
-	return fail.Unsupported("this version of stellar does not do:\n%v", errors.Join(no...)).
+	return fail.Unsupported("this version of stellar does not support:\n%v", errors.Join(no...)).
 		WithHint("`stellar plan` shows the experiment; nothing was built or deployed")
 }

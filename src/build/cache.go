@@ -150,7 +150,7 @@ func (c cache) place(temp, key string, list []manifestFile, replace bool) (entry
 }
 
 func unusable(dir string, err error) error {
-	return fail.With(fail.CodeFailed, "the cache of builds cannot be written: %w", err).
+	return fail.With(fail.CodeFailed, "cannot write the cache of builds: %w", err).
 		WithHint("make %s writable, or set STELLAR_CACHE_DIR to a folder that is", dir)
 }
 

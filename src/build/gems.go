@@ -53,7 +53,7 @@ func gemWithin(dir, path, where string) error {
 	if rel, err := filepath.Rel(dir, at); err == nil && filepath.IsLocal(rel) {
 		return nil
 	}
-	return fail.Input("%s names %s, which lies out of the function's folder", where, path).
+	return fail.Input("%s names %s, which lies outside the function's folder", where, path).
 		WithHint("copy it into the folder, or depend on it by version or git")
 }
 

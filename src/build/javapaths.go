@@ -44,20 +44,20 @@ func mavenPathsWithin(root, dir string) error {
 			at = filepath.Join(at, "pom.xml")
 		}
 		if path != "" && !inside(root, at) && mavenArtifact(at) == p.Parent.ArtifactID {
-			return fail.Input("%s has its parent %s at %s, out of the function's folder", shownIn(root, name), p.Parent.ArtifactID, path).
+			return fail.Input("%s has its parent %s at %s, outside the function's folder", shownIn(root, name), p.Parent.ArtifactID, path).
 				WithHint("write what it needs of the parent into pom.xml, or publish the parent and write <relativePath/>")
 		}
 	}
 	for _, m := range systemPath.FindAllStringSubmatch(string(text), -1) {
 		if at := strings.NewReplacer("${project.basedir}", dir, "${basedir}", dir).Replace(m[1]); !inside(root, at) {
-			return fail.Input("%s names the jar %s, out of the function's folder%s", shownIn(root, name), m[1], lineOf(name, m[1])).
+			return fail.Input("%s names the jar %s, outside the function's folder%s", shownIn(root, name), m[1], lineOf(name, m[1])).
 				WithHint("copy the jar into the folder: <systemPath>${project.basedir}/…")
 		}
 	}
 	for _, m := range p.Modules {
 		at := filepath.Join(dir, strings.TrimSpace(m))
 		if !inside(root, at) {
-			return fail.Input("%s has the module %s, out of the function's folder", shownIn(root, name), m).
+			return fail.Input("%s has the module %s, outside the function's folder", shownIn(root, name), m).
 				WithHint("name the folder of the whole project as the function, or publish the module")
 		}
 		if err := mavenPathsWithin(root, at); err != nil {
@@ -108,7 +108,7 @@ func gradlePathsWithin(dir string) error {
 					at = filepath.Join(dir, at)
 				}
 				if at != "/" && !inside(dir, at) && exists(at) {
-					return fail.Input("%s:%d names %s, out of the function's folder", name, number, m[1]).
+					return fail.Input("%s:%d names %s, outside the function's folder", name, number, m[1]).
 						WithHint("copy it into the folder, or depend on a published version")
 				}
 			}

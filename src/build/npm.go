@@ -75,7 +75,7 @@ func npmPathsOf(root, dir string, seen map[string]bool) error {
 				continue
 			}
 			if rel, err := filepath.Rel(root, to); err != nil || !filepath.IsLocal(rel) {
-				return fail.Input("%s depends on %s by a path that leads out of the function's folder: %s%s",
+				return fail.Input("%s depends on %s by a path that leads outside the function's folder: %s%s",
 					shownIn(root, filepath.Join(dir, "package.json")), name, spec, lineOf(filepath.Join(dir, "package.json"), spec)).
 					WithHint("copy %s into the folder (\"file:./%s\"), pack it (npm pack) and name the .tgz there, or depend on a published version", to, path.Base(name))
 			}
@@ -139,7 +139,7 @@ func notOfWorkspace(dir string, p *packageJSON) error {
 		if err == nil && len(outer.Workspaces) > 0 {
 			for _, name := range keys(p.Dependencies) {
 				if at := workspaceMember(up, outer.Workspaces, name); at != "" && at != dir {
-					return fail.Input("package.json depends on %s, which is %s of the npm workspace in %s, out of the function's folder", name, shownIn(up, at), up).
+					return fail.Input("package.json depends on %s, which is %s of the npm workspace in %s, outside the function's folder", name, shownIn(up, at), up).
 						WithHint("pack it (npm pack), and depend on the .tgz in the function's folder by \"file:./…\"")
 				}
 			}
@@ -230,7 +230,7 @@ func replaceLinksIn(root, dir string, within []string) error {
 		}
 		target, err := filepath.EvalSymlinks(name)
 		if err != nil {
-			return fail.Input("npm left a link that leads nowhere, %s: %w", shownIn(root, name), err)
+			return fail.Input("npm left a broken link, %s: %w", shownIn(root, name), err)
 		}
 		rel, err := filepath.Rel(root, target)
 		if err != nil || !filepath.IsLocal(rel) {
@@ -238,7 +238,7 @@ func replaceLinksIn(root, dir string, within []string) error {
 				WithHint("copy %s into the function's folder, or depend on a published version", target)
 		}
 		if slices.Contains(within, target) || target == name || strings.HasPrefix(name, target+string(filepath.Separator)) {
-			return fail.Input("the packages %s and %s depend on each other by paths, which no copy can hold", shownIn(root, target), shownIn(root, name)).
+			return fail.Input("the packages %s and %s depend on each other by paths, which cannot be copied", shownIn(root, target), shownIn(root, name)).
 				WithHint("let one of the two not depend on the other, or publish them")
 		}
 		if err := os.Remove(name); err != nil {

@@ -49,7 +49,7 @@ func (s *requirementSet) leadsOut() error {
 	dirs, files := s.inputs()
 	for _, path := range append(dirs, files...) {
 		if rel, err := filepath.Rel(s.dir, path); err != nil || !filepath.IsLocal(rel) {
-			return fail.Input("%s leads out of the function's folder, to %s, which is not shipped with it", requirements, path).
+			return fail.Input("%s leads outside the function's folder, to %s, which is not shipped with it", requirements, path).
 				WithHint("put it into the function's folder, or name a published version")
 		}
 	}

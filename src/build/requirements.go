@@ -237,7 +237,7 @@ func (s *requirementSet) requirement(text, where string) (requirementPart, error
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return as, fail.Input("%s names %s, which is not there: %w", where, full, err).WithHint("correct the path in %s", where)
+		return as, fail.Input("%s names %s, which does not exist: %w", where, full, err).WithHint("correct the path in %s", where)
 	}
 	if !info.IsDir() {
 		s.read = append(s.read, path)

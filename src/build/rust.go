@@ -218,7 +218,7 @@ func cargoPathsWithin(dir string) error {
 				continue
 			}
 			if at := rooted(filepath.Join(dir, f.rel), m[1]); !inside(dir, at) {
-				return fail.Input("%s:%d names %s, a path that leads out of the function's folder", f.rel, number, m[1]).
+				return fail.Input("%s:%d names %s, a path that leads outside the function's folder", f.rel, number, m[1]).
 					WithHint("move %s into the folder, or depend on it by version or git", m[1])
 			}
 		}
@@ -291,7 +291,7 @@ func (r Rust) program(ctx context.Context, dir string) (string, error) {
 	for _, p := range meta.Packages {
 		for _, d := range p.Dependencies {
 			if rel, err := filepath.Rel(dir, d.Path); d.Path != "" && (err != nil || !filepath.IsLocal(rel)) {
-				return "", fail.Input("Cargo.toml depends on %s by a path that leads out of the function's folder", d.Name).
+				return "", fail.Input("Cargo.toml depends on %s by a path that leads outside the function's folder", d.Name).
 					WithHint("move %s into the folder, or depend on it by version or git", d.Name)
 			}
 		}

@@ -51,7 +51,7 @@ func (i interpreter) check(ctx context.Context) error {
 		return err
 	}
 	if !twoNumbers.MatchString(version) {
-		return fail.Input("%s --version says %q, which is no version", i.program, version).WithHint("%s", i.hint)
+		return fail.Input("%s --version printed %q, which is not a version", i.program, version).WithHint("%s", i.hint)
 	}
 	if toolversion.Of(version).Older(toolversion.Of(i.oldest)) {
 		return fail.Input("%s is too old: %s, %s is needed", i.program, version, i.oldest).WithHint("%s", i.hint)

@@ -167,7 +167,7 @@ func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 	label := fmt.Sprintf("%s (%s, %s)", src.Key, cmp.Or(src.Runtime, src.Language), src.Architecture)
 	e, err := m.do(key, func() (entry, error) {
 		if e, ok := m.get(key); ok && !m.rebuild {
-			m.log.Infof("%s: built before, from the cache", label)
+			m.log.Infof("%s: taken from the cache", label)
 			return e, nil
 		}
 		start := time.Now()
@@ -183,7 +183,7 @@ func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 		}
 		m.log.Infof("%s: built with %s in %v", label, in.Toolchain, time.Since(start).Round(10*time.Millisecond))
 		if e.floating != "" {
-			m.log.Infof("%s: built anew for each run: %s", label, e.floating)
+			m.log.Infof("%s: built again for each run: %s", label, e.floating)
 		}
 		return e, nil
 	})

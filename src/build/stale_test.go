@@ -113,7 +113,7 @@ func TestPythonEditableIsACopy(t *testing.T) {
 		}
 	}
 	dir := folder(t, map[string]string{"main.py": "", "requirements.txt": "\n\n-e ./libs/gone\n"})
-	refused(t, Python{Options{Local: true}}, pythonSource(dir), "requirements.txt:3 names ./libs/gone, which is not there")
+	refused(t, Python{Options{Local: true}}, pythonSource(dir), "requirements.txt:3 names ./libs/gone, which does not exist")
 	if set, err := readRequirements(folder(t, map[string]string{"requirements.txt": "-e git+https://example.com/x@main#egg=x\n"})); err != nil || set.loose == "" || !set.changed() {
 		t.Errorf("a repository: %+v, %v", set, err)
 	} else if name, err := set.staged(t.TempDir()); err != nil || !strings.HasPrefix(read(t, name), "git+https://example.com/x@main#egg=x") {
@@ -199,7 +199,7 @@ func TestPythonShippedLeadsNowhereElse(t *testing.T) {
 	src := pythonSource(filepath.Join(root, "fn"))
 	src.Unbuilt = true
 	_, err := Python{Options{Runner: fakePip(&config)}}.Inputs(t.Context(), src)
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "leads out of the function's folder") {
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "leads outside the function's folder") {
 		t.Error(err)
 	}
 }
@@ -276,7 +276,7 @@ func TestFloatingBuilds(t *testing.T) {
 	dir := folder(t, map[string]string{"main.go": "1"})
 	same := folder(t, map[string]string{"main.go": "1"})
 	r, log := newRun(store, goSource(dir), goSource(same))
-	if err := stage.Run(t.Context(), r); err != nil || made.Load() != 1 || !log.has("built anew for each run: nothing pins x") {
+	if err := stage.Run(t.Context(), r); err != nil || made.Load() != 1 || !log.has("built again for each run: nothing pins x") {
 		t.Errorf("%d builds in one run, %v, %v", made.Load(), err, log.lines)
 	}
 	_, src := runStage(t, stage, store, goSource(dir))

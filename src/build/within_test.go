@@ -76,7 +76,7 @@ func TestNodePackagesByPath(t *testing.T) {
 		"g/package.json": lib("g", `"a": "file:./a"`), "g/a/package.json": lib("a", `"near": "../../near"`),
 		"ws/package.json": `{"workspaces": ["packages/*"]}`, "ws/packages/f/package.json": lib("f", `"utils": "*"`), "ws/packages/u/package.json": lib("utils", "")})
 	at := func(name string) *run.Source { return sourceOf("nodejs", "nodejs22.x", filepath.Join(root, name)) }
-	leadsOut(t, fakeNpm(Options{}), at("f"), "package.json depends on near by a path that leads out of the function's folder: file:../near (line 1)")
+	leadsOut(t, fakeNpm(Options{}), at("f"), "package.json depends on near by a path that leads outside the function's folder: file:../near (line 1)")
 	leadsOut(t, fakeNpm(Options{}), at("g"), "a/package.json depends on near by a path")
 	leadsOut(t, fakeNpm(Options{}), at("ws/packages/f"), "utils, which is packages/u of the npm workspace")
 }
@@ -197,7 +197,7 @@ func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 		"k/build.gradle": "x\nincludeBuild '../f'\n", "l/build.gradle": "// file('../f')\nfiles('lib/a.jar', '../nothing')\n",
 		"m/settings.gradle.kts": "project(\":f\").projectDir = file(\"../f\")", "m/build.gradle.kts": ""})
 	for name, want := range map[string]string{"f": "has its parent above at ../pom.xml", "g": "has its parent above at ../pom.xml", "h": "", "i": "has the module ../f",
-		"j": "x.jar, out of the function's folder", "k": "build.gradle:2 names ../f", "l": "", "m": "settings.gradle.kts:1 names ../f"} {
+		"j": "x.jar, outside the function's folder", "k": "build.gradle:2 names ../f", "l": "", "m": "settings.gradle.kts:1 names ../f"} {
 		src := sourceOf("java", "java17", filepath.Join(root, name))
 		if want != "" {
 			leadsOut(t, Java{}, src, want)

@@ -92,7 +92,7 @@ func (c *command) app() *cli.App {
 		Name:      "stellar",
 		Usage:     "measure how a serverless platform really behaves",
 		UsageText: "stellar -c experiment.json [options]\nstellar command [options]",
-		Description: "Deploys the functions of an experiment file, fires its bursts, writes CSV, statistics and " +
+		Description: "Deploys the functions of an experiment file, sends its bursts, writes CSV, statistics and " +
 			"plots,\nand removes everything again.\n\n" + example("stellar -c experiments/local/quickstart.json"),
 		Version:                Version(),
 		HideVersion:            true,

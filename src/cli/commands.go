@@ -108,7 +108,7 @@ func (c *command) deployCommand() *cli.Command {
 
 func (c *command) probeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "probe", Usage: "fire the bursts at functions that `stellar deploy` left up", ArgsUsage: "RUN-FOLDER",
+		Name: "probe", Usage: "send the bursts to functions that `stellar deploy` keeps deployed", ArgsUsage: "RUN-FOLDER",
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the summary")},
@@ -161,7 +161,7 @@ func removedText(n int) string {
 
 func oneFolder(cc *cli.Context) (string, error) {
 	if cc.Args().Len() != 1 {
-		return "", fail.Input("stellar %s wants one run's folder, got %d arguments", cc.Command.Name, cc.Args().Len()).
+		return "", fail.Input("stellar %s needs one run's folder, got %d arguments", cc.Command.Name, cc.Args().Len()).
 			WithHint("options come before it; `stellar %s --help` has an example", cc.Command.Name)
 	}
 	return cc.Args().First(), nil
@@ -198,7 +198,7 @@ func (c *command) cleanCommand() *cli.Command {
 
 func (c *command) functionsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "functions", Usage: "list functions that stand: of kept and unfinished runs",
+		Name: "functions", Usage: "list deployed functions of kept and unfinished runs",
 		Description: example("stellar functions", "stellar functions --json"),
 		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
 		Action: func(cc *cli.Context) error {
@@ -289,7 +289,7 @@ func (c *command) completionCommand() *cli.Command {
 			case scripts[shell] != "":
 				printf(c.Stdout, "%s", strings.TrimLeft(scripts[shell], "\n"))
 			default:
-				return fail.Input("completion for %q is not there: want bash, zsh or fish", shell)
+				return fail.Input("there is no completion for %q: want bash, zsh or fish", shell)
 			}
 			return nil
 		},

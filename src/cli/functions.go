@@ -10,7 +10,7 @@ import (
 // printFunctions writes the list as lines.
 func printFunctions(w io.Writer, list []app.ExistingFunction) {
 	if len(list) == 0 {
-		fmt.Fprintln(w, "no functions stand")
+		fmt.Fprintln(w, "no functions are deployed")
 	}
 	for _, f := range list {
 		from := f.Run

@@ -19,7 +19,7 @@ func (c *command) localCommand() *cli.Command {
 			example("stellar local start", "cd my-service && osls deploy"),
 		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localServe()},
 		Action: func(cc *cli.Context) error {
-			return fail.Input("stellar local wants start, status, stop or logs, got %q", cc.Args().First()).
+			return fail.Input("stellar local needs start, status, stop or logs, got %q", cc.Args().First()).
 				WithHint("`stellar local --help` says more")
 		},
 	}
@@ -74,7 +74,7 @@ func (c *command) platform(cc *cli.Context) (*local.State, error) {
 
 func (c *command) localStatus() *cli.Command {
 	return &cli.Command{
-		Name: "status", Usage: "say whether it runs, and what stands on it",
+		Name: "status", Usage: "say whether it runs, and what is deployed on it",
 		Description: example("stellar local status --json"),
 		Flags:       []cli.Flag{jsonFlag("the status")},
 		Action: func(cc *cli.Context) error {
@@ -181,7 +181,7 @@ func (c *command) localLogs() *cli.Command {
 func findFunction(cc *cli.Context, platform *client.Client) (service string, err error) {
 	name := cc.String("function")
 	if name == "" {
-		return "", fail.Input("stellar local logs wants --function").
+		return "", fail.Input("stellar local logs needs --function").
 			WithHint("`stellar local status` lists the functions")
 	}
 	services, err := platform.Services(cc.Context)

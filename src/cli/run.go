@@ -47,7 +47,7 @@ func experimentFlags() []cli.Flag {
 	return []cli.Flag{
 		fileFlag(),
 		&cli.StringFlag{Name: "endpoints", Aliases: []string{"g"}, Value: "endpoints",
-			Usage: "endpoints `FILE`, or folder with <provider>.json files, for functions that stand already"},
+			Usage: "endpoints `FILE`, or folder with <provider>.json files, for functions that are already deployed"},
 		&cli.IntFlag{Name: "run-only", Aliases: []string{"r"}, Value: -1,
 			Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
 		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true,
@@ -62,7 +62,7 @@ func (c *command) runFlags() []cli.Flag {
 }
 
 func rebuildFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "rebuild", Usage: "build everything anew, and replace what the cache of builds has"}
+	return &cli.BoolFlag{Name: "rebuild", Usage: "build everything again, and replace what the cache of builds has"}
 }
 
 func keepFlag() cli.Flag {
@@ -222,8 +222,8 @@ func (c *command) ask(cc *cli.Context, warnings []experiment.Warning) error {
 	}
 	text := strings.Join(lines, "\n")
 	if !c.StdinTTY {
-		return fail.Input("this experiment needs a yes before anything is deployed:\n%s", text).
-			WithHint("add --yes if that is what you want")
+		return fail.Input("this experiment needs a confirmation before anything is deployed:\n%s", text).
+			WithHint("add --yes to confirm")
 	}
 	printf(c.Stderr, "Before anything is deployed:\n%s\nGo on? [y/N] ", text)
 	answer, err := readLine(cc.Context, bufio.NewReader(c.Stdin))

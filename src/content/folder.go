@@ -123,7 +123,7 @@ func oddLink(rel, shown, target string, info fs.FileInfo, err error) *Odd {
 	o := &Odd{Rel: rel, Path: shown, Target: target, Hint: "correct or remove the link, or leave it out with PackagePattern"}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		o.What = fmt.Sprintf("is a link to %s, which is not there", target)
+		o.What = fmt.Sprintf("is a link to %s, which does not exist", target)
 	case errors.Is(err, syscall.ELOOP):
 		o.What = fmt.Sprintf("is a link to %s, which leads back to itself", target)
 	case err == nil && info.IsDir():

@@ -40,9 +40,9 @@ func TestRefuse(t *testing.T) {
 		make func(dir string)
 		want string
 	}{
-		"a dangling link":       {func(d string) { link(t, "missing/x", d, "odd") }, "is a link to missing/x, which is not there"},
+		"a dangling link":       {func(d string) { link(t, "missing/x", d, "odd") }, "is a link to missing/x, which does not exist"},
 		"a link to itself":      {func(d string) { link(t, "odd", d, "odd") }, "is a link to odd, which leads back to itself"},
-		"a link through a file": {func(d string) { link(t, "main.py/x", d, "odd") }, "is a link to main.py/x, which is not there"},
+		"a link through a file": {func(d string) { link(t, "main.py/x", d, "odd") }, "is a link to main.py/x, which does not exist"},
 		"a link to a folder":    {func(d string) { link(t, "/usr", d, "odd") }, "is a link to a folder (/usr)"},
 		"a named pipe": {func(d string) {
 			if err := syscall.Mkfifo(filepath.Join(d, "odd"), 0o644); err != nil {

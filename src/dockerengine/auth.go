@@ -96,7 +96,7 @@ func fromConfig(ctx context.Context, getenv func(string) string, run shell.Runne
 		if errors.Is(err, fs.ErrNotExist) || os.IsPermission(err) {
 			return Credentials{Host: host}, nil
 		}
-		return Credentials{}, fail.Input("the Docker configuration cannot be read: %w", err).WithHint("mend %s, or log in again with docker login", file)
+		return Credentials{}, fail.Input("the Docker configuration cannot be read: %w", err).WithHint("correct %s, or log in again with docker login", file)
 	}
 	if helper := config.CredHelpers[host]; helper != "" {
 		return fromHelper(ctx, run, helper, host)
@@ -140,7 +140,7 @@ func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Cre
 		return Credentials{Host: host}, nil
 	}
 	if err != nil {
-		cause := fail.Input("the credential helper %s has no answer for %s", helper, host) // its own words may hold a secret
+		cause := fail.Input("the credential helper %s returned nothing for %s", helper, host) // its own words may hold a secret
 		if errors.Is(err, exec.ErrNotFound) {
 			cause = fail.Input("the credential helper docker-credential-%s is not on the PATH", helper)
 		}
@@ -148,7 +148,7 @@ func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Cre
 	}
 	var said struct{ Username, Secret string }
 	if err := json.Unmarshal([]byte(res.Stdout), &said); err != nil {
-		return Credentials{}, fail.Input("the credential helper %s gave no JSON for %s", helper, host)
+		return Credentials{}, fail.Input("the credential helper %s returned no JSON for %s", helper, host)
 	}
 	if said.Username == "<token>" {
 		return Credentials{Host: host, Identity: said.Secret}, nil

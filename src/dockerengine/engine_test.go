@@ -69,7 +69,7 @@ func TestAuth(t *testing.T) {
 			call: "docker-credential-store get", stdin: "y.test"},
 		{name: "helper missing", config: helper, host: "r.test", err: exec.ErrNotFound, call: "docker-credential-own get", stdin: "r.test", no: "docker-credential-own is not on the PATH"},
 		{name: "helper fails", config: helper, host: "r.test", stdout: "s3cret", err: errors.New("exit 1: s3cret"), call: "docker-credential-own get", stdin: "r.test",
-			no: "the credential helper own has no answer for r.test"},
+			no: "the credential helper own returned nothing for r.test"},
 		{name: "broken config", config: "{", host: "r.test", no: "the Docker configuration cannot be read"},
 		{name: "ECR", host: ecr, stdout: "token\n", call: "aws ecr get-login-password --region eu-west-1", want: Credentials{User: "AWS", Password: "token"}},
 		{name: "ECR without the CLI", host: ecr, err: exec.ErrNotFound, call: "aws ecr get-login-password --region eu-west-1", no: "log in to " + ecr},

@@ -48,7 +48,7 @@ func find(getenv func(string) string) (address, error) {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission): // the CLI then has none either
 		case err != nil:
 			return address{}, fail.Input("the Docker configuration cannot be read: %w", err).
-				WithHint("mend %s, or name the Engine with DOCKER_HOST", file)
+				WithHint("correct %s, or name the Engine with DOCKER_HOST", file)
 		}
 		name = config.CurrentContext
 	}
@@ -77,12 +77,12 @@ func contextAddress(dir, name, from string) (address, error) {
 	}
 	if err != nil {
 		return address{}, fail.Input("the Docker context %q, which %s names, cannot be read: %w", name, from, err).
-			WithHint("mend the file or make the context anew with `docker context create`, or use DOCKER_HOST")
+			WithHint("correct the file, create the context again with `docker context create`, or use DOCKER_HOST")
 	}
 	end, ok := meta.Endpoints["docker"]
 	if !ok || end.Host == "" {
 		return address{}, fail.Input("the Docker context %q, which %s names, has no Docker endpoint", name, from).
-			WithHint("give it one with `docker context update`, or use DOCKER_HOST")
+			WithHint("add one with `docker context update`, or use DOCKER_HOST")
 	}
 	at := address{host: end.Host, source: "the Docker context " + name}
 	certs := filepath.Join(dir, "contexts", "tls", id, "docker")
@@ -99,7 +99,7 @@ func checked(at address, what string) (address, error) {
 			"forward its socket, `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock %s`, and set DOCKER_HOST=unix:///tmp/docker.sock. That is enough "+
 				"to build and push images; the local platform needs an Engine on its own machine", sshTarget(at.host))
 	case !found || rest == "" || !slices.Contains([]string{"unix", "tcp", "http", "https", "npipe"}, scheme):
-		return at, fail.Input("no Docker Engine: %s is %q, which is no address of one", what, shown(at.host)).
+		return at, fail.Input("no Docker Engine: %s is %q, which is not the address of one", what, shown(at.host)).
 			WithHint("give unix:///path/to/docker.sock or tcp://host:port, or unset it to use the usual socket; then start the Docker Engine if it is not running")
 	}
 	return at, nil
@@ -164,7 +164,7 @@ func (a address) options() ([]client.Opt, error) {
 		config, err := tlsconfig.Client(tlsconfig.Options{CAFile: t.ca, CertFile: t.cert, KeyFile: t.key,
 			InsecureSkipVerify: t.skipVerify, ExclusiveRootPools: true})
 		if err != nil {
-			return nil, fail.Input("the certificates of %s cannot be used: %w", a.source, err).WithHint("make the context anew with `docker context create`")
+			return nil, fail.Input("the certificates of %s cannot be used: %w", a.source, err).WithHint("create the context again with `docker context create`")
 		}
 		opts = append(opts, client.WithHTTPClient(&http.Client{Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: client.CheckRedirect}))
 	}

@@ -51,7 +51,7 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "DOCKER_CONTEXT first", config: `{"currentContext":"far"}`, env: map[string]string{"DOCKER_CONTEXT": "gone"}, want: []string{`"gone"`}},
 		{name: "broken context", env: map[string]string{"DOCKER_CONTEXT": "broken"}, want: []string{`the Docker context "broken", which DOCKER_CONTEXT names, cannot be read`}},
 		{name: "empty context", env: map[string]string{"DOCKER_CONTEXT": "other"}, want: []string{`the Docker context "other"`, "has no Docker endpoint"}},
-		{name: "broken configuration", config: `{`, want: []string{"the Docker configuration cannot be read", "config.json"}, hint: []string{"mend", "DOCKER_HOST"}},
+		{name: "broken configuration", config: `{`, want: []string{"the Docker configuration cannot be read", "config.json"}, hint: []string{"correct", "DOCKER_HOST"}},
 		{name: "ssh in DOCKER_HOST", env: map[string]string{"DOCKER_HOST": "ssh://me:secret@far.test:2222"},
 			want: []string{"DOCKER_HOST is ssh://me:xxxxx@far.test:2222: stellar does not connect to Docker over ssh://"},
 			hint: []string{"ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock -p 2222 me@far.test`", "DOCKER_HOST=unix:///tmp/docker.sock"}},

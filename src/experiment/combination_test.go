@@ -112,7 +112,7 @@ func TestNotes(t *testing.T) {
 		"retired runtime": {sub(`"Bursts": 1, "Runtime": "go1.x"`), `f.json:1:67: SubExperiments[0].Runtime: ` +
 			`runtime "go1.x" is retired: "go" (provided.al2023) is used`},
 		"duplicate key": {sub(`"Bursts": 1, "Bursts": 2`), `f.json:1:56: SubExperiments[0].Bursts: this key ` +
-			`stands there before; the last one counts`},
+			`appears before; the last one counts`},
 		"cold pull of Zip": {sub(`"Bursts": 1, "ColdPull": true`), `f.json:1:68: SubExperiments[0].ColdPull: has no ` +
 			`effect on a Zip package`},
 		"base of Zip": {sub(`"Bursts": 1, "BaseImage": "alpine"`),

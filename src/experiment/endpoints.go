@@ -49,7 +49,7 @@ func (d *decoder) endpoints() []StandingEndpoint {
 		return nil
 	}
 	for _, dup := range dups {
-		d.problem(dup.off, dup.path, "this key stands there before; want each key once")
+		d.problem(dup.off, dup.path, "this key appears before; want each key once")
 	}
 	if root.kind != arrayNode {
 		d.problem(root.off, "", "found %s; want %s", root.found(), endpointsWanted)

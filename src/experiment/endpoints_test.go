@@ -55,7 +55,7 @@ aws.json:2:69: [2]: found 7 (number); want an object`},
 		"after the list":           {"[]\n[]", "aws.json:2:1: not JSON: invalid character '[' after top-level value"},
 		"syntax":                   {"[\n {\"GatewayID\": \"a\",}]", "aws.json:2:20: not JSON: invalid character '}'"},
 		"twice": {`[{"GatewayID": "a", "PackageType": "Zip", "GatewayID": "b"}]`,
-			"aws.json:1:43: [0].GatewayID: this key stands there before; want each key once"},
+			"aws.json:1:43: [0].GatewayID: this key appears before; want each key once"},
 	} {
 		if _, got := endpoints(t, c.text); got != c.want && (name == "all together" ||
 			!strings.HasPrefix(got, c.want)) {

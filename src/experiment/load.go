@@ -102,7 +102,7 @@ func parse(name string, data []byte, traces *traceFiles, standing bool) (*Loaded
 		return nil, invalid(d.err())
 	}
 	for _, dup := range dups {
-		d.note(dup.off, dup.path, "this key stands there before; the last one counts")
+		d.note(dup.off, dup.path, "this key appears before; the last one counts")
 	}
 	d.file(root)
 	l := &Loaded{Experiment: d.exp, Published: d.old, found: d.findings, top: values(root), drafts: d.drafts}

@@ -187,7 +187,7 @@ func TestRefusedFunctions(t *testing.T) {
 		{"file", providertest.Sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
 		{"language", providertest.Sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},
 		{"empty go", providertest.Sub("./empty", "go"), "holds no .go files", "", false},
-		{"no module", providertest.Sub("./empty", "python3.13", handler("main.f")), "main.py, which is not there", "Handler", false},
+		{"no module", providertest.Sub("./empty", "python3.13", handler("main.f")), "main.py, which does not exist", "Handler", false},
 		{"malformed", providertest.Sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "", false},
 		{"climbs", providertest.Sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "", false},
 	} {

@@ -47,7 +47,7 @@ func pythonEntry(dir, handler string) (string, error) {
 	if found, _ := filepath.Glob(module + ".*so"); len(found) > 0 {
 		return handler, nil
 	}
-	return "", fail.Input("handler %q wants %s.py, which is not there", handler, module).
+	return "", fail.Input("handler %q wants %s.py, which does not exist", handler, module).
 		WithHint(`name the entry point of your function: "Handler": "<module>.<function>"`)
 }
 

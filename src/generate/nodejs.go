@@ -39,6 +39,6 @@ func scriptEntry(dir, handler string, endings ...string) (string, error) {
 		return "", fail.Input("handler %q: %s.ts is TypeScript, which is not compiled here", handler, file).
 			WithHint("compile it (npx tsc) and name the folder of the JavaScript")
 	}
-	return "", fail.Input("handler %q wants %s%s, which is not there", handler, file, endings[0]).
+	return "", fail.Input("handler %q wants %s%s, which does not exist", handler, file, endings[0]).
 		WithHint(`name the entry point of your function: "Handler": "<file>.<function>"`)
 }

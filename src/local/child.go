@@ -285,7 +285,7 @@ func (c *Child) Died() error {
 	select {
 	case <-c.done:
 		return fail.With(fail.CodeFailed, "the local platform has ended before the run: %w",
-			cmp.Or(c.err, errors.New("without an error"))).WithHint("what it said is in the run's log")
+			cmp.Or(c.err, errors.New("without an error"))).WithHint("its output is in the run's log")
 	default:
 		return nil
 	}
@@ -307,7 +307,7 @@ func endLeft(ctx context.Context, dir string) error {
 		return err != nil
 	})
 	if err != nil {
-		return fail.With(fail.CodeLeftBehind, "local platform: remove what a killed one left: %w", err)
+		return fail.With(fail.CodeLeftBehind, "local platform: remove what a killed platform left: %w", err)
 	}
 	return nil
 }

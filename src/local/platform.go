@@ -94,7 +94,7 @@ func (p *Platform) open() error {
 	}
 	order := watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}
 	if p.watch, err = openWatch(p.opts.watchPipe, order); err != nil {
-		return fail.With(fail.CodeFailed, "local platform: tell the watcher: %w", err)
+		return fail.With(fail.CodeFailed, "local platform: write to the watcher: %w", err)
 	}
 	groups := sandbox.OpenGroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
 	if p.sandboxes, err = sandbox.NewPool(groups, p.defect); err != nil {

@@ -109,7 +109,7 @@ func announce(w io.Writer, file string, s State, token string) error {
 		}
 	}
 	if err := json.NewEncoder(w).Encode(s); err != nil {
-		return fail.With(fail.CodeFailed, "local platform: tell where it is: %w", err)
+		return fail.With(fail.CodeFailed, "local platform: report its address: %w", err)
 	}
 	return nil
 }

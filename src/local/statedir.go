@@ -102,7 +102,7 @@ func Sweep(root string) (removed int, err error) {
 		errs = append(errs, err)
 	}
 	if err := errors.Join(errs...); err != nil {
-		return removed, fail.With(fail.CodeLeftBehind, "local platform: remove what a dead one left: %w", err)
+		return removed, fail.With(fail.CodeLeftBehind, "local platform: remove the files of an ended platform: %w", err)
 	}
 	return removed, nil
 }

@@ -58,10 +58,10 @@ func (m *images) ensureBase(ctx context.Context, base, language, architecture st
 
 func noBase(base, language string, err error) error {
 	if language == run.LanguageDocker {
-		return fail.Input("the image %s that the Dockerfile starts from cannot be had: %w", base, err).
+		return fail.Input("cannot pull image %s, the base of the Dockerfile: %w", base, err).
 			WithHint("correct its name, docker login where it needs one, or name in FROM one that this machine has (`docker images`)")
 	}
-	return fail.Input("the base image %s cannot be had: %w", base, err).
+	return fail.Input("cannot pull the base image %s: %w", base, err).
 		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; scripts/base-image.sh makes one from Debian packages`, language)
 }
 

@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 		}, "", ""},
 		{"a base that nobody has", func(_ *run.Function, e *experiment.Experiment) {
 			e.SubExperiments[0].BaseImage = "127.0.0.1:1/none:1"
-		}, "the base image 127.0.0.1:1/none:1 cannot be had", "scripts/base-image.sh"},
+		}, "cannot pull the base image 127.0.0.1:1/none:1", "scripts/base-image.sh"},
 		{"own Dockerfile, filler in front", func(f *run.Function, e *experiment.Experiment) {
 			f.Language, f.Generated = run.LanguageDocker, false
 			e.SubExperiments[0].FunctionImageSizeMB, e.SubExperiments[0].FillerPlacement = 50, "front"

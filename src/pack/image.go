@@ -166,7 +166,7 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 		err = m.r.Journal.Removed(pushed)
 	}
 	if err != nil {
-		m.r.Log.Warnf("the first push of %s stays until the end: %v", p.Name, err)
+		m.r.Log.Warnf("the first push of %s is deleted only at the end of the run: %v", p.Name, err)
 	}
 	if p.Image, err = m.padded(ctx, p, code, want); err != nil {
 		return err

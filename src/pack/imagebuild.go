@@ -211,7 +211,7 @@ func (c *buildContext) addFolder(dir, dockerfile string) error {
 				return err
 			}
 		case !info.Mode().IsRegular():
-			return fail.Input("%s is no file, folder or link, which a build context cannot hold", rel).WithHint("name it in .dockerignore")
+			return fail.Input("%s is not a file, folder or link, so a build context cannot contain it", rel).WithHint("name it in .dockerignore")
 		default:
 			if err := readable(name); err != nil {
 				return unreadable(rel, err)

@@ -108,7 +108,7 @@ func list(dir string) ([]source, error) {
 		}
 		switch {
 		case !info.Mode().IsRegular():
-			return fail.Input("%s is no regular file, which a package cannot hold", name)
+			return fail.Input("%s is not a regular file, so a package cannot contain it", name)
 		case !utf8.ValidString(name) || strings.Contains(name, `\`):
 			return fail.Input("the file name %q cannot be used in a ZIP file everywhere", name).WithHint("rename it")
 		case isFiller(name):

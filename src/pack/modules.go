@@ -111,7 +111,7 @@ func padModules(p *run.Package, code []module) ([]module, error) {
 	case gap < 0:
 		return nil, errTooSmall
 	case gap > math.MaxInt32:
-		return nil, fail.Input("package %s: %s is more than any Worker may have", p.Name, p.TargetBytes.Fixed(2))
+		return nil, fail.Input("package %s: %s is above the limit of every Worker", p.Name, p.TargetBytes.Fixed(2))
 	case gap == 0 && !p.ReadFiller:
 		return code, nil // a Worker that imports its filler has one, be it empty
 	}

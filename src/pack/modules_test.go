@@ -139,7 +139,7 @@ func TestModulesErrors(t *testing.T) {
 		{100, func(*run.Package) {}, "the code alone is"},
 		{0, func(p *run.Package) { p.Source.Handler = "other.mjs" }, "its main module other.mjs is not among its files"},
 		{0, func(p *run.Package) { p.Pattern = "lib/**" }, "its main module worker.mjs is not among its files"},
-		{5 << 30, func(*run.Package) {}, "more than any Worker may have"},
+		{5 << 30, func(*run.Package) {}, "above the limit of every Worker"},
 	} {
 		r, p := modulesOf(t, c.target, c.change)
 		err := Stage{}.Run(t.Context(), r)

@@ -58,7 +58,7 @@ func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error)
 		}
 		return run.Resource{}, pushError(host, auth, err)
 	case digest == "":
-		return run.Resource{}, fail.With(fail.CodeFailed, "push to %s: the Engine told no digest", host)
+		return run.Resource{}, fail.With(fail.CodeFailed, "push to %s: the Engine reported no digest", host)
 	}
 	res.Attrs = maps.Clone(attrs)
 	res.Attrs[attrDigest] = digest

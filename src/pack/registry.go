@@ -176,7 +176,7 @@ func (r registry) remove(ctx context.Context, digest string) error {
 	err := r.delete(ctx, digest)
 	switch {
 	case hasStatus(err, http.StatusMethodNotAllowed):
-		return fail.With(fail.CodeFailed, "%s does not let images be deleted (405)", r.host).
+		return fail.With(fail.CodeFailed, "%s does not allow images to be deleted (405)", r.host).
 			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s there by hand",
 				r.repository, digest)
 	case isTagged(err):

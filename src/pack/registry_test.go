@@ -138,7 +138,7 @@ func TestDeletionDisabled(t *testing.T) {
 			continue
 		}
 		err := RemovePushed(t.Context(), l.stage.getenv, nil, res)
-		if err == nil || !strings.Contains(err.Error(), "does not let images be deleted") || !strings.Contains(fail.Hint(err), "REGISTRY_STORAGE_DELETE_ENABLED") {
+		if err == nil || !strings.Contains(err.Error(), "does not allow images to be deleted") || !strings.Contains(fail.Hint(err), "REGISTRY_STORAGE_DELETE_ENABLED") {
 			t.Errorf("%v, hint %q", err, fail.Hint(err))
 		}
 		if err := l.Journal.Removed(res); err != nil { // the registry goes with the test

@@ -74,7 +74,7 @@ func (n renewer) renew(ctx context.Context, r *run.Run, f Freshness, planned tim
 		if !renewed || err != nil {
 			continue
 		}
-		n.config.Log.Infof("the functions of run %s carry a later tag %s, %s", of.ID, tagExpires,
+		n.config.Log.Infof("the functions of run %s now have a later tag %s, %s", of.ID, tagExpires,
 			until.UTC().Format(time.RFC3339))
 		if err := of.Renewed(until); err != nil {
 			n.config.Log.Warnf("%v", err)

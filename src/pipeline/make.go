@@ -23,7 +23,7 @@ func (m makeStage) Run(ctx context.Context, r *run.Run) error { return m.stage.R
 // Skip is the stage's own where functions are deployed.
 func (m makeStage) Skip(r *run.Run) string {
 	if !m.deploys(r.Experiment) {
-		return "the functions stand already"
+		return "the functions are already deployed"
 	}
 	return m.skip(r)
 }

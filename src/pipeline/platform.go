@@ -30,9 +30,9 @@ func (*localPlatform) String() string { return "the local platform" }
 func (p *localPlatform) Unneeded(r *run.Run) string {
 	switch {
 	case !p.config.Deploys(r.Experiment):
-		return "the functions stand already"
+		return "the functions are already deployed"
 	case len(r.Unplaced()) == 0 && !needsCalibration(r):
-		return "the functions stand already, and no service time is asked for"
+		return "the functions are already deployed, and no service time is asked for"
 	case !p.hosts && !needsCalibration(r):
 		return "functions go to " + r.Experiment.Provider + ", and no service time is asked for"
 	}

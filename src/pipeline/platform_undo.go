@@ -97,7 +97,7 @@ func (p *localPlatform) removeDaemon(ctx context.Context, _ run.Resource) error 
 		return err
 	}
 	if len(services) > 0 {
-		p.config.Log.Infof("the local platform stays: it has %d other services (`stellar local stop` ends it)",
+		p.config.Log.Infof("the local platform keeps running: it has %d other services (`stellar local stop` stops it)",
 			len(services))
 		return nil
 	}

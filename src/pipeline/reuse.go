@@ -24,7 +24,7 @@ func (reuseStage) String() string { return "looking for functions that stand" }
 // Skip says why no function is taken over.
 func (s reuseStage) Skip(r *run.Run) string {
 	if !s.Deploys(r.Experiment) {
-		return "the functions stand already"
+		return "the functions are already deployed"
 	}
 	if s.Keep {
 		return "functions that are to stay are this run's own"
@@ -45,12 +45,12 @@ func (s reuseStage) Run(ctx context.Context, r *run.Run) error {
 	}
 	for _, dir := range dirs {
 		if err := s.reuseFrom(ctx, r, dir); err != nil {
-			s.Log.Warnf("functions of %s are not used again: %v", dir, err)
+			s.Log.Warnf("functions of %s are not reused: %v", dir, err)
 		}
 	}
 	for _, f := range r.Functions {
 		if r.Experiment.SubExperiments[f.Sub].Reuse && f.Endpoint == nil {
-			s.Log.Infof("function %s: none that fits stands, it is deployed", f.Name)
+			s.Log.Infof("function %s: no existing function matches, it is deployed", f.Name)
 		}
 	}
 	return nil
@@ -95,7 +95,7 @@ func (s reuseStage) reuseFrom(ctx context.Context, r *run.Run, dir string) error
 		old.Endpoint = nil // each is used once
 		r.Record.Notes = append(r.Record.Notes,
 			fmt.Sprintf("function %s is %s of run %s (Reuse)", f.Name, old.Name, rec.ID))
-		s.Log.Infof("function %s is taken over from run %s", f.Name, rec.ID)
+		s.Log.Infof("function %s is reused from run %s", f.Name, rec.ID)
 	}
 	return nil
 }

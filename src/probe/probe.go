@@ -284,7 +284,7 @@ func (cfg Config) check() error {
 	case cfg.Load == nil && cfg.Bursts < 1:
 		return fail.Input("Bursts is %d; at least 1 is needed", cfg.Bursts)
 	case cfg.Sink == nil:
-		return fail.Input("nowhere to record to: there is no sink")
+		return fail.Input("no sink to record to")
 	case cfg.Schedule != Closed && cfg.Schedule != Open:
 		return fail.Input("Schedule %q is neither %s nor %s", cfg.Schedule, Closed, Open)
 	case cfg.Connections != New && cfg.Connections != Reuse && cfg.Connections != Shared:

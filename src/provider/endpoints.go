@@ -169,7 +169,7 @@ func (s *ExistingFunctions) find(f *Function, length int, taken []bool) []int {
 
 // UpdateFunction is not possible: a file only names addresses.
 func (s *ExistingFunctions) UpdateFunction(context.Context, Endpoint, *Function) error {
-	return fail.Unsupported("functions named by an endpoints file cannot be changed, nor made to start cold")
+	return fail.Unsupported("functions named by an endpoints file cannot be updated, and a cold start cannot be forced")
 }
 
 // RemoveFunctions removes nothing: what a file names is not ours.

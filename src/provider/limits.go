@@ -41,7 +41,7 @@ func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int) error {
 		return nil
 	}
 	return fail.Input("%w", errors.Join(no...)).
-		WithHint("these are the provider's own limits: ask for what it takes, or choose another provider")
+		WithHint("these are the provider's own limits: stay within them, or choose another provider")
 }
 
 // refusals gives all that the sub-experiments ask for beyond the limits.

@@ -159,7 +159,7 @@ func (p Provider) ByHand(o Options) Connection {
 func (p Provider) Open(o Options) (Connection, error) {
 	if p.Connect == nil {
 		return nil, fail.Unsupported("this version of stellar does not deploy to %s", p.Name).
-			WithHint("probe functions that stand there already: --serverless=false --endpoints <folder with %s.json>", p.Name)
+			WithHint("probe functions that are already deployed there: --serverless=false --endpoints <folder with %s.json>", p.Name)
 	}
 	o.Patience.Attempts = cmp.Or(o.Patience.Attempts, p.Attempts)
 	return p.Connect(o.WithDefaults()), nil

@@ -92,7 +92,7 @@ func OpenJournal(dir string) (*Journal, error) {
 		return nil, fmt.Errorf("open the run's journal: %w", err)
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fail.Input("%s is no regular file: not a run's journal", path), err, f.Close())
+		return nil, errors.Join(fail.Input("%s is not a regular file, so not a run's journal", path), err, f.Close())
 	}
 	if err := lock(f); err != nil {
 		return nil, errors.Join(err, f.Close())

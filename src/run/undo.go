@@ -64,7 +64,7 @@ func Undo(ctx context.Context, j *Journal, u Undoing) error {
 		return nil
 	}
 	return fail.With(fail.CodeLeftBehind, "could not be removed: %w", errors.Join(left...)).
-		WithHint("mend the cause and run `stellar clean`: it tries what the journal still holds again")
+		WithHint("correct the cause and run `stellar clean`, which tries again what the journal still holds")
 }
 
 // UndoBudget bounds all removals of one run together: the time that they may take when every attempt of every resource

@@ -73,7 +73,7 @@ func (r *Reader) match() error {
 	ours := 0
 	for i, name := range names {
 		if slices.Index(names, name) != i {
-			return fail.Input("%s:1: column %q stands there twice", r.name, clip(name))
+			return fail.Input("%s:1: column %q appears twice", r.name, clip(name))
 		}
 		at := slices.IndexFunc(known, func(c column) bool { return c.name == name })
 		if at < 0 {

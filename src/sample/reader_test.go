@@ -75,7 +75,7 @@ func TestReadErrors(t *testing.T) {
 		{"another file", "a,b,c\n", `l.csv:1: column 1 must be "Request ID"`},
 		{"too few columns", "Request ID,Host\n", `l.csv:1: column 3 must be "Sent At"`},
 		{"a column twice", strings.TrimSuffix(older, "\n") + ",Slot,Slot\n",
-			`l.csv:1: column "Slot" stands there twice`},
+			`l.csv:1: column "Slot" appears twice`},
 		{"far too many columns", older[:len(older)-1] + strings.Repeat(",x", 400) + "\n", "l.csv:1: 406 columns"},
 		{"header with a stray quote", "Request\" ID,\"\n", "l.csv:1: cell 1: a quote inside"},
 		{"few cells", older + "a,b\n", "l.csv:2: 2 cells where the header has 6 columns"},

@@ -27,7 +27,7 @@ func LookPath(name string, extraDirs ...string) (string, error) {
 func notFound(name string) *fail.Error {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return fail.Input("running %s: %w", name, exec.ErrNotFound).
-			WithHint("check that the file is there and may be executed")
+			WithHint("check that the file exists and is executable")
 	}
 	return fail.Input("running %s: %w", name, exec.ErrNotFound).
 		WithHint("install %s, or add the folder that holds it to PATH", name)

@@ -104,8 +104,8 @@ func checkReuse(t *testing.T, e *cloud.AWS, l *lab.Lab) {
 	text := strings.ReplaceAll(awsExperiment, `"Title"`, `"Reuse": true, "Title"`)
 	l.Write("again.json", text)
 	said := stellar(l, 0, "-c", "again.json", "-o", "reused")
-	if n := strings.Count(said, "is taken over from run"); n != 3 {
-		t.Errorf("%d functions were taken over\n%s", n, said)
+	if n := strings.Count(said, "is reused from run"); n != 3 {
+		t.Errorf("%d functions were reused\n%s", n, said)
 	}
 	l.AnsweredBy("reused", map[string]int{"python": 6, "go": 2, "snapstart": 2})
 	if after := e.Functions(); strings.Join(after, "\n") != strings.Join(before, "\n") {
@@ -278,7 +278,7 @@ func TestAWSOtherAccount(t *testing.T) {
 		!strings.Contains(string(text), "region: ap-southeast-2") {
 		t.Errorf("serverless.yml: %v\n%.300s", err, text)
 	}
-	if said := stellar(l.As(other), 4, "remove", dir); !strings.Contains(said, "stands in account "+e.ID) {
+	if said := stellar(l.As(other), 4, "remove", dir); !strings.Contains(said, "is in account "+e.ID) {
 		t.Errorf("it says %s", said)
 	}
 	stellar(l, 0, "remove", dir)

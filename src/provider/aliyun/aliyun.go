@@ -77,7 +77,7 @@ func (a *connection) credentials() (string, error) {
 	case len(unset) == 0:
 		return strings.Join(set, ", "), nil
 	case len(set) > 0:
-		return "", fail.Input("the credentials for Alibaba Cloud are not whole: %s not set", strings.Join(unset, ", ")).WithHint(credentialsHint)
+		return "", fail.Input("the credentials for Alibaba Cloud are incomplete: %s not set", strings.Join(unset, ", ")).WithHint(credentialsHint)
 	}
 	file := a.file()
 	text, err := os.ReadFile(file)
@@ -226,8 +226,8 @@ func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
 		// In another account nothing is there, which would be taken for a removal.
 		if is := u.Where[provider.DetailAccount]; is != "" && is != a.account() {
-			return fail.Input("service %s stands in account %s, the credentials are of %s", u.Name, is, a.account()).
-				WithHint("give the credentials it was deployed with, and try again")
+			return fail.Input("service %s is in account %s, the credentials are of %s", u.Name, is, a.account()).
+				WithHint("use the credentials with which it was deployed, and try again")
 		}
 		return a.remove(ctx, u)
 	})

@@ -161,7 +161,7 @@ func TestAliyunWantsCredentials(t *testing.T) {
 		text, want string // in the error, else found
 	}{
 		"environment":         {env: newFakeAliyun(t).env, want: "ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID"},
-		"half an environment": {env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id"}, text: whole, want: "not whole: ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID not set"},
+		"half an environment": {env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id"}, text: whole, want: "incomplete: ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID not set"},
 		"file in the home":    {text: whole, want: file},
 		"file by name":        {env: map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": filepath.Join(home, "none")}, text: whole, want: "no such file"},
 		"half a file":         {text: "[default]\naliyun_access_key_id = k\n", want: "have no aliyun_access_key_secret"},
@@ -266,7 +266,7 @@ func TestAliyunKeepsToTheAccount(t *testing.T) {
 		conn := f.open(t.TempDir())
 		err := conn.RemoveFunctions(t.Context(), []provider.Unit{{Name: "stellar-x-f0-0", Confirmed: true,
 			Where: map[string]string{provider.DetailAccount: c.account}}})
-		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "stands in account "+c.account) || len(f.calls) > 0) {
+		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "is in account "+c.account) || len(f.calls) > 0) {
 			t.Errorf("%s: %v after %q", name, err, f.calls)
 		}
 		if where, err := conn.Locate(t.Context()); err != nil || where[provider.DetailAccount] == "" {

@@ -61,7 +61,7 @@ func runtimeOf(fn *run.Function) (runtime, note string, err error) {
 		known = []string{"nodejs18", "nodejs20"}
 	default:
 		return "", "", fail.Unsupported("sub-experiment %d: stellar deploys no %s functions to aliyun", fn.Sub, fn.Language).
-			WithHint("it takes python and nodejs")
+			WithHint("it supports python and nodejs")
 	}
 	if id := strings.TrimSuffix(fn.Runtime, ".x"); slices.Contains(known, id) {
 		return id, "", nil

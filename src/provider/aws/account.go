@@ -89,7 +89,7 @@ func openSession(ctx context.Context, o provider.Options) (*session, error) {
 	identity := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2) })
 	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, fail.Input("AWS does not tell whose the credentials are (%s, region %s): %s", s.credentials, s.region, shortError(err)).
+		return nil, fail.Input("AWS does not identify the credentials (%s, region %s): %s", s.credentials, s.region, shortError(err)).
 			WithHint("check the network and the region's name; where AWS itself refuses them, the credentials: `aws sts get-caller-identity` must work first")
 	}
 	s.account = aws.ToString(who.Account)

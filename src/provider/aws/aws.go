@@ -125,7 +125,7 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 func (a *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
 	for _, f := range fns {
 		if limit := int(gatewayTimeout.Seconds()); f.TimeoutSeconds > limit {
-			a.Log.Infof("aws: the HTTP API gives a function up after %d s, although it may run for %d s", limit, f.TimeoutSeconds)
+			a.Log.Infof("aws: the HTTP API waits for a function for %d s only, although the function may run for %d s", limit, f.TimeoutSeconds)
 			break
 		}
 	}

@@ -249,7 +249,7 @@ func TestAWSRemovesWhatIsLeft(t *testing.T) {
 func TestAWSTouchesNoOtherAccount(t *testing.T) {
 	cloud, conn := newAWSCloud(t, "CREATE_COMPLETE")
 	err := conn.RemoveFunctions(t.Context(), []provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName, provider.DetailAccount: "999999999999"}, false)})
-	if err == nil || !strings.Contains(err.Error(), "stands in account 999999999999, the credentials (AWS_ACCESS_KEY_ID) are of 123456789012") || len(cloud.calls) > 0 {
+	if err == nil || !strings.Contains(err.Error(), "is in account 999999999999, the credentials (AWS_ACCESS_KEY_ID) are of 123456789012") || len(cloud.calls) > 0 {
 		t.Errorf("%v, calls %q", err, cloud.calls)
 	}
 }

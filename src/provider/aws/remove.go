@@ -29,8 +29,8 @@ func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 	}
 	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
 		if is := u.Where[provider.DetailAccount]; is != "" && is != s.account {
-			return fail.Input("service %s stands in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials, s.account).
-				WithHint("give the credentials it was deployed with, and try again")
+			return fail.Input("service %s is in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials, s.account).
+				WithHint("use the credentials with which it was deployed, and try again")
 		}
 		return a.remove(ctx, s, u)
 	})

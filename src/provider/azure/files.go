@@ -81,7 +81,7 @@ func runtimeOf(fn *run.Function) (runtime, error) {
 		return runtime{worker: customWorker, plugin: "python3.8"}, nil
 	default:
 		return rt, fail.Unsupported("sub-experiment %d: stellar deploys no %s functions to azure", fn.Sub, fn.Language).
-			WithHint("it takes python, nodejs, go and rust")
+			WithHint("it supports python, nodejs, go and rust")
 	}
 	id := fn.Runtime
 	if !slices.Contains(known, id) {

@@ -167,7 +167,7 @@ func (a *restClient) bearer(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("log in at Azure: status %d: the answer has no token", resp.StatusCode)
 	case got.Token == "":
 		return "", fail.Input("%w: %s", errLogin, cmp.Or(why, got.Error, resp.Status)).
-			WithHint("check %s, %s and %s; a secret ends some months after it was made", envTenant, envClient, envSecret)
+			WithHint("check %s, %s and %s; a secret expires some months after its creation", envTenant, envClient, envSecret)
 	}
 	a.token, a.expires = got.Token, time.Now().Add(time.Duration(got.Seconds)*time.Second*9/10)
 	return a.token, nil

@@ -182,7 +182,7 @@ func (c *connection) who(ctx context.Context) (identity, error) {
 	case len(me.Accounts) == 1:
 		account = me.Accounts[0].ID
 	default:
-		return identity{}, fail.Input("the login at Cloudflare leads to %d accounts", len(me.Accounts)).WithHint("set CLOUDFLARE_ACCOUNT_ID to the one that is meant")
+		return identity{}, fail.Input("the login at Cloudflare has access to %d accounts", len(me.Accounts)).WithHint("set CLOUDFLARE_ACCOUNT_ID to one of them")
 	}
 	return identity{account, "wrangler login"}, nil
 }

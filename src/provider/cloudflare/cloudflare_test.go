@@ -328,7 +328,7 @@ func TestCloudflareReadiness(t *testing.T) {
 		"newer":                   {version: "wrangler 4.164.0", env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}, account: "acc1"},
 		"token alone":             {version: "4.86.0 x", env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret"}, want: "CLOUDFLARE_ACCOUNT_ID is not set"},
 		"login, one account":      {version: "4.86.0 x", whoami: login(`{"name": "n", "id": "acc3"}`), account: "acc3"},
-		"login, two accounts":     {version: "4.86.0 x", whoami: login(`{"name": "n", "id": "acc3"}, {"name": "m", "id": "acc4"}`), want: "leads to 2 accounts"},
+		"login, two accounts":     {version: "4.86.0 x", whoami: login(`{"name": "n", "id": "acc3"}, {"name": "m", "id": "acc4"}`), want: "access to 2 accounts"},
 		"login, one of two named": {version: "4.86.0 x", whoami: login(`{"id": "acc3"}, {"id": "acc4"}`), env: map[string]string{"CLOUDFLARE_ACCOUNT_ID": "acc4"}, account: "acc4"},
 		"no login":                {version: "4.86.0 x", whoami: `{"loggedIn": false}!`, want: "no credentials for Cloudflare"},
 		"too old":                 {version: "3.114.0 x", want: "version 3.114.0, which is not known to work"},

@@ -34,7 +34,7 @@ func workerEntry(dir, handler string) (string, error) {
 			WithHint("bundle what has to be compiled first (npx wrangler deploy --dry-run --outdir dist) and name the file that comes of it")
 	}
 	if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err != nil || !info.Mode().IsRegular() {
-		return "", fail.Input("handler %q wants %s, which is not there", handler, filepath.Join(dir, filepath.FromSlash(name))).
+		return "", fail.Input("handler %q wants %s, which does not exist", handler, filepath.Join(dir, filepath.FromSlash(name))).
 			WithHint(`name the main module of your Worker: "Handler": "<file>.mjs"`)
 	}
 	return name, nil

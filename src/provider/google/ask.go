@@ -59,7 +59,7 @@ func (g gcloud) ask(ctx context.Context, args ...string) (string, error) {
 
 func (g gcloud) noAnswer(question string) error {
 	return fail.Input("`gcloud %s`: %w in %v", question, errNoAnswer, g.Patience.Ask).
-		WithHint("see whether gcloud answers by itself; CLOUDSDK_CORE_PROJECT and \"Region\" say where to go without asking it")
+		WithHint("check that gcloud works on its own; where CLOUDSDK_CORE_PROJECT and \"Region\" are set, it is not asked for them")
 }
 
 // locate finds project and region: where the run was located before, in the experiment, then in the environment as
@@ -72,13 +72,13 @@ func (g gcloud) locate(ctx context.Context) (place, error) {
 	var both sync.WaitGroup
 	if at.project == "" {
 		both.Go(fail.Caught(func(err error) { missing[0] = err }, func() {
-			at.project, missing[0] = g.property(ctx, "project", fail.Input("no Google Cloud project is chosen").
+			at.project, missing[0] = g.property(ctx, "project", fail.Input("no Google Cloud project is set").
 				WithHint("set CLOUDSDK_CORE_PROJECT, or run `gcloud config set project <id>`"))
 		}))
 	}
 	if at.region == "" {
 		both.Go(fail.Caught(func(err error) { missing[1] = err }, func() {
-			at.region, missing[1] = g.property(ctx, g.group+"/region", fail.Input("no Google Cloud region is chosen").
+			at.region, missing[1] = g.property(ctx, g.group+"/region", fail.Input("no Google Cloud region is set").
 				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group))
 		}))
 	}

@@ -266,7 +266,7 @@ func (c *cloudFunctions) UpdateFunction(ctx context.Context, e provider.Endpoint
 		return err
 	}
 	if fn == nil || fn.Package == nil {
-		return fail.Input("function %s: a new revision is built from its sources, which are not there", name)
+		return fail.Input("function %s: a new revision is built from its sources, which do not exist", name)
 	}
 	_, err = c.run(ctx, c.upload(provider.Unit{Name: name, Functions: []*provider.Function{fn}}, at, "--update-env-vars", version()))
 	return err

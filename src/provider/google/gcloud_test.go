@@ -98,7 +98,7 @@ func TestGoogleLocates(t *testing.T) {
 		"environment":                {"", map[string]string{"GOOGLE_CLOUD_PROJECT": "q", "CLOUDSDK_RUN_REGION": "us-east1"}, nil, map[string]string{"project": "q", "region": "us-east1"}, ""},
 		"configuration": {"", nil, map[string]string{"config-get-project.out": "from-config\n", "config-get-run-region.out": "europe-north1\n"},
 			map[string]string{"project": "from-config", "region": "europe-north1"}, ""},
-		"nothing": {"", nil, map[string]string{"config-get-project.err": "(unset)\n", "config-get-run-region.err": "(unset)\n"}, nil, "no Google Cloud project is chosen\nno Google Cloud region is chosen"},
+		"nothing": {"", nil, map[string]string{"config-get-project.err": "(unset)\n", "config-get-run-region.err": "(unset)\n"}, nil, "no Google Cloud project is set\nno Google Cloud region is set"},
 	} {
 		g := newFakeGcloud(t, c.answers)
 		conn := g.open("gcr", c.env).(*cloudRun)

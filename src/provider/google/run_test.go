@@ -72,7 +72,7 @@ func TestGcrDeploymentFaults(t *testing.T) {
 		"API off":        {map[string]string{"run-deploy.err": "ERROR: (gcloud.run.deploy) API [run.googleapis.com] not enabled on project [p].\n", "run-deploy.code": "1"}, 1, "not enabled", "gcloud services enable"},
 		"does not start": {map[string]string{"run-deploy.err": "ERROR: (gcloud.run.deploy) Revision 'stellar-r-f0-0-00001-cec' is not ready and cannot serve traffic. The user-provided container failed to start and listen on the port defined provided by the PORT=8080 environment variable\n", "run-deploy.code": "1"}, 1, "is not ready", "$PORT"},
 		"nobody may call": {with(map[string]string{"run-deploy.err": "Setting IAM Policy.....warning\nCompleted with warnings:\n  Setting IAM policy failed, try \"gcloud beta run services add-iam-policy-binding --region=europe-west1 --member=allUsers --role=roles/run.invoker stellar-r-f0-0\"\n"}),
-			1, "not everybody may call it", "iam.allowedPolicyMemberDomains"},
+			1, "not public", "iam.allowedPolicyMemberDomains"},
 		"garbage": {map[string]string{"run-deploy.out": "<html>502 Bad Gateway</html>\n"}, 1, "502 Bad Gateway", ""},
 		"silent":  {map[string]string{"run-deploy.out": ""}, 1, "named no address", ""},
 		"hangs":   {with(map[string]string{"run-deploy.hang": ""}), 1, "timed out", ""},

@@ -105,7 +105,7 @@ func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function, comman
 			return provider.Endpoint{}, err
 		}
 		if policyFailed.MatchString(res.Stderr) {
-			e := fail.With(fail.CodeFailed, "it stands, but not everybody may call it: gcloud could not set its policy").
+			e := fail.With(fail.CodeFailed, "it is deployed, but not public: gcloud could not set its policy").
 				WithHint("an organisation policy (iam.allowedPolicyMemberDomains) forbids public services: " +
 					"have this project excepted from it")
 			e.Output = res.Stderr

@@ -72,7 +72,7 @@ const nameLimit = 63
 // Files gives the Knative Service of a function.
 func (v connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
 	if len(u.Name) > nameLimit {
-		return nil, fail.Input("service name %q has more than %d characters, which Kubernetes does not take", u.Name, nameLimit)
+		return nil, fail.Input("service name %q has more than %d characters, more than Kubernetes allows", u.Name, nameLimit)
 	}
 	f := u.Functions[0]
 	tags := map[string]provider.Text{provider.TagRun: provider.Text(r.Tags[provider.TagRun])}

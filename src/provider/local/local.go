@@ -79,7 +79,7 @@ func (l *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 	}
 	for i, f := range fns {
 		if got, want := out[i].Detail["packageSHA256"], f.Package.SHA256; got != want {
-			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, built was %.12s", f.Name, got, want)
+			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, but %.12s was built", f.Name, got, want)
 		}
 	}
 	return out, nil

@@ -58,7 +58,7 @@ func (c connection) Match(fns []*provider.Function) ([]provider.Endpoint, error)
 
 // UpdateFunction is not possible: what exists there is not ours.
 func (c connection) UpdateFunction(context.Context, provider.Endpoint, *provider.Function) error {
-	return fail.Unsupported("%s is probed as it is: stellar cannot change it, nor make it start cold", c.target)
+	return fail.Unsupported("%s is probed as it is: stellar cannot update it or force a cold start", c.target)
 }
 
 // RemoveFunctions removes nothing: what exists there is not ours.
