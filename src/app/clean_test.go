@@ -32,7 +32,8 @@ func homeApp(t *testing.T, log *lab.Log) (w app.App, home, index string) {
 // died makes a run that died with its scratch folder there.
 func died(t *testing.T, w app.App) *run.Run {
 	t.Helper()
-	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"http://127.0.0.1:9","SubExperiments":[{"Bursts":1}]}`))
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"http://127.0.0.1:9",
+		"SubExperiments":[{"Bursts":1}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

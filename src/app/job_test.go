@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -95,19 +96,19 @@ func TestWhatCannotBeRemovedIsExitCode4(t *testing.T) {
 
 func TestSupported(t *testing.T) {
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}
-	for file, want := range map[string]string{
-		small: "",
-		`{"Provider":"aws","SubExperiments":[{"Bursts":1}]}`:                                                      "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"ColdPull":true}]}`:                                    "ColdPull of a ZIP package",
-		`{"Provider":"local","SubExperiments":[{"RatePerSecond":5,"DurationSeconds":1}]}`:                         "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Protocol":"h2c"}]}`:                                   "",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "chains (DataTransferChainLength 2) over http1 on local",
-		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2}]}`:                        "",
-		`{"Provider":"vhive","SubExperiments":[{"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true}]}`: "StorageTransfer",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Cmds":{"stat":{"argv":1}}}]}`:                         "Cmds",
-		`{"Provider":"local","SubExperiments":[{"Bursts":1,"Architecture":"` + other[runtime.GOARCH] +
-			`"}]}`: "on the local platform of this",
+	for _, c := range []struct{ provider, sub, want string }{
+		{"local", `"Runtime":"go","Bursts":1,"Parallelism":2`, ""},
+		{"aws", `"Bursts":1`, ""},
+		{"local", `"Bursts":1,"ColdPull":true`, "ColdPull of a ZIP package"},
+		{"local", `"RatePerSecond":5,"DurationSeconds":1`, ""},
+		{"local", `"Bursts":1,"Protocol":"h2c"`, ""},
+		{"local", `"Bursts":1,"DataTransferChainLength":2`, "chains (DataTransferChainLength 2) over http1 on local"},
+		{"vhive", `"Bursts":1,"DataTransferChainLength":2`, ""},
+		{"vhive", `"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true`, "StorageTransfer"},
+		{"local", `"Bursts":1,"Cmds":{"stat":{"argv":1}}`, "Cmds"},
+		{"local", `"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"`, "on the local platform of this"},
 	} {
+		file, want := fmt.Sprintf(`{"Provider":%q,"SubExperiments":[{%s}]}`, c.provider, c.sub), c.want
 		exp := parse(t, file)
 		w := App{Config: Config{Options: Options{Serverless: true, Only: -1}}}
 		err := w.supported(exp)

@@ -51,7 +51,8 @@ func TestPlanOfOneSubExperiment(t *testing.T) {
 	w, home, _ := homeApp(t, &log)
 	w.Only = 1
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"local","Sequential":true,"SubExperiments":[
-		{"Bursts":40,"Parallelism":2,"IATSeconds":5}, {"Bursts":3,"BurstSizes":[4],"IATSeconds":10,"IATType":"deterministic"}]}`))
+		{"Bursts":40,"Parallelism":2,"IATSeconds":5},
+		{"Bursts":3,"BurstSizes":[4],"IATSeconds":10,"IATType":"deterministic"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

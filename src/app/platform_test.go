@@ -48,7 +48,8 @@ func platformPID(t *testing.T, r *run.Run) int {
 }
 
 const hours = `{"Provider":"local","Sequential":true,"SubExperiments":[
-	{"Title":"a","Runtime":"go","Bursts":2,"IATSeconds":3600},{"Title":"b","Runtime":"go","Bursts":2,"IATSeconds":3600}]}`
+	{"Title":"a","Runtime":"go","Bursts":2,"IATSeconds":3600},
+	{"Title":"b","Runtime":"go","Bursts":2,"IATSeconds":3600}]}`
 
 // When the run's own platform ends, probing does: what was measured is kept, no sub-experiment begins any more, exit
 // code 1.

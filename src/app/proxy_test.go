@@ -15,7 +15,8 @@ import (
 func TestProxyIsNotMeasured(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
-	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`",
+		"SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,10 +69,12 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 	server.Config.IdleTimeout = 100 * time.Millisecond
 	server.Start()
 	t.Cleanup(server.Close)
-	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`?slow=1","Sequential":true,"Seed":7,"SubExperiments":[
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`?slow=1","Sequential":true,`+
+		`"Seed":7,"SubExperiments":[
 		{"Title":"bursts","Bursts":2,"IATSeconds":0.2,"IATType":"deterministic","Visualization":"all","MaxErrorRatio":1,
 			"Sweep":{"BurstSizes":[[2],[5]]}},
-		{"Title":"load","RatePerSecond":100,"DurationSeconds":0.3,"MaxConnections":1,"MaxErrorRatio":1,"Thresholds":{"p50_ms":1}}]}`))
+		{"Title":"load","RatePerSecond":100,"DurationSeconds":0.3,"MaxConnections":1,"MaxErrorRatio":1,`+
+		`"Thresholds":{"p50_ms":1}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,18 +46,23 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 "SubExperiments": [
 {"Bursts": 0, "Function": "./tumbs", "FunctionMemoryMB": 64},
 {"Bursts": 1, "Function": "./thumbs", "Handler": "main.py", "Sweep": {"FunctionTimeoutSeconds": [60, 1000, 2000]}},
-{"Bursts": 1, "Function": "thumbs/main.py", "DesiredServiceTimes": ["40s"], "Protocol": "h2c", "PayloadLengthBytes": 7000000},
-{"Bursts": 1, "FunctionImageSizeMB": 250, "CPUBoostEnabled": true, "Runtime": "python3.11", "SnapStartEnabled": true}]}`, []string{
+{"Bursts": 1, "Function": "thumbs/main.py", "DesiredServiceTimes": ["40s"], "Protocol": "h2c", ` +
+			`"PayloadLengthBytes": 7000000},
+{"Bursts": 1, "FunctionImageSizeMB": 250, "CPUBoostEnabled": true, "Runtime": "python3.11", "SnapStartEnabled": ` +
+			`true}]}`, []string{
 			"f.json:1:31: Region: aws: Region europe, its regions are written as eu-central-1",
 			"f.json:3:12: SubExperiments[0].Bursts: found 0 (number); want an integer >= 1",
-			`f.json:3:27: SubExperiments[0].Function: function "./tumbs": there is no such function, looked for DIR/tumbs; did you mean "./thumbs"?`,
+			`f.json:3:27: SubExperiments[0].Function: function "./tumbs": there is no such function, looked for ` +
+				`DIR/tumbs; did you mean "./thumbs"?`,
 			"f.json:3:58: SubExperiments[0].FunctionMemoryMB: aws: FunctionMemoryMB 64, from 128 to 10240",
-			`f.json:4:50: SubExperiments[1].Handler: function "./thumbs": handler "main.py" is the name of a file; want module.function; did you mean "main.lambda_handler"?`,
+			`f.json:4:50: SubExperiments[1].Handler: function "./thumbs": handler "main.py" is the name of a file; ` +
+				`want module.function; did you mean "main.lambda_handler"?`,
 			"f.json:4:102: SubExperiments[1].Sweep.FunctionTimeoutSeconds[1]: aws: FunctionTimeoutSeconds 1000, at " +
 				"most 900",
 			"f.json:4:108: SubExperiments[1].Sweep.FunctionTimeoutSeconds[2]: aws: FunctionTimeoutSeconds 2000, at " +
 				"most 900",
-			`f.json:5:27: SubExperiments[2].Function: function "thumbs/main.py": DIR/thumbs/main.py is a file, a function is a folder; did you mean "thumbs"?`,
+			`f.json:5:27: SubExperiments[2].Function: function "thumbs/main.py": DIR/thumbs/main.py is a file, a ` +
+				`function is a folder; did you mean "thumbs"?`,
 			"f.json:5:68: SubExperiments[2].DesiredServiceTimes: aws: DesiredServiceTimes 40s, its HTTP API gives up " +
 				"after 30s",
 			"f.json:5:89: SubExperiments[2].Protocol: aws: Protocol h2c, an HTTP API answers http1 and h2",
@@ -68,17 +73,20 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 			"f.json:6:62: SubExperiments[3].CPUBoostEnabled: aws: CPUBoostEnabled, it has no CPU boost",
 			"f.json:6:113: SubExperiments[3].SnapStartEnabled: aws: SnapStartEnabled for Runtime python3.11, it " +
 				"begins with python3.12 and java11"}},
-		"the file's runtime": {`{"Provider": "google", "Runtime": "ruby3.4", "SubExperiments": [{"Bursts": 1, "Platform": {"Concurrency": 1001}}]}`, []string{
+		"the file's runtime": {`{"Provider": "google", "Runtime": "ruby3.4", "SubExperiments": [{"Bursts": 1, ` +
+			`"Platform": {"Concurrency": 1001}}]}`, []string{
 			"f.json:1:35: Runtime: google: Runtime ruby3.4, it takes python, nodejs, go",
 			"f.json:1:107: SubExperiments[0].Platform.Concurrency: google: Platform.Concurrency 1001, at most 1000"}},
 		"a default": {`{"Provider": "gcr", "SubExperiments": [{"Bursts": 1}]}`, []string{
 			"f.json:1:40: SubExperiments[0].PackageType: gcr: PackageType Zip, it takes Image only"}},
-		"a bad value takes no part": {`{"Provider": "aws", "SubExperiments": [{"Bursts": 1, "FunctionMemoryMB": "64", "Handler": 5, "Function": "./thumbs"}]}`, []string{
+		"a bad value takes no part": {`{"Provider": "aws", "SubExperiments": [{"Bursts": 1, "FunctionMemoryMB": ` +
+			`"64", "Handler": 5, "Function": "./thumbs"}]}`, []string{
 			`f.json:1:74: SubExperiments[0].FunctionMemoryMB: found "64" (string)`,
 			"f.json:1:91: SubExperiments[0].Handler: found 5 (number)"}},
 		"a published function": {`{"Provider": "aws", "SubExperiments": [{"Bursts": 1, "Function": "chameleon"}]}`,
 			nil},
-		"a URL": {`{"Provider": "https://a.example", "SubExperiments": [{"Bursts": 1, "Function": "./nothing", "FunctionMemoryMB": 1}]}`, nil},
+		"a URL": {`{"Provider": "https://a.example", "SubExperiments": [{"Bursts": 1, "Function": "./nothing", ` +
+			`"FunctionMemoryMB": 1}]}`, nil},
 	} {
 		l, dir, err := loaded(t, c.text)
 		if l == nil {
@@ -102,7 +110,8 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 
 // TestManyFunctionsValidateAtOnce holds that replicas cost nothing: no list of a billion functions is made.
 func TestManyFunctionsValidateAtOnce(t *testing.T) {
-	l, dir, err := loaded(t, `{"Provider": "aws", "SubExperiments": [{"Bursts": 100000, "Parallelism": 100000, "Sweep": {"TimeoutSeconds": [`+counting(5000)+`]}}]}`)
+	l, dir, err := loaded(t, `{"Provider": "aws", "SubExperiments": [{"Bursts": 100000, "Parallelism": 100000, `+
+		`"Sweep": {"TimeoutSeconds": [`+counting(5000)+`]}}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +140,8 @@ func TestPlanShowsAllClasses(t *testing.T) {
 			return shell.Result{ExitCode: -1}, fail.With(fail.CodeFailed, "no program")
 		}}}
 	l, err := experiment.Parse("f.json", []byte(`{"Provider": "azure", "SubExperiments": [
-		{"Bursts": 1, "FunctionTimeoutSeconds": 601, "StorageTransfer": true, "DataTransferChainLength": 2, "Protocol": "grpc"},
+		{"Bursts": 1, "FunctionTimeoutSeconds": 601, "StorageTransfer": true, "DataTransferChainLength": 2, `+
+		`"Protocol": "grpc"},
 		{"Bursts": 1, "BurstSizes": [1000000], "Function": "./nothing"}]}`))
 	if err != nil {
 		t.Fatal(err)

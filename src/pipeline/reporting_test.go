@@ -39,7 +39,8 @@ func record(t *testing.T, r *run.Run, sub int, base time.Duration) run.Result {
 	return res
 }
 
-const threeSizes = `{"Provider": "http://127.0.0.1:1", "SubExperiments": [{"Title": "t", "Bursts": 10, "BurstSizes": [3], "Visualization": "bar",
+const threeSizes = `{"Provider": "http://127.0.0.1:1", "SubExperiments": [
+	{"Title": "t", "Bursts": 10, "BurstSizes": [3], "Visualization": "bar",
 	"Sweep": {"FunctionMemoryMB": [128, 256, 512]}}]}`
 
 func TestReporting(t *testing.T) {
