@@ -233,7 +233,8 @@ func TestToken(t *testing.T) {
 			t.Error("a refused request has started the instance: the next one is not cold")
 		}
 		malformed := begin(t, "STELLAR_TOKEN_SHA256=not-a-hash")
-		if status, _ := refused(t, malformed.do(t, call{method: http.MethodGet, token: "not-a-hash"})); status != http.StatusUnauthorized {
+		if status, _ := refused(t, malformed.do(t,
+			call{method: http.MethodGet, token: "not-a-hash"})); status != http.StatusUnauthorized {
 			t.Errorf("a hash that is none admits: status %d", status)
 		}
 	})

@@ -16,7 +16,8 @@ func TestRefusalsReadTheSame(t *testing.T) {
 		get(
 			"IncrementLimit",
 			"many",
-		), get("IncrementLimit", ""), get("PayloadLengthBytes", "1.5"), get("IncrementLimit", "1", "IncrementLimit", "2"),
+		), get("IncrementLimit", ""), get("PayloadLengthBytes", "1.5"), get("IncrementLimit", "1", "IncrementLimit",
+			"2"),
 		get(
 			"IncrementLimit",
 			`"quoted" \ back`,
@@ -61,7 +62,8 @@ func TestRefusalsReadTheSame(t *testing.T) {
 			r := to.do(t, c)
 			_, why := refused(t, r)
 			said[name] = append(said[name], why)
-			if want := map[bool]int{true: http.StatusUnauthorized, false: http.StatusBadRequest}[c.token != ""]; r.status != want {
+			if want := map[bool]int{true: http.StatusUnauthorized,
+				false: http.StatusBadRequest}[c.token != ""]; r.status != want {
 				t.Errorf("%s: %v: status %d, want %d", name, c, r.status, want)
 			}
 		}

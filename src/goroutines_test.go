@@ -29,7 +29,8 @@ func TestGoroutines(t *testing.T) {
 		}
 		for _, at := range unguarded(f) {
 			if filepath.ToSlash(path) != "fail/defect.go" {
-				t.Errorf("%s: a panic here would end the process with nothing removed; use fail.Go, fail.Caught or fail.Trying", files.Position(at))
+				t.Errorf("%s: a panic here would end the process with nothing removed; use fail.Go, fail.Caught or "+
+					"fail.Trying", files.Position(at))
 			}
 		}
 		return nil

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import bytesize, toolversion,
-// fail and its own sub-packages.
+// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import
+// bytesize, toolversion, fail and its own sub-packages.
 var rooms = map[string][]string{
 	"":             {"cli"},
 	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
@@ -44,8 +44,8 @@ var rooms = map[string][]string{
 	"acceptance":   {"*"},               // libraries of end-to-end tests, which no package of the binary imports
 }
 
-// leaves are packages that a larger one is made of. A leaf never imports its parent, and of our packages only those named
-// here, bytesize and fail.
+// leaves are packages that a larger one is made of. A leaf never imports its parent, and of our packages only those
+// named here, bytesize and fail.
 var leaves = map[string][]string{
 	"probe/schedule":  {},
 	"probe/selfwatch": {},
@@ -55,11 +55,12 @@ var leaves = map[string][]string{
 	"local/container": {"dockerengine", "shell"}, // credential helpers of registries
 }
 
-// lists are packages that list the other packages below a parent, one for each experiment type: only the list imports them.
+// lists are packages that list the other packages below a parent, one for each experiment type: only the list imports
+// them.
 var lists = map[string]string{"study": "study/catalog"}
 
-// vendorImports is which rooms of ours a vendor's package may import, beside bytesize and fail; plugins are packages that single
-// vendors need beyond them.
+// vendorImports is which rooms of ours a vendor's package may import, beside bytesize and fail; plugins are packages
+// that single vendors need beyond them.
 var (
 	vendorImports = []string{"provider", "experiment", "run", "shell"}
 	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
@@ -147,7 +148,8 @@ func TestImportRules(t *testing.T) {
 func breach(pkg, name string) string {
 	room, _, _ := strings.Cut(pkg, "/")
 	for lib, who := range libraries {
-		if room != "acceptance" && (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(who, room) && !slices.Contains(who, pkg) {
+		if room != "acceptance" && (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(who, room) &&
+			!slices.Contains(who, pkg) {
 			return "only " + strings.Join(who, " and ") + " may"
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // starts.
 func TestChildrenCanDieOfSIGPIPE(t *testing.T) {
 	ignored := func() bool {
-		res, err := shell.Run(context.Background(), shell.Command{Name: "grep", Args: []string{"SigIgn", "/proc/self/status"}})
+		res, err := shell.Run(context.Background(),
+			shell.Command{Name: "grep", Args: []string{"SigIgn", "/proc/self/status"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,8 @@
 // Package bootstraps carries the loops that run a managed runtime's handler on the local platform, as the cloud's own
 // runtimes do there: each asks the Runtime API for an event, calls the handler, and answers.
 //
-// All of them run in the package's folder, or are told it by LAMBDA_TASK_ROOT, with AWS_LAMBDA_RUNTIME_API set. They exit
-// with 1 where the handler cannot be loaded (told to /init/error before) and when the Runtime API goes away.
+// All of them run in the package's folder, or are told it by LAMBDA_TASK_ROOT, with AWS_LAMBDA_RUNTIME_API set. They
+// exit with 1 where the handler cannot be loaded (told to /init/error before) and when the Runtime API goes away.
 // AWS_LAMBDA_MAX_CONCURRENCY, where set, is how many events they take at once.
 package bootstraps
 

@@ -18,18 +18,21 @@ var javaLoop embed.FS
 // <package.Class::method>`.
 const JavaClass = "stellar.bootstrap.Bootstrap"
 
-// JavaFlags is the one start-up profile of JVMs, after the command line of Lambda's own runtimes for Java (as `ps` shows it
-// there; aws.amazon.com/blogs/compute/optimizing-aws-lambda-function-performance-for-java): the first compiler only, the
-// serial collector, 85 % of the memory for the heap. Below 250 MB a JVM takes MinRAMPercentage of its memory, above it
-// MaxRAMPercentage. No files in /tmp.
+// JavaFlags is the one start-up profile of JVMs, after the command line of Lambda's own runtimes for Java (as `ps`
+// shows it there; aws.amazon.com/blogs/compute/optimizing-aws-lambda-function-performance-for-java): the first compiler
+// only, the serial collector, 85 % of the memory for the heap. Below 250 MB a JVM takes MinRAMPercentage of its memory,
+// above it MaxRAMPercentage. No files in /tmp.
 func JavaFlags() []string {
-	return []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:MinRAMPercentage=85", "-XX:MaxRAMPercentage=85",
+	return []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:MinRAMPercentage=85",
+		"-XX:MaxRAMPercentage=85",
 		"-XX:-UsePerfData"}
 }
 
-// JavacArgs are the arguments of the compiler that make the loop in out, sources being the folder that WriteJavaLoop wrote.
+// JavacArgs are the arguments of the compiler that make the loop in out, sources being the folder that WriteJavaLoop
+// wrote.
 func JavacArgs(sources, out string) []string {
-	return []string{"--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources, "-implicit:class",
+	return []string{"--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources,
+		"-implicit:class",
 		filepath.Join(sources, "stellar", "bootstrap", "Bootstrap.java"),
 		filepath.Join(sources, "com", "amazonaws", "services", "lambda", "runtime", "Context.java")}
 }

@@ -75,7 +75,8 @@ func startJava(t *testing.T, loop, classes, handler string, env ...string) *inst
 func TestJava(t *testing.T) {
 	loop := javaLoop(t)
 	for name, test := range map[string]func(*testing.T, string){
-		"forms": javaTestForms, "context": javaTestContext, "AWS interfaces": javaTestWithAWSInterfaces, "init errors": javaTestInitErrors,
+		"forms": javaTestForms, "context": javaTestContext, "AWS interfaces": javaTestWithAWSInterfaces,
+		"init errors":       javaTestInitErrors,
 		"invocation errors": javaTestInvocationErrors, "ends": javaTestEnds, "concurrency": javaTestConcurrency,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, loop) })
@@ -119,9 +120,12 @@ func javaTestForms(t *testing.T, loop string) {
 	deep := strings.Repeat("[", 400) + strings.Repeat("]", 400)
 	big := `"` + strings.Repeat("ü", 1<<20) + `"`
 	for _, c := range []struct{ method, event, want string }{
-		{"::any", `{"b":[1,-2.5e3,true,false,null],"a":"\"\\\u00fc\ud83d\ude00\n\u0001"}`, "{\"b\":[1,-2500.0,true,false,null],\"a\":\"\\\"\\\\ü😀\\u000a\\u0001\"}"},
-		{"::any", ` { } `, `{}`}, {"::any", `9007199254740993`, `9007199254740993`}, {"::any", `null`, `null`}, {"::any", deep, deep}, {"::any", big, big},
-		{"::text", `"a"`, `"a!"`}, {"::text", `null`, `null`}, {"::list", `[1,"2"]`, `["2",1]`}, {"::number", `41`, `42`},
+		{"::any", `{"b":[1,-2.5e3,true,false,null],"a":"\"\\\u00fc\ud83d\ude00\n\u0001"}`,
+			"{\"b\":[1,-2500.0,true,false,null],\"a\":\"\\\"\\\\ü😀\\u000a\\u0001\"}"},
+		{"::any", ` { } `, `{}`}, {"::any", `9007199254740993`, `9007199254740993`}, {"::any", `null`, `null`},
+		{"::any", deep, deep}, {"::any", big, big},
+		{"::text", `"a"`, `"a!"`}, {"::text", `null`, `null`}, {"::list", `[1,"2"]`, `["2",1]`},
+		{"::number", `41`, `42`},
 		{"::none", `{}`, `[1,2.5,true,null,"x","y",{}]`}, {"::nothing", `{}`, `null`},
 		{"::streams", `{"as":  "it is"}`, `{"as":  "it is"}`}, {"::both", `{}`, `"request-12"`},
 		{"", `{}`, `"by its usual name"`},
@@ -159,8 +163,9 @@ func javaTestContext(t *testing.T, loop string) {
 func javaTestWithAWSInterfaces(t *testing.T, loop string) {
 	const aws = "package com.amazonaws.services.lambda.runtime;\npublic interface "
 	classes := javaClasses(t, t.TempDir(), map[string]string{
-		"LambdaLogger.java":   aws + "LambdaLogger { void log(String m); void log(byte[] m); }",
-		"Context.java":        aws + `Context { String getAwsRequestId(); LambdaLogger getLogger(); Object getIdentity(); int getRemainingTimeInMillis(); }`,
+		"LambdaLogger.java": aws + "LambdaLogger { void log(String m); void log(byte[] m); }",
+		"Context.java": aws +
+			`Context { String getAwsRequestId(); LambdaLogger getLogger(); Object getIdentity(); int getRemainingTimeInMillis(); }`,
 		"RequestHandler.java": aws + "RequestHandler<I, O> { O handleRequest(I input, Context context); }",
 		"Mine.java": `package mine;
 			import com.amazonaws.services.lambda.runtime.*;
@@ -185,8 +190,10 @@ func javaTestWithAWSInterfaces(t *testing.T, loop string) {
 
 func javaTestInitErrors(t *testing.T, loop string) {
 	classes := javaClasses(t, loop, map[string]string{
-		"Dark.java":    "package mine; public class Dark { static { if (true) throw new IllegalStateException(\"dark\"); } public void f() {} }",
-		"Raises.java":  "package mine; public class Raises { public Raises() throws Exception { throw new java.io.IOException(\"no disk\"); } public void f() {} }",
+		"Dark.java": "package mine; public class Dark { static { if (true) throw new " +
+			"IllegalStateException(\"dark\"); } public void f() {} }",
+		"Raises.java": "package mine; public class Raises { public Raises() throws Exception { throw new " +
+			"java.io.IOException(\"no disk\"); } public void f() {} }",
 		"Wants.java":   "package mine; public class Wants { public Wants(int n) {} public void f() {} }",
 		"Plain.java":   "package mine; public class Plain { public void f() {} void hidden() {} }",
 		"Missing.java": "package mine; public class Missing { public void f(Gone g) {} }",
@@ -276,7 +283,8 @@ func javaTestInvocationErrors(t *testing.T, loop string) {
 	if a := in.invoke(t, `"x"`); string(a.Body) != `"fine"` {
 		t.Errorf("after errors and a refused response: %s", a.Body)
 	}
-	for handler, want := range map[string]string{"own": "not classes of yours", "two": "parameter 2 of the handler is a java.lang.String"} {
+	for handler, want := range map[string]string{"own": "not classes of yours",
+		"two": "parameter 2 of the handler is a java.lang.String"} {
 		other := startJava(t, loop, classes, "mine.Fails::"+handler)
 		if d := describe(t, other.invoke(t, `{}`)); d.ErrorType != "Runtime.UnmarshalError" ||
 			!strings.Contains(d.ErrorMessage, want) {
@@ -288,7 +296,8 @@ func javaTestInvocationErrors(t *testing.T, loop string) {
 // What a JVM does not get over is told, and ends the instance.
 func javaTestEnds(t *testing.T, loop string) {
 	classes := javaClasses(t, loop, map[string]string{"Fails.java": javaFails})
-	for event, kind := range map[string]string{`"memory"`: "java.lang.OutOfMemoryError", `"overflow"`: "java.lang.StackOverflowError"} {
+	for event, kind := range map[string]string{`"memory"`: "java.lang.OutOfMemoryError",
+		`"overflow"`: "java.lang.StackOverflowError"} {
 		in := startJava(t, loop, classes, "mine.Fails::f", "JAVA_TOOL_OPTIONS=-Xmx64m")
 		if a := in.invoke(t, event); describe(t, a).ErrorType != kind {
 			t.Errorf("%s: %.300s", event, a.Body)

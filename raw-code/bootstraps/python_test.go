@@ -141,7 +141,8 @@ def handler(event, context):
 
 func TestInvocations(t *testing.T) {
 	in := start(t, "main.handler", map[string]string{"main.py": echo})
-	for i, event := range []string{`{"a":1}`, `{"a":12}`, `"ü€"`, `null`, `[1, 2]`, `{"big":"` + strings.Repeat("x", 1<<20) + `"}`} {
+	for i, event := range []string{`{"a":1}`, `{"a":12}`, `"ü€"`, `null`, `[1, 2]`,
+		`{"big":"` + strings.Repeat("x", 1<<20) + `"}`} {
 		a := in.invoke(t, event)
 		id := fmt.Sprintf("request-%d", i+1)
 		if want := "invocation/" + id + "/response"; a.Path != want {
@@ -211,9 +212,11 @@ func TestHandlerNames(t *testing.T) {
 
 func TestInitErrors(t *testing.T) {
 	for _, c := range []struct{ name, handler, code, kind, message string }{
-		{"no module", "gone.f", "", "Runtime.ImportModuleError", "Unable to import module 'gone': No module named 'gone'"},
+		{"no module", "gone.f", "", "Runtime.ImportModuleError",
+			"Unable to import module 'gone': No module named 'gone'"},
 		{"import inside", "main.f", "import not_there", "Runtime.ImportModuleError", "No module named 'not_there'"},
-		{"no function", "main.g", "def f(e, c): pass", "Runtime.HandlerNotFound", "Handler 'g' missing on module 'main'"},
+		{"no function", "main.g", "def f(e, c): pass", "Runtime.HandlerNotFound",
+			"Handler 'g' missing on module 'main'"},
 		{"not a function", "main.f", "f = 1", "Runtime.HandlerNotFound", "Handler 'f' missing"},
 		{"syntax", "main.f", "def f(:", "Runtime.UserCodeSyntaxError", "main.py, line 1"},
 		{"malformed", "main", "", "Runtime.MalformedHandlerName", "it must be module.function"},
@@ -257,7 +260,8 @@ def f(e, c):
 `})
 	for _, c := range []struct{ event, kind, message string }{
 		{`"raise"`, "Own", "of\nmine"},
-		{`"object"`, "Runtime.MarshalError", "Unable to marshal response: Object of type object is not JSON serializable"},
+		{`"object"`, "Runtime.MarshalError",
+			"Unable to marshal response: Object of type object is not JSON serializable"},
 		{`"nan"`, "Runtime.MarshalError", "Unable to marshal response"},
 		{`"surrogate"`, "Runtime.MarshalError", "Unable to marshal response"},
 		{`"loop"`, "Runtime.MarshalError", "Unable to marshal response"},

@@ -14,19 +14,21 @@ import (
 type script struct {
 	name, program, file string
 	loop                []byte
-	source              string            // name of the handler's file
-	handler             string            // its handler f, in the module main
-	echo                string            // answers {"event", "id", "name", "memory", "left", "arn"}
-	fail                string            // throws an Own("of\nmine") on "raise", gives what JSON lacks on "loop", else "fine"
-	exit                string            // ends the process
-	together            string            // answers its request id once four events are being handled
-	broken              map[string]string // code to the kind of init error
+	source              string // name of the handler's file
+	handler             string // its handler f, in the module main
+	echo                string // answers {"event", "id", "name", "memory", "left", "arn"}
+	// throws an Own("of\nmine") on "raise", gives what JSON lacks on "loop", else "fine"
+	fail     string
+	exit     string            // ends the process
+	together string            // answers its request id once four events are being handled
+	broken   map[string]string // code to the kind of init error
 }
 
 func scripts() []script {
 	return []script{
 		{
-			name: "nodejs", program: "node", file: "bootstrap.js", loop: bootstraps.Node, source: "main.js", handler: "main.f",
+			name: "nodejs", program: "node", file: "bootstrap.js", loop: bootstraps.Node, source: "main.js",
+			handler: "main.f",
 			echo: `exports.f = async (event, c) => ({ event, id: c.awsRequestId, name: c.functionName, memory: c.memoryLimitInMB,
 				left: c.getRemainingTimeInMillis(), arn: c.invokedFunctionArn })`,
 			fail: `class Own extends Error { constructor(m) { super(m); this.name = 'Own' } }
@@ -43,13 +45,15 @@ func scripts() []script {
 			},
 		},
 		{
-			name: "ruby", program: "ruby", file: "bootstrap.rb", loop: bootstraps.Ruby, source: "main.rb", handler: "main.f",
+			name: "ruby", program: "ruby", file: "bootstrap.rb", loop: bootstraps.Ruby, source: "main.rb",
+			handler: "main.f",
 			echo: `def f(event:, context:) = { event: event, id: context.aws_request_id, name: context.function_name,
 				memory: context.memory_limit_in_mb, left: context.get_remaining_time_in_millis, arn: context.invoked_function_arn }`,
 			fail: "class Own < StandardError; end\n" +
 				`def f(event:, context:) = event == 'raise' ? raise(Own, "of\nmine") : event == 'loop' ? Float::NAN : 'fine'`,
-			exit:     "def f(event:, context:)\n  warn 'enough'\n  exit 3\nend",
-			together: "$all = Queue.new\ndef f(event:, context:)\n  $all << 1\n  sleep 0.01 until $all.size >= 4\n  context.aws_request_id\nend",
+			exit: "def f(event:, context:)\n  warn 'enough'\n  exit 3\nend",
+			together: "$all = Queue.new\ndef f(event:, context:)\n  $all << 1\n  sleep 0.01 until $all.size >= 4\n  " +
+				"context.aws_request_id\nend",
 			broken: map[string]string{
 				"require 'not/there'":                      "Runtime.ImportModuleError",
 				"def g(event:, context:) = 1":              "Runtime.HandlerNotFound",
@@ -75,7 +79,8 @@ func eachScript(t *testing.T, test func(t *testing.T, s script)) {
 func TestScriptInvocations(t *testing.T) {
 	eachScript(t, func(t *testing.T, s script) {
 		in := s.start(t, s.handler, s.echo)
-		for i, event := range []string{`{"a":1}`, `"ü€"`, `null`, `[1,2]`, `{"big":"` + strings.Repeat("x", 1<<20) + `"}`} {
+		for i, event := range []string{`{"a":1}`, `"ü€"`, `null`, `[1,2]`, `{"big":"` + strings.Repeat("x", 1<<20) +
+			`"}`} {
 			a := in.invoke(t, event)
 			id := fmt.Sprintf("request-%d", i+1)
 			var got struct {
@@ -202,11 +207,14 @@ func TestNodeForms(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"es module":      {map[string]string{"main.mjs": "export const f = async () => 'esm'"}, `"esm"`},
-		"type module":    {map[string]string{"main.js": "export const f = () => 'typed'", "package.json": `{"type":"module"}`}, `"typed"`},
-		"callback":       {map[string]string{"main.js": "exports.f = (e, c, done) => { setTimeout(() => done(null, 'called'), 1) }"}, `"called"`},
-		"nothing":        {map[string]string{"main.js": "exports.f = async () => {}"}, `null`},
-		"its own module": {map[string]string{"main.js": "const w = require('./lib/word'); exports.f = () => w", "lib/word.js": "module.exports = 'word'"}, `"word"`},
+		"es module": {map[string]string{"main.mjs": "export const f = async () => 'esm'"}, `"esm"`},
+		"type module": {map[string]string{"main.js": "export const f = () => 'typed'",
+			"package.json": `{"type":"module"}`}, `"typed"`},
+		"callback": {map[string]string{"main.js": "exports.f = (e, c, done) => { setTimeout(() => done(null, " +
+			"'called'), 1) }"}, `"called"`},
+		"nothing": {map[string]string{"main.js": "exports.f = async () => {}"}, `null`},
+		"its own module": {map[string]string{"main.js": "const w = require('./lib/word'); exports.f = () => w",
+			"lib/word.js": "module.exports = 'word'"}, `"word"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

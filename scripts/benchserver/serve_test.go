@@ -125,7 +125,8 @@ func TestServes(t *testing.T) {
 			}
 			all.Wait()
 			// The stamp of an answer follows its write, so the last ones may lag behind the client a little.
-			for deadline := time.Now().Add(10 * time.Second); book.stats().Answered < n && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(10 * time.Second); book.stats().Answered < n && time.Now().
+				Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
 			got := book.stats()

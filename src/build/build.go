@@ -11,7 +11,8 @@ import (
 	"stellar/src/shell"
 )
 
-// Builder builds functions of one language. It writes to the folder it is given and nowhere else: a source is read only.
+// Builder builds functions of one language. It writes to the folder it is given and nowhere else: a source is read
+// only.
 type Builder interface {
 	// Language is the name that run.Source uses: go, python.
 	Language() string
@@ -29,8 +30,8 @@ type Builder interface {
 // Made is what a build says of its result.
 type Made struct {
 	Installed []run.Installed // packages that came from elsewhere, by name
-	// Floating says why another build of the same inputs could have another result: nothing pins what is installed. Such
-	// a build is made anew for each run. Empty: the inputs decide the result.
+	// Floating says why another build of the same inputs could have another result: nothing pins what is installed.
+	// Such a build is made anew for each run. Empty: the inputs decide the result.
 	Floating string
 }
 

@@ -113,7 +113,8 @@ func TestGoBadSources(t *testing.T) {
 		want  string // in the error or its output
 		hint  bool
 	}{
-		{"compile error", map[string]string{"go.mod": goMod, "main.go": "package main\n\nfunc main() { undefinedThing() }\n"},
+		{"compile error", map[string]string{"go.mod": goMod,
+			"main.go": "package main\n\nfunc main() { undefinedThing() }\n"},
 			"main.go:3:15: undefined: undefinedThing", false},
 		{"not main", map[string]string{"go.mod": goMod, "lib.go": "package lib\n"}, "package lib", false},
 		{"no module", map[string]string{"main.go": goMain}, "no Go module", true},
@@ -160,7 +161,8 @@ func TestGoInputsSeeLocalModules(t *testing.T) {
 	if before != key() {
 		t.Error("the key changes by itself")
 	}
-	if err := os.WriteFile(filepath.Join(root, "lib", "lib.go"), []byte("package lib\n\nconst A = 2\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "lib", "lib.go"), []byte("package lib\n\nconst A = 2\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	if key() == before {
@@ -194,7 +196,8 @@ func TestGoCheck(t *testing.T) {
 }
 
 func pythonSource(dir string) *run.Source {
-	return &run.Source{Key: "py", Dir: dir, Language: "python", Runtime: "python3.13", Handler: "main.handler", Architecture: "amd64"}
+	return &run.Source{Key: "py", Dir: dir, Language: "python", Runtime: "python3.13", Handler: "main.handler",
+		Architecture: "amd64"}
 }
 
 func names(t *testing.T, dir string) []string {
@@ -211,8 +214,10 @@ func names(t *testing.T, dir string) []string {
 }
 
 func TestPythonCopies(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": "def handler(e, c): return 1\n", "pkg/mod.py": "x = 1\n", "data.txt": "d",
-		"main.pyc": "old", "pkg/__pycache__/mod.cpython-311.pyc": "old", ".git/config": "c", "env/pyvenv.cfg": "", "env/lib/x.py": "("})
+	dir := folder(t, map[string]string{"main.py": "def handler(e, c): return 1\n", "pkg/mod.py": "x = 1\n",
+		"data.txt": "d",
+		"main.pyc": "old", "pkg/__pycache__/mod.cpython-311.pyc": "old", ".git/config": "c", "env/pyvenv.cfg": "",
+		"env/lib/x.py": "("})
 	if err := os.Chmod(filepath.Join(dir, "data.txt"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +297,10 @@ func TestPythonRequirements(t *testing.T) {
 		}
 		got := names(t, out)
 		if !slices.Contains(got, "dep/__init__.py") || !slices.Contains(got, "main.py") ||
-			slices.ContainsFunc(got, func(n string) bool { return strings.HasSuffix(n, ".pyc") || strings.HasPrefix(n, "bin/") }) {
+			slices.ContainsFunc(got, func(n string) bool {
+				return strings.HasSuffix(n, ".pyc") ||
+					strings.HasPrefix(n, "bin/")
+			}) {
 			t.Errorf("local %t: %v", local, got)
 		}
 	}
@@ -319,11 +327,15 @@ func wheelOf(t *testing.T, path, version string) {
 	defer f.Close()
 	w := zip.NewWriter(f)
 	for name, text := range map[string]string{
-		"dep/__init__.py":                                "def run(): pass\n",
-		"dep-" + version + ".dist-info/METADATA":         "Metadata-Version: 2.1\nName: dep\nVersion: " + version + "\n",
-		"dep-" + version + ".dist-info/WHEEL":            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+		"dep/__init__.py": "def run(): pass\n",
+		"dep-" + version + ".dist-info/METADATA": "Metadata-Version: 2.1\nName: dep\nVersion: " + version +
+			"\n",
+		"dep-" + version + ".dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: " +
+			"true\nTag: py3-none-any\n",
 		"dep-" + version + ".dist-info/entry_points.txt": "[console_scripts]\ndep = dep:run\n",
-		"dep-" + version + ".dist-info/RECORD":           "dep/__init__.py,,\ndep-" + version + ".dist-info/METADATA,,\ndep-" + version + ".dist-info/WHEEL,,\ndep-" + version + ".dist-info/entry_points.txt,,\ndep-" + version + ".dist-info/RECORD,,\n",
+		"dep-" + version + ".dist-info/RECORD": "dep/__init__.py,,\ndep-" + version +
+			".dist-info/METADATA,,\ndep-" + version + ".dist-info/WHEEL,,\ndep-" + version +
+			".dist-info/entry_points.txt,,\ndep-" + version + ".dist-info/RECORD,,\n",
 	} {
 		e, err := w.Create(name)
 		if err != nil {

@@ -231,7 +231,8 @@ func inventory(entry string) ([]manifestFile, error) {
 		if err != nil {
 			return err
 		}
-		list = append(list, manifestFile{filepath.ToSlash(rel), info.Mode().Perm()&0o111 != 0, size, hex.EncodeToString(sum)})
+		list = append(list, manifestFile{filepath.ToSlash(rel), info.Mode().
+			Perm()&0o111 != 0, size, hex.EncodeToString(sum)})
 		return nil
 	})
 	return list, err

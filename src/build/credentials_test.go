@@ -13,9 +13,12 @@ import (
 // secretFiles may all hold credentials of the user; the other files look like them.
 func secretFiles() map[string]string {
 	return map[string]string{
-		".npmrc": "//registry.example.com/:_authToken=s3cret\n", "sub/.npmrc": "legacy-peer-deps=true\n", ".yarnrc": "x", ".yarnrc.yml": "npmAuthToken: s3cret\n",
-		"pip.conf": "[global]\nindex-url = https://u:s3cret@example.com/simple\n", ".netrc": "machine x password s3cret\n", ".pypirc": "s3cret",
-		".cargo/credentials.toml": "s3cret", ".git-credentials": "https://u:s3cret@example.com\n", "sub/.git/config": "s3cret", ".docker/config.json": "s3cret",
+		".npmrc": "//registry.example.com/:_authToken=s3cret\n", "sub/.npmrc": "legacy-peer-deps=true\n",
+		".yarnrc": "x", ".yarnrc.yml": "npmAuthToken: s3cret\n",
+		"pip.conf": "[global]\nindex-url = https://u:s3cret@example.com/simple\n",
+		".netrc":   "machine x password s3cret\n", ".pypirc": "s3cret",
+		".cargo/credentials.toml": "s3cret", ".git-credentials": "https://u:s3cret@example.com\n",
+		"sub/.git/config": "s3cret", ".docker/config.json": "s3cret",
 	}
 }
 
@@ -36,7 +39,8 @@ func TestCredentialsStayOut(t *testing.T) {
 		}
 		return folder(t, files)
 	}
-	installing := with("main.js", "1", "package.json", `{"name": "f", "dependencies": {"a": "file:./a"}}`, "a/package.json", `{"name": "a", "version": "1.0.0"}`,
+	installing := with("main.js", "1", "package.json", `{"name": "f", "dependencies": {"a": "file:./a"}}`,
+		"a/package.json", `{"name": "a", "version": "1.0.0"}`,
 		".npmrc", "install-links=true\n", "a/.npmrc", "//x/:_authToken=s3cret")
 	for name, c := range map[string]struct{ language, runtime, dir string }{
 		"node": {"nodejs", "nodejs22.x", with("main.js", "1")}, "npm": {"nodejs", "nodejs22.x", installing},
@@ -51,7 +55,8 @@ func TestCredentialsStayOut(t *testing.T) {
 		}
 		got, _ := runStage(t, Stage{Local: true, Runner: runner}, t.TempDir(), sourceOf(c.language, c.runtime, c.dir))
 		for file, text := range got {
-			if strings.Contains(text, "s3cret") || strings.HasSuffix(file, ".npmrc") || slices.Contains([]string{".yarnrc", ".pypirc"}, file) {
+			if strings.Contains(text, "s3cret") || strings.HasSuffix(file, ".npmrc") ||
+				slices.Contains([]string{".yarnrc", ".pypirc"}, file) {
 				t.Errorf("%s: the package has %s", name, file)
 			}
 		}
@@ -69,10 +74,13 @@ func TestCredentialsStayOut(t *testing.T) {
 // Sources that a provider builds keep settings without credentials, for the provider's builder.
 func TestShippedSettings(t *testing.T) {
 	for text, kept := range map[string]bool{
-		"legacy-peer-deps=true\n": true, "registry=https://registry.example.com/\n": true, "registry=https://registry.example.com:8443/@scope/\n": true,
-		"//registry.example.com/:_authToken=s3cret\n": false, "_auth = czNjcmV0\n": false, "registry=https://u:s3cret@example.com/\n": false,
+		"legacy-peer-deps=true\n": true, "registry=https://registry.example.com/\n": true,
+		"registry=https://registry.example.com:8443/@scope/\n": true,
+		"//registry.example.com/:_authToken=s3cret\n":          false, "_auth = czNjcmV0\n": false,
+		"registry=https://u:s3cret@example.com/\n": false,
 	} {
-		src := sourceOf("nodejs", "nodejs22", folder(t, map[string]string{"index.js": "1", ".npmrc": text, ".netrc": "x"}))
+		src := sourceOf("nodejs", "nodejs22", folder(t,
+			map[string]string{"index.js": "1", ".npmrc": text, ".netrc": "x"}))
 		src.Unbuilt = true
 		got, _ := runStage(t, Stage{}, t.TempDir(), src)
 		if _, has := got[".npmrc"]; has != kept || got[".netrc"] != "" || got["index.js"] != "1" {

@@ -21,10 +21,11 @@ import (
 )
 
 const (
-	goBinary   = "bootstrap" // the name that custom runtimes start
-	goTimeout  = 15 * time.Minute
-	goOldest   = "1.21" // the first that keeps to GOTOOLCHAIN=local
-	goHint     = "install Go 1.21 or later (https://go.dev/dl, apt install golang-go, brew install go) and put it on the PATH"
+	goBinary  = "bootstrap" // the name that custom runtimes start
+	goTimeout = 15 * time.Minute
+	goOldest  = "1.21" // the first that keeps to GOTOOLCHAIN=local
+	goHint    = "install Go 1.21 or later (https://go.dev/dl, apt install golang-go, brew install go) and put it " +
+		"on the PATH"
 	goToolWait = time.Minute
 )
 
@@ -93,7 +94,8 @@ func (g Go) Build(ctx context.Context, src *run.Source, out string) (Made, error
 		return Made{}, badSource(ctx, src, err)
 	}
 	if name := strings.TrimSpace(list.Stdout); name != "main" { // go build would make an archive of it, not a program
-		return Made{}, fail.Input("building the go function in %s: it is package %s, only package main makes a program", src.Dir, name)
+		return Made{}, fail.Input("building the go function in %s: it is package %s, only package main makes a program",
+			src.Dir, name)
 	}
 	program := filepath.Join(out, goBinary)
 	if _, err := g.run(ctx, g.command(src, g.args(program)...)); err != nil {

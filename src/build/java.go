@@ -19,15 +19,17 @@ import (
 )
 
 const (
-	javaHint    = "install a JDK of version 11 or later (apt install default-jdk-headless, brew install openjdk) and put javac on the PATH"
-	gradleHint  = "install Gradle (apt install gradle, brew install gradle), or put its wrapper gradlew into the function's folder"
+	javaHint = "install a JDK of version 11 or later (apt install default-jdk-headless, brew install openjdk) " +
+		"and put javac on the PATH"
+	gradleHint = "install Gradle (apt install gradle, brew install gradle), or put its wrapper gradlew into the " +
+		"function's folder"
 	mavenHint   = "install Maven: apt install maven, or brew install maven"
 	javaOldest  = 11
 	javaTimeout = 20 * time.Minute
 )
 
-// Java builds with Gradle where the folder has a Gradle build, with Maven where it has a pom.xml, else with javac alone. What
-// it leaves is a package as Lambda takes it: classes at the top, further jars in lib.
+// Java builds with Gradle where the folder has a Gradle build, with Maven where it has a pom.xml, else with javac
+// alone. What it leaves is a package as Lambda takes it: classes at the top, further jars in lib.
 type Java struct{ Options }
 
 var (
@@ -55,7 +57,8 @@ func (j Java) Check(ctx context.Context) error {
 
 // Version is that of the compiler, as in javac 21.0.1.
 func (j Java) Version(ctx context.Context) (string, error) {
-	res, err := j.run(ctx, shell.Command{Name: "javac", Args: []string{"-version"}, Timeout: askTimeout, Line: func(string) {}})
+	res, err := j.run(ctx, shell.Command{Name: "javac", Args: []string{"-version"}, Timeout: askTimeout,
+		Line: func(string) {}})
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +72,8 @@ func release(version string) int {
 
 // buildTool says how a folder is built: gradle, maven or javac.
 func buildTool(dir string) string {
-	for tool, names := range map[string][]string{"gradle": {"build.gradle", "build.gradle.kts", "gradlew"}, "maven": {"pom.xml"}} {
+	for tool, names := range map[string][]string{"gradle": {"build.gradle", "build.gradle.kts", "gradlew"},
+		"maven": {"pom.xml"}} {
 		for _, name := range names {
 			if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 				return tool
@@ -129,7 +133,8 @@ func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, err
 		return Made{}, j.javac(ctx, src, files, work, out)
 	}
 	own := func(f file) bool {
-		return !strings.HasPrefix(f.rel, "target/") && !strings.HasPrefix(f.rel, "build/") && !strings.HasPrefix(f.rel, ".gradle/")
+		return !strings.HasPrefix(f.rel, "target/") && !strings.HasPrefix(f.rel, "build/") &&
+			!strings.HasPrefix(f.rel, ".gradle/")
 	}
 	code := filepath.Join(work, "code")
 	if err := copyTree(ctx, src, files, code, own); err != nil {
@@ -140,7 +145,8 @@ func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, err
 	} else {
 		err = j.gradle(ctx, src, code, work, out)
 	}
-	floating := map[string]string{"maven": "Maven", "gradle": "Gradle"}[tool] + " has no lock file that pins its plugins and repositories"
+	floating := map[string]string{"maven": "Maven", "gradle": "Gradle"}[tool] +
+		" has no lock file that pins its plugins and repositories"
 	return Made{jarsIn(filepath.Join(out, "lib")), floating}, err
 }
 
@@ -167,13 +173,17 @@ func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, ou
 	if len(sources) == 0 {
 		return badSource(ctx, src, fail.Input("there is no .java file and no build of Gradle or Maven"))
 	}
-	args := []string{"--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8", "-XDstringConcat=inline", "-g:source,lines",
+	args := []string{"--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8", "-XDstringConcat=inline",
+		"-g:source,lines",
 		"-proc:none", "-implicit:none", "-d", out, "-sourcepath", strings.Join(roots, string(os.PathListSeparator)),
 		"-cp", strings.Join(path, string(os.PathListSeparator))}
-	if _, err := j.run(ctx, shell.Command{Name: "javac", Args: append(args, sources...), Dir: src.Dir, Timeout: javaTimeout}); err != nil {
+	if _, err := j.run(ctx, shell.Command{Name: "javac", Args: append(args, sources...), Dir: src.Dir,
+		Timeout: javaTimeout}); err != nil {
 		return badSource(ctx, src, err)
 	}
-	return copyTree(ctx, src, files, out, func(f file) bool { return !slices.Contains([]string{".java", ".class"}, filepath.Ext(f.rel)) })
+	return copyTree(ctx, src, files, out, func(f file) bool {
+		return !slices.Contains([]string{".java", ".class"}, filepath.Ext(f.rel))
+	})
 }
 
 // Loop compiles the loop of managed runtimes, for images on a plain base.

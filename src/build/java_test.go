@@ -21,7 +21,8 @@ func aJar(t *testing.T, name, source string) []byte {
 	t.Helper()
 	dir := folder(t, map[string]string{name + ".java": source})
 	out := t.TempDir()
-	if said, err := exec.CommandContext(t.Context(), "javac", "--release", "11", "-d", out, filepath.Join(dir, name+".java")).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "javac", "--release", "11", "-d", out,
+		filepath.Join(dir, name+".java")).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, said)
 	}
 	files := map[string]string{}
@@ -44,8 +45,10 @@ func aJar(t *testing.T, name, source string) []byte {
 func withDependency(t *testing.T, build map[string]string) string {
 	t.Helper()
 	files := map[string]string{
-		"libs/dep.jar":                  string(aJar(t, "Dep", "package dep; public class Dep { public static String word() { return \"w\"; } }")),
-		"src/main/java/mine/Main.java":  "package mine;\npublic class Main { public String handle(Object e) { return dep.Dep.word(); } }\n",
+		"libs/dep.jar": string(aJar(t, "Dep",
+			"package dep; public class Dep { public static String word() { return \"w\"; } }")),
+		"src/main/java/mine/Main.java": "package mine;\npublic class Main { public String handle(Object e) { " +
+			"return dep.Dep.word(); } }\n",
 		"src/main/resources/words.txt":  "w",
 		"src/test/java/mine/Never.java": "this does not compile, and no test is run",
 	}
@@ -69,7 +72,8 @@ func TestGradleItself(t *testing.T) {
 	}
 	build := gradleBuild
 	if !strings.Contains(string(said), "Gradle 4.") {
-		build = strings.ReplaceAll(strings.Replace(build, "compile files", "implementation files", 1), "Compatibility = 11", "Compatibility = '11'")
+		build = strings.ReplaceAll(strings.Replace(build, "compile files", "implementation files", 1),
+			"Compatibility = 11", "Compatibility = '11'")
 	}
 	java := Java{Options{Local: true}}
 	want := []string{"lib/dep.jar", "mine/Main.class", "words.txt"}
@@ -89,13 +93,16 @@ func TestGradleItself(t *testing.T) {
 		}
 	})
 	t.Run("buildZip", func(t *testing.T) {
-		task := "task buildZip(type: Zip) {\n from compileJava\n from processResources\n into('lib') { from configurations.runtimeClasspath }\n}\n"
-		if got := fileNames(built(t, java, sourceOf("java", "java21", withDependency(t, map[string]string{"build.gradle": build + task})))); !slices.Equal(got, want) {
+		task := "task buildZip(type: Zip) {\n from compileJava\n from processResources\n into('lib') { from " +
+			"configurations.runtimeClasspath }\n}\n"
+		if got := fileNames(built(t, java, sourceOf("java", "java21",
+			withDependency(t, map[string]string{"build.gradle": build + task})))); !slices.Equal(got, want) {
 			t.Errorf("files %v, want %v", got, want)
 		}
 	})
 	t.Run("error", func(t *testing.T) {
-		dir := folder(t, map[string]string{"build.gradle": "apply plugin: 'java'\n", "src/main/java/Main.java": "class Main { int x = \"s\"; }"})
+		dir := folder(t, map[string]string{"build.gradle": "apply plugin: 'java'\n",
+			"src/main/java/Main.java": "class Main { int x = \"s\"; }"})
 		refused(t, java, sourceOf("java", "java21", dir), "incompatible types")
 	})
 }
@@ -117,11 +124,13 @@ func namesIn(t *testing.T, dir string) []string {
 func TestGradleWrapper(t *testing.T) {
 	jar := aJar(t, "Main", "package mine; public class Main {}")
 	dir := folder(t, map[string]string{"build.gradle.kts": "", "made.jar": string(jar),
-		"gradlew": "#!/bin/sh\necho \"$@\" >>asked\nmkdir -p build/libs\ncp made.jar build/libs/mine-1.0-all.jar\ncp made.jar build/libs/mine-1.0.jar\n"})
+		"gradlew": "#!/bin/sh\necho \"$@\" >>asked\nmkdir -p build/libs\ncp made.jar " +
+			"build/libs/mine-1.0-all.jar\ncp made.jar build/libs/mine-1.0.jar\n"})
 	if err := os.Chmod(filepath.Join(dir, "gradlew"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got := fileNames(built(t, Java{Options{Local: true}}, sourceOf("java", "java21", dir))); !slices.Equal(got, []string{"mine/Main.class"}) {
+	if got := fileNames(built(t, Java{Options{Local: true}}, sourceOf("java", "java21", dir))); !slices.Equal(got,
+		[]string{"mine/Main.class"}) {
 		t.Errorf("files %v", got)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "asked")); err == nil {
@@ -132,13 +141,16 @@ func TestGradleWrapper(t *testing.T) {
 func TestJavacWithJars(t *testing.T) {
 	dep := string(aJar(t, "Dep", "package dep; public class Dep { public static String word() { return \"w\"; } }"))
 	files := map[string]string{"lib/dep.jar": dep, "conf/words.txt": "w", "stale/Old.class": "old",
-		"mine/Main.java": "package mine;\npublic class Main { public String handle(Object e) { return dep.Dep.word(); } }\n"}
+		"mine/Main.java": "package mine;\npublic class Main { public String handle(Object e) { return " +
+			"dep.Dep.word(); } }\n"}
 	java := Java{Options{Local: true}}
 	first := built(t, java, sourceOf("java", "java11", folder(t, files)))
-	if got, want := fileNames(first), []string{"conf/words.txt", "lib/dep.jar", "mine/Main.class"}; !slices.Equal(got, want) {
+	if got, want := fileNames(first), []string{"conf/words.txt", "lib/dep.jar", "mine/Main.class"}; !slices.Equal(got,
+		want) {
 		t.Errorf("files %v, want %v", got, want)
 	}
-	if again := built(t, java, sourceOf("java", "java11", folder(t, files))); again["mine/Main.class"] != first["mine/Main.class"] {
+	if again := built(t, java, sourceOf("java", "java11",
+		folder(t, files))); again["mine/Main.class"] != first["mine/Main.class"] {
 		t.Error("another folder makes other bytes")
 	}
 	delete(files, "lib/dep.jar")
@@ -157,7 +169,8 @@ func TestJavaLevels(t *testing.T) {
 		generated bool
 		want      int
 	}{
-		{"java11", false, 11}, {"java17", false, min(17, release(version))}, {"java21", false, min(21, release(version))},
+		{"java11", false, 11}, {"java17", false, min(17, release(version))},
+		{"java21", false, min(21, release(version))},
 		{"java99", false, release(version)}, {"java21", true, 11},
 	} {
 		src := sourceOf("java", c.runtime, folder(t, map[string]string{"mine/Main.java": javaMain}))
@@ -232,13 +245,17 @@ func TestJavaLeavesNothing(t *testing.T) {
 	java := Java{Options{Local: true, Runner: shell.Run}}
 	for _, text := range []string{javaMain, "class Main {"} {
 		dir := folder(t, map[string]string{"mine/Main.java": text})
-		_, _ = java.Build(t.Context(), &run.Source{Dir: dir, Language: "java", Runtime: "java11"}, t.TempDir()) // the second fails
+		// the second fails
+		_, _ = java.Build(t.Context(), &run.Source{Dir: dir, Language: "java", Runtime: "java11"}, t.TempDir())
 	}
 	if err := java.Loop(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(temp)
-	if err != nil || slices.ContainsFunc(left, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), "stellar-") }) {
+	if err != nil || slices.ContainsFunc(left, func(e fs.DirEntry) bool {
+		return strings.HasPrefix(e.Name(),
+			"stellar-")
+	}) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -44,13 +44,16 @@ func mavenPathsWithin(root, dir string) error {
 			at = filepath.Join(at, "pom.xml")
 		}
 		if path != "" && !inside(root, at) && mavenArtifact(at) == p.Parent.ArtifactID {
-			return fail.Input("%s has its parent %s at %s, outside the function's folder", shownIn(root, name), p.Parent.ArtifactID, path).
-				WithHint("write what it needs of the parent into pom.xml, or publish the parent and write <relativePath/>")
+			return fail.Input("%s has its parent %s at %s, outside the function's folder", shownIn(root, name),
+				p.Parent.ArtifactID, path).
+				WithHint("write what it needs of the parent into pom.xml, or publish the parent and write " +
+					"<relativePath/>")
 		}
 	}
 	for _, m := range systemPath.FindAllStringSubmatch(string(text), -1) {
 		if at := strings.NewReplacer("${project.basedir}", dir, "${basedir}", dir).Replace(m[1]); !inside(root, at) {
-			return fail.Input("%s names the jar %s, outside the function's folder%s", shownIn(root, name), m[1], lineOf(name, m[1])).
+			return fail.Input("%s names the jar %s, outside the function's folder%s", shownIn(root, name), m[1],
+				lineOf(name, m[1])).
 				WithHint("copy the jar into the folder: <systemPath>${project.basedir}/…")
 		}
 	}

@@ -22,7 +22,8 @@ import (
 func (j Java) tool(ctx context.Context, src *run.Source, code, program, hint string, args ...string) error {
 	_, err := j.run(ctx, shell.Command{Name: program, Args: args, Dir: code, Timeout: javaTimeout})
 	if errors.Is(err, exec.ErrNotFound) {
-		return fail.Input("the function in %s is built with %s, which is not on the PATH: %w", src.Dir, program, exec.ErrNotFound).WithHint("%s", hint)
+		return fail.Input("the function in %s is built with %s, which is not on the PATH: %w", src.Dir, program,
+			exec.ErrNotFound).WithHint("%s", hint)
 	}
 	if err != nil {
 		return badSource(ctx, src, err)
@@ -33,7 +34,8 @@ func (j Java) tool(ctx context.Context, src *run.Source, code, program, hint str
 // maven packages the project; the jars that it needs at run time go into lib, unless its own jar holds them already.
 func (j Java) maven(ctx context.Context, src *run.Source, code, out string) error {
 	err := j.tool(ctx, src, code, "mvn", mavenHint, "--batch-mode", "--quiet", "-DskipTests", "package",
-		"dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(code, "target", "stellar-lib"))
+		"dependency:copy-dependencies", "-DincludeScope=runtime",
+		"-DoutputDirectory="+filepath.Join(code, "target", "stellar-lib"))
 	if err != nil {
 		return err
 	}
@@ -47,8 +49,8 @@ func (j Java) maven(ctx context.Context, src *run.Source, code, out string) erro
 	return copyJars(filepath.Join(code, "target", "stellar-lib"), filepath.Join(out, "lib"))
 }
 
-// gradle runs the task buildZip where the build has it, as AWS's own examples call it, else build. A build that makes no
-// ZIP file gives its jar, and what it needs at run time is copied with a task of ours.
+// gradle runs the task buildZip where the build has it, as AWS's own examples call it, else build. A build that makes
+// no ZIP file gives its jar, and what it needs at run time is copied with a task of ours.
 func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out string) error {
 	program := "gradle"
 	if info, err := os.Stat(filepath.Join(code, "gradlew")); err == nil && info.Mode()&0o111 != 0 {
@@ -61,7 +63,8 @@ func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out strin
 	flags := []string{"--no-daemon", "--quiet", "--console=plain", "--init-script", script}
 	task := "build"
 	for _, name := range []string{"build.gradle", "build.gradle.kts"} {
-		if text, err := os.ReadFile(filepath.Join(code, name)); err == nil && strings.Contains(string(text), "buildZip") {
+		if text, err := os.ReadFile(filepath.Join(code, name)); err == nil &&
+			strings.Contains(string(text), "buildZip") {
 			task = "buildZip"
 		}
 	}
@@ -72,7 +75,8 @@ func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out strin
 	if err := j.tool(ctx, src, code, program, gradleHint, args...); err != nil {
 		return err
 	}
-	if zips, _ := filepath.Glob(filepath.Join(code, "build", "distributions", "*.zip")); task == "buildZip" && len(zips) == 1 {
+	if zips, _ := filepath.Glob(filepath.Join(code, "build", "distributions", "*.zip")); task == "buildZip" &&
+		len(zips) == 1 {
 		return explode(zips[0], out)
 	}
 	jar, fat, err := theJar(filepath.Join(code, "build", "libs"))
@@ -136,7 +140,8 @@ func explode(archive, out string) (err error) {
 	}
 	defer z.Close()
 	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "META-INF/maven/") || f.Name == "META-INF/MANIFEST.MF" {
+		if strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "META-INF/maven/") ||
+			f.Name == "META-INF/MANIFEST.MF" {
 			continue
 		}
 		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {

@@ -77,7 +77,8 @@ func TestNodeBuilds(t *testing.T) {
 	node := Node{Options{Local: true}}
 	dir := folder(t, map[string]string{"main.js": "exports.handler = async () => require('dep')",
 		"package.json":            `{"name": "f", "version": "1.0.0", "dependencies": {"dep": "file:./vendor-dep"}}`,
-		"vendor-dep/package.json": `{"name": "dep", "version": "1.0.0", "main": "i.js"}`, "vendor-dep/i.js": "module.exports = 7",
+		"vendor-dep/package.json": `{"name": "dep", "version": "1.0.0", "main": "i.js"}`,
+		"vendor-dep/i.js":         "module.exports = 7",
 		"node_modules/stale/x.js": "syntax error ("})
 	first := built(t, node, sourceOf("nodejs", "nodejs22.x", dir))
 	for name := range first {
@@ -91,22 +92,27 @@ func TestNodeBuilds(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "dep")); err == nil {
 		t.Error("npm wrote into the user's folder")
 	}
-	plain := built(t, node, sourceOf("nodejs", "nodejs22.x", folder(t, map[string]string{"main.mjs": "export const handler = 1", "node_modules/own/i.js": "1"})))
+	plain := built(t, node, sourceOf("nodejs", "nodejs22.x",
+		folder(t, map[string]string{"main.mjs": "export const handler = 1", "node_modules/own/i.js": "1"})))
 	if got := fileNames(plain); !slices.Equal(got, []string{"main.mjs", "node_modules/own/i.js"}) {
 		t.Errorf("without dependencies: %v", got)
 	}
-	refused(t, node, sourceOf("nodejs", "nodejs22.x", folder(t, map[string]string{"main.js": "exports.handler = ("})), "SyntaxError")
-	refused(t, node, sourceOf("nodejs", "nodejs22.x", folder(t, map[string]string{"main.js": "1", "package.json": "{"})), "package.json")
+	refused(t, node, sourceOf("nodejs", "nodejs22.x", folder(t, map[string]string{"main.js": "exports.handler = ("})),
+		"SyntaxError")
+	refused(t, node, sourceOf("nodejs", "nodejs22.x",
+		folder(t, map[string]string{"main.js": "1", "package.json": "{"})), "package.json")
 	refused(t, node, sourceOf("nodejs", "nodejs22.x", folder(t, map[string]string{"readme": "x"})), "no source file")
 }
 
 func TestRubyBuilds(t *testing.T) {
 	ruby := Ruby{Options{Local: true}}
-	files := built(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, map[string]string{"main.rb": "def handler(event:, context:) = 1\n", "lib/a.rb": "A = 1\n"})))
+	files := built(t, ruby, sourceOf("ruby", "ruby3.4",
+		folder(t, map[string]string{"main.rb": "def handler(event:, context:) = 1\n", "lib/a.rb": "A = 1\n"})))
 	if got := fileNames(files); !slices.Equal(got, []string{"lib/a.rb", "main.rb"}) {
 		t.Errorf("files %v", got)
 	}
-	refused(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, map[string]string{"main.rb": "def handler(\n"})), "syntax error")
+	refused(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, map[string]string{"main.rb": "def handler(\n"})),
+		"syntax error")
 	withGems := folder(t, map[string]string{"main.rb": "1\n", "Gemfile": "source 'https://rubygems.org'\n"})
 	var asked []string
 	fake := func(ctx context.Context, c shell.Command) (shell.Result, error) {
@@ -116,8 +122,10 @@ func TestRubyBuilds(t *testing.T) {
 		}
 		return shell.Run(ctx, c)
 	}
-	_, err := Ruby{Options{Local: true, Runner: fake}}.Build(t.Context(), sourceOf("ruby", "ruby3.4", withGems), t.TempDir())
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "bundle is not on the PATH") || !strings.Contains(fail.Hint(err), "gem install bundler") {
+	_, err := Ruby{Options{Local: true, Runner: fake}}.Build(t.Context(), sourceOf("ruby", "ruby3.4", withGems),
+		t.TempDir())
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "bundle is not on the PATH") ||
+		!strings.Contains(fail.Hint(err), "gem install bundler") {
 		t.Errorf("%v, hint %q, after %v", err, fail.Hint(err), asked)
 	}
 }
@@ -128,7 +136,8 @@ func TestRustBuilds(t *testing.T) {
 	rust := Rust{Options{Local: true}}
 	var first string
 	for range 2 { // from two folders: the same bytes
-		dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\nedition = \"2021\"\n", "src/main.rs": rustMain})
+		dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\nedition " +
+			"= \"2021\"\n", "src/main.rs": rustMain})
 		out := t.TempDir()
 		if _, err := rust.Build(t.Context(), sourceOf("rust", "rust", dir), out); err != nil {
 			t.Fatal(err, outputOf(err))
@@ -141,7 +150,8 @@ func TestRustBuilds(t *testing.T) {
 			t.Error("another folder makes other bytes")
 		}
 		first = string(text)
-		if said, err := exec.Command(filepath.Join(out, "bootstrap")).Output(); err != nil || string(said) != "hello\n" {
+		if said, err := exec.Command(filepath.Join(out, "bootstrap")).
+			Output(); err != nil || string(said) != "hello\n" {
 			t.Errorf("it says %q, %v", said, err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) != 2 {
@@ -149,12 +159,15 @@ func TestRustBuilds(t *testing.T) {
 		}
 		static(t, filepath.Join(out, "bootstrap"))
 	}
-	refused(t, rust, sourceOf("rust", "rust", folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
-		"src/main.rs": "fn main() { nothing }"})), "nothing")
-	refused(t, rust, sourceOf("rust", "rust", folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
-		"src/lib.rs": "pub fn f() {}"})), "no program")
-	refused(t, rust, sourceOf("rust", "rust", folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
-		"src/bin/a.rs": rustMain, "src/bin/b.rs": rustMain})), "2 programs")
+	refused(t, rust, sourceOf("rust", "rust", folder(t,
+		map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
+			"src/main.rs": "fn main() { nothing }"})), "nothing")
+	refused(t, rust, sourceOf("rust", "rust", folder(t,
+		map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
+			"src/lib.rs": "pub fn f() {}"})), "no program")
+	refused(t, rust, sourceOf("rust", "rust", folder(t,
+		map[string]string{"Cargo.toml": "[package]\nname = \"mine\"\nversion = \"1.0.0\"\n",
+			"src/bin/a.rs": rustMain, "src/bin/b.rs": rustMain})), "2 programs")
 }
 
 // static wants a program without an interpreter: one that runs in an image with nothing else.
@@ -175,17 +188,20 @@ func static(t *testing.T, name string) {
 	}
 }
 
-const javaMain = "package mine;\npublic class Main { public String handle(java.util.Map<String, Object> e) { return \"hi\"; } }\n"
+const javaMain = "package mine;\npublic class Main { public String handle(java.util.Map<String, Object> e) { return " +
+	"\"hi\"; } }\n"
 
 func TestJavaBuilds(t *testing.T) {
 	java := Java{Options{Local: true}}
 	dir := folder(t, map[string]string{"src/mine/Main.java": javaMain, "resource.txt": "r",
-		"src/mine/With.java": "package mine;\npublic class With { public void handle(java.io.InputStream i, java.io.OutputStream o, com.amazonaws.services.lambda.runtime.Context c) {} }\n"})
+		"src/mine/With.java": "package mine;\npublic class With { public void handle(java.io.InputStream i, " +
+			"java.io.OutputStream o, com.amazonaws.services.lambda.runtime.Context c) {} }\n"})
 	files := built(t, java, sourceOf("java", "java21", dir))
 	if got := fileNames(files); !slices.Equal(got, []string{"mine/Main.class", "mine/With.class", "resource.txt"}) {
 		t.Errorf("files %v", got)
 	}
-	refused(t, java, sourceOf("java", "java21", folder(t, map[string]string{"Main.java": "class Main { int x = \"s\"; }"})), "incompatible types")
+	refused(t, java, sourceOf("java", "java21", folder(t,
+		map[string]string{"Main.java": "class Main { int x = \"s\"; }"})), "incompatible types")
 	refused(t, java, sourceOf("java", "java21", folder(t, map[string]string{"readme": ""})), "no .java file")
 }
 
@@ -213,35 +229,47 @@ func toolRunner(t *testing.T, tool string, made map[string][]byte, calls *[]stri
 	}
 }
 
-// The tools themselves fetch plugins at their first use; what is tested here is what is asked of them and taken from them.
+// The tools themselves fetch plugins at their first use; what is tested here is what is asked of them and taken from
+// them.
 func TestJavaBuildTools(t *testing.T) {
-	jar := zipOf(t, map[string]string{"mine/Main.class": "class", "META-INF/MANIFEST.MF": "Created-By: now", "META-INF/maven/x/pom.properties": "#date"})
+	jar := zipOf(t, map[string]string{"mine/Main.class": "class", "META-INF/MANIFEST.MF": "Created-By: now",
+		"META-INF/maven/x/pom.properties": "#date"})
 	for _, c := range []struct {
 		tool, file string
 		made       map[string][]byte
 		want       []string
 		asked      string
 	}{
-		{"mvn", "pom.xml", map[string][]byte{"target/mine-1.jar": jar, "target/original-x.txt": nil, "target/stellar-lib/dep.jar": jar},
-			[]string{"lib/dep.jar", "mine/Main.class"}, "-DskipTests package dependency:copy-dependencies -DincludeScope=runtime"},
-		{"mvn", "pom.xml", map[string][]byte{"target/mine-1.jar": jar, "target/original-mine-1.jar": jar, "target/stellar-lib/dep.jar": jar},
+		{"mvn", "pom.xml", map[string][]byte{"target/mine-1.jar": jar, "target/original-x.txt": nil,
+			"target/stellar-lib/dep.jar": jar},
+			[]string{"lib/dep.jar", "mine/Main.class"},
+			"-DskipTests package dependency:copy-dependencies -DincludeScope=runtime"},
+		{"mvn", "pom.xml", map[string][]byte{"target/mine-1.jar": jar, "target/original-mine-1.jar": jar,
+			"target/stellar-lib/dep.jar": jar},
 			[]string{"mine/Main.class"}, "package"},
-		{"gradle", "build.gradle", map[string][]byte{"build/libs/mine.jar": jar, "build/libs/mine-plain.jar": jar, "build/stellar-lib/dep.jar": jar},
+		{"gradle", "build.gradle", map[string][]byte{"build/libs/mine.jar": jar, "build/libs/mine-plain.jar": jar,
+			"build/stellar-lib/dep.jar": jar},
 			[]string{"lib/dep.jar", "mine/Main.class"}, "build -x test"},
-		{"gradle", "build.gradle.kts", map[string][]byte{"build/libs/mine-all.jar": jar, "build/libs/mine.jar": jar}, []string{"mine/Main.class"}, "build -x test"},
+		{"gradle", "build.gradle.kts", map[string][]byte{"build/libs/mine-all.jar": jar, "build/libs/mine.jar": jar},
+			[]string{"mine/Main.class"}, "build -x test"},
 	} {
 		var calls []string
 		java := Java{Options{Local: true, Runner: toolRunner(t, c.tool, c.made, &calls)}}
-		files := built(t, java, sourceOf("java", "java21", folder(t, map[string]string{c.file: "x", "src/main/java/mine/Main.java": javaMain})))
-		if got := fileNames(files); !slices.Equal(got, c.want) || !strings.Contains(strings.Join(calls, "\n"), c.asked) {
+		files := built(t, java, sourceOf("java", "java21",
+			folder(t, map[string]string{c.file: "x", "src/main/java/mine/Main.java": javaMain})))
+		if got := fileNames(files); !slices.Equal(got, c.want) ||
+			!strings.Contains(strings.Join(calls, "\n"), c.asked) {
 			t.Errorf("%s: files %v, want %v; asked %q", c.tool, got, c.want, calls)
 		}
 	}
-	zip := map[string][]byte{"build/distributions/mine.zip": zipOf(t, map[string]string{"mine/Main.class": "c", "lib/dep.jar": "j"})}
+	zip := map[string][]byte{"build/distributions/mine.zip": zipOf(t,
+		map[string]string{"mine/Main.class": "c", "lib/dep.jar": "j"})}
 	var calls []string
 	java := Java{Options{Local: true, Runner: toolRunner(t, "gradle", zip, &calls)}}
-	files := built(t, java, sourceOf("java", "java21", folder(t, map[string]string{"build.gradle": "task buildZip(type: Zip) {}"})))
-	if got := fileNames(files); !slices.Equal(got, []string{"lib/dep.jar", "mine/Main.class"}) || !strings.Contains(calls[0], " buildZip ") {
+	files := built(t, java, sourceOf("java", "java21",
+		folder(t, map[string]string{"build.gradle": "task buildZip(type: Zip) {}"})))
+	if got := fileNames(files); !slices.Equal(got, []string{"lib/dep.jar", "mine/Main.class"}) ||
+		!strings.Contains(calls[0], " buildZip ") {
 		t.Errorf("buildZip: %v after %q", got, calls)
 	}
 	two := map[string][]byte{"build/libs/a.jar": jar, "build/libs/b.jar": jar}
@@ -253,8 +281,10 @@ func TestJavaBuildTools(t *testing.T) {
 		}
 		return shell.Run(ctx, c)
 	}
-	_, err := Java{Options{Local: true, Runner: missing}}.Build(t.Context(), sourceOf("java", "java21", folder(t, map[string]string{"pom.xml": pom})), t.TempDir())
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "mvn, which is not on the PATH") || !strings.Contains(fail.Hint(err), "apt install maven") {
+	_, err := Java{Options{Local: true, Runner: missing}}.Build(t.Context(),
+		sourceOf("java", "java21", folder(t, map[string]string{"pom.xml": pom})), t.TempDir())
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "mvn, which is not on the PATH") ||
+		!strings.Contains(fail.Hint(err), "apt install maven") {
 		t.Errorf("%v, hint %q", err, fail.Hint(err))
 	}
 }
@@ -264,7 +294,8 @@ func TestMavenItself(t *testing.T) {
 	if _, err := exec.LookPath("mvn"); err != nil {
 		t.Fatal("Maven is not installed: scripts/test-setup.sh does it")
 	}
-	files := built(t, Java{Options{Local: true}}, sourceOf("java", "java17", folder(t, map[string]string{"pom.xml": pom, "src/main/java/mine/Main.java": javaMain})))
+	files := built(t, Java{Options{Local: true}}, sourceOf("java", "java17",
+		folder(t, map[string]string{"pom.xml": pom, "src/main/java/mine/Main.java": javaMain})))
 	if got := fileNames(files); !slices.Equal(got, []string{"mine/Main.class"}) {
 		t.Errorf("files %v", got)
 	}
@@ -283,7 +314,8 @@ func TestLoops(t *testing.T) {
 		if err := l.Loop(t.Context(), out); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{"python": "bootstrap.py", "nodejs": "bootstrap.js", "ruby": "bootstrap.rb", "java": "stellar/bootstrap/Bootstrap.class"}[b.Language()]
+		want := map[string]string{"python": "bootstrap.py", "nodejs": "bootstrap.js", "ruby": "bootstrap.rb",
+			"java": "stellar/bootstrap/Bootstrap.class"}[b.Language()]
 		if _, err := os.Stat(filepath.Join(out, want)); err != nil {
 			t.Errorf("%s: %v", b.Language(), err)
 		}
@@ -294,17 +326,20 @@ func TestLoops(t *testing.T) {
 func TestMissingToolchains(t *testing.T) {
 	none := func(context.Context, shell.Command) (shell.Result, error) { return shell.Result{}, exec.ErrNotFound }
 	old := func(_ context.Context, c shell.Command) (shell.Result, error) {
-		return shell.Result{Stdout: map[string]string{"node": "v12.1.0", "ruby": "ruby 2.5.1p57", "javac": "javac 8"}[c.Name]}, nil
+		return shell.Result{Stdout: map[string]string{"node": "v12.1.0", "ruby": "ruby 2.5.1p57",
+			"javac": "javac 8"}[c.Name]}, nil
 	}
 	for _, b := range Builders(Options{Runner: none}) {
 		err := b.Check(t.Context())
-		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "not on the PATH") || !strings.Contains(fail.Hint(err), "install") {
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "not on the PATH") ||
+			!strings.Contains(fail.Hint(err), "install") {
 			t.Errorf("%s: %v, hint %q", b.Language(), err, fail.Hint(err))
 		}
 	}
 	for _, b := range Builders(Options{Runner: old}) {
 		if slices.Contains([]string{"nodejs", "ruby", "java", run.LanguageWorkers}, b.Language()) {
-			if err := b.Check(t.Context()); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "too old") {
+			if err := b.Check(t.Context()); fail.Code(err) != fail.CodeInput ||
+				!strings.Contains(err.Error(), "too old") {
 				t.Errorf("%s: %v", b.Language(), err)
 			}
 		}

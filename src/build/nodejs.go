@@ -91,8 +91,8 @@ func ownScript(f file) bool {
 	return ownFile(f) && slices.Contains([]string{".js", ".mjs", ".cjs"}, filepath.Ext(f.rel))
 }
 
-// install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package holds
-// no links.
+// install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package
+// holds no links.
 func (n Node) install(ctx context.Context, src *run.Source, out string) (Made, error) {
 	verb, made := "ci", Made{}
 	if lockFile(src.Dir) == "" {
@@ -100,9 +100,11 @@ func (n Node) install(ctx context.Context, src *run.Source, out string) (Made, e
 	}
 	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--loglevel=error"}
 	if !n.Local { // optional packages with native parts come for the cloud's machine
-		args = append(args, "--os=linux", "--libc=glibc", "--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
+		args = append(args, "--os=linux", "--libc=glibc",
+			"--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
 	}
-	_, err := n.run(ctx, shell.Command{Name: "npm", Args: args, Dir: out, Timeout: installTimeout, Env: []string{"NO_UPDATE_NOTIFIER=1"}})
+	_, err := n.run(ctx, shell.Command{Name: "npm", Args: args, Dir: out, Timeout: installTimeout,
+		Env: []string{"NO_UPDATE_NOTIFIER=1"}})
 	if err != nil {
 		return made, n.noNpm(ctx, src, err)
 	}

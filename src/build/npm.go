@@ -76,8 +76,10 @@ func npmPathsOf(root, dir string, seen map[string]bool) error {
 			}
 			if rel, err := filepath.Rel(root, to); err != nil || !filepath.IsLocal(rel) {
 				return fail.Input("%s depends on %s by a path that leads outside the function's folder: %s%s",
-					shownIn(root, filepath.Join(dir, "package.json")), name, spec, lineOf(filepath.Join(dir, "package.json"), spec)).
-					WithHint("copy %s into the folder (\"file:./%s\"), pack it (npm pack) and name the .tgz there, or depend on a published version", to, path.Base(name))
+					shownIn(root, filepath.Join(dir, "package.json")), name, spec,
+					lineOf(filepath.Join(dir, "package.json"), spec)).
+					WithHint("copy %s into the folder (\"file:./%s\"), pack it (npm pack) and name the .tgz there, "+
+						"or depend on a published version", to, path.Base(name))
 			}
 			if info, err := os.Stat(to); err == nil && info.IsDir() {
 				if err := npmPathsOf(root, to, seen); err != nil {
@@ -139,7 +141,8 @@ func notOfWorkspace(dir string, p *packageJSON) error {
 		if err == nil && len(outer.Workspaces) > 0 {
 			for _, name := range keys(p.Dependencies) {
 				if at := workspaceMember(up, outer.Workspaces, name); at != "" && at != dir {
-					return fail.Input("package.json depends on %s, which is %s of the npm workspace in %s, outside the function's folder", name, shownIn(up, at), up).
+					return fail.Input("package.json depends on %s, which is %s of the npm workspace in %s, outside "+
+						"the function's folder", name, shownIn(up, at), up).
 						WithHint("pack it (npm pack), and depend on the .tgz in the function's folder by \"file:./…\"")
 				}
 			}
@@ -160,7 +163,8 @@ func workspaceMember(root string, workspaces json.RawMessage, name string) strin
 		patterns = long.Packages
 	}
 	for _, pattern := range patterns {
-		found, _ := filepath.Glob(filepath.Join(globQuoted(root), filepath.FromSlash(strings.TrimSuffix(pattern, "/**"))))
+		found, _ := filepath.Glob(filepath.Join(globQuoted(root),
+			filepath.FromSlash(strings.TrimSuffix(pattern, "/**"))))
 		for _, dir := range found {
 			if p, err := readPackageJSON(dir); err == nil && p.Name == name {
 				return dir
@@ -172,8 +176,9 @@ func workspaceMember(root string, workspaces json.RawMessage, name string) strin
 
 // npmSettings are what npm's configuration files and variables say.
 func (n Node) npmSettings(ctx context.Context, src *run.Source) ([]string, error) {
-	res, err := n.run(ctx, shell.Command{Name: "npm", Args: []string{"config", "list", "--json"}, Dir: src.Dir, Timeout: askTimeout,
-		Env: []string{"NO_UPDATE_NOTIFIER=1"}, Line: func(string) {}})
+	res, err := n.run(ctx, shell.Command{Name: "npm", Args: []string{"config", "list", "--json"}, Dir: src.Dir,
+		Timeout: askTimeout,
+		Env:     []string{"NO_UPDATE_NOTIFIER=1"}, Line: func(string) {}})
 	if err != nil {
 		return nil, n.noNpm(ctx, src, err)
 	}
@@ -237,8 +242,10 @@ func replaceLinksIn(root, dir string, within []string) error {
 			return fail.Input("npm left a link that leads out of the package: %s to %s", shownIn(root, name), target).
 				WithHint("copy %s into the function's folder, or depend on a published version", target)
 		}
-		if slices.Contains(within, target) || target == name || strings.HasPrefix(name, target+string(filepath.Separator)) {
-			return fail.Input("the packages %s and %s depend on each other by paths, which cannot be copied", shownIn(root, target), shownIn(root, name)).
+		if slices.Contains(within, target) || target == name ||
+			strings.HasPrefix(name, target+string(filepath.Separator)) {
+			return fail.Input("the packages %s and %s depend on each other by paths, which cannot be copied",
+				shownIn(root, target), shownIn(root, name)).
 				WithHint("let one of the two not depend on the other, or publish them")
 		}
 		if err := os.Remove(name); err != nil {

@@ -49,7 +49,8 @@ func (s *requirementSet) leadsOut() error {
 	dirs, files := s.inputs()
 	for _, path := range append(dirs, files...) {
 		if rel, err := filepath.Rel(s.dir, path); err != nil || !filepath.IsLocal(rel) {
-			return fail.Input("%s leads outside the function's folder, to %s, which is not shipped with it", requirements, path).
+			return fail.Input("%s leads outside the function's folder, to %s, which is not shipped with it",
+				requirements, path).
 				WithHint("put it into the function's folder, or name a published version")
 		}
 	}
@@ -59,7 +60,8 @@ func (s *requirementSet) leadsOut() error {
 // pipSettings adds what pip's configuration files and variables say: they can name an index, constraints, folders.
 func (p Python) pipSettings(ctx context.Context, src *run.Source, interpreter string, in Inputs) (Inputs, error) {
 	for _, args := range [][]string{{"--version"}, {"config", "list"}} {
-		res, err := p.run(ctx, shell.Command{Name: interpreter, Args: append([]string{"-m", "pip"}, args...), Dir: src.Dir,
+		res, err := p.run(ctx, shell.Command{Name: interpreter, Args: append([]string{"-m", "pip"}, args...),
+			Dir:     src.Dir,
 			Timeout: pythonTimeout, Line: func(string) {}})
 		if err != nil {
 			return in, p.noPip(ctx, src, interpreter, err)
@@ -67,10 +69,12 @@ func (p Python) pipSettings(ctx context.Context, src *run.Source, interpreter st
 		in.Variables = append(in.Variables, res.Stdout)
 		for line := range strings.Lines(res.Stdout) {
 			name, value, _ := strings.Cut(line, "=")
-			if !slices.Contains([]string{"constraint", "requirement", "find-links"}, name[strings.LastIndexByte(name, '.')+1:]) {
+			if !slices.Contains([]string{"constraint", "requirement", "find-links"},
+				name[strings.LastIndexByte(name, '.')+1:]) {
 				continue
 			}
-			for _, path := range strings.Fields(strings.ReplaceAll(strings.Trim(strings.TrimSpace(value), "'"), `\n`, " ")) {
+			for _, path := range strings.Fields(strings.ReplaceAll(strings.Trim(strings.TrimSpace(value), "'"), `\n`,
+				" ")) {
 				if !filepath.IsAbs(path) {
 					path = filepath.Join(src.Dir, path)
 				}
@@ -108,8 +112,9 @@ func (p Python) install(ctx context.Context, src *run.Source, interpreter, out s
 			return Made{}, fmt.Errorf("copying what %s names: %w", requirements, err)
 		}
 	}
-	_, err = p.run(ctx, shell.Command{Name: interpreter, Args: p.pipArgs(src, list, out), Dir: src.Dir, Timeout: pipTimeout,
-		Env: []string{"PYTHONDONTWRITEBYTECODE=1", "PIP_NO_INPUT=1", "PIP_DISABLE_PIP_VERSION_CHECK=1"}})
+	_, err = p.run(ctx, shell.Command{Name: interpreter, Args: p.pipArgs(src, list, out), Dir: src.Dir,
+		Timeout: pipTimeout,
+		Env:     []string{"PYTHONDONTWRITEBYTECODE=1", "PIP_NO_INPUT=1", "PIP_DISABLE_PIP_VERSION_CHECK=1"}})
 	if err != nil {
 		return Made{}, p.noPip(ctx, src, interpreter, err)
 	}
@@ -131,7 +136,8 @@ func (p Python) pipArgs(src *run.Source, list, out string) []string {
 	}
 	machine := map[string]string{"arm64": "aarch64", "amd64": "x86_64"}[src.Architecture]
 	args = append(args, "--only-binary=:all:", "--implementation", "cp",
-		"--platform", "manylinux2014_"+cmp.Or(machine, src.Architecture), "--platform", "manylinux_2_28_"+cmp.Or(machine, src.Architecture))
+		"--platform", "manylinux2014_"+cmp.Or(machine, src.Architecture), "--platform",
+		"manylinux_2_28_"+cmp.Or(machine, src.Architecture))
 	if n := minor(src.Runtime); n > 0 {
 		args = append(args, "--python-version", "3."+strconv.Itoa(n))
 	}

@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	requirements  = "requirements.txt"
-	pythonHint    = "install Python 3.8 or later (apt install python3 python3-pip, brew install python) and put python3 on the PATH"
+	requirements = "requirements.txt"
+	pythonHint   = "install Python 3.8 or later (apt install python3 python3-pip, brew install python) and put " +
+		"python3 on the PATH"
 	pythonOldest  = "3.8"
 	pythonTimeout = time.Minute
 	pipTimeout    = 15 * time.Minute
@@ -126,7 +127,8 @@ func (p Python) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 		return in, badSource(ctx, src, set.leadsOut())
 	}
 	in.Dirs, in.Files = set.inputs()
-	in.Variables = append(set.env, variables("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "SETUPTOOLS_", "SOURCE_DATE_EPOCH", "PIP_")...)
+	in.Variables = append(set.env, variables("CC", "CXX", "CFLAGS", "CPPFLAGS", "LDFLAGS", "SETUPTOOLS_",
+		"SOURCE_DATE_EPOCH", "PIP_")...)
 	return p.pipSettings(ctx, src, interpreter, in)
 }
 
@@ -169,8 +171,10 @@ func (p Python) checkSyntax(ctx context.Context, src *run.Source, interpreter, v
 		return nil
 	}
 	var failed *fail.Error
-	if !p.Local && ctx.Err() == nil && toolversion.Of(version).Older(toolversion.Of(src.Runtime)) && errors.As(err, &failed) {
-		p.warnf("the sources in %s do not compile with %s; %s may know better: %s", src.Dir, version, src.Runtime, failed.Output)
+	if !p.Local && ctx.Err() == nil && toolversion.Of(version).
+		Older(toolversion.Of(src.Runtime)) && errors.As(err, &failed) {
+		p.warnf("the sources in %s do not compile with %s; %s may know better: %s", src.Dir, version, src.Runtime,
+			failed.Output)
 		return nil
 	}
 	return badSource(ctx, src, err)

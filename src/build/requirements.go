@@ -78,7 +78,8 @@ func (s *requirementSet) readFile(path, named string) (*requirementFile, error) 
 		if named == "" {
 			return nil, fail.Input("%w", err)
 		}
-		return nil, fail.Input("%s names a file that cannot be read: %w", named, err).WithHint("correct the path in %s", named)
+		return nil, fail.Input("%s names a file that cannot be read: %w", named, err).
+			WithHint("correct the path in %s", named)
 	}
 	f := &requirementFile{path: path}
 	s.files = append(s.files, f)
@@ -237,7 +238,8 @@ func (s *requirementSet) requirement(text, where string) (requirementPart, error
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return as, fail.Input("%s names %s, which does not exist: %w", where, full, err).WithHint("correct the path in %s", where)
+		return as, fail.Input("%s names %s, which does not exist: %w", where, full, err).
+			WithHint("correct the path in %s", where)
 	}
 	if !info.IsDir() {
 		s.read = append(s.read, path)

@@ -86,8 +86,10 @@ func (r Ruby) Build(ctx context.Context, src *run.Source, out string) (Made, err
 }
 
 func (r Ruby) install(ctx context.Context, src *run.Source, out string, locked bool) (made Made, err error) {
-	env := []string{"BUNDLE_GEMFILE=" + filepath.Join(out, "Gemfile"), "BUNDLE_PATH=vendor/bundle", "BUNDLE_APP_CONFIG=" + filepath.Join(out, ".bundle"),
-		"BUNDLE_WITHOUT=development:test", "BUNDLE_DISABLE_SHARED_GEMS=true", "BUNDLE_CLEAN=true", "BUNDLE_NO_CACHE=true"}
+	env := []string{"BUNDLE_GEMFILE=" + filepath.Join(out, "Gemfile"), "BUNDLE_PATH=vendor/bundle",
+		"BUNDLE_APP_CONFIG=" + filepath.Join(out, ".bundle"),
+		"BUNDLE_WITHOUT=development:test", "BUNDLE_DISABLE_SHARED_GEMS=true", "BUNDLE_CLEAN=true",
+		"BUNDLE_NO_CACHE=true"}
 	if locked {
 		env = append(env, "BUNDLE_FROZEN=true")
 	} else {

@@ -62,7 +62,8 @@ func (r Rust) ask(ctx context.Context, program string, args ...string) (string, 
 }
 
 func (r Rust) askIn(ctx context.Context, dir, program string, args ...string) (string, error) {
-	res, err := r.run(ctx, shell.Command{Name: program, Args: args, Dir: dir, Timeout: askTimeout, Line: func(string) {}})
+	res, err := r.run(ctx, shell.Command{Name: program, Args: args, Dir: dir, Timeout: askTimeout,
+		Line: func(string) {}})
 	if err != nil {
 		return "", err
 	}
@@ -80,7 +81,8 @@ func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 		return Inputs{}, err
 	}
 	in := Inputs{Toolchain: version, Settings: append([]string{"release", t.triple}, t.flags...)}
-	full, err := r.askIn(ctx, src.Dir, "rustc", "--version") // the folder's rust-toolchain.toml may choose another; nightlies differ by date
+	// the folder's rust-toolchain.toml may choose another; nightlies differ by date
+	full, err := r.askIn(ctx, src.Dir, "rustc", "--version")
 	if err != nil {
 		return in, err
 	}
@@ -130,8 +132,9 @@ func (r Rust) target(ctx context.Context, src *run.Source) (rustTarget, error) {
 		WithHint("rustup target add %s-unknown-linux-musl", machine)
 }
 
-// crossLinker gives the flags that name a linker for another machine than this one: this machine's own, which Rust would take,
-// cannot link for it. What the user has set stays. Programs for musl need no more than the linker that comes with Rust.
+// crossLinker gives the flags that name a linker for another machine than this one: this machine's own, which Rust
+// would take, cannot link for it. What the user has set stays. Programs for musl need no more than the linker that
+// comes with Rust.
 func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple string) ([]string, error) {
 	set := "CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(triple, "-", "_")) + "_LINKER"
 	if os.Getenv(set) != "" {
@@ -152,8 +155,10 @@ func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple 
 	} else if !errors.Is(err, exec.ErrNotFound) {
 		return nil, err
 	}
-	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH, %s is not set", src.Architecture, gcc, set).
-		WithHint("rustup target add %s-unknown-linux-musl, which needs none, or apt install gcc-%s-linux-gnu", machine, strings.ReplaceAll(machine, "_", "-"))
+	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH, %s is not set", src.Architecture,
+		gcc, set).
+		WithHint("rustup target add %s-unknown-linux-musl, which needs none, or apt install gcc-%s-linux-gnu", machine,
+			strings.ReplaceAll(machine, "_", "-"))
 }
 
 // Build compiles a copy of the folder, because cargo writes beside the sources, and keeps the program.
@@ -168,7 +173,10 @@ func (r Rust) Build(ctx context.Context, src *run.Source, out string) (made Made
 		return made, badSource(ctx, src, err)
 	}
 	code := filepath.Join(work, "code")
-	if err := copyTree(ctx, src, files, code, func(f file) bool { return !strings.HasPrefix(f.rel, "target/") }); err != nil {
+	if err := copyTree(ctx, src, files, code, func(f file) bool {
+		return !strings.HasPrefix(f.rel,
+			"target/")
+	}); err != nil {
 		return made, err
 	}
 	t, err := r.target(ctx, src)
@@ -218,7 +226,8 @@ func cargoPathsWithin(dir string) error {
 				continue
 			}
 			if at := rooted(filepath.Join(dir, f.rel), m[1]); !inside(dir, at) {
-				return fail.Input("%s:%d names %s, a path that leads outside the function's folder", f.rel, number, m[1]).
+				return fail.Input("%s:%d names %s, a path that leads outside the function's folder", f.rel, number,
+					m[1]).
 					WithHint("move %s into the folder, or depend on it by version or git", m[1])
 			}
 		}
@@ -259,15 +268,18 @@ func (r Rust) compile(ctx context.Context, src *run.Source, code, work, name str
 	flags := append([]string{"--remap-path-prefix", code + "=/function"}, t.flags...)
 	numbers := strings.Fields(version)
 	_, err = r.run(ctx, shell.Command{Name: "cargo", Args: args, Dir: code, Timeout: rustTimeout, Env: []string{
-		"CARGO_TARGET_DIR=" + filepath.Join(work, "target"), "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never", "RUSTFLAGS=",
-		"CARGO_ENCODED_RUSTFLAGS=" + strings.Join(flags, "\x1f"), "STELLAR_RUST_VERSION=" + numbers[min(1, len(numbers)-1)],
+		"CARGO_TARGET_DIR=" + filepath.Join(work, "target"), "CARGO_INCREMENTAL=0", "CARGO_TERM_COLOR=never",
+		"RUSTFLAGS=",
+		"CARGO_ENCODED_RUSTFLAGS=" + strings.Join(flags, "\x1f"),
+		"STELLAR_RUST_VERSION=" + numbers[min(1, len(numbers)-1)],
 	}})
 	return err
 }
 
 // program finds the package's one program; one that is called bootstrap goes before others.
 func (r Rust) program(ctx context.Context, dir string) (string, error) {
-	res, err := r.run(ctx, shell.Command{Name: "cargo", Args: []string{"metadata", "--no-deps", "--format-version", "1"}, Dir: dir,
+	res, err := r.run(ctx, shell.Command{Name: "cargo",
+		Args: []string{"metadata", "--no-deps", "--format-version", "1"}, Dir: dir,
 		Timeout: askTimeout, Line: func(string) {}})
 	if err != nil {
 		return "", err
@@ -291,7 +303,8 @@ func (r Rust) program(ctx context.Context, dir string) (string, error) {
 	for _, p := range meta.Packages {
 		for _, d := range p.Dependencies {
 			if rel, err := filepath.Rel(dir, d.Path); d.Path != "" && (err != nil || !filepath.IsLocal(rel)) {
-				return "", fail.Input("Cargo.toml depends on %s by a path that leads outside the function's folder", d.Name).
+				return "", fail.Input("Cargo.toml depends on %s by a path that leads outside the function's folder",
+					d.Name).
 					WithHint("move %s into the folder, or depend on it by version or git", d.Name)
 			}
 		}
@@ -307,7 +320,8 @@ func (r Rust) program(ctx context.Context, dir string) (string, error) {
 	case slices.Contains(names, "bootstrap"):
 		return "bootstrap", nil
 	case len(names) == 0:
-		return "", fail.Input("Cargo.toml has no program").WithHint("a function is a program: give it a src/main.rs or a [[bin]]")
+		return "", fail.Input("Cargo.toml has no program").
+			WithHint("a function is a program: give it a src/main.rs or a [[bin]]")
 	}
 	return "", fail.Input("Cargo.toml has %d programs: %s", len(names), strings.Join(names, ", ")).
 		WithHint("call the one that is the function bootstrap")

@@ -54,13 +54,19 @@ func TestRustTargets(t *testing.T) {
 		want              []string // triple and flags; nil: refused
 		says, hint        string
 	}{
-		{"musl first", here, []string{triple(here, "gnu"), triple(here, "musl")}, nil, []string{triple(here, "musl")}, "", ""},
-		{"glibc linked in", here, []string{triple(here, "gnu")}, nil, append([]string{triple(here, "gnu")}, static...), "", ""},
-		{"none", there, []string{triple(here, "gnu")}, nil, nil, "no target for Linux on " + there, "rustup target add " + triple(there, "musl")},
-		{"musl elsewhere", there, []string{triple(there, "musl")}, nil, []string{triple(there, "musl"), "-C", "linker=rust-lld"}, "", ""},
+		{"musl first", here, []string{triple(here, "gnu"), triple(here, "musl")}, nil, []string{triple(here, "musl")},
+			"", ""},
+		{"glibc linked in", here, []string{triple(here, "gnu")}, nil, append([]string{triple(here, "gnu")}, static...),
+			"", ""},
+		{"none", there, []string{triple(here, "gnu")}, nil, nil, "no target for Linux on " + there,
+			"rustup target add " + triple(there, "musl")},
+		{"musl elsewhere", there, []string{triple(there, "musl")}, nil,
+			[]string{triple(there, "musl"), "-C", "linker=rust-lld"}, "", ""},
 		{"glibc elsewhere", there, []string{triple(there, "gnu")}, []string{machines[there] + "-linux-gnu-gcc"},
-			append(append([]string{triple(there, "gnu")}, static...), "-C", "linker="+machines[there]+"-linux-gnu-gcc"), "", ""},
-		{"no linker", there, []string{triple(there, "gnu")}, nil, nil, machines[there] + "-linux-gnu-gcc is not on the PATH", "rustup target add " + triple(there, "musl")},
+			append(append([]string{triple(there, "gnu")}, static...), "-C", "linker="+machines[there]+"-linux-gnu-gcc"),
+			"", ""},
+		{"no linker", there, []string{triple(there, "gnu")}, nil, nil,
+			machines[there] + "-linux-gnu-gcc is not on the PATH", "rustup target add " + triple(there, "musl")},
 	} {
 		if c.arch == "" {
 			continue // there is no such machine to be tested here
@@ -69,12 +75,14 @@ func TestRustTargets(t *testing.T) {
 		src.Architecture = c.arch
 		in, err := rustWith(t, c.targets, c.programs).Inputs(t.Context(), src)
 		if c.want == nil {
-			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.says) || !strings.Contains(fail.Hint(err), c.hint) {
+			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.says) ||
+				!strings.Contains(fail.Hint(err), c.hint) {
 				t.Errorf("%s: %v, hint %q; want %q, %q", c.name, err, fail.Hint(err), c.says, c.hint)
 			}
 			continue
 		}
-		if want := append([]string{"release"}, c.want...); err != nil || !slices.Equal(in.Settings, want) || in.Toolchain != "rustc 1.95.0" {
+		if want := append([]string{"release"}, c.want...); err != nil || !slices.Equal(in.Settings, want) ||
+			in.Toolchain != "rustc 1.95.0" {
 			t.Errorf("%s: %+v, %v; want %q", c.name, in, err, want)
 		}
 	}
@@ -85,7 +93,8 @@ func TestRustKeepsTheUsersLinker(t *testing.T) {
 	other := map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[other]
 	musl := machine + "-unknown-linux-musl"
-	src := sourceOf("rust", "rust", folder(t, map[string]string{".cargo/config.toml": "[target." + musl + "]\nlinker = \"mine\"\n"}))
+	src := sourceOf("rust", "rust", folder(t, map[string]string{".cargo/config.toml": "[target." + musl +
+		"]\nlinker = \"mine\"\n"}))
 	src.Architecture = other
 	rust := rustWith(t, []string{musl}, nil)
 	if in, err := rust.Inputs(t.Context(), src); err != nil || len(in.Settings) != 2 {
@@ -99,12 +108,17 @@ func TestRustKeepsTheUsersLinker(t *testing.T) {
 }
 
 func TestRustRefusesPathsThatLeadOut(t *testing.T) {
-	base := folder(t, map[string]string{"near/Cargo.toml": "[package]\nname = \"near\"\nversion = \"1.0.0\"\n", "near/src/lib.rs": "pub fn f() {}",
-		"f/Cargo.toml": "[package]\nname = \"f\"\nversion = \"1.0.0\"\n[dependencies]\nnear = { path = \"../near\" }\n", "f/src/main.rs": rustMain})
+	base := folder(t, map[string]string{"near/Cargo.toml": "[package]\nname = \"near\"\nversion = \"1.0.0\"\n",
+		"near/src/lib.rs": "pub fn f() {}",
+		"f/Cargo.toml": "[package]\nname = \"f\"\nversion = \"1.0.0\"\n[dependencies]\nnear = { path = " +
+			"\"../near\" }\n",
+		"f/src/main.rs": rustMain})
 	src := sourceOf("rust", "rust", filepath.Join(base, "f"))
 	refused(t, Rust{Options{Local: true}}, src, "depends on near by a path that leads out")
-	within := folder(t, map[string]string{"near/Cargo.toml": "[package]\nname = \"near\"\nversion = \"1.0.0\"\n", "near/src/lib.rs": "pub fn f() -> u8 { 7 }",
-		"Cargo.toml":  "[package]\nname = \"f\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[dependencies]\nnear = { path = \"near\" }\n",
+	within := folder(t, map[string]string{"near/Cargo.toml": "[package]\nname = \"near\"\nversion = \"1.0.0\"\n",
+		"near/src/lib.rs": "pub fn f() -> u8 { 7 }",
+		"Cargo.toml": "[package]\nname = \"f\"\nversion = \"1.0.0\"\nedition = \"2021\"\n[dependencies]\nnear = { " +
+			"path = \"near\" }\n",
 		"src/main.rs": "fn main() { println!(\"{}\", near::f()) }"})
 	out := t.TempDir()
 	if _, err := (Rust{Options{Local: true}}).Build(t.Context(), sourceOf("rust", "rust", within), out); err != nil {

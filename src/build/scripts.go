@@ -34,7 +34,8 @@ var twoNumbers = regexp.MustCompile(`\d+\.\d+`)
 
 // version is what the program says of itself.
 func (i interpreter) version(ctx context.Context) (string, error) {
-	res, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{"--version"}, Timeout: askTimeout, Line: func(string) {}})
+	res, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{"--version"}, Timeout: askTimeout,
+		Line: func(string) {}})
 	if err != nil {
 		return "", err
 	}
@@ -60,14 +61,16 @@ func (i interpreter) check(ctx context.Context) error {
 }
 
 // checkFiles has the program look at the syntax of each file.
-func (i interpreter) checkFiles(ctx context.Context, src *run.Source, flag string, files []file, is func(file) bool) error {
+func (i interpreter) checkFiles(ctx context.Context, src *run.Source, flag string, files []file,
+	is func(file) bool) error {
 	found := false
 	for _, f := range files {
 		if !is(f) {
 			continue
 		}
 		found = true
-		_, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{flag, filepath.FromSlash(f.rel)}, Dir: src.Dir, Timeout: askTimeout})
+		_, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{flag, filepath.FromSlash(f.rel)},
+			Dir: src.Dir, Timeout: askTimeout})
 		if err != nil {
 			return badSource(ctx, src, err)
 		}
@@ -95,7 +98,8 @@ func copyTree(ctx context.Context, src *run.Source, files []file, out string, wa
 }
 
 // installer runs a package manager in out; a missing one is said with how to get it.
-func (i interpreter) installer(ctx context.Context, src *run.Source, out, program, hint string, env []string, args ...string) error {
+func (i interpreter) installer(ctx context.Context, src *run.Source, out, program, hint string, env []string,
+	args ...string) error {
 	_, err := i.run(ctx, shell.Command{Name: program, Args: args, Dir: out, Timeout: installTimeout, Env: env})
 	return missingTool(ctx, src, program, hint, err)
 }
@@ -106,7 +110,8 @@ func missingTool(ctx context.Context, src *run.Source, program, hint string, err
 	case err == nil:
 		return nil
 	case errors.Is(err, exec.ErrNotFound):
-		return fail.Input("the function in %s has dependencies and %s is not on the PATH: %w", src.Dir, program, exec.ErrNotFound).WithHint("%s", hint)
+		return fail.Input("the function in %s has dependencies and %s is not on the PATH: %w", src.Dir, program,
+			exec.ErrNotFound).WithHint("%s", hint)
 	}
 	return badSource(ctx, src, err)
 }

@@ -86,7 +86,8 @@ func (g Go) Ship(ctx context.Context, src *run.Source, out string) error {
 		return badSource(ctx, src, err)
 	}
 	if strings.TrimSpace(list.Stdout) == "main" {
-		return fail.Input("the go function in %s is package main, which the provider's own main cannot import", src.Dir).
+		return fail.Input("the go function in %s is package main, which the provider's own main cannot import",
+			src.Dir).
 			WithHint("give it another package name, and export the function that Handler names")
 	}
 	if !src.Generated {

@@ -61,7 +61,8 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		problems = append(problems, fmt.Errorf("function %s (sub-experiment %d, runtime %s): %w", fn.Name, fn.Sub, fn.Runtime, err))
+		problems = append(problems, fmt.Errorf("function %s (sub-experiment %d, runtime %s): %w", fn.Name, fn.Sub,
+			fn.Runtime, err))
 		var e *fail.Error
 		if errors.As(err, &e) && e.Hint != "" {
 			hints = append(hints, e.Hint)

@@ -47,7 +47,8 @@ func newRun(cache string, sources ...*run.Source) (*run.Run, *notes) {
 	log := &notes{}
 	r := &run.Run{CacheDir: cache, Log: log}
 	for i, s := range sources {
-		fn := &run.Function{Name: fmt.Sprintf("f%d-0", i), Sub: i, Language: "go", Architecture: runtime.GOARCH, Source: s}
+		fn := &run.Function{Name: fmt.Sprintf("f%d-0", i), Sub: i, Language: "go", Architecture: runtime.GOARCH,
+			Source: s}
 		if s != nil {
 			fn.Language, fn.Runtime = s.Language, s.Runtime
 		}
@@ -71,7 +72,8 @@ func TestStageBuildsOnceAndCaches(t *testing.T) {
 		t.Errorf("%d builds of two distinct contents", made.Load())
 	}
 	built := r.Functions[0].Source.BuildDir
-	if built != r.Functions[2].Source.BuildDir || built == r.Functions[3].Source.BuildDir || !strings.HasPrefix(built, store) {
+	if built != r.Functions[2].Source.BuildDir || built == r.Functions[3].Source.BuildDir ||
+		!strings.HasPrefix(built, store) {
 		t.Errorf("%s, %s, %s", built, r.Functions[2].Source.BuildDir, r.Functions[3].Source.BuildDir)
 	}
 	info, err := os.Stat(filepath.Join(built, "a", "main.go"))
@@ -97,7 +99,8 @@ func TestDamagedEntriesAreBuiltAgain(t *testing.T) {
 		"empty manifest": func(e string) error { return rewrite(filepath.Join(e, "manifest.json"), "") },
 		"no list":        func(e string) error { return rewrite(filepath.Join(e, "manifest.json"), "{}") },
 		"link": func(e string) error {
-			return errors.Join(os.Remove(filepath.Join(e, "files", "main.go")), os.Symlink("/dev/null", filepath.Join(e, "files", "main.go")))
+			return errors.Join(os.Remove(filepath.Join(e, "files", "main.go")),
+				os.Symlink("/dev/null", filepath.Join(e, "files", "main.go")))
 		},
 	}
 	for name, damage := range damages {
@@ -155,7 +158,8 @@ func TestConcurrentProcessesShareTheCache(t *testing.T) {
 
 func TestFailedBuildLeavesNothing(t *testing.T) {
 	store := t.TempDir()
-	r, _ := newRun(store, goSource(folder(t, map[string]string{"go.mod": goMod, "main.go": "package main\nfunc main() {\n"})))
+	r, _ := newRun(store,
+		goSource(folder(t, map[string]string{"go.mod": goMod, "main.go": "package main\nfunc main() {\n"})))
 	err := (Stage{}).Run(t.Context(), r)
 	var e *fail.Error
 	if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(e.Output, "main.go:3") {
@@ -215,7 +219,8 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 	err := Stage{Builders: []Builder{ok, missing}}.Check(t.Context(), r)
 	var e *fail.Error
 	if !errors.As(err, &e) || e.Code != fail.CodeInput || e.Hint != "install it" ||
-		!strings.Contains(err.Error(), "function f2-0 (sub-experiment 2, runtime python3.13)") || !errors.Is(err, exec.ErrNotFound) {
+		!strings.Contains(err.Error(), "function f2-0 (sub-experiment 2, runtime python3.13)") ||
+		!errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("%v, %+v", err, e)
 	}
 	err = Stage{Builders: []Builder{missing}}.Check(t.Context(), r)
@@ -227,7 +232,10 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 func TestPrune(t *testing.T) {
 	c := cache{t.TempDir()}
 	for _, key := range []string{"old", "new"} {
-		if _, err := c.put(key, false, func(out string) (Made, error) { return Made{}, os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
+		if _, err := c.put(key, false, func(out string) (Made, error) {
+			return Made{},
+				os.WriteFile(filepath.Join(out, "f"), nil, 0o644)
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,7 +245,8 @@ func TestPrune(t *testing.T) {
 		}
 	}
 	past := time.Now().Add(-31 * 24 * time.Hour)
-	for _, path := range []string{filepath.Join("old", manifestName), "broken", tempPrefix + "killed", trashPrefix + "killed"} {
+	for _, path := range []string{filepath.Join("old", manifestName), "broken", tempPrefix + "killed",
+		trashPrefix + "killed"} {
 		if err := os.Chtimes(filepath.Join(c.dir, path), past, past); err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +268,10 @@ func TestPrune(t *testing.T) {
 
 func TestUseKeepsAnEntry(t *testing.T) {
 	c := cache{t.TempDir()}
-	if _, err := c.put("k", false, func(out string) (Made, error) { return Made{}, os.WriteFile(filepath.Join(out, "f"), nil, 0o644) }); err != nil {
+	if _, err := c.put("k", false, func(out string) (Made, error) {
+		return Made{},
+			os.WriteFile(filepath.Join(out, "f"), nil, 0o644)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	past := time.Now().Add(-31 * 24 * time.Hour)

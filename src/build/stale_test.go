@@ -42,7 +42,8 @@ def build_editable(out, config_settings=None, metadata_directory=None):
 
 func project(at string) map[string]string {
 	return map[string]string{at + "/backend.py": backend, at + "/lib/__init__.py": `x = "one"` + "\n",
-		at + "/pyproject.toml": "[project]\nname = \"lib\"\nversion = \"0.1\"\n[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n"}
+		at + "/pyproject.toml": "[project]\nname = \"lib\"\nversion = \"0.1\"\n[build-system]\nrequires = " +
+			"[]\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n"}
 }
 
 func with(files map[string]string, more ...string) map[string]string {
@@ -94,7 +95,8 @@ func TestPythonFoldersAreBuiltAsTheyAre(t *testing.T) {
 		t.Errorf("old code: %q", got["lib/__init__.py"])
 	}
 	for name, text := range got {
-		if strings.Contains(name, "direct_url") || strings.Contains(text, root) || strings.Contains(text, "direct_url") || strings.Contains(text, "stellar-pip-") {
+		if strings.Contains(name, "direct_url") || strings.Contains(text, root) ||
+			strings.Contains(text, "direct_url") || strings.Contains(text, "stellar-pip-") {
 			t.Errorf("%s tells where the folder lay: %q", name, text)
 		}
 	}
@@ -105,18 +107,24 @@ func TestPythonFoldersAreBuiltAsTheyAre(t *testing.T) {
 
 // What is editable is installed as a copy, in every way to write it.
 func TestPythonEditableIsACopy(t *testing.T) {
-	for _, line := range []string{"-e ./libs/x", "--editable=libs/x  # mine", "-e file:libs/x", "--no-index -e libs/x"} {
+	for _, line := range []string{"-e ./libs/x", "--editable=libs/x  # mine", "-e file:libs/x",
+		"--no-index -e libs/x"} {
 		dir := folder(t, with(project("libs/x"), "main.py", "", "requirements.txt", "--no-index\n"+line+"\n"))
 		got := built(t, Python{Options{Local: true}}, pythonSource(dir))
-		if got["lib/__init__.py"] != "x = \"one\"\n" || slices.ContainsFunc(fileNames(got), func(n string) bool { return strings.HasSuffix(n, ".pth") }) {
+		if got["lib/__init__.py"] != "x = \"one\"\n" ||
+			slices.ContainsFunc(fileNames(got), func(n string) bool { return strings.HasSuffix(n, ".pth") }) {
 			t.Errorf("%q: files %v", line, fileNames(got))
 		}
 	}
 	dir := folder(t, map[string]string{"main.py": "", "requirements.txt": "\n\n-e ./libs/gone\n"})
-	refused(t, Python{Options{Local: true}}, pythonSource(dir), "requirements.txt:3 names ./libs/gone, which does not exist")
-	if set, err := readRequirements(folder(t, map[string]string{"requirements.txt": "-e git+https://example.com/x@main#egg=x\n"})); err != nil || set.loose == "" || !set.changed() {
+	refused(t, Python{Options{Local: true}}, pythonSource(dir),
+		"requirements.txt:3 names ./libs/gone, which does not exist")
+	if set, err := readRequirements(folder(t,
+		map[string]string{"requirements.txt": "-e git+https://example.com/x@main#egg=x\n"})); err != nil ||
+		set.loose == "" || !set.changed() {
 		t.Errorf("a repository: %+v, %v", set, err)
-	} else if name, err := set.staged(t.TempDir()); err != nil || !strings.HasPrefix(read(t, name), "git+https://example.com/x@main#egg=x") {
+	} else if name, err := set.staged(t.TempDir()); err != nil || !strings.HasPrefix(read(t, name),
+		"git+https://example.com/x@main#egg=x") {
 		t.Errorf("a repository: %v %q", err, read(t, name))
 	}
 }
@@ -151,7 +159,8 @@ func TestPythonKeySeesAllThatPipReads(t *testing.T) {
 		{"further requirements", "-r ../common.txt", "a==1", "common.txt"},
 		{"written together", "-r../common.txt", "a==1", "common.txt"},
 		{"constraints", "a==1\n-c ../common.txt", "b==1", "common.txt"},
-		{"constraints of requirements", "--requirement=../common.txt", "--constraint constraints.txt\na", "constraints.txt"},
+		{"constraints of requirements", "--requirement=../common.txt", "--constraint constraints.txt\na",
+			"constraints.txt"},
 		{"over two lines", "-r \\\n ../common.txt", "a==1", "common.txt"},
 		{"address of a file", "x @ file:../outer ; python_version > '3'", "", "outer/lib/__init__.py"},
 		{"folder of further requirements", "-r ../common.txt", "../outer[extra]", "outer/lib/__init__.py"},
@@ -161,7 +170,8 @@ func TestPythonKeySeesAllThatPipReads(t *testing.T) {
 		{"wheels of further requirements", "-r ../common.txt", "--find-links=wheels", "wheels/a-1-py3-none-any.whl"},
 		{"constraints by pip's settings", "a", "", "constraints.txt"},
 	} {
-		root := folder(t, with(project("outer"), "fn/main.py", "", "fn/requirements.txt", c.requirements+"\n", "common.txt", c.common+"\n",
+		root := folder(t, with(project("outer"), "fn/main.py", "", "fn/requirements.txt", c.requirements+"\n",
+			"common.txt", c.common+"\n",
 			"constraints.txt", "", "wheels/a-1-py3-none-any.whl", "1"))
 		config := "global.constraint='" + filepath.Join(root, "constraints.txt") + "'\n"
 		p := Python{Options{Runner: fakePip(&config)}}
@@ -272,22 +282,26 @@ func (w writer) Build(_ context.Context, _ *run.Source, out string) (Made, error
 // A build that nothing pins is made once for a run and anew for the next; each result has a name of its own.
 func TestFloatingBuilds(t *testing.T) {
 	store, made := t.TempDir(), &atomic.Int64{}
-	stage := Stage{Builders: []Builder{copier{lang: "go", made: made, says: Made{Floating: "nothing pins x", Installed: []run.Installed{{Name: "x", Version: "1"}}}}}}
+	stage := Stage{Builders: []Builder{copier{lang: "go", made: made,
+		says: Made{Floating: "nothing pins x", Installed: []run.Installed{{Name: "x", Version: "1"}}}}}}
 	dir := folder(t, map[string]string{"main.go": "1"})
 	same := folder(t, map[string]string{"main.go": "1"})
 	r, log := newRun(store, goSource(dir), goSource(same))
-	if err := stage.Run(t.Context(), r); err != nil || made.Load() != 1 || !log.has("built again for each run: nothing pins x") {
+	if err := stage.Run(t.Context(), r); err != nil || made.Load() != 1 ||
+		!log.has("built again for each run: nothing pins x") {
 		t.Errorf("%d builds in one run, %v, %v", made.Load(), err, log.lines)
 	}
 	_, src := runStage(t, stage, store, goSource(dir))
 	if made.Load() != 2 || src.FromCache || src.Build != r.Functions[0].Source.Build || len(src.Installed) != 1 {
-		t.Errorf("the next run: %d builds, from the cache %t, %q after %q", made.Load(), src.FromCache, src.Build, r.Functions[0].Source.Build)
+		t.Errorf("the next run: %d builds, from the cache %t, %q after %q", made.Load(), src.FromCache, src.Build,
+			r.Functions[0].Source.Build)
 	}
 }
 
 // A disk that is full while a function is built is no bad input: exit code 1, and the error holds a path on that disk.
 func TestFullDiskIsNoBadInput(t *testing.T) {
-	said := &fail.Error{Code: fail.CodeFailed, Err: errors.New("pip: exit code 1"), Output: "ERROR: [Errno 28] No space left on device: '" + t.TempDir() + "/x'"}
+	said := &fail.Error{Code: fail.CodeFailed, Err: errors.New("pip: exit code 1"),
+		Output: "ERROR: [Errno 28] No space left on device: '" + t.TempDir() + "/x'"}
 	for name, cause := range map[string]error{
 		"a file of ours":       &fs.PathError{Op: "write", Path: "/cache/x", Err: syscall.ENOSPC},
 		"what a program said":  said,
@@ -297,7 +311,8 @@ func TestFullDiskIsNoBadInput(t *testing.T) {
 		r, _ := newRun(store, goSource(folder(t, map[string]string{"main.go": "1"})))
 		err := Stage{Builders: []Builder{failing{copier{lang: "go"}, cause}}}.Run(t.Context(), r)
 		var at *fs.PathError
-		if fail.Code(err) != fail.CodeFailed || !errors.As(err, &at) || !errors.Is(at, syscall.ENOSPC) || at.Path == "" {
+		if fail.Code(err) != fail.CodeFailed || !errors.As(err, &at) || !errors.Is(at, syscall.ENOSPC) ||
+			at.Path == "" {
 			t.Errorf("%s: exit code %d, %v", name, fail.Code(err), err)
 		}
 		if name != "a file of ours" && fail.Output(err) != said.Output {

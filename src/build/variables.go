@@ -12,7 +12,10 @@ func variables(names ...string) []string {
 	var all []string
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if slices.ContainsFunc(names, func(n string) bool { return n == name || strings.HasSuffix(n, "_") && strings.HasPrefix(name, n) }) {
+		if slices.ContainsFunc(names, func(n string) bool {
+			return n == name || strings.HasSuffix(n, "_") &&
+				strings.HasPrefix(name, n)
+		}) {
 			all = append(all, v)
 		}
 	}

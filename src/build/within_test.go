@@ -54,7 +54,8 @@ func TestNodePackagesByPath(t *testing.T) {
 	lib := func(name, deps string) string {
 		return `{"name": "` + name + `", "version": "1.2.3", "main": "i.js", "dependencies": {` + deps + `}}`
 	}
-	dir := folder(t, map[string]string{"main.js": "exports.handler = async () => require('a')", "package.json": lib("f", `"a": "file:libs/a"`),
+	dir := folder(t, map[string]string{"main.js": "exports.handler = async () => require('a')",
+		"package.json":        lib("f", `"a": "file:libs/a"`),
 		"libs/a/package.json": lib("a", `"b": "file:../b"`), "libs/a/i.js": "module.exports = require('b')",
 		"libs/b/package.json": lib("b", ""), "libs/b/i.js": "module.exports = 7"})
 	src := sourceOf("nodejs", "nodejs22.x", dir)
@@ -62,21 +63,26 @@ func TestNodePackagesByPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, src := runStage(t, Stage{Local: true}, t.TempDir(), src)
-	if got["node_modules/a/i.js"] != "module.exports = require('b')" || got["node_modules/a/node_modules/b/i.js"]+got["node_modules/b/i.js"] == "" {
+	if got["node_modules/a/i.js"] != "module.exports = require('b')" || got["node_modules/a/node_modules/b/i.js"]+
+		got["node_modules/b/i.js"] == "" {
 		t.Errorf("files %v", fileNames(got))
 	}
-	if _, err := (shell.Run(t.Context(), shell.Command{Name: "node", Args: []string{"-e", "if (require('a') !== 7) process.exit(3)"}, Dir: src.BuildDir})); err != nil {
+	if _, err := (shell.Run(t.Context(), shell.Command{Name: "node",
+		Args: []string{"-e", "if (require('a') !== 7) process.exit(3)"}, Dir: src.BuildDir})); err != nil {
 		t.Error(err, fail.Output(err))
 	}
 	if !slices.Contains(src.Installed, run.Installed{Name: "a", Version: "1.2.3"}) {
 		t.Errorf("installed %v", src.Installed)
 	}
 
-	root := folder(t, map[string]string{"f/package.json": lib("f", `"near": "file:../near"`), "f/main.js": "1", "near/package.json": lib("near", ""),
-		"g/package.json": lib("g", `"a": "file:./a"`), "g/a/package.json": lib("a", `"near": "../../near"`),
-		"ws/package.json": `{"workspaces": ["packages/*"]}`, "ws/packages/f/package.json": lib("f", `"utils": "*"`), "ws/packages/u/package.json": lib("utils", "")})
+	root := folder(t, map[string]string{"f/package.json": lib("f", `"near": "file:../near"`), "f/main.js": "1",
+		"near/package.json": lib("near", ""),
+		"g/package.json":    lib("g", `"a": "file:./a"`), "g/a/package.json": lib("a", `"near": "../../near"`),
+		"ws/package.json": `{"workspaces": ["packages/*"]}`, "ws/packages/f/package.json": lib("f", `"utils": "*"`),
+		"ws/packages/u/package.json": lib("utils", "")})
 	at := func(name string) *run.Source { return sourceOf("nodejs", "nodejs22.x", filepath.Join(root, name)) }
-	leadsOut(t, fakeNpm(Options{}), at("f"), "package.json depends on near by a path that leads outside the function's folder: file:../near (line 1)")
+	leadsOut(t, fakeNpm(Options{}), at("f"),
+		"package.json depends on near by a path that leads outside the function's folder: file:../near (line 1)")
 	leadsOut(t, fakeNpm(Options{}), at("g"), "a/package.json depends on near by a path")
 	leadsOut(t, fakeNpm(Options{}), at("ws/packages/f"), "utils, which is packages/u of the npm workspace")
 }
@@ -98,7 +104,8 @@ func TestLinksBecomeCopies(t *testing.T) {
 	if err := replaceLinks(root); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"node_modules/a/i.js", "node_modules/a/node_modules/b/i.js", "a/node_modules/b/i.js"} {
+	for _, name := range []string{"node_modules/a/i.js", "node_modules/a/node_modules/b/i.js",
+		"a/node_modules/b/i.js"} {
 		if info, err := os.Lstat(filepath.Join(root, name)); err != nil || !info.Mode().IsRegular() {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
@@ -108,13 +115,15 @@ func TestLinksBecomeCopies(t *testing.T) {
 	}
 	out := folder(t, map[string]string{"a/i.js": "a"})
 	link(out, t.TempDir(), "node_modules/x")
-	if err := replaceLinks(out); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "leads out of the package: node_modules/x") {
+	if err := replaceLinks(out); fail.Code(err) != fail.CodeInput ||
+		!strings.Contains(err.Error(), "leads out of the package: node_modules/x") {
 		t.Error(err)
 	}
 	ring := folder(t, map[string]string{"a/i.js": "a", "b/i.js": "b"})
 	link(ring, "../../b", "a/node_modules/b")
 	link(ring, "../../a", "b/node_modules/a")
-	if err := replaceLinks(ring); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "depend on each other") {
+	if err := replaceLinks(ring); fail.Code(err) != fail.CodeInput ||
+		!strings.Contains(err.Error(), "depend on each other") {
 		t.Error(err)
 	}
 }
@@ -153,7 +162,8 @@ func TestNodeWithoutLockFloats(t *testing.T) {
 	}
 }
 
-const gemLock = "PATH\n  remote: libs/own\n  specs:\n    own (0.1)\n      rack\n\nGEM\n  remote: https://rubygems.org/\n  specs:\n    rack (3.0.8)\n\nDEPENDENCIES\n  own!\n"
+const gemLock = "PATH\n  remote: libs/own\n  specs:\n    own (0.1)\n      rack\n\nGEM\n  remote: " +
+	"https://rubygems.org/\n  specs:\n    rack (3.0.8)\n\nDEPENDENCIES\n  own!\n"
 
 // Gems by a path that leads out are refused, with the line; without a lock file gems are resolved anew.
 func TestRubyGemsByPath(t *testing.T) {
@@ -164,12 +174,15 @@ func TestRubyGemsByPath(t *testing.T) {
 		return shell.Result{Stdout: "ruby 3.4.1\n"}, nil
 	}}}
 	for gemfile, where := range map[string]string{
-		"# path: '../x'\ngem 'lib', path: '../lib'\n": "Gemfile:2 names ../lib", "gem 'lib', :path => \"/opt/lib\"\n": "Gemfile:1 names /opt/lib",
-		"path '../libs' do\n": "Gemfile:1", "eval_gemfile '../Gemfile.common'\n": "Gemfile:1",
+		"# path: '../x'\ngem 'lib', path: '../lib'\n": "Gemfile:2 names ../lib",
+		"gem 'lib', :path => \"/opt/lib\"\n":          "Gemfile:1 names /opt/lib",
+		"path '../libs' do\n":                         "Gemfile:1", "eval_gemfile '../Gemfile.common'\n": "Gemfile:1",
 	} {
-		leadsOut(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, map[string]string{"main.rb": "1", "Gemfile": gemfile})), where)
+		leadsOut(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, map[string]string{"main.rb": "1", "Gemfile": gemfile})),
+			where)
 	}
-	computed := map[string]string{"main.rb": "1", "Gemfile": "gem 'own', path: dir\n", "Gemfile.lock": strings.ReplaceAll(gemLock, "libs/own", "../own")}
+	computed := map[string]string{"main.rb": "1", "Gemfile": "gem 'own', path: dir\n",
+		"Gemfile.lock": strings.ReplaceAll(gemLock, "libs/own", "../own")}
 	leadsOut(t, ruby, sourceOf("ruby", "ruby3.4", folder(t, computed)), "Gemfile.lock names ../own")
 	for _, locked := range []bool{false, true} {
 		files := map[string]string{"main.rb": "1", "Gemfile": "gem 'own', path: 'libs/own'\n"}
@@ -189,15 +202,23 @@ func TestRubyGemsByPath(t *testing.T) {
 func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 	parent := strings.Replace(pom, "<artifactId>mine", "<packaging>pom</packaging><artifactId>above", 1)
 	child := func(with string) string {
-		return strings.Replace(pom, "<groupId>", "<parent><groupId>mine</groupId><artifactId>above</artifactId><version>1</version>"+with+"</parent><groupId>", 1)
+		return strings.Replace(pom, "<groupId>",
+			"<parent><groupId>mine</groupId><artifactId>above</artifactId><version>1</version>"+with+
+				"</parent><groupId>", 1)
 	}
-	root := folder(t, map[string]string{"pom.xml": parent, "f/pom.xml": child(""), "g/pom.xml": child("<relativePath>../pom.xml</relativePath>"),
-		"h/pom.xml": child("<relativePath/>"), "i/pom.xml": strings.Replace(pom, "</project>", "<modules><module>../f</module></modules></project>", 1),
-		"j/pom.xml":      strings.Replace(pom, "</project>", "<dependencies><dependency><systemPath>${project.basedir}/../x.jar</systemPath></dependency></dependencies></project>", 1),
-		"k/build.gradle": "x\nincludeBuild '../f'\n", "l/build.gradle": "// file('../f')\nfiles('lib/a.jar', '../nothing')\n",
+	root := folder(t, map[string]string{"pom.xml": parent, "f/pom.xml": child(""),
+		"g/pom.xml": child("<relativePath>../pom.xml</relativePath>"),
+		"h/pom.xml": child("<relativePath/>"), "i/pom.xml": strings.Replace(pom, "</project>",
+			"<modules><module>../f</module></modules></project>", 1),
+		"j/pom.xml": strings.Replace(pom, "</project>",
+			"<dependencies><dependency><systemPath>${project.basedir}/../x.jar</systemPath></dependency></dependencies></project>", 1),
+		"k/build.gradle":        "x\nincludeBuild '../f'\n",
+		"l/build.gradle":        "// file('../f')\nfiles('lib/a.jar', '../nothing')\n",
 		"m/settings.gradle.kts": "project(\":f\").projectDir = file(\"../f\")", "m/build.gradle.kts": ""})
-	for name, want := range map[string]string{"f": "has its parent above at ../pom.xml", "g": "has its parent above at ../pom.xml", "h": "", "i": "has the module ../f",
-		"j": "x.jar, outside the function's folder", "k": "build.gradle:2 names ../f", "l": "", "m": "settings.gradle.kts:1 names ../f"} {
+	for name, want := range map[string]string{"f": "has its parent above at ../pom.xml",
+		"g": "has its parent above at ../pom.xml", "h": "", "i": "has the module ../f",
+		"j": "x.jar, outside the function's folder", "k": "build.gradle:2 names ../f", "l": "",
+		"m": "settings.gradle.kts:1 names ../f"} {
 		src := sourceOf("java", "java17", filepath.Join(root, name))
 		if want != "" {
 			leadsOut(t, Java{}, src, want)
@@ -215,9 +236,12 @@ func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 func TestGoInputsSeeTheWorkspace(t *testing.T) {
 	root := folder(t, map[string]string{
 		"go.work": "go 1.21\n\nuse (\n\t./fn\n\t./lib\n)\n", "fn/go.mod": goMod,
-		"fn/main.go": "package main\n\nimport (\n\t\"example.com/lib\"\n\t\"function/linked\"\n)\n\nfunc main() { println(lib.A, linked.B) }\n",
-		"lib/go.mod": "module example.com/lib\n\ngo 1.21\n\nrequire example.com/deep v0.0.0\n\nreplace example.com/deep => ../deep\n",
-		"lib/lib.go": "package lib\n\nimport \"example.com/deep\"\n\nconst A = deep.A\n", "deep/go.mod": "module example.com/deep\n\ngo 1.21\n",
+		"fn/main.go": "package main\n\nimport (\n\t\"example.com/lib\"\n\t\"function/linked\"\n)\n\nfunc main() { " +
+			"println(lib.A, linked.B) }\n",
+		"lib/go.mod": "module example.com/lib\n\ngo 1.21\n\nrequire example.com/deep v0.0.0\n\nreplace " +
+			"example.com/deep => ../deep\n",
+		"lib/lib.go":   "package lib\n\nimport \"example.com/deep\"\n\nconst A = deep.A\n",
+		"deep/go.mod":  "module example.com/deep\n\ngo 1.21\n",
 		"deep/deep.go": "package deep\n\nconst A = 1\n", "behind/b.go": "package linked\n\nconst B = 1\n"})
 	if err := os.Symlink("../behind", filepath.Join(root, "fn", "linked")); err != nil {
 		t.Fatal(err)
@@ -228,7 +252,8 @@ func TestGoInputsSeeTheWorkspace(t *testing.T) {
 	src := goSource(filepath.Join(root, "fn"))
 	before := keyOf(t, Go{}, src)
 	for _, c := range []struct{ name, text string }{
-		{"go.work", "go 1.21\n\nuse (\n\t./fn\n\t./lib\n)\n\nreplace example.com/none v1.0.0 => example.com/none v1.1.0\n"},
+		{"go.work", "go 1.21\n\nuse (\n\t./fn\n\t./lib\n)\n\nreplace example.com/none v1.0.0 => example.com/none " +
+			"v1.1.0\n"},
 		{"deep/deep.go", "package deep\n\nconst A = 2\n"}, {"behind/b.go", "package linked\n\nconst B = 2\n"},
 	} {
 		put(t, filepath.Join(root, c.name), c.text)
@@ -250,12 +275,16 @@ func TestGoInputsSeeTheWorkspace(t *testing.T) {
 
 // A path in any Cargo.toml of the folder that leads out is refused, those of packages within it too.
 func TestRustPathsOfPackagesWithin(t *testing.T) {
-	dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"f\"\n[dependencies]\nnear = { path = \"near\" }\n", "src/main.rs": rustMain,
-		"near/Cargo.toml": "[package]\nname = \"near\"\n# path = \"../..\"\n[dependencies]\nfar = { path = \"/opt/far\" }\n"})
+	dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"f\"\n[dependencies]\nnear = { path = " +
+		"\"near\" }\n", "src/main.rs": rustMain,
+		"near/Cargo.toml": "[package]\nname = \"near\"\n# path = \"../..\"\n[dependencies]\nfar = { path = " +
+			"\"/opt/far\" }\n"})
 	rust := rustWith(t, []string{"x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"}, nil)
 	leadsOut(t, rust, sourceOf("rust", "rust", dir), "near/Cargo.toml:5 names /opt/far")
-	lock := filepath.Join(folder(t, map[string]string{"Cargo.lock": "[[package]]\nname = \"f\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.2\"\nsource = \"registry\"\n"}), "Cargo.lock")
-	if got, err := cratesIn(lock); err != nil || !slices.Equal(got, []run.Installed{{Name: "serde", Version: "1.0.2"}}) {
+	lock := filepath.Join(folder(t, map[string]string{"Cargo.lock": "[[package]]\nname = \"f\"\nversion = " +
+		"\"1.0.0\"\n\n[[package]]\nname = \"serde\"\nversion = \"1.0.2\"\nsource = \"registry\"\n"}), "Cargo.lock")
+	if got, err := cratesIn(lock); err != nil || !slices.Equal(got,
+		[]run.Installed{{Name: "serde", Version: "1.0.2"}}) {
 		t.Errorf("crates %v, %v", got, err)
 	}
 }

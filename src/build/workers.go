@@ -11,8 +11,8 @@ import (
 
 const workersHint = "install Node.js 20.3 or later (apt install nodejs npm, brew install node) and put node on the PATH"
 
-// Workers copies modules for Cloudflare's Workers as they are, after a look at their syntax. Nothing is bundled: what the
-// package counts is what is uploaded.
+// Workers copies modules for Cloudflare's Workers as they are, after a look at their syntax. Nothing is bundled: what
+// the package counts is what is uploaded.
 type Workers struct{ Options }
 
 var _ Builder = Workers{}
@@ -49,7 +49,8 @@ func (w Workers) Build(ctx context.Context, src *run.Source, out string) (Made, 
 		if ending := filepath.Ext(f.rel); ending != ".mjs" && ending != ".cjs" {
 			continue
 		}
-		check := shell.Command{Name: "node", Args: []string{"--check", filepath.FromSlash(f.rel)}, Dir: src.Dir, Timeout: askTimeout}
+		check := shell.Command{Name: "node", Args: []string{"--check", filepath.FromSlash(f.rel)}, Dir: src.Dir,
+			Timeout: askTimeout}
 		if _, err := w.run(ctx, check); err != nil {
 			return Made{}, badSource(ctx, src, fmt.Errorf("%s: %w", f.rel, err))
 		}

@@ -1,5 +1,5 @@
-// Package bytesize has one type for sizes in bytes, with one parser and one formatter. Sizes are told in MiB, which is what
-// experiment files, plans, CSV files and the names of result folders count in.
+// Package bytesize has one type for sizes in bytes, with one parser and one formatter. Sizes are told in MiB, which is
+// what experiment files, plans, CSV files and the names of result folders count in.
 package bytesize
 
 import (
@@ -47,7 +47,8 @@ func (s Size) Fixed(decimals int) string {
 // Exact is the size in MiB and to the byte: 10.000 MiB (10485760 bytes).
 func (s Size) Exact() string { return fmt.Sprintf("%s (%d bytes)", s.Fixed(decimals), int64(s)) }
 
-// RoundUp is the least whole number of units that holds the size, and RoundUp(MiB).String() what to tell of what is needed.
+// RoundUp is the least whole number of units that holds the size, and RoundUp(MiB).String() what to tell of what is
+// needed.
 func (s Size) RoundUp(unit Size) Size {
 	if rest := s % unit; rest > 0 {
 		return s - rest + unit

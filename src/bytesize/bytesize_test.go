@@ -22,7 +22,8 @@ func TestFormat(t *testing.T) {
 		{10 * GiB, "10240", "10240.00 MiB", "10240.000 MiB (10737418240 bytes)"},
 		{1 << 60, "1099511627776", "1099511627776.00 MiB", "1099511627776.000 MiB (1152921504606846976 bytes)"},
 	} {
-		if c.size.Number() != c.number || c.size.String() != c.number+" MiB" || c.size.Fixed(2) != c.fixed || c.size.Exact() != c.exact {
+		if c.size.Number() != c.number || c.size.String() != c.number+" MiB" || c.size.Fixed(2) != c.fixed ||
+			c.size.Exact() != c.exact {
 			t.Errorf("%d: %q, %q, %q, %q", int64(c.size), c.size.Number(), c.size, c.size.Fixed(2), c.size.Exact())
 		}
 	}
@@ -52,7 +53,8 @@ func TestRoundUp(t *testing.T) {
 func TestParse(t *testing.T) {
 	pattern := regexp.MustCompile(`^[0-9]+` + Suffixes + `$`)
 	for text, want := range map[string]Size{
-		"0": 0, "4096": 4096, "1c": 1, "2w": 4, "2b": 1024, "1kB": 1000, "1KB": 1000, "1K": KiB, "1KiB": KiB, "3M": 3 * MiB, "3MB": 3 * MB,
+		"0": 0, "4096": 4096, "1c": 1, "2w": 4, "2b": 1024, "1kB": 1000, "1KB": 1000, "1K": KiB, "1KiB": KiB,
+		"3M": 3 * MiB, "3MB": 3 * MB,
 		"10MiB": 10 * MiB, "1G": GiB, "1GB": GB, "2GiB": 2 * GiB, "9223372036854775807": math.MaxInt64,
 	} {
 		if got, err := Parse(text); got != want || err != nil || !pattern.MatchString(text) {
@@ -60,7 +62,8 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "MiB", "1 kB", " 1kB", "1kb", "-1", "+1", "1.5MiB", "1kBx", "0x10", "1TB"} {
-		if got, err := Parse(text); err == nil || !strings.Contains(err.Error(), "whole number and a unit") || pattern.MatchString(text) {
+		if got, err := Parse(text); err == nil || !strings.Contains(err.Error(), "whole number and a unit") ||
+			pattern.MatchString(text) {
 			t.Errorf("%q: %d, %v", text, int64(got), err)
 		}
 	}

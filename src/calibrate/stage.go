@@ -84,7 +84,8 @@ func (st Stage) Run(ctx context.Context, r *run.Run) error {
 		cal.ServiceTime = t.want.String()
 		r.Record.Calibration = append(r.Record.Calibration, cal)
 		if cal.Method == "table" {
-			r.Log.Warnf("%s does not run on this machine: a table converts %s to %d increments, which can be off by half",
+			r.Log.Warnf("%s does not run on this machine: a table converts %s to %d increments, which can be off by "+
+				"half",
 				t.fn.Runtime, t.want, cal.Increments)
 		} else if cal.Error > tolerance {
 			r.Log.Warnf("%s: the best of %d tries at %s took %s", t.fn.Runtime, cal.Tries, t.want,

@@ -108,7 +108,8 @@ func (c *command) deployCommand() *cli.Command {
 
 func (c *command) probeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "probe", Usage: "send the bursts to functions that `stellar deploy` keeps deployed", ArgsUsage: "RUN-FOLDER",
+		Name: "probe", Usage: "send the bursts to functions that `stellar deploy` keeps deployed",
+		ArgsUsage: "RUN-FOLDER",
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the summary")},

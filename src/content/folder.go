@@ -96,7 +96,8 @@ func look(path, rel, shown string, d fs.DirEntry) (File, *Odd, error) {
 	case err != nil:
 		return File{}, nil, err
 	case !info.Mode().IsRegular():
-		return File{}, &Odd{Rel: rel, Path: shown, What: "is " + kind(info.Mode()) + ", which a package cannot hold", Hint: leaveOut}, nil
+		return File{}, &Odd{Rel: rel, Path: shown, What: "is " + kind(info.Mode()) + ", which a package cannot hold",
+			Hint: leaveOut}, nil
 	}
 	if info.Mode().Perm()&0o444 != 0o444 { // perhaps not for this user
 		in, err := os.Open(path)
@@ -120,7 +121,8 @@ func unreadable(rel, shown string) Odd {
 
 // oddLink tells what is wrong with a link, nil where it leads to a file.
 func oddLink(rel, shown, target string, info fs.FileInfo, err error) *Odd {
-	o := &Odd{Rel: rel, Path: shown, Target: target, Hint: "correct or remove the link, or leave it out with PackagePattern"}
+	o := &Odd{Rel: rel, Path: shown, Target: target,
+		Hint: "correct or remove the link, or leave it out with PackagePattern"}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		o.What = fmt.Sprintf("is a link to %s, which does not exist", target)

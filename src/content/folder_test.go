@@ -40,10 +40,13 @@ func TestRefuse(t *testing.T) {
 		make func(dir string)
 		want string
 	}{
-		"a dangling link":       {func(d string) { link(t, "missing/x", d, "odd") }, "is a link to missing/x, which does not exist"},
-		"a link to itself":      {func(d string) { link(t, "odd", d, "odd") }, "is a link to odd, which leads back to itself"},
-		"a link through a file": {func(d string) { link(t, "main.py/x", d, "odd") }, "is a link to main.py/x, which does not exist"},
-		"a link to a folder":    {func(d string) { link(t, "/usr", d, "odd") }, "is a link to a folder (/usr)"},
+		"a dangling link": {func(d string) { link(t, "missing/x", d, "odd") },
+			"is a link to missing/x, which does not exist"},
+		"a link to itself": {func(d string) { link(t, "odd", d, "odd") },
+			"is a link to odd, which leads back to itself"},
+		"a link through a file": {func(d string) { link(t, "main.py/x", d, "odd") },
+			"is a link to main.py/x, which does not exist"},
+		"a link to a folder": {func(d string) { link(t, "/usr", d, "odd") }, "is a link to a folder (/usr)"},
 		"a named pipe": {func(d string) {
 			if err := syscall.Mkfifo(filepath.Join(d, "odd"), 0o644); err != nil {
 				t.Fatal(err)
@@ -62,7 +65,8 @@ func TestRefuse(t *testing.T) {
 		write(t, dir, "main.py")
 		c.make(dir)
 		err := Refuse(dir, "", nothing)
-		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), filepath.Join(dir, "odd")+" "+c.want) || !strings.Contains(fail.Hint(err), "PackagePattern") {
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), filepath.Join(dir, "odd")+" "+c.want) ||
+			!strings.Contains(fail.Hint(err), "PackagePattern") {
 			t.Errorf("%s: exit code %d, %v, hint %q", name, fail.Code(err), err, fail.Hint(err))
 		}
 		for _, pattern := range []string{"*.py", "main.py"} {
@@ -101,7 +105,8 @@ func TestScan(t *testing.T) {
 		for _, f := range files {
 			names = append(names, f.Rel)
 		}
-		if err != nil || len(odd) != 0 || !slices.Equal(names, []string{".#no-link", "main.py", "sub/a.txt", "sub/linked.py"}) {
+		if err != nil || len(odd) != 0 || !slices.Equal(names,
+			[]string{".#no-link", "main.py", "sub/a.txt", "sub/linked.py"}) {
 			t.Errorf("%s: %v, %v, %v", at, names, odd, err)
 		}
 	}

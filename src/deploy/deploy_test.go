@@ -73,7 +73,8 @@ func TestServerlessRunsInItsFolderAndKeepsTheOutput(t *testing.T) {
 	if string(kept) != text {
 		t.Errorf("kept %q", kept)
 	}
-	if seen.Dir != dir || !slices.Equal(seen.Args, []string{"deploy"}) || !slices.Contains(seen.Env, "TOKEN=x") || seen.Retry.Attempts > 1 {
+	if seen.Dir != dir || !slices.Equal(seen.Args, []string{"deploy"}) || !slices.Contains(seen.Env, "TOKEN=x") ||
+		seen.Retry.Attempts > 1 {
 		t.Errorf("ran %+v", seen)
 	}
 }
@@ -124,14 +125,17 @@ func TestStageWritesTheIntentFirst(t *testing.T) {
 				}
 				return c.conn, nil
 			},
-			Units:   func(r *run.Run) []provider.Unit { return []provider.Unit{{Name: r.Service, Functions: r.Functions}} },
+			Units: func(r *run.Run) []provider.Unit {
+				return []provider.Unit{{Name: r.Service, Functions: r.Functions}}
+			},
 			Deploys: func(*run.Run) bool { return true },
 			Attrs:   func(*run.Run) map[string]string { return map[string]string{"provider": "local"} }}
 		err = st.Run(context.Background(), r)
 		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error is %v; want %q", name, err, c.want)
 		}
-		if p := j.Pending(); len(p) != 1 || p[0].Kind != KindService || p[0].Name != "stellar-x" || p[0].Attrs["region"] != "there" {
+		if p := j.Pending(); len(p) != 1 || p[0].Kind != KindService || p[0].Name != "stellar-x" ||
+			p[0].Attrs["region"] != "there" {
 			t.Errorf("%s: pending is %v; the service must be there to undo", name, p)
 		}
 		if !maps.Equal(index, map[string]string{"provider": "local", "region": "there"}) {

@@ -49,7 +49,8 @@ func (k Kit) find(which string) (string, error) {
 	return findOther(k.Getenv, which, k.Scripts)
 }
 
-// findOther finds a CLI that one provider needs for itself: named by STELLAR_SERVERLESS_<WHICH>, or installed by `make <which>`.
+// findOther finds a CLI that one provider needs for itself: named by STELLAR_SERVERLESS_<WHICH>, or installed by `make
+// <which>`.
 func findOther(getenv func(string) string, which, scripts string) (string, error) {
 	name := "STELLAR_SERVERLESS_" + strings.ToUpper(which)
 	if bin := getenv(name); bin != "" {
@@ -95,9 +96,10 @@ func (s *Serverless) Ready(ctx context.Context) provider.Tool {
 	return t
 }
 
-// quiet keeps the CLI from asking, drawing progress, warning of deprecations and sending word of its use: a measurement run is
-// no time for it.
-var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*", "SLS_NOTIFICATIONS_MODE=off", "SLS_TELEMETRY_DISABLED=1"}
+// quiet keeps the CLI from asking, drawing progress, warning of deprecations and sending word of its use: a measurement
+// run is no time for it.
+var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*", "SLS_NOTIFICATIONS_MODE=off",
+	"SLS_TELEMETRY_DISABLED=1"}
 
 const (
 	commandTimeout = 20 * time.Minute
@@ -133,7 +135,8 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 	}
 	line := versionLine.FindStringSubmatch(res.Stdout)
 	if line == nil {
-		return "", &fail.Error{Code: fail.CodeInput, Output: res.Stdout, Err: fail.Input("%s --version printed no version", bin)}
+		return "", &fail.Error{Code: fail.CodeInput, Output: res.Stdout,
+			Err: fail.Input("%s --version printed no version", bin)}
 	}
 	text := strings.TrimSpace(line[0])
 	osls := strings.Contains(strings.ToLower(res.Stdout), "osls") || filepath.Base(bin) == "osls"
@@ -176,8 +179,8 @@ func (s *Serverless) command(ctx context.Context, retry shell.Retry, verb string
 	return text, err
 }
 
-// Deploy runs `serverless deploy`: again where the vendor throttles, once otherwise. A deployment that failed half-way is
-// removed, not tried over.
+// Deploy runs `serverless deploy`: again where the vendor throttles, once otherwise. A deployment that failed half-way
+// is removed, not tried over.
 func (s *Serverless) Deploy(ctx context.Context, args ...string) (string, error) {
 	return s.command(ctx, s.Retry, "deploy", args)
 }

@@ -52,7 +52,8 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	if len(stand) != len(wanted) {
-		return fail.With(fail.CodeFailed, "%d functions were deployed, but %d endpoints came back", len(wanted), len(stand))
+		return fail.With(fail.CodeFailed, "%d functions were deployed, but %d endpoints came back", len(wanted),
+			len(stand))
 	}
 	for i, f := range wanted {
 		if u, err := url.Parse(stand[i].URL); err != nil || u.Host == "" {
@@ -69,7 +70,8 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// intend enters every unit into the journal, with where it goes; and into the index, for whoever comes when the journal is gone.
+// intend enters every unit into the journal, with where it goes; and into the index, for whoever comes when the journal
+// is gone.
 func (s Stage) intend(ctx context.Context, r *run.Run) ([]run.Resource, error) {
 	units := s.Units(r)
 	if len(units) == 0 {

@@ -59,9 +59,9 @@ const helperTimeout = 30 * time.Second
 // ecrHost is a private registry of AWS: <account>.dkr.ecr.<region>.amazonaws.com.
 var ecrHost = regexp.MustCompile(`^\d{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
 
-// Auth finds the credentials for a registry: those of STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD, the Docker CLI's
-// (config.json with its helpers), and for ECR what `aws ecr get-login-password` gives. None of them is an argument of a
-// program or in a log. Credentials that cannot be read are an error; that there are none is not.
+// Auth finds the credentials for a registry: those of STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD, the Docker
+// CLI's (config.json with its helpers), and for ECR what `aws ecr get-login-password` gives. None of them is an
+// argument of a program or in a log. Credentials that cannot be read are an error; that there are none is not.
 func Auth(ctx context.Context, getenv func(string) string, run shell.Runner, host string) (Credentials, error) {
 	if run == nil {
 		run = shell.Run
@@ -96,7 +96,8 @@ func fromConfig(ctx context.Context, getenv func(string) string, run shell.Runne
 		if errors.Is(err, fs.ErrNotExist) || os.IsPermission(err) {
 			return Credentials{Host: host}, nil
 		}
-		return Credentials{}, fail.Input("the Docker configuration cannot be read: %w", err).WithHint("correct %s, or log in again with docker login", file)
+		return Credentials{}, fail.Input("the Docker configuration cannot be read: %w", err).
+			WithHint("correct %s, or log in again with docker login", file)
 	}
 	if helper := config.CredHelpers[host]; helper != "" {
 		return fromHelper(ctx, run, helper, host)
@@ -134,17 +135,20 @@ func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Cre
 	if host == "docker.io" {
 		name = "https://index.docker.io/v1/"
 	}
-	res, err := run(ctx, shell.Command{Name: "docker-credential-" + helper, Args: []string{"get"}, Stdin: strings.NewReader(name),
+	res, err := run(ctx, shell.Command{Name: "docker-credential-" + helper, Args: []string{"get"},
+		Stdin:   strings.NewReader(name),
 		Timeout: helperTimeout, Line: func(string) {}})
 	if strings.Contains(res.Stdout+res.Stderr, "credentials not found") {
 		return Credentials{Host: host}, nil
 	}
 	if err != nil {
-		cause := fail.Input("the credential helper %s returned nothing for %s", helper, host) // its own words may hold a secret
+		// its own words may hold a secret
+		cause := fail.Input("the credential helper %s returned nothing for %s", helper, host)
 		if errors.Is(err, exec.ErrNotFound) {
 			cause = fail.Input("the credential helper docker-credential-%s is not on the PATH", helper)
 		}
-		return Credentials{}, cause.WithHint("log in again with docker login %s, or set STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD", host)
+		return Credentials{}, cause.WithHint("log in again with docker login %s, or set STELLAR_REGISTRY_USER and "+
+			"STELLAR_REGISTRY_PASSWORD", host)
 	}
 	var said struct{ Username, Secret string }
 	if err := json.Unmarshal([]byte(res.Stdout), &said); err != nil {
@@ -167,8 +171,8 @@ func fromECR(ctx context.Context, run shell.Runner, host, region string) (Creden
 	return Credentials{Host: host, User: "AWS", Password: strings.TrimSpace(res.Stdout)}, nil
 }
 
-// Host is the registry that a reference names, as Docker reads it: the part before the first slash where it looks like a
-// host, else Docker Hub.
+// Host is the registry that a reference names, as Docker reads it: the part before the first slash where it looks like
+// a host, else Docker Hub.
 func Host(reference string) string {
 	first, _, found := strings.Cut(reference, "/")
 	if found && (strings.ContainsAny(first, ".:") || first == "localhost") {

@@ -1,4 +1,5 @@
-// Package dockerengine finds the Docker Engine and connects to it; what is said to it is the business of pack and local.
+// Package dockerengine finds the Docker Engine and connects to it; what is said to it is the business of pack and
+// local.
 package dockerengine
 
 import (
@@ -24,13 +25,15 @@ const (
 
 const (
 	answerTimeout = 5 * time.Second
-	hint          = "start the Docker Engine (`sudo systemctl start docker`, or `sudo dockerd` by hand, or Docker Desktop), " +
+	hint          = "start the Docker Engine (`sudo systemctl start docker`, or `sudo dockerd` by hand, or Docker " +
+		"Desktop), " +
 		"or leave PackageType Image out"
 )
 
-// Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, speaks the highest
-// API version that both sides know, and makes sure that it answers. getenv is the environment; the caller closes the
-// client. The error (exit code 2) says where no Engine answered, or why its address cannot be used, and what to do.
+// Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, speaks the
+// highest API version that both sides know, and makes sure that it answers. getenv is the environment; the caller
+// closes the client. The error (exit code 2) says where no Engine answered, or why its address cannot be used, and what
+// to do.
 func Open(ctx context.Context, getenv func(string) string) (*client.Client, error) {
 	at, err := find(getenv)
 	if err != nil {
@@ -52,7 +55,8 @@ func Open(ctx context.Context, getenv func(string) string) (*client.Client, erro
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, fail.Input("no Docker Engine answers at %s%s: %w", shown(c.DaemonHost()), at.because(), err).WithHint(hint)
+		return nil, fail.Input("no Docker Engine answers at %s%s: %w", shown(c.DaemonHost()), at.because(), err).
+			WithHint(hint)
 	}
 	if err := linux(ping); err != nil {
 		return nil, errors.Join(err, c.Close())

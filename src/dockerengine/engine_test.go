@@ -56,23 +56,34 @@ func TestAuth(t *testing.T) {
 	}{
 		{name: "none", host: "r.test"},
 		{name: "environment", config: `{"auths":{"r.test":{"auth":"` + secret + `"}}}`, host: "r.test",
-			env: map[string]string{"STELLAR_REGISTRY_USER": "u", "STELLAR_REGISTRY_PASSWORD": "p"}, want: Credentials{User: "u", Password: "p"}},
-		{name: "config", config: `{"auths":{"https://r.test":{"auth":"` + secret + `"}}}`, host: "r.test", want: Credentials{User: "me", Password: "a:b"}},
+			env:  map[string]string{"STELLAR_REGISTRY_USER": "u", "STELLAR_REGISTRY_PASSWORD": "p"},
+			want: Credentials{User: "u", Password: "p"}},
+		{name: "config", config: `{"auths":{"https://r.test":{"auth":"` + secret + `"}}}`, host: "r.test",
+			want: Credentials{User: "me", Password: "a:b"}},
 		{name: "another's", config: `{"auths":{"x.test":{"auth":"` + secret + `"}}}`, host: "r.test"},
-		{name: "identity token", config: `{"auths":{"r.test:5000":{"identitytoken":"i"}}}`, host: "r.test:5000", want: Credentials{Identity: "i"}},
-		{name: "Docker Hub", config: `{"auths":{"https://index.docker.io/v1/":{"username":"u","password":"p"}}}`, host: "docker.io", want: Credentials{User: "u", Password: "p"}},
-		{name: "helper", config: helper, host: "r.test", stdout: `{"Username":"u","Secret":"s"}`, call: "docker-credential-own get", stdin: "r.test",
+		{name: "identity token", config: `{"auths":{"r.test:5000":{"identitytoken":"i"}}}`, host: "r.test:5000",
+			want: Credentials{Identity: "i"}},
+		{name: "Docker Hub", config: `{"auths":{"https://index.docker.io/v1/":{"username":"u","password":"p"}}}`,
+			host: "docker.io", want: Credentials{User: "u", Password: "p"}},
+		{name: "helper", config: helper, host: "r.test", stdout: `{"Username":"u","Secret":"s"}`,
+			call: "docker-credential-own get", stdin: "r.test",
 			want: Credentials{User: "u", Password: "s"}},
-		{name: "store", config: helper, host: "docker.io", stdout: `{"Username":"<token>","Secret":"s"}`, call: "docker-credential-store get",
+		{name: "store", config: helper, host: "docker.io", stdout: `{"Username":"<token>","Secret":"s"}`,
+			call:  "docker-credential-store get",
 			stdin: "https://index.docker.io/v1/", want: Credentials{Identity: "s"}},
-		{name: "store has none", config: helper, host: "y.test", stdout: "credentials not found in native keychain", err: errors.New("exit 1"),
+		{name: "store has none", config: helper, host: "y.test", stdout: "credentials not found in native keychain",
+			err:  errors.New("exit 1"),
 			call: "docker-credential-store get", stdin: "y.test"},
-		{name: "helper missing", config: helper, host: "r.test", err: exec.ErrNotFound, call: "docker-credential-own get", stdin: "r.test", no: "docker-credential-own is not on the PATH"},
-		{name: "helper fails", config: helper, host: "r.test", stdout: "s3cret", err: errors.New("exit 1: s3cret"), call: "docker-credential-own get", stdin: "r.test",
+		{name: "helper missing", config: helper, host: "r.test", err: exec.ErrNotFound,
+			call: "docker-credential-own get", stdin: "r.test", no: "docker-credential-own is not on the PATH"},
+		{name: "helper fails", config: helper, host: "r.test", stdout: "s3cret", err: errors.New("exit 1: s3cret"),
+			call: "docker-credential-own get", stdin: "r.test",
 			no: "the credential helper own returned nothing for r.test"},
 		{name: "broken config", config: "{", host: "r.test", no: "the Docker configuration cannot be read"},
-		{name: "ECR", host: ecr, stdout: "token\n", call: "aws ecr get-login-password --region eu-west-1", want: Credentials{User: "AWS", Password: "token"}},
-		{name: "ECR without the CLI", host: ecr, err: exec.ErrNotFound, call: "aws ecr get-login-password --region eu-west-1", no: "log in to " + ecr},
+		{name: "ECR", host: ecr, stdout: "token\n", call: "aws ecr get-login-password --region eu-west-1",
+			want: Credentials{User: "AWS", Password: "token"}},
+		{name: "ECR without the CLI", host: ecr, err: exec.ErrNotFound,
+			call: "aws ecr get-login-password --region eu-west-1", no: "log in to " + ecr},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var call, stdin string
@@ -89,7 +100,8 @@ func TestAuth(t *testing.T) {
 				t.Errorf("ran %q with %q, want %q with %q", call, stdin, c.call, c.stdin)
 			}
 			if c.no != "" {
-				if err == nil || !strings.Contains(err.Error(), c.no) || strings.Contains(err.Error(), "s3cret") || fail.Hint(err) == "" {
+				if err == nil || !strings.Contains(err.Error(), c.no) || strings.Contains(err.Error(), "s3cret") ||
+					fail.Hint(err) == "" {
 					t.Errorf("%v, hint %q", err, fail.Hint(err))
 				}
 				return
@@ -119,7 +131,8 @@ func TestHelperProgram(t *testing.T) {
 func TestHeader(t *testing.T) {
 	text, err := base64.URLEncoding.DecodeString(Credentials{Host: "r.test", User: "u", Password: "ü?>"}.Header())
 	var said map[string]string
-	if err := errors.Join(err, json.Unmarshal(text, &said)); err != nil || said["username"] != "u" || said["password"] != "ü?>" || said["serveraddress"] != "r.test" {
+	if err := errors.Join(err, json.Unmarshal(text, &said)); err != nil || said["username"] != "u" ||
+		said["password"] != "ü?>" || said["serveraddress"] != "r.test" {
 		t.Errorf("%s, %v", text, err)
 	}
 }
@@ -144,8 +157,9 @@ func TestAuthenticator(t *testing.T) {
 
 func TestHost(t *testing.T) {
 	for reference, want := range map[string]string{
-		"python:3.13-slim": "docker.io", "library/python": "docker.io", "localhost/a:1": "localhost", "127.0.0.1:5000/a/b@sha256:0": "127.0.0.1:5000",
-		"public.ecr.aws/lambda/go:1": "public.ecr.aws", ecr + "/a": ecr, "a.b": "docker.io",
+		"python:3.13-slim": "docker.io", "library/python": "docker.io", "localhost/a:1": "localhost",
+		"127.0.0.1:5000/a/b@sha256:0": "127.0.0.1:5000",
+		"public.ecr.aws/lambda/go:1":  "public.ecr.aws", ecr + "/a": ecr, "a.b": "docker.io",
 	} {
 		if got := Host(reference); got != want {
 			t.Errorf("%s: %s, want %s", reference, got, want)
@@ -179,20 +193,24 @@ func TestOpenFails(t *testing.T) {
 	if err := os.MkdirAll(meta, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(meta, "meta.json"), fmt.Appendf(nil, `{"Name":"far","Endpoints":{"docker":{"Host":"unix:///no/context.sock"}}}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(meta, "meta.json"),
+		fmt.Appendf(nil, `{"Name":"far","Endpoints":{"docker":{"Host":"unix:///no/context.sock"}}}`),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		getenv func(string) string
 		want   string
 	}{
-		{home(t, "", map[string]string{"DOCKER_HOST": "unix:///no/host.sock"}), "no Docker Engine answers at unix:///no/host.sock"},
+		{home(t, "", map[string]string{"DOCKER_HOST": "unix:///no/host.sock"}),
+			"no Docker Engine answers at unix:///no/host.sock"},
 		{home(t, "", map[string]string{"DOCKER_HOST": "nonsense"}), "no Docker Engine: "},
 		{home(t, "", map[string]string{"DOCKER_HOST": address}), "runs windows containers"},
 		{nobody, "no Docker Engine answers at unix:///no/context.sock"},
 	} {
 		_, err := Open(t.Context(), c.getenv)
-		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) || !strings.Contains(fail.Hint(err), "start the Docker Engine") {
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(fail.Hint(err), "start the Docker Engine") {
 			t.Errorf("exit code %d: %v, hint %q; want %q", fail.Code(err), err, fail.Hint(err), c.want)
 		}
 	}

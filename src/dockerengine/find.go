@@ -72,7 +72,8 @@ func contextAddress(dir, name, from string) (address, error) {
 	}
 	err := readJSON(file, &meta)
 	if errors.Is(err, fs.ErrNotExist) {
-		return address{}, fail.Input("there is no Docker context %q, which %s names; there are %s", name, from, strings.Join(contexts(dir), ", ")).
+		return address{}, fail.Input("there is no Docker context %q, which %s names; there are %s", name, from,
+			strings.Join(contexts(dir), ", ")).
 			WithHint("name one of them (`docker context ls` shows where they lead), or unset it and use DOCKER_HOST")
 	}
 	if err != nil {
@@ -86,7 +87,8 @@ func contextAddress(dir, name, from string) (address, error) {
 	}
 	at := address{host: end.Host, source: "the Docker context " + name}
 	certs := filepath.Join(dir, "contexts", "tls", id, "docker")
-	at.tls = tlsFiles{ca: existing(certs, "ca.pem"), cert: existing(certs, "cert.pem"), key: existing(certs, "key.pem"), skipVerify: end.SkipTLSVerify}
+	at.tls = tlsFiles{ca: existing(certs, "ca.pem"), cert: existing(certs, "cert.pem"), key: existing(certs, "key.pem"),
+		skipVerify: end.SkipTLSVerify}
 	return checked(at, "the host of the Docker context "+name)
 }
 
@@ -95,12 +97,16 @@ func checked(at address, what string) (address, error) {
 	scheme, rest, found := strings.Cut(at.host, "://")
 	switch {
 	case scheme == "ssh" && found:
-		return at, fail.Input("%s is %s: stellar does not connect to Docker over ssh://", what, shown(at.host)).WithHint(
-			"forward its socket, `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock %s`, and set DOCKER_HOST=unix:///tmp/docker.sock. That is enough "+
-				"to build and push images; the local platform needs an Engine on its own machine", sshTarget(at.host))
+		return at, fail.Input("%s is %s: stellar does not connect to Docker over ssh://", what, shown(at.host)).
+			WithHint(
+				"forward its socket, `ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock %s`, and set "+
+					"DOCKER_HOST=unix:///tmp/docker.sock. That is enough "+
+					"to build and push images; the local platform needs an Engine on its own machine",
+				sshTarget(at.host))
 	case !found || rest == "" || !slices.Contains([]string{"unix", "tcp", "http", "https", "npipe"}, scheme):
 		return at, fail.Input("no Docker Engine: %s is %q, which is not the address of one", what, shown(at.host)).
-			WithHint("give unix:///path/to/docker.sock or tcp://host:port, or unset it to use the usual socket; then start the Docker Engine if it is not running")
+			WithHint("give unix:///path/to/docker.sock or tcp://host:port, or unset it to use the usual socket; " +
+				"then start the Docker Engine if it is not running")
 	}
 	return at, nil
 }
@@ -164,9 +170,11 @@ func (a address) options() ([]client.Opt, error) {
 		config, err := tlsconfig.Client(tlsconfig.Options{CAFile: t.ca, CertFile: t.cert, KeyFile: t.key,
 			InsecureSkipVerify: t.skipVerify, ExclusiveRootPools: true})
 		if err != nil {
-			return nil, fail.Input("the certificates of %s cannot be used: %w", a.source, err).WithHint("create the context again with `docker context create`")
+			return nil, fail.Input("the certificates of %s cannot be used: %w", a.source, err).
+				WithHint("create the context again with `docker context create`")
 		}
-		opts = append(opts, client.WithHTTPClient(&http.Client{Transport: &http.Transport{TLSClientConfig: config}, CheckRedirect: client.CheckRedirect}))
+		opts = append(opts, client.WithHTTPClient(&http.Client{Transport: &http.Transport{TLSClientConfig: config},
+			CheckRedirect: client.CheckRedirect}))
 	}
 	if a.host != "" {
 		opts = append(opts, client.WithHost(a.host))

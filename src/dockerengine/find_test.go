@@ -47,17 +47,26 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "DOCKER_CONTEXT", env: map[string]string{"DOCKER_CONTEXT": "gone"},
 			want: []string{`there is no Docker context "gone", which DOCKER_CONTEXT names; there are default, far, other`}, hint: []string{"docker context ls"}},
 		{name: "currentContext", config: `{"currentContext":"lost"}`,
-			want: []string{`there is no Docker context "lost", which currentContext in `, `config.json names; there are default, far, other`}},
-		{name: "DOCKER_CONTEXT first", config: `{"currentContext":"far"}`, env: map[string]string{"DOCKER_CONTEXT": "gone"}, want: []string{`"gone"`}},
-		{name: "broken context", env: map[string]string{"DOCKER_CONTEXT": "broken"}, want: []string{`the Docker context "broken", which DOCKER_CONTEXT names, cannot be read`}},
-		{name: "empty context", env: map[string]string{"DOCKER_CONTEXT": "other"}, want: []string{`the Docker context "other"`, "has no Docker endpoint"}},
-		{name: "broken configuration", config: `{`, want: []string{"the Docker configuration cannot be read", "config.json"}, hint: []string{"correct", "DOCKER_HOST"}},
+			want: []string{`there is no Docker context "lost", which currentContext in `,
+				`config.json names; there are default, far, other`}},
+		{name: "DOCKER_CONTEXT first", config: `{"currentContext":"far"}`,
+			env: map[string]string{"DOCKER_CONTEXT": "gone"}, want: []string{`"gone"`}},
+		{name: "broken context", env: map[string]string{"DOCKER_CONTEXT": "broken"},
+			want: []string{`the Docker context "broken", which DOCKER_CONTEXT names, cannot be read`}},
+		{name: "empty context", env: map[string]string{"DOCKER_CONTEXT": "other"},
+			want: []string{`the Docker context "other"`, "has no Docker endpoint"}},
+		{name: "broken configuration", config: `{`,
+			want: []string{"the Docker configuration cannot be read", "config.json"},
+			hint: []string{"correct", "DOCKER_HOST"}},
 		{name: "ssh in DOCKER_HOST", env: map[string]string{"DOCKER_HOST": "ssh://me:secret@far.test:2222"},
 			want: []string{"DOCKER_HOST is ssh://me:xxxxx@far.test:2222: stellar does not connect to Docker over ssh://"},
-			hint: []string{"ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock -p 2222 me@far.test`", "DOCKER_HOST=unix:///tmp/docker.sock"}},
+			hint: []string{"ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock -p 2222 me@far.test`",
+				"DOCKER_HOST=unix:///tmp/docker.sock"}},
 		{name: "ssh in a context", config: `{"currentContext":"far"}`,
-			want: []string{"the host of the Docker context far is ssh://far.test: stellar does not connect to Docker over ssh://"}, hint: []string{"docker.sock far.test`"}},
-		{name: "no address", env: map[string]string{"DOCKER_HOST": "/var/run/docker.sock"}, want: []string{`DOCKER_HOST is "/var/run/docker.sock"`}, hint: []string{"unix:///path"}},
+			want: []string{"the host of the Docker context far is ssh://far.test: stellar does not connect to " +
+				"Docker over ssh://"}, hint: []string{"docker.sock far.test`"}},
+		{name: "no address", env: map[string]string{"DOCKER_HOST": "/var/run/docker.sock"},
+			want: []string{`DOCKER_HOST is "/var/run/docker.sock"`}, hint: []string{"unix:///path"}},
 		{name: "scheme", env: map[string]string{"DOCKER_HOST": "fd://3"}, want: []string{`DOCKER_HOST is "fd://3"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,13 +106,15 @@ func TestFind(t *testing.T) {
 	}{
 		{`{"currentContext":"near"}`, nil, "unix:///near.sock"},
 		{`{"currentContext":"gone"}`, map[string]string{"DOCKER_CONTEXT": "near"}, "unix:///near.sock"},
-		{`{"currentContext":"gone"}`, map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_CONTEXT": "gone"}, "tcp://a:1"},
+		{`{"currentContext":"gone"}`, map[string]string{"DOCKER_HOST": "tcp://a:1", "DOCKER_CONTEXT": "gone"},
+			"tcp://a:1"},
 		{`{"currentContext":"gone"}`, map[string]string{"DOCKER_CONTEXT": "default"}, ""},
 		{`{"currentContext":""}`, nil, ""},
 		{"", nil, ""},
 	} {
 		getenv := home(t, c.config, c.env)
-		writeContext(t, getenv("DOCKER_CONFIG"), "near", `{"Name":"near","Endpoints":{"docker":{"Host":"unix:///near.sock"}}}`, nil)
+		writeContext(t, getenv("DOCKER_CONFIG"), "near",
+			`{"Name":"near","Endpoints":{"docker":{"Host":"unix:///near.sock"}}}`, nil)
 		if at, err := find(getenv); err != nil || at.host != c.want {
 			t.Errorf("%s %v: %+v, %v; want %q", c.config, c.env, at, err, c.want)
 		}
@@ -125,8 +136,10 @@ func TestContextCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
-	certs := map[string][]byte{"ca.pem": cert, "cert.pem": cert, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
-	for name, want := range map[string]string{"whole": "", "without a client's": "certificate required", "broken": "cannot be used"} {
+	certs := map[string][]byte{"ca.pem": cert, "cert.pem": cert,
+		"key.pem": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})}
+	for name, want := range map[string]string{"whole": "", "without a client's": "certificate required",
+		"broken": "cannot be used"} {
 		getenv := home(t, "", map[string]string{"DOCKER_CONTEXT": "tls"})
 		with := certs
 		switch name {
@@ -136,7 +149,8 @@ func TestContextCertificates(t *testing.T) {
 			with = map[string][]byte{"ca.pem": []byte("x"), "cert.pem": cert}
 		}
 		host := "tcp://" + strings.TrimPrefix(srv.URL, "https://")
-		writeContext(t, getenv("DOCKER_CONFIG"), "tls", fmt.Sprintf(`{"Name":"tls","Endpoints":{"docker":{"Host":%q}}}`, host), with)
+		writeContext(t, getenv("DOCKER_CONFIG"), "tls", fmt.Sprintf(`{"Name":"tls","Endpoints":{"docker":{"Host":%q}}}`,
+			host), with)
 		c, err := Open(t.Context(), getenv)
 		if err == nil {
 			c.Close()

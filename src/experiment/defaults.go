@@ -67,8 +67,8 @@ func (d *decoder) fill(dr *draft) {
 }
 
 // clearUnknown clears what the file does not say of functions that are deployed already: a default would be reported
-// as if it were known. Of a URL's functions nothing is known, of those of an endpoints file the code and its runtime are
-// not. Increments for a service time depend on both: where one is asked for, the defaults are assumed.
+// as if it were known. Of a URL's functions nothing is known, of those of an endpoints file the code and its runtime
+// are not. Increments for a service time depend on both: where one is asked for, the defaults are assumed.
 func (d *decoder) clearUnknown(dr *draft) {
 	s, has := &dr.sub, dr.good
 	clear := func(key string, into *string) {

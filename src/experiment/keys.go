@@ -140,7 +140,8 @@ func functionKeys() []key {
 			doc: "How the function is packaged; Container and Docker mean Image."},
 		{name: "PackagePattern", rule: rule{kind: text}, def: "**", published: true,
 			doc: "Which files go into the package. " +
-				"Files in which credentials are kept (.npmrc, .yarnrc*, pip.conf, .pypirc, .netrc and the like) never do."},
+				"Files in which credentials are kept (.npmrc, .yarnrc*, pip.conf, .pypirc, .netrc and the like) " +
+				"never do."},
 		{name: "FunctionImageSizeMB", rule: rule{kind: number, min: 0, max: 1 << 20}, def: 0.0, published: true,
 			doc: "Size of the deployed package in MiB, fractions allowed; 0: as built."},
 		{name: "FunctionMemoryMB", rule: atLeast(1, 1<<20), def: 128, published: true,
@@ -258,8 +259,9 @@ func requestKeys() []key {
 			doc: "Share of failed requests above which the sub-experiment stops, once 10 are in."},
 		{name: "Visualization", rule: rule{kind: text, enum: []string{"all", "bar", "cdf", "histogram", "none"},
 			pattern: barPattern,
-			want:    "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf", published: true,
-			doc: "Plots to draw; bar-<ms> colours the bars above that latency."},
+			want:    "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf",
+			published: true,
+			doc:       "Plots to draw; bar-<ms> colours the bars above that latency."},
 	}
 }
 

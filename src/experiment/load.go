@@ -33,7 +33,8 @@ const maxFile = 64 << 20
 // afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
 func Load(path string) (*Loaded, error) { return sound(inspect(path, false)) }
 
-// LoadStanding is Load for functions that an endpoints file names: what the file does not say of their code stays empty.
+// LoadStanding is Load for functions that an endpoints file names: what the file does not say of their code stays
+// empty.
 func LoadStanding(path string) (*Loaded, error) { return sound(inspect(path, true)) }
 
 // sound gives what was read only where it has no mistake.

@@ -86,8 +86,8 @@ func Hint(err error) string {
 	return ""
 }
 
-// Output gives the last output of the program that failed: the first one that a tree of errors has, from its outermost Error
-// inwards, else the empty string.
+// Output gives the last output of the program that failed: the first one that a tree of errors has, from its outermost
+// Error inwards, else the empty string.
 func Output(err error) string {
 	if e, ok := err.(*Error); ok && e.Output != "" { //nolint:errorlint // the tree is walked here
 		return e.Output

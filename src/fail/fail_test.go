@@ -42,7 +42,8 @@ func TestOutputOfATree(t *testing.T) {
 	for name, err := range map[string]error{
 		"itself":  said,
 		"wrapped": With(CodeLeftBehind, "could not be removed: %w", fmt.Errorf("service: %w", said)),
-		"joined":  With(CodeLeftBehind, "could not be removed: %w", errors.Join(errors.New("another"), fmt.Errorf("service: %w", said))),
+		"joined": With(CodeLeftBehind, "could not be removed: %w",
+			errors.Join(errors.New("another"), fmt.Errorf("service: %w", said))),
 	} {
 		if got := Output(err); got != "what it said" {
 			t.Errorf("%s: output %q", name, got)

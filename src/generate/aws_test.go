@@ -60,7 +60,8 @@ func wildcards(at string, v any) (found []string) {
 			found = append(found, wildcards(fmt.Sprintf("%s[%d]", at, i), inner)...)
 		}
 	case string:
-		policy := strings.Contains(at, ".Action") || strings.Contains(at, ".Resource") || strings.Contains(at, ".Principal")
+		policy := strings.Contains(at, ".Action") || strings.Contains(at, ".Resource") ||
+			strings.Contains(at, ".Principal")
 		if policy && (v == "*" || strings.HasSuffix(v, ":*") && !strings.Contains(v, ":log-group:/aws/lambda/")) {
 			found = append(found, at+" = "+v)
 		}
@@ -69,7 +70,8 @@ func wildcards(at string, v any) (found []string) {
 }
 
 func TestAWSPermissionsHaveNoWildcard(t *testing.T) {
-	if got := wildcards("", map[string]any{"Action": []any{"s3:*", "s3:Get"}, "Resource": "*", "Principal": "*"}); len(got) != 3 {
+	if got := wildcards("", map[string]any{"Action": []any{"s3:*", "s3:Get"}, "Resource": "*",
+		"Principal": "*"}); len(got) != 3 {
 		t.Fatalf("the search finds %q", got)
 	}
 	for name, r := range map[string]*run.Run{"ZIPs": awsRun(t), "images": quietImages(t)} {
@@ -139,32 +141,38 @@ func TestAWSRoutesLeadToTheVersionWithSnapStart(t *testing.T) {
 		if got := tpl.Resources["HttpApiIntegration"+id].Properties["IntegrationUri"]; !reflect.DeepEqual(got, want) {
 			t.Errorf("the route of %s leads to %v, want %v", id, got, want)
 		}
-		if got := tpl.Resources[id+"LambdaPermissionHttpApi"].Properties["FunctionName"]; !reflect.DeepEqual(got, want) {
+		if got := tpl.Resources[id+"LambdaPermissionHttpApi"].Properties["FunctionName"]; !reflect.DeepEqual(got,
+			want) {
 			t.Errorf("the API may call %v, want %v", got, want)
 		}
 	}
 	snap := tpl.Resources["F1Dash0LambdaFunction"].Properties["SnapStart"]
-	if !reflect.DeepEqual(snap, map[string]any{"ApplyOn": "PublishedVersions"}) || tpl.Resources["F0Dash0LambdaFunction"].Properties["SnapStart"] != nil {
-		t.Errorf("SnapStart %v of f1-0, %v of f0-0", snap, tpl.Resources["F0Dash0LambdaFunction"].Properties["SnapStart"])
+	if !reflect.DeepEqual(snap, map[string]any{"ApplyOn": "PublishedVersions"}) ||
+		tpl.Resources["F0Dash0LambdaFunction"].Properties["SnapStart"] != nil {
+		t.Errorf("SnapStart %v of f1-0, %v of f0-0", snap,
+			tpl.Resources["F0Dash0LambdaFunction"].Properties["SnapStart"])
 	}
 }
 
-// What carries a run's tags is found by them when the journal is lost; what cannot carry any belongs to something that does.
+// What carries a run's tags is found by them when the journal is lost; what cannot carry any belongs to something that
+// does.
 func TestAWSResourcesCarryTheTags(t *testing.T) {
 	r := awsRun(t)
 	written(t, r)
-	untagged := map[string]bool{"AWS::ApiGatewayV2::Integration": true, "AWS::ApiGatewayV2::Route": true, "AWS::Lambda::Permission": true,
-		"AWS::Lambda::Version": true, "AWS::Lambda::Alias": true,
+	untagged := map[string]bool{"AWS::ApiGatewayV2::Integration": true, "AWS::ApiGatewayV2::Route": true,
+		"AWS::Lambda::Permission": true,
+		"AWS::Lambda::Version":    true, "AWS::Lambda::Alias": true,
 		"AWS::Logs::LogGroup": true} // it takes the stack's: stackTags
 	for id, res := range templateOf(t, r, "").Resources {
-		if tags := fmt.Sprint(res.Properties["Tags"]); !untagged[res.Type] && !(strings.Contains(tags, "stellar-run") && strings.Contains(tags, "stellar-expires")) {
+		if tags := fmt.Sprint(res.Properties["Tags"]); !untagged[res.Type] &&
+			!(strings.Contains(tags, "stellar-run") && strings.Contains(tags, "stellar-expires")) {
 			t.Errorf("%s (%s) has tags %s", id, res.Type, tags)
 		}
 	}
 }
 
-// The largest service stays under CloudFormation's 500 resources and 200 outputs, and under the 10240 characters of a role's policies;
-// one function more makes a second service.
+// The largest service stays under CloudFormation's 500 resources and 200 outputs, and under the 10240 characters of a
+// role's policies; one function more makes a second service.
 func TestAWSServicesStayUnderTheQuotas(t *testing.T) {
 	r := providertest.NewRun(t, "aws", providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 		s.Parallelism, s.SnapStartEnabled, s.FunctionTimeoutSeconds = 140, true, 29

@@ -40,7 +40,9 @@ func installed(dir, language string) (made func(rel string) bool, all bool) {
 	}
 	below := func(folders ...string) func(string) bool {
 		return func(rel string) bool {
-			return slices.ContainsFunc(folders, func(f string) bool { return rel == f || strings.HasPrefix(rel, f+"/") })
+			return slices.ContainsFunc(folders, func(f string) bool {
+				return rel == f || strings.HasPrefix(rel, f+"/")
+			})
 		}
 	}
 	switch language {
@@ -54,7 +56,10 @@ func installed(dir, language string) (made func(rel string) bool, all bool) {
 		}
 	case "nodejs":
 		if nodeInstalls(dir) {
-			return func(rel string) bool { return slices.Contains(strings.Split(path.Clean(rel), "/"), "node_modules") }, false
+			return func(rel string) bool {
+				return slices.Contains(strings.Split(path.Clean(rel), "/"),
+					"node_modules")
+			}, false
 		}
 	}
 	return below(), false

@@ -20,10 +20,12 @@ func TestLinksThatLeadNowhereAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for pattern, refused := range map[string]bool{"": true, "**": true, "*.py": false} {
-		r := providertest.NewRun(t, "local", providertest.Sub("fn", "python3.13", func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
+		r := providertest.NewRun(t, "local", providertest.Sub("fn", "python3.13",
+			func(s *experiment.SubExperiment) { s.PackagePattern = pattern }))
 		r.BaseDir = base
 		for _, err := range []error{Check(r, rowOf(t, r)), (Functions{Row: rowOf(t, r)}).Run(t.Context(), r)} {
-			says := err != nil && strings.Contains(err.Error(), filepath.Join(base, "fn", "dead")+" is a link to missing, which does not exist") && fail.Hint(err) != ""
+			says := err != nil && strings.Contains(err.Error(),
+				filepath.Join(base, "fn", "dead")+" is a link to missing, which does not exist") && fail.Hint(err) != ""
 			if refused && (fail.Code(err) != fail.CodeInput || !says) || !refused && err != nil {
 				t.Errorf("pattern %q: exit code %d, %v, hint %q", pattern, fail.Code(err), err, fail.Hint(err))
 			}

@@ -21,7 +21,8 @@ func published(function string) bool { return function == "chameleon" || functio
 // or in the working directory.
 func findFolder(r *run.Run, name string) (string, error) {
 	if name == "" {
-		return "", fail.Input("a function has no name").WithHint(`write "Function": "measure" for the measurement function`)
+		return "", fail.Input("a function has no name").
+			WithHint(`write "Function": "measure" for the measurement function`)
 	}
 	tries := []string{filepath.Join(r.BaseDir, name)}
 	switch {

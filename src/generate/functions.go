@@ -1,5 +1,5 @@
-// Package generate renders function code from raw-code/, or uses the user's own folder, and writes what the provider's CLI
-// reads. What is particular to a vendor it asks of the row of the table of providers that it is given.
+// Package generate renders function code from raw-code/, or uses the user's own folder, and writes what the provider's
+// CLI reads. What is particular to a vendor it asks of the row of the table of providers that it is given.
 package generate
 
 import (
@@ -154,11 +154,12 @@ func newSource(r *run.Run, fn *run.Function, c code, v vendor) *run.Source {
 		dir = filepath.Join(r.WorkDir, "src", c.key)
 	}
 	return &run.Source{Key: c.key, Dir: dir, Language: fn.Language, Runtime: fn.Runtime, Handler: c.handler,
-		LocalHandler: localHandler(fn, c, v), Architecture: fn.Architecture, Generated: c.generated, Dockerfile: c.dockerfile}
+		LocalHandler: localHandler(fn, c, v), Architecture: fn.Architecture, Generated: c.generated,
+		Dockerfile: c.dockerfile}
 }
 
-// localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the user's
-// that is written for a provider with a form of its own cannot run there.
+// localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the
+// user's that is written for a provider with a form of its own cannot run there.
 func localHandler(fn *run.Function, c code, v vendor) string {
 	switch {
 	case c.generated && v.adaptation(fn).Package != "":

@@ -38,14 +38,15 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 	only := func(s *experiment.SubExperiment) { s.PackagePattern = "main.py" }
 	r := providertest.NewRun(t, "local",
 		providertest.Sub("measure", "go", func(s *experiment.SubExperiment) { s.Parallelism = 2 }), // 0, 1
-		providertest.Sub("hellogo", "go", sized(0, "front")),                                       // 2: placement of no filler makes no difference
-		providertest.Sub("measure", "go", sized(10.5, "back")),                                     // 3
-		providertest.Sub("measure", "go", sized(10.5, "front")),                                    // 4
-		providertest.Sub("measure", "go", sized(10.5, "back"), read),                               // 5
-		providertest.Sub("measure", "go", arm),                                                     // 6
-		providertest.Sub("hellopy", "python3.13"),                                                  // 7
-		providertest.Sub("producer-consumer", "python3.12"),                                        // 8: the same code
-		providertest.Sub("prodcons", "python3.12", only),                                           // 9
+		// 2: placement of no filler makes no difference
+		providertest.Sub("hellogo", "go", sized(0, "front")),
+		providertest.Sub("measure", "go", sized(10.5, "back")),       // 3
+		providertest.Sub("measure", "go", sized(10.5, "front")),      // 4
+		providertest.Sub("measure", "go", sized(10.5, "back"), read), // 5
+		providertest.Sub("measure", "go", arm),                       // 6
+		providertest.Sub("hellopy", "python3.13"),                    // 7
+		providertest.Sub("producer-consumer", "python3.12"),          // 8: the same code
+		providertest.Sub("prodcons", "python3.12", only),             // 9
 	)
 	if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -68,13 +69,15 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 	sources, packages, seeds := map[string]*run.Source{}, map[string]*run.Package{}, map[int64]string{}
 	for i, fn := range r.Functions {
 		w, p := want[i], fn.Package
-		if fn.Source.Key != w.source || p.Name != w.name || p.TargetBytes != w.target || p.Source != fn.Source || !fn.Source.Generated {
+		if fn.Source.Key != w.source || p.Name != w.name || p.TargetBytes != w.target || p.Source != fn.Source ||
+			!fn.Source.Generated {
 			t.Errorf("function %d: source %+v, package %+v, want %+v", i, fn.Source, p, w)
 		}
 		if p.Path != filepath.Join(r.ServiceDir, "packages", p.Name+".zip") || p.Seed < 0 {
 			t.Errorf("function %d: package path %s, seed %d", i, p.Path, p.Seed)
 		}
-		if sources[fn.Source.Key] != nil && sources[fn.Source.Key] != fn.Source || packages[p.Name] != nil && packages[p.Name] != p {
+		if sources[fn.Source.Key] != nil && sources[fn.Source.Key] != fn.Source || packages[p.Name] != nil &&
+			packages[p.Name] != p {
 			t.Errorf("function %d does not share its source and package with its equals", i)
 		}
 		if other, taken := seeds[p.Seed]; taken && other != p.Name {
@@ -89,7 +92,8 @@ func TestSharedSourcesAndPackages(t *testing.T) {
 
 func TestSeedsFollowFromTheExperiment(t *testing.T) {
 	seeds := func(seed int64) (out []int64) {
-		r := providertest.NewRun(t, "local", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"))
+		r := providertest.NewRun(t, "local", providertest.Sub("measure", "go"),
+			providertest.Sub("measure", "python3.13"))
 		r.Experiment.Seed = &seed
 		if err := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -159,7 +163,8 @@ func TestOwnFolders(t *testing.T) {
 		{"hellopy", "main.lambda_handler", "hellopy-"},
 	} {
 		fn := r.Functions[i]
-		if fn.Source.Dir != filepath.Join(r.BaseDir, want.dir) || fn.Handler != want.handler || fn.Source.Generated || !strings.HasPrefix(fn.Source.Key, want.key) {
+		if fn.Source.Dir != filepath.Join(r.BaseDir, want.dir) || fn.Handler != want.handler || fn.Source.Generated ||
+			!strings.HasPrefix(fn.Source.Key, want.key) {
 			t.Errorf("function %d: handler %q, source %+v, want %+v", i, fn.Handler, fn.Source, want)
 		}
 	}
@@ -181,15 +186,22 @@ func TestRefusedFunctions(t *testing.T) {
 		want, hint  string
 		unsupported bool
 	}{
-		{"unknown", providertest.Sub("hellopi", "go"), `function "hellopi": there is no such function`, "hellogo, hellojava, hellonode, hellopy, measure", false},
+		{"unknown", providertest.Sub("hellopi", "go"), `function "hellopi": there is no such function`,
+			"hellogo, hellojava, hellonode, hellopy, measure", false},
 		{"no name", providertest.Sub("", "go"), "a function has no name", `"Function": "measure"`, false},
-		{"path", providertest.Sub("./gone/away", "go"), `function "./gone/away": there is no such function`, "the path of its folder", false},
+		{"path", providertest.Sub("./gone/away", "go"), `function "./gone/away": there is no such function`,
+			"the path of its folder", false},
 		{"file", providertest.Sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
-		{"language", providertest.Sub("hellogo", "python3.13"), `"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`, false},
+		{"language", providertest.Sub("hellogo", "python3.13"),
+			`"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`,
+			false},
 		{"empty go", providertest.Sub("./empty", "go"), "holds no .go files", "", false},
-		{"no module", providertest.Sub("./empty", "python3.13", handler("main.f")), "main.py, which does not exist", "Handler", false},
-		{"malformed", providertest.Sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "", false},
-		{"climbs", providertest.Sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "", false},
+		{"no module", providertest.Sub("./empty", "python3.13", handler("main.f")), "main.py, which does not exist",
+			"Handler", false},
+		{"malformed", providertest.Sub("./empty", "python3.13", handler("${env:HOME}.f")), "is not module.function", "",
+			false},
+		{"climbs", providertest.Sub("./empty", "python3.13", handler("../main.f")), "is not module.function", "",
+			false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := providertest.NewRun(t, "local", c.sub, c.sub)
@@ -212,7 +224,8 @@ func TestRefusedFunctions(t *testing.T) {
 			if !errors.As(err, &e) || !strings.Contains(e.Hint, c.hint) {
 				t.Errorf("hint of %v: want %q", err, c.hint)
 			}
-			if again := (Functions{Row: rowOf(t, r)}).Run(t.Context(), r); again == nil || again.Error() != err.Error() {
+			if again := (Functions{Row: rowOf(t, r)}).
+				Run(t.Context(), r); again == nil || again.Error() != err.Error() {
 				t.Errorf("Run says %v, Check says %v", again, err)
 			}
 			if _, err := os.Stat(r.WorkDir); !errors.Is(err, os.ErrNotExist) {
@@ -242,7 +255,8 @@ func TestAdaptersAreTheirProvidersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	fn := r.Functions[0]
-	if _, err := os.Stat(filepath.Join(fn.Source.Dir, "entry.py")); !errors.Is(err, os.ErrNotExist) || fn.Source.Unbuilt || fn.Handler != "main.lambda_handler" {
+	if _, err := os.Stat(filepath.Join(fn.Source.Dir, "entry.py")); !errors.Is(err, os.ErrNotExist) ||
+		fn.Source.Unbuilt || fn.Handler != "main.lambda_handler" {
 		t.Errorf("%v, %+v, handler %s", err, fn.Source, fn.Handler)
 	}
 }

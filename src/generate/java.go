@@ -15,7 +15,8 @@ var javaHandler = regexp.MustCompile(`^([A-Za-z_$][\w$]*\.)*[A-Za-z_$][\w$]*(::[
 
 func java() language { return language{handler: "stellar.Measure::handle", own: javaEntry} }
 
-// javaEntry checks the handler's form, and that there is something to compile. Which classes there are the compiler finds.
+// javaEntry checks the handler's form, and that there is something to compile. Which classes there are the compiler
+// finds.
 func javaEntry(dir, handler string) (string, error) {
 	if handler == java().handler {
 		return "", fail.Input("a Java function of your own has to name its entry point").
@@ -30,14 +31,16 @@ func javaEntry(dir, handler string) (string, error) {
 			return err
 		}
 		base := d.Name()
-		found = !d.IsDir() && (strings.HasSuffix(base, ".java") || base == "pom.xml" || strings.HasPrefix(base, "build.gradle"))
+		found = !d.IsDir() && (strings.HasSuffix(base, ".java") || base == "pom.xml" ||
+			strings.HasPrefix(base, "build.gradle"))
 		return nil
 	})
 	if err != nil {
 		return "", fail.Input("%w", err)
 	}
 	if !found {
-		return "", &provider.KeyError{Key: "Function", Err: fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)}
+		return "", &provider.KeyError{Key: "Function",
+			Err: fail.Input("%s holds no .java files, no pom.xml and no build.gradle", dir)}
 	}
 	return handler, nil
 }

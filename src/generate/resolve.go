@@ -28,8 +28,8 @@ var measurement = map[string]string{
 	"prodcons":          "",
 }
 
-// language is how the functions of one language are rendered, named and checked: the way a language is added is a row in
-// languages.
+// language is how the functions of one language are rendered, named and checked: the way a language is added is a row
+// in languages.
 type language struct {
 	// handler is the entry point of the measurement function, and what a user's function has if the file does not say.
 	handler string
@@ -68,9 +68,10 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
 		if language != "" && language != fn.Language && fn.Language != run.LanguageWorkers {
-			return code{}, &provider.KeyError{Key: "Function", Err: fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
-				name, language, fn.Runtime, fn.Language).
-				WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)}
+			return code{}, &provider.KeyError{Key: "Function",
+				Err: fail.Input("function %q is the measurement function in %s, but the runtime is %q (%s)",
+					name, language, fn.Runtime, fn.Language).
+					WithHint(`write "Function": "measure" for the runtime's own language, or change "Runtime"`)}
 		}
 		if err := handlerIsFile("", fn, r.Experiment.SubExperiments[fn.Sub].Handler); err != nil {
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
@@ -102,7 +103,8 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	sum := sha256.Sum256([]byte(filepath.ToSlash(filepath.Clean(name))))
 	key := safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), fn.Runtime, fn.Architecture, system(fn))
 	if fn.Language == run.LanguageWorkers {
-		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), handler) // the main module decides what belongs to a Worker
+		// the main module decides what belongs to a Worker
+		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), handler)
 	}
 	if dockerfile != "" {
 		key = safeName(filepath.Base(dir), hex.EncodeToString(sum[:4]), "dockerfile", fn.Architecture)
@@ -113,8 +115,8 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
 }
 
-// system tells the sources of images apart on machines that are no Linux: local ZIP packages are built for this machine there,
-// images never are.
+// system tells the sources of images apart on machines that are no Linux: local ZIP packages are built for this machine
+// there, images never are.
 func system(fn *run.Function) string {
 	if fn.PackageType == "Image" && runtime.GOOS != "linux" {
 		return "linux"

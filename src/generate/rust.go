@@ -11,7 +11,8 @@ import (
 func rust() language {
 	return language{handler: "bootstrap", own: func(dir, _ string) (string, error) {
 		if _, err := os.Stat(filepath.Join(dir, "Cargo.toml")); err != nil {
-			return "", &provider.KeyError{Key: "Function", Err: fail.Input("%s holds no Cargo.toml", dir).WithHint("cargo init %s makes one", dir)}
+			return "", &provider.KeyError{Key: "Function", Err: fail.Input("%s holds no Cargo.toml", dir).
+				WithHint("cargo init %s makes one", dir)}
 		}
 		return "bootstrap", nil // what the builder makes is called so, whatever the file says
 	}}

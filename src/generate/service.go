@@ -13,10 +13,12 @@ import (
 )
 
 // Service is the stage that writes what a deployment starts from: a folder for each unit under r.ServiceDir, with its
-// serverless.yml or what else the provider's CLI reads. The folder then works by hand too, once the packages are beside it.
+// serverless.yml or what else the provider's CLI reads. The folder then works by hand too, once the packages are beside
+// it.
 type Service struct {
 	Row provider.Provider // the run's provider
-	// Locate says where the units will go (provider.Locator), for providers whose files say it. nil: as the experiment says.
+	// Locate says where the units will go (provider.Locator), for providers whose files say it. nil: as the experiment
+	// says.
 	Locate func(ctx context.Context, r *run.Run) (map[string]string, error)
 }
 

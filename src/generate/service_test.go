@@ -48,7 +48,8 @@ func written(t *testing.T, r *run.Run) []byte {
 func localRun(t *testing.T) *run.Run {
 	r := providertest.NewRun(t, "local",
 		providertest.Sub("measure", "go", func(s *experiment.SubExperiment) {
-			s.Platform = experiment.Platform{KeepAliveSeconds: 0.5, Concurrency: 4, MaxInstances: 10, Queueing: "shared"}
+			s.Platform = experiment.Platform{KeepAliveSeconds: 0.5, Concurrency: 4, MaxInstances: 10,
+				Queueing: "shared"}
 			s.Parallelism = 2
 		}),
 		providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) {
@@ -106,7 +107,8 @@ func TestValuesAreQuoted(t *testing.T) {
 	r := localRun(t)
 	r.Functions[0].Env["TRICKY"] = "a: \"b\" # ${c}\n€"
 	text := written(t, r)
-	for _, want := range []string{`"00000000000000000000000000000000000000000000000000000000000001e5"`, `stellar-expires: "2026-11-21T07:02:03Z"`} {
+	for _, want := range []string{`"00000000000000000000000000000000000000000000000000000000000001e5"`,
+		`stellar-expires: "2026-11-21T07:02:03Z"`} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
@@ -114,26 +116,32 @@ func TestValuesAreQuoted(t *testing.T) {
 	var back struct {
 		Functions map[string]struct{ Environment map[string]string }
 	}
-	if err := yaml.Unmarshal(text, &back); err != nil || back.Functions["f0-0"].Environment["TRICKY"] != r.Functions[0].Env["TRICKY"] {
+	if err := yaml.Unmarshal(text, &back); err != nil ||
+		back.Functions["f0-0"].Environment["TRICKY"] != r.Functions[0].Env["TRICKY"] {
 		t.Errorf("read back: %v, %q", err, back.Functions["f0-0"].Environment)
 	}
 }
 
 func TestRefusedServices(t *testing.T) {
-	httpImage := providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType, s.Platform.ImageContract = "Image", "http" })
+	httpImage := providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) {
+		s.PackageType, s.Platform.ImageContract = "Image", "http"
+	})
 	for _, c := range []struct {
 		name string
 		run  *run.Run
 		want string
 	}{
-		{"image on $PORT", providertest.NewRun(t, "aws", httpImage), "sub-experiment 0: aws runs images by the Runtime API only"},
+		{"image on $PORT", providertest.NewRun(t, "aws", httpImage),
+			"sub-experiment 0: aws runs images by the Runtime API only"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := Service{Row: rowOf(t, c.run)}.Check(t.Context(), c.run)
-			if !errors.Is(err, fail.ErrUnsupported) || !strings.Contains(err.Error(), c.want) || fail.Code(err) != fail.CodeInput {
+			if !errors.Is(err, fail.ErrUnsupported) || !strings.Contains(err.Error(), c.want) ||
+				fail.Code(err) != fail.CodeInput {
 				t.Errorf("Check says %v, want unsupported with %q", err, c.want)
 			}
-			if again := (Service{Row: rowOf(t, c.run)}).Run(t.Context(), c.run); again == nil || again.Error() != err.Error() {
+			if again := (Service{Row: rowOf(t, c.run)}).
+				Run(t.Context(), c.run); again == nil || again.Error() != err.Error() {
 				t.Errorf("Run says %v", again)
 			}
 			if _, err := os.Stat(c.run.ServiceDir); !errors.Is(err, os.ErrNotExist) {
@@ -143,7 +151,8 @@ func TestRefusedServices(t *testing.T) {
 	}
 	r := localRun(t)
 	r.Service = "9lives"
-	if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); err == nil || !strings.Contains(err.Error(), `"9lives"`) {
+	if err := (Service{Row: rowOf(t, r)}).Check(t.Context(), r); err == nil ||
+		!strings.Contains(err.Error(), `"9lives"`) {
 		t.Errorf("service name: %v", err)
 	}
 }
@@ -176,7 +185,8 @@ func osls(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("osls is not installed (npm ci in scripts/serverless, or $OSLS): the generated serverless.yml is not shown to it")
+	t.Skip("osls is not installed (npm ci in scripts/serverless, or $OSLS): the generated serverless.yml is not " +
+		"shown to it")
 	return ""
 }
 
@@ -185,15 +195,18 @@ func runOSLS(t *testing.T, r *run.Run, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), osls(t), args...)
 	cmd.Dir = r.ServiceDir
-	const schemas = "SLS_SCHEMA_CACHE_BASE_DIR" // compiling the CLI's schema takes seconds: scripts/test.sh has a folder for it
-	cmd.Env = append(os.Environ(), schemas+"="+cmp.Or(os.Getenv(schemas), t.TempDir()), "AWS_ACCESS_KEY_ID=none", "AWS_SECRET_ACCESS_KEY=none",
+	// compiling the CLI's schema takes seconds: scripts/test.sh has a folder for it
+	const schemas = "SLS_SCHEMA_CACHE_BASE_DIR"
+	cmd.Env = append(os.Environ(), schemas+"="+cmp.Or(os.Getenv(schemas), t.TempDir()), "AWS_ACCESS_KEY_ID=none",
+		"AWS_SECRET_ACCESS_KEY=none",
 		"AWS_EC2_METADATA_DISABLED=true")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("osls %s: %v\n%s%s", strings.Join(args, " "), err, stdout.String(), stderr.String())
 	}
-	if out := stdout.String() + stderr.String(); strings.Contains(strings.ToLower(out), "warning") || strings.Contains(out, "eprecat") {
+	if out := stdout.String() + stderr.String(); strings.Contains(strings.ToLower(out), "warning") ||
+		strings.Contains(out, "eprecat") {
 		t.Errorf("osls %s is not content:\n%s", strings.Join(args, " "), out)
 	}
 	return stdout.String()
@@ -217,7 +230,8 @@ func TestOSLSAcceptsTheFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, fn := range r.Functions {
-				if f := got.Functions[fn.Name]; f.MemorySize != fn.MemoryMB || f.Environment["STELLAR_TOKEN_SHA256"] != fn.Env["STELLAR_TOKEN_SHA256"] {
+				if f := got.Functions[fn.Name]; f.MemorySize != fn.MemoryMB ||
+					f.Environment["STELLAR_TOKEN_SHA256"] != fn.Env["STELLAR_TOKEN_SHA256"] {
 					t.Errorf("%s as osls reads it: %+v", fn.Name, f)
 				}
 			}
@@ -249,11 +263,14 @@ func TestOSLSPackagesForAWS(t *testing.T) {
 	for _, resource := range template.Resources {
 		kinds[resource.Type]++
 	}
-	if kinds["AWS::Lambda::Function"] != 2 || kinds["AWS::ApiGatewayV2::Route"] != 2 || kinds["AWS::Lambda::Version"] != 1 {
+	if kinds["AWS::Lambda::Function"] != 2 || kinds["AWS::ApiGatewayV2::Route"] != 2 ||
+		kinds["AWS::Lambda::Version"] != 1 {
 		t.Errorf("resources %v: want two functions, two routes, and a version only where SnapStart needs one", kinds)
 	}
-	for _, want := range []string{`"FunctionName": "` + r.Service + `-f0-0"`, `"Runtime": "provided.al2023"`, `"Architectures": [`, `"arm64"`,
-		`"MemorySize": 1024`, `"Timeout": 29`, `"RetentionInDays": 1`, `"Key": "stellar-run"`, `"RouteKey": "ANY /f1-0"`, `"ApplyOn": "PublishedVersions"`} {
+	for _, want := range []string{`"FunctionName": "` + r.Service + `-f0-0"`, `"Runtime": "provided.al2023"`,
+		`"Architectures": [`, `"arm64"`,
+		`"MemorySize": 1024`, `"Timeout": 29`, `"RetentionInDays": 1`, `"Key": "stellar-run"`,
+		`"RouteKey": "ANY /f1-0"`, `"ApplyOn": "PublishedVersions"`} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("the template has no %s", want)
 		}

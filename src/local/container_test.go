@@ -247,7 +247,8 @@ func registryOn(t *testing.T) string {
 	listener.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yml")
-	config := fmt.Sprintf("version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n", filepath.Join(dir, "data"), address)
+	config := fmt.Sprintf("version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: "+
+		"%s\nhttp:\n  addr: %s\n", filepath.Join(dir, "data"), address)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,8 @@ func TestReportRoundTrip(t *testing.T) {
 		Init:      99990 * time.Microsecond, Queue: 10 * time.Microsecond, Instance: "abc", Cold: true, Status: "error",
 		ErrorClass: "X.Y",
 	}
-	want := "REPORT RequestId: id\tDuration: 12.34 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 64 MB\tInit Duration: 99.99 ms" +
+	want := "REPORT RequestId: id\tDuration: 12.34 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory " +
+		"Used: 64 MB\tInit Duration: 99.99 ms" +
 		"\tStatus: error\tError Type: X.Y\tQueue Duration: 0.01 ms\tInstance: abc\tCold: true"
 	if r.String() != want {
 		t.Errorf("got  %s\nwant %s", r, want)
@@ -208,11 +209,13 @@ func TestReportRoundTrip(t *testing.T) {
 	if got, ok := ParseReport(want + "\n"); !ok || got != r {
 		t.Errorf("read back %+v", got)
 	}
-	aws := "REPORT RequestId: 3604209a-e9a3-11e6-939a-754dd98c7be3\tDuration: 12.34 ms\tBilled Duration: 13 ms Memory Size: x"
+	aws := "REPORT RequestId: 3604209a-e9a3-11e6-939a-754dd98c7be3\tDuration: 12.34 ms\tBilled Duration: 13 ms " +
+		"Memory Size: x"
 	if _, ok := ParseReport(aws); ok {
 		t.Error("a line with a broken number was read")
 	}
-	aws = "REPORT RequestId: 36\tDuration: 12.34 ms\tBilled Duration: 100 ms\tMemory Size: 128 MB\tMax Memory Used: 18 MB\tInit Duration: 5.5 ms\t"
+	aws = "REPORT RequestId: 36\tDuration: 12.34 ms\tBilled Duration: 100 ms\tMemory Size: 128 MB\tMax Memory Used: " +
+		"18 MB\tInit Duration: 5.5 ms\t"
 	if got, ok := ParseReport(aws); !ok || !got.Cold || got.MaxMemory != 18 || got.Init != 5500*time.Microsecond {
 		t.Errorf("AWS's line: %v %+v", ok, got)
 	}

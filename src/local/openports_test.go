@@ -30,7 +30,8 @@ func TestServerThatListensElsewhere(t *testing.T) {
 			continue
 		}
 		r := wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout,
-			"not ready 2s after its start: ready means that port 8080 ($PORT) takes connections at the container's own address ")
+			"not ready 2s after its start: ready means that port 8080 ($PORT) takes connections at the container's "+
+				"own address ")
 		if !strings.HasSuffix(strings.TrimSpace(r.Error), "outside") && at == "127.0.0.1:8080" ||
 			!strings.Contains(r.Error, want) {
 			t.Errorf("%s: %s; want %s", at, r.Error, want)

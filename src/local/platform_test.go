@@ -232,7 +232,8 @@ func TestPython(t *testing.T) {
 	}
 	_, c := testPlatform(t, nil)
 	artifact := filepath.Join(t.TempDir(), "p.zip")
-	code := "import sys\ndef handler(event, context):\n    print('said by python')\n    return {'statusCode': 200, 'body': sys.version.split()[0] + event['rawPath']}\n"
+	code := "import sys\ndef handler(event, context):\n    print('said by python')\n    return {'statusCode': 200, " +
+		"'body': sys.version.split()[0] + event['rawPath']}\n"
 	if err := os.WriteFile(artifact, zipOf(entry{"main.py", 0o644, []byte(code)}), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -217,7 +217,8 @@ func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id str
 	case errors.As(err, &big):
 		msg := fmt.Sprintf("function %s: response payload size exceeded maximum allowed payload size (%d bytes)",
 			in.fn.spec.Name, maxResponse)
-		if !in.completeInvocation(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge", msg: msg}) {
+		if !in.completeInvocation(inv, result{kind: kindResponseTooLarge, class: "Function.ResponseSizeTooLarge",
+			msg: msg}) {
 			in.refuseAnswer(w, id)
 			return
 		}

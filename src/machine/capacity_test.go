@@ -26,27 +26,35 @@ func TestCapacityRefusals(t *testing.T) {
 			hint: "Allow more open files with FILES 20001."},
 		"files unknown": {need: Need{Connections: 25_000}, at: func(m *supply) { m.files = 0 }},
 		"open at once": {need: Need{Connections: 28_233, New: 28_233}, at: func(m *supply) { m.files = 1 << 20 },
-			want: "28233 local ports are needed for connections to one address (as many are open at once), 28232 are there (32768 to 60999)", hint: "Get more ports with PORTS."},
+			want: "28233 local ports are needed for connections to one address (as many are open at once), 28232 " +
+				"are there (32768 to 60999)", hint: "Get more ports with PORTS."},
 		"opened in turn": {need: Need{Connections: 10, New: 28_233},
-			want: "28233 local ports are needed for connections to one address (28233 are opened a minute, and a closed one keeps its port for 1m0s), 28232 are there (32768 to 60999)",
+			want: "28233 local ports are needed for connections to one address (28233 are opened a minute, and a " +
+				"closed one keeps its port for 1m0s), 28232 are there (32768 to 60999)",
 			hint: "Get more ports with PORTS."},
 		"never enough ports": {need: Need{Connections: 10, New: 64_513},
-			want: "64513 local ports are needed for connections to one address (64513 are opened a minute, and a closed one keeps its port for 1m0s), 28232 are there (32768 to 60999)",
+			want: "64513 local ports are needed for connections to one address (64513 are opened a minute, and a " +
+				"closed one keeps its port for 1m0s), 28232 are there (32768 to 60999)",
 			hint: "No setting gives more than 64512 ports: set Connections to reuse or shared, or send less."},
 		"soon free on loopback": {need: Need{Connections: 10, New: 30 * 28_232, Loopback: true}},
 		"not so soon": {need: Need{Connections: 10, New: 30*28_232 + 1, Loopback: true},
-			want: "28233 local ports are needed for connections to one address (846961 are opened a minute, and a closed one keeps its port for 2s), 28232 are there (32768 to 60999)",
+			want: "28233 local ports are needed for connections to one address (846961 are opened a minute, and a " +
+				"closed one keeps its port for 2s), 28232 are there (32768 to 60999)",
 			hint: "Get more ports with PORTS."},
 		"ports unknown": {need: Need{New: 1 << 20}, at: func(m *supply) { m.ports = 0 }},
 		"memory": {need: Need{Connections: 10_000, Bytes: 800 << 20},
-			want: "1113 MiB of memory are needed (32 KiB for each of 10000 connections, 800 MiB for bodies and rows), 1024 MiB are left (MemAvailable)",
+			want: "1113 MiB of memory are needed (32 KiB for each of 10000 connections, 800 MiB for bodies and " +
+				"rows), 1024 MiB are left (MemAvailable)",
 			hint: "Free memory, or set smaller bursts, payloads or MaxConnections."},
 		"memory unknown": {need: Need{Bytes: 1 << 60}, at: func(m *supply) { m.memory = 0 }},
 		"all of it": {need: Need{Connections: 40_000, New: 40_000, Bytes: 1 << 30},
 			want: "40064 open files are needed (40000 connections and 64 others), 20000 are allowed; " +
-				"40000 local ports are needed for connections to one address (as many are open at once), 28232 are there (32768 to 60999); " +
-				"2274 MiB of memory are needed (32 KiB for each of 40000 connections, 1024 MiB for bodies and rows), 1024 MiB are left (MemAvailable)",
-			hint: "Allow more open files with FILES 40064; get more ports with PORTS; free memory, or set smaller bursts, payloads or MaxConnections."},
+				"40000 local ports are needed for connections to one address (as many are open at once), 28232 are " +
+				"there (32768 to 60999); " +
+				"2274 MiB of memory are needed (32 KiB for each of 40000 connections, 1024 MiB for bodies and " +
+				"rows), 1024 MiB are left (MemAvailable)",
+			hint: "Allow more open files with FILES 40064; get more ports with PORTS; free memory, or set smaller " +
+				"bursts, payloads or MaxConnections."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := here

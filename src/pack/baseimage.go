@@ -59,7 +59,8 @@ func (m *images) ensureBase(ctx context.Context, base, language, architecture st
 func noBase(base, language string, err error) error {
 	if language == run.LanguageDocker {
 		return fail.Input("cannot pull image %s, the base of the Dockerfile: %w", base, err).
-			WithHint("correct its name, docker login where it needs one, or name in FROM one that this machine has (`docker images`)")
+			WithHint("correct its name, docker login where it needs one, or name in FROM one that this machine has " +
+				"(`docker images`)")
 	}
 	return fail.Input("cannot pull the base image %s: %w", base, err).
 		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; scripts/base-image.sh makes one from Debian packages`, language)
@@ -71,9 +72,9 @@ var (
 	copyLine = regexp.MustCompile(`(?i)^\s*COPY\s+(?:--\S+\s+)*?--from=(\S+)\s`)
 )
 
-// basesOf are the images that a user's Dockerfile starts from or copies from. They are fetched before it is built, with the
-// user's credentials, and so that the run knows what it has brought. A name that cannot be told from the text is left out:
-// the Engine's builder finds it, or says why not.
+// basesOf are the images that a user's Dockerfile starts from or copies from. They are fetched before it is built, with
+// the user's credentials, and so that the run knows what it has brought. A name that cannot be told from the text is
+// left out: the Engine's builder finds it, or says why not.
 func basesOf(dockerfile string) ([]string, error) {
 	f, err := os.Open(dockerfile)
 	if err != nil {

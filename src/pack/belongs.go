@@ -17,7 +17,8 @@ func Belongs(id string, res run.Resource, remembered bool) (run.Resource, error)
 	switch {
 	case res.Kind == KindImage && res.Attrs[attrRun] == "":
 		if !remembered {
-			return res, fmt.Errorf("image %s: whether run %s has pulled this base image is not known here", res.Name, id)
+			return res, fmt.Errorf("image %s: whether run %s has pulled this base image is not known here", res.Name,
+				id)
 		}
 		return res, nil
 	case !tagged || !strings.HasPrefix(tag, mine):
@@ -25,7 +26,8 @@ func Belongs(id string, res run.Resource, remembered bool) (run.Resource, error)
 	case res.Kind == KindImage && res.Attrs[attrRun] != id:
 		return res, fmt.Errorf("image %s carries the label of another run, %s", res.Name, res.Attrs[attrRun])
 	case res.Kind == KindPushed && res.Attrs[attrRepository]+":"+res.Attrs[attrTag] != res.Name:
-		return res, fmt.Errorf("image %s is entered as tag %s of %s", res.Name, res.Attrs[attrTag], res.Attrs[attrRepository])
+		return res, fmt.Errorf("image %s is entered as tag %s of %s", res.Name, res.Attrs[attrTag],
+			res.Attrs[attrRepository])
 	case res.Kind == KindPushed && !remembered:
 		attrs := map[string]string{}
 		for key, value := range res.Attrs {

@@ -22,7 +22,8 @@ func BenchmarkPackage(b *testing.B) {
 	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
 			src := &run.Source{Key: "go", BuildDir: folder(b, map[string]string{"bootstrap": programLike(2 << 20)})}
-			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"), TargetBytes: bytesize.FromMiB(float64(size)), Seed: 1}
+			pkg := &run.Package{Name: "p", Source: src, Path: filepath.Join(b.TempDir(), "p.zip"),
+				TargetBytes: bytesize.FromMiB(float64(size)), Seed: 1}
 			r := newRun(b, pkg)
 			b.SetBytes(size << 20)
 			resetPeak()
@@ -59,7 +60,8 @@ func BenchmarkZipCommand(b *testing.B) {
 	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {
 			dir := b.TempDir()
-			code, random, out := filepath.Join(dir, "bootstrap"), filepath.Join(dir, "filler.bin"), filepath.Join(dir, "p.zip")
+			code, random, out := filepath.Join(dir, "bootstrap"), filepath.Join(dir, "filler.bin"),
+				filepath.Join(dir, "p.zip")
 			if err := os.WriteFile(code, []byte(programLike(2<<20)), 0o755); err != nil {
 				b.Fatal(err)
 			}

@@ -14,8 +14,8 @@ import (
 	"github.com/mholt/archiver/v4"
 )
 
-// code is the compressed code of a package. It lies in a file of its own, from which every package of the same code takes
-// the compressed bytes as they are.
+// code is the compressed code of a package. It lies in a file of its own, from which every package of the same code
+// takes the compressed bytes as they are.
 type code struct {
 	file    *os.File
 	entries []entry
@@ -39,7 +39,8 @@ func (c *code) compress(ctx context.Context, dir string, files []source) error {
 	return c.index(files)
 }
 
-// index reads the file back. The library drops the error of its last write, so the list is compared with what was meant.
+// index reads the file back. The library drops the error of its last write, so the list is compared with what was
+// meant.
 func (c *code) index(files []source) error {
 	size, err := c.file.Seek(0, io.SeekEnd)
 	if err != nil {

@@ -18,8 +18,10 @@ import (
 // The context of a user's Dockerfile holds links as links, those that lead nowhere too, as docker build's has them;
 // what .dockerignore names is not even looked at. The folder itself may be a link.
 func TestContextKeepsLinks(t *testing.T) {
-	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n", ".dockerignore": "pipe\nskipped\n", "a.txt": "a"})
-	err := errors.Join(os.Symlink("missing", filepath.Join(dir, "dead")), os.Symlink("user@host.1", filepath.Join(dir, ".#a.txt")),
+	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n", ".dockerignore": "pipe\nskipped\n",
+		"a.txt": "a"})
+	err := errors.Join(os.Symlink("missing", filepath.Join(dir, "dead")),
+		os.Symlink("user@host.1", filepath.Join(dir, ".#a.txt")),
 		os.Symlink("loop", filepath.Join(dir, "loop")), os.Symlink("missing", filepath.Join(dir, "skipped")),
 		syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644))
 	by := filepath.Join(t.TempDir(), "link")
@@ -43,7 +45,8 @@ func TestContextKeepsLinks(t *testing.T) {
 			}
 			got = append(got, h.Name+" "+h.Linkname)
 		}
-		if want := []string{".#a.txt user@host.1", ".dockerignore ", "Dockerfile ", "a.txt ", "dead missing", "loop loop"}; !slices.Equal(got, want) {
+		if want := []string{".#a.txt user@host.1", ".dockerignore ", "Dockerfile ", "a.txt ", "dead missing",
+			"loop loop"}; !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", at, got, want)
 		}
 	}
@@ -51,7 +54,8 @@ func TestContextKeepsLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c buildContext
-	if err := c.addFolder(dir, "Dockerfile"); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "pipe") || !strings.Contains(fail.Hint(err), ".dockerignore") {
+	if err := c.addFolder(dir, "Dockerfile"); fail.Code(err) != fail.CodeInput ||
+		!strings.Contains(err.Error(), "pipe") || !strings.Contains(fail.Hint(err), ".dockerignore") {
 		t.Errorf("%v, hint %q", err, fail.Hint(err))
 	}
 }

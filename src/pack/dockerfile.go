@@ -34,7 +34,8 @@ type imageKind struct {
 
 // languageImage is how images of one language are made: the way a language is added is a row of languageImages.
 type languageImage struct {
-	lambdaBase func(version string) string // AWS's image for the Runtime API contract, whose own loop is used; nil: scratch
+	// AWS's image for the Runtime API contract, whose own loop is used; nil: scratch
+	lambdaBase func(version string) string
 	httpBase   func(version string) string // image with the interpreter; nil: scratch
 	loop       func(handler string) []string
 	server     []string // runs the measurement function as an HTTP server
@@ -48,16 +49,21 @@ func languageImages() map[string]languageImage {
 		path := strings.Join([]string{taskRoot, taskRoot + "/lib/*", loopRoot}, ":")
 		return append(append(append([]string{"java"}, bootstraps.JavaFlags()...), "-cp", path, class), args...)
 	}
-	program := languageImage{server: []string{taskRoot + "/bootstrap"}, loop: func(string) []string { return []string{taskRoot + "/bootstrap"} }}
+	program := languageImage{server: []string{taskRoot + "/bootstrap"}, loop: func(string) []string {
+		return []string{taskRoot + "/bootstrap"}
+	}}
 	return map[string]languageImage{
 		"go":   program,
 		"rust": program,
 		"python": {at("public.ecr.aws/lambda/python:%s"), at("python:%s-slim"),
-			func(h string) []string { return []string{"python3", "-u", loopRoot + "/bootstrap.py", h} }, []string{"python3", "-u", "main.py"}},
+			func(h string) []string { return []string{"python3", "-u", loopRoot + "/bootstrap.py", h} },
+			[]string{"python3", "-u", "main.py"}},
 		"nodejs": {at("public.ecr.aws/lambda/nodejs:%s"), at("node:%s-slim"),
-			func(h string) []string { return []string{"node", loopRoot + "/bootstrap.js", h} }, []string{"node", "main.js"}},
+			func(h string) []string { return []string{"node", loopRoot + "/bootstrap.js", h} },
+			[]string{"node", "main.js"}},
 		"ruby": {at("public.ecr.aws/lambda/ruby:%s"), at("ruby:%s-slim"),
-			func(h string) []string { return []string{"ruby", loopRoot + "/bootstrap.rb", h} }, []string{"ruby", "main.rb"}},
+			func(h string) []string { return []string{"ruby", loopRoot + "/bootstrap.rb", h} },
+			[]string{"ruby", "main.rb"}},
 		"java": {at("public.ecr.aws/lambda/java:%s"), at("eclipse-temurin:%s-jre"),
 			func(h string) []string { return java(bootstraps.JavaClass, h) }, java("stellar.Server")},
 	}
@@ -96,7 +102,8 @@ func (k imageKind) check() error {
 		return err
 	}
 	if k.contract == overHTTP && !k.generated && languageImages()[k.language].lambdaBase != nil {
-		return fail.Unsupported("a %s function of your own as a server on $PORT: its handler %s serves no HTTP", k.language, k.handler).
+		return fail.Unsupported("a %s function of your own as a server on $PORT: its handler %s serves no HTTP",
+			k.language, k.handler).
 			WithHint("give its folder a Dockerfile whose program listens on $PORT")
 	}
 	return nil

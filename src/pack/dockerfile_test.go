@@ -17,13 +17,17 @@ func TestGeneratedDockerfiles(t *testing.T) {
 		kind imageKind
 		want []string
 	}{
-		{imageKind{language: "go", contract: runtimeAPI}, []string{"FROM scratch\n", `ENTRYPOINT ["/var/task/bootstrap"]`}},
-		{imageKind{language: "rust", contract: overHTTP, base: "debian:12"}, []string{"FROM debian:12\n", `ENTRYPOINT ["/var/task/bootstrap"]`}},
+		{imageKind{language: "go", contract: runtimeAPI},
+			[]string{"FROM scratch\n", `ENTRYPOINT ["/var/task/bootstrap"]`}},
+		{imageKind{language: "rust", contract: overHTTP, base: "debian:12"},
+			[]string{"FROM debian:12\n", `ENTRYPOINT ["/var/task/bootstrap"]`}},
 		{imageKind{language: "python", runtime: "python3.13", contract: runtimeAPI, handler: "main.lambda_handler"},
 			[]string{"FROM public.ecr.aws/lambda/python:3.13\n", `CMD ["main.lambda_handler"]`}},
-		{imageKind{language: "nodejs", runtime: "nodejs22.x", contract: overHTTP}, []string{"FROM node:22-slim\n", `ENTRYPOINT ["node","main.js"]`}},
+		{imageKind{language: "nodejs", runtime: "nodejs22.x", contract: overHTTP},
+			[]string{"FROM node:22-slim\n", `ENTRYPOINT ["node","main.js"]`}},
 		{imageKind{language: "ruby", runtime: "ruby3.4", contract: runtimeAPI, base: "b", handler: "main.handler"},
-			[]string{"FROM b\n", "COPY loop/ /opt/stellar/", `ENTRYPOINT ["ruby","/opt/stellar/bootstrap.rb","main.handler"]`}},
+			[]string{"FROM b\n", "COPY loop/ /opt/stellar/",
+				`ENTRYPOINT ["ruby","/opt/stellar/bootstrap.rb","main.handler"]`}},
 		{imageKind{language: "java", runtime: "java21", contract: runtimeAPI, base: "b", handler: "a.B::c"},
 			[]string{`"-cp","/var/task:/var/task/lib/*:/opt/stellar","stellar.bootstrap.Bootstrap","a.B::c"]`}},
 	} {
@@ -50,22 +54,27 @@ func TestNoEngine(t *testing.T) {
 		return map[string]string{"DOCKER_HOST": "unix:///no/such/docker.sock"}[name]
 	}}
 	err := stage.Check(t.Context(), r)
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "no Docker Engine answers at unix:///no/such/docker.sock") || !strings.Contains(fail.Hint(err), "start the Docker Engine") {
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(),
+		"no Docker Engine answers at unix:///no/such/docker.sock") || !strings.Contains(fail.Hint(err),
+		"start the Docker Engine") {
 		t.Errorf("exit code %d: %v, hint %q", fail.Code(err), err, fail.Hint(err))
 	}
 }
 
 func TestCheck(t *testing.T) {
-	python := run.Function{Name: "f", PackageType: typeImage, Language: "python", Runtime: "python3.13", Handler: "main.lambda_handler",
+	python := run.Function{Name: "f", PackageType: typeImage, Language: "python", Runtime: "python3.13",
+		Handler:  "main.lambda_handler",
 		Platform: experiment.Platform{ImageContract: runtimeAPI}, Generated: true}
 	with := func(change func(*run.Function, *experiment.Experiment)) (*run.Run, error) {
 		fn := python
-		e := &experiment.Experiment{Provider: "local", SubExperiments: []experiment.SubExperiment{{BaseImage: testBase}}}
+		e := &experiment.Experiment{Provider: "local",
+			SubExperiments: []experiment.SubExperiment{{BaseImage: testBase}}}
 		change(&fn, e)
 		r := newRun(t)
 		r.Experiment, r.Functions = e, []*run.Function{&fn}
 		env := map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST"), "HOME": t.TempDir()}
-		return r, Stage{Local: e.Provider == "local", Getenv: func(name string) string { return env[name] }}.Check(t.Context(), r)
+		return r, Stage{Local: e.Provider == "local",
+			Getenv: func(name string) string { return env[name] }}.Check(t.Context(), r)
 	}
 	for _, c := range []struct {
 		name       string
@@ -89,7 +98,8 @@ func TestCheck(t *testing.T) {
 		{"own Go program as a server", func(f *run.Function, _ *experiment.Experiment) {
 			f.Language, f.Generated, f.Platform.ImageContract = "go", false, overHTTP
 		}, "", ""},
-		{"no such language", func(f *run.Function, _ *experiment.Experiment) { f.Language = "cobol" }, "images of cobol functions", ""},
+		{"no such language", func(f *run.Function, _ *experiment.Experiment) { f.Language = "cobol" },
+			"images of cobol functions", ""},
 		{"a cloud and no registry", func(_ *run.Function, e *experiment.Experiment) { e.Provider = "aws" },
 			"images for aws have to be pushed to a registry", `"Registry"`},
 		{"ColdPull and no registry", func(f *run.Function, _ *experiment.Experiment) { f.ColdPull = true },
@@ -103,7 +113,8 @@ func TestCheck(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) || !strings.Contains(fail.Hint(err), c.hint) {
+			if err == nil || fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(fail.Hint(err), c.hint) {
 				t.Errorf("exit code %d: %v, hint %q", fail.Code(err), err, fail.Hint(err))
 			}
 		})
@@ -117,7 +128,8 @@ func TestBasesOf(t *testing.T) {
 	}{
 		{"FROM scratch\nCOPY . /\n", nil},
 		{"from a:1\n", []string{"a:1"}},
-		{"# FROM x\nARG V=3\nFROM --platform=linux/amd64 h:5000/a:$V AS Build\nFROM build\nCOPY --from=build /x /\nCOPY --from=0 /y /\nCOPY --chown=1 --from=tools:2 /z /\n",
+		{"# FROM x\nARG V=3\nFROM --platform=linux/amd64 h:5000/a:$V AS Build\nFROM build\nCOPY --from=build /x " +
+			"/\nCOPY --from=0 /y /\nCOPY --chown=1 --from=tools:2 /z /\n",
 			[]string{"h:5000/a:3", "tools:2"}},
 		{"ARG V\nFROM a:${V}\nFROM b@sha256:00\nFROM a:${W}\n", []string{"b@sha256:00"}},
 		{"FROM a:1\nFROM a:1\n", []string{"a:1"}},

@@ -28,7 +28,8 @@ func TestWriterFailsAndCancel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, n, err := writeTo(t.Context(), &failing{3}, l); err == nil || err.Error() != "the disk is gone" || n > 32<<20 {
+	if _, n, err := writeTo(t.Context(), &failing{3}, l); err == nil || err.Error() != "the disk is gone" ||
+		n > 32<<20 {
 		t.Errorf("%d, %v", n, err)
 	}
 	if _, _, err := writeTo(t.Context(), &failing{255}, l); err == nil { // the last chunk
@@ -53,19 +54,22 @@ func TestFullDisk(t *testing.T) {
 	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
 	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), TargetBytes: 1 << 60}
 	var e *fail.Error
-	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.As(err, &e) || e.Hint == "" || !strings.Contains(err.Error(), "need 1099511627776.00 MiB") ||
+	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.As(err, &e) || e.Hint == "" ||
+		!strings.Contains(err.Error(), "need 1099511627776.00 MiB") ||
 		fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), " MiB are missing") {
 		t.Errorf("%v", err)
 	}
 	var at *os.PathError
-	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &at) || at.Path != filepath.Dir(p.Path) {
+	if err := (Stage{}).Run(t.Context(), newRun(t, p)); !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &at) ||
+		at.Path != filepath.Dir(p.Path) {
 		t.Errorf("%v does not hold which disk is full", err)
 	}
 	if left, err := os.ReadDir(filepath.Dir(p.Path)); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 	full := fmt.Errorf("write: %w", &os.PathError{Op: "write", Path: "p", Err: syscall.ENOSPC})
-	if err := notWritten(job{pkg: p}, filepath.Dir(p.Path), full); !errors.As(err, &e) || !strings.Contains(e.Hint, "free some space") ||
+	if err := notWritten(job{pkg: p}, filepath.Dir(p.Path), full); !errors.As(err, &e) ||
+		!strings.Contains(e.Hint, "free some space") ||
 		!errors.Is(err, syscall.ENOSPC) || !errors.As(err, &at) || at.Path != "p" || fail.Code(err) != fail.CodeFailed {
 		t.Errorf("%v", err) // another process can take what was free
 	}
@@ -79,7 +83,8 @@ func TestTooSmall(t *testing.T) {
 	err := Stage{}.Run(t.Context(), newRun(t, small, fits))
 	var e *fail.Error
 	if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(e.Hint, "FunctionImageSizeMB") ||
-		!strings.Contains(err.Error(), "package small: the code alone is 0.001 MiB (") || !strings.Contains(err.Error(), "0.000 MiB (100 bytes)") {
+		!strings.Contains(err.Error(), "package small: the code alone is 0.001 MiB (") ||
+		!strings.Contains(err.Error(), "0.000 MiB (100 bytes)") {
 		t.Errorf("%v, %+v", err, e)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
@@ -89,7 +94,8 @@ func TestTooSmall(t *testing.T) {
 
 func TestBadInput(t *testing.T) {
 	good := func() *run.Package {
-		return &run.Package{Name: "p", Source: &run.Source{Key: "py", Dir: "/the/function", BuildDir: folder(t, map[string]string{"main.py": "x"})},
+		return &run.Package{Name: "p", Source: &run.Source{Key: "py", Dir: "/the/function",
+			BuildDir: folder(t, map[string]string{"main.py": "x"})},
 			Path: filepath.Join(t.TempDir(), "p.zip")}
 	}
 	for _, tc := range []struct {
@@ -99,9 +105,12 @@ func TestBadInput(t *testing.T) {
 		code   int
 	}{
 		{"no package", func(_ *run.Package, f *run.Function) { f.Package = nil }, "f0-0", fail.CodeFailed},
-		{"not built", func(p *run.Package, _ *run.Function) { p.Source.BuildDir = "" }, "not been built", fail.CodeFailed},
-		{"build gone", func(p *run.Package, _ *run.Function) { p.Source.BuildDir += "/x" }, "reading the build", fail.CodeFailed},
-		{"placement", func(p *run.Package, _ *run.Function) { p.Placement, p.TargetBytes = "middle", 1<<20 }, `"middle"`, fail.CodeInput},
+		{"not built", func(p *run.Package, _ *run.Function) { p.Source.BuildDir = "" }, "not been built",
+			fail.CodeFailed},
+		{"build gone", func(p *run.Package, _ *run.Function) { p.Source.BuildDir += "/x" }, "reading the build",
+			fail.CodeFailed},
+		{"placement", func(p *run.Package, _ *run.Function) { p.Placement, p.TargetBytes = "middle", 1<<20 },
+			`"middle"`, fail.CodeInput},
 		{"pattern", func(p *run.Package, _ *run.Function) { p.Pattern = "[" }, `PackagePattern "["`, fail.CodeInput},
 		{"no match", func(p *run.Package, _ *run.Function) { p.Pattern = "*.js" },
 			`"*.js" matches no file of the function in /the/function, which has main.py`, fail.CodeInput},

@@ -7,9 +7,9 @@ import (
 )
 
 // The ZIP format: PKWARE's APPNOTE 6.3.10. The headers are written here and not by archive/zip because an exact size
-// needs to know every byte beforehand, the 64-bit fields included, which that package leaves to chance for entries whose
-// bytes are passed through. Sizes and CRC stand before the data: not every unpacker takes stored entries that tell them
-// only afterwards.
+// needs to know every byte beforehand, the 64-bit fields included, which that package leaves to chance for entries
+// whose bytes are passed through. Sizes and CRC stand before the data: not every unpacker takes stored entries that
+// tell them only afterwards.
 const (
 	localLen     = 30 // fixed part of an entry's header before its data
 	centralLen   = 46 // fixed part of its line in the list at the end

@@ -40,7 +40,8 @@ func TestTaggedImagesAreUntaggedFirst(t *testing.T) {
 	}))
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://")
-	res := run.Resource{Kind: KindPushed, Attrs: map[string]string{attrRepository: host + "/p/stellar", attrTag: "r-1", attrDigest: "sha256:ab"}}
+	res := run.Resource{Kind: KindPushed, Attrs: map[string]string{attrRepository: host + "/p/stellar", attrTag: "r-1",
+		attrDigest: "sha256:ab"}}
 	none := func(string) string { return "" }
 	for range 2 { // twice is no error
 		if err := RemovePushed(t.Context(), none, nil, res); err != nil {

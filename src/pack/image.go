@@ -83,8 +83,8 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	return nil
 }
 
-// dropLocal removes the Engine's copies of what has been pushed, so that the first cold start that is to pull has everything
-// to pull but the base. The journal's undo finds them gone.
+// dropLocal removes the Engine's copies of what has been pushed, so that the first cold start that is to pull has
+// everything to pull but the base. The journal's undo finds them gone.
 func (m *images) dropLocal(ctx context.Context) {
 	for _, res := range m.r.Journal.Pending() {
 		if res.Kind == KindImage && strings.Contains(res.Name, strings.ToLower(m.r.ID)) {
@@ -186,7 +186,8 @@ func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
 	m.mu.Lock()
 	c := m.codes[key]
 	if c == nil {
-		c = &codeImage{kind: imageKind{language: p.Source.Language, runtime: p.Source.Runtime, contract: p.Contract, base: p.BaseImage,
+		c = &codeImage{kind: imageKind{language: p.Source.Language, runtime: p.Source.Runtime, contract: p.Contract,
+			base:    p.BaseImage,
 			handler: p.Source.Handler, generated: p.Source.Generated}}
 		m.codes[key] = c
 	}
@@ -197,7 +198,8 @@ func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
 
 func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) error {
 	var from buildContext
-	o := order{from: &from, dockerfile: dockerfileName, architecture: p.Source.Architecture, own: p.Source.Dockerfile != ""}
+	o := order{from: &from, dockerfile: dockerfileName, architecture: p.Source.Architecture,
+		own: p.Source.Dockerfile != ""}
 	var bases []string
 	var err error
 	if o.own {
@@ -253,7 +255,8 @@ func (m *images) nameBuild(ctx context.Context, src *run.Source, c *codeImage) e
 // dockerfileName is where a generated Dockerfile stands in its context, out of the way of the function's files.
 const dockerfileName = "stellar.Dockerfile"
 
-// generated lays out the context of a generated Dockerfile, and writes the Dockerfile beside serverless.yml for readers.
+// generated lays out the context of a generated Dockerfile, and writes the Dockerfile beside serverless.yml for
+// readers.
 func (m *images) generated(p *run.Package, c *codeImage, from *buildContext) (err error) {
 	if c.files, err = selectFiles(selectionOf(p), m.r.Log); err != nil {
 		return err
@@ -295,8 +298,8 @@ func exact(p *run.Package) error {
 	return nil
 }
 
-// pad builds the image with a filler of so many compressed bytes, measures it, and corrects the filler by what it is off,
-// at most twice. It gives what the last filler was meant to have.
+// pad builds the image with a filler of so many compressed bytes, measures it, and corrects the filler by what it is
+// off, at most twice. It gives what the last filler was meant to have.
 func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (bytesize.Size, error) {
 	if want < 0 {
 		return 0, tooSmall(c.bytes, p.TargetBytes)
@@ -350,7 +353,8 @@ func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want 
 	from.addText(dockerfileName, dockerfile)
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d %d", c.hash, dockerfile, p.Seed, parts.front, parts.back))
 	tag := m.tagOf(p.Name, hex.EncodeToString(sum[:]))
-	return tag, m.build(ctx, order{from: &from, dockerfile: dockerfileName, tag: tag, architecture: p.Source.Architecture})
+	return tag, m.build(ctx, order{from: &from, dockerfile: dockerfileName, tag: tag,
+		architecture: p.Source.Architecture})
 }
 
 // fillerSplit is how many bytes of filler lie in the layer before the code and in the one after it.

@@ -25,8 +25,8 @@ import (
 	"stellar/src/run"
 )
 
-// lab is a run with images in the real Engine. What the run made is removed by its journal at the end, and the test looks
-// whether anything is left.
+// lab is a run with images in the real Engine. What the run made is removed by its journal at the end, and the test
+// looks whether anything is left.
 type lab struct {
 	*run.Run
 	stage Stage
@@ -36,11 +36,12 @@ type lab struct {
 	before map[string]bool // unnamed images in the Engine
 }
 
-// unnamed are the Engine's images without a name that none with a name is built on: what a build that failed half-way, or
-// one in several stages, would leave.
+// unnamed are the Engine's images without a name that none with a name is built on: what a build that failed half-way,
+// or one in several stages, would leave.
 func (l *lab) unnamed(t *testing.T) map[string]bool {
 	t.Helper()
-	images, err := l.c.ImageList(context.Background(), image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
+	images, err := l.c.ImageList(context.Background(),
+		image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,9 @@ func (l *lab) unnamed(t *testing.T) map[string]bool {
 
 func openEngine(t *testing.T) *client.Client {
 	t.Helper()
-	c, err := dockerengine.Open(context.Background(), func(name string) string { return map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST")}[name] })
+	c, err := dockerengine.Open(context.Background(), func(name string) string {
+		return map[string]string{"DOCKER_HOST": os.Getenv("DOCKER_HOST")}[name]
+	})
 	if err != nil {
 		t.Fatalf("the tests of images need a Docker Engine: %v (%s)", err, fail.Hint(err))
 	}
@@ -67,7 +70,8 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 	c := openEngine(t)
 	r := newRun(t, packages...)
 	r.ID = fmt.Sprintf("20261121T010203Z-local-%d", time.Now().UnixNano()%1e6)
-	r.Experiment = &experiment.Experiment{Provider: "local", SubExperiments: make([]experiment.SubExperiment, len(packages))}
+	r.Experiment = &experiment.Experiment{Provider: "local",
+		SubExperiments: make([]experiment.SubExperiment, len(packages))}
 	r.ServiceDir = t.TempDir()
 	journal, err := run.OpenJournal(t.TempDir())
 	if err != nil {
@@ -81,8 +85,12 @@ func newLab(t *testing.T, packages ...*run.Package) *lab {
 	l.before = l.unnamed(t)
 	t.Cleanup(func() {
 		undo := map[string]run.Undoer{
-			KindImage:  func(ctx context.Context, res run.Resource) error { return RemoveImage(ctx, getenv, res, true) },
-			KindPushed: func(ctx context.Context, res run.Resource) error { return RemovePushed(ctx, getenv, nil, res) },
+			KindImage: func(ctx context.Context, res run.Resource) error {
+				return RemoveImage(ctx, getenv, res, true)
+			},
+			KindPushed: func(ctx context.Context, res run.Resource) error {
+				return RemovePushed(ctx, getenv, nil, res)
+			},
 		}
 		if err := run.Undo(context.Background(), r.Journal, run.Undoing{Undoers: undo, Log: r.Log}); err != nil {
 			t.Errorf("removing what the run made: %v", err)
@@ -100,7 +108,8 @@ func (l *lab) nothingLeft(t *testing.T) {
 	if err != nil || len(images) > 0 {
 		t.Errorf("%d images are left of the run (%v): %+v", len(images), err, images)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) { // other tests' builds have some for a moment
+	// other tests' builds have some for a moment
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		now := l.unnamed(t)
 		maps.DeleteFunc(now, func(id string, _ bool) bool { return l.before[id] })
 		if len(now) == 0 {
@@ -119,14 +128,17 @@ func (l *lab) nothingLeft(t *testing.T) {
 
 func imagePackage(t *testing.T, name string, target bytesize.Size, placement string) *run.Package {
 	t.Helper()
-	src := &run.Source{Key: "measure-go", Language: "go", Runtime: "go", Handler: "bootstrap", Architecture: "amd64", Generated: true,
-		BuildDir: folder(t, map[string]string{"bootstrap": programLike(1 << 20)})}
-	return &run.Package{Name: name, Type: typeImage, Source: src, Contract: runtimeAPI, TargetBytes: target, Placement: placement, Seed: 7}
+	src := &run.Source{Key: "measure-go", Language: "go", Runtime: "go", Handler: "bootstrap", Architecture: "amd64",
+		Generated: true,
+		BuildDir:  folder(t, map[string]string{"bootstrap": programLike(1 << 20)})}
+	return &run.Package{Name: name, Type: typeImage, Source: src, Contract: runtimeAPI, TargetBytes: target,
+		Placement: placement, Seed: 7}
 }
 
 func TestImageSizes(t *testing.T) {
 	var all []*run.Package
-	for target, placements := range map[bytesize.Size][]string{5 << 20: {"back", "front", "spread"}, 21 << 19: {"spread"}} {
+	for target, placements := range map[bytesize.Size][]string{5 << 20: {"back", "front", "spread"},
+		21 << 19: {"spread"}} {
 		for _, placement := range placements {
 			p := imagePackage(t, fmt.Sprintf("p-%d-%s", target, placement), target, placement)
 			if len(all) > 0 {
@@ -147,7 +159,8 @@ func TestImageSizes(t *testing.T) {
 			t.Errorf("%s: %d bytes, off by %d", p.Name, p.Bytes, off)
 		}
 		if p.CodeBytes != bare.Bytes || p.SHA256 == "" || seen[p.SHA256] || seen[p.Image] {
-			t.Errorf("%s: code of %d bytes, the bare image has %d; image %s, %s", p.Name, p.CodeBytes, bare.Bytes, p.Image, p.SHA256)
+			t.Errorf("%s: code of %d bytes, the bare image has %d; image %s, %s", p.Name, p.CodeBytes, bare.Bytes,
+				p.Image, p.SHA256)
 		}
 		seen[p.SHA256], seen[p.Image] = true, true
 		checkLayers(t, l, p, p.TargetBytes == 5<<20)
@@ -176,13 +189,14 @@ func checkLayers(t *testing.T, l *lab, p *run.Package, measure bool) {
 func TestImageTooSmall(t *testing.T) {
 	l := newLab(t, imagePackage(t, "small", 1<<18, "back"))
 	err := l.stage.Run(t.Context(), l.Run)
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "the image without filler is") || !strings.Contains(fail.Hint(err), "at least ") {
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "the image without filler is") ||
+		!strings.Contains(fail.Hint(err), "at least ") {
 		t.Errorf("exit code %d: %v, hint %q", fail.Code(err), err, fail.Hint(err))
 	}
 }
 
-// TestSmallSteps asks for sizes so close to the code's own that the filler is a few bytes or none. The code's own differs by a
-// byte from build to build: the Engine's clock is in the headers of the folders that COPY makes.
+// TestSmallSteps asks for sizes so close to the code's own that the filler is a few bytes or none. The code's own
+// differs by a byte from build to build: the Engine's clock is in the headers of the folders that COPY makes.
 func TestSmallSteps(t *testing.T) {
 	bare := imagePackage(t, "bare", 0, "back")
 	if err := newLabRun(t, bare); err != nil {
@@ -219,8 +233,10 @@ func TestCancel(t *testing.T) {
 	go func() {
 		defer cancel()
 		for ctx.Err() == nil {
-			all, err := l.c.ContainerList(ctx, container.ListOptions{Filters: filters.NewArgs(filters.Arg("ancestor", testBase))})
-			if err == nil && slices.ContainsFunc(all, func(c container.Summary) bool { return strings.Contains(c.Command, "the step") }) {
+			all, err := l.c.ContainerList(ctx,
+				container.ListOptions{Filters: filters.NewArgs(filters.Arg("ancestor", testBase))})
+			if err == nil && slices.ContainsFunc(all,
+				func(c container.Summary) bool { return strings.Contains(c.Command, "the step") }) {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -230,11 +246,15 @@ func TestCancel(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		all, err := l.c.ContainerList(t.Context(), container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("ancestor", testBase))})
+		all, err := l.c.ContainerList(t.Context(),
+			container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("ancestor", testBase))})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(all, func(c container.Summary) bool { return strings.Contains(c.Command, "the step") }) {
+		if !slices.ContainsFunc(all, func(c container.Summary) bool {
+			return strings.Contains(c.Command,
+				"the step")
+		}) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -243,10 +263,13 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestLinksAndStages has a folder with links and a Dockerfile in stages, of which the first is in no image that has a name.
+// TestLinksAndStages has a folder with links and a Dockerfile in stages, of which the first is in no image that has a
+// name.
 func TestLinksAndStages(t *testing.T) {
-	p := own(t, "FROM "+testBase+" AS make\nCOPY . /src/\nRUN cat /src/sub/link >/made\nFROM scratch\nCOPY --from=make /made /made\n", nil)
-	if err := errors.Join(os.Mkdir(filepath.Join(p.Source.Dir, "sub"), 0o755), os.Symlink("../hello.txt", filepath.Join(p.Source.Dir, "sub", "link"))); err != nil {
+	p := own(t, "FROM "+testBase+" AS make\nCOPY . /src/\nRUN cat /src/sub/link >/made\nFROM scratch\nCOPY "+
+		"--from=make /made /made\n", nil)
+	if err := errors.Join(os.Mkdir(filepath.Join(p.Source.Dir, "sub"), 0o755),
+		os.Symlink("../hello.txt", filepath.Join(p.Source.Dir, "sub", "link"))); err != nil {
 		t.Fatal(err)
 	}
 	if err := newLabRun(t, p); err != nil {
@@ -262,12 +285,14 @@ func own(t *testing.T, dockerfile string, more map[string]string) *run.Package {
 		files[name] = text
 	}
 	dir := folder(t, files)
-	src := &run.Source{Key: "own", Dir: dir, BuildDir: dir, Language: run.LanguageDocker, Architecture: "amd64", Dockerfile: filepath.Join(dir, "Dockerfile")}
+	src := &run.Source{Key: "own", Dir: dir, BuildDir: dir, Language: run.LanguageDocker, Architecture: "amd64",
+		Dockerfile: filepath.Join(dir, "Dockerfile")}
 	return &run.Package{Name: "own", Type: typeImage, Source: src, Contract: runtimeAPI, Placement: "back", Seed: 7}
 }
 
 func TestOwnDockerfile(t *testing.T) {
-	p := own(t, "FROM scratch\nCOPY . /\nENTRYPOINT [\"/none\"]\n", map[string]string{".dockerignore": "*.secret\nDockerfile\n", "a.secret": "no"})
+	p := own(t, "FROM scratch\nCOPY . /\nENTRYPOINT [\"/none\"]\n",
+		map[string]string{".dockerignore": "*.secret\nDockerfile\n", "a.secret": "no"})
 	p.TargetBytes = 1 << 20
 	l := newLab(t, p)
 	if err := l.stage.Run(t.Context(), l.Run); err != nil {
@@ -293,7 +318,8 @@ func TestOwnDockerfile(t *testing.T) {
 func TestFailingDockerfiles(t *testing.T) {
 	base := "FROM " + testBase + "\n"
 	for _, c := range []struct{ name, dockerfile, want, output string }{
-		{"third step", base + "COPY hello.txt /\nRUN echo first words; cat /not/there\n", "Step 3/4 : RUN", "/not/there"},
+		{"third step", base + "COPY hello.txt /\nRUN echo first words; cat /not/there\n", "Step 3/4 : RUN",
+			"/not/there"},
 		{"no such file", base + "COPY nothing.txt /\n", "nothing.txt", ""},
 		{"unknown instruction", base + "RUNN x\n", "RUNN", ""},
 		{"no base", "FROM stellar-no-such-base:1\n", "stellar-no-such-base", ""},
@@ -302,7 +328,8 @@ func TestFailingDockerfiles(t *testing.T) {
 			l := newLab(t, own(t, c.dockerfile, nil))
 			err := l.stage.Run(t.Context(), l.Run)
 			var e *fail.Error
-			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) || !errors.As(err, &e) || !strings.Contains(e.Output, c.output) {
+			if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) || !errors.As(err, &e) ||
+				!strings.Contains(e.Output, c.output) {
 				t.Errorf("exit code %d: %v", fail.Code(err), err)
 			}
 		})

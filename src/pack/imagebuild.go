@@ -62,9 +62,9 @@ type order struct {
 
 // build has the Engine make an image. What a step of a Dockerfile that fails has said is in the error.
 //
-// The images of a generated Dockerfile's steps carry the run's label from the first step on, so that those of a build that
-// was cut off are found, and take none from the Engine's cache: that would tie them to another run, which removes its own.
-// A user's Dockerfile is built as it stands, with the cache: its steps may take minutes.
+// The images of a generated Dockerfile's steps carry the run's label from the first step on, so that those of a build
+// that was cut off are found, and take none from the Engine's cache: that would tie them to another run, which removes
+// its own. A user's Dockerfile is built as it stands, with the cache: its steps may take minutes.
 func (m *images) build(ctx context.Context, o order) error {
 	res, err := m.r.Journal.Intend(KindImage, o.tag, map[string]string{attrRun: m.r.ID})
 	if err != nil {
@@ -131,11 +131,12 @@ func (p *progress) line(line string) {
 	}
 }
 
-// dropIntermediates removes the images that steps have made and that no image with a name is built on, the last one first:
-// nobody would find them. Of those that are needed the Engine refuses the removal. An empty id says that the next one came
-// from the cache and is not ours.
+// dropIntermediates removes the images that steps have made and that no image with a name is built on, the last one
+// first: nobody would find them. Of those that are needed the Engine refuses the removal. An empty id says that the
+// next one came from the cache and is not ours.
 func (m *images) dropIntermediates(made []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), registryTimeout) // the build may have failed because its own ended
+	// the build may have failed because its own ended
+	ctx, cancel := context.WithTimeout(context.Background(), registryTimeout)
 	defer cancel()
 	for i := len(made) - 1; i >= 0; i-- {
 		if made[i] == "" || i > 0 && made[i-1] == "" {
@@ -165,7 +166,8 @@ func buildError(ctx context.Context, step string, last []string, err error) erro
 	e.Output = strings.Join(last, "\n")
 	switch {
 	case needsBuildKit.MatchString(err.Error()):
-		e.Hint = "the Dockerfile needs BuildKit, images are built here by the Engine's own builder: leave BuildKit's options out"
+		e.Hint = "the Dockerfile needs BuildKit, images are built here by the Engine's own builder: leave " +
+			"BuildKit's options out"
 	case step != "":
 		e.Hint = "mend that step of the Dockerfile; `docker build` in the function's folder shows the same"
 	}
@@ -211,7 +213,8 @@ func (c *buildContext) addFolder(dir, dockerfile string) error {
 				return err
 			}
 		case !info.Mode().IsRegular():
-			return fail.Input("%s is not a file, folder or link, so a build context cannot contain it", rel).WithHint("name it in .dockerignore")
+			return fail.Input("%s is not a file, folder or link, so a build context cannot contain it", rel).
+				WithHint("name it in .dockerignore")
 		default:
 			if err := readable(name); err != nil {
 				return unreadable(rel, err)
@@ -231,7 +234,8 @@ func readable(name string) error {
 }
 
 func unreadable(rel string, err error) error {
-	return fail.Input("%s cannot be read: %w", rel, err).WithHint("make it readable (chmod), or name it in .dockerignore")
+	return fail.Input("%s cannot be read: %w", rel, err).
+		WithHint("make it readable (chmod), or name it in .dockerignore")
 }
 
 func ignored(dir string) (*patternmatcher.PatternMatcher, error) {

@@ -21,8 +21,8 @@ import (
 	"stellar/src/bytesize"
 )
 
-// The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry its
-// layers are compressed here as the Engine does it for a push (Go's compress/gzip at its default level).
+// The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry
+// its layers are compressed here as the Engine does it for a push (Go's compress/gzip at its default level).
 
 // layerSizes remembers compressed sizes by the hash of a layer's content: base and code are the same in many images.
 type layerSizes struct {
@@ -48,8 +48,8 @@ func (s *layerSizes) put(diffID string, l layerSize) {
 	s.known[diffID] = l
 }
 
-// plainKnown says whether a layer of that length has been seen: such a one is hashed first, and only compressed if it is
-// another after all.
+// plainKnown says whether a layer of that length has been seen: such a one is hashed first, and only compressed if it
+// is another after all.
 func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,8 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 		if err != nil {
 			return fmt.Errorf("export image %s: %w", image, err)
 		}
-		if h.Typeflag != tar.TypeReg || !(strings.HasSuffix(h.Name, "layer.tar") || strings.HasPrefix(h.Name, "blobs/sha256/")) {
+		if h.Typeflag != tar.TypeReg || !(strings.HasSuffix(h.Name, "layer.tar") ||
+			strings.HasPrefix(h.Name, "blobs/sha256/")) {
 			continue
 		}
 		if err := s.one(in, bytesize.Size(h.Size), skipKnown && s.plainKnown(bytesize.Size(h.Size))); err != nil {
@@ -119,8 +120,8 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 	}
 }
 
-// one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry: compressed
-// by gzip or zstd; of those the size is known and only the content is hashed.
+// one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry:
+// compressed by gzip or zstd; of those the size is known and only the content is hashed.
 func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) error {
 	hash := sha256.New()
 	in := bufio.NewReader(from)
@@ -180,9 +181,9 @@ const (
 	gzipStore = 5     // bytes that such a block costs
 )
 
-// fillerLayer is the compressed size of a layer that holds a filler of n bytes: the headers of its folders and file, which
-// compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the rest is
-// linear. The error is a few bytes.
+// fillerLayer is the compressed size of a layer that holds a filler of n bytes: the headers of its folders and file,
+// which compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the
+// rest is linear. The error is a few bytes.
 func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	const sample = 8 * gzipBlock
 	packed, err := packedLayer(n%gzipBlock + sample)
@@ -206,7 +207,8 @@ func packedLayer(n bytesize.Size) (bytesize.Size, error) {
 			return 0, err
 		}
 	}
-	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644, Size: int64(n)}); err != nil {
+	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644,
+		Size: int64(n)}); err != nil {
 		return 0, err
 	}
 	if err := (filler{seed: 1, size: uint64(n)}).copyTo(t); err != nil {

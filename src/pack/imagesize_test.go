@@ -40,14 +40,16 @@ func TestLayerForms(t *testing.T) {
 		layer []byte
 		want  int
 	}{
-		"plain": {plain, gzipped.Len()}, "gzip": {gzipped.Bytes(), gzipped.Len()}, "gzip in another way": {fast.Bytes(), fast.Len()},
-		"zstd": {zstandard.Bytes(), zstandard.Len()},
+		"plain": {plain, gzipped.Len()}, "gzip": {gzipped.Bytes(), gzipped.Len()},
+		"gzip in another way": {fast.Bytes(), fast.Len()},
+		"zstd":                {zstandard.Bytes(), zstandard.Len()},
 	} {
 		var sizes layerSizes
 		if err := sizes.one(bytes.NewReader(c.layer), bytesize.Size(len(c.layer)), false); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if n, ok := sizes.sum([]string{fmt.Sprintf("sha256:%x", sha256.Sum256(plain))}); !ok || n != bytesize.Size(c.want) {
+		if n, ok := sizes.sum([]string{fmt.Sprintf("sha256:%x", sha256.Sum256(plain))}); !ok ||
+			n != bytesize.Size(c.want) {
 			t.Errorf("%s: %d bytes, want %d", name, n, c.want)
 		}
 	}

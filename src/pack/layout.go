@@ -52,8 +52,8 @@ func arrangeWithin(limit uint64, code []entry, target bytesize.Size, placement s
 		return layout{}, err
 	}
 	// The archive's size grows with the filler's, byte by byte but for the steps where fields grow to 64 bits. So the
-	// largest filler that fits is found by halving, and the comment closes what a step leaves. Where not even the smallest
-	// fits, because it pushes what follows over such a step, there is one filler less.
+	// largest filler that fits is found by halving, and the comment closes what a step leaves. Where not even the
+	// smallest fits, because it pushes what follows over such a step, there is one filler less.
 	l := bare
 	for ; len(names) > 0; names = names[:len(names)-1] {
 		padded := func(filler uint64) layout {

@@ -14,16 +14,18 @@ import (
 	"stellar/src/shell"
 )
 
-// RemoveLost removes the images of a run whose journal is gone: from the Engine those that carry its label, and from registries
-// what the Engine's tags say was for them. Where no Engine answers there is nothing to go by: looked is false, which is no error,
-// for most machines that run no images have none.
-func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) (looked bool, err error) {
+// RemoveLost removes the images of a run whose journal is gone: from the Engine those that carry its label, and from
+// registries what the Engine's tags say was for them. Where no Engine answers there is nothing to go by: looked is
+// false, which is no error, for most machines that run no images have none.
+func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) (looked bool,
+	err error) {
 	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
 		return false, ctx.Err()
 	}
 	defer c.Close()
-	found, err := c.ImageList(ctx, image.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id))})
+	found, err := c.ImageList(ctx, image.ListOptions{All: true,
+		Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id))})
 	if err != nil {
 		return true, err
 	}
@@ -35,8 +37,10 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 				continue // somebody's own name for it
 			}
 			if strings.Contains(repository, "/") {
-				attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, c, dockerengine.Host(repository)))}
-				if err := RemovePushed(ctx, getenv, runner, run.Resource{Kind: KindPushed, Name: name, Attrs: attrs}); err != nil {
+				attrs := map[string]string{attrRepository: repository, attrTag: tag,
+					attrPlain: strconv.FormatBool(plainHTTP(ctx, c, dockerengine.Host(repository)))}
+				if err := RemovePushed(ctx, getenv, runner,
+					run.Resource{Kind: KindPushed, Name: name, Attrs: attrs}); err != nil {
 					errs = append(errs, err)
 					continue // the Engine's tag is what leads to it
 				}

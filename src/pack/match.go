@@ -44,7 +44,8 @@ func selectFiles(sel selection, log run.Logger) ([]source, error) {
 	case len(chosen) > 0:
 		return withBeside(sel.source, chosen)
 	case sel.source.Generated && len(all) > 0:
-		log.Infof("the pattern %q names no file of the measurement function: all of it goes into the package", sel.pattern)
+		log.Infof("the pattern %q names no file of the measurement function: all of it goes into the package",
+			sel.pattern)
 		return withBeside(sel.source, all)
 	}
 	return nil, fail.Input("PackagePattern %q matches no file of the function in %s, which has %s",
@@ -112,7 +113,8 @@ func list(dir string) ([]source, error) {
 		case !utf8.ValidString(name) || strings.Contains(name, `\`):
 			return fail.Input("the file name %q cannot be used in a ZIP file everywhere", name).WithHint("rename it")
 		case isFiller(name):
-			return fail.Input("the function has a file %s: packages are padded under that name", name).WithHint("rename it")
+			return fail.Input("the function has a file %s: packages are padded under that name", name).
+				WithHint("rename it")
 		}
 		exec := info.Mode().Perm()&0o111 != 0 || name == "bootstrap"
 		files = append(files, source{name, p, exec, info.Size()})

@@ -15,13 +15,15 @@ import (
 // sweep is a function in 12 sizes, the k-th of k times step.
 func sweep(t testing.TB, kind string, step int64) []*run.Package {
 	t.Helper()
-	src := &run.Source{Key: "measure-go", Language: "go", Runtime: "go", Handler: "bootstrap", Architecture: "amd64", Generated: true,
-		BuildDir: folder(t, map[string]string{"bootstrap": programLike(2 << 20)})}
+	src := &run.Source{Key: "measure-go", Language: "go", Runtime: "go", Handler: "bootstrap", Architecture: "amd64",
+		Generated: true,
+		BuildDir:  folder(t, map[string]string{"bootstrap": programLike(2 << 20)})}
 	dir := t.TempDir()
 	var all []*run.Package
 	for k := range int64(12) {
 		name := fmt.Sprintf("p%02d", k)
-		all = append(all, &run.Package{Name: name, Type: kind, Source: src, Contract: runtimeAPI, Path: filepath.Join(dir, name+".zip"),
+		all = append(all, &run.Package{Name: name, Type: kind, Source: src, Contract: runtimeAPI,
+			Path:        filepath.Join(dir, name+".zip"),
 			TargetBytes: bytesize.Size((k + 1) * step), Placement: []string{"back", "front", "spread"}[k%3], Seed: k})
 	}
 	return all

@@ -18,14 +18,15 @@ import (
 	"stellar/src/run"
 )
 
-// A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's limit
-// is stated in since September 2026, and that Wrangler prints after "Total Upload:": the bytes of all modules, uncompressed
-// (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts; pull request 14001).
+// A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's
+// limit is stated in since September 2026, and that Wrangler prints after "Total Upload:": the bytes of all modules,
+// uncompressed (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts; pull request 14001).
 
 // fillersModule lists the fillers that a Worker of ours reads when it starts.
 const fillersModule = "fillers.mjs"
 
-// moduleEndings are the files that a Worker consists of, by the rules in its configuration; any other file is not uploaded.
+// moduleEndings are the files that a Worker consists of, by the rules in its configuration; any other file is not
+// uploaded.
 var moduleEndings = []string{".mjs", ".js", ".cjs", ".wasm", ".txt", ".html", ".sql", ".bin"}
 
 // module is one file of a Worker.
@@ -48,7 +49,8 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 		all, err := padModules(p, code)
 		if errors.Is(err, errTooSmall) {
 			largest = max(largest, totalSize(code))
-			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, totalSize(code).Exact(), p.TargetBytes.Exact()))
+			problems = append(problems, fmt.Errorf("package %s: the code alone is %s, more than the %s asked for",
+				p.Name, totalSize(code).Exact(), p.TargetBytes.Exact()))
 			continue
 		}
 		if err == nil {
@@ -63,10 +65,12 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 	if len(problems) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", largest.MiB()+0.001)
+	return fail.Input("%w", errors.Join(problems...)).
+		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", largest.MiB()+0.001)
 }
 
-// codeModules reads the modules of a build, in the order of their names; where ours is to read its filler, its list says so.
+// codeModules reads the modules of a build, in the order of their names; where ours is to read its filler, its list
+// says so.
 func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 	files, err := selectFiles(selectionOf(p), log)
 	if err != nil {

@@ -14,14 +14,18 @@ import (
 	"stellar/src/run"
 )
 
-var worker = map[string]string{"worker.mjs": "import fillers from './fillers.mjs';\n" + strings.Repeat("export const a = 1;\n", 60),
-	"fillers.mjs": "export default [];\n", "lib/core.cjs": strings.Repeat("exports.b = 2;\n", 40), "README.md": "left out", "data.bin": "own data"}
+var worker = map[string]string{"worker.mjs": "import fillers from './fillers.mjs';\n" +
+	strings.Repeat("export const a = 1;\n", 60),
+	"fillers.mjs": "export default [];\n", "lib/core.cjs": strings.Repeat("exports.b = 2;\n", 40),
+	"README.md": "left out", "data.bin": "own data"}
 
 // modulesOf makes a package of the Worker, in a run of its own.
 func modulesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package)) (*run.Run, *run.Package) {
 	t.Helper()
-	p := &run.Package{Name: "w", Type: run.PackageModules, TargetBytes: target, Seed: 7, Path: filepath.Join(t.TempDir(), "packages", "w"),
-		Source: &run.Source{Key: "w", BuildDir: folder(t, worker), Generated: true, Handler: "worker.mjs", Language: run.LanguageWorkers}}
+	p := &run.Package{Name: "w", Type: run.PackageModules, TargetBytes: target, Seed: 7,
+		Path: filepath.Join(t.TempDir(), "packages", "w"),
+		Source: &run.Source{Key: "w", BuildDir: folder(t, worker), Generated: true, Handler: "worker.mjs",
+			Language: run.LanguageWorkers}}
 	for _, f := range change {
 		f(p)
 	}
@@ -59,7 +63,8 @@ func TestModulesHaveTheSizeAskedFor(t *testing.T) {
 		if err := (Stage{}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if got, names := counted(t, p.Path); got != target || p.Bytes != target || p.CodeBytes != as.Bytes || slices.Contains(names, "README.md") {
+		if got, names := counted(t, p.Path); got != target || p.Bytes != target || p.CodeBytes != as.Bytes ||
+			slices.Contains(names, "README.md") {
 			t.Errorf("%d asked for: %d counted, %d told, %d of code, in %v", target, got, p.Bytes, p.CodeBytes, names)
 		}
 	}
@@ -72,7 +77,8 @@ func TestModulesAsBuilt(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, names := counted(t, p.Path)
-		if want := []string{"data.bin", "fillers.mjs", "lib/core.cjs", "worker.mjs"}; got != p.Bytes || p.Bytes != p.CodeBytes || !slices.Equal(names, want) || len(p.SHA256) != 64 {
+		if want := []string{"data.bin", "fillers.mjs", "lib/core.cjs", "worker.mjs"}; got != p.Bytes ||
+			p.Bytes != p.CodeBytes || !slices.Equal(names, want) || len(p.SHA256) != 64 {
 			t.Errorf("%d counted, %d told, %d of code, hash %q, files %v", got, p.Bytes, p.CodeBytes, p.SHA256, names)
 		}
 		if rest, _ := filepath.Glob(p.Path + ".part-*"); len(rest) > 0 {
@@ -81,7 +87,8 @@ func TestModulesAsBuilt(t *testing.T) {
 	}
 }
 
-// Equal inputs make equal modules, another seed makes others; the Worker reads its filler where it is to, a user's own does not.
+// Equal inputs make equal modules, another seed makes others; the Worker reads its filler where it is to, a user's own
+// does not.
 func TestModulesFiller(t *testing.T) {
 	make := func(change ...func(*run.Package)) (*run.Package, string, []byte) {
 		r, p := modulesOf(t, 50_000, change...)
@@ -111,7 +118,10 @@ func TestModulesFiller(t *testing.T) {
 	if !strings.Contains(list, "./"+fillerName) || read.TargetBytes != read.Bytes {
 		t.Errorf("filler to be read: %d bytes, list %s", read.Bytes, list)
 	}
-	if _, list, _ = make(func(p *run.Package) { p.ReadFiller, p.Source.Generated = true, false }); list != worker["fillers.mjs"] {
+	if _, list, _ = make(func(p *run.Package) {
+		p.ReadFiller, p.Source.Generated = true,
+			false
+	}); list != worker["fillers.mjs"] {
 		t.Errorf("a user's own module was changed: %s", list)
 	}
 }
@@ -120,12 +130,14 @@ func TestModulesFiller(t *testing.T) {
 func TestModulesOfAFolder(t *testing.T) {
 	r, p := modulesOf(t, 5000, func(p *run.Package) {
 		p.Source.Generated, p.Source.Handler = false, "lib/main.js"
-		p.Source.BuildDir = folder(t, map[string]string{"lib/main.js": "export default {};", "lib/a/b.txt": "b", "other.mjs": "outside"})
+		p.Source.BuildDir = folder(t, map[string]string{"lib/main.js": "export default {};", "lib/a/b.txt": "b",
+			"other.mjs": "outside"})
 	})
 	if err := (Stage{}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if got, names := counted(t, p.Path); got != 5000 || !slices.Equal(names, []string{"lib/a/b.txt", "lib/main.js", "lib/" + fillerName}) {
+	if got, names := counted(t, p.Path); got != 5000 ||
+		!slices.Equal(names, []string{"lib/a/b.txt", "lib/main.js", "lib/" + fillerName}) {
 		t.Errorf("%d counted, %d told, files %v", got, p.Bytes, names)
 	}
 }
@@ -137,7 +149,8 @@ func TestModulesErrors(t *testing.T) {
 		want   string
 	}{
 		{100, func(*run.Package) {}, "the code alone is"},
-		{0, func(p *run.Package) { p.Source.Handler = "other.mjs" }, "its main module other.mjs is not among its files"},
+		{0, func(p *run.Package) { p.Source.Handler = "other.mjs" },
+			"its main module other.mjs is not among its files"},
 		{0, func(p *run.Package) { p.Pattern = "lib/**" }, "its main module worker.mjs is not among its files"},
 		{5 << 30, func(*run.Package) {}, "above the limit of every Worker"},
 	} {

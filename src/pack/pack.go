@@ -1,4 +1,5 @@
-// Package pack makes what is deployed, ZIP files, images and folders of modules: a build's files, and filler up to the exact size asked for.
+// Package pack makes what is deployed, ZIP files, images and folders of modules: a build's files, and filler up to the
+// exact size asked for.
 package pack
 
 import (
@@ -20,8 +21,8 @@ import (
 	"stellar/src/shell"
 )
 
-// Stage writes every distinct package of a run, and sets its size, the size of its code, and its hash. Equal inputs make
-// equal bytes of a ZIP file.
+// Stage writes every distinct package of a run, and sets its size, the size of its code, and its hash. Equal inputs
+// make equal bytes of a ZIP file.
 type Stage struct {
 	Getenv func(string) string // where the Engine and the registries' credentials are looked for; nil: nowhere
 	Runner shell.Runner        // nil: shell.Run
@@ -115,11 +116,13 @@ func distinct(r *run.Run) (zips, images, modules, sources []*run.Package, err er
 		case p == nil || p.Source == nil || p.Name == "" || p.Type != typeImage && p.Path == "":
 			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: its package has not been generated", fn.Name)
 		case p.Source.BuildDir == "":
-			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name, p.Source.Key)
+			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: its source %s has not been built", fn.Name,
+				p.Source.Key)
 		case at[p.Name] == p:
 			continue
 		case at[p.Name] != nil:
-			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name, p.Name)
+			return nil, nil, nil, nil, fmt.Errorf("packaging function %s: another package is called %s", fn.Name,
+				p.Name)
 		}
 		at[p.Name] = p
 		switch p.Type {
@@ -190,7 +193,8 @@ func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 		if errors.Is(err, errTooSmall) {
 			size := bytesize.Size(layout{entries: c.entries}.size())
 			largest = max(largest, size)
-			err = fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, size.Exact(), p.TargetBytes.Exact())
+			err = fmt.Errorf("package %s: the code alone is %s, more than the %s asked for", p.Name, size.Exact(),
+				p.TargetBytes.Exact())
 		} else if err != nil {
 			err = fmt.Errorf("package %s of %s: %w", p.Name, p.TargetBytes.Exact(), err)
 		}
@@ -240,6 +244,7 @@ func noSpace(cause error, dir string, need, free bytesize.Size) error {
 	if need > free {
 		missing = fmt.Sprintf(", %s are missing", (need - free).Fixed(2))
 	}
-	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left%s: %w", need.Fixed(2), dir, free.Fixed(2), missing, cause).
+	return fail.With(fail.CodeFailed, "the packages need %s and the disk of %s has %s left%s: %w", need.Fixed(2), dir,
+		free.Fixed(2), missing, cause).
 		WithHint("free some space, or write the results to another disk with --output")
 }

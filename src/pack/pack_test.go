@@ -77,7 +77,8 @@ func newRun(t testing.TB, packages ...*run.Package) *run.Run {
 	return r
 }
 
-var python = map[string]string{"main.py": strings.Repeat("def handler(e, c):\n    return e\n", 40), "pkg/a.py": "a = 1\n",
+var python = map[string]string{"main.py": strings.Repeat("def handler(e, c):\n    return e\n", 40),
+	"pkg/a.py":     "a = 1\n",
 	"pkg/empty.py": "", "pkg/sub/ü.txt": "ü", "bootstrap": "#!/bin/sh\n"}
 
 // contents reads an archive with Go's reader, which checks every CRC.
@@ -114,7 +115,8 @@ func contents(t *testing.T, path string) (names []string, files map[string][]byt
 func unpackers(t *testing.T, paths ...string) {
 	t.Helper()
 	const py = "import sys, zipfile\nfor p in sys.argv[1:]:\n  assert zipfile.ZipFile(p).testzip() is None, p"
-	if out, err := exec.Command("python3", append([]string{"-c", py}, paths...)...).CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+	if out, err := exec.Command("python3", append([]string{"-c", py}, paths...)...).
+		CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
 		t.Log("python3 is not on the PATH")
 	} else if err != nil {
 		t.Errorf("python3: %v\n%s", err, out)
@@ -142,18 +144,22 @@ func TestPlacements(t *testing.T) {
 		{"back", "back", 3 << 20, append(slices.Clone(sorted), fillerName)},
 		{"default", "", 3<<20 + 1, append(slices.Clone(sorted), fillerName)},
 		{"front", "front", 3<<20 + 7, append([]string{fillerName}, sorted...)},
-		{"spread", "spread", 3<<20 + 11, []string{"stellar-filler-0.bin", "stellar-filler-1.bin", "bootstrap", "stellar-filler-2.bin",
-			"main.py", "stellar-filler-3.bin", "stellar-filler-4.bin", "pkg/a.py", "stellar-filler-5.bin", "pkg/empty.py",
+		{"spread", "spread", 3<<20 + 11, []string{"stellar-filler-0.bin", "stellar-filler-1.bin", "bootstrap",
+			"stellar-filler-2.bin",
+			"main.py", "stellar-filler-3.bin", "stellar-filler-4.bin", "pkg/a.py", "stellar-filler-5.bin",
+			"pkg/empty.py",
 			"stellar-filler-6.bin", "pkg/sub/ü.txt", "stellar-filler-7.bin"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := &run.Package{Name: tc.name, Source: src, Path: filepath.Join(dir, tc.name, "p.zip"), TargetBytes: tc.target,
-				Placement: tc.placement, Seed: 7}
+			p := &run.Package{Name: tc.name, Source: src, Path: filepath.Join(dir, tc.name, "p.zip"),
+				TargetBytes: tc.target,
+				Placement:   tc.placement, Seed: 7}
 			if err := (Stage{}).Run(t.Context(), newRun(t, p)); err != nil {
 				t.Fatal(err)
 			}
 			info, err := os.Stat(p.Path)
-			if err != nil || info.Size() != int64(p.Bytes) || (tc.target != 0 && p.Bytes != tc.target) || info.Mode().Perm() != 0o644 {
+			if err != nil || info.Size() != int64(p.Bytes) || (tc.target != 0 && p.Bytes != tc.target) || info.Mode().
+				Perm() != 0o644 {
 				t.Errorf("%v, %v, Bytes %d, want %d", info, err, p.Bytes, tc.target)
 			}
 			names, files := contents(t, p.Path)
@@ -199,7 +205,8 @@ func TestEverySizeFromTheCodeUp(t *testing.T) {
 	for _, placement := range []string{"back", "front", "spread"} {
 		var packages []*run.Package
 		for i, g := range gaps {
-			packages = append(packages, &run.Package{Name: fmt.Sprint(i), Source: src, TargetBytes: bare.Bytes + g, Seed: int64(i),
+			packages = append(packages, &run.Package{Name: fmt.Sprint(i), Source: src, TargetBytes: bare.Bytes + g,
+				Seed:      int64(i),
 				Placement: placement, Path: filepath.Join(dir, placement, fmt.Sprintf("%d.zip", i))})
 		}
 		if err := (Stage{}).Run(t.Context(), newRun(t, packages...)); err != nil {
@@ -234,7 +241,8 @@ func TestGolden(t *testing.T) {
 		{"spread", 1<<20 + 12345, "70f96b251c18c742d10b0d20c87b09721543832fd27f1a439df38e8178297b95"},
 	} {
 		dir := t.TempDir()
-		p := &run.Package{Name: "p", Source: &run.Source{Key: "py", BuildDir: folder(t, python)}, Path: filepath.Join(dir, "p.zip"),
+		p := &run.Package{Name: "p", Source: &run.Source{Key: "py", BuildDir: folder(t, python)},
+			Path:        filepath.Join(dir, "p.zip"),
 			TargetBytes: tc.target, Placement: tc.placement, Seed: 42}
 		for range 2 {
 			if err := (Stage{}).Run(t.Context(), newRun(t, p)); err != nil {
@@ -304,7 +312,8 @@ func TestFillerIsIncompressibleAndHasItsCRC(t *testing.T) {
 
 func TestPatternOfTheOriginal(t *testing.T) {
 	src := &run.Source{Key: "py", BuildDir: folder(t, python), Generated: true}
-	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"), Pattern: "hellopy/lambda_function.py"}
+	p := &run.Package{Name: "p", Source: src, Path: filepath.Join(t.TempDir(), "p.zip"),
+		Pattern: "hellopy/lambda_function.py"}
 	r := newRun(t, p)
 	if err := (Stage{}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)

@@ -24,8 +24,8 @@ import (
 	"stellar/src/shell"
 )
 
-// push uploads an image and takes its digest, by which it is deployed, and its size from the registry. It gives what the
-// journal has of it.
+// push uploads an image and takes its digest, by which it is deployed, and its size from the registry. It gives what
+// the journal has of it.
 func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error) {
 	host := dockerengine.Host(p.Image)
 	auth, err := dockerengine.Auth(ctx, m.getenv, m.Runner, host)
@@ -33,7 +33,8 @@ func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error)
 		return run.Resource{}, err
 	}
 	repository, tag, _ := cutTag(p.Image)
-	attrs := map[string]string{attrRepository: repository, attrTag: tag, attrPlain: strconv.FormatBool(plainHTTP(ctx, m.engine, host))}
+	attrs := map[string]string{attrRepository: repository, attrTag: tag,
+		attrPlain: strconv.FormatBool(plainHTTP(ctx, m.engine, host))}
 	res, err := m.r.Journal.Intend(KindPushed, p.Image, attrs)
 	if err != nil {
 		return run.Resource{}, err
@@ -83,7 +84,8 @@ const (
 func registryOf(res run.Resource, auth dockerengine.Credentials) registry {
 	repository := res.Attrs[attrRepository]
 	host := dockerengine.Host(repository)
-	return registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth, plain: res.Attrs[attrPlain] == "true"}
+	return registry{host: host, repository: strings.TrimPrefix(repository, host+"/"), auth: auth,
+		plain: res.Attrs[attrPlain] == "true"}
 }
 
 // plainHTTP says whether the Engine's insecure-registries name a host. An Engine that does not answer says no: TLS.
@@ -100,13 +102,14 @@ func plainHTTP(ctx context.Context, c *client.Client, host string) bool {
 		name = host
 	}
 	ip := net.ParseIP(name)
-	return ip != nil && slices.ContainsFunc(info.RegistryConfig.InsecureRegistryCIDRs, func(n *registrytypes.NetIPNet) bool {
-		return (*net.IPNet)(n).Contains(ip)
-	})
+	return ip != nil && slices.ContainsFunc(info.RegistryConfig.InsecureRegistryCIDRs,
+		func(n *registrytypes.NetIPNet) bool {
+			return (*net.IPNet)(n).Contains(ip)
+		})
 }
 
-// nothingPushed says that a push failed at its first word to the registry, so that there is nothing to remove, and no way
-// to look.
+// nothingPushed says that a push failed at its first word to the registry, so that there is nothing to remove, and no
+// way to look.
 func nothingPushed(err error) bool {
 	text := strings.ToLower(err.Error())
 	return slices.ContainsFunc(append(refusals(), "connection refused", "no such host", "no route to host"),
@@ -126,7 +129,8 @@ func pushError(host string, auth dockerengine.Credentials, err error) error {
 			continue
 		}
 		if auth.None() {
-			return e.WithHint("log in with `docker login %s`, or set STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD", host)
+			return e.WithHint("log in with `docker login %s`, or set STELLAR_REGISTRY_USER and "+
+				"STELLAR_REGISTRY_PASSWORD", host)
 		}
 		return e.WithHint("the registry refuses user %s: check the password, and the right to push there", auth.User)
 	}
@@ -142,14 +146,15 @@ func cutTag(reference string) (repository, tag string, ok bool) {
 	return reference[:at], reference[at+1:], true
 }
 
-// removeTag takes back an image that turned out to be of the wrong size. What fails here the journal's undo tries again.
+// removeTag takes back an image that turned out to be of the wrong size. What fails here the journal's undo tries
+// again.
 func (m *images) removeTag(ctx context.Context, tag string) {
 	_, _ = m.engine.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
 }
 
-// RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has, and with the unnamed images that a
-// build of the same run left when it was cut off. One that is not there is success. Where its creation was not confirmed,
-// the Engine may still be at a step of the build: that one's image is waited for.
+// RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has, and with the unnamed images
+// that a build of the same run left when it was cut off. One that is not there is success. Where its creation was not
+// confirmed, the Engine may still be at a step of the build: that one's image is waited for.
 func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource, confirmed bool) error {
 	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
@@ -173,8 +178,8 @@ func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resour
 	return removeSteps(ctx, c, res.Attrs[attrRun], quiet)
 }
 
-// buildSettles is how long no image of a build that was cut off may appear until it is over. The Engine notices that its
-// client is gone at the end of a step.
+// buildSettles is how long no image of a build that was cut off may appear until it is over. The Engine notices that
+// its client is gone at the end of a step.
 const buildSettles = 2 * time.Second
 
 // removeSteps removes the unnamed images of a run, until none has appeared for a time.
@@ -206,7 +211,8 @@ func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Du
 	}
 }
 
-// RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is success.
+// RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is
+// success.
 func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.Runner, res run.Resource) error {
 	host := dockerengine.Host(res.Attrs[attrRepository])
 	auth, err := dockerengine.Auth(ctx, getenv, runner, host)
@@ -239,7 +245,8 @@ func removeFromECR(ctx context.Context, runner shell.Runner, at registry, digest
 	if runner == nil {
 		runner = shell.Run
 	}
-	res, err := runner(ctx, shell.Command{Name: "aws", Args: []string{"ecr", "batch-delete-image", "--registry-id", account, "--region", region,
+	res, err := runner(ctx, shell.Command{Name: "aws", Args: []string{"ecr", "batch-delete-image", "--registry-id",
+		account, "--region", region,
 		"--repository-name", at.repository, "--image-ids", "imageDigest=" + digest, "--output", "json"}})
 	if strings.Contains(res.Stderr, "RepositoryNotFoundException") {
 		return nil // gone with its images

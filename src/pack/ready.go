@@ -17,8 +17,8 @@ import (
 // askTimeout bounds a question to a registry while planning: less than a pull may take.
 const askTimeout = 20 * time.Second
 
-// Check says what images would lack: an Engine that answers, a base image, a registry to push to, credentials that can be
-// read. It is asked before anything is built and changes nothing.
+// Check says what images would lack: an Engine that answers, a base image, a registry to push to, credentials that can
+// be read. It is asked before anything is built and changes nothing.
 func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	var images []*run.Function
 	for _, fn := range r.Functions {
@@ -60,18 +60,21 @@ func hintOf(errs []error) string {
 	return "mend what is named and try again"
 }
 
-// checkImage checks one function's image. What its registry answered about a base stands in asked: hundreds of functions share one,
-// and a registry that cannot be reached takes its time to say so.
-func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function, asked map[string]error) error {
+// checkImage checks one function's image. What its registry answered about a base stands in asked: hundreds of
+// functions share one, and a registry that cannot be reached takes its time to say so.
+func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function,
+	asked map[string]error) error {
 	sub := &r.Experiment.SubExperiments[fn.Sub]
 	if fn.Language == run.LanguageDocker {
 		if sub.FunctionImageSizeMB > 0 && sub.FillerPlacement != "" && sub.FillerPlacement != "back" {
-			return fail.Input("FillerPlacement %s with a Dockerfile of your own: its filler can only be the last layer", sub.FillerPlacement).
+			return fail.Input("FillerPlacement %s with a Dockerfile of your own: its filler can only be the last layer",
+				sub.FillerPlacement).
 				WithHint(`write "FillerPlacement": "back"`)
 		}
 		return nil
 	}
-	kind := imageKind{language: fn.Language, runtime: fn.Runtime, contract: fn.Platform.ImageContract, base: sub.BaseImage,
+	kind := imageKind{language: fn.Language, runtime: fn.Runtime, contract: fn.Platform.ImageContract,
+		base:    sub.BaseImage,
 		handler: fn.Handler, generated: fn.Generated}
 	if err := kind.check(); err != nil {
 		return err

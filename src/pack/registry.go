@@ -33,8 +33,8 @@ type registry struct {
 // registryTimeout bounds one operation: finding out how to log in, the token, and the request.
 const registryTimeout = 2 * time.Minute
 
-// mayBePlain reports whether the registry may be asked over plain HTTP where it does not speak TLS. The Docker Engine has
-// the same rule: its insecure-registries, and every registry on this machine.
+// mayBePlain reports whether the registry may be asked over plain HTTP where it does not speak TLS. The Docker Engine
+// has the same rule: its insecure-registries, and every registry on this machine.
 func (r registry) mayBePlain() bool {
 	host, _, err := net.SplitHostPort(r.host)
 	if err != nil {
@@ -92,7 +92,8 @@ var _ http.RoundTripper = tlsOnly{}
 
 func (t tlsOnly) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" {
-		return nil, fmt.Errorf("plain HTTP is refused: the Docker Engine's insecure-registries do not name %s", req.URL.Host)
+		return nil, fmt.Errorf("plain HTTP is refused: the Docker Engine's insecure-registries do not name %s",
+			req.URL.Host)
 	}
 	return t.next.RoundTrip(req)
 }
@@ -158,7 +159,8 @@ func (r registry) digest(ctx context.Context, tag string) (string, error) {
 	return "", r.failed("tag "+tag, err)
 }
 
-// danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag; others delete both.
+// danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag; others delete
+// both.
 const danglingTag transport.ErrorCode = "GOOGLE_MANIFEST_DANGLING_TAG"
 
 var errTagged = errors.New("the image has a tag")
@@ -177,7 +179,8 @@ func (r registry) remove(ctx context.Context, digest string) error {
 	switch {
 	case hasStatus(err, http.StatusMethodNotAllowed):
 		return fail.With(fail.CodeFailed, "%s does not allow images to be deleted (405)", r.host).
-			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s there by hand",
+			WithHint("enable deletion (REGISTRY_STORAGE_DELETE_ENABLED=true for docker-registry), or delete %s@%s "+
+				"there by hand",
 				r.repository, digest)
 	case isTagged(err):
 		return errors.Join(errTagged, r.failed("deletion of "+digest, err))
@@ -217,7 +220,8 @@ const answerBytes = 500 // of a registry's answer in an error
 func (r registry) failed(what string, err error) error {
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
-		if strings.Contains(err.Error(), "no token in bearer response") { // the rest of its text is what was sent instead
+		// the rest of its text is what was sent instead
+		if strings.Contains(err.Error(), "no token in bearer response") {
 			return fail.With(fail.CodeFailed, "registry %s: %s: the token service's answer has no token", r.host, what)
 		}
 		return fmt.Errorf("registry %s: %s: %w", r.host, what, err)

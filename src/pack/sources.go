@@ -18,10 +18,10 @@ import (
 	"stellar/src/run"
 )
 
-// A package of sources is a folder, which the provider's CLI packs and uploads. Its size is that of the ZIP file that gcloud
-// makes of it: every file deflated by itself, an entry for every folder, no extra fields (googlecloudsdk/core/util/archive.py,
-// over Python's zipfile). gcloud deflates with zlib and this program with Go's own, whose results differ by some bytes in a
-// thousand of code and by next to nothing in filler.
+// A package of sources is a folder, which the provider's CLI packs and uploads. Its size is that of the ZIP file that
+// gcloud makes of it: every file deflated by itself, an entry for every folder, no extra fields
+// (googlecloudsdk/core/util/archive.py, over Python's zipfile). gcloud deflates with zlib and this program with Go's
+// own, whose results differ by some bytes in a thousand of code and by next to nothing in filler.
 
 func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	var problems []error
@@ -38,7 +38,8 @@ func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error
 		filler, bytes, err := sourceFiller(ctx, p, code)
 		if errors.Is(err, errTooSmall) {
 			largest = max(largest, code)
-			problems = append(problems, fmt.Errorf("package %s: the sources alone are %s, more than the %s asked for", p.Name, code.Exact(), p.TargetBytes.Exact()))
+			problems = append(problems, fmt.Errorf("package %s: the sources alone are %s, more than the %s asked for",
+				p.Name, code.Exact(), p.TargetBytes.Exact()))
 			continue
 		}
 		if err == nil {
@@ -53,7 +54,8 @@ func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error
 	if len(problems) == 0 {
 		return nil
 	}
-	return fail.Input("%w", errors.Join(problems...)).WithHint("set FunctionImageSizeMB to 0 (as it is) or at least %.3f", largest.MiB()+0.001)
+	return fail.Input("%w", errors.Join(problems...)).
+		WithHint("set FunctionImageSizeMB to 0 (as it is) or at least %.3f", largest.MiB()+0.001)
 }
 
 // zipEntry is what a file adds to a ZIP file beside its bytes.
@@ -128,8 +130,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// sourceFiller gives how much filler makes a package as large as was asked for, and how large it then is. What is deflated does not
-// grow byte by byte, so that a few sizes cannot be had: then it is the next smaller one.
+// sourceFiller gives how much filler makes a package as large as was asked for, and how large it then is. What is
+// deflated does not grow byte by byte, so that a few sizes cannot be had: then it is the next smaller one.
 func sourceFiller(ctx context.Context, p *run.Package, code bytesize.Size) (filler, bytes bytesize.Size, err error) {
 	if p.TargetBytes == 0 || p.TargetBytes == code {
 		return 0, code, nil

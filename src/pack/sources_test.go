@@ -15,12 +15,14 @@ import (
 	"stellar/src/run"
 )
 
-var sourceFiles = map[string]string{"main.py": strings.Repeat("def f(x): return x + 1\n", 200), "requirements.txt": "# none\n",
-	"lib/deep/a.py": strings.Repeat("a = 1\n", 50)}
+var sourceFiles = map[string]string{"main.py": strings.Repeat("def f(x): return x + 1\n", 200),
+	"requirements.txt": "# none\n",
+	"lib/deep/a.py":    strings.Repeat("a = 1\n", 50)}
 
 func sourcesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package)) (*run.Run, *run.Package) {
 	t.Helper()
-	p := &run.Package{Name: "s", Type: run.PackageSource, TargetBytes: target, Seed: 7, Path: filepath.Join(t.TempDir(), "packages", "s"),
+	p := &run.Package{Name: "s", Type: run.PackageSource, TargetBytes: target, Seed: 7,
+		Path:   filepath.Join(t.TempDir(), "packages", "s"),
 		Source: &run.Source{Key: "s", BuildDir: folder(t, sourceFiles), Language: "python", Unbuilt: true}}
 	for _, f := range change {
 		f(p)
@@ -28,7 +30,8 @@ func sourcesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package))
 	return newRun(t, p), p
 }
 
-// zipAsGcloud packs a folder as gcloud does, with Python's zipfile, and gives the size (googlecloudsdk/core/util/archive.py).
+// zipAsGcloud packs a folder as gcloud does, with Python's zipfile, and gives the size
+// (googlecloudsdk/core/util/archive.py).
 const zipAsGcloud = `import os, sys, zipfile
 src, dest = sys.argv[1:]
 with zipfile.ZipFile(dest, "w", zipfile.ZIP_DEFLATED) as z:
@@ -43,7 +46,8 @@ print(os.path.getsize(dest))
 
 func zippedByPython(t *testing.T, dir string) bytesize.Size {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "python3", "-c", zipAsGcloud, dir, filepath.Join(t.TempDir(), "fun.zip")).Output()
+	out, err := exec.CommandContext(t.Context(), "python3", "-c", zipAsGcloud, dir,
+		filepath.Join(t.TempDir(), "fun.zip")).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +101,8 @@ func TestSourcesFollowTheSeed(t *testing.T) {
 func TestSourcesThatAreTooLarge(t *testing.T) {
 	r, p := sourcesOf(t, 100)
 	err := (Stage{}).Run(t.Context(), r)
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "the sources alone are") || fail.Hint(err) == "" {
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "the sources alone are") ||
+		fail.Hint(err) == "" {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := os.Stat(p.Path); !errors.Is(err, os.ErrNotExist) {

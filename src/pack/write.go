@@ -122,7 +122,8 @@ type chunk struct {
 }
 
 func newPipe(ctx context.Context, w io.Writer) *pipe {
-	p := &pipe{ctx: ctx, free: make(chan *chunk, chunks), hash: make(chan *chunk, chunks), out: make(chan *chunk, chunks)}
+	p := &pipe{ctx: ctx, free: make(chan *chunk, chunks), hash: make(chan *chunk, chunks),
+		out: make(chan *chunk, chunks)}
 	memory := make([]byte, chunks*chunkBytes)
 	for i := range chunks {
 		p.free <- &chunk{b: memory[i*chunkBytes : i*chunkBytes : (i+1)*chunkBytes]}

@@ -1,15 +1,16 @@
 // Package probe sends bursts of requests on an arrival schedule and records what the client saw of each of them.
 //
-// It speaks HTTP/1.1, HTTP/2 and gRPC over its own sockets, so that every instant it stamps is one it caused. The requests
-// of a burst are serialised and its kept connections are opened beforehand. One barrier releases all slots. One thread (up
-// to four on large machines) writes the requests and reads the responses, and responses are interpreted once the whole
-// burst has arrived. Redirects are not followed: a 3xx response is a response, with its status, its latency and a note.
-// Proxies of the environment are ignored on purpose, because they would be measured in place of the platform.
+// It speaks HTTP/1.1, HTTP/2 and gRPC over its own sockets, so that every instant it stamps is one it caused. The
+// requests of a burst are serialised and its kept connections are opened beforehand. One barrier releases all slots.
+// One thread (up to four on large machines) writes the requests and reads the responses, and responses are interpreted
+// once the whole burst has arrived. Redirects are not followed: a 3xx response is a response, with its status, its
+// latency and a note. Proxies of the environment are ignored on purpose, because they would be measured in place of the
+// platform.
 //
 // # Who calls what
 //
-// Run and Once make an engine, which makes the threads (loop), one connPool for each thread and target, and for each burst
-// a burst with one slot for each request. The engine tells the loops through loop.do what to do with their slots:
+// Run and Once make an engine, which makes the threads (loop), one connPool for each thread and target, and for each
+// burst a burst with one slot for each request. The engine tells the loops through loop.do what to do with their slots:
 //
 //	engine ── runClosed, runOpen, runLoad
 //	  │         newBurst ─ burst.start ─ burst.hold ─ burst.await ─ recorder.record ─ Config.Sink
@@ -23,8 +24,8 @@
 //	slot      HTTP/1.1: one connection, one request at a time
 //	mux       HTTP/2: one connection, many slots, one stream each
 //
-// A sustained load (Config.Load) has no bursts: each loop has a drive, which gives every request of its share a slot when
-// its instant comes, and hands finished slots to the recorder.
+// A sustained load (Config.Load) has no bursts: each loop has a drive, which gives every request of its share a slot
+// when its instant comes, and hands finished slots to the recorder.
 //
 // # The life of a slot
 //
@@ -48,28 +49,29 @@
 //	                    complete, failed, timed out   ▼
 //	                                               finished ── reset for a later burst ──▶ idle
 //
-// "preparing" lies before the release and in no latency. "opening" lies after it: the row says NewConn, and the phases hold
-// what of the opening fell within the latency. A failure while preparing leads to armed with a class, and to finished at the
-// release: it is the request's row and is not tried again. HTTP/2 alone goes from sent back to opening, once, where the
-// server says that it has not processed the request. A slot of a burst that is called off, or whose time is over, goes to
-// finished from whichever stage it is in.
+// "preparing" lies before the release and in no latency. "opening" lies after it: the row says NewConn, and the phases
+// hold what of the opening fell within the latency. A failure while preparing leads to armed with a class, and to
+// finished at the release: it is the request's row and is not tried again. HTTP/2 alone goes from sent back to opening,
+// once, where the server says that it has not processed the request. A slot of a burst that is called off, or whose
+// time is over, goes to finished from whichever stage it is in.
 //
 // # Which thread owns what
 //
 // A loop is one goroutine locked to one thread. It owns its sockets and connections (conn, mux), its connPools and its
-// drive, and a slot from burst.start until the slot is finished. Nothing of these is locked, and nobody else touches them;
-// other goroutines hand a loop work with loop.do. TLS handshakes and name lookups run on goroutines of their own and report
-// back through loop.do. Afterwards the slot is the recorder's, until the engine gets it back for a later burst. Between the
-// loops and the engine are only atomic counters (burst.unready, burst.left, burst.release) and channels. The hot path, from
-// the release to the last response, allocates nothing, takes no lock and writes no file.
+// drive, and a slot from burst.start until the slot is finished. Nothing of these is locked, and nobody else touches
+// them; other goroutines hand a loop work with loop.do. TLS handshakes and name lookups run on goroutines of their own
+// and report back through loop.do. Afterwards the slot is the recorder's, until the engine gets it back for a later
+// burst. Between the loops and the engine are only atomic counters (burst.unready, burst.left, burst.release) and
+// channels. The hot path, from the release to the last response, allocates nothing, takes no lock and writes no file.
 //
 // # Nothing is written while a read is being parsed
 //
-// A write that fails shuts the connection and ends every stream on it. Responses that have arrived behind the frame at hand
-// would be lost with it. So, while mux.incoming parses (mux.reading is set), nothing is written to the connection and it is
-// not shut: frames to send wait in the batch, slots that need another connection wait in connPool.again, and a connection of
-// no further use is closed at the end of the read. Everything that parsing can call must keep to this. conn.receive reads a
-// socket to its end before it looks for armed slots that need another connection (conn.reassignIfDraining).
+// A write that fails shuts the connection and ends every stream on it. Responses that have arrived behind the frame at
+// hand would be lost with it. So, while mux.incoming parses (mux.reading is set), nothing is written to the connection
+// and it is not shut: frames to send wait in the batch, slots that need another connection wait in connPool.again, and
+// a connection of no further use is closed at the end of the read. Everything that parsing can call must keep to this.
+// conn.receive reads a socket to its end before it looks for armed slots that need another connection
+// (conn.reassignIfDraining).
 //
 // # Leaves
 //

@@ -17,7 +17,8 @@ func TestFailedAnswerIsShown(t *testing.T) {
 	const token = "a-token-of-the-run"
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(w, "{\"message\":\"statusCode 999\"}\x1b[2J\r\n"+r.Header.Get("X-Stellar-Token")+strings.Repeat("é", 400))
+		_, _ = io.WriteString(w, "{\"message\":\"statusCode 999\"}\x1b[2J\r\n"+r.Header.Get("X-Stellar-Token")+
+			strings.Repeat("é", 400))
 	}
 	plain, _ := serveHTTP(t, false, answer)
 	h2c, _, _ := serveH2(t, false, 250, answer)

@@ -59,14 +59,17 @@ func TestResponse(t *testing.T) {
 		{"close-delimited and empty", "HTTP/1.1 200 OK\r\n\r\n", 200, "", false},
 		{"chunked", chunkedHead + "2\r\nhi\r\n3;ext=1\r\n yo\r\n0\r\nTrailer: x\r\n\r\n", 200, "hi yo", true},
 		{"chunked, hexadecimal", chunkedHead + "0A\r\n0123456789\r\n000\r\n\r\n", 200, "0123456789", true},
-		{"chunked and a length", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+		{"chunked and a length", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\nTransfer-Encoding: " +
+			"Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
 			200, "hi", false},
-		{"interim answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!",
+		{"interim answers", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 " +
+			"OK\r\nContent-Length: 1\r\n\r\n!",
 			200, "!", true},
 		{"204 has no body", "HTTP/1.1 204 No Content\r\n\r\n", 204, "", true},
 		{"304 has no body", "HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", 304, "", true},
 		{"204 with a coding", "HTTP/1.1 204 No Content\r\nTransfer-Encoding: gzip\r\n\r\n", 204, "", true},
-		{"chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 200, "hi", false},
+		{"chunks in HTTP/1.0", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", 200, "hi", false},
 		{"chunks with bare line feeds", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n0\n\n", 200, "hi", true},
 		{"a list of the same length", "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\t,2\r\nContent-Length: 2\r\n\r\nhi", 200,
 			"hi", true},
@@ -205,10 +208,12 @@ func TestResponseSplitAnywhere(t *testing.T) {
 		"folded": {"HTTP/1.1 200 OK\r\nX-A: one \r\n \t two\r\n\tthree\r\n \r\nContent-Length: \r\n 5\r\n\r\nhello",
 			200, "hello",
 			map[string]string{"x-a": "one two three", "content-length": "5"}},
-		"folded with bare line feeds": {"HTTP/1.1 200 OK\nTransfer-Encoding:\n chunked\nX-A: one\n two\n\n5;a=\"b\"\nhello\n0\nT: a\n b\n\n", 200, "hello",
+		"folded with bare line feeds": {"HTTP/1.1 200 OK\nTransfer-Encoding:\n chunked\nX-A: one\n " +
+			"two\n\n5;a=\"b\"\nhello\n0\nT: a\n b\n\n", 200, "hello",
 			map[string]string{"x-a": "one two"}},
 		"folded, interim, chunked, trailers": {"HTTP/1.1 103 Early Hints\r\nLink: a,\r\n b\r\nContent-Length: 9\r\n\r\n" +
-			"HTTP/1.1 404 Not Found\r\nConnection: x,\r\n close\r\nTransfer-Encoding: chunked\r\n\r\n2;e\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
+			"HTTP/1.1 404 Not Found\r\nConnection: x,\r\n close\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n2;e\r\nhe\r\n3\r\nllo\r\n0\r\nT: 1\r\n\r\n",
 			404, "hello", map[string]string{"connection": "x, close", "link": ""}},
 		"lengths that agree": {"HTTP/1.1 200 OK\r\nContent-Length: 5,5\r\ncontent-length:5\r\n\r\nhello", 200, "hello",
 			nil},

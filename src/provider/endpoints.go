@@ -53,7 +53,8 @@ func OpenEndpoints(path string, row Provider, subs []experiment.SubExperiment) (
 func findFile(path, provider string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fail.Input("endpoints: %w", err).WithHint("--endpoints names a file, or a folder with %s.json in it", provider)
+		return "", fail.Input("endpoints: %w", err).
+			WithHint("--endpoints names a file, or a folder with %s.json in it", provider)
 	}
 	if !info.IsDir() {
 		return path, nil
@@ -91,8 +92,8 @@ func (s *ExistingFunctions) DeployFunctions(_ context.Context, fns []*Function) 
 	return s.Match(fns)
 }
 
-// Match gives each function an endpoint of its own, and the functions of a chain neighbours. Too few is an error that says
-// how many are missing.
+// Match gives each function an endpoint of its own, and the functions of a chain neighbours. Too few is an error that
+// says how many are missing.
 func (s *ExistingFunctions) Match(fns []*Function) ([]Endpoint, error) {
 	taken := make([]bool, len(s.all))
 	out := make([]Endpoint, len(fns))
@@ -132,7 +133,8 @@ func (s *ExistingFunctions) hint() string {
 // chain is a stretch of a list of functions: one function, or those of a chain from its head on.
 type chain struct{ first, length int }
 
-// chains gives the chains in a list of functions, the longest first: what they leave over is enough for single functions.
+// chains gives the chains in a list of functions, the longest first: what they leave over is enough for single
+// functions.
 func chains(fns []*Function) []chain {
 	var out []chain
 	for i, f := range fns {
@@ -146,9 +148,9 @@ func chains(fns []*Function) []chain {
 	return out
 }
 
-// find finds endpoints for so many functions of one kind, fewer where there are not enough. Files list producer, consumer,
-// producer, consumer, …: a chain begins where, counted from the first endpoint that fits, a chain of its length would; only
-// where no such place is free it takes what is left, in the file's order.
+// find finds endpoints for so many functions of one kind, fewer where there are not enough. Files list producer,
+// consumer, producer, consumer, …: a chain begins where, counted from the first endpoint that fits, a chain of its
+// length would; only where no such place is free it takes what is left, in the file's order.
 func (s *ExistingFunctions) find(f *Function, length int, taken []bool) []int {
 	var fit, free []int
 	for i, e := range s.all {

@@ -12,22 +12,22 @@ type File struct {
 
 // Writer is a connection whose vendor's CLI reads files. It asks nobody: the files follow from the arguments.
 type Writer interface {
-	// Files are those of one unit, named from the unit's folder. where is what Locate said; nil: not known, or the provider
-	// is not FilesLocated. Before packages have an identity it is asked only for its error.
+	// Files are those of one unit, named from the unit's folder. where is what Locate said; nil: not known, or the
+	// provider is not FilesLocated. Before packages have an identity it is asked only for its error.
 	Files(r *run.Run, u Unit, where map[string]string) ([]File, error)
 }
 
 // Adapter is a connection whose vendor calls functions in a form of its own. It asks nobody.
 type Adapter interface {
-	// Adapt says what turns functions of a language into the vendor's. The zero value: nothing is added to them, which is so
-	// for images of every vendor.
+	// Adapt says what turns functions of a language into the vendor's. The zero value: nothing is added to them, which
+	// is so for images of every vendor.
 	Adapt(language string) Adaptation
 	// Notes are what the vendor does otherwise than a function asks, where that is no reason not to run.
 	Notes(fn *Function) []string
 }
 
-// Adaptation turns the measurement function of a language into one of a vendor whose managed runtimes call functions in a
-// form of their own. What it adds translates event and response, nothing else.
+// Adaptation turns the measurement function of a language into one of a vendor whose managed runtimes call functions in
+// a form of their own. What it adds translates event and response, nothing else.
 type Adaptation struct {
 	// Handler is the entry point in the added files; empty: the language's own.
 	Handler string
@@ -42,8 +42,9 @@ type Adaptation struct {
 	// Check checks a user's folder beyond what the language asks, and gives the handler in the vendor's form; nil: the
 	// language's own check is enough. An error may be a KeyError.
 	Check func(dir, handler string) (string, error)
-	// From are the files and folders of raw-code/ that make the measurement function in place of the language's own. With
-	// them the vendor has a language for itself: Handler and Check are then that language's, and nothing else is used.
+	// From are the files and folders of raw-code/ that make the measurement function in place of the language's own.
+	// With them the vendor has a language for itself: Handler and Check are then that language's, and nothing else is
+	// used.
 	From []string
 	// Beside gives the files that are packed beside the code, for an entry point; nil: none.
 	Beside func(handler string) ([]File, error)

@@ -30,8 +30,8 @@ type Limits struct {
 	Source       string         // where these numbers were read, and when
 }
 
-// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that exist
-// already are not its business.
+// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that
+// exist already are not its business.
 func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int) error {
 	var no []error
 	for _, r := range p.Limits.refusals(exp, subs) {

@@ -28,15 +28,15 @@ type Connection interface {
 	DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error)
 	// UpdateFunction gives a deployed function new code or memory, or only a cold start.
 	UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error
-	// RemoveFunctions removes units that DeployFunctions made, and returns when each is verified absent; that one did not
-	// exist is success. Of a unit only what a journal entry holds is used (UnitOf).
+	// RemoveFunctions removes units that DeployFunctions made, and returns when each is verified absent; that one did
+	// not exist is success. Of a unit only what a journal entry holds is used (UnitOf).
 	RemoveFunctions(ctx context.Context, units []Unit) error
 }
 
 // Planner is a connection that can say beforehand which commands it will run.
 type Planner interface {
-	// Commands are those that deploy and remove one unit, in their order. What is known only later, as an image's digest,
-	// is written in capitals.
+	// Commands are those that deploy and remove one unit, in their order. What is known only later, as an image's
+	// digest, is written in capitals.
 	Commands(u Unit) (deploy, remove []shell.Command)
 }
 
@@ -55,8 +55,9 @@ type Matcher interface {
 type Guide interface {
 	// Endpoints is the endpoints file of units that others will deploy; what is left to fill in is written in capitals.
 	Endpoints(units []Unit) (File, error)
-	// Instructions say what to type to deploy what was written into a folder, to probe it, and to remove it with the images
-	// of the run in folder runDir. endpoints is the name of the endpoints file, token that of the file with the run's token.
+	// Instructions say what to type to deploy what was written into a folder, to probe it, and to remove it with the
+	// images of the run in folder runDir. endpoints is the name of the endpoints file, token that of the file with the
+	// run's token.
 	Instructions(dir, runDir, endpoints, token string, units []Unit) string
 }
 
@@ -98,15 +99,16 @@ type Tagged struct {
 
 // Options are what a connection may need; each provider uses its part.
 type Options struct {
-	Service    string            // the run's service: all names that it makes in an account begin with it
-	ServiceDir string            // absolute: serverless.yml, packages, what generate wrote for each unit
-	Region     string            // the experiment's; empty: the provider's own default
-	Where      map[string]string // what Locate said of this run before: none of it is looked up anew; nil: not known yet
-	Tags       map[string]string // stellar-run, stellar-expires
-	Getenv     func(string) string
-	Runner     shell.Runner
-	LookPath   func(program string) (string, error) // nil: the PATH alone
-	Log        run.Logger
+	Service    string // the run's service: all names that it makes in an account begin with it
+	ServiceDir string // absolute: serverless.yml, packages, what generate wrote for each unit
+	Region     string // the experiment's; empty: the provider's own default
+	// what Locate said of this run before: none of it is looked up anew; nil: not known yet
+	Where    map[string]string
+	Tags     map[string]string // stellar-run, stellar-expires
+	Getenv   func(string) string
+	Runner   shell.Runner
+	LookPath func(program string) (string, error) // nil: the PATH alone
+	Log      run.Logger
 
 	// Serverless is the Serverless CLI on one folder; cli is MainCLI, or another that a provider names.
 	Serverless func(cli, dir string) Serverless
@@ -131,8 +133,8 @@ type Provider struct {
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written
 
 	Scheme string // of addresses in an endpoints file that have none; empty: CompleteURL's choice
-	// EndpointsHint says what to do where an endpoints file has too few endpoints; empty: the hint for providers to which
-	// stellar deploys.
+	// EndpointsHint says what to do where an endpoints file has too few endpoints; empty: the hint for providers to
+	// which stellar deploys.
 	EndpointsHint string
 
 	// Connect opens a connection; nil: functions exist already, named by an endpoints file. Open calls it.
@@ -159,7 +161,8 @@ func (p Provider) ByHand(o Options) Connection {
 func (p Provider) Open(o Options) (Connection, error) {
 	if p.Connect == nil {
 		return nil, fail.Unsupported("this version of stellar does not deploy to %s", p.Name).
-			WithHint("probe functions that are already deployed there: --serverless=false --endpoints <folder with %s.json>", p.Name)
+			WithHint("probe functions that are already deployed there: --serverless=false --endpoints <folder with "+
+				"%s.json>", p.Name)
 	}
 	o.Patience.Attempts = cmp.Or(o.Patience.Attempts, p.Attempts)
 	return p.Connect(o.WithDefaults()), nil
@@ -173,8 +176,8 @@ func (p Provider) offline() Connection {
 	return p.Connect(Options{}.WithDefaults())
 }
 
-// Fits reports whether an existing endpoint can serve a function: same package type, memory and size to 5 MB. A function
-// with no size asked for fits any; images are not compared by size, AWS does not tell it.
+// Fits reports whether an existing endpoint can serve a function: same package type, memory and size to 5 MB. A
+// function with no size asked for fits any; images are not compared by size, AWS does not tell it.
 func Fits(e Endpoint, fn *Function, sub *experiment.SubExperiment) bool {
 	const tolerance = 5
 	if e.PackageType != fn.PackageType || e.MemoryMB != fn.MemoryMB {

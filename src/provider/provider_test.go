@@ -47,7 +47,8 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fns := []*run.Function{zip("f0-0", 0, 128), zip("f1-0", 1, 128), {Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image"}}
+	fns := []*run.Function{zip("f0-0", 0, 128), zip("f1-0", 1, 128),
+		{Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image"}}
 	got, err := s.Match(fns)
 	if err != nil {
 		t.Fatal(err)
@@ -58,25 +59,29 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 		}
 	}
 	_, err = s.Match(append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
-	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") || !strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") ||
+		!strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
 		t.Errorf("too few endpoints: %v", err)
 	}
 }
 
-// TestChainsTakeNeighbours: producer and consumer alternate in the published file, and a chain of two begins with a producer
-// whatever else the experiment takes.
+// TestChainsTakeNeighbours: producer and consumer alternate in the published file, and a chain of two begins with a
+// producer whatever else the experiment takes.
 func TestChainsTakeNeighbours(t *testing.T) {
 	list := func(n int) string {
 		var out []string
 		for i := range n {
-			out = append(out, fmt.Sprintf(`{"GatewayID":"%s%d:80","FunctionMemoryMB":128,"ImageSizeMB":60,"PackageType":"Image"}`, []string{"producer", "consumer"}[i%2], i/2))
+			out = append(out,
+				fmt.Sprintf(`{"GatewayID":"%s%d:80","FunctionMemoryMB":128,"ImageSizeMB":60,"PackageType":"Image"}`,
+					[]string{"producer", "consumer"}[i%2], i/2))
 		}
 		return "[" + strings.Join(out, ",") + "]"
 	}
 	of := func(sub int, lengths ...int) (out []*run.Function) {
 		for replica, n := range lengths {
 			for hop := range n {
-				out = append(out, &run.Function{Name: fmt.Sprintf("f%d-%d-%d", sub, replica, hop), Sub: sub, Replica: replica, Hop: hop, MemoryMB: 128, PackageType: "Image"})
+				out = append(out, &run.Function{Name: fmt.Sprintf("f%d-%d-%d", sub, replica, hop), Sub: sub,
+					Replica: replica, Hop: hop, MemoryMB: 128, PackageType: "Image"})
 			}
 		}
 		return out
@@ -87,10 +92,11 @@ func TestChainsTakeNeighbours(t *testing.T) {
 		want      string // the endpoints' hosts; empty: too few
 		missing   string
 	}{
-		"one chain":        {2, of(0, 2), "producer0 consumer0", ""},
-		"two chains":       {4, of(0, 2, 2), "producer0 consumer0 producer1 consumer1", ""},
-		"burst before":     {4, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
-		"a gap is left":    {5, slices.Concat(of(0, 3), of(1, 2)), "producer0 consumer0 producer1 consumer1 producer2", ""},
+		"one chain":    {2, of(0, 2), "producer0 consumer0", ""},
+		"two chains":   {4, of(0, 2, 2), "producer0 consumer0 producer1 consumer1", ""},
+		"burst before": {4, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
+		"a gap is left": {5, slices.Concat(of(0, 3), of(1, 2)), "producer0 consumer0 producer1 consumer1 producer2",
+			""},
 		"what is left":     {3, slices.Concat(of(0, 1), of(1, 2)), "producer1 producer0 consumer0", ""},
 		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MiB"},
 		"many are missing": {3, slices.Concat(of(0, 2), of(1, 5), of(0, 1)), "", "5 more of"},
@@ -102,7 +108,8 @@ func TestChainsTakeNeighbours(t *testing.T) {
 		got, err := s.DeployFunctions(t.Context(), c.fns)
 		if c.missing != "" {
 			var e *fail.Error
-			if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(err.Error(), c.missing) || !strings.Contains(e.Hint, "Knative") {
+			if !errors.As(err, &e) || e.Code != fail.CodeInput || !strings.Contains(err.Error(), c.missing) ||
+				!strings.Contains(e.Hint, "Knative") {
 				t.Errorf("%s: %v, want %q", name, err, c.missing)
 			}
 			continue
@@ -154,12 +161,13 @@ func TestPublishedEndpointFilesLoad(t *testing.T) {
 
 func TestBadEndpointFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"no list":      {`{}`, "aws.json:1:1: found an object; want an array"},
-		"unknown key":  {`[{"Gateway":"a"}]`, `aws.json:1:3: [0].Gateway: unknown key; did you mean "GatewayID"?`},
-		"no address":   {`[{"PackageType":"Zip"}]`, "aws.json:1:2: [0].GatewayID: missing"},
-		"package type": {`[{"GatewayID":"a","PackageType":"Rpm"}]`, `[0].PackageType: found "Rpm" (string); want one of Zip, Image`},
-		"scheme":       {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
-		"trailing":     {`[] []`, "after top-level value"},
+		"no list":     {`{}`, "aws.json:1:1: found an object; want an array"},
+		"unknown key": {`[{"Gateway":"a"}]`, `aws.json:1:3: [0].Gateway: unknown key; did you mean "GatewayID"?`},
+		"no address":  {`[{"PackageType":"Zip"}]`, "aws.json:1:2: [0].GatewayID: missing"},
+		"package type": {`[{"GatewayID":"a","PackageType":"Rpm"}]`,
+			`[0].PackageType: found "Rpm" (string); want one of Zip, Image`},
+		"scheme":   {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
+		"trailing": {`[] []`, "after top-level value"},
 	} {
 		_, err := OpenEndpoints(endpointsIn(t, c.text), Provider{Name: "aws"}, nil)
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {

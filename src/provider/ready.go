@@ -27,8 +27,9 @@ type Readiness struct {
 	Tools       []Tool
 	Credentials string            // where they were found; empty: nowhere, or none are needed. Never a value
 	Where       map[string]string // region, project, account: where a deployment would go
-	Missing     []error           // what must be had first, each with a hint; what Tools say of themselves is not repeated
-	Unanswered  []Unanswered      // what was asked and nobody answered
+	// what must be had first, each with a hint; what Tools say of themselves is not repeated
+	Missing    []error
+	Unanswered []Unanswered // what was asked and nobody answered
 }
 
 // Unanswered is a question that was asked of a program or of the provider and got no answer, for whatever reason.
@@ -88,7 +89,8 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 	text := res.Stdout + res.Stderr
 	at := versionNumber.FindStringIndex(text)
 	if at == nil {
-		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.Name), Hint: w.Install}
+		t.Err = &fail.Error{Code: fail.CodeInput, Output: text, Err: fail.Input("%s printed no version", w.Name),
+			Hint: w.Install}
 		return t
 	}
 	t.Version = text[at[0]:at[1]]

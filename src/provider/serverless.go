@@ -84,7 +84,8 @@ func InOrder(text string, fns []*Function, found []Endpoint) ([]Endpoint, error)
 	return out, nil
 }
 
-// serverlessError is where the CLI says what went wrong, before a stack that can be longer than what is shown of its output.
+// serverlessError is where the CLI says what went wrong, before a stack that can be longer than what is shown of its
+// output.
 var serverlessError = regexp.MustCompile(`(?m)^Error:\s*\n\s*(\S.*)$`)
 
 // Explain adds to a failure of the CLI what it gave as its reason.
@@ -93,7 +94,8 @@ func Explain(text string, err error) error {
 	if err == nil || m == nil {
 		return err
 	}
-	e := &fail.Error{Code: fail.Code(err), Err: fmt.Errorf("%w: %s", err, strings.TrimSpace(m[1])), Hint: fail.Hint(err)}
+	e := &fail.Error{Code: fail.Code(err), Err: fmt.Errorf("%w: %s", err, strings.TrimSpace(m[1])),
+		Hint: fail.Hint(err)}
 	var said *fail.Error
 	if errors.As(err, &said) {
 		e.Output = said.Output

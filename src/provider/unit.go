@@ -20,8 +20,8 @@ type Unit struct {
 	Confirmed bool              // its creation was seen to its end
 }
 
-// Units divides a run's functions into what is deployed as one. The division depends on nothing but its arguments: those
-// who generate, plan, deploy and remove all come to the same.
+// Units divides a run's functions into what is deployed as one. The division depends on nothing but its arguments:
+// those who generate, plan, deploy and remove all come to the same.
 func (p Provider) Units(service string, fns []*Function) []Unit {
 	switch {
 	case len(fns) == 0:
@@ -50,7 +50,8 @@ func AtMost(n int) func(service string, fns []*Function) []Unit {
 		var out []Unit
 		for at := 0; at < len(fns); at += n {
 			name := fmt.Sprintf("%s-%d", service, len(out))
-			out = append(out, Unit{Name: name, Dir: fmt.Sprintf("service-%d", len(out)), Functions: fns[at:min(at+n, len(fns))]})
+			out = append(out, Unit{Name: name, Dir: fmt.Sprintf("service-%d", len(out)),
+				Functions: fns[at:min(at+n, len(fns))]})
 		}
 		return out
 	}

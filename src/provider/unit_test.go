@@ -34,11 +34,13 @@ func TestUnits(t *testing.T) {
 		t.Errorf("five of at most five: %+v", got)
 	}
 	two := AtMost(3)("stellar-x", fns)
-	if len(two) != 2 || two[1].Name != "stellar-x-1" || two[1].Dir != "service-1" || len(two[0].Functions) != 3 || len(two[1].Functions) != 2 {
+	if len(two) != 2 || two[1].Name != "stellar-x-1" || two[1].Dir != "service-1" || len(two[0].Functions) != 3 ||
+		len(two[1].Functions) != 2 {
 		t.Errorf("five of at most three: %+v", two)
 	}
 	d := two[1].Detail("/s/service-1", map[string]string{"region": "r"})
-	if d[DetailUnit] != "stellar-x-1" || d[DetailFunctions] != "f0-3 f0-4" || d[DetailDir] != "/s/service-1" || d[DetailRegion] != "r" {
+	if d[DetailUnit] != "stellar-x-1" || d[DetailFunctions] != "f0-3 f0-4" || d[DetailDir] != "/s/service-1" ||
+		d[DetailRegion] != "r" {
 		t.Errorf("in the journal: %v", d)
 	}
 	u := UnitOf(d, true)
@@ -56,7 +58,8 @@ func TestThrottled(t *testing.T) {
 		"HTTPError 429: The user has sent too many requests":                                              true,
 		"TooManyRequestsException": true,
 		"Throttling.User":          true,
-		"A request to the Cloudflare API failed. More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed [code: 971]": true,
+		"A request to the Cloudflare API failed. More than 1200 requests per 300 seconds reached. Please wait and " +
+			"consider throttling your request speed [code: 971]": true,
 		"ERROR: image not found":          false,
 		"stellar-20260429t010203z-f0-429": false,
 		"":                                false,
@@ -91,7 +94,8 @@ func TestEach(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := ForEach(ctx, 2, []int{0}, func(context.Context, int) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := ForEach(ctx, 2, []int{0}, func(context.Context, int) error { return nil }); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -118,7 +122,8 @@ func TestGone(t *testing.T) {
 			t.Errorf("%s: %v after %d questions", name, err, asked)
 		}
 	}
-	if err := o.VerifyAbsent(context.Background(), "it", true, func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
+	if err := o.VerifyAbsent(context.Background(), "it", true,
+		func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
 		t.Error("an answer that could not be had was taken for absence")
 	}
 }
@@ -126,7 +131,8 @@ func TestGone(t *testing.T) {
 func TestToolVersions(t *testing.T) {
 	w := Program{Name: "gcloud", Args: []string{"version"}, Least: [3]int{400, 2, 0}, Below: 700, Install: "install it"}
 	for out, ok := range map[string]bool{
-		"Google Cloud SDK 548.0.0\n": true, "Google Cloud SDK 400.1.9\n": false, "Google Cloud SDK 700.0.0\n": false, "hello": false,
+		"Google Cloud SDK 548.0.0\n": true, "Google Cloud SDK 400.1.9\n": false, "Google Cloud SDK 700.0.0\n": false,
+		"hello": false,
 	} {
 		o := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
 			Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
@@ -150,7 +156,8 @@ func TestExplain(t *testing.T) {
 	err := &fail.Error{Code: fail.CodeFailed, Output: "the end of it", Hint: "do that", Err: errors.New("exit code 1")}
 	got := Explain("Creating…\nError:\nAccessDenied: not you\n    at a\n    at b\n", err)
 	var said *fail.Error
-	if !errors.As(got, &said) || got.Error() != "exit code 1: AccessDenied: not you" || said.Output != "the end of it" || fail.Hint(got) != "do that" {
+	if !errors.As(got, &said) || got.Error() != "exit code 1: AccessDenied: not you" ||
+		said.Output != "the end of it" || fail.Hint(got) != "do that" {
 		t.Errorf("%v, %+v", got, said)
 	}
 	if got := Explain("nothing known", err); !errors.Is(got, err) || got.Error() != "exit code 1" {

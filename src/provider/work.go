@@ -21,7 +21,8 @@ type Patience struct {
 	Command  time.Duration // one command; default 20 minutes
 	Attempts int           // of a command that the vendor throttles; default 4
 	Wait     time.Duration // before the second attempt, doubled for each further one; default 5 s
-	Settle   time.Duration // until what was not there is looked for once more, where its creation was never confirmed; default 5 s
+	// until what was not there is looked for once more, where its creation was never confirmed; default 5 s
+	Settle   time.Duration
 	Parallel int           // commands at once; default 8
 	Ask      time.Duration // one question about what is there, before anything is done; default 1 minute
 }
@@ -47,9 +48,9 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
-// throttled are the words with which vendors say that they were asked too often. CloudFormation and Lambda: Rate exceeded,
-// Throttling, TooManyRequestsException; Google: RESOURCE_EXHAUSTED, Quota exceeded for quota metric … per minute, HTTP 429;
-// Azure: TooManyRequests; Alibaba: Throttling.User; Cloudflare: code 971 and 10429, "rate limit".
+// throttled are the words with which vendors say that they were asked too often. CloudFormation and Lambda: Rate
+// exceeded, Throttling, TooManyRequestsException; Google: RESOURCE_EXHAUSTED, Quota exceeded for quota metric … per
+// minute, HTTP 429; Azure: TooManyRequests; Alibaba: Throttling.User; Cloudflare: code 971 and 10429, "rate limit".
 var throttled = regexp.MustCompile(`(?i)rate exceeded|throttl|too ?many ?requests|RESOURCE_EXHAUSTED|quota exceeded for quota metric|` +
 	`(?:status|error|code|http)[^0-9\n]{0,12}429\b|rate.?limit|\bcode: (?:971|10429)\b`)
 
@@ -58,8 +59,8 @@ func Throttled(res shell.Result) bool {
 	return throttled.MatchString(res.Stderr) || throttled.MatchString(res.Stdout)
 }
 
-// RunCommand runs a vendor's command: with a timeout, and again where the vendor throttles. Nothing else is tried again:
-// partial deployments are removed, never retried.
+// RunCommand runs a vendor's command: with a timeout, and again where the vendor throttles. Nothing else is tried
+// again: partial deployments are removed, never retried.
 func (o Options) RunCommand(ctx context.Context, c shell.Command) (shell.Result, error) {
 	c.Timeout = cmp.Or(c.Timeout, o.Patience.Command)
 	c.Retry = shell.Retry{Attempts: o.Patience.Attempts, Wait: o.Patience.Wait, If: Throttled}
@@ -71,8 +72,8 @@ func (o Options) RunCommand(ctx context.Context, c shell.Command) (shell.Result,
 	return o.Runner(ctx, c)
 }
 
-// ForEach works on all of a list, some at once. After a failure no further one is begun, and those that are under way come
-// to their end: what a command was stopped in the middle of is harder to remove. All errors are told.
+// ForEach works on all of a list, some at once. After a failure no further one is begun, and those that are under way
+// come to their end: what a command was stopped in the middle of is harder to remove. All errors are told.
 func ForEach[T any](ctx context.Context, parallel int, list []T, work func(context.Context, T) error) error {
 	var g errgroup.Group
 	g.SetLimit(parallel)
@@ -122,7 +123,8 @@ func Join(all []error) error {
 }
 
 // VerifyAbsent makes sure that something is absent: exists says whether it still is there. Where its creation was never
-// confirmed it is looked for once more after a while, because a command that was cut off may still be at work in the cloud.
+// confirmed it is looked for once more after a while, because a command that was cut off may still be at work in the
+// cloud.
 func (o Options) VerifyAbsent(ctx context.Context, what string, confirmed bool,
 	exists func(context.Context) (bool, error)) error {
 	for look := range 2 {

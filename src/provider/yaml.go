@@ -23,8 +23,8 @@ func ServerlessYML(r *run.Run, u Unit, content any, heading ...string) (File, er
 	return YMLFile(r, content, heading...)
 }
 
-// serviceName is what the Serverless Framework accepts; with a stage and a region behind it, AWS allows 64 characters in
-// the name of the role that belongs to it.
+// serviceName is what the Serverless Framework accepts; with a stage and a region behind it, AWS allows 64 characters
+// in the name of the role that belongs to it.
 var serviceName = regexp.MustCompile(`^[a-zA-Z][0-9a-zA-Z-]{1,39}$`)
 
 // YMLFile is serverless.yml under a heading of comments, for providers whose units are not named as AWS's are.

@@ -75,7 +75,8 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999,
 		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99,
 		LatenessMax: s.Client.LatenessMax,
-		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Unsent,
+		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords,
+		Unsent:   s.Client.Unsent,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}

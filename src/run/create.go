@@ -43,8 +43,9 @@ func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Ru
 	}
 	index := Index{Dir: filepath.Join(state, "runs")}
 	if err := index.writable(); err != nil { // before the run's folder is made: nobody wants an empty one
-		return nil, fail.Input("%w", err).WithHint("set HOME to a folder of yours, or XDG_STATE_HOME and STELLAR_CACHE_DIR: " +
-			"stellar keeps its undo index and its builds there")
+		return nil, fail.Input("%w", err).
+			WithHint("set HOME to a folder of yours, or XDG_STATE_HOME and STELLAR_CACHE_DIR: " +
+				"stellar keeps its undo index and its builds there")
 	}
 	cache, err := cacheDir(w.Getenv)
 	if err != nil {
@@ -58,9 +59,11 @@ func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Ru
 		WorkDir: WorkDir(id), Service: ServiceName(id), Log: w.Log,
 		CacheDir: cache, index: index}
 	r.Token = hex.EncodeToString(random(32))
-	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed, BaseDir: baseDir,
+	r.Record = &Record{ID: id, Status: "running", Version: w.Version, Started: w.Now().UTC(), Seed: *exp.Seed,
+		BaseDir: baseDir,
 		Service: r.Service, Host: host(), Stages: []StageRecord{}, Experiment: exp}
-	r.Tags = map[string]string{"stellar-run": id, "stellar-owner": Owner(w.Getenv), "stellar-expires": r.Expires().Format(time.RFC3339)}
+	r.Tags = map[string]string{"stellar-run": id, "stellar-owner": Owner(w.Getenv), "stellar-expires": r.Expires().
+		Format(time.RFC3339)}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, err
 	}
@@ -89,8 +92,8 @@ func (r *Run) Remember() error {
 	return r.index.Put(r.indexed)
 }
 
-// RememberPlace adds to the index where functions go; it must be done before the first Intend of one, so that they are looked for
-// there although the run's folder, with the journal, was deleted.
+// RememberPlace adds to the index where functions go; it must be done before the first Intend of one, so that they are
+// looked for there although the run's folder, with the journal, was deleted.
 func (r *Run) RememberPlace(place map[string]string) error {
 	r.indexed.Place = place
 	return r.index.Put(r.indexed)
@@ -190,7 +193,8 @@ var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
 // WorkDir is the scratch folder of the run with this id.
 func WorkDir(id string) string { return filepath.Join(os.TempDir(), "stellar-"+id) }
 
-// ServiceName is that of the run with this id. It is valid on every provider: lower case letters, digits and hyphens, a letter first, under 48 characters.
+// ServiceName is that of the run with this id. It is valid on every provider: lower case letters, digits and hyphens, a
+// letter first, under 48 characters.
 func ServiceName(id string) string {
 	return "stellar-" + notInName.ReplaceAllString(strings.ToLower(id), "-")
 }

@@ -33,7 +33,8 @@ func TestJournalOnAFullDisk(t *testing.T) {
 	check(t, j.Close())
 	again := openJournal(t, dir)
 	if p := again.Pending(); len(p) != len(want)+1 || p[0].Name != "later" || len(again.Damage()) != 0 {
-		t.Errorf("%d are pending, the newest is %v, damage %v; want %d and later", len(p), p[0], again.Damage(), len(want)+1)
+		t.Errorf("%d are pending, the newest is %v, damage %v; want %d and later", len(p), p[0], again.Damage(),
+			len(want)+1)
 	}
 	check(t, again.Close())
 }

@@ -29,20 +29,22 @@ func StateDir(getenv func(string) string) (string, error) {
 	}
 	home := getenv("HOME")
 	if !filepath.IsAbs(home) {
-		return "", errors.New("neither XDG_STATE_HOME nor HOME names a folder: set one, stellar keeps its undo index there")
+		return "", errors.New("neither XDG_STATE_HOME nor HOME names a folder: set one, stellar keeps its undo " +
+			"index there")
 	}
 	return filepath.Join(home, ".local", "state", "stellar"), nil
 }
 
 // Indexed is what the index holds of one run.
 type Indexed struct {
-	ID      string
-	Dir     string            // its folder, absolute; empty: the entry is empty
-	Place   map[string]string // what finds again what it deploys (provider, region, account…; never a secret); nil while nothing is deployed
-	Scratch string            // its scratch folder, where that is not the one that TMPDIR gives now
-	Kept    *Kept             // functions that are up on purpose; nil: there are none
-	Damaged error             // why what follows Dir cannot be read; where the folder is there, its journal says it all
-	Err     error             // why this is no entry that can be read; it is left alone
+	ID  string
+	Dir string // its folder, absolute; empty: the entry is empty
+	// what finds again what it deploys (provider, region, account…; never a secret); nil while nothing is deployed
+	Place   map[string]string
+	Scratch string // its scratch folder, where that is not the one that TMPDIR gives now
+	Kept    *Kept  // functions that are up on purpose; nil: there are none
+	Damaged error  // why what follows Dir cannot be read; where the folder is there, its journal says it all
+	Err     error  // why this is no entry that can be read; it is left alone
 }
 
 // Kept is what the index says of functions that are up on purpose, for when their run's folder was moved.
@@ -85,7 +87,8 @@ func (x Index) Add(id, dir string, place map[string]string) error {
 // Put writes the run's entry, durably, in place of an earlier one.
 func (x Index) Put(e Indexed) error {
 	if strings.Contains(e.Dir, "\n") {
-		return fail.Input("the run's folder %q has a line break in its name", e.Dir).WithHint("name another folder with --output")
+		return fail.Input("the run's folder %q has a line break in its name", e.Dir).
+			WithHint("name another folder with --output")
 	}
 	place, err := json.Marshal(e.Place)
 	if err != nil {
@@ -98,7 +101,8 @@ func (x Index) Put(e Indexed) error {
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the index of runs: %w", err)
 	}
-	if err := writeSynced(filepath.Join(x.Dir, e.ID), fmt.Appendf(nil, "%s\n%s\n%s\n", e.Dir, place, rest), 0o644); err != nil {
+	if err := writeSynced(filepath.Join(x.Dir, e.ID), fmt.Appendf(nil, "%s\n%s\n%s\n", e.Dir, place, rest),
+		0o644); err != nil {
 		return fmt.Errorf("write the run into the index: %w", err)
 	}
 	return nil

@@ -17,7 +17,8 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 	w, home := deps(t)
 	r := must(Create(w, home, load(t), home))(t)
 	check(t, r.Remember())
-	kept := &Kept{Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC), Functions: []KeptFunction{{"f0-0", "go", 128, "http://h"}}}
+	kept := &Kept{Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC),
+		Functions: []KeptFunction{{"f0-0", "go", 128, "http://h"}}}
 	check(t, errors.Join(r.RememberPlace(map[string]string{"region": "there"}), r.RememberKept(kept)))
 	at := func(name string) string { return filepath.Join(r.index.Dir, name) }
 	const id = "20260102T150405Z-local-"
@@ -31,7 +32,8 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 		os.WriteFile(at("notes.txt"), []byte("/results\n"), 0o644),
 		os.WriteFile(at(".half-1"), []byte("/res"), 0o644)))
 	all := must(Remembered(w.Getenv))(t)
-	wrong := map[string]bool{id + "bbbb": true, id + "cccc": true, id + "dddd": true, id + "ffff": true, "notes.txt": true}
+	wrong := map[string]bool{id + "bbbb": true, id + "cccc": true, id + "dddd": true, id + "ffff": true,
+		"notes.txt": true}
 	if len(all) != 8 {
 		t.Errorf("%d entries: %+v", len(all), all)
 	}
@@ -42,7 +44,8 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 		if e.ID == id+"eeee" && (e.Damaged == nil || e.Dir != "/results/e") {
 			t.Errorf("an entry with a damaged second line: %+v", e)
 		}
-		if e.ID == r.ID && (!reflect.DeepEqual(e.Kept, kept) || e.Place["region"] != "there" || e.Scratch != r.WorkDir) {
+		if e.ID == r.ID && (!reflect.DeepEqual(e.Kept, kept) || e.Place["region"] != "there" ||
+			e.Scratch != r.WorkDir) {
 			t.Errorf("read back as %+v", e)
 		}
 	}

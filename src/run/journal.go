@@ -246,8 +246,8 @@ func (j *Journal) Entries() []Entry {
 	return append([]Entry(nil), j.entries...)
 }
 
-// Kept reports whether the run's functions were left standing on purpose. Once their removal has begun they are not any more:
-// what it could not remove is left behind.
+// Kept reports whether the run's functions were left standing on purpose. Once their removal has begun they are not any
+// more: what it could not remove is left behind.
 func (j *Journal) Kept() bool {
 	kept := false
 	for _, e := range j.Entries() {

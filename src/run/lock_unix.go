@@ -21,6 +21,6 @@ func lock(f interface{ Fd() uintptr }) error {
 	return nil
 }
 
-// unlock gives the lock up although a copy of the open file may live a moment longer: a program that another goroutine is just
-// starting has one until it is executed.
+// unlock gives the lock up although a copy of the open file may live a moment longer: a program that another goroutine
+// is just starting has one until it is executed.
 func unlock(f interface{ Fd() uintptr }) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -26,7 +26,8 @@ func Open(w Deps, dir string) (*Run, error) {
 	if err != nil {
 		return nil, fail.Input("%w", err)
 	}
-	r := &Run{Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Log: w.Log, index: Index{Dir: filepath.Join(state, "runs")}}
+	r := &Run{Dir: dir, ServiceDir: filepath.Join(dir, "serverless"), Log: w.Log,
+		index: Index{Dir: filepath.Join(state, "runs")}}
 	if r.Journal, err = OpenJournal(dir); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}

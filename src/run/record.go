@@ -99,7 +99,8 @@ func (r *Run) builds() []BuildRecord {
 	var all []BuildRecord
 	for _, f := range r.Functions {
 		s := f.Source
-		if s == nil || s.Build == "" || slices.ContainsFunc(all, func(b BuildRecord) bool { return b.Build == s.Build }) {
+		if s == nil || s.Build == "" || slices.ContainsFunc(all,
+			func(b BuildRecord) bool { return b.Build == s.Build }) {
 			continue
 		}
 		all = append(all, BuildRecord{s.Build, s.Language, s.Toolchain, s.FromCache, s.Installed})

@@ -90,7 +90,8 @@ type Function struct {
 // LanguageDocker stands for a function whose image the user's own Dockerfile makes: no builder touches it.
 const LanguageDocker = "docker"
 
-// LanguageWorkers is that of functions for Cloudflare's Workers, modules of JavaScript: other forms of JavaScript do not run there.
+// LanguageWorkers is that of functions for Cloudflare's Workers, modules of JavaScript: other forms of JavaScript do
+// not run there.
 const LanguageWorkers = "workers"
 
 // PackageModules is the type of a package that is a folder of modules, which are uploaded one by one.
@@ -101,24 +102,28 @@ const PackageSource = "Source"
 
 // Source is one distinct piece of function code for one runtime and architecture.
 type Source struct {
-	Key          string // distinct per (function, runtime's language, architecture), safe as a file name
-	Dir          string // rendered source, absolute
-	Language     string
-	Runtime      string
-	Handler      string
-	LocalHandler string // entry point by which the local platform can run it; empty: it cannot, the code is in another provider's form
+	Key      string // distinct per (function, runtime's language, architecture), safe as a file name
+	Dir      string // rendered source, absolute
+	Language string
+	Runtime  string
+	Handler  string
+	// entry point by which the local platform can run it; empty: it cannot, the code is in another provider's form
+	LocalHandler string
 	Architecture string
-	Generated    bool        // the measurement function, rendered from raw-code/; false: the user's own folder
-	Dockerfile   string      // absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
-	Unbuilt      bool        // the provider builds: the sources are only checked here, and shipped as they are
-	ForImage     bool        // some package of it is an image made by a generated Dockerfile
-	Beside       string      // absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
-	Build        string      // set by build: names its result by all that decides it, code and toolchain
-	BuildDir     string      // set by build: the files to package, absolute; read only, it lies in the cache
-	Toolchain    string      // set by build: name and version
-	FromCache    bool        // set by build: an earlier run made it
-	Installed    []Installed // set by build: packages that came from elsewhere
-	LoopDir      string      // set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
+	Generated    bool // the measurement function, rendered from raw-code/; false: the user's own folder
+	// absolute; the folder's own Dockerfile, for images: the folder is its context and no builder touches it
+	Dockerfile string
+	Unbuilt    bool // the provider builds: the sources are only checked here, and shipped as they are
+	ForImage   bool // some package of it is an image made by a generated Dockerfile
+	// absolute; a folder of files that lie beside what is built, whatever PackagePattern says; empty: none
+	Beside    string
+	Build     string      // set by build: names its result by all that decides it, code and toolchain
+	BuildDir  string      // set by build: the files to package, absolute; read only, it lies in the cache
+	Toolchain string      // set by build: name and version
+	FromCache bool        // set by build: an earlier run made it
+	Installed []Installed // set by build: packages that came from elsewhere
+	// set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
+	LoopDir string
 }
 
 // Installed is one package that a build brought in: from a registry, a repository or a folder.
@@ -129,10 +134,12 @@ type Installed struct {
 
 // Package is one distinct deployable package.
 type Package struct {
-	Name        string // file name without ending, distinct per (source, package type, base, target size, placement)
-	Type        string // Zip, Image, Modules, Source
-	Source      *Source
-	Path        string        // Zip, Modules, Source: absolute, under ServiceDir/packages; a folder where the package is one of modules or sources
+	Name   string // file name without ending, distinct per (source, package type, base, target size, placement)
+	Type   string // Zip, Image, Modules, Source
+	Source *Source
+	// Zip, Modules, Source: absolute, under ServiceDir/packages; a folder where the package is one of modules or
+	// sources
+	Path        string
 	BaseImage   string        // Image: what it is built from; empty: the language's own
 	Contract    string        // Image: runtime-api, http
 	TargetBytes bytesize.Size // 0: as built
@@ -140,21 +147,27 @@ type Package struct {
 	ReadFiller  bool
 	Seed        int64 // of the filler
 	Pattern     string
-	Bytes       bytesize.Size // set by pack; of an image the sum of its compressed layers, as a registry tells it; of sources the ZIP that is made of them
-	CodeBytes   bytesize.Size // set by pack: size of the package without filler
-	SHA256      string        // set by pack, hex; of an image the digest of its manifest once pushed, else its id
-	Image       string        // Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
+	// set by pack; of an image the sum of its compressed layers, as a registry tells it; of sources the ZIP that is
+	// made of them
+	Bytes     bytesize.Size
+	CodeBytes bytesize.Size // set by pack: size of the package without filler
+	SHA256    string        // set by pack, hex; of an image the digest of its manifest once pushed, else its id
+	// Image, set by pack: what to deploy: repository@sha256:… once pushed, else a tag of the Engine's
+	Image string
 }
 
 // Endpoint is where a deployed function answers.
 type Endpoint struct {
-	Function    string            `json:"function,omitempty"` // name of the function, or empty for one that stood already
-	URL         string            `json:"url"`                // scheme, host, path and query
-	Provider    string            `json:"provider"`
-	MemoryMB    int               `json:"memoryMB,omitempty"`
-	PackageType string            `json:"packageType,omitempty"`
-	ImageSizeMB float64           `json:"imageSizeMB,omitempty"`
-	Deployed    bool              `json:"deployed,omitempty"` // by stellar: it knows the run's token
-	Token       string            `json:"-"`                  // secret: of the run that deployed it, where that is another one
-	Detail      map[string]string `json:"detail,omitempty"`   // what the platform says of it: packageBytes, runtimeVersion, limits…
+	// name of the function, or empty for one that stood already
+	Function    string  `json:"function,omitempty"`
+	URL         string  `json:"url"` // scheme, host, path and query
+	Provider    string  `json:"provider"`
+	MemoryMB    int     `json:"memoryMB,omitempty"`
+	PackageType string  `json:"packageType,omitempty"`
+	ImageSizeMB float64 `json:"imageSizeMB,omitempty"`
+	Deployed    bool    `json:"deployed,omitempty"` // by stellar: it knows the run's token
+	// secret: of the run that deployed it, where that is another one
+	Token string `json:"-"`
+	// what the platform says of it: packageBytes, runtimeVersion, limits…
+	Detail map[string]string `json:"detail,omitempty"`
 }

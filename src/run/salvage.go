@@ -11,7 +11,8 @@ type Damage struct {
 	Line  int    // from 1
 	Saved int    // whole entries that were read of it
 	Lost  string // what could not be read
-	Short bool   // all that was lost are beginnings of entries, as a full disk leaves them: nothing of them was ever made
+	// all that was lost are beginnings of entries, as a full disk leaves them: nothing of them was ever made
+	Short bool
 }
 
 func (d Damage) String() string {
@@ -20,7 +21,8 @@ func (d Damage) String() string {
 	if len(lost) > most {
 		lost = lost[:most] + "…"
 	}
-	return fmt.Sprintf("line %d is damaged: %d entries of it were read, the rest is left out: %q", d.Line, d.Saved, lost)
+	return fmt.Sprintf("line %d is damaged: %d entries of it were read, the rest is left out: %q", d.Line, d.Saved,
+		lost)
 }
 
 // journalText is what the text of a journal holds.

@@ -59,7 +59,8 @@ func TestShortWriteIsTakenBack(t *testing.T) {
 			f.room = j.size + int64(room)
 			f.stuck, f.deaf = strings.HasPrefix(kind, "stuck"), kind == "deaf"
 			for range 2 { // the second half-line follows the first
-				if _, err := j.Intend("thing", strings.Repeat("torn", 40), nil); !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+				if _, err := j.Intend("thing", strings.Repeat("torn", 40), nil); !errors.Is(err, syscall.ENOSPC) &&
+					!errors.Is(err, syscall.EDQUOT) {
 					t.Fatalf("%s, room %d: a full disk gave %v", kind, room, err)
 				}
 			}
@@ -68,7 +69,8 @@ func TestShortWriteIsTakenBack(t *testing.T) {
 			check(t, j.Removed(first))
 			check(t, j.Close())
 			again := openJournal(t, dir)
-			if p := again.Pending(); len(p) != 1 || p[0].Name != "second" || p[0].ID != second.ID || second.ID == first.ID {
+			if p := again.Pending(); len(p) != 1 || p[0].Name != "second" || p[0].ID != second.ID ||
+				second.ID == first.ID {
 				t.Fatalf("%s, room %d: pending is %v; want the second alone\n%s", kind, room, p, read(t, j.path))
 			}
 			for _, d := range again.Damage() {
@@ -99,7 +101,8 @@ func TestGluedLinesAreSalvaged(t *testing.T) {
 				t.Fatalf("torn after %q: pending is %v", torn, p)
 			}
 			d := again.Damage()
-			if len(d) != 1 || d[0].Line != at+1 || d[0].Saved != 1 || !d[0].Short || d[0].Lost != strings.TrimSpace(torn) {
+			if len(d) != 1 || d[0].Line != at+1 || d[0].Saved != 1 || !d[0].Short ||
+				d[0].Lost != strings.TrimSpace(torn) {
 				t.Fatalf("torn after %q: damage is %v; want line %d", torn, d, at+1)
 			}
 			must(again.Intend("thing", "next", nil))(t)
@@ -150,7 +153,8 @@ func TestDamageStopsNothing(t *testing.T) {
 // its own.
 func FuzzJournal(f *testing.F) {
 	whole := `{"seq":1,"time":"2026-01-02T15:04:05Z","event":"intent","resource":{"id":1,"kind":"thing","name":"a"}}`
-	for _, text := range []string{"", whole, whole + "\n", whole[:40] + whole + "\n", whole + "\n" + whole[:9] + "\n", "garbage\n", whole + whole + "\n{\"seq\":"} {
+	for _, text := range []string{"", whole, whole + "\n", whole[:40] + whole + "\n", whole + "\n" + whole[:9] + "\n",
+		"garbage\n", whole + whole + "\n{\"seq\":"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

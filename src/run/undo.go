@@ -16,8 +16,8 @@ import (
 // is success.
 type Undoer func(ctx context.Context, res Resource) error
 
-// AttrGroup is the attribute of resources that may be undone at the same time as their neighbours in the journal: those of
-// the same group.
+// AttrGroup is the attribute of resources that may be undone at the same time as their neighbours in the journal: those
+// of the same group.
 const AttrGroup = "group"
 
 // Undo limits.
@@ -38,9 +38,9 @@ type Undoing struct {
 	Log    Logger
 }
 
-// Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group are
-// undone side by side. A resource that cannot be removed does not keep the others from being tried. The error has exit code
-// 4 and names what is left.
+// Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group
+// are undone side by side. A resource that cannot be removed does not keep the others from being tried. The error has
+// exit code 4 and names what is left.
 func Undo(ctx context.Context, j *Journal, u Undoing) error {
 	var left []error
 	for _, group := range groups(j.Pending()) {

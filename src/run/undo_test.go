@@ -54,7 +54,8 @@ func TestUndoTriesAgain(t *testing.T) {
 		}
 		return nil
 	}
-	check(t, Undo(context.Background(), j, Undoing{Undoers: map[string]Undoer{"thing": undo}, Wait: time.Millisecond, Log: quiet{}}))
+	check(t, Undo(context.Background(), j, Undoing{Undoers: map[string]Undoer{"thing": undo}, Wait: time.Millisecond,
+		Log: quiet{}}))
 	if tries != 2 || len(j.Pending()) != 0 {
 		t.Errorf("%d tries, pending %v; want 2 tries and nothing pending", tries, j.Pending())
 	}

@@ -184,8 +184,8 @@ func (w *Writer) Flush() error {
 	return nil
 }
 
-// removePartialBurst cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file ends with a
-// row.
+// removePartialBurst cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file
+// ends with a row.
 func (w *Writer) removePartialBurst(n int) error {
 	f, ok := w.out.(interface {
 		io.Seeker

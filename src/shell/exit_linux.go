@@ -35,7 +35,8 @@ func hasOthers(leader int) bool {
 		if len(fields) < 3 || string(fields[2]) != strconv.Itoa(leader) {
 			continue
 		}
-		if state := fields[0][0]; state != 'Z' && state != 'X' && !bytes.HasPrefix(text, []byte(strconv.Itoa(leader)+" ")) {
+		if state := fields[0][0]; state != 'Z' && state != 'X' &&
+			!bytes.HasPrefix(text, []byte(strconv.Itoa(leader)+" ")) {
 			return true
 		}
 	}

@@ -22,8 +22,9 @@ func setGroup(cmd *exec.Cmd) {
 	dieWithParent(cmd.SysProcAttr)
 }
 
-// startAndWait runs the command to its end and tells whether it was stopped: when ctx ends first the group is terminated,
-// after the grace killed. Nothing of the group is left in any case: what a command leaves running is not wanted.
+// startAndWait runs the command to its end and tells whether it was stopped: when ctx ends first the group is
+// terminated, after the grace killed. Nothing of the group is left in any case: what a command leaves running is not
+// wanted.
 //
 // The program is reaped last. Until then its number, which is also that of its group, cannot be given to another
 // process, and a signal to the group reaches nobody else.
@@ -96,9 +97,9 @@ func (p *program) reap() error {
 	return <-p.reaped
 }
 
-// guard has the whole group killed when this process dies, kill -9 included. The parent-death signal reaches the program
-// alone: what it has started, as the launchers of Node.js programs do, would go on deploying. The pipe's other end closes
-// with this process, whatever ends it.
+// guard has the whole group killed when this process dies, kill -9 included. The parent-death signal reaches the
+// program alone: what it has started, as the launchers of Node.js programs do, would go on deploying. The pipe's other
+// end closes with this process, whatever ends it.
 func guard(group int) (release func()) {
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -107,8 +107,8 @@ func (t *tail) String() string {
 	return string(t.b[max(0, len(t.b)-keepBytes):])
 }
 
-// redactor replaces secrets in a stream that comes in chunks. What may be the beginning of a secret is held back until the
-// next chunk tells.
+// redactor replaces secrets in a stream that comes in chunks. What may be the beginning of a secret is held back until
+// the next chunk tells.
 type redactor struct {
 	secrets [][]byte
 	pending []byte

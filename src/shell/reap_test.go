@@ -54,7 +54,8 @@ func stateOf(pid string) string {
 func TestChildrenGetTheGrace(t *testing.T) {
 	t.Parallel()
 	done := filepath.Join(t.TempDir(), "done")
-	c := sh(`sh -c 'trap "sleep 0.5; echo x > ` + done + `; exit" TERM; echo up; while :; do sleep 0.05; done' & trap exit TERM; wait`)
+	c := sh(`sh -c 'trap "sleep 0.5; echo x > ` + done +
+		`; exit" TERM; echo up; while :; do sleep 0.05; done' & trap exit TERM; wait`)
 	c.Grace = time.Minute
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -42,8 +42,8 @@ func (e *ExitError) Error() string {
 
 var _ Runner = Run
 
-// Run runs a program to its end, in a process group of its own, and returns what it wrote. On cancel or timeout the group
-// gets SIGTERM, and SIGKILL once the grace has passed; on Linux the program also dies with this process.
+// Run runs a program to its end, in a process group of its own, and returns what it wrote. On cancel or timeout the
+// group gets SIGTERM, and SIGKILL once the grace has passed; on Linux the program also dies with this process.
 //
 // A failure is a *fail.Error that says what was run and how it ended, with the last lines of output; its cause is an
 // *ExitError, the context's error, or exec.ErrNotFound. The Result is filled in as far as the program came.

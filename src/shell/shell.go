@@ -1,5 +1,5 @@
-// Package shell is the one way to run another program: context, timeout, retry, live lines to the log, secrets redacted,
-// never through sh -c.
+// Package shell is the one way to run another program: context, timeout, retry, live lines to the log, secrets
+// redacted, never through sh -c.
 package shell
 
 import (

@@ -53,7 +53,8 @@ func TestRunOutcomes(t *testing.T) {
 		{name: "no input", cmd: sh("cat; echo end"), stdout: "end\n"},
 		{name: "input", cmd: Command{Name: "cat", Stdin: strings.NewReader("abc")}, stdout: "abc"},
 		{name: "input not read", cmd: Command{Name: "true", Stdin: strings.NewReader(strings.Repeat("x", 1<<20))}},
-		{name: "dir and env", cmd: Command{Name: "sh", Args: []string{"-c", `pwd; echo "$A"`}, Dir: "/", Env: []string{"A=1", "A=2"}},
+		{name: "dir and env", cmd: Command{Name: "sh", Args: []string{"-c", `pwd; echo "$A"`}, Dir: "/",
+			Env: []string{"A=1", "A=2"}},
 			stdout: "/\n2\n"},
 		{name: "no such dir", cmd: Command{Name: "true", Dir: "/no/such/dir"}, code: -1, err: "/no/such/dir"},
 	}
@@ -68,7 +69,8 @@ func TestRunOutcomes(t *testing.T) {
 				t.Errorf("error %v, want %q", err, tc.err)
 			}
 			var e *fail.Error
-			if err != nil && (!errors.As(err, &e) || e.Code != fail.CodeFailed || !strings.Contains(err.Error(), tc.cmd.Name)) {
+			if err != nil && (!errors.As(err, &e) || e.Code != fail.CodeFailed ||
+				!strings.Contains(err.Error(), tc.cmd.Name)) {
 				t.Errorf("not an error of the house that says what was run: %#v", err)
 			}
 			if e != nil && tc.stderr != "" && !strings.Contains(e.Output, strings.TrimSpace(tc.stderr)) {
@@ -84,7 +86,8 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("bad disk")
 
 func TestRunBrokenAndEndlessInput(t *testing.T) {
 	t.Parallel()
-	if _, err := Run(t.Context(), Command{Name: "cat", Stdin: brokenReader{}}); err == nil || !strings.Contains(err.Error(), "bad disk") {
+	if _, err := Run(t.Context(), Command{Name: "cat", Stdin: brokenReader{}}); err == nil ||
+		!strings.Contains(err.Error(), "bad disk") {
 		t.Errorf("an unreadable input must be said: %v", err)
 	}
 	r, w := io.Pipe()
@@ -109,7 +112,8 @@ func TestTimeoutEndsTheGroup(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	// The shell's child ignores SIGTERM and holds the pipe: only the SIGKILL to the group can end it.
-	res, err := Run(t.Context(), Command{Name: "sh", Args: []string{"-c", `trap '' TERM; sleep 300 & echo $!; wait; wait`},
+	res, err := Run(t.Context(), Command{Name: "sh",
+		Args:    []string{"-c", `trap '' TERM; sleep 300 & echo $!; wait; wait`},
 		Timeout: 300 * time.Millisecond, Grace: 300 * time.Millisecond})
 	var exit *ExitError
 	if !errors.As(err, &exit) || !exit.TimedOut || res.ExitCode != -1 || !strings.Contains(err.Error(), "timed out") {
@@ -123,7 +127,8 @@ func TestTimeoutEndsTheGroup(t *testing.T) {
 
 func TestTimeoutWithCleanExitIsStillATimeout(t *testing.T) {
 	t.Parallel()
-	_, err := Run(t.Context(), Command{Name: "sh", Args: []string{"-c", `trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done`},
+	_, err := Run(t.Context(), Command{Name: "sh",
+		Args:    []string{"-c", `trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done`},
 		Timeout: 500 * time.Millisecond, Grace: time.Minute})
 	var exit *ExitError
 	if !errors.As(err, &exit) || !exit.TimedOut {
@@ -212,7 +217,8 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(append(lines, res.Stdout, res.Stderr, err.Error(), e.Output), "\n")
-	if strings.Contains(all, secret) || !strings.Contains(res.Stdout, "*** and more") || !strings.Contains(err.Error(), "--key=***") {
+	if strings.Contains(all, secret) || !strings.Contains(res.Stdout, "*** and more") ||
+		!strings.Contains(err.Error(), "--key=***") {
 		t.Errorf("secret not replaced:\n%s", all)
 	}
 	if !slices.Contains(lines, "*** and more") {
@@ -295,7 +301,8 @@ func TestLookPath(t *testing.T) {
 		path string
 		mode os.FileMode
 	}{
-		{filepath.Join(dir, "tool"), 0o755}, {filepath.Join(extra, "tool"), 0o755}, {filepath.Join(extra, "other"), 0o755},
+		{filepath.Join(dir, "tool"), 0o755}, {filepath.Join(extra, "tool"), 0o755},
+		{filepath.Join(extra, "other"), 0o755},
 		{filepath.Join(dir, "plain"), 0o644},
 	} {
 		if err := os.WriteFile(f.path, nil, f.mode); err != nil {

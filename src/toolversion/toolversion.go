@@ -1,5 +1,5 @@
-// Package toolversion compares the versions that compilers, interpreters and vendors' tools print. They are numbers, not
-// texts: 3.10 is newer than 3.9, and a pre-release is older than its release.
+// Package toolversion compares the versions that compilers, interpreters and vendors' tools print. They are numbers,
+// not texts: 3.10 is newer than 3.9, and a pre-release is older than its release.
 package toolversion
 
 import (

@@ -29,7 +29,8 @@ func TestOf(t *testing.T) {
 
 // TestCompare has versions that texts, or numbers run together, would order wrongly.
 func TestCompare(t *testing.T) {
-	order := []string{"none", "0.9", "1.2", "1.10", "1.100", "3.8.10", "3.9.0", "3.10.0a2", "3.10.0a10", "3.10.0b1", "3.10.0rc1", "3.10.0",
+	order := []string{"none", "0.9", "1.2", "1.10", "1.100", "3.8.10", "3.9.0", "3.10.0a2", "3.10.0a10", "3.10.0b1",
+		"3.10.0rc1", "3.10.0",
 		"3.10.1", "4.0.0-beta.3", "4", "9.9.9", "10.0.0"}
 	for i, a := range order {
 		for j, b := range order {

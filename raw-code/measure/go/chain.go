@@ -30,7 +30,8 @@ type visit struct {
 }
 
 // passOn does this function's part of a chain and has the rest done by the next function. The first function of a chain
-// spins, makes the payload and stamps, as one without a chain does; each further one stamps when the whole payload is in.
+// spins, makes the payload and stamps, as one without a chain does; each further one stamps when the whole payload is
+// in.
 func (f *function) passOn(ctx context.Context, v visit) (*chainReply, error) {
 	left := longestTimeout
 	if deadline, ok := ctx.Deadline(); ok {
@@ -75,11 +76,13 @@ func (f *function) passOn(ctx context.Context, v visit) (*chainReply, error) {
 // next gives the functions further down the chain, each host:port.
 func (r *chainRequest) next() ([]string, error) {
 	if r.storage {
-		return nil, callFails(codeUnimplemented, "storageTransfer: this function does not run transfers through storage, ask it without it")
+		return nil, callFails(codeUnimplemented,
+			"storageTransfer: this function does not run transfers through storage, ask it without it")
 	}
 	rest := list(r.chain)
 	if len(rest) > maxChain {
-		return nil, callFails(codeInvalidArgument, "dataTransferChainIDs names %d functions, at most %d are allowed", len(rest), maxChain)
+		return nil, callFails(codeInvalidArgument, "dataTransferChainIDs names %d functions, at most %d are allowed",
+			len(rest), maxChain)
 	}
 	for _, id := range rest {
 		host, port, err := net.SplitHostPort(id)
@@ -106,10 +109,12 @@ func (v *visit) send(ctx context.Context, r *chainReply, rest []string, payload 
 		return located(ctx, callFails(codeInternal, "its reply: %v", err), me+1, rest[0])
 	}
 	if back.payload >= 0 && back.payload != h.bytes {
-		return located(ctx, callFails(codeInternal, "%d bytes were sent, %d came in", h.bytes, back.payload), me+1, rest[0])
+		return located(ctx, callFails(codeInternal, "%d bytes were sent, %d came in", h.bytes, back.payload), me+1,
+			rest[0])
 	}
 	if len(back.stamps) <= len(r.stamps) {
-		return located(ctx, callFails(codeInternal, "its reply has no stamp of its own: %s", shorten(listText(back.stamps))), me+1, rest[0])
+		return located(ctx, callFails(codeInternal, "its reply has no stamp of its own: %s",
+			shorten(listText(back.stamps))), me+1, rest[0])
 	}
 	h.received, h.replied = back.received, back.replied
 	r.stamps = back.stamps
@@ -160,7 +165,8 @@ var chainClient = sync.OnceValue(func() http.RoundTripper { return http2Transpor
 func invoke(ctx context.Context, address, token string, head, payload []byte) ([]byte, error) {
 	client := chainClient()
 	if client == nil {
-		return nil, callFails(codeUnimplemented, "this function was built by a Go older than 1.24, which has no HTTP/2 in clear")
+		return nil, callFails(codeUnimplemented,
+			"this function was built by a Go older than 1.24, which has no HTTP/2 in clear")
 	}
 	body := func() (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(bytes.NewReader(head), bytes.NewReader(payload))), nil
@@ -191,7 +197,8 @@ func invoke(ctx context.Context, address, token string, head, payload []byte) ([
 // replyOf reads a response: its message, or the status that stands in its place.
 func replyOf(resp *http.Response) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), callType) {
-		return nil, callFails(codeOfHTTP(resp.StatusCode), "answered HTTP status %s, type %q, which is not gRPC", resp.Status,
+		return nil, callFails(codeOfHTTP(resp.StatusCode), "answered HTTP status %s, type %q, which is not gRPC",
+			resp.Status,
 			shorten(resp.Header.Get("Content-Type")))
 	}
 	all, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
@@ -209,7 +216,8 @@ func replyOf(resp *http.Response) ([]byte, error) {
 	case code != 0:
 		return nil, &callError{code, percentDecode(why)}
 	case len(all) < prefixSize || all[0] != 0 || int64(binary.BigEndian.Uint32(all[1:])) != int64(len(all)-prefixSize):
-		return nil, callFails(codeInternal, "answered with something that is not one message of at most %d bytes", maxReply)
+		return nil, callFails(codeInternal, "answered with something that is not one message of at most %d bytes",
+			maxReply)
 	}
 	return all[prefixSize:], nil
 }
@@ -230,8 +238,8 @@ func codeOfHTTP(status int) int {
 	return codeUnknown
 }
 
-// makeText makes a payload of n bytes that is valid UTF-8: the contract's field is a string, and old functions refuse one
-// that is not. Each byte has seven random bits, the same ones each time.
+// makeText makes a payload of n bytes that is valid UTF-8: the contract's field is a string, and old functions refuse
+// one that is not. Each byte has seven random bits, the same ones each time.
 func makeText(n int64) []byte {
 	payload := makePayload(n)
 	i := 0

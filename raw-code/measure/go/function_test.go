@@ -12,7 +12,8 @@ func TestPayload(t *testing.T) {
 	for _, n := range []int64{0, 1, 7, 8, 9, 4096, 1<<20 + 3} {
 		p := makePayload(n)
 		if int64(len(p)) != n || !bytes.Equal(p, makePayload(n)) {
-			t.Errorf("%d bytes asked for: %d made, equal to a second making: %v", n, len(p), bytes.Equal(p, makePayload(n)))
+			t.Errorf("%d bytes asked for: %d made, equal to a second making: %v", n, len(p),
+				bytes.Equal(p, makePayload(n)))
 		}
 	}
 	const large = 1 << 20

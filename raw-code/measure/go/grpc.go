@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// gRPC over HTTP/2, as github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md has it: a unary call is one message with a
-// prefix of five bytes in each direction, and the status stands in the trailers.
+// gRPC over HTTP/2, as github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md has it: a unary call is one message with
+// a prefix of five bytes in each direction, and the status stands in the trailers.
 
 const (
 	callType   = "application/grpc"
@@ -61,7 +61,8 @@ func isCall(req *http.Request) bool {
 func (f *function) serveCall(w http.ResponseWriter, req *http.Request, timeout time.Duration) {
 	instance := f.claim()
 	if req.ProtoMajor != 2 {
-		status, why := refusal(http.StatusHTTPVersionNotSupported, "gRPC is spoken over HTTP/2, this came over "+req.Proto)
+		status, why := refusal(http.StatusHTTPVersionNotSupported, "gRPC is spoken over HTTP/2, this came over "+
+			req.Proto)
 		writeAnswer(w, status, why)
 		return
 	}
@@ -75,7 +76,8 @@ func (f *function) serveCall(w http.ResponseWriter, req *http.Request, timeout t
 	h.Set("Content-Type", callType)
 	if err == nil {
 		h.Set(http.TrailerPrefix+"Grpc-Status", "0")
-		_, _ = w.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))) // a client that has gone needs no reply
+		// a client that has gone needs no reply
+		_, _ = w.Write(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))))
 		_, _ = w.Write(message)
 		return
 	}
@@ -95,7 +97,8 @@ func callDeadline(req *http.Request, timeout time.Duration) (context.Context, co
 	if text := req.Header.Get("Grpc-Timeout"); text != "" {
 		given, ok := readTimeout(text)
 		if !ok {
-			return req.Context(), func() {}, callFails(codeInvalidArgument, "grpc-timeout is %q, that is no timeout", shorten(text))
+			return req.Context(), func() {}, callFails(codeInvalidArgument, "grpc-timeout is %q, that is no timeout",
+				shorten(text))
 		}
 		if timeout == 0 || given < timeout {
 			timeout = given
@@ -114,13 +117,16 @@ func (f *function) answerCall(ctx context.Context, req *http.Request, instance I
 	kind, _, _ := strings.Cut(req.Header.Get("Content-Type"), ";")
 	switch {
 	case req.URL.Path != callMethod || req.Method != http.MethodPost:
-		return nil, callFails(codeUnimplemented, "there is no method %s here, only %s", shorten(req.URL.Path), callMethod)
+		return nil, callFails(codeUnimplemented, "there is no method %s here, only %s", shorten(req.URL.Path),
+			callMethod)
 	case kind != callType && kind != callType+"+proto":
-		return nil, callFails(codeUnimplemented, "messages of type %s are not understood, only protocol buffers", shorten(kind))
+		return nil, callFails(codeUnimplemented, "messages of type %s are not understood, only protocol buffers",
+			shorten(kind))
 	}
 	token := req.Header.Get("X-Stellar-Token")
 	if !f.admits(token) {
-		return nil, callFails(codeUnauthenticated, "this function wants the run's token in the metadata x-stellar-token")
+		return nil, callFails(codeUnauthenticated,
+			"this function wants the run's token in the metadata x-stellar-token")
 	}
 	message, err := readMessage(req.Body)
 	received := time.Now() // the whole request is in
@@ -131,7 +137,8 @@ func (f *function) answerCall(ctx context.Context, req *http.Request, instance I
 	if err != nil {
 		return nil, callFails(codeInvalidArgument, "%v", err)
 	}
-	reply, err := f.passOn(ctx, visit{in: in, received: received, token: token, instance: instance, id: httpRequestID(req.Header)})
+	reply, err := f.passOn(ctx, visit{in: in, received: received, token: token, instance: instance,
+		id: httpRequestID(req.Header)})
 	if err != nil {
 		return nil, err
 	}
@@ -147,9 +154,11 @@ func readMessage(body io.Reader) ([]byte, error) {
 	size := int64(binary.BigEndian.Uint32(prefix[1:]))
 	switch {
 	case prefix[0] != 0:
-		return nil, callFails(codeUnimplemented, "the message is compressed, it must not be: grpc-accept-encoding is identity")
+		return nil, callFails(codeUnimplemented,
+			"the message is compressed, it must not be: grpc-accept-encoding is identity")
 	case size > maxMessage:
-		return nil, callFails(codeResourceExhausted, "the message has %d bytes, at most %d are taken", size, int64(maxMessage))
+		return nil, callFails(codeResourceExhausted, "the message has %d bytes, at most %d are taken", size,
+			int64(maxMessage))
 	}
 	message := make([]byte, size) // what does not come is never touched, and takes no memory
 	if _, err := io.ReadFull(body, message); err != nil {
@@ -167,7 +176,8 @@ func readTimeout(text string) (time.Duration, bool) {
 	if last < 1 || last > 8 || !digits(text[:last]) {
 		return 0, false
 	}
-	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': 1}
+	units := map[byte]time.Duration{'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond,
+		'u': time.Microsecond, 'n': 1}
 	unit, ok := units[text[last]]
 	n, err := strconv.ParseInt(text[:last], 10, 64)
 	if !ok || err != nil {

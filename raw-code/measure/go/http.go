@@ -14,19 +14,22 @@ import (
 // maxCmds is how much of a body that may be a request for micro-tests is kept to be looked at.
 const maxCmds = 1 << 20
 
-// serveHTTP answers on the port until the process is ended, on every address of the machine unless STELLAR_HOST names one.
+// serveHTTP answers on the port until the process is ended, on every address of the machine unless STELLAR_HOST names
+// one.
 func serveHTTP(f *function, port string) error {
 	timeout := time.Duration(0)
 	if s, err := strconv.ParseFloat(os.Getenv("STELLAR_TIMEOUT_SECONDS"), 64); err == nil && s > 0 {
 		timeout = time.Duration(s * float64(time.Second))
 	}
-	server := &http.Server{Addr: net.JoinHostPort(os.Getenv("STELLAR_HOST"), port), Handler: httpHandler(f, timeout), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Addr: net.JoinHostPort(os.Getenv("STELLAR_HOST"), port), Handler: httpHandler(f, timeout),
+		ReadHeaderTimeout: time.Minute}
 	speakHTTP2(server)
 	f.ready()
 	return server.ListenAndServe()
 }
 
-// httpHandler translates HTTP requests, and leaves gRPC calls to serveCall; a request may run for timeout, 0 if that is not known.
+// httpHandler translates HTTP requests, and leaves gRPC calls to serveCall; a request may run for timeout, 0 if that is
+// not known.
 func httpHandler(f *function, timeout time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if isCall(req) {

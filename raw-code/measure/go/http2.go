@@ -17,7 +17,8 @@ func speakHTTP2(server *http.Server) {
 
 // http2Transport speaks HTTP/2 in clear, without an upgrade; a connection must stand within the given time.
 func http2Transport(dial time.Duration) http.RoundTripper {
-	t := &http.Transport{DialContext: (&net.Dialer{Timeout: dial}).DialContext, DisableCompression: true, Protocols: new(http.Protocols),
+	t := &http.Transport{DialContext: (&net.Dialer{Timeout: dial}).DialContext, DisableCompression: true,
+		Protocols:       new(http.Protocols),
 		IdleConnTimeout: 50 * time.Second} // gateways drop idle connections after about 55 s, some without a word
 	t.Protocols.SetUnencryptedHTTP2(true)
 	return t

@@ -1,6 +1,6 @@
 // Command measure is the measurement function: it reports its instance, spins if asked, makes a payload if asked, and
-// stamps. It speaks the Lambda Runtime API where AWS_LAMBDA_RUNTIME_API is set, and HTTP where PORT is set; there it also
-// serves gRPC, as functions on vHive do, and is a link of chains.
+// stamps. It speaks the Lambda Runtime API where AWS_LAMBDA_RUNTIME_API is set, and HTTP where PORT is set; there it
+// also serves gRPC, as functions on vHive do, and is a link of chains.
 //
 // Only the standard library, and little of it: its cold start should measure the platform rather than an SDK.
 package main
@@ -20,7 +20,8 @@ func main() {
 
 // serve gets ready and answers requests until the platform goes away.
 func serve(getenv func(string) string) error {
-	runtimeAPI, port := getenv("AWS_LAMBDA_RUNTIME_API"), getenv("FUNCTIONS_CUSTOMHANDLER_PORT") // the latter as Azure Functions has it
+	// the latter as Azure Functions has it
+	runtimeAPI, port := getenv("AWS_LAMBDA_RUNTIME_API"), getenv("FUNCTIONS_CUSTOMHANDLER_PORT")
 	if port == "" {
 		port = getenv("PORT")
 	}

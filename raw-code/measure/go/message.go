@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// The messages of proto_gen.ProducerConsumer/InvokeNext, read and written by hand as protobuf.dev/programming-guides/encoding
-// has them. Fields 1 to 8 are those of all functions on vHive and keep their name, type and number; 100 and up are ours,
-// and a function that does not know them passes over them.
+// The messages of proto_gen.ProducerConsumer/InvokeNext, read and written by hand as
+// protobuf.dev/programming-guides/encoding has them. Fields 1 to 8 are those of all functions on vHive and keep their
+// name, type and number; 100 and up are ours, and a function that does not know them passes over them.
 
 // Fields of InvokeChainRequest.
 const (
@@ -150,8 +150,8 @@ func list(text string) []string {
 
 func listText(items []string) string { return "[" + strings.Join(items, " ") + "]" }
 
-// hop is the way from one function to the next. The first two instants of each clock make a transfer, all four the clocks'
-// offset and how far it may be wrong.
+// hop is the way from one function to the next. The first two instants of each clock make a transfer, all four the
+// clocks' offset and how far it may be wrong.
 type hop struct {
 	function int   // that sent, counted from 0
 	sent     int64 // Unix ns, the sender's clock
@@ -194,7 +194,8 @@ func (r *chainReply) encode() []byte {
 		number int
 		value  int64
 	}{{tellCold, cold}, {tellInvocation, r.instance.Invocation}, {tellInit, r.instance.InitNs}, {tellSpin, r.spin},
-		{tellReceived, r.received}, {tellReplied, r.replied}, {tellPayload, r.payload}, {tellIncrements, r.work.increments},
+		{tellReceived, r.received}, {tellReplied, r.replied}, {tellPayload, r.payload},
+		{tellIncrements, r.work.increments},
 		{tellSink, int64(r.sink)}} {
 		m = appendInt(m, f.number, f.value)
 	}

@@ -39,7 +39,8 @@ func TestReplyThereAndBack(t *testing.T) {
 	want := chainReply{stamps: []string{"1620000000000", "1620000000017"}, received: 5, replied: 6, payload: 7,
 		exact: []exact{{0, 1}, {1, 2}}, hops: []hop{{0, 1, 2, 3, 4, 5}, {function: 1, sent: 9, answered: 10}}}
 	got, err := readReply(want.encode())
-	if err != nil || !slices.Equal(got.stamps, want.stamps) || got.received != 5 || got.replied != 6 || got.payload != 7 ||
+	if err != nil || !slices.Equal(got.stamps, want.stamps) || got.received != 5 || got.replied != 6 ||
+		got.payload != 7 ||
 		!slices.Equal(got.exact, want.exact) || !slices.Equal(got.hops, want.hops) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -50,7 +51,8 @@ func TestReplyThereAndBack(t *testing.T) {
 
 func TestBadMessages(t *testing.T) {
 	for name, m := range map[string]string{
-		"torn key": "\x80", "field 0": "\x00\x01", "torn number": "\x08\x80", "too long": "\x0a\x05a", "huge": "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+		"torn key": "\x80", "field 0": "\x00\x01", "torn number": "\x08\x80", "too long": "\x0a\x05a",
+		"huge":       "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		"torn fixed": "\x09abc", "group": "\x0b", "torn message": "\xe2\x06\x02\x08\x80",
 	} {
 		if _, err := readReply([]byte(m)); !errors.Is(err, errMessage) {
@@ -65,9 +67,11 @@ func TestMessagesOfCalls(t *testing.T) {
 		body string
 		code int
 	}{
-		"empty": {"", codeInternal}, "torn prefix": {"\x00\x00", codeInternal}, "torn": {"\x00\x00\x00\x00\x05ab", codeInternal},
-		"compressed": {"\x01\x00\x00\x00\x00", codeUnimplemented}, "huge": {"\x00\xff\xff\xff\xff", codeResourceExhausted},
-		"two": {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", codeInternal},
+		"empty": {"", codeInternal}, "torn prefix": {"\x00\x00", codeInternal},
+		"torn":       {"\x00\x00\x00\x00\x05ab", codeInternal},
+		"compressed": {"\x01\x00\x00\x00\x00", codeUnimplemented},
+		"huge":       {"\x00\xff\xff\xff\xff", codeResourceExhausted},
+		"two":        {"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", codeInternal},
 	} {
 		if _, err := readMessage(bytes.NewReader([]byte(c.body))); !errors.As(err, &said) || said.code != c.code {
 			t.Errorf("%s: %v, want code %d", name, err, c.code)
@@ -80,7 +84,8 @@ func TestMessagesOfCalls(t *testing.T) {
 
 func TestTimeouts(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"1S": time.Second, "20m": 20 * time.Millisecond, "99999999n": 99999999, "1H": time.Hour, "99999999H": longestTimeout, "0u": 0, "5M": 5 * time.Minute,
+		"1S": time.Second, "20m": 20 * time.Millisecond, "99999999n": 99999999, "1H": time.Hour,
+		"99999999H": longestTimeout, "0u": 0, "5M": 5 * time.Minute,
 	} {
 		if got, ok := readTimeout(text); !ok || got != want {
 			t.Errorf("%s: %v, %v", text, got, ok)

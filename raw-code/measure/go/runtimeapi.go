@@ -107,7 +107,8 @@ func serveOne(f *function, c *runtimeConn) error {
 
 // reportInitError tells the platform why this instance will not serve; the process ends in any case.
 func reportInitError(host string, cause error) {
-	body, err := json.Marshal(map[string]any{"errorType": "Function.InitError", "errorMessage": cause.Error(), "stackTrace": []string{}})
+	body, err := json.Marshal(map[string]any{"errorType": "Function.InitError", "errorMessage": cause.Error(),
+		"stackTrace": []string{}})
 	if err != nil {
 		return
 	}

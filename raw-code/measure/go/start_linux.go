@@ -33,7 +33,8 @@ func startTick() (earliest time.Time, tick time.Duration, ok bool) {
 	}
 	var ts syscall.Timespec
 	now := time.Now()
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)), 0); errno != 0 {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockBoottime, uintptr(unsafe.Pointer(&ts)),
+		0); errno != 0 {
 		return time.Time{}, 0, false
 	}
 	tick = time.Second / ticksPerSec

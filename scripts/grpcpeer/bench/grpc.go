@@ -13,7 +13,8 @@ import (
 func dialPerRequest(target string) call {
 	return func(ctx context.Context) (string, error) {
 		conn, err := grpc.NewClient("passthrough:///"+target,
-			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{})))
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithDefaultCallOptions(grpc.ForceCodec(codec{})))
 		if err != nil {
 			return "", err
 		}

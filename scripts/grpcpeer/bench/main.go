@@ -1,11 +1,11 @@
-// Benchpeers sends bursts the way the original tool does, for `make bench` to compare with: a goroutine for each request,
-// all over net/http's default transport (two idle connections a host), GET, the body read to its end; over gRPC a dial
-// for each request.
+// Benchpeers sends bursts the way the original tool does, for `make bench` to compare with: a goroutine for each
+// request, all over net/http's default transport (two idle connections a host), GET, the body read to its end; over
+// gRPC a dial for each request.
 //
 //	benchpeers -protocol http1|h2|h2c|grpc -url URL -n 1000 -bursts 6 -gap 300ms
 //
-// Standard output is CSV: start of the call in ns, latency in ns (from there to the end of the body), the RequestID of the
-// answer.
+// Standard output is CSV: start of the call in ns, latency in ns (from there to the end of the body), the RequestID of
+// the answer.
 package main
 
 import (

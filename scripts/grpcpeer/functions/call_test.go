@@ -50,17 +50,21 @@ func TestCallAlone(t *testing.T) {
 	var ids []string
 	for call := range 3 {
 		before := time.Now()
-		r, err := c.invoke(t.Context(), conn, c.ask("incrementLimit", "1000", "payloadLengthBytes", "100001", "dataTransferChainIDs", "[]", "storageTransfer", "false"))
+		r, err := c.invoke(t.Context(), conn, c.ask("incrementLimit", "1000", "payloadLengthBytes", "100001",
+			"dataTransferChainIDs", "[]", "storageTransfer", "false"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if cold := r.Get(c.reply.Fields().ByName("cold")).Bool(); cold != (call == 0) || intOf(r, "invocation") != int64(call+1) {
+		if cold := r.Get(c.reply.Fields().ByName("cold")).
+			Bool(); cold != (call == 0) || intOf(r, "invocation") != int64(call+1) {
 			t.Errorf("call %d: cold %v, invocation %d", call, cold, intOf(r, "invocation"))
 		}
-		if intOf(r, "increments") != 1000 || r.Get(c.reply.Fields().ByName("sink")).Uint() != sink(1000) || intOf(r, "payloadBytes") != 100001 {
+		if intOf(r, "increments") != 1000 || r.Get(c.reply.Fields().ByName("sink")).
+			Uint() != sink(1000) || intOf(r, "payloadBytes") != 100001 {
 			t.Errorf("work: %v", r)
 		}
-		if intOf(r, "spinNs") <= 0 || intOf(r, "initNs") <= 0 || len(textOf(r, "instanceID")) != 32 || textOf(r, "requestID") == "" {
+		if intOf(r, "spinNs") <= 0 || intOf(r, "initNs") <= 0 || len(textOf(r, "instanceID")) != 32 ||
+			textOf(r, "requestID") == "" {
 			t.Errorf("instance: %v", r)
 		}
 		received := intOf(r, "receivedAt")
@@ -69,7 +73,8 @@ func TestCallAlone(t *testing.T) {
 			t.Fatalf("stamps and hops: %v", r)
 		}
 		at := intOf(stamps[0], "at")
-		if received < before.UnixNano() || at < received+intOf(r, "spinNs") || intOf(r, "repliedAt") < at || intOf(r, "repliedAt") > time.Now().UnixNano() {
+		if received < before.UnixNano() || at < received+intOf(r, "spinNs") || intOf(r, "repliedAt") < at ||
+			intOf(r, "repliedAt") > time.Now().UnixNano() {
 			t.Errorf("the order of instants: asked %d, %v", before.UnixNano(), r)
 		}
 		if want := fmt.Sprintf("[%d]", at/1e6); textOf(r, "timestampChain") != want {
@@ -98,7 +103,8 @@ func TestOnePort(t *testing.T) {
 			t.Errorf("invocation %d, cold: %t", number, cold)
 		}
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+invokeNext, strings.NewReader("\x00\x00\x00\x00\x00"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+invokeNext,
+		strings.NewReader("\x00\x00\x00\x00\x00"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +124,8 @@ func TestChain(t *testing.T) {
 	functions := serveGo(t, 3)
 	conn := dial(t, functions[0])
 	for call, size := range []int64{0, 1, 1000, 5 << 20, 64<<20 + 3} {
-		r, err := c.invoke(t.Context(), conn, c.ask("dataTransferChainIDs", chainText(functions[1:]), "payloadLengthBytes", strconv.FormatInt(size, 10)))
+		r, err := c.invoke(t.Context(), conn, c.ask("dataTransferChainIDs", chainText(functions[1:]),
+			"payloadLengthBytes", strconv.FormatInt(size, 10)))
 		if err != nil {
 			t.Fatalf("%d bytes: %v", size, err)
 		}
@@ -136,13 +143,16 @@ func TestChain(t *testing.T) {
 			}
 		}
 		for k, h := range hops {
-			sent, received, replied, answered := intOf(h, "sentAt"), intOf(h, "receivedAt"), intOf(h, "repliedAt"), intOf(h, "answeredAt")
+			sent, received, replied, answered := intOf(h, "sentAt"), intOf(h, "receivedAt"), intOf(h, "repliedAt"),
+				intOf(h, "answeredAt")
 			if intOf(h, "function") != int64(k) || intOf(h, "bytes") != size {
 				t.Errorf("%d bytes: hop %d: %v", size, k, h)
 			}
 			// One machine, one clock.
-			if sent < intOf(stamps[k], "at") || received < sent || received != intOf(stamps[k+1], "at") || replied < received || answered < replied {
-				t.Errorf("%d bytes: hop %d: the order of instants: %v between %v and %v", size, k, h, stamps[k], stamps[k+1])
+			if sent < intOf(stamps[k], "at") || received < sent || received != intOf(stamps[k+1], "at") ||
+				replied < received || answered < replied {
+				t.Errorf("%d bytes: hop %d: the order of instants: %v between %v and %v", size, k, h, stamps[k],
+					stamps[k+1])
 			}
 		}
 	}
@@ -161,7 +171,8 @@ func TestConcurrentCalls(t *testing.T) {
 	results := make(chan result, n)
 	for range n {
 		go func() {
-			r, err := c.invoke(t.Context(), conn, c.ask("dataTransferChainIDs", chainText(functions[1:]), "payloadLengthBytes", "100000"))
+			r, err := c.invoke(t.Context(), conn, c.ask("dataTransferChainIDs", chainText(functions[1:]),
+				"payloadLengthBytes", "100000"))
 			results <- result{r, err}
 		}()
 	}
@@ -192,7 +203,8 @@ func TestCallToken(t *testing.T) {
 	}
 	// A payload in a refused call is not read, and hurts no other call of the connection.
 	for range 5 {
-		if _, err := c.invoke(t.Context(), conn, c.ask("transferPayload", strings.Repeat("x", 20<<20))); status.Code(err) != codes.Unauthenticated {
+		if _, err := c.invoke(t.Context(), conn, c.ask("transferPayload",
+			strings.Repeat("x", 20<<20))); status.Code(err) != codes.Unauthenticated {
 			t.Errorf("a large payload without a token: %v", err)
 		}
 	}
@@ -203,13 +215,15 @@ func TestCallToken(t *testing.T) {
 		t.Errorf("with the token: %v, %v", r, err)
 	}
 	// A payload of the caller's own is handed on in the place of one that is made.
-	r, err = c.invoke(ctx, conn, c.ask("dataTransferChainIDs", chainText(functions[1:]), "transferPayload", strings.Repeat("x", 20<<20)))
+	r, err = c.invoke(ctx, conn, c.ask("dataTransferChainIDs", chainText(functions[1:]), "transferPayload",
+		strings.Repeat("x", 20<<20)))
 	if err != nil || intOf(r, "payloadBytes") != 20<<20 || intOf(listOf(r, "hops")[0], "bytes") != 20<<20 {
 		t.Errorf("a payload of the caller's: %v, %v", r, err)
 	}
 	open := serveGo(t, 1)[0]
 	_, err = c.invoke(t.Context(), dial(t, open), c.ask("dataTransferChainIDs", chainText(functions[1:])))
-	if status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), "function 1 of the chain at "+functions[1]) {
+	if status.Code(err) != codes.Unauthenticated ||
+		!strings.Contains(err.Error(), "function 1 of the chain at "+functions[1]) {
 		t.Errorf("the next one wants a token: %v", err)
 	}
 }
@@ -230,19 +244,26 @@ func TestCallErrors(t *testing.T) {
 		code codes.Code
 		want string
 	}{
-		{"word", []string{"incrementLimit", "many"}, codes.InvalidArgument, `IncrementLimit is "many", it must be a whole number`},
+		{"word", []string{"incrementLimit", "many"}, codes.InvalidArgument,
+			`IncrementLimit is "many", it must be a whole number`},
 		{"negative", []string{"payloadLengthBytes", "-1"}, codes.InvalidArgument, "must not be negative"},
-		{"too much", []string{"payloadLengthBytes", "1073741825"}, codes.InvalidArgument, "at most 1073741824 (1 GiB) is allowed"},
-		{"too long", []string{"incrementLimit", "9000000000000"}, codes.InvalidArgument, "the function's timeout leaves"},
+		{"too much", []string{"payloadLengthBytes", "1073741825"}, codes.InvalidArgument,
+			"at most 1073741824 (1 GiB) is allowed"},
+		{"too long", []string{"incrementLimit", "9000000000000"}, codes.InvalidArgument,
+			"the function's timeout leaves"},
 		{"chain", []string{"dataTransferChainIDs", "[nowhere]"}, codes.InvalidArgument, `"nowhere" is not host:port`},
 		{"port", []string{"dataTransferChainIDs", "[a:0]"}, codes.InvalidArgument, `"a:0" is not host:port`},
 		{"host", []string{"dataTransferChainIDs", "[:80]"}, codes.InvalidArgument, `":80" is not host:port`},
-		{"long chain", []string{"dataTransferChainIDs", "[" + strings.Repeat("a:1 ", 1001) + "]"}, codes.InvalidArgument, "at most 1000"},
+		{"long chain", []string{"dataTransferChainIDs", "[" + strings.Repeat("a:1 ", 1001) + "]"},
+			codes.InvalidArgument, "at most 1000"},
 		{"storage", []string{"storageTransfer", "true"}, codes.Unimplemented, "transfers through storage"},
-		{"gone", []string{"dataTransferChainIDs", chainText([]string{gone})}, codes.Unavailable, "function 1 of the chain at " + gone + ": "},
-		{"gone further down", []string{"dataTransferChainIDs", chainText([]string{functions[1], gone})}, codes.Unavailable,
+		{"gone", []string{"dataTransferChainIDs", chainText([]string{gone})}, codes.Unavailable,
+			"function 1 of the chain at " + gone + ": "},
+		{"gone further down", []string{"dataTransferChainIDs", chainText([]string{functions[1], gone})},
+			codes.Unavailable,
 			"function 1 of the chain at " + functions[1] + ": function 2 of the chain at " + gone + ": "},
-		{"bad further down", []string{"dataTransferChainIDs", chainText([]string{functions[1], functions[2], "x"})}, codes.InvalidArgument, `"x" is not host:port`},
+		{"bad further down", []string{"dataTransferChainIDs", chainText([]string{functions[1], functions[2], "x"})},
+			codes.InvalidArgument, `"x" is not host:port`},
 	} {
 		_, err := c.invoke(t.Context(), conn, c.ask(x.ask...))
 		if status.Code(err) != x.code || !strings.Contains(err.Error(), x.want) {
@@ -250,10 +271,12 @@ func TestCallErrors(t *testing.T) {
 		}
 	}
 	out := dynamicpb.NewMessage(c.reply)
-	if err := conn.Invoke(t.Context(), "/proto_gen.ProducerConsumer/Other", c.ask(), out); status.Code(err) != codes.Unimplemented {
+	if err := conn.Invoke(t.Context(), "/proto_gen.ProducerConsumer/Other", c.ask(),
+		out); status.Code(err) != codes.Unimplemented {
 		t.Errorf("another method: %v", err)
 	}
-	if err := conn.Invoke(t.Context(), invokeNext, c.ask("incrementLimit", "1"), out, grpc.UseCompressor("gzip")); status.Code(err) != codes.Unimplemented {
+	if err := conn.Invoke(t.Context(), invokeNext, c.ask("incrementLimit", "1"), out,
+		grpc.UseCompressor("gzip")); status.Code(err) != codes.Unimplemented {
 		t.Errorf("a compressed message: %v", err)
 	}
 	if _, err := c.invoke(t.Context(), conn, c.ask()); err != nil {

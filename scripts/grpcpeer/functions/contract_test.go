@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// The chain's contract as the protocol buffers' own library has it, beside which the function's hand-written messages are
-// held.
+// The chain's contract as the protocol buffers' own library has it, beside which the function's hand-written messages
+// are held.
 
 // contract are the descriptors of the two messages. The old ones hold only what functions on vHive have always had.
 type contract struct {
@@ -45,7 +45,8 @@ func message(name string, fields ...*descriptorpb.FieldDescriptorProto) *descrip
 // describe makes the contract: the eight fields of old, and with ours those from 100 up.
 func describe(t *testing.T, ours bool) contract {
 	t.Helper()
-	request := message("InvokeChainRequest", text(1, "incrementLimit"), text(2, "dataTransferChainIDs"), text(3, "payloadLengthBytes"),
+	request := message("InvokeChainRequest", text(1, "incrementLimit"), text(2, "dataTransferChainIDs"),
+		text(3, "payloadLengthBytes"),
 		text(4, "transferPayload"), text(5, "timestampChain"), text(6, "bucket"), text(7, "key"),
 		field(8, "storageTransfer", descriptorpb.FieldDescriptorProto_TYPE_BOOL))
 	reply := message("InvokeChainReply", text(1, "timestampChain"))
@@ -54,13 +55,16 @@ func describe(t *testing.T, ours bool) contract {
 		integer(5, "repliedAt"), integer(6, "answeredAt"))
 	if ours {
 		reply.Field = append(reply.Field, text(100, "requestID"), text(101, "instanceID"),
-			field(102, "cold", descriptorpb.FieldDescriptorProto_TYPE_BOOL), integer(103, "invocation"), integer(104, "initNs"),
-			integer(105, "spinNs"), integer(106, "receivedAt"), integer(107, "repliedAt"), repeated(108, "stamps", "Stamp"),
+			field(102, "cold", descriptorpb.FieldDescriptorProto_TYPE_BOOL), integer(103, "invocation"),
+			integer(104, "initNs"),
+			integer(105, "spinNs"), integer(106, "receivedAt"), integer(107, "repliedAt"),
+			repeated(108, "stamps", "Stamp"),
 			repeated(109, "hops", "Hop"), integer(110, "payloadBytes"), integer(111, "increments"),
 			field(112, "sink", descriptorpb.FieldDescriptorProto_TYPE_UINT64))
 	}
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String(fmt.Sprintf("chainfunction-%v.proto", ours)), Syntax: proto.String("proto3"), Package: proto.String("proto_gen"),
+		Name: proto.String(fmt.Sprintf("chainfunction-%v.proto", ours)), Syntax: proto.String("proto3"),
+		Package:     proto.String("proto_gen"),
 		MessageType: []*descriptorpb.DescriptorProto{request, reply, stamp, hop},
 	}, nil)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 )
 
 // foreign serves the old contract with the gRPC library: a function of somebody else's.
-func foreign(t *testing.T, c contract, answer func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error)) string {
+func foreign(t *testing.T, c contract, answer func(context.Context, *dynamicpb.Message) (*dynamicpb.Message,
+	error)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +26,8 @@ func foreign(t *testing.T, c contract, answer func(context.Context, *dynamicpb.M
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(1 << 30))
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "proto_gen.ProducerConsumer", HandlerType: (*any)(nil),
 		Methods: []grpc.MethodDesc{{MethodName: "InvokeNext",
-			Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any,
+				error) {
 				in := dynamicpb.NewMessage(c.request)
 				if err := decode(in); err != nil {
 					return nil, err
@@ -45,9 +47,11 @@ func TestChainOfOldAndNew(t *testing.T) {
 	middle := foreign(t, old, func(ctx context.Context, in *dynamicpb.Message) (*dynamicpb.Message, error) {
 		payload := textOf(in, "transferPayload")
 		if len(payload) != size || !utf8.ValidString(payload) {
-			return nil, status.Errorf(codes.DataLoss, "%d bytes of payload, valid: %v", len(payload), utf8.ValidString(payload))
+			return nil, status.Errorf(codes.DataLoss, "%d bytes of payload, valid: %v", len(payload),
+				utf8.ValidString(payload))
 		}
-		stamps := strings.TrimSuffix(textOf(in, "timestampChain"), "]") + " " + strconv.FormatInt(time.Now().UnixMilli(), 10) + "]"
+		stamps := strings.TrimSuffix(textOf(in, "timestampChain"), "]") + " " + strconv.FormatInt(time.Now().
+			UnixMilli(), 10) + "]"
 		rest := strings.Fields(strings.Trim(textOf(in, "dataTransferChainIDs"), "[]"))
 		if len(rest) == 0 {
 			out := dynamicpb.NewMessage(old.reply)
@@ -55,7 +59,8 @@ func TestChainOfOldAndNew(t *testing.T) {
 			return out, status.Error(codes.Internal, "the chain ends too early")
 		}
 		next := dial(t, rest[0])
-		down := old.ask("timestampChain", stamps, "transferPayload", payload, "dataTransferChainIDs", chainText(rest[1:]),
+		down := old.ask("timestampChain", stamps, "transferPayload", payload, "dataTransferChainIDs",
+			chainText(rest[1:]),
 			"payloadLengthBytes", textOf(in, "payloadLengthBytes"))
 		return old.invoke(ctx, next, down)
 	})
@@ -66,7 +71,8 @@ func TestChainOfOldAndNew(t *testing.T) {
 	}
 	stamps, hops := listOf(r, "stamps"), listOf(r, "hops")
 	millis := strings.Fields(strings.Trim(textOf(r, "timestampChain"), "[]"))
-	// What the last function told beside its stamp was known to the old one no more than to its library: unknown fields travel.
+	// What the last function told beside its stamp was known to the old one no more than to its library: unknown fields
+	// travel.
 	if len(millis) != 3 || len(stamps) < 1 || len(hops) < 1 || intOf(hops[0], "bytes") != size {
 		t.Fatalf("%s", r)
 	}
@@ -89,17 +95,20 @@ func TestNextOneFails(t *testing.T) {
 		want    string
 		address string
 	}{
-		{"hangs", 300 * time.Millisecond, codes.DeadlineExceeded, "", foreign(t, old, func(ctx context.Context, _ *dynamicpb.Message) (*dynamicpb.Message, error) {
-			<-ctx.Done() // the head gives up, and says so to the next one
-			close(left)
-			return nil, ctx.Err()
-		})},
-		{"refuses", patience, codes.PermissionDenied, "not today: 100% sure", foreign(t, old, func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
-			return nil, status.Error(codes.PermissionDenied, "not today: 100% sure\nü")
-		})},
-		{"stamps nothing", patience, codes.Internal, "no stamp of its own", foreign(t, old, func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
-			return dynamicpb.NewMessage(old.reply), nil
-		})},
+		{"hangs", 300 * time.Millisecond, codes.DeadlineExceeded, "",
+			foreign(t, old, func(ctx context.Context, _ *dynamicpb.Message) (*dynamicpb.Message, error) {
+				<-ctx.Done() // the head gives up, and says so to the next one
+				close(left)
+				return nil, ctx.Err()
+			})},
+		{"refuses", patience, codes.PermissionDenied, "not today: 100% sure",
+			foreign(t, old, func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
+				return nil, status.Error(codes.PermissionDenied, "not today: 100% sure\nü")
+			})},
+		{"stamps nothing", patience, codes.Internal, "no stamp of its own",
+			foreign(t, old, func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
+				return dynamicpb.NewMessage(old.reply), nil
+			})},
 		{"another service", patience, codes.Unimplemented, "unknown service", func() string {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {

@@ -2,8 +2,8 @@
 //
 //	server -reply 0a0531... [-code 14 -message text] [-turn 100] [-work 5ms]
 //
-// The first line of standard output is its address, host:port. Then it writes a line for every call before it answers it:
-// the request's message as a quoted string, and the values of x-stellar-token in square brackets. It ends with its
+// The first line of standard output is its address, host:port. Then it writes a line for every call before it answers
+// it: the request's message as a quoted string, and the values of x-stellar-token in square brackets. It ends with its
 // standard input, so that it cannot outlive the test that started it.
 package main
 
@@ -105,7 +105,8 @@ func (s *service) describe() *grpc.ServiceDesc {
 		Methods: []grpc.MethodDesc{{MethodName: "InvokeNext", Handler: s.handle}}}
 }
 
-func (s *service) handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+func (s *service) handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any,
+	error) {
 	var in []byte
 	if err := decode(&in); err != nil {
 		return nil, err

@@ -59,8 +59,8 @@ func (t *turn) Close() error {
 	return nil
 }
 
-// serveTurns replaces the server after every `calls` calls, as a rolling update does: the old one drains with GracefulStop
-// while the next one takes new connections. It returns when stop is closed.
+// serveTurns replaces the server after every `calls` calls, as a rolling update does: the old one drains with
+// GracefulStop while the next one takes new connections. It returns when stop is closed.
 func serveTurns(l net.Listener, s *service, calls int, stop <-chan struct{}) {
 	h := newHandover(l)
 	var draining sync.WaitGroup

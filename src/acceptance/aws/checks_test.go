@@ -123,7 +123,8 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		}
 		fn := &provider.Function{Name: was.Name, PackageType: "Zip", MemoryMB: was.MemoryMB + 64}
 		if was.Name == large.Name {
-			fn.Package = &run.Package{Name: "new", Path: path, SHA256: strings.Repeat("00", 32), Bytes: bytesize.Size(size)}
+			fn.Package = &run.Package{Name: "new", Path: path, SHA256: strings.Repeat("00", 32),
+				Bytes: bytesize.Size(size)}
 		}
 		alias := versionOf(t, e, at.Detail["name"])
 		if err := conn.UpdateFunction(t.Context(), at, fn); err != nil {

@@ -16,14 +16,15 @@ func toyProvider() addition {
 	return addition{
 		files: map[string]string{"src/provider/toy/toy.go": "provider/toy.go"},
 		edits: []edit{
-			{"src/provider/vendors/vendors.go", "\t\"stellar/src/provider/local\"\n", "\t\"stellar/src/provider/toy\"\n"},
+			{"src/provider/vendors/vendors.go", "\t\"stellar/src/provider/local\"\n",
+				"\t\"stellar/src/provider/toy\"\n"},
 			{"src/provider/vendors/vendors.go", "\t\tknative.Provider(),\n", "\t\ttoy.Provider(),\n"},
 		},
 	}
 }
 
-// TestAddingAProvider holds that a provider is added in two places, and is listed with its limits, its program and what is
-// missing of it, like the others.
+// TestAddingAProvider holds that a provider is added in two places, and is listed with its limits, its program and what
+// is missing of it, like the others.
 func TestAddingAProvider(t *testing.T) {
 	toy := toyProvider()
 	if n := len(toy.packages()); n > 2 {
@@ -33,7 +34,8 @@ func TestAddingAProvider(t *testing.T) {
 	l.Bin = toy.build(t)
 
 	text := l.Output("providers")
-	for _, want := range []string{"toyctl deploy", "nothing else", "no toyctl", "toyctl is not on the PATH", "→ buy a toy",
+	for _, want := range []string{"toyctl deploy", "nothing else", "no toyctl", "toyctl is not on the PATH",
+		"→ buy a toy",
 		"memory 64 to 256 MB; timeout 60 s"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("providers says nothing of %q:\n%s", want, text)

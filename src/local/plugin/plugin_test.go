@@ -227,7 +227,8 @@ functions:
 		"runtime: python3.13":                     `function "f0" has neither a handler nor an image`,
 		"handler: main.f, image: 'x@sha256:abcd'": `function "f0" has a handler and an image`,
 	} {
-		yml := "service: stellar-test\nprovider: {name: stellar-local}\nplugins: [./stellar-local.js]\nfunctions:\n  f0: {" + text + "}\n"
+		yml := "service: stellar-test\nprovider: {name: stellar-local}\nplugins: [./stellar-local.js]\nfunctions:\n " +
+			" f0: {" + text + "}\n"
 		if stdout, stderr, code := newService(t, yml, at(c.URL)...).run(t, "deploy"); code == 0 ||
 			!strings.Contains(stdout+stderr, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)

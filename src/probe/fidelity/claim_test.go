@@ -31,7 +31,8 @@ type claim struct {
 	limits   limits
 	machine  limits // what the machine itself adds, as far as it was measured
 
-	dns, connect, tls time.Duration // known delays of a fresh connection's phases, 0 for a phase that has none of its own
+	// known delays of a fresh connection's phases, 0 for a phase that has none of its own
+	dns, connect, tls time.Duration
 }
 
 // pair is a row with what the server saw of the same request.
@@ -232,7 +233,8 @@ func (c claim) judgeWrites(v *verdict, at string, p pair) {
 		if !r.ReleasedAt.IsZero() {
 			v.wrongf("%s: released at %s, where no request waits for others", at, r.ReleasedAt)
 		}
-	} else if r.ReleasedAt.IsZero() || r.ReleasedAt.After(r.SentAt.Add(wallSlack)) || r.PlannedAt.After(r.ReleasedAt.Add(wallSlack)) {
+	} else if r.ReleasedAt.IsZero() || r.ReleasedAt.After(r.SentAt.Add(wallSlack)) ||
+		r.PlannedAt.After(r.ReleasedAt.Add(wallSlack)) {
 		v.wrongf("%s: planned for %s, released at %s, sent at %s", at, r.PlannedAt, r.ReleasedAt, r.SentAt)
 	}
 	if gap := r.ReceivedAt.Sub(r.SentAt) - r.Latency; gap.Abs() > time.Microsecond {

@@ -41,7 +41,9 @@ func unreachable() []failing {
 			class:  sample.DNS,
 			truth:  unseen,
 			spoil: func(_ *testing.T, c *probe.Config) {
-				c.Lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no such host") }
+				c.Lookup = func(context.Context, string) ([]netip.Addr, error) {
+					return nil, errors.New("no such host")
+				}
 			},
 		},
 		{
@@ -138,7 +140,8 @@ func failureList() []failing {
 			truth:  all,
 		},
 		{name: "a quarter slower than the timeout", script: script{delays: []time.Duration{quick, quick, late, quick}},
-			burst: 40, within: 2 * time.Second, class: sample.Timeout, truth: count(func(h handled) bool { return h.nominal == late })},
+			burst: 40, within: 2 * time.Second, class: sample.Timeout,
+			truth: count(func(h handled) bool { return h.nominal == late })},
 		{
 			name:   "a fifth refused with 503",
 			script: script{delays: usual.delays, statuses: []int{200, 200, 503, 200, 200}},

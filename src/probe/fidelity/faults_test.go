@@ -325,7 +325,8 @@ func TestWrongMatchesAreNoticed(t *testing.T) {
 		ids   []string
 		wrong int
 	}{
-		{[]string{"1", "0"}, 0}, {[]string{"0", "0"}, 1}, {[]string{"2"}, 1}, {[]string{"-1"}, 1}, {[]string{"known-b0-s0", ""}, 2},
+		{[]string{"1", "0"}, 0}, {[]string{"0", "0"}, 1}, {[]string{"2"}, 1}, {[]string{"-1"}, 1},
+		{[]string{"known-b0-s0", ""}, 2},
 	} {
 		var rows []sample.Sample
 		for _, id := range c.ids {

@@ -24,7 +24,8 @@ type scene struct {
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
 	var lines []line
-	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), sharedScenes(), spreadScenes(), loadScenes(), suspectScenes(), failureScenes()} {
+	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), sharedScenes(),
+		spreadScenes(), loadScenes(), suspectScenes(), failureScenes()} {
 		for _, s := range group {
 			t.Run(s.name, func(t *testing.T) {
 				played := []line{{scenario: s.name, truth: "-", measured: "-"}}
@@ -226,7 +227,8 @@ func disagreements(rows []sample.Sample, out probe.Outcome, bursts int) (wrong [
 		what      string
 		got, want any
 	}{
-		{"requests", out.Requests, len(rows)}, {"errors", out.Errors, failed}, {"late", out.Late, late}, {"suspect", out.Suspect, suspect},
+		{"requests", out.Requests, len(rows)}, {"errors", out.Errors, failed}, {"late", out.Late, late},
+		{"suspect", out.Suspect, suspect},
 		{"greatest lateness", out.MaxLateness, latest}, {"bursts", out.Bursts, cmp.Or(bursts, last)},
 	} {
 		if c.got != c.want {

@@ -35,10 +35,20 @@ func TestWrongSharingIsNoticed(t *testing.T) {
 		"a row missing":                          judgeShared(good()[1:], 30, 3, 3, 4, limits{}),
 		"more at once than are allowed":          judgeShared(onConnections(30, 5), 30, 3, 3, 4, limits{}),
 		"all on one connection":                  judgeShared(onConnections(30, 10), 30, 3, 3, 4, limits{}),
-		"rows that say new":                      judgeShared(each(func(r *sample.Sample, _ *handled) { r.NewConn = true }), 30, 3, 3, 4, limits{}),
-		"a wait for others in the latency":       judgeShared(each(func(r *sample.Sample, _ *handled) { r.WriteBegan, r.Written = ms, ms }), 30, 3, 3, 4, limits{}),
-		"rows with a handshake":                  judgeShared(each(func(r *sample.Sample, _ *handled) { r.TLS = ms }), 30, 3, 3, 4, limits{}),
-		"connections opened in the latency":      judgeShared(each(func(r *sample.Sample, h *handled) { h.accepted = r.SentAt.Add(10 * ms) }), 30, 3, 3, 4, limits{}),
+		"rows that say new": judgeShared(each(func(r *sample.Sample,
+			_ *handled) {
+			r.NewConn = true
+		}), 30, 3, 3, 4, limits{}),
+		"a wait for others in the latency": judgeShared(each(func(r *sample.Sample, _ *handled) {
+			r.WriteBegan,
+				r.Written = ms, ms
+		}), 30, 3, 3, 4, limits{}),
+		"rows with a handshake": judgeShared(each(func(r *sample.Sample, _ *handled) { r.TLS = ms }),
+			30, 3, 3, 4, limits{}),
+		"connections opened in the latency": judgeShared(each(func(r *sample.Sample,
+			h *handled) {
+			h.accepted = r.SentAt.Add(10 * ms)
+		}), 30, 3, 3, 4, limits{}),
 	} {
 		if v.good() {
 			t.Errorf("%s passes", name)
@@ -61,7 +71,8 @@ func TestWrongCrowdsAreNoticed(t *testing.T) {
 	if n := crowd([]handled{{read: base, wrote: base.Add(ms)}, {read: base.Add(ms), wrote: base.Add(2 * ms)}}); n != 1 {
 		t.Errorf("one request after the other is a crowd of %d", n)
 	}
-	for accepted, good := range map[int]bool{2: false, 3: true, 4: true, 3 + threadsMost: true, 4 + threadsMost: false, 10: false} {
+	for accepted, good := range map[int]bool{2: false, 3: true, 4: true, 3 + threadsMost: true, 4 + threadsMost: false,
+		10: false} {
 		var v verdict
 		if judgeSharing(&v, log, accepted, 4); v.good() != good {
 			t.Errorf("%d connections for ten requests, four on each: %q", accepted, v.String())
@@ -78,7 +89,8 @@ func TestWrongResetsAreNoticed(t *testing.T) {
 	for _, f := range resetStreams() {
 		t.Run(f.name, func(t *testing.T) {
 			made := func() (rows []sample.Sample, log []handled) {
-				for n, p := range ideal(claim{requests: f.burst}, script{delays: f.script.delays, between: f.script.between}) {
+				for n, p := range ideal(claim{requests: f.burst},
+					script{delays: f.script.delays, between: f.script.between}) {
 					p.row.Burst, p.row.Slot, p.truth.conn = 0, n, 0
 					p.truth.reset = len(f.script.resets) > 0 && f.script.resets[n%len(f.script.resets)]
 					if len(f.script.statuses) > 0 {
@@ -105,13 +117,17 @@ func TestWrongResetsAreNoticed(t *testing.T) {
 						rows[i].Err, rows[i].Latency = f.class, sample.None
 					}
 				},
-				"fails a neighbour, too": func(rows []sample.Sample) { rows[0].Err, rows[0].Latency = f.class, sample.None },
+				"fails a neighbour, too": func(rows []sample.Sample) {
+					rows[0].Err, rows[0].Latency = f.class, sample.None
+				},
 				"hides it": func(rows []sample.Sample) {
 					for i := range rows {
 						rows[i].Err, rows[i].Latency = sample.OK, 30*ms
 					}
 				},
-				"says that a neighbour dialled": func(rows []sample.Sample) { rows[0].NewConn, rows[0].Connect = true, ms },
+				"says that a neighbour dialled": func(rows []sample.Sample) {
+					rows[0].NewConn, rows[0].Connect = true, ms
+				},
 			} {
 				rows, log := made()
 				spoil(rows)

@@ -57,7 +57,8 @@ func (l sustained) ideal() (pairs []pair, unsent int64, from, to time.Time) {
 func (p *pair) move(by, wait time.Duration) {
 	p.row.PlannedAt = p.row.PlannedAt.Add(by)
 	p.row.Lateness += wait
-	for _, at := range []*time.Time{&p.row.SentAt, &p.row.ReceivedAt, &p.truth.accepted, &p.truth.read, &p.truth.first, &p.truth.wrote} {
+	for _, at := range []*time.Time{&p.row.SentAt, &p.row.ReceivedAt, &p.truth.accepted, &p.truth.read, &p.truth.first,
+		&p.truth.wrote} {
 		*at = at.Add(by + wait)
 	}
 }
@@ -102,14 +103,20 @@ func notOnTime() map[string]func(pairs []pair, unsent *int64) []pair {
 		"takes the wait for latency": each(
 			func(_ int, p *pair) { latency(&p.row, p.row.Latency+40*ms) },
 		),
-		"numbers requests through":                   each(func(k int, p *pair) { p.row.Burst, p.row.Slot = 0, k }),
-		"gives all of a second one place":            each(func(_ int, p *pair) { p.row.Slot = 0 }),
-		"releases them like bursts":                  each(func(_ int, p *pair) { p.row.ReleasedAt = p.row.PlannedAt }),
-		"sends several at once on one connection":    each(func(_ int, p *pair) { p.truth.conn = 7 }),
-		"turns NewConn round":                        each(func(_ int, p *pair) { p.row.NewConn = !p.row.NewConn }),
-		"leaves requests out":                        func(pairs []pair, _ *int64) []pair { return dropped(pairs) },
-		"calls requests unsent that could have been": func(pairs []pair, unsent *int64) []pair { *unsent = 10; return dropped(pairs) },
-		"counts unsent requests that were sent":      func(pairs []pair, unsent *int64) []pair { *unsent = 1; return pairs },
+		"numbers requests through":                each(func(k int, p *pair) { p.row.Burst, p.row.Slot = 0, k }),
+		"gives all of a second one place":         each(func(_ int, p *pair) { p.row.Slot = 0 }),
+		"releases them like bursts":               each(func(_ int, p *pair) { p.row.ReleasedAt = p.row.PlannedAt }),
+		"sends several at once on one connection": each(func(_ int, p *pair) { p.truth.conn = 7 }),
+		"turns NewConn round":                     each(func(_ int, p *pair) { p.row.NewConn = !p.row.NewConn }),
+		"leaves requests out":                     func(pairs []pair, _ *int64) []pair { return dropped(pairs) },
+		"calls requests unsent that could have been": func(pairs []pair, unsent *int64) []pair {
+			*unsent = 10
+			return dropped(pairs)
+		},
+		"counts unsent requests that were sent": func(pairs []pair, unsent *int64) []pair {
+			*unsent = 1
+			return pairs
+		},
 	}
 }
 
@@ -164,7 +171,10 @@ func TestWrongArrivalsAreNoticed(t *testing.T) {
 		"uniform gaps": changed(func(k int, _ time.Duration) time.Duration {
 			return time.Duration(k)*mean + time.Duration(k*7%10)*mean/10
 		}),
-		"one after the answers": changed(func(k int, at time.Duration) time.Duration { return at + time.Duration(k)*4*ms }),
+		"one after the answers": changed(func(k int, at time.Duration) time.Duration {
+			return at +
+				time.Duration(k)*4*ms
+		}),
 	} {
 		if v := judged(instants, plan); len(v.wrong) == 0 {
 			t.Errorf("a plan of %s passes", name)

@@ -31,17 +31,30 @@ func TestHiddenLoadStallsAreNoticed(t *testing.T) {
 				return slices.DeleteFunc(rows, func(r sample.Sample) bool { return stalled(&r) })
 			}
 			for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
-				"waits for the stall and says that it was not late": each(func(r *sample.Sample) { r.SentAt = to; latency(r, 21*ms) }),
-				"plans behind the stall":                            each(func(r *sample.Sample) { r.PlannedAt, r.SentAt = to, to; latency(r, 21*ms) }),
-				"gives all of them the same latency":                each(func(r *sample.Sample) { latency(r, loadStall/2) }),
+				"waits for the stall and says that it was not late": each(func(r *sample.Sample) {
+					r.SentAt = to
+					latency(r, 21*ms)
+				}),
+				"plans behind the stall": each(func(r *sample.Sample) {
+					r.PlannedAt,
+						r.SentAt = to, to
+					latency(r, 21*ms)
+				}),
+				"gives all of them the same latency": each(func(r *sample.Sample) {
+					latency(r,
+						loadStall/2)
+				}),
 				"waits where connections are free": each(func(r *sample.Sample) {
 					r.Lateness, r.SentAt = to.Sub(r.PlannedAt), to
 					latency(r, 21*ms)
 				}),
-				"counts the wait twice":  each(func(r *sample.Sample) { latency(r, 2*r.Latency) }),
-				"takes it for a failure": each(func(r *sample.Sample) { r.Err, r.Latency = sample.Timeout, sample.None }),
-				"does not send in it":    drop,
-				"sends nothing":          func([]sample.Sample) []sample.Sample { return nil },
+				"counts the wait twice": each(func(r *sample.Sample) { latency(r, 2*r.Latency) }),
+				"takes it for a failure": each(func(r *sample.Sample) {
+					r.Err, r.Latency = sample.Timeout,
+						sample.None
+				}),
+				"does not send in it": drop,
+				"sends nothing":       func([]sample.Sample) []sample.Sample { return nil },
 			} {
 				pairs, unsent, from, to := l.ideal()
 				if v := l.judgeStall(spoil(rowsOf(pairs)), unsent, from, to); v.good() {
@@ -85,14 +98,25 @@ func waitHiders(l sustained) map[string]func(pairs []pair, unsent *int64) []pair
 		"plans what waits for when it left": late(
 			func(p *pair) { p.row.PlannedAt, p.row.Lateness = p.row.SentAt, 0 },
 		),
-		"says that nothing was late":            late(func(p *pair) { p.row.Lateness = 0 }),
-		"says half of the lateness":             late(func(p *pair) { p.row.Lateness /= 2 }),
-		"counts the wait as latency, too":       late(func(p *pair) { latency(&p.row, p.row.Latency+p.row.Lateness) }),
-		"does not count what it did not send":   func(pairs []pair, unsent *int64) []pair { *unsent = 0; return pairs },
-		"counts too little of it":               func(pairs []pair, unsent *int64) []pair { *unsent -= 3; return pairs },
-		"gives up early":                        func(pairs []pair, unsent *int64) []pair { *unsent += 60; return pairs[:len(pairs)-60] },
-		"leaves the longest waits out":          func(pairs []pair, unsent *int64) []pair { *unsent += 50; return slices.Delete(pairs, 280, 330) },
-		"leaves them out and does not count it": func(pairs []pair, _ *int64) []pair { return slices.Delete(pairs, 280, 330) },
+		"says that nothing was late":          late(func(p *pair) { p.row.Lateness = 0 }),
+		"says half of the lateness":           late(func(p *pair) { p.row.Lateness /= 2 }),
+		"counts the wait as latency, too":     late(func(p *pair) { latency(&p.row, p.row.Latency+p.row.Lateness) }),
+		"does not count what it did not send": func(pairs []pair, unsent *int64) []pair { *unsent = 0; return pairs },
+		"counts too little of it": func(pairs []pair, unsent *int64) []pair {
+			*unsent -= 3
+			return pairs
+		},
+		"gives up early": func(pairs []pair, unsent *int64) []pair {
+			*unsent += 60
+			return pairs[:len(pairs)-60]
+		},
+		"leaves the longest waits out": func(pairs []pair, unsent *int64) []pair {
+			*unsent += 50
+			return slices.Delete(pairs, 280, 330)
+		},
+		"leaves them out and does not count it": func(pairs []pair, _ *int64) []pair {
+			return slices.Delete(pairs, 280, 330)
+		},
 		"calls waiting a failure": late(
 			func(p *pair) { p.row.Err, p.row.Latency = sample.Timeout, sample.None },
 		),
@@ -154,7 +178,9 @@ func TestDisagreementsAreNoticed(t *testing.T) {
 	for name, spoil := range map[string]func(out *probe.Outcome){
 		"requests": func(out *probe.Outcome) { out.Requests++ }, "errors": func(out *probe.Outcome) { out.Errors = 0 },
 		"late": func(out *probe.Outcome) { out.Late = 0 }, "suspect": func(out *probe.Outcome) { out.Suspect++ },
-		"lateness": func(out *probe.Outcome) { out.MaxLateness = 0 }, "bursts": func(out *probe.Outcome) { out.Bursts = 2 },
+		"lateness": func(out *probe.Outcome) { out.MaxLateness = 0 }, "bursts": func(out *probe.Outcome) {
+			out.Bursts = 2
+		},
 	} {
 		out := outcomeOf(rows, 0)
 		if spoil(&out); len(disagreements(rows, out, 3)) != 1 {
@@ -172,7 +198,8 @@ func TestQueue(t *testing.T) {
 	}
 	sent, answered := queue(plan, 2, 25*ms, 40*ms, 100*ms)
 	for k, want := range []struct{ sent, answered time.Duration }{
-		{0, 25 * ms}, {10 * ms, 35 * ms}, {25 * ms, 50 * ms}, {35 * ms, 60 * ms}, {50 * ms, 100 * ms}, {60 * ms, 100 * ms},
+		{0, 25 * ms}, {10 * ms, 35 * ms}, {25 * ms, 50 * ms}, {35 * ms, 60 * ms}, {50 * ms, 100 * ms},
+		{60 * ms, 100 * ms},
 	} {
 		if sent[k] != want.sent || answered[k] != want.answered {
 			t.Errorf(

@@ -78,7 +78,10 @@ func TestWrongConnectionsAreNoticed(t *testing.T) {
 		for name, v := range map[string]verdict{
 			"one connection too many": judgeConnections(pairs(), 40, fresh, want, want+1),
 			"a row missing":           judgeConnections(pairs()[1:], 40, fresh, want, want),
-			"NewConn turned round": judgeConnections(eachRow(func(r *sample.Sample, _ handled) { r.NewConn = !r.NewConn })(pairs()),
+			"NewConn turned round": judgeConnections(eachRow(func(r *sample.Sample,
+				_ handled) {
+				r.NewConn = !r.NewConn
+			})(pairs()),
 				40, fresh, want, want),
 			"two at once on one connection": func() verdict {
 				p := pairs()
@@ -118,9 +121,15 @@ func TestWrongFailuresAreNoticed(t *testing.T) {
 		t.Fatalf("the perfect probe does not pass: %s", v.String())
 	}
 	for name, spoil := range map[string]func(rows []sample.Sample) []sample.Sample{
-		"leaves a failure out":           func(rows []sample.Sample) []sample.Sample { return rows[:19] },
-		"calls a failure something else": func(rows []sample.Sample) []sample.Sample { rows[19].Err = sample.Reset; return rows },
-		"gives a failure a latency":      func(rows []sample.Sample) []sample.Sample { rows[19].Latency = time.Second; return rows },
+		"leaves a failure out": func(rows []sample.Sample) []sample.Sample { return rows[:19] },
+		"calls a failure something else": func(rows []sample.Sample) []sample.Sample {
+			rows[19].Err = sample.Reset
+			return rows
+		},
+		"gives a failure a latency": func(rows []sample.Sample) []sample.Sample {
+			rows[19].Latency = time.Second
+			return rows
+		},
 		"takes a failure for an answer": func(rows []sample.Sample) []sample.Sample {
 			rows[19].Err = sample.OK
 			rows[19].Latency = ms
@@ -130,9 +139,17 @@ func TestWrongFailuresAreNoticed(t *testing.T) {
 			rows[0].Err, rows[0].Latency = sample.Timeout, sample.None
 			return rows
 		},
-		"sends again what failed":          func(rows []sample.Sample) []sample.Sample { return append(rows, rows[19]) },
-		"counts an answer for two":         func(rows []sample.Sample) []sample.Sample { rows[1].RequestID = rows[0].RequestID; return rows },
-		"calls a failed answer a complete": func(rows []sample.Sample) []sample.Sample { rows[19].ReceivedAt = time.Now(); return rows },
+		"sends again what failed": func(rows []sample.Sample) []sample.Sample {
+			return append(rows, rows[19])
+		},
+		"counts an answer for two": func(rows []sample.Sample) []sample.Sample {
+			rows[1].RequestID = rows[0].RequestID
+			return rows
+		},
+		"calls a failed answer a complete": func(rows []sample.Sample) []sample.Sample {
+			rows[19].ReceivedAt = time.Now()
+			return rows
+		},
 	} {
 		rows, log := made()
 		if v := f.judge(spoil(rows), log, limits{}); v.good() {

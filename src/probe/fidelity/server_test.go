@@ -30,12 +30,14 @@ type script struct {
 	stallAt  int             // the request that begins the stall
 	stall    time.Duration   // whatever is due in it is answered at its end; 0: no stall
 
-	secure     bool
-	handshakes []time.Duration // from a client's TLS greeting to the answer to it, by the connection's number, as delays
+	secure bool
+	// from a client's TLS greeting to the answer to it, by the connection's number, as delays
+	handshakes []time.Duration
 
 	protocol string // probe.H2, probe.H2C or probe.GRPC; empty: HTTP/1.1
 	streams  int    // of HTTP/2: requests at once that it takes on a connection; 0: 250
-	resets   []bool // of HTTP/2, by the request's number, as delays: its stream is reset where the answer's last piece was due
+	// of HTTP/2, by the request's number, as delays: its stream is reset where the answer's last piece was due
+	resets []bool
 }
 
 // handled is one request as the server saw it.

@@ -1,5 +1,5 @@
-// Package aliyun is Function Compute of Alibaba Cloud: the connection, what it accepts, the files that the Serverless CLI
-// reads, and a plugin of ours that lies beside the one for Alibaba Cloud.
+// Package aliyun is Function Compute of Alibaba Cloud: the connection, what it accepts, the files that the Serverless
+// CLI reads, and a plugin of ours that lies beside the one for Alibaba Cloud.
 package aliyun
 
 import (
@@ -34,8 +34,8 @@ func limits() provider.Limits {
 		Source:    "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
 }
 
-// aliyunCloud deploys with the Serverless CLI, its plugin for Alibaba Cloud, and one of our own that keeps what is made apart from the rest
-// of the account.
+// aliyunCloud deploys with the Serverless CLI, its plugin for Alibaba Cloud, and one of our own that keeps what is made
+// apart from the rest of the account.
 type connection struct{ provider.ServerlessVendor }
 
 var (
@@ -60,7 +60,8 @@ const (
 	envFile    = "ALIBABA_CLOUD_CREDENTIALS_FILE"
 	envRegion  = "ALIBABA_CLOUD_REGION_ID"
 
-	credentialsHint = "set " + envID + ", " + envSecret + " and " + envAccount + ", or write a file as docs/providers/aliyun.md shows"
+	credentialsHint = "set " + envID + ", " + envSecret + " and " + envAccount +
+		", or write a file as docs/providers/aliyun.md shows"
 )
 
 // credentials tells where the plugin will find them: the environment, or the file that it reads.
@@ -77,7 +78,8 @@ func (a *connection) credentials() (string, error) {
 	case len(unset) == 0:
 		return strings.Join(set, ", "), nil
 	case len(set) > 0:
-		return "", fail.Input("the credentials for Alibaba Cloud are incomplete: %s not set", strings.Join(unset, ", ")).WithHint(credentialsHint)
+		return "", fail.Input("the credentials for Alibaba Cloud are incomplete: %s not set",
+			strings.Join(unset, ", ")).WithHint(credentialsHint)
 	}
 	file := a.file()
 	text, err := os.ReadFile(file)
@@ -86,7 +88,8 @@ func (a *connection) credentials() (string, error) {
 	}
 	for _, key := range []string{"aliyun_access_key_id", "aliyun_access_key_secret", "aliyun_account_id"} {
 		if !regexp.MustCompile(`(?m)^\s*` + key + `\s*=\s*\S`).Match(text) {
-			return "", fail.Input("the credentials for Alibaba Cloud in %s have no %s", file, key).WithHint(credentialsHint)
+			return "", fail.Input("the credentials for Alibaba Cloud in %s have no %s", file, key).
+				WithHint(credentialsHint)
 		}
 	}
 	return file, nil
@@ -127,7 +130,8 @@ func (a *connection) where() map[string]string {
 	return out
 }
 
-// Commands are `serverless deploy` and `serverless remove` in the unit's folder, and `serverless info`, which says what is left.
+// Commands are `serverless deploy` and `serverless remove` in the unit's folder, and `serverless info`, which says what
+// is left.
 func (a *connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	deploy, remove = a.ServerlessVendor.Commands(u)
 	return deploy, append(remove, a.OnUnit(u).Command("info"))
@@ -158,7 +162,8 @@ func (a *connection) Refuse(s *experiment.SubExperiment, _ *provider.Function) (
 	}
 	for round := range s.DesiredServiceTimes {
 		if t := s.ServiceTime(round); t >= gatewayTimeout {
-			no = append(no, provider.Refuse("DesiredServiceTimes", t, "API Gateway waits %s for a function", gatewayTimeout))
+			no = append(no, provider.Refuse("DesiredServiceTimes", t, "API Gateway waits %s for a function",
+				gatewayTimeout))
 		}
 	}
 	return no
@@ -189,7 +194,8 @@ func (a *connection) deploy(ctx context.Context, u provider.Unit) (provider.Endp
 	}
 	found := readEndpoints(text)
 	if len(found) != 1 {
-		return provider.Endpoint{}, provider.OutputError(text, "serverless deploy named %d addresses for one function", len(found))
+		return provider.Endpoint{}, provider.OutputError(text, "serverless deploy named %d addresses for one function",
+			len(found))
 	}
 	return provider.Endpoint{URL: found[0].URL, Provider: "aliyun",
 		Detail: map[string]string{provider.DetailUnit: u.Name, provider.DetailDir: a.UnitFolder(u)}}, nil
@@ -266,7 +272,8 @@ func (a *connection) remove(ctx context.Context, u provider.Unit) error {
 // leftLine is what our plugin prints at the end of `serverless info`.
 var leftLine = regexp.MustCompile(`(?m)^stellar-left: (\[.*\])\s*$`)
 
-// removalFolder is the unit's folder, or one made for the purpose where that was deleted by hand: all names follow from the service's.
+// removalFolder is the unit's folder, or one made for the purpose where that was deleted by hand: all names follow from
+// the service's.
 func removalFolder(u provider.Unit) (dir string, tidy func(), err error) {
 	has, err := u.HasFolder()
 	switch {
@@ -285,7 +292,8 @@ func removalFolder(u provider.Unit) (dir string, tidy func(), err error) {
 	}
 	yml := "service: " + u.Name + "\nprovider:\n  name: aliyun\n  runtime: python3.10\n" + region +
 		"  credentials: ${env:" + envFile + ", '~/.aliyuncli/credentials'}\n" +
-		"plugins: [serverless-aliyun-function-compute, ./" + pluginName + "]\nfunctions: {}\nconfigValidationMode: off\n"
+		"plugins: [serverless-aliyun-function-compute, ./" + pluginName +
+		"]\nfunctions: {}\nconfigValidationMode: off\n"
 	err = errors.Join(os.WriteFile(filepath.Join(temp, provider.YMLName), []byte(yml), 0o600),
 		os.WriteFile(filepath.Join(temp, pluginName), pluginSource, 0o600))
 	if err != nil {

@@ -35,12 +35,15 @@ type fakeAliyun struct {
 }
 
 func newFakeAliyun(t *testing.T) *fakeAliyun {
-	return &fakeAliyun{t: t, left: map[string]bool{}, fails: map[string]error{}, env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
-		"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s3cret", "ALIBABA_CLOUD_ACCOUNT_ID": "123"}}
+	return &fakeAliyun{t: t, left: map[string]bool{}, fails: map[string]error{},
+		env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id",
+			"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s3cret", "ALIBABA_CLOUD_ACCOUNT_ID": "123"}}
 }
 
 func (f *fakeAliyun) open(dir string) *connection {
-	return connect(provider.Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string { return f.env[n] },
+	return connect(provider.Options{Service: "stellar-x", ServiceDir: dir, Getenv: func(n string) string {
+		return f.env[n]
+	},
 		Serverless: func(which, dir string) provider.Serverless { return aliyunCLI{f, which, dir} },
 		Patience:   provider.Patience{Wait: time.Millisecond, Settle: time.Millisecond}}.WithDefaults()).(*connection)
 }
@@ -66,7 +69,8 @@ func (c aliyunCLI) Deploy(context.Context, ...string) (string, error) {
 	if c.said != "" {
 		return c.said, c.fails["deploy"]
 	}
-	return "Deployed API stellar_http_1\nGET http://5cfe-ap-southeast-1.alicloudapi.com/" + fn + " -> stellar-x-" + fn + ".stellar-x-" + fn + "-dev-" + fn + "\n", c.fails["deploy"]
+	return "Deployed API stellar_http_1\nGET http://5cfe-ap-southeast-1.alicloudapi.com/" + fn + " -> stellar-x-" + fn +
+		".stellar-x-" + fn + "-dev-" + fn + "\n", c.fails["deploy"]
 }
 
 func (c aliyunCLI) Info(context.Context, ...string) (string, error) {
@@ -107,8 +111,10 @@ func TestAliyunDeploys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, e := range got {
-		if e.Function != fns[i].Name || e.URL != "http://5cfe-ap-southeast-1.alicloudapi.com/"+e.Function || e.ImageSizeMB != 3 ||
-			e.Detail[provider.DetailUnit] != "stellar-x-"+e.Function || e.Detail[provider.DetailDir] != filepath.Join(dir, e.Function) {
+		if e.Function != fns[i].Name || e.URL != "http://5cfe-ap-southeast-1.alicloudapi.com/"+e.Function ||
+			e.ImageSizeMB != 3 ||
+			e.Detail[provider.DetailUnit] != "stellar-x-"+e.Function ||
+			e.Detail[provider.DetailDir] != filepath.Join(dir, e.Function) {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
@@ -133,7 +139,8 @@ func TestAliyunDeploys(t *testing.T) {
 func TestAliyunReadsWhatThePluginPrints(t *testing.T) {
 	for text, want := range map[string][]string{
 		"Deploying API sls_http_my_service_dev_hello...\nDeployed API sls_http_my_service_dev_hello\n" +
-			"GET http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo -> my-service-dev.my-service-dev-hello\n": {
+			"GET http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo -> " +
+			"my-service-dev.my-service-dev-hello\n": {
 			"http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo my-service-dev-hello"},
 		"Serverless: POST http://a.alicloudapi.com/b -> s.f": {"http://a.alicloudapi.com/b f"},
 		"GET http://a.alicloudapi.com/b":                     nil,
@@ -160,12 +167,16 @@ func TestAliyunWantsCredentials(t *testing.T) {
 		env        map[string]string
 		text, want string // in the error, else found
 	}{
-		"environment":         {env: newFakeAliyun(t).env, want: "ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID"},
-		"half an environment": {env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id"}, text: whole, want: "incomplete: ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID not set"},
-		"file in the home":    {text: whole, want: file},
-		"file by name":        {env: map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": filepath.Join(home, "none")}, text: whole, want: "no such file"},
-		"half a file":         {text: "[default]\naliyun_access_key_id = k\n", want: "have no aliyun_access_key_secret"},
-		"nothing":             {want: "there are no credentials"},
+		"environment": {env: newFakeAliyun(t).
+			env, want: "ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID"},
+		"half an environment": {env: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "id"}, text: whole,
+			want: "incomplete: ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_ACCOUNT_ID not set"},
+		"file in the home": {text: whole, want: file},
+		"file by name": {env: map[string]string{"ALIBABA_CLOUD_CREDENTIALS_FILE": filepath.Join(home, "none")},
+			text: whole, want: "no such file"},
+		"half a file": {text: "[default]\naliyun_access_key_id = k\n",
+			want: "have no aliyun_access_key_secret"},
+		"nothing": {want: "there are no credentials"},
 	} {
 		_ = os.Remove(file)
 		if c.text != "" {
@@ -180,11 +191,13 @@ func TestAliyunWantsCredentials(t *testing.T) {
 		}
 		a := f.open(t.TempDir())
 		r := a.Ready(t.Context())
-		if text := fmt.Sprint(r.Credentials, r.Err()); !strings.Contains(text, c.want) || strings.Contains(text, "s3cret") {
+		if text := fmt.Sprint(r.Credentials, r.Err()); !strings.Contains(text, c.want) ||
+			strings.Contains(text, "s3cret") {
 			t.Errorf("%s: %s", name, text)
 		}
 		_, derr := a.DeployFunctions(t.Context(), []*provider.Function{providertest.Packaged("f0-0")})
-		if r.Err() != nil && (fail.Code(derr) != fail.CodeInput || len(f.calls) > 0 || fail.Code(a.RemoveFunctions(t.Context(), nil)) != fail.CodeInput) {
+		if r.Err() != nil && (fail.Code(derr) != fail.CodeInput || len(f.calls) > 0 ||
+			fail.Code(a.RemoveFunctions(t.Context(), nil)) != fail.CodeInput) {
 			t.Errorf("%s: deploying gave %v, after %q", name, derr, f.calls)
 		}
 	}
@@ -203,26 +216,30 @@ func TestAliyunRemoves(t *testing.T) {
 		change func(f *fakeAliyun)
 		want   string // in the error; empty: removed
 	}{
-		"removed":                       {},
-		"the folder is gone":            {gone: true},
-		"it fails, but all is gone":     {change: func(f *fakeAliyun) { f.fails["remove"] = errors.New("exit code 1") }},
-		"something stays":               {change: func(f *fakeAliyun) { f.stays = true }, want: "still there"},
-		"it says nothing of what stays": {change: func(f *fakeAliyun) { f.info = "Service Information\n" }, want: "did not say what is left"},
-		"nobody can look":               {change: func(f *fakeAliyun) { f.fails["info"] = errors.New("Forbidden.RAM") }, want: "Forbidden.RAM"},
+		"removed":                   {},
+		"the folder is gone":        {gone: true},
+		"it fails, but all is gone": {change: func(f *fakeAliyun) { f.fails["remove"] = errors.New("exit code 1") }},
+		"something stays":           {change: func(f *fakeAliyun) { f.stays = true }, want: "still there"},
+		"it says nothing of what stays": {change: func(f *fakeAliyun) { f.info = "Service Information\n" },
+			want: "did not say what is left"},
+		"nobody can look": {change: func(f *fakeAliyun) { f.fails["info"] = errors.New("Forbidden.RAM") },
+			want: "Forbidden.RAM"},
 	} {
 		f := newFakeAliyun(t)
 		f.left["f0-0"] = true
 		if c.change != nil {
 			c.change(f)
 		}
-		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir, Where: map[string]string{provider.DetailRegion: "eu-central-1"}}
+		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir,
+			Where: map[string]string{provider.DetailRegion: "eu-central-1"}}
 		want := "the run's own\n"
 		if c.gone {
 			u.Folder = filepath.Join(dir, "no")
 			want = "service: stellar-x-f0-0\n"
 		}
 		err := f.open(t.TempDir()).RemoveFunctions(t.Context(), []provider.Unit{u})
-		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) || !strings.HasPrefix(f.yml, want) {
+		if (err == nil) != (c.want == "") || (err != nil && !strings.Contains(err.Error(), c.want)) ||
+			!strings.HasPrefix(f.yml, want) {
 			t.Errorf("%s: %v, want %q; from a folder with %q", name, err, c.want, f.yml)
 		}
 		if c.gone && !strings.Contains(f.yml, "region: eu-central-1") {
@@ -237,15 +254,18 @@ func TestAliyunRefuses(t *testing.T) {
 	if no := a.Refuse(&s, nil); len(no) != 2 || !strings.Contains(no[1].String(), "31s") {
 		t.Errorf("refused %q", no)
 	}
-	if no := a.Refuse(&experiment.SubExperiment{Protocol: "http1", DesiredServiceTimes: []string{"29s"}}, nil); len(no) > 0 {
+	if no := a.Refuse(&experiment.SubExperiment{Protocol: "http1", DesiredServiceTimes: []string{"29s"}},
+		nil); len(no) > 0 {
 		t.Errorf("refused %q", no)
 	}
 }
 
-// In another account nothing is to be found, which is no removal: the account is compared first, wherever the credentials are.
+// In another account nothing is to be found, which is no removal: the account is compared first, wherever the
+// credentials are.
 func TestAliyunKeepsToTheAccount(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "credentials")
-	if err := os.WriteFile(file, []byte("[default]\naliyun_access_key_id = id\naliyun_access_key_secret = s3cret\naliyun_account_id = 456\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("[default]\naliyun_access_key_id = id\naliyun_access_key_secret = "+
+		"s3cret\naliyun_account_id = 456\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -266,7 +286,8 @@ func TestAliyunKeepsToTheAccount(t *testing.T) {
 		conn := f.open(t.TempDir())
 		err := conn.RemoveFunctions(t.Context(), []provider.Unit{{Name: "stellar-x-f0-0", Confirmed: true,
 			Where: map[string]string{provider.DetailAccount: c.account}}})
-		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "is in account "+c.account) || len(f.calls) > 0) {
+		if (err != nil) != c.refused || c.refused && (!strings.Contains(err.Error(), "is in account "+c.account) ||
+			len(f.calls) > 0) {
 			t.Errorf("%s: %v after %q", name, err, f.calls)
 		}
 		if where, err := conn.Locate(t.Context()); err != nil || where[provider.DetailAccount] == "" {
@@ -281,5 +302,6 @@ func TestOutputsOfRealDeployments(t *testing.T) {
 			urls = append(urls, e.URL)
 		}
 		return urls
-	}, map[string][]string{"deploy.txt": {"http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo"}})
+	},
+		map[string][]string{"deploy.txt": {"http://5cfeb440ed6d4ad69ae29d8408aa606e-ap-southeast-1.alicloudapi.com/foo"}})
 }

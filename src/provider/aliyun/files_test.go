@@ -51,7 +51,8 @@ func TestAliyun(t *testing.T) {
 	}
 	providertest.Golden(t, "aliyun.yml", all)
 	f := r.Functions
-	if f[0].Package.Pattern != "**" || f[0].Source.LocalHandler != "main.lambda_handler" || f[0].Source.Beside != "" || f[2].Handler != "app.main" || f[2].Source.LocalHandler != "" {
+	if f[0].Package.Pattern != "**" || f[0].Source.LocalHandler != "main.lambda_handler" || f[0].Source.Beside != "" ||
+		f[2].Handler != "app.main" || f[2].Source.LocalHandler != "" {
 		t.Errorf("functions %+v, %+v", f[0], f[2])
 	}
 	if log := *r.Log.(*providertest.Warnings); len(log) != 2 {
@@ -61,8 +62,9 @@ func TestAliyun(t *testing.T) {
 
 func TestAliyunRefusesLanguagesAndImages(t *testing.T) {
 	for name, s := range map[string]experiment.SubExperiment{
-		"go":    providertest.Sub("measure", "go"),
-		"image": providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
+		"go": providertest.Sub("measure", "go"),
+		"image": providertest.Sub("measure", "python3.13",
+			func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
 	} {
 		r := providertest.NewRun(t, "aliyun", s)
 		if _, err := providertest.Files(r, Provider()); !errors.Is(err, fail.ErrUnsupported) {

@@ -25,22 +25,25 @@ import (
 )
 
 // defaultRegion is where the Serverless CLI deploys when serverless.yml names no region. It looks neither at AWS_REGION
-// nor at a profile; so the region is written down always, and this one is taken, and said, only where none is named at all.
+// nor at a profile; so the region is written down always, and this one is taken, and said, only where none is named at
+// all.
 const defaultRegion = "us-east-1"
 
 // secrets are the variables with the secret parts of credentials; a key's id is none.
 func secrets() []string { return []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} }
 
-const credentialsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or `aws sso login` (docs/providers/aws.md)"
+const credentialsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or " +
+	"`aws sso login` (docs/providers/aws.md)"
 
-// identityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers to nobody.
+// identityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers
+// to nobody.
 const identityTimeout = 20 * time.Second
 
 // settingsTimeout bounds a question that a run can do without.
 const settingsTimeout = 5 * time.Second
 
-// session is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles, SSO,
-// roles of machines; AWS_ENDPOINT_URL leads to an emulator.
+// session is AWS's own API, in one region. It finds its configuration as every tool of AWS does: environment, profiles,
+// SSO, roles of machines; AWS_ENDPOINT_URL leads to an emulator.
 type session struct {
 	provider.Options
 	region      string
@@ -86,15 +89,20 @@ func openSession(ctx context.Context, o provider.Options) (*session, error) {
 	}
 	s.credentials = credentialSource(cred.Source, cmp.Or(o.Getenv("AWS_PROFILE"), "default"))
 	// Asked twice at most: a machine without a network is to say so soon.
-	identity := sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2) })
+	identity := sts.NewFromConfig(cfg, func(o *sts.Options) {
+		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 2)
+	})
 	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return nil, fail.Input("AWS does not identify the credentials (%s, region %s): %s", s.credentials, s.region, shortError(err)).
-			WithHint("check the network and the region's name; where AWS itself refuses them, the credentials: `aws sts get-caller-identity` must work first")
+		return nil, fail.Input("AWS does not identify the credentials (%s, region %s): %s", s.credentials, s.region,
+			shortError(err)).
+			WithHint("check the network and the region's name; where AWS itself refuses them, the credentials: `aws " +
+				"sts get-caller-identity` must work first")
 	}
 	s.account = aws.ToString(who.Account)
 	if was := o.Where[provider.DetailAccount]; was != "" && was != s.account {
-		return nil, fail.Input("the credentials (%s) are of account %s, the run's functions are of account %s", s.credentials, s.account, was).
+		return nil, fail.Input("the credentials (%s) are of account %s, the run's functions are of account %s",
+			s.credentials, s.account, was).
 			WithHint("choose that account's credentials (AWS_PROFILE)")
 	}
 	s.stacks, s.logs = cloudformation.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg)
@@ -110,20 +118,24 @@ func (a *connection) Ready(ctx context.Context) provider.Readiness {
 		r.Missing = append(r.Missing, err)
 		return r
 	}
-	r.Credentials, r.Where = s.credentials, map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}
+	r.Credentials, r.Where = s.credentials, map[string]string{provider.DetailRegion: s.region,
+		provider.DetailAccount: s.account}
 	if !s.named {
 		r.Where[provider.DetailRegion] += " (none is named)"
-		a.Log.Warnf("aws: neither the experiment's Region nor AWS_REGION nor a profile names a region: functions go to %s, the Serverless CLI's default", s.region)
+		a.Log.Warnf("aws: neither the experiment's Region nor AWS_REGION nor a profile names a region: functions go "+
+			"to %s, the Serverless CLI's default", s.region)
 	}
 	if a.Account != "" && a.Account != s.account {
-		r.Missing = append(r.Missing, fail.Input("the credentials (%s) are of account %s, --aws-account says %s", s.credentials, s.account, a.Account).
+		r.Missing = append(r.Missing, fail.Input("the credentials (%s) are of account %s, --aws-account says %s",
+			s.credentials, s.account, a.Account).
 			WithHint("choose the other account's credentials (AWS_PROFILE), or leave --aws-account out"))
 		return r
 	}
 	limit, err := s.concurrency(ctx)
 	if err != nil { // a run can do without: an emulator need not have the call, a policy need not allow it
 		r.Unanswered = append(r.Unanswered,
-			provider.Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's GetAccountSettings in %s): %s", s.region, shortError(err))})
+			provider.Unanswered{Err: fmt.Errorf("how many functions the account runs at once (Lambda's "+
+				"GetAccountSettings in %s): %s", s.region, shortError(err))})
 	}
 	if limit != "" {
 		r.Where["concurrency"] = limit

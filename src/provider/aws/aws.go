@@ -1,4 +1,5 @@
-// Package aws is Lambda behind an HTTP API: the connection, what it accepts, and the files that the Serverless CLI reads.
+// Package aws is Lambda behind an HTTP API: the connection, what it accepts, and the files that the Serverless CLI
+// reads.
 package aws
 
 import (
@@ -23,8 +24,9 @@ func Provider() provider.Provider {
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true}
 }
 
-// limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of unpacked code are
-// 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless CLI always does it.
+// limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of
+// unpacked code are 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless
+// CLI always does it.
 func limits() provider.Limits {
 	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, SnapStart: []string{"java", "python"}, Arm: true,
@@ -34,15 +36,17 @@ func limits() provider.Limits {
 
 const (
 	// gatewayTimeout is after how long an HTTP API gives a function up, which no setting changes
-	// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: "Maximum integration timeout 30 seconds").
+	// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: "Maximum integration timeout 30
+	// seconds").
 	gatewayTimeout = 30 * time.Second
 	// maxPayload is what Lambda takes as a request and as a response (its limits, the page above).
 	maxPayload = int64(6 * bytesize.MiB)
 	// functionsPerService is how many functions one service has at most. CloudFormation takes 500 resources a stack
-	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless CLI makes
-	// seven: function, log group, integration, route, permission, and with SnapStart a version and an alias; of a service four:
-	// deployment bucket, role, API, stage. (500-4)/7 is 70. An HTTP API's 300 routes and integrations are further off, and the 10240 characters of
-	// a role's policies (IAM's quota) hold the 70 log groups of the longest names in any partition.
+	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless
+	// CLI makes seven: function, log group, integration, route, permission, and with SnapStart a version and an alias;
+	// of a service four: deployment bucket, role, API, stage. (500-4)/7 is 70. An HTTP API's 300 routes and
+	// integrations are further off, and the 10240 characters of a role's policies (IAM's quota) hold the 70 log groups
+	// of the longest names in any partition.
 	functionsPerService = 70
 )
 
@@ -68,8 +72,8 @@ func functionName(unit, function string) string {
 // logGroup is the log group that Lambda writes to, of a function by its name in the account.
 func logGroup(name string) string { return "/aws/lambda/" + name }
 
-// amazon deploys to Lambda behind an HTTP API with the Serverless CLI, a service for each unit. What the CLI does not do or
-// say (identity, absence, new code, standing functions) is asked of AWS itself.
+// amazon deploys to Lambda behind an HTTP API with the Serverless CLI, a service for each unit. What the CLI does not
+// do or say (identity, absence, new code, standing functions) is asked of AWS itself.
 type connection struct {
 	provider.ServerlessVendor
 	once    sync.Once
@@ -97,8 +101,8 @@ func units(name string, fns []*provider.Function) []provider.Unit {
 	return provider.AtMost(functionsPerService)(name, fns)
 }
 
-// withoutSnapStart are the runtimes without SnapStart, of the languages that have it (docs.aws.amazon.com/lambda/latest/dg/snapstart.html:
-// Python from 3.12 on, Java from 11 on).
+// withoutSnapStart are the runtimes without SnapStart, of the languages that have it
+// (docs.aws.amazon.com/lambda/latest/dg/snapstart.html: Python from 3.12 on, Java from 11 on).
 var withoutSnapStart = []string{"python3.10", "python3.11"}
 
 // Refuse says what an HTTP API cannot carry, and which runtimes have no SnapStart.
@@ -109,14 +113,17 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 		longest = max(longest, s.ServiceTime(round))
 	}
 	if longest >= gatewayTimeout {
-		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v", gatewayTimeout))
+		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v",
+			gatewayTimeout))
 	}
 	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
-		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes, "Lambda takes %d a request and a response",
+		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes,
+			"Lambda takes %d a request and a response",
 			maxPayload))
 	}
 	if s.SnapStartEnabled && slices.Contains(withoutSnapStart, fn.Runtime) {
-		no = append(no, provider.Refuse("SnapStartEnabled", "for Runtime "+fn.Runtime, "it begins with python3.12 and java11"))
+		no = append(no, provider.Refuse("SnapStartEnabled", "for Runtime "+fn.Runtime,
+			"it begins with python3.12 and java11"))
 	}
 	return append(no, provider.RefuseHTTP2(s, "an HTTP API answers http1 and h2")...)
 }
@@ -125,32 +132,34 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 func (a *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
 	for _, f := range fns {
 		if limit := int(gatewayTimeout.Seconds()); f.TimeoutSeconds > limit {
-			a.Log.Infof("aws: the HTTP API waits for a function for %d s only, although the function may run for %d s", limit, f.TimeoutSeconds)
+			a.Log.Infof("aws: the HTTP API waits for a function for %d s only, although the function may run for %d s",
+				limit, f.TimeoutSeconds)
 			break
 		}
 	}
 	var mu sync.Mutex
 	var stand []provider.Endpoint
 	var text string
-	err := provider.ForEach(ctx, a.Patience.Parallel, units(a.Service, fns), func(ctx context.Context, u provider.Unit) error {
-		out, err := a.OnUnit(u).Deploy(ctx)
-		if err != nil {
+	err := provider.ForEach(ctx, a.Patience.Parallel, units(a.Service, fns),
+		func(ctx context.Context, u provider.Unit) error {
+			out, err := a.OnUnit(u).Deploy(ctx)
+			if err != nil {
+				return err
+			}
+			es, err := a.endpoints(ctx, u, out)
+			mu.Lock()
+			defer mu.Unlock()
+			stand, text = append(stand, es...), text+out
 			return err
-		}
-		es, err := a.endpoints(ctx, u, out)
-		mu.Lock()
-		defer mu.Unlock()
-		stand, text = append(stand, es...), text+out
-		return err
-	})
+		})
 	if err != nil {
 		return nil, err
 	}
 	return provider.InOrder(text, fns, stand)
 }
 
-// endpoints reads what the CLI printed of one service. The routes are in its text; where the API is, the stack says itself:
-// the CLI puts the address together from parts, which is not where an emulator's API or another partition's is.
+// endpoints reads what the CLI printed of one service. The routes are in its text; where the API is, the stack says
+// itself: the CLI puts the address together from parts, which is not where an emulator's API or another partition's is.
 func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string) ([]provider.Endpoint, error) {
 	out, err := provider.InOrder(text, u.Functions, readRoutes(text))
 	if err != nil {
@@ -165,15 +174,19 @@ func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string
 		return nil, err
 	}
 	if stack == nil {
-		return nil, provider.OutputError(text, "the Serverless CLI says that service %s is deployed, but there is no stack of that name in %s", u.Name, s.region)
+		return nil, provider.OutputError(text,
+			"the Serverless CLI says that service %s is deployed, but there is no stack of that name in %s", u.Name,
+			s.region)
 	}
 	api := outputOf(stack, outputAPI)
 	if api == "" {
-		return nil, provider.OutputError(text, "stack %s has no output %s, which says where its API is", u.Name, outputAPI)
+		return nil, provider.OutputError(text, "stack %s has no output %s, which says where its API is", u.Name,
+			outputAPI)
 	}
 	for i, f := range u.Functions {
 		out[i].URL = api + "/" + f.Name
-		out[i].Detail = map[string]string{detailName: functionName(u.Name, f.Name), provider.DetailRegion: s.region, provider.DetailUnit: u.Name}
+		out[i].Detail = map[string]string{detailName: functionName(u.Name, f.Name), provider.DetailRegion: s.region,
+			provider.DetailUnit: u.Name}
 	}
 	return out, nil
 }
@@ -181,7 +194,8 @@ func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string
 // detailName is the function's name in the account, in an endpoint's Detail.
 const detailName = "name"
 
-// routeLine is a line of what `osls deploy` and `osls info` print of a route, `ANY - https://…`: alone behind "endpoint:", or in a list.
+// routeLine is a line of what `osls deploy` and `osls info` print of a route, `ANY - https://…`: alone behind
+// "endpoint:", or in a list.
 var routeLine = regexp.MustCompile(`(?m)(?:^\s*|:\s+)(?:[A-Z]+|\*) - (https?://[^\s?#]+)`)
 
 // readRoutes reads the endpoints out of the CLI's text. A route's last element is the function's name.

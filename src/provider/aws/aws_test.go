@@ -31,7 +31,8 @@ func awsText(t *testing.T, name string) string {
 }
 
 func TestAWSRoutes(t *testing.T) {
-	several, osls := "https://z4a0lmtx64.execute-api.us-west-1.amazonaws.com/", "https://b271152a.execute-api.eu-central-1.amazonaws.com/"
+	several, osls := "https://z4a0lmtx64.execute-api.us-west-1.amazonaws.com/",
+		"https://b271152a.execute-api.eu-central-1.amazonaws.com/"
 	for name, want := range map[string][]string{
 		"aws-one.txt":     {"https://7rhr5111eg.execute-api.us-west-1.amazonaws.com/parallelism1_0_0"},
 		"aws-several.txt": {several + "parallelism1_0_0", several + "parallelism2_1_0", several + "parallelism2_1_1"},
@@ -66,7 +67,8 @@ func TestAWSRoutes(t *testing.T) {
 	text := awsText(t, "osls-4.3.1.txt")
 	_, err := provider.InOrder(text, []*provider.Function{{Name: "f0-0"}, {Name: "f2-0"}}, readRoutes(text))
 	var told *fail.Error
-	if !errors.As(err, &told) || told.Output != text || !strings.Contains(err.Error(), "no endpoint for function f2-0") {
+	if !errors.As(err, &told) || told.Output != text ||
+		!strings.Contains(err.Error(), "no endpoint for function f2-0") {
 		t.Errorf("fewer endpoints than functions: %v", err)
 	}
 }
@@ -87,7 +89,8 @@ func TestAWSRefuses(t *testing.T) {
 	a := connect(provider.Options{}).(provider.Refuser)
 	for want, s := range map[string]*experiment.SubExperiment{
 		"": {DesiredServiceTimes: []string{"0ms", "29s"}, PayloadLengthBytes: maxPayload, FunctionTimeoutSeconds: 900},
-		"DesiredServiceTimes 30s, its HTTP API gives up after 30s":                      {DesiredServiceTimes: []string{"1s", "30s"}},
+		"DesiredServiceTimes 30s, its HTTP API gives up after 30s": {
+			DesiredServiceTimes: []string{"1s", "30s"}},
 		"SnapStartEnabled for Runtime python3.11, it begins with python3.12 and java11": {SnapStartEnabled: true},
 		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: maxPayload + 1},
 		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes":  {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
@@ -142,7 +145,8 @@ func (c *awsCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if state == "" {
 			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprintf(w, "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id %s does not exist</Message></Error></ErrorResponse>", awsStackName)
+			fmt.Fprintf(w, "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id %s does not "+
+				"exist</Message></Error></ErrorResponse>", awsStackName)
 			return
 		}
 		xml(fmt.Sprintf("<Stacks><member><StackName>%s</StackName><StackId>%s</StackId><StackStatus>%s</StackStatus><StackStatusReason>because</StackStatusReason></member></Stacks>",
@@ -159,11 +163,13 @@ func (c *awsCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Query().Has("versions"):
 		fmt.Fprint(w, "<ListVersionsResult>")
 		if c.objects {
-			fmt.Fprint(w, "<Version><Key>a.zip</Key><VersionId>1</VersionId></Version><DeleteMarker><Key>a.zip</Key><VersionId>2</VersionId></DeleteMarker>")
+			fmt.Fprint(w,
+				"<Version><Key>a.zip</Key><VersionId>1</VersionId></Version><DeleteMarker><Key>a.zip</Key><VersionId>2</VersionId></DeleteMarker>")
 		}
 		fmt.Fprint(w, "</ListVersionsResult>")
 		return
-	case r.URL.Query().Has("delete") && r.URL.Path == "/stellar-x-bucket" && strings.Count(string(body), "<VersionId>") == 2:
+	case r.URL.Query().Has("delete") && r.URL.Path == "/stellar-x-bucket" &&
+		strings.Count(string(body), "<VersionId>") == 2:
 		c.calls, c.objects = append(c.calls, "empty bucket"), false
 		fmt.Fprint(w, "<DeleteResult></DeleteResult>")
 		return
@@ -197,12 +203,15 @@ func newAWSCloud(t *testing.T, states ...string) (*awsCloud, provider.Connection
 	c := &awsCloud{t: t, states: states}
 	s := httptest.NewServer(c)
 	t.Cleanup(s.Close)
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "",
+		"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		t.Setenv(name, value)
 	}
 	quick := provider.Patience{Wait: time.Millisecond, Settle: time.Millisecond}
-	return c, connect(provider.Options{Service: awsStackName, Getenv: os.Getenv, Patience: quick, Log: providertest.Silent{}}.WithDefaults())
+	return c, connect(provider.Options{Service: awsStackName, Getenv: os.Getenv, Patience: quick,
+		Log: providertest.Silent{}}.WithDefaults())
 }
 
 // What the Serverless CLI cannot be asked for, because the run's folder is gone, or leaves undone is done by ourselves.
@@ -217,29 +226,39 @@ func TestAWSRemovesWhatIsLeft(t *testing.T) {
 		wrong   string
 	}{
 		{name: "not there", states: []string{""}},
-		{name: "an update is under way", states: []string{"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_COMPLETE", ""},
+		{name: "an update is under way", states: []string{"UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+			"UPDATE_COMPLETE", "UPDATE_COMPLETE", ""},
 			objects: true, calls: []string{"empty bucket", "delete stack"}},
 		{name: "its deletion is under way", states: []string{"DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", ""}},
-		{name: "its deletion failed once", states: []string{"CREATE_COMPLETE", "CREATE_COMPLETE", "DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_IN_PROGRESS", ""},
+		{name: "its deletion failed once", states: []string{"CREATE_COMPLETE", "CREATE_COMPLETE", "DELETE_IN_PROGRESS",
+			"DELETE_FAILED", "DELETE_IN_PROGRESS", ""},
 			calls: []string{"delete stack", "delete stack"}},
 		{name: "it was deleted a while ago", states: []string{"DELETE_COMPLETE"}},
-		{name: "its change set was never carried out", states: []string{"REVIEW_IN_PROGRESS", "REVIEW_IN_PROGRESS", ""}, calls: []string{"delete stack"}},
-		{name: "Lambda wrote a log group anew", states: []string{""}, groups: []string{others, ours}, calls: []string{"delete " + ours}},
-		{name: "it cannot be deleted", states: []string{"ROLLBACK_FAILED"}, calls: []string{"delete stack", "delete stack"}, wrong: "stack stellar-x in eu-west-3 is in state ROLLBACK_FAILED: because"},
-		{name: "it appears late", states: []string{"", "", "CREATE_IN_PROGRESS"}, wrong: "service stellar-x is still there"},
+		{name: "its change set was never carried out", states: []string{"REVIEW_IN_PROGRESS", "REVIEW_IN_PROGRESS", ""},
+			calls: []string{"delete stack"}},
+		{name: "Lambda wrote a log group anew", states: []string{""}, groups: []string{others, ours},
+			calls: []string{"delete " + ours}},
+		{name: "it cannot be deleted", states: []string{"ROLLBACK_FAILED"},
+			calls: []string{"delete stack", "delete stack"},
+			wrong: "stack stellar-x in eu-west-3 is in state ROLLBACK_FAILED: because"},
+		{name: "it appears late", states: []string{"", "", "CREATE_IN_PROGRESS"},
+			wrong: "service stellar-x is still there"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cloud, conn := newAWSCloud(t, c.states...)
 			cloud.objects, cloud.groups = c.objects, c.groups
-			err := conn.RemoveFunctions(t.Context(), []provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName, provider.DetailDir: filepath.Join(t.TempDir(), "gone"),
-				provider.DetailFunctions: "f0-0 f1-0", provider.DetailAccount: "123456789012"}, false)})
+			err := conn.RemoveFunctions(t.Context(),
+				[]provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName,
+					provider.DetailDir:       filepath.Join(t.TempDir(), "gone"),
+					provider.DetailFunctions: "f0-0 f1-0", provider.DetailAccount: "123456789012"}, false)})
 			if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 				t.Errorf("%v; want %q", err, c.wrong)
 			}
 			if !slices.Equal(cloud.calls, c.calls) {
 				t.Errorf("calls %q, want %q", cloud.calls, c.calls)
 			}
-			if cloud.objects || slices.Contains(cloud.groups, ours) || len(c.groups) > 0 && !slices.Contains(cloud.groups, others) {
+			if cloud.objects || slices.Contains(cloud.groups, ours) || len(c.groups) > 0 &&
+				!slices.Contains(cloud.groups, others) {
 				t.Errorf("left: objects %t, log groups %q", cloud.objects, cloud.groups)
 			}
 		})
@@ -248,8 +267,11 @@ func TestAWSRemovesWhatIsLeft(t *testing.T) {
 
 func TestAWSTouchesNoOtherAccount(t *testing.T) {
 	cloud, conn := newAWSCloud(t, "CREATE_COMPLETE")
-	err := conn.RemoveFunctions(t.Context(), []provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName, provider.DetailAccount: "999999999999"}, false)})
-	if err == nil || !strings.Contains(err.Error(), "is in account 999999999999, the credentials (AWS_ACCESS_KEY_ID) are of 123456789012") || len(cloud.calls) > 0 {
+	err := conn.RemoveFunctions(t.Context(),
+		[]provider.Unit{provider.UnitOf(map[string]string{provider.DetailUnit: awsStackName,
+			provider.DetailAccount: "999999999999"}, false)})
+	if err == nil || !strings.Contains(err.Error(),
+		"is in account 999999999999, the credentials (AWS_ACCESS_KEY_ID) are of 123456789012") || len(cloud.calls) > 0 {
 		t.Errorf("%v, calls %q", err, cloud.calls)
 	}
 }
@@ -286,8 +308,10 @@ func TestAWSRegion(t *testing.T) {
 }
 
 func TestAWSSaysWhereCredentialsWereFound(t *testing.T) {
-	for source, want := range map[string]string{"EnvConfigCredentials": "AWS_ACCESS_KEY_ID", "SharedConfigCredentials: /home/x/.aws/credentials": "profile p",
-		"SSOProvider": "SSO of profile p", "EC2RoleProvider": "role of this machine", "Another": "Another", "": "found by AWS's SDK"} {
+	for source, want := range map[string]string{"EnvConfigCredentials": "AWS_ACCESS_KEY_ID",
+		"SharedConfigCredentials: /home/x/.aws/credentials": "profile p",
+		"SSOProvider": "SSO of profile p", "EC2RoleProvider": "role of this machine", "Another": "Another",
+		"": "found by AWS's SDK"} {
 		if got := credentialSource(source, "p"); got != want {
 			t.Errorf("%q is %q, want %q", source, got, want)
 		}

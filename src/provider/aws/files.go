@@ -17,7 +17,8 @@ type serviceFile struct {
 	Resources resourcesSection                  `yaml:"resources"`
 }
 
-// packaging says that each function has a package of its own; without it the framework packages these, but deploys none.
+// packaging says that each function has a package of its own; without it the framework packages these, but deploys
+// none.
 type packaging struct {
 	Individually bool `yaml:"individually"`
 }
@@ -52,9 +53,10 @@ type functionSection struct {
 
 // bucketSection is how the framework makes the bucket that packages go through.
 type bucketSection struct {
-	BlockPublicAccess bool                     `yaml:"blockPublicAccess"`
-	SkipPolicySetup   bool                     `yaml:"skipPolicySetup"` // the framework's policy for it speaks of all principals and s3:*
-	Tags              map[string]provider.Text `yaml:"tags,omitempty"`
+	BlockPublicAccess bool `yaml:"blockPublicAccess"`
+	// the framework's policy for it speaks of all principals and s3:*
+	SkipPolicySetup bool                     `yaml:"skipPolicySetup"`
+	Tags            map[string]provider.Text `yaml:"tags,omitempty"`
 }
 
 type httpAPISection struct {
@@ -73,7 +75,8 @@ func (a *connection) Files(r *run.Run, u provider.Unit, where map[string]string)
 			Region:           cmp.Or(where[provider.DetailRegion], r.Experiment.Region),
 			StackName:        u.Name,   // the framework's own would be the name and a stage
 			DeploymentMethod: "direct", // a change set adds a review that nobody makes
-			DeploymentBucket: bucketSection{BlockPublicAccess: true, SkipPolicySetup: true, Tags: provider.Texts(r.Tags)},
+			DeploymentBucket: bucketSection{BlockPublicAccess: true, SkipPolicySetup: true,
+				Tags: provider.Texts(r.Tags)},
 			IAM:              iamSection{Role: attributeOf(roleID, "Arn")},
 			HTTPAPI:          httpAPISection{Name: u.Name},
 			VersionFunctions: false, // versions are copies that a removal would have to find
@@ -114,7 +117,8 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, er
 		return f, nil
 	}
 	if fn.Platform.ImageContract == "http" {
-		return functionSection{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only", fn.Sub).
+		return functionSection{}, fail.Unsupported("sub-experiment %d: aws runs images by the Runtime API only",
+			fn.Sub).
 			WithHint(`leave "ImageContract": "http" out`)
 	}
 	f.Image = provider.ImageOf(fn)

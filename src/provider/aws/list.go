@@ -48,9 +48,10 @@ func (a *connection) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	}
 	var out []provider.Tagged
 	for i := range stacks {
-		t := provider.Tagged{Run: tagOf(&stacks[i], provider.TagRun), Owner: tagOf(&stacks[i], provider.TagOwner), Unit: provider.Unit{
-			Name: aws.ToString(stacks[i].StackName), Confirmed: true,
-			Where: map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}}}
+		t := provider.Tagged{Run: tagOf(&stacks[i], provider.TagRun), Owner: tagOf(&stacks[i], provider.TagOwner),
+			Unit: provider.Unit{
+				Name: aws.ToString(stacks[i].StackName), Confirmed: true,
+				Where: map[string]string{provider.DetailRegion: s.region, provider.DetailAccount: s.account}}}
 		if at, err := time.Parse(time.RFC3339, tagOf(&stacks[i], provider.TagExpires)); err == nil {
 			t.Expires = at
 		}
@@ -74,7 +75,8 @@ func (s *session) tagged(ctx context.Context) ([]cftypes.Stack, error) {
 			return nil, fmt.Errorf("list the stacks in %s: %w", s.region, err)
 		}
 		for i := range page.Stacks {
-			if tagOf(&page.Stacks[i], provider.TagRun) != "" && page.Stacks[i].StackStatus != cftypes.StackStatusDeleteComplete {
+			if tagOf(&page.Stacks[i], provider.TagRun) != "" &&
+				page.Stacks[i].StackStatus != cftypes.StackStatusDeleteComplete {
 				out = append(out, page.Stacks[i])
 			}
 		}
@@ -102,7 +104,8 @@ func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provid
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
 		function := strings.TrimPrefix(name, unit+"-")
-		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws", MemoryMB: int(aws.ToInt32(is.MemorySize)),
+		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws",
+			MemoryMB:    int(aws.ToInt32(is.MemorySize)),
 			PackageType: string(is.PackageType), ImageSizeMB: bytesize.Size(is.CodeSize).MiB(), Deployed: true,
 			Detail: map[string]string{detailName: name, provider.DetailRegion: s.region, provider.DetailUnit: unit}})
 	}

@@ -19,8 +19,9 @@ func TestOutputsOfRealDeployments(t *testing.T) {
 		}
 		return urls
 	}, map[string][]string{
-		"outputs/aws-one.txt":     {"https://7rhr5111eg.execute-api.us-west-1.amazonaws.com/parallelism1_0_0"},
-		"outputs/aws-several.txt": {several + "parallelism1_0_0", several + "parallelism2_1_0", several + "parallelism2_1_1"},
+		"outputs/aws-one.txt": {"https://7rhr5111eg.execute-api.us-west-1.amazonaws.com/parallelism1_0_0"},
+		"outputs/aws-several.txt": {several + "parallelism1_0_0", several + "parallelism2_1_0",
+			several + "parallelism2_1_1"},
 	})
 }
 
@@ -37,7 +38,8 @@ func TestTooFewEndpointsShowTheText(t *testing.T) {
 	if err != nil || len(got) != 3 || got[2].Function != "parallelism2_1_1" {
 		t.Errorf("all there: %v, %v", got, err)
 	}
-	for name, broken := range map[string]string{"one too few": text, "cut off": text[:strings.Index(text, "  GET")], "nothing": "",
+	for name, broken := range map[string]string{"one too few": text, "cut off": text[:strings.Index(text, "  GET")],
+		"nothing": "",
 		"garbage": "<html>502 Bad Gateway</html>"} {
 		_, err := provider.InOrder(broken, fns, readRoutes(broken))
 		if err == nil || fail.Output(err) != broken {

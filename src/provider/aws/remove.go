@@ -29,7 +29,8 @@ func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 	}
 	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
 		if is := u.Where[provider.DetailAccount]; is != "" && is != s.account {
-			return fail.Input("service %s is in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials, s.account).
+			return fail.Input("service %s is in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials,
+				s.account).
 				WithHint("use the credentials with which it was deployed, and try again")
 		}
 		return a.remove(ctx, s, u)
@@ -107,8 +108,8 @@ func (s *session) stack(ctx context.Context, name string) (*cftypes.Stack, error
 	return nil, nil
 }
 
-// settled waits until nothing is under way with a stack, and gives it; nil where there is none. A stack under review has
-// nothing under way: its change set was never carried out.
+// settled waits until nothing is under way with a stack, and gives it; nil where there is none. A stack under review
+// has nothing under way: its change set was never carried out.
 func (s *session) settled(ctx context.Context, name string) (*cftypes.Stack, error) {
 	for {
 		stack, err := s.stack(ctx, name)
@@ -147,13 +148,15 @@ func (s *session) deleteStack(ctx context.Context, name string) error {
 	if err != nil || stack == nil {
 		return err
 	}
-	return fmt.Errorf("stack %s in %s is in state %s: %s", name, s.region, stack.StackStatus, aws.ToString(stack.StackStatusReason))
+	return fmt.Errorf("stack %s in %s is in state %s: %s", name, s.region, stack.StackStatus,
+		aws.ToString(stack.StackStatusReason))
 }
 
 // resources are the names in the account of what a stack has of one type.
 func (s *session) resources(ctx context.Context, stack, kind string) ([]string, error) {
 	var out []string
-	pages := cloudformation.NewListStackResourcesPaginator(s.stacks, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	pages := cloudformation.NewListStackResourcesPaginator(s.stacks,
+		&cloudformation.ListStackResourcesInput{StackName: &stack})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if hasCode(err, "ValidationError", "does not exist") {
@@ -163,7 +166,8 @@ func (s *session) resources(ctx context.Context, stack, kind string) ([]string, 
 			return nil, fmt.Errorf("list the resources of stack %s: %w", stack, err)
 		}
 		for _, r := range page.StackResourceSummaries {
-			if aws.ToString(r.ResourceType) == kind && r.ResourceStatus != cftypes.ResourceStatusDeleteComplete && aws.ToString(r.PhysicalResourceId) != "" {
+			if aws.ToString(r.ResourceType) == kind && r.ResourceStatus != cftypes.ResourceStatusDeleteComplete &&
+				aws.ToString(r.PhysicalResourceId) != "" {
 				out = append(out, *r.PhysicalResourceId)
 			}
 		}
@@ -202,7 +206,8 @@ func (s *session) empty(ctx context.Context, bucket string) error {
 		if len(all) == 0 {
 			continue
 		}
-		done, err := s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket, Delete: &s3types.Delete{Objects: all, Quiet: aws.Bool(true)}})
+		done, err := s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &bucket,
+			Delete: &s3types.Delete{Objects: all, Quiet: aws.Bool(true)}})
 		if err != nil {
 			return err
 		}
@@ -219,7 +224,8 @@ func (s *session) logGroups(ctx context.Context, unit string, named map[string]b
 		return nil, nil
 	}
 	var out []string
-	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(logGroup(unit))})
+	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs,
+		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(logGroup(unit))})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

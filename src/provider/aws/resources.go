@@ -70,17 +70,20 @@ type iamSection struct {
 
 // extraResources is the functions' role, and the API's address as an output of the stack.
 //
-// The role may write to the log groups of the unit's functions and do nothing else. Streams get their names from Lambda, so
-// the resource ends in ":*", which is how a log group is named in a policy
-// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html). It may not make log groups: the
-// stack makes them, and a function that still answers while the stack is being deleted cannot make its group anew.
+// The role may write to the log groups of the unit's functions and do nothing else. Streams get their names from
+// Lambda, so the resource ends in ":*", which is how a log group is named in a policy
+// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html). It may not make log groups:
+// the stack makes them, and a function that still answers while the stack is being deleted cannot make its group anew.
 func extraResources(r *run.Run, u provider.Unit) resourcesSection {
 	logs := statement{Effect: "Allow", Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"}}
 	for _, fn := range u.Functions {
 		group := logGroup(functionName(u.Name, fn.Name))
-		logs.Resource = append(logs.Resource, substitution{provider.Text("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" + group + ":*")})
+		logs.Resource = append(logs.Resource,
+			substitution{provider.Text("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:" +
+				group + ":*")})
 	}
-	assume := statement{Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"}}
+	assume := statement{Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"},
+		Action: []string{"sts:AssumeRole"}}
 	const version = "2012-10-17" // of the policy language
 	role := resource{Type: "AWS::IAM::Role", Properties: roleProperties{
 		AssumeRolePolicyDocument: policy{version, []statement{assume}},

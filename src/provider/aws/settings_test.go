@@ -23,10 +23,13 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 		kind, body string
 		want       string // in what was not answered; empty: answered
 	}{
-		"answer":        {200, "", `{"AccountLimit": {"ConcurrentExecutions": 77}}`, ""},
-		"emulator":      {501, "InternalFailure", `{"message": "API action GetAccountSettings is not available"}`, "API action GetAccountSettings is not available"},
-		"not JSON":      {501, "", `<html>Not Implemented</html>`, "GetAccountSettings"},
-		"policy":        {403, "AccessDeniedException", `{"Message": "User: x is not authorized to perform: lambda:GetAccountSettings"}`, "is not authorized to perform: lambda:GetAccountSettings"},
+		"answer": {200, "", `{"AccountLimit": {"ConcurrentExecutions": 77}}`, ""},
+		"emulator": {501, "InternalFailure", `{"message": "API action GetAccountSettings is not available"}`,
+			"API action GetAccountSettings is not available"},
+		"not JSON": {501, "", `<html>Not Implemented</html>`, "GetAccountSettings"},
+		"policy": {403, "AccessDeniedException",
+			`{"Message": "User: x is not authorized to perform: lambda:GetAccountSettings"}`,
+			"is not authorized to perform: lambda:GetAccountSettings"},
 		"nothing to it": {404, "", ``, "GetAccountSettings"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,11 +44,14 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 					fmt.Fprint(w, c.body)
 					return
 				}
-				fmt.Fprint(w, "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>")
+				fmt.Fprint(w,
+					"<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>")
 			}))
 			defer s.Close()
-			for name, value := range map[string]string{"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "",
-				"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+			for name, value := range map[string]string{"AWS_ENDPOINT_URL": s.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+				"AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "",
+				"AWS_PROFILE": "", "AWS_REGION": "eu-west-3", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": os.DevNull,
+				"AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 				t.Setenv(name, value)
 			}
 			conn, err := Provider().Open(provider.Options{Getenv: os.Getenv, Runner: shell.Run,
@@ -54,7 +60,8 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := conn.(provider.Checker).Ready(t.Context())
-			if err := r.Err(); err != nil || r.Where["account"] != "123456789012" || r.Credentials != "AWS_ACCESS_KEY_ID" {
+			if err := r.Err(); err != nil || r.Where["account"] != "123456789012" ||
+				r.Credentials != "AWS_ACCESS_KEY_ID" {
 				t.Errorf("%+v, %v", r, err)
 			}
 			var open []string
@@ -65,7 +72,8 @@ func TestAWSGoesOnWithoutTheAccountsLimit(t *testing.T) {
 				}
 			}
 			text := strings.Join(open, "\n")
-			if (text == "") != (c.want == "") || !strings.Contains(text, c.want) || strings.Contains(text, "credentials") {
+			if (text == "") != (c.want == "") || !strings.Contains(text, c.want) ||
+				strings.Contains(text, "credentials") {
 				t.Errorf("not answered: %q, want %q", text, c.want)
 			}
 			if want := map[bool]string{true: "77"}[c.want == ""]; r.Where["concurrency"] != want || asked.Load() > 2 {

@@ -22,17 +22,19 @@ import (
 )
 
 const (
-	// coldStartVariable is the variable whose change retires all instances of a function: Lambda never keeps one over a change of its
-	// configuration.
+	// coldStartVariable is the variable whose change retires all instances of a function: Lambda never keeps one over a
+	// change of its configuration.
 	coldStartVariable = "STELLAR_COLD_START"
-	// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
+	// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through
+	// S3.
 	directLimit = int(50 * bytesize.MB)
-	// snapStartAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the route leads.
+	// snapStartAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the
+	// route leads.
 	snapStartAlias = "snapstart"
 )
 
-// UpdateFunction gives a function new code and memory where they differ, and a cold start in any case. It returns when the
-// next request meets the new function.
+// UpdateFunction gives a function new code and memory where they differ, and a cold start in any case. It returns when
+// the next request meets the new function.
 func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	s, err := a.open(ctx)
 	if err != nil {
@@ -40,7 +42,8 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	}
 	name := e.Detail[detailName]
 	if name == "" {
-		return fail.Input("function %s at %s has no name in the account: only functions that stellar deployed can be updated", e.Function, e.URL)
+		return fail.Input("function %s at %s has no name in the account: only functions that stellar deployed can "+
+			"be updated", e.Function, e.URL)
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
 	defer cancel()
@@ -51,7 +54,8 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	if err := s.newCode(ctx, e.Detail[provider.DetailUnit], name, is, fn); err != nil {
 		return err
 	}
-	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, Environment: &lambdatypes.Environment{Variables: map[string]string{}}}
+	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &name,
+		Environment: &lambdatypes.Environment{Variables: map[string]string{}}}
 	if is.Environment != nil {
 		maps.Copy(in.Environment.Variables, is.Environment.Variables)
 	}
@@ -93,7 +97,8 @@ func (s *session) ready(ctx context.Context, name string) (*lambda.GetFunctionCo
 }
 
 // newCode gives a function the package of fn, unless it has it.
-func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.GetFunctionConfigurationOutput, fn *provider.Function) error {
+func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.GetFunctionConfigurationOutput,
+	fn *provider.Function) error {
 	if fn.Package == nil {
 		return nil
 	}
@@ -103,7 +108,8 @@ func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.Get
 		if err != nil {
 			return fmt.Errorf("ask for function %s: %w", name, err)
 		}
-		if has.Code != nil && (aws.ToString(has.Code.ImageUri) == fn.Package.Image || aws.ToString(has.Code.ResolvedImageUri) == fn.Package.Image) {
+		if has.Code != nil && (aws.ToString(has.Code.ImageUri) == fn.Package.Image ||
+			aws.ToString(has.Code.ResolvedImageUri) == fn.Package.Image) {
 			return nil
 		}
 		in.ImageUri = aws.String(fn.Package.Image)
@@ -126,9 +132,10 @@ func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.Get
 	return err
 }
 
-// code puts a ZIP package into the request, or into the service's own bucket where it is too large for that. It lies there
-// under the Serverless CLI's prefix, so that `osls remove` finds it too.
-func (s *session) code(ctx context.Context, unit string, fn *provider.Function, in *lambda.UpdateFunctionCodeInput) error {
+// code puts a ZIP package into the request, or into the service's own bucket where it is too large for that. It lies
+// there under the Serverless CLI's prefix, so that `osls remove` finds it too.
+func (s *session) code(ctx context.Context, unit string, fn *provider.Function,
+	in *lambda.UpdateFunctionCodeInput) error {
 	text, err := os.ReadFile(fn.Package.Path)
 	if err != nil {
 		return fmt.Errorf("package %s: %w", fn.Package.Name, err)
@@ -145,7 +152,8 @@ func (s *session) code(ctx context.Context, unit string, fn *provider.Function, 
 		return fmt.Errorf("stack %s has no bucket for the package of function %s", unit, fn.Name)
 	}
 	key := "serverless/" + unit + "/dev/" + fn.Package.SHA256 + ".zip"
-	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &buckets[0], Key: &key, Body: bytes.NewReader(text)}); err != nil {
+	if _, err := s.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &buckets[0], Key: &key,
+		Body: bytes.NewReader(text)}); err != nil {
 		return fmt.Errorf("upload the package of function %s: %w", fn.Name, err)
 	}
 	in.S3Bucket, in.S3Key = &buckets[0], &key
@@ -161,7 +169,8 @@ func (s *session) publish(ctx context.Context, name string) error {
 	if _, err := s.ready(ctx, name+":"+aws.ToString(v.Version)); err != nil {
 		return err
 	}
-	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name, Name: aws.String(snapStartAlias), FunctionVersion: v.Version}); err != nil {
+	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name,
+		Name: aws.String(snapStartAlias), FunctionVersion: v.Version}); err != nil {
 		return fmt.Errorf("lead the route of %s to version %s: %w", name, aws.ToString(v.Version), err)
 	}
 	return nil

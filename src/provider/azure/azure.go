@@ -37,8 +37,8 @@ func limits() provider.Limits {
 		Source: "learn.microsoft.com/azure/azure-functions/functions-scale, November 2026"}
 }
 
-// azure deploys with the Serverless CLI and its plugin for Azure, in a version that the plugin loads in. Cold start is a matter of the
-// function app, so each function has one, in a resource group of its own: what is removed is the group.
+// azure deploys with the Serverless CLI and its plugin for Azure, in a version that the plugin loads in. Cold start is
+// a matter of the function app, so each function has one, in a resource group of its own: what is removed is the group.
 type connection struct{ provider.ServerlessVendor }
 
 var (
@@ -75,11 +75,12 @@ type appNames struct {
 	Storage string // storage account: unique in the world, at most 24 lower-case letters and digits
 }
 
-// namesOf follow from the unit's name alone, which no other run has. Of the storage account's, 22 hexadecimal digits are of its hash:
-// the plugin's own choice would be the same for all functions of a run.
+// namesOf follow from the unit's name alone, which no other run has. Of the storage account's, 22 hexadecimal digits
+// are of its hash: the plugin's own choice would be the same for all functions of a run.
 func namesOf(u provider.Unit) appNames {
 	sum := sha256.Sum256([]byte(u.Name))
-	return appNames{Group: u.Name, App: strings.ToLower(u.Name), Plan: u.Name + "-plan", Storage: "st" + hex.EncodeToString(sum[:11])}
+	return appNames{Group: u.Name, App: strings.ToLower(u.Name), Plan: u.Name + "-plan",
+		Storage: "st" + hex.EncodeToString(sum[:11])}
 }
 
 // principal is a service principal and the subscription that it works in.
@@ -87,7 +88,8 @@ type principal struct {
 	subscription, tenant, clientID, secret string
 }
 
-// login reads the environment. The plugin would ask a person to log in in a browser where any of it is missing: that is never let happen.
+// login reads the environment. The plugin would ask a person to log in in a browser where any of it is missing: that is
+// never let happen.
 func (a *connection) login() (principal, error) {
 	var missing []string
 	get := func(name string) string {
@@ -104,12 +106,14 @@ func (a *connection) login() (principal, error) {
 	l := principal{subscription, get(envTenant), get(envClient), get(envSecret)}
 	if len(missing) > 0 {
 		return l, fail.Input("there are no credentials for Azure: %s not set", strings.Join(missing, ", ")).
-			WithHint("`az ad sp create-for-rbac --role Contributor --scopes /subscriptions/<id>` makes a service principal; docs/providers/azure.md has a smaller role")
+			WithHint("`az ad sp create-for-rbac --role Contributor --scopes /subscriptions/<id>` makes a service " +
+				"principal; docs/providers/azure.md has a smaller role")
 	}
 	return l, nil
 }
 
-// region is that of where the run was located before, else the experiment's, else the environment's; empty: the plugin's own default.
+// region is that of where the run was located before, else the experiment's, else the environment's; empty: the
+// plugin's own default.
 func (a *connection) region() string {
 	if region := cmp.Or(a.Where[provider.DetailRegion], a.Region); region != "" {
 		return region
@@ -167,8 +171,8 @@ func (a *connection) Ready(ctx context.Context) provider.Readiness {
 	return r
 }
 
-// Locate gives the subscription and, where one is named, the region. It logs in and looks: what does not lead to the subscription is
-// known before anything is made that could not be removed.
+// Locate gives the subscription and, where one is named, the region. It logs in and looks: what does not lead to the
+// subscription is known before anything is made that could not be removed.
 func (a *connection) Locate(ctx context.Context) (map[string]string, error) {
 	l, err := a.login()
 	if err != nil {
@@ -210,7 +214,8 @@ func (a *connection) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) 
 			return nil, err
 		}
 		for _, address := range addresses {
-			out = append(out, provider.Endpoint{Function: strings.TrimPrefix(strings.TrimPrefix(g.Name, a.Service), "-"), URL: address, Provider: "azure",
+			out = append(out, provider.Endpoint{Function: strings.TrimPrefix(strings.TrimPrefix(g.Name, a.Service),
+				"-"), URL: address, Provider: "azure",
 				Detail: map[string]string{provider.DetailUnit: g.Name, detailSubscription: l.subscription}})
 		}
 	}
@@ -241,7 +246,8 @@ func (a *connection) deploy(ctx context.Context, u provider.Unit) (provider.Endp
 	}
 	found := readEndpoints(text)
 	if len(found) != 1 {
-		return provider.Endpoint{}, provider.OutputError(text, "serverless deploy named %d addresses for one function", len(found))
+		return provider.Endpoint{}, provider.OutputError(text, "serverless deploy named %d addresses for one function",
+			len(found))
 	}
 	return provider.Endpoint{URL: found[0].URL, Provider: "azure",
 		Detail: map[string]string{provider.DetailUnit: u.Name, provider.DetailDir: a.UnitFolder(u)}}, nil
@@ -261,8 +267,8 @@ func readEndpoints(text string) []provider.Endpoint {
 	return out
 }
 
-// UpdateFunction gives an app its package anew where there is one that it does not have, and makes its instances start anew. Memory is
-// no setting of the plan.
+// UpdateFunction gives an app its package anew where there is one that it does not have, and makes its instances start
+// anew. Memory is no setting of the plan.
 func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	l, err := a.login()
 	if err != nil {
@@ -310,8 +316,8 @@ func (a *connection) remove(ctx context.Context, l principal, u provider.Unit) e
 	return err
 }
 
-// deleteGroup has the plugin remove a group, and then deletes it in any case: the plugin deletes the deployment first, which
-// Azure refuses as long as that is at work, and leaves a group alone that it could not look at.
+// deleteGroup has the plugin remove a group, and then deletes it in any case: the plugin deletes the deployment first,
+// which Azure refuses as long as that is at work, and leaves a group alone that it could not look at.
 // learn.microsoft.com/rest/api/resources/deployments/delete
 // learn.microsoft.com/rest/api/resources/resource-groups/delete
 func (a *connection) deleteGroup(ctx context.Context, rest *restClient, u provider.Unit) error {
@@ -346,7 +352,8 @@ func (a *connection) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 			continue
 		}
 		t := provider.Tagged{Run: g.Tags[provider.TagRun], Owner: g.Tags[provider.TagOwner],
-			Unit: provider.Unit{Name: g.Name, Where: map[string]string{detailSubscription: l.subscription}, Confirmed: true}}
+			Unit: provider.Unit{Name: g.Name, Where: map[string]string{detailSubscription: l.subscription},
+				Confirmed: true}}
 		if at, err := time.Parse(time.RFC3339, g.Tags[provider.TagExpires]); err == nil {
 			t.Expires = at
 		}

@@ -18,7 +18,8 @@ type serviceFile struct {
 	Plugins   []string                          `yaml:"plugins"`
 	Package   *provider.Artifact                `yaml:"package,omitempty"`
 	Functions provider.Ordered[functionSection] `yaml:"functions"`
-	Validate  string                            `yaml:"configValidationMode"` // the plugin has no schema, of which the CLI would warn
+	// the plugin has no schema, of which the CLI would warn
+	Validate string `yaml:"configValidationMode"`
 }
 
 type providerSection struct {
@@ -100,7 +101,8 @@ func (a *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		return nil, err
 	}
 	if fn.PackageType == "Image" {
-		return nil, fail.Unsupported("sub-experiment %d: stellar deploys no images to azure, whose Consumption plan has none", fn.Sub)
+		return nil, fail.Unsupported("sub-experiment %d: stellar deploys no images to azure, whose Consumption plan "+
+			"has none", fn.Sub)
 	}
 	names := namesOf(u)
 	template, err := templateText(fn, rt, names, r.Tags)
@@ -110,9 +112,12 @@ func (a *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 	pkg := provider.ArtifactOf(r, u, fn)
 	file := serviceFile{
 		Service: u.Name,
-		Provider: providerSection{Name: "azure", Runtime: rt.plugin, OS: "linux", Region: r.Experiment.Region, Stage: "dev",
-			ResourceGroup: names.Group, FunctionApp: map[string]string{"name": names.App}, StorageAccount: map[string]string{"name": names.Storage},
-			ARMTemplate: templateSection{File: templateName, Parameters: map[string]any{}}, Tags: provider.Texts(r.Tags)},
+		Provider: providerSection{Name: "azure", Runtime: rt.plugin, OS: "linux", Region: r.Experiment.Region,
+			Stage:         "dev",
+			ResourceGroup: names.Group, FunctionApp: map[string]string{"name": names.App},
+			StorageAccount: map[string]string{"name": names.Storage},
+			ARMTemplate:    templateSection{File: templateName, Parameters: map[string]any{}},
+			Tags:           provider.Texts(r.Tags)},
 		Plugins: []string{"serverless-azure-functions"},
 		Package: pkg,
 		Functions: provider.Ordered[functionSection]{{Name: functionFolder, Value: functionSection{Handler: fn.Handler,
@@ -127,7 +132,9 @@ func (a *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 // Adapt says what makes functions Azure's: a translation of event and response for Python and Node.js, and for all the
 // description of the function beside its code.
 func (a *connection) Adapt(language string) provider.Adaptation {
-	out := provider.Adaptation{Beside: func(handler string) ([]provider.File, error) { return besideCode(language, handler) }}
+	out := provider.Adaptation{Beside: func(handler string) ([]provider.File, error) {
+		return besideCode(language, handler)
+	}}
 	switch language {
 	case "python":
 		out.Add, out.Handler = "adapters/azure/python", "azure_main.main"
@@ -139,7 +146,8 @@ func (a *connection) Adapt(language string) provider.Adaptation {
 
 // Notes are what Azure does otherwise than a function asks.
 func (a *connection) Notes(fn *run.Function) []string {
-	notes := []string{fmt.Sprintf("azure: FunctionMemoryMB %d: the Consumption plan has no such setting, its instances have 1.5 GB",
+	notes := []string{fmt.Sprintf("azure: FunctionMemoryMB %d: the Consumption plan has no such setting, its "+
+		"instances have 1.5 GB",
 		fn.MemoryMB)}
 	if rt, err := runtimeOf(fn); err == nil && rt.note != "" {
 		notes = append(notes, "azure: "+rt.note)
@@ -155,7 +163,8 @@ func besideCode(language, handler string) ([]provider.File, error) {
 	function := map[string]any{}
 	switch language {
 	case "go", "rust":
-		host["customHandler"] = map[string]any{"description": map[string]string{"defaultExecutablePath": handler}, "enableForwardingHttpRequest": true}
+		host["customHandler"] = map[string]any{"description": map[string]string{"defaultExecutablePath": handler},
+			"enableForwardingHttpRequest": true}
 	default:
 		at := strings.LastIndex(handler, ".")
 		if at < 0 {
@@ -171,7 +180,8 @@ func besideCode(language, handler string) ([]provider.File, error) {
 	for _, m := range httpMethods {
 		methods = append(methods, strings.ToLower(m))
 	}
-	function["bindings"] = []any{map[string]any{"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "anonymous", "methods": methods}, out}
+	function["bindings"] = []any{map[string]any{"type": "httpTrigger", "direction": "in", "name": "req",
+		"authLevel": "anonymous", "methods": methods}, out}
 	hostText, err := json.MarshalIndent(host, "", "  ")
 	if err != nil {
 		return nil, err

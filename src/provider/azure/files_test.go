@@ -27,7 +27,8 @@ func azureRun(t *testing.T) *run.Run {
 		providertest.Sub("mine", "python3.12", func(s *experiment.SubExperiment) { s.Handler = "app.run.main" }),
 	)
 	providertest.Write(t, filepath.Join(r.BaseDir, "mine", "app", "run.py"), "def main(req): pass\n")
-	r.Functions[2].Language, r.Functions[3].Language = "nodejs", "go" // newRun knows the language only of names that end in 3
+	// newRun knows the language only of names that end in 3
+	r.Functions[2].Language, r.Functions[3].Language = "nodejs", "go"
 	r.Experiment.Region = "westeurope"
 	r.Log = &providertest.Warnings{}
 	return r
@@ -65,7 +66,8 @@ func TestAzure(t *testing.T) {
 	}
 	providertest.Golden(t, "azure-beside.txt", []byte(beside.String()))
 	log := r.Log.(*providertest.Warnings)
-	for _, want := range []string{"Runtime python3.13 runs as python3.12", "FunctionMemoryMB 128: the Consumption plan has no such setting"} {
+	for _, want := range []string{"Runtime python3.13 runs as python3.12",
+		"FunctionMemoryMB 128: the Consumption plan has no such setting"} {
 		if strings.Count(strings.Join(*log, "\n"), want) != 1 {
 			t.Errorf("said %q, not once %q", *log, want)
 		}
@@ -73,7 +75,8 @@ func TestAzure(t *testing.T) {
 	if p := r.Functions[0].Package; p.Pattern != "**" || p != r.Functions[1].Package {
 		t.Errorf("the adapter's file is left out by the pattern, or replicas do not share a package: %+v", p)
 	}
-	if f := r.Functions[0]; f.Source.LocalHandler != "main.lambda_handler" || f.Handler != "azure_main.main" || r.Functions[4].Source.LocalHandler != "" {
+	if f := r.Functions[0]; f.Source.LocalHandler != "main.lambda_handler" || f.Handler != "azure_main.main" ||
+		r.Functions[4].Source.LocalHandler != "" {
 		t.Errorf("entry points: %+v, %+v", f.Source, r.Functions[4].Source)
 	}
 }
@@ -100,10 +103,12 @@ func TestAzureTemplateAndServiceAgree(t *testing.T) {
 			if res.Tags["stellar-run"] == "" {
 				t.Errorf("%s %s has no tags", res.Type, res.Name)
 			}
-			if strings.Contains(res.Type, "storageAccounts") && (len(res.Name) != 24 || strings.ToLower(res.Name) != res.Name || strings.Contains(res.Name, "-")) {
+			if strings.Contains(res.Type, "storageAccounts") &&
+				(len(res.Name) != 24 || strings.ToLower(res.Name) != res.Name || strings.Contains(res.Name, "-")) {
 				t.Errorf("storage account %q", res.Name)
 			}
-			if !strings.HasSuffix(res.Type, "serverfarms") && !strings.Contains(string(files[1].Text), "name: "+res.Name+"\n") {
+			if !strings.HasSuffix(res.Type, "serverfarms") && !strings.Contains(string(files[1].Text),
+				"name: "+res.Name+"\n") {
 				t.Errorf("serverless.yml does not name %s:\n%s", res.Name, files[1].Text)
 			}
 		}
@@ -112,8 +117,9 @@ func TestAzureTemplateAndServiceAgree(t *testing.T) {
 
 func TestAzureRefuses(t *testing.T) {
 	for name, s := range map[string]experiment.SubExperiment{
-		"java":  providertest.Sub("measure", "java21"),
-		"image": providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
+		"java": providertest.Sub("measure", "java21"),
+		"image": providertest.Sub("measure", "python3.13",
+			func(s *experiment.SubExperiment) { s.PackageType = "Image" }),
 	} {
 		r := providertest.NewRun(t, "azure", s)
 		if name == "java" {

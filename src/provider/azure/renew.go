@@ -17,7 +17,8 @@ func (a *connection) Renew(ctx context.Context, u provider.Unit, until time.Time
 	}
 	l.subscription = cmp.Or(u.Where[detailSubscription], l.subscription)
 	rest := newRestClient(a.Options, l)
-	if err := rest.tag(ctx, u.Name, map[string]string{provider.TagExpires: until.UTC().Format(time.RFC3339)}); err != nil {
+	if err := rest.tag(ctx, u.Name, map[string]string{provider.TagExpires: until.UTC().
+		Format(time.RFC3339)}); err != nil {
 		return fmt.Errorf("renew the tag of resource group %s: %w", u.Name, err)
 	}
 	return nil

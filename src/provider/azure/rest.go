@@ -18,10 +18,11 @@ import (
 	"stellar/src/provider"
 )
 
-// restClient asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for absence, and ends
-// with exit code 0. The secret goes over the connection alone, never into a command's arguments.
+// restClient asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for
+// absence, and ends with exit code 0. The secret goes over the connection alone, never into a command's arguments.
 //
-// learn.microsoft.com/rest/api/resources/resource-groups, learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+// learn.microsoft.com/rest/api/resources/resource-groups,
+// learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 type restClient struct {
 	provider.Options
 	principal
@@ -93,7 +94,8 @@ func (a *restClient) persist(ctx context.Context, try func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := try()
 		var said *armError
-		if err == nil || attempt >= a.Patience.Attempts || (errors.As(err, &said) && !said.retryable()) || errors.Is(err, errLogin) {
+		if err == nil || attempt >= a.Patience.Attempts || (errors.As(err, &said) && !said.retryable()) ||
+			errors.Is(err, errLogin) {
 			return err
 		}
 		if err := provider.Pause(ctx, wait); err != nil {
@@ -139,8 +141,10 @@ func (a *restClient) bearer(ctx context.Context) (string, error) {
 		return a.token, nil
 	}
 	login := strings.TrimSuffix(cmp.Or(a.Getenv("AZURE_AUTHORITY_HOST"), loginURL), "/")
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret}, "scope": {managementURL + "/.default"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, login+"/"+url.PathEscape(a.tenant)+"/oauth2/v2.0/token", bytes.NewBufferString(form.Encode()))
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret},
+		"scope": {managementURL + "/.default"}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		login+"/"+url.PathEscape(a.tenant)+"/oauth2/v2.0/token", bytes.NewBufferString(form.Encode()))
 	if err != nil {
 		return "", err
 	}
@@ -158,7 +162,8 @@ func (a *restClient) bearer(ctx context.Context) (string, error) {
 	}
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&got)
 	why, _, _ := strings.Cut(got.Why, "\r\n")
-	switch said := (&armError{resp.StatusCode, got.Error, "log in: " + cmp.Or(why, http.StatusText(resp.StatusCode))}); {
+	switch said := (&armError{resp.StatusCode, got.Error,
+		"log in: " + cmp.Or(why, http.StatusText(resp.StatusCode))}); {
 	case said.retryable():
 		return "", said
 	case err != nil:
@@ -167,7 +172,8 @@ func (a *restClient) bearer(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("log in at Azure: status %d: the answer has no token", resp.StatusCode)
 	case got.Token == "":
 		return "", fail.Input("%w: %s", errLogin, cmp.Or(why, got.Error, resp.Status)).
-			WithHint("check %s, %s and %s; a secret expires some months after its creation", envTenant, envClient, envSecret)
+			WithHint("check %s, %s and %s; a secret expires some months after its creation", envTenant, envClient,
+				envSecret)
 	}
 	a.token, a.expires = got.Token, time.Now().Add(time.Duration(got.Seconds)*time.Second*9/10)
 	return a.token, nil
@@ -185,10 +191,12 @@ type armGroup struct {
 	Tags     map[string]string
 }
 
-// group looks for a resource group; nil where there is none. That the subscription is not found, or may not be looked into, is an error.
+// group looks for a resource group; nil where there is none. That the subscription is not found, or may not be looked
+// into, is an error.
 func (a *restClient) group(ctx context.Context, name string) (*armGroup, error) {
 	var g armGroup
-	err := a.ask(ctx, http.MethodGet, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, &g)
+	err := a.ask(ctx, http.MethodGet, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}},
+		&g)
 	var said *armError
 	if errors.As(err, &said) && said.Code == "ResourceGroupNotFound" {
 		return nil, nil
@@ -233,7 +241,8 @@ func (a *restClient) tagged(ctx context.Context) ([]armGroup, error) {
 
 // remove deletes a resource group with all that is in it, and waits until it is gone.
 func (a *restClient) remove(ctx context.Context, name string) error {
-	err := a.ask(ctx, http.MethodDelete, "/resourcegroups/"+url.PathEscape(name), url.Values{"api-version": {armGroups}}, nil)
+	err := a.ask(ctx, http.MethodDelete, "/resourcegroups/"+url.PathEscape(name),
+		url.Values{"api-version": {armGroups}}, nil)
 	var said *armError
 	if errors.As(err, &said) && said.Code == "ResourceGroupNotFound" {
 		return nil

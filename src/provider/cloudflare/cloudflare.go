@@ -26,16 +26,18 @@ import (
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
-	return provider.Provider{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers, Limits: limits(),
-		Can: []string{"modules of your own", "cold start by a new version"}, Connect: connect,
+	return provider.Provider{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers,
+		Limits: limits(),
+		Can:    []string{"modules of your own", "cold start by a new version"}, Connect: connect,
 		Divide: provider.OnePerFunction, Attempts: attempts}
 }
 
-// limits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB compressed of
-// earlier years gave way to 64 MiB uncompressed on every plan in September 2026. There is no limit of wall-clock time, and memory is no
-// setting.
+// limits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB
+// compressed of earlier years gave way to 64 MiB uncompressed on every plan in September 2026. There is no limit of
+// wall-clock time, and memory is no setting.
 func limits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * bytesize.MiB, ZipWords: "64 MiB of modules, uncompressed",
+	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * bytesize.MiB,
+		ZipWords: "64 MiB of modules, uncompressed",
 		MemoryMB: [2]int{128, 128}, Source: "developers.cloudflare.com/workers/platform/limits, November 2026"}
 }
 
@@ -43,8 +45,8 @@ func limits() provider.Limits {
 const longestCPU = 5 * time.Minute
 
 // attempts span the five minutes for which Cloudflare answers nothing to who has sent 1200 calls in five minutes
-// (developers.cloudflare.com/fundamentals/api/reference/limits): with Patience's own waits, 5 s doubled each time. A deployment is about
-// ten calls.
+// (developers.cloudflare.com/fundamentals/api/reference/limits): with Patience's own waits, 5 s doubled each time. A
+// deployment is about ten calls.
 const attempts = 7
 
 // cloudflare deploys with Wrangler, a Worker for each function.
@@ -67,7 +69,8 @@ const (
 	wranglerName   = "wrangler"
 	wranglerConfig = "wrangler.jsonc"
 	wranglerOutput = "wrangler-output.ndjson" // what Wrangler says of a deployment, for programs
-	wranglerHint   = "`make wrangler` in a clone of stellar installs the pinned one (npm install -g wrangler@4.86.0 does too)"
+	wranglerHint   = "`make wrangler` in a clone of stellar installs the pinned one (npm install -g wrangler@4.86.0 " +
+		"does too)"
 )
 
 // Keys of an endpoint's Detail, and of the journal.
@@ -79,7 +82,8 @@ const (
 
 // command is Wrangler in a unit's folder: without questions, and without word of it to anybody.
 func (c *connection) command(dir, account string, args ...string) shell.Command {
-	env := []string{"WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "WRANGLER_HIDE_BANNER=true", "FORCE_COLOR=0",
+	env := []string{"WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "WRANGLER_HIDE_BANNER=true",
+		"FORCE_COLOR=0",
 		"WRANGLER_OUTPUT_FILE_DIRECTORY="}
 	if account != "" {
 		env = append(env, "CLOUDFLARE_ACCOUNT_ID="+account)
@@ -93,7 +97,8 @@ func (c *connection) command(dir, account string, args ...string) shell.Command 
 			secrets = append(secrets, v)
 		}
 	}
-	return shell.Command{Name: wranglerName, Args: append(args, "--config", wranglerConfig), Dir: dir, Env: env, Secrets: secrets}
+	return shell.Command{Name: wranglerName, Args: append(args, "--config", wranglerConfig), Dir: dir, Env: env,
+		Secrets: secrets}
 }
 
 func (c *connection) deployment(dir, account string, more ...string) shell.Command {
@@ -103,7 +108,8 @@ func (c *connection) deployment(dir, account string, more ...string) shell.Comma
 }
 
 func (c *connection) removal(dir, account, name string) (remove, look shell.Command) {
-	return c.command(dir, account, "delete", "--name", name, "--force"), c.command(dir, account, "deployments", "list", "--name", name, "--json")
+	return c.command(dir, account, "delete", "--name", name, "--force"), c.command(dir, account, "deployments", "list",
+		"--name", name, "--json")
 }
 
 // wrangler runs a command with the Wrangler that is found here.
@@ -123,14 +129,16 @@ func (c *connection) wrangler(ctx context.Context, cmd shell.Command) (shell.Res
 // Commands are `wrangler deploy`, twice, and `wrangler delete` in the unit's folder, and the look whether it is gone.
 func (c *connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	gone, look := c.removal(c.UnitFolder(u), "", u.Name)
-	again := c.deployment(c.UnitFolder(u), "", "--var", "STELLAR_VERSION:TIME") // once it answers, so that it starts cold
+	// once it answers, so that it starts cold
+	again := c.deployment(c.UnitFolder(u), "", "--var", "STELLAR_VERSION:TIME")
 	return []shell.Command{c.deployment(c.UnitFolder(u), ""), again}, []shell.Command{gone, look}
 }
 
 // Ready finds Wrangler, credentials and the account.
 func (c *connection) Ready(ctx context.Context) provider.Readiness {
-	r := provider.Readiness{Tools: []provider.Tool{c.FindProgram(ctx, provider.Program{Name: wranglerName, Args: []string{"--version"}, Least: [3]int{4, 86, 0}, Below: 5,
-		Install: wranglerHint})}}
+	r := provider.Readiness{Tools: []provider.Tool{c.FindProgram(ctx,
+		provider.Program{Name: wranglerName, Args: []string{"--version"}, Least: [3]int{4, 86, 0}, Below: 5,
+			Install: wranglerHint})}}
 	if r.Tools[0].Err != nil {
 		return r
 	}
@@ -182,14 +190,16 @@ func (c *connection) who(ctx context.Context) (identity, error) {
 	case len(me.Accounts) == 1:
 		account = me.Accounts[0].ID
 	default:
-		return identity{}, fail.Input("the login at Cloudflare has access to %d accounts", len(me.Accounts)).WithHint("set CLOUDFLARE_ACCOUNT_ID to one of them")
+		return identity{}, fail.Input("the login at Cloudflare has access to %d accounts", len(me.Accounts)).
+			WithHint("set CLOUDFLARE_ACCOUNT_ID to one of them")
 	}
 	return identity{account, "wrangler login"}, nil
 }
 
 // Refuse names what Workers cannot do.
 func (c *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) (no []provider.Refusal) {
-	if fn.Language == run.LanguageWorkers && s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"}, s.FillerPlacement) {
+	if fn.Language == run.LanguageWorkers && s.FunctionImageSizeMB > 0 && slices.Contains([]string{"front", "spread"},
+		s.FillerPlacement) {
 		no = append(no, provider.Refuse("FillerPlacement", s.FillerPlacement, "the modules of a Worker have no order"))
 	}
 	no = append(no, provider.RefuseHTTP2(s, "Workers answer http1 and h2")...)
@@ -207,7 +217,9 @@ func (c *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 	if err != nil {
 		return nil, err
 	}
-	return c.DeployEach(ctx, provider.OnePerFunction(c.Service, fns), func(u provider.Unit) string { return "the Worker " + u.Name },
+	return c.DeployEach(ctx, provider.OnePerFunction(c.Service, fns), func(u provider.Unit) string {
+		return "the Worker " + u.Name
+	},
 		func(ctx context.Context, u provider.Unit) (provider.Endpoint, error) {
 			return c.deployNew(ctx, u.Name, c.UnitFolder(u), who.account, u.Functions[0].Generated)
 		})
@@ -252,8 +264,10 @@ func (c *connection) deploy(ctx context.Context, name, dir, account string, more
 	if address == "" {
 		return provider.Endpoint{}, provider.OutputError(text, "wrangler deploy named no address")
 	}
-	e := provider.Endpoint{URL: address, Provider: "cloudflare", Detail: map[string]string{provider.DetailUnit: name, provider.DetailDir: dir, provider.DetailAccount: account}}
-	for key, pattern := range map[string]*regexp.Regexp{detailUpload: wranglerUpload, detailGzip: wranglerGzip, detailStartup: wranglerStartup} {
+	e := provider.Endpoint{URL: address, Provider: "cloudflare",
+		Detail: map[string]string{provider.DetailUnit: name, provider.DetailDir: dir, provider.DetailAccount: account}}
+	for key, pattern := range map[string]*regexp.Regexp{detailUpload: wranglerUpload, detailGzip: wranglerGzip,
+		detailStartup: wranglerStartup} {
 		if m := pattern.FindStringSubmatch(text); m != nil {
 			e.Detail[key] = m[1]
 		}
@@ -291,7 +305,8 @@ func deployedTo(file, name string) string {
 func (c *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	unit := provider.OnePerFunction(c.Service, []*provider.Function{fn})[0]
 	dir := cmp.Or(e.Detail[provider.DetailDir], c.UnitFolder(unit))
-	_, err := c.deploy(ctx, cmp.Or(e.Detail[provider.DetailUnit], unit.Name), dir, e.Detail[provider.DetailAccount], newVersion()...)
+	_, err := c.deploy(ctx, cmp.Or(e.Detail[provider.DetailUnit], unit.Name), dir, e.Detail[provider.DetailAccount],
+		newVersion()...)
 	return err
 }
 
@@ -300,8 +315,8 @@ func (c *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 	return provider.ForEach(ctx, c.Patience.Parallel, units, c.remove)
 }
 
-// remove judges by what is left: Wrangler fails too where the Worker was not there, and where it is deleted but the token may
-// not read the KV namespaces in which Wrangler looks for a Workers Site.
+// remove judges by what is left: Wrangler fails too where the Worker was not there, and where it is deleted but the
+// token may not read the KV namespaces in which Wrangler looks for a Workers Site.
 func (c *connection) remove(ctx context.Context, u provider.Unit) error {
 	name := u.Name
 	if name == "" {
@@ -330,16 +345,16 @@ func (c *connection) remove(ctx context.Context, u provider.Unit) error {
 	return err
 }
 
-// noWorker reports whether Cloudflare says that there is no such Worker: codes 10007 and 10090 of its API, as Wrangler itself
-// takes them (workers-sdk, packages/wrangler/src/utils/worker-not-found-error.ts).
+// noWorker reports whether Cloudflare says that there is no such Worker: codes 10007 and 10090 of its API, as Wrangler
+// itself takes them (workers-sdk, packages/wrangler/src/utils/worker-not-found-error.ts).
 func noWorker(res shell.Result) bool {
 	return absent.MatchString(res.Stderr) || absent.MatchString(res.Stdout)
 }
 
 var absent = regexp.MustCompile(`\[code: (?:10007|10090)\]|Worker does not exist on your account`)
 
-// removalDir is the unit's folder, or one made for the purpose where that was deleted by hand: Wrangler is not to find the
-// configuration of somebody else's Worker in the folder from which stellar was started.
+// removalDir is the unit's folder, or one made for the purpose where that was deleted by hand: Wrangler is not to find
+// the configuration of somebody else's Worker in the folder from which stellar was started.
 func (c *connection) removalDir(dir, name string) (string, func(), error) {
 	if _, err := os.Stat(filepath.Join(dir, wranglerConfig)); dir != "" && err == nil {
 		return dir, func() {}, nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/provider/providertest"
@@ -28,20 +25,23 @@ type fakeWrangler struct {
 	dir   string // the service folder
 	mu    sync.Mutex
 	calls []shell.Command
-	// answers are by verb: file names under testdata/wrangler, without their ending. One ending in ! is a failure. The last one
-	// is given for ever.
+	// answers are by verb: file names under testdata/wrangler, without their ending. One ending in ! is a failure. The
+	// last one is given for ever.
 	answers map[string][]string
 	output  func(c shell.Command) string // text of the file for programs that `deploy` writes; nil: none
 	env     map[string]string
 }
 
 func newFakeWrangler(t *testing.T, answers map[string][]string) *fakeWrangler {
-	return &fakeWrangler{t: t, dir: t.TempDir(), answers: answers, env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}}
+	return &fakeWrangler{t: t, dir: t.TempDir(), answers: answers,
+		env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}}
 }
 
 func (f *fakeWrangler) open() *connection {
-	c := connect(provider.Options{Service: "stellar-x", ServiceDir: f.dir, Runner: f.run, Getenv: func(n string) string { return f.env[n] },
-		LookPath: func(n string) (string, error) { return "/tools/" + n, nil }, Patience: provider.Patience{Settle: time.Millisecond}}.WithDefaults())
+	c := connect(provider.Options{Service: "stellar-x", ServiceDir: f.dir, Runner: f.run,
+		Getenv:   func(n string) string { return f.env[n] },
+		LookPath: func(n string) (string, error) { return "/tools/" + n, nil },
+		Patience: provider.Patience{Settle: time.Millisecond}}.WithDefaults())
 	return c.(*connection)
 }
 
@@ -69,7 +69,8 @@ func (f *fakeWrangler) run(_ context.Context, c shell.Command) (shell.Result, er
 	res := shell.Result{Stdout: f.text(name + ".out"), Stderr: f.text(name + ".err")}
 	if fails {
 		res.ExitCode = 1
-		return res, &fail.Error{Code: fail.CodeFailed, Output: res.Stdout + res.Stderr, Err: fmt.Errorf("wrangler %s: exit code 1", verb)}
+		return res, &fail.Error{Code: fail.CodeFailed, Output: res.Stdout + res.Stderr,
+			Err: fmt.Errorf("wrangler %s: exit code 1", verb)}
 	}
 	return res, nil
 }
@@ -112,7 +113,8 @@ func TestCloudflareDeploys(t *testing.T) {
 	f.output = func(c shell.Command) string {
 		return strings.ReplaceAll(recorded(t, "deploy.ndjson"), "stellar-x-f0-0", "stellar-x-"+filepath.Base(c.Dir))
 	}
-	fns := []*provider.Function{providertest.Zip("f0-0", 0, 128), providertest.Zip("f0-1", 0, 128), providertest.Zip("f1-0", 1, 128)}
+	fns := []*provider.Function{providertest.Zip("f0-0", 0, 128), providertest.Zip("f0-1", 0, 128),
+		providertest.Zip("f1-0", 1, 128)}
 	for _, fn := range fns {
 		fn.Package = &run.Package{Bytes: 2 << 20}
 	}
@@ -123,36 +125,45 @@ func TestCloudflareDeploys(t *testing.T) {
 	}
 	for i, e := range got {
 		name := "stellar-x-" + fns[i].Name
-		if e.URL != "https://"+name+".example.workers.dev" || e.Function != fns[i].Name || e.MemoryMB != 128 || e.ImageSizeMB != 2 ||
-			e.Detail[provider.DetailUnit] != name || e.Detail["account"] != "acc1" || e.Detail["uploadKiB"] != "2940.41" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
+		if e.URL != "https://"+name+".example.workers.dev" || e.Function != fns[i].Name || e.MemoryMB != 128 ||
+			e.ImageSizeMB != 2 ||
+			e.Detail[provider.DetailUnit] != name || e.Detail["account"] != "acc1" ||
+			e.Detail["uploadKiB"] != "2940.41" || e.Detail["gzipKiB"] != "2936.34" || e.Detail["startupMs"] != "9" {
 			t.Errorf("endpoint %d: %+v", i, e)
 		}
 	}
 	for _, c := range f.calls {
-		if c.Name != "/tools/wrangler" || !slices.Equal(c.Args, []string{"deploy", "--config", "wrangler.jsonc"}) || filepath.Dir(c.Dir) != f.dir {
+		if c.Name != "/tools/wrangler" || !slices.Equal(c.Args, []string{"deploy", "--config", "wrangler.jsonc"}) ||
+			filepath.Dir(c.Dir) != f.dir {
 			t.Errorf("ran %s", c.CommandLine())
 		}
-		for _, want := range []string{"CI=1", "WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false", "CLOUDFLARE_ACCOUNT_ID=acc1"} {
+		for _, want := range []string{"CI=1", "WRANGLER_SEND_METRICS=false", "WRANGLER_SEND_ERROR_REPORTS=false",
+			"CLOUDFLARE_ACCOUNT_ID=acc1"} {
 			if !slices.Contains(c.Env, want) {
 				t.Errorf("without %s: %q", want, c.Env)
 			}
 		}
-		if strings.Contains(strings.Join(append(c.Args, c.Env...), " "), "s3cret") || !slices.Contains(c.Secrets, "s3cret") {
+		if strings.Contains(strings.Join(append(c.Args, c.Env...), " "), "s3cret") ||
+			!slices.Contains(c.Secrets, "s3cret") {
 			t.Errorf("the token is in the command, or not known as a secret: %+v", c)
 		}
 	}
 }
 
-// The address is in the file for programs, in the text of the pinned version and of older ones; text without one is an error that
-// carries the text.
+// The address is in the file for programs, in the text of the pinned version and of older ones; text without one is an
+// error that carries the text.
 func TestCloudflareFindsTheAddress(t *testing.T) {
-	older := "Published hellojs_wrangler0 (3.48 sec)\nhttps://hellonode.stellarbench.workers.dev\nCurrent Deployment ID: 26923084-4e66-4b4b-b876-cb85341b75f6"
+	older := "Published hellojs_wrangler0 (3.48 sec)\nhttps://hellonode.stellarbench.workers.dev\nCurrent " +
+		"Deployment ID: 26923084-4e66-4b4b-b876-cb85341b75f6"
 	for name, c := range map[string]struct{ text, file, want string }{
 		"for programs":    {"deploy", recorded(t, "deploy.ndjson"), "https://stellar-x-f0-0.example.workers.dev"},
 		"pinned, as text": {"deploy", "", "https://stellar-x-f0-0.example.workers.dev"},
 		"older, as text":  {older, "", "https://hellonode.stellarbench.workers.dev"},
-		"garbage file":    {older, "not JSON\n{\"type\":\"deploy\",\"worker_name\":\"other\",\"targets\":[\"https://other.example\"]}\n", "https://hellonode.stellarbench.workers.dev"},
-		"routes first": {"no address here", `{"type":"deploy","worker_name":"stellar-x-f0-0","targets":["example.com/*","https://stellar-x-f0-0.e.workers.dev"]}`,
+		"garbage file": {older, "not " +
+			"JSON\n{\"type\":\"deploy\",\"worker_name\":\"other\",\"targets\":[\"https://other.example\"]}\n",
+			"https://hellonode.stellarbench.workers.dev"},
+		"routes first": {"no address here",
+			`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":["example.com/*","https://stellar-x-f0-0.e.workers.dev"]}`,
 			"https://stellar-x-f0-0.e.workers.dev"},
 		"no address": {"Uploaded stellar-x-f0-0 (0.19 sec)", "", ""},
 		"no target":  {"no address here", `{"type":"deploy","worker_name":"stellar-x-f0-0"}`, ""},
@@ -164,7 +175,8 @@ func TestCloudflareFindsTheAddress(t *testing.T) {
 		fn := providertest.Zip("f0-0", 0, 128)
 		f.folders(fn)
 		// What an earlier deployment has written is not this one's.
-		if err := os.WriteFile(filepath.Join(f.dir, "f0-0", wranglerOutput), []byte(strings.ReplaceAll(recorded(t, "deploy.ndjson"), "example", "stale")), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(f.dir, "f0-0", wranglerOutput),
+			[]byte(strings.ReplaceAll(recorded(t, "deploy.ndjson"), "example", "stale")), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		got, err := f.open().DeployFunctions(t.Context(), []*provider.Function{fn})
@@ -184,215 +196,12 @@ func TestCloudflareErrorsSayWhatToDo(t *testing.T) {
 	f.folders(fn)
 	_, err := f.open().DeployFunctions(t.Context(), []*provider.Function{fn})
 	var e *fail.Error
-	if !errors.As(err, &e) || !strings.Contains(fail.Hint(err), "Workers Scripts: Edit") || !strings.Contains(err.Error(), "stellar-x-f0-0") {
+	if !errors.As(err, &e) || !strings.Contains(fail.Hint(err), "Workers Scripts: Edit") ||
+		!strings.Contains(err.Error(), "stellar-x-f0-0") {
 		t.Errorf("%v, hint %q", err, fail.Hint(err))
 	}
-	if e != nil && (strings.Contains(e.Output, "\x1b") || !strings.Contains(e.Output, "Authentication error [code: 10000]")) {
+	if e != nil && (strings.Contains(e.Output, "\x1b") ||
+		!strings.Contains(e.Output, "Authentication error [code: 10000]")) {
 		t.Errorf("output %q", e.Output)
 	}
-}
-
-func TestCloudflareRemovesAndLooks(t *testing.T) {
-	for name, c := range map[string]struct {
-		remove, look []string
-		unconfirmed  bool
-		looks        int
-		want         string // part of the error; empty: removed
-	}{
-		"removed":                         {remove: []string{"Successfully deleted"}, look: []string{"list-absent!"}, looks: 1},
-		"never confirmed":                 {remove: []string{"delete-absent!"}, look: []string{"list-absent!"}, unconfirmed: true, looks: 2},
-		"was not there":                   {remove: []string{"delete-absent!"}, look: []string{"list-absent!"}, looks: 1},
-		"deleted, KV may not be read":     {remove: []string{"delete-kv!"}, look: []string{"list-absent!"}, looks: 1},
-		"says so and stays":               {remove: []string{"Successfully deleted"}, look: []string{"list"}, looks: 1, want: "stellar-x-f0-0 is still there"},
-		"fails and stays":                 {remove: []string{"deploy-forbidden!"}, look: []string{"list"}, looks: 1, want: "exit code 1"},
-		"nobody can tell":                 {remove: []string{"Successfully deleted"}, look: []string{"deploy-forbidden!"}, looks: 1, want: "ask whether the Worker stellar-x-f0-0 is gone"},
-		"comes into being after the look": {remove: []string{"delete-absent!"}, look: []string{"list-absent!", "list"}, unconfirmed: true, looks: 2, want: "still there"},
-	} {
-		f := newFakeWrangler(t, map[string][]string{"delete": c.remove, "deployments": c.look})
-		f.folders(providertest.Zip("f0-0", 0, 128))
-		u := provider.Unit{Name: "stellar-x-f0-0", Folder: filepath.Join(f.dir, "f0-0"), Confirmed: !c.unconfirmed,
-			Where: map[string]string{provider.DetailAccount: "acc2"}}
-		err := f.open().RemoveFunctions(t.Context(), []provider.Unit{u})
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
-		}
-		if len(f.calls) != 1+c.looks {
-			t.Errorf("%s: %d commands", name, len(f.calls))
-		}
-		want := [][]string{{"delete", "--name", "stellar-x-f0-0", "--force", "--config", "wrangler.jsonc"},
-			{"deployments", "list", "--name", "stellar-x-f0-0", "--json", "--config", "wrangler.jsonc"}}
-		for i, call := range f.calls {
-			if !slices.Equal(call.Args, want[min(i, 1)]) || !slices.Contains(call.Env, "CLOUDFLARE_ACCOUNT_ID=acc2") {
-				t.Errorf("%s: command %d is %s in %q", name, i, call.CommandLine(), call.Env)
-			}
-		}
-	}
-}
-
-// A run's folder that was deleted by hand: Wrangler runs in one of our own, which is gone afterwards, and not in the folder from
-// which stellar was started.
-func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	for _, dir := range []string{"", "/nowhere/f0-0"} {
-		f := newFakeWrangler(t, map[string][]string{"delete": {"Successfully deleted"}, "deployments": {"list-absent!"}})
-		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir, Confirmed: true}
-		if err := f.open().RemoveFunctions(t.Context(), []provider.Unit{u}); err != nil {
-			t.Fatal(err)
-		}
-		for _, call := range f.calls {
-			if call.Dir == "" || call.Dir == dir {
-				t.Errorf("ran in %q", call.Dir)
-			}
-			if _, err := os.Stat(call.Dir); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("left behind %s: %v", call.Dir, err)
-			}
-		}
-	}
-	if err := newFakeWrangler(t, nil).open().RemoveFunctions(t.Context(), []provider.Unit{{Dir: "f0-0"}}); err == nil {
-		t.Error("a Worker without a name was taken for removed")
-	}
-}
-
-// A new Worker is deployed again once it answers; where it does not, that is no failure. The edge's own pages are no answer.
-func TestCloudflareWaitsForANewWorker(t *testing.T) {
-	for name, c := range map[string]struct {
-		own      bool
-		statuses []int // of the answers in turn, the last one for ever; JSON from 200 to 401
-		deploys  int
-	}{
-		"ours, after the edge's pages": {statuses: []int{404, 522, 401}, deploys: 2},
-		"ours, public":                 {statuses: []int{200}, deploys: 2},
-		"ours, never":                  {statuses: []int{404}, deploys: 1},
-		"another page":                 {statuses: []int{403}, deploys: 1},
-		"a user's own":                 {own: true, statuses: []int{530, 404, 403}, deploys: 2},
-	} {
-		asked := 0
-		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			status := c.statuses[min(asked, len(c.statuses)-1)]
-			asked++
-			if status == 200 || status == 401 {
-				w.Header().Set("Content-Type", "application/json")
-			}
-			w.WriteHeader(status)
-		}))
-		f := newFakeWrangler(t, map[string][]string{"deploy": {"no address here"}})
-		f.output = func(shell.Command) string {
-			return fmt.Sprintf(`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":[%q]}`, site.URL)
-		}
-		fn := providertest.Zip("f0-0", 0, 128)
-		fn.Generated = !c.own
-		f.folders(fn)
-		cf := f.open()
-		cf.Patience.Settle = 20 * time.Millisecond
-		if c.deploys > 1 {
-			cf.Patience.Settle = time.Minute / reachLooks // however slow the machine
-		}
-		got, err := cf.DeployFunctions(t.Context(), []*provider.Function{fn})
-		if err != nil || got[0].URL != site.URL || len(f.calls) != c.deploys {
-			t.Errorf("%s: %+v, %v, %d deployments; want %d", name, got, err, len(f.calls), c.deploys)
-		}
-		site.Close()
-	}
-}
-
-func TestCloudflareUpdates(t *testing.T) {
-	f := newFakeWrangler(t, map[string][]string{"deploy": {"deploy"}})
-	fn := providertest.Zip("f0-0", 0, 128)
-	f.folders(fn)
-	c := f.open()
-	for range 2 {
-		if err := c.UpdateFunction(t.Context(), provider.Endpoint{Function: "f0-0", Detail: map[string]string{"account": "acc1"}}, fn); err != nil {
-			t.Fatal(err)
-		}
-	}
-	a, b := f.calls[0].Args, f.calls[1].Args
-	if !slices.Equal(a[:2], []string{"deploy", "--var"}) || !strings.HasPrefix(a[2], "STELLAR_VERSION:") || a[2] == b[2] {
-		t.Errorf("ran %q, then %q: the version must differ", a, b)
-	}
-	if f.calls[0].Dir != filepath.Join(f.dir, "f0-0") {
-		t.Errorf("ran in %s", f.calls[0].Dir)
-	}
-}
-
-func TestCloudflareReadiness(t *testing.T) {
-	login := func(accounts string) string {
-		return `{"loggedIn": true, "authType": "OAuth Token", "email": "user@example.com", "accounts": [` + accounts + `]}`
-	}
-	for name, c := range map[string]struct {
-		version, whoami string
-		env             map[string]string
-		account         string
-		want            string // part of what is missing; empty: ready
-	}{
-		"token and account":       {version: "4.86.0 x", env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}, account: "acc1"},
-		"newer":                   {version: "wrangler 4.164.0", env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}, account: "acc1"},
-		"token alone":             {version: "4.86.0 x", env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret"}, want: "CLOUDFLARE_ACCOUNT_ID is not set"},
-		"login, one account":      {version: "4.86.0 x", whoami: login(`{"name": "n", "id": "acc3"}`), account: "acc3"},
-		"login, two accounts":     {version: "4.86.0 x", whoami: login(`{"name": "n", "id": "acc3"}, {"name": "m", "id": "acc4"}`), want: "access to 2 accounts"},
-		"login, one of two named": {version: "4.86.0 x", whoami: login(`{"id": "acc3"}, {"id": "acc4"}`), env: map[string]string{"CLOUDFLARE_ACCOUNT_ID": "acc4"}, account: "acc4"},
-		"no login":                {version: "4.86.0 x", whoami: `{"loggedIn": false}!`, want: "no credentials for Cloudflare"},
-		"too old":                 {version: "3.114.0 x", want: "version 3.114.0, which is not known to work"},
-		"too new":                 {version: "5.0.0 x", want: "version 5.0.0, which is not known to work"},
-	} {
-		f := newFakeWrangler(t, map[string][]string{"--version": {c.version}, "whoami": {c.whoami}})
-		f.env = c.env
-		r := f.open().Ready(t.Context())
-		err := r.Err()
-		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) || r.Where["account"] != c.account {
-			t.Errorf("%s: %v, %+v; want %q", name, err, r.Where, c.want)
-		}
-		if err == nil && (r.Credentials == "" || strings.Contains(r.Credentials, "s3cret")) {
-			t.Errorf("%s: credentials %q", name, r.Credentials)
-		}
-		if err != nil && len(r.Missing) > 0 && fail.Hint(r.Missing[0]) == "" {
-			t.Errorf("%s: %v has no hint", name, r.Missing)
-		}
-	}
-	f := newFakeWrangler(t, nil)
-	c := f.open()
-	c.LookPath = func(string) (string, error) { return "", errors.New("none") }
-	if r := c.Ready(t.Context()); r.Err() == nil || !strings.Contains(fail.Hint(r.Tools[0].Err), "make wrangler") {
-		t.Errorf("without Wrangler: %+v", r)
-	}
-}
-
-func TestCloudflareRefuses(t *testing.T) {
-	for _, c := range []struct {
-		sub  experiment.SubExperiment
-		want string
-	}{
-		{experiment.SubExperiment{Protocol: "http1", FillerPlacement: "back", FunctionImageSizeMB: 2, DesiredServiceTimes: []string{"5m"}}, ""},
-		{experiment.SubExperiment{FillerPlacement: "front"}, ""}, // of no filler
-		{experiment.SubExperiment{FillerPlacement: "spread", FunctionImageSizeMB: 2}, "FillerPlacement spread"},
-		{experiment.SubExperiment{Protocol: "grpc"}, "Protocol grpc"},
-		{experiment.SubExperiment{DesiredServiceTimes: []string{"1ms", "301s"}}, "DesiredServiceTimes 5m1s"},
-	} {
-		fn := providertest.Zip("f0-0", 0, 128)
-		fn.Language = run.LanguageWorkers
-		no := (&connection{}).Refuse(&c.sub, fn)
-		if text := providertest.Said(no, "; "); (text == "") != (c.want == "") || !strings.Contains(text, c.want) {
-			t.Errorf("%+v: %q, want %q", c.sub, text, c.want)
-		}
-	}
-}
-
-func TestCloudflareCommands(t *testing.T) {
-	f := newFakeWrangler(t, nil)
-	deploy, remove := f.open().Commands(provider.OnePerFunction("stellar-RUN", []*provider.Function{providertest.Zip("f0-0", 0, 128)})[0])
-	var got []string
-	for _, c := range append(deploy, remove...) {
-		got = append(got, strings.ReplaceAll(c.CommandLine(), f.dir, "DIR"))
-	}
-	want := []string{"cd DIR/f0-0 && wrangler deploy --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler deploy --var STELLAR_VERSION:TIME --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler delete --name stellar-RUN-f0-0 --force --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler deployments list --name stellar-RUN-f0-0 --json --config wrangler.jsonc"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
-	}
-}
-
-func TestOutputsOfRealDeployments(t *testing.T) {
-	providertest.Outputs(t, func(text string) []string { return []string{workersDev.FindString(text)} },
-		map[string][]string{"deploy.txt": {"https://hellonode.stellarbench.workers.dev"}})
 }

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// compatibilityDate fixes the behaviour of the runtime (developers.cloudflare.com/workers/configuration/compatibility-dates); it is
-	// not later than the pinned workerd.
+	// compatibilityDate fixes the behaviour of the runtime
+	// (developers.cloudflare.com/workers/configuration/compatibility-dates); it is not later than the pinned workerd.
 	compatibilityDate = "2026-04-01"
-	// usualCPU is what a request may compute where nothing else is said, on the paid plan. The free one takes no setting, so
-	// there is one only where it is needed.
+	// usualCPU is what a request may compute where nothing else is said, on the paid plan. The free one takes no
+	// setting, so there is one only where it is needed.
 	usualCPU = 30 * time.Second
 )
 
-// wranglerFile is the configuration of one Worker, as far as it is used: developers.cloudflare.com/workers/wrangler/configuration.
+// wranglerFile is the configuration of one Worker, as far as it is used:
+// developers.cloudflare.com/workers/wrangler/configuration.
 type wranglerFile struct {
 	Name              string            `json:"name"`
 	Main              string            `json:"main"`
@@ -69,7 +70,8 @@ func (c *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		Vars: variables(r, fn),
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "// Written by stellar for run %s. By hand, in this folder:\n//   wrangler deploy | wrangler delete\n", r.ID)
+	fmt.Fprintf(&out, "// Written by stellar for run %s. By hand, in this folder:\n//   wrangler deploy | wrangler "+
+		"delete\n", r.ID)
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")

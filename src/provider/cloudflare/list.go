@@ -18,8 +18,9 @@ import (
 	"stellar/src/provider"
 )
 
-// Wrangler lists no Workers, so the account is asked itself: developers.cloudflare.com/api/resources/workers. Workers have no tags that
-// Wrangler could set: the variables STELLAR_RUN and STELLAR_EXPIRES, which Files writes, stand for them.
+// Wrangler lists no Workers, so the account is asked itself: developers.cloudflare.com/api/resources/workers. Workers
+// have no tags that Wrangler could set: the variables STELLAR_RUN and STELLAR_EXPIRES, which Files writes, stand for
+// them.
 
 const (
 	apiURL        = "https://api.cloudflare.com/client/v4"
@@ -52,9 +53,11 @@ func (c *connection) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) 
 		if name != c.Service && !strings.HasPrefix(name, c.Service+"-") {
 			continue
 		}
-		out = append(out, provider.Endpoint{Provider: "cloudflare", URL: fmt.Sprintf("https://%s.%s.workers.dev", name, domain.Subdomain),
+		out = append(out, provider.Endpoint{Provider: "cloudflare",
+			URL:      fmt.Sprintf("https://%s.%s.workers.dev", name, domain.Subdomain),
 			Function: strings.TrimPrefix(strings.TrimPrefix(name, c.Service), "-"),
-			Detail:   map[string]string{provider.DetailUnit: name, provider.DetailAccount: t.Unit.Where[provider.DetailAccount]}})
+			Detail: map[string]string{provider.DetailUnit: name,
+				provider.DetailAccount: t.Unit.Where[provider.DetailAccount]}})
 	}
 	return out, nil
 }
@@ -107,7 +110,8 @@ func (c *connection) tagsOf(ctx context.Context, name, account string) (provider
 	if err != nil {
 		return provider.Tagged{}, err
 	}
-	t := provider.Tagged{Unit: provider.Unit{Name: name, Where: map[string]string{provider.DetailAccount: account}, Confirmed: true}}
+	t := provider.Tagged{Unit: provider.Unit{Name: name, Where: map[string]string{provider.DetailAccount: account},
+		Confirmed: true}}
 	for _, b := range settings.Bindings {
 		switch {
 		case b.Type == "plain_text" && b.Name == runVariable:
@@ -137,7 +141,8 @@ func (c *connection) ask(ctx context.Context, what string, result any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	address := fmt.Sprintf("%s/accounts/%s/%s", strings.TrimSuffix(cmp.Or(c.Getenv("CLOUDFLARE_API_BASE_URL"), apiURL), "/"), url.PathEscape(who.account), what)
+	address := fmt.Sprintf("%s/accounts/%s/%s", strings.TrimSuffix(cmp.Or(c.Getenv("CLOUDFLARE_API_BASE_URL"), apiURL),
+		"/"), url.PathEscape(who.account), what)
 	wait := c.Patience.Wait
 	for attempt := 1; ; attempt++ {
 		err := c.askOnce(ctx, address, result)
@@ -198,7 +203,8 @@ func (c *connection) authorize(req *http.Request) error {
 	key, _ := c.FirstSet("CLOUDFLARE_API_KEY")
 	mail, _ := c.FirstSet("CLOUDFLARE_EMAIL")
 	if key == "" || mail == "" {
-		return fail.Unsupported("Workers of a `wrangler login` cannot be listed").WithHint("set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID")
+		return fail.Unsupported("Workers of a `wrangler login` cannot be listed").
+			WithHint("set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID")
 	}
 	req.Header.Set("X-Auth-Key", key)
 	req.Header.Set("X-Auth-Email", mail)

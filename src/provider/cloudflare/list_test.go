@@ -65,7 +65,8 @@ func TestCloudflareFindsByItsVariables(t *testing.T) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 	mine, err := c.ListAPIs(t.Context())
-	if err != nil || len(mine) != 1 || mine[0].URL != "https://stellar-x-f0-0.example.workers.dev" || mine[0].Function != "f0-0" {
+	if err != nil || len(mine) != 1 || mine[0].URL != "https://stellar-x-f0-0.example.workers.dev" ||
+		mine[0].Function != "f0-0" {
 		t.Errorf("of the run: %+v, %v", mine, err)
 	}
 }
@@ -73,20 +74,24 @@ func TestCloudflareFindsByItsVariables(t *testing.T) {
 func TestCloudflareSaysWhyItCannotList(t *testing.T) {
 	f := newFakeWrangler(t, nil)
 	f.env["CLOUDFLARE_API_TOKEN"] = "wrong"
-	if _, err := f.openAt(workersAPI(t, 0).URL).Tagged(t.Context()); err == nil || !strings.Contains(err.Error(), "Invalid access token [code: 9109]") || strings.Contains(err.Error(), "wrong") {
+	if _, err := f.openAt(workersAPI(t, 0).URL).Tagged(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "Invalid access token [code: 9109]") || strings.Contains(err.Error(), "wrong") {
 		t.Errorf("a wrong token: %v", err)
 	}
-	if _, err := newFakeWrangler(t, nil).openAt(workersAPI(t, 3).URL).Tagged(t.Context()); err == nil || !strings.Contains(err.Error(), "429") {
+	if _, err := newFakeWrangler(t, nil).openAt(workersAPI(t, 3).URL).
+		Tagged(t.Context()); err == nil || !strings.Contains(err.Error(), "429") {
 		t.Errorf("throttled for ever: %v", err)
 	}
 	page := httptest.NewServer(http.NotFoundHandler())
 	defer page.Close()
-	if _, err := newFakeWrangler(t, nil).openAt(page.URL).Tagged(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
+	if _, err := newFakeWrangler(t, nil).openAt(page.URL).
+		Tagged(t.Context()); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("a page: %v", err)
 	}
 	login := newFakeWrangler(t, map[string][]string{"whoami": {`{"loggedIn": true, "accounts": [{"id": "acc1"}]}`}})
 	login.env = map[string]string{}
-	if _, err := login.openAt(page.URL).Tagged(t.Context()); err == nil || !strings.Contains(fail.Hint(err), "CLOUDFLARE_API_TOKEN") {
+	if _, err := login.openAt(page.URL).Tagged(t.Context()); err == nil ||
+		!strings.Contains(fail.Hint(err), "CLOUDFLARE_API_TOKEN") {
 		t.Errorf("a login: %v", err)
 	}
 }

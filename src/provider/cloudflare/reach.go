@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// A new Worker's name is known everywhere some seconds after Cloudflare has taken it. Until then the edge answers in its place,
-// and a run that began at once would measure its error pages. Asking starts the Worker, though, and the first burst would
-// not find it cold: so once it has answered it is deployed a second time. A new version starts anew, and until a place
-// knows it the old one answers there.
+// A new Worker's name is known everywhere some seconds after Cloudflare has taken it. Until then the edge answers in
+// its place, and a run that began at once would measure its error pages. Asking starts the Worker, though, and the
+// first burst would not find it cold: so once it has answered it is deployed a second time. A new version starts anew,
+// and until a place knows it the old one answers there.
 
 // reachLooks is for how many of Patience.Settle a new Worker is waited for: a minute by default.
 const reachLooks = 12
@@ -35,8 +35,8 @@ func (c *connection) settle(ctx context.Context, address string, ours bool) bool
 	}
 }
 
-// answers reports whether it is the Worker that answers: one of ours says so in JSON, of a user's own it is known only that the edge
-// answers 404, or a status from 500 up, for a name that it does not know.
+// answers reports whether it is the Worker that answers: one of ours says so in JSON, of a user's own it is known only
+// that the edge answers 404, or a status from 500 up, for a name that it does not know.
 func answers(ctx context.Context, client *http.Client, address string, ours bool) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -54,7 +54,8 @@ func answers(ctx context.Context, client *http.Client, address string, ours bool
 	return resp.StatusCode != http.StatusNotFound && resp.StatusCode < http.StatusInternalServerError
 }
 
-// newVersion is a variable that differs from deployment to deployment: Cloudflare makes a new version of the Worker for it.
+// newVersion is a variable that differs from deployment to deployment: Cloudflare makes a new version of the Worker for
+// it.
 func newVersion() []string {
 	return []string{"--var", "STELLAR_VERSION:" + strconv.FormatInt(time.Now().UnixNano(), 10)}
 }

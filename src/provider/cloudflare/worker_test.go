@@ -28,7 +28,8 @@ func newWorkers(t *testing.T, subs ...experiment.SubExperiment) (*run.Run, *prov
 func TestWorkersTakeAnyRuntime(t *testing.T) {
 	handler := func(s *experiment.SubExperiment) { s.Handler = "dist/main.js" } // published files have it
 	sized := func(s *experiment.SubExperiment) { s.FunctionImageSizeMB, s.FillerRead = 2, true }
-	r, log := newWorkers(t, providertest.Sub("hellopy", "python3.13", handler), providertest.Sub("measure", "nodejs22.x", sized), providertest.Sub("hellojava", "python3.13"))
+	r, log := newWorkers(t, providertest.Sub("hellopy", "python3.13", handler),
+		providertest.Sub("measure", "nodejs22.x", sized), providertest.Sub("hellojava", "python3.13"))
 	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -38,16 +39,19 @@ func TestWorkersTakeAnyRuntime(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for i, want := range []string{"measure-workers-amd64", "measure-workers-amd64-2097152-back-read", "measure-workers-amd64"} {
+	for i, want := range []string{"measure-workers-amd64", "measure-workers-amd64-2097152-back-read",
+		"measure-workers-amd64"} {
 		fn := r.Functions[i]
-		if p := fn.Package; p.Name != want || p.Type != run.PackageModules || p.Path != filepath.Join(r.ServiceDir, "packages", want) {
+		if p := fn.Package; p.Name != want || p.Type != run.PackageModules ||
+			p.Path != filepath.Join(r.ServiceDir, "packages", want) {
 			t.Errorf("function %d: package %+v", i, p)
 		}
 		if fn.Source != first.Source || fn.Handler != "worker.mjs" {
 			t.Errorf("function %d: handler %q, source %+v", i, fn.Handler, fn.Source)
 		}
 	}
-	if len(*log) != 2 || len(r.Record.Notes) != 2 || !strings.Contains(r.Record.Notes[0], "Runtime python3.13: Workers run JavaScript") {
+	if len(*log) != 2 || len(r.Record.Notes) != 2 ||
+		!strings.Contains(r.Record.Notes[0], "Runtime python3.13: Workers run JavaScript") {
 		t.Errorf("warned %q, noted %q", *log, r.Record.Notes)
 	}
 }
@@ -56,7 +60,8 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 	handler := func(h string) func(*experiment.SubExperiment) {
 		return func(s *experiment.SubExperiment) { s.Handler = h }
 	}
-	r, _ := newWorkers(t, providertest.Sub("./mine", "nodejs22.x", handler("dist/main.js")), providertest.Sub("./mine", "nodejs22.x", handler("")))
+	r, _ := newWorkers(t, providertest.Sub("./mine", "nodejs22.x", handler("dist/main.js")),
+		providertest.Sub("./mine", "nodejs22.x", handler("")))
 	for _, name := range []string{"dist/main.js", "worker.mjs", "src/index.ts"} {
 		providertest.Write(t, filepath.Join(r.BaseDir, "mine", filepath.FromSlash(name)), "export default {};")
 	}
@@ -68,10 +73,12 @@ func TestWorkersOfOnesOwn(t *testing.T) {
 			t.Errorf("handler %q, want %q", got, want)
 		}
 	}
-	for _, wrong := range []string{"src/index.ts", "main.handler", "../worker.mjs", "/worker.mjs", "dist//main.js", "other.mjs", ".mjs"} {
+	for _, wrong := range []string{"src/index.ts", "main.handler", "../worker.mjs", "/worker.mjs", "dist//main.js",
+		"other.mjs", ".mjs"} {
 		r, _ := newWorkers(t, providertest.Sub("./mine", "nodejs22.x", handler(wrong)))
 		providertest.Write(t, filepath.Join(r.BaseDir, "mine", "worker.mjs"), "export default {};")
-		if err := generate.Check(r, Provider()); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
+		if err := generate.Check(r, Provider()); fail.Code(err) != fail.CodeInput ||
+			!strings.Contains(err.Error(), fmt.Sprintf("handler %q", wrong)) || fail.Hint(err) == "" {
 			t.Errorf("%s: %v, hint %q", wrong, err, fail.Hint(err))
 		}
 	}
@@ -109,14 +116,16 @@ func TestWranglerConfiguration(t *testing.T) {
 }
 
 func TestWorkerNames(t *testing.T) {
-	for name, ok := range map[string]bool{"stellar-20261121t010203z-cloudflare-abcd": true, "Stellar-X": false, "stellar_x": false,
+	for name, ok := range map[string]bool{"stellar-20261121t010203z-cloudflare-abcd": true, "Stellar-X": false,
+		"stellar_x":                          false,
 		"stellar-" + strings.Repeat("x", 60): false} {
 		r, _ := newWorkers(t, providertest.Sub("measure", "nodejs22.x"))
 		r.Service = name
 		if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if err := (generate.Service{Row: Provider()}).Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
+		if err := (generate.Service{Row: Provider()}).
+			Check(t.Context(), r); (err == nil) != ok || err != nil && fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -59,7 +59,8 @@ func (g gcloud) ask(ctx context.Context, args ...string) (string, error) {
 
 func (g gcloud) noAnswer(question string) error {
 	return fail.Input("`gcloud %s`: %w in %v", question, errNoAnswer, g.Patience.Ask).
-		WithHint("check that gcloud works on its own; where CLOUDSDK_CORE_PROJECT and \"Region\" are set, it is not asked for them")
+		WithHint("check that gcloud works on its own; where CLOUDSDK_CORE_PROJECT and \"Region\" are set, it is not " +
+			"asked for them")
 }
 
 // locate finds project and region: where the run was located before, in the experiment, then in the environment as
@@ -109,7 +110,8 @@ func (g gcloud) Ready(ctx context.Context) provider.Readiness {
 	var noAccount, noPlace error
 	var all sync.WaitGroup
 	all.Go(fail.Caught(func(err error) { tool.Err = err }, func() {
-		tool = g.FindProgram(ctx, provider.Program{Name: gcloudName, Args: []string{"version"}, Least: [3]int{450, 0, 0}, Below: 700,
+		tool = g.FindProgram(ctx, provider.Program{Name: gcloudName, Args: []string{"version"},
+			Least: [3]int{450, 0, 0}, Below: 700,
 			Install: gcloudHint, Timeout: g.Patience.Ask})
 	}))
 	all.Go(fail.Caught(func(err error) { noAccount = err }, func() { r.Credentials, noAccount = g.credentials(ctx) }))
@@ -158,7 +160,8 @@ func (g gcloud) credentials(ctx context.Context) (string, error) {
 	}
 	none := fail.Input("gcloud has no active account")
 	if _, name := g.FirstSet("GOOGLE_APPLICATION_CREDENTIALS"); name != "" {
-		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
+		return "", none.WithHint("gcloud does not read GOOGLE_APPLICATION_CREDENTIALS: set " +
+			"CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE to the same file")
 	}
 	return "", none.WithHint("run `gcloud auth login`, or `gcloud auth activate-service-account --key-file <file>`")
 }

@@ -18,9 +18,11 @@ import (
 // envFile is the name of the file in a unit's folder with the environment variables of its function.
 const envFile = "env.yaml"
 
-// Files is the one file that gcloud reads of a unit, for --env-vars-file: a function's environment variables, KEY: "value".
+// Files is the one file that gcloud reads of a unit, for --env-vars-file: a function's environment variables, KEY:
+// "value".
 func (g gcloud) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
-	text := fmt.Appendf(nil, "# Written by stellar for run %s: the environment of %s, for --env-vars-file.\n", r.ID, u.Name)
+	text := fmt.Appendf(nil, "# Written by stellar for run %s: the environment of %s, for --env-vars-file.\n", r.ID,
+		u.Name)
 	body, err := provider.YAML(provider.Texts(environment(u.Functions[0])))
 	if err != nil {
 		return nil, fmt.Errorf("writing %s: %w", envFile, err)
@@ -28,16 +30,20 @@ func (g gcloud) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provi
 	return []provider.File{{Name: envFile, Text: append(text, body...)}}, nil
 }
 
-// Adapt says what turns functions into those that Google's Functions Framework calls. Google builds them from their sources.
+// Adapt says what turns functions into those that Google's Functions Framework calls. Google builds them from their
+// sources.
 func (c *cloudFunctions) Adapt(language string) provider.Adaptation {
 	switch language {
 	case "python":
-		return provider.Adaptation{Add: "adapters/google/python", Handler: "entry.handle", Check: checkPython, Source: true}
+		return provider.Adaptation{Add: "adapters/google/python", Handler: "entry.handle", Check: checkPython,
+			Source: true}
 	case "nodejs":
-		return provider.Adaptation{Add: "adapters/google/nodejs", Handler: "entry.handle", Check: checkNode, Source: true}
+		return provider.Adaptation{Add: "adapters/google/nodejs", Handler: "entry.handle", Check: checkNode,
+			Source: true}
 	case "go":
-		return provider.Adaptation{Add: "adapters/google/go", Handler: "Handle", Check: checkGo, Source: true, Package: "measure",
-			Extra: map[string]string{"go.mod": "module example.com/measure\n\ngo 1.21\n"}}
+		return provider.Adaptation{Add: "adapters/google/go", Handler: "Handle", Check: checkGo, Source: true,
+			Package: "measure",
+			Extra:   map[string]string{"go.mod": "module example.com/measure\n\ngo 1.21\n"}}
 	}
 	return provider.Adaptation{}
 }
@@ -45,8 +51,8 @@ func (c *cloudFunctions) Adapt(language string) provider.Adaptation {
 // Notes are none: what Google cannot do is refused.
 func (c *cloudFunctions) Notes(*run.Function) []string { return nil }
 
-// environment is a function's environment. Google tells a function its memory nowhere: the measurement function finds it where AWS has
-// it, as on the local platform.
+// environment is a function's environment. Google tells a function its memory nowhere: the measurement function finds
+// it where AWS has it, as on the local platform.
 func environment(fn *run.Function) map[string]string {
 	env := maps.Clone(fn.Env)
 	if env == nil {

@@ -49,7 +49,8 @@ func TestGoogleEnvironments(t *testing.T) {
 
 // What is shipped to Google has a function in it that its framework calls, and all that gcloud asks for.
 func TestGoogleSources(t *testing.T) {
-	r := providertest.NewRun(t, "google", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"), providertest.Sub("measure", "nodejs22.x"))
+	r := providertest.NewRun(t, "google", providertest.Sub("measure", "go"), providertest.Sub("measure", "python3.13"),
+		providertest.Sub("measure", "nodejs22.x"))
 	text := writtenEnv(t, r)
 	if !bytes.Contains(text, []byte(`AWS_LAMBDA_FUNCTION_MEMORY_SIZE: "128"`)) {
 		t.Errorf("environment:\n%s", text)
@@ -63,10 +64,12 @@ func TestGoogleSources(t *testing.T) {
 		{"entry.handle", "entry.js", "exports.handle = ", []string{"main.js", "core.cjs", "package.json"}},
 	} {
 		fn := r.Functions[i]
-		if fn.Handler != want.handler || !fn.Source.Unbuilt || fn.Package.Type != run.PackageSource || filepath.Ext(fn.Package.Path) != "" {
+		if fn.Handler != want.handler || !fn.Source.Unbuilt || fn.Package.Type != run.PackageSource ||
+			filepath.Ext(fn.Package.Path) != "" {
 			t.Errorf("%s: handler %q, package %+v", fn.Runtime, fn.Handler, fn.Package)
 		}
-		if text, err := os.ReadFile(filepath.Join(fn.Source.Dir, want.file)); err != nil || !strings.Contains(string(text), want.holds) {
+		if text, err := os.ReadFile(filepath.Join(fn.Source.Dir, want.file)); err != nil ||
+			!strings.Contains(string(text), want.holds) {
 			t.Errorf("%s: %s holds no %s (%v)", fn.Runtime, want.file, want.holds, err)
 		}
 		for _, name := range want.names {
@@ -94,18 +97,27 @@ func TestGoogleFunctionsOfOnesOwn(t *testing.T) {
 		want             string // handler, or what the error says
 		fails            bool
 	}{
-		"python":                  {"python3.13", "main.f", map[string]string{"main.py": "", "requirements.txt": ""}, "main.f", false},
-		"python, another file":    {"python3.13", "app.f", map[string]string{"app.py": "", "main.py": "", "pyproject.toml": ""}, "app.f", false},
-		"python, nothing to read": {"python3.13", "main.f", map[string]string{"main.py": ""}, "has no requirements.txt or pyproject.toml", true},
-		"nodejs":                  {"nodejs22.x", "app.f", map[string]string{"app.js": "", "package.json": `{"main":"./app.js"}`}, "app.f", false},
-		"nodejs, index":           {"nodejs22.x", "index.f", map[string]string{"index.js": "", "package.json": "{}"}, "index.f", false},
-		"nodejs, another main":    {"nodejs22.x", "app.f", map[string]string{"app.js": "", "package.json": "{}"}, "package.json names index.js as main", true},
+		"python": {"python3.13", "main.f", map[string]string{"main.py": "", "requirements.txt": ""},
+			"main.f", false},
+		"python, another file": {"python3.13", "app.f",
+			map[string]string{"app.py": "", "main.py": "", "pyproject.toml": ""}, "app.f", false},
+		"python, nothing to read": {"python3.13", "main.f", map[string]string{"main.py": ""},
+			"has no requirements.txt or pyproject.toml", true},
+		"nodejs": {"nodejs22.x", "app.f",
+			map[string]string{"app.js": "", "package.json": `{"main":"./app.js"}`}, "app.f", false},
+		"nodejs, index": {"nodejs22.x", "index.f", map[string]string{"index.js": "", "package.json": "{}"},
+			"index.f", false},
+		"nodejs, another main": {"nodejs22.x", "app.f", map[string]string{"app.js": "", "package.json": "{}"},
+			"package.json names index.js as main", true},
 		"nodejs, no package.json": {"nodejs22.x", "app.f", map[string]string{"app.js": ""}, "package.json", true},
-		"go":                      {"go", "Serve", map[string]string{"f.go": "package f", "go.mod": ""}, "Serve", false},
-		"go, not exported":        {"go", "serve", map[string]string{"f.go": "package f", "go.mod": ""}, "no exported function", true},
-		"go, no module":           {"go", "Serve", map[string]string{"f.go": "package f"}, "has no go.mod", true},
+		"go": {"go", "Serve", map[string]string{"f.go": "package f", "go.mod": ""}, "Serve",
+			false},
+		"go, not exported": {"go", "serve", map[string]string{"f.go": "package f", "go.mod": ""},
+			"no exported function", true},
+		"go, no module": {"go", "Serve", map[string]string{"f.go": "package f"}, "has no go.mod", true},
 	} {
-		r := providertest.NewRun(t, "google", providertest.Sub("./own", c.runtime, func(s *experiment.SubExperiment) { s.Handler = c.handler }))
+		r := providertest.NewRun(t, "google", providertest.Sub("./own", c.runtime,
+			func(s *experiment.SubExperiment) { s.Handler = c.handler }))
 		for file, text := range c.files {
 			providertest.Write(t, filepath.Join(r.BaseDir, "own", file), text)
 		}

@@ -19,17 +19,20 @@ import (
 )
 
 // functionsLimits are those of Cloud Run functions, as Cloud Functions of the 2nd generation are called by now:
-// cloud.google.com/functions/quotas, November 2026. Sources have no limit there but that of the image that is built of them.
+// cloud.google.com/functions/quotas, November 2026. Sources have no limit there but that of the image that is built of
+// them.
 func functionsLimits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, Languages: []string{"python", "nodejs", "go"},
-		Region: regionForm(), RegionLike: "europe-west1",
+	return provider.Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600,
+		Languages: []string{"python", "nodejs", "go"},
+		Region:    regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/functions/quotas, November 2026"}
 }
 
 // goRuntime is the newest runtime of Go: cloud.google.com/run/docs/runtimes/go, November 2026.
 const goRuntime = "go127"
 
-// google deploys functions of the 2nd generation from their sources, each by itself: Google builds an image of it and runs it on Cloud Run.
+// google deploys functions of the 2nd generation from their sources, each by itself: Google builds an image of it and
+// runs it on Cloud Run.
 type cloudFunctions struct{ gcloud }
 
 var (
@@ -58,8 +61,8 @@ func runtimeID(f *provider.Function) string {
 	return strings.ReplaceAll(strings.TrimSuffix(f.Runtime, ".x"), ".", "")
 }
 
-// entryPoint is the function's name and, for Python, the file that it is in, empty where that is main.py. Node.js has the file in
-// package.json, Go has packages.
+// entryPoint is the function's name and, for Python, the file that it is in, empty where that is main.py. Node.js has
+// the file in package.json, Go has packages.
 func entryPoint(f *provider.Function) (name, file string) {
 	at := strings.LastIndexByte(f.Handler, '.')
 	name = cmp.Or(f.Handler[at+1:], "ENTRY_POINT")
@@ -76,7 +79,8 @@ func (c *cloudFunctions) deployment(u provider.Unit, at place) shell.Command {
 	return c.upload(u, at, "--env-vars-file", filepath.Join(c.UnitFolder(u), envFile))
 }
 
-// upload has Google build and run a function's sources. --allow-unauthenticated: the function itself asks for the run's token.
+// upload has Google build and run a function's sources. --allow-unauthenticated: the function itself asks for the run's
+// token.
 func (c *cloudFunctions) upload(u provider.Unit, at place, env ...string) shell.Command {
 	f := u.Functions[0]
 	source := "SOURCE"
@@ -84,16 +88,19 @@ func (c *cloudFunctions) upload(u provider.Unit, at place, env ...string) shell.
 		source = f.Package.Path
 	}
 	entry, file := entryPoint(f)
-	args := []string{"functions", "deploy", u.Name, "--gen2", "--runtime", runtimeID(f), "--source", source, "--entry-point", entry,
+	args := []string{"functions", "deploy", u.Name, "--gen2", "--runtime", runtimeID(f), "--source", source,
+		"--entry-point", entry,
 		"--trigger-http", "--allow-unauthenticated", "--memory", fmt.Sprintf("%dMi", f.MemoryMB)}
-	if f.Platform.Concurrency > 1 { // which less than a whole processor does not have; else the platform's share for that memory
+	// which less than a whole processor does not have; else the platform's share for that memory
+	if f.Platform.Concurrency > 1 {
 		args = append(args, "--cpu", strconv.Itoa(wholeCPUs(f.MemoryMB)))
 	}
 	args = append(args, "--concurrency", strconv.Itoa(max(f.Platform.Concurrency, 1)), "--min-instances", "0")
 	if f.Platform.MaxInstances > 0 {
 		args = append(args, "--max-instances", strconv.Itoa(f.Platform.MaxInstances))
 	}
-	args = append(args, "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--ingress-settings", "all", "--update-labels", c.labels())
+	args = append(args, "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--ingress-settings", "all",
+		"--update-labels", c.labels())
 	args = append(args, env...)
 	if file != "" {
 		args = append(args, "--set-build-env-vars", "GOOGLE_FUNCTION_SOURCE="+file)
@@ -125,9 +132,11 @@ func (c *cloudFunctions) removal(name string, at place, number string) removals 
 		function: c.command(at, "functions", "delete", name, "--gen2"),
 		look:     c.command(at, "functions", "describe", name, "--gen2", "--format", "value(name)"),
 		archive:  c.command(project, "storage", "rm", archive, "--all-versions"),
-		images:   c.command(project, "artifacts", "packages", "list", "--repository", imagesRegistry, "--location", at.region, "--format", "value(name)"),
+		images: c.command(project, "artifacts", "packages", "list", "--repository", imagesRegistry, "--location",
+			at.region, "--format", "value(name)"),
 		image: func(image string) shell.Command {
-			return c.command(project, "artifacts", "packages", "delete", image, "--repository", imagesRegistry, "--location", at.region)
+			return c.command(project, "artifacts", "packages", "delete", image, "--repository", imagesRegistry,
+				"--location", at.region)
 		},
 	}
 }
@@ -136,7 +145,8 @@ func (c *cloudFunctions) removal(name string, at place, number string) removals 
 func (c *cloudFunctions) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	at := c.planned()
 	r := c.removal(u.Name, at, "PROJECT_NUMBER")
-	return []shell.Command{c.deployment(u, at)}, []shell.Command{r.function, r.look, r.archive, r.images, r.image("IMAGE")}
+	return []shell.Command{c.deployment(u, at)}, []shell.Command{r.function, r.look, r.archive, r.images,
+		r.image("IMAGE")}
 }
 
 // Locate gives project, its number, and region.
@@ -152,14 +162,16 @@ func (c *cloudFunctions) Locate(ctx context.Context) (map[string]string, error) 
 var digits = regexp.MustCompile(`^\d+$`)
 
 func (c *cloudFunctions) number(ctx context.Context, project string) (string, error) {
-	cmd := shell.Command{Name: gcloudName, Args: []string{"projects", "describe", project, "--format", "value(projectNumber)", "--quiet"}}
+	cmd := shell.Command{Name: gcloudName, Args: []string{"projects", "describe", project, "--format",
+		"value(projectNumber)", "--quiet"}}
 	res, err := c.run(ctx, cmd)
 	if err != nil {
 		return "", err
 	}
 	number := strings.TrimSpace(res.Stdout)
 	if !digits.MatchString(number) {
-		return "", provider.OutputError(res.Stdout+res.Stderr, "gcloud projects describe gave no number of project %s", project)
+		return "", provider.OutputError(res.Stdout+res.Stderr, "gcloud projects describe gave no number of project %s",
+			project)
 	}
 	return number, nil
 }
@@ -177,7 +189,8 @@ func (c *cloudFunctions) DeployFunctions(ctx context.Context, fns []*provider.Fu
 	return c.deployEach(ctx, fns, c.deployment, c.read)
 }
 
-// functionAnswer is what gcloud prints of a function (cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions).
+// functionAnswer is what gcloud prints of a function
+// (cloud.google.com/functions/docs/reference/rest/v2/projects.locations.functions).
 type functionAnswer struct {
 	Name    string            `json:"name"` // projects/…/locations/…/functions/…
 	State   string            `json:"state"`
@@ -203,7 +216,8 @@ func (c *cloudFunctions) read(res shell.Result) (provider.Endpoint, error) {
 	case err != nil:
 		return e, err
 	case f.State != "" && f.State != "ACTIVE":
-		return provider.Endpoint{}, provider.OutputError(res.Stdout+res.Stderr, "the function is %s, not ACTIVE", f.State)
+		return provider.Endpoint{}, provider.OutputError(res.Stdout+res.Stderr, "the function is %s, not ACTIVE",
+			f.State)
 	case f.Service.Revision != "":
 		e.Detail["revision"] = f.Service.Revision
 	}
@@ -258,7 +272,8 @@ func (c *cloudFunctions) Tagged(ctx context.Context) ([]provider.Tagged, error) 
 	return out, nil
 }
 
-// UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request starts cold.
+// UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request
+// starts cold.
 func (c *cloudFunctions) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	name := e.Detail[provider.DetailUnit]
 	at, err := c.placeOf(ctx, name, e.Detail)
@@ -268,11 +283,13 @@ func (c *cloudFunctions) UpdateFunction(ctx context.Context, e provider.Endpoint
 	if fn == nil || fn.Package == nil {
 		return fail.Input("function %s: a new revision is built from its sources, which do not exist", name)
 	}
-	_, err = c.run(ctx, c.upload(provider.Unit{Name: name, Functions: []*provider.Function{fn}}, at, "--update-env-vars", version()))
+	_, err = c.run(ctx, c.upload(provider.Unit{Name: name, Functions: []*provider.Function{fn}}, at,
+		"--update-env-vars", version()))
 	return err
 }
 
-// RemoveFunctions deletes functions, and what Google keeps of each: the archive of its sources, the image built of them.
+// RemoveFunctions deletes functions, and what Google keeps of each: the archive of its sources, the image built of
+// them.
 func (c *cloudFunctions) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
 	return provider.ForEach(ctx, c.Patience.Parallel, units, c.remove)
 }
@@ -292,7 +309,8 @@ func (c *cloudFunctions) remove(ctx context.Context, u provider.Unit) error {
 	if err := c.removeOne(ctx, u.Name, "the function "+u.Name, u.Confirmed, r.function, r.look); err != nil {
 		return err
 	}
-	return provider.Join(slices.DeleteFunc([]error{c.removeArchive(ctx, r), c.removeImages(ctx, u.Name, r)}, func(err error) bool { return err == nil }))
+	return provider.Join(slices.DeleteFunc([]error{c.removeArchive(ctx, r), c.removeImages(ctx, u.Name, r)},
+		func(err error) bool { return err == nil }))
 }
 
 // noArchive: the object is not there, or the bucket is not.
@@ -306,8 +324,9 @@ func (c *cloudFunctions) removeArchive(ctx context.Context, r removals) error {
 	return err
 }
 
-// removeImages deletes the packages whose name is that of the function, as Google writes it: hyphens doubled, perhaps behind
-// project and region with two underscores between them; and the cache of its build, which is the same name with /cache behind it.
+// removeImages deletes the packages whose name is that of the function, as Google writes it: hyphens doubled, perhaps
+// behind project and region with two underscores between them; and the cache of its build, which is the same name with
+// /cache behind it.
 func (c *cloudFunctions) removeImages(ctx context.Context, name string, r removals) error {
 	res, err := c.run(ctx, r.images)
 	if err != nil && c.missing(res, imagesRegistry) {

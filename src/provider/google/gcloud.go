@@ -1,5 +1,5 @@
-// Package google is Cloud Run and Cloud Functions: the connections, what they accept, and the file that the Google Cloud CLI
-// reads of a unit.
+// Package google is Cloud Run and Cloud Functions: the connections, what they accept, and the file that the Google
+// Cloud CLI reads of a unit.
 package google
 
 import (
@@ -31,8 +31,8 @@ func CloudFunctions() provider.Provider {
 		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units}
 }
 
-// gcloud is what Google's two services share: the Google Cloud CLI, where it goes, how it is talked to. Its arguments are those of
-// docs.cloud.google.com/sdk/gcloud/reference, as of November 2026.
+// gcloud is what Google's two services share: the Google Cloud CLI, where it goes, how it is talked to. Its arguments
+// are those of docs.cloud.google.com/sdk/gcloud/reference, as of November 2026.
 type gcloud struct {
 	provider.Options
 	group  string // of the CLI's commands and properties: run, functions
@@ -46,25 +46,28 @@ type place struct{ project, region string }
 
 const (
 	gcloudName = "gcloud"
-	gcloudHint = "install the Google Cloud CLI, 450.0.0 or later (https://cloud.google.com/sdk/docs/install), and put gcloud on the PATH"
+	gcloudHint = "install the Google Cloud CLI, 450.0.0 or later (https://cloud.google.com/sdk/docs/install), and " +
+		"put gcloud on the PATH"
 )
 
 // detailProject is the journal's key for Google's project.
 const detailProject = "project"
 
 func newGcloud(o provider.Options, group string) gcloud {
-	return gcloud{Options: o, group: group, planOf: &sync.Once{}, asked: &gcloudAnswers{all: map[string]*gcloudAnswer{}}}
+	return gcloud{Options: o, group: group, planOf: &sync.Once{},
+		asked: &gcloudAnswers{all: map[string]*gcloudAnswer{}}}
 }
 
-// command is gcloud without questions; where it goes stands in every command, so that a change of the configuration meanwhile
-// changes nothing.
+// command is gcloud without questions; where it goes stands in every command, so that a change of the configuration
+// meanwhile changes nothing.
 func (g gcloud) command(at place, args ...string) shell.Command {
 	args = append(args, "--project", at.project)
 	if at.region != "" {
 		args = append(args, "--region", at.region)
 	}
 	return shell.Command{Name: gcloudName, Args: append(args, "--quiet"),
-		Env: []string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true", "CLOUDSDK_CORE_LOG_HTTP=false"}}
+		Env: []string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
+			"CLOUDSDK_CORE_LOG_HTTP=false"}}
 }
 
 // run has the gcloud that is found here do a command, again where Google throttles.
@@ -84,11 +87,13 @@ var gcloudSays = []struct {
 	hint  string
 }{
 	{regexp.MustCompile(`(?i)SERVICE_DISABLED|API \[[^\]]+\] not enabled|has not been used in project`),
-		"enable the API that is named: `gcloud services enable run.googleapis.com cloudfunctions.googleapis.com cloudbuild.googleapis.com artifactregistry.googleapis.com`"},
+		"enable the API that is named: `gcloud services enable run.googleapis.com cloudfunctions.googleapis.com " +
+			"cloudbuild.googleapis.com artifactregistry.googleapis.com`"},
 	{regexp.MustCompile(`(?i)reauthentication|gcloud auth login|invalid_grant`), "log in again: `gcloud auth login`"},
 	{regexp.MustCompile(`(?i)PERMISSION_DENIED|does not have permission|denied on resource|status=\[403\]`),
 		"the account lacks a role: docs/providers/gcr.md and docs/providers/google.md name those that are needed"},
-	{regexp.MustCompile(`(?i)failed to start and listen on the port`), "the program of the image has to listen on $PORT"},
+	{regexp.MustCompile(`(?i)failed to start and listen on the port`),
+		"the program of the image has to listen on $PORT"},
 	{regexp.MustCompile(`(?i)max instances must be set to|MaxInstances.*quota|exceeded the maximum allowed`),
 		`the project's quota allows fewer instances: write a smaller "MaxInstances" into "Platform", or ask for more quota`},
 }

@@ -71,10 +71,12 @@ func (g *fakeGcloud) calls() []string {
 func (g *fakeGcloud) open(kind string, env map[string]string) provider.Connection {
 	g.t.Helper()
 	row := map[string]provider.Provider{"gcr": CloudRun(), "google": CloudFunctions()}[kind]
-	conn, err := row.Open(provider.Options{Service: "stellar-r", ServiceDir: "/s", Tags: map[string]string{"stellar-run": "20261121T100000Z-gcr-abcd",
-		"stellar-expires": "2026-11-22T10:00:00Z"}, Getenv: func(k string) string { return env[k] },
+	conn, err := row.Open(provider.Options{Service: "stellar-r", ServiceDir: "/s",
+		Tags: map[string]string{"stellar-run": "20261121T100000Z-gcr-abcd",
+			"stellar-expires": "2026-11-22T10:00:00Z"}, Getenv: func(k string) string { return env[k] },
 		LookPath: func(string) (string, error) { return filepath.Join(g.dir, "gcloud"), nil },
-		Patience: provider.Patience{Command: 5 * time.Second, Attempts: 3, Wait: time.Millisecond, Settle: time.Millisecond, Parallel: 1}})
+		Patience: provider.Patience{Command: 5 * time.Second, Attempts: 3, Wait: time.Millisecond,
+			Settle: time.Millisecond, Parallel: 1}})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -83,7 +85,8 @@ func (g *fakeGcloud) open(kind string, env map[string]string) provider.Connectio
 
 // here is an environment that says where to go.
 func here() map[string]string {
-	return map[string]string{"CLOUDSDK_CORE_PROJECT": "p", "CLOUDSDK_RUN_REGION": "europe-west1", "CLOUDSDK_FUNCTIONS_REGION": "europe-west1"}
+	return map[string]string{"CLOUDSDK_CORE_PROJECT": "p", "CLOUDSDK_RUN_REGION": "europe-west1",
+		"CLOUDSDK_FUNCTIONS_REGION": "europe-west1"}
 }
 
 func TestGoogleLocates(t *testing.T) {
@@ -94,11 +97,16 @@ func TestGoogleLocates(t *testing.T) {
 		want    map[string]string
 		missing string
 	}{
-		"experiment and environment": {"asia-east1", here(), nil, map[string]string{"project": "p", "region": "asia-east1"}, ""},
-		"environment":                {"", map[string]string{"GOOGLE_CLOUD_PROJECT": "q", "CLOUDSDK_RUN_REGION": "us-east1"}, nil, map[string]string{"project": "q", "region": "us-east1"}, ""},
-		"configuration": {"", nil, map[string]string{"config-get-project.out": "from-config\n", "config-get-run-region.out": "europe-north1\n"},
+		"experiment and environment": {"asia-east1", here(), nil,
+			map[string]string{"project": "p", "region": "asia-east1"}, ""},
+		"environment": {"", map[string]string{"GOOGLE_CLOUD_PROJECT": "q",
+			"CLOUDSDK_RUN_REGION": "us-east1"}, nil, map[string]string{"project": "q", "region": "us-east1"}, ""},
+		"configuration": {"", nil, map[string]string{"config-get-project.out": "from-config\n",
+			"config-get-run-region.out": "europe-north1\n"},
 			map[string]string{"project": "from-config", "region": "europe-north1"}, ""},
-		"nothing": {"", nil, map[string]string{"config-get-project.err": "(unset)\n", "config-get-run-region.err": "(unset)\n"}, nil, "no Google Cloud project is set\nno Google Cloud region is set"},
+		"nothing": {"", nil, map[string]string{"config-get-project.err": "(unset)\n",
+			"config-get-run-region.err": "(unset)\n"}, nil,
+			"no Google Cloud project is set\nno Google Cloud region is set"},
 	} {
 		g := newFakeGcloud(t, c.answers)
 		conn := g.open("gcr", c.env).(*cloudRun)
@@ -123,14 +131,20 @@ func TestGoogleReady(t *testing.T) {
 		found   string
 		missing string
 	}{
-		"account":           {here(), nil, "gcloud auth", ""},
-		"token":             {merged(here(), map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/t"}), nil, "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", ""},
-		"no account":        {here(), map[string]string{"auth-list.out": "", "auth-list.err": "No credentialed accounts.\n"}, "", "gcloud auth login"},
-		"a key for others":  {merged(here(), map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "/k"}), map[string]string{"auth-list.out": ""}, "", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"},
-		"old":               {here(), map[string]string{"version.out": "Google Cloud SDK 400.0.0\n"}, "", "450.0.0 or later"},
-		"newer than known":  {here(), map[string]string{"version.out": "Google Cloud SDK 700.0.0\n"}, "", "450.0.0 or later"},
-		"another program":   {here(), map[string]string{"version.out": "hello\n"}, "", "450.0.0 or later"},
-		"nowhere to deploy": {nil, map[string]string{"config-get-project.out": "\n", "config-get-run-region.out": "\n"}, "gcloud auth", "gcloud config set project"},
+		"account": {here(), nil, "gcloud auth", ""},
+		"token": {merged(here(), map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/t"}), nil,
+			"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE", ""},
+		"no account": {here(), map[string]string{"auth-list.out": "",
+			"auth-list.err": "No credentialed accounts.\n"}, "", "gcloud auth login"},
+		"a key for others": {merged(here(), map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "/k"}),
+			map[string]string{"auth-list.out": ""}, "", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"},
+		"old": {here(), map[string]string{"version.out": "Google Cloud SDK 400.0.0\n"}, "",
+			"450.0.0 or later"},
+		"newer than known": {here(), map[string]string{"version.out": "Google Cloud SDK 700.0.0\n"}, "",
+			"450.0.0 or later"},
+		"another program": {here(), map[string]string{"version.out": "hello\n"}, "", "450.0.0 or later"},
+		"nowhere to deploy": {nil, map[string]string{"config-get-project.out": "\n", "config-get-run-region.out": "\n"},
+			"gcloud auth", "gcloud config set project"},
 	} {
 		g := newFakeGcloud(t, c.answers)
 		ready := g.open("gcr", c.env).(provider.Checker).Ready(t.Context())
@@ -138,11 +152,13 @@ func TestGoogleReady(t *testing.T) {
 		if ready.Credentials != c.found || (err == nil) != (c.missing == "") {
 			t.Errorf("%s: %+v, %v", name, ready, err)
 		}
-		if c.missing != "" && !slices.ContainsFunc(append(ready.Missing, ready.Tools[0].Err), func(err error) bool { return strings.Contains(fail.Hint(err), c.missing) }) {
+		if c.missing != "" && !slices.ContainsFunc(append(ready.Missing, ready.Tools[0].Err),
+			func(err error) bool { return strings.Contains(fail.Hint(err), c.missing) }) {
 			t.Errorf("%s: no hint says %q: %v", name, c.missing, err)
 		}
 		for _, call := range g.calls() {
-			if !strings.HasPrefix(call, "version") && !strings.HasPrefix(call, "auth list") && !strings.HasPrefix(call, "config get") {
+			if !strings.HasPrefix(call, "version") && !strings.HasPrefix(call, "auth list") &&
+				!strings.HasPrefix(call, "config get") {
 				t.Errorf("%s: asking what is missing ran %s", name, call)
 			}
 		}
@@ -152,7 +168,8 @@ func TestGoogleReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ready := conn.(provider.Checker).Ready(t.Context()); ready.Tools[0].Err == nil || !strings.Contains(fail.Hint(ready.Tools[0].Err), "cloud.google.com/sdk") {
+	if ready := conn.(provider.Checker).Ready(t.Context()); ready.Tools[0].Err == nil ||
+		!strings.Contains(fail.Hint(ready.Tools[0].Err), "cloud.google.com/sdk") {
 		t.Errorf("without gcloud: %+v", ready)
 	}
 }
@@ -161,13 +178,17 @@ func TestGoogleReady(t *testing.T) {
 // same time, and that a gcloud that does not answer is a warning for a plan and stops a run.
 func TestGoogleAsksOnce(t *testing.T) {
 	for _, kind := range []string{"gcr", "google"} {
-		g := newFakeGcloud(t, map[string]string{"config-get-project.out": "p\n", "config-get-run-region.out": "r\n", "config-get-functions-region.out": "r\n"})
+		g := newFakeGcloud(t, map[string]string{"config-get-project.out": "p\n", "config-get-run-region.out": "r\n",
+			"config-get-functions-region.out": "r\n"})
 		conn := g.open(kind, nil)
 		for range 2 {
-			if ready := conn.(provider.Checker).Ready(t.Context()); ready.Err() != nil || ready.Where["project"] != "p" || ready.Where["region"] != "r" {
+			if ready := conn.(provider.Checker).Ready(t.Context()); ready.Err() != nil ||
+				ready.Where["project"] != "p" || ready.Where["region"] != "r" {
 				t.Errorf("%s: %+v", kind, ready)
 			}
-			conn.(provider.Planner).Commands(provider.Unit{Name: "u", Functions: []*provider.Function{sourceFunction("f0-0", "python", "python3.13", "main.f")}})
+			conn.(provider.Planner).
+				Commands(provider.Unit{Name: "u", Functions: []*provider.Function{sourceFunction("f0-0", "python",
+					"python3.13", "main.f")}})
 		}
 		asked := map[string]int{}
 		for _, call := range g.calls() {
@@ -184,10 +205,13 @@ func TestGoogleThatDoesNotAnswer(t *testing.T) {
 		if c.Timeout != 3*time.Second || c.Grace == 0 || c.Grace > time.Second {
 			t.Errorf("%v may take %v and %v", c.Args, c.Timeout, c.Grace)
 		}
-		return shell.Result{ExitCode: -1}, &fail.Error{Code: fail.CodeFailed, Err: &shell.ExitError{Code: -1, TimedOut: true, After: c.Timeout}}
+		return shell.Result{ExitCode: -1}, &fail.Error{Code: fail.CodeFailed,
+			Err: &shell.ExitError{Code: -1, TimedOut: true, After: c.Timeout}}
 	}
 	row := CloudRun()
-	conn, err := row.Open(provider.Options{Runner: late, LookPath: func(string) (string, error) { return "/gcloud", nil }, Patience: provider.Patience{Ask: 3 * time.Second}})
+	conn, err := row.Open(provider.Options{Runner: late,
+		LookPath: func(string) (string, error) { return "/gcloud", nil },
+		Patience: provider.Patience{Ask: 3 * time.Second}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +224,8 @@ func TestGoogleThatDoesNotAnswer(t *testing.T) {
 			other = append(other, u.Err.Error())
 		}
 	}
-	if got := strings.Join(needed, "\n"); got != "`gcloud version`: no answer in 3s\n`gcloud config get project`: no answer in 3s\n`gcloud config get run/region`: no answer in 3s" {
+	if got := strings.Join(needed, "\n"); got != "`gcloud version`: no answer in 3s\n`gcloud config get project`: "+
+		"no answer in 3s\n`gcloud config get run/region`: no answer in 3s" {
 		t.Errorf("needed: %s", got)
 	}
 	if got := strings.Join(other, "\n"); got != "`gcloud auth list`: no answer in 3s" {
@@ -218,8 +243,9 @@ func merged(a, b map[string]string) map[string]string {
 }
 
 func TestLabels(t *testing.T) {
-	for in, want := range map[string]string{"20261121T100000Z-gcr-abcd": "20261121t100000z-gcr-abcd", "2026-11-22T10:00:00Z": "2026-11-22t10-00-00z",
-		"a.b c": "a-b-c", "RUN": "RUN", strings.Repeat("x", 70): strings.Repeat("x", 63)} {
+	for in, want := range map[string]string{"20261121T100000Z-gcr-abcd": "20261121t100000z-gcr-abcd",
+		"2026-11-22T10:00:00Z": "2026-11-22t10-00-00z",
+		"a.b c":                "a-b-c", "RUN": "RUN", strings.Repeat("x", 70): strings.Repeat("x", 63)} {
 		if got := label(in); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
@@ -231,14 +257,17 @@ func TestLabels(t *testing.T) {
 }
 
 func TestShortNames(t *testing.T) {
-	units := shortNames(20)("stellar-service", []*provider.Function{{Name: "f0-0"}, {Name: "f0-1000"}, {Name: "f0-1001"}})
-	if units[0].Name != "stellar-service-f0-0" || len(units[1].Name) != 20 || units[1].Name == units[2].Name || units[1].Dir != "f0-1000" {
+	units := shortNames(20)("stellar-service", []*provider.Function{{Name: "f0-0"}, {Name: "f0-1000"},
+		{Name: "f0-1001"}})
+	if units[0].Name != "stellar-service-f0-0" || len(units[1].Name) != 20 || units[1].Name == units[2].Name ||
+		units[1].Dir != "f0-1000" {
 		t.Errorf("names %v %v %v", units[0].Name, units[1].Name, units[2].Name)
 	}
 }
 
 func TestWholeCPUs(t *testing.T) {
-	for memory, want := range map[int]int{128: 1, 4096: 1, 4097: 2, 8192: 2, 8193: 4, 16384: 4, 16385: 6, 24576: 6, 24577: 8, 32768: 8} {
+	for memory, want := range map[int]int{128: 1, 4096: 1, 4097: 2, 8192: 2, 8193: 4, 16384: 4, 16385: 6, 24576: 6,
+		24577: 8, 32768: 8} {
 		if got := wholeCPUs(memory); got != want {
 			t.Errorf("%d MiB: %d", memory, got)
 		}

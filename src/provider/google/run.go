@@ -19,8 +19,9 @@ import (
 
 // runLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.
 func runLimits() provider.Limits {
-	return provider.Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600, CPUBoost: true,
-		Region: regionForm(), RegionLike: "europe-west1",
+	return provider.Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600,
+		CPUBoost: true,
+		Region:   regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/run/quotas, November 2026"}
 }
 
@@ -50,7 +51,8 @@ var (
 
 func connectRun(o provider.Options) provider.Connection { return &cloudRun{newGcloud(o, "run")} }
 
-// deployment is the command that deploys one function. --allow-unauthenticated: the function itself asks for the run's token.
+// deployment is the command that deploys one function. --allow-unauthenticated: the function itself asks for the run's
+// token.
 func (c *cloudRun) deployment(u provider.Unit, at place) shell.Command {
 	f := u.Functions[0]
 	args := []string{"run", "deploy", u.Name, "--image", imageName(f)}
@@ -63,12 +65,15 @@ func (c *cloudRun) deployment(u provider.Unit, at place) shell.Command {
 	if f.CPUBoost {
 		boost = "--cpu-boost"
 	}
-	args = append(args, boost, "--cpu-throttling", "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--labels", c.labels(),
-		"--env-vars-file", filepath.Join(c.UnitFolder(u), envFile), "--ingress", "all", "--allow-unauthenticated", "--format", "json")
+	args = append(args, boost, "--cpu-throttling", "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--labels",
+		c.labels(),
+		"--env-vars-file", filepath.Join(c.UnitFolder(u), envFile), "--ingress", "all", "--allow-unauthenticated",
+		"--format", "json")
 	return c.command(at, args...)
 }
 
-// resources are memory and processors. Less than 512 MiB there is in the first generation of execution environments only.
+// resources are memory and processors. Less than 512 MiB there is in the first generation of execution environments
+// only.
 func (c *cloudRun) resources(f *provider.Function) []string {
 	args := []string{"--memory", fmt.Sprintf("%dMi", f.MemoryMB), "--cpu", strconv.Itoa(wholeCPUs(f.MemoryMB))}
 	if f.MemoryMB < gen2MemoryMB {
@@ -86,7 +91,8 @@ func imageName(f *provider.Function) string {
 }
 
 func (c *cloudRun) removal(name string, at place) (remove, look shell.Command) {
-	return c.command(at, "run", "services", "delete", name), c.command(at, "run", "services", "describe", name, "--format", "value(metadata.name)")
+	return c.command(at, "run", "services", "delete", name), c.command(at, "run", "services", "describe", name,
+		"--format", "value(metadata.name)")
 }
 
 // Commands are `gcloud run deploy`, `gcloud run services delete`, and the look whether the service is gone.
@@ -183,10 +189,11 @@ func (c *cloudRun) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 	return c.existing("gcr", at, found), nil
 }
 
-// list gives the services of any run, of all regions where at names none. Functions are services too, which Cloud Functions
-// removes itself.
+// list gives the services of any run, of all regions where at names none. Functions are services too, which Cloud
+// Functions removes itself.
 func (c *cloudRun) list(ctx context.Context, at place) ([]runService, error) {
-	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*", "--format", "json"))
+	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*",
+		"--format", "json"))
 	all, err := listOf[runService](res, err, "gcloud run services list")
 	return slices.DeleteFunc(all, func(s runService) bool {
 		return s.Metadata.Labels[provider.TagRun] == "" || s.Metadata.Labels["goog-managed-by"] != ""
@@ -211,7 +218,8 @@ func (c *cloudRun) Tagged(ctx context.Context) ([]provider.Tagged, error) {
 	return out, nil
 }
 
-// UpdateFunction makes a new revision, whose first request starts cold; with a function it has that one's image and memory.
+// UpdateFunction makes a new revision, whose first request starts cold; with a function it has that one's image and
+// memory.
 func (c *cloudRun) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	name := e.Detail[provider.DetailUnit]
 	at, err := c.placeOf(ctx, name, e.Detail)

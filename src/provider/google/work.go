@@ -13,8 +13,8 @@ import (
 	"stellar/src/shell"
 )
 
-// missing reports whether a failed command says that what has this name is not there. A project that is not there, or that may not
-// be looked at, is none of it.
+// missing reports whether a failed command says that what has this name is not there. A project that is not there, or
+// that may not be looked at, is none of it.
 func (g gcloud) missing(res shell.Result, name string) bool {
 	for line := range strings.Lines(res.Stderr + "\n" + res.Stdout) {
 		if strings.Contains(line, name) && notThere.MatchString(line) && !strings.Contains(line, "ermission") {
@@ -31,14 +31,15 @@ var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not fo
 // tagged is a unit that gcloud listed, as Sweeper gives it.
 func tagged(name string, at place, labels map[string]string) provider.Tagged {
 	tags := fromLabels(labels)
-	t := provider.Tagged{Run: tags[provider.TagRun], Owner: tags[provider.TagOwner], Unit: provider.Unit{Name: name, Confirmed: true,
-		Where: map[string]string{detailProject: at.project, provider.DetailRegion: at.region}}}
+	t := provider.Tagged{Run: tags[provider.TagRun], Owner: tags[provider.TagOwner],
+		Unit: provider.Unit{Name: name, Confirmed: true,
+			Where: map[string]string{detailProject: at.project, provider.DetailRegion: at.region}}}
 	t.Expires, _ = time.Parse(time.RFC3339, tags["stellar-expires"])
 	return t
 }
 
-// busy: something else is at work on what a command is for. Functions (gcloud's own source, googlecloudsdk/api_lib/functions) and the
-// code ABORTED, HTTP 409 (cloud.google.com/apis/design/errors).
+// busy: something else is at work on what a command is for. Functions (gcloud's own source,
+// googlecloudsdk/api_lib/functions) and the code ABORTED, HTTP 409 (cloud.google.com/apis/design/errors).
 var busy = regexp.MustCompile(`(?i)unable to queue the operation|operation .*in progress|status=\[409\]|\bABORTED\b`)
 
 // incomplete: gcloud lists what it could find, and ends with exit code 0.
@@ -52,8 +53,8 @@ func complete(res shell.Result, what string) error {
 	return nil
 }
 
-// unhindered runs a command again as long as Google is busy with the same thing: a deployment whose command was stopped goes on there
-// for minutes. It is waited for as long as one command may take.
+// unhindered runs a command again as long as Google is busy with the same thing: a deployment whose command was stopped
+// goes on there for minutes. It is waited for as long as one command may take.
 func (g gcloud) unhindered(ctx context.Context, c shell.Command) (shell.Result, error) {
 	const longest = 30 * time.Second // between two attempts
 	end := time.Now().Add(g.Patience.Command)
@@ -93,7 +94,8 @@ func (g gcloud) ours(name string) bool {
 }
 
 // deployEach deploys some units at once and gives their endpoints in the units' order.
-func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function, command func(provider.Unit, place) shell.Command,
+func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function,
+	command func(provider.Unit, place) shell.Command,
 	read func(shell.Result) (provider.Endpoint, error)) ([]provider.Endpoint, error) {
 	at, err := g.locate(ctx)
 	if err != nil {
@@ -113,7 +115,8 @@ func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function, comman
 		}
 		e, err := read(res)
 		if err == nil {
-			e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = u.Name, at.project, at.region
+			e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = u.Name,
+				at.project, at.region
 		}
 		return e, err
 	}
@@ -127,7 +130,8 @@ func (g gcloud) existing(kind string, at place, all []listed) (out []provider.En
 			continue
 		}
 		e := provider.Endpoint{URL: s.url, Provider: kind, Detail: fromLabels(s.labels)}
-		e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = s.name, at.project, at.region
+		e.Detail[provider.DetailUnit], e.Detail[detailProject], e.Detail[provider.DetailRegion] = s.name, at.project,
+			at.region
 		e.Function = strings.TrimPrefix(strings.TrimPrefix(s.name, g.Service), "-")
 		out = append(out, e)
 	}
@@ -145,7 +149,8 @@ func units(service string, fns []*provider.Function) []provider.Unit {
 	return shortNames(nameLimit)(service, fns)
 }
 
-// answered reads the endpoint in what a deployment printed: in its JSON, or in the line for people. what is the command.
+// answered reads the endpoint in what a deployment printed: in its JSON, or in the line for people. what is the
+// command.
 func answered(what, kind, url string, line *regexp.Regexp, res shell.Result, unread error) (provider.Endpoint, error) {
 	text := res.Stdout + res.Stderr
 	if m := line.FindStringSubmatch(text); url == "" && m != nil {

@@ -72,7 +72,8 @@ const nameLimit = 63
 // Files gives the Knative Service of a function.
 func (v connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
 	if len(u.Name) > nameLimit {
-		return nil, fail.Input("service name %q has more than %d characters, more than Kubernetes allows", u.Name, nameLimit)
+		return nil, fail.Input("service name %q has more than %d characters, more than Kubernetes allows", u.Name,
+			nameLimit)
 	}
 	f := u.Functions[0]
 	tags := map[string]provider.Text{provider.TagRun: provider.Text(r.Tags[provider.TagRun])}
@@ -94,10 +95,12 @@ func (v connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]p
 	}
 	text, err := provider.YAML(service{
 		APIVersion: "serving.knative.dev/v1", Kind: "Service",
-		Metadata: metadata{Name: u.Name, Labels: tags, Annotations: map[string]provider.Text{"stellar-expires": provider.Text(r.Tags["stellar-expires"])}},
+		Metadata: metadata{Name: u.Name, Labels: tags,
+			Annotations: map[string]provider.Text{"stellar-expires": provider.Text(r.Tags["stellar-expires"])}},
 		Spec: serviceSpec{revisionTemplate{
 			Metadata: metadata{Labels: tags, Annotations: scale},
-			Spec:     revisionSpec{Concurrency: f.Platform.Concurrency, Timeout: f.TimeoutSeconds, Containers: []container{c}},
+			Spec: revisionSpec{Concurrency: f.Platform.Concurrency, Timeout: f.TimeoutSeconds,
+				Containers: []container{c}},
 		}},
 	})
 	if err != nil {
@@ -107,8 +110,8 @@ func (v connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]p
 	return []provider.File{{Name: f.Name + ".yml", Text: append(heading, text...)}}, nil
 }
 
-// Endpoints is the endpoints file of the services: an entry for each function, in their order. What is left to fill in is
-// the cluster's domain, DOMAIN.
+// Endpoints is the endpoints file of the services: an entry for each function, in their order. What is left to fill in
+// is the cluster's domain, DOMAIN.
 func (v connection) Endpoints(units []provider.Unit) (provider.File, error) {
 	type entry struct {
 		GatewayID        string
@@ -148,6 +151,7 @@ func (v connection) Instructions(dir, runDir, endpoints, token string, units []p
 	fmt.Fprintf(&b, "Put the cluster's domain (`kn service list` shows it) in the place of DOMAIN in %s, then:\n",
 		filepath.Join(dir, endpoints))
 	fmt.Fprintf(&b, "  STELLAR_TOKEN=$(cat %s) stellar -c FILE -g %s\n", filepath.Join(dir, token), dir)
-	fmt.Fprintf(&b, "In the end, the services and then the images:\n  kubectl delete -f %s\n  stellar remove %s\n", services, runDir)
+	fmt.Fprintf(&b, "In the end, the services and then the images:\n  kubectl delete -f %s\n  stellar remove %s\n",
+		services, runDir)
 	return b.String()
 }

@@ -21,15 +21,17 @@ import (
 func knativeRun(t *testing.T) *run.Run {
 	t.Helper()
 	image := func(s *experiment.SubExperiment) { s.PackageType = "Image" }
-	r := providertest.NewRun(t, "vhive", providertest.Sub("measure", "go", image), providertest.Sub("measure", "go", image, func(s *experiment.SubExperiment) {
-		s.FunctionMemoryMB, s.FunctionTimeoutSeconds = 512, 300
-		s.Platform.Concurrency, s.Platform.MaxInstances = 0, 7
-	}))
+	r := providertest.NewRun(t, "vhive", providertest.Sub("measure", "go", image),
+		providertest.Sub("measure", "go", image, func(s *experiment.SubExperiment) {
+			s.FunctionMemoryMB, s.FunctionTimeoutSeconds = 512, 300
+			s.Platform.Concurrency, s.Platform.MaxInstances = 0, 7
+		}))
 	if err := (generate.Functions{Row: Provider()}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	for _, fn := range r.Functions {
-		fn.Package.Image, fn.Package.Bytes = "registry.example.org/stellar@sha256:"+strings.Repeat("ab", 32), 6<<20+1<<19
+		fn.Package.Image, fn.Package.Bytes = "registry.example.org/stellar@sha256:"+strings.Repeat("ab", 32),
+			6<<20+1<<19
 	}
 	r.Functions[0].Env["TRICKY"] = "a: \"b\" # ${c}\n€"
 	r.Functions[1].Generated = false
@@ -82,7 +84,8 @@ func TestKnativeEndpoints(t *testing.T) {
 	}
 	providertest.Golden(t, "knative-endpoints.json", f.Text)
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, f.Name), bytes.ReplaceAll(f.Text, []byte("DOMAIN"), []byte("example.org")), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, f.Name),
+		bytes.ReplaceAll(f.Text, []byte("DOMAIN"), []byte("example.org")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	stand, err := provider.OpenEndpoints(dir, row, r.Experiment.SubExperiments)
@@ -90,7 +93,8 @@ func TestKnativeEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := stand.DeployFunctions(t.Context(), r.Functions)
-	if err != nil || len(found) != 2 || !strings.HasPrefix(found[1].URL, "http://"+r.Service+"-f1-0.default.example.org:80") {
+	if err != nil || len(found) != 2 || !strings.HasPrefix(found[1].URL,
+		"http://"+r.Service+"-f1-0.default.example.org:80") {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -98,7 +102,8 @@ func TestKnativeEndpoints(t *testing.T) {
 func TestKnativeNames(t *testing.T) {
 	r := knativeRun(t)
 	r.Service = "stellar-" + strings.Repeat("x", 60)
-	if err := (generate.Service{Row: Provider()}).Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
+	if err := (generate.Service{Row: Provider()}).
+		Check(t.Context(), r); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "63 characters") {
 		t.Errorf("a name that is too long: %v", err)
 	}
 }

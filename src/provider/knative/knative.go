@@ -1,5 +1,6 @@
-// Package knative is vHive, and any other Knative: functions that speak gRPC, deployed by whoever runs the cluster and named
-// by an endpoints file. stellar deploys and removes nothing there; the package says which commands do, and writes the files.
+// Package knative is vHive, and any other Knative: functions that speak gRPC, deployed by whoever runs the cluster and
+// named by an endpoints file. stellar deploys and removes nothing there; the package says which commands do, and writes
+// the files.
 package knative
 
 import (
@@ -18,7 +19,8 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: name, Standing: true,
-		Can:           []string{"functions named by an endpoints file", "kn commands to deploy them by hand", "chains over gRPC"},
+		Can: []string{"functions named by an endpoints file", "kn commands to deploy them by hand",
+			"chains over gRPC"},
 		Scheme:        "http", // the gateway speaks HTTP/2 without TLS
 		EndpointsHint: "add them to the file; `stellar plan --write` writes Knative services to deploy",
 		ConnectByHand: connect, Divide: units}
@@ -53,7 +55,8 @@ func units(service string, fns []*provider.Function) []provider.Unit {
 	return out
 }
 
-// Commands are kn's (github.com/knative/client, docs/cmd/kn_service_create.md). They do what the service's file does with `kubectl apply`.
+// Commands are kn's (github.com/knative/client, docs/cmd/kn_service_create.md). They do what the service's file does
+// with `kubectl apply`.
 func (v connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 	f := u.Functions[0]
 	image := "IMAGE"
@@ -61,8 +64,10 @@ func (v connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 		image = f.Package.Image
 	}
 	args := []string{"service", "create", u.Name, "--image", image, "--port", "h2c:" + strconv.Itoa(containerPort),
-		"--limit", "memory=" + strconv.Itoa(f.MemoryMB) + "Mi", "--request", "memory=" + strconv.Itoa(f.MemoryMB) + "Mi",
-		"--concurrency-limit", strconv.Itoa(f.Platform.Concurrency), "--scale-min", "0", "--timeout", strconv.Itoa(f.TimeoutSeconds)}
+		"--limit", "memory=" + strconv.Itoa(f.MemoryMB) + "Mi", "--request", "memory=" + strconv.Itoa(f.MemoryMB) +
+			"Mi",
+		"--concurrency-limit", strconv.Itoa(f.Platform.Concurrency), "--scale-min", "0", "--timeout",
+		strconv.Itoa(f.TimeoutSeconds)}
 	if f.Platform.MaxInstances > 0 {
 		args = append(args, "--scale-max", strconv.Itoa(f.Platform.MaxInstances))
 	}
@@ -72,11 +77,13 @@ func (v connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
 		args = append(args, "--security-context", "none") // an image of the user's may want to be root
 	}
 	for _, variable := range slices.Sorted(maps.Keys(f.Env)) {
-		args = append(args, "--env", variable+"="+cmp.Or(f.Env[variable], "HASH")) // that of the token, drawn with the run
+		// that of the token, drawn with the run
+		args = append(args, "--env", variable+"="+cmp.Or(f.Env[variable], "HASH"))
 	}
 	args = append(args, "--label", provider.TagRun+"="+v.o.Tags[provider.TagRun],
 		"--annotation", provider.TagExpires+"="+v.o.Tags[provider.TagExpires])
-	return []shell.Command{{Name: "kn", Args: args}}, []shell.Command{{Name: "kn", Args: []string{"service", "delete", u.Name}}}
+	return []shell.Command{{Name: "kn", Args: args}},
+		[]shell.Command{{Name: "kn", Args: []string{"service", "delete", u.Name}}}
 }
 
 // Refuse says which functions could not serve on Knative: those that do not speak gRPC, or come in no image.
@@ -85,7 +92,8 @@ func (v connection) Refuse(s *experiment.SubExperiment, f *provider.Function) (n
 		no = append(no, provider.Refuse("PackageType", "Zip", `Knative runs images: write "PackageType": "Image"`))
 	}
 	if f.Generated && f.Language != "go" {
-		no = append(no, provider.Refuse("Runtime", f.Runtime, `the measurement function speaks gRPC in Go only, not in %s: write "Runtime": "go"`, f.Runtime))
+		no = append(no, provider.Refuse("Runtime", f.Runtime,
+			`the measurement function speaks gRPC in Go only, not in %s: write "Runtime": "go"`, f.Runtime))
 	}
 	if s.SnapStartEnabled {
 		no = append(no, provider.Refuse("SnapStartEnabled", "", "which is another provider's"))
@@ -100,7 +108,8 @@ func connect(o provider.Options) provider.Connection { return connection{o} }
 
 func (v connection) notHere() error {
 	return fail.Unsupported("stellar does not deploy to vhive").
-		WithHint("`stellar plan --write DIR` writes Knative services to deploy; then name their addresses with --endpoints DIR")
+		WithHint("`stellar plan --write DIR` writes Knative services to deploy; then name their addresses with " +
+			"--endpoints DIR")
 }
 
 // ListAPIs lists nothing: what exists there is in an endpoints file (provider.OpenEndpoints).

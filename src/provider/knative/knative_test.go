@@ -17,9 +17,11 @@ import (
 // TestKnCommands: kn's flags as knative/client documents them (docs/cmd/kn_service_create.md, kn_service_delete.md).
 func TestKnCommands(t *testing.T) {
 	row := Provider()
-	ours := &run.Function{Name: "f0-0-1", Generated: true, Language: "go", MemoryMB: 256, TimeoutSeconds: 30, Env: map[string]string{"B": "2", "A": "x y"},
+	ours := &run.Function{Name: "f0-0-1", Generated: true, Language: "go", MemoryMB: 256, TimeoutSeconds: 30,
+		Env:      map[string]string{"B": "2", "A": "x y"},
 		Platform: experiment.Platform{Concurrency: 1}, Package: &run.Package{Image: "r.example/s@sha256:ab"}}
-	own := &run.Function{Name: "f1-0", MemoryMB: 128, TimeoutSeconds: 60, Env: map[string]string{"STELLAR_TOKEN_SHA256": ""},
+	own := &run.Function{Name: "f1-0", MemoryMB: 128, TimeoutSeconds: 60,
+		Env:      map[string]string{"STELLAR_TOKEN_SHA256": ""},
 		Platform: experiment.Platform{Concurrency: 4, MaxInstances: 9}}
 	conn := row.ByHand(provider.Options{Tags: map[string]string{"stellar-run": "RUN", "stellar-expires": "TIME"}})
 	planner, ok := conn.(provider.Planner)
@@ -37,11 +39,14 @@ func TestKnCommands(t *testing.T) {
 		}
 	}
 	want := []string{
-		"kn service create stellar-x-f0-0-1 --image r.example/s@sha256:ab --port h2c:8080 --limit memory=256Mi --request memory=256Mi" +
-			" --concurrency-limit 1 --scale-min 0 --timeout 30 --user 65534 --env 'A=x y' --env B=2 --label stellar-run=RUN --annotation stellar-expires=TIME",
+		"kn service create stellar-x-f0-0-1 --image r.example/s@sha256:ab --port h2c:8080 --limit memory=256Mi " +
+			"--request memory=256Mi" +
+			" --concurrency-limit 1 --scale-min 0 --timeout 30 --user 65534 --env 'A=x y' --env B=2 --label " +
+			"stellar-run=RUN --annotation stellar-expires=TIME",
 		"kn service delete stellar-x-f0-0-1",
 		"kn service create stellar-x-f1-0 --image IMAGE --port h2c:8080 --limit memory=128Mi --request memory=128Mi" +
-			" --concurrency-limit 4 --scale-min 0 --timeout 60 --scale-max 9 --security-context none --env STELLAR_TOKEN_SHA256=HASH" +
+			" --concurrency-limit 4 --scale-min 0 --timeout 60 --scale-max 9 --security-context none --env " +
+			"STELLAR_TOKEN_SHA256=HASH" +
 			" --label stellar-run=RUN --annotation stellar-expires=TIME",
 		"kn service delete stellar-x-f1-0",
 	}
@@ -62,13 +67,18 @@ func TestVhiveRefuses(t *testing.T) {
 		fn   provider.Function
 		want string
 	}{
-		"go":          {image, provider.Function{Generated: true, Language: "go"}, ""},
-		"own":         {image, provider.Function{Language: run.LanguageDocker, Runtime: "python3.13"}, ""},
-		"other":       {image, provider.Function{Generated: true, Language: "java", Runtime: "java21"}, "speaks gRPC in Go only, not in java21"},
-		"zip":         {&experiment.SubExperiment{PackageType: "Zip"}, provider.Function{Generated: true, Language: "go"}, "Knative runs images"},
-		"snap start":  {&experiment.SubExperiment{PackageType: "Image", SnapStartEnabled: true}, provider.Function{}, "SnapStartEnabled"},
-		"boost":       {&experiment.SubExperiment{PackageType: "Image", CPUBoostEnabled: true}, provider.Function{}, "CPUBoostEnabled"},
-		"two at once": {&experiment.SubExperiment{PackageType: "Zip"}, provider.Function{Generated: true, Language: "ruby", Runtime: "ruby3.4"}, "Knative runs images"},
+		"go":  {image, provider.Function{Generated: true, Language: "go"}, ""},
+		"own": {image, provider.Function{Language: run.LanguageDocker, Runtime: "python3.13"}, ""},
+		"other": {image, provider.Function{Generated: true, Language: "java", Runtime: "java21"},
+			"speaks gRPC in Go only, not in java21"},
+		"zip": {&experiment.SubExperiment{PackageType: "Zip"},
+			provider.Function{Generated: true, Language: "go"}, "Knative runs images"},
+		"snap start": {&experiment.SubExperiment{PackageType: "Image", SnapStartEnabled: true}, provider.Function{},
+			"SnapStartEnabled"},
+		"boost": {&experiment.SubExperiment{PackageType: "Image", CPUBoostEnabled: true}, provider.Function{},
+			"CPUBoostEnabled"},
+		"two at once": {&experiment.SubExperiment{PackageType: "Zip"},
+			provider.Function{Generated: true, Language: "ruby", Runtime: "ruby3.4"}, "Knative runs images"},
 	} {
 		got := refuser.Refuse(c.sub, &c.fn)
 		if (len(got) == 0) != (c.want == "") || !strings.Contains(providertest.Said(got, "; "), c.want) {

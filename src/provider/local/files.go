@@ -49,9 +49,11 @@ func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		Plugins:  []string{"./" + plugin.Name},
 	}
 	for _, fn := range u.Functions {
-		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name, Value: section(r, u, fn)})
+		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name,
+			Value: section(r, u, fn)})
 	}
-	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove", "  serverless logs -f <function>",
+	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove",
+		"  serverless logs -f <function>",
 		"The local platform must be running: stellar local start")
 	return []provider.File{{Name: plugin.Name, Text: plugin.Source}, yml}, err
 }
@@ -71,7 +73,8 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
 		Events: provider.HTTPEvents(fn),
 	}
 	if fn.PackageType == "Image" {
-		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = provider.ImageOf(fn), fn.Platform.ImageContract, fn.ColdPull
+		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = provider.ImageOf(fn), fn.Platform.ImageContract,
+			fn.ColdPull
 		return f
 	}
 	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, provider.ArtifactOf(r, u, fn)

@@ -23,8 +23,8 @@ func Provider() provider.Provider {
 
 const name = "local"
 
-// connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so that
-// the laptop's path is the cloud's path.
+// connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so
+// that the laptop's path is the cloud's path.
 type connection struct{ provider.ServerlessVendor }
 
 var (
@@ -79,7 +79,8 @@ func (l *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 	}
 	for i, f := range fns {
 		if got, want := out[i].Detail["packageSHA256"], f.Package.SHA256; got != want {
-			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, but %.12s was built", f.Name, got, want)
+			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, but %.12s was built",
+				f.Name, got, want)
 		}
 	}
 	return out, nil

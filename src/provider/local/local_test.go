@@ -61,14 +61,16 @@ func TestLocalReadsWhatThePluginWrote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := got[0]; e.URL != "http://127.0.0.1:1/s/f0-0" || e.MemoryMB != 128 || e.ImageSizeMB != 1 || e.Detail["runtimeVersion"] != "Python 3.11" {
+	if e := got[0]; e.URL != "http://127.0.0.1:1/s/f0-0" || e.MemoryMB != 128 || e.ImageSizeMB != 1 ||
+		e.Detail["runtimeVersion"] != "Python 3.11" {
 		t.Errorf("endpoint is %+v", e)
 	}
 	if err := l.RemoveFunctions(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
 	fn.Package.SHA256 = "other"
-	if _, err := l.DeployFunctions(t.Context(), []*run.Function{fn}); err == nil || !strings.Contains(err.Error(), "package") {
+	if _, err := l.DeployFunctions(t.Context(), []*run.Function{fn}); err == nil ||
+		!strings.Contains(err.Error(), "package") {
 		t.Errorf("a package that is not the one built: %v", err)
 	}
 }
@@ -90,7 +92,8 @@ func TestLocalErrorsCarryTheText(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	l := connect(provider.Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}.open, ServiceDir: dir})
+	l := connect(provider.Options{Serverless: cli{t: t, dir: dir, deploy: `{"endpoints":[]}`, stays: true}.open,
+		ServiceDir: dir})
 	if _, err := l.ListAPIs(t.Context()); err != nil {
 		t.Fatal(err)
 	}

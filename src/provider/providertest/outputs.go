@@ -18,8 +18,9 @@ func Outputs(t *testing.T, read func(text string) []string, want map[string][]st
 			t.Fatal(err)
 		}
 		text := string(raw)
-		for how, text := range map[string]string{"as it is": text, "in Windows' lines": strings.ReplaceAll(text, "\n", "\r\n"),
-			"among others": "Warning: x\n" + text + "\n\nDone: 1 - 2\n"} {
+		for how, text := range map[string]string{"as it is": text,
+			"in Windows' lines": strings.ReplaceAll(text, "\n", "\r\n"),
+			"among others":      "Warning: x\n" + text + "\n\nDone: 1 - 2\n"} {
 			if got := read(text); !slices.Equal(got, urls) {
 				t.Errorf("%s, %s: %q; want %q", file, how, got, urls)
 			}

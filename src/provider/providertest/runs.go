@@ -21,7 +21,8 @@ func NewRun(t *testing.T, kind string, subs ...experiment.SubExperiment) *run.Ru
 	seed := int64(42)
 	service := "stellar-20261121t010203z-" + kind + "-abcd"
 	r := &run.Run{ID: "20261121t010203z-" + kind + "-abcd", Service: service,
-		ServiceDir: filepath.Join(dir, "serverless"), WorkDir: filepath.Join(dir, "work"), BaseDir: filepath.Join(dir, "base"),
+		ServiceDir: filepath.Join(dir, "serverless"), WorkDir: filepath.Join(dir, "work"),
+		BaseDir: filepath.Join(dir, "base"),
 		Tags: map[string]string{"stellar-run": "20261121T010203Z-" + kind + "-abcd",
 			"stellar-expires": "2026-11-21T07:02:03Z"},
 		Experiment: &experiment.Experiment{Provider: kind, Seed: &seed, SubExperiments: subs}}
@@ -35,7 +36,8 @@ func NewRun(t *testing.T, kind string, subs ...experiment.SubExperiment) *run.Ru
 		}
 		for replica := range max(s.Parallelism, 1) {
 			hash := "00000000000000000000000000000000000000000000000000000000000001e5"
-			r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i, Replica: replica,
+			r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-%d", i, replica), Sub: i,
+				Replica:  replica,
 				Language: language, Runtime: s.Runtime, Handler: s.Handler, Architecture: s.Architecture,
 				PackageType: s.PackageType, Pattern: s.PackagePattern, MemoryMB: s.FunctionMemoryMB,
 				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull,

@@ -17,38 +17,57 @@ func TestLimits(t *testing.T) {
 		want     string // empty: allowed
 	}{
 		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 249.9, FunctionMemoryMB: 128}, ""},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 250, FunctionMemoryMB: 128}, "must stay under 250 MiB (250 MB unpacked)"},
-		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10240, FunctionMemoryMB: 10240, FunctionTimeoutSeconds: 900}, ""},
-		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10241, FunctionMemoryMB: 128}, "an image may have 10240 MiB"},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 64}, "FunctionMemoryMB 64, from 128 to 10240"},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, FunctionTimeoutSeconds: 901}, "FunctionTimeoutSeconds 901, at most 900"},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, Runtime: "java21", SnapStartEnabled: true, Architecture: "arm64"}, ""},
-		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 128, Runtime: "java21", SnapStartEnabled: true}, "it has SnapStart for ZIP packages of java and python"},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, Runtime: "go", SnapStartEnabled: true}, "SnapStartEnabled for Runtime go"},
-		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, CPUBoostEnabled: true}, "it has no CPU boost"},
-		{"local", experiment.SubExperiment{PackageType: "Zip", Runtime: "python3.13", SnapStartEnabled: true}, "it has no SnapStart"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 250, FunctionMemoryMB: 128},
+			"must stay under 250 MiB (250 MB unpacked)"},
+		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10240, FunctionMemoryMB: 10240,
+			FunctionTimeoutSeconds: 900}, ""},
+		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionImageSizeMB: 10241, FunctionMemoryMB: 128},
+			"an image may have 10240 MiB"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 64},
+			"FunctionMemoryMB 64, from 128 to 10240"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, FunctionTimeoutSeconds: 901},
+			"FunctionTimeoutSeconds 901, at most 900"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, Runtime: "java21",
+			SnapStartEnabled: true, Architecture: "arm64"}, ""},
+		{"aws", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 128, Runtime: "java21",
+			SnapStartEnabled: true}, "it has SnapStart for ZIP packages of java and python"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, Runtime: "go",
+			SnapStartEnabled: true}, "SnapStartEnabled for Runtime go"},
+		{"aws", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 128, CPUBoostEnabled: true},
+			"it has no CPU boost"},
+		{"local", experiment.SubExperiment{PackageType: "Zip", Runtime: "python3.13", SnapStartEnabled: true},
+			"it has no SnapStart"},
 		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, CPUBoostEnabled: true}, ""},
-		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, Architecture: "arm64"}, "it has amd64 only"},
-		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 48, FunctionMemoryMB: 128}, ""},
-		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512}, "FunctionMemoryMB 512, it has 128 only"},
-		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 64, FunctionMemoryMB: 128}, "must stay under 64 MiB (64 MiB of modules, uncompressed)"},
+		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, Architecture: "arm64"},
+			"it has amd64 only"},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 48, FunctionMemoryMB: 128},
+			""},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512},
+			"FunctionMemoryMB 512, it has 128 only"},
+		{"cloudflare", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 64, FunctionMemoryMB: 128},
+			"must stay under 64 MiB (64 MiB of modules, uncompressed)"},
 		{"cloudflare", experiment.SubExperiment{PackageType: "Image"}, "PackageType Image, it takes Zip only"},
-		{"gcr", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512}, "PackageType Zip, it takes Image only"},
+		{"gcr", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512},
+			"PackageType Zip, it takes Image only"},
 		{"gcr", experiment.SubExperiment{PackageType: "Image", FunctionMemoryMB: 512, FunctionImageSizeMB: 50000}, ""},
-		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512, FunctionImageSizeMB: 500}, "500 MB packed"},
+		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 512, FunctionImageSizeMB: 500},
+			"500 MB packed"},
 		{"azure", experiment.SubExperiment{PackageType: "Zip", FunctionTimeoutSeconds: 601}, "at most 600"},
-		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 200}, "FunctionMemoryMB 200, in steps of 64: 192 or 256"},
+		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 200},
+			"FunctionMemoryMB 200, in steps of 64: 192 or 256"},
 		{"aliyun", experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 192}, ""},
 		{"local", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
 		{"https://example.com", experiment.SubExperiment{PackageType: "Zip", FunctionImageSizeMB: 1e6}, ""},
 	} {
 		c.sub.Title = "t"
-		exp := &experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"}, c.sub}}
+		exp := &experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"},
+			c.sub}}
 		err := rowOf(t, exp).CheckLimits(exp, []int{1})
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s %+v: %v", c.provider, c.sub, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "SubExperiments[1] t: "+c.provider)):
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.HasPrefix(err.Error(), "SubExperiments[1] t: "+c.provider)):
 			t.Errorf("%s: %v, want %q", c.provider, err, c.want)
 		case c.want != "" && fail.Code(err) != fail.CodeInput:
 			t.Errorf("%s: exit code %d", c.provider, fail.Code(err))
@@ -58,7 +77,8 @@ func TestLimits(t *testing.T) {
 
 // Every limit that one file passes is told at once.
 func TestLimitsAreToldTogether(t *testing.T) {
-	s := experiment.SubExperiment{Title: "t", PackageType: "Zip", FunctionImageSizeMB: 300, FunctionMemoryMB: 1, FunctionTimeoutSeconds: 5000}
+	s := experiment.SubExperiment{Title: "t", PackageType: "Zip", FunctionImageSizeMB: 300, FunctionMemoryMB: 1,
+		FunctionTimeoutSeconds: 5000}
 	exp := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}
 	err := rowOf(t, exp).CheckLimits(exp, []int{0, 1})
 	if err == nil || strings.Count(err.Error(), "\n") != 5 {
@@ -68,8 +88,10 @@ func TestLimitsAreToldTogether(t *testing.T) {
 
 func TestRegions(t *testing.T) {
 	for kind, regions := range map[string][2][]string{
-		"aws":        {{"", "us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-5", "us-isob-east-1", "eusc-de-east-1"}, {"eu-central", "US-EAST-1", "europe-west1", "us-east-1a", "westeurope"}},
-		"google":     {{"", "europe-west1", "us-central1", "northamerica-northeast2"}, {"europe-west1-b", "eu-central-1", "Europe-West1", "westeurope"}},
+		"aws": {{"", "us-east-1", "eu-central-2", "us-gov-west-1", "ap-southeast-5", "us-isob-east-1",
+			"eusc-de-east-1"}, {"eu-central", "US-EAST-1", "europe-west1", "us-east-1a", "westeurope"}},
+		"google": {{"", "europe-west1", "us-central1", "northamerica-northeast2"},
+			{"europe-west1-b", "eu-central-1", "Europe-West1", "westeurope"}},
 		"gcr":        {{"europe-west10"}, {"eu-central-1"}},
 		"azure":      {{"", "westeurope", "West Europe", "eastus2"}, {"eu-central-1", "europe-west1", " westeurope"}},
 		"aliyun":     {{"", "cn-hangzhou", "eu-central-1", "cn-shanghai-finance-1"}, {"hangzhou", "CN-Hangzhou"}},
@@ -92,21 +114,28 @@ func TestRegions(t *testing.T) {
 // that no program and no network is asked.
 func TestRefusalsNeedNobody(t *testing.T) {
 	t.Setenv("PATH", "")
-	s := experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 1, FunctionTimeoutSeconds: 100_000, Protocol: "grpc", Runtime: "ruby3.4", Architecture: "arm64",
-		DesiredServiceTimes: []string{"301s"}, PayloadLengthBytes: 1 << 30, CPUBoostEnabled: true, SnapStartEnabled: true}
+	s := experiment.SubExperiment{PackageType: "Zip", FunctionMemoryMB: 1, FunctionTimeoutSeconds: 100_000,
+		Protocol: "grpc", Runtime: "ruby3.4", Architecture: "arm64",
+		DesiredServiceTimes: []string{"301s"}, PayloadLengthBytes: 1 << 30, CPUBoostEnabled: true,
+		SnapStartEnabled: true}
 	for kind, want := range map[string]string{
-		"aws":        "FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled CPUBoostEnabled DesiredServiceTimes PayloadLengthBytes Protocol",
-		"google":     "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture PayloadLengthBytes Protocol",
-		"gcr":        "PackageType FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled Architecture Platform.ImageContract PayloadLengthBytes Protocol",
-		"azure":      "FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture Protocol",
-		"aliyun":     "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture Protocol DesiredServiceTimes",
+		"aws": "FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled CPUBoostEnabled DesiredServiceTimes " +
+			"PayloadLengthBytes Protocol",
+		"google": "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled " +
+			"Architecture PayloadLengthBytes Protocol",
+		"gcr": "PackageType FunctionMemoryMB FunctionTimeoutSeconds SnapStartEnabled Architecture " +
+			"Platform.ImageContract PayloadLengthBytes Protocol",
+		"azure": "FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled Architecture Protocol",
+		"aliyun": "FunctionMemoryMB FunctionTimeoutSeconds Runtime SnapStartEnabled CPUBoostEnabled " +
+			"Architecture Protocol DesiredServiceTimes",
 		"cloudflare": "FunctionMemoryMB SnapStartEnabled CPUBoostEnabled Architecture Protocol DesiredServiceTimes",
 		"local":      "SnapStartEnabled CPUBoostEnabled",
 		"vhive":      "SnapStartEnabled CPUBoostEnabled Architecture",
 		"a.example":  "SnapStartEnabled CPUBoostEnabled Architecture",
 	} {
 		exp := &experiment.Experiment{Provider: kind, SubExperiments: []experiment.SubExperiment{{}, s}}
-		no := rowOf(t, exp).Refusals(exp, []int{1}, []*provider.Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
+		no := rowOf(t, exp).Refusals(exp, []int{1},
+			[]*provider.Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
 		var keys []string
 		for _, r := range no {
 			if keys = append(keys, r.Key); r.Sub != 1 || r.Why == "" {
