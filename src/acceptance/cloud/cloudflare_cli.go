@@ -102,7 +102,7 @@ func (a *ask) worker() error {
 	a.tags = map[string]string{"stellar-run": config.Vars["STELLAR_RUN"],
 		"stellar-expires": config.Vars["STELLAR_EXPIRES"], "stellar-owner": config.Vars["STELLAR_OWNER"]}
 	if a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "" {
-		return fmt.Errorf("Worker %s is not tagged: %v", config.Name, config.Vars)
+		return fmt.Errorf("the Worker %s is not tagged: %v", config.Name, config.Vars)
 	}
 	return nil
 }
