@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// rooms is the table of rooms (docs/architecture.md): which rooms of ours a room may import. Every room may import
-// bytesize, toolversion, fail and its own sub-packages.
-var rooms = map[string][]string{
+// imports is the table of packages (docs/architecture.md): which packages of ours a package may import. Every package
+// may import bytesize, toolversion, fail and its own sub-packages.
+var imports = map[string][]string{
 	"":             {"cli"},
 	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
 	"app":          {"*"},
@@ -59,7 +59,7 @@ var leaves = map[string][]string{
 // them.
 var lists = map[string]string{"study": "study/catalog"}
 
-// vendorImports is which rooms of ours a vendor's package may import, beside bytesize and fail; plugins are packages
+// vendorImports is which packages of ours a vendor's package may import, beside bytesize and fail; plugins are packages
 // that single vendors need beyond them.
 var (
 	vendorImports = []string{"provider", "experiment", "run", "shell"}
@@ -73,11 +73,11 @@ func isVendor(pkg string) bool {
 
 // vendorBreach says why a package may not import one below provider, or a vendor's package something of ours.
 func vendorBreach(pkg, target string) string {
-	room, _, _ := strings.Cut(pkg, "/")
+	top, _, _ := strings.Cut(pkg, "/")
 	switch {
 	case isVendor(target) && pkg != "provider/vendors":
 		return "only provider/vendors may import a vendor's package"
-	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, room):
+	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, top):
 		return "only app and pipeline may choose a vendor"
 	case target == "provider/providertest":
 		return "it is for tests"
@@ -87,7 +87,7 @@ func vendorBreach(pkg, target string) string {
 	return ""
 }
 
-// libraries are those that only some rooms may see.
+// libraries are those that only some packages may see.
 var libraries = map[string][]string{
 	"github.com/docker/docker":               {"dockerengine", "pack", "local/container"},
 	"github.com/google/go-containerregistry": {"dockerengine", "pack"},
@@ -111,8 +111,8 @@ func TestImportRules(t *testing.T) {
 		if pkg == "." {
 			pkg = ""
 		}
-		room, _, _ := strings.Cut(pkg, "/")
-		seen[room], seen[pkg] = true, true
+		top, _, _ := strings.Cut(pkg, "/")
+		seen[top], seen[pkg] = true, true
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
@@ -137,18 +137,18 @@ func TestImportRules(t *testing.T) {
 		}
 	}
 	for pkg := range seen {
-		room, _, _ := strings.Cut(pkg, "/")
-		if _, ok := rooms[room]; !ok {
-			t.Errorf("src/%s is a room that the table of rooms does not know", room)
+		top, _, _ := strings.Cut(pkg, "/")
+		if _, ok := imports[top]; !ok {
+			t.Errorf("src/%s is a package that the table of packages does not have", top)
 		}
 	}
 }
 
 // breach says why a package may not import another one; empty where it may.
 func breach(pkg, name string) string {
-	room, _, _ := strings.Cut(pkg, "/")
+	top, _, _ := strings.Cut(pkg, "/")
 	for lib, who := range libraries {
-		if room != "acceptance" && (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(who, room) &&
+		if top != "acceptance" && (name == lib || strings.HasPrefix(name, lib+"/")) && !slices.Contains(who, top) &&
 			!slices.Contains(who, pkg) {
 			return "only " + strings.Join(who, " and ") + " may"
 		}
@@ -170,18 +170,18 @@ func breach(pkg, name string) string {
 	if list, ok := lists[target]; ok && rest != target && rest != list && pkg != list {
 		return "only " + list + " may"
 	}
-	allowed := rooms[room]
-	if shared(target) || target == room || slices.Contains(allowed, target) ||
+	allowed := imports[top]
+	if shared(target) || target == top || slices.Contains(allowed, target) ||
 		(slices.Contains(allowed, "*") && target != "cli" && target != "acceptance" &&
-			(target != "app" || room == "acceptance")) {
+			(target != "app" || top == "acceptance")) {
 		return ""
 	}
-	return "the room " + room + " may not"
+	return "package " + top + " may not"
 }
 
 func TestBreachesAreFound(t *testing.T) {
 	for _, c := range []struct {
-		room, name string
+		top, name string
 		want       bool
 	}{
 		{"generate", "stellar/src/pack", true},
@@ -234,13 +234,13 @@ func TestBreachesAreFound(t *testing.T) {
 		{"app", "stellar/src/study/catalog", false},
 		{"experiment", "stellar/src/study", true},
 	} {
-		if got := breach(c.room, c.name) != ""; got != c.want {
-			t.Errorf("%s importing %s: breach %v, want %v", c.room, c.name, got, c.want)
+		if got := breach(c.top, c.name) != ""; got != c.want {
+			t.Errorf("%s importing %s: breach %v, want %v", c.top, c.name, got, c.want)
 		}
 	}
 }
 
-// shared reports whether every room may import a package: leaves that import nothing of ours.
+// shared reports whether every package may import a package: leaves that import nothing of ours.
 func shared(target string) bool {
 	return target == "bytesize" || target == "toolversion" || target == "fail"
 }

@@ -8,7 +8,7 @@ import (
 	"stellar/src/experiment"
 )
 
-// Logger is what the rooms log through; the edges decide where lines go.
+// Logger is what packages log through; the edges decide where lines go.
 type Logger interface {
 	Debugf(format string, args ...any)
 	Infof(format string, args ...any)
