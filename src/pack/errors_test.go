@@ -124,7 +124,7 @@ func TestBadInput(t *testing.T) {
 			if err := os.Symlink("main.py", filepath.Join(p.Source.BuildDir, "l")); err != nil {
 				t.Fatal(err)
 			}
-		}, "no regular file", fail.CodeInput},
+		}, "not a regular file", fail.CodeInput},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := good()

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -25,6 +27,11 @@ func newestFirst(paths []string) {
 
 // Main runs a package's tests and removes the build cache that they shared.
 func Main(m *testing.M) int {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) { // as in a background job; the programs that tests start are to have the default
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	code := m.Run()
 	if err := os.RemoveAll(ownCache()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
