@@ -182,7 +182,7 @@ func breach(pkg, name string) string {
 func TestBreachesAreFound(t *testing.T) {
 	for _, c := range []struct {
 		top, name string
-		want       bool
+		want      bool
 	}{
 		{"generate", "stellar/src/pack", true},
 		{"pipeline", "stellar/src/cli", true},
