@@ -70,9 +70,21 @@ type Summary struct {
 	CI99         Interval
 	CI999        Interval
 	CDF          CDF
-	Client       Client     // what the client itself did
-	Resampled    *Resampled // nil without Options.Resampling
-	Bursts       Bursts     // all that is held of the rows; Light lets go of it
+	Client       Client    // what the client itself did
+	Instances    Instances // of the platform, as far as the rows name them
+	// USD for a million requests like those that have a cost; no data where none has one
+	CostPerMillion Value
+	// rows, warm-up left out, that have the platform's report; no data where none was asked for
+	Joined    Value
+	Resampled *Resampled // nil without Options.Resampling
+	Bursts    Bursts     // all that is held of the rows; Light lets go of it
+}
+
+// Instances are the instances of the platform that answered requests.
+type Instances struct {
+	Count      Value // how many there were; no data where no row names its instance
+	Requests   Value // requests per instance: the mean
+	Lifetime50 Value // s: the median, over the instances, of the time from first request sent to last response received
 }
 
 // Split is the cold or the warm part of a sub-experiment.

@@ -49,7 +49,8 @@ func columns() []column {
 	cols := identityColumns()
 	cols = append(cols, originalColumns()...)
 	cols = append(cols, furtherColumns()...)
-	return append(cols, clientColumns()...)
+	cols = append(cols, clientColumns()...)
+	return append(cols, platformColumns()...)
 }
 
 func identityColumns() []column {
@@ -115,6 +116,20 @@ func clientColumns() []column {
 		count("Suspect Count", func(s Summary) int { return s.Client.Suspects }),
 		count("Late Count", func(s Summary) int { return s.Client.Late }),
 		count("Unsent", func(s Summary) int { return s.Client.Unsent }),
+	}
+}
+
+// platformColumns say what is known of the platform: instances, money, reports.
+func platformColumns() []column {
+	whole := func(name string, of func(Summary) Value) column {
+		return column{name, func(s Summary) string { return of(s).Format(0) }}
+	}
+	return []column{
+		whole("Instances", func(s Summary) Value { return s.Instances.Count }),
+		ms("Requests per Instance", func(s Summary) Value { return s.Instances.Requests }),
+		ms("Instance Lifetime 50%ile (s)", func(s Summary) Value { return s.Instances.Lifetime50 }),
+		exact("Cost per Million (USD)", func(s Summary) Value { return s.CostPerMillion }),
+		whole("Joined Reports", func(s Summary) Value { return s.Joined }),
 	}
 }
 

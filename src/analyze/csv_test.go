@@ -21,7 +21,8 @@ func TestHeader(t *testing.T) {
 		"Count,Mean,Standard Deviation,Min,25%ile,50%ile,75%ile,95%ile,Max," +
 		"99%ile,99.9%ile,TMR,MR,TR,Errors,Cold Count,Cold 50%ile,Cold 99%ile,Warm 50%ile,Warm 99%ile,50%ile CI " +
 		"Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
-		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent"
+		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent," +
+		"Instances,Requests per Instance,Instance Lifetime 50%ile (s),Cost per Million (USD),Joined Reports"
 	if got := strings.Join(Header(), ","); got != want {
 		t.Errorf("header\n%s\nwant\n%s", got, want)
 	}

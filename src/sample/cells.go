@@ -147,6 +147,18 @@ func parseCount(cell []byte) (int64, error) {
 	return n, nil
 }
 
+// parseCost reads an amount of money, to the last bit of what was written.
+func parseCost(cell []byte) (float64, error) {
+	if len(cell) == 0 {
+		return math.NaN(), nil
+	}
+	usd, err := strconv.ParseFloat(string(cell), 64)
+	if err != nil || math.IsNaN(usd) || math.IsInf(usd, 0) || usd < 0 {
+		return math.NaN(), fmt.Errorf("%q is not an amount of 0 or more USD", clip(cell))
+	}
+	return usd, nil
+}
+
 // clip shortens a cell for an error message: files are not trusted to be small.
 func clip[T string | []byte](cell T) string {
 	if len(cell) > 60 {

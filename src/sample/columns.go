@@ -24,7 +24,8 @@ type column struct {
 
 // columns lists latencies.csv in order. The first six keep the names and order that existing plotting scripts read.
 func columns() []column {
-	return slices.Concat(olderFormat(), placeColumns(), wireColumns(), functionColumns(), clientColumns())
+	return slices.Concat(olderFormat(), placeColumns(), wireColumns(), functionColumns(), clientColumns(),
+		reportColumns())
 }
 
 func olderFormat() []column {
@@ -91,6 +92,35 @@ func clientColumns() []column {
 		millisColumn("Written (ms)", func(s *Sample) *time.Duration { return &s.Written }),
 		textColumn("Suspect", func(s *Sample) *string { return &s.Suspect }),
 	}
+}
+
+// reportColumns say how a row became cold, what the platform reports of it, and what follows from both.
+func reportColumns() []column {
+	return []column{
+		{name: "Cold Start", write: func(w *Writer, _ *memo, s *Sample) { w.text(s.ColdStart) }, read: readColdStart},
+		millisColumn("Provider Duration (ms)", func(s *Sample) *time.Duration { return &s.ProviderDuration }),
+		millisColumn("Billed Duration (ms)", func(s *Sample) *time.Duration { return &s.Billed }),
+		millisColumn("Provider Init (ms)", func(s *Sample) *time.Duration { return &s.ProviderInit }),
+		millisColumn("Restore (ms)", func(s *Sample) *time.Duration { return &s.Restore }),
+		intColumn("Memory Size (MB)", func(s *Sample) *int { return &s.MemorySizeMB }, false),
+		intColumn("Max Memory Used (MB)", func(s *Sample) *int { return &s.MaxMemoryMB }, false),
+		millisColumn("Network (ms)", func(s *Sample) *time.Duration { return &s.Network }),
+		millisColumn("Residual (ms)", func(s *Sample) *time.Duration { return &s.Residual }),
+		millisColumn("Start (ms)", func(s *Sample) *time.Duration { return &s.Start }),
+		millisColumn("First Request (ms)", func(s *Sample) *time.Duration { return &s.FirstRequest }),
+		{name: "Cost (USD)", write: func(w *Writer, _ *memo, s *Sample) { w.cost(s.Cost) },
+			read: func(_ *memo, s *Sample, cell []byte) (err error) {
+				s.Cost, err = parseCost(cell)
+				return err
+			}},
+	}
+}
+
+// unreported says whether all cells of reportColumns are empty, as they are in most runs.
+func unreported(s *Sample) bool {
+	return s.ColdStart == "" && s.ProviderDuration < 0 && s.Billed < 0 && s.ProviderInit < 0 && s.Restore < 0 &&
+		s.MemorySizeMB == 0 && s.MaxMemoryMB == 0 && s.Network < 0 && s.Residual < 0 && s.Start < 0 &&
+		s.FirstRequest < 0 && !(s.Cost >= 0)
 }
 
 func textColumn(name string, field func(*Sample) *string) column {
@@ -182,6 +212,20 @@ func readCold(_ *memo, s *Sample, cell []byte) error {
 		s.Cold = Unknown
 	default:
 		return fmt.Errorf("%q is neither true, false nor empty", clip(cell))
+	}
+	return nil
+}
+
+func readColdStart(_ *memo, s *Sample, cell []byte) error {
+	switch string(cell) {
+	case Forced:
+		s.ColdStart = Forced
+	case Idle:
+		s.ColdStart = Idle
+	case "":
+		s.ColdStart = ""
+	default:
+		return fmt.Errorf("%q is neither %s, %s nor empty", clip(cell), Forced, Idle)
 	}
 	return nil
 }

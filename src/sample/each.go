@@ -70,7 +70,7 @@ func (r *Reader) newEach() *each {
 	e.all.Go(fail.Caught(e.fail, func() { e.cut(r.lines) }, func() { close(e.work); close(e.order) }))
 	for range workers {
 		// The columns are shared, what they remember is not.
-		own := &Reader{name: r.name, cols: r.cols, memos: make([]memo, len(r.cols)), whole: r.whole, old: r.old}
+		own := &Reader{name: r.name, cols: r.cols, memos: make([]memo, len(r.cols)), blank: r.blank, old: r.old}
 		e.all.Go(fail.Caught(e.fail, func() {
 			for b := range e.work {
 				own.batch(b)

@@ -31,14 +31,14 @@ type Reader struct {
 	cols  []column // one per column of the file; a column of another tool has no read
 	memos []memo   // what each of them remembers
 	cells [][]byte
-	whole bool // the file has every column of this version: each row sets every field
+	blank Sample // what every row begins as: an empty cell leaves its field as it is
 	old   bool
 	torn  int
 }
 
 // NewReader reads the header. The name is that of the file, for messages. An empty file is an error.
 func NewReader(in io.Reader, name string) (*Reader, error) {
-	r := &Reader{name: name, lines: newLineReader(in)}
+	r := &Reader{name: name, lines: newLineReader(in), blank: Empty()}
 	line, err := r.lines.next()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -70,7 +70,6 @@ func (r *Reader) match() error {
 			return fail.Input("%s:1: column %d must be %q: this is not a file of samples", r.name, i+1, want.name)
 		}
 	}
-	ours := 0
 	for i, name := range names {
 		if slices.Index(names, name) != i {
 			return fail.Input("%s:1: column %q appears twice", r.name, clip(name))
@@ -81,10 +80,9 @@ func (r *Reader) match() error {
 			continue
 		}
 		r.cols = append(r.cols, known[at])
-		ours++
 	}
 	r.memos = make([]memo, len(r.cols))
-	r.whole, r.old = ours == len(known), len(r.cols) == olderColumns
+	r.old = len(r.cols) == olderColumns
 	return nil
 }
 
@@ -96,7 +94,6 @@ func (r *Reader) OmitIDs() {
 			r.cols[i].read = nil
 		}
 	}
-	r.whole = false
 }
 
 // Read fills s with the next row, or answers io.EOF. Errors name file, line and column. A last line that a crash tore
@@ -143,12 +140,10 @@ func (r *Reader) row(line []byte, s *Sample) error {
 	if len(cells) != len(r.cols) {
 		return r.located(fmt.Errorf("%d cells where the header has %d columns", len(cells), len(r.cols)))
 	}
-	if !r.whole {
-		*s = Empty()
-	}
+	*s = r.blank
 	for i, cell := range cells {
 		c := &r.cols[i]
-		if c.read == nil {
+		if len(cell) == 0 || c.read == nil {
 			continue
 		}
 		if err := c.read(&r.memos[i], s, cell); err != nil {

@@ -1,7 +1,10 @@
 // Package sample is the record of one request and its CSV form; nothing else knows the column names.
 package sample
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Class is the class of a failed request; the empty class is success.
 type Class string
@@ -74,15 +77,41 @@ type Sample struct {
 	// what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
 	Chain   *Chain
 	Suspect string // why the client may have made this latency, words joined by "+"; empty: no sign of it
+
+	ColdStart string // how a cold row became cold, Forced or Idle; empty: it is not cold, or nobody knows
+
+	// What the platform reports of the request.
+	ProviderDuration time.Duration // of the function's code, without its init
+	Billed           time.Duration
+	ProviderInit     time.Duration
+	Restore          time.Duration // of a snapshot, instead of an init
+	MemorySizeMB     int           // as configured; 0: none
+	MaxMemoryMB      int           // the most that was in use; 0: none
+
+	// The parts of a cold row's latency, None on others. Rounded to µs, their sum is the latency.
+	Network      time.Duration
+	Residual     time.Duration // what nobody reports: start of the sandbox, download and unpacking of the package
+	Start        time.Duration // init or restore
+	FirstRequest time.Duration
+
+	Cost float64 // USD; NaN: none
 }
+
+// The values of ColdStart.
+const (
+	Forced = "forced" // the function was updated, or its instances were retired, so that the request had to be cold
+	Idle   = "idle"   // no instance was alive
+)
 
 // None marks a duration that did not happen.
 const None = time.Duration(-1)
 
-// Empty is a sample of which nothing is known: every duration is None.
+// Empty is a sample of which nothing is known: every duration is None, the cost is NaN.
 func Empty() Sample {
 	return Sample{
 		Latency: None, Lateness: None, DNS: None, Connect: None, TLS: None, FirstByte: None,
 		Init: None, Service: None, Desired: None, WriteBegan: None, Written: None,
+		ProviderDuration: None, Billed: None, ProviderInit: None, Restore: None,
+		Network: None, Residual: None, Start: None, FirstRequest: None, Cost: math.NaN(),
 	}
 }

@@ -22,9 +22,11 @@ type Writer struct {
 	name  string // for messages
 	cols  []column
 	memos []memo // what each column remembers
-	buf   []byte
-	rows  int64
-	err   error // the first failure; everything after it answers the same
+	// the cells of reportColumns, the last ones, in a row that has none of them: a comma before each
+	unreported string
+	buf        []byte
+	rows       int64
+	err        error // the first failure; everything after it answers the same
 }
 
 // NewWriter writes to out, header first. Flush syncs out where it has a Sync method.
@@ -36,7 +38,8 @@ func NewWriter(out io.Writer) *Writer {
 
 func newWriter(out io.Writer, name string) *Writer {
 	cols := columns()
-	return &Writer{out: out, name: name, cols: cols, memos: make([]memo, len(cols)), buf: make([]byte, 0, 64<<10)}
+	return &Writer{out: out, name: name, cols: cols, memos: make([]memo, len(cols)), buf: make([]byte, 0, 64<<10),
+		unreported: strings.Repeat(",", len(reportColumns()))}
 }
 
 // Create makes a new file with the header in it, durably; a file that exists is an error, for results are never
@@ -149,11 +152,18 @@ func (w *Writer) header() {
 // AppendRow adds one row to the buffer. It does not fail, does not touch the disk, and allocates nothing once the
 // buffer has grown to the size of a burst.
 func (w *Writer) AppendRow(s *Sample) {
-	for i := range w.cols {
+	cols := w.cols
+	if unreported(s) {
+		cols = cols[:len(cols)-len(w.unreported)]
+	}
+	for i := range cols {
 		if i > 0 {
 			w.buf = append(w.buf, ',')
 		}
-		w.cols[i].write(w, &w.memos[i], s)
+		cols[i].write(w, &w.memos[i], s)
+	}
+	if len(cols) < len(w.cols) {
+		w.buf = append(w.buf, w.unreported...)
 	}
 	w.buf = append(w.buf, '\n')
 	w.rows++
@@ -281,6 +291,13 @@ func (w *Writer) millis(d time.Duration) {
 func (w *Writer) count(n int64, zero bool) {
 	if n != 0 || zero {
 		w.buf = strconv.AppendInt(w.buf, n, 10)
+	}
+}
+
+// cost writes an amount of money with as many decimals as it takes to read the same number back.
+func (w *Writer) cost(usd float64) {
+	if usd >= 0 { // neither NaN nor negative
+		w.buf = strconv.AppendFloat(w.buf, usd, 'f', -1, 64)
 	}
 }
 
