@@ -124,7 +124,7 @@ func TestRowsAcrossTheBuffer(t *testing.T) {
 		t.Fatalf("%d rows, torn %d, %v", len(got), torn, err)
 	}
 	for i := range got {
-		if !same(got[i], want[i]) {
+		if !got[i].Equal(want[i]) {
 			t.Fatalf("row %d: got %+v\nwant %+v", i, got[i], want[i])
 		}
 	}

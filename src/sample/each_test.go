@@ -78,7 +78,7 @@ func TestEachIsRead(t *testing.T) {
 				t.Fatalf("%d rows, torn %d, error %v; want %d, %d, %v", len(got), gotTorn, gotErr, len(rows), torn, err)
 			}
 			for i := range got {
-				if !same(got[i], rows[i]) {
+				if !got[i].Equal(rows[i]) {
 					t.Fatalf("row %d is %+v, want %+v", i, got[i], rows[i])
 				}
 			}

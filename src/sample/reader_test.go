@@ -54,7 +54,7 @@ func TestReadOlderFile(t *testing.T) {
 			want.RequestID, want.Host, want.Burst, want.Latency = "abc", "h.example.com", 4, 1500*time.Millisecond
 			want.SentAt = time.Date(2021, 6, 22, 17, 5, 16, 0, time.UTC)
 			want.ReceivedAt = want.SentAt.Add(1500 * time.Millisecond)
-			if !same(rows[0], want) {
+			if !rows[0].Equal(want) {
 				t.Errorf("got  %+v\nwant %+v", rows[0], want)
 			}
 		})
@@ -79,7 +79,7 @@ func TestReadFirstStage(t *testing.T) {
 		s.ProviderDuration, s.Billed, s.ProviderInit, s.Restore = None, None, None, None
 		s.Network, s.Residual, s.Start, s.FirstRequest = None, None, None, None
 	}
-	if !slices.EqualFunc(rows, want, same) {
+	if !slices.EqualFunc(rows, want, Sample.Equal) {
 		t.Errorf("got\n%+v\nwant\n%+v", rows, want)
 	}
 }
@@ -219,7 +219,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(older + "\"a\"\"\nb\",h,,,1,0\n\x00\x00"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		rows, tear, fault := readAll(bytes.NewReader(in))
-		if each, t2, e2 := eachOf(bytes.NewReader(in)); !slices.EqualFunc(each, rows, same) || t2 != tear ||
+		if each, t2, e2 := eachOf(bytes.NewReader(in)); !slices.EqualFunc(each, rows, Sample.Equal) || t2 != tear ||
 			fmt.Sprint(e2) != fmt.Sprint(fault) {
 			t.Fatalf("Each gives %d rows, torn %d, %v; Read %d, %d, %v", len(each), t2, e2, len(rows), tear, fault)
 		}

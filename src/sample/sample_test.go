@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,14 +37,6 @@ func full() Sample {
 		Network: 1100 * time.Microsecond, Residual: 2746 * time.Microsecond, Start: 6 * time.Millisecond,
 		FirstRequest: 2500 * time.Microsecond, Cost: 0.00000000041875,
 	}
-}
-
-// same compares two samples; two that have no cost are alike in that.
-func same(a, b Sample) bool {
-	if math.IsNaN(a.Cost) && math.IsNaN(b.Cost) {
-		a.Cost, b.Cost = 0, 0
-	}
-	return a == b
 }
 
 // failed is a request that got no answer.
@@ -163,7 +154,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil || torn != 0 {
 		t.Fatalf("torn %d, error %v", torn, err)
 	}
-	if !slices.EqualFunc(got, want, same) {
+	if !slices.EqualFunc(got, want, Sample.Equal) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
 }
@@ -265,7 +256,7 @@ func checkAppended(t *testing.T, w *Writer, path string, rows int) {
 		t.Fatal(err)
 	}
 	got, torn, err := ReadFile(path)
-	if err != nil || torn != 0 || len(got) != rows || !same(got[len(got)-1], s) {
+	if err != nil || torn != 0 || len(got) != rows || !got[len(got)-1].Equal(s) {
 		t.Errorf("%d rows, torn %d, error %v; want %d rows", len(got), torn, err, rows)
 	}
 }
