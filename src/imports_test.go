@@ -34,6 +34,7 @@ var imports = map[string][]string{
 	"calibrate":    {"local", "run"},
 	"probe":        {"sample"},
 	"netprobe":     {"sample"},
+	"price":        {},
 	"machine":      {},
 	"study":        {"analyze", "experiment", "machine", "netprobe", "probe", "provider", "run", "sample"},
 	"sample":       {},
