@@ -172,6 +172,10 @@ func functionKeys() []key {
 func platformKeys() []key {
 	return []key{
 		{name: "KeepAliveSeconds", rule: seconds(0), def: 600.0, doc: "An idle instance lives this long, in seconds."},
+		{name: "KeepAliveDistribution", rule: words(KeepAliveFixed, KeepAliveExponential),
+			def: KeepAliveFixed,
+			doc: "fixed: every idle period lasts KeepAliveSeconds; exponential: it is drawn anew from the run's " +
+				"seed, with KeepAliveSeconds as its mean."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
 		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
 		{name: "ImageContract", rule: words("runtime-api", "http"), computed: "runtime-api; http for gcr",

@@ -94,8 +94,8 @@ var mistakes = map[string]struct{ text, want string }{
 	"key of Platform": {sub(`"Bursts": 1, "Queueing": "queue"`),
 		`f.json:1:56: SubExperiments[0].Queueing: belongs into Platform`},
 	"unknown in Platform": {sub(`"Bursts": 1, "Platform": {"A": 1}`),
-		`f.json:1:69: SubExperiments[0].Platform.A: unknown key; want one of KeepAliveSeconds, Concurrency, ` +
-			`MaxInstances, ImageContract, Queueing`},
+		`f.json:1:69: SubExperiments[0].Platform.A: unknown key; want one of KeepAliveSeconds, KeepAliveDistribution, ` +
+			`Concurrency, MaxInstances, ImageContract, Queueing`},
 	"enum in Platform": {sub(`"Bursts": 1, "Platform": {"Queueing": "shard"}`),
 		`f.json:1:81: SubExperiments[0].Platform.Queueing: found "shard" (string); want one of spawn, queue, shared; ` +
 			`did you mean "shared"?`},

@@ -40,7 +40,7 @@ func TestSweepExpandsInOrder(t *testing.T) {
 		t.Errorf("wrong values: %+v", s)
 	}
 	if p := subs[7].Platform; p != (Platform{KeepAliveSeconds: 600, Concurrency: 1, MaxInstances: 2, Queueing: "queue",
-		ImageContract: "runtime-api"}) {
+		ImageContract: "runtime-api", KeepAliveDistribution: "fixed"}) {
 		t.Errorf("wrong platform: %+v", p)
 	}
 	if want := []string{"f.json:3:34: SubExperiments[1].PackageType: stands in Sweep too, whose values are used"}; !slices.Equal(l.Notes, want) {

@@ -30,12 +30,20 @@ type Storage struct {
 	Region   string `json:"Region,omitempty"`
 }
 
+// Values of Platform.KeepAliveDistribution.
+const (
+	KeepAliveFixed       = "fixed"
+	KeepAliveExponential = "exponential"
+)
+
 // Platform is what a sub-experiment asks of platforms that have such settings (the local one has all of them).
 type Platform struct {
 	KeepAliveSeconds float64 `json:"KeepAliveSeconds"` // an idle instance lives this long; default 600
-	Concurrency      int     `json:"Concurrency"`      // requests that one instance serves at once; default 1
-	MaxInstances     int     `json:"MaxInstances"`     // 0: no limit
-	Queueing         string  `json:"Queueing"`         // spawn (AWS), queue (Azure) or shared (Cloud Run)
+	// fixed: every idle period lasts KeepAliveSeconds; exponential: drawn anew for each, with that mean
+	KeepAliveDistribution string `json:"KeepAliveDistribution"`
+	Concurrency           int    `json:"Concurrency"`  // requests that one instance serves at once; default 1
+	MaxInstances          int    `json:"MaxInstances"` // 0: no limit
+	Queueing              string `json:"Queueing"`     // spawn (AWS), queue (Azure) or shared (Cloud Run)
 	// how an image is talked to: runtime-api (AWS) or http (a server on $PORT: Cloud Run, Knative)
 	ImageContract string `json:"ImageContract"`
 }

@@ -54,6 +54,7 @@ func localRun(t *testing.T) *run.Run {
 		}),
 		providertest.Sub("measure", "python3.13", func(s *experiment.SubExperiment) {
 			s.FunctionMemoryMB, s.FunctionTimeoutSeconds, s.FunctionImageSizeMB, s.FillerRead = 512, 30, 50, true
+			s.Platform.KeepAliveDistribution = experiment.KeepAliveExponential
 		}),
 	)
 	return r

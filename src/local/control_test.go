@@ -84,7 +84,7 @@ func TestSpecFaultsAllAtOnce(t *testing.T) {
 	minus := -1.0
 	_, err := c.Put(t.Context(), "s p", client.ServiceSpec{Functions: []client.FunctionSpec{
 		{Name: "a", Runtime: "go", Artifact: "rel.zip", MemoryMB: 1, TimeoutSeconds: -5, KeepAliveSeconds: &minus,
-			Queueing: "often"},
+			Queueing: "often", KeepAliveDistribution: "uniform"},
 		{Name: "a", Path: "no-slash", Method: "GRAB", Runtime: "go", Artifact: "/x", PackageType: "Image",
 			Architecture: "vax"},
 		{Name: "-", Runtime: "go", Artifact: "/x", Concurrency: -1,
@@ -94,7 +94,7 @@ func TestSpecFaultsAllAtOnce(t *testing.T) {
 		t.Errorf("exit code %d", fail.Code(err))
 	}
 	for _, want := range []string{
-		`"s p"`, `"rel.zip"`, "memoryMB 1", "timeoutSeconds -5", "keepAliveSeconds -1", `"often"`, `called "a"`,
+		`"s p"`, `"rel.zip"`, "memoryMB 1", "timeoutSeconds -5", "keepAliveSeconds -1", `"often"`, `"uniform"`, `called "a"`,
 		`"no-slash"`, `"GRAB"`,
 		`image "": want a reference`, `"vax"`, "concurrency -1", "AWS_LAMBDA_X is set by the platform", `"2" is not`,
 		"NUL",

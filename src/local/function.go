@@ -24,7 +24,7 @@ type function struct {
 	image     *container.Image // nil for a ZIP package
 	log       *logFile         // shared with the versions before and after it
 	timeout   time.Duration
-	keepAlive time.Duration
+	keepAlive *keepAlive
 
 	mu        sync.Mutex
 	live      map[*instance]bool // those that may take requests
@@ -55,7 +55,7 @@ func newFunction(p *Platform, service string, spec client.FunctionSpec) *functio
 	return &function{
 		platform: p, service: service, spec: spec,
 		timeout:   time.Duration(spec.TimeoutSeconds) * time.Second,
-		keepAlive: time.Duration(*spec.KeepAliveSeconds * float64(time.Second)),
+		keepAlive: newKeepAlive(&spec),
 		live:      map[*instance]bool{}, all: map[*instance]bool{}, ended: make(chan struct{}),
 	}
 }
@@ -158,7 +158,7 @@ func (f *function) findInstance() (grant, bool) {
 	now := time.Now()
 	for len(f.available) > 0 {
 		in := f.available[len(f.available)-1]
-		if in.active == 0 && now.Sub(in.idleSince) >= f.keepAlive {
+		if in.active == 0 && now.Sub(in.idleSince) >= in.idleLimit {
 			f.retire(in, result{kind: kindUndelivered, msg: "its keep-alive was over"})
 			continue
 		}
@@ -226,14 +226,14 @@ func (f *function) release(in *instance) {
 	defer f.mu.Unlock()
 	in.active--
 	if in.active == 0 && f.live[in] {
-		in.idleSince = time.Now()
+		in.idleSince, in.idleLimit = time.Now(), f.keepAlive.next()
 		switch {
-		case f.keepAlive == 0, f.draining && len(f.waiting) == 0:
+		case in.idleLimit == 0, f.draining && len(f.waiting) == 0:
 			f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
 		case in.idle == nil:
-			in.idle = time.AfterFunc(f.keepAlive, fail.Caught(f.platform.defect, func() { f.expire(in) }))
+			in.idle = time.AfterFunc(in.idleLimit, fail.Caught(f.platform.defect, func() { f.expire(in) }))
 		default:
-			in.idle.Reset(f.keepAlive)
+			in.idle.Reset(in.idleLimit)
 		}
 	}
 	if in.retired && in.active == 0 {
@@ -248,7 +248,7 @@ func (f *function) expire(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if in.active == 0 && f.live[in] {
-		if left := f.keepAlive - time.Since(in.idleSince); left > 0 {
+		if left := in.idleLimit - time.Since(in.idleSince); left > 0 {
 			in.idle.Reset(left)
 			return
 		}

@@ -30,6 +30,7 @@ type instance struct {
 	retired   bool // takes no further requests
 	available bool // is in fn.available
 	idleSince time.Time
+	idleLimit time.Duration // how long the idle period that began then may last
 	idle      *time.Timer
 
 	// Set before it starts.

@@ -75,6 +75,7 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	if f.KeepAliveSeconds == nil {
 		f.KeepAliveSeconds = new(600.0)
 	}
+	f.KeepAliveDistribution = cmp.Or(f.KeepAliveDistribution, client.KeepAliveFixed)
 	if !nameForm.MatchString(f.Name) {
 		bad("name: letters, digits, - and _, at most 128")
 	}
@@ -100,6 +101,9 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	between("maxInstances", f.MaxInstances, 0, 100_000)
 	if k := *f.KeepAliveSeconds; k < 0 || k > 86400 || k != k {
 		bad("keepAliveSeconds %v: from 0 to 86400", k)
+	}
+	if d := f.KeepAliveDistribution; d != client.KeepAliveFixed && d != client.KeepAliveExponential {
+		bad("keepAliveDistribution %q: one of %s, %s", d, client.KeepAliveFixed, client.KeepAliveExponential)
 	}
 	if !slices.Contains([]string{client.QueueingSpawn, client.QueueingQueue, client.QueueingShared}, f.Queueing) {
 		bad("queueing %q: one of spawn, queue, shared", f.Queueing)

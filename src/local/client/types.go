@@ -11,6 +11,12 @@ const (
 	QueueingShared = "shared"
 )
 
+// Distributions of the keep-alive.
+const (
+	KeepAliveFixed       = "fixed"
+	KeepAliveExponential = "exponential" // drawn anew for every idle period of an instance
+)
+
 // FunctionSpec is one function of a PUT.
 type FunctionSpec struct {
 	Name           string            `json:"name"`
@@ -28,12 +34,15 @@ type FunctionSpec struct {
 	Image         string `json:"image,omitempty"`
 	ImageContract string `json:"imageContract,omitempty"` // runtime-api (default) or http
 	// each cold start drops the Engine's copy and pulls
-	ColdPull         bool              `json:"coldPull,omitempty"`
-	KeepAliveSeconds *float64          `json:"keepAliveSeconds"` // default 600; 0: every request is cold
-	Concurrency      int               `json:"concurrency"`      // default 1
-	MaxInstances     int               `json:"maxInstances"`     // 0: no limit
-	Queueing         string            `json:"queueing"`         // default spawn
-	Tags             map[string]string `json:"tags,omitempty"`
+	ColdPull         bool     `json:"coldPull,omitempty"`
+	KeepAliveSeconds *float64 `json:"keepAliveSeconds"` // default 600; 0: every request is cold
+	// fixed (default): every idle period lasts KeepAliveSeconds; exponential: that is its mean
+	KeepAliveDistribution string            `json:"keepAliveDistribution,omitempty"`
+	KeepAliveSeed         uint64            `json:"keepAliveSeed,omitempty"` // of the draws; below 2^53
+	Concurrency           int               `json:"concurrency"`             // default 1
+	MaxInstances          int               `json:"maxInstances"`            // 0: no limit
+	Queueing              string            `json:"queueing"`                // default spawn
+	Tags                  map[string]string `json:"tags,omitempty"`
 }
 
 // ServiceSpec is the body of a PUT: all functions of a service.

@@ -32,7 +32,7 @@ functions:
     environment: {B: function}
     tags: {both: function}
     package: {artifact: packages/a.zip}
-    platform: {keepAliveSeconds: 0.5, concurrency: 8, maxInstances: 3, queueing: shared}
+    platform: {keepAliveSeconds: 0.5, keepAliveDistribution: exponential, keepAliveSeed: 9007199254740991, concurrency: 8, maxInstances: 3, queueing: shared}
     events: [{httpApi: {method: "*", path: /zulu/x}}]
   alpha:
     handler: main.f
@@ -46,7 +46,8 @@ functions:
 const fullSpec = `{"tags":{"stellar-run":"1","both":"provider"},"functions":[
 {"name":"zulu","path":"/zulu/x","method":"ANY","runtime":"python3.13","handler":"hellopy/lambda_function.lambda_handler","architecture":"amd64",
  "memoryMB":128,"timeoutSeconds":30,"environment":{"A":"provider","B":"function"},"artifact":"DIR/packages/a.zip",
- "keepAliveSeconds":0.5,"concurrency":8,"maxInstances":3,"queueing":"shared","tags":{"stellar-run":"1","both":"function"}},
+ "keepAliveSeconds":0.5,"concurrency":8,"maxInstances":3,"queueing":"shared","keepAliveDistribution":"exponential",
+ "keepAliveSeed":9007199254740991,"tags":{"stellar-run":"1","both":"function"}},
 {"name":"alpha","path":"/alpha","method":"GET","runtime":"python3.12","handler":"main.f",
  "memoryMB":512,"timeoutSeconds":60,"environment":{"A":"provider","B":"provider"},"artifact":"/elsewhere/b.zip",
  "keepAliveSeconds":60,"concurrency":1,"maxInstances":0,"queueing":"spawn","tags":{"stellar-run":"1","both":"provider"}},

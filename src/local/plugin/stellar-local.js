@@ -35,6 +35,8 @@ const platform = {
   type: 'object',
   properties: {
     keepAliveSeconds: { type: 'number', minimum: 0 },
+    keepAliveDistribution: { enum: ['fixed', 'exponential'] },
+    keepAliveSeed: { type: 'integer', minimum: 0 },
     concurrency: { type: 'integer', minimum: 1 },
     maxInstances: { type: 'integer', minimum: 0 },
     queueing: { enum: ['spawn', 'queue', 'shared'] },

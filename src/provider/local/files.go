@@ -1,6 +1,7 @@
 package local
 
 import (
+	"stellar/src/experiment"
 	"stellar/src/local/plugin"
 	"stellar/src/provider"
 	"stellar/src/run"
@@ -34,12 +35,18 @@ type functionSection struct {
 
 type platformSection struct {
 	KeepAliveSeconds float64 `yaml:"keepAliveSeconds"`
-	Concurrency      int     `yaml:"concurrency"`
-	MaxInstances     int     `yaml:"maxInstances"`
-	Queueing         string  `yaml:"queueing"`
-	ImageContract    string  `yaml:"imageContract,omitempty"`
-	ColdPull         bool    `yaml:"coldPull,omitempty"`
+	// of a keep-alive that is not fixed
+	KeepAliveDistribution string `yaml:"keepAliveDistribution,omitempty"`
+	KeepAliveSeed         uint64 `yaml:"keepAliveSeed,omitempty"`
+	Concurrency           int    `yaml:"concurrency"`
+	MaxInstances          int    `yaml:"maxInstances"`
+	Queueing              string `yaml:"queueing"`
+	ImageContract         string `yaml:"imageContract,omitempty"`
+	ColdPull              bool   `yaml:"coldPull,omitempty"`
 }
+
+// maxSeed is the largest integer that JavaScript, the language of the plugin, has without loss.
+const maxSeed = 1<<53 - 1
 
 // Files are our plugin and serverless.yml.
 func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]provider.File, error) {
@@ -71,6 +78,10 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
 			Queueing:         fn.Platform.Queueing,
 		},
 		Events: provider.HTTPEvents(fn),
+	}
+	if d := fn.Platform.KeepAliveDistribution; d == experiment.KeepAliveExponential {
+		f.Platform.KeepAliveDistribution = d
+		f.Platform.KeepAliveSeed = uint64(*r.Experiment.Seed) & maxSeed
 	}
 	if fn.PackageType == "Image" {
 		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = provider.ImageOf(fn), fn.Platform.ImageContract,
