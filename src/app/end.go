@@ -92,13 +92,14 @@ func interruptedError(err error, out *Outcome) error {
 	return errors.Join(err, stop)
 }
 
-// keep leaves the functions up. The scratch folder is removed, the rest of the journal stays pending.
+// keep leaves the functions up, configured as they were deployed. The scratch folder is removed, the rest of the
+// journal stays pending.
 func (j *job) keep(ctx context.Context, r *run.Run) error {
 	for _, res := range r.Journal.Pending() {
-		if res.Kind != pipeline.KindFolder {
+		if res.Kind != pipeline.KindFolder && res.Kind != pipeline.KindConfiguration {
 			continue
 		}
-		if err := j.Undoing(r).Undoers[pipeline.KindFolder](ctx, res); err != nil {
+		if err := j.Undoing(r).Undoers[res.Kind](ctx, res); err != nil {
 			return err
 		}
 		if err := r.Journal.Removed(res); err != nil {

@@ -105,6 +105,10 @@ func TestSupported(t *testing.T) {
 		{"local", `"Bursts":1,"DataTransferChainLength":2`, "chains (DataTransferChainLength 2) over http1 on local"},
 		{"vhive", `"Bursts":1,"DataTransferChainLength":2`, ""},
 		{"vhive", `"Bursts":1,"DataTransferChainLength":2,"StorageTransfer":true`, "StorageTransfer"},
+		{"local", `"Bursts":1,"ColdStart":"force"`, ""},
+		{"aws", `"Bursts":1,"ColdStart":"force"`, ""},
+		{"vhive", `"Bursts":1,"ColdStart":"force"`, "ColdStart force on vhive; functions that stellar did not deploy"},
+		{"http://h/f", `"Bursts":1,"ColdStart":"force"`, "ColdStart force on url"},
 		{"local", `"Bursts":1,"Cmds":{"stat":{"argv":1}}`, "Cmds"},
 		{"local", `"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"`, "on the local platform of this"},
 	} {

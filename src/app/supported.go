@@ -57,6 +57,8 @@ func (a App) meets(exp *experiment.Experiment, n study.Need) bool {
 	switch n.Kind {
 	case study.NeedCapacity:
 		return true
+	case study.NeedColdStart:
+		return a.Deploys(exp)
 	case study.NeedChain:
 		return !a.Deploys(exp) // functions that stellar deploys do not call each other
 	}

@@ -153,12 +153,15 @@ func (d *decoder) fillTypeKeys(dr *draft) {
 			continue
 		}
 		at := fields[k.name]
-		switch own := slices.Contains(k.types, s.Type); {
+		switch own := k.belongs(s); {
 		case !own && dr.given[k.name] != nil:
 			v.FieldByIndex(at).SetZero()
 			advice := ""
-			if k.name == "Concurrency" {
+			switch {
+			case k.name == "Concurrency":
 				advice = "; the requests that one instance serves at once are Platform.Concurrency"
+			case k.forced:
+				advice = " without ColdStart force"
 			}
 			d.note(dr.given[k.name].off, dr.given[k.name].path, "belongs to %s; ignored for %s%s",
 				strings.Join(k.types, ", "), s.Type, advice)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 )
 
 // pair and ordered write a JSON object with its keys in a chosen order, which encoding/json has no map for.
@@ -55,7 +54,7 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 	var o ordered
 	for _, k := range subKeys() {
 		at, is := fields[k.name]
-		if !is || k.types != nil && !slices.Contains(k.types, s.Type) {
+		if !is || !k.belongs(&s) {
 			continue
 		}
 		// A key without a constant default is left out where it is empty. The network keys have none, and a zero of

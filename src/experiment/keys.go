@@ -40,6 +40,7 @@ type key struct {
 	def       any      // constant default; nil: none, or computed
 	computed  string   // how the default comes about, for the schema
 	types     []string // the sub-experiment types it belongs to; nil: all
+	forced    bool     // it belongs to types with bursts, too, where ColdStart is force
 	published bool     // used by published files: see isOld
 	required  bool
 	unswept   bool // may not stand in a Sweep
@@ -211,6 +212,9 @@ func loadKeys() []key {
 		{name: "Schedule", rule: words("closed", "open"), computed: "closed; open for a sustained load",
 			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned " +
 				"instants."},
+		{name: "ColdStart", rule: words(ColdIdle, ColdForce), def: ColdIdle,
+			doc: "idle: instances die of the IAT; force: before each burst every endpoint is made cold, by an update " +
+				"of the function."},
 		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`,
 			check: checkDuration}),
 			def: []string{"0ms"}, published: true, doc: "Service times as Go durations; cycles, one element a round."},

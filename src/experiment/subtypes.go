@@ -1,5 +1,7 @@
 package experiment
 
+import "slices"
+
 // Sub-experiment types.
 const (
 	TypeBurst    = "burst"
@@ -8,6 +10,12 @@ const (
 	TypeOverhead = "invocation-overhead"
 	TypeEviction = "eviction"
 	TypePerfCost = "perf-cost"
+)
+
+// Values of ColdStart: how functions become cold.
+const (
+	ColdIdle  = "idle"  // their instances die of the IAT
+	ColdForce = "force" // each endpoint is made cold before each burst
 )
 
 // subType is what the reading of a file needs to know of a type of sub-experiments. All else is in the type's study.
@@ -22,8 +30,8 @@ type subType struct {
 // subTypes are all types. A new one is a row here, its keys in typeKeys and their fields in TypeKeys.
 func subTypes() []subType {
 	return []subType{
-		{name: TypeBurst, bursts: true},
-		{name: TypeTransfer, bursts: true},
+		{name: TypeBurst, bursts: true, defaults: TypeKeys{MaxRetries: 10}},
+		{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10}},
 		{
 			name:     TypePingPong,
 			defaults: TypeKeys{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000},
@@ -87,6 +95,12 @@ func typeNames(passes func(subType) bool) []string {
 	return out
 }
 
+// belongs reports whether a key belongs to a sub-experiment.
+func (k *key) belongs(s *SubExperiment) bool {
+	return k.types == nil || slices.Contains(k.types, s.Type) ||
+		k.forced && s.ColdStart == ColdForce && subTypeOf(s.Type).bursts
+}
+
 // TypeKeys holds the keys that belong to single types. A key is zero where it does not belong to the sub-experiment's.
 type TypeKeys struct {
 	Invocations       int       `json:"Invocations,omitempty"`
@@ -141,8 +155,9 @@ func typeKeys() []key {
 		{name: "PayloadPoints", rule: points, types: overhead, computed: "20", doc: "Body sizes, evenly spaced."},
 		{name: "N", rule: atLeast(1, 1000), types: overhead, computed: "20",
 			doc: "Clock synchronisation ends after this many exchanges in a row without a smaller round trip."},
-		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, computed: "10",
-			doc: "Tries again at most for a row that was not cold, or not warm, as wanted."},
+		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, forced: true, computed: "10",
+			doc: "Tries again at most for a row that was not cold, or not warm, as wanted; for a burst with " +
+				"ColdStart force that an instance of before has answered."},
 		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction,
 			computed: "[1, 10, 30, 60, 120, 300, 600, 900, 1200]",
 			doc:      "Waits between the two invocations, in seconds."},

@@ -79,6 +79,7 @@ type SubExperiment struct {
 	IATJitterSeconds       float64  `json:"IATJitterSeconds"`
 	IATStepSeconds         float64  `json:"IATStepSeconds"`
 	Schedule               string   `json:"Schedule"`
+	ColdStart              string   `json:"ColdStart"` // idle or force
 	DesiredServiceTimes    []string `json:"DesiredServiceTimes"`
 	// overrides calibration, cycles like the service times
 	BusySpinIncrements      []int64 `json:"BusySpinIncrements,omitempty"`

@@ -19,6 +19,7 @@ func (d *decoder) validate(dr *draft) {
 	c := combination{d, dr, &dr.sub}
 	c.bursts()
 	c.schedule()
+	c.coldStart()
 	c.sustained()
 	c.trace()
 	c.connections()
@@ -92,6 +93,25 @@ func (c combination) schedule() {
 	if s.Schedule == "closed" && s.Sustained() {
 		c.refuse([]string{"Schedule", "RatePerSecond", "Arrivals"},
 			`found "closed"; a sustained load is open: want "open", or leave the key out`)
+	}
+}
+
+// coldStart refuses forced cold starts where no moment is left for them: how long a function takes to become cold is
+// not known beforehand, so that neither a sustained load nor an open schedule can keep its instants.
+func (c combination) coldStart() {
+	s := c.s
+	if s.ColdStart != ColdForce {
+		return
+	}
+	switch {
+	case s.Sustained():
+		c.refuse([]string{"ColdStart", "RatePerSecond", "Arrivals"},
+			"force makes functions cold between bursts; a sustained load has no bursts: want %q, or Bursts in place "+
+				"of the load", ColdIdle)
+	case s.Schedule == "open" && s.bursting():
+		c.refuse([]string{"ColdStart", "Schedule"},
+			"force takes a time that is not known beforehand, and an open schedule plans its instants beforehand: "+
+				`want Schedule "closed", or %q`, ColdIdle)
 	}
 }
 

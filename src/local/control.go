@@ -163,7 +163,17 @@ func (p *Platform) postRetire(_ http.ResponseWriter, r *http.Request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, map[string]int{"retired": f.retireAll()}, nil
+	retired := f.retireAll()
+	if r.URL.Query().Get("wait") == "true" {
+		for _, in := range retired {
+			select {
+			case <-in.removed:
+			case <-r.Context().Done():
+				return 0, nil, fmt.Errorf("wait for the instances' end: %w", r.Context().Err())
+			}
+		}
+	}
+	return http.StatusOK, map[string]int{"retired": len(retired)}, nil
 }
 
 func (p *Platform) getLogs(w http.ResponseWriter, r *http.Request) (int, any, error) {

@@ -318,17 +318,17 @@ func (f *function) instanceRemoved(in *instance) {
 	}
 }
 
-// retireAll retires every instance and says how many there were.
-func (f *function) retireAll() int {
+// retireAll retires every instance and gives those that there were.
+func (f *function) retireAll() []*instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := 0
+	var all []*instance
 	for in := range f.live {
 		f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
-		n++
+		all = append(all, in)
 	}
 	f.serveQueue()
-	return n
+	return all
 }
 
 // count is how many instances stand, ending ones too.

@@ -274,6 +274,32 @@ func TestRetire(t *testing.T) {
 	eventually(t, "both instances end", func() bool { return !alive(idle.PID) && !alive(other.PID) })
 }
 
+func TestRetireAndWait(t *testing.T) {
+	p, c := testPlatform(t, nil)
+	url := deployTo(t, c, nil)
+	idle := getOK(t, url)
+	busy := make(chan reply, 1)
+	go func() {
+		r, _ := send(http.MethodGet, url+"?sleep=300", nil)
+		busy <- r
+	}()
+	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	n, err := c.RetireAndWait(t.Context(), "s", "f")
+	if err != nil || n != 1 || alive(idle.PID) {
+		t.Errorf("retired %d, %v: alive %v", n, err, alive(idle.PID))
+	}
+	eventually(t, "no instance is counted", func() bool { return p.Status().Instances == 0 })
+	if r := <-busy; r.status != http.StatusOK {
+		t.Errorf("the busy one's request: %d %+v", r.status, r)
+	}
+	if n, err := c.RetireAndWait(t.Context(), "s", "f"); err != nil || n != 0 {
+		t.Errorf("nobody is there: retired %d, %v", n, err)
+	}
+	if r := getOK(t, url); !r.Cold {
+		t.Errorf("after retire: %+v", r)
+	}
+}
+
 func TestReplaceDrainsTheOldVersion(t *testing.T) {
 	p, c := testPlatform(t, nil)
 	version := func(v string) func(*client.FunctionSpec) {

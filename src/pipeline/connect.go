@@ -74,7 +74,7 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 		kit.Env = []string{"STELLAR_LOCAL_URL=" + client.URL, "STELLAR_LOCAL_TOKEN=" + client.Token}
 		kit.Secrets = append(kit.Secrets, client.Token)
 		opts.Retire = func(ctx context.Context, function string) error {
-			_, err := client.Retire(ctx, r.Service, function)
+			_, err := client.RetireAndWait(ctx, r.Service, function)
 			return err
 		}
 	}

@@ -27,10 +27,12 @@ type probeStage struct {
 	Config
 	platform *localPlatform
 	renew    renewer
+	cold     *coldStarts
 }
 
 func (j *Job) probeStage() probeStage {
-	return probeStage{Config: j.Config, platform: j.platform, renew: renewer{config: j.Config, held: &j.held}}
+	return probeStage{Config: j.Config, platform: j.platform, renew: renewer{config: j.Config, held: &j.held},
+		cold: &coldStarts{job: j}}
 }
 
 func (probeStage) String() string { return "probing" }
@@ -105,6 +107,10 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency",
 			env.Sub.Title, n)
 	}
+	if n := res.Outcome.Repeated; n > 0 {
+		s.Log.Infof("%s: %d bursts were sent again, because an instance of before answered where a cold start was "+
+			"forced; %d of them met one at the last attempt, too", env.Sub.Title, n, res.Outcome.NotCold)
+	}
 	if res.Outcome.Watched != "" {
 		s.Log.Debugf("%s: the client watched itself: %s", env.Sub.Title, res.Outcome.Watched)
 	}
@@ -128,6 +134,9 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
 				Left: p.Left})
 		},
+	}
+	if s.Deploys(r.Experiment) {
+		out.MakeCold = func(ctx context.Context, at ...study.Endpoint) error { return s.cold.makeCold(ctx, r, at) }
 	}
 	out.Endpoints = s.endpoints(r, sub)
 	traces, err := e.Traces()

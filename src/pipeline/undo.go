@@ -44,6 +44,9 @@ func (j *Job) removals(r *run.Run) map[string]Removal {
 			return j.removeUnit(ctx, r, res)
 		}},
 	}
+	all[KindConfiguration] = Removal{Own: ownConfiguration, Remove: func(ctx context.Context, res run.Resource) error {
+		return j.restore(ctx, r, res)
+	}}
 	for _, s := range j.sideServices() {
 		maps.Copy(all, s.Removals())
 	}

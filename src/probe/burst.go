@@ -26,6 +26,7 @@ type burst struct {
 	body    []byte // of HTTP/2
 	slots   []*slot
 
+	missed  bool // an instance of before has answered although a cold start was forced; known once it is recorded
 	cut     atomic.Bool
 	due     time.Duration // when it is to leave, on the engine's clock; None: as soon as it is ready
 	leaving atomic.Bool   // the barrier falls: no connection is opened beforehand any more

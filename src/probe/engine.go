@@ -185,16 +185,19 @@ func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Ti
 }
 
 // runClosed sends burst after burst: the next endpoint's when the last one's responses are in, the next round's an IAT
-// later. Rows are on disk before the next burst leaves.
+// later. Rows are on disk before the next burst leaves. Where cold starts are forced, the endpoints of a round are made
+// cold in the IAT before it; a round whose instant passes meanwhile leaves at once.
 func (e *engine) runClosed(ctx context.Context) {
 	var planned time.Time // zero: at once
 	for n := range e.cfg.Bursts {
-		if !pause(ctx, planned.Add(-lead)) {
-			return
+		if n%len(e.targets) == 0 {
+			if !e.makeCold(ctx, e.targetsFrom(n)) {
+				return
+			}
+			planned = passed(planned, time.Now())
 		}
-		b := e.newBurst(n)
-		b.startFor(planned)
-		if !e.runBurst(ctx, b, planned, time.Time{}) {
+		b := e.sendUntilCold(ctx, n, planned)
+		if b == nil {
 			return
 		}
 		planned = time.Time{} // at once: there is no pause that could be kept badly

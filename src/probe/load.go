@@ -173,6 +173,7 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	for _, s := range slots {
 		row := s.sample()
 		r.count(s, &row)
+		markIdle(&row)
 		rows = append(rows, row)
 	}
 	d := slots[0].b.load

@@ -68,6 +68,7 @@ type Config struct {
 	Warmup      int    // the first rounds whose rows are marked so
 	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
 	Watch       bool   // mark rows whose latency the client may have made (Suspect)
+	Cold        *Cold  // makes the targets cold before each burst, of a closed schedule; nil: nobody does
 
 	// MaxErrorRatio from 0 to 1: once 10 requests are in and more than this part has failed, Run stops.
 	MaxErrorRatio float64
@@ -110,6 +111,9 @@ type Outcome struct {
 	Unsent    int64  // requests of a sustained load that could not be sent in its time
 	Suspect   int    // rows whose latency the client may have made
 	Resent    int    // rows of requests that were sent twice, because a connection of HTTP/2 did not take them
+	Missed    int    // rows of forced cold starts that an instance of before has answered
+	Repeated  int    // bursts that were sent again because of such rows; Bursts counts them, too
+	NotCold   int    // bursts that had such rows at the last attempt, too
 	Watched   string // what the watch saw in all, in a sentence; empty: nobody watched
 }
 
@@ -173,7 +177,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	if e.watch != nil {
 		out.Watched = e.watch.Summary()
 	}
-	complete = complete || cfg.Load == nil && out.Bursts == cfg.Bursts
+	complete = complete || cfg.Load == nil && out.Bursts-out.Repeated == cfg.Bursts
 	switch {
 	case ctx.Err() == nil || complete && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer):
 		return out, nil
@@ -298,6 +302,9 @@ func (cfg Config) check() error {
 		return fail.Input("the timeout %s is negative", cfg.Timeout)
 	case cfg.MaxErrorRatio < 0 || cfg.MaxErrorRatio > 1 || cfg.MaxErrorRatio != cfg.MaxErrorRatio:
 		return fail.Input("MaxErrorRatio %g lies outside 0 to 1", cfg.MaxErrorRatio)
+	case cfg.Cold != nil && (cfg.Load != nil || cfg.Schedule == Open):
+		return fail.Input("cold starts are forced before the bursts of a closed schedule only: how long they take is " +
+			"not known beforehand")
 	case cfg.Load != nil:
 		return cfg.Load.check()
 	case cfg.Schedule == Open && cfg.Arrivals.IAT <= 0 && cfg.Bursts > 1:

@@ -42,6 +42,7 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 		r.rows = append(r.rows, row)
 		r.count(s, &row)
 	}
+	b.missed = r.markCold(r.rows)
 	if w != nil {
 		b.mark.Later(b.written() - b.marked)
 		r.suspect(r.rows, w.Since(b.mark, medianOf(r.rows)))
@@ -57,7 +58,7 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	}
 	if r.cfg.Progress != nil {
 		r.cfg.Progress(Progress{
-			Burst: r.out.Bursts, Bursts: r.cfg.Bursts, Requests: r.out.Requests, Errors: r.out.Errors, Left: r.left(),
+			Burst: r.done(), Bursts: r.cfg.Bursts, Requests: r.out.Requests, Errors: r.out.Errors, Left: r.left(),
 		})
 	}
 	return r.judge()
@@ -133,13 +134,16 @@ func (r *recorder) judge() error {
 		"a higher MaxErrorRatio lets the sub-experiment go on")
 }
 
+// done is how many of the planned bursts were sent.
+func (r *recorder) done() int { return r.out.Bursts - r.out.Repeated }
+
 // left is the planned time to the end: the IATs between the rounds to come, and the bursts themselves. In an open
 // schedule the bursts lie within the IATs.
 func (r *recorder) left() time.Duration {
 	targets := len(r.cfg.Targets)
 	var left time.Duration
 	for round := range r.cfg.rounds() - 1 {
-		if (round+1)*targets >= r.out.Bursts {
+		if (round+1)*targets >= r.done() {
 			left += r.gaps[round]
 		}
 	}
@@ -147,7 +151,7 @@ func (r *recorder) left() time.Duration {
 	if r.cfg.Schedule == Open {
 		return left + mean
 	}
-	return left + mean*time.Duration(r.cfg.Bursts-r.out.Bursts)
+	return left + mean*time.Duration(r.cfg.Bursts-r.done())
 }
 
 // note tells the log once per target of each kind of failure, of a redirect, and of a request that was sent again.

@@ -26,7 +26,8 @@ type Connection interface {
 	ListAPIs(ctx context.Context) ([]Endpoint, error)
 	// DeployFunctions deploys a batch: one `serverless deploy` serves many. Endpoints come in the functions' order.
 	DeployFunctions(ctx context.Context, fns []*Function) ([]Endpoint, error)
-	// UpdateFunction gives a deployed function new code or memory, or only a cold start.
+	// UpdateFunction gives a deployed function new code or memory, or with a nil Function only a cold start. It returns
+	// when the provider says that the next request meets the new function.
 	UpdateFunction(ctx context.Context, e Endpoint, fn *Function) error
 	// RemoveFunctions removes units that DeployFunctions made, and returns when each is verified absent; that one did
 	// not exist is success. Of a unit only what a journal entry holds is used (UnitOf).
@@ -114,8 +115,9 @@ type Options struct {
 	Serverless func(cli, dir string) Serverless
 	Target     string // the experiment's Provider: hostname or URL, for the provider `url`
 	Account    string // the account that the credentials must be of; empty: any
-	Retire     func(ctx context.Context, function string) error
-	Patience   Patience
+	// Retire ends the instances of a function on the local platform and returns when they are gone.
+	Retire   func(ctx context.Context, function string) error
+	Patience Patience
 }
 
 // Provider is a row of the table of providers.

@@ -222,10 +222,12 @@ func readColdStart(_ *memo, s *Sample, cell []byte) error {
 		s.ColdStart = Forced
 	case Idle:
 		s.ColdStart = Idle
+	case Missed:
+		s.ColdStart = Missed
 	case "":
 		s.ColdStart = ""
 	default:
-		return fmt.Errorf("%q is neither %s, %s nor empty", clip(cell), Forced, Idle)
+		return fmt.Errorf("%q is neither %s, %s, %s nor empty", clip(cell), Forced, Idle, Missed)
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func TestReadBadCells(t *testing.T) {
 		{"Desired Service Time", "5 apples", "is not a duration"},
 		{"Response Bytes", "-4", "not a whole number"},
 		{"Instance Invocation", "1.5", "not a whole number"},
-		{"Cold Start", "warm", "neither forced, idle nor empty"},
+		{"Cold Start", "warm", "neither forced, idle, missed nor empty"},
 		{"Billed Duration (ms)", "-1", "is not a number of milliseconds"},
 		{"Max Memory Used (MB)", "31.5", "not a whole number"},
 		{"Cost (USD)", "free", "is not an amount"},

@@ -78,7 +78,9 @@ type Sample struct {
 	Chain   *Chain
 	Suspect string // why the client may have made this latency, words joined by "+"; empty: no sign of it
 
-	ColdStart string // how a cold row became cold, Forced or Idle; empty: it is not cold, or nobody knows
+	// how a cold row became cold, Forced or Idle; Missed: it is warm where a cold start was forced; empty: it is warm,
+	// or nobody knows
+	ColdStart string
 
 	// What the platform reports of the request.
 	ProviderDuration time.Duration // of the function's code, without its init
@@ -101,6 +103,7 @@ type Sample struct {
 const (
 	Forced = "forced" // the function was updated, or its instances were retired, so that the request had to be cold
 	Idle   = "idle"   // no instance was alive
+	Missed = "missed" // a cold start was forced, and an instance of before has answered: the row is warm
 )
 
 // None marks a duration that did not happen.

@@ -13,10 +13,11 @@ type NeedKind string
 
 // The needs of the studies.
 const (
-	NeedCapacity NeedKind = "capacity"     // of this machine: Load says how much
-	NeedStore    NeedKind = "object store" // that payloads pass through
-	NeedChain    NeedKind = "chain"        // functions that call each other
-	NeedVersion  NeedKind = "version"      // a version of stellar that can do it: this one cannot
+	NeedCapacity  NeedKind = "capacity"     // of this machine: Load says how much
+	NeedStore     NeedKind = "object store" // that payloads pass through
+	NeedChain     NeedKind = "chain"        // functions that call each other
+	NeedColdStart NeedKind = "cold start"   // functions that can be made cold on demand
+	NeedVersion   NeedKind = "version"      // a version of stellar that can do it: this one cannot
 )
 
 // Need is something that a sub-experiment needs.
@@ -26,6 +27,16 @@ type Need struct {
 	Text    string       // what is asked for
 	Instead string       // what can be done; empty: nothing
 	Load    machine.Need // of NeedCapacity
+}
+
+// ColdStart is what a sub-experiment's ColdStart needs of the provider; none where instances die of the IAT.
+func ColdStart(s *experiment.SubExperiment) []Need {
+	if s.ColdStart != experiment.ColdForce {
+		return nil
+	}
+	return []Need{{Kind: NeedColdStart, Key: "ColdStart", Text: "ColdStart " + experiment.ColdForce,
+		Instead: "functions that stellar did not deploy, and platforms without such an update, become cold of a long " +
+			"IATSeconds alone (ColdStart " + experiment.ColdIdle + ")"}}
 }
 
 // rowBytes is what a request costs in memory until its row is written: the row itself and the texts in it.

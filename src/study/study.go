@@ -79,6 +79,11 @@ type Env struct {
 	TLS       *tls.Config // nil: the system's roots
 	Log       Logger      // nil: nothing is logged
 
+	// MakeCold makes functions cold, side by side, and returns when no instance that stood before takes another
+	// request, as far as the provider can say; the rows tell whether it is so. nil: the provider cannot
+	// (NeedColdStart).
+	MakeCold func(ctx context.Context, at ...Endpoint) error
+
 	// Probe sends the load; nil: probe.Run.
 	Probe func(context.Context, probe.Config) (probe.Outcome, error)
 	// Progress is called after every burst, and after every second of a sustained load; may be nil.

@@ -71,7 +71,16 @@ func (c *Client) Delete(ctx context.Context, name string) error {
 
 // Retire ends a function's instances, busy ones after their request, and says how many there were.
 func (c *Client) Retire(ctx context.Context, service, function string) (int, error) {
-	told, err := ask[struct{ Retired int }](ctx, c, http.MethodPost, functionPath(service, function)+"/retire", nil)
+	return c.retire(ctx, functionPath(service, function)+"/retire")
+}
+
+// RetireAndWait is Retire that returns when nothing of these instances is left.
+func (c *Client) RetireAndWait(ctx context.Context, service, function string) (int, error) {
+	return c.retire(ctx, functionPath(service, function)+"/retire?wait=true")
+}
+
+func (c *Client) retire(ctx context.Context, path string) (int, error) {
+	told, err := ask[struct{ Retired int }](ctx, c, http.MethodPost, path, nil)
 	return told.Retired, err
 }
 

@@ -185,14 +185,11 @@ func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string
 	}
 	for i, f := range u.Functions {
 		out[i].URL = api + "/" + f.Name
-		out[i].Detail = map[string]string{detailName: functionName(u.Name, f.Name), provider.DetailRegion: s.region,
-			provider.DetailUnit: u.Name}
+		out[i].Detail = map[string]string{provider.DetailName: functionName(u.Name, f.Name),
+			provider.DetailRegion: s.region, provider.DetailUnit: u.Name}
 	}
 	return out, nil
 }
-
-// detailName is the function's name in the account, in an endpoint's Detail.
-const detailName = "name"
 
 // routeLine is a line of what `osls deploy` and `osls info` print of a route, `ANY - https://…`: alone behind
 // "endpoint:", or in a list.

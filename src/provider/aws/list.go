@@ -107,7 +107,8 @@ func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provid
 		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws",
 			MemoryMB:    int(aws.ToInt32(is.MemorySize)),
 			PackageType: string(is.PackageType), ImageSizeMB: bytesize.Size(is.CodeSize).MiB(), Deployed: true,
-			Detail: map[string]string{detailName: name, provider.DetailRegion: s.region, provider.DetailUnit: unit}})
+			Detail: map[string]string{provider.DetailName: name, provider.DetailRegion: s.region,
+				provider.DetailUnit: unit}})
 	}
 	return out, nil
 }

@@ -40,7 +40,7 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	if err != nil {
 		return err
 	}
-	name := e.Detail[detailName]
+	name := e.Detail[provider.DetailName]
 	if name == "" {
 		return fail.Input("function %s at %s has no name in the account: only functions that stellar deployed can "+
 			"be updated", e.Function, e.URL)

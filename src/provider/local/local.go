@@ -2,6 +2,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -86,9 +87,10 @@ func (l *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 	return out, nil
 }
 
-// UpdateFunction retires the instances of a function.
+// UpdateFunction retires the instances of a function and returns when they are gone: nothing of the function's
+// configuration changes.
 func (l *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, _ *provider.Function) error {
-	return l.Retire(ctx, e.Function)
+	return l.Retire(ctx, cmp.Or(e.Detail[provider.DetailName], e.Function))
 }
 
 // RemoveFunctions removes the service in whose folder the connection was opened.
@@ -115,6 +117,7 @@ func (l *connection) read(text string) ([]provider.Endpoint, error) {
 	var out []provider.Endpoint
 	for _, e := range all.Endpoints {
 		out = append(out, provider.Endpoint{Function: e.Function, URL: e.URL, Provider: name, Detail: map[string]string{
+			provider.DetailUnit: all.Service, provider.DetailName: e.Function,
 			"packageBytes": strconv.FormatInt(e.PackageBytes, 10), "packageSHA256": e.PackageSHA256,
 			"runtimeVersion": e.RuntimeVersion, "limitsEnforced": strconv.FormatBool(e.LimitsEnforced)}})
 	}

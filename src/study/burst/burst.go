@@ -23,19 +23,25 @@ func (Study) Functions(sub *experiment.SubExperiment) []study.FunctionSpec {
 	return study.Replicas(sub, sub.Parallelism)
 }
 
-// Needs is the capacity for the load.
+// Needs are the capacity for the load, and cold starts on demand where the file asks for them.
 func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
-	return []study.Need{study.Capacity(sub)}
+	return append(study.ColdStart(sub), study.Capacity(sub))
 }
 
 // Run probes the endpoints and writes latencies.csv. Its errors are those of Env.Measure.
 func (Study) Run(ctx context.Context, env study.Env) error {
-	if err := env.Check(); err != nil {
+	err := env.Check()
+	if err != nil {
 		return err
 	}
 	targets := make([]probe.Target, len(env.Endpoints))
 	for i, e := range env.Endpoints {
 		targets[i] = env.Target(e)
 	}
-	return env.Measure(ctx, env.Load(targets...))
+	load := env.Load(targets...)
+	load.Cold, err = env.Cold(func(target int) []study.Endpoint { return env.Endpoints[target : target+1] })
+	if err != nil {
+		return err
+	}
+	return env.Measure(ctx, load)
 }

@@ -37,7 +37,7 @@ func (Study) Functions(sub *experiment.SubExperiment) []study.FunctionSpec {
 // Needs are the capacity for the load, functions that call each other over gRPC, and the object store that the file
 // asks for.
 func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
-	needs := []study.Need{study.Capacity(sub)}
+	needs := append(study.ColdStart(sub), study.Capacity(sub))
 	if sub.StorageTransfer {
 		needs = append(needs, study.Need{Kind: study.NeedStore, Key: "StorageTransfer", Text: "StorageTransfer"})
 	}
@@ -63,7 +63,14 @@ func (Study) Run(ctx context.Context, env study.Env) error {
 	if err != nil {
 		return err
 	}
-	return env.Measure(ctx, env.Load(heads...), func() (study.Table, error) {
+	load, length := env.Load(heads...), env.Sub.DataTransferChainLength
+	load.Cold, err = env.Cold(func(target int) []study.Endpoint {
+		return env.Endpoints[target*length : (target+1)*length]
+	})
+	if err != nil {
+		return err
+	}
+	return env.Measure(ctx, load, func() (study.Table, error) {
 		return sample.CreateTransfers(filepath.Join(env.Dir, sample.TransfersFile), env.Sub.DataTransferChainLength)
 	})
 }
