@@ -51,6 +51,9 @@ func (d *decoder) fill(dr *draft) {
 	if !has["IATJitterSeconds"] {
 		s.IATJitterSeconds = s.IATSeconds / 20
 	}
+	if s.Optimize == OptimizeBalanced && !has["BalancedWeight"] {
+		s.BalancedWeight = usualWeight
+	}
 	if !has["TimeoutSeconds"] {
 		s.TimeoutSeconds = map[bool]float64{true: 180, false: 900}[s.Protocol == "grpc"]
 	}

@@ -61,7 +61,7 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 		// theirs (MaxRetries) is a value.
 		field := v.FieldByIndex(at)
 		if field.IsZero() && (k.kind == text || k.name == "FunctionMemoryMB" || k.def == nil && k.types == nil &&
-			!zeroCounts(k.name)) {
+			!s.zeroCounts(k.name)) {
 			continue
 		}
 		o = append(o, pair{k.name, field.Interface()})
@@ -70,7 +70,9 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 }
 
 // zeroCounts names the keys whose computed default need not be zero although zero is a value.
-func zeroCounts(name string) bool { return name == "IATJitterSeconds" }
+func (s SubExperiment) zeroCounts(name string) bool {
+	return name == "IATJitterSeconds" || name == "BalancedWeight" && s.Optimize == OptimizeBalanced
+}
 
 // MarshalEffective writes the experiment as an indented file that Parse reads back to an equal one: defaults filled in,
 // sweeps expanded, the seed in it.

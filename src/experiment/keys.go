@@ -258,6 +258,10 @@ func requestKeys() []key {
 		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests sent with each request."},
 		{name: "Thresholds", rule: rule{kind: limits, enum: Metrics()},
 			doc: "Upper bounds by metric; a missed one ends the run with exit code 5."},
+		{name: "Optimize", rule: words(OptimizeCost, OptimizeSpeed, OptimizeBalanced),
+			doc: "Recommend a memory size of a sweep over FunctionMemoryMB: the cheapest, the fastest, or a balance."},
+		{name: "BalancedWeight", rule: rule{kind: number, min: 0, max: 1}, computed: "0.5 for Optimize balanced",
+			doc: "Optimize balanced: weight of the cost; that of the time is the rest."},
 		{name: "WarmupBursts", rule: atLeast(0, maxBursts), def: 0, doc: "First rounds that are left out of the " +
 			"statistics."},
 		{name: "TimeoutSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds},

@@ -193,6 +193,7 @@ func (d *decoder) file(root *node) {
 			d.expand(item)
 		}
 	}
+	d.checkOptimize()
 	if m := root.find("Storage"); m != nil && len(d.problems) == 0 && !d.exp.stores() {
 		d.note(m.off, "Storage", "no sub-experiment has StorageTransfer: ignored")
 	}

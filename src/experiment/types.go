@@ -97,6 +97,8 @@ type SubExperiment struct {
 	TraceSpacing   string    `json:"TraceSpacing,omitempty"` // random or even; empty without a trace
 	Cmds           RawObject `json:"Cmds,omitempty"`
 	Thresholds     Limits    `json:"Thresholds,omitempty"`
+	Optimize       string    `json:"Optimize,omitempty"` // cost, speed or balanced; empty: nothing is recommended
+	BalancedWeight float64   `json:"BalancedWeight,omitempty"`
 	WarmupBursts   int       `json:"WarmupBursts"`
 	TimeoutSeconds float64   `json:"TimeoutSeconds"`
 	MaxErrorRatio  float64   `json:"MaxErrorRatio"`

@@ -241,6 +241,9 @@ func (c combination) ineffective() {
 	if !s.bursting() && s.WarmupBursts > 0 {
 		note("WarmupBursts", "where there are no bursts")
 	}
+	if s.Optimize != OptimizeBalanced && s.BalancedWeight != 0 {
+		note("BalancedWeight", "without Optimize balanced")
+	}
 	if s.MaxConnections > 0 && !s.Sustained() {
 		note("MaxConnections", "without a sustained load")
 	}
