@@ -14,6 +14,7 @@ import (
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -33,7 +34,8 @@ func homeApp(t *testing.T, log *lab.Log) (w app.App, home, index string) {
 func died(t *testing.T, w app.App) *run.Run {
 	t.Helper()
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"http://127.0.0.1:9",
-		"SubExperiments":[{"Bursts":1}]}`))
+		"SubExperiments":[{"Bursts":1}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -87,8 +88,8 @@ func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 			w.Output = filepath.Join(home, "results")
 			disk := newDisk(t, w.Output, "1m")
 			w.Observer = filling{fill: disk.fill}
-			loaded, err := experiment.Parse("x.json",
-				[]byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
+			loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`), vendors.Known())
+
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/pipeline"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 )
 
@@ -54,7 +55,7 @@ func testJob(t *testing.T, file string) (*job, *run.Run) {
 
 func parse(t *testing.T, file string) *experiment.Experiment {
 	t.Helper()
-	loaded, err := experiment.Parse("test.json", []byte(file))
+	loaded, err := experiment.Parse("test.json", []byte(file), vendors.Known())
 	if err != nil {
 		t.Fatal(err)
 	}

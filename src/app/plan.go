@@ -121,7 +121,7 @@ func Warnings(loaded *experiment.Loaded) []experiment.Warning {
 
 // deployedFunctions is the number of functions that sub-experiments deploy; none where the functions stand already.
 func deployedFunctions(exp *experiment.Experiment, subs []int) (n int) {
-	if !exp.Deploys() {
+	if row, err := vendors.Find(exp.ProviderKind()); err != nil || row.Standing {
 		return 0
 	}
 	for _, i := range subs {

@@ -5,6 +5,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/experiment"
+	"stellar/src/provider/vendors"
 )
 
 // TestPlanCountsFunctionsOnce holds that a plan has one number of functions for each sub-experiment, whatever its type:
@@ -22,7 +23,7 @@ func TestPlanCountsFunctionsOnce(t *testing.T) {
 		`{"Provider":"local","SubExperiments":[{"Type":"invocation-overhead","OverheadType":"payload"}]}`:       {1},
 		`{"Provider":"aws","SubExperiments":[{"Type":"perf-cost","MemorySizesMB":[128,256,512]},{"Bursts":1}]}`: {3, 1},
 	} {
-		loaded, err := experiment.Parse("x.json", []byte(file))
+		loaded, err := experiment.Parse("x.json", []byte(file), vendors.Known())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,8 @@ func TestPlanOfOneSubExperiment(t *testing.T) {
 	w.Only = 1
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"local","Sequential":true,"SubExperiments":[
 		{"Bursts":40,"Parallelism":2,"IATSeconds":5},
-		{"Bursts":3,"BurstSizes":[4],"IATSeconds":10,"IATType":"deterministic"}]}`))
+		{"Bursts":3,"BurstSizes":[4],"IATSeconds":10,"IATType":"deterministic"}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}

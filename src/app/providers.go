@@ -34,6 +34,9 @@ type Missing struct {
 	Hint string `json:"hint,omitempty"`
 }
 
+// KnownProviders are the providers that an experiment file may name, beside hosts and URLs.
+func KnownProviders() []experiment.Provider { return vendors.Known() }
+
 // Providers asks every provider what it misses on this machine. Nothing is changed anywhere.
 func (a App) Providers(ctx context.Context) []ProviderStatus {
 	rows := vendors.All()

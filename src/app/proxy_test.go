@@ -9,6 +9,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/experiment"
+	"stellar/src/provider/vendors"
 )
 
 // A proxy of the environment is not used, and one line says so.
@@ -16,7 +17,8 @@ func TestProxyIsNotMeasured(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer server.Close()
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`",
-		"SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`))
+		"SubExperiments":[{"Bursts":1,"Visualization":"none"}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/sample"
 )
@@ -74,7 +75,8 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 		{"Title":"bursts","Bursts":2,"IATSeconds":0.2,"IATType":"deterministic","Visualization":"all","MaxErrorRatio":1,
 			"Sweep":{"BurstSizes":[[2],[5]]}},
 		{"Title":"load","RatePerSecond":100,"DurationSeconds":0.3,"MaxConnections":1,"MaxErrorRatio":1,`+
-		`"Thresholds":{"p50_ms":1}}]}`))
+		`"Thresholds":{"p50_ms":1}}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,8 +197,8 @@ func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 	w, home, _ := homeApp(t, &log)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	loaded, err := experiment.Parse("x.json",
-		[]byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`))
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","SubExperiments":[{"Bursts":20,"Visualization":"none"}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}

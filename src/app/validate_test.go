@@ -13,6 +13,7 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -29,7 +30,7 @@ func loaded(t *testing.T, text string) (l *experiment.Loaded, dir string, err er
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err = experiment.Inspect(file)
+	l, err = experiment.Inspect(file, vendors.Known())
 	return l, dir, err
 }
 
@@ -142,7 +143,8 @@ func TestPlanShowsAllClasses(t *testing.T) {
 	l, err := experiment.Parse("f.json", []byte(`{"Provider": "azure", "SubExperiments": [
 		{"Bursts": 1, "FunctionTimeoutSeconds": 601, "StorageTransfer": true, "DataTransferChainLength": 2, `+
 		`"Protocol": "grpc"},
-		{"Bursts": 1, "BurstSizes": [1000000], "Function": "./nothing"}]}`))
+		{"Bursts": 1, "BurstSizes": [1000000], "Function": "./nothing"}]}`), vendors.Known())
+
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (c *command) validateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := experiment.Inspect(file)
+			loaded, err := experiment.Inspect(file, app.KnownProviders())
 			if loaded == nil {
 				return err
 			}
@@ -246,7 +246,7 @@ func (c *command) schemaCommand() *cli.Command {
 		Name: "schema", Usage: "print the JSON schema of experiment files, for editors",
 		Description: example("stellar schema > experiment.schema.json"),
 		Action: func(*cli.Context) error {
-			_, err := c.Stdout.Write(experiment.Schema())
+			_, err := c.Stdout.Write(experiment.Schema(app.KnownProviders()))
 			return err
 		},
 	}

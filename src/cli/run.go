@@ -151,7 +151,7 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if cc.IsSet("serverless") && !cc.Bool("serverless") {
 		read = experiment.LoadStanding
 	}
-	loaded, err := read(path)
+	loaded, err := read(path, app.KnownProviders())
 	if err != nil {
 		return nil, err
 	}

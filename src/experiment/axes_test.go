@@ -19,7 +19,7 @@ func TestAxes(t *testing.T) {
 		{`{"Bursts": 1, "Sweep": {"BurstSizes": [[1], [1, 10]]}}`, `[{BurstSizes  [1 1,10] []}]`},
 		{`{"Bursts": 1, "Sweep": {"FillerRead": [true, false]}}`, `[{FillerRead  [true false] []}]`},
 	} {
-		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`))
+		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`), testProviders())
 		if err != nil {
 			t.Fatalf("%s: %v", c.subs, err)
 		}

@@ -106,7 +106,7 @@ func TestCombinations(t *testing.T) {
 
 func mustParse(t *testing.T, text string) *Loaded {
 	t.Helper()
-	l, err := Parse("f.json", []byte(text))
+	l, err := Parse("f.json", []byte(text), testProviders())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestNotes(t *testing.T) {
 // chains counts the functions of bursts and chains that are deployed.
 func chains(e *Experiment) (n int) {
 	for i := range e.SubExperiments {
-		if s := &e.SubExperiments[i]; e.Deploys() && s.bursting() {
+		if s := &e.SubExperiments[i]; !standing(e.Provider) && s.bursting() {
 			n += s.Parallelism * s.DataTransferChainLength
 		}
 	}

@@ -18,13 +18,13 @@ func (c combination) connections() {
 			`found "shared", but HTTP/1.1 carries one request at a time on a connection; want "reuse" or "new", or `+
 				`Protocol h2, h2c or grpc`)
 	}
-	switch scheme, who := c.d.exp.scheme(); {
+	switch scheme, who := c.d.scheme(); {
 	case s.Protocol == "h2" && scheme == "http":
 		c.refuse([]string{"Protocol"}, `found "h2", which goes over TLS, but %s; want "h2c", HTTP/2 without TLS`, who)
 	case s.Protocol == "h2c" && scheme == "https":
 		c.refuse([]string{"Protocol"}, `found "h2c", which goes without TLS, but %s; want "h2"`, who)
 	}
-	if s.Protocol == "grpc" && c.d.exp.ProviderKind() == "local" {
+	if s.Protocol == "grpc" && c.d.provider().Local {
 		c.refuse([]string{"Protocol"}, `found "grpc", which the local platform does not speak; want "http1" or "h2c"`)
 	}
 	c.idle()
@@ -73,16 +73,16 @@ func (c combination) crowded() {
 
 // scheme says whether endpoints are reached over http or https, and of whom that is known; empty where only their
 // deployment shows. A bare host is completed as the probe does: http on this machine, https elsewhere.
-func (e *Experiment) scheme() (scheme, who string) {
-	switch e.ProviderKind() {
-	case "local":
+func (d *decoder) scheme() (scheme, who string) {
+	name := d.exp.Provider
+	switch {
+	case d.provider().Local:
 		return "http", "the local platform has none"
-	case KindURL:
-	default:
+	case !isAddress(name):
 		return "", ""
 	}
-	if !strings.Contains(e.Provider, "://") {
-		u, err := url.Parse("//" + e.Provider)
+	if !strings.Contains(name, "://") {
+		u, err := url.Parse("//" + name)
 		if err != nil {
 			return "", ""
 		}
@@ -91,7 +91,7 @@ func (e *Experiment) scheme() (scheme, who string) {
 		}
 		return "https", "a host is reached over https"
 	}
-	scheme, _, _ = strings.Cut(e.Provider, "://")
+	scheme, _, _ = strings.Cut(name, "://")
 	scheme = strings.ToLower(scheme)
 	return scheme, "Provider is an " + scheme + " URL"
 }

@@ -21,6 +21,7 @@ type decoder struct {
 	meant  map[string]bool // paths of keys that a misspelt one beside them stands for
 	old    bool            // a file of the published form
 	traces *traceFiles     // nil: traces are not read
+	known  []Provider      // that the file may name
 
 	elsewhere map[string]string // keys of other levels, for sub-experiments; made by the first one
 	drafts    []*draft          // of the sub-experiments, in their order

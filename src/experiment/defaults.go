@@ -1,8 +1,8 @@
 package experiment
 
 import (
+	"cmp"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +30,8 @@ func (d *decoder) fill(dr *draft) {
 		s.Platform = Platform{}
 		d.setDefaults(platformKeys(), nil, reflect.ValueOf(&s.Platform).Elem())
 	}
-	if s.Platform.ImageContract == "" {
-		s.Platform.ImageContract = map[bool]string{true: "http", false: "runtime-api"}[d.exp.Provider == "gcr"]
-	}
+	provider := d.provider()
+	s.Platform.ImageContract = cmp.Or(s.Platform.ImageContract, provider.ImageContract, defaultImageContract)
 	whereAbsent := func(key string, into *string, value string) {
 		if !has[key] {
 			*into = value
@@ -41,12 +40,12 @@ func (d *decoder) fill(dr *draft) {
 	whereAbsent("Function", &s.Function, map[bool]string{true: "hellopy", false: "measure"}[d.old])
 	whereAbsent("Runtime", &s.Runtime, d.exp.Runtime)
 	whereAbsent("Type", &s.Type, map[bool]string{true: TypeTransfer, false: TypeBurst}[s.DataTransferChainLength > 1])
-	whereAbsent("Protocol", &s.Protocol, map[bool]string{true: "grpc", false: "http1"}[d.exp.Provider == "vhive"])
+	whereAbsent("Protocol", &s.Protocol, cmp.Or(provider.Protocol, defaultProtocol))
 	d.fillSustained(dr)
 	whereAbsent("Connections", &s.Connections, s.usualConnections())
 	whereAbsent("Schedule", &s.Schedule, map[bool]string{true: "open", false: "closed"}[s.Sustained()])
-	if d.exp.Provider == "local" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64") {
-		whereAbsent("Architecture", &s.Architecture, runtime.GOARCH) // the local platform is this machine
+	if provider.Local {
+		whereAbsent("Architecture", &s.Architecture, cmp.Or(thisMachine(), s.Architecture))
 	}
 	if !has["IATJitterSeconds"] {
 		s.IATJitterSeconds = s.IATSeconds / 20

@@ -36,7 +36,7 @@ func (d *decoder) expand(item *node) {
 		return
 	}
 	if d.elsewhere == nil {
-		d.elsewhere = misplaced(topKeys(), d.keys, "belongs at the top of the file, not into a sub-experiment")
+		d.elsewhere = misplaced(topKeys(d.known), d.keys, "belongs at the top of the file, not into a sub-experiment")
 		maps.Copy(d.elsewhere, misplaced(platformKeys(), d.keys, "belongs into Platform"))
 	}
 	d.unknownKeys(item, d.keys, d.elsewhere)
@@ -118,7 +118,7 @@ func (d *decoder) axes(n *node, item *node) ([]axis, bool) {
 		return nil, false
 	}
 	var axes []axis
-	ok := d.unknownKeys(n, d.keys, misplaced(topKeys(), d.keys, "belongs to the whole file and cannot be swept"))
+	ok := d.unknownKeys(n, d.keys, misplaced(topKeys(d.known), d.keys, "belongs to the whole file and cannot be swept"))
 	for _, m := range n.members {
 		k := lookup(d.keys, m.name)
 		switch {

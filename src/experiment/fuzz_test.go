@@ -30,7 +30,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(sub(`"Title": "t", "Sweep": {"Bursts": [1, 2], "Platform": [{}, {"Queueing": "shared"}], ` +
 		`"BurstSizes": [[1], [2, 3]]}`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		l, err := Parse("f.json", data)
+		l, err := Parse("f.json", data, testProviders())
 		if err != nil {
 			var all *Problems
 			if !errors.As(err, &all) || fail.Code(err) != fail.CodeInput || len(all.List) == 0 {
@@ -51,7 +51,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Parse("effective.json", text)
+		again, err := Parse("effective.json", text, testProviders())
 		if err != nil {
 			t.Fatalf("the effective form does not load: %v\n%s", err, text)
 		}

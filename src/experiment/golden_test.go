@@ -41,7 +41,8 @@ func TestDefaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l, err := Parse(f, data) // Load makes the path of a trace absolute, which no golden file can hold
+			// Load makes the path of a trace absolute, which no golden file can hold.
+			l, err := Parse(f, data, testProviders())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +63,7 @@ func TestTenMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Parse("ten.json", data)
+	_, err = Parse("ten.json", data, testProviders())
 	var all *Problems
 	if !errors.As(err, &all) {
 		t.Fatalf("want *Problems, got %v", err)

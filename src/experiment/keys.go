@@ -81,16 +81,15 @@ func packageType() rule {
 		"Docker": "Image"}}
 }
 
-// topKeys is the table of the file's own keys.
-func topKeys() []key {
+// topKeys is the table of the file's own keys; known are the providers that it may name.
+func topKeys(known []Provider) []key {
 	blank := rule{kind: text, blank: true}
 	return []key{
 		{name: "$schema", rule: blank, doc: "Address of the schema, for editors; `stellar schema` prints it."},
 		{name: "Sequential", rule: rule{kind: boolean}, def: false, published: true,
 			doc: "Run the sub-experiments one after the other, else side by side."},
-		{name: "Provider", rule: providerRule(), def: "aws", published: true,
-			doc: "local, aws, azure, gcr, google, cloudflare, aliyun, vhive, or a hostname or http(s) URL that is " +
-				"probed as it is."},
+		{name: "Provider", rule: providerRule(known), def: "aws", published: true,
+			doc: providerWords(known) + " that is probed as it is."},
 		{name: "Runtime", rule: runtimeRule(), def: DefaultRuntime, published: true,
 			doc: "Runtime of sub-experiments that name none."},
 		{name: "Region", rule: blank, computed: "the provider's own", doc: "Region to deploy to."},
@@ -179,7 +178,7 @@ func platformKeys() []key {
 				"seed, with KeepAliveSeconds as its mean."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), def: 1, doc: "Requests that one instance serves at once."},
 		{name: "MaxInstances", rule: atLeast(0, 1_000_000), def: 0, doc: "Instances at most; 0: no limit."},
-		{name: "ImageContract", rule: words("runtime-api", "http"), computed: "runtime-api; http for gcr",
+		{name: "ImageContract", rule: words("runtime-api", "http"), computed: defaultImageContract,
 			doc: "How an image is talked to: runtime-api as on AWS Lambda, http for a server on $PORT as on Cloud " +
 				"Run and Knative."},
 		{name: "Queueing", rule: words("spawn", "queue", "shared"), def: "spawn",
@@ -241,7 +240,7 @@ func requestKeys() []key {
 		{name: "MaxConnections", rule: atLeast(1, 1_000_000), computed: "1000 for a sustained load",
 			doc: "Sustained load: so many connections are open at once at most; a request that finds none free waits " +
 				"and is late."},
-		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: "http1; grpc for vhive",
+		{name: "Protocol", rule: words("http1", "h2", "h2c", "grpc"), computed: defaultProtocol,
 			doc: "Protocol of the requests."},
 		{name: "RatePerSecond", rule: rule{kind: number, min: 0, above: true, max: 10_000_000},
 			doc: "Sustained open-loop load instead of bursts: requests a second, over all endpoints in turn."},

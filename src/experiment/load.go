@@ -30,12 +30,13 @@ type Loaded struct {
 const maxFile = 64 << 20
 
 // Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
-// afterwards. Its errors have exit code 2; those of the file's content wrap *Problems.
-func Load(path string) (*Loaded, error) { return sound(inspect(path, false)) }
+// afterwards. known are the providers that it may name beside hosts and URLs. Its errors have exit code 2; those of the
+// file's content wrap *Problems.
+func Load(path string, known []Provider) (*Loaded, error) { return sound(inspect(path, known, false)) }
 
 // LoadStanding is Load for functions that an endpoints file names: what the file does not say of their code stays
 // empty.
-func LoadStanding(path string) (*Loaded, error) { return sound(inspect(path, true)) }
+func LoadStanding(path string, known []Provider) (*Loaded, error) { return sound(inspect(path, known, true)) }
 
 // sound gives what was read only where it has no mistake.
 func sound(l *Loaded, err error) (*Loaded, error) {
@@ -47,9 +48,9 @@ func sound(l *Loaded, err error) (*Loaded, error) {
 
 // Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content
 // it gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
-func Inspect(path string) (*Loaded, error) { return inspect(path, false) }
+func Inspect(path string, known []Provider) (*Loaded, error) { return inspect(path, known, false) }
 
-func inspect(path string, standing bool) (*Loaded, error) {
+func inspect(path string, known []Provider, standing bool) (*Loaded, error) {
 	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
 	if err != nil {
 		return nil, err
@@ -58,7 +59,9 @@ func inspect(path string, standing bool) (*Loaded, error) {
 	if err != nil {
 		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
 	}
-	return parse(path, data, &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, standing)
+	d := newDecoder(newSource(path, data))
+	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, standing
+	return d.parse(known)
 }
 
 // readFile reads a file of the user's whole; what says in messages what it is.
@@ -84,20 +87,15 @@ func readFile(what, path, hint string) ([]byte, error) {
 
 // Parse reads an experiment from its text, as Load does, but no other file: name stands for the text in messages, and
 // traces keep their paths and are not read.
-func Parse(name string, data []byte) (*Loaded, error) {
-	l, err := parse(name, data, nil, false)
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
+func Parse(name string, data []byte, known []Provider) (*Loaded, error) {
+	return sound(newDecoder(newSource(name, data)).parse(known))
 }
 
-// parse reads an experiment and, unless traces is nil, the traces that it names. All errors are found together, and the
-// error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults, the
-// expansion of sweeps, combinations.
-func parse(name string, data []byte, traces *traceFiles, standing bool) (*Loaded, error) {
-	d := newDecoder(newSource(name, data))
-	d.traces, d.standing = traces, standing
+// parse reads an experiment and, unless the decoder has no traces, those that it names. All errors are found together,
+// and the error that is returned has exit code 2 and wraps *Problems. In order: JSON itself, keys and values, defaults,
+// the expansion of sweeps, combinations.
+func (d *decoder) parse(known []Provider) (*Loaded, error) {
+	d.known = known
 	root, dups := d.tree(`an object with "SubExperiments"`)
 	if root == nil {
 		return nil, invalid(d.err())
@@ -169,7 +167,7 @@ func (d *decoder) file(root *node) {
 		d.problem(root.off, "", `found %s; want an object with "SubExperiments"`, root.found())
 		return
 	}
-	top := topKeys()
+	top := topKeys(d.known)
 	d.unknownKeys(root, top, misplaced(d.keys, top, "belongs into a sub-experiment, not at the top of the file"))
 	v := reflect.ValueOf(d.exp).Elem()
 	good := d.setObject(root.members, top, v)
@@ -178,7 +176,7 @@ func (d *decoder) file(root *node) {
 	if !d.runtime && (d.exp.ProviderKind() == KindURL || d.standing) {
 		defer func() { d.exp.Runtime = "" }() // after it was the default of those who need one
 	}
-	d.old = isOld(root, top, d.keys) && d.exp.Provider != "local"
+	d.old = isOld(root, top, d.keys) && !d.provider().Local
 	d.whole = root.find("Provider") == nil && !d.meant["Provider"] || good["Provider"]
 
 	items := root.find("SubExperiments")

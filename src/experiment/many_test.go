@@ -14,6 +14,7 @@ func TestManyMistakesAreAllListed(t *testing.T) {
 	looked := map[int]int{}
 	for _, n := range []int{1_000, 20_000} {
 		d := newDecoder(newSource("f.json", []byte(sub(`"Bursts": 1, "BurstSizes": [`+strings.Repeat("0,", n-1)+`0]`))))
+		d.known = testProviders()
 		root, _, err := readTree(d.src, "")
 		if err != nil {
 			t.Fatal(err)
@@ -38,6 +39,7 @@ func TestManyMistakesAreAllListed(t *testing.T) {
 func TestSweepsReadABadValueOnce(t *testing.T) {
 	d := newDecoder(newSource("f.json", []byte(sub(`"BurstSizes": [`+strings.Repeat("0,",
 		99)+`0], "Sweep": {"Bursts": [1`+counting(2, 500)+`]}`))))
+	d.known = testProviders()
 	root, _, err := readTree(d.src, "")
 	if err != nil {
 		t.Fatal(err)

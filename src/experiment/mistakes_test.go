@@ -18,7 +18,7 @@ func sub(members string) string {
 // problems lists the problems of a text, one a line.
 func problems(t *testing.T, text string) []string {
 	t.Helper()
-	_, err := Parse("f.json", []byte(text))
+	_, err := Parse("f.json", []byte(text), testProviders())
 	if err == nil {
 		return nil
 	}
@@ -192,7 +192,7 @@ func TestMistakes(t *testing.T) {
 func TestLoadFails(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{filepath.Join(dir, "none.json"), dir} {
-		_, err := Load(path)
+		_, err := Load(path, testProviders())
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v (exit code %d)", path, err, fail.Code(err))
 		}
@@ -205,7 +205,8 @@ func TestLoadFails(t *testing.T) {
 	if err := errors.Join(f.Truncate(maxFile+1), f.Close()); err != nil { // a hole: no disk space
 		t.Fatal(err)
 	}
-	if _, err := Load(huge); fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "64 MiB") {
+	_, err = Load(huge, testProviders())
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "64 MiB") {
 		t.Errorf("huge file: %v", err)
 	}
 }

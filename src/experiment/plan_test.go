@@ -150,7 +150,7 @@ func TestFolderIsSafeAndShort(t *testing.T) {
 		t.Error("the index does not tell folders apart")
 	}
 	for _, f := range publishedFiles(t) {
-		l, err := Load(f)
+		l, err := Load(f, testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func publishedFiles(t testing.TB) []string {
 func TestPublishedFilesLoad(t *testing.T) {
 	for _, f := range publishedFiles(t) {
 		t.Run(filepath.Base(f), func(t *testing.T) {
-			l, err := Load(f)
+			l, err := Load(f, testProviders())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,7 +38,7 @@ func roundTrip(t *testing.T, l *Loaded) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Parse("effective.json", text)
+	again, err := Parse("effective.json", text, testProviders())
 	if err != nil {
 		t.Fatalf("the effective form does not load: %v\n%s", err, text)
 	}

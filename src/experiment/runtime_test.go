@@ -80,7 +80,7 @@ func TestProvider(t *testing.T) {
 		"127.0.0.1:80/a/b?c=d": "url", "[::1]:8080": "url", "http://[::1]/x": "url", "HTTPS://example.org/p?q=1": "url",
 		"http://host/path": "url", "münchen.example": "url", "a_b.example.": "url",
 	} {
-		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`))
+		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`), testProviders())
 		if err != nil {
 			t.Errorf("%s: %v", provider, err)
 			continue
@@ -88,8 +88,11 @@ func TestProvider(t *testing.T) {
 		if got := l.Experiment.ProviderKind(); got != kind {
 			t.Errorf("%s: kind %s", provider, got)
 		}
-		if deploys := l.Experiment.Deploys(); deploys == (kind == "url" || kind == "vhive") {
-			t.Errorf("%s: functions are deployed: %t", provider, deploys)
+		// The function's own time limit counts only where it is deployed with it.
+		_, err = Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1, `+
+			`"FunctionTimeoutSeconds": 1, "DesiredServiceTimes": ["2s"], "TimeoutSeconds": 3}]}`), testProviders())
+		if deploys := err != nil; deploys == (kind == "url" || kind == "vhive") {
+			t.Errorf("%s: functions are deployed: %t (%v)", provider, deploys, err)
 		}
 	}
 	for provider, want := range map[string]string{
@@ -124,7 +127,7 @@ func TestHostsInOtherLetters(t *testing.T) {
 		"plain.example": "", "xn--bcher-kva.example": "", "a_b.example": "", "[::1]:80": "", "127.0.0.1:1": "",
 		"localhost": "",
 	} {
-		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`))
+		l, err := Parse("f.json", []byte(`{"Provider": `+quoteJSON(provider)+`, "SubExperiments": [{"Bursts": 1}]}`), testProviders())
 		if err != nil {
 			t.Errorf("%s: %v", provider, err)
 			continue

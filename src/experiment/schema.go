@@ -6,9 +6,10 @@ import "slices"
 const SchemaID = "urn:stellar:experiment"
 
 // Schema gives the JSON schema (draft 2020-12) of experiment files, made from the table that decodes them, indented,
-// for editors and `stellar schema`.
-func Schema() []byte {
-	sub := objectSchema(subKeys())
+// for editors and `stellar schema`. known are the providers that a file may name.
+func Schema(known []Provider) []byte {
+	keys := withExceptions(subKeys(), known)
+	sub := objectSchema(keys)
 	// Bursts is required unless something else takes its place or the sweep brings it.
 	others := typeNames(func(t subType) bool { return !t.bursts })
 	sub = append(sub, pair{"anyOf", []ordered{
@@ -18,7 +19,7 @@ func Schema() []byte {
 		{{"required", []string{"Sweep"}}},
 		{{"properties", ordered{{"Type", ordered{{"enum", others}}}}}, {"required", []string{"Type"}}},
 	}})
-	top := objectSchema(topKeys())
+	top := objectSchema(topKeys(known))
 	doc := append(ordered{
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"$id", SchemaID},
@@ -93,7 +94,7 @@ func (r *rule) schema() ordered {
 	case commands:
 		return ordered{{"type", "object"}}
 	case sweep:
-		return sweepSchema()
+		return sweepSchema(r.fields)
 	}
 	return ordered{{"type", "array"}, {"minItems", 1}, {"items", ordered{{"$ref", "#/$defs/subExperiment"}}}}
 }
@@ -112,9 +113,9 @@ func (r *rule) textSchema() ordered {
 }
 
 // sweepSchema allows each sweepable key an array of its values.
-func sweepSchema() ordered {
+func sweepSchema(keys []key) ordered {
 	properties := ordered{}
-	for _, k := range subKeys() {
+	for _, k := range keys {
 		if !k.unswept {
 			properties = append(properties, pair{k.name, ordered{
 				{"type", "array"}, {"minItems", 1}, {"uniqueItems", true}, {"items", k.rule.schema()}}})

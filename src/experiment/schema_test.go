@@ -22,8 +22,8 @@ func TestTableFitsTheStructs(t *testing.T) {
 		of      reflect.Type
 		without []string // read by other means
 	}{
-		{topKeys(), reflect.TypeFor[Experiment](), nil},
-		{lookup(topKeys(), "Storage").fields, reflect.TypeFor[Storage](), nil},
+		{topKeys(testProviders()), reflect.TypeFor[Experiment](), nil},
+		{lookup(topKeys(testProviders()), "Storage").fields, reflect.TypeFor[Storage](), nil},
 		{subKeys(), reflect.TypeFor[SubExperiment](), []string{"Sweep"}},
 		{platformKeys(), reflect.TypeFor[Platform](), nil},
 	} {
@@ -82,9 +82,9 @@ func fits(r *rule, t reflect.Type) bool {
 }
 
 func TestSchema(t *testing.T) {
-	golden(t, "testdata/schema.golden", string(Schema()))
+	golden(t, "testdata/schema.golden", string(Schema(testProviders())))
 	var doc map[string]any
-	if err := json.Unmarshal(Schema(), &doc); err != nil {
+	if err := json.Unmarshal(Schema(testProviders()), &doc); err != nil {
 		t.Fatal(err)
 	}
 	if doc["$schema"] != "https://json-schema.org/draft/2020-12/schema" {
@@ -103,7 +103,7 @@ func TestSchema(t *testing.T) {
 		if got := against(t, doc, data); got != "" {
 			t.Errorf("%s: %s", f, got)
 		}
-		l, err := Parse(f, data)
+		l, err := Parse(f, data, testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +121,7 @@ func TestSchema(t *testing.T) {
 // program can see.
 func TestSchemaRefuses(t *testing.T) {
 	var doc map[string]any
-	if err := json.Unmarshal(Schema(), &doc); err != nil {
+	if err := json.Unmarshal(Schema(testProviders()), &doc); err != nil {
 		t.Fatal(err)
 	}
 	beyond := []string{"seed too long", "infinite", "title", "duration", "duration without unit", "negative duration",

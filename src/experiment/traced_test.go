@@ -60,7 +60,7 @@ func TestLoadedTraces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := traceFolder(t, sub(c.members))
-			l, err := Load(path)
+			l, err := Load(path, testProviders())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,8 @@ func TestLoadedTraces(t *testing.T) {
 			if err := errors.Join(err, os.WriteFile(elsewhere, text, 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			if again, err := Load(elsewhere); err != nil || !reflect.DeepEqual(l.Experiment, again.Experiment) {
+			again, err := Load(elsewhere, testProviders())
+			if err != nil || !reflect.DeepEqual(l.Experiment, again.Experiment) {
 				t.Errorf("the effective form loads to something else (%v):\n%s", err, text)
 			}
 		})
@@ -107,7 +108,7 @@ func TestTracesThatCannotBeUsed(t *testing.T) {
  {"Arrivals": "two.csv#logout"},
  {"Sweep": {"Arrivals": ["one.csv", "./"]}},
  {"Bursts": 0}]}`)
-	_, err := Load(path)
+	_, err := Load(path, testProviders())
 	if fail.Code(err) != fail.CodeInput {
 		t.Errorf("exit code %d", fail.Code(err))
 	}
@@ -198,7 +199,8 @@ func TestProtocolFitsTheScheme(t *testing.T) {
 	} {
 		got := ""
 		_, err := Parse("f.json", []byte(fmt.Sprintf(`{"Provider": %q, "SubExperiments": [{"Bursts": 1, "Protocol": `+
-			`%q}]}`, c.provider, c.protocol)))
+			`%q}]}`, c.provider, c.protocol)), testProviders())
+
 		if err != nil {
 			_, got, _ = strings.Cut(err.Error(), "SubExperiments[0].Protocol: ")
 		}
@@ -223,7 +225,7 @@ func TestTracesAreReadOnce(t *testing.T) {
 }
 
 func TestAxisOfTraces(t *testing.T) {
-	l, err := Load(traceFolder(t, sub(`"Sweep": {"Arrivals": ["one.csv", "two.csv#login"]}`)))
+	l, err := Load(traceFolder(t, sub(`"Sweep": {"Arrivals": ["one.csv", "two.csv#login"]}`)), testProviders())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +243,7 @@ func TestShippedExperiments(t *testing.T) {
 		t.Fatalf("%d files (%v)", len(files), err)
 	}
 	for _, f := range files {
-		l, err := Load(f)
+		l, err := Load(f, testProviders())
 		if err != nil {
 			t.Errorf("%v", err)
 			continue

@@ -16,7 +16,7 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 		`{"Provider":"h.example","SubExperiments":[{"Bursts":1,"FunctionMemoryMB":512,"Title":"t"}]}`:          {Title: "t", FunctionMemoryMB: 512},
 		`{"Provider":"h.example","SubExperiments":[{"Bursts":1,"PackageType":"Image","Function":"./mine/f"}]}`: {Title: "f-0", PackageType: "Image", Function: "./mine/f"},
 	} {
-		loaded, err := Parse("x.json", []byte(text))
+		loaded, err := Parse("x.json", []byte(text), testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := Parse("experiment.json", effective)
+		again, err := Parse("experiment.json", effective, testProviders())
 		if err != nil {
 			t.Fatalf("the effective file: %v\n%s", err, effective)
 		}
@@ -38,7 +38,7 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 			t.Errorf("the effective file is another experiment:\n%+v\n%+v", again.Experiment, loaded.Experiment)
 		}
 	}
-	loaded, err := Parse("x.json", []byte(`{"Provider":"http://h:8080/a","Seed":1,"SubExperiments":[{"Bursts":1}]}`))
+	loaded, err := Parse("x.json", []byte(`{"Provider":"http://h:8080/a","Seed":1,"SubExperiments":[{"Bursts":1}]}`), testProviders())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestNothingIsKnownOfTheCodeOfAnEndpointsFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		loaded, err := LoadStanding(path)
+		loaded, err := LoadStanding(path, testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -170,7 +170,7 @@ func (c combination) serviceTimes() {
 	for i := range s.DesiredServiceTimes {
 		t := s.ServiceTime(i)
 		limit, name := time.Duration(s.FunctionTimeoutSeconds)*time.Second, "FunctionTimeoutSeconds"
-		if !c.d.exp.Deploys() || s.TimeoutSeconds < limit.Seconds() {
+		if c.d.provider().Standing || s.TimeoutSeconds < limit.Seconds() {
 			limit, name = time.Duration(s.TimeoutSeconds*float64(time.Second)), "TimeoutSeconds"
 		}
 		if t >= limit {

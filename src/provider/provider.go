@@ -134,6 +134,9 @@ type Provider struct {
 	ChecksAccount bool // Options.Account is compared with the account in use
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written
 
+	// Defaults of keys of experiment files that differ here; empty: those of other providers.
+	Protocol, ImageContract string
+
 	Scheme string // of addresses in an endpoints file that have none; empty: CompleteURL's choice
 	// EndpointsHint says what to do where an endpoints file has too few endpoints; empty: the hint for providers to
 	// which stellar deploys.
@@ -146,6 +149,12 @@ type Provider struct {
 	// Divide divides functions into units; nil: one unit of all. Units calls it.
 	Divide   func(service string, fns []*Function) []Unit
 	Attempts int // of a command that the vendor throttles; 0: the default of Patience
+}
+
+// InFile is what the reading of an experiment file needs to know of the provider.
+func (p Provider) InFile() experiment.Provider {
+	return experiment.Provider{Name: p.Name, Standing: p.Standing, Local: p.Local, Protocol: p.Protocol,
+		ImageContract: p.ImageContract}
 }
 
 // CanDeploy reports whether this version deploys to the provider, or probes what exists there.

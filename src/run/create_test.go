@@ -23,9 +23,12 @@ func deps(t *testing.T) (Deps, string) {
 		Now: func() time.Time { return time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC) }}, home
 }
 
+// known are the providers that the files of these tests name.
+func known() []experiment.Provider { return []experiment.Provider{{Name: "local", Local: true}} }
+
 func load(t *testing.T) *experiment.Experiment {
 	t.Helper()
-	loaded, err := experiment.Parse("one.json", []byte(oneBurst))
+	loaded, err := experiment.Parse("one.json", []byte(oneBurst), known())
 	check(t, err)
 	return loaded.Experiment
 }
@@ -52,7 +55,7 @@ func TestCreateMakesARunOfItsOwn(t *testing.T) {
 			t.Errorf("%s holds the run's token", name)
 		}
 	}
-	again, err := experiment.Load(filepath.Join(a.Dir, EffectiveFile))
+	again, err := experiment.Load(filepath.Join(a.Dir, EffectiveFile), known())
 	check(t, err)
 	if !reflect.DeepEqual(again.Experiment, a.Experiment) {
 		t.Errorf("the effective file loads to\n%+v; want\n%+v", again.Experiment, a.Experiment)

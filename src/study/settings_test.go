@@ -9,6 +9,7 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/probe/schedule"
+	"stellar/src/provider/vendors"
 )
 
 // TestSettingsArePlainData holds that settings and endpoints come through JSON without loss, for every key of the file:
@@ -42,7 +43,7 @@ func TestSettingsArePlainData(t *testing.T) {
 		Endpoints []Endpoint
 	}
 	for n, text := range all {
-		l, err := experiment.Parse("f.json", []byte(text))
+		l, err := experiment.Parse("f.json", []byte(text), vendors.Known())
 		if err != nil {
 			t.Fatalf("file %d: %v", n, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/experiment"
+	"stellar/src/provider/vendors"
 	"stellar/src/shell"
 )
 
@@ -21,7 +22,7 @@ func TestPlanPrintsWhatRuns(t *testing.T) {
 			r := newRow(t, k.prepare(t))
 			r.env["WRANGLER_TEST_WORKERS"], r.settle = r.env["CLOUDFLARE_API_BASE_URL"],
 				10*time.Second // Workers that answer are deployed once more
-			loaded, err := experiment.Parse("experiment.json", []byte(k.file))
+			loaded, err := experiment.Parse("experiment.json", []byte(k.file), vendors.Known())
 			if err != nil {
 				t.Fatal(err)
 			}

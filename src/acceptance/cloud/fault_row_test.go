@@ -18,6 +18,7 @@ import (
 	"stellar/src/acceptance/lab"
 	"stellar/src/app"
 	"stellar/src/experiment"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -101,7 +102,7 @@ func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App
 }
 
 func (r *row) experiment() *experiment.Experiment {
-	loaded, err := experiment.Parse("experiment.json", []byte(r.target.file))
+	loaded, err := experiment.Parse("experiment.json", []byte(r.target.file), vendors.Known())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -289,7 +290,7 @@ func own(dir string) int {
 	must(err)
 	var o owner
 	must(json.Unmarshal(text, &o))
-	loaded, err := experiment.Parse("experiment.json", []byte(o.File))
+	loaded, err := experiment.Parse("experiment.json", []byte(o.File), vendors.Known())
 	must(err)
 	_, err = withFakes(dir, o.Tools, o.Env, &lab.Log{}).Deploy(context.Background(), loaded.Experiment, dir)
 	fmt.Fprintln(os.Stderr, "the run ended before it was killed:", err)

@@ -3,7 +3,7 @@
 package extension_test
 
 import (
-	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path"
@@ -37,53 +37,58 @@ func (a addition) packages() map[string]bool {
 	return all
 }
 
-// build builds the program with the addition. The compiler reads the sources through an overlay, so that they stay as
-// they are and every package that is not touched comes from the build cache.
+// build builds the program with the addition, in a copy of the sources. With -trimpath, every package that is not
+// touched comes from the build cache.
 func (a addition) build(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	replaced := map[string]string{}
-	edited := map[string]string{}
+	dir := copySources(t)
 	for file, from := range a.files {
 		text, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(from)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		edited[file] = string(text)
-	}
-	for _, e := range a.edits {
-		text, ok := edited[e.file]
-		if !ok {
-			data, err := os.ReadFile(filepath.Join(lab.Repo(), filepath.FromSlash(e.file)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(data)
-		}
-		if n := strings.Count(text, e.behind); n != 1 {
-			t.Fatalf("%s has %d times:\n%s", e.file, n, e.behind)
-		}
-		edited[e.file] = strings.Replace(text, e.behind, e.behind+e.insert, 1)
-	}
-	for file, text := range edited {
-		scratch := filepath.Join(dir, strings.ReplaceAll(file, "/", "-"))
-		if err := os.WriteFile(scratch, []byte(text), 0o600); err != nil {
+		added := filepath.Join(dir, filepath.FromSlash(file))
+		if err := errors.Join(os.Mkdir(filepath.Dir(added), 0o755), os.WriteFile(added, text, 0o600)); err != nil {
 			t.Fatal(err)
 		}
-		replaced[filepath.Join(lab.Repo(), filepath.FromSlash(file))] = scratch
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
-	if err != nil {
-		t.Fatal(err)
+	for _, e := range a.edits {
+		file := filepath.Join(dir, filepath.FromSlash(e.file))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), e.behind); n != 1 {
+			t.Fatalf("%s has %d times:\n%s", e.file, n, e.behind)
+		}
+		edited := strings.Replace(string(text), e.behind, e.behind+e.insert, 1)
+		if err := os.WriteFile(file, []byte(edited), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	overlayFile, bin := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "stellar")
-	if err := os.WriteFile(overlayFile, overlay, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command("go", "build", "-overlay", overlayFile, "-o", bin, "./src")
-	c.Dir = lab.Repo()
+	bin := filepath.Join(t.TempDir(), "stellar")
+	c := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./src")
+	c.Dir = dir
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return bin
+}
+
+// copySources copies what the program is built of into a folder of the test.
+func copySources(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"src", "raw-code"} {
+		if err := os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(lab.Repo(), name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(lab.Repo(), name))
+		if err := errors.Join(err, os.WriteFile(filepath.Join(dir, name), text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

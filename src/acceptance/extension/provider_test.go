@@ -24,7 +24,8 @@ func toyProvider() addition {
 }
 
 // TestAddingAProvider holds that a provider is added in two places, and is listed with its limits, its program and what
-// is missing of it, like the others.
+// is missing of it, like the others. An experiment file may name it: the file is checked against its limits, and
+// planned with its commands.
 func TestAddingAProvider(t *testing.T) {
 	toy := toyProvider()
 	if n := len(toy.packages()); n > 2 {
@@ -40,6 +41,19 @@ func TestAddingAProvider(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("providers says nothing of %q:\n%s", want, text)
 		}
+	}
+	l.Write("large.json", `{"Provider": "toy", "SubExperiments": [{"Bursts": 1, "FunctionMemoryMB": 512}]}`)
+	if _, stderr := l.Stellar(2, "validate", "-c", "large.json"); !strings.Contains(stderr,
+		"SubExperiments[0].FunctionMemoryMB: toy: FunctionMemoryMB 512, from 64 to 256") {
+		t.Errorf("validate says\n%s", stderr)
+	}
+	l.Write("small.json", `{"Provider": "toy", "Seed": 1, "SubExperiments": [{"Bursts": 1}]}`)
+	if plan := l.Output("plan", "-c", "small.json"); !strings.Contains(plan, "provider toy: toyctl deploy") ||
+		!strings.Contains(plan, "toyctl delete stellar-") {
+		t.Errorf("the plan says\n%s", plan)
+	}
+	if schema := l.Output("schema"); !strings.Contains(schema, `"toy"`) {
+		t.Errorf("the schema does not have the provider:\n%s", schema)
 	}
 	bin := filepath.Join(l.Dir, "toys")
 	if err := os.MkdirAll(bin, 0o755); err != nil {

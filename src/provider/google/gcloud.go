@@ -22,7 +22,8 @@ import (
 // CloudRun is the row of the table of providers for images on Cloud Run.
 func CloudRun() provider.Provider {
 	return provider.Provider{Name: "gcr", Runs: "gcloud run deploy", Limits: runLimits(),
-		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units}
+		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units,
+		ImageContract: "http"} // a container answers on $PORT
 }
 
 // CloudFunctions is the row of the table of providers for functions that Google builds from their sources.

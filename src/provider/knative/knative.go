@@ -21,6 +21,7 @@ func Provider() provider.Provider {
 	return provider.Provider{Name: name, Standing: true,
 		Can: []string{"functions named by an endpoints file", "kn commands to deploy them by hand",
 			"chains over gRPC"},
+		Protocol:      "grpc", // vHive's example functions speak it
 		Scheme:        "http", // the gateway speaks HTTP/2 without TLS
 		EndpointsHint: "add them to the file; `stellar plan --write` writes Knative services to deploy",
 		ConnectByHand: connect, Divide: units}

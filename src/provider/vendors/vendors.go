@@ -4,6 +4,7 @@ package vendors
 import (
 	"slices"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/provider/aliyun"
@@ -29,6 +30,17 @@ func All() []provider.Provider {
 		cloudflare.Provider(),
 		knative.Provider(),
 	}
+}
+
+// Known are the providers that an experiment file may name, beside hosts and URLs.
+func Known() []experiment.Provider {
+	var known []experiment.Provider
+	for _, row := range All() {
+		if row.Name != experiment.KindURL {
+			known = append(known, row.InFile())
+		}
+	}
+	return known
 }
 
 // Find gives the table's row for an experiment's kind of provider.

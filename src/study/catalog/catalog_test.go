@@ -8,6 +8,7 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/provider/vendors"
 	"stellar/src/study"
 )
 
@@ -54,7 +55,7 @@ func TestFunctions(t *testing.T) {
 		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4, "Parallelism": 2`: 24,
 		`"Type": "perf-cost"`: 2,
 	} {
-		l, err := experiment.Parse("f.json", []byte(`{"SubExperiments": [{`+members+`}]}`))
+		l, err := experiment.Parse("f.json", []byte(`{"SubExperiments": [{`+members+`}]}`), vendors.Known())
 		if err != nil {
 			t.Fatal(err)
 		}
