@@ -22,7 +22,7 @@ func TestMaxRetriesOfBursts(t *testing.T) {
 		`"Type": "perf-cost", "ColdStart": "force", "MaxRetries": 1`:                               {0, "ignored for perf-cost"},
 		`"Type": "data-transfer", "Bursts": 1, "DataTransferChainLength": 2, "ColdStart": "force"`: {10, ""},
 	} {
-		l, err := Parse("f.json", []byte(sub(members)))
+		l, err := Parse("f.json", []byte(sub(members)), testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestMaxRetriesOfBursts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l2, err := Parse("f.json", again)
+		l2, err := Parse("f.json", again, testProviders())
 		if err != nil {
 			t.Fatal(err)
 		}
