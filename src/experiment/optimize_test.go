@@ -26,7 +26,7 @@ func TestOptimize(t *testing.T) {
 			"Sweep": {"FunctionMemoryMB": [128, 256]}}`, "BalancedWeight: found 1.5", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`))
+			l, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`), testProviders())
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error %v; want %q", err, c.want)
