@@ -14,35 +14,37 @@ import (
 // imports is the table of packages (docs/architecture.md): which packages of ours a package may import. Every package
 // may import bytesize, toolversion, fail and its own sub-packages.
 var imports = map[string][]string{
-	"":             {"cli"},
-	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
-	"app":          {"*"},
-	"bytesize":     {},
-	"toolversion":  {},
-	"fail":         {},
-	"content":      {},
-	"shell":        {},
-	"experiment":   {},
-	"run":          {"experiment"},
-	"pipeline":     {"*"},
-	"generate":     {"run", "provider", "content"},
-	"build":        {"run", "shell", "content"},
-	"dockerengine": {"shell"},
-	"pack":         {"run", "dockerengine", "shell", "content"},
-	"provider":     {"experiment", "run", "shell"},
-	"deploy":       {"run", "shell", "provider"},
-	"calibrate":    {"local", "run"},
-	"probe":        {"sample"},
-	"netprobe":     {"sample"},
-	"price":        {},
-	"machine":      {},
-	"study":        {"analyze", "experiment", "machine", "netprobe", "probe", "provider", "run", "sample"},
-	"sample":       {},
-	"analyze":      {"sample"},
-	"report":       {"analyze"},
-	"objectstore":  {},
-	"local":        {"sample", "shell"}, // credential helpers of registries
-	"acceptance":   {"*"},               // libraries of end-to-end tests, which no package of the binary imports
+	"":               {"cli"},
+	"cli":            {"app", "run", "local", "report", "provider", "experiment"},
+	"app":            {"*"},
+	"bytesize":       {},
+	"toolversion":    {},
+	"fail":           {},
+	"content":        {},
+	"shell":          {},
+	"experiment":     {},
+	"run":            {"experiment"},
+	"pipeline":       {"*"},
+	"generate":       {"run", "provider", "content"},
+	"build":          {"run", "shell", "content"},
+	"dockerengine":   {"shell"},
+	"pack":           {"run", "dockerengine", "shell", "content"},
+	"provider":       {"experiment", "run", "shell"},
+	"deploy":         {"run", "shell", "provider"},
+	"calibrate":      {"local", "run"},
+	"probe":          {"sample"},
+	"netprobe":       {"sample"},
+	"price":          {},
+	"machine":        {},
+	"study":          {"analyze", "experiment", "machine", "netprobe", "probe", "provider", "run", "sample"},
+	"sample":         {},
+	"analyze":        {"sample"},
+	"report":         {"analyze"},
+	"providerreport": {"provider", "sample"},
+	"objectstore":    {},
+	"local":          {"reportline", "sample", "shell"}, // credential helpers of registries
+	"reportline":     {},
+	"acceptance":     {"*"}, // libraries of end-to-end tests, which no package of the binary imports
 }
 
 // leaves are packages that a larger one is made of. A leaf never imports its parent, and of our packages only those
@@ -63,7 +65,7 @@ var lists = map[string]string{"study": "study/catalog"}
 // vendorImports is which packages of ours a vendor's package may import, beside bytesize and fail; plugins are packages
 // that single vendors need beyond them.
 var (
-	vendorImports = []string{"provider", "experiment", "run", "shell"}
+	vendorImports = []string{"provider", "experiment", "reportline", "run", "shell"}
 	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
 )
 

@@ -47,6 +47,9 @@ func (d *decoder) fill(dr *draft) {
 	if provider.Local {
 		whereAbsent("Architecture", &s.Architecture, cmp.Or(thisMachine(), s.Architecture))
 	}
+	if !has["ProviderReport"] {
+		s.ProviderReport = s.Type == TypePerfCost
+	}
 	if !has["IATJitterSeconds"] {
 		s.IATJitterSeconds = s.IATSeconds / 20
 	}

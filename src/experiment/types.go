@@ -71,6 +71,7 @@ type SubExperiment struct {
 	SnapStartEnabled       bool     `json:"SnapStartEnabled"`
 	CPUBoostEnabled        bool     `json:"CPUBoostEnabled"`
 	Platform               Platform `json:"Platform"`
+	ProviderReport         bool     `json:"ProviderReport"`
 	Parallelism            int      `json:"Parallelism"`
 	Bursts                 int      `json:"Bursts"`
 	BurstSizes             []int    `json:"BurstSizes"`

@@ -192,7 +192,7 @@ func (f *function) record(in *instance, inv *invocation, res result) {
 	}
 	line := make([]byte, 0, 400)
 	line = append(append(append(line, "END RequestId: "...), inv.id...), '\n')
-	f.log.line(r.append(line))
+	f.log.line(r.Append(line))
 }
 
 // notPlaced turns acquire's error into the request's result.

@@ -1,8 +1,11 @@
 package local
 
 import (
+	"math"
 	"net/http"
 	"time"
+
+	"stellar/src/reportline"
 )
 
 // Values of the header X-Stellar-Error: what kind of failure a gateway answer is.
@@ -90,8 +93,8 @@ func (inv *invocation) again() *invocation {
 }
 
 // report gives the ground truth of a finished invocation.
-func (inv *invocation) report(in *instance, res result) Report {
-	r := Report{
+func (inv *invocation) report(in *instance, res result) reportline.Report {
+	r := reportline.Report{
 		RequestID: inv.id, MemoryMB: in.fn.spec.MemoryMB, MaxMemory: int(in.peak() >> 20),
 		Instance: in.id, Cold: inv.cold || inv.own && inv.taken.IsZero(), ErrorClass: res.class,
 	}
@@ -113,4 +116,9 @@ func (inv *invocation) report(in *instance, res result) Report {
 	}
 	r.Billed = bill(r.Duration, r.Init)
 	return r
+}
+
+// bill gives what Lambda would bill for a request.
+func bill(duration, init time.Duration) time.Duration {
+	return time.Duration(math.Ceil(float64(duration+init)/1e6)) * time.Millisecond
 }

@@ -3,6 +3,8 @@ package local
 import (
 	"strings"
 	"testing"
+
+	"stellar/src/reportline"
 )
 
 // What a function prints, or reports as its error, is never taken for a line of the platform's, even with the request's
@@ -62,7 +64,7 @@ func TestPlatformLine(t *testing.T) {
 	}
 	for _, before := range []string{" ", "\t", ">"} {
 		line := before + "REPORT RequestId: x\tDuration: 1 ms"
-		if r, ok := ParseReport(line); ok {
+		if r, ok := reportline.Parse(line); ok {
 			t.Errorf("%q is a report: %+v", line, r)
 		}
 	}

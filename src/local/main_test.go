@@ -20,6 +20,7 @@ import (
 
 	"stellar/src/local/client"
 	"stellar/src/local/sandbox"
+	"stellar/src/reportline"
 )
 
 // testPackage is the ZIP of testdata/function, testProgram its program; TestMain builds them.
@@ -240,11 +241,11 @@ func wantFailure(t *testing.T, url string, status int, kind, text string) reply 
 }
 
 // reports reads the REPORT lines of function f.
-func reports(t *testing.T, c *client.Client) []Report {
+func reports(t *testing.T, c *client.Client) []reportline.Report {
 	t.Helper()
-	var out []Report
+	var out []reportline.Report
 	for line := range strings.Lines(logOf(t, c)) {
-		if r, ok := ParseReport(line); ok {
+		if r, ok := reportline.Parse(line); ok {
 			out = append(out, r)
 		}
 	}

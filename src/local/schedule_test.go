@@ -10,6 +10,7 @@ import (
 
 	"stellar/src/local/client"
 	"stellar/src/local/sandbox"
+	"stellar/src/reportline"
 )
 
 // burst sends n requests at once and gives the replies.
@@ -90,7 +91,7 @@ func TestQueueingModes(t *testing.T) {
 // once, which of the first ones calls itself cold is settled inside the function.
 func checkTruth(t *testing.T, c *client.Client, replies []reply, exact bool) {
 	t.Helper()
-	truth := map[string]Report{}
+	truth := map[string]reportline.Report{}
 	for _, r := range reports(t, c) {
 		truth[r.RequestID] = r
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stellar/src/local"
+	"stellar/src/reportline"
 	"stellar/src/run"
 )
 
@@ -64,7 +65,7 @@ func (f *failures) read(text string) {
 			_, reason, _ := strings.Cut(rest, " Error: ")
 			f.first = strings.TrimSpace(reason)
 		}
-		if report, ok := local.ParseReport(line); ok && report.Status != "" {
+		if report, ok := reportline.Parse(line); ok && report.Status != "" {
 			f.count++
 		}
 	}

@@ -52,6 +52,8 @@ func (j *Job) Stages() []Stage {
 			Deploys: func(r *run.Run) bool { return j.Deploys(r.Experiment) }, Attrs: j.unitAttrs},
 		// Sends the bursts.
 		j.probeStage(),
+		// Reads what the platform reports of each request.
+		joinStage{connector: &j.connector, row: j.row},
 		// Writes statistics and plots.
 		j.reportStage(),
 	}

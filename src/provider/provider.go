@@ -116,8 +116,10 @@ type Options struct {
 	Target     string // the experiment's Provider: hostname or URL, for the provider `url`
 	Account    string // the account that the credentials must be of; empty: any
 	// Retire ends the instances of a function on the local platform and returns when they are gone.
-	Retire   func(ctx context.Context, function string) error
-	Patience Patience
+	Retire func(ctx context.Context, function string) error
+	// FunctionLog reads the local platform's log of a function from an offset on, and says where the next piece begins.
+	FunctionLog func(ctx context.Context, service, function string, offset int64) (text []byte, next int64, err error)
+	Patience    Patience
 }
 
 // Provider is a row of the table of providers.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
-	"stellar/src/local"
+	"stellar/src/reportline"
 	"stellar/src/run"
 )
 
@@ -297,7 +297,7 @@ func checkLog(t *testing.T, f *Target) {
 	deadline := time.Now().Add(5 * time.Second)
 	for ; !found && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		for line := range strings.Lines(f.Log(f.Functions[Plain].Name)) {
-			rep, ok := local.ParseReport(strings.TrimSpace(line))
+			rep, ok := reportline.Parse(strings.TrimSpace(line))
 			if !ok || rep.RequestID != a.RequestID {
 				continue
 			}

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"stellar/src/local"
+	"stellar/src/reportline"
 	"stellar/src/sample"
 )
 
 // witnessed is a row with the platform's own REPORT line of the same request.
 type witnessed struct {
 	row sample.Sample
-	log local.Report
+	log reportline.Report
 }
 
 const (
@@ -171,7 +172,7 @@ func TestDisagreementsAreNoticed(t *testing.T) {
 			r := sample.Empty()
 			r.RequestID, r.InstanceID, r.Invocation = strconv.Itoa(i), fmt.Sprintf("own-%d", i%10), int64(i/10+1)
 			r.Cold = sample.No
-			l := local.Report{RequestID: r.RequestID, Instance: fmt.Sprintf("i-%d", i%10), Cold: i < 10}
+			l := reportline.Report{RequestID: r.RequestID, Instance: fmt.Sprintf("i-%d", i%10), Cold: i < 10}
 			if l.Cold {
 				r.Cold, l.Init = sample.Yes, 12*time.Millisecond
 			}

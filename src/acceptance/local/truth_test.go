@@ -9,6 +9,7 @@ import (
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/local"
+	"stellar/src/reportline"
 	"stellar/src/run"
 	"stellar/src/sample"
 )
@@ -29,9 +30,9 @@ func TestProbeAgreesWithThePlatform(t *testing.T) {
 	l.Output("probe", "-o", "probes", deployed.Dir)
 	var rows []witnessed
 	for i, name := range []string{"f0-0", "f1-0"} {
-		truth := map[string]local.Report{}
+		truth := map[string]reportline.Report{}
 		for line := range strings.Lines(l.Output("local", "logs", "-f", name)) {
-			if rep, ok := local.ParseReport(strings.TrimSpace(line)); ok {
+			if rep, ok := reportline.Parse(strings.TrimSpace(line)); ok {
 				truth[rep.RequestID] = rep
 			}
 		}

@@ -33,6 +33,7 @@ var (
 	_ provider.Planner    = (*connection)(nil)
 	_ provider.Checker    = (*connection)(nil)
 	_ provider.Writer     = (*connection)(nil)
+	_ provider.Reporter   = (*connection)(nil)
 )
 
 func connect(o provider.Options) provider.Connection {

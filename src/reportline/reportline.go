@@ -1,4 +1,8 @@
-package local
+// Package reportline is the REPORT line that Lambda writes into a function's log for each request: the local platform
+// writes such lines, and runs read them there and on AWS. The form is that of
+// docs.aws.amazon.com/lambda/latest/dg/python-logging.html and, of the line's part on SnapStart,
+// docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html.
+package reportline
 
 import (
 	"cmp"
@@ -17,6 +21,7 @@ type Report struct {
 	MemoryMB   int
 	MaxMemory  int           // MB; 0 where this system cannot tell, and then left out of the line
 	Init       time.Duration // process start to first request for work; written for cold requests only
+	Restore    time.Duration // of a snapshot, in place of an init: Lambda's SnapStart alone
 	Pull       time.Duration // of Init, pulling the image; 0 and left out where nothing was pulled
 	Queue      time.Duration // waiting for an instance, without the start of one of its own
 	Instance   string
@@ -26,9 +31,10 @@ type Report struct {
 }
 
 // String gives the log line. Fields are parted by tabs; Queue Duration, Instance and Cold are this platform's own.
-func (r Report) String() string { return string(r.append(nil)) }
+func (r Report) String() string { return string(r.Append(nil)) }
 
-func (r Report) append(b []byte) []byte {
+// Append adds the line, without a line break.
+func (r Report) Append(b []byte) []byte {
 	b = append(append(b, "REPORT RequestId: "...), r.RequestID...)
 	b = appendMillis(append(b, "\tDuration: "...), r.Duration)
 	b = append(b, "\tBilled Duration: "...)
@@ -41,6 +47,9 @@ func (r Report) append(b []byte) []byte {
 	}
 	if r.Cold {
 		b = appendMillis(append(b, "\tInit Duration: "...), r.Init)
+	}
+	if r.Restore > 0 {
+		b = appendMillis(append(b, "\tRestore Duration: "...), r.Restore)
 	}
 	if r.Pull > 0 {
 		b = appendMillis(append(b, "\tPull Duration: "...), r.Pull)
@@ -60,15 +69,10 @@ func appendMillis(b []byte, d time.Duration) []byte {
 	return append(strconv.AppendFloat(b, float64(d)/1e6, 'f', 2, 64), " ms"...)
 }
 
-// bill gives what Lambda would bill for a request.
-func bill(duration, init time.Duration) time.Duration {
-	return time.Duration(math.Ceil(float64(duration+init)/1e6)) * time.Millisecond
-}
-
-// ParseReport reads a REPORT line, also one of AWS (whose lines lack this platform's own fields). It says false for
+// Parse reads a REPORT line, also one of AWS (whose lines lack this platform's own fields). It says false for
 // any other line and for one whose numbers cannot be read. The line begins with the word: what a function prints gets a
 // `>` in front in this platform's log where it looks like such a line.
-func ParseReport(line string) (Report, bool) {
+func Parse(line string) (Report, bool) {
 	rest, ok := strings.CutPrefix(strings.TrimRight(line, " \t\r\n"), "REPORT ")
 	if !ok {
 		return Report{}, false
@@ -96,6 +100,9 @@ func (r *Report) set(key, value string) (err error) {
 	case "Init Duration":
 		r.Init, err = parseMillis(value)
 		r.Cold = true // AWS has no Cold field: the line of a cold start is the one with an init
+	case "Restore Duration":
+		r.Restore, err = parseMillis(value)
+		r.Cold = true
 	case "Pull Duration":
 		r.Pull, err = parseMillis(value)
 	case "Queue Duration":
