@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local"
 	"stellar/src/reportline"
 	"stellar/src/sample"
 )

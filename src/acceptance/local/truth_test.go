@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"stellar/src/acceptance/lab"
-	"stellar/src/local"
 	"stellar/src/reportline"
 	"stellar/src/run"
 	"stellar/src/sample"
