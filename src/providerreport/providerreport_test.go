@@ -124,7 +124,8 @@ func TestJoin(t *testing.T) {
 			Options{Columns: true}, Result{Rows: 2, Joined: 1, Ambiguous: 1},
 			func(rows []sample.Sample) { withReport(&rows[1]) }},
 		{"a function that says nothing of itself", []sample.Sample{row(0, silent), row(1, silent)},
-			[]provider.Report{report("r0", coldReport), report("r1", nil)}, Options{}, Result{Rows: 2, Joined: 2, Cold: 1},
+			[]provider.Report{report("r0", coldReport), report("r1", nil)}, Options{},
+			Result{Rows: 2, Joined: 2, Cold: 1},
 			func(rows []sample.Sample) {
 				rows[0].Cold, rows[0].InstanceID, rows[0].Init = sample.Yes, "platform's", 5*ms
 				rows[0].ColdStart = sample.Idle

@@ -12,8 +12,8 @@ import (
 
 // TestReports reads a log that comes in pieces, whatever they cut through.
 func TestReports(t *testing.T) {
-	line := reportline.Report{RequestID: "a", Duration: 2 * time.Millisecond, Billed: 8 * time.Millisecond, MemoryMB: 128,
-		MaxMemory: 12, Init: 6 * time.Millisecond, Instance: "i", Cold: true}
+	line := reportline.Report{RequestID: "a", Duration: 2 * time.Millisecond, Billed: 8 * time.Millisecond,
+		MemoryMB: 128, MaxMemory: 12, Init: 6 * time.Millisecond, Instance: "i", Cold: true}
 	warm := reportline.Report{RequestID: "b", Duration: time.Millisecond, MemoryMB: 128, Instance: "i"}
 	log := "of an older line\nSTART RequestId: a\nhello\n" + line.String() + "\n>" + line.String() + "\n" +
 		warm.String() + "\nREPORT RequestId: not yet whole"
