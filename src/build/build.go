@@ -11,34 +11,33 @@ import (
 	"stellar/src/shell"
 )
 
-// Builder builds functions of one language. It writes to the folder it is given and nowhere else: a source is read
-// only.
+// Builder builds functions of one language. It writes only to the folder that it is given; a source is only read.
 type Builder interface {
 	// Language is the name that run.Source uses: go, python.
 	Language() string
-	// Check says whether the toolchain is there and new enough; the error's hint says how to install it.
+	// Check reports whether the toolchain is installed and new enough; the error's hint says how to install it.
 	Check(ctx context.Context) error
-	// Version is the toolchain's version, as it says itself.
+	// Version is the toolchain's version, as the toolchain prints it.
 	Version(ctx context.Context) (string, error)
-	// Inputs names all that decides what Build makes, the content of src.Dir apart.
+	// Inputs lists everything that decides what Build makes, except the content of src.Dir.
 	Inputs(ctx context.Context, src *run.Source) (Inputs, error)
-	// Build writes the files of the package into out, an empty folder. A source that cannot be built is bad input
-	// (exit code 2), with the compiler's last lines in the error.
+	// Build writes the files of the package into out, an empty folder. A source that does not build is bad input (exit
+	// code 2); the error holds the compiler's last lines.
 	Build(ctx context.Context, src *run.Source, out string) (Made, error)
 }
 
-// Made is what a build says of its result.
+// Made is what a build reports about its result.
 type Made struct {
 	Installed []run.Installed // packages that came from elsewhere, by name
 	// Floating says why another build of the same inputs could have another result: nothing pins what is installed.
-	// Such a build is made anew for each run. Empty: the inputs decide the result.
+	// Such a build is repeated for each run. Empty: the inputs decide the result.
 	Floating string
 }
 
-// Looper is a Builder whose language needs a loop of ours that asks the Runtime API, in images on a plain base.
+// Looper is a Builder for a language that needs our loop, which asks the Runtime API, in images on a plain base.
 type Looper interface {
 	// Loop writes the loop's files into out, an empty folder that becomes /opt/stellar of an image. It may use the
-	// toolchain; what it writes depends on nothing but the toolchain and this program.
+	// toolchain. What it writes depends only on the toolchain and this program.
 	Loop(ctx context.Context, out string) error
 }
 
@@ -88,8 +87,8 @@ func builderFor(all []Builder, language string) (Builder, error) {
 	return nil, fail.Unsupported("building %s functions: there is no builder for them", language)
 }
 
-// badSource makes the error of a source that does not build; nil, and an error of an interrupted build, stay as they
-// are.
+// badSource makes the error of a source that does not build. It returns nil and the error of an interrupted build
+// unchanged.
 func badSource(ctx context.Context, src *run.Source, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err

@@ -117,7 +117,7 @@ func TestGoBadSources(t *testing.T) {
 			"main.go": "package main\n\nfunc main() { undefinedThing() }\n"},
 			"main.go:3:15: undefined: undefinedThing", false},
 		{"not main", map[string]string{"go.mod": goMod, "lib.go": "package lib\n"}, "package lib", false},
-		{"no module", map[string]string{"main.go": goMain}, "no Go module", true},
+		{"no module", map[string]string{"main.go": goMain}, "not in a Go module", true},
 		{"no files", map[string]string{"go.mod": goMod}, "no Go files", false},
 	}
 	for _, tc := range tests {
@@ -275,7 +275,7 @@ func TestPythonOlderInterpreterOnlyWarns(t *testing.T) {
 	if _, err := (Python{Options{Runner: old, Log: log}}).Build(t.Context(), src, t.TempDir()); err != nil {
 		t.Error(err)
 	}
-	if !log.has("Python 3.9.1; python3.13 may know better: main.py: SyntaxError") {
+	if !log.has("Python 3.9.1; they may compile with python3.13: main.py: SyntaxError") {
 		t.Errorf("%q", log.lines)
 	}
 	if _, err := (Python{Options{Runner: old, Local: true}}).Build(t.Context(), src, t.TempDir()); err == nil {

@@ -27,11 +27,11 @@ const (
 	trashPrefix  = ".old-"
 )
 
-// cache keeps builds as <dir>/<key>/{manifest.json,files/}. An entry comes into being by one rename, complete, so that
-// processes can share the folder without locks; its files are compared with the manifest before they are used.
+// cache keeps builds as <dir>/<key>/{manifest.json,files/}. An entry is created complete, by one rename, so that
+// processes can share the folder without locks. Its files are compared with the manifest before they are used.
 type cache struct{ dir string }
 
-// manifest lists an entry's files. Its own modification time is the instant of last use.
+// manifest lists an entry's files. Its modification time is the time of the last use.
 type manifest struct {
 	Files     []manifestFile  `json:"files"`
 	Installed []run.Installed `json:"installed,omitempty"`
@@ -53,7 +53,7 @@ type manifestFile struct {
 	SHA256 string `json:"sha256"`
 }
 
-// cacheKey names a build by all that decides its result.
+// cacheKey names a build by everything that decides its result.
 func cacheKey(src *run.Source, in Inputs) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "build 3\n%s %s\n", runtime.GOOS, runtime.GOARCH) // a cache can be shared between machines
@@ -74,7 +74,7 @@ func cacheKey(src *run.Source, in Inputs) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// contentKey names a build that its inputs do not decide: by them and by what came of them.
+// contentKey names a build that its inputs do not decide: by the inputs and by the result.
 func contentKey(key string, list []manifestFile) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "floating %s\n", key)
@@ -84,11 +84,11 @@ func contentKey(key string, list []manifestFile) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// get returns an entry, or false where there is none that is whole.
+// get returns an entry, or false if there is no complete one.
 func (c cache) get(key string) (entry, bool) {
 	dir := filepath.Join(c.dir, key)
 	now := time.Now()
-	// First, so that another process's prune finds it in use.
+	// This is done first, so that the prune of another process sees the entry in use.
 	if os.Chtimes(filepath.Join(dir, manifestName), now, now) != nil {
 		return entry{}, false
 	}
@@ -99,8 +99,8 @@ func (c cache) get(key string) (entry, bool) {
 	return entry{key: key, files: filepath.Join(dir, filesName), installed: m.Installed, found: true}, true
 }
 
-// put makes an entry with build, which gets an empty folder. An entry of that name that is whole stays, unless replace
-// says that its content is not trusted; one with the same files stays always.
+// put makes an entry with build, which gets an empty folder. A complete entry of that name stays, unless replace says
+// that its content is not trusted; an entry with the same files always stays.
 func (c cache) put(key string, replace bool, build func(out string) (Made, error)) (entry, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return entry{}, unusable(c.dir, err)
@@ -109,7 +109,7 @@ func (c cache) put(key string, replace bool, build func(out string) (Made, error
 	if err != nil {
 		return entry{}, unusable(c.dir, err)
 	}
-	defer func() { _ = os.RemoveAll(temp) }() // gone already where all went well
+	defer func() { _ = os.RemoveAll(temp) }() // already removed after success
 	out := filepath.Join(temp, filesName)
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return entry{}, unusable(c.dir, err)
@@ -137,7 +137,7 @@ func (c cache) place(temp, key string, list []manifestFile, replace bool) (entry
 		c.discard(key)
 	}
 	var err error
-	for range 5 { // each round lost to another process that made or removed the same entry
+	for range 5 { // each round means: another process made or removed the same entry first
 		if err = os.Rename(temp, dir); err == nil {
 			return entry{key: key, files: filepath.Join(dir, filesName)}, nil
 		}
@@ -154,7 +154,7 @@ func unusable(dir string, err error) error {
 		WithHint("make %s writable, or set STELLAR_CACHE_DIR to a folder that is", dir)
 }
 
-// discard takes an entry away. The rename makes it one step, so that nobody sees half an entry.
+// discard removes an entry. The rename makes it one step, so that no process sees half an entry.
 func (c cache) discard(key string) {
 	trash, err := os.MkdirTemp(c.dir, trashPrefix)
 	if err != nil {
@@ -164,7 +164,7 @@ func (c cache) discard(key string) {
 	_ = os.RemoveAll(trash)
 }
 
-// seal makes a new entry's files read only, writes its manifest and lists them.
+// seal makes a new entry's files read only, writes its manifest and lists the files.
 func seal(dir string, installed []run.Installed) ([]manifestFile, error) {
 	list, err := inventory(dir)
 	if err != nil {
@@ -189,7 +189,7 @@ func seal(dir string, installed []run.Installed) ([]manifestFile, error) {
 	return list, os.WriteFile(filepath.Join(dir, manifestName), b, 0o644)
 }
 
-// verify says what is wrong with an entry: a power cut or a person may have changed it.
+// verify reports what is wrong with an entry: a power cut or a person may have changed it.
 func verify(dir string) (manifest, error) {
 	var m manifest
 	b, err := os.ReadFile(filepath.Join(dir, manifestName))
@@ -217,7 +217,7 @@ func inventory(entry string) ([]manifestFile, error) {
 			return err
 		}
 		if !d.Type().IsRegular() {
-			return fmt.Errorf("%s is no regular file", path)
+			return fmt.Errorf("%s is not a regular file", path)
 		}
 		info, err := d.Info()
 		if err != nil {
@@ -238,7 +238,7 @@ func inventory(entry string) ([]manifestFile, error) {
 	return list, err
 }
 
-// prune removes entries that have not been used for a month, and what killed processes left, and tells how many.
+// prune removes entries that have not been used for a month and what killed processes left, and returns their number.
 func (c cache) prune(now time.Time) int {
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
@@ -261,7 +261,7 @@ func (c cache) prune(now time.Time) int {
 	return n
 }
 
-// retire removes an entry, unless somebody has taken it into use in the meantime.
+// retire removes an entry, unless another process has used it in the meantime.
 func (c cache) retire(key string, now time.Time) bool {
 	trash, err := os.MkdirTemp(c.dir, trashPrefix)
 	if err != nil {
@@ -273,14 +273,14 @@ func (c cache) retire(key string, now time.Time) bool {
 		return false
 	}
 	if !unused(moved, now) {
-		return os.Rename(moved, entry) != nil // where it is back already, this one is the spare
+		return os.Rename(moved, entry) != nil // if it exists again, this one is the spare
 	}
 	return true
 }
 
 func unused(entry string, now time.Time) bool {
 	info, err := os.Stat(filepath.Join(entry, manifestName))
-	if err != nil { // no entry without a manifest is ever used
+	if err != nil { // an entry without a manifest is never used
 		info, err = os.Stat(entry)
 	}
 	return err == nil && now.Sub(info.ModTime()) > keepUnused

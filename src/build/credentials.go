@@ -12,11 +12,11 @@ import (
 	"stellar/src/run"
 )
 
-// credential is how the settings of package managers hold a secret: a key with a value, or a URL with a password.
+// credential matches how the settings of package managers hold a secret: a key with a value, or a URL with a password.
 var credential = regexp.MustCompile(`(?im)(_auth(token)?|_password|authtoken|authident|password|_key|token)["']?\s*[:=]?\s*\S` +
 	`|^\s*[^#;\s].*://[^/\s:@]*:[^/\s@]+@`)
 
-// keepsCredentials says whether a file is one in which package managers and Git look for credentials.
+// keepsCredentials reports whether package managers or Git look for credentials in a file of this name.
 func keepsCredentials(rel string) bool {
 	dir, name := path.Base(path.Dir(rel)), path.Base(rel)
 	switch {
@@ -34,14 +34,14 @@ func keepsCredentials(rel string) bool {
 	return false
 }
 
-// settings says whether a file has settings of a package manager, among which there can be credentials.
+// settings reports whether a file has settings of a package manager, which can contain credentials.
 func settings(name string) bool {
 	return strings.HasPrefix(name, ".yarnrc") || slices.Contains([]string{".npmrc", "pip.conf", "pip.ini"}, name)
 }
 
-// dropCredentials removes from a build what may hold credentials of the user, after what is installed has been. Sources
-// that the provider builds keep their package managers' settings where no credential is in them: the provider's builder
-// reads them.
+// dropCredentials removes what may hold the user's credentials from a build, after its dependencies are installed.
+// Sources that the provider builds keep their package managers' settings if these hold no credential: the provider's
+// builder reads them.
 func dropCredentials(src *run.Source, out string, log run.Logger) error {
 	return filepath.WalkDir(out, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

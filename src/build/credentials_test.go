@@ -10,7 +10,7 @@ import (
 	"stellar/src/shell"
 )
 
-// secretFiles may all hold credentials of the user; the other files look like them.
+// secretFiles may all hold credentials of the user; the other files only look similar.
 func secretFiles() map[string]string {
 	return map[string]string{
 		".npmrc": "//registry.example.com/:_authToken=s3cret\n", "sub/.npmrc": "legacy-peer-deps=true\n",
@@ -22,7 +22,7 @@ func secretFiles() map[string]string {
 	}
 }
 
-// No package holds files in which credentials are kept, whichever language; npm has its settings while it installs.
+// No package holds files in which credentials are kept, whatever its language. npm has its settings while it installs.
 func TestCredentialsStayOut(t *testing.T) {
 	own := map[string]string{"npmrc": "1", "docs/credentials": "2", ".cargo/config.toml": "3", "config": "4"}
 	all := secretFiles()

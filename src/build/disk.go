@@ -9,8 +9,8 @@ import (
 	"stellar/src/fail"
 )
 
-// onFullDisk tells a full disk from a source that does not build: it is no bad input, and the error holds an
-// *fs.PathError with a path on that disk. Where the program that failed named none it is the cache's.
+// onFullDisk distinguishes a full disk from a source that does not build: a full disk is not bad input, and the error
+// holds an *fs.PathError with a path on that disk. If the failed program named no path, it is the cache's.
 func onFullDisk(err error, cacheDir string) error {
 	full := func(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 	path, says := fail.SaysDiskFull(err)

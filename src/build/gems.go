@@ -16,8 +16,8 @@ import (
 // gemPath is a path in a Gemfile: of a gem, of a block of gems, or of a further Gemfile.
 var gemPath = regexp.MustCompile(`(?:\bpath:\s*|:path\s*=>\s*|^\s*path\s*\(?\s*|^\s*eval_gemfile\s*\(?\s*)["']([^"']+)["']`)
 
-// gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them where they lie, and
-// a package would not hold them. What a Gemfile computes is found in the lock file.
+// gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them in place, and a
+// package would not contain them. Paths that a Gemfile computes are found in the lock file.
 func gemPathsWithin(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "Gemfile"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -53,14 +53,14 @@ func gemWithin(dir, path, where string) error {
 	if rel, err := filepath.Rel(dir, at); err == nil && filepath.IsLocal(rel) {
 		return nil
 	}
-	return fail.Input("%s names %s, which lies outside the function's folder", where, path).
+	return fail.Input("%s names %s, which is outside the function's folder", where, path).
 		WithHint("copy it into the folder, or depend on it by version or git")
 }
 
-// gemSpec is a gem in a lock file, "    rack (3.0.8)"; what it needs stands further in.
+// gemSpec matches a gem in a lock file, "    rack (3.0.8)"; its dependencies are indented further.
 var gemSpec = regexp.MustCompile(`^    ([^\s(]+) \(([^)]+)\)$`)
 
-// readGemLock lists the gems of a folder's Gemfile.lock, and the folders that some come from.
+// readGemLock lists the gems of a folder's Gemfile.lock, and the folders that some of them come from.
 func readGemLock(dir string) (installed []run.Installed, paths []string) {
 	text, err := os.ReadFile(filepath.Join(dir, "Gemfile.lock"))
 	if err != nil {

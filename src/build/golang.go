@@ -23,7 +23,7 @@ import (
 const (
 	goBinary  = "bootstrap" // the name that custom runtimes start
 	goTimeout = 15 * time.Minute
-	goOldest  = "1.21" // the first that keeps to GOTOOLCHAIN=local
+	goOldest  = "1.21" // the first that obeys GOTOOLCHAIN=local
 	goHint    = "install Go 1.21 or later (https://go.dev/dl, apt install golang-go, brew install go) and put it " +
 		"on the PATH"
 	goToolWait = time.Minute
@@ -50,7 +50,7 @@ func (g Go) Check(ctx context.Context) error {
 		return nil
 	}
 	if toolversion.Of(version).Older(toolversion.Of(goOldest)) {
-		return fail.Input("the Go compiler is too old: %s, %s is needed", version, goOldest).WithHint(goHint)
+		return fail.Input("the Go compiler is too old: %s; %s is needed", version, goOldest).WithHint(goHint)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (g Go) Version(ctx context.Context) (string, error) {
 	return strings.Join(strings.Fields(res.Stdout), " "), nil
 }
 
-// Inputs adds the folders of local modules that the user's go.mod or go.work brings in.
+// Inputs adds the folders of local modules that the user's go.mod or go.work refers to.
 func (g Go) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := g.Version(ctx)
 	if err != nil {
@@ -83,10 +83,10 @@ func (g Go) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	return in, err
 }
 
-// Build compiles the package main in the source folder. go.mod and go.sum pin all that is compiled in.
+// Build compiles the package main in the source folder. go.mod and go.sum pin everything that is compiled in.
 func (g Go) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	if _, err := os.Stat(filepath.Join(src.Dir, "go.mod")); errors.Is(err, os.ErrNotExist) && !g.inModule(ctx, src) {
-		return Made{}, fail.Input("building the go function in %s: it is in no Go module", src.Dir).
+		return Made{}, fail.Input("building the go function in %s: it is not in a Go module", src.Dir).
 			WithHint("run \"go mod init function && go mod tidy\" in %s", src.Dir)
 	}
 	list, err := g.run(ctx, g.command(src, "list", "-f", "{{.Name}}", "."))
@@ -94,7 +94,7 @@ func (g Go) Build(ctx context.Context, src *run.Source, out string) (Made, error
 		return Made{}, badSource(ctx, src, err)
 	}
 	if name := strings.TrimSpace(list.Stdout); name != "main" { // go build would make an archive of it, not a program
-		return Made{}, fail.Input("building the go function in %s: it is package %s, only package main makes a program",
+		return Made{}, fail.Input("building the go function in %s: it is package %s; only package main makes a program",
 			src.Dir, name)
 	}
 	program := filepath.Join(out, goBinary)
@@ -104,7 +104,7 @@ func (g Go) Build(ctx context.Context, src *run.Source, out string) (Made, error
 	return Made{Installed: goModulesIn(program)}, nil
 }
 
-// goModulesIn lists the modules that a program was linked from, but its own.
+// goModulesIn lists the modules that a program was linked from, except its own.
 func goModulesIn(program string) []run.Installed {
 	info, err := buildinfo.ReadFile(program)
 	if err != nil {
@@ -122,13 +122,13 @@ func goModulesIn(program string) []run.Installed {
 	return all
 }
 
-// args leave out all that differs from machine to machine: paths, build ids, the state of a repository.
+// args leave out everything that differs between machines: paths, build ids, the state of a repository.
 func (Go) args(out string) []string {
 	return []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", out, "."}
 }
 
-// env shields the build from the user's settings. An empty GOFLAGS would let those of `go env -w` through, a -mod=mod
-// among them that rewrites the user's go.mod: hence a flag that is set anyway.
+// env isolates the build from the user's settings. With an empty GOFLAGS, go would use that of `go env -w`, for example
+// a -mod=mod that rewrites the user's go.mod. So a harmless flag is set.
 func (g Go) env(src *run.Source) []string {
 	goos := "linux"
 	if g.Local && !src.ForImage {

@@ -21,8 +21,8 @@ type goEdit struct {
 	Use []struct{ DiskPath string }
 }
 
-// localModules lists the folders outside the source folder whose packages may be compiled in, and the files that say
-// so. A folder that is not there is refused.
+// localModules lists the folders outside the source folder whose packages may be compiled in, and the files that refer
+// to them. A folder that does not exist is refused.
 func (g Go) localModules(ctx context.Context, src *run.Source) (dirs, files []string, err error) {
 	mod, work, err := g.location(ctx, src)
 	if err != nil {
@@ -43,7 +43,7 @@ func (g Go) localModules(ctx context.Context, src *run.Source) (dirs, files []st
 			return nil, nil, badSource(ctx, src, err)
 		}
 		dirs = append(dirs, found...)
-		for _, u := range edit.Use { // in a workspace the replacements of all its modules hold
+		for _, u := range edit.Use { // in a workspace, the replacements of all its modules apply
 			mods = append(mods, filepath.Join(rooted(work, u.DiskPath), "go.mod"))
 		}
 	}
@@ -80,7 +80,7 @@ func (g Go) edit(ctx context.Context, src *run.Source, verb, file string) (*goEd
 	return &edit, nil
 }
 
-// folders are those that a go.mod or go.work names.
+// folders are those that a go.mod or go.work refers to.
 func (e *goEdit) folders(file string) ([]string, error) {
 	var dirs []string
 	add := func(path, what, undo string) error {
@@ -108,7 +108,7 @@ func (e *goEdit) folders(file string) ([]string, error) {
 	return dirs, nil
 }
 
-// rooted makes a path absolute that stands in a file.
+// rooted makes a path from a file absolute.
 func rooted(file, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -116,7 +116,7 @@ func rooted(file, path string) string {
 	return filepath.Join(filepath.Dir(file), path)
 }
 
-// linkedPackages lists the folders of packages that are reached through links: the compiler follows those, a hash of
+// linkedPackages lists the folders of packages that are reached through links: the compiler follows links, a hash of
 // the folder does not.
 func (g Go) linkedPackages(ctx context.Context, src *run.Source) ([]string, error) {
 	const local = `{{if not .Standard}}{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}{{$.Dir}}{{end}}{{end}}{{end}}`

@@ -28,8 +28,8 @@ const (
 	javaTimeout = 20 * time.Minute
 )
 
-// Java builds with Gradle where the folder has a Gradle build, with Maven where it has a pom.xml, else with javac
-// alone. What it leaves is a package as Lambda takes it: classes at the top, further jars in lib.
+// Java builds with Gradle if the folder has a Gradle build, with Maven if it has a pom.xml, else with javac alone. The
+// result is a package in Lambda's form: classes at the top, further jars in lib.
 type Java struct{ Options }
 
 var (
@@ -50,7 +50,7 @@ func (j Java) Check(ctx context.Context) error {
 		return err
 	}
 	if release(version) < javaOldest {
-		return fail.Input("javac is too old: %s, %d is needed", version, javaOldest).WithHint(javaHint)
+		return fail.Input("javac is too old: %s; %d is needed", version, javaOldest).WithHint(javaHint)
 	}
 	return nil
 }
@@ -65,12 +65,12 @@ func (j Java) Version(ctx context.Context) (string, error) {
 	return strings.TrimSpace(res.Stdout + res.Stderr), nil // before version 9 it was written to the latter
 }
 
-// release is the first number in a version or a runtime's id, 0 where there is none.
+// release is the first number in a version or a runtime's id, or 0 if there is none.
 func release(version string) int {
 	return toolversion.Of(version).Numbers[0]
 }
 
-// buildTool says how a folder is built: gradle, maven or javac.
+// buildTool returns how a folder is built: gradle, maven or javac.
 func buildTool(dir string) string {
 	for tool, names := range map[string][]string{"gradle": {"build.gradle", "build.gradle.kts", "gradlew"},
 		"maven": {"pom.xml"}} {
@@ -107,7 +107,7 @@ func (j Java) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	return in, nil
 }
 
-// level is the runtime's version, or the compiler's where that is older. The measurement function is the same for all.
+// level is the runtime's version, or the compiler's if that is older. The measurement function is the same for all.
 func level(src *run.Source, compiler string) int {
 	n := release(src.Runtime)
 	if src.Generated || n == 0 {
@@ -116,8 +116,8 @@ func level(src *run.Source, compiler string) int {
 	return min(n, release(compiler))
 }
 
-// Build compiles a copy of the folder: build tools write beside the sources. What Maven and Gradle take from their
-// repositories can change under the same version, so their builds are made anew for each run.
+// Build compiles a copy of the folder, because build tools write beside the sources. What Maven and Gradle take from
+// their repositories can change under the same version, so their builds are repeated for each run.
 func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	files, err := tree(src.Dir)
 	if err != nil {
@@ -150,7 +150,7 @@ func (j Java) Build(ctx context.Context, src *run.Source, out string) (Made, err
 	return Made{jarsIn(filepath.Join(out, "lib")), floating}, err
 }
 
-// javac compiles every source file against the jars in lib, and copies what is no source.
+// javac compiles every source file against the jars in lib, and copies all files that are not sources.
 func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, out string) error {
 	loop := filepath.Join(work, "loop") // for the interface Context, which every runtime has
 	if err := bootstraps.WriteJavaLoop(loop); err != nil {
@@ -160,7 +160,7 @@ func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, ou
 	if err != nil {
 		return err
 	}
-	path, roots := []string{loop}, []string{loop} // a class path of ours in any case: javac would take CLASSPATH
+	path, roots := []string{loop}, []string{loop} // always a class path of ours: javac would use CLASSPATH
 	var sources []string
 	for _, f := range files {
 		switch {

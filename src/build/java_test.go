@@ -61,7 +61,7 @@ func withDependency(t *testing.T, build map[string]string) string {
 const gradleBuild = "apply plugin: 'java'\nsourceCompatibility = 11\ntargetCompatibility = 11\n" +
 	"dependencies { compile files('libs/dep.jar') }\n"
 
-// Gradle itself, without network: its Java plugin comes with it. The dependency's keyword is that of Debian's Gradle 4.
+// Gradle itself, without network: its Java plugin is part of it. The dependency's keyword is that of Debian's Gradle 4.
 func TestGradleItself(t *testing.T) {
 	if _, err := exec.LookPath("gradle"); err != nil {
 		t.Fatal("Gradle is not installed: scripts/test-setup.sh does it")
@@ -120,7 +120,7 @@ func namesIn(t *testing.T, dir string) []string {
 	return names
 }
 
-// The folder's own wrapper goes before what is on the PATH.
+// The folder's own wrapper has priority over the PATH.
 func TestGradleWrapper(t *testing.T) {
 	jar := aJar(t, "Main", "package mine; public class Main {}")
 	dir := folder(t, map[string]string{"build.gradle.kts": "", "made.jar": string(jar),
@@ -157,7 +157,7 @@ func TestJavacWithJars(t *testing.T) {
 	refused(t, java, sourceOf("java", "java11", folder(t, files)), "package dep does not exist")
 }
 
-// The bytes say for which release a class was compiled: 44 more than the release's number (JVMS, table 4.1-A).
+// The bytes say for which release a class was compiled: 44 plus the release's number (JVMS, table 4.1-A).
 func TestJavaLevels(t *testing.T) {
 	java := Java{Options{Local: true}}
 	version, err := java.Version(t.Context())
@@ -238,7 +238,7 @@ func TestArchivesThatLeadOut(t *testing.T) {
 	}
 }
 
-// Nothing of a build is left in the folder for temporary files, whatever way it ends.
+// Nothing of a build is left in the folder for temporary files, however it ends.
 func TestJavaLeavesNothing(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)

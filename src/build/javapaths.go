@@ -13,7 +13,7 @@ import (
 	"stellar/src/run"
 )
 
-// projectXML is what is read of a pom.xml.
+// projectXML is the part of a pom.xml that is read.
 type projectXML struct {
 	Parent struct {
 		ArtifactID   string  `xml:"artifactId"`
@@ -22,8 +22,8 @@ type projectXML struct {
 	Modules []string `xml:"modules>module"`
 }
 
-// mavenPathsWithin refuses a pom.xml that needs files out of the function's folder: only its copy is built, and Maven
-// would take what an earlier installation left in its repository instead.
+// mavenPathsWithin refuses a pom.xml that needs files outside the function's folder: only a copy of the folder is
+// built, and Maven would use what an earlier installation left in its repository instead.
 func mavenPathsWithin(root, dir string) error {
 	name := filepath.Join(dir, "pom.xml")
 	text, err := os.ReadFile(name)
@@ -72,7 +72,7 @@ func mavenPathsWithin(root, dir string) error {
 
 var systemPath = regexp.MustCompile(`<systemPath>\s*([^<]+?)\s*</systemPath>`)
 
-// mavenArtifact is the name of a project, empty where there is no pom.xml.
+// mavenArtifact is the name of a project, empty if there is no pom.xml.
 func mavenArtifact(pom string) string {
 	text, err := os.ReadFile(pom)
 	if err != nil {
@@ -90,10 +90,10 @@ func inside(root, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// gradlePath is a path in a Gradle build that begins with a step up, or is absolute.
+// gradlePath matches a path in a Gradle build that begins with a step up, or is absolute.
 var gradlePath = regexp.MustCompile(`["'](?:\$\{?(?:rootDir|projectDir|rootProject\.projectDir)\}?/)?(\.\./[^"'$]*|\.\.|/[^"'$]*)["']`)
 
-// gradlePathsWithin refuses a build that names something that exists out of the function's folder: only a copy is
+// gradlePathsWithin refuses a build that names something that exists outside the function's folder: only a copy is
 // built.
 func gradlePathsWithin(dir string) error {
 	for _, name := range []string{"settings.gradle", "settings.gradle.kts", "build.gradle", "build.gradle.kts"} {
@@ -120,7 +120,7 @@ func gradlePathsWithin(dir string) error {
 	return nil
 }
 
-// jarName is what tools call a jar: name, version, ending.
+// jarName is the form of a jar's file name: name, version, extension.
 var jarName = regexp.MustCompile(`^(.+?)-(\d[^/]*)\.jar$`)
 
 // jarsIn lists the jars in a package's lib.

@@ -18,7 +18,7 @@ import (
 	"stellar/src/shell"
 )
 
-// tool runs a build tool in the copy; a missing one is said with how to get it.
+// tool runs a build tool in the copy. If the tool is missing, the error says how to install it.
 func (j Java) tool(ctx context.Context, src *run.Source, code, program, hint string, args ...string) error {
 	_, err := j.run(ctx, shell.Command{Name: program, Args: args, Dir: code, Timeout: javaTimeout})
 	if errors.Is(err, exec.ErrNotFound) {
@@ -31,7 +31,7 @@ func (j Java) tool(ctx context.Context, src *run.Source, code, program, hint str
 	return nil
 }
 
-// maven packages the project; the jars that it needs at run time go into lib, unless its own jar holds them already.
+// maven packages the project. The jars that it needs at run time go into lib, unless its own jar contains them already.
 func (j Java) maven(ctx context.Context, src *run.Source, code, out string) error {
 	err := j.tool(ctx, src, code, "mvn", mavenHint, "--batch-mode", "--quiet", "-DskipTests", "package",
 		"dependency:copy-dependencies", "-DincludeScope=runtime",
@@ -49,8 +49,8 @@ func (j Java) maven(ctx context.Context, src *run.Source, code, out string) erro
 	return copyJars(filepath.Join(code, "target", "stellar-lib"), filepath.Join(out, "lib"))
 }
 
-// gradle runs the task buildZip where the build has it, as AWS's own examples call it, else build. A build that makes
-// no ZIP file gives its jar, and what it needs at run time is copied with a task of ours.
+// gradle runs the task buildZip if the build has it (the name in AWS's examples), else build. For a build without a ZIP
+// file, the jar is used, and a task of ours copies what it needs at run time.
 func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out string) error {
 	program := "gradle"
 	if info, err := os.Stat(filepath.Join(code, "gradlew")); err == nil && info.Mode()&0o111 != 0 {
@@ -70,7 +70,7 @@ func (j Java) gradle(ctx context.Context, src *run.Source, code, work, out strin
 	}
 	args := append(flags, task, "-x", "test")
 	if task == "build" {
-		args = append(args, "stellarCopyDependencies") // in one go: Gradle's own start takes longer than the copy
+		args = append(args, "stellarCopyDependencies") // in one command: Gradle's own start takes longer than the copy
 	}
 	if err := j.tool(ctx, src, code, program, gradleHint, args...); err != nil {
 		return err
@@ -102,7 +102,7 @@ const copyDependencies = `allprojects {
 }
 `
 
-// theJar finds the jar that a build made. One that a shading plugin made, with all that it needs inside, goes first.
+// theJar finds the jar that a build made. A jar of a shading plugin, which contains all dependencies, has priority.
 func theJar(dir string) (jar string, fat bool, err error) {
 	all, err := filepath.Glob(filepath.Join(dir, "*.jar"))
 	if err != nil {
@@ -124,7 +124,7 @@ func theJar(dir string) (jar string, fat bool, err error) {
 		shaded, _ := filepath.Glob(filepath.Join(dir, "original-*.jar"))
 		return plain[0], len(shaded) > 0, nil
 	}
-	return "", false, fail.Input("the build made %d jars in %s, one is needed", len(plain), filepath.Base(dir)).
+	return "", false, fail.Input("the build made %d jars in %s; one is needed", len(plain), filepath.Base(dir)).
 		WithHint("name the one with everything in it <name>-all.jar, or let the build make one jar only")
 }
 
@@ -132,7 +132,7 @@ func hasEnding(name string, endings ...string) bool {
 	return slices.ContainsFunc(endings, func(e string) bool { return strings.HasSuffix(name, e) })
 }
 
-// explode unpacks an archive into a folder, without Maven's notes, which hold the time of the build.
+// explode unpacks an archive into a folder, without Maven's notes, which contain the time of the build.
 func explode(archive, out string) (err error) {
 	z, err := zip.OpenReader(archive)
 	if err != nil {
@@ -145,7 +145,7 @@ func explode(archive, out string) (err error) {
 			continue
 		}
 		if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
-			return fail.Input("%s holds %q, which lies outside of it", filepath.Base(archive), f.Name)
+			return fail.Input("%s contains %q, which is outside of it", filepath.Base(archive), f.Name)
 		}
 		if err := unpackOne(f, filepath.Join(out, filepath.FromSlash(f.Name))); err != nil {
 			return fmt.Errorf("unpack %s: %w", archive, err)
@@ -167,11 +167,11 @@ func unpackOne(f *zip.File, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, in) // the build is the user's own: its size is theirs to choose
+	_, err = io.Copy(out, in) // the build is the user's own: the user decides about its size
 	return errors.Join(err, out.Close())
 }
 
-// copyJars copies a folder of jars; that it is not there means that there are none.
+// copyJars copies a folder of jars. If the folder does not exist, there are none.
 func copyJars(from, to string) error {
 	jars, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {

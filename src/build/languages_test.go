@@ -24,7 +24,7 @@ func sourceOf(language, rt, dir string) *run.Source {
 	return &run.Source{Key: language, Dir: dir, Language: language, Runtime: rt, Architecture: runtime.GOARCH}
 }
 
-// built builds into a new folder and gives its files' contents by name.
+// built builds into a new folder and returns its files' contents by name.
 func built(t *testing.T, b Builder, src *run.Source) map[string]string {
 	t.Helper()
 	out := t.TempDir()
@@ -64,7 +64,7 @@ func fileNames(files map[string]string) []string {
 	return all
 }
 
-// refused builds what cannot be built and wants the cause in the error or its output, and exit code 2.
+// refused builds a source that does not build. It wants the cause in the error or its output, and exit code 2.
 func refused(t *testing.T, b Builder, src *run.Source, want string) {
 	t.Helper()
 	_, err := b.Build(t.Context(), src, t.TempDir())
@@ -170,7 +170,7 @@ func TestRustBuilds(t *testing.T) {
 			"src/bin/a.rs": rustMain, "src/bin/b.rs": rustMain})), "2 programs")
 }
 
-// static wants a program without an interpreter: one that runs in an image with nothing else.
+// static wants a program without an interpreter, which runs in an image that contains nothing else.
 func static(t *testing.T, name string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -210,7 +210,7 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.
 <properties><maven.compiler.source>11</maven.compiler.source><maven.compiler.target>11</maven.compiler.target>
 <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties></project>`
 
-// toolRunner stands in for a build tool: it looks at the arguments and leaves what the tool would.
+// toolRunner stands in for a build tool: it reads the arguments and writes the files that the tool would write.
 func toolRunner(t *testing.T, tool string, made map[string][]byte, calls *[]string) shell.Runner {
 	return func(ctx context.Context, c shell.Command) (shell.Result, error) {
 		if c.Name != tool {
@@ -229,8 +229,8 @@ func toolRunner(t *testing.T, tool string, made map[string][]byte, calls *[]stri
 	}
 }
 
-// The tools themselves fetch plugins at their first use; what is tested here is what is asked of them and taken from
-// them.
+// The tools themselves download plugins at their first use. These tests check the commands and the use of their
+// results.
 func TestJavaBuildTools(t *testing.T) {
 	jar := zipOf(t, map[string]string{"mine/Main.class": "class", "META-INF/MANIFEST.MF": "Created-By: now",
 		"META-INF/maven/x/pom.properties": "#date"})
@@ -322,7 +322,7 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// Every toolchain that is missing is told with how to get it.
+// The error of every missing toolchain says how to install it.
 func TestMissingToolchains(t *testing.T) {
 	none := func(context.Context, shell.Command) (shell.Result, error) { return shell.Result{}, exec.ErrNotFound }
 	old := func(_ context.Context, c shell.Command) (shell.Result, error) {

@@ -16,7 +16,7 @@ import (
 
 const nodeHint = "install Node.js 18 or later (apt install nodejs npm, brew install node) and put node on the PATH"
 
-// Node copies sources, checks their syntax and installs what a package.json depends on.
+// Node copies sources, checks their syntax and installs the dependencies of a package.json.
 type Node struct{ Options }
 
 var (
@@ -40,7 +40,7 @@ func (n Node) Version(ctx context.Context) (string, error) {
 	return "Node.js " + version, err
 }
 
-// Inputs names the runtime and, because packages can have parts for one machine only, whether this machine is meant.
+// Inputs names the runtime and whether the function runs on this machine: packages can have parts for one machine only.
 func (n Node) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := n.Version(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (n Node) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	return in, err
 }
 
-// Build copies the folder and installs the dependencies of its package.json: as its lock file says where it has one.
+// Build copies the folder and installs the dependencies of its package.json, from the lock file if there is one.
 func (n Node) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	files, err := tree(src.Dir)
 	if err != nil {
@@ -73,7 +73,7 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) (Made, err
 	if err != nil {
 		return Made{}, badSource(ctx, src, err)
 	}
-	if !p.installs() { // node_modules that lie there are the user's own
+	if !p.installs() { // existing node_modules are the user's own
 		return Made{}, copyTree(ctx, src, files, out, anyFile)
 	}
 	if err := copyTree(ctx, src, files, out, ownFile); err != nil {
@@ -82,7 +82,7 @@ func (n Node) Build(ctx context.Context, src *run.Source, out string) (Made, err
 	return n.install(ctx, src, out)
 }
 
-// ownFile is one that npm has not installed.
+// ownFile reports whether a file was not installed by npm.
 func ownFile(f file) bool {
 	return !strings.HasPrefix(f.rel, "node_modules/") && !strings.Contains(f.rel, "/node_modules/")
 }
@@ -92,14 +92,14 @@ func ownScript(f file) bool {
 }
 
 // install runs npm in the copy. Links to programs are left out, and what npm links from a folder is copied: a package
-// holds no links.
+// contains no links.
 func (n Node) install(ctx context.Context, src *run.Source, out string) (Made, error) {
 	verb, made := "ci", Made{}
 	if lockFile(src.Dir) == "" {
 		verb, made.Floating = "install", "package.json has no package-lock.json beside it (npm install makes it)"
 	}
 	args := []string{verb, "--omit=dev", "--no-audit", "--no-fund", "--no-bin-links", "--loglevel=error"}
-	if !n.Local { // optional packages with native parts come for the cloud's machine
+	if !n.Local { // optional packages with native parts are installed for the cloud's machine
 		args = append(args, "--os=linux", "--libc=glibc",
 			"--cpu="+map[string]string{"amd64": "x64", "arm64": "arm64"}[src.Architecture])
 	}
@@ -114,7 +114,7 @@ func (n Node) install(ctx context.Context, src *run.Source, out string) (Made, e
 	if err := replaceLinks(out); err != nil {
 		return made, badSource(ctx, src, err)
 	}
-	// npm's note to itself; it differs between its versions.
+	// npm's own record of the installation differs between its versions.
 	return made, os.RemoveAll(filepath.Join(out, "node_modules", ".package-lock.json"))
 }
 

@@ -17,7 +17,7 @@ import (
 	"stellar/src/shell"
 )
 
-// packageJSON is what is read of a package.json.
+// packageJSON is the part of a package.json that is read.
 type packageJSON struct {
 	Name                                                                  string
 	Dependencies, OptionalDependencies, DevDependencies, PeerDependencies map[string]any
@@ -39,10 +39,10 @@ func readPackageJSON(dir string) (*packageJSON, error) {
 	return &p, nil
 }
 
-// installs says whether npm has something to install.
+// installs reports whether npm has something to install.
 func (p *packageJSON) installs() bool { return len(p.Dependencies)+len(p.OptionalDependencies) > 0 }
 
-// lockFile is the name of the folder's lock file, empty where it has none that npm ci takes.
+// lockFile is the name of the folder's lock file, empty if it has none that npm ci accepts.
 func lockFile(dir string) string {
 	for _, name := range []string{"npm-shrinkwrap.json", "package-lock.json"} {
 		if exists(filepath.Join(dir, name)) {
@@ -53,7 +53,7 @@ func lockFile(dir string) string {
 }
 
 // npmPathsWithin refuses dependencies by a path that leads out of the function's folder: npm would link to them, or not
-// find them in the copy that is built. Packages within the folder are looked at too.
+// find them in the copy that is built. Packages within the folder are checked too.
 func npmPathsWithin(root string) error {
 	return npmPathsOf(root, root, map[string]bool{})
 }
@@ -108,7 +108,7 @@ func npmPath(dir, spec string) (string, bool) {
 	return filepath.Join(dir, filepath.FromSlash(rest)), true
 }
 
-// lineOf says where a text stands in a file, as " (line 3)".
+// lineOf returns the position of a text in a file, as " (line 3)".
 func lineOf(file, text string) string {
 	all, err := os.ReadFile(file)
 	if at := strings.Index(string(all), text); err == nil && at >= 0 && text != "" {
@@ -133,8 +133,8 @@ func keys(m map[string]any) []string {
 	return all
 }
 
-// notOfWorkspace refuses a function that depends on its neighbours in an npm workspace: the copy that is built is in no
-// workspace, and npm would take the package of that name that somebody has published.
+// notOfWorkspace refuses a function that depends on other packages of its npm workspace: the copy that is built is in
+// no workspace, and npm would install a published package of the same name.
 func notOfWorkspace(dir string, p *packageJSON) error {
 	for up := filepath.Dir(dir); ; up = filepath.Dir(up) {
 		outer, err := readPackageJSON(up)
@@ -174,7 +174,7 @@ func workspaceMember(root string, workspaces json.RawMessage, name string) strin
 	return ""
 }
 
-// npmSettings are what npm's configuration files and variables say.
+// npmSettings are the settings in npm's configuration files and variables.
 func (n Node) npmSettings(ctx context.Context, src *run.Source) ([]string, error) {
 	res, err := n.run(ctx, shell.Command{Name: "npm", Args: []string{"config", "list", "--json"}, Dir: src.Dir,
 		Timeout: askTimeout,
@@ -186,7 +186,7 @@ func (n Node) npmSettings(ctx context.Context, src *run.Source) ([]string, error
 	return append(files, res.Stdout), nil
 }
 
-// npmInstalled lists what npm has installed, by its own note in node_modules.
+// npmInstalled lists what npm has installed, from its own record in node_modules.
 func npmInstalled(out string) ([]run.Installed, error) {
 	text, err := os.ReadFile(filepath.Join(out, "node_modules", ".package-lock.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -206,7 +206,7 @@ func npmInstalled(out string) ([]run.Installed, error) {
 	}
 	var all []run.Installed
 	for where, p := range note.Packages {
-		if p.Link { // to a folder of the function's
+		if p.Link { // a link to a folder of the function
 			p.Version = note.Packages[p.Resolved].Version
 		}
 		if at := strings.LastIndex(where, "node_modules/"); at >= 0 && p.Version != "" {
@@ -217,7 +217,7 @@ func npmInstalled(out string) ([]run.Installed, error) {
 	return slices.Compact(all), nil
 }
 
-// replaceLinks puts a copy in the place of every link below a folder, for a package holds none. npm links to the
+// replaceLinks replaces every link below a folder by a copy, because a package contains no links. npm links to the
 // packages that a path names and to those of workspaces.
 func replaceLinks(root string) error {
 	real, err := filepath.EvalSymlinks(root)
@@ -227,7 +227,7 @@ func replaceLinks(root string) error {
 	return replaceLinksIn(real, real, nil)
 }
 
-// replaceLinksIn works on one folder; within are the folders whose copies it lies in.
+// replaceLinksIn works on one folder; within lists the folders whose copies contain it.
 func replaceLinksIn(root, dir string, within []string) error {
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type()&fs.ModeSymlink == 0 {
@@ -258,7 +258,7 @@ func replaceLinksIn(root, dir string, within []string) error {
 	})
 }
 
-// copyWithLinks copies a file or folder; links in it lead where they led before.
+// copyWithLinks copies a file or folder; links in it lead to the same targets as before.
 func copyWithLinks(from, to string) error {
 	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

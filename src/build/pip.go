@@ -20,7 +20,7 @@ import (
 	"stellar/src/shell"
 )
 
-// inputs are what pip reads outside of the function's folder, and inside of it once more.
+// inputs are what pip reads outside the function's folder, and the files inside it that a requirement names.
 func (s *requirementSet) inputs() (dirs, files []string) {
 	for _, p := range s.projects {
 		dirs = append(dirs, p.path)
@@ -32,7 +32,7 @@ func (s *requirementSet) inputs() (dirs, files []string) {
 	return append(dirs, more...), append(files, archives...)
 }
 
-// sorted tells folders from files; what is not there counts as a file.
+// sorted separates folders from files; a path that does not exist counts as a file.
 func sorted(paths []string) (dirs, files []string) {
 	for _, p := range paths {
 		if info, err := os.Stat(p); err == nil && info.IsDir() {
@@ -57,7 +57,8 @@ func (s *requirementSet) leadsOut() error {
 	return nil
 }
 
-// pipSettings adds what pip's configuration files and variables say: they can name an index, constraints, folders.
+// pipSettings adds the settings in pip's configuration files and variables: they can name an index, constraints,
+// folders.
 func (p Python) pipSettings(ctx context.Context, src *run.Source, interpreter string, in Inputs) (Inputs, error) {
 	for _, args := range [][]string{{"--version"}, {"config", "list"}} {
 		res, err := p.run(ctx, shell.Command{Name: interpreter, Args: append([]string{"-m", "pip"}, args...),
@@ -94,8 +95,8 @@ func (p Python) noPip(ctx context.Context, src *run.Source, interpreter string, 
 	return badSource(ctx, src, err)
 }
 
-// install puts what requirements.txt names into out: for this machine where the function runs on it, else the wheels of
-// the cloud's Linux, whatever the build machine is.
+// install puts the requirements of requirements.txt into out: for this machine if the function runs on it, else as
+// wheels for the cloud's Linux, whatever the build machine is.
 func (p Python) install(ctx context.Context, src *run.Source, interpreter, out string) (Made, error) {
 	set, err := readRequirements(src.Dir)
 	if err != nil {
@@ -118,7 +119,7 @@ func (p Python) install(ctx context.Context, src *run.Source, interpreter, out s
 	if err != nil {
 		return Made{}, p.noPip(ctx, src, interpreter, err)
 	}
-	// Scripts of installed packages start with this machine's path to its interpreter: no use in a function.
+	// Scripts of installed packages start with the path of this machine's interpreter: a function cannot use them.
 	if err := os.RemoveAll(filepath.Join(out, "bin")); err != nil {
 		return Made{}, err
 	}
@@ -144,14 +145,14 @@ func (p Python) pipArgs(src *run.Source, list, out string) []string {
 	return args
 }
 
-// changed says whether pip cannot be given the files as they stand.
+// changed reports whether pip cannot be given the files unchanged.
 func (s *requirementSet) changed() bool {
 	return slices.ContainsFunc(s.files, func(f *requirementFile) bool {
 		return slices.ContainsFunc(f.lines, func(l requirementLine) bool { return l.change })
 	})
 }
 
-// floating says why the next installation could bring other packages, empty where the files pin everything.
+// floating says why the next installation could bring other packages; empty if the files pin everything.
 func (s *requirementSet) floating(installed []run.Installed) string {
 	switch {
 	case len(s.projects) > 0:
@@ -195,8 +196,8 @@ func byName(a, b run.Installed) int {
 	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version))
 }
 
-// dropOrigins removes pip's notes of the folders that it installed from: the same sources make the same package
-// anywhere.
+// dropOrigins removes pip's records of the folders that it installed from, so that the same sources make the same
+// package anywhere.
 func dropOrigins(out string) error {
 	notes, err := filepath.Glob(filepath.Join(globQuoted(out), "*.dist-info", "direct_url.json"))
 	for _, name := range notes {
@@ -221,8 +222,8 @@ func dropOrigins(out string) error {
 	return err
 }
 
-// copyProject copies a folder that pip is to install, without what earlier builds have left in it: setuptools would
-// pack modules that are long gone.
+// copyProject copies a folder that pip is to install, without the results of earlier builds: setuptools would pack
+// modules that no longer exist.
 func copyProject(from, to string) error {
 	files, _, err := content.Scan(from)
 	if err != nil {

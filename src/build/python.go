@@ -27,8 +27,8 @@ const (
 	pipTimeout    = 15 * time.Minute
 )
 
-// compileAll compiles every file named on its input, NUL between them, and keeps nothing of it: compileall and
-// py_compile would leave .pyc files, which make packages differ from build to build.
+// compileAll compiles every file named on its input, separated by NUL, and keeps no result: compileall and py_compile
+// would leave .pyc files, which make packages differ from build to build.
 const compileAll = `import sys, traceback
 bad = 0
 for name in sys.stdin.buffer.read().split(b"\0"):
@@ -42,7 +42,7 @@ for name in sys.stdin.buffer.read().split(b"\0"):
 sys.exit(1 if bad else 0)
 `
 
-// Python copies sources, checks their syntax and installs what a requirements.txt names.
+// Python copies sources, checks their syntax and installs the requirements of requirements.txt.
 type Python struct{ Options }
 
 var (
@@ -68,7 +68,7 @@ func (p Python) Check(ctx context.Context) error {
 		return err
 	}
 	if toolversion.Of(version).Older(toolversion.Of(pythonOldest)) {
-		return fail.Input("python3 is too old: %s, %s is needed", version, pythonOldest).WithHint(pythonHint)
+		return fail.Input("python3 is too old: %s; %s is needed", version, pythonOldest).WithHint(pythonHint)
 	}
 	return nil
 }
@@ -87,8 +87,8 @@ func (p Python) ask(ctx context.Context, interpreter string) (string, error) {
 	return strings.TrimSpace(res.Stdout), nil
 }
 
-// interpreter prefers the one that the runtime names. Names like python3.13 can be on the PATH and yet not run (version
-// managers put such names there): only an answer counts.
+// interpreter prefers the one that the runtime names. Names like python3.13 can be on the PATH and not run (version
+// managers put such names there), so only an answer counts.
 func (p Python) interpreter(ctx context.Context, src *run.Source) (name, version string, err error) {
 	if src.Runtime != "python3" && strings.HasPrefix(src.Runtime, "python3") {
 		if version, err := p.ask(ctx, src.Runtime); err == nil {
@@ -99,7 +99,7 @@ func (p Python) interpreter(ctx context.Context, src *run.Source) (name, version
 	return "python3", version, err
 }
 
-// minor is the second number of a version such as "Python 3.11.7" or "python3.13", 0 where there is none.
+// minor is the second number of a version such as "Python 3.11.7" or "python3.13", or 0 if there is none.
 func minor(version string) int {
 	m := regexp.MustCompile(`3\.(\d+)`).FindStringSubmatch(version)
 	if m == nil {
@@ -109,7 +109,7 @@ func minor(version string) int {
 	return n
 }
 
-// Inputs names the runtime and, where packages are installed, the platform they are for and all that pip reads.
+// Inputs names the runtime and, if packages are installed, their platform and everything that pip reads.
 func (p Python) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	interpreter, version, err := p.interpreter(ctx, src)
 	if err != nil {
@@ -132,7 +132,7 @@ func (p Python) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	return p.pipSettings(ctx, src, interpreter, in)
 }
 
-// Build copies the folder, bytecode and virtual environments left out, over what its requirements.txt installs.
+// Build copies the folder, without bytecode and virtual environments, over the installed requirements.
 func (p Python) Build(ctx context.Context, src *run.Source, out string) (made Made, err error) {
 	files, err := tree(src.Dir)
 	if err != nil {
@@ -153,8 +153,8 @@ func (p Python) Build(ctx context.Context, src *run.Source, out string) (made Ma
 	return made, copyTree(ctx, src, files, out, anyFile)
 }
 
-// checkSyntax refuses sources that cannot be compiled. An interpreter older than the cloud's may not know the syntax of
-// the newer one: then its complaint is a warning.
+// checkSyntax refuses sources that do not compile. An interpreter older than the cloud's may not know the newer syntax:
+// then its complaint is only a warning.
 func (p Python) checkSyntax(ctx context.Context, src *run.Source, interpreter, version string, files []file) error {
 	var names []string
 	for _, f := range files {
@@ -173,7 +173,7 @@ func (p Python) checkSyntax(ctx context.Context, src *run.Source, interpreter, v
 	var failed *fail.Error
 	if !p.Local && ctx.Err() == nil && toolversion.Of(version).
 		Older(toolversion.Of(src.Runtime)) && errors.As(err, &failed) {
-		p.warnf("the sources in %s do not compile with %s; %s may know better: %s", src.Dir, version, src.Runtime,
+		p.warnf("the sources in %s do not compile with %s; they may compile with %s: %s", src.Dir, version, src.Runtime,
 			failed.Output)
 		return nil
 	}

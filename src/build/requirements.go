@@ -10,8 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// requirementSet is what a requirements.txt leads to: pip reads files, folders and archives that it names, wherever
-// they lie.
+// requirementSet is everything that a requirements.txt leads to: pip reads the files, folders and archives that it
+// names, wherever they are.
 type requirementSet struct {
 	dir      string // the function's folder, in which pip runs
 	files    []*requirementFile
@@ -31,12 +31,12 @@ type requirementFile struct {
 
 // requirementLine is one logical line: pip joins lines that end in a backslash.
 type requirementLine struct {
-	raw    string // as it stands, all its physical lines
+	raw    string // unchanged, all its physical lines
 	parts  []requirementPart
-	change bool // it cannot stay as it stands
+	change bool // it cannot stay unchanged
 }
 
-// requirementPart is a piece of a line; where path is set, it is a path that can be replaced by another.
+// requirementPart is a piece of a line. If path is set, it is a path that can be replaced by another.
 type requirementPart struct {
 	before, path, after string
 	file                *requirementFile // the path is this file's
@@ -60,7 +60,7 @@ var (
 	pipArchive  = regexp.MustCompile(`(?i)\.(whl|zip|tgz|tbz|txz|tlz|tar(\.\w+)?)$`)
 )
 
-// readRequirements reads a function's requirements.txt and all that it names.
+// readRequirements reads a function's requirements.txt and everything that it names.
 func readRequirements(dir string) (*requirementSet, error) {
 	s := &requirementSet{dir: dir, pins: map[string]string{}}
 	_, err := s.readFile(filepath.Join(dir, requirements), "")
@@ -101,7 +101,7 @@ func (s *requirementSet) readFile(path, named string) (*requirementFile, error) 
 	return f, nil
 }
 
-// expand fills in the variables that pip fills in, and notes them.
+// expand replaces the variables that pip replaces, and records their names.
 func (s *requirementSet) expand(text string) string {
 	return pipVariable.ReplaceAllStringFunc(text, func(name string) string {
 		value, ok := os.LookupEnv(name[2 : len(name)-1])
@@ -162,8 +162,8 @@ func (s *requirementSet) parse(f *requirementFile, line *requirementLine, text s
 	return nil
 }
 
-// option reads an option whose value is a path or a requirement. One that is editable is installed as a copy: a package
-// holds no way back to the folder.
+// option reads an option whose value is a path or a requirement. An editable requirement is installed as a copy: a
+// package cannot refer back to the folder.
 func (s *requirementSet) option(f *requirementFile, option, value, where string) (requirementPart, error) {
 	switch option {
 	case "-e", "--editable":
@@ -204,7 +204,7 @@ func (s *requirementSet) option(f *requirementFile, option, value, where string)
 	return requirementPart{before: option + " ", path: filepath.Clean(at), file: more, after: " "}, err
 }
 
-// requirement reads what is to be installed: a name, an address, or a path.
+// requirement reads something to install: a name, an address, or a path.
 func (s *requirementSet) requirement(text, where string) (requirementPart, error) {
 	as := requirementPart{before: text}
 	body, marker := cutMarker(text)
@@ -253,7 +253,7 @@ func (s *requirementSet) requirement(text, where string) (requirementPart, error
 	return part, nil
 }
 
-// fileURL is the path of a file: address, empty where it is none. pip takes relative ones, too.
+// fileURL is the path of a file: address, empty if it is none. pip accepts relative ones, too.
 func (s *requirementSet) fileURL(text string) string {
 	rest, ok := strings.CutPrefix(text, "file:")
 	if !ok {

@@ -20,8 +20,8 @@ func pipName(name string) string {
 	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
 }
 
-// cutMarker splits a requirement from the condition behind it, which keeps its semicolon. In an address only a
-// semicolon after a space begins one.
+// cutMarker splits a requirement from its condition, which keeps its semicolon. In an address, only a semicolon after a
+// space begins a condition.
 func cutMarker(text string) (body, marker string) {
 	sep := ";"
 	if strings.Contains(text, "://") || strings.Contains(text, "file:") {
@@ -37,7 +37,7 @@ func cutMarker(text string) (body, marker string) {
 	return strings.TrimSpace(text[:at]), " ; " + strings.TrimLeft(text[at:], "; ")
 }
 
-// cutExtras splits a path from [extras] behind it.
+// cutExtras splits a path from the [extras] after it.
 func cutExtras(text string) (path, extras string) {
 	if at := strings.LastIndexByte(text, '['); at > 0 && strings.HasSuffix(text, "]") {
 		return text[:at], text[at:]
@@ -45,7 +45,7 @@ func cutExtras(text string) (path, extras string) {
 	return text, ""
 }
 
-// pipWords splits a line of options as a shell would.
+// pipWords splits a line of options like a shell.
 func pipWords(line string) []string {
 	var words []string
 	var word strings.Builder
@@ -81,8 +81,8 @@ func quoted(word string) string {
 	return word
 }
 
-// staged writes the files anew into work, with copies of the folders that are installed in place of those: build tools
-// write beside the sources, and a link to a folder is no use in a package. It returns the path of the first file.
+// staged writes the files again into work. Folders that are installed are replaced by copies: build tools write beside
+// the sources, and a link to a folder does not work in a package. It returns the path of the first file.
 func (s *requirementSet) staged(work string) (string, error) {
 	copies, names := map[string]string{}, map[*requirementFile]string{}
 	for i, f := range s.files {

@@ -17,7 +17,7 @@ const (
 	bundlerHint = "install Bundler: gem install bundler, or apt install ruby-bundler"
 )
 
-// Ruby copies sources, checks their syntax and installs what a Gemfile names.
+// Ruby copies sources, checks their syntax and installs the gems of a Gemfile.
 type Ruby struct{ Options }
 
 var (
@@ -38,8 +38,8 @@ func (r Ruby) Check(ctx context.Context) error { return r.interpreter().check(ct
 // Version is that of the ruby on the PATH, as in ruby 3.1.2p20.
 func (r Ruby) Version(ctx context.Context) (string, error) { return r.interpreter().version(ctx) }
 
-// Inputs names the runtime, and what Bundler reads beside the Gemfile; gems with native parts are built for this
-// machine.
+// Inputs names the runtime and the files that Bundler reads beside the Gemfile. Gems with native parts are built for
+// this machine.
 func (r Ruby) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := r.Version(ctx)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r Ruby) install(ctx context.Context, src *run.Source, out string, locked b
 	if err := r.interpreter().installer(ctx, src, out, "bundle", bundlerHint, env, "install", "--quiet"); err != nil {
 		return made, err
 	}
-	if err := gemPathsWithin(out); err != nil { // what the Gemfile computed
+	if err := gemPathsWithin(out); err != nil { // paths that the Gemfile computed
 		return made, badSource(ctx, src, err)
 	}
 	made.Installed, _ = readGemLock(out)

@@ -26,7 +26,7 @@ const (
 	rustTimeout = 30 * time.Minute
 )
 
-// Rust builds a package's one program with cargo, static where it can be, and names it bootstrap.
+// Rust builds a package's one program with cargo, static if possible, and names it bootstrap.
 type Rust struct{ Options }
 
 var _ Builder = Rust{}
@@ -70,7 +70,7 @@ func (r Rust) askIn(ctx context.Context, dir, program string, args ...string) (s
 	return strings.TrimSpace(res.Stdout), nil
 }
 
-// Inputs names the compiler, the target and its flags, and what cargo reads of the user's own settings.
+// Inputs names the compiler, the target and its flags, and the user's settings that cargo reads.
 func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	version, err := r.Version(ctx)
 	if err != nil {
@@ -95,13 +95,13 @@ func (r Rust) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	return in, nil
 }
 
-// rustTarget is what is compiled for.
+// rustTarget is the target of the compilation.
 type rustTarget struct {
 	triple string // empty: this machine's own
 	flags  []string
 }
 
-// target prefers musl, whose programs need nothing of the system they run on; without it glibc is linked in.
+// target prefers musl, whose programs need nothing of the system that they run on. Without musl, glibc is linked in.
 func (r Rust) target(ctx context.Context, src *run.Source) (rustTarget, error) {
 	if r.Local && runtime.GOOS != "linux" && !src.ForImage {
 		return rustTarget{}, nil
@@ -132,9 +132,9 @@ func (r Rust) target(ctx context.Context, src *run.Source) (rustTarget, error) {
 		WithHint("rustup target add %s-unknown-linux-musl", machine)
 }
 
-// crossLinker gives the flags that name a linker for another machine than this one: this machine's own, which Rust
-// would take, cannot link for it. What the user has set stays. Programs for musl need no more than the linker that
-// comes with Rust.
+// crossLinker returns the flags that name a linker for another machine than this one, because Rust would use this
+// machine's linker, which cannot link for it. The user's own setting stays. Programs for musl need only the linker that
+// is part of Rust.
 func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple string) ([]string, error) {
 	set := "CARGO_TARGET_" + strings.ToUpper(strings.ReplaceAll(triple, "-", "_")) + "_LINKER"
 	if os.Getenv(set) != "" {
@@ -155,7 +155,7 @@ func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple 
 	} else if !errors.Is(err, exec.ErrNotFound) {
 		return nil, err
 	}
-	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH, %s is not set", src.Architecture,
+	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH and %s is not set", src.Architecture,
 		gcc, set).
 		WithHint("rustup target add %s-unknown-linux-musl, which needs none, or apt install gcc-%s-linux-gnu", machine,
 			strings.ReplaceAll(machine, "_", "-"))
@@ -203,8 +203,8 @@ func (r Rust) Build(ctx context.Context, src *run.Source, out string) (made Made
 // cargoPath is a path in a Cargo.toml: of a dependency, a replacement, a source file.
 var cargoPath = regexp.MustCompile(`\bpath\s*=\s*["']([^"']+)["']`)
 
-// cargoPathsWithin refuses paths that lead out of the function's folder, of packages within it too: only its copy is
-// built.
+// cargoPathsWithin refuses paths that lead out of the function's folder, also in the packages within it: only a copy of
+// the folder is built.
 func cargoPathsWithin(dir string) error {
 	files, err := tree(dir)
 	if err != nil {
@@ -238,7 +238,7 @@ func cargoPathsWithin(dir string) error {
 // lockedCrate is a package in a Cargo.lock that comes from a registry or a repository.
 var lockedCrate = regexp.MustCompile(`(?m)^name = "([^"]+)"\nversion = "([^"]+)"\nsource = `)
 
-// cratesIn lists what a Cargo.lock names, but the packages of the folder itself.
+// cratesIn lists the packages that a Cargo.lock names, except those of the folder itself.
 func cratesIn(lock string) ([]run.Installed, error) {
 	text, err := os.ReadFile(lock)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -264,7 +264,7 @@ func (r Rust) compile(ctx context.Context, src *run.Source, code, work, name str
 	if _, err := os.Stat(filepath.Join(src.Dir, "Cargo.lock")); err == nil {
 		args = append(args, "--locked")
 	}
-	// The folder's own name must not reach the program: the same sources make the same bytes anywhere.
+	// The folder's own name must not be in the program: the same sources make the same bytes anywhere.
 	flags := append([]string{"--remap-path-prefix", code + "=/function"}, t.flags...)
 	numbers := strings.Fields(version)
 	_, err = r.run(ctx, shell.Command{Name: "cargo", Args: args, Dir: code, Timeout: rustTimeout, Env: []string{
@@ -276,7 +276,7 @@ func (r Rust) compile(ctx context.Context, src *run.Source, code, work, name str
 	return err
 }
 
-// program finds the package's one program; one that is called bootstrap goes before others.
+// program finds the package's one program; a program called bootstrap has priority.
 func (r Rust) program(ctx context.Context, dir string) (string, error) {
 	res, err := r.run(ctx, shell.Command{Name: "cargo",
 		Args: []string{"metadata", "--no-deps", "--format-version", "1"}, Dir: dir,
@@ -297,7 +297,7 @@ func (r Rust) program(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("read cargo metadata: %w", err)
 	}
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real // as cargo tells it
+		dir = real // as cargo prints it
 	}
 	var names []string
 	for _, p := range meta.Packages {

@@ -15,7 +15,7 @@ import (
 	"stellar/src/shell"
 )
 
-// rustWith stands in for rustc and a cross compiler's linker: it has the targets and programs that are named.
+// rustWith stands in for rustc and a cross compiler's linker: it has the given targets and programs.
 func rustWith(t *testing.T, targets, programs []string) Rust {
 	t.Helper()
 	root := t.TempDir()
@@ -44,7 +44,7 @@ func TestRustTargets(t *testing.T) {
 	machines := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
 	here, there := runtime.GOARCH, map[string]string{"amd64": "arm64", "arm64": "amd64"}[runtime.GOARCH]
 	if runtime.GOOS != "linux" {
-		here = "" // everything is another machine
+		here = "" // every machine is another machine
 	}
 	triple := func(arch, libc string) string { return machines[arch] + "-unknown-linux-" + libc }
 	static := []string{"-C", "target-feature=+crt-static"}
@@ -69,7 +69,7 @@ func TestRustTargets(t *testing.T) {
 			machines[there] + "-linux-gnu-gcc is not on the PATH", "rustup target add " + triple(there, "musl")},
 	} {
 		if c.arch == "" {
-			continue // there is no such machine to be tested here
+			continue // no such machine is tested here
 		}
 		src := sourceOf("rust", "rust", t.TempDir())
 		src.Architecture = c.arch
@@ -132,7 +132,7 @@ func TestRustRefusesPathsThatLeadOut(t *testing.T) {
 	}
 }
 
-// The measurement function itself is static, has the compiler's version in it and no path of the machine that built it.
+// The measurement function itself is static, contains the compiler's version and no path of the machine that built it.
 func TestRustMeasurementFunction(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Cargo.toml", "Cargo.lock"} {

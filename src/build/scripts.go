@@ -32,7 +32,7 @@ type interpreter struct {
 
 var twoNumbers = regexp.MustCompile(`\d+\.\d+`)
 
-// version is what the program says of itself.
+// version is what the program prints as its version.
 func (i interpreter) version(ctx context.Context) (string, error) {
 	res, err := i.run(ctx, shell.Command{Name: i.program, Args: []string{"--version"}, Timeout: askTimeout,
 		Line: func(string) {}})
@@ -55,12 +55,12 @@ func (i interpreter) check(ctx context.Context) error {
 		return fail.Input("%s --version printed %q, which is not a version", i.program, version).WithHint("%s", i.hint)
 	}
 	if toolversion.Of(version).Older(toolversion.Of(i.oldest)) {
-		return fail.Input("%s is too old: %s, %s is needed", i.program, version, i.oldest).WithHint("%s", i.hint)
+		return fail.Input("%s is too old: %s; %s is needed", i.program, version, i.oldest).WithHint("%s", i.hint)
 	}
 	return nil
 }
 
-// checkFiles has the program look at the syntax of each file.
+// checkFiles runs the program's syntax check on each file.
 func (i interpreter) checkFiles(ctx context.Context, src *run.Source, flag string, files []file,
 	is func(file) bool) error {
 	found := false
@@ -81,7 +81,7 @@ func (i interpreter) checkFiles(ctx context.Context, src *run.Source, flag strin
 	return nil
 }
 
-// copyTree copies the function's files that are wanted into out.
+// copyTree copies the wanted files of the function into out.
 func copyTree(ctx context.Context, src *run.Source, files []file, out string, wanted func(file) bool) error {
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
@@ -97,7 +97,7 @@ func copyTree(ctx context.Context, src *run.Source, files []file, out string, wa
 	return nil
 }
 
-// installer runs a package manager in out; a missing one is said with how to get it.
+// installer runs a package manager in out. If it is missing, the error says how to install it.
 func (i interpreter) installer(ctx context.Context, src *run.Source, out, program, hint string, env []string,
 	args ...string) error {
 	_, err := i.run(ctx, shell.Command{Name: program, Args: args, Dir: out, Timeout: installTimeout, Env: env})
@@ -116,7 +116,7 @@ func missingTool(ctx context.Context, src *run.Source, program, hint string, err
 	return badSource(ctx, src, err)
 }
 
-// writeLoop writes a loop's one file.
+// writeLoop writes the one file of a loop.
 func writeLoop(out, name string, text []byte) error {
 	return os.WriteFile(filepath.Join(out, name), text, 0o644)
 }

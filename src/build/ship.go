@@ -11,8 +11,8 @@ import (
 
 // Shipper is a Builder whose sources providers build themselves.
 type Shipper interface {
-	// Ship looks whether the sources would compile and copies them into out, an empty folder. Nothing is installed: the
-	// provider does that, as its builder has it.
+	// Ship checks whether the sources would compile and copies them into out, an empty folder. It installs nothing: the
+	// provider does that with its own builder.
 	Ship(ctx context.Context, src *run.Source, out string) error
 }
 
@@ -22,22 +22,22 @@ var (
 	_ Shipper = Node{}
 )
 
-// shipping is a builder that ships sources in place of building them.
+// shipping is a builder that ships sources instead of building them.
 type shipping struct {
 	Builder
 	ship Shipper
 }
 
-// shipped gives the builder for sources that are not built here.
+// shipped returns the builder for sources that are not built here.
 func shipped(b Builder) (Builder, error) {
 	s, ok := b.(Shipper)
 	if !ok {
-		return nil, fail.Unsupported("%s functions as sources, for the provider to build", b.Language())
+		return nil, fail.Unsupported("%s function sources, for the provider to build", b.Language())
 	}
 	return shipping{b, s}, nil
 }
 
-// Inputs are the builder's, told apart from those of a build.
+// Inputs are the builder's, distinct from those of a build.
 func (s shipping) Inputs(ctx context.Context, src *run.Source) (Inputs, error) {
 	in, err := s.Builder.Inputs(ctx, src)
 	in.Settings = append([]string{"sources"}, in.Settings...)
@@ -51,7 +51,7 @@ func (s shipping) Build(ctx context.Context, src *run.Source, out string) (Made,
 
 func anyFile(file) bool { return true }
 
-// Ship checks the syntax and copies the folder, bytecode and virtual environments left out.
+// Ship checks the syntax and copies the folder, without bytecode and virtual environments.
 func (p Python) Ship(ctx context.Context, src *run.Source, out string) error {
 	files, err := tree(src.Dir)
 	if err != nil {
@@ -67,7 +67,7 @@ func (p Python) Ship(ctx context.Context, src *run.Source, out string) error {
 	return copyTree(ctx, src, files, out, anyFile)
 }
 
-// Ship checks the syntax and copies the folder without what npm has installed in it.
+// Ship checks the syntax and copies the folder, without what npm has installed in it.
 func (n Node) Ship(ctx context.Context, src *run.Source, out string) error {
 	files, err := tree(src.Dir)
 	if err != nil {
@@ -79,7 +79,7 @@ func (n Node) Ship(ctx context.Context, src *run.Source, out string) error {
 	return copyTree(ctx, src, files, out, ownFile)
 }
 
-// Ship compiles the package, which is not to be main, and copies the folder.
+// Ship compiles the package, which must not be main, and copies the folder.
 func (g Go) Ship(ctx context.Context, src *run.Source, out string) error {
 	list, err := g.run(ctx, g.command(src, "list", "-f", "{{.Name}}", "."))
 	if err != nil {

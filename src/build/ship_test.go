@@ -8,7 +8,7 @@ import (
 	"stellar/src/fail"
 )
 
-// What the provider builds is shipped as it is, once it compiles; nothing is installed.
+// Sources that the provider builds are shipped unchanged, if they compile; nothing is installed.
 func TestShipped(t *testing.T) {
 	for name, c := range map[string]struct {
 		language string

@@ -39,8 +39,8 @@ func (s Stage) builders(r *run.Run) []Builder {
 	return Builders(Options{Local: s.Local, Runner: s.Runner, Log: r.Log})
 }
 
-// Check says which toolchains are missing, which function wants them and how to install them. It needs no more of a
-// function than its name, language and architecture, and changes nothing.
+// Check reports which toolchains are missing, which function needs them and how to install them. It needs only a
+// function's name, language and architecture, and changes nothing.
 func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	all := s.builders(r)
 	asked := map[string]bool{}
@@ -74,7 +74,7 @@ func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	return fail.Input("%w", errors.Join(problems...)).WithHint("%s", strings.Join(hints, "; "))
 }
 
-// Run builds, or takes from the cache under r.CacheDir, what the functions' sources need.
+// Run builds what the functions' sources need, or takes it from the cache under r.CacheDir.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	sources, err := distinct(r)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	group.SetLimit(runtime.NumCPU())
 	for _, src := range sources {
 		if src.Dockerfile != "" {
-			src.BuildDir = src.Dir // what is built is named by pack, which knows the context and the base
+			src.BuildDir = src.Dir // its result is named by pack, which knows the context and the base
 			continue
 		}
 		group.Go(fail.Trying(func() error {
@@ -142,7 +142,7 @@ type oneBuild struct {
 	err error
 }
 
-// do runs make for the first that asks for the key; all get its result.
+// do runs make for the first caller with the key; all callers get its result.
 func (m *maker) do(key string, make func() (entry, error)) (entry, error) {
 	m.mu.Lock()
 	one := m.made[key]
@@ -155,7 +155,7 @@ func (m *maker) do(key string, make func() (entry, error)) (entry, error) {
 	return one.entry, one.err
 }
 
-// build sets what a source's build has brought.
+// build sets the result of a source's build.
 func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 	in, err := b.Inputs(ctx, src)
 	if err != nil {

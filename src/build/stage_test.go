@@ -137,7 +137,7 @@ func TestConcurrentProcessesShareTheCache(t *testing.T) {
 	store, made := t.TempDir(), &atomic.Int64{}
 	dir := folder(t, map[string]string{"main.go": "1"})
 	var wg sync.WaitGroup
-	for range 16 { // separate stages share nothing but the folder, as processes do
+	for range 16 { // separate stages share only the folder, as processes do
 		wg.Go(func() {
 			r, _ := newRun(store, goSource(dir))
 			if err := (Stage{Builders: []Builder{copier{lang: "go", made: made}}}).Run(t.Context(), r); err != nil {
@@ -281,7 +281,7 @@ func TestUseKeepsAnEntry(t *testing.T) {
 	if _, ok := c.get("k"); !ok {
 		t.Fatal("not found")
 	}
-	if c.retire("k", time.Now()) { // prune had found it unused before it was taken
+	if c.retire("k", time.Now()) { // prune saw it unused before it was taken
 		t.Error("an entry in use was removed")
 	}
 	if _, ok := c.get("k"); !ok {

@@ -19,8 +19,8 @@ import (
 	"stellar/src/shell"
 )
 
-// backend is a build backend that needs nothing: it packs one module, and leaves what setuptools would leave in the
-// folder. What is editable is a line that leads to the folder, as setuptools has it.
+// backend is a build backend without dependencies: it packs one module, and leaves in the folder what setuptools would
+// leave. An editable installation is a line that leads to the folder, as with setuptools.
 const backend = `import os, zipfile
 def build_wheel(out, config_settings=None, metadata_directory=None, editable=False):
     name = os.environ.get("NAME_OF_LIB", "lib") + "-0.1-py3-none-any.whl"
@@ -53,7 +53,7 @@ func with(files map[string]string, more ...string) map[string]string {
 	return files
 }
 
-// runStage builds one source with the stage and gives the files' contents, as a run would.
+// runStage builds one source with the stage and returns the files' contents, as a run would.
 func runStage(t *testing.T, stage Stage, store string, src *run.Source) (map[string]string, *run.Source) {
 	t.Helper()
 	r, _ := newRun(store, src)
@@ -78,8 +78,8 @@ func put(t *testing.T, name, text string) {
 	}
 }
 
-// A folder that requirements.txt names is built as it is now, wherever it lies; nothing is written into it, and where
-// it lay is nowhere in the package.
+// A folder that requirements.txt names is built in its present state, wherever it is. Nothing is written into it, and
+// its path is nowhere in the package.
 func TestPythonFoldersAreBuiltAsTheyAre(t *testing.T) {
 	store := t.TempDir()
 	stage := Stage{Local: true}
@@ -105,7 +105,7 @@ func TestPythonFoldersAreBuiltAsTheyAre(t *testing.T) {
 	}
 }
 
-// What is editable is installed as a copy, in every way to write it.
+// An editable requirement is installed as a copy, in every way to write it.
 func TestPythonEditableIsACopy(t *testing.T) {
 	for _, line := range []string{"-e ./libs/x", "--editable=libs/x  # mine", "-e file:libs/x",
 		"--no-index -e libs/x"} {
@@ -151,7 +151,7 @@ func fakePip(config *string) shell.Runner {
 	}
 }
 
-// The key of a build changes with every file that pip reads, whatever way it is named, and with pip's settings.
+// The key of a build changes with every file that pip reads, however it is named, and with pip's settings.
 func TestPythonKeySeesAllThatPipReads(t *testing.T) {
 	for _, c := range []struct {
 		name, requirements, common, changes string
@@ -202,7 +202,7 @@ func TestPythonKeySeesAllThatPipReads(t *testing.T) {
 	}
 }
 
-// What a provider builds itself it gets with the function's folder alone.
+// A provider that builds the sources itself gets only the function's folder.
 func TestPythonShippedLeadsNowhereElse(t *testing.T) {
 	root := folder(t, with(project("outer"), "fn/main.py", "", "fn/requirements.txt", "../outer\n"))
 	config := ""
@@ -229,7 +229,7 @@ func index(t *testing.T) (url string, add func(version string)) {
 	}
 }
 
-// An unpinned requirement is resolved anew for each run, a pinned one comes from the cache; run.json says what was
+// An unpinned requirement is resolved again for each run; a pinned one comes from the cache. run.json lists what was
 // installed.
 func TestPythonUnpinnedIsResolvedAnew(t *testing.T) {
 	url, add := index(t)
@@ -255,7 +255,7 @@ func TestPythonUnpinnedIsResolvedAnew(t *testing.T) {
 	}
 }
 
-// --rebuild takes nothing from the cache, and what it makes is what the next run takes.
+// With --rebuild, nothing comes from the cache, and the next run uses the new result.
 func TestRebuild(t *testing.T) {
 	store, made := t.TempDir(), &atomic.Int64{}
 	dir := folder(t, map[string]string{"main.go": "1"})
@@ -279,7 +279,7 @@ func (w writer) Build(_ context.Context, _ *run.Source, out string) (Made, error
 	return Made{}, os.WriteFile(filepath.Join(out, "main.go"), []byte("anew"), 0o644)
 }
 
-// A build that nothing pins is made once for a run and anew for the next; each result has a name of its own.
+// A build that nothing pins is made once per run and again for the next run; each result has a name of its own.
 func TestFloatingBuilds(t *testing.T) {
 	store, made := t.TempDir(), &atomic.Int64{}
 	stage := Stage{Builders: []Builder{copier{lang: "go", made: made,
@@ -298,7 +298,7 @@ func TestFloatingBuilds(t *testing.T) {
 	}
 }
 
-// A disk that is full while a function is built is no bad input: exit code 1, and the error holds a path on that disk.
+// A disk that is full while a function is built is not bad input: exit code 1, and the error holds a path on that disk.
 func TestFullDiskIsNoBadInput(t *testing.T) {
 	said := &fail.Error{Code: fail.CodeFailed, Err: errors.New("pip: exit code 1"),
 		Output: "ERROR: [Errno 28] No space left on device: '" + t.TempDir() + "/x'"}

@@ -19,8 +19,8 @@ type file struct {
 	size int64
 }
 
-// tree lists the files of a folder that a package can hold. What it cannot hold has been refused before, or the
-// package's pattern leaves it out.
+// tree lists the files of a folder that a package can contain. Other files have been refused before, or the package's
+// pattern leaves them out.
 func tree(dir string) ([]file, error) {
 	all, _, err := content.Scan(dir)
 	files := make([]file, len(all))
@@ -30,8 +30,8 @@ func tree(dir string) ([]file, error) {
 	return files, err
 }
 
-// hashTree writes names, modes and contents of a folder's files into h in a form that no other folder has. Links to
-// folders are not followed.
+// hashTree writes the names, modes and contents of a folder's files into h, in a form that differs for every other
+// folder. It does not follow links to folders.
 func hashTree(h io.Writer, dir string) error {
 	files, odd, err := content.Scan(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func hashFile(path string) (sum []byte, size int64, err error) {
 	return h.Sum(nil), size, err
 }
 
-// copyFile replaces what is there: the function's own file wins over an installed one.
+// copyFile replaces an existing file: the function's own file has priority over an installed one.
 func copyFile(from file, to string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
@@ -89,7 +89,7 @@ func copyFile(from file, to string) (err error) {
 	return out.Close()
 }
 
-// dropBytecode removes what an installer compiled in spite of being told not to.
+// dropBytecode removes what an installer compiled although it was asked not to.
 func dropBytecode(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// variables lists those of the user's environment that have one of the names; a name that ends in _ stands for all that
-// begin with it. They enter a build's key.
+// variables lists the variables of the user's environment that have one of the names; a name that ends in _ matches
+// every variable that begins with it. They are part of a build's key.
 func variables(names ...string) []string {
 	var all []string
 	for _, v := range os.Environ() {
@@ -23,7 +23,7 @@ func variables(names ...string) []string {
 	return all
 }
 
-// globQuoted writes a path so that filepath.Glob takes it as it is.
+// globQuoted writes a path so that filepath.Glob takes it literally.
 func globQuoted(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }

@@ -37,7 +37,7 @@ func leadsOut(t *testing.T, b Builder, src *run.Source, want string) {
 	}
 }
 
-// fakeNpm leaves what npm would, but fetches nothing.
+// fakeNpm leaves the files that npm would leave, but downloads nothing.
 func fakeNpm(node Options) Node {
 	node.Runner = func(ctx context.Context, c shell.Command) (shell.Result, error) {
 		if c.Name == "npm" {
@@ -48,7 +48,7 @@ func fakeNpm(node Options) Node {
 	return Node{node}
 }
 
-// Packages by a path: those within the folder are in the package as copies, with what they need in turn; others are
+// Packages by a path: those within the folder are in the package as copies, with their own dependencies; others are
 // refused.
 func TestNodePackagesByPath(t *testing.T) {
 	lib := func(name, deps string) string {
@@ -87,7 +87,7 @@ func TestNodePackagesByPath(t *testing.T) {
 	leadsOut(t, fakeNpm(Options{}), at("ws/packages/f"), "utils, which is packages/u of the npm workspace")
 }
 
-// Links that npm leaves become copies; those that lead out of the package, and rings, are refused.
+// Links that npm leaves become copies; links that lead out of the package, and cycles, are refused.
 func TestLinksBecomeCopies(t *testing.T) {
 	link := func(root, target, name string) {
 		t.Helper()
@@ -138,7 +138,7 @@ func mustRename(t *testing.T, dir string) string {
 	return to
 }
 
-// Without a lock file npm resolves anew for each run; what it installed is in its note.
+// Without a lock file, npm resolves again for each run; its own record lists what it installed.
 func TestNodeWithoutLockFloats(t *testing.T) {
 	for lock, floats := range map[string]bool{"": true, "package-lock.json": false, "npm-shrinkwrap.json": false} {
 		dir := folder(t, map[string]string{"main.js": "1", "package.json": `{"dependencies": {"dep": "^1"}}`})
@@ -165,7 +165,7 @@ func TestNodeWithoutLockFloats(t *testing.T) {
 const gemLock = "PATH\n  remote: libs/own\n  specs:\n    own (0.1)\n      rack\n\nGEM\n  remote: " +
 	"https://rubygems.org/\n  specs:\n    rack (3.0.8)\n\nDEPENDENCIES\n  own!\n"
 
-// Gems by a path that leads out are refused, with the line; without a lock file gems are resolved anew.
+// Gems by a path that leads out are refused, with the line; without a lock file, gems are resolved again.
 func TestRubyGemsByPath(t *testing.T) {
 	ruby := Ruby{Options{Local: true, Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
 		if c.Name == "bundle" && !exists(filepath.Join(c.Dir, "Gemfile.lock")) {
@@ -197,7 +197,7 @@ func TestRubyGemsByPath(t *testing.T) {
 	}
 }
 
-// A Maven or Gradle build that needs what lies out of the folder is refused: its copy would take what an earlier
+// A Maven or Gradle build that needs files outside the folder is refused: its copy would use what an earlier
 // installation left.
 func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 	parent := strings.Replace(pom, "<artifactId>mine", "<packaging>pom</packaging><artifactId>above", 1)
@@ -232,7 +232,8 @@ func TestJavaProjectsLeadNowhereElse(t *testing.T) {
 	}
 }
 
-// What a workspace brings in is seen: its own file, replacements of its other modules, and packages behind links.
+// Everything that a workspace adds is noticed: its own file, replacements of its other modules, and packages behind
+// links.
 func TestGoInputsSeeTheWorkspace(t *testing.T) {
 	root := folder(t, map[string]string{
 		"go.work": "go 1.21\n\nuse (\n\t./fn\n\t./lib\n)\n", "fn/go.mod": goMod,
@@ -273,7 +274,7 @@ func TestGoInputsSeeTheWorkspace(t *testing.T) {
 	leadsOut(t, Go{}, src, "uses ./gone, which is no folder (line 5)")
 }
 
-// A path in any Cargo.toml of the folder that leads out is refused, those of packages within it too.
+// A path that leads out is refused in any Cargo.toml of the folder, also in those of packages within it.
 func TestRustPathsOfPackagesWithin(t *testing.T) {
 	dir := folder(t, map[string]string{"Cargo.toml": "[package]\nname = \"f\"\n[dependencies]\nnear = { path = " +
 		"\"near\" }\n", "src/main.rs": rustMain,
@@ -289,7 +290,7 @@ func TestRustPathsOfPackagesWithin(t *testing.T) {
 	}
 }
 
-// What was installed is kept with the build, and is there when it comes from the cache.
+// The list of what was installed is kept with the build, and is present when the build comes from the cache.
 func TestInstalledIsKeptWithTheBuild(t *testing.T) {
 	c := cache{t.TempDir()}
 	want := []run.Installed{{Name: "x", Version: "1"}}

@@ -11,8 +11,8 @@ import (
 
 const workersHint = "install Node.js 20.3 or later (apt install nodejs npm, brew install node) and put node on the PATH"
 
-// Workers copies modules for Cloudflare's Workers as they are, after a look at their syntax. Nothing is bundled: what
-// the package counts is what is uploaded.
+// Workers checks the syntax of modules for Cloudflare's Workers and copies them unchanged. Nothing is bundled, so that
+// the size of the package is what is uploaded.
 type Workers struct{ Options }
 
 var _ Builder = Workers{}
@@ -24,7 +24,7 @@ func (w Workers) interpreter() interpreter {
 // Language is workers.
 func (Workers) Language() string { return run.LanguageWorkers }
 
-// Check asks for a node that Wrangler runs on.
+// Check asks for a version of node that Wrangler supports.
 func (w Workers) Check(ctx context.Context) error { return w.interpreter().check(ctx) }
 
 // Version is that of the node on the PATH, as in Node.js v22.1.0.
@@ -33,13 +33,13 @@ func (w Workers) Version(ctx context.Context) (string, error) {
 	return "Node.js " + version, err
 }
 
-// Inputs names nothing beside the source: its files are copied.
+// Inputs names only the source: its files are copied.
 func (w Workers) Inputs(ctx context.Context, _ *run.Source) (Inputs, error) {
 	version, err := w.Version(ctx)
 	return Inputs{Toolchain: version}, err
 }
 
-// Build checks and copies the folder. Node.js cannot tell which form a .js file has; Wrangler looks at those.
+// Build checks and copies the folder. Node.js cannot know which form a .js file has; Wrangler checks those.
 func (w Workers) Build(ctx context.Context, src *run.Source, out string) (Made, error) {
 	files, err := tree(src.Dir)
 	if err != nil {
