@@ -155,8 +155,8 @@ func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple 
 	} else if !errors.Is(err, exec.ErrNotFound) {
 		return nil, err
 	}
-	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH and %s is not set", src.Architecture,
-		gcc, set).
+	return nil, fail.Input("there is no linker for Linux on %s: %s is not on the PATH and %s is not set",
+		src.Architecture, gcc, set).
 		WithHint("rustup target add %s-unknown-linux-musl, which needs none, or apt install gcc-%s-linux-gnu", machine,
 			strings.ReplaceAll(machine, "_", "-"))
 }

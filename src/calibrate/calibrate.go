@@ -11,18 +11,19 @@ import (
 	"stellar/src/run"
 )
 
-// Spinner runs the function once with a number of increments and tells how long its loop took, by its own clock.
+// Spinner runs the function once with a number of increments and returns how long its loop took, by the function's
+// clock.
 type Spinner func(ctx context.Context, increments int64) (time.Duration, error)
 
-// Limits of the search (function-protocol.md, "Service time").
+// Limits of the search (docs/packages.md, "Your own function").
 const (
 	tolerance  = 0.02
 	maxTries   = 10
-	settleTime = 2 * time.Millisecond // both counts of the slope must take at least this long to be worth dividing
+	settleTime = 2 * time.Millisecond // each count of the slope must take this long
 )
 
-// slope measures ns per increment from two counts. The first count grows until its loop is long enough that the clock's
-// grain and the loop's entry do not matter.
+// slope measures ns per increment from two counts. The first count grows until its loop is so long that the clock's
+// resolution and the loop's entry do not matter.
 func slope(ctx context.Context, spin Spinner) (nsPerInc float64, err error) {
 	for n := int64(10_000); n <= 1<<40; n *= 4 {
 		low, err := spin(ctx, n)
@@ -44,7 +45,7 @@ func slope(ctx context.Context, spin Spinner) (nsPerInc float64, err error) {
 }
 
 // Search finds the increments whose loop takes the wanted time: a slope from two counts, then corrections until the
-// measured time is within 2 % or the tenth try; the best value is kept with its measured error.
+// measured time is within 2 %, or the tenth try. It keeps the best value with its measured error.
 func Search(ctx context.Context, spin Spinner, want time.Duration) (run.Calibration, error) {
 	best := run.Calibration{Method: "measured", ServiceTime: want.String(), Error: math.Inf(1)}
 	ns, err := slope(ctx, spin)
@@ -78,8 +79,9 @@ func Search(ctx context.Context, spin Spinner, want time.Duration) (run.Calibrat
 // point is a measured loop.
 type point struct{ inc, ns float64 }
 
-// slope is the secant's through the point before, ns per increment: a function may get slower or faster with the length
-// of its loop. Where two points are too close for the clock, or contradict each other, it is kept near the mean.
+// slope is the slope of the secant through the previous point, in ns per increment: a function may become slower or
+// faster with the length of its loop. If two points are too close for the clock, or contradict each other, it stays
+// near the mean.
 func (p point) slope(before point) float64 {
 	mean := p.ns / p.inc
 	if before.inc == 0 || before.inc == p.inc {

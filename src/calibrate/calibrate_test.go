@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// spinning plays a function whose loop takes a fixed time an increment, and more for some reason of its own.
+// spinning stands in for a function whose loop takes a fixed time per increment, plus a time that the case sets.
 func spinning(nsPerInc float64, bend func(n int64, d time.Duration) time.Duration) Spinner {
 	return func(_ context.Context, n int64) (time.Duration, error) {
 		return bend(n, time.Duration(float64(n)*nsPerInc)), nil
@@ -51,7 +51,7 @@ func TestSearchKeepsTheBestOfTen(t *testing.T) {
 	calls := 0
 	spin := func(_ context.Context, n int64) (time.Duration, error) {
 		if calls++; calls%2 == 0 {
-			return time.Duration(n) * 13, nil // a disturbed answer, every other time
+			return time.Duration(n) * 13, nil // every second answer is disturbed
 		}
 		return time.Duration(n) * 10, nil
 	}

@@ -17,9 +17,9 @@ import (
 	"stellar/src/run"
 )
 
-// Stage calibrates every service time that the run asks for, once for each distinct code and runtime.
+// Stage calibrates every service time of the run, once for each distinct code and runtime.
 type Stage struct {
-	// Platform gives the local platform that built packages are run on; nil where there is none.
+	// Platform returns the local platform that runs built packages; nil if there is none.
 	Platform func() *client.Client
 }
 
@@ -39,7 +39,7 @@ type target struct {
 	want time.Duration
 }
 
-// handler is the entry point by which the local platform can run the function, empty where it cannot.
+// handler is the entry point by which the local platform can run the function; empty if it cannot.
 func (t target) handler() string {
 	if t.fn.Source == nil {
 		return t.fn.Handler
@@ -47,7 +47,7 @@ func (t target) handler() string {
 	return t.fn.Source.LocalHandler
 }
 
-// wanted lists the distinct service times over 0 that no BusySpinIncrements overrides.
+// wanted lists the distinct service times over 0 without a BusySpinIncrements that overrides them.
 func wanted(r *run.Run) []target {
 	type key struct {
 		function, runtime, arch string
@@ -71,7 +71,7 @@ func wanted(r *run.Run) []target {
 	return out
 }
 
-// Run measures on the local platform where the function can run there, and falls back to the table where it cannot.
+// Run measures on the local platform if the function can run there, else uses the table.
 func (st Stage) Run(ctx context.Context, r *run.Run) error {
 	targets := wanted(r)
 	for i, t := range targets {
@@ -118,8 +118,8 @@ func (st Stage) one(ctx context.Context, r *run.Run, t target, i int) (run.Calib
 }
 
 // fullCPU is the memory at which AWS gives a function one whole vCPU (AWS Lambda Developer Guide, "Configure Lambda
-// function memory"); calibrated there, the increments stand for CPU time, and what a smaller function makes of them is
-// in its rows.
+// function memory"). The increments are calibrated there, so they mean CPU time; the time that a smaller function takes
+// for them is in its rows.
 const fullCPU = 1769
 
 func spec(r *run.Run, t target) client.ServiceSpec {
@@ -131,7 +131,7 @@ func spec(r *run.Run, t target) client.ServiceSpec {
 
 const maxAnswer = 1 << 20
 
-// spinner asks the function itself, and takes the middle of five answers: that is what the rows of a run will show.
+// spinner asks the function itself, and uses the median of five answers: that is what the rows of a run will show.
 func spinner(address, token string) Spinner {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 	return func(ctx context.Context, increments int64) (time.Duration, error) {
@@ -167,8 +167,8 @@ func ask(ctx context.Context, client *http.Client, address, token string, increm
 	var answer struct{ SpinNs *int64 }
 	if err := json.Unmarshal(body, &answer); err != nil || resp.StatusCode != http.StatusOK || answer.SpinNs == nil {
 		return 0, fail.With(fail.CodeFailed, "the function answered %s without SpinNs: %.200s", resp.Status, body).
-			WithHint("a function of your own needs `BusySpinIncrements` in place of DesiredServiceTimes, or must " +
-				"answer as function-protocol.md says")
+			WithHint("for a function of your own, use `BusySpinIncrements` instead of DesiredServiceTimes, or let it " +
+				"answer as docs/packages.md says")
 	}
 	return time.Duration(*answer.SpinNs), nil
 }

@@ -7,13 +7,14 @@ import (
 	"stellar/src/run"
 )
 
-// ratios are how many times longer an increment takes than in Go, by the measurement functions of raw-code/ on one
-// machine (see the README's table); a stand-in for runtimes that are not on the client. Workers run Node.js's code.
+// ratios say how many times longer an increment takes than in Go, by the measurement functions of raw-code/ on one
+// machine. They are used for runtimes that are not installed on the client. Workers run
+// Node.js's code.
 var ratios = map[string]float64{"go": 1, "rust": 1, "java": 1, "nodejs": 15, "workers": 15, "python": 100, "ruby": 60}
 
-const tableError = 0.5 // what such a stand-in can be off by
+const tableError = 0.5 // possible relative error of the table
 
-// fromTable works out increments from this machine's own speed and the language's ratio.
+// fromTable computes increments from this machine's own speed and the language's ratio.
 func fromTable(language string, want time.Duration) run.Calibration {
 	ratio, ok := ratios[language]
 	if !ok {
@@ -26,7 +27,7 @@ func fromTable(language string, want time.Duration) run.Calibration {
 
 const ownIncrements = 20_000_000
 
-// ownSpeed measures ns per increment of the spin loop in this process: the step of function-protocol.md, xorshift64
+// ownSpeed measures ns per increment of the spin loop in this process: one step of xorshift64
 // (Marsaglia, "Xorshift RNGs", 2003).
 func ownSpeed() float64 {
 	x := uint64(88172645463325252)
@@ -37,7 +38,7 @@ func ownSpeed() float64 {
 		x ^= x << 17
 	}
 	took := time.Since(started)
-	if x == 0 { // never: xorshift keeps off zero; it only keeps the loop from being deleted
+	if x == 0 { // never true, as xorshift never becomes zero; it only prevents that the loop is optimised away
 		return 1
 	}
 	return float64(took) / ownIncrements

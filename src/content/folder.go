@@ -1,4 +1,4 @@
-// Package content reads a function's folder: its files, and the entries that a package cannot hold.
+// Package content reads a function's folder: its files, and the entries that a package cannot contain.
 package content
 
 import (
@@ -22,7 +22,7 @@ type File struct {
 	Size int64
 }
 
-// Odd is an entry that a package cannot hold: a link that leads nowhere, a socket, a file that cannot be read.
+// Odd is an entry that a package cannot contain: a link to nothing, a socket, a file that cannot be read.
 type Odd struct {
 	Rel    string
 	Path   string
@@ -32,11 +32,11 @@ type Odd struct {
 	Folder bool   // a link to a folder that exists
 }
 
-// Err is the refusal of the entry.
+// Err returns the error that refuses the entry.
 func (o Odd) Err() error { return fail.Input("%s %s", o.Path, o.What).WithHint("%s", o.Hint) }
 
-// Scan lists a folder's files and odd entries, both in lexical order. Repositories, bytecode, virtual environments and
-// the lock files of editors are left out. The folder itself may be a link.
+// Scan lists a folder's files and odd entries, both in lexical order. It leaves out repositories, bytecode, virtual
+// environments and the lock files of editors. The folder itself may be a link.
 func Scan(dir string) (files []File, odd []Odd, err error) {
 	root, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -72,12 +72,12 @@ func Scan(dir string) (files []File, odd []Odd, err error) {
 
 func missing(dir string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fail.Input("the folder %s is not there: %w", dir, err)
+		return fail.Input("the folder %s does not exist: %w", dir, err)
 	}
 	return err
 }
 
-// look tells what one entry is.
+// look returns what one entry is.
 func look(path, rel, shown string, d fs.DirEntry) (File, *Odd, error) {
 	info, err := os.Stat(path) // follows links
 	if d.Type()&fs.ModeSymlink != 0 {
@@ -96,10 +96,10 @@ func look(path, rel, shown string, d fs.DirEntry) (File, *Odd, error) {
 	case err != nil:
 		return File{}, nil, err
 	case !info.Mode().IsRegular():
-		return File{}, &Odd{Rel: rel, Path: shown, What: "is " + kind(info.Mode()) + ", which a package cannot hold",
+		return File{}, &Odd{Rel: rel, Path: shown, What: "is " + kind(info.Mode()) + ", which a package cannot contain",
 			Hint: leaveOut}, nil
 	}
-	if info.Mode().Perm()&0o444 != 0o444 { // perhaps not for this user
+	if info.Mode().Perm()&0o444 != 0o444 { // perhaps this user may not
 		in, err := os.Open(path)
 		if errors.Is(err, fs.ErrPermission) {
 			o := unreadable(rel, shown)
@@ -119,7 +119,7 @@ func unreadable(rel, shown string) Odd {
 		Hint: "make it readable (chmod -R u+rX), or leave it out with PackagePattern"}
 }
 
-// oddLink tells what is wrong with a link, nil where it leads to a file.
+// oddLink returns what is wrong with a link; nil if it leads to a file.
 func oddLink(rel, shown, target string, info fs.FileInfo, err error) *Odd {
 	o := &Odd{Rel: rel, Path: shown, Target: target,
 		Hint: "correct or remove the link, or leave it out with PackagePattern"}
@@ -129,7 +129,7 @@ func oddLink(rel, shown, target string, info fs.FileInfo, err error) *Odd {
 	case errors.Is(err, syscall.ELOOP):
 		o.What = fmt.Sprintf("is a link to %s, which leads back to itself", target)
 	case err == nil && info.IsDir():
-		o.What, o.Folder = fmt.Sprintf("is a link to a folder (%s), which a package cannot hold", target), true
+		o.What, o.Folder = fmt.Sprintf("is a link to a folder (%s), which a package cannot contain", target), true
 		o.Hint = "put the folder itself there, or leave it out with PackagePattern"
 	default:
 		return nil
@@ -146,11 +146,11 @@ func kind(mode fs.FileMode) string {
 	case mode&fs.ModeDevice != 0:
 		return "a device"
 	}
-	return "no regular file"
+	return "not a regular file"
 }
 
-// Refuse says which odd entries of a folder a pattern would put into the package; an empty pattern stands for
-// everything. What a build makes anew is none of them.
+// Refuse reports the odd entries of a folder that a pattern would put into the package; an empty pattern means all
+// files. Entries that a build makes again are not among them.
 func Refuse(dir, pattern string, made func(rel string) bool) error {
 	match := func(string) bool { return true }
 	if pattern != "" {
@@ -175,7 +175,7 @@ func Refuse(dir, pattern string, made func(rel string) bool) error {
 	return fail.Input("%w", errors.Join(wanted...)).WithHint("%s", fail.Hint(wanted[0]))
 }
 
-// BadPattern is the refusal of a PackagePattern.
+// BadPattern returns the error that refuses a PackagePattern.
 func BadPattern(pattern string, err error) error {
 	return fail.Input("PackagePattern %q: %w", pattern, err).
 		WithHint("use *, **, ?, [a-z] and {a,b}, with / between folders")
@@ -190,7 +190,7 @@ func unwantedDir(path, name string) bool {
 	return err == nil
 }
 
-// swapFile is what Vim keeps beside a file while it is open, and LibreOffice likewise.
+// swapFile matches the file that Vim, and similarly LibreOffice, keeps beside an open file.
 var swapFile = regexp.MustCompile(`^\..*\.sw[a-p]$|^\.~lock\..*#$`)
 
 func unwantedFile(d fs.DirEntry) bool {
@@ -199,7 +199,7 @@ func unwantedFile(d fs.DirEntry) bool {
 	return lock || Leftover(name) || swapFile.MatchString(name)
 }
 
-// Leftover says whether a file is bytecode or a desktop's note.
+// Leftover reports whether a file is bytecode or a note of a desktop.
 func Leftover(name string) bool {
 	return name == ".DS_Store" || strings.HasSuffix(name, ".pyc") || strings.HasSuffix(name, ".pyo")
 }

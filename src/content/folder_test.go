@@ -34,7 +34,7 @@ func link(t *testing.T, target, dir, name string) {
 
 func nothing(string) bool { return false }
 
-// Each odd entry is refused with its path, what it is and what to do; a pattern that leaves it out makes it harmless.
+// Each odd entry is refused with its path, what it is and what to do. If a pattern leaves it out, it is not refused.
 func TestRefuse(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(dir string)
@@ -90,7 +90,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// The lock files of editors are no part of a function; a link to a file counts as the file; the folder itself may be a
+// The lock files of editors are not part of a function; a link to a file counts as the file; the folder itself may be a
 // link.
 func TestScan(t *testing.T) {
 	dir := t.TempDir()

@@ -59,7 +59,7 @@ func matches(glob, name []string) bool {
 	return len(name) == 0
 }
 
-// expand writes out the first brace group of a pattern, then what comes of it, until there is none.
+// expand writes out the first brace group of a pattern, then those of the results, until there is none.
 func expand(pattern string) ([]string, error) {
 	const most = 1000
 	open := strings.IndexByte(pattern, '{')

@@ -20,18 +20,18 @@ import (
 	"stellar/src/shell"
 )
 
-// Credentials are a user's at one registry. The zero value means that there are none: anonymous.
+// Credentials are a user's credentials for one registry. The zero value means none: anonymous access.
 type Credentials struct {
 	Host     string
 	User     string
 	Password string
-	Identity string // an identity token in place of user and password
+	Identity string // an identity token instead of user and password
 }
 
-// None says that there are no credentials.
+// None reports whether there are no credentials.
 func (c Credentials) None() bool { return c.User == "" && c.Identity == "" }
 
-// Header is the credentials as the Engine's API wants them (X-Registry-Auth): base64url of a JSON object.
+// Header returns the credentials in the form of the Engine's API (X-Registry-Auth): base64url of a JSON object.
 func (c Credentials) Header() string {
 	text, err := registry.EncodeAuthConfig(registry.AuthConfig{
 		Username: c.User, Password: c.Password, IdentityToken: c.Identity, ServerAddress: c.Host,
@@ -42,7 +42,7 @@ func (c Credentials) Header() string {
 	return text
 }
 
-// Authenticator is the credentials as the registry client wants them.
+// Authenticator returns the credentials in the form of the registry client.
 func (c Credentials) Authenticator() authn.Authenticator {
 	switch {
 	case c.Identity != "":
@@ -59,9 +59,9 @@ const helperTimeout = 30 * time.Second
 // ecrHost is a private registry of AWS: <account>.dkr.ecr.<region>.amazonaws.com.
 var ecrHost = regexp.MustCompile(`^\d{12}\.dkr\.ecr(-fips)?\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
 
-// Auth finds the credentials for a registry: those of STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD, the Docker
-// CLI's (config.json with its helpers), and for ECR what `aws ecr get-login-password` gives. None of them is an
-// argument of a program or in a log. Credentials that cannot be read are an error; that there are none is not.
+// Auth finds the credentials for a registry: those of STELLAR_REGISTRY_USER and STELLAR_REGISTRY_PASSWORD, those of the
+// Docker CLI (config.json with its helpers), and for ECR the output of `aws ecr get-login-password`. They are never in
+// an argument of a program or in a log. Credentials that cannot be read are an error; no credentials are not.
 func Auth(ctx context.Context, getenv func(string) string, run shell.Runner, host string) (Credentials, error) {
 	if run == nil {
 		run = shell.Run
@@ -129,7 +129,7 @@ func configNames(host string) []string {
 	return []string{host, "https://" + host, "http://" + host, "https://" + host + "/v2/"}
 }
 
-// fromHelper asks a credential helper: the registry on its standard input, a JSON object on its output.
+// fromHelper asks a credential helper: the registry is its standard input, a JSON object its output.
 func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Credentials, error) {
 	name := host
 	if host == "docker.io" {
@@ -142,7 +142,7 @@ func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Cre
 		return Credentials{Host: host}, nil
 	}
 	if err != nil {
-		// its own words may hold a secret
+		// its message may contain a secret
 		cause := fail.Input("the credential helper %s returned nothing for %s", helper, host)
 		if errors.Is(err, exec.ErrNotFound) {
 			cause = fail.Input("the credential helper docker-credential-%s is not on the PATH", helper)
@@ -160,7 +160,7 @@ func fromHelper(ctx context.Context, run shell.Runner, helper, host string) (Cre
 	return Credentials{Host: host, User: said.Username, Password: said.Secret}, nil
 }
 
-// fromECR lets the AWS CLI find the account's credentials in its own way.
+// fromECR lets the AWS CLI find the account's credentials.
 func fromECR(ctx context.Context, run shell.Runner, host, region string) (Credentials, error) {
 	res, err := run(ctx, shell.Command{Name: "aws", Args: []string{"ecr", "get-login-password", "--region", region},
 		Timeout: helperTimeout, Line: func(string) {}})
@@ -171,8 +171,8 @@ func fromECR(ctx context.Context, run shell.Runner, host, region string) (Creden
 	return Credentials{Host: host, User: "AWS", Password: strings.TrimSpace(res.Stdout)}, nil
 }
 
-// Host is the registry that a reference names, as Docker reads it: the part before the first slash where it looks like
-// a host, else Docker Hub.
+// Host is the registry that a reference names, by Docker's rule: the part before the first slash if it looks like a
+// host, else Docker Hub.
 func Host(reference string) string {
 	first, _, found := strings.Cut(reference, "/")
 	if found && (strings.ContainsAny(first, ".:") || first == "localhost") {

@@ -1,5 +1,4 @@
-// Package dockerengine finds the Docker Engine and connects to it; what is said to it is the business of pack and
-// local.
+// Package dockerengine finds the Docker Engine and connects to it. Its users are pack and local.
 package dockerengine
 
 import (
@@ -17,7 +16,7 @@ import (
 	"stellar/src/fail"
 )
 
-// Labels that everything of ours in an Engine carries.
+// Labels of everything that stellar creates in an Engine.
 const (
 	LabelRun      = "stellar-run"      // id of the run
 	LabelPlatform = "stellar-platform" // state folder of the local platform that started a container
@@ -27,12 +26,12 @@ const (
 	answerTimeout = 5 * time.Second
 	hint          = "start the Docker Engine (`sudo systemctl start docker`, or `sudo dockerd` by hand, or Docker " +
 		"Desktop), " +
-		"or leave PackageType Image out"
+		"or do not use PackageType Image"
 )
 
-// Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, speaks the
-// highest API version that both sides know, and makes sure that it answers. getenv is the environment; the caller
-// closes the client. The error (exit code 2) says where no Engine answered, or why its address cannot be used, and what
+// Open connects to the Engine that DOCKER_HOST, the current Docker context, or the usual socket names, uses the highest
+// API version that both sides support, and checks that it answers. getenv is the environment; the caller closes the
+// client. The error (exit code 2) says at which address no Engine answered, or why the address cannot be used, and what
 // to do.
 func Open(ctx context.Context, getenv func(string) string) (*client.Client, error) {
 	at, err := find(getenv)
@@ -66,12 +65,12 @@ func Open(ctx context.Context, getenv func(string) string) (*client.Client, erro
 
 func linux(ping types.Ping) error {
 	if ping.OSType != "" && ping.OSType != "linux" {
-		return fail.Input("the Docker Engine runs %s containers, Linux ones are needed", ping.OSType).WithHint(hint)
+		return fail.Input("the Docker Engine runs %s containers; Linux containers are needed", ping.OSType).WithHint(hint)
 	}
 	return nil
 }
 
-// because says who names the address, in brackets.
+// because says in brackets what names the address.
 func (a address) because() string {
 	if a.source == "" {
 		return ""

@@ -23,7 +23,7 @@ import (
 	"stellar/src/shell"
 )
 
-// home makes a folder with a Docker configuration and gives the environment that leads to it.
+// home makes a folder with a Docker configuration and returns the environment that names it.
 func home(t *testing.T, config string, more map[string]string) func(string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -114,7 +114,7 @@ func TestAuth(t *testing.T) {
 	}
 }
 
-// TestHelperProgram runs a helper as a program: the secret is on its output and nowhere else.
+// TestHelperProgram runs a helper as a program: the secret is only in its output.
 func TestHelperProgram(t *testing.T) {
 	dir := t.TempDir()
 	script := "#!/bin/sh\nread host\n[ \"$*\" = get ] && echo '{\"Username\":\"u\",\"Secret\":\"for '$host'\"}'\n"
@@ -137,7 +137,8 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestAuthenticator gives the registry client what the Engine gets; a user without a password is sent as well.
+// TestAuthenticator compares what the registry client gets with what the Engine gets; a user without a password is also
+// sent.
 func TestAuthenticator(t *testing.T) {
 	for _, c := range []struct {
 		auth Credentials
@@ -178,8 +179,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestOpenFails has nobody answer, at an address that the environment or the current context names, and an Engine for
-// another system.
+// TestOpenFails: no Engine answers at an address that the environment or the current context names, or the Engine is
+// for another system.
 func TestOpenFails(t *testing.T) {
 	windows := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("OSType", "windows")

@@ -18,21 +18,21 @@ import (
 	"stellar/src/fail"
 )
 
-// address is where the Engine is, and who says so.
+// address is the Engine's address, and what names it.
 type address struct {
 	host   string // empty: the usual socket
 	source string // "DOCKER_HOST", or the context and what names it
 	tls    tlsFiles
 }
 
-// tlsFiles are the certificates that a Docker context brings.
+// tlsFiles are the certificates of a Docker context.
 type tlsFiles struct {
 	ca, cert, key string // empty: there is none
 	skipVerify    bool
 }
 
-// find looks for the Engine as the Docker CLI does: DOCKER_HOST, else the context that DOCKER_CONTEXT or the
-// configuration names, else the usual socket. A context that does not exist is an error, not the usual socket.
+// find looks for the Engine like the Docker CLI: DOCKER_HOST, else the context that DOCKER_CONTEXT or the configuration
+// names, else the usual socket. A context that does not exist is an error; the usual socket is not used instead.
 func find(getenv func(string) string) (address, error) {
 	if host := getenv("DOCKER_HOST"); host != "" {
 		return checked(address{host: host, source: "DOCKER_HOST"}, "DOCKER_HOST")
@@ -111,7 +111,7 @@ func checked(at address, what string) (address, error) {
 	return at, nil
 }
 
-// shown is an address without a password.
+// shown is an address without its password.
 func shown(host string) string {
 	if u, err := url.Parse(host); err == nil && u.User != nil {
 		return u.Redacted()
@@ -119,7 +119,7 @@ func shown(host string) string {
 	return host
 }
 
-// sshTarget is what to give to ssh for an ssh:// address.
+// sshTarget is the argument of ssh for an ssh:// address.
 func sshTarget(host string) string {
 	u, err := url.Parse(host)
 	if err != nil || u.Hostname() == "" {
@@ -149,7 +149,7 @@ func contexts(dir string) []string {
 	return names
 }
 
-// existing is a file's path where it exists.
+// existing returns the path of a file if it exists.
 func existing(dir, name string) string {
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
@@ -158,12 +158,12 @@ func existing(dir, name string) string {
 	return path
 }
 
-// options are how to connect to an address.
+// options are the connection settings for an address.
 func (a address) options() ([]client.Opt, error) {
 	opts := []client.Opt{client.WithAPIVersionNegotiation()}
 	switch t := a.tls; {
 	case t == tlsFiles{}:
-		if a.source == "" || a.source == "DOCKER_HOST" { // as the CLI, which uses a context's own certificates alone
+		if a.source == "" || a.source == "DOCKER_HOST" { // like the CLI, which uses only a context's own certificates
 			opts = append(opts, client.WithTLSClientConfigFromEnv())
 		}
 	default:

@@ -37,7 +37,7 @@ func writeContext(t *testing.T, dir, name, meta string, certs map[string][]byte)
 }
 
 // TestOpenRefuses: a context that does not exist, and an address that stellar cannot use, are errors that name it and
-// the setting, and never the usual socket, where another Engine answers.
+// the setting. The usual socket, where another Engine answers, is never used instead.
 func TestOpenRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, config string
@@ -97,7 +97,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestFind: DOCKER_HOST goes first, as in the Docker CLI; the default context is the usual socket.
+// TestFind: DOCKER_HOST has priority, as in the Docker CLI; the default context is the usual socket.
 func TestFind(t *testing.T) {
 	for _, c := range []struct {
 		config string

@@ -7,16 +7,16 @@ import (
 	"runtime/debug"
 )
 
-// Defect is a panic of stellar's own code, as an error. Its exit code is 1, whatever it is wrapped in: Go would end the
-// process with 2, which says that nothing was deployed, and nothing would be removed.
+// Defect is a panic of stellar's own code, as an error. Its exit code is always 1. Without it, Go would end the process
+// with exit code 2, which means that nothing was deployed, and nothing would be removed.
 type Defect struct {
 	Panic any
 	Stack []byte // of the goroutine that panicked
 }
 
-func (d *Defect) Error() string { return fmt.Sprintf("stellar has a defect, it panicked: %v", d.Panic) }
+func (d *Defect) Error() string { return fmt.Sprintf("stellar has a defect; it panicked: %v", d.Panic) }
 
-// DefectIn finds the defect in a tree of errors; nil where there is none.
+// DefectIn finds the defect in a tree of errors; nil if there is none.
 func DefectIn(err error) *Defect {
 	var d *Defect
 	errors.As(err, &d)
@@ -36,12 +36,11 @@ func Try(f func() error) (err error) {
 	return f()
 }
 
-// Trying is f with its panic turned into an error: for goroutines of an errgroup.
+// Trying returns f with its panic turned into an error: for goroutines of an errgroup.
 func Trying(f func() error) func() error { return func() error { return Try(f) } }
 
-// Caught is f with its panic given to report: for functions that a timer or a library calls on a goroutine of its own.
-// What has to happen at the end of f in any case is given as after. It comes after the report: who waits for it finds
-// the report.
+// Caught returns f with its panic passed to report: for functions that a timer or a library calls on its own goroutine.
+// after runs at the end of f in any case, after the report, so that whoever waits for it sees the report.
 func Caught(report func(error), f func(), after ...func()) func() {
 	return func() {
 		for _, part := range append([]func(){f}, after...) {
@@ -52,21 +51,21 @@ func Caught(report func(error), f func(), after ...func()) func() {
 	}
 }
 
-// Go starts f on a goroutine, as Caught makes it. This is the one place that starts goroutines: a panic that nobody
-// catches ends the process with everything left as it is.
+// Go starts f on a goroutine, as Caught returns it. No other code starts goroutines: a panic that is not caught ends
+// the process and leaves everything behind.
 func Go(report func(error), f func(), after ...func()) { go Caught(report, f, after...)() }
 
 type reportKey struct{}
 
-// WithReport returns a context for work that starts goroutines: a panic on one of them that Report(ctx) is told of
+// WithReport returns a context for work that starts goroutines. A panic on one of them that is passed to Report(ctx)
 // cancels it, with the *Defect as its cause.
 func WithReport(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	return context.WithValue(ctx, reportKey{}, cancel), func() { cancel(nil) }
 }
 
-// Report is where goroutines that work for ctx report a panic when nobody waits for their error. Without WithReport the
-// panic goes on.
+// Report returns where goroutines that work for ctx report a panic if no other code waits for their error. Without
+// WithReport, the panic continues.
 func Report(ctx context.Context) func(error) {
 	if cancel, ok := ctx.Value(reportKey{}).(context.CancelCauseFunc); ok {
 		return cancel

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A panic on a goroutine becomes an error with the stack of where it happened; what comes after finds it reported.
+// A panic on a goroutine becomes an error with the stack of the place where it happened; the code that runs afterwards
+// finds it reported.
 func TestGoReportsAPanic(t *testing.T) {
 	var got error
 	after := make(chan struct{})
@@ -31,7 +32,7 @@ func TestGoWithoutAPanic(t *testing.T) {
 	<-done
 }
 
-// A panic at the end of a goroutine is reported too, and does not keep the rest of the end from happening.
+// A panic in the deferred part of a goroutine is reported too, and the rest of that part still runs.
 func TestPanicAfter(t *testing.T) {
 	var got []error
 	done := make(chan struct{})
@@ -52,7 +53,7 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// A defect is exit code 1, whatever it is wrapped in; only what is left behind matters more.
+// A defect is exit code 1, however it is wrapped; only resources that are left behind have priority.
 func TestCodeOfADefect(t *testing.T) {
 	d := &Defect{Panic: "x"}
 	for _, c := range []struct {
@@ -71,7 +72,7 @@ func TestCodeOfADefect(t *testing.T) {
 	}
 }
 
-// A panic that nobody waits for cancels the context of the work, with itself as the cause.
+// A panic without a waiting caller cancels the context of the work, with itself as the cause.
 func TestReportCancelsTheWork(t *testing.T) {
 	ctx, release := WithReport(t.Context())
 	defer release()

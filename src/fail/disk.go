@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// noSpace is how compilers, package managers and the Docker Engine say that a disk is full.
+// noSpace matches how compilers, package managers and the Docker Engine report a full disk.
 var noSpace = regexp.MustCompile(`(?i)no space left on device|os error 28|\bENOSPC\b|disk quota exceeded`)
 
-// rootedPath is a path in what a program prints.
+// rootedPath matches an absolute path in the output of a program.
 var rootedPath = regexp.MustCompile(`/[^\s'":,]+`)
 
 // SaysDiskFull reports whether an error's text, or the last output of the program that failed, says that a disk is
-// full, and gives the path that could not be written: one whose folder exists here, in a line about the disk. It is
-// empty where none is named.
+// full. It returns the path that could not be written: a path whose folder exists here, in a line about the disk, or an
+// empty string.
 func SaysDiskFull(err error) (path string, full bool) {
 	if err == nil {
 		return "", false

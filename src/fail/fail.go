@@ -1,4 +1,4 @@
-// Package fail holds the kinds of error that the whole tool shares: an exit code, a hint, and the typed non-errors.
+// Package fail has the kinds of error that all packages share: exit codes, hints, and skips.
 package fail
 
 import (
@@ -17,7 +17,7 @@ const (
 	CodeInterrupted = 130 // stopped by a signal; what was measured is kept, what was deployed is removed
 )
 
-// Error is an error with an exit code and, where there is one, advice on what to do about it.
+// Error is an error with an exit code and, if there is one, a hint.
 type Error struct {
 	Code   int    // exit code of the command
 	Hint   string // what the user can do, one sentence, may be empty
@@ -27,10 +27,10 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause to errors.Is and errors.As.
+// Unwrap returns the cause, for errors.Is and errors.As.
 func (e *Error) Unwrap() error { return e.Err }
 
-// With returns an error of the given exit code; the format takes %w.
+// With returns an error with the exit code; the format accepts %w.
 func With(code int, format string, args ...any) *Error {
 	return &Error{Code: code, Err: fmt.Errorf(format, args...)}
 }
@@ -38,7 +38,7 @@ func With(code int, format string, args ...any) *Error {
 // Input returns an error for bad input (exit code 2).
 func Input(format string, args ...any) *Error { return With(CodeInput, format, args...) }
 
-// WithHint sets the advice and returns the error itself.
+// WithHint sets the hint and returns the error itself.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
 	return e
@@ -47,19 +47,19 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 // ErrUnsupported is what errors.Is finds in an error made by Unsupported.
 var ErrUnsupported = errors.New("unsupported")
 
-// Unsupported says that a provider, or this version of stellar, cannot do what was asked (exit code 2): it is said
-// before anything is built.
+// Unsupported returns an error that says that a provider, or this version of stellar, cannot do what was asked (exit
+// code 2). It is reported before anything is built.
 func Unsupported(format string, args ...any) *Error {
 	return &Error{Code: CodeInput, Err: fmt.Errorf("%w: %s", ErrUnsupported, fmt.Sprintf(format, args...))}
 }
 
-// Skip is the typed non-error of a stage that had nothing to do.
+// Skip is not an error: a stage returns it if it has nothing to do.
 type Skip struct{ Reason string }
 
 func (s Skip) Error() string { return "skipped: " + s.Reason }
 
-// Code gives the exit code for an error: 0 for nil, that of the outermost Error in its tree, else 1. A Defect anywhere
-// in the tree is 1, unless something is left behind.
+// Code returns the exit code for an error: 0 for nil, that of the outermost Error in its tree, else 1. A Defect
+// anywhere in the tree is 1, unless something is left behind.
 func Code(err error) int {
 	if err == nil {
 		return CodeDone
@@ -71,7 +71,7 @@ func Code(err error) int {
 	return CodeFailed
 }
 
-// Hint gives the advice of the outermost Error in a tree that has one, else the empty string.
+// Hint returns the hint of the outermost Error in a tree that has one, else an empty string.
 func Hint(err error) string {
 	for err != nil {
 		var e *Error
@@ -86,8 +86,8 @@ func Hint(err error) string {
 	return ""
 }
 
-// Output gives the last output of the program that failed: the first one that a tree of errors has, from its outermost
-// Error inwards, else the empty string.
+// Output returns the last output of the program that failed: the first one in a tree of errors, from its outermost
+// Error inwards, else an empty string.
 func Output(err error) string {
 	if e, ok := err.(*Error); ok && e.Output != "" { //nolint:errorlint // the tree is walked here
 		return e.Output

@@ -36,7 +36,7 @@ func TestErrorsKeepTheirCause(t *testing.T) {
 	}
 }
 
-// What a program said is found under errors that say nothing, and beside others.
+// A program's output is found under errors without output, and beside others.
 func TestOutputOfATree(t *testing.T) {
 	said := &Error{Code: CodeFailed, Output: "what it said", Err: errors.New("exit code 1")}
 	for name, err := range map[string]error{

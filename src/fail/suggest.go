@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// DidYouMean is `; did you mean "x"?` for the allowed word nearest to s, and nothing where none is near.
+// DidYouMean returns `; did you mean "x"?` for the allowed word nearest to s, or an empty string if none is near.
 func DidYouMean(s string, allowed []string) string {
 	if w := Nearest(s, allowed); w != "" {
 		return `; did you mean "` + w + `"?`
@@ -13,14 +13,15 @@ func DidYouMean(s string, allowed []string) string {
 	return ""
 }
 
-// longestWord bounds the words that Nearest compares: a longer one is no slip of the pen.
+// longestWord bounds the words that Nearest compares: a longer one is not a typing mistake.
 const longestWord = 64
 
-// Nearest gives the allowed word that s is probably meant to be; empty where none is near. Words that differ only in
-// case are nearest of all; else a third of the letters may be wrong (optimal string alignment distance: a swap of
+// Nearest returns the allowed word that s is probably meant to be, or an empty string. Words that differ only in case
+// are the nearest. Otherwise, a third of the letters may be wrong (optimal string alignment distance: a swap of
 // neighbours counts once), or the rest of the word may be missing.
 //
-// A file can have tens of thousands of misspelt words, so it allocates nothing and skips words that cannot be near.
+// A file can have tens of thousands of misspelt words, so Nearest allocates nothing and skips words that cannot be
+// near.
 func Nearest(s string, allowed []string) string {
 	if s == "" || len(s) > longestWord {
 		return ""
@@ -52,8 +53,8 @@ func lower(to []rune, s string) []rune {
 	return to
 }
 
-// distance is the optimal string alignment distance of two words of at most longestWord characters, or a number >=
-// limit where it is not below that.
+// distance is the optimal string alignment distance of two words of at most longestWord characters. If it is not below
+// limit, the result is some number >= limit.
 func distance(x, y []rune, limit int) int {
 	// The distance is at least the difference of the lengths.
 	if len(x)-len(y) >= limit || len(y)-len(x) >= limit {

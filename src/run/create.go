@@ -19,7 +19,7 @@ import (
 	"stellar/src/fail"
 )
 
-// Deps are what a run takes from the process that makes it: environment, version, clock and log.
+// Deps are what a run gets from the process that creates it: environment, version, clock and log.
 type Deps struct {
 	Getenv  func(string) string
 	Version string
@@ -28,7 +28,7 @@ type Deps struct {
 }
 
 // Create makes a new run's directory under out, takes its lock, opens its journal and writes the effective experiment
-// and the first record into it. Nothing that needs removing is made yet. baseDir is the experiment file's folder.
+// and the first record into it. It creates nothing yet that has to be removed. baseDir is the experiment file's folder.
 func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Run, error) {
 	out, err := filepath.Abs(out)
 	if err != nil {
@@ -42,7 +42,7 @@ func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Ru
 		return nil, fail.Input("%w", err)
 	}
 	index := Index{Dir: filepath.Join(state, "runs")}
-	if err := index.writable(); err != nil { // before the run's folder is made: nobody wants an empty one
+	if err := index.writable(); err != nil { // before the run's folder is made, so that no empty folder is left
 		return nil, fail.Input("%w", err).
 			WithHint("set HOME to a folder of yours, or XDG_STATE_HOME and STELLAR_CACHE_DIR: " +
 				"stellar keeps its undo index and its builds there")
@@ -85,22 +85,22 @@ const EffectiveFile = "experiment.json"
 
 const tokenFile = ".token"
 
-// Remember enters the run into the user's index of unfinished runs; it must be done before the first Intend, so that
-// the journal can be found after a crash.
+// Remember adds the run to the user's index of unfinished runs. It must be called before the first Intend, so that the
+// journal can be found after a crash.
 func (r *Run) Remember() error {
 	r.indexed = Indexed{ID: r.ID, Dir: r.Dir, Scratch: r.WorkDir}
 	return r.index.Put(r.indexed)
 }
 
-// RememberPlace adds to the index where functions go; it must be done before the first Intend of one, so that they are
-// looked for there although the run's folder, with the journal, was deleted.
+// RememberPlace adds to the index where functions are deployed. It must be called before the first Intend of a
+// function, so that the functions can be found even if the run's folder, with the journal, was deleted.
 func (r *Run) RememberPlace(place map[string]string) error {
 	r.indexed.Place = place
 	return r.index.Put(r.indexed)
 }
 
-// RememberKept adds to the index which functions are up on purpose, and until when: the run's folder may be moved. Nil
-// says that there are none any more.
+// RememberKept adds to the index which functions stay deployed on purpose, and until when: the run's folder may be
+// moved. Nil means none any more.
 func (r *Run) RememberKept(kept *Kept) error {
 	if r.indexed.ID == "" || kept == nil && r.indexed.Kept == nil {
 		return nil // not in the index, or nothing to change
@@ -115,31 +115,31 @@ func (r *Run) Remembered() bool { return r.indexed.ID != "" }
 // Entry is the run's entry in the index.
 func (r *Run) Entry() Indexed { return r.indexed }
 
-// Kept is what the index says of functions that are up on purpose, nil where it says nothing.
+// Kept is what the index has about functions that stay deployed on purpose; nil if it has nothing.
 func (r *Run) Kept() *Kept { return r.indexed.Kept }
 
-// Scratch is the scratch folder of the run: the one that the index holds, else the one that its id and TMPDIR give.
+// Scratch is the run's scratch folder: the one in the index, else the one that follows from its id and TMPDIR.
 func (r *Run) Scratch() string { return cmp.Or(r.indexed.Scratch, WorkDir(r.ID)) }
 
-// KeepToken writes the run's token, readable by this user alone, for later probes of functions that stay up.
+// KeepToken writes the run's token, readable only by this user, for later probes of functions that stay deployed.
 func (r *Run) KeepToken() error {
 	return writeSynced(filepath.Join(r.Dir, tokenFile), []byte(r.Token+"\n"), 0o600)
 }
 
-// ReadToken reads the token of a run whose functions stayed up.
+// ReadToken reads the token of a run whose functions stayed deployed.
 func ReadToken(dir string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(dir, tokenFile))
 	return strings.TrimSpace(string(text)), err
 }
 
-// TokenHash is what functions know of the token: hex SHA-256.
+// TokenHash is the only part of the token that functions know: its SHA-256 in hex.
 func (r *Run) TokenHash() string {
 	sum := sha256.Sum256([]byte(r.Token))
 	return hex.EncodeToString(sum[:])
 }
 
-// Close ends the owner's work on the run. When nothing is pending its token is forgotten, and the run leaves the index
-// unless its record could not be written: whoever looks into the index next does that.
+// Close ends the owner's work on the run. If nothing is pending, its token is deleted, and the run leaves the index,
+// unless its record could not be written: then the next command that reads the index removes it.
 func (r *Run) Close() error {
 	var errs []error
 	if len(r.Journal.Pending()) == 0 {
@@ -154,7 +154,7 @@ func (r *Run) Close() error {
 	return errors.Join(errs...)
 }
 
-// makeDir makes the run's own directory; an id that is taken leads to another draw, never to a shared directory.
+// makeDir makes the run's own directory. If an id is in use, another one is drawn; a directory is never shared.
 func makeDir(out, provider string, now func() time.Time) (id, dir string, err error) {
 	for range 100 {
 		id = fmt.Sprintf("%s-%s-%s", now().UTC().Format("20060102T150405Z"), provider, letters(4))
@@ -172,11 +172,11 @@ func makeDir(out, provider string, now func() time.Time) (id, dir string, err er
 
 func random(n int) []byte {
 	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: crypto/rand documents that it ends the program instead
+	_, _ = rand.Read(b) // never fails: crypto/rand is documented to end the program instead
 	return b
 }
 
-// letters draws from the machine's own randomness, not from the experiment's seed: two runs of one file may go on at
+// letters draws from the machine's own randomness, not from the experiment's seed: two runs of one file can go on at
 // the same time and must not share names.
 func letters(n int) string {
 	b := random(n)
@@ -193,14 +193,14 @@ var notInName = regexp.MustCompile(`[^a-z0-9-]+`)
 // WorkDir is the scratch folder of the run with this id.
 func WorkDir(id string) string { return filepath.Join(os.TempDir(), "stellar-"+id) }
 
-// ServiceName is that of the run with this id. It is valid on every provider: lower case letters, digits and hyphens, a
-// letter first, under 48 characters.
+// ServiceName is the service name of the run with this id. It is valid on every provider: lower case letters, digits
+// and hyphens, a letter first, under 48 characters.
 func ServiceName(id string) string {
 	return "stellar-" + notInName.ReplaceAllString(strings.ToLower(id), "-")
 }
 
-// Expires is when a sweep by tag may take the run's resources for abandoned: its start, twice its planned time, and a
-// day; later where the tag was renewed.
+// Expires is when a sweep by tag may treat the run's resources as abandoned: its start, plus twice its planned time,
+// plus a day; later if the tag was renewed.
 func (r *Run) Expires() time.Time {
 	until := r.Record.Started.Add(2*r.Experiment.Estimate().Duration + 24*time.Hour)
 	if r.Journal == nil {
@@ -214,7 +214,7 @@ func (r *Run) Expires() time.Time {
 	return until
 }
 
-// Renewed writes down that the run's resources carry a later tag stellar-expires.
+// Renewed records that the run's resources have a later tag stellar-expires.
 func (r *Run) Renewed(until time.Time) error {
 	err := r.Journal.Note(EventRenewed, until.UTC().Format(time.RFC3339))
 	if kept := r.Kept(); kept != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A file system of its own that is full: the failing line crosses its page, so that a part of it is written.
+// A full file system of its own: the failing line crosses a page, so that a part of it is written.
 func TestJournalOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	check(t, syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16k"))

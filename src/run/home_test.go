@@ -9,8 +9,8 @@ import (
 	"stellar/src/fail"
 )
 
-// A home in which nothing can be written is bad input with a hint, as one that is not set is, and leaves no empty
-// folder of a run.
+// A home in which nothing can be written is bad input with a hint, like a home that is not set, and no empty folder of
+// a run is left.
 func TestUnwritableHome(t *testing.T) {
 	out := t.TempDir()
 	file := filepath.Join(t.TempDir(), "file")

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// host describes this machine from what the kernel says of itself; what it does not say stays empty.
+// host describes this machine from the kernel's own data; what the kernel does not report stays empty.
 func host() Host {
 	h := Host{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version()}
 	h.CPU = field("/proc/cpuinfo", "model name")
@@ -23,7 +23,7 @@ func host() Host {
 	return h
 }
 
-// field finds "name : value" in a file of the kernel's.
+// field finds "name : value" in a file of the kernel.
 func field(path, name string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -40,8 +40,8 @@ func field(path, name string) string {
 	return ""
 }
 
-// Owner names who runs on which machine, user@host, for others who meet the run's resources in an account. What is not
-// known is left out.
+// Owner names the user and the machine of the run, user@host, for other people who find the run's resources in an
+// account. Unknown parts are left out.
 func Owner(getenv func(string) string) string {
 	name, err := os.Hostname()
 	if err != nil {
@@ -54,5 +54,5 @@ func Owner(getenv func(string) string) string {
 	return strings.Trim(notInOwner.ReplaceAllString(who+"@"+name, "-"), "@")
 }
 
-// notInOwner is what tags do not take everywhere.
+// notInOwner matches characters that not every provider accepts in tags.
 var notInOwner = regexp.MustCompile(`[^A-Za-z0-9._@-]+`)

@@ -16,13 +16,13 @@ import (
 	"stellar/src/fail"
 )
 
-// Index remembers, for one user of one machine, where unfinished runs keep their journals: one small file a run, named
-// by the run, holding the run's directory, in a second line where its functions went, and in a third which are up on
-// purpose. It is how `stellar clean` finds them whatever output folder they went to, and what they left where the
-// folder is gone.
+// Index lists, for one user of one machine, where unfinished runs keep their journals. It has one small file per run,
+// named by the run. Its first line is the run's directory, the second says where its functions were deployed, the third
+// which of them stay deployed on purpose. With it, `stellar clean` finds runs in any output folder, and the resources
+// of runs whose folder is deleted.
 type Index struct{ Dir string }
 
-// StateDir is the folder for what must outlast a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
+// StateDir is the folder for data that must outlive a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
 func StateDir(getenv func(string) string) (string, error) {
 	if d := getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
 		return filepath.Join(d, "stellar"), nil
@@ -35,7 +35,7 @@ func StateDir(getenv func(string) string) (string, error) {
 	return filepath.Join(home, ".local", "state", "stellar"), nil
 }
 
-// Indexed is what the index holds of one run.
+// Indexed is what the index has about one run.
 type Indexed struct {
 	ID  string
 	Dir string // its folder, absolute; empty: the entry is empty
@@ -47,9 +47,9 @@ type Indexed struct {
 	Err     error  // why this is no entry that can be read; it is left alone
 }
 
-// Kept is what the index says of functions that are up on purpose, for when their run's folder was moved.
+// Kept is what the index has about functions that stay deployed on purpose, in case their run's folder is moved.
 type Kept struct {
-	Until     time.Time      `json:"until"` // when a sweep may take them for abandoned
+	Until     time.Time      `json:"until"` // when a sweep may treat them as abandoned
 	Functions []KeptFunction `json:"functions"`
 }
 
@@ -67,7 +67,7 @@ type more struct {
 	Kept    *Kept  `json:"kept,omitempty"`
 }
 
-// writable makes the index's folder and makes sure that entries can be written there.
+// writable makes the index's folder and checks that entries can be written there.
 func (x Index) writable() error {
 	if err := os.MkdirAll(x.Dir, 0o755); err != nil {
 		return fmt.Errorf("make the index of runs: %w", err)
@@ -79,12 +79,12 @@ func (x Index) writable() error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Add writes the run into the index, with where its functions go.
+// Add writes the run into the index, with the place where its functions are deployed.
 func (x Index) Add(id, dir string, place map[string]string) error {
 	return x.Put(Indexed{ID: id, Dir: dir, Place: place})
 }
 
-// Put writes the run's entry, durably, in place of an earlier one.
+// Put writes the run's entry durably, in place of an earlier one.
 func (x Index) Put(e Indexed) error {
 	if strings.Contains(e.Dir, "\n") {
 		return fail.Input("the run's folder %q has a line break in its name", e.Dir).
@@ -108,7 +108,7 @@ func (x Index) Put(e Indexed) error {
 	return nil
 }
 
-// Drop takes the run out of the index; one that is not there is fine.
+// Drop removes the run from the index. It is no error if the run is not there.
 func (x Index) Drop(id string) error {
 	err := os.Remove(filepath.Join(x.Dir, id))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -117,8 +117,8 @@ func (x Index) Drop(id string) error {
 	return err
 }
 
-// All gives what the index holds, the oldest run first. What is no entry is among them, with its Err: it keeps nobody
-// from the others.
+// All returns the index's entries, the oldest run first. Entries that cannot be read are among them, with their Err, so
+// that they do not hide the others.
 func (x Index) All() ([]Indexed, error) {
 	names, err := os.ReadDir(x.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,7 +131,7 @@ func (x Index) All() ([]Indexed, error) {
 	var all []Indexed
 	for _, n := range names {
 		if strings.HasPrefix(n.Name(), ".") {
-			continue // a write that was cut off
+			continue // a write that was interrupted
 		}
 		e, err := x.read(n.Name())
 		if errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +143,7 @@ func (x Index) All() ([]Indexed, error) {
 	return all, nil
 }
 
-// entryMost is far more than any entry has.
+// entryMost is far larger than any entry.
 const entryMost = 64 << 20
 
 // read reads one entry.
@@ -155,9 +155,9 @@ func (x Index) read(name string) (Indexed, error) {
 	case err != nil:
 		return e, err
 	case !ValidID(name):
-		return e, errors.New("its name is no run's id")
+		return e, errors.New("its name is not a run's id")
 	case !info.Mode().IsRegular():
-		return e, errors.New("it is no regular file")
+		return e, errors.New("it is not a regular file")
 	case info.Size() > entryMost:
 		return e, errors.New("it is far too large")
 	}
@@ -167,25 +167,25 @@ func (x Index) read(name string) (Indexed, error) {
 	}
 	lines := strings.SplitN(string(text)+"\n\n", "\n", 4)
 	if !filepath.IsAbs(lines[0]) || !utf8.ValidString(lines[0]) || strings.Contains(lines[0], "\x00") {
-		return e, errors.New("its first line is no run's folder")
+		return e, errors.New("its first line is not a run's folder")
 	}
 	e.Dir = lines[0]
 	if lines[1] != "" {
 		if err := json.Unmarshal([]byte(lines[1]), &e.Place); err != nil {
-			e.Damaged = fmt.Errorf("where the run went cannot be read: %w", err)
+			e.Damaged = fmt.Errorf("the line on where the run was deployed cannot be read: %w", err)
 		}
 	}
 	var rest more
 	if lines[2] != "" {
 		if err := json.Unmarshal([]byte(lines[2]), &rest); err != nil {
-			e.Damaged = fmt.Errorf("what the run left up cannot be read: %w", err)
+			e.Damaged = fmt.Errorf("the line on functions that stay deployed cannot be read: %w", err)
 		}
 	}
 	e.Scratch, e.Kept = rest.Scratch, rest.Kept
 	return e, nil
 }
 
-// ValidID reports whether a name is one that a run gives itself: <UTC yyyymmddThhmmssZ>-<provider>-<4 letters>.
+// ValidID reports whether a name has the form of a run id: <UTC yyyymmddThhmmssZ>-<provider>-<4 letters>.
 func ValidID(name string) bool {
 	return len(name) < 48 && idForm.MatchString(name)
 }

@@ -12,7 +12,7 @@ import (
 	"stellar/src/fail"
 )
 
-// What is no entry of a run is told, and keeps nobody from the others.
+// An entry that cannot be read is reported, and the others are still returned.
 func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 	w, home := deps(t)
 	r := must(Create(w, home, load(t), home))(t)
@@ -54,7 +54,7 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 	}
 }
 
-// A folder that was moved is the run's own; the index follows it. A copy is not.
+// A folder that was moved still belongs to the run, and the index is updated. A copy does not.
 func TestOpenFollowsAMovedFolder(t *testing.T) {
 	w, home := deps(t)
 	r := must(Create(w, filepath.Join(home, "out"), load(t), home))(t)
@@ -80,7 +80,7 @@ func TestOpenFollowsAMovedFolder(t *testing.T) {
 	}
 }
 
-// A journal that is a link, or no file, is nobody's journal: what it leads to is not written to.
+// A journal that is a link, or not a file, is refused: nothing is written to the link's target.
 func TestOpenJournalFollowsNoLink(t *testing.T) {
 	dir, precious := t.TempDir(), filepath.Join(t.TempDir(), "precious")
 	check(t, os.WriteFile(precious, []byte("a line\nno line break"), 0o644))

@@ -17,8 +17,8 @@ import (
 	"stellar/src/fail"
 )
 
-// Events of a journal entry. A resource's life is intent, created, removed; intent without created means that the tool
-// may have died in between, so the resource is looked for all the same.
+// Events of a journal entry. A resource goes through intent, created, removed. After an intent without created, the
+// process may have died in between, so the resource is looked for as well.
 const (
 	EventStart   = "start"   // the run began
 	EventStage   = "stage"   // a stage began
@@ -32,7 +32,7 @@ const (
 	EventEnd     = "end"     // the run ended, Detail says how
 )
 
-// Resource is something that a run makes and must remove. Name and Attrs are all that its removal may depend on.
+// Resource is something that a run creates and must remove. Its removal may depend only on Name and Attrs.
 type Resource struct {
 	ID    int               `json:"id"` // sequence number of its intent
 	Kind  string            `json:"kind"`
@@ -51,8 +51,8 @@ type Entry struct {
 	Resource *Resource `json:"resource,omitempty"`
 }
 
-// Journal is the append-only file of what a run made and removed: one JSON object a line, synced to disk line by line,
-// so that it can be trusted after a power cut. A line that the disk took only in part is taken back.
+// Journal is the append-only file of what a run created and removed: one JSON object per line, each synced to disk, so
+// that it is reliable after a power cut. A line of which the disk wrote only a part is taken back.
 type Journal struct {
 	mu      sync.Mutex
 	file    journalFile
@@ -65,7 +65,7 @@ type Journal struct {
 	unended bool  // the last entry has no line break: it is written with the next one
 }
 
-// journalFile is what a journal needs of its open file.
+// journalFile is the part of an open file that a journal needs.
 type journalFile interface {
 	io.Reader
 	io.WriterAt
@@ -79,12 +79,12 @@ type journalFile interface {
 // JournalFile is the journal's name in a run's directory.
 const JournalFile = "journal.jsonl"
 
-// ErrLive says that a run's owner is still alive.
+// ErrLive says that the process that owns the run is still alive.
 var ErrLive = errors.New("the run is still going on")
 
-// OpenJournal opens the journal of a run's directory, making it where there is none, and takes its lock: ErrLive where
-// another process holds it. A torn last line, as a crash leaves it, is cut off; of a damaged line elsewhere all whole
-// entries are read, and Damage tells of it. A link is not followed: the folder may be somebody else's.
+// OpenJournal opens the journal of a run's directory, or creates it, and takes its lock. It returns ErrLive if another
+// process holds the lock. A torn last line, as left by a crash, is cut off. Of a damaged line elsewhere, all complete
+// entries are read, and Damage reports the line. A link is not followed: the folder may belong to another user.
 func OpenJournal(dir string) (*Journal, error) {
 	path := filepath.Join(dir, JournalFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
@@ -124,13 +124,13 @@ func newJournal(f journalFile, path string) (*Journal, error) {
 	return j, nil
 }
 
-// Damage lists the lines that were not whole when the journal was opened.
+// Damage lists the lines that were damaged when the journal was opened.
 func (j *Journal) Damage() []Damage { return j.damage }
 
 func (j *Journal) append(event, detail string, res *Resource) (Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.seq++ // a number is never given twice, whatever becomes of its line
+	j.seq++ // a number is never used twice, whether or not its line was written
 	e := Entry{Seq: j.seq, Time: time.Now().UTC(), Event: event, Detail: detail, Resource: res}
 	if event == EventIntent {
 		res.ID = e.Seq
@@ -146,9 +146,9 @@ func (j *Journal) append(event, detail string, res *Resource) (Entry, error) {
 	return e, nil
 }
 
-// write puts a line durably behind the last whole one. A disk that is full may take a part of it: that part is taken
-// back, so that the next entry does not end up on the same line. Where that fails, too, the next entry begins with a
-// line break.
+// write appends a line durably after the last complete one. A full disk may write only a part of it. That part is taken
+// back, so that the next entry does not continue the same line. If that fails, too, the next entry begins with a line
+// break.
 func (j *Journal) write(line []byte) error {
 	if j.torn > 0 && j.file.Truncate(j.size) == nil {
 		j.torn = 0
@@ -165,7 +165,7 @@ func (j *Journal) write(line []byte) error {
 		j.size, j.torn, j.unended = at+int64(n), 0, false
 		return nil
 	}
-	if j.file.Truncate(j.size) == nil { // whatever n says: some file systems write a part and tell of none
+	if j.file.Truncate(j.size) == nil { // regardless of n: some file systems write a part and report zero
 		j.torn = 0
 	} else if info, serr := j.file.Stat(); serr == nil {
 		j.torn = max(0, info.Size()-j.size)
@@ -181,14 +181,14 @@ func (j *Journal) Note(event, detail string) error {
 	return err
 }
 
-// Intend writes down, durably, that a resource is about to be made. Only after it returns may the resource be made.
+// Intend records durably that a resource is about to be created. The resource may only be created after Intend returns.
 func (j *Journal) Intend(kind, name string, attrs map[string]string) (Resource, error) {
 	res := &Resource{Kind: kind, Name: name, Attrs: maps.Clone(attrs)}
 	_, err := j.append(EventIntent, "", res)
 	return *res, err
 }
 
-// Created says that the resource stands; attrs are added to those of the intent.
+// Created records that the resource exists; attrs are added to those of the intent.
 func (j *Journal) Created(res Resource, attrs map[string]string) error {
 	merged := map[string]string{}
 	maps.Copy(merged, res.Attrs)
@@ -198,19 +198,20 @@ func (j *Journal) Created(res Resource, attrs map[string]string) error {
 	return err
 }
 
-// Removed says that the resource was verified absent.
+// Removed records that the resource was verified absent.
 func (j *Journal) Removed(res Resource) error {
 	_, err := j.append(EventRemoved, "", &Resource{ID: res.ID, Kind: res.Kind, Name: res.Name})
 	return err
 }
 
-// Failed says that an attempt to remove the resource failed, and why.
+// Failed records that an attempt to remove the resource failed, and why.
 func (j *Journal) Failed(res Resource, why error) error {
 	_, err := j.append(EventFailed, why.Error(), &Resource{ID: res.ID, Kind: res.Kind, Name: res.Name})
 	return err
 }
 
-// Pending lists what was intended or made and is not yet verified absent, the newest first: the order to undo it in.
+// Pending lists the resources that were intended or created and are not yet verified absent, the newest first: the
+// order in which they are undone.
 func (j *Journal) Pending() []Resource {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -246,8 +247,8 @@ func (j *Journal) Entries() []Entry {
 	return append([]Entry(nil), j.entries...)
 }
 
-// Kept reports whether the run's functions were left standing on purpose. Once their removal has begun they are not any
-// more: what it could not remove is left behind.
+// Kept reports whether the run's functions stay deployed on purpose. After their removal has begun, they do not: what
+// it could not remove is left behind.
 func (j *Journal) Kept() bool {
 	kept := false
 	for _, e := range j.Entries() {
@@ -261,7 +262,7 @@ func (j *Journal) Kept() bool {
 	return kept
 }
 
-// Last gives the newest entry of an event.
+// Last returns the newest entry of an event.
 func (j *Journal) Last(event string) (Entry, bool) {
 	all := j.Entries()
 	for i := len(all) - 1; i >= 0; i-- {
@@ -272,5 +273,5 @@ func (j *Journal) Last(event string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Close closes the file, and with it gives up the lock.
+// Close closes the file and thereby releases the lock.
 func (j *Journal) Close() error { return errors.Join(unlock(j.file), j.file.Close()) }

@@ -94,7 +94,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// A copy of the open journal, as a program has that is just being started, does not keep the lock.
+// A copy of the open journal's descriptor, as in a program that is just being started, does not hold the lock.
 func TestCloseGivesUpTheLockOfACopyToo(t *testing.T) {
 	dir := t.TempDir()
 	j := openJournal(t, dir)
@@ -107,7 +107,8 @@ func TestCloseGivesUpTheLockOfACopyToo(t *testing.T) {
 	check(t, again.Close())
 }
 
-// What was kept on purpose is left alone; once somebody has begun to remove it, it is left behind like anything else.
+// Functions that were kept on purpose are left alone. Once their removal has begun, they are left behind like any other
+// resource.
 func TestKeptUntilItsRemovalBegins(t *testing.T) {
 	j := openJournal(t, t.TempDir())
 	if j.Kept() {

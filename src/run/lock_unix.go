@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lock takes the journal's lock. The kernel drops it when the owner dies, however it dies, so a lock that can be taken
-// means that nobody works on the run.
+// lock takes the journal's lock. The kernel releases it when the owner ends, however that happens, so a lock that can
+// be taken means that no process works on the run.
 func lock(f interface{ Fd() uintptr }) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -21,6 +21,6 @@ func lock(f interface{ Fd() uintptr }) error {
 	return nil
 }
 
-// unlock gives the lock up although a copy of the open file may live a moment longer: a program that another goroutine
-// is just starting has one until it is executed.
+// unlock releases the lock although a copy of the open file may exist for a moment longer: a program that another
+// goroutine is starting has a copy until exec.
 func unlock(f interface{ Fd() uintptr }) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -10,16 +10,16 @@ import (
 	"stellar/src/fail"
 )
 
-// Open takes over a run that exists: to probe its functions, or to undo it. ErrLive where its owner is still at work.
-// Its folder may be somebody else's work: what the journal names is to be compared with the run's id before it is
-// touched.
+// Open takes over an existing run: to probe its functions, or to undo it. It returns ErrLive if its owner still works
+// on it. Another user may have written its folder: resources in the journal must be compared with the run's id before
+// they are touched.
 func Open(w Deps, dir string) (*Run, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fail.Input("run folder: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, JournalFile)); err != nil {
-		return nil, fail.Input("%s is not a run's folder: %w", dir, err).
+		return nil, fail.Input("%s is not the folder of a run: %w", dir, err).
 			WithHint("name the folder that the run printed, the one with %s in it", JournalFile)
 	}
 	state, err := StateDir(w.Getenv)
@@ -36,10 +36,10 @@ func Open(w Deps, dir string) (*Run, error) {
 	}
 	r.ID = filepath.Base(dir)
 	if r.Record, err = ReadRecord(dir); err != nil {
-		// A run that died before its first record: its journal alone says what to undo.
+		// The run died before its first record: only the journal says what to undo.
 		r.Record = &Record{ID: r.ID, Version: w.Version, Host: host(), Stages: []StageRecord{}}
 	} else if ValidID(r.Record.ID) {
-		r.ID = r.Record.ID // the folder may have another name by now
+		r.ID = r.Record.ID // the folder may have been renamed
 	}
 	r.Service = ServiceName(r.ID)
 	if err := r.findEntry(); err != nil {
@@ -50,12 +50,12 @@ func Open(w Deps, dir string) (*Run, error) {
 	return r, nil
 }
 
-// findEntry finds the run in the index. A folder that was moved is entered with its new place; a copy of one is
-// refused: its journal would not tell what becomes of the run.
+// findEntry finds the run in the index. A folder that was moved is entered with its new path. A copy of a folder is
+// refused, because its journal would not show what happens to the run.
 func (r *Run) findEntry() error {
 	e, err := r.index.read(r.ID)
 	if err != nil || e.Dir == "" {
-		return nil //nolint:nilerr // it is in no index: a finished run, or one of another machine
+		return nil // not in the index: a finished run, or one of another machine
 	}
 	r.indexed = e
 	if e.Dir == r.Dir || sameFolder(e.Dir, r.Dir) {
@@ -78,7 +78,7 @@ func sameFolder(a, b string) bool {
 	return err == nil && os.SameFile(one, other)
 }
 
-// Remembered gives what the index of runs holds.
+// Remembered returns the entries of the index of runs.
 func Remembered(getenv func(string) string) ([]Indexed, error) {
 	x, err := indexOf(getenv)
 	if err != nil {
@@ -87,7 +87,7 @@ func Remembered(getenv func(string) string) ([]Indexed, error) {
 	return x.All()
 }
 
-// Unfinished gives the folders of the runs that the index holds, as far as it says them.
+// Unfinished returns the folders of the runs in the index, as far as they are known.
 func Unfinished(getenv func(string) string) ([]string, error) {
 	all, err := Remembered(getenv)
 	var dirs []string
@@ -99,8 +99,8 @@ func Unfinished(getenv func(string) string) ([]string, error) {
 	return dirs, err
 }
 
-// Place gives where the functions of a run in the index went, by its folder or its id; nil where the index does not say
-// it, because nothing was deployed or because an older version wrote it.
+// Place returns where the functions of a run in the index were deployed, by its folder or its id. It is nil if the
+// index does not say it, because nothing was deployed or an older version wrote it.
 func Place(getenv func(string) string, dir string) (map[string]string, error) {
 	x, err := indexOf(getenv)
 	if err != nil {
@@ -113,7 +113,7 @@ func Place(getenv func(string) string, dir string) (map[string]string, error) {
 	return e.Place, nil
 }
 
-// Forget takes a run out of the index, by its folder or its id.
+// Forget removes a run from the index, by its folder or its id.
 func Forget(getenv func(string) string, dir string) error {
 	x, err := indexOf(getenv)
 	if err != nil {
@@ -122,7 +122,7 @@ func Forget(getenv func(string) string, dir string) error {
 	return x.Drop(filepath.Base(dir))
 }
 
-// EntryPath is the file of a run in the index; for messages.
+// EntryPath is the index's file for a run; used in messages.
 func EntryPath(getenv func(string) string, id string) string {
 	x, err := indexOf(getenv)
 	if err != nil {
@@ -139,12 +139,12 @@ func indexOf(getenv func(string) string) (Index, error) {
 	return Index{Dir: filepath.Join(state, "runs")}, nil
 }
 
-// Live reports whether the run's owner is still at work.
+// Live reports whether the process that owns the run still works on it.
 func Live(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, JournalFile))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(lock(f), ErrLive) // a lock that could be taken goes with the file
+	return errors.Is(lock(f), ErrLive) // a lock that could be taken is released with the file
 }

@@ -12,7 +12,7 @@ import (
 	"stellar/src/experiment"
 )
 
-// Record is run.json: what a reader of the results needs to know about how they came to be. It holds no secret.
+// Record is run.json: what a reader of the results needs to know about how they were made. It contains no secret.
 type Record struct {
 	ID          string                 `json:"id"`
 	Status      string                 `json:"status"` // running, done, partial, failed, interrupted, kept
@@ -46,7 +46,7 @@ type Host struct {
 	OpenMax int    `json:"openFiles,omitempty"`
 }
 
-// StageRecord is how long a stage took.
+// StageRecord is the duration of a stage.
 type StageRecord struct {
 	Name    string  `json:"name"`
 	Seconds float64 `json:"seconds"`
@@ -54,7 +54,7 @@ type StageRecord struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-// Calibration is how many spin increments stand for a service time in one runtime.
+// Calibration is the number of spin increments for a service time in one runtime.
 type Calibration struct {
 	Function     string  `json:"function"`
 	Runtime      string  `json:"runtime"`
@@ -85,7 +85,7 @@ type FunctionRecord struct {
 	Endpoint      *Endpoint     `json:"endpoint,omitempty"`
 }
 
-// BuildRecord is one build that the functions' packages are made of.
+// BuildRecord is one build that the functions' packages contain.
 type BuildRecord struct {
 	Build     string      `json:"build"` // as in FunctionRecord
 	Language  string      `json:"language"`
@@ -123,7 +123,7 @@ type ResultRecord struct {
 // RecordFile is the record's name in a run's directory.
 const RecordFile = "run.json"
 
-// WriteRecord brings the record up to date with the run and replaces run.json in one step.
+// WriteRecord updates the record from the run and replaces run.json in one step.
 func (r *Run) WriteRecord() error {
 	r.Record.Functions, r.Record.Builds = r.Record.Functions[:0], r.builds()
 	for _, f := range r.Functions {
@@ -150,7 +150,7 @@ func (r *Run) WriteRecord() error {
 	return r.SaveRecord()
 }
 
-// SaveRecord replaces run.json by the record as it is.
+// SaveRecord replaces run.json by the current record.
 func (r *Run) SaveRecord() error {
 	err := r.Record.Write(r.Dir)
 	r.unwritten = err != nil

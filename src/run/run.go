@@ -1,4 +1,4 @@
-// Package run is one run: its directory, its record, and the journal of what must be undone.
+// Package run represents one run: its directory, its record, and the journal of what must be undone.
 package run
 
 import (
@@ -8,14 +8,14 @@ import (
 	"stellar/src/experiment"
 )
 
-// Logger is what packages log through; the edges decide where lines go.
+// Logger is how packages write to the log; the caller decides where lines go.
 type Logger interface {
 	Debugf(format string, args ...any)
 	Infof(format string, args ...any)
 	Warnf(format string, args ...any)
 }
 
-// Run carries one run through the stages. A stage reads what earlier stages have filled in and adds its own part.
+// Run carries one run through the stages. A stage reads what earlier stages have filled in and adds its own results.
 type Run struct {
 	ID         string                 // <UTC yyyymmddThhmmssZ>-<provider>-<4 letters>
 	Dir        string                 // results, absolute: <out>/<ID>
@@ -38,7 +38,7 @@ type Run struct {
 	unwritten bool    // the record as it is now could not be written
 }
 
-// Unplaced are the functions that have no endpoint: others were taken over from an earlier run.
+// Unplaced are the functions without an endpoint: functions of an earlier run are used instead.
 func (r *Run) Unplaced() []*Function {
 	var out []*Function
 	for _, f := range r.Functions {
@@ -87,11 +87,11 @@ type Function struct {
 	Endpoint       *Endpoint         // set by deploy
 }
 
-// LanguageDocker stands for a function whose image the user's own Dockerfile makes: no builder touches it.
+// LanguageDocker is the language of a function whose image is made by the user's own Dockerfile: no builder touches it.
 const LanguageDocker = "docker"
 
-// LanguageWorkers is that of functions for Cloudflare's Workers, modules of JavaScript: other forms of JavaScript do
-// not run there.
+// LanguageWorkers is the language of functions for Cloudflare's Workers: JavaScript modules. Other forms of JavaScript
+// do not run there.
 const LanguageWorkers = "workers"
 
 // PackageModules is the type of a package that is a folder of modules, which are uploaded one by one.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Damage is a line of a journal that was not one whole entry.
+// Damage is a line of a journal that is not one complete entry.
 type Damage struct {
 	Line  int    // from 1
 	Saved int    // whole entries that were read of it
@@ -25,7 +25,7 @@ func (d Damage) String() string {
 		lost)
 }
 
-// journalText is what the text of a journal holds.
+// journalText is the content of a journal's text.
 type journalText struct {
 	entries []Entry
 	damage  []Damage
@@ -33,7 +33,7 @@ type journalText struct {
 	unended bool  // no line break follows that entry
 }
 
-// parseJournal reads a journal's text. No text is refused: what cannot be read is told, and the rest counts.
+// parseJournal reads a journal's text. It accepts any text: what cannot be read is reported, and the rest counts.
 func parseJournal(text []byte) journalText {
 	var out journalText
 	for line := 1; len(text) > 0; line++ {
@@ -65,11 +65,11 @@ func damageOf(line, saved int, lost [][]byte) Damage {
 	return d
 }
 
-// entryHead is how each entry begins; within a JSON string its quotes would be escaped.
+// entryHead is the beginning of every entry; within a JSON string, its quotes would be escaped.
 const entryHead = `{"seq":`
 
-// salvage reads all whole entries of a line, and gives the parts between them. A line that was written whole is one
-// entry and no parts; one that was torn, and that the next was glued to, is one part and one entry.
+// salvage reads all complete entries of a line, and returns the parts between them. A line that was written completely
+// is one entry and no parts. A torn line with the next one appended is one part and one entry.
 func salvage(line []byte) (entries []Entry, lost [][]byte) {
 	if line = bytes.TrimSpace(line); len(line) == 0 {
 		return nil, nil
@@ -103,7 +103,7 @@ func salvage(line []byte) (entries []Entry, lost [][]byte) {
 	return entries, appendPart(lost, line[from:])
 }
 
-// appendPart adds a part, where it holds anything; a torn entry ends where the next begins.
+// appendPart adds a part if it is not empty; a torn entry ends where the next one begins.
 func appendPart(all [][]byte, part []byte) [][]byte {
 	for len(part) > 0 {
 		end := len(part)
@@ -124,7 +124,7 @@ func entryOf(text []byte) (Entry, error) {
 		return e, err
 	}
 	if e.Event == "" || e.Seq <= 0 {
-		return e, fmt.Errorf("no entry of a journal: %s", text)
+		return e, fmt.Errorf("not an entry of a journal: %s", text)
 	}
 	return e, nil
 }

@@ -2,7 +2,7 @@ package run
 
 import "strings"
 
-// Statuses of a run, as its record has them.
+// Statuses of a run in its record.
 const (
 	StatusRunning     = "running"     // it goes on, or its process has died
 	StatusDone        = "done"        // finished, and nothing is left

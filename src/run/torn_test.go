@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// fullFile takes so many bytes and then is full, as a disk is: the write that does not fit is a short one.
+// fullFile accepts a number of bytes and is then full, like a disk: the write that does not fit is a short one.
 type fullFile struct {
 	*os.File
 	room  int64
@@ -48,7 +48,7 @@ func openFull(t *testing.T, dir string) (*Journal, *fullFile) {
 	return j, f
 }
 
-// Wherever the disk becomes full within a line: what was acknowledged stays, the next line is whole, nothing is
+// Wherever within a line the disk becomes full: acknowledged entries stay, the next line is complete, nothing is
 // damaged.
 func TestShortWriteIsTakenBack(t *testing.T) {
 	for _, kind := range []string{"taken back", "stuck", "stuck for a while", "deaf"} {
@@ -82,7 +82,7 @@ func TestShortWriteIsTakenBack(t *testing.T) {
 	}
 }
 
-// A journal as older versions left it: the next entry is glued to a torn one, at every place at which it can be torn.
+// A journal from an older version: the next entry is appended to a torn one, at every position at which it can be torn.
 func TestGluedLinesAreSalvaged(t *testing.T) {
 	dir := t.TempDir()
 	j := openJournal(t, dir)
@@ -111,7 +111,7 @@ func TestGluedLinesAreSalvaged(t *testing.T) {
 	}
 }
 
-// Lines that no journal has are told and left out; the entries before and after them count.
+// Lines that are not entries are reported and left out; the entries before and after them count.
 func TestDamageStopsNothing(t *testing.T) {
 	dir := t.TempDir()
 	j := openJournal(t, dir)
@@ -149,8 +149,7 @@ func TestDamageStopsNothing(t *testing.T) {
 	}
 }
 
-// FuzzJournal: whatever the text is, it is read, and an entry that is appended is there the next time, with a number of
-// its own.
+// FuzzJournal: any text is read, and an appended entry is there the next time, with a number of its own.
 func FuzzJournal(f *testing.F) {
 	whole := `{"seq":1,"time":"2026-01-02T15:04:05Z","event":"intent","resource":{"id":1,"kind":"thing","name":"a"}}`
 	for _, text := range []string{"", whole, whole + "\n", whole[:40] + whole + "\n", whole + "\n" + whole[:9] + "\n",

@@ -12,12 +12,12 @@ import (
 	"stellar/src/fail"
 )
 
-// Undoer removes one kind of resource and returns nil only when the resource is verified absent; one that is not there
-// is success.
+// Undoer removes one kind of resource. It returns nil only if the resource is verified absent; a resource that does not
+// exist is a success.
 type Undoer func(ctx context.Context, res Resource) error
 
-// AttrGroup is the attribute of resources that may be undone at the same time as their neighbours in the journal: those
-// of the same group.
+// AttrGroup is the attribute of a resource's group. Neighbours in the journal of the same group may be undone at the
+// same time.
 const AttrGroup = "group"
 
 // Undo limits.
@@ -38,9 +38,9 @@ type Undoing struct {
 	Log    Logger
 }
 
-// Undo removes everything the journal holds, the newest first, each with a timeout and retries; neighbours of one group
-// are undone side by side. A resource that cannot be removed does not keep the others from being tried. The error has
-// exit code 4 and names what is left.
+// Undo removes everything in the journal, the newest first, each with a timeout and retries. Neighbours of one group
+// are undone side by side. After a resource that cannot be removed, the others are still tried. The error has exit code
+// 4 and names what is left.
 func Undo(ctx context.Context, j *Journal, u Undoing) error {
 	var left []error
 	for _, group := range groups(j.Pending()) {
@@ -67,8 +67,8 @@ func Undo(ctx context.Context, j *Journal, u Undoing) error {
 		WithHint("correct the cause and run `stellar clean`, which tries again what the journal still holds")
 }
 
-// UndoBudget bounds all removals of one run together: the time that they may take when every attempt of every resource
-// takes as long as it may, an hour at least. Wait is that of Undoing.
+// UndoBudget bounds the time for all removals of one run: the time that they take if every attempt for every resource
+// takes as long as it may, but at least an hour. Wait is that of Undoing.
 func UndoBudget(pending []Resource, wait time.Duration) time.Duration {
 	each := undoAttempts * UndoTimeout
 	for attempt := 1; attempt < undoAttempts; attempt++ {
@@ -81,7 +81,7 @@ func UndoBudget(pending []Resource, wait time.Duration) time.Duration {
 	return max(sum, leastBudget)
 }
 
-// groups joins neighbours of the same kind and group; what has no group is alone.
+// groups joins neighbours of the same kind and group; resources without a group are alone.
 func groups(list []Resource) [][]Resource {
 	var out [][]Resource
 	for _, res := range list {

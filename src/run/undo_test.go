@@ -69,7 +69,7 @@ func TestUndoOfAnUnknownKindIsLeftBehind(t *testing.T) {
 	}
 }
 
-// Resources of one group are undone side by side, and only after what was made later.
+// Resources of one group are undone side by side, and only after those that were created later.
 func TestUndoOfAGroup(t *testing.T) {
 	j := openJournal(t, t.TempDir())
 	group := map[string]string{AttrGroup: "g"}
@@ -111,7 +111,8 @@ func TestUndoOfAGroup(t *testing.T) {
 	}
 }
 
-// The time for all removals covers every attempt of every resource, one after the other as far as they are undone so.
+// The time for all removals covers every attempt for every resource, one after the other unless they are undone side by
+// side.
 func TestUndoBudgetGrows(t *testing.T) {
 	unit := func(n int, group string) (out []Resource) {
 		for range n {

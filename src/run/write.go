@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// writeSynced replaces the file at path in one step: after a crash there is the old content or the new one.
+// writeSynced replaces the file at path in one step: after a crash, it has the old content or the new one.
 func writeSynced(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {

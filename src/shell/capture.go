@@ -10,8 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// capture reads what a program writes, through pipes of its own: with the pipes of exec.Cmd the output is complete only
-// when the program has been reaped, and its group has to be killed before that (see startAndWait).
+// capture reads a program's output through its own pipes. With the pipes of exec.Cmd, the output is complete only after
+// the program is reaped, but its group has to be killed before that (see startAndWait).
 type capture struct {
 	to     []io.Writer
 	reads  []*os.File
@@ -40,7 +40,7 @@ func (c *capture) begin() {
 		fail.Go(func(err error) { c.copied <- err }, func() {
 			err := fail.Try(func() error { _, err := io.Copy(onlyWriter{c.to[i]}, r); return err })
 			if err != nil {
-				_, _ = io.Copy(io.Discard, r) // a program that nobody reads from would wait for ever
+				_, _ = io.Copy(io.Discard, r) // a program whose output is not read would wait for ever
 			}
 			c.copied <- err
 		})
@@ -48,7 +48,7 @@ func (c *capture) begin() {
 	c.writes = nil
 }
 
-// finish waits for the ends of both streams, for as long as its patience lasts: a background child can hold them for
+// finish waits for the end of both streams, but no longer than its limit: a background child can hold them open for
 // ever.
 func (c *capture) finish(patience time.Duration) error {
 	end := time.AfterFunc(patience, fail.Caught(func(err error) { c.copied <- err }, func() {

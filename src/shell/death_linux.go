@@ -2,5 +2,5 @@ package shell
 
 import "syscall"
 
-// dieWithParent has the kernel kill the program when stellar dies, kill -9 included.
+// dieWithParent makes the kernel kill the program when stellar dies, also by kill -9.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

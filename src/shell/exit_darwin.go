@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const zombie = 5 // SZOMB, the state of a process that has ended and is not reaped
+const zombie = 5 // SZOMB is the state of a process that has ended and is not reaped.
 
-// awaitExit waits for the process to end and leaves it unreaped. Only a parent that reaps it could wait in the kernel.
+// awaitExit waits for the process to end and does not reap it. Only a parent that reaps it could wait in the kernel.
 func awaitExit(pid int) {
 	for ; ; time.Sleep(5 * time.Millisecond) {
 		p, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
@@ -18,7 +18,7 @@ func awaitExit(pid int) {
 	}
 }
 
-// hasOthers reports whether the leader's group has members that live, beside it.
+// hasOthers reports whether the leader's group has other live members.
 func hasOthers(leader int) bool {
 	all, _ := unix.SysctlKinfoProcSlice("kern.proc.pgrp", leader)
 	for _, p := range all {

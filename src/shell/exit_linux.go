@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitExit waits for the process to end and leaves it unreaped.
+// awaitExit waits for the process to end and does not reap it.
 func awaitExit(pid int) {
 	for {
 		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -21,8 +21,8 @@ func awaitExit(pid int) {
 	}
 }
 
-// hasOthers reports whether the leader's group has members that live, beside it. A signal 0 to the group would not
-// tell: it counts the leader that has ended and is not reaped.
+// hasOthers reports whether the leader's group has other live members. Signal 0 to the group cannot answer this: it
+// counts the leader that has ended and is not reaped.
 func hasOthers(leader int) bool {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
@@ -30,7 +30,7 @@ func hasOthers(leader int) bool {
 		if err != nil {
 			continue // it has ended
 		}
-		// "pid (name) state ppid pgrp …"; a name may hold anything
+		// "pid (name) state ppid pgrp …"; the name may contain any character
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		if len(fields) < 3 || string(fields[2]) != strconv.Itoa(leader) {
 			continue

@@ -14,7 +14,7 @@ import (
 
 func setGroup(*exec.Cmd) {}
 
-// startAndWait runs the command to its end; where there are no process groups only the program itself is ended.
+// startAndWait runs the command to its end. On systems without process groups, only the program itself is ended.
 func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, _ time.Duration) (stopped bool, err error) {
 	if err := cmd.Start(); err != nil {
 		out.close()

@@ -15,19 +15,18 @@ import (
 	"stellar/src/fail"
 )
 
-// setGroup puts the program into a process group of its own, so that a terminal's Ctrl-C does not reach it (stellar
-// decides what is stopped, and when) and all of its children can be stopped with it.
+// setGroup puts the program into its own process group, so that Ctrl-C on a terminal does not reach it (stellar decides
+// what is stopped, and when) and all of its children can be stopped with it.
 func setGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	dieWithParent(cmd.SysProcAttr)
 }
 
-// startAndWait runs the command to its end and tells whether it was stopped: when ctx ends first the group is
-// terminated, after the grace killed. Nothing of the group is left in any case: what a command leaves running is not
-// wanted.
+// startAndWait runs the command to its end and reports whether it was stopped: if ctx ends first, the group is
+// terminated, and killed after the grace period. No process of the group survives in any case.
 //
-// The program is reaped last. Until then its number, which is also that of its group, cannot be given to another
-// process, and a signal to the group reaches nobody else.
+// The program is reaped last. Until then, its process id, which is also the id of its group, cannot be given to another
+// process, so that a signal to the group reaches no other process.
 func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, grace time.Duration) (stopped bool, err error) {
 	p, err := startOnThread(cmd)
 	if err != nil {
@@ -49,7 +48,7 @@ func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, grace time.D
 	return stopped, errors.Join(p.reap(), copied)
 }
 
-// terminate has the group end by itself, and kills it once the grace has passed. It returns when the program has ended.
+// terminate asks the group to end, and kills it after the grace period. It returns when the program has ended.
 func terminate(group int, p *program, grace time.Duration) {
 	_ = syscall.Kill(group, syscall.SIGTERM)
 	deadline := time.NewTimer(grace)
@@ -70,9 +69,9 @@ type program struct {
 	reaped chan error    // how it ended
 }
 
-// startOnThread starts the program on a thread that is locked for as long as the program lives. The kernel ties a
-// parent-death signal to the thread that forked, not to the process: the program would be killed when the Go runtime
-// drops an idle thread.
+// startOnThread starts the program on a thread that is locked while the program lives. The kernel ties a parent-death
+// signal to the thread that forked, not to the process: the program would be killed when the Go runtime ends an idle
+// thread.
 func startOnThread(cmd *exec.Cmd) (*program, error) {
 	p := &program{exited: make(chan struct{}), leave: make(chan struct{}), reaped: make(chan error, 2)}
 	started := make(chan error, 2)
@@ -97,9 +96,9 @@ func (p *program) reap() error {
 	return <-p.reaped
 }
 
-// guard has the whole group killed when this process dies, kill -9 included. The parent-death signal reaches the
-// program alone: what it has started, as the launchers of Node.js programs do, would go on deploying. The pipe's other
-// end closes with this process, whatever ends it.
+// guard makes sure that the whole group is killed when this process dies, also by kill -9. The parent-death signal
+// reaches only the program: its children, such as those of the launchers of Node.js programs, would continue to deploy.
+// The pipe's other end closes with this process, however it ends.
 func guard(group int) (release func()) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -120,7 +119,7 @@ func guard(group int) (release func()) {
 	}
 }
 
-// waitAlone gives the group's other members what is left of the grace once its leader has ended.
+// waitAlone waits for the group's other members, for the rest of the grace period, after its leader has ended.
 func waitAlone(leader int, deadline <-chan time.Time) {
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
@@ -133,7 +132,7 @@ func waitAlone(leader int, deadline <-chan time.Time) {
 	}
 }
 
-// signalOf names the signal that ended the program, empty where it exited.
+// signalOf names the signal that ended the program; empty if it exited.
 func signalOf(s *os.ProcessState) string {
 	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return ws.Signal().String()

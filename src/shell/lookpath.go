@@ -10,8 +10,8 @@ import (
 	"stellar/src/fail"
 )
 
-// LookPath finds a program on the PATH, then in the extra folders, in their order. What is not found is a *fail.Error
-// (exit code 2) that wraps exec.ErrNotFound and has a hint.
+// LookPath finds a program on the PATH, then in the extra folders, in their order. If it finds none, the error is a
+// *fail.Error (exit code 2) that wraps exec.ErrNotFound and has a hint.
 func LookPath(name string, extraDirs ...string) (string, error) {
 	list := os.Getenv("PATH")
 	if len(extraDirs) > 0 {
@@ -33,8 +33,8 @@ func notFound(name string) *fail.Error {
 		WithHint("install %s, or add the folder that holds it to PATH", name)
 }
 
-// lookPath is exec.LookPath for a PATH that is not the process's own. Relative folders in it are passed over: a program
-// must not come from wherever stellar happens to be started.
+// lookPath is exec.LookPath for a PATH other than the process's own. Relative folders in it are skipped: a program must
+// not come from the folder in which stellar happens to be started.
 func lookPath(name, dir, list string) (string, error) {
 	if strings.ContainsRune(name, filepath.Separator) {
 		if !filepath.IsAbs(name) {
@@ -69,7 +69,7 @@ func executable(path string) error {
 	return nil
 }
 
-// environment is the caller's with the additions, the later of two equal keys winning.
+// environment is the caller's environment with the additions; of two equal keys, the later one counts.
 func environment(add []string) []string {
 	all := append(os.Environ(), add...)
 	at := make(map[string]int, len(all))

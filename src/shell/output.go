@@ -15,11 +15,11 @@ const (
 	mask        = "***"
 )
 
-// stream takes one of a program's output streams: secrets out, tail kept, lines passed on.
+// stream reads one of a program's output streams: it removes secrets, keeps the tail and passes lines on.
 type stream struct {
 	red  redactor
 	tail tail
-	part []byte // of a line, its end not yet seen
+	part []byte // the beginning of a line that is not complete yet
 	sink *lineSink
 }
 
@@ -33,7 +33,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// finish passes on what was held back and returns the stream's tail. The program has ended by now.
+// finish passes on what was held back and returns the stream's tail. The program has ended already.
 func (s *stream) finish() string {
 	s.take(s.red.next(nil, true))
 	if len(s.part) > 0 {
@@ -61,7 +61,7 @@ func (s *stream) take(clean []byte) {
 	}
 }
 
-// lineSink gets the lines of both streams, one at a time, and remembers the last ones.
+// lineSink gets the lines of both streams, one at a time, and keeps the last ones.
 type lineSink struct {
 	mu     sync.Mutex
 	emit   func(string)
@@ -98,7 +98,7 @@ type tail struct{ b []byte }
 
 func (t *tail) add(p []byte) {
 	t.b = append(t.b, p...)
-	if len(t.b) > 2*keepBytes { // moved only now and then, so that each byte is copied about twice
+	if len(t.b) > 2*keepBytes { // moved only sometimes, so that each byte is copied about twice
 		t.b = append(t.b[:0], t.b[len(t.b)-keepBytes:]...)
 	}
 }
@@ -107,12 +107,12 @@ func (t *tail) String() string {
 	return string(t.b[max(0, len(t.b)-keepBytes):])
 }
 
-// redactor replaces secrets in a stream that comes in chunks. What may be the beginning of a secret is held back until
-// the next chunk tells.
+// redactor replaces secrets in a stream that arrives in chunks. A possible beginning of a secret is held back until the
+// next chunk decides.
 type redactor struct {
 	secrets [][]byte
 	pending []byte
-	masked  int // leading bytes of pending that belong to a secret whose mask is already out
+	masked  int // leading bytes of pending that belong to a secret whose mask has been written already
 }
 
 func newRedactor(secrets []string) redactor {
@@ -125,7 +125,7 @@ func newRedactor(secrets []string) redactor {
 	return r
 }
 
-// next adds a chunk and returns the text that is certain by now: all of it where final is true.
+// next adds a chunk and returns the text that is certain; if final is true, all of it.
 func (r *redactor) next(p []byte, final bool) []byte {
 	if len(r.secrets) == 0 {
 		return p
@@ -138,7 +138,7 @@ func (r *redactor) next(p []byte, final bool) []byte {
 	var out []byte
 	at := 0
 	covered := r.matches()
-	if r.masked > 0 { // its mask is out: skip to its end, or to the end of what overlaps it
+	if r.masked > 0 { // its mask has been written: skip to its end, or to the end of what overlaps it
 		at = r.masked
 		for len(covered) > 0 && covered[0].from < at {
 			at = max(at, covered[0].to)
@@ -162,7 +162,7 @@ func (r *redactor) next(p []byte, final bool) []byte {
 	return out
 }
 
-// unsure is the length of the longest end of pending that a secret begins with.
+// unsure is the length of the longest suffix of pending that is the beginning of a secret.
 func (r *redactor) unsure() int {
 	longest := 0
 	for _, s := range r.secrets {

@@ -13,9 +13,9 @@ import (
 	"stellar/src/fail"
 )
 
-// The program's number stays its own for as long as its group may get a signal: a number that is free can be given to
-// another process, which SIGKILL would then end. The program ends at once; a child that has left its group holds the
-// output open, and tells when to look.
+// The program's process id stays its own while its group may get a signal: an id that is free can be given to another
+// process, which SIGKILL would then end. The program ends at once; a child that has left its group holds the output
+// open, and says when to look.
 func TestLeaderIsReapedLast(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -42,7 +42,7 @@ func TestLeaderIsReapedLast(t *testing.T) {
 	}
 }
 
-// stateOf is a process's state as the kernel shows it, empty where there is no such process.
+// stateOf is a process's state as the kernel reports it, empty if there is no such process.
 func stateOf(pid string) string {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%s/stat", pid))
 	_, rest, _ := strings.Cut(string(text), ") ")
@@ -50,7 +50,7 @@ func stateOf(pid string) string {
 	return state
 }
 
-// When the program has ended on SIGTERM, its children get the rest of the grace, and no more than they need.
+// If the program ends on SIGTERM, its children get the rest of the grace period, and no longer than they need.
 func TestChildrenGetTheGrace(t *testing.T) {
 	t.Parallel()
 	done := filepath.Join(t.TempDir(), "done")
@@ -72,7 +72,7 @@ func TestChildrenGetTheGrace(t *testing.T) {
 	}
 }
 
-// A panic of who takes the lines, which happens on a goroutine that reads the output, is an error of the command.
+// A panic of the line handler, which runs on a goroutine that reads the output, is an error of the command.
 func TestPanicWhileReadingOutput(t *testing.T) {
 	t.Parallel()
 	c := sh(`echo one; yes | head -c 1000000; echo end`)

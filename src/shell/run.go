@@ -42,11 +42,11 @@ func (e *ExitError) Error() string {
 
 var _ Runner = Run
 
-// Run runs a program to its end, in a process group of its own, and returns what it wrote. On cancel or timeout the
-// group gets SIGTERM, and SIGKILL once the grace has passed; on Linux the program also dies with this process.
+// Run runs a program to its end, in its own process group, and returns its output. On cancel or timeout, the group gets
+// SIGTERM, and SIGKILL after the grace period. On Linux, the program also dies with this process.
 //
 // A failure is a *fail.Error that says what was run and how it ended, with the last lines of output; its cause is an
-// *ExitError, the context's error, or exec.ErrNotFound. The Result is filled in as far as the program came.
+// *ExitError, the context's error, or exec.ErrNotFound. The Result then holds everything up to the failure.
 func Run(ctx context.Context, c Command) (Result, error) {
 	again, err := restartable(&c)
 	if err != nil {
@@ -77,7 +77,7 @@ func Run(ctx context.Context, c Command) (Result, error) {
 	}
 }
 
-// restartable gives a function that returns the command's input from its beginning, once per attempt.
+// restartable returns a function that returns the command's input from its beginning, once per attempt.
 func restartable(c *Command) (func() io.Reader, error) {
 	in := c.Stdin
 	if in == nil || c.Retry.Attempts < 2 {
@@ -104,7 +104,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// runOnce makes one attempt; last holds the last lines of output, both streams in the order in which they came.
+// runOnce makes one attempt; last holds the last lines of output, of both streams in the order of their arrival.
 func runOnce(ctx context.Context, c Command, path string, env []string) (res Result, last string, err error) {
 	res.ExitCode = -1
 	if err := ctx.Err(); err != nil {
@@ -155,14 +155,14 @@ func runOnce(ctx context.Context, c Command, path string, env []string) (res Res
 		return res, last, waitErr
 	}
 	select {
-	case err := <-fed: // nil, or what kept the whole input from reaching it
+	case err := <-fed: // nil, or the reason why not all of the input was written
 		return res, last, err
-	default: // it ended without having read all of its input, which is its own affair
+	default: // it ended without reading all of its input, which is not an error
 		return res, last, nil
 	}
 }
 
-// feed gives the command its input. exec's own copying would make us wait for a reader that never ends.
+// feed writes the command's input. With exec's own copying, we would wait for a reader that never ends.
 func feed(cmd *exec.Cmd, in io.Reader) (<-chan error, error) {
 	fed := make(chan error, 2)
 	if file, ok := in.(*os.File); ok || in == nil {
@@ -185,7 +185,7 @@ func feed(cmd *exec.Cmd, in io.Reader) (<-chan error, error) {
 	return fed, nil
 }
 
-// onlyWriter hides the pipe's other methods, so that io.Copy reports the reader's errors as they are.
+// onlyWriter hides the pipe's other methods, so that io.Copy returns the reader's errors unchanged.
 type onlyWriter struct{ io.Writer }
 
 // failed makes the error of a command that did not succeed.
@@ -203,7 +203,7 @@ func (c Command) failed(ctx context.Context, res Result, last string, cause erro
 	return e
 }
 
-// String is the command line as a person would type it, without secrets, shortened where it is very long.
+// String is the command line as a person would type it, without secrets; a very long one is shortened.
 func (c Command) String() string {
 	const longest = 400
 	s := c.words()
@@ -216,7 +216,7 @@ func (c Command) String() string {
 	return s
 }
 
-// CommandLine is all of the command as a shell takes it, the folder first, without secrets.
+// CommandLine is the whole command in a shell's syntax, the folder first, without secrets.
 func (c Command) CommandLine() string {
 	if c.Dir == "" {
 		return c.words()
@@ -232,7 +232,7 @@ func (c Command) words() string {
 	return redact(strings.Join(words, " "), c.Secrets)
 }
 
-// quoted puts a word into quotes where a shell would not take it as it is.
+// quoted puts a word in quotes if a shell would not take it literally.
 func quoted(word string) string {
 	if word == "" || strings.ContainsAny(word, " \t\n\"'\\$`;|&<>()*?#[]{}~!") {
 		return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

@@ -1,5 +1,5 @@
-// Package shell is the one way to run another program: context, timeout, retry, live lines to the log, secrets
-// redacted, never through sh -c.
+// Package shell runs other programs; no other package does. It adds context, timeout, retry, and live lines to the log,
+// redacts secrets, and never uses sh -c.
 package shell
 
 import (
@@ -10,7 +10,7 @@ import (
 
 // Command is a program to run and how.
 type Command struct {
-	Name    string   // looked up on the PATH unless it holds a separator
+	Name    string   // looked up on the PATH unless it contains a separator
 	Args    []string // never secrets: other users of the machine can read them
 	Dir     string   // working directory; empty: the caller's
 	Env     []string // KEY=value, added to (and overriding) the caller's environment
@@ -22,14 +22,14 @@ type Command struct {
 	Line    func(line string) // gets every line of output as it comes; may be nil
 }
 
-// Retry says when a failed attempt is worth another.
+// Retry says when a failed attempt is repeated.
 type Retry struct {
 	Attempts int               // in all; 0 and 1: no second one
 	Wait     time.Duration     // before the second attempt, doubled for each further one
 	If       func(Result) bool // nil: any failure
 }
 
-// Result is what a finished program left behind, that of the last attempt where there were several.
+// Result is the output and the end of a finished program; after several attempts, of the last one.
 type Result struct {
 	Stdout   string        // at most the last 4 MiB, redacted
 	Stderr   string        // likewise
@@ -38,5 +38,5 @@ type Result struct {
 	Attempts int           // made in all
 }
 
-// Runner runs commands; Run is the real one, tests and plans put their own in its place.
+// Runner runs commands. Run is the real one; tests and plans use their own.
 type Runner func(ctx context.Context, c Command) (Result, error)

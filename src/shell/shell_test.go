@@ -18,7 +18,7 @@ import (
 	"stellar/src/fail"
 )
 
-// The test binary is also the program under test: with this variable set it acts instead of testing.
+// The test binary is also the program under test: with this variable set, it acts instead of testing.
 const actVar = "STELLAR_SHELL_TEST_ACT"
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	case "parent": // runs a long sleep through Run, says its pid, waits to be killed
 		_, _ = Run(context.Background(), Command{Name: "sh", Args: []string{"-c", "echo $$; exec sleep 300"},
 			Env: []string{actVar + "="}, Line: func(l string) { fmt.Println(l) }})
-	case "launcher": // likewise, of a program that has another one do the work
+	case "launcher": // likewise, for a program that starts another one to do the work
 		_, _ = Run(context.Background(), Command{Name: "sh", Args: []string{"-c", "sleep 300 & echo $!; wait"},
 			Env: []string{actVar + "="}, Line: func(l string) { fmt.Println(l) }})
 	}
@@ -235,7 +235,7 @@ func TestLinesComeLive(t *testing.T) {
 	c.Line = func(l string) { seen <- l }
 	done := make(chan error, 1)
 	go func() { _, err := Run(context.Background(), c); done <- err }()
-	if l := <-seen; l != "first" { // it waits for us, so this line came while it ran
+	if l := <-seen; l != "first" { // the program waits for us, so this line came while it ran
 		t.Errorf("got %q", l)
 	}
 	fmt.Fprintln(w, "go on")
@@ -276,7 +276,7 @@ func TestKill9OfTheParentEndsTheChildren(t *testing.T) {
 	}
 }
 
-// wantGone waits for the process of the given number to be gone, or at least dead and not yet reaped.
+// wantGone waits until the process has ended, whether it is reaped or not.
 func wantGone(t *testing.T, pid string) {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimSpace(pid))
@@ -332,7 +332,7 @@ func TestCommandString(t *testing.T) {
 	}
 }
 
-// What is printed for a person to type is taken by a shell as it was meant.
+// A shell understands a printed command as it was meant.
 func TestCommandLine(t *testing.T) {
 	args := []string{"plain", "a b", "", `it's`, "$HOME", "x;y", "--labels=a=b", "*"}
 	c := Command{Name: "printf", Args: append([]string{`%s\n`}, args...), Dir: t.TempDir()}
