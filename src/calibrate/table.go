@@ -8,8 +8,7 @@ import (
 )
 
 // ratios say how many times longer an increment takes than in Go, by the measurement functions of raw-code/ on one
-// machine. They are used for runtimes that are not installed on the client. Workers run
-// Node.js's code.
+// machine. They are used for runtimes that are not installed on the client. Workers run Node.js's code.
 var ratios = map[string]float64{"go": 1, "rust": 1, "java": 1, "nodejs": 15, "workers": 15, "python": 100, "ruby": 60}
 
 const tableError = 0.5 // possible relative error of the table

@@ -65,7 +65,8 @@ func Open(ctx context.Context, getenv func(string) string) (*client.Client, erro
 
 func linux(ping types.Ping) error {
 	if ping.OSType != "" && ping.OSType != "linux" {
-		return fail.Input("the Docker Engine runs %s containers; Linux containers are needed", ping.OSType).WithHint(hint)
+		return fail.Input("the Docker Engine runs %s containers; Linux containers are needed", ping.OSType).
+			WithHint(hint)
 	}
 	return nil
 }
