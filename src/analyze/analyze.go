@@ -43,6 +43,8 @@ type Options struct {
 	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too.
 	// Its error ends the summary.
 	EachBurst func(*sample.BurstLine) error
+	// Reports says that the platform's reports were asked for.
+	Reports bool
 	// Resampling, where it is set, has the intervals made that Compare needs.
 	Resampling *Resampling
 }
@@ -76,15 +78,9 @@ type Summary struct {
 	CostPerMillion Value
 	// rows, warm-up left out, that have the platform's report; no data where none was asked for
 	Joined    Value
+	ColdParts Parts      // where the latency of cold requests went, as far as the platform reported of them
 	Resampled *Resampled // nil without Options.Resampling
 	Bursts    Bursts     // all that is held of the rows; Light lets go of it
-}
-
-// Instances are the instances of the platform that answered requests.
-type Instances struct {
-	Count      Value // how many there were; no data where no row names its instance
-	Requests   Value // requests per instance: the mean
-	Lifetime50 Value // s: the median, over the instances, of the time from first request sent to last response received
 }
 
 // Split is the cold or the warm part of a sub-experiment.
@@ -100,6 +96,7 @@ func (s Summary) Rows() int { return s.Count + s.Errors }
 // Light is the summary without its bursts, for when their plots are drawn: what is left takes under a megabyte.
 func (s Summary) Light() Summary {
 	s.Bursts = Bursts{}
+	s.Instances.Lives = nil
 	return s
 }
 
@@ -136,12 +133,14 @@ func Summarize(rows iter.Seq2[sample.Sample, error], o Options) (Summary, error)
 // A latency counts in whole µs, as latencies.csv writes it, so that rows in memory and rows read back agree. A row that
 // is neither failed nor has a latency is counted as an error of class protocol: no row disappears.
 type Collector struct {
-	options Options
-	s       Summary
-	client  client
-	open    openBurst
-	seconds []*openBurst // of a sustained load
-	err     error        // the first one of EachBurst
+	options   Options
+	s         Summary
+	client    client
+	instances instances
+	reported  reported
+	open      openBurst
+	seconds   []*openBurst // of a sustained load
+	err       error        // the first one of EachBurst
 }
 
 // NewCollector starts a summary.
@@ -163,6 +162,8 @@ func (c *Collector) Add(r *sample.Sample) {
 		return
 	}
 	c.client.add(r, c.options.Kept)
+	c.instances.add(r)
+	c.reported.add(r)
 	if class == sample.OK {
 		return
 	}
@@ -234,6 +235,8 @@ func (c *Collector) Summary() (Summary, error) {
 	}
 	s := c.s
 	s.Client = c.client.summary(c.options)
+	s.Instances = c.instances.summary()
+	c.reported.summary(&s, c.options.Reports)
 	c.client = client{} // its memory is wanted for what follows
 	s.Bursts = s.Bursts.whole()
 	parts := s.Bursts.parts()

@@ -114,6 +114,10 @@ func (s *reporter) report(ctx context.Context) error {
 		plots, err := report.WriteCombinedCDF(ctx, s.dir, sums)
 		s.tellSkipped(plots)
 		errs = append(errs, err)
+		if slices.ContainsFunc(sums, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
+			_, err = report.WriteParts(ctx, s.dir, sums)
+			errs = append(errs, err)
+		}
 		if line := report.Numbered(sums); line != "" {
 			s.log.Infof("%s", line)
 		}
@@ -139,6 +143,10 @@ func (s *reporter) plot(ctx context.Context, sum analyze.Summary) error {
 	}
 	plots, err := report.WritePlots(ctx, s.folder(sum.Index), v, sum)
 	s.tellSkipped(plots)
+	if err != nil || v == (report.Visualization{}) || len(sum.Instances.Lives) == 0 {
+		return err
+	}
+	_, err = report.WriteInstances(ctx, s.folder(sum.Index), sum)
 	return err
 }
 

@@ -195,7 +195,7 @@ func process(t testing.TB, dir string) analyze.Summary {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows.OmitIDs()
+	rows.OmitRequestIDs()
 	c := analyze.NewCollector(analyze.Options{EachBurst: bursts.Append, Resampling: &analyze.Resampling{Seed: 1}})
 	if err := rows.Each(c.Add); err != nil || rows.Torn() != 0 {
 		t.Fatalf("%v, torn %d", err, rows.Torn())

@@ -25,7 +25,7 @@ type memo struct {
 const toMinute = "2006-01-02T15:04:"
 
 // maxSeen bounds how many different texts of one column are remembered: a foreign file may have one for each row.
-const maxSeen = 1024
+const maxSeen = 8192
 
 // again is the cell as a string, made anew only where it differs from the last one.
 func (m *memo) again(cell []byte) string {

@@ -193,7 +193,7 @@ func manyRows(t testing.TB) (*Reader, int) {
 
 func TestReadAllocatesNothing(t *testing.T) {
 	r, _ := manyRows(t)
-	r.OmitIDs()
+	r.OmitRequestIDs()
 	var s Sample
 	read := func() {
 		if err := r.Read(&s); err != nil {
@@ -206,17 +206,17 @@ func TestReadAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(5000, read); n != 0 {
 		t.Errorf("Read allocates %v times a row, want 0", n)
 	}
-	if s.RequestID != "" || s.InstanceID != "" || s.Latency == None || s.Host == "" || s.ReleasedAt.IsZero() {
-		t.Errorf("without its ids the row is %+v", s)
+	if s.RequestID != "" || s.InstanceID == "" || s.Latency == None || s.Host == "" || s.ReleasedAt.IsZero() {
+		t.Errorf("without its id the row is %+v", s)
 	}
 }
 
 func BenchmarkRead(b *testing.B) {
-	for _, name := range []string{"all", "without ids"} {
+	for _, name := range []string{"all", "without request ids"} {
 		b.Run(name, func(b *testing.B) {
 			r, size := manyRows(b)
 			if name != "all" {
-				r.OmitIDs()
+				r.OmitRequestIDs()
 			}
 			b.SetBytes(int64(size))
 			b.ReportAllocs()

@@ -19,7 +19,7 @@ type column struct {
 	name   string
 	write  func(w *Writer, m *memo, s *Sample)
 	read   func(m *memo, s *Sample, cell []byte) error
-	unique bool // nearly every row has its own text: not worth remembering, and Reader.OmitIDs leaves it out
+	unique bool // nearly every row has its own text: not worth remembering, and Reader.OmitRequestIDs leaves it out
 }
 
 // columns lists latencies.csv in order. The first six keep the names and order that existing plotting scripts read.
@@ -70,7 +70,7 @@ func wireColumns() []column {
 func functionColumns() []column {
 	return []column{
 		{name: "Cold", write: writeCold, read: readCold},
-		idColumn("Instance ID", func(s *Sample) *string { return &s.InstanceID }),
+		textColumn("Instance ID", func(s *Sample) *string { return &s.InstanceID }),
 		{name: "Instance Invocation", write: func(w *Writer, _ *memo, s *Sample) { w.count(s.Invocation, false) },
 			read: func(_ *memo, s *Sample, cell []byte) (err error) {
 				s.Invocation, err = parseCount(cell)

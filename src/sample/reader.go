@@ -86,9 +86,9 @@ func (r *Reader) match() error {
 	return nil
 }
 
-// OmitIDs makes further rows come without RequestID and InstanceID. These are different in nearly every row, and
-// statistics need neither: without them reading allocates nothing.
-func (r *Reader) OmitIDs() {
+// OmitRequestIDs makes further rows come without RequestID. It is different in nearly every row, and statistics do not
+// need it: without it reading allocates nothing.
+func (r *Reader) OmitRequestIDs() {
 	for i := range r.cols {
 		if r.cols[i].unique {
 			r.cols[i].read = nil

@@ -57,7 +57,7 @@ func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, er
 	if err != nil {
 		return Summary{}, err
 	}
-	rows.OmitIDs()
+	rows.OmitRequestIDs()
 	c := analyze.NewCollector(opts)
 	if err := rows.Each(c.Add); err != nil {
 		return Summary{}, err
@@ -75,7 +75,8 @@ func options(rec *run.Record, folder string) (analyze.Options, error) {
 	res := &rec.Results[at]
 	opts := analyze.Options{
 		Identity: identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
-		Kept: rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,
+		Kept:    rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,
+		Reports: rec.Experiment.SubExperiments[res.SubExperiment].ProviderReport,
 	}
 	if len(rec.Results) > 1 {
 		opts.Resampling = &analyze.Resampling{Seed: uint64(rec.Seed)}

@@ -1,0 +1,95 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"image/color"
+	"math"
+	"os"
+	"path/filepath"
+
+	"gonum.org/v1/plot"
+
+	"stellar/src/analyze"
+	"stellar/src/fail"
+)
+
+// The names of the plot and of the table of where the time of cold starts went, within the run's folder.
+const (
+	PartsPlot  = "cold_breakdown.png"
+	PartsTable = "cold_breakdown.csv"
+)
+
+// WriteParts draws where the time of cold starts went, sub-experiment by sub-experiment, and writes the table behind
+// the plot. Where no sub-experiment has parts there is neither.
+func WriteParts(ctx context.Context, dir string, all []analyze.Summary) (Plots, error) {
+	var out Plots
+	f, err := partsFigure(all)
+	if err := out.add(ctx, dir, PartsPlot, f, err); err != nil || len(out.Files) == 0 {
+		return out, err
+	}
+	table, err := os.Create(filepath.Join(dir, PartsTable))
+	if err != nil {
+		return out, fmt.Errorf("write the parts of cold starts: %w", err)
+	}
+	if err := analyze.WritePartsCSV(table, all); err != nil {
+		_ = table.Close()
+		return out, err
+	}
+	return out, table.Close()
+}
+
+// partColors are those of the parts, in their order: sky blue, bluish green, blue, orange.
+func partColors() []color.Color {
+	return []color.Color{rgb(0x56b4e9), rgb(0x009e73), coldColor, warmColor}
+}
+
+// partsFigure is a stacked bar for each sub-experiment that has parts.
+func partsFigure(all []analyze.Summary) (figure, error) {
+	drawn := stacked{colors: partColors()}
+	var ticks plot.ConstantTicks
+	cold, top := 0, 0.0
+	for _, s := range all {
+		if s.ColdParts.Count == 0 {
+			continue
+		}
+		at := len(drawn.bars)
+		b := bar{first: at, last: at}
+		for _, p := range s.ColdParts.Each() {
+			b.heights = append(b.heights, p.MS.V)
+		}
+		drawn.bars = append(drawn.bars, b)
+		ticks = append(ticks, plot.Tick{Value: float64(at), Label: fmt.Sprintf("#%d", s.Index)})
+		cold += s.ColdParts.Count
+		top = math.Max(top, s.ColdParts.Sum().V)
+	}
+	n := len(drawn.bars)
+	if n == 0 {
+		return figure{}, fail.Skip{Reason: "no cold request is divided into parts: that takes the platform's reports " +
+			"and warm requests of the same endpoint"}
+	}
+	if n <= fewBars {
+		ticks = nil
+		for _, s := range all {
+			if s.ColdParts.Count > 0 {
+				ticks = append(ticks, plot.Tick{Value: float64(len(ticks)), Label: plotTitle(s)})
+			}
+		}
+	}
+	drawn.gap = barGap(n, n, 1)
+	p := newPlot("Sub-experiment", "Client latency (ms, mean)", grid{horizontal: true})
+	p.X.Min, p.X.Max, p.X.Tick.Marker = -0.5, float64(n)-0.5, ticks
+	p.Y.Min, p.Y.Max = 0, top*1.04
+	p.Y.Tick.Marker = linear{want: 7}
+	p.Add(drawn)
+	f := figure{title: "Where the time of cold starts goes", plot: p,
+		subtitle: fmt.Sprintf("n = %s cold requests; residual: sandbox and package, which no platform reports",
+			grouped(cold))}
+	for i, name := range []string{"network", "residual", "start (init or restore)", "first request"} {
+		f.legend = append(f.legend, key{label: name, box: drawn.colors[i]})
+	}
+	return f, nil
+}
+
+// fewBars is how many bars have room for titles under them.
+const fewBars = 4
