@@ -103,6 +103,7 @@ func (c *coldStarts) prepare(ctx context.Context, r *run.Run, name string, f *co
 		run.AttrGroup: KindConfiguration}
 	maps.Copy(attrs, f.endpoint.Detail)
 	maps.Copy(attrs, was)
+	delete(attrs, provider.DetailDir) // a configuration is put back without files
 	_, err = r.Journal.Intend(KindConfiguration, configurationName(f.endpoint.Detail), attrs)
 	return err
 }

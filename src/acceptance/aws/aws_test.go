@@ -88,6 +88,7 @@ func TestAWSDeployProbeRemove(t *testing.T) {
 	stellar(l, 0, "probe", "-o", "probed", dir)
 	l.AnsweredBy("probed", map[string]int{"python": 6, "go": 2, "snapstart": 2})
 	checkReuse(t, e, l)
+	checkForced(t, e, l, rec)
 	checkUpdate(t, e, l, rec)
 
 	stellar(l, 0, "remove", dir)

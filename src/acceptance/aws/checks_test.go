@@ -137,7 +137,7 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if int(aws.ToInt32(is.MemorySize)) != fn.MemoryMB || is.Environment.Variables["STELLAR_COLD_START"] == "" ||
+		if int(aws.ToInt32(is.MemorySize)) != fn.MemoryMB || is.Environment.Variables["STELLAR_COLD"] == "" ||
 			is.Environment.Variables["STELLAR_TOKEN_SHA256"] == "" {
 			t.Errorf(
 				"%s after its update has %d MB and %v",

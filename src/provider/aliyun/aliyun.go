@@ -216,9 +216,18 @@ func readEndpoints(text string) []provider.Endpoint {
 }
 
 // UpdateFunction deploys a service anew: Function Compute replaces all instances of a function that was updated.
-func (a *connection) UpdateFunction(ctx context.Context, _ provider.Endpoint, fn *provider.Function) error {
+// Nothing of its configuration changes for a cold start alone.
+func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	if _, err := a.credentials(); err != nil {
 		return err
+	}
+	if fn == nil {
+		u := provider.Unit{Name: e.Detail[provider.DetailUnit], Folder: e.Detail[provider.DetailDir]}
+		if has, err := u.HasFolder(); err != nil || !has {
+			return errors.Join(err, fail.Input("service %s is deployed anew from its folder, which is gone", u.Name))
+		}
+		text, err := a.OnFolder(u).Deploy(ctx)
+		return provider.Explain(text, err)
 	}
 	_, err := a.deploy(ctx, provider.OnePerFunction(a.Service, []*provider.Function{fn})[0])
 	return err

@@ -134,6 +134,17 @@ func TestAliyunDeploys(t *testing.T) {
 	if err := a.UpdateFunction(t.Context(), got[0], fns[0]); err != nil || len(f.calls) != 1 {
 		t.Errorf("cold start: %v, %q", err, f.calls)
 	}
+	if err := a.UpdateFunction(t.Context(), got[0], nil); fail.Code(err) != fail.CodeInput {
+		t.Errorf("without its folder: %v", err)
+	}
+	yml := filepath.Join(dir, fns[0].Name, provider.YMLName)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(yml), 0o755), os.WriteFile(yml, nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.UpdateFunction(t.Context(), got[0], nil); err != nil || len(f.calls) != 2 ||
+		f.calls[1] != f.calls[0] {
+		t.Errorf("only a cold start: %v, %q", err, f.calls)
+	}
 }
 
 func TestAliyunReadsWhatThePluginPrints(t *testing.T) {

@@ -55,6 +55,8 @@ type session struct {
 	logs   *cloudwatchlogs.Client
 	lambda *lambda.Client
 	s3     *s3.Client
+
+	originals originalVersions
 }
 
 // open finds credentials, region and account, once.

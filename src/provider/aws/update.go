@@ -6,9 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,20 +19,11 @@ import (
 	"stellar/src/provider"
 )
 
-const (
-	// coldStartVariable is the variable whose change retires all instances of a function: Lambda never keeps one over a
-	// change of its configuration.
-	coldStartVariable = "STELLAR_COLD_START"
-	// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through
-	// S3.
-	directLimit = int(50 * bytesize.MB)
-	// snapStartAlias is how the Serverless CLI names the alias of the published version with SnapStart, to which the
-	// route leads.
-	snapStartAlias = "snapstart"
-)
+// directLimit is the largest package that Lambda takes in the request itself (50 MB, its limits); others go through S3.
+const directLimit = int(50 * bytesize.MB)
 
 // UpdateFunction gives a function new code and memory where they differ, and a cold start in any case. It returns when
-// the next request meets the new function.
+// Lambda shows that the next request meets the new function.
 func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	s, err := a.open(ctx)
 	if err != nil {
@@ -47,50 +36,49 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
 	defer cancel()
-	is, err := s.ready(ctx, name)
-	if err != nil {
-		return err
+	memoryMB := 0
+	if fn != nil {
+		is, err := s.ready(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := s.newCode(ctx, e.Detail[provider.DetailUnit], name, is, fn); err != nil {
+			return err
+		}
+		memoryMB = fn.MemoryMB
 	}
-	if err := s.newCode(ctx, e.Detail[provider.DetailUnit], name, is, fn); err != nil {
-		return err
-	}
-	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: &name,
-		Environment: &lambdatypes.Environment{Variables: map[string]string{}}}
-	if is.Environment != nil {
-		maps.Copy(in.Environment.Variables, is.Environment.Variables)
-	}
-	in.Environment.Variables[coldStartVariable] = strconv.FormatInt(time.Now().UnixNano(), 10)
-	if fn.MemoryMB != 0 {
-		in.MemorySize = aws.Int32(int32(fn.MemoryMB))
-	}
-	if _, err := s.lambda.UpdateFunctionConfiguration(ctx, in); err != nil {
-		return fmt.Errorf("update function %s: %w", name, err)
-	}
-	if _, err := s.ready(ctx, name); err != nil {
-		return err
-	}
-	if is.SnapStart == nil || is.SnapStart.ApplyOn != lambdatypes.SnapStartApplyOnPublishedVersions {
-		return nil
-	}
-	return s.publish(ctx, name)
+	return s.makeCold(ctx, name, memoryMB)
 }
 
 // ready waits until no change of a function is under way, and gives its configuration.
 func (s *session) ready(ctx context.Context, name string) (*lambda.GetFunctionConfigurationOutput, error) {
-	for {
-		is, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+	return s.await(ctx, name, func(*lambda.GetFunctionConfigurationOutput) bool { return true })
+}
+
+// Pauses between two looks at a function's configuration: an update takes about a second.
+const (
+	firstLook = 200 * time.Millisecond
+	lastLook  = 2 * time.Second
+)
+
+// await waits until no change of a function is under way and its configuration is as it should be.
+func (s *session) await(ctx context.Context, name string,
+	is func(*lambda.GetFunctionConfigurationOutput) bool) (*lambda.GetFunctionConfigurationOutput, error) {
+	for wait := firstLook; ; wait = min(2*wait, lastLook) {
+		now, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
 		if err != nil {
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
-		switch {
-		case is.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
-			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(is.LastUpdateStatusReason))
-		case is.State == lambdatypes.StateFailed:
-			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(is.StateReason))
-		case is.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && is.State != lambdatypes.StatePending:
-			return is, nil
+		done := now.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && now.State != lambdatypes.StatePending
+		switch as := is(now); {
+		case as && now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
+			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(now.LastUpdateStatusReason))
+		case as && now.State == lambdatypes.StateFailed:
+			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(now.StateReason))
+		case as && done:
+			return now, nil
 		}
-		if err := provider.Pause(ctx, s.Patience.Wait); err != nil {
+		if err := provider.Pause(ctx, min(wait, s.Patience.Wait)); err != nil {
 			return nil, fmt.Errorf("function %s: an update is under way: %w", name, err)
 		}
 	}
@@ -157,21 +145,5 @@ func (s *session) code(ctx context.Context, unit string, fn *provider.Function,
 		return fmt.Errorf("upload the package of function %s: %w", fn.Name, err)
 	}
 	in.S3Bucket, in.S3Key = &buckets[0], &key
-	return nil
-}
-
-// publish makes a version of a function as it is now, with a snapshot of its own, and leads the route to it.
-func (s *session) publish(ctx context.Context, name string) error {
-	v, err := s.lambda.PublishVersion(ctx, &lambda.PublishVersionInput{FunctionName: &name})
-	if err != nil {
-		return fmt.Errorf("publish a version of %s: %w", name, err)
-	}
-	if _, err := s.ready(ctx, name+":"+aws.ToString(v.Version)); err != nil {
-		return err
-	}
-	if _, err := s.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &name,
-		Name: aws.String(snapStartAlias), FunctionVersion: v.Version}); err != nil {
-		return fmt.Errorf("lead the route of %s to version %s: %w", name, aws.ToString(v.Version), err)
-	}
 	return nil
 }

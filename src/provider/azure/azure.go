@@ -43,6 +43,7 @@ type connection struct{ provider.ServerlessVendor }
 
 var (
 	_ provider.Connection = (*connection)(nil)
+	_ provider.Restorer   = (*connection)(nil)
 	_ provider.Planner    = (*connection)(nil)
 	_ provider.Checker    = (*connection)(nil)
 	_ provider.Locator    = (*connection)(nil)
@@ -270,21 +271,31 @@ func readEndpoints(text string) []provider.Endpoint {
 // UpdateFunction gives an app its package anew where there is one that it does not have, and makes its instances start
 // anew. Memory is no setting of the plan.
 func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
-	l, err := a.login()
-	if err != nil {
-		return err
+	if fn == nil {
+		return a.makeCold(ctx, e)
 	}
 	if fn.MemoryMB != 0 && e.MemoryMB != 0 && fn.MemoryMB != e.MemoryMB {
 		return fail.Unsupported("azure: the Consumption plan has no setting for memory")
 	}
-	u := provider.OnePerFunction(a.Service, []*provider.Function{fn})[0]
 	if fn.Package != nil && fn.Package.Bytes.MiB() != e.ImageSizeMB {
-		if _, err := a.deploy(ctx, u); err != nil {
+		if _, err := a.deploy(ctx, provider.OnePerFunction(a.Service, []*provider.Function{fn})[0]); err != nil {
 			return err
 		}
 	}
-	names := namesOf(u)
-	return newRestClient(a.Options, l).restart(ctx, names.Group, names.App)
+	return a.makeCold(ctx, e)
+}
+
+// makeCold changes a setting of the app, after which Azure makes its instances anew.
+func (a *connection) makeCold(ctx context.Context, e provider.Endpoint) error {
+	rest, at, err := a.appOf(e.Detail)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
+	defer cancel()
+	count := provider.ColdCount()
+	_, err = rest.setCold(ctx, at.Group, at.App, &count)
+	return err
 }
 
 // RemoveFunctions deletes resource groups and makes sure that they are gone.

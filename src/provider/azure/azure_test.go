@@ -31,6 +31,10 @@ type fakeAzure struct {
 	calls   []string                     // of the CLI, and requests
 	refusal []int                        // statuses of the next requests
 	code    string                       // error code of the requests that are refused
+
+	settings map[string]string // of the app; nil: there is no app
+	slow     int               // so many looks show the settings of before
+	before   map[string]string
 }
 
 func newFakeAzure(t *testing.T) *fakeAzure {
@@ -92,7 +96,8 @@ func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case name == "functions":
 		fmt.Fprint(w,
 			`{"value":[{"properties":{"invoke_url_template":"https://stellar-x-f0-0.azurewebsites.net/api/measure"}}]}`)
-	case name == "restart":
+	case strings.Contains(r.URL.Path, "/config/appsettings"):
+		f.appSettings(w, r)
 	case !there:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error":{"code":"ResourceGroupNotFound","message":"gone"}}`)
@@ -102,6 +107,29 @@ func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		_ = json.NewEncoder(w).Encode(armGroup{Name: name, Tags: tags})
 	}
+}
+
+// appSettings lists the settings of the app, or takes them as a whole.
+func (f *fakeAzure) appSettings(w http.ResponseWriter, r *http.Request) {
+	body := struct {
+		Properties map[string]string `json:"properties"`
+	}{f.settings}
+	switch {
+	case f.settings == nil:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"error":{"code":"ResourceNotFound","message":"gone"}}`)
+		return
+	case r.Method == http.MethodPut:
+		f.before, body.Properties = f.settings, nil
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			f.t.Error(err)
+		}
+		f.settings = body.Properties
+	case f.slow > 0 && f.before != nil:
+		f.slow--
+		body.Properties = f.before
+	}
+	_ = json.NewEncoder(w).Encode(body)
 }
 
 func (f *fakeAzure) serverless(which, dir string) provider.Serverless { return azureCLI{f, which, dir} }

@@ -235,16 +235,25 @@ func TestAzureFindsWhatStands(t *testing.T) {
 func TestAzureUpdates(t *testing.T) {
 	f := newFakeAzure(t)
 	a := f.open(t.TempDir())
-	e := provider.Endpoint{Function: "f0-0", MemoryMB: 128, ImageSizeMB: 3}
+	f.settings, f.slow = map[string]string{"AzureWebJobsStorage": "secret key"}, 2
+	e := provider.Endpoint{Function: "f0-0", MemoryMB: 128, ImageSizeMB: 3,
+		Detail: map[string]string{provider.DetailUnit: "stellar-x-f0-0"}}
 	fn := providertest.Packaged("f0-0")
-	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 1 ||
-		f.calls[0] != "POST "+
-			"/subscriptions/sub1/resourceGroups/stellar-x-f0-0/providers/Microsoft.Web/sites/stellar-x-f0-0/restart" {
-		t.Errorf("cold start: %v, %q", err, f.calls)
+	const settings = "/subscriptions/sub1/resourceGroups/stellar-x-f0-0/providers/Microsoft.Web/sites/stellar-x-f0-0" +
+		"/config/appsettings"
+	if err := a.UpdateFunction(t.Context(), e, nil); err != nil || len(f.calls) != 5 ||
+		f.calls[1] != "PUT "+settings || f.calls[4] != "POST "+settings+"/list" ||
+		f.settings["AzureWebJobsStorage"] != "secret key" {
+		t.Errorf("cold start: %v, %q, %v", err, f.calls, f.settings)
+	}
+	first := f.settings[provider.ColdVariable]
+	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || first == "" ||
+		f.settings[provider.ColdVariable] == first {
+		t.Errorf("a second cold start: %v, %v", err, f.settings)
 	}
 	fn.Package.Bytes = 5 << 20
 	f.calls = nil
-	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 2 ||
+	if err := a.UpdateFunction(t.Context(), e, fn); err != nil || len(f.calls) != 4 ||
 		!strings.HasPrefix(f.calls[0], "azure f0-0 deploy") {
 		t.Errorf("new code: %v, %q", err, f.calls)
 	}

@@ -263,11 +263,6 @@ func (a *restClient) remove(ctx context.Context, name string) error {
 	}
 }
 
-// restart makes the instances of an app anew.
-func (a *restClient) restart(ctx context.Context, group, app string) error {
-	return a.ask(ctx, http.MethodPost, a.site(group, app)+"/restart", url.Values{"api-version": {armSites}}, nil)
-}
-
 func (a *restClient) site(group, app string) string {
 	return "/resourceGroups/" + url.PathEscape(group) + "/providers/Microsoft.Web/sites/" + url.PathEscape(app)
 }

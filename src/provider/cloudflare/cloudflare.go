@@ -54,6 +54,7 @@ type connection struct{ provider.Options }
 
 var (
 	_ provider.Connection = (*connection)(nil)
+	_ provider.Restorer   = (*connection)(nil)
 	_ provider.Planner    = (*connection)(nil)
 	_ provider.Checker    = (*connection)(nil)
 	_ provider.Locator    = (*connection)(nil)
@@ -303,10 +304,15 @@ func deployedTo(file, name string) string {
 // UpdateFunction deploys anew what lies in the unit's folder. A variable that changes makes a new version, whose first
 // request starts cold.
 func (c *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
-	unit := provider.OnePerFunction(c.Service, []*provider.Function{fn})[0]
-	dir := cmp.Or(e.Detail[provider.DetailDir], c.UnitFolder(unit))
-	_, err := c.deploy(ctx, cmp.Or(e.Detail[provider.DetailUnit], unit.Name), dir, e.Detail[provider.DetailAccount],
-		newVersion()...)
+	name, dir := e.Detail[provider.DetailUnit], e.Detail[provider.DetailDir]
+	if fn != nil {
+		unit := provider.OnePerFunction(c.Service, []*provider.Function{fn})[0]
+		name, dir = cmp.Or(name, unit.Name), cmp.Or(dir, c.UnitFolder(unit))
+	}
+	if _, err := os.Stat(filepath.Join(dir, wranglerConfig)); err != nil || dir == "" {
+		return fail.Input("the Worker %s is deployed anew from its folder %q, which is gone", name, dir)
+	}
+	_, err := c.deploy(ctx, name, dir, e.Detail[provider.DetailAccount], newVersion()...)
 	return err
 }
 

@@ -37,6 +37,7 @@ type cloudFunctions struct{ gcloud }
 
 var (
 	_ provider.Connection = (*cloudFunctions)(nil)
+	_ provider.Restorer   = (*cloudFunctions)(nil)
 	_ provider.Planner    = (*cloudFunctions)(nil)
 	_ provider.Checker    = (*cloudFunctions)(nil)
 	_ provider.Locator    = (*cloudFunctions)(nil)
@@ -273,18 +274,21 @@ func (c *cloudFunctions) Tagged(ctx context.Context) ([]provider.Tagged, error) 
 }
 
 // UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request
-// starts cold.
+// starts cold. Without a Function only the revision is made.
 func (c *cloudFunctions) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	name := e.Detail[provider.DetailUnit]
 	at, err := c.placeOf(ctx, name, e.Detail)
 	if err != nil {
 		return err
 	}
-	if fn == nil || fn.Package == nil {
+	if fn == nil {
+		return c.makeCold(ctx, name, at)
+	}
+	if fn.Package == nil {
 		return fail.Input("function %s: a new revision is built from its sources, which do not exist", name)
 	}
 	_, err = c.run(ctx, c.upload(provider.Unit{Name: name, Functions: []*provider.Function{fn}}, at,
-		"--update-env-vars", version()))
+		"--update-env-vars", provider.ColdVariable+"="+provider.ColdCount()))
 	return err
 }
 

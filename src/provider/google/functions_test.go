@@ -263,7 +263,8 @@ func TestGoogleKnowsAnIncompleteList(t *testing.T) {
 }
 
 func TestGoogleUpdates(t *testing.T) {
-	g := newFakeGcloud(t, map[string]string{"functions-deploy.out": output(t, "functions-deploy.json")})
+	g := newFakeGcloud(t, map[string]string{"functions-deploy.out": output(t, "functions-deploy.json"),
+		"run-services-update.out": "{}"})
 	conn := g.open("google", here())
 	e := provider.Endpoint{Detail: map[string]string{provider.DetailUnit: "stellar-r-f0-0", provider.DetailRegion: "r",
 		detailProject: "p"}}
@@ -273,12 +274,16 @@ func TestGoogleUpdates(t *testing.T) {
 	}
 	call := g.calls()[0]
 	if !strings.HasPrefix(call, "functions deploy stellar-r-f0-0 --gen2 ") ||
-		!strings.Contains(call, " --update-env-vars STELLAR_VERSION=") || strings.Contains(call, "--env-vars-file") ||
+		!strings.Contains(call, " --update-env-vars STELLAR_COLD=") || strings.Contains(call, "--env-vars-file") ||
 		!strings.HasSuffix(call, " --project p --region r --quiet") {
 		t.Errorf("ran %s", call)
 	}
-	if err := conn.UpdateFunction(t.Context(), e, nil); err == nil {
+	if err := conn.UpdateFunction(t.Context(), e, &provider.Function{}); err == nil {
 		t.Error("a function without sources was built")
+	}
+	if err := conn.UpdateFunction(t.Context(), e, nil); err != nil || !strings.HasPrefix(g.calls()[1],
+		"run services update stellar-r-f0-0 --update-env-vars STELLAR_COLD=") {
+		t.Errorf("a cold start: %v, %q", err, g.calls())
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -190,9 +189,6 @@ func fromLabels(labels map[string]string) map[string]string {
 	}
 	return out
 }
-
-// version is the value of a variable that makes a new revision, and with it a cold start.
-func version() string { return "STELLAR_VERSION=" + strconv.FormatInt(time.Now().UnixNano(), 10) }
 
 // wholeCPUs are the fewest whole processors that Cloud Run gives to so much memory
 // (cloud.google.com/run/docs/configuring/services/memory-limits).

@@ -41,6 +41,7 @@ type cloudRun struct{ gcloud }
 
 var (
 	_ provider.Connection = (*cloudRun)(nil)
+	_ provider.Restorer   = (*cloudRun)(nil)
 	_ provider.Planner    = (*cloudRun)(nil)
 	_ provider.Checker    = (*cloudRun)(nil)
 	_ provider.Locator    = (*cloudRun)(nil)
@@ -226,15 +227,14 @@ func (c *cloudRun) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *
 	if err != nil {
 		return err
 	}
-	args := []string{"run", "services", "update", name, "--update-env-vars", version()}
+	var more []string
 	if fn != nil {
-		args = append(args, c.resources(fn)...)
+		more = c.resources(fn)
 		if fn.Package != nil && fn.Package.Image != "" {
-			args = append(args, "--image", fn.Package.Image)
+			more = append(more, "--image", fn.Package.Image)
 		}
 	}
-	_, err = c.run(ctx, c.command(at, append(args, "--format", "json")...))
-	return err
+	return c.makeCold(ctx, name, at, more...)
 }
 
 // RemoveFunctions deletes services with all their revisions.

@@ -227,7 +227,7 @@ func TestGcrUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := g.calls()
-	const begin = "run services update stellar-r-f0-0 --update-env-vars STELLAR_VERSION="
+	const begin = "run services update stellar-r-f0-0 --update-env-vars STELLAR_COLD="
 	if !strings.HasPrefix(calls[0], begin) || !strings.HasSuffix(calls[0],
 		" --format json --project p --region r --quiet") || strings.Contains(calls[0], "--memory") {
 		t.Errorf("cold start: %s", calls[0])

@@ -1,0 +1,98 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"stellar/src/fail"
+	"stellar/src/provider"
+)
+
+// makeCold makes a function cold: Lambda keeps no instance over a change of a function's configuration. With SnapStart,
+// the route leads to a published version, so that a new one is published.
+func (s *session) makeCold(ctx context.Context, name string, memoryMB int) error {
+	_, is, err := s.setCold(ctx, name, aws.String(provider.ColdCount()), memoryMB)
+	if err != nil || !hasSnapStart(is) {
+		return err
+	}
+	return s.publish(ctx, name)
+}
+
+func hasSnapStart(is *lambda.GetFunctionConfigurationOutput) bool {
+	return is.SnapStart != nil && is.SnapStart.ApplyOn == lambdatypes.SnapStartApplyOnPublishedVersions
+}
+
+// setCold sets the variable STELLAR_COLD of a function, nil: removes it, with new memory unless that is 0. It returns
+// when the configuration that Lambda shows has another revision, with the variable and with a successful update.
+// GetFunctionConfiguration is not read-after-write consistent: its LastUpdateStatus alone may be that of the update
+// before, while the instance of before still answers.
+// It gives the configurations before and after.
+func (s *session) setCold(ctx context.Context, name string, value *string, memoryMB int) (
+	was, is *lambda.GetFunctionConfigurationOutput, err error) {
+	for {
+		if was, err = s.ready(ctx, name); err != nil {
+			return nil, nil, err
+		}
+		in, err := coldInput(was, name, value)
+		if err != nil {
+			return nil, nil, err
+		}
+		if memoryMB != 0 {
+			in.MemorySize = aws.Int32(int32(memoryMB))
+		}
+		updated, err := s.lambda.UpdateFunctionConfiguration(ctx, in)
+		switch {
+		case hasCode(err, "PreconditionFailedException", ""), hasCode(err, "ResourceConflictException", ""):
+			// What was read is not the newest configuration, or an update has begun meanwhile: read it again.
+			if err := provider.Pause(ctx, min(firstLook, s.Patience.Wait)); err != nil {
+				return nil, nil, fmt.Errorf("update function %s: %w", name, err)
+			}
+			continue
+		case err != nil:
+			return nil, nil, fmt.Errorf("update function %s: %w", name, err)
+		}
+		same := aws.ToString(updated.RevisionId) == aws.ToString(was.RevisionId) // it changed nothing
+		is, err = s.await(ctx, name, func(now *lambda.GetFunctionConfigurationOutput) bool {
+			shown, set := coldOf(now)
+			return (same || aws.ToString(now.RevisionId) != aws.ToString(was.RevisionId)) &&
+				(now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed ||
+					set == (value != nil) && shown == aws.ToString(value))
+		})
+		return was, is, err
+	}
+}
+
+// coldInput is the update that sets or removes the variable and keeps all others. It demands that the configuration is
+// still the one that was read: Lambda takes the variables as a whole, and those of others must not get lost.
+func coldInput(was *lambda.GetFunctionConfigurationOutput, name string, value *string) (
+	*lambda.UpdateFunctionConfigurationInput, error) {
+	variables := map[string]string{}
+	if was.Environment != nil {
+		if e := was.Environment.Error; e != nil {
+			return nil, fail.Input("function %s: Lambda does not show its variables (%s: %s), so that none can be "+
+				"changed", name, aws.ToString(e.ErrorCode), aws.ToString(e.Message)).
+				WithHint("allow kms:Decrypt with the key of the function's variables")
+		}
+		maps.Copy(variables, was.Environment.Variables)
+	}
+	delete(variables, provider.ColdVariable)
+	if value != nil {
+		variables[provider.ColdVariable] = *value
+	}
+	return &lambda.UpdateFunctionConfigurationInput{FunctionName: &name, RevisionId: was.RevisionId,
+		Environment: &lambdatypes.Environment{Variables: variables}}, nil
+}
+
+// coldOf is the value of the variable STELLAR_COLD, and whether it is set.
+func coldOf(is *lambda.GetFunctionConfigurationOutput) (value string, set bool) {
+	if is.Environment == nil {
+		return "", false
+	}
+	value, set = is.Environment.Variables[provider.ColdVariable]
+	return value, set
+}
