@@ -6,9 +6,11 @@ SLS_ALIYUN := scripts/serverless-aliyun/node_modules/.bin/serverless
 WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-GO_FILES := $(shell find src raw-code -name '*.go') $(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
+GO_FILES := $(shell find src raw-code -name '*.go') \
+	$(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
 
-.PHONY: build run test test-quick test-race test-tools cases chaos bench lint clean setup wrangler google azure aliyun cover fuzz vhive-pair
+.PHONY: build run test test-quick test-race test-tools cases chaos bench lint clean setup wrangler google azure \
+	aliyun cover fuzz vhive-pair
 
 build: stellar
 
@@ -25,7 +27,8 @@ $(OSLS): scripts/serverless/package-lock.json
 
 azure: $(SLS_AZURE) ## the Serverless CLI and plugin that deploy to Azure, pinned
 
-# The plugin for Azure loads in no newer Serverless CLI. Scripts of its dependencies fetch a Functions host, which is not used.
+# The plugin for Azure loads in no newer Serverless CLI. Scripts of its dependencies fetch a Functions host, which is
+# not used.
 $(SLS_AZURE): scripts/serverless-azure/package-lock.json
 	cd scripts/serverless-azure && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $(SLS_AZURE)
@@ -48,16 +51,17 @@ google: $(FRAMEWORKS) ## what Google's builder adds to functions, pinned; the te
 $(FRAMEWORKS): scripts/google/package-lock.json scripts/google/requirements.txt
 	cd scripts/google && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	python3 -m venv scripts/google/venv
-	scripts/google/venv/bin/pip install --quiet --disable-pip-version-check --requirement scripts/google/requirements.txt
+	scripts/google/venv/bin/pip install --quiet --disable-pip-version-check \
+		--requirement scripts/google/requirements.txt
 	@touch $(FRAMEWORKS)
 
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
-vhive-pair: build ## two functions that speak gRPC, on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
+vhive-pair: build ## two gRPC functions on this machine: stellar -c experiments/vhive/chain.json -g endpoints/laptop
 	@./scripts/vhive-pair.sh
 
-test: test-tools ## every test; unit tests with the race detector. Toolchains, a Docker Engine and a base image come first
+test: test-tools ## every test; unit tests with the race detector. Installs toolchains, Docker and a base image first
 	./scripts/test.sh
 
 test-quick: ## unit tests alone, under a minute: no Docker, no Node.js, what has not changed comes from Go's cache
@@ -104,5 +108,7 @@ lint:
 	go test -run 'Columns$$' ./src
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules scripts/serverless-aliyun/node_modules scripts/wrangler/node_modules scripts/google/node_modules scripts/google/venv
+	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules \
+		scripts/serverless-aliyun/node_modules scripts/wrangler/node_modules scripts/google/node_modules \
+		scripts/google/venv
 	go clean -testcache

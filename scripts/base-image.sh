@@ -16,7 +16,8 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 2
 fi
 for tool in debootstrap docker; do
-  command -v "$tool" >/dev/null || { echo "$tool is not on the PATH: apt-get install ${tool/%docker/docker.io}" >&2; exit 2; }
+  command -v "$tool" >/dev/null ||
+    { echo "$tool is not on the PATH: apt-get install ${tool/%docker/docker.io}" >&2; exit 2; }
 done
 docker version >/dev/null 2>&1 || { echo "no Docker Engine answers: start one (sudo dockerd)" >&2; exit 2; }
 
@@ -46,6 +47,7 @@ fi
 rm -rf "$work/root"/var/cache/apt/* "$work/root"/var/lib/apt/lists/* "$work/root"/usr/share/{doc,man,locale,info}/* \
   "$work/root"/var/log/* "$work/root"/tmp/*
 tar --create --directory "$work/root" --sort=name --numeric-owner --one-file-system . |
-  docker import --change 'CMD ["/bin/sh"]' --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+  docker import --change 'CMD ["/bin/sh"]' \
+    --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     --change 'ENV LANG=C.UTF-8' - "$name" >/dev/null
 echo "$name"

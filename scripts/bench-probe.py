@@ -1,9 +1,9 @@
 """The probe's part of `make bench`: runs the clients in turn, asks the server what it saw, prints tables and targets.
 
-Spread is the last minus the first arrival of a burst, as the server saw them. Client-made latency is what the client says
-minus what the server says it took itself for the same request: matched by their order (fortio and k6 print quantiles only, of
-which the server's are taken off), and for clients that read the server's number of the request (stellar, the original's
-way) once more by that number, which shows what the matching by order is worth.
+Spread is the last minus the first arrival of a burst, as the server saw them. Client-made latency is the latency that
+the client reports minus the server's own time for the same request. Requests are matched by their order (fortio and k6
+print only quantiles, from which the server's are subtracted). For clients that read the server's number of the request
+(stellar, original), they are also matched by that number, which shows how good the matching by order is.
 """
 import argparse
 import collections
@@ -54,7 +54,7 @@ class Server:
 
 
 def rows_of(server):
-    """(number, connection, index on it, arrival, handling) of every request since the last reset, in order of arrival."""
+    """(number, connection, index on it, arrival, handling) of every request since the last reset, by arrival."""
     rows = [tuple(map(int, r)) for r in list(csv.reader(server.get("rows").splitlines()))[1:]]
     rows.sort(key=lambda r: r[3])
     return rows
@@ -128,7 +128,10 @@ def made(seen, rows, waves):
 
 
 def number(value):
-    return "–" if value is None else f"{value:.3f}" if value < 0.1 else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    if value is None:
+        return "–"
+    decimals = 3 if value < 0.1 else 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{decimals}f}"
 
 
 KINDS = [("spread, ms", ("spread",)), ("client-made latency, p50 / p99, ms", ("p50", "p99")),
@@ -146,8 +149,8 @@ def show(table, section, title, names, sizes):
             if set(cells) != {"–"}:
                 print(f"| {name} | {' | '.join(cells)} |")
     if section.startswith("new"):
-        print("\nh2load's clock starts when it is connected, and the original's way keeps two connections: in small bursts neither "
-              "says what a new connection costs.")
+        print("\nh2load's clock starts when it is connected, and original keeps two connections: in small bursts "
+              "neither says what a new connection costs.")
     for (where, name, n), why in table.refused.items():
         if where == section:
             print(f"\n{name} at {n}: refused: {why}")
@@ -205,7 +208,8 @@ def run(b, server, table, args, parts):
                         job.waves = 12  # a quantile of a handful says nothing
                     with pinned(b, server) if section == "pinned" else contextlib.nullcontext():
                         measure(b, server, table, section, name, job)
-                    print(f"  {section} {n} {name}: spread {number(latest(table, section, name, n))} ms", file=sys.stderr)
+                    spread = number(latest(table, section, name, n))
+                    print(f"  {section} {n} {name}: spread {spread} ms", file=sys.stderr)
 
 
 def latest(table, section, name, n):
@@ -246,8 +250,10 @@ def main():
     if unknown := [w for w in wanted if w not in ALL]:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(ALL)}")
     sizes = [int(n) for n in args.sizes.split(",")]
-    b = clients.Bench(args.tools, args.stellar, os.path.join(args.work, "benchpeers"), args.work, os.path.join(args.work, "cert.pem"))
-    args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and (not args.clients or p in args.clients.split(","))]
+    peers, cert = os.path.join(args.work, "benchpeers"), os.path.join(args.work, "cert.pem")
+    b = clients.Bench(args.tools, args.stellar, peers, args.work, cert)
+    wanted = args.clients.split(",") if args.clients else list(clients.CLIENTS)
+    args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and p in wanted]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     idle = busy = os.getloadavg()[0]
     table, server = Table(), Server(args.work)
@@ -256,7 +262,8 @@ def main():
         run(b, server, table, args, parts)
         busy = max(busy, os.getloadavg()[0])
         for section, title, protocol, _, of, _, _ in parts:
-            show(table, section, f"{title} (median of {args.rounds}; stellar = 1.00)", ["stellar"] + PEERS[protocol], of)
+            heading = f"{title} (median of {args.rounds}; stellar = 1.00)"
+            show(table, section, heading, ["stellar"] + PEERS[protocol], of)
         if "memory" in wanted:
             memory(b, server, table, args, max(sizes))
     finally:
@@ -265,7 +272,8 @@ def main():
         sustained.run(b, table, args)
     targets.show(table, sizes, wanted, PEERS)
     busy = max(busy, os.getloadavg()[0])
-    print(f"\nThe machine's load when the bench began was {idle:.1f}, while it ran up to {busy:.1f}, on {os.cpu_count()} cores.")
+    print(f"\nThe machine's load when the bench began was {idle:.1f}, while it ran up to {busy:.1f}, "
+          f"on {os.cpu_count()} cores.")
     if idle > 0.5:
         print("It was not idle: what else ran there is in these figures.")
 

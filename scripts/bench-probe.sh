@@ -23,7 +23,8 @@ debs() { # program, package
     return
   fi
   # shellcheck disable=SC2086 # a list of words
-  if ! (cd "$tools/debs" && apt-get download -qq $list 2>/dev/null && for d in *.deb; do dpkg -x "$d" ../root && rm "$d"; done); then
+  if ! (cd "$tools/debs" && apt-get download -qq $list 2>/dev/null &&
+    for d in *.deb; do dpkg -x "$d" ../root && rm "$d"; done); then
     missing+=("$1 (apt-get download $2 failed)")
   fi
 }
@@ -31,7 +32,8 @@ debs() { # program, package
 goget() { # program, module at a version
   [ -x "$tools/bin/$1" ] && return
   echo "building $2" >&2
-  GOBIN="$tools/bin" CGO_ENABLED=0 GOFLAGS= go install "$2" >"$tools/$1.log" 2>&1 || missing+=("$1 (go install $2: $(tail -1 "$tools/$1.log" | cut -c1-160))")
+  GOBIN="$tools/bin" CGO_ENABLED=0 GOFLAGS= go install "$2" >"$tools/$1.log" 2>&1 ||
+    missing+=("$1 (go install $2: $(tail -1 "$tools/$1.log" | cut -c1-160))")
 }
 
 if command -v apt-get >/dev/null; then
@@ -59,7 +61,8 @@ case " $* " in
 *" --only "*) ;;
 *)
   go test -run '^$' -bench '^BenchmarkRequest$' -benchmem ./src/probe | awk '/^BenchmarkRequest/ {
-    print "\nA request on a kept connection, from its turn to its last byte: " $7 " allocations, " $5 " bytes (target 0)."}'
+    print "\nA request on a kept connection, from its turn to its last byte: " $7 " allocations, " $5 " bytes " \
+      "(target 0)."}'
   ;;
 esac
 for m in "${missing[@]}"; do echo "not compared with $m"; done

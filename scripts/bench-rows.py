@@ -1,4 +1,4 @@
-"""Computes from a latencies.csv with pandas what stellar computes from it, but for the plots and the intervals over bursts.
+"""Computes from a latencies.csv with pandas what stellar computes, except the plots and the intervals over bursts.
 
     python3 bench-rows.py <latencies.csv> <bursts.csv to write>
 
@@ -12,8 +12,9 @@ import sys
 import pandas as pd
 
 COLUMNS = {
-    "Client Latency (ms)": "float64", "Burst ID": "int32", "Endpoint": "category", "Round": "int32", "Burst Size": "int32",
-    "Warmup": "bool", "Sent At": "str", "Planned At": "category", "Lateness (ms)": "float64", "Error": "category", "Cold": "category",
+    "Client Latency (ms)": "float64", "Burst ID": "int32", "Endpoint": "category", "Round": "int32",
+    "Burst Size": "int32", "Warmup": "bool", "Sent At": "str", "Planned At": "category", "Lateness (ms)": "float64",
+    "Error": "category", "Cold": "category",
     "Released At": "category", "Write Began (ms)": "float64", "Suspect": "category",
 }
 
@@ -32,7 +33,8 @@ def quantiles(values):
 def lines(rows):
     """bursts.csv: a line for each burst."""
     first = rows["Sent At"] + pd.to_timedelta(rows["Write Began (ms)"], unit="ms")
-    rows = rows.assign(first=first, failed=rows["Error"].notna(), ok=rows["Client Latency (ms)"].where(rows["Error"].isna()))
+    failed = rows["Error"].notna()
+    rows = rows.assign(first=first, failed=failed, ok=rows["Client Latency (ms)"].where(~failed))
     by = rows.groupby("Burst ID", sort=False)
     out = by[["Endpoint", "Round", "Burst Size", "Warmup", "Planned At", "Released At"]].first()
     out["Lateness (ms)"] = by["Lateness (ms)"].min()
@@ -40,7 +42,11 @@ def lines(rows):
     out["Spread (ms)"] = spread.where(by["first"].count() > 1)
     out["Errors"] = by["failed"].sum()
     suspect = rows.dropna(subset=["Suspect"])
-    out["Suspect"] = suspect.groupby("Burst ID")["Suspect"].agg(lambda s: "+".join(sorted(set("+".join(s.unique()).split("+")))))
+
+    def words(s):
+        return "+".join(sorted(set("+".join(s.unique()).split("+"))))
+
+    out["Suspect"] = suspect.groupby("Burst ID")["Suspect"].agg(words)
     out["Median (ms)"] = by["ok"].quantile(0.5, interpolation="lower")
     out["Max (ms)"] = by["ok"].max()
     return out
@@ -57,11 +63,13 @@ def main():
     late = rows["Lateness (ms)"].dropna()
     spread = bursts.loc[~bursts["Warmup"], "Spread (ms)"].dropna().round(3)
     print(json.dumps({
-        "count": len(good), "mean": latency.mean(), "sd": latency.std(), "min": latency.min(), "max": latency.max(), **quantiles(latency),
+        "count": len(good), "mean": latency.mean(), "sd": latency.std(), "min": latency.min(), "max": latency.max(),
+        **quantiles(latency),
         "errors": int(rows["Error"].notna().sum()),
         "cold": quantiles(latency[good["Cold"] == "true"]), "warm": quantiles(latency[good["Cold"] == "false"]),
         "lateness_p99": quantiles(late)["p990"], "lateness_max": late.max(), "late": int((late > 1).sum()),
-        "suspects": int(rows["Suspect"].notna().sum()), "spread_p50": quantiles(spread)["p500"], "spread_max": spread.max(),
+        "suspects": int(rows["Suspect"].notna().sum()),
+        "spread_p50": quantiles(spread)["p500"], "spread_max": spread.max(),
     }))
 
 

@@ -11,10 +11,12 @@ python=
 for candidate in python3 /usr/bin/python3; do
   if "$candidate" -c 'import pandas' 2>/dev/null; then python=$candidate; break; fi
 done
-[ -n "$python" ] || { echo "the comparison needs pandas: apt-get install python3-pandas, or pip install pandas" >&2; exit 1; }
+[ -n "$python" ] ||
+  { echo "the comparison needs pandas: apt-get install python3-pandas, or pip install pandas" >&2; exit 1; }
 need=$((rows * 900 / 1048576 + 200))
 free=$(df -Pk "${TMPDIR:-/tmp}" | awk 'NR==2 {print int($4/1024)}')
-[ "$free" -gt "$need" ] || { echo "${TMPDIR:-/tmp} has $free MiB free, the benchmark needs $need: set TMPDIR" >&2; exit 1; }
+[ "$free" -gt "$need" ] ||
+  { echo "${TMPDIR:-/tmp} has $free MiB free, the benchmark needs $need: set TMPDIR" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/report.test" ./src/report
@@ -50,7 +52,8 @@ for line in open(sys.argv[1]):
 rows, size = int(sys.argv[2]), os.path.getsize(sys.argv[3])
 print(f"\n{rows} rows, {size / 1e9:.2f} GB\n")
 print(f"{'':28} {'median s':>9} {'ns/row':>8} {'peak MB':>8}")
-for name, what in (("stellar", "stellar, with plots"), ("pandas", "pandas, without plots"), ("cat", "reading the file alone")):
+for name, what in (("stellar", "stellar, with plots"), ("pandas", "pandas, without plots"),
+                   ("cat", "reading the file alone")):
     median = statistics.median(times[name])
     print(f"{what:28} {median:9.2f} {median / rows * 1e9:8.0f} {max(memory[name]):8.0f}")
 t = statistics.median(times["pandas"]) / statistics.median(times["stellar"])

@@ -15,11 +15,13 @@ for line in open(sys.argv[1]):
 
 pairs = []
 for size in (10, 50, 250, 1024):
-    pairs.append((f"package of {size} MiB against `zip -j` of a filler file", f"Package/{size}MiB", f"ZipCommand/{size}MiB"))
-    pairs.append((f"package of {size} MiB against a plain synced write", f"Package/{size}MiB", f"SyncedWrite/{size}MiB"))
+    package = f"package of {size} MiB against "
+    pairs.append((package + "`zip -j` of a filler file", f"Package/{size}MiB", f"ZipCommand/{size}MiB"))
+    pairs.append((package + "a plain synced write", f"Package/{size}MiB", f"SyncedWrite/{size}MiB"))
 pairs += [
     ("sweep of 12 packages, 1.6 GiB, against its synced writes", "Sweep", "SweepWrites"),
-    ("cold start of the Go function through the platform against bare exec to first answer", "ColdPlatform", "ColdExec"),
+    ("cold start of the Go function through the platform against bare exec to first answer",
+     "ColdPlatform", "ColdExec"),
     ("warm request through the platform against the function on net/http alone", "WarmPlatform", "WarmNetHTTP"),
 ]
 
@@ -30,7 +32,9 @@ def text(ms):
     return f"{mid} {unit} ({low}–{high})"
 
 
-cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "") if os.path.exists("/proc/cpuinfo") else ""
+cpu = ""
+if os.path.exists("/proc/cpuinfo"):
+    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "")
 print(f"\n{datetime.date.today()}, {os.cpu_count()} cores {cpu}, median of {len(rows['Sweep'])} (min–max)\n")
 print("| | stellar | the other | ratio | memory at its peak |\n|---|---|---|---|---|")
 for what, a, b in pairs:

@@ -1,7 +1,7 @@
 """How each client of `make bench`'s probe part is run, and what it says about latency.
 
-A client is run once a round with a number of waves: the burst of N requests again and again. Those that wait for a whole
-burst before the next (stellar, the original's way) have waves that can be told apart by the order of arrival; the others
+A client is run once per round with a number of waves: the burst of N requests again and again. Those that wait for a
+whole burst before the next (stellar, original) have waves that can be told apart by the order of arrival; the others
 keep N workers, each of which sends its next request when it has its answer, so that their wave k is the k-th request of
 each worker. Their first wave dials (fortio's does not: it connects beforehand); warm figures leave it out.
 """
@@ -65,7 +65,8 @@ class Bench:
     def call(self, argv, timeout=180, cwd=None):
         """Runs a program; its output, its complaint ("" when it went well)."""
         with tempfile.TemporaryFile("w+", dir=self.work) as out, tempfile.TemporaryFile("w+", dir=self.work) as err:
-            child = subprocess.Popen(self.tied + self.prefix + argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.env,
+            child = subprocess.Popen(self.tied + self.prefix + argv, env=self.env,
+                                     stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                      cwd=cwd or self.work, start_new_session=True)
             try:
                 self.wait(child, timeout)
@@ -141,7 +142,8 @@ def experiment(b, folder, provider, sub, timeout=180):
     path = os.path.join(folder, "experiment.json")
     with open(path, "w") as f:
         json.dump({"Provider": provider, "Sequential": True, "SubExperiments": [sub]}, f)
-    _, complaint = b.call([b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")], timeout=timeout, cwd=folder)
+    argv = [b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")]
+    _, complaint = b.call(argv, timeout=timeout, cwd=folder)
     rows = []
     for name in glob.glob(os.path.join(folder, "out", "*", "*", "latencies.csv")):
         with open(name, newline="") as f:
@@ -152,7 +154,8 @@ def experiment(b, folder, provider, sub, timeout=180):
 
 
 def original(b, job):
-    out, complaint = b.call([b.peers, "-protocol", job.protocol, "-url", job.url, "-n", str(job.n), "-bursts", str(job.waves)])
+    out, complaint = b.call([b.peers, "-protocol", job.protocol, "-url", job.url, "-n", str(job.n),
+                             "-bursts", str(job.waves)])
     seen = Seen(refused=complaint, memory=b.high)
     for line in out.splitlines():
         start, latency, number = line.split(",")
@@ -190,7 +193,8 @@ def h2load(b, job):
 def fortio(b, job):
     """It prints quantiles, not requests; its workers connect before they start, so that all waves are warm."""
     name = os.path.join(job.folder, "fortio.json")
-    argv = [b.find("fortio"), "load", "-quiet", "-c", str(job.n), "-n", str(job.n * job.waves), "-qps", "0", "-p", "50,99",
+    argv = [b.find("fortio"), "load", "-quiet", "-c", str(job.n), "-n", str(job.n * job.waves), "-qps", "0",
+            "-p", "50,99",
             "-r", "0.00005", "-timeout", "60s", "-json", name, f"-keepalive={str(job.keep).lower()}"]
     argv += ["-k"] if job.url.startswith("https") else []
     _, complaint = b.call(argv + [job.url])
@@ -231,8 +235,10 @@ def k6(b, job):
 
 def ghz(b, job):
     proto = os.path.join(os.path.dirname(os.path.abspath(__file__)), "grpcpeer", "bench", "chainfunction.proto")
-    out, complaint = b.call([b.find("ghz"), "--insecure", "--proto", proto, "--call", "proto_gen.ProducerConsumer.InvokeNext",
-                             "-n", str(job.n * job.waves), "-c", str(job.n), "--connections", str(-(-job.n // job.streams)), "-t", "60s", "-d", "{}",
+    out, complaint = b.call([b.find("ghz"), "--insecure", "--proto", proto,
+                             "--call", "proto_gen.ProducerConsumer.InvokeNext",
+                             "-n", str(job.n * job.waves), "-c", str(job.n),
+                             "--connections", str(-(-job.n // job.streams)), "-t", "60s", "-d", "{}",
                              "-O", "json", job.url])
     if complaint:
         return Seen(refused=complaint, memory=b.high)
@@ -242,4 +248,5 @@ def ghz(b, job):
 
 BARRIER = {"stellar", "original"}  # clients whose waves are parted by the order of arrival
 CONNECTED = {"fortio"}             # clients that connect before their first wave
-CLIENTS = {"stellar": stellar, "original": original, "hey": hey, "h2load": h2load, "fortio": fortio, "k6": k6, "ghz": ghz}
+CLIENTS = {"stellar": stellar, "original": original, "hey": hey, "h2load": h2load, "fortio": fortio, "k6": k6,
+           "ghz": ghz}

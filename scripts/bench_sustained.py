@@ -15,15 +15,17 @@ import time
 import bench_clients as clients
 
 CONNECTIONS = 64
-BODY = ('{"RequestID":"1","TimestampChain":["1732143600123456789"],"Instance":{"ID":"bench","Cold":false,"Invocation":7,'
-        '"InitNs":1000000,"StartedAt":"1732143600123456789","Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},'
+BODY = ('{"RequestID":"1","TimestampChain":["1732143600123456789"],'
+        '"Instance":{"ID":"bench","Cold":false,"Invocation":7,"InitNs":1000000,"StartedAt":"1732143600123456789",'
+        '"Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},'
         '"ReceivedAt":"1732143600123456789","SpinNs":0,"Increments":0,"Hops":[],"Sink":0}')
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log stderr crit; {user}
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 600; default_type application/json;
-  client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c; uwsgi_temp_path {dir}/d; scgi_temp_path {dir}/e;
+  client_body_temp_path {dir}/a; proxy_temp_path {dir}/b; fastcgi_temp_path {dir}/c;
+  uwsgi_temp_path {dir}/d; scgi_temp_path {dir}/e;
   server {{ listen 127.0.0.1:{port}; root {dir}/www; }}
 }}
 """
@@ -68,7 +70,8 @@ def printed(b, argv, pattern, seconds):
 
 
 def wrk(b, url, seconds, _):
-    return printed(b, [b.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url], r"Requests/sec:\s*([\d.]+)", seconds)
+    argv = [b.find("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
+    return printed(b, argv, r"Requests/sec:\s*([\d.]+)", seconds)
 
 
 def h2load(b, url, seconds, _):
@@ -77,7 +80,8 @@ def h2load(b, url, seconds, _):
 
 
 def hey(b, url, seconds, _):
-    return printed(b, [b.find("hey"), "-z", f"{seconds}s", "-c", str(CONNECTIONS), url], r"Requests/sec:\s*([\d.]+)", seconds)
+    argv = [b.find("hey"), "-z", f"{seconds}s", "-c", str(CONNECTIONS), url]
+    return printed(b, argv, r"Requests/sec:\s*([\d.]+)", seconds)
 
 
 def fortio(b, url, seconds, folder):
@@ -102,7 +106,8 @@ def k6(b, url, seconds, folder):
     name = os.path.join(folder, "k6.js")
     with open(name, "w") as f:
         f.write(K6 % (CONNECTIONS, seconds, url))
-    return printed(b, [b.find("k6"), "run", "--quiet", "--no-color", "--log-output=none", name], r"rate ([\d.]+)", seconds)
+    argv = [b.find("k6"), "run", "--quiet", "--no-color", "--log-output=none", name]
+    return printed(b, argv, r"rate ([\d.]+)", seconds)
 
 
 def original(b, url, seconds, _):
@@ -117,7 +122,8 @@ def stellar(b, url, seconds, folder):
            "Connections": "reuse", "Visualization": "none", "MaxErrorRatio": 1}
     with open(path, "w") as f:
         json.dump({"Provider": url, "Sequential": True, "SubExperiments": [sub]}, f)
-    _, complaint = b.call([b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")], timeout=seconds + 120, cwd=folder)
+    argv = [b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")]
+    _, complaint = b.call(argv, timeout=seconds + 120, cwd=folder)
     count, first, last = 0, "9", ""
     for name in glob.glob(os.path.join(folder, "out", "*", "*", "latencies.csv")):
         with open(name, newline="") as f:
@@ -133,7 +139,8 @@ def stellar(b, url, seconds, folder):
     return count / (clients.nanoseconds(last) - clients.nanoseconds(first)) * 1e9, ""
 
 
-CLIENTS = {"stellar": stellar, "wrk": wrk, "h2load": h2load, "fortio": fortio, "hey": hey, "k6": k6, "original": original}
+CLIENTS = {"stellar": stellar, "wrk": wrk, "h2load": h2load, "fortio": fortio, "hey": hey, "k6": k6,
+           "original": original}
 
 
 def run(b, table, args):

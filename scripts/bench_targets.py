@@ -8,8 +8,8 @@ FINEST = {"hey": 0.1}
 
 
 def least(table, section, what, n, rivals):
-    """Stellar's median against the least of the rivals'; rivals whose burst was over twice as wide as stellar's are left
-    out of latencies, since requests that do not leave together do not get in each other's way."""
+    """Stellar's median against the least of the rivals'. For latencies, rivals whose burst was over twice as wide as
+    stellar's are left out, because requests that do not leave together do not delay each other."""
     ours = table.median((section, what), "stellar", n)
     best, who = None, ""
     for name in rivals:

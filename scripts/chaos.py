@@ -5,9 +5,10 @@
   scripts/chaos.py --short             20 schedules, as root 6 of them as an ordinary user; `make test` runs these
   scripts/chaos.py --seed 7 --only 31 --verbose          one schedule again
 
-A schedule is a workload, an instant in the run and a fault; all of it follows from the seed. After the fault the run
-must end with a documented exit code, the rows of every finished burst are in its folder, and after `stellar clean` there
-is no process, listening port, folder, control group, mount, container or image of it. Linux; full disks need root (tmpfs).
+A schedule is a workload, an instant in the run and a fault; all of it follows from the seed. After the fault, the run
+must end with a documented exit code, the rows of every finished burst must be in its folder, and after `stellar clean`
+no process, listening port, folder, control group, mount, container or image of it may be left. Linux; full disks need
+root (tmpfs).
 """
 import argparse
 import concurrent.futures

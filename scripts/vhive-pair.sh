@@ -5,12 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 producer=${PRODUCER_PORT:-50051} consumer=${CONSUMER_PORT:-50052}
-command -v go >/dev/null || { echo "vhive-pair: Go is not on the PATH (https://go.dev/dl); 1.24 or later is needed" >&2; exit 1; }
+command -v go >/dev/null ||
+  { echo "vhive-pair: Go is not on the PATH (https://go.dev/dl); 1.24 or later is needed" >&2; exit 1; }
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 for port in "$producer" "$consumer"; do
   if listens "$port"; then
-    echo "vhive-pair: something listens on port $port already; set PRODUCER_PORT or CONSUMER_PORT, and edit the endpoints file" >&2
+    echo "vhive-pair: something listens on port $port already; set PRODUCER_PORT or CONSUMER_PORT," \
+      "and edit the endpoints file" >&2
     exit 1
   fi
 done

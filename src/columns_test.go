@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"go/scanner"
 	"go/token"
 	"io/fs"
@@ -14,33 +15,49 @@ import (
 	"testing"
 )
 
-// The widest lines there may be, a tab counting four columns.
+// The widest lines that are allowed. A tab counts four columns, any other character one.
 const (
 	codeColumns     = 120
 	documentColumns = 100
 )
 
-// dataColumns is how wide a string is that a test may keep in one line, however long the line.
+// dataColumns is the length from which on a string in a test is data, whose line may be of any length.
 const dataColumns = 60
 
-// TestColumns keeps lines of Go within 120 columns. Lines of a raw string are data: they may be longer, and so may
-// lines of a test with a long string in them.
+// languages are the endings of source files, and the names of those without one, besides Go's.
+var languages = []string{".js", ".cjs", ".mjs", ".py", ".java", ".rb", ".rs", ".sh", "Makefile", "run"}
+
+// skippedFolders are not of this project (installed packages, Cargo's output), or hold data: the testdata folders have
+// recorded output of vendors' tools and programs in the form in which these tools write them.
+var skippedFolders = []string{"node_modules", "venv", "target", "testdata", "latency-samples"}
+
+// TestColumns keeps lines of source code within 120 columns, in each language, comments and raw strings included. Two
+// kinds of lines may be longer: those with a long string in a test of Go, which is the data of a case, and those of
+// files that protoc generates.
 func TestColumns(t *testing.T) {
-	for _, root := range []string{".", "../raw-code", "../scripts"} {
+	found := map[string]int{}
+	for _, root := range []string{".", "../raw-code", "../scripts", "../.ci", "../Makefile"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
 				return err
-			case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "venv"):
+			case d.IsDir() && slices.Contains(skippedFolders, d.Name()):
 				return filepath.SkipDir
-			case !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, ".pb.go"):
+			case d.IsDir() || strings.HasSuffix(path, ".pb.go"):
+				return nil
+			}
+			check, kind := wideCode, cmp.Or(filepath.Ext(path), d.Name())
+			if kind == ".go" {
+				check = func(source []byte) []int { return wideLines(source, strings.HasSuffix(path, "_test.go")) }
+			} else if !slices.Contains(languages, kind) {
 				return nil
 			}
 			source, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
-			for _, n := range wideLines(source, strings.HasSuffix(path, "_test.go")) {
+			found[kind]++
+			for _, n := range check(source) {
 				t.Errorf("%s:%d has more than %d columns", path, n, codeColumns)
 			}
 			return nil
@@ -49,26 +66,44 @@ func TestColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, kind := range append([]string{".go"}, languages...) {
+		if found[kind] == 0 {
+			t.Errorf("no file of the kind %q was found", kind)
+		}
+	}
 }
 
-// wideLines numbers the lines of Go that are too wide, without those of raw strings, and in tests without those of long
-// strings.
+// wideCode numbers the lines of any language that are too wide, without those that hold an address, which cannot be
+// broken.
+func wideCode(source []byte) (wide []int) {
+	for n, line := range strings.Split(string(source), "\n") {
+		if columns(line) > codeColumns && !address.MatchString(line) {
+			wide = append(wide, n+1)
+		}
+	}
+	return wide
+}
+
+// address is a web address, with or without its scheme.
+var address = regexp.MustCompile(`https?://\S+|[a-z0-9-]+\.(com|org|dev|io)/\S+`)
+
+// wideLines numbers the lines of Go that are too wide, in tests without those of long strings.
 func wideLines(source []byte, test bool) (wide []int) {
-	raw := map[int]bool{}
+	data := map[int]bool{}
 	set := token.NewFileSet()
 	file := set.AddFile("", -1, len(source))
 	var s scanner.Scanner
 	s.Init(file, source, nil, 0)
 	for pos, tok, text := s.Scan(); tok != token.EOF; pos, tok, text = s.Scan() {
-		if tok == token.STRING && (text[0] == '`' || test && len(text) > dataColumns) {
+		if tok == token.STRING && test && (text[0] == '`' || len(text) > dataColumns) {
 			first := file.Line(pos)
 			for n := range strings.Count(text, "\n") + 1 {
-				raw[first+n] = true
+				data[first+n] = true
 			}
 		}
 	}
 	for n, line := range bytes.Split(source, []byte("\n")) {
-		if columns(string(line)) > codeColumns && !raw[n+1] {
+		if columns(string(line)) > codeColumns && !data[n+1] {
 			wide = append(wide, n+1)
 		}
 	}
@@ -77,21 +112,23 @@ func wideLines(source []byte, test bool) (wide []int) {
 
 func columns(line string) int { return len([]rune(line)) + 3*strings.Count(line, "\t") }
 
-// link is what cannot be broken: the target of a link, an address.
+// link is what cannot be broken into lines: the target of a link, an address.
 var link = regexp.MustCompile(`\]\([^)]*\)|https?://\S+`)
 
-// TestDocumentColumns keeps the README and the pages of docs/ within 100 columns, but for tables, code blocks and
+// TestDocumentColumns keeps the pages of docs/ and the README files within 100 columns, except tables, code blocks and
 // links.
 func TestDocumentColumns(t *testing.T) {
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
+	paths := []string{"../README.md", "../experiments/README.md", "../endpoints/README.md"}
+	err := filepath.WalkDir("../docs", func(path string, _ fs.DirEntry, err error) error {
+		if strings.HasSuffix(path, ".md") {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("%d pages, error %v", len(paths), err)
 	}
-	guides, err := filepath.Glob("../docs/providers/*.md")
-	if err != nil || len(pages) == 0 || len(guides) == 0 {
-		t.Fatalf("%d pages, %d guides, error %v", len(pages), len(guides), err)
-	}
-	for _, path := range append(append(pages, guides...), "../README.md") {
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -122,15 +159,19 @@ func wideProse(text []byte) (wide []int) {
 	return wide
 }
 
-// TestWideLinesAreFound shows that both checks can fail.
+// TestWideLinesAreFound shows that each check can fail.
 func TestWideLinesAreFound(t *testing.T) {
 	long := strings.Repeat("x", 101)
 	code := "package p\n\nvar a = `" + long + long + "\n" + long + long + "`\nvar b = 1 // " + long + long + "\n"
 	code += "var c = \"" + long + long + "\"\n"
-	for test, want := range map[bool][]int{false: {5, 6}, true: {5}} {
+	for test, want := range map[bool][]int{false: {3, 4, 5, 6}, true: {5}} {
 		if got := wideLines([]byte(code), test); !slices.Equal(got, want) {
 			t.Errorf("lines %d of the code are too wide, want %d", got, want)
 		}
+	}
+	python := "# " + long + strings.Repeat("é", 17) + "\n# " + long + long + "\n# see example.com/" + long + long + "\n"
+	if got := wideCode([]byte(python)); !slices.Equal(got, []int{2}) {
+		t.Errorf("lines %d of the script are too wide, want 2", got)
 	}
 	prose := "| " + long + "\n```\n" + long + "\n```\nhttps://example.com/" + long + "\n" + long + "\n"
 	if got := wideProse([]byte(prose)); len(got) != 1 || got[0] != 6 {

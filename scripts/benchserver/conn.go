@@ -125,7 +125,8 @@ func appendBody(b []byte, seq, invocation int64) []byte {
 	b = strconv.AppendInt(b, invocation, 10)
 	b = append(
 		b,
-		`,"InitNs":1000000,"StartedAt":"1732143600123456789","Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},"ReceivedAt":"`...)
+		`,"InitNs":1000000,"StartedAt":"1732143600123456789",`+
+			`"Runtime":"go","MemoryMB":128,"CPU":"2,bench","Host":"bench"},"ReceivedAt":"`...)
 	b = strconv.AppendInt(b, now, 10)
 	return append(b, `","SpinNs":0,"Increments":0,"Hops":[],"Sink":0}`...)
 }

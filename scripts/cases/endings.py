@@ -11,8 +11,8 @@ from bench import expect
 
 
 def terminal(b, script, act):
-    """Runs a shell's script as the foreground job of a terminal of its own; act(fd) has the other end. Gives the text of the
-    file `code`. The shell itself survives Ctrl-C, to write down how stellar ended."""
+    """Runs a shell's script as the foreground job of its own terminal; act(fd) gets the other end. Returns the text of
+    the file `code`. The shell itself survives Ctrl-C, to write down how stellar ended."""
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(b.dir)

@@ -205,7 +205,8 @@ class Lab:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for e in self.journal():
-                if (e.get("event"), e.get("detail")) == ("stage", stage) or (e.get("event"), stage) == ("removed", "removing"):
+                began = (e.get("event"), e.get("detail")) == ("stage", stage)
+                if began or (e.get("event"), stage) == ("removed", "removing"):
                     return True
             if self.process.poll() is not None:
                 return False

@@ -13,7 +13,8 @@ import (
 )
 
 // credential matches how the settings of package managers hold a secret: a key with a value, or a URL with a password.
-var credential = regexp.MustCompile(`(?im)(_auth(token)?|_password|authtoken|authident|password|_key|token)["']?\s*[:=]?\s*\S` +
+var credential = regexp.MustCompile(`(?im)(_auth(token)?|_password|authtoken|authident|password|_key|token)["']?` +
+	`\s*[:=]?\s*\S` +
 	`|^\s*[^#;\s].*://[^/\s:@]*:[^/\s@]+@`)
 
 // keepsCredentials reports whether package managers or Git look for credentials in a file of this name.

@@ -14,7 +14,8 @@ import (
 )
 
 // gemPath is a path in a Gemfile: of a gem, of a block of gems, or of a further Gemfile.
-var gemPath = regexp.MustCompile(`(?:\bpath:\s*|:path\s*=>\s*|^\s*path\s*\(?\s*|^\s*eval_gemfile\s*\(?\s*)["']([^"']+)["']`)
+var gemPath = regexp.MustCompile(`(?:\bpath:\s*|:path\s*=>\s*|^\s*path\s*\(?\s*|` +
+	`^\s*eval_gemfile\s*\(?\s*)["']([^"']+)["']`)
 
 // gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them in place, and a
 // package would not contain them. Paths that a Gemfile computes are found in the lock file.

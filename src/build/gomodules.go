@@ -119,7 +119,8 @@ func rooted(file, path string) string {
 // linkedPackages lists the folders of packages that are reached through links: the compiler follows links, a hash of
 // the folder does not.
 func (g Go) linkedPackages(ctx context.Context, src *run.Source) ([]string, error) {
-	const local = `{{if not .Standard}}{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}{{$.Dir}}{{end}}{{end}}{{end}}`
+	const local = `{{if not .Standard}}{{with .Module}}` +
+		`{{if or .Main (and .Replace (not .Replace.Version))}}{{$.Dir}}{{end}}{{end}}{{end}}`
 	c := g.command(src, "list", "-e", "-deps", "-f", local, ".")
 	c.Line = func(string) {}
 	res, err := g.run(ctx, c)

@@ -91,7 +91,8 @@ func inside(root, path string) bool {
 }
 
 // gradlePath matches a path in a Gradle build that begins with a step up, or is absolute.
-var gradlePath = regexp.MustCompile(`["'](?:\$\{?(?:rootDir|projectDir|rootProject\.projectDir)\}?/)?(\.\./[^"'$]*|\.\.|/[^"'$]*)["']`)
+var gradlePath = regexp.MustCompile(`["'](?:\$\{?(?:rootDir|projectDir|rootProject\.projectDir)\}?/)?` +
+	`(\.\./[^"'$]*|\.\.|/[^"'$]*)["']`)
 
 // gradlePathsWithin refuses a build that names something that exists outside the function's folder: only a copy is
 // built.

@@ -36,7 +36,9 @@ func Load(path string, known []Provider) (*Loaded, error) { return sound(inspect
 
 // LoadStanding is Load for functions that an endpoints file names: what the file does not say of their code stays
 // empty.
-func LoadStanding(path string, known []Provider) (*Loaded, error) { return sound(inspect(path, known, true)) }
+func LoadStanding(path string, known []Provider) (*Loaded, error) {
+	return sound(inspect(path, known, true))
+}
 
 // sound gives what was read only where it has no mistake.
 func sound(l *Loaded, err error) (*Loaded, error) {

@@ -54,7 +54,8 @@ func pythonEntry(dir, handler string) (string, error) {
 var (
 	pythonDef = regexp.MustCompile(`(?m)^(?:async )?def (\w+)`)
 	// pythonMakes are the ways in which a module comes to names that do not stand in its text.
-	pythonMakes = regexp.MustCompile(`import\s*\(?\s*\*|globals\(|locals\(|vars\(|setattr\(|exec\(|eval\(|__getattr__|__dict__|sys\.modules`)
+	pythonMakes = regexp.MustCompile(`import\s*\(?\s*\*|globals\(|locals\(|vars\(|setattr\(|` +
+		`exec\(|eval\(|__getattr__|__dict__|sys\.modules`)
 )
 
 // pythonFunction checks that the handler's function stands in its file. A file that makes names as it runs may have

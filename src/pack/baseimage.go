@@ -63,7 +63,8 @@ func noBase(base, language string, err error) error {
 				"(`docker images`)")
 	}
 	return fail.Input("cannot pull the base image %s: %w", base, err).
-		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; scripts/base-image.sh makes one from Debian packages`, language)
+		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; `+
+			`scripts/base-image.sh makes one from Debian packages`, language)
 }
 
 var (

@@ -127,7 +127,8 @@ func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Func
 	for _, fn := range images {
 		if fn.ColdPull {
 			return fail.Input("ColdPull pulls from a registry, and none is named").
-				WithHint(`write "Registry": "<host:port>" at the top of the file (docker-registry, or the image registry:2, serves one on this machine), or set STELLAR_REGISTRY`)
+				WithHint(`write "Registry": "<host:port>" at the top of the file (docker-registry, or the image ` +
+					`registry:2, serves one on this machine), or set STELLAR_REGISTRY`)
 		}
 	}
 	return nil

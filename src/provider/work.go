@@ -51,7 +51,8 @@ func (o Options) WithDefaults() Options {
 // throttled are the words with which vendors say that they were asked too often. CloudFormation and Lambda: Rate
 // exceeded, Throttling, TooManyRequestsException; Google: RESOURCE_EXHAUSTED, Quota exceeded for quota metric … per
 // minute, HTTP 429; Azure: TooManyRequests; Alibaba: Throttling.User; Cloudflare: code 971 and 10429, "rate limit".
-var throttled = regexp.MustCompile(`(?i)rate exceeded|throttl|too ?many ?requests|RESOURCE_EXHAUSTED|quota exceeded for quota metric|` +
+var throttled = regexp.MustCompile(`(?i)rate exceeded|throttl|too ?many ?requests|RESOURCE_EXHAUSTED|` +
+	`quota exceeded for quota metric|` +
 	`(?:status|error|code|http)[^0-9\n]{0,12}429\b|rate.?limit|\bcode: (?:971|10429)\b`)
 
 // Throttled reports whether a command's output says that the vendor was asked too often: it may be asked again.

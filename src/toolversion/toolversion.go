@@ -17,7 +17,8 @@ type Version struct {
 }
 
 // form finds a version in what a tool prints: v18.20.4, Python 3.14.0rc2, go1.26.8, python3.13, 4.0.0-beta.3, 22-ea.
-var form = regexp.MustCompile(`(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:[-.]?(alpha|beta|a|b|rc|preview|pre|dev|nightly|canary|next|ea)[.-]?(\d*)\b)?`)
+var form = regexp.MustCompile(`(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:[-.]?` +
+	`(alpha|beta|a|b|rc|preview|pre|dev|nightly|canary|next|ea)[.-]?(\d*)\b)?`)
 
 // Of is the first version in a text; the zero version where there is none.
 func Of(text string) Version {

@@ -34,13 +34,16 @@ const inFlight = new Set(); // ids of the invocations that the handler has
 function request(method, url, body, headers) {
   return new Promise((resolve, reject) => {
     const gone = (error) => reject(new Gone(`the Runtime API at ${address} is gone: ${error.message}`));
-    const options = { host: address.slice(0, at), port: address.slice(at + 1), method, path: BASE + url, agent, headers: { ...headers } };
+    const [host, port] = [address.slice(0, at), address.slice(at + 1)];
+    const options = { host, port, method, path: BASE + url, agent, headers: { ...headers } };
     if (body !== undefined) options.headers['Content-Length'] = Buffer.byteLength(body);
     const req = http.request(options, (res) => {
       const parts = [];
       res.on('data', (part) => parts.push(part));
       res.on('error', gone);
-      res.on('end', () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(parts).toString('utf8') }));
+      res.on('end', () => {
+        resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(parts).toString('utf8') });
+      });
     });
     req.setNoDelay(true);
     req.on('error', gone);
@@ -68,21 +71,24 @@ function contextOf(headers) {
 // moduleFile finds the file of a module: as it is named, or with one of the endings that Node.js knows.
 function moduleFile(name) {
   const base = path.resolve(root, name);
-  for (const file of [base, `${base}.js`, `${base}.mjs`, `${base}.cjs`, path.join(base, 'index.js'), path.join(base, 'index.mjs')]) {
+  const indexes = [path.join(base, 'index.js'), path.join(base, 'index.mjs')];
+  for (const file of [base, `${base}.js`, `${base}.mjs`, `${base}.cjs`, ...indexes]) {
     if (fs.statSync(file, { throwIfNoEntry: false })?.isFile()) return file;
   }
   throw new InitError('Runtime.ImportModuleError', `Error: Cannot find module '${name}'`);
 }
 
-// isolate lets require find what is in the package, or where the function's own NODE_PATH says, and nothing that happens
-// to be installed on this machine: in a folder above, for all users, or for this one.
+// isolate lets require find what is in the package, or where the function's own NODE_PATH says, and nothing that
+// happens to be installed on this machine: in a folder above, for all users, or for this one.
 function isolate() {
   const { delimiter, sep } = path;
-  const allowed = [root, fs.realpathSync(root), ...(process.env.NODE_PATH || '').split(delimiter)].filter(Boolean).map((p) => path.resolve(p));
+  const folders = [root, fs.realpathSync(root), ...(process.env.NODE_PATH || '').split(delimiter)];
+  const allowed = folders.filter(Boolean).map((p) => path.resolve(p));
   const lookup = Module._resolveLookupPaths;
   Module._resolveLookupPaths = (...args) => {
     const found = lookup(...args);
-    return found && found.filter((p) => allowed.some((a) => path.resolve(p) === a || path.resolve(p).startsWith(a + sep)));
+    const within = (p) => allowed.some((a) => p === a || p.startsWith(a + sep));
+    return found && found.filter((p) => within(path.resolve(p)));
   };
 }
 
@@ -129,12 +135,14 @@ function describe(thrown) {
   return {
     errorType: thrown instanceof InitError ? thrown.kind : isError ? thrown.name : typeof thrown,
     errorMessage: isError ? thrown.message : String(thrown),
-    trace: origin instanceof Error && origin.stack ? origin.stack.split('\n').filter((line) => !line.includes(__filename)) : [],
+    trace: origin instanceof Error && origin.stack
+      ? origin.stack.split('\n').filter((line) => !line.includes(__filename)) : [],
   };
 }
 
 function postError(url, description) {
-  process.stderr.write(`[ERROR] ${description.errorType}: ${description.errorMessage}\n${description.trace.join('\n')}\n`);
+  const { errorType, errorMessage, trace } = description;
+  process.stderr.write(`[ERROR] ${errorType}: ${errorMessage}\n${trace.join('\n')}\n`);
   return request('POST', url, JSON.stringify(description), {
     'Content-Type': 'application/json',
     'Lambda-Runtime-Function-Error-Type': description.errorType.replace(/[^\w.-]/g, ''), // only what a header may hold
@@ -155,7 +163,8 @@ async function invoke(handler, text, headers) {
   try {
     event = JSON.parse(text);
   } catch (e) {
-    return { error: { errorType: 'Runtime.UnmarshalError', errorMessage: `Unable to unmarshal input: ${e.message}`, trace: [] } };
+    const errorMessage = `Unable to unmarshal input: ${e.message}`;
+    return { error: { errorType: 'Runtime.UnmarshalError', errorMessage, trace: [] } };
   }
   let value;
   try {
@@ -166,7 +175,8 @@ async function invoke(handler, text, headers) {
   try {
     return { answer: JSON.stringify(value) ?? 'null' };
   } catch (e) {
-    return { error: { errorType: 'Runtime.MarshalError', errorMessage: `Unable to stringify response: ${e.message}`, trace: [] } };
+    const errorMessage = `Unable to stringify response: ${e.message}`;
+    return { error: { errorType: 'Runtime.MarshalError', errorMessage, trace: [] } };
   }
 }
 
@@ -196,7 +206,10 @@ async function serve(handler) {
 function fatal(kind) {
   return async (thrown) => {
     const description = describe(thrown);
-    if (kind) [description.errorMessage, description.errorType] = [`${description.errorType}: ${description.errorMessage}`, kind];
+    if (kind) {
+      description.errorMessage = `${description.errorType}: ${description.errorMessage}`;
+      description.errorType = kind;
+    }
     try {
       for (const id of inFlight) await postError(`invocation/${id}/error`, description);
       if (inFlight.size === 0) process.stderr.write(`${thrown && thrown.stack ? thrown.stack : thrown}\n`);

@@ -36,7 +36,8 @@ module StellarBootstrap
     # request gives status, headers (names in lower case) and body of the answer.
     def request(method, path, body = '', headers = '')
       @socket ||= connect
-      @socket.write("#{method} #{BASE}#{path} HTTP/1.1\r\nHost: #{@address}\r\n#{headers}Content-Length: #{body.bytesize}\r\n\r\n", body)
+      head = "#{method} #{BASE}#{path} HTTP/1.1\r\nHost: #{@address}\r\n#{headers}"
+      @socket.write(head, "Content-Length: #{body.bytesize}\r\n\r\n", body)
       answer
     rescue SystemCallError, IOError, SocketError, ArgumentError => e
       raise Gone, "the Runtime API at #{@address} is gone: #{e.message}"
@@ -132,7 +133,8 @@ module StellarBootstrap
   end
 
   def gem?(gem)
-    gem.default_gem? || BUNDLED.include?(gem.name) || gem.name.start_with?('aws-') || gem.base_dir.start_with?("#{@root}/")
+    gem.default_gem? || BUNDLED.include?(gem.name) || gem.name.start_with?('aws-') ||
+      gem.base_dir.start_with?("#{@root}/")
   end
 
   # isolate lets require find the package, what comes with Ruby, and the AWS SDK where the machine has it. Debian keeps
@@ -148,7 +150,8 @@ module StellarBootstrap
   def load_handler(handler, root)
     file, *owner, name = handler.split('.')
     if file.nil? || name.nil? || owner.length > 1 || [file, name].any?(&:empty?)
-      raise InitError.new('Runtime.MalformedHandlerName', "Bad handler '#{handler}': it must be file.method or file.Class.method")
+      raise InitError.new('Runtime.MalformedHandlerName',
+                          "Bad handler '#{handler}': it must be file.method or file.Class.method")
     end
     require_file(File.join(root, "#{file}.rb"), file)
     found = owner.empty? ? TOPLEVEL_BINDING.receiver : Object.const_get(owner.first)
@@ -180,7 +183,8 @@ module StellarBootstrap
   end
 
   def post_error(connection, path, description)
-    $stderr.write("[ERROR] #{description['errorType']}: #{description['errorMessage']}\n#{description['stackTrace'].join("\n")}\n")
+    trace = description['stackTrace'].join("\n")
+    $stderr.write("[ERROR] #{description['errorType']}: #{description['errorMessage']}\n#{trace}\n")
     kind = description['errorType'].gsub(/[^\w.-]/, '') # only what a header may hold
     connection.request('POST', path, JSON.generate(description),
                        "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: #{kind}\r\n")
@@ -217,7 +221,8 @@ module StellarBootstrap
         post_error(connection, "invocation/#{id}/error", error)
         next
       end
-      status, _, said = connection.request('POST', "invocation/#{id}/response", answer, "Content-Type: application/json\r\n")
+      status, _, said = connection.request('POST', "invocation/#{id}/response", answer,
+                                           "Content-Type: application/json\r\n")
       # Too long, or too late: the platform has dealt with it, and the next event is none the worse.
       warn("response to #{id} answered #{status}: #{said[0, 200]}") unless status == 202
     end
@@ -238,7 +243,9 @@ module StellarBootstrap
   def run
     address = ENV.fetch('AWS_LAMBDA_RUNTIME_API', '')
     handler = ARGV.first || ENV.fetch('_HANDLER', '')
-    abort('ruby bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed') if address.empty? || handler.empty?
+    if address.empty? || handler.empty?
+      abort('ruby bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed')
+    end
 
     $stdout.sync = true
     root = ENV['LAMBDA_TASK_ROOT'] || Dir.pwd

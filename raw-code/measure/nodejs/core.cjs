@@ -20,7 +20,8 @@ class Refused extends Error {
   }
 }
 
-// admit compares hashes in hexadecimal, of equal length whatever was sent, in a time that does not tell where they differ.
+// admit compares hashes in hexadecimal, of equal length whatever was sent, in a time that does not tell where they
+// differ.
 function admit(sent, want) {
   let differ = sent.length ^ want.length;
   for (let i = 0; i < sent.length; i++) differ |= sent.charCodeAt(i) ^ want.charCodeAt(i);
@@ -86,8 +87,9 @@ function readParams(params, cmds, leftNs) {
   return { increments, payload };
 }
 
-// spin steps n times through xorshift64 with the shifts 13, 7, 17; one step is one increment. The 64 bits are two numbers
-// of 32, which the engine keeps in registers. It gives the upper 53 bits: exact in readers that know only floating point.
+// spin steps n times through xorshift64 with the shifts 13, 7, 17; one step is one increment. The 64 bits are two
+// numbers of 32, which the engine keeps in registers. It gives the upper 53 bits: exact in readers that know only
+// floating point.
 function spin(n) {
   let high = Number(SEED >> 32n) | 0;
   let low = Number(SEED & 0xffffffffn) | 0;
@@ -113,8 +115,8 @@ function hasCmds(body) {
 }
 
 // answer does the work of one request and gives the response's status and JSON text. The platform has now (Unix ns),
-// randomId, makePayload, and elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is left
-// out there. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
+// randomId, makePayload, and elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is
+// left out there. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
 async function answer(platform, request) {
   try {
     if (request.tokenHash) admit(request.hash, request.tokenHash);

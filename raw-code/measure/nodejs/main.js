@@ -2,8 +2,8 @@
 
 // The measurement function: it reports its instance, spins if asked, makes a payload if asked, and stamps.
 //
-// A managed runtime calls handler; run as a program it serves HTTP on $PORT. Only Node.js's own modules, and what is not
-// needed at every start is loaded where it is used: the cold start should measure the platform.
+// A managed runtime calls handler; run as a program it serves HTTP on $PORT. Only Node.js's own modules, and what is
+// not needed at every start is loaded where it is used: the cold start should measure the platform.
 
 const fs = require('fs');
 const os = require('os');
@@ -108,11 +108,11 @@ function answer(instance, received, id, token, params, cmds, leftNs) {
 
 function bodyOf(event) {
   const body = typeof event.body === 'string' ? event.body : '';
-  return event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body; // what is not base64 asks for nothing
+  return event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body; // bad base64 decodes to nothing
 }
 
-// handler answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members are
-// the parameters, X-Stellar-Token among them.
+// handler answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members
+// are the parameters, X-Stellar-Token among them.
 exports.handler = async (event, context) => {
   const received = nowNs();
   const instance = claim();
@@ -128,7 +128,8 @@ exports.handler = async (event, context) => {
     cmds = core.hasCmds(bodyOf(params));
     params = queryStringParameters || {};
   }
-  const left = context && context.getRemainingTimeInMillis ? context.getRemainingTimeInMillis() * 1e6 : core.LONGEST_TIMEOUT_NS;
+  const left = context && context.getRemainingTimeInMillis
+    ? context.getRemainingTimeInMillis() * 1e6 : core.LONGEST_TIMEOUT_NS;
   const [status, body] = await answer(
     instance, received, context && context.awsRequestId, typeof token === 'string' ? token : '', params, cmds, left
   );
@@ -174,7 +175,8 @@ function serveHTTP(port) {
       const received = nowNs(); // the whole request is in
       const { headers, url } = request;
       const [status, body] = await answer(
-        instance, received, core.requestId((name) => headers[name]), headers['x-stellar-token'] || '', core.queryOf(url),
+        instance, received, core.requestId((name) => headers[name]), headers['x-stellar-token'] || '',
+        core.queryOf(url),
         core.hasCmds(Buffer.concat(kept).toString('utf8')), timeoutNs
       );
       response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });

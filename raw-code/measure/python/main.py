@@ -169,7 +169,8 @@ def _refuse_unready(params, cmds):
             raise Refused(400, "%s: this function does not run chains, ask it without %s" % (name, name))
     for name in ("PutURL", "GetURL"):
         if params.get(name):
-            raise Refused(400, "%s: this function does not run transfers through storage, ask it without %s" % (name, name))
+            raise Refused(
+                400, "%s: this function does not run transfers through storage, ask it without %s" % (name, name))
     if params.get("StorageTransfer") in ("true", True):
         raise Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it")
     if cmds or "cmds" in params:

@@ -43,8 +43,8 @@ module Measure
     Process.clock_gettime(Process::CLOCK_MONOTONIC, :nanosecond)
   end
 
-  # start_tick is the earliest instant at which the process can have begun and how much later it may have been, in ns, or
-  # nil where the system does not tell.
+  # start_tick is the earliest instant at which the process can have begun and how much later it may have been, in ns,
+  # or nil where the system does not tell.
   def start_tick
     # The second field is the program's name in parentheses and may hold anything: count from its end.
     ticks = Integer(File.binread('/proc/self/stat').rpartition(')').last.split[19]) # starttime, field 22 (proc(5))
@@ -146,7 +146,9 @@ module Measure
 
     text = params[name]
     text = (text.is_a?(String) ? text : JSON.generate(text)).dup.force_encoding('UTF-8').scrub
-    raise Refused.new(400, "#{name} is #{shorten(text)}, it must not be negative") if text[0] == '-' && digits?(text[1..])
+    if text[0] == '-' && digits?(text[1..])
+      raise Refused.new(400, "#{name} is #{shorten(text)}, it must not be negative")
+    end
     raise Refused.new(400, "#{name} is #{JSON.generate(shorten(text))}, it must be a whole number") unless digits?(text)
 
     plain = text.sub(/\A0+/, '')
@@ -196,8 +198,8 @@ module Measure
     [increments, payload]
   end
 
-  # spin steps n times through xorshift64 with the shifts 13, 7, 17; one step is one increment. The mask comes before the
-  # shift, so that only what stays is made.
+  # spin steps n times through xorshift64 with the shifts 13, 7, 17; one step is one increment. The mask comes before
+  # the shift, so that only what stays is made.
   def spin(n)
     x = SEED
     i = 0
@@ -261,8 +263,8 @@ module Measure
   end
 end
 
-# handler answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members are
-# the parameters, X-Stellar-Token among them.
+# handler answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members
+# are the parameters, X-Stellar-Token among them.
 def handler(event:, context:)
   received = Measure.now
   instance = Measure.claim
@@ -275,7 +277,8 @@ def handler(event:, context:)
     params = params['queryStringParameters'] || {}
   end
   left = context ? context.get_remaining_time_in_millis * 1_000_000 : Measure::LONGEST_TIMEOUT_NS
-  status, body = Measure.answer(instance, received, context&.aws_request_id, token.is_a?(String) ? token : '', params, cmds, left)
+  token = '' unless token.is_a?(String)
+  status, body = Measure.answer(instance, received, context&.aws_request_id, token, params, cmds, left)
   { 'statusCode' => status, 'headers' => { 'Content-Type' => 'application/json' }, 'body' => body }
 end
 

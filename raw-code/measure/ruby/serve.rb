@@ -78,7 +78,8 @@ module Measure
       raise Refused.new(431, "the head has more than #{MAX_FIELDS} fields")
     end
 
-    # read_body reads the body to its end so that the connection can be kept; it gives only what may ask for micro-tests.
+    # read_body reads the body to its end so that the connection can be kept; it gives only what may ask for
+    # micro-tests.
     def read_body(connection, fields)
       raise Refused.new(411, 'this function wants a Content-Length with a body') if fields['transfer-encoding']
 
@@ -96,7 +97,8 @@ module Measure
     end
 
     def work(instance, target, fields, body)
-      Measure.answer(instance, Measure.now, request_id(fields), fields['x-stellar-token'], query(target), Measure.cmds?(body), @timeout_ns)
+      Measure.answer(instance, Measure.now, request_id(fields), fields['x-stellar-token'], query(target),
+                     Measure.cmds?(body), @timeout_ns)
     end
 
     # request_id is the platform's name for the request. Anyone may send such a header: a long one is not taken.
@@ -118,7 +120,8 @@ module Measure
 
     def reply(connection, status, text, keep)
       connection.write("HTTP/1.1 #{status} #{REASONS[status]}\r\nContent-Type: application/json\r\n" \
-                       "Content-Length: #{text.bytesize}\r\nConnection: #{keep ? 'keep-alive' : 'close'}\r\n\r\n#{text}")
+                       "Content-Length: #{text.bytesize}\r\n" \
+                       "Connection: #{keep ? 'keep-alive' : 'close'}\r\n\r\n#{text}")
     end
   end
 end

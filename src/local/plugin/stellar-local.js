@@ -108,8 +108,12 @@ class StellarLocal {
 
   checkFunctions() {
     for (const [name, fn] of Object.entries(this.serverless.service.functions)) {
-      if (!fn.handler && !fn.image) throw this.error(`function "${name}" has neither a handler nor an image`, 'NO_HANDLER');
-      if (fn.handler && fn.image) throw this.error(`function "${name}" has a handler and an image: leave one of them out`, 'TWO_CODES');
+      if (!fn.handler && !fn.image) {
+        throw this.error(`function "${name}" has neither a handler nor an image`, 'NO_HANDLER');
+      }
+      if (fn.handler && fn.image) {
+        throw this.error(`function "${name}" has a handler and an image: leave one of them out`, 'TWO_CODES');
+      }
     }
   }
 
@@ -126,7 +130,9 @@ class StellarLocal {
   async deploy() {
     const { service } = this.serverless;
     const functions = Object.entries(service.functions).map(([name, fn]) => this.functionSpec(name, fn));
-    if (!functions.length) throw this.error('serverless.yml has no functions: there is nothing to deploy', 'NO_FUNCTIONS');
+    if (!functions.length) {
+      throw this.error('serverless.yml has no functions: there is nothing to deploy', 'NO_FUNCTIONS');
+    }
     const answer = await this.call('PUT', this.servicePath, { tags: service.provider.tags || {}, functions });
     this.say(`Service ${service.service} deployed to the local platform`);
     this.show(answer);
@@ -153,7 +159,8 @@ class StellarLocal {
   async logs() {
     const { function: name, tail, interval, startTime, filter } = this.options;
     if (startTime != null || filter != null) {
-      throw this.error('the local platform\'s logs know neither --startTime nor --filter: leave them out', 'LOGS_OPTION');
+      throw this.error(
+        'the local platform\'s logs know neither --startTime nor --filter: leave them out', 'LOGS_OPTION');
     }
     this.serverless.service.getFunction(name); // says so where serverless.yml has no such function
     const wait = Number(interval || 1000);
@@ -221,7 +228,8 @@ class StellarLocal {
   route(name, fn) {
     const events = (fn.events || []).map((event) => event.httpApi);
     if (events.length > 1) {
-      throw this.error(`function "${name}" has ${events.length} events: the local platform gives one route to each`, 'ROUTES');
+      throw this.error(
+        `function "${name}" has ${events.length} events: the local platform gives one route to each`, 'ROUTES');
     }
     const event = events.length ? events[0] : '*';
     if (typeof event === 'object') return { path: event.path, method: anyMethod(event.method) };
@@ -240,7 +248,8 @@ class StellarLocal {
       Object.entries(this.serverless.service.functions).map(([name, fn]) => [name, this.route(name, fn).method])
     );
     const lines = ['endpoints:', ...functions.map((f) => `  ${methods.get(f.name) || 'ANY'} - ${f.url}`)];
-    lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${f.image ? `image, ${size(f.imageBytes)}` : size(f.packageBytes)})`));
+    const packed = (f) => (f.image ? `image, ${size(f.imageBytes)}` : size(f.packageBytes));
+    lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${packed(f)})`));
     process.stdout.write(`${lines.join('\n')}\n`);
     const endpoints = functions.map((f) => ({
       function: f.name,
@@ -292,7 +301,8 @@ class StellarLocal {
     } catch {
       // Told below.
     }
-    throw this.error(`The local platform's answer to ${method} ${url} is not a service: ${body.slice(0, 200)}`, 'BAD_ANSWER');
+    throw this.error(
+      `The local platform's answer to ${method} ${url} is not a service: ${body.slice(0, 200)}`, 'BAD_ANSWER');
   }
 
   request(method, url, body) {
@@ -306,11 +316,13 @@ class StellarLocal {
       const fail = (error) =>
         reject(
           this.error(
-            `No local platform answers at ${base} (${from}): ${error.message || error.code}. Start one with "stellar local start".`,
+            `No local platform answers at ${base} (${from}): ${error.message || error.code}. ` +
+              'Start one with "stellar local start".',
             'NOT_RUNNING'
           )
         );
-      const req = http.request(new URL(url, base), { method, headers, agent: false, timeout: ANSWER_TIMEOUT_MS }, (res) => {
+      const options = { method, headers, agent: false, timeout: ANSWER_TIMEOUT_MS };
+      const req = http.request(new URL(url, base), options, (res) => {
         const parts = [];
         res.on('data', (part) => parts.push(part));
         res.on('error', fail);
@@ -328,7 +340,9 @@ class StellarLocal {
   address() {
     const { STELLAR_LOCAL_URL: url, STELLAR_LOCAL_TOKEN: token } = process.env;
     if (url) {
-      if (!token) throw this.error('STELLAR_LOCAL_URL is set and STELLAR_LOCAL_TOKEN is not: set both or neither', 'NO_TOKEN');
+      if (!token) {
+        throw this.error('STELLAR_LOCAL_URL is set and STELLAR_LOCAL_TOKEN is not: set both or neither', 'NO_TOKEN');
+      }
       return { base: this.checked(url, 'STELLAR_LOCAL_URL'), token, from: 'STELLAR_LOCAL_URL' };
     }
     const { XDG_STATE_HOME: stateHome } = process.env; // relative ones are to be ignored, says the XDG specification

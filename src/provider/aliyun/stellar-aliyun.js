@@ -1,9 +1,9 @@
 'use strict';
 
-// Written by stellar beside serverless.yml, after serverless-aliyun-function-compute 1.2.6 in its list of plugins. That plugin puts
-// packages into a bucket of the whole account and deletes the bucket on `remove`; it makes log projects, log stores and roles that it
-// does not delete; and it has no environment variables. Here all that is made has a name of this service's own, and is what `remove`
-// deletes. `info` says at its end what is still there.
+// Written by stellar beside serverless.yml, after serverless-aliyun-function-compute 1.2.6 in its list of plugins. That
+// plugin puts packages into a bucket of the whole account and deletes the bucket on `remove`; it makes log projects,
+// log stores and roles that it does not delete; and it has no environment variables. Here all that is made has a name
+// of this service's own, and is what `remove` deletes. `info` says at its end what is still there.
 
 const crypto = require('crypto');
 const fs = require('fs');
@@ -51,7 +51,8 @@ class StellarAliyun {
     fs.writeFileSync(path.join(this.dir(), STATE), `${JSON.stringify({ region: this.provider.options.region })}\n`);
   }
 
-  // names are as long as the shortest limit, the API's 50 characters, and no other run's: the service's name is the run's own.
+  // names are as long as the shortest limit, the API's 50 characters, and no other run's: the service's name is the
+  // run's own.
   names() {
     const hash = crypto.createHash('sha256').update(this.serverless.service.service).digest('hex').slice(0, 24);
     const p = this.provider;
@@ -64,7 +65,8 @@ class StellarAliyun {
   }
 
   credentials() {
-    const [id, secret, account] = ['ACCESS_KEY_ID', 'ACCESS_KEY_SECRET', 'ACCOUNT_ID'].map((n) => process.env[`ALIBABA_CLOUD_${n}`]);
+    const names = ['ACCESS_KEY_ID', 'ACCESS_KEY_SECRET', 'ACCOUNT_ID'];
+    const [id, secret, account] = names.map((n) => process.env[`ALIBABA_CLOUD_${n}`]);
     if (!id || !secret || !account) return; // the file that serverless.yml names
     const key = { aliyun_access_key_id: id, aliyun_access_key_secret: secret, aliyun_account_id: account };
     Object.defineProperty(this.provider, 'key', { get: () => key });
@@ -83,7 +85,10 @@ class StellarAliyun {
       config.ServiceTimeout = Math.min(fn.timeout * 1000, LONGEST); // the plugin has the gateway give up after 3 s
       return config;
     };
-    p.getObjectResource = (name) => getObjectResource.call(p, name, path.resolve(this.dir(), this.serverless.service.package.artifact));
+    p.getObjectResource = (name) => {
+      const file = path.resolve(this.dir(), this.serverless.service.package.artifact);
+      return getObjectResource.call(p, name, file);
+    };
     p.getServiceResource = () => {
       const resource = getServiceResource.call(p);
       delete resource.Properties.logConfig;

@@ -255,7 +255,8 @@ func (a *connection) deploy(ctx context.Context, u provider.Unit) (provider.Endp
 }
 
 // functionLine is how the plugin tells a function: its name, a method, its address without a scheme.
-var functionLine = regexp.MustCompile(`(?m)->\s+(\S+): \[[A-Z*]+\] ((?:https?://)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/\S*)\s*$`)
+var functionLine = regexp.MustCompile(`(?m)->\s+(\S+): \[[A-Z*]+\] ` +
+	`((?:https?://)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/\S*)\s*$`)
 
 // readEndpoints reads what `serverless deploy` prints. Function is the name within the app.
 func readEndpoints(text string) []provider.Endpoint {

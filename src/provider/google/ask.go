@@ -80,7 +80,8 @@ func (g gcloud) locate(ctx context.Context) (place, error) {
 	if at.region == "" {
 		both.Go(fail.Caught(func(err error) { missing[1] = err }, func() {
 			at.region, missing[1] = g.property(ctx, g.group+"/region", fail.Input("no Google Cloud region is set").
-				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group))
+				WithHint(`write "Region" into the experiment, set CLOUDSDK_%s_REGION, `+
+					`or run "gcloud config set %s/region <region>"`, strings.ToUpper(g.group), g.group))
 		}))
 	}
 	both.Wait()

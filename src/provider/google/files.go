@@ -96,7 +96,8 @@ var exportedName = regexp.MustCompile(`^[A-Z]\w*$`)
 func checkGo(dir, handler string) (string, error) {
 	if !exportedName.MatchString(handler) {
 		return "", fail.Input("handler %q is no exported function of Go", handler).
-			WithHint(`name it: "Handler": "Handle", for func Handle(http.ResponseWriter, *http.Request) in a package that is not main`)
+			WithHint(`name it: "Handler": "Handle", for func Handle(http.ResponseWriter, ` +
+				`*http.Request) in a package that is not main`)
 	}
 	return handler, anyFile(dir, "go.mod")
 }

@@ -95,7 +95,8 @@ var gcloudSays = []struct {
 	{regexp.MustCompile(`(?i)failed to start and listen on the port`),
 		"the program of the image has to listen on $PORT"},
 	{regexp.MustCompile(`(?i)max instances must be set to|MaxInstances.*quota|exceeded the maximum allowed`),
-		`the project's quota allows fewer instances: write a smaller "MaxInstances" into "Platform", or ask for more quota`},
+		`the project's quota allows fewer instances: write a smaller "MaxInstances" ` +
+			`into "Platform", or ask for more quota`},
 }
 
 // gcloudExplained adds to a failed command what helps, where its words tell.

@@ -1,8 +1,8 @@
 'use strict';
 
 // The measurement function on Function Compute behind API Gateway
-// (alibabacloud.com/help/en/api-gateway/traditional-api-gateway/user-guide/use-function-compute-as-the-backend-service). It gives
-// the request the form of an HTTP API event and the answer that of the gateway; all else is in main.js.
+// (alibabacloud.com/help/en/api-gateway/traditional-api-gateway/user-guide/use-function-compute-as-the-backend-service).
+// It gives the request the form of an HTTP API event and the answer that of the gateway; all else is in main.js.
 
 const measure = require('./main.js');
 const core = require('./core.cjs');

@@ -10,7 +10,8 @@ import main as measure
 
 
 def _timeout_ms(context):
-    seconds = getattr(getattr(context, "function", None), "timeout", None) or os.environ.get("STELLAR_TIMEOUT_SECONDS") or "3600"
+    seconds = getattr(getattr(context, "function", None), "timeout", None)
+    seconds = seconds or os.environ.get("STELLAR_TIMEOUT_SECONDS") or "3600"
     try:
         return int(float(seconds) * 1000)
     except (TypeError, ValueError, OverflowError):

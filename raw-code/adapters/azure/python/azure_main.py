@@ -12,7 +12,7 @@ import azure.functions as functions  # noqa: E402 - the platform's worker has it
 
 import main as measure  # noqa: E402
 
-# The worker's process waits, already started, until it is given a function: what came before is not this function's start.
+# The worker's process is started before it gets a function: the time before that is not part of this function's start.
 measure._identity.started_at(_BEGAN)
 
 

@@ -14,8 +14,8 @@ const PART = 1 << 20; // bytes of a payload that are held at once: a Worker has 
 let id = '';
 let invocations = 0;
 
-// Each byte is read once, so that a platform which loads modules lazily has to bring all of them. Four at a time: a Worker may
-// take a second to start, whatever its size.
+// Each byte is read once, so that a platform which loads modules lazily has to bring all of them. Four at a time: a
+// Worker may take a second to start, whatever its size.
 let read = 0;
 for (const filler of fillers) {
   const words = new Uint32Array(filler, 0, filler.byteLength >>> 2);
@@ -37,12 +37,14 @@ function claim(request) {
 
 // makePayload makes n bytes that do not compress, the same ones each time and as under Node.js.
 async function makePayload(n) {
-  const key = await crypto.subtle.importKey('raw', new TextEncoder().encode('stellar\0payload\0'), 'AES-CTR', false, ['encrypt']);
+  const secret = new TextEncoder().encode('stellar\0payload\0');
+  const key = await crypto.subtle.importKey('raw', secret, 'AES-CTR', false, ['encrypt']);
   let made = 0;
   while (made < n) {
     const counter = new Uint8Array(16);
     new DataView(counter.buffer).setUint32(12, made / 16); // blocks so far; 2^26 of them are the most that is made
-    const part = await crypto.subtle.encrypt({ name: 'AES-CTR', counter, length: 64 }, key, new Uint8Array(Math.min(n - made, PART)));
+    const zeros = new Uint8Array(Math.min(n - made, PART));
+    const part = await crypto.subtle.encrypt({ name: 'AES-CTR', counter, length: 64 }, key, zeros);
     made += part.byteLength;
   }
   return made;

@@ -1,4 +1,4 @@
-"""The measurement function as Google's Functions Framework calls it: with a Flask request, for a body, a status and headers.
+"""The measurement function in the form of Google's Functions Framework: a Flask request in; body, status, headers out.
 
 It only translates: the request becomes an event of an HTTP API, which main.lambda_handler answers.
 """

@@ -27,7 +27,7 @@ public final class Json {
         return value;
     }
 
-    /** Writes a value made of maps, iterables, texts, numbers, booleans and null; others are an IllegalArgumentException. */
+    /** Writes a value made of maps, iterables, texts, numbers, booleans and null, else IllegalArgumentException. */
     public static String write(Object value) {
         StringBuilder out = new StringBuilder(256);
         write(out, value, 0);
@@ -69,7 +69,8 @@ public final class Json {
             }
             out.append(before == '[' ? "[]" : "]");
         } else {
-            throw new IllegalArgumentException("Object of type " + value.getClass().getName() + " is not JSON serializable");
+            String name = value.getClass().getName();
+            throw new IllegalArgumentException("Object of type " + name + " is not JSON serializable");
         }
     }
 

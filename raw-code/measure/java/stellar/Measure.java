@@ -15,15 +15,16 @@ import java.util.Map;
 /**
  * The measurement function: it reports its instance, spins if asked, makes a payload if asked, and stamps.
  *
- * <p>A managed runtime calls handle; the class Server is the program that serves HTTP on $PORT. Only the JDK, and little of it: no lambdas, no
- * formatting, no regular expressions, because each brings classes along and the cold start should measure the platform.
- * Context is the interface that every Lambda runtime for Java has; it is not in the package.
+ * <p>A managed runtime calls handle; the class Server is the program that serves HTTP on $PORT. Only the JDK, and
+ * little of it: no lambdas, no formatting, no regular expressions, because each brings classes along and the cold start
+ * should measure the platform. Context is the interface that every Lambda runtime for Java has; it is not in the
+ * package.
  */
 public final class Measure {
     /** Stands in where the platform does not tell its own timeout, ns: no platform lets a request run longer. */
     static final double LONGEST_TIMEOUT = 3600e9;
 
-    private static final long SEED = 88172645463325252L; // Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves
+    private static final long SEED = 88172645463325252L; // of Marsaglia, "Xorshift RNGs" (2003); any number but 0 works
     private static final int STEP = 1 << 20;
     private static final String TOKEN = env("STELLAR_TOKEN_SHA256").toLowerCase(java.util.Locale.ROOT);
     static final Instance INSTANCE = new Instance();
@@ -42,8 +43,8 @@ public final class Measure {
     }
 
     /**
-     * Answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members are the
-     * parameters, X-Stellar-Token among them.
+     * Answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members are
+     * the parameters, X-Stellar-Token among them.
      */
     public void handle(InputStream in, OutputStream out, Context context) throws IOException {
         String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);

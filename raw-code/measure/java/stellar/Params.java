@@ -22,11 +22,13 @@ final class Params {
         increments = count(given, "IncrementLimit");
         payload = count(given, "PayloadLengthBytes");
         if (payload > MAX_PAYLOAD) {
-            throw new Refused(400, "PayloadLengthBytes is " + payload + ", at most " + MAX_PAYLOAD + " (1 GiB) is allowed");
+            throw new Refused(400,
+                "PayloadLengthBytes is " + payload + ", at most " + MAX_PAYLOAD + " (1 GiB) is allowed");
         }
         double need = increments * NS_PER_INCREMENT;
         if (need > leftNs) {
-            throw new Refused(400, "IncrementLimit " + increments + " would spin for at least " + threeDigits(need / 1e9)
+            throw new Refused(400, "IncrementLimit " + increments
+                + " would spin for at least " + threeDigits(need / 1e9)
                 + " s, the function's timeout leaves " + threeDigits(Math.max(leftNs, 0) / 1e9) + " s");
         }
     }
@@ -53,12 +55,14 @@ final class Params {
         }
         for (String name : new String[] {"PutURL", "GetURL"}) {
             if (!blank(given.get(name))) {
-                throw new Refused(400, name + ": this function does not run transfers through storage, ask it without " + name);
+                throw new Refused(400,
+                    name + ": this function does not run transfers through storage, ask it without " + name);
             }
         }
         Object storage = given.get("StorageTransfer");
         if ("true".equals(storage) || Boolean.TRUE.equals(storage)) {
-            throw new Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it");
+            throw new Refused(400,
+                "StorageTransfer: this function does not run transfers through storage, ask it without it");
         }
         if (cmds || given.containsKey("cmds")) {
             throw new Refused(400, "cmds: this function does not run micro-tests, ask it without cmds");

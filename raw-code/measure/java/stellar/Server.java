@@ -25,7 +25,8 @@ public final class Server {
     public static void main(String[] args) throws IOException {
         String port = Measure.env("PORT");
         if (!Params.digits(port)) {
-            System.err.println("measure: PORT is not set: nothing to serve (a Lambda runtime calls stellar.Measure::handle)");
+            System.err.println(
+                "measure: PORT is not set: nothing to serve (a Lambda runtime calls stellar.Measure::handle)");
             System.exit(1);
         }
         new Server(Integer.parseInt(port), Measure.env("STELLAR_TIMEOUT_SECONDS")).run();
@@ -99,7 +100,8 @@ public final class Server {
         try {
             byte[] kept = readBody(in, fields);
             String token = fields.get("x-stellar-token");
-            answer = Measure.answer(instance, Instance.now(), requestId(fields), token == null ? "" : token, query(first),
+            answer = Measure.answer(instance, Instance.now(), requestId(fields),
+                token == null ? "" : token, query(first),
                 Measure.hasCmds(kept), timeoutNs);
         } catch (Refused e) {
             keep = false;
@@ -110,7 +112,8 @@ public final class Server {
             : answer.status == 411 ? "Length Required" : "Bad Request";
         ByteArrayOutputStream out = new ByteArrayOutputStream(text.length + 200);
         out.write(("HTTP/1.1 " + answer.status + " " + reason + "\r\nContent-Type: application/json\r\nContent-Length: "
-            + text.length + "\r\nConnection: " + (keep ? "keep-alive" : "close") + "\r\n\r\n").getBytes(StandardCharsets.UTF_8));
+            + text.length + "\r\nConnection: " + (keep ? "keep-alive" : "close") + "\r\n\r\n")
+            .getBytes(StandardCharsets.UTF_8));
         if (!first.startsWith("HEAD ")) {
             out.write(text);
         }

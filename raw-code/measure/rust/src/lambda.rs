@@ -88,7 +88,10 @@ fn serve_one(f: &Function, c: &mut Connection) -> io::Result<()> {
     let source = if proxied { &query } else { &members };
     let param = |name: &str| json::get(source, name).map(|v| v.as_param().to_string());
     let token = if proxied {
-        part("headers").iter().find(|(n, _)| n.eq_ignore_ascii_case("X-Stellar-Token")).map(|(_, v)| v.as_param().to_string())
+        part("headers")
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case("X-Stellar-Token"))
+            .map(|(_, v)| v.as_param().to_string())
     } else {
         param("X-Stellar-Token")
     };

@@ -34,7 +34,8 @@ fn main() {
     let end = if !api.is_empty() {
         lambda::serve(function, &api)
     } else {
-        let port = env::var("FUNCTIONS_CUSTOMHANDLER_PORT").or_else(|_| env::var("PORT")); // the former is Azure Functions'
+        // The first variable is that of Azure Functions.
+        let port = env::var("FUNCTIONS_CUSTOMHANDLER_PORT").or_else(|_| env::var("PORT"));
         match port.ok().and_then(|p| p.parse::<u16>().ok()) {
             Some(port) => web::serve(function, port),
             None => "neither AWS_LAMBDA_RUNTIME_API nor PORT is set: nothing to serve".into(),

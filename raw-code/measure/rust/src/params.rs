@@ -40,7 +40,10 @@ fn three_digits(v: f64) -> String {
     let text = format!("{v:.2e}");
     let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
     let power: i32 = power.parse().unwrap_or(0);
-    let bare = |t: &str| if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.').to_string() } else { t.to_string() };
+    let bare = |t: &str| match t.contains('.') {
+        true => t.trim_end_matches('0').trim_end_matches('.').to_string(),
+        false => t.to_string(),
+    };
     if (-4..3).contains(&power) {
         return bare(&format!("{v:.*}", (2 - power) as usize));
     }

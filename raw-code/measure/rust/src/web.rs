@@ -32,8 +32,8 @@ pub fn serve(f: Arc<Function>, port: u16) -> String {
     "the listener ended".into()
 }
 
-/// Lets a whole burst wait for its connections: the standard library asks for 128, and what is over is tried again by the
-/// clients a second later, which would look like the platform's latency.
+// / Lets a whole burst wait for its connections: the standard library asks for 128, and what is over is tried again by
+// the / clients a second later, which would look like the platform's latency.
 #[cfg(unix)]
 fn lengthen_queue(listener: &TcpListener) {
     use std::os::unix::io::AsRawFd;
@@ -60,7 +60,8 @@ fn converse(f: &Function, stream: TcpStream, left_ns: f64) -> io::Result<()> {
                 let query = parse_query(target.split_once('?').map_or("", |(_, q)| q));
                 let param = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
                 let answer = f.handle(Request {
-                    id: request_id(&head), instance, received: now(), left_ns, token: head.get("x-stellar-token").to_string(),
+                    id: request_id(&head), instance, received: now(), left_ns,
+                    token: head.get("x-stellar-token").to_string(),
                     cmds: has_cmds(&kept), param: &param,
                 });
                 (!head.get("connection").eq_ignore_ascii_case("close"), answer)
@@ -68,8 +69,9 @@ fn converse(f: &Function, stream: TcpStream, left_ns: f64) -> io::Result<()> {
         };
         let reason = match status { 200 => "OK", 401 => "Unauthorized", 411 => "Length Required", _ => "Bad Request" };
         let shown = if method == "HEAD" { "" } else { &text };
-        write!(stream.get_mut(), "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-            Connection: {}\r\n\r\n{shown}", text.len(), if keep { "keep-alive" } else { "close" })?;
+        write!(stream.get_mut(), "HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n\
+            Content-Length: {}\r\nConnection: {}\r\n\r\n{shown}",
+            text.len(), if keep { "keep-alive" } else { "close" })?;
         if !keep {
             return Ok(());
         }
@@ -130,7 +132,10 @@ fn parse_query(text: &str) -> Vec<(String, String)> {
 fn decode(text: &str) -> String {
     let (bytes, mut out, mut i) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
     while i < bytes.len() {
-        let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex = bytes
+            .get(i + 1..i + 3)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
         match (bytes[i], hex) {
             (b'%', Some(byte)) => {
                 out.push(byte);

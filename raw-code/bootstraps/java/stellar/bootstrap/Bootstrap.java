@@ -25,7 +25,8 @@ public final class Bootstrap {
         String address = System.getenv("AWS_LAMBDA_RUNTIME_API");
         String name = args.length > 0 ? args[0] : System.getenv("_HANDLER");
         if (address == null || name == null) {
-            System.err.println("java bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed");
+            System.err.println(
+                "java bootstrap: AWS_LAMBDA_RUNTIME_API and a handler (argument or _HANDLER) are needed");
             System.exit(1);
         }
         try {
@@ -102,7 +103,8 @@ public final class Bootstrap {
                 postError(connection, "invocation/" + id + "/error", describe(e.kind, e.getMessage(), null));
                 continue;
             } catch (Throwable e) {
-                postError(connection, "invocation/" + id + "/error", describe(e.getClass().getName(), Handler.message(e), e));
+                postError(connection, "invocation/" + id + "/error",
+                    describe(e.getClass().getName(), Handler.message(e), e));
                 if (e instanceof VirtualMachineError) {
                     return; // out of memory: what follows cannot be trusted
                 }
@@ -122,7 +124,8 @@ public final class Bootstrap {
         List<String> trace = new ArrayList<>();
         for (StackTraceElement frame : thrown == null ? new StackTraceElement[0] : thrown.getStackTrace()) {
             String of = frame.getClassName();
-            if (!of.startsWith("stellar.bootstrap.") && !of.startsWith("java.lang.reflect.") && !of.contains("internal.reflect.")) {
+            if (!of.startsWith("stellar.bootstrap.") && !of.startsWith("java.lang.reflect.")
+                    && !of.contains("internal.reflect.")) {
                 trace.add(frame.toString());
             }
         }
@@ -133,7 +136,8 @@ public final class Bootstrap {
         return out;
     }
 
-    private static void postError(Connection connection, String path, Map<String, Object> description) throws Connection.Gone {
+    private static void postError(Connection connection, String path, Map<String, Object> description)
+            throws Connection.Gone {
         System.err.println("[ERROR] " + description.get("errorType") + ": " + description.get("errorMessage"));
         for (Object frame : (List<?>) description.get("stackTrace")) {
             System.err.println("\tat " + frame);

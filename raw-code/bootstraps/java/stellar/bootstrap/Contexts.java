@@ -6,8 +6,8 @@ import java.lang.reflect.Proxy;
 import java.util.Map;
 
 /**
- * Makes the Context that a handler wants. A package can bring AWS's own interface, with more methods than the stand-in: a
- * proxy fits both, and what it does not know is null. A handler that declares none costs no proxy.
+ * Makes the Context that a handler wants. A package can bring AWS's own interface, with more methods than the stand-in:
+ * a proxy fits both, and what it does not know is null. A handler that declares none costs no proxy.
  */
 final class Contexts implements InvocationHandler {
     private final Map<String, String> fields;
@@ -53,7 +53,7 @@ final class Contexts implements InvocationHandler {
         }
     }
 
-    /** AWS's LambdaLogger: log(text), log(bytes), in newer versions with a level behind. Nothing is added to what is given. */
+    /** AWS's LambdaLogger: log(text), log(bytes), in newer versions with a level. It writes its argument unchanged. */
     private static final class Logger implements InvocationHandler {
         @Override
         public Object invoke(Object proxy, Method method, Object[] args) {

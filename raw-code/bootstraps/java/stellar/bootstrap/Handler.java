@@ -48,7 +48,8 @@ final class Handler {
         String className = colons < 0 ? name : name.substring(0, colons);
         String methodName = colons < 0 ? "handleRequest" : name.substring(colons + 2);
         if (className.isEmpty() || methodName.isEmpty()) {
-            throw new InitError("Runtime.MalformedHandlerName", "Bad handler '" + name + "': it must be package.Class::method", null);
+            throw new InitError("Runtime.MalformedHandlerName",
+                "Bad handler '" + name + "': it must be package.Class::method", null);
         }
         Class<?> type = load(className);
         try {
@@ -68,7 +69,8 @@ final class Handler {
         } catch (InvocationTargetException e) {
             throw new InitError(e.getCause().getClass().getName(), message(e.getCause()), e.getCause());
         } catch (ReflectiveOperationException e) {
-            throw new InitError("Runtime.HandlerNotFound", "Class " + className + " has no public constructor without parameters", e);
+            throw new InitError("Runtime.HandlerNotFound",
+                "Class " + className + " has no public constructor without parameters", e);
         }
     }
 
@@ -85,7 +87,7 @@ final class Handler {
         }
     }
 
-    /** The method with that name; of several the one with the most parameters. Bridges of generic interfaces do not count. */
+    /** The method with that name; of several, the one with the most parameters. Bridges of generics do not count. */
     private static Method find(Class<?> type, String name) throws InitError {
         Method found = null;
         for (Method m : type.getMethods()) {
@@ -95,7 +97,8 @@ final class Handler {
             }
         }
         if (found == null) {
-            throw new InitError("Runtime.HandlerNotFound", "No public method named " + name + " on class " + type.getName(), null);
+            throw new InitError("Runtime.HandlerNotFound",
+                "No public method named " + name + " on class " + type.getName(), null);
         }
         return found;
     }
@@ -114,7 +117,8 @@ final class Handler {
                 args[i] = input(types[i], event);
                 fed = true;
             } else {
-                throw new FormError("Runtime.UnmarshalError", "parameter " + (i + 1) + " of the handler is a " + types[i].getName()
+                throw new FormError("Runtime.UnmarshalError",
+                    "parameter " + (i + 1) + " of the handler is a " + types[i].getName()
                     + ": a handler takes an event, perhaps an OutputStream, and perhaps a Context");
             }
         }
@@ -153,9 +157,11 @@ final class Handler {
         if (value instanceof Long && type == long.class || value instanceof Boolean && type == boolean.class) {
             return value;
         }
-        String advice = Map.class.isAssignableFrom(type) || List.class.isAssignableFrom(type) || type == String.class ? ""
+        boolean builtIn = Map.class.isAssignableFrom(type) || List.class.isAssignableFrom(type) || type == String.class;
+        String advice = builtIn ? ""
             : ": this runtime fills Map<String, Object>, List, String, numbers and streams, not classes of yours";
-        throw new FormError("Runtime.UnmarshalError", "the event does not fit the handler's " + type.getName() + advice);
+        throw new FormError("Runtime.UnmarshalError",
+            "the event does not fit the handler's " + type.getName() + advice);
     }
 
     static String message(Throwable t) {
