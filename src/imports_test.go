@@ -54,8 +54,9 @@ var leaves = map[string][]string{
 	"probe/selfwatch": {},
 	"probe/answer":    {"sample"},
 	"local/client":    {},
-	"local/sandbox":   {},
-	"local/container": {"dockerengine", "shell"}, // credential helpers of registries
+	"local/sandbox":   {"local/resident"},
+	"local/container": {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
+	"local/resident":  {},
 }
 
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports

@@ -70,6 +70,7 @@ func newInstance(fn *function) *instance {
 
 // start starts it. Whatever happens, finish runs once and every invocation gets its result.
 func (in *instance) start() {
+	time.Sleep(in.fn.platform.opts.UnpackDelay)
 	in.mu.Lock()
 	in.started = time.Now()
 	in.mu.Unlock()

@@ -35,6 +35,9 @@ type Options struct {
 	LogBytes      int64         // kept per function; default 10 MiB
 	CPU           string        // CPUQuota (default) or CPUOff
 	NoMemoryLimit bool          // do not enforce the memory of functions
+	// UnpackDelay makes each cold start longer before its process or container is begun, as if the package took longer
+	// to fetch and to unpack. It is for tests.
+	UnpackDelay time.Duration
 	// Getenv is the environment in which the Engine and its registries are found; default: this process's.
 	Getenv func(string) string
 	Warnf  func(format string, args ...any) // gets what a person should know; default: nothing

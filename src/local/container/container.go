@@ -21,6 +21,7 @@ import (
 
 	"stellar/src/dockerengine"
 	"stellar/src/fail"
+	"stellar/src/local/resident"
 )
 
 const (
@@ -51,7 +52,8 @@ type Container struct {
 	tmp    string // this machine's folder that is /tmp in it; empty: none
 	ended  chan struct{}
 	once   sync.Once
-	peakAt string // file with the most memory it has used; empty: not known
+	peakAt string // file with the most memory it has been charged; empty: not known
+	meter  *resident.Meter
 	addr   string // where its server answers; empty: it is none, or ended before it could be asked
 	quota  bool   // its CPU is to be limited
 
@@ -97,6 +99,7 @@ func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error)
 		return nil, err
 	}
 	c.peakAt = peakFile(c.id)
+	c.meter = resident.Group(filepath.Join(filepath.Dir(c.peakAt), "cgroup.procs"))
 	if spec.Server {
 		if c.addr, err = c.address(ctx); err != nil {
 			attached.Close()
@@ -249,14 +252,23 @@ func peakFile(id string) string {
 	return ""
 }
 
-// Peak is the most memory that it has used, in bytes, 0 where that is not known.
+// Peak is the most memory that its processes had resident, in bytes, 0 where that is not known. Of an ended container
+// it is at least the most that its control group was charged, as long as the kernel has the group.
 func (c *Container) Peak() int64 {
+	seen := c.meter.Peak()
+	select {
+	case <-c.ended:
+	default:
+		if seen > 0 {
+			return seen
+		}
+	}
 	text, err := os.ReadFile(c.peakAt)
 	if err != nil {
-		return 0
+		return seen
 	}
 	n, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	return n
+	return max(seen, n)
 }
 
 // Release removes the container, and gives the image up. After an error it is called again.

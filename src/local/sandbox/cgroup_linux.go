@@ -303,6 +303,14 @@ func (g *cgroup) peak() int64 {
 	return v
 }
 
+// processes is the file that lists the group's processes, empty where there is no group.
+func (g *cgroup) processes() string {
+	if dir := pick(g.memory != "", g.memory, g.cpu); dir != "" {
+		return filepath.Join(dir, "cgroup.procs")
+	}
+	return ""
+}
+
 // outOfMemory says whether the kernel has killed in the group for want of memory.
 func (g *cgroup) outOfMemory() bool {
 	if g.memory == "" {

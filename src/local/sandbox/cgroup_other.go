@@ -27,6 +27,7 @@ func (g *cgroup) setBirthplace(*syscall.SysProcAttr)          {}
 func (g *cgroup) limitMemory(int) error                       { return nil }
 func (g *cgroup) limitCPU(time.Duration, time.Duration) error { return nil }
 func (g *cgroup) peak() int64                                 { return 0 }
+func (g *cgroup) processes() string                           { return "" }
 func (g *cgroup) outOfMemory() bool                           { return false }
 func (g *cgroup) holdsAll() bool                              { return false }
 func (g *cgroup) remove() error                               { return nil }

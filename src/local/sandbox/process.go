@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"stellar/src/local/resident"
 )
 
 // Process is one function process and everything that it starts.
@@ -35,6 +37,7 @@ type Process struct {
 	mu     sync.Mutex
 	pid    int
 	reaped bool
+	meter  *resident.Meter // made by the first Peak
 }
 
 // shownFolder is a folder of this machine and where an instance sees it.
@@ -140,12 +143,26 @@ func (p *Process) Verdict() (how string, outOfMemory bool) {
 // LimitCPU gives the process so much processor time in every period.
 func (p *Process) LimitCPU(quota, period time.Duration) error { return p.cell.LimitCPU(quota, period) }
 
-// Peak is the most memory that it has used, in bytes, 0 where that is not known.
+// Peak is the most memory that it and what it has started had resident, in bytes, 0 where that is not known. Of an
+// ended process it is at least the most that its control group was charged.
 func (p *Process) Peak() int64 {
-	if v := p.cell.group.peak(); v > 0 {
-		return v
+	p.mu.Lock()
+	if p.meter == nil && p.pid > 0 {
+		p.meter = resident.Tree(p.pid)
+		if list := p.cell.group.processes(); list != "" {
+			p.meter = resident.Group(list)
+		}
 	}
-	return peakOf(p.PID())
+	meter, ended := p.meter, p.reaped
+	p.mu.Unlock()
+	var seen int64
+	if meter != nil {
+		seen = meter.Peak()
+	}
+	if seen == 0 || ended { // what it did last was not seen
+		return max(seen, p.cell.group.peak())
+	}
+	return seen
 }
 
 // strayTime is how long processes that have left their group may take to end once they are killed.

@@ -1,10 +1,7 @@
 package sandbox
 
 import (
-	"bytes"
-	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -29,18 +26,6 @@ func awaitExit(pid int) {
 			return
 		}
 	}
-}
-
-// peakOf gives the most memory that the process had resident, in bytes, 0 where the kernel does not tell.
-func peakOf(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := bytes.Cut(status, []byte("\nVmHWM:"))
-	line, _, _ := bytes.Cut(rest, []byte(" kB"))
-	kB, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
-	return kB << 10
 }
 
 // await waits for the process to end, ends what it left in its group, and reaps it last: until then the group's number

@@ -12,9 +12,6 @@ func dieWithParent(*syscall.SysProcAttr) {}
 
 func onMainThread() bool { return false }
 
-// peakOf says that it is not known.
-func peakOf(int) int64 { return 0 }
-
 // await waits for the process to end and ends what it left in its group.
 func (p *Process) await(proc *os.Process) *os.ProcessState {
 	state, _ := proc.Wait()
