@@ -17,12 +17,12 @@ import (
 	"stellar/src/run"
 )
 
-// ensureBase pulls the base image where the Engine does not have it; it is removed again with the run.
+// ensureBase pulls the base image if the Engine does not have it; it is removed again with the run.
 func (m *images) ensureBase(ctx context.Context, base, language, architecture string) error {
 	if base == "scratch" {
 		return nil
 	}
-	m.mu.Lock() // one pull at a time: two sub-experiments may want the same base
+	m.mu.Lock() // one pull at a time: two sub-experiments may need the same base
 	defer m.mu.Unlock()
 	if _, err := m.engine.ImageInspect(ctx, base); err == nil {
 		return nil
@@ -59,11 +59,11 @@ func (m *images) ensureBase(ctx context.Context, base, language, architecture st
 func noBase(base, language string, err error) error {
 	if language == run.LanguageDocker {
 		return fail.Input("cannot pull image %s, the base of the Dockerfile: %w", base, err).
-			WithHint("correct its name, docker login where it needs one, or name in FROM one that this machine has " +
+			WithHint("correct its name, run docker login, or name in FROM an image that this machine has " +
 				"(`docker images`)")
 	}
 	return fail.Input("cannot pull the base image %s: %w", base, err).
-		WithHint(`name one that this machine has: "BaseImage": "<image with %s>"; `+
+		WithHint(`name an image that this machine has: "BaseImage": "<image with %s>"; `+
 			`scripts/base-image.sh makes one from Debian packages`, language)
 }
 
@@ -73,9 +73,9 @@ var (
 	copyLine = regexp.MustCompile(`(?i)^\s*COPY\s+(?:--\S+\s+)*?--from=(\S+)\s`)
 )
 
-// basesOf are the images that a user's Dockerfile starts from or copies from. They are fetched before it is built, with
-// the user's credentials, and so that the run knows what it has brought. A name that cannot be told from the text is
-// left out: the Engine's builder finds it, or says why not.
+// basesOf are the images that a user's Dockerfile starts from or copies from. They are pulled before it is built, with
+// the user's credentials, and so that the run knows which images it has added. A name that cannot be read from the text
+// is left out: the Engine's builder finds it, or reports why not.
 func basesOf(dockerfile string) ([]string, error) {
 	f, err := os.Open(dockerfile)
 	if err != nil {

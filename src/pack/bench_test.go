@@ -51,7 +51,7 @@ func BenchmarkSweep(b *testing.B) {
 	b.ReportMetric(peakMB(), "peak-MB")
 }
 
-// BenchmarkZipCommand is what people do instead: a file of random bytes, then zip -j. Making that file is not counted.
+// BenchmarkZipCommand is the usual way: a file of random bytes, then zip -j. Making that file is not counted.
 func BenchmarkZipCommand(b *testing.B) {
 	zip, err := exec.LookPath("zip")
 	if err != nil {
@@ -88,7 +88,7 @@ func BenchmarkZipCommand(b *testing.B) {
 	}
 }
 
-// BenchmarkSyncedWrite is as many bytes written and synced, nothing else: what the disk itself takes.
+// BenchmarkSyncedWrite writes and syncs as many bytes: what the disk itself takes.
 func BenchmarkSyncedWrite(b *testing.B) {
 	for _, size := range benchSizes() {
 		b.Run(fmt.Sprintf("%dMiB", size), func(b *testing.B) {

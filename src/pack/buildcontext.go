@@ -27,7 +27,7 @@ type part struct {
 	size   int64
 }
 
-// buildContext is what the Engine gets to build from. The same parts make the same bytes.
+// buildContext is the build context for the Engine. The same parts make the same bytes.
 type buildContext struct{ parts []part }
 
 func (c *buildContext) addText(name, text string) {
@@ -40,7 +40,7 @@ func (c *buildContext) addFiles(dir string, files []source) {
 	}
 }
 
-// label puts a line behind the first one, FROM, of a Dockerfile that was added as text.
+// label puts a line after the first one, FROM, of a Dockerfile that was added as text.
 func (c *buildContext) label(dockerfile, line string) {
 	for i := range c.parts {
 		if p := &c.parts[i]; p.name == dockerfile {
@@ -51,7 +51,7 @@ func (c *buildContext) label(dockerfile, line string) {
 	}
 }
 
-// addFiller adds a file of filler; one of no bytes is left out.
+// addFiller adds a file of filler; an empty one is left out.
 func (c *buildContext) addFiller(dir, name string, seed int64, number, size uint64) {
 	c.parts = append(c.parts, part{name: path.Join(dir, name), filler: &filler{seed, number, size}, size: int64(size)})
 }
@@ -112,7 +112,7 @@ func (p part) copyTo(w io.Writer) error {
 	return err
 }
 
-// copyTo writes the filler's bytes, a piece at a time.
+// copyTo writes the filler's bytes in pieces.
 func (f filler) copyTo(w io.Writer) error {
 	stream, err := f.stream()
 	if err != nil {
@@ -131,7 +131,7 @@ func (f filler) copyTo(w io.Writer) error {
 	return nil
 }
 
-// reader gives the context as a stream to be read; the caller closes it.
+// reader returns the context as a stream; the caller closes it.
 func (c *buildContext) reader(ctx context.Context) io.ReadCloser {
 	r, w := io.Pipe()
 	fail.Go(fail.Report(ctx), func() {

@@ -14,8 +14,8 @@ import (
 	"github.com/mholt/archiver/v4"
 )
 
-// code is the compressed code of a package. It lies in a file of its own, from which every package of the same code
-// takes the compressed bytes as they are.
+// code is the compressed code of a package. It is in its own file, from which every package of the same code copies the
+// compressed bytes unchanged.
 type code struct {
 	file    *os.File
 	entries []entry
@@ -28,7 +28,7 @@ func (c *code) compress(ctx context.Context, dir string, files []source) error {
 		return err
 	}
 	c.file = f
-	infos := make([]archiver.FileInfo, len(files)) // the library's own listing walks a map: another order every time
+	infos := make([]archiver.FileInfo, len(files)) // the library's own listing walks a map: a different order each time
 	for i, s := range files {
 		infos[i] = archiver.FileInfo{FileInfo: fixedInfo{s}, NameInArchive: s.name,
 			Open: func() (fs.File, error) { return os.Open(s.path) }}
@@ -39,8 +39,8 @@ func (c *code) compress(ctx context.Context, dir string, files []source) error {
 	return c.index(files)
 }
 
-// index reads the file back. The library drops the error of its last write, so the list is compared with what was
-// meant.
+// index reads the file back. The library drops the error of its last write, so the list is compared with the expected
+// one.
 func (c *code) index(files []source) error {
 	size, err := c.file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *code) index(files []source) error {
 	}
 	z, err := zip.NewReader(c.file, size)
 	if err != nil {
-		return fmt.Errorf("it could not be written whole: %w", err)
+		return fmt.Errorf("it could not be written completely: %w", err)
 	}
 	if len(z.File) != len(files) {
 		return fmt.Errorf("it holds %d files instead of %d", len(z.File), len(files))
@@ -76,7 +76,7 @@ func (c *code) close() {
 	}
 }
 
-// section is a body that lies in a file. Several packages read from it at once.
+// section is a body within a file. Several packages read from it at once.
 type section struct {
 	from io.ReaderAt
 	at   int64
@@ -99,7 +99,7 @@ func (s section) writeTo(p *pipe) error {
 	return nil
 }
 
-// fixedInfo describes a file without anything that differs from build to build.
+// fixedInfo describes a file without anything that differs between builds.
 type fixedInfo struct{ s source }
 
 var _ fs.FileInfo = fixedInfo{}

@@ -15,8 +15,8 @@ import (
 	"stellar/src/fail"
 )
 
-// The context of a user's Dockerfile holds links as links, those that lead nowhere too, as docker build's has them;
-// what .dockerignore names is not even looked at. The folder itself may be a link.
+// The context of a user's Dockerfile contains links as links, also those to nothing, like the context of docker build.
+// Files that .dockerignore names are not even opened. The folder itself may be a link.
 func TestContextKeepsLinks(t *testing.T) {
 	dir := folder(t, map[string]string{"Dockerfile": "FROM scratch\n", ".dockerignore": "pipe\nskipped\n",
 		"a.txt": "a"})
@@ -60,8 +60,8 @@ func TestContextKeepsLinks(t *testing.T) {
 	}
 }
 
-// What a user's Dockerfile has made is named by its context and its layers: the same in another run, another where a
-// step that is run anew brings something else. Only then may functions that an earlier run left up stand in for it.
+// The result of a user's Dockerfile is named by its context and its layers: the same in another run, but different if a
+// repeated step brings something else. Only then may functions of an earlier run be used for it.
 func TestOwnDockerfileIsNamedByItsContent(t *testing.T) {
 	dockerfile := "FROM " + testBase + " AS maker\nRUN cat /proc/sys/kernel/random/uuid >/made\n" +
 		"FROM scratch\nCOPY --from=maker /made /made\n" // a small image: each run compresses it to know its size

@@ -10,9 +10,9 @@ import (
 	"stellar/src/fail"
 )
 
-// Where things lie in an image.
+// Paths in an image.
 const (
-	taskRoot = "/var/task"    // code and filler, as Lambda has it
+	taskRoot = "/var/task"    // code and filler, as on Lambda
 	loopRoot = "/opt/stellar" // our loop for a managed runtime
 )
 
@@ -22,7 +22,7 @@ const (
 	overHTTP   = "http"
 )
 
-// imageKind is what decides a generated Dockerfile.
+// imageKind is everything that decides a generated Dockerfile.
 type imageKind struct {
 	language  string
 	runtime   string // python3.13, java21, …
@@ -32,7 +32,7 @@ type imageKind struct {
 	generated bool // the measurement function
 }
 
-// languageImage is how images of one language are made: the way a language is added is a row of languageImages.
+// languageImage is how images of one language are made. To add a language, add a row to languageImages.
 type languageImage struct {
 	// AWS's image for the Runtime API contract, whose own loop is used; nil: scratch
 	lambdaBase func(version string) string
@@ -71,7 +71,7 @@ func languageImages() map[string]languageImage {
 
 var versionNumber = regexp.MustCompile(`\d+(\.\d+)?`)
 
-// baseOf is the image that a generated Dockerfile starts from; scratch is none.
+// baseOf is the image that a generated Dockerfile starts from; scratch means none.
 func (k imageKind) baseOf() (string, error) {
 	row, ok := languageImages()[k.language]
 	if !ok {
@@ -90,27 +90,27 @@ func (k imageKind) baseOf() (string, error) {
 	return of(versionNumber.FindString(strings.TrimSuffix(k.runtime, ".x"))), nil
 }
 
-// ownLoop says whether the image needs our loop: a base of the user's need not have AWS's.
+// ownLoop reports whether the image needs our loop: a user's base may lack AWS's.
 func (k imageKind) ownLoop() bool {
 	row := languageImages()[k.language]
 	return k.contract == runtimeAPI && row.lambdaBase != nil && k.base != ""
 }
 
-// check says what cannot be made of a function.
+// check reports what cannot be made from a function.
 func (k imageKind) check() error {
 	if _, err := k.baseOf(); err != nil {
 		return err
 	}
 	if k.contract == overHTTP && !k.generated && languageImages()[k.language].lambdaBase != nil {
-		return fail.Unsupported("a %s function of your own as a server on $PORT: its handler %s serves no HTTP",
+		return fail.Unsupported("a %s function of your own as a server on $PORT: its handler %s does not serve HTTP",
 			k.language, k.handler).
 			WithHint("give its folder a Dockerfile whose program listens on $PORT")
 	}
 	return nil
 }
 
-// dockerfile is the text of a generated Dockerfile. The parts of the filler stand where they belong: those in front
-// before the code, the others last, each a layer of its own.
+// dockerfile is the text of a generated Dockerfile. The parts of the filler are layers of their own: the front parts
+// before the code, the others last.
 func (k imageKind) dockerfile(front, back bool) (string, error) {
 	base, err := k.baseOf()
 	if err != nil {

@@ -94,16 +94,16 @@ func TestCheck(t *testing.T) {
 		}, "filler can only be the last layer", `"FillerPlacement": "back"`},
 		{"own handler as a server", func(f *run.Function, _ *experiment.Experiment) {
 			f.Generated, f.Platform.ImageContract = false, overHTTP
-		}, "serves no HTTP", "Dockerfile"},
+		}, "does not serve HTTP", "Dockerfile"},
 		{"own Go program as a server", func(f *run.Function, _ *experiment.Experiment) {
 			f.Language, f.Generated, f.Platform.ImageContract = "go", false, overHTTP
 		}, "", ""},
 		{"no such language", func(f *run.Function, _ *experiment.Experiment) { f.Language = "cobol" },
 			"images of cobol functions", ""},
 		{"a cloud and no registry", func(_ *run.Function, e *experiment.Experiment) { e.Provider = "aws" },
-			"images for aws have to be pushed to a registry", `"Registry"`},
+			"images for aws must be pushed to a registry", `"Registry"`},
 		{"ColdPull and no registry", func(f *run.Function, _ *experiment.Experiment) { f.ColdPull = true },
-			"ColdPull pulls from a registry", `"Registry"`},
+			"ColdPull needs a registry", `"Registry"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := with(c.change)

@@ -8,11 +8,11 @@ import (
 	"hash/crc32"
 )
 
-// fillerCRC is the CRC-32 of every filler. Its last four bytes are chosen to give this sum, so that the header in front
-// of the data can be written before the data has been made.
+// fillerCRC is the CRC-32 of every filler. Its last four bytes are chosen to give this sum, so that the header before
+// the data can be written before the data is made.
 const fillerCRC uint32 = 0x5354454c
 
-// filler is a body of bytes that no compression makes smaller: the AES-CTR keystream under a key from the seed.
+// filler is a body of incompressible bytes: the AES-CTR keystream under a key from the seed.
 type filler struct {
 	seed   int64
 	number uint64 // of the filler in its package: each has a keystream of its own
@@ -53,9 +53,9 @@ func (f filler) writeTo(p *pipe) error {
 	return err
 }
 
-// bytesFor finds the four bytes that, after data whose CRC-32 is crc, make the sum want. The CRC's register is run
-// backwards from want over four bytes; each step is determined by the register's top byte, for the top bytes of the 256
-// table entries are all different. (M. Stigge et al., "Reversing CRC - Theory and Practice", 2006.)
+// bytesFor finds the four bytes that, after data with the CRC-32 crc, make the sum want. The CRC's register is run
+// backwards from want over four bytes. Each step is determined by the register's top byte, because the top bytes of the
+// 256 table entries are all different. (M. Stigge et al., "Reversing CRC - Theory and Practice", 2006.)
 func bytesFor(crc, want uint32) [4]byte {
 	register := ^want
 	for range 4 {

@@ -6,10 +6,10 @@ import (
 	"math"
 )
 
-// The ZIP format: PKWARE's APPNOTE 6.3.10. The headers are written here and not by archive/zip because an exact size
-// needs to know every byte beforehand, the 64-bit fields included, which that package leaves to chance for entries
-// whose bytes are passed through. Sizes and CRC stand before the data: not every unpacker takes stored entries that
-// tell them only afterwards.
+// The ZIP format: PKWARE's APPNOTE 6.3.10. This package writes the headers itself instead of using archive/zip, because
+// an exact size requires that every byte is known in advance, including the 64-bit fields, which archive/zip does not
+// control for entries whose bytes are passed through. Sizes and CRC are written before the data, because not every
+// unpacker accepts stored entries that have them only afterwards.
 const (
 	localLen     = 30 // fixed part of an entry's header before its data
 	centralLen   = 46 // fixed part of its line in the list at the end
@@ -37,12 +37,12 @@ type entry struct {
 	body   body
 }
 
-// body writes an entry's bytes as they stand in the archive.
+// body writes an entry's bytes as they are in the archive.
 type body interface{ writeTo(p *pipe) error }
 
 func (l layout) max32() uint64 { return cmp.Or(l.limit, math.MaxUint32) }
 
-// wide says whether an entry's sizes need 64 bits. Both are given then: the format asks for it before the data.
+// wide reports whether an entry's sizes need 64 bits. Then both are given: the format requires it before the data.
 func (l layout) wide(e entry) bool { return e.packed >= l.max32() || e.plain >= l.max32() }
 
 func (l layout) localSize(e entry) uint64 {
@@ -101,13 +101,13 @@ func flags(e entry) uint16 {
 	return 0
 }
 
-// common are the fields that an entry's two headers share, from the version on.
+// common writes the fields that an entry's two headers share, from the version on.
 func (l layout) common(b []byte, e entry, needs uint16, extra int) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint16(b, needs)
 	b = le.AppendUint16(b, flags(e))
 	b = le.AppendUint16(b, e.method)
-	b = le.AppendUint16(b, 0) // midnight of the first day that the format knows: no build differs by its hour
+	b = le.AppendUint16(b, 0) // midnight of the first day of the format: builds do not differ by their time
 	b = le.AppendUint16(b, dosDate)
 	b = le.AppendUint32(b, e.crc)
 	packed, plain := e.packed, e.plain
@@ -171,7 +171,7 @@ func (l layout) central(e entry, offset uint64) []byte {
 	return b
 }
 
-// end closes the archive; the list of entries stands at offset and is so many bytes long.
+// end closes the archive; offset and size are those of the list of entries, in bytes.
 func (l layout) end(offset, list uint64) []byte {
 	le := binary.LittleEndian
 	n := uint64(len(l.entries))

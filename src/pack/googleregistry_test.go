@@ -11,7 +11,7 @@ import (
 	"stellar/src/run"
 )
 
-// Google's registries delete no manifest that has a tag: first the tag goes, then the manifest.
+// Google's registries do not delete a manifest that has a tag: the tag is deleted first, then the manifest.
 func TestTaggedImagesAreUntaggedFirst(t *testing.T) {
 	var mu sync.Mutex
 	var asked []string
@@ -43,7 +43,7 @@ func TestTaggedImagesAreUntaggedFirst(t *testing.T) {
 	res := run.Resource{Kind: KindPushed, Attrs: map[string]string{attrRepository: host + "/p/stellar", attrTag: "r-1",
 		attrDigest: "sha256:ab"}}
 	none := func(string) string { return "" }
-	for range 2 { // twice is no error
+	for range 2 { // a second removal is no error
 		if err := RemovePushed(t.Context(), none, nil, res); err != nil {
 			t.Fatal(err)
 		}

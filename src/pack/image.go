@@ -31,7 +31,7 @@ const (
 // attrRun is the attribute of a KindImage with the run whose label its steps carry.
 const attrRun = "run"
 
-const imagesAtOnce = 2 // the Engine's disk is the bound, not the processors
+const imagesAtOnce = 2 // the Engine's disk is the limit, not the processors
 
 // images makes the images of one run.
 type images struct {
@@ -56,7 +56,7 @@ type codeImage struct {
 	bytes bytesize.Size // sum of its compressed layers, as measured here
 }
 
-// runImages makes all images, and pushes them where there is a registry.
+// runImages makes all images, and pushes them if there is a registry.
 func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	c, err := dockerengine.Open(ctx, s.getenv)
 	if err != nil {
@@ -83,8 +83,8 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	return nil
 }
 
-// dropLocal removes the Engine's copies of what has been pushed, so that the first cold start that is to pull has
-// everything to pull but the base. The journal's undo finds them gone.
+// dropLocal removes the Engine's copies of pushed images, so that the first cold start with a pull pulls everything
+// except the base. The journal's undo then finds them absent.
 func (m *images) dropLocal(ctx context.Context) {
 	for _, res := range m.r.Journal.Pending() {
 		if res.Kind == KindImage && strings.Contains(res.Name, strings.ToLower(m.r.ID)) {
@@ -98,8 +98,8 @@ func (s *Stage) registryOf(r *run.Run) string {
 	return strings.TrimSuffix(cmp.Or(r.Experiment.Registry, s.getenv("STELLAR_REGISTRY")), "/")
 }
 
-// tagOf names an image of this run: the run, the package, the hash of its content. Names are never shared between runs,
-// so that a removal touches nobody else's.
+// tagOf names an image of this run: the run, the package, the hash of its content. Runs never share names, so that a
+// removal affects no other run.
 func (m *images) tagOf(name, hash string) string {
 	repository := "stellar"
 	if m.registry != "" {
@@ -142,8 +142,8 @@ func (m *images) one(ctx context.Context, p *run.Package) error {
 	return nil
 }
 
-// pushExactly pushes an image. A registry may hold a base's layers compressed in another way than here; then the filler
-// is corrected by the difference and the image pushed once more.
+// pushExactly pushes an image. A registry may store a base's layers with another compression. Then the filler is
+// corrected by the difference, and the image is pushed once more.
 func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImage, want bytesize.Size) error {
 	local, measured := p.Image, p.Bytes
 	pushed, err := m.push(ctx, p)
@@ -153,9 +153,9 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	off := p.Bytes - measured
 	p.CodeBytes += off
 	if p.TargetBytes == 0 || near(p.Bytes, p.TargetBytes) || near(off, 0) {
-		return nil // as good as the layer's form allows
+		return nil // as exact as the layer's form allows
 	}
-	if want += p.TargetBytes - p.Bytes; want < 0 { // by what is off in all, what the measurement here left as well
+	if want += p.TargetBytes - p.Bytes; want < 0 { // by the total difference, including what the measurement here left
 		return tooSmall(p.CodeBytes, p.TargetBytes)
 	}
 	if least, err := fillerLayer(1); err != nil || want < least {
@@ -180,7 +180,7 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	return exact(p)
 }
 
-// code builds the image with code and no filler, once for all packages that share it.
+// code builds the image with code and without filler, once for all packages that share it.
 func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
 	key := fmt.Sprintf("%p %q %q %q", p.Source, p.BaseImage, p.Contract, p.Pattern)
 	m.mu.Lock()
@@ -238,8 +238,8 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	return err
 }
 
-// nameBuild names what a user's Dockerfile has made: by the context, and by the layers, which differ where the base or
-// what a step has fetched does. Labels, which name the run, are in neither.
+// nameBuild names the result of a user's Dockerfile: by the context, and by the layers, which differ if the base or a
+// download of a step differs. Labels, which name the run, are not part of either.
 func (m *images) nameBuild(ctx context.Context, src *run.Source, c *codeImage) error {
 	info, err := m.engine.ImageInspect(ctx, c.tag)
 	if err != nil {
@@ -252,11 +252,10 @@ func (m *images) nameBuild(ctx context.Context, src *run.Source, c *codeImage) e
 	return nil
 }
 
-// dockerfileName is where a generated Dockerfile stands in its context, out of the way of the function's files.
+// dockerfileName is the path of a generated Dockerfile in its context; it differs from all the function's files.
 const dockerfileName = "stellar.Dockerfile"
 
-// generated lays out the context of a generated Dockerfile, and writes the Dockerfile beside serverless.yml for
-// readers.
+// generated makes the context of a generated Dockerfile, and writes the Dockerfile beside serverless.yml for readers.
 func (m *images) generated(p *run.Package, c *codeImage, from *buildContext) (err error) {
 	if c.files, err = selectFiles(selectionOf(p), m.r.Log); err != nil {
 		return err
@@ -289,23 +288,23 @@ func tooSmall(code, target bytesize.Size) error {
 		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", code.MiB()+0.01)
 }
 
-// exact says where an image is farther from its size than the header of a layer.
+// exact reports an image whose size differs by more than the header of a layer.
 func exact(p *run.Package) error {
 	const header = 512
 	if off := p.TargetBytes - p.Bytes; off < -header || off > header {
-		return fmt.Errorf("the image has %d bytes in compressed layers, %d were asked for", p.Bytes, p.TargetBytes)
+		return fmt.Errorf("the image has %d bytes in compressed layers; %d were asked for", p.Bytes, p.TargetBytes)
 	}
 	return nil
 }
 
-// pad builds the image with a filler of so many compressed bytes, measures it, and corrects the filler by what it is
-// off, at most twice. It gives what the last filler was meant to have.
+// pad builds the image with a filler of the given compressed size, measures it, and corrects the filler by the
+// difference, at most twice. It returns the wanted size of the last filler.
 func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (bytesize.Size, error) {
 	if want < 0 {
 		return 0, tooSmall(c.bytes, p.TargetBytes)
 	}
 	if least, err := fillerLayer(1); err != nil || want < least {
-		return want, err // nearer than a layer with one byte could be
+		return want, err // closer than a layer with one byte could be
 	}
 	last := ""
 	for range 3 {
@@ -329,7 +328,7 @@ func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want byt
 	return want, exact(p)
 }
 
-// padded builds an image whose filler has the wanted compressed size, and gives its tag.
+// padded builds an image whose filler has the wanted compressed size, and returns its tag.
 func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (string, error) {
 	parts, err := fillerParts(p.Placement, want)
 	if err != nil {
@@ -357,7 +356,7 @@ func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want 
 		architecture: p.Source.Architecture})
 }
 
-// fillerSplit is how many bytes of filler lie in the layer before the code and in the one after it.
+// fillerSplit is the number of filler bytes in the layer before the code and in the one after it.
 type fillerSplit struct{ front, back bytesize.Size }
 
 // fillerParts splits a compressed size by placement: back after the code, front before it, spread half and half.

@@ -25,8 +25,8 @@ import (
 	"stellar/src/run"
 )
 
-// lab is a run with images in the real Engine. What the run made is removed by its journal at the end, and the test
-// looks whether anything is left.
+// lab is a run with images in the real Engine. At the end, the run's journal removes them, and the test checks that
+// nothing is left.
 type lab struct {
 	*run.Run
 	stage Stage
@@ -36,7 +36,7 @@ type lab struct {
 	before map[string]bool // unnamed images in the Engine
 }
 
-// unnamed are the Engine's images without a name that none with a name is built on: what a build that failed half-way,
+// unnamed are the Engine's images without a name that are not the base of a named one, as a build that failed half-way,
 // or one in several stages, would leave.
 func (l *lab) unnamed(t *testing.T) map[string]bool {
 	t.Helper()
@@ -108,7 +108,7 @@ func (l *lab) nothingLeft(t *testing.T) {
 	if err != nil || len(images) > 0 {
 		t.Errorf("%d images are left of the run (%v): %+v", len(images), err, images)
 	}
-	// other tests' builds have some for a moment
+	// builds of other tests have some for a moment
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		now := l.unnamed(t)
 		maps.DeleteFunc(now, func(id string, _ bool) bool { return l.before[id] })
@@ -167,7 +167,7 @@ func TestImageSizes(t *testing.T) {
 	}
 }
 
-// checkLayers looks at the image's layers, and exports and measures it anew, with nothing remembered.
+// checkLayers inspects the image's layers, and exports and measures it again without the remembered sizes.
 func checkLayers(t *testing.T, l *lab, p *run.Package, measure bool) {
 	t.Helper()
 	if measure {
@@ -195,8 +195,8 @@ func TestImageTooSmall(t *testing.T) {
 	}
 }
 
-// TestSmallSteps asks for sizes so close to the code's own that the filler is a few bytes or none. The code's own
-// differs by a byte from build to build: the Engine's clock is in the headers of the folders that COPY makes.
+// TestSmallSteps asks for sizes so close to the code's own size that the filler is a few bytes or none. The code's size
+// differs by a byte between builds: the Engine's clock is in the headers of the folders that COPY makes.
 func TestSmallSteps(t *testing.T) {
 	bare := imagePackage(t, "bare", 0, "back")
 	if err := newLabRun(t, bare); err != nil {
@@ -263,8 +263,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestLinksAndStages has a folder with links and a Dockerfile in stages, of which the first is in no image that has a
-// name.
+// TestLinksAndStages has a folder with links and a Dockerfile in stages; no named image contains the first stage.
 func TestLinksAndStages(t *testing.T) {
 	p := own(t, "FROM "+testBase+" AS make\nCOPY . /src/\nRUN cat /src/sub/link >/made\nFROM scratch\nCOPY "+
 		"--from=make /made /made\n", nil)
@@ -336,5 +335,5 @@ func TestFailingDockerfiles(t *testing.T) {
 	}
 }
 
-// testBase is what scripts/base-image.sh makes.
+// testBase is the image that scripts/base-image.sh makes.
 const testBase = "stellar-base:debian"

@@ -23,8 +23,8 @@ import (
 	"stellar/src/fail"
 )
 
-// message is a line of the streams with which the Engine answers builds, pulls and pushes. Errors come in it, after a
-// status that promised success.
+// message is a line of the Engine's streams for builds, pulls and pushes. Errors arrive in it, after an HTTP status of
+// success.
 type message struct {
 	Stream string
 	Status string
@@ -32,7 +32,7 @@ type message struct {
 	Aux    json.RawMessage
 }
 
-// follow reads a stream to its end; each message goes to tell. The error is the one in the stream, if any.
+// follow reads a stream to its end and passes each message to tell. The error is the one in the stream, if any.
 func follow(stream io.Reader, tell func(message)) error {
 	in := json.NewDecoder(bufio.NewReader(stream))
 	for {
@@ -60,11 +60,11 @@ type order struct {
 	architecture string
 }
 
-// build has the Engine make an image. What a step of a Dockerfile that fails has said is in the error.
+// build lets the Engine build an image. If a step of a Dockerfile fails, its output is in the error.
 //
-// The images of a generated Dockerfile's steps carry the run's label from the first step on, so that those of a build
-// that was cut off are found, and take none from the Engine's cache: that would tie them to another run, which removes
-// its own. A user's Dockerfile is built as it stands, with the cache: its steps may take minutes.
+// The images of a generated Dockerfile's steps have the run's label from the first step on, so that those of an
+// interrupted build can be found. They do not use the Engine's cache, which would tie them to another run that removes
+// its own images. A user's Dockerfile is built unchanged, with the cache, because its steps may take minutes.
 func (m *images) build(ctx context.Context, o order) error {
 	res, err := m.r.Journal.Intend(KindImage, o.tag, map[string]string{attrRun: m.r.ID})
 	if err != nil {
@@ -90,14 +90,14 @@ func (m *images) build(ctx context.Context, o order) error {
 			steps.line(strings.TrimRight(line, "\r\n"))
 		}
 	})
-	m.dropIntermediates(steps.made) // of what was built these are the stages that nothing is built on
+	m.dropIntermediates(steps.made) // these are the stages that no other stage is built on
 	if err != nil {
 		return buildError(ctx, steps.step, steps.last, err)
 	}
 	return m.r.Journal.Created(res, nil)
 }
 
-// progress is what the builder has told so far.
+// progress is the builder's output so far.
 type progress struct {
 	tell func(line string)
 	step string   // the current one, e.g. Step 3/5 : RUN make
@@ -131,11 +131,11 @@ func (p *progress) line(line string) {
 	}
 }
 
-// dropIntermediates removes the images that steps have made and that no image with a name is built on, the last one
-// first: nobody would find them. Of those that are needed the Engine refuses the removal. An empty id says that the
-// next one came from the cache and is not ours.
+// dropIntermediates removes the images of steps that no named image is built on, the last one first, because no later
+// command would find them. The Engine refuses to remove those that are needed. An empty id means that the next one came
+// from the cache and is not ours.
 func (m *images) dropIntermediates(made []string) {
-	// the build may have failed because its own ended
+	// the build may have failed because its own context ended
 	ctx, cancel := context.WithTimeout(context.Background(), registryTimeout)
 	defer cancel()
 	for i := len(made) - 1; i >= 0; i-- {
@@ -154,7 +154,7 @@ func (m *images) dropIntermediates(made []string) {
 
 var needsBuildKit = regexp.MustCompile(`the --\w+ option requires BuildKit|Unknown flag|unknown instruction: (<<|EOF)`)
 
-// buildError says which step failed; what it printed is the error's output.
+// buildError says which step failed; the step's output is the error's output.
 func buildError(ctx context.Context, step string, last []string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -166,15 +166,15 @@ func buildError(ctx context.Context, step string, last []string, err error) erro
 	e.Output = strings.Join(last, "\n")
 	switch {
 	case needsBuildKit.MatchString(err.Error()):
-		e.Hint = "the Dockerfile needs BuildKit, images are built here by the Engine's own builder: leave " +
+		e.Hint = "the Dockerfile needs BuildKit, but stellar uses the Engine's own builder: leave " +
 			"BuildKit's options out"
 	case step != "":
-		e.Hint = "mend that step of the Dockerfile; `docker build` in the function's folder shows the same"
+		e.Hint = "correct that step of the Dockerfile; `docker build` in the function's folder shows the same"
 	}
 	return e
 }
 
-// addFolder adds a user's folder as docker build would send it: without what .dockerignore names, links as links.
+// addFolder adds a user's folder as docker build would send it: without files that .dockerignore names, links as links.
 func (c *buildContext) addFolder(dir, dockerfile string) error {
 	ignore, err := ignored(dir)
 	if err != nil {
@@ -192,7 +192,7 @@ func (c *buildContext) addFolder(dir, dockerfile string) error {
 			return rerr
 		}
 		rel = filepath.ToSlash(rel)
-		// A folder that is named may hold files that a later line takes back (!name), so it is walked all the same.
+		// An ignored folder may contain files that a later line includes again (!name), so it is walked as well.
 		if skip, merr := ignore.MatchesOrParentMatches(rel); merr != nil || skip && rel != dockerfile {
 			return merr
 		}

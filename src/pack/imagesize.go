@@ -21,10 +21,10 @@ import (
 	"stellar/src/bytesize"
 )
 
-// The size of an image is the sum of its compressed layers, as a registry tells it. Where the image is in no registry
-// its layers are compressed here as the Engine does it for a push (Go's compress/gzip at its default level).
+// The size of an image is the sum of its compressed layers, as a registry reports it. For an image that is in no
+// registry, the layers are compressed here as the Engine would do for a push (Go's compress/gzip at its default level).
 
-// layerSizes remembers compressed sizes by the hash of a layer's content: base and code are the same in many images.
+// layerSizes keeps compressed sizes by the hash of a layer's content: base and code are the same in many images.
 type layerSizes struct {
 	mu    sync.Mutex
 	known map[string]layerSize // by diff id
@@ -48,8 +48,8 @@ func (s *layerSizes) put(diffID string, l layerSize) {
 	s.known[diffID] = l
 }
 
-// plainKnown says whether a layer of that length has been seen: such a one is hashed first, and only compressed if it
-// is another after all.
+// plainKnown reports whether a layer of that length has been seen. Such a layer is hashed first, and compressed only if
+// its content is new.
 func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +61,7 @@ func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	return false
 }
 
-// measure gives the sum of an image's compressed layers.
+// measure returns the sum of an image's compressed layers.
 func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string) (bytesize.Size, error) {
 	info, err := c.ImageInspect(ctx, image)
 	if err != nil {
@@ -93,8 +93,8 @@ func (s *layerSizes) sum(diffIDs []string) (bytesize.Size, bool) {
 	return sum, true
 }
 
-// export reads the image's layers and compresses those that are new. Both forms of an export have them: layer.tar in a
-// folder each, or blobs named by their hash.
+// export reads the image's layers and compresses the new ones. Both forms of an export contain them: as layer.tar in a
+// folder each, or as blobs named by their hash.
 func (s *layerSizes) export(ctx context.Context, c *client.Client, image string, skipKnown bool) error {
 	stream, err := c.ImageSave(ctx, []string{image})
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 	}
 }
 
-// one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry:
-// compressed by gzip or zstd; of those the size is known and only the content is hashed.
+// one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry,
+// compressed by gzip or zstd. The size of these is known, so only the content is hashed.
 func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) error {
 	hash := sha256.New()
 	in := bufio.NewReader(from)
@@ -157,7 +157,7 @@ func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) erro
 	return nil
 }
 
-// packed notes a layer that came compressed.
+// packed records a layer that was compressed already.
 func (s *layerSizes) packed(hash hash.Hash, content io.Reader, size bytesize.Size) error {
 	plain, err := io.Copy(hash, content)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *layerSizes) packed(hash hash.Hash, content io.Reader, size bytesize.Siz
 	return nil
 }
 
-// counter counts what is written to it.
+// counter counts the bytes that are written to it.
 type counter int64
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -181,9 +181,9 @@ const (
 	gzipStore = 5     // bytes that such a block costs
 )
 
-// fillerLayer is the compressed size of a layer that holds a filler of n bytes: the headers of its folders and file,
-// which compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the
-// rest is linear. The error is a few bytes.
+// fillerLayer is the compressed size of a layer with a filler of n bytes: the headers of its folders and file, which
+// compress, the data in stored blocks, padding and trailer. The headers' share is measured on a small layer; the rest
+// is linear. The error is a few bytes.
 func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	const sample = 8 * gzipBlock
 	packed, err := packedLayer(n%gzipBlock + sample)
@@ -197,7 +197,7 @@ func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	return packed + rest + rest/gzipBlock*gzipStore, nil
 }
 
-// packedLayer compresses a layer like the Engine's, in memory.
+// packedLayer compresses a layer like the Engine, in memory.
 func packedLayer(n bytesize.Size) (bytesize.Size, error) {
 	var packed counter
 	z := gzip.NewWriter(&packed)
@@ -220,7 +220,8 @@ func packedLayer(n bytesize.Size) (bytesize.Size, error) {
 	return bytesize.Size(packed), nil
 }
 
-// fillerFor is how many bytes of filler make a layer of the wanted compressed size; the layer without any is the least.
+// fillerFor is the number of filler bytes for a layer of the wanted compressed size; the smallest is the layer without
+// filler.
 func fillerFor(want bytesize.Size) (bytesize.Size, error) {
 	least, err := fillerLayer(0)
 	if err != nil {

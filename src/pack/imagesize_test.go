@@ -12,7 +12,7 @@ import (
 	"stellar/src/bytesize"
 )
 
-// TestLayerForms has layers as Engines export them: plain, and as they are in a registry.
+// TestLayerForms has layers in the forms that Engines export: plain, and as in a registry.
 func TestLayerForms(t *testing.T) {
 	plain := []byte(programLike(100_000))
 	var gzipped, fast, zstandard bytes.Buffer
@@ -55,7 +55,7 @@ func TestLayerForms(t *testing.T) {
 	}
 }
 
-// TestFillerLayer holds the arithmetic of a filler's layer to the compressor.
+// TestFillerLayer compares the arithmetic of a filler's layer with the compressor.
 func TestFillerLayer(t *testing.T) {
 	for _, n := range []bytesize.Size{0, 1, 511, 512, 16383, 16384, 16385, 200_000, 3_000_001} {
 		want, err := packedLayer(n)

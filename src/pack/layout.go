@@ -24,15 +24,15 @@ var (
 	errNoFit    = errors.New("no padding gives exactly that size")
 )
 
-// layout is an archive down to the last byte: what comes in which order, and how long the comment is.
+// layout describes an archive to the last byte: the order of its entries, and the length of the comment.
 type layout struct {
 	entries []entry
 	comment int
 	limit   uint64 // sizes from here on need the 64-bit fields; 0: the format's own
 }
 
-// arrange lays out code and filler so that the archive is exactly target bytes long; 0 means as it comes. The seed and
-// an entry's number decide the filler's bytes.
+// arrange lays out code and filler so that the archive is exactly target bytes long; 0 means without filler. The seed
+// and an entry's number decide the filler's bytes.
 func arrange(code []entry, target bytesize.Size, placement string, seed int64) (layout, error) {
 	return arrangeWithin(0, code, target, placement, seed)
 }
@@ -51,9 +51,9 @@ func arrangeWithin(limit uint64, code []entry, target bytesize.Size, placement s
 	if err != nil {
 		return layout{}, err
 	}
-	// The archive's size grows with the filler's, byte by byte but for the steps where fields grow to 64 bits. So the
-	// largest filler that fits is found by halving, and the comment closes what a step leaves. Where not even the
-	// smallest fits, because it pushes what follows over such a step, there is one filler less.
+	// The archive's size grows byte by byte with the filler's, except for the steps where fields grow to 64 bits. So a
+	// binary search finds the largest filler that fits, and the comment fills the gap of a step. If not even the
+	// smallest fits, because it pushes later entries over such a step, there is one filler less.
 	l := bare
 	for ; len(names) > 0; names = names[:len(names)-1] {
 		padded := func(filler uint64) layout {
@@ -74,7 +74,7 @@ func arrangeWithin(limit uint64, code []entry, target bytesize.Size, placement s
 	return l, nil
 }
 
-// fillerNames names the fillers for a gap; none where the gap is too small for an entry.
+// fillerNames names the fillers for a gap; none if the gap is too small for an entry.
 func fillerNames(placement string, gap uint64) ([]string, error) {
 	switch placement {
 	case "", "back", "front":
@@ -95,18 +95,18 @@ func fillerNames(placement string, gap uint64) ([]string, error) {
 
 func spreadName(i int) string { return fillerStem + strconv.Itoa(i) + fillerEnding }
 
-// fillerCost is the least that a filler of that name adds to an archive.
+// fillerCost is the smallest number of bytes that a filler of that name adds to an archive.
 func fillerCost(name string) uint64 {
 	return localLen + centralLen + 2*uint64(len(name)) + leastFiller
 }
 
-// isFiller says whether a file of the function would be taken for filler.
+// isFiller reports whether a file of the function has a filler's name.
 func isFiller(name string) bool {
 	return name == fillerName || (strings.HasPrefix(name, fillerStem) && strings.HasSuffix(name, fillerEnding))
 }
 
-// place puts fillers of so many bytes in all among the code: before it, after it, or at even distances from the first
-// to the last place.
+// place puts fillers of the given total size among the code: before it, after it, or at even distances from the first
+// to the last position.
 func place(code []entry, names []string, bytes uint64, placement string, seed int64) []entry {
 	n := uint64(len(names))
 	all := make([]entry, 0, len(code)+len(names))

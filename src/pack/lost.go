@@ -14,9 +14,9 @@ import (
 	"stellar/src/shell"
 )
 
-// RemoveLost removes the images of a run whose journal is gone: from the Engine those that carry its label, and from
-// registries what the Engine's tags say was for them. Where no Engine answers there is nothing to go by: looked is
-// false, which is no error, for most machines that run no images have none.
+// RemoveLost removes the images of a run whose journal is lost: from the Engine those with its label, and from
+// registries those that the Engine's tags name. If no Engine answers, there is no source of names: looked is then
+// false, which is no error, because most machines without images have no Engine.
 func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Runner, id string) (looked bool,
 	err error) {
 	c, err := dockerengine.Open(ctx, getenv)
@@ -34,7 +34,7 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 		for _, name := range one.RepoTags {
 			repository, tag, ok := cutTag(name)
 			if !ok || !strings.HasPrefix(tag, strings.ToLower(id)+"-") {
-				continue // somebody's own name for it
+				continue // another user's or tool's name for it
 			}
 			if strings.Contains(repository, "/") {
 				attrs := map[string]string{attrRepository: repository, attrTag: tag,
@@ -42,7 +42,7 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 				if err := RemovePushed(ctx, getenv, runner,
 					run.Resource{Kind: KindPushed, Name: name, Attrs: attrs}); err != nil {
 					errs = append(errs, err)
-					continue // the Engine's tag is what leads to it
+					continue // the Engine's tag leads to it
 				}
 			}
 			res := run.Resource{Kind: KindImage, Name: name, Attrs: map[string]string{attrRun: id}}

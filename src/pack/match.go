@@ -21,10 +21,10 @@ type source struct {
 	size int64
 }
 
-// selectFiles lists the files of a build that a pattern names, in the order of their names.
+// selectFiles lists the files of a build that a pattern selects, in the order of their names.
 //
-// Files written for the original name its own function's file (hellopy/lambda_function.py). Where the function is ours
-// such a pattern matches nothing, and everything is meant. For a user's folder it is a mistake.
+// Experiment files for the original tool name the file of its own function (hellopy/lambda_function.py). With our
+// measurement function, such a pattern matches nothing, and all files are meant. With a user's folder, it is a mistake.
 func selectFiles(sel selection, log run.Logger) ([]source, error) {
 	all, err := list(sel.source.BuildDir)
 	if err != nil {
@@ -52,7 +52,8 @@ func selectFiles(sel selection, log run.Logger) ([]source, error) {
 		sel.pattern, sel.source.Dir, some(all)).WithHint("leave PackagePattern out to package everything")
 }
 
-// withBeside adds what the platform wants beside the code. A file that the function has already is its own.
+// withBeside adds the files that the platform wants beside the code. A file that the function has already keeps its
+// content.
 func withBeside(src *run.Source, files []source) ([]source, error) {
 	if src.Beside == "" {
 		return files, nil
@@ -111,9 +112,9 @@ func list(dir string) ([]source, error) {
 		case !info.Mode().IsRegular():
 			return fail.Input("%s is not a regular file, so a package cannot contain it", name)
 		case !utf8.ValidString(name) || strings.Contains(name, `\`):
-			return fail.Input("the file name %q cannot be used in a ZIP file everywhere", name).WithHint("rename it")
+			return fail.Input("the file name %q does not work in ZIP files on every system", name).WithHint("rename it")
 		case isFiller(name):
-			return fail.Input("the function has a file %s: packages are padded under that name", name).
+			return fail.Input("the function has a file %s, but stellar uses that name for padding", name).
 				WithHint("rename it")
 		}
 		exec := info.Mode().Perm()&0o111 != 0 || name == "bootstrap"

@@ -29,10 +29,10 @@ func sweep(t testing.TB, kind string, step int64) []*run.Package {
 	return all
 }
 
-// resetPeak makes the kernel forget the most memory that the process has held; false where it cannot.
+// resetPeak makes the kernel forget the process's peak memory; false if it cannot.
 func resetPeak() bool { return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil }
 
-// peakMB is the most memory that this process has held, as the kernel counts it; 0 where it does not say.
+// peakMB is the peak memory of this process as the kernel counts it; 0 if the kernel does not report it.
 func peakMB() float64 {
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
@@ -46,7 +46,7 @@ func peakMB() float64 {
 
 const mostMemory = 256 // MB
 
-// TestSweepMemory packs 12 sizes at once: four times as much as may be held.
+// TestSweepMemory packs 12 sizes at once: four times as much as may be held in memory.
 func TestSweepMemory(t *testing.T) {
 	packages := sweep(t, "Zip", 13<<20)
 	resetPeak()
@@ -63,7 +63,7 @@ func TestSweepMemory(t *testing.T) {
 	}
 }
 
-// TestContextMemory streams what the Engine would get for an image of 1 GiB.
+// TestContextMemory streams the context of an image of 1 GiB.
 func TestContextMemory(t *testing.T) {
 	const size = 1 << 30
 	var from buildContext

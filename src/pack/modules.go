@@ -19,14 +19,13 @@ import (
 )
 
 // A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's
-// limit is stated in since September 2026, and that Wrangler prints after "Total Upload:": the bytes of all modules,
+// limit uses since September 2026, and that Wrangler prints after "Total Upload:": the bytes of all modules,
 // uncompressed (workers-sdk, packages/wrangler/src/deployment-bundle/bundle-reporter.ts; pull request 14001).
 
-// fillersModule lists the fillers that a Worker of ours reads when it starts.
+// fillersModule lists the fillers that our Worker reads when it starts.
 const fillersModule = "fillers.mjs"
 
-// moduleEndings are the files that a Worker consists of, by the rules in its configuration; any other file is not
-// uploaded.
+// moduleEndings are the files that make up a Worker, by the rules in its configuration; other files are not uploaded.
 var moduleEndings = []string{".mjs", ".js", ".cjs", ".wasm", ".txt", ".html", ".sql", ".bin"}
 
 // module is one file of a Worker.
@@ -69,8 +68,8 @@ func packModules(ctx context.Context, r *run.Run, packages []*run.Package) error
 		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.3f", largest.MiB()+0.001)
 }
 
-// codeModules reads the modules of a build, in the order of their names; where ours is to read its filler, its list
-// says so.
+// codeModules reads the modules of a build, in the order of their names. If our Worker is to read its filler, its list
+// is changed accordingly.
 func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 	files, err := selectFiles(selectionOf(p), log)
 	if err != nil {
@@ -98,7 +97,7 @@ func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 	return all, nil
 }
 
-// moduleRoot is the folder of the main module, with a slash behind it; modules outside of it cannot be imported.
+// moduleRoot is the folder of the main module, with a slash after it; modules outside of it cannot be imported.
 func moduleRoot(p *run.Package) string {
 	if dir := path.Dir(p.Source.Handler); dir != "." {
 		return dir + "/"
@@ -106,7 +105,7 @@ func moduleRoot(p *run.Package) string {
 	return ""
 }
 
-// padModules adds one module of filler, so that the package has the size asked for to the byte.
+// padModules adds one module of filler, so that the package has exactly the wanted size.
 func padModules(p *run.Package, code []module) ([]module, error) {
 	gap := p.TargetBytes - totalSize(code)
 	switch {
@@ -117,7 +116,7 @@ func padModules(p *run.Package, code []module) ([]module, error) {
 	case gap > math.MaxInt32:
 		return nil, fail.Input("package %s: %s is above the limit of every Worker", p.Name, p.TargetBytes.Fixed(2))
 	case gap == 0 && !p.ReadFiller:
-		return code, nil // a Worker that imports its filler has one, be it empty
+		return code, nil // a Worker that imports its filler has one, even if it is empty
 	}
 	stream, err := filler{seed: p.Seed}.stream()
 	if err != nil {
@@ -128,7 +127,7 @@ func padModules(p *run.Package, code []module) ([]module, error) {
 	return append(slices.Clone(code), module{moduleRoot(p) + fillerName, bytes}), nil
 }
 
-// totalSize is the size of a Worker as it is counted.
+// totalSize is the size of a Worker as Cloudflare counts it.
 func totalSize(all []module) bytesize.Size {
 	var n bytesize.Size
 	for _, m := range all {
@@ -147,7 +146,7 @@ func hashModules(all []module) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// writeModules makes the folder under a temporary name and puts it in its place when it is whole.
+// writeModules makes the folder under a temporary name and renames it when it is complete.
 func writeModules(p *run.Package, all []module) (err error) {
 	dir := filepath.Dir(p.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -71,7 +71,7 @@ func TestModulesHaveTheSizeAskedFor(t *testing.T) {
 }
 
 func TestModulesAsBuilt(t *testing.T) {
-	for _, read := range []bool{false, true} { // without filler there is none to read
+	for _, read := range []bool{false, true} { // without filler there is nothing to read
 		r, p := modulesOf(t, 0, func(p *run.Package) { p.ReadFiller = read })
 		if err := (Stage{}).Run(t.Context(), r); err != nil {
 			t.Fatal(err)
@@ -87,8 +87,8 @@ func TestModulesAsBuilt(t *testing.T) {
 	}
 }
 
-// Equal inputs make equal modules, another seed makes others; the Worker reads its filler where it is to, a user's own
-// does not.
+// Equal inputs make equal modules; another seed makes others. Our Worker reads its filler if it is asked to; a user's
+// own does not.
 func TestModulesFiller(t *testing.T) {
 	make := func(change ...func(*run.Package)) (*run.Package, string, []byte) {
 		r, p := modulesOf(t, 50_000, change...)
@@ -126,7 +126,7 @@ func TestModulesFiller(t *testing.T) {
 	}
 }
 
-// A main module in a folder has its modules beside it, the filler too.
+// The modules beside a main module in a folder are in the same folder, the filler too.
 func TestModulesOfAFolder(t *testing.T) {
 	r, p := modulesOf(t, 5000, func(p *run.Package) {
 		p.Source.Generated, p.Source.Handler = false, "lib/main.js"

@@ -1,5 +1,5 @@
-// Package pack makes what is deployed, ZIP files, images and folders of modules: a build's files, and filler up to the
-// exact size asked for.
+// Package pack makes what is deployed: ZIP files, images, folders of modules and of sources. It adds filler to a
+// build's files, up to the exact size that was asked for.
 package pack
 
 import (
@@ -40,7 +40,7 @@ func (s *Stage) getenv(name string) string {
 
 func (Stage) String() string { return "writing packages" }
 
-// most packages written at once: more would gain nothing on a disk, and each holds a few MiB of buffers.
+// most packages written at once: more are not faster on a disk, and each holds a few MiB of buffers.
 const mostAtOnce = 8
 
 // job is one package to write.
@@ -49,7 +49,7 @@ type job struct {
 	layout layout
 }
 
-// Run writes the packages. All that are too small for their code are named in one error, and nothing is written then.
+// Run writes the packages. If some sizes are smaller than their code, one error names them all, and nothing is written.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	packages, images, modules, sources, err := distinct(r)
 	if err != nil {
@@ -141,7 +141,7 @@ func distinct(r *run.Run) (zips, images, modules, sources []*run.Package, err er
 
 const typeImage = "Image"
 
-// selection is what decides a package's code: packages that agree on it share one compression.
+// selection decides a package's code: packages with the same selection share one compression.
 type selection struct {
 	source  *run.Source
 	pattern string
@@ -151,7 +151,7 @@ func selectionOf(p *run.Package) selection {
 	return selection{p.Source, cmp.Or(p.Pattern, "**")}
 }
 
-// compressAll compresses each distinct selection once. What it returns is to be closed, after an error too.
+// compressAll compresses each distinct selection once. The caller closes the result, also after an error.
 func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[selection]*code, error) {
 	if err := os.MkdirAll(r.WorkDir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the run's work folder: %w", err)
@@ -182,7 +182,7 @@ func compressAll(ctx context.Context, r *run.Run, packages []*run.Package) (map[
 	return codes, group.Wait()
 }
 
-// plan lays out every package.
+// plan makes the layout of every package.
 func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 	var jobs []job
 	var problems []error
@@ -215,7 +215,7 @@ func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 	return nil, e
 }
 
-// checkSpace compares what will be written with what the disk has left, before the first byte is written.
+// checkSpace compares the size of all packages with the free space of the disk, before the first byte is written.
 func checkSpace(jobs []job) error {
 	need := map[string]bytesize.Size{}
 	for _, j := range jobs {
@@ -233,12 +233,12 @@ func checkSpace(jobs []job) error {
 	return nil
 }
 
-// diskFull says whether a file could not be written for want of space.
+// diskFull reports whether a file could not be written because the disk is full.
 func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// noSpace says how much is missing on the disk of dir. cause is in its chain, with the path that could not be written.
+// noSpace says how much space is missing on the disk of dir. It wraps cause, with the path that could not be written.
 func noSpace(cause error, dir string, need, free bytesize.Size) error {
 	missing := ""
 	if need > free {

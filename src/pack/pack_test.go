@@ -55,7 +55,7 @@ func folder(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// programLike is data that compresses about as a program does.
+// programLike is data that compresses about as well as a program.
 func programLike(n int) string {
 	r := rand.New(rand.NewPCG(1, 2))
 	b := make([]byte, n)
@@ -111,7 +111,7 @@ func contents(t *testing.T, path string) (names []string, files map[string][]byt
 	return names, files
 }
 
-// unpackers has the other programs at hand test archives.
+// unpackers lets the other programs on this machine test archives.
 func unpackers(t *testing.T, paths ...string) {
 	t.Helper()
 	const py = "import sys, zipfile\nfor p in sys.argv[1:]:\n  assert zipfile.ZipFile(p).testzip() is None, p"
@@ -183,7 +183,7 @@ func TestPlacements(t *testing.T) {
 	}
 }
 
-// TestEverySizeFromTheCodeUp is the property that matters: exact to the byte, whatever the gap.
+// TestEverySizeFromTheCodeUp checks the main property: the size is exact to the byte, for every gap.
 func TestEverySizeFromTheCodeUp(t *testing.T) {
 	src := &run.Source{Key: "py", BuildDir: folder(t, python)}
 	dir := t.TempDir()

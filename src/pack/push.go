@@ -24,8 +24,8 @@ import (
 	"stellar/src/shell"
 )
 
-// push uploads an image and takes its digest, by which it is deployed, and its size from the registry. It gives what
-// the journal has of it.
+// push uploads an image and reads from the registry its digest, by which it is deployed, and its size. It returns the
+// journal's attributes of it.
 func (m *images) push(ctx context.Context, p *run.Package) (run.Resource, error) {
 	host := dockerengine.Host(p.Image)
 	auth, err := dockerengine.Auth(ctx, m.getenv, m.Runner, host)
@@ -88,7 +88,8 @@ func registryOf(res run.Resource, auth dockerengine.Credentials) registry {
 		plain: res.Attrs[attrPlain] == "true"}
 }
 
-// plainHTTP says whether the Engine's insecure-registries name a host. An Engine that does not answer says no: TLS.
+// plainHTTP reports whether the Engine's insecure-registries name a host. If the Engine does not answer, the answer is
+// no: TLS.
 func plainHTTP(ctx context.Context, c *client.Client, host string) bool {
 	info, err := c.Info(ctx)
 	if err != nil || info.RegistryConfig == nil {
@@ -108,15 +109,15 @@ func plainHTTP(ctx context.Context, c *client.Client, host string) bool {
 		})
 }
 
-// nothingPushed says that a push failed at its first word to the registry, so that there is nothing to remove, and no
-// way to look.
+// nothingPushed reports that a push failed at its first contact with the registry, so that there is nothing to remove
+// and no way to look.
 func nothingPushed(err error) bool {
 	text := strings.ToLower(err.Error())
 	return slices.ContainsFunc(append(refusals(), "connection refused", "no such host", "no route to host"),
 		func(word string) bool { return strings.Contains(text, word) })
 }
 
-// refusals are words with which registries refuse a user.
+// refusals matches the messages with which registries refuse a user.
 func refusals() []string {
 	return []string{"denied", "unauthorized", "no basic auth", "authentication required", "forbidden"}
 }
@@ -137,7 +138,7 @@ func pushError(host string, auth dockerengine.Credentials, err error) error {
 	return e.WithHint("check that the registry is reachable and the repository exists")
 }
 
-// cutTag splits repository:tag; the colon of a port is no tag's.
+// cutTag splits repository:tag; the colon before a port does not begin a tag.
 func cutTag(reference string) (repository, tag string, ok bool) {
 	at := strings.LastIndexByte(reference, ':')
 	if at < 0 || strings.Contains(reference[at:], "/") {
@@ -146,15 +147,14 @@ func cutTag(reference string) (repository, tag string, ok bool) {
 	return reference[:at], reference[at+1:], true
 }
 
-// removeTag takes back an image that turned out to be of the wrong size. What fails here the journal's undo tries
-// again.
+// removeTag removes an image that has the wrong size. If this fails, the journal's undo tries again.
 func (m *images) removeTag(ctx context.Context, tag string) {
 	_, _ = m.engine.ImageRemove(ctx, tag, image.RemoveOptions{Force: true, PruneChildren: true})
 }
 
-// RemoveImage is the undo of KindImage: the tag goes, with the layers that only it has, and with the unnamed images
-// that a build of the same run left when it was cut off. One that is not there is success. Where its creation was not
-// confirmed, the Engine may still be at a step of the build: that one's image is waited for.
+// RemoveImage is the undo of KindImage: it removes the tag, the layers that only it has, and the unnamed images that an
+// interrupted build of the same run left. An image that does not exist is a success. If its creation was not confirmed,
+// the Engine may still work on a step of the build: then that step's image is waited for.
 func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource, confirmed bool) error {
 	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
@@ -178,8 +178,8 @@ func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resour
 	return removeSteps(ctx, c, res.Attrs[attrRun], quiet)
 }
 
-// buildSettles is how long no image of a build that was cut off may appear until it is over. The Engine notices that
-// its client is gone at the end of a step.
+// buildSettles is how long no image of an interrupted build may appear until the build counts as ended. The Engine
+// notices only at the end of a step that its client has disconnected.
 const buildSettles = 2 * time.Second
 
 // removeSteps removes the unnamed images of a run, until none has appeared for a time.
@@ -211,8 +211,8 @@ func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Du
 	}
 }
 
-// RemovePushed is the undo of KindPushed: the manifest goes from its registry, by digest. One that is not there is
-// success.
+// RemovePushed is the undo of KindPushed: it deletes the manifest from its registry, by digest. A manifest that does
+// not exist is a success.
 func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.Runner, res run.Resource) error {
 	host := dockerengine.Host(res.Attrs[attrRepository])
 	auth, err := dockerengine.Auth(ctx, getenv, runner, host)
@@ -221,7 +221,7 @@ func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.
 	}
 	at := registryOf(res, auth)
 	digest := res.Attrs[attrDigest]
-	if digest == "" { // the push was not seen to its end
+	if digest == "" { // the end of the push was not seen
 		if digest, err = at.digest(ctx, res.Attrs[attrTag]); err != nil || digest == "" {
 			return err
 		}
@@ -238,7 +238,7 @@ func RemovePushed(ctx context.Context, getenv func(string) string, runner shell.
 	return err
 }
 
-// removeFromECR uses the AWS CLI: ECR has no deletion in the registry's own protocol.
+// removeFromECR uses the AWS CLI: ECR does not support deletion in the registry's own protocol.
 func removeFromECR(ctx context.Context, runner shell.Runner, at registry, digest string) error {
 	account, rest, _ := strings.Cut(at.host, ".")
 	region, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(rest, "dkr.ecr-fips."), "dkr.ecr."), ".")
@@ -249,7 +249,7 @@ func removeFromECR(ctx context.Context, runner shell.Runner, at registry, digest
 		account, "--region", region,
 		"--repository-name", at.repository, "--image-ids", "imageDigest=" + digest, "--output", "json"}})
 	if strings.Contains(res.Stderr, "RepositoryNotFoundException") {
-		return nil // gone with its images
+		return nil // deleted with its images
 	}
 	if err != nil {
 		return err

@@ -14,11 +14,11 @@ import (
 	"stellar/src/run"
 )
 
-// askTimeout bounds a question to a registry while planning: less than a pull may take.
+// askTimeout limits a question to a registry during planning: less than a pull may take.
 const askTimeout = 20 * time.Second
 
-// Check says what images would lack: an Engine that answers, a base image, a registry to push to, credentials that can
-// be read. It is asked before anything is built and changes nothing.
+// Check reports what images would lack: an Engine that answers, a base image, a registry to push to, readable
+// credentials. It is called before anything is built and changes nothing.
 func (s Stage) Check(ctx context.Context, r *run.Run) error {
 	var images []*run.Function
 	for _, fn := range r.Functions {
@@ -57,17 +57,17 @@ func hintOf(errs []error) string {
 			return h
 		}
 	}
-	return "mend what is named and try again"
+	return "correct these and try again"
 }
 
-// checkImage checks one function's image. What its registry answered about a base stands in asked: hundreds of
-// functions share one, and a registry that cannot be reached takes its time to say so.
+// checkImage checks one function's image. asked keeps what a registry answered about a base: hundreds of functions
+// share one, and a registry that cannot be reached takes long to fail.
 func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn *run.Function,
 	asked map[string]error) error {
 	sub := &r.Experiment.SubExperiments[fn.Sub]
 	if fn.Language == run.LanguageDocker {
 		if sub.FunctionImageSizeMB > 0 && sub.FillerPlacement != "" && sub.FillerPlacement != "back" {
-			return fail.Input("FillerPlacement %s with a Dockerfile of your own: its filler can only be the last layer",
+			return fail.Input("FillerPlacement %s with your own Dockerfile: its filler can only be the last layer",
 				sub.FillerPlacement).
 				WithHint(`write "FillerPlacement": "back"`)
 		}
@@ -113,7 +113,7 @@ func (s Stage) checkBase(ctx context.Context, c *client.Client, base, language s
 	return nil
 }
 
-// checkRegistry asks for what a push needs, and for a registry where the provider or ColdPull wants one.
+// checkRegistry reports what a push lacks, and a missing registry if the provider or ColdPull needs one.
 func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Function) error {
 	at := s.registryOf(r)
 	if at != "" {
@@ -121,12 +121,12 @@ func (s Stage) checkRegistry(ctx context.Context, r *run.Run, images []*run.Func
 		return err
 	}
 	if kind := r.Experiment.ProviderKind(); !s.Local {
-		return fail.Input("images for %s have to be pushed to a registry, and none is named", kind).
+		return fail.Input("images for %s must be pushed to a registry, and none is named", kind).
 			WithHint(`write "Registry": "<host>/<repository>" at the top of the file, or set STELLAR_REGISTRY`)
 	}
 	for _, fn := range images {
 		if fn.ColdPull {
-			return fail.Input("ColdPull pulls from a registry, and none is named").
+			return fail.Input("ColdPull needs a registry to pull from, and none is named").
 				WithHint(`write "Registry": "<host:port>" at the top of the file (docker-registry, or the image ` +
 					`registry:2, serves one on this machine), or set STELLAR_REGISTRY`)
 		}

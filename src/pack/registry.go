@@ -33,8 +33,8 @@ type registry struct {
 // registryTimeout bounds one operation: finding out how to log in, the token, and the request.
 const registryTimeout = 2 * time.Minute
 
-// mayBePlain reports whether the registry may be asked over plain HTTP where it does not speak TLS. The Docker Engine
-// has the same rule: its insecure-registries, and every registry on this machine.
+// mayBePlain reports whether the registry may be asked over plain HTTP if it does not support TLS. The rule is the
+// Docker Engine's: its insecure-registries, and every registry on this machine.
 func (r registry) mayBePlain() bool {
 	host, _, err := net.SplitHostPort(r.host)
 	if err != nil {
@@ -44,7 +44,7 @@ func (r registry) mayBePlain() bool {
 	return r.plain || host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// repo is the repository as the client library names it.
+// repo is the repository in the form of the client library.
 func (r registry) repo() (name.Repository, error) {
 	opts := []name.Option{name.WeakValidation}
 	if r.mayBePlain() {
@@ -69,7 +69,7 @@ func (r registry) reference(text string) (name.Reference, error) {
 	return repo.Tag(text), nil
 }
 
-// options are what every request is made with. Only throttled requests are repeated.
+// options are the options of every request. Only throttled requests are repeated.
 func (r registry) options(ctx context.Context) []remote.Option {
 	var base http.RoundTripper = remote.DefaultTransport
 	if !r.mayBePlain() {
@@ -125,12 +125,12 @@ func (r registry) size(ctx context.Context, digest string) (bytesize.Size, error
 		sum += bytesize.Size(l.Size)
 	}
 	if sum == 0 {
-		return 0, fmt.Errorf("manifest of %s at %s names no layers", digest, r.host)
+		return 0, fmt.Errorf("the manifest of %s at %s has no layers", digest, r.host)
 	}
 	return sum, nil
 }
 
-// digest is the digest of the manifest that a tag or a digest names; empty where the registry has none.
+// digest is the digest of the manifest that a tag or a digest names; empty if the registry has none.
 func (r registry) digest(ctx context.Context, tag string) (string, error) {
 	ref, err := r.reference(tag)
 	if err != nil {
@@ -148,7 +148,7 @@ func (r registry) digest(ctx context.Context, tag string) (string, error) {
 	case errors.As(err, &unreachable):
 		return "", r.failed("tag "+tag, err)
 	}
-	// Some registries leave out headers that the answer to HEAD needs, and only GET says what is wrong.
+	// Some registries leave out headers that the answer to HEAD needs; then only GET reports what is wrong.
 	got, err := remote.Get(ref, r.options(ctx)...)
 	switch {
 	case err == nil:
@@ -159,8 +159,8 @@ func (r registry) digest(ctx context.Context, tag string) (string, error) {
 	return "", r.failed("tag "+tag, err)
 }
 
-// danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag; others delete
-// both.
+// danglingTag is the code with which Google's registries refuse to delete a manifest that has a tag. Other registries
+// delete both.
 const danglingTag transport.ErrorCode = "GOOGLE_MANIFEST_DANGLING_TAG"
 
 var errTagged = errors.New("the image has a tag")
@@ -193,7 +193,7 @@ func (r registry) remove(ctx context.Context, digest string) error {
 	return nil
 }
 
-// delete deletes a manifest or a tag. One that the registry does not have is no error.
+// delete deletes a manifest or a tag. It is no error if the registry does not have it.
 func (r registry) delete(ctx context.Context, text string) error {
 	ref, err := r.reference(text)
 	if err != nil {
@@ -202,7 +202,7 @@ func (r registry) delete(ctx context.Context, text string) error {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	err = remote.Delete(ref, r.options(ctx)...)
-	if hasStatus(err, http.StatusNotFound, http.StatusNoContent) { // the library takes 204 for an error
+	if hasStatus(err, http.StatusNotFound, http.StatusNoContent) { // the library treats 204 as an error
 		return nil
 	}
 	return err
@@ -216,11 +216,11 @@ func isTagged(err error) bool {
 
 const answerBytes = 500 // of a registry's answer in an error
 
-// failed describes a request that failed: no token, an answer that is an error, or no answer.
+// failed describes a request that failed: no token, an error as the answer, or no answer.
 func (r registry) failed(what string, err error) error {
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
-		// the rest of its text is what was sent instead
+		// the rest of its text is the body that was sent instead
 		if strings.Contains(err.Error(), "no token in bearer response") {
 			return fail.With(fail.CodeFailed, "registry %s: %s: the token service's answer has no token", r.host, what)
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-// registryServer is Debian's docker-registry on a free port; htpasswd are its users, empty: open to all.
+// registryServer is Debian's docker-registry on a free port; htpasswd has its users, empty: open to all.
 func registryServer(t *testing.T, deletes bool, htpasswd string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func TestPush(t *testing.T) {
 		if !strings.HasPrefix(p.Image, at+"/stellar@sha256:") || !strings.HasSuffix(p.Image, p.SHA256) {
 			t.Errorf("deployed as %s, digest %s", p.Image, p.SHA256)
 		}
-		// The registry's own sum, which is what is promised.
+		// The registry's own sum is the documented size.
 		if off := p.Bytes - p.TargetBytes; off < -tolerance || off > tolerance {
 			t.Errorf("%s: the registry has %d bytes, off by %d", p.Name, p.Bytes, off)
 		}
@@ -85,7 +85,7 @@ func TestPush(t *testing.T) {
 			t.Errorf("%s is not to be had by its digest: %v", p.Image, err)
 		}
 	}
-	for range 2 { // the second time there is nothing to remove
+	for range 2 { // the second time, there is nothing to remove
 		for _, res := range l.Journal.Pending() {
 			if res.Kind == KindPushed {
 				if err := RemovePushed(t.Context(), l.stage.getenv, nil, res); err != nil {
@@ -101,7 +101,7 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// The password of the user tester is secret; the line is what htpasswd -B makes of it.
+// The password of the user tester is secret; the line is the output of htpasswd -B.
 const testUser = "tester:$2b$05$nnD/W.3MehFA9J9o6d1TKeQEE3x4JQaim0c.sCbCtnI4L0WO5tjQa\n"
 
 func TestPushWithoutRights(t *testing.T) {
@@ -118,7 +118,7 @@ func TestPushWithoutRights(t *testing.T) {
 			!strings.Contains(fail.Hint(err), c.want) {
 			t.Errorf("user %q: exit code %d: %v, hint %q", c.user, fail.Code(err), err, fail.Hint(err))
 		}
-		// Nothing was pushed; the journal's undo must be able to see that.
+		// Nothing was pushed, and the journal's undo must be able to recognise that.
 		l.env["STELLAR_REGISTRY_USER"], l.env["STELLAR_REGISTRY_PASSWORD"] = "tester", "secret"
 	}
 }
@@ -139,18 +139,18 @@ func TestDeletionDisabled(t *testing.T) {
 			!strings.Contains(fail.Hint(err), "REGISTRY_STORAGE_DELETE_ENABLED") {
 			t.Errorf("%v, hint %q", err, fail.Hint(err))
 		}
-		if err := l.Journal.Removed(res); err != nil { // the registry goes with the test
+		if err := l.Journal.Removed(res); err != nil { // the registry is removed with the test
 			t.Fatal(err)
 		}
 	}
 }
 
-// uploadBase puts an image of one layer into a registry whose layer is compressed better than the Engine does it.
+// uploadBase puts an image of one layer into a registry, with a better compression of the layer than the Engine's.
 func uploadBase(t *testing.T, at string) string {
 	t.Helper()
 	var plain, packed bytes.Buffer
 	out := tar.NewWriter(&plain)
-	text := at + t.TempDir() + programLike(1<<20) // like no layer that the Engine has: such a one it would not fetch
+	text := at + t.TempDir() + programLike(1<<20) // unlike any layer of the Engine, which would not fetch a known one
 	if err := errors.Join(out.WriteHeader(&tar.Header{Name: "data", Mode: 0o644, Size: int64(len(text))})); err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func uploadBase(t *testing.T, at string) string {
 	return at + "/base:1"
 }
 
-// TestBaseCompressedOtherwise has the Engine mount a base's layer as the registry has it: the sum is another than what
-// is measured here, and the filler has to be corrected.
+// TestBaseCompressedOtherwise: the Engine mounts a base's layer as the registry has it, so the sum differs from the one
+// measured here, and the filler has to be corrected.
 func TestBaseCompressedOtherwise(t *testing.T) {
 	at := registryServer(t, true, "")
 	base := uploadBase(t, at)

@@ -18,8 +18,8 @@ import (
 	"stellar/src/shell"
 )
 
-// tokenRegistry is a registry with one image of seven bytes in a/b, whose tokens are the scopes that were asked for. It
-// gives one to the user with these credentials, or to everybody where there are none.
+// tokenRegistry is a registry with one image of seven bytes in a/b. Its tokens are the requested scopes. It gives a
+// token to the user with these credentials, or to everybody if there are none.
 type tokenRegistry struct {
 	*httptest.Server
 	auth     dockerengine.Credentials
@@ -85,7 +85,7 @@ func (s *tokenRegistry) serveManifest(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestBearer asks a registry that hands out tokens: to a user, for an identity token, to everybody.
+// TestBearer asks a registry that issues tokens: to a user, for an identity token, to everybody.
 func TestBearer(t *testing.T) {
 	for _, auth := range []dockerengine.Credentials{{User: "tester", Password: "secret"}, {User: "tester"},
 		{Identity: "identity"}, {}} {
@@ -114,7 +114,7 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// TestThrottledRequestsAreRepeated has a registry answer 429 once.
+// TestThrottledRequestsAreRepeated: a registry answers 429 once.
 func TestThrottledRequestsAreRepeated(t *testing.T) {
 	s := startTokenRegistry(t, dockerengine.Credentials{})
 	s.throttle.Store(1)
@@ -124,7 +124,7 @@ func TestThrottledRequestsAreRepeated(t *testing.T) {
 	}
 }
 
-// TestRegistryErrors says what a registry answered, once, in few words and without secrets.
+// TestRegistryErrors: an error has the registry's answer once, in few words and without secrets.
 func TestRegistryErrors(t *testing.T) {
 	var status int
 	var body string
@@ -171,8 +171,8 @@ func TestRegistryErrors(t *testing.T) {
 	}
 }
 
-// TestPlainHTTP allows plain HTTP on this machine and where the Engine is told so, and nowhere else: credentials are
-// never sent in the clear.
+// TestPlainHTTP allows plain HTTP on this machine and for the Engine's insecure-registries, and nowhere else:
+// credentials are never sent in the clear.
 func TestPlainHTTP(t *testing.T) {
 	for _, c := range []struct {
 		host  string

@@ -19,9 +19,9 @@ import (
 )
 
 // A package of sources is a folder, which the provider's CLI packs and uploads. Its size is that of the ZIP file that
-// gcloud makes of it: every file deflated by itself, an entry for every folder, no extra fields
-// (googlecloudsdk/core/util/archive.py, over Python's zipfile). gcloud deflates with zlib and this program with Go's
-// own, whose results differ by some bytes in a thousand of code and by next to nothing in filler.
+// gcloud makes of it: each file deflated separately, an entry for every folder, no extra fields
+// (googlecloudsdk/core/util/archive.py, with Python's zipfile). gcloud deflates with zlib and this program with Go's
+// compress/flate. The results differ by a few bytes in a thousand for code, and hardly for filler.
 
 func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	var problems []error
@@ -58,7 +58,7 @@ func packSources(ctx context.Context, r *run.Run, packages []*run.Package) error
 		WithHint("set FunctionImageSizeMB to 0 (as it is) or at least %.3f", largest.MiB()+0.001)
 }
 
-// zipEntry is what a file adds to a ZIP file beside its bytes.
+// zipEntry is the number of bytes that a file adds to a ZIP file besides its data.
 func zipEntry(name string) bytesize.Size { return localLen + centralLen + 2*bytesize.Size(len(name)) }
 
 // sourcesSize is the size of the ZIP file of some files.
@@ -86,7 +86,7 @@ func sourcesSize(ctx context.Context, files []source) (bytesize.Size, error) {
 	return n, nil
 }
 
-// deflated is how long what is read becomes.
+// deflated is the length of the compressed data.
 func deflated(ctx context.Context, in io.Reader) (bytesize.Size, error) {
 	var n counter
 	z, err := flate.NewWriter(&n, flate.DefaultCompression)
@@ -100,7 +100,7 @@ func deflated(ctx context.Context, in io.Reader) (bytesize.Size, error) {
 	return bytesize.Size(n), err
 }
 
-// reading ends with its context.
+// reading stops when its context ends.
 type reading struct {
 	ctx context.Context
 	in  io.Reader
@@ -113,7 +113,7 @@ func (r reading) Read(b []byte) (int, error) {
 	return r.in.Read(b)
 }
 
-// fillerReader gives so many bytes of a package's filler.
+// fillerReader returns the given number of a package's filler bytes.
 func fillerReader(p *run.Package, size bytesize.Size) (io.Reader, error) {
 	stream, err := filler{seed: p.Seed}.stream()
 	if err != nil {
@@ -130,8 +130,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// sourceFiller gives how much filler makes a package as large as was asked for, and how large it then is. What is
-// deflated does not grow byte by byte, so that a few sizes cannot be had: then it is the next smaller one.
+// sourceFiller returns the amount of filler for a package of the wanted size, and the resulting size. The deflated size
+// does not grow byte by byte, so some sizes cannot be reached: then it is the next smaller one.
 func sourceFiller(ctx context.Context, p *run.Package, code bytesize.Size) (filler, bytes bytesize.Size, err error) {
 	if p.TargetBytes == 0 || p.TargetBytes == code {
 		return 0, code, nil
@@ -160,7 +160,7 @@ func sourceFiller(ctx context.Context, p *run.Package, code bytesize.Size) (fill
 	return filler, bytes, nil
 }
 
-// writeSources makes the folder under a temporary name and puts it in its place when it is whole.
+// writeSources makes the folder under a temporary name and renames it when it is complete.
 func writeSources(ctx context.Context, p *run.Package, files []source, filler bytesize.Size) (err error) {
 	dir := filepath.Dir(p.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -206,7 +206,7 @@ func writeSources(ctx context.Context, p *run.Package, files []source, filler by
 	return os.Rename(temp, p.Path)
 }
 
-// writeSource writes one file and adds it to the hash of all, its bytes between its name and its length.
+// writeSource writes one file and adds it to the hash of all: name, bytes, length.
 func writeSource(ctx context.Context, to, name string, in io.Reader, hash io.Writer) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

@@ -30,7 +30,7 @@ func sourcesOf(t *testing.T, target bytesize.Size, change ...func(*run.Package))
 	return newRun(t, p), p
 }
 
-// zipAsGcloud packs a folder as gcloud does, with Python's zipfile, and gives the size
+// zipAsGcloud packs a folder like gcloud, with Python's zipfile, and returns the size
 // (googlecloudsdk/core/util/archive.py).
 const zipAsGcloud = `import os, sys, zipfile
 src, dest = sys.argv[1:]
@@ -84,7 +84,7 @@ func TestSourcesHaveTheSizeAskedFor(t *testing.T) {
 	}
 }
 
-// Equal inputs make equal packages, another seed another filler.
+// Equal inputs make equal packages; another seed makes another filler.
 func TestSourcesFollowTheSeed(t *testing.T) {
 	hash := func(seed int64) string {
 		r, p := sourcesOf(t, 50_000, func(p *run.Package) { p.Seed = seed })

@@ -4,5 +4,5 @@ package pack
 
 import "stellar/src/bytesize"
 
-// freeBytes is not known here: a full disk is found while writing.
+// freeBytes is not known on this system: a full disk is noticed while writing.
 func freeBytes(string) (bytesize.Size, bool) { return 0, false }

@@ -8,7 +8,7 @@ import (
 	"stellar/src/bytesize"
 )
 
-// freeBytes is what the disk that holds dir has left for us.
+// freeBytes is the free space for this user on the disk of dir, in bytes.
 func freeBytes(dir string) (bytesize.Size, bool) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {

@@ -22,7 +22,7 @@ const (
 	chunks     = 16        // of one package: 4 MiB in all
 )
 
-// write makes one package under a temporary name and puts it in its place when it is whole.
+// write makes one package under a temporary name and renames it when it is complete.
 func write(ctx context.Context, j job) (err error) {
 	dir, name := filepath.Split(j.pkg.Path)
 	f, err := os.CreateTemp(dir, name+".part-*")
@@ -46,7 +46,7 @@ func write(ctx context.Context, j job) (err error) {
 		err = os.Rename(f.Name(), j.pkg.Path)
 	}
 	if err != nil {
-		_, _ = f.Close(), os.Remove(f.Name()) // first: its blocks are free again
+		_, _ = f.Close(), os.Remove(f.Name()) // first, so that its blocks are free again
 		return notWritten(j, dir, err)
 	}
 	j.pkg.Bytes, j.pkg.SHA256 = bytesize.Size(n), sum
@@ -78,7 +78,7 @@ func writeTo(ctx context.Context, w io.Writer, l layout) (sum string, n uint64, 
 	p := newPipe(ctx, w)
 	err = l.emit(p)
 	sum, closeErr := p.close()
-	return sum, p.written, cmp.Or(err, closeErr) // both are the writer's error where that failed
+	return sum, p.written, cmp.Or(err, closeErr) // if the writer failed, both are its error
 }
 
 func (l layout) emit(p *pipe) error {
@@ -137,8 +137,8 @@ func newPipe(ctx context.Context, w io.Writer) *pipe {
 	return p
 }
 
-// each writes the chunks that come, until something has failed. It releases them in any case: who fills them waits for
-// it.
+// each writes the arriving chunks until something fails. It releases them in any case, because the filler of the chunks
+// waits for them.
 func (p *pipe) each(in <-chan *chunk, w io.Writer) {
 	for c := range in {
 		if p.failed.Load() == nil {
@@ -160,7 +160,7 @@ func (p *pipe) release(c *chunk) {
 	}
 }
 
-// room returns unused memory to be filled from its beginning; commit says how much of it was.
+// room returns unused memory to fill from its beginning; commit says how much was filled.
 func (p *pipe) room() ([]byte, error) {
 	if p.cur == nil {
 		if err := p.ctx.Err(); err != nil {
@@ -204,7 +204,7 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// close waits until all is hashed and written, and returns the hash in hex.
+// close waits until everything is hashed and written, and returns the hash in hex.
 func (p *pipe) close() (string, error) {
 	if p.cur != nil {
 		p.flush()
