@@ -25,6 +25,7 @@ type Patience struct {
 	Settle   time.Duration
 	Parallel int           // commands at once; default 8
 	Ask      time.Duration // one question about what is there, before anything is done; default 1 minute
+	Reports  time.Duration // for reports of requests that cannot be read yet; default 3 minutes
 }
 
 // WithDefaults gives every option that is needed and not set its default.

@@ -1,0 +1,133 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+
+	"stellar/src/fail"
+	"stellar/src/provider"
+	"stellar/src/reportline"
+)
+
+const (
+	// reportDelay is how long CloudWatch Logs can take until a line can be found
+	// (docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html: "It may take 5 to 10 minutes for logs
+	// to show up after a function invocation"); seconds are usual.
+	reportDelay = 10 * time.Minute
+	// Events have the time at which an instance wrote them, by the clock there.
+	clockSlack = time.Minute
+	// reportPattern finds the reports of both log formats. Terms with a question mark are alternatives
+	// (docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html).
+	reportPattern = `?"REPORT RequestId" ?"platform.report"`
+)
+
+// ReportDelay is what Lambda's documentation allows for.
+func (a *connection) ReportDelay() time.Duration { return reportDelay }
+
+// Reports reads the functions' log groups, page by page. It needs logs:FilterLogEvents.
+func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	for _, at := range w.Functions {
+		name := at.Detail[provider.DetailName]
+		if name == "" {
+			return fail.Unsupported("function %s at %s has no name in the account: only the logs of functions that "+
+				"stellar deployed can be read", at.Function, at.URL)
+		}
+		if err := readReports(ctx, s.logs, logGroup(name), w, found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readReports reads those of one log group. A group that does not exist yet has none.
+func readReports(ctx context.Context, logs *cloudwatchlogs.Client, group string, w provider.ReportWindow,
+	found func(provider.Report)) error {
+	pages := cloudwatchlogs.NewFilterLogEventsPaginator(logs, &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: &group, FilterPattern: aws.String(reportPattern),
+		StartTime: aws.Int64(w.From.Add(-clockSlack).UnixMilli()), EndTime: aws.Int64(w.To.Add(clockSlack).UnixMilli()),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if hasCode(err, "ResourceNotFoundException", "") {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read log group %s (logs:FilterLogEvents): %s", group, shortError(err))
+		}
+		for _, e := range page.Events {
+			if r, ok := readReport(aws.ToString(e.Message)); ok {
+				r.Instance = instanceOf(aws.ToString(e.LogStreamName))
+				found(r)
+			}
+		}
+	}
+	return nil
+}
+
+// instanceOf names an instance by its log stream, 2026/11/28/[$LATEST]0123…: each instance writes to its own.
+func instanceOf(stream string) string {
+	if _, id, ok := strings.Cut(stream, "]"); ok && id != "" {
+		return id
+	}
+	return stream
+}
+
+// platformReport is a report in the log format JSON, as far as rows have it
+// (docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html, platform.report).
+type platformReport struct {
+	Type   string
+	Record struct {
+		RequestID string
+		Metrics   struct {
+			DurationMs, BilledDurationMs, InitDurationMs, RestoreDurationMs *float64
+			MemorySizeMB, MaxMemoryUsedMB                                   int
+		}
+	}
+}
+
+// readReport reads a report of either log format; false for any other line.
+func readReport(message string) (provider.Report, bool) {
+	if line, ok := reportline.Parse(message); ok {
+		r := provider.EmptyReport(line.RequestID)
+		r.Duration, r.Billed, r.MemoryMB, r.MaxMemoryMB = line.Duration, line.Billed, line.MemoryMB, line.MaxMemory
+		r.Cold, r.ColdKnown = line.Cold, true
+		if line.Cold && line.Restore == 0 {
+			r.Init = line.Init
+		}
+		if line.Restore > 0 {
+			r.Restore = line.Restore
+		}
+		return r, true
+	}
+	var event platformReport
+	if !strings.HasPrefix(message, "{") || json.Unmarshal([]byte(message), &event) != nil ||
+		event.Type != "platform.report" || event.Record.RequestID == "" {
+		return provider.Report{}, false
+	}
+	m := &event.Record.Metrics
+	r := provider.EmptyReport(event.Record.RequestID)
+	r.Duration, r.Billed = milliseconds(m.DurationMs), milliseconds(m.BilledDurationMs)
+	r.Init, r.Restore = milliseconds(m.InitDurationMs), milliseconds(m.RestoreDurationMs)
+	r.MemoryMB, r.MaxMemoryMB = max(m.MemorySizeMB, 0), max(m.MaxMemoryUsedMB, 0)
+	r.Cold, r.ColdKnown = m.InitDurationMs != nil || m.RestoreDurationMs != nil, true
+	return r, true
+}
+
+// milliseconds is a duration of a report; one that is not there, or makes no sense, is not reported.
+func milliseconds(ms *float64) time.Duration {
+	if ms == nil || *ms < 0 || *ms > float64((24*time.Hour).Milliseconds()) {
+		return provider.NotReported
+	}
+	return time.Duration(math.Round(*ms * 1e6))
+}
