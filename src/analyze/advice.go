@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// adviceFrom is the part of the rows from which on the client's own doings are worth a warning.
+// adviceFrom is the fraction of the rows from which on effects of the client are worth a warning.
 const adviceFrom = 0.01
 
-// resentWord is the one word of Suspect that says nothing of this machine.
+// resentWord is the only word of Suspect that says nothing about this machine.
 const resentWord = "resent"
 
-// remedies says for each word of Suspect what was seen and what helps.
+// remedies says for each word of Suspect what was observed and what helps.
 func remedies() map[string][2]string {
 	return map[string][2]string{
 		"scheduler": {"the system did not run the client's threads in time",
@@ -31,11 +31,11 @@ func remedies() map[string][2]string {
 	}
 }
 
-// Advice says in one sentence each what the client, rather than the platform, may have done to the results, and what
-// helps: where over 1 % of the rows are suspect, where bursts left over 1 ms late and these hold over 1 % of the rows,
-// and where requests were not sent at all. It is empty where there is nothing to say.
+// Advice says in one sentence each how the client, rather than the platform, may have influenced the results, and what
+// helps: if over 1 % of the rows are suspect, if bursts left over 1 ms late and contain over 1 % of the rows, and if
+// requests were not sent at all. It is empty if there is nothing to report.
 //
-// Requests that are late only because their burst takes its time to leave are not warned about: the spread shows that.
+// Requests that are late only because their burst takes time to leave cause no warning: the spread shows that.
 func Advice(s Summary) []string {
 	var out []string
 	c := s.Client
@@ -47,7 +47,7 @@ func Advice(s Summary) []string {
 			r, ok := remedies()[word]
 			if !ok {
 				r = [2]string{"the client noted " + strconv.Quote(word),
-					"measure again on a machine that does nothing else"}
+					"measure again on an otherwise idle machine"}
 			}
 			out = append(out, fmt.Sprintf("%s may be slow because of this machine: %s: %s", share(c.SuspectWords[word],
 				s.Rows()), r[0], r[1]))
@@ -72,7 +72,7 @@ func Advice(s Summary) []string {
 	return append(out, connectionAdvice(s)...)
 }
 
-// connectionAdvice says how many requests had no kept connection although such were asked for.
+// connectionAdvice reports how many requests had no kept connection although kept ones were asked for.
 func connectionAdvice(s Summary) (out []string) {
 	c := s.Client
 	why, remedy := "the server closed theirs just before, or they were not open in time",
@@ -88,7 +88,7 @@ func connectionAdvice(s Summary) (out []string) {
 	}
 	if c.KeptResets > 0 && c.IdleClose > 0 {
 		out = append(out, fmt.Sprintf("%s failed on a kept connection before any byte of an answer: %s, perhaps "+
-			"while they were sent, and whether it took them is not known: %s",
+			"while they were sent, and it is not known whether it processed them: %s",
 			share(c.KeptResets, s.Rows()), why, remedy))
 	}
 	return out
@@ -105,7 +105,7 @@ func about(d time.Duration) string {
 
 func worth(n, of int) bool { return float64(n) > adviceFrom*float64(of) }
 
-// share writes a count with its part of all requests.
+// share writes a count with its fraction of all requests.
 func share(n, of int) string {
 	part := 100 * float64(n) / float64(of)
 	decimals := 1

@@ -12,7 +12,7 @@ import (
 	"stellar/src/sample"
 )
 
-// Identity says which sub-experiment a row of statistics belongs to; the pipeline fills it in.
+// Identity says to which sub-experiment a row of statistics belongs; the caller fills it in.
 type Identity struct {
 	Index        int     `json:"index"`
 	Title        string  `json:"title"`
@@ -31,10 +31,10 @@ type Identity struct {
 // Options are what a summary needs besides the samples.
 type Options struct {
 	Identity Identity
-	// Unsent is how many requests were due and never sent, as the probe counted them: a row there is only for what was
-	// sent.
+	// Unsent is the number of requests that were due and never sent, as the probe counted them: only sent requests have
+	// rows.
 	Unsent int
-	// Kept says that kept connections were asked for (reuse, shared): a request that opens one within its latency is
+	// Kept says that kept connections were asked for (reuse, shared): requests that open one within their latency are
 	// counted.
 	Kept bool
 	// IdleClose is the shortest time without use after which the server closed a connection, as the probe saw it; 0: it
@@ -90,17 +90,17 @@ type Split struct {
 	CDF      CDF
 }
 
-// Rows is the number of rows that count: all but warm-up.
+// Rows is the number of rows that count: all except warm-up.
 func (s Summary) Rows() int { return s.Count + s.Errors }
 
-// Light is the summary without its bursts, for when their plots are drawn: what is left takes under a megabyte.
+// Light is the summary without its bursts, for when their plots are drawn: the rest takes under a megabyte.
 func (s Summary) Light() Summary {
 	s.Bursts = Bursts{}
 	s.Instances.Lives = nil
 	return s
 }
 
-// Samples makes a sequence of samples that are in memory already into one that Summarize reads.
+// Samples makes a sequence that Summarize reads from samples in memory.
 func Samples(s []sample.Sample) iter.Seq2[sample.Sample, error] {
 	return func(yield func(sample.Sample, error) bool) {
 		for i := range s {
@@ -130,8 +130,8 @@ func Summarize(rows iter.Seq2[sample.Sample, error], o Options) (Summary, error)
 // Collector takes the samples of one sub-experiment one by one, in bounded memory: about ten bytes for each of them,
 // and as many again while the summary is made.
 //
-// A latency counts in whole µs, as latencies.csv writes it, so that rows in memory and rows read back agree. A row that
-// is neither failed nor has a latency is counted as an error of class protocol: no row disappears.
+// A latency counts in whole µs, as latencies.csv has it, so that rows in memory and rows from the file agree. A row
+// that has neither an error nor a latency is counted as an error of class protocol, so that no row disappears.
 type Collector struct {
 	options   Options
 	s         Summary
@@ -148,8 +148,8 @@ func NewCollector(o Options) *Collector {
 	return &Collector{options: o, s: Summary{Identity: o.Identity}}
 }
 
-// Add takes a sample. Rows of one burst that stand together are one burst; those that do not are put together at the
-// end. Of a sustained load each second of the timetable is one.
+// Add takes a sample. Consecutive rows of one burst are one burst; others are joined at the end. Of a sustained load,
+// each second of the timetable is a burst.
 func (c *Collector) Add(r *sample.Sample) {
 	b := c.burstOf(r)
 	class := r.Err
@@ -174,7 +174,7 @@ func (c *Collector) Add(r *sample.Sample) {
 	c.s.ErrorClasses[string(class)]++
 }
 
-// burstOf is the burst of a row, or the second of a sustained load.
+// burstOf is the burst of a row, or its second in a sustained load.
 func (c *Collector) burstOf(r *sample.Sample) *openBurst {
 	if !sustained(r) {
 		if !c.open.is(r) {
@@ -199,15 +199,15 @@ func (c *Collector) burstOf(r *sample.Sample) *openBurst {
 	return b
 }
 
-// secondsOpen is how many seconds of a sustained load may be open at once: its rows come in the order in which requests
-// ended, and a slow one's second is long over by then.
+// secondsOpen is the number of seconds of a sustained load that may be open at once. Rows come in the order in which
+// requests ended, and the second of a slow request is long complete by then.
 const secondsOpen = 64
 
-// sustained says whether a row is of a sustained load: it was planned, and in no burst. The original's files say
-// neither.
+// sustained reports whether a row belongs to a sustained load: it was planned, and is in no burst. Files of the
+// original tool have neither.
 func sustained(r *sample.Sample) bool { return r.BurstSize == 0 && !r.PlannedAt.IsZero() }
 
-// closeBurst enters a burst whose rows have come.
+// closeBurst adds a burst whose rows are complete.
 func (c *Collector) closeBurst(b *openBurst) {
 	if !b.any {
 		return
@@ -250,7 +250,7 @@ func (c *Collector) Summary() (Summary, error) {
 	return s, nil
 }
 
-// describe sets what follows from all latencies in ascending order.
+// describe sets the values that follow from all latencies in ascending order.
 func (s *Summary) describe(ms []float64) {
 	s.Count = len(ms)
 	s.Mean, s.SD = moments(ms)
@@ -272,7 +272,7 @@ func split(a ascending) Split {
 	return Split{Count: a.len(), P50: a.quantile(Median), P99: a.quantile(P99), CDF: thinned(a.len(), a.at)}
 }
 
-// moments gives the mean and the sample standard deviation; each has no data where the sample is too small for it.
+// moments returns the mean and the sample standard deviation; each is empty if the sample is too small for it.
 func moments(xs []float64) (mean, sd Value) {
 	if m, err := stats.Mean(xs); err == nil {
 		mean = Of(m)

@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// MinBursts is the smallest number of bursts that a bootstrap takes: under six independent observations no
+// MinBursts is the smallest number of bursts for a bootstrap: with fewer than six independent observations, no
 // distribution-free 95 % interval exists even for a median.
 const MinBursts = 6
 
-// maxBlocks is how many blocks are resampled at most. Where there are more bursts, as in a sustained load of single
-// requests, neighbours are joined: a block bootstrap (Carlstein, Annals of Statistics 14, 1986), which keeps what
-// neighbours have in common, too.
+// maxBlocks is the largest number of blocks that are resampled. If there are more bursts, as in a sustained load of
+// single requests, neighbours are joined: a block bootstrap (Carlstein, Annals of Statistics 14, 1986), which also
+// keeps what neighbours have in common.
 const maxBlocks = 10_000
 
-// Resampling is how a bootstrap draws. The same seed and samples give the same interval.
+// Resampling says how a bootstrap draws. The same seed and samples give the same interval.
 type Resampling struct {
 	Seed  uint64
 	Draws int // resamples; 0: 2000
@@ -40,8 +40,8 @@ type Resampled struct {
 	P99 [3][]float64
 }
 
-// resampled draws for everything that Compare looks at. at gives each part's values by rank. Draws of different
-// sub-experiments are independent, also where they share the seed.
+// resampled draws for everything that Compare needs. at returns each part's values by rank. Draws of different
+// sub-experiments are independent, even if they share the seed.
 func resampled(bursts Bursts, r Resampling, sub int, at [3]func(int) float64) *Resampled {
 	out := &Resampled{}
 	for _, p := range []Part{All, ColdPart, WarmPart} {
@@ -57,7 +57,7 @@ func resampled(bursts Bursts, r Resampling, sub int, at [3]func(int) float64) *R
 	return out
 }
 
-// estimate is a value with the interval that draws give it (percentile bootstrap).
+// estimate is a value with the interval from its draws (percentile bootstrap).
 func estimate(v Value, draws []float64) Estimate {
 	if len(draws) == 0 || slices.ContainsFunc(draws, math.IsNaN) { // 0/0: both sides had a draw of zero
 		return Estimate{Value: v}
@@ -67,9 +67,9 @@ func estimate(v Value, draws []float64) Estimate {
 	return Estimate{Value: v, Low: Quantile(25).Of(draws), High: Quantile(975).Of(draws)}
 }
 
-// resampler resamples blocks of bursts. A resample is a weight for each block, and its quantile lies where the weights
-// of the rows up to there reach its rank. Nearly all resamples have it close to the sample's own quantile: only the
-// rows in a window around that are held, and of the others how many of each block lie below it.
+// resampler resamples blocks of bursts. A resample is a weight for each block, and its quantile is where the cumulated
+// weights of the rows reach its rank. Nearly all resamples have it close to the sample's own quantile. So only the rows
+// in a window around that are held, and for the others the number of rows per block below the window.
 type resampler struct {
 	bursts Bursts
 	part   Part
@@ -90,7 +90,7 @@ type inWindow struct {
 	block int32
 }
 
-// newResampler is nil where too few bursts have data.
+// newResampler returns nil if too few bursts have data.
 func newResampler(bursts Bursts, part Part, at func(int) float64) *resampler {
 	r := &resampler{bursts: bursts, part: part, at: at, per: 1}
 	with := 0
@@ -112,7 +112,7 @@ func newResampler(bursts Bursts, part Part, at func(int) float64) *resampler {
 	return r
 }
 
-// size is how many latencies of a part there are.
+// size is the number of latencies of a part.
 func (b Burst) size(p Part) int {
 	switch p {
 	case ColdPart:
@@ -123,7 +123,7 @@ func (b Burst) size(p Part) int {
 	return b.Cold + b.Warm + b.Unknown
 }
 
-// each goes through the bursts with data, with the block that they are in.
+// each goes through the bursts with data, with the block of each.
 func (r *resampler) each(do func(block int, values []float64)) {
 	i := 0
 	for b := range r.bursts.All() {
@@ -134,7 +134,7 @@ func (r *resampler) each(do func(block int, values []float64)) {
 	}
 }
 
-// draws gives the quantile of each of so many resamples.
+// draws returns the quantile of each of the given number of resamples.
 func (r *resampler) draws(q Quantile, how Resampling, sub int) []float64 {
 	var seed [32]byte
 	for i, word := range []uint64{how.Seed, uint64(sub), uint64(r.part), uint64(q)} {
@@ -151,8 +151,8 @@ func (r *resampler) draws(q Quantile, how Resampling, sub int) []float64 {
 	return out
 }
 
-// likely is the distance in ranks beyond which hardly any resample's quantile lies: six deviations of the number of
-// rows up to the sample's quantile, less what its rank would be.
+// likely is the distance in ranks beyond which hardly any resample's quantile is: six deviations of the number of rows
+// up to the sample's quantile, minus its rank.
 func (r *resampler) likely(q Quantile) int {
 	middle := r.at(q.Rank(r.n) - 1)
 	upTo := make([]int, len(r.sizes))
@@ -213,7 +213,7 @@ func (r *resampler) draw(rng *rand.Rand) float64 {
 	}
 }
 
-// find is the value of a rank of the resample in hand; it fails where that is not in the window.
+// find is the value of a rank of the current resample; it fails if the rank is outside the window.
 func (r *resampler) find(rank int) (float64, bool) {
 	for b, n := range r.below {
 		rank -= r.weight[b] * n

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Part is a part of the successful requests, by the functions' own word.
+// Part is a part of the successful requests, by what the functions report.
 type Part int
 
 // The parts. A request of a function that says nothing is in All only.
@@ -18,7 +18,7 @@ const (
 	WarmPart
 )
 
-// Burst is what came back from one burst.
+// Burst is the result of one burst.
 type Burst struct {
 	Number int
 	// ms, of its successful requests: the cold ones, then the warm ones, then those of which nothing is known
@@ -29,7 +29,7 @@ type Burst struct {
 	Errors    int
 }
 
-// Of gives the latencies of a part.
+// Of returns the latencies of a part.
 func (b Burst) Of(p Part) []float64 {
 	switch p {
 	case ColdPart:
@@ -40,7 +40,7 @@ func (b Burst) Of(p Part) []float64 {
 	return b.Latencies
 }
 
-// Over counts the successful requests with a latency of at least the given ms: what a threshold would call cold.
+// Over counts the successful requests with a latency of at least the given ms, which a threshold would call cold.
 func (b Burst) Over(ms float64) int {
 	n := 0
 	for _, l := range b.Latencies {
@@ -51,8 +51,8 @@ func (b Burst) Over(ms float64) int {
 	return n
 }
 
-// Bursts are the bursts of a sub-experiment in the order of their rows, kept so that ten million requests fit: four
-// bytes for each of them and about five for each burst. Bursts of nothing but warm-up are not there.
+// Bursts are the bursts of a sub-experiment in the order of their rows, stored so that ten million requests fit in
+// memory: four bytes for each of them and about five for each burst. Bursts that are only warm-up are left out.
 type Bursts struct {
 	latencies micros
 	spans     [][]byte // for each burst its number and its counts, as varints
@@ -70,7 +70,7 @@ const (
 // Len is the number of bursts.
 func (b Bursts) Len() int { return b.count }
 
-// All goes through the bursts in the order of their rows. A burst's Latencies are valid until the next one comes.
+// All goes through the bursts in the order of their rows. A burst's Latencies are valid until the next burst.
 func (b Bursts) All() iter.Seq[Burst] {
 	return func(yield func(Burst) bool) {
 		var scratch []float64
@@ -126,7 +126,7 @@ func (b *Bursts) add(number int, of *kinds, errors int) {
 	b.count++
 }
 
-// MakeBursts keeps bursts that are in memory already. Latencies are rounded to whole µs.
+// MakeBursts stores bursts that are in memory. Latencies are rounded to whole µs.
 func MakeBursts(list []Burst) Bursts {
 	var out Bursts
 	for _, b := range list {
@@ -145,8 +145,8 @@ func MakeBursts(list []Burst) Bursts {
 	return out
 }
 
-// whole gives the bursts with the pieces of each of them together. Files of this tool have every burst's rows in one
-// place, so that nearly always there is nothing to do; of others the pieces are put together by number.
+// whole returns the bursts with all pieces of each of them joined. In files of this tool, the rows of a burst are
+// consecutive, so that nearly always there is nothing to do; in other files, pieces are joined by number.
 func (b Bursts) whole() Bursts {
 	if !b.disorder {
 		return b

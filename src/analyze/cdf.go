@@ -2,7 +2,7 @@ package analyze
 
 import "sort"
 
-// CDF is the empirical distribution function of a sample, thinned to what a page can show.
+// CDF is the empirical distribution function of a sample, reduced to what a page can show.
 type CDF struct {
 	X []float64 // ms, ascending, no two equal; the least and the greatest of the sample are among them
 	N []int     // so many of the sample are at most X
@@ -16,8 +16,8 @@ func (c CDF) Len() int {
 	return c.N[len(c.N)-1]
 }
 
-// maxCorners is about how many steps of a CDF are kept: between two of them lies less of the sample than can be seen,
-// so that it does not matter where.
+// maxCorners is the approximate number of steps of a CDF that are kept: the part of the sample between two of them is
+// too small to see.
 const maxCorners = 1 << 14
 
 // thinned is the distribution function of a sample in ascending order.

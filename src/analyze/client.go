@@ -10,7 +10,7 @@ import (
 // LateFrom is the lateness over which a request is counted as late.
 const LateFrom = time.Millisecond
 
-// Client is what the client itself did to a sub-experiment's requests, failed ones included. Times are in ms.
+// Client is the client's own effect on a sub-experiment's requests, failed ones included. Times are in ms.
 type Client struct {
 	// over the bursts of two requests or more: first to last request's first byte
 	Spread50, SpreadMax     Value
@@ -30,7 +30,7 @@ type Client struct {
 	IdleClose time.Duration
 }
 
-// client gathers it.
+// client collects it.
 type client struct {
 	c        Client
 	lateness micros
@@ -63,8 +63,8 @@ func (c *client) add(r *sample.Sample, kept bool) {
 	}
 }
 
-// connection counts what became of a kept connection that was asked for. A request that failed to connect has no
-// latency that a handshake could be in.
+// connection counts what happened to a kept connection that was asked for. A request that failed to connect has no
+// latency that could contain a handshake.
 func (c *client) connection(r *sample.Sample) {
 	switch r.Err {
 	case sample.DNS, sample.Connect, sample.TLS:
@@ -77,8 +77,8 @@ func (c *client) connection(r *sample.Sample) {
 	}
 }
 
-// opensAnew says whether a request opened a connection within its latency, on its first way: one that was sent twice
-// did so because its first connection had not taken it, which its Suspect says.
+// opensAnew reports whether a request opened a connection within its latency when it was first sent. A request that was
+// sent twice did so because its first connection did not accept it, which its Suspect says.
 func opensAnew(r *sample.Sample) bool { return r.NewConn && !hasWord(r.Suspect, resentWord) }
 
 func hasWord(suspect, word string) bool {

@@ -40,7 +40,7 @@ type Point struct {
 	draws               []float64 // resampled medians of the part; nil where there are too few bursts
 }
 
-// Pair is the second of an axis's two values against the first, for one line.
+// Pair compares the second of an axis's two values with the first, for one line.
 type Pair struct {
 	Line       string
 	First      string
@@ -73,8 +73,8 @@ func Compare(all []Summary, axes []Axis) []Comparison {
 	return out
 }
 
-// aboutCold says whether cold starts are what sub-experiments are compared for: one of them is mostly cold, or each has
-// enough of them, and not as the few that any load begins with.
+// aboutCold reports whether the comparison is about cold starts: one sub-experiment is mostly cold, or each has enough
+// cold requests, more than the few at the beginning of any load.
 func aboutCold(all []Summary) bool {
 	each := true
 	for _, s := range all {
@@ -111,7 +111,7 @@ func lineName(others []Axis, sub int) string {
 	return strings.Join(parts, ", ")
 }
 
-// add enters a sub-experiment as a point of its line.
+// add adds a sub-experiment as a point of its line.
 func (c *Comparison) add(s Summary, name string) {
 	at := slices.IndexFunc(c.Lines, func(l Line) bool { return l.Name == name })
 	if at < 0 {
@@ -194,7 +194,7 @@ func leastSquares(xs, ys []float64) float64 {
 	return above / below
 }
 
-// pair compares the two values of an axis that has no more.
+// pair compares the two values of an axis that has exactly two.
 func (c *Comparison) pair(l *Line) {
 	if c.Axis.Values != nil || len(l.Points) != 2 || l.Points[0].draws == nil || l.Points[1].draws == nil {
 		return

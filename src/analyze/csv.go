@@ -17,7 +17,8 @@ type column struct {
 	cell func(Summary) string
 }
 
-// Header gives the columns of statistics.csv: the sub-experiment's identity, the original's columns, then the rest.
+// Header is the list of columns of statistics.csv: the sub-experiment's identity, the original's columns, then the
+// rest.
 func Header() []string {
 	var names []string
 	for _, c := range columns() {
@@ -27,7 +28,7 @@ func Header() []string {
 }
 
 // WriteCSV writes statistics.csv: the header and a row for each sub-experiment. Latencies are in ms with three
-// decimals; what does not exist is an empty cell.
+// decimals; a value that does not exist is an empty cell.
 func WriteCSV(w io.Writer, rows []Summary) error {
 	out := csv.NewWriter(w)
 	cols := columns()
@@ -71,7 +72,7 @@ func identityColumns() []column {
 	}
 }
 
-// originalColumns keeps the names and the order that published plotting scripts read.
+// originalColumns have the names and the order that published plotting scripts read.
 func originalColumns() []column {
 	return []column{
 		count("Count", func(s Summary) int { return s.Count }),
@@ -106,7 +107,7 @@ func furtherColumns() []column {
 	}
 }
 
-// clientColumns say what the client itself did to the requests.
+// clientColumns are the columns on the client's own effect on the requests.
 func clientColumns() []column {
 	return []column{
 		ms("Spread 50%ile (ms)", func(s Summary) Value { return s.Client.Spread50 }),
@@ -145,7 +146,7 @@ func exact(name string, of func(Summary) Value) column {
 	return column{name, func(s Summary) string { return of(s).Format(exactDecimals) }}
 }
 
-// known is a cell of which something is known, else it is empty.
+// known is a cell that is empty if nothing is known.
 func known(is bool, text string) string {
 	if !is {
 		return ""

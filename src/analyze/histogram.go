@@ -10,9 +10,9 @@ type Histogram struct {
 }
 
 // Bins makes a histogram of a sample in ascending order. The bin width is that of Freedman and Diaconis (1981),
-// 2·IQR/∛n; where the quartiles are equal it is Sturges' (1926), range/(1+log₂ n). There are never more than maxBins:
-// one far outlier would else make millions. Equal values make one bin around them, a tenth of the value wide (1 around
-// zero); no values, no bins.
+// 2·IQR/∛n; if the quartiles are equal, it is that of Sturges (1926), range/(1+log₂ n). There are at most maxBins:
+// otherwise one far outlier would cause millions. Equal values make one bin around them, a tenth of the value wide (1
+// around zero); no values make no bins.
 func Bins(sorted []float64, maxBins int) Histogram {
 	n := len(sorted)
 	if n == 0 || maxBins < 1 {

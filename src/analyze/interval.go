@@ -5,18 +5,18 @@ import (
 	"math"
 )
 
-// Alpha is the error that all intervals allow: they cover at 95 %.
+// Alpha is the error probability of all intervals: they cover at 95 %.
 const Alpha = 0.05
 
-// Interval is a confidence interval. Where the sample is too small for one, Low and High have no data and Need is the
-// smallest sample that has one.
+// Interval is a confidence interval. If the sample is too small for one, Low and High have no data and Need is the size
+// of the smallest sample that has one.
 type Interval struct {
 	Low  Value `json:"low"`
 	High Value `json:"high"`
 	Need int   `json:"need"`
 }
 
-// OK says that there is an interval.
+// OK reports whether there is an interval.
 func (i Interval) OK() bool { return i.Low.OK && i.High.OK }
 
 // cell writes one bound for the CSV, or why there is none: `n<299`.
@@ -52,11 +52,12 @@ func MinSamples(q Quantile) int {
 	return n
 }
 
-// Ranks gives the ranks (from 1) of the two order statistics between which the quantile of any continuous distribution
-// lies with a probability of at least 95 %. The number of samples below the quantile is binomial(n, q), and [x(low),
-// x(high)] misses it where that number is under low or at least high. It is the narrowest pair with at most 2.5 % in
-// each tail, symmetric in rank for the median. Where one tail cannot get that small (p99 of 299 to 367 samples: the
-// maximum itself is below the quantile too often), that tail takes what it needs and the other one gets the rest.
+// Ranks returns the ranks (from 1) of the two order statistics between which the quantile of any continuous
+// distribution is with a probability of at least 95 %. The number of samples below the quantile is binomial(n, q), and
+// [x(low), x(high)] misses the quantile if that number is under low or at least high. It is the narrowest pair with at
+// most 2.5 % in each tail, symmetric in rank for the median. If one tail cannot be that small (p99 of 299 to 367
+// samples: the maximum itself is below the quantile too often), that tail takes what it needs and the other one gets
+// the rest.
 func Ranks(n int, q Quantile) (low, high int, ok bool) {
 	p := q.fraction()
 	if p <= 0 || p >= 1 || n < MinSamples(q) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// micros keeps durations in whole µs, four bytes each. They lie in blocks, so that ten million of them are never copied
-// because the eleventh came. What four bytes do not hold (over 71 minutes) is kept aside.
+// micros stores durations in whole µs, four bytes each. They are in blocks, so that ten million of them need not be
+// copied to add one. Values that do not fit in four bytes (over 71 minutes) are stored separately.
 type micros struct {
 	blocks [][]uint32
 	n      int
@@ -65,7 +65,7 @@ func (m *micros) ms(to []float64, from, count int) []float64 {
 	return to
 }
 
-// ascending is a sample in order: what fits four bytes in µs, then the few that do not in ms.
+// ascending is a sorted sample: the values that fit in four bytes in µs, then the few others in ms.
 type ascending struct {
 	us   []uint32
 	long []float64
@@ -81,7 +81,7 @@ func (a ascending) at(i int) float64 {
 	return a.long[i-len(a.us)]
 }
 
-// quantile is the nearest-rank one; a sample of none has none.
+// quantile is the nearest-rank quantile; an empty sample has none.
 func (a ascending) quantile(q Quantile) Value {
 	if a.len() == 0 {
 		return Value{}
@@ -89,7 +89,7 @@ func (a ascending) quantile(q Quantile) Value {
 	return Of(a.at(q.Rank(a.len()) - 1))
 }
 
-// sorted is all of m in order; m is left as it was.
+// sorted is m in order; m itself does not change.
 func (m *micros) sorted() ascending {
 	var a ascending
 	a.us = make([]uint32, 0, m.n-len(m.long))
@@ -103,7 +103,7 @@ func (m *micros) sorted() ascending {
 	return a
 }
 
-// fill adds values but for the long ones.
+// fill adds the values except the long ones.
 func (a *ascending) fill(block []uint32) {
 	for _, us := range block {
 		if us != tooLong {
@@ -112,14 +112,14 @@ func (a *ascending) fill(block []uint32) {
 	}
 }
 
-// sort puts the sample in order; scratch has at least its length.
+// sort sorts the sample; scratch has at least its length.
 func (a *ascending) sort(scratch []uint32) {
 	sortMicros(a.us, scratch)
 	slices.Sort(a.long)
 }
 
-// sortMicros sorts by radix: three passes of eleven bits, of which those are left out in which all values agree. Ten
-// million values take a tenth of the time that comparing them would.
+// sortMicros sorts by radix: three passes of eleven bits, without those in which all values agree. Ten million values
+// take a tenth of the time of a sort by comparison.
 func sortMicros(values, scratch []uint32) {
 	const bits, buckets = 11, 1 << 11
 	if len(values) < 256 {

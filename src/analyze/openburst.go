@@ -8,7 +8,7 @@ import (
 	"stellar/src/sample"
 )
 
-// openBurst is the burst whose rows are coming in.
+// openBurst is the burst whose rows are being added.
 type openBurst struct {
 	any     bool
 	line    sample.BurstLine
@@ -93,7 +93,7 @@ func (b *openBurst) add(r *sample.Sample, class sample.Class) {
 	}
 }
 
-// began enters the instant at which a request's first byte went out.
+// began records the time at which a request's first byte was sent.
 func (b *openBurst) began(at time.Duration) {
 	if b.begun == 0 {
 		b.first, b.last = at, at
@@ -102,7 +102,7 @@ func (b *openBurst) began(at time.Duration) {
 	b.begun++
 }
 
-// spread is the distance between the first and the last request's first byte, None with fewer than two.
+// spread is the time between the first and the last request's first byte, None with fewer than two.
 func (b *openBurst) spread() time.Duration {
 	if b.begun < 2 {
 		return sample.None

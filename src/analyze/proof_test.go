@@ -17,7 +17,7 @@ import (
 	"stellar/src/sample"
 )
 
-// The statistics are proven against an implementation that shares nothing with this one: testdata/proof.py computes
+// The statistics are compared with an implementation that shares no code with this one: testdata/proof.py computes
 // them from the same files with Python's statistics module and exact fractions.
 
 // proofSamples are the cases: name, number of rows, and the row.

@@ -1,7 +1,7 @@
 package analyze
 
 // Quantile is a quantile in thousandths (990 is the 99th percentile). Thousandths keep ranks in integers: 0.07 × 100 is
-// 7.000000000000001 in floating point and would take the eighth sample.
+// 7.000000000000001 in floating point and would select the eighth sample.
 type Quantile int
 
 // The quantiles that the tool reports.
@@ -15,7 +15,7 @@ const (
 	P999   Quantile = 999
 )
 
-// Rank is the quantile's nearest rank, from 1: the smallest r with r/n ≥ q. It is 0 where n is 0.
+// Rank is the quantile's nearest rank, from 1: the smallest r with r/n ≥ q. It is 0 if n is 0.
 func (q Quantile) Rank(n int) int {
 	if n <= 0 {
 		return 0

@@ -1,7 +1,7 @@
 package analyze
 
-// Baseline gives the index of the run's baseline among its sub-experiments: the first of which more than half of the
-// successful rows are warm by the function's own word, else the first with any successful row. It is -1 where none has.
+// Baseline returns the index of the run's baseline among its sub-experiments: the first one with more than half of its
+// successful rows warm, as the functions report, else the first with any successful row. It is -1 if there is none.
 func Baseline(all []Summary) int {
 	first := -1
 	for i, s := range all {
@@ -18,8 +18,8 @@ func Baseline(all []Summary) int {
 	return first
 }
 
-// Relate sets MR and TR of every summary: its median and its p99 over the median of the run's baseline. It gives the
-// baseline's index, or -1 where no sub-experiment has data and the ratios stay empty.
+// Relate sets MR and TR of every summary: its median and its p99 over the median of the run's baseline. It returns the
+// baseline's index, or -1 if no sub-experiment has data and the ratios stay empty.
 func Relate(all []Summary) int {
 	base := Baseline(all)
 	if base < 0 {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Missed is a limit that was not kept, or could not be checked.
+// Missed is a limit that was exceeded, or could not be checked.
 type Missed struct {
 	Metric string  `json:"metric"`
 	Limit  float64 `json:"limit"`
@@ -23,7 +23,7 @@ type metric struct {
 	of   func(Summary) Value
 }
 
-// metricTable is the list of names that a threshold may use, in the order that messages give it.
+// metricTable is the list of names that a threshold may use, in the order of the messages.
 func metricTable() []metric {
 	return []metric{
 		{"p50_ms", func(s Summary) Value { return s.P50 }},
@@ -50,7 +50,7 @@ func metricTable() []metric {
 	}
 }
 
-// Metrics lists the names that Thresholds knows.
+// Metrics lists the names that Thresholds accepts.
 func Metrics() []string {
 	var names []string
 	for _, m := range metricTable() {
@@ -59,8 +59,9 @@ func Metrics() []string {
 	return names
 }
 
-// Thresholds checks upper bounds by metric name and gives those that were missed, by name. Exactly the limit is kept. A
-// metric without data is missed: a threshold that nothing was measured for proves nothing. So is an unknown name.
+// Thresholds checks upper bounds by metric name and returns the missed ones, by name. A value equal to the limit is no
+// miss. A metric without data is missed, because a threshold without a measurement proves nothing. An unknown name is
+// missed as well.
 func Thresholds(limits map[string]float64, s Summary) []Missed {
 	table := metricTable()
 	var missed []Missed

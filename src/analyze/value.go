@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Value is a number that may not exist: the standard deviation of one sample, the p99 of none. The zero Value is "no
+// Value is a number that may not exist: the standard deviation of one sample, the p99 of none. The zero Value means "no
 // data"; it is written as an empty cell and as JSON null, never as NaN.
 type Value struct {
 	V  float64
@@ -21,7 +21,7 @@ func Of(v float64) Value {
 	return Value{V: v, OK: true}
 }
 
-// Ratio is a/b, without data where either has none or b is zero.
+// Ratio is a/b, without data if either has none or b is zero.
 func Ratio(a, b Value) Value {
 	if !a.OK || !b.OK {
 		return Value{}
@@ -38,7 +38,7 @@ func (v Value) Format(decimals int) string {
 }
 
 // MarshalJSON writes the number, or null. Twelve digits are more than any measurement has, and hide that processors
-// with a fused multiply-add sum up slightly differently.
+// with a fused multiply-add compute sums slightly differently.
 func (v Value) MarshalJSON() ([]byte, error) {
 	if !v.OK {
 		return []byte("null"), nil

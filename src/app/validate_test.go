@@ -53,7 +53,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 			`true}]}`, []string{
 			"f.json:1:31: Region: aws: Region europe, its regions are written as eu-central-1",
 			"f.json:3:12: SubExperiments[0].Bursts: found 0 (number); want an integer >= 1",
-			`f.json:3:27: SubExperiments[0].Function: function "./tumbs": there is no such function, looked for ` +
+			`f.json:3:27: SubExperiments[0].Function: function "./tumbs": there is no such function; looked for ` +
 				`DIR/tumbs; did you mean "./thumbs"?`,
 			"f.json:3:58: SubExperiments[0].FunctionMemoryMB: aws: FunctionMemoryMB 64, from 128 to 10240",
 			`f.json:4:50: SubExperiments[1].Handler: function "./thumbs": handler "main.py" is the name of a file; ` +

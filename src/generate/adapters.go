@@ -10,7 +10,7 @@ import (
 	"stellar/src/run"
 )
 
-// vendor is what fits functions to the run's provider.
+// vendor is what adapts functions to the run's provider.
 type vendor struct {
 	row     provider.Provider
 	adapter provider.Adapter // nil: functions are Lambda handlers, or servers on $PORT, as they are
@@ -18,7 +18,7 @@ type vendor struct {
 
 func vendorOf(row provider.Provider) vendor { return vendor{row, row.Adapter()} }
 
-// language is that of a function: its runtime's, or the one that the vendor has for itself.
+// language is the language of a function: its runtime's, or the vendor's own.
 func (v vendor) language(fn *run.Function) language {
 	if a := v.adapt(fn.Language); len(a.From) > 0 {
 		return language{handler: a.Handler, own: a.Check, from: a.From}
@@ -33,7 +33,7 @@ func (v vendor) adapt(language string) provider.Adaptation {
 	return v.adapter.Adapt(language)
 }
 
-// adaptation is what is added to a function; nothing to images, nor where the vendor has a language for itself.
+// adaptation is what is added to a function: nothing to images, or if the vendor has its own language.
 func (v vendor) adaptation(fn *run.Function) provider.Adaptation {
 	a := v.adapt(fn.Language)
 	if fn.PackageType == "Image" || len(a.From) > 0 {
@@ -42,10 +42,10 @@ func (v vendor) adaptation(fn *run.Function) provider.Adaptation {
 	return a
 }
 
-// hasForm reports whether the vendor calls functions in a form of its own, which runs nowhere else.
+// hasForm reports whether the vendor calls functions in its own form, which works nowhere else.
 func (v vendor) hasForm() bool { return v.adapter != nil && v.row.Language == "" }
 
-// own checks a user's folder, as the language asks and then as the vendor does.
+// own checks a user's folder by the rules of the language and then by those of the vendor.
 func (v vendor) own(fn *run.Function, dir, handler string) (string, error) {
 	form, err := v.language(fn).own(dir, handler)
 	if check := v.adaptation(fn).Check; err == nil && check != nil {
@@ -54,7 +54,7 @@ func (v vendor) own(fn *run.Function, dir, handler string) (string, error) {
 	return form, err
 }
 
-// note says, once each, what a provider does otherwise than the file asks, in the log and the record.
+// note says, once each, in the log and in the record, what a provider does differently from the file.
 func (v vendor) note(r *run.Run) {
 	if v.adapter == nil {
 		return
@@ -74,7 +74,7 @@ func (v vendor) note(r *run.Run) {
 	}
 }
 
-// putBeside writes what the provider needs beside a function's code.
+// putBeside writes the files that the provider needs beside a function's code.
 func (v vendor) putBeside(r *run.Run, src *run.Source, fn *run.Function) error {
 	beside := v.adaptation(fn).Beside
 	if beside == nil {
@@ -93,7 +93,7 @@ func (v vendor) putBeside(r *run.Run, src *run.Source, fn *run.Function) error {
 	return nil
 }
 
-// goText is the ending of an adapter's Go files, which are no part of this module's own build.
+// goText is the extension of an adapter's Go files, which are not part of this module's own build.
 const goText = ".go.txt"
 
 // renderAdapter adds the adapter's files to a rendered measurement function.
@@ -116,7 +116,7 @@ func renderAdapter(dir string, a provider.Adaptation) error {
 	return nil
 }
 
-// renamePackage makes the files of a rendered package main another one: what imports it cannot import a main.
+// renamePackage renames the package main of rendered files, because a main package cannot be imported.
 func renamePackage(dir, name string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"stellar/src/run"
 )
 
-// CheckContents refuses what a package of a user's folder would have to hold and cannot: links that lead nowhere or to
-// folders, sockets, files that nobody may read. An empty pattern stands for the whole folder. Nothing is built.
+// CheckContents refuses files of a user's folder that a package cannot contain: links to nothing or to folders,
+// sockets, unreadable files. An empty pattern means the whole folder. Nothing is built.
 func CheckContents(dir, language, pattern string) error {
 	if pattern != "" {
 		if _, err := content.Match(pattern); err != nil {
@@ -29,8 +29,8 @@ func CheckContents(dir, language, pattern string) error {
 	return content.Refuse(dir, pattern, made)
 }
 
-// installed says which entries of a folder never go into a package, because a build makes them anew; all is true where
-// the build copies no file of the folder.
+// installed lists the entries of a folder that are never packaged, because a build makes them again; all is true if the
+// build copies no file of the folder.
 func installed(dir, language string) (made func(rel string) bool, all bool) {
 	has := func(names ...string) bool {
 		return slices.ContainsFunc(names, func(name string) bool {
@@ -65,7 +65,7 @@ func installed(dir, language string) (made func(rel string) bool, all bool) {
 	return below(), false
 }
 
-// nodeInstalls says whether npm has something to install.
+// nodeInstalls reports whether npm has something to install.
 func nodeInstalls(dir string) bool {
 	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
@@ -77,7 +77,7 @@ func nodeInstalls(dir string) bool {
 	return json.Unmarshal(text, &p) == nil && len(p.Dependencies)+len(p.OptionalDependencies) > 0
 }
 
-// contents keeps what CheckContents has said, so that functions that share a folder have it looked at once.
+// contents keeps the results of CheckContents, so that a folder that functions share is checked once.
 type contents map[[3]string]error
 
 // check is CheckContents for a function of the experiment.

@@ -13,12 +13,12 @@ import (
 	"stellar/src/run"
 )
 
-// published says whether a name is that of a function of published experiments whose code is not part of stellar
-// (vHive's chameleon and rnnserving): such a file is right, and cannot be run before the code is put there.
+// published reports whether a name is that of a function of published experiments whose code is not part of stellar
+// (vHive's chameleon and rnnserving): such a file is valid, but cannot run before the code is added.
 func published(function string) bool { return function == "chameleon" || function == "rnnserving" }
 
-// findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there
-// or in the working directory.
+// findFolder finds the user's own function: a path from the experiment file's folder, or a folder of raw-code/ there or
+// in the working directory.
 func findFolder(r *run.Run, name string) (string, error) {
 	if name == "" {
 		return "", fail.Input("a function has no name").
@@ -40,13 +40,13 @@ func findFolder(r *run.Run, name string) (string, error) {
 			return "", fail.Input("function %q: %w", name, err)
 		}
 		if !info.IsDir() {
-			return "", fail.Input("function %q: %s is a file, a function is a folder; did you mean %q?", name, try,
+			return "", fail.Input("function %q: %s is a file, but a function is a folder; did you mean %q?", name, try,
 				filepath.Dir(filepath.Clean(name))).
 				WithHint("name the folder in Function, and the entry point in Handler")
 		}
 		return filepath.Abs(try)
 	}
-	return "", fail.Input("function %q: there is no such function, looked for %s%s", name, strings.Join(tries, ", "),
+	return "", fail.Input("function %q: there is no such function; looked for %s%s", name, strings.Join(tries, ", "),
 		meantFolder(r, name, tries)).
 		WithHint("the measurement function is called %s; a function of your own is the path of its folder, from %s",
 			strings.Join(measurementNames(), ", "), cmp.Or(r.BaseDir, "the experiment file"))
@@ -61,7 +61,7 @@ func measurementNames() []string {
 	return names
 }
 
-// meantFolder is "; did you mean …?" with the name nearest to one that is not there; empty where none is near.
+// meantFolder is "; did you mean …?" with the name nearest to a missing one; empty if none is near.
 func meantFolder(r *run.Run, name string, tries []string) string {
 	known := []string{}
 	if len(tries) > 1 { // a bare name

@@ -1,5 +1,5 @@
-// Package generate renders function code from raw-code/, or uses the user's own folder, and writes what the provider's
-// CLI reads. What is particular to a vendor it asks of the row of the table of providers that it is given.
+// Package generate renders function code from raw-code/, or uses the user's own folder, and writes the files that the
+// provider's CLI reads. What depends on a vendor comes from the given row of the table of providers.
 package generate
 
 import (
@@ -57,7 +57,7 @@ func (f Functions) Run(ctx context.Context, r *run.Run) error {
 				}
 			}
 			if err := v.putBeside(r, src, fn); err != nil {
-				return fmt.Errorf("writing what lies beside the function %s: %w", src.Key, err)
+				return fmt.Errorf("writing the files beside the function %s: %w", src.Key, err)
 			}
 			sources[c.key] = src
 		}
@@ -97,7 +97,7 @@ func mark(fn *run.Function, c code) {
 	}
 }
 
-// Mistake is something wrong with the code of a function that the experiment names.
+// Mistake is an error in the code of a function that the experiment names.
 type Mistake struct {
 	Sub   int    // index of the sub-experiment
 	Key   string // of the experiment file, the one to blame: Function, Handler or Runtime
@@ -105,13 +105,13 @@ type Mistake struct {
 	Known bool // published experiments name this function, whose code is not part of stellar
 }
 
-// Mistakes gives what Check reports, one by one, each with the key to blame. It writes nothing.
+// Mistakes returns what Check reports, one by one, each with the key that causes it. It writes nothing.
 func Mistakes(r *run.Run, row provider.Provider) []Mistake {
 	_, all := mistakes(r, vendorOf(row))
 	return all
 }
 
-// mistakes resolves every function; each fault is told once, however many functions share it.
+// mistakes resolves every function; each mistake is reported once, however many functions share it.
 func mistakes(r *run.Run, v vendor) ([]code, []Mistake) {
 	codes := make([]code, len(r.Functions))
 	var all []Mistake
@@ -158,8 +158,8 @@ func newSource(r *run.Run, fn *run.Function, c code, v vendor) *run.Source {
 		Dockerfile: c.dockerfile}
 }
 
-// localHandler is what the local platform calls. The measurement function has that beside an adapter; a function of the
-// user's that is written for a provider with a form of its own cannot run there.
+// localHandler is the entry point for the local platform. The measurement function has one beside an adapter; a user's
+// function in a provider's own form cannot run there.
 func localHandler(fn *run.Function, c code, v vendor) string {
 	switch {
 	case c.generated && v.adaptation(fn).Package != "":
@@ -219,7 +219,7 @@ func writeFile(name string, text []byte) error {
 	return os.WriteFile(name, text, 0o644)
 }
 
-// setEnv tells a function what the experiment asks of its start.
+// setEnv passes the experiment's settings for its start to a function.
 func setEnv(r *run.Run, fn *run.Function) {
 	if fn.Env == nil {
 		fn.Env = map[string]string{}

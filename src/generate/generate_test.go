@@ -191,7 +191,7 @@ func TestRefusedFunctions(t *testing.T) {
 		{"no name", providertest.Sub("", "go"), "a function has no name", `"Function": "measure"`, false},
 		{"path", providertest.Sub("./gone/away", "go"), `function "./gone/away": there is no such function`,
 			"the path of its folder", false},
-		{"file", providertest.Sub("./file.py", "python3.13"), "is a file, a function is a folder", "", false},
+		{"file", providertest.Sub("./file.py", "python3.13"), "is a file, but a function is a folder", "", false},
 		{"language", providertest.Sub("hellogo", "python3.13"),
 			`"hellogo" is the measurement function in go, but the runtime is "python3.13"`, `"Function": "measure"`,
 			false},

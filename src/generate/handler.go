@@ -12,7 +12,7 @@ import (
 	"stellar/src/run"
 )
 
-// sourceFiles are the endings of a language's source files, and what its functions look like that can be entry points.
+// sourceFiles are the extensions of a language's source files, and the form of functions that can be entry points.
 type sourceFiles struct {
 	endings  []string
 	function *regexp.Regexp // nil: not looked for
@@ -39,8 +39,8 @@ func sourcesOf(language string) sourceFiles {
 	return sourceFiles{}
 }
 
-// handlerIsFile refuses a handler that is the name of a source file, and says what was probably meant. A folder that is
-// not empty is looked into for the function's name.
+// handlerIsFile refuses a handler that is the name of a source file, and suggests the probable one. In a folder that is
+// not empty, it looks for the function's name.
 func handlerIsFile(dir string, fn *run.Function, handler string) error {
 	src := sourcesOf(fn.Language)
 	ending := path.Ext(handler)
@@ -61,8 +61,7 @@ func handlerIsFile(dir string, fn *run.Function, handler string) error {
 		WithHint(`name the function that is called: "Handler": %q`, meant)
 }
 
-// functionIn is the name of the function in a file that is probably the entry point: the usual one, unless the file has
-// others only.
+// functionIn is the name of the probable entry point in a file: the usual name, unless the file has only others.
 func functionIn(dir, file string, pattern *regexp.Regexp, usual string) string {
 	if dir == "" || pattern == nil {
 		return usual
@@ -81,7 +80,7 @@ func functionIn(dir, file string, pattern *regexp.Regexp, usual string) string {
 	return found[0]
 }
 
-// handlerForm says in words what a handler of a language is.
+// handlerForm describes the form of a language's handlers.
 func handlerForm(language string) string {
 	switch language {
 	case "python":

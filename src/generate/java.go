@@ -15,8 +15,7 @@ var javaHandler = regexp.MustCompile(`^([A-Za-z_$][\w$]*\.)*[A-Za-z_$][\w$]*(::[
 
 func java() language { return language{handler: "stellar.Measure::handle", own: javaEntry} }
 
-// javaEntry checks the handler's form, and that there is something to compile. Which classes there are the compiler
-// finds.
+// javaEntry checks the handler's form, and that there is something to compile. The compiler finds which classes exist.
 func javaEntry(dir, handler string) (string, error) {
 	if handler == java().handler {
 		return "", fail.Input("a Java function of your own has to name its entry point").

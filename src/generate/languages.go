@@ -10,8 +10,8 @@ import (
 	"stellar/src/provider"
 )
 
-// goMod is the go.mod of a rendered Go function. It cannot stand in raw-code/ (go:embed leaves out folders that hold
-// one); the language version is an old one so that older toolchains build it too.
+// goMod is the go.mod of a rendered Go function. It cannot be in raw-code/ (go:embed leaves out folders with a go.mod).
+// The language version is an old one, so that older toolchains build it too.
 const goMod = "module measure\n\ngo 1.21\n"
 
 func golang() language {
@@ -32,7 +32,7 @@ var pythonHandler = regexp.MustCompile(`^([A-Za-z_]\w*(?:[./][A-Za-z_]\w*)*)\.([
 
 func python() language { return language{handler: "main.lambda_handler", own: pythonEntry} }
 
-// pythonEntry checks that the handler's module is there.
+// pythonEntry checks that the handler's module exists.
 func pythonEntry(dir, handler string) (string, error) {
 	m := pythonHandler.FindStringSubmatch(handler)
 	if m == nil {
@@ -58,8 +58,8 @@ var (
 		`exec\(|eval\(|__getattr__|__dict__|sys\.modules`)
 )
 
-// pythonFunction checks that the handler's function stands in its file. A file that makes names as it runs may have
-// any.
+// pythonFunction checks that the handler's function is defined in its file. A file that creates names at run time may
+// have any.
 func pythonFunction(file, handler, function string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -44,13 +44,13 @@ func TestMistakesNameTheKey(t *testing.T) {
 		{"java", "./functions", "Main.java", "Handler",
 			`want package.Class::method; did you mean "Main::handleRequest"?`},
 		{"go", "./go", "main.go", "Handler", `want bootstrap; did you mean "bootstrap"?`},
-		{"python", "./tumbs", "", "Function", `there is no such function, looked for ` + filepath.Join(base, "tumbs") +
+		{"python", "./tumbs", "", "Function", `there is no such function; looked for ` + filepath.Join(base, "tumbs") +
 			`; did you mean "./thumbs"?`},
 		{"python", "functoins/resize", "", "Function", `; did you mean "functions/resize"?`},
 		{"python", "min", "", "Function", `; did you mean "mine"?`},
 		{"python", "mesure", "", "Function", `; did you mean "measure"?`},
-		{"python", "thumbs/main.py", "", "Function", `is a file, a function is a folder; did you mean "thumbs"?`},
-		{"python", "./nothing-like-it", "", "Function", "there is no such function, looked for"},
+		{"python", "thumbs/main.py", "", "Function", `is a file, but a function is a folder; did you mean "thumbs"?`},
+		{"python", "./nothing-like-it", "", "Function", "there is no such function; looked for"},
 		{"python", "hellogo", "", "Function", "is the measurement function in go"},
 		{"java", "./go", "a.B::c", "Function", "holds no .java files"},
 	} {

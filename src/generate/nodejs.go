@@ -23,7 +23,7 @@ func ruby() language {
 	}}
 }
 
-// scriptEntry checks that the handler's file is there, with one of the endings.
+// scriptEntry checks that the handler's file exists, with one of the extensions.
 func scriptEntry(dir, handler string, endings ...string) (string, error) {
 	m := scriptHandler.FindStringSubmatch(handler)
 	if m == nil {

@@ -18,7 +18,7 @@ const (
 	packagesDir  = "packages"
 )
 
-// newPackage gives the identity of a function's package; pack fills in the rest.
+// newPackage returns the identity of a function's package; pack fills in the rest.
 func newPackage(r *run.Run, fn *run.Function, v vendor) *run.Package {
 	sub := r.Experiment.SubExperiments[fn.Sub]
 	p := &run.Package{

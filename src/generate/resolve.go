@@ -16,8 +16,8 @@ import (
 	"stellar/src/run"
 )
 
-// measurement lists the names of the measurement function. A language stands beside the names that the original gave to
-// one language's copy.
+// measurement lists the names of the measurement function: the language's own name, and those that the original tool
+// gave to the copy of one language.
 var measurement = map[string]string{
 	"measure":           "",
 	"hellopy":           "python",
@@ -28,12 +28,12 @@ var measurement = map[string]string{
 	"prodcons":          "",
 }
 
-// language is how the functions of one language are rendered, named and checked: the way a language is added is a row
-// in languages.
+// language says how the functions of one language are rendered, named and checked. To add a language, add a row to
+// languages.
 type language struct {
-	// handler is the entry point of the measurement function, and what a user's function has if the file does not say.
+	// handler is the entry point of the measurement function, and of a user's function if the file names none.
 	handler string
-	// own checks that a user's folder has the entry point and gives it in the form that the platforms take.
+	// own checks that a user's folder has the entry point and returns it in the form of the platforms.
 	own func(dir, handler string) (string, error)
 	// from are the files and folders of raw-code/ that make the measurement function; none: measure/<language>.
 	from []string
@@ -62,8 +62,8 @@ type code struct {
 	dockerfile string // the folder's own, absolute; empty where one is to be generated
 }
 
-// resolve finds the code of a function. The measurement function's names come first: a folder of the same name is meant
-// by ./name.
+// resolve finds the code of a function. The names of the measurement function have priority: a folder of the same name
+// is written ./name.
 func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, error) {
 	name := r.Experiment.SubExperiments[fn.Sub].Function
 	if language, ok := measurement[name]; ok {
@@ -115,8 +115,8 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
 }
 
-// system tells the sources of images apart on machines that are no Linux: local ZIP packages are built for this machine
-// there, images never are.
+// system distinguishes the sources of images on machines other than Linux: local ZIP packages are built for this
+// machine there, images never are.
 func system(fn *run.Function) string {
 	if fn.PackageType == "Image" && runtime.GOOS != "linux" {
 		return "linux"
@@ -124,7 +124,7 @@ func system(fn *run.Function) string {
 	return ""
 }
 
-// ownDockerfile is the folder's Dockerfile, empty where it has none.
+// ownDockerfile is the folder's Dockerfile, empty if it has none.
 func ownDockerfile(dir string) string {
 	file := filepath.Join(dir, "Dockerfile")
 	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
@@ -135,7 +135,7 @@ func ownDockerfile(dir string) string {
 
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
 
-// safeName joins parts to a name that is a file name everywhere.
+// safeName joins parts to a name that is a valid file name on every system.
 func safeName(parts ...string) string {
 	for i, p := range parts {
 		p = notInNames.ReplaceAllString(p, "-")

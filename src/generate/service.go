@@ -12,9 +12,8 @@ import (
 	"stellar/src/run"
 )
 
-// Service is the stage that writes what a deployment starts from: a folder for each unit under r.ServiceDir, with its
-// serverless.yml or what else the provider's CLI reads. The folder then works by hand too, once the packages are beside
-// it.
+// Service is the stage that writes the input of a deployment: a folder for each unit under r.ServiceDir, with its
+// serverless.yml or the files of another CLI. With the packages beside it, the folder can also be deployed by hand.
 type Service struct {
 	Row provider.Provider // the run's provider
 	// Locate says where the units will go (provider.Locator), for providers whose files say it. nil: as the experiment
@@ -51,7 +50,7 @@ func (s Service) Run(ctx context.Context, r *run.Run) (err error) {
 	for _, f := range files {
 		path := filepath.Join(r.ServiceDir, filepath.FromSlash(f.Name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("making the service folder: %w", err)
+			return fmt.Errorf("creating the service folder: %w", err)
 		}
 		if err := os.WriteFile(path, f.Text, 0o644); err != nil {
 			return fmt.Errorf("writing %s: %w", f.Name, err)
@@ -60,7 +59,7 @@ func (s Service) Run(ctx context.Context, r *run.Run) (err error) {
 	return nil
 }
 
-// files are all that Run writes, in the units' order, named from the service folder.
+// files are all files that Run writes, in the units' order, named from the service folder.
 func (s Service) files(r *run.Run, where map[string]string) ([]provider.File, error) {
 	writer := s.Row.Writer()
 	if writer == nil {

@@ -13,7 +13,7 @@ import (
 	"stellar/src/fail"
 )
 
-// maxBars is how many bars are told apart on a page; more bursts than that share bars.
+// maxBars is the number of bars that can be distinguished on a page; with more bursts, several share a bar.
 const maxBars = 120
 
 // segment is one colour of a stacked bar: what it counts, in each burst.
@@ -23,7 +23,7 @@ type segment struct {
 	of    func(analyze.Burst) int
 }
 
-// byWord splits bursts by what the functions said; byThreshold by latency, where the file asked for that (`bar-<ms>`).
+// byWord splits bursts by what the functions report; byThreshold by latency, if the file asks for that (`bar-<ms>`).
 func byWord() []segment {
 	return []segment{
 		{"cold", coldColor, func(b analyze.Burst) int { return b.Cold }},
@@ -52,7 +52,7 @@ type bar struct {
 	heights     []float64
 }
 
-// barChart is bursts in bars: equally many burst numbers in each, and what each segment counts in all.
+// barChart is bursts in bars: equally many burst numbers in each, and the total of each segment.
 type barChart struct {
 	bars   []bar
 	perBar int
@@ -95,7 +95,7 @@ func burstBars(bursts analyze.Bursts, segments []segment) barChart {
 	return c
 }
 
-// stacked draws bars with their segments one on another.
+// stacked draws bars with their segments one above the other.
 type stacked struct {
 	bars   []bar
 	colors []color.Color
@@ -118,7 +118,7 @@ func (s stacked) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// barsFigure is the count of cold and warm requests in each burst; thresholdMS 0 means by the functions' word.
+// barsFigure is the count of cold and warm requests in each burst; thresholdMS 0 means by the functions' reports.
 func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
 	if s.Bursts.Len() == 0 {
 		return figure{}, fail.Skip{Reason: noData(s)}
@@ -168,7 +168,7 @@ func tallest(bars []bar) float64 {
 	return top
 }
 
-// barGap leaves a fifth of each bar's place between bars, and none where that would be under a pixel or two.
+// barGap leaves a fifth of each bar's width between bars, and no gap if that would be under a pixel or two.
 func barGap(bars, numbers, perBar int) vg.Length {
 	place := figureWidth * 0.85 * vg.Length(perBar) / vg.Length(max(numbers, 1))
 	gap := place / 5

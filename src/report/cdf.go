@@ -14,8 +14,8 @@ import (
 	"stellar/src/fail"
 )
 
-// logFactor is how far the longest latency must lie over the median before a latency axis becomes logarithmic: beyond
-// it a linear axis presses the body of the distribution into one line.
+// logFactor is the ratio of the longest latency to the median from which on a latency axis is logarithmic: beyond it, a
+// linear axis presses most of the distribution into one line.
 const logFactor = 10
 
 // axisRange is the range of a latency axis in ms and whether it is logarithmic.
@@ -24,16 +24,16 @@ type axisRange struct {
 	log       bool
 }
 
-// extent is what an axis needs to know of a sample.
+// extent is the part of a sample that an axis needs.
 type extent struct{ low, median, high float64 }
 
-// extentOf is that of a sample in ascending order.
+// extentOf returns the extent of a sample in ascending order.
 func extentOf(sorted []float64) extent {
 	return extent{sorted[0], analyze.Median.Of(sorted).V, sorted[len(sorted)-1]}
 }
 
-// latencyRange covers all given samples. The axis is logarithmic where the longest latency is over ten times the
-// smallest of their medians and none is zero.
+// latencyRange covers all given samples. The axis is logarithmic if the longest latency is over ten times the smallest
+// of their medians and none is zero.
 func latencyRange(samples ...extent) axisRange {
 	low, high, median := math.Inf(1), math.Inf(-1), math.Inf(1)
 	for _, s := range samples {
@@ -56,7 +56,7 @@ func (r axisRange) apply(a *plot.Axis) {
 	}
 }
 
-// at is a value's place on the axis, 0 to 1.
+// at is a value's position on the axis, 0 to 1.
 func (r axisRange) at(v float64) float64 {
 	if r.log {
 		return plot.LogScale{}.Normalize(r.low, r.high, v)
@@ -71,11 +71,11 @@ func (r axisRange) label() string {
 	return "Client latency (ms)"
 }
 
-// resolution is the least step of a curve that can be seen, as a part of an axis.
+// resolution is the smallest visible step of a curve, as a fraction of an axis.
 const resolution = 1.0 / 3000
 
-// cdfPoints are the corners of an empirical distribution function: at each latency it steps up to the fraction of
-// samples that took no longer. Corners that lie in the same pixel are left out; the first and the last always stay.
+// cdfPoints are the corners of an empirical distribution function: at each latency, it steps up to the fraction of
+// samples that took no longer. Corners in the same pixel are left out; the first and the last always stay.
 func cdfPoints(c analyze.CDF, r axisRange) plotter.XYs {
 	steps, n := len(c.X), float64(c.Len())
 	if steps == 0 {
@@ -102,7 +102,7 @@ func cdfPoints(c analyze.CDF, r axisRange) plotter.XYs {
 
 const (
 	curveWidth = vg.Length(1.6)
-	// maxMarked is how many curves can have glyphs before these hide each other.
+	// maxMarked is the largest number of curves with glyphs; with more, the glyphs hide each other.
 	maxMarked = 8
 )
 
@@ -153,7 +153,7 @@ func fractions() plot.ConstantTicks {
 	return ticks
 }
 
-// mark is a glyph at a place in the plot.
+// mark is a glyph at a position in the plot.
 type mark struct {
 	x, y  float64
 	glyph draw.GlyphStyle
@@ -181,7 +181,7 @@ func tailGlyph(c color.Color) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: c, Radius: 3.8, Shape: draw.PyramidGlyph{}}
 }
 
-// cdfFigure is the empirical CDF of one sub-experiment: all requests, and cold and warm ones where both exist.
+// cdfFigure is the empirical CDF of one sub-experiment: all requests, and cold and warm ones if both exist.
 func cdfFigure(s analyze.Summary) (figure, error) {
 	if s.Count == 0 {
 		return figure{}, fail.Skip{Reason: noData(s)}
@@ -206,7 +206,7 @@ func cdfFigure(s analyze.Summary) (figure, error) {
 	return f, nil
 }
 
-// allLabel says of the curve of all requests when they are of one kind, so that the missing curves are explained.
+// allLabel adds to the curve of all requests that they are of one kind, which explains the missing curves.
 func allLabel(s analyze.Summary) string {
 	switch s.Count {
 	case s.Cold.Count:
@@ -222,7 +222,7 @@ func partCurve(name string, p analyze.Split, style draw.LineStyle) curve {
 	return curve{cdf: p.CDF, p50: p.P50, p99: p.P99, label: label, style: style}
 }
 
-// combinedFigure is the empirical CDF of all sub-experiments that have data, one curve each.
+// combinedFigure is the empirical CDF of all sub-experiments with data, one curve each.
 func combinedFigure(all []analyze.Summary) (figure, error) {
 	var curves []curve
 	n := 0
@@ -258,7 +258,7 @@ func combinedFigure(all []analyze.Summary) (figure, error) {
 	return f, nil
 }
 
-// subtitle says what is shown and of how many requests.
+// subtitle says what is shown and for how many requests.
 func subtitle(s analyze.Summary, what string) string {
 	out := fmt.Sprintf("%s, n = %s", what, grouped(s.Count))
 	if s.Errors > 0 {

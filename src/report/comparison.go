@@ -17,8 +17,8 @@ const ComparisonFile = "comparison.csv"
 // ComparisonPlot is the name of one axis's plot.
 func ComparisonPlot(axis string) string { return "comparison-" + axis + ".png" }
 
-// WriteComparisonCSV writes every point of every comparison, a row each. Times are in ms with three decimals; what does
-// not exist is an empty cell.
+// WriteComparisonCSV writes every point of every comparison, a row each. Times are in ms with three decimals; a value
+// that does not exist is an empty cell.
 func WriteComparisonCSV(w io.Writer, all []analyze.Comparison) error {
 	out := csv.NewWriter(w)
 	lines := [][]string{{"Axis", "Value", "Unit", "Line", "Sub-experiment", "Part", "Count", "Cold Count", "Errors",
@@ -118,7 +118,7 @@ func interval(e analyze.Estimate, n int, q analyze.Quantile) string {
 	return short(e.Low.V) + "…" + short(e.High.V)
 }
 
-// perUnits is how many units a slope is told for: a MiB's part of a cold start would be a number with many zeros.
+// perUnits is the number of units for which a slope is printed: the number for one MiB would have many zeros.
 const perUnits = 10
 
 func slopeWords(c analyze.Comparison, l analyze.Line) string {
@@ -136,7 +136,7 @@ func slopeWords(c analyze.Comparison, l analyze.Line) string {
 	}
 	text += fmt.Sprintf(" (95 %%: %s … %s)", signed(s.Low.V*perUnits), signed(s.High.V*perUnits))
 	if s.Low.V <= 0 && s.High.V >= 0 {
-		text += ", which cannot be told from nothing"
+		text += ", which is no significant difference"
 	}
 	return text
 }
@@ -156,7 +156,7 @@ func pairWords(c analyze.Comparison, p analyze.Pair) string {
 	if d := p.Difference; d.Low.OK && d.High.OK {
 		text += fmt.Sprintf(" (95 %%: %s … %s ms)", signed(d.Low.V), signed(d.High.V))
 		if d.Low.V <= 0 && d.High.V >= 0 {
-			text += ", which cannot be told from nothing"
+			text += ", which is no significant difference"
 		}
 	}
 	return strings.TrimSpace(text)

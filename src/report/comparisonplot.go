@@ -27,7 +27,7 @@ func WriteComparisons(ctx context.Context, dir string, all []analyze.Comparison)
 	return out, nil
 }
 
-// series is one line of a comparison as it is drawn.
+// series is one line of a comparison in the form in which it is drawn.
 type series struct {
 	points []analyze.Point
 	shift  float64 // aside, so that intervals of several lines do not hide each other
@@ -96,7 +96,7 @@ func axisLabel(a analyze.Axis) string {
 	return a.Key + " (" + a.Unit + ")"
 }
 
-// errorBar is an interval at a place.
+// errorBar is an interval at a position.
 type errorBar struct {
 	x, low, high float64
 	style        draw.LineStyle
@@ -147,10 +147,10 @@ func (s series) draw(p *plot.Plot, joined bool) {
 	p.Add(glyphs, bars) // over the glyphs, whose rims would hide the narrow ones
 }
 
-// logSpan is how far apart the values of a numeric axis must lie for it to become logarithmic.
+// logSpan is the ratio of the largest to the smallest value of a numeric axis from which on the axis is logarithmic.
 const logSpan = 20
 
-// alongAxis sets the horizontal axis, and gives the lines with their points' places on it.
+// alongAxis sets the horizontal axis, and returns the lines with their points' positions on it.
 func alongAxis(c analyze.Comparison, p *plot.Plot) []series {
 	var all []series
 	for i, l := range c.Lines {

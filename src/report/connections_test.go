@@ -10,7 +10,7 @@ import (
 )
 
 // TestSummaryOfConnections: requests that connected although kept connections were asked for have a column in the
-// summary, and the JSON has their number. Where new connections were asked for neither says anything.
+// summary, and the JSON has their number. If new connections were asked for, neither has them.
 func TestSummaryOfConnections(t *testing.T) {
 	rows := func(n analyze.Value, idle time.Duration) []Row {
 		s := analyze.Summary{Identity: analyze.Identity{Title: "t"}, Count: 20}

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// figure is a plot with a head over it: title, subtitle and a legend in rows, which so can never hide data.
+// figure is a plot with a head above it: title, subtitle and a legend in rows, so that the legend never hides data.
 type figure struct {
 	title    string
 	subtitle string
@@ -22,7 +22,7 @@ type figure struct {
 	plot     *plot.Plot
 }
 
-// key is one entry of the legend; one of line, box and glyph says what its sample looks like.
+// key is one entry of the legend; one of line, box and glyph says how its sample looks.
 type key struct {
 	label string
 	line  *draw.LineStyle
@@ -40,7 +40,7 @@ const (
 	entryGap       = vg.Length(14)
 )
 
-// sampleWidth is the place that an entry's sample takes: a line needs more of it to show its dashes.
+// sampleWidth is the width of an entry's sample: a line needs more width to show its dashes.
 func (k key) sampleWidth() vg.Length {
 	if k.line != nil {
 		return 20
@@ -48,15 +48,15 @@ func (k key) sampleWidth() vg.Length {
 	return 10
 }
 
-// placed is a legend entry with its place: x from the left, row from the top.
+// placed is a legend entry with its position: x from the left, row from the top.
 type placed struct {
 	key
 	x   vg.Length
 	row int
 }
 
-// layout puts legend entries into rows of the given width, in their order, and says how many rows there are. Entries
-// that need more than two rows stand in columns, so that the eye can run down them.
+// layout puts legend entries into rows of the given width, in their order, and returns the number of rows. Entries that
+// need more than two rows are aligned in columns.
 func layout(keys []key, width vg.Length) (out []placed, rows int) {
 	out, rows = flow(keys, width, 0, false)
 	if rows <= 1 {
@@ -74,8 +74,8 @@ func layout(keys []key, width vg.Length) (out []placed, rows int) {
 	return flow(keys, width, (width+entryGap)/vg.Length(columns), true)
 }
 
-// flow places entries one after the other, each column (where it is over 0) starting at a multiple of it;
-// breaks says that fresh entries start a row.
+// flow places entries one after the other, each at a multiple of column (if it is over 0); breaks says that fresh
+// entries start a row.
 func flow(keys []key, width, column vg.Length, breaks bool) (out []placed, rows int) {
 	style := textStyle(textSize, inkColor)
 	x := vg.Length(0)
@@ -138,7 +138,7 @@ func (k key) draw(c draw.Canvas, at vg.Point) {
 	c.FillText(textStyle(textSize, inkColor), vg.Point{X: at.X + k.sampleWidth() + sampleGap, Y: at.Y + 1.2}, k.label)
 }
 
-// rectangle fills from whole pixel to whole pixel across, so that two that touch leave no bright seam.
+// rectangle fills whole pixels across, so that two that touch leave no bright seam.
 func rectangle(c draw.Canvas, col color.Color, left, right, bottom, top vg.Length) {
 	const pixel = vg.Inch / figureDPI
 	snap := func(x vg.Length) vg.Length { return vg.Length(math.Round(float64(x/pixel))) * pixel }
@@ -146,7 +146,7 @@ func rectangle(c draw.Canvas, col color.Color, left, right, bottom, top vg.Lengt
 	c.FillPolygon(col, []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
 }
 
-// write puts the figure into a file, whose folder it makes; a file that could not be written whole is not left behind.
+// write puts the figure into a file, whose folder it makes; a file that could not be written completely is removed.
 func (f figure) write(path string) error {
 	data, err := f.png()
 	if err != nil {

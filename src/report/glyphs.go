@@ -9,8 +9,8 @@ import (
 	"stellar/src/analyze"
 )
 
-// drawable reports whether the font of plots has a glyph for each character of a text. What it has none for would be
-// left out.
+// drawable reports whether the font of plots has a glyph for each character of a text. A character without a glyph
+// would be left out.
 func drawable(txt string) bool {
 	face := font.DefaultCache.Lookup(textStyle(textSize, inkColor).Font, textSize)
 	for _, r := range printable(txt) {
@@ -22,7 +22,7 @@ func drawable(txt string) bool {
 	return true
 }
 
-// plotTitle is a sub-experiment's title as plots show it: its index where the font lacks a glyph of it.
+// plotTitle is a sub-experiment's title in plots: its index if the font lacks a glyph of it.
 func plotTitle(s analyze.Summary) string {
 	if drawable(s.Title) {
 		return s.Title
@@ -30,7 +30,7 @@ func plotTitle(s analyze.Summary) string {
 	return fmt.Sprintf("#%d", s.Index)
 }
 
-// Numbered says which sub-experiments plots name by their index, empty where they name all by their title.
+// Numbered says which sub-experiments plots name by their index; empty if they name all by their title.
 func Numbered(all []analyze.Summary) string {
 	var names []string
 	for _, s := range all {
@@ -41,6 +41,6 @@ func Numbered(all []analyze.Summary) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "the font of plots lacks characters of some titles, they show the index in their place: " +
+	return "the font of plots lacks characters of some titles; plots show the index instead: " +
 		strings.Join(names, ", ")
 }

@@ -7,7 +7,8 @@ import (
 	"stellar/src/analyze"
 )
 
-// A title that the font cannot draw is its index in every plot, and a line says whose; others stay as they are.
+// A title that the font cannot draw is replaced by its index in every plot, and a line says which one; other titles
+// stay.
 func TestTitlesWithoutGlyphs(t *testing.T) {
 	for title, draws := range map[string]bool{
 		"warm µs – Größe №1 Ελλάδα Россия": true, "冷启动": false, "ウォーム": false, "ठंडा": false, "بارد": false,

@@ -13,11 +13,11 @@ import (
 	"stellar/src/fail"
 )
 
-// maxBins is how many bins of a histogram are told apart on a page.
+// maxBins is the number of bins of a histogram that can be distinguished on a page.
 const maxBins = 100
 
-// latencyBins are the bins of a sample (ascending), Freedman-Diaconis. On a logarithmic axis the bins are made of the
-// logarithms, so that they look equally wide and a far tail does not press the body into one of them.
+// latencyBins are the bins of a sample (ascending), Freedman-Diaconis. On a logarithmic axis, the bins are made from
+// the logarithms, so that they look equally wide and a long tail does not press most of the sample into one of them.
 func latencyBins(sorted []float64, log bool) analyze.Histogram {
 	if !log {
 		return analyze.Bins(sorted, maxBins)

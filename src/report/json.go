@@ -8,12 +8,12 @@ import (
 	"stellar/src/analyze"
 )
 
-// SummaryJSON is the summary for scripts. What does not exist is null; the names are those that thresholds use.
+// SummaryJSON is the summary for scripts. A value that does not exist is null; the names are those of thresholds.
 type SummaryJSON struct {
 	SubExperiments []SubExperimentJSON `json:"sub_experiments"`
 }
 
-// SubExperimentJSON is one sub-experiment of it; times are in ms.
+// SubExperimentJSON is one sub-experiment; times are in ms.
 type SubExperimentJSON struct {
 	analyze.Identity
 	Count        int              `json:"count"`
@@ -82,7 +82,7 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 	}
 }
 
-// idleClose is in ms; it does not exist where the server closed no idle connection.
+// idleClose is in ms; it does not exist if the server closed no idle connection.
 func idleClose(c analyze.Client) analyze.Value {
 	if c.IdleClose <= 0 {
 		return analyze.Value{}

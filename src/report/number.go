@@ -8,7 +8,7 @@ import (
 	"stellar/src/analyze"
 )
 
-// short writes a number with about three digits that count, and no more than three decimals.
+// short writes a number with about three significant digits, and at most three decimals.
 func short(v float64) string {
 	switch {
 	case v >= 99.95:
@@ -21,7 +21,7 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
 
-// trimmed writes a number as it was given.
+// trimmed writes a number unchanged.
 func trimmed(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // duration writes ms with the unit; from ten seconds on it is s.
@@ -52,7 +52,7 @@ func counted(n int, noun string) string {
 	return grouped(n) + " " + noun
 }
 
-// printable makes control characters, which a title could carry to a terminal, into spaces.
+// printable replaces control characters, which a title could contain, by spaces, so that they do not reach a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || (unicode.Is(unicode.Cf, r) && r != '\u200d') || r == unicode.ReplacementChar {

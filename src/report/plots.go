@@ -63,14 +63,14 @@ type Plots struct {
 	Skipped []Skipped
 }
 
-// Skipped is a plot that there was nothing to draw for.
+// Skipped is a plot without data to draw.
 type Skipped struct {
 	File   string
 	Reason string
 }
 
 // WritePlots draws the plots of one sub-experiment into its folder. Missing data is not an error: that plot is not
-// written and its reason is in the answer. A context that ends stops it between two plots.
+// written and the result has the reason. A context that ends stops it between two plots.
 func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summary) (Plots, error) {
 	var out Plots
 	if v.CDF {

@@ -43,8 +43,8 @@ const (
 	unknownColor rgb = 0xb5b5b5
 )
 
-// seriesColor and seriesDashes together tell 28 sub-experiments apart; yellow is left out, it drowns on white. In
-// order: blue, vermilion, bluish green, reddish purple, orange, sky blue, black.
+// seriesColor and seriesDashes together distinguish 28 sub-experiments. Yellow is left out, because it is hardly
+// visible on white. In order: blue, vermilion, bluish green, reddish purple, orange, sky blue, black.
 func seriesColor(i int) color.Color {
 	palette := []rgb{0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x000000}
 	return palette[i%len(palette)]
@@ -65,7 +65,7 @@ func textStyle(size vg.Length, c color.Color) text.Style {
 	}
 }
 
-// newPlot gives an empty plot in the house style: no box, a light grid, sans-serif.
+// newPlot returns an empty plot in the common style: no box, a light grid, sans-serif.
 func newPlot(xLabel, yLabel string, g grid) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = nil
@@ -104,7 +104,7 @@ func (g grid) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // fit shortens text with an ellipsis until it is no wider than the given length. Control characters, which a title
-// could carry, become spaces.
+// could contain, become spaces.
 func fit(s text.Style, txt string, width vg.Length) string {
 	txt = printable(txt)
 	if s.Width(txt) <= width {

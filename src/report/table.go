@@ -25,8 +25,8 @@ type SummaryOptions struct {
 	Width int  // columns of the terminal; 0: not limited
 }
 
-// Summary writes a run's summary: a table with aligned columns, lines of "name value" where the terminal is too narrow
-// for it, or JSON. Times are in ms. A dash is a value that does not exist. The error is the writer's.
+// Summary writes a run's summary: a table with aligned columns, lines of "name value" if the terminal is too narrow for
+// it, or JSON. Times are in ms. A dash is a value that does not exist. The error is the writer's.
 func Summary(w io.Writer, rows []Row, o SummaryOptions) error {
 	if o.JSON {
 		return writeJSON(w, rows)
@@ -52,8 +52,8 @@ const (
 	noValue     = "–"
 )
 
-// tableCells gives the header and a line for each row; the title is the only text, the others align to the right. What
-// the client itself did has columns only where there is something to say.
+// tableCells returns the header and a line for each row. The title is the only text; the other cells align to the
+// right. The client's own effects have columns only if there is something to show.
 func tableCells(rows []Row) [][]string {
 	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
 	var further []column
@@ -81,7 +81,7 @@ func tableCells(rows []Row) [][]string {
 	return lines
 }
 
-// column is one of those that not every table has; its cell is a dash where there is nothing to say.
+// column is a column that not every table has; its cell is a dash if it has no value.
 type column struct {
 	name string
 	cell func(analyze.Client) string
@@ -105,7 +105,7 @@ func clientColumns() []column {
 	}
 }
 
-// coldCount is a dash where no function said anything: 0 would be a claim.
+// coldCount is a dash if no function reported anything, because 0 would be a claim.
 func coldCount(s analyze.Summary) string {
 	if s.Cold.Count+s.Warm.Count == 0 {
 		return noValue
@@ -120,7 +120,7 @@ func ratio(v analyze.Value) string {
 	return short2(v.V)
 }
 
-// short2 is short with two decimals at most: ratios are not that exact.
+// short2 is short with two decimals at most: ratios are not more exact.
 func short2(v float64) string {
 	if v < 9.995 {
 		return strconv.FormatFloat(v, 'f', 2, 64)
@@ -128,7 +128,7 @@ func short2(v float64) string {
 	return short(v)
 }
 
-// fitWidths gives each column's width within a terminal of the given one, shortening titles if need be.
+// fitWidths returns each column's width within a terminal of the given width; it shortens titles if necessary.
 func fitWidths(lines [][]string, width int) ([]int, bool) {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
@@ -185,7 +185,7 @@ func writePlain(w *bufio.Writer, lines [][]string) {
 	}
 }
 
-// writeNotes says below the table what is to be said of single rows.
+// writeNotes writes the notes on single rows below the table.
 func writeNotes(w *bufio.Writer, rows []Row) {
 	for _, r := range rows {
 		name := fmt.Sprintf("%d %s", r.Stats.Index, printable(r.Stats.Title))

@@ -7,8 +7,8 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// linear places about `want` labelled ticks at multiples of 1, 2, 2.5 or 5 times a power of ten; whole says that the
-// axis counts things, so that a fraction makes no sense.
+// linear places about `want` labelled ticks at multiples of 1, 2, 2.5 or 5 times a power of ten; whole means that the
+// axis counts things, so that fractions make no sense.
 type linear struct {
 	want  int
 	whole bool
@@ -30,7 +30,7 @@ func (l linear) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// niceStep is the smallest of 1, 2, 2.5, 5 × 10ᵏ that is not below the given one.
+// niceStep is the smallest of 1, 2, 2.5, 5 × 10ᵏ that is not below the given step.
 func niceStep(least float64, whole bool) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(least)))
 	for _, m := range []float64{1, 2, 2.5, 5, 10} {
@@ -45,7 +45,7 @@ func niceStep(least float64, whole bool) float64 {
 	return 1 // whole, and less than one was asked for
 }
 
-// stepDecimals is how many decimals it takes to tell multiples of a step apart.
+// stepDecimals is the number of decimals that distinguish multiples of a step.
 func stepDecimals(step float64) int {
 	for d := range 12 {
 		scaled := step * math.Pow(10, float64(d))

@@ -5,8 +5,8 @@ import (
 	"unicode"
 )
 
-// columnsOf is how many columns of a terminal a text takes: two for East Asian wide letters and emoji, none for marks
-// that combine with the letter before them (Unicode UAX #11, the wide and full-width blocks).
+// columnsOf is the number of terminal columns of a text: two for East Asian wide letters and emoji, none for marks that
+// combine with the letter before them (Unicode UAX #11, the wide and full-width blocks).
 func columnsOf(s string) int {
 	n := 0
 	for _, r := range s {
@@ -38,7 +38,7 @@ func wideBlocks() [][2]rune {
 	}
 }
 
-// cut shortens text to a number of columns, the last one an ellipsis where something is left out.
+// cut shortens text to a number of columns; if something is left out, the last one is an ellipsis.
 func cut(s string, columns int) string {
 	if columnsOf(s) <= columns {
 		return s

@@ -12,7 +12,7 @@ import (
 // BurstsFile is the name of the file of bursts in a sub-experiment's folder.
 const BurstsFile = "bursts.csv"
 
-// BurstLine is what bursts.csv says of one burst. Durations that do not exist are None, times zero.
+// BurstLine is the line of one burst in bursts.csv. Durations that do not exist are None, times zero.
 type BurstLine struct {
 	Burst      int
 	Endpoint   string
@@ -40,8 +40,8 @@ func burstColumns() []string {
 // BurstsHeader is the first line of bursts.csv, without its line break.
 func BurstsHeader() string { return strings.Join(burstColumns(), ",") }
 
-// BurstWriter writes bursts.csv. Lines go out in large pieces; what is written can be made again from latencies.csv, so
-// nothing is synced to disk. It is not safe for concurrent use.
+// BurstWriter writes bursts.csv. Lines are written in large pieces. The file can be made again from latencies.csv, so
+// it is not synced to disk. It is not safe for concurrent use.
 type BurstWriter struct {
 	w                 Writer
 	planned, released memo
@@ -54,7 +54,7 @@ func NewBurstWriter(out io.Writer) *BurstWriter {
 	return b
 }
 
-// CreateBursts makes the file, or replaces the one that is there.
+// CreateBursts makes the file, or replaces the existing one.
 func CreateBursts(path string) (*BurstWriter, error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -65,10 +65,10 @@ func CreateBursts(path string) (*BurstWriter, error) {
 	return b, nil
 }
 
-// flushAt is how many bytes gather before they are written.
+// flushAt is the number of bytes that are collected before they are written.
 const flushAt = 256 << 10
 
-// Append adds a line. The error is that of the disk; after one, every further call answers the same.
+// Append adds a line. The error is that of the disk; after an error, every further call returns the same one.
 func (b *BurstWriter) Append(l *BurstLine) error {
 	w := &b.w
 	if w.err != nil {
@@ -115,7 +115,7 @@ func (b *BurstWriter) flush() error {
 	return w.err
 }
 
-// Close writes what is left, and closes the file that CreateBursts made.
+// Close writes the rest, and closes the file that CreateBursts made.
 func (b *BurstWriter) Close() error {
 	err := b.flush()
 	if f, ok := b.w.out.(io.Closer); ok {

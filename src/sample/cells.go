@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// memo is what one column of one file remembers of its earlier cells: instants of one file share their minute, texts
-// and service times repeat. Without it most of the time of reading ten million rows goes to making the same things
-// again.
+// memo keeps earlier cells of one column of one file: times in one file share their minute, texts and service times
+// repeat. Without it, most of the time for reading ten million rows would be spent on making the same values again.
 type memo struct {
 	text string        // the last cell
 	span time.Duration // what it meant, where that is a duration
@@ -24,10 +23,10 @@ type memo struct {
 // toMinute is the part of timeLayout that instants of one minute share.
 const toMinute = "2006-01-02T15:04:"
 
-// maxSeen bounds how many different texts of one column are remembered: a foreign file may have one for each row.
+// maxSeen bounds the number of different texts of one column that are kept: a foreign file may have one per row.
 const maxSeen = 8192
 
-// again is the cell as a string, made anew only where it differs from the last one.
+// again is the cell as a string, made anew only if it differs from the last one.
 func (m *memo) again(cell []byte) string {
 	if string(cell) != m.text {
 		m.text = string(cell)
@@ -35,7 +34,7 @@ func (m *memo) again(cell []byte) string {
 	return m.text
 }
 
-// repeated is the cell as a string, made anew only where it is a new one.
+// repeated is the cell as a string, made anew only if it is a new one.
 func (m *memo) repeated(cell []byte) string {
 	if string(cell) == m.text {
 		return m.text
@@ -54,8 +53,8 @@ func (m *memo) repeated(cell []byte) string {
 	return text
 }
 
-// parseTime reads an RFC 3339 time. Those that this package writes (UTC, nine decimals) are read by hand; what looks
-// different in any way is left to the standard library.
+// parseTime reads an RFC 3339 time. The form of this package (UTC, nine decimals) is parsed here; any other form is
+// left to the standard library.
 func (m *memo) parseTime(cell []byte) (time.Time, error) {
 	if len(cell) == 0 {
 		return time.Time{}, nil
@@ -79,7 +78,7 @@ func (m *memo) parseTime(cell []byte) (time.Time, error) {
 	return t, nil
 }
 
-// knows says whether the cell's minute is the one at hand; a new one is read and kept where it is good.
+// knows reports whether the cell's minute is the current one; a new minute is read and, if valid, kept.
 func (m *memo) knows(cell []byte) bool {
 	if m.filled && [len(toMinute)]byte(cell) == m.prefix {
 		return true
@@ -127,7 +126,8 @@ func parseMillis(cell []byte) (time.Duration, error) {
 	return time.Duration(math.Round(ms * 1e6)), nil
 }
 
-// maxMillis is about three years, far beyond any latency and well within what three decimals of a float64 keep exact.
+// maxMillis is about three years, far beyond any latency and well within the range in which a float64 has three exact
+// decimals.
 const maxMillis = 1e11
 
 func parseCount(cell []byte) (int64, error) {
@@ -159,7 +159,7 @@ func parseCost(cell []byte) (float64, error) {
 	return usd, nil
 }
 
-// clip shortens a cell for an error message: files are not trusted to be small.
+// clip shortens a cell for an error message, because a file may contain very long ones.
 func clip[T string | []byte](cell T) string {
 	if len(cell) > 60 {
 		return string(cell[:60]) + "…"

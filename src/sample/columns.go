@@ -10,11 +10,11 @@ import (
 // timeLayout is RFC 3339 in UTC with all nine digits of the nanoseconds, so that instants line up and sort as text.
 const timeLayout = "2006-01-02T15:04:05.000000000Z07:00"
 
-// olderColumns is how many columns the files of the original tool have; every file starts with them.
+// olderColumns is the number of columns in files of the original tool; every file starts with them.
 const olderColumns = 6
 
 // column is one column of latencies.csv: its name, how a sample's cell is written and how it is read back. Both get the
-// column's memo, for cells repeat. A cell is valid only until read returns.
+// column's memo, because cells repeat. A cell is valid only until read returns.
 type column struct {
 	name   string
 	write  func(w *Writer, m *memo, s *Sample)
@@ -84,7 +84,7 @@ func functionColumns() []column {
 	}
 }
 
-// clientColumns say what the client did, beside what it saw.
+// clientColumns are the columns on the client's own effects.
 func clientColumns() []column {
 	return []column{
 		timeColumn("Released At", func(s *Sample) *time.Time { return &s.ReleasedAt }),
@@ -155,7 +155,7 @@ func millisColumn(name string, field func(*Sample) *time.Duration) column {
 		}}
 }
 
-// intColumn is a column of whole numbers; zero says whether a 0 is a value (it is written) or means that there is none.
+// intColumn is a column of whole numbers; zero says whether 0 is a value (it is written) or means that there is none.
 func intColumn(name string, field func(*Sample) *int, zero bool) column {
 	return column{name: name,
 		write: func(w *Writer, _ *memo, s *Sample) { w.count(int64(*field(s)), zero) },
@@ -188,7 +188,7 @@ func boolColumn(name string, field func(*Sample) *bool, yes, no string) column {
 		}}
 }
 
-// writeBytes leaves the cell empty where no response came at all; an empty body is 0.
+// writeBytes leaves the cell empty if no response came at all; an empty body is 0.
 func writeBytes(w *Writer, _ *memo, s *Sample) { w.count(s.Bytes, s.Status != 0) }
 
 func writeCold(w *Writer, _ *memo, s *Sample) {

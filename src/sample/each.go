@@ -12,9 +12,9 @@ import (
 	"stellar/src/fail"
 )
 
-// Each reads all rows that are left and hands them over one by one, in their order; a row is valid until do returns. It
-// answers nil at the end of the file and otherwise what Read would, after the rows before the defect. Rows are taken
-// apart on all cores: the caller's goroutine only gets them.
+// Each reads all remaining rows and passes them on one by one, in their order; a row is valid until do returns. It
+// returns nil at the end of the file and otherwise the error of Read, after the rows before the defect. All cores parse
+// rows; the caller's goroutine only receives them.
 func (r *Reader) Each(do func(*Sample)) error {
 	e := r.newEach()
 	defer e.end()
@@ -46,8 +46,8 @@ type batch struct {
 	ready chan struct{}
 }
 
-// each is one reading: a goroutine that cuts the file, one for each core that takes batches apart. There are only so
-// many batches, so that none of them runs far ahead.
+// each is one reading: a goroutine that cuts the file, and one per core that parses batches. The number of batches is
+// limited, so that no goroutine is far ahead.
 type each struct {
 	free  chan *batch
 	work  chan *batch
@@ -80,7 +80,7 @@ func (r *Reader) newEach() *each {
 	return e
 }
 
-// end stops what still runs, and waits for it: afterwards the file may be closed.
+// end stops the goroutines that still run, and waits for them: afterwards the file may be closed.
 func (e *each) end() {
 	close(e.stop)
 	e.all.Wait()
@@ -131,8 +131,8 @@ func (l *lineReader) batch(b *batch) (more bool) {
 	}
 }
 
-// wholeRows is the length of the whole rows that a text begins with. A line break inside quotes does not end one, and
-// without quotes the last line break does.
+// wholeRows is the length of the complete rows at the beginning of a text. A line break inside quotes does not end a
+// row; without quotes, the last line break does.
 func wholeRows(text []byte) int {
 	last := bytes.LastIndexByte(text, '\n') + 1
 	for quotes := bytes.Count(text[:last], []byte{'"'}); quotes%2 != 0; {

@@ -9,7 +9,7 @@ import (
 	"math/bits"
 )
 
-// lineReader cuts a file into rows: a line break inside quotes does not end one.
+// lineReader cuts a file into rows: a line break inside quotes does not end a row.
 type lineReader struct {
 	in         io.Reader
 	buf        []byte
@@ -20,15 +20,16 @@ type lineReader struct {
 	quoted     bool  // the row holds a quote
 }
 
-// lineBuffer is how much is read at once: large enough that the system calls do not count, small enough for a
-// processor's cache.
+// lineBuffer is the number of bytes that are read at once: large enough that the system calls do not matter, small
+// enough for a processor's cache.
 const lineBuffer = 256 << 10
 
 func newLineReader(in io.Reader) *lineReader {
 	return &lineReader{in: in, buf: make([]byte, lineBuffer)}
 }
 
-// next returns the next row with its line break, valid until the next call. A last row without one comes with errTorn.
+// next returns the next row with its line break, valid until the next call. A last row without a line break comes with
+// errTorn.
 func (l *lineReader) next() ([]byte, error) {
 	l.line = l.seen + 1
 	quotes, scanned := 0, 0 // of the row: quotes in it, and bytes looked at
@@ -89,7 +90,7 @@ func (l *lineReader) fill() {
 	l.err = io.ErrNoProgress
 }
 
-// split cuts a row into its cells by RFC 4180, reusing the slice. Cells that are not quoted lie in the row itself.
+// split cuts a row into its cells by RFC 4180, reusing the slice. Cells that are not quoted are in the row itself.
 func split(line []byte, quoted bool, cells [][]byte) ([][]byte, error) {
 	cells = cells[:0]
 	rest := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
@@ -121,8 +122,8 @@ func split(line []byte, quoted bool, cells [][]byte) ([][]byte, error) {
 	}
 }
 
-// commas cuts a row without quotes, as nearly all are, at its commas. Cells are short, so that looking for the next
-// comma with a call for each would cost more than looking at eight bytes at once does.
+// commas cuts a row without quotes, as nearly all are, at its commas. Cells are short, so a call per cell to find the
+// next comma would be slower than comparing eight bytes at once.
 func commas(row []byte, cells [][]byte) [][]byte {
 	const low7, eight = 0x7f7f7f7f7f7f7f7f, ',' * 0x0101010101010101
 	start, i := 0, 0
@@ -144,7 +145,7 @@ func commas(row []byte, cells [][]byte) [][]byte {
 	return append(cells, row[start:])
 }
 
-// unquote reads a cell after its opening quote and returns what follows the closing one: nothing, or a comma.
+// unquote reads a cell after its opening quote and returns the text after the closing one: nothing, or a comma.
 func unquote(text []byte) (cell, rest []byte, err error) {
 	for {
 		end := bytes.IndexByte(text, '"')

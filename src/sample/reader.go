@@ -21,10 +21,10 @@ var (
 	errTooLong = fmt.Errorf("the line is longer than %d bytes", maxLine)
 )
 
-// Reader reads latencies.csv row by row in bounded memory. Columns are found by their names, so files of the original
-// tool, which have only the first six, read too: what they lack is None, zero or Unknown.
+// Reader reads latencies.csv row by row in bounded memory. It finds columns by their names, so it can read files of the
+// original tool, which have only the first six: missing values are None, zero or Unknown.
 //
-// Ten million rows are read in seconds: cells are taken from one large buffer, and texts that repeat are made once.
+// Ten million rows are read in seconds: cells come from one large buffer, and texts that repeat are made once.
 type Reader struct {
 	name  string
 	lines *lineReader
@@ -96,8 +96,8 @@ func (r *Reader) OmitRequestIDs() {
 	}
 }
 
-// Read fills s with the next row, or answers io.EOF. Errors name file, line and column. A last line that a crash tore
-// is not an error: it is left out, and Torn says where it was.
+// Read fills s with the next row, or returns io.EOF. Errors name file, line and column. A last line that was torn by a
+// crash is not an error: it is left out, and Torn returns its number.
 func (r *Reader) Read(s *Sample) error {
 	for {
 		line, err := r.lines.next()
@@ -117,8 +117,8 @@ func (r *Reader) Read(s *Sample) error {
 	}
 }
 
-// last deals with a last line that has no line break. Files written here always end in one, so the line is torn even
-// where it happens to parse; the original's files may lack it.
+// last handles a last line that has no line break. Files of this tool always end in one, so the line is torn even if it
+// can be parsed; files of the original tool may lack it.
 func (r *Reader) last(line []byte, s *Sample) error {
 	if r.old && r.row(line, s) == nil {
 		return nil
@@ -128,7 +128,7 @@ func (r *Reader) last(line []byte, s *Sample) error {
 	return io.EOF
 }
 
-// Torn is the number of the torn last line, from 1, known once Read has answered io.EOF; 0 where there is none.
+// Torn is the number of the torn last line, from 1, known after Read has returned io.EOF; 0 if there is none.
 func (r *Reader) Torn() int { return r.torn }
 
 func (r *Reader) row(line []byte, s *Sample) error {
@@ -153,7 +153,8 @@ func (r *Reader) row(line []byte, s *Sample) error {
 	return nil
 }
 
-// located names the place of a defect of the file; a failing disk is not the file's fault and keeps its own exit code.
+// located adds the position of a defect in the file; an error of the disk is not the file's fault and keeps its own
+// exit code.
 func (r *Reader) located(err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s:%d: %w", r.name, r.lines.line, err)
@@ -161,8 +162,8 @@ func (r *Reader) located(err error) error {
 	return fail.Input("%s:%d: %w", r.name, r.lines.line, err)
 }
 
-// ReadFile reads a whole file. torn is the number of a torn last line that was left out, 0 where there is none. On an
-// error the rows before it are returned with it.
+// ReadFile reads a whole file. torn is the number of a torn last line that was left out, 0 if there is none. After an
+// error, the rows before it are returned as well.
 func ReadFile(path string) (rows []Sample, torn int, err error) {
 	f, err := os.Open(path)
 	if err != nil {

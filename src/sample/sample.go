@@ -1,4 +1,4 @@
-// Package sample is the record of one request and its CSV form; nothing else knows the column names.
+// Package sample has the record of one request and its CSV form; no other package knows the column names.
 package sample
 
 import (
@@ -24,7 +24,7 @@ const (
 	Refused  Class = "refused" // HTTP/2: the server says that it did not take the request, twice
 )
 
-// Tri is a yes, a no, or silence: a function that does not say whether it was cold leaves it Unknown.
+// Tri is yes, no or unknown: it is Unknown for a function that does not report whether it was cold.
 type Tri int8
 
 // The three values of a Tri.
@@ -34,13 +34,13 @@ const (
 	Yes
 )
 
-// Sample is one request as the client saw it, with what the function said about itself. Durations that did not happen
-// are negative (None); times that did not happen are zero.
+// Sample is one request as the client saw it, with what the function reported. Durations that did not happen are
+// negative (None); times that did not happen are zero.
 //
-// The instants of a request hang together: PlannedAt + Lateness = SentAt, the instant at which its slot acted (its
-// first byte was about to be written, or its connection to be opened). Every duration on the wire counts from there:
-// SentAt + Latency = ReceivedAt. What the client itself took between a burst's release and a slot's turn is in Lateness
-// and not in Latency; the burst's spread is the distance between the first and the last SentAt + WriteBegan.
+// The times of a request are related: PlannedAt + Lateness = SentAt, the time of its slot's turn (its first byte was
+// about to be written, or its connection to be opened). Every duration on the wire counts from there: SentAt + Latency
+// = ReceivedAt. The time between a burst's release and a slot's turn is in Lateness and not in Latency; the burst's
+// spread is the time between the first and the last SentAt + WriteBegan.
 type Sample struct {
 	RequestID  string
 	Host       string
@@ -109,7 +109,7 @@ const (
 // None marks a duration that did not happen.
 const None = time.Duration(-1)
 
-// Empty is a sample of which nothing is known: every duration is None, the cost is NaN.
+// Empty is a sample of which nothing is known: every duration is None.
 func Empty() Sample {
 	return Sample{
 		Latency: None, Lateness: None, DNS: None, Connect: None, TLS: None, FirstByte: None,

@@ -11,13 +11,13 @@ import (
 // TransfersFile is the name of the file of transfers in a sub-experiment's folder.
 const TransfersFile = "data-transfers.csv"
 
-// Chain is what the functions of a chain said of one request.
+// Chain is what the functions of a chain reported about one request.
 type Chain struct {
 	Stamps []time.Time // of each function, the first one's first; zero: it did not say
 	Hops   []Hop       // hop k leads from function k to function k+1
 }
 
-// Hop is a payload's way from one function to the next, and the reply's way back. An instant that no function told is
+// Hop is a payload's way from one function to the next, and the reply's way back. A time that no function reported is
 // zero.
 type Hop struct {
 	SentAt     time.Time // the sender's clock
@@ -27,8 +27,8 @@ type Hop struct {
 	Bytes      int64     // of the payload; negative: not told
 }
 
-// Transfer is how long the payload took, by the two functions' clocks as they stood: where the receiver's is behind it
-// may be negative. ok says whether both told.
+// Transfer is how long the payload took, by the two functions' clocks, uncorrected: it can be negative if the
+// receiver's clock is behind. ok says whether both reported.
 func (h Hop) Transfer() (d time.Duration, ok bool) {
 	if h.SentAt.IsZero() || h.ReceivedAt.IsZero() {
 		return 0, false
@@ -45,9 +45,9 @@ func (h Hop) Bandwidth() (mbps float64, ok bool) {
 	return float64(h.Bytes) * 8 / 1e6 / d.Seconds(), true
 }
 
-// Offset is how far the receiver's clock is ahead of the sender's, from the exchange's four instants as NTP has it (RFC
-// 5905, section 8), and how far that may be wrong: half of what the exchange took on the way. A large payload makes the
-// ways unequal, and the bound as large.
+// Offset is how far the receiver's clock is ahead of the sender's, from the exchange's four times by NTP's formula (RFC
+// 5905, section 8), and how far that may be wrong: half of the exchange's time on the way. With a large payload, the
+// two ways differ, and the bound is as large.
 func (h Hop) Offset() (offset, bound time.Duration, ok bool) {
 	forth, told := h.Transfer()
 	if !told || h.RepliedAt.IsZero() || h.AnsweredAt.IsZero() {
@@ -76,8 +76,8 @@ func TransfersHeader(functions int) string {
 	return strings.Join(names, ",")
 }
 
-// TransferWriter writes data-transfers.csv: a row for each request to a chain, failed ones too. Rows gather until Flush
-// makes them durable. It is not safe for concurrent use.
+// TransferWriter writes data-transfers.csv: a row for each request to a chain, failed ones too. Rows are collected
+// until Flush makes them durable. It is not safe for concurrent use.
 type TransferWriter struct {
 	w         Writer
 	functions int
@@ -92,7 +92,7 @@ func NewTransferWriter(out io.Writer, functions int) *TransferWriter {
 	return t
 }
 
-// CreateTransfers makes a new file, durably; a file that exists is an error, for results are never overwritten.
+// CreateTransfers makes a new file, durably; an existing file is an error, because results are never overwritten.
 func CreateTransfers(path string, functions int) (*TransferWriter, error) {
 	f, err := createNew(path)
 	if err != nil {
@@ -103,7 +103,7 @@ func CreateTransfers(path string, functions int) (*TransferWriter, error) {
 	return t, t.w.establish(f, path)
 }
 
-// AppendRow adds a request's row to the buffer. What its functions did not say is empty.
+// AppendRow adds a request's row to the buffer. Values that the functions did not report are empty.
 func (t *TransferWriter) AppendRow(s *Sample) {
 	w := &t.w
 	w.text(s.RequestID)
@@ -162,7 +162,7 @@ func (w *Writer) signed(d time.Duration) {
 	w.millis(d)
 }
 
-// Flush writes what has been appended and syncs it to disk.
+// Flush writes the appended rows and syncs them to disk.
 func (t *TransferWriter) Flush() error { return t.w.Flush() }
 
 // Close flushes, and closes the file that CreateTransfers made.
