@@ -62,7 +62,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 				"most 900",
 			"f.json:4:108: SubExperiments[1].Sweep.FunctionTimeoutSeconds[2]: aws: FunctionTimeoutSeconds 2000, at " +
 				"most 900",
-			`f.json:5:27: SubExperiments[2].Function: function "thumbs/main.py": DIR/thumbs/main.py is a file, a ` +
+			`f.json:5:27: SubExperiments[2].Function: function "thumbs/main.py": DIR/thumbs/main.py is a file, but a ` +
 				`function is a folder; did you mean "thumbs"?`,
 			"f.json:5:68: SubExperiments[2].DesiredServiceTimes: aws: DesiredServiceTimes 40s, its HTTP API gives up " +
 				"after 30s",
