@@ -11,7 +11,7 @@ import (
 // Cold is how cold starts are forced, outside of all latencies.
 type Cold struct {
 	// Make makes targets cold, given by their places in Config.Targets, and returns when each is. It is called before
-	// each round with the round's targets, and before a burst is repeated with the burst's. Its error ends Run.
+	// each round after warm-up with the round's targets, and before a burst is repeated with the burst's. Its error ends Run.
 	Make func(ctx context.Context, targets []int) error
 	// Retries is how often a burst is sent again at most after an instance that was there before it has answered.
 	Retries int
@@ -99,7 +99,7 @@ func markIdle(row *sample.Sample) {
 // started by it, so that its further rows are warm and not marked. A row that does not say whether it was cold is not
 // marked either.
 func (r *recorder) markCold(rows []sample.Sample) (missed bool) {
-	if r.cfg.Cold == nil {
+	if r.cfg.Cold == nil || len(rows) > 0 && rows[0].Warmup {
 		for i := range rows {
 			markIdle(&rows[i])
 		}

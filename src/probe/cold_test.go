@@ -26,6 +26,7 @@ type platform struct {
 	asked   []string       // targets of each call
 	takes   time.Duration
 	failsAt int // the call that fails, from 1
+	warmup  int // rounds
 }
 
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +66,7 @@ func coldConfig(t *testing.T, p *platform, b *book) Config {
 	p.version, p.met = map[string]int{}, map[string]int{}
 	s, _ := serveHTTP(t, false, p.ServeHTTP)
 	return Config{Client: Client{Timeout: patience}, Targets: []Target{{Name: "a", URL: s.URL + "/a"},
-		{Name: "b", URL: s.URL + "/b"}}, Bursts: 5, Sink: b.sink, MaxErrorRatio: 1,
+		{Name: "b", URL: s.URL + "/b"}}, Bursts: 5, Sink: b.sink, MaxErrorRatio: 1, Warmup: p.warmup,
 		Cold: &Cold{Make: p.makeCold, Retries: 2}}
 }
 
@@ -99,6 +100,8 @@ func TestForcedColdStarts(t *testing.T) {
 			[]string{"0/0 a forced", "1/0 b forced", "2/1 a missed", "3/1 a missed", "4/1 a missed", "5/1 b missed",
 				"6/1 b missed", "7/1 b missed", "8/2 a missed", "9/2 a missed", "10/2 a missed"},
 			Outcome{Bursts: 11, Repeated: 6, Missed: 9, NotCold: 3}},
+		"warm-up is not forced": {&platform{warmup: 1}, "/a /b [0 1] /a /b [0] /a",
+			[]string{"0/0 a idle", "1/0 b idle", "2/1 a forced", "3/1 b forced", "4/2 a forced"}, Outcome{Bursts: 5}},
 		"who does not say is not asked again": {&platform{silent: true}, "[0 1] /a /b [0 1] /a /b [0] /a",
 			[]string{"0/0 a", "1/0 b", "2/1 a", "3/1 b", "4/2 a"}, Outcome{Bursts: 5}},
 	} {
