@@ -29,6 +29,9 @@ func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 				fmt.Fprintf(w, "comparison  %s\n", plot)
 			}
 		}
+		if plot := filepath.Join(o.Dir, report.PartsPlot); drawn(plot) {
+			fmt.Fprintf(w, "breakdown   %s\n", plot)
+		}
 	}
 	if !o.Kept {
 		return nil
