@@ -214,8 +214,8 @@ func loadKeys() []key {
 			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned " +
 				"instants."},
 		{name: "ColdStart", rule: words(ColdIdle, ColdForce), def: ColdIdle,
-			doc: "idle: instances die of the IAT; force: before each burst after warm-up every endpoint is made cold, by " +
-				"an update of the function."},
+			doc: "idle: instances die of the IAT; force: before each burst after warm-up every endpoint is made " +
+				"cold, by an update of the function."},
 		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`,
 			check: checkDuration}),
 			def: []string{"0ms"}, published: true, doc: "Service times as Go durations; cycles, one element a round."},

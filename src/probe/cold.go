@@ -11,7 +11,8 @@ import (
 // Cold is how cold starts are forced, outside of all latencies.
 type Cold struct {
 	// Make makes targets cold, given by their places in Config.Targets, and returns when each is. It is called before
-	// each round after warm-up with the round's targets, and before a burst is repeated with the burst's. Its error ends Run.
+	// each round after warm-up with the round's targets, and before a burst is repeated with the burst's. Its error
+	// ends Run.
 	Make func(ctx context.Context, targets []int) error
 	// Retries is how often a burst is sent again at most after an instance that was there before it has answered.
 	Retries int

@@ -186,7 +186,8 @@ func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Ti
 
 // runClosed sends burst after burst: the next endpoint's when the last one's responses are in, the next round's an IAT
 // later. Rows are on disk before the next burst leaves. Where cold starts are forced, the endpoints of a round are made
-// cold in the IAT before it, but not for warm-up, whose warm requests say what the network takes; a round whose instant passes meanwhile leaves at once.
+// cold in the IAT before it, but not for warm-up, whose warm requests say what the network takes; a round whose instant
+// passes meanwhile leaves at once.
 func (e *engine) runClosed(ctx context.Context) {
 	var planned time.Time // zero: at once
 	for n := range e.cfg.Bursts {
