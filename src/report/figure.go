@@ -1,8 +1,8 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
+	"image"
 	"image/color"
 	"math"
 	"os"
@@ -117,11 +117,15 @@ func (f figure) png() ([]byte, error) {
 	}
 	f.plot.Draw(draw.Crop(c, 0, 0, 0, -head))
 
-	var out bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: canvas}).WriteTo(&out); err != nil {
+	img, ok := canvas.Image().(*image.RGBA)
+	if !ok {
+		return nil, fmt.Errorf("encoding the plot %q: it is drawn on a %T", f.title, canvas.Image())
+	}
+	data, err := encode(img)
+	if err != nil {
 		return nil, fmt.Errorf("encoding the plot %q: %w", f.title, err)
 	}
-	return out.Bytes(), nil
+	return data, nil
 }
 
 func (k key) draw(c draw.Canvas, at vg.Point) {

@@ -54,8 +54,20 @@ func decoded(t *testing.T, path string) (img *image.RGBA, ink int) {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	img, ok := decoded.(*image.RGBA)
-	if !ok {
+	switch decoded := decoded.(type) {
+	case *image.RGBA:
+		img = decoded
+	case *image.Paletted:
+		img = image.NewRGBA(decoded.Rect)
+		var colors [maxPalette][4]byte
+		for i, c := range decoded.Palette {
+			r, g, b, a := c.RGBA()
+			colors[i] = [4]byte{byte(r >> 8), byte(g >> 8), byte(b >> 8), byte(a >> 8)}
+		}
+		for i, index := range decoded.Pix {
+			copy(img.Pix[4*i:], colors[index][:])
+		}
+	default:
 		t.Fatalf("%s is a %T", path, decoded)
 	}
 	for y := range img.Rect.Dy() {
