@@ -179,9 +179,13 @@ func TestAdvice(t *testing.T) {
 
 // Bursts that come in any order and in pieces are whole in the end; blocks of the store are crossed.
 func TestBurstsOfManyRows(t *testing.T) {
+	size := 7000
+	if raceEnabled {
+		size = 2500 // all in all more than a block
+	}
 	var rows []sample.Sample
 	for b := range 30 {
-		for i := range 7000 + b {
+		for i := range size + b {
 			s := row((b*7)%30, float64(i), sample.Tri((b+i)%3))
 			if i == 5 {
 				s.Latency = 100 * time.Hour
@@ -190,7 +194,7 @@ func TestBurstsOfManyRows(t *testing.T) {
 		}
 	}
 	s := summarize(t, rows, Identity{})
-	pieces := append(append([]sample.Sample{}, rows[100_000:]...), rows[:100_000]...)
+	pieces := append(append([]sample.Sample{}, rows[len(rows)/2:]...), rows[:len(rows)/2]...)
 	p := summarize(t, pieces, Identity{})
 	if s.Bursts.Len() != 30 || p.Bursts.Len() != 30 || s.Max != Of(360_000_000) || p.Max != s.Max || p.Mean != s.Mean ||
 		!reflect.DeepEqual(p.CDF, s.CDF) {
