@@ -42,7 +42,8 @@ func farthest(t *testing.T, img *image.RGBA) (difference int, hasPalette bool) {
 		for x := range img.Rect.Dx() {
 			a := img.RGBAAt(img.Rect.Min.X+x, img.Rect.Min.Y+y)
 			b := color.RGBAModel.Convert(got.At(x, y)).(color.RGBA)
-			for _, d := range []int{int(a.R) - int(b.R), int(a.G) - int(b.G), int(a.B) - int(b.B), int(a.A) - int(b.A)} {
+			for channel := range 4 {
+				d := int([4]byte{a.R, a.G, a.B, a.A}[channel]) - int([4]byte{b.R, b.G, b.B, b.A}[channel])
 				difference = max(difference, d, -d)
 			}
 		}
@@ -77,7 +78,9 @@ func TestEncode(t *testing.T) {
 
 // Of colors that become one, the most frequent is exact.
 func TestReduceKeepsAreas(t *testing.T) {
-	counts := map[pixel]int{{0x30, 0x20, 0x10}: 1000, {0x31, 0x21, 0x11}: 3, {0x3f, 0x2f, 0x1f}: 2, {0x30, 0x20, 0x20}: 1}
+	counts := map[pixel]int{
+		{0x30, 0x20, 0x10}: 1000, {0x31, 0x21, 0x11}: 3, {0x3f, 0x2f, 0x1f}: 2, {0x30, 0x20, 0x20}: 1,
+	}
 	for i := range maxPalette {
 		counts[pixel{byte(i), 0x80, 0x80}] = i
 	}
