@@ -138,6 +138,7 @@ type Collector struct {
 	client    client
 	instances instances
 	reported  reported
+	costs     costs
 	open      openBurst
 	seconds   []*openBurst // of a sustained load
 	err       error        // the first one of EachBurst
@@ -164,6 +165,7 @@ func (c *Collector) Add(r *sample.Sample) {
 	c.client.add(r, c.options.Kept)
 	c.instances.add(r)
 	c.reported.add(r)
+	c.costs.add(r)
 	if class == sample.OK {
 		return
 	}
@@ -237,6 +239,7 @@ func (c *Collector) Summary() (Summary, error) {
 	s.Client = c.client.summary(c.options)
 	s.Instances = c.instances.summary()
 	c.reported.summary(&s, c.options.Reports)
+	s.CostPerMillion = c.costs.perMillion()
 	c.client = client{} // its memory is wanted for what follows
 	s.Bursts = s.Bursts.whole()
 	parts := s.Bursts.parts()

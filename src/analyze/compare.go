@@ -53,14 +53,13 @@ type Pair struct {
 // seed and samples give the same intervals.
 func Compare(all []Summary, axes []Axis) []Comparison {
 	var out []Comparison
-	for i, axis := range axes {
+	for _, axis := range axes {
 		c := Comparison{Axis: axis, Part: "all"}
 		if aboutCold(all) {
 			c.Part = "cold"
 		}
-		others := slices.Delete(slices.Clone(axes), i, i+1)
 		for _, s := range all {
-			c.add(s, lineName(others, s.Index))
+			c.add(s, LineName(axes, axis.Key, s.Index))
 		}
 		for l := range c.Lines {
 			line := &c.Lines[l]
@@ -96,9 +95,13 @@ func order(a, b float64) int {
 	return 0
 }
 
-func lineName(others []Axis, sub int) string {
+// LineName is what a sub-experiment has on all axes but one; empty where there is no other axis.
+func LineName(axes []Axis, without string, sub int) string {
 	var parts []string
-	for _, o := range others {
+	for _, o := range axes {
+		if o.Key == without {
+			continue
+		}
 		label := o.Labels[sub]
 		if o.Values != nil {
 			label = strings.TrimSpace(label + " " + o.Unit)

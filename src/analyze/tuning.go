@@ -108,7 +108,7 @@ func (s *Size) Add(r *sample.Sample) {
 	if r.ProviderDuration >= 0 {
 		row.reported = float64(r.ProviderDuration) / 1e6
 	}
-	if r.Cost >= 0 {
+	if r.Cost > 0 {
 		row.cost = r.Cost
 	}
 	s.rows = append(s.rows, row)
@@ -179,8 +179,6 @@ func Tune(sizes []*Size, strategy string, weight float64, how Resampling) Tuning
 	}
 	return out
 }
-
-const million = 1e6
 
 // unchoosable says why there is nothing to recommend; empty where there is.
 func unchoosable(measured []Measured, strategy string) string {

@@ -108,7 +108,8 @@ func TestTuneWithoutAnAnswer(t *testing.T) {
 		t.Errorf("no cost, fastest: %+v", got)
 	}
 	empty := []*Size{NewSize(128, 0), size(256, 1, 30, 500, true)}
-	if got := Tune(empty, Fastest, 0, Resampling{}); got.MemoryMB != 0 || got.Reason != "a size has no successful request" {
+	if got := Tune(empty, Fastest, 0, Resampling{}); got.MemoryMB != 0 ||
+		got.Reason != "a size has no successful request" {
 		t.Errorf("no rows: %+v", got)
 	}
 	few := []*Size{size(128, 0, 5, 1000, true), size(256, 1, 30, 500, true)}

@@ -26,11 +26,12 @@ type Outcome struct {
 	Rows      []report.Row // one per sub-experiment that was probed
 
 	Comparisons []analyze.Comparison // along what differs between the sub-experiments
+	Tunings     []analyze.Tuning     // memory sizes that are recommended, where the file asks for that
 }
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
 	out := &Outcome{ID: r.ID, Dir: r.Dir, Kept: kept, Functions: r.Functions, Results: r.Results,
-		Comparisons: j.Comparisons()}
+		Comparisons: j.Comparisons(), Tunings: j.Tunings()}
 	out.addRows(r.Experiment, j.Summaries())
 	return out
 }
@@ -85,6 +86,8 @@ type outcomeJSON struct {
 	Kept      bool            `json:"kept"`
 	Endpoints []*run.Endpoint `json:"endpoints,omitempty"` // only where they are still up
 	Summary   json.RawMessage `json:"summary"`
+	// memory sizes that are recommended
+	Tunings []analyze.Tuning `json:"memory_tuning,omitempty"`
 }
 
 // MarshalJSON is the outcome for scripts.
@@ -93,7 +96,7 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 	if err := report.Summary(&sum, o.Rows, report.SummaryOptions{JSON: true}); err != nil {
 		return nil, err
 	}
-	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes()}
+	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes(), Tunings: o.Tunings}
 	for _, f := range o.Functions {
 		if o.Kept && f.Endpoint != nil {
 			out.Endpoints = append(out.Endpoints, f.Endpoint)

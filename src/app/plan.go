@@ -28,6 +28,7 @@ type Plan struct {
 	Bursts    int       `json:"bursts"`
 	Requests  int       `json:"requests"`
 	Seconds   float64   `json:"seconds"`
+	Cost      PlanCost  `json:"cost"`
 	// what a run executes to deploy and to remove; RUN stands for the run's id
 	Commands []PlanUnit `json:"commands"`
 	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
@@ -75,6 +76,10 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	if err != nil {
 		return nil, err
 	}
+	sheet, err := w.Sheet()
+	if err != nil {
+		return nil, err
+	}
 	w.Patience.Ask = cmp.Or(w.Patience.Ask, planPatience)
 	j := newJob(w, exp)
 	j.planning = true
@@ -83,6 +88,7 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
 		w.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
+	p.Cost = planCost(sheet, row, exp, w.Subs(exp), cmp.Or(exp.Region, j.region), w.Deploys(exp))
 	if w.Deploys(exp) {
 		p.Runs = row.Runs
 		if p.Commands, err = j.commands(exp, baseDir); err != nil {

@@ -46,7 +46,8 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		}
 		add(false, err)
 	}
-	add(false, j.app.supported(exp), j.Carries(exp))
+	_, err := j.Sheet()
+	add(false, err, j.app.supported(exp), j.Carries(exp))
 	draft, err := j.app.draft(exp, baseDir)
 	if err != nil {
 		add(false, err)
@@ -132,6 +133,7 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error,
 		return nil, refused
 	}
 	ready := c.Ready(ctx)
+	j.region, _, _ = strings.Cut(ready.Where[provider.DetailRegion], " ") // what comes behind is a note
 	j.tools = map[string]string{}
 	for _, t := range ready.Tools {
 		j.tools[t.Name] = t.Version

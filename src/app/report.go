@@ -29,7 +29,7 @@ func (w App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	if err != nil && len(reported.Summaries) == 0 {
 		return nil, err
 	}
-	out := &Outcome{ID: rec.ID, Dir: dir, Comparisons: reported.Comparisons}
+	out := &Outcome{ID: rec.ID, Dir: dir, Comparisons: reported.Comparisons, Tunings: reported.Tunings}
 	for _, res := range rec.Results {
 		one := run.Result{Sub: res.SubExperiment, Dir: filepath.Join(dir, res.Folder), Rows: res.Rows,
 			Failed: res.Failed,

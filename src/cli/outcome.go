@@ -20,6 +20,9 @@ func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 		if err := report.Comparisons(w, o.Comparisons); err != nil {
 			return err
 		}
+		if err := report.Tunings(w, o.Tunings); err != nil {
+			return err
+		}
 		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"))
 		if cdf := filepath.Join(o.Dir, report.CDFFile); drawn(cdf) {
 			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
@@ -31,6 +34,11 @@ func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 		}
 		if plot := filepath.Join(o.Dir, report.PartsPlot); drawn(plot) {
 			fmt.Fprintf(w, "breakdown   %s\n", plot)
+		}
+	}
+	for n := range o.Tunings {
+		if plot := filepath.Join(o.Dir, report.TuningPlot(n)); drawn(plot) {
+			fmt.Fprintf(w, "memory      %s\n", plot)
 		}
 	}
 	if !o.Kept {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,6 +56,7 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	}
 	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests,
 		length.Round(time.Second), what)
+	printCost(w, p.Cost)
 	printCommands(w, p)
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
@@ -64,6 +66,24 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	}
 	printStops(w, p)
 	return nil
+}
+
+// printCost says what the run is expected to cost, or why nobody knows.
+func printCost(w io.Writer, c app.PlanCost) {
+	if c.USD == nil {
+		fmt.Fprintf(w, "cost: not known: %s\n", c.Unknown)
+		return
+	}
+	fmt.Fprintf(w, "cost: about %s USD\n  assumed: %s\n", dollars(*c.USD), c.Assumed)
+}
+
+// dollars writes an amount of money with two digits that count, in whole cents from 10 of them on.
+func dollars(usd float64) string {
+	decimals := 2
+	for v := usd; v > 0 && v < 0.1 && decimals < 12; v *= 10 {
+		decimals++
+	}
+	return strconv.FormatFloat(usd, 'f', decimals, 64)
 }
 
 func printStops(w io.Writer, p *app.Plan) {

@@ -52,6 +52,7 @@ func experimentFlags() []cli.Flag {
 			Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
 		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true,
 			Usage: "deploy functions; --serverless=false probes endpoints that exist"},
+		&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices (CSV) in place of those that come with stellar"},
 		&cli.StringFlag{Name: "aws-account", Aliases: []string{"a"}, Usage: "AWS account `ID` that the run must use"},
 	}
 }
@@ -207,7 +208,7 @@ func (c *command) options(cc *cli.Context) app.Options {
 	}
 	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
-		AWSAccount: cc.String("aws-account")}
+		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices")}
 }
 
 // ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the

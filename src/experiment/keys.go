@@ -165,8 +165,9 @@ func functionKeys() []key {
 		{name: "CPUBoostEnabled", rule: rule{kind: boolean}, def: false, doc: "Cloud Run start-up CPU boost."},
 		{name: "Platform", rule: rule{kind: object, fields: platformKeys()},
 			doc: "Settings of platforms that have them; the local one has all."},
-		{name: "ProviderReport", rule: rule{kind: boolean}, computed: "true for perf-cost, else false",
-			doc: "Whether each row gets what the platform itself reports of its request."},
+		{name: "ProviderReport", rule: rule{kind: boolean},
+			computed: "true for perf-cost and with Optimize, else false",
+			doc:      "Whether each row gets what the platform itself reports of its request."},
 	}
 }
 

@@ -7,6 +7,9 @@ const (
 	OptimizeBalanced = "balanced"
 )
 
+// OptimizedKey is the key from whose sweep Optimize chooses.
+const OptimizedKey = "FunctionMemoryMB"
+
 // usualWeight is the default of BalancedWeight: cost and time count the same.
 const usualWeight = 0.5
 

@@ -167,3 +167,45 @@ func toDuration(seconds float64) time.Duration {
 	}
 	return math.MaxInt64
 }
+
+// ServiceShare is how many requests ask for a service time.
+type ServiceShare struct {
+	Time     time.Duration
+	Requests int
+}
+
+// ServiceShares splits the requests of a sub-experiment by the service time that they ask for; of a sustained load, and
+// where sizes and times need very many rounds until they cycle together, evenly.
+func (s *SubExperiment) ServiceShares() []ServiceShare {
+	times := max(len(s.DesiredServiceTimes), 1)
+	out := make([]ServiceShare, times)
+	for i := range out {
+		out[i].Time = s.ServiceTime(i)
+	}
+	all, rounds := s.Requests(), times*max(len(s.BurstSizes), 1)
+	weights, sum := make([]float64, times), 0.0
+	for i := range weights {
+		weights[i] = 1
+	}
+	if s.bursting() && rounds <= maxCycle {
+		clear(weights)
+		for round := range min(rounds, s.Rounds()) {
+			weights[round%times] += float64(s.BurstsIn(round) * s.BurstSize(round))
+		}
+	}
+	for _, w := range weights {
+		sum += w
+	}
+	left := all
+	for i, w := range weights {
+		if sum > 0 {
+			out[i].Requests = min(int(math.Round(float64(all)*w/sum)), left)
+		}
+		left -= out[i].Requests
+	}
+	out[0].Requests += left // of rounding
+	return out
+}
+
+// maxCycle is how many rounds are counted to find out which sizes meet which service times.
+const maxCycle = 1_000_000

@@ -14,15 +14,11 @@ import (
 // compare writes how latencies depend on what differs between the sub-experiments: a table and a plot for each axis.
 // A run whose sub-experiments do not differ has nothing to compare.
 func (s *reporter) compare(ctx context.Context, sums []analyze.Summary) error {
-	axes, err := s.rec.Experiment.Axes()
+	axes, err := s.axes()
 	if err != nil || len(sums) < 2 {
 		return err
 	}
-	var found []analyze.Axis
-	for _, a := range axes {
-		found = append(found, analyze.Axis{Key: a.Key, Unit: a.Unit, Labels: a.Labels, Values: a.Values})
-	}
-	s.out.Comparisons = analyze.Compare(sums, found)
+	s.out.Comparisons = analyze.Compare(sums, axes)
 	if len(s.out.Comparisons) == 0 {
 		return nil
 	}
@@ -34,4 +30,14 @@ func (s *reporter) compare(ctx context.Context, sums []analyze.Summary) error {
 	plots, perr := report.WriteComparisons(ctx, s.dir, s.out.Comparisons)
 	s.tellSkipped(plots)
 	return errors.Join(err, perr)
+}
+
+// axes are the keys in which the sub-experiments differ.
+func (s *reporter) axes() ([]analyze.Axis, error) {
+	axes, err := s.rec.Experiment.Axes()
+	var found []analyze.Axis
+	for _, a := range axes {
+		found = append(found, analyze.Axis{Key: a.Key, Unit: a.Unit, Labels: a.Labels, Values: a.Values})
+	}
+	return found, err
 }

@@ -29,6 +29,7 @@ type Options struct {
 	Keep       bool   // leave the functions up
 	Rebuild    bool   // build anew, and replace what the cache has
 	AWSAccount string // account that must be the one in use
+	Prices     string // file of prices; empty: those that come with stellar
 }
 
 // Observer is told how far a run is.

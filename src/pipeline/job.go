@@ -61,6 +61,9 @@ func (j *Job) Summaries() []analyze.Summary { return j.report.Summaries }
 // Comparisons are along what differs between the sub-experiments that were reported.
 func (j *Job) Comparisons() []analyze.Comparison { return j.report.Comparisons }
 
+// Tunings are the memory sizes that are recommended.
+func (j *Job) Tunings() []analyze.Tuning { return j.report.Tunings }
+
 // heldRuns are kept runs whose functions this one uses.
 type heldRuns struct{ runs []*run.Run }
 

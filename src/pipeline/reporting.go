@@ -31,6 +31,7 @@ func (j *Job) reportStage() reportStage { return reportStage{log: j.Log, out: &j
 type Reported struct {
 	Summaries   []analyze.Summary    // of each sub-experiment, without its samples
 	Comparisons []analyze.Comparison // along what differs between the sub-experiments
+	Tunings     []analyze.Tuning     // memory sizes that are recommended, where the file asks for that
 }
 
 func (reportStage) String() string { return "writing statistics and plots" }
@@ -123,7 +124,7 @@ func (s *reporter) report(ctx context.Context) error {
 		}
 	}
 	s.out.Summaries = sums
-	return errors.Join(append(errs, s.compare(ctx, sums))...)
+	return errors.Join(append(errs, s.compare(ctx, sums), s.tune(ctx, sums))...)
 }
 
 // summarize has the study of a sub-experiment read its folder.

@@ -54,6 +54,8 @@ func (j *Job) Stages() []Stage {
 		j.probeStage(),
 		// Reads what the platform reports of each request.
 		joinStage{connector: &j.connector, row: j.row},
+		// Works out what each of them cost.
+		priceStage{config: j.Config, row: j.row},
 		// Writes statistics and plots.
 		j.reportStage(),
 	}

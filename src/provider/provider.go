@@ -132,6 +132,9 @@ type Provider struct {
 	Secrets  []string // environment variables whose values are never shown
 	Can      []string // for the table of providers: what else it can do
 
+	// CPUs is how many vCPUs a function has whose instances serve so many requests at once; 0: not known. nil: of none.
+	CPUs func(memoryMB, concurrency int) float64
+
 	Local         bool // functions run on this machine, on the local platform
 	ChecksAccount bool // Options.Account is compared with the account in use
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written

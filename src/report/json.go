@@ -52,7 +52,8 @@ type SubExperimentJSON struct {
 	Suspects     int              `json:"suspect_count"`
 	SuspectWords map[string]int   `json:"suspect_reasons,omitempty"`
 	Unsent       int              `json:"unsent"`
-	NewConns     analyze.Value    `json:"new_connections,omitzero"` // only where kept connections were asked for
+	CostPerMill  analyze.Value    `json:"cost_per_million_usd,omitzero"` // only where requests have a cost
+	NewConns     analyze.Value    `json:"new_connections,omitzero"`      // only where kept connections were asked for
 	KeptResets   int              `json:"kept_connection_resets,omitempty"`
 	// the shortest idle time after which the server closed a connection
 	IdleClose analyze.Value    `json:"idle_close_ms,omitzero"`
@@ -76,7 +77,7 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99,
 		LatenessMax: s.Client.LatenessMax,
 		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords,
-		Unsent:   s.Client.Unsent,
+		Unsent: s.Client.Unsent, CostPerMill: s.CostPerMillion,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}

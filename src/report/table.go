@@ -53,12 +53,12 @@ const (
 )
 
 // tableCells returns the header and a line for each row. The title is the only text; the other cells align to the
-// right. The client's own effects have columns only if there is something to show.
+// right. The client's own effects and costs have columns only if there is something to show.
 func tableCells(rows []Row) [][]string {
 	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
 	var further []column
-	for _, c := range clientColumns() {
-		if slices.ContainsFunc(rows, func(r Row) bool { return c.cell(r.Stats.Client) != noValue }) {
+	for _, c := range furtherColumns() {
+		if slices.ContainsFunc(rows, func(r Row) bool { return c.cell(r.Stats) != noValue }) {
 			further = append(further, c)
 			lines[0] = append(lines[0], c.name)
 		}
@@ -74,7 +74,7 @@ func tableCells(rows []Row) [][]string {
 			duration(s.Cold.P50), duration(s.Warm.P50), duration(s.P50), duration(s.P99), ratio(s.TMR),
 		}
 		for _, c := range further {
-			line = append(line, c.cell(s.Client))
+			line = append(line, c.cell(s))
 		}
 		lines = append(lines, line)
 	}
@@ -84,12 +84,13 @@ func tableCells(rows []Row) [][]string {
 // column is a column that not every table has; its cell is a dash if it has no value.
 type column struct {
 	name string
-	cell func(analyze.Client) string
+	cell func(analyze.Summary) string
 }
 
-// clientColumns are the median spread of bursts of two requests or more, and requests that left late with their whole
-// burst, are suspect, opened a connection although kept ones were asked for, or were never sent.
-func clientColumns() []column {
+// furtherColumns are the median spread of bursts of two requests or more, requests that left late with their whole
+// burst, are suspect, opened a connection although kept ones were asked for, or were never sent, and what a million
+// requests cost.
+func furtherColumns() []column {
 	count := func(n int) string {
 		if n == 0 {
 			return noValue
@@ -97,11 +98,12 @@ func clientColumns() []column {
 		return strconv.Itoa(n)
 	}
 	return []column{
-		{"spread", func(c analyze.Client) string { return duration(c.Spread50) }},
-		{"late", func(c analyze.Client) string { return count(c.Behind) }},
-		{"suspect", func(c analyze.Client) string { return count(c.Suspects) }},
-		{"new", func(c analyze.Client) string { return count(int(c.NewConns.V)) }},
-		{"unsent", func(c analyze.Client) string { return count(c.Unsent) }},
+		{"spread", func(s analyze.Summary) string { return duration(s.Client.Spread50) }},
+		{"late", func(s analyze.Summary) string { return count(s.Client.Behind) }},
+		{"suspect", func(s analyze.Summary) string { return count(s.Client.Suspects) }},
+		{"new", func(s analyze.Summary) string { return count(int(s.Client.NewConns.V)) }},
+		{"unsent", func(s analyze.Summary) string { return count(s.Client.Unsent) }},
+		{"USD/1M", func(s analyze.Summary) string { return money(s.CostPerMillion) }},
 	}
 }
 

@@ -41,8 +41,8 @@ func WriteTunings(ctx context.Context, dir string, all []analyze.Tuning) (Plots,
 func Tunings(w io.Writer, all []analyze.Tuning) error {
 	out := bufio.NewWriter(w)
 	for _, t := range all {
-		fmt.Fprintf(out, "\nmemory size by %s%s, %s, 95 %% intervals over whole bursts\n", strategyWords(t), lineWords(t),
-			timeWords(t))
+		fmt.Fprintf(out, "\nmemory size by %s%s, %s, 95 %% intervals over whole bursts\n", strategyWords(t),
+			lineWords(t), timeWords(t))
 		lines := [][]string{{"MB", "of", "n", "time", "95 %", "USD per million", "95 %"}}
 		for _, p := range t.Points {
 			lines = append(lines, []string{strconv.Itoa(p.MemoryMB), printable(named(t.Line)), strconv.Itoa(p.Count),

@@ -16,8 +16,9 @@ func around(v float64) analyze.Estimate {
 }
 
 func threeSizes() analyze.Tuning {
-	return analyze.Tuning{Strategy: analyze.Cheapest, Reported: true, MemoryMB: 512, LowMB: 512, HighMB: 512, SecondMB: 128,
-		Excess: analyze.Estimate{Value: analyze.Of(0.136), Low: analyze.Of(0.121), High: analyze.Of(0.15)},
+	return analyze.Tuning{Strategy: analyze.Cheapest, Reported: true, MemoryMB: 512, LowMB: 512, HighMB: 512,
+		SecondMB: 128,
+		Excess:   analyze.Estimate{Value: analyze.Of(0.136), Low: analyze.Of(0.121), High: analyze.Of(0.15)},
 		Points: []analyze.TuningPoint{
 			{Sub: 0, MemoryMB: 128, Count: 300, Time: around(1000), Cost: around(2.1)},
 			{Sub: 1, MemoryMB: 512, Count: 300, Time: around(220), Cost: around(1.85)},

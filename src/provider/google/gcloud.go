@@ -22,13 +22,20 @@ import (
 func CloudRun() provider.Provider {
 	return provider.Provider{Name: "gcr", Runs: "gcloud run deploy", Limits: runLimits(),
 		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units,
-		ImageContract: "http"} // a container answers on $PORT
+		ImageContract: "http", // a container answers on $PORT
+		CPUs:          func(memoryMB, _ int) float64 { return float64(wholeCPUs(memoryMB)) }}
 }
 
 // CloudFunctions is the row of the table of providers for functions that Google builds from their sources.
 func CloudFunctions() provider.Provider {
 	return provider.Provider{Name: "google", Runs: "gcloud functions deploy", Limits: functionsLimits(),
-		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units}
+		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units,
+		CPUs: func(memoryMB, concurrency int) float64 {
+			if concurrency > 1 {
+				return float64(wholeCPUs(memoryMB))
+			}
+			return shareOfCPUs(memoryMB)
+		}}
 }
 
 // gcloud is what Google's two services share: the Google Cloud CLI, where it goes, how it is talked to. Its arguments
@@ -200,6 +207,13 @@ func wholeCPUs(memoryMB int) int {
 		}
 	}
 	return 8
+}
+
+// shareOfCPUs is what Cloud Run functions get for a memory size where nothing else is asked for; 0: not documented
+// (cloud.google.com/run/docs/configuring/services/cpu, docs.cloud.google.com/functions/docs/configuring/memory).
+func shareOfCPUs(memoryMB int) float64 {
+	return map[int]float64{128: 0.083, 256: 0.167, 512: 0.333, 1024: 0.583, 2048: 1, 4096: 2, 8192: 2, 16384: 4,
+		32768: 8}[memoryMB]
 }
 
 // answerOf decodes the JSON object or list in what gcloud printed: notices may stand in front of it.

@@ -1,0 +1,22 @@
+package analyze
+
+import "stellar/src/sample"
+
+// million is how many requests costs are told for.
+const million = 1e6
+
+// costs sums up what requests cost. No request costs nothing: what has no price has no cost.
+type costs struct {
+	usd float64
+	n   int
+}
+
+func (c *costs) add(r *sample.Sample) {
+	if r.Cost > 0 {
+		c.usd += r.Cost
+		c.n++
+	}
+}
+
+// perMillion is in USD; no data where no request has a cost.
+func (c *costs) perMillion() Value { return Of(c.usd / float64(c.n) * million) }

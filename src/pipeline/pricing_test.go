@@ -1,0 +1,167 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/experiment"
+	"stellar/src/provider"
+	"stellar/src/run"
+	"stellar/src/sample"
+	"stellar/src/study"
+)
+
+// reported writes rows as they are after the platform's reports were joined: thirty requests in bursts of three, the
+// last of which has no report.
+func reported(t *testing.T, r *run.Run, sub int, took time.Duration) run.Result {
+	t.Helper()
+	res := run.Result{Sub: sub, Dir: Folder(r, sub), Rows: 30}
+	if err := os.MkdirAll(res.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w, err := sample.Create(filepath.Join(res.Dir, study.LatenciesFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		s := sample.Empty()
+		s.Burst, s.Slot, s.BurstSize, s.Endpoint, s.Latency = i/3, i%3, 3, r.Functions[sub].Name, took+time.Millisecond
+		if i < 29 {
+			s.ProviderDuration, s.Billed = took, took
+		}
+		w.AppendRow(&s)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// deployedTo gives a run's functions endpoints in a region.
+func deployedTo(r *run.Run, region string) {
+	for _, f := range r.Functions {
+		f.Endpoint = &run.Endpoint{Function: f.Name, Detail: map[string]string{provider.DetailRegion: region}}
+	}
+}
+
+const tuned = `{"Provider": "aws", "SubExperiments": [{"Title": "t", "Bursts": 10, "BurstSizes": [3],
+	"Optimize": "cost", "Sweep": {"FunctionMemoryMB": [128, 512, 1024]}}]}`
+
+// TestPricing: rows with a report have a cost, then the statistics have one for a million requests, and the memory size
+// that is recommended is the cheapest.
+func TestPricing(t *testing.T) {
+	j, r := testJob(t, tuned)
+	deployedTo(r, "us-east-1")
+	for sub, took := range []time.Duration{time.Second, 220 * time.Millisecond, 130 * time.Millisecond} {
+		r.Results = append(r.Results, reported(t, r, sub, took))
+	}
+	stage := priceStage{config: j.Config, row: j.row}
+	if why := stage.Skip(r); why != "" {
+		t.Fatalf("skipped: %s", why)
+	}
+	if err := stage.Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err := readRows(filepath.Join(Folder(r, 1), study.LatenciesFile), func(s *sample.Sample) {
+		want := 0.0000002 + 0.000001 + 0.5*0.22*0.0000166667 // a request, the HTTP API, 220 ms of 512 MB
+		if n++; n == 30 {
+			want = math.NaN()
+		}
+		if math.Abs(s.Cost-want) > 1e-12 || math.IsNaN(s.Cost) != math.IsNaN(want) {
+			t.Errorf("row %d costs %v, want %v", n, s.Cost, want)
+		}
+	})
+	if err != nil || n != 30 {
+		t.Fatalf("%d rows, error %v", n, err)
+	}
+	kept, err := os.ReadFile(filepath.Join(r.Dir, PricesFile))
+	if err != nil || !strings.Contains(string(kept), "duration") || strings.Contains(string(kept), "azure") {
+		t.Errorf("prices of the run: error %v\n%s", err, kept)
+	}
+	if err := j.reportStage().Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if c := j.report.Summaries[1].CostPerMillion; !c.OK || math.Abs(c.V-(1.2+0.5*0.22*16.6667)) > 1e-6 {
+		t.Errorf("a million requests cost %+v", c)
+	}
+	if len(j.report.Tunings) != 1 {
+		t.Fatalf("recommendations %+v", j.report.Tunings)
+	}
+	if got := j.report.Tunings[0]; got.MemoryMB != 512 || got.LowMB != 512 || got.SecondMB != 128 || !got.Reported {
+		t.Errorf("recommendation %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(r.Dir, "memory_tuning.png")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWithoutAPrice: nothing is priced, the run goes on, and the size is chosen by speed where that was asked for.
+func TestWithoutAPrice(t *testing.T) {
+	for name, c := range map[string]struct{ file, region, prices, want string }{
+		"region": {tuned, "mars-1", "", "requests have no cost: there is no price for request (amd64) in mars-1 of aws"},
+		"chain": {`{"Provider": "aws", "SubExperiments": [{"Title": "t", "Bursts": 10, "BurstSizes": [3],
+			"DataTransferChainLength": 2, "ProviderReport": true}]}`, "us-east-1", "", "of a chain's first function alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &warnings{}
+			j, r := testJob(t, c.file)
+			j.Config.Log = log
+			deployedTo(r, c.region)
+			r.Results = []run.Result{reported(t, r, 0, time.Second)}
+			if err := (priceStage{config: j.Config, row: j.row}).Run(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Count(log.text.String(), c.want) != 1 {
+				t.Errorf("log %q; want %q", log.text.String(), c.want)
+			}
+			if err := readRows(filepath.Join(Folder(r, 0), study.LatenciesFile), func(s *sample.Sample) {
+				if !math.IsNaN(s.Cost) {
+					t.Errorf("a row costs %v", s.Cost)
+				}
+			}); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(filepath.Join(r.Dir, PricesFile)); err == nil {
+				t.Error("prices are kept that were not used")
+			}
+		})
+	}
+	j, r := testJob(t, strings.Replace(tuned, `"Optimize": "cost",`, "", 1))
+	if why := (priceStage{config: j.Config, row: j.row}).Skip(r); !strings.Contains(why, "ProviderReport") {
+		t.Errorf("skipped: %q", why)
+	}
+	j.Prices = "none.csv"
+	if err := (priceStage{config: j.Config, row: j.row}).Run(t.Context(), r); err == nil {
+		t.Error("a file of prices that is not there is no error")
+	}
+}
+
+// TestBilled describes functions to the rules of billing.
+func TestBilled(t *testing.T) {
+	s := &experiment.SubExperiment{Architecture: "arm64", Runtime: "java21", SnapStartEnabled: true}
+	s.Platform.Concurrency = 7
+	f := Billed(provider.Provider{Name: "x", CPUs: func(memoryMB, concurrency int) float64 {
+		return float64(memoryMB * concurrency)
+	}}, s, 512, "r")
+	if f.CPUs != 512*7 || !f.Java || !f.SnapStart || f.Architecture != "arm64" || f.Region != "r" ||
+		f.Entry != "http-api" {
+		t.Errorf("%+v", f)
+	}
+	if f := Billed(provider.Provider{Name: "local", Local: true}, s, 512, ""); f.Entry != "url" || f.CPUs != 0 {
+		t.Errorf("local: %+v", f)
+	}
+}
+
+// warnings keeps what is logged as a warning.
+type warnings struct {
+	run.Logger
+	text strings.Builder
+}
+
+func (w *warnings) Warnf(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
