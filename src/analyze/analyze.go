@@ -9,6 +9,7 @@ import (
 
 	"github.com/montanaflynn/stats"
 
+	"stellar/src/analyze/survival"
 	"stellar/src/sample"
 )
 
@@ -78,9 +79,11 @@ type Summary struct {
 	CostPerMillion Value
 	// rows, warm-up left out, that have the platform's report; no data where none was asked for
 	Joined    Value
-	ColdParts Parts      // where the latency of cold requests went, as far as the platform reported of them
-	Resampled *Resampled // nil without Options.Resampling
-	Bursts    Bursts     // all that is held of the rows; Light lets go of it
+	ColdParts Parts            // where the latency of cold requests went, as far as the platform reported of them
+	Resampled *Resampled       // nil without Options.Resampling
+	Survival  *survival.Result // of idle instances; nil: not measured
+	Findings  []string         // what the study of the sub-experiment found, a sentence each
+	Bursts    Bursts           // all that is held of the rows; Light lets go of it
 }
 
 // Split is the cold or the warm part of a sub-experiment.

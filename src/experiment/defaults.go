@@ -137,10 +137,10 @@ func (s *SubExperiment) apart() float64 {
 }
 
 // usualConnections is the default of Connections: connections are kept, and shared where the protocol can, unless they
-// would lie idle for so long that gateways drop them.
+// would lie idle for so long that gateways drop them, or the type measures the connection, too.
 func (s *SubExperiment) usualConnections() string {
 	switch {
-	case s.apart() > idleSeconds:
+	case s.apart() > idleSeconds, s.Type == TypeEviction, s.Type == TypePerfCost:
 		return "new"
 	case s.Protocol == "http1":
 		return "reuse"

@@ -236,8 +236,8 @@ func loadKeys() []key {
 func requestKeys() []key {
 	return []key{
 		{name: "Connections", rule: words("new", "reuse", "shared"),
-			computed: "new where requests to an endpoint lie over 55 s apart, else reuse for http1 and shared for " +
-				"h2, h2c and grpc",
+			computed: "new for eviction and perf-cost and where requests to an endpoint lie over 55 s apart, else " +
+				"reuse for http1 and shared for h2, h2c and grpc",
 			doc: "new: every request opens its own connection; reuse: one warmed connection per burst slot; " +
 				"shared (h2, h2c and grpc): warmed connections that carry up to 200 requests each."},
 		{name: "MaxConnections", rule: atLeast(1, 1_000_000), computed: "1000 for a sustained load",

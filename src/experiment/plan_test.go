@@ -92,8 +92,8 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 		`"Type": "network-ping-pong"`:   {0, 50, 0, 0},
 		`"Type": "invocation-overhead"`: {0, 200, 0, 0},
 		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
-		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 24, 50 * time.Second,
-			50 * time.Second},
+		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 132, 500 * time.Second,
+			500 * time.Second},
 		`"Type": "perf-cost"`: {0, 400, 0, 0},
 	} {
 		if got := mustParse(t, sub(members)).Experiment.Estimate(); got != want {

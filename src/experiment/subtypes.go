@@ -53,15 +53,18 @@ func subTypes() []subType {
 			},
 		},
 		{
-			name:     TypeEviction,
-			defaults: TypeKeys{EvictionSeconds: []float64{1, 10, 30, 60, 120, 300, 600, 900, 1200}, Copies: 1},
-			requests: func(s *SubExperiment) int { return 2 * len(s.EvictionSeconds) * s.Copies },
-			pause: func(s *SubExperiment) float64 {
+			name: TypeEviction,
+			defaults: TypeKeys{EvictionSeconds: []float64{1, 10, 30, 60, 120, 300, 600, 900, 1200}, Copies: 1,
+				Repetitions: 10},
+			requests: func(s *SubExperiment) int {
+				return max(s.Parallelism, 1) * len(s.EvictionSeconds) * s.Copies * (1 + s.Repetitions) // at most
+			},
+			pause: func(s *SubExperiment) float64 { // at most
 				longest := 0.0
 				for _, t := range s.EvictionSeconds {
 					longest = max(longest, t)
 				}
-				return longest
+				return longest * float64(s.Repetitions)
 			},
 		},
 		{
@@ -133,9 +136,10 @@ func typeKeys() []key {
 	return []key{
 		{name: "Invocations", rule: atLeast(1, 65535), types: pingPong, computed: "50",
 			doc: "Invocations, each with a port of its own."},
-		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost},
-			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50",
-			doc:      "Exchanges an invocation, or repetitions a point."},
+		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost,
+			TypeEviction},
+			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50, eviction 10",
+			doc:      "Exchanges an invocation, repetitions a point, or waits of a function at most."},
 		{name: "Threads", rule: atLeast(1, 10_000), types: pingPong, computed: "1", doc: "Invocations at once."},
 		{name: "FirstPort", rule: atLeast(1, 65535), types: both, computed: "12000",
 			doc: "First UDP port that the driver listens on."},
@@ -160,9 +164,10 @@ func typeKeys() []key {
 				"ColdStart force that an instance of before has answered."},
 		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction,
 			computed: "[1, 10, 30, 60, 120, 300, 600, 900, 1200]",
-			doc:      "Waits between the two invocations, in seconds."},
+			doc: "Range of the waits between two invocations, in seconds: from the smallest to the largest, chosen " +
+				"where the answer is least certain. So many functions are measured side by side."},
 		{name: "Copies", rule: atLeast(1, 10_000), types: eviction, computed: "1",
-			doc: "Functions in parallel for each wait."},
+			doc: "Functions for each element of EvictionSeconds."},
 		{name: "MemorySizesMB", rule: listOf(atLeast(1, 1<<20)), types: perfCost, computed: "[128, 256]",
 			doc: "Memory sizes, in MiB."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), types: perfCost, computed: "50", doc: "Invocations at once."},

@@ -58,6 +58,7 @@ type SubExperimentJSON struct {
 	// the shortest idle time after which the server closed a connection
 	IdleClose analyze.Value    `json:"idle_close_ms,omitzero"`
 	Advice    []string         `json:"advice,omitempty"`
+	Findings  []string         `json:"findings,omitempty"`
 	Missed    []analyze.Missed `json:"missed,omitempty"`
 	Note      string           `json:"note,omitempty"`
 	Dir       string           `json:"dir,omitempty"`
@@ -79,7 +80,7 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords,
 		Unsent: s.Client.Unsent, CostPerMill: s.CostPerMillion,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
-		Advice: analyze.Advice(s), Missed: r.Missed, Note: r.Note, Dir: r.Dir,
+		Advice: analyze.Advice(s), Findings: s.Findings, Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}
 }
 

@@ -52,6 +52,9 @@ const (
 	BarsFile = "bursts_characterization.png"
 )
 
+// SurvivalFile is the name of the plot of how long idle instances live.
+const SurvivalFile = "survival.png"
+
 // HistogramFile is the name of one burst's histogram.
 func HistogramFile(burst int) string {
 	return filepath.Join("histograms", fmt.Sprintf("burst%d.png", burst))
@@ -82,6 +85,12 @@ func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summ
 	if v.Bars {
 		f, err := barsFigure(s, v.BarsMS)
 		if err := out.add(ctx, dir, BarsFile, f, err); err != nil {
+			return out, err
+		}
+	}
+	if s.Survival != nil {
+		f, err := survivalFigure(s)
+		if err := out.add(ctx, dir, SurvivalFile, f, err); err != nil {
 			return out, err
 		}
 	}

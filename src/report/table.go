@@ -194,6 +194,9 @@ func writeNotes(w *bufio.Writer, rows []Row) {
 		if r.Note != "" {
 			fmt.Fprintf(w, "%s: %s\n", name, printable(r.Note))
 		}
+		for _, finding := range r.Stats.Findings {
+			fmt.Fprintf(w, "%s: %s\n", name, printable(finding))
+		}
 		for _, m := range r.Missed {
 			fmt.Fprintf(w, "%s: threshold missed: %s\n", name, printable(m.Reason))
 		}

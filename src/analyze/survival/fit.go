@@ -110,13 +110,16 @@ func (f Fit) String() string {
 	switch {
 	case f.Trials == 0:
 		return "no wait has an answer"
+	case f.Bracket:
+		return fmt.Sprintf("the keep-alive is fixed, %.4g s (all instances lived through waits up to %.4g s, none "+
+			"from %.4g s on)", f.Seconds, f.Low, f.High)
 	case f.Model == Fixed:
 		return "the keep-alive is fixed, " + interval
 	case f.Model == Exponential:
 		return "the keep-alive is exponential, mean " + interval
 	case f.Model == Other:
-		return fmt.Sprintf("the keep-alive is neither fixed nor exponential: Weibull of shape %.2f, median %s", f.Shape,
-			interval)
+		return fmt.Sprintf("the keep-alive is neither fixed nor exponential: Weibull of shape %.2f, median %s",
+			f.Shape, interval)
 	case f.Lived == f.Trials:
 		return fmt.Sprintf("all instances lived through all %d waits: the keep-alive is longer", f.Trials)
 	case f.Lived == 0:

@@ -9,6 +9,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/study"
 	"stellar/src/study/burst"
+	"stellar/src/study/eviction"
 	"stellar/src/study/transfer"
 )
 
@@ -22,6 +23,7 @@ func rows() []row {
 	return []row{
 		{experiment.TypeBurst, burst.Study{}},
 		{experiment.TypeTransfer, transfer.Study{}},
+		{experiment.TypeEviction, eviction.Study{}},
 	}
 }
 

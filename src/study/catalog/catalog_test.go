@@ -15,7 +15,7 @@ import (
 func TestSupported(t *testing.T) {
 	for name, want := range map[string]bool{
 		experiment.TypeBurst: true, "": true, experiment.TypeTransfer: true, experiment.TypePingPong: false,
-		experiment.TypeOverhead: false, experiment.TypeEviction: false,
+		experiment.TypeOverhead: false, experiment.TypeEviction: true,
 		experiment.TypePerfCost: false, "nonsense": false,
 	} {
 		_, err := For(name)
@@ -34,7 +34,7 @@ func TestSupported(t *testing.T) {
 
 func TestUnsupportedNamesThoseThatAre(t *testing.T) {
 	_, err := For("nonsense")
-	if want := `unsupported: experiment type "nonsense": this version measures "burst" and "data-transfer" only`; err == nil || err.Error() != want {
+	if want := `unsupported: experiment type "nonsense": this version measures "burst", "data-transfer" and "eviction" only`; err == nil || err.Error() != want {
 		t.Errorf("error %v; want %s", err, want)
 	}
 }

@@ -1,0 +1,124 @@
+package eviction
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stellar/src/analyze/survival"
+	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/sample"
+	"stellar/src/study"
+)
+
+// The files that a summary writes into the sub-experiment's folder, over those that are there.
+const (
+	CurveFile      = "survival.csv"
+	StatisticsFile = "eviction-statistics.csv"
+)
+
+// Summarize reads latencies.csv, eviction.csv and the run's record. It writes survival.csv and
+// eviction-statistics.csv.
+func (s Study) Summarize(dir string) (study.Summary, error) {
+	rec, err := run.ReadRecord(filepath.Dir(dir))
+	if err != nil {
+		return study.Summary{}, err
+	}
+	return s.SummarizeWith(rec, dir)
+}
+
+// SummarizeWith is Summarize for those who have read the record.
+func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
+	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
+	if err != nil {
+		return sum, err
+	}
+	rows, err := sample.ReadEvictions(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sum, nil // it stopped before its first row
+	}
+	if err != nil {
+		return sum, err
+	}
+	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == filepath.Base(dir) })
+	sub := &rec.Experiment.SubExperiments[rec.Results[at].SubExperiment] // FromLatencies has found it
+	if len(sub.EvictionSeconds) == 0 {
+		return sum, fail.Input("%s: its experiment has no EvictionSeconds", dir)
+	}
+	result := analyzed(rows, sub)
+	if result.Took, result.Cost, err = spent(dir); err != nil {
+		return sum, err
+	}
+	sum.Latencies.Survival, sum.Latencies.Findings = &result, result.Findings()
+	return sum, errors.Join(create(filepath.Join(dir, CurveFile), result.WriteCurve),
+		create(filepath.Join(dir, StatisticsFile), result.WriteStatistics))
+}
+
+// analyzed is what the waits say.
+func analyzed(rows []sample.Eviction, sub *experiment.SubExperiment) (out survival.Result) {
+	var trials []survival.Trial
+	endpoints := map[string]bool{}
+	for i := range rows {
+		endpoints[rows[i].Endpoint] = true
+		if t, ok := trial(&rows[i]); ok {
+			trials = append(trials, t)
+		} else {
+			out.Unanswered++
+		}
+	}
+	low, high := span(sub)
+	out.Curve, out.Fit = survival.Curve(trials), survival.FitTrials(trials, low, high)
+	out.Functions = len(endpoints)
+	return out
+}
+
+// spent is how long the requests of a folder took in all, and what they cost; NaN where one has no cost.
+func spent(dir string) (took time.Duration, usd float64, err error) {
+	f, err := os.Open(filepath.Join(dir, study.LatenciesFile))
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	rows, err := sample.NewReader(f, f.Name())
+	if err != nil {
+		return 0, 0, err
+	}
+	var first, last time.Time
+	var row sample.Sample
+	for {
+		switch err := rows.Read(&row); {
+		case errors.Is(err, io.EOF):
+			if first.IsZero() {
+				return 0, math.NaN(), nil
+			}
+			return last.Sub(first), usd, nil
+		case err != nil:
+			return 0, 0, err
+		}
+		usd += row.Cost
+		if first.IsZero() || row.SentAt.Before(first) {
+			first = row.SentAt
+		}
+		for _, t := range []time.Time{row.SentAt, row.ReceivedAt} {
+			if t.After(last) {
+				last = t
+			}
+		}
+	}
+}
+
+func create(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the survival of instances: %w", err)
+	}
+	return errors.Join(write(f), f.Close())
+}
