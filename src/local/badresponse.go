@@ -31,8 +31,8 @@ func notJSON(raw []byte, err error) error {
 	return fmt.Errorf("it is not JSON: %v", err)
 }
 
-// malformed explains why an object is no HTTP response, key by key; nil where it does not mean to be one, because it
-// has no statusCode.
+// malformed explains, key by key, why an object is not an HTTP response; nil if it has no statusCode and so does not
+// claim to be one.
 func malformed(raw []byte) error {
 	var keys struct{ StatusCode, Headers, MultiValueHeaders, Cookies, Body, IsBase64Encoded json.RawMessage }
 	if err := json.Unmarshal(raw, &keys); err != nil {
@@ -76,7 +76,7 @@ func malformed(raw []byte) error {
 	return errors.New("its keys have values of other types than an HTTP API takes")
 }
 
-// malformedHeaders looks at each value of an object of headers, by name.
+// malformedHeaders checks each value of an object of headers, by name.
 func malformedHeaders(key string, raw json.RawMessage, check func(json.RawMessage) error) error {
 	if !isType(raw, "an object") {
 		return fmt.Errorf("%s is %s; it must be an object", key, typeOf(raw))
@@ -98,7 +98,7 @@ func malformedHeaders(key string, raw json.RawMessage, check func(json.RawMessag
 	return nil
 }
 
-// malformedList looks at a list's elements; null is an empty list.
+// malformedList checks a list's elements; null is an empty list.
 func malformedList(raw json.RawMessage, allowed ...string) error {
 	if !isType(raw, "a list") {
 		return fmt.Errorf("is %s; it must be a list of strings", typeOf(raw))
@@ -115,7 +115,7 @@ func malformedList(raw json.RawMessage, allowed ...string) error {
 	return nil
 }
 
-// isType says that a value is of that type, null or absent.
+// isType reports whether a value is of that type, null or absent.
 func isType(raw json.RawMessage, want string) bool {
 	kind := typeOf(raw)
 	return kind == want || kind == "null"
@@ -141,7 +141,7 @@ func typeOf(raw json.RawMessage) string {
 	return "a number"
 }
 
-// cut quotes text of a function, shortened: it ends up in a log and on terminals.
+// cut quotes a function's text, shortened, because it is printed in a log and on terminals.
 func cut(text string) string {
 	const most = 80
 	if len(text) > most {

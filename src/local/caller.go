@@ -9,18 +9,18 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// callerKey is where a connection to a Runtime API carries who has opened it.
+// callerKey is the context key of a connection's caller.
 type callerKey struct{}
 
-// caller is the answer to whether a connection comes from the instance that the Runtime API is for. It is looked up
-// beside the connection's first request, once.
+// caller answers whether a connection comes from the instance that the Runtime API is for. The look-up happens once,
+// beside the connection's first request.
 type caller struct {
 	known chan struct{}
 	own   bool
 }
 
-// identify looks up whose connection it is. An address is no secret on a machine, nor is the id of a request: without
-// this, any process could answer for an instance.
+// identify finds the process of a connection. Neither an address nor a request id is secret on a machine: without this
+// check, any process could answer for an instance.
 func (in *instance) identify(ctx context.Context, conn net.Conn) context.Context {
 	c := &caller{known: make(chan struct{})}
 	fail.Go(in.fn.platform.defect, func() {
@@ -33,10 +33,10 @@ func (in *instance) identify(ctx context.Context, conn net.Conn) context.Context
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// marker is in the environment of the instance's process, and of what that starts.
+// marker is in the environment of the instance's process and of its children.
 func (in *instance) marker() string { return "]" + in.id + "\x00" }
 
-// isOwn says whether a request comes from the instance itself. Containers are not looked into.
+// isOwn reports whether a request comes from the instance itself. Containers are not checked.
 func isOwn(r *http.Request) bool {
 	c, ok := r.Context().Value(callerKey{}).(*caller)
 	if !ok {

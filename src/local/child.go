@@ -23,8 +23,8 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// SpawnOptions say how a platform of one's own is started. Of Options, Dir and Token may be empty: then a folder under
-// Root and a random token are made. Getenv and Warnf are the child's own business and ignored.
+// SpawnOptions say how a child platform is started. Of Options, Dir and Token may be empty: then a folder under Root
+// and a random token are made. Getenv and Warnf are the child's own and ignored.
 type SpawnOptions struct {
 	Options
 	Root       string            // state root, see StateRoot
@@ -57,7 +57,7 @@ func (o SpawnOptions) complete() (SpawnOptions, error) {
 	return o, nil
 }
 
-// Child is a platform in a process of its own that ends with this one, kill -9 included.
+// Child is a platform in a process of its own that ends with this process, also after kill -9.
 type Child struct {
 	*client.Client
 	Gateway string
@@ -73,7 +73,7 @@ type Child struct {
 }
 
 // Spawn starts a platform as a child process. The child, its instances and its folder last until Close, or until this
-// process ends in whatever way. ctx bounds the start only.
+// process ends in any way. ctx limits only the start.
 func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -107,9 +107,9 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 	return c, nil
 }
 
-// command makes the child's command, and the pipe with what only it may know; the caller closes that once the child
-// has started. It gets a session of its own, so that a Ctrl-C at the terminal reaches the owner only, which then ends
-// the platform in its turn.
+// command makes the child's command, and the pipe with its secrets; the caller closes the pipe after the child has
+// started. The child gets its own session, so that Ctrl-C at the terminal reaches only the owner, which then ends the
+// platform.
 func (o SpawnOptions) command(extra ...string) (*exec.Cmd, *os.File, error) {
 	secret, err := secrets{Token: o.Token, Environ: os.Environ()}.send()
 	if err != nil {
@@ -131,7 +131,7 @@ func startFailed(err error, output, dir string) error {
 	return e
 }
 
-// launchChild starts the command and waits until it has told where it is. ended is called once, when it has ended.
+// launchChild starts the command and waits until it has reported its address. ended is called once, when it has ended.
 func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended func(error)) (s State, output string,
 	err error) {
 	stdout, err := cmd.StdoutPipe()
@@ -177,9 +177,9 @@ func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended fu
 		if err == nil {
 			return s, "", nil
 		}
-		err = fmt.Errorf("it ended before it told where it is: %w", err)
+		err = fmt.Errorf("it ended before it reported its address: %w", err)
 	case <-timer.C:
-		err = fmt.Errorf("it did not tell within %v where it is", startTime)
+		err = fmt.Errorf("it did not report its address within %v", startTime)
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -188,8 +188,8 @@ func launchChild(ctx context.Context, cmd *exec.Cmd, line func(string), ended fu
 	return State{}, last.String(), err
 }
 
-// launchDetached starts the command with nothing of this process but a log file, and waits until it has told where it
-// is. It is not waited for: it is somebody else's child soon.
+// launchDetached starts the command with nothing of this process except a log file, and waits until it has reported its
+// address. It is not waited for, because init becomes its parent.
 func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, output string, err error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -222,7 +222,7 @@ func launchDetached(ctx context.Context, cmd *exec.Cmd, log string) (s State, ou
 	_ = cmd.Wait()
 	said, _ := os.ReadFile(log)
 	return State{}, string(said[max(0, len(said)-2000):]),
-		fmt.Errorf("it did not tell where it is: %w", errors.Join(ctx.Err(), err))
+		fmt.Errorf("it did not report its address: %w", errors.Join(ctx.Err(), err))
 }
 
 // tail keeps the last lines of a program's output.
@@ -248,8 +248,8 @@ func (t *tail) String() string {
 // Done is closed when the child has ended.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// Close ends the child and returns when it, its instances and its folder are gone; else the error says what is left
-// (exit code 4). It may be called more than once.
+// Close ends the child and returns when it, its instances and its folder are gone; otherwise the error says what is
+// left (exit code 4). It may be called more than once.
 func (c *Child) Close() error {
 	c.once.Do(func() { c.end = c.close() })
 	return c.end
@@ -280,7 +280,7 @@ func (c *Child) close() error {
 	return nil
 }
 
-// Died says how the child has ended, where it did before Close was called; else nil.
+// Died says how the child ended, if that was before Close was called; else nil.
 func (c *Child) Died() error {
 	select {
 	case <-c.done:
@@ -291,8 +291,8 @@ func (c *Child) Died() error {
 	}
 }
 
-// endLeft ends and removes what the platform of that folder has left, where both it and its watcher were killed. Where
-// there is nothing, it only looks.
+// endLeft ends and removes what the platform of that folder left if both it and its watcher were killed. If there is
+// nothing, it changes nothing.
 func endLeft(ctx context.Context, dir string) error {
 	if left := sandbox.EndStrays(ctx, strayMarker(dir)); len(left) > 0 {
 		return fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left).

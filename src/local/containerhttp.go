@@ -35,7 +35,7 @@ type server struct {
 }
 
 // converse does for a server on $PORT what the Runtime API does for other functions: it waits until the server listens,
-// then hands it requests, as many at once as the function may have. It returns when the container has ended.
+// then passes requests to it, as many at once as the function may have. It returns when the container has ended.
 func (in *instance) converse(c server) {
 	if !in.awaitListener(c) {
 		return // it ended, or its init timeout will end it
@@ -55,8 +55,8 @@ func (in *instance) converse(c server) {
 	workers.Wait()
 }
 
-// awaitListener tries to connect until the server does listen. Its address is the container's own: refused means not
-// yet.
+// awaitListener tries to connect until the server listens. The address is the container's own, so a refused connection
+// means that the server does not listen yet.
 func (in *instance) awaitListener(c server) bool {
 	if c.addr == "" {
 		return false
@@ -75,8 +75,8 @@ func (in *instance) awaitListener(c server) bool {
 	}
 }
 
-// work hands over one request after the other until the container ends. There are as many workers as requests that the
-// function may have at once, so no slot is counted.
+// work passes one request after the other until the container ends. There are as many workers as requests that the
+// function may have at once, so slots are not counted.
 func (in *instance) work(ctx context.Context, c server, transport *http.Transport) {
 	for {
 		inv := in.nextInvocation()
@@ -105,11 +105,11 @@ func (in *instance) work(ctx context.Context, c server, transport *http.Transpor
 	}
 }
 
-// endTime is how long a container that breaks off a request is given to end: its connections are closed before the
-// Engine knows how it ended, for example out of memory.
+// endTime is how long a container that aborts a request may take to end: its connections are closed before the Engine
+// knows how it ended, for example out of memory.
 const endTime = 2 * time.Second
 
-// endsSoon waits for the container's end, and says whether it came.
+// endsSoon waits for the container's end, and reports whether it came.
 func endsSoon(c server) bool {
 	timer := time.NewTimer(endTime)
 	defer timer.Stop()
@@ -128,7 +128,7 @@ func (in *instance) forward(ctx context.Context, c server, transport *http.Trans
 	name := in.fn.spec.Name
 	broken := func(err error) result {
 		return result{kind: kindCrash, class: "Runtime.ExitError",
-			msg: fmt.Sprintf("function %s: its server broke off: %v", name, err)}
+			msg: fmt.Sprintf("function %s: its server aborted the request: %v", name, err)}
 	}
 	req, err := http.NewRequestWithContext(ctx, inv.raw.method, "http://"+c.addr+"/", bytes.NewReader(inv.raw.body))
 	if err != nil {

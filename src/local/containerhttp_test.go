@@ -70,6 +70,6 @@ func TestServerThatEndsIsJudged(t *testing.T) {
 	}))
 	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "exit status 4")
 	wantFailure(t, url+"?alloc=300", http.StatusBadGateway, kindOutOfMemory, "out of memory")
-	wantFailure(t, url+"?break=1", http.StatusBadGateway, kindCrash, "its server broke off")
+	wantFailure(t, url+"?break=1", http.StatusBadGateway, kindCrash, "its server aborted the request")
 	getOK(t, url)
 }

@@ -17,17 +17,17 @@ import (
 	"stellar/src/local/client"
 )
 
-// maxControlBody is the most that a request to the control API may hold.
+// maxControlBody is the largest body of a request to the control API.
 const maxControlBody = 8 << 20
 
-// maxLogPart is the most of a log that one answer holds; X-Next-Offset tells where to go on.
+// maxLogPart is the largest part of a log in one answer; X-Next-Offset says where to continue.
 const maxLogPart = 8 << 20
 
-// action is one verb of the control API: it answers a value to be written as JSON, or an error.
+// action is one operation of the control API: it returns a value to be written as JSON, or an error.
 type action func(w http.ResponseWriter, r *http.Request) (status int, body any, err error)
 
 // controlHandler is the control API. It refuses requests whose Host is not loopback, so that no web page can reach it
-// by pointing a name of its own at this address.
+// by giving this address a name of its own.
 func (p *Platform) controlHandler() http.Handler {
 	mux := http.NewServeMux()
 	on := func(path string, verbs map[string]action) { mux.HandleFunc(path, byMethod(verbs)) }
@@ -97,7 +97,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	_, _ = w.Write(append(text, '\n'))
 }
 
-// writeError answers an error with the status that it carries, else 500.
+// writeError answers an error with its status, else 500.
 func writeError(w http.ResponseWriter, err error) {
 	status := http.StatusInternalServerError
 	var api *apiError
@@ -115,7 +115,7 @@ func (p *Platform) getStatus(http.ResponseWriter, *http.Request) (int, any, erro
 	return http.StatusOK, p.Status(), nil
 }
 
-// postStop ends the platform; its process goes on until everything is removed.
+// postStop ends the platform; its process continues until everything is removed.
 func (p *Platform) postStop(http.ResponseWriter, *http.Request) (int, any, error) {
 	p.halt()
 	return http.StatusAccepted, map[string]bool{"stopping": true}, nil
@@ -142,7 +142,7 @@ func (p *Platform) putService(w http.ResponseWriter, r *http.Request) (int, any,
 		if tooSlow(err) {
 			w.Header().Set("Connection", "close")
 			return 0, nil, refuse(http.StatusRequestTimeout,
-				"the body did not come: give it at %d or more bytes a second", bodyMinSpeed)
+				"the body did not arrive: send it at %d or more bytes a second", bodyMinSpeed)
 		}
 		return 0, nil, refuse(http.StatusBadRequest, "body: %v", err)
 	}

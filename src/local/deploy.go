@@ -27,13 +27,13 @@ type service struct {
 	removing  bool // gets no requests; a removal has begun, and failed where nobody is at it
 }
 
-// turn lets one deployment or removal of a service happen at a time.
+// turn allows one deployment or removal of a service at a time.
 type turn struct {
 	mu    sync.Mutex
 	users int // guarded by Platform.mu
 }
 
-// lockService waits for the service's turn; call what it returns to end it.
+// lockService waits for the service's turn; the caller calls the returned function to end it.
 func (p *Platform) lockService(name string) (unlock func()) {
 	p.mu.Lock()
 	t := p.turns[name]
@@ -90,7 +90,7 @@ func (p *Platform) deploy(ctx context.Context, name string, spec client.ServiceS
 	return s, nil
 }
 
-// releaseAll gives up the packages of functions that are not used after all.
+// releaseAll releases the packages of functions that are not used after all.
 func releaseAll(functions []*function) error {
 	var errs []error
 	for _, f := range functions {
@@ -99,7 +99,7 @@ func releaseAll(functions []*function) error {
 	return errors.Join(errs...)
 }
 
-// prepare makes a function that can start; the caller must release its package if it is not used.
+// prepare makes a function that can start; the caller must release its package if the function is not used.
 func (p *Platform) prepare(ctx context.Context, service string, spec client.FunctionSpec) (*function, error) {
 	f := newFunction(p, service, spec)
 	var err error
@@ -128,8 +128,8 @@ func (p *Platform) prepare(ctx context.Context, service string, spec client.Func
 	return f, nil
 }
 
-// swap puts the new functions in place of the old ones, which it returns, with the logs that nobody writes any more.
-// A platform that is stopping takes none: Close would not know them.
+// swap puts the new functions in place of the old ones. It returns the old ones, and the logs that are no longer used.
+// A platform that is stopping accepts none, because Close would not know them.
 func (p *Platform) swap(name string, tags map[string]string, fresh []*function) (old []*function, logs []*logFile,
 	err error) {
 	p.mu.Lock()
@@ -174,7 +174,7 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 	return old, logs, nil
 }
 
-// publish makes the routing table anew. The caller holds p.mu.
+// publish makes the routing table again. The caller holds p.mu.
 func (p *Platform) publish() {
 	table := routes{}
 	for name, s := range p.services {
@@ -193,8 +193,8 @@ func (p *Platform) publish() {
 	p.routes.Store(&table)
 }
 
-// remove removes a service and returns when nothing of it is left. After an error the service is still there, without
-// its routes, so that a further removal takes up where this one failed.
+// remove removes a service and returns when nothing of it is left. After an error, the service still exists, without
+// its routes, and a further removal continues where this one failed.
 func (p *Platform) remove(ctx context.Context, name string) error {
 	defer p.lockService(name)()
 	p.mu.Lock()
@@ -263,7 +263,7 @@ func (p *Platform) service(name string) (client.Service, error) {
 	return p.describe(s), nil
 }
 
-// list tells about all services, by name.
+// list describes all services, by name.
 func (p *Platform) list() []client.Service {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -275,7 +275,7 @@ func (p *Platform) list() []client.Service {
 	return out
 }
 
-// describe tells about a service. The caller holds p.mu.
+// describe describes a service. The caller holds p.mu.
 func (p *Platform) describe(s *service) client.Service {
 	out := client.Service{Service: s.name, Tags: maps.Clone(s.tags),
 		Functions: make([]client.Function, 0, len(s.functions))}

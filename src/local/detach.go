@@ -11,8 +11,8 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// Detach starts a platform that stays when this process ends (`stellar local start`) and writes where it is to
-// platform.json under the state root. Where one runs already, it is given and started is false.
+// Detach starts a platform that continues after this process ends (`stellar local start`) and writes its address to
+// platform.json under the state root. If one runs already, Detach returns it and started is false.
 func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err error) {
 	if !filepath.IsAbs(o.Root) {
 		return s, false, fail.Input("local platform: state root %q is not an absolute path", o.Root)
@@ -26,7 +26,7 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 	lock, err := lockFile(ctx, filepath.Join(o.Root, startLock))
 	if err != nil {
 		return s, false, fail.With(fail.CodeFailed, "local platform: %w",
-			err).WithHint("another start or stop is at work")
+			err).WithHint("another start or stop is in progress")
 	}
 	defer lock.Close()
 	running, err := Running(ctx, o.Root)
@@ -52,7 +52,7 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 	return s, true, nil
 }
 
-// Running finds the platform that stays, nil where none runs. A state file whose platform does not answer is stale.
+// Running finds the platform that stays; nil if none runs. A state file whose platform does not answer is stale.
 func Running(ctx context.Context, root string) (*State, error) {
 	s, err := readState(filepath.Join(root, stateFile))
 	if err != nil || s == nil {
@@ -68,15 +68,16 @@ func Running(ctx context.Context, root string) (*State, error) {
 	return nil, nil
 }
 
-// Stop ends the platform that stays and returns when it and its folder are gone; stopped is false where none ran. What
-// one left that was killed is removed too.
+// Stop ends the platform that stays and returns when it and its folder are gone; stopped is false if none ran. It also
+// removes what a killed one left.
 func Stop(ctx context.Context, root string) (stopped bool, err error) {
 	if absent(root) {
 		return false, nil
 	}
 	lock, err := lockFile(ctx, filepath.Join(root, startLock))
 	if err != nil {
-		return false, fail.With(fail.CodeFailed, "local platform: %w", err).WithHint("another start or stop is at work")
+		return false, fail.With(fail.CodeFailed, "local platform: %w", err).
+			WithHint("another start or stop is in progress")
 	}
 	defer lock.Close()
 	s, err := Running(ctx, root)
@@ -98,8 +99,8 @@ func Stop(ctx context.Context, root string) (stopped bool, err error) {
 	return s != nil, err
 }
 
-// awaitEnd waits for the end of a platform that was told to stop; one that does not manage is killed, and its watcher
-// cleans up.
+// awaitEnd waits for the end of a platform that was asked to stop. A platform that does not end is killed, and its
+// watcher cleans up.
 func awaitEnd(ctx context.Context, s *State) error {
 	gone := func() bool { return absent(s.Dir) && errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH) }
 	for range 2 {

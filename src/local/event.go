@@ -14,7 +14,7 @@ import (
 )
 
 // appendEvent builds the event of an HTTP API in payload format 2.0. It is written by hand, into one piece of memory,
-// because this is the path of every request and a body can be 6 MB.
+// because every request needs it and a body can be 6 MB.
 func appendEvent(r *http.Request, f *function, inv *invocation, path string, body []byte) []byte {
 	text := isText(r.Header.Get("Content-Type")) && utf8.Valid(body)
 	size := len(body) + len(body)/8
@@ -48,7 +48,7 @@ func appendEvent(r *http.Request, f *function, inv *invocation, path string, bod
 	return append(b, `","isBase64Encoded":true}`...)
 }
 
-// isText says whether a body of that type goes into the event as it is: text, JSON, XML and JavaScript do.
+// isText reports whether a body of that type goes into the event unchanged: text, JSON, XML and JavaScript do.
 func isText(contentType string) bool {
 	if contentType == "application/json" { // the usual case
 		return true
@@ -83,7 +83,7 @@ func appendCookies(b []byte, lines []string) []byte {
 	return append(b, ']')
 }
 
-// appendHeaders writes names in lower case and joins values of one name with commas; cookies are not among them.
+// appendHeaders writes names in lower case and joins values of one name with commas; cookies are left out.
 func appendHeaders(b []byte, r *http.Request, trace string) []byte {
 	host, port := splitAddr(r.Host)
 	ip, _ := splitAddr(r.RemoteAddr)
@@ -239,7 +239,7 @@ func newRequestID() string {
 	return string(out[:])
 }
 
-// randomHex gives n random bytes as hex digits.
+// randomHex returns n random bytes as hex digits.
 func randomHex(n int) string {
 	raw := make([]byte, n)
 	fillRandom(raw)
@@ -256,7 +256,7 @@ func fillRandom(raw []byte) {
 	}
 }
 
-// traceID gives a trace header as X-Ray writes it, never sampled.
+// traceID returns a trace header in the form of X-Ray, never sampled.
 func traceID(now time.Time) string {
 	return "Root=1-" + strconv.FormatInt(now.Unix(), 16) + "-" + randomHex(12) + ";Sampled=0"
 }

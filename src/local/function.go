@@ -13,7 +13,7 @@ import (
 	"stellar/src/local/container"
 )
 
-// function is one version of a deployed function: its instances and who gets them.
+// function is one version of a deployed function: its instances and the requests that wait for them.
 type function struct {
 	platform  *Platform
 	service   string
@@ -43,7 +43,7 @@ type function struct {
 // waiter is a request in the queue.
 type waiter struct{ got chan grant }
 
-// grant is a place in an instance.
+// grant is a request's place in an instance.
 type grant struct {
 	in  *instance
 	own bool
@@ -63,11 +63,11 @@ func newFunction(p *Platform, service string, spec client.FunctionSpec) *functio
 // Errors of acquire.
 var (
 	errThrottled    = errors.New("every instance is busy and no more may be started")
-	errQueueTimeout = errors.New("no instance came free within the function's timeout")
+	errQueueTimeout = errors.New("no instance became free within the function's timeout")
 	errRemoved      = errors.New("the function was removed")
 )
 
-// enter holds this version; false: it has ended, look the route up again.
+// enter holds this version; false: it has ended, and the route must be looked up again.
 func (f *function) enter() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,7 +78,7 @@ func (f *function) enter() bool {
 	return true
 }
 
-// exit gives the version up.
+// exit releases the version.
 func (f *function) exit() {
 	f.mu.Lock()
 	f.requests--
@@ -89,7 +89,7 @@ func (f *function) exit() {
 	}
 }
 
-// acquire gives a place in an instance, by the function's queueing mode.
+// acquire returns a place in an instance, by the function's queueing mode.
 func (f *function) acquire(ctx context.Context) (grant, error) {
 	f.mu.Lock()
 	if f.removed {
@@ -114,7 +114,7 @@ func (f *function) acquire(ctx context.Context) (grant, error) {
 	return f.wait(ctx, w)
 }
 
-// wait waits in the queue for a place, the function's timeout at most.
+// wait waits in the queue for a place, at most for the function's timeout.
 func (f *function) wait(ctx context.Context, w *waiter) (grant, error) {
 	timer := time.NewTimer(f.timeout)
 	defer timer.Stop()
@@ -145,7 +145,7 @@ func (f *function) wait(ctx context.Context, w *waiter) (grant, error) {
 	return grant{}, why
 }
 
-// begin starts the instance of a grant that brought a new one.
+// begin starts the instance if the grant brought a new one.
 func (f *function) begin(g grant) {
 	if g.own {
 		g.in.start()
@@ -153,7 +153,7 @@ func (f *function) begin(g grant) {
 }
 
 // findInstance finds a place: in an instance that is ready, in shared mode in one that is starting, else in a new one.
-// The caller holds f.mu and starts the instance when the grant is its own.
+// The caller holds f.mu and starts the instance if the grant says so.
 func (f *function) findInstance() (grant, bool) {
 	now := time.Now()
 	for len(f.available) > 0 {
@@ -189,7 +189,7 @@ func (f *function) findInstance() (grant, bool) {
 	return grant{in: in, own: true, at: now}, true
 }
 
-// serveQueue gives places to those who wait. The caller holds f.mu.
+// serveQueue gives places to waiting requests. The caller holds f.mu.
 func (f *function) serveQueue() {
 	for len(f.waiting) > 0 {
 		g, ok := f.findInstance()
@@ -202,7 +202,7 @@ func (f *function) serveQueue() {
 	}
 }
 
-// becameReady enters an instance among those that take requests.
+// becameReady adds an instance to those that take requests.
 func (f *function) becameReady(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -220,7 +220,7 @@ func (f *function) offer(in *instance) {
 	}
 }
 
-// release gives a place back. An instance that has nothing to do any more idles for the keep-alive, or ends.
+// release returns a place. An instance without requests idles for the keep-alive, or ends.
 func (f *function) release(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -297,7 +297,7 @@ func (f *function) retireInstance(in *instance) {
 	f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
 }
 
-// instanceDied is told by an instance that is dead: its place is free for another.
+// instanceDied is called by an instance that is dead: its place is free for another.
 func (f *function) instanceDied(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -306,7 +306,7 @@ func (f *function) instanceDied(in *instance) {
 	f.serveQueue()
 }
 
-// instanceRemoved is told by an instance of which nothing is left.
+// instanceRemoved is called by an instance of which nothing is left.
 func (f *function) instanceRemoved(in *instance) {
 	f.platform.instances.Add(-1)
 	f.mu.Lock()
@@ -318,7 +318,7 @@ func (f *function) instanceRemoved(in *instance) {
 	}
 }
 
-// retireAll retires every instance and gives those that there were.
+// retireAll retires every instance and returns their number.
 func (f *function) retireAll() []*instance {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -331,14 +331,14 @@ func (f *function) retireAll() []*instance {
 	return all
 }
 
-// count is how many instances stand, ending ones too.
+// count is the number of instances, ending ones included.
 func (f *function) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.all)
 }
 
-// drain lets the version serve who is inside, then end. With remove, who is inside gets an error now.
+// drain lets the version finish its requests, then end. With remove, these requests get an error now.
 func (f *function) drain(remove bool) {
 	f.mu.Lock()
 	f.draining = true
@@ -368,7 +368,7 @@ func (f *function) drain(remove bool) {
 	}
 }
 
-// drained says, once, that a draining version is empty. The caller holds f.mu and then calls conclude.
+// drained reports, once, that a draining version is empty. The caller holds f.mu and then calls conclude.
 func (f *function) drained() bool {
 	if !f.draining || f.concluded || f.requests > 0 || len(f.all) > 0 {
 		return false

@@ -13,7 +13,8 @@ import (
 	"stellar/src/local/client"
 )
 
-// maxTries is how many instances may be started for a request and end before they take it, until it fails.
+// maxTries is the number of instances that may be started for a request and end before they take it, until the request
+// fails.
 const maxTries = 3
 
 // gateway is the HTTP side: routes /<service>/<path> to functions.
@@ -61,7 +62,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route finds the function for a request; allow is filled in where only the method is wrong.
+// route finds the function for a request; allow is filled in if only the method is wrong.
 func (p *Platform) route(service, path, method string) (f *function, allow string) {
 	byMethod := (*p.routes.Load())[service][path]
 	if f = byMethod[method]; f == nil {
@@ -90,7 +91,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 	case tooSlow(err):
 		w.Header().Set("Connection", "close")
 		refuseRequest(w, kindRequestTimeout,
-			fmt.Sprintf("the request's body did not come: give it at %d or more bytes a second", bodyMinSpeed))
+			fmt.Sprintf("the request's body did not arrive: send it at %d or more bytes a second", bodyMinSpeed))
 	case err != nil:
 		refuseRequest(w, kindBadRequest, fmt.Sprintf("read request body: %v", err))
 	default:
@@ -111,21 +112,21 @@ func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 	}
 	if len(inv.event) > maxEvent {
 		return result{kind: kindRequestTooLarge,
-			msg: fmt.Sprintf("request is %d bytes as an event, at most %d are allowed", len(inv.event), maxEvent)}
+			msg: fmt.Sprintf("request is %d bytes as an event; at most %d are allowed", len(inv.event), maxEvent)}
 	}
 	return f.invoke(r.Context(), inv)
 }
 
-// discard reads the rest of a body that is too large, within limits, and has the connection closed: a client that is
-// still sending when the connection ends would see a reset, not the answer.
+// discard reads the rest of a body that is too large, within limits, and closes the connection: a client that is still
+// sending when the connection ends would see a reset instead of the answer.
 func discard(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second))
 	_, _ = io.CopyN(io.Discard, r.Body, 64<<20)
 	w.Header().Set("Connection", "close")
 }
 
-// invoke gives the request to an instance and waits for its result. A request that waits in the queue leaves with its
-// client; one that an instance has is seen to its end, so that the instance is never reused in an unknown state.
+// invoke gives the request to an instance and waits for its result. A request in the queue ends with its client. A
+// request that an instance has is completed, so that the instance is never reused in an unknown state.
 func (f *function) invoke(ctx context.Context, inv *invocation) result {
 	for tries := 0; tries < maxTries; {
 		g, err := f.acquire(ctx)
@@ -159,11 +160,11 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 		msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
 }
 
-// maxParseHeld is the most of a response that is parsed while its instance is still held: a long one takes
-// milliseconds, which a request that waits for the instance must not have in its queue time.
+// maxParseHeld is the largest response that is parsed while its instance is still held: parsing a long one takes
+// milliseconds, which must not be part of the queue time of the next request.
 const maxParseHeld = 64 << 10
 
-// conclusion makes an HTTP answer of what an instance answered, records the request and gives its place back.
+// conclusion makes an HTTP answer from an instance's answer, records the request and returns its place.
 func (f *function) conclusion(in *instance, inv *invocation, res result) result {
 	early := len(res.body) > maxParseHeld
 	if early {
@@ -184,7 +185,7 @@ func (f *function) conclusion(in *instance, inv *invocation, res result) result 
 	return res
 }
 
-// record writes the request's ground truth. It is done before the answer leaves: who has the answer finds the line.
+// record writes the request's log lines. They are written before the answer, so that whoever has the answer finds them.
 func (f *function) record(in *instance, inv *invocation, res result) {
 	r := inv.report(in, res)
 	if res.kind != "" {

@@ -68,7 +68,7 @@ func newInstance(fn *function) *instance {
 	}
 }
 
-// start starts it. Whatever happens, finish runs once and every invocation gets its result.
+// start starts it. In any case, finish runs once and every invocation gets its result.
 func (in *instance) start() {
 	time.Sleep(in.fn.platform.opts.UnpackDelay)
 	in.mu.Lock()
@@ -133,8 +133,8 @@ func (in *instance) launch() (body running, last chan string, err error) {
 	return body, last, nil
 }
 
-// lastWords waits for the rest of the output. Nothing should hold the pipe once the process group is gone, but what
-// left the group on purpose may, for as long as the cell's group is not removed.
+// lastWords waits for the rest of the output. After the process group has ended, usually no process holds the pipe. A
+// process that left the group may hold it until the cell's group is removed.
 func (in *instance) lastWords(last chan string) string {
 	select {
 	case line := <-last:
@@ -144,7 +144,7 @@ func (in *instance) lastWords(last chan string) string {
 	}
 }
 
-// environment is what Lambda sets, then the function's own; nothing of this process's environment gets through.
+// environment is Lambda's variables, then the function's own; nothing of this process's environment.
 func (in *instance) environment(api string) []string {
 	spec := &in.fn.spec
 	set := map[string]string{
@@ -161,7 +161,7 @@ func (in *instance) environment(api string) []string {
 		"AWS_EXECUTION_ENV=AWS_Lambda_"+spec.Runtime), append(in.lambda(api), in.fn.launch.family.env...)...)
 }
 
-// lambda is what tells a function on Lambda where and what it is.
+// lambda is the variables that tell a function on Lambda where and what it is.
 func (in *instance) lambda(api string) []string {
 	spec, region := &in.fn.spec, in.fn.platform.opts.Region
 	env := []string{
@@ -180,7 +180,7 @@ func (in *instance) lambda(api string) []string {
 	return env
 }
 
-// submit puts a request into the inbox; false: the instance is dead, the request is free to go elsewhere.
+// submit puts a request into the inbox; false: the instance is dead, and the request can go to another one.
 func (in *instance) submit(inv *invocation) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -196,8 +196,8 @@ func (in *instance) submit(inv *invocation) bool {
 	return true
 }
 
-// expire ends an invocation whose time is up. The time runs from the moment the function has it, or, while it does not
-// ask for it, from the moment it could have.
+// expire ends an invocation that timed out. The time runs from when the function has it or, while the function does not
+// ask for it, from when it could have had it.
 func (in *instance) expire(inv *invocation) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -240,7 +240,7 @@ func (in *instance) deliver(inv *invocation, res result) bool {
 	return true
 }
 
-// initTimedOut ends an instance that did not get ready in time.
+// initTimedOut ends an instance that was not ready in time.
 func (in *instance) initTimedOut() {
 	why := in.notReady()
 	in.mu.Lock()
@@ -256,7 +256,7 @@ func (in *instance) initTimedOut() {
 	})
 }
 
-// end kills the instance for a reason, the first one given.
+// end kills the instance for a reason; the first reason counts.
 func (in *instance) end(why result) {
 	in.mu.Lock()
 	if !in.dead && in.reason.kind == "" {
@@ -275,7 +275,7 @@ func (in *instance) kill() {
 	}
 }
 
-// finish takes the dead instance apart: its requests get their results, then everything it used is given back.
+// finish cleans up after the dead instance: its requests get their results, then everything that it used is released.
 func (in *instance) finish(lastLine string) {
 	in.failAll(lastLine)
 	in.fn.instanceDied(in)
@@ -318,7 +318,7 @@ func (in *instance) failAll(lastLine string) {
 	in.inbox = nil
 }
 
-// post says why the instance is dead, in Lambda's words where it has some.
+// post says why the instance is dead, in Lambda's words where there are any.
 func (in *instance) post(lastLine string) result {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -347,7 +347,7 @@ func (in *instance) post(lastLine string) result {
 	return in.reason
 }
 
-// ending says whether the instance is dead or was told to end.
+// ending reports whether the instance is dead or was asked to end.
 func (in *instance) ending() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

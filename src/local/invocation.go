@@ -31,7 +31,7 @@ const (
 	kindUndelivered      = "undelivered" // never leaves the platform: the request is given to another instance
 )
 
-// statusOf gives the HTTP status of a kind of failure.
+// statusOf returns the HTTP status of a kind of failure.
 func statusOf(kind string) int {
 	switch kind {
 	case kindNoRoute:
@@ -86,13 +86,13 @@ func newInvocation(id string) *invocation {
 	return &invocation{id: id, arrival: time.Now(), result: make(chan result, 1)}
 }
 
-// again makes the same request anew for another instance; the one that died may still look at the old one.
+// again makes the same request anew for another instance; the one that died may still read the old one.
 func (inv *invocation) again() *invocation {
 	return &invocation{id: inv.id, event: inv.event, raw: inv.raw, trace: inv.trace, arrival: inv.arrival,
 		result: make(chan result, 1)}
 }
 
-// report gives the ground truth of a finished invocation.
+// report returns the log data of a finished invocation.
 func (inv *invocation) report(in *instance, res result) reportline.Report {
 	r := reportline.Report{
 		RequestID: inv.id, MemoryMB: in.fn.spec.MemoryMB, MaxMemory: int(in.peak() >> 20),
@@ -118,7 +118,7 @@ func (inv *invocation) report(in *instance, res result) reportline.Report {
 	return r
 }
 
-// bill gives what Lambda would bill for a request.
+// bill returns what Lambda would bill for a request.
 func bill(duration, init time.Duration) time.Duration {
 	return time.Duration(math.Ceil(float64(duration+init)/1e6)) * time.Millisecond
 }

@@ -26,7 +26,7 @@ func newKeepAlive(f *client.FunctionSpec) *keepAlive {
 	return k
 }
 
-// next is how long an idle period that begins now lasts. The caller holds the function's lock.
+// next is the length of an idle period that begins now. The caller holds the function's lock.
 func (k *keepAlive) next() time.Duration {
 	if k.random == nil {
 		return k.mean

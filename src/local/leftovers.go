@@ -8,14 +8,14 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// leftovers are steps of a function's removal that failed. Each is tried again whenever its service is to be removed,
-// and the service is there until none is left. A step must be safe to repeat.
+// leftovers are failed steps of a function's removal. Each is tried again whenever its service is to be removed, and
+// the service exists until none is left. A step must be safe to repeat.
 type leftovers struct {
 	mu    sync.Mutex
 	steps []func() error
 }
 
-// try does a step and keeps it where it fails.
+// try runs a step and keeps it if it fails.
 func (l *leftovers) try(step func() error) error {
 	err := step()
 	if err != nil {
@@ -26,7 +26,7 @@ func (l *leftovers) try(step func() error) error {
 	return err
 }
 
-// retry does the steps that are left.
+// retry runs the steps that are left.
 func (l *leftovers) retry() error {
 	l.mu.Lock()
 	steps := l.steps
@@ -45,7 +45,7 @@ func (l *leftovers) none() bool {
 	return len(l.steps) == 0
 }
 
-// giveUpCode gives the package up.
+// giveUpCode releases the package.
 func (f *function) giveUpCode() {
 	if err := f.releaseCode(); err != nil {
 		_ = f.left.try(f.removeCode) // it failed just now
@@ -54,7 +54,7 @@ func (f *function) giveUpCode() {
 	close(f.ended)
 }
 
-// releaseCode gives up the package or image.
+// releaseCode releases the package or image.
 func (f *function) releaseCode() error {
 	if f.image != nil {
 		return f.image.Release(context.Background())
@@ -62,7 +62,7 @@ func (f *function) releaseCode() error {
 	return f.pkg.release()
 }
 
-// removeCode removes what giveBack, which counts users, could not.
+// removeCode removes what giveBack, which counts users, could not remove.
 func (f *function) removeCode() error {
 	if f.image != nil {
 		return f.image.Release(context.Background())

@@ -14,7 +14,7 @@ import (
 	"stellar/src/fail"
 )
 
-// maxLogLine is how much of a function's output line is kept.
+// maxLogLine is the length to which a line of a function's output is cut.
 const maxLogLine = 64 << 10
 
 // logFile is the bounded log of one function: two files that take turns, so that at least half of the bound is kept.
@@ -34,7 +34,7 @@ type logFile struct {
 	closed  bool
 }
 
-// newLogFile makes a log of at most bound bytes; defect is told of a panic of its timer.
+// newLogFile makes a log of at most bound bytes; a panic of its timer is passed to defect.
 func newLogFile(path string, bound int64, defect func(error)) *logFile {
 	l := &logFile{path: path, half: max(bound/2, 2*maxLogLine)}
 	l.timer = time.AfterFunc(time.Hour, fail.Caught(defect, l.flushLater))
@@ -42,7 +42,7 @@ func newLogFile(path string, bound int64, defect func(error)) *logFile {
 	return l
 }
 
-// line writes one line of the platform's; what cannot be written is lost, because a log must never stop a request.
+// line writes one line of the platform; if it cannot be written, it is lost, because a log must never stop a request.
 func (l *logFile) line(text []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,8 +58,8 @@ func (l *logFile) line(text []byte) {
 	}
 }
 
-// printf writes a line of the platform's. Its arguments may hold text of a function: what follows a line break in them
-// is a line of the function's.
+// printf writes a line of the platform. Its arguments may contain text of a function: what follows a line break in them
+// is a line of the function.
 func (l *logFile) printf(format string, args ...any) {
 	first, rest, more := bytes.Cut(fmt.Appendf(nil, format, args...), []byte("\n"))
 	l.line(first)
@@ -69,8 +69,8 @@ func (l *logFile) printf(format string, args ...any) {
 	}
 }
 
-// output writes one line of a function's. One that looks like a line of the platform's gets a `>` in front, as does one
-// that has it already, so that a reader can take it off again: only the platform's own lines begin with these words.
+// output writes one line of a function. A line that looks like one of the platform gets a `>` in front, as does a line
+// that has it already, so that a reader can remove it: only the platform's own lines begin with these words.
 func (l *logFile) output(text []byte) {
 	if platformLine(text) {
 		text = append([]byte{'>'}, text...)
@@ -78,8 +78,8 @@ func (l *logFile) output(text []byte) {
 	l.line(text)
 }
 
-// platformLine says whether a reader could take a line for one of the platform's. Space around it counts for nothing,
-// as readers trim it.
+// platformLine reports whether a reader could mistake a line for one of the platform. Space around it is ignored,
+// because readers trim it.
 func platformLine(text []byte) bool {
 	text = bytes.TrimLeft(text, "> \t")
 	text = bytes.TrimSpace(text)
@@ -93,7 +93,7 @@ func platformLine(text []byte) bool {
 		bytes.HasPrefix(text, []byte("Pull ")) && bytes.HasSuffix(text, []byte("Pull complete"))
 }
 
-// ready opens the file, or turns to a fresh one when the current one has no room for n bytes.
+// ready opens the file, or starts a new one if the current one has no room for n bytes.
 func (l *logFile) ready(n int64) error {
 	if l.file != nil && l.size+n <= l.half {
 		return nil
@@ -126,8 +126,8 @@ func (l *logFile) flushLater() {
 	}
 }
 
-// read gives what the log holds from offset on, at most limit bytes, and the offset after it. An offset older than
-// the bound is moved up to what is still there.
+// read returns the log from offset on, at most limit bytes, and the offset after it. An offset that is older than the
+// kept part is moved up.
 func (l *logFile) read(offset, limit int64) ([]byte, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -185,7 +185,7 @@ func (l *logFile) close() error {
 	return err
 }
 
-// copyLines moves a function's output into the log until it ends, cutting long lines, and returns its last line.
+// copyLines copies a function's output into the log until it ends, cutting long lines, and returns its last line.
 func (l *logFile) copyLines(r io.Reader) (last string) {
 	in := bufio.NewReaderSize(r, maxLogLine)
 	cutting := false

@@ -85,13 +85,13 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// runHelper runs a credential helper in the environment of whoever started the platform.
+// runHelper runs a credential helper in the environment of the user who started the platform.
 func (o *Options) runHelper(ctx context.Context, c shell.Command) (shell.Result, error) {
 	c.Env = slices.Concat(o.environ, c.Env)
 	return shell.Run(ctx, c)
 }
 
-// StateRoot gives the folder that holds the state of local platforms: $XDG_STATE_HOME/stellar/local, default
+// StateRoot is the folder with the state of local platforms: $XDG_STATE_HOME/stellar/local, default
 // ~/.local/state/stellar/local. getenv is the caller's environment.
 func StateRoot(getenv func(string) string) (string, error) {
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
@@ -105,7 +105,7 @@ func StateRoot(getenv func(string) string) (string, error) {
 		WithHint("set HOME or XDG_STATE_HOME")
 }
 
-// makeStateDir makes the folder, or takes over an empty one.
+// makeStateDir makes the folder, or takes an existing empty one.
 func makeStateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: make state folder: %w", err)

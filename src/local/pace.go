@@ -15,7 +15,7 @@ const (
 	bodyMinSpeed = 1 << 10          // bytes a second, on the average, after the first bodyIdle
 )
 
-// pacedBody is a request's body that must make progress: reads fail with os.ErrDeadlineExceeded where it does not.
+// pacedBody is a request's body that must make progress: otherwise reads fail with os.ErrDeadlineExceeded.
 type pacedBody struct {
 	io.ReadCloser
 	connection *http.ResponseController
@@ -24,8 +24,8 @@ type pacedBody struct {
 	bytes      int64
 }
 
-// pace limits how slowly the body of a request may come, also for a handler that does not read it: the server reads
-// what is left before it answers.
+// pace sets the lowest speed of a request's body, also for a handler that does not read it: the server reads the rest
+// before it answers.
 func pace(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	if r.ContentLength == 0 {
 		return
@@ -35,7 +35,7 @@ func pace(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	r.Body = b
 }
 
-// setDeadline sets the instant until which more must have come.
+// setDeadline sets the time until which more must arrive.
 func (b *pacedBody) setDeadline(now time.Time) {
 	deadline := now.Add(b.idle)
 	slowest := b.begun.Add(b.idle + time.Duration(b.bytes)*time.Second/bodyMinSpeed)
@@ -55,15 +55,15 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// done lifts the limit: the server goes on reading, to see whether the client leaves.
+// done removes the limit: the server continues to read, to see whether the client disconnects.
 func (b *pacedBody) done() { _ = b.connection.SetReadDeadline(time.Time{}) }
 
-// arrived lifts the limit for a request that has been read.
+// arrived removes the limit for a request that has been read.
 func arrived(r *http.Request) {
 	if b, ok := r.Body.(*pacedBody); ok {
 		b.done()
 	}
 }
 
-// tooSlow says whether a body did not come in time.
+// tooSlow reports whether a body did not arrive in time.
 func tooSlow(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

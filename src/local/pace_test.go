@@ -67,15 +67,15 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 		status                int
 		text                  string
 	}{
-		{"silent", gateway, post("/s/f", 100), nil, 408, "did not come"},
-		{"half", gateway, post("/s/f", 100) + "half", nil, 408, "did not come"},
-		{"chunks", gateway, chunked, nil, 408, "did not come"},
-		{"drops", gateway, post("/s/f", 100), drops, 408, "did not come"},
+		{"silent", gateway, post("/s/f", 100), nil, 408, "did not arrive"},
+		{"half", gateway, post("/s/f", 100) + "half", nil, 408, "did not arrive"},
+		{"chunks", gateway, chunked, nil, 408, "did not arrive"},
+		{"drops", gateway, post("/s/f", 100), drops, 408, "did not arrive"},
 		{"steady", gateway, post("/s/f?do=echo", 20<<10),
 			strings.SplitAfter(strings.Repeat(strings.Repeat("y", 2<<10-1)+"\n", 10), "\n"), 201, "eXl5"},
 		{"nowhere", gateway, post("/s/nowhere", 100), nil, 404, "no function"},
-		{"control", control, put("/v1/services/x", 100), nil, 408, "did not come"},
-		{"control, drops", control, put("/v1/services/x", 100) + `{"`, drops, 408, "did not come"},
+		{"control", control, put("/v1/services/x", 100), nil, 408, "did not arrive"},
+		{"control, drops", control, put("/v1/services/x", 100) + `{"`, drops, 408, "did not arrive"},
 		{"control, unread", control,
 			strings.Replace(put("/v1/services/s/functions/f/retire", 100), "PUT", "POST", 1), nil, 200, "retired"},
 		{"control, no token", control, post("/v1/stop", 100), nil, 401, "token"},

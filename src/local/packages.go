@@ -16,7 +16,7 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// packages holds the unpacked packages, each distinct one once, for as long as a function uses it.
+// packages holds the unpacked packages, each distinct one once, while a function uses it.
 type packages struct {
 	dir    string
 	limits unpackLimits
@@ -39,7 +39,8 @@ type pkg struct {
 }
 
 // open checks, hashes and unpacks the artifact at path; the caller must release the package. The same open file is
-// hashed and unpacked, so that the two cannot differ. Who wants it alone shares it with its former versions only.
+// hashed and unpacked, so that the two cannot differ. A function with its own copy shares it only with its former
+// versions.
 func (s *packages) open(ctx context.Context, artifact, alone string) (*pkg, error) {
 	info, err := os.Lstat(artifact)
 	if err == nil && !info.Mode().IsRegular() {
@@ -67,7 +68,7 @@ func (s *packages) open(ctx context.Context, artifact, alone string) (*pkg, erro
 	return p, nil
 }
 
-// hold finds or enters the package of that hash and counts the caller among its users.
+// hold finds or adds the package of that hash and counts the caller among its users.
 func (s *packages) hold(sum, alone string, size int64) *pkg {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +100,7 @@ func (s *packages) fill(p *pkg, file *os.File, size int64) error {
 	})
 }
 
-// release gives the package up; the last user removes its folder.
+// release releases the package; the last user removes its folder.
 func (p *pkg) release() error {
 	p.store.mu.Lock()
 	p.users--

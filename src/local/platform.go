@@ -22,10 +22,10 @@ import (
 )
 
 const (
-	// closeTime is how long closing and removing may take until what is left is reported.
+	// closeTime is how long closing and removing may take before the rest is reported.
 	closeTime = 10 * time.Second
-	// killTime is how long processes that were killed may take to end, at the end of the platform and of its watcher.
-	// It is milliseconds, unless one hangs in the kernel.
+	// killTime is how long killed processes may take to end, at the end of the platform and of its watcher. It is
+	// milliseconds, unless one hangs in the kernel.
 	killTime = 2 * time.Second
 )
 
@@ -86,7 +86,7 @@ func New(opts Options) (*Platform, error) {
 	return p, nil
 }
 
-// open takes the resources that Close gives back.
+// open takes the resources that Close releases.
 func (p *Platform) open() error {
 	var err error
 	if p.lock, err = own(p.opts.Dir, p.id); err != nil {
@@ -126,17 +126,17 @@ func (p *Platform) open() error {
 	return nil
 }
 
-// ControlURL is where the control API answers.
+// ControlURL is the address of the control API.
 func (p *Platform) ControlURL() string { return "http://" + p.controlAddr.Addr().String() }
 
-// GatewayURL is where functions answer.
+// GatewayURL is the address of the functions.
 func (p *Platform) GatewayURL() string { return "http://" + p.gatewayAddr.Addr().String() }
 
 // Limits says which limits are enforced.
 func (p *Platform) Limits() client.Limits { return client.Limits(p.sandboxes.Limits()) }
 
-// Serve answers until ctx ends, the control API is told to stop, or somebody removes the state folder (a platform that
-// stays must not outlive it), then closes the platform.
+// Serve answers until ctx ends, the control API is asked to stop, or the state folder is removed (a platform that stays
+// must not outlive it), then closes the platform.
 func (p *Platform) Serve(ctx context.Context) error {
 	failed := make(chan error, 2)
 	fail.Go(p.defect, p.watchTmp)
@@ -172,7 +172,7 @@ func (p *Platform) Serve(ctx context.Context) error {
 	return errors.Join(err, p.Close())
 }
 
-// defect ends the platform because one of its goroutines has panicked: what it would do next cannot be trusted.
+// defect ends the platform because one of its goroutines has panicked: its further behaviour is unknown.
 func (p *Platform) defect(err error) {
 	select {
 	case p.broken <- err:
@@ -184,7 +184,7 @@ func (p *Platform) defect(err error) {
 	p.halt()
 }
 
-// Close ends every instance, gives back everything and removes the state folder. It may be called more than once.
+// Close ends every instance, releases everything and removes the state folder. It may be called more than once.
 func (p *Platform) Close() error {
 	p.closing.Do(func() { p.closeErr = p.close() })
 	return p.closeErr
@@ -224,7 +224,7 @@ func (p *Platform) close() error {
 	return nil
 }
 
-// endRest ends what functions have started and no instance has taken with it, in a process that is the platform's own.
+// endRest ends what functions have started and no instance has ended, in a process that is only the platform.
 func (p *Platform) endRest() error {
 	if p.watch == nil {
 		return nil
@@ -259,7 +259,7 @@ func shutDown(ctx context.Context, s *http.Server, l net.Listener) error {
 	return err
 }
 
-// admit counts one more instance in, unless the platform has its most.
+// admit counts one more instance, unless the platform has its maximum.
 func (p *Platform) admit() bool {
 	if p.instances.Add(1) > int64(p.opts.MaxInstances) {
 		p.instances.Add(-1)
@@ -268,7 +268,7 @@ func (p *Platform) admit() bool {
 	return true
 }
 
-// Status tells how the platform is.
+// Status describes the platform.
 func (p *Platform) Status() client.Status {
 	p.mu.Lock()
 	n := len(p.services)

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable is text of a function for a terminal: control characters, marks that change the direction of text, and
-// bytes that are no UTF-8 are written as escapes (\x1b, \u202e). Tabs and line breaks stay.
+// Printable is a function's text for a terminal: control characters, marks that change the direction of text, and bytes
+// that are not UTF-8 are written as escapes (\x1b, \u202e). Tabs and line breaks stay.
 func Printable(text string) string {
 	if strings.IndexFunc(text, mustEscape) < 0 {
 		return text
@@ -31,8 +31,8 @@ func Printable(text string) string {
 	return b.String()
 }
 
-// mustEscape says whether a character may change more of a terminal than its own cell. The replacement character is
-// looked at closer: it is also how a byte that is no UTF-8 reads.
+// mustEscape reports whether a character may change more of a terminal than its own cell. The replacement character is
+// checked further, because it also stands for a byte that is not UTF-8.
 func mustEscape(r rune) bool {
 	return r != '\n' && r != '\t' &&
 		(unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Zl, unicode.Zp)) ||

@@ -23,10 +23,10 @@ type functionResponse struct {
 	IsBase64Encoded   bool                     `json:"isBase64Encoded"`
 }
 
-// headerValue is a header's value: a string, or a number or bool that is taken as it is written.
+// headerValue is a header's value: a string, or a number or bool that is used as it is written.
 type headerValue string
 
-// UnmarshalJSON takes scalars only.
+// UnmarshalJSON accepts only scalars.
 func (v *headerValue) UnmarshalJSON(b []byte) error {
 	switch {
 	case len(b) > 0 && b[0] == '"':
@@ -43,7 +43,7 @@ func (v *headerValue) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseResponse gives the HTTP answer that a function's response stands for.
+// parseResponse returns the HTTP answer for a function's response.
 func parseResponse(raw []byte) (*rawResponse, error) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
@@ -79,7 +79,7 @@ func parseResponse(raw []byte) (*rawResponse, error) {
 	return jsonResponse(raw), nil
 }
 
-// jsonResponse is the answer of a function that gives no status: 200, as the HTTP API infers it.
+// jsonResponse is the answer for a function that gives no status: 200, as the HTTP API infers it.
 func jsonResponse(body []byte) *rawResponse {
 	return &rawResponse{http.StatusOK, http.Header{"Content-Type": {"application/json"}}, body}
 }
@@ -108,7 +108,7 @@ func parseObject(res *functionResponse) (*rawResponse, error) {
 	return &rawResponse{status, h, body}, nil
 }
 
-// headersOf gives the headers and cookies of a function's answer.
+// headersOf returns the headers and cookies of a function's answer.
 func headersOf(res *functionResponse) (http.Header, error) {
 	h := make(http.Header, len(res.Headers)+1)
 	for name, value := range res.Headers {
@@ -138,7 +138,7 @@ func headersOf(res *functionResponse) (http.Header, error) {
 	return h, nil
 }
 
-// checkHeader refuses what HTTP does not allow: the server would drop such a header without a message.
+// checkHeader refuses what HTTP does not allow: the server would drop such a header silently.
 func checkHeader(key, name, value string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("%s: %s is not the name of a header", key, cut(name))

@@ -16,15 +16,15 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// running is what an instance is once it has started: a process or a container.
+// running is an instance once it has started: a process or a container.
 type running interface {
 	Kill() // it may have ended already
 	// Exited is closed when it runs no more.
 	Exited() <-chan struct{}
-	// Verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
+	// Verdict says, once it has exited, how it ended, in Lambda's words, and whether it was out of memory.
 	Verdict() (how string, outOfMemory bool)
 	cpuLimiter
-	// Peak is the most memory that it has used, in bytes, 0 where that is not known.
+	// Peak is the largest memory use, in bytes, 0 if it is not known.
 	Peak() int64
 	// Release removes, once it has exited, everything that it used. After an error it is called again.
 	Release() error
@@ -47,7 +47,7 @@ const (
 	leastQuota   = time.Millisecond      // the kernel takes no less
 )
 
-// limitCPU gives what runs an instance the share of a CPU that the function's memory buys on Lambda.
+// limitCPU gives an instance the share of a CPU that the function's memory has on Lambda.
 func (f *function) limitCPU(l cpuLimiter) error {
 	quota := (cpuPeriod * time.Duration(f.spec.MemoryMB) / memoryPerCPU).Truncate(time.Microsecond)
 	return l.LimitCPU(max(quota, leastQuota), cpuPeriod)
@@ -65,7 +65,7 @@ func (p watchedProcess) Release() error {
 	return p.Process.Release()
 }
 
-// startProcess starts the function's program in a cell; its output is to be read to its end.
+// startProcess starts the function's program in a cell; the caller reads its output to the end.
 func (in *instance) startProcess(api string) (body running, output io.ReadCloser, err error) {
 	defer close(in.spawned)
 	p := in.fn.platform
@@ -110,7 +110,7 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 	return watchedProcess{proc, p.watch}, read, nil
 }
 
-// limiter is what limits the instance's CPU, also while its start has not returned yet.
+// limiter limits the instance's CPU, also while its start has not returned yet.
 func (in *instance) limiter() cpuLimiter {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -131,7 +131,8 @@ func (u unstarted) LimitCPU(quota, period time.Duration) error {
 	return nil
 }
 
-// containersMark is a file in a platform's folder: the platform has used the Engine, so containers may be left of it.
+// containersMark is a file in a platform's folder: it means that the platform has used the Engine, so containers may be
+// left.
 const containersMark = "containers"
 
 // engine is the platform's use of the Docker Engine, not connected yet.
@@ -163,7 +164,7 @@ func (p *Platform) openImage(ctx context.Context, spec *client.FunctionSpec) (*c
 	}
 	if spec.ColdPull && !container.InRegistry(spec.Image) {
 		return nil, refuse(http.StatusBadRequest,
-			"image %s is in no registry: there is nothing that a cold start could pull", spec.Image)
+			"image %s is in no registry, so a cold start cannot pull it", spec.Image)
 	}
 	image, err := p.containers.Image(ctx, spec.Image, spec.ColdPull)
 	if err != nil {
@@ -190,7 +191,7 @@ func (in *instance) startContainer(api string) (body running, output io.ReadClos
 	return c, output, nil
 }
 
-// containerSpec is the container of an instance: what a platform gives a function, and no more.
+// containerSpec is the container of an instance: exactly what a platform gives a function.
 func (in *instance) containerSpec(api string) container.Spec {
 	spec, opts := &in.fn.spec, &in.fn.platform.opts
 	out := container.Spec{
@@ -215,7 +216,7 @@ func (in *instance) containerSpec(api string) container.Spec {
 	return out
 }
 
-// notReady says what an instance that did not get ready in time was waited for, and, of a server, what it listens on.
+// notReady says what was waited for when an instance was not ready in time and, for a server, what it listens on.
 func (in *instance) notReady() string {
 	in.mu.Lock()
 	body := in.body

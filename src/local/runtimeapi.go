@@ -24,7 +24,7 @@ const runtimePrefix = "/2018-06-01/runtime/"
 // runtimeAPI is the Lambda Runtime API of one instance (version 2018-06-01).
 type runtimeAPI instance
 
-// ServeHTTP takes what a function's runtime loop sends.
+// ServeHTTP handles the requests of a function's runtime loop.
 func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in := (*instance)(a)
 	path, ok := strings.CutPrefix(r.URL.Path, runtimePrefix)
@@ -83,8 +83,8 @@ func accept(w http.ResponseWriter) {
 	_, _ = w.Write(accepted)
 }
 
-// serveNext waits for work. A function asks at most Concurrency times at once, what it works on included; the grace
-// covers a loop whose last request we have not seen break off yet.
+// serveNext waits for work. A function may have at most Concurrency requests for work at once, including its current
+// work. The grace period covers a loop whose last request has not been seen to end yet.
 func (in *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	select {
 	case in.slots <- struct{}{}:
@@ -115,7 +115,7 @@ func (in *instance) serveNext(w http.ResponseWriter, r *http.Request) {
 	<-in.slots
 }
 
-// noteReady marks the end of init, which comes with the first request for work.
+// noteReady records the end of init, which is the first request for work.
 func (in *instance) noteReady() {
 	in.mu.Lock()
 	first := in.ready.IsZero()
@@ -136,7 +136,7 @@ func (in *instance) noteReady() {
 	in.fn.becameReady(in)
 }
 
-// nextInvocation gives the oldest request of the inbox that is not over.
+// nextInvocation returns the oldest request in the inbox that is not over.
 func (in *instance) nextInvocation() *invocation {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -174,7 +174,7 @@ func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
 	}
 }
 
-// find gives an invocation that the function holds.
+// find returns an invocation that the function holds.
 func (in *instance) find(id string) *invocation {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -192,8 +192,8 @@ func (in *instance) completeInvocation(inv *invocation, res result) bool {
 	return ok
 }
 
-// refuseAnswer answers a function that answers a request which it does not hold, or whose time is up. After the latter
-// its loop asks for work like any other: the slot is free again.
+// refuseAnswer refuses the answer to a request that the function does not hold, or that timed out. After a timeout, its
+// loop may ask for work again: the slot is free.
 func (in *instance) refuseAnswer(w http.ResponseWriter, id string) {
 	in.mu.Lock()
 	late := in.late[id]
@@ -247,7 +247,7 @@ func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string
 	accept(w)
 }
 
-// serveInitError takes the function's own account of a failed start; it is expected to exit then, and is made to.
+// serveInitError reads the function's report of a failed start; the function should then exit, and is ended otherwise.
 func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 	text, _ := readFault(r)
 	in.mu.Lock()
@@ -264,7 +264,7 @@ func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 	time.AfterFunc(time.Second, fail.Caught(in.fn.platform.defect, in.kill))
 }
 
-// readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens what is long.
+// readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens long texts.
 func readFault(r *http.Request) (text, class string) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
 	var fault struct{ ErrorMessage, ErrorType string }
@@ -294,7 +294,7 @@ type tooBig struct{ limit int64 }
 
 func (e *tooBig) Error() string { return fmt.Sprintf("body over %d bytes", e.limit) }
 
-// readBounded reads a whole body into one piece of memory of its size, and no more than limit bytes of it.
+// readBounded reads a whole body into one piece of memory of its size, and at most limit bytes.
 func readBounded(r *http.Request, limit int64) ([]byte, error) {
 	switch {
 	case r.ContentLength > limit:

@@ -16,7 +16,7 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// family is a group of runtimes that start the same way: the way a runtime is added is one entry in families.
+// family is a group of runtimes that start the same way. To add a runtime, add an entry to families.
 type family struct {
 	ids *regexp.Regexp // runtime ids that it answers to
 	// interpreters gives the programs to try, best first; nil where the package brings its own bootstrap.
@@ -47,7 +47,7 @@ func families() []family {
 	}
 }
 
-// launch is how instances of one runtime are started.
+// launch says how instances of one runtime are started.
 type launch struct {
 	program string // absolute; empty: the package's bootstrap
 	script  string
@@ -55,7 +55,7 @@ type launch struct {
 	family  family
 }
 
-// command gives the program and its arguments for a package.
+// command returns the program and its arguments for a package.
 func (l *launch) command(root, handler string) (string, []string) {
 	if l.program == "" {
 		program := filepath.Join(root, "bootstrap")
@@ -64,8 +64,7 @@ func (l *launch) command(root, handler string) (string, []string) {
 	return l.program, append([]string{l.program}, l.family.args(l.script, handler)...)
 }
 
-// folders gives what an instance needs and must not write to: its package, and what may lie where its own /tmp hides
-// it.
+// folders returns what an instance needs and must not write to: its package, and folders that its own /tmp may hide.
 func (l *launch) folders(root string) []string {
 	out := []string{root}
 	if l.script != "" {
@@ -77,8 +76,7 @@ func (l *launch) folders(root string) []string {
 	return out
 }
 
-// neighbours gives the folders of modules above a package, where Node.js would go on looking: in the cloud there are
-// none.
+// neighbours returns the folders of modules above a package, where Node.js would look too: in the cloud there are none.
 func neighbours(root string) []string {
 	var out []string
 	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
@@ -96,7 +94,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// check says whether a package and handler can work with the runtime at all.
+// check reports whether a package and handler can work with the runtime.
 func (l *launch) check(root, handler string) error {
 	if l.program != "" {
 		if !strings.Contains(handler, ".") && !strings.Contains(handler, "::") {
@@ -193,8 +191,8 @@ func (r *runtimes) prepare(ctx context.Context, l *launch, id string) error {
 	return os.WriteFile(l.script, l.family.source(), 0o444)
 }
 
-// askInterpreter runs the interpreter once. Its own answer to where it is goes round version-manager shims, which would
-// add their start to every cold start.
+// askInterpreter runs the interpreter once. It reports its own path, which avoids version managers' shims, whose start
+// would be part of every cold start.
 func askInterpreter(ctx context.Context, name string, args []string) (program, version string, ok bool) {
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -174,7 +174,7 @@ func TestQueueTimeout(t *testing.T) {
 	}
 	eventually(t, "one is served, one waits",
 		func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 1 })
-	wantFailure(t, url+"?sleep=2000", 429, kindQueueTimeout, "no instance came free")
+	wantFailure(t, url+"?sleep=2000", 429, kindQueueTimeout, "no instance became free")
 	for range 2 {
 		if r := <-held; r.status != http.StatusOK {
 			t.Errorf("who held the instance got %d %s", r.status, r.body)

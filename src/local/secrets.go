@@ -13,13 +13,13 @@ import (
 )
 
 // secrets are what a platform needs to know and its functions must not. They go through a pipe, because every process
-// of a user can read the environment that another one of the user was started with.
+// of a user can read the environment with which another process of the user was started.
 type secrets struct {
 	Token   string   `json:"token"`
 	Environ []string `json:"environ"` // of the process that started the platform, for the Engine and its registries
 }
 
-// send gives the read end of a pipe that holds the secrets; the caller closes it once the child has it.
+// send returns the read end of a pipe that holds the secrets; the caller closes it once the child has it.
 func (s secrets) send() (*os.File, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s secrets) getenv(name string) string {
 	return ""
 }
 
-// plainVariables are those that a platform's processes may have in their environment: where programs, their settings
-// and the Engine are. A name that ends in _ stands for all that begin with it.
+// plainVariables are the variables that a platform's processes may have in their environment: the paths of programs,
+// their settings and the Engine. A name that ends in _ matches all that begin with it.
 func plainVariables() []string {
 	return []string{
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_", "TZ", "TMPDIR", "XDG_", "JAVA_HOME",
@@ -68,7 +68,7 @@ func plainVariables() []string {
 	}
 }
 
-// plainEnvironment gives the part of an environment that holds no secrets.
+// plainEnvironment returns the part of an environment that contains no secrets.
 func plainEnvironment(environ []string) []string {
 	var out []string
 	for _, pair := range environ {

@@ -19,7 +19,7 @@ import (
 // TokenVariable carries the control API's token to the serverless plugin.
 const TokenVariable = "STELLAR_LOCAL_TOKEN"
 
-// ServeIO is what the hidden command `stellar local serve` gives its body.
+// ServeIO is the input and output of the hidden command `stellar local serve`.
 type ServeIO struct {
 	Args    []string // what follows `local serve`
 	Stdin   io.Reader
@@ -29,17 +29,17 @@ type ServeIO struct {
 	Version string
 }
 
-// ServeCommand is the body of the hidden command `stellar local serve`, which Spawn and Detach start: the watcher,
-// which starts the platform, or, with --platform, the platform itself. It serves until ctx ends, its owner goes, or
-// the control API is told to stop.
+// ServeCommand runs the hidden command `stellar local serve`, which Spawn and Detach start: the watcher, which starts
+// the platform, or, with --platform, the platform itself. It serves until ctx ends, its owner ends, or the control API
+// is asked to stop.
 func ServeCommand(ctx context.Context, s ServeIO) error {
 	opts := Options{Version: s.Version}
 	flags := flag.NewFlagSet("local serve", flag.ContinueOnError)
 	flags.SetOutput(s.Stderr)
-	inside := flags.String("platform", "", "be the platform, in namespaces of this level")
-	why := flags.String("why", "", "what speaks against better namespaces")
+	inside := flags.String("platform", "", "run the platform, in namespaces of this level")
+	why := flags.String("why", "", "why better namespaces do not work")
 	owned := flags.Bool("stdin-owner", false, "end when standard input does")
-	flags.StringVar(&opts.stateFile, "state", "", "file that tells others where the platform is")
+	flags.StringVar(&opts.stateFile, "state", "", "file for the platform's address")
 	opts.register(flags)
 	if err := flags.Parse(s.Args); err != nil {
 		return fail.Input("local serve: %w", err)
@@ -62,8 +62,8 @@ func ServeCommand(ctx context.Context, s ServeIO) error {
 	return servePlatform(ctx, s.Stdout, sandbox.Level(*inside), opts)
 }
 
-// servePlatform is the platform in its process. Where the namespaces do not serve, it says so to its watcher, which
-// starts it anew without them.
+// servePlatform is the platform in its process. If the namespaces do not work, it reports that to its watcher, which
+// starts it again without them.
 func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts Options) error {
 	pipe, err := inherited(watchFD)
 	if err != nil {
@@ -99,7 +99,7 @@ func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts 
 	return errors.Join(p.Serve(ctx), dropState(opts.stateFile, opts.Dir))
 }
 
-// announce tells where the platform is: with its token in the state file, without it on standard output.
+// announce reports the address: with the token in the state file, without it on standard output.
 func announce(w io.Writer, file string, s State, token string) error {
 	if file != "" {
 		withToken := s
@@ -114,7 +114,7 @@ func announce(w io.Writer, file string, s State, token string) error {
 	return nil
 }
 
-// register makes the settings flags, the form in which they travel to a child.
+// register makes the settings flags, the form in which a child gets them.
 func (o *Options) register(flags *flag.FlagSet) {
 	flags.StringVar(&o.Dir, "dir", "", "state folder")
 	flags.IntVar(&o.ControlPort, "control-port", 0, "port of the control API")
@@ -130,7 +130,7 @@ func (o *Options) register(flags *flag.FlagSet) {
 	flags.StringVar((*string)(&o.namespaces), "namespaces", "", "the best namespaces to try: processes, mounts or none")
 }
 
-// args gives the settings as flags. The token is not among them: arguments can be read by every user of the machine.
+// args returns the settings as flags. The token is not among them: arguments can be read by every user of the machine.
 func (o Options) args() []string {
 	return []string{
 		"--dir", o.Dir, fmt.Sprintf("--control-port=%d", o.ControlPort),
@@ -142,5 +142,5 @@ func (o Options) args() []string {
 	}
 }
 
-// startTime is how long a platform may take until it has told where it is.
+// startTime is how long a platform may take until it reports its address.
 const startTime = 30 * time.Second

@@ -32,7 +32,7 @@ var (
 	methods  = []string{"ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 )
 
-// normalise fills in defaults and checks a whole service; it reports every fault at once.
+// normalise fills in defaults and checks a whole service; it reports every mistake at once.
 func normalise(s *client.ServiceSpec, service string) error {
 	var faults []error
 	if !nameForm.MatchString(service) {
@@ -63,7 +63,7 @@ func normalise(s *client.ServiceSpec, service string) error {
 	return nil
 }
 
-// normaliseFunction fills in the defaults of one function and lists its faults.
+// normaliseFunction fills in the defaults of one function and lists its mistakes.
 func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	f.Path = cmp.Or(f.Path, "/"+f.Name)
@@ -111,7 +111,7 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	return append(faults, checkEnvironment(f)...)
 }
 
-// imageForm is a reference to an image, roughly: the Engine knows better.
+// imageForm is roughly the form of an image reference; the Engine checks it exactly.
 var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`)
 
 func normalisePackage(f *client.FunctionSpec, bad func(format string, args ...any)) {

@@ -80,8 +80,8 @@ func own(dir, id string) (*os.File, error) {
 	return f, nil
 }
 
-// Sweep removes the folders and control groups of platforms under root that ended without doing so themselves and
-// without a watcher to do it (a power cut), and says how many there were. Platforms that live are not touched.
+// Sweep removes the folders and control groups of platforms under root that ended without removing them and without a
+// watcher (a power cut), and returns their number. Live platforms are not touched.
 func Sweep(root string) (removed int, err error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,7 +149,7 @@ func sweepOne(dir string) (gone bool, err error) {
 	return err == nil, err
 }
 
-// writeState writes the state file so that a reader sees all of it or none.
+// writeState writes the state file so that a reader sees all of it or nothing.
 func writeState(path string, s State) error {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -165,7 +165,7 @@ func writeState(path string, s State) error {
 	return nil
 }
 
-// readState reads the state file; nil: there is none.
+// readState reads the state file; nil if there is none.
 func readState(path string) (*State, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

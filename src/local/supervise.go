@@ -23,8 +23,8 @@ const (
 )
 
 // supervise is the watcher: it starts the platform as its child, in the best namespaces that the kernel allows, waits
-// for its end and ends and removes whatever is left. It does nothing else, so that hardly anything can end it; if it is
-// killed all the same, the kernel kills the platform, and the owner or the next start removes what is left.
+// for its end and ends and removes whatever is left. It does nothing else, so that hardly anything can end it. If it is
+// killed, the kernel kills the platform, and the owner or the next start removes the rest.
 func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -60,7 +60,7 @@ func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 	return fail.With(fail.CodeFailed, "local platform: start: %s", why)
 }
 
-// runPlatform runs the platform to its end and ends what it leaves. err says that it could not be started, ended how it
+// runPlatform runs the platform to its end and ends what it leaves. err says why it could not be started, ended how it
 // ended.
 func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watched, ended, err error) {
 	read, write, err := os.Pipe()
@@ -99,8 +99,8 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watc
 	return told, ended, nil
 }
 
-// endingOf is what the watcher makes of the platform's end: its exit code is the watcher's too, and a platform that was
-// killed is no failure if nothing of it is left.
+// endingOf is how the watcher reports the platform's end: it uses the platform's exit code, and a killed platform is no
+// failure if nothing of it is left.
 func endingOf(err error, stderr io.Writer) error {
 	var exit *exec.ExitError
 	switch {
@@ -113,14 +113,14 @@ func endingOf(err error, stderr io.Writer) error {
 	return nil
 }
 
-// inherited gives a file that this process was started with, and keeps it from its own children.
+// inherited returns a file that this process was started with, and does not pass it to its own children.
 func inherited(fd int) (*os.File, error) {
 	var info syscall.Stat_t
 	if err := syscall.Fstat(fd, &info); err != nil {
 		return nil, fmt.Errorf("file %d: %w", fd, err)
 	}
 	if info.Mode&syscall.S_IFMT != syscall.S_IFIFO {
-		return nil, fmt.Errorf("file %d is no pipe", fd)
+		return nil, fmt.Errorf("file %d is not a pipe", fd)
 	}
 	syscall.CloseOnExec(fd)
 	_ = syscall.SetNonblock(fd, true) // so that it can have deadlines

@@ -9,13 +9,13 @@ import (
 	"stellar/src/local/sandbox"
 )
 
-// maxTmp is what an instance's /tmp may hold: Lambda's default.
+// maxTmp is the size limit of an instance's /tmp: Lambda's default.
 const maxTmp = 512 << 20
 
-// tmpPeriod is how often the size of /tmp is looked at.
+// tmpPeriod is how often the size of /tmp is checked.
 const tmpPeriod = time.Second
 
-// noteSharedTmp says, once, that instances are not kept apart from each other here.
+// noteSharedTmp warns, once, that instances are not isolated from each other here.
 func (p *Platform) noteSharedTmp() {
 	p.sharedTmp.Do(func() {
 		why := p.opts.noNamespaces
@@ -27,8 +27,8 @@ func (p *Platform) noteSharedTmp() {
 	})
 }
 
-// watchTmp ends instances whose /tmp has grown over Lambda's size, until the platform ends. It is on this machine's
-// disk, as on Lambda it does not count as memory, and a folder cannot be limited without a file system of its own.
+// watchTmp ends instances whose /tmp has grown over Lambda's limit, until the platform ends. As on Lambda, /tmp is on
+// disk and does not count as memory, and the size of a folder cannot be limited without its own file system.
 func (p *Platform) watchTmp() {
 	tick := time.NewTicker(p.opts.tmpPeriod)
 	defer tick.Stop()
@@ -41,7 +41,7 @@ func (p *Platform) watchTmp() {
 		for _, in := range p.everyInstance() {
 			if size := sandbox.DiskUsage(in.tmpDir()); size > p.opts.maxTmp {
 				in.end(result{kind: kindCrash, class: "Runtime.ExitError", msg: fmt.Sprintf(
-					"function %s: its /tmp holds %d MB, it may hold %d MB: no space left on device",
+					"function %s: its /tmp has %d MB; the limit is %d MB: no space left on device",
 					in.fn.spec.Name, size>>20, p.opts.maxTmp>>20)})
 			}
 		}

@@ -15,7 +15,7 @@ func TestTmpIsLimited(t *testing.T) {
 		t.Error("an instance with 1 MB in a /tmp of 2 MB was ended")
 	}
 	wantFailure(t, url+"?do=fill&kb=3072&then=hang", 502, kindCrash,
-		"its /tmp holds 3 MB, it may hold 2 MB: no space left on device")
+		"its /tmp has 3 MB; the limit is 2 MB: no space left on device")
 	last := getOK(t, url)
 	if !last.Cold {
 		t.Errorf("the next request got %+v", last)

@@ -17,9 +17,9 @@ type unpackLimits struct {
 	entries int
 }
 
-// unpack writes an archive into the empty folder dir: regular files keep their exec bits, everything becomes read-only
-// because instances share it. Links are made last, so that no file is ever written through one, and the folder is
-// opened as an os.Root, so that what the checks overlook is stopped by the kernel.
+// unpack writes an archive into the empty folder dir: regular files keep their exec bits, and everything becomes
+// read-only because instances share it. Links are made last, so that no file is ever written through one. The folder is
+// opened as an os.Root, so that the kernel stops what the checks overlook.
 func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
@@ -63,7 +63,7 @@ func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
 
 func checkArchive(archive *zip.Reader, limits unpackLimits) error {
 	if n := len(archive.File); n > limits.entries {
-		return fmt.Errorf("%d entries, at most %d are unpacked", n, limits.entries)
+		return fmt.Errorf("%d entries; at most %d are unpacked", n, limits.entries)
 	}
 	var total uint64
 	for _, f := range archive.File {

@@ -55,7 +55,7 @@ func openWatch(pipe *os.File, what watchOrder) (*watch, error) {
 func (w *watch) add(pid int)    { w.send("+" + strconv.Itoa(pid)) }
 func (w *watch) remove(pid int) { w.send("-" + strconv.Itoa(pid)) }
 
-// containers says that from here on the Engine may hold containers of the platform.
+// containers reports that from here on the Engine may have containers of the platform.
 func (w *watch) containers() { w.send(containersMark) }
 
 // send does its best: without a watcher, the parent-death signal remains.
@@ -68,7 +68,7 @@ func (w *watch) send(line string) {
 	_, _ = w.pipe.WriteString(line + "\n")
 }
 
-// end lets the watcher go; when not all is well it cleans up first.
+// end ends the watcher; if not everything was removed, it cleans up first.
 func (w *watch) end(well bool) {
 	if w == nil {
 		return
@@ -81,7 +81,7 @@ func (w *watch) end(well bool) {
 	_ = w.pipe.Close()
 }
 
-// watched is what a platform has told its watcher.
+// watched is what a platform has reported to its watcher.
 type watched struct {
 	order      watchOrder
 	unfit      string
@@ -90,7 +90,7 @@ type watched struct {
 	done       bool
 }
 
-// readWatch reads to the end of the pipe, which comes with the platform's.
+// readWatch reads to the end of the pipe, which comes with the platform's end.
 func readWatch(in io.Reader) watched {
 	told := watched{groups: map[int]bool{}}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
