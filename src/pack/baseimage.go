@@ -17,9 +17,12 @@ import (
 	"stellar/src/run"
 )
 
+// noBaseImage is the name that a Dockerfile gives to an empty base.
+const noBaseImage = "scratch"
+
 // ensureBase pulls the base image if the Engine does not have it; it is removed again with the run.
 func (m *images) ensureBase(ctx context.Context, base, language, architecture string) error {
-	if base == "scratch" {
+	if base == noBaseImage {
 		return nil
 	}
 	m.mu.Lock() // one pull at a time: two sub-experiments may need the same base
@@ -82,7 +85,7 @@ func basesOf(dockerfile string) ([]string, error) {
 		return nil, fail.Input("%w", err)
 	}
 	defer f.Close()
-	args, stages := map[string]string{}, map[string]bool{"scratch": true}
+	args, stages := map[string]string{}, map[string]bool{noBaseImage: true}
 	var bases []string
 	add := func(name string) {
 		unknown := false

@@ -85,7 +85,7 @@ func (k imageKind) baseOf() (string, error) {
 		of = row.httpBase
 	}
 	if of == nil {
-		return "scratch", nil
+		return noBaseImage, nil
 	}
 	return of(versionNumber.FindString(strings.TrimSuffix(k.runtime, ".x"))), nil
 }

@@ -64,6 +64,7 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	}
 	defer c.Close()
 	m := &images{Stage: s, r: r, engine: c, registry: s.registryOf(r), codes: map[string]*codeImage{}}
+	m.sizes.cache = newLayerCache(ctx, c, r.CacheDir)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(imagesAtOnce)
 	for _, p := range packages {
@@ -218,6 +219,7 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 		if err := m.ensureBase(ctx, base, p.Source.Language, p.Source.Architecture); err != nil {
 			return err
 		}
+		m.sizes.baseLayers(ctx, m.engine, base)
 	}
 	hash := sha256.New()
 	if err := from.writeTo(ctx, hash); err != nil {

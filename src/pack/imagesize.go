@@ -26,8 +26,13 @@ import (
 
 // layerSizes keeps compressed sizes by the hash of a layer's content: base and code are the same in many images.
 type layerSizes struct {
-	mu    sync.Mutex
-	known map[string]layerSize // by diff id
+	cache   layerCache // sizes of base images' layers, from earlier runs
+	mu      sync.Mutex
+	known   map[string]layerSize   // by diff id
+	shared  map[string]bool        // diff ids of base images' layers: they enter the cache
+	bottoms map[string]*sync.Mutex // by the diff id of an image's lowest layer
+
+	ambiguous map[bytesize.Size]bool // lengths that different layers have
 }
 
 type layerSize struct{ plain, packed bytesize.Size }
@@ -36,16 +41,52 @@ func (s *layerSizes) get(diffID string) (layerSize, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l, ok := s.known[diffID]
+	if ok {
+		return l, true
+	}
+	if l, ok = s.cache.get(diffID); ok {
+		s.keep(diffID, l)
+	}
 	return l, ok
+}
+
+// keep remembers a size. s.mu is held.
+func (s *layerSizes) keep(diffID string, l layerSize) {
+	if s.known == nil {
+		s.known = map[string]layerSize{}
+	}
+	s.known[diffID] = l
 }
 
 func (s *layerSizes) put(diffID string, l layerSize) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known == nil {
-		s.known = map[string]layerSize{}
+	s.keep(diffID, l)
+}
+
+// compressed notes a layer that was compressed here.
+func (s *layerSizes) compressed(diffID string, l layerSize) {
+	s.put(diffID, l)
+	s.mu.Lock()
+	shared := s.shared[diffID]
+	s.mu.Unlock()
+	if shared {
+		s.cache.put(diffID, l)
 	}
-	s.known[diffID] = l
+}
+
+// hashed notes that a layer of that length is another than those that are known: from now on, layers of this length are
+// compressed at once.
+func (s *layerSizes) hashed(diffID string, n bytesize.Size) {
+	if _, ok := s.get(diffID); ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ambiguous == nil {
+		s.ambiguous = map[bytesize.Size]bool{}
+	}
+	s.ambiguous[n] = true
 }
 
 // plainKnown reports whether a layer of that length has been seen. Such a layer is hashed first, and compressed only if
@@ -53,6 +94,9 @@ func (s *layerSizes) put(diffID string, l layerSize) {
 func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ambiguous[n] {
+		return false
+	}
 	for _, l := range s.known {
 		if l.plain == n {
 			return true
@@ -67,11 +111,12 @@ func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string
 	if err != nil {
 		return 0, fmt.Errorf("look at image %s: %w", image, err)
 	}
+	defer s.lockBottom(info.RootFS.Layers)()
 	if sum, ok := s.sum(info.RootFS.Layers); ok {
 		return sum, nil
 	}
-	for _, skip := range []bool{true, false} {
-		if err := s.export(ctx, c, image, skip); err != nil {
+	for range 2 { // the second time those are compressed that only had the length of a known layer
+		if err := s.export(ctx, c, image); err != nil {
 			return 0, err
 		}
 		if sum, ok := s.sum(info.RootFS.Layers); ok {
@@ -83,19 +128,18 @@ func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string
 
 func (s *layerSizes) sum(diffIDs []string) (bytesize.Size, bool) {
 	var sum bytesize.Size
-	for _, id := range diffIDs {
+	all := true
+	for _, id := range diffIDs { // each of them, so that those in the cache are known before the image is exported
 		l, ok := s.get(id)
-		if !ok {
-			return 0, false
-		}
+		all = all && ok
 		sum += l.packed
 	}
-	return sum, true
+	return sum, all
 }
 
 // export reads the image's layers and compresses the new ones. Both forms of an export contain them: as layer.tar in a
 // folder each, or as blobs named by their hash.
-func (s *layerSizes) export(ctx context.Context, c *client.Client, image string, skipKnown bool) error {
+func (s *layerSizes) export(ctx context.Context, c *client.Client, image string) error {
 	stream, err := c.ImageSave(ctx, []string{image})
 	if err != nil {
 		return fmt.Errorf("export image %s: %w", image, err)
@@ -114,7 +158,7 @@ func (s *layerSizes) export(ctx context.Context, c *client.Client, image string,
 			strings.HasPrefix(h.Name, "blobs/sha256/")) {
 			continue
 		}
-		if err := s.one(in, bytesize.Size(h.Size), skipKnown && s.plainKnown(bytesize.Size(h.Size))); err != nil {
+		if err := s.one(in, bytesize.Size(h.Size), s.plainKnown(bytesize.Size(h.Size))); err != nil {
 			return fmt.Errorf("export image %s: %w", image, err)
 		}
 	}
@@ -143,6 +187,7 @@ func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) erro
 	}
 	if hashOnly {
 		_, err := io.Copy(hash, in)
+		s.hashed("sha256:"+hex.EncodeToString(hash.Sum(nil)), size)
 		return err
 	}
 	var packed counter
@@ -153,7 +198,7 @@ func (s *layerSizes) one(from io.Reader, size bytesize.Size, hashOnly bool) erro
 	if err := z.Close(); err != nil {
 		return err
 	}
-	s.put("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, bytesize.Size(packed)})
+	s.compressed("sha256:"+hex.EncodeToString(hash.Sum(nil)), layerSize{size, bytesize.Size(packed)})
 	return nil
 }
 

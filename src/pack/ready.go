@@ -80,7 +80,7 @@ func (s Stage) checkImage(ctx context.Context, r *run.Run, c *client.Client, fn 
 		return err
 	}
 	base, err := kind.baseOf()
-	if err != nil || base == "scratch" {
+	if err != nil || base == noBaseImage {
 		return err
 	}
 	if err, known := asked[base]; known {
