@@ -15,6 +15,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/provider"
 	"stellar/src/shell"
+	"stellar/src/toolversion"
 )
 
 // Names are the commands that serve as the Serverless CLI, the one that is pinned first.
@@ -124,11 +125,20 @@ func FindServerless(getenv func(string) string, dirs ...string) (string, error) 
 		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
 }
 
+const oslsPackage = "osls"
+
 var versionLine = regexp.MustCompile(`(?m)^.*\b(\d+)\.\d+\.\d+\b.*$`)
 
-// Version asks the CLI for its version and refuses those that cannot run our plugin: below 3, and serverless 4, which
-// wants an account.
+// Version finds the CLI's version and refuses those that cannot run our plugin: below 3, and serverless 4, which wants
+// an account. It is read from the CLI's npm package where that is certain to be what runs, else the CLI is asked.
 func Version(ctx context.Context, run shell.Runner, bin string) (string, error) {
+	if name, version, ok := provider.InstalledPackage(ctx, run, bin, oslsPackage, "serverless"); ok {
+		text := "Framework Core: " + version // the CLI's own words
+		if name == oslsPackage {
+			text = "osls version: " + version
+		}
+		return accepted(bin, text, name == oslsPackage, toolversion.Of(version).Numbers[0])
+	}
 	res, err := run(ctx, shell.Command{Name: bin, Args: []string{"--version"}, Env: quiet, Timeout: versionTimeout})
 	if err != nil {
 		return "", err
@@ -141,6 +151,11 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 	text := strings.TrimSpace(line[0])
 	osls := strings.Contains(strings.ToLower(res.Stdout), "osls") || filepath.Base(bin) == "osls"
 	major, _ := strconv.Atoi(line[1]) // digits; of more than an int holds it is the largest
+	return accepted(bin, text, osls, major)
+}
+
+// accepted is the version as it is shown, or why the CLI cannot be used.
+func accepted(bin, text string, osls bool, major int) (string, error) {
 	if major == 3 || osls && major > 3 {
 		return text, nil
 	}

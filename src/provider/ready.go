@@ -59,6 +59,7 @@ type Program struct {
 	Least   [3]int   // the oldest version that takes our arguments
 	Below   int      // first major version that is not known; 0: any newer one is taken
 	Install string   // how to get it
+	Package string   // of npm that it belongs to, which has its version; empty: none
 
 	Timeout time.Duration // to print its version; 0: VersionTimeout
 }
@@ -80,6 +81,11 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 		t.Err = fail.Input("%s is not on the PATH", w.Name).WithHint("%s", w.Install)
 		return t
 	}
+	if w.Package != "" {
+		if _, version, ok := InstalledPackage(ctx, o.Runner, bin, w.Package); ok {
+			return w.known(t, version)
+		}
+	}
 	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.Args, Timeout: cmp.Or(w.Timeout, VersionTimeout),
 		Grace: AskGrace, Env: []string{"CI=1", "NO_COLOR=1"}})
 	if err != nil {
@@ -94,7 +100,13 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 		return t
 	}
 	t.Version = text[at[0]:at[1]]
-	have := toolversion.Of(text[at[0]:])
+	return w.known(t, text[at[0]:])
+}
+
+// known refuses versions that are not known to work.
+func (w Program) known(t Tool, version string) Tool {
+	t.Version = cmp.Or(t.Version, version)
+	have := toolversion.Of(version)
 	if have.Older(toolversion.Version{Numbers: w.Least}) || w.Below > 0 && have.Numbers[0] >= w.Below {
 		t.Err = fail.Input("%s is version %s, which is not known to work", w.Name, t.Version).WithHint("%s", w.Install)
 	}

@@ -139,7 +139,7 @@ func (c *connection) Commands(u provider.Unit) (deploy, remove []shell.Command) 
 func (c *connection) Ready(ctx context.Context) provider.Readiness {
 	r := provider.Readiness{Tools: []provider.Tool{c.FindProgram(ctx,
 		provider.Program{Name: wranglerName, Args: []string{"--version"}, Least: [3]int{4, 86, 0}, Below: 5,
-			Install: wranglerHint})}}
+			Install: wranglerHint, Package: wranglerName})}}
 	if r.Tools[0].Err != nil {
 		return r
 	}
