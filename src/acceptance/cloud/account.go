@@ -130,6 +130,9 @@ func kill(c *exec.Cmd) {
 	}
 }
 
+// redirected is the variable with which a vendor's CLI in Node.js talks to the account.
+func redirected() string { return "NODE_OPTIONS=--require " + testdata("account", "redirect.cjs") }
+
 // testdata is a file of this package's, for programs that run in any folder.
 func testdata(name ...string) string {
 	return filepath.Join(append([]string{lab.Repo(), "src", "acceptance", "cloud", "testdata"}, name...)...)

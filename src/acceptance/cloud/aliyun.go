@@ -74,7 +74,7 @@ func NewAliyun(t *testing.T) *Aliyun {
 func (a *Aliyun) Environment(string) []string {
 	cli := lab.Module("serverless-aliyun")
 	lab.Installed(a.t, "the Serverless CLI for Alibaba Cloud", filepath.Join(cli, "serverless"), "make aliyun")
-	return []string{"STELLAR_SERVERLESS_ALIYUN=" + testdata("account", "serverless"), "STELLAR_TEST_CLI=" + cli,
+	return []string{"STELLAR_SERVERLESS_ALIYUN=" + filepath.Join(cli, "serverless"), redirected(),
 		"STELLAR_TEST_ACCOUNT=" + a.server.URL, "ALIBABA_CLOUD_ACCESS_KEY_ID=key-id",
 		"ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + aliyunSecret, "ALIBABA_CLOUD_ACCOUNT_ID=1234567890"}
 }

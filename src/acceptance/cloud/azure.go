@@ -64,7 +64,7 @@ func NewAzure(t *testing.T) *Azure {
 func (a *Azure) Environment(string) []string {
 	cli := lab.Module("serverless-azure")
 	lab.Installed(a.t, "the Serverless CLI for Azure", filepath.Join(cli, "serverless"), "make azure")
-	return []string{"STELLAR_SERVERLESS_AZURE=" + testdata("account", "serverless"), "STELLAR_TEST_CLI=" + cli,
+	return []string{"STELLAR_SERVERLESS_AZURE=" + filepath.Join(cli, "serverless"), redirected(),
 		"STELLAR_TEST_ACCOUNT=" + a.server.URL, "STELLAR_AZURE_URL=" + a.server.URL,
 		"AZURE_AUTHORITY_HOST=" + a.server.URL,
 		"AZURE_SUBSCRIPTION_ID=" + azureTestSubscription, "AZURE_TENANT_ID=tenant", "AZURE_CLIENT_ID=client",

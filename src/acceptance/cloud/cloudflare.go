@@ -1,8 +1,6 @@
 package cloud
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -66,47 +64,26 @@ func NewCloudflare(t *testing.T) *Cloudflare {
 			a.stop(name)
 		}
 	})
+	if err := os.Mkdir(a.addresses(), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return a
 }
 
-// wranglerShim is a Wrangler before the pinned one. An account on this machine has no workers.dev addresses: the shim
-// puts in the place of each the one at which the Worker really answers. The rest is as Wrangler says it.
-const wranglerShim = `#!/usr/bin/env node
-const { spawnSync } = require('child_process');
-const fs = require('fs');
-const { status } = spawnSync(%q, process.argv.slice(2), { stdio: 'inherit' });
-process.exitCode = status ?? 1;
-const file = process.env.WRANGLER_OUTPUT_FILE_PATH;
-if (file && fs.existsSync(file)) {
-  (async () => {
-    const lines = [];
-    for (const line of fs.readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
-      const one = JSON.parse(line);
-      if (one.type === 'deploy') one.targets = [await (await fetch(%q + one.worker_name)).text()];
-      lines.push(JSON.stringify(one));
-    }
-    fs.writeFileSync(file, lines.join('\n') + '\n');
-  })();
-}
-`
-
 // Environment leads Wrangler and the tool to the account.
 func (a *Cloudflare) Environment(string) []string {
-	bin := filepath.Join(a.dir, "bin")
-	if _, err := os.Stat(bin); err != nil {
-		text := fmt.Sprintf(wranglerShim, filepath.Join(lab.Module("wrangler"), "wrangler"), a.server.URL+"/where/")
-		if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "wrangler"), []byte(text),
-			0o755)); err != nil {
-			a.t.Fatal(err)
-		}
-	}
 	return []string{
-		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"PATH=" + lab.Path(lab.Module("wrangler")),
+		"NODE_OPTIONS=--require " + testdata("account", "workers.cjs"),
+		"STELLAR_TEST_WORKERS=" + a.addresses(),
 		"CLOUDFLARE_API_TOKEN=" + cloudflareToken,
 		"CLOUDFLARE_ACCOUNT_ID=" + cloudflareID,
 		"CLOUDFLARE_API_BASE_URL=" + a.server.URL + "/client/v4",
 	}
 }
+
+// addresses is the folder that has a file with the address of each Worker, for workers.cjs.
+func (a *Cloudflare) addresses() string { return filepath.Join(a.dir, "addresses") }
 
 // Prefixes are those of Cloudflare's variables.
 func (a *Cloudflare) Prefixes() []string { return []string{"CLOUDFLARE_"} }
@@ -151,12 +128,6 @@ func (a *Cloudflare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	path := strings.TrimPrefix(r.URL.Path, "/client/v4")
-	if name, ok := strings.CutPrefix(path, "/where/"); ok { // not Cloudflare's: for the shim of these tests
-		if h := a.workers[name]; h != nil {
-			fmt.Fprint(w, "http://"+h.address)
-		}
-		return
-	}
 	if code := a.record(r.Method, path); code != "" {
 		respond(w, http.StatusTooManyRequests, 971, "Please wait and consider throttling your request speed", nil)
 		return

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -104,7 +105,8 @@ const worker :Workerd.Worker = (compatibilityDate = %q, modules = [%s], bindings
 		return err
 	}
 	a.workers[name] = &worker{u, address, cmd}
-	return lab.Listens(address)
+	where := filepath.Join(a.addresses(), name)
+	return errors.Join(os.WriteFile(where, []byte("http://"+address), 0o644), lab.Listens(address))
 }
 
 func (a *Cloudflare) stop(name string) {

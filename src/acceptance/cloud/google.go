@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"stellar/src/acceptance/lab"
 )
 
 // Google stands in for a project of Google Cloud's: the part of its APIs that gcloud calls when it deploys, lists and
@@ -82,10 +84,10 @@ func (g *Google) Environment(dir string) []string {
 	return append(env, g.cli()...)
 }
 
-// cli puts the tests' own gcloud on the PATH where it is needed.
+// cli puts the real gcloud on the PATH, or the tests' own where it is needed.
 func (g *Google) cli() []string {
 	if _, err := exec.LookPath("gcloud"); err == nil && os.Getenv("STELLAR_TEST_GCLOUD") == "" {
-		return nil
+		return []string{"PATH=" + lab.RealPath()}
 	}
 	bin := filepath.Join(g.dir, "bin")
 	if _, err := os.Stat(bin); err != nil {
@@ -96,7 +98,7 @@ func (g *Google) cli() []string {
 			g.t.Fatal(err)
 		}
 	}
-	return []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	return []string{"PATH=" + lab.RealPath(bin)}
 }
 
 // Prefixes are those of Google's variables.

@@ -83,8 +83,7 @@ func (l *Lab) Command(args ...string) *exec.Cmd {
 	c := exec.Command(l.Bin, args...)
 	c.Dir = l.Dir
 	c.Env = append(os.Environ(), "HOME="+filepath.Join(l.Dir, "home"), "XDG_STATE_HOME=",
-		"TMPDIR="+filepath.Join(l.Dir, "tmp"), "STELLAR_CACHE_DIR="+l.cache,
-		"PATH="+Serverless()+string(os.PathListSeparator)+os.Getenv("PATH"))
+		"TMPDIR="+filepath.Join(l.Dir, "tmp"), "STELLAR_CACHE_DIR="+l.cache, "PATH="+Path())
 	c.Env = append(c.Env, Toolchains(l.T)...)
 	if l.account != nil {
 		c.Env = append(slices.DeleteFunc(c.Env, l.foreign), l.account.Environment(l.Dir)...)

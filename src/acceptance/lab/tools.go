@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"os"
@@ -32,12 +33,38 @@ func Main(m *testing.M) int {
 			signal.Notify(make(chan os.Signal, 1), s)
 		}
 	}
+	if err := unshimPython(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	code := m.Run()
 	if err := os.RemoveAll(ownCache()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return max(code, 1)
 	}
 	return code
+}
+
+// unshimPython puts the folder of the real Python on the PATH in place of a version manager's folder of shims: a shim
+// is a script that runs some thirty programs before Python starts.
+func unshimPython() error {
+	shim, err := exec.LookPath("python3")
+	if err != nil {
+		return nil // tests that need it say so
+	}
+	text, err := os.ReadFile(shim)
+	if err != nil || !bytes.HasPrefix(text, []byte("#!")) {
+		return err
+	}
+	out, err := exec.Command(shim, "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w", shim, err)
+	}
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	if at := slices.Index(dirs, filepath.Dir(shim)); at >= 0 {
+		dirs[at] = filepath.Dir(strings.TrimSpace(string(out)))
+	}
+	return os.Setenv("PATH", joinPath(dirs))
 }
 
 // ownCache is the build cache of this test process, where the packages share none.
@@ -55,6 +82,22 @@ func Serverless() string { return Module("serverless") }
 func Module(name string) string {
 	return filepath.Join(Repo(), "scripts", name, "node_modules", ".bin")
 }
+
+// Unconfigured is the folder of stand-ins for vendors' CLIs that are slow to say that nobody has configured them.
+func Unconfigured() string {
+	return filepath.Join(Repo(), "src", "acceptance", "lab", "testdata", "bin")
+}
+
+// Path is the PATH of programs that tests start: folders of the test's own, those of Unconfigured, the
+// Serverless CLI, and what this machine has.
+func Path(own ...string) string {
+	return joinPath(append(own, Unconfigured(), Serverless(), os.Getenv("PATH")))
+}
+
+// RealPath is Path without the stand-ins of Unconfigured, for tests of the real CLIs.
+func RealPath(own ...string) string { return joinPath(append(own, Serverless(), os.Getenv("PATH"))) }
+
+func joinPath(dirs []string) string { return strings.Join(dirs, string(os.PathListSeparator)) }
 
 // Installed fails a test for which a file of a tool is missing. install is the command that fetches the tool.
 func Installed(t testing.TB, what, file, install string) {

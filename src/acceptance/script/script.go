@@ -5,7 +5,6 @@ package script
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,8 +21,7 @@ func Run(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
-			path := []string{filepath.Dir(bin), osls, os.Getenv("PATH")}
-			env.Setenv("PATH", strings.Join(path, string(os.PathListSeparator)))
+			env.Setenv("PATH", lab.Path(filepath.Dir(bin)))
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 			env.Vars = append(env.Vars, toolchains...)

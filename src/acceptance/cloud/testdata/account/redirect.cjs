@@ -1,7 +1,8 @@
 'use strict';
 
 // Loaded before the Serverless CLI: requests to hosts of a vendor's go to the account that stands in for it, with the host that
-// was meant in a header. Nothing else is let out.
+// was meant in a header. Nothing else is let out. An account on this machine has no addresses at azurewebsites.net: in what
+// the CLI prints, those at which the functions really answer are put in their place.
 
 const http = require('http');
 const https = require('https');
@@ -38,4 +39,13 @@ for (const module of [http, https]) {
     sent.end();
     return sent;
   };
+}
+
+const here = (text) =>
+  text.replace(/\S+?\/api\/(?=\S+$)/gm, (m) =>
+    /\.azurewebsites\.net/.test(m) && !/^https:/.test(m) ? `${account}app/${m.split('.')[0]}/api/` : m
+  );
+for (const stream of [process.stdout, process.stderr]) {
+  const write = stream.write;
+  stream.write = (chunk, ...more) => write.call(stream, typeof chunk === 'string' ? here(chunk) : chunk, ...more);
 }
