@@ -158,7 +158,7 @@ func resultLine(t *testing.T, out string) string {
 func TestAWSSeveralServices(t *testing.T) {
 	e := emulator.Called(t)
 	l := lab.In(t, e, `{"Provider": "aws", "SubExperiments": [
-		{"Title": "many", "Runtime": "python3.13", "Parallelism": 71, "Bursts": 71, "BurstSizes": [1],
+		{"Title": "many", "Runtime": "go", "Parallelism": 71, "Bursts": 71, "BurstSizes": [1],
 			"IATSeconds": 0.01, "FunctionTimeoutSeconds": 20}]}`)
 	stellar(l, 0, "-c", "exp.json", "-o", "out")
 	l.AnsweredBy("out", map[string]int{"many": 71})
