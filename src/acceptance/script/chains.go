@@ -82,24 +82,28 @@ func chains(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("%s has %d rows, want %d; header %s", path, len(table)-1, want[0], got)
 		}
 		for _, row := range table[1:] {
-			stamps := row[3 : 3+functions]
 			for k := range functions - 1 {
-				hop := row[3+functions+7*k:][:7] // sent, received, bytes, transfer, bandwidth, offset, its error
-				took, err := strconv.ParseFloat(hop[3], 64)
-				ts.Check(err)
-				offset, err := strconv.ParseFloat(hop[5], 64)
-				ts.Check(err)
-				bound, err := strconv.ParseFloat(hop[6], 64)
-				ts.Check(err)
-				const rounding = 0.001
-				if hop[2] != args[3] || hop[1] != stamps[k+1] || hop[0] < stamps[k] || took < 0 ||
-					max(offset, -offset) > bound+rounding ||
-					(hop[4] == "") != (want[2] == 0) {
+				if !hopIsComplete(ts, row[3:], functions, k, args[3]) {
 					ts.Fatalf("%s: hop %d of %v", path, k, row)
 				}
 			}
 		}
 	}
+}
+
+// hopIsComplete reports whether hop k of a chain handed on so many bytes and has every value. cells are the stamps of
+// all functions, then of each hop: sent, received, bytes, transfer, bandwidth, offset, its error.
+func hopIsComplete(ts *testscript.TestScript, cells []string, functions, k int, bytes string) bool {
+	number := func(cell string) float64 {
+		n, err := strconv.ParseFloat(cell, 64)
+		ts.Check(err)
+		return n
+	}
+	hop := cells[functions+7*k:][:7]
+	offset, bound := number(hop[5]), number(hop[6])
+	const rounding = 0.001
+	return hop[0] >= cells[k] && hop[1] == cells[k+1] && hop[2] == bytes && number(hop[3]) >= 0 &&
+		(hop[4] == "") == (bytes == "0") && max(offset, -offset) <= bound+rounding
 }
 
 // withToken FILE puts the token in the file into the environment.
@@ -128,47 +132,38 @@ func containers(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%d services, %d ports", len(files), len(args)-1)
 	}
 	for i, file := range files {
-		text, err := os.ReadFile(file)
-		ts.Check(err)
-		var service struct {
-			Spec struct {
-				Template struct {
-					Spec struct {
-						Containers []struct {
-							Image string
-							Env   []struct{ Name, Value string }
-							Sec   struct {
-								User int `yaml:"runAsUser"`
-							} `yaml:"securityContext"`
-						}
-					}
-				}
-			}
-		}
-		ts.Check(yaml.Unmarshal(text, &service))
-		c := service.Spec.Template.Spec.Containers[0]
-		run := []string{
-			"run",
-			"-d",
-			"--label",
-			label,
-			"--network",
-			"host",
-			"--cap-drop",
-			"ALL",
-			"--security-opt",
-			"no-new-privileges",
-			"--user",
-			strconv.Itoa(c.Sec.User),
-			"-e",
-			"STELLAR_HOST=127.0.0.1",
-			"-e",
-			"PORT=" + args[i+1],
-		}
+		c := containerOf(ts, file)
+		run := []string{"run", "-d", "--label", label, "--network", "host", "--cap-drop", "ALL",
+			"--security-opt", "no-new-privileges", "--user", strconv.Itoa(c.Sec.User),
+			"-e", "STELLAR_HOST=127.0.0.1", "-e", "PORT=" + args[i+1]}
 		for _, e := range c.Env {
 			run = append(run, "-e", e.Name+"="+e.Value)
 		}
 		ts.Check(exec.Command("docker", append(run, c.Image)...).Run())
 		listens(ts, false, args[i+1:i+2])
 	}
+}
+
+// knativeContainer is the one container of a Knative service.
+type knativeContainer struct {
+	Image string
+	Env   []struct{ Name, Value string }
+	Sec   struct {
+		User int `yaml:"runAsUser"`
+	} `yaml:"securityContext"`
+}
+
+// containerOf reads the container of a service's file.
+func containerOf(ts *testscript.TestScript, file string) knativeContainer {
+	text, err := os.ReadFile(file)
+	ts.Check(err)
+	var service struct {
+		Spec struct {
+			Template struct {
+				Spec struct{ Containers []knativeContainer }
+			}
+		}
+	}
+	ts.Check(yaml.Unmarshal(text, &service))
+	return service.Spec.Template.Spec.Containers[0]
 }
