@@ -13,19 +13,23 @@ import (
 // Report writes the statistics, plots and comparisons of a run again, from its folder alone. The folder may come from
 // another machine, and be anywhere. Samples and the run's record are only read. The error is that of the run's outcome:
 // sub-experiments that failed, thresholds that were missed.
-func (w App) Report(ctx context.Context, dir string) (*Outcome, error) {
+func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fail.Input("the run's folder: %w", err)
 	}
 	rec, err := run.ReadRecord(dir)
 	if err != nil {
-		return nil, fail.Input("%s is not a run's folder: %w", dir, err)
+		return nil, fail.Input("%s is not a run's folder: %w", dir, err).
+			WithHint("name the folder of one run, which has %s in it", run.RecordFile)
+	}
+	if rec.Status == run.StatusRunning && run.Live(dir) {
+		return nil, fail.Input("%s: %w", dir, run.ErrLive).WithHint("it writes its statistics itself when it ends")
 	}
 	if len(rec.Results) == 0 {
 		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
 	}
-	reported, err := pipeline.Report(ctx, dir, rec, w.Log)
+	reported, err := pipeline.Report(ctx, dir, rec, a.Log)
 	if err != nil && len(reported.Summaries) == 0 {
 		return nil, err
 	}

@@ -1,0 +1,28 @@
+package cli
+
+import (
+	"github.com/urfave/cli/v2"
+)
+
+func (c *command) reportCommand() *cli.Command {
+	return &cli.Command{
+		Name: "report", Usage: "write a run's statistics and plots again", ArgsUsage: "RUN-FOLDER",
+		Description: "Reads the samples and the record of a run, also of one that another machine made, and writes " +
+			"the statistics, comparisons and plots anew.\nNothing is deployed or sent. The exit code is that of the " +
+			"run: 3 where sub-experiments failed, 5 where a threshold was missed.\n\n" +
+			example("stellar report latency-samples/20260102T150405Z-local-abcd"),
+		Flags: []cli.Flag{logFlag(), jsonFlag("the summary")},
+		Action: func(cc *cli.Context) error {
+			dir, err := oneFolder(cc)
+			if err != nil {
+				return err
+			}
+			w, err := c.newApp(cc)
+			if err != nil {
+				return err
+			}
+			out, err := w.Report(cc.Context, dir)
+			return c.finish(cc, out, err)
+		},
+	}
+}
