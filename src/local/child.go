@@ -94,12 +94,18 @@ func Spawn(ctx context.Context, o SpawnOptions) (*Child, error) {
 		return nil, errors.Join(fail.With(fail.CodeFailed, "local platform: %w", err), write.Close())
 	}
 	defer secret.Close()
+	alive, err := markAlive(o.Dir)
+	if err != nil {
+		return nil, errors.Join(fail.With(fail.CodeFailed, "local platform: %w", err), write.Close())
+	}
+	defer alive.Close() // the child has it then
+	cmd.ExtraFiles = append(cmd.ExtraFiles, alive)
 	cmd.Stdin = read
 	c := &Child{owner: write, Dir: o.Dir, done: make(chan struct{})}
 	state, output, err := launchChild(ctx, cmd, o.Line, func(err error) { c.err = err; close(c.done) })
 	if err != nil {
 		_ = write.Close()
-		return nil, startFailed(err, output, o.Dir)
+		return nil, errors.Join(startFailed(err, output, o.Dir), dropAlive(o.Dir))
 	}
 	sandbox.HideMemory() // this process's environment may hold secrets, too
 	c.watcher = cmd.Process
@@ -263,15 +269,8 @@ func (c *Child) close() error {
 		_ = c.watcher.Kill() // the kernel then kills the platform
 		<-c.done
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
-	defer cancel()
-	if err := endLeft(ctx, c.Dir); err != nil {
+	if err := RemoveDead(context.Background(), c.Dir); err != nil {
 		return errors.Join(err, c.err)
-	}
-	if !absent(c.Dir) {
-		return fail.With(fail.CodeLeftBehind, "local platform: folder %s is still there: %w", c.Dir,
-			errors.Join(c.err, os.ErrExist)).
-			WithHint("remove it by hand")
 	}
 	var exit *exec.ExitError
 	if errors.As(c.err, &exit) && exit.ExitCode() == fail.CodeLeftBehind {
@@ -291,7 +290,7 @@ func (c *Child) Died() error {
 	}
 }
 
-// endLeft ends and removes what the platform of that folder left if both it and its watcher were killed. If there is
+// endLeft ends and removes what the platform of that folder left if both it and its watcher have ended. If there is
 // nothing, it changes nothing.
 func endLeft(ctx context.Context, dir string) error {
 	if left := sandbox.EndStrays(ctx, strayMarker(dir)); len(left) > 0 {
@@ -303,7 +302,7 @@ func endLeft(ctx context.Context, dir string) error {
 		if absent(dir) {
 			return true
 		}
-		_, err = sweepOne(dir)
+		_, err = sweepOne(dir, 0)
 		return err != nil
 	})
 	if err != nil {

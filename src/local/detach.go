@@ -44,9 +44,15 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 		return State{}, false, fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
 	defer secret.Close()
+	alive, err := markAlive(o.Dir)
+	if err != nil {
+		return State{}, false, fail.With(fail.CodeFailed, "local platform: %w", err)
+	}
+	defer alive.Close() // the child has it then
+	cmd.ExtraFiles = append(cmd.ExtraFiles, alive)
 	s, output, err := launchDetached(ctx, cmd, filepath.Join(o.Root, "platform.log"))
 	if err != nil {
-		return State{}, false, startFailed(err, output, o.Dir)
+		return State{}, false, errors.Join(startFailed(err, output, o.Dir), dropAlive(o.Dir))
 	}
 	s.Token = o.Token
 	return s, true, nil
@@ -88,7 +94,7 @@ func Stop(ctx context.Context, root string) (stopped bool, err error) {
 		if err := s.Client().Stop(ctx); err != nil {
 			return false, err
 		}
-		if err := awaitEnd(ctx, s); err != nil {
+		if err := errors.Join(awaitEnd(ctx, s), dropAlive(s.Dir)); err != nil {
 			return false, err
 		}
 	}

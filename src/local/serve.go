@@ -70,6 +70,7 @@ func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts 
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
 	opts.watchPipe, opts.pid = pipe, sandbox.OuterPID()
+	_ = inheritAlive(platformAliveFD)
 	if err := l.Enter(); err != nil {
 		_, err = fmt.Fprintln(pipe, unfitMark+err.Error())
 		return err

@@ -92,10 +92,17 @@ func Sweep(root string) (removed int, err error) {
 	}
 	var errs []error
 	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), dirPrefix) {
+		if !strings.HasPrefix(e.Name(), dirPrefix) {
 			continue
 		}
-		gone, err := sweepOne(filepath.Join(root, e.Name()))
+		if strings.HasSuffix(e.Name(), aliveSuffix) {
+			errs = append(errs, sweepAlive(filepath.Join(root, e.Name())))
+			continue
+		}
+		if !e.IsDir() {
+			continue
+		}
+		gone, err := sweepOne(filepath.Join(root, e.Name()), graceToOwn)
 		if gone {
 			removed++
 		}
@@ -107,13 +114,15 @@ func Sweep(root string) (removed int, err error) {
 	return removed, nil
 }
 
-func sweepOne(dir string) (gone bool, err error) {
+// sweepOne removes what the platform of a folder has left, unless it lives. grace is for how long a folder without a
+// lock may belong to one that is starting.
+func sweepOne(dir string, grace time.Duration) (gone bool, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return false, nil // its platform has just removed it
 	}
 	path := filepath.Join(dir, ownerLock)
-	if _, err := os.Stat(path); err != nil && time.Since(info.ModTime()) < graceToOwn {
+	if _, err := os.Stat(path); err != nil && time.Since(info.ModTime()) < grace {
 		return false, nil
 	}
 	lock, err := tryLock(path)
@@ -128,7 +137,7 @@ func sweepOne(dir string) (gone bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if len(id) == 0 && time.Since(info.ModTime()) < graceToOwn {
+	if len(id) == 0 && time.Since(info.ModTime()) < grace {
 		return false, nil // its platform is about to lock it
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)

@@ -18,8 +18,10 @@ import (
 
 // Files that a platform's processes inherit, behind the standard ones.
 const (
-	secretsFD = 3
-	watchFD   = 4
+	secretsFD       = 3
+	watchFD         = 4 // of the platform
+	aliveFD         = 4 // of the watcher; see markAlive
+	platformAliveFD = 5
 )
 
 // supervise is the watcher: it starts the platform as its child, in the best namespaces that the kernel allows, waits
@@ -35,6 +37,7 @@ func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
 	defer secret.Close()
+	alive := inheritAlive(aliveFD)
 	sandbox.NameProcess(watcherName)
 	sandbox.AdoptOrphans()
 	choice, why := sandbox.Levels(), ""
@@ -47,7 +50,7 @@ func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 		cmd.Env, cmd.Dir = plainEnvironment(os.Environ()), "/"
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Stdin, s.Stdout, s.Stderr
 		cmd.SysProcAttr = l.Attributes()
-		told, ended, err := runPlatform(ctx, cmd, secret)
+		told, ended, err := runPlatform(ctx, cmd, secret, alive)
 		switch {
 		case told.unfit != "":
 			why = told.unfit
@@ -62,13 +65,21 @@ func supervise(ctx context.Context, s ServeIO, best sandbox.Level) error {
 
 // runPlatform runs the platform to its end and ends what it leaves. err says why it could not be started, ended how it
 // ended.
-func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File) (told watched, ended, err error) {
+func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File, alive bool) (told watched, ended, err error) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		return told, err, err
 	}
 	defer read.Close()
 	cmd.ExtraFiles = []*os.File{secret, write}
+	if alive {
+		lock, err := copyAlive(aliveFD)
+		if err != nil {
+			return told, err, errors.Join(err, write.Close())
+		}
+		defer lock.Close()
+		cmd.ExtraFiles = append(cmd.ExtraFiles, lock)
+	}
 	started, exited := make(chan error, 1), make(chan error, 2)
 	fail.Go(func(err error) { exited <- err }, func() {
 		runtime.LockOSThread() // the platform gets its parent-death signal when this thread ends

@@ -75,10 +75,11 @@ func (p *localPlatform) startDaemon(ctx context.Context, r *run.Run) error {
 		if err != nil {
 			return err
 		}
-		if _, err := r.Journal.Intend(kindDaemon, daemonName, nil); err != nil {
+		dir := daemonDir(root, r.ID)
+		if _, err := r.Journal.Intend(kindDaemon, daemonName, map[string]string{"dir": dir}); err != nil {
 			return err
 		}
-		state, _, err := local.Detach(ctx, p.spawnOptions(root, ""))
+		state, _, err := local.Detach(ctx, p.spawnOptions(root, dir))
 		if err != nil {
 			return err
 		}
@@ -90,6 +91,9 @@ func (p *localPlatform) startDaemon(ctx context.Context, r *run.Run) error {
 
 // platformFolder is the state folder of a run's own platform, within the state root.
 func platformFolder(id string) string { return "platform-" + id }
+
+// daemonDir is the state folder of a platform that stays and that a run starts.
+func daemonDir(root, id string) string { return filepath.Join(root, platformFolder("stays-"+id)) }
 
 func (p *localPlatform) spawnOptions(root, dir string) local.SpawnOptions {
 	return local.SpawnOptions{

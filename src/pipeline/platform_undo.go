@@ -2,12 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"time"
 
 	"stellar/src/fail"
 	"stellar/src/local"
@@ -18,7 +14,7 @@ import (
 func (p *localPlatform) Removals() map[string]Removal {
 	return map[string]Removal{
 		kindPlatform: {Own: p.own, Remove: p.remove},
-		kindDaemon:   {Own: ownDaemon, Remove: p.removeDaemon},
+		kindDaemon:   {Own: p.ownDaemon, Remove: p.removeDaemon},
 	}
 }
 
@@ -36,9 +32,6 @@ func (p *localPlatform) own(r *run.Run, res run.Resource) (run.Resource, error) 
 	return res, nil
 }
 
-// platformGrace is how long the instances and the folder of a platform whose owner died may still be there.
-const platformGrace = 10 * time.Second
-
 // remove ends a run's own platform, with its instances and its folder.
 func (p *localPlatform) remove(ctx context.Context, res run.Resource) error {
 	if p.child != nil {
@@ -46,21 +39,12 @@ func (p *localPlatform) remove(ctx context.Context, res run.Resource) error {
 		p.child, p.client = nil, nil
 		return err
 	}
-	// Another process started it, and is dead: the platform ends by itself. What a power cut left is swept.
-	dir := res.Attrs["dir"]
-	for end := time.Now().Add(platformGrace); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil
+	// Another process started it, and is dead: the platform ends by itself, also where it was still being started.
+	if err := local.RemoveDead(ctx, res.Attrs["dir"]); err != nil {
+		if pid := res.Attrs["pid"]; pid != "" {
+			return fmt.Errorf("the local platform, process %s: %w", pid, err)
 		}
-		if time.Now().After(end) || ctx.Err() != nil {
-			break
-		}
-	}
-	if _, err := local.Sweep(filepath.Dir(dir)); err != nil {
 		return err
-	}
-	if _, err := os.Lstat(dir); err == nil {
-		return fmt.Errorf("process %s still holds %s", res.Attrs["pid"], dir)
 	}
 	return nil
 }
@@ -79,18 +63,32 @@ func (c Config) RemoveDeadPlatform(ctx context.Context, id string) error {
 // daemonName is the journal's name for the platform that stays: a machine has one.
 const daemonName = "local"
 
-func ownDaemon(_ *run.Run, res run.Resource) (run.Resource, error) {
+func (p *localPlatform) ownDaemon(r *run.Run, res run.Resource) (run.Resource, error) {
 	if res.Name != daemonName {
 		return res, fmt.Errorf("platform %q is not one that runs start", res.Name)
+	}
+	root, err := local.StateRoot(p.config.Getenv)
+	if err != nil {
+		return res, err
+	}
+	if dir, want := res.Attrs["dir"], daemonDir(root, r.ID); dir != "" && dir != want {
+		return res, fail.With(fail.CodeLeftBehind, "platform %q in %q is not that of run %s, in %s",
+			res.Name, dir, r.ID, want)
 	}
 	return res, nil
 }
 
 // removeDaemon ends the platform that this run started for functions that stay, unless others use it by now.
-func (p *localPlatform) removeDaemon(ctx context.Context, _ run.Resource) error {
+func (p *localPlatform) removeDaemon(ctx context.Context, res run.Resource) error {
 	client, err := p.config.RunningPlatform(ctx)
-	if err != nil || client == nil {
+	if err != nil {
 		return err
+	}
+	if client == nil { // it has ended, or is about to: its starter was killed before it told where it is
+		if dir := res.Attrs["dir"]; dir != "" {
+			return local.RemoveDead(ctx, dir)
+		}
+		return nil
 	}
 	services, err := client.Services(ctx)
 	if err != nil {

@@ -91,20 +91,11 @@ func (l *Lab) Clean() {
 	l.NothingToClean("a second clean")
 }
 
-// outlives is how long processes may outlive their owner.
-const outlives = 10 * time.Second
-
-// NoProcesses fails the test where processes of the lab are left and do not end by themselves in time, as a local
-// platform does whose owner was killed while it started.
+// NoProcesses fails the test where processes of the lab are left.
 func (l *Lab) NoProcesses(after string) {
 	l.Helper()
-	found := Processes(l.Dir)
-	for deadline := time.Now().Add(outlives); len(found) > 0; found = Processes(l.Dir) {
-		if time.Now().After(deadline) {
-			l.Errorf("after %s these processes are left:\n%s", after, strings.Join(found, "\n"))
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
+	if found := Processes(l.Dir); len(found) > 0 {
+		l.Errorf("after %s these processes are left:\n%s", after, strings.Join(found, "\n"))
 	}
 }
 
