@@ -11,6 +11,8 @@ type Reporter interface {
 	// Reports of other requests may come too, and one may come twice. A platform that has none for these functions is
 	// fail.Unsupported, and says what is missing.
 	Reports(ctx context.Context, w ReportWindow, found func(Report)) error
+	// ReportID is the id by which reports name a request, made of the one in its row.
+	ReportID(requestID string) string
 	// ReportDelay is how long after a request its report can take until it can be read; 0: it is there before the
 	// request's answer.
 	ReportDelay() time.Duration

@@ -50,7 +50,8 @@ func (n *networks) of(s *sample.Sample) (time.Duration, bool) {
 // what is left is the residual. An init that began before the request, as a platform does it that starts instances
 // ahead, counts only as far as the request waited for it. Parts are whole µs, so that those of the file sum up exactly.
 func divide(s *sample.Sample, n *networks) bool {
-	if s.Cold != sample.Yes || s.Err != sample.OK || s.Latency < 0 || s.ProviderDuration < 0 {
+	if s.Cold != sample.Yes || s.Err != sample.OK || s.Latency < 0 || s.ProviderDuration < 0 ||
+		s.ProviderInit < 0 && s.Restore < 0 { // the duration may then have the start in it
 		return false
 	}
 	network, known := n.of(s)

@@ -81,7 +81,7 @@ func Silent(path string) (bool, error) {
 // join is one joining.
 type join struct {
 	Options
-	rows     map[string]*entry // by request id
+	rows     map[string]*entry // by the id that reports have
 	missing  int               // ids that have no report yet
 	found    int               // ids that have one
 	networks networks
@@ -141,14 +141,15 @@ func (j *join) note(s *sample.Sample) {
 		return
 	}
 	j.out.Rows++
-	e := j.rows[s.RequestID]
+	id := j.Reporter.ReportID(s.RequestID)
+	e := j.rows[id]
 	if e == nil {
 		received := s.ReceivedAt
 		if received.IsZero() {
 			received = s.SentAt.Add(max(s.FirstByte, 0))
 		}
 		e = &entry{sent: s.SentAt, received: received}
-		j.rows[s.RequestID] = e
+		j.rows[id] = e
 		j.missing++
 	}
 	e.rows++
@@ -218,7 +219,7 @@ func (j *join) report(s *sample.Sample) *provider.Report {
 	if !answered(s) {
 		return nil
 	}
-	if e := j.rows[s.RequestID]; e.state == reported && e.rows == 1 {
+	if e := j.rows[j.Reporter.ReportID(s.RequestID)]; e.state == reported && e.rows == 1 {
 		return &e.report
 	}
 	return nil
@@ -231,7 +232,7 @@ func (j *join) learn(s *sample.Sample) {
 	}
 	r := j.report(s)
 	if r == nil {
-		if e := j.rows[s.RequestID]; e.rows > 1 || e.state == contradictory {
+		if e := j.rows[j.Reporter.ReportID(s.RequestID)]; e.rows > 1 || e.state == contradictory {
 			j.out.Ambiguous++
 		}
 		return

@@ -25,6 +25,8 @@ type platform struct {
 	windows []provider.ReportWindow
 }
 
+func (p *platform) ReportID(id string) string { return strings.TrimPrefix(id, "row:") }
+
 func (p *platform) ReportDelay() time.Duration { return p.delay }
 
 func (p *platform) Reports(_ context.Context, w provider.ReportWindow, found func(provider.Report)) error {
@@ -91,6 +93,7 @@ func silent(s *sample.Sample)         { s.Cold, s.InstanceID = sample.Unknown, "
 func coldReport(r *provider.Report)   { r.Cold, r.Init = true, 5*ms }
 func failedRequest(s *sample.Sample)  { s.Err, s.Status, s.Latency = sample.HTTP5xx, 502, sample.None }
 func unanswered(s *sample.Sample)     { s.Err, s.Status, s.Latency = sample.Timeout, 0, sample.None }
+func namedOtherwise(s *sample.Sample) { s.RequestID = "row:" + s.RequestID }
 func ofAnotherRow(s *sample.Sample)   { s.RequestID = "r0" }
 func newConnection(s *sample.Sample)  { cold(s); s.NewConn = true }
 func ofAnotherPlace(s *sample.Sample) { cold(s); s.Endpoint = "g" }
@@ -145,6 +148,15 @@ func TestJoin(t *testing.T) {
 				}
 				rows[1].ProviderInit, rows[2].ProviderInit = 5*ms, 5*ms
 			}},
+		{"a platform that does not report the start", []sample.Sample{row(0, nil), row(1, cold)},
+			[]provider.Report{report("r0", nil), report("r1", nil)}, Options{Columns: true},
+			Result{Rows: 2, Joined: 2, Cold: 1}, func(rows []sample.Sample) {
+				withReport(&rows[0])
+				withReport(&rows[1])
+			}},
+		{"a platform that names requests in its own way", []sample.Sample{row(0, namedOtherwise)},
+			[]provider.Report{report("r0", nil)}, Options{Columns: true}, Result{Rows: 1, Joined: 1},
+			func(rows []sample.Sample) { withReport(&rows[0]) }},
 		{"nothing found", []sample.Sample{row(0, nil)}, nil, Options{Columns: true}, Result{Rows: 1},
 			func([]sample.Sample) {}},
 	} {

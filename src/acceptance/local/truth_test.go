@@ -15,9 +15,10 @@ import (
 
 const thousand = `{"Provider": "local", "Seed": 3, "SubExperiments": [
  {"Title": "cold", "Runtime": "go", "Bursts": 100, "BurstSizes": [1, 9], "IATSeconds": 0.06,
-  "IATType": "deterministic", "FunctionMemoryMB": 1769, "Platform": {"KeepAliveSeconds": 0.02}},
+  "IATType": "deterministic", "FunctionMemoryMB": 1769, "Platform": {"KeepAliveSeconds": 0.02},
+  "ProviderReport": true},
  {"Title": "warm", "Runtime": "go", "Bursts": 100, "BurstSizes": [5], "IATSeconds": 0.02,
-  "FunctionMemoryMB": 1769, "Connections": "new",
+  "FunctionMemoryMB": 1769, "Connections": "new", "ProviderReport": true,
   "DesiredServiceTimes": ["0ms", "3ms"]}]}`
 
 // TestProbeAgreesWithThePlatform: on every row of a run of 1000 requests, part of it with a keep-alive shorter than the
@@ -63,7 +64,35 @@ func TestProbeAgreesWithThePlatform(t *testing.T) {
 	if len(rows) != 1000 || colds < 100 || colds > 700 {
 		t.Errorf("%d rows, %d of them cold; want 1000, those after a pause cold", len(rows), colds)
 	}
+	checkJoined(t, rows)
 	t.Log("\n" + platformTable(rows, !t.Failed()))
+}
+
+// checkJoined demands that at least 99 % of the rows have the platform's report, that each has its own, and that the
+// parts of a cold latency sum up to it.
+func checkJoined(t *testing.T, rows []witnessed) {
+	t.Helper()
+	joined, divided := 0, 0
+	for _, w := range rows {
+		s, r := &w.row, &w.log
+		if s.Residual >= 0 {
+			divided++
+			if sum := s.Network + s.Residual + s.Start + s.FirstRequest; (sum - s.Latency).Abs() > time.Microsecond {
+				t.Errorf("row %s: its parts sum up to %v, its latency is %v", s.RequestID, sum, s.Latency)
+			}
+		}
+		if s.ProviderDuration < 0 {
+			continue
+		}
+		joined++
+		if s.ProviderDuration != r.Duration || s.Billed != r.Billed || s.MemorySizeMB != r.MemoryMB ||
+			s.MaxMemoryMB != r.MaxMemory || (s.ProviderInit >= 0) != r.Cold || r.Cold && s.ProviderInit != r.Init {
+			t.Errorf("row %+v has not the report %s", *s, r)
+		}
+	}
+	if joined*100 < len(rows)*99 || divided == 0 {
+		t.Errorf("%d of %d rows have their report, %d cold ones are divided into parts", joined, len(rows), divided)
+	}
 }
 
 const seeded = `{"Provider": "local", "Seed": 99, "SubExperiments": [

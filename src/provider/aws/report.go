@@ -31,6 +31,9 @@ const (
 // ReportDelay is what Lambda's documentation allows for.
 func (a *connection) ReportDelay() time.Duration { return reportDelay }
 
+// ReportID is the row's own: both have the id that the function's runtime was given.
+func (a *connection) ReportID(requestID string) string { return requestID }
+
 // Reports reads the functions' log groups, page by page. It needs logs:FilterLogEvents.
 func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	s, err := a.open(ctx)

@@ -44,6 +44,7 @@ var (
 	_ provider.Refuser    = (*cloudFunctions)(nil)
 	_ provider.Sweeper    = (*cloudFunctions)(nil)
 	_ provider.Writer     = (*cloudFunctions)(nil)
+	_ provider.Reporter   = (*cloudFunctions)(nil)
 	_ provider.Adapter    = (*cloudFunctions)(nil)
 )
 

@@ -48,6 +48,7 @@ var (
 	_ provider.Refuser    = (*cloudRun)(nil)
 	_ provider.Sweeper    = (*cloudRun)(nil)
 	_ provider.Writer     = (*cloudRun)(nil)
+	_ provider.Reporter   = (*cloudRun)(nil)
 )
 
 func connectRun(o provider.Options) provider.Connection { return &cloudRun{newGcloud(o, "run")} }

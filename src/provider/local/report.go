@@ -15,6 +15,9 @@ import (
 // ReportDelay is 0: the platform writes the line before the answer leaves.
 func (l *connection) ReportDelay() time.Duration { return 0 }
 
+// ReportID is the row's own: both have the id that the function's runtime was given.
+func (l *connection) ReportID(requestID string) string { return requestID }
+
 // Reports reads the functions' logs as far back as the platform keeps them.
 func (l *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	for _, at := range w.Functions {
