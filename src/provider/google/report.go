@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// reportDelay is how long Cloud Logging may take until an entry can be found: it promises nothing, seconds are usual.
+	// reportDelay is how long Cloud Logging may take until an entry can be found: it promises nothing, seconds are
+	// usual.
 	reportDelay = time.Minute
 	// Entries have Google's time, the window has this machine's.
 	clockSlack = time.Minute
@@ -37,9 +38,9 @@ type logEntry struct {
 	Labels      struct{ InstanceID string }
 }
 
-// Reports reads Cloud Run's log of requests, on which Cloud Functions run too. Its latency is from the request's arrival
-// to the answer's end, the start of an instance included; init, memory and what is billed are not in it. It needs
-// logging.logEntries.list. gcloud asks entries:list for page after page.
+// Reports reads Cloud Run's log of requests, on which Cloud Functions run too. Its latency is from the request's
+// arrival to the answer's end, the start of an instance included; init, memory and what is billed are not in it. It
+// needs logging.logEntries.list. gcloud asks entries:list for page after page.
 func (g gcloud) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	at, err := g.locate(ctx)
 	if err != nil {

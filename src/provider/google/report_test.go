@@ -53,7 +53,8 @@ func TestReportsFail(t *testing.T) {
 		"logging-read.code": "1"})
 	from := g.open("gcr", here()).(provider.Reporter)
 	w := provider.ReportWindow{Functions: []provider.Endpoint{{Detail: map[string]string{provider.DetailUnit: "u"}}}}
-	if err := from.Reports(t.Context(), w, nil); err == nil || !strings.Contains(err.Error(), "logging.logEntries.list") {
+	err := from.Reports(t.Context(), w, nil)
+	if err == nil || !strings.Contains(err.Error(), "logging.logEntries.list") {
 		t.Errorf("error %v", err)
 	}
 	w.Functions = []provider.Endpoint{{Function: "theirs"}}
