@@ -158,6 +158,9 @@ func functionKeys() []key {
 			doc: "Base of images."},
 		{name: "ColdPull", rule: rule{kind: boolean}, def: false,
 			doc: "Images: the local platform drops its copy before each cold start."},
+		{name: "ColdStart", rule: words(ColdIdle, ColdForce), def: ColdIdle,
+			doc: "idle: instances die of the IAT; force: before each burst after warm-up every endpoint is made " +
+				"cold, by an update of the function."},
 		{name: "Reuse", rule: rule{kind: boolean}, def: false,
 			doc: "Take over fitting functions that already stand instead of deploying new ones."},
 		{name: "Public", rule: rule{kind: boolean}, def: false, doc: "Deploy without the run's token check."},
@@ -214,9 +217,6 @@ func loadKeys() []key {
 		{name: "Schedule", rule: words("closed", "open"), computed: "closed; open for a sustained load",
 			doc: "closed: the IAT starts when the burst's last response is in; open: bursts leave at planned " +
 				"instants."},
-		{name: "ColdStart", rule: words(ColdIdle, ColdForce), def: ColdIdle,
-			doc: "idle: instances die of the IAT; force: before each burst after warm-up every endpoint is made " +
-				"cold, by an update of the function."},
 		{name: "DesiredServiceTimes", rule: listOf(rule{kind: text, want: `a Go duration >= 0 such as "100ms"`,
 			check: checkDuration}),
 			def: []string{"0ms"}, published: true, doc: "Service times as Go durations; cycles, one element a round."},
