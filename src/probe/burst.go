@@ -9,7 +9,7 @@ import (
 	"stellar/src/sample"
 )
 
-// burst is one burst on its way: built, started (its slots prepare), held until its instant, released, awaited.
+// burst is one burst in progress: built, started (its slots prepare), held until its planned time, released, awaited.
 type burst struct {
 	engine  *engine
 	client  *Client
@@ -68,7 +68,7 @@ func (e *engine) newBurstOf(t *target, round, size int) *burst {
 	return b
 }
 
-// each has every loop do something with its slots of the burst.
+// each lets every loop work on its slots of the burst.
 func (b *burst) each(do func(*slot)) {
 	for _, l := range b.engine.loops {
 		l.do(func() { b.on(l, do) })
@@ -81,7 +81,7 @@ func (b *burst) on(l *loop, do func(*slot)) {
 	}
 }
 
-// startFor lets the slots prepare for a planned instant; zero: the burst leaves as soon as they are ready.
+// startFor lets the slots prepare for a planned time; zero: the burst leaves as soon as they are ready.
 func (b *burst) startFor(planned time.Time) {
 	if !planned.IsZero() {
 		b.due = planned.Sub(b.engine.base)
@@ -118,13 +118,13 @@ func (b *burst) slotDone() {
 	}
 }
 
-// handoff is how long before its instant a burst is handed to the loops, which wait for the instant more exactly than a
-// timer of the scheduler.
+// handoff is how long before its planned time a burst is passed to the loops, which wait more exactly than a timer of
+// the scheduler.
 const handoff = 5 * time.Millisecond
 
-// hold waits until the burst is due and its slots are ready, then releases it; the slots that are not ready by latest
-// are not waited for any longer (zero: all are waited for). A zero planned instant means as soon as it is ready. It
-// reports false, and nothing is sent, when the context ends first.
+// hold waits until the burst is due and its slots are ready, then releases it. After latest, it no longer waits for
+// slots that are not ready (zero: it waits for all). A zero planned time means as soon as it is ready. It reports
+// false, and nothing is sent, if the context ends first.
 func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 	released := pause(ctx, planned.Add(-handoff))
 	if released {
@@ -156,7 +156,7 @@ func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
 	return true
 }
 
-// scheduleRelease lets the barrier fall at the planned instant, in every loop.
+// scheduleRelease releases the burst at the planned time, in every loop.
 func (b *burst) scheduleRelease(planned time.Time) {
 	if w := b.engine.watch; w != nil {
 		b.mark, b.marked = w.Mark(), time.Since(b.engine.base)
@@ -172,7 +172,7 @@ func (b *burst) scheduleRelease(planned time.Time) {
 	}
 }
 
-// fire releases the slots of one loop; the first loop's instant is the burst's release.
+// fire releases the slots of one loop; the first loop's time is the burst's release.
 func (b *burst) fire(l *loop) {
 	b.leaving.Store(true)
 	l.disarm(b)
@@ -182,12 +182,12 @@ func (b *burst) fire(l *loop) {
 	b.target.pools[l.index].flushBatches()
 }
 
-// wall turns an instant of the engine's clock into one of the wall clock as it stood at the burst's release.
+// wall converts a time of the engine's clock to the wall clock as it was at the burst's release.
 func (b *burst) wall(at time.Duration) time.Time {
 	return b.anchor.Add(at - b.anchor.Sub(b.engine.base)).Round(0).UTC()
 }
 
-// pause waits until an instant and reports whether the context let it.
+// pause waits until the given time and reports whether the context allowed it.
 func pause(ctx context.Context, until time.Time) bool {
 	if ctx.Err() != nil {
 		return false
@@ -206,9 +206,10 @@ func pause(ctx context.Context, until time.Time) bool {
 	}
 }
 
-// await waits for the last response. When the context ends, requests in flight get the grace and are then cut off; they
-// are rows like the others.
-// It reports false when something has panicked: then the burst may never end, and is not to be looked at.
+// await waits for the last response. If the context ends, requests in flight get the grace period and are then cut off;
+// their rows are like the others.
+//
+// It reports false if something has panicked: then the burst may never end, and must not be read.
 func (b *burst) await(ctx context.Context, grace time.Duration) bool {
 	select {
 	case <-b.done:
@@ -233,7 +234,7 @@ func (b *burst) await(ctx context.Context, grace time.Duration) bool {
 	return !b.engine.isBroken()
 }
 
-// written is when the kernel had the last request, where no response had come before; else 0.
+// written is when the kernel had the last request, if no response had arrived before; else 0.
 func (b *burst) written() time.Duration {
 	last := time.Duration(0)
 	for _, s := range b.slots {

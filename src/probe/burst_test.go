@@ -25,7 +25,7 @@ func flight(t *testing.T, cfg Config) *engine {
 	return e
 }
 
-// launch takes burst n from its preparation to its rows; between runs while its slots are parked at the gate.
+// launch takes burst n from its preparation to its rows; between runs while its slots are armed.
 func launch(t *testing.T, e *engine, n int, between func(b *burst)) {
 	t.Helper()
 	b := e.newBurst(n)
@@ -37,14 +37,14 @@ func launch(t *testing.T, e *engine, n int, between func(b *burst)) {
 	}
 }
 
-// on has a loop do something and waits until it has.
+// on lets a loop run a function and waits until it has.
 func on(l *loop, do func()) {
 	done := make(chan struct{})
 	l.do(func() { defer close(done); do() })
 	<-done
 }
 
-// kept counts the connections that stand and carry nothing.
+// kept counts the connections that are open and carry nothing.
 func kept(e *engine) (n int) {
 	for _, l := range e.loops {
 		on(l, func() {
@@ -93,7 +93,7 @@ func TestReuseIsNotSentTwice(t *testing.T) {
 	}
 }
 
-// TestUnaskedData: a server that says goodbye on an idle connection is not asked on it.
+// TestUnaskedData: a connection on which the server has sent data while it was idle is not used.
 func TestUnaskedData(t *testing.T) {
 	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := readRequest(r); err == nil {
@@ -135,7 +135,7 @@ func TestPrepareFails(t *testing.T) {
 	checkRows(t, b.rows)
 }
 
-// TestServerClosesAfterEach: a server that refuses to keep connections gets one a request, opened before the burst.
+// TestServerClosesAfterEach: for a server that refuses to keep connections, one per request is opened before the burst.
 func TestServerClosesAfterEach(t *testing.T) {
 	s, conns := serveHTTP(t, false,
 		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Connection", "close") })
@@ -150,7 +150,7 @@ func TestServerClosesAfterEach(t *testing.T) {
 	}
 }
 
-// TestEarlyAnswer: a server that refuses a large request before it is in is heard.
+// TestEarlyAnswer: the answer of a server that refuses a large request before it is complete is read.
 func TestEarlyAnswer(t *testing.T) {
 	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := readRequest(r); err == nil {
@@ -170,7 +170,8 @@ func TestEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestLatencyContainsTheWait: what the server takes is in the latency, and the first byte is told from the last.
+// TestLatencyContainsTheWait: the server's time is part of the latency, and the first byte is distinguished from the
+// last.
 func TestLatencyContainsTheWait(t *testing.T) {
 	const think, talk = 40 * time.Millisecond, 60 * time.Millisecond
 	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
@@ -292,8 +293,8 @@ func BenchmarkRequest(b *testing.B) {
 	e.close()
 }
 
-// TestOvertaken: a burst that leaves before its slots are prepared, as an open schedule's may, still connects all of
-// them, within their latency.
+// TestOvertaken: a burst that leaves before its slots are prepared, as in an open schedule, still connects all of them,
+// within their latency.
 func TestOvertaken(t *testing.T) {
 	for _, c := range []struct {
 		protocol, connections string
@@ -331,7 +332,7 @@ func TestOvertaken(t *testing.T) {
 }
 
 // TestShutStaysShut: a connection that is given up while it connects, with a handshake begun and addresses left, tries
-// none of them when its attempt's time is over.
+// none of them when its attempt times out.
 func TestShutStaysShut(t *testing.T) {
 	l := &loop{base: time.Now(), nextCheck: never}
 	addr := netip.MustParseAddr("127.0.0.1")

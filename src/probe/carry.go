@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// send gives bytes to the kernel, which may take them in several parts; the user is told when it has them all. The
-// bytes must stay as they are until then.
+// send passes bytes to the kernel, which may take them in several parts; the user is informed when it has all. The
+// bytes must not change until then.
 func (c *conn) send(b []byte) {
 	if c.seal != nil {
 		if _, err := c.seal.Write(b); err != nil { // appends to out
@@ -22,7 +22,7 @@ func (c *conn) send(b []byte) {
 	}
 }
 
-// queue puts a copy of b behind what is still to go out.
+// queue appends a copy of b to the bytes that are still to be sent.
 func (c *conn) queue(b []byte) {
 	waiting := len(c.out)
 	if waiting == 0 {
@@ -34,7 +34,7 @@ func (c *conn) queue(b []byte) {
 	c.out = c.keep[len(c.keep)-waiting-len(b):]
 }
 
-// post sends a copy of b behind what is still to go out; b is of no use to it afterwards.
+// post sends a copy of b after the bytes that are still to be sent; it does not keep b.
 func (c *conn) post(b []byte) {
 	if c.seal == nil {
 		c.queue(b)
@@ -45,7 +45,7 @@ func (c *conn) post(b []byte) {
 	c.flush()
 }
 
-// flush gives the kernel what it takes of out: nothing any more once a write has failed.
+// flush writes as much of out as the kernel takes, and nothing after a failed write.
 func (c *conn) flush() {
 	if c.refusal != nil {
 		c.out = nil
@@ -66,8 +66,8 @@ func (c *conn) flush() {
 	c.user.flushed(c.loop.now())
 }
 
-// writeFailed deals with a write that failed. A server may refuse a large request while it is being written: its
-// answer, if it has come, is the better result.
+// writeFailed handles a failed write. A server may refuse a large request while it is being written: its answer, if it
+// has arrived, is the better result.
 func (c *conn) writeFailed(err error) {
 	c.out, c.refusal = nil, err
 	c.receive(true)
@@ -76,7 +76,8 @@ func (c *conn) writeFailed(err error) {
 	}
 }
 
-// receive reads what has arrived, to the very end where the other side has closed: no news would come of that again.
+// receive reads what has arrived, to the end if the other side has closed, because the poller would not report that
+// again.
 func (c *conn) receive(ended bool) {
 reading:
 	for c.state == standing {
@@ -105,8 +106,8 @@ reading:
 	c.reassignIfDraining()
 }
 
-// deliver hands bytes that have arrived to the user, and reports whether the connection goes on. A connection that
-// carried nothing and is drained or ended by them has come to the server's idle timeout.
+// deliver passes arrived bytes to the user, and reports whether the connection continues. If a connection without
+// requests is drained or ended by them, the server's idle timeout has been reached.
 func (c *conn) deliver(n int, idle bool) bool {
 	now := c.loop.now()
 	err := c.user.incoming(c.loop.buf[:n], now)
@@ -121,15 +122,15 @@ func (c *conn) deliver(n int, idle bool) bool {
 	return err == nil
 }
 
-// reassignIfDraining gives slots that are armed on a connection of HTTP/2 another one where this one takes no further
-// requests. It is called when nothing is being read any more.
+// reassignIfDraining moves armed HTTP/2 slots to another connection if this one accepts no further requests. It is
+// called when no read is being parsed.
 func (c *conn) reassignIfDraining() {
 	if m, multi := c.user.(*mux); multi && m.draining() && len(c.loop.armed) > 0 {
 		m.pool.reassignArmed(m, c.loop)
 	}
 }
 
-// errAgain is the answer of a read that would have to wait; to crypto/tls it is a timeout, after which it goes on.
+// errAgain is the result of a read that would have to wait; crypto/tls treats it as a timeout and can continue.
 var errAgain error = again{}
 
 type again struct{}

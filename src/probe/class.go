@@ -9,7 +9,7 @@ import (
 	"stellar/src/sample"
 )
 
-// classify finds the class of a failure of an exchange on a connection that stood.
+// classify finds the class of a failed exchange on an open connection.
 func classify(err error) sample.Class {
 	switch {
 	case err == nil:

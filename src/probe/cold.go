@@ -88,7 +88,7 @@ func (r *recorder) repeats() {
 	r.mu.Unlock()
 }
 
-// markIdle says of a cold row that nobody has forced its cold start.
+// markIdle records for cold rows whose cold start was not forced that the instance had ended by itself.
 func markIdle(row *sample.Sample) {
 	if row.Cold == sample.Yes {
 		row.ColdStart = sample.Idle

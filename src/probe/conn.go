@@ -18,12 +18,12 @@ import (
 	"stellar/src/sample"
 )
 
-// connectWait bounds the attempt to connect to one address of several.
+// connectWait limits the attempt to connect to one of several addresses.
 const connectWait = 30 * time.Second
 
 var errAttempt = fmt.Errorf("no answer within %s: %w", connectWait, os.ErrDeadlineExceeded)
 
-// phases are how long the parts of opening a connection took; None where a part did not happen.
+// phases are the durations of the parts of opening a connection; None for a part that did not happen.
 type phases struct {
 	dns, connect, tls    time.Duration
 	resolved, dialed, up time.Duration // when each of them ended, on the engine's clock
@@ -31,8 +31,8 @@ type phases struct {
 
 func noPhases() phases { return phases{dns: sample.None, connect: sample.None, tls: sample.None} }
 
-// from is what of the phases fell after an instant: a part that had ended by then did not happen, one that was under
-// way counts from the instant on.
+// from is the part of the phases after a given time: a part that had ended by then did not happen, one in progress
+// counts from that time on.
 func (p phases) from(at time.Duration) phases {
 	clip := func(took, ended time.Duration) time.Duration {
 		if took < 0 || ended <= at {
@@ -44,7 +44,7 @@ func (p phases) from(at time.Duration) phases {
 	return p
 }
 
-// user is what a connection belongs to: a slot, or the streams of HTTP/2.
+// user is the owner of a connection: a slot, or the streams of HTTP/2.
 type user interface {
 	opened()                                      // the connection stands, TLS included
 	ended(class sample.Class, err error)          // it could not be opened, or has come to its end; it is shut
@@ -63,7 +63,7 @@ const (
 	shut
 )
 
-// conn is one connection to a target, opened and used by its loop without ever waiting.
+// conn is one connection to a target, opened and used by its loop without blocking.
 type conn struct {
 	loop   *loop
 	target *target
@@ -94,8 +94,8 @@ type conn struct {
 	heard time.Duration // when the last bytes came, or the connection stood
 }
 
-// draft prepares a connection of which the server is to know nothing yet: the socket, and for TLS the first message
-// with its keys. The user's drafted is called when that is done. A host's name is looked up later, within the latency.
+// draft prepares a connection without sending anything to the server: the socket, and for TLS the first message with
+// its keys. It calls the user's drafted when that is done. A host's name is looked up later, within the latency.
 func (l *loop) draft(c *conn, client *Client, t *target, u user, done func()) {
 	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, state: drafted}
 	if t.addr.IsValid() {
@@ -123,7 +123,7 @@ func (c *conn) launch() {
 	c.begin()
 }
 
-// open begins a connection. The user is told when it stands, or has failed; that may be before open returns.
+// open begins a connection. The user is informed when it is open, or has failed; that may be before open returns.
 func (l *loop) open(c *conn, client *Client, t *target, u user) {
 	*c = conn{loop: l, target: t, client: client, user: u, fd: -1, phases: noPhases(), dialing: -1, keep: c.keep[:0],
 		state: resolving}
@@ -158,8 +158,8 @@ func (c *Client) resolve(ctx context.Context, t *target) ([]netip.Addr, error) {
 	return addrs, err
 }
 
-// lookupHost asks the system's resolver. Names under localhost are this machine wherever one asks, and resolvers that
-// know nothing of that are not asked (RFC 6761, section 6.3): emulators of a cloud give their functions such names.
+// lookupHost asks the system's resolver. Names under localhost always mean this machine, and resolvers that do not know
+// them are not asked (RFC 6761, section 6.3): emulators of a cloud give their functions such names.
 func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
 	if strings.HasSuffix(strings.TrimSuffix(strings.ToLower(host), "."), ".localhost") {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
@@ -221,7 +221,7 @@ func (c *conn) attempt(addr netip.Addr) error {
 	return nil
 }
 
-// own takes a socket that the poller watches.
+// own takes over a socket that the poller watches.
 func (c *conn) own(fd int) {
 	for len(c.loop.conns) <= fd {
 		c.loop.conns = append(c.loop.conns, nil)
@@ -231,14 +231,14 @@ func (c *conn) own(fd int) {
 	c.fd, c.born = fd, c.loop.turn
 }
 
-// attemptFailed goes on to the next address.
+// attemptFailed continues with the next address.
 func (c *conn) attemptFailed(err error) {
 	c.errs = append(c.errs, err)
 	c.closeSocket()
 	c.connect()
 }
 
-// changed takes note of what the poller says.
+// changed handles what the poller reports.
 func (c *conn) changed(r readiness) {
 	switch {
 	case c.born == c.loop.turn:
@@ -291,8 +291,8 @@ func (c *conn) connected(ended bool) {
 	}
 }
 
-// handshake shakes hands in a goroutine: crypto/tls has no other way. The goroutine waits on the wire, which the loop
-// wakes.
+// handshake runs the TLS handshake in a goroutine, because crypto/tls only supports a blocking handshake. The goroutine
+// waits on the wire, which the loop wakes.
 func (c *conn) handshake() {
 	c.seal = tls.Client(c.wire, c.client.tlsConfig(c.target))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -336,7 +336,7 @@ func (c *conn) handshaken(w *wire, err error) {
 	}
 }
 
-// fail tells the user of the end, after the connection is shut.
+// fail reports the end to the user, after the connection is shut.
 func (c *conn) fail(class sample.Class, err error) {
 	if c.state == shut {
 		return
@@ -348,7 +348,7 @@ func (c *conn) fail(class sample.Class, err error) {
 	}
 }
 
-// shut closes the connection without a word to its user.
+// shut closes the connection without informing its user.
 func (c *conn) shut() {
 	if c.state == shut {
 		return

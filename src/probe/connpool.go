@@ -10,7 +10,7 @@ import (
 // connections that it has not accepted yet may be short.
 const opensAtOnce = 100
 
-// connPool is what one loop keeps of one target.
+// connPool is the connections of one loop to one target.
 type connPool struct {
 	idle    []*conn // that stand and carry nothing, as far as is known; used last, at the end
 	most    int     // the largest burst's share: more are never needed at once in a closed schedule
@@ -27,7 +27,7 @@ type connPool struct {
 	opens       time.Duration // how long opening a connection has taken at most
 }
 
-// acquireConn hands out a kept connection that still stands, or nil.
+// acquireConn returns a kept connection that is still open, or nil.
 func (p *connPool) acquireConn() *conn {
 	for last := len(p.idle) - 1; last >= 0; last-- {
 		c := p.idle[last]
@@ -49,7 +49,7 @@ func (p *connPool) releaseConn(c *conn) {
 	p.idle = append(p.idle, c)
 }
 
-// prepare has the slot get its connection as soon as it is its turn.
+// prepare gets a connection for the slot as soon as it is its turn.
 func (p *connPool) prepare(s *slot) {
 	s.stage = preparing
 	if p.opening >= opensAtOnce {
@@ -59,7 +59,7 @@ func (p *connPool) prepare(s *slot) {
 	s.prepare()
 }
 
-// openingDone is told when a connection that was opened before a burst stands, or has failed to.
+// openingDone is called when a connection that was opened before a burst is open, or has failed.
 func (p *connPool) openingDone() {
 	p.opening--
 	for len(p.pending) > 0 && p.opening < opensAtOnce {
@@ -71,7 +71,7 @@ func (p *connPool) openingDone() {
 	}
 }
 
-// openNow is told when a burst leaves before this slot has got its connection: it waits no longer for its turn.
+// openNow is called if a burst leaves before this slot has its connection: it no longer waits for its turn.
 func (p *connPool) openNow(s *slot) {
 	switch {
 	case s.conn != nil:
@@ -86,7 +86,7 @@ func (p *connPool) openNow(s *slot) {
 	}
 }
 
-// join gives the slot its part of a connection of HTTP/2: of one that has room, or of a new one.
+// join gives the slot a share of an HTTP/2 connection: of one that has room, or of a new one.
 func (p *connPool) join(s *slot) {
 	if m := p.room(s); m != nil {
 		m.join(s)
@@ -101,8 +101,8 @@ func (p *connPool) join(s *slot) {
 	s.loop.open(m.conn, s.b.client, s.b.target, m)
 }
 
-// room finds a connection of HTTP/2 that has room for the slot, or nil. A request that is sent again because a
-// connection was drained goes to one that carries nothing yet: older ones may be about to be drained, too.
+// room finds an HTTP/2 connection that has room for the slot, or nil. A request that is sent again because a connection
+// was drained uses one that carries nothing yet: older ones may be drained soon, too.
 func (p *connPool) room(s *slot) *mux {
 	if !s.b.reuse {
 		return nil
@@ -116,14 +116,14 @@ func (p *connPool) room(s *slot) *mux {
 	return nil
 }
 
-// enqueue has the slot wait for another connection, which resend gives it once nothing is being read any more.
+// enqueue makes the slot wait for another connection, which resend assigns when no read is being parsed any more.
 func (p *connPool) enqueue(s *slot) {
 	s.queued = true
 	p.again = append(p.again, s)
 }
 
-// resend gives the slots that wait for another connection theirs. Where a sustained load may open no more connections,
-// those that find no room wait on.
+// resend assigns connections to the slots that wait for one. If a sustained load may open no more connections, slots
+// that find no room continue to wait.
 func (p *connPool) resend() {
 	for moved := len(p.again) > 0; moved; {
 		moved = false
@@ -144,7 +144,7 @@ func (p *connPool) resend() {
 	}
 }
 
-// assignOpenConn gives the slot a connection that stands and has room, or says that there is none.
+// assignOpenConn gives the slot an open connection with room, or reports that there is none.
 func (p *connPool) assignOpenConn(s *slot) bool {
 	if !s.b.target.proto.multi {
 		return s.acquireConn()
@@ -159,7 +159,7 @@ func (p *connPool) assignOpenConn(s *slot) bool {
 	return false
 }
 
-// available says whether there is a connection that a request could take now.
+// available reports whether a connection could take a request now.
 func (p *connPool) available() bool {
 	for _, c := range p.idle {
 		if c.state == standing {
@@ -174,7 +174,7 @@ func (p *connPool) available() bool {
 	return false
 }
 
-// removeMux forgets a connection of HTTP/2 that has come to its end.
+// removeMux removes an HTTP/2 connection that has ended.
 func (p *connPool) removeMux(m *mux) {
 	if at := slices.Index(p.muxes, m); at >= 0 {
 		p.muxes = slices.Delete(p.muxes, at, at+1)

@@ -13,9 +13,9 @@ import (
 	"stellar/src/sample"
 )
 
-// incoming takes in what has arrived. While it is parsed nothing is written: a write that fails ends every stream of
-// the connection, and the answers that have arrived behind the frame at hand would be lost. What parsing gives rise to
-// (frames to send, requests to send again, a connection to shut) waits for the end of the read.
+// incoming parses the data that has arrived. Nothing is written meanwhile: a failed write ends every stream of the
+// connection, and answers after the current frame would be lost. Everything that parsing causes (frames to send,
+// requests to send again, a connection to shut) waits for the end of the read.
 func (m *mux) incoming(data []byte, at time.Duration) error {
 	m.reading = true
 	err := m.parse(data, at)
@@ -81,7 +81,7 @@ func (m *mux) handleFrame(f frame, at time.Duration) error {
 	case frameSettings:
 		return m.handleSettings(f)
 	case framePush:
-		return broken("the server pushes although it was told not to")
+		return broken("the server pushes although pushes are disabled")
 	case framePing:
 		if f.flags&flagAck == 0 && len(f.content) == 8 {
 			m.batch = append(appendFrame(m.batch, framePing, flagAck, 0, 8), f.content...)
@@ -110,7 +110,7 @@ func (m *mux) handleReset(id uint32, why resetError) {
 	m.fail(s, why)
 }
 
-// replied counts acknowledgements: a server that asks for them and reads none would fill the memory.
+// replied counts acknowledgements: a server that asks for them and does not read them would fill the memory.
 func (m *mux) replied() error {
 	m.replies++
 	return badIf(m.replies > repliesMost, "the server asks for acknowledgements and does not read them")
@@ -135,7 +135,7 @@ func (m *mux) handleData(f frame, at time.Duration) error {
 	}
 	s := m.streams[f.stream]
 	if s == nil {
-		return badIf(f.stream == 0 || f.stream >= m.nextID, "DATA of a stream that there is not")
+		return badIf(f.stream == 0 || f.stream >= m.nextID, "DATA of a stream that does not exist")
 	}
 	p := &s.resp
 	p.stamp(at)
@@ -153,7 +153,8 @@ func (m *mux) handleData(f frame, at time.Duration) error {
 	return nil
 }
 
-// beginBlock begins a header block. Those of streams that are over are decoded and dropped: the table is one for all.
+// beginBlock begins a header block. Blocks of ended streams are decoded and dropped, because all blocks share one
+// table.
 func (m *mux) beginBlock(f frame, at time.Duration) {
 	m.inside, m.block, m.ends = f.stream, m.streams[f.stream], f.flags&flagEndStream != 0
 	m.size, m.long = 0, false
@@ -169,14 +170,14 @@ func (m *mux) beginBlock(f frame, at time.Duration) {
 	}
 }
 
-// dropBlock has the rest of the block decoded for the table alone.
+// dropBlock decodes the rest of the block only for the table.
 func (m *mux) dropBlock() {
 	m.block = nil
 	m.fields.SetEmitEnabled(false)
 }
 
-// handleBlock decodes a part of a header block. One that is too long ends its stream alone, as long as it comes to an
-// end: a block goes on over any number of frames, and nothing else may come on the connection meanwhile.
+// handleBlock decodes a part of a header block. One that is too long ends only its stream, if the block ends: a block
+// can continue over any number of frames, and nothing else may come on the connection meanwhile.
 func (m *mux) handleBlock(content []byte, flags byte) error {
 	if m.size += max(len(content), leastPart); m.size > maxBlock {
 		return broken("a header block is too long (over 1 MiB, or in over 1024 frames)")
@@ -207,7 +208,7 @@ func (m *mux) handleBlock(content []byte, flags byte) error {
 	return nil
 }
 
-// field takes in one decoded header field.
+// field handles one decoded header field.
 func (m *mux) field(f hpack.HeaderField) {
 	s := m.block
 	if s == nil {
@@ -228,7 +229,7 @@ func (m *mux) field(f hpack.HeaderField) {
 	p.head = append(append(append(append(p.head, f.Name...), ": "...), f.Value...), '\n')
 }
 
-// complete ends a stream whose answer is whole.
+// complete ends a stream whose answer is complete.
 func (m *mux) complete(s *slot) {
 	if s.resp.status < 200 {
 		m.fail(s, broken("the stream ended with an interim answer"))
@@ -249,7 +250,7 @@ func (m *mux) handleSettings(f frame) error {
 		return nil
 	}
 	if len(f.content)%6 != 0 || f.stream != 0 {
-		return broken("SETTINGS make no sense")
+		return broken("SETTINGS are not valid")
 	}
 	for c := f.content; len(c) > 0; c = c[6:] {
 		value := binary.BigEndian.Uint32(c[2:])
@@ -258,7 +259,7 @@ func (m *mux) handleSettings(f frame) error {
 			m.room = int(min(int64(m.room), int64(value)))
 		case settingWindow:
 			if value > windowMost {
-				return broken("SETTINGS make no sense")
+				return broken("SETTINGS are not valid")
 			}
 			for _, s := range m.streams {
 				s.window += int64(value) - m.streamWindow
@@ -275,7 +276,7 @@ func (m *mux) handleSettings(f frame) error {
 	return m.replied()
 }
 
-// greetedNow lets in the slots that waited for the server's settings; those for which it has no room go elsewhere.
+// greetedNow admits the slots that waited for the server's settings; those without room go to another connection.
 func (m *mux) greetedNow() {
 	waiting := m.waiting
 	m.waiting = nil
@@ -292,19 +293,19 @@ func (m *mux) greetedNow() {
 		}
 		s.mux = nil
 		if m.room == 0 {
-			s.connLost(sample.Protocol, fmt.Errorf("the server takes no streams"), m.conn.phases)
+			s.connLost(sample.Protocol, fmt.Errorf("the server accepts no streams"), m.conn.phases)
 			continue
 		}
 		m.pool.enqueue(s)
 	}
 }
 
-// handleGoAway takes note that the connection is being drained. Streams up to the one that the server names go on;
-// those above it were not processed, and those that have not begun need another connection anyway. A server that drains
-// in two steps names the highest number there is at first.
+// handleGoAway records that the connection is being drained. Streams up to the one that the server names continue.
+// Those above it were not processed, and those that have not begun need another connection anyway. A server that drains
+// in two steps first names the highest number there is.
 func (m *mux) handleGoAway(f frame) error {
 	if len(f.content) < 8 || f.stream != 0 {
-		return broken("GOAWAY makes no sense")
+		return broken("GOAWAY is not valid")
 	}
 	last := binary.BigEndian.Uint32(f.content) & windowMost
 	why := goAwayError(binary.BigEndian.Uint32(f.content[4:]))

@@ -29,7 +29,7 @@
 //
 // # The life of a slot
 //
-// One request goes through these stages (type stage):
+// One request goes through these states (type stage):
 //
 //	         arm: nothing to open, or a kept connection is acquired
 //	  ┌─────────────────────────────────────────────────┐
@@ -53,14 +53,14 @@
 // hold what of the opening fell within the latency. A failure while preparing leads to armed with a class, and to
 // finished at the release: it is the request's row and is not tried again. HTTP/2 alone goes from sent back to opening,
 // once, where the server says that it has not processed the request. A slot of a burst that is called off, or whose
-// time is over, goes to finished from whichever stage it is in.
+// time is over, goes to finished from any state.
 //
 // # Which thread owns what
 //
 // A loop is one goroutine locked to one thread. It owns its sockets and connections (conn, mux), its connPools and its
-// drive, and a slot from burst.start until the slot is finished. Nothing of these is locked, and nobody else touches
-// them; other goroutines hand a loop work with loop.do. TLS handshakes and name lookups run on goroutines of their own
-// and report back through loop.do. Afterwards the slot is the recorder's, until the engine gets it back for a later
+// drive, and a slot from burst.start until the slot is finished. They need no lock, because no other goroutine uses
+// them; other goroutines pass work to a loop with loop.do. TLS handshakes and name lookups run on goroutines of their
+// own and report back through loop.do. Afterwards the slot is the recorder's, until the engine gets it back for a later
 // burst. Between the loops and the engine are only atomic counters (burst.unready, burst.left, burst.release) and
 // channels. The hot path, from the release to the last response, allocates nothing, takes no lock and writes no file.
 //
@@ -75,6 +75,6 @@
 //
 // # Leaves
 //
-// What is not about bursts has packages of its own, which do not import this one: probe/schedule plans instants,
-// probe/selfwatch tells whether the client made a latency, probe/answer reads what a function says of itself.
+// Packages that do not need bursts do not import this one: probe/schedule plans when requests are sent, probe/selfwatch
+// detects latencies that the client may have caused, probe/answer reads what a function reports.
 package probe

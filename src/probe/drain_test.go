@@ -17,7 +17,7 @@ import (
 	"stellar/src/sample"
 )
 
-// peer is one connection of HTTP/2 from the side of a server that a test has in hand.
+// peer is one HTTP/2 connection from the side of a server that a test controls.
 type peer struct {
 	c   net.Conn
 	r   *bufio.Reader
@@ -25,7 +25,7 @@ type peer struct {
 	ids []uint32 // of the streams begun so far
 }
 
-// next waits for the next frame; what is not the beginning of a stream is passed over.
+// next waits for the next frame; frames that do not begin a stream are skipped.
 func (p *peer) next() (kind byte, err error) {
 	head := make([]byte, frameHead)
 	if _, err := io.ReadFull(p.r, head); err != nil {
@@ -104,7 +104,7 @@ func servePeers(t *testing.T, handle func(p *peer)) *rawServer {
 
 const drainWait = 30 * time.Millisecond
 
-// drains are servers that end their first connection once twenty requests have come on it.
+// drains are servers that end their first connection after twenty requests.
 func drains() map[string]struct {
 	first  func(p *peer)
 	want   map[sample.Class]int
@@ -157,15 +157,14 @@ func drains() map[string]struct {
 	}
 }
 
-// oneLoop has the engine send with one thread, as on a machine of two processors: all requests share one connection.
+// oneLoop makes the engine send with one thread, as on a machine of two processors: all requests share one connection.
 func oneLoop(t *testing.T) {
 	was := runtime.GOMAXPROCS(2)
 	t.Cleanup(func() { runtime.GOMAXPROCS(was) })
 }
 
-// TestDrain: requests that a server says it has not processed are sent again on another connection, once; their
-// latency runs on from their own turn. Answers that have come are kept, whatever becomes of the connection, and
-// however it ends.
+// TestDrain: requests that a server did not process are sent again on another connection, once; their latency continues
+// from their own turn. Answers that have arrived are kept, however the connection ends.
 func TestDrain(t *testing.T) {
 	oneLoop(t)
 	for name, c := range drains() {
@@ -231,7 +230,7 @@ func checkDrained(t *testing.T, cfg Config, b *book, want map[sample.Class]int, 
 	}
 }
 
-// TestDrainTwice: what no connection takes is refused, after two.
+// TestDrainTwice: a request that two connections do not accept is refused.
 func TestDrainTwice(t *testing.T) {
 	for name, refuse := range map[string]func(p *peer){
 		"GOAWAY":         func(p *peer) { p.write(goAway(0, 0)) },

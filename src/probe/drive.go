@@ -68,7 +68,7 @@ func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan [
 	return d
 }
 
-// advance goes on to this loop's next request.
+// advance continues with this loop's next request.
 func (d *drive) advance() {
 	for {
 		at, target, ok := d.next()
@@ -89,7 +89,7 @@ func (d *drive) advance() {
 	}
 }
 
-// due is when the drive wants to be asked again, whatever the sockets do.
+// due is when the drive must be called again, whatever the sockets do.
 func (d *drive) due() time.Duration {
 	next := d.at
 	if d.blocked || d.halted || d.exhausted {
@@ -106,7 +106,7 @@ func (d *drive) due() time.Duration {
 	return next
 }
 
-// step sends what is due, as far as there are connections, and hands over what has ended.
+// step sends what is due, as far as there are connections, and passes on what has ended.
 func (d *drive) step() {
 	d.reclaimSlots()
 	now := d.loop.now()
@@ -136,8 +136,8 @@ func (d *drive) step() {
 // keepPause is how long a load waits before it opens another connection in place of one that the server has closed.
 const keepPause = 100 * time.Millisecond
 
-// unconnected says whether the request at hand would find no connection although none is in use: the server closes them
-// between two requests of a load that is not dense.
+// unconnected reports whether the current request would find no connection although none is in use: with a low rate,
+// the server closes connections between two requests.
 func (d *drive) unconnected() bool {
 	b := d.rounds[d.target][0]
 	return b.reuse && d.inFlight == 0 && d.warming == 0 && !b.target.pools[d.loop.index].available()
@@ -148,7 +148,7 @@ func (d *drive) ahead() time.Duration {
 	return b.target.pools[d.loop.index].ahead(b)
 }
 
-// keep opens a connection for the request at hand before it is due, outside its lateness and its latency.
+// keep opens a connection for the current request before it is due, outside its lateness and its latency.
 func (d *drive) keep(now time.Duration) {
 	if d.blocked || d.halted || d.exhausted || now < d.nextKeep || !d.unconnected() || now < d.at-d.ahead() {
 		return
@@ -159,7 +159,7 @@ func (d *drive) keep(now time.Duration) {
 	}
 }
 
-// sendOne sends the request at hand; false where it has to wait.
+// sendOne sends the current request; false if it has to wait.
 func (d *drive) sendOne() bool {
 	round := d.rounds[d.target][int((d.k/int64(len(d.rounds)))%int64(d.load.Cycle))]
 	s := d.slot(round)
@@ -183,7 +183,7 @@ func (d *drive) sendOne() bool {
 	return true
 }
 
-// slot gives a slot that is free, or a new one.
+// slot returns a free slot, or a new one.
 func (d *drive) slot(b *burst) *slot {
 	var s *slot
 	if last := len(d.free) - 1; last >= 0 {
@@ -219,8 +219,8 @@ func (d *drive) warmMore(target int) {
 	}
 }
 
-// warm opens one more connection to a target outside any request's latency, where another one may be open. Of HTTP/2
-// one at a time is opened: it carries many requests.
+// warm opens one more connection to a target outside any request's latency, if another one may be open. Of HTTP/2, one
+// at a time is opened: it carries many requests.
 func (d *drive) warm(target int) bool {
 	b := d.rounds[target][0]
 	if !b.reuse || d.loop.sockets >= d.connections || d.warming >= opensAtOnce || b.shared && d.warming > 0 {
@@ -236,8 +236,8 @@ func (d *drive) warm(target int) bool {
 	return true
 }
 
-// warmed takes in a slot that has opened a connection, or has failed to. A failure becomes the row of the request that
-// is due: nothing else would tell of it.
+// warmed handles a slot that has opened a connection, or has failed to. A failure becomes the row of the request that
+// is due, because nothing else would report it.
 func (d *drive) warmed(s *slot) {
 	d.warming--
 	s.warms = false
@@ -262,13 +262,13 @@ func (d *drive) warmed(s *slot) {
 	}
 }
 
-// ended takes in a slot whose request has ended.
+// ended handles a slot whose request has ended.
 func (d *drive) ended(s *slot) {
 	d.inFlight--
 	d.done = append(d.done, s)
 }
 
-// handOver gives the recorder what has ended. Where it does not keep up the slots wait here.
+// handOver passes ended slots to the recorder. If the recorder is slower, the slots wait here.
 func (d *drive) handOver(now time.Duration) {
 	select {
 	case d.landed <- d.done:
@@ -283,7 +283,7 @@ func (d *drive) handOver(now time.Duration) {
 	}
 }
 
-// reclaimSlots gets the slots whose rows are made.
+// reclaimSlots takes back the slots whose rows are made.
 func (d *drive) reclaimSlots() {
 	if len(d.free) > 0 {
 		return
@@ -298,7 +298,7 @@ func (d *drive) reclaimSlots() {
 	}
 }
 
-// finish counts what was not sent, and hands over the rest. The counting comes when nothing is in flight any more.
+// finish counts what was not sent, and passes on the rest. It counts when nothing is in flight any more.
 func (d *drive) finish(now time.Duration) {
 	d.finishing = true
 	for ; !d.exhausted && d.at < d.end; d.advance() {
@@ -316,7 +316,7 @@ func (d *drive) finish(now time.Duration) {
 	}, func() { close(d.over) })
 }
 
-// halt sends nothing more; what was due before and has not been sent is unsent.
+// halt stops sending; requests that were due before and were not sent are unsent.
 func (d *drive) halt() { d.halted, d.end = true, min(d.end, d.loop.now()) }
 
 // cut ends the requests in flight.

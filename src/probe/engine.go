@@ -14,8 +14,8 @@ import (
 	"stellar/src/probe/selfwatch"
 )
 
-// lead is how long before its instant a burst is built and started: time to open connections in, short enough that they
-// stay open.
+// lead is how long before its planned time a burst is built and started: long enough to open connections, short enough
+// that they stay open.
 const lead = time.Second
 
 // engine drives the bursts of one configuration.
@@ -86,7 +86,7 @@ func (e *engine) startLoops(most int) error {
 	return nil
 }
 
-// failed ends the run because a loop cannot go on; it may come before there is a run to end.
+// failed ends the run because a loop cannot continue; it may be called before there is a run to end.
 func (e *engine) failed(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -128,8 +128,8 @@ func (e *engine) stopWith(stop context.CancelCauseFunc) {
 	}
 }
 
-// loopsFor is how many threads send on a machine with so many processors: the platform may be on the same machine, and
-// a few threads fill any network card.
+// loopsFor is the number of sending threads on a machine with the given number of processors: the platform may be on
+// the same machine, and a few threads are enough for any network card.
 func loopsFor(processors int) int { return min(max(processors/2, 1), 4) }
 
 // close ends the loops, and with them the connections that are still kept.
@@ -158,15 +158,15 @@ func (e *engine) acquireSlots(n int) []*slot {
 	return out
 }
 
-// returnSlots takes back the slots that a burst was lent.
+// returnSlots takes back the slots of a burst.
 func (e *engine) returnSlots(b *burst) {
 	e.mu.Lock()
 	e.free = append(e.free, b.slots...)
 	e.mu.Unlock()
 }
 
-// runBurst takes a started burst through its release to its rows. It reports false when the run is over. A burst that
-// is in flight when something panics has no rows: what its slots say cannot be trusted, and nobody may use them again.
+// runBurst takes a started burst through its release to its rows. It reports false if the run is over. A burst that is
+// in flight during a panic has no rows: the content of its slots is not reliable, and they must not be used again.
 func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Time) bool {
 	if !b.hold(ctx, planned, latest) {
 		if !e.isBroken() {
@@ -208,8 +208,8 @@ func (e *engine) runClosed(ctx context.Context) {
 	}
 }
 
-// runOpen sends every burst at its planned instant, in a goroutine of its own, so that neither a slow response nor a
-// slow connection keeps the next one from leaving.
+// runOpen sends every burst at its planned time, in its own goroutine, so that neither a slow response nor a slow
+// connection delays the next one.
 func (e *engine) runOpen(ctx context.Context) {
 	plan := schedule.Offsets(e.gaps, e.cfg.Bursts, len(e.targets))
 	first := time.Now()

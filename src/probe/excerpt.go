@@ -12,9 +12,9 @@ const (
 	secretLeast  = 6       // shorter values of header fields are not taken for secrets
 )
 
-// excerpt is the beginning of a failed answer's body as a log may hold it: in quotes, with escapes for everything that
-// a terminal could take for a command, and without the values of header fields that the request carried, for a server
-// may send them back. It is empty where there is no body.
+// excerpt is the beginning of a failed answer's body in a form for a log: quoted, with escapes for everything that a
+// terminal could interpret, and without the values of the request's header fields, which a server may send back. It is
+// empty if there is no body.
 func (t *target) excerpt(body []byte) string {
 	text := body[:min(len(body), excerptFrom)]
 	for _, f := range t.fields {

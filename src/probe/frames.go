@@ -43,7 +43,7 @@ const (
 	repliesMost = 10_000  // acknowledgements that wait for the server to read
 )
 
-// preface is what a client begins with.
+// preface is the first bytes of every client.
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 func appendFrame(b []byte, kind, flags byte, stream uint32, length int) []byte {
@@ -55,8 +55,8 @@ func appendSetting(b []byte, name uint16, value uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(b, name), value)
 }
 
-// appendGreeting is the preface and the settings with it: no pushes, how long a head may be, and windows so wide that
-// no answer waits for a word of the client.
+// appendGreeting appends the preface and the settings: no pushes, the limit of a head, and windows so large that no
+// answer waits for a window update of the client.
 func appendGreeting(b []byte, streamWindow uint32) []byte {
 	b = append(b, preface...)
 	b = appendFrame(b, frameSettings, 0, 0, 18)
@@ -70,14 +70,14 @@ func appendWindow(b []byte, stream, more uint32) []byte {
 	return binary.BigEndian.AppendUint32(appendFrame(b, frameWindow, 0, stream, 4), more)
 }
 
-// frame is one frame that has arrived whole.
+// frame is one complete frame.
 type frame struct {
 	kind, flags byte
 	stream      uint32
 	content     []byte
 }
 
-// cutFrame cuts the first frame off data; used is 0 where it has not arrived whole.
+// cutFrame cuts the first frame off data; used is 0 if it is not complete.
 func cutFrame(data []byte) (f frame, used int, err error) {
 	if len(data) < frameHead {
 		return f, 0, nil
@@ -119,14 +119,14 @@ func (e resetError) Error() string {
 	return fmt.Sprintf("the server reset the stream (%s)", errorName(uint32(e)))
 }
 
-// goAwayError is why a request has to go to another connection.
+// goAwayError is why a request has to use another connection.
 type goAwayError uint32
 
 func (e goAwayError) Error() string {
 	return fmt.Sprintf("the server drains the connection (GOAWAY, %s)", errorName(uint32(e)))
 }
 
-// errorName is an HTTP/2 error code as RFC 9113, section 7, names it.
+// errorName is the name of an HTTP/2 error code (RFC 9113, section 7).
 func errorName(code uint32) string {
 	names := [...]string{"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT",
 		"STREAM_CLOSED",

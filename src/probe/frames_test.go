@@ -47,7 +47,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// looseMux is a connection with three requests under way that leads nowhere, on a loop without a thread.
+// looseMux is an HTTP/2 connection without a peer and with three requests in progress, on a loop without a thread.
 func looseMux(t *testing.T) (*burst, *mux) {
 	t.Helper()
 	b := looseBurst(t, 3, nil)

@@ -32,7 +32,7 @@ const (
 	callPayload    = 3
 )
 
-// callMessage is a request's message with its prefix: of the parameters those that the functions' contract has.
+// callMessage is a request's message with its prefix; it has the parameters of the functions' contract.
 func callMessage(q url.Values) []byte {
 	var m []byte
 	for _, f := range []struct {
@@ -47,8 +47,8 @@ func callMessage(q url.Values) []byte {
 	return append(out, m...)
 }
 
-// judgeCall is the class of a call's answer. Its status becomes the HTTP status that stands for it in Google's API
-// design guide (google/rpc/code.proto), so that rows of all protocols read alike.
+// judgeCall is the class of a call's answer. Its status becomes the corresponding HTTP status in Google's API design
+// guide (google/rpc/code.proto), so that rows of all protocols can be read alike.
 func judgeCall(r *response) sample.Class {
 	if r.status != 200 {
 		return statusClass(r.status)
@@ -64,7 +64,7 @@ func judgeCall(r *response) sample.Class {
 	return statusClass(r.status)
 }
 
-// reason is what a call's status says in words, bounded; empty where it says nothing.
+// reason is the text of a call's status, bounded; empty if it has none.
 func (r *response) reason() string {
 	text := answer.Header(r.head, "grpc-message")
 	if plain, err := url.PathUnescape(text); err == nil {

@@ -41,7 +41,7 @@ func serveH2(t *testing.T, secure bool, most int, handle http.HandlerFunc) (stri
 	return s.URL, s, conns
 }
 
-// insecure is a client that believes any certificate.
+// insecure is a client that accepts any certificate.
 func insecure(cfg *Config) { cfg.TLS = insecureTLS() }
 
 func TestHTTP2(t *testing.T) {
@@ -175,7 +175,7 @@ func TestHTTP2ConnectionsThatEnd(t *testing.T) {
 	}
 }
 
-// rawH2 answers the greeting and hands every HEADERS frame's stream to a function that may write what it likes.
+// rawH2 answers the greeting and passes every HEADERS frame's stream to a function that may write anything.
 func rawH2(t *testing.T, answer func(c net.Conn, stream uint32)) *rawServer {
 	return serveRaw(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := io.ReadFull(r, make([]byte, len(preface))); err != nil {
@@ -274,8 +274,8 @@ func TestHTTP2Misbehaviour(t *testing.T) {
 	}
 }
 
-// TestHTTP2Refused: a server that speaks HTTP/1.1 alone makes failed rows, and a URL that cannot be spoken to that way
-// is refused before anything is sent.
+// TestHTTP2Refused: a server that speaks only HTTP/1.1 makes failed rows, and a URL that does not fit the protocol is
+// refused before anything is sent.
 func TestHTTP2Refused(t *testing.T) {
 	s, _ := serveHTTP(t, true, func(http.ResponseWriter, *http.Request) {})
 	var b book

@@ -26,7 +26,7 @@ func (p *response) statusLine(line []byte) error {
 	return nil
 }
 
-// field takes from a header line what concerns the framing.
+// field handles a header line as far as it concerns the framing.
 func (p *response) field(line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	switch {
@@ -53,7 +53,7 @@ func (p *response) field(line []byte) error {
 	return nil
 }
 
-// contentLength takes in a length, which may be given several times where it is the same one (RFC 9110, section 8.6).
+// contentLength reads a length, which may be given several times if the values are equal (RFC 9110, section 8.6).
 func (p *response) contentLength(value []byte) error {
 	for more := true; more; {
 		var one []byte

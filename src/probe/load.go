@@ -11,9 +11,9 @@ import (
 	"stellar/src/sample"
 )
 
-// Load is a sustained load in place of bursts: every request has an instant of its own, which does not depend on any
-// response. A request whose instant has come and which finds no connection waits for one, and is late; what has not
-// been sent when the time is over is counted as unsent, and not sent any more.
+// Load is a sustained load instead of bursts: every request has a planned time of its own, independent of all
+// responses. A request that is due and finds no connection waits for one, and is late. What has not been sent at the
+// end is counted as unsent, and not sent afterwards.
 type Load struct {
 	// Instants begins the timetable anew: offsets from the load's start in ascending order, each with the index of its
 	// target, or a negative one where the targets take turns. Every thread that sends goes through a timetable of its
@@ -44,10 +44,10 @@ func (l *Load) check() error {
 // windowLength is how long rows of a sustained load gather before they are written, and judged by what the watch saw.
 const windowLength = 250 * time.Millisecond
 
-// slotsMost bounds the slots of a loop: those in flight and those whose rows have not been made yet.
+// slotsMost limits the slots of a loop: those in flight and those whose rows have not been made yet.
 const slotsMost = 1 << 15
 
-// runLoad sends a sustained load. It reports whether it came to its own end.
+// runLoad sends a sustained load. It reports whether it came to its planned end.
 func (e *engine) runLoad(ctx context.Context) bool {
 	load := *e.cfg.Load
 	landed := make(chan []*slot, 64)
@@ -79,8 +79,8 @@ func (e *engine) runLoad(ctx context.Context) bool {
 	return complete
 }
 
-// awaitLoad waits until all requests have ended. When the context ends, nothing more is sent, and requests in flight
-// get the grace. It reports false when something has panicked: then some may never end.
+// awaitLoad waits until all requests have ended. If the context ends, nothing more is sent, and requests in flight get
+// the grace period. It reports false if something has panicked: then some may never end.
 func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 	finished := make(chan struct{})
 	fail.Go(e.defect, func() {
@@ -113,8 +113,8 @@ func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 	return !e.isBroken()
 }
 
-// drain makes rows of what a sustained load hands over, and writes them window by window. Once broken is closed no more
-// is taken.
+// drain makes the rows of a sustained load, and writes them window by window. After broken is closed, it accepts no
+// more.
 func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfwatch.Watch) {
 	var m selfwatch.Mark
 	if w != nil {
@@ -163,10 +163,10 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 	}
 }
 
-// byPlace puts the rows of one second together, in the order of their instants.
+// byPlace sorts the rows of one second by their planned times.
 func byPlace(a, b sample.Sample) int { return cmp.Or(a.Burst-b.Burst, a.Slot-b.Slot) }
 
-// rowsOf makes the rows of slots and gives the slots back to their drive.
+// rowsOf makes the rows of slots and returns the slots to their drive.
 func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +193,7 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	return rows
 }
 
-// writeWindow hands a window's rows to the sink, tells of the progress and judges the error ratio.
+// writeWindow passes a window's rows to the sink, reports the progress and judges the error ratio.
 func (r *recorder) writeWindow(rows []sample.Sample) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,8 +18,8 @@ type readiness struct {
 	in, out bool
 }
 
-// loop is one thread that owns sockets. Everything of its connections, and everything of a slot between the start of
-// its burst and the slot's end, happens on it: there is nothing to lock. Other goroutines hand it work with do.
+// loop is one thread that owns sockets. All work on its connections, and on a slot between the start of its burst and
+// the slot's end, happens on this thread, so nothing needs a lock. Other goroutines pass work to it with do.
 type loop struct {
 	index int
 	poll  *poller
@@ -51,7 +51,7 @@ type loop struct {
 	done  chan struct{}
 }
 
-// timed is work for an instant of the loop's clock.
+// timed is work for a time of the loop's clock.
 type timed struct {
 	at time.Duration
 	do func()
@@ -59,7 +59,7 @@ type timed struct {
 
 const never = time.Duration(math.MaxInt64)
 
-// newLoop starts a loop. It calls failed when its poller has failed, and defect when something on it has panicked.
+// newLoop starts a loop. It calls failed if its poller fails, and defect if something on it panics.
 func newLoop(index int, base time.Time, failed, defect func(error)) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
@@ -74,7 +74,7 @@ func newLoop(index int, base time.Time, failed, defect func(error)) (*loop, erro
 // now is the loop's clock: monotonic, the same for all loops of an engine.
 func (l *loop) now() time.Duration { return time.Since(l.base) }
 
-// do has the loop call f soon; f must not wait for anything.
+// do makes the loop call f soon; f must not block.
 func (l *loop) do(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,7 +86,8 @@ func (l *loop) do(f func()) {
 	}
 }
 
-// at has the loop call f at an instant of its clock, or as soon after as it can. On the loop's own thread only.
+// at makes the loop call f at a time of its clock, or as soon after as it can. It may only be called on the loop's own
+// thread.
 func (l *loop) at(when time.Duration, f func()) { l.timed = append(l.timed, timed{when, f}) }
 
 // stop ends the loop; its connections are closed.
@@ -122,7 +123,7 @@ func (l *loop) run() {
 	}
 }
 
-// end takes nothing on any more. After a panic there may be sockets: they are disconnected and not closed, for a
+// end stops accepting work. After a panic there may be sockets: they are disconnected and not closed, because a
 // handshake may still use their numbers.
 func (l *loop) end() {
 	l.mu.Lock()
@@ -137,11 +138,11 @@ func (l *loop) end() {
 	close(l.done)
 }
 
-// blindBeat is how often a loop looks for work once its poller has failed.
+// blindBeat is how often a loop looks for work after its poller has failed.
 const blindBeat = time.Millisecond
 
-// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing of its sockets any more,
-// and lives on only to end what is in flight when it is told to.
+// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing about its sockets, and only
+// continues in order to end what is in flight when it is asked to.
 func (l *loop) wait(d time.Duration) []readiness {
 	ready := l.poll.wait(d)
 	if l.poll.err == nil {
@@ -155,8 +156,7 @@ func (l *loop) wait(d time.Duration) []readiness {
 	return nil
 }
 
-// dispatchPending deals with what has already arrived, so that what is done next is done on connections that still
-// stand.
+// dispatchPending handles what has already arrived, so that the next work uses only connections that are still open.
 func (l *loop) dispatchPending() {
 	for range 64 {
 		ready := l.poll.wait(0)
@@ -167,8 +167,8 @@ func (l *loop) dispatchPending() {
 	}
 }
 
-// dispatch tells the connections what has changed. A socket made meanwhile may have the number of one of these that was
-// closed meanwhile: it is born in this turn, and passes over what is said of its number.
+// dispatch informs the connections of changes. A socket that is made meanwhile may have the number of one that was
+// closed meanwhile: it has the number of this turn, and ignores events for its number.
 func (l *loop) dispatch(ready []readiness) {
 	l.turn++
 	for _, r := range ready {
@@ -223,7 +223,7 @@ func (l *loop) runTimed() {
 	}
 }
 
-// watchDeadline has the slot fail when its deadline passes.
+// watchDeadline makes the slot fail when its deadline passes.
 func (l *loop) watchDeadline(s *slot, deadline time.Duration) {
 	s.deadline = deadline
 	l.nextCheck = min(l.nextCheck, deadline)
@@ -233,7 +233,7 @@ func (l *loop) watchDeadline(s *slot, deadline time.Duration) {
 	}
 }
 
-// unwatchDeadline takes the slot off the list of those that may run out of time.
+// unwatchDeadline removes the slot from the list of deadlines.
 func (l *loop) unwatchDeadline(s *slot) {
 	if s.inFlightAt < 0 {
 		return
@@ -246,7 +246,7 @@ func (l *loop) unwatchDeadline(s *slot) {
 	s.inFlightAt = -1
 }
 
-// watchAttempt has the connection's attempt fail when it takes too long.
+// watchAttempt makes the connection's attempt fail if it takes too long.
 func (l *loop) watchAttempt(c *conn) {
 	l.nextCheck = min(l.nextCheck, c.attemptEnds)
 	c.dialing = len(l.dialing)
@@ -265,8 +265,8 @@ func (l *loop) unwatchAttempt(c *conn) {
 	c.dialing = -1
 }
 
-// expire ends what has run out of time. What ends may begin something else, so the lists are gone through from their
-// ends and the next check is found at last.
+// expire ends what has timed out. Ending may start something else, so the lists are processed from their ends and the
+// next check is computed last.
 func (l *loop) expire() {
 	now := l.now()
 	if now < l.nextCheck {

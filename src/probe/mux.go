@@ -17,7 +17,7 @@ const (
 	streamsFirst = 100
 )
 
-// mux is one connection that speaks HTTP/2 and carries many requests at once. Only its loop touches it.
+// mux is one HTTP/2 connection that carries many requests at once. Only its loop uses it.
 type mux struct {
 	conn    *conn
 	pool    *connPool
@@ -67,7 +67,7 @@ func (p *connPool) newMux(s *slot) *mux {
 	return m
 }
 
-// free says whether the slot fits. One that begins before the server has said how many it takes has fewer beside it.
+// free reports whether the slot fits. A slot that begins before the server has sent its limit has fewer beside it.
 func (m *mux) free(s *slot) bool {
 	room := m.room
 	if !m.greeted && s.stage == opening {
@@ -76,12 +76,12 @@ func (m *mux) free(s *slot) bool {
 	return !m.draining() && m.members < room && m.nextID < idMost
 }
 
-// draining says whether the connection takes no further requests: it has ended, or the server has sent GOAWAY. A slot
-// that is armed on it needs another connection; leave takes it off this one.
+// draining reports whether the connection accepts no further requests: it has ended, or the server has sent GOAWAY. A
+// slot that is armed on it needs another connection; leave removes it from this one.
 func (m *mux) draining() bool { return m.closed || m.drained }
 
-// join makes the slot one of the connection's own; it is armed, or begins, as soon as the connection stands. Before its
-// burst that is when the server's settings are in; within its latency it waits for nothing.
+// join adds the slot to the connection; it is armed, or begins, as soon as the connection is open. Before its burst,
+// that is when the server's settings have arrived; within its latency, it does not wait.
 func (m *mux) join(s *slot) {
 	s.mux = m
 	m.members++
@@ -149,7 +149,7 @@ func (m *mux) begin(s *slot) {
 	}
 }
 
-// pump puts as much of the slot's body into the batch as the windows let pass.
+// pump puts as much of the slot's body into the batch as the windows allow.
 func (m *mux) pump(s *slot) {
 	for len(s.body) > 0 {
 		n := min(int64(len(s.body)), frameMost, s.window, m.sendWindow)
@@ -168,7 +168,7 @@ func (m *mux) pump(s *slot) {
 	}
 }
 
-// unblock goes on with the bodies that waited for a window.
+// unblock continues with the bodies that waited for a window.
 func (m *mux) unblock() {
 	blocked := m.blocked
 	m.blocked = nil
@@ -179,7 +179,7 @@ func (m *mux) unblock() {
 	}
 }
 
-// flush writes the batch at once; while a read is parsed the end of the read does it.
+// flush writes the batch at once; while a read is parsed, the end of the read does it.
 func (m *mux) flush() {
 	if len(m.batch) == 0 || m.reading || m.closed || m.conn.state != standing {
 		return
@@ -210,8 +210,8 @@ func (m *mux) flushed(at time.Duration) {
 	m.replies = 0
 }
 
-// leave takes back what the slot had of the connection; a request that is not answered is cancelled. A connection that
-// is of no further use is shut.
+// leave removes the slot's share of the connection; a request without an answer is cancelled. A connection of no
+// further use is shut.
 func (m *mux) leave(s *slot) {
 	if id := m.remove(s); id != 0 && !s.resp.whole && !m.closed {
 		m.batch = binary.BigEndian.AppendUint32(appendFrame(m.batch, frameReset, 0, id, 4), cancelCode)
@@ -222,7 +222,7 @@ func (m *mux) leave(s *slot) {
 	}
 }
 
-// remove takes the slot off the connection, and says which stream it had; 0: none.
+// remove removes the slot from the connection, and returns its stream; 0: none.
 func (m *mux) remove(s *slot) uint32 {
 	id := s.stream
 	s.mux, s.stream = nil, 0
@@ -242,8 +242,8 @@ func (m *mux) remove(s *slot) uint32 {
 	return id
 }
 
-// refuse deals with a stream that the server says it has not processed: its request is sent again, once (RFC 9113,
-// sections 6.8 and 8.7). A stream that has had a part of its answer was processed all the same.
+// refuse handles a stream that the server has not processed: its request is sent again, once (RFC 9113, sections 6.8
+// and 8.7). A stream with a part of its answer was processed.
 func (m *mux) refuse(s *slot, why error) {
 	if s.resp.first >= 0 {
 		m.fail(s, why)
@@ -266,7 +266,7 @@ func (m *mux) shut() {
 	m.pool.removeMux(m)
 }
 
-// ended tells every slot of the connection's end.
+// ended informs every slot of the connection's end.
 func (m *mux) ended(class sample.Class, err error) {
 	m.closed = true
 	m.pool.removeMux(m)

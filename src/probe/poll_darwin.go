@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller tells which of its sockets have become readable or writable, each change once (EV_CLEAR).
+// poller reports which of its sockets have become readable or writable, each change once (EV_CLEAR).
 type poller struct {
 	fd    int
 	raw   []unix.Kevent_t
@@ -16,7 +16,7 @@ type poller struct {
 	err   error // the failure after which nothing is waited for any more
 }
 
-// wakeIdent names the user event with which wait is ended.
+// wakeIdent names the user event that ends wait.
 const wakeIdent = 1
 
 func newPoller() (*poller, error) {
@@ -77,14 +77,14 @@ func (p *poller) wake() {
 
 func (p *poller) close() error { return unix.Close(p.fd) }
 
-// keepAlive has the kernel ask every 15 s whether the other side of an idle connection is still there, which also keeps
+// keepAlive makes the kernel ask every 15 s whether the other side of an idle connection still exists, which also keeps
 // the entries of address translators on the way.
 func keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPALIVE, 15)
 }
 
-// openSocket makes a TCP socket that never waits.
+// openSocket makes a non-blocking TCP socket.
 func openSocket(family int) (int, error) {
 	fd, err := unix.Socket(family, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	if err != nil {

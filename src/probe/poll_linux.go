@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller tells which of its sockets have become readable or writable, each change once (edge-triggered).
+// poller reports which of its sockets have become readable or writable, each change once (edge-triggered).
 type poller struct {
 	fd, wakeFD int
 	raw        []unix.EpollEvent
@@ -21,7 +21,7 @@ type poller struct {
 	err        error // the failure after which nothing is waited for any more
 }
 
-// waitCalls are the system calls that wait for events. They answer how many there are. Tests put their own in place.
+// waitCalls are the system calls that wait for events. They return the number of events. Tests replace them.
 type waitCalls struct {
 	now func(fd int, events []unix.EpollEvent) (int, error) // does not wait
 	// to the nanosecond: Linux 5.11 and later
@@ -55,7 +55,7 @@ func (p *poller) add(fd int) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: watched & (1<<32 - 1), Fd: int32(fd)})
 }
 
-// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The answer is valid
+// wait returns what has changed, as soon as something has or after d; a negative d is no limit. The result is valid
 // until the next call. After a failure, which err holds, it returns nothing and at once.
 func (p *poller) wait(d time.Duration) []readiness {
 	p.ready = p.ready[:0]
@@ -143,7 +143,7 @@ func (p *poller) wake() {
 
 func (p *poller) close() error { return errors.Join(unix.Close(p.wakeFD), unix.Close(p.fd)) }
 
-// keepAlive has the kernel ask every 15 s whether the other side of an idle connection is still there, which also keeps
+// keepAlive makes the kernel ask every 15 s whether the other side of an idle connection still exists, which also keeps
 // the entries of address translators on the way.
 func keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
@@ -151,7 +151,7 @@ func keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15)
 }
 
-// openSocket makes a TCP socket that never waits.
+// openSocket makes a non-blocking TCP socket.
 func openSocket(family int) (int, error) {
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {

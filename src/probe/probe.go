@@ -32,7 +32,7 @@ const (
 	Open   = "open"   // bursts leave at instants planned beforehand, whatever the responses do
 )
 
-// Client is how requests are sent; its zero value has the defaults.
+// Client says how requests are sent; its zero value has the defaults.
 type Client struct {
 	UserAgent string        // default stellar; the tool sends stellar/<version>
 	Timeout   time.Duration // per request, from slot opened to last byte; default 900 s
@@ -51,7 +51,7 @@ type Target struct {
 	Query  url.Values  // parameters of every request to this target, beside those of the round
 }
 
-// Config is one sub-experiment's worth of bursts. Rounds count from 0; a round is one burst to each target in turn.
+// Config is the bursts of one sub-experiment. Rounds count from 0; a round is one burst to each target in turn.
 type Config struct {
 	Client
 	Targets     []Target
@@ -94,7 +94,7 @@ type Progress struct {
 	Left     time.Duration // planned: the IATs to come, and as many bursts of the mean length so far
 }
 
-// Outcome is what Run did, also where it stopped early.
+// Outcome is what Run did, also if it stopped early.
 type Outcome struct {
 	Bursts      int // bursts of which at least one request was sent
 	Requests    int // rows given to Sink
@@ -133,12 +133,12 @@ func (e *ErrorRatio) Error() string {
 		e.Errors, e.Requests, strings.Join(classes, ", "), e.Limit)
 }
 
-// errorsFrom is how many requests must be in before the error ratio is looked at.
+// errorsFrom is the number of requests from which on the error ratio is checked.
 const errorsFrom = 10
 
-// Run sends every burst of the configuration. It returns an ErrorRatio (exit code 3) when too many requests fail,
-// Sink's error, or the context's cause; whichever it is, the rows of all requests that were sent have gone to Sink and
-// the Outcome counts them. A configuration that makes no sense is an error of bad input and nothing is sent.
+// Run sends every burst of the configuration. It returns an ErrorRatio (exit code 3) if too many requests fail, Sink's
+// error, or the context's cause. In any case, the rows of all requests that were sent have gone to Sink and the Outcome
+// counts them. A configuration that is not valid is an error of bad input and nothing is sent.
 func Run(ctx context.Context, cfg Config) (Outcome, error) {
 	e, err := newEngine(cfg)
 	if err != nil {
@@ -230,7 +230,7 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 	return reply, err
 }
 
-// withDefaults fills in what was left out and refuses what makes no sense.
+// withDefaults fills in missing settings and refuses settings that are not valid.
 func (cfg Config) withDefaults() (Config, error) {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "stellar"

@@ -23,14 +23,14 @@ const (
 	GRPC  = "grpc"  // unary calls over HTTP/2, in clear for http:// and over TLS for https://
 )
 
-// protocol is what is spoken to a target.
+// protocol is how a target is spoken to.
 type protocol struct {
 	alpn  string // as TLS negotiates it
 	multi bool   // one connection carries many requests
 	grpc  bool
 }
 
-// protocolOf finds how a target is to be spoken to.
+// protocolOf finds the protocol of a target.
 func protocolOf(name string, t *target) (protocol, error) {
 	switch name {
 	case HTTP1, "":
@@ -64,7 +64,7 @@ func (p protocol) judge(r *response) sample.Class {
 // field is a header field.
 type field struct{ name, value string }
 
-// headerFields are the fields that a target wants, in the order of their names: the same bytes every time.
+// headerFields are the header fields of a target, in the order of their names: the same bytes every time.
 func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, error) {
 	var out []field
 	if user != nil {
@@ -93,7 +93,7 @@ func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, 
 	return out, nil
 }
 
-// headerBlock encodes a request's head for HTTP/2 so that it fits any stream of any connection: nothing of it enters
+// headerBlock encodes a request's head for HTTP/2 so that it fits any stream of any connection: no part of it enters
 // the dynamic table (RFC 7541, section 6.2.2).
 func (cfg *Config) headerBlock(t *target, round int, body []byte) []byte {
 	var out bytes.Buffer

@@ -32,7 +32,7 @@ func (r *recorder) init(cfg *Config, gaps []time.Duration) {
 	r.noted = map[string]bool{}
 }
 
-// record hands a burst's rows to the sink and judges the error ratio.
+// record passes a burst's rows to the sink and judges the error ratio.
 func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,11 +88,10 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 	}
 }
 
-// lateFrom is how much later than planned a request leaves that counts as late.
+// lateFrom is the lateness from which on a request counts as late.
 const lateFrom = time.Millisecond
 
-// suspect marks rows in whose time the watch saw that the client may have made the latency; what it saw is told once
-// for each word.
+// suspect marks rows whose latency the client may have caused, as the watch saw; each word is logged once.
 func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 	words := v.String()
 	if words == "" || len(rows) == 0 {
@@ -114,7 +113,7 @@ func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 		r.noted[word] = true
 	}
 	if fresh {
-		r.cfg.Note("burst %d: the client may have made part of its latencies: %s "+
+		r.cfg.Note("burst %d: the client may have caused a part of its latencies: %s "+
 			"(Suspect %s; further ones are not logged)",
 			rows[0].Burst, v.Detail(), words)
 	}
@@ -131,14 +130,14 @@ func (r *recorder) judge() error {
 	return (&fail.Error{Code: fail.CodePartial, Err: &ErrorRatio{
 		Requests: r.out.Requests, Errors: r.out.Errors, Limit: r.cfg.MaxErrorRatio, Classes: classes,
 	}}).WithHint("look at the Error column of the rows that were kept; " +
-		"a higher MaxErrorRatio lets the sub-experiment go on")
+		"with a higher MaxErrorRatio, the sub-experiment continues")
 }
 
 // done is how many of the planned bursts were sent.
 func (r *recorder) done() int { return r.out.Bursts - r.out.Repeated }
 
-// left is the planned time to the end: the IATs between the rounds to come, and the bursts themselves. In an open
-// schedule the bursts lie within the IATs.
+// left is the planned time to the end: the IATs between the remaining rounds, and the bursts themselves. In an open
+// schedule, the bursts are within the IATs.
 func (r *recorder) left() time.Duration {
 	targets := len(r.cfg.Targets)
 	var left time.Duration
@@ -154,7 +153,7 @@ func (r *recorder) left() time.Duration {
 	return left + mean*time.Duration(r.cfg.Bursts-r.done())
 }
 
-// note tells the log once per target of each kind of failure, of a redirect, and of a request that was sent again.
+// note logs, once per target, each kind of failure, a redirect, and a request that was sent again.
 func (r *recorder) note(s *slot, row *sample.Sample) {
 	t := s.b.target
 	if s.resent && !t.noted[resentWord] {

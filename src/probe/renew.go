@@ -14,13 +14,13 @@ const (
 	// renewalsMost bounds how often a slot opens its connection again before one release: a server may close them at
 	// once.
 	renewalsMost = 3
-	// idleLeast is the shortest time without use after which a closing is taken for the server's idle timeout.
+	// idleLeast is the shortest idle time after which a closing counts as the server's idle timeout.
 	idleLeast = 50 * time.Millisecond
 	// aheadLeast is how long before a release a connection is opened at the latest.
 	aheadLeast = 50 * time.Millisecond
 )
 
-// renew opens the connection of an armed slot again, outside its latency. From the release on it is too late for that:
+// renew opens the connection of an armed slot again, outside its latency. After the release, it is too late for that:
 // the slot then connects within its latency, and its row says so.
 func (s *slot) renew() {
 	b := s.b
@@ -34,8 +34,8 @@ func (s *slot) renew() {
 	s.pool.prepareAhead(s)
 }
 
-// reassignArmed has the slots that are armed on a connection of HTTP/2 get another one, where the server has closed or
-// drained it.
+// reassignArmed gives another connection to the slots that are armed on an HTTP/2 connection which the server has
+// closed or drained.
 func (p *connPool) reassignArmed(m *mux, l *loop) {
 	for _, b := range l.armed {
 		if b.target.pools[l.index] != p {
@@ -50,15 +50,15 @@ func (p *connPool) reassignArmed(m *mux, l *loop) {
 	}
 }
 
-// disarm takes the burst off the list of those that are prepared and have not left.
+// disarm removes the burst from the list of bursts that are prepared and have not left.
 func (l *loop) disarm(b *burst) {
 	if at := slices.Index(l.armed, b); at >= 0 {
 		l.armed = slices.Delete(l.armed, at, at+1)
 	}
 }
 
-// closeExpiring shuts the connections that the server is going to close before the burst leaves, or close to that
-// moment, as far as it has shown how long it keeps them. Others are opened in their place.
+// closeExpiring shuts the connections that the server will probably close before the burst leaves, or close to that
+// time, by its idle timeout as far as it is known. Others are opened in their place.
 func (p *connPool) closeExpiring(b *burst) {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 || b.due < 0 {
@@ -77,8 +77,8 @@ func (p *connPool) closeExpiring(b *burst) {
 	}
 }
 
-// prepareAhead has the slot get its connection before its burst leaves: late enough that the server does not close it
-// before, early enough that it stands by then.
+// prepareAhead gets the slot its connection before its burst leaves: late enough that the server does not close it
+// before, early enough that it is open by then.
 func (p *connPool) prepareAhead(s *slot) {
 	b, l := s.b, s.loop
 	when := b.due - p.ahead(b)
@@ -115,7 +115,7 @@ func (p *connPool) prepareDelayed(l *loop) {
 	}
 }
 
-// hasRoom says whether a connection of HTTP/2 has room for the slot.
+// hasRoom reports whether an HTTP/2 connection has room for the slot.
 func (p *connPool) hasRoom(s *slot) bool {
 	return s.b.target.proto.multi && p.room(s) != nil
 }
@@ -131,7 +131,7 @@ func (p *connPool) ahead(b *burst) time.Duration {
 	return min(lead, max(life/2, turns*p.opens, aheadLeast))
 }
 
-// carriesNothing says whether no request is on its way on a connection that could carry one.
+// carriesNothing reports whether no request is in progress on a connection that could carry one.
 func (c *conn) carriesNothing() bool {
 	switch u := c.user.(type) {
 	case nil:
@@ -144,7 +144,7 @@ func (c *conn) carriesNothing() bool {
 	return false
 }
 
-// learn notes how long the server kept a connection that carried nothing: the shortest time counts.
+// learn records how long the server kept an idle connection: the shortest time counts.
 func (t *target) learn(idle time.Duration) {
 	if idle < idleLeast {
 		return
@@ -157,7 +157,7 @@ func (t *target) learn(idle time.Duration) {
 	}
 }
 
-// stands notes how long opening a connection took, of the longest one so far.
+// stands records how long opening a connection took, if it is the longest so far.
 func (c *conn) stands(now time.Duration) {
 	c.heard = now
 	took := time.Duration(0)

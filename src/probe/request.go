@@ -15,7 +15,7 @@ import (
 	"stellar/src/fail"
 )
 
-// target is a Target taken apart once, before anything is sent.
+// target is a Target parsed once, before anything is sent.
 type target struct {
 	label    string // name in rows and notes
 	hostPort string // as the URL has it: the row's Host and the Host header
@@ -98,7 +98,7 @@ func ownFields() []string {
 		"Te"}
 }
 
-// socketAddress is where to connect, as the kernel has it.
+// socketAddress is the address in the kernel's form.
 func (t *target) socketAddress(ip netip.Addr) (family int, to unix.Sockaddr) {
 	if ip.Is4() {
 		return unix.AF_INET, &unix.SockaddrInet4{Port: int(t.port), Addr: ip.As4()}
@@ -119,7 +119,7 @@ func (t *target) address(ip netip.Addr) string {
 	return net.JoinHostPort(ip.String(), strconv.Itoa(int(t.port)))
 }
 
-// pathQuery is what is asked for in a round: the URL's own query comes before the round's parameters.
+// pathQuery is the path and query of a round: the URL's own query comes before the round's parameters.
 func (t *target) pathQuery(cfg *Config, round int) string {
 	query := t.query
 	if more := t.parameters(cfg, round).Encode(); query == "" || more == "" {
@@ -143,8 +143,8 @@ func (t *target) parameters(cfg *Config, round int) url.Values {
 	return all
 }
 
-// request serialises a round's request: the very bytes that every slot of a burst writes. Of HTTP/2 they are the header
-// block and the body, which go into frames; of HTTP/1.1 the body is in the first.
+// request serialises a round's request: the exact bytes that every slot of a burst writes. For HTTP/2, they are the
+// header block and the body, which go into frames; for HTTP/1.1, the body is part of the first.
 func (cfg *Config) request(t *target, round int) (head, body []byte) {
 	body = cfg.Body(round)
 	if t.proto.grpc {
@@ -172,7 +172,8 @@ func (cfg *Config) request(t *target, round int) (head, body []byte) {
 	return append(append(b, "\r\n"...), body...), nil
 }
 
-// printable escapes what may not stand in a request line: url.Parse lets spaces and non-ASCII through in a query.
+// printable escapes characters that are not allowed in a request line: url.Parse accepts spaces and non-ASCII in a
+// query.
 func printable(text string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
@@ -188,7 +189,7 @@ func printable(text string) string {
 	return b.String()
 }
 
-// isToken is RFC 9110's token: what a method or the name of a header field consists of.
+// isToken reports whether s is a token of RFC 9110: a method, or the name of a header field.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)

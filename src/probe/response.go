@@ -16,7 +16,7 @@ const (
 	keptBody    = 1 << 20  // as much of a body is kept for the reading afterwards; the rest is counted
 )
 
-// broken is a violation of HTTP/1.1; a constant of it costs nothing to return.
+// broken is a violation of HTTP/1.1; it is a constant, so that returning it costs nothing.
 type broken string
 
 func (b broken) Error() string { return string(b) }
@@ -30,8 +30,8 @@ const (
 	errLongTail  = broken("the trailers are too long: over 64 KiB, or a line over 16 KiB")
 )
 
-// response takes in one response, in the pieces in which it arrives. Nothing of what it is given is trusted. Its
-// buffers live as long as its slot.
+// response reads one response, in the pieces in which it arrives. It trusts nothing of its input. Its buffers live as
+// long as its slot.
 type response struct {
 	maxBody int64
 
@@ -53,7 +53,7 @@ type response struct {
 	framing
 }
 
-// framing is what the head says about where the body ends.
+// framing is what the head says about the end of the body.
 type framing struct {
 	fixed    int64 // Content-Length, or -1
 	chunked  bool
@@ -75,8 +75,8 @@ func (p *response) reset(maxBody int64) {
 	}
 }
 
-// feed takes in what arrived at an instant. An error is the end of the connection; once whole is set, so is a piece
-// that comes after the end, which was not asked for.
+// feed handles what arrived at a given time. An error ends the connection; after the response is complete, so does
+// further data, which was not asked for.
 func (p *response) feed(data []byte, at time.Duration) error {
 	p.stamp(at)
 	held := len(p.pending) > 0
@@ -103,7 +103,7 @@ func (p *response) feed(data []byte, at time.Duration) error {
 	return nil
 }
 
-// stamp notes that a piece has come.
+// stamp records that a piece has arrived.
 func (p *response) stamp(at time.Duration) {
 	p.last = at
 	if p.first < 0 {
@@ -111,8 +111,7 @@ func (p *response) stamp(at time.Duration) {
 	}
 }
 
-// eof takes in the end of the connection. It ends a response without a length of its own; anything else is cut off by
-// it.
+// eof handles the end of the connection. It ends a response without a length of its own; any other response is cut off.
 func (p *response) eof() error {
 	if p.toEnd {
 		p.part, p.whole = nil, true
@@ -121,7 +120,7 @@ func (p *response) eof() error {
 	return io.ErrUnexpectedEOF
 }
 
-// line cuts the next line off data, without its line break; a bare LF ends one, too. used is 0 where none is whole yet.
+// line cuts the next line off data, without its line break; a bare LF ends one, too. used is 0 if none is complete yet.
 func line(data []byte, long broken) (text []byte, used int, err error) {
 	i := bytes.IndexByte(data, '\n')
 	if i >= windowBytes || i < 0 && len(data) >= windowBytes {
@@ -147,7 +146,7 @@ func (p *response) statusPart(data []byte) (int, error) {
 	return used, nil
 }
 
-// fieldPart takes in a header line. It is looked at once the next one shows that it is not folded.
+// fieldPart handles a header line. It is interpreted once the next line shows that it is not folded.
 func (p *response) fieldPart(data []byte) (int, error) {
 	text, used, err := line(data, errLongLine)
 	if used == 0 || err != nil {
@@ -187,8 +186,8 @@ func (p *response) unfold(text []byte) error {
 	return nil
 }
 
-// headDone decides what follows the head: the body as it frames it (RFC 9112, section 6.3), or, after an interim
-// answer, the next head.
+// headDone decides what follows the head: the body by its framing (RFC 9112, section 6.3), or, after an interim answer,
+// the next head.
 func (p *response) headDone() error {
 	if p.status < 200 {
 		if p.status == 101 {
@@ -232,7 +231,7 @@ func (p *response) expect(n int64) error {
 	return nil
 }
 
-// storeExpected stores what data has of the bytes that are to come.
+// storeExpected stores the part of data that belongs to the expected bytes.
 func (p *response) storeExpected(data []byte) int {
 	n := int(min(p.left, int64(len(data))))
 	p.store(data[:n])
@@ -264,7 +263,7 @@ func (p *response) chunkPart(data []byte) (int, error) {
 	size, _, _ := bytes.Cut(text, []byte{';'})
 	n, ok := number(bytes.TrimRight(size, " \t"), 16)
 	if !ok {
-		return 0, broken("the size of a chunk makes no sense")
+		return 0, broken("the size of a chunk is not valid")
 	}
 	if n == 0 {
 		p.part = (*response).trailerPart
@@ -282,7 +281,7 @@ func (p *response) chunkDataPart(data []byte) (int, error) {
 	return n, nil
 }
 
-// chunkEndPart takes in the line break after a chunk.
+// chunkEndPart handles the line break after a chunk.
 func (p *response) chunkEndPart(data []byte) (int, error) {
 	n := len(data)
 	switch {

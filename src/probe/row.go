@@ -9,7 +9,7 @@ import (
 	"stellar/src/sample"
 )
 
-// sample makes the row, once the burst is over.
+// sample makes the row, after the burst.
 func (s *slot) sample() sample.Sample {
 	b := s.b
 	row := sample.Empty()
@@ -53,7 +53,7 @@ func (s *slot) sample() sample.Sample {
 	return row
 }
 
-// describe completes a row with what the response says of the function.
+// describe adds to a row what the response reports about the function.
 func (p *response) describe(s *sample.Sample) {
 	body := p.body
 	if !p.whole || p.length != int64(len(body)) {
@@ -62,10 +62,10 @@ func (p *response) describe(s *sample.Sample) {
 	answer.Describe(s, p.head, body)
 }
 
-// resentWord is the Suspect of a request that was sent twice, because a connection of HTTP/2 did not take it.
+// resentWord is the Suspect of a request that was sent twice, because an HTTP/2 connection did not accept it.
 const resentWord = "resent"
 
-// since counts a stamp from the slot's turn; None stays None.
+// since converts a stamp to a time since the slot's turn; None stays None.
 func (s *slot) since(at time.Duration) time.Duration {
 	if at < 0 {
 		return sample.None

@@ -21,7 +21,7 @@ const (
 	finished
 )
 
-// slot is one request's place in a burst. From the burst's start to the slot's end its loop alone touches it; then the
+// slot is one request's place in a burst. From the burst's start to the slot's end, only its loop uses it; then the
 // recorder reads it. Slots and their buffers are used again by later bursts.
 type slot struct {
 	b     *burst
@@ -88,7 +88,7 @@ func (s *slot) arm() {
 	}
 }
 
-// acquireConn gets the slot a connection that is kept and stands.
+// acquireConn gets the slot a kept connection that is open.
 func (s *slot) acquireConn() bool {
 	c := s.pool.acquireConn()
 	if c == nil {
@@ -104,7 +104,7 @@ func (s *slot) prepare() {
 	s.open()
 }
 
-// open gets the slot a connection of its own, or its part of one.
+// open gets the slot a connection of its own, or a share of one.
 func (s *slot) open() {
 	if s.b.target.proto.multi {
 		s.stream, s.queued = 0, false
@@ -130,7 +130,7 @@ func (s *slot) drafted() {
 	}
 }
 
-// standing says whether what was prepared is still there.
+// standing reports whether the prepared connection is still open.
 func (s *slot) standing() bool {
 	if s.b.target.proto.multi {
 		return s.mux != nil && !s.mux.draining()
@@ -155,7 +155,7 @@ func (s *slot) armed() {
 	}
 }
 
-// sealRequest encrypts the request beforehand where there is something to encrypt: the release then only writes.
+// sealRequest encrypts the request in advance if it has to be encrypted: after the release, it is only written.
 func (s *slot) sealRequest() {
 	if s.conn.seal != nil && !s.warms {
 		s.conn.held = true
@@ -202,7 +202,7 @@ func (s *slot) fire() {
 	}
 }
 
-// write gives the request to the kernel.
+// write passes the request to the kernel.
 func (s *slot) write(at time.Duration) {
 	s.stage, s.began = sent, at
 	if c := s.conn; c.held {
@@ -246,7 +246,7 @@ func (s *slot) incoming(data []byte, at time.Duration) error {
 	return nil
 }
 
-// ended is the end of the slot's own connection.
+// ended handles the end of the slot's own connection.
 func (s *slot) ended(class sample.Class, err error) {
 	if s.stage == preparing {
 		s.pool.openingDone()
@@ -259,7 +259,7 @@ func (s *slot) ended(class sample.Class, err error) {
 	s.connLost(class, err, s.conn.phases)
 }
 
-// connLost ends what the slot was doing with a connection that has failed.
+// connLost ends the slot's request on a connection that has failed.
 func (s *slot) connLost(class sample.Class, err error, p phases) {
 	s.queued = false
 	switch s.stage {
@@ -281,8 +281,8 @@ func (s *slot) connLost(class sample.Class, err error, p phases) {
 	}
 }
 
-// reassign has the slot go to another connection, once, because its own does not take its request. A request that was
-// sent keeps its turn: its latency runs on.
+// reassign moves the slot to another connection, once, because its own does not accept its request. A request that was
+// sent keeps its turn: its latency continues.
 func (s *slot) reassign(why error) {
 	if s.refusal != nil {
 		s.connLost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
@@ -300,7 +300,7 @@ var (
 	errCut      = fmt.Errorf("cut off, because the run was stopped: %w", os.ErrDeadlineExceeded)
 )
 
-// expire ends a slot whose time is over, or which is cut off.
+// expire ends a slot that timed out, or that is cut off.
 func (s *slot) expire() {
 	why := errDeadline
 	if s.b.cut.Load() {
@@ -322,7 +322,7 @@ func (s *slot) expire() {
 	}
 }
 
-// finish ends the request. Its connection is kept where it can carry another one.
+// finish ends the request. Its connection is kept if it can carry another one.
 func (s *slot) finish() {
 	s.loop.unwatchDeadline(s)
 	s.stage = finished
@@ -349,7 +349,7 @@ func (s *slot) finish() {
 	}
 }
 
-// abort gives up a slot that was never released.
+// abort ends a slot that was never released.
 func (s *slot) abort() {
 	s.releaseConn()
 	s.loop.unwatchDeadline(s)
@@ -357,7 +357,7 @@ func (s *slot) abort() {
 	s.b.slotDone()
 }
 
-// releaseConn gives back a connection that carries no request of the slot's.
+// releaseConn returns a connection that carries no request of the slot.
 func (s *slot) releaseConn() {
 	s.queued = false
 	if s.mux != nil {

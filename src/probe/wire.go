@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// wire is the socket as crypto/tls sees it. While hands are shaken it belongs to a goroutine and waits for the loop's
-// signals; afterwards it belongs to the loop and waits for nothing: what it cannot write goes to the connection's out.
+// wire is the socket for crypto/tls. During the handshake, it belongs to a goroutine and waits for the loop's signals.
+// Afterwards, it belongs to the loop and never waits: what it cannot write goes to the connection's out.
 type wire struct {
 	conn   *conn         // set once the handshake is over
 	news   chan struct{} // the socket has changed, or the wire is connected or aborted
@@ -23,7 +23,7 @@ type wire struct {
 
 func newWire() *wire { return &wire{fd: -1, news: make(chan struct{}, 1)} }
 
-// connect gives the wire its socket, and the socket what was written early.
+// connect gives the wire its socket, and writes the early data to the socket.
 func (w *wire) connect(fd int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -33,7 +33,7 @@ func (w *wire) connect(fd int) error {
 	return err
 }
 
-// socket is the socket to use, -1 where there is none yet.
+// socket is the socket to use, -1 if there is none yet.
 func (w *wire) socket() (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -43,7 +43,7 @@ func (w *wire) socket() (int, error) {
 	return w.fd, nil
 }
 
-// signal wakes the goroutine that shakes hands.
+// signal wakes the goroutine of the handshake.
 func (w *wire) signal() {
 	select {
 	case w.news <- struct{}{}:
@@ -102,7 +102,7 @@ func (w *wire) Write(b []byte) (int, error) {
 	}
 }
 
-// keepEarly keeps what is written before there is a connection.
+// keepEarly stores what is written before there is a connection.
 func (w *wire) keepEarly(b []byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

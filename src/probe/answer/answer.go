@@ -1,5 +1,5 @@
-// Package answer reads what a function says of itself in its response (request id, instance, cold start, its own
-// stamps) into a row. It runs after the burst, trusts nothing it reads, and bounds every text.
+// Package answer reads what a function reports in its response (request id, instance, cold start, its own stamps) into
+// a row. It runs after the burst, does not trust its input, and bounds every text.
 package answer
 
 import (
@@ -30,9 +30,9 @@ type answer struct {
 // MaxText is the longest text of a response that gets into a row, in bytes.
 const MaxText = 256
 
-// Describe completes a row with what a response of HTTP says of the function: its body, nil where it did not arrive as
-// a whole, and its head (status line and header lines). A body of any other shape changes nothing but the request id,
-// which then comes from the head.
+// Describe completes a row with what an HTTP response reports about the function: its body, nil if it did not arrive
+// completely, and its head (status line and header lines). A body of any other form changes only the request id, which
+// then comes from the head.
 func Describe(s *sample.Sample, head, body []byte) {
 	if a, ok := readAnswer(body); ok {
 		a.describe(s)
@@ -45,7 +45,7 @@ func Describe(s *sample.Sample, head, body []byte) {
 	}
 }
 
-// describe copies into a row what makes sense of an answer.
+// describe copies the valid parts of an answer into a row.
 func (a *answer) describe(s *sample.Sample) {
 	s.RequestID = Clean(a.RequestID)
 	s.InstanceID = Clean(a.Instance.ID)
@@ -70,7 +70,7 @@ func requestIDFields() []string {
 	}
 }
 
-// plausible is a duration given in nanoseconds, None where it lies outside 0 to 24 h.
+// plausible is a duration given in nanoseconds, None if it is outside 0 to 24 h.
 func plausible(ns *int64) time.Duration {
 	if ns == nil || *ns < 0 || *ns > int64(24*time.Hour) {
 		return sample.None
@@ -97,7 +97,7 @@ func parseStamp(raw json.RawMessage) time.Time {
 	return time.Time{}
 }
 
-// Clean makes a text from outside fit for a row: bounded, valid UTF-8, no control characters.
+// Clean makes a text from outside safe for a row: bounded, valid UTF-8, no control characters.
 func Clean(text string) string {
 	if len(text) > MaxText {
 		text = text[:MaxText]

@@ -25,10 +25,11 @@ const (
 	replyHops       = 109 // repeated message: function, sent, received (Unix ns), bytes, replied, answered (Unix ns)
 )
 
-// functionsMost is how many functions of a chain are looked at; it is also the longest chain that can be asked for.
+// functionsMost is the number of functions of a chain that are read; it is also the longest chain that can be asked
+// for.
 const functionsMost = 1000
 
-// callReply is what a reply's message says. Numbers that it does not hold are nil.
+// callReply is the content of a reply's message. Missing numbers are nil.
 type callReply struct {
 	stamps          string
 	requestID, inst string
@@ -40,7 +41,7 @@ type callReply struct {
 	hops            [][6]int64
 }
 
-// parseReply takes a reply's body apart. What is malformed says nothing.
+// parseReply parses a reply's body. Malformed parts are ignored.
 func parseReply(body []byte) (r callReply, ok bool) {
 	if len(body) < 5 || body[0] != 0 || int64(binary.BigEndian.Uint32(body[1:])) != int64(len(body)-5) {
 		return callReply{}, false
@@ -84,7 +85,7 @@ func int64Ptr(value uint64) *int64 {
 	return &n
 }
 
-// readInts takes a message of numbers apart; field n goes to place n-1.
+// readInts parses a message of numbers; field n goes to index n-1.
 func readInts(m []byte, to []int64) bool {
 	return eachField(m, func(number protowire.Number, value uint64, _ []byte) bool {
 		if int(number) <= len(to) {
@@ -147,7 +148,8 @@ func DescribeCall(s *sample.Sample, body []byte) {
 	}
 }
 
-// instants are the functions' stamps, in nanoseconds of those that tell them and in milliseconds of the others.
+// instants are the functions' stamps, in nanoseconds from functions that report them and in milliseconds from the
+// others.
 func (r *callReply) instants() []time.Time {
 	texts := strings.Fields(strings.Trim(r.stamps, "[] "))
 	if len(texts) > functionsMost {
@@ -165,7 +167,7 @@ func (r *callReply) instants() []time.Time {
 	return out
 }
 
-// ways are the hops in their places.
+// ways are the hops in their order.
 func (r *callReply) ways() []sample.Hop {
 	var out []sample.Hop
 	for _, h := range r.hops {

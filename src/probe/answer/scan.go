@@ -7,8 +7,8 @@ import (
 )
 
 // readAnswer reads a function's answer. The functions of this tool write plain JSON, which is scanned in a tenth of the
-// time that encoding/json takes; whatever is not as plain is left to that. A sustained load makes a hundred thousand
-// rows a second beside itself.
+// time of encoding/json; other JSON is left to that. A sustained load makes a hundred thousand rows a second while it
+// runs.
 func readAnswer(body []byte) (a answer, ok bool) {
 	if len(body) == 0 || body[0] != '{' {
 		return a, false
@@ -21,8 +21,8 @@ func readAnswer(body []byte) (a answer, ok bool) {
 	return a, json.Unmarshal(body, &a) == nil
 }
 
-// scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, no key in another case than ours.
-// Each of its functions answers false where it finds anything else, and the whole is read anew by encoding/json.
+// scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, keys in our case only. Each of its
+// functions returns false if it finds anything else, and encoding/json then reads the whole text.
 type scanner struct{ rest []byte }
 
 func (s *scanner) answer(a *answer) bool {
@@ -68,7 +68,7 @@ func (s *scanner) instance(a *answer) bool {
 	})
 }
 
-// likely says whether encoding/json would take a key for one of ours, as it does in any case of letters.
+// likely reports whether encoding/json would accept a key as one of ours, as it does in any case of letters.
 func likely(key []byte, names ...string) bool {
 	for _, name := range names {
 		if bytes.EqualFold(key, []byte(name)) {
@@ -149,7 +149,7 @@ func (s *scanner) text(out *string) bool {
 	return ok
 }
 
-// digits reads a whole number of at most 18 digits as it stands.
+// digits reads a whole number of at most 18 digits.
 func (s *scanner) digits() ([]byte, bool) {
 	s.space()
 	i := 0

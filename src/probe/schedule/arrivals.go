@@ -28,7 +28,7 @@ type Arrivals struct {
 	Sub    int           // index of the sub-experiment: each has a sequence of its own
 }
 
-// arrivalStream sets these draws apart from others made with the same seed.
+// arrivalStream separates these draws from others made with the same seed.
 const arrivalStream = 0x6172726976616c73 // "arrivals"
 
 // Gaps returns the first n waits: gap k follows round k. The same Arrivals give the same gaps on every machine.
@@ -63,8 +63,8 @@ func (a Arrivals) Gaps(n int) ([]time.Duration, error) {
 	return gaps, nil
 }
 
-// exponential draws by inversion, -m ln(1-U), whole microseconds: unlike the library's ziggurat the method is fixed by
-// the formula, and cutting off the nanoseconds hides the last-bit differences between processors' floating point.
+// exponential draws by inversion, -m ln(1-U), in whole microseconds. Unlike the library's ziggurat, the formula fixes
+// the method, and cutting off the nanoseconds hides the last-bit differences between processors' floating point.
 func exponential(draw *rand.Rand, mean time.Duration) time.Duration {
 	x := -math.Log1p(-draw.Float64()) * float64(mean)
 	return time.Duration(x) / time.Microsecond * time.Microsecond

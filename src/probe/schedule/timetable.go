@@ -16,7 +16,7 @@ const (
 	Traced   = "trace"    // as many in each slot of time as the trace counts there
 )
 
-// Timetable plans a sustained load: when each request leaves, whatever becomes of those before it.
+// Timetable plans a sustained load: when each request is sent, independent of the responses.
 type Timetable struct {
 	Kind     string        // default Constant
 	Rate     float64       // requests a second of Constant and Poisson
@@ -27,7 +27,7 @@ type Timetable struct {
 	Even     bool          // Traced: spread a slot's requests evenly; else they lie in it uniformly at random
 }
 
-// timetableStream sets these draws apart from others made with the same seed.
+// timetableStream separates these draws from others made with the same seed.
 const timetableStream = 0x74696d657461626c // "timetabl"
 
 // maxRate is a request in each nanosecond, the unit of the instants.
@@ -143,7 +143,7 @@ func (t Timetable) poisson() func() (time.Duration, bool) {
 	}
 }
 
-// pace gives the instants of a constant rate, each worked out by itself, so that no error adds up. A rate is exactly
+// pace returns the times of a constant rate, each computed by itself, so that no error adds up. A rate is exactly
 // mantissa/2^shift.
 type pace struct {
 	mantissa uint64
@@ -283,7 +283,7 @@ func (h heads) before(i, j int) bool {
 	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].table < h[j].table
 }
 
-// sink moves element i down until none below it is earlier.
+// sink moves element i down until no element below it is earlier.
 func (h heads) sink(i int) {
 	for {
 		child := 2*i + 1

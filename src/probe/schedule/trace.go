@@ -6,7 +6,7 @@ import (
 	"stellar/src/fail"
 )
 
-// Trace is a load as it was counted elsewhere: so many requests in each slot of time, slot after slot without a gap.
+// Trace is a load that was counted elsewhere: a number of requests in each slot of time, slot after slot without a gap.
 type Trace struct {
 	Slot   time.Duration // length of a slot: a second or a minute in the files that experiments name
 	Counts []int64       // requests in each slot
@@ -15,7 +15,7 @@ type Trace struct {
 // Length is the time that the trace covers.
 func (t Trace) Length() time.Duration { return time.Duration(len(t.Counts)) * t.Slot }
 
-// check refuses what is no trace.
+// check refuses what is not a trace.
 func (t Trace) check() error {
 	if t.Slot <= 0 {
 		return fail.Input("a trace's slots are %s long; they need a length", t.Slot)
