@@ -51,6 +51,7 @@ var (
 	_ provider.Sweeper    = (*connection)(nil)
 	_ provider.Renewer    = (*connection)(nil)
 	_ provider.Writer     = (*connection)(nil)
+	_ provider.Reporter   = (*connection)(nil)
 	_ provider.Adapter    = (*connection)(nil)
 )
 

@@ -75,6 +75,10 @@ func (f *fakeAzure) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.calls = append(f.calls, r.Method+" "+r.URL.Path)
+	if strings.HasSuffix(r.URL.Path, "/query") {
+		f.insights(w, r)
+		return
+	}
 	if r.Header.Get("Authorization") != "Bearer tok" || r.URL.Query().Get("api-version") == "" {
 		f.t.Errorf("%s %s with %v", r.Method, r.URL, r.Header)
 	}

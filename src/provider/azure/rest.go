@@ -26,7 +26,8 @@ import (
 type restClient struct {
 	provider.Options
 	principal
-	client *http.Client
+	client   *http.Client
+	audience string // whom tokens are for; empty: Resource Manager
 
 	mu      sync.Mutex
 	token   string
@@ -133,7 +134,7 @@ func (a *restClient) send(req *http.Request, into any) error {
 
 var errLogin = errors.New("the service principal may not log in")
 
-// bearer is a token for Resource Manager, asked for once in its life.
+// bearer is a token for the client's audience, asked for once in its life.
 func (a *restClient) bearer(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,7 +143,7 @@ func (a *restClient) bearer(ctx context.Context) (string, error) {
 	}
 	login := strings.TrimSuffix(cmp.Or(a.Getenv("AZURE_AUTHORITY_HOST"), loginURL), "/")
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {a.clientID}, "client_secret": {a.secret},
-		"scope": {managementURL + "/.default"}}
+		"scope": {cmp.Or(a.audience, managementURL) + "/.default"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
 		login+"/"+url.PathEscape(a.tenant)+"/oauth2/v2.0/token", bytes.NewBufferString(form.Encode()))
 	if err != nil {
