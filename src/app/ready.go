@@ -41,8 +41,12 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 	}
 	if j.Deploys(exp) {
 		row, err := vendors.Find(exp.ProviderKind())
+		var fns []*run.Function
 		if err == nil {
-			err = row.CheckLimits(exp, j.Subs(exp))
+			fns, err = pipeline.Functions(exp, j.Subs(exp), "")
+		}
+		if err == nil {
+			err = row.CheckLimits(exp, j.Subs(exp), fns)
 		}
 		add(false, err)
 	}

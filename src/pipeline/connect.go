@@ -133,7 +133,7 @@ func (c Config) OpenStanding(exp *experiment.Experiment) (provider.Connection, e
 		return nil, err
 	}
 	if !row.Standing || !row.CanDeploy() {
-		return provider.OpenEndpoints(c.Endpoints, row, exp.SubExperiments)
+		return provider.OpenEndpoints(c.Endpoints, row)
 	}
 	return row.Open(provider.Options{Target: exp.Provider})
 }

@@ -116,7 +116,7 @@ func fitting(r *run.Run, f *run.Function, rec *run.Record, present map[string]bo
 			return false // other code, or unknown code, would be measured under this function's name
 		}
 		return old.Runtime == f.Runtime && old.Architecture == f.Architecture &&
-			provider.Fits(*old.Endpoint, f, want) && rec.Experiment.Region == r.Experiment.Region &&
+			provider.Fits(*old.Endpoint, f) && rec.Experiment.Region == r.Experiment.Region &&
 			alike(&rec.Experiment.SubExperiments[old.SubExperiment], want)
 	})
 }

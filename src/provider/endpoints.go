@@ -18,7 +18,6 @@ import (
 // ExistingFunctions are functions that exist already, named by an endpoints file: they are matched, not deployed.
 type ExistingFunctions struct {
 	row  Provider
-	subs []experiment.SubExperiment
 	all  []Endpoint
 	file string
 }
@@ -30,7 +29,7 @@ var (
 
 // OpenEndpoints reads the endpoints file of a provider: path itself, or <provider>.json in the folder path (vHive.json
 // is also found in lower case).
-func OpenEndpoints(path string, row Provider, subs []experiment.SubExperiment) (*ExistingFunctions, error) {
+func OpenEndpoints(path string, row Provider) (*ExistingFunctions, error) {
 	file, err := findFile(path, row.Name)
 	if err != nil {
 		return nil, err
@@ -39,7 +38,7 @@ func OpenEndpoints(path string, row Provider, subs []experiment.SubExperiment) (
 	if err != nil {
 		return nil, err
 	}
-	s := &ExistingFunctions{row: row, subs: subs, file: file}
+	s := &ExistingFunctions{row: row, file: file}
 	for _, e := range entries {
 		ep, err := existingEndpoint(e, row)
 		if err != nil {
@@ -109,7 +108,7 @@ func (s *ExistingFunctions) Match(fns []*Function) ([]Endpoint, error) {
 		}
 		if lack := c.length - len(found); lack > 0 {
 			kind := fmt.Sprintf("%s, %d MB of memory, size %s", f.PackageType, f.MemoryMB,
-				bytesize.FromMiB(s.subs[f.Sub].FunctionImageSizeMB))
+				bytesize.FromMiB(f.ImageSizeMB))
 			if missing[kind] == 0 {
 				order = append(order, kind)
 			}
@@ -154,7 +153,7 @@ func chains(fns []*Function) []chain {
 func (s *ExistingFunctions) find(f *Function, length int, taken []bool) []int {
 	var fit, free []int
 	for i, e := range s.all {
-		if Fits(e, f, &s.subs[f.Sub]) {
+		if Fits(e, f) {
 			fit = append(fit, i)
 			if !taken[i] {
 				free = append(free, i)

@@ -30,11 +30,12 @@ type Limits struct {
 	Source       string         // where these numbers were read, and when
 }
 
-// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). Functions that
-// exist already are not its business.
-func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int) error {
+// CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). fns are the
+// functions that their studies deploy: sizes and memory are theirs, or the sub-experiment's own where it has none among
+// them. Functions that exist already are not its business.
+func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int, fns []*Function) error {
 	var no []error
-	for _, r := range p.Limits.refusals(exp, subs) {
+	for _, r := range p.Limits.refusals(exp, subs, fns) {
 		no = append(no, fmt.Errorf("%s: %s", r.Where(exp), r))
 	}
 	if len(no) == 0 {
@@ -45,7 +46,7 @@ func (p Provider) CheckLimits(exp *experiment.Experiment, subs []int) error {
 }
 
 // refusals gives all that the sub-experiments ask for beyond the limits.
-func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal) {
+func (l Limits) refusals(exp *experiment.Experiment, subs []int, fns []*Function) (all []Refusal) {
 	if l.Region != nil && exp.Region != "" && !l.Region.MatchString(exp.Region) {
 		no := Refuse("Region", exp.Region, "its regions are written as %s", l.RegionLike)
 		no.Sub = -1
@@ -53,7 +54,7 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal)
 	}
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
-		for _, no := range slices.Concat(l.sizes(s), l.runtime(s)) {
+		for _, no := range slices.Concat(l.sizes(s, sizesOf(i, s, fns)), l.runtime(s)) {
 			no.Sub = i
 			all = append(all, no)
 		}
@@ -61,36 +62,80 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int) (all []Refusal)
 	return all
 }
 
+// sizesOf are the distinct sizes of a sub-experiment's functions, in their order: its own where it has none among fns.
+func sizesOf(sub int, s *experiment.SubExperiment, fns []*Function) (all []functionSize) {
+	for _, fn := range fns {
+		size := functionSize{fn.ImageSizeMB, fn.MemoryMB}
+		if fn.Sub == sub && !slices.Contains(all, size) {
+			all = append(all, size)
+		}
+	}
+	if all == nil {
+		all = []functionSize{{s.FunctionImageSizeMB, s.FunctionMemoryMB}}
+	}
+	return all
+}
+
+// functionSize is what a function has of its own, beside its sub-experiment, that limits are about.
+type functionSize struct {
+	imageMB  float64 // size of its package in MiB; 0: as built
+	memoryMB int
+}
+
 // sizes are the limits in numbers.
-func (l Limits) sizes(s *experiment.SubExperiment) (no []Refusal) {
-	add := func(key string, found any, why string, args ...any) {
-		no = append(no, Refuse(key, found, why, args...))
-	}
+func (l Limits) sizes(s *experiment.SubExperiment, sizes []functionSize) (no []Refusal) {
 	if len(l.PackageTypes) > 0 && !slices.Contains(l.PackageTypes, s.PackageType) {
-		add("PackageType", s.PackageType, "it takes %s only", l.PackageTypes[0])
+		no = append(no, Refuse("PackageType", s.PackageType, "it takes %s only", l.PackageTypes[0]))
 	}
-	size := bytesize.FromMiB(s.FunctionImageSizeMB)
-	switch {
-	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "a ZIP package must stay under %s (%s)",
-			l.ZipBytes, l.ZipWords)
-	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
-		add("FunctionImageSizeMB", s.FunctionImageSizeMB, "an image may have %s", l.ImageBytes)
+	var packages, memories []Refusal
+	for _, size := range sizes {
+		packages = appendNew(packages, l.packageSize(s.PackageType, size.imageMB))
+		memories = appendNew(memories, l.memory(size.memoryMB))
 	}
-	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
-	case most == 0:
-	case least == most && s.FunctionMemoryMB != most:
-		add("FunctionMemoryMB", s.FunctionMemoryMB, "it has %d only", most)
-	case s.FunctionMemoryMB < least || s.FunctionMemoryMB > most:
-		add("FunctionMemoryMB", s.FunctionMemoryMB, "from %d to %d", least, most)
-	case l.MemoryStep > 0 && s.FunctionMemoryMB%l.MemoryStep != 0:
-		below := s.FunctionMemoryMB / l.MemoryStep * l.MemoryStep
-		add("FunctionMemoryMB", s.FunctionMemoryMB, "in steps of %d: %d or %d", l.MemoryStep, below, below+l.MemoryStep)
-	}
+	no = slices.Concat(no, packages, memories)
 	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
-		add("FunctionTimeoutSeconds", s.FunctionTimeoutSeconds, "at most %d", l.TimeoutMax)
+		no = append(no, Refuse("FunctionTimeoutSeconds", s.FunctionTimeoutSeconds, "at most %d", l.TimeoutMax))
 	}
 	return no
+}
+
+// appendNew adds those refusals that are not among them.
+func appendNew(all, more []Refusal) []Refusal {
+	for _, r := range more {
+		if !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// packageSize refuses a package that is too large. mib is its size in MiB.
+func (l Limits) packageSize(packageType string, mib float64) []Refusal {
+	size := bytesize.FromMiB(mib)
+	switch {
+	case packageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
+		return []Refusal{Refuse("FunctionImageSizeMB", mib, "a ZIP package must stay under %s (%s)", l.ZipBytes,
+			l.ZipWords)}
+	case packageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
+		return []Refusal{Refuse("FunctionImageSizeMB", mib, "an image may have %s", l.ImageBytes)}
+	}
+	return nil
+}
+
+// memory refuses an amount of memory, in MiB.
+func (l Limits) memory(mib int) []Refusal {
+	const key = "FunctionMemoryMB"
+	switch least, most := l.MemoryMB[0], l.MemoryMB[1]; {
+	case most == 0:
+	case least == most && mib != most:
+		return []Refusal{Refuse(key, mib, "it has %d only", most)}
+	case mib < least || mib > most:
+		return []Refusal{Refuse(key, mib, "from %d to %d", least, most)}
+	case l.MemoryStep > 0 && mib%l.MemoryStep != 0:
+		below := mib / l.MemoryStep * l.MemoryStep
+		return []Refusal{Refuse(key, mib, "in steps of %d: %d or %d", l.MemoryStep, below, below+l.MemoryStep)}
+	}
+	return nil
 }
 
 // runtime are the limits on runtimes and processors.

@@ -194,13 +194,13 @@ func (p Provider) offline() Connection {
 
 // Fits reports whether an existing endpoint can serve a function: same package type, memory and size to 5 MB. A
 // function with no size asked for fits any; images are not compared by size, AWS does not tell it.
-func Fits(e Endpoint, fn *Function, sub *experiment.SubExperiment) bool {
+func Fits(e Endpoint, fn *Function) bool {
 	const tolerance = 5
 	if e.PackageType != fn.PackageType || e.MemoryMB != fn.MemoryMB {
 		return false
 	}
-	if sub.FunctionImageSizeMB == 0 || fn.PackageType == "Image" {
+	if fn.ImageSizeMB == 0 || fn.PackageType == "Image" {
 		return true
 	}
-	return max(e.ImageSizeMB-sub.FunctionImageSizeMB, sub.FunctionImageSizeMB-e.ImageSizeMB) <= tolerance
+	return max(e.ImageSizeMB-fn.ImageSizeMB, fn.ImageSizeMB-e.ImageSizeMB) <= tolerance
 }

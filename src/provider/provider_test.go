@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -42,13 +41,12 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 	 {"GatewayID":"a.example/f","FunctionMemoryMB":128,"ImageSizeMB":10,"PackageType":"Zip"},
 	 {"GatewayID":"http://b.example/f?k=v","FunctionMemoryMB":128,"ImageSizeMB":14,"PackageType":"Zip"},
 	 {"GatewayID":"c.example","FunctionMemoryMB":256,"ImageSizeMB":60,"PackageType":"Image"}]`)
-	subs := []experiment.SubExperiment{{FunctionImageSizeMB: 14}, {FunctionImageSizeMB: 10}, {FunctionImageSizeMB: 999}}
-	s, err := OpenEndpoints(filepath.Dir(file), Provider{Name: "aws"}, subs)
+	s, err := OpenEndpoints(filepath.Dir(file), Provider{Name: "aws"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fns := []*run.Function{zip("f0-0", 0, 128), zip("f1-0", 1, 128),
-		{Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image"}}
+	fns := []*run.Function{sized(zip("f0-0", 0, 128), 14), sized(zip("f1-0", 1, 128), 10),
+		{Name: "f2-0", Sub: 2, MemoryMB: 256, PackageType: "Image", ImageSizeMB: 999}}
 	got, err := s.Match(fns)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +56,7 @@ func TestStandingMatchesEachEndpointOnce(t *testing.T) {
 			t.Errorf("function %d got %+v; want %s", i, got[i], want)
 		}
 	}
-	_, err = s.Match(append(fns, zip("f0-1", 0, 128), zip("f0-2", 0, 512)))
+	_, err = s.Match(append(fns, sized(zip("f0-1", 0, 128), 14), sized(zip("f0-2", 0, 512), 14)))
 	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "1 more of: Zip, 128 MB") ||
 		!strings.Contains(err.Error(), "1 more of: Zip, 512 MB") {
 		t.Errorf("too few endpoints: %v", err)
@@ -101,7 +99,7 @@ func TestChainsTakeNeighbours(t *testing.T) {
 		"one is missing":   {3, of(0, 2, 2), "", "1 more of: Image, 128 MB of memory, size 0 MiB"},
 		"many are missing": {3, slices.Concat(of(0, 2), of(1, 5), of(0, 1)), "", "5 more of"},
 	} {
-		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), vhive, make([]experiment.SubExperiment, 2))
+		s, err := OpenEndpoints(endpointsIn(t, list(c.endpoints)), vhive)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,11 +132,17 @@ func zip(name string, sub, memory int) *run.Function {
 	return &run.Function{Name: name, Sub: sub, MemoryMB: memory, PackageType: "Zip"}
 }
 
+// sized is a function with a package of so many MiB.
+func sized(fn *run.Function, mib float64) *run.Function {
+	fn.ImageSizeMB = mib
+	return fn
+}
+
 func TestFitsToFiveMegabytes(t *testing.T) {
-	fn := zip("f", 0, 128)
+	fn := sized(zip("f", 0, 128), 10)
 	for size, want := range map[float64]bool{5: true, 4.9: false, 15: true, 15.1: false, 10: true} {
 		e := Endpoint{PackageType: "Zip", MemoryMB: 128, ImageSizeMB: size}
-		if got := Fits(e, fn, &experiment.SubExperiment{FunctionImageSizeMB: 10}); got != want {
+		if got := Fits(e, fn); got != want {
 			t.Errorf("an endpoint of %g MB for a function of 10 MB: %v, want %v", size, got, want)
 		}
 	}
@@ -146,7 +150,7 @@ func TestFitsToFiveMegabytes(t *testing.T) {
 
 func TestPublishedEndpointFilesLoad(t *testing.T) {
 	for file, n := range map[string]int{"vHive.json": 24, "golang-transfer.json": 16} {
-		s, err := OpenEndpoints(filepath.Join("testdata", file), vhive, nil)
+		s, err := OpenEndpoints(filepath.Join("testdata", file), vhive)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +158,7 @@ func TestPublishedEndpointFilesLoad(t *testing.T) {
 			t.Errorf("%s has %d endpoints, want %d", file, len(all), n)
 		}
 	}
-	if _, err := OpenEndpoints("testdata", vhive, nil); err != nil {
+	if _, err := OpenEndpoints("testdata", vhive); err != nil {
 		t.Errorf("vHive.json is not found in its folder: %v", err)
 	}
 }
@@ -169,13 +173,13 @@ func TestBadEndpointFiles(t *testing.T) {
 		"scheme":   {`[{"GatewayID":"ftp://a","PackageType":"Zip"}]`, "ftp://a"},
 		"trailing": {`[] []`, "after top-level value"},
 	} {
-		_, err := OpenEndpoints(endpointsIn(t, c.text), Provider{Name: "aws"}, nil)
+		_, err := OpenEndpoints(endpointsIn(t, c.text), Provider{Name: "aws"})
 		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v; want an input error with %q", name, err, c.want)
 		}
 	}
 	for _, path := range []string{"nowhere", t.TempDir()} {
-		if _, err := OpenEndpoints(path, Provider{Name: "aws"}, nil); fail.Code(err) != fail.CodeInput {
+		if _, err := OpenEndpoints(path, Provider{Name: "aws"}); fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: error is %v", path, err)
 		}
 	}

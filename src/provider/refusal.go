@@ -38,7 +38,7 @@ func RefuseHTTP2(s *experiment.SubExperiment, why string) []Refusal {
 // Refusals gives all that the selected sub-experiments ask for and the provider does not take: its limits, and what its
 // connection refuses. The functions are those of the sub-experiments. Nothing but the experiment is looked at.
 func (p Provider) Refusals(exp *experiment.Experiment, subs []int, fns []*Function) []Refusal {
-	all := p.Limits.refusals(exp, subs)
+	all := p.Limits.refusals(exp, subs, fns)
 	if p.Connect != nil {
 		all = append(all, RefusedBy(p.offline(), exp, fns)...)
 	}

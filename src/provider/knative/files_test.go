@@ -88,7 +88,7 @@ func TestKnativeEndpoints(t *testing.T) {
 		bytes.ReplaceAll(f.Text, []byte("DOMAIN"), []byte("example.org")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	stand, err := provider.OpenEndpoints(dir, row, r.Experiment.SubExperiments)
+	stand, err := provider.OpenEndpoints(dir, row)
 	if err != nil {
 		t.Fatal(err)
 	}

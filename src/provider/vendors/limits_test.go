@@ -62,7 +62,7 @@ func TestLimits(t *testing.T) {
 		c.sub.Title = "t"
 		exp := &experiment.Experiment{Provider: c.provider, SubExperiments: []experiment.SubExperiment{{Title: "other"},
 			c.sub}}
-		err := rowOf(t, exp).CheckLimits(exp, []int{1})
+		err := rowOf(t, exp).CheckLimits(exp, []int{1}, nil)
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s %+v: %v", c.provider, c.sub, err)
@@ -80,9 +80,29 @@ func TestLimitsAreToldTogether(t *testing.T) {
 	s := experiment.SubExperiment{Title: "t", PackageType: "Zip", FunctionImageSizeMB: 300, FunctionMemoryMB: 1,
 		FunctionTimeoutSeconds: 5000}
 	exp := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{s, s}}
-	err := rowOf(t, exp).CheckLimits(exp, []int{0, 1})
+	err := rowOf(t, exp).CheckLimits(exp, []int{0, 1}, nil)
 	if err == nil || strings.Count(err.Error(), "\n") != 5 {
 		t.Errorf("want six lines: %v", err)
+	}
+}
+
+// TestLimitsOfFunctions holds that the functions that a study deploys are what is checked, each size once, and not the
+// keys of their sub-experiment.
+func TestLimitsOfFunctions(t *testing.T) {
+	exp := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{{Title: "t",
+		PackageType: "Zip", FunctionMemoryMB: 1, FunctionImageSizeMB: 300}}}
+	of := func(memory int, size float64) *provider.Function {
+		return &provider.Function{MemoryMB: memory, ImageSizeMB: size}
+	}
+	row := rowOf(t, exp)
+	if err := row.CheckLimits(exp, []int{0}, []*provider.Function{of(128, 0), of(10240, 249)}); err != nil {
+		t.Error(err)
+	}
+	err := row.CheckLimits(exp, []int{0}, []*provider.Function{of(128, 250), of(128, 250), of(20000, 250), of(128, 1)})
+	const want = "SubExperiments[0] t: aws: FunctionImageSizeMB 250, a ZIP package must stay under 250 MiB (250 MB " +
+		"unpacked)\nSubExperiments[0] t: aws: FunctionMemoryMB 20000, from 128 to 10240"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 
@@ -135,7 +155,7 @@ func TestRefusalsNeedNobody(t *testing.T) {
 	} {
 		exp := &experiment.Experiment{Provider: kind, SubExperiments: []experiment.SubExperiment{{}, s}}
 		no := rowOf(t, exp).Refusals(exp, []int{1},
-			[]*provider.Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby"}})
+			[]*provider.Function{{Sub: 1, Runtime: s.Runtime, Language: "ruby", MemoryMB: s.FunctionMemoryMB}})
 		var keys []string
 		for _, r := range no {
 			if keys = append(keys, r.Key); r.Sub != 1 || r.Why == "" {
