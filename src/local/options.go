@@ -20,6 +20,9 @@ const (
 	CPUOff   = "off"   // no CPU limit
 )
 
+// DefaultLogBytes is how much of a function's log is kept where nothing else is said.
+const DefaultLogBytes = 10 << 20
+
 // Options are the settings of a platform. Dir and Token must be set; the zero value of the rest is the default.
 type Options struct {
 	Dir           string        // state folder, absolute; made if missing, must be empty, removed by Close
@@ -32,7 +35,7 @@ type Options struct {
 	MaxUnpacked   int64         // bytes of one unpacked package; default 10 GiB
 	MaxEntries    int           // files and folders in one package; default 100000
 	MaxInstances  int           // on the whole platform, to protect the machine; default 3000
-	LogBytes      int64         // kept per function; default 10 MiB
+	LogBytes      int64         // kept per function; default DefaultLogBytes
 	CPU           string        // CPUQuota (default) or CPUOff
 	NoMemoryLimit bool          // do not enforce the memory of functions
 	// UnpackDelay makes each cold start longer before its process or container is begun, as if the package took longer
@@ -71,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxUnpacked = cmp.Or(o.MaxUnpacked, 10<<30)
 	o.MaxEntries = cmp.Or(o.MaxEntries, 100_000)
 	o.MaxInstances = cmp.Or(o.MaxInstances, 3000)
-	o.LogBytes = cmp.Or(o.LogBytes, 10<<20)
+	o.LogBytes = cmp.Or(o.LogBytes, DefaultLogBytes)
 	o.bodyIdle = cmp.Or(o.bodyIdle, bodyIdle)
 	o.maxTmp = cmp.Or(o.maxTmp, maxTmp)
 	o.tmpPeriod = cmp.Or(o.tmpPeriod, tmpPeriod)

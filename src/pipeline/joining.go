@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
@@ -30,36 +32,20 @@ var (
 
 func (joinStage) String() string { return "reading the platform's reports of requests" }
 
-// Skip says why no report is read. The local platform always says of functions that do not say it themselves whether
-// they were cold.
+// Skip says why no report is read. What cannot be found out is Run's to say.
 func (s joinStage) Skip(r *run.Run) string {
-	if s.row.Local && s.config.Deploys(r.Experiment) {
-		return ""
+	if wanted, err := s.wanted(r); err == nil && len(wanted) == 0 {
+		return "no sub-experiment has ProviderReport, or rows that only the platform can complete"
 	}
-	for i := range r.Results {
-		if r.Experiment.SubExperiments[r.Results[i].Sub].ProviderReport {
-			return ""
-		}
-	}
-	return "no sub-experiment has ProviderReport"
+	return ""
 }
 
 // Run joins sub-experiments side by side: most of it is waiting for reports. What cannot be joined is said, and is no
 // error of the run: the rows are whole without it.
 func (s joinStage) Run(ctx context.Context, r *run.Run) error {
-	var wanted []*run.Result
-	for i := range r.Results {
-		res := &r.Results[i]
-		is, err := s.wanted(&r.Experiment.SubExperiments[res.Sub], res)
-		if err != nil {
-			return err
-		}
-		if is {
-			wanted = append(wanted, res)
-		}
-	}
-	if len(wanted) == 0 {
-		return fail.Skip{Reason: "the functions say all of themselves, and no sub-experiment has ProviderReport"}
+	wanted, err := s.wanted(r)
+	if err != nil {
+		return err
 	}
 	reporter, err := s.reporter(ctx, r)
 	if err != nil {
@@ -76,15 +62,27 @@ func (s joinStage) Run(ctx context.Context, r *run.Run) error {
 // joinsAtOnce is how many sub-experiments are joined at once.
 const joinsAtOnce = 4
 
-// wanted says whether a sub-experiment's rows get reports.
-func (s joinStage) wanted(sub *experiment.SubExperiment, res *run.Result) (bool, error) {
-	if res.Rows == 0 {
-		return false, nil
+// wanted are the sub-experiments whose rows get reports: those with ProviderReport, and on the local platform those of
+// functions that do not say whether they were cold. Types that have no rows in latencies.csv get none.
+func (s joinStage) wanted(r *run.Run) (out []*run.Result, err error) {
+	silent := s.row.Local && s.config.Deploys(r.Experiment)
+	for i := range r.Results {
+		res := &r.Results[i]
+		path := filepath.Join(res.Dir, study.LatenciesFile)
+		if _, err := os.Stat(path); res.Rows == 0 || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		is := r.Experiment.SubExperiments[res.Sub].ProviderReport
+		if !is && silent {
+			if is, err = providerreport.Silent(path); err != nil {
+				return nil, err
+			}
+		}
+		if is {
+			out = append(out, res)
+		}
 	}
-	if sub.ProviderReport || !s.row.Local {
-		return sub.ProviderReport, nil
-	}
-	return providerreport.Silent(filepath.Join(res.Dir, study.LatenciesFile))
+	return out, nil
 }
 
 // reporter is the connection that reads the reports.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/local"
 	"stellar/src/local/client"
@@ -53,7 +54,7 @@ func (p *localPlatform) Start(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	child, err := local.Spawn(ctx, p.spawnOptions(root, dir))
+	child, err := local.Spawn(ctx, p.spawnOptions(r, root, dir))
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (p *localPlatform) startDaemon(ctx context.Context, r *run.Run) error {
 		if _, err := r.Journal.Intend(kindDaemon, daemonName, map[string]string{"dir": dir}); err != nil {
 			return err
 		}
-		state, _, err := local.Detach(ctx, p.spawnOptions(root, dir))
+		state, _, err := local.Detach(ctx, p.spawnOptions(r, root, dir))
 		if err != nil {
 			return err
 		}
@@ -95,12 +96,36 @@ func platformFolder(id string) string { return "platform-" + id }
 // daemonDir is the state folder of a platform that stays and that a run starts.
 func daemonDir(root, id string) string { return filepath.Join(root, platformFolder("stays-"+id)) }
 
-func (p *localPlatform) spawnOptions(root, dir string) local.SpawnOptions {
+func (p *localPlatform) spawnOptions(r *run.Run, root, dir string) local.SpawnOptions {
 	return local.SpawnOptions{
 		Root: root, Executable: p.config.Executable,
-		Options: local.Options{Dir: dir, Version: p.config.Version},
+		Options: local.Options{Dir: dir, Version: p.config.Version, LogBytes: logBytes(r.Experiment)},
 		Line:    func(line string) { p.config.Log.Warnf("%s", line) },
 	}
+}
+
+const (
+	// requestLogBytes is what the platform's own lines of a request take in a function's log, and as much of the
+	// function's.
+	requestLogBytes = 1024
+	// maxLogBytes is the most that a log may have: a run over a million requests per function loses the first ones'
+	// reports.
+	maxLogBytes = 2 << 30
+)
+
+// logBytes is the size of a function's log that has the reports of all requests of a run, where they are asked for; 0:
+// the platform's default is enough. The platform keeps at least half of what is allowed.
+func logBytes(e *experiment.Experiment) int64 {
+	var most int64
+	for i := range e.SubExperiments {
+		if s := &e.SubExperiments[i]; s.ProviderReport {
+			most = max(most, int64(s.Requests()/max(s.Parallelism, 1)))
+		}
+	}
+	if need := 2 * most * requestLogBytes; need > local.DefaultLogBytes {
+		return min(need, maxLogBytes)
+	}
+	return 0
 }
 
 // noteLimits writes into the record which limits the platform enforces.
