@@ -119,7 +119,19 @@ func TimedOut(err error) bool {
 	return errors.As(err, &exit) && exit.TimedOut
 }
 
-// FirstSet gives the first of some environment variables that is set, and its name.
+// Variables divides environment variables into those that have a value and those that have none.
+func (o Options) Variables(names ...string) (set, unset []string) {
+	for _, n := range names {
+		if strings.TrimSpace(o.Getenv(n)) != "" {
+			set = append(set, n)
+		} else {
+			unset = append(unset, n)
+		}
+	}
+	return set, unset
+}
+
+// FirstSet returns the first of some environment variables that is set, and its name.
 func (o Options) FirstSet(names ...string) (value, name string) {
 	for _, n := range names {
 		if v := strings.TrimSpace(o.Getenv(n)); v != "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
 )
 
 // Refusal is something that an experiment asks for and its provider does not take.
@@ -71,4 +72,14 @@ func (r Refusal) Where(exp *experiment.Experiment) string {
 		return exp.ProviderKind()
 	}
 	return fmt.Sprintf("SubExperiments[%d] %s: %s", r.Sub, exp.SubExperiments[r.Sub].Title, exp.ProviderKind())
+}
+
+// OtherAccount returns the error for a resource that is in another account than the credentials: a provider would not
+// find it there, which must not count as a removal. of names the credentials' source and may be empty.
+func OtherAccount(resource, account, of, mine string) error {
+	if of != "" {
+		of = " (" + of + ")"
+	}
+	return fail.Input("%s is in account %s, the credentials%s are of %s", resource, account, of, mine).
+		WithHint("use the credentials with which it was deployed, and try again")
 }

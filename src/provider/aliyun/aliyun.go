@@ -66,14 +66,7 @@ const (
 
 // credentials tells where the plugin will find them: the environment, or the file that it reads.
 func (a *connection) credentials() (string, error) {
-	var set, unset []string
-	for _, name := range []string{envID, envSecret, envAccount} {
-		if strings.TrimSpace(a.Getenv(name)) != "" {
-			set = append(set, name)
-		} else {
-			unset = append(unset, name)
-		}
-	}
+	set, unset := a.Variables(envID, envSecret, envAccount)
 	switch {
 	case len(unset) == 0:
 		return strings.Join(set, ", "), nil
@@ -239,10 +232,8 @@ func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 		return err
 	}
 	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
-		// In another account nothing is there, which would be taken for a removal.
 		if is := u.Where[provider.DetailAccount]; is != "" && is != a.account() {
-			return fail.Input("service %s is in account %s, the credentials are of %s", u.Name, is, a.account()).
-				WithHint("use the credentials with which it was deployed, and try again")
+			return provider.OtherAccount("service "+u.Name, is, "", a.account())
 		}
 		return a.remove(ctx, u)
 	})

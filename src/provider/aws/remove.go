@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"stellar/src/fail"
 	"stellar/src/provider"
 )
 
@@ -29,9 +28,7 @@ func (a *connection) RemoveFunctions(ctx context.Context, units []provider.Unit)
 	}
 	return provider.ForEach(ctx, a.Patience.Parallel, units, func(ctx context.Context, u provider.Unit) error {
 		if is := u.Where[provider.DetailAccount]; is != "" && is != s.account {
-			return fail.Input("service %s is in account %s, the credentials (%s) are of %s", u.Name, is, s.credentials,
-				s.account).
-				WithHint("use the credentials with which it was deployed, and try again")
+			return provider.OtherAccount("service "+u.Name, is, s.credentials, s.account)
 		}
 		return a.remove(ctx, s, u)
 	})

@@ -13,7 +13,6 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 
-	"stellar/src/fail"
 	"stellar/src/provider"
 )
 
@@ -58,8 +57,7 @@ func (a *connection) Restore(ctx context.Context, was map[string]string) error {
 	defer cancel()
 	name := was[provider.DetailName]
 	if is := was[provider.DetailAccount]; is != s.account {
-		return fail.Input("function %s is in account %s, the credentials (%s) are of %s", name, is, s.credentials,
-			s.account).WithHint("use the credentials with which it was deployed, and try again")
+		return provider.OtherAccount("function "+name, is, s.credentials, s.account)
 	}
 	_, err = s.ready(ctx, name)
 	if hasCode(err, "ResourceNotFoundException", "") {

@@ -93,20 +93,14 @@ type principal struct {
 // login reads the environment. The plugin would ask a person to log in in a browser where any of it is missing: that is
 // never let happen.
 func (a *connection) login() (principal, error) {
-	var missing []string
-	get := func(name string) string {
-		v := strings.TrimSpace(a.Getenv(name))
-		if v == "" {
-			missing = append(missing, name)
-		}
-		return v
+	needed := []string{envSubscription, envTenant, envClient, envSecret}
+	get := func(name string) string { return strings.TrimSpace(a.Getenv(name)) }
+	l := principal{cmp.Or(a.Where[detailSubscription], get(envSubscription)), get(envTenant), get(envClient),
+		get(envSecret)}
+	if a.Where[detailSubscription] != "" {
+		needed = needed[1:]
 	}
-	subscription := a.Where[detailSubscription]
-	if subscription == "" {
-		subscription = get(envSubscription)
-	}
-	l := principal{subscription, get(envTenant), get(envClient), get(envSecret)}
-	if len(missing) > 0 {
+	if _, missing := a.Variables(needed...); len(missing) > 0 {
 		return l, fail.Input("there are no credentials for Azure: %s not set", strings.Join(missing, ", ")).
 			WithHint("`az ad sp create-for-rbac --role Contributor --scopes /subscriptions/<id>` makes a service " +
 				"principal; docs/providers/azure.md has a smaller role")

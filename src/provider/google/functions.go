@@ -97,10 +97,7 @@ func (c *cloudFunctions) upload(u provider.Unit, at place, env ...string) shell.
 	if f.Platform.Concurrency > 1 {
 		args = append(args, "--cpu", strconv.Itoa(wholeCPUs(f.MemoryMB)))
 	}
-	args = append(args, "--concurrency", strconv.Itoa(max(f.Platform.Concurrency, 1)), "--min-instances", "0")
-	if f.Platform.MaxInstances > 0 {
-		args = append(args, "--max-instances", strconv.Itoa(f.Platform.MaxInstances))
-	}
+	args = append(args, scaling(f, max(f.Platform.Concurrency, 1))...)
 	args = append(args, "--timeout", fmt.Sprintf("%ds", f.TimeoutSeconds), "--ingress-settings", "all",
 		"--update-labels", c.labels())
 	args = append(args, env...)
@@ -226,52 +223,36 @@ func (c *cloudFunctions) read(res shell.Result) (provider.Endpoint, error) {
 	return e, nil
 }
 
-func (c *cloudFunctions) list(ctx context.Context, at place) ([]functionAnswer, error) {
+// list returns the functions of any run. A name has the form projects/P/locations/REGION/functions/NAME.
+func (c *cloudFunctions) list(ctx context.Context, at place) ([]listed, error) {
 	args := []string{"functions", "list", "--filter", "labels.stellar-run:* AND environment=GEN_2", "--format", "json"}
 	if at.region != "" {
 		args = append(args, "--regions", at.region)
 	}
 	res, err := c.run(ctx, c.command(place{project: at.project}, args...))
 	all, err := listOf[functionAnswer](res, err, "gcloud functions list")
-	return slices.DeleteFunc(all, func(f functionAnswer) bool { return f.Labels[provider.TagRun] == "" }), err
-}
-
-// ListAPIs lists the functions of the run, by its label and its name.
-func (c *cloudFunctions) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
-	at, err := c.locate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.list(ctx, at)
-	if err != nil {
-		return nil, err
-	}
 	found := make([]listed, 0, len(all))
 	for _, f := range all {
-		found = append(found, listed{path.Base(f.Name), f.address(), f.Labels})
-	}
-	return c.existing("google", at, found), nil
-}
-
-// Tagged lists the functions of any run in all regions of the project.
-func (c *cloudFunctions) Tagged(ctx context.Context) ([]provider.Tagged, error) {
-	at, err := c.locate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.list(ctx, place{project: at.project})
-	if err != nil {
-		return nil, err
-	}
-	var out []provider.Tagged
-	for _, f := range all {
+		if f.Labels[provider.TagRun] == "" {
+			continue
+		}
 		parts := strings.Split(f.Name, "/")
 		if len(parts) != 6 {
 			return nil, fmt.Errorf("gcloud functions list: %q is not the name of a function", f.Name)
 		}
-		out = append(out, tagged(parts[5], place{at.project, parts[3]}, f.Labels))
+		found = append(found, listed{parts[5], f.address(), parts[3], f.Labels})
 	}
-	return out, nil
+	return found, err
+}
+
+// ListAPIs lists the functions of the run, by its label and its name.
+func (c *cloudFunctions) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
+	return c.listAPIs(ctx, "google", c.list)
+}
+
+// Tagged lists the functions of any run in all regions of the project.
+func (c *cloudFunctions) Tagged(ctx context.Context) ([]provider.Tagged, error) {
+	return c.listTagged(ctx, c.list)
 }
 
 // UpdateFunction has the function built and deployed anew, with another variable: a new revision, whose first request

@@ -1,13 +1,11 @@
 package google
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"stellar/src/bytesize"
@@ -59,10 +57,7 @@ func (c *cloudRun) deployment(u provider.Unit, at place) shell.Command {
 	f := u.Functions[0]
 	args := []string{"run", "deploy", u.Name, "--image", imageName(f)}
 	args = append(args, c.resources(f)...)
-	args = append(args, "--concurrency", strconv.Itoa(f.Platform.Concurrency), "--min-instances", "0")
-	if f.Platform.MaxInstances > 0 {
-		args = append(args, "--max-instances", strconv.Itoa(f.Platform.MaxInstances))
-	}
+	args = append(args, scaling(f, f.Platform.Concurrency)...)
 	boost := "--no-cpu-boost"
 	if f.CPUBoost {
 		boost = "--cpu-boost"
@@ -176,48 +171,26 @@ func (c *cloudRun) read(res shell.Result) (provider.Endpoint, error) {
 
 // ListAPIs lists the services of the run, by its label and its name.
 func (c *cloudRun) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
-	at, err := c.locate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.list(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	found := make([]listed, 0, len(all))
-	for _, s := range all {
-		found = append(found, listed{s.Metadata.Name, s.address(), s.Metadata.Labels})
-	}
-	return c.existing("gcr", at, found), nil
+	return c.listAPIs(ctx, "gcr", c.list)
 }
 
-// list gives the services of any run, of all regions where at names none. Functions are services too, which Cloud
-// Functions removes itself.
-func (c *cloudRun) list(ctx context.Context, at place) ([]runService, error) {
+// list returns the services of any run. Functions are services too, which Cloud Functions removes itself.
+func (c *cloudRun) list(ctx context.Context, at place) ([]listed, error) {
 	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*",
 		"--format", "json"))
 	all, err := listOf[runService](res, err, "gcloud run services list")
-	return slices.DeleteFunc(all, func(s runService) bool {
-		return s.Metadata.Labels[provider.TagRun] == "" || s.Metadata.Labels["goog-managed-by"] != ""
-	}), err
+	found := make([]listed, 0, len(all))
+	for _, s := range all {
+		if labels := s.Metadata.Labels; labels[provider.TagRun] != "" && labels["goog-managed-by"] == "" {
+			found = append(found, listed{s.Metadata.Name, s.address(), labels["cloud.googleapis.com/location"], labels})
+		}
+	}
+	return found, err
 }
 
 // Tagged lists the services of any run in all regions of the project.
 func (c *cloudRun) Tagged(ctx context.Context) ([]provider.Tagged, error) {
-	at, err := c.locate(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := c.list(ctx, place{project: at.project})
-	if err != nil {
-		return nil, err
-	}
-	var out []provider.Tagged
-	for _, s := range all {
-		region := cmp.Or(s.Metadata.Labels["cloud.googleapis.com/location"], at.region)
-		out = append(out, tagged(s.Metadata.Name, place{at.project, region}, s.Metadata.Labels))
-	}
-	return out, nil
+	return c.listTagged(ctx, c.list)
 }
 
 // UpdateFunction makes a new revision, whose first request starts cold; with a function it has that one's image and

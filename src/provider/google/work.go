@@ -1,10 +1,12 @@
 package google
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,7 +125,7 @@ func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function,
 	return g.DeployEach(ctx, units(g.Service, fns), func(u provider.Unit) string { return u.Name }, deploy)
 }
 
-// existing are the endpoints of the run's services among those that gcloud listed.
+// existing returns the endpoints of this run among those that gcloud listed.
 func (g gcloud) existing(kind string, at place, all []listed) (out []provider.Endpoint) {
 	for _, s := range all {
 		if !g.ours(s.name) || s.url == "" {
@@ -138,10 +140,51 @@ func (g gcloud) existing(kind string, at place, all []listed) (out []provider.En
 	return out
 }
 
-// listed is a service or function that gcloud listed.
+// listed is a service or function that gcloud listed. Its region is empty if gcloud does not report it.
 type listed struct {
-	name, url string
-	labels    map[string]string
+	name, url, region string
+	labels            map[string]string
+}
+
+// lister lists the services or functions of any run at a place, of all regions if the place has none.
+type lister func(ctx context.Context, at place) ([]listed, error)
+
+// listAPIs lists the endpoints of this run in its region.
+func (g gcloud) listAPIs(ctx context.Context, kind string, list lister) ([]provider.Endpoint, error) {
+	at, err := g.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := list(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return g.existing(kind, at, all), nil
+}
+
+// listTagged lists what any run has in all regions of the project.
+func (g gcloud) listTagged(ctx context.Context, list lister) (out []provider.Tagged, err error) {
+	at, err := g.locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := list(ctx, place{project: at.project})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		out = append(out, tagged(s.name, place{at.project, cmp.Or(s.region, at.region)}, s.labels))
+	}
+	return out, nil
+}
+
+// scaling returns gcloud's arguments for how many requests an instance serves at once and how many instances there are.
+func scaling(f *provider.Function, concurrency int) []string {
+	args := []string{"--concurrency", strconv.Itoa(concurrency), "--min-instances", "0"}
+	if f.Platform.MaxInstances > 0 {
+		args = append(args, "--max-instances", strconv.Itoa(f.Platform.MaxInstances))
+	}
+	return args
 }
 
 // units divides a run into services of one function each, whose names Cloud Run accepts.
