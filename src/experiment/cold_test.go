@@ -12,14 +12,15 @@ func TestMaxRetriesOfBursts(t *testing.T) {
 		note    string
 	}{
 		`"Bursts": 1`: {0, ""},
-		`"Bursts": 1, "MaxRetries": 3`: {0, "belongs to invocation-overhead; ignored for burst without ColdStart " +
+		`"Bursts": 1, "MaxRetries": 3`: {0, "belongs to invocation-overhead, perf-cost; ignored for burst without ColdStart " +
 			"force"},
 		`"Bursts": 1, "ColdStart": "force"`:                                                        {10, ""},
 		`"Bursts": 1, "ColdStart": "force", "MaxRetries": 0`:                                       {0, ""},
 		`"Bursts": 1, "ColdStart": "force", "MaxRetries": 3`:                                       {3, ""},
 		`"Bursts": 2, "ColdStart": "force", "MaxRetries": 3, "Type": "burst"`:                      {3, ""},
 		`"Type": "invocation-overhead", "ColdStart": "force"`:                                      {10, ""},
-		`"Type": "perf-cost", "ColdStart": "force", "MaxRetries": 1`:                               {0, "ignored for perf-cost"},
+		`"Type": "perf-cost", "ColdStart": "force", "MaxRetries": 1`:                               {1, ""},
+		`"Type": "network-ping-pong", "ColdStart": "force", "MaxRetries": 1`:                       {0, "ignored for network-ping-pong"},
 		`"Type": "data-transfer", "Bursts": 1, "DataTransferChainLength": 2, "ColdStart": "force"`: {10, ""},
 	} {
 		l, err := Parse("f.json", []byte(sub(members)), testProviders())

@@ -68,10 +68,11 @@ func subTypes() []subType {
 			},
 		},
 		{
-			name:     TypePerfCost,
-			defaults: TypeKeys{Repetitions: 50, MemorySizesMB: []int{128, 256}, Concurrency: 50},
+			name: TypePerfCost,
+			defaults: TypeKeys{Repetitions: 50, MemorySizesMB: []int{128, 256}, Concurrency: 50,
+				MaxRetries: 10},
 			requests: func(s *SubExperiment) int {
-				return 4 * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
+				return 4 * max(s.Parallelism, 1) * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
 			},
 		},
 	}
@@ -159,7 +160,8 @@ func typeKeys() []key {
 		{name: "PayloadPoints", rule: points, types: overhead, computed: "20", doc: "Body sizes, evenly spaced."},
 		{name: "N", rule: atLeast(1, 1000), types: overhead, computed: "20",
 			doc: "Clock synchronisation ends after this many exchanges in a row without a smaller round trip."},
-		{name: "MaxRetries", rule: atLeast(0, 1000), types: overhead, forced: true, computed: "10",
+		{name: "MaxRetries", rule: atLeast(0, 1000), types: []string{TypeOverhead, TypePerfCost}, forced: true,
+			computed: "10",
 			doc: "Tries again at most for a row that was not cold, or not warm, as wanted; for a burst with " +
 				"ColdStart force that an instance of before has answered."},
 		{name: "EvictionSeconds", rule: listOf(seconds(0)), types: eviction,

@@ -94,13 +94,6 @@ func (r *Recorder) Send(ctx context.Context, cfg probe.Config, round int,
 	return nil
 }
 
-// Requests is how many requests have been sent and how many of them failed.
-func (r *Recorder) Requests() (sent, failed int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.result.Outcome.Requests, r.result.Outcome.Errors
-}
-
 // Close ends the file and tells Env.Measured what was measured; err is what ended the study.
 func (r *Recorder) Close(err error) error {
 	if r.env.Measured != nil {

@@ -10,6 +10,7 @@ import (
 	"stellar/src/study"
 	"stellar/src/study/burst"
 	"stellar/src/study/eviction"
+	"stellar/src/study/perfcost"
 	"stellar/src/study/transfer"
 )
 
@@ -24,6 +25,7 @@ func rows() []row {
 		{experiment.TypeBurst, burst.Study{}},
 		{experiment.TypeTransfer, transfer.Study{}},
 		{experiment.TypeEviction, eviction.Study{}},
+		{experiment.TypePerfCost, perfcost.Study{}},
 	}
 }
 

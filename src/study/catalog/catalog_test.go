@@ -16,7 +16,7 @@ func TestSupported(t *testing.T) {
 	for name, want := range map[string]bool{
 		experiment.TypeBurst: true, "": true, experiment.TypeTransfer: true, experiment.TypePingPong: false,
 		experiment.TypeOverhead: false, experiment.TypeEviction: true,
-		experiment.TypePerfCost: false, "nonsense": false,
+		experiment.TypePerfCost: true, "nonsense": false,
 	} {
 		_, err := For(name)
 		if (err == nil) != want || !want && !errors.Is(err, fail.ErrUnsupported) {
@@ -34,7 +34,7 @@ func TestSupported(t *testing.T) {
 
 func TestUnsupportedNamesThoseThatAre(t *testing.T) {
 	_, err := For("nonsense")
-	if want := `unsupported: experiment type "nonsense": this version measures "burst", "data-transfer" and "eviction" only`; err == nil || err.Error() != want {
+	if want := `unsupported: experiment type "nonsense": this version measures "burst", "data-transfer", "eviction" and "perf-cost" only`; err == nil || err.Error() != want {
 		t.Errorf("error %v; want %s", err, want)
 	}
 }
@@ -66,7 +66,11 @@ func TestFunctions(t *testing.T) {
 		seen := map[string]bool{}
 		for _, f := range all {
 			position := fmt.Sprint(f.Replica, " ", f.Hop)
-			if seen[position] || f.Hop >= f.ChainLength || f.MemoryMB != 128 {
+			memory := 128
+			if sizes := l.Experiment.SubExperiments[0].MemorySizesMB; len(sizes) > 0 {
+				memory = sizes[f.Replica%len(sizes)]
+			}
+			if seen[position] || f.Hop >= f.ChainLength || f.MemoryMB != memory {
 				t.Errorf("%s: function %+v", members, f)
 			}
 			seen[position] = true

@@ -1,0 +1,172 @@
+package perfcost
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"stellar/src/analyze"
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/sample"
+	"stellar/src/study"
+)
+
+// StatisticsFile is the table of statistics that a summary writes into the sub-experiment's folder.
+const StatisticsFile = "perf-cost-statistics.csv"
+
+// Summarize reads latencies.csv, perf-cost.csv and the run's record. It writes perf-cost-statistics.csv, and
+// perf-cost.csv anew with what the platform has reported of the requests since.
+func (s Study) Summarize(dir string) (study.Summary, error) {
+	rec, err := run.ReadRecord(filepath.Dir(dir))
+	if err != nil {
+		return study.Summary{}, err
+	}
+	return s.SummarizeWith(rec, dir)
+}
+
+// SummarizeWith is Summarize for those who have read the record.
+func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
+	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
+	if err != nil {
+		return sum, err
+	}
+	rows, err := sample.ReadPerfCosts(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sum, nil // it stopped before its first row
+	}
+	if err != nil {
+		return sum, err
+	}
+	if rows, err = joined(rows, dir); err != nil {
+		return sum, err
+	}
+	if err := sample.RewritePerfCosts(filepath.Join(dir, sample.PerfCostFile), rows); err != nil {
+		return sum, err
+	}
+	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == filepath.Base(dir) })
+	sub := &rec.Experiment.SubExperiments[rec.Results[at].SubExperiment] // FromLatencies has found it
+	table := described(rows, sub.MemorySizesMB, sub.Repetitions*max(sub.Parallelism, 1))
+	sum.Latencies.Findings = findings(table)
+	f, err := os.Create(filepath.Join(dir, StatisticsFile))
+	if err != nil {
+		return sum, fmt.Errorf("write statistics: %w", err)
+	}
+	return sum, errors.Join(analyze.WriteDescriptions(f, table), f.Close())
+}
+
+// joined gives each invocation its row of latencies.csv, which has the same order. What one of the files lacks after a
+// crash is left out.
+func joined(rows []sample.PerfCost, dir string) ([]sample.PerfCost, error) {
+	path := filepath.Join(dir, study.LatenciesFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	in, err := sample.NewReader(f, path)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		var row sample.Sample
+		err := in.Read(&row)
+		if errors.Is(err, io.EOF) {
+			return rows[:i], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.RequestID != rows[i].Row.RequestID {
+			return nil, fail.Input("%s: row %d is of request %q, that of %s of %q: the files are not of one run", path,
+				i+1, row.RequestID, sample.PerfCostFile, rows[i].Row.RequestID)
+		}
+		rows[i].Row = row
+	}
+	return rows, nil
+}
+
+// metric is a column of perf-cost.csv that has statistics.
+type metric struct {
+	name string
+	of   func(*sample.PerfCost) (float64, bool)
+}
+
+func metrics() []metric {
+	ms := func(of func(*sample.Sample) time.Duration) func(*sample.PerfCost) (float64, bool) {
+		return func(p *sample.PerfCost) (float64, bool) {
+			d := of(&p.Row)
+			return float64(d.Microseconds()) / 1000, d >= 0
+		}
+	}
+	return []metric{
+		{clientTime, ms(func(s *sample.Sample) time.Duration { return s.Latency })},
+		{"exec_time (ms)", ms(func(s *sample.Sample) time.Duration { return s.Service })},
+		{"provider_time (ms)", ms(func(s *sample.Sample) time.Duration { return s.ProviderDuration })},
+		{"billed_time (ms)", ms(func(s *sample.Sample) time.Duration { return s.Billed })},
+		{"gb_seconds", (*sample.PerfCost).GBSeconds},
+	}
+}
+
+const clientTime = "client_time (ms)"
+
+// described is a line for each memory size, type and metric, from the invocations that were as wanted.
+func described(rows []sample.PerfCost, sizes []int, wanted int) (table []analyze.DescriptionRow) {
+	for _, memory := range sizes {
+		for _, name := range []string{Cold, Warm, Sequential, Burst} {
+			for _, m := range metrics() {
+				var values []float64
+				for i := range rows {
+					r := &rows[i]
+					if r.MemoryMB != memory || r.Type != name || !r.Obtained() {
+						continue
+					}
+					if v, ok := m.of(r); ok {
+						values = append(values, v)
+					}
+				}
+				table = append(table, analyze.DescriptionRow{MemoryMB: memory, Type: name, Metric: m.name,
+					Wanted: wanted, Description: analyze.Describe(values)})
+			}
+		}
+	}
+	return table
+}
+
+// findings is a sentence for each memory size and type.
+func findings(table []analyze.DescriptionRow) (out []string) {
+	for _, r := range table {
+		if r.Metric != clientTime {
+			continue
+		}
+		line := fmt.Sprintf("%d MB %s: ", r.MemoryMB, r.Type)
+		if r.Count == 0 {
+			out = append(out, line+fmt.Sprintf("none of %d invocations could be had", r.Wanted))
+			continue
+		}
+		line += fmt.Sprintf("mean %s ms%s, median %s ms%s", r.Mean.Format(2), interval(r.Mean95), r.Median.Format(2),
+			interval(r.Median95))
+		if r.CV.OK {
+			line += ", CV " + r.CV.Format(2)
+		}
+		line += fmt.Sprintf(", n = %d", r.Count)
+		if r.Count < r.Wanted {
+			line += fmt.Sprintf(" of %d: the others could not be had", r.Wanted)
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// interval is one at 95 % in brackets; empty where there is none.
+func interval(i analyze.Interval) string {
+	if !i.OK() {
+		return ""
+	}
+	return fmt.Sprintf(" (95 %%: %s to %s)", i.Low.Format(2), i.High.Format(2))
+}
