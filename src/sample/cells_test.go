@@ -174,7 +174,7 @@ func manyRows(t testing.TB) (*Reader, int) {
 	head := bytes.Clone(rows.Bytes())
 	rows.Reset()
 	for i := range 1000 {
-		s := warm()
+		s := bare(warm())
 		s.Err, s.Latency = OK, time.Duration(i)*1001000
 		s.RequestID, s.InstanceID, s.Slot = "01890a5d-ac96-774b-bcce-"+strconv.Itoa(i), "instance-"+strconv.Itoa(i%100),
 			i
