@@ -10,6 +10,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/pipeline"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
 
 // A panic on a goroutine beside the stages, which nobody waits for, ends the run as an error does: undone, exit code 1,
@@ -18,7 +19,7 @@ func TestADefectBesideTheStagesIsUndone(t *testing.T) {
 	j, r := testJob(t, small)
 	ctx, release := fail.WithReport(t.Context())
 	defer release()
-	err := j.Execute(ctx, r, []pipeline.Stage{stage{name: "a", do: func() error {
+	err := j.Execute(ctx, r, []pipeline.Stage{runtest.Stage{Name: "a", Do: func() error {
 		fail.Go(fail.Report(ctx), func() { panic("ouch") })
 		<-ctx.Done()
 		return fail.With(fail.CodeInterrupted, "stopped: %w", ctx.Err())

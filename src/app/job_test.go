@@ -14,27 +14,12 @@ import (
 	"stellar/src/pipeline"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
 
-type quiet struct{}
+type quiet struct{ runtest.Quiet }
 
-func (quiet) Debugf(string, ...any)                 {}
-func (quiet) Infof(string, ...any)                  {}
-func (quiet) Warnf(string, ...any)                  {}
-func (quiet) StageStart(string)                     {}
-func (quiet) StageEnd(string, time.Duration, error) {}
-func (quiet) Burst(Burst)                           {}
-
-// stage is one that does what the test says.
-type stage struct {
-	name string
-	do   func() error
-	skip string
-}
-
-func (s stage) String() string                      { return s.name }
-func (s stage) Run(context.Context, *run.Run) error { return s.do() }
-func (s stage) Skip(*run.Run) string                { return s.skip }
+func (quiet) Burst(Burst) {}
 
 func testJob(t *testing.T, file string) (*job, *run.Run) {
 	t.Helper()
@@ -66,7 +51,8 @@ const small = `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,
 
 func TestAPanicIsUndoneLikeAnError(t *testing.T) {
 	j, r := testJob(t, small)
-	err := j.Execute(context.Background(), r, []pipeline.Stage{stage{name: "a", do: func() error { panic("ouch") }}})
+	panics := runtest.Stage{Name: "a", Do: func() error { panic("ouch") }}
+	err := j.Execute(context.Background(), r, []pipeline.Stage{panics})
 	out, err := j.end(context.Background(), r, err)
 	if out == nil || fail.Code(err) != fail.CodeFailed || !strings.Contains(err.Error(), "ouch") {
 		t.Errorf("error is %v", err)

@@ -5,40 +5,19 @@ import (
 	"context"
 	"debug/elf"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 	"stellar/src/shell"
 )
-
-// notes is a run.Logger that keeps its lines.
-type notes struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (n *notes) add(level, format string, args ...any) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lines = append(n.lines, level+fmt.Sprintf(format, args...))
-}
-func (n *notes) Debugf(format string, args ...any) { n.add("debug: ", format, args...) }
-func (n *notes) Infof(format string, args ...any)  { n.add("info: ", format, args...) }
-func (n *notes) Warnf(format string, args ...any)  { n.add("warn: ", format, args...) }
-func (n *notes) has(part string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.lines, func(l string) bool { return strings.Contains(l, part) })
-}
 
 // folder writes files, named by slash paths, into a new folder.
 func folder(t *testing.T, files map[string]string) string {
@@ -259,7 +238,7 @@ func TestPythonBadSources(t *testing.T) {
 }
 
 func TestPythonOlderInterpreterOnlyWarns(t *testing.T) {
-	log := &notes{}
+	log := &runtest.Lines{}
 	old := func(_ context.Context, c shell.Command) (shell.Result, error) {
 		switch {
 		case c.Name != "python3":
@@ -275,8 +254,8 @@ func TestPythonOlderInterpreterOnlyWarns(t *testing.T) {
 	if _, err := (Python{Options{Runner: old, Log: log}}).Build(t.Context(), src, t.TempDir()); err != nil {
 		t.Error(err)
 	}
-	if !log.has("Python 3.9.1; they may compile with python3.13: main.py: SyntaxError") {
-		t.Errorf("%q", log.lines)
+	if !log.Has("Python 3.9.1; they may compile with python3.13: main.py: SyntaxError") {
+		t.Errorf("%q", log.All())
 	}
 	if _, err := (Python{Options{Runner: old, Local: true}}).Build(t.Context(), src, t.TempDir()); err == nil {
 		t.Error("on this machine it cannot run, and that must be said")

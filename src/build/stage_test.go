@@ -16,6 +16,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
 
 // copier is a builder that counts.
@@ -43,8 +44,8 @@ func (c copier) Build(_ context.Context, src *run.Source, out string) (Made, err
 	return c.says, err
 }
 
-func newRun(cache string, sources ...*run.Source) (*run.Run, *notes) {
-	log := &notes{}
+func newRun(cache string, sources ...*run.Source) (*run.Run, *runtest.Lines) {
+	log := &runtest.Lines{}
 	r := &run.Run{CacheDir: cache, Log: log}
 	for i, s := range sources {
 		fn := &run.Function{Name: fmt.Sprintf("f%d-0", i), Sub: i, Language: "go", Architecture: runtime.GOARCH,
@@ -84,8 +85,8 @@ func TestStageBuildsOnceAndCaches(t *testing.T) {
 	if err := stage.Run(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
-	if made.Load() != 2 || again.Functions[0].Source.BuildDir != built || !log.has("from the cache") {
-		t.Errorf("%d builds, %q", made.Load(), log.lines)
+	if made.Load() != 2 || again.Functions[0].Source.BuildDir != built || !log.Has("from the cache") {
+		t.Errorf("%d builds, %q", made.Load(), log.All())
 	}
 }
 

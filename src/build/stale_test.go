@@ -288,8 +288,8 @@ func TestFloatingBuilds(t *testing.T) {
 	same := folder(t, map[string]string{"main.go": "1"})
 	r, log := newRun(store, goSource(dir), goSource(same))
 	if err := stage.Run(t.Context(), r); err != nil || made.Load() != 1 ||
-		!log.has("built again for each run: nothing pins x") {
-		t.Errorf("%d builds in one run, %v, %v", made.Load(), err, log.lines)
+		!log.Has("built again for each run: nothing pins x") {
+		t.Errorf("%d builds in one run, %v, %v", made.Load(), err, log.All())
 	}
 	_, src := runStage(t, stage, store, goSource(dir))
 	if made.Load() != 2 || src.FromCache || src.Build != r.Functions[0].Source.Build || len(src.Installed) != 1 {

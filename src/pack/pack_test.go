@@ -13,32 +13,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"stellar/src/bytesize"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
-
-// notes is a run.Logger that keeps its lines.
-type notes struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (n *notes) add(format string, args ...any) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lines = append(n.lines, fmt.Sprintf(format, args...))
-}
-func (n *notes) Debugf(format string, args ...any) { n.add(format, args...) }
-func (n *notes) Infof(format string, args ...any)  { n.add(format, args...) }
-func (n *notes) Warnf(format string, args ...any)  { n.add(format, args...) }
-func (n *notes) has(part string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.lines, func(l string) bool { return strings.Contains(l, part) })
-}
 
 func folder(t testing.TB, files map[string]string) string {
 	t.Helper()
@@ -70,7 +50,7 @@ func programLike(n int) string {
 // newRun makes a run with one function per package.
 func newRun(t testing.TB, packages ...*run.Package) *run.Run {
 	t.Helper()
-	r := &run.Run{WorkDir: t.TempDir(), Log: &notes{}}
+	r := &run.Run{WorkDir: t.TempDir(), Log: &runtest.Lines{}}
 	for i, p := range packages {
 		r.Functions = append(r.Functions, &run.Function{Name: fmt.Sprintf("f%d-0", i), PackageType: "Zip", Package: p})
 	}
@@ -318,7 +298,8 @@ func TestPatternOfTheOriginal(t *testing.T) {
 	if err := (Stage{}).Run(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if names, _ := contents(t, p.Path); len(names) != len(python) || !r.Log.(*notes).has("hellopy/lambda_function.py") {
+	if names, _ := contents(t, p.Path); len(names) != len(python) ||
+		!r.Log.(*runtest.Lines).Has("hellopy/lambda_function.py") {
 		t.Errorf("%v", names)
 	}
 	p.Pattern = "pkg/**"

@@ -10,27 +10,12 @@ import (
 	"stellar/src/fail"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
 
-type quiet struct{}
+type quiet struct{ runtest.Quiet }
 
-func (quiet) Debugf(string, ...any)                 {}
-func (quiet) Infof(string, ...any)                  {}
-func (quiet) Warnf(string, ...any)                  {}
-func (quiet) StageStart(string)                     {}
-func (quiet) StageEnd(string, time.Duration, error) {}
-func (quiet) Burst(Burst)                           {}
-
-// stage is one that does what the test says.
-type stage struct {
-	name string
-	do   func() error
-	skip string
-}
-
-func (s stage) String() string                      { return s.name }
-func (s stage) Run(context.Context, *run.Run) error { return s.do() }
-func (s stage) Skip(*run.Run) string                { return s.skip }
+func (quiet) Burst(Burst) {}
 
 func testJob(t *testing.T, file string) (*Job, *run.Run) {
 	t.Helper()
@@ -67,11 +52,11 @@ const small = `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,
 func TestStagesRunInOrderUntilOneFails(t *testing.T) {
 	j, r := testJob(t, small)
 	var order []string
-	note := func(name string, err error) stage {
-		return stage{name: name, do: func() error { order = append(order, name); return err }}
+	note := func(name string, err error) runtest.Stage {
+		return runtest.Stage{Name: name, Do: func() error { order = append(order, name); return err }}
 	}
 	skipped := note("skipped", nil)
-	skipped.skip = "nothing to do"
+	skipped.Reason = "nothing to do"
 	err := j.Execute(context.Background(), r, []Stage{note("a", nil), skipped,
 		note("typed skip", fail.Skip{Reason: "none"}),
 		note("b", fail.With(fail.CodeThreshold, "broken")), note("never", nil)})
