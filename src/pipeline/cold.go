@@ -25,7 +25,7 @@ const KindConfiguration = "configuration"
 const attrRun = "run"
 
 // coldParallel is how many functions are made cold at once.
-const coldParallel = 32
+const coldParallel = 16
 
 // coldStarts makes the functions of a run cold on demand.
 type coldStarts struct {
