@@ -224,6 +224,12 @@ func (r registry) failed(what string, err error) error {
 		if strings.Contains(err.Error(), "no token in bearer response") {
 			return fail.With(fail.CodeFailed, "registry %s: %s: the token service's answer has no token", r.host, what)
 		}
+		if strings.Contains(err.Error(), "is a private or link-local address") { // the library's words on the realm
+			return fail.With(fail.CodeFailed, "registry %s: %s: its token service at a private IP "+
+				"address is not trusted with credentials: %w", r.host, what, err).
+				WithHint("name the token service by a host name that this machine resolves, in the registry's own " +
+					"configuration (auth.token.realm; external_url on GitLab), or at the registry's own host and port")
+		}
 		return fmt.Errorf("registry %s: %s: %w", r.host, what, err)
 	}
 	status := fmt.Sprintf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"stellar/src/dockerengine"
+	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
 )
@@ -238,5 +239,22 @@ func TestRemoveFromECR(t *testing.T) {
 		if calls[len(calls)-1] != call {
 			t.Errorf("%q", calls)
 		}
+	}
+}
+
+// TestTokenServiceAtPrivateAddress holds that a token service at a private IP address is not trusted gets no credentials, and that the
+// error says what to do: a registry could otherwise send them to any host of the network.
+func TestTokenServiceAtPrivateAddress(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://10.1.2.3:8080/token",service="the service"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer s.Close()
+	r := registry{host: strings.TrimPrefix(s.URL, "http://"), repository: "a/b",
+		auth: dockerengine.Credentials{User: "u", Password: "p"}}
+	_, err := r.digest(t.Context(), "latest")
+	if err == nil || !strings.Contains(err.Error(), "token service at a private IP address is not trusted") ||
+		!strings.Contains(fail.Hint(err), "external_url") || strings.Contains(err.Error(), "u:p") {
+		t.Errorf("%v → %s", err, fail.Hint(err))
 	}
 }
