@@ -40,6 +40,7 @@ func KnownProviders() []experiment.Provider { return vendors.Known() }
 // Providers asks every provider what it misses on this machine. Nothing is changed anywhere.
 func (a App) Providers(ctx context.Context) []ProviderStatus {
 	rows := vendors.All()
+	a.Runner = askOnce(a.Runner)
 	out := make([]ProviderStatus, len(rows))
 	var all sync.WaitGroup
 	for i, row := range rows {

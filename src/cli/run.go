@@ -67,7 +67,7 @@ func rebuildFlag() cli.Flag {
 }
 
 func keepFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "keep", Usage: "leave the functions up, and print the command that removes them"}
+	return &cli.BoolFlag{Name: "keep", Usage: "keep the functions deployed, and print the command that removes them"}
 }
 
 func (c *command) runAction(cc *cli.Context) error {

@@ -26,7 +26,7 @@ type Options struct {
 	Endpoints  string // endpoints file or folder
 	Serverless bool   // deploy; false: probe functions that exist
 	Only       int    // index of the one sub-experiment to run, -1 for all
-	Keep       bool   // leave the functions up
+	Keep       bool   // keep the functions deployed
 	Rebuild    bool   // build anew, and replace what the cache has
 	AWSAccount string // account that must be the one in use
 	Prices     string // file of prices; empty: those that come with stellar
