@@ -242,7 +242,7 @@ func TestRemoveFromECR(t *testing.T) {
 	}
 }
 
-// TestTokenServiceAtPrivateAddress holds that a token service at a private IP address is not trusted gets no credentials, and that the
+// TestTokenServiceAtPrivateAddress holds that a token service at a private IP address gets no credentials, and that the
 // error says what to do: a registry could otherwise send them to any host of the network.
 func TestTokenServiceAtPrivateAddress(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
