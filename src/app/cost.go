@@ -8,6 +8,7 @@ import (
 	"stellar/src/pipeline"
 	"stellar/src/price"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/study/catalog"
 )
 
@@ -54,6 +55,24 @@ func planCost(sheet *price.Sheet, row provider.Provider, exp *experiment.Experim
 		}
 	}
 	return PlanCost{USD: &usd, Assumed: assumptions(dates)}
+}
+
+// ExpectedCost is what the requests of a run are expected to cost, in USD, for the question before a big run; false
+// where it is not known from the file alone.
+func (a App) ExpectedCost(exp *experiment.Experiment) (usd float64, known bool) {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil {
+		return 0, false
+	}
+	sheet, err := a.Sheet()
+	if err != nil {
+		return 0, false
+	}
+	c := planCost(sheet, row, exp, a.Subs(exp), exp.Region, a.Deploys(exp))
+	if c.USD == nil {
+		return 0, false
+	}
+	return *c.USD, true
 }
 
 // planFunction is what all requests of a sub-experiment cost if one function answers them. A function of a chain waits

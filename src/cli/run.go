@@ -177,7 +177,7 @@ func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	for _, n := range loaded.Notes {
 		w.Log.Warnf("%s", n)
 	}
-	w.Confirm = func() error { return c.ask(cc, app.Warnings(loaded)) }
+	w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
 	return loaded, w, nil
 }
 
@@ -211,15 +211,26 @@ func (c *command) options(cc *cli.Context) app.Options {
 		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices")}
 }
 
-// ask puts the warnings about a big experiment to the user: --yes answers them, and where nobody can be asked the
-// answer is no.
-func (c *command) ask(cc *cli.Context, warnings []experiment.Warning) error {
-	if len(warnings) == 0 || cc.Bool("yes") {
+// questions are the warnings about a big experiment, and what it costs where that is known.
+func questions(a app.App, loaded *experiment.Loaded) (lines []string) {
+	for _, w := range app.Warnings(loaded) {
+		lines = append(lines, "  - "+w.String())
+	}
+	if len(lines) == 0 {
 		return nil
 	}
-	var lines []string
-	for _, w := range warnings {
-		lines = append(lines, "  - "+w.String())
+	if usd, known := a.ExpectedCost(loaded.Experiment); known {
+		lines = append(lines, "  - requests are expected to cost about "+dollars(usd)+" USD; `stellar plan` says what "+
+			"is assumed")
+	}
+	return lines
+}
+
+// ask puts the questions about a big experiment to the user: --yes answers them, and where nobody can be asked the
+// answer is no.
+func (c *command) ask(cc *cli.Context, lines []string) error {
+	if len(lines) == 0 || cc.Bool("yes") {
+		return nil
 	}
 	text := strings.Join(lines, "\n")
 	if !c.StdinTTY {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,7 +115,6 @@ func (s priceStage) one(r *run.Run, res *run.Result, sheet *price.Sheet) (why, e
 	count := 0
 	var unknown error
 	err = sample.Rewrite(filepath.Join(res.Dir, study.LatenciesFile), func(row *sample.Sample) {
-		row.Cost = math.NaN()
 		t, ok := tariffs[row.Endpoint]
 		if !ok || row.Billed < 0 && row.ProviderDuration < 0 {
 			return // without a report
