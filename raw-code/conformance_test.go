@@ -114,16 +114,8 @@ var (
 		if err := compile("javac", bootstraps.JavacArgs(sources, loop)...); err != nil {
 			return "", err
 		}
-		flags := []string{
-			"--release",
-			"11",
-			"-XDstringConcat=inline",
-			"-implicit:none",
-			"-sourcepath",
-			sources,
-			"-d",
-			classes,
-		}
+		flags := append(bootstraps.JavacQuick(), "--release", "11", "-XDstringConcat=inline", "-implicit:none",
+			"-sourcepath", sources, "-d", classes)
 		return classes, compile("javac", append(flags, own...)...)
 	})
 )

@@ -98,6 +98,7 @@ def main():
     args = parse()
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):  # a job in the background may have them ignored
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     root = os.geteuid() == 0
     if args.short:
         args.schedules, args.user_schedules = (14, 6) if root else (20, 0)
@@ -138,8 +139,14 @@ def main():
     try:
         places.prepare(ORDINARY if users else None)
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-            for f in [pool.submit(one, s) for s in todo]:
-                f.result()
+            waiting = [pool.submit(one, s) for s in todo]
+            try:
+                for f in waiting:
+                    f.result()
+            except BaseException:  # the schedules that are under way end, no further one begins
+                for f in waiting:
+                    f.cancel()
+                raise
     finally:
         if not args.verbose:
             shutil.rmtree(top, ignore_errors=True)

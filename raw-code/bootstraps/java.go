@@ -28,13 +28,19 @@ func JavaFlags() []string {
 		"-XX:-UsePerfData"}
 }
 
+// JavacQuick are options of the compiler's own virtual machine: a few files are compiled before its second compiler and
+// its parallel collector pay, and take two thirds of the CPU time without them. The classes are the same.
+func JavacQuick() []string {
+	return []string{"-J-XX:+IgnoreUnrecognizedVMOptions", "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"}
+}
+
 // JavacArgs are the arguments of the compiler that make the loop in out, sources being the folder that WriteJavaLoop
 // wrote.
 func JavacArgs(sources, out string) []string {
-	return []string{"--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources,
+	return append(JavacQuick(), "--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources,
 		"-implicit:class",
 		filepath.Join(sources, "stellar", "bootstrap", "Bootstrap.java"),
-		filepath.Join(sources, "com", "amazonaws", "services", "lambda", "runtime", "Context.java")}
+		filepath.Join(sources, "com", "amazonaws", "services", "lambda", "runtime", "Context.java"))
 }
 
 // WriteJavaLoop writes the loop's sources into a folder.

@@ -38,7 +38,7 @@ func javac(t *testing.T, args ...string) {
 func javaClasses(t *testing.T, loop string, files map[string]string) string {
 	t.Helper()
 	sources, classes := t.TempDir(), t.TempDir()
-	args := []string{"--release", "11", "-cp", loop, "-d", classes}
+	args := append(bootstraps.JavacQuick(), "--release", "11", "-cp", loop, "-d", classes)
 	for name, text := range files {
 		write(t, filepath.Join(sources, name), []byte(text))
 		args = append(args, filepath.Join(sources, name))

@@ -211,7 +211,7 @@ ALL = [
     Fault("SIGTERM", send(TERM), {130}),
     Fault("SIGHUP", send(HUP), {130}),
     Fault("disk of state full", STATE[1], {0, 1, 3}, root=True, prepare=STATE[0], workloads=("go", "python", "url")),
-    Fault("osls killed", kill_osls, {0, 1, 4}, stages=("deploying functions", "removing"), workloads=("go", "python")),
+    Fault("osls killed", kill_osls, {0, 1}, stages=("deploying functions", "removing"), workloads=("go", "python")),
     Fault("function killed", kill_function, {0, 3}, stages=("probing",), workloads=("go", "python", "sized")),
     Fault("clean beside", clean_beside, {0}),
     Fault("two runs, one killed", second_run, {0}, stages=MAKING + ("probing",), workloads=("go", "python", "url")),

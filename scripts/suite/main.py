@@ -1,6 +1,8 @@
-"""The test suite of scripts/test.sh: parts one after the other, or side by side where they do not measure time."""
+"""The test suite of scripts/test.sh: parts side by side, and alone and last the one that measures time."""
 import argparse
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +14,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import parts
 from parts import Part, Script
 
-NAMES = ("suite", "unit", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
+NAMES = ("suite", "unit", "data", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
 WAITING = "-parallel=4"  # tests that run side by side wait most of their time
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -58,48 +60,61 @@ def environment(work, binary, race):
 
 
 def waves(args, flags, work):
-    """The parts to run: a list of those that run side by side, in order."""
+    """The parts to run: a list of waves, which run one after the other. A wave is a list of lanes side by side, a lane
+    is a list of parts one after the other."""
     wanted = parts.sort_packages(parts.packages())
+    wanted["data"] = ["./" + p for p in parts.DATA]
 
     def tests(name, *more):
         return [Part(name, wanted[name], [*more, *flags], env)] if wanted[name] and name in args.only else []
 
     if args.quick:
         env = dict(os.environ)
-        return [tests("unit", "-short", "-p=4", WAITING)]
+        return [[tests("unit", "-short", "-p=4", WAITING)]]
     binary = build(work, args.race)
     env = environment(work, binary, args.race)
-    every = ["-count=1", "-timeout=50m"] + (["-race"] if args.race else [])
+    plain = ["-count=1", "-timeout=50m", "-vet=off"]  # `make lint` vets, which `go test` would do once more
+    every = plain + (["-race"] if args.race else [])
 
     def script(name, *command):
         return [Script(name, list(command), env)] if name in args.only and not flags else []
 
     peers = [Part("peers", ["./..."], [*every, *flags], env, parts.PEERS)] if "peers" in args.only else []
-    # With the race detector the test of ten million rows reads fewer: once a day it reads them all.
-    scale = [Part("scale", ["./src/report"], ["-count=1", "-timeout=50m", "-run=^TestScale$"], env)]
-    return [
+    # Once a day all ten million rows are read.
+    data = tests("data", *plain, *([] if args.race else ["-short"]))
+    # What computes and what waits run side by side, so that no core is idle.
+    return [[
         script("suite", sys.executable, "-B", "scripts/suite/selftest.py")
-        + tests("unit", WAITING, "-race", "-count=1", "-timeout=50m"),
-        tests("acceptance", "-p=2", *every) + tests("tools", "-p=1", *every) + peers
-        + script("cases", "./scripts/cases.sh", "--jobs", "2")
-        + script("chaos", "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
-        scale if args.race and not flags and "unit" in args.only else [],
-        tests("fidelity", *every),
-    ]
+        + tests("unit", WAITING, "-race", *plain) + data + tests("tools", "-p=1", *every) + peers,
+        tests("acceptance", "-p=2", *every),
+        script("chaos", "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary)
+        + script("cases", "./scripts/cases.sh", "--jobs", "2"),
+    ], [tests("fidelity", *every)]]
+
+
+def on_signal(number, _):
+    """Makes SIGTERM and SIGHUP end the suite as Ctrl-C does: with its children, and without its folder."""
+    raise SystemExit(128 + number)
 
 
 def main(argv):
     args, flags = parse(argv)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
     show = parts.printer()
     started = time.monotonic()
     results = []
-    with tempfile.TemporaryDirectory(prefix="stellar-suite-") as work:
+    with contextlib.suppress(KeyboardInterrupt), \
+            tempfile.TemporaryDirectory(prefix="stellar-suite-") as work:
         os.chmod(work, 0o755)  # some tests run the binary as another user
         for wave in waves(args, flags, work):
-            if wave:
-                show("== %s" % ", ".join(p.name for p in wave))
-                results += parts.side_by_side(wave, show)
-    return report(results, args, time.monotonic() - started, show)
+            lanes = [lane for lane in wave if lane]
+            if lanes:
+                show("== %s" % "; ".join(", ".join(p.name for p in lane) for lane in lanes))
+                results += parts.side_by_side(lanes, show)
+        return report(results, args, time.monotonic() - started, show)
+    return 130
 
 
 def report(results, args, wall, show):

@@ -1,6 +1,8 @@
 """The parts of the test suite: what each runs, and how its checks are counted."""
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,11 @@ from events import Events
 # named here are unit tests.
 TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/dockerengine", "src/generate", "src/local",
          "src/local/plugin", "src/pack")
+# Packages whose tests compute much. Under the race detector they take less data, so they run once more without it.
+DATA = ("src/analyze", "src/report", "src/sample")
+# The packages that take longest, which begin first.
+LONGEST = ("src/build", "src/local", "src/report", "src/probe", "src/acceptance/local", "src/acceptance/aws",
+           "src/acceptance/cli", "src/acceptance/cloud")
 ACCEPTANCE = "src/acceptance"
 FIDELITY = "src/probe/fidelity"
 PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library
@@ -40,18 +47,58 @@ HEADING = ["| part       |     wall |      CPU | passed | failed | skipped |    
            "|------------|----------|----------|--------|--------|---------|-------|"]
 
 
-def run(command, each_line, env=None, cwd=None, stderr=None):
+class Groups:
+    """The process groups of the commands that run, and their end. Each command is the leader of its group."""
+
+    def __init__(self):
+        self.lock, self.running, self.stopped = threading.Lock(), set(), False
+
+    def start(self, command, **kwargs):
+        """Starts a command; raises InterruptedError after the stop."""
+        with self.lock:
+            if self.stopped:
+                raise InterruptedError("the suite was stopped")
+            process = subprocess.Popen(command, start_new_session=True, **kwargs)
+            self.running.add(process.pid)
+        return process
+
+    def ended(self, process):
+        with self.lock:
+            self.running.discard(process.pid)
+
+    def stop(self, seconds=20):
+        """Ends all that runs: by SIGTERM, so that each can clean up, and by SIGKILL what is left after some seconds."""
+        with self.lock:
+            self.stopped, groups = True, set(self.running)
+        deadline = time.monotonic() + seconds
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for group in groups:
+                with contextlib.suppress(OSError):
+                    os.killpg(group, number)
+            while groups and (number == signal.SIGKILL or time.monotonic() < deadline):
+                groups = {g for g in groups if alive(g)}
+                time.sleep(0.05)
+
+
+def alive(group):
+    """Says whether a process group has a process that is not a zombie."""
+    for pid in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        with contextlib.suppress(OSError), open("/proc/%s/stat" % pid) as f:
+            state, _, pgrp = f.read().rpartition(")")[2].split()[:3]
+            if int(pgrp) == group and state not in "ZX":
+                return True
+    return False
+
+
+def run(command, each_line, groups, env=None, cwd=None, stderr=None):
     """Runs a command, hands on its lines, and returns its exit code with the CPU seconds of it and its children."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, errors="replace", env=env,
-                               cwd=cwd)
-    try:
-        for line in process.stdout:
-            each_line(line)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    except BaseException:
-        process.terminate()
-        raise
+    process = groups.start(command, stdout=subprocess.PIPE, stderr=stderr, text=True, errors="replace", env=env,
+                           cwd=cwd)
+    for line in process.stdout:
+        each_line(line)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    groups.ended(process)
     return process.returncode, usage.ru_utime + usage.ru_stime
 
 
@@ -61,11 +108,11 @@ class Part:
     def __init__(self, name, packages, flags, env=None, module=None):
         self.name, self.packages, self.flags, self.env, self.module = name, packages, flags, env, module
 
-    def run(self, show):
+    def run(self, show, groups):
         result, events = Result(self.name), Events(show)
         started = time.monotonic()
         command = ["go", "test", "-json", *self.flags, *self.packages]
-        result.code, result.cpu = run(command, events.line, env=self.env, cwd=self.module)
+        result.code, result.cpu = run(command, events.line, groups, env=self.env, cwd=self.module)
         result.wall = time.monotonic() - started
         result.passed, result.failed, result.skipped = events.passed, events.failed, len(events.skipped)
         result.tables, result.failures, result.skips = events.tables(), events.failures(), events.skips()
@@ -79,10 +126,10 @@ class Script:
     def __init__(self, name, command, env=None):
         self.name, self.command, self.env = name, command, env
 
-    def run(self, show):
+    def run(self, show, groups):
         result, lines = Result(self.name), []
         started = time.monotonic()
-        result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), env=self.env,
+        result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), groups, env=self.env,
                                       stderr=subprocess.STDOUT)
         result.wall = time.monotonic() - started
         found = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
@@ -99,23 +146,30 @@ class Script:
         return result
 
 
-def side_by_side(parts, show):
-    """Runs parts at the same time and returns their results in order. A part that cannot be run fails."""
-    results = [None] * len(parts)
+def side_by_side(lanes, show, groups=None):
+    """Runs lanes at the same time, and the parts of a lane one after the other. Returns the results in order. A part
+    that cannot be run fails. An exception in the waiting thread, as from a signal, ends all that runs."""
+    groups = groups or Groups()
+    results = [[None] * len(lane) for lane in lanes]
 
-    def one(i):
-        try:
-            results[i] = parts[i].run(show)
-        except Exception as error:  # the other parts go on
-            results[i] = Result(parts[i].name)
-            results[i].code, results[i].failures = 1, ["FAIL %s: %s" % (parts[i].name, error)]
+    def one(lane, out):
+        for i, part in enumerate(lane):
+            try:
+                out[i] = part.run(show, groups)
+            except Exception as error:  # the other parts go on
+                out[i] = Result(part.name)
+                out[i].code, out[i].failures = 1, ["FAIL %s: %s" % (part.name, error)]
 
-    threads = [threading.Thread(target=one, args=(i,), daemon=True) for i in range(len(parts))]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return results
+    threads = [threading.Thread(target=one, args=pair, daemon=True) for pair in zip(lanes, results)]
+    try:
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    except BaseException:
+        groups.stop()
+        raise
+    return sum(results, [])
 
 
 def packages(module="."):
@@ -129,7 +183,7 @@ def packages(module="."):
 def sort_packages(folders):
     """Assigns each package to a part: a dictionary of lists of patterns."""
     sorted_ = {"unit": [], "tools": [], "acceptance": [], "fidelity": []}
-    for folder in folders:
+    for folder in sorted(folders, key=lambda f: (LONGEST.index(f) if f in LONGEST else len(LONGEST), f)):
         if folder == FIDELITY:
             kind = "fidelity"
         elif folder == ACCEPTANCE or folder.startswith(ACCEPTANCE + "/"):

@@ -3,6 +3,8 @@ import argparse
 import contextlib
 import io
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -26,6 +28,18 @@ PACKAGES = {
 }
 
 
+# A suite with one part, which starts a child, says its process group, and cleans up when it is ended.
+STOPPED = """
+import sys
+sys.path.insert(0, %r)
+import main, parts
+part = parts.Script("s", ["sh", "-c", "trap 'echo cleaned up >>$1; exit' TERM; sleep 300 & echo $$ >>$1; "
+                             "wait", "sh", sys.argv[1]])
+main.waves = lambda *_: [[[part]]]
+sys.exit(main.main([]))
+""" % os.path.dirname(os.path.abspath(__file__))
+
+
 def say(text, code=0):
     return [sys.executable, "-c", "import sys; print(%r); sys.exit(%d)" % (text, code)]
 
@@ -44,7 +58,8 @@ class Suite(unittest.TestCase):
 
     def play(self, *packages):
         flags = ["-vet=off", "-count=1"]
-        return Part("go", ["./" + p for p in packages], flags, module=self.module).run(self.shown.append)
+        part = Part("go", ["./" + p for p in packages], flags, module=self.module)
+        return part.run(self.shown.append, parts.Groups())
 
     def counts(self, result):
         return result.passed, result.failed, result.skipped
@@ -89,14 +104,33 @@ class Suite(unittest.TestCase):
                                          ("2 passed, 1 failed", 1, (2, 1, 0), False),
                                          ("nothing", 0, (0, 0, 0), False), ("nothing", 7, (0, 0, 0), False),
                                          ("1 passed, 0 failed\nTraceback", 1, (0, 0, 0), False)):
-            result = Script("s", say(text, code)).run(self.shown.append)
+            result = Script("s", say(text, code)).run(self.shown.append, parts.Groups())
             self.assertEqual((self.counts(result), result.good), (counts, good), text)
             self.assertEqual(bool(result.failures), not good, text)
 
     def test_a_part_that_cannot_be_run_fails_alone(self):
-        results = parts.side_by_side([Script("none", ["/no/such/program"]), Script("s", say("1 passed, 0 failed"))],
-                                     self.shown.append)
-        self.assertEqual([r.good for r in results], [False, True])
+        good = Script("s", say("1 passed, 0 failed"))
+        results = parts.side_by_side([[Script("none", ["/no/such/program"]), good], [good]], self.shown.append)
+        self.assertEqual([(r.name, r.good) for r in results], [("none", False), ("s", True), ("s", True)])
+
+    def test_stop_ends_children_and_removes_the_folder(self):
+        for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)):
+            with tempfile.TemporaryDirectory() as folder:
+                log = os.path.join(self.module, "log%d" % number)
+                open(log, "w").close()
+                process = subprocess.Popen([sys.executable, "-B", "-c", STOPPED, log],
+                                           env=dict(os.environ, TMPDIR=folder), stdout=subprocess.PIPE, text=True)
+                said = []
+                while not said:
+                    with open(log) as f:
+                        said = f.read().split()
+                self.assertEqual(len(os.listdir(folder)), 1, "the suite's own folder")
+                process.send_signal(number)
+                rest = process.communicate(timeout=60)[0]
+                self.assertEqual((process.returncode, os.listdir(folder)), (code, []), rest)
+                with open(log) as f:
+                    self.assertIn("cleaned up", f.read())
+                self.assertFalse(parts.alive(int(said[0])), "the part has processes")
 
     def exit_code(self, ci, **kinds):
         result = Result("x")

@@ -173,10 +173,10 @@ func (j Java) javac(ctx context.Context, src *run.Source, files []file, work, ou
 	if len(sources) == 0 {
 		return badSource(ctx, src, fail.Input("there is no .java file and no build of Gradle or Maven"))
 	}
-	args := []string{"--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8", "-XDstringConcat=inline",
-		"-g:source,lines",
+	args := append(bootstraps.JavacQuick(), "--release", fmt.Sprint(level(src, version)), "-encoding", "UTF-8",
+		"-XDstringConcat=inline", "-g:source,lines",
 		"-proc:none", "-implicit:none", "-d", out, "-sourcepath", strings.Join(roots, string(os.PathListSeparator)),
-		"-cp", strings.Join(path, string(os.PathListSeparator))}
+		"-cp", strings.Join(path, string(os.PathListSeparator)))
 	if _, err := j.run(ctx, shell.Command{Name: "javac", Args: append(args, sources...), Dir: src.Dir,
 		Timeout: javaTimeout}); err != nil {
 		return badSource(ctx, src, err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/raw-code/bootstraps"
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -21,8 +22,8 @@ func aJar(t *testing.T, name, source string) []byte {
 	t.Helper()
 	dir := folder(t, map[string]string{name + ".java": source})
 	out := t.TempDir()
-	if said, err := exec.CommandContext(t.Context(), "javac", "--release", "11", "-d", out,
-		filepath.Join(dir, name+".java")).CombinedOutput(); err != nil {
+	args := append(bootstraps.JavacQuick(), "--release", "11", "-d", out, filepath.Join(dir, name+".java"))
+	if said, err := exec.CommandContext(t.Context(), "javac", args...).CombinedOutput(); err != nil {
 		t.Fatalf("javac: %v\n%s", err, said)
 	}
 	files := map[string]string{}
