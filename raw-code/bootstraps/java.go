@@ -37,8 +37,8 @@ func JavacQuick() []string {
 // JavacArgs are the arguments of the compiler that make the loop in out, sources being the folder that WriteJavaLoop
 // wrote.
 func JavacArgs(sources, out string) []string {
-	return append(JavacQuick(), "--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out, "-sourcepath", sources,
-		"-implicit:class",
+	return append(JavacQuick(), "--release", "11", "-nowarn", "-XDstringConcat=inline", "-d", out,
+		"-sourcepath", sources, "-implicit:class",
 		filepath.Join(sources, "stellar", "bootstrap", "Bootstrap.java"),
 		filepath.Join(sources, "com", "amazonaws", "services", "lambda", "runtime", "Context.java"))
 }
