@@ -1,0 +1,57 @@
+package resident
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestPeak counts a process and what it has started, and keeps what it has seen.
+func TestPeak(t *testing.T) {
+	shell := exec.Command("sh", "-c", "sleep 60 & sleep 60; true") // two below the shell
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := strconv.Itoa(shell.Process.Pid)
+	var all []string
+	for end := time.Now().Add(10 * time.Second); len(all) < 3 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		all = descendants(nil, pid)
+	}
+	end := func() {
+		for _, child := range all {
+			n, _ := strconv.Atoi(child)
+			if p, err := os.FindProcess(n); err == nil {
+				_ = p.Kill()
+			}
+		}
+		_ = shell.Wait()
+	}
+	defer end()
+	if len(all) != 3 || all[0] != pid {
+		t.Fatalf("the shell %s and those below it are %v", pid, all)
+	}
+	one, tree := peakOf(pid), Tree(shell.Process.Pid)
+	if sum := tree.Peak(); one < 100<<10 || sum < one+peakOf(all[1])+peakOf(all[2]) {
+		t.Errorf("the tree has %d bytes, the shell alone %d", sum, one)
+	}
+	list := filepath.Join(t.TempDir(), "cgroup.procs")
+	// With version 1 this process itself can be in the list, with a thread.
+	if err := os.WriteFile(list, []byte(pid+"\n"+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := Group(list).Peak(); got != one {
+		t.Errorf("the group has %d bytes, its one process %d", got, one)
+	}
+	seen := tree.Peak()
+	end()
+	tree.listed = time.Time{}
+	if got := tree.Peak(); got != seen {
+		t.Errorf("after its end the tree had %d bytes, before %d", got, seen)
+	}
+	if got := Group(filepath.Join(t.TempDir(), "none")).Peak(); got != 0 {
+		t.Errorf("a group that is not there has %d bytes", got)
+	}
+}
