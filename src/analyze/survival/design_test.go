@@ -77,6 +77,7 @@ func TestDesignFindsTheKeepAlive(t *testing.T) {
 				found++
 			}
 		}
+		t.Logf("a grid of %d waits: found in %d of %d runs", 2*waits, found, gridRuns)
 		if found*100 >= 95*gridRuns {
 			t.Errorf("%s %g s: a grid of %d waits finds it, too, in %d of %d runs", p.model, p.seconds, 2*waits, found,
 				gridRuns)
