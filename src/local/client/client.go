@@ -13,7 +13,7 @@ import (
 	"stellar/src/fail"
 )
 
-// Client speaks to the control API of a platform.
+// Client calls the control API of a platform.
 type Client struct {
 	URL   string
 	Token string
@@ -36,12 +36,12 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("local platform answers %d: %s", e.Status, e.Message)
 }
 
-// Status asks how the platform is.
+// Status asks for the platform's status.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, http.MethodGet, "/v1/status", nil)
 }
 
-// Stop tells the platform to end; it answers before it has.
+// Stop asks the platform to end; it returns before the platform has ended.
 func (c *Client) Stop(ctx context.Context) error {
 	_, err := ask[any](ctx, c, http.MethodPost, "/v1/stop", nil)
 	return err
@@ -53,7 +53,7 @@ func (c *Client) Services(ctx context.Context) ([]Service, error) {
 	return list.Services, err
 }
 
-// Service asks for one service; a StatusError 404 says that it is not there.
+// Service asks for one service; a StatusError 404 means that it does not exist.
 func (c *Client) Service(ctx context.Context, name string) (Service, error) {
 	return ask[Service](ctx, c, http.MethodGet, servicePath(name), nil)
 }
@@ -63,13 +63,13 @@ func (c *Client) Put(ctx context.Context, name string, spec ServiceSpec) (Servic
 	return ask[Service](ctx, c, http.MethodPut, servicePath(name), spec)
 }
 
-// Delete removes a service and returns when nothing of it is left; a StatusError 404 says that it was not there.
+// Delete removes a service and returns when nothing of it is left; a StatusError 404 means that it did not exist.
 func (c *Client) Delete(ctx context.Context, name string) error {
 	_, err := ask[any](ctx, c, http.MethodDelete, servicePath(name), nil)
 	return err
 }
 
-// Retire ends a function's instances, busy ones after their request, and says how many there were.
+// Retire ends a function's instances, busy ones after their request, and returns their number.
 func (c *Client) Retire(ctx context.Context, service, function string) (int, error) {
 	return c.retire(ctx, functionPath(service, function)+"/retire")
 }
@@ -84,7 +84,8 @@ func (c *Client) retire(ctx context.Context, path string) (int, error) {
 	return told.Retired, err
 }
 
-// Logs gives a function's log from byte offset on, and the offset to go on from; what is no longer kept is skipped.
+// Logs returns a function's log from byte offset on, and the offset to continue from; parts that are no longer kept are
+// skipped.
 func (c *Client) Logs(ctx context.Context, service, function string, offset int64) (text []byte, next int64,
 	err error) {
 	path := functionPath(service, function) + "/logs?offset=" + strconv.FormatInt(offset, 10)
@@ -121,7 +122,7 @@ func ask[T any](ctx context.Context, c *Client, method, path string, body any) (
 	return out, nil
 }
 
-// send gives the answer if it is a success; the caller closes its body.
+// send returns the answer if it is a success; the caller closes its body.
 func (c *Client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var content io.Reader
 	if body != nil {

@@ -1,4 +1,4 @@
-// Package client speaks to the control API of the local platform: its client, and the types that both sides share.
+// Package client has the client of the local platform's control API, and the types that both sides share.
 package client
 
 import "time"
@@ -51,14 +51,14 @@ type ServiceSpec struct {
 	Functions []FunctionSpec    `json:"functions"`
 }
 
-// Service is a deployed service as the control API tells it.
+// Service is a deployed service in the control API.
 type Service struct {
 	Service   string            `json:"service"`
 	Tags      map[string]string `json:"tags"`
 	Functions []Function        `json:"functions"`
 }
 
-// Function is a deployed function as the control API tells it.
+// Function is a deployed function in the control API.
 type Function struct {
 	Name           string `json:"name"`
 	Path           string `json:"path"`
@@ -80,7 +80,7 @@ type Function struct {
 	Tags           map[string]string `json:"tags"`
 }
 
-// Status is the platform as /v1/status tells it.
+// Status is the platform's status, as in /v1/status.
 type Status struct {
 	Version   string    `json:"version"`
 	PID       int       `json:"pid"`
@@ -92,7 +92,7 @@ type Status struct {
 	Limits    Limits    `json:"limits"`
 }
 
-// Limits says which limits are enforced, and why not where they are not.
+// Limits says which limits are enforced, and why others are not.
 type Limits struct {
 	Memory bool   `json:"memory"`
 	CPU    bool   `json:"cpu"`

@@ -33,7 +33,7 @@ const (
 	mostPIDs = 1024 // Lambda's limit of processes and threads
 )
 
-// Spec is the container of one instance: what a platform gives a function, and no more.
+// Spec is the container of one instance: exactly what a platform gives a function.
 type Spec struct {
 	Hostname string
 	Run      string // id of the run that it belongs to; empty: of none
@@ -60,8 +60,9 @@ type Container struct {
 	state *container.State // once it has ended
 }
 
-// Start makes and starts a container of the image, pulling it before where each cold start does: a cold start is all of
-// it. output is what it prints and is to be read to its end; pull is what a pull took, also where Start fails.
+// Start makes and starts a container of the image, after a pull if each cold start pulls: all of it is part of the cold
+// start. output is what the container prints and is to be read to its end; pull is the duration of the pull, also if
+// Start fails.
 func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, args ...any)) (c *Container,
 	output io.ReadCloser, pull time.Duration, err error) {
 	if pull, err = i.acquire(ctx, logf); err != nil {
@@ -115,7 +116,7 @@ func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error)
 	return read, nil
 }
 
-// config is the container as the Engine takes it.
+// config is the container in the Engine's form.
 func (s *Spec) config(image, platform string) (*container.Config, *container.HostConfig) {
 	config := &container.Config{Image: image, Labels: map[string]string{dockerengine.LabelPlatform: platform},
 		Hostname: s.Hostname, Env: s.Env, AttachStdout: true, AttachStderr: true}
@@ -154,7 +155,7 @@ func FromInside(addr string) string {
 	return "host.docker.internal:" + port
 }
 
-// Addr is where the container's server answers; empty where it ended before it could be asked.
+// Addr is the address of the container's server; empty if it ended before it could be asked.
 func (c *Container) Addr() string { return c.addr }
 
 // address is where the container's server is reached: its own address, so that a refused connection means that it does
@@ -180,7 +181,7 @@ func (c *Container) address(ctx context.Context) (string, error) {
 	return "", errors.New("the container has no address")
 }
 
-// await waits for the container's end and looks how it ended.
+// await waits for the container's end and reads how it ended.
 func (c *Container) await() {
 	wait, failed := c.client.ContainerWait(context.Background(), c.id, container.WaitConditionNotRunning)
 	select {
@@ -204,7 +205,7 @@ func (c *Container) Kill() {
 	_ = c.client.ContainerKill(ctx, c.id, "KILL") // one that has ended is what was wanted
 }
 
-// Verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
+// Verdict says, once it has exited, how it ended, in Lambda's words, and whether it was out of memory.
 func (c *Container) Verdict() (how string, outOfMemory bool) {
 	switch s := c.state; {
 	case s == nil:
@@ -221,7 +222,7 @@ func (c *Container) Verdict() (how string, outOfMemory bool) {
 	return "without providing a reason", false
 }
 
-// LimitCPU gives the running container so much processor time in every period. It is done beside the first request: the
+// LimitCPU allows the running container the given processor time in every period. It runs beside the first request: the
 // Engine takes some milliseconds, which are not the function's.
 func (c *Container) LimitCPU(quota, period time.Duration) error {
 	if !c.quota {
@@ -271,7 +272,7 @@ func (c *Container) Peak() int64 {
 	return max(seen, n)
 }
 
-// Release removes the container, and gives the image up. After an error it is called again.
+// Release removes the container, and releases the image. After an error, it is called again.
 func (c *Container) Release() error {
 	c.once.Do(func() { c.image.engine.uncountUser(c.image.id) })
 	if c.id == "" {

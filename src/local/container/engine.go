@@ -20,10 +20,10 @@ import (
 	"stellar/src/shell"
 )
 
-// callTime bounds one call of the Engine.
+// callTime limits one call of the Engine.
 const callTime = 30 * time.Second
 
-// Engine is a platform's use of the Docker Engine. Nothing of it is touched before Open.
+// Engine is a platform's use of the Docker Engine. Nothing is contacted before Open.
 type Engine struct {
 	opts Options
 
@@ -32,7 +32,7 @@ type Engine struct {
 	users  map[string]int // containers by image id
 }
 
-// Options are what an Engine needs of its platform.
+// Options are what an Engine needs from its platform.
 type Options struct {
 	Platform   string                  // value of the label that marks the platform's containers
 	Getenv     func(string) string     // where the Engine and its registries are found
@@ -73,7 +73,7 @@ func (e *Engine) Close() error {
 	return e.client.Close()
 }
 
-// countUser counts a container of an image in, and says whether it is the only one.
+// countUser counts a container of an image, and reports whether it is the only one.
 func (e *Engine) countUser(image string) (only bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -87,8 +87,8 @@ func (e *Engine) uncountUser(image string) {
 	e.users[image]--
 }
 
-// RemoveAll removes, by force, the containers that the platform with that label value has started, and says how many
-// there were. It is for those who clean up after a platform that was killed.
+// RemoveAll removes, by force, the containers that the platform with that label value has started, and returns their
+// number. It cleans up after a platform that was killed.
 func RemoveAll(ctx context.Context, opts Options) (int, error) {
 	c, err := dockerengine.Open(ctx, opts.Getenv)
 	if err != nil {
@@ -122,7 +122,7 @@ func remove(ctx context.Context, c *client.Client, id, tmp string, removeTree fu
 	return nil
 }
 
-// isDeleted says that an error of the Engine means that the thing does not exist, or is being deleted.
+// isDeleted reports whether an error of the Engine means that the thing does not exist, or is being deleted.
 func isDeleted(err error) bool {
 	return errdefs.IsNotFound(err) || errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")
 }

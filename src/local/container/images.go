@@ -34,7 +34,7 @@ type Image struct {
 	pulling sync.Mutex
 }
 
-// InRegistry says whether a reference names a registry, or a repository of one, that an image can be pulled from.
+// InRegistry reports whether a reference names a registry, or a repository of one, from which an image can be pulled.
 func InRegistry(ref string) bool { return strings.Contains(ref, "/") }
 
 // Image finds an image, pulls it where the Engine lacks it, and checks that this machine can run it. With coldPull each
@@ -76,7 +76,7 @@ func (i *Image) Release(ctx context.Context) error {
 	return nil
 }
 
-// pullNow pulls the image; the Engine's errors come in its stream.
+// pullNow pulls the image; the Engine's errors are in its stream.
 func (i *Image) pullNow(ctx context.Context, logf func(format string, args ...any)) error {
 	auth, err := dockerengine.Auth(ctx, i.engine.opts.Getenv, i.engine.opts.RunHelper, dockerengine.Host(i.Ref))
 	if err != nil {
@@ -109,9 +109,9 @@ func (i *Image) pullNow(ctx context.Context, logf func(format string, args ...an
 	}
 }
 
-// acquire counts a container of the image and, where each cold start is to pull, drops the Engine's copy and pulls it
-// again. While another container of the image lives the copy cannot be dropped, as on a node that has it; cold starts
-// that come together wait for one pull. It returns what the pull took, 0 where there was none.
+// acquire counts a container of the image and, if each cold start is to pull, drops the Engine's copy and pulls it
+// again. While another container of the image lives, the copy cannot be dropped, as on a node that has it; cold starts
+// that arrive together wait for one pull. It returns the duration of the pull, 0 if there was none.
 func (i *Image) acquire(ctx context.Context, logf func(format string, args ...any)) (time.Duration, error) {
 	if i.coldPull {
 		i.pulling.Lock()

@@ -24,7 +24,7 @@ import (
 // lookTime is how long the look for a container's open ports may take.
 const lookTime = 2 * time.Second
 
-// Missing says what the instance of a server that did not get ready in time was waited for, and what it listens on.
+// Missing says what was waited for when a server's instance was not ready in time, and what the server listens on.
 func (c *Container) Missing() string {
 	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
 	defer cancel()
@@ -32,7 +32,7 @@ func (c *Container) Missing() string {
 	return waitedFor(c.addr, open, err)
 }
 
-// waitedFor compares what a server should listen on with what it does.
+// waitedFor compares what a server should listen on with what it listens on.
 func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	own, _, _ := net.SplitHostPort(addr)
 	what := fmt.Sprintf("ready means that port %s ($PORT) takes connections at the container's own address %s; ",
@@ -61,7 +61,7 @@ func waitedFor(addr string, open []netip.AddrPort, err error) string {
 	return what
 }
 
-// openPorts lists what listens for TCP in the container: from the container's network in /proc where the Engine is on
+// openPorts lists the listening TCP ports in the container: from the container's network in /proc if the Engine is on
 // this machine, else by a program in the container.
 func (c *Container) openPorts(ctx context.Context) ([]netip.AddrPort, error) {
 	info, err := c.client.ContainerInspect(ctx, c.id)
@@ -96,7 +96,7 @@ func (c *Container) socketsOf(pid int) ([]byte, error) {
 	return append(table, six...), nil
 }
 
-// socketsInside has the container print the tables, where its image has a program for that.
+// socketsInside makes the container print the tables, if its image has a program for that.
 func (c *Container) socketsInside(ctx context.Context) ([]byte, error) {
 	made, err := c.client.ContainerExecCreate(ctx, c.id, container.ExecOptions{
 		Cmd:          []string{"cat", "/proc/net/tcp", "/proc/net/tcp6"},

@@ -24,7 +24,7 @@ type Groups struct {
 	next   atomic.Int64
 }
 
-// cgroup is the group of one instance; its zero folders mean that nothing is enforced.
+// cgroup is the group of one instance; an empty folder means that nothing is enforced.
 type cgroup struct {
 	parent *Groups
 	memory string
@@ -33,7 +33,7 @@ type cgroup struct {
 	folder *os.File // v2: the folder that the process is born in
 }
 
-// OpenGroups makes the platform's branch, named by its id, in the first place that lets it.
+// OpenGroups makes the platform's branch, named by its id, in the first place where that is allowed.
 func OpenGroups(id string, memory, cpu bool) *Groups {
 	c := &Groups{}
 	var why []error
@@ -89,7 +89,7 @@ func (c *Groups) openV1(id string, memory, cpu bool) error {
 	return errors.Join(errs...)
 }
 
-// writable says whether a control file can be written.
+// writable reports whether a control file can be written.
 func writable(dir, name string) error {
 	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
 	if err != nil {
@@ -129,7 +129,7 @@ func branchV2(id string, memory, cpu bool) (string, error) {
 	return "", last
 }
 
-// lacking gives the wanted controllers that are not among the enabled, as subtree_control takes them.
+// lacking returns the wanted controllers that are not enabled, in the form of subtree_control.
 func lacking(want map[string]bool, enabled string) string {
 	var out []string
 	for _, name := range []string{"memory", "cpu"} {
@@ -176,7 +176,7 @@ func ancestorsOf(kind, controller string) []string {
 	return nil
 }
 
-// ownGroup gives this process's group in the hierarchy of a controller; the empty controller is version 2.
+// ownGroup returns this process's group in the hierarchy of a controller; the empty controller is version 2.
 func ownGroup(controller string) string {
 	list, _ := os.ReadFile("/proc/self/cgroup")
 	for line := range strings.Lines(string(list)) {
@@ -236,7 +236,7 @@ func (c *Groups) Close() error {
 	return errors.Join(removeGroup(c.memory), removeGroup(c.cpu))
 }
 
-// join moves the calling OS thread into the group, so that what it forks is born there; version 2 does that by itself.
+// join moves the calling OS thread into the group, so that its child is born there; version 2 does that by itself.
 func (g *cgroup) join() error {
 	if g.parent.v2 {
 		return nil
@@ -253,7 +253,7 @@ func (g *cgroup) join() error {
 	return nil
 }
 
-// setBirthplace has the process born in a version 2 group.
+// setBirthplace lets the process start in a version 2 group.
 func (g *cgroup) setBirthplace(sys *syscall.SysProcAttr) {
 	if g.folder != nil {
 		sys.UseCgroupFD, sys.CgroupFD = true, int(g.folder.Fd())
@@ -277,7 +277,7 @@ func (g *cgroup) limitMemory(mb int) error {
 	return nil
 }
 
-// limitCPU gives the group so much processor time in every period; the kernel takes no less than 1 ms of either.
+// limitCPU allows the group the given processor time in every period; the kernel accepts no less than 1 ms of either.
 func (g *cgroup) limitCPU(quota, period time.Duration) error {
 	if g.cpu == "" {
 		return nil
@@ -311,7 +311,7 @@ func (g *cgroup) processes() string {
 	return ""
 }
 
-// outOfMemory says whether the kernel has killed in the group for want of memory.
+// outOfMemory reports whether the kernel has killed in the group because of its memory limit.
 func (g *cgroup) outOfMemory() bool {
 	if g.memory == "" {
 		return false
@@ -325,7 +325,7 @@ func (g *cgroup) outOfMemory() bool {
 	return false
 }
 
-// holdsAll says that everything that the process starts is in the group, so that remove ends it.
+// holdsAll reports that everything that the process starts is in the group, so that remove ends it.
 func (g *cgroup) holdsAll() bool { return g.memory != "" || g.cpu != "" }
 
 // remove ends whatever is still in the group (a process may have left its process group) and removes it.
@@ -338,7 +338,7 @@ func (g *cgroup) remove() error {
 	return errors.Join(removeGroup(g.memory), removeGroup(g.cpu))
 }
 
-// removeGroup removes a group and those below it, killing what is in them; one that is not there is no error.
+// removeGroup removes a group and those below it, and kills what is in them; a missing one is no error.
 func removeGroup(dir string) error {
 	if dir == "" {
 		return nil

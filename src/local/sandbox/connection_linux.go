@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HoldsConnection says whether the other end of a connection on this machine is held by a process, one of its
-// descendants, or one with the marker in its environment. Where the kernel does not tell whose a connection is, it
-// counts as theirs.
+// HoldsConnection reports whether the other end of a connection on this machine is held by a process, one of its
+// descendants, or a process with the marker in its environment. If the kernel does not report the owner of a
+// connection, the answer is yes.
 func HoldsConnection(conn net.Conn, pid int, marker string) bool {
 	if pid == 0 {
 		return false
@@ -42,7 +42,7 @@ func HoldsConnection(conn net.Conn, pid int, marker string) bool {
 	return false
 }
 
-// holds says whether a process has the file open.
+// holds reports whether a process has the file open.
 func holds(pid int, file string) bool {
 	at := "/proc/" + strconv.Itoa(pid) + "/fd"
 	dir, err := os.Open(at)

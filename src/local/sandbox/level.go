@@ -12,7 +12,7 @@ const (
 	LevelNone   Level = "none"
 )
 
-// Limits says which limits are enforced, and why not where they are not.
+// Limits says which limits are enforced, and why others are not.
 type Limits struct {
 	Memory bool
 	CPU    bool

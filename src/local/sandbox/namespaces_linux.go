@@ -15,7 +15,7 @@ import (
 	"stellar/src/fail"
 )
 
-// Levels gives what to try, best first.
+// Levels returns the levels to try, best first.
 func Levels() []Level { return []Level{LevelFull, LevelMounts, LevelNone} }
 
 // Attributes make a platform of that level: it dies with the thread that starts it, and is out of reach of a signal to
@@ -40,14 +40,14 @@ func (l Level) Attributes() *syscall.SysProcAttr {
 	return sys
 }
 
-// mayAdministrate says whether this process may make namespaces without a user namespace.
+// mayAdministrate reports whether this process may make namespaces without a user namespace.
 func mayAdministrate() bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	return unix.Capget(&header, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }
 
-// Enter prepares the namespaces that this process was born in, and tries what instances need of them.
+// Enter prepares the namespaces in which this process was started, and tries what instances need of them.
 func (l Level) Enter() error {
 	if l == LevelNone {
 		return nil
@@ -64,7 +64,7 @@ func (l Level) Enter() error {
 	return TryPrivateMounts()
 }
 
-// TryPrivateMounts says whether instances can have mounts of their own. It is tried on a thread that then ends.
+// TryPrivateMounts reports whether instances can have mounts of their own. It is tried on a thread that then ends.
 func TryPrivateMounts() error {
 	tried := make(chan error, 1)
 	fail.Go(func(err error) { tried <- err }, func() {
@@ -83,7 +83,7 @@ func TryPrivateMounts() error {
 	return <-tried
 }
 
-// leaveMounts gives the calling thread, and what it starts, a mount namespace of its own.
+// leaveMounts gives the calling thread, and its children, a mount namespace of its own.
 func leaveMounts() error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("mount namespace: %w", err)
@@ -163,7 +163,7 @@ func (p *Process) mount() error {
 	return nil
 }
 
-// OuterPID is this process's number for those outside its namespace, as the /proc that is still theirs tells it.
+// OuterPID is this process's number outside its namespace, as shown by the /proc that still belongs to the outside.
 func OuterPID() int {
 	if name, err := os.Readlink("/proc/self"); err == nil {
 		if pid, err := strconv.Atoi(filepath.Base(name)); err == nil {
@@ -173,5 +173,5 @@ func OuterPID() int {
 	return os.Getpid()
 }
 
-// HideMemory keeps others of the same user from this process's memory, environment and open files.
+// HideMemory prevents other processes of the same user from reading this process's memory, environment and open files.
 func HideMemory() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }

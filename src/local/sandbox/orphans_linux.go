@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AdoptOrphans makes this process the parent of descendants whose own parent has ended, in place of the machine's init:
-// so what a function has started cannot get away from the platform by forking twice.
+// AdoptOrphans makes this process, instead of the machine's init, the parent of descendants whose own parent has ended,
+// so that a function's children cannot escape from the platform by forking twice.
 func AdoptOrphans() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // procEntry is a row of the process table.
@@ -71,8 +71,8 @@ func descendants(table map[int]procEntry, of int) []int {
 	return found
 }
 
-// EndDescendants kills and reaps everything that this process is an ancestor of, and gives what does not end in time.
-// It is for a process that waits for no child elsewhere at that moment.
+// EndDescendants kills and reaps all descendants of this process, and returns those that do not end in time. It may
+// only be called in a process that waits for no child elsewhere at that time.
 func EndDescendants(limit time.Duration) (left []int) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -93,7 +93,7 @@ func EndDescendants(limit time.Duration) (left []int) {
 }
 
 // ReapOrphans reaps adopted processes that have ended. A child that the platform has started itself is waited for at
-// once by whoever started it: one that is still a zombie a while later is nobody's.
+// once by the code that started it: one that is still a zombie a while later is an orphan.
 func ReapOrphans(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -117,8 +117,8 @@ func ReapOrphans(ctx context.Context) {
 	}
 }
 
-// EndStrays kills every process whose environment, as it was started, holds the marker, and gives what does not end in
-// time. The environment goes over to whatever a function starts.
+// EndStrays kills every process that was started with the marker in its environment, and returns those that do not end
+// in time. Processes that a function starts inherit the environment.
 func EndStrays(ctx context.Context, marker string) (left []int) {
 	WaitUntil(ctx, 10*time.Millisecond, func() bool {
 		left = left[:0]
@@ -137,7 +137,7 @@ func EndStrays(ctx context.Context, marker string) (left []int) {
 	return left
 }
 
-// hasMarker says whether a process was started with the marker in its environment.
+// hasMarker reports whether a process was started with the marker in its environment.
 func hasMarker(pid int, marker string) bool {
 	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	return err == nil && bytes.Contains(append([]byte{0}, environ...), []byte(marker))

@@ -9,8 +9,8 @@ import (
 	"stellar/src/fail"
 )
 
-// Pool makes the cells that instances run in and keeps a few in stock, because joining a resource group can cost
-// more (some kernels wait for an RCU grace period, over 10 ms) than starting the process.
+// Pool makes the cells that instances run in and keeps a few ready, because joining a resource group can cost more
+// (some kernels wait for an RCU grace period, over 10 ms) than starting the process.
 type Pool struct {
 	groups *Groups
 	shared error // why instances share this machine's /tmp; nil: each has its own
@@ -22,7 +22,7 @@ type Pool struct {
 	defect func(error) // told of a panic
 }
 
-// SpareCells is how many cells are kept ready.
+// SpareCells is the number of cells that are kept ready.
 const SpareCells = 4
 
 func NewPool(groups *Groups, defect func(error)) (*Pool, error) {
@@ -79,7 +79,7 @@ func (s *Pool) Acquire() (*Cell, error) {
 }
 
 // Close removes the spare cells and the platform's resource groups. All acquired cells must be released or discarded
-// before.
+// first.
 func (s *Pool) Close() error {
 	close(s.stop)
 	<-s.done
@@ -124,7 +124,7 @@ func (s *Pool) newCell() (*Cell, error) {
 }
 
 // thread runs the cell's one process. It never unlocks its OS thread, so that the thread, which is in the group, ends
-// with it; the process's main thread cannot end and is therefore passed over.
+// with it. The process's main thread cannot end and is therefore not used.
 func (c *Cell) thread(joined chan error, defect func(error)) {
 	runtime.LockOSThread()
 	if onMainThread() {
@@ -159,13 +159,13 @@ func notJoined(joined chan error) {
 	}
 }
 
-// HasPrivateTmp says whether the cell's process has a /tmp of its own.
+// HasPrivateTmp reports whether the cell's process has a /tmp of its own.
 func (c *Cell) HasPrivateTmp() bool { return c.private }
 
 // LimitMemory caps the memory of the cell, swap included.
 func (c *Cell) LimitMemory(mb int) error { return c.group.limitMemory(mb) }
 
-// LimitCPU gives the cell so much processor time in every period.
+// LimitCPU allows the cell the given processor time in every period.
 func (c *Cell) LimitCPU(quota, period time.Duration) error { return c.group.limitCPU(quota, period) }
 
 // Discard removes a cell that has started nothing.

@@ -43,9 +43,9 @@ type Process struct {
 // shownFolder is a folder of this machine and where an instance sees it.
 type shownFolder struct{ source, target string }
 
-// Show has the process see folders read-only where they are. For those that its own /tmp would hide, skeleton is a
-// folder with the empty folders to mount them at, the same for all instances: to make them for each would cost a cold
-// start more than everything else here. Hidden folders are empty to it.
+// Show makes the process see folders read-only at their paths. For those that its own /tmp would hide, skeleton is a
+// folder with the empty folders to mount them at, the same for all instances: making them for each would take longer
+// than the rest of a cold start here. Hidden folders are empty for it.
 func (p *Process) Show(folders, hidden []string, skeleton string) error {
 	if err := os.MkdirAll(filepath.Join(skeleton, ".empty"), 0o755); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (p *Process) PID() int {
 // Exited is closed when the process has ended and what it left in its process group is killed.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Verdict says, once it has exited, how, in Lambda's words, and whether for want of memory.
+// Verdict says, once it has exited, how it ended, in Lambda's words, and whether it was out of memory.
 func (p *Process) Verdict() (how string, outOfMemory bool) {
 	status, ok := p.state.Sys().(syscall.WaitStatus)
 	switch {
@@ -140,7 +140,7 @@ func (p *Process) Verdict() (how string, outOfMemory bool) {
 	return "without providing a reason", false
 }
 
-// LimitCPU gives the process so much processor time in every period.
+// LimitCPU allows the process the given processor time in every period.
 func (p *Process) LimitCPU(quota, period time.Duration) error { return p.cell.LimitCPU(quota, period) }
 
 // Peak is the most memory that it and what it has started had resident, in bytes, 0 where that is not known. Of an
@@ -165,10 +165,10 @@ func (p *Process) Peak() int64 {
 	return seen
 }
 
-// strayTime is how long processes that have left their group may take to end once they are killed.
+// strayTime is how long processes that have left their group may take to end after they are killed.
 const strayTime = 10 * time.Second
 
-// Release removes the cell, once the process has exited, and ends what it has started. After an error it is called
+// Release removes the cell, once the process has exited, and ends what it has started. After an error, it is called
 // again.
 func (p *Process) Release() error {
 	<-p.cell.ended

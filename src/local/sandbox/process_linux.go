@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// dieWithParent has the kernel kill the process when the thread that forks it ends, however it ends.
+// dieWithParent makes the kernel kill the process when the thread that forks it ends, however it ends.
 func dieWithParent(sys *syscall.SysProcAttr) { sys.Pdeathsig = syscall.SIGKILL }
 
 func onMainThread() bool { return syscall.Gettid() == syscall.Getpid() }
 
-// awaitExit waits for the process to end and leaves it unreaped, so that its number stays taken.
+// awaitExit waits for the process to end and does not reap it, so that its number stays in use.
 func awaitExit(pid int) {
 	const (
 		byPID  = 1          // P_PID
@@ -28,8 +28,8 @@ func awaitExit(pid int) {
 	}
 }
 
-// await waits for the process to end, ends what it left in its group, and reaps it last: until then the group's number
-// cannot be another's.
+// await waits for the process to end, ends what it left in its group, and reaps it last: until then, no other process
+// can get the group's number.
 func (p *Process) await(proc *os.Process) *os.ProcessState {
 	awaitExit(proc.Pid)
 	p.Kill()

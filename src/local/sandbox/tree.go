@@ -23,7 +23,7 @@ func RemoveTree(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// DiskUsage gives what a folder takes on disk, as far as this user may look into it.
+// DiskUsage returns the size of a folder on disk, as far as this user may read it.
 func DiskUsage(dir string) (bytes int64) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

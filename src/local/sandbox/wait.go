@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// WaitUntil asks again and again until done says so or ctx ends.
+// WaitUntil asks repeatedly until done returns true or ctx ends.
 func WaitUntil(ctx context.Context, every time.Duration, done func() bool) bool {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -7,11 +7,11 @@ import (
 	"stellar/src/fail"
 )
 
-// canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen for its length less
-// what of the beat had not passed, so that a stall of two beats is seen for one beat at least.
+// canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen with its length minus
+// the rest of the current beat, so that a stall of two beats is seen as at least one beat.
 const canaryBeat = 5 * time.Millisecond
 
-// mostLates bounds what is remembered of lateness.
+// mostLates bounds the number of remembered latenesses.
 const mostLates = 64
 
 // late is one lateness: at is the moment it ended.
@@ -20,8 +20,8 @@ type late struct {
 	loop   bool // an event loop told of it; else it is the canary's own
 }
 
-// canary is a goroutine that sleeps in the kernel for a beat, as an event loop does that waits for a socket, and notes
-// how late it is back: the kernel had no core for it, or Go's scheduler no P. It is parked while no burst is in flight.
+// canary is a goroutine that sleeps in the kernel for a beat, like an event loop that waits for a socket, and records
+// how late it wakes: the kernel had no core for it, or Go's scheduler no P. It is parked while no burst is in flight.
 type canary struct {
 	now   func() time.Duration
 	sleep func(time.Duration) // may return early
@@ -65,7 +65,7 @@ func (c *canary) run() {
 	}
 }
 
-// beat notes a lateness, if the canary is back and was not early.
+// beat records a lateness, if the canary has woken and was not early.
 func (c *canary) beat() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +77,7 @@ func (c *canary) beat() {
 	c.due = now + canaryBeat
 }
 
-// away notes that an event loop was away until now.
+// away records that an event loop was absent until now.
 func (c *canary) away(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +117,7 @@ func (c *canary) closeWindow() {
 	c.open = max(c.open-1, 0)
 }
 
-// worst is the longest lateness from a moment until now, as far as it lies after that moment. A canary that is overdue
+// worst is the longest lateness from a given time until now, as far as it is after that time. A canary that is overdue
 // counts.
 func (c *canary) worst(from time.Duration) (w late) {
 	c.mu.Lock()
@@ -137,7 +137,7 @@ func (c *canary) worst(from time.Duration) (w late) {
 	return w
 }
 
-// close ends the goroutine and waits for it: a beat at most, and what it is late.
+// close ends the goroutine and waits for it: at most a beat, and its lateness.
 func (c *canary) close() {
 	c.mu.Lock()
 	c.closed = true
@@ -146,7 +146,7 @@ func (c *canary) close() {
 	<-c.done
 }
 
-// nudge lets a parked canary look again.
+// nudge makes a parked canary check again.
 func (c *canary) nudge() {
 	select {
 	case c.wake <- struct{}{}:

@@ -9,9 +9,9 @@ import (
 	"unsafe"
 )
 
-// system is what Linux tells under /proc (proc(5)). The files are kept open: the content is made anew by every read
-// from the beginning, and a look-up of the path costs more than that. A file that is not there (as in some sandboxes)
-// says nothing.
+// system is the data of Linux under /proc (proc(5)). The files are kept open: every read from the beginning produces
+// the content anew, and a look-up of the path costs more than that. A file that does not exist (as in some sandboxes)
+// yields nothing.
 type system struct {
 	netstat, softnet, uptime *os.File
 	buf                      []byte
@@ -40,7 +40,7 @@ const (
 	tcpFields
 )
 
-// procBytes is room for any of the files on a machine of some hundred cores.
+// procBytes is enough for any of the files on a machine of some hundred cores.
 const procBytes = 64 << 10
 
 func (m *system) open() {
@@ -67,7 +67,7 @@ func (m *system) close() {
 	}
 }
 
-// content is the whole of a file, until the next call.
+// content is the whole file, until the next call.
 func (m *system) content(f *os.File) []byte {
 	if f == nil {
 		return nil
@@ -76,7 +76,7 @@ func (m *system) content(f *os.File) []byte {
 	return m.buf[:n]
 }
 
-// read fills in what the system tells; what it does not tell stays zero.
+// read fills in what the system reports; the rest stays zero.
 func (m *system) read(r *reading) {
 	if idle, ok := parseUptime(m.content(m.uptime)); ok {
 		r.idle, r.cores = idle, m.cores
@@ -96,7 +96,7 @@ func (m *system) read(r *reading) {
 // tcpLine opens both lines of TcpExt in netstat: the names, and the values below them.
 const tcpLine = "TcpExt: "
 
-// findColumns looks up where netstat has the fields.
+// findColumns finds the columns of the fields in netstat.
 func findColumns(netstat []byte) (columns [tcpFields]int) {
 	for i := range columns {
 		columns[i] = -1
@@ -116,7 +116,7 @@ func findColumns(netstat []byte) (columns [tcpFields]int) {
 	return columns
 }
 
-// parseNetstat takes the fields from the line of values. It reports whether there was one.
+// parseNetstat reads the fields from the line of values. It reports whether there was one.
 func parseNetstat(netstat []byte, columns *[tcpFields]int, out *[tcpFields]uint64) bool {
 	start := bytes.Index(netstat, []byte("\n"+tcpLine)) // the names stand first, or after another table
 	if !bytes.HasPrefix(netstat, []byte(tcpLine)) && start >= 0 {
@@ -212,7 +212,7 @@ const (
 	clockBoottime  = 7
 )
 
-// suspended is how long the machine has slept since it was started; 0 where the kernel does not tell.
+// suspended is how long the machine has slept since it was started; 0 if the kernel does not report it.
 func suspended() time.Duration {
 	awake, ok := readClock(clockMonotonic)
 	boot, also := readClock(clockBoottime)
@@ -228,9 +228,9 @@ func readClock(id uintptr) (time.Duration, bool) {
 	return time.Duration(ts.Nano()), errno == 0
 }
 
-// nap sleeps in the kernel and not on one of Go's timers. A timer is served by whichever thread of Go's looks at it
-// next, and where all of them are in event loops of their own that is late without a response being late; a thread that
-// the kernel wakes goes the way of an event loop whose socket is ready.
+// nap sleeps in the kernel and not on one of Go's timers. A timer is served by whichever of Go's threads looks at it
+// next. If all of them are in event loops of their own, it is late without a response being late. A thread that the
+// kernel wakes behaves like an event loop whose socket is ready.
 func nap(d time.Duration) {
 	if d > 0 {
 		ts := syscall.NsecToTimespec(int64(d))

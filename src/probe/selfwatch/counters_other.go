@@ -4,8 +4,8 @@ package selfwatch
 
 import "time"
 
-// system is empty: other systems tell none of it without cgo (macOS keeps its counters behind host_processor_info and
-// sysctl structures that change), and what is not told is not judged.
+// system is empty: other systems report none of it without cgo (macOS keeps its counters behind host_processor_info and
+// sysctl structures that change), and what is not reported is not judged.
 type system struct{}
 
 func (*system) open()         {}

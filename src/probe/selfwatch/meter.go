@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// reading is what the instruments show at one moment. Counters count from an unknown start: only differences have a
+// reading is what the instruments show at one time. Counters count from an unknown start: only differences have a
 // meaning.
 type reading struct {
 	at      time.Duration // on the monotonic clock, from the watch's start
@@ -25,7 +25,7 @@ type reading struct {
 	net     network
 }
 
-// network are the kernel's counters of what it lost or sent again, in this network namespace.
+// network has the kernel's counters of lost and resent segments, in this network namespace.
 type network struct {
 	listen  uint64 // TcpExt ListenDrops: connections asked for that a listening socket had no room for
 	socket  uint64 // TcpExt TCPBacklogDrop and TCPRcvQDrop: segments for which a socket had no room
@@ -87,8 +87,8 @@ func (m *meter) read() reading {
 	return r
 }
 
-// clocks reads the clocks against each other. A thread that is interrupted between two of them would see a step that is
-// none, so what is kept is the reading that took least time, and one that took little is enough.
+// clocks compares the clocks with each other. An interruption between two of them would look like a step, so the
+// reading that took the least time is kept, and a fast one is enough.
 func (m *meter) clocks(r *reading) {
 	const tries, enough = 5, 50 * time.Microsecond
 	least := time.Duration(math.MaxInt64)
@@ -112,7 +112,7 @@ func (m *meter) clocks(r *reading) {
 // askRuntime fills the samples, into the histograms of the last time.
 func (m *meter) askRuntime() { metrics.Read(m.samples) }
 
-// histogram is nil where this version of Go has no such metric.
+// histogram is nil if this version of Go has no such metric.
 func histogram(s metrics.Sample) *metrics.Float64Histogram {
 	if s.Value.Kind() != metrics.KindFloat64Histogram {
 		return nil
@@ -150,11 +150,11 @@ func (m *meter) countWaits() (w waits) {
 	return w
 }
 
-// waits counts goroutines by how long they were ready before they ran: class i from waitFrom(i). The runtime looks at
-// about every eighth wait, so that a count of none proves nothing.
+// waits counts goroutines by how long they were ready before they ran: class i from waitFrom(i). The runtime samples
+// about every eighth wait, so a count of zero proves nothing.
 type waits [40]uint64
 
-// waitFrom is where a class begins: 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 ... ms.
+// waitFrom is the lower bound of a class: 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 ... ms.
 func waitFrom(class int) time.Duration {
 	return time.Duration(4+class%4) * time.Millisecond << (class / 4)
 }
@@ -170,7 +170,7 @@ func waitClass(seconds float64) int8 {
 	return class
 }
 
-// longest is how long a goroutine waited at least between two readings; 0: none was seen to wait for long.
+// longest is how long a goroutine waited at least between two readings; 0: no long wait was seen.
 func (w waits) longest(before waits) time.Duration {
 	for c := range slices.Backward(w[:]) {
 		if w[c] > before[c] {

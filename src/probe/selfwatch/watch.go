@@ -1,6 +1,6 @@
-// Package selfwatch tells whether the client, or the machine it runs on, may have made a latency. Around every burst it
-// compares two readings of the counters of the process and of the machine, and measures how late a sleeping thread is
-// woken.
+// Package selfwatch reports whether the client, or the machine that it runs on, may have caused a latency. Around every
+// burst, it compares two readings of the counters of the process and of the machine, and measures how late a sleeping
+// thread is woken.
 package selfwatch
 
 import (
@@ -30,13 +30,12 @@ const (
 	againPart      = 1000                  // one segment in so many sent again is the network's everyday life
 )
 
-// tolerated is the longest delay that leaves a burst of this median latency clear. A median that is not known (0 or
-// None) leaves the floor.
+// tolerated is the longest delay for which a burst with this median latency is not suspect. An unknown median (0 or
+// None) leaves the minimum.
 func tolerated(floor, median time.Duration) time.Duration { return max(floor, median/medianPart) }
 
-// Watch is the probe's eye on itself. Around every burst it compares two readings of the process's and the machine's
-// counters, and a canary (see canary) tells how late a thread came that had asked to be woken. It is for several bursts
-// in flight at a time.
+// Watch observes the probe itself. Around every burst, it compares two readings of the process's and the machine's
+// counters, and the canary measures how late a thread is woken. Several bursts may be in flight at a time.
 type Watch struct {
 	read   func() reading
 	canary *canary
@@ -84,24 +83,24 @@ func (w *Watch) Mark() Mark {
 	return Mark{reading: r, from: r.at}
 }
 
-// Later moves the beginning of the window for lateness alone (the word scheduler) by d: to when a burst's last request
-// was with the kernel, where no response had come before. While requests are written the client's threads are busy on
-// purpose, and a canary that comes late then tells of no response that waited.
+// Later moves the beginning of the window for lateness alone (the word scheduler) by d: to when the kernel had a
+// burst's last request, if no response had arrived before. While requests are written, the client's threads are busy on
+// purpose, and a late canary then does not mean that a response waited.
 func (m *Mark) Later(d time.Duration) { m.from += max(d, 0) }
 
-// Away is told by an event loop that left its sockets alone for d: told when it asks the kernel again what is ready,
-// and worth telling from awayFrom on. A response may have waited for that long.
+// Away is called by an event loop that did not look at its sockets for d, when it asks the kernel again, for times of
+// at least awayFrom. A response may have waited for that long.
 func (w *Watch) Away(d time.Duration) {
 	if d >= awayFrom {
 		w.canary.away(d)
 	}
 }
 
-// awayFrom is the shortest absence that an event loop should tell of.
+// awayFrom is the shortest absence that an event loop should report.
 const awayFrom = time.Millisecond
 
-// Since closes the window, after the burst's last response, and says what speaks against the burst. The median is that
-// of the burst's latencies; 0 or None where there is none.
+// Since closes the window, after the burst's last response, and returns the verdict on the burst. The median is that of
+// the burst's latencies; 0 or None if there is none.
 func (w *Watch) Since(m Mark, median time.Duration) Verdict {
 	late := w.canary.worst(m.from)
 	r := w.read()
@@ -128,7 +127,7 @@ func (w *Watch) Since(m Mark, median time.Duration) Verdict {
 	return v
 }
 
-// Summary sums up in one line what was seen in all bursts so far.
+// Summary describes in one line what was seen in all bursts so far.
 func (w *Watch) Summary() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -144,7 +143,7 @@ func (w *Watch) Summary() string {
 	return fmt.Sprintf("%d of %d bursts suspect: %s", w.suspect, w.bursts, strings.Join(each, "; "))
 }
 
-// word is a reason for which a burst is suspect. The order is that of the alphabet, in which rows name them.
+// word is a reason for which a burst is suspect. The order is alphabetical, as in rows.
 type word int
 
 const (
@@ -158,14 +157,14 @@ const (
 
 func (w word) String() string { return [...]string{"backlog", "clock", "cpu", "gc", "scheduler"}[w] }
 
-// finding is why a word was said, and how bad it is compared with other findings of the same word; size 0: it was not
-// said.
+// finding is the reason for a word, and its size compared with other findings of the same word; size 0: the word does
+// not apply.
 type finding struct {
 	size float64
 	text string
 }
 
-// Verdict is what speaks against a burst; its zero value: nothing.
+// Verdict is why a burst is suspect; the zero value: it is not.
 type Verdict struct{ found [wordCount]finding }
 
 func (v Verdict) Words() []string {
@@ -178,7 +177,7 @@ func (v Verdict) Words() []string {
 	return out
 }
 
-// String is what a row's Suspect holds: the words in fixed order, joined by "+".
+// String is the content of a row's Suspect: the words in fixed order, joined by "+".
 func (v Verdict) String() string { return strings.Join(v.Words(), "+") }
 
 // Detail says for the log what was seen: "gc: ...; scheduler: ...".
@@ -264,15 +263,15 @@ func judgeCPU(a, b *reading, behind bool) (f finding) {
 	return f
 }
 
-// judgeBacklog: a packet that is lost costs its request the time until it is sent again, about 200 ms (TCP_RTO_MIN) or,
-// for the first of a connection, 1 s (RFC 6298), so that one is enough. Segments sent again are the network's doing
-// more often than the client's, so that one in againPart is let pass, and those that had arrived after all do not
-// count.
+// judgeBacklog: a lost packet costs its request the time until it is sent again, about 200 ms (TCP_RTO_MIN) or, for the
+// first one of a connection, 1 s (RFC 6298), so one is enough. Segments are sent again more often because of the
+// network than of the client, so one in againPart is tolerated, and those that had arrived nevertheless do not count.
 //
 // The counters are those of Documentation/networking/snmp_counter.rst and net/core/net-procfs.c in the kernel. They
-// count for all programs of the machine, so that a burst may be suspect for another's loss. Left out are time_squeeze
-// of softnet_stat, which counts a softirq that used up its turn and went on in the next, losing nothing;
-// ListenOverflows, whose every case is in ListenDrops; and UDP's RcvbufErrors, because bursts are TCP.
+// count for all programs of the machine, so a burst may be suspect because of another program's loss. Three counters
+// are left out: time_squeeze of softnet_stat, which counts a softirq that used up its time and continued in the next
+// one without a loss; ListenOverflows, whose cases are all in ListenDrops; and UDP's RcvbufErrors, because bursts are
+// TCP.
 func judgeBacklog(a, b *network) finding {
 	if !a.known || !b.known {
 		return finding{}
@@ -296,7 +295,7 @@ func judgeBacklog(a, b *network) finding {
 	return finding{float64(size), strings.Join(texts, ", ")}
 }
 
-// rise is how far a counter rose; a counter that fell has begun anew and says nothing.
+// rise is how far a counter rose; a counter that fell has been reset and says nothing.
 func rise(a, b uint64) uint64 {
 	if b < a {
 		return 0
