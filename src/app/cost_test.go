@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -96,7 +97,8 @@ func TestBadPrices(t *testing.T) {
 		Serverless: true, Only: -1, Prices: file}}}
 	_, planning := a.Plan(t.Context(), loaded, home)
 	_, running := a.Run(t.Context(), loaded.Experiment, home)
-	for _, err := range []error{planning, running} {
+	_, probing := a.Probe(t.Context(), kept(t, loaded.Experiment))
+	for _, err := range []error{planning, running, probing} {
 		if !strings.Contains(errors.Join(err).Error(), file+`:1: the columns are "provider,region"`) ||
 			fail.Code(err) != fail.CodeInput {
 			t.Errorf("error %v, code %d", err, fail.Code(err))
@@ -105,4 +107,20 @@ func TestBadPrices(t *testing.T) {
 	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
+}
+
+// kept is the folder of a run whose functions are up, as far as Probe looks at it first.
+func kept(t *testing.T, exp *experiment.Experiment) string {
+	t.Helper()
+	home := t.TempDir()
+	r, err := run.Create(run.Deps{Getenv: func(name string) string { return map[string]string{"HOME": home}[name] },
+		Now: time.Now}, home, exp, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Record.Status = run.StatusKept
+	if err := errors.Join(r.WriteRecord(), r.Close(), r.KeepToken()); err != nil {
+		t.Fatal(err)
+	}
+	return r.Dir
 }

@@ -15,6 +15,9 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := a.Sheet(); err != nil {
+		return nil, err
+	}
 	a.Only = onlySub(was, a.Only)
 	j := newJob(a, was.Experiment)
 	if err := j.hold(dir); err != nil {

@@ -112,7 +112,7 @@ func (c *command) probeCommand() *cli.Command {
 		ArgsUsage: "RUN-FOLDER",
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
-		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the summary")},
+		Flags: []cli.Flag{outputFlag(), logFlag(), pricesFlag(), jsonFlag("the summary")},
 		Action: func(cc *cli.Context) error {
 			dir, err := oneFolder(cc)
 			if err != nil {

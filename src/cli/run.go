@@ -52,9 +52,13 @@ func experimentFlags() []cli.Flag {
 			Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
 		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true,
 			Usage: "deploy functions; --serverless=false probes endpoints that exist"},
-		&cli.StringFlag{Name: "prices", Usage: "`FILE` of prices (CSV) in place of those that come with stellar"},
+		pricesFlag(),
 		&cli.StringFlag{Name: "aws-account", Aliases: []string{"a"}, Usage: "AWS account `ID` that the run must use"},
 	}
+}
+
+func pricesFlag() cli.Flag {
+	return &cli.StringFlag{Name: "prices", Usage: "`FILE` of prices (CSV) in place of those that come with stellar"}
 }
 
 func (c *command) runFlags() []cli.Flag {
