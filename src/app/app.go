@@ -14,7 +14,7 @@ type (
 	Config    = pipeline.Config
 	Options   = pipeline.Options
 	Observer  = pipeline.Observer
-	Burst     = pipeline.Burst
+	Progress  = pipeline.Progress
 	Freshness = pipeline.Freshness
 )
 

@@ -107,6 +107,16 @@ func TestRemoveTakesOnlyWhatTheRunsIDMakes(t *testing.T) {
 			s.names("platform", id, map[string]string{"dir": dir, "pid": "1"})
 			return intact
 		},
+		"a platform without a folder": func(s *somebody) func() error {
+			_, intact := s.precious(".local", "state", "stellar", "local", "platform-"+other)
+			s.names("platform", id, nil)
+			return intact
+		},
+		"a platform that stays, elsewhere": func(s *somebody) func() error {
+			dir, intact := s.precious(".local", "state", "stellar", "local", "platform-stays-"+other)
+			s.names("daemon", "local", map[string]string{"dir": dir})
+			return intact
+		},
 		"another run's platform": func(s *somebody) func() error {
 			dir, intact := s.precious(".local", "state", "stellar", "local", "platform-"+other)
 			s.names("platform", other, map[string]string{"dir": dir, "pid": "1"})

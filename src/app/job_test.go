@@ -19,7 +19,7 @@ import (
 
 type quiet struct{ runtest.Quiet }
 
-func (quiet) Burst(Burst) {}
+func (quiet) Burst(Progress) {}
 
 func testJob(t *testing.T, file string) (*job, *run.Run) {
 	t.Helper()

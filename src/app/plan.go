@@ -70,26 +70,26 @@ type PlanUnit struct {
 const planPatience = 3 * time.Second
 
 // Plan says what a run would do, and whether it could start here and now; that it could not is no error.
-func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
+func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string) (*Plan, error) {
 	exp := loaded.Experiment
 	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil {
 		return nil, err
 	}
-	sheet, err := w.Sheet()
+	sheet, err := a.Sheet()
 	if err != nil {
 		return nil, err
 	}
-	w.Patience.Ask = cmp.Or(w.Patience.Ask, planPatience)
-	j := newJob(w, exp)
+	a.Patience.Ask = cmp.Or(a.Patience.Ask, planPatience)
+	j := newJob(a, exp)
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
-	est := exp.EstimateOf(w.Subs(exp))
+	est := exp.EstimateOf(a.Subs(exp))
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
-		w.Subs(exp)), Bursts: est.Bursts,
+		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
-	p.Cost = planCost(sheet, row, exp, w.Subs(exp), cmp.Or(exp.Region, j.region), w.Deploys(exp))
-	if w.Deploys(exp) {
+	p.Cost = planCost(sheet, row, exp, a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
+	if a.Deploys(exp) {
 		p.Runs = row.Runs
 		if p.Commands, err = j.commands(exp, baseDir); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func (w App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	} else if p.ByHand, err = j.commandsByHand(exp, baseDir); err != nil {
 		return nil, err
 	}
-	for _, i := range w.Subs(exp) {
+	for _, i := range a.Subs(exp) {
 		p.Subs = append(p.Subs, planSub(exp, i))
 	}
 	for _, warn := range Warnings(loaded) {

@@ -19,7 +19,7 @@ type progress struct {
 	redraw  bool
 	stage   string
 	started time.Time
-	subs    map[int]app.Burst
+	subs    map[int]app.Progress
 	logged  time.Time
 	now     func() time.Time
 }
@@ -31,7 +31,7 @@ var _ app.Observer = (*progress)(nil)
 func (p *progress) StageStart(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stage, p.started, p.subs, p.logged = name, p.now(), map[int]app.Burst{}, p.now()
+	p.stage, p.started, p.subs, p.logged = name, p.now(), map[int]app.Progress{}, p.now()
 	if p.redraw {
 		p.screen.Progress(name + " …")
 		return
@@ -53,11 +53,11 @@ func (p *progress) StageEnd(name string, took time.Duration, err error) {
 	}
 }
 
-func (p *progress) Burst(b app.Burst) {
+func (p *progress) Burst(b app.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.subs == nil {
-		p.subs = map[int]app.Burst{}
+		p.subs = map[int]app.Progress{}
 	}
 	p.subs[b.Sub] = b
 	line := p.line()

@@ -36,11 +36,11 @@ type Options struct {
 type Observer interface {
 	StageStart(name string)
 	StageEnd(name string, took time.Duration, err error)
-	Burst(b Burst)
+	Burst(p Progress)
 }
 
-// Burst is how far a sub-experiment is after one of its bursts.
-type Burst struct {
+// Progress is how far a sub-experiment is after one of its bursts.
+type Progress struct {
 	Sub    int // index of the sub-experiment
 	Title  string
 	Done   int           // bursts done

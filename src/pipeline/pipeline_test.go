@@ -15,7 +15,7 @@ import (
 
 type quiet struct{ runtest.Quiet }
 
-func (quiet) Burst(Burst) {}
+func (quiet) Burst(Progress) {}
 
 func testJob(t *testing.T, file string) (*Job, *run.Run) {
 	t.Helper()

@@ -131,7 +131,7 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
 		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run,
 		Progress: func(p probe.Progress) {
-			s.Observer.Burst(Burst{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
+			s.Observer.Burst(Progress{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
 				Left: p.Left})
 		},
 	}

@@ -29,7 +29,7 @@
 //
 // # The life of a slot
 //
-// One request goes through these states (type stage):
+// One request goes through these states (type slotState):
 //
 //	         arm: nothing to open, or a kept connection is acquired
 //	  ┌─────────────────────────────────────────────────┐

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,15 +156,17 @@ func TestLoadOfNobody(t *testing.T) {
 	}
 }
 
-// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. The 12 000 requests of the
-// minute whose instant had not come are not unsent; a few that were late when the load was stopped are.
+// TestLoadCancelled: what is in flight gets its grace, then is cut off; both are rows. Of the 12 000 requests of the
+// minute, those whose instant came before the load was stopped are rows or unsent, and no others: at least those up to
+// the cancellation, at most those up to the probe's end.
 func TestLoadCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var n atomic.Int64
+	var n, cancelled atomic.Int64
 	s, _ := serveHTTP(t, false, func(_ http.ResponseWriter, r *http.Request) {
 		if n.Add(1) == 20 {
+			cancelled.Store(time.Now().UnixNano())
 			cancel()
 		}
 		if n.Load() > 10 {
@@ -173,14 +176,22 @@ func TestLoadCancelled(t *testing.T) {
 	var b book
 	cfg := config(&b, s.URL)
 	cfg.Connections = Reuse
-	sustained(&cfg, 200, time.Minute)
+	const rate = 200
+	sustained(&cfg, rate, time.Minute)
 	cfg.Grace = 50 * time.Millisecond
 	out, err := Run(ctx, cfg)
+	ended := time.Now()
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "probe stopped early") {
 		t.Errorf("error %v", err)
 	}
-	if out.Requests != len(b.rows) || out.Cut < 5 || b.classes()[sample.Timeout] != out.Cut || out.Unsent > 40 {
+	if out.Requests != len(b.rows) || out.Cut < 5 || b.classes()[sample.Timeout] != out.Cut {
 		t.Errorf("outcome %+v, classes %v", out, b.classes())
+	}
+	first := slices.MinFunc(b.rows, func(x, y sample.Sample) int { return x.PlannedAt.Compare(y.PlannedAt) }).PlannedAt
+	due := func(t time.Time) int { return int(t.Sub(first).Seconds() * rate) }
+	least, most := due(time.Unix(0, cancelled.Load())), due(ended)+1
+	if n := out.Requests + int(out.Unsent); n < least || n > most {
+		t.Errorf("%d rows and %d unsent; want %d to %d in all", out.Requests, out.Unsent, least, most)
 	}
 	checkRows(t, b.rows)
 }

@@ -138,6 +138,9 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 					t.Errorf("row %+v", r)
 				}
 			}
+			// The client's time without use begins when it has read a response, or has seen its connection open; the
+			// server's has begun before that. How much earlier is the machine's delay, which no row has for a
+			// connection that was opened ahead of a burst: the half bounds it. A time beyond the pause is not possible.
 			if out.NewConns != 0 || out.IdleClose < c.idle/2 || out.IdleClose > iat {
 				t.Errorf("outcome %+v", out)
 			}

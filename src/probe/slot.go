@@ -10,14 +10,14 @@ import (
 	"stellar/src/sample"
 )
 
-type stage int8
+type slotState int8
 
 const (
-	idle      stage = iota
-	preparing       // its connection is being opened before the burst leaves
-	armed           // ready to send, or known to have failed
-	opening         // its connection is being opened within its latency
-	sent            // its request is on its way, or there
+	idle      slotState = iota
+	preparing           // its connection is being opened before the burst leaves
+	armed               // ready to send, or known to have failed
+	opening             // its connection is being opened within its latency
+	sent                // its request is on its way, or there
 	finished
 )
 
@@ -30,7 +30,7 @@ type slot struct {
 	pool  *connPool
 	conn  *conn // HTTP/1.1: the slot's own; nil: none
 	mux   *mux  // HTTP/2: the one it shares; nil: none
-	stage stage
+	stage slotState
 
 	deadline   time.Duration
 	inFlightAt int    // place in the loop's list of those that may run out of time, or -1

@@ -18,7 +18,7 @@ type sweeper struct {
 	clean func()
 }
 
-func (s *sweeper) Burst(app.Burst) { s.once.Do(s.clean) }
+func (s *sweeper) Burst(app.Progress) { s.once.Do(s.clean) }
 
 // renews tells of a provider whose tags can be renewed without a cold start.
 func (k target) renews() bool { return slices.Contains([]string{"aws", "azure"}, k.name) }

@@ -59,7 +59,7 @@ func (Observer) StageStart(string) {}
 func (Observer) StageEnd(string, time.Duration, error) {}
 
 // Burst does nothing.
-func (Observer) Burst(app.Burst) {}
+func (Observer) Burst(app.Progress) {}
 
 // Log keeps what a run logs. The zero value is empty.
 type Log struct {

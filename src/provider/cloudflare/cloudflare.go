@@ -239,7 +239,7 @@ func (c *connection) deployNew(ctx context.Context, name, dir, account string, o
 	if err != nil {
 		return e, err
 	}
-	if c.settle(ctx, e.URL, ours) {
+	if c.awaitWorker(ctx, e.URL, ours) {
 		return c.deploy(ctx, name, dir, account, newVersion()...)
 	}
 	if c.Log != nil && ctx.Err() == nil {

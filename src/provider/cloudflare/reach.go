@@ -16,8 +16,8 @@ import (
 // reachLooks is for how many of Patience.Settle a new Worker is waited for: a minute by default.
 const reachLooks = 12
 
-// settle waits until a new Worker answers. Not to answer in time is no failure: the rows will say what happened.
-func (c *connection) settle(ctx context.Context, address string, ours bool) bool {
+// awaitWorker waits until a new Worker answers. Not to answer in time is no failure: the rows will say what happened.
+func (c *connection) awaitWorker(ctx context.Context, address string, ours bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, reachLooks*c.Patience.Settle)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -65,10 +65,10 @@ func (g gcloud) noAnswer(question string) error {
 
 // locate finds project and region: where the run was located before, in the experiment, then in the environment as
 // gcloud reads it, then in gcloud's configuration, which is asked for both at once.
-func (g gcloud) locate(ctx context.Context) (place, error) {
+func (g gcloud) locate(ctx context.Context) (location, error) {
 	region, _ := g.FirstSet("CLOUDSDK_" + strings.ToUpper(g.group) + "_REGION")
 	project, _ := g.FirstSet("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT")
-	at := place{cmp.Or(g.Where[detailProject], project), cmp.Or(g.Where[provider.DetailRegion], g.Region, region)}
+	at := location{cmp.Or(g.Where[detailProject], project), cmp.Or(g.Where[provider.DetailRegion], g.Region, region)}
 	missing := make([]error, 2)
 	var both sync.WaitGroup
 	if at.project == "" {
@@ -107,7 +107,7 @@ func (g gcloud) Ready(ctx context.Context) provider.Readiness {
 	}
 	var r provider.Readiness
 	var tool provider.Tool
-	var at place
+	var at location
 	var noAccount, noPlace error
 	var all sync.WaitGroup
 	all.Go(fail.Caught(func(err error) { tool.Err = err }, func() {

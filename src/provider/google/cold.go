@@ -20,7 +20,7 @@ func coldUpdate(name string) []string {
 }
 
 // makeCold makes a new revision of a service.
-func (g gcloud) makeCold(ctx context.Context, name string, at place, more ...string) error {
+func (g gcloud) makeCold(ctx context.Context, name string, at location, more ...string) error {
 	args := append(coldUpdate(name), more...)
 	_, err := g.run(ctx, g.command(at, append(args, "--format", "json")...))
 	return err
@@ -91,7 +91,7 @@ type serviceConfiguration struct {
 }
 
 // describe asks how a service is configured; nil where there is none.
-func (g gcloud) describe(ctx context.Context, name string, at place) (*serviceConfiguration, error) {
+func (g gcloud) describe(ctx context.Context, name string, at location) (*serviceConfiguration, error) {
 	res, err := g.run(ctx, g.command(at, "run", "services", "describe", name, "--format", "json"))
 	if err != nil {
 		if g.missing(res, name) {

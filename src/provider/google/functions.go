@@ -77,13 +77,13 @@ func entryPoint(f *provider.Function) (name, file string) {
 }
 
 // deployment is the command that deploys one function, or makes a new revision of it.
-func (c *cloudFunctions) deployment(u provider.Unit, at place) shell.Command {
+func (c *cloudFunctions) deployment(u provider.Unit, at location) shell.Command {
 	return c.upload(u, at, "--env-vars-file", filepath.Join(c.UnitFolder(u), envFile))
 }
 
 // upload has Google build and run a function's sources. --allow-unauthenticated: the function itself asks for the run's
 // token.
-func (c *cloudFunctions) upload(u provider.Unit, at place, env ...string) shell.Command {
+func (c *cloudFunctions) upload(u provider.Unit, at location, env ...string) shell.Command {
 	f := u.Functions[0]
 	source := "SOURCE"
 	if f.Package != nil && f.Package.Path != "" {
@@ -124,9 +124,9 @@ const (
 	imagesRegistry = "gcf-artifacts"
 )
 
-func (c *cloudFunctions) removal(name string, at place, number string) removals {
+func (c *cloudFunctions) removal(name string, at location, number string) removals {
 	archive := fmt.Sprintf("gs://%s-%s-%s/%s/%s", sourcesBucket, number, at.region, name, sourcesArchive)
-	project := place{project: at.project}
+	project := location{project: at.project}
 	return removals{
 		function: c.command(at, "functions", "delete", name, "--gen2"),
 		look:     c.command(at, "functions", "describe", name, "--gen2", "--format", "value(name)"),
@@ -224,12 +224,12 @@ func (c *cloudFunctions) read(res shell.Result) (provider.Endpoint, error) {
 }
 
 // list returns the functions of any run. A name has the form projects/P/locations/REGION/functions/NAME.
-func (c *cloudFunctions) list(ctx context.Context, at place) ([]listed, error) {
+func (c *cloudFunctions) list(ctx context.Context, at location) ([]listed, error) {
 	args := []string{"functions", "list", "--filter", "labels.stellar-run:* AND environment=GEN_2", "--format", "json"}
 	if at.region != "" {
 		args = append(args, "--regions", at.region)
 	}
-	res, err := c.run(ctx, c.command(place{project: at.project}, args...))
+	res, err := c.run(ctx, c.command(location{project: at.project}, args...))
 	all, err := listOf[functionAnswer](res, err, "gcloud functions list")
 	found := make([]listed, 0, len(all))
 	for _, f := range all {

@@ -45,11 +45,11 @@ type gcloud struct {
 	group  string // of the CLI's commands and properties: run, functions
 	asked  *gcloudAnswers
 	planOf *sync.Once
-	plan   place // for Commands, which cannot fail
+	plan   location // for Commands, which cannot fail
 }
 
-// place is where functions go.
-type place struct{ project, region string }
+// location is where functions go.
+type location struct{ project, region string }
 
 const (
 	gcloudName = "gcloud"
@@ -67,7 +67,7 @@ func newGcloud(o provider.Options, group string) gcloud {
 
 // command is gcloud without questions; where it goes stands in every command, so that a change of the configuration
 // meanwhile changes nothing.
-func (g gcloud) command(at place, args ...string) shell.Command {
+func (g gcloud) command(at location, args ...string) shell.Command {
 	args = append(args, "--project", at.project)
 	if at.region != "" {
 		args = append(args, "--region", at.region)
@@ -132,22 +132,22 @@ func (g gcloud) Locate(ctx context.Context) (map[string]string, error) {
 }
 
 // planned is where a run would go, as far as it can be known; capitals stand for what cannot.
-func (g *gcloud) planned() place {
+func (g *gcloud) planned() location {
 	g.planOf.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), provider.VersionTimeout)
 		defer cancel()
 		at, _ := g.locate(ctx) // what is missing is said by Ready
-		g.plan = place{cmp.Or(at.project, "PROJECT"), cmp.Or(at.region, "REGION")}
+		g.plan = location{cmp.Or(at.project, "PROJECT"), cmp.Or(at.region, "REGION")}
 	})
 	return g.plan
 }
 
 // placeOf is where a deployed unit exists: as its endpoint or the journal says, whatever the environment has become.
-func (g gcloud) placeOf(ctx context.Context, name string, where map[string]string) (place, error) {
+func (g gcloud) placeOf(ctx context.Context, name string, where map[string]string) (location, error) {
 	if name == "" {
-		return place{}, errors.New("the service of a unit is not named")
+		return location{}, errors.New("the service of a unit is not named")
 	}
-	at := place{where[detailProject], where[provider.DetailRegion]}
+	at := location{where[detailProject], where[provider.DetailRegion]}
 	if at.project == "" || at.region == "" {
 		return g.locate(ctx)
 	}

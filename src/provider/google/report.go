@@ -56,7 +56,7 @@ func (g gcloud) Reports(ctx context.Context, w provider.ReportWindow, found func
 		services = append(services, fmt.Sprintf("%q", name))
 	}
 	slices.Sort(services)
-	c := g.command(place{project: at.project}, "logging", "read", reportFilter(at, services, w),
+	c := g.command(location{project: at.project}, "logging", "read", reportFilter(at, services, w),
 		"--format", "json(trace,httpRequest.latency,labels.instanceId)")
 	c.Timeout, c.Line = g.Patience.Command, func(string) {}
 	res, err := g.run(ctx, c)
@@ -76,7 +76,7 @@ func (g gcloud) Reports(ctx context.Context, w provider.ReportWindow, found func
 }
 
 // reportFilter is in the language of cloud.google.com/logging/docs/view/logging-query-language.
-func reportFilter(at place, services []string, w provider.ReportWindow) string {
+func reportFilter(at location, services []string, w provider.ReportWindow) string {
 	stamp := func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 	return strings.Join([]string{`log_id("run.googleapis.com/requests")`, `resource.type="cloud_run_revision"`,
 		fmt.Sprintf("resource.labels.location=%q", at.region),

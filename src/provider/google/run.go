@@ -53,7 +53,7 @@ func connectRun(o provider.Options) provider.Connection { return &cloudRun{newGc
 
 // deployment is the command that deploys one function. --allow-unauthenticated: the function itself asks for the run's
 // token.
-func (c *cloudRun) deployment(u provider.Unit, at place) shell.Command {
+func (c *cloudRun) deployment(u provider.Unit, at location) shell.Command {
 	f := u.Functions[0]
 	args := []string{"run", "deploy", u.Name, "--image", imageName(f)}
 	args = append(args, c.resources(f)...)
@@ -87,7 +87,7 @@ func imageName(f *provider.Function) string {
 	return f.Package.Image
 }
 
-func (c *cloudRun) removal(name string, at place) (remove, look shell.Command) {
+func (c *cloudRun) removal(name string, at location) (remove, look shell.Command) {
 	return c.command(at, "run", "services", "delete", name), c.command(at, "run", "services", "describe", name,
 		"--format", "value(metadata.name)")
 }
@@ -175,7 +175,7 @@ func (c *cloudRun) ListAPIs(ctx context.Context) ([]provider.Endpoint, error) {
 }
 
 // list returns the services of any run. Functions are services too, which Cloud Functions removes itself.
-func (c *cloudRun) list(ctx context.Context, at place) ([]listed, error) {
+func (c *cloudRun) list(ctx context.Context, at location) ([]listed, error) {
 	res, err := c.run(ctx, c.command(at, "run", "services", "list", "--filter", "metadata.labels.stellar-run:*",
 		"--format", "json"))
 	all, err := listOf[runService](res, err, "gcloud run services list")

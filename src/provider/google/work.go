@@ -31,7 +31,7 @@ func (g gcloud) missing(res shell.Result, name string) bool {
 var notThere = regexp.MustCompile(`(?i)could not be found|cannot find|was not found|does not exist|NOT_FOUND`)
 
 // tagged is a unit that gcloud listed, as Sweeper gives it.
-func tagged(name string, at place, labels map[string]string) provider.Tagged {
+func tagged(name string, at location, labels map[string]string) provider.Tagged {
 	tags := fromLabels(labels)
 	t := provider.Tagged{Run: tags[provider.TagRun], Owner: tags[provider.TagOwner],
 		Unit: provider.Unit{Name: name, Confirmed: true,
@@ -97,7 +97,7 @@ func (g gcloud) ours(name string) bool {
 
 // deployEach deploys some units at once and gives their endpoints in the units' order.
 func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function,
-	command func(provider.Unit, place) shell.Command,
+	command func(provider.Unit, location) shell.Command,
 	read func(shell.Result) (provider.Endpoint, error)) ([]provider.Endpoint, error) {
 	at, err := g.locate(ctx)
 	if err != nil {
@@ -126,7 +126,7 @@ func (g gcloud) deployEach(ctx context.Context, fns []*provider.Function,
 }
 
 // existing returns the endpoints of this run among those that gcloud listed.
-func (g gcloud) existing(kind string, at place, all []listed) (out []provider.Endpoint) {
+func (g gcloud) existing(kind string, at location, all []listed) (out []provider.Endpoint) {
 	for _, s := range all {
 		if !g.ours(s.name) || s.url == "" {
 			continue
@@ -146,8 +146,8 @@ type listed struct {
 	labels            map[string]string
 }
 
-// lister lists the services or functions of any run at a place, of all regions if the place has none.
-type lister func(ctx context.Context, at place) ([]listed, error)
+// lister lists the services or functions of any run at a location, of all regions if the location has none.
+type lister func(ctx context.Context, at location) ([]listed, error)
 
 // listAPIs lists the endpoints of this run in its region.
 func (g gcloud) listAPIs(ctx context.Context, kind string, list lister) ([]provider.Endpoint, error) {
@@ -168,12 +168,12 @@ func (g gcloud) listTagged(ctx context.Context, list lister) (out []provider.Tag
 	if err != nil {
 		return nil, err
 	}
-	all, err := list(ctx, place{project: at.project})
+	all, err := list(ctx, location{project: at.project})
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range all {
-		out = append(out, tagged(s.name, place{at.project, cmp.Or(s.region, at.region)}, s.labels))
+		out = append(out, tagged(s.name, location{at.project, cmp.Or(s.region, at.region)}, s.labels))
 	}
 	return out, nil
 }
