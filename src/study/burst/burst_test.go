@@ -155,7 +155,10 @@ func TestBurstKeepsRowsOfFailures(t *testing.T) {
 		rows[0].Latency != sample.None {
 		t.Errorf("%d rows on disk, result %+v, error %v", len(rows), result, err)
 	}
-	if len(log.lines) != 2 { // one for each endpoint
+	// A busy machine adds lines on what the client may have caused.
+	failures := slices.DeleteFunc(log.lines,
+		func(line string) bool { return !strings.Contains(line, "answered status") })
+	if len(failures) != 2 { // one for each endpoint
 		t.Errorf("log %q", log.lines)
 	}
 }
