@@ -17,7 +17,7 @@ const BASE = '/2018-06-01/runtime/';
 // Gone says that the Runtime API does not answer any more.
 class Gone extends Error {}
 
-// InitError says that the handler cannot be loaded; kind is AWS's name for why.
+// InitError says that the handler cannot be loaded; kind is AWS's name for the reason.
 class InitError extends Error {
   constructor(kind, message, cause) {
     super(message);
@@ -51,7 +51,7 @@ function request(method, url, body, headers) {
   });
 }
 
-// contextOf is what a handler is told about its invocation, under the names that AWS gives it.
+// contextOf is the handler's information about its invocation, with AWS's names.
 function contextOf(headers) {
   const { env } = process;
   const deadline = Number(headers['lambda-runtime-deadline-ms'] || 0);
@@ -128,7 +128,7 @@ async function load(handler) {
   return found;
 }
 
-// describe gives AWS's JSON form of whatever was thrown.
+// describe returns AWS's JSON form of a thrown value.
 function describe(thrown) {
   const origin = thrown instanceof InitError && thrown.cause ? thrown.cause : thrown;
   const isError = thrown instanceof Error;
@@ -149,7 +149,7 @@ function postError(url, description) {
   });
 }
 
-// call gives the handler's answer, by whichever way it gives it.
+// call returns the handler's answer, in each of the ways that a handler can give it.
 function call(handler, event, context) {
   if (handler.length < 3) return handler(event, context);
   return new Promise((resolve, reject) => {
@@ -196,13 +196,13 @@ async function serve(handler) {
     }
     const said = await request('POST', `invocation/${id}/response`, answer, { 'Content-Type': 'application/json' });
     if (said.status !== 202) {
-      // Too long, or too late: the platform has dealt with it, and the next event is none the worse.
+      // Too long, or too late: the platform has handled it, and the next event is not affected.
       process.stderr.write(`response to ${id} answered ${said.status}: ${said.body.slice(0, 200)}\n`);
     }
   }
 }
 
-// fatal ends the process for what no handler caught; the invocations that it has get the reason.
+// fatal ends the process after an uncaught error; its current invocations get the reason.
 function fatal(kind) {
   return async (thrown) => {
     const description = describe(thrown);

@@ -208,7 +208,7 @@ def _serve(address, function):
         status, _, said = connection.request(
             "POST", "invocation/%s/response" % request_id, answer, "Content-Type: application/json\r\n")
         if status != 202:
-            # Too long, or too late: the platform has dealt with it, and the next event is none the worse.
+            # Too long, or too late: the platform has handled it, and the next event is not affected.
             sys.stderr.write("response to %s answered %d: %s\n" % (
                 request_id, status, said[:200].decode("utf-8", "replace")))
 

@@ -15,7 +15,7 @@ module StellarBootstrap
   # Gone says that the Runtime API does not answer any more.
   class Gone < StandardError; end
 
-  # InitError says that the handler cannot be loaded; kind is AWS's name for why.
+  # InitError says that the handler cannot be loaded; kind is AWS's name for the reason.
   class InitError < StandardError
     attr_reader :kind, :origin
 
@@ -92,7 +92,7 @@ module StellarBootstrap
     end
   end
 
-  # Context is what a handler is told about its invocation, under the names that AWS gives it.
+  # Context is the handler's information about its invocation, with AWS's names.
   class Context
     attr_reader :aws_request_id, :invoked_function_arn, :function_name, :function_version, :memory_limit_in_mb,
                 :log_group_name, :log_stream_name, :deadline_ms, :identity, :client_context
@@ -121,7 +121,7 @@ module StellarBootstrap
     nkf observer power_assert prime racc rake rbs resolv-replace rexml rinda rss syslog test-unit typeprof jmespath
   ].freeze
 
-  # OnlyOwnGems hides from require the gems that happen to be installed on this machine.
+  # OnlyOwnGems hides gems that are only installed on this machine from require.
   module OnlyOwnGems
     def stubs
       super.select { |gem| StellarBootstrap.gem?(gem) }
@@ -174,7 +174,7 @@ module StellarBootstrap
     end
   end
 
-  # describe gives AWS's JSON form of an error. Frames of this file are left out of the trace.
+  # describe returns AWS's JSON form of an error. Frames of this file are left out of the trace.
   def describe(error, kind = nil, message = nil)
     origin = error.is_a?(InitError) ? error.origin : error
     kind ||= error.is_a?(InitError) ? error.kind : error.class.name
@@ -190,7 +190,7 @@ module StellarBootstrap
                        "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: #{kind}\r\n")
   end
 
-  # invoke calls the handler and gives its answer as JSON text, or a description of what went wrong.
+  # invoke calls the handler and returns its answer as JSON text, or a description of the error.
   def invoke(handler, text, headers)
     begin
       event = JSON.parse(text, quirks_mode: true)
@@ -223,12 +223,13 @@ module StellarBootstrap
       end
       status, _, said = connection.request('POST', "invocation/#{id}/response", answer,
                                            "Content-Type: application/json\r\n")
-      # Too long, or too late: the platform has dealt with it, and the next event is none the worse.
+      # Too long, or too late: the platform has handled it, and the next event is not affected.
       warn("response to #{id} answered #{status}: #{said[0, 200]}") unless status == 202
     end
   end
 
-  # serve_to_the_end: the process ends with the first loop that ends, a half-deaf instance would hide what happened.
+  # serve_to_the_end: the process ends with the first loop that ends; an instance with fewer loops would hide the
+  # failure.
   def serve_to_the_end(address, handler)
     serve(address, handler)
   rescue Gone => e

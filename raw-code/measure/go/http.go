@@ -70,7 +70,7 @@ func writeAnswer(w http.ResponseWriter, status int, answer []byte) {
 	_, _ = w.Write(answer) // a client that has gone needs no answer
 }
 
-// httpRequestID finds the platform's name for the request. Anyone may send such a header: a long one is not taken.
+// httpRequestID finds the platform's name for the request. Anyone may send such a header: a long one is ignored.
 func httpRequestID(h http.Header) string {
 	for _, name := range []string{"X-Request-Id", "X-Cloud-Trace-Context", "Cf-Ray"} {
 		if id := h.Get(name); id != "" && len(id) <= 256 {

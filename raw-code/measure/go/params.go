@@ -48,7 +48,7 @@ func readParams(get func(name string) (value string, present bool), left time.Du
 	return p, nil
 }
 
-// refuseUnready names what the protocol has and this function does not run.
+// refuseUnready names parameters of the protocol that this function does not support.
 func refuseUnready(get func(string) (string, bool)) error {
 	for _, name := range []string{"DataTransferChainIDs", "Chain"} {
 		// Clients send an empty chain with every request.
@@ -106,7 +106,7 @@ func shorten(s string) string {
 	return s
 }
 
-// hasCmds tells whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
+// hasCmds reports whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
 func hasCmds(body []byte) bool {
 	var ask map[string]json.RawMessage
 	if json.Unmarshal(body, &ask) != nil {

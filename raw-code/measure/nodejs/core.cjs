@@ -4,10 +4,10 @@
 // language and nothing else; clocks, ids, hashes and payloads come from the platform's own file beside it.
 
 const MAX_PAYLOAD = 1 << 30; // bytes
-// What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
-// timeout; what a step really takes is measured by calibration.
+// The duration of one step on a fast processor with a whole core. It is only used to refuse requests that certainly
+// exceed the timeout; calibration measures the real duration.
 const NS_PER_INCREMENT = 1;
-// Stands in where the platform does not tell its own timeout: no platform lets a request run longer.
+// Used if the platform does not report its timeout: no platform allows longer requests.
 const LONGEST_TIMEOUT_NS = 3600e9;
 const SEED = 88172645463325252n; // Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves
 const MAX_CMDS = 1 << 20; // how many bytes of a body that may ask for micro-tests are looked at
@@ -47,7 +47,7 @@ function count(params, name) {
   return Number(plain || '0');
 }
 
-// refuseUnready names what the protocol has and this function does not run.
+// refuseUnready names parameters of the protocol that this function does not support.
 function refuseUnready(params, cmds) {
   const get = (name) => (has(params, name) ? params[name] : undefined);
   const empty = (v) => v == null || v === '' || v === '[]' || v === 'null' || (Array.isArray(v) && v.length === 0);
@@ -104,7 +104,7 @@ function spin(n) {
   return (high >>> 0) * 2097152 + (low >>> 11);
 }
 
-// hasCmds tells whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
+// hasCmds reports whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
 function hasCmds(body) {
   if (body[0] !== '{') return false;
   try {
@@ -114,7 +114,7 @@ function hasCmds(body) {
   }
 }
 
-// answer does the work of one request and gives the response's status and JSON text. The platform has now (Unix ns),
+// answer does the work of one request and returns the response's status and JSON text. The platform has now (Unix ns),
 // randomId, makePayload, and elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is
 // left out there. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
 async function answer(platform, request) {
@@ -153,7 +153,7 @@ function queryOf(url) {
   return params;
 }
 
-// requestId is the platform's name for the request. Anyone may send such a header: a long one is not taken.
+// requestId is the platform's name for the request. Anyone may send such a header: a long one is ignored.
 function requestId(header) {
   for (const name of ['x-request-id', 'x-cloud-trace-context', 'cf-ray']) {
     const value = header(name);

@@ -36,12 +36,12 @@ function processStart() {
     if (guess < about - tick) return about - tick;
     if (guess > about + tick) return about + tick;
   } catch {
-    // A system without these files: the guess stands.
+    // A system without these files: the estimate is used.
   }
   return guess;
 }
 
-// cpuModel is the first processor's name. Only the first page is read: the file is made anew for each reader.
+// cpuModel is the first processor's name. Only the first page is read: the kernel makes the file again for each reader.
 function cpuModel() {
   try {
     const file = fs.openSync('/proc/cpuinfo', 'r');
@@ -53,7 +53,7 @@ function cpuModel() {
       if (at > 0 && line.slice(0, at).trim() === 'model name') return line.slice(at + 1).trim();
     }
   } catch {
-    // Not told on this system.
+    // Not reported on this system.
   }
   return '';
 }

@@ -14,10 +14,10 @@ _FIRST_STAMP = time.time_ns()
 _FIRST_CPU = time.process_time_ns()
 
 MAX_PAYLOAD = 1 << 30  # bytes
-# What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
-# timeout; what a step really takes is measured by calibration.
+# The duration of one step on a fast processor with a whole core. It is only used to refuse requests that certainly
+# exceed the timeout; calibration measures the real duration.
 NS_PER_INCREMENT = 20.0
-# Stands in where the platform does not tell its own timeout: no platform lets a request run longer.
+# Used if the platform does not report its timeout: no platform allows longer requests.
 LONGEST_TIMEOUT_NS = 3600 * 10**9
 SEED = 88172645463325252  # Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves
 MAX_CMDS = 1 << 20  # how much of a body that may ask for micro-tests is looked at
@@ -62,7 +62,7 @@ def _process_start():
 
 
 def _cpu_model():
-    """The first processor's name. Only the first page is read: the file is made anew for each reader."""
+    """The first processor's name. Only the first page is read: the kernel makes the file again for each reader."""
     try:
         with open("/proc/cpuinfo", "rb", buffering=0) as f:
             for line in f.read(4096).split(b"\n"):
@@ -299,7 +299,7 @@ def _read_filler(root):
 
 
 def _http_request_id(headers):
-    """The platform's name for the request. Anyone may send such a header: a long one is not taken."""
+    """The platform's name for the request. Anyone may send such a header: a long one is ignored."""
     for name in ("X-Request-Id", "X-Cloud-Trace-Context", "Cf-Ray"):
         value = headers.get(name)
         if value and len(value) <= 256:

@@ -14,10 +14,10 @@ require 'json'
 # Measure is all of the function but its entry points.
 module Measure
   MAX_PAYLOAD = 1 << 30 # bytes
-  # What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
-  # timeout; what a step really takes is measured by calibration.
+  # The duration of one step on a fast processor with a whole core. It is only used to refuse requests that certainly
+  # exceed the timeout; calibration measures the real duration.
   NS_PER_INCREMENT = 50.0
-  # Stands in where the platform does not tell its own timeout: no platform lets a request run longer.
+  # Used if the platform does not report its timeout: no platform allows longer requests.
   LONGEST_TIMEOUT_NS = 3600 * 1_000_000_000
   SEED = 88_172_645_463_325_252 # Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves
   MAX_CMDS = 1 << 20 # how much of a body that may ask for micro-tests is looked at
@@ -65,7 +65,8 @@ module Measure
     guess.clamp(earliest, earliest + tick)
   end
 
-  # cpu_model is the first processor's name. Only the first page is read: the file is made anew for each reader.
+  # cpu_model is the first processor's name. Only the first page is read: the kernel makes the file again for each
+  # reader.
   def cpu_model
     page = File.open('/proc/cpuinfo', 'rb') { |f| f.readpartial(4096) }
     line = page.force_encoding('UTF-8').scrub.each_line.find { |l| l.start_with?('model name') }
@@ -159,7 +160,7 @@ module Measure
     plain.to_i
   end
 
-  # refuse_unready names what the protocol has and this function does not run.
+  # refuse_unready names parameters of the protocol that this function does not support.
   def refuse_unready(params, cmds)
     %w[DataTransferChainIDs Chain].each do |name|
       # Clients send an empty chain with every request.
@@ -222,7 +223,7 @@ module Measure
     made
   end
 
-  # cmds? tells whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
+  # cmds? reports whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
   def cmds?(body)
     return false unless body.start_with?('{')
 
@@ -232,7 +233,7 @@ module Measure
     false
   end
 
-  # answer does the work of one request and gives the response's status and JSON text.
+  # answer does the work of one request and returns the response's status and JSON text.
   def answer(instance, received, request_id, token, params, cmds, left_ns)
     admit(token)
     increments, payload = read_params(params, cmds, left_ns)

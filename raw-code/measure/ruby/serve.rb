@@ -46,7 +46,7 @@ module Measure
       connection.close
     end
 
-    # one answers one request and says whether the connection is kept.
+    # one answers one request and reports whether the connection is kept.
     def one(connection)
       line = connection.gets("\n", MAX_LINE)
       return false unless line
@@ -101,7 +101,7 @@ module Measure
                      Measure.cmds?(body), @timeout_ns)
     end
 
-    # request_id is the platform's name for the request. Anyone may send such a header: a long one is not taken.
+    # request_id is the platform's name for the request. Anyone may send such a header: a long one is ignored.
     def request_id(fields)
       %w[x-request-id x-cloud-trace-context cf-ray].each do |name|
         value = fields[name]

@@ -94,7 +94,7 @@ final class Instance {
                 }
             }
         } catch (IOException e) {
-            // Not told on this system.
+            // Not reported on this system.
         }
         return "";
     }

@@ -21,7 +21,7 @@ import java.util.Map;
  * package.
  */
 public final class Measure {
-    /** Stands in where the platform does not tell its own timeout, ns: no platform lets a request run longer. */
+    /** Used if the platform does not report its timeout, in ns: no platform allows longer requests. */
     static final double LONGEST_TIMEOUT = 3600e9;
 
     private static final long SEED = 88172645463325252L; // of Marsaglia, "Xorshift RNGs" (2003); any number but 0 works

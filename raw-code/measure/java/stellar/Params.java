@@ -9,8 +9,8 @@ import java.util.Map;
 /** The parameters of a request. Those that this function does not know are ignored. */
 final class Params {
     private static final long MAX_PAYLOAD = 1L << 30; // bytes
-    // What one step takes on a fast processor with a whole core to itself. It only refuses what is sure to outlast the
-    // timeout; what a step really takes is measured by calibration.
+    // The duration of one step on a fast processor with a whole core. It is only used to refuse requests that certainly
+    // exceed the timeout; calibration measures the real duration.
     private static final double NS_PER_INCREMENT = 0.5;
 
     final long increments;

@@ -163,7 +163,7 @@ public final class Server {
         return kept.toByteArray();
     }
 
-    /** The platform's name for the request. Anyone may send such a header: a long one is not taken. */
+    /** The platform's name for the request. Anyone may send such a header: a long one is ignored. */
     private static String requestId(Map<String, String> fields) {
         for (String name : new String[] {"x-request-id", "x-cloud-trace-context", "cf-ray"}) {
             String id = fields.get(name);

@@ -8,7 +8,7 @@ use crate::json::{self, quote};
 use crate::params::{self, Lookup};
 use crate::sha256;
 
-/// Stands in where the platform does not tell its own timeout, ns: no platform lets a request run longer.
+/// Used if the platform does not report its timeout, in ns: no platform allows longer requests.
 pub const LONGEST_TIMEOUT: f64 = 3600e9;
 
 /// Marsaglia's of "Xorshift RNGs" (2003); any number but 0 serves.

@@ -107,7 +107,7 @@ fn start_tick() -> Option<(i128, i128)> {
     Some((now() - since_boot + ticks * TICK, TICK))
 }
 
-/// The first processor's name. Only the first page is read: the file is made anew for each reader.
+/// The first processor's name. Only the first page is read: the kernel makes the file again for each reader.
 fn cpu_model() -> String {
     let mut page = [0u8; 4096];
     let n = File::open("/proc/cpuinfo").and_then(|mut f| f.read(&mut page)).unwrap_or(0);

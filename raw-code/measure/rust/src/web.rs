@@ -104,7 +104,7 @@ fn read_body(stream: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Resul
     Ok(Ok(kept))
 }
 
-/// The platform's name for the request. Anyone may send such a header: a long one is not taken.
+/// The platform's name for the request. Anyone may send such a header: a long one is ignored.
 fn request_id(head: &Head) -> String {
     ["x-request-id", "x-cloud-trace-context", "cf-ray"]
         .iter()

@@ -113,7 +113,7 @@ public final class Bootstrap {
             Connection.Answer said = connection.request("POST", "invocation/" + id + "/response", answer,
                 "Content-Type: application/json\r\n");
             if (said.status != 202) {
-                // Too long, or too late: the platform has dealt with it, and the next event is none the worse.
+                // Too long, or too late: the platform has handled it, and the next event is not affected.
                 System.err.println("response to " + id + " answered " + said.status + ": " + said.text());
             }
         }

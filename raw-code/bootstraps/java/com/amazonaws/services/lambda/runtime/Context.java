@@ -1,9 +1,9 @@
 package com.amazonaws.services.lambda.runtime;
 
 /**
- * What a handler is told about its invocation. The names are those of AWS's interface, which every Lambda runtime for
- * Java brings along; this one stands in for it where code is compiled and where a package has no other. It leaves out
- * what needs further types of AWS's.
+ * The handler's information about its invocation. The names are those of AWS's interface, which every Lambda runtime
+ * for Java brings along; this one stands in for it where code is compiled and where a package has no other. It leaves
+ * out what needs further types of AWS's.
  */
 public interface Context {
     String getAwsRequestId();
