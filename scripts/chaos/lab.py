@@ -61,10 +61,14 @@ class Places:
         shutil.copy2(binary, self.stellar)
         self.modules = os.path.join(repo, "scripts", "serverless", "node_modules")
         self.cache = os.path.join(top, "cache")
-        self.gocache = os.path.join(top, "gocache")
+        self.gocache = os.path.join(top, "gocache")  # the ordinary user's, who may not use ours
+        self.own_gocache = subprocess.run(["go", "env", "GOCACHE"], stdout=subprocess.PIPE, text=True,
+                                          check=True).stdout.strip()
 
     def prepare(self, uid):
         """Builds each workload once; an ordinary user gets a Serverless CLI and builds that it may read."""
+        # Go lays out a cache with the first thing it builds. What the workloads need is in stellar's own cache.
+        subprocess.run(["go", "build", "unicode/utf8"], env=dict(os.environ, GOCACHE=self.gocache), check=True)
         if uid is not None:
             open_modules = os.path.join(self.top, "serverless", "node_modules")
             shutil.copytree(self.modules, open_modules, symlinks=True)
@@ -143,7 +147,7 @@ class Lab:
             path = [self.places.osls()] + os.environ["PATH"].split(":")
         env = {"PATH": ":".join(path), "HOME": self.at("home"), "TMPDIR": self.at("tmp"), "LANG": "C.UTF-8",
                "XDG_STATE_HOME": self.at("state"), "STELLAR_CACHE_DIR": self.at("cache"),
-               "GOCACHE": self.places.gocache,
+               "GOCACHE": self.places.own_gocache if self.uid is None else self.places.gocache,
                "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
         if self.uid is None:
             env["GOMODCACHE"] = os.environ.get("GOMODCACHE", os.path.join(home, "go", "pkg", "mod"))
