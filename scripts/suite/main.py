@@ -82,10 +82,12 @@ def waves(args, flags, work):
     peers = [Part("peers", ["./..."], [*every, *flags], env, parts.PEERS)] if "peers" in args.only else []
     # Once a day all ten million rows are read.
     data = tests("data", *plain, *([] if args.race else ["-short"]))
-    # What computes and what waits run side by side, so that no core is idle.
+    # Unit tests of the probe are held to times: only what computes little runs beside them. After that, what computes
+    # and what waits run side by side, so that no core is idle.
     return [[
-        script("suite", sys.executable, "-B", "scripts/suite/selftest.py")
-        + tests("unit", WAITING, "-race", *plain) + data + tests("tools", "-p=1", *every) + peers,
+        script("suite", sys.executable, "-B", "scripts/suite/selftest.py"), tests("unit", WAITING, "-race", *plain),
+    ], [
+        data + tests("tools", "-p=1", *every) + peers,
         tests("acceptance", "-p=2", *every),
         script("chaos", "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary)
         + script("cases", "./scripts/cases.sh", "--jobs", "2"),
