@@ -62,7 +62,7 @@ func (g Go) Version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return strings.Join(strings.Fields(res.Stdout), " "), nil
+	return strings.TrimSuffix(strings.Join(strings.Fields(res.Stdout), " "), " off"), nil // GOFIPS140=off is usual
 }
 
 // Inputs adds the folders of local modules that the user's go.mod or go.work refers to.

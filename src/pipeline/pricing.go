@@ -82,13 +82,22 @@ func (s priceStage) Run(ctx context.Context, r *run.Run) error {
 		}
 		if priced = priced || why == nil; why != nil && !slices.Contains(said, why.Error()) {
 			said = append(said, why.Error())
-			s.config.Log.Warnf("requests have no cost: %v", why)
+			s.say("requests have no cost: %v", why)
 		}
 	}
 	if !priced {
 		return nil
 	}
 	return writePrices(filepath.Join(r.Dir, PricesFile), sheet.For(s.row.Name))
+}
+
+// say warns, except for functions on this machine, which cost nothing to invoke.
+func (s priceStage) say(format string, args ...any) {
+	if s.row.Local {
+		s.config.Log.Infof(format, args...)
+		return
+	}
+	s.config.Log.Warnf(format, args...)
 }
 
 // one prices the rows of a sub-experiment. why is the reason why none has a cost.
