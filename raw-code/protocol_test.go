@@ -11,12 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"stellar/raw-code/bootstraps/apitest"
+	"stellar/src/acceptance/conformance"
 )
 
 // answer is the response of the function protocol.
@@ -63,27 +63,6 @@ func query(pairs ...string) url.Values {
 
 func get(pairs ...string) call { return call{method: http.MethodGet, query: query(pairs...)} }
 
-// instant reads a timestamp of 19 digits.
-func instant(t *testing.T, s string) time.Time {
-	t.Helper()
-	ns, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || len(s) != 19 {
-		t.Fatalf("timestamp %q is not 19 digits", s)
-	}
-	return time.Unix(0, ns)
-}
-
-// sink is what the spin loop gives: xorshift64 (13, 7, 17), the upper 53 bits.
-func sink(n int) uint64 {
-	x := uint64(88172645463325252)
-	for range n {
-		x ^= x << 13
-		x ^= x >> 7
-		x ^= x << 17
-	}
-	return x >> 11
-}
-
 func TestAnswer(t *testing.T) {
 	eachCell(t, func(t *testing.T, l language, begin func(*testing.T, ...string) *instance) {
 		in := begin(t)
@@ -99,14 +78,14 @@ func TestAnswer(t *testing.T) {
 		if second.Instance.InitNs != first.Instance.InitNs || second.Instance.StartedAt != first.Instance.StartedAt {
 			t.Errorf("the instance's start changed from %+v to %+v", first.Instance, second.Instance)
 		}
-		if second.Increments != 1000 || second.Sink != sink(1000) || *second.SpinNs <= 0 ||
+		if second.Increments != 1000 || second.Sink != conformance.Sink(1000) || *second.SpinNs <= 0 ||
 			second.PayloadBytes != 100001 {
-			t.Errorf("work: %+v, want sink %d", second, sink(1000))
+			t.Errorf("work: %+v, want sink %d", second, conformance.Sink(1000))
 		}
-		if first.Sink != sink(0) || first.RequestID == second.RequestID {
+		if first.Sink != conformance.Sink(0) || first.RequestID == second.RequestID {
 			t.Errorf("sink %d, ids %q and %q", first.Sink, first.RequestID, second.RequestID)
 		}
-		received, stamped := instant(t, second.ReceivedAt), instant(t, second.TimestampChain[0])
+		received, stamped := conformance.Stamp(t, second.ReceivedAt), conformance.Stamp(t, second.TimestampChain[0])
 		if len(second.TimestampChain) != 1 || stamped.Before(received.Add(time.Duration(*second.SpinNs)/2)) {
 			t.Errorf("stamped %v, received %v: the stamp comes after the work", stamped, received)
 		}
@@ -115,7 +94,7 @@ func TestAnswer(t *testing.T) {
 			t,
 			in.do(t, call{method: http.MethodPost, query: query("IncrementLimit", "007"), body: "\x00 a payload {"}),
 		)
-		if third.Increments != 7 || third.Sink != sink(7) || third.Instance.Invocation != 3 {
+		if third.Increments != 7 || third.Sink != conformance.Sink(7) || third.Instance.Invocation != 3 {
 			t.Errorf("POST: %+v", third)
 		}
 	})
@@ -141,11 +120,11 @@ func checkFirst(t *testing.T, l language, in *instance, a answer, elapsed time.D
 	if init := time.Duration(i.InitNs); init <= 0 || init > elapsed+tickError {
 		t.Errorf("InitNs is %v, the process answered %v after it was started", init, elapsed)
 	}
-	if started := instant(t, i.StartedAt); started.Before(in.begun.Add(-tickError)) ||
+	if started := conformance.Stamp(t, i.StartedAt); started.Before(in.begun.Add(-tickError)) ||
 		started.After(in.begun.Add(elapsed)) {
 		t.Errorf("StartedAt is %v, the process was started at %v", started, in.begun)
 	}
-	if received := instant(t, a.ReceivedAt); received.Before(in.begun) || received.After(in.begun.Add(elapsed)) {
+	if received := conformance.Stamp(t, a.ReceivedAt); received.Before(in.begun) || received.After(in.begun.Add(elapsed)) {
 		t.Errorf("ReceivedAt is %v, the request was made after %v", received, in.begun)
 	}
 	if a.SpinNs == nil || a.RequestID == "" || len(a.TimestampChain) != 1 {

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from unittest import mock
 
@@ -122,6 +123,7 @@ class Suite(unittest.TestCase):
                                            env=dict(os.environ, TMPDIR=folder), stdout=subprocess.PIPE, text=True)
                 said = []
                 while not said:
+                    time.sleep(0.01)
                     with open(log) as f:
                         said = f.read().split()
                 self.assertEqual(len(os.listdir(folder)), 1, "the suite's own folder")

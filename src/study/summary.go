@@ -24,11 +24,7 @@ type FromLatencies struct{}
 // Summarize reads latencies.csv, and the run's record, which lies beside the folder. It writes bursts.csv, over one
 // that is there.
 func (l FromLatencies) Summarize(dir string) (Summary, error) {
-	rec, err := run.ReadRecord(filepath.Dir(dir))
-	if err != nil {
-		return Summary{}, err
-	}
-	return l.SummarizeWith(rec, dir)
+	return SummarizeFolder(l, dir)
 }
 
 // SummarizeWith is Summarize for those who have read the record. Intervals for comparisons are made where the run has
@@ -66,13 +62,39 @@ func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, er
 	return sum, err
 }
 
-// options are what the record says of the sub-experiment in a folder.
-func options(rec *run.Record, folder string) (analyze.Options, error) {
+// SummarizeFolder is the summary of a sub-experiment's folder, with the record that lies beside it.
+func SummarizeFolder(s Summarizer, dir string) (Summary, error) {
+	rec, err := run.ReadRecord(filepath.Dir(dir))
+	if err != nil {
+		return Summary{}, err
+	}
+	return s.SummarizeWith(rec, dir)
+}
+
+// SubExperiment is the sub-experiment whose folder dir is, by the run's record.
+func SubExperiment(rec *run.Record, dir string) (*experiment.SubExperiment, error) {
+	res, err := result(rec, filepath.Base(dir))
+	if err != nil {
+		return nil, err
+	}
+	return &rec.Experiment.SubExperiments[res.SubExperiment], nil
+}
+
+// result is the record's entry of a sub-experiment's folder.
+func result(rec *run.Record, folder string) (*run.ResultRecord, error) {
 	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == folder })
 	if at < 0 || rec.Experiment == nil || rec.Results[at].SubExperiment >= len(rec.Experiment.SubExperiments) {
-		return analyze.Options{}, fail.Input("run %s has no sub-experiment in a folder %s", rec.ID, folder)
+		return nil, fail.Input("run %s has no sub-experiment in a folder %s", rec.ID, folder)
 	}
-	res := &rec.Results[at]
+	return &rec.Results[at], nil
+}
+
+// options are what the record says of the sub-experiment in a folder.
+func options(rec *run.Record, folder string) (analyze.Options, error) {
+	res, err := result(rec, folder)
+	if err != nil {
+		return analyze.Options{}, err
+	}
 	opts := analyze.Options{
 		Identity: identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
 		Kept:    rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,

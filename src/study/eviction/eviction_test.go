@@ -152,6 +152,8 @@ func TestStops(t *testing.T) {
 	env.Measured = func(r study.Result) { rows = r.Rows }
 	env.Probe = func(ctx context.Context, cfg probe.Config) (probe.Outcome, error) {
 		out, err := p.probe(ctx, cfg)
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if p.calls == 2 {
 			stop(why)
 		}

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"stellar/src/analyze/survival"
@@ -28,11 +27,7 @@ const (
 // Summarize reads latencies.csv, eviction.csv and the run's record. It writes survival.csv and
 // eviction-statistics.csv.
 func (s Study) Summarize(dir string) (study.Summary, error) {
-	rec, err := run.ReadRecord(filepath.Dir(dir))
-	if err != nil {
-		return study.Summary{}, err
-	}
-	return s.SummarizeWith(rec, dir)
+	return study.SummarizeFolder(s, dir)
 }
 
 // SummarizeWith is Summarize for those who have read the record.
@@ -48,8 +43,10 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 	if err != nil {
 		return sum, err
 	}
-	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == filepath.Base(dir) })
-	sub := &rec.Experiment.SubExperiments[rec.Results[at].SubExperiment] // FromLatencies has found it
+	sub, err := study.SubExperiment(rec, dir)
+	if err != nil {
+		return sum, err
+	}
 	if len(sub.EvictionSeconds) == 0 {
 		return sum, fail.Input("%s: its experiment has no EvictionSeconds", dir)
 	}

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"stellar/src/analyze"
@@ -23,11 +22,7 @@ const StatisticsFile = "perf-cost-statistics.csv"
 // Summarize reads latencies.csv, perf-cost.csv and the run's record. It writes perf-cost-statistics.csv, and
 // perf-cost.csv anew with what the platform has reported of the requests since.
 func (s Study) Summarize(dir string) (study.Summary, error) {
-	rec, err := run.ReadRecord(filepath.Dir(dir))
-	if err != nil {
-		return study.Summary{}, err
-	}
-	return s.SummarizeWith(rec, dir)
+	return study.SummarizeFolder(s, dir)
 }
 
 // SummarizeWith is Summarize for those who have read the record.
@@ -49,8 +44,10 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 	if err := sample.RewritePerfCosts(filepath.Join(dir, sample.PerfCostFile), rows); err != nil {
 		return sum, err
 	}
-	at := slices.IndexFunc(rec.Results, func(r run.ResultRecord) bool { return r.Folder == filepath.Base(dir) })
-	sub := &rec.Experiment.SubExperiments[rec.Results[at].SubExperiment] // FromLatencies has found it
+	sub, err := study.SubExperiment(rec, dir)
+	if err != nil {
+		return sum, err
+	}
 	table := described(rows, sub.MemorySizesMB, sub.Repetitions*max(sub.Parallelism, 1))
 	sum.Latencies.Findings = findings(table)
 	f, err := os.Create(filepath.Join(dir, StatisticsFile))
