@@ -11,7 +11,7 @@ MILLION = D(1_000_000)
 # price of a GB-second by architecture; SnapStart's cache and restore; a request through an HTTP API
 GB_SECOND = {"amd64": D("0.0000166667"), "arm64": D("0.0000133334")}
 RESTORE = {"us-east-1": D("0.0001397998"), "ap-northeast-1": D("0.0001397998"), "ap-northeast-2": D("0.0001674588")}
-HTTP_API = {"us-east-1": D("1.00"), "us-west-2": D("1.00"), "eu-west-1": D("1.11"), "eu-central-1": D("1.20"),
+HTTP_API = {"us-east-1": D("1.00"), "eu-west-1": D("1.11"), "eu-central-1": D("1.20"),
             "ap-northeast-1": D("1.29"), "ap-northeast-2": D("1.23")}
 DISK = {"us-east-1": D("0.0000000309"), "eu-west-2": D("0.0000000358")}
 TIER = {"europe-west1": 1, "us-central1": 1, "us-south1": 1, "asia-northeast1": 1,
@@ -31,7 +31,7 @@ def aws(rng):
     entry = rng.choice(["http-api", "url"])
     snapstart, java = rng.random() < 0.3, rng.random() < 0.3
     disk = rng.choice([0, 0, 0, 512, 1024, 10240])
-    regions = set(HTTP_API) if entry == "http-api" else set(HTTP_API) | {"eu-west-2", "us-east-2"}
+    regions = set(HTTP_API) if entry == "http-api" else set(HTTP_API) | {"eu-west-2", "us-east-2", "us-west-2"}
     if snapstart and not java:
         regions &= set(RESTORE)
     if disk > 512:
