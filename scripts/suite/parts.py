@@ -16,7 +16,7 @@ from events import Events
 TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/dockerengine", "src/generate", "src/local",
          "src/local/plugin", "src/pack")
 # Packages whose tests compute much. Under the race detector they take less data, so they run once more without it.
-DATA = ("src/analyze", "src/report", "src/sample")
+DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
 # The packages that take longest, which begin first.
 LONGEST = ("src/build", "src/local", "src/report", "src/probe", "src/acceptance/local", "src/acceptance/aws",
            "src/acceptance/cli", "src/acceptance/cloud")

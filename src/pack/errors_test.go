@@ -116,10 +116,10 @@ func TestBadInput(t *testing.T) {
 			`"*.js" matches no file of the function in /the/function, which has main.py`, fail.CodeInput},
 		{"filler's name", func(p *run.Package, _ *run.Function) {
 			p.Source.BuildDir = folder(t, map[string]string{fillerName: ""})
-		}, "padded under that name", fail.CodeInput},
+		}, "uses that name for padding", fail.CodeInput},
 		{"backslash", func(p *run.Package, _ *run.Function) {
 			p.Source.BuildDir = folder(t, map[string]string{`a\b`: ""})
-		}, "cannot be used", fail.CodeInput},
+		}, "does not work in ZIP files", fail.CodeInput},
 		{"link", func(p *run.Package, _ *run.Function) {
 			if err := os.Symlink("main.py", filepath.Join(p.Source.BuildDir, "l")); err != nil {
 				t.Fatal(err)
