@@ -74,7 +74,8 @@ func TestEngineEmptiesTmp(t *testing.T) {
 		folders = append(folders, path)
 		return syscall.EACCES
 	}
-	if err := c.ContainerKill(t.Context(), id, "KILL"); err != nil {
+	// The platform empties and removes the folder of a container that ends, so this one only pauses.
+	if err := c.ContainerPause(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 	if err := container.EmptyTmp(t.Context(), c, id, scratch, ordinary); err != nil {
@@ -83,6 +84,9 @@ func TestEngineEmptiesTmp(t *testing.T) {
 	if left := entriesOf(t, scratch); len(left) > 0 || len(asked) != 2 || len(folders) != 1 ||
 		slices.Contains(left, filepath.Base(folders[0])) {
 		t.Errorf("left %v of %v, folders %v", left, asked, folders)
+	}
+	if err := errors.Join(c.ContainerUnpause(t.Context(), id), c.ContainerKill(t.Context(), id, "KILL")); err != nil {
+		t.Fatal(err)
 	}
 	eventually(t, "the instance is gone", func() bool { return p.Status().Instances == 0 })
 }

@@ -94,8 +94,11 @@ func Stop(ctx context.Context, root string) (stopped bool, err error) {
 		if err := s.Client().Stop(ctx); err != nil {
 			return false, err
 		}
-		if err := errors.Join(awaitEnd(ctx, s), dropAlive(s.Dir)); err != nil {
+		if err := awaitEnd(ctx, s); err != nil {
 			return false, err
+		}
+		if err := RemoveDead(ctx, s.Dir); err != nil { // the watcher ends after the platform
+			return true, err
 		}
 	}
 	if err := os.Remove(filepath.Join(root, stateFile)); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -113,3 +113,21 @@ func TestLeftovers(t *testing.T) {
 		}
 	}
 }
+
+// TestStopWaitsForTheWatcher holds that the platform's watcher, its parent, has ended too when Stop returns.
+func TestStopWaitsForTheWatcher(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "state")
+	for range 5 {
+		s, _, err := Detach(t.Context(), SpawnOptions{Root: root, Options: Options{CPU: CPUOff}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		watcher := parentOf(s.PID)
+		if stopped, err := Stop(t.Context(), root); err != nil || !stopped {
+			t.Fatalf("stop: %v %v", stopped, err)
+		}
+		if watcher > 1 && alive(watcher) {
+			t.Fatalf("process %d is left", watcher)
+		}
+	}
+}
