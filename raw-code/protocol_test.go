@@ -124,7 +124,8 @@ func checkFirst(t *testing.T, l language, in *instance, a answer, elapsed time.D
 		started.After(in.begun.Add(elapsed)) {
 		t.Errorf("StartedAt is %v, the process was started at %v", started, in.begun)
 	}
-	if received := conformance.Stamp(t, a.ReceivedAt); received.Before(in.begun) || received.After(in.begun.Add(elapsed)) {
+	if received := conformance.Stamp(t, a.ReceivedAt); received.Before(in.begun) ||
+		received.After(in.begun.Add(elapsed)) {
 		t.Errorf("ReceivedAt is %v, the request was made after %v", received, in.begun)
 	}
 	if a.SpinNs == nil || a.RequestID == "" || len(a.TimestampChain) != 1 {
