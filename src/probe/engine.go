@@ -110,6 +110,14 @@ func (e *engine) defect(err error) {
 	}
 }
 
+// cause is what has ended the context; nil: nothing. A defect closes broken before it ends the context, both under the
+// lock, so that whoever has seen broken finds the cause here.
+func (e *engine) cause(ctx context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return context.Cause(ctx)
+}
+
 func (e *engine) isBroken() bool {
 	select {
 	case <-e.broken:

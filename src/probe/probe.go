@@ -178,13 +178,14 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 		out.Watched = e.watch.Summary()
 	}
 	complete = complete || cfg.Load == nil && out.Bursts-out.Repeated == cfg.Bursts
+	why := e.cause(ctx)
 	switch {
-	case ctx.Err() == nil || complete && out.Cut == 0 && context.Cause(ctx) == context.Cause(outer):
+	case why == nil || complete && out.Cut == 0 && why == context.Cause(outer):
 		return out, nil
 	case cfg.Load != nil:
-		return out, fmt.Errorf("probe stopped early, with %d requests sent: %w", out.Requests, context.Cause(ctx))
+		return out, fmt.Errorf("probe stopped early, with %d requests sent: %w", out.Requests, why)
 	}
-	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, context.Cause(ctx))
+	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, why)
 }
 
 // Reply is the answer to a single request.
@@ -211,16 +212,16 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 	b := e.newBurst(0)
 	b.start()
 	if !b.hold(ctx, time.Time{}, time.Time{}) {
-		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	}
 	if !b.await(ctx, e.cfg.Grace) {
-		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	}
 	s := b.slots[0]
 	reply := Reply{Sample: s.sample(), Body: s.resp.body}
 	switch {
 	case s.err != nil && ctx.Err() != nil:
-		err = fmt.Errorf("request to %s: %w", e.targets[0].label, context.Cause(ctx))
+		err = fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	case s.err != nil:
 		err = fmt.Errorf("request to %s: %s: %w", e.targets[0].label, s.class, s.err)
 	case s.class != sample.OK:
