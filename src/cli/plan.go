@@ -68,7 +68,7 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	return nil
 }
 
-// printCost says what the run is expected to cost, or why nobody knows.
+// printCost says what the run is expected to cost, or why that is not known.
 func printCost(w io.Writer, c app.PlanCost) {
 	if c.USD == nil {
 		fmt.Fprintf(w, "cost: not known: %s\n", c.Unknown)

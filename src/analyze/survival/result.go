@@ -14,7 +14,7 @@ type Result struct {
 	Curve      []Point
 	Fit        Fit
 	Functions  int           // measured side by side
-	Unanswered int           // waits after which nobody knows whether the instance lived
+	Unanswered int           // waits that do not tell whether the instance lived
 	Took       time.Duration // from the first request to the last one
 	Cost       float64       // USD of all requests; NaN: not known
 }
