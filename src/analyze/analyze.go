@@ -77,6 +77,8 @@ type Summary struct {
 	Instances    Instances // of the platform, as far as the rows name them
 	// USD for a million requests like those that have a cost; no data where none has one
 	CostPerMillion Value
+	// USD that the functions cost while deployed, beside their requests; no data where there is no such charge
+	Standing Value
 	// rows, warm-up left out, that have the platform's report; no data where none was asked for
 	Joined    Value
 	ColdParts Parts            // where the latency of cold requests went, as far as the platform reported of them

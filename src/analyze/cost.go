@@ -5,14 +5,14 @@ import "stellar/src/sample"
 // million is how many requests costs are told for.
 const million = 1e6
 
-// costs sums up what requests cost. No request costs nothing: what has no price has no cost.
+// costs sums up what requests cost. A price of 0 is a price; a request without one has no cost (NaN).
 type costs struct {
 	usd float64
 	n   int
 }
 
 func (c *costs) add(r *sample.Sample) {
-	if r.Cost > 0 {
+	if r.Cost >= 0 {
 		c.usd += r.Cost
 		c.n++
 	}

@@ -131,6 +131,7 @@ func platformColumns() []column {
 		ms("Instance Lifetime 50%ile (s)", func(s Summary) Value { return s.Instances.Lifetime50 }),
 		exact("Cost per Million (USD)", func(s Summary) Value { return s.CostPerMillion }),
 		whole("Joined Reports", func(s Summary) Value { return s.Joined }),
+		exact("Standing Cost (USD)", func(s Summary) Value { return s.Standing }),
 	}
 }
 

@@ -22,7 +22,8 @@ func TestHeader(t *testing.T) {
 		"99%ile,99.9%ile,TMR,MR,TR,Errors,Cold Count,Cold 50%ile,Cold 99%ile,Warm 50%ile,Warm 99%ile,50%ile CI " +
 		"Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
 		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent," +
-		"Instances,Requests per Instance,Instance Lifetime 50%ile (s),Cost per Million (USD),Joined Reports"
+		"Instances,Requests per Instance,Instance Lifetime 50%ile (s),Cost per Million (USD),Joined Reports,Standing " +
+		"Cost (USD)"
 	if got := strings.Join(Header(), ","); got != want {
 		t.Errorf("header\n%s\nwant\n%s", got, want)
 	}

@@ -108,7 +108,7 @@ func (s *Size) Add(r *sample.Sample) {
 	if r.ProviderDuration >= 0 {
 		row.reported = float64(r.ProviderDuration) / 1e6
 	}
-	if r.Cost > 0 {
+	if r.Cost >= 0 {
 		row.cost = r.Cost
 	}
 	s.rows = append(s.rows, row)

@@ -11,8 +11,9 @@ import (
 )
 
 // Report writes the statistics, plots and comparisons of a run again, from its folder alone. The folder may come from
-// another machine, and be anywhere. Samples and the run's record are only read. The error is that of the run's outcome:
-// sub-experiments that failed, thresholds that were missed.
+// another machine, and be anywhere. Samples and the run's record are only read, except that with a file of prices the
+// rows get their cost again. The error is that of the run's outcome: sub-experiments that failed, thresholds that were
+// missed.
 func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -28,6 +29,15 @@ func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	}
 	if len(rec.Results) == 0 {
 		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
+	}
+	if a.Prices != "" {
+		sheet, err := a.Sheet()
+		if err == nil {
+			err = pipeline.Price(ctx, dir, rec, sheet, a.Log)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	reported, err := pipeline.Report(ctx, dir, rec, a.Log)
 	if err != nil && len(reported.Summaries) == 0 {

@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
 	"stellar/src/price"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/sample"
 	"stellar/src/study"
@@ -57,92 +61,154 @@ func (s priceStage) Skip(r *run.Run) string {
 			return ""
 		}
 	}
-	return "what is billed is in the platform's reports, and no sub-experiment has ProviderReport"
+	return withoutReports
 }
 
-// Run prices the rows of one sub-experiment after the other. That there is no price is said once, and is no error.
+// Run prices the rows. That there is no price is said once, and is no error.
 func (s priceStage) Run(ctx context.Context, r *run.Run) error {
 	sheet, err := s.config.Sheet()
 	if err != nil {
 		return err
 	}
-	var said []string
+	if err := r.WriteRecord(); err != nil {
+		return err
+	}
+	return (&pricer{dir: r.Dir, rec: r.Record, row: s.row, sheet: sheet, log: s.config.Log}).run(ctx)
+}
+
+// Price prices the rows of a finished run again, from its folder and its record, and keeps the prices there in place of
+// those that the run used. A row that has no price now has an empty cell, whatever it had before.
+func Price(ctx context.Context, dir string, rec *run.Record, sheet *price.Sheet, log run.Logger) error {
+	if err := checkResults(dir, rec); err != nil {
+		return err
+	}
+	row, err := vendors.Find(rec.Experiment.ProviderKind())
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(rec.Results, func(res run.ResultRecord) bool {
+		return rec.Experiment.SubExperiments[res.SubExperiment].ProviderReport
+	}) {
+		return fail.Input("%s cannot be priced: %s", dir, withoutReports)
+	}
+	return (&pricer{dir: dir, rec: rec, row: row, sheet: sheet, log: log, again: true}).run(ctx)
+}
+
+// withoutReports is why no request of a run has a cost.
+const withoutReports = "what is billed is in the platform's reports, and no sub-experiment has ProviderReport"
+
+// pricer gives the rows in a run's folder their cost.
+type pricer struct {
+	dir   string
+	rec   *run.Record
+	row   provider.Provider
+	sheet *price.Sheet
+	log   run.Logger
+	again bool // rows may have a cost already
+	said  []string
+}
+
+// run prices the rows of one sub-experiment after the other.
+func (p *pricer) run(ctx context.Context) error {
 	priced := false
-	for i := range r.Results {
-		res := &r.Results[i]
-		if res.Rows == 0 || !r.Experiment.SubExperiments[res.Sub].ProviderReport {
+	for _, res := range p.rec.Results {
+		if res.Rows == 0 || !p.rec.Experiment.SubExperiments[res.SubExperiment].ProviderReport {
 			continue
 		}
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
-		why, err := s.one(r, res, sheet)
+		why, err := p.one(res)
 		if err != nil {
 			return err
 		}
-		if priced = priced || why == nil; why != nil && !slices.Contains(said, why.Error()) {
-			said = append(said, why.Error())
-			s.say("requests have no cost: %v", why)
-		}
+		priced = priced || why == nil
+		p.say(why)
 	}
-	if !priced {
-		return nil
+	path := filepath.Join(p.dir, PricesFile)
+	if priced {
+		return writePrices(path, p.sheet.For(p.row.Name))
 	}
-	return writePrices(filepath.Join(r.Dir, PricesFile), sheet.For(s.row.Name))
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the prices of before: %w", err)
+	}
+	return nil
 }
 
-// say warns, except for functions on this machine, which cost nothing to invoke.
-func (s priceStage) say(format string, args ...any) {
-	if s.row.Local {
-		s.config.Log.Infof(format, args...)
-		return
+// say tells once why requests have no cost. It warns, except for functions on this machine, which cost nothing to
+// invoke.
+func (p *pricer) say(why error) {
+	switch {
+	case why == nil || slices.Contains(p.said, why.Error()):
+	case p.row.Local:
+		p.log.Infof("requests have no cost: %v", why)
+	default:
+		p.log.Warnf("requests have no cost: %v", why)
 	}
-	s.config.Log.Warnf(format, args...)
+	if why != nil {
+		p.said = append(p.said, why.Error())
+	}
 }
 
 // one prices the rows of a sub-experiment. why is the reason why none has a cost.
-func (s priceStage) one(r *run.Run, res *run.Result, sheet *price.Sheet) (why, err error) {
-	sub := &r.Experiment.SubExperiments[res.Sub]
-	if sub.DataTransferChainLength > 1 {
-		return fmt.Errorf("%s: the platform's report is of a chain's first function alone", sub.Title), nil
-	}
-	tariffs := map[string]price.Tariff{}
-	for _, f := range r.Functions {
-		if f.Sub != res.Sub || f.Endpoint == nil {
-			continue
-		}
-		region := f.Endpoint.Detail[provider.DetailRegion]
-		if region == "" {
-			region = r.Experiment.Region
-		}
-		t, err := sheet.Tariff(Billed(s.row, sub, f.MemoryMB, region))
-		if err != nil {
-			return err, nil //nolint:nilerr // a price that is missing is told, and ends no run
-		}
-		tariffs[f.Name] = t
+func (p *pricer) one(res run.ResultRecord) (why, err error) {
+	tariffs, why := p.tariffs(res.SubExperiment)
+	if why != nil && !p.again {
+		return why, nil
 	}
 	count := 0
-	var unknown error
-	err = sample.Rewrite(filepath.Join(res.Dir, study.LatenciesFile), func(row *sample.Sample) {
+	err = sample.Rewrite(filepath.Join(p.dir, res.Folder, study.LatenciesFile), func(row *sample.Sample) {
+		row.Cost = math.NaN()
 		t, ok := tariffs[row.Endpoint]
 		if !ok || row.Billed < 0 && row.ProviderDuration < 0 {
 			return // without a report
 		}
-		usd, err := t.Charge(usage(row))
-		if err != nil {
-			unknown = err
+		usd, unknown := t.Charge(usage(row))
+		if unknown != nil {
+			why = unknown
 			return
 		}
 		row.Cost = usd
 		count++
 	})
-	if err == nil && count == 0 && unknown == nil {
-		unknown = errors.New("none has the platform's report")
+	switch {
+	case err != nil:
+		return nil, err
+	case count > 0:
+		return nil, nil
+	case why == nil:
+		why = errors.New("none has the platform's report")
 	}
-	if count > 0 {
-		unknown = nil
+	return why, nil
+}
+
+// tariffs are those of a sub-experiment's functions. The error says why there are none.
+func (p *pricer) tariffs(index int) (map[string]price.Tariff, error) {
+	sub := &p.rec.Experiment.SubExperiments[index]
+	if sub.DataTransferChainLength > 1 {
+		return nil, fmt.Errorf("%s: the platform's report is of a chain's first function alone", sub.Title)
 	}
-	return unknown, err
+	out := map[string]price.Tariff{}
+	for _, f := range p.rec.Functions {
+		if f.SubExperiment != index || f.Endpoint == nil {
+			continue
+		}
+		t, err := p.sheet.Tariff(billedRecord(p.row, p.rec, f))
+		if err != nil {
+			return nil, err
+		}
+		out[f.Name] = t
+	}
+	return out, nil
+}
+
+// billedRecord describes a function of a run's record to the rules of billing.
+func billedRecord(row provider.Provider, rec *run.Record, f run.FunctionRecord) price.Function {
+	region := f.Endpoint.Detail[provider.DetailRegion]
+	if region == "" {
+		region = rec.Experiment.Region
+	}
+	return Billed(row, &rec.Experiment.SubExperiments[f.SubExperiment], f.MemoryMB, region)
 }
 
 // usage is what a row says of the platform's report.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/fail"
+	"stellar/src/price"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/sample"
@@ -165,3 +167,102 @@ type warnings struct {
 }
 
 func (w *warnings) Warnf(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
+
+// TestPriceAgain prices a finished run from its folder and record: with other prices, with one of 0, and with prices
+// that are not those of its provider, which leaves no cost of before.
+func TestPriceAgain(t *testing.T) {
+	j, r := testJob(t, tuned)
+	deployedTo(r, "us-east-1")
+	r.Results = append(r.Results, reported(t, r, 0, time.Second))
+	if err := (priceStage{config: j.Config, row: j.row}).Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	const columns = "provider,region,architecture,item,unit,usd,source,date\n"
+	const rest = ",https://example.com,2026-01-02\n"
+	aws := func(usd string) string {
+		return columns + "aws,*,*,request,1M requests," + usd + rest + "aws,*,*,duration,GB-s," + usd + rest +
+			"aws,*,*,http-api,1M requests," + usd + rest
+	}
+	for _, c := range []struct {
+		name, prices string
+		want         float64 // of a row; NaN: none
+		said         string
+	}{
+		{"double", aws("4"), 4*2e-6 + 4*0.125, ""},
+		{"free", aws("0"), 0, ""},
+		{"none", columns + "azure,*,*,duration,GB-s,1" + rest, math.NaN(),
+			"requests have no cost: there are no prices for provider aws"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sheet, err := price.Read(strings.NewReader(c.prices), "p.csv")
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := &warnings{Logger: j.Log}
+			if err := Price(t.Context(), r.Dir, r.Record, sheet, log); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(log.text.String(), c.said) || (c.said == "") != (log.text.Len() == 0) {
+				t.Errorf("log %q; want %q", log.text.String(), c.said)
+			}
+			known := !math.IsNaN(c.want)
+			n := 0
+			if err := readRows(filepath.Join(Folder(r, 0), study.LatenciesFile), func(s *sample.Sample) {
+				if n++; n == 30 { // has no report
+					return
+				}
+				if math.IsNaN(s.Cost) == known || known && math.Abs(s.Cost-c.want) > 1e-12 {
+					t.Errorf("row %d costs %v, want %v", n, s.Cost, c.want)
+				}
+			}); err != nil || n != 30 {
+				t.Errorf("%d rows, error %v", n, err)
+			}
+			if _, err := os.Stat(filepath.Join(r.Dir, PricesFile)); (err == nil) != known {
+				t.Errorf("prices in the folder: %v", err)
+			}
+			out, err := Report(t.Context(), r.Dir, r.Record, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out.Summaries[0].CostPerMillion; got.OK != known || known && math.Abs(got.V-c.want*1e6) > 1e-6 {
+				t.Errorf("a million requests cost %+v, want %v", got, c.want*1e6)
+			}
+		})
+	}
+	r.Record.Experiment.SubExperiments[0].ProviderReport = false
+	if err := Price(t.Context(), r.Dir, r.Record, nil, j.Log); fail.Code(err) != fail.CodeInput {
+		t.Errorf("a run without reports is priced: %v", err)
+	}
+}
+
+// TestStandingCost: SnapStart's cache is in the statistics of a run that has prices, for three hours at least, and not
+// in the cost of a request.
+func TestStandingCost(t *testing.T) {
+	j, r := testJob(t, `{"Provider": "aws", "SubExperiments": [{"Title": "t", "Bursts": 10, "BurstSizes": [3],
+		"Runtime": "python3.13", "FunctionMemoryMB": 1024, "SnapStartEnabled": true, "ProviderReport": true,
+		"Parallelism": 2}]}`)
+	deployedTo(r, "us-east-1")
+	r.Results = append(r.Results, reported(t, r, 0, time.Second))
+	for _, prices := range []bool{false, true} {
+		if prices {
+			if err := (priceStage{config: j.Config, row: j.row}).Run(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := j.reportStage().Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		got := j.report.Summaries[0]
+		want := 2 * 10_800 * 0.0000015046
+		if got.Standing.OK != prices || prices && math.Abs(got.Standing.V-want) > 1e-12 {
+			t.Errorf("with prices %t: standing cost %+v, want %v", prices, got.Standing, want)
+		}
+		if told := strings.Join(got.Findings, "\n"); prices != strings.Contains(told,
+			"of 2 functions costs 0.0325 USD for this run, and 7.8 USD for 30 days") {
+			t.Errorf("with prices %t: findings %q", prices, told)
+		}
+		if prices && math.Abs(got.CostPerMillion.V-(1.2+16.6667)) > 1e-6 {
+			t.Errorf("a million requests cost %+v", got.CostPerMillion)
+		}
+	}
+}

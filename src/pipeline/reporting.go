@@ -134,6 +134,9 @@ func (s *reporter) summarize(res run.ResultRecord) (analyze.Summary, error) {
 		return analyze.Summary{}, err
 	}
 	sum, err := study.Summarize(st, s.rec, filepath.Join(s.dir, res.Folder))
+	if err == nil {
+		err = s.addStanding(&sum.Latencies)
+	}
 	return sum.Latencies, err
 }
 

@@ -115,6 +115,14 @@ func (t Tariff) Charge(u Usage) (float64, error) {
 	return t.sum(quantities), nil
 }
 
+// StandingItem says in words what a deployed function costs something for while nobody calls it; empty: for nothing.
+func (t Tariff) StandingItem() string {
+	if t.rule.standing == nil || len(t.rule.standing(t.function, 0)) == 0 {
+		return ""
+	}
+	return t.rule.standingItem
+}
+
 // Standing is what a deployed function costs in USD for a time in which nobody calls it.
 func (t Tariff) Standing(d time.Duration) float64 {
 	if t.rule.standing == nil {

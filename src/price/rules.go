@@ -39,6 +39,8 @@ type rule struct {
 	items    func(f Function) []string                     // which are charged for a function
 	meter    func(f Function, u Usage) ([]quantity, error) // of one request
 	standing func(f Function, d time.Duration) []quantity  // of a function that is deployed; nil: nothing
+	// what standing is for, in words
+	standingItem string
 }
 
 // rules are those of the providers that have prices. The local platform bills as AWS Lambda does, whose interface it
@@ -94,6 +96,7 @@ func lambdaRule() rule {
 			}
 			return []quantity{{itemCache, gib(f.MemoryMB) * max(d, leastCache).Seconds()}}
 		},
+		standingItem: "SnapStart's cache, billed by memory for 3 hours at least,",
 	}
 }
 

@@ -53,6 +53,7 @@ type SubExperimentJSON struct {
 	SuspectWords map[string]int   `json:"suspect_reasons,omitempty"`
 	Unsent       int              `json:"unsent"`
 	CostPerMill  analyze.Value    `json:"cost_per_million_usd,omitzero"` // only where requests have a cost
+	Standing     analyze.Value    `json:"standing_cost_usd,omitzero"`    // of functions while deployed, beside requests
 	NewConns     analyze.Value    `json:"new_connections,omitzero"`      // only where kept connections were asked for
 	KeptResets   int              `json:"kept_connection_resets,omitempty"`
 	// the shortest idle time after which the server closed a connection
@@ -78,7 +79,7 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99,
 		LatenessMax: s.Client.LatenessMax,
 		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords,
-		Unsent: s.Client.Unsent, CostPerMill: s.CostPerMillion,
+		Unsent: s.Client.Unsent, CostPerMill: s.CostPerMillion, Standing: s.Standing,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Findings: s.Findings, Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}

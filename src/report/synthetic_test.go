@@ -29,7 +29,8 @@ func (w workload) samples() []sample.Sample {
 	var out []sample.Sample
 	for b := range w.bursts {
 		for slot := range w.size {
-			s := sample.Sample{Burst: b, Slot: slot, BurstSize: w.size, Cold: sample.No}
+			s := sample.Sample{Burst: b, Slot: slot, BurstSize: w.size, Cold: sample.No,
+				Cost: math.NaN()}
 			base, spread := w.warmMS, 0.25
 			if b == 0 && w.coldShare > 0 || rng.Float64() < w.coldShare {
 				s.Cold, base, spread = sample.Yes, w.coldMS, 0.12
