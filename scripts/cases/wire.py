@@ -13,11 +13,10 @@ def case_05_obs_fold(b):
     return expect(code, 0, "exit code\n" + out) + expect(len(b.rows()), 15, "rows") + errors(b.rows())
 
 
-def kept(b, want, out, learning=()):
-    """No request opened its connection within its latency, apart from those of bursts in which the server's idle time
-    is not known yet."""
+def kept(b, want, out):
+    """No request opened its connection within its latency."""
     rows = b.rows()
-    new = [r for r in rows if r["Connection"] == "new" and r["Burst ID"] not in learning]
+    new = [r for r in rows if r["Connection"] == "new"]
     wrong = expect(len(rows), want, "rows\n" + out) + errors(rows)
     if new:
         bursts = sorted({r["Burst ID"] for r in new})
@@ -46,8 +45,7 @@ def idle(name, protocol, tls, schedule, iat):
         b.experiment(f"http{'s' if tls else ''}://{address}/", Bursts=5, IATSeconds=iat, Protocol=protocol,
                      Schedule=schedule, Connections="reuse")
         _, out = b.run("-c", "exp.json", "-o", "out")
-        # The first burst of an open schedule leaves at its instant, whatever became of its connections since.
-        return kept(b, 15, out, ["0"] if schedule == "open" else [])
+        return kept(b, 15, out)
     case.__name__ = f"case_idle_{name}_{schedule}_{int(iat * 1000)}"
     case.__doc__ = f"idle connections close after 900 ms, IAT {int(iat * 1000)} ms"
     return case

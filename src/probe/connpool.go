@@ -25,6 +25,8 @@ type connPool struct {
 	delayed     []*slot       // that open theirs later, see prepareAhead
 	nextDelayed time.Duration // when the first of them does
 	opens       time.Duration // how long opening a connection has taken at most
+
+	scout *conn // without requests, open only to see when the server closes it; nil: none. See refresh
 }
 
 // acquireConn returns a kept connection that is still open, or nil.

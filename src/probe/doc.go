@@ -36,7 +36,7 @@
 //	  │                                                 ▼
 //	idle ── arm: a connection has to be opened ──▶ preparing ──▶ armed
 //	                                                  │   ▲        │
-//	                                                  │   └ renew ─┤ the server closed the connection
+//	                                                  │   └ renew ─┤ the server closed the connection, or it is old
 //	                                                  │            │
 //	                            release, still opening│            │ release
 //	                                                  ▼            │

@@ -238,6 +238,9 @@ func (e *engine) runOpen(ctx context.Context) {
 		}
 		b := e.newBurst(n)
 		b.startFor(planned)
+		if n < len(e.targets) {
+			b.refreshBeforeRelease()
+		}
 		latest := time.Now().Add(ahead)
 		if latest.Before(planned) {
 			latest = planned

@@ -29,6 +29,7 @@ type mux struct {
 	kept    bool // it stays open between requests
 	greeted bool // the server has sent its settings
 	drained bool // the server has sent GOAWAY: it takes no further streams
+	retired bool // no further slot joins it, see refresh
 	counted bool // the pool counts it among those being opened before a burst
 	reading bool // a read is being parsed: nothing is written, and the connection is not shut
 	closed  bool
@@ -73,7 +74,7 @@ func (m *mux) free(s *slot) bool {
 	if !m.greeted && s.stage == opening {
 		room = min(room, streamsFirst)
 	}
-	return !m.draining() && m.members < room && m.nextID < idMost
+	return !m.draining() && !m.retired && m.members < room && m.nextID < idMost
 }
 
 // draining reports whether the connection accepts no further requests: it has ended, or the server has sent GOAWAY. A

@@ -29,9 +29,14 @@ func (s *slot) renew() {
 	}
 	s.renewals++
 	b.target.reopened.Add(1)
-	s.conn, s.phases, s.refusal, s.stage = nil, noPhases(), nil, preparing
-	b.unready.Add(1)
+	s.prepareAgain()
 	s.pool.prepareAhead(s)
+}
+
+// prepareAgain takes an armed slot back to where it has no connection.
+func (s *slot) prepareAgain() {
+	s.conn, s.phases, s.refusal, s.stage = nil, noPhases(), nil, preparing
+	s.b.unready.Add(1)
 }
 
 // reassignArmed gives another connection to the slots that are armed on an HTTP/2 connection which the server has
@@ -139,10 +144,13 @@ func (c *conn) carriesNothing() bool {
 	case *slot:
 		return u.stage == armed
 	case *mux:
-		return len(u.streams) == 0 && u.greeted && !u.drained
+		return u.carriesNothing()
 	}
 	return false
 }
+
+// carriesNothing reports whether no request is in progress on an HTTP/2 connection that could carry one.
+func (m *mux) carriesNothing() bool { return len(m.streams) == 0 && m.greeted && !m.drained }
 
 // learn records how long the server kept an idle connection: the shortest time counts.
 func (t *target) learn(idle time.Duration) {

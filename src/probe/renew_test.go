@@ -15,14 +15,14 @@ import (
 	"stellar/src/sample"
 )
 
-// serveIdle runs a real server that closes connections after a time without use, in every protocol.
+// serveIdle runs a real server that closes connections after a time without use, in every protocol, also those that
+// have not been used yet.
 func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_,
-			_ = io.WriteString(w, "hi")
+		_, _ = io.WriteString(w, "hi")
 	}))
-	s.Config.IdleTimeout = idle
+	s.Config.IdleTimeout, s.Config.ReadHeaderTimeout = idle, idle
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(protocol == HTTP1)
 	s.Config.Protocols.SetHTTP2(protocol == H2)

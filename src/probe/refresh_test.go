@@ -1,0 +1,46 @@
+package probe
+
+import (
+	"testing"
+	"time"
+
+	"stellar/src/probe/schedule"
+	"stellar/src/sample"
+)
+
+// TestFirstBurstOfOpenSchedule: a server that closes idle connections shortly before the first burst of an open
+// schedule leaves finds none of the burst's among them, because they have been opened again. Its idle timeout is known
+// all the same.
+func TestFirstBurstOfOpenSchedule(t *testing.T) {
+	const idle, iat = lead * 9 / 10, 400 * time.Millisecond
+	for name, c := range map[string]struct {
+		protocol, connections string
+		secure                bool
+	}{
+		"http1":       {HTTP1, Reuse, false},
+		"TLS":         {HTTP1, Reuse, true},
+		"h2c, shared": {H2C, Shared, false},
+		"h2, reuse":   {H2, Reuse, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var b book
+			cfg := config(&b, serveIdle(t, c.protocol, c.secure, idle))
+			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Schedule = insecureTLS(), c.protocol, c.connections, Open
+			cfg.Arrivals, cfg.Bursts = schedule.Arrivals{Type: schedule.Deterministic, IAT: iat}, 2
+			out, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRows(t, b.rows)
+			for _, r := range b.rows {
+				if r.Err != sample.OK || r.NewConn || r.Connect >= 0 {
+					t.Errorf("row %+v", r)
+				}
+			}
+			if out.NewConns != 0 || out.Reopened != 0 || out.IdleClose < idle/2 || out.IdleClose > lead+iat {
+				t.Errorf("outcome %+v", out)
+			}
+		})
+	}
+}
