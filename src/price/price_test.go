@@ -103,8 +103,8 @@ func TestMissingPricesAreNotZero(t *testing.T) {
 		{Function{Provider: "aws", Architecture: "amd64"}, `depend on the region: name it with "Region"`},
 		{Function{Provider: "aws", Region: "mars-1", Architecture: "amd64"},
 			"there is no price for request (amd64) in mars-1 of aws: --prices FILE"},
-		{Function{Provider: "aws", Region: "eu-west-2", Architecture: "amd64", Entry: EntryHTTPAPI},
-			"no price for http-api (amd64) in eu-west-2"},
+		{Function{Provider: "aws", Region: "eu-north-1", Architecture: "amd64", Entry: EntryHTTPAPI},
+			"no price for http-api (amd64) in eu-north-1"},
 		{Function{Provider: "aws", Region: "eu-west-1", Architecture: "arm64", SnapStart: true}, "snapstart-cache"},
 		{Function{Provider: "azure", Region: "westeurope", Architecture: "amd64"}, "no price for request"},
 	} {
@@ -147,6 +147,19 @@ func TestUnknownUsageIsNotZero(t *testing.T) {
 		if !math.IsNaN(usd) || !errors.As(err, &unknown) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v USD, error %v; want %q", c.f, usd, err, c.want)
 		}
+	}
+}
+
+// TestWorkersReport: what Workers report as billed is their processor time.
+func TestWorkersReport(t *testing.T) {
+	tariff, err := embeddedSheet(t).Tariff(Function{Provider: "cloudflare"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := Idle()
+	u.Duration, u.Billed = time.Second, 7*time.Millisecond
+	if got, err := tariff.Charge(u); err != nil || math.Abs(got-(0.3+7*0.02)/1e6) > 1e-15 {
+		t.Errorf("%v USD, error %v", got, err)
 	}
 }
 

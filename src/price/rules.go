@@ -187,17 +187,21 @@ func consumptionRule() rule {
 }
 
 // workersRule is that of Cloudflare Workers on the paid plan, usage model Standard: each request and its processor time
-// in ms; waiting costs nothing (developers.cloudflare.com/workers/platform/pricing). The plan's monthly amount is not
-// in it.
+// in ms, which is what its report has as billed; waiting costs nothing
+// (developers.cloudflare.com/workers/platform/pricing). The plan's monthly amount is not in it.
 func workersRule() rule {
 	return rule{
 		units: map[string]string{itemRequest: "1M requests", itemCPU: "1M CPU ms"},
 		items: func(Function) []string { return []string{itemRequest, itemCPU} },
 		meter: func(f Function, u Usage) ([]quantity, error) {
-			if u.CPU < 0 {
+			cpu := u.CPU
+			if cpu < 0 {
+				cpu = u.Billed
+			}
+			if cpu < 0 {
 				return nil, &UnknownError{f.Provider, "its processor time"}
 			}
-			return []quantity{{itemRequest, 1}, {itemCPU, u.CPU.Seconds() * 1000}}, nil
+			return []quantity{{itemRequest, 1}, {itemCPU, cpu.Seconds() * 1000}}, nil
 		},
 	}
 }
@@ -220,8 +224,10 @@ func functionComputeRule() rule {
 		items: func(Function) []string { return []string{itemCU} },
 		meter: func(f Function, u Usage) ([]quantity, error) {
 			switch {
-			case f.CPUs <= 0 || f.MemoryMB <= 0:
-				return nil, &UnknownError{f.Provider, "the function's vCPUs and memory"}
+			case f.MemoryMB <= 0:
+				return nil, &UnknownError{f.Provider, "the function's memory"}
+			case f.CPUs <= 0:
+				return nil, &UnknownError{f.Provider, "the number of the function's vCPUs"}
 			case f.Concurrency > 1:
 				return nil, &UnknownError{f.Provider, "the requests that share its instance"}
 			case u.Billed < 0 && u.Duration < 0:

@@ -62,6 +62,7 @@ var (
 	_ provider.Sweeper    = (*connection)(nil)
 	_ provider.Writer     = (*connection)(nil)
 	_ provider.Adapter    = (*connection)(nil)
+	_ provider.Reporter   = (*connection)(nil)
 )
 
 func connect(o provider.Options) provider.Connection { return &connection{o} }

@@ -35,6 +35,13 @@ type wranglerFile struct {
 	Limits            *wranglerLimits   `json:"limits,omitempty"`
 	Rules             []wranglerRule    `json:"rules"`
 	Vars              map[string]string `json:"vars"`
+	Observability     *observability    `json:"observability,omitempty"`
+}
+
+// observability switches Workers Logs on, which have the processor time of each request.
+type observability struct {
+	Enabled      bool    `json:"enabled"`
+	SamplingRate float64 `json:"head_sampling_rate"` // share of requests
 }
 
 type wranglerLimits struct {
@@ -68,6 +75,9 @@ func (c *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 			{Type: "CommonJS", Globs: []string{"**/*.cjs"}, Fallthrough: true},
 		},
 		Vars: variables(r, fn),
+	}
+	if r.Experiment.SubExperiments[fn.Sub].ProviderReport {
+		file.Observability = &observability{Enabled: true, SamplingRate: 1}
 	}
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "// Written by stellar for run %s. By hand, in this folder:\n//   wrangler deploy | wrangler "+

@@ -1,6 +1,7 @@
 package cloudflare
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -135,6 +136,19 @@ func (e *apiError) Error() string { return e.text }
 
 // ask gets a result of the API, from the place where Wrangler gets it too. A call that is throttled is made again.
 func (c *connection) ask(ctx context.Context, what string, result any) error {
+	return c.call(ctx, http.MethodGet, what, nil, result)
+}
+
+// post is ask with a question that is too long for an address.
+func (c *connection) post(ctx context.Context, what string, question, result any) error {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, http.MethodPost, what, body, result)
+}
+
+func (c *connection) call(ctx context.Context, method, what string, body []byte, result any) error {
 	who, err := c.who(ctx)
 	if err != nil {
 		return err
@@ -145,7 +159,7 @@ func (c *connection) ask(ctx context.Context, what string, result any) error {
 		"/"), url.PathEscape(who.account), what)
 	wait := c.Patience.Wait
 	for attempt := 1; ; attempt++ {
-		err := c.askOnce(ctx, address, result)
+		err := c.callOnce(ctx, method, address, body, result)
 		var status *apiError
 		if !errors.As(err, &status) || status.status != http.StatusTooManyRequests || attempt >= c.Patience.Attempts {
 			return err
@@ -159,10 +173,13 @@ func (c *connection) ask(ctx context.Context, what string, result any) error {
 	}
 }
 
-func (c *connection) askOnce(ctx context.Context, address string, result any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func (c *connection) callOnce(ctx context.Context, method, address string, body []byte, result any) error {
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
 	}
 	if err := c.authorize(req); err != nil {
 		return err
@@ -203,7 +220,7 @@ func (c *connection) authorize(req *http.Request) error {
 	key, _ := c.FirstSet("CLOUDFLARE_API_KEY")
 	mail, _ := c.FirstSet("CLOUDFLARE_EMAIL")
 	if key == "" || mail == "" {
-		return fail.Unsupported("Workers of a `wrangler login` cannot be listed").
+		return fail.Unsupported("the API of Cloudflare does not take a `wrangler login`").
 			WithHint("set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID")
 	}
 	req.Header.Set("X-Auth-Key", key)
