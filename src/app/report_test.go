@@ -87,6 +87,31 @@ func measuredRun(t *testing.T, w app.App, home string) *app.Outcome {
 	return out
 }
 
+// moveWithoutDerived moves a run's folder to another place, without the files that a report makes.
+func moveWithoutDerived(t *testing.T, from string, all map[string][]byte) (to string) {
+	t.Helper()
+	to = filepath.Join(t.TempDir(), "from another machine")
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(from); err != nil {
+		t.Fatal(err)
+	}
+	removed := 0
+	for name := range all {
+		if derived(name) {
+			removed++
+			if err := os.Remove(filepath.Join(to, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if removed < 10 {
+		t.Fatalf("only %d files are derived: %v", removed, all)
+	}
+	return to
+}
+
 // TestReportOfACopiedFolder holds that statistics, plots and comparisons follow from the folder alone: made again from
 // a copy without them, they are the same to the byte.
 func TestReportOfACopiedFolder(t *testing.T) {
@@ -95,25 +120,7 @@ func TestReportOfACopiedFolder(t *testing.T) {
 	out := measuredRun(t, w, home)
 	before := files(t, out.Dir)
 
-	elsewhere := filepath.Join(t.TempDir(), "from another machine")
-	if err := os.CopyFS(elsewhere, os.DirFS(out.Dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(out.Dir); err != nil {
-		t.Fatal(err)
-	}
-	removed := 0
-	for name := range before {
-		if derived(name) {
-			removed++
-			if err := os.Remove(filepath.Join(elsewhere, name)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if removed < 10 {
-		t.Fatalf("only %d files are derived: %v", removed, before)
-	}
+	elsewhere := moveWithoutDerived(t, out.Dir, before)
 	again, err := w.Report(context.Background(), elsewhere)
 	if again == nil || fail.Code(err) != fail.CodeThreshold {
 		t.Fatal(lab.Story(err))

@@ -86,8 +86,8 @@ func checkSnapStart(t *testing.T, e *cloud.AWS, unit string) {
 	}
 }
 
-// checkUpdate gives standing functions new memory and new code through the connection, as studies do.
-func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
+// openAWS opens a connection to the account, with the environment that leads to it.
+func openAWS(t *testing.T, e *cloud.AWS, l *lab.Lab, service string) provider.Connection {
 	t.Helper()
 	for _, v := range e.Environment(l.Dir) {
 		name, value, _ := strings.Cut(v, "=")
@@ -97,18 +97,18 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := row.Open(
-		provider.Options{
-			Service:  rec.Service,
-			Getenv:   os.Getenv,
-			Runner:   shell.Run,
-			Log:      quiet{},
-			Patience: provider.Patience{Wait: 50 * time.Millisecond},
-		},
-	)
+	conn, err := row.Open(provider.Options{Service: service, Getenv: os.Getenv, Runner: shell.Run, Log: quiet{},
+		Patience: provider.Patience{Wait: 50 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// checkUpdate gives standing functions new memory and new code through the connection, as studies do.
+func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
+	t.Helper()
+	conn := openAWS(t, e, l, rec.Service)
 	standing, err := conn.ListAPIs(t.Context())
 	if err != nil || len(standing) != 3 {
 		t.Fatalf("standing are %+v, %v", standing, err)
@@ -139,12 +139,8 @@ func checkUpdate(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		}
 		if int(aws.ToInt32(is.MemorySize)) != fn.MemoryMB || is.Environment.Variables["STELLAR_COLD"] == "" ||
 			is.Environment.Variables["STELLAR_TOKEN_SHA256"] == "" {
-			t.Errorf(
-				"%s after its update has %d MB and %v",
-				at.Function,
-				aws.ToInt32(is.MemorySize),
-				is.Environment.Variables,
-			)
+			t.Errorf("%s after its update has %d MB and %v", at.Function, aws.ToInt32(is.MemorySize),
+				is.Environment.Variables)
 		}
 		if fn.Package != nil && is.CodeSize != size {
 			t.Errorf("%s has %d bytes of code, want the new %d", at.Function, is.CodeSize, size)

@@ -269,22 +269,7 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 		delete(a.groups, group)
 		answer(w, http.StatusOK, map[string]string{})
 	case "CreateApi":
-		var request struct{ RequestPath string }
-		var backend struct {
-			ServiceTimeout        int
-			FunctionComputeConfig struct{ ServiceName, FunctionName, RoleArn string }
-		}
-		if json.Unmarshal([]byte(r.Form.Get("RequestConfig")), &request) != nil ||
-			json.Unmarshal([]byte(r.Form.Get("ServiceConfig")), &backend) != nil ||
-			len(api) > 50 ||
-			backend.ServiceTimeout != 30000 {
-			a.t.Errorf("API %q: %v", api, r.Form)
-		}
-		a.groups[group][api] = aliyunAPI{
-			request.RequestPath,
-			backend.FunctionComputeConfig.ServiceName,
-			backend.FunctionComputeConfig.FunctionName,
-		}
+		a.groups[group][api] = a.newAPI(api, r)
 		answer(w, http.StatusOK, map[string]string{"ApiId": "id-" + api})
 	case "DescribeApis":
 		answer(w, http.StatusOK, map[string]any{"TotalCount": len(apis),
@@ -299,6 +284,26 @@ func (a *Aliyun) gateway(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, map[string]string{})
 	default:
 		a.t.Errorf("API Gateway: %s", action)
+	}
+}
+
+// newAPI reads the description of an API that leads to a function.
+func (a *Aliyun) newAPI(name string, r *http.Request) aliyunAPI {
+	var request struct{ RequestPath string }
+	var backend struct {
+		ServiceTimeout        int
+		FunctionComputeConfig struct{ ServiceName, FunctionName, RoleArn string }
+	}
+	if json.Unmarshal([]byte(r.Form.Get("RequestConfig")), &request) != nil ||
+		json.Unmarshal([]byte(r.Form.Get("ServiceConfig")), &backend) != nil ||
+		len(name) > 50 ||
+		backend.ServiceTimeout != 30000 {
+		a.t.Errorf("API %q: %v", name, r.Form)
+	}
+	return aliyunAPI{
+		request.RequestPath,
+		backend.FunctionComputeConfig.ServiceName,
+		backend.FunctionComputeConfig.FunctionName,
 	}
 }
 

@@ -155,34 +155,42 @@ type googleRoute struct {
 }
 
 func googleRoutes() []googleRoute {
-	route := func(pattern string, answer func(*Google, *http.Request, []string) (int, any)) googleRoute {
-		return googleRoute{regexp.MustCompile("^" + pattern + "$"), answer}
-	}
-	fixed := func(body any) func(*Google, *http.Request, []string) (int, any) {
-		return func(*Google, *http.Request, []string) (int, any) { return http.StatusOK, body }
-	}
-	const services, functions = `run\.test/apis/serving\.knative\.dev/v1/namespaces/[^/]+/services`,
-		`cloudfunctions\.test/v2/projects/[^/]+/locations/([^/]+)/functions`
+	return slices.Concat(googleProjectRoutes(), googleRunRoutes(), googleFunctionRoutes(), googleStorageRoutes())
+}
+
+func route(pattern string, answer func(*Google, *http.Request, []string) (int, any)) googleRoute {
+	return googleRoute{regexp.MustCompile("^" + pattern + "$"), answer}
+}
+
+// fixed answers every request with the same body.
+func fixed(body any) func(*Google, *http.Request, []string) (int, any) {
+	return func(*Google, *http.Request, []string) (int, any) { return http.StatusOK, body }
+}
+
+func googleProjectRoutes() []googleRoute {
+	const buildAccount = googleNumber + "-compute@developer.gserviceaccount.com"
 	return []googleRoute{
 		route(`GET serviceusage\.test/.*`, fixed(object{"state": "ENABLED"})),
 		route(
 			`GET cloudbuild\.test/v1/projects/[^/]+/locations/[^/]+/defaultServiceAccount`,
 			fixed(object{"name": "projects/" + googleProject + "/defaultServiceAccount",
-				"serviceAccountEmail": "projects/" + googleProject + "/serviceAccounts/" + googleNumber +
-					"-compute@developer.gserviceaccount.com"}),
+				"serviceAccountEmail": "projects/" + googleProject + "/serviceAccounts/" + buildAccount}),
 		),
 		route(
 			`(?:GET|POST) cloudresourcemanager\.test/v1/projects/[^/]+:[gs]etIamPolicy`,
 			fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{
-				{
-					"role":    "roles/cloudbuild.builds.builder",
-					"members": []string{"serviceAccount:" + googleNumber + "-compute@developer.gserviceaccount.com"},
-				}}}),
+				{"role": "roles/cloudbuild.builds.builder", "members": []string{"serviceAccount:" + buildAccount}}}}),
 		),
 		route(
 			`GET cloudresourcemanager\.test/v1/projects/[^/]+`,
 			fixed(object{"projectId": googleProject, "projectNumber": googleNumber, "lifecycleState": "ACTIVE"}),
 		),
+	}
+}
+
+func googleRunRoutes() []googleRoute {
+	const services = `run\.test/apis/serving\.knative\.dev/v1/namespaces/[^/]+/services`
+	return []googleRoute{
 		route(
 			`(?:GET|POST) run\.test/v1/projects/.*IamPolicy`,
 			fixed(object{"version": 1, "etag": "QUJD", "bindings": []object{{"role": "roles/run.invoker",
@@ -192,6 +200,12 @@ func googleRoutes() []googleRoute {
 		route(`POST `+services, (*Google).createService),
 		route(`GET `+services+`/([^/]+)`, (*Google).getService),
 		route(`DELETE `+services+`/([^/]+)`, (*Google).deleteService),
+	}
+}
+
+func googleFunctionRoutes() []googleRoute {
+	const functions = `cloudfunctions\.test/v2/projects/[^/]+/locations/([^/]+)/functions`
+	return []googleRoute{
 		route(
 			`GET cloudfunctions\.test/v2/projects/[^/]+/locations/[^/]+/runtimes`,
 			fixed(object{"runtimes": googleRuntimes()}),
@@ -216,6 +230,11 @@ func googleRoutes() []googleRoute {
 				return http.StatusOK, o
 			},
 		),
+	}
+}
+
+func googleStorageRoutes() []googleRoute {
+	return []googleRoute{
 		route(`(GET|DELETE) storage\.test/storage/v1/b/([^/]+)/o(?:/(.+))?`, (*Google).bucket),
 		route(
 			`(GET|DELETE) artifactregistry\.test/v1/projects/[^/]+/locations/[^/]+/repositories/`+

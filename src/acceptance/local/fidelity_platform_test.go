@@ -55,12 +55,7 @@ func disagreements(all []witnessed) (wrong []string) {
 		}
 		names[l.Instance] = r.InstanceID
 		if r.Service > l.Duration+logged || l.Duration > r.Latency+logged {
-			say(
-				"service %s, duration %s and latency %s do not lie within one another",
-				r.Service,
-				l.Duration,
-				r.Latency,
-			)
+			say("service %s, duration %s and latency %s do not lie within one another", r.Service, l.Duration, r.Latency)
 		}
 		if r.Desired > 0 {
 			if r.Service <= 0 {
@@ -78,30 +73,29 @@ func disagreements(all []witnessed) (wrong []string) {
 			initGaps = append(initGaps, init-r.Init)
 		}
 	}
+	wrong = append(wrong, badInstances(colds, names)...)
+	for what, gaps := range map[string][]time.Duration{"init": initGaps, "service time": serviceGaps} {
+		if len(gaps) == 0 || nearestRank(gaps, 50) > apart {
+			wrong = append(wrong, fmt.Sprintf("%s: %d rows, half of them more than %s short of what the platform says",
+				what, len(gaps), apart))
+		}
+	}
+	return wrong
+}
+
+// badInstances lists the platform's instances that were not cold exactly once, and ids that two of them report.
+func badInstances(colds map[string]int, ids map[string]string) (wrong []string) {
 	for instance, n := range colds {
 		if n != 1 {
 			wrong = append(wrong, fmt.Sprintf("instance %s was cold %d times", instance, n))
 		}
 	}
 	seen := map[string]bool{}
-	for _, name := range names {
-		if seen[name] {
-			wrong = append(wrong, fmt.Sprintf("two of the platform's instances call themselves %s", name))
+	for _, id := range ids {
+		if seen[id] {
+			wrong = append(wrong, fmt.Sprintf("two of the platform's instances report the id %s", id))
 		}
-		seen[name] = true
-	}
-	for what, gaps := range map[string][]time.Duration{"init": initGaps, "service time": serviceGaps} {
-		if len(gaps) == 0 || nearestRank(gaps, 50) > apart {
-			wrong = append(
-				wrong,
-				fmt.Sprintf(
-					"%s: %d rows, half of them more than %s short of what the platform says",
-					what,
-					len(gaps),
-					apart,
-				),
-			)
-		}
+		seen[id] = true
 	}
 	return wrong
 }

@@ -130,35 +130,8 @@ func (c *awsCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		c.t.Error(err)
 	}
-	action := r.Form.Get("Action")
-	xml := func(result string) {
-		fmt.Fprintf(w, "<%sResponse><%sResult>%s</%sResult></%sResponse>", action, action, result, action, action)
-	}
 	switch {
-	case action == "GetCallerIdentity":
-		xml("<Account>123456789012</Account>")
-		return
-	case action == "DescribeStacks":
-		state := c.states[0]
-		if len(c.states) > 1 {
-			c.states = c.states[1:]
-		}
-		if state == "" {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprintf(w, "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id %s does not "+
-				"exist</Message></Error></ErrorResponse>", awsStackName)
-			return
-		}
-		xml(fmt.Sprintf("<Stacks><member><StackName>%s</StackName><StackId>%s</StackId><StackStatus>%s</StackStatus><StackStatusReason>because</StackStatusReason></member></Stacks>",
-			awsStackName, awsStackName, state))
-		return
-	case action == "ListStackResources":
-		xml(`<StackResourceSummaries><member><ResourceType>AWS::S3::Bucket</ResourceType><PhysicalResourceId>stellar-x-bucket</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>
-			<member><ResourceType>AWS::S3::Bucket</ResourceType><PhysicalResourceId>stellar-x-gone</PhysicalResourceId><ResourceStatus>DELETE_COMPLETE</ResourceStatus></member></StackResourceSummaries>`)
-		return
-	case action == "DeleteStack":
-		c.calls = append(c.calls, "delete stack")
-		xml("")
+	case c.query(w, r.Form.Get("Action")):
 		return
 	case r.URL.Query().Has("versions"):
 		fmt.Fprint(w, "<ListVersionsResult>")
@@ -176,6 +149,39 @@ func (c *awsCloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.t.Errorf("%s %s: %s", r.Method, r.URL, body)
 	w.WriteHeader(http.StatusTeapot)
+}
+
+// query answers an action of STS or CloudFormation, and reports whether it is one.
+func (c *awsCloud) query(w http.ResponseWriter, action string) bool {
+	xml := func(result string) {
+		fmt.Fprintf(w, "<%sResponse><%sResult>%s</%sResult></%sResponse>", action, action, result, action, action)
+	}
+	switch action {
+	case "GetCallerIdentity":
+		xml("<Account>123456789012</Account>")
+	case "DescribeStacks":
+		state := c.states[0]
+		if len(c.states) > 1 {
+			c.states = c.states[1:]
+		}
+		if state == "" {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, "<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id %s does not "+
+				"exist</Message></Error></ErrorResponse>", awsStackName)
+			return true
+		}
+		xml(fmt.Sprintf("<Stacks><member><StackName>%s</StackName><StackId>%s</StackId><StackStatus>%s</StackStatus><StackStatusReason>because</StackStatusReason></member></Stacks>",
+			awsStackName, awsStackName, state))
+	case "ListStackResources":
+		xml(`<StackResourceSummaries><member><ResourceType>AWS::S3::Bucket</ResourceType><PhysicalResourceId>stellar-x-bucket</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>
+			<member><ResourceType>AWS::S3::Bucket</ResourceType><PhysicalResourceId>stellar-x-gone</PhysicalResourceId><ResourceStatus>DELETE_COMPLETE</ResourceStatus></member></StackResourceSummaries>`)
+	case "DeleteStack":
+		c.calls = append(c.calls, "delete stack")
+		xml("")
+	default:
+		return false
+	}
+	return true
 }
 
 func (c *awsCloud) log(w http.ResponseWriter, target string, body []byte) {

@@ -44,6 +44,24 @@ func status(code, why string) http.HandlerFunc {
 	}
 }
 
+// bothFiles reads the rows that 8 requests have in each of the two files.
+func bothFiles(t *testing.T, fault, dir string) ([]sample.Sample, [][]string) {
+	t.Helper()
+	rows, torn, err := sample.ReadFile(filepath.Join(dir, study.LatenciesFile))
+	if err != nil || torn != 0 || len(rows) != 8 {
+		t.Fatalf("%s: %d rows, torn %d, %v", fault, len(rows), torn, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, sample.TransfersFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfers, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
+	if err != nil || len(transfers) != 9 {
+		t.Fatalf("%s: %d lines of transfers, %v", fault, len(transfers), err)
+	}
+	return rows, transfers
+}
+
 // TestFaultsOfAHead: whatever a chain's head does, each request is a row of both files, and the run comes to its end.
 // What is wrong is in the row's class; nothing is tried again, for a second attempt would be another measurement.
 func TestFaultsOfAHead(t *testing.T) {
@@ -88,8 +106,7 @@ func TestFaultsOfAHead(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}), sample.Reset, "200"},
 		{"answers a web page", faulty(t, &calls, func(w http.ResponseWriter, _ *http.Request) {
-			_,
-				_ = io.WriteString(w, "<html>")
+			_, _ = io.WriteString(w, "<html>")
 		}), sample.Protocol, "200"},
 		{"throttles", faulty(t, &calls, status("8", "too many requests")), sample.HTTP4xx, "429"},
 		{"lost its consumer", faulty(t, &calls, status("14", "function 1 of the chain")), sample.HTTP5xx, "503"},
@@ -106,18 +123,7 @@ func TestFaultsOfAHead(t *testing.T) {
 		if n := calls.Load(); n != 8 && c.at != gone {
 			t.Errorf("%s: %d calls for 8 rows", c.fault, n)
 		}
-		rows, torn, err := sample.ReadFile(filepath.Join(s.Dir, study.LatenciesFile))
-		if err != nil || torn != 0 || len(rows) != 8 {
-			t.Fatalf("%s: %d rows, torn %d, %v", c.fault, len(rows), torn, err)
-		}
-		text, err := os.ReadFile(filepath.Join(s.Dir, sample.TransfersFile))
-		if err != nil {
-			t.Fatal(err)
-		}
-		transfers, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
-		if err != nil || len(transfers) != 9 {
-			t.Fatalf("%s: %d lines of transfers, %v", c.fault, len(transfers), err)
-		}
+		rows, transfers := bothFiles(t, c.fault, s.Dir)
 		for i, r := range rows {
 			if r.Err != c.class || c.code != "" && fmt.Sprint(r.Status) != c.code ||
 				(r.Err == sample.OK) != (r.Latency >= 0) {
