@@ -198,6 +198,33 @@ func TestReportRefuses(t *testing.T) {
 	}
 }
 
+// TestReportWithPrices refuses prices that cannot be read, and a run that has no reports to price, before it writes.
+func TestReportWithPrices(t *testing.T) {
+	var log lab.Log
+	w, home, _ := homeApp(t, &log)
+	dir := t.TempDir()
+	const record = `{"results":[{"folder":"0-t","rows":1}],"experiment":{"Provider":"aws","Seed":1,` +
+		`"SubExperiments":[{"Title":"t","Type":"burst"}]}}`
+	bad, good := filepath.Join(home, "bad.csv"), filepath.Join(home, "good.csv")
+	const columns = "provider,region,architecture,item,unit,usd,source,date\n"
+	for file, text := range map[string]string{filepath.Join(dir, run.RecordFile): record, bad: columns + "aws\n",
+		good: columns + "aws,*,*,request,1M requests,1,https://example.com,2026-01-02\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prices, want := range map[string]string{bad: "bad.csv:2: found 1 cells; want 8", good: "cannot be priced"} {
+		w.Prices = prices
+		if _, err := w.Report(t.Context(), dir); fail.Code(err) != fail.CodeInput ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v; want %q", prices, err, want)
+		}
+	}
+	if made, err := os.ReadDir(dir); err != nil || len(made) != 1 {
+		t.Errorf("the folder has %v, %v", made, err)
+	}
+}
+
 // TestReportTellsOfSubExperimentsThatFailed holds that the outcome of a folder is that of its run.
 func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 	var log lab.Log
