@@ -78,6 +78,7 @@ func TestAWSPermissionsHaveNoWildcard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			written(t, r)
 			tpl := templateOf(t, r, "")
+			checkAccessLog(t, r, tpl, name == "ZIPs")
 			roles := 0
 			for id, res := range tpl.Resources {
 				if got := wildcards(id, res.Properties); len(got) > 0 {
@@ -154,6 +155,25 @@ func TestAWSRoutesLeadToTheVersionWithSnapStart(t *testing.T) {
 	}
 }
 
+// checkAccessLog demands the API's access log where a sub-experiment has ProviderReport: it says which of its requests
+// is which of Lambda's. Its log group is the stack's.
+func checkAccessLog(t *testing.T, r *run.Run, tpl template, wanted bool) {
+	t.Helper()
+	group, is := tpl.Resources["HttpApiLogGroup"]
+	settings := tpl.Resources["HttpApiStage"].Properties["AccessLogSettings"]
+	if is != wanted || (settings != nil) != wanted {
+		t.Fatalf("log group %v, the stage has %v", group, settings)
+	}
+	want := map[string]any{"LogGroupName": "/aws/http-api/" + r.Service, "RetentionInDays": 1.0}
+	if wanted && (group.DeletionPolicy != "" || !reflect.DeepEqual(group.Properties, want)) {
+		t.Errorf("log group %+v, want %v", group, want)
+	}
+	if text := fmt.Sprint(settings); wanted && (!strings.Contains(text, "HttpApiLogGroup") ||
+		!strings.Contains(text, "$context.requestId $context.integration.requestId")) {
+		t.Errorf("the stage has %s", text)
+	}
+}
+
 // What carries a run's tags is found by them when the journal is lost; what cannot carry any belongs to something that
 // does.
 func TestAWSResourcesCarryTheTags(t *testing.T) {
@@ -176,6 +196,7 @@ func TestAWSResourcesCarryTheTags(t *testing.T) {
 func TestAWSServicesStayUnderTheQuotas(t *testing.T) {
 	r := providertest.NewRun(t, "aws", providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 		s.Parallelism, s.SnapStartEnabled, s.FunctionTimeoutSeconds = 140, true, 29
+		s.ProviderReport = true
 	}))
 	r.Service = "stellar-" + strings.Repeat("x", 30) // with -0 it has the 40 characters that are allowed
 	units := rowOf(t, r).Units(r.Service, r.Functions)

@@ -62,7 +62,9 @@ func localRun(t *testing.T) *run.Run {
 
 func awsRun(t *testing.T) *run.Run {
 	r := providertest.NewRun(t, "aws",
-		providertest.Sub("hellogo", "go", func(s *experiment.SubExperiment) { s.Architecture = "arm64" }),
+		providertest.Sub("hellogo", "go", func(s *experiment.SubExperiment) {
+			s.Architecture, s.ProviderReport = "arm64", true
+		}),
 		providertest.Sub("hellopy", "python3.13", func(s *experiment.SubExperiment) {
 			s.SnapStartEnabled, s.FunctionMemoryMB, s.FunctionTimeoutSeconds = true, 1024, 29
 		}),

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type Reporter interface {
 type ReportWindow struct {
 	Functions []Endpoint
 	From, To  time.Time // when the first was sent, and the last one's answer was in, by this machine's clock
+	// IDs are the requests that have no report yet, by ReportID.
+	IDs iter.Seq[string]
 }
 
 // NotReported is a duration that a report does not have.

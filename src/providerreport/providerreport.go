@@ -162,7 +162,7 @@ func (j *join) collect(ctx context.Context) error {
 		wait = 0
 	}
 	for end := time.Now().Add(wait); j.missing > 0; {
-		w := provider.ReportWindow{Functions: j.Functions}
+		w := provider.ReportWindow{Functions: j.Functions, IDs: j.waiting}
 		w.From, w.To = j.window()
 		if err := j.Reporter.Reports(ctx, w, j.take); err != nil {
 			return err
@@ -179,6 +179,15 @@ func (j *join) collect(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// waiting gives the ids that have no report yet.
+func (j *join) waiting(yield func(string) bool) {
+	for id, e := range j.rows {
+		if e.state == waiting && !yield(id) {
+			return
+		}
+	}
 }
 
 // window is the time of the requests that have no report yet.

@@ -291,11 +291,16 @@ func (e *AWS) Left() (left []string) {
 // ask puts a question for which the SDK's further clients are not worth a dependency.
 func (e *AWS) ask(what, action string) string {
 	e.Helper()
-	service, url := "iam", e.url+"/?Action="+action
 	if what == "API" {
-		service, url = "apigateway", e.url+"/v2/apis"
+		return e.get("apigateway", "/v2/apis")
 	}
-	req, err := http.NewRequestWithContext(e.Context(), http.MethodGet, url, nil)
+	return e.get("iam", "/?Action="+action)
+}
+
+// get is the emulator's answer about something of a service.
+func (e *AWS) get(service, path string) string {
+	e.Helper()
+	req, err := http.NewRequestWithContext(e.Context(), http.MethodGet, e.url+path, nil)
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -315,7 +320,7 @@ func (e *AWS) ask(what, action string) string {
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK {
-		e.Fatalf("the emulator's answer about %ss: %d %v %s", what, res.StatusCode, err, text)
+		e.Fatalf("the emulator's answer about %s%s: %d %v %s", service, path, res.StatusCode, err, text)
 	}
 	return string(text)
 }

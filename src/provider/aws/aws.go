@@ -44,7 +44,7 @@ const (
 	// functionsPerService is how many functions one service has at most. CloudFormation takes 500 resources a stack
 	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless
 	// CLI makes seven: function, log group, integration, route, permission, and with SnapStart a version and an alias;
-	// of a service four: deployment bucket, role, API, stage. (500-4)/7 is 70. An HTTP API's 300 routes and
+	// of a service five: deployment bucket, role, API, stage, access log. (500-5)/7 is 70. An HTTP API's 300 routes and
 	// integrations are further off, and the 10240 characters of a role's policies (IAM's quota) hold the 70 log groups
 	// of the longest names in any partition.
 	functionsPerService = 70
@@ -79,6 +79,7 @@ type connection struct {
 	once    sync.Once
 	session *session
 	failed  error
+	warned  sync.Map // warnings that were written
 }
 
 var (

@@ -2,6 +2,7 @@ package aws
 
 import (
 	"cmp"
+	"slices"
 
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -33,6 +34,7 @@ type providerSection struct {
 	HTTPAPI          httpAPISection           `yaml:"httpApi"`
 	VersionFunctions bool                     `yaml:"versionFunctions"`
 	LogRetention     int                      `yaml:"logRetentionInDays"`
+	Logs             *logsSection             `yaml:"logs,omitempty"`
 	Tags             map[string]provider.Text `yaml:"tags,omitempty"`
 	StackTags        map[string]provider.Text `yaml:"stackTags,omitempty"`
 }
@@ -63,6 +65,16 @@ type httpAPISection struct {
 	Name string `yaml:"name"`
 }
 
+// logsSection asks for the HTTP API's access log. The framework makes its log group, of the name accessLogGroup, as a
+// resource of the stack.
+type logsSection struct {
+	HTTPAPI accessLogSection `yaml:"httpApi"`
+}
+
+type accessLogSection struct {
+	Format string `yaml:"format"`
+}
+
 // logRetentionDays is how long a log group that was left behind keeps anything, the shortest that AWS offers.
 const logRetentionDays = 1
 
@@ -87,6 +99,9 @@ func (a *connection) Files(r *run.Run, u provider.Unit, where map[string]string)
 		Package:   packaging{Individually: true},
 		Resources: extraResources(r, u),
 	}
+	if reported(r, u) {
+		file.Provider.Logs = &logsSection{accessLogSection{Format: accessLogFormat}}
+	}
 	for _, fn := range u.Functions {
 		f, err := section(r, u, fn)
 		if err != nil {
@@ -96,6 +111,13 @@ func (a *connection) Files(r *run.Run, u provider.Unit, where map[string]string)
 	}
 	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove")
 	return []provider.File{yml}, err
+}
+
+// reported says whether requests to functions of the unit are to get the platform's report.
+func reported(r *run.Run, u provider.Unit) bool {
+	return slices.ContainsFunc(u.Functions, func(fn *run.Function) bool {
+		return r.Experiment.SubExperiments[fn.Sub].ProviderReport
+	})
 }
 
 func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, error) {

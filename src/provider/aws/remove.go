@@ -220,17 +220,23 @@ func (s *session) logGroups(ctx context.Context, unit string, named map[string]b
 	if len(named) == 0 {
 		return nil, nil
 	}
+	prefixes := []string{logGroup(unit)}
+	if access := accessLogGroup(unit); named[access] {
+		prefixes = append(prefixes, access)
+	}
 	var out []string
-	pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs,
-		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(logGroup(unit))})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("list the log groups of %s: %w", unit, err)
-		}
-		for _, g := range page.LogGroups {
-			if name := aws.ToString(g.LogGroupName); named[name] {
-				out = append(out, name)
+	for _, prefix := range prefixes {
+		pages := cloudwatchlogs.NewDescribeLogGroupsPaginator(s.logs,
+			&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &prefix})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("list the log groups of %s: %w", unit, err)
+			}
+			for _, g := range page.LogGroups {
+				if name := aws.ToString(g.LogGroupName); named[name] {
+					out = append(out, name)
+				}
 			}
 		}
 	}

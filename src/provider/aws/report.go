@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
 	"stellar/src/fail"
@@ -31,12 +30,17 @@ const (
 // ReportDelay is what Lambda's documentation allows for.
 func (a *connection) ReportDelay() time.Duration { return reportDelay }
 
-// ReportID is the row's own: both have the id that the function's runtime was given.
+// ReportID is the row's own: Lambda's id, or the HTTP API's, for which Reports gives the report too.
 func (a *connection) ReportID(requestID string) string { return requestID }
 
-// Reports reads the functions' log groups, page by page. It needs logs:FilterLogEvents.
+// Reports reads the functions' log groups, page by page, and the access logs of their HTTP APIs where a request has no
+// other id than the API's. It needs logs:FilterLogEvents.
 func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	gateway, err := a.gatewayIDs(ctx, s, w)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,13 @@ func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found
 			return fail.Unsupported("function %s at %s has no name in the account: only the logs of functions that "+
 				"stellar deployed can be read", at.Function, at.URL)
 		}
-		if err := readReports(ctx, s.logs, logGroup(name), w, found); err != nil {
+		if err := readReports(ctx, s.logs, logGroup(name), w, func(r provider.Report) {
+			found(r)
+			if id, ok := gateway[r.RequestID]; ok {
+				r.RequestID = id
+				found(r)
+			}
+		}); err != nil {
 			return err
 		}
 	}
@@ -56,24 +66,14 @@ func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found
 // readReports reads those of one log group. A group that does not exist yet has none.
 func readReports(ctx context.Context, logs *cloudwatchlogs.Client, group string, w provider.ReportWindow,
 	found func(provider.Report)) error {
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(logs, &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &group, FilterPattern: aws.String(reportPattern),
-		StartTime: aws.Int64(w.From.Add(-clockSlack).UnixMilli()), EndTime: aws.Int64(w.To.Add(clockSlack).UnixMilli()),
+	err := readEvents(ctx, logs, group, reportPattern, w, func(message, stream string) {
+		if r, ok := readReport(message); ok {
+			r.Instance = instanceOf(stream)
+			found(r)
+		}
 	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if hasCode(err, "ResourceNotFoundException", "") {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read log group %s (logs:FilterLogEvents): %s", group, shortError(err))
-		}
-		for _, e := range page.Events {
-			if r, ok := readReport(aws.ToString(e.Message)); ok {
-				r.Instance = instanceOf(aws.ToString(e.LogStreamName))
-				found(r)
-			}
-		}
+	if err != nil && !hasCode(err, "ResourceNotFoundException", "") {
+		return fmt.Errorf("read log group %s (logs:FilterLogEvents): %s", group, shortError(err))
 	}
 	return nil
 }

@@ -64,7 +64,8 @@ func TestReadReport(t *testing.T) {
 
 // logs stands in for CloudWatch Logs: a log group's pages, some of them empty, as FilterLogEvents gives them.
 type logs struct {
-	pages  []string          // a page's events, as JSON
+	pages  []string          // a page's events, as JSON, of every log group but
+	others map[string]string // these, which have one page
 	errors map[string]string // by log group: the code of the error that it answers
 	asked  []map[string]any
 }
@@ -81,6 +82,10 @@ func (l *logs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if code := l.errors[in["logGroupName"].(string)]; code != "" {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, `{"__type":%q,"message":"no"}`, code)
+		return
+	}
+	if events, other := l.others[in["logGroupName"].(string)]; other {
+		fmt.Fprintf(w, `{"events":[%s]}`, events)
 		return
 	}
 	page := 0
@@ -152,3 +157,63 @@ func TestReportsFail(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestReportsOfGatewayIDs: a row that has the id of the HTTP API gets the report that Lambda gave under its own.
+func TestReportsOfGatewayIDs(t *testing.T) {
+	const first, second = "8b6f3c1e-0000-4000-8000-00000000000a", "8b6f3c1e-0000-4000-8000-00000000000b"
+	access := event("s", "JKJaXmPLvHcESHA= "+first) + "," + event("s", "no-integration= -") + "," +
+		event("s", "a line of another format")
+	for name, c := range map[string]struct {
+		ids         []string
+		group, code string
+		want        []string // ids of reports
+		warns       string
+	}{
+		"the API's": {[]string{second, "JKJaXmPLvHcESHA="}, access, "",
+			[]string{first, "JKJaXmPLvHcESHA=", second}, ""},
+		"Lambda's":  {[]string{first, second}, access, "", []string{first, second}, ""},
+		"without an access log": {[]string{"JKJaXmPLvHcESHA="}, "", "ResourceNotFoundException",
+			[]string{first, second}, "service stellar-s was deployed without ProviderReport"},
+		"one that may not be read": {[]string{"JKJaXmPLvHcESHA="}, "", "AccessDeniedException",
+			[]string{first, second}, "/aws/http-api/stellar-s cannot be read (logs:FilterLogEvents)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &logs{pages: []string{event("s", "REPORT RequestId: "+first+"\tDuration: 1.00 ms\t") + "," +
+				event("s", "REPORT RequestId: "+second+"\tDuration: 1.00 ms\t")},
+				others: map[string]string{"/aws/http-api/stellar-s": c.group},
+				errors: map[string]string{"/aws/http-api/stellar-s": c.code}}
+			a := openLogs(t, l)
+			var said warnings
+			a.Log = &said
+			at := provider.Endpoint{Detail: map[string]string{provider.DetailName: "f",
+				provider.DetailUnit: "stellar-s"}}
+			w := provider.ReportWindow{From: time.Unix(1000, 0), To: time.Unix(2000, 0), IDs: slices.Values(c.ids),
+				Functions: []provider.Endpoint{at}}
+			var got []string
+			for range 2 { // the second time nothing is said anew
+				got = nil
+				err := a.Reports(t.Context(), w, func(r provider.Report) { got = append(got, r.RequestID) })
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("reports of %q, want %q", got, c.want)
+			}
+			if text := strings.Join(said, "\n"); !strings.Contains(text, c.warns) ||
+				len(said) != min(len(c.warns), 1) {
+				t.Errorf("it warns %q", said)
+			}
+			if asked := len(l.asked) > 2; asked != (name != "Lambda's") {
+				t.Errorf("asked %v", l.asked)
+			}
+		})
+	}
+}
+
+// warnings are those that were written.
+type warnings []string
+
+func (*warnings) Debugf(string, ...any)              {}
+func (*warnings) Infof(string, ...any)               {}
+func (w *warnings) Warnf(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
