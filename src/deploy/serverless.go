@@ -97,10 +97,11 @@ func (s *Serverless) Ready(ctx context.Context) provider.Tool {
 	return t
 }
 
-// quiet keeps the CLI from asking, drawing progress, warning of deprecations and sending word of its use: a measurement
-// run is no time for it.
+// quiet keeps the CLI from asking, drawing progress, warning of deprecations, sending word of its use and replacing
+// itself by a newer version: a measurement run is no time for it. Serverless 3 would also start npm each time, to learn
+// whether it may replace itself.
 var quiet = []string{"CI=1", "NO_COLOR=1", "SLS_DEPRECATION_DISABLE=*", "SLS_NOTIFICATIONS_MODE=off",
-	"SLS_TELEMETRY_DISABLED=1"}
+	"SLS_TELEMETRY_DISABLED=1", "SLS_DISABLE_AUTO_UPDATE=1"}
 
 const (
 	commandTimeout = 20 * time.Minute

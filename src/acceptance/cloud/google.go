@@ -141,6 +141,17 @@ func (g *Google) Service(name string) (resource map[string]any) {
 	return resource
 }
 
+// Restart ends the instance of a service or function: the next request starts another.
+func (g *Google) Restart(name string) {
+	g.Locked(func() {
+		hosted := g.services[name]
+		if hosted == nil {
+			hosted = g.functions[name]
+		}
+		hosted.instance.restart()
+	})
+}
+
 // Uploaded is the size of the archive of a function's sources.
 func (g *Google) Uploaded(function string) (bytes int64) {
 	g.Locked(func() { bytes = int64(len(g.uploads[function+"/function-source.zip"])) })

@@ -35,8 +35,9 @@ type instance struct {
 
 	once    sync.Once
 	address string
+	dir     string // in which a function was built
 	err     error
-	end     func()
+	end     func() // ends what was started; nil: nothing was
 	mu      sync.Mutex
 }
 
@@ -106,6 +107,19 @@ func (i *instance) stop() {
 		i.end()
 		i.end = nil
 	}
+	if i.dir != "" {
+		_ = os.RemoveAll(i.dir)
+	}
+}
+
+// restart ends the instance: the next request starts another.
+func (i *instance) restart() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.end != nil {
+		i.end()
+	}
+	i.end, i.once = nil, sync.Once{}
 }
 
 func (i *instance) startContainer() {
@@ -131,8 +145,7 @@ func (i *instance) build() {
 		i.err = err
 		return
 	}
-	i.end = func() { _ = os.RemoveAll(dir) }
-	i.source, i.address = filepath.Join(dir, filepath.Clean("/"+i.source)), dir // the folder, until there is a port
+	i.source, i.dir = filepath.Join(dir, filepath.Clean("/"+i.source)), dir
 	if i.source == dir {
 		i.source = ""
 	}
@@ -167,7 +180,6 @@ func buildGoFunction(dir string) error {
 
 // startProcess runs the framework of the function's language, as Google's builder has it run.
 func (i *instance) startProcess() {
-	dir := i.address
 	address, err := lab.FreeAddress()
 	if err != nil {
 		i.err = err
@@ -176,7 +188,7 @@ func (i *instance) startProcess() {
 	i.address = address
 	_, port, _ := net.SplitHostPort(address)
 	frameworks := filepath.Join(lab.Repo(), "scripts", "google")
-	command := []string{filepath.Join(dir, "main")}
+	command := []string{filepath.Join(i.dir, "main")}
 	switch {
 	case strings.HasPrefix(i.runtime, "python"):
 		command = []string{filepath.Join(frameworks, "venv", "bin", "functions-framework")}
@@ -184,7 +196,7 @@ func (i *instance) startProcess() {
 		command = []string{"node", filepath.Join(frameworks, "node_modules", ".bin", "functions-framework")}
 	}
 	c := exec.Command(command[0], command[1:]...)
-	c.Dir, c.Env = dir, append(os.Environ(), "PORT="+port, "FUNCTION_TARGET="+i.target, "K_SERVICE="+i.name)
+	c.Dir, c.Env = i.dir, append(os.Environ(), "PORT="+port, "FUNCTION_TARGET="+i.target, "K_SERVICE="+i.name)
 	if i.source != "" {
 		c.Env = append(c.Env, "FUNCTION_SOURCE="+i.source)
 	}
@@ -196,7 +208,6 @@ func (i *instance) startProcess() {
 	if i.err = c.Start(); i.err != nil {
 		return
 	}
-	tidy := i.end
 	i.end = func() {
 		_ = c.Process.Signal(os.Interrupt)
 		ended := make(chan error, 2)
@@ -207,6 +218,5 @@ func (i *instance) startProcess() {
 			_ = c.Process.Kill()
 			<-ended
 		}
-		tidy()
 	}
 }

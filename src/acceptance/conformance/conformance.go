@@ -50,11 +50,6 @@ func NewPair(functions []run.FunctionRecord, token, says string, restart func())
 	return f
 }
 
-// NewTarget is the target of three functions of a run.
-func NewTarget(functions []run.FunctionRecord, token, says string) *Target {
-	return &Target{Functions: [Variants]run.FunctionRecord(functions), Token: token, Says: says}
-}
-
 // Check is one check of the suite.
 type Check struct {
 	Name string

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
 	"stellar/src/acceptance/lab"
 )
 
@@ -28,26 +27,25 @@ const plainImage = `
  {"Runtime": "go", "PackageType": "Image", "Bursts": 3, "BurstSizes": [2], "FunctionMemoryMB": 512,
   "Platform": {"Concurrency": 4}}`
 
-const threeImages = plainImage + `,
- {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "Platform": {"Concurrency": 8}},
- {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "FunctionImageSizeMB": 12,
-  "FillerRead": true}`
+const twoImages = plainImage + `,
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 1, "FunctionMemoryMB": 512, "Platform": {"Concurrency": 8},
+  "FunctionImageSizeMB": 12, "FillerRead": true}`
 
 // TestCloudRun deploys images to Cloud Run, asks them what the conformance suite asks, and removes them.
 func TestCloudRun(t *testing.T) {
 	t.Parallel()
-	g, experiment := runAccount(t, threeImages)
+	g, experiment := runAccount(t, twoImages)
 	l := lab.In(t, g, experiment)
 	var run string
 	l.Life(func(d lab.Deployed) {
 		run = d.Record.ID
-		if stand := g.Names(); len(stand) != 3 || !slices.Contains(stand, d.Record.Service+"-f0-0") {
+		if stand := g.Names(); len(stand) != 2 || !slices.Contains(stand, d.Record.Service+"-f0-0") {
 			t.Fatalf("deployed: %v", stand)
 		}
 		deployedAs(t, g, d.Record.Service+"-f0-0")
-		f := conformance.NewTarget(d.Record.Functions, d.Token, "go1.")
-		f.Image, f.Bytes = true, 12<<20
-		for _, check := range conformance.Checks() {
+		f := pair(g, d, d.Record.Functions[0], d.Record.Functions[1])
+		f.Says, f.Image, f.Bytes = "go1.", true, 12<<20
+		for _, check := range coldFirst() {
 			if check.Name != "log" { // the platform keeps it
 				t.Run(check.Name, func(t *testing.T) { check.Run(t, f) })
 			}

@@ -1,9 +1,9 @@
 package lab
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -45,26 +45,38 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// unshimPython puts the folder of the real Python on the PATH in place of a version manager's folder of shims: a shim
-// is a script that runs some thirty programs before Python starts.
+// unshimPython takes a version manager's folders of shims off the PATH, and puts the folder of the real Python in the
+// place of the first where no other Python is found before it. A shim is a script that runs some thirty programs before
+// Python starts, and some two hundred where it stands for a Python that is not active.
 func unshimPython() error {
 	shim, err := exec.LookPath("python3")
 	if err != nil {
 		return nil // tests that need it say so
 	}
-	text, err := os.ReadFile(shim)
-	if err != nil || !bytes.HasPrefix(text, []byte("#!")) {
-		return err
-	}
-	out, err := exec.Command(shim, "-c", "import sys; print(sys.executable)").Output()
-	if err != nil {
-		return fmt.Errorf("%s: %w", shim, err)
-	}
 	dirs := filepath.SplitList(os.Getenv("PATH"))
-	if at := slices.Index(dirs, filepath.Dir(shim)); at >= 0 {
-		dirs[at] = filepath.Dir(strings.TrimSpace(string(out)))
+	if isScript(shim) {
+		out, err := exec.Command(shim, "-c", "import sys; print(sys.executable)").Output()
+		if err != nil {
+			return fmt.Errorf("%s: %w", shim, err)
+		}
+		if at := slices.Index(dirs, filepath.Dir(shim)); at >= 0 {
+			dirs[at] = filepath.Dir(strings.TrimSpace(string(out)))
+		}
 	}
+	dirs = slices.DeleteFunc(dirs, func(dir string) bool { return isScript(filepath.Join(dir, "python3")) })
 	return os.Setenv("PATH", joinPath(dirs))
+}
+
+// isScript reports whether a file names the program that runs it.
+func isScript(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	start := make([]byte, 2)
+	n, _ := io.ReadFull(f, start)
+	return string(start[:n]) == "#!"
 }
 
 // ownCache is the build cache of this test process, where the packages share none.
