@@ -151,6 +151,8 @@ class Lab:
                "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
         if self.uid is None:
             env["GOMODCACHE"] = os.environ.get("GOMODCACHE", os.path.join(home, "go", "pkg", "mod"))
+            # The suite's cache of the Serverless CLI's code.
+            env.update({n: os.environ[n] for n in ("NODE_OPTIONS", "STELLAR_TEST_NODE_CACHE") if n in os.environ})
         return env
 
     def command(self, *args, ignore=(), **more):

@@ -52,6 +52,10 @@ def environment(work, binary, race):
     env = dict(os.environ, STELLAR=binary, STELLAR_TEST_BINARY=binary, STELLAR_TEST_RACE="1" if race else "",
                STELLAR_TEST_BUILDS=os.path.join(work, "builds"),
                SLS_SCHEMA_CACHE_BASE_DIR=os.path.join(work, "schemas"))  # the Serverless CLI compiles its schema once
+    # The CLIs in Node.js compile their modules once.
+    env["STELLAR_TEST_NODE_CACHE"] = os.path.join(work, "node")
+    preload = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compilecache.cjs")
+    env["NODE_OPTIONS"] = ("%s --require %s" % (env.get("NODE_OPTIONS", ""), preload)).strip()
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)

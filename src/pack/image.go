@@ -56,7 +56,15 @@ type codeImage struct {
 	bytes bytesize.Size // sum of its compressed layers, as measured here
 }
 
-// runImages makes all images, and pushes them if there is a registry.
+// imageJob is one image to make: its code with a filler.
+type imageJob struct {
+	pkg  *run.Package
+	code *codeImage
+	want bytesize.Size // compressed size of the filler's layer
+}
+
+// runImages makes all images, and pushes them if there is a registry. The images with code are built side by side and
+// then measured together, and so are those with filler: an Engine exports what several images share only once.
 func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	c, err := dockerengine.Open(ctx, s.getenv)
 	if err != nil {
@@ -65,23 +73,41 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	defer c.Close()
 	m := &images{Stage: s, r: r, engine: c, registry: s.registryOf(r), codes: map[string]*codeImage{}}
 	m.sizes.cache = newLayerCache(ctx, c, r.CacheDir)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(imagesAtOnce)
-	for _, p := range packages {
-		group.Go(fail.Trying(func() error {
-			if err := m.one(ctx, p); err != nil {
-				return fmt.Errorf("image %s: %w", p.Name, err)
-			}
-			return nil
-		}))
+	jobs := make([]*imageJob, len(packages))
+	for i, p := range packages {
+		jobs[i] = &imageJob{pkg: p}
 	}
-	if err := group.Wait(); err != nil {
+	if err := m.each(ctx, jobs, m.buildCode); err != nil {
+		return err
+	}
+	if err := m.measureCodes(ctx); err != nil {
+		return err
+	}
+	if err := m.pad(ctx, jobs); err != nil {
+		return err
+	}
+	if err := m.each(ctx, jobs, m.finish); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(r.Functions, func(f *run.Function) bool { return f.ColdPull }) {
 		m.dropLocal(ctx)
 	}
 	return nil
+}
+
+// each calls do for all jobs, some at a time. The first error ends the others.
+func (m *images) each(ctx context.Context, jobs []*imageJob, do func(context.Context, *imageJob) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(imagesAtOnce)
+	for _, j := range jobs {
+		group.Go(fail.Trying(func() error {
+			if err := do(ctx, j); err != nil {
+				return fmt.Errorf("image %s: %w", j.pkg.Name, err)
+			}
+			return nil
+		}))
+	}
+	return group.Wait()
 }
 
 // dropLocal removes the Engine's copies of pushed images, so that the first cold start with a pull pulls everything
@@ -117,25 +143,16 @@ func (m *images) tagOf(name, hash string) string {
 	return repository + ":" + tag + "-" + hash[:12]
 }
 
-func (m *images) one(ctx context.Context, p *run.Package) error {
-	code, err := m.code(ctx, p)
-	if err != nil {
-		return err
-	}
-	p.CodeBytes, p.Bytes, p.Image = code.bytes, code.bytes, code.tag
-	want := p.TargetBytes - code.bytes // of the filler
-	if p.TargetBytes > 0 {
-		if want, err = m.pad(ctx, p, code, want); err != nil {
-			return err
-		}
-	}
+// finish notes the hash of an image of the right size and pushes it.
+func (m *images) finish(ctx context.Context, j *imageJob) error {
+	p := j.pkg
 	info, err := m.engine.ImageInspect(ctx, p.Image)
 	if err != nil {
 		return err
 	}
 	p.SHA256 = strings.TrimPrefix(info.ID, "sha256:")
 	if m.registry != "" {
-		if err := m.pushExactly(ctx, p, code, want); err != nil {
+		if err := m.pushExactly(ctx, j); err != nil {
 			return err
 		}
 	}
@@ -145,7 +162,8 @@ func (m *images) one(ctx context.Context, p *run.Package) error {
 
 // pushExactly pushes an image. A registry may store a base's layers with another compression. Then the filler is
 // corrected by the difference, and the image is pushed once more.
-func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImage, want bytesize.Size) error {
+func (m *images) pushExactly(ctx context.Context, j *imageJob) error {
+	p := j.pkg
 	local, measured := p.Image, p.Bytes
 	pushed, err := m.push(ctx, p)
 	if err != nil {
@@ -156,10 +174,10 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	if p.TargetBytes == 0 || near(p.Bytes, p.TargetBytes) || near(off, 0) {
 		return nil // as exact as the layer's form allows
 	}
-	if want += p.TargetBytes - p.Bytes; want < 0 { // by the total difference, including what the measurement here left
+	if j.want += p.TargetBytes - p.Bytes; j.want < 0 { // by the total difference, including what the measurement here left
 		return tooSmall(p.CodeBytes, p.TargetBytes)
 	}
-	if least, err := fillerLayer(1); err != nil || want < least {
+	if least, err := fillerLayer(1); err != nil || j.want < least {
 		return errors.Join(err, exact(p))
 	}
 	err = RemovePushed(ctx, m.getenv, m.Runner, pushed)
@@ -169,7 +187,7 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	if err != nil {
 		m.r.Log.Warnf("the first push of %s is deleted only at the end of the run: %v", p.Name, err)
 	}
-	if p.Image, err = m.padded(ctx, p, code, want); err != nil {
+	if p.Image, err = m.padded(ctx, j); err != nil {
 		return err
 	}
 	if p.Image != local {
@@ -181,8 +199,9 @@ func (m *images) pushExactly(ctx context.Context, p *run.Package, code *codeImag
 	return exact(p)
 }
 
-// code builds the image with code and without filler, once for all packages that share it.
-func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
+// buildCode builds the image with code and without filler, once for all packages that share it.
+func (m *images) buildCode(ctx context.Context, j *imageJob) error {
+	p := j.pkg
 	key := fmt.Sprintf("%p %q %q %q", p.Source, p.BaseImage, p.Contract, p.Pattern)
 	m.mu.Lock()
 	c := m.codes[key]
@@ -193,8 +212,22 @@ func (m *images) code(ctx context.Context, p *run.Package) (*codeImage, error) {
 		m.codes[key] = c
 	}
 	m.mu.Unlock()
+	j.code = c
 	c.once.Do(func() { c.err = m.makeCode(ctx, p, c) })
-	return c, c.err
+	return c.err
+}
+
+// measureCodes measures all images with code.
+func (m *images) measureCodes(ctx context.Context) error {
+	var tags []string
+	for _, c := range m.codes {
+		tags = append(tags, c.tag)
+	}
+	sums, err := m.sizes.measure(ctx, m.engine, tags)
+	for _, c := range m.codes {
+		c.bytes = sums[c.tag]
+	}
+	return err
 }
 
 func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) error {
@@ -232,12 +265,9 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 		return err
 	}
 	if o.own {
-		if err := m.nameBuild(ctx, p.Source, c); err != nil {
-			return err
-		}
+		return m.nameBuild(ctx, p.Source, c)
 	}
-	c.bytes, err = m.sizes.measure(ctx, m.engine, c.tag)
-	return err
+	return nil
 }
 
 // nameBuild names the result of a user's Dockerfile: by the context, and by the layers, which differ if the base or a
@@ -278,110 +308,4 @@ func (m *images) generated(p *run.Package, c *codeImage, from *buildContext) (er
 		return err
 	}
 	return os.WriteFile(filepath.Join(m.r.ServiceDir, p.Source.Key+"-"+p.Contract+".Dockerfile"), []byte(text), 0o644)
-}
-
-// tolerance is how far a padded image may be from its size: less than the header of one compressed layer.
-const tolerance = 16
-
-func near(a, b bytesize.Size) bool { return a-b > -tolerance && a-b < tolerance }
-
-func tooSmall(code, target bytesize.Size) error {
-	return fail.Input("the image without filler is %s, more than the %s asked for", code.Exact(), target.Exact()).
-		WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", code.MiB()+0.01)
-}
-
-// exact reports an image whose size differs by more than the header of a layer.
-func exact(p *run.Package) error {
-	const header = 512
-	if off := p.TargetBytes - p.Bytes; off < -header || off > header {
-		return fmt.Errorf("the image has %d bytes in compressed layers; %d were asked for", p.Bytes, p.TargetBytes)
-	}
-	return nil
-}
-
-// pad builds the image with a filler of the given compressed size, measures it, and corrects the filler by the
-// difference, at most twice. It returns the wanted size of the last filler.
-func (m *images) pad(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (bytesize.Size, error) {
-	if want < 0 {
-		return 0, tooSmall(c.bytes, p.TargetBytes)
-	}
-	if least, err := fillerLayer(1); err != nil || want < least {
-		return want, err // closer than a layer with one byte could be
-	}
-	last := ""
-	for range 3 {
-		tag, err := m.padded(ctx, p, c, want)
-		if err != nil {
-			return 0, err
-		}
-		if last != "" && last != tag {
-			m.removeTag(ctx, last)
-		}
-		last = tag
-		if p.Bytes, err = m.sizes.measure(ctx, m.engine, tag); err != nil {
-			return 0, err
-		}
-		p.Image = tag
-		if near(p.Bytes, p.TargetBytes) {
-			return want, nil
-		}
-		want += p.TargetBytes - p.Bytes
-	}
-	return want, exact(p)
-}
-
-// padded builds an image whose filler has the wanted compressed size, and returns its tag.
-func (m *images) padded(ctx context.Context, p *run.Package, c *codeImage, want bytesize.Size) (string, error) {
-	parts, err := fillerParts(p.Placement, want)
-	if err != nil {
-		return "", err
-	}
-	var from buildContext
-	dockerfile := fmt.Sprintf("FROM %s\nCOPY back/ %s/\n", c.tag, taskRoot)
-	if p.Source.Dockerfile != "" || parts.front == 0 {
-		from.addFiller("back", fillerName, p.Seed, 0, uint64(parts.back))
-	} else {
-		if dockerfile, err = c.kind.dockerfile(true, parts.back > 0); err != nil {
-			return "", err
-		}
-		from.addFiles("code", c.files)
-		from.addFiles("loop", c.loop)
-		from.addFiller("front", fillerStem+"0"+fillerEnding, p.Seed, 0, uint64(parts.front))
-		if parts.back > 0 {
-			from.addFiller("back", fillerStem+"1"+fillerEnding, p.Seed, 1, uint64(parts.back))
-		}
-	}
-	from.addText(dockerfileName, dockerfile)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d %d", c.hash, dockerfile, p.Seed, parts.front, parts.back))
-	tag := m.tagOf(p.Name, hex.EncodeToString(sum[:]))
-	return tag, m.build(ctx, order{from: &from, dockerfile: dockerfileName, tag: tag,
-		architecture: p.Source.Architecture})
-}
-
-// fillerSplit is the number of filler bytes in the layer before the code and in the one after it.
-type fillerSplit struct{ front, back bytesize.Size }
-
-// fillerParts splits a compressed size by placement: back after the code, front before it, spread half and half.
-func fillerParts(placement string, want bytesize.Size) (fillerSplit, error) {
-	switch placement {
-	case "front":
-		n, err := fillerFor(want)
-		return fillerSplit{front: n}, err
-	case "spread":
-		front, err := fillerFor(want / 2)
-		if errors.Is(err, errTooSmall) {
-			break // too little for two layers
-		}
-		if err != nil {
-			return fillerSplit{}, err
-		}
-		first, err := fillerLayer(front)
-		if err != nil {
-			return fillerSplit{}, err
-		}
-		back, err := fillerFor(want - first)
-		return fillerSplit{front, back}, err
-	}
-	n, err := fillerFor(want)
-	return fillerSplit{back: n}, err
 }

@@ -172,8 +172,9 @@ func checkLayers(t *testing.T, l *lab, p *run.Package, measure bool) {
 	t.Helper()
 	if measure {
 		var fresh layerSizes
-		if n, err := fresh.measure(t.Context(), l.c, p.Image); err != nil || n != p.Bytes {
-			t.Errorf("%s: its layers are %d bytes, %d were told (%v)", p.Name, n, p.Bytes, err)
+		n, err := fresh.measure(t.Context(), l.c, []string{p.Image})
+		if err != nil || n[p.Image] != p.Bytes {
+			t.Errorf("%s: its layers are %d bytes, %d were told (%v)", p.Name, n[p.Image], p.Bytes, err)
 		}
 	}
 	info, err := l.c.ImageInspect(t.Context(), p.Image)

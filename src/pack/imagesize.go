@@ -5,17 +5,13 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
-	"strings"
 	"sync"
 
-	"github.com/docker/docker/client"
 	"github.com/klauspost/compress/zstd"
 
 	"stellar/src/bytesize"
@@ -26,11 +22,10 @@ import (
 
 // layerSizes keeps compressed sizes by the hash of a layer's content: base and code are the same in many images.
 type layerSizes struct {
-	cache   layerCache // sizes of base images' layers, from earlier runs
-	mu      sync.Mutex
-	known   map[string]layerSize   // by diff id
-	shared  map[string]bool        // diff ids of base images' layers: they enter the cache
-	bottoms map[string]*sync.Mutex // by the diff id of an image's lowest layer
+	cache  layerCache // sizes of base images' layers, from earlier runs
+	mu     sync.Mutex
+	known  map[string]layerSize // by diff id
+	shared map[string]bool      // diff ids of base images' layers: they enter the cache
 
 	ambiguous map[bytesize.Size]bool // lengths that different layers have
 }
@@ -105,27 +100,6 @@ func (s *layerSizes) plainKnown(n bytesize.Size) bool {
 	return false
 }
 
-// measure returns the sum of an image's compressed layers.
-func (s *layerSizes) measure(ctx context.Context, c *client.Client, image string) (bytesize.Size, error) {
-	info, err := c.ImageInspect(ctx, image)
-	if err != nil {
-		return 0, fmt.Errorf("look at image %s: %w", image, err)
-	}
-	defer s.lockBottom(info.RootFS.Layers)()
-	if sum, ok := s.sum(info.RootFS.Layers); ok {
-		return sum, nil
-	}
-	for range 2 { // the second time those are compressed that only had the length of a known layer
-		if err := s.export(ctx, c, image); err != nil {
-			return 0, err
-		}
-		if sum, ok := s.sum(info.RootFS.Layers); ok {
-			return sum, nil
-		}
-	}
-	return 0, fmt.Errorf("image %s as exported has not the layers that it names", image)
-}
-
 func (s *layerSizes) sum(diffIDs []string) (bytesize.Size, bool) {
 	var sum bytesize.Size
 	all := true
@@ -135,33 +109,6 @@ func (s *layerSizes) sum(diffIDs []string) (bytesize.Size, bool) {
 		sum += l.packed
 	}
 	return sum, all
-}
-
-// export reads the image's layers and compresses the new ones. Both forms of an export contain them: as layer.tar in a
-// folder each, or as blobs named by their hash.
-func (s *layerSizes) export(ctx context.Context, c *client.Client, image string) error {
-	stream, err := c.ImageSave(ctx, []string{image})
-	if err != nil {
-		return fmt.Errorf("export image %s: %w", image, err)
-	}
-	defer stream.Close()
-	in := tar.NewReader(stream)
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("export image %s: %w", image, err)
-		}
-		if h.Typeflag != tar.TypeReg || !(strings.HasSuffix(h.Name, "layer.tar") ||
-			strings.HasPrefix(h.Name, "blobs/sha256/")) {
-			continue
-		}
-		if err := s.one(in, bytesize.Size(h.Size), s.plainKnown(bytesize.Size(h.Size))); err != nil {
-			return fmt.Errorf("export image %s: %w", image, err)
-		}
-	}
 }
 
 // one hashes and compresses a layer. An Engine with containerd's store exports layers as they are in a registry,

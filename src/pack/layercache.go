@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 
 	"github.com/docker/docker/client"
 )
@@ -83,24 +82,4 @@ func (s *layerSizes) baseLayers(ctx context.Context, c *client.Client, base stri
 	for _, id := range info.RootFS.Layers {
 		s.shared[id] = true
 	}
-}
-
-// lockBottom lets images that share their lowest layer be measured one after another: the first one compresses what
-// all others have in common. It returns the function that lets the next one in.
-func (s *layerSizes) lockBottom(diffIDs []string) (unlock func()) {
-	if len(diffIDs) == 0 {
-		return func() {}
-	}
-	s.mu.Lock()
-	if s.bottoms == nil {
-		s.bottoms = map[string]*sync.Mutex{}
-	}
-	bottom := s.bottoms[diffIDs[0]]
-	if bottom == nil {
-		bottom = &sync.Mutex{}
-		s.bottoms[diffIDs[0]] = bottom
-	}
-	s.mu.Unlock()
-	bottom.Lock()
-	return bottom.Unlock
 }

@@ -131,7 +131,13 @@ func kill(c *exec.Cmd) {
 }
 
 // redirected is the variable with which a vendor's CLI in Node.js talks to the account.
-func redirected() string { return "NODE_OPTIONS=--require " + testdata("account", "redirect.cjs") }
+func redirected() string { return preloaded("redirect.cjs") }
+
+// preloaded is the variable with which programs in Node.js first load a module of testdata/account, beside what the
+// caller has them load.
+func preloaded(name string) string {
+	return "NODE_OPTIONS=" + strings.TrimSpace(os.Getenv("NODE_OPTIONS")+" --require "+testdata("account", name))
+}
 
 // testdata is a file of this package's, for programs that run in any folder.
 func testdata(name ...string) string {

@@ -74,7 +74,7 @@ func NewCloudflare(t *testing.T) *Cloudflare {
 func (a *Cloudflare) Environment(string) []string {
 	return []string{
 		"PATH=" + lab.Path(lab.Module("wrangler")),
-		"NODE_OPTIONS=--require " + testdata("account", "workers.cjs"),
+		preloaded("workers.cjs"),
 		"STELLAR_TEST_WORKERS=" + a.addresses(),
 		"CLOUDFLARE_API_TOKEN=" + cloudflareToken,
 		"CLOUDFLARE_ACCOUNT_ID=" + cloudflareID,

@@ -61,6 +61,7 @@ func filledMB(rt runtimeRow, kind kindRow) int {
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	l := lab.New(t, conformanceExperiment())
 	deployed := l.Deploy()
 	defer l.Output("remove", deployed.Dir)

@@ -14,6 +14,7 @@ import (
 
 // TestEvictionFindsTheKeepAlive measures the local platform's keep-alive: it is fixed, and known within 5 %.
 func TestEvictionFindsTheKeepAlive(t *testing.T) {
+	t.Parallel()
 	l := lab.New(t, `{"Provider": "local", "Runtime": "go", "Seed": 5, "SubExperiments": [{"Type": "eviction",
 		"EvictionSeconds": [0.5, 1, 8], "Copies": 4, "Platform": {"KeepAliveSeconds": 2}}]}`)
 	plan := l.Output("plan", "-c", "exp.json")

@@ -103,6 +103,7 @@ const seeded = `{"Provider": "local", "Seed": 99, "SubExperiments": [
 
 // TestSameSeedSameRun: two runs with one seed have the same packages, byte for byte, and the same planned instants.
 func TestSameSeedSameRun(t *testing.T) {
+	t.Parallel()
 	var hashes [2][]string
 	var gaps [2][]time.Duration
 	for i := range 2 {
