@@ -174,7 +174,8 @@ func (m *images) pushExactly(ctx context.Context, j *imageJob) error {
 	if p.TargetBytes == 0 || near(p.Bytes, p.TargetBytes) || near(off, 0) {
 		return nil // as exact as the layer's form allows
 	}
-	if j.want += p.TargetBytes - p.Bytes; j.want < 0 { // by the total difference, including what the measurement here left
+	// By the total difference, including what the measurement here left.
+	if j.want += p.TargetBytes - p.Bytes; j.want < 0 {
 		return tooSmall(p.CodeBytes, p.TargetBytes)
 	}
 	if least, err := fillerLayer(1); err != nil || j.want < least {

@@ -90,8 +90,8 @@ func (s *layerSizes) batch(waiting []*unmeasured) []string {
 	return names
 }
 
-// export reads the layers of images and compresses the new ones. Both forms of an export contain them: as layer.tar in a
-// folder each, or as blobs named by their hash.
+// export reads the layers of images and compresses the new ones. Both forms of an export contain them: as layer.tar in
+// a folder each, or as blobs named by their hash.
 func (s *layerSizes) export(ctx context.Context, c *client.Client, images []string) error {
 	stream, err := c.ImageSave(ctx, images)
 	if err != nil {
