@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -207,7 +208,8 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg,
 		MemoryMB:  s.FunctionMemoryMB,
 		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
-		IAT: fmt.Sprintf("%gs %s", s.IATSeconds, s.IATType), Service: strings.Join(s.DesiredServiceTimes, " "),
+		IAT:     strconv.FormatFloat(s.IATSeconds, 'f', -1, 64) + "s " + s.IATType,
+		Service: strings.Join(s.DesiredServiceTimes, " "),
 		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
 		Folder: s.Folder(i, exp.ProviderKind())}
 }

@@ -3,6 +3,7 @@ package experiment
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,7 +20,8 @@ type Axis struct {
 }
 
 // Axes finds the keys in which the sub-experiments differ, in the order of the key table. A key that divides them as an
-// earlier one does (IATJitterSeconds follows IATSeconds) is left out, and so is the title.
+// earlier one does (IATJitterSeconds follows IATSeconds) is left out, and so is the title. Of an object it is the keys
+// in it that differ: Platform.KeepAliveSeconds.
 func (e *Experiment) Axes() ([]Axis, error) {
 	if len(e.SubExperiments) < 2 {
 		return nil, nil
@@ -44,15 +46,45 @@ func (e *Experiment) Axes() ([]Axis, error) {
 		for i := range values {
 			raw[i] = string(values[i][k.name])
 		}
-		division := partition(raw)
-		if slices.Max(division) == 0 || slices.ContainsFunc(seen,
-			func(d []int) bool { return slices.Equal(d, division) }) {
-			continue
+		for _, m := range members(k.name, raw) {
+			division := partition(m.raw)
+			if slices.Max(division) == 0 || slices.ContainsFunc(seen,
+				func(d []int) bool { return slices.Equal(d, division) }) {
+				continue
+			}
+			seen = append(seen, division)
+			axes = append(axes, newAxis(m.key, m.raw))
 		}
-		seen = append(seen, division)
-		axes = append(axes, newAxis(k.name, raw))
 	}
 	return axes, nil
+}
+
+// column is a key with its value in each sub-experiment, as JSON; empty where it is not there.
+type column struct {
+	key string
+	raw []string
+}
+
+// members are the keys of an object, by name, where all values are objects; else the key itself.
+func members(key string, raw []string) []column {
+	objects, names := make([]map[string]json.RawMessage, len(raw)), map[string]bool{}
+	for i, text := range raw {
+		if json.Unmarshal([]byte(text), &objects[i]) != nil || objects[i] == nil {
+			return []column{{key, raw}}
+		}
+		for name := range objects[i] {
+			names[name] = true
+		}
+	}
+	var out []column
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		c := column{key: key + "." + name}
+		for _, o := range objects {
+			c.raw = append(c.raw, string(o[name]))
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // partition numbers the classes of equal values in the order of their first member.
@@ -116,7 +148,7 @@ func labelOf(raw string) (label string, number float64, ok bool) {
 	}
 	switch v := value.(type) {
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), v, true
+		return strconv.FormatFloat(v, 'f', -1, 64), v, true
 	case string:
 		if d, err := time.ParseDuration(v); err == nil {
 			return v, float64(d) / float64(time.Millisecond), true

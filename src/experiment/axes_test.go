@@ -17,6 +17,13 @@ func TestAxes(t *testing.T) {
 		{`{"Bursts": 1, "Runtime": "go"}, {"Bursts": 1, "Runtime": "rust"}, {"Bursts": 2, "Runtime": "rust"}`,
 			`[{Runtime  [go rust rust] []} {Bursts  [1 1 2] [1 1 2]}]`},
 		{`{"Bursts": 1, "Sweep": {"BurstSizes": [[1], [1, 10]]}}`, `[{BurstSizes  [1 1,10] []}]`},
+		{`{"Bursts": 1, "Sweep": {"PayloadLengthBytes": [1024, 1048576]}}`,
+			`[{PayloadLengthBytes bytes [1024 1048576] [1024 1.048576e+06]}]`},
+		{`{"Bursts": 1, "Platform": {"KeepAliveSeconds": 2}},
+			{"Bursts": 1, "Platform": {"KeepAliveSeconds": 0.5, "KeepAliveDistribution": "exponential"}},
+			{"Bursts": 1, "Platform": {"KeepAliveSeconds": 2, "KeepAliveDistribution": "exponential"}}`,
+			`[{Platform.KeepAliveDistribution  [fixed exponential exponential] []} ` +
+				`{Platform.KeepAliveSeconds s [2 0.5 2] [2 0.5 2]}]`},
 		{`{"Bursts": 1, "Sweep": {"FillerRead": [true, false]}}`, `[{FillerRead  [true false] []}]`},
 	} {
 		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`), testProviders())

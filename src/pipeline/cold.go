@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -158,8 +161,20 @@ func ownConfiguration(r *run.Run, res run.Resource) (run.Resource, error) {
 	return res, nil
 }
 
-// restore puts the configuration of a function back.
-func (j *Job) restore(ctx context.Context, r *run.Run, res run.Resource) error {
+// restore puts the configuration of a function back. The run that deployed the function is locked meanwhile, as those
+// who measure it lock it: a configuration is not changed while another run makes the function cold.
+func (j *Job) restore(ctx context.Context, r *run.Run, res run.Resource) (err error) {
+	if of := res.Attrs[attrRun]; of != r.ID && !j.held.has(of) {
+		unlock, err := j.deployers.lock(j.Deps, of)
+		if errors.Is(err, run.ErrLive) {
+			return fmt.Errorf("function %s of run %s is in use by another run: its configuration is put back by "+
+				"`stellar clean` once that run has ended", res.Name, of)
+		}
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
 	conn, err := j.connectUnit(r, run.Resource{Name: res.Attrs[provider.DetailUnit], Attrs: res.Attrs})
 	if err != nil {
 		return err
@@ -169,4 +184,64 @@ func (j *Job) restore(ctx context.Context, r *run.Run, res run.Resource) error {
 		return fmt.Errorf("this version of stellar cannot put back a configuration on %s", res.Attrs["provider"])
 	}
 	return to.Restore(ctx, res.Attrs)
+}
+
+// deployers are kept runs that are locked while configurations of their functions are put back, several at once.
+type deployers struct {
+	mu   sync.Mutex
+	open map[string]*deployer // by the run's id
+}
+
+type deployer struct {
+	run   *run.Run // nil: it is not in the index, and nobody uses its functions
+	users int
+}
+
+// lock locks a run for as long as unlock is not called. The error is run.ErrLive where another process has it.
+func (d *deployers) lock(deps run.Deps, id string) (unlock func() error, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := d.open[id]
+	if held == nil {
+		held = &deployer{}
+		if held.run, err = openIndexed(deps, id); err != nil {
+			return nil, err
+		}
+		if d.open == nil {
+			d.open = map[string]*deployer{}
+		}
+		d.open[id] = held
+	}
+	held.users++
+	return func() error { return d.unlock(id) }, nil
+}
+
+func (d *deployers) unlock(id string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := d.open[id]
+	if held.users--; held.users > 0 {
+		return nil
+	}
+	delete(d.open, id)
+	if held.run == nil {
+		return nil
+	}
+	return held.run.Close()
+}
+
+// openIndexed opens a run that the index of unfinished runs has; nil where it does not, or where its folder is gone.
+func openIndexed(deps run.Deps, id string) (*run.Run, error) {
+	all, err := run.Remembered(deps.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(all, func(e run.Indexed) bool { return e.ID == id && e.Err == nil && e.Dir != "" })
+	if at < 0 {
+		return nil, nil
+	}
+	if _, err := os.Stat(filepath.Join(all[at].Dir, run.JournalFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return run.Open(deps, all[at].Dir)
 }

@@ -129,6 +129,56 @@ func TestConfigurationIsWrittenDownFirst(t *testing.T) {
 	}
 }
 
+// TestConfigurationInUseIsLeftAlone: while another run measures the functions of a kept run, a dead run's change of
+// their configuration is not put back, and the error says why.
+func TestConfigurationInUseIsLeftAlone(t *testing.T) {
+	a := &app{settings: map[string]string{"KEY": "value", provider.ColdVariable: "7"}, before: func() {}}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	j, kept := coldJob(t, server.URL, true)
+	if err := kept.Remember(); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := j.connect(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, ok := conn.(provider.Restorer)
+	if !ok {
+		t.Fatal("no Restorer")
+	}
+	at := *kept.Functions[0].Endpoint
+	delete(a.settings, provider.ColdVariable)
+	was, err := to.Configuration(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.settings[provider.ColdVariable] = "7"
+	res := run.Resource{Kind: KindConfiguration, Name: configurationName(at.Detail),
+		Attrs: map[string]string{"provider": "azure", attrRun: kept.ID}}
+	maps.Copy(res.Attrs, at.Detail)
+	maps.Copy(res.Attrs, was)
+	dead := &run.Run{ID: "20261128T100000Z-azure-dead"}
+	later := NewJob(j.Config, nil)
+	if err := later.restore(t.Context(), dead, res); err == nil || a.updates != 0 ||
+		!strings.Contains(err.Error(), "is in use by another run") {
+		t.Errorf("%d updates, error %v", a.updates, err)
+	}
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := later.restore(t.Context(), dead, res); err != nil || a.settings[provider.ColdVariable] != "" {
+		t.Errorf("settings %v, error %v", a.settings, err)
+	}
+	again, err := run.Open(j.Deps, kept.Dir) // the lock was given back
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestOnlyFunctionsOfRunsAreConfigured: whatever a journal names, no other function is touched.
 func TestOnlyFunctionsOfRunsAreConfigured(t *testing.T) {
 	const id, other = "20261128T100000Z-azure-abcd", "20261128T090000Z-azure-efgh"

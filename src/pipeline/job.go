@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"slices"
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
@@ -18,6 +19,8 @@ type Job struct {
 	row    provider.Provider // of the run; zero where only the journal is left
 	held   heldRuns
 	report Reported
+
+	deployers deployers
 }
 
 // NewJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.
@@ -66,6 +69,11 @@ func (j *Job) Tunings() []analyze.Tuning { return j.report.Tunings }
 
 // heldRuns are kept runs whose functions this one uses.
 type heldRuns struct{ runs []*run.Run }
+
+// has says whether a run is held.
+func (h *heldRuns) has(id string) bool {
+	return slices.ContainsFunc(h.runs, func(was *run.Run) bool { return was.ID == id })
+}
 
 func (h *heldRuns) add(was *run.Run) { h.runs = append(h.runs, was) }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 
@@ -141,7 +142,13 @@ func slopeWords(c analyze.Comparison, l analyze.Line) string {
 	return text
 }
 
-func signed(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+// signed writes a number with three significant digits, and from 1000 on with all its whole ones.
+func signed(v float64) string {
+	if math.Abs(v) >= 999.5 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}
 
 func pairWords(c analyze.Comparison, p analyze.Pair) string {
 	text := fmt.Sprintf("%s against %s: %s times the median, %s ms more", p.Second, p.First, signed(p.Ratio.Value.V),

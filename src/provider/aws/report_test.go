@@ -171,7 +171,7 @@ func TestReportsOfGatewayIDs(t *testing.T) {
 	}{
 		"the API's": {[]string{second, "JKJaXmPLvHcESHA="}, access, "",
 			[]string{first, "JKJaXmPLvHcESHA=", second}, ""},
-		"Lambda's":  {[]string{first, second}, access, "", []string{first, second}, ""},
+		"Lambda's": {[]string{first, second}, access, "", []string{first, second}, ""},
 		"without an access log": {[]string{"JKJaXmPLvHcESHA="}, "", "ResourceNotFoundException",
 			[]string{first, second}, "service stellar-s was deployed without ProviderReport"},
 		"one that may not be read": {[]string{"JKJaXmPLvHcESHA="}, "", "AccessDeniedException",

@@ -5,7 +5,11 @@ package perfcost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"time"
 
 	"stellar/src/experiment"
@@ -67,7 +71,7 @@ func (s Study) Run(ctx context.Context, env study.Env) error {
 	if err != nil {
 		return rows.Close(err)
 	}
-	m := &measurement{env: &env, rows: rows, table: table}
+	m := &measurement{env: &env, rows: rows, table: table, notes: map[string]bool{}}
 	for i := range env.Endpoints {
 		for _, p := range phases(&env.Sub) {
 			if err == nil {
@@ -75,6 +79,7 @@ func (s Study) Run(ctx context.Context, env study.Env) error {
 			}
 		}
 	}
+	m.warn()
 	return rows.Close(errors.Join(err, table.Close()))
 }
 
@@ -108,6 +113,35 @@ type measurement struct {
 	done  int // values of all phases
 
 	sent, failed int // requests
+
+	lacks []string // what could not be had as wanted
+
+	mu    sync.Mutex
+	notes map[string]bool // kinds of warnings of the probe that were written
+}
+
+// warn says in one line what could not be had as wanted.
+func (m *measurement) warn() {
+	if len(m.lacks) > 0 && m.env.Log != nil {
+		m.env.Log.Warnf("%s: some invocations could not be had as wanted: %s", m.env.Sub.Title,
+			strings.Join(m.lacks, ", "))
+	}
+}
+
+// number is what differs between warnings of one kind: burst, slot, attempt, times.
+var number = regexp.MustCompile(`[0-9]+`)
+
+// note writes a warning of the probe, one of each kind: every phase is a probe of its own, which would begin anew.
+func (m *measurement) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	kind := number.ReplaceAllString(text, "0")
+	m.mu.Lock()
+	was := m.notes[kind]
+	m.notes[kind] = true
+	m.mu.Unlock()
+	if !was && m.env.Log != nil {
+		m.env.Log.Warnf("%s", text)
+	}
 }
 
 // phase measures one type with one function, until it has Repetitions values as wanted. What is missing is tried again
@@ -128,9 +162,9 @@ func (m *measurement) phase(ctx context.Context, at int, p phase) error {
 			break
 		}
 	}
-	if missing := m.env.Sub.Repetitions - m.rep; missing > 0 && m.env.Log != nil {
-		m.env.Log.Warnf("%s: %d of %d %s invocations of %s could not be had as wanted", m.env.Sub.Title, missing,
-			m.env.Sub.Repetitions, p.name, m.env.Endpoints[at].Function)
+	if missing := m.env.Sub.Repetitions - m.rep; missing > 0 {
+		m.lacks = append(m.lacks, fmt.Sprintf("%d of %d %s ones of %s", missing, m.env.Sub.Repetitions, p.name,
+			m.env.Endpoints[at].Function))
 	}
 	return nil
 }
@@ -144,6 +178,7 @@ func (m *measurement) send(ctx context.Context, at int, p phase) error {
 	if p.warmup {
 		first = 1
 	}
+	cfg.Note = m.note
 	cfg.Warmup, cfg.Load, cfg.Cold, cfg.Schedule = first, nil, nil, probe.Closed
 	cfg.Bursts = first + (missing+p.size-1)/p.size
 	cfg.BurstSize = func(round int) int {

@@ -223,3 +223,32 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestWarningsAreWrittenOnce: each phase is a probe of its own, and each would say the same anew.
+func TestWarningsAreWrittenOnce(t *testing.T) {
+	p := &platform{keepAlive: time.Hour} // what idles never ends: cold invocations cannot be had
+	env := environment(t, p)
+	probed := 0
+	env.Probe = func(ctx context.Context, cfg probe.Config) (probe.Outcome, error) {
+		cfg.Note("burst %d: the client may have caused a part of its latencies", probed)
+		probed++
+		return p.probe(ctx, cfg)
+	}
+	var said warnings
+	env.Log = &said
+	if err := (Study{}).Run(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(said, "\n")
+	if len(said) != 2 || strings.Count(text, "the client may") != 1 ||
+		!strings.Contains(text, "6 of 7 cold ones of f0-0, 6 of 7 cold ones of f0-1") || probed < 8 {
+		t.Errorf("%d probes; it warns\n%s", probed, text)
+	}
+}
+
+// warnings are those that were written.
+type warnings []string
+
+func (*warnings) Debugf(string, ...any)              {}
+func (*warnings) Infof(string, ...any)               {}
+func (w *warnings) Warnf(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
