@@ -5,7 +5,7 @@ import "embed"
 
 // FS holds measure/<language>/<files>, the code that generate renders into packages, and
 // adapters/<provider>/<language>/<files> for platforms whose functions are neither Lambda handlers nor HTTP servers. Go
-// test files lie beside the code and are in it too; whoever renders leaves out what ends in _test.go. A go.mod may not
+// test files lie beside the code and are in it too; they are left out when a function is generated. A go.mod may not
 // stand in the tree: folders that hold one are left out of the embedding.
 //
 //go:embed measure adapters

@@ -19,7 +19,7 @@ debs() { # program, package
   list=$(apt-get install -s --no-install-recommends "$2" 2>/dev/null | awk '/^Inst/ {print $2}')
   if [ -z "$list" ]; then # it is installed on the machine already
     ln -sf "$(command -v "$1" || echo /nonexistent)" "$tools/bin/$1"
-    [ -x "$tools/bin/$1" ] || missing+=("$1 (package $2 is not to be had)")
+    [ -x "$tools/bin/$1" ] || missing+=("$1 (cannot install package $2)")
     return
   fi
   # shellcheck disable=SC2086 # a list of words

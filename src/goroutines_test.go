@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestGoroutines: a panic on a goroutine that nobody catches ends the process with nothing removed. So every goroutine
-// is started by fail.Go, and what others start on goroutines of theirs (timers, wait groups, error groups) is made by
-// fail.Caught or fail.Trying.
+// TestGoroutines: a panic on a goroutine that is not recovered ends the process with nothing removed. So every
+// goroutine is started by fail.Go, and what others start on goroutines of theirs (timers, wait groups, error groups) is
+// made by fail.Caught or fail.Trying.
 func TestGoroutines(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && d.Name() == "testdata" {
@@ -40,7 +40,7 @@ func TestGoroutines(t *testing.T) {
 	}
 }
 
-// unguarded finds the goroutines of a file whose panic nobody catches.
+// unguarded finds the goroutines of a file whose panics are not recovered.
 func unguarded(f *ast.File) (found []token.Pos) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {

@@ -34,7 +34,7 @@ func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // stopSignals are the signals that stop a run. Those that were ignored at the start stay ignored: nohup ignores SIGHUP,
 // and a shell without job control starts background jobs with SIGINT and SIGQUIT ignored. Go takes SIGQUIT over at the
-// start and tells of SIGINT only.
+// start and reports SIGINT only.
 func stopSignals(ignored func(os.Signal) bool) []os.Signal {
 	stop := []os.Signal{syscall.SIGTERM}
 	if !ignored(syscall.SIGHUP) {

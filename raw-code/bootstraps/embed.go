@@ -28,7 +28,7 @@ var Node []byte
 //go:embed ruby/bootstrap.rb
 var Ruby []byte
 
-// Digest tells versions of the loops apart.
+// Digest identifies a version of the loops.
 func Digest() string {
 	h := sha256.New()
 	_ = fs.WalkDir(javaLoop, "java", func(name string, d fs.DirEntry, err error) error {

@@ -1,4 +1,4 @@
-"""A bench is a home of its own for one case: folders, environment, servers, and the tool's output."""
+"""A bench is the environment of one case: folders, environment, servers, and the tool's output."""
 import csv
 import glob
 import json

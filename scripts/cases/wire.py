@@ -1,4 +1,4 @@
-"""Servers that are odd, or close connections when it suits them."""
+"""Servers with unusual responses, and servers that close connections early."""
 import os
 import socket
 import time

@@ -68,7 +68,7 @@ type Summary struct {
 	ErrorClasses map[string]int // failed requests by class; nil where there are none
 	ErrorRatio   Value          // errors / (count + errors)
 	Warmup       int            // rows left out because they were warm-up
-	Cold, Warm   Split          // by the function's own word; where it said nothing a request is in neither
+	Cold, Warm   Split          // as the function reports; a request without a report is in neither
 	CI50         Interval
 	CI99         Interval
 	CI999        Interval

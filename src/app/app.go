@@ -9,7 +9,7 @@ import (
 	"stellar/src/run"
 )
 
-// What a use case is told by its caller, and tells it meanwhile.
+// What the caller of a use case passes to it, and what it reports to its caller meanwhile.
 type (
 	Config    = pipeline.Config
 	Options   = pipeline.Options

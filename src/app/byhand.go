@@ -79,7 +79,7 @@ func (j *job) readyByHand(
 	return nil
 }
 
-// describeByHand writes the endpoints file and the token, and tells what was written.
+// describeByHand writes the endpoints file and the token, and returns what was written.
 func (j *job) describeByHand(r *run.Run) (*Written, error) {
 	row, err := vendors.Find(r.Experiment.ProviderKind())
 	if err != nil {

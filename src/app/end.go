@@ -53,7 +53,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
 }
 
-// endCause tells what has ended the stages: whether there was a defect, in a stage or on another goroutine; whether a
+// endCause returns what has ended the stages: whether there was a defect, in a stage or on another goroutine; whether a
 // signal has stopped the run; and the error, joined with the defect that has cancelled the context.
 func endCause(ctx context.Context, err error) (defect, interrupted bool, all error) {
 	if d := fail.DefectIn(context.Cause(ctx)); d != nil && fail.DefectIn(err) == nil {

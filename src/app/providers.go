@@ -23,12 +23,12 @@ type ProviderStatus struct {
 	Credentials string            `json:"credentials,omitempty"` // where they were found; never a value
 	Where       map[string]string `json:"where,omitempty"`       // region, project, account
 	Missing     []Missing         `json:"missing"`
-	Unanswered  []Missing         `json:"unanswered,omitempty"` // what was asked and not answered
+	Unanswered  []Missing         `json:"unanswered,omitempty"` // questions that got no answer
 
 	Local bool `json:"-"` // functions run on this machine: no credentials are needed
 }
 
-// Missing is something that has to be had before a run, and how to get it.
+// Missing is something that a run needs and this machine does not have. Hint says how to get it.
 type Missing struct {
 	What string `json:"what"`
 	Hint string `json:"hint,omitempty"`

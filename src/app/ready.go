@@ -72,7 +72,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 	return all
 }
 
-// joinObstacles is one error of bad input that tells all of them and keeps their hints; nil where there are none.
+// joinObstacles is one error of bad input that names all of them and keeps their hints; nil where there are none.
 func joinObstacles(all []obstacle) error {
 	var wrong, missing []error
 	var hints []string
@@ -124,8 +124,8 @@ func firstHint(errs []error) string {
 
 const noHint = "install what is missing and try again"
 
-// connectionReady asks the provider what it cannot do of what the file asks for, and what it misses on this machine.
-// What it asked and nobody answered is kept for the plan, and said.
+// connectionReady returns what the provider misses on this machine, and the error of what it does not support of the
+// file. Questions to a cloud that got no answer are kept for the plan and logged.
 func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error, refused error) {
 	conn, err := j.draftConnection(r)
 	if err != nil {

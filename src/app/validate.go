@@ -14,8 +14,8 @@ import (
 )
 
 // Validate finds what is wrong with an experiment beyond what its file alone shows: what its provider does not take,
-// and functions whose folder or entry point is not there. It builds nothing and asks nobody. All mistakes are told
-// together with those that the file's reading found, each at its place; the notes are all notes.
+// and functions whose folder or entry point is not there. It builds nothing and makes no request. All mistakes are
+// reported together with those that the file's reading found, each at its place; the notes are all notes.
 func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string, err error) {
 	a.Only, a.Serverless = -1, true
 	exp := loaded.Experiment

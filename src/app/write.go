@@ -69,7 +69,7 @@ func (a App) makesImages(exp *experiment.Experiment) bool {
 	return slices.ContainsFunc(a.Subs(exp), func(i int) bool { return exp.SubExperiments[i].PackageType == "Image" })
 }
 
-// describeService writes the token, and tells what was written.
+// describeService writes the token, and returns what was written.
 func (j *job) describeService(r *run.Run) (*Written, error) {
 	out := &Written{Dir: r.ServiceDir}
 	var err error

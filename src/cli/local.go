@@ -242,7 +242,7 @@ func (c *command) localServe() *cli.Command {
 		Name: "serve", Hidden: true, SkipFlagParsing: true,
 		Action: func(cc *cli.Context) error {
 			return local.ServeCommand(cc.Context, local.ServeIO{Args: cc.Args().Slice(), Stdin: c.Stdin,
-				Stdout: c.outside.Stdout, // where nobody reads where it is, it has no use
+				Stdout: c.outside.Stdout, // the platform ends if its address cannot be written
 				Stderr: c.Stderr, Getenv: c.Getenv, Version: Version()})
 		},
 	}

@@ -13,7 +13,7 @@ import (
 type output struct {
 	to       io.Writer
 	terminal bool
-	closed   atomic.Bool // nobody reads any more
+	closed   atomic.Bool // there is no reader any more
 }
 
 func (o *output) Write(p []byte) (int, error) {
@@ -28,8 +28,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// lost reports whether a write failed because nobody reads. A terminal that was closed answers EIO, which is a broken
-// disk elsewhere.
+// lost reports whether a write failed because there is no reader. A terminal that was closed answers EIO, which is a
+// broken disk elsewhere.
 func (o *output) lost(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) ||
 		o.terminal && errors.Is(err, syscall.EIO)

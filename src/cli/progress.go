@@ -10,7 +10,7 @@ import (
 	"stellar/src/app"
 )
 
-// progress tells the user how far the run is: one line that is redrawn on a terminal, log lines elsewhere, nothing
+// progress shows how far the run is: one line that is redrawn on a terminal, log lines elsewhere, nothing
 // where only errors are wanted.
 type progress struct {
 	mu      sync.Mutex

@@ -230,8 +230,8 @@ func questions(a app.App, loaded *experiment.Loaded) (lines []string) {
 	return lines
 }
 
-// ask puts the questions about a big experiment to the user: --yes answers them, and where nobody can be asked the
-// answer is no.
+// ask asks the user to confirm a big experiment. --yes confirms it. Without a terminal on standard input, it is an
+// error of bad input.
 func (c *command) ask(cc *cli.Context, lines []string) error {
 	if len(lines) == 0 || cc.Bool("yes") {
 		return nil

@@ -130,11 +130,12 @@ const oslsPackage = "osls"
 
 var versionLine = regexp.MustCompile(`(?m)^.*\b(\d+)\.\d+\.\d+\b.*$`)
 
-// Version finds the CLI's version and refuses those that cannot run our plugin: below 3, and serverless 4, which wants
-// an account. It is read from the CLI's npm package where that is certain to be what runs, else the CLI is asked.
+// Version finds the CLI's version and refuses those that cannot run our plugin: below 3, and serverless 4, which
+// requires an account. It reads the version from the CLI's npm package if the command certainly runs that package.
+// Otherwise it runs the CLI with --version.
 func Version(ctx context.Context, run shell.Runner, bin string) (string, error) {
 	if name, version, ok := provider.InstalledPackage(ctx, run, bin, oslsPackage, "serverless"); ok {
-		text := "Framework Core: " + version // the CLI's own words
+		text := "Framework Core: " + version // as the CLI prints it
 		if name == oslsPackage {
 			text = "osls version: " + version
 		}
@@ -206,7 +207,7 @@ func (s *Serverless) Info(ctx context.Context, args ...string) (string, error) {
 	return s.command(ctx, shell.Retry{}, "info", args)
 }
 
-// Remove runs `serverless remove`; whoever undoes tries again.
+// Remove runs `serverless remove` once; the undo repeats it.
 func (s *Serverless) Remove(ctx context.Context, args ...string) (string, error) {
 	return s.command(ctx, shell.Retry{}, "remove", args)
 }

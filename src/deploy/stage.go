@@ -17,15 +17,15 @@ const KindService = "service"
 
 // Stage deploys the run's functions and gives each its endpoint.
 type Stage struct {
-	// Locate tells where units will go, the same at every call of one run (provider.Locator).
+	// Locate returns where units will be deployed, the same at every call of one run (provider.Locator).
 	Locate func(ctx context.Context, r *run.Run) (map[string]string, error)
 	// Remember writes into the index of runs where they go, before the journal has any of them.
 	Remember func(r *run.Run, place map[string]string) error
 	// Connect opens the connection to the run's provider.
 	Connect func(r *run.Run) (provider.Connection, error)
-	// Units are what will be deployed; none where the functions stand already.
+	// Units are what will be deployed; none where the functions are deployed already.
 	Units func(r *run.Run) []provider.Unit
-	// Deploys says whether functions are made, or stand already.
+	// Deploys says whether functions are deployed, or are deployed already.
 	Deploys func(r *run.Run) bool
 	// Attrs is what the journal needs beside the unit's own, so that another process can remove it.
 	Attrs func(r *run.Run) map[string]string
@@ -70,8 +70,8 @@ func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// intend enters every unit into the journal, with where it goes; and into the index, for whoever comes when the journal
-// is gone.
+// intend enters every unit into the journal, with where it goes, and into the index, which a later command reads if the
+// journal is missing.
 func (s Stage) intend(ctx context.Context, r *run.Run) ([]run.Resource, error) {
 	units := s.Units(r)
 	if len(units) == 0 {

@@ -52,7 +52,7 @@ func (p *Problems) Error() string {
 	return b.String()
 }
 
-// WarningKind tells warnings apart for scripts.
+// WarningKind identifies a kind of warning for scripts.
 type WarningKind string
 
 // The warnings that are asked about before anything is deployed.

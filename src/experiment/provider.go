@@ -80,7 +80,7 @@ func providerWords(known []Provider) string {
 	return strings.Join(providerNames(known), ", ") + ", or a hostname or http(s) URL"
 }
 
-// providerRule is the rule of the key Provider; its pattern tells a host from a misspelt name as checkProvider does.
+// providerRule is the rule of the key Provider; its pattern separates hosts from misspelt names as checkProvider does.
 func providerRule(known []Provider) rule {
 	want := providerWords(known)
 	if len(known) > 0 {
@@ -90,7 +90,7 @@ func providerRule(known []Provider) rule {
 		check: func(s string) (string, string, error) { return checkProvider(s, want, providerNames(known)) }}
 }
 
-// checkProvider tells a name, a host and a URL apart from a slip of the pen.
+// checkProvider accepts the name of a provider, a host and a URL, and reports a misspelt name.
 func checkProvider(s, want string, names []string) (string, string, error) {
 	if slices.Contains(names, s) {
 		return s, "", nil

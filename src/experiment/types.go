@@ -4,7 +4,7 @@ package experiment
 
 import "encoding/json"
 
-// RawObject is a JSON object kept as it stands in the file.
+// RawObject is a JSON object kept as it is in the file.
 type RawObject = json.RawMessage
 
 // Experiment is a validated file with every default filled in and every sweep expanded. Marshalled, it is an
@@ -13,7 +13,7 @@ type Experiment struct {
 	Schema     string `json:"$schema,omitempty"`
 	Sequential bool   `json:"Sequential"`
 	Provider   string `json:"Provider"`
-	// empty: nobody gave it, and what is probed stands already
+	// empty: not given, and the probed functions are deployed already
 	Runtime string `json:"Runtime,omitempty"`
 	Region  string `json:"Region,omitempty"`
 	// host[:port][/path] that images are pushed to; empty: the provider's own, the Engine's store for local
@@ -54,7 +54,7 @@ type SubExperiment struct {
 	Type     string `json:"Type"`
 	Function string `json:"Function"`
 	Handler  string `json:"Handler,omitempty"` // empty: the runtime's own
-	// like Function empty where what stands already is probed, and nobody gave it
+	// empty, like Function: not given, and the probed functions are deployed already
 	Runtime                string   `json:"Runtime"`
 	PackageType            string   `json:"PackageType"` // Zip or Image, synonyms resolved; of a URL likewise
 	PackagePattern         string   `json:"PackagePattern"`

@@ -40,7 +40,7 @@ func Try(f func() error) (err error) {
 func Trying(f func() error) func() error { return func() error { return Try(f) } }
 
 // Caught returns f with its panic passed to report: for functions that a timer or a library calls on its own goroutine.
-// after runs at the end of f in any case, after the report, so that whoever waits for it sees the report.
+// after runs at the end of f in any case, after the report, so that a goroutine that waits for it sees the report.
 func Caught(report func(error), f func(), after ...func()) func() {
 	return func() {
 		for _, part := range append([]func(){f}, after...) {

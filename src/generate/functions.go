@@ -228,7 +228,7 @@ func setEnv(r *run.Run, fn *run.Function) {
 		fn.Env["STELLAR_FILLER_READ"] = "1"
 	}
 	if fn.PackageType == "Image" && fn.TimeoutSeconds > 0 {
-		// Behind plain HTTP no header tells the deadline.
+		// Behind plain HTTP no header has the deadline.
 		fn.Env["STELLAR_TIMEOUT_SECONDS"] = fmt.Sprint(fn.TimeoutSeconds)
 	}
 }

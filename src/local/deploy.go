@@ -22,9 +22,9 @@ type service struct {
 	name      string
 	tags      map[string]string
 	functions []*function // the version that gets requests
-	former    []*function // versions that still serve who was inside when they were replaced, or have something left
+	former    []*function // replaced versions that still serve requests, or have something left
 	logs      map[string]*logFile
-	removing  bool // gets no requests; a removal has begun, and failed where nobody is at it
+	removing  bool // gets no requests; a removal is in progress, or has failed
 }
 
 // turn allows one deployment or removal of a service at a time.

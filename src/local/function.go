@@ -33,8 +33,8 @@ type function struct {
 	waiting   []*waiter
 	all       map[*instance]bool // every instance with something left, retired ones too
 	requests  int                // requests that hold this version
-	draining  bool               // replaced or removed: ends once nobody is inside
-	removed   bool               // removed: refuses what still comes
+	draining  bool               // replaced or removed: ends once it has no requests
+	removed   bool               // removed: refuses further requests
 	concluded bool               // its end has begun
 	ended     chan struct{}      // closed when it is drained and its package is given up
 	left      leftovers          // what could not be removed

@@ -1,5 +1,5 @@
-// Package machine tells what this machine can carry: open files, local ports and memory. It refuses a load that does
-// not fit before anything is deployed, and raises the limit of open files as far as the system allows.
+// Package machine finds what load this machine can carry: open files, local ports and memory. It refuses a load that
+// does not fit before anything is deployed, and raises the limit of open files as far as the system allows.
 package machine
 
 import (
@@ -36,7 +36,7 @@ type supply struct {
 	span   string        // those ports, as the system writes them
 	hold   time.Duration // a closed connection keeps its port for so long
 	local  time.Duration // likewise where both ends are this machine's
-	memory int64         // bytes that can still be had
+	memory int64         // available bytes
 	bound  string        // what sets that bound
 
 	raiseFiles string // the command that allows %d open files
@@ -86,8 +86,8 @@ func (n Need) check(m supply) error {
 }
 
 // ports is how many local ports the load takes to one address at once, and why. A connection is told apart from others
-// to the same address by its port alone, and whoever closes one first keeps it for a while (TIME_WAIT, RFC 9293,
-// 3.6.1), which we may.
+// to the same address by its port alone, and the side that closes one first keeps it for a while (TIME_WAIT, RFC
+// 9293, 3.6.1), which may be this one.
 func (n Need) ports(m supply) (int, string) {
 	hold := m.hold
 	if n.Loopback {
@@ -100,7 +100,7 @@ func (n Need) ports(m supply) (int, string) {
 	return opened, fmt.Sprintf("%d are opened a minute, and a closed one keeps its port for %s", n.New, hold)
 }
 
-// wholeMiB tells a number of bytes in whole MiB, rounded up.
+// wholeMiB formats a number of bytes in whole MiB, rounded up.
 func wholeMiB(n int64) bytesize.Size { return bytesize.Size(n).RoundUp(bytesize.MiB) }
 
 // capital begins a sentence.

@@ -81,7 +81,7 @@ func portsLeft(root fs.FS) (now, widest int, span string) {
 // overlap is how many whole numbers two ranges have in common.
 func overlap(low, high, first, last int) int { return max(0, min(high, last)-max(low, first)+1) }
 
-// memoryLeft is what can still be had: of the machine's, and of the limit of each control group that the process is in,
+// memoryLeft is what is available: of the machine's, and of the limit of each control group that the process is in,
 // whichever is least. Files that the kernel keeps cached and need not keep count as free.
 func memoryLeft(root fs.FS) (least int64, bound string) {
 	lower := func(left int64, by string) {

@@ -2,5 +2,5 @@
 
 package machine
 
-// readSupply knows nothing of this system, and nothing is refused.
+// readSupply has no source on this system, and nothing is refused.
 func readSupply() supply { return supply{} }

@@ -82,7 +82,7 @@ func TestPush(t *testing.T) {
 			t.Errorf("%s: the registry has %d bytes, off by %d", p.Name, p.Bytes, off)
 		}
 		if _, err := l.c.DistributionInspect(t.Context(), p.Image, ""); err != nil {
-			t.Errorf("%s is not to be had by its digest: %v", p.Image, err)
+			t.Errorf("cannot get %s by its digest: %v", p.Image, err)
 		}
 	}
 	for range 2 { // the second time, there is nothing to remove

@@ -84,7 +84,7 @@ func (n renewer) renew(ctx context.Context, r *run.Run, f Freshness, planned tim
 
 const tagExpires = "stellar-expires"
 
-// renewRun renews the tags of a run's units in an account, and tells whether there are any.
+// renewRun renews the tags of a run's units in an account, and returns whether there are any.
 func (n renewer) renewRun(ctx context.Context, of *run.Run, until time.Time) (renewed bool, err error) {
 	other := NewJob(n.config, nil)
 	var errs []error

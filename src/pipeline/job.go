@@ -43,7 +43,7 @@ func (j *Job) sideServices() []SideService {
 	}
 }
 
-// Died says why a side service has ended although nobody asked it to; nil where all run, and where there are none.
+// Died says why a side service has ended without a request to end; nil where all run, and where there are none.
 func (j *Job) Died() error {
 	var errs []error
 	for _, s := range j.sideServices() {
@@ -52,7 +52,7 @@ func (j *Job) Died() error {
 	return errors.Join(errs...)
 }
 
-// Hold keeps a run until Release: nobody else probes or removes its functions meanwhile.
+// Hold keeps a run until Release: no other process probes or removes its functions meanwhile.
 func (j *Job) Hold(was *run.Run) { j.held.add(was) }
 
 // Release ends what Hold began, for all runs.

@@ -162,7 +162,7 @@ func needsCalibration(r *run.Run) bool {
 // Client is the platform's client, nil where no platform runs.
 func (p *localPlatform) Client() *client.Client { return p.client }
 
-// Died says how the run's own platform has ended, where nobody asked it to: what was measured afterwards was no
+// Died says how the run's own platform has ended, where it was not asked to: what was measured afterwards was no
 // function.
 func (p *localPlatform) Died() error {
 	if p.child == nil {

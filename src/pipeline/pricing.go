@@ -135,7 +135,7 @@ func (p *pricer) run(ctx context.Context) error {
 	return nil
 }
 
-// say tells once why requests have no cost. It warns, except for functions on this machine, which cost nothing to
+// say logs once why requests have no cost. It warns, except for functions on this machine, which cost nothing to
 // invoke.
 func (p *pricer) say(why error) {
 	switch {

@@ -18,7 +18,7 @@ type SideService interface {
 	// Start starts the service. It writes the undo to the journal first.
 	Start(ctx context.Context, r *run.Run) error
 
-	// Died says why the service has ended although nobody asked it to; nil while it runs and where it was not started.
+	// Died says why the service has ended without a request to end; nil while it runs and where it was not started.
 	Died() error
 
 	// Removals are how what Start enters in the journal is removed, by kind, in this process and in a later one alike.

@@ -72,7 +72,7 @@ func (e *MissingError) Error() string {
 		e.Region, e.Provider)
 }
 
-// UnknownError says what the bill depends on and nobody reported.
+// UnknownError says what the bill depends on and was not reported.
 type UnknownError struct {
 	Provider, What string
 }
@@ -115,7 +115,8 @@ func (t Tariff) Charge(u Usage) (float64, error) {
 	return t.sum(quantities), nil
 }
 
-// StandingItem says in words what a deployed function costs something for while nobody calls it; empty: for nothing.
+// StandingItem says in words what a deployed function costs something for while it gets no requests; empty: for
+// nothing.
 func (t Tariff) StandingItem() string {
 	if t.rule.standing == nil || len(t.rule.standing(t.function, 0)) == 0 {
 		return ""
@@ -123,7 +124,7 @@ func (t Tariff) StandingItem() string {
 	return t.rule.standingItem
 }
 
-// Standing is what a deployed function costs in USD for a time in which nobody calls it.
+// Standing is what a deployed function costs in USD for a time without requests.
 func (t Tariff) Standing(d time.Duration) float64 {
 	if t.rule.standing == nil {
 		return 0

@@ -89,7 +89,7 @@ reading:
 		switch {
 		case n > 0 && c.user == nil:
 			c.target.learn(c.loop.now() - c.heard)
-			c.shut() // nobody has asked for anything
+			c.shut() // no request is in progress
 		case n > 0:
 			if c.deliver(n, idle) && c.seal == nil && n < len(c.loop.buf) && !ended {
 				break reading // the kernel had no more; news of more will come

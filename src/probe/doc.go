@@ -10,7 +10,7 @@
 // # Who calls what
 //
 // Run and Once make an engine, which makes the threads (loop), one connPool for each thread and target, and for each
-// burst a burst with one slot for each request. The engine tells the loops through loop.do what to do with their slots:
+// burst a burst with one slot for each request. The engine passes work on their slots to the loops with loop.do:
 //
 //	engine ── runClosed, runOpen, runLoad
 //	  │         newBurst ─ burst.start ─ burst.hold ─ burst.await ─ recorder.record ─ Config.Sink

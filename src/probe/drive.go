@@ -12,7 +12,7 @@ import (
 // drive is one loop's share of a sustained load: request k is sent by loop k modulo their number.
 type drive struct {
 	loop   *loop
-	watch  *selfwatch.Watch // nil: nobody watches
+	watch  *selfwatch.Watch // nil: none
 	share  int              // one in so many requests is this loop's
 	load   Load
 	begin  time.Duration // on the engine's clock
@@ -310,7 +310,7 @@ func (d *drive) finish(now time.Duration) {
 		if len(done) > 0 {
 			select {
 			case d.landed <- done:
-			case <-d.broken: // nobody takes them any more
+			case <-d.broken: // no goroutine receives them any more
 			}
 		}
 	}, func() { close(d.over) })

@@ -27,7 +27,7 @@ type engine struct {
 	rec     recorder
 	base    time.Time // the engine's clock counts from here
 	loops   []*loop
-	watch   *selfwatch.Watch // nil: nobody watches
+	watch   *selfwatch.Watch // nil: none
 
 	mu    sync.Mutex // of free: bursts overlap in an open schedule
 	free  []*slot
@@ -111,7 +111,7 @@ func (e *engine) defect(err error) {
 }
 
 // cause is what has ended the context; nil: nothing. A defect closes broken before it ends the context, both under the
-// lock, so that whoever has seen broken finds the cause here.
+// lock, so that a goroutine that has seen broken finds the cause here.
 func (e *engine) cause(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

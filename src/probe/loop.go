@@ -40,8 +40,8 @@ type loop struct {
 	sockets int // open ones
 	shaking int // goroutines that shake hands
 
-	defect func(error) // told when something of the loop has panicked
-	failed func(error) // told once when the poller fails; nil: nobody is
+	defect func(error) // called when something of the loop has panicked
+	failed func(error) // called once when the poller fails; may be nil
 
 	mu    sync.Mutex
 	tasks []func()
@@ -117,8 +117,8 @@ func (l *loop) run() {
 			c.shut()
 		}
 	}
-	for l.shaking > 0 { // they have been told to stop
-		l.wait(-1) // for their word, no more
+	for l.shaking > 0 { // they have been asked to stop
+		l.wait(-1) // only for them to report
 		l.runTasks()
 	}
 }
@@ -141,7 +141,7 @@ func (l *loop) end() {
 // blindBeat is how often a loop looks for work after its poller has failed.
 const blindBeat = time.Millisecond
 
-// wait waits for the sockets. A poller that fails ends the run: the loop then knows nothing about its sockets, and only
+// wait waits for the sockets. A poller that fails ends the run: the loop then has no news of its sockets, and only
 // continues in order to end what is in flight when it is asked to.
 func (l *loop) wait(d time.Duration) []readiness {
 	ready := l.poll.wait(d)

@@ -68,7 +68,7 @@ type Config struct {
 	Warmup      int    // the first rounds whose rows are marked so
 	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
 	Watch       bool   // mark rows whose latency the client may have made (Suspect)
-	Cold        *Cold  // makes the targets cold before each burst, of a closed schedule; nil: nobody does
+	Cold        *Cold  // makes the targets cold before each burst, of a closed schedule; nil: no cold start is forced
 
 	// MaxErrorRatio from 0 to 1: once 10 requests are in and more than this part has failed, Run stops.
 	MaxErrorRatio float64
@@ -79,7 +79,7 @@ type Config struct {
 	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops
 	// Run.
 	Sink func([]sample.Sample) error
-	// Progress is told after every burst; nil: nobody is. Calls do not overlap.
+	// Progress is called after every burst; may be nil. Calls do not overlap.
 	Progress func(Progress)
 	// Note takes what a log should hold: the first failure of each class and the first redirect of each target.
 	Note func(format string, args ...any)
@@ -114,7 +114,7 @@ type Outcome struct {
 	Missed    int    // rows of forced cold starts that an instance of before has answered
 	Repeated  int    // bursts that were sent again because of such rows; Bursts counts them, too
 	NotCold   int    // bursts that had such rows at the last attempt, too
-	Watched   string // what the watch saw in all, in a sentence; empty: nobody watched
+	Watched   string // what the watch saw in all, in a sentence; empty: there was no watch
 }
 
 // ErrorRatio is the error of a Run that stopped because too many requests failed.

@@ -13,7 +13,7 @@ import (
 type wire struct {
 	conn   *conn         // set once the handshake is over
 	news   chan struct{} // the socket has changed, or the wire is connected or aborted
-	greets func()        // told once when the first message is written before there is a connection; nil: nobody is
+	greets func()        // called once when the first message is written before there is a connection; may be nil
 
 	mu     sync.Mutex
 	fd     int    // -1 before there is a connection

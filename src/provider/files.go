@@ -10,14 +10,14 @@ type File struct {
 	Text []byte
 }
 
-// Writer is a connection whose vendor's CLI reads files. It asks nobody: the files follow from the arguments.
+// Writer is a connection whose vendor's CLI reads files. It makes no request: the files follow from the arguments.
 type Writer interface {
 	// Files are those of one unit, named from the unit's folder. where is what Locate said; nil: not known, or the
 	// provider is not FilesLocated. Before packages have an identity it is asked only for its error.
 	Files(r *run.Run, u Unit, where map[string]string) ([]File, error)
 }
 
-// Adapter is a connection whose vendor calls functions in a form of its own. It asks nobody.
+// Adapter is a connection whose vendor calls functions in a form of its own. It makes no request.
 type Adapter interface {
 	// Adapt says what turns functions of a language into the vendor's. The zero value: nothing is added to them, which
 	// is so for images of every vendor.

@@ -52,7 +52,7 @@ type Matcher interface {
 	Match(fns []*Function) ([]Endpoint, error)
 }
 
-// Guide is a connection to a provider to which others deploy what stellar prepares. It asks nobody.
+// Guide is a connection to a provider to which others deploy what stellar prepares. It makes no request.
 type Guide interface {
 	// Endpoints is the endpoints file of units that others will deploy; what is left to fill in is written in capitals.
 	Endpoints(units []Unit) (File, error)
@@ -72,7 +72,7 @@ type Locator interface {
 // Refuser is a connection that cannot do all that an experiment file can ask for, beyond its limits in numbers.
 type Refuser interface {
 	// Refuse gives each thing that a sub-experiment asks for and the provider cannot do; fn is one of its functions. It
-	// asks nobody: the answer follows from the two alone.
+	// makes no request: the answer follows from the two alone.
 	Refuse(s *experiment.SubExperiment, fn *Function) []Refusal
 }
 

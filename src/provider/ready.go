@@ -27,9 +27,9 @@ type Readiness struct {
 	Tools       []Tool
 	Credentials string            // where they were found; empty: nowhere, or none are needed. Never a value
 	Where       map[string]string // region, project, account: where a deployment would go
-	// what must be had first, each with a hint; what Tools say of themselves is not repeated
+	// what is needed first, each with a hint; without what Tools have already
 	Missing    []error
-	Unanswered []Unanswered // what was asked and nobody answered
+	Unanswered []Unanswered // questions that got no answer
 }
 
 // Unanswered is a question that was asked of a program or of the provider and got no answer, for whatever reason.
@@ -67,7 +67,7 @@ type Program struct {
 const (
 	// VersionTimeout is how long a program may take to print its version.
 	VersionTimeout = time.Minute
-	// AskGrace is how long a program that only tells something may take to end once it is stopped.
+	// AskGrace is how long a program that only prints information may take to end once it is stopped.
 	AskGrace = 100 * time.Millisecond
 )
 

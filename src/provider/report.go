@@ -44,7 +44,7 @@ type Report struct {
 	ColdKnown   bool          // Cold says something
 }
 
-// EmptyReport is one that tells nothing of a request but its id.
+// EmptyReport is a report that has only the id of its request.
 func EmptyReport(requestID string) Report {
 	return Report{RequestID: requestID, Duration: NotReported, Billed: NotReported, Init: NotReported,
 		Restore: NotReported}

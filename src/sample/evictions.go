@@ -23,7 +23,7 @@ type Eviction struct {
 	Endpoint  string
 	Planned   time.Duration // the wait that was chosen
 	Wait      time.Duration // from the last byte of the first response to the second request
-	Lived     Tri           // whether the instance of the first request answered the second; Unknown: nobody knows
+	Lived     Tri           // whether the instance of the first request answered the second; Unknown: it is not known
 	Before    string        // instance of the first request
 	After     string        // instance of the second
 	Cold      Tri

@@ -79,7 +79,7 @@ type Sample struct {
 	Suspect string // why the client may have made this latency, words joined by "+"; empty: no sign of it
 
 	// how a cold row became cold, Forced or Idle; Missed: it is warm where a cold start was forced; empty: it is warm,
-	// or nobody knows
+	// or it is not known
 	ColdStart string
 
 	// What the platform reports of the request.
@@ -92,7 +92,7 @@ type Sample struct {
 
 	// The parts of a cold row's latency, None on others. Rounded to µs, their sum is the latency.
 	Network      time.Duration
-	Residual     time.Duration // what nobody reports: start of the sandbox, download and unpacking of the package
+	Residual     time.Duration // what is not reported: start of the sandbox, download and unpacking of the package
 	Start        time.Duration // init or restore
 	FirstRequest time.Duration
 

@@ -71,7 +71,7 @@ func TestRunOutcomes(t *testing.T) {
 			var e *fail.Error
 			if err != nil && (!errors.As(err, &e) || e.Code != fail.CodeFailed ||
 				!strings.Contains(err.Error(), tc.cmd.Name)) {
-				t.Errorf("not an error of the house that says what was run: %#v", err)
+				t.Errorf("not a fail.Error that says what was run: %#v", err)
 			}
 			if e != nil && tc.stderr != "" && !strings.Contains(e.Output, strings.TrimSpace(tc.stderr)) {
 				t.Errorf("output in the error: %q", e.Output)

@@ -94,7 +94,7 @@ func (r *Recorder) Send(ctx context.Context, cfg probe.Config, round int,
 	return nil
 }
 
-// Close ends the file and tells Env.Measured what was measured; err is what ended the study.
+// Close ends the file and passes what was measured to Env.Measured; err is what ended the study.
 func (r *Recorder) Close(err error) error {
 	if r.env.Measured != nil {
 		r.env.Measured(r.result)

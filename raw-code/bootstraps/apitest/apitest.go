@@ -89,7 +89,7 @@ func (a *API) Invoke(ctx context.Context, body string, left time.Duration) (Answ
 	case early := <-a.initError:
 		return Answer{}, fmt.Errorf("the function did not start: %s", early.Body)
 	case <-ctx.Done():
-		return Answer{}, fmt.Errorf("nobody asked for the event: %w", ctx.Err())
+		return Answer{}, fmt.Errorf("no request asked for the event: %w", ctx.Err())
 	}
 	select {
 	case answer := <-answers:

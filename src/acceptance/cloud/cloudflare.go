@@ -97,7 +97,7 @@ func (a *Cloudflare) Left() (names []string) {
 	return names
 }
 
-// Put puts a Worker into the account that nobody deployed, with its variable STELLAR_RUN.
+// Put adds a Worker to the account without a deployment. run is the value of its variable STELLAR_RUN.
 func (a *Cloudflare) Put(name, run string) {
 	var u upload
 	u.metadata.Bindings = []binding{{Name: "STELLAR_RUN", Type: "plain_text", Text: run}}

@@ -95,7 +95,7 @@ func Module(name string) string {
 	return filepath.Join(Repo(), "scripts", name, "node_modules", ".bin")
 }
 
-// Unconfigured is the folder of stand-ins for vendors' CLIs that are slow to say that nobody has configured them.
+// Unconfigured is the folder of stand-ins for vendors' CLIs that report, after a delay, that they are not configured.
 func Unconfigured() string {
 	return filepath.Join(Repo(), "src", "acceptance", "lab", "testdata", "bin")
 }

@@ -44,7 +44,7 @@ func (d *Design) Add(t Trial) {
 	d.evidence.add(t)
 }
 
-// Done says whether the keep-alive is known: its model is told, and its interval is within Precision.
+// Done says whether the keep-alive is known: its model is known, and its interval is within Precision.
 func (d *Design) Done() bool {
 	d.refresh()
 	if d.fit.Model == Undecided || d.fit.Error() > Precision {
@@ -67,8 +67,8 @@ func (d *Design) refresh() {
 
 // Next chooses a wait, in seconds, for one of so many functions that are measured side by side.
 //
-// While the model is not known, waits lie where an answer tells most of model and keep-alive. A fixed keep-alive is
-// then bracketed. Of an exponential one with the mean m, the answer after a wait of 1.59 m tells most: the information
+// While the model is not known, waits lie where an answer says most about model and keep-alive. A fixed keep-alive is
+// then bracketed. Of an exponential one with the mean m, the answer after a wait of 1.59 m says most: the information
 // on ln m is x²/(exp(x) - 1) at x = t/m. Waits lie around it, so that they also show whether the curve has that shape.
 func (d *Design) Next(slot, of int) float64 {
 	d.refresh()
@@ -88,7 +88,7 @@ func (d *Design) Next(slot, of int) float64 {
 	return d.rounded(wait)
 }
 
-// learn is a wait that tells much: a quantile of the candidates, weighed by the square of what each tells.
+// learn is a wait with much information: a quantile of the candidates, weighed by the square of what each gains.
 func (d *Design) learn(u float64) float64 {
 	gains := d.evidence.gains(d.waits)
 	sum := 0.0

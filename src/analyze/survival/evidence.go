@@ -132,8 +132,8 @@ func (e *evidence) models() (fixed, exponential, other float64) {
 	return fixed, exponential, other
 }
 
-// gains is how much an answer at each of the waits tells, in nats: the mutual information of the answer and of model,
-// scale and shape (Lindley, Annals of Mathematical Statistics 27, 1956).
+// gains is the information of an answer at each of the waits, in nats: the mutual information of the answer and of
+// model, scale and shape (Lindley, Annals of Mathematical Statistics 27, 1956).
 func (e *evidence) gains(waits []float64) []float64 {
 	type cell struct {
 		shape, distance int // its place in the tables, before that of the wait is added

@@ -76,7 +76,7 @@ func (d *Design) Fit() Fit {
 	return f
 }
 
-// estimate is the keep-alive of a model that is told.
+// estimate is the keep-alive of a known model.
 func (f *Fit) estimate(points []Point) {
 	longest, shortest := 0.0, math.Inf(1)
 	for _, p := range points {

@@ -21,7 +21,7 @@ type reader struct {
 	text  []byte // the line that is looked at, without its end
 	line  int    // its number, from 1
 	cells [][]byte
-	names []string // of the functions met, as many as an error message tells
+	names []string // of the functions met, as many as an error message names
 	more  bool     // there are functions after those that were read
 }
 

@@ -234,7 +234,7 @@ func judgeClock(a, b *reading) finding {
 	return finding{}
 }
 
-// judgeCPU asks for the process's share of its cores and for the machine's. The system tells idle time in steps of
+// judgeCPU asks for the process's share of its cores and for the machine's. The system reports idle time in steps of
 // idleGrain, so that as much may be missing from a difference: the machine is called busy only where it was even so. A
 // busy machine on which no thread of ours waited for its turn made no latency, and is passed over: behind is that one
 // did.

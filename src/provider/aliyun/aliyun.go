@@ -64,7 +64,7 @@ const (
 		", or write a file as docs/providers/aliyun.md shows"
 )
 
-// credentials tells where the plugin will find them: the environment, or the file that it reads.
+// credentials says where the plugin will find them: the environment, or the file that it reads.
 func (a *connection) credentials() (string, error) {
 	set, unset := a.Variables(envID, envSecret, envAccount)
 	switch {
@@ -194,7 +194,7 @@ func (a *connection) deploy(ctx context.Context, u provider.Unit) (provider.Endp
 		Detail: map[string]string{provider.DetailUnit: u.Name, provider.DetailDir: a.UnitFolder(u)}}, nil
 }
 
-// apiLine is how the plugin tells an API: method, address, and service.function behind it.
+// apiLine is how the plugin prints an API: method, address, and service.function behind it.
 var apiLine = regexp.MustCompile(`(?m)^.*\b[A-Z]+ (https?://\S+) -> [^\s.]+\.(\S+)\s*$`)
 
 // readEndpoints reads what `serverless deploy` prints. Function is the name in the account.

@@ -35,8 +35,8 @@ func secrets() []string { return []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_
 const credentialsHint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` or " +
 	"`aws sso login` (docs/providers/aws.md)"
 
-// identityTimeout bounds the search for credentials: on a machine that is none of AWS's, the last place to look answers
-// to nobody.
+// identityTimeout bounds the search for credentials: outside of AWS, the last source, the instance
+// metadata service, does not answer.
 const identityTimeout = 20 * time.Second
 
 // settingsTimeout bounds a question that a run can do without.

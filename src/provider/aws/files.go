@@ -86,7 +86,7 @@ func (a *connection) Files(r *run.Run, u provider.Unit, where map[string]string)
 			Name:             "aws",
 			Region:           cmp.Or(where[provider.DetailRegion], r.Experiment.Region),
 			StackName:        u.Name,   // the framework's own would be the name and a stage
-			DeploymentMethod: "direct", // a change set adds a review that nobody makes
+			DeploymentMethod: "direct", // a change set adds a review, which a run does not need
 			DeploymentBucket: bucketSection{BlockPublicAccess: true, SkipPolicySetup: true,
 				Tags: provider.Texts(r.Tags)},
 			IAM:              iamSection{Role: attributeOf(roleID, "Arn")},

@@ -84,7 +84,7 @@ func (s *session) tagged(ctx context.Context) ([]cftypes.Stack, error) {
 	return out, nil
 }
 
-// functions are those of one stack, as Lambda tells of them.
+// functions are those of one stack, as Lambda describes them.
 func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provider.Endpoint, error) {
 	unit, api := aws.ToString(stack.StackName), outputOf(stack, outputAPI)
 	if api == "" {

@@ -123,7 +123,7 @@ func (s *session) settled(ctx context.Context, name string) (*cftypes.Stack, err
 	}
 }
 
-// deletions is how often a stack's deletion is asked for in one removal; whoever undoes tries the removal again.
+// deletions is how often one removal requests the deletion of a stack; the undo repeats the removal.
 const deletions = 2
 
 // deleteStack deletes what is left of a stack, and again where that failed: by then its buckets are empty, and what was

@@ -249,7 +249,7 @@ func (a *connection) deploy(ctx context.Context, u provider.Unit) (provider.Endp
 		Detail: map[string]string{provider.DetailUnit: u.Name, provider.DetailDir: a.UnitFolder(u)}}, nil
 }
 
-// functionLine is how the plugin tells a function: its name, a method, its address without a scheme.
+// functionLine is how the plugin prints a function: its name, a method, its address without a scheme.
 var functionLine = regexp.MustCompile(`(?m)->\s+(\S+): \[[A-Z*]+\] ` +
 	`((?:https?://)?[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?/\S*)\s*$`)
 

@@ -37,7 +37,7 @@ func (a *connection) ReportDelay() time.Duration { return reportDelay }
 func (a *connection) ReportID(requestID string) string { return requestID }
 
 // Reports asks Application Insights, where an app has it: the apps that this package deploys have none, but a policy of
-// the subscription can add it. It tells the duration of the function and which instance ran it. It samples: not every
+// the subscription can add it. It has the duration of the function and the instance that ran it. It samples: not every
 // request need be there.
 func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	for _, e := range w.Functions {

@@ -268,7 +268,7 @@ func (a *restClient) site(group, app string) string {
 	return "/resourceGroups/" + url.PathEscape(group) + "/providers/Microsoft.Web/sites/" + url.PathEscape(app)
 }
 
-// addresses are those of the functions of an app, as Azure itself tells them.
+// addresses are those of the functions of an app, as Azure itself reports them.
 func (a *restClient) addresses(ctx context.Context, group, app string) ([]string, error) {
 	var list struct {
 		Value []struct {

@@ -161,7 +161,7 @@ func (c *connection) Locate(ctx context.Context) (map[string]string, error) {
 
 type identity struct{ account, credentials string }
 
-// who tells which account the credentials at hand lead to. A token is not tried: the first deployment does.
+// who returns the account that the credentials belong to. A token is not tried: the first deployment does.
 func (c *connection) who(ctx context.Context) (identity, error) {
 	account := cmp.Or(c.Where[provider.DetailAccount], strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID")))
 	_, name := c.FirstSet("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")

@@ -51,8 +51,8 @@ func (c *cloudFunctions) Adapt(language string) provider.Adaptation {
 // Notes are none: what Google cannot do is refused.
 func (c *cloudFunctions) Notes(*run.Function) []string { return nil }
 
-// environment is a function's environment. Google tells a function its memory nowhere: the measurement function finds
-// it where AWS has it, as on the local platform.
+// environment is a function's environment. Google does not give a function its memory size: the measurement function
+// finds it where AWS has it, as on the local platform.
 func environment(fn *run.Function) map[string]string {
 	env := maps.Clone(fn.Env)
 	if env == nil {

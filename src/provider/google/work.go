@@ -66,7 +66,7 @@ func (g gcloud) unhindered(ctx context.Context, c shell.Command) (shell.Result, 
 			return res, err
 		}
 		if provider.Pause(ctx, wait) != nil {
-			return res, err // what Google said tells more than that time is up
+			return res, err // Google's message says more than that time is up
 		}
 	}
 }

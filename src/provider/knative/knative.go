@@ -1,6 +1,6 @@
-// Package knative is vHive, and any other Knative: functions that speak gRPC, deployed by whoever runs the cluster and
-// named by an endpoints file. stellar deploys and removes nothing there; the package says which commands do, and writes
-// the files.
+// Package knative is vHive, and any other Knative: functions that speak gRPC, deployed by the operator of the cluster
+// and named by an endpoints file. stellar deploys and removes nothing there; the package says which commands do, and
+// writes the files.
 package knative
 
 import (
@@ -42,9 +42,9 @@ var (
 
 // What functions on Knative have in common.
 const (
-	containerPort  = 8080       // the container's port; Knative tells it in PORT
+	containerPort  = 8080       // the container's port; Knative passes it in PORT
 	servicesFolder = "services" // of the services' files, under the service folder
-	containerUser  = 65534      // who generated images run as: nobody
+	containerUser  = 65534      // the user of generated images: nobody
 )
 
 // units is a Knative Service for each function, their files in one folder.

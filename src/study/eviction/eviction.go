@@ -1,5 +1,5 @@
 // Package eviction is the experiment type eviction: a function is called, left idle for a wait, and called again. Its
-// answer tells whether the instance lived through the wait. Waits are chosen one after the other.
+// answer shows whether the instance lived through the wait. Waits are chosen one after the other.
 package eviction
 
 import (
@@ -88,7 +88,7 @@ type measurement struct {
 }
 
 // follow calls one function until the keep-alive is known or it had all its waits. The response that ends a wait begins
-// the next one. After a failure it begins anew, for nobody knows what became of the instance.
+// the next one. After a failure it begins anew, because the state of the instance is not known.
 func (m *measurement) follow(ctx context.Context, at int) error {
 	before, err := m.call(ctx, at, 0, func(*sample.Sample) error { return nil })
 	if err != nil {
@@ -189,7 +189,7 @@ func (m *measurement) record(planned time.Duration, before sample.Sample, after 
 	return nil
 }
 
-// progress tells how many of the waits there may be are over.
+// progress reports how many waits are over, of the most that there may be.
 func (m *measurement) progress() {
 	if m.env.Progress == nil {
 		return
@@ -203,7 +203,7 @@ func (m *measurement) progress() {
 }
 
 // lived says whether the instance of the first request answered the second one. Where functions do not name their
-// instance, only a cold start tells. A warm answer of another instance tells nothing.
+// instance, only a cold start shows it. A warm answer of another instance shows nothing.
 func lived(before, after *sample.Sample) sample.Tri {
 	switch {
 	case after.Err != sample.OK:

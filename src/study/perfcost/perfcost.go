@@ -54,7 +54,7 @@ func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
 }
 
 // Run measures one function after the other. It writes latencies.csv and perf-cost.csv. Its errors are those of
-// study.Recorder; an invocation that cannot be had as wanted is none.
+// study.Recorder; an invocation that is not of the wanted kind is no error.
 func (s Study) Run(ctx context.Context, env study.Env) error {
 	if err := env.Check(); err != nil {
 		return err

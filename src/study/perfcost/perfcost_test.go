@@ -177,7 +177,7 @@ func TestNotObtainable(t *testing.T) {
 		t.Fatal(err)
 	}
 	findings, lines := summarize(t, env)
-	if !strings.HasSuffix(findings[0], "n = 1 of 7: the others could not be had") ||
+	if !strings.HasSuffix(findings[0], "n = 1 of 7: the others were not measured") ||
 		!strings.Contains(findings[1], "n = 7") || strings.Contains(findings[1], "could not") {
 		t.Errorf("findings:\n%s", strings.Join(findings, "\n"))
 	}

@@ -143,7 +143,7 @@ func findings(table []analyze.DescriptionRow) (out []string) {
 		}
 		line := fmt.Sprintf("%d MB %s: ", r.MemoryMB, r.Type)
 		if r.Count == 0 {
-			out = append(out, line+fmt.Sprintf("none of %d invocations could be had", r.Wanted))
+			out = append(out, line+fmt.Sprintf("none of %d invocations was measured", r.Wanted))
 			continue
 		}
 		line += fmt.Sprintf("mean %s ms%s, median %s ms%s", r.Mean.Format(2), interval(r.Mean95), r.Median.Format(2),
@@ -153,7 +153,7 @@ func findings(table []analyze.DescriptionRow) (out []string) {
 		}
 		line += fmt.Sprintf(", n = %d", r.Count)
 		if r.Count < r.Wanted {
-			line += fmt.Sprintf(" of %d: the others could not be had", r.Wanted)
+			line += fmt.Sprintf(" of %d: the others were not measured", r.Wanted)
 		}
 		out = append(out, line)
 	}
