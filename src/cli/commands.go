@@ -113,18 +113,10 @@ func (c *command) probeCommand() *cli.Command {
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{outputFlag(), logFlag(), pricesFlag(), jsonFlag("the summary")},
-		Action: func(cc *cli.Context) error {
-			dir, err := oneFolder(cc)
-			if err != nil {
-				return err
-			}
-			w, err := c.newApp(cc)
-			if err != nil {
-				return err
-			}
+		Action: c.onFolder(func(cc *cli.Context, w app.App, dir string) error {
 			out, err := w.Probe(cc.Context, dir)
 			return c.finish(cc, out, err)
-		},
+		}),
 	}
 }
 
@@ -135,21 +127,13 @@ func (c *command) removeCommand() *cli.Command {
 			"fine.\n\n" +
 			example("stellar remove latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{logFlag()},
-		Action: func(cc *cli.Context) error {
-			dir, err := oneFolder(cc)
-			if err != nil {
-				return err
-			}
-			w, err := c.newApp(cc)
-			if err != nil {
-				return err
-			}
+		Action: c.onFolder(func(cc *cli.Context, w app.App, dir string) error {
 			n, err := w.Remove(cc.Context, dir)
 			if err == nil {
 				printf(c.Stdout, "%s\n", removedText(n))
 			}
 			return err
-		},
+		}),
 	}
 }
 
@@ -158,6 +142,21 @@ func removedText(n int) string {
 		return "nothing is left of the run"
 	}
 	return fmt.Sprintf("removed what was left (%d in the journal); nothing is left of the run", n)
+}
+
+// onFolder is the action of a command whose only argument is a run's folder.
+func (c *command) onFolder(do func(cc *cli.Context, w app.App, dir string) error) cli.ActionFunc {
+	return func(cc *cli.Context) error {
+		dir, err := oneFolder(cc)
+		if err != nil {
+			return err
+		}
+		w, err := c.newApp(cc)
+		if err != nil {
+			return err
+		}
+		return do(cc, w, dir)
+	}
 }
 
 func oneFolder(cc *cli.Context) (string, error) {

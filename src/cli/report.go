@@ -2,6 +2,8 @@ package cli
 
 import (
 	"github.com/urfave/cli/v2"
+
+	"stellar/src/app"
 )
 
 func (c *command) reportCommand() *cli.Command {
@@ -14,17 +16,9 @@ func (c *command) reportCommand() *cli.Command {
 			example("stellar report latency-samples/20260102T150405Z-local-abcd",
 				"stellar report --prices prices.csv latency-samples/20260102T150405Z-local-abcd"),
 		Flags: []cli.Flag{logFlag(), pricesFlag(), jsonFlag("the summary")},
-		Action: func(cc *cli.Context) error {
-			dir, err := oneFolder(cc)
-			if err != nil {
-				return err
-			}
-			w, err := c.newApp(cc)
-			if err != nil {
-				return err
-			}
+		Action: c.onFolder(func(cc *cli.Context, w app.App, dir string) error {
 			out, err := w.Report(cc.Context, dir)
 			return c.finish(cc, out, err)
-		},
+		}),
 	}
 }

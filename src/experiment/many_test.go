@@ -26,7 +26,7 @@ func TestManyMistakesAreAllListed(t *testing.T) {
 		}
 		if last := all.List[n-1]; last.Path != fmt.Sprintf("SubExperiments[0].BurstSizes[%d]", n-1) || last.Line != 1 ||
 			last.Column != 71+2*(n-1) {
-			t.Errorf("the last one is at %s", last.Place)
+			t.Errorf("the last one is at %s", last.Position)
 		}
 		looked[n] = d.src.looked / n
 	}

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// Place is where in a file something stands. Line and Column count from 1, a column being a character; Line 0 means the
-// file as a whole.
-type Place struct {
+// Position is a position in a file. Line and Column count from 1, and a column is a character. Line 0 means the whole
+// file.
+type Position struct {
 	File         string
 	Line, Column int
 	Path         string // JSON path, e.g. SubExperiments[2].BurstSizes[0]; empty for the file as a whole
 }
 
 // String gives file:line:column: path, without the parts that are not known.
-func (p Place) String() string {
+func (p Position) String() string {
 	s := p.File
 	if p.Line > 0 {
 		s = fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
@@ -29,12 +29,12 @@ func (p Place) String() string {
 
 // Problem is one error of an experiment file: where, what was found, what is allowed.
 type Problem struct {
-	Place
+	Position
 	Text string
 }
 
 // String gives the problem on one line.
-func (p Problem) String() string { return p.Place.String() + ": " + p.Text }
+func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
 
 // Problems are all the errors of one file, in the order of their places. It is the error that Load and Parse wrap with
 // exit code 2.
@@ -65,13 +65,13 @@ const (
 
 // Warning is something to be asked about before anything is deployed.
 type Warning struct {
-	Place
+	Position
 	Kind WarningKind
 	Text string
 }
 
 // String gives the warning on one line.
-func (w Warning) String() string { return w.Place.String() + ": " + w.Text }
+func (w Warning) String() string { return w.Position.String() + ": " + w.Text }
 
 // findings collects what a file's reading brings to light, each thing once: the expansion of a sweep meets the same
 // value many times.
@@ -97,22 +97,22 @@ func (f *findings) first(off int, path, text string) bool {
 	return !was
 }
 
-func (f *findings) place(off int, path string) Place {
+func (f *findings) position(off int, path string) Position {
 	line, column := f.src.at(off)
-	return Place{f.src.name, line, column, path}
+	return Position{f.src.name, line, column, path}
 }
 
 // problem records an error.
 func (f *findings) problem(off int, path, format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); f.first(off, path, text) {
-		f.problems = append(f.problems, Problem{f.place(off, path), text})
+		f.problems = append(f.problems, Problem{f.position(off, path), text})
 	}
 }
 
 // note records something worth knowing that changes nothing for the caller.
 func (f *findings) note(off int, path, format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); f.first(off, path, text) {
-		f.notes = append(f.notes, Problem{f.place(off, path), text})
+		f.notes = append(f.notes, Problem{f.position(off, path), text})
 	}
 }
 
@@ -122,9 +122,9 @@ func (f *findings) warn(kind WarningKind, off int, path, format string, args ...
 	if !f.first(off, path, text) {
 		return
 	}
-	p := Place{File: f.src.name}
+	p := Position{File: f.src.name}
 	if off >= 0 {
-		p = f.place(off, path)
+		p = f.position(off, path)
 	}
 	f.warnings = append(f.warnings, Warning{p, kind, text})
 }
@@ -134,12 +134,12 @@ func (f *findings) err() *Problems {
 	if len(f.problems) == 0 {
 		return nil
 	}
-	sortByPlace(f.problems)
+	sortByPosition(f.problems)
 	return &Problems{f.problems}
 }
 
 func (f *findings) noteTexts() []string {
-	sortByPlace(f.notes)
+	sortByPosition(f.notes)
 	var texts []string
 	for _, n := range f.notes {
 		texts = append(texts, n.String())
@@ -147,7 +147,7 @@ func (f *findings) noteTexts() []string {
 	return texts
 }
 
-func sortByPlace(ps []Problem) {
+func sortByPosition(ps []Problem) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(a.Line-b.Line, a.Column-b.Column, strings.Compare(a.Path, b.Path), strings.Compare(a.Text,
 			b.Text))

@@ -19,7 +19,7 @@ type reuseStage struct {
 	held *heldRuns
 }
 
-func (reuseStage) String() string { return "looking for functions that stand" }
+func (reuseStage) String() string { return "looking for deployed functions to reuse" }
 
 // Skip says why no function is taken over.
 func (s reuseStage) Skip(r *run.Run) string {

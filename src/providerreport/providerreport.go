@@ -164,7 +164,7 @@ func (j *join) collect(ctx context.Context) error {
 	for end := time.Now().Add(wait); j.missing > 0; {
 		w := provider.ReportWindow{Functions: j.Functions, IDs: j.waiting}
 		w.From, w.To = j.window()
-		if err := j.Reporter.Reports(ctx, w, j.take); err != nil {
+		if err := j.Reporter.Reports(ctx, w, j.addReport); err != nil {
 			return err
 		}
 		if j.missing == 0 || time.Now().Add(pause).After(end) {
@@ -206,8 +206,8 @@ func (j *join) window() (from, to time.Time) {
 	return from, to
 }
 
-// take enters a report. Two different ones of one id are no ground to choose one of them.
-func (j *join) take(r provider.Report) {
+// addReport adds a report to its row. If two reports of one id differ, the row gets neither.
+func (j *join) addReport(r provider.Report) {
 	e := j.rows[r.RequestID]
 	if e == nil {
 		return

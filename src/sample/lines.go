@@ -44,9 +44,9 @@ func (l *lineReader) next() ([]byte, error) {
 		scanned += len(rest)
 		switch {
 		case scanned > maxLine:
-			return l.take(scanned, quotes), errTooLong
+			return l.consume(scanned, quotes), errTooLong
 		case i >= 0 && quotes%2 == 0:
-			return l.take(scanned, quotes), nil
+			return l.consume(scanned, quotes), nil
 		case i >= 0:
 			continue
 		case l.err == nil:
@@ -54,15 +54,15 @@ func (l *lineReader) next() ([]byte, error) {
 		case errors.Is(l.err, io.EOF) && scanned == 0:
 			return nil, io.EOF
 		case errors.Is(l.err, io.EOF):
-			return l.take(scanned, quotes), errTorn
+			return l.consume(scanned, quotes), errTorn
 		default:
-			return l.take(scanned, quotes), l.err
+			return l.consume(scanned, quotes), l.err
 		}
 	}
 }
 
-// take gives out the first n bytes.
-func (l *lineReader) take(n, quotes int) []byte {
+// consume returns the first n bytes and moves past them.
+func (l *lineReader) consume(n, quotes int) []byte {
 	row := l.buf[l.start : l.start+n]
 	l.start += n
 	l.quoted = quotes > 0

@@ -29,13 +29,13 @@ func newStream(secrets []string, sink *lineSink) *stream {
 
 // Write never fails: a program must not die of a broken pipe because of its reader.
 func (s *stream) Write(p []byte) (int, error) {
-	s.take(s.red.next(p, false))
+	s.emitLines(s.red.next(p, false))
 	return len(p), nil
 }
 
 // finish passes on what was held back and returns the stream's tail. The program has ended already.
 func (s *stream) finish() string {
-	s.take(s.red.next(nil, true))
+	s.emitLines(s.red.next(nil, true))
 	if len(s.part) > 0 {
 		s.sink.line(s.part)
 		s.part = nil
@@ -43,7 +43,8 @@ func (s *stream) finish() string {
 	return s.tail.String()
 }
 
-func (s *stream) take(clean []byte) {
+// emitLines adds text without secrets to the tail, and passes complete lines on.
+func (s *stream) emitLines(clean []byte) {
 	s.tail.add(clean)
 	for len(clean) > 0 {
 		i := bytes.IndexByte(clean, '\n')

@@ -48,7 +48,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil { // a call's message comes behind its head
 		return
 	}
-	h := s.take(linkOf(r.Context()))
+	h := s.logRequest(linkOf(r.Context()))
 	body := s.reply(w, &h)
 	if !s.pause(s.due(&h)) || h.reset && s.between == 0 {
 		panic(http.ErrAbortHandler) // it resets the stream

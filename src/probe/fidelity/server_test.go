@@ -165,14 +165,14 @@ func (s *server) serve(ctx context.Context, raw net.Conn) {
 				return
 			}
 		}
-		if !s.answer(c, s.take(linkOf(ctx))) {
+		if !s.answer(c, s.logRequest(linkOf(ctx))) {
 			return
 		}
 	}
 }
 
-// take enters a request that has just been read.
-func (s *server) take(from link) handled {
+// logRequest adds a request that has just been read to the log.
+func (s *server) logRequest(from link) handled {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := handled{number: len(s.log), conn: from.number, status: 200, accepted: from.accepted, read: time.Now()}

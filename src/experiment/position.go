@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Place says where the file gives a key of a sub-experiment: the value that a sweep picks, else the sub-experiment's
-// own, else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of
+// Position returns where the file gives a key of a sub-experiment: the value that a sweep picks, else the
+// sub-experiment's own, else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of
 // Platform is written Platform.Key. A negative index stands for the whole file.
-func (l *Loaded) Place(sub int, key string) Place {
+func (l *Loaded) Position(sub int, key string) Position {
 	off, path := l.spot(sub, key)
 	line, column := l.found.src.at(off)
-	return Place{l.found.src.name, line, column, path}
+	return Position{l.found.src.name, line, column, path}
 }
 
 func (l *Loaded) spot(sub int, key string) (off int, path string) {
