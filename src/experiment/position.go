@@ -6,8 +6,8 @@ import (
 )
 
 // Position returns where the file gives a key of a sub-experiment: the value that a sweep picks, else the
-// sub-experiment's own, else that of the whole file. It is the sub-experiment itself where the file does not give the key. A key of
-// Platform is written Platform.Key. A negative index stands for the whole file.
+// sub-experiment's own, else that of the whole file. It is the sub-experiment itself where the file does not give the
+// key. A key of Platform is written Platform.Key. A negative index means the whole file.
 func (l *Loaded) Position(sub int, key string) Position {
 	off, path := l.spot(sub, key)
 	line, column := l.found.src.at(off)

@@ -114,16 +114,16 @@ type measurement struct {
 
 	sent, failed int // requests
 
-	lacks []string // what could not be had as wanted
+	lacks []string // which invocations are missing
 
 	mu    sync.Mutex
 	notes map[string]bool // kinds of warnings of the probe that were written
 }
 
-// warn says in one line what could not be had as wanted.
+// warn logs in one line which invocations are missing.
 func (m *measurement) warn() {
 	if len(m.lacks) > 0 && m.env.Log != nil {
-		m.env.Log.Warnf("%s: some invocations could not be had as wanted: %s", m.env.Sub.Title,
+		m.env.Log.Warnf("%s: some invocations were not of the wanted kind: %s", m.env.Sub.Title,
 			strings.Join(m.lacks, ", "))
 	}
 }

@@ -226,7 +226,7 @@ func TestRefusals(t *testing.T) {
 
 // TestWarningsAreWrittenOnce: each phase is a probe of its own, and each would say the same anew.
 func TestWarningsAreWrittenOnce(t *testing.T) {
-	p := &platform{keepAlive: time.Hour} // what idles never ends: cold invocations cannot be had
+	p := &platform{keepAlive: time.Hour} // what idles never ends: no invocation is cold
 	env := environment(t, p)
 	probed := 0
 	env.Probe = func(ctx context.Context, cfg probe.Config) (probe.Outcome, error) {
