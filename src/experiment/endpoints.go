@@ -27,7 +27,7 @@ func endpointKeys() []key {
 
 const endpointsWanted = "an array of endpoints with GatewayID, FunctionMemoryMB, ImageSizeMB and PackageType"
 
-// ReadEndpoints reads an endpoints file: a list of functions that are deployed already. It is read as an experiment file is,
+// ReadEndpoints reads an endpoints file: a list of deployed functions. It is read as an experiment file is,
 // with all mistakes told together; its errors have exit code 2, and those of its content wrap *Problems.
 func ReadEndpoints(path string) ([]StandingEndpoint, error) {
 	data, err := readFile("the endpoints file", path,
