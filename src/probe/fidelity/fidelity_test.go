@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,25 +23,43 @@ type scene struct {
 	run  func(t *testing.T, relay *toxiproxy) []line // one for each attempt
 }
 
-// TestFidelity plays every scenario; the test command prints its table.
+// besideOthers is how many scenarios are played at once where they mostly wait, for a stall or a timeout to end.
+const besideOthers = 3
+
+// TestFidelity plays every scenario; the test command prints its table. A scenario that is held to a few milliseconds,
+// or that computes, has the machine to itself.
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
-	var lines []line
-	for _, group := range [][]scene{answeredScenes(), stallScenes(), phaseScenes(), connectionScenes(), sharedScenes(),
-		spreadScenes(), loadScenes(), suspectScenes(), failureScenes()} {
-		for _, s := range group {
-			t.Run(s.name, func(t *testing.T) {
-				played := []line{{scenario: s.name, truth: "-", measured: "-"}}
-				defer func() {
-					last := &played[len(played)-1]
-					last.pass = last.pass && !t.Failed()
-					lines = append(lines, played...)
-				}()
-				played = s.run(t, relay)
-			})
-		}
-	}
+	alone := slices.Concat(answeredScenes(), phaseScenes(), connectionScenes(), sharedScenes(), spreadScenes(),
+		heldLoadScenes(), suspectScenes())
+	waiting := slices.Concat(stalledLoadScenes(), stallScenes(), failureScenes())
+	lines := append(playScenes(t, relay, 1, alone), playScenes(t, relay, besideOthers, waiting)...)
 	t.Log("\n" + table(lines))
+}
+
+// playScenes plays so many scenes at once, each as a subtest, and returns their lines in the order of the scenes.
+func playScenes(t *testing.T, relay *toxiproxy, atOnce int, scenes []scene) []line {
+	lines := make([][]line, len(scenes))
+	var next atomic.Int64
+	var lanes sync.WaitGroup
+	for range atOnce {
+		lanes.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(scenes); i = int(next.Add(1)) - 1 {
+				s := scenes[i]
+				t.Run(s.name, func(t *testing.T) {
+					played := []line{{scenario: s.name, truth: "-", measured: "-"}}
+					defer func() {
+						last := &played[len(played)-1]
+						last.pass = last.pass && !t.Failed()
+						lines[i] = played
+					}()
+					played = s.run(t, relay)
+				})
+			}
+		})
+	}
+	lanes.Wait()
+	return slices.Concat(lines...)
 }
 
 // answered is a scenario in which every request is answered, so that latencies can be compared one by one.

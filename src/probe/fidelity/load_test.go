@@ -124,11 +124,18 @@ func (l sustained) order(v *verdict, rows []sample.Sample, unsent int64) []*samp
 	return byPlan
 }
 
-func loadScenes() []scene {
+// heldLoadScenes are the loads in which every request is answered.
+func heldLoadScenes() []scene {
 	var out []scene
 	for _, l := range answerable() {
 		out = append(out, scene{l.name, l.run})
 	}
+	return out
+}
+
+// stalledLoadScenes are the loads in which requests wait for the server or for a connection.
+func stalledLoadScenes() []scene {
+	var out []scene
 	for _, l := range stallingLoads() {
 		out = append(out, scene{l.name, l.runStall})
 	}

@@ -216,6 +216,7 @@ func closedStall(t *testing.T, _ *toxiproxy) []line {
 // TestCoordinatedOmissionIsSeen: a probe that lets the plan wait for the answers, which is what closed does, fails as
 // open.
 func TestCoordinatedOmissionIsSeen(t *testing.T) {
+	t.Parallel() // it waits
 	s := play(t, stallScript())
 	rows := observe(t, s, s.addr, func(c *probe.Config) {
 		stallPlan(probe.Reuse)(c)

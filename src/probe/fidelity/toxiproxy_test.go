@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,7 +31,7 @@ type toxic struct {
 type toxiproxy struct {
 	api     string
 	client  *http.Client
-	proxies int
+	proxies atomic.Int64
 }
 
 // startToxiproxy starts the relay, which ends with the test.
@@ -125,8 +126,7 @@ func (p *toxiproxy) call(t *testing.T, method, path string, body any) (string, e
 // ends with the scenario.
 func (p *toxiproxy) between(t *testing.T, upstream string, toxics ...toxic) string {
 	t.Helper()
-	p.proxies++
-	name := fmt.Sprintf("p%d", p.proxies)
+	name := fmt.Sprintf("p%d", p.proxies.Add(1))
 	answer, err := p.call(
 		t,
 		http.MethodPost,

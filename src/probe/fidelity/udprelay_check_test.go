@@ -110,6 +110,7 @@ func copies(log []passed) (n int) {
 }
 
 func TestUDPRelay(t *testing.T) {
+	t.Parallel() // it waits
 	const n = 400
 	for _, c := range []struct {
 		name     string
@@ -198,6 +199,7 @@ func checkCopies(t *testing.T, log []passed, arrived []string, where string) {
 
 // TestUDPRelayKeepsClientsApart: each client gets the answers to its own datagrams.
 func TestUDPRelayKeepsClientsApart(t *testing.T) {
+	t.Parallel() // it waits
 	r := relayUDP(t, echoUDP(t), 1, weather{delay: ms}, weather{delay: ms})
 	clients := []*client{dialRelay(t, r, "a"), dialRelay(t, r, "b"), dialRelay(t, r, "c")}
 	for i := range 20 {
