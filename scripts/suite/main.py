@@ -1,4 +1,4 @@
-"""The test suite of scripts/test.sh: parts side by side, and alone and last the one that measures time."""
+"""The test suite of scripts/test.sh: all parts in one pool of jobs, and alone and last the one that measures time."""
 import argparse
 import contextlib
 import os
@@ -17,6 +17,7 @@ from parts import Part, Script
 NAMES = ("suite", "unit", "data", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
 WAITING = "-parallel=4"  # tests that run side by side wait most of their time
+ROOM = 1.3  # of each core: jobs wait for each other and for the disk
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -59,43 +60,51 @@ def environment(work, binary, race):
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
+    env["PATH"] = direct_python(env["PATH"])
     os.mkdir(env["STELLAR_TEST_BUILDS"])
     return env
 
 
+def direct_python(path):
+    """The PATH without pyenv's folder of scripts, each of which searches for an interpreter at every start (0.1 s of
+    CPU), and with the interpreter's own folder before it."""
+    folders = path.split(os.pathsep)
+    for i, folder in enumerate(folders):
+        with contextlib.suppress(OSError), open(os.path.join(folder, "python3"), "rb") as f:
+            start = f.read(400)
+            if start.startswith(b"#!") and b"pyenv" in start:
+                folders[i] = os.path.dirname(sys.executable)
+    return os.pathsep.join(dict.fromkeys(folders))
+
+
 def waves(args, flags, work):
-    """The parts to run: a list of waves, which run one after the other. A wave is a list of lanes side by side, a lane
-    is a list of parts one after the other."""
+    """The jobs to run: a list of waves, which run one after the other. A wave is a list of jobs for one pool."""
     wanted = parts.sort_packages(parts.packages())
-    wanted["data"] = ["./" + p for p in parts.DATA]
+    wanted["data"] = parts.DATA
 
     def tests(name, *more):
-        return [Part(name, wanted[name], [*more, *flags], env)] if wanted[name] and name in args.only else []
+        return parts.jobs(name, wanted[name], [*more, *flags], env) if name in args.only else []
 
     if args.quick:
         env = dict(os.environ)
-        return [[tests("unit", "-short", "-p=4", WAITING)]]
+        return [[Part("unit", ["./" + f for f in wanted["unit"]], ["-short", "-p=4", WAITING, *flags], env)]]
     binary = build(work, args.race)
     env = environment(work, binary, args.race)
     plain = ["-count=1", "-timeout=50m", "-vet=off"]  # `make lint` vets, which `go test` would do once more
     every = plain + (["-race"] if args.race else [])
 
-    def script(name, *command):
-        return [Script(name, list(command), env)] if name in args.only and not flags else []
+    def script(name, load, *command):
+        return [Script(name, list(command), env, load=load)] if name in args.only and not flags else []
 
     peers = [Part("peers", ["./..."], [*every, *flags], env, parts.PEERS)] if "peers" in args.only else []
-    # Once a day all ten million rows are read.
-    data = tests("data", *plain, *([] if args.race else ["-short"]))
-    # Unit tests of the probe are held to times: only what computes little runs beside them. After that, what computes
-    # and what waits run side by side, so that no core is idle.
-    return [[
-        script("suite", sys.executable, "-B", "scripts/suite/selftest.py"), tests("unit", WAITING, "-race", *plain),
-    ], [
-        data + tests("tools", "-p=1", *every) + peers,
-        tests("acceptance", "-p=2", *every),
-        script("chaos", "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary)
-        + script("cases", "./scripts/cases.sh", "--jobs", "2"),
-    ], [tests("fidelity", *every)]]
+    everything = [
+        *tests("unit", WAITING, "-race", *plain), *tests("tools", *every), *tests("acceptance", *every),
+        *script("chaos", (0.4, 100), "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
+        *script("cases", (0.4, 140), "./scripts/cases.sh", "--jobs", "2"),
+        *tests("data", *plain, *([] if args.race else ["-short"])),  # once a day all ten million rows are read
+        *peers, *script("suite", (0.5, 10), sys.executable, "-B", "scripts/suite/selftest.py"),
+    ]
+    return [sorted(everything, key=lambda job: -job.seconds), tests("fidelity", *every)]
 
 
 def on_signal(number, _):
@@ -114,12 +123,10 @@ def main(argv):
     with contextlib.suppress(KeyboardInterrupt), \
             tempfile.TemporaryDirectory(prefix="stellar-suite-") as work:
         os.chmod(work, 0o755)  # some tests run the binary as another user
-        for wave in waves(args, flags, work):
-            lanes = [lane for lane in wave if lane]
-            if lanes:
-                show("== %s" % "; ".join(", ".join(p.name for p in lane) for lane in lanes))
-                results += parts.side_by_side(lanes, show)
-        return report(results, args, time.monotonic() - started, show)
+        for wave in filter(None, waves(args, flags, work)):
+            show("== " + ", ".join(dict.fromkeys(job.name for job in wave)))
+            results += parts.pool(wave, ROOM * (os.cpu_count() or 1), show)
+        return report(parts.merge(results), args, time.monotonic() - started, show)
     return 130
 
 

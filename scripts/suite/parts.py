@@ -17,9 +17,17 @@ TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/dockerengine", "sr
          "src/local/plugin", "src/pack")
 # Packages whose tests compute much. Under the race detector they take less data, so they run once more without it.
 DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
-# The packages that take longest, which begin first.
-LONGEST = ("src/build", "src/local", "src/report", "src/probe", "src/acceptance/local", "src/acceptance/aws",
-           "src/acceptance/cli", "src/acceptance/cloud")
+# Packages that are jobs of their own, with the cores that each keeps busy and its seconds on a quiet machine. Tests of
+# the probe are held to times: the numbers are larger than measured, so that they begin first and only what computes
+# little runs beside them. Other packages of a part are one job.
+JOBS = {
+    "src/probe": (1.3, 400), "src/acceptance/local": (0.7, 300), "src/acceptance/cli": (0.9, 130),
+    "src/acceptance/aws": (0.8, 130), "src/acceptance/cloud": (0.8, 130), "src/acceptance/aliyun": (0.7, 100),
+    "src/acceptance/azure": (0.7, 100), "src/acceptance/cloudflare": (1, 80), "src/acceptance/google": (0.9, 60),
+    "src/local": (0.2, 120), "src/local/plugin": (0.7, 50), "src/build": (0.9, 90), "src/pack": (0.8, 60),
+    "src/generate": (0.6, 40),
+}
+REST = (0.9, 3)  # of a job with several packages, one at a time; seconds of each
 ACCEPTANCE = "src/acceptance"
 FIDELITY = "src/probe/fidelity"
 PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library
@@ -31,8 +39,12 @@ class Result:
     def __init__(self, name):
         self.name = name
         self.passed = self.failed = self.skipped = self.code = 0
-        self.wall = self.cpu = 0.0
+        self.began = self.ended = self.cpu = 0.0
         self.tables, self.failures, self.skips, self.slowest = [], [], [], []
+
+    @property
+    def wall(self):
+        return self.ended - self.began
 
     @property
     def good(self):
@@ -45,6 +57,21 @@ class Result:
 
 HEADING = ["| part       |     wall |      CPU | passed | failed | skipped |       |",
            "|------------|----------|----------|--------|--------|---------|-------|"]
+
+
+def merge(results):
+    """One result for each part, of the results of its jobs. Its wall time is from the first start to the last end."""
+    merged = {}
+    for r in results:
+        m = merged.get(r.name)
+        if not m:
+            merged[r.name] = r
+            continue
+        m.began, m.ended = min(m.began, r.began), max(m.ended, r.ended)
+        m.code = m.code or r.code
+        for k in ("cpu", "passed", "failed", "skipped", "tables", "failures", "skips", "slowest"):
+            setattr(m, k, getattr(m, k) + getattr(r, k))
+    return list(merged.values())
 
 
 class Groups:
@@ -103,17 +130,19 @@ def run(command, each_line, groups, env=None, cwd=None, stderr=None):
 
 
 class Part:
-    """A part that is a list of Go packages."""
+    """A part of the suite, or one job of it, that is a list of Go packages. Load is how many cores it keeps busy, and
+    about how many seconds."""
 
-    def __init__(self, name, packages, flags, env=None, module=None):
+    def __init__(self, name, packages, flags, env=None, module=None, load=None):
         self.name, self.packages, self.flags, self.env, self.module = name, packages, flags, env, module
+        self.cores, self.seconds = load or (REST[0], REST[1] * len(packages))
 
     def run(self, show, groups):
         result, events = Result(self.name), Events(show)
-        started = time.monotonic()
+        result.began = time.monotonic()
         command = ["go", "test", "-json", *self.flags, *self.packages]
         result.code, result.cpu = run(command, events.line, groups, env=self.env, cwd=self.module)
-        result.wall = time.monotonic() - started
+        result.ended = time.monotonic()
         result.passed, result.failed, result.skipped = events.passed, events.failed, len(events.skipped)
         result.tables, result.failures, result.skips = events.tables(), events.failures(), events.skips()
         result.slowest = events.slowest(20)
@@ -123,15 +152,16 @@ class Part:
 class Script:
     """A part that is a program of its own, whose last line says "N passed, N failed"."""
 
-    def __init__(self, name, command, env=None):
+    def __init__(self, name, command, env=None, load=REST):
         self.name, self.command, self.env = name, command, env
+        self.cores, self.seconds = load
 
     def run(self, show, groups):
         result, lines = Result(self.name), []
-        started = time.monotonic()
+        result.began = time.monotonic()
         result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), groups, env=self.env,
                                       stderr=subprocess.STDOUT)
-        result.wall = time.monotonic() - started
+        result.ended = time.monotonic()
         found = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
         if found:
             result.passed, result.failed = int(found[1]), int(found[2])
@@ -146,30 +176,41 @@ class Script:
         return result
 
 
-def side_by_side(lanes, show, groups=None):
-    """Runs lanes at the same time, and the parts of a lane one after the other. Returns the results in order. A part
-    that cannot be run fails. An exception in the waiting thread, as from a signal, ends all that runs."""
+def pool(jobs, room, show, groups=None):
+    """Runs jobs side by side, as many as keep so many cores busy: the next is always the first of the list that fits
+    beside those that run, and one always runs. Returns the results in the order of the list. A job that cannot be run
+    fails. An exception in the waiting thread, as from a signal, ends all that runs."""
     groups = groups or Groups()
-    results = [[None] * len(lane) for lane in lanes]
+    results, waiting, running = [None] * len(jobs), list(range(len(jobs))), set()
+    change = threading.Condition()
 
-    def one(lane, out):
-        for i, part in enumerate(lane):
-            try:
-                out[i] = part.run(show, groups)
-            except Exception as error:  # the other parts go on
-                out[i] = Result(part.name)
-                out[i].code, out[i].failures = 1, ["FAIL %s: %s" % (part.name, error)]
+    def one(i):
+        try:
+            result = jobs[i].run(show, groups)
+        except Exception as error:  # the other jobs go on
+            result = Result(jobs[i].name)
+            result.code, result.failures = 1, ["FAIL %s: %s" % (jobs[i].name, error)]
+            result.began = result.ended = time.monotonic()
+        with change:
+            results[i] = result
+            running.discard(i)
+            change.notify()
 
-    threads = [threading.Thread(target=one, args=pair, daemon=True) for pair in zip(lanes, results)]
     try:
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
+        with change:
+            while waiting or running:
+                left = room - sum(jobs[i].cores for i in running) + 1e-9
+                fits = [i for i in waiting if not running or jobs[i].cores <= left]
+                if not fits:
+                    change.wait()
+                    continue
+                waiting.remove(fits[0])
+                running.add(fits[0])
+                threading.Thread(target=one, args=(fits[0],), daemon=True).start()
     except BaseException:
         groups.stop()
         raise
-    return sum(results, [])
+    return results
 
 
 def packages(module="."):
@@ -181,17 +222,24 @@ def packages(module="."):
 
 
 def sort_packages(folders):
-    """Assigns each package to a part: a dictionary of lists of patterns."""
+    """Assigns each package to a part: a dictionary of lists of folders."""
     sorted_ = {"unit": [], "tools": [], "acceptance": [], "fidelity": []}
-    for folder in sorted(folders, key=lambda f: (LONGEST.index(f) if f in LONGEST else len(LONGEST), f)):
+    for folder in sorted(folders):
         if folder == FIDELITY:
             kind = "fidelity"
         elif folder == ACCEPTANCE or folder.startswith(ACCEPTANCE + "/"):
             kind = "acceptance"
         else:
             kind = "tools" if folder in TOOLS else "unit"
-        sorted_[kind].append("./" + folder)
+        sorted_[kind].append(folder)
     return sorted_
+
+
+def jobs(name, folders, flags, env):
+    """The jobs of a part: one for each package in JOBS, and one for all others, a package at a time."""
+    out = [Part(name, ["./" + f], flags, env, load=JOBS[f]) for f in folders if f in JOBS]
+    rest = ["./" + f for f in folders if f not in JOBS]
+    return out + ([Part(name, rest, [*flags, "-p=1"], env)] if rest else [])
 
 
 def printer():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
@@ -36,7 +37,7 @@ sys.path.insert(0, %r)
 import main, parts
 part = parts.Script("s", ["sh", "-c", "trap 'echo cleaned up >>$1; exit' TERM; sleep 300 & echo $$ >>$1; "
                              "wait", "sh", sys.argv[1]])
-main.waves = lambda *_: [[[part]]]
+main.waves = lambda *_: [[part]]
 sys.exit(main.main([]))
 """ % os.path.dirname(os.path.abspath(__file__))
 
@@ -111,8 +112,59 @@ class Suite(unittest.TestCase):
 
     def test_a_part_that_cannot_be_run_fails_alone(self):
         good = Script("s", say("1 passed, 0 failed"))
-        results = parts.side_by_side([[Script("none", ["/no/such/program"]), good], [good]], self.shown.append)
+        results = parts.pool([Script("none", ["/no/such/program"]), good, good], 9, self.shown.append)
         self.assertEqual([(r.name, r.good) for r in results], [("none", False), ("s", True), ("s", True)])
+
+    def test_pool_keeps_to_its_room(self):
+        running, most, order, lock = set(), [], [], threading.Lock()
+
+        class Job:
+            def __init__(self, name, cores):
+                self.name, self.cores = name, cores
+
+            def run(self, show, groups):
+                with lock:
+                    running.add(self)
+                    order.append(self.name)
+                    most.append(sum(j.cores for j in running))
+                time.sleep(0.02)
+                with lock:
+                    running.discard(self)
+                return Result(self.name)
+
+        jobs = [Job("large", 5), Job("a", 1.2), Job("b", 1.2), Job("c", 0.2), Job("d", 0.5)]
+        results = parts.pool(jobs, 1.4, self.shown.append)
+        self.assertEqual([r.name for r in results], [j.name for j in jobs])
+        self.assertEqual(order[0], "large", "what is larger than the room runs alone")
+        self.assertEqual(sorted(order[1:3]), ["a", "c"], "the first that fit")
+        self.assertEqual(len(order), len(jobs))
+        self.assertLessEqual(max(most[1:]), 1.4 + 1e-9)
+        self.assertGreater(max(most[1:]), 1.2, "nothing ran side by side")
+
+    def test_merged_results_lose_nothing(self):
+        a, b, c = Result("x"), Result("y"), Result("x")
+        a.began, a.ended, a.cpu, a.passed, a.failures = 10, 20, 3, 5, ["one"]
+        c.began, c.ended, c.cpu, c.passed, c.failed, c.code, c.failures = 15, 40, 4, 6, 1, 2, ["two"]
+        merged = parts.merge([a, b, c])
+        self.assertEqual([r.name for r in merged], ["x", "y"])
+        x = merged[0]
+        self.assertEqual((x.wall, x.cpu, x.passed, x.failed, x.code, x.failures), (30, 7, 11, 1, 2, ["one", "two"]))
+        self.assertEqual((x.good, merged[1].good), (False, True))
+
+    def test_jobs_cover_all_packages_once(self):
+        for name, folders in parts.sort_packages(parts.packages()).items():
+            jobs = parts.jobs(name, folders, [], None)
+            self.assertEqual(sorted(p for j in jobs for p in j.packages), sorted("./" + f for f in folders), name)
+
+    def test_pyenv_is_asked_once(self):
+        shims, other = (os.path.join(self.module, d) for d in ("shims", "other"))
+        for folder, text in ((shims, "#!/bin/sh\nexec pyenv exec"), (other, "#!/bin/sh\nexec my-python")):
+            os.mkdir(folder)
+            with open(os.path.join(folder, "python3"), "w") as f:
+                f.write(text)
+        real = os.path.dirname(sys.executable)
+        self.assertEqual(main.direct_python(os.pathsep.join(["/none", shims, other])),
+                         os.pathsep.join(["/none", real, other]))
 
     def test_stop_ends_children_and_removes_the_folder(self):
         for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)):
@@ -154,10 +206,10 @@ class Suite(unittest.TestCase):
     def test_every_package_has_a_part(self):
         found = parts.packages()
         kinds = parts.sort_packages(found)
-        self.assertEqual(sorted(sum(kinds.values(), [])), sorted("./" + f for f in found))
-        for name in (*parts.TOOLS, parts.FIDELITY):
+        self.assertEqual(sorted(sum(kinds.values(), [])), found)
+        for name in (*parts.TOOLS, *parts.JOBS, parts.FIDELITY):
             self.assertIn(name, found, "a package that the suite names has no tests")
-        self.assertEqual(parts.sort_packages(["src/new"])["unit"], ["./src/new"])
+        self.assertEqual(parts.sort_packages(["src/new"])["unit"], ["src/new"])
 
 
 if __name__ == "__main__":
