@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,39 +58,50 @@ func (s *requirementSet) leadsOut() error {
 	return nil
 }
 
-// pipSettings adds the settings in pip's configuration files and variables: they can name an index, constraints,
-// folders.
+// askPip prints pip's version, where it is and its Python, then runs pip with the arguments. It is one process for two
+// questions, because the start of pip takes half a second.
+const askPip = `import sys
+if sys.path[0] == "":
+    del sys.path[0]  # the function's folder, whose modules must not replace Python's
+import pip, runpy
+print("pip", pip.__version__, *pip.__path__, sys.version)
+sys.argv[0] = "pip"
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+`
+
+// pipSettings adds the version of pip and the settings in its configuration files and variables: they can name an
+// index, constraints, folders.
 func (p Python) pipSettings(ctx context.Context, src *run.Source, interpreter string, in Inputs) (Inputs, error) {
-	for _, args := range [][]string{{"--version"}, {"config", "list"}} {
-		res, err := p.run(ctx, shell.Command{Name: interpreter, Args: append([]string{"-m", "pip"}, args...),
-			Dir:     src.Dir,
-			Timeout: pythonTimeout, Line: func(string) {}})
-		if err != nil {
-			return in, p.noPip(ctx, src, interpreter, err)
+	res, err := p.run(ctx, shell.Command{Name: interpreter, Args: []string{"-c", askPip, "config", "list"},
+		Dir: src.Dir, Timeout: pythonTimeout, Line: func(string) {}})
+	if err != nil {
+		return in, p.noPip(ctx, src, interpreter, err)
+	}
+	in.Variables = append(in.Variables, res.Stdout)
+	for line := range strings.Lines(res.Stdout) {
+		name, value, _ := strings.Cut(line, "=")
+		if !slices.Contains([]string{"constraint", "requirement", "find-links"},
+			name[strings.LastIndexByte(name, '.')+1:]) {
+			continue
 		}
-		in.Variables = append(in.Variables, res.Stdout)
-		for line := range strings.Lines(res.Stdout) {
-			name, value, _ := strings.Cut(line, "=")
-			if !slices.Contains([]string{"constraint", "requirement", "find-links"},
-				name[strings.LastIndexByte(name, '.')+1:]) {
-				continue
+		paths := strings.ReplaceAll(strings.Trim(strings.TrimSpace(value), "'"), `\n`, " ")
+		for _, path := range strings.Fields(paths) {
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(src.Dir, path)
 			}
-			for _, path := range strings.Fields(strings.ReplaceAll(strings.Trim(strings.TrimSpace(value), "'"), `\n`,
-				" ")) {
-				if !filepath.IsAbs(path) {
-					path = filepath.Join(src.Dir, path)
-				}
-				dirs, files := sorted([]string{path})
-				in.Dirs, in.Files = append(in.Dirs, dirs...), append(in.Files, files...)
-			}
+			dirs, files := sorted([]string{path})
+			in.Dirs, in.Files = append(in.Dirs, dirs...), append(in.Files, files...)
 		}
 	}
 	return in, nil
 }
 
+// noPipModule finds what Python says where pip is not installed: of -m without quotes, of import with them.
+var noPipModule = regexp.MustCompile(`No module named '?pip\b`)
+
 func (p Python) noPip(ctx context.Context, src *run.Source, interpreter string, err error) error {
 	var failed *fail.Error
-	if errors.As(err, &failed) && strings.Contains(failed.Output, "No module named pip") {
+	if errors.As(err, &failed) && noPipModule.MatchString(failed.Output) {
 		failed.Hint = fmt.Sprintf("install pip: %s -m ensurepip, or apt install python3-pip", interpreter)
 	}
 	return badSource(ctx, src, err)
