@@ -60,6 +60,11 @@ class Places:
         self.stellar = os.path.join(self.bin, "stellar")
         shutil.copy2(binary, self.stellar)
         self.modules = os.path.join(repo, "scripts", "serverless", "node_modules")
+        # The compiled code of the Serverless CLI, which every user may read and add to.
+        self.preload = shutil.copy2(os.path.join(repo, "scripts", "suite", "compilecache.cjs"), self.bin)
+        self.compiled = os.path.join(top, "node")
+        os.mkdir(self.compiled)
+        os.chmod(self.compiled, 0o1777)
         self.cache = os.path.join(top, "cache")
         self.gocache = os.path.join(top, "gocache")  # the ordinary user's, who may not use ours
         self.own_gocache = subprocess.run(["go", "env", "GOCACHE"], stdout=subprocess.PIPE, text=True,
@@ -148,11 +153,10 @@ class Lab:
         env = {"PATH": ":".join(path), "HOME": self.at("home"), "TMPDIR": self.at("tmp"), "LANG": "C.UTF-8",
                "XDG_STATE_HOME": self.at("state"), "STELLAR_CACHE_DIR": self.at("cache"),
                "GOCACHE": self.places.own_gocache if self.uid is None else self.places.gocache,
-               "GOFLAGS": "-mod=mod", "GOPROXY": "off"}
+               "GOFLAGS": "-mod=mod", "GOPROXY": "off", "NODE_OPTIONS": "--require " + self.places.preload,
+               "STELLAR_TEST_NODE_CACHE": self.places.compiled}
         if self.uid is None:
             env["GOMODCACHE"] = os.environ.get("GOMODCACHE", os.path.join(home, "go", "pkg", "mod"))
-            # The suite's cache of the Serverless CLI's code.
-            env.update({n: os.environ[n] for n in ("NODE_OPTIONS", "STELLAR_TEST_NODE_CACHE") if n in os.environ})
         return env
 
     def command(self, *args, ignore=(), **more):

@@ -62,6 +62,11 @@ def environment(work, binary, race):
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
     env["PATH"] = direct_python(env["PATH"])
     os.mkdir(env["STELLAR_TEST_BUILDS"])
+    # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    layers = os.path.join(cache, "stellar-acceptance", "layers")
+    os.makedirs(layers, exist_ok=True)
+    os.symlink(layers, os.path.join(env["STELLAR_TEST_BUILDS"], "layers"))
     return env
 
 
