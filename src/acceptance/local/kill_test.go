@@ -79,7 +79,7 @@ func TestKill9InEachStage(t *testing.T) {
 
 const killedImages = `{"Provider": "local", "SubExperiments": [
  {"Runtime": "go", "PackageType": "Image", "Bursts": 200, "IATSeconds": 0.05,
-  "Platform": {"KeepAliveSeconds": 0}, "FunctionImageSizeMB": 30}]}`
+  "Platform": {"KeepAliveSeconds": 0}, "FunctionImageSizeMB": 8}]}`
 
 // TestKill9WithImages: containers end within seconds of the tool's death, by themselves; `stellar clean` removes the
 // images.

@@ -25,6 +25,11 @@ func Run(t *testing.T) {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 			env.Vars = append(env.Vars, toolchains...)
+			for _, name := range []string{"NODE_OPTIONS", "STELLAR_TEST_NODE_CACHE", "SLS_SCHEMA_CACHE_BASE_DIR"} {
+				if value := os.Getenv(name); value != "" { // the suite's caches of what the Serverless CLI compiles
+					env.Setenv(name, value)
+				}
+			}
 			env.Setenv("STELLAR_CACHE_DIR", lab.Cache())
 			env.Setenv("REPO", lab.Repo())
 			for _, dir := range []string{"home", "tmp"} {
