@@ -210,6 +210,6 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
 		IAT:     strconv.FormatFloat(s.IATSeconds, 'f', -1, 64) + "s " + s.IATType,
 		Service: strings.Join(s.DesiredServiceTimes, " "),
-		Load: s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
+		Load:    s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
 		Folder: s.Folder(i, exp.ProviderKind())}
 }

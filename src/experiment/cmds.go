@@ -35,7 +35,7 @@ func commandRules() []key {
 
 const sizePattern = `^[0-9]+` + bytesize.Suffixes + `$`
 
-// setCommands keeps the object as it stands; an empty one is none.
+// setCommands keeps the object as it is in the file; an empty one is none.
 func (d *decoder) setCommands(n *node, v reflect.Value) bool {
 	if n.kind != objectNode {
 		return d.wrong(n, &rule{kind: object})

@@ -6,7 +6,7 @@ import (
 	"stellar/src/fail"
 )
 
-// StandingEndpoint is a function that stands already, as an endpoints file names it.
+// StandingEndpoint is a deployed function, as an endpoints file names it.
 type StandingEndpoint struct {
 	GatewayID        string  `json:"GatewayID"` // its address, with or without a scheme
 	FunctionMemoryMB int     `json:"FunctionMemoryMB"`
@@ -28,7 +28,7 @@ func endpointKeys() []key {
 const endpointsWanted = "an array of endpoints with GatewayID, FunctionMemoryMB, ImageSizeMB and PackageType"
 
 // ReadEndpoints reads an endpoints file: a list of deployed functions. It is read as an experiment file is,
-// with all mistakes told together; its errors have exit code 2, and those of its content wrap *Problems.
+// with all mistakes reported together; its errors have exit code 2, and those of its content wrap *Problems.
 func ReadEndpoints(path string) ([]StandingEndpoint, error) {
 	data, err := readFile("the endpoints file", path,
 		"--endpoints names a file, or a folder with <provider>.json in it")

@@ -12,7 +12,7 @@ import (
 // maxExpanded bounds the sub-experiments of a file, sweeps expanded.
 const maxExpanded = 10_000
 
-// draft is a sub-experiment on its way from the file: what was given, where it stands, what of it is good.
+// draft is a sub-experiment on its way from the file: what was given, its position, what of it is valid.
 type draft struct {
 	sub   SubExperiment
 	at    *node // its object
@@ -26,8 +26,8 @@ type axis struct {
 	values []*node
 }
 
-// expand reads one object of SubExperiments and appends what it stands for. Sub-experiments keep the file's order;
-// those of a sweep stand where it stands, ordered like the digits of a number: the Sweep's first key changes slowest,
+// expand reads one object of SubExperiments and appends its sub-experiments. Sub-experiments keep the file's order;
+// those of a sweep take its position, ordered like the digits of a number: the Sweep's first key changes slowest,
 // its last fastest, values in the order of their arrays. Title and combination checks come after the expansion, so a
 // combination that cannot be is an error wherever in the product it lies.
 func (d *decoder) expand(item *node) {
@@ -135,7 +135,7 @@ func (d *decoder) axes(n *node, item *node) ([]axis, bool) {
 			continue
 		}
 		if base := item.find(m.name); base != nil {
-			d.note(base.off, base.value.path, "stands in Sweep too, whose values are used")
+			d.note(base.off, base.value.path, "is also in Sweep, whose values are used")
 		}
 		ok = d.distinct(m.value) && ok
 		axes = append(axes, axis{m.name, m.value.items})
@@ -163,7 +163,7 @@ func (d *decoder) distinct(values *node) bool {
 	for _, v := range values.items {
 		text := string(v.raw())
 		if seen[text] {
-			d.problem(v.off, v.path, "%s stands twice in the sweep", shorten(text, 40))
+			d.problem(v.off, v.path, "%s is in the sweep twice", shorten(text, 40))
 			ok = false
 		}
 		seen[text] = true

@@ -43,7 +43,7 @@ func TestSweepExpandsInOrder(t *testing.T) {
 		ImageContract: "runtime-api", KeepAliveDistribution: "fixed"}) {
 		t.Errorf("wrong platform: %+v", p)
 	}
-	if want := []string{"f.json:3:34: SubExperiments[1].PackageType: stands in Sweep too, whose values are used"}; !slices.Equal(l.Notes, want) {
+	if want := []string{"f.json:3:34: SubExperiments[1].PackageType: is also in Sweep, whose values are used"}; !slices.Equal(l.Notes, want) {
 		t.Errorf("notes %q", l.Notes)
 	}
 	roundTrip(t, l)
@@ -96,14 +96,14 @@ func TestSweepMistakes(t *testing.T) {
 			[]string{`.Sweep.Provider: belongs to the whole file and cannot be swept`}},
 		"misspelt": {`"Sweep": {"Burst": [1, 2]}`, []string{`.Sweep.Burst: unknown key; did you mean "Bursts"?`}},
 		"twice": {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, 256, 128]}`,
-			[]string{`.Sweep.FunctionMemoryMB[2]: 128 stands twice in the sweep`}},
+			[]string{`.Sweep.FunctionMemoryMB[2]: 128 is in the sweep twice`}},
 		"bad value": {`"Bursts": 1, "Sweep": {"FunctionMemoryMB": [128, "x"], "PackageType": ["Zip", "image"]}`,
 			[]string{`.Sweep.FunctionMemoryMB[1]: found "x" (string)`,
 				`.Sweep.PackageType[1]: found "image" (string); want one of Zip, Image, Container, Docker; did you mean ` +
 					`"Image"?`}},
 		"bad everywhere": {`"Bursts": 0, "Sweep": {"FunctionMemoryMB": [128, "x", 128], "Typ": [1]}`,
 			[]string{`.Bursts: found 0`, `.Sweep.FunctionMemoryMB[1]: found "x"`,
-				`.Sweep.FunctionMemoryMB[2]: 128 stands twice`, `.Sweep.Typ: unknown key; did you mean "Type"?`}},
+				`.Sweep.FunctionMemoryMB[2]: 128 is in the sweep twice`, `.Sweep.Typ: unknown key; did you mean "Type"?`}},
 		"combination": {`"Bursts": 1, "StorageTransfer": true, "Sweep": {"DataTransferChainLength": [2, 1]}`,
 			[]string{`.Sweep.DataTransferChainLength[1]: StorageTransfer wants a DataTransferChainLength >= 2; it is ` +
 				`1`}},
@@ -144,7 +144,7 @@ func TestSweepUpToTheBound(t *testing.T) {
 	seen := map[string]bool{}
 	for _, title := range titles(l) {
 		if seen[title] {
-			t.Fatalf("%s stands twice", title)
+			t.Fatalf("%s appears twice", title)
 		}
 		seen[title] = true
 	}

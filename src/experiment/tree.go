@@ -24,7 +24,7 @@ const (
 	objectNode
 )
 
-// node is a JSON value that knows where it stands.
+// node is a JSON value with its position.
 type node struct {
 	kind    nodeKind
 	off     int    // of its first byte
@@ -34,7 +34,7 @@ type node struct {
 	items   []*node
 	members []member // in the file's order
 	swept   bool     // a value of a Sweep
-	bad     bool     // not allowed where it stands, which has been reported
+	bad     bool     // not allowed at its position, which has been reported
 }
 
 type member struct {
@@ -62,7 +62,7 @@ type syntaxError struct {
 
 func (e *syntaxError) Error() string { return e.text }
 
-// duplicate is a key that stands more than once in its object: the last one counts, as in every common JSON reader.
+// duplicate is a key that its object has more than once: the last one counts, as in every common JSON reader.
 type duplicate struct {
 	off  int
 	path string
@@ -301,7 +301,7 @@ func quoteJSON(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// found says what stands in the file, for error messages.
+// found describes a value of the file, for error messages.
 func (n *node) found() string {
 	switch n.kind {
 	case boolNode:

@@ -32,7 +32,7 @@ type Options struct {
 	Prices     string // file of prices; empty: those that come with stellar
 }
 
-// Observer is told how far a run is.
+// Observer receives how far a run is.
 type Observer interface {
 	StageStart(name string)
 	StageEnd(name string, took time.Duration, err error)

@@ -53,7 +53,7 @@ func (c *connector) open(kind string, opts provider.Options) (provider.Connectio
 	return row.Open(opts)
 }
 
-// ConnectionOptions are what a connection is told of the run and the machine.
+// ConnectionOptions are what a connection needs of the run and the machine.
 func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options {
 	j := &c.config
 	kit := deploy.Kit{

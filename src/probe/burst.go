@@ -94,7 +94,7 @@ func (b *burst) start() {
 	for _, l := range b.engine.loops {
 		l.do(func() {
 			l.armed = append(l.armed, b)
-			b.target.pools[l.index].dismissScout()
+			b.target.pools[l.index].shutScout()
 			b.target.pools[l.index].closeExpiring(b)
 			b.on(l, (*slot).arm)
 		})

@@ -82,9 +82,9 @@ func (p *connPool) watchOrShut(c *conn) {
 	c.discard()
 }
 
-// dismissScout shuts the scout when the next burst is prepared: it has been idle for longer than the connections which
+// shutScout shuts the scout when the next burst is prepared: it has been idle for longer than the connections which
 // that burst is going to use.
-func (p *connPool) dismissScout() {
+func (p *connPool) shutScout() {
 	if c := p.scout; c != nil {
 		c.discard()
 	}

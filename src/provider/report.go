@@ -33,13 +33,13 @@ const NotReported = time.Duration(-1)
 // Report is what a platform reports of one request.
 type Report struct {
 	RequestID   string
-	Duration    time.Duration // of the function's code, without its init; NotReported where it is not told
+	Duration    time.Duration // of the function's code, without its init; NotReported where it is not reported
 	Billed      time.Duration // likewise
 	Init        time.Duration // likewise, of a cold start
 	Restore     time.Duration // likewise, of a snapshot in place of an init
-	MemoryMB    int           // as configured; 0: not told
-	MaxMemoryMB int           // the most that was in use; 0: not told
-	Instance    string        // empty: not told
+	MemoryMB    int           // as configured; 0: not reported
+	MaxMemoryMB int           // the most that was in use; 0: not reported
+	Instance    string        // empty: not reported
 	Cold        bool          // the request was the first one of its instance
 	ColdKnown   bool          // Cold says something
 }

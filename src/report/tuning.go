@@ -118,7 +118,7 @@ func recommendation(t analyze.Tuning) string {
 	if e := t.Excess; e.Low.OK && e.High.OK {
 		text += fmt.Sprintf(" (95 %%: %s … %s %%)", signed(e.Low.V*100), signed(e.High.V*100))
 		if !t.Differs() {
-			text += ", which cannot be told from nothing"
+			text += ", which is not significant"
 		}
 	}
 	return text

@@ -26,9 +26,9 @@ const (
 	EventCreated = "created" // it was made, with what is needed to find it again
 	EventRemoved = "removed" // verified absent
 	EventFailed  = "failed"  // an attempt to remove it failed
-	EventKept    = "kept"    // left standing on purpose
+	EventKept    = "kept"    // kept on purpose
 	EventRenewed = "renewed" // a later tag stellar-expires was given, Detail is its time
-	EventUndo    = "undo"    // what was left standing, or left behind, is being removed
+	EventUndo    = "undo"    // what was kept, or left behind, is being removed
 	EventEnd     = "end"     // the run ended, Detail says how
 )
 

@@ -65,8 +65,8 @@ func newGcloud(o provider.Options, group string) gcloud {
 		asked: &gcloudAnswers{all: map[string]*gcloudAnswer{}}}
 }
 
-// command is gcloud without questions; where it goes stands in every command, so that a change of the configuration
-// meanwhile changes nothing.
+// command is gcloud without questions; every command names its project and region, so that a change of the
+// configuration meanwhile changes nothing.
 func (g gcloud) command(at location, args ...string) shell.Command {
 	args = append(args, "--project", at.project)
 	if at.region != "" {
@@ -166,7 +166,7 @@ func (g gcloud) labels() string {
 
 var notInLabel = regexp.MustCompile(`[^a-z0-9_-]`)
 
-// placeholder is what stands in a plan for what a run knows only when it starts.
+// placeholder is written in a plan in place of what a run knows only when it starts.
 var placeholder = regexp.MustCompile(`^[A-Z]+$`)
 
 // label writes a value as Google's labels take it: lower case letters, digits, - and _, at most 63

@@ -33,7 +33,7 @@ var (
 const (
 	Cold       = "cold"       // one at a time, each to an instance that starts for it
 	Warm       = "warm"       // Concurrency at once, to instances that stand
-	Sequential = "sequential" // one after the other, to an instance that stands
+	Sequential = "sequential" // one after the other, to a warm instance
 	Burst      = "burst"      // Concurrency at once, after the instances have ended
 )
 
