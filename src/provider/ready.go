@@ -61,6 +61,10 @@ type Program struct {
 	Install string   // how to get it
 	Package string   // of npm that it belongs to, which has its version; empty: none
 
+	// Installed reads the version from the files of the program at a path, empty where something else might run and it
+	// has to be asked; nil: it is always asked.
+	Installed func(bin string) string
+
 	Timeout time.Duration // to print its version; 0: VersionTimeout
 }
 
@@ -83,6 +87,11 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 	}
 	if w.Package != "" {
 		if _, version, ok := InstalledPackage(ctx, o.Runner, bin, w.Package); ok {
+			return w.known(t, version)
+		}
+	}
+	if w.Installed != nil {
+		if version := w.Installed(bin); versionNumber.MatchString(version) {
 			return w.known(t, version)
 		}
 	}

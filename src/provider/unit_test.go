@@ -146,6 +146,16 @@ func TestToolVersions(t *testing.T) {
 			t.Errorf("%q: %+v", out, tool)
 		}
 	}
+	for version, ok := range map[string]bool{"548.0.0": true, "400.1.9": false} { // it is not asked
+		w.Installed = func(bin string) string { return map[string]string{"/x/gcloud": version}[bin] }
+		o := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
+			Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
+				return shell.Result{}, fmt.Errorf("ran %v", c)
+			}}.WithDefaults()
+		if tool := o.FindProgram(context.Background(), w); tool.Version != version || (tool.Err == nil) != ok {
+			t.Errorf("installed %s: %+v", version, tool)
+		}
+	}
 	o := Options{LookPath: func(string) (string, error) { return "", errors.New("no") }}.WithDefaults()
 	if tool := o.FindProgram(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" {
 		t.Errorf("not there: %+v", tool)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -100,6 +102,26 @@ func (g gcloud) property(ctx context.Context, name string, unset error) (string,
 	return value, err
 }
 
+// installedVersion is what `gcloud version` prints: it reads the same file, after a second in which it starts. It is
+// empty where the program is not in a folder of the SDK, or the SDK's own Python is not the one that runs it.
+func (g gcloud) installedVersion(bin string) string {
+	program, err := filepath.EvalSymlinks(bin)
+	if err != nil || filepath.Base(filepath.Dir(program)) != "bin" || g.Getenv("CLOUDSDK_PYTHON") != "" {
+		return ""
+	}
+	sdk := filepath.Dir(filepath.Dir(program))
+	for _, needed := range []string{"lib/gcloud.py", "platform/bundledpythonunix/bin/python3"} {
+		if _, err := os.Stat(filepath.Join(sdk, filepath.FromSlash(needed))); err != nil {
+			return ""
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(sdk, "VERSION"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
 // Ready finds gcloud, an account, project and region. It asks for all at once, and waits no longer than Patience.Ask.
 func (g gcloud) Ready(ctx context.Context) provider.Readiness {
 	if g.Log != nil {
@@ -113,7 +135,7 @@ func (g gcloud) Ready(ctx context.Context) provider.Readiness {
 	all.Go(fail.Caught(func(err error) { tool.Err = err }, func() {
 		tool = g.FindProgram(ctx, provider.Program{Name: gcloudName, Args: []string{"version"},
 			Least: [3]int{450, 0, 0}, Below: 700,
-			Install: gcloudHint, Timeout: g.Patience.Ask})
+			Install: gcloudHint, Installed: g.installedVersion, Timeout: g.Patience.Ask})
 	}))
 	all.Go(fail.Caught(func(err error) { noAccount = err }, func() { r.Credentials, noAccount = g.credentials(ctx) }))
 	all.Go(fail.Caught(func(err error) { noPlace = err }, func() { at, noPlace = g.locate(ctx) }))
