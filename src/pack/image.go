@@ -80,7 +80,7 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	if err := m.each(ctx, jobs, m.buildCode); err != nil {
 		return err
 	}
-	if err := m.measureCodes(ctx); err != nil {
+	if err := m.measureCodes(ctx, jobs); err != nil {
 		return err
 	}
 	if err := m.pad(ctx, jobs); err != nil {
@@ -218,12 +218,17 @@ func (m *images) buildCode(ctx context.Context, j *imageJob) error {
 	return c.err
 }
 
-// measureCodes measures all images with code.
-func (m *images) measureCodes(ctx context.Context) error {
+// measureCodes measures the images with code that stay in the Engine or get filler. An image that is pushed as it is
+// has the size that the registry reports, so it is not exported.
+func (m *images) measureCodes(ctx context.Context, jobs []*imageJob) error {
 	var tags []string
-	for _, c := range m.codes {
-		tags = append(tags, c.tag)
+	for _, j := range jobs {
+		if m.registry == "" || j.pkg.TargetBytes > 0 {
+			tags = append(tags, j.code.tag)
+		}
 	}
+	slices.Sort(tags)
+	tags = slices.Compact(tags)
 	sums, err := m.sizes.measure(ctx, m.engine, tags)
 	for _, c := range m.codes {
 		c.bytes = sums[c.tag]

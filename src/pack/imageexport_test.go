@@ -16,6 +16,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"stellar/src/bytesize"
+	"stellar/src/run"
 )
 
 // exporter stands in for an Engine that exports images.
@@ -138,5 +139,43 @@ func TestMeasureOtherLayers(t *testing.T) {
 	if _, err := s.measureAll(t.Context(), c, []*unmeasured{waiting}); err == nil ||
 		!strings.Contains(err.Error(), "has not the layers that it names") || len(e.exports) != 2 {
 		t.Errorf("%v after %d exports", err, len(e.exports))
+	}
+}
+
+// Of images with code, the Engine is asked for those whose size nobody else reports.
+func TestMeasureCodesAsksForWhatIsNeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		registry string
+		targets  []bytesize.Size
+		asked    []string
+	}{
+		"pushed as they are":        {registry: "r", targets: []bytesize.Size{0, 0}},
+		"one of them gets filler":   {registry: "r", targets: []bytesize.Size{0, 1 << 20}, asked: []string{"b"}},
+		"they stay in the Engine":   {targets: []bytesize.Size{0, 0}, asked: []string{"a", "b"}},
+		"one image of two packages": {targets: []bytesize.Size{0, 0, 1 << 20}, asked: []string{"a", "b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, rest, _ := strings.Cut(r.URL.Path, "/images/")
+				asked = append(asked, strings.TrimSuffix(rest, "/json"))
+				fmt.Fprint(w, `{"Id": "sha256:0", "RootFS": {"Type": "layers", "Layers": ["sha256:1"]}}`)
+			}))
+			defer server.Close()
+			engine, err := client.NewClientWithOpts(client.WithHost(server.URL), client.WithVersion("1.43"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &images{engine: engine, registry: c.registry}
+			m.sizes.put("sha256:1", layerSize{plain: 20, packed: 10})
+			var jobs []*imageJob
+			for i, target := range c.targets {
+				code := &codeImage{tag: string(rune('a' + i%2))}
+				jobs = append(jobs, &imageJob{pkg: &run.Package{TargetBytes: target}, code: code})
+			}
+			if err := m.measureCodes(t.Context(), jobs); err != nil || !slices.Equal(asked, c.asked) {
+				t.Errorf("asked for %q, want %q; %v", asked, c.asked, err)
+			}
+		})
 	}
 }
