@@ -124,7 +124,7 @@ func TestGone(t *testing.T) {
 	}
 	if err := o.VerifyAbsent(context.Background(), "it", true,
 		func(context.Context) (bool, error) { return false, errors.New("no answer") }); err == nil {
-		t.Error("an answer that could not be had was taken for absence")
+		t.Error("a missing answer was taken for absence")
 	}
 }
 
