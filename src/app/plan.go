@@ -29,7 +29,9 @@ type Plan struct {
 	Bursts    int       `json:"bursts"`
 	Requests  int       `json:"requests"`
 	Seconds   float64   `json:"seconds"`
-	Cost      PlanCost  `json:"cost"`
+	// how long making functions cold is assumed to take each time, in seconds; 0: none is forced, or it is not known
+	ColdSeconds float64  `json:"coldSeconds,omitempty"`
+	Cost        PlanCost `json:"cost"`
 	// what a run executes to deploy and to remove; RUN stands for the run's id
 	Commands []PlanUnit `json:"commands"`
 	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
@@ -48,12 +50,14 @@ type PlanSub struct {
 	Runtime   string `json:"runtime,omitempty"`
 	Package   string `json:"package,omitempty"`
 	MemoryMB  int    `json:"memoryMB,omitempty"`
+	Memories  []int  `json:"memorySizesMB,omitempty"` // in place of MemoryMB, where the functions differ in it
 	Functions int    `json:"functions"`
 	Bursts    int    `json:"bursts"`
 	Sizes     string `json:"burstSizes"`
 	IAT       string `json:"iat"`
 	Service   string `json:"serviceTimes"`
-	Load      string `json:"load,omitempty"` // a sustained load, in place of bursts
+	Load      string `json:"load,omitempty"`   // a sustained load, in place of bursts
+	Forced    bool   `json:"forced,omitempty"` // cold starts are forced
 	Payload   int64  `json:"payloadBytes"`
 	Chain     int    `json:"chain"`
 	Folder    string `json:"folder"`
@@ -85,7 +89,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	j := newJob(a, exp)
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
-	est := exp.EstimateOf(a.Subs(exp))
+	est := exp.EstimateWith(a.Subs(exp), row.Update)
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
 		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
@@ -99,7 +103,10 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 		return nil, err
 	}
 	for _, i := range a.Subs(exp) {
-		p.Subs = append(p.Subs, planSub(exp, i))
+		one := planSub(exp, i)
+		if p.Subs = append(p.Subs, one); one.Forced {
+			p.ColdSeconds = row.Update.Seconds()
+		}
 	}
 	for _, warn := range Warnings(loaded) {
 		p.Warnings = append(p.Warnings, warn.String())
@@ -205,11 +212,15 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 	if s.FunctionImageSizeMB > 0 {
 		pkg += " " + bytesize.FromMiB(s.FunctionImageSizeMB).String()
 	}
-	return PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg,
+	one := PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg,
 		MemoryMB:  s.FunctionMemoryMB,
 		Functions: len(catalog.Functions(s)), Bursts: s.Bursts, Sizes: strings.Trim(fmt.Sprint(s.BurstSizes), "[]"),
 		IAT:     strconv.FormatFloat(s.IATSeconds, 'f', -1, 64) + "s " + s.IATType,
 		Service: strings.Join(s.DesiredServiceTimes, " "),
 		Load:    s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
-		Folder: s.Folder(i, exp.ProviderKind())}
+		Folder: s.Folder(i, exp.ProviderKind()), Forced: s.ColdStart == experiment.ColdForce}
+	if len(s.MemorySizesMB) > 0 {
+		one.MemoryMB, one.Memories = 0, s.MemorySizesMB
+	}
+	return one
 }

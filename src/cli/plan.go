@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,9 @@ import (
 )
 
 func memoryText(s app.PlanSub) string {
+	if len(s.Memories) > 0 {
+		return strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Memories), "[]"), " ", ", ") + " MB"
+	}
 	if s.MemoryMB == 0 {
 		return ""
 	}
@@ -49,13 +53,7 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	length := time.Duration(p.Seconds * float64(time.Second))
-	what := "bursts and pauses"
-	if p.Bursts == 0 {
-		what = "load"
-	}
-	fmt.Fprintf(w, "\n%d functions, %d bursts, about %d requests, about %s of %s\n", p.Functions, p.Bursts, p.Requests,
-		length.Round(time.Second), what)
+	printAmounts(w, p)
 	printCost(w, p.Cost)
 	printCommands(w, p)
 	for _, warn := range p.Warnings {
@@ -66,6 +64,36 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	}
 	printStops(w, p)
 	return nil
+}
+
+// printAmounts says how many functions, bursts and requests there are, and how long they take.
+func printAmounts(w io.Writer, p *app.Plan) {
+	what := "bursts and pauses"
+	switch {
+	case p.Bursts == 0 && slices.ContainsFunc(p.Subs, func(s app.PlanSub) bool { return s.Load != "" }):
+		what = "load"
+	case p.Bursts == 0:
+		what = "invocations and pauses"
+	}
+	fmt.Fprintf(w, "\n%s, %s, about %s, about %s of %s\n", counted(p.Functions, "function"),
+		counted(p.Bursts, "burst"), counted(p.Requests, "request"), seconds(p.Seconds).Round(time.Second), what)
+	switch forced := slices.ContainsFunc(p.Subs, func(s app.PlanSub) bool { return s.Forced }); {
+	case forced && p.ColdSeconds > 0:
+		fmt.Fprintf(w, "  making functions cold is assumed to take %s each time\n", seconds(p.ColdSeconds))
+	case forced:
+		fmt.Fprintf(w, "  the time that making functions cold takes is not in it: it is not known for provider %s\n",
+			p.Provider)
+	}
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// counted writes a count with its noun: 1 burst, 20 bursts.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // printCost says what the run is expected to cost, or why that is not known.

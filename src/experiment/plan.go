@@ -78,15 +78,19 @@ func (e *Experiment) Estimate() Estimate {
 	return e.EstimateOf(all)
 }
 
-// EstimateOf works out what some of the sub-experiments come to, which are named by their indices.
-func (e *Experiment) EstimateOf(subs []int) Estimate {
+// EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if forcing a cold
+// start took no time.
+func (e *Experiment) EstimateOf(subs []int) Estimate { return e.EstimateWith(subs, 0) }
+
+// EstimateWith is EstimateOf where making functions cold takes so long each time.
+func (e *Experiment) EstimateWith(subs []int, update time.Duration) Estimate {
 	var all Estimate
 	var duration, iats float64
 	for _, i := range subs {
 		s := &e.SubExperiments[i]
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
-		busy, pause := s.seconds()
+		busy, pause := s.seconds(update.Seconds())
 		if e.Sequential {
 			duration, iats = duration+busy+pause, iats+pause
 		} else {
@@ -114,21 +118,25 @@ func (s *SubExperiment) Requests() int {
 }
 
 // seconds gives the time in requests and the time in pauses of a sub-experiment. The pause after the last round is not
-// waited for; in an open schedule the pauses cover the requests but the last ones.
-func (s *SubExperiment) seconds() (busy, pause float64) {
+// waited for; in an open schedule the pauses cover the requests but the last ones. update is how many seconds making
+// functions cold takes, which happens within the pause before a round.
+func (s *SubExperiment) seconds(update float64) (busy, pause float64) {
 	switch {
 	case isTrace(s.Arrivals):
 		return s.traced.length.Seconds(), 0
 	case s.Sustained():
 		return s.DurationSeconds, 0
 	case !s.bursting():
-		if wait := subTypeOf(s.Type).pause; wait != nil {
-			pause = wait(s)
+		if took := subTypeOf(s.Type).seconds; took != nil {
+			return took(s, update)
 		}
-		return 0, pause
+		return 0, 0
 	}
 	rounds, p := s.Rounds(), max(s.Parallelism, 1)
 	pause = s.pauses(max(0, rounds-1))
+	if s.ColdStart == ColdForce && rounds > 0 {
+		pause = update + max(pause, float64(rounds-1)*update)
+	}
 	if s.Schedule == "open" {
 		return s.ServiceTime(max(0, rounds-1)).Seconds(), pause
 	}

@@ -94,7 +94,9 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
 		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 132, 500 * time.Second,
 			500 * time.Second},
-		`"Type": "perf-cost"`: {0, 400, 0, 0},
+		`"Type": "perf-cost"`: {0, 502, 0, 0},
+		`"Type": "perf-cost", "IATSeconds": 2, "Repetitions": 7, "Concurrency": 3, "DesiredServiceTimes": ["100ms"]`: {
+			0, 64, 44400 * time.Millisecond, 40 * time.Second},
 	} {
 		if got := mustParse(t, sub(members)).Experiment.Estimate(); got != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", members, got, want)
@@ -161,6 +163,24 @@ func TestFolderIsSafeAndShort(t *testing.T) {
 				t.Errorf("%s: %s", f, n)
 			}
 			seen[n] = true
+		}
+	}
+}
+
+// TestEstimateOfForcedColdStarts: making functions cold takes its time before every round, of which the IATs hide a
+// part.
+func TestEstimateOfForcedColdStarts(t *testing.T) {
+	for members, want := range map[string]time.Duration{
+		`"Bursts": 10, "IATSeconds": 1, "IATType": "deterministic"`:                        9 * time.Second,
+		`"ColdStart": "force", "Bursts": 10, "IATSeconds": 1, "IATType": "deterministic"`:  50 * time.Second,
+		`"ColdStart": "force", "Bursts": 10, "IATSeconds": 7, "IATType": "deterministic"`:  68 * time.Second,
+		`"ColdStart": "force", "Bursts": 10, "Parallelism": 10`:                            5 * time.Second,
+		`"ColdStart": "force", "Type": "perf-cost", "Repetitions": 7, "Concurrency": 3`:    100 * time.Second,
+		`"Type": "perf-cost", "Repetitions": 7, "Concurrency": 3, "MemorySizesMB": [1024]`: 0,
+	} {
+		got := mustParse(t, sub(members)).Experiment.EstimateWith([]int{0}, 5*time.Second).Duration
+		if got != want {
+			t.Errorf("%s: %v, want %v", members, got, want)
 		}
 	}
 }

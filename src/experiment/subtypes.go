@@ -24,7 +24,8 @@ type subType struct {
 	bursts   bool                           // sends bursts, or a sustained load in their place
 	defaults TypeKeys                       // of the keys that belong to the type
 	requests func(s *SubExperiment) int     // of a type without bursts: requests in all
-	pause    func(s *SubExperiment) float64 // likewise: the time in which nothing is sent, in seconds; nil: none
+	// likewise: the time in requests and in pauses, in seconds, where making functions cold takes update; nil: none
+	seconds func(s *SubExperiment, update float64) (busy, pause float64)
 }
 
 // subTypes are all types. A new one is a row here, its keys in typeKeys and their fields in TypeKeys.
@@ -59,12 +60,13 @@ func subTypes() []subType {
 			requests: func(s *SubExperiment) int {
 				return max(s.Parallelism, 1) * len(s.EvictionSeconds) * s.Copies * (1 + s.Repetitions) // at most
 			},
-			pause: func(s *SubExperiment) float64 { // at most
+			seconds: func(s *SubExperiment, _ float64) (busy, pause float64) { // at most
 				longest := 0.0
 				for _, t := range s.EvictionSeconds {
 					longest = max(longest, t)
 				}
-				return longest * float64(s.Repetitions)
+				n := float64(s.Repetitions)
+				return (1 + n) * s.ServiceTime(0).Seconds(), longest * n
 			},
 		},
 		{
@@ -72,10 +74,29 @@ func subTypes() []subType {
 			defaults: TypeKeys{Repetitions: 50, MemorySizesMB: []int{128, 256}, Concurrency: 50,
 				MaxRetries: 10},
 			requests: func(s *SubExperiment) int {
-				return 4 * max(s.Parallelism, 1) * len(s.MemorySizesMB) * s.Repetitions // cold, warm, burst, sequential
+				// cold, warm, burst, sequential; and those that make instances warm
+				return s.perfCostFunctions() * (4*s.Repetitions + min(s.Concurrency, s.Repetitions) + 1)
 			},
+			seconds: (*SubExperiment).perfCostSeconds,
 		},
 	}
+}
+
+// perfCostFunctions is how many functions a sub-experiment of type perf-cost measures, one after the other.
+func (s *SubExperiment) perfCostFunctions() int { return max(s.Parallelism, 1) * len(s.MemorySizesMB) }
+
+// perfCostSeconds is the time of type perf-cost, retries not counted: of each function Repetitions cold and sequential
+// invocations one by one, as many warm ones and ones in bursts Concurrency at once, and two bursts that make instances
+// warm. Before each cold invocation and each burst the function is made cold, or idles for the IAT.
+func (s *SubExperiment) perfCostSeconds(update float64) (busy, pause float64) {
+	functions, size := float64(s.perfCostFunctions()), max(min(s.Concurrency, s.Repetitions), 1)
+	bursts := (s.Repetitions + size - 1) / size
+	each := update
+	if s.ColdStart != ColdForce {
+		each = s.IATSeconds
+	}
+	busy = functions * float64(2*s.Repetitions+2*bursts+2) * s.ServiceTime(0).Seconds()
+	return busy, functions * float64(s.Repetitions+bursts) * each
 }
 
 // subTypeOf is the row of a type; a row without a name stands for one that no file can have.

@@ -55,7 +55,7 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 	longest := time.Duration(0)
 	for i := range l.Experiment.SubExperiments {
 		if s := &l.Experiment.SubExperiments[i]; s.Sustained() {
-			busy, _ := s.seconds()
+			busy, _ := s.seconds(0)
 			longest = max(longest, toDuration(busy))
 		}
 	}

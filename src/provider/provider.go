@@ -135,6 +135,9 @@ type Provider struct {
 	// CPUs is how many vCPUs a function has whose instances serve so many requests at once; 0: not known. nil: of none.
 	CPUs func(memoryMB, concurrency int) float64
 
+	// Update is how long it takes to make a function cold, as a plan assumes it; 0: not known.
+	Update time.Duration
+
 	Local         bool // functions run on this machine, on the local platform
 	ChecksAccount bool // Options.Account is compared with the account in use
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written

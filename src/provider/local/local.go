@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"stellar/src/fail"
 	"stellar/src/local/plugin"
@@ -19,7 +20,8 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: provider.Limits{Arm: true},
-		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect}
+		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
+		Update: 100 * time.Millisecond}
 }
 
 const name = "local"
