@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"stellar/src/experiment"
@@ -50,8 +51,16 @@ func (a App) Providers(ctx context.Context) []ProviderStatus {
 	return out
 }
 
+// can is what functions on a provider can do beside being deployed there.
+func can(row provider.Provider) []string {
+	if !row.UDP {
+		return row.Can
+	}
+	return append(slices.Clone(row.Can), "UDP")
+}
+
 func (a App) providerStatus(ctx context.Context, row provider.Provider) ProviderStatus {
-	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: row.Can,
+	s := ProviderStatus{Name: row.Name, Local: row.Local, Limits: row.Limits.Words(), Can: can(row),
 		Tools: []provider.Tool{}, Missing: []Missing{}}
 	if !row.CanDeploy() || row.Standing {
 		return s

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -51,16 +52,18 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		add(false, err)
 	}
 	_, err := j.Sheet()
-	add(false, err, j.app.supported(exp), j.Carries(exp))
+	add(false, err, j.app.supported(exp), j.Carries(exp), j.PortsFree(ctx, exp))
 	draft, err := j.app.draft(exp, baseDir)
 	if err != nil {
 		add(false, err)
 		return all
 	}
 	if !j.Deploys(exp) {
-		add(false, j.app.checkEndpoints(draft))
+		hosts, err := j.app.checkEndpoints(draft)
+		add(false, append(j.Reachable(ctx, exp, hosts), err)...)
 		return all
 	}
+	add(false, j.Reachable(ctx, exp, nil)...)
 	for _, s := range j.Stages() {
 		if c, ok := s.(pipeline.Checker); ok {
 			add(true, c.Check(ctx, draft))
@@ -98,18 +101,23 @@ func joinObstacles(all []obstacle) error {
 	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
 }
 
-// checkEndpoints checks that the endpoints that are to be probed are there.
-func (a App) checkEndpoints(r *run.Run) error {
+// checkEndpoints checks that the endpoints that are to be probed are there, and gives their hosts.
+func (a App) checkEndpoints(r *run.Run) (hosts []string, err error) {
 	conn, err := a.OpenStanding(r.Experiment)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, ok := conn.(provider.Matcher)
 	if !ok {
-		return nil
+		return nil, nil
 	}
-	_, err = m.Match(r.Functions)
-	return err
+	all, err := m.Match(r.Functions)
+	for _, e := range all {
+		if u, err := url.Parse(e.URL); err == nil && u.Hostname() != "" {
+			hosts = append(hosts, u.Hostname())
+		}
+	}
+	return hosts, err
 }
 
 func firstHint(errs []error) string {

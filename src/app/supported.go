@@ -26,7 +26,7 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 		s := &exp.SubExperiments[i]
 		add := func(key, format string, args ...any) { all = append(all, gap{i, key, fmt.Sprintf(format, args...)}) }
 		for _, n := range catalog.Needs(s) {
-			if a.meets(exp, n) {
+			if a.meets(exp, s, n) {
 				continue
 			}
 			what := n.Text
@@ -53,16 +53,32 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 }
 
 // meets reports whether a need is met here. Whether this machine can carry the load is asked of the whole experiment.
-func (a App) meets(exp *experiment.Experiment, n study.Need) bool {
+func (a App) meets(exp *experiment.Experiment, s *experiment.SubExperiment, n study.Need) bool {
 	switch n.Kind {
 	case study.NeedCapacity:
 		return true
 	case study.NeedColdStart:
 		return a.Deploys(exp)
+	case study.NeedUDP:
+		return a.udp(exp, s)
 	case study.NeedChain:
 		return !a.Deploys(exp) // functions that stellar deploys do not call each other
 	}
 	return false
+}
+
+// udp reports whether functions of a sub-experiment can send datagrams to this machine: those that stellar deploys in
+// Go and Python, where the provider lets them. A container of the local platform that serves HTTP has a network of its
+// own. Of functions that stand already nobody knows; they answer for themselves.
+func (a App) udp(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || !a.Deploys(exp) {
+		return err == nil && row.UDP
+	}
+	rt, _, err := experiment.ResolveRuntime(s.Runtime)
+	apart := row.Local && s.PackageType == "Image" && s.Platform.ImageContract == "http"
+	return row.UDP && err == nil && row.Language == "" && !apart && experiment.IsMeasure(s.Function) &&
+		(rt.Language == "go" || rt.Language == "python")
 }
 
 // supported lists, all at once, what the file asks for that this version does not do.

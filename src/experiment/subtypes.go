@@ -18,6 +18,15 @@ const (
 	ColdForce = "force" // each endpoint is made cold before each burst
 )
 
+// Values of Exchange: how the network and clocks are measured.
+const (
+	ExchangeUDP  = "udp"  // datagrams that the function sends to this machine
+	ExchangeHTTP = "http" // the instants of warm requests: this machine needs no address that functions reach
+)
+
+// MaxExchanges is the most datagrams of one invocation: the function's rows of more do not fit into its answer.
+const MaxExchanges = 100_000
+
 // subType is what the reading of a file needs to know of a type of sub-experiments. All else is in the type's study.
 type subType struct {
 	name     string
@@ -35,13 +44,18 @@ func subTypes() []subType {
 		{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10}},
 		{
 			name:     TypePingPong,
-			defaults: TypeKeys{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000},
-			requests: func(s *SubExperiment) int { return s.Invocations },
+			defaults: TypeKeys{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000, Exchange: ExchangeUDP},
+			requests: func(s *SubExperiment) int {
+				if s.Exchange == ExchangeHTTP {
+					return s.Invocations * s.Repetitions
+				}
+				return s.Invocations
+			},
 		},
 		{
 			name: TypeOverhead,
 			defaults: TypeKeys{
-				Repetitions: 5, FirstPort: 12000, OverheadType: "code", N: 20, MaxRetries: 10,
+				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: "code", N: 20, MaxRetries: 10,
 				CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
 				PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20,
 			},
@@ -132,6 +146,7 @@ type TypeKeys struct {
 	Repetitions       int       `json:"Repetitions,omitempty"`
 	Threads           int       `json:"Threads,omitempty"`
 	FirstPort         int       `json:"FirstPort,omitempty"`
+	Exchange          string    `json:"Exchange,omitempty"`
 	AdvertiseAddress  string    `json:"AdvertiseAddress,omitempty"`
 	OverheadType      string    `json:"OverheadType,omitempty"`
 	CodePackageBegin  int64     `json:"CodePackageBegin,omitempty"`
@@ -157,7 +172,7 @@ func typeKeys() []key {
 	points := atLeast(1, 10_000)
 	return []key{
 		{name: "Invocations", rule: atLeast(1, 65535), types: pingPong, computed: "50",
-			doc: "Invocations, each with a port of its own."},
+			doc: "Invocations; with Exchange udp each has a port of its own."},
 		{name: "Repetitions", rule: atLeast(1, 1_000_000), types: []string{TypePingPong, TypeOverhead, TypePerfCost,
 			TypeEviction},
 			computed: "network-ping-pong 1000, invocation-overhead 5, perf-cost 50, eviction 10",
@@ -165,6 +180,9 @@ func typeKeys() []key {
 		{name: "Threads", rule: atLeast(1, 10_000), types: pingPong, computed: "1", doc: "Invocations at once."},
 		{name: "FirstPort", rule: atLeast(1, 65535), types: both, computed: "12000",
 			doc: "First UDP port that the driver listens on."},
+		{name: "Exchange", rule: words(ExchangeUDP, ExchangeHTTP), types: both, computed: ExchangeUDP,
+			doc: "How round trips and clocks are measured: datagrams from the function to this machine, or the " +
+				"instants of warm requests, which need no address that functions reach."},
 		{name: "AdvertiseAddress", rule: rule{kind: text, blank: true}, types: both,
 			computed: "found from the route to the endpoint",
 			doc:      "Address that functions reach the driver at; must be given behind NAT."},

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -190,10 +191,22 @@ func noServiceTime(times []string) bool {
 
 func (c combination) network() {
 	n := &c.s.TypeKeys
-	if c.s.Type == TypePingPong && n.FirstPort+n.Invocations-1 > 65535 {
+	udp := n.Exchange == ExchangeUDP
+	if c.s.Type == TypePingPong && udp && n.FirstPort+n.Invocations-1 > 65535 {
 		c.refuse([]string{"FirstPort", "Invocations"}, "%d invocations from port %d on reach past 65535, and each "+
 			"has a port of its own",
 			n.Invocations, n.FirstPort)
+	}
+	if c.s.Type == TypePingPong && udp && n.Repetitions > MaxExchanges {
+		c.refuse([]string{"Repetitions", "Exchange"}, "%d exchanges do not fit into one answer; want at most %d, and "+
+			"more Invocations", n.Repetitions, MaxExchanges)
+	}
+	if n.Exchange != "" && c.s.Protocol == "grpc" {
+		c.refuse([]string{"Protocol", "Exchange"}, "%s asks the function in JSON, which gRPC does not carry; want "+
+			"another Protocol", c.s.Type)
+	}
+	if why := badAddress(n.AdvertiseAddress); why != "" {
+		c.refuse([]string{"AdvertiseAddress"}, "found %q; %s", n.AdvertiseAddress, why)
 	}
 	if c.s.Type != TypeOverhead {
 		return
@@ -201,6 +214,22 @@ func (c combination) network() {
 	c.span("CodePackageBegin", "CodePackageEnd", "CodePackagePoints", n.CodePackageBegin, n.CodePackageEnd,
 		n.CodePackagePoints)
 	c.span("PayloadBegin", "PayloadEnd", "PayloadPoints", n.PayloadBegin, n.PayloadEnd, n.PayloadPoints)
+}
+
+// badAddress says why functions cannot reach an address; empty: they may.
+func badAddress(text string) string {
+	const want = "want an IP address or a host name, without a port"
+	addr, err := netip.ParseAddr(text)
+	switch {
+	case text == "":
+	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
+		return "nobody can send to one host by it; " + want
+	case err != nil && strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
+	}):
+		return want
+	}
+	return ""
 }
 
 // span checks evenly spaced points from begin to end.
@@ -240,6 +269,10 @@ func (c combination) ineffective() {
 	}
 	if !s.bursting() && s.WarmupBursts > 0 {
 		note("WarmupBursts", "where there are no bursts")
+	}
+	if s.Exchange == ExchangeHTTP {
+		note("FirstPort", "with Exchange http: nothing is listened on")
+		note("AdvertiseAddress", "with Exchange http: functions send nothing to this machine")
 	}
 	if s.Optimize != OptimizeBalanced && s.BalancedWeight != 0 {
 		note("BalancedWeight", "without Optimize balanced")

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"net/netip"
 	"time"
 
 	"stellar/src/experiment"
@@ -18,6 +20,8 @@ type Config struct {
 	Observer   Observer
 	Fresh      Freshness         // when tags of functions in use are renewed; zero: the defaults
 	Patience   provider.Patience // with vendors' CLIs; zero: the defaults
+	// Route is the address that packets to a host, or to the Internet, leave from; nil: netprobe.Route
+	Route func(ctx context.Context, host string) (netip.Addr, error)
 }
 
 // Options are what the command line says beside the experiment file.

@@ -14,9 +14,11 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/machine"
+	"stellar/src/netprobe"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
 	"stellar/src/provider"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
@@ -52,6 +54,11 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if _, err := machine.RaiseOpenFiles(); err != nil {
 		s.Log.Debugf("raise the limit of open files: %v", err)
 	}
+	ports, err := s.listen(ctx, r.Experiment)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ports.Close()) }()
 	s.platform.noteRuntimes(r)
 	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
@@ -66,7 +73,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	for at, sub := range subs {
 		r.Results[at] = run.Result{Sub: sub, Dir: Folder(r, sub)}
 		g.Go(fail.Trying(func() error {
-			res := s.one(ctx, r, sub)
+			res := s.one(ctx, r, sub, ports)
 			mu.Lock()
 			defer mu.Unlock()
 			r.Results[at] = res
@@ -82,7 +89,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	return context.Cause(outer)
 }
 
-func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
+func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprobe.Ports) run.Result {
 	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
@@ -98,6 +105,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int) run.Result {
 		out.Stopped = err
 		return out
 	}
+	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment))
 	var res study.Result
 	env.Measured = func(measured study.Result) { res = measured }
 	err = st.Run(ctx, env)
@@ -152,6 +160,12 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 	}
 	out.Increments, err = increments(r.Record.Calibration, e, times)
 	return out, err
+}
+
+// answerMax is after how many seconds the gateway before the functions gives a request up; 0: not known.
+func (probeStage) answerMax(exp *experiment.Experiment) int {
+	row, _ := vendors.Find(exp.ProviderKind()) // an unknown one is refused before a stage runs
+	return row.Limits.AnswerMax
 }
 
 // endpoints are those of a sub-experiment, with the token that each is sent. The run's token is sent to functions of

@@ -171,7 +171,7 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range slots {
-		row := s.sample()
+		row := r.row(s)
 		r.count(s, &row)
 		markIdle(&row)
 		rows = append(rows, row)

@@ -37,6 +37,7 @@ type Client struct {
 	UserAgent string        // default stellar; the tool sends stellar/<version>
 	Timeout   time.Duration // per request, from slot opened to last byte; default 900 s
 	MaxBody   int64         // a longer response body is too-large; default 8 MiB
+	KeepBody  int64         // bytes of a response body that Answer and Once get; default 1 MiB
 	TLS       *tls.Config   // base of every TLS configuration; nil: the system's roots
 
 	// Lookup resolves a host name; nil: the system's resolver.
@@ -75,6 +76,9 @@ type Config struct {
 	// Grace is how long requests in flight may still take after a cancellation before they are cut off; default 1 s.
 	Grace time.Duration
 
+	// Answer is given each complete response, whatever its status, before the row goes to Sink; the body is its own only
+	// until it returns. Calls do not overlap. nil: nobody asks.
+	Answer func(row *sample.Sample, body []byte)
 	// Sink gets the rows of a burst once all its responses are in, and makes them durable; they are its own only until
 	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops
 	// Run.
@@ -191,7 +195,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 // Reply is the answer to a single request.
 type Reply struct {
 	Sample sample.Sample
-	Body   []byte // the first MiB of it
+	Body   []byte // the first Client.KeepBody bytes of it
 }
 
 // Once sends one request over a connection of its own, for readiness checks and calibration. A request that fails is an
@@ -241,6 +245,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 8 << 20
+	}
+	if cfg.KeepBody == 0 {
+		cfg.KeepBody = keptBody
 	}
 	if cfg.Grace == 0 {
 		cfg.Grace = time.Second

@@ -38,7 +38,7 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	defer r.mu.Unlock()
 	r.rows = r.rows[:0]
 	for _, s := range b.slots {
-		row := s.sample()
+		row := r.row(s)
 		r.rows = append(r.rows, row)
 		r.count(s, &row)
 	}
@@ -62,6 +62,15 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 		})
 	}
 	return r.judge()
+}
+
+// row makes a slot's row, and gives its response to those who asked for it.
+func (r *recorder) row(s *slot) sample.Sample {
+	row := s.sample()
+	if r.cfg.Answer != nil && s.resp.whole {
+		r.cfg.Answer(&row, s.resp.body)
+	}
+	return row
 }
 
 // count adds a row to the outcome.

@@ -13,7 +13,7 @@ const (
 	windowBytes = 16 << 10 // the longest line of a head or of a chunk's beginning, folded ones as a whole
 	maxHead     = 64 << 10 // all lines of a head; all lines of trailers
 	maxInterim  = 16       // 1xx answers before the real one
-	keptBody    = 1 << 20  // as much of a body is kept for the reading afterwards; the rest is counted
+	keptBody    = 1 << 20  // Client.KeepBody where it is 0
 )
 
 // broken is a violation of HTTP/1.1; it is a constant, so that returning it costs nothing.
@@ -34,11 +34,12 @@ const (
 // long as its slot.
 type response struct {
 	maxBody int64
+	kept    int64 // as much of a body is kept for the reading afterwards; the rest is counted
 
 	first, last time.Duration // when the first and the last piece came, on the engine's clock
 
 	head   []byte // status line and header lines of the final answer, for after the burst
-	body   []byte // the first keptBody bytes
+	body   []byte // the first bytes, kept of them
 	length int64  // of the body, as far as it came
 	status int
 	whole  bool // the response is complete
@@ -70,7 +71,7 @@ func (p *response) reset(maxBody int64) {
 		p.body = make([]byte, 0, 1024)
 	}
 	*p = response{
-		maxBody: maxBody, head: p.head[:0], body: p.body[:0], pending: p.pending[:0],
+		maxBody: maxBody, kept: keptBody, head: p.head[:0], body: p.body[:0], pending: p.pending[:0],
 		first: sample.None, last: sample.None, part: (*response).statusPart,
 	}
 }
@@ -314,7 +315,7 @@ func (p *response) trailerPart(data []byte) (int, error) {
 
 func (p *response) store(part []byte) {
 	p.length += int64(len(part))
-	if room := keptBody - len(p.body); room > 0 {
+	if room := int(p.kept) - len(p.body); room > 0 {
 		p.body = append(p.body, part[:min(room, len(part))]...)
 	}
 }

@@ -71,6 +71,7 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
 	s.resp.reset(b.client.MaxBody)
+	s.resp.kept = b.client.KeepBody
 }
 
 // arm prepares the slot, outside its timing: a kept connection, or a new one to keep.

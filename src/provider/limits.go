@@ -21,6 +21,7 @@ type Limits struct {
 	MemoryMB     [2]int        // least and most
 	MemoryStep   int           // memory is a multiple of it; 0: any
 	TimeoutMax   int           // seconds
+	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
 	SnapStart    []string      // languages that have it
 	CPUBoost     bool

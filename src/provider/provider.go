@@ -138,6 +138,7 @@ type Provider struct {
 	// Update is how long it takes to make a function cold, as a plan assumes it; 0: not known.
 	Update time.Duration
 
+	UDP           bool // functions can send datagrams
 	Local         bool // functions run on this machine, on the local platform
 	ChecksAccount bool // Options.Account is compared with the account in use
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written

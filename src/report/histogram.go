@@ -18,15 +18,18 @@ const maxBins = 100
 
 // latencyBins are the bins of a sample (ascending), Freedman-Diaconis. On a logarithmic axis, the bins are made from
 // the logarithms, so that they look equally wide and a long tail does not press most of the sample into one of them.
-func latencyBins(sorted []float64, log bool) analyze.Histogram {
+func latencyBins(sorted []float64, log bool) analyze.Histogram { return binsOn(sorted, log, maxBins) }
+
+// binsOn is latencyBins with at most so many bins.
+func binsOn(sorted []float64, log bool, most int) analyze.Histogram {
 	if !log {
-		return analyze.Bins(sorted, maxBins)
+		return analyze.Bins(sorted, most)
 	}
 	logs := make([]float64, len(sorted))
 	for i, v := range sorted {
 		logs[i] = math.Log(v)
 	}
-	h := analyze.Bins(logs, maxBins)
+	h := analyze.Bins(logs, most)
 	for i, e := range h.Edges {
 		h.Edges[i] = math.Exp(e)
 	}

@@ -94,6 +94,16 @@ func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summ
 			return out, err
 		}
 	}
+	if s.PingPong != nil {
+		f, err := rttHistogram(s)
+		if err := out.add(ctx, dir, RTTHistogramFile, f, err); err != nil {
+			return out, err
+		}
+		f, err = rttFigure(s)
+		if err := out.add(ctx, dir, RTTFile, f, err); err != nil {
+			return out, err
+		}
+	}
 	if !v.Histogram {
 		return out, nil
 	}

@@ -1,12 +1,14 @@
 package study
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/netprobe"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
 )
@@ -60,6 +62,20 @@ func (e *Env) Target(at Endpoint) probe.Target {
 		t.Header.Set(tokenField, at.Token)
 	}
 	return t
+}
+
+// Advertised is the address that a function reaches this machine at: the file's, or that from which packets to the
+// function leave.
+func (e *Env) Advertised(ctx context.Context, at Endpoint) (string, error) {
+	if e.Sub.AdvertiseAddress != "" {
+		return e.Sub.AdvertiseAddress, nil
+	}
+	from, err := netprobe.RouteTo(ctx, at.URL)
+	if err != nil {
+		return "", fail.Input("sub-experiment %d (%s): %w", e.Index, e.Sub.Title, err).
+			WithHint("give AdvertiseAddress, the address that functions reach this machine at")
+	}
+	return from.String(), nil
 }
 
 // query makes a round's parameters; what is 0 is left out, as the measurement function has it.

@@ -17,6 +17,7 @@ const (
 	NeedStore     NeedKind = "object store" // that payloads pass through
 	NeedChain     NeedKind = "chain"        // functions that call each other
 	NeedColdStart NeedKind = "cold start"   // functions that can be made cold on demand
+	NeedUDP       NeedKind = "UDP"          // datagrams from functions to this machine
 	NeedVersion   NeedKind = "version"      // a version of stellar that can do it: this one cannot
 )
 
@@ -27,6 +28,8 @@ type Need struct {
 	Text    string       // what is asked for
 	Instead string       // what can be done; empty: nothing
 	Load    machine.Need // of NeedCapacity
+	Port    int          // of NeedUDP: the first one that this machine listens on
+	Ports   int          // likewise: how many there are
 }
 
 // ColdStart is what a sub-experiment's ColdStart needs of the provider; none where instances die of the IAT.
@@ -37,6 +40,15 @@ func ColdStart(s *experiment.SubExperiment) []Need {
 	return []Need{{Kind: NeedColdStart, Key: "ColdStart", Text: "ColdStart " + experiment.ColdForce,
 		Instead: "functions that stellar did not deploy, and platforms without such an update, become cold of a long " +
 			"IATSeconds alone (ColdStart " + experiment.ColdIdle + ")"}}
+}
+
+// UDP is what the exchange of datagrams needs: n ports from FirstPort on; none with Exchange http.
+func UDP(s *experiment.SubExperiment, n int) []Need {
+	if s.Exchange != experiment.ExchangeUDP {
+		return nil
+	}
+	return []Need{{Kind: NeedUDP, Key: "Exchange", Text: "Exchange " + experiment.ExchangeUDP, Port: s.FirstPort,
+		Ports: n, Instead: "Exchange " + experiment.ExchangeHTTP + " needs neither datagrams nor an open port"}}
 }
 
 // rowBytes is what a request costs in memory until its row is written: the row itself and the texts in it.

@@ -10,6 +10,7 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
+	"stellar/src/netprobe"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
 	"stellar/src/run"
@@ -62,6 +63,8 @@ type Settings struct {
 	Increments []int64
 	Traces     []schedule.Trace // that Sub.Arrivals names: one for all endpoints in turn, or one for each
 	UserAgent  string           // stellar/<version>
+	// after which the functions' gateway gives a request up; 0: not known
+	AnswerSeconds float64
 }
 
 // Endpoint is where a function answers.
@@ -83,6 +86,9 @@ type Env struct {
 	// request, as far as the provider can say; the rows tell whether it is so. nil: the provider cannot
 	// (NeedColdStart).
 	MakeCold func(ctx context.Context, at ...Endpoint) error
+
+	// Listen gives the listener of one of the ports that the study needs (NeedUDP); nil: none are open.
+	Listen func(port int) (*netprobe.Listener, error)
 
 	// Probe sends the load; nil: probe.Run.
 	Probe func(context.Context, probe.Config) (probe.Outcome, error)

@@ -37,7 +37,7 @@ func fromEvent(data []byte, r *request) {
 		body, _ = base64.StdEncoding.DecodeString(e.Body) // what is not base64 asks for nothing
 	}
 	if len(body) > 0 && body[0] == '{' {
-		r.cmds = hasCmds(body)
+		r.cmds = askedCmds(body)
 	}
 }
 

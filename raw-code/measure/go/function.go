@@ -31,7 +31,7 @@ type request struct {
 	received time.Time
 	deadline time.Time // zero: none known
 	token    string
-	cmds     bool // the body asks for micro-tests
+	cmds     []byte // micro-tests that the body asks for: a JSON object; nil: none
 	param    func(name string) (value string, present bool)
 }
 
@@ -43,7 +43,8 @@ type answer struct {
 	ReceivedAt     string
 	SpinNs         int64
 	Increments     int64
-	PayloadBytes   int64 `json:",omitempty"`
+	PayloadBytes   int64          `json:",omitempty"`
+	Cmds           map[string]any `json:",omitempty"` // results of the micro-tests
 	Sink           uint64
 }
 
@@ -56,16 +57,11 @@ func (f *function) handle(r request) (status int, body []byte) {
 	if !r.deadline.IsZero() {
 		left = r.deadline.Sub(r.received)
 	}
-	get := r.param
-	if r.cmds {
-		get = func(name string) (string, bool) {
-			if name == "cmds" {
-				return "", true
-			}
-			return r.param(name)
-		}
+	p, err := readParams(r.param, left)
+	if err != nil {
+		return refusal(http.StatusBadRequest, err.Error())
 	}
-	p, err := readParams(get, left)
+	steps, err := r.steps()
 	if err != nil {
 		return refusal(http.StatusBadRequest, err.Error())
 	}
@@ -78,12 +74,27 @@ func (f *function) handle(r request) (status int, body []byte) {
 	a.SpinNs = int64(time.Since(begun))
 	a.Sink = state >> 11 // 53 bits: exact in readers that know only floating point
 	a.PayloadBytes = int64(len(makePayload(p.payload)))
+	if steps != nil {
+		a.Cmds = runCmds(steps, &invocation{id: a.RequestID, end: r.received.Add(left), left: left})
+	}
 	a.TimestampChain = []string{stamp(time.Now())}
 	body, err = json.Marshal(a)
 	if err != nil {
 		return refusal(http.StatusInternalServerError, err.Error())
 	}
 	return http.StatusOK, body
+}
+
+// steps are the micro-tests that the request asks for, in its body or in its query; nil: none.
+func (r *request) steps() ([]cmdStep, error) {
+	object := r.cmds
+	if text, ok := r.param("cmds"); ok && object == nil {
+		object = []byte(text)
+	}
+	if object == nil {
+		return nil, nil
+	}
+	return readCmds(object)
 }
 
 // admits compares hashes, of equal length whatever was sent and in constant time.

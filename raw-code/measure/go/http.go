@@ -40,7 +40,7 @@ func httpHandler(f *function, timeout time.Duration) http.Handler {
 		body := bufio.NewReader(req.Body)
 		if first, _ := body.Peek(1); len(first) == 1 && first[0] == '{' {
 			ask, _ := io.ReadAll(io.LimitReader(body, maxCmds))
-			r.cmds = hasCmds(ask)
+			r.cmds = askedCmds(ask)
 		}
 		_, err := io.Copy(io.Discard, body)
 		r.received = time.Now() // the whole request is in

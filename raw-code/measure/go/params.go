@@ -64,9 +64,6 @@ func refuseUnready(get func(string) (string, bool)) error {
 	if v, _ := get("StorageTransfer"); v == "true" {
 		return errors.New("StorageTransfer: this function does not run transfers through storage, ask it without it")
 	}
-	if _, ok := get("cmds"); ok {
-		return errors.New("cmds: this function does not run micro-tests, ask it without cmds")
-	}
 	return nil
 }
 
@@ -106,12 +103,11 @@ func shorten(s string) string {
 	return s
 }
 
-// hasCmds reports whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
-func hasCmds(body []byte) bool {
+// askedCmds is the object of micro-tests in a body, nil where it has none. Any other body is a payload.
+func askedCmds(body []byte) []byte {
 	var ask map[string]json.RawMessage
 	if json.Unmarshal(body, &ask) != nil {
-		return false
+		return nil
 	}
-	_, ok := ask["cmds"]
-	return ok
+	return ask["cmds"]
 }

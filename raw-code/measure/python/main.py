@@ -161,7 +161,7 @@ def _count(params, name):
     return int(text)
 
 
-def _refuse_unready(params, cmds):
+def _refuse_unready(params):
     """Name what the protocol has and this function does not run."""
     for name in ("DataTransferChainIDs", "Chain"):
         # Clients send an empty chain with every request.
@@ -173,12 +173,10 @@ def _refuse_unready(params, cmds):
                 400, "%s: this function does not run transfers through storage, ask it without %s" % (name, name))
     if params.get("StorageTransfer") in ("true", True):
         raise Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it")
-    if cmds or "cmds" in params:
-        raise Refused(400, "cmds: this function does not run micro-tests, ask it without cmds")
 
 
-def _read_params(params, cmds, left_ns):
-    _refuse_unready(params, cmds)
+def _read_params(params, left_ns):
+    _refuse_unready(params)
     increments = _count(params, "IncrementLimit")
     payload = _count(params, "PayloadLengthBytes")
     if payload > MAX_PAYLOAD:
@@ -214,21 +212,47 @@ def make_payload(n):
     return payload
 
 
-def _has_cmds(body):
-    """Whether a body is a JSON object that asks for micro-tests. Any other body is a payload."""
+def _asked_cmds(body):
+    """The micro-tests that a body asks for, as the object with the key cmds. Any other body is a payload."""
     if body[:1] != b"{":
-        return False
+        return {}
     try:
-        return "cmds" in json.loads(body)
+        asked = json.loads(body)
     except ValueError:
-        return False
+        return {}
+    return {"cmds": asked["cmds"]} if "cmds" in asked else {}
+
+
+def _read_cmds(asked):
+    """Check the micro-tests that a request asks for; None: none."""
+    if "cmds" not in asked:
+        return None
+    import cmds
+
+    try:
+        value = asked["cmds"]
+        if isinstance(value, str):  # of the query
+            value = json.loads(value)
+        return cmds.read(value)
+    except cmds.Wrong as e:
+        raise Refused(400, str(e)) from None
+    except ValueError:
+        raise Refused(400, "cmds is not a JSON object") from None
+
+
+def _run_cmds(steps, answer, received, left_ns):
+    import cmds
+
+    answer["Cmds"] = cmds.run(steps, answer["RequestID"], received, left_ns)
+    answer["TimestampChain"] = [str(time.time_ns())]
 
 
 def _answer(instance, received, request_id, token, params, cmds, left_ns):
     """Do the work of one request and give the response's status and JSON text."""
     try:
         _admit(token)
-        increments, payload = _read_params(params, cmds, left_ns)
+        increments, payload = _read_params(params, left_ns)
+        steps = _read_cmds(cmds or params)
         begun = time.perf_counter_ns()
         state = spin(increments)
         spin_ns = time.perf_counter_ns() - begun
@@ -246,6 +270,8 @@ def _answer(instance, received, request_id, token, params, cmds, left_ns):
     }
     if made:
         answer["PayloadBytes"] = made
+    if steps is not None:
+        _run_cmds(steps, answer, received, left_ns)
     return 200, json.dumps(answer)
 
 
@@ -270,13 +296,13 @@ def lambda_handler(event, context):
     instance = _identity.claim()
     if not isinstance(event, dict):
         event = {}
-    cmds, token = False, None
+    cmds, token = {}, None
     if event.get("requestContext") is not None:
         params = event.get("queryStringParameters") or {}
         for name, value in (event.get("headers") or {}).items():
             if name.lower() == "x-stellar-token":
                 token = value
-        cmds = _has_cmds(_body_of(event))
+        cmds = _asked_cmds(_body_of(event))
     else:
         params = event
         token = event.get("X-Stellar-Token")
@@ -352,7 +378,7 @@ def serve_http(port):
         def do_GET(self):
             instance = _identity.claim()
             try:
-                cmds = _has_cmds(_http_body(self))
+                cmds = _asked_cmds(_http_body(self))
                 status, body = _answer(
                     instance,
                     time.time_ns(),  # the whole request is in

@@ -22,7 +22,7 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true,
-		Update: 5 * time.Second}
+		UDP: true, Update: 5 * time.Second}
 }
 
 // limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of
@@ -30,7 +30,7 @@ func Provider() provider.Provider {
 // CLI always does it.
 func limits() provider.Limits {
 	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
-		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, SnapStart: []string{"java", "python"}, Arm: true,
+		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()), SnapStart: []string{"java", "python"}, Arm: true,
 		Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }

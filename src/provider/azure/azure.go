@@ -25,7 +25,7 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: "azure", Runs: "serverless deploy", Limits: limits(), Secrets: []string{envSecret},
-		Can: []string{"a function app for each function", "no memory setting"}, Connect: connect,
+		UDP: true, Can: []string{"a function app for each function", "no memory setting"}, Connect: connect,
 		Divide: provider.OnePerFunction}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
-	return provider.Provider{Name: name, Standing: true,
+	return provider.Provider{Name: name, Standing: true, UDP: true,
 		Can: []string{"functions named by an endpoints file", "kn commands to deploy them by hand",
 			"chains over gRPC"},
 		Protocol:      "grpc", // vHive's example functions speak it

@@ -21,7 +21,7 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: provider.Limits{Arm: true},
 		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
-		Update: 100 * time.Millisecond}
+		UDP: true, Update: 100 * time.Millisecond}
 }
 
 const name = "local"

@@ -10,7 +10,7 @@ import (
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
-	return provider.Provider{Name: "url", Standing: true,
+	return provider.Provider{Name: "url", Standing: true, UDP: true,
 		Connect: func(o provider.Options) provider.Connection { return connection{o.Target} }}
 }
 

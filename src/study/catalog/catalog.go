@@ -11,6 +11,7 @@ import (
 	"stellar/src/study/burst"
 	"stellar/src/study/eviction"
 	"stellar/src/study/perfcost"
+	"stellar/src/study/pingpong"
 	"stellar/src/study/transfer"
 )
 
@@ -26,6 +27,7 @@ func rows() []row {
 		{experiment.TypeTransfer, transfer.Study{}},
 		{experiment.TypeEviction, eviction.Study{}},
 		{experiment.TypePerfCost, perfcost.Study{}},
+		{experiment.TypePingPong, pingpong.Study{}},
 	}
 }
 

@@ -1,0 +1,236 @@
+package pingpong
+
+import (
+	"fmt"
+	"math"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/analyze"
+	"stellar/src/experiment"
+	"stellar/src/netprobe/relaytest"
+	"stellar/src/sample"
+	"stellar/src/study"
+)
+
+// Ways of 20 ± 5 ms on average that differ by 15 ms, and lose 2 % of the exchanges together.
+var (
+	wayOut  = relaytest.Way{Delay: 27500 * time.Microsecond, Jitter: 5 * time.Millisecond, Loss: 0.01}
+	wayBack = relaytest.Way{Delay: 12500 * time.Microsecond, Jitter: 5 * time.Millisecond, Loss: 0.01}
+)
+
+// aheadBy is the offset of the function's clock in the tests with relays.
+const aheadBy = 100 * time.Second
+
+// within says whether the offset of each complete row is within its bound, and how many rows are complete.
+func within(t *testing.T, rows []sample.PingPong) {
+	t.Helper()
+	complete := 0
+	for i := range rows {
+		offset, bound, ok := rows[i].Offset()
+		if !ok {
+			continue
+		}
+		complete++
+		if (offset - aheadBy).Abs() > bound {
+			t.Errorf("row %d of invocation %d: offset %s ± %s", rows[i].Number, rows[i].Invocation, offset, bound)
+		}
+	}
+	if complete < len(rows)*9/10 {
+		t.Errorf("%d of %d rows are complete", complete, len(rows))
+	}
+}
+
+// TestThroughARelay measures through a relay whose ways differ, with jitter and loss, over UDP and over HTTP: round
+// trips as the relay's log has them, exactly its losses, every offset within its bound, and the two agree. What a busy
+// machine adds to round trips is not the relay's, so that an attempt in which it was busy is repeated.
+func TestThroughARelay(t *testing.T) {
+	t.Parallel()
+	f := &function{ahead: aheadBy, timeout: 500 * time.Millisecond, stops: 1}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	var clock analyze.Clock
+	for attempt := 1; ; attempt++ {
+		measured, off := relayed(t, f, server.URL)
+		if off == "" {
+			clock = measured
+			break
+		}
+		if attempt == 4 {
+			t.Fatal(off)
+		}
+		t.Logf("attempt %d: %s", attempt, off)
+	}
+	front := relaytest.StartTCP(t, server.Listener.Addr().String(), 1, wayOut, wayBack)
+	env, _, _ := environment(t, f, "http://"+front, experiment.ExchangeHTTP, 2, 40)
+	rows, p := measured(t, env)
+	within(t, rows)
+	if len(rows) != 80 || p.Rows != 78 || p.Lost != 0 || len(p.Clocks) != 1 {
+		t.Fatalf("over HTTP: %d rows, %d count, %d lost, clocks %+v", len(rows), p.Rows, p.Lost, p.Clocks)
+	}
+	if other := p.Clocks[0]; (other.Offset - clock.Offset).Abs() > other.Bound+clock.Bound {
+		t.Errorf("over UDP %s ± %s, over HTTP %s ± %s", clock.Offset, clock.Bound, other.Offset, other.Bound)
+	}
+}
+
+// relayed measures over UDP through a relay. It gives a clock, and says how far the round trips are off.
+func relayed(t *testing.T, f *function, url string) (clock analyze.Clock, off string) {
+	const invocations, repetitions = 12, 60
+	env, ports, _ := environment(t, f, url, experiment.ExchangeUDP, invocations, repetitions)
+	env.Sub.AdvertiseAddress = "127.0.0.2"
+	relays := make([]*relaytest.UDP, invocations)
+	for i, port := range ports {
+		relays[i] = relaytest.StartUDP(t, fmt.Sprint("127.0.0.2:", port), fmt.Sprint("127.0.0.1:", port), uint64(100+i), wayOut,
+			wayBack)
+	}
+	rows, p := measured(t, env)
+	within(t, rows)
+	var trips []float64
+	lost := 0
+	for i, r := range relays {
+		took, gone := passages(r.Log())
+		lost += len(gone)
+		for n := range repetitions {
+			row := rows[slices.IndexFunc(rows, func(r sample.PingPong) bool { return r.Invocation == i && r.Number == n })]
+			if (row.Lost == sample.Yes) != gone[n] || row.Warmup != (n == 0) || row.Endpoint != "f0-0" ||
+				row.InstanceID != "i" {
+				t.Errorf("invocation %d, row %d is lost: %t; the relay lost it: %t; %+v", i, n, row.Lost == sample.Yes,
+					gone[n], row)
+			}
+			if n > 0 && !gone[n] {
+				trips = append(trips, took[n])
+			}
+		}
+	}
+	slices.Sort(trips)
+	const share = 0.02
+	if lost == 0 || p.Loss.Low.V > share || p.Loss.High.V < share || p.Rows != invocations*(repetitions-1) {
+		t.Errorf("%d of %d rows lost, 95 %%: %g to %g; the relay loses %g", p.Lost, p.Rows, p.Loss.Low.V, p.Loss.High.V,
+			share)
+	}
+	if len(p.Clocks) != invocations {
+		t.Fatalf("%d clocks", len(p.Clocks))
+	}
+	for q, got := range map[analyze.Quantile]analyze.Value{analyze.Median: p.P50, analyze.P99: p.P99} {
+		if want := q.Of(trips); math.Abs(got.V-want.V) > 1 {
+			off = fmt.Sprintf("quantile %d is %.3f ms, the relay's %.3f ms", q, got.V, want.V)
+		}
+	}
+	return p.Clocks[0], off
+}
+
+// passages are the round trips in ms, and what was lost, by sequence number, as a relay's log has them.
+func passages(log []relaytest.Passage) (ms map[int]float64, lost map[int]bool) {
+	ms, lost = map[int]float64{}, map[int]bool{}
+	for _, p := range log {
+		var id, kind string
+		var n int
+		if _, err := fmt.Sscan(p.Text, &id, &n, &kind); err != nil || kind != "ping" {
+			continue
+		}
+		lost[n] = lost[n] || p.Lost
+		ms[n] += float64(p.Out.Sub(p.In)) / 1e6
+	}
+	return ms, lost
+}
+
+// TestColdStartIsNoLoss: the driver has no clock of its own for the first datagram. The start takes five times as long
+// as the function would wait for an echo.
+func TestColdStartIsNoLoss(t *testing.T) {
+	t.Parallel()
+	f := &function{cold: 500 * time.Millisecond, timeout: 100 * time.Millisecond, stops: 1}
+	env, _, said := environment(t, f, "", experiment.ExchangeUDP, 1, 20)
+	rows, p := measured(t, env)
+	if len(rows) != 20 || p.Lost != 0 || p.Rows != 19 || len(said.lines) > 0 {
+		t.Errorf("%d rows, %d of %d lost, %d warnings", len(rows), p.Lost, p.Rows, len(said.lines))
+	}
+}
+
+// TestFunctionsThatMisbehave: each case has its rows and says what is wrong.
+func TestFunctionsThatMisbehave(t *testing.T) {
+	for name, c := range map[string]struct {
+		function   function
+		rows, lost int
+		unknown    int
+		says       string
+	}{
+		"no stop":              {function{}, 10, 0, 0, ""},
+		"many stops":           {function{stops: 5}, 10, 0, 0, ""},
+		"it never calls back":  {function{mute: true}, 5, 4, 0, "no datagram of the function has reached this machine"},
+		"its request fails":    {function{fails: true}, 10, 0, 9, "the request failed (http-5xx)"},
+		"its answer is a text": {function{plain: true}, 10, 0, 9, "is not that of the measurement function"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := &c.function
+			f.timeout = 2 * time.Second
+			env, _, said := environment(t, f, "", experiment.ExchangeUDP, 1, 10)
+			rows, p := measured(t, env)
+			if len(rows) != c.rows || p.Lost != c.lost || p.Unknown != c.unknown {
+				t.Errorf("%d rows, %d lost, %d unknown; want %d, %d, %d", len(rows), p.Lost, p.Unknown, c.rows, c.lost,
+					c.unknown)
+			}
+			text := ""
+			for len(said.lines) > 0 {
+				text += <-said.lines + "\n"
+			}
+			if (c.says == "") != (text == "") || !strings.Contains(text, c.says) {
+				t.Errorf("it says %q, want %q", text, c.says)
+			}
+		})
+	}
+}
+
+// TestHTTPRows: the first answer of each instance is warm-up, and a request that fails has its row.
+func TestHTTPRows(t *testing.T) {
+	t.Parallel()
+	env, _, _ := environment(t, &function{}, "", experiment.ExchangeHTTP, 1, 5)
+	rows, p := measured(t, env)
+	if len(rows) != 5 || !rows[0].Warmup || rows[1].Warmup || p.Rows != 4 || p.RTT.Count != 4 || rows[3].Number != 3 ||
+		rows[3].RequestID != "r4" {
+		t.Errorf("%+v\n%+v", rows, p)
+	}
+	env, _, said := environment(t, &function{fails: true}, "", experiment.ExchangeHTTP, 1, 5)
+	rows, p = measured(t, env)
+	if len(rows) != 5 || rows[1].ServerSend.IsZero() || !rows[1].ServerRcv.IsZero() || p.Unknown != 4 || p.Rows != 0 ||
+		len(said.lines) != 1+1 { // the probe's own, and this study's
+		t.Errorf("failed: %d rows, %+v, %d warnings", len(rows), p, len(said.lines))
+	}
+}
+
+// TestSettingsThatCannotBe: nothing is written then.
+func TestSettingsThatCannotBe(t *testing.T) {
+	for name, spoil := range map[string]func(*study.Env){
+		"no ports":       func(e *study.Env) { e.Listen = nil },
+		"no invocations": func(e *study.Env) { e.Sub.Invocations = 0 },
+		"no endpoint":    func(e *study.Env) { e.Endpoints = nil },
+	} {
+		env, _, _ := environment(t, &function{}, "", experiment.ExchangeUDP, 1, 1)
+		spoil(&env)
+		if err := (Study{}).Run(t.Context(), env); err == nil {
+			t.Errorf("%s: it runs", name)
+		}
+		if _, err := sample.ReadPingPongs(env.Dir); err == nil {
+			t.Errorf("%s: something is written", name)
+		}
+	}
+	env, _, _ := environment(t, &function{}, "", experiment.ExchangeUDP, 1, 1)
+	env.Sub.FirstPort = 1
+	if err := (Study{}).Run(t.Context(), env); err == nil {
+		t.Error("a port that is not open: it runs")
+	}
+}
+
+func TestSecondsEndBeforeTheGateway(t *testing.T) {
+	var env study.Env
+	env.Sub.TimeoutSeconds = 100
+	for most, want := range map[float64]float64{0: 90, 30: 27, 200: 90} {
+		env.AnswerSeconds = most
+		if got := (&measurement{env: &env}).seconds(); math.Abs(got-want) > 1e-9 {
+			t.Errorf("a gateway of %g s: %g, want %g", most, got, want)
+		}
+	}
+}
