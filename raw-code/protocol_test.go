@@ -162,12 +162,9 @@ func TestBadParameters(t *testing.T) {
 		{"chain", get("Chain", `["http://a"]`), "this function does not run chains"},
 		{"put", get("PutURL", "http://a"), "this function does not run transfers through storage"},
 		{"storage", get("StorageTransfer", "true"), "this function does not run transfers through storage"},
-		{"cmds", get("cmds", "{}"), "this function does not run micro-tests"},
-		{
-			"cmds in the body",
-			call{method: http.MethodPost, body: `{"cmds":{"sleep":1}}`},
-			"this function does not run micro-tests",
-		},
+		{"cmds", get("cmds", `{"nonsense":1}`), "micro-test"},
+		{"cmds in the body", call{method: http.MethodPost, body: `{"cmds":{"nonsense":1}}`}, "micro-test"},
+		{"cmds of no object", call{method: http.MethodPost, body: `{"cmds":7}`}, "cmds"},
 	}
 	eachCell(t, func(t *testing.T, _ language, begin func(*testing.T, ...string) *instance) {
 		in := begin(t)
@@ -295,9 +292,9 @@ func checkRefusedEvents(ctx context.Context, t *testing.T, api *apitest.API) {
 		`{"IncrementLimit":1.5}`:       patience,
 		`{"IncrementLimit":true}`:      patience,
 		`{"IncrementLimit":null}`:      patience,
-		`{"cmds":{}}`:                  patience,
+		`{"cmds":{"nonsense":1}}`:      patience,
 		`{"IncrementLimit":100000000}`: time.Nanosecond, // fits the timeout, not what is left of it
-		`{"requestContext":{},"body":"eyJjbWRzIjp7fX0=","isBase64Encoded":true}`: patience,
+		`{"requestContext":{},"body":"eyJjbWRzIjp7IngiOjF9fQ==","isBase64Encoded":true}`: patience,
 	} {
 		r, err := unwrap(api.Invoke(ctx, event, left))
 		if err != nil {

@@ -96,6 +96,16 @@ func TestSupported(t *testing.T) {
 		{"aws", `"Bursts":1,"ColdStart":"force"`, ""},
 		{"vhive", `"Bursts":1,"ColdStart":"force"`, "ColdStart force on vhive; functions that stellar did not deploy"},
 		{"http://h/f", `"Bursts":1,"ColdStart":"force"`, "ColdStart force on url"},
+		{"local", `"Runtime":"go","Type":"network-ping-pong"`, ""},
+		{"aws", `"Runtime":"python3.13","Type":"network-ping-pong"`, ""},
+		{"aws", `"Runtime":"nodejs22.x","Type":"network-ping-pong","Exchange":"http"`, ""},
+		{"aws", `"Runtime":"nodejs22.x","Type":"network-ping-pong"`,
+			"Exchange udp on aws; Exchange http needs neither datagrams nor an open port"},
+		{"local", `"Runtime":"go","Type":"network-ping-pong","Function":"mine"`, "Exchange udp on local"},
+		{"local", `"Runtime":"go","Type":"network-ping-pong","PackageType":"Image",` +
+			`"Platform":{"ImageContract":"http"}`, "Exchange udp on local"},
+		{"cloudflare", `"Runtime":"nodejs22.x","Type":"network-ping-pong"`, "Exchange udp on cloudflare"},
+		{"http://h/f", `"Type":"network-ping-pong"`, ""},
 		{"local", `"Bursts":1,"Cmds":{"stat":{"argv":1}}`, "Cmds"},
 		{"local", `"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"`, "on the local platform of this"},
 	} {

@@ -149,7 +149,8 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	failed := exchange("1", "0").End(nil)
-	if len(failed.Rows) != 2 || failed.Lost != 0 || failed.Rows[0].Number != 0 || failed.Rows[1].Lost != sample.Unknown {
+	if len(failed.Rows) != 2 || failed.Lost != 0 || failed.Rows[0].Number != 0 ||
+		failed.Rows[1].Lost != sample.Unknown {
 		t.Errorf("without an answer: %+v", failed)
 	}
 	if silent := l.Begin().End(rows(2, 0, 1)); silent.Heard != 0 || silent.Lost != 2 || len(silent.Rows) != 2 {

@@ -76,8 +76,8 @@ type Config struct {
 	// Grace is how long requests in flight may still take after a cancellation before they are cut off; default 1 s.
 	Grace time.Duration
 
-	// Answer is given each complete response, whatever its status, before the row goes to Sink; the body is its own only
-	// until it returns. Calls do not overlap. nil: nobody asks.
+	// Answer is given each complete response, whatever its status, before the row goes to Sink; the body is its own
+	// only until it returns. Calls do not overlap. nil: nobody asks.
 	Answer func(row *sample.Sample, body []byte)
 	// Sink gets the rows of a burst once all its responses are in, and makes them durable; they are its own only until
 	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops

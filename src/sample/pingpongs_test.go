@@ -15,8 +15,8 @@ func TestPingPongsComeBack(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, PingPongFile)
 	want := []PingPong{
-		{ClientSend: nanos(100), ServerRcv: nanos(50), ServerSend: nanos(60), ClientRcv: nanos(190), Lost: No, RequestID: "r,1",
-			Endpoint: "f0-0", InstanceID: "i", Warmup: true},
+		{ClientSend: nanos(100), ServerRcv: nanos(50), ServerSend: nanos(60), ClientRcv: nanos(190), Lost: No,
+			RequestID: "r,1", Endpoint: "f0-0", InstanceID: "i", Warmup: true},
 		{Number: 1, ClientSend: nanos(200), Lost: Yes, Invocation: 3, Endpoint: "f0-1"},
 		{Number: 2, ServerRcv: nanos(300), ServerSend: nanos(301), Resolution: time.Millisecond},
 	}
@@ -71,8 +71,8 @@ func TestPingPongFormulas(t *testing.T) {
 		for _, out := range []int64{0, 1, 5e6, 20e6} {
 			for _, back := range []int64{0, 3e6, 35e6} {
 				sent := int64(1000)
-				udp := PingPong{ClientSend: nanos(sent + offset), ServerRcv: nanos(sent + out), ServerSend: nanos(sent + out + work),
-					ClientRcv: nanos(sent + out + work + back + offset)}
+				udp := PingPong{ClientSend: nanos(sent + offset), ServerRcv: nanos(sent + out),
+					ServerSend: nanos(sent + out + work), ClientRcv: nanos(sent + out + work + back + offset)}
 				http := PingPong{ServerSend: nanos(sent), ClientRcv: nanos(sent + out + offset),
 					ClientSend: nanos(sent + out + function + offset), ServerRcv: nanos(sent + out + function + back)}
 				for name, p := range map[string]PingPong{"udp": udp, "http": http} {
@@ -80,8 +80,8 @@ func TestPingPongFormulas(t *testing.T) {
 					got, bound, _ := p.Offset()
 					if wrong := int64(got) - offset; !ok || int64(rtt) != out+back || wrong > int64(bound) ||
 						-wrong > int64(bound) {
-						t.Errorf("%s, offset %d, ways %d and %d: rtt %d, offset %d ± %d", name, offset, out, back, rtt, got,
-							bound)
+						t.Errorf("%s, offset %d, ways %d and %d: rtt %d, offset %d ± %d", name, offset, out, back, rtt,
+							got, bound)
 					}
 				}
 			}

@@ -48,7 +48,8 @@ func readCmds(object []byte) ([]cmdStep, error) {
 		known := commands()
 		at := slices.IndexFunc(known, func(c command) bool { return c.name == name })
 		if at < 0 {
-			return fmt.Errorf("cmds: %q is not a micro-test of this function; it knows %s", shorten(name), commandNames())
+			return fmt.Errorf("cmds: %q is not a micro-test of this function; it knows %s", shorten(name),
+				commandNames())
 		}
 		if slices.ContainsFunc(steps, func(s cmdStep) bool { return s.name == name }) {
 			return fmt.Errorf("cmds: %s is given twice", name)

@@ -173,7 +173,8 @@ func StartTCP(t *testing.T, target string, seed uint64, out, back Way) string {
 				_ = client.Close()
 				return
 			}
-			context.AfterFunc(ctx, fail.Caught(func(error) {}, func() { _ = errors.Join(client.Close(), server.Close()) }))
+			closeBoth := func() { _ = errors.Join(client.Close(), server.Close()) }
+			context.AfterFunc(ctx, fail.Caught(func(error) {}, closeBoth))
 			fail.Go(fail.Report(ctx), func() { pipe(server, client, out, rand.New(rand.NewPCG(seed, n))) })
 			fail.Go(fail.Report(ctx), func() { pipe(client, server, back, rand.New(rand.NewPCG(seed, n+1))) })
 		}

@@ -115,7 +115,8 @@ type log struct{ lines chan string }
 func (l log) Warnf(format string, args ...any) { l.lines <- fmt.Sprintf(format, args...) }
 
 // environment is a study of a function, with so many ports that are free.
-func environment(t *testing.T, f *function, url, exchange string, invocations, repetitions int) (study.Env, []int, log) {
+func environment(t *testing.T, f *function, url, exchange string, invocations, repetitions int) (study.Env, []int,
+	log) {
 	t.Helper()
 	if url == "" {
 		server := httptest.NewServer(f)

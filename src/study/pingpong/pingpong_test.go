@@ -83,8 +83,8 @@ func relayed(t *testing.T, f *function, url string) (clock analyze.Clock, off st
 	env.Sub.AdvertiseAddress = "127.0.0.2"
 	relays := make([]*relaytest.UDP, invocations)
 	for i, port := range ports {
-		relays[i] = relaytest.StartUDP(t, fmt.Sprint("127.0.0.2:", port), fmt.Sprint("127.0.0.1:", port), uint64(100+i), wayOut,
-			wayBack)
+		relays[i] = relaytest.StartUDP(t, fmt.Sprint("127.0.0.2:", port), fmt.Sprint("127.0.0.1:", port),
+			uint64(100+i), wayOut, wayBack)
 	}
 	rows, p := measured(t, env)
 	within(t, rows)
@@ -94,7 +94,8 @@ func relayed(t *testing.T, f *function, url string) (clock analyze.Clock, off st
 		took, gone := passages(r.Log())
 		lost += len(gone)
 		for n := range repetitions {
-			row := rows[slices.IndexFunc(rows, func(r sample.PingPong) bool { return r.Invocation == i && r.Number == n })]
+			row := rows[slices.IndexFunc(rows,
+				func(r sample.PingPong) bool { return r.Invocation == i && r.Number == n })]
 			if (row.Lost == sample.Yes) != gone[n] || row.Warmup != (n == 0) || row.Endpoint != "f0-0" ||
 				row.InstanceID != "i" {
 				t.Errorf("invocation %d, row %d is lost: %t; the relay lost it: %t; %+v", i, n, row.Lost == sample.Yes,

@@ -77,8 +77,8 @@ func (m *measurement) explain(invocation int, command netprobe.Command, request 
 	answer *netprobe.Answer, wrong error, t *netprobe.Trace) {
 	switch {
 	case request.Err != sample.OK:
-		m.warn(invocation, "the request failed (%s): the function's rows are not known, of %d datagrams there are this "+
-			"machine's instants alone", request.Err, t.Heard)
+		m.warn(invocation, "the request failed (%s): the function's rows are not known, of %d datagrams there are "+
+			"this machine's instants alone", request.Err, t.Heard)
 	case wrong != nil:
 		m.warn(invocation, "%v", wrong)
 	case answer == nil:
@@ -104,8 +104,9 @@ func (m *measurement) silent(command netprobe.Command) {
 	m.mute = true
 	m.mu.Unlock()
 	if !said && m.env.Log != nil {
-		m.env.Log.Warnf("%s: no datagram of the function has reached this machine at %s, UDP port %d. A firewall, or NAT "+
-			"without AdvertiseAddress, stands between them: open the ports, give the address, or use \"Exchange\": \"http\"",
+		m.env.Log.Warnf("%s: no datagram of the function has reached this machine at %s, UDP port %d. A firewall, or "+
+			"NAT without AdvertiseAddress, stands between them: open the ports, give the address, or use "+
+			`"Exchange": "http"`,
 			m.env.Sub.Title, command.Address, command.Port)
 	}
 }

@@ -1,0 +1,68 @@
+package report
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"stellar/src/analyze"
+	"stellar/src/sample"
+)
+
+// pinged is a sub-experiment of round trips of 1 ms to 2 ms, every tenth of which is lost.
+func pinged(n int) analyze.Summary {
+	var rows []sample.PingPong
+	for i := range n {
+		sent := time.Unix(1_800_000_000, int64(i)*1e6)
+		row := sample.PingPong{Number: i, ClientSend: sent, Lost: sample.Yes}
+		if i%10 != 5 {
+			way := time.Duration(500_000 + i*i%500_000)
+			row.ServerRcv, row.ServerSend, row.ClientRcv = sent.Add(way), sent.Add(way), sent.Add(2*way)
+			row.Lost = sample.No
+		}
+		rows = append(rows, row)
+	}
+	var s analyze.Summary
+	s.Title = "pp"
+	s.PingPong = analyze.DescribePingPong("udp", rows, nil, func(*sample.PingPong) time.Duration { return 0 })
+	return s
+}
+
+func TestPingPongPlots(t *testing.T) {
+	dir := t.TempDir()
+	got, err := WritePlots(t.Context(), dir, Visualization{}, pinged(300))
+	if err != nil || !slices.Equal(got.Files, []string{"histogram.png", "round-trips.png"}) || got.Skipped != nil {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for _, name := range got.Files {
+		if _, ink := decoded(t, filepath.Join(dir, name)); ink < 10_000 {
+			t.Errorf("%s has %d pixels that are not white", name, ink)
+		}
+	}
+	lossy, err := rttFigure(pinged(300))
+	if err != nil || len(lossy.legend) != 2 || lossy.legend[1].label != "lost (30), at the top" ||
+		lossy.subtitle != "n = 300 over udp, 30 lost" {
+		t.Errorf("%+v, %v", lossy, err)
+	}
+	none, err := WritePlots(t.Context(), dir, Visualization{}, pinged(0))
+	if err != nil || len(none.Files) != 0 || len(none.Skipped) != 2 {
+		t.Errorf("without rows: %+v, %v", none, err)
+	}
+}
+
+// TestPingPongBins: an outlier does not make millions of bins, and all values are in one.
+func TestPingPongBins(t *testing.T) {
+	sorted := make([]float64, 0, 1001)
+	for i := range 1000 {
+		sorted = append(sorted, 1+float64(i)/1e6)
+	}
+	h := binsOn(append(sorted, 1e4), false, maxRTTBins)
+	sum := 0
+	for _, n := range h.Counts {
+		sum += n
+	}
+	if len(h.Counts) != maxRTTBins || sum != 1001 {
+		t.Errorf("%d bins with %d values", len(h.Counts), sum)
+	}
+}
