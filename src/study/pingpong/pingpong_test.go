@@ -153,20 +153,20 @@ func TestColdStartIsNoLoss(t *testing.T) {
 // TestFunctionsThatMisbehave: each case has its rows and says what is wrong.
 func TestFunctionsThatMisbehave(t *testing.T) {
 	for name, c := range map[string]struct {
-		function   function
+		function   *function
 		rows, lost int
 		unknown    int
 		says       string
 	}{
-		"no stop":              {function{}, 10, 0, 0, ""},
-		"many stops":           {function{stops: 5}, 10, 0, 0, ""},
-		"it never calls back":  {function{mute: true}, 5, 4, 0, "no datagram of the function has reached this machine"},
-		"its request fails":    {function{fails: true}, 10, 0, 9, "the request failed (http-5xx)"},
-		"its answer is a text": {function{plain: true}, 10, 0, 9, "is not that of the measurement function"},
+		"no stop":              {&function{}, 10, 0, 0, ""},
+		"many stops":           {&function{stops: 5}, 10, 0, 0, ""},
+		"it never calls back":  {&function{mute: true}, 5, 4, 0, "no datagram of the function has reached this machine"},
+		"its request fails":    {&function{fails: true}, 10, 0, 9, "the request failed (http-5xx)"},
+		"its answer is a text": {&function{plain: true}, 10, 0, 9, "is not that of the measurement function"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &c.function
+			f := c.function
 			f.timeout = 2 * time.Second
 			env, _, said := environment(t, f, "", experiment.ExchangeUDP, 1, 10)
 			rows, p := measured(t, env)
