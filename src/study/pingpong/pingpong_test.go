@@ -160,7 +160,7 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 	}{
 		"no stop":              {&function{}, 10, 0, 0, ""},
 		"many stops":           {&function{stops: 5}, 10, 0, 0, ""},
-		"it never calls back":  {&function{mute: true}, 5, 4, 0, "no datagram of the function has reached this machine"},
+		"it never calls back":  {&function{mute: true}, 5, 4, 0, "no datagram of the function has reached this"},
 		"its request fails":    {&function{fails: true}, 10, 0, 9, "the request failed (http-5xx)"},
 		"its answer is a text": {&function{plain: true}, 10, 0, 9, "is not that of the measurement function"},
 	} {
