@@ -42,20 +42,29 @@ if ! go version -m bin/toxiproxy-server 2>/dev/null | grep -q "toxiproxy/v2[[:sp
   mv "$tools/server" bin/toxiproxy-server
 fi
 
-# The emulator of AWS that the real Serverless CLI deploys to: CloudFormation, Lambda with functions that run, HTTP
-# APIs.
-emulator=scripts/aws-emulator/requirements.txt
-if ! cmp -s "$emulator" bin/aws-emulator/installed.txt; then
-  rm -rf bin/aws-emulator
-  if ! python3 -m venv bin/aws-emulator 2>/dev/null; then # Debian's Python comes without it
+# venv NAME: what scripts/NAME/requirements.txt pins, in bin/NAME.
+venv() {
+  local dir=bin/$1 pinned=scripts/$1/requirements.txt
+  if cmp -s "$pinned" "$dir/installed.txt"; then
+    return
+  fi
+  rm -rf "$dir"
+  if ! python3 -m venv "$dir" 2>/dev/null; then # Debian's Python comes without it
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
-    rm -rf bin/aws-emulator
-    python3 -m venv bin/aws-emulator
+    rm -rf "$dir"
+    python3 -m venv "$dir"
   fi
-  bin/aws-emulator/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r "$emulator"
-  cp "$emulator" bin/aws-emulator/installed.txt
-fi
+  "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -r "$pinned"
+  cp "$pinned" "$dir/installed.txt"
+}
+
+# The emulator of AWS that the real Serverless CLI deploys to: CloudFormation, Lambda with functions that run, HTTP
+# APIs.
+venv aws-emulator
+
+# boto3 and the AWS CLI, which call the local platform as they call Lambda.
+venv aws-clients
 
 # The library that Azure's Python workers give to functions: with it these are called as they are there.
 azure_functions=1.26.0

@@ -54,6 +54,7 @@ var leaves = map[string][]string{
 	"probe/selfwatch": {},
 	"probe/answer":    {"sample"},
 	"local/client":    {},
+	"local/sigv4":     {},
 	"local/sandbox":   {"local/resident"},
 	"local/container": {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":  {},

@@ -48,9 +48,10 @@ func (c *command) localStart() *cli.Command {
 			if err != nil {
 				return err
 			}
+			keys := state.Keys()
 			if cc.Bool("json") {
 				return c.printJSON(map[string]any{"url": state.URL, "gateway": state.Gateway, "pid": state.PID,
-					"started": started})
+					"started": started, "accessKeyID": keys.ID, "secretAccessKey": keys.Secret})
 			}
 			word := "started"
 			if !started {
@@ -58,6 +59,9 @@ func (c *command) localStart() *cli.Command {
 			}
 			printf(c.Stdout, "the local platform %s: functions on %s, control API on %s, process %d\n", word,
 				state.Gateway, state.URL, state.PID)
+			printf(c.Stdout, "for boto3, the AWS CLI and other clients of AWS Lambda:\n"+
+				"  export AWS_ENDPOINT_URL_LAMBDA=%s AWS_REGION=local AWS_DEFAULT_REGION=local\n"+
+				"  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", state.Gateway, keys.ID, keys.Secret)
 			return nil
 		},
 	}

@@ -42,7 +42,6 @@ func (p *Platform) controlHandler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, refuse(http.StatusNotFound, "no such path: %s", r.URL.Path))
 	})
-	want := sha256.Sum256([]byte(p.opts.Token))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pace(w, r, p.opts.bodyIdle)
 		host, _ := splitAddr(r.Host)
@@ -51,9 +50,7 @@ func (p *Platform) controlHandler() http.Handler {
 			writeError(w, refuse(http.StatusForbidden, "host %q is not this machine's loopback", r.Host))
 			return
 		}
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(token)) // equal lengths, so that the comparison's time tells nothing
-		if !ok || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		if !p.hasToken(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeError(w, refuse(http.StatusUnauthorized, "missing or wrong token"))
 			return
@@ -61,6 +58,16 @@ func (p *Platform) controlHandler() http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// hasToken reports whether a request carries the token of the control API.
+func (p *Platform) hasToken(r *http.Request) bool {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		return false
+	}
+	want, got := sha256.Sum256([]byte(p.opts.Token)), sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 // equal lengths, so that its time tells nothing
 }
 
 func byMethod(verbs map[string]action) http.HandlerFunc {

@@ -139,6 +139,9 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 		return nil, nil, refuse(http.StatusServiceUnavailable, "the platform is stopping")
 	default:
 	}
+	if err := p.checkNames(name, fresh); err != nil {
+		return nil, nil, err
+	}
 	s := p.services[name]
 	if s == nil {
 		s = &service{name: name, logs: map[string]*logFile{}}
@@ -174,9 +177,21 @@ func (p *Platform) swap(name string, tags map[string]string, fresh []*function) 
 	return old, logs, nil
 }
 
-// publish makes the routing table again. The caller holds p.mu.
+// checkNames refuses a function whose name in the Lambda API one of another service has. The caller holds p.mu.
+func (p *Platform) checkNames(service string, fresh []*function) error {
+	for _, f := range fresh {
+		if other := (*p.byName.Load())[f.lambdaName()]; other != nil && other.service != service {
+			return refuse(http.StatusConflict, "function %q is called %s in the Lambda API, as is function %q of "+
+				"service %q: give one of them another name",
+				f.spec.Name, f.lambdaName(), other.spec.Name, other.service)
+		}
+	}
+	return nil
+}
+
+// publish makes the tables of routes and names again. The caller holds p.mu.
 func (p *Platform) publish() {
-	table := routes{}
+	table, names := routes{}, map[string]*function{}
 	for name, s := range p.services {
 		if s.removing {
 			continue
@@ -187,10 +202,12 @@ func (p *Platform) publish() {
 				paths[f.spec.Path] = map[string]*function{}
 			}
 			paths[f.spec.Path][f.spec.Method] = f
+			names[f.lambdaName()] = f
 		}
 		table[name] = paths
 	}
 	p.routes.Store(&table)
+	p.byName.Store(&names)
 }
 
 // remove removes a service and returns when nothing of it is left. After an error, the service still exists, without
@@ -287,7 +304,10 @@ func (p *Platform) describe(s *service) client.Service {
 			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler,
 			MemoryMB:       f.spec.MemoryMB,
 			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(),
-			Tags: maps.Clone(f.spec.Tags),
+			Tags: maps.Clone(f.spec.Tags), LambdaName: f.lambdaName(),
+		}
+		if f.spec.URL != nil {
+			told.FunctionURL = f.functionURL()
 		}
 		if i := f.image; i != nil {
 			told.Image, told.ImageBytes, told.PackageSHA256 = i.Ref, i.Bytes, i.SHA256

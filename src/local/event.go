@@ -23,7 +23,9 @@ func appendEvent(r *http.Request, f *function, inv *invocation, path string, bod
 	}
 	b := make([]byte, 0, size+1200+len(r.URL.RawQuery)*2)
 	route := "ANY " + path
-	if f.spec.Method != "ANY" {
+	if inv.onURL {
+		route = "$default"
+	} else if f.spec.Method != "ANY" {
 		route = f.spec.Method + " " + path
 	}
 	b = append(b, `{"version":"2.0","routeKey":`...)

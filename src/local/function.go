@@ -24,6 +24,8 @@ type function struct {
 	image     *container.Image // nil for a ZIP package
 	log       *logFile         // shared with the versions before and after it
 	timeout   time.Duration
+	deployed  time.Time
+	revision  string // an id of this version
 	keepAlive *keepAlive
 
 	mu        sync.Mutex
@@ -54,7 +56,8 @@ type grant struct {
 func newFunction(p *Platform, service string, spec client.FunctionSpec) *function {
 	return &function{
 		platform: p, service: service, spec: spec,
-		timeout:   time.Duration(spec.TimeoutSeconds) * time.Second,
+		timeout:  time.Duration(spec.TimeoutSeconds) * time.Second,
+		deployed: time.Now(), revision: newRequestID(),
 		keepAlive: newKeepAlive(&spec),
 		live:      map[*instance]bool{}, all: map[*instance]bool{}, ended: make(chan struct{}),
 	}
@@ -375,9 +378,4 @@ func (f *function) drained() bool {
 	}
 	f.concluded = true
 	return true
-}
-
-// arn names the function as Lambda would.
-func (f *function) arn() string {
-	return "arn:aws:lambda:" + f.platform.opts.Region + ":000000000000:function:" + f.service + "-" + f.spec.Name
 }

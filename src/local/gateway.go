@@ -29,6 +29,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newRequestID()
 	w.Header()["X-Amzn-Requestid"] = []string{id}
 	pace(w, r, p.opts.bodyIdle)
+	if p.serveLambda(w, r, id) || g.serveURL(w, r, id) {
+		return
+	}
 	service, path, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	path = "/" + path
 	var body []byte
@@ -145,7 +148,7 @@ func (f *function) invoke(ctx context.Context, inv *invocation) result {
 			}
 			continue
 		}
-		res := <-inv.result
+		res := inv.await()
 		if res.kind == kindTimeout || res.kind == kindUndelivered {
 			f.retireInstance(g.in)
 		}
@@ -170,7 +173,7 @@ func (f *function) conclusion(in *instance, inv *invocation, res result) result 
 	if early {
 		f.release(in)
 	}
-	if res.kind == "" && res.raw == nil {
+	if res.kind == "" && res.raw == nil && !inv.direct {
 		raw, err := parseResponse(res.body)
 		if err != nil {
 			res = f.badResponse(res, err)
@@ -188,12 +191,18 @@ func (f *function) conclusion(in *instance, inv *invocation, res result) result 
 // record writes the request's log lines. They are written before the answer, so that whoever has the answer finds them.
 func (f *function) record(in *instance, inv *invocation, res result) {
 	r := inv.report(in, res)
+	if inv.tail != nil {
+		in.output.Load().drain()
+		in.tail.CompareAndSwap(inv.tail, nil)
+	}
 	if res.kind != "" {
 		f.log.printf("RequestId: %s Error: %s", inv.id, res.msg)
 	}
 	line := make([]byte, 0, 400)
 	line = append(append(append(line, "END RequestId: "...), inv.id...), '\n')
-	f.log.line(r.Append(line))
+	line = r.Append(line)
+	f.log.line(line)
+	inv.tail.line(line)
 }
 
 // notPlaced turns acquire's error into the request's result.

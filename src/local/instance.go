@@ -40,6 +40,9 @@ type instance struct {
 
 	cell atomic.Pointer[sandbox.Cell] // of a process, known before its start returns
 
+	output atomic.Pointer[outputPipe] // what it prints
+	tail   atomic.Pointer[logTail]    // of the invocation that it has, where its caller wants it
+
 	pid     atomic.Int64  // of a process
 	spawned chan struct{} // closed once pid is known, or there is none
 
@@ -56,6 +59,7 @@ type instance struct {
 	used     bool   // has been given its first request
 	reason   result // why it was ended; its kind is empty when it ended by itself
 	initFail string // what the function reported to /init/error
+	initBody []byte // likewise, as it was sent
 	endInit  *time.Timer
 }
 
@@ -129,7 +133,10 @@ func (in *instance) launch() (body running, last chan string, err error) {
 		_ = in.fn.limitCPU(body)
 	}
 	last = make(chan string, 1)
-	fail.Go(p.defect, func() { last <- in.fn.log.copyLines(output) }, func() { _ = output.Close() })
+	pipe := &outputPipe{ReadCloser: output}
+	in.output.Store(pipe)
+	also := func(line []byte) { in.tail.Load().line(line) }
+	fail.Go(p.defect, func() { last <- in.fn.log.copyLines(pipe, also) }, func() { _ = output.Close() })
 	return body, last, nil
 }
 
@@ -234,6 +241,7 @@ func (in *instance) deliver(inv *invocation, res result) bool {
 	}
 	inv.over = true
 	inv.timer.Stop()
+	inv.stream.interrupt()
 	delete(in.inflight, inv.id)
 	res.at = time.Now()
 	inv.result <- res
@@ -334,7 +342,7 @@ func (in *instance) post(lastLine string) result {
 		msg: fmt.Sprintf("function %s: Runtime exited: %s", in.fn.spec.Name, how)}
 	switch {
 	case in.ready.IsZero() && in.initFail != "":
-		in.reason.kind = kindInitError
+		in.reason.kind, in.reason.body = kindInitError, in.initBody
 		in.reason.msg = fmt.Sprintf("function %s failed while it started: %s", in.fn.spec.Name, in.initFail)
 	case in.ready.IsZero() && kind == kindCrash:
 		in.reason.kind = kindInitCrash

@@ -62,6 +62,8 @@ type result struct {
 	msg   string
 	class string // Lambda's error type
 	at    time.Time
+
+	streamed bool // the caller has the response already
 }
 
 // invocation is one request on its way through an instance.
@@ -69,6 +71,11 @@ type invocation struct {
 	id      string
 	event   []byte
 	raw     *rawRequest // in place of event, for a function that is an HTTP server
+	direct  bool        // the answer goes to the caller as it is, not as an HTTP response
+	onURL   bool        // it came to a function URL
+	context string      // of the client, as the Invoke API takes it; empty: none
+	stream  *stream     // of a caller who wants the response as it comes; nil: others
+	tail    *logTail    // of a caller who wants the log's end; nil: others
 	trace   string
 	arrival time.Time // when the gateway had the whole request
 	given   time.Time // when it was given to its instance
@@ -88,8 +95,15 @@ func newInvocation(id string) *invocation {
 
 // again makes the same request anew for another instance; the one that died may still read the old one.
 func (inv *invocation) again() *invocation {
-	return &invocation{id: inv.id, event: inv.event, raw: inv.raw, trace: inv.trace, arrival: inv.arrival,
-		result: make(chan result, 1)}
+	next := &invocation{id: inv.id, event: inv.event, raw: inv.raw, direct: inv.direct, onURL: inv.onURL,
+		context: inv.context, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
+	if inv.stream != nil {
+		next.stream = newStream(inv.stream.client)
+	}
+	if inv.tail != nil {
+		next.tail = &logTail{}
+	}
+	return next
 }
 
 // report returns the log data of a finished invocation.

@@ -70,12 +70,14 @@ func (l *logFile) printf(format string, args ...any) {
 }
 
 // output writes one line of a function. A line that looks like one of the platform gets a `>` in front, as does a line
-// that has it already, so that a reader can remove it: only the platform's own lines begin with these words.
-func (l *logFile) output(text []byte) {
+// that has it already, so that a reader can remove it: only the platform's own lines begin with these words. It returns
+// what it wrote.
+func (l *logFile) output(text []byte) (written []byte) {
 	if platformLine(text) {
 		text = append([]byte{'>'}, text...)
 	}
 	l.line(text)
+	return text
 }
 
 // platformLine reports whether a reader could mistake a line for one of the platform. Space around it is ignored,
@@ -185,8 +187,9 @@ func (l *logFile) close() error {
 	return err
 }
 
-// copyLines copies a function's output into the log until it ends, cutting long lines, and returns its last line.
-func (l *logFile) copyLines(r io.Reader) (last string) {
+// copyLines copies a function's output into the log until it ends, cutting long lines, and returns its last line. also
+// gets each line as the log has it.
+func (l *logFile) copyLines(r io.Reader, also func(line []byte)) (last string) {
 	in := bufio.NewReaderSize(r, maxLogLine)
 	cutting := false
 	for {
@@ -196,7 +199,7 @@ func (l *logFile) copyLines(r io.Reader) (last string) {
 			for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
 				line = line[:len(line)-1]
 			}
-			l.output(line)
+			also(l.output(line))
 			if len(line) > 0 {
 				last = string(line[:min(len(line), 500)])
 			}

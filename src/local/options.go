@@ -48,13 +48,14 @@ type Options struct {
 	environ []string // for credential helpers, added to this process's
 	// Leads to the watcher. Without one, instances have their parent-death signal (Linux) or end with their connection.
 	watchPipe    *os.File
-	stateFile    string        // removed with the platform; see ServeCommand
-	pid          int           // of the platform as others see it; 0: ask
-	namespaces   sandbox.Level // the best to try; empty: the best of all
-	noNamespaces string        // why functions have no /tmp of their own; empty: they have, or it is found out
-	bodyIdle     time.Duration // longest pause in a request's body; default 30 s
-	maxTmp       int64         // bytes that an instance's /tmp may hold; default 512 MB
-	tmpPeriod    time.Duration // how often that is looked at; default 1 s
+	stateFile    string                           // removed with the platform; see ServeCommand
+	pid          int                              // of the platform as others see it; 0: ask
+	namespaces   sandbox.Level                    // the best to try; empty: the best of all
+	noNamespaces string                           // why functions share /tmp; empty: they do not, or it is found out
+	bodyIdle     time.Duration                    // longest pause in a request's body; default 30 s
+	eventPauses  [eventAttempts - 1]time.Duration // before further attempts of an event; default Lambda's
+	maxTmp       int64                            // bytes that an instance's /tmp may hold; default 512 MB
+	tmpPeriod    time.Duration                    // how often that is looked at; default 1 s
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -76,6 +77,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxInstances = cmp.Or(o.MaxInstances, 3000)
 	o.LogBytes = cmp.Or(o.LogBytes, DefaultLogBytes)
 	o.bodyIdle = cmp.Or(o.bodyIdle, bodyIdle)
+	o.eventPauses = cmp.Or(o.eventPauses, eventPauses())
 	o.maxTmp = cmp.Or(o.maxTmp, maxTmp)
 	o.tmpPeriod = cmp.Or(o.tmpPeriod, tmpPeriod)
 	o.pid = cmp.Or(o.pid, os.Getpid())

@@ -19,6 +19,7 @@ import (
 	"stellar/src/local/client"
 	"stellar/src/local/container"
 	"stellar/src/local/sandbox"
+	"stellar/src/local/sigv4"
 )
 
 const (
@@ -44,7 +45,9 @@ type Platform struct {
 	control, gateway         *http.Server
 	controlAddr, gatewayAddr net.Listener
 
+	keys      sigv4.Keys // of the Lambda API
 	routes    atomic.Pointer[routes]
+	byName    atomic.Pointer[map[string]*function] // by their names in the Lambda API
 	instances atomic.Int64
 	sharedTmp sync.Once // see noteSharedTmp
 
@@ -76,10 +79,11 @@ func New(opts Options) (*Platform, error) {
 		},
 		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
 		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}),
-		broken: make(chan error, 1),
+		broken: make(chan error, 1), keys: sigv4.Derive(opts.Token),
 	}
 	p.containers = p.engine()
 	p.routes.Store(&routes{})
+	p.byName.Store(&map[string]*function{})
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -158,8 +159,12 @@ func (in *instance) nextInvocation() *invocation {
 
 // hand writes an event to the function.
 func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
-	in.fn.log.line(append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...),
-		" Version: $LATEST"...))
+	if inv.tail != nil {
+		in.tail.Store(inv.tail)
+	}
+	start := append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: $LATEST"...)
+	in.fn.log.line(start)
+	inv.tail.line(start)
 	h := w.Header()
 	h["Content-Type"] = []string{"application/json"}
 	h["Content-Length"] = []string{strconv.Itoa(len(inv.event))}
@@ -167,6 +172,9 @@ func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
 	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.taken.Add(in.fn.timeout).UnixMilli(), 10)}
 	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{in.fn.arn()}
 	h["Lambda-Runtime-Trace-Id"] = []string{inv.trace}
+	if inv.context != "" {
+		h["Lambda-Runtime-Client-Context"] = []string{clientContext(inv.context)}
+	}
 	if _, err := w.Write(inv.event); err != nil {
 		// The event is lost half-way: the function cannot be trusted to be in step.
 		in.end(result{kind: kindCrash, class: "Runtime.Unknown", msg: fmt.Sprintf(
@@ -211,6 +219,10 @@ func (in *instance) serveResponse(w http.ResponseWriter, r *http.Request, id str
 		in.refuseAnswer(w, id)
 		return
 	}
+	if inv.stream != nil && r.Header.Get(responseMode) == "streaming" {
+		in.serveStream(w, r, inv)
+		return
+	}
 	body, err := readBounded(r, maxResponse)
 	var big *tooBig
 	switch {
@@ -238,8 +250,8 @@ func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string
 		in.refuseAnswer(w, id)
 		return
 	}
-	text, class := readFault(r)
-	if !in.completeInvocation(inv, result{kind: kindFunctionError, class: class,
+	text, class, body := readFault(r)
+	if !in.completeInvocation(inv, result{kind: kindFunctionError, class: class, body: body,
 		msg: fmt.Sprintf("function %s: %s", in.fn.spec.Name, text)}) {
 		in.refuseAnswer(w, id)
 		return
@@ -249,11 +261,11 @@ func (in *instance) serveError(w http.ResponseWriter, r *http.Request, id string
 
 // serveInitError reads the function's report of a failed start; the function should then exit, and is ended otherwise.
 func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
-	text, _ := readFault(r)
+	text, _, body := readFault(r)
 	in.mu.Lock()
 	late := !in.ready.IsZero()
 	if !late {
-		in.initFail = text
+		in.initFail, in.initBody = text, body
 	}
 	in.mu.Unlock()
 	if late {
@@ -264,23 +276,39 @@ func (in *instance) serveInitError(w http.ResponseWriter, r *http.Request) {
 	time.AfterFunc(time.Second, fail.Caught(in.fn.platform.defect, in.kill))
 }
 
-// readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens long texts.
-func readFault(r *http.Request) (text, class string) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
+// maxFault is the largest report of an error that is read.
+const maxFault = 256 << 10
+
+// readFault reads the body of an error report, {"errorMessage","errorType"}, and shortens long texts. body is the whole
+// report, nil where it is not a JSON object.
+func readFault(r *http.Request) (text, class string, body []byte) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxFault))
 	var fault struct{ ErrorMessage, ErrorType string }
 	if err != nil || json.Unmarshal(body, &fault) != nil {
 		fault.ErrorMessage = string(body)
+		body = nil
 	}
 	class = fault.ErrorType
 	if class == "" {
 		class = r.Header.Get("Lambda-Runtime-Function-Error-Type")
 	}
-	class = strings.Map(oneLine, class[:min(len(class), 200)])
+	class = oneLineOf(class)
 	text = fault.ErrorMessage[:min(len(fault.ErrorMessage), 2000)]
 	if class != "" {
 		text = class + ": " + text
 	}
-	return text, class
+	return text, class, body
+}
+
+// oneLineOf is an error type as a log line can have it.
+func oneLineOf(class string) string { return strings.Map(oneLine, class[:min(len(class), 200)]) }
+
+// clientContext is the JSON of a client's context, which comes in base64 and goes to the function as it is.
+func clientContext(given string) string {
+	if text, err := base64.StdEncoding.DecodeString(given); err == nil {
+		return strings.Map(oneLine, string(text))
+	}
+	return given
 }
 
 func oneLine(r rune) rune {

@@ -38,6 +38,9 @@ func normalise(s *client.ServiceSpec, service string) error {
 	if !nameForm.MatchString(service) {
 		faults = append(faults, fmt.Errorf("service name %q: letters, digits, - and _, at most 128", service))
 	}
+	if _, taken := apiVersions[service]; taken || "/"+service+"/" == urlPrefix {
+		faults = append(faults, fmt.Errorf("service name %q: the Lambda API and function URLs have this path", service))
+	}
 	if len(s.Functions) == 0 {
 		faults = append(faults, errors.New("functions: a service has at least one"))
 	}
@@ -90,6 +93,7 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	if a := cmp.Or(f.Architecture, architecture); a != architecture && !(a == "x86_64" && architecture == "amd64") {
 		bad("architecture %q does not run on this machine (%s)", a, architecture)
 	}
+	normaliseURL(f, bad)
 	between := func(what string, v, low, high int) {
 		if v < low || v > high {
 			bad("%s %d: from %d to %d", what, v, low, high)
@@ -109,6 +113,23 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 		bad("queueing %q: one of spawn, queue, shared", f.Queueing)
 	}
 	return append(faults, checkEnvironment(f)...)
+}
+
+func normaliseURL(f *client.FunctionSpec, bad func(format string, args ...any)) {
+	u := f.URL
+	if u == nil {
+		return
+	}
+	u.AuthType, u.InvokeMode = cmp.Or(u.AuthType, client.AuthNone), cmp.Or(u.InvokeMode, client.InvokeBuffered)
+	if u.AuthType != client.AuthNone && u.AuthType != client.AuthIAM {
+		bad("functionURL.authType %q: one of %s, %s", u.AuthType, client.AuthNone, client.AuthIAM)
+	}
+	if u.InvokeMode != client.InvokeBuffered && u.InvokeMode != client.InvokeStreamed {
+		bad("functionURL.invokeMode %q: one of %s, %s", u.InvokeMode, client.InvokeBuffered, client.InvokeStreamed)
+	}
+	if f.ImageContract == client.ContractHTTP {
+		bad("functionURL belongs to functions of the contract %s", client.ContractRuntimeAPI)
+	}
 }
 
 // imageForm is roughly the form of an image reference; the Engine checks it exactly.

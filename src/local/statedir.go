@@ -16,6 +16,7 @@ import (
 	"stellar/src/local/client"
 	"stellar/src/local/container"
 	"stellar/src/local/sandbox"
+	"stellar/src/local/sigv4"
 )
 
 const (
@@ -37,6 +38,9 @@ type State struct {
 
 // Client gives a client of the platform.
 func (s State) Client() *client.Client { return client.New(s.URL, s.Token) }
+
+// Keys are what requests to the platform's Lambda API are signed with.
+func (s State) Keys() sigv4.Keys { return sigv4.Derive(s.Token) }
 
 // tryLock takes an exclusive lock that ends with the process, or fails with EWOULDBLOCK.
 func tryLock(path string) (*os.File, error) {

@@ -5,12 +5,15 @@
 //     node <this file> <module.function> [isolated]
 //
 // Behaves as AWS's own runtime does: CommonJS and ES modules, async handlers, callbacks of handlers that declare three
-// parameters. A handler that returns a plain value is answered with it.
+// parameters, handlers that stream their response (awslambda.streamifyResponse). A handler that returns a plain value
+// is answered with it.
 
 const fs = require('fs');
 const http = require('http');
 const Module = require('module');
 const path = require('path');
+const { Writable } = require('stream');
+const { finished } = require('stream/promises');
 
 const BASE = '/2018-06-01/runtime/';
 
@@ -180,6 +183,91 @@ async function invoke(handler, text, headers) {
   }
 }
 
+const STREAMING = Symbol('streaming');
+const HTTP_RESPONSE = 'application/vnd.awslambda.http-integration-response';
+
+// awslambda is what AWS's own runtime gives to handlers that stream their response.
+const awslambda = {
+  streamifyResponse: (handler) => Object.assign(handler, { [STREAMING]: true }),
+  HttpResponseStream: {
+    // from makes a stream whose status, headers and cookies are those of the prelude.
+    from(stream, prelude) {
+      stream.setContentType(HTTP_RESPONSE);
+      stream.prelude = Buffer.concat([Buffer.from(JSON.stringify(prelude)), Buffer.alloc(8)]);
+      return stream;
+    },
+  },
+};
+
+// ResponseStream is a response that goes to the Runtime API while it is written.
+class ResponseStream extends Writable {
+  constructor(id) {
+    super();
+    this.id = id;
+    this.contentType = 'application/octet-stream';
+  }
+
+  setContentType(contentType) {
+    this.contentType = contentType;
+  }
+
+  start() {
+    if (this.req) return;
+    const [host, port] = [address.slice(0, at), address.slice(at + 1)];
+    const headers = {
+      'Content-Type': this.contentType, 'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+    };
+    this.req = http.request(
+      { host, port, method: 'POST', path: `${BASE}invocation/${this.id}/response`, agent, headers });
+    this.req.setNoDelay(true);
+    this.answered = new Promise((resolve, reject) => {
+      this.req.on('response', (res) => res.on('end', resolve).resume());
+      this.req.on('error', (error) => reject(new Gone(`the Runtime API at ${address} is gone: ${error.message}`)));
+    });
+    this.answered.catch(() => this.destroy());
+    if (this.prelude) this.req.write(this.prelude);
+  }
+
+  _write(chunk, encoding, done) {
+    this.start();
+    this.req.write(chunk, done);
+  }
+
+  _final(done) {
+    this.start();
+    this.req.end(done);
+  }
+
+  // fail ends a response that has begun with the reason why it is not complete.
+  fail(description) {
+    this.start();
+    this.req.addTrailers({
+      'Lambda-Runtime-Function-Error-Type': description.errorType.replace(/[^\w.-]/g, ''),
+      'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(description)).toString('base64'),
+    });
+    this.req.end();
+  }
+}
+
+// stream lets a handler write its response; it reports an error that came before the first byte as any other.
+async function stream(handler, id, text, headers) {
+  const out = new ResponseStream(id);
+  try {
+    await handler(JSON.parse(text), out, contextOf(headers));
+    await finished(out);
+  } catch (e) {
+    const description = describe(e);
+    if (!out.req) {
+      await postError(`invocation/${id}/error`, description);
+      return;
+    }
+    out.fail(description);
+  }
+  await out.answered;
+}
+
 // serve answers events until the Runtime API goes away.
 async function serve(handler) {
   for (;;) {
@@ -188,6 +276,11 @@ async function serve(handler) {
     const id = headers['lambda-runtime-aws-request-id'];
     if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
     inFlight.add(id);
+    if (handler[STREAMING]) {
+      await stream(handler, id, body, headers);
+      inFlight.delete(id);
+      continue;
+    }
     const { answer, error } = await invoke(handler, body, headers);
     inFlight.delete(id);
     if (error) {
@@ -230,6 +323,7 @@ async function main() {
   process.on('uncaughtException', fatal(''));
   process.on('unhandledRejection', fatal('Runtime.UnhandledPromiseRejection'));
   if (isolated) isolate();
+  globalThis.awslambda = awslambda;
   let loaded;
   try {
     loaded = await load(handler);

@@ -43,7 +43,22 @@ type FunctionSpec struct {
 	MaxInstances          int               `json:"maxInstances"`            // 0: no limit
 	Queueing              string            `json:"queueing"`                // default spawn
 	Tags                  map[string]string `json:"tags,omitempty"`
+	URL                   *FunctionURL      `json:"functionURL,omitempty"` // nil: it has none
 }
+
+// FunctionURL is the settings of a function's own address, as Lambda has them.
+type FunctionURL struct {
+	AuthType   string `json:"authType"`   // default NONE
+	InvokeMode string `json:"invokeMode"` // default BUFFERED
+}
+
+// Values of FunctionURL.
+const (
+	AuthNone       = "NONE"
+	AuthIAM        = "AWS_IAM" // requests are signed with the platform's keys
+	InvokeBuffered = "BUFFERED"
+	InvokeStreamed = "RESPONSE_STREAM" // the caller gets the response while the function makes it
+)
 
 // ServiceSpec is the body of a PUT: all functions of a service.
 type ServiceSpec struct {
@@ -64,6 +79,8 @@ type Function struct {
 	Path           string `json:"path"`
 	Method         string `json:"method"`
 	URL            string `json:"url"`
+	FunctionURL    string `json:"functionURL,omitempty"`
+	LambdaName     string `json:"lambdaName"` // in the Lambda API
 	PackageType    string `json:"packageType"`
 	Image          string `json:"image,omitempty"`
 	ImageBytes     int64  `json:"imageBytes,omitempty"` // as the Engine counts: layers unpacked

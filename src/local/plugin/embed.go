@@ -6,11 +6,20 @@ import _ "embed"
 // Name is the file name under which serverless.yml refers to the plugin: `plugins: [./stellar-local.js]`.
 const Name = "stellar-local.js"
 
+// FunctionsName is the file that the plugin loads for commands about one function.
+const FunctionsName = "stellar-local-functions.js"
+
 // EndpointsFile is what the plugin writes beside serverless.yml on deploy and info, and deletes on remove:
-// {"service":…,"endpoints":[{"function","url","packageBytes","packageSHA256","runtimeVersion","limitsEnforced"}]}.
+// {"service":…,"endpoints":[{"function","url","functionURL","lambdaName","packageBytes","packageSHA256",
+// "runtimeVersion","limitsEnforced"}]}.
 const EndpointsFile = ".stellar-endpoints.json"
 
 // Source is the plugin: CommonJS without dependencies.
 //
 //go:embed stellar-local.js
 var Source []byte
+
+// FunctionsSource is the file of FunctionsName.
+//
+//go:embed stellar-local-functions.js
+var FunctionsSource []byte

@@ -137,7 +137,8 @@ type service struct {
 func newService(t *testing.T, yml string, env ...string) *service {
 	t.Helper()
 	s := &service{dir: t.TempDir(), cli: osls(t)}
-	for name, text := range map[string]string{"serverless.yml": yml, plugin.Name: string(plugin.Source)} {
+	for name, text := range map[string]string{"serverless.yml": yml, plugin.Name: string(plugin.Source),
+		plugin.FunctionsName: string(plugin.FunctionsSource)} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,7 @@
 
 // Serverless Framework provider plugin for the local platform of stellar: `provider: { name: stellar-local }`.
 //
-//   serverless deploy | info | remove | logs -f <function> [--tail]
+//   serverless deploy | info | remove | logs -f <function> [--tail] | invoke -f <function>
 //
 // It finds the platform through STELLAR_LOCAL_URL and STELLAR_LOCAL_TOKEN, else through the file that
 // `stellar local start` leaves, and talks to nothing else. It packages nothing: every function names its artifact.
@@ -12,13 +12,7 @@ const fs = require('fs');
 const http = require('http');
 const os = require('os');
 const path = require('path');
-
-// What a function printed may hold terminal escapes: they are shown, not obeyed. Tabs and line breaks stay.
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-const printable = (text) => text.replace(CONTROL, (c) => {
-  const code = c.charCodeAt(0).toString(16);
-  return c < '\u0080' ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`;
-});
+const { invoke, logs } = require('./stellar-local-functions.js');
 
 const PROVIDER = 'stellar-local';
 const ENDPOINTS_FILE = '.stellar-endpoints.json';
@@ -52,6 +46,16 @@ const common = {
   environment,
   tags,
   platform,
+};
+const url = {
+  anyOf: [
+    { type: 'boolean' },
+    {
+      type: 'object',
+      properties: { authorizer: { enum: ['aws_iam'] }, invokeMode: { enum: ['BUFFERED', 'RESPONSE_STREAM'] } },
+      additionalProperties: false,
+    },
+  ],
 };
 const httpApi = {
   anyOf: [
@@ -90,6 +94,7 @@ class StellarLocal {
             required: ['artifact'],
             additionalProperties: false,
           },
+          url,
         },
       },
       functionEvents: { httpApi },
@@ -102,7 +107,8 @@ class StellarLocal {
       'deploy:deploy': () => this.deploy(),
       'info:info': () => this.info(),
       'remove:remove': () => this.remove(),
-      'logs:logs': () => this.logs(),
+      'logs:logs': () => logs(this),
+      'invoke:invoke': () => invoke(this),
     };
   }
 
@@ -156,34 +162,6 @@ class StellarLocal {
     this.say(answer === null ? `Service ${name} is not there: nothing to remove` : `Service ${name} has been removed`);
   }
 
-  async logs() {
-    const { function: name, tail, interval, startTime, filter } = this.options;
-    if (startTime != null || filter != null) {
-      throw this.error(
-        'the local platform\'s logs know neither --startTime nor --filter: leave them out', 'LOGS_OPTION');
-    }
-    this.serverless.service.getFunction(name); // says so where serverless.yml has no such function
-    const wait = Number(interval || 1000);
-    if (!(wait >= 50)) throw this.error(`--interval is ${interval}, it must be 50 or more milliseconds`, 'LOGS_OPTION');
-    const from = `${this.servicePath}/functions/${encodeURIComponent(name)}/logs?offset=`;
-    let offset = 0;
-    for (;;) {
-      const { text, next } = await this.readLog(from + offset);
-      if (text) process.stdout.write(printable(text));
-      if (next === offset && !tail) return;
-      if (next === offset) await new Promise((resolve) => setTimeout(resolve, wait));
-      offset = next;
-    }
-  }
-
-  async readLog(url) {
-    const { status, headers, body } = await this.request('GET', url);
-    if (status !== 200) throw this.refused('GET', url, status, body);
-    const next = Number(headers['x-next-offset']);
-    if (!Number.isSafeInteger(next)) throw this.error('the platform sent a log without X-Next-Offset', 'BAD_ANSWER');
-    return { text: body, next };
-  }
-
   // functionSpec is a function of serverless.yml in the form of the control API.
   functionSpec(name, fn) {
     const { provider } = this.serverless.service;
@@ -196,6 +174,8 @@ class StellarLocal {
       timeoutSeconds: fn.timeout || provider.timeout || 60,
       environment: { ...provider.environment, ...fn.environment },
       ...this.artifact(name, fn),
+      functionURL: fn.url
+        ? { authType: fn.url.authorizer ? 'AWS_IAM' : 'NONE', invokeMode: fn.url.invokeMode || 'BUFFERED' } : undefined,
       keepAliveSeconds: 600,
       concurrency: 1,
       maxInstances: 0,
@@ -248,12 +228,15 @@ class StellarLocal {
       Object.entries(this.serverless.service.functions).map(([name, fn]) => [name, this.route(name, fn).method])
     );
     const lines = ['endpoints:', ...functions.map((f) => `  ${methods.get(f.name) || 'ANY'} - ${f.url}`)];
+    lines.push(...functions.filter((f) => f.functionURL).map((f) => `  URL - ${f.functionURL}`));
     const packed = (f) => (f.image ? `image, ${size(f.imageBytes)}` : size(f.packageBytes));
     lines.push('functions:', ...functions.map((f) => `  ${f.name}: ${answer.service}-${f.name} (${packed(f)})`));
     process.stdout.write(`${lines.join('\n')}\n`);
     const endpoints = functions.map((f) => ({
       function: f.name,
       url: f.url,
+      functionURL: f.functionURL,
+      lambdaName: f.lambdaName,
       packageBytes: f.packageBytes,
       image: f.image,
       imageBytes: f.imageBytes,
@@ -305,10 +288,10 @@ class StellarLocal {
       `The local platform's answer to ${method} ${url} is not a service: ${body.slice(0, 200)}`, 'BAD_ANSWER');
   }
 
-  request(method, url, body) {
+  request(method, url, body, more = {}) {
     const { base, token, from } = this.address();
     return new Promise((resolve, reject) => {
-      const headers = { Authorization: `Bearer ${token}` };
+      const headers = { Authorization: `Bearer ${token}`, ...more };
       if (body !== undefined) {
         headers['Content-Type'] = 'application/json';
         headers['Content-Length'] = Buffer.byteLength(body);

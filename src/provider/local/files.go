@@ -62,7 +62,8 @@ func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove",
 		"  serverless logs -f <function>",
 		"The local platform must be running: stellar local start")
-	return []provider.File{{Name: plugin.Name, Text: plugin.Source}, yml}, err
+	return []provider.File{{Name: plugin.Name, Text: plugin.Source},
+		{Name: plugin.FunctionsName, Text: plugin.FunctionsSource}, yml}, err
 }
 
 func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {

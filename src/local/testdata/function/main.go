@@ -78,6 +78,9 @@ func loop() {
 		r.n = count.Add(1)
 		_ = json.Unmarshal(body, &r.event)
 		verb, answer := handle(r)
+		if verb == streamed {
+			continue
+		}
 		if _, _, err := call("invocation/"+r.id+"/"+verb, answer); err != nil {
 			os.Exit(1)
 		}
@@ -115,7 +118,7 @@ func (r *request) number(key string) int {
 // handle does what the query says and answers.
 func handle(r *request) (verb string, answer []byte) {
 	time.Sleep(time.Duration(r.number("sleep")) * time.Millisecond)
-	for _, try := range []func(*request) (verb string, answer []byte){leaveProcess, misbehave, fixedAnswer, tell} {
+	for _, try := range []func(*request) (verb string, answer []byte){leaveProcess, misbehave, fixedAnswer, tell, stream} {
 		if verb, answer := try(r); verb != "" {
 			return verb, answer
 		}
@@ -156,6 +159,8 @@ func misbehave(r *request) (verb string, answer []byte) {
 		for range r.number("mb") {
 			hoard = append(hoard, bytes.Repeat([]byte{1}, 1<<20))
 		}
+	case "print":
+		fmt.Println(r.Query["text"])
 	case "spew":
 		line := append(bytes.Repeat([]byte{'x'}, 200<<10), '\n')
 		for range r.number("mb") * 5 {
