@@ -99,7 +99,8 @@ func TestSearch(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	for text, want := range map[string]bool{"10.1.2.3": true, "172.17.0.2": true, "192.168.1.1": true,
 		"100.64.0.1": true, "100.128.0.1": false, "127.0.0.1": true, "169.254.1.1": true, "fe80::1": true,
-		"fd00::1": true, "::1": true, "0.0.0.0": true, "8.8.8.8": false, "2001:db8::1": false, "172.32.0.1": false} {
+		"fd00::1": true, "::1": true, "0.0.0.0": true, "8.8.8.8": false, "2001:db8::1": true, "2606:4700::1": false,
+		"192.0.2.2": true, "203.0.113.1": true, "198.20.0.1": false, "172.32.0.1": false} {
 		if got := Private(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s is private: %t", text, got)
 		}

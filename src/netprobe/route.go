@@ -6,10 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 )
 
-// anywhere is an address of the Internet that nobody has (RFC 5737): packets to it take the default route.
-const anywhere = "192.0.2.1"
+// anywhere is an address of the Internet, that of a.root-servers.net: packets to it take the default route.
+const anywhere = "198.41.0.4"
 
 // Route is the address of this machine that packets to a host leave from; the empty host is any on the Internet.
 // Nothing is sent: the kernel is asked for the route.
@@ -37,10 +38,16 @@ func RouteTo(ctx context.Context, endpoint string) (netip.Addr, error) {
 	return Route(ctx, u.Hostname())
 }
 
-// Private says whether an address cannot be reached from the Internet: loopback, link-local, RFC 1918, RFC 4193, and
-// the addresses that providers share among customers (RFC 6598).
+// special are further ranges that the Internet does not route (iana.org/assignments/iana-ipv4-special-registry, and its
+// counterpart for IPv6): addresses that providers share among customers, of benchmarks, of documentation, and reserved
+// ones.
+func special() []string {
+	return []string{"100.64.0.0/10", "198.18.0.0/15", "192.0.0.0/24", "192.0.2.0/24", "198.51.100.0/24",
+		"203.0.113.0/24", "240.0.0.0/4", "2001:db8::/32", "3fff::/20"}
+}
+
+// Private says whether an address cannot be reached from the Internet.
 func Private(a netip.Addr) bool {
-	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64, 0, 0}), 10)
 	return !a.IsValid() || a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsUnspecified() ||
-		shared.Contains(a)
+		slices.ContainsFunc(special(), func(p string) bool { return netip.MustParsePrefix(p).Contains(a) })
 }

@@ -28,7 +28,7 @@ func pingPong(t *testing.T, provider, keys string) *experiment.Experiment {
 // TestReachable: where this machine has a private address and functions are on the Internet, the exchange of datagrams
 // is refused beforehand, with what can be done.
 func TestReachable(t *testing.T) {
-	const private, public = "172.17.0.2", "203.0.113.7"
+	const private, public = "172.17.0.2", "198.41.0.4"
 	for _, c := range []struct {
 		provider, keys, route string
 		hosts                 []string

@@ -77,11 +77,17 @@ func rttFigure(s analyze.Summary) (figure, error) {
 	r, label := rttAxis(s.PingPong)
 	trips := s.PingPong.Trips
 	p := newPlot("Time since the first exchange (s)", label, grid{})
-	r.apply(&p.Y)
+	dots := tripDots{trips, func(ms float64) float64 { return ms }}
+	if r.apply(&p.Y); r.log {
+		// The plotting library places the label of a logarithmic axis by its arithmetic middle, above the plot.
+		p.Y.Min, p.Y.Max, p.Y.Scale, p.Y.Tick.Marker = math.Log10(r.low), math.Log10(r.high), plot.LinearScale{},
+			exponents{}
+		dots.place = math.Log10
+	}
 	p.X.Min, p.X.Max = 0, math.Max(trips[len(trips)-1].Seconds, 0.001)
 	p.X.Tick.Marker = linear{want: 9}
 	lost := draw.GlyphStyle{Color: warmColor, Radius: 3, Shape: draw.CrossGlyph{}}
-	p.Add(tripDots(trips), lostMarks{trips, lost})
+	p.Add(dots, lostMarks{trips, lost})
 	legend := []key{{label: "exchange", box: coldColor}}
 	if s.PingPong.Lost > 0 {
 		legend = append(legend, key{label: fmt.Sprintf("lost (%s), at the top", grouped(s.PingPong.Lost)),
@@ -91,19 +97,34 @@ func rttFigure(s analyze.Summary) (figure, error) {
 		legend: legend, plot: p}, nil
 }
 
+// exponents places the ticks of decades on an axis of decimal logarithms.
+type exponents struct{}
+
+// Ticks gives the labelled and the minor ticks between two logarithms, ascending.
+func (exponents) Ticks(low, high float64) []plot.Tick {
+	ticks := decades{}.Ticks(math.Pow(10, low), math.Pow(10, high))
+	for i := range ticks {
+		ticks[i].Value = math.Log10(ticks[i].Value)
+	}
+	return ticks
+}
+
 // tripDots draws a dot for each round trip, once where many fall on one place.
-type tripDots []analyze.Trip
+type tripDots struct {
+	trips []analyze.Trip
+	place func(ms float64) float64 // on the axis
+}
 
 // Plot draws the dots.
 func (d tripDots) Plot(c draw.Canvas, p *plot.Plot) {
 	const side = vg.Length(2)
 	x, y := p.Transforms(&c)
 	seen := map[[2]int]bool{}
-	for _, t := range d {
+	for _, t := range d.trips {
 		if t.Lost {
 			continue
 		}
-		at := vg.Point{X: x(t.Seconds), Y: y(t.MS)}
+		at := vg.Point{X: x(t.Seconds), Y: y(d.place(t.MS))}
 		place := [2]int{int(math.Round(float64(2 * at.X))), int(math.Round(float64(2 * at.Y)))}
 		if !seen[place] {
 			seen[place] = true

@@ -45,6 +45,12 @@ func TestPingPongPlots(t *testing.T) {
 		lossy.subtitle != "n = 300 over udp, 30 lost" {
 		t.Errorf("%+v, %v", lossy, err)
 	}
+	long := pinged(300)
+	long.PingPong.Trips[7].MS, long.PingPong.Sorted[len(long.PingPong.Sorted)-1] = 100, 100
+	if log, err := rttFigure(long); err != nil || log.plot.Y.Label.Text != "Round trip (ms, log scale)" ||
+		log.plot.Y.Max < 2 || log.plot.Y.Max > 2.1 || log.plot.Y.Min > 0 {
+		t.Errorf("a long round trip: axis %g to %g, %v", log.plot.Y.Min, log.plot.Y.Max, err)
+	}
 	none, err := WritePlots(t.Context(), dir, Visualization{}, pinged(0))
 	if err != nil || len(none.Files) != 0 || len(none.Skipped) != 2 {
 		t.Errorf("without rows: %+v, %v", none, err)
