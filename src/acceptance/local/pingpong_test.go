@@ -56,8 +56,8 @@ func TestPingPong(t *testing.T) {
 		{"Title": "http", "Type": "network-ping-pong", "Exchange": "http", "Invocations": 1, "Repetitions": 50}]}`,
 		first, first+2))
 	said := l.Output("-c", "exp.json", "-o", "out")
-	for _, want := range []string{"0 go: round trip: mean ", "n = 98", "0 go: lost: 0 of 98, 0 %", "1 python: round trip: ",
-		"2 http: clock of the function: "} {
+	for _, want := range []string{"0 go: round trip: mean ", "n = 98", "0 go: lost: 0 of 98, 0 %",
+		"1 python: round trip: ", "2 http: clock of the function: "} {
 		if !strings.Contains(strings.Join(strings.Fields(said), " "), want) {
 			t.Errorf("the summary does not say %q:\n%s", want, said)
 		}
