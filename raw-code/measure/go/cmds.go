@@ -31,6 +31,13 @@ type invocation struct {
 // commands are the micro-tests that this function runs.
 func commands() []command {
 	return []command{
+		{name: "sleep_till", rank: 2, parse: parseSleepTill},
+		{name: "sleep", rank: 1, parse: parseSleep},
+		{name: "stat", parse: parseStat},
+		{name: "io", parse: parseIO},
+		{name: "net", parse: parseNet},
+		{name: "cpu", parse: parseCPU},
+		{name: "cpuu", parse: parseCPUU},
 		{name: "udp", parse: parseUDP},
 	}
 }

@@ -48,7 +48,7 @@ function count(params, name) {
 }
 
 // refuseUnready names parameters of the protocol that this function does not support.
-function refuseUnready(params, cmds) {
+function refuseUnready(params) {
   const get = (name) => (has(params, name) ? params[name] : undefined);
   const empty = (v) => v == null || v === '' || v === '[]' || v === 'null' || (Array.isArray(v) && v.length === 0);
   for (const name of ['DataTransferChainIDs', 'Chain']) {
@@ -63,13 +63,10 @@ function refuseUnready(params, cmds) {
   if (get('StorageTransfer') === 'true' || get('StorageTransfer') === true) {
     throw new Refused(400, 'StorageTransfer: this function does not run transfers through storage, ask it without it');
   }
-  if (cmds || has(params, 'cmds')) {
-    throw new Refused(400, 'cmds: this function does not run micro-tests, ask it without cmds');
-  }
 }
 
-function readParams(params, cmds, leftNs) {
-  refuseUnready(params, cmds);
+function readParams(params, leftNs) {
+  refuseUnready(params);
   const increments = count(params, 'IncrementLimit');
   const payload = count(params, 'PayloadLengthBytes');
   if (payload > MAX_PAYLOAD) {
@@ -104,23 +101,40 @@ function spin(n) {
   return (high >>> 0) * 2097152 + (low >>> 11);
 }
 
-// hasCmds reports whether a body is a JSON object that asks for micro-tests. Any other body is a payload.
-function hasCmds(body) {
-  if (body[0] !== '{') return false;
+// askedCmds gives the micro-tests that a body asks for, as the object with the key cmds. Any other body is a payload.
+function askedCmds(body) {
+  if (body[0] !== '{') return {};
   try {
-    return has(JSON.parse(body), 'cmds');
+    const asked = JSON.parse(body);
+    return has(asked, 'cmds') ? { cmds: asked.cmds } : {};
   } catch {
-    return false;
+    return {};
+  }
+}
+
+// readCmds checks the micro-tests of a body or of a query; undefined: none are asked for.
+function readCmds(platform, body, params) {
+  const asked = has(body, 'cmds') ? body : params;
+  if (!has(asked, 'cmds')) return undefined;
+  if (!platform.cmds) throw new Refused(400, 'cmds: this function does not run micro-tests, ask it without cmds');
+  const { Wrong, readCmds: read } = platform.cmds();
+  try {
+    return read(typeof asked.cmds === 'string' ? JSON.parse(asked.cmds) : asked.cmds);
+  } catch (e) {
+    if (e instanceof Wrong) throw new Refused(400, e.message);
+    if (e instanceof SyntaxError) throw new Refused(400, 'cmds is not a JSON object');
+    throw e;
   }
 }
 
 // answer does the work of one request and returns the response's status and JSON text. The platform has now (Unix ns),
-// randomId, makePayload, and elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is
-// left out there. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
+// randomId, makePayload, elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is left out
+// there, and cmds, which loads the micro-tests, where it has some. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
 async function answer(platform, request) {
   try {
     if (request.tokenHash) admit(request.hash, request.tokenHash);
-    const { increments, payload } = readParams(request.params, request.cmds, request.leftNs);
+    const { increments, payload } = readParams(request.params, request.leftNs);
+    const steps = readCmds(platform, request.cmds, request.params);
     const begun = platform.elapsed && platform.elapsed();
     const sink = spin(increments);
     const spinNs = platform.elapsed && Number(platform.elapsed() - begun);
@@ -135,6 +149,10 @@ async function answer(platform, request) {
       Sink: sink,
     };
     if (made) text.PayloadBytes = made;
+    if (steps) {
+      text.Cmds = await platform.cmds().runCmds(steps, request.received, platform.now(), request.leftNs);
+      text.TimestampChain = [String(platform.now())];
+    }
     return [200, JSON.stringify(text)];
   } catch (e) {
     if (!(e instanceof Refused)) throw e;
@@ -168,4 +186,4 @@ function timeoutNs(seconds) {
   return Number.isFinite(n) ? n * 1e9 : LONGEST_TIMEOUT_NS;
 }
 
-module.exports = { LONGEST_TIMEOUT_NS, MAX_CMDS, answer, hasCmds, queryOf, requestId, timeoutNs };
+module.exports = { LONGEST_TIMEOUT_NS, MAX_CMDS, answer, askedCmds, queryOf, requestId, timeoutNs };

@@ -98,7 +98,13 @@ function makePayload(n) {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-const platform = { now: nowNs, elapsed: () => process.hrtime.bigint(), randomId, makePayload };
+const platform = {
+  now: nowNs,
+  elapsed: () => process.hrtime.bigint(),
+  randomId,
+  makePayload,
+  cmds: () => require('./cmds.cjs'),
+};
 
 // answer asks the core; the token is hashed only where one is wanted.
 function answer(instance, received, id, token, params, cmds, leftNs) {
@@ -118,14 +124,14 @@ exports.handler = async (event, context) => {
   const instance = claim();
   let params = event !== null && typeof event === 'object' && !Array.isArray(event) ? event : {};
   let token = params['X-Stellar-Token'];
-  let cmds = false;
+  let cmds = {};
   if (params.requestContext != null) {
     const { headers, queryStringParameters } = params;
     token = undefined;
     for (const [name, value] of Object.entries(headers || {})) {
       if (name.toLowerCase() === 'x-stellar-token') token = value;
     }
-    cmds = core.hasCmds(bodyOf(params));
+    cmds = core.askedCmds(bodyOf(params));
     params = queryStringParameters || {};
   }
   const left = context && context.getRemainingTimeInMillis
@@ -177,7 +183,7 @@ function serveHTTP(port) {
       const [status, body] = await answer(
         instance, received, core.requestId((name) => headers[name]), headers['x-stellar-token'] || '',
         core.queryOf(url),
-        core.hasCmds(Buffer.concat(kept).toString('utf8')), timeoutNs
+        core.askedCmds(Buffer.concat(kept).toString('utf8')), timeoutNs
       );
       response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
       response.end(body);

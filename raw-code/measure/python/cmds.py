@@ -3,6 +3,9 @@ import json
 import socket
 import time
 
+import microtests
+from arguments import Wrong, read_argument, shorten, whole
+
 FIRST_ECHO = 3.0  # s that the first echo is waited for
 LATER_ECHO = 2.0
 MOST_LOSSES = 5  # in a row: the exchange is given up
@@ -15,10 +18,6 @@ SYNC_SHARE = 0.8  # of the function's timeout that a synchronisation may take
 PING_SHARE = 0.95  # of the timeout that all other exchanges may take: the answer has to go out in time
 
 
-class Wrong(Exception):
-    """Micro-tests that cannot be run as they are asked for; the request is answered with status 400."""
-
-
 class Invocation:
     """What a micro-test can know of the request that asks for it."""
 
@@ -28,26 +27,6 @@ class Invocation:
         self.end = time.monotonic() + self.left - (time.time_ns() - received_ns) / 1e9
 
 
-def _shorten(text):
-    return text if len(text) <= 40 else text[:40] + "..."
-
-
-def _whole(argument, name, least, most, default):
-    """Read a whole number of an argument."""
-    value = argument.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise Wrong("%s is %s, it must be %d to %d" % (name, _shorten(json.dumps(value)), least, most))
-    return value
-
-
-def read_argument(argument, known):
-    """Check that an argument is an object of known keys."""
-    if not isinstance(argument, dict) or not set(argument) <= set(known):
-        raise Wrong("the argument is %s; want an object with %s" % (
-            _shorten(json.dumps(argument)), ", ".join('"%s"' % k for k in known)))
-    return argument
-
-
 def parse_udp(argument):
     """Check the argument of udp."""
     a = read_argument(argument, ("address", "port", "mode", "repetitions", "n", "seconds", "id"))
@@ -55,13 +34,13 @@ def parse_udp(argument):
         raise Wrong("there is no address; want the one that the driver listens on")
     mode = a.get("mode", "ping-pong")
     if mode not in ("ping-pong", "sync"):
-        raise Wrong('mode %s is neither "ping-pong" nor "sync"' % _shorten(json.dumps(mode)))
-    port = _whole(a, "port", 1, 65535, 0)
-    repetitions = _whole(a, "repetitions", 0, MOST_PINGS, 0) or SYNC_PINGS
-    n = _whole(a, "n", 0, MOST_PINGS, 0) or SYNC_ROW
+        raise Wrong('mode %s is neither "ping-pong" nor "sync"' % shorten(json.dumps(mode)))
+    port = whole(a, "port", 1, 65535, 0)
+    repetitions = whole(a, "repetitions", 0, MOST_PINGS, 0) or SYNC_PINGS
+    n = whole(a, "n", 0, MOST_PINGS, 0) or SYNC_ROW
     seconds = a.get("seconds", 0)
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-        raise Wrong("seconds is %s, it must not be negative" % _shorten(json.dumps(seconds)))
+        raise Wrong("seconds is %s, it must not be negative" % shorten(json.dumps(seconds)))
     name = a.get("id", "")
     if not isinstance(name, str) or len(name) > 64 or any(c in name for c in " \n\r\t"):
         raise Wrong("id must have at most 64 characters and no blanks")
@@ -182,6 +161,13 @@ class _Exchange:
 # The micro-tests: rank (those of a higher one run first, the others in the order of the request), and the function
 # that checks the argument and gives what runs.
 COMMANDS = {
+    "sleep_till": (2, microtests.parse_sleep_till),
+    "sleep": (1, microtests.parse_sleep),
+    "stat": (0, microtests.parse_stat),
+    "io": (0, microtests.parse_io),
+    "net": (0, microtests.parse_net),
+    "cpu": (0, microtests.parse_cpu),
+    "cpuu": (0, microtests.parse_cpuu),
     "udp": (0, parse_udp),
 }
 
@@ -194,7 +180,7 @@ def read(asked):
     for name, argument in asked.items():
         if name not in COMMANDS:
             raise Wrong("cmds: %s is not a micro-test of this function; it knows %s" % (
-                json.dumps(_shorten(name)), ", ".join(COMMANDS)))
+                json.dumps(shorten(name)), ", ".join(COMMANDS)))
         rank, parse = COMMANDS[name]
         try:
             steps.append((rank, name, parse(argument)))

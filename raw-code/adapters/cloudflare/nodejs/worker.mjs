@@ -81,7 +81,7 @@ export default {
       hash: tokenHash && hex(await crypto.subtle.digest('SHA-256', token)),
       tokenHash,
       params: core.queryOf(request.url),
-      cmds: core.hasCmds(body),
+      cmds: core.askedCmds(body),
       leftNs: core.timeoutNs(env.STELLAR_TIMEOUT_SECONDS),
     });
     return new Response(text, { status, headers: { 'Content-Type': 'application/json' } });

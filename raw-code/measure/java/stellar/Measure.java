@@ -53,7 +53,7 @@ public final class Measure {
         Object event = Json.parse(text);
         Map<String, ?> params = event instanceof Map ? map(event) : Collections.emptyMap();
         Object token = params.get("X-Stellar-Token");
-        boolean cmds = false;
+        Map<String, ?> cmds = Collections.emptyMap();
         if (params.get("requestContext") != null) {
             Map<String, ?> outer = params;
             token = null;
@@ -62,7 +62,7 @@ public final class Measure {
                     token = header.getValue();
                 }
             }
-            cmds = hasCmds(body(outer));
+            cmds = askedCmds(body(outer));
             params = map(outer.get("queryStringParameters"));
         }
         double left = context == null ? LONGEST_TIMEOUT : context.getRemainingTimeInMillis() * 1e6;
@@ -92,10 +92,12 @@ public final class Measure {
 
     /** Does the work of one request. */
     static Answer answer(Map<String, Object> instance, long received, String id, String token, Map<String, ?> given,
-            boolean cmds, double leftNs) {
+            Map<String, ?> asked, double leftNs) {
         try {
             admit(token);
-            Params p = new Params(given, cmds, leftNs);
+            Params p = new Params(given, leftNs);
+            Map<String, ?> from = asked.isEmpty() ? given : asked;
+            Cmds cmds = from.containsKey("cmds") ? new Cmds(from.get("cmds")) : null;
             long begun = System.nanoTime();
             long state = spin(p.increments);
             long spinNs = System.nanoTime() - begun;
@@ -109,6 +111,10 @@ public final class Measure {
             out.put("Increments", p.increments);
             if (made > 0) {
                 out.put("PayloadBytes", made);
+            }
+            if (cmds != null) {
+                out.put("Cmds", cmds.run(instance, received, leftNs));
+                out.put("TimestampChain", Collections.singletonList(Long.toString(Instance.now())));
             }
             out.put("Sink", state >>> 11); // 53 bits: exact in readers that know only floating point
             return new Answer(200, Json.write(out));
@@ -181,15 +187,16 @@ public final class Measure {
         }
     }
 
-    /** Whether a body is a JSON object that asks for micro-tests. Any other body is a payload. */
-    static boolean hasCmds(byte[] body) {
+    /** The micro-tests that a body asks for, as the map with the key cmds. Any other body is a payload. */
+    static Map<String, ?> askedCmds(byte[] body) {
         if (body.length == 0 || body[0] != '{') {
-            return false;
+            return Collections.emptyMap();
         }
         try {
-            return map(Json.parse(new String(body, StandardCharsets.UTF_8))).containsKey("cmds");
+            Map<String, ?> all = map(Json.parse(new String(body, StandardCharsets.UTF_8)));
+            return all.containsKey("cmds") ? Collections.singletonMap("cmds", all.get("cmds")) : Collections.emptyMap();
         } catch (IllegalArgumentException e) {
-            return false;
+            return Collections.emptyMap();
         }
     }
 

@@ -17,8 +17,8 @@ final class Params {
     final long payload;
 
     /** Checks the parameters of a request that may run for leftNs. */
-    Params(Map<String, ?> given, boolean cmds, double leftNs) throws Refused {
-        refuseUnready(given, cmds);
+    Params(Map<String, ?> given, double leftNs) throws Refused {
+        refuseUnready(given);
         increments = count(given, "IncrementLimit");
         payload = count(given, "PayloadLengthBytes");
         if (payload > MAX_PAYLOAD) {
@@ -34,7 +34,7 @@ final class Params {
     }
 
     /** Writes a number as C's %.3g does, so that all languages refuse with the same words. */
-    private static String threeDigits(double v) {
+    static String threeDigits(double v) {
         BigDecimal d = new BigDecimal(v).round(new MathContext(3, RoundingMode.HALF_EVEN)).stripTrailingZeros();
         int power = d.precision() - d.scale() - 1;
         if (d.signum() == 0 || power >= -4 && power < 3) {
@@ -46,7 +46,7 @@ final class Params {
     }
 
     /** Names what the protocol has and this function does not run. */
-    private static void refuseUnready(Map<String, ?> given, boolean cmds) throws Refused {
+    private static void refuseUnready(Map<String, ?> given) throws Refused {
         for (String name : new String[] {"DataTransferChainIDs", "Chain"}) {
             Object v = given.get(name); // clients send an empty chain with every request
             if (!(blank(v) || "[]".equals(v) || "null".equals(v) || v instanceof List && ((List<?>) v).isEmpty())) {
@@ -63,9 +63,6 @@ final class Params {
         if ("true".equals(storage) || Boolean.TRUE.equals(storage)) {
             throw new Refused(400,
                 "StorageTransfer: this function does not run transfers through storage, ask it without it");
-        }
-        if (cmds || given.containsKey("cmds")) {
-            throw new Refused(400, "cmds: this function does not run micro-tests, ask it without cmds");
         }
     }
 
@@ -103,7 +100,7 @@ final class Params {
     }
 
     /** Keeps an answer from repeating a long parameter. */
-    private static String shorten(String text) {
+    static String shorten(String text) {
         return text.length() <= 40 ? text : text.substring(0, 40) + "...";
     }
 }

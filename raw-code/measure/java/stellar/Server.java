@@ -102,7 +102,7 @@ public final class Server {
             String token = fields.get("x-stellar-token");
             answer = Measure.answer(instance, Instance.now(), requestId(fields),
                 token == null ? "" : token, query(first),
-                Measure.hasCmds(kept), timeoutNs);
+                Measure.askedCmds(kept), timeoutNs);
         } catch (Refused e) {
             keep = false;
             answer = Measure.Answer.refusal(e);
