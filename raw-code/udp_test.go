@@ -183,7 +183,7 @@ func TestCommands(t *testing.T) {
 	udp := func(argument string) string { return `{"cmds":{"udp":` + argument + `}}` }
 	eachUDPCell(t, func(t *testing.T, in *instance) {
 		for body, want := range map[string]string{
-			`{"cmds":{"shell":"ls"}}`:                         `"shell" is not a micro-test of this function; it knows udp`,
+			`{"cmds":{"shell":"ls"}}`:                         `"shell" is not a micro-test of this function; it knows sleep_till, sleep, stat, io, net, cpu, cpuu, udp`,
 			`{"cmds":[1]}`:                                    "cmds is not a JSON object",
 			udp(`7`):                                          `udp: the argument is 7; want an object with "address", "port"`,
 			udp(`{"adress":"h"}`):                             `want an object with "address", "port", "mode"`,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strconv"
 	"time"
 )
 
@@ -61,21 +62,20 @@ func readNumber(argument []byte, most float64, what string) (float64, error) {
 	return *n, nil
 }
 
-// repeats is the argument of cpu and cpuu.
-type repeats struct {
-	N *int64 `json:"n"`
-}
-
+// readRepeats reads the argument of cpu and cpuu.
 func readRepeats(argument []byte) (int64, error) {
-	var a repeats
+	var a struct {
+		N json.RawMessage `json:"n"`
+	}
 	if err := readArgument(argument, &a, `"n"`); err != nil {
 		return 0, err
 	}
-	if a.N == nil || *a.N < 0 || *a.N > mostRepeats {
+	n, err := strconv.ParseInt(string(a.N), 10, 64)
+	if err != nil || n < 0 || n > mostRepeats {
 		return 0, fmt.Errorf(`the argument is %s; "n" must be a whole number from 0 to %d`, shorten(string(argument)),
 			mostRepeats)
 	}
-	return *a.N, nil
+	return n, nil
 }
 
 var errNoTime = errors.New("the function's timeout is over before the test is")
