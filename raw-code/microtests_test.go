@@ -88,8 +88,8 @@ func TestSleep(t *testing.T) {
 		in.do(t, get())
 		before := ticks(t, in)
 		r, _ := run(t, in, `{"sleep":120.5}`)
-		took, start, end := read[float64](t, r, "sleep"), read[float64](t, r, "start_time"), read[float64](t, r, "end_time")
-		elapsed := read[float64](t, r, "elapsed_time")
+		took, elapsed := read[float64](t, r, "sleep"), read[float64](t, r, "elapsed_time")
+		start, end := read[float64](t, r, "start_time"), read[float64](t, r, "end_time")
 		if took < 120.5 || elapsed < took || math.Abs(end-start-elapsed) > 0.01 {
 			t.Errorf("sleep took %g ms of %g ms, from %.3f to %.3f", took, elapsed, start, end)
 		}
@@ -142,7 +142,8 @@ func TestStat(t *testing.T) {
 		before := uptime(t)
 		r, a := run(t, in, `{"stat":{"argv":1}}`)
 		first := read[status](t, r, "stat")
-		if len(first.NewID) != 36 || first.ExistID != first.NewID || first.CPUInfo != a.Instance.CPU || first.VMPubIP != "" {
+		if len(first.NewID) != 36 || first.ExistID != first.NewID || first.CPUInfo != a.Instance.CPU ||
+			first.VMPubIP != "" {
 			t.Errorf("%+v; the answer's CPU is %q", first, a.Instance.CPU)
 		}
 		if first.Uptime == nil || *first.Uptime < before || *first.Uptime > uptime(t) {
@@ -160,7 +161,8 @@ func TestStat(t *testing.T) {
 		r, _ = run(t, in, `{"stat":{}}`)
 		second := read[status](t, r, "stat")
 		if second.ExistID != first.ExistID || second.NewID == first.NewID {
-			t.Errorf("the second time the ids are %q and %q, the first id was %q", second.ExistID, second.NewID, first.NewID)
+			t.Errorf("the second time the ids are %q and %q, the first id was %q", second.ExistID, second.NewID,
+				first.NewID)
 		}
 		if text, err := os.ReadFile(filepath.Join(tmp, "inst_id.txt")); err != nil || string(text) != first.NewID {
 			t.Errorf("the file has %q, %v", text, err)

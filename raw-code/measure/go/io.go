@@ -84,8 +84,8 @@ func writeRound(block []byte, count int64, end time.Time) (took time.Duration, e
 	return time.Since(begun), nil
 }
 
-// ddSize reads a size as dd does (GNU coreutils, section dd): c = 1, w = 2, b = 512, kB = 1000, K and KiB = 1024, MB and
-// M likewise.
+// ddSize reads a size as dd does (GNU coreutils, section dd): c = 1, w = 2, b = 512, kB = 1000, K and KiB = 1024, MB
+// and M likewise.
 func ddSize(text string) (int64, bool) {
 	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 	if end < 0 {

@@ -47,8 +47,7 @@ func parseNet(argument []byte) (task, error) {
 // isHost says whether a text can be an address or a name of a host: nothing that a program takes as an option.
 func isHost(text string) bool {
 	return text != "" && len(text) <= 253 && text[0] != '-' && !strings.ContainsFunc(text, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.' && r != ':' &&
-			r != '%' && r != '_'
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-.:%_", r)
 	})
 }
 

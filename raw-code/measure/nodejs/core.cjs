@@ -128,8 +128,9 @@ function readCmds(platform, body, params) {
 }
 
 // answer does the work of one request and returns the response's status and JSON text. The platform has now (Unix ns),
-// randomId, makePayload, elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is left out
-// there, and cmds, which loads the micro-tests, where it has some. hash and tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
+// randomId, makePayload, elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is left
+// out there, and cmds, which loads the micro-tests, where it has some. hash and tokenHash are hexadecimal SHA-256; a
+// function without tokenHash admits everybody.
 async function answer(platform, request) {
   try {
     if (request.tokenHash) admit(request.hash, request.tokenHash);

@@ -313,7 +313,8 @@ def parse_net(argument):
     a = read_argument(argument, ("server_ip", "port"))
     port = whole(a, "port", 1, 65535, IPERF_PORT)
     server = a.get("server_ip", "")
-    if not isinstance(server, str) or len(server) > 253 or not re.fullmatch(r"[A-Za-z0-9.:%_][A-Za-z0-9.:%_-]*", server):
+    named = isinstance(server, str) and re.fullmatch(r"[A-Za-z0-9.:%_][A-Za-z0-9.:%_-]{0,252}", server)
+    if not named:
         raise Wrong("server_ip is %s, it must be an IP address or a host name" % json.dumps(shorten(str(server))))
     return lambda invocation: _iperf(server, port, invocation.end - time.monotonic())
 
