@@ -155,14 +155,14 @@ func (p *PingPong) clocks() []string {
 		return nil
 	case n == 1:
 		c := p.Clocks[0]
-		return []string{fmt.Sprintf("clock of the function: %s ahead of this machine's, at most %s off "+
+		return []string{fmt.Sprintf("clock of the function minus this machine's: %s, at most %s off "+
 			"(smallest round trip of %d)", rounded(c.Offset), rounded(c.Bound), c.Samples)}
 	default:
 		low, high, widest := p.Clocks[0].Offset, p.Clocks[0].Offset, time.Duration(0)
 		for _, c := range p.Clocks {
 			low, high, widest = min(low, c.Offset), max(high, c.Offset), max(widest, c.Bound)
 		}
-		return []string{fmt.Sprintf("clocks of the functions: %s to %s ahead of this machine's in %d measurements, "+
+		return []string{fmt.Sprintf("clocks of the functions minus this machine's: %s to %s in %d measurements, "+
 			"each at most %s off", rounded(low), rounded(high), n, rounded(widest))}
 	}
 }
