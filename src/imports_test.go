@@ -29,12 +29,13 @@ var imports = map[string][]string{
 	"build":          {"run", "shell", "content"},
 	"dockerengine":   {"shell"},
 	"pack":           {"run", "dockerengine", "shell", "content"},
-	"provider":       {"experiment", "run", "shell"},
+	"provider":       {"experiment", "run", "shell", "signing"},
 	"deploy":         {"run", "shell", "provider"},
 	"calibrate":      {"local", "run"},
 	"probe":          {"sample"},
 	"netprobe":       {"sample"},
 	"price":          {},
+	"signing":        {},
 	"machine":        {},
 	"study":          {"analyze", "experiment", "machine", "netprobe", "probe", "provider", "run", "sample"},
 	"sample":         {},
@@ -67,7 +68,7 @@ var lists = map[string]string{"study": "study/catalog"}
 // vendorImports is which packages of ours a vendor's package may import, beside bytesize and fail; plugins are packages
 // that single vendors need beyond them.
 var (
-	vendorImports = []string{"provider", "experiment", "reportline", "run", "shell"}
+	vendorImports = []string{"provider", "experiment", "reportline", "run", "shell", "signing"}
 	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
 )
 
@@ -102,7 +103,7 @@ var libraries = map[string][]string{
 	"github.com/mholt/archiver/v4":           {"pack"},
 	"gopkg.in/yaml.v3":                       {"provider"},
 	"github.com/montanaflynn/stats":          {"analyze"},
-	"github.com/aws/aws-sdk-go-v2":           {"provider/aws"},
+	"github.com/aws/aws-sdk-go-v2":           {"provider/aws", "signing"},
 	"github.com/aws/smithy-go":               {"provider/aws"},
 }
 

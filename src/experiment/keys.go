@@ -112,6 +112,7 @@ func topKeys(known []Provider) []key {
 // subKeys is the table of a sub-experiment's keys, in the order in which they are written.
 func subKeys() []key {
 	ks := functionKeys()
+	ks = append(ks, entryKeys()...)
 	ks = append(ks, loadKeys()...)
 	ks = append(ks, requestKeys()...)
 	ks = append(ks, typeKeys()...)

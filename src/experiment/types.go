@@ -72,6 +72,8 @@ type SubExperiment struct {
 	CPUBoostEnabled        bool     `json:"CPUBoostEnabled"`
 	Platform               Platform `json:"Platform"`
 	ProviderReport         bool     `json:"ProviderReport"`
+	Entry                  string   `json:"Entry"`
+	EntryAuth              string   `json:"EntryAuth"`
 	Parallelism            int      `json:"Parallelism"`
 	Bursts                 int      `json:"Bursts"`
 	BurstSizes             []int    `json:"BurstSizes"`

@@ -27,6 +27,7 @@ func (d *decoder) validate(dr *draft) {
 	c.chain()
 	c.serviceTimes()
 	c.network()
+	c.entry()
 	c.ineffective()
 	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) &&
 		d.exp.ProviderKind() != KindURL {
@@ -257,6 +258,9 @@ func (c combination) ineffective() {
 	}
 	if s.PackageType == "Zip" && s.BaseImage != "" {
 		note("BaseImage", "on a Zip package")
+	}
+	if s.EntryAuth != AuthNone && s.Entry != EntryURL {
+		note("EntryAuth", "on Entry "+s.Entry)
 	}
 	if s.FillerRead && s.FunctionImageSizeMB == 0 {
 		note("FillerRead", "without FunctionImageSizeMB: there is no filler")

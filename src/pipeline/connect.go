@@ -9,10 +9,12 @@ import (
 	"stellar/src/deploy"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/local/sigv4"
 	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/signing"
 )
 
 // connector opens the connections of a run to its provider.
@@ -73,6 +75,9 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 	if client := c.platform.client; client != nil && row.Local {
 		kit.Env = []string{"STELLAR_LOCAL_URL=" + client.URL, "STELLAR_LOCAL_TOKEN=" + client.Token}
 		kit.Secrets = append(kit.Secrets, client.Token)
+		keys := sigv4.Derive(client.Token)
+		opts.LambdaKey = signing.Key{ID: keys.ID, Secret: keys.Secret}
+		kit.Secrets = append(kit.Secrets, keys.Secret)
 		opts.Retire = func(ctx context.Context, function string) error {
 			_, err := client.RetireAndWait(ctx, r.Service, function)
 			return err

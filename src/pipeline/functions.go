@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"stellar/src/experiment"
+	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/study"
@@ -38,7 +39,8 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 				MemoryMB:       spec.MemoryMB,
 				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull,
 				SnapStart: s.SnapStartEnabled,
-				CPUBoost:  s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
+				Entry:     s.Entry, EntryAuth: s.EntryAuth,
+				CPUBoost: s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
 			})
 		}
 	}
@@ -59,6 +61,9 @@ func environment(s *experiment.SubExperiment, spec study.FunctionSpec, tokenHash
 	env := map[string]string{"STELLAR_TIMEOUT_SECONDS": strconv.Itoa(s.FunctionTimeoutSeconds)}
 	if !s.Public {
 		env["STELLAR_TOKEN_SHA256"] = tokenHash
+	}
+	if s.Entry != experiment.EntryHTTP {
+		env[provider.EntryVariable] = s.Entry
 	}
 	maps.Copy(env, spec.Env)
 	return env

@@ -32,7 +32,7 @@ func Billed(row provider.Provider, s *experiment.SubExperiment, memoryMB int, re
 	f := price.Function{Provider: row.Name, Region: region, Architecture: s.Architecture, MemoryMB: memoryMB,
 		Concurrency: s.Platform.Concurrency, SnapStart: s.SnapStartEnabled,
 		Java: strings.HasPrefix(s.Runtime, "java"), Entry: price.EntryHTTPAPI}
-	if row.Local {
+	if row.Local || !s.HTTPEntry() {
 		f.Entry = price.EntryURL // no gateway that charges is in front
 	}
 	if row.CPUs != nil {

@@ -95,7 +95,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		out.Stopped = context.Cause(ctx)
 		return out
 	}
-	env, err := s.env(r, sub)
+	env, err := s.env(ctx, r, sub)
 	if err != nil {
 		out.Stopped = err
 		return out
@@ -105,7 +105,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		out.Stopped = err
 		return out
 	}
-	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment))
+	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment, sub))
 	var res study.Result
 	env.Measured = func(measured study.Result) { res = measured }
 	err = st.Run(ctx, env)
@@ -133,7 +133,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 }
 
 // env is what the study of a sub-experiment works with.
-func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
+func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, error) {
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Env{
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
@@ -147,6 +147,9 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 		out.MakeCold = func(ctx context.Context, at ...study.Endpoint) error { return s.cold.makeCold(ctx, r, at) }
 	}
 	out.Endpoints = s.endpoints(r, sub)
+	if err := s.enter(ctx, r, e, &out); err != nil {
+		return out, err
+	}
 	traces, err := e.Traces()
 	if err != nil {
 		return out, err
@@ -163,7 +166,10 @@ func (s probeStage) env(r *run.Run, sub int) (study.Env, error) {
 }
 
 // answerMax is after how many seconds the gateway before the functions gives a request up; 0: not known.
-func (probeStage) answerMax(exp *experiment.Experiment) int {
+func (probeStage) answerMax(exp *experiment.Experiment, sub int) int {
+	if !exp.SubExperiments[sub].HTTPEntry() {
+		return 0 // no gateway is in front
+	}
 	row, _ := vendors.Find(exp.ProviderKind()) // an unknown one is refused before a stage runs
 	return row.Limits.AnswerMax
 }
@@ -194,6 +200,33 @@ func (s probeStage) endpoints(r *run.Run, sub int) []study.Endpoint {
 		}
 	}
 	return out
+}
+
+// enter gives an environment what requests on the sub-experiment's entry need beside addresses.
+func (s probeStage) enter(ctx context.Context, r *run.Run, e *experiment.SubExperiment, env *study.Env) error {
+	if e.HTTPEntry() {
+		return nil
+	}
+	if !s.Deploys(r.Experiment) {
+		return fail.Input("%s: Entry %s is for functions that this run deploys", e.Title, e.Entry).
+			WithHint("leave Entry out for functions that stand already")
+	}
+	for i := range env.Endpoints {
+		env.Endpoints[i].Invoke, env.Endpoints[i].Signed = e.Entry == experiment.EntrySDK, e.Signed()
+	}
+	if e.Signed() {
+		conn, err := s.cold.job.connect(r)
+		if err != nil {
+			return err
+		}
+		entries, ok := conn.(provider.Entries)
+		if !ok {
+			return fail.Unsupported("stellar cannot sign requests to %s", r.Experiment.ProviderKind())
+		}
+		env.Sign, err = entries.Signer(ctx)
+		return err
+	}
+	return nil
 }
 
 // tokenVariable holds the token of functions that an endpoints file names.

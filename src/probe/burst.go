@@ -59,7 +59,10 @@ func (e *engine) newBurstOf(t *target, round, size int) *burst {
 		slots:   e.acquireSlots(size), due: sample.None, planned: sample.None,
 		ready: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	b.request, b.body = e.cfg.request(t, round)
+	var err error
+	if b.request, b.body, err = e.cfg.request(t, round); err != nil {
+		e.stop(err)
+	}
 	b.unready.Store(int32(size))
 	b.left.Store(int32(size))
 	for i, s := range b.slots {

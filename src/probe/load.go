@@ -61,6 +61,7 @@ func (e *engine) runLoad(ctx context.Context) bool {
 		})
 	}
 	over := make(chan struct{})
+	fail.Go(e.defect, func() { e.resign(drives, over) })
 	fail.Go(e.defect, func() {
 		if e.awaitLoad(ctx, drives) {
 			close(landed)

@@ -232,7 +232,10 @@ func TestRequestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		head, _ := cfg.request(made, 3)
+		head, _, err := cfg.request(made, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(&b, "%s\n--\n", strings.ReplaceAll(string(head), "\r\n", "\n"))
 	}
 	checkGolden(t, "requests.txt", b.String())

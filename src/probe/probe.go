@@ -50,6 +50,12 @@ type Target struct {
 	URL    string      // http or https; its own query is sent before the parameters
 	Header http.Header // sent with every request, e.g. X-Stellar-Token
 	Query  url.Values  // parameters of every request to this target, beside those of the round
+	// Invoke says that the URL is the operation Invoke of the Lambda API: a request is a POST whose body is the
+	// function's event, with the parameters and Header as its members, and the answer is what the function returned.
+	Invoke bool
+	// Sign adds the header fields of a signature to a request. It is called for each burst shortly before it leaves,
+	// and every two minutes of a sustained load; nil: requests are not signed.
+	Sign func(r *http.Request, body []byte, at time.Time) error
 }
 
 // Config is the bursts of one sub-experiment. Rounds count from 0; a round is one burst to each target in turn.
@@ -87,6 +93,8 @@ type Config struct {
 	Progress func(Progress)
 	// Note takes what a log should hold: the first failure of each class and the first redirect of each target.
 	Note func(format string, args ...any)
+
+	resignEvery time.Duration // of a sustained load; default resignEvery
 }
 
 // Progress is how far Run has come.
@@ -222,14 +230,15 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	}
 	s := b.slots[0]
-	reply := Reply{Sample: s.sample(), Body: s.resp.body}
+	row := s.sample()
+	reply := Reply{Sample: row, Body: s.resp.body}
 	switch {
 	case s.err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	case s.err != nil:
 		err = fmt.Errorf("request to %s: %s: %w", e.targets[0].label, s.class, s.err)
-	case s.class != sample.OK:
-		err = fmt.Errorf("request to %s: answered status %d%s", e.targets[0].label, s.resp.status,
+	case row.Err != sample.OK:
+		err = fmt.Errorf("request to %s: answered status %d%s", e.targets[0].label, row.Status,
 			e.targets[0].excerpt(s.resp.body))
 	}
 	return reply, err
@@ -246,6 +255,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = 8 << 20
 	}
+	cfg.resignEvery = cmp.Or(cfg.resignEvery, resignEvery)
 	if cfg.KeepBody == 0 {
 		cfg.KeepBody = keptBody
 	}

@@ -95,7 +95,7 @@ func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, 
 
 // headerBlock encodes a request's head for HTTP/2 so that it fits any stream of any connection: no part of it enters
 // the dynamic table (RFC 7541, section 6.2.2).
-func (cfg *Config) headerBlock(t *target, round int, body []byte) []byte {
+func (cfg *Config) headerBlock(t *target, round int, body []byte, fields []field) []byte {
 	var out bytes.Buffer
 	enc := hpack.NewEncoder(&out)
 	enc.SetMaxDynamicTableSizeLimit(0)
@@ -103,7 +103,7 @@ func (cfg *Config) headerBlock(t *target, round int, body []byte) []byte {
 		// Writing to a buffer does not fail.
 		_ = enc.WriteField(hpack.HeaderField{Name: strings.ToLower(name), Value: value})
 	}
-	scheme, method, path := "http", cfg.Method, t.pathQuery(cfg, round)
+	scheme, method, path := "http", cfg.method(t), t.pathQuery(cfg, round)
 	if t.secure {
 		scheme = "https"
 	}
@@ -124,7 +124,7 @@ func (cfg *Config) headerBlock(t *target, round int, body []byte) []byte {
 			put("content-length", strconv.Itoa(len(body)))
 		}
 	}
-	for _, f := range t.fields {
+	for _, f := range fields {
 		put(f.name, f.value)
 	}
 	return out.Bytes()

@@ -189,6 +189,9 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 	case t.proto.grpc && s.resp.reason() != "":
 		r.cfg.Note("%s: burst %d, slot %d: status %d: %s (further ones of this class are not logged)",
 			t.label, row.Burst, row.Slot, row.Status, s.resp.reason())
+	case row.Err == sample.Function:
+		r.cfg.Note("%s: burst %d, slot %d: the function failed%s (%s; further ones of this class are not logged)",
+			t.label, row.Burst, row.Slot, t.excerpt(s.resp.body), row.Err)
 	default:
 		r.cfg.Note("%s: burst %d, slot %d: answered status %d%s (further ones of this class are not logged)",
 			t.label, row.Burst, row.Slot, row.Status, t.excerpt(s.resp.body))

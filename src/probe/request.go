@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +28,8 @@ type target struct {
 	query    string // the URL's own
 	params   url.Values
 	fields   []field // of the target's own
+	invoke   bool    // it is the operation Invoke of the Lambda API
+	sign     func(r *http.Request, body []byte, at time.Time) error
 
 	addrs []netip.Addr // addr alone, where there is one
 	proto protocol
@@ -51,7 +54,7 @@ func newTarget(t Target) (*target, error) {
 	}
 	out := &target{
 		hostname: host, secure: u.Scheme == "https", noted: map[string]bool{}, params: t.Query,
-		path: printable(u.EscapedPath()), query: printable(u.RawQuery),
+		path: printable(u.EscapedPath()), query: printable(u.RawQuery), invoke: t.Invoke, sign: t.Sign,
 	}
 	if out.path == "" {
 		out.path = "/"
@@ -122,6 +125,12 @@ func (t *target) address(ip netip.Addr) string {
 // pathQuery is the path and query of a round: the URL's own query comes before the round's parameters.
 func (t *target) pathQuery(cfg *Config, round int) string {
 	query := t.query
+	if t.invoke { // the parameters are in the body
+		if query == "" {
+			return t.path
+		}
+		return t.path + "?" + query
+	}
 	if more := t.parameters(cfg, round).Encode(); query == "" || more == "" {
 		query += more
 	} else {
@@ -145,16 +154,15 @@ func (t *target) parameters(cfg *Config, round int) url.Values {
 
 // request serialises a round's request: the exact bytes that every slot of a burst writes. For HTTP/2, they are the
 // header block and the body, which go into frames; for HTTP/1.1, the body is part of the first.
-func (cfg *Config) request(t *target, round int) (head, body []byte) {
-	body = cfg.Body(round)
-	if t.proto.grpc {
-		body = callMessage(t.parameters(cfg, round))
-	}
+func (cfg *Config) request(t *target, round int) (head, body []byte, err error) {
+	body = cfg.content(t, round)
+	fields, err := cfg.sentFields(t, round, body)
 	if t.proto.multi {
-		return cfg.headerBlock(t, round, body), body
+		return cfg.headerBlock(t, round, body, fields), body, err
 	}
-	b := make([]byte, 0, 512+len(body))
-	b = append(b, cfg.Method...)
+	method := cfg.method(t)
+	b := make([]byte, 0, 1024+len(body))
+	b = append(b, method...)
 	b = append(append(b, ' '), t.pathQuery(cfg, round)...)
 	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.hostPort...)
 	b = append(append(b, "\r\nUser-Agent: "...), cfg.UserAgent...)
@@ -162,14 +170,14 @@ func (cfg *Config) request(t *target, round int) (head, body []byte) {
 	if cfg.Connections == New {
 		b = append(b, "Connection: close\r\n"...)
 	}
-	if len(body) > 0 || cfg.Method == http.MethodPost || cfg.Method == http.MethodPut {
+	if len(body) > 0 || method == http.MethodPost || method == http.MethodPut {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(len(body)), 10), "\r\n"...)
 	}
-	for _, f := range t.fields {
+	for _, f := range fields {
 		b = append(append(append(append(b, f.name...), ": "...), f.value...), "\r\n"...)
 	}
-	return append(append(b, "\r\n"...), body...), nil
+	return append(append(b, "\r\n"...), body...), nil, err
 }
 
 // printable escapes characters that are not allowed in a request line: url.Parse accepts spaces and non-ASCII in a

@@ -46,7 +46,11 @@ func (s *slot) sample() sample.Sample {
 	if b.target.proto.grpc {
 		answer.DescribeCall(&row, s.resp.body)
 	}
-	s.resp.describe(&row)
+	if b.target.invoke {
+		answer.Describe(&row, s.resp.head, s.unwrap(&row, s.resp.complete()))
+	} else {
+		s.resp.describe(&row)
+	}
 	if row.RequestID == "" {
 		row.RequestID = b.target.label + "-b" + strconv.Itoa(row.Burst) + "-s" + strconv.Itoa(s.index)
 	}
@@ -54,12 +58,14 @@ func (s *slot) sample() sample.Sample {
 }
 
 // describe adds to a row what the response reports about the function.
-func (p *response) describe(s *sample.Sample) {
-	body := p.body
-	if !p.whole || p.length != int64(len(body)) {
-		body = nil
+func (p *response) describe(s *sample.Sample) { answer.Describe(s, p.head, p.complete()) }
+
+// complete is the body of a response that has been kept as a whole, else nil.
+func (p *response) complete() []byte {
+	if !p.whole || p.length != int64(len(p.body)) {
+		return nil
 	}
-	answer.Describe(s, p.head, body)
+	return p.body
 }
 
 // resentWord is the Suspect of a request that was sent twice, because an HTTP/2 connection did not accept it.

@@ -23,6 +23,7 @@ type Limits struct {
 	TimeoutMax   int           // seconds
 	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
+	Entries      []string      // values of Entry that it has beside http-api
 	SnapStart    []string      // languages that have it
 	CPUBoost     bool
 	Arm          bool           // has functions on arm64
@@ -55,7 +56,7 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int, fns []*Function
 	}
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
-		for _, no := range slices.Concat(l.sizes(s, sizesOf(i, s, fns)), l.runtime(s)) {
+		for _, no := range slices.Concat(l.sizes(s, sizesOf(i, s, fns)), l.runtime(s), l.entry(s)) {
 			no.Sub = i
 			all = append(all, no)
 		}

@@ -12,6 +12,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/shell"
+	"stellar/src/signing"
 )
 
 // Endpoint and Function are the run's, named here because the connection speaks in them.
@@ -116,7 +117,8 @@ type Options struct {
 	Target     string // the experiment's Provider: hostname or URL, for the provider `url`
 	Account    string // the account that the credentials must be of; empty: any
 	// Retire ends the instances of a function on the local platform and returns when they are gone.
-	Retire func(ctx context.Context, function string) error
+	Retire    func(ctx context.Context, function string) error
+	LambdaKey signing.Key // of the local platform's Lambda API
 	// FunctionLog reads the local platform's log of a function from an offset on, and says where the next piece begins.
 	FunctionLog func(ctx context.Context, service, function string, offset int64) (text []byte, next int64, err error)
 	Patience    Patience

@@ -8,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/run"
 )
@@ -134,7 +135,11 @@ type HTTPRoute struct {
 	Path   string `yaml:"path"`
 }
 
-// HTTPEvents is the one route that leads to a function: any method, on the function's name.
+// HTTPEvents is the one route that leads to a function: any method, on the function's name. A function that is called
+// in another way has none.
 func HTTPEvents(fn *Function) []HTTPEvent {
+	if fn.Entry != experiment.EntryHTTP && fn.Entry != "" {
+		return nil
+	}
 	return []HTTPEvent{{HTTPAPI: HTTPRoute{Method: "*", Path: "/" + fn.Name}}}
 }

@@ -81,6 +81,8 @@ type Function struct {
 	ColdPull       bool // images on the local platform: each cold start pulls the image anew
 	SnapStart      bool
 	CPUBoost       bool
+	Entry          string            // how it is called: experiment.EntryHTTP, …
+	EntryAuth      string            // of experiment.EntryURL
 	Env            map[string]string // what the function finds in its environment
 	Source         *Source           // set by generate; shared by functions with the same code
 	Package        *Package          // set by generate (identity, path) and pack (size, hash); shared likewise
@@ -165,6 +167,7 @@ type Endpoint struct {
 	MemoryMB    int     `json:"memoryMB,omitempty"`
 	PackageType string  `json:"packageType,omitempty"`
 	ImageSizeMB float64 `json:"imageSizeMB,omitempty"`
+	Entry       string  `json:"entry,omitempty"`    // what URL is; empty: an HTTP address of the function
 	Deployed    bool    `json:"deployed,omitempty"` // by stellar: it knows the run's token
 	// secret: of the run that deployed it, where that is another one
 	Token string `json:"-"`

@@ -246,7 +246,7 @@ func readClass(m *memo, s *Sample, cell []byte) error {
 }
 
 func classes() []Class {
-	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused}
+	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused, Function}
 }
 
 func readDesired(m *memo, s *Sample, cell []byte) error {

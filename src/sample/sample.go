@@ -21,7 +21,8 @@ const (
 	HTTP4xx  Class = "http-4xx"
 	Protocol Class = "protocol"
 	TooLarge Class = "too-large"
-	Refused  Class = "refused" // HTTP/2: the server says that it did not take the request, twice
+	Function Class = "function-error" // an Invoke that reached the function, which failed
+	Refused  Class = "refused"        // HTTP/2: the server says that it did not take the request, twice
 )
 
 // Tri is yes, no or unknown: it is Unknown for a function that does not report whether it was cold.

@@ -57,7 +57,10 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 
 // Target is an endpoint in the probe's terms.
 func (e *Env) Target(at Endpoint) probe.Target {
-	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}}
+	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}, Invoke: at.Invoke}
+	if at.Signed {
+		t.Sign = e.Sign
+	}
 	if at.Token != "" {
 		t.Header.Set(tokenField, at.Token)
 	}

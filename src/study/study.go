@@ -6,6 +6,7 @@ package study
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
 	"time"
 
 	"stellar/src/analyze"
@@ -72,6 +73,8 @@ type Endpoint struct {
 	Function string // its name
 	URL      string
 	Token    string // sent with every request; empty: the function asks for none
+	Invoke   bool   // URL is of the operation Invoke of the Lambda API
+	Signed   bool   // requests are signed
 }
 
 // Env is what a study works with.
@@ -89,6 +92,9 @@ type Env struct {
 
 	// Listen gives the listener of one of the ports that the study needs (NeedUDP); nil: none are open.
 	Listen func(port int) (*netprobe.Listener, error)
+
+	// Sign signs requests to endpoints that ask for it; nil: none does.
+	Sign func(r *http.Request, body []byte, at time.Time) error
 
 	// Probe sends the load; nil: probe.Run.
 	Probe func(context.Context, probe.Config) (probe.Outcome, error)

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -26,7 +28,29 @@ func newRecorder(target string) (*Recorder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Recorder{proxy: httputil.NewSingleHostReverseProxy(to), actions: map[string]bool{}}, nil
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ModifyResponse = reachable
+	return &Recorder{proxy: proxy, actions: map[string]bool{}}, nil
+}
+
+// functionURLPath is where the emulator answers for function URLs, whose own hosts no resolver knows.
+const functionURLPath = "/_aws/lambda-url/"
+
+var functionURL = regexp.MustCompile(`https://([a-z0-9]+)\.lambda-url\.[a-z0-9-]+\.on\.aws/`)
+
+// reachable makes the function URL in an answer one of the emulator, by way of the recorder.
+func reachable(res *http.Response) error {
+	if !strings.HasSuffix(res.Request.URL.Path, "/url") {
+		return nil
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err
+	}
+	text = functionURL.ReplaceAll(text, []byte("http://"+res.Request.Host+functionURLPath+"$1/"))
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	res.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return nil
 }
 
 func (r *Recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -67,6 +91,8 @@ var rest = []struct{ service, method, pattern, action string }{
 	{"lambda", "GET", `/functions/[^/]+/aliases/`, "lambda:GetAlias"},
 	{"lambda", "DELETE", `/functions/[^/]+$`, "lambda:DeleteFunction"},
 	{"lambda", "GET", `/functions/[^/]+$`, "lambda:GetFunction"},
+	{"lambda", "GET", `/functions/[^/]+/url$`, "lambda:GetFunctionUrlConfig"},
+	{"lambda", "POST", `/functions/[^/]+/invocations$`, "lambda:InvokeFunction"},
 	{"s3", "HEAD", `^/[^/?]+/?(\?.*)?$`, "s3:ListBucket"},
 	{"s3", "GET", `^/[^/?]+/?\?.*list-type=2`, "s3:ListBucket"},
 	{"s3", "GET", `^/[^/?]+/?\?.*versions`, "s3:ListBucketVersions"},
@@ -78,6 +104,9 @@ var rest = []struct{ service, method, pattern, action string }{
 
 // actionOf is the IAM action that a request needs, empty where the table has none.
 func actionOf(q *http.Request, body []byte) string {
+	if strings.HasPrefix(q.URL.Path, functionURLPath) {
+		return "lambda:InvokeFunctionUrl"
+	}
 	m := scope.FindStringSubmatch(q.Header.Get("Authorization"))
 	if m == nil {
 		return ""

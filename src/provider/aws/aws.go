@@ -32,7 +32,8 @@ func limits() provider.Limits {
 	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
-		Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		Entries: []string{experiment.EntryURL, experiment.EntrySDK},
+		Region:  regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 
@@ -95,6 +96,7 @@ var (
 	_ provider.Writer     = (*connection)(nil)
 	_ provider.Reporter   = (*connection)(nil)
 	_ provider.Restorer   = (*connection)(nil)
+	_ provider.Entries    = (*connection)(nil)
 )
 
 func connect(o provider.Options) provider.Connection {
@@ -117,9 +119,9 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 	for round := range s.DesiredServiceTimes {
 		longest = max(longest, s.ServiceTime(round))
 	}
-	if longest >= gatewayTimeout {
-		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v",
-			gatewayTimeout))
+	if longest >= gatewayTimeout && s.HTTPEntry() {
+		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v; Entry %s and "+
+			"%s do not", gatewayTimeout, experiment.EntryURL, experiment.EntrySDK))
 	}
 	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
 		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes,
@@ -130,12 +132,16 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 		no = append(no, provider.Refuse("SnapStartEnabled", "for Runtime "+fn.Runtime,
 			"it begins with python3.12 and java11"))
 	}
+	if s.SnapStartEnabled && !s.HTTPEntry() {
+		no = append(no, provider.Refuse("Entry", s.Entry, "a function with SnapStart is called by its alias, to which "+
+			"the route of the HTTP API leads"))
+	}
 	return append(no, provider.RefuseHTTP2(s, "an HTTP API answers http1 and h2")...)
 }
 
 // DeployFunctions deploys the services side by side and waits for all of them.
 func (a *connection) DeployFunctions(ctx context.Context, fns []*provider.Function) ([]provider.Endpoint, error) {
-	for _, f := range fns {
+	for _, f := range behindAPI(fns) {
 		if limit := int(gatewayTimeout.Seconds()); f.TimeoutSeconds > limit {
 			a.Log.Infof("aws: the HTTP API waits for a function for %d s only, although the function may run for %d s",
 				limit, f.TimeoutSeconds)
@@ -166,8 +172,8 @@ func (a *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 // endpoints reads what the CLI printed of one service. The routes are in its text; where the API is, the stack says
 // itself: the CLI puts the address together from parts, which is not where an emulator's API or another partition's is.
 func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string) ([]provider.Endpoint, error) {
-	out, err := provider.InOrder(text, u.Functions, readRoutes(text))
-	if err != nil {
+	routed := behindAPI(u.Functions)
+	if _, err := provider.InOrder(text, routed, readRoutes(text)); err != nil {
 		return nil, err
 	}
 	s, err := a.open(ctx)
@@ -184,12 +190,26 @@ func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string
 			s.region)
 	}
 	api := outputOf(stack, outputAPI)
-	if api == "" {
+	if api == "" && len(routed) > 0 {
 		return nil, provider.OutputError(text, "stack %s has no output %s, which says where its API is", u.Name,
 			outputAPI)
 	}
+	var made []provider.Endpoint
+	for _, f := range u.Functions {
+		e := provider.Endpoint{Function: f.Name, URL: api + "/" + f.Name, Provider: "aws"}
+		if len(provider.HTTPEvents(f)) == 0 {
+			e.Entry = f.Entry
+			if e.URL, err = s.entryAddress(ctx, u.Name, f); err != nil {
+				return nil, err
+			}
+		}
+		made = append(made, e)
+	}
+	out, err := provider.InOrder(text, u.Functions, made)
+	if err != nil {
+		return nil, err
+	}
 	for i, f := range u.Functions {
-		out[i].URL = api + "/" + f.Name
 		out[i].Detail = map[string]string{provider.DetailName: functionName(u.Name, f.Name),
 			provider.DetailRegion: s.region, provider.DetailUnit: u.Name}
 	}

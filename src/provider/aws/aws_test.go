@@ -89,11 +89,11 @@ func TestAWSRefuses(t *testing.T) {
 	a := connect(provider.Options{}).(provider.Refuser)
 	for want, s := range map[string]*experiment.SubExperiment{
 		"": {DesiredServiceTimes: []string{"0ms", "29s"}, PayloadLengthBytes: maxPayload, FunctionTimeoutSeconds: 900},
-		"DesiredServiceTimes 30s, its HTTP API gives up after 30s": {
+		"DesiredServiceTimes 30s, its HTTP API gives up after 30s; Entry url and sdk do not": {
 			DesiredServiceTimes: []string{"1s", "30s"}},
-		"SnapStartEnabled for Runtime python3.11, it begins with python3.12 and java11": {SnapStartEnabled: true},
-		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":     {PayloadLengthBytes: maxPayload + 1},
-		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s|PayloadLengthBytes":  {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
+		"SnapStartEnabled for Runtime python3.11, it begins with python3.12 and java11":                          {SnapStartEnabled: true},
+		"PayloadLengthBytes 6291457, Lambda takes 6291456 a request and a response":                              {PayloadLengthBytes: maxPayload + 1},
+		"DesiredServiceTimes 1m0s, its HTTP API gives up after 30s; Entry url and sdk do not|PayloadLengthBytes": {DesiredServiceTimes: []string{"1m"}, PayloadLengthBytes: 1 << 30},
 	} {
 		got := providertest.Said(a.Refuse(s, &provider.Function{Runtime: "python3.11"}), "|")
 		if (want == "") != (got == "") || !strings.HasPrefix(got, want) {

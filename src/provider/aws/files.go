@@ -50,7 +50,8 @@ type functionSection struct {
 	SnapStart    bool                     `yaml:"snapStart,omitempty"`
 	Environment  map[string]provider.Text `yaml:"environment,omitempty"`
 	Package      *provider.Artifact       `yaml:"package,omitempty"`
-	Events       []provider.HTTPEvent     `yaml:"events"`
+	URL          *provider.URLSection     `yaml:"url,omitempty"`
+	Events       []provider.HTTPEvent     `yaml:"events,omitempty"`
 }
 
 // bucketSection is how the framework makes the bucket that packages go through.
@@ -132,6 +133,7 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, er
 		Timeout:      fn.TimeoutSeconds,
 		SnapStart:    fn.SnapStart,
 		Environment:  provider.Texts(fn.Env),
+		URL:          provider.URLOf(fn),
 		Events:       provider.HTTPEvents(fn),
 	}
 	if fn.PackageType != "Image" {

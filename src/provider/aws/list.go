@@ -103,6 +103,9 @@ func (s *session) functions(ctx context.Context, stack *cftypes.Stack) ([]provid
 		if err != nil {
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
+		if is.Environment != nil && is.Environment.Variables[provider.EntryVariable] != "" {
+			continue // no HTTP API leads to it
+		}
 		function := strings.TrimPrefix(name, unit+"-")
 		out = append(out, provider.Endpoint{Function: function, URL: api + "/" + function, Provider: "aws",
 			MemoryMB:    int(aws.ToInt32(is.MemorySize)),

@@ -11,7 +11,7 @@ import (
 // permissions than the functions need, and what the run wants to know of the stack.
 type resourcesSection struct {
 	Resources map[string]resource `yaml:"Resources"`
-	Outputs   map[string]output   `yaml:"Outputs"`
+	Outputs   map[string]output   `yaml:"Outputs,omitempty"`
 }
 
 type resource struct {
@@ -90,11 +90,12 @@ func extraResources(r *run.Run, u provider.Unit) resourcesSection {
 		Policies:                 []namedPolicy{{"logs", policy{version, []statement{logs}}}},
 		Tags:                     tagList(r.Tags),
 	}}
-	return resourcesSection{
-		Resources: map[string]resource{roleID: role},
-		Outputs: map[string]output{outputAPI: {
-			Description: "Address of the HTTP API, as it says itself", Value: attributeOf("HttpApi", "ApiEndpoint")}},
+	out := resourcesSection{Resources: map[string]resource{roleID: role}}
+	if len(behindAPI(u.Functions)) > 0 {
+		out.Outputs = map[string]output{outputAPI: {
+			Description: "Address of the HTTP API, as it says itself", Value: attributeOf("HttpApi", "ApiEndpoint")}}
 	}
+	return out
 }
 
 func tagList(tags map[string]string) []tag {

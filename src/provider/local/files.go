@@ -30,7 +30,8 @@ type functionSection struct {
 	Environment  map[string]provider.Text `yaml:"environment,omitempty"`
 	Package      *provider.Artifact       `yaml:"package,omitempty"`
 	Platform     platformSection          `yaml:"platform"`
-	Events       []provider.HTTPEvent     `yaml:"events"`
+	URL          *provider.URLSection     `yaml:"url,omitempty"`
+	Events       []provider.HTTPEvent     `yaml:"events,omitempty"`
 }
 
 type platformSection struct {
@@ -78,6 +79,7 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
 			MaxInstances:     fn.Platform.MaxInstances,
 			Queueing:         fn.Platform.Queueing,
 		},
+		URL:    provider.URLOf(fn),
 		Events: provider.HTTPEvents(fn),
 	}
 	if d := fn.Platform.KeepAliveDistribution; d == experiment.KeepAliveExponential {

@@ -6,21 +6,26 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/local/plugin"
 	"stellar/src/provider"
+	"stellar/src/signing"
 )
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
-	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: provider.Limits{Arm: true},
-		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
+	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy",
+		Limits: provider.Limits{Arm: true, Entries: []string{experiment.EntryURL, experiment.EntrySDK}},
+		Can:    []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
 		UDP: true, Update: 100 * time.Millisecond}
 }
 
@@ -36,6 +41,7 @@ var (
 	_ provider.Checker    = (*connection)(nil)
 	_ provider.Writer     = (*connection)(nil)
 	_ provider.Reporter   = (*connection)(nil)
+	_ provider.Entries    = (*connection)(nil)
 )
 
 func connect(o provider.Options) provider.Connection {
@@ -51,6 +57,8 @@ type endpointsFile struct {
 	Endpoints []struct {
 		Function       string `json:"function"`
 		URL            string `json:"url"`
+		FunctionURL    string `json:"functionURL"`
+		LambdaName     string `json:"lambdaName"`
 		PackageBytes   int64  `json:"packageBytes"`
 		PackageSHA256  string `json:"packageSHA256"`
 		RuntimeVersion string `json:"runtimeVersion"`
@@ -82,12 +90,35 @@ func (l *connection) DeployFunctions(ctx context.Context, fns []*provider.Functi
 		return nil, err
 	}
 	for i, f := range fns {
+		if err := enter(&out[i], f.Entry); err != nil {
+			return nil, err
+		}
 		if got, want := out[i].Detail["packageSHA256"], f.Package.SHA256; got != want {
 			return nil, fail.With(fail.CodeFailed, "function %s: the platform has package %.12s, but %.12s was built",
 				f.Name, got, want)
 		}
 	}
 	return out, nil
+}
+
+// enter makes the endpoint's address that of the function's entry.
+func enter(e *provider.Endpoint, entry string) error {
+	switch entry {
+	case experiment.EntryURL:
+		e.URL, e.Entry = e.Detail["functionURL"], entry
+	case experiment.EntrySDK:
+		u, err := url.Parse(e.URL)
+		if err != nil {
+			return fmt.Errorf("the address of function %s: %w", e.Function, err)
+		}
+		e.URL, e.Entry = u.Scheme+"://"+u.Host+provider.InvokePath(e.Detail["lambdaName"]), entry
+	}
+	return nil
+}
+
+// Signer signs with the platform's key. The platform takes any region.
+func (l *connection) Signer(context.Context) (signing.Sign, error) {
+	return signing.ForLambda(name, func(context.Context) (signing.Key, error) { return l.LambdaKey, nil }), nil
 }
 
 // UpdateFunction retires the instances of a function and returns when they are gone: nothing of the function's
@@ -121,6 +152,7 @@ func (l *connection) read(text string) ([]provider.Endpoint, error) {
 	for _, e := range all.Endpoints {
 		out = append(out, provider.Endpoint{Function: e.Function, URL: e.URL, Provider: name, Detail: map[string]string{
 			provider.DetailUnit: all.Service, provider.DetailName: e.Function,
+			"functionURL": e.FunctionURL, "lambdaName": e.LambdaName,
 			"packageBytes": strconv.FormatInt(e.PackageBytes, 10), "packageSHA256": e.PackageSHA256,
 			"runtimeVersion": e.RuntimeVersion, "limitsEnforced": strconv.FormatBool(e.LimitsEnforced)}})
 	}

@@ -21,7 +21,7 @@ func (l *connection) ReportID(requestID string) string { return requestID }
 // Reports reads the functions' logs as far back as the platform keeps them.
 func (l *connection) Reports(ctx context.Context, w provider.ReportWindow, found func(provider.Report)) error {
 	for _, at := range w.Functions {
-		service, function, err := named(at.URL)
+		service, function, err := named(at)
 		if err != nil {
 			return err
 		}
@@ -32,10 +32,13 @@ func (l *connection) Reports(ctx context.Context, w provider.ReportWindow, found
 	return nil
 }
 
-// named takes the names out of an address at the platform's gateway, http://host:port/service/function. They are those
-// of the run that deployed the function, which may be an earlier one.
-func named(address string) (service, function string, err error) {
-	u, err := url.Parse(address)
+// named gives the names of a deployed function: those of the run that deployed it, which may be an earlier one. An
+// endpoint that does not have them has an address at the platform's gateway, http://host:port/service/function.
+func named(at provider.Endpoint) (service, function string, err error) {
+	if at.Detail[provider.DetailUnit] != "" && at.Detail[provider.DetailName] != "" {
+		return at.Detail[provider.DetailUnit], at.Detail[provider.DetailName], nil
+	}
+	u, err := url.Parse(at.URL)
 	if err != nil {
 		return "", "", fmt.Errorf("the address of a function: %w", err)
 	}

@@ -1,0 +1,27 @@
+package experiment
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEntries(t *testing.T) {
+	for name, c := range map[string]struct{ keys, want string }{
+		"url":             {`"Entry": "url", "EntryAuth": "iam"`, ""},
+		"sdk":             {`"Entry": "sdk", "Sweep": {"FunctionMemoryMB": [128, 256]}`, ""},
+		"a sweep":         {`"Sweep": {"Entry": ["http-api", "url", "sdk"]}`, ""},
+		"unknown":         {`"Entry": "sdk-sync"`, `Entry: found "sdk-sync"`},
+		"gRPC":            {`"Entry": "sdk", "Protocol": "grpc"`, "sdk is spoken over http1 only"},
+		"a chain":         {`"Entry": "url", "Type": "data-transfer", "DataTransferChainLength": 2`, "functions of a chain"},
+		"reuse":           {`"Entry": "url", "Reuse": true`, "want Reuse false"},
+		"an HTTP server":  {`"Entry": "sdk", "PackageType": "Image", "Platform": {"ImageContract": "http"}`, "HTTP server"},
+		"swept chains":    {`"Sweep": {"Entry": ["http-api", "sdk"]}, "Protocol": "h2c"`, "Protocol is \"h2c\""},
+		"auth on an API":  {`"EntryAuth": "iam"`, ""},
+		"unknown as auth": {`"Entry": "url", "EntryAuth": "key"`, `EntryAuth: found "key"`},
+	} {
+		got := strings.Join(problems(t, `{"Provider": "local", "SubExperiments": [{"Runtime": "go", "Bursts": 3, `+c.keys+`}]}`), "\n")
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
