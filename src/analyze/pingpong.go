@@ -45,6 +45,7 @@ type Clock struct {
 	Offset     time.Duration // of the sample with the smallest round trip
 	Bound      time.Duration // of the error of Offset
 	RTT        time.Duration // the smallest
+	At         time.Time     // of that sample, on this machine's clock
 	Mean, SD   time.Duration // of the offsets of all samples
 }
 
@@ -194,10 +195,10 @@ func (p *PingPong) Write(w io.Writer) error {
 		"warmup", "unknown", "mean_ms", "std_ms", "cv", "p50_ms", "p75_ms", "p95_ms", "p99_ms", "p99.9_ms"}, line})
 }
 
-// WriteClocks writes a line for each clock. All times are in ns.
+// WriteClocks writes a line for each clock. All durations are in ns, the instant is in Unix ns.
 func (p *PingPong) WriteClocks(w io.Writer) error {
 	lines := [][]string{{"invocation", "instance_id", "samples", "offset", "offset_error", "rtt_min", "offset_mean",
-		"offset_std"}}
+		"offset_std", "at"}}
 	ns := func(d time.Duration) string { return strconv.FormatInt(int64(d), 10) }
 	for _, c := range p.Clocks {
 		sd := ""
@@ -205,7 +206,7 @@ func (p *PingPong) WriteClocks(w io.Writer) error {
 			sd = ns(c.SD)
 		}
 		lines = append(lines, []string{strconv.Itoa(c.Invocation), c.Instance, strconv.Itoa(c.Samples), ns(c.Offset),
-			ns(c.Bound), ns(c.RTT), ns(c.Mean), sd})
+			ns(c.Bound), ns(c.RTT), ns(c.Mean), sd, strconv.FormatInt(c.At.UnixNano(), 10)})
 	}
 	return writeLines(w, lines)
 }

@@ -27,7 +27,8 @@ func exchanged(ms ...float64) (rows []sample.PingPong) {
 func TestPingPong(t *testing.T) {
 	rows := exchanged(100, 4, 1, -1, 3, 2)
 	rows = append(rows, sample.PingPong{ServerRcv: rows[1].ServerRcv}) // the function gave no answer
-	clocks := []Clock{{Offset: 5 * time.Millisecond, Bound: time.Millisecond, Samples: 5, Instance: "i,1", SD: 3}}
+	clocks := []Clock{{Offset: 5 * time.Millisecond, Bound: time.Millisecond, Samples: 5, Instance: "i,1", SD: 3,
+		At: time.Unix(1_800_000_000, 7)}}
 	p := DescribePingPong("udp", rows, clocks, func(*sample.PingPong) time.Duration { return 0 })
 	if p.Rows != 5 || p.Lost != 1 || p.Warmup != 1 || p.Unknown != 1 || p.RTT.Count != 4 || p.P50.V != 2 ||
 		p.P99.V != 4 || p.RTT.Mean.V != 2.5 || len(p.Trips) != 5 {
@@ -62,7 +63,7 @@ func TestPingPong(t *testing.T) {
 	if err := p.WriteClocks(&text); err != nil {
 		t.Fatal(err)
 	}
-	if want := "\n0,\"i,1\",5,5000000,1000000,0,0,3\n"; !strings.HasSuffix(text.String(), want) {
+	if want := "\n0,\"i,1\",5,5000000,1000000,0,0,3,1800000000000000007\n"; !strings.HasSuffix(text.String(), want) {
 		t.Errorf("clocks %s", text.String())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -113,6 +114,16 @@ func (f *function) ping(conn net.Conn, text string, base time.Time) (came time.D
 type log struct{ lines chan string }
 
 func (l log) Warnf(format string, args ...any) { l.lines <- fmt.Sprintf(format, args...) }
+
+// warnings is what has been warned of so far, without what a busy machine makes the probe say.
+func warnings(l log) (text string) {
+	for len(l.lines) > 0 {
+		if line := <-l.lines; !strings.Contains(line, "the client may have caused") {
+			text += line + "\n"
+		}
+	}
+	return text
+}
 
 // environment is a study of a function, with so many ports that are free.
 func environment(t *testing.T, f *function, url, exchange string, invocations, repetitions int) (study.Env, []int,

@@ -61,7 +61,7 @@ func (Study) Run(ctx context.Context, env study.Env) error {
 	if err != nil {
 		return rows.Close(err)
 	}
-	m := &measurement{env: &env, rows: rows, table: table}
+	m := &measurement{env: &env, rows: rows, table: table, noted: map[string]bool{}}
 	invoke := m.overHTTP
 	if udp {
 		invoke = m.overUDP
@@ -88,7 +88,8 @@ type measurement struct {
 	table  *sample.PingPongWriter
 	done   int // invocations
 	failed int
-	mute   bool // it has been said that no datagram comes
+	mute   bool            // it has been said that no datagram comes
+	noted  map[string]bool // kinds of notes of the probe
 }
 
 // endpoint is the one that an invocation goes to.
@@ -101,7 +102,21 @@ func (m *measurement) load(invocation int) probe.Config {
 	cfg := m.env.Load(m.env.Target(m.endpoint(invocation)))
 	cfg.Bursts, cfg.BurstSize, cfg.Warmup, cfg.Load, cfg.Cold = 1, nil, 0, nil, nil
 	cfg.Schedule, cfg.Arrivals.IAT, cfg.Arrivals.Type = probe.Closed, 0, ""
+	if cfg.Note != nil {
+		cfg.Note = m.note
+	}
 	return cfg
+}
+
+// note logs each kind of the probe's notes once: every invocation is a probe of its own.
+func (m *measurement) note(format string, args ...any) {
+	m.mu.Lock()
+	again := m.noted[format]
+	m.noted[format] = true
+	m.mu.Unlock()
+	if !again {
+		m.env.Log.Warnf(format, args...)
+	}
 }
 
 // record writes the rows of an invocation, durably, and reports the progress.

@@ -145,8 +145,8 @@ func TestColdStartIsNoLoss(t *testing.T) {
 	f := &function{cold: 500 * time.Millisecond, timeout: 100 * time.Millisecond, stops: 1}
 	env, _, said := environment(t, f, "", experiment.ExchangeUDP, 1, 20)
 	rows, p := measured(t, env)
-	if len(rows) != 20 || p.Lost != 0 || p.Rows != 19 || len(said.lines) > 0 {
-		t.Errorf("%d rows, %d of %d lost, %d warnings", len(rows), p.Lost, p.Rows, len(said.lines))
+	if text := warnings(said); len(rows) != 20 || p.Lost != 0 || p.Rows != 19 || text != "" {
+		t.Errorf("%d rows, %d of %d lost, warnings %q", len(rows), p.Lost, p.Rows, text)
 	}
 }
 
@@ -174,10 +174,7 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 				t.Errorf("%d rows, %d lost, %d unknown; want %d, %d, %d", len(rows), p.Lost, p.Unknown, c.rows, c.lost,
 					c.unknown)
 			}
-			text := ""
-			for len(said.lines) > 0 {
-				text += <-said.lines + "\n"
-			}
+			text := warnings(said)
 			if (c.says == "") != (text == "") || !strings.Contains(text, c.says) {
 				t.Errorf("it says %q, want %q", text, c.says)
 			}
@@ -194,11 +191,12 @@ func TestHTTPRows(t *testing.T) {
 		rows[3].RequestID != "r4" {
 		t.Errorf("%+v\n%+v", rows, p)
 	}
-	env, _, said := environment(t, &function{fails: true}, "", experiment.ExchangeHTTP, 1, 5)
+	env, _, said := environment(t, &function{fails: true}, "", experiment.ExchangeHTTP, 2, 5)
 	rows, p = measured(t, env)
-	if len(rows) != 5 || rows[1].ServerSend.IsZero() || !rows[1].ServerRcv.IsZero() || p.Unknown != 4 || p.Rows != 0 ||
-		len(said.lines) != 1+1 { // the probe's own, and this study's
-		t.Errorf("failed: %d rows, %+v, %d warnings", len(rows), p, len(said.lines))
+	failed := strings.Count(warnings(said), "answered status 500") // by the probe, once for both invocations
+	if len(rows) != 10 || rows[1].ServerSend.IsZero() || !rows[1].ServerRcv.IsZero() || p.Unknown != 8 || p.Rows != 0 ||
+		failed != 1 {
+		t.Errorf("failed: %d rows, %+v, %d warnings", len(rows), p, failed)
 	}
 }
 

@@ -85,7 +85,7 @@ func described(exchange string, rows []sample.PingPong) *analyze.PingPong {
 		}
 		offsets[key] = o.Offset
 		clocks = append(clocks, analyze.Clock{Invocation: by[key][0].Invocation, Instance: key.instance,
-			Samples: o.Samples, Offset: o.Offset, Bound: o.Bound, RTT: o.RTT, Mean: o.Mean, SD: o.SD})
+			Samples: o.Samples, Offset: o.Offset, Bound: o.Bound, RTT: o.RTT, Mean: o.Mean, SD: o.SD, At: o.At})
 	}
 	return analyze.DescribePingPong(exchange, rows, clocks, func(row *sample.PingPong) time.Duration {
 		return offsets[keyOf(exchange, row)]

@@ -28,7 +28,6 @@ func (m *measurement) overUDP(ctx context.Context, invocation int) error {
 	command.Seconds = m.seconds()
 
 	cfg := m.load(invocation)
-	cfg.Watch = false // its latency is that of the whole exchange
 	cfg.Method, cfg.Body, cfg.KeepBody = http.MethodPost, func(int) []byte { return command.Body() }, bodyBytes
 	cfg.Targets[0].Header.Set("Content-Type", "application/json")
 	var answer *netprobe.Answer
