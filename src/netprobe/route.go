@@ -12,6 +12,9 @@ import (
 // anywhere is an address of the Internet, that of a.root-servers.net: packets to it take the default route.
 const anywhere = "198.41.0.4"
 
+// Loopback is where functions on this machine reach the driver.
+const Loopback = "127.0.0.1"
+
 // Route is the address of this machine that packets to a host leave from; the empty host is any on the Internet.
 // Nothing is sent: the kernel is asked for the route.
 func Route(ctx context.Context, host string) (netip.Addr, error) {

@@ -35,7 +35,7 @@ func (c Config) listen(ctx context.Context, exp *experiment.Experiment) (*netpro
 	}
 	host := ""
 	if loopback(exp) {
-		host = "127.0.0.1"
+		host = netprobe.Loopback
 	}
 	return netprobe.OpenPorts(ctx, host, all)
 }

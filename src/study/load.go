@@ -78,6 +78,9 @@ func (e *Env) Advertised(ctx context.Context, at Endpoint) (string, error) {
 		return "", fail.Input("sub-experiment %d (%s): %w", e.Index, e.Sub.Title, err).
 			WithHint("give AdvertiseAddress, the address that functions reach this machine at")
 	}
+	if from.IsLoopback() {
+		return netprobe.Loopback, nil // whichever of them the function's name leads to
+	}
 	return from.String(), nil
 }
 
