@@ -13,6 +13,26 @@ const (
 	AuthIAM  = "iam"  // requests that are signed with the account's credentials
 )
 
+// Values of InvokeMode: how a function URL answers.
+const (
+	InvokeBuffered = "buffered" // once the function has made its whole response
+	InvokeStreamed = "streamed" // while the function makes it
+)
+
+// Limits of streamed responses.
+const (
+	maxStreamBytes = 200 << 20 // Lambda's
+	maxChunks      = 200_000   // whose instants are kept for each request
+)
+
+// Streamed reports whether responses are streamed.
+func (s *SubExperiment) Streamed() bool { return s.Entry == EntryURL && s.InvokeMode == InvokeStreamed }
+
+// StreamChunks is how many chunks a streamed response has.
+func (s *SubExperiment) StreamChunks() int {
+	return int((s.StreamBytes + s.StreamChunkBytes - 1) / s.StreamChunkBytes)
+}
+
 // Signed reports whether requests on the sub-experiment's entry are signed.
 func (s *SubExperiment) Signed() bool {
 	return s.Entry == EntrySDK || s.Entry == EntryURL && s.EntryAuth == AuthIAM
@@ -30,6 +50,34 @@ func entryKeys() []key {
 				"local."},
 		{name: "EntryAuth", rule: words(AuthNone, AuthIAM), def: AuthNone,
 			doc: "Entry url: none, or iam for signed requests only. Requests of Entry sdk are always signed."},
+		{name: "InvokeMode", rule: words(InvokeBuffered, InvokeStreamed), def: InvokeBuffered,
+			doc: "Entry url: buffered (the response comes when it is complete) or streamed (it comes while the " +
+				"function makes it; streams.csv and chunks.csv have the instants)."},
+		{name: "StreamBytes", rule: atLeast(1, maxStreamBytes), def: int64(1 << 20),
+			doc: "InvokeMode streamed: length of the response, in bytes."},
+		{name: "StreamChunkBytes", rule: atLeast(1024, maxStreamBytes), def: int64(64 << 10),
+			doc: "InvokeMode streamed: the function writes so many bytes at a time."},
+		{name: "StreamPauseSeconds", rule: seconds(0), def: 0.0,
+			doc: "InvokeMode streamed: pause of the function before each chunk, in seconds."},
+	}
+}
+
+// stream refuses streams that no entry, or no function, can make.
+func (c combination) stream() {
+	s := c.s
+	if s.InvokeMode != InvokeStreamed {
+		return
+	}
+	if s.Entry != EntryURL {
+		c.refuse([]string{"InvokeMode", "Entry"}, "responses are streamed by function URLs; want Entry %q", EntryURL)
+	}
+	if rt, _, err := ResolveRuntime(s.Runtime); err == nil && IsMeasure(s.Function) && rt.Language != "go" {
+		c.refuse([]string{"InvokeMode", "Runtime"}, "the measurement function streams in go only; want Runtime go, "+
+			"or a Function of your own")
+	}
+	if s.StreamChunks() > maxChunks {
+		c.refuse([]string{"StreamChunkBytes", "StreamBytes"}, "%d bytes are over %d chunks of %d; want larger ones",
+			s.StreamBytes, maxChunks, s.StreamChunkBytes)
 	}
 }
 

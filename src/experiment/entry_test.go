@@ -16,10 +16,20 @@ func TestEntries(t *testing.T) {
 		"reuse":           {`"Entry": "url", "Reuse": true`, "want Reuse false"},
 		"an HTTP server":  {`"Entry": "sdk", "PackageType": "Image", "Platform": {"ImageContract": "http"}`, "HTTP server"},
 		"swept chains":    {`"Sweep": {"Entry": ["http-api", "sdk"]}, "Protocol": "h2c"`, "Protocol is \"h2c\""},
+		"streamed":        {`"Entry": "url", "InvokeMode": "streamed", "StreamBytes": 209715200`, ""},
+		"an API's stream": {`"InvokeMode": "streamed"`, "want Entry \"url\""},
+		"too many chunks": {`"Entry": "url", "InvokeMode": "streamed", "StreamBytes": 209715200, "StreamChunkBytes": 1024`,
+			"over 200000 chunks"},
+		"Python's stream": {`"Entry": "url", "InvokeMode": "streamed", "Runtime": "python3.13"`, "streams in go only"},
+		"own stream": {`"Entry": "url", "InvokeMode": "streamed", "Runtime": "nodejs22.x", "Function": "./own",
+			"Handler": "main.f"`, ""},
 		"auth on an API":  {`"EntryAuth": "iam"`, ""},
 		"unknown as auth": {`"Entry": "url", "EntryAuth": "key"`, `EntryAuth: found "key"`},
 	} {
-		got := strings.Join(problems(t, `{"Provider": "local", "SubExperiments": [{"Runtime": "go", "Bursts": 3, `+c.keys+`}]}`), "\n")
+		if !strings.Contains(c.keys, `"Runtime"`) {
+			c.keys += `, "Runtime": "go"`
+		}
+		got := strings.Join(problems(t, `{"Provider": "local", "SubExperiments": [{"Bursts": 3, `+c.keys+`}]}`), "\n")
 		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}

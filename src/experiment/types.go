@@ -74,6 +74,10 @@ type SubExperiment struct {
 	ProviderReport         bool     `json:"ProviderReport"`
 	Entry                  string   `json:"Entry"`
 	EntryAuth              string   `json:"EntryAuth"`
+	InvokeMode             string   `json:"InvokeMode"`
+	StreamBytes            int64    `json:"StreamBytes"`
+	StreamChunkBytes       int64    `json:"StreamChunkBytes"`
+	StreamPauseSeconds     float64  `json:"StreamPauseSeconds"`
 	Parallelism            int      `json:"Parallelism"`
 	Bursts                 int      `json:"Bursts"`
 	BurstSizes             []int    `json:"BurstSizes"`

@@ -28,6 +28,7 @@ func (d *decoder) validate(dr *draft) {
 	c.serviceTimes()
 	c.network()
 	c.entry()
+	c.stream()
 	c.ineffective()
 	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) &&
 		d.exp.ProviderKind() != KindURL {
@@ -261,6 +262,9 @@ func (c combination) ineffective() {
 	}
 	if s.EntryAuth != AuthNone && s.Entry != EntryURL {
 		note("EntryAuth", "on Entry "+s.Entry)
+	}
+	if s.InvokeMode != InvokeStreamed && s.StreamPauseSeconds != 0 {
+		note("StreamPauseSeconds", "without InvokeMode streamed")
 	}
 	if s.FillerRead && s.FunctionImageSizeMB == 0 {
 		note("FillerRead", "without FunctionImageSizeMB: there is no filler")

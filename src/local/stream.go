@@ -91,7 +91,11 @@ func (in *instance) serveStream(w http.ResponseWriter, r *http.Request, inv *inv
 		s.contentType = r.Header.Get("Content-Type")
 		close(s.begun)
 	})
-	size, err := s.copyFrom(r.Body)
+	limit := int64(maxStream)
+	if s.contentType == httpIntegration {
+		limit += maxPrelude
+	}
+	size, err := s.copyFrom(r.Body, limit)
 	_ = s.write.CloseWithError(err) // nil: io.EOF
 	var big *tooBig
 	if err != nil && !errors.As(err, &big) {
@@ -133,12 +137,12 @@ func (in *instance) awaitEnd() {
 
 // copyFrom passes a body on, piece by piece as it comes. A caller who is gone does not end it: the rest is read, so
 // that the function ends as it would have.
-func (s *stream) copyFrom(body io.Reader) (size int64, err error) {
+func (s *stream) copyFrom(body io.Reader, limit int64) (size int64, err error) {
 	wanted := true
 	for buf := make([]byte, streamPiece); ; {
 		n, err := body.Read(buf)
-		if size += int64(n); size > maxStream {
-			return size, &tooBig{maxStream}
+		if size += int64(n); size > limit {
+			return size, &tooBig{limit}
 		}
 		if n > 0 && wanted {
 			_, gone := s.write.Write(buf[:n])

@@ -39,7 +39,7 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 				MemoryMB:       spec.MemoryMB,
 				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull,
 				SnapStart: s.SnapStartEnabled,
-				Entry:     s.Entry, EntryAuth: s.EntryAuth,
+				Entry:     s.Entry, EntryAuth: s.EntryAuth, InvokeMode: s.InvokeMode,
 				CPUBoost: s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
 			})
 		}

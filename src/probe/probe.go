@@ -38,7 +38,11 @@ type Client struct {
 	Timeout   time.Duration // per request, from slot opened to last byte; default 900 s
 	MaxBody   int64         // a longer response body is too-large; default 8 MiB
 	KeepBody  int64         // bytes of a response body that Answer and Once get; default 1 MiB
-	TLS       *tls.Config   // base of every TLS configuration; nil: the system's roots
+	// ChunkBytes makes the probe stamp the chunks of a streamed response, parts of its body of so many bytes, and read
+	// what the function reports in the body's first line; 0: it does not. Chunks is how many are expected.
+	ChunkBytes int64
+	Chunks     int
+	TLS        *tls.Config // base of every TLS configuration; nil: the system's roots
 
 	// Lookup resolves a host name; nil: the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)

@@ -51,6 +51,9 @@ type response struct {
 	interim int                                  // 1xx answers so far
 	total   int                                  // bytes of the head, or of the trailers
 	left    int64                                // bytes of the body, or of the chunk, that are to come
+
+	chunkBytes, marked int64 // see Client.ChunkBytes; how much of the body is stamped
+	chunks             []chunk
 	framing
 }
 
@@ -72,7 +75,8 @@ func (p *response) reset(maxBody int64) {
 	}
 	*p = response{
 		maxBody: maxBody, kept: keptBody, head: p.head[:0], body: p.body[:0], pending: p.pending[:0],
-		first: sample.None, last: sample.None, part: (*response).statusPart,
+		chunks: p.chunks[:0],
+		first:  sample.None, last: sample.None, part: (*response).statusPart,
 	}
 }
 
@@ -315,6 +319,9 @@ func (p *response) trailerPart(data []byte) (int, error) {
 
 func (p *response) store(part []byte) {
 	p.length += int64(len(part))
+	if p.chunkBytes > 0 {
+		p.mark(part)
+	}
 	if room := int(p.kept) - len(p.body); room > 0 {
 		p.body = append(p.body, part[:min(room, len(part))]...)
 	}

@@ -46,7 +46,10 @@ func (s *slot) sample() sample.Sample {
 	if b.target.proto.grpc {
 		answer.DescribeCall(&row, s.resp.body)
 	}
-	if b.target.invoke {
+	if b.client.ChunkBytes > 0 {
+		row.Stream = s.streamed()
+		answer.Describe(&row, s.resp.head, s.resp.firstLine())
+	} else if b.target.invoke {
 		answer.Describe(&row, s.resp.head, s.unwrap(&row, s.resp.complete()))
 	} else {
 		s.resp.describe(&row)

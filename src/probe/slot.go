@@ -72,6 +72,7 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.class, s.err = sample.OK, nil
 	s.resp.reset(b.client.MaxBody)
 	s.resp.kept = b.client.KeepBody
+	s.resp.watchChunks(b.client)
 }
 
 // arm prepares the slot, outside its timing: a kept connection, or a new one to keep.

@@ -35,6 +35,9 @@ func URLOf(fn *Function) *URLSection {
 		return nil
 	}
 	u := &URLSection{InvokeMode: "BUFFERED"}
+	if fn.InvokeMode == experiment.InvokeStreamed {
+		u.InvokeMode = "RESPONSE_STREAM"
+	}
 	if fn.EntryAuth == experiment.AuthIAM {
 		u.Authorizer = "aws_iam"
 	}

@@ -83,6 +83,7 @@ type Function struct {
 	CPUBoost       bool
 	Entry          string            // how it is called: experiment.EntryHTTP, …
 	EntryAuth      string            // of experiment.EntryURL
+	InvokeMode     string            // likewise
 	Env            map[string]string // what the function finds in its environment
 	Source         *Source           // set by generate; shared by functions with the same code
 	Package        *Package          // set by generate (identity, path) and pack (size, hash); shared likewise

@@ -77,7 +77,8 @@ type Sample struct {
 	Written    time.Duration // SentAt to the last byte of the request being handed to the kernel
 	// what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
 	Chain   *Chain
-	Suspect string // why the client may have made this latency, words joined by "+"; empty: no sign of it
+	Stream  *Stream // of a streamed response, in streams.csv and chunks.csv; nil: it is not looked at
+	Suspect string  // why the client may have made this latency, words joined by "+"; empty: no sign of it
 
 	// how a cold row became cold, Forced or Idle; Missed: it is warm where a cold start was forced; empty: it is warm,
 	// or it is not known

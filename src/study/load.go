@@ -46,6 +46,10 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 		Schedule: sub.Schedule, Connections: sub.Connections, Protocol: sub.Protocol, Warmup: sub.WarmupBursts,
 		MaxErrorRatio: sub.MaxErrorRatio, Watch: true, Progress: e.Progress,
 	}
+	if sub.Streamed() {
+		cfg.ChunkBytes, cfg.Chunks = sub.StreamChunkBytes, sub.StreamChunks()
+		cfg.MaxBody, cfg.KeepBody = sub.StreamBytes+2*sub.StreamChunkBytes+streamSlack, streamSlack
+	}
 	if sub.Sustained() {
 		cfg.Load = e.sustained(len(targets))
 	}
@@ -54,6 +58,10 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 	}
 	return cfg
 }
+
+// streamSlack is what a streamed response may be longer than it was asked for, and how much of it is kept: enough for
+// the answer at its beginning.
+const streamSlack = 16 << 10
 
 // Target is an endpoint in the probe's terms.
 func (e *Env) Target(at Endpoint) probe.Target {
@@ -89,6 +97,11 @@ func (e *Env) query(round int) url.Values {
 	q := url.Values{}
 	if n := cycle(e.Increments, round); n > 0 {
 		q.Set("IncrementLimit", strconv.FormatInt(n, 10))
+	}
+	if e.Sub.Streamed() {
+		q.Set("StreamBytes", strconv.FormatInt(e.Sub.StreamBytes, 10))
+		q.Set("StreamChunkBytes", strconv.FormatInt(e.Sub.StreamChunkBytes, 10))
+		q.Set("StreamPauseNs", strconv.FormatInt(int64(seconds(e.Sub.StreamPauseSeconds)), 10))
 	}
 	if n := e.Sub.PayloadLengthBytes; n > 0 {
 		q.Set("PayloadLengthBytes", strconv.FormatInt(n, 10))

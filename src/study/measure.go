@@ -20,6 +20,14 @@ type Table interface {
 	Close() error
 }
 
+func (e *Env) streams() (Table, error) {
+	return sample.CreateStreams(filepath.Join(e.Dir, sample.StreamsFile))
+}
+
+func (e *Env) chunks() (Table, error) {
+	return sample.CreateChunks(filepath.Join(e.Dir, sample.ChunksFile))
+}
+
 // Measure sends the load and writes the rows of each burst into latencies.csv and into further tables, durable after
 // every burst. It returns the probe's error, an ErrorRatio where too many requests failed and the context's cause where
 // it was stopped; the rows so far are kept in both cases, and Env.Measured gets their number. A file that is there
@@ -48,6 +56,9 @@ func (e *Env) measure(ctx context.Context, cfg probe.Config, further []func() (T
 		}
 	}()
 	latencies := func() (Table, error) { return sample.Create(filepath.Join(e.Dir, LatenciesFile)) }
+	if e.Sub.Streamed() {
+		further = append(further, e.streams, e.chunks)
+	}
 	for _, create := range append([]func() (Table, error){latencies}, further...) {
 		t, err := create()
 		if err != nil {

@@ -90,6 +90,16 @@ func serveOne(f *function, c *runtimeConn) error {
 		r.deadline = time.UnixMilli(ms)
 	}
 	fromEvent(event, &r)
+	if s, err := readStream(r.param); s != nil || err != nil {
+		status, answer := f.handle(r)
+		if err != nil && status == http.StatusOK {
+			status, answer = refusal(http.StatusBadRequest, err.Error())
+		}
+		if s == nil {
+			s = &stream{}
+		}
+		return s.send(c, r.id, status, answer)
+	}
 	body, err := toProxyResponse(f.handle(r))
 	if err != nil {
 		return err

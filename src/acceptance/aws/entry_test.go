@@ -2,9 +2,11 @@ package aws_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/sample"
@@ -20,12 +22,15 @@ func TestEntries(t *testing.T) {
 		{"Title": "signed", "Runtime": "python3.13", "Bursts": 2, "Entry": "url", "EntryAuth": "iam"},
 		{"Title": "own", "Function": "./own", "Handler": "main.handle", "Runtime": "python3.13", "Bursts": 2,
 			"Entry": "sdk", "MaxErrorRatio": 1}]}`
-	l := lab.In(t, e, strings.Replace(file, "PR", "true", 1))
+	streamed := `, {"Title": "streamed", "Runtime": "go", "Bursts": 2, "Entry": "url", "InvokeMode": "streamed",
+			"StreamBytes": 300000, "StreamPauseSeconds": 0.01}]}`
+	l := lab.In(t, e, strings.Replace(strings.TrimSuffix(file, "]}")+streamed, "PR", "true", 1))
 	l.Write("own/main.py", "def handle(event, context):\n    raise ValueError('no')\n")
 	said := stellar(l, 3, "-c", "exp.json", "-o", "local")
 	if !strings.Contains(said, "function-error") {
 		t.Errorf("the run says\n%s", said)
 	}
+	checkChunks(t, filepath.Join(l.Dir, "local"))
 	l.Write("exp.json", strings.NewReplacer("PR", "false", `"local"`, `"aws"`).Replace(file))
 	stellar(l, 3, "-c", "exp.json", "-o", "aws")
 	empty(t, e)
@@ -45,4 +50,32 @@ func TestEntries(t *testing.T) {
 		}
 	}
 	checkAllowed(t, asked)
+}
+
+// checkChunks demands the instants of every chunk: each came soon after the function had sent it, on one clock.
+func checkChunks(t *testing.T, out string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(out, "*", "5-*", "chunks.csv"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(string(text)), "\n")[1:]
+	if len(rows) != 10 { // 300000 bytes are five chunks
+		t.Fatalf("chunks of two requests:\n%s", text)
+	}
+	for _, row := range rows {
+		cells := strings.Split(row, ",")
+		if cells[3] == "0" {
+			continue
+		}
+		sent, errSent := time.Parse(time.RFC3339Nano, cells[5])
+		received, errReceived := time.Parse(time.RFC3339Nano, cells[6])
+		if late := received.Sub(sent); errSent != nil || errReceived != nil || late < 0 || late > 10*time.Millisecond {
+			t.Errorf("%s: %v after it was sent", row, late)
+		}
+	}
 }

@@ -1,0 +1,81 @@
+package probe
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"stellar/src/sample"
+)
+
+// Chunks are parts of the body by their length, however the server sends them.
+func TestChunksAreStamped(t *testing.T) {
+	const size, pieces, pause = 1000, 4, 30 * time.Millisecond
+	var sent []time.Time
+	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) {
+		answer := `{"RequestID":"r","Instance":{"ID":"i","Invocation":1}}`
+		_, _ = io.WriteString(w, answer+strings.Repeat(" ", size-len(answer)-1)+"\n")
+		for i := range pieces {
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(pause)
+			sent = append(sent, time.Now())
+			piece := fmt.Sprintf("%019d\n", sent[i].UnixNano()) + strings.Repeat("x", size-20)
+			_, _ = io.WriteString(w, piece[:7]) // in two parts
+			_ = http.NewResponseController(w).Flush()
+			_, _ = io.WriteString(w, piece[7:])
+		}
+		_, _ = io.WriteString(w, "rest")
+	})
+	var b book
+	cfg := config(&b, s.URL)
+	cfg.Bursts, cfg.BurstSize, cfg.KeepBody = 1, nil, 2000
+	cfg.ChunkBytes, cfg.Chunks = size, pieces+2
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	row := b.rows[0]
+	if row.RequestID != "r" || row.InstanceID != "i" || row.Bytes != size*(pieces+1)+4 || row.Stream == nil {
+		t.Fatalf("row %+v", row)
+	}
+	chunks := row.Stream.Chunks
+	if len(chunks) != pieces+2 || chunks[0].Bytes != size || !chunks[0].SentAt.IsZero() || chunks[pieces+1].Bytes != 4 {
+		t.Fatalf("chunks %+v", chunks)
+	}
+	for i, at := range sent {
+		c := chunks[i+1]
+		if !c.SentAt.Equal(at.Truncate(0)) || c.Bytes != size || c.ReceivedAt.Before(at) {
+			t.Errorf("chunk %d was sent at %v: %+v", i+1, at, c)
+		}
+		if late := c.ReceivedAt.Sub(at); late > 20*time.Millisecond {
+			t.Errorf("chunk %d has its instant %v after it was sent", i+1, late)
+		}
+	}
+	if gaps := row.Stream.Gaps(); gaps[len(gaps)-1] < pause || row.Latency < pieces*pause {
+		t.Errorf("gaps %v, latency %v", gaps, row.Latency)
+	}
+}
+
+// More chunks than were expected are no error, and take no memory on the hot path.
+func TestChunksBeyondTheExpectedNumber(t *testing.T) {
+	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("y", 5000))
+	})
+	var b book
+	cfg := config(&b, s.URL)
+	cfg.Bursts, cfg.BurstSize, cfg.ChunkBytes, cfg.Chunks = 2, nil, 1000, 3
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range b.rows {
+		var sizes []int64
+		for _, c := range row.Stream.Chunks {
+			sizes = append(sizes, c.Bytes)
+		}
+		if row.Err != sample.OK || fmt.Sprint(sizes) != "[1000 1000 3000]" {
+			t.Errorf("%v, chunks of %v bytes", row.Err, sizes)
+		}
+	}
+}
