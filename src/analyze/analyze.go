@@ -85,6 +85,7 @@ type Summary struct {
 	Resampled *Resampled       // nil without Options.Resampling
 	Survival  *survival.Result // of idle instances; nil: not measured
 	PingPong  *PingPong        // of exchanges; nil: not measured
+	Overhead  *Overhead        // of invocations; nil: not measured
 	Findings  []string         // what the study of the sub-experiment found, a sentence each
 	Bursts    Bursts           // all that is held of the rows; Light lets go of it
 }

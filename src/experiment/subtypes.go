@@ -55,16 +55,16 @@ func subTypes() []subType {
 		{
 			name: TypeOverhead,
 			defaults: TypeKeys{
-				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: "code", N: 20, MaxRetries: 10,
+				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: OverheadCode, N: 20, MaxRetries: 10,
 				CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
 				PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20,
 			},
 			requests: func(s *SubExperiment) int {
 				points := s.CodePackagePoints
-				if s.OverheadType == "payload" {
+				if s.OverheadType == OverheadPayload {
 					points = s.PayloadPoints
 				}
-				return points * 2 * s.Repetitions // warm and cold
+				return points * 2 * s.Repetitions * max(s.Parallelism, 1) // warm and cold
 			},
 		},
 		{
@@ -186,7 +186,7 @@ func typeKeys() []key {
 		{name: "AdvertiseAddress", rule: rule{kind: text, blank: true}, types: both,
 			computed: "found from the route to the endpoint",
 			doc:      "Address that functions reach the driver at; must be given behind NAT."},
-		{name: "OverheadType", rule: words("code", "payload"), types: overhead, computed: "code",
+		{name: "OverheadType", rule: words(OverheadCode, OverheadPayload), types: overhead, computed: "code",
 			doc: "What grows: the package or the request body."},
 		{name: "CodePackageBegin", rule: bytes, types: overhead, computed: "1048576",
 			doc: "Smallest package, in bytes."},

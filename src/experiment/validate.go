@@ -278,6 +278,9 @@ func (c combination) ineffective() {
 	if !s.bursting() && s.WarmupBursts > 0 {
 		note("WarmupBursts", "where there are no bursts")
 	}
+	if s.Type == TypeOverhead && s.OverheadType == OverheadCode && s.FunctionImageSizeMB != 0 {
+		note("FunctionImageSizeMB", "with OverheadType code: the points are the sizes")
+	}
 	if s.Exchange == ExchangeHTTP {
 		note("FirstPort", "with Exchange http: nothing is listened on")
 		note("AdvertiseAddress", "with Exchange http: functions send nothing to this machine")

@@ -104,6 +104,12 @@ func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summ
 			return out, err
 		}
 	}
+	if s.Overhead != nil {
+		f, err := overheadFigure(s)
+		if err := out.add(ctx, dir, OverheadFile, f, err); err != nil {
+			return out, err
+		}
+	}
 	if !v.Histogram {
 		return out, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"stellar/src/study"
 	"stellar/src/study/burst"
 	"stellar/src/study/eviction"
+	"stellar/src/study/overhead"
 	"stellar/src/study/perfcost"
 	"stellar/src/study/pingpong"
 	"stellar/src/study/transfer"
@@ -28,6 +29,7 @@ func rows() []row {
 		{experiment.TypeEviction, eviction.Study{}},
 		{experiment.TypePerfCost, perfcost.Study{}},
 		{experiment.TypePingPong, pingpong.Study{}},
+		{experiment.TypeOverhead, overhead.Study{}},
 	}
 }
 
@@ -46,12 +48,11 @@ func For(name string) (study.Study, error) {
 		strings.Join(all[:last], ", "), all[last])
 }
 
-// Functions lists what is deployed for a sub-experiment; of a type that is not measured yet, so many functions as its
-// keys ask for, so that a plan can tell their number.
+// Functions lists what is deployed for a sub-experiment; of a type that is not measured yet, Parallelism functions.
 func Functions(sub *experiment.SubExperiment) []study.FunctionSpec {
 	s, err := For(sub.Type)
 	if err != nil {
-		return study.Replicas(sub, planned(sub))
+		return study.Replicas(sub, max(sub.Parallelism, 1))
 	}
 	return s.Functions(sub)
 }

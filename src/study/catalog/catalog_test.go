@@ -15,7 +15,7 @@ import (
 func TestSupported(t *testing.T) {
 	for name, want := range map[string]bool{
 		experiment.TypeBurst: true, "": true, experiment.TypeTransfer: true, experiment.TypePingPong: true,
-		experiment.TypeOverhead: false, experiment.TypeEviction: true,
+		experiment.TypeOverhead: true, experiment.TypeEviction: true,
 		experiment.TypePerfCost: true, "nonsense": false,
 	} {
 		_, err := For(name)
@@ -34,7 +34,7 @@ func TestSupported(t *testing.T) {
 
 func TestUnsupportedNamesThoseThatAre(t *testing.T) {
 	_, err := For("nonsense")
-	if want := `unsupported: experiment type "nonsense": this version measures "burst", "data-transfer", "eviction", "perf-cost" and "network-ping-pong" only`; err == nil || err.Error() != want {
+	if want := `unsupported: experiment type "nonsense": this version measures "burst", "data-transfer", "eviction", "perf-cost", "network-ping-pong" and "invocation-overhead" only`; err == nil || err.Error() != want {
 		t.Errorf("error %v; want %s", err, want)
 	}
 }

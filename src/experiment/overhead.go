@@ -1,0 +1,33 @@
+package experiment
+
+// Values of OverheadType: what grows from one measured point to the next.
+const (
+	OverheadCode    = "code"    // the package
+	OverheadPayload = "payload" // the request body
+)
+
+// OverheadSizes are the sizes in bytes that an invocation-overhead measures: evenly spaced points from the first to the
+// last one, each rounded to the nearest byte.
+func (s *SubExperiment) OverheadSizes() []int64 {
+	from, to, n := s.CodePackageBegin, s.CodePackageEnd, int64(s.CodePackagePoints)
+	if s.OverheadType == OverheadPayload {
+		from, to, n = s.PayloadBegin, s.PayloadEnd, int64(s.PayloadPoints)
+	}
+	out := make([]int64, 0, n)
+	for i := range n {
+		size := from
+		if n > 1 {
+			size += (i*(to-from) + (n-1)/2) / (n - 1)
+		}
+		out = append(out, size)
+	}
+	return out
+}
+
+// PackageKey is the key that the sizes of the sub-experiment's packages come from.
+func (s *SubExperiment) PackageKey() string {
+	if s.Type == TypeOverhead && s.OverheadType == OverheadCode {
+		return "CodePackageEnd"
+	}
+	return "FunctionImageSizeMB"
+}
