@@ -149,8 +149,8 @@ func (o *Overhead) Write(w io.Writer) error {
 		"std", "median_ci95_low", "median_ci95_high", "clock_error_max"}}
 	for _, s := range o.Series {
 		for _, p := range s.Points {
-			line := []string{o.Type, strconv.FormatInt(p.Size, 10), s.Name, strconv.Itoa(p.Wanted), strconv.Itoa(p.Count),
-				strconv.Itoa(p.Tried)}
+			line := []string{o.Type, strconv.FormatInt(p.Size, 10), s.Name, strconv.Itoa(p.Wanted),
+				strconv.Itoa(p.Count), strconv.Itoa(p.Tried)}
 			for _, v := range []Value{p.Min, p.P25, p.Median, p.P75, p.Max, p.Mean, p.SD} {
 				line = append(line, v.Format(exactDecimals))
 			}

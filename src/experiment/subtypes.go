@@ -30,9 +30,9 @@ const MaxExchanges = 100_000
 // subType is what the reading of a file needs to know of a type of sub-experiments. All else is in the type's study.
 type subType struct {
 	name     string
-	bursts   bool                           // sends bursts, or a sustained load in their place
-	defaults TypeKeys                       // of the keys that belong to the type
-	requests func(s *SubExperiment) int     // of a type without bursts: requests in all
+	bursts   bool                       // sends bursts, or a sustained load in their place
+	defaults TypeKeys                   // of the keys that belong to the type
+	requests func(s *SubExperiment) int // of a type without bursts: requests in all
 	// likewise: the time in requests and in pauses, in seconds, where making functions cold takes update; nil: none
 	seconds func(s *SubExperiment, update float64) (busy, pause float64)
 }
@@ -55,7 +55,8 @@ func subTypes() []subType {
 		{
 			name: TypeOverhead,
 			defaults: TypeKeys{
-				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: OverheadCode, N: 20, MaxRetries: 10,
+				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: OverheadCode, N: 20,
+				MaxRetries:       10,
 				CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
 				PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20,
 			},

@@ -210,7 +210,8 @@ func plan(packages []*run.Package, codes map[selection]*code) ([]job, error) {
 	e := fail.Input("%w", errors.Join(problems...))
 	if largest > 0 {
 		// Rounded up, so that the number works when it is written into the file.
-		e = e.WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f", largest.MiB()+0.01)
+		e = e.WithHint("set FunctionImageSizeMB to 0 (as built) or at least %.2f; in an invocation-overhead, "+
+			"CodePackageBegin to at least %d", largest.MiB()+0.01, int64(largest))
 	}
 	return nil, e
 }

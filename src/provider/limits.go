@@ -21,6 +21,8 @@ type Limits struct {
 	MemoryMB     [2]int        // least and most
 	MemoryStep   int           // memory is a multiple of it; 0: any
 	TimeoutMax   int           // seconds
+	RequestBytes int64         // of a request's body; see EventLimits
+	RequestWords string        // how the provider itself states RequestBytes
 	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
 	Entries      []string      // values of Entry that it has beside http-api
@@ -91,10 +93,10 @@ func (l Limits) sizes(s *experiment.SubExperiment, sizes []functionSize) (no []R
 	}
 	var packages, memories []Refusal
 	for _, size := range sizes {
-		packages = appendNew(packages, l.packageSize(s.PackageType, size.imageMB))
+		packages = appendNew(packages, l.packageSize(s, size.imageMB))
 		memories = appendNew(memories, l.memory(size.memoryMB))
 	}
-	no = slices.Concat(no, packages, memories)
+	no = slices.Concat(no, packages, memories, l.requestSize(s))
 	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
 		no = append(no, Refuse("FunctionTimeoutSeconds", s.FunctionTimeoutSeconds, "at most %d", l.TimeoutMax))
 	}
@@ -112,16 +114,37 @@ func appendNew(all, more []Refusal) []Refusal {
 }
 
 // packageSize refuses a package that is too large. mib is its size in MiB.
-func (l Limits) packageSize(packageType string, mib float64) []Refusal {
+func (l Limits) packageSize(s *experiment.SubExperiment, mib float64) []Refusal {
 	size := bytesize.FromMiB(mib)
+	key, found := s.PackageKey(), any(mib)
+	if key == "CodePackageEnd" {
+		found = s.CodePackageEnd // one refusal for all points that are too large
+	}
 	switch {
-	case packageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
-		return []Refusal{Refuse("FunctionImageSizeMB", mib, "a ZIP package must stay under %s (%s)", l.ZipBytes,
-			l.ZipWords)}
-	case packageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
-		return []Refusal{Refuse("FunctionImageSizeMB", mib, "an image may have %s", l.ImageBytes)}
+	case s.PackageType == "Zip" && l.ZipBytes > 0 && size >= l.ZipBytes:
+		return []Refusal{Refuse(key, found, "a ZIP package must stay under %s (%s)", l.ZipBytes, l.ZipWords)}
+	case s.PackageType == "Image" && l.ImageBytes > 0 && size > l.ImageBytes:
+		return []Refusal{Refuse(key, found, "an image may have %s", l.ImageBytes)}
 	}
 	return nil
+}
+
+// eventRest is what an event has beside the body, at most: headers and query in two forms, and the request's context.
+const eventRest = 8 << 10
+
+// EventLimits are RequestBytes and RequestWords where a request reaches functions as an event of at most so many bytes,
+// in which the body is text.
+func EventLimits(bytes int64) (body int64, words string) {
+	return bytes - eventRest, fmt.Sprintf("%d bytes as an event, with %d for all but the body", bytes, eventRest)
+}
+
+// requestSize refuses a measured request body that is too large.
+func (l Limits) requestSize(s *experiment.SubExperiment) []Refusal {
+	if s.OverheadType != experiment.OverheadPayload || l.RequestBytes == 0 || s.PayloadEnd <= l.RequestBytes {
+		return nil
+	}
+	return []Refusal{Refuse("PayloadEnd", s.PayloadEnd, "a request's body may have %d bytes (%s)", l.RequestBytes,
+		l.RequestWords)}
 }
 
 // memory refuses an amount of memory, in MiB.

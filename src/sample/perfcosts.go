@@ -3,6 +3,7 @@ package sample
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -143,4 +144,34 @@ func ReadPerfCosts(dir string) ([]PerfCost, error) {
 		}
 	}
 	return all, nil
+}
+
+// JoinPerfCosts gives each invocation its row of latencies.csv, which has the same order. What one of the files lacks
+// after a crash is left out.
+func JoinPerfCosts(rows []PerfCost, latencies string) ([]PerfCost, error) {
+	f, err := os.Open(latencies)
+	if err != nil {
+		return nil, fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	in, err := NewReader(f, latencies)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		var row Sample
+		err := in.Read(&row)
+		if errors.Is(err, io.EOF) {
+			return rows[:i], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.RequestID != rows[i].Row.RequestID {
+			return nil, fail.Input("%s: row %d is of request %q, that of %s of %q: the files are not of one run",
+				latencies, i+1, row.RequestID, PerfCostFile, rows[i].Row.RequestID)
+		}
+		rows[i].Row = row
+	}
+	return rows, nil
 }

@@ -29,7 +29,9 @@ func Provider() provider.Provider {
 // unpacked code are 262144000 bytes in Lambda's own refusal; over 50 MB a package goes through S3, as the Serverless
 // CLI always does it.
 func limits() provider.Limits {
-	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
+	body, words := provider.EventLimits(maxPayload)
+	return provider.Limits{RequestBytes: body, RequestWords: words,
+		ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
 		Entries: []string{experiment.EntryURL, experiment.EntrySDK},

@@ -23,6 +23,7 @@ import (
 // them.
 func functionsLimits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600,
+		RequestBytes: maxPayload, RequestWords: "32 MiB over HTTP/1",
 		Languages: []string{"python", "nodejs", "go"},
 		Region:    regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/functions/quotas, November 2026"}

@@ -18,6 +18,7 @@ import (
 // runLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.
 func runLimits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Image"}, MemoryMB: [2]int{128, 32768}, TimeoutMax: 3600,
+		RequestBytes: maxPayload, RequestWords: "32 MiB over HTTP/1",
 		CPUBoost: true,
 		Region:   regionForm(), RegionLike: "europe-west1",
 		Source: "cloud.google.com/run/quotas, November 2026"}

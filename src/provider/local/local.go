@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"stellar/src/bytesize"
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/local/plugin"
@@ -23,13 +24,19 @@ import (
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
+	body, words := provider.EventLimits(maxEvent)
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy",
-		Limits: provider.Limits{Arm: true, Entries: []string{experiment.EntryURL, experiment.EntrySDK}},
+		Limits: provider.Limits{Arm: true, Entries: []string{experiment.EntryURL, experiment.EntrySDK},
+			RequestBytes: body, RequestWords: words},
 		Can:    []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
 		UDP: true, Update: 100 * time.Millisecond}
 }
 
-const name = "local"
+const (
+	name = "local"
+	// maxEvent is what the platform takes as an event, as Lambda does.
+	maxEvent = int64(6 * bytesize.MiB)
+)
 
 // connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so
 // that the laptop's path is the cloud's path.

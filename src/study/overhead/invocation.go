@@ -97,8 +97,8 @@ func (m *measurement) read(body []byte) *netprobe.Answer {
 		return nil
 	}
 	if a.Received.IsZero() {
-		m.once("clock", "the function does not say when it has received a request (ReceivedAt): its invocations have no "+
-			"time. The measurement function does")
+		m.once("clock", "the function does not say when it has received a request (ReceivedAt): its invocations have "+
+			"no time. The measurement function does")
 	}
 	return a
 }
@@ -118,7 +118,8 @@ func rowOf(env *study.Env, p *point, repetition int, request *sample.Sample, ans
 }
 
 // synchronize adds an exchange of datagrams to a request. It stands in the query, so that the body is all payload.
-func (m *measurement) synchronize(ctx context.Context, cfg *probe.Config, at study.Endpoint) (*netprobe.Exchange, error) {
+func (m *measurement) synchronize(ctx context.Context, cfg *probe.Config, at study.Endpoint) (*netprobe.Exchange,
+	error) {
 	address, err := m.env.Advertised(ctx, at)
 	if err != nil {
 		return nil, err
@@ -170,8 +171,9 @@ func (m *measurement) exchanged(row *sample.Overhead, x *netprobe.Exchange, answ
 	case answer.Rows == nil:
 		m.once("udp", "the answer has no exchange: the function does not know the command udp")
 	case t.Heard == 0:
-		m.once("udp", "no datagram of the function has reached this machine at UDP port %d. A firewall, or NAT without "+
-			"AdvertiseAddress, stands between them: open the port, give the address, or use \"Exchange\": \"http\"",
+		m.once("udp", "no datagram of the function has reached this machine at UDP port %d. A firewall, or NAT "+
+			"without AdvertiseAddress, stands between them: open the port, give the address, or use "+
+			`"Exchange": "http"`,
 			m.listener.Port())
 	}
 }

@@ -68,7 +68,8 @@ func (Study) Run(ctx context.Context, env study.Env) error {
 	code := sub.OverheadType != experiment.OverheadPayload
 	udp := sub.Exchange == experiment.ExchangeUDP
 	switch {
-	case len(sizes) == 0 || sub.Repetitions < 1 || code && len(env.Endpoints)%len(sizes) != 0 || udp && env.Listen == nil:
+	case len(sizes) == 0 || sub.Repetitions < 1 || code && len(env.Endpoints)%len(sizes) != 0 ||
+		udp && env.Listen == nil:
 		return fail.Input("sub-experiment %d (%s): %d endpoints for %d sizes, %d Repetitions, ports to listen on: %t",
 			env.Index, sub.Title, len(env.Endpoints), len(sizes), sub.Repetitions, env.Listen != nil)
 	case env.MakeCold == nil:

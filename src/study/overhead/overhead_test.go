@@ -206,8 +206,10 @@ func TestNotObtainable(t *testing.T) {
 		had  int
 		says string
 	}{
-		"it stays warm":       {&function{stays: true}, 10, 4, "2 of 2 cold invocations with 1000 bytes are not obtainable"},
-		"it never stays":      {&function{flees: true}, 10, 4, "2 of 2 warm invocations with 2001 bytes are not obtainable"},
+		"it stays warm": {&function{stays: true}, 10, 4, "2 of 2 cold invocations with 1000 bytes are not " +
+			"obtainable"},
+		"it never stays": {&function{flees: true}, 10, 4, "2 of 2 warm invocations with 2001 bytes are not " +
+			"obtainable"},
 		"no datagrams":        {&function{mute: true}, 12, 0, "no datagram of the function has reached this machine"},
 		"its answer is plain": {&function{plain: true}, 12, 0, "is not that of the measurement function"},
 	} {
@@ -224,7 +226,8 @@ func TestNotObtainable(t *testing.T) {
 			if len(rows) != c.rows || had != c.had || !strings.Contains(strings.Join(*said, "\n"), c.says) {
 				t.Errorf("%d rows, %d obtained, %q", len(rows), had, *said)
 			}
-			if text := strings.Join(sum.Latencies.Findings, "\n"); !strings.Contains(text, "not obtainable at any of 2") {
+			text := strings.Join(sum.Latencies.Findings, "\n")
+			if !strings.Contains(text, "not obtainable at any of 2") {
 				t.Errorf("findings %q", text)
 			}
 		})
@@ -242,7 +245,8 @@ func TestPayloads(t *testing.T) {
 	for _, b := range f.bodies {
 		sizes = append(sizes, len(b))
 	}
-	if !slices.Equal(sizes, []int{1, 1, 50_001, 50_001, 100_001, 100_001}) || len(rows) != 6 || rows[5].Size != 100_001 {
+	if !slices.Equal(sizes, []int{1, 1, 50_001, 50_001, 100_001, 100_001}) || len(rows) != 6 ||
+		rows[5].Size != 100_001 {
 		t.Errorf("bodies of %v, %d rows", sizes, len(rows))
 	}
 	body := f.bodies[5]
@@ -250,7 +254,8 @@ func TestPayloads(t *testing.T) {
 	z, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
 	_, _ = z.Write(body)
 	_ = z.Close()
-	if packed.Len() < len(body)*3/4 || !bytes.Equal(body, payload(&env, 100_001)) || bytes.Equal(body[:50_001], f.bodies[3]) {
+	if packed.Len() < len(body)*3/4 || !bytes.Equal(body, payload(&env, 100_001)) ||
+		bytes.Equal(body[:50_001], f.bodies[3]) {
 		t.Errorf("%d bytes become %d", len(body), packed.Len())
 	}
 	if sum.Latencies.Overhead.Type != experiment.OverheadPayload {

@@ -3,14 +3,12 @@ package perfcost
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"stellar/src/analyze"
-	"stellar/src/fail"
 	"stellar/src/run"
 	"stellar/src/sample"
 	"stellar/src/study"
@@ -38,7 +36,7 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 	if err != nil {
 		return sum, err
 	}
-	if rows, err = joined(rows, dir); err != nil {
+	if rows, err = sample.JoinPerfCosts(rows, filepath.Join(dir, study.LatenciesFile)); err != nil {
 		return sum, err
 	}
 	if err := sample.RewritePerfCosts(filepath.Join(dir, sample.PerfCostFile), rows); err != nil {
@@ -55,37 +53,6 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 		return sum, fmt.Errorf("write statistics: %w", err)
 	}
 	return sum, errors.Join(analyze.WriteDescriptions(f, table), f.Close())
-}
-
-// joined gives each invocation its row of latencies.csv, which has the same order. What one of the files lacks after a
-// crash is left out.
-func joined(rows []sample.PerfCost, dir string) ([]sample.PerfCost, error) {
-	path := filepath.Join(dir, study.LatenciesFile)
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the recorded rows: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // only read from
-	in, err := sample.NewReader(f, path)
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		var row sample.Sample
-		err := in.Read(&row)
-		if errors.Is(err, io.EOF) {
-			return rows[:i], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if row.RequestID != rows[i].Row.RequestID {
-			return nil, fail.Input("%s: row %d is of request %q, that of %s of %q: the files are not of one run", path,
-				i+1, row.RequestID, sample.PerfCostFile, rows[i].Row.RequestID)
-		}
-		rows[i].Row = row
-	}
-	return rows, nil
 }
 
 // metric is a column of perf-cost.csv that has statistics.

@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"stellar/src/experiment"
+	"stellar/src/experiment/sebs"
+	"stellar/src/fail"
+	"stellar/src/run"
+	"stellar/src/sample"
+	"stellar/src/study"
+)
+
+// The files that are written for users of SeBS, in the folder of an experiment.
+const (
+	TranslatedFile    = "experiment.json"      // the experiment file that their configuration was translated into
+	SeBSResultFile    = "result.csv"           // rows under SeBS's column names
+	SeBSProcessedFile = "result-processed.csv" // rows with what is calculated from them, likewise
+)
+
+// Translated writes the experiment file of a translation into a folder, over the one of an earlier translation, and
+// reads it back.
+func Translated(t *sebs.Translation, dir string) (*experiment.Loaded, error) {
+	path := filepath.Join(dir, TranslatedFile)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fail.Input("make the folder for the results: %w", err)
+	}
+	if err := os.WriteFile(path, t.Experiment, 0o644); err != nil { //nolint:gosec // results are for everyone
+		return nil, fail.Input("write the translated experiment: %w", err)
+	}
+	return experiment.Load(path, KnownProviders())
+}
+
+// SeBSFolder is where results of an experiment of SeBS go, below the output folder: as SeBS has it, with a folder for
+// each kind of invocation-overhead.
+func SeBSFolder(output, name, kind string) string { return filepath.Join(output, name, kind) }
+
+// RunSeBS runs a translated experiment and writes its rows under SeBS's names. The outcome is there, as far as it goes,
+// beside an error too.
+func (a App) RunSeBS(ctx context.Context, t *sebs.Translation, exp *experiment.Experiment, dir string) (*Outcome,
+	error) {
+	a.Output = dir
+	out, err := a.Run(ctx, exp, dir)
+	if out == nil || len(out.Results) == 0 {
+		return out, err
+	}
+	_, werr := writeSeBS(out.Dir, dir, t.Name, t.Types)
+	return out, errors.Join(err, werr)
+}
+
+// ProcessSeBS writes the rows of the newest run in a folder under SeBS's names, and gives the files. types are those of
+// perf-cost that are wanted; none: all.
+func (a App) ProcessSeBS(dir, name string, types []string) (files []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fail.Input("there are no results of %s: %w", name, err).
+			WithHint("`stellar experiment invoke %s` makes them; --output-dir names their folder", name)
+	}
+	for _, e := range slices.Backward(entries) { // the id of a run begins with its time
+		at := filepath.Join(dir, e.Name())
+		rec, err := run.ReadRecord(at)
+		if err != nil || len(rec.Results) == 0 {
+			continue
+		}
+		if rec.Status == run.StatusRunning && run.Live(at) {
+			return nil, fail.Input("%s: %w", at, run.ErrLive).WithHint("it writes these files itself when it ends")
+		}
+		return writeSeBS(at, dir, name, types)
+	}
+	return nil, fail.Input("%s has no run with results of %s", dir, name).
+		WithHint("`stellar experiment invoke %s` makes them; --output-dir names their folder", name)
+}
+
+// sebsWriter writes rows of a sub-experiment's folder under SeBS's names.
+type sebsWriter func(w io.Writer, from string) error
+
+// writeSeBS writes the rows of a run's first sub-experiment into a folder, over what stands there.
+func writeSeBS(runDir, dir, name string, types []string) (files []string, err error) {
+	rec, err := run.ReadRecord(runDir)
+	if err != nil {
+		return nil, err
+	}
+	if len(rec.Results) == 0 {
+		return nil, nil
+	}
+	from := filepath.Join(runDir, rec.Results[0].Folder)
+	for _, f := range sebsFiles(name, types) {
+		path := filepath.Join(dir, f.name)
+		if err := writeFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
+			return files, fmt.Errorf("%s: %w", path, err)
+		}
+		files = append(files, path)
+	}
+	return files, nil
+}
+
+type sebsFile struct {
+	name  string
+	write sebsWriter
+}
+
+// sebsFiles are the files of an experiment.
+func sebsFiles(name string, types []string) []sebsFile {
+	switch name {
+	case sebs.PerfCost:
+		return []sebsFile{{SeBSResultFile, func(w io.Writer, from string) error {
+			rows, err := sample.ReadPerfCosts(from)
+			if err == nil {
+				rows, err = sample.JoinPerfCosts(rows, filepath.Join(from, study.LatenciesFile))
+			}
+			return errors.Join(err, sample.WriteSeBSPerfCosts(w, rows, types))
+		}}}
+	case sebs.Overhead:
+		return []sebsFile{{SeBSResultFile, rowsTo(sample.ReadOverheads, sample.WriteSeBSOverheads)},
+			{SeBSProcessedFile, rowsTo(sample.ReadOverheads, sample.WriteSeBSOverheadsProcessed)}}
+	case sebs.PingPong:
+		return []sebsFile{{SeBSResultFile, rowsTo(sample.ReadPingPongs, sample.WriteSeBSPingPongs)},
+			{SeBSProcessedFile, rowsTo(sample.ReadPingPongs, sample.WriteSeBSPingPongsProcessed)}}
+	}
+	return []sebsFile{{SeBSResultFile, rowsTo(sample.ReadEvictions, sample.WriteSeBSEvictions)}}
+}
+
+// rowsTo reads rows and writes them.
+func rowsTo[Row any](read func(dir string) ([]Row, error), write func(io.Writer, []Row) error) sebsWriter {
+	return func(w io.Writer, from string) error {
+		rows, err := read(from)
+		if err != nil {
+			return err
+		}
+		return write(w, rows)
+	}
+}
+
+// writeFile writes a file anew; one that cannot be written to its end does not stay.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
