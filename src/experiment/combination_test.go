@@ -94,7 +94,10 @@ func TestCombinations(t *testing.T) {
 			`"PayloadEnd": 5`, ""},
 		"crowded points": {`"Type": "invocation-overhead", "PayloadPoints": 5, "PayloadBegin": 5, ` +
 			`"PayloadEnd": 7`, `.PayloadPoints: 5 points do not fit between 5 and 7 bytes`},
-		"commands of others": {`"Bursts": 1, "Function": "./mine", "Cmds": {"dance": true}`, ""},
+		"payload in an event": {`"Type": "invocation-overhead", "OverheadType": "payload", "Entry": "sdk"`,
+			`.Entry: found "sdk"; an event has the parameters of the request in it`},
+		"package in an event": {`"Type": "invocation-overhead", "Entry": "sdk"`, ""},
+		"commands of others":  {`"Bursts": 1, "Function": "./mine", "Cmds": {"dance": true}`, ""},
 		"commands": {`"Bursts": 1, "Cmds": {"udp": {"address": "a", "port": 1, "mode": "ping-pong", ` +
 			`"repetitions": 1}, "io": {"rd": 3, "size": "1kB", "cnt": 10}, "cpuu": {"n": 5}, "sleep_till": ` +
 			`1732143600123.5}`, ""},

@@ -213,6 +213,10 @@ func (c combination) network() {
 	if c.s.Type != TypeOverhead {
 		return
 	}
+	if n.OverheadType == OverheadPayload && c.s.Entry == EntrySDK {
+		c.refuse([]string{"Entry", "OverheadType"}, "found %q; an event has the parameters of the request in it, so "+
+			"that its size is not that of the payload: want %q or %q", EntrySDK, EntryHTTP, EntryURL)
+	}
 	c.span("CodePackageBegin", "CodePackageEnd", "CodePackagePoints", n.CodePackageBegin, n.CodePackageEnd,
 		n.CodePackagePoints)
 	c.span("PayloadBegin", "PayloadEnd", "PayloadPoints", n.PayloadBegin, n.PayloadEnd, n.PayloadPoints)

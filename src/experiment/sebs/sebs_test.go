@@ -57,7 +57,8 @@ func TestExample(t *testing.T) {
 		}
 		s := l.Experiment.SubExperiments[0]
 		if tr.Kind != c.kind || s.Type != c.typ || !reflect.DeepEqual(s.TypeKeys, c.want) ||
-			s.Architecture != "amd64" || s.Runtime != "python3.13" || l.Experiment.Provider != "local" || l.Experiment.Region != "" {
+			s.Architecture != "amd64" || s.Runtime != "python3.13" ||
+			l.Experiment.Provider != "local" || l.Experiment.Region != "" {
 			t.Errorf("%s: kind %q, %+v", name, tr.Kind, s)
 		}
 		if forced := s.ColdStart == experiment.ColdForce; forced != (name == PerfCost) {

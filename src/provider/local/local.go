@@ -28,7 +28,7 @@ func Provider() provider.Provider {
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy",
 		Limits: provider.Limits{Arm: true, Entries: []string{experiment.EntryURL, experiment.EntrySDK},
 			RequestBytes: body, RequestWords: words},
-		Can:    []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
+		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
 		UDP: true, Update: 100 * time.Millisecond}
 }
 
