@@ -86,8 +86,14 @@ func TestSleep(t *testing.T) {
 	eachMicroCell(t, "sleep", func(t *testing.T, l language, begin func(*testing.T, ...string) *instance) {
 		in := begin(t)
 		in.do(t, get())
-		before := ticks(t, in)
-		r, _ := run(t, in, `{"sleep":120.5}`)
+		var r results
+		for attempt, used := 1, 0; used < 3; attempt++ { // others may have the processor meanwhile
+			before := ticks(t, in)
+			r, _ = run(t, in, `{"sleep":120.5}`)
+			if used = ticks(t, in) - before; used < 3 && attempt == 10 {
+				t.Fatalf("waiting 120 ms takes %d0 ms of processor time", used)
+			}
+		}
 		took, elapsed := read[float64](t, r, "sleep"), read[float64](t, r, "elapsed_time")
 		start, end := read[float64](t, r, "start_time"), read[float64](t, r, "end_time")
 		if took < 120.5 || elapsed < took || math.Abs(end-start-elapsed) > 0.01 {
@@ -95,10 +101,6 @@ func TestSleep(t *testing.T) {
 		}
 		if now := float64(time.Now().UnixNano()) / 1e6; start > now || start < now-patience.Seconds()*1e3 {
 			t.Errorf("it began at %.3f, it is %.3f", start, now)
-		}
-		// Others may have the processor meanwhile, but one that sleeps uses next to none.
-		if used := ticks(t, in) - before; used < 3 {
-			t.Errorf("waiting 120 ms took %d0 ms of processor time", used)
 		}
 		if r, _ = run(t, in, `{"sleep":0}`); read[float64](t, r, "sleep") > elapsed {
 			t.Errorf("no sleep took %s ms", r["sleep"])

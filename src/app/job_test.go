@@ -106,7 +106,8 @@ func TestSupported(t *testing.T) {
 			`"Platform":{"ImageContract":"http"}`, "Exchange udp on local"},
 		{"cloudflare", `"Runtime":"nodejs22.x","Type":"network-ping-pong"`, "Exchange udp on cloudflare"},
 		{"http://h/f", `"Type":"network-ping-pong"`, ""},
-		{"local", `"Bursts":1,"Cmds":{"stat":{"argv":1}}`, "Cmds"},
+		{"local", `"Bursts":1,"Cmds":{"stat":{"argv":1}}`, ""},
+		{"cloudflare", `"Bursts":1,"Runtime":"nodejs22.x","Cmds":{"stat":{"argv":1}}`, "Cmds on cloudflare: its clock"},
 		{"local", `"Bursts":1,"Architecture":"` + other[runtime.GOARCH] + `"`, "on the local platform of this"},
 	} {
 		file, want := fmt.Sprintf(`{"Provider":%q,"SubExperiments":[{%s}]}`, c.provider, c.sub), c.want

@@ -35,8 +35,8 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 			}
 			add(n.Key, "%s", what)
 		}
-		if len(s.Cmds) > 0 {
-			add("Cmds", "Cmds")
+		if len(s.Cmds) > 0 && row.Language != "" && experiment.IsMeasure(s.Function) {
+			add("Cmds", "Cmds on %s: its clock stands still while a function works", exp.ProviderKind())
 		}
 		if s.ColdPull && s.PackageType != "Image" {
 			add("ColdPull", "ColdPull of a ZIP package, it is for images")

@@ -97,7 +97,25 @@ func TestCombinations(t *testing.T) {
 		"payload in an event": {`"Type": "invocation-overhead", "OverheadType": "payload", "Entry": "sdk"`,
 			`.Entry: found "sdk"; an event has the parameters of the request in it`},
 		"package in an event": {`"Type": "invocation-overhead", "Entry": "sdk"`, ""},
-		"commands of others":  {`"Bursts": 1, "Function": "./mine", "Cmds": {"dance": true}`, ""},
+		"command without an argument": {`"Bursts": 1, "Cmds": {"cpu": {}}`,
+			`.Cmds.cpu.n: missing; want an integer >= 0`},
+		"command of another runtime": {`"Bursts": 1, "Runtime": "nodejs22.x", "Cmds": {"cpuu": {"n": 5}}`,
+			`.Cmds.cpuu: the measurement function does not run it in nodejs (Runtime nodejs22.x), which runs sleep, ` +
+				`stat, cpu; want a Runtime of go, python`},
+		"command of no runtime": {`"Bursts": 1, "Runtime": "rust", "Cmds": {"sleep": 5}`,
+			`.Cmds.sleep: the measurement function does not run it in rust (Runtime rust), which runs no micro-tests; ` +
+				`want a Runtime of go, python, nodejs, java`},
+		"command of another type": {`"Type": "eviction", "Cmds": {"sleep": 5}`,
+			`.Cmds: eviction sends no micro-tests of the file; they are for Type burst`},
+		"command's time": {`"Bursts": 1, "FunctionTimeoutSeconds": 5, "Cmds": {"sleep": 5000}`,
+			`.Cmds.sleep: 5000 ms is no shorter than FunctionTimeoutSeconds, 5: every request would be cut off`},
+		"command's block": {`"Bursts": 1, "Cmds": {"io": {"rd": 3, "size": "65M", "cnt": 1}}`,
+			`.Cmds.io.size: found "65M"; want 1 byte to 64 MiB`},
+		"command's round": {`"Bursts": 1, "Cmds": {"io": {"rd": 3, "size": "64M", "cnt": 17}}`,
+			`.Cmds.io: 17 blocks of 64M are over 1024 MiB, the most of a round`},
+		"no commands":        {`"Bursts": 1, "Runtime": "rust", "Cmds": {}`, ""},
+		"three commands":     {`"Bursts": 1, "Runtime": "java21", "Cmds": {"sleep": 0.5, "stat": {}, "cpu": {"n": 0}}`, ""},
+		"commands of others": {`"Bursts": 1, "Function": "./mine", "Cmds": {"dance": true}`, ""},
 		"commands": {`"Bursts": 1, "Cmds": {"udp": {"address": "a", "port": 1, "mode": "ping-pong", ` +
 			`"repetitions": 1}, "io": {"rd": 3, "size": "1kB", "cnt": 10}, "cpuu": {"n": 5}, "sleep_till": ` +
 			`1732143600123.5}`, ""},
@@ -293,4 +311,11 @@ func TestAwkwardTextsSurvive(t *testing.T) {
 		t.Errorf("commands %s", got)
 	}
 	roundTrip(t, l)
+}
+
+func TestCmdsOverGRPC(t *testing.T) {
+	got := problems(t, `{"Provider": "vhive", "SubExperiments": [{"Bursts": 1, "Cmds": {"sleep": 5}}]}`)
+	if len(got) != 1 || !strings.Contains(got[0], ".Cmds: they are asked for in JSON, which gRPC does not carry") {
+		t.Errorf("got %q", got)
+	}
 }

@@ -258,7 +258,8 @@ func requestKeys() []key {
 				"with #function behind it where it has several."},
 		{name: "TraceSpacing", rule: words("random", "even"), computed: "random for a trace",
 			doc: "Where a trace's requests lie within their second or minute: uniformly at random, or evenly spaced."},
-		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests sent with each request."},
+		{name: "Cmds", rule: rule{kind: commands}, doc: "Micro-tests that each request asks for, with " +
+			"their arguments, in the order in which they run; see docs/experiments/micro-tests.md."},
 		{name: "Thresholds", rule: rule{kind: limits, enum: Metrics()},
 			doc: "Upper bounds by metric; a missed one ends the run with exit code 5."},
 		{name: "Optimize", rule: words(OptimizeCost, OptimizeSpeed, OptimizeBalanced),

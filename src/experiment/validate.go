@@ -30,10 +30,7 @@ func (d *decoder) validate(dr *draft) {
 	c.entry()
 	c.stream()
 	c.ineffective()
-	if n := dr.given["Cmds"]; n != nil && n.kind == objectNode && dr.good["Cmds"] && IsMeasure(dr.sub.Function) &&
-		d.exp.ProviderKind() != KindURL {
-		d.checkCommands(n)
-	}
+	c.commands()
 }
 
 // ok says whether none of the keys was given with a wrong value or under a misspelt name.

@@ -78,6 +78,7 @@ type Sample struct {
 	// what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
 	Chain   *Chain
 	Stream  *Stream // of a streamed response, in streams.csv and chunks.csv; nil: it is not looked at
+	Cmds    *Cmds   // results of micro-tests, in cmds.csv; nil: none were asked for, or the function gave none
 	Suspect string  // why the client may have made this latency, words joined by "+"; empty: no sign of it
 
 	// how a cold row became cold, Forced or Idle; Missed: it is warm where a cold start was forced; empty: it is warm,

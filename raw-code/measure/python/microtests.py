@@ -150,8 +150,8 @@ def stat():
     import uuid
 
     new_id = str(uuid.uuid4())
-    vm_id, inst_id = cgroup_ids(_read("/proc/self/cgroup"))
-    uptime = _read("/proc/uptime").split()
+    vm_id, inst_id = cgroup_ids(read_file("/proc/self/cgroup"))
+    uptime = read_file("/proc/uptime").split()
     return {
         "exist_id": _existing_id(os.path.join(tempfile.gettempdir(), "inst_id.txt"), new_id),
         "new_id": new_id,
@@ -165,7 +165,8 @@ def stat():
     }
 
 
-def _read(name):
+def read_file(name):
+    """The text of a file; empty where the system has none."""
     try:
         with open(name, encoding="utf-8", errors="replace") as f:
             return f.read()
@@ -180,7 +181,7 @@ def _existing_id(name, fresh):
             f.write(fresh)
         return fresh
     except OSError:
-        return _read(name).strip() or fresh
+        return read_file(name).strip() or fresh
 
 
 def cgroup_ids(text):
@@ -206,7 +207,7 @@ def _host_address():
             return None
 
     name = socket.gethostname()
-    for line in _read("/etc/hosts").split("\n"):
+    for line in read_file("/etc/hosts").split("\n"):
         address, *names = line.partition("#")[0].split() or [""]
         if name in names and version4(address) and not version4(address).is_loopback:
             return address
@@ -242,7 +243,7 @@ def _public_address(url):
 
 
 def _cpu_model():
-    for line in _read("/proc/cpuinfo").split("\n"):
+    for line in read_file("/proc/cpuinfo").split("\n"):
         name, colon, value = line.partition(":")
         if colon and name.strip() == "model name":
             return value.strip()

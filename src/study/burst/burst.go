@@ -7,11 +7,12 @@ import (
 
 	"stellar/src/experiment"
 	"stellar/src/probe"
+	"stellar/src/run"
 	"stellar/src/study"
 )
 
 // Study measures bursts.
-type Study struct{ study.FromLatencies }
+type Study struct{}
 
 var (
 	_ study.Study      = Study{}
@@ -28,7 +29,8 @@ func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
 	return append(study.ColdStart(sub), study.Capacity(sub))
 }
 
-// Run probes the endpoints and writes latencies.csv. Its errors are those of Env.Measure.
+// Run probes the endpoints and writes latencies.csv, and cmds.csv where requests ask for micro-tests. Its errors are
+// those of Env.Measure.
 func (Study) Run(ctx context.Context, env study.Env) error {
 	err := env.Check()
 	if err != nil {
@@ -43,5 +45,23 @@ func (Study) Run(ctx context.Context, env study.Env) error {
 	if err != nil {
 		return err
 	}
-	return env.Measure(ctx, load)
+	further := env.AskCmds(&load)
+	return env.Measure(ctx, load, further...)
+}
+
+// Summarize reads latencies.csv, cmds.csv where the file has Cmds, and the run's record.
+func (s Study) Summarize(dir string) (study.Summary, error) { return study.SummarizeFolder(s, dir) }
+
+// SummarizeWith is Summarize for those who have read the record.
+func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
+	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
+	if err != nil {
+		return sum, err
+	}
+	sub, err := study.SubExperiment(rec, dir)
+	if err != nil {
+		return sum, err
+	}
+	err = study.SummarizeCmds(&sum, sub, dir)
+	return sum, err
 }

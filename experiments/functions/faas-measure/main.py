@@ -1,0 +1,1 @@
+../../../raw-code/measure/python/main.py

@@ -1,0 +1,1 @@
+../../../raw-code/measure/python/microtests.py
