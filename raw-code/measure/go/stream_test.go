@@ -25,8 +25,8 @@ func parameters(pairs ...string) func(string) (string, bool) {
 
 func TestStreamParameters(t *testing.T) {
 	for want, get := range map[string]func(string) (string, bool){
-		"<nil> <nil>":            parameters("StreamChunkBytes", "5"),
-		"&{5000 1024 7ns} <nil>": parameters("StreamBytes", "5000", "StreamChunkBytes", "1024", "StreamPauseNs", "7"),
+		"<nil> <nil>":          parameters("StreamChunkBytes", "5"),
+		"&{5000 1024 7} <nil>": parameters("StreamBytes", "5000", "StreamChunkBytes", "1024", "StreamPauseNs", "7"),
 		"<nil> StreamBytes is 0, it must be from 1 to 209715200 (200 MiB)": parameters("StreamBytes", "0",
 			"StreamChunkBytes", "1024"),
 		"<nil> StreamChunkBytes is 9, it must be from 1024 to 209715200": parameters("StreamBytes", "1",
