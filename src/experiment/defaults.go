@@ -48,7 +48,7 @@ func (d *decoder) fill(dr *draft) {
 		whereAbsent("Architecture", &s.Architecture, cmp.Or(thisMachine(), s.Architecture))
 	}
 	if !has["ProviderReport"] {
-		s.ProviderReport = s.Type == TypePerfCost || s.Optimize != ""
+		s.ProviderReport = s.Type == TypePerfCost || s.Optimize != "" || s.Entry == EntryAsync
 	}
 	if !has["IATJitterSeconds"] {
 		s.IATJitterSeconds = s.IATSeconds / 20

@@ -5,6 +5,8 @@ const (
 	EntryHTTP = "http-api" // the provider's own address of a function: on AWS, an HTTP API
 	EntryURL  = "url"      // a function URL of Lambda
 	EntrySDK  = "sdk"      // the operation Invoke of the Lambda API, as the SDKs call it
+	// EntryAsync is the same for an event: the answer comes before the function has it.
+	EntryAsync = "sdk-async"
 )
 
 // Values of EntryAuth: who may call a function URL.
@@ -35,8 +37,11 @@ func (s *SubExperiment) StreamChunks() int {
 
 // Signed reports whether requests on the sub-experiment's entry are signed.
 func (s *SubExperiment) Signed() bool {
-	return s.Entry == EntrySDK || s.Entry == EntryURL && s.EntryAuth == AuthIAM
+	return s.Invoked() || s.Entry == EntryURL && s.EntryAuth == AuthIAM
 }
+
+// Invoked reports whether functions are called by the operation Invoke.
+func (s *SubExperiment) Invoked() bool { return s.Entry == EntrySDK || s.Entry == EntryAsync }
 
 // HTTPEntry reports whether functions are called at their HTTP addresses.
 func (s *SubExperiment) HTTPEntry() bool { return s.Entry == EntryHTTP || s.Entry == "" }
@@ -44,10 +49,10 @@ func (s *SubExperiment) HTTPEntry() bool { return s.Entry == EntryHTTP || s.Entr
 // entryKeys are about the way into a function.
 func entryKeys() []key {
 	return []key{
-		{name: "Entry", rule: words(EntryHTTP, EntryURL, EntrySDK), def: EntryHTTP,
+		{name: "Entry", rule: words(EntryHTTP, EntryURL, EntrySDK, EntryAsync), def: EntryHTTP,
 			doc: "How requests get to the function: http-api (an HTTP API, or the provider's own address), url (a " +
-				"function URL of Lambda) or sdk (Invoke of the Lambda API, signed). url and sdk are for aws and " +
-				"local."},
+				"function URL of Lambda), sdk (Invoke of the Lambda API, signed) or sdk-async (the same for events, " +
+				"whose end is read from the platform's report). All but http-api are for aws and local."},
 		{name: "EntryAuth", rule: words(AuthNone, AuthIAM), def: AuthNone,
 			doc: "Entry url: none, or iam for signed requests only. Requests of Entry sdk are always signed."},
 		{name: "InvokeMode", rule: words(InvokeBuffered, InvokeStreamed), def: InvokeBuffered,
@@ -87,6 +92,9 @@ func (c combination) entry() {
 	if s.HTTPEntry() {
 		return
 	}
+	if s.Entry == EntryAsync {
+		c.events()
+	}
 	if s.Type == TypeTransfer {
 		c.refuse([]string{"Entry", "Type"}, "functions of a chain call each other by their HTTP addresses; want "+
 			"Entry %q", EntryHTTP)
@@ -100,6 +108,22 @@ func (c combination) entry() {
 	if s.ImageContract() == "http" {
 		c.refuse([]string{"Entry", "Platform"}, "an image that is an HTTP server (ImageContract http) has no Entry %s",
 			s.Entry)
+	}
+}
+
+// events refuses what needs the function's answer, which an event does not have.
+func (c combination) events() {
+	s := c.s
+	switch {
+	case s.Type != TypeBurst:
+		c.refuse([]string{"Entry", "Type"}, "%s reads what functions answer, and events have no answer; want Type %s",
+			s.Type, TypeBurst)
+	case !s.ProviderReport:
+		c.refuse([]string{"ProviderReport", "Entry"}, "the end of an event is read from the platform's report; "+
+			"want true")
+	case s.ColdStart == ColdForce:
+		c.refuse([]string{"ColdStart", "Entry"}, "whether an event met a cold function is known after the run; want %q",
+			ColdIdle)
 	}
 }
 

@@ -9,6 +9,10 @@ func TestEntries(t *testing.T) {
 	for name, c := range map[string]struct{ keys, want string }{
 		"url":             {`"Entry": "url", "EntryAuth": "iam"`, ""},
 		"sdk":             {`"Entry": "sdk", "Sweep": {"FunctionMemoryMB": [128, 256]}`, ""},
+		"events":          {`"Entry": "sdk-async"`, ""},
+		"events of cold":  {`"Entry": "sdk-async", "ColdStart": "force"`, "known after the run"},
+		"no report":       {`"Entry": "sdk-async", "ProviderReport": false`, "want true"},
+		"events' answer":  {`"Entry": "sdk-async", "Type": "perf-cost"`, "events have no answer"},
 		"a sweep":         {`"Sweep": {"Entry": ["http-api", "url", "sdk"]}`, ""},
 		"unknown":         {`"Entry": "sdk-sync"`, `Entry: found "sdk-sync"`},
 		"gRPC":            {`"Entry": "sdk", "Protocol": "grpc"`, "sdk is spoken over http1 only"},

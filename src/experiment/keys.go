@@ -170,7 +170,7 @@ func functionKeys() []key {
 		{name: "Platform", rule: rule{kind: object, fields: platformKeys()},
 			doc: "Settings of platforms that have them; the local one has all."},
 		{name: "ProviderReport", rule: rule{kind: boolean},
-			computed: "true for perf-cost and with Optimize, else false",
+			computed: "true for perf-cost, with Optimize and for Entry sdk-async, else false",
 			doc:      "Whether each row gets what the platform itself reports of its request."},
 	}
 }

@@ -110,6 +110,7 @@ func (inv *invocation) again() *invocation {
 func (inv *invocation) report(in *instance, res result) reportline.Report {
 	r := reportline.Report{
 		RequestID: inv.id, MemoryMB: in.fn.spec.MemoryMB, MaxMemory: int(in.peak() >> 20),
+		Ended:    res.at,
 		Instance: in.id, Cold: inv.cold || inv.own && inv.taken.IsZero(), ErrorClass: res.class,
 	}
 	r.Queue = inv.given.Sub(inv.arrival)

@@ -133,6 +133,7 @@ func (s joinStage) one(ctx context.Context, r *run.Run, res *run.Result, from pr
 	}
 	joined, err := providerreport.Join(ctx, providerreport.Options{
 		Path: filepath.Join(res.Dir, study.LatenciesFile), Reporter: from, Functions: at, Columns: sub.ProviderReport,
+		Events: sub.Entry == experiment.EntryAsync,
 		Forced: sub.ColdStart == experiment.ColdForce, Wait: s.config.Patience.Reports})
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -212,7 +212,8 @@ func (s probeStage) enter(ctx context.Context, r *run.Run, e *experiment.SubExpe
 			WithHint("leave Entry out for functions that stand already")
 	}
 	for i := range env.Endpoints {
-		env.Endpoints[i].Invoke, env.Endpoints[i].Signed = e.Entry == experiment.EntrySDK, e.Signed()
+		env.Endpoints[i].Invoke, env.Endpoints[i].Signed = e.Invoked(), e.Signed()
+		env.Endpoints[i].Event = e.Entry == experiment.EntryAsync
 	}
 	if e.Signed() {
 		conn, err := s.cold.job.connect(r)

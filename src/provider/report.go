@@ -40,6 +40,7 @@ type Report struct {
 	MemoryMB    int           // as configured; 0: not reported
 	MaxMemoryMB int           // the most that was in use; 0: not reported
 	Instance    string        // empty: not reported
+	EndedAt     time.Time     // by the platform's clock; zero: not reported
 	Cold        bool          // the request was the first one of its instance
 	ColdKnown   bool          // Cold says something
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"stellar/src/provider"
@@ -25,6 +26,9 @@ type Options struct {
 	Columns bool
 	// Forced says that cold rows were made cold on purpose.
 	Forced bool
+	// Events says that rows are of events, which are answered before the function has them: reports are waited for on
+	// every platform, and sample.EventsFile beside Path gets the functions' ends.
+	Events bool
 	// Wait is how long reports are waited for that are not there yet; 0: DefaultWait. Where the platform says that
 	// they are there at once, nothing is waited for.
 	Wait time.Duration
@@ -37,6 +41,9 @@ const (
 	DefaultWait  = 3 * time.Minute
 	DefaultPause = 5 * time.Second
 )
+
+// eventPause is the time between two questions about events on a platform whose reports are there at once.
+const eventPause = 200 * time.Millisecond
 
 // Result is what was joined.
 type Result struct {
@@ -57,13 +64,34 @@ func Join(ctx context.Context, o Options) (Result, error) {
 	if err := j.collect(ctx); err != nil {
 		return j.out, fmt.Errorf("the platform's reports: %w", err)
 	}
-	if j.found == 0 {
-		return j.out, nil
+	if j.found > 0 {
+		if err := j.each(j.learn); err != nil {
+			return j.out, err
+		}
+		if err := sample.Rewrite(o.Path, j.complete); err != nil {
+			return j.out, err
+		}
 	}
-	if err := j.each(j.learn); err != nil {
-		return j.out, err
+	if j.Events {
+		return j.out, j.writeEvents(filepath.Join(filepath.Dir(o.Path), sample.EventsFile))
 	}
-	return j.out, sample.Rewrite(o.Path, j.complete)
+	return j.out, nil
+}
+
+// writeEvents writes a row for each event.
+func (j *join) writeEvents(path string) error {
+	out, err := sample.CreateEvents(path)
+	if err != nil {
+		return err
+	}
+	err = j.each(func(s *sample.Sample) {
+		ended := time.Time{}
+		if r := j.report(s); r != nil {
+			ended = r.EndedAt
+		}
+		out.AppendRow(s, ended)
+	})
+	return errors.Join(err, out.Close())
 }
 
 // Silent says whether a file is of functions that do not say whether they were cold: their first answer decides.
@@ -159,11 +187,15 @@ func (j *join) note(s *sample.Sample) {
 func (j *join) collect(ctx context.Context) error {
 	wait, pause := cmp.Or(j.Wait, DefaultWait), cmp.Or(j.Pause, DefaultPause)
 	if j.Reporter.ReportDelay() == 0 {
-		wait = 0
+		if pause = min(pause, eventPause); !j.Events {
+			wait = 0
+		}
 	}
 	for end := time.Now().Add(wait); j.missing > 0; {
 		w := provider.ReportWindow{Functions: j.Functions, IDs: j.waiting}
-		w.From, w.To = j.window()
+		if w.From, w.To = j.window(); j.Events {
+			w.To = time.Now()
+		}
 		if err := j.Reporter.Reports(ctx, w, j.addReport); err != nil {
 			return err
 		}
@@ -217,6 +249,10 @@ func (j *join) addReport(r provider.Report) {
 		e.report, e.state = r, reported
 		j.missing--
 		j.found++
+	case e.state == reported && j.Events: // another attempt of an event whose function failed
+		if r.EndedAt.After(e.report.EndedAt) {
+			e.report = r
+		}
 	case e.state == reported && e.report != r:
 		e.state = contradictory
 		j.found--
@@ -260,7 +296,7 @@ func (j *join) complete(s *sample.Sample) {
 	if s.Cold == sample.Yes && s.Err == sample.OK {
 		j.out.Cold++
 	}
-	if r != nil && j.Columns && divide(s, &j.networks) {
+	if r != nil && j.Columns && !j.Events && divide(s, &j.networks) {
 		j.out.Divided++
 	}
 }

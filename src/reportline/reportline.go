@@ -25,9 +25,10 @@ type Report struct {
 	Pull       time.Duration // of Init, pulling the image; 0 and left out where nothing was pulled
 	Queue      time.Duration // waiting for an instance, without the start of one of its own
 	Instance   string
-	Cold       bool   // first request of its instance
-	Status     string // error or timeout; empty for success
-	ErrorClass string // Lambda's error type where there is one, e.g. Runtime.ExitError
+	Cold       bool      // first request of its instance
+	Ended      time.Time // when the response was there; zero, and not in the line, on AWS
+	Status     string    // error or timeout; empty for success
+	ErrorClass string    // Lambda's error type where there is one, e.g. Runtime.ExitError
 }
 
 // String gives the log line. Fields are parted by tabs; Queue Duration, Instance and Cold are this platform's own.
@@ -59,6 +60,9 @@ func (r Report) Append(b []byte) []byte {
 	}
 	if r.ErrorClass != "" {
 		b = append(append(b, "\tError Type: "...), r.ErrorClass...)
+	}
+	if !r.Ended.IsZero() {
+		b = r.Ended.UTC().AppendFormat(append(b, "\tEnded: "...), time.RFC3339Nano)
 	}
 	b = appendMillis(append(b, "\tQueue Duration: "...), r.Queue)
 	b = append(append(b, "\tInstance: "...), r.Instance...)
@@ -115,6 +119,8 @@ func (r *Report) set(key, value string) (err error) {
 		r.Instance = value
 	case "Cold":
 		r.Cold, err = strconv.ParseBool(value)
+	case "Ended":
+		r.Ended, err = time.Parse(time.RFC3339Nano, value)
 	case "Status":
 		r.Status = value
 	case "Error Type":

@@ -66,6 +66,9 @@ const streamSlack = 16 << 10
 // Target is an endpoint in the probe's terms.
 func (e *Env) Target(at Endpoint) probe.Target {
 	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}, Invoke: at.Invoke}
+	if at.Event {
+		t.Header.Set("X-Amz-Invocation-Type", "Event")
+	}
 	if at.Signed {
 		t.Sign = e.Sign
 	}

@@ -73,6 +73,7 @@ type Endpoint struct {
 	Function string // its name
 	URL      string
 	Token    string // sent with every request; empty: the function asks for none
+	Event    bool   // an Invoke does not wait for the function
 	Invoke   bool   // URL is of the operation Invoke of the Lambda API
 	Signed   bool   // requests are signed
 }

@@ -23,7 +23,9 @@ func TestEntries(t *testing.T) {
 		{"Title": "own", "Function": "./own", "Handler": "main.handle", "Runtime": "python3.13", "Bursts": 2,
 			"Entry": "sdk", "MaxErrorRatio": 1}]}`
 	streamed := `, {"Title": "streamed", "Runtime": "go", "Bursts": 2, "Entry": "url", "InvokeMode": "streamed",
-			"StreamBytes": 300000, "StreamPauseSeconds": 0.01}]}`
+			"StreamBytes": 300000, "StreamPauseSeconds": 0.01},
+		{"Title": "events", "Runtime": "go", "Bursts": 3, "BurstSizes": [2], "Entry": "sdk-async",
+			"DesiredServiceTimes": ["100ms"], "BusySpinIncrements": [100000000]}]}`
 	l := lab.In(t, e, strings.Replace(strings.TrimSuffix(file, "]}")+streamed, "PR", "true", 1))
 	l.Write("own/main.py", "def handle(event, context):\n    raise ValueError('no')\n")
 	said := stellar(l, 3, "-c", "exp.json", "-o", "local")
@@ -31,6 +33,7 @@ func TestEntries(t *testing.T) {
 		t.Errorf("the run says\n%s", said)
 	}
 	checkChunks(t, filepath.Join(l.Dir, "local"))
+	checkEvents(t, filepath.Join(l.Dir, "local"))
 	l.Write("exp.json", strings.NewReplacer("PR", "false", `"local"`, `"aws"`).Replace(file))
 	stellar(l, 3, "-c", "exp.json", "-o", "aws")
 	empty(t, e)
@@ -76,6 +79,31 @@ func checkChunks(t *testing.T, out string) {
 		received, errReceived := time.Parse(time.RFC3339Nano, cells[6])
 		if late := received.Sub(sent); errSent != nil || errReceived != nil || late < 0 || late > 10*time.Millisecond {
 			t.Errorf("%s: %v after it was sent", row, late)
+		}
+	}
+}
+
+// checkEvents demands the end of every event, after its answer.
+func checkEvents(t *testing.T, out string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(out, "*", "6-*", "events.csv"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(string(text)), "\n")[1:]
+	if len(rows) != 6 {
+		t.Errorf("events:\n%s", text)
+	}
+	for _, row := range rows {
+		var accepted, end, duration float64
+		cells := strings.Split(row, ",")
+		if _, err := fmt.Sscan(cells[5]+" "+cells[7]+" "+cells[8], &accepted, &end, &duration); err != nil ||
+			end < duration || duration < 10 || accepted <= 0 {
+			t.Errorf("%s: %v", row, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -51,7 +52,7 @@ func (a *connection) gatewayIDs(ctx context.Context, s *session, w provider.Repo
 		}
 		read[unit] = true
 		group := accessLogGroup(unit)
-		err := readEvents(ctx, s.logs, group, "", w, func(message, _ string) {
+		err := readEvents(ctx, s.logs, group, "", w, func(message, _ string, _ time.Time) {
 			if gateway, lambda, ok := readAccess(message); ok {
 				ids[lambda] = gateway
 			}
@@ -84,10 +85,10 @@ func (a *connection) warnOnce(format string, args ...any) {
 	}
 }
 
-// readEvents gives the messages of a log group's events in a window, page by page, and the streams that they are of. An
-// empty pattern finds all. The error is the SDK's own.
+// readEvents gives the messages of a log group's events in a window, page by page, with the streams that they are of
+// and their instants. An empty pattern finds all. The error is the SDK's own.
 func readEvents(ctx context.Context, logs *cloudwatchlogs.Client, group, pattern string, w provider.ReportWindow,
-	found func(message, stream string)) error {
+	found func(message, stream string, at time.Time)) error {
 	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group,
 		StartTime: aws.Int64(w.From.Add(-clockSlack).UnixMilli()),
 		EndTime:   aws.Int64(w.To.Add(clockSlack).UnixMilli())}
@@ -100,7 +101,11 @@ func readEvents(ctx context.Context, logs *cloudwatchlogs.Client, group, pattern
 			return err
 		}
 		for _, e := range page.Events {
-			found(aws.ToString(e.Message), aws.ToString(e.LogStreamName))
+			at := time.Time{}
+			if e.Timestamp != nil {
+				at = time.UnixMilli(*e.Timestamp).UTC()
+			}
+			found(aws.ToString(e.Message), aws.ToString(e.LogStreamName), at)
 		}
 	}
 	return nil

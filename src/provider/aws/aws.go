@@ -34,7 +34,7 @@ func limits() provider.Limits {
 		ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
-		Entries: []string{experiment.EntryURL, experiment.EntrySDK},
+		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		Region:  regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }

@@ -25,7 +25,7 @@ func behindAPI(fns []*provider.Function) (out []*provider.Function) {
 // entryAddress is where a function is called that no HTTP API leads to.
 func (s *session) entryAddress(ctx context.Context, unit string, f *provider.Function) (string, error) {
 	name := functionName(unit, f.Name)
-	if f.Entry == experiment.EntrySDK {
+	if f.Entry != experiment.EntryURL {
 		base, err := s.lambdaAddress(ctx)
 		return base + provider.InvokePath(name), err
 	}

@@ -66,9 +66,9 @@ func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found
 // readReports reads those of one log group. A group that does not exist yet has none.
 func readReports(ctx context.Context, logs *cloudwatchlogs.Client, group string, w provider.ReportWindow,
 	found func(provider.Report)) error {
-	err := readEvents(ctx, logs, group, reportPattern, w, func(message, stream string) {
+	err := readEvents(ctx, logs, group, reportPattern, w, func(message, stream string, at time.Time) {
 		if r, ok := readReport(message); ok {
-			r.Instance = instanceOf(stream)
+			r.Instance, r.EndedAt = instanceOf(stream), at
 			found(r)
 		}
 	})

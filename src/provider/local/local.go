@@ -26,8 +26,8 @@ import (
 func Provider() provider.Provider {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy",
-		Limits: provider.Limits{Arm: true, Entries: []string{experiment.EntryURL, experiment.EntrySDK},
-			RequestBytes: body, RequestWords: words},
+		Limits: provider.Limits{Arm: true, RequestBytes: body, RequestWords: words,
+			Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync}},
 		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
 		UDP: true, Update: 100 * time.Millisecond}
 }
@@ -113,7 +113,7 @@ func enter(e *provider.Endpoint, entry string) error {
 	switch entry {
 	case experiment.EntryURL:
 		e.URL, e.Entry = e.Detail["functionURL"], entry
-	case experiment.EntrySDK:
+	case experiment.EntrySDK, experiment.EntryAsync:
 		u, err := url.Parse(e.URL)
 		if err != nil {
 			return fmt.Errorf("the address of function %s: %w", e.Function, err)

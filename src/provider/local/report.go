@@ -75,7 +75,7 @@ func (l *connection) readLog(ctx context.Context, service, function string, foun
 func converted(r reportline.Report) provider.Report {
 	out := provider.EmptyReport(r.RequestID)
 	out.Duration, out.Billed, out.MemoryMB, out.MaxMemoryMB = r.Duration, r.Billed, r.MemoryMB, r.MaxMemory
-	out.Instance, out.Cold, out.ColdKnown = r.Instance, r.Cold, true
+	out.Instance, out.Cold, out.ColdKnown, out.EndedAt = r.Instance, r.Cold, true, r.Ended
 	if r.Cold {
 		out.Init = r.Init
 	}
