@@ -41,17 +41,17 @@ func Translated(t *sebs.Translation, dir string) (*experiment.Loaded, error) {
 // each kind of invocation-overhead.
 func SeBSFolder(output, name, kind string) string { return filepath.Join(output, name, kind) }
 
-// RunSeBS runs a translated experiment and writes its rows under SeBS's names. The outcome is there, as far as it goes,
-// beside an error too.
-func (a App) RunSeBS(ctx context.Context, t *sebs.Translation, exp *experiment.Experiment, dir string) (*Outcome,
-	error) {
+// RunSeBS runs a translated experiment and writes its rows under SeBS's names, into the files that it gives. The
+// outcome is there, as far as it goes, beside an error too.
+func (a App) RunSeBS(ctx context.Context, t *sebs.Translation, exp *experiment.Experiment, dir string) (out *Outcome,
+	files []string, err error) {
 	a.Output = dir
-	out, err := a.Run(ctx, exp, dir)
+	out, err = a.Run(ctx, exp, dir)
 	if out == nil || len(out.Results) == 0 {
-		return out, err
+		return out, nil, err
 	}
-	_, werr := writeSeBS(out.Dir, dir, t.Name, t.Types)
-	return out, errors.Join(err, werr)
+	files, werr := writeSeBS(out.Dir, dir, t.Name, t.Types)
+	return out, files, errors.Join(err, werr)
 }
 
 // ProcessSeBS writes the rows of the newest run in a folder under SeBS's names, and gives the files. types are those of

@@ -88,8 +88,12 @@ func (c *command) invokeCommand(name string) *cli.Command {
 			}
 			w.Log.Infof("translated into %s", filepath.Join(dir, app.TranslatedFile))
 			w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
-			out, err := w.RunSeBS(cc.Context, t, loaded.Experiment, dir)
-			return c.finish(cc, out, err)
+			out, files, err := w.RunSeBS(cc.Context, t, loaded.Experiment, dir)
+			err = c.finish(cc, out, err)
+			if len(files) > 0 && !cc.Bool("json") {
+				printf(c.Stdout, "for SeBS    %s\n", strings.Join(files, ", "))
+			}
+			return err
 		},
 	}
 }
