@@ -209,7 +209,10 @@ func lines(commands []shell.Command) []string {
 func planSub(exp *experiment.Experiment, i int) PlanSub {
 	s := &exp.SubExperiments[i]
 	pkg := s.PackageType
-	if s.FunctionImageSizeMB > 0 {
+	switch {
+	case s.Type == experiment.TypeOverhead && s.OverheadType == experiment.OverheadCode:
+		pkg += " " + bytesize.Size(s.CodePackageBegin).Number() + " to " + bytesize.Size(s.CodePackageEnd).String()
+	case s.FunctionImageSizeMB > 0:
 		pkg += " " + bytesize.FromMiB(s.FunctionImageSizeMB).String()
 	}
 	one := PlanSub{Index: i, Title: s.Title, Type: s.Type, Runtime: s.Runtime, Package: pkg,
@@ -218,9 +221,13 @@ func planSub(exp *experiment.Experiment, i int) PlanSub {
 		IAT:     strconv.FormatFloat(s.IATSeconds, 'f', -1, 64) + "s " + s.IATType,
 		Service: strings.Join(s.DesiredServiceTimes, " "),
 		Load:    s.LoadText(), Payload: s.PayloadLengthBytes, Chain: s.DataTransferChainLength,
-		Folder: s.Folder(i, exp.ProviderKind()), Forced: s.ColdStart == experiment.ColdForce}
+		Folder: s.Folder(i, exp.ProviderKind()),
+		Forced: s.ColdStart == experiment.ColdForce || s.Type == experiment.TypeOverhead}
 	if len(s.MemorySizesMB) > 0 {
 		one.MemoryMB, one.Memories = 0, s.MemorySizesMB
+	}
+	if s.OverheadType == experiment.OverheadPayload {
+		one.Payload = s.PayloadEnd // the largest
 	}
 	return one
 }

@@ -33,6 +33,10 @@ func TestPlanCountsFunctionsOnce(t *testing.T) {
 		}
 		total, named := 0, 0
 		for i, s := range p.Subs {
+			if s.Type == experiment.TypeOverhead && (!s.Forced || s.Package != "Zip 1 to 249.5 MiB" && s.Payload !=
+				6251000) {
+				t.Errorf("%s: %+v", file, s)
+			}
 			if total += s.Functions; s.Functions != want[i] {
 				t.Errorf("%s: sub-experiment %d has %d functions, want %d", file, i, s.Functions, want[i])
 			}

@@ -31,3 +31,22 @@ func (s *SubExperiment) PackageKey() string {
 	}
 	return "FunctionImageSizeMB"
 }
+
+// overheadCold is how many cold invocations an invocation-overhead makes, retries not counted.
+func (s *SubExperiment) overheadCold() int {
+	points := s.CodePackagePoints
+	if s.OverheadType == OverheadPayload {
+		points = s.PayloadPoints
+	}
+	return points * s.Repetitions * max(s.Parallelism, 1)
+}
+
+// overheadRequests are cold and as many warm invocations; over HTTP also the fewest warm requests that show the clock
+// of each cold instance.
+func (s *SubExperiment) overheadRequests() int {
+	all := 2 * s.overheadCold()
+	if s.Exchange == ExchangeHTTP {
+		all += s.overheadCold() * (s.N + 1)
+	}
+	return all
+}

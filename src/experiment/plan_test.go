@@ -93,6 +93,8 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 		`"Type": "network-ping-pong", "Exchange": "http", "Invocations": 3`:            {0, 3000, 0, 0},
 		`"Type": "invocation-overhead"`:                                                {0, 200, 0, 0},
 		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
+		`"Type": "invocation-overhead", "Exchange": "http", "N": 4, "CodePackagePoints": 2, "Repetitions": 3, ` +
+			`"Parallelism": 2, "DesiredServiceTimes": ["100ms"]`: {0, 84, 8400 * time.Millisecond, 0},
 		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 132, 500 * time.Second,
 			500 * time.Second},
 		`"Type": "perf-cost"`: {0, 502, 0, 0},
@@ -178,6 +180,7 @@ func TestEstimateOfForcedColdStarts(t *testing.T) {
 		`"ColdStart": "force", "Bursts": 10, "Parallelism": 10`:                            5 * time.Second,
 		`"ColdStart": "force", "Type": "perf-cost", "Repetitions": 7, "Concurrency": 3`:    100 * time.Second,
 		`"Type": "perf-cost", "Repetitions": 7, "Concurrency": 3, "MemorySizesMB": [1024]`: 0,
+		`"Type": "invocation-overhead", "CodePackagePoints": 3, "Repetitions": 4`:          60 * time.Second,
 	} {
 		got := mustParse(t, sub(members)).Experiment.EstimateWith([]int{0}, 5*time.Second).Duration
 		if got != want {

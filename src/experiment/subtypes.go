@@ -55,17 +55,14 @@ func subTypes() []subType {
 		{
 			name: TypeOverhead,
 			defaults: TypeKeys{
-				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, OverheadType: OverheadCode, N: 20,
-				MaxRetries:       10,
+				Repetitions: 5, FirstPort: 12000, Exchange: ExchangeUDP, MaxRetries: 10, N: 20,
+				OverheadType:     OverheadCode,
 				CodePackageBegin: 1048576, CodePackageEnd: 261619712, CodePackagePoints: 20,
 				PayloadBegin: 1024, PayloadEnd: 6251000, PayloadPoints: 20,
 			},
-			requests: func(s *SubExperiment) int {
-				points := s.CodePackagePoints
-				if s.OverheadType == OverheadPayload {
-					points = s.PayloadPoints
-				}
-				return points * 2 * s.Repetitions * max(s.Parallelism, 1) // warm and cold
+			requests: (*SubExperiment).overheadRequests,
+			seconds: func(s *SubExperiment, update float64) (busy, pause float64) {
+				return float64(s.overheadRequests()) * s.ServiceTime(0).Seconds(), float64(s.overheadCold()) * update
 			},
 		},
 		{
