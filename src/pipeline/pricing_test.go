@@ -158,6 +158,12 @@ func TestBilled(t *testing.T) {
 	if f := Billed(provider.Provider{Name: "local", Local: true}, s, 512, ""); f.Entry != "url" || f.CPUs != 0 {
 		t.Errorf("local: %+v", f)
 	}
+	for _, entry := range []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync} {
+		s.Entry = entry
+		if f := Billed(provider.Provider{Name: "x"}, s, 512, "r"); f.Entry != "url" {
+			t.Errorf("%s has a gateway that charges: %+v", entry, f)
+		}
+	}
 }
 
 // warnings keeps what is logged as a warning.
