@@ -19,6 +19,9 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 		return nil, err
 	}
 	a.Only = onlySub(was, a.Only)
+	if missing := a.variables(was.Experiment, false); len(missing) > 0 {
+		return nil, fail.Input("%w", errors.Join(missing...)).WithHint("%s", firstHint(missing))
+	}
 	j := newJob(a, was.Experiment)
 	if err := j.hold(dir); err != nil {
 		return nil, err

@@ -51,6 +51,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		}
 		add(false, err)
 	}
+	add(true, j.app.variables(exp, true)...)
 	_, err := j.Sheet()
 	add(false, err, j.app.supported(exp), j.Carries(exp), j.PortsFree(ctx, exp))
 	draft, err := j.app.draft(exp, baseDir)
@@ -73,6 +74,28 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 	add(false, refused)
 	add(true, missing...)
 	return all
+}
+
+// variables says which variables of the environment the file asks for and nobody has set: those of requests, and, where
+// functions are deployed, those of their environment.
+func (a App) variables(exp *experiment.Experiment, deploys bool) (missing []error) {
+	for _, i := range a.Subs(exp) {
+		s := &exp.SubExperiments[i]
+		wanted := s.RequestVariables()
+		if deploys {
+			wanted = append(wanted, s.EnvironmentVariables()...)
+		}
+		err := s.CheckVariables(wanted, a.Getenv)
+		for _, v := range s.EnvironmentVariables() {
+			if _, no := provider.EscapeVariables(a.Getenv(v.Name)); no != nil && deploys && err == nil {
+				err = fail.Input("Environment: the environment variable %s: %w", v.Name, no)
+			}
+		}
+		if err != nil {
+			missing = append(missing, fail.Input("SubExperiments[%d] %s: %w", i, s.Title, err))
+		}
+	}
+	return missing
 }
 
 // joinObstacles is one error of bad input that names all of them and keeps their hints; nil where there are none.

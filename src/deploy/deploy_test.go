@@ -79,6 +79,28 @@ func TestServerlessRunsInItsFolderAndKeepsTheOutput(t *testing.T) {
 	}
 }
 
+// TestHiddenPackagesAreRemoved: where the functions' environment has secrets, the folder of what the CLI has put
+// together is gone after every command, whether it failed or not.
+func TestHiddenPackagesAreRemoved(t *testing.T) {
+	for _, hide := range []bool{true, false} {
+		dir := t.TempDir()
+		template := filepath.Join(dir, ".serverless", "cloudformation-template-update-stack.json")
+		s := Kit{Hide: hide, Getenv: func(string) string { return os.Args[0] },
+			Runner: func(context.Context, shell.Command) (shell.Result, error) {
+				return shell.Result{}, errors.Join(os.MkdirAll(filepath.Dir(template), 0o755),
+					os.WriteFile(template, []byte("secret"), 0o600), errors.New("exit 1"))
+			}}.Open(provider.MainCLI, dir)
+		for _, command := range []func(context.Context, ...string) (string, error){s.Deploy, s.Info, s.Remove} {
+			if _, err := command(t.Context()); err == nil || !strings.Contains(err.Error(), "exit 1") {
+				t.Errorf("error is %v", err)
+			}
+			if _, err := os.Stat(filepath.Dir(template)); (err == nil) == hide {
+				t.Errorf("hide %v: %v", hide, err)
+			}
+		}
+	}
+}
+
 type connection struct {
 	stand []provider.Endpoint
 	err   error

@@ -4,6 +4,8 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,6 +30,7 @@ type Kit struct {
 	Scripts string   // folder in which `make setup` installs CLIs, each in a folder of its own
 	Env     []string // KEY=value: where the platform is, credentials
 	Secrets []string // values in Env that must not be shown
+	Hide    bool     // the functions' environment has secrets: what the CLI puts together is not kept
 	Cache   string   // folder for what the CLI keeps between runs; empty: its own choice, in the home
 	Log     func(line string)
 	Timeout time.Duration // of one command; default 20 minutes
@@ -36,7 +39,8 @@ type Kit struct {
 
 // Open gives a CLI on a folder; which is provider.MainCLI or another's name.
 func (k Kit) Open(which, dir string) provider.Serverless {
-	s := &Serverless{Dir: dir, Env: k.Env, Secrets: k.Secrets, Runner: k.Runner, Cache: k.Cache, Log: k.Log,
+	s := &Serverless{Dir: dir, Env: k.Env, Secrets: k.Secrets, Hide: k.Hide, Runner: k.Runner, Cache: k.Cache,
+		Log: k.Log,
 		Timeout: cmp.Or(k.Timeout, commandTimeout), Retry: k.Retry}
 	s.Bin, s.missing = k.find(which)
 	s.flavour = which
@@ -75,6 +79,7 @@ type Serverless struct {
 	Dir     string // folder of serverless.yml
 	Env     []string
 	Secrets []string
+	Hide    bool
 	Runner  shell.Runner
 	Cache   string
 	Log     func(line string)
@@ -189,12 +194,21 @@ func (s *Serverless) command(ctx context.Context, retry shell.Retry, verb string
 	}
 	res, err := s.Runner(ctx, c)
 	text := res.Stdout + res.Stderr
+	if s.Hide {
+		// The template that the CLI sends, with the values of all variables in it.
+		if rerr := os.RemoveAll(filepath.Join(s.Dir, packagedFolder)); rerr != nil {
+			return text, errors.Join(err, fmt.Errorf("remove what the Serverless CLI has packaged: %w", rerr))
+		}
+	}
 	// The output is kept beside serverless.yml: a reader of the results sees what the CLI said.
 	if werr := os.WriteFile(filepath.Join(s.Dir, verb+".txt"), []byte(text), 0o644); err == nil && werr != nil {
 		return text, werr
 	}
 	return text, err
 }
+
+// packagedFolder is where the CLI puts what it has put together.
+const packagedFolder = ".serverless"
 
 // Deploy runs `serverless deploy`: again where the vendor throttles, once otherwise. A deployment that failed half-way
 // is removed, not tried over.

@@ -132,6 +132,14 @@ func (d *decoder) setValue(n *node, r *rule, v reflect.Value) bool {
 		return d.setStruct(n, r, v)
 	case limits:
 		return d.setLimits(n, r, v)
+	case texts:
+		return d.setTexts(n, r, v)
+	case bodies:
+		return d.setBody(n, v)
+	case statuses:
+		return d.setStatuses(n, r, v)
+	case answers:
+		return d.setAnswer(n, v)
 	default:
 		return d.setCommands(n, v)
 	}
@@ -320,6 +328,14 @@ func (r *rule) allowed() string {
 		return "an object of upper bounds, each a number >= 0"
 	case sweep:
 		return "an object whose values are arrays"
+	case texts:
+		return "an object whose values are texts"
+	case bodies, oneBody:
+		return bodyWanted
+	case statuses:
+		return r.elem.allowed() + ", or an array of those"
+	case answers:
+		return answerWanted
 	case lineItems:
 		return "an array of one or more sub-experiments"
 	}

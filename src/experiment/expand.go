@@ -12,6 +12,9 @@ import (
 // maxExpanded bounds the sub-experiments of a file, sweeps expanded.
 const maxExpanded = 10_000
 
+// longestValue is how many characters of a swept value stand in a title: a Body can be long.
+const longestValue = 120
+
 // draft is a sub-experiment on its way from the file: what was given, its position, what of it is valid.
 type draft struct {
 	sub   SubExperiment
@@ -79,7 +82,7 @@ func (d *decoder) one(item *node, axes []axis, n int, titles map[string]int) {
 		n /= len(a.values)
 		swept[a.key] = true
 		picked[i] = member{a.key, v.off, v}
-		label[i] = "," + a.key + "=" + v.label()
+		label[i] = "," + a.key + "=" + shorten(v.label(), longestValue)
 	}
 	members := make([]member, 0, len(item.members)+len(picked))
 	for _, m := range item.members {

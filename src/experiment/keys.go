@@ -12,6 +12,11 @@ const (
 	object    // with rule.fields
 	limits    // metric name to upper bound
 	commands  // the micro-tests, kept as they stand
+	texts     // name to text; check is for the names, elem for the values
+	bodies    // bodies of requests, kept as they stand
+	oneBody   // one of them
+	statuses  // an integer, or a list of those
+	answers   // what an answer's body has to be, kept as it stands
 	sweep     // key to array of values
 	lineItems // the sub-experiments
 )
@@ -115,6 +120,7 @@ func subKeys() []key {
 	ks = append(ks, entryKeys()...)
 	ks = append(ks, loadKeys()...)
 	ks = append(ks, requestKeys()...)
+	ks = append(ks, ownRequestKeys()...)
 	ks = append(ks, typeKeys()...)
 	return append(ks, key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
 		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key " +

@@ -95,6 +95,17 @@ func (r *rule) schema() ordered {
 		return ordered{{"type", "object"}}
 	case sweep:
 		return sweepSchema(r.fields)
+	case texts:
+		return ordered{{"type", "object"}, {"additionalProperties", ordered{{"type", "string"}}}}
+	case bodies:
+		return bodySchema()
+	case oneBody:
+		return ordered{{"anyOf", []ordered{{{"type", "string"}, {"minLength", 1}}, {{"type", "object"}}}}}
+	case statuses:
+		return ordered{{"anyOf", []ordered{r.elem.schema(), {{"type", "array"}, {"minItems", 1},
+			{"items", r.elem.schema()}}}}}
+	case answers:
+		return answerSchema()
 	}
 	return ordered{{"type", "array"}, {"minItems", 1}, {"items", ordered{{"$ref", "#/$defs/subExperiment"}}}}
 }

@@ -73,7 +73,11 @@ func fits(r *rule, t reflect.Type) bool {
 		return t.Kind() == reflect.Struct
 	case limits:
 		return t == reflect.TypeFor[Limits]()
-	case commands:
+	case texts:
+		return t == reflect.TypeFor[map[string]string]()
+	case statuses:
+		return t == reflect.TypeFor[[]int]()
+	case commands, bodies, answers:
 		return t == reflect.TypeFor[RawObject]()
 	case lineItems:
 		return t == reflect.TypeFor[[]SubExperiment]()
@@ -245,9 +249,17 @@ func brokenNested(doc, schema map[string]any, word string, arg, v any, path stri
 			}
 		}
 	case "additionalProperties":
+		properties, _ := schema["properties"].(map[string]any)
 		for k := range o {
-			_, is := schema["properties"].(map[string]any)[k]
-			bad = bad || !is
+			if _, is := properties[k]; is {
+				continue
+			}
+			others, allowed := arg.(map[string]any)
+			if bad = bad || !allowed; allowed {
+				if text := check(doc, others, o[k], path+"."+k); text != "" {
+					return false, text
+				}
+			}
 		}
 	case "properties":
 		for k, one := range arg.(map[string]any) {

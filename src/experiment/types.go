@@ -110,6 +110,14 @@ type SubExperiment struct {
 	TimeoutSeconds float64   `json:"TimeoutSeconds"`
 	MaxErrorRatio  float64   `json:"MaxErrorRatio"`
 	Visualization  string    `json:"Visualization"`
+	// of requests of the user's own: what ${env:NAME} stands for is never in here
+	Method       string            `json:"Method,omitempty"`       // empty: see RequestMethod
+	Path         string            `json:"Path,omitempty"`         // behind the endpoint's own
+	Headers      map[string]string `json:"Headers,omitempty"`      //
+	Body         RawObject         `json:"Body,omitempty"`         // see Bodies; paths of files are absolute after Load
+	Environment  map[string]string `json:"Environment,omitempty"`  // of the deployed function
+	ExpectStatus []int             `json:"ExpectStatus,omitempty"` // see Expectation
+	ExpectBody   RawObject         `json:"ExpectBody,omitempty"`
 	TypeKeys
 
 	traced traced // what Load found in the trace

@@ -29,6 +29,7 @@ func (d *decoder) validate(dr *draft) {
 	c.network()
 	c.entry()
 	c.stream()
+	c.requests()
 	c.ineffective()
 	c.commands()
 }

@@ -119,8 +119,9 @@ func TestValuesAreQuoted(t *testing.T) {
 	var back struct {
 		Functions map[string]struct{ Environment map[string]string }
 	}
-	if err := yaml.Unmarshal(text, &back); err != nil ||
-		back.Functions["f0-0"].Environment["TRICKY"] != r.Functions[0].Env["TRICKY"] {
+	// The Serverless CLI takes the backslash away: without it ${ begins a variable.
+	if err := yaml.Unmarshal(text, &back); err != nil || strings.ReplaceAll(
+		back.Functions["f0-0"].Environment["TRICKY"], `\${`, "${") != r.Functions[0].Env["TRICKY"] {
 		t.Errorf("read back: %v, %q", err, back.Functions["f0-0"].Environment)
 	}
 }

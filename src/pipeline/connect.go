@@ -72,8 +72,9 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 			kit.Secrets = append(kit.Secrets, v)
 		}
 	}
+	passEnvironment(&kit, r.Experiment, j.Getenv)
 	if client := c.platform.client; client != nil && row.Local {
-		kit.Env = []string{"STELLAR_LOCAL_URL=" + client.URL, "STELLAR_LOCAL_TOKEN=" + client.Token}
+		kit.Env = append(kit.Env, "STELLAR_LOCAL_URL="+client.URL, "STELLAR_LOCAL_TOKEN="+client.Token)
 		kit.Secrets = append(kit.Secrets, client.Token)
 		keys := sigv4.Derive(client.Token)
 		opts.LambdaKey = signing.Key{ID: keys.ID, Secret: keys.Secret}
@@ -86,6 +87,32 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 	opts.Serverless = kit.Open
 	return opts
 }
+
+// passEnvironment gives the Serverless CLI the variables that functions' environments refer to, in the form in which it
+// takes their values as they are.
+func passEnvironment(kit *deploy.Kit, exp *experiment.Experiment, getenv func(string) string) {
+	if exp == nil {
+		return
+	}
+	for i := range exp.SubExperiments {
+		for _, v := range exp.SubExperiments[i].EnvironmentVariables() {
+			kit.Hide = true
+			value := getenv(v.Name)
+			escaped, err := provider.EscapeVariables(value)
+			if value == "" || err != nil { // the checks before the run have said so
+				continue
+			}
+			kit.Env = append(kit.Env, v.Name+"="+escaped)
+			if len(value) >= secretLeast {
+				kit.Secrets = append(kit.Secrets, value, escaped)
+			}
+		}
+	}
+}
+
+// secretLeast is the length from which on values are replaced in what a CLI prints: shorter ones, such as "eu" or
+// "http", are part of other words.
+const secretLeast = 6
 
 // locate gives where a run's units will go, as far as its provider knows more than their names. It is looked up once,
 // so that the index, the journal and the deployment always name the same place.

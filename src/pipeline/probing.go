@@ -137,7 +137,7 @@ func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, er
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Env{
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
-		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run,
+		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run, Getenv: s.Getenv,
 		Progress: func(p probe.Progress) {
 			s.Observer.Burst(Progress{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
 				Left: p.Left})

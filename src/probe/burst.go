@@ -22,9 +22,9 @@ type burst struct {
 	reuse   bool
 	shared  bool // connections carry many requests at once
 	timeout time.Duration
-	request []byte // its head; of HTTP/1.1 all of it
-	body    []byte // of HTTP/2
-	slots   []*slot
+	// what its slots send: one for each of Config.Bodies
+	requests []message
+	slots    []*slot
 
 	missed  bool // an instance of before has answered although a cold start was forced; known once it is recorded
 	cut     atomic.Bool
@@ -47,6 +47,9 @@ func (e *engine) newBurst(n int) *burst {
 	round := n / len(e.targets)
 	b := e.newBurstOf(e.targets[n%len(e.targets)], round, e.cfg.BurstSize(round))
 	b.n = n
+	for i, s := range b.slots {
+		s.variant = e.cfg.pick(n, i)
+	}
 	return b
 }
 
@@ -60,7 +63,7 @@ func (e *engine) newBurstOf(t *target, round, size int) *burst {
 		ready: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	var err error
-	if b.request, b.body, err = e.cfg.request(t, round); err != nil {
+	if b.requests, err = e.cfg.requests(t, round); err != nil {
 		e.stop(err)
 	}
 	b.unready.Store(int32(size))

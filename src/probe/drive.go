@@ -178,6 +178,7 @@ func (d *drive) sendOne() bool {
 	}
 	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
+	s.variant = round.engine.cfg.pick(s.second, s.index)
 	d.inFlight++
 	s.fire()
 	return true
@@ -245,6 +246,7 @@ func (d *drive) warmed(s *slot) {
 	if s.class != sample.OK && due {
 		s.stage, s.index, s.planned, s.second = armed, int(d.k-d.first), d.at, d.second
 		s.round = int(d.k / int64(len(d.rounds)))
+		s.variant = s.b.engine.cfg.pick(s.second, s.index)
 		d.inFlight++
 		d.advance()
 		s.fire()

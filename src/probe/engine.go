@@ -60,6 +60,7 @@ func newEngine(cfg Config) (*engine, error) {
 		if made.proto, err = protocolOf(cfg.Protocol, made); err != nil {
 			return nil, err
 		}
+		made.hidden = cfg.HideAnswers
 		e.targets = append(e.targets, made)
 	}
 	if cfg.Load != nil {

@@ -28,8 +28,8 @@ func (cfg *Config) method(t *target) string {
 }
 
 // content is the body of a round's requests.
-func (cfg *Config) content(t *target, round int) []byte {
-	switch body := cfg.Body(round); {
+func (cfg *Config) content(t *target, round int, body []byte) []byte {
+	switch {
 	case t.proto.grpc:
 		return callMessage(t.parameters(cfg, round))
 	case t.invoke:
@@ -68,8 +68,8 @@ func (t *target) event(cfg *Config, round int, body []byte) []byte {
 func isAWS(f field) bool { return strings.HasPrefix(strings.ToLower(f.name), "x-amz-") }
 
 // sentFields are the header fields that are sent to a target, with those of a signature.
-func (cfg *Config) sentFields(t *target, round int, body []byte) ([]field, error) {
-	fields := t.fields
+func (cfg *Config) sentFields(t *target, round int, carried Body, body []byte) ([]field, error) {
+	fields := t.withType(carried)
 	if t.invoke { // the others are members of the event
 		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return !isAWS(f) })
 	}
@@ -117,12 +117,12 @@ func (e *engine) resign(drives []*drive, over <-chan struct{}) {
 		for i, d := range drives {
 			for _, rounds := range d.rounds {
 				for _, b := range rounds {
-					request, body, err := e.cfg.request(b.target, b.round)
+					requests, err := e.cfg.requests(b.target, b.round)
 					if err != nil {
 						e.stop(err)
 						return
 					}
-					e.loops[i].do(func() { b.request, b.body = request, body })
+					e.loops[i].do(func() { b.requests = requests })
 				}
 			}
 		}

@@ -16,6 +16,9 @@ const (
 // terminal could interpret, and without the values of the request's header fields, which a server may send back. It is
 // empty if there is no body.
 func (t *target) excerpt(body []byte) string {
+	if t.hidden {
+		return ""
+	}
 	text := body[:min(len(body), excerptFrom)]
 	for _, f := range t.fields {
 		if len(f.value) >= secretLeast {

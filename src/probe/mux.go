@@ -140,12 +140,13 @@ func (m *mux) begin(s *slot) {
 	m.streams[id] = s
 	s.stage, s.stream, s.window = sent, id, m.streamWindow
 	flags := byte(flagEndHeaders)
-	if len(s.b.body) == 0 {
+	request := &s.b.requests[s.variant]
+	if len(request.body) == 0 {
 		flags |= flagEndStream
 	}
-	m.batch = append(appendFrame(m.batch, frameHeaders, flags, id, len(s.b.request)), s.b.request...)
+	m.batch = append(appendFrame(m.batch, frameHeaders, flags, id, len(request.head)), request.head...)
 	m.dirty = append(m.dirty, s)
-	if s.body = s.b.body; len(s.body) > 0 {
+	if s.body = request.body; len(s.body) > 0 {
 		m.pump(s)
 	}
 }

@@ -232,10 +232,11 @@ func TestRequestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		head, _, err := cfg.request(made, 3)
+		all, err := cfg.requests(made, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
+		head := all[0].head
 		fmt.Fprintf(&b, "%s\n--\n", strings.ReplaceAll(string(head), "\r\n", "\n"))
 	}
 	checkGolden(t, "requests.txt", b.String())

@@ -62,6 +62,13 @@ type Target struct {
 	Sign func(r *http.Request, body []byte, at time.Time) error
 }
 
+// Body is what a request carries.
+type Body struct {
+	Name  string // in the row's Body
+	Type  string // value of Content-Type; empty: none is sent, or the target's Header has it
+	Bytes []byte
+}
+
 // Config is the bursts of one sub-experiment. Rounds count from 0; a round is one burst to each target in turn.
 type Config struct {
 	Client
@@ -72,6 +79,7 @@ type Config struct {
 	Desired     func(round int) time.Duration // the service time asked for, for the rows; nil: none
 	Method      string                        // default GET
 	Body        func(round int) []byte        // nil: none
+	Bodies      []Body                        // in place of Body; nil: none
 	Arrivals    schedule.Arrivals
 	Schedule    string // default Closed
 	Protocol    string // default HTTP1; all targets speak the same
@@ -80,6 +88,15 @@ type Config struct {
 	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
 	Watch       bool   // mark rows whose latency the client may have made (Suspect)
 	Cold        *Cold  // makes the targets cold before each burst, of a closed schedule; nil: no cold start is forced
+
+	// Pick gives the index in Bodies of the body of a row's request, by the row's Burst and Slot. It must give the same
+	// whenever it is asked, and is asked by several goroutines at once. nil: the first one.
+	Pick func(burst, slot int) int
+	// Expect says why a complete answer is not what was expected, whatever its status: its row then has the class
+	// Unexpected. nil: statuses from 400 on are failures, nothing else. It gets as much of the body as KeepBody allows.
+	Expect func(status int, body []byte) error
+	// HideAnswers keeps the text of answers out of notes: they may hold a secret of the request.
+	HideAnswers bool
 
 	// MaxErrorRatio from 0 to 1: once 10 requests are in and more than this part has failed, Run stops.
 	MaxErrorRatio float64

@@ -64,9 +64,13 @@ func (p protocol) judge(r *response) sample.Class {
 // field is a header field.
 type field struct{ name, value string }
 
+// mostFields is how many bytes of header fields a request may have: over HTTP/2 they are sent in one frame of 16 KiB.
+const mostFields = 12 << 10
+
 // headerFields are the header fields of a target, in the order of their names: the same bytes every time.
 func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, error) {
 	var out []field
+	size := 0
 	if user != nil {
 		password, _ := user.Password()
 		pair := base64.StdEncoding.EncodeToString([]byte(user.Username() + ":" + password))
@@ -88,7 +92,11 @@ func (t *target) headerFields(user *url.Userinfo, header http.Header) ([]field, 
 					name)
 			}
 			out = append(out, field{name, value})
+			size += len(name) + len(value)
 		}
+	}
+	if size > mostFields {
+		return nil, fail.Input("endpoint %q: %d bytes of header fields; at most %d fit", t.label, size, mostFields)
 	}
 	return out, nil
 }
@@ -119,7 +127,9 @@ func (cfg *Config) headerBlock(t *target, round int, body []byte, fields []field
 		put("content-type", "application/grpc")
 		put("te", "trailers")
 	} else {
-		put("accept", "*/*")
+		if !t.sets("Accept") {
+			put("accept", "*/*")
+		}
 		if len(body) > 0 || method == http.MethodPost || method == http.MethodPut {
 			put("content-length", strconv.Itoa(len(body)))
 		}

@@ -67,10 +67,23 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 // row makes a slot's row, and gives its response to those who asked for it.
 func (r *recorder) row(s *slot) sample.Sample {
 	row := s.sample()
+	r.judgeAnswer(s, &row)
 	if r.cfg.Answer != nil && s.resp.whole {
 		r.cfg.Answer(&row, s.resp.body)
 	}
 	return row
+}
+
+// judgeAnswer gives the row of a complete answer the class that Expect decides. A function that failed itself has no
+// answer.
+func (r *recorder) judgeAnswer(s *slot, row *sample.Sample) {
+	if r.cfg.Expect == nil || !s.resp.whole || s.err != nil || row.Err == sample.Function {
+		return
+	}
+	row.Err, row.Latency = sample.OK, s.since(s.end)
+	if s.err = r.cfg.Expect(row.Status, s.resp.body); s.err != nil {
+		row.Err, row.Latency = sample.Unexpected, sample.None
+	}
 }
 
 // count adds a row to the outcome.

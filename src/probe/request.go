@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type target struct {
 	fields   []field // of the target's own
 	invoke   bool    // it is the operation Invoke of the Lambda API
 	sign     func(r *http.Request, body []byte, at time.Time) error
+	hidden   bool // answers are not shown in notes
 
 	addrs []netip.Addr // addr alone, where there is one
 	proto protocol
@@ -152,13 +154,53 @@ func (t *target) parameters(cfg *Config, round int) url.Values {
 	return all
 }
 
-// request serialises a round's request: the exact bytes that every slot of a burst writes. For HTTP/2, they are the
-// header block and the body, which go into frames; for HTTP/1.1, the body is part of the first.
-func (cfg *Config) request(t *target, round int) (head, body []byte, err error) {
-	body = cfg.content(t, round)
-	fields, err := cfg.sentFields(t, round, body)
+// message is the exact bytes of a request. For HTTP/2, they are the header block and the body, which go into frames;
+// for HTTP/1.1, the body is part of the head.
+type message struct{ head, body []byte }
+
+// requests serialises a round's requests, which slots of a burst only write: one for each of Bodies.
+func (cfg *Config) requests(t *target, round int) ([]message, error) {
+	bodies := cfg.Bodies
+	if len(bodies) == 0 {
+		bodies = []Body{{Bytes: cfg.Body(round)}}
+	}
+	all := make([]message, len(bodies))
+	for i, body := range bodies {
+		var err error
+		if all[i], err = cfg.request(t, round, body); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// pick is the index in Bodies of a request's body.
+func (cfg *Config) pick(burst, slot int) int {
+	if cfg.Pick == nil || len(cfg.Bodies) < 2 {
+		return 0
+	}
+	return cfg.Pick(burst, slot)
+}
+
+// withType are the target's fields, and the body's type where they have none.
+func (t *target) withType(body Body) []field {
+	if body.Type == "" || t.sets("Content-Type") {
+		return t.fields
+	}
+	return append(slices.Clip(t.fields), field{"Content-Type", body.Type})
+}
+
+// sets reports whether a target's own header fields have one of that name.
+func (t *target) sets(name string) bool {
+	return slices.ContainsFunc(t.fields, func(f field) bool { return strings.EqualFold(f.name, name) })
+}
+
+// request serialises a round's request.
+func (cfg *Config) request(t *target, round int, carried Body) (message, error) {
+	body := cfg.content(t, round, carried.Bytes)
+	fields, err := cfg.sentFields(t, round, carried, body)
 	if t.proto.multi {
-		return cfg.headerBlock(t, round, body, fields), body, err
+		return message{cfg.headerBlock(t, round, body, fields), body}, err
 	}
 	method := cfg.method(t)
 	b := make([]byte, 0, 1024+len(body))
@@ -166,7 +208,10 @@ func (cfg *Config) request(t *target, round int) (head, body []byte, err error) 
 	b = append(append(b, ' '), t.pathQuery(cfg, round)...)
 	b = append(append(b, " HTTP/1.1\r\nHost: "...), t.hostPort...)
 	b = append(append(b, "\r\nUser-Agent: "...), cfg.UserAgent...)
-	b = append(b, "\r\nAccept: */*\r\n"...)
+	b = append(b, "\r\n"...)
+	if !t.sets("Accept") {
+		b = append(b, "Accept: */*\r\n"...)
+	}
 	if cfg.Connections == New {
 		b = append(b, "Connection: close\r\n"...)
 	}
@@ -177,7 +222,7 @@ func (cfg *Config) request(t *target, round int) (head, body []byte, err error) 
 	for _, f := range fields {
 		b = append(append(append(append(b, f.name...), ": "...), f.value...), "\r\n"...)
 	}
-	return append(append(b, "\r\n"...), body...), nil, err
+	return message{head: append(append(b, "\r\n"...), body...)}, err
 }
 
 // printable escapes characters that are not allowed in a request line: url.Parse accepts spaces and non-ASCII in a

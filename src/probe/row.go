@@ -46,6 +46,9 @@ func (s *slot) sample() sample.Sample {
 	if b.target.proto.grpc {
 		answer.DescribeCall(&row, s.resp.body)
 	}
+	if bodies := b.engine.cfg.Bodies; len(bodies) > 0 {
+		row.Body = bodies[s.variant].Name
+	}
 	if b.client.ChunkBytes > 0 {
 		row.Stream = s.streamed()
 		answer.Describe(&row, s.resp.head, s.resp.firstLine())

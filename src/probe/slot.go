@@ -47,6 +47,7 @@ type slot struct {
 	second, round int
 	warms         bool
 
+	variant  int // index of its request in the burst's
 	renewals int // how often its connection was opened again before the release
 
 	phases  phases
@@ -66,7 +67,7 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.pool = b, index, l, b.target.pools[l.index]
 	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.refusal, s.resent, s.queued = nil, false, false
-	s.planned, s.second, s.round, s.warms = 0, 0, 0, false
+	s.planned, s.second, s.round, s.warms, s.variant = 0, 0, 0, false, 0
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
@@ -161,7 +162,7 @@ func (s *slot) armed() {
 func (s *slot) sealRequest() {
 	if s.conn.seal != nil && !s.warms {
 		s.conn.held = true
-		s.conn.send(s.b.request)
+		s.conn.send(s.b.requests[s.variant].head)
 	}
 }
 
@@ -211,7 +212,7 @@ func (s *slot) write(at time.Duration) {
 		c.held = false
 		c.flush()
 	} else {
-		c.send(s.b.request)
+		c.send(s.b.requests[s.variant].head)
 	}
 }
 

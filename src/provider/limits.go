@@ -3,6 +3,7 @@ package provider
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,7 +32,13 @@ type Limits struct {
 	Arm          bool           // has functions on arm64
 	Region       *regexp.Regexp // form of its regions' names; nil: not known
 	RegionLike   string         // a region of that form
-	Source       string         // where these numbers were read, and when
+
+	OneRoute         bool           // the gateway has one path for each function, and none below it
+	References       bool           // its CLI reads the variables that Environment names by ${env:NAME}
+	ReservedVariable *regexp.Regexp // names that no function's environment can have; nil: none
+	EnvironmentBytes int            // of all names and values of an environment together
+
+	Source string // where these numbers were read, and when
 }
 
 // CheckLimits says all that the sub-experiments ask for and the provider does not take (bad input). fns are the
@@ -58,12 +65,41 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int, fns []*Function
 	}
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
-		for _, no := range slices.Concat(l.sizes(s, sizesOf(i, s, fns)), l.runtime(s), l.entry(s)) {
+		for _, no := range slices.Concat(l.path(s), l.environment(s), l.sizes(s, sizesOf(i, s, fns)), l.runtime(s),
+			l.entry(s)) {
 			no.Sub = i
 			all = append(all, no)
 		}
 	}
 	return all
+}
+
+// path refuses a path where a function has one route of an HTTP API.
+func (l Limits) path(s *experiment.SubExperiment) []Refusal {
+	if behind, _, _ := strings.Cut(s.Path, "?"); l.OneRoute && behind != "" && s.HTTPEntry() {
+		return []Refusal{Refuse("Path", behind, "each function has one route of its HTTP API; want a query "+
+			"alone, such as ?a=b, or Entry %s", experiment.EntryURL)}
+	}
+	return nil
+}
+
+// environment refuses variables that functions there do not have, or that the platform sets itself.
+func (l Limits) environment(s *experiment.SubExperiment) (no []Refusal) {
+	if wanted := s.EnvironmentVariables(); len(wanted) > 0 && !l.References {
+		no = append(no, Refuse("Environment", "${env:"+wanted[0].Name+"}", "its deployment would write the value "+
+			"into a file; want a value that everyone may read"))
+	}
+	bytes := 0
+	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
+		bytes += len(name) + len(s.Environment[name])
+		if l.ReservedVariable != nil && l.ReservedVariable.MatchString(name) {
+			no = append(no, Refuse("Environment", name, "the platform sets it itself"))
+		}
+	}
+	if l.EnvironmentBytes > 0 && bytes > l.EnvironmentBytes {
+		no = append(no, Refuse("Environment", fmt.Sprint("of ", bytes, " bytes"), "it takes %d", l.EnvironmentBytes))
+	}
+	return no
 }
 
 // sizesOf are the distinct sizes of a sub-experiment's functions, in their order: its own where it has none among fns.

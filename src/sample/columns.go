@@ -94,7 +94,8 @@ func clientColumns() []column {
 	}
 }
 
-// reportColumns say how a row became cold, what the platform reports of it, and what follows from both.
+// reportColumns say how a row became cold, what the platform reports of it, and what follows from both; and which body
+// its request had.
 func reportColumns() []column {
 	return []column{
 		{name: "Cold Start", write: func(w *Writer, _ *memo, s *Sample) { w.text(s.ColdStart) }, read: readColdStart},
@@ -113,6 +114,7 @@ func reportColumns() []column {
 				s.Cost, err = parseCost(cell)
 				return err
 			}},
+		textColumn("Body", func(s *Sample) *string { return &s.Body }),
 	}
 }
 
@@ -120,7 +122,7 @@ func reportColumns() []column {
 func unreported(s *Sample) bool {
 	return s.ColdStart == "" && s.ProviderDuration < 0 && s.Billed < 0 && s.ProviderInit < 0 && s.Restore < 0 &&
 		s.MemorySizeMB == 0 && s.MaxMemoryMB == 0 && s.Network < 0 && s.Residual < 0 && s.Start < 0 &&
-		s.FirstRequest < 0 && !(s.Cost >= 0)
+		s.FirstRequest < 0 && !(s.Cost >= 0) && s.Body == ""
 }
 
 func textColumn(name string, field func(*Sample) *string) column {
@@ -246,7 +248,8 @@ func readClass(m *memo, s *Sample, cell []byte) error {
 }
 
 func classes() []Class {
-	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused, Function}
+	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused, Function,
+		Unexpected}
 }
 
 func readDesired(m *memo, s *Sample, cell []byte) error {

@@ -23,6 +23,8 @@ const (
 	TooLarge Class = "too-large"
 	Function Class = "function-error" // an Invoke that reached the function, which failed
 	Refused  Class = "refused"        // HTTP/2: the server says that it did not take the request, twice
+	// a complete answer that is not what the experiment expects
+	Unexpected Class = "unexpected"
 )
 
 // Tri is yes, no or unknown: it is Unknown for a function that does not report whether it was cold.
@@ -100,6 +102,9 @@ type Sample struct {
 	FirstRequest time.Duration
 
 	Cost float64 // USD; NaN: none
+
+	// number of the request's body among those that the experiment names, from 0; empty: it names one, or none
+	Body string
 }
 
 // The values of ColdStart.

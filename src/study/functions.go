@@ -1,6 +1,10 @@
 package study
 
-import "stellar/src/experiment"
+import (
+	"maps"
+
+	"stellar/src/experiment"
+)
 
 // Replicas are n functions as the sub-experiment's keys describe them, all alike.
 func Replicas(sub *experiment.SubExperiment, n int) []FunctionSpec { return Chains(sub, n, 1) }
@@ -11,7 +15,10 @@ func Chains(sub *experiment.SubExperiment, n, length int) []FunctionSpec {
 	for replica := range n {
 		for hop := range length {
 			f := FunctionSpec{Replica: replica, Hop: hop, ChainLength: length, MemoryMB: sub.FunctionMemoryMB,
-				ImageSizeMB: sub.FunctionImageSizeMB, Env: map[string]string{}}
+				ImageSizeMB: sub.FunctionImageSizeMB, Env: maps.Clone(sub.Environment)}
+			if f.Env == nil {
+				f.Env = map[string]string{}
+			}
 			if sub.FillerRead {
 				f.Env["STELLAR_FILLER_READ"] = "1"
 			}

@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,7 +17,8 @@ import (
 // tokenField is the header field in which a deployed function expects the run's token.
 const tokenField = "X-Stellar-Token"
 
-// Check refuses an environment without endpoints or without a folder.
+// Check refuses an environment without endpoints or without a folder, and reads what the requests of the file are made
+// of: files, and variables of the environment.
 func (e *Env) Check() error {
 	if len(e.Endpoints) == 0 {
 		return fail.Input("sub-experiment %d (%s) has no endpoint", e.Index, e.Sub.Title)
@@ -24,7 +26,7 @@ func (e *Env) Check() error {
 	if e.Dir == "" {
 		return fail.Input("sub-experiment %d (%s) has no folder to write to", e.Index, e.Sub.Title)
 	}
-	return nil
+	return e.prepareRequests()
 }
 
 // Load is the sub-experiment's bursts, or its sustained load, in the probe's terms. The targets are its caller's to
@@ -56,6 +58,9 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 	if e.Log != nil {
 		cfg.Note = e.Log.Warnf
 	}
+	if e.own != nil {
+		e.own.apply(&cfg)
+	}
 	return cfg
 }
 
@@ -66,6 +71,9 @@ const streamSlack = 16 << 10
 // Target is an endpoint in the probe's terms.
 func (e *Env) Target(at Endpoint) probe.Target {
 	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}, Invoke: at.Invoke}
+	if e.own != nil {
+		t.URL, t.Header = e.own.behind(at.URL), maps.Clone(e.own.header)
+	}
 	if at.Event {
 		t.Header.Set("X-Amz-Invocation-Type", "Event")
 	}

@@ -86,6 +86,9 @@ type Env struct {
 	TLS       *tls.Config // nil: the system's roots
 	Log       Logger      // nil: nothing is logged
 
+	// Getenv gives the values of variables that the file's requests name; nil: none has one.
+	Getenv func(name string) string
+
 	// MakeCold makes functions cold, side by side, and returns when no instance that stood before takes another
 	// request, as far as the provider can say; the rows tell whether it is so. nil: the provider cannot
 	// (NeedColdStart).
@@ -103,6 +106,8 @@ type Env struct {
 	Progress func(probe.Progress)
 	// Measured is called once with what was measured; may be nil.
 	Measured func(Result)
+
+	own *requests // of the file, set by Check; nil: those of the measurement function
 }
 
 // Logger is what a study logs through.

@@ -36,6 +36,10 @@ func limits() provider.Limits {
 		SnapStart: []string{"java", "python"}, Arm: true,
 		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		Region:  regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		OneRoute: true, References: true, EnvironmentBytes: 4096,
+		// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: reserved ones, and none begins with _
+		ReservedVariable: regexp.MustCompile(`^(_.*|.|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|` +
+			`ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$`),
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 

@@ -126,13 +126,17 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, er
 	if err != nil {
 		return functionSection{}, err
 	}
+	env, err := provider.Environment(fn.Env)
+	if err != nil {
+		return functionSection{}, err
+	}
 	f := functionSection{
 		Name:         functionName(u.Name, fn.Name),
 		Architecture: architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
 		SnapStart:    fn.SnapStart,
-		Environment:  provider.Texts(fn.Env),
+		Environment:  env,
 		URL:          provider.URLOf(fn),
 		Events:       provider.HTTPEvents(fn),
 	}

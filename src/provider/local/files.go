@@ -57,8 +57,11 @@ func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		Plugins:  []string{"./" + plugin.Name},
 	}
 	for _, fn := range u.Functions {
-		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name,
-			Value: section(r, u, fn)})
+		f, err := section(r, u, fn)
+		if err != nil {
+			return nil, err
+		}
+		file.Functions = append(file.Functions, provider.Member[functionSection]{Name: fn.Name, Value: f})
 	}
 	yml, err := provider.ServerlessYML(r, u, file, "  serverless deploy | info | remove",
 		"  serverless logs -f <function>",
@@ -67,12 +70,16 @@ func (l *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		{Name: plugin.FunctionsName, Text: plugin.FunctionsSource}, yml}, err
 }
 
-func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
+func section(r *run.Run, u provider.Unit, fn *run.Function) (functionSection, error) {
+	env, err := provider.Environment(fn.Env)
+	if err != nil {
+		return functionSection{}, err
+	}
 	f := functionSection{
 		Architecture: fn.Architecture,
 		MemorySize:   fn.MemoryMB,
 		Timeout:      fn.TimeoutSeconds,
-		Environment:  provider.Texts(fn.Env),
+		Environment:  env,
 		Platform: platformSection{
 			KeepAliveSeconds: fn.Platform.KeepAliveSeconds,
 			Concurrency:      fn.Platform.Concurrency,
@@ -89,8 +96,8 @@ func section(r *run.Run, u provider.Unit, fn *run.Function) functionSection {
 	if fn.PackageType == "Image" {
 		f.Image, f.Platform.ImageContract, f.Platform.ColdPull = provider.ImageOf(fn), fn.Platform.ImageContract,
 			fn.ColdPull
-		return f
+		return f, nil
 	}
 	f.Handler, f.Runtime, f.Package = fn.Handler, fn.Runtime, provider.ArtifactOf(r, u, fn)
-	return f
+	return f, nil
 }

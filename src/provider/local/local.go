@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -24,10 +25,7 @@ import (
 
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
-	body, words := provider.EventLimits(maxEvent)
-	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy",
-		Limits: provider.Limits{Arm: true, RequestBytes: body, RequestWords: words,
-			Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync}},
+	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: limits(),
 		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
 		UDP: true, Update: 100 * time.Millisecond}
 }
@@ -37,6 +35,16 @@ const (
 	// maxEvent is what the platform takes as an event, as Lambda does.
 	maxEvent = int64(6 * bytesize.MiB)
 )
+
+func limits() provider.Limits {
+	body, words := provider.EventLimits(maxEvent)
+	return provider.Limits{Arm: true,
+		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
+		RequestBytes: body, RequestWords: words, OneRoute: true, References: true,
+		// what the platform sets itself
+		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
+			`LAMBDA_TASK_ROOT|TMPDIR)$`)}
+}
 
 // connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so
 // that the laptop's path is the cloud's path.
