@@ -96,6 +96,8 @@ func TestCombinations(t *testing.T) {
 			`"PayloadEnd": 7`, `.PayloadPoints: 5 points do not fit between 5 and 7 bytes`},
 		"payload in an event": {`"Type": "invocation-overhead", "OverheadType": "payload", "Entry": "sdk"`,
 			`.Entry: found "sdk"; an event has the parameters of the request in it`},
+		"an answer that is a stream": {`"Type": "invocation-overhead", "Runtime": "go", "Entry": "url", ` +
+			`"InvokeMode": "streamed"`, `.InvokeMode: invocation-overhead reads instants from the function's answer`},
 		"package in an event": {`"Type": "invocation-overhead", "Entry": "sdk"`, ""},
 		"command without an argument": {`"Bursts": 1, "Cmds": {"cpu": {}}`,
 			`.Cmds.cpu.n: missing; want an integer >= 0`},

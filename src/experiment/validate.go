@@ -205,6 +205,10 @@ func (c combination) network() {
 		c.refuse([]string{"Protocol", "Exchange"}, "%s asks the function in JSON, which gRPC does not carry; want "+
 			"another Protocol", c.s.Type)
 	}
+	if n.Exchange != "" && c.s.InvokeMode == InvokeStreamed {
+		c.refuse([]string{"InvokeMode", "Exchange"}, "%s reads instants from the function's answer, and a stream has "+
+			"none; want %q", c.s.Type, InvokeBuffered)
+	}
 	if why := badAddress(n.AdvertiseAddress); why != "" {
 		c.refuse([]string{"AdvertiseAddress"}, "found %q; %s", n.AdvertiseAddress, why)
 	}

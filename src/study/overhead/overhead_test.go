@@ -174,6 +174,9 @@ func TestOffsetIsSubtracted(t *testing.T) {
 			if !ok || !r.Obtained() {
 				t.Fatalf("%s: row %d has no time: %+v", exchange, i, r)
 			}
+			if r.Connection < 2*time.Microsecond || r.Connection > late {
+				t.Errorf("%s: row %d: a new connection took %s", exchange, i, r.Connection)
+			}
 			truly := f.had[r.RequestID].Sub(r.Start) - r.Connection
 			if truly < late || (took-truly).Abs() > r.OffsetError || r.OffsetError <= 0 || r.OffsetError > late {
 				t.Errorf("%s: row %d: %s ± %s, truly %s", exchange, i, took, r.OffsetError, truly)
