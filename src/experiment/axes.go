@@ -59,16 +59,22 @@ func (e *Experiment) Axes() ([]Axis, error) {
 	return axes, nil
 }
 
+const cmdsKey = "Cmds"
+
 // column is a key with its value in each sub-experiment, as JSON; empty where it is not there.
 type column struct {
 	key string
 	raw []string
 }
 
-// members are the keys of an object, by name, where all values are objects; else the key itself.
+// members are the keys of an object, by name, where all values are objects; else the key itself. Without micro-tests
+// Cmds is an empty object, and the arguments of each test are members again.
 func members(key string, raw []string) []column {
 	objects, names := make([]map[string]json.RawMessage, len(raw)), map[string]bool{}
 	for i, text := range raw {
+		if text == "" && key == cmdsKey {
+			text = "{}"
+		}
 		if json.Unmarshal([]byte(text), &objects[i]) != nil || objects[i] == nil {
 			return []column{{key, raw}}
 		}
@@ -81,6 +87,10 @@ func members(key string, raw []string) []column {
 		c := column{key: key + "." + name}
 		for _, o := range objects {
 			c.raw = append(c.raw, string(o[name]))
+		}
+		if key == cmdsKey {
+			out = append(out, members(c.key, c.raw)...)
+			continue
 		}
 		out = append(out, c)
 	}

@@ -24,6 +24,9 @@ func TestAxes(t *testing.T) {
 			{"Bursts": 1, "Platform": {"KeepAliveSeconds": 2, "KeepAliveDistribution": "exponential"}}`,
 			`[{Platform.KeepAliveDistribution  [fixed exponential exponential] []} ` +
 				`{Platform.KeepAliveSeconds s [2 0.5 2] [2 0.5 2]}]`},
+		{`{"Bursts": 1, "Sweep": {"Cmds": [{"cpu": {"n": 100}, "sleep": 5}, {"cpu": {"n": 200}, "sleep": 5}]}}`,
+			`[{Cmds.cpu.n  [100 200] [100 200]}]`},
+		{`{"Bursts": 1}, {"Bursts": 1, "Cmds": {"sleep": 5, "stat": {"argv": 1}}}`, `[{Cmds.sleep  [none 5] []}]`},
 		{`{"Bursts": 1, "Sweep": {"FillerRead": [true, false]}}`, `[{FillerRead  [true false] []}]`},
 	} {
 		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`), testProviders())

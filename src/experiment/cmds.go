@@ -92,6 +92,10 @@ func (c combination) commands() {
 	if !IsMeasure(c.s.Function) || c.d.exp.ProviderKind() == KindURL {
 		return // what it knows is not known here
 	}
+	if c.s.Streamed() {
+		c.refuse([]string{"Cmds", "InvokeMode"}, "a streamed response has no results of micro-tests; "+
+			"want InvokeMode %s", InvokeBuffered)
+	}
 	table := commandTable()
 	keys := make([]key, len(table))
 	for i := range table {

@@ -109,6 +109,8 @@ func TestCombinations(t *testing.T) {
 				`want a Runtime of go, python, nodejs, java`},
 		"command of another type": {`"Type": "eviction", "Cmds": {"sleep": 5}`,
 			`.Cmds: eviction sends no micro-tests of the file; they are for Type burst`},
+		"commands of a stream": {`"Bursts": 1, "Runtime": "go", "Entry": "url", "InvokeMode": "streamed", "Cmds": {"sleep": 5}`,
+			`.Cmds: a streamed response has no results of micro-tests; want InvokeMode buffered`},
 		"command's time": {`"Bursts": 1, "FunctionTimeoutSeconds": 5, "Cmds": {"sleep": 5000}`,
 			`.Cmds.sleep: 5000 ms is no shorter than FunctionTimeoutSeconds, 5: every request would be cut off`},
 		"command's block": {`"Bursts": 1, "Cmds": {"io": {"rd": 3, "size": "65M", "cnt": 1}}`,
