@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestPiecesComeAsTheyAreMade(t *testing.T) {
 	p, c, _ := apiPlatform(t, func(f *client.FunctionSpec) {
 		f.URL = &client.FunctionURL{InvokeMode: client.InvokeStreamed}
 	})
-	res, err := http.Get(p.GatewayURL() + "/lambda-url/s/f/?do=stream&pieces=5&size=1000&pause=20")
+	res, err := http.Get(p.GatewayURL() + "/lambda-url/s/f/?do=stream&pieces=5&size=1000&pause=50")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +99,18 @@ func TestPiecesComeAsTheyAreMade(t *testing.T) {
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/x-pieces" || len(at) != 5 {
 		t.Fatalf("status %d, %v, %d pieces", res.StatusCode, res.Header, len(at))
 	}
+	var delays []time.Duration
 	for i, seen := range at {
 		var n int64
 		_, after, _ := strings.Cut(logOf(t, c), fmt.Sprintf("piece %d at ", i))
 		if _, err := fmt.Sscan(after, &n); err != nil {
 			t.Fatal(err)
 		}
-		if late := seen.Sub(time.Unix(0, n)); late < 0 || late > 15*time.Millisecond {
-			t.Errorf("piece %d came %v after it was written", i, late)
-		}
+		delays = append(delays, seen.Sub(time.Unix(0, n)))
+	}
+	slices.Sort(delays) // the median: a busy machine may hold single pieces up
+	if delays[0] < 0 || delays[2] > 25*time.Millisecond {
+		t.Errorf("pieces with 50 ms between them came so long after they were written: %v", delays)
 	}
 }
 

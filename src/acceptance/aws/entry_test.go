@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestEntries(t *testing.T) {
 		{"Title": "own", "Function": "./own", "Handler": "main.handle", "Runtime": "python3.13", "Bursts": 2,
 			"Entry": "sdk", "MaxErrorRatio": 1}]}`
 	streamed := `, {"Title": "streamed", "Runtime": "go", "Bursts": 2, "Entry": "url", "InvokeMode": "streamed",
-			"StreamBytes": 300000, "StreamPauseSeconds": 0.01},
+			"StreamBytes": 300000, "StreamPauseSeconds": 0.05},
 		{"Title": "events", "Runtime": "go", "Bursts": 3, "BurstSizes": [2], "Entry": "sdk-async",
 			"DesiredServiceTimes": ["100ms"], "BusySpinIncrements": [100000000]}]}`
 	l := lab.In(t, e, strings.Replace(strings.TrimSuffix(file, "]}")+streamed, "PR", "true", 1))
@@ -55,7 +56,7 @@ func TestEntries(t *testing.T) {
 	checkAllowed(t, asked)
 }
 
-// checkChunks demands the instants of every chunk: each came soon after the function had sent it, on one clock.
+// checkChunks demands the instants of every chunk: they came soon after the function had sent them, on one clock.
 func checkChunks(t *testing.T, out string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(out, "*", "5-*", "chunks.csv"))
@@ -70,6 +71,7 @@ func checkChunks(t *testing.T, out string) {
 	if len(rows) != 10 { // 300000 bytes are five chunks
 		t.Fatalf("chunks of two requests:\n%s", text)
 	}
+	var delays []time.Duration
 	for _, row := range rows {
 		cells := strings.Split(row, ",")
 		if cells[3] == "0" {
@@ -77,9 +79,14 @@ func checkChunks(t *testing.T, out string) {
 		}
 		sent, errSent := time.Parse(time.RFC3339Nano, cells[5])
 		received, errReceived := time.Parse(time.RFC3339Nano, cells[6])
-		if late := received.Sub(sent); errSent != nil || errReceived != nil || late < 0 || late > 10*time.Millisecond {
-			t.Errorf("%s: %v after it was sent", row, late)
+		if errSent != nil || errReceived != nil || received.Before(sent) {
+			t.Errorf("%s: received before it was sent, or no instants", row)
 		}
+		delays = append(delays, received.Sub(sent))
+	}
+	slices.Sort(delays) // the median: a busy machine may hold single chunks up
+	if median := delays[len(delays)/2]; median > 25*time.Millisecond {
+		t.Errorf("chunks come %v after they were sent, with 50 ms between them: %v", median, delays)
 	}
 }
 
