@@ -53,14 +53,15 @@ var imports = map[string][]string{
 // leaves are packages that a larger one is made of. A leaf never imports its parent, and of our packages only those
 // named here, bytesize and fail.
 var leaves = map[string][]string{
-	"probe/schedule":  {},
-	"probe/selfwatch": {},
-	"probe/answer":    {"sample"},
-	"local/client":    {},
-	"local/sigv4":     {},
-	"local/sandbox":   {"local/resident"},
-	"local/container": {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
-	"local/resident":  {},
+	"experiment/jsonpath": {},
+	"probe/schedule":      {},
+	"probe/selfwatch":     {},
+	"probe/answer":        {"sample"},
+	"local/client":        {},
+	"local/sigv4":         {},
+	"local/sandbox":       {"local/resident"},
+	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
+	"local/resident":      {},
 }
 
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports

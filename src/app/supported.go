@@ -38,6 +38,10 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 		if len(s.Cmds) > 0 && row.Language != "" && experiment.IsMeasure(s.Function) {
 			add("Cmds", "Cmds on %s: its clock stands still while a function works", exp.ProviderKind())
 		}
+		if experiment.IsExisting(s.Function) {
+			add("Function", "functions that exist already, by their ARN or stack (%s); probe one at its URL: "+
+				`"Provider": "https://…"`, s.Function)
+		}
 		if s.ColdPull && s.PackageType != "Image" {
 			add("ColdPull", "ColdPull of a ZIP package, it is for images")
 		}

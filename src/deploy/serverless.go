@@ -40,7 +40,7 @@ type Kit struct {
 // Open gives a CLI on a folder; which is provider.MainCLI or another's name.
 func (k Kit) Open(which, dir string) provider.Serverless {
 	s := &Serverless{Dir: dir, Env: k.Env, Secrets: k.Secrets, Hide: k.Hide, Runner: k.Runner, Cache: k.Cache,
-		Log: k.Log,
+		Log:     k.Log,
 		Timeout: cmp.Or(k.Timeout, commandTimeout), Retry: k.Retry}
 	s.Bin, s.missing = k.find(which)
 	s.flavour = which

@@ -39,7 +39,7 @@ const (
 func limits() provider.Limits {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Limits{Arm: true,
-		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
+		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		RequestBytes: body, RequestWords: words, OneRoute: true, References: true,
 		// what the platform sets itself
 		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
