@@ -140,6 +140,9 @@ func bytesWords(n int64) string {
 	if n >= int64(bytesize.MiB/10) {
 		return bytesize.Size(n).String()
 	}
+	if n == 1 {
+		return "1 byte"
+	}
 	return strconv.FormatInt(n, 10) + " bytes"
 }
 

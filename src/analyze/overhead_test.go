@@ -60,3 +60,11 @@ func TestOverhead(t *testing.T) {
 		t.Errorf("none: %q", got)
 	}
 }
+
+func TestBytesWords(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 1024: "1024 bytes", 1 << 20: "1 MiB"} {
+		if got := bytesWords(n); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}

@@ -101,8 +101,10 @@ func TestSupported(t *testing.T) {
 		{"aws", `"Runtime":"python3.13","Type":"network-ping-pong"`, ""},
 		{"aws", `"Runtime":"nodejs22.x","Type":"network-ping-pong","Exchange":"http"`, ""},
 		{"aws", `"Runtime":"nodejs22.x","Type":"network-ping-pong"`,
-			"Exchange udp on aws; Exchange http needs neither datagrams nor an open port"},
-		{"local", `"Runtime":"go","Type":"network-ping-pong","Function":"mine"`, "Exchange udp on local"},
+			"Exchange udp of Runtime nodejs22.x (those in Go and Python have it) on aws; Exchange http needs neither " +
+				"datagrams nor an open port"},
+		{"local", `"Runtime":"go","Type":"network-ping-pong","Function":"mine"`,
+			"Exchange udp of a Function of your own"},
 		{"local", `"Runtime":"go","Type":"network-ping-pong","PackageType":"Image",` +
 			`"Platform":{"ImageContract":"http"}`, "Exchange udp on local"},
 		{"cloudflare", `"Runtime":"nodejs22.x","Type":"network-ping-pong"`, "Exchange udp on cloudflare"},

@@ -24,17 +24,19 @@ const (
 	SeBSProcessedFile = "result-processed.csv" // rows with what is calculated from them, likewise
 )
 
-// Translated writes the experiment file of a translation into a folder, over the one of an earlier translation, and
-// reads it back.
-func Translated(t *sebs.Translation, dir string) (*experiment.Loaded, error) {
+// Translated reads the experiment file of a translation. Mistakes in it are told with their places in that file; name
+// says what it was translated from.
+func Translated(t *sebs.Translation, name string) (*experiment.Loaded, error) {
+	return experiment.Parse(name+", translated", t.Experiment, KnownProviders())
+}
+
+// writeTranslated writes the experiment file of a translation into a folder, over the one of an earlier translation.
+func writeTranslated(t *sebs.Translation, dir string) error {
 	path := filepath.Join(dir, TranslatedFile)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fail.Input("make the folder for the results: %w", err)
-	}
 	if err := os.WriteFile(path, t.Experiment, 0o644); err != nil { //nolint:gosec // results are for everyone
-		return nil, fail.Input("write the translated experiment: %w", err)
+		return fail.Input("write the translated experiment: %w", err)
 	}
-	return experiment.Load(path, KnownProviders())
+	return nil
 }
 
 // SeBSFolder is where results of an experiment of SeBS go, below the output folder: as SeBS has it, with a folder for
@@ -42,10 +44,22 @@ func Translated(t *sebs.Translation, dir string) (*experiment.Loaded, error) {
 func SeBSFolder(output, name, kind string) string { return filepath.Join(output, name, kind) }
 
 // RunSeBS runs a translated experiment and writes its rows under SeBS's names, into the files that it gives. The
-// outcome is there, as far as it goes, beside an error too.
+// translation is written beside them once the run begins, so that a run that is refused leaves nothing. The outcome is
+// there, as far as it goes, beside an error too.
 func (a App) RunSeBS(ctx context.Context, t *sebs.Translation, exp *experiment.Experiment, dir string) (out *Outcome,
 	files []string, err error) {
 	a.Output = dir
+	opened := a.Opened
+	a.Opened = func(r *run.Run) error {
+		if err := writeTranslated(t, dir); err != nil {
+			return err
+		}
+		a.Log.Infof("translated into %s", filepath.Join(dir, TranslatedFile))
+		if opened == nil {
+			return nil
+		}
+		return opened(r)
+	}
 	out, err = a.Run(ctx, exp, dir)
 	if out == nil || len(out.Results) == 0 {
 		return out, nil, err

@@ -30,6 +30,9 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 				continue
 			}
 			what := n.Text
+			if n.Kind == study.NeedUDP {
+				what += a.withoutUDP(exp, s)
+			}
 			if n.Instead != "" {
 				what += " on " + exp.ProviderKind() + "; " + n.Instead
 			}
@@ -83,6 +86,22 @@ func (a App) udp(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
 	apart := row.Local && s.PackageType == "Image" && s.Platform.ImageContract == "http"
 	return row.UDP && err == nil && row.Language == "" && !apart && experiment.IsMeasure(s.Function) &&
 		(rt.Language == "go" || rt.Language == "python")
+}
+
+// withoutUDP names what keeps the functions of a sub-experiment from sending datagrams, where the provider lets them.
+func (a App) withoutUDP(exp *experiment.Experiment, s *experiment.SubExperiment) string {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || !row.UDP {
+		return ""
+	}
+	rt, _, err := experiment.ResolveRuntime(s.Runtime)
+	switch {
+	case !experiment.IsMeasure(s.Function):
+		return " of a Function of your own (the measurement functions in Go and Python have it)"
+	case err == nil && rt.Language != "go" && rt.Language != "python":
+		return " of Runtime " + s.Runtime + " (those in Go and Python have it)"
+	}
+	return ""
 }
 
 // supported lists, all at once, what the file asks for that this version does not do.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -40,6 +39,10 @@ func (c *command) experimentCommand() *cli.Command {
 	return &cli.Command{
 		Name: "experiment", Usage: "for users of SeBS: run the experiments of their configuration files",
 		Subcommands: []*cli.Command{invoke, process},
+		Action: func(cc *cli.Context) error {
+			return fail.Input("stellar experiment needs invoke or process, got %q", cc.Args().First()).
+				WithHint("`stellar experiment --help` says more")
+		},
 	}
 }
 
@@ -79,14 +82,13 @@ func (c *command) invokeCommand(name string) *cli.Command {
 				w.Log.Warnf("%s", line)
 			}
 			dir := app.SeBSFolder(cc.String("output-dir"), name, t.Kind)
-			loaded, err := app.Translated(t, dir)
+			loaded, err := app.Translated(t, cc.String("config"))
 			if err != nil {
 				return err
 			}
 			for _, n := range loaded.Notes {
 				w.Log.Warnf("%s", n)
 			}
-			w.Log.Infof("translated into %s", filepath.Join(dir, app.TranslatedFile))
 			w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
 			out, files, err := w.RunSeBS(cc.Context, t, loaded.Experiment, dir)
 			err = c.finish(cc, out, err)
@@ -130,7 +132,7 @@ func translation(cc *cli.Context, name string) (*sebs.Translation, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fail.Input("read the configuration of SeBS: %w", err)
+		return nil, fail.Input("read the configuration of SeBS: %w", err).WithHint("name it with --config FILE")
 	}
 	return sebs.Translate(name, path, text, cc.String("deployment"), runtime.GOARCH)
 }

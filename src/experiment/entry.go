@@ -27,6 +27,26 @@ const (
 	maxChunks      = 200_000   // whose instants are kept for each request
 )
 
+// Defaults of streamed responses, in bytes.
+const (
+	usualStream = 1 << 20
+	usualChunk  = 64 << 10
+)
+
+// setStreamKeys are the keys of streamed responses that have another value than the default.
+func (s *SubExperiment) setStreamKeys() (keys []string) {
+	if s.StreamBytes != usualStream {
+		keys = append(keys, "StreamBytes")
+	}
+	if s.StreamChunkBytes != usualChunk {
+		keys = append(keys, "StreamChunkBytes")
+	}
+	if s.StreamPauseSeconds != 0 {
+		keys = append(keys, "StreamPauseSeconds")
+	}
+	return keys
+}
+
 // Streamed reports whether responses are streamed.
 func (s *SubExperiment) Streamed() bool { return s.Entry == EntryURL && s.InvokeMode == InvokeStreamed }
 
@@ -58,9 +78,9 @@ func entryKeys() []key {
 		{name: "InvokeMode", rule: words(InvokeBuffered, InvokeStreamed), def: InvokeBuffered,
 			doc: "Entry url: buffered (the response comes when it is complete) or streamed (it comes while the " +
 				"function makes it; streams.csv and chunks.csv have the instants)."},
-		{name: "StreamBytes", rule: atLeast(1, maxStreamBytes), def: int64(1 << 20),
+		{name: "StreamBytes", rule: atLeast(1, maxStreamBytes), def: int64(usualStream),
 			doc: "InvokeMode streamed: length of the response, in bytes."},
-		{name: "StreamChunkBytes", rule: atLeast(1024, maxStreamBytes), def: int64(64 << 10),
+		{name: "StreamChunkBytes", rule: atLeast(1024, maxStreamBytes), def: int64(usualChunk),
 			doc: "InvokeMode streamed: the function writes so many bytes at a time."},
 		{name: "StreamPauseSeconds", rule: seconds(0), def: 0.0,
 			doc: "InvokeMode streamed: pause of the function before each chunk, in seconds."},
@@ -79,6 +99,15 @@ func (c combination) stream() {
 	if rt, _, err := ResolveRuntime(s.Runtime); err == nil && IsMeasure(s.Function) && rt.Language != "go" {
 		c.refuse([]string{"InvokeMode", "Runtime"}, "the measurement function streams in go only; want Runtime go, "+
 			"or a Function of your own")
+	}
+	limit, name := float64(s.FunctionTimeoutSeconds), "FunctionTimeoutSeconds"
+	if s.TimeoutSeconds < limit {
+		limit, name = s.TimeoutSeconds, "TimeoutSeconds"
+	}
+	if pauses := float64(s.StreamChunks()-1) * s.StreamPauseSeconds; pauses >= limit {
+		c.refuse([]string{"StreamPauseSeconds", "StreamBytes", "StreamChunkBytes", name}, "%d pauses of %g s take %g "+
+			"s, no less than %s, %g s: every response would be cut off", s.StreamChunks()-1, s.StreamPauseSeconds,
+			pauses, name, limit)
 	}
 	if s.StreamChunks() > maxChunks {
 		c.refuse([]string{"StreamChunkBytes", "StreamBytes"}, "%d bytes are over %d chunks of %d; want larger ones",

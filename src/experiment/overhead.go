@@ -24,6 +24,27 @@ func (s *SubExperiment) OverheadSizes() []int64 {
 	return out
 }
 
+// setOtherSizes are the keys of the sizes that the OverheadType does not measure, where they have another value than
+// the default.
+func (s *SubExperiment) setOtherSizes() (keys []string) {
+	usual := subTypeOf(TypeOverhead).defaults
+	add := func(key string, differs bool) {
+		if differs {
+			keys = append(keys, key)
+		}
+	}
+	if s.OverheadType == OverheadPayload {
+		add("CodePackageBegin", s.CodePackageBegin != usual.CodePackageBegin)
+		add("CodePackageEnd", s.CodePackageEnd != usual.CodePackageEnd)
+		add("CodePackagePoints", s.CodePackagePoints != usual.CodePackagePoints)
+		return keys
+	}
+	add("PayloadBegin", s.PayloadBegin != usual.PayloadBegin)
+	add("PayloadEnd", s.PayloadEnd != usual.PayloadEnd)
+	add("PayloadPoints", s.PayloadPoints != usual.PayloadPoints)
+	return keys
+}
+
 // PackageKey is the key that the sizes of the sub-experiment's packages come from.
 func (s *SubExperiment) PackageKey() string {
 	if s.Type == TypeOverhead && s.OverheadType == OverheadCode {

@@ -201,6 +201,10 @@ func (c combination) network() {
 		c.refuse([]string{"Repetitions", "Exchange"}, "%d exchanges do not fit into one answer; want at most %d, and "+
 			"more Invocations", n.Repetitions, MaxExchanges)
 	}
+	if c.s.Type == TypePingPong && n.Repetitions == 1 {
+		c.refuse([]string{"Repetitions"}, "exchange 0 of each invocation is warm-up, so that one leaves nothing to "+
+			"measure; want 2 or more")
+	}
 	if n.Exchange != "" && c.s.Protocol == "grpc" {
 		c.refuse([]string{"Protocol", "Exchange"}, "%s asks the function in JSON, which gRPC does not carry; want "+
 			"another Protocol", c.s.Type)
@@ -228,6 +232,7 @@ func (c combination) network() {
 func badAddress(text string) string {
 	const want = "want an IP address or a host name, without a port"
 	addr, err := netip.ParseAddr(text)
+	_, nameErr := ASCIIHost(text)
 	switch {
 	case text == "":
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
@@ -236,6 +241,8 @@ func badAddress(text string) string {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}):
 		return want
+	case err != nil && nameErr != nil:
+		return nameErr.Error() + "; " + want
 	}
 	return ""
 }
@@ -269,8 +276,10 @@ func (c combination) ineffective() {
 	if s.EntryAuth != AuthNone && s.Entry != EntryURL {
 		note("EntryAuth", "on Entry "+s.Entry)
 	}
-	if s.InvokeMode != InvokeStreamed && s.StreamPauseSeconds != 0 {
-		note("StreamPauseSeconds", "without InvokeMode streamed")
+	if s.InvokeMode != InvokeStreamed {
+		for _, key := range s.setStreamKeys() {
+			note(key, "without InvokeMode streamed")
+		}
 	}
 	if s.FillerRead && s.FunctionImageSizeMB == 0 {
 		note("FillerRead", "without FunctionImageSizeMB: there is no filler")
@@ -284,8 +293,13 @@ func (c combination) ineffective() {
 	if !s.bursting() && s.WarmupBursts > 0 {
 		note("WarmupBursts", "where there are no bursts")
 	}
-	if s.Type == TypeOverhead && s.OverheadType == OverheadCode && s.FunctionImageSizeMB != 0 {
-		note("FunctionImageSizeMB", "with OverheadType code: the points are the sizes")
+	if s.Type == TypeOverhead {
+		if s.OverheadType == OverheadCode && s.FunctionImageSizeMB != 0 {
+			note("FunctionImageSizeMB", "with OverheadType code: the points are the sizes")
+		}
+		for _, key := range s.setOtherSizes() {
+			note(key, "with OverheadType "+s.OverheadType)
+		}
 	}
 	if s.Exchange == ExchangeHTTP {
 		note("FirstPort", "with Exchange http: nothing is listened on")
