@@ -181,6 +181,11 @@ func (t *Translation) overhead(s *section, k *experiment.TypeKeys) {
 	k.CodePackagePoints = int(s.whole(1, "code_package_points", "code_points"))
 	k.PayloadBegin, k.PayloadEnd = s.whole(1, "payload_begin"), s.whole(1, "payload_end")
 	k.PayloadPoints = int(s.whole(1, "payload_points"))
+	if t.Kind == experiment.OverheadPayload { // a configuration has the sizes of both kinds
+		k.CodePackageBegin, k.CodePackageEnd, k.CodePackagePoints = 0, 0, 0
+	} else {
+		k.PayloadBegin, k.PayloadEnd, k.PayloadPoints = 0, 0, 0
+	}
 }
 
 // perfTypes are SeBS's types of invocations.
