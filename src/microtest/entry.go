@@ -169,8 +169,8 @@ const reportBegins = "REPORT RequestId:"
 
 // reportKey is the beginning of a field. Consoles and copies put blanks in the place of the tabs before it.
 var reportKey = regexp.MustCompile(`\s+(Billed Restore Duration|Restore Duration|Billed Duration|Init Duration|` +
-	`Pull Duration|Queue Duration|Duration|Memory Size|Max Memory Used|Status|Error Type|Instance|Cold|XRAY TraceId|` +
-	`SegmentId|Sampled): `)
+	`Pull Duration|Queue Duration|Duration|Memory Size|Max Memory Used|Status|Error Type|Ended|Instance|Cold|` +
+	`XRAY TraceId|SegmentId|Sampled): `)
 
 func reportEntry(line string) ([]Entry, error) {
 	line = line[strings.Index(line, reportBegins):]

@@ -63,9 +63,11 @@ func TestDecode(t *testing.T) {
 			`"share":null,"error":null},` + timesJSON + `,"cpuu_stamps":[1506643242001.5]`},
 		"failed": {"None" + times, `"cmds":{"errors":{"unknown":"a test failed; the line does not say which and why"},` +
 			timesJSON},
-		"nothing":        {strings.TrimPrefix(times, "#"), `"cmds":{` + timesJSON},
-		"report":         {report, reportJSON},
-		"with blanks":    {"2026-01-02T03:04:05.000Z " + strings.ReplaceAll(report, "\t", " "), reportJSON},
+		"nothing":     {strings.TrimPrefix(times, "#"), `"cmds":{` + timesJSON},
+		"report":      {report, reportJSON},
+		"with blanks": {"2026-01-02T03:04:05.000Z " + strings.ReplaceAll(report, "\t", " "), reportJSON},
+		"of the local platform": {strings.ReplaceAll(report+"Ended: 2026-11-28T13:43:38.04Z\tQueue Duration: 0.00 ms\t"+
+			"Instance: 83a2\tCold: true", "\t", " "), reportJSON},
 		"log tail":       {tail, reportJSON},
 		"of the AWS CLI": {"{\n  \"StatusCode\": 200,\n  \"LogResult\": \"" + tail + "\"\n}", reportJSON},
 		"answer": {`{"Cmds":{"cpuu":[1.5,2]}}`, `"cmds":{"cpuu":{"stamps":2,"span":0.5,"gaps":0,"longest":0,` +

@@ -166,7 +166,12 @@ func shareColumns() []CmdColumn {
 		{"stamps", "", func(s *CPUShare) *float64 { v := float64(s.Stamps); return &v }},
 		{"span", "ms", func(s *CPUShare) *float64 { return &s.Span }},
 		{"gaps", "1", func(s *CPUShare) *float64 { v := float64(s.Gaps); return &v }},
-		{"longest_gap", "ms", func(s *CPUShare) *float64 { return &s.Longest }},
+		{"longest_gap", "ms", func(s *CPUShare) *float64 {
+			if s.Gaps == 0 {
+				return nil
+			}
+			return &s.Longest
+		}},
 		{"share", "1", func(s *CPUShare) *float64 { return s.Share }},
 		{"share_error", "", func(s *CPUShare) *float64 { return s.Error }},
 	} {

@@ -24,7 +24,8 @@ func cmdRows() []Sample {
 		CPUU:   &CPUShare{Stamps: 3, Span: 200, Gaps: 2, Longest: 90, Share: number(0.1)},
 		Errors: map[string]string{"udp": "no, route"}, Start: number(1.5), End: number(2), Elapsed: number(0.5)}
 	rows[1].Err = Timeout
-	rows[2].Warmup, rows[2].Cmds = true, &Cmds{CPU: number(99), Errors: map[string]string{"net": "none"}}
+	rows[2].Warmup = true
+	rows[2].Cmds = &Cmds{CPU: number(99), CPUU: &CPUShare{Stamps: 1}, Errors: map[string]string{"net": "none"}}
 	return rows
 }
 
@@ -51,8 +52,8 @@ func TestCmdsFile(t *testing.T) {
 			"12.5,,3,200,2,90,0.1,,,\"{\"\"a\"\":1}\",,,\"no, route\",1.5,2,0.5",
 		"r0,1970-01-01T00:00:01.000000000Z,f0-0,,0,0,0,false,,,,,,,,,,,,,1,0.25,1500000" + strings.Repeat(",", 22),
 		"r1,1970-01-01T00:00:01.000000000Z,f0-0,,0,0,1,false,,timeout" + strings.Repeat(",", 35),
-		"r2,1970-01-01T00:00:01.000000000Z,f0-0,,0,0,2,true,," + strings.Repeat(",", 19) + "none,99" +
-			strings.Repeat(",", 15),
+		"r2,1970-01-01T00:00:01.000000000Z,f0-0,,0,0,2,true,," + strings.Repeat(",", 19) + "none,99,,1,0,0" +
+			strings.Repeat(",", 11),
 	}
 	for i := range max(len(lines), len(want)) {
 		if i >= len(lines) || i >= len(want) || lines[i] != want[i] {
