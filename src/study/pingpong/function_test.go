@@ -35,6 +35,8 @@ type function struct {
 	stops   int           // how often it sends a stop
 
 	asked atomic.Int64
+
+	refuses string // what it says in place of an exchange
 }
 
 func (f *function) stamp() string { return strconv.FormatInt(time.Now().Add(f.ahead).UnixNano(), 10) }
@@ -67,6 +69,9 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // exchange does what a function does with the command udp.
 func (f *function) exchange(c *netprobe.Command) any {
+	if f.refuses != "" {
+		return map[string]string{"error": f.refuses}
+	}
 	conn, err := net.Dial("udp", net.JoinHostPort(c.Address, strconv.Itoa(c.Port)))
 	if err != nil {
 		return map[string]string{"error": err.Error()}

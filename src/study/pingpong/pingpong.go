@@ -5,6 +5,7 @@ package pingpong
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -42,7 +43,7 @@ func (Study) Needs(sub *experiment.SubExperiment) []study.Need {
 }
 
 // Run makes Invocations invocations, Threads at once. It writes latencies.csv and network-ping-pong.csv. Its errors are
-// those of study.Recorder; lost datagrams are none.
+// those of study.Recorder, and that none of the functions could send a datagram; lost datagrams are none.
 func (Study) Run(ctx context.Context, env study.Env) error {
 	if err := env.Check(); err != nil {
 		return err
@@ -76,7 +77,11 @@ func (Study) Run(ctx context.Context, env study.Env) error {
 			return invoke(ctx, i)
 		}))
 	}
-	return rows.Close(errors.Join(g.Wait(), table.Close()))
+	err = g.Wait()
+	if err == nil && m.unable == sub.Invocations {
+		err = fmt.Errorf("none of %d invocations exchanged datagrams: %s", sub.Invocations, m.why)
+	}
+	return rows.Close(errors.Join(err, table.Close()))
 }
 
 // measurement is what the invocations of a sub-experiment share.
@@ -88,6 +93,8 @@ type measurement struct {
 	table  *sample.PingPongWriter
 	done   int // invocations
 	failed int
+	unable int             // invocations whose function says that there was no exchange
+	why    string          // what the last of them says
 	mute   bool            // it has been said that no datagram comes
 	noted  map[string]bool // kinds of notes of the probe
 }
@@ -134,6 +141,15 @@ func (m *measurement) record(rows []sample.PingPong, failed bool) error {
 		m.env.Progress(probe.Progress{Burst: m.done, Bursts: m.env.Sub.Invocations, Requests: m.done, Errors: m.failed})
 	}
 	return m.table.Flush()
+}
+
+// noExchange counts an invocation whose function says that there was no exchange, and logs it.
+func (m *measurement) noExchange(invocation int, why string) {
+	m.mu.Lock()
+	m.unable++
+	m.why = why
+	m.mu.Unlock()
+	m.warn(invocation, "%s", why)
 }
 
 // warn logs a sentence about an invocation.

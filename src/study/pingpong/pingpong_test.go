@@ -182,6 +182,17 @@ func TestFunctionsThatMisbehave(t *testing.T) {
 	}
 }
 
+// TestNoFunctionCanExchange: where every function says that it could not send a datagram, nothing was measured.
+func TestNoFunctionCanExchange(t *testing.T) {
+	t.Parallel()
+	env, _, _ := environment(t, &function{refuses: "no such host"}, "", experiment.ExchangeUDP, 3, 10)
+	err := Study{}.Run(t.Context(), env)
+	if err == nil || !strings.Contains(err.Error(), "none of 3 invocations exchanged datagrams: the function could "+
+		"not exchange datagrams: no such host") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestHTTPRows: the first answer of each instance is warm-up, and a request that fails has its row.
 func TestHTTPRows(t *testing.T) {
 	t.Parallel()

@@ -82,9 +82,9 @@ func (m *measurement) explain(invocation int, command netprobe.Command, request 
 		m.warn(invocation, "%v", wrong)
 	case answer == nil:
 	case answer.Error != "":
-		m.warn(invocation, "the function could not exchange datagrams: %s", answer.Error)
+		m.noExchange(invocation, "the function could not exchange datagrams: "+answer.Error)
 	case answer.Rows == nil:
-		m.warn(invocation, "the answer has no exchange: the function does not know the command udp")
+		m.noExchange(invocation, "the answer has no exchange: the function does not know the command udp")
 	case t.Heard == 0:
 		m.silent(command)
 	case t.End == netprobe.OutOfTime:
