@@ -35,7 +35,7 @@ func TestScale(t *testing.T) {
 	n := 10_000_000
 	switch {
 	case raceEnabled:
-		n = 40_000
+		n = 10_000
 	case testing.Short():
 		n = 200_000
 	}
