@@ -12,6 +12,7 @@ const { createHash } = require('crypto');
 
 const folder = process.env.STELLAR_TEST_NODE_CACHE;
 const modules = path.sep + 'node_modules' + path.sep;
+const npm = `${modules}npm${path.sep}`;
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
 
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
@@ -19,7 +20,8 @@ else if (folder && installed(process.argv[1]) && vm.constants?.USE_MAIN_CONTEXT_
 
 function installed(program) {
   try {
-    return fs.realpathSync(program).includes(modules);
+    const real = fs.realpathSync(program);
+    return real.includes(modules) && !real.includes(npm); // npm imports modules while it runs, which would fail
   } catch {
     return false; // node runs no program, or one that does not exist
   }
