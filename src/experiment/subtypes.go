@@ -21,9 +21,9 @@ const (
 // subType is what the reading of a file needs to know of a type of sub-experiments. All else is in the type's study.
 type subType struct {
 	name     string
-	bursts   bool                           // sends bursts, or a sustained load in their place
-	defaults TypeKeys                       // of the keys that belong to the type
-	requests func(s *SubExperiment) int     // of a type without bursts: requests in all
+	bursts   bool                       // sends bursts, or a sustained load in their place
+	defaults TypeKeys                   // of the keys that belong to the type
+	requests func(s *SubExperiment) int // of a type without bursts: requests in all
 	// likewise: the time in requests and in pauses, in seconds, where making functions cold takes update; nil: none
 	seconds func(s *SubExperiment, update float64) (busy, pause float64)
 }
