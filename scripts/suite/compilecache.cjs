@@ -12,16 +12,15 @@ const { createHash } = require('crypto');
 
 const folder = process.env.STELLAR_TEST_NODE_CACHE;
 const modules = path.sep + 'node_modules' + path.sep;
-const npm = `${modules}npm${path.sep}`;
+const imports = /\bimport\s*\(/;
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
 
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
-else if (folder && installed(process.argv[1]) && vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) keep(process.argv[1]);
+else if (folder && installed(process.argv[1])) keep(process.argv[1]);
 
 function installed(program) {
   try {
-    const real = fs.realpathSync(program);
-    return real.includes(modules) && !real.includes(npm); // npm imports modules while it runs, which would fail
+    return fs.realpathSync(program).includes(modules);
   } catch {
     return false; // node runs no program, or one that does not exist
   }
@@ -35,15 +34,14 @@ function keep(program) {
 
   const compile = Module.prototype._compile;
   Module.prototype._compile = function (content, filename, ...rest) {
-    if (!filename.includes(modules) || content.startsWith('#!')) return compile.call(this, content, filename, ...rest);
+    // A script of vm cannot import modules while it runs.
+    if (!filename.includes(modules) || content.startsWith('#!') || imports.test(content)) {
+      return compile.call(this, content, filename, ...rest);
+    }
     const cachedData = code.get(filename);
     let script;
     try {
-      script = new vm.Script(Module.wrap(content), {
-        filename,
-        cachedData,
-        importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-      });
+      script = new vm.Script(Module.wrap(content), { filename, cachedData });
     } catch {
       return compile.call(this, content, filename, ...rest); // an ES module, or a real error
     }
