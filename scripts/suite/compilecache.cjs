@@ -13,6 +13,8 @@ const { createHash } = require('crypto');
 const folder = process.env.STELLAR_TEST_NODE_CACHE;
 const modules = path.sep + 'node_modules' + path.sep;
 const imports = /\bimport\s*\(/;
+// Wrangler imports modules only to bundle and to run a Worker itself, neither of which stellar asks for.
+const wrangler = path.join('wrangler', 'wrangler-dist', 'cli.js');
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
 
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
@@ -35,7 +37,8 @@ function keep(program) {
   const compile = Module.prototype._compile;
   Module.prototype._compile = function (content, filename, ...rest) {
     // A script of vm cannot import modules while it runs.
-    if (!filename.includes(modules) || content.startsWith('#!') || imports.test(content)) {
+    if (!filename.includes(modules) || content.startsWith('#!') ||
+      (imports.test(content) && !filename.endsWith(wrangler))) {
       return compile.call(this, content, filename, ...rest);
     }
     const cachedData = code.get(filename);
