@@ -31,9 +31,14 @@ func Provider() provider.Provider {
 func limits() provider.Limits {
 	return provider.Limits{ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, SnapStart: []string{"java", "python"}, Arm: true,
-		Region: regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		Region: regionForm(), RegionLike: "eu-central-1",
 		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
+
+// regionForm is the form of a region's name, compiled when it is first asked for.
+var regionForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
+})
 
 const (
 	// gatewayTimeout is after how long an HTTP API gives a function up, which no setting changes
