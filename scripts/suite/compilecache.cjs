@@ -12,10 +12,13 @@ const { createHash } = require('crypto');
 
 const folder = process.env.STELLAR_TEST_NODE_CACHE;
 const modules = path.sep + 'node_modules' + path.sep;
+const imports = /\bimport\s*\(/;
+// Wrangler imports modules only to bundle and to run a Worker itself, neither of which stellar asks for.
+const wrangler = path.join('wrangler', 'wrangler-dist', 'cli.js');
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
 
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
-else if (folder && installed(process.argv[1]) && vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) keep(process.argv[1]);
+else if (folder && installed(process.argv[1])) keep(process.argv[1]);
 
 function installed(program) {
   try {
@@ -33,15 +36,15 @@ function keep(program) {
 
   const compile = Module.prototype._compile;
   Module.prototype._compile = function (content, filename, ...rest) {
-    if (!filename.includes(modules) || content.startsWith('#!')) return compile.call(this, content, filename, ...rest);
+    // A script of vm cannot import modules while it runs.
+    if (!filename.includes(modules) || content.startsWith('#!') ||
+      (imports.test(content) && !filename.endsWith(wrangler))) {
+      return compile.call(this, content, filename, ...rest);
+    }
     const cachedData = code.get(filename);
     let script;
     try {
-      script = new vm.Script(Module.wrap(content), {
-        filename,
-        cachedData,
-        importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-      });
+      script = new vm.Script(Module.wrap(content), { filename, cachedData });
     } catch {
       return compile.call(this, content, filename, ...rest); // an ES module, or a real error
     }

@@ -21,7 +21,7 @@ DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
 # the probe are held to times: the numbers are larger than measured, so that they begin first and only what computes
 # little runs beside them. Other packages of a part are one job.
 JOBS = {
-    "src/probe": (1.3, 400), "src/acceptance/local": (0.7, 300), "src/acceptance/cli": (0.9, 130),
+    "src/probe": (1.3, 400), "src/acceptance/local": (0.8, 120), "src/acceptance/cli": (0.9, 80),
     "src/acceptance/aws": (0.8, 130), "src/acceptance/cloud": (0.8, 130), "src/acceptance/aliyun": (0.7, 100),
     "src/acceptance/azure": (0.7, 100), "src/acceptance/cloudflare": (1, 80), "src/acceptance/google": (0.9, 60),
     "src/local": (0.2, 120), "src/local/plugin": (0.7, 50), "src/build": (0.9, 90), "src/pack": (0.8, 60),

@@ -50,6 +50,13 @@ func TestControlRefusals(t *testing.T) {
 		{"unknown key", "PUT", "/v1/services/x", bearer, "", `{"functoins":[]}`, "functoins", 400},
 		{"two values", "PUT", "/v1/services/x", bearer, "", `{"functions":[]} {}`, "follows", 400},
 		{"no functions", "PUT", "/v1/services/x", bearer, "", `{}`, "at least one", 400},
+		{"long name", "PUT", "/v1/services/" + strings.Repeat("x", maxName+1), bearer, "", `{"functions":[{}]}`,
+			"at most 128", 400},
+		{"longest name", "PUT", "/v1/services/" + strings.Repeat("x", maxName), bearer, "", `{}`,
+			`{"error":"functions: a service has at least one"}`, 400},
+		{"long image", "PUT", "/v1/services/x", bearer, "",
+			`{"functions":[{"packageType":"Image","image":"` + strings.Repeat("x", maxImage+1) + `"}]}`,
+			"want a reference", 400},
 		{"large body", "PUT", "/v1/services/x", bearer, "",
 			`{"tags":{"a":"` + strings.Repeat("x", maxControlBody) + `"}}`, "over", 413},
 	} {

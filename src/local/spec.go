@@ -26,16 +26,24 @@ func refuse(status int, format string, args ...any) *apiError {
 }
 
 var (
-	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`) // and at most maxName
 	pathForm = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
 	envForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	methods  = []string{"ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 )
 
+// Bounds of lengths, in bytes. As counts in the patterns they would be expanded at every start of the program.
+const (
+	maxName  = 128
+	maxImage = 512
+)
+
+func isName(s string) bool { return len(s) <= maxName && nameForm.MatchString(s) }
+
 // normalise fills in defaults and checks a whole service; it reports every mistake at once.
 func normalise(s *client.ServiceSpec, service string) error {
 	var faults []error
-	if !nameForm.MatchString(service) {
+	if !isName(service) {
 		faults = append(faults, fmt.Errorf("service name %q: letters, digits, - and _, at most 128", service))
 	}
 	if _, taken := apiVersions[service]; taken || "/"+service+"/" == urlPrefix {
@@ -79,7 +87,7 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 		f.KeepAliveSeconds = new(600.0)
 	}
 	f.KeepAliveDistribution = cmp.Or(f.KeepAliveDistribution, client.KeepAliveFixed)
-	if !nameForm.MatchString(f.Name) {
+	if !isName(f.Name) {
 		bad("name: letters, digits, - and _, at most 128")
 	}
 	if !pathForm.MatchString(f.Path) {
@@ -132,8 +140,8 @@ func normaliseURL(f *client.FunctionSpec, bad func(format string, args ...any)) 
 	}
 }
 
-// imageForm is roughly the form of an image reference; the Engine checks it exactly.
-var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$`)
+// imageForm is roughly the form of an image reference of at most maxImage bytes; the Engine checks it exactly.
+var imageForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@-]*$`)
 
 func normalisePackage(f *client.FunctionSpec, bad func(format string, args ...any)) {
 	switch f.PackageType {
@@ -150,7 +158,7 @@ func normalisePackage(f *client.FunctionSpec, bad func(format string, args ...an
 		if f.ImageContract != client.ContractRuntimeAPI && f.ImageContract != client.ContractHTTP {
 			bad("imageContract %q: one of %s, %s", f.ImageContract, client.ContractRuntimeAPI, client.ContractHTTP)
 		}
-		if !imageForm.MatchString(f.Image) {
+		if len(f.Image) > maxImage || !imageForm.MatchString(f.Image) {
 			bad("image %q: want a reference such as registry.example.org/name@sha256:…", f.Image)
 		}
 		if f.Artifact != "" {

@@ -30,15 +30,20 @@ func encode(img *image.RGBA) ([]byte, error) {
 
 // runs calls each with every run of pixels of one color, row by row: where it begins and ends in the row.
 func runs(img *image.RGBA, each func(y, from, to int, p pixel)) {
+	const stride = 32 // pixels that are of one color if they equal those one to the left; most of a plot is areas
 	width := img.Rect.Dx()
 	for y := range img.Rect.Dy() {
 		row := img.Pix[y*img.Stride:][:4*width]
-		from := 0
-		for x := 0; x < width; x++ {
-			p := pixel(row[4*x:])
-			for from = x; x+1 < width && pixel(row[4*x+4:]) == p; x++ {
+		for from := 0; from < width; {
+			p, to := pixel(row[4*from:]), from+1
+			for to+stride <= width && bytes.Equal(row[4*to:4*(to+stride)], row[4*(to-1):4*(to-1+stride)]) {
+				to += stride
 			}
-			each(y, from, x+1, p)
+			for to < width && pixel(row[4*to:]) == p {
+				to++
+			}
+			each(y, from, to, p)
+			from = to
 		}
 	}
 }
@@ -91,9 +96,10 @@ func paletted(img *image.RGBA, colors reduction) *image.Paletted {
 			indices[p] = index
 			few.Palette = append(few.Palette, color.RGBA{p[0], p[1], p[2], p[3]})
 		}
-		row := few.Pix[y*few.Stride:]
-		for x := from; x < to; x++ {
-			row[x] = index
+		run := few.Pix[y*few.Stride:][from:to]
+		run[0] = index
+		for done := 1; done < len(run); done *= 2 {
+			copy(run[done:], run[:done])
 		}
 	})
 	return few

@@ -5,6 +5,8 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -50,6 +52,33 @@ func farthest(t *testing.T, img *image.RGBA) (difference int, hasPalette bool) {
 	}
 	_, hasPalette = got.(*image.Paletted)
 	return difference, hasPalette
+}
+
+// Runs of all lengths, from every place in a row, are found whole.
+func TestRuns(t *testing.T) {
+	const width = 150
+	rng := rand.New(rand.NewPCG(3, 1))
+	img := image.NewRGBA(image.Rect(0, 0, width, 200))
+	var want, got [][3]int
+	for y := range img.Rect.Dy() {
+		for from, c := 0, uint8(1); from < width; c ^= 3 {
+			to := min(width, from+1+rng.IntN(1+rng.IntN(width)))
+			for x := from; x < to; x++ {
+				img.SetRGBA(x, y, color.RGBA{c, 0, 0, 255})
+			}
+			want = append(want, [3]int{y, from, to})
+			from = to
+		}
+	}
+	runs(img, func(y, from, to int, p pixel) {
+		got = append(got, [3]int{y, from, to})
+		if p != pixel(img.Pix[img.PixOffset(from, y):][:4]) {
+			t.Errorf("row %d: the run at %d is of another color: %v", y, from, p)
+		}
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("%d runs, want %d:\n%v\nwant\n%v", len(got), len(want), got, want)
+	}
 }
 
 func TestEncode(t *testing.T) {

@@ -124,23 +124,24 @@ func (l sustained) order(v *verdict, rows []sample.Sample, unsent int64) []*samp
 	return byPlan
 }
 
-// heldLoadScenes are the loads in which every request is answered.
+// heldLoadScenes are the loads in which every request is answered, and the one that counts requests which wait for a
+// connection.
 func heldLoadScenes() []scene {
 	var out []scene
 	for _, l := range answerable() {
 		out = append(out, scene{l.name, l.run})
 	}
-	return out
+	few := fewConnections()
+	return append(out, scene{few.name, few.runFew})
 }
 
-// stalledLoadScenes are the loads in which requests wait for the server or for a connection.
+// stalledLoadScenes are the loads in which requests wait for the server.
 func stalledLoadScenes() []scene {
 	var out []scene
 	for _, l := range stallingLoads() {
 		out = append(out, scene{l.name, l.runStall})
 	}
-	few := fewConnections()
-	return append(out, scene{few.name, few.runFew})
+	return out
 }
 
 // claim is what must hold of every request of a load that the server carries.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"stellar/src/bytesize"
@@ -29,10 +30,13 @@ func Provider() provider.Provider {
 func limits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * bytesize.MB, ZipWords: "500 MB packed",
 		MemoryMB: [2]int{128, 32768}, MemoryStep: 64, TimeoutMax: 86400,
-		Region: regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`), RegionLike: "eu-central-1 or cn-hangzhou",
+		Region: regionForm(), RegionLike: "eu-central-1 or cn-hangzhou",
 		Languages: []string{"python", "nodejs"},
 		Source:    "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
 }
+
+// regionForm is the form of a region's name, compiled when it is first asked for.
+var regionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`) })
 
 // aliyunCloud deploys with the Serverless CLI, its plugin for Alibaba Cloud, and one of our own that keeps what is made
 // apart from the rest of the account.

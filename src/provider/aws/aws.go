@@ -35,13 +35,23 @@ func limits() provider.Limits {
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
 		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
-		Region:  regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`), RegionLike: "eu-central-1",
+		Region:  regionForm(), RegionLike: "eu-central-1",
 		OneRoute: true, References: true, EnvironmentBytes: 4096,
-		// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: reserved ones, and none begins with _
-		ReservedVariable: regexp.MustCompile(`^(_.*|.|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|` +
-			`ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$`),
-		Source: "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
+		ReservedVariable: reservedVariable(),
+		Source:           "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
+
+// reservedVariable is the form of environment variables that Lambda keeps for itself, and of names that no variable has:
+// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+var reservedVariable = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(_.*|.|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|` +
+		`ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$`)
+})
+
+// regionForm is the form of a region's name, compiled when it is first asked for.
+var regionForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
+})
 
 const (
 	// gatewayTimeout is after how long an HTTP API gives a function up, which no setting changes

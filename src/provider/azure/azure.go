@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"stellar/src/bytesize"
@@ -33,9 +34,12 @@ func Provider() provider.Provider {
 func limits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: bytesize.GiB, ZipWords: "1 GB",
 		TimeoutMax: 600, Languages: []string{"python", "nodejs", "go", "rust"},
-		Region: regexp.MustCompile(`^[A-Za-z]+( ?[A-Za-z0-9]+)*$`), RegionLike: "westeurope or West Europe",
+		Region: regionForm(), RegionLike: "westeurope or West Europe",
 		Source: "learn.microsoft.com/azure/azure-functions/functions-scale, November 2026"}
 }
+
+// regionForm is the form of a region's name, compiled when it is first asked for.
+var regionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z]+( ?[A-Za-z0-9]+)*$`) })
 
 // azure deploys with the Serverless CLI and its plugin for Azure, in a version that the plugin loads in. Cold start is
 // a matter of the function app, so each function has one, in a resource group of its own: what is removed is the group.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"stellar/src/bytesize"
 	"stellar/src/experiment"
@@ -25,7 +26,7 @@ func runLimits() provider.Limits {
 }
 
 // regionForm is the form of a region of Google's; a zone has a letter behind it and is none.
-func regionForm() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]{1,2}$`) }
+var regionForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+-[a-z]+[0-9]{1,2}$`) })
 
 const (
 	nameLimit      = 49   // characters in the name of a service
