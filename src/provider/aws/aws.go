@@ -41,8 +41,8 @@ func limits() provider.Limits {
 		Source:           "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
 
-// reservedVariable is the form of environment variables that Lambda keeps for itself, and of names that no variable has:
-// docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+// reservedVariable is the form of environment variables that Lambda keeps for itself, and of names that no variable
+// has: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 var reservedVariable = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(_.*|.|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV|` +
 		`ACCESS_KEY|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)|LAMBDA_(TASK_ROOT|RUNTIME_DIR))$`)
