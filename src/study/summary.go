@@ -3,6 +3,7 @@ package study
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,6 +79,32 @@ func SubExperiment(rec *run.Record, dir string) (*experiment.SubExperiment, erro
 		return nil, err
 	}
 	return &rec.Experiment.SubExperiments[res.SubExperiment], nil
+}
+
+// FromTable begins the summary of a study that has a table of its own beside latencies.csv: it summarizes the
+// latencies, reads the table and finds the sub-experiment in the record. The sub-experiment is nil where there is no
+// table, because the study stopped before its first row.
+func FromTable[T any](rec *run.Record, dir string, read func(dir string) ([]T, error)) (
+	sum Summary, rows []T, sub *experiment.SubExperiment, err error) {
+	if sum, err = (FromLatencies{}).SummarizeWith(rec, dir); err != nil {
+		return sum, nil, nil, err
+	}
+	if rows, err = read(dir); errors.Is(err, fs.ErrNotExist) {
+		return sum, nil, nil, nil
+	}
+	if err == nil {
+		sub, err = SubExperiment(rec, dir)
+	}
+	return sum, rows, sub, err
+}
+
+// WriteTable writes a table of a summary, over one that is there.
+func WriteTable(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write statistics: %w", err)
+	}
+	return errors.Join(write(f), f.Close())
 }
 
 // result is the record's entry of a sub-experiment's folder.

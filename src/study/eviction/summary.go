@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -32,19 +31,8 @@ func (s Study) Summarize(dir string) (study.Summary, error) {
 
 // SummarizeWith is Summarize for those who have read the record.
 func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
-	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
-	if err != nil {
-		return sum, err
-	}
-	rows, err := sample.ReadEvictions(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sum, nil // it stopped before its first row
-	}
-	if err != nil {
-		return sum, err
-	}
-	sub, err := study.SubExperiment(rec, dir)
-	if err != nil {
+	sum, rows, sub, err := study.FromTable(rec, dir, sample.ReadEvictions)
+	if err != nil || sub == nil {
 		return sum, err
 	}
 	if len(sub.EvictionSeconds) == 0 {
@@ -55,8 +43,8 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 		return sum, err
 	}
 	sum.Latencies.Survival, sum.Latencies.Findings = &result, result.Findings()
-	return sum, errors.Join(create(filepath.Join(dir, CurveFile), result.WriteCurve),
-		create(filepath.Join(dir, StatisticsFile), result.WriteStatistics))
+	return sum, errors.Join(study.WriteTable(filepath.Join(dir, CurveFile), result.WriteCurve),
+		study.WriteTable(filepath.Join(dir, StatisticsFile), result.WriteStatistics))
 }
 
 // analyzed is what the waits say.
@@ -110,12 +98,4 @@ func spent(dir string) (took time.Duration, usd float64, err error) {
 			}
 		}
 	}
-}
-
-func create(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write the survival of instances: %w", err)
-	}
-	return errors.Join(write(f), f.Close())
 }

@@ -1,10 +1,6 @@
 package overhead
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"stellar/src/analyze"
@@ -22,26 +18,11 @@ func (s Study) Summarize(dir string) (study.Summary, error) { return study.Summa
 
 // SummarizeWith is Summarize for those who have read the record.
 func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
-	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
-	if err != nil {
-		return sum, err
-	}
-	rows, err := sample.ReadOverheads(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sum, nil // it stopped before its first row
-	}
-	if err != nil {
-		return sum, err
-	}
-	sub, err := study.SubExperiment(rec, dir)
-	if err != nil {
+	sum, rows, sub, err := study.FromTable(rec, dir, sample.ReadOverheads)
+	if err != nil || sub == nil {
 		return sum, err
 	}
 	o := analyze.DescribeOverhead(sub.OverheadType, sub.OverheadSizes(), sub.Repetitions*max(sub.Parallelism, 1), rows)
 	sum.Latencies.Overhead, sum.Latencies.Findings = o, o.Findings()
-	f, err := os.Create(filepath.Join(dir, StatisticsFile))
-	if err != nil {
-		return sum, fmt.Errorf("write statistics: %w", err)
-	}
-	return sum, errors.Join(o.Write(f), f.Close())
+	return sum, study.WriteTable(filepath.Join(dir, StatisticsFile), o.Write)
 }

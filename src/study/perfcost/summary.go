@@ -1,10 +1,8 @@
 package perfcost
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -25,15 +23,8 @@ func (s Study) Summarize(dir string) (study.Summary, error) {
 
 // SummarizeWith is Summarize for those who have read the record.
 func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
-	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
-	if err != nil {
-		return sum, err
-	}
-	rows, err := sample.ReadPerfCosts(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sum, nil // it stopped before its first row
-	}
-	if err != nil {
+	sum, rows, sub, err := study.FromTable(rec, dir, sample.ReadPerfCosts)
+	if err != nil || sub == nil {
 		return sum, err
 	}
 	if rows, err = sample.JoinPerfCosts(rows, filepath.Join(dir, study.LatenciesFile)); err != nil {
@@ -42,17 +33,11 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 	if err := sample.RewritePerfCosts(filepath.Join(dir, sample.PerfCostFile), rows); err != nil {
 		return sum, err
 	}
-	sub, err := study.SubExperiment(rec, dir)
-	if err != nil {
-		return sum, err
-	}
 	table := described(rows, sub.MemorySizesMB, sub.Repetitions*max(sub.Parallelism, 1))
 	sum.Latencies.Findings = findings(table)
-	f, err := os.Create(filepath.Join(dir, StatisticsFile))
-	if err != nil {
-		return sum, fmt.Errorf("write statistics: %w", err)
-	}
-	return sum, errors.Join(analyze.WriteDescriptions(f, table), f.Close())
+	return sum, study.WriteTable(filepath.Join(dir, StatisticsFile), func(w io.Writer) error {
+		return analyze.WriteDescriptions(w, table)
+	})
 }
 
 // metric is a column of perf-cost.csv that has statistics.

@@ -3,11 +3,7 @@ package pingpong
 import (
 	"cmp"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -32,25 +28,14 @@ func (s Study) Summarize(dir string) (study.Summary, error) { return study.Summa
 
 // SummarizeWith is Summarize for those who have read the record.
 func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
-	sum, err := study.FromLatencies{}.SummarizeWith(rec, dir)
-	if err != nil {
-		return sum, err
-	}
-	rows, err := sample.ReadPingPongs(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return sum, nil // it stopped before its first row
-	}
-	if err != nil {
-		return sum, err
-	}
-	sub, err := study.SubExperiment(rec, dir)
-	if err != nil {
+	sum, rows, sub, err := study.FromTable(rec, dir, sample.ReadPingPongs)
+	if err != nil || sub == nil {
 		return sum, err
 	}
 	p := described(sub.Exchange, rows)
 	sum.Latencies.PingPong, sum.Latencies.Findings = p, p.Findings()
-	return sum, errors.Join(create(filepath.Join(dir, StatisticsFile), p.Write),
-		create(filepath.Join(dir, ClocksFile), p.WriteClocks))
+	return sum, errors.Join(study.WriteTable(filepath.Join(dir, StatisticsFile), p.Write),
+		study.WriteTable(filepath.Join(dir, ClocksFile), p.WriteClocks))
 }
 
 // clockKey names a clock. Over UDP an exchange synchronises its invocation's; over HTTP requests of many invocations
@@ -90,12 +75,4 @@ func described(exchange string, rows []sample.PingPong) *analyze.PingPong {
 	return analyze.DescribePingPong(exchange, rows, clocks, func(row *sample.PingPong) time.Duration {
 		return offsets[keyOf(exchange, row)]
 	})
-}
-
-func create(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write statistics: %w", err)
-	}
-	return errors.Join(write(f), f.Close())
 }
