@@ -89,7 +89,7 @@ func (p *OverheadPoint) describe(rows []sample.Overhead, wanted sample.Tri) {
 	}
 }
 
-// Findings are a sentence for cold and one for warm invocations, and one for each size that could not be had in full.
+// Findings are a sentence for cold and one for warm invocations, and one for each size that lacks invocations.
 func (o *Overhead) Findings() (out []string) {
 	for _, s := range o.Series {
 		var got []OverheadPoint
@@ -116,7 +116,7 @@ func (o *Overhead) Findings() (out []string) {
 	return out
 }
 
-// missing says which sizes could not be had in full; all in one sentence where no size could be had at all.
+// missing names the sizes without all their invocations, in one sentence where no size has any.
 func (s *OverheadSeries) missing() (out []string) {
 	none, tried := 0, 0
 	for _, p := range s.Points {

@@ -20,7 +20,7 @@ type PingPong struct {
 	Lost     int      // of them
 	Loss     Interval // of the share that is lost, exact (Clopper and Pearson)
 	Warmup   int
-	Unknown  int // exchanges whose end nobody knows, because the function gave no answer
+	Unknown  int // exchanges whose end is not known, because the function gave no answer
 
 	RTT           Description // in ms, as are the percentiles
 	P50, P75, P95 Value
@@ -98,7 +98,7 @@ func (p *PingPong) count(row *sample.PingPong, seconds float64) {
 	}
 }
 
-// began is when an exchange began, on this machine's clock; zero where nobody knows.
+// began is when an exchange began, on this machine's clock; zero where it is not known.
 func began(row *sample.PingPong, offset time.Duration) time.Time {
 	switch {
 	case !row.ServerRcv.IsZero() && !row.ServerSend.IsZero() && row.ServerSend.Before(row.ServerRcv):
@@ -146,7 +146,7 @@ func (p *PingPong) unknown() string {
 	if p.Unknown == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; of %d more nobody knows, for the function gave no answer", p.Unknown)
+	return fmt.Sprintf("; of %d more it is not known: the function gave no answer", p.Unknown)
 }
 
 // clocks is a sentence about the offsets.

@@ -44,7 +44,7 @@ func TestPingPong(t *testing.T) {
 	said := strings.Join(p.Findings(), "\n")
 	for _, want := range []string{
 		"round trip: mean 2.500 ms, std 1.291 ms, CV 0.52, P50 2.000, P75 3.000, P95 4.000, P99 4.000, P99.9 4.000 ms, n = 4",
-		"lost: 1 of 5, 20 % (95 %: 0.505 to 71.6 %); of 1 more nobody knows, for the function gave no answer",
+		"lost: 1 of 5, 20 % (95 %: 0.505 to 71.6 %); of 1 more it is not known: the function gave no answer",
 		"clock of the function minus this machine's: 5ms, at most 1ms off (smallest round trip of 5)",
 	} {
 		if !strings.Contains(said, want) {

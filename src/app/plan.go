@@ -133,7 +133,7 @@ func Warnings(loaded *experiment.Loaded) []experiment.Warning {
 	return loaded.PlanWarnings(deployedFunctions(loaded.Experiment, all))
 }
 
-// deployedFunctions is the number of functions that sub-experiments deploy; none where the functions stand already.
+// deployedFunctions is the number of functions that sub-experiments deploy; none where they exist already.
 func deployedFunctions(exp *experiment.Experiment, subs []int) (n int) {
 	if row, err := vendors.Find(exp.ProviderKind()); err != nil || row.Standing {
 		return 0
@@ -175,7 +175,7 @@ func (j *job) commandsByHand(exp *experiment.Experiment, baseDir string) ([]Plan
 	}
 	conn := row.ByHand(j.ConnectionOptions(r, row.Name))
 	if generate.Check(r, row) != nil || refusals(conn, r) != nil {
-		return nil, nil // no such functions are made here, they stand already; --write says what is wrong
+		return nil, nil // no such functions are made here, they exist already; --write says what is wrong
 	}
 	return planUnits(conn, row.Units(r.Service, r.Functions)), nil
 }

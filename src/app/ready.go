@@ -76,7 +76,7 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 	return all
 }
 
-// variables says which variables of the environment the file asks for and nobody has set: those of requests, and, where
+// variables says which variables of the environment that the file asks for are not set: those of requests, and, where
 // functions are deployed, those of their environment.
 func (a App) variables(exp *experiment.Experiment, deploys bool) (missing []error) {
 	for _, i := range a.Subs(exp) {

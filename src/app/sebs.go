@@ -94,7 +94,7 @@ func (a App) ProcessSeBS(dir, name string, types []string) (files []string, err 
 // sebsWriter writes rows of a sub-experiment's folder under SeBS's names.
 type sebsWriter func(w io.Writer, from string) error
 
-// writeSeBS writes the rows of a run's first sub-experiment into a folder, over what stands there.
+// writeSeBS writes the rows of a run's first sub-experiment into a folder, over files of these names.
 func writeSeBS(runDir, dir, name string, types []string) (files []string, err error) {
 	rec, err := run.ReadRecord(runDir)
 	if err != nil {

@@ -76,7 +76,7 @@ func (a App) meets(exp *experiment.Experiment, s *experiment.SubExperiment, n st
 
 // udp reports whether functions of a sub-experiment can send datagrams to this machine: those that stellar deploys in
 // Go and Python, where the provider lets them. A container of the local platform that serves HTTP has a network of its
-// own. Of functions that stand already nobody knows; they answer for themselves.
+// own. Of existing functions it is not known; their answers tell.
 func (a App) udp(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
 	row, err := vendors.Find(exp.ProviderKind())
 	if err != nil || !a.Deploys(exp) {

@@ -33,7 +33,7 @@ type Stage struct {
 
 func (Stage) String() string { return "deploying functions" }
 
-// Run writes the intent, deploys, and writes down what stands. Removal is the journal's work, whatever happens here.
+// Run writes the intent, deploys, and records what was deployed. Removal is the journal's work, whatever happens here.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {
 	wanted := r.Unplaced()
 	if len(wanted) == 0 {

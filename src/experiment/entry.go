@@ -115,7 +115,7 @@ func (c combination) stream() {
 	}
 }
 
-// entry refuses entries that a type, a protocol or functions that stand already do not have.
+// entry refuses entries that a type, a protocol or existing functions do not have.
 func (c combination) entry() {
 	s := c.s
 	if s.HTTPEntry() {
@@ -132,7 +132,7 @@ func (c combination) entry() {
 		c.refuse([]string{"Entry", "Protocol"}, "%s is spoken over http1 only, and Protocol is %q", s.Entry, s.Protocol)
 	}
 	if s.Reuse {
-		c.refuse([]string{"Entry", "Reuse"}, "functions that stand already have no Entry %s; want Reuse false", s.Entry)
+		c.refuse([]string{"Entry", "Reuse"}, "existing functions have no Entry %s; want Reuse false", s.Entry)
 	}
 	if s.ImageContract() == "http" {
 		c.refuse([]string{"Entry", "Platform"}, "an image that is an HTTP server (ImageContract http) has no Entry %s",

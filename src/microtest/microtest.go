@@ -168,7 +168,7 @@ func readRound(seconds, speed string) (r sample.IORound, err error) {
 	return r, nil
 }
 
-// clip shortens a text of an answer, of which nobody knows how long it is.
+// clip shortens a text of an answer of any length.
 func clip(text string) string {
 	const most = 200
 	if len(text) <= most {

@@ -66,11 +66,11 @@ type Trace struct {
 	Late       int  // echoes that reached the function after their time; their rows are lost ones
 	Foreign    int  // datagrams that reached the function and were not of the exchange
 	Stopped    bool // the function's stop has come; that it does not come is no failure
-	End        End  // why the function ended; empty: nobody knows
+	End        End  // why the function ended; empty: not known
 }
 
 // End ends the exchange and joins its two sides by sequence number. rows are the function's; nil where it gave no
-// answer: there are then the driver's instants alone, and nobody knows what was lost.
+// answer: there are then the driver's instants alone, and what was lost is not known.
 func (x *Exchange) End(rows *FunctionRows) Trace {
 	x.listener.forget(x)
 	x.mu.Lock()

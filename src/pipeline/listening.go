@@ -50,7 +50,7 @@ func (c Config) PortsFree(ctx context.Context, exp *experiment.Experiment) error
 }
 
 // Reachable says which sub-experiments want datagrams of functions that cannot reach this machine: its address is a
-// private one, theirs are not. hosts are those of functions that stand already; empty: they will be on the Internet.
+// private one, theirs are not. hosts are those of existing functions; empty: they will be on the Internet.
 func (c Config) Reachable(ctx context.Context, exp *experiment.Experiment, hosts []string) []error {
 	if loopback(exp) {
 		return nil

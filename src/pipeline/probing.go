@@ -209,7 +209,7 @@ func (s probeStage) enter(ctx context.Context, r *run.Run, e *experiment.SubExpe
 	}
 	if !s.Deploys(r.Experiment) {
 		return fail.Input("%s: Entry %s is for functions that this run deploys", e.Title, e.Entry).
-			WithHint("leave Entry out for functions that stand already")
+			WithHint("leave Entry out for existing functions")
 	}
 	for i := range env.Endpoints {
 		env.Endpoints[i].Invoke, env.Endpoints[i].Signed = e.Invoked(), e.Signed()

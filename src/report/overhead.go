@@ -32,7 +32,7 @@ func overheadFigure(s analyze.Summary) (figure, error) {
 		}
 	}
 	if n == 0 {
-		return figure{}, fail.Skip{Reason: s.Title + ": no invocation could be had as wanted"}
+		return figure{}, fail.Skip{Reason: s.Title + ": no invocation was of the wanted kind"}
 	}
 	unit, name := float64(bytesize.MiB), "MiB"
 	if largest < unit {

@@ -10,7 +10,7 @@ import (
 	"stellar/src/sample"
 )
 
-// overheads is a sub-experiment whose cold invocations take longer, and of which so many sizes could be had.
+// overheads is a sub-experiment whose cold invocations take longer, and with so many sizes measured.
 func overheads(kind string, step int64, sizes int) analyze.Summary {
 	var rows []sample.Overhead
 	var all []int64

@@ -133,7 +133,7 @@ func ownAddress() string {
 	return host
 }
 
-// publicAddress asks a service that answers with the caller's address. Without its URL nobody is asked.
+// publicAddress asks a service that answers with the caller's address. Without a URL no request is sent.
 func publicAddress(url string) string {
 	if url == "" {
 		return ""

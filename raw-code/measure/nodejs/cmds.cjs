@@ -144,7 +144,7 @@ function ownAddress() {
   });
 }
 
-// publicAddress asks a service that answers with the caller's address. Without its URL nobody is asked.
+// publicAddress asks a service that answers with the caller's address. Without a URL no request is sent.
 async function publicAddress(url) {
   if (!url) return '';
   try {

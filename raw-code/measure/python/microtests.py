@@ -229,7 +229,7 @@ def _own_address():
 
 
 def _public_address(url):
-    """Ask a service that answers with the caller's address. Without its URL nobody is asked."""
+    """Ask a service that answers with the caller's address. Without a URL no request is sent."""
     if not url:
         return ""
     import ipaddress

@@ -37,7 +37,7 @@ import (
 // What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices for
 // writing logs is not tried), SnapStart takes no snapshots and an alias is answered as its function, memory and
 // architecture are settings without effect, instances live and die by other rules than Lambda's, stacks change in
-// milliseconds, and nobody throttles.
+// milliseconds, and no call is throttled.
 type Emulator struct {
 	mu       sync.Mutex
 	process  *exec.Cmd
@@ -58,7 +58,7 @@ type AWS struct {
 	s3     *s3.Client
 }
 
-// Where the tests deploy: a region that is nobody's default.
+// Where the tests deploy: a region that is no tool's default.
 const (
 	AWSRegion = "eu-north-1"
 	awsSecret = "emulated-secret-key"

@@ -131,7 +131,7 @@ final class Stat {
         }
     }
 
-    /** Asks a service that answers with the caller's address. Without its URL nobody is asked. */
+    /** Asks a service that answers with the caller's address. Without a URL no request is sent. */
     private static String publicAddress(String url) {
         if (url.isEmpty()) {
             return "";
