@@ -140,6 +140,9 @@ func (p *Platform) engine() *container.Engine {
 	opts := containerOptions(p.opts.Dir, p.opts.Getenv)
 	opts.RunHelper, opts.Defect = p.opts.runHelper, p.defect
 	opts.Opened = func() error {
+		if err := os.MkdirAll(opts.Intents, 0o700); err != nil {
+			return err
+		}
 		if err := os.WriteFile(filepath.Join(p.opts.Dir, containersMark), nil, 0o600); err != nil {
 			return err
 		}
@@ -151,7 +154,8 @@ func (p *Platform) engine() *container.Engine {
 
 // containerOptions find the containers of the platform with that state folder.
 func containerOptions(dir string, getenv func(string) string) container.Options {
-	return container.Options{Platform: dir, Getenv: getenv, RemoveTree: sandbox.RemoveTree}
+	return container.Options{Platform: dir, Getenv: getenv, RemoveTree: sandbox.RemoveTree,
+		Intents: filepath.Join(dir, "creating")}
 }
 
 // openImage finds a function's image and checks that this machine can run it. The caller must release it.

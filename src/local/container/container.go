@@ -85,11 +85,10 @@ func (c *Container) start(ctx context.Context, spec Spec) (io.ReadCloser, error)
 		c.tmp = spec.Tmp
 	}
 	config, host := spec.config(c.image.id, c.image.engine.opts.Platform)
-	made, err := c.client.ContainerCreate(ctx, config, host, nil, nil, "")
-	if err != nil {
+	var err error
+	if c.id, err = c.image.engine.create(ctx, config, host); err != nil {
 		return nil, err
 	}
-	c.id = made.ID
 	attached, err := c.client.ContainerAttach(ctx, c.id,
 		container.AttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type Options struct {
 	Getenv     func(string) string     // where the Engine and its registries are found
 	RunHelper  shell.Runner            // runs a credential helper
 	Opened     func() error            // called once connected: from here on containers may be left
+	Intents    string                  // folder with the names of containers that are being created; Opened makes it
 	RemoveTree func(path string) error // removes a file or a tree with this user's own rights
 	Defect     func(error)             // told of a panic of a goroutine
 }
@@ -88,13 +90,14 @@ func (e *Engine) uncountUser(image string) {
 }
 
 // RemoveAll removes, by force, the containers that the platform with that label value has started, and returns their
-// number. It cleans up after a platform that was killed.
+// number. It cleans up after a platform that was killed, also in the middle of creating a container.
 func RemoveAll(ctx context.Context, opts Options) (int, error) {
 	c, err := dockerengine.Open(ctx, opts.Getenv)
 	if err != nil {
 		return 0, err
 	}
 	defer c.Close()
+	asked := intents(opts.Intents)
 	left, err := c.ContainerList(ctx, container.ListOptions{All: true,
 		Filters: filters.NewArgs(filters.Arg("label", dockerengine.LabelPlatform+"="+opts.Platform))})
 	if err != nil {
@@ -107,6 +110,10 @@ func RemoveAll(ctx context.Context, opts Options) (int, error) {
 			errs = append(errs, fmt.Errorf("remove container %.12s: %w", one.ID, err))
 		}
 	}
+	late := slices.DeleteFunc(asked, func(name string) bool {
+		return slices.ContainsFunc(left, func(s container.Summary) bool { return slices.Contains(s.Names, "/"+name) })
+	})
+	errs = append(errs, removeLate(ctx, c, late, lateTime, opts.RemoveTree))
 	return len(left), errors.Join(errs...)
 }
 
