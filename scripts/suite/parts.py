@@ -20,16 +20,19 @@ DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
 # Packages that are jobs of their own, with the cores that each keeps busy and its seconds on a quiet machine. Tests of
 # the probe are held to times: the numbers are larger than measured, so that they begin first and only what computes
 # little runs beside them. Other packages of a part are one job.
+ALONE = 1000  # cores that no machine has, so that nothing runs beside it
 JOBS = {
     "src/probe": (1.3, 400), "src/acceptance/local": (0.8, 120), "src/acceptance/cli": (0.9, 80),
     "src/acceptance/aws": (0.8, 130), "src/acceptance/cloud": (0.8, 130), "src/acceptance/aliyun": (0.7, 100),
     "src/acceptance/azure": (0.7, 100), "src/acceptance/cloudflare": (1, 80), "src/acceptance/google": (0.9, 60),
     "src/local": (0.2, 120), "src/local/plugin": (0.7, 50), "src/build": (0.9, 90), "src/pack": (0.8, 60),
-    "src/generate": (0.6, 40),
+    "src/generate": (0.6, 40), "src/probe/fidelity": (ALONE, 60), "src/study/pingpong": (ALONE, 20),
 }
 REST = (0.9, 3)  # of a job with several packages, one at a time; seconds of each
 ACCEPTANCE = "src/acceptance"
-FIDELITY = "src/probe/fidelity"
+# Packages that are held to a few milliseconds: one at a time, after all others.
+FIDELITY = ("src/probe/fidelity", "src/study/pingpong")
+RACED = ("src/study/pingpong",)  # those of them that keep their bounds under the race detector
 PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library
 
 
@@ -225,7 +228,7 @@ def sort_packages(folders):
     """Assigns each package to a part: a dictionary of lists of folders."""
     sorted_ = {"unit": [], "tools": [], "acceptance": [], "fidelity": []}
     for folder in sorted(folders):
-        if folder == FIDELITY:
+        if folder in FIDELITY:
             kind = "fidelity"
         elif folder == ACCEPTANCE or folder.startswith(ACCEPTANCE + "/"):
             kind = "acceptance"
@@ -237,7 +240,8 @@ def sort_packages(folders):
 
 def jobs(name, folders, flags, env):
     """The jobs of a part: one for each package in JOBS, and one for all others, a package at a time."""
-    out = [Part(name, ["./" + f], flags, env, load=JOBS[f]) for f in folders if f in JOBS]
+    out = [Part(name, ["./" + f], flags if f not in RACED or "-race" in flags else [*flags, "-race"], env, load=JOBS[f])
+           for f in folders if f in JOBS]
     rest = ["./" + f for f in folders if f not in JOBS]
     return out + ([Part(name, rest, [*flags, "-p=1"], env)] if rest else [])
 
