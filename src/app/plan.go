@@ -29,6 +29,8 @@ type Plan struct {
 	Bursts    int       `json:"bursts"`
 	Requests  int       `json:"requests"`
 	Seconds   float64   `json:"seconds"`
+	// of ping-pongs, one after the other; Seconds is without them
+	RoundTrips int `json:"roundTrips,omitempty"`
 	// how long making functions cold is assumed to take each time, in seconds; 0: none is forced, or it is not known
 	ColdSeconds float64  `json:"coldSeconds,omitempty"`
 	Cost        PlanCost `json:"cost"`
@@ -92,7 +94,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	est := exp.EstimateWith(a.Subs(exp), row.Update)
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
 		a.Subs(exp)), Bursts: est.Bursts,
-		Requests: est.Requests, Seconds: est.Duration.Seconds(), Warnings: []string{}}
+		Requests: est.Requests, Seconds: est.Duration.Seconds(), RoundTrips: est.RoundTrips, Warnings: []string{}}
 	p.Cost = planCost(sheet, row, exp, a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
 	if a.Deploys(exp) {
 		p.Runs = row.Runs

@@ -66,6 +66,9 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	return nil
 }
 
+// exampleTrip is the round trip for which a plan says how long a ping-pong takes.
+const exampleTrip = 10 * time.Millisecond
+
 // printAmounts says how many functions, bursts and requests there are, and how long they take.
 func printAmounts(w io.Writer, p *app.Plan) {
 	what := "bursts and pauses"
@@ -75,8 +78,16 @@ func printAmounts(w io.Writer, p *app.Plan) {
 	case p.Bursts == 0:
 		what = "invocations and pauses"
 	}
-	fmt.Fprintf(w, "\n%s, %s, about %s, about %s of %s\n", counted(p.Functions, "function"),
-		counted(p.Bursts, "burst"), counted(p.Requests, "request"), seconds(p.Seconds).Round(time.Second), what)
+	fmt.Fprintf(w, "\n%s, %s, about %s", counted(p.Functions, "function"), counted(p.Bursts, "burst"),
+		counted(p.Requests, "request"))
+	if p.Seconds > 0 || p.RoundTrips == 0 {
+		fmt.Fprintf(w, ", about %s of %s", seconds(p.Seconds).Round(time.Second), what)
+	}
+	if n := p.RoundTrips; n > 0 {
+		fmt.Fprintf(w, ", %s one after the other: %s where one takes %v", counted(n, "round trip"),
+			(time.Duration(n) * exampleTrip).Round(time.Second), exampleTrip)
+	}
+	fmt.Fprintln(w)
 	switch forced := slices.ContainsFunc(p.Subs, func(s app.PlanSub) bool { return s.Forced }); {
 	case forced && p.ColdSeconds > 0:
 		fmt.Fprintf(w, "  making functions cold is assumed to take %s each time\n", seconds(p.ColdSeconds))

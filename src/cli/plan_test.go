@@ -22,3 +22,20 @@ func TestPlanPrintsEachStopWithItsHint(t *testing.T) {
 		t.Errorf("printed\n%s\nwant at its end\n%s", out.String(), want)
 	}
 }
+
+// TestPlanOfRoundTrips: a plan does not say that a ping-pong takes no time.
+func TestPlanOfRoundTrips(t *testing.T) {
+	for want, p := range map[string]app.Plan{
+		"\n1 function, 0 bursts, about 50 requests, 50000 round trips one after the other: 8m20s where one takes 10ms\n": {
+			Functions: 1, Requests: 50, RoundTrips: 50_000},
+		"\n2 functions, 1 burst, about 1 request, about 3s of bursts and pauses, 1 round trip one after the other: 0s " +
+			"where one takes 10ms\n": {Functions: 2, Bursts: 1, Requests: 1, Seconds: 3, RoundTrips: 1},
+		"\n1 function, 1 burst, about 1 request, about 0s of bursts and pauses\n": {Functions: 1, Bursts: 1, Requests: 1},
+	} {
+		var out strings.Builder
+		printAmounts(&out, &p)
+		if out.String() != want {
+			t.Errorf("printed %q, want %q", out.String(), want)
+		}
+	}
+}

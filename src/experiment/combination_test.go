@@ -241,7 +241,7 @@ func TestWarnings(t *testing.T) {
 		"nothing to do": {`{"Provider": "example.org", "SubExperiments": [{"Bursts": 101, "Parallelism": 101}]}`, nil},
 		"a day":         {sub(`"Bursts": 2, "IATSeconds": 86400, "IATJitterSeconds": 0`), nil},
 		"over a day": {sub(`"Bursts": 2, "IATSeconds": 86401, "IATJitterSeconds": 0`),
-			[]string{`duration f.json: the IATs sum to 24h0m1s (over 24h0m0s): the plan deploys 1 functions, sends 2 ` +
+			[]string{`duration f.json: the IATs sum to 24h0m1s (over 24h0m0s): the plan deploys 1 function, sends 2 ` +
 				`requests`}},
 		"two side": {`{"SubExperiments": [{"Bursts": 2, "IATSeconds": 50000}, {"Bursts": 2, "IATSeconds": ` +
 			`50000}]}`, nil},

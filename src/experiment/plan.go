@@ -67,6 +67,10 @@ type Estimate struct {
 	Requests int
 	Duration time.Duration // of probing: sequential sub-experiments add up, others run side by side
 	IATs     time.Duration // the pauses alone, put together in the same way
+
+	// round trips between functions and this machine that are waited for one after the other, put together in the same
+	// way; Duration is without them, because how long one takes is what is measured
+	RoundTrips int
 }
 
 // Estimate works out what the experiment comes to.
@@ -91,14 +95,26 @@ func (e *Experiment) EstimateWith(subs []int, update time.Duration) Estimate {
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
 		busy, pause := s.seconds(update.Seconds())
-		if e.Sequential {
+		if trips := s.roundTrips(); e.Sequential {
 			duration, iats = duration+busy+pause, iats+pause
+			all.RoundTrips += trips
 		} else {
+			all.RoundTrips = max(all.RoundTrips, trips)
 			duration, iats = max(duration, busy+pause), max(iats, pause)
 		}
 	}
 	all.Duration, all.IATs = toDuration(duration), toDuration(iats)
 	return all
+}
+
+// roundTrips is how many round trips of a ping-pong are waited for one after the other: Threads invocations go on at
+// once, each with Repetitions of them.
+func (s *SubExperiment) roundTrips() int {
+	if s.Type != TypePingPong {
+		return 0
+	}
+	threads := max(s.Threads, 1)
+	return (s.Invocations + threads - 1) / threads * s.Repetitions
 }
 
 // Requests counts the requests of a sub-experiment.

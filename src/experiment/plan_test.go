@@ -83,23 +83,24 @@ func TestEstimateAgainstCounting(t *testing.T) {
 func TestEstimateOfOtherKinds(t *testing.T) {
 	for members, want := range map[string]Estimate{
 		`"Bursts": 4, "IATSeconds": 10, "IATJitterSeconds": 2, "Schedule": "open", "DesiredServiceTimes": ["5s"]`: {4,
-			4, 41 * time.Second, 36 * time.Second},
+			4, 41 * time.Second, 36 * time.Second, 0},
 		`"Bursts": 2, "Parallelism": 3, "DataTransferChainLength": 4`: {2,
-			2, 0, 0},
+			2, 0, 0, 0},
 		`"RatePerSecond": 2.5, "DurationSeconds": 10`: {0,
-			25, 10 * time.Second, 0},
-		`"Arrivals": "trace.csv"`:                                                      {0, 0, 0, 0},
-		`"Type": "network-ping-pong"`:                                                  {0, 50, 0, 0},
-		`"Type": "network-ping-pong", "Exchange": "http", "Invocations": 3`:            {0, 3000, 0, 0},
-		`"Type": "invocation-overhead"`:                                                {0, 200, 0, 0},
-		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`: {0, 30, 0, 0},
+			25, 10 * time.Second, 0, 0},
+		`"Arrivals": "trace.csv"`:                                                        {0, 0, 0, 0, 0},
+		`"Type": "network-ping-pong"`:                                                    {0, 50, 0, 0, 50_000},
+		`"Type": "network-ping-pong", "Exchange": "http", "Invocations": 3`:              {0, 3000, 0, 0, 3000},
+		`"Type": "network-ping-pong", "Invocations": 5, "Threads": 2, "Repetitions": 10`: {0, 5, 0, 0, 30},
+		`"Type": "invocation-overhead"`:                                                  {0, 200, 0, 0, 0},
+		`"Type": "invocation-overhead", "OverheadType": "payload", "PayloadPoints": 3`:   {0, 30, 0, 0, 0},
 		`"Type": "invocation-overhead", "Exchange": "http", "N": 4, "CodePackagePoints": 2, "Repetitions": 3, ` +
-			`"Parallelism": 2, "DesiredServiceTimes": ["100ms"]`: {0, 84, 8400 * time.Millisecond, 0},
+			`"Parallelism": 2, "DesiredServiceTimes": ["100ms"]`: {0, 84, 8400 * time.Millisecond, 0, 0},
 		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4`: {0, 132, 500 * time.Second,
-			500 * time.Second},
-		`"Type": "perf-cost"`: {0, 502, 0, 0},
+			500 * time.Second, 0},
+		`"Type": "perf-cost"`: {0, 502, 0, 0, 0},
 		`"Type": "perf-cost", "IATSeconds": 2, "Repetitions": 7, "Concurrency": 3, "DesiredServiceTimes": ["100ms"]`: {
-			0, 64, 44400 * time.Millisecond, 40 * time.Second},
+			0, 64, 44400 * time.Millisecond, 40 * time.Second, 0},
 	} {
 		if got := mustParse(t, sub(members)).Experiment.Estimate(); got != want {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", members, got, want)
@@ -114,7 +115,7 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 		t.Errorf("side by side: %s", got)
 	}
 	if got := mustParse(t, `{"Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2,
-		15 * time.Second, 15 * time.Second}) {
+		15 * time.Second, 15 * time.Second, 0}) {
 		t.Errorf("one of them: %+v", got)
 	}
 	huge := mustParse(t, `{"Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], `+

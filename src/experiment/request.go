@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,6 +52,19 @@ func (s *SubExperiment) Bodies() ([]Body, error) {
 		bodies[i] = one
 	}
 	return bodies, nil
+}
+
+// Length is at least how many bytes the body has as it is sent: values of variables are not counted.
+func (b Body) Length() (int64, error) {
+	if b.File == "" {
+		parts, _ := Literals(b.Text)
+		return int64(len(strings.Join(parts, ""))), nil
+	}
+	info, err := os.Stat(b.File)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // bodyOf reads a body from a JSON string, or from an object that is the body.

@@ -48,9 +48,8 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 	f := &findings{src: l.found.src, seen: map[finding]bool{}, warnings: slices.Clone(l.Warnings)}
 	e := l.Experiment.Estimate()
 	if functions > warnFunctions {
-		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %d requests and probes for "+
-			"about %s",
-			functions, warnFunctions, e.Requests, e.Duration.Round(time.Second))
+		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %s and probes for about %s",
+			functions, warnFunctions, counted(e.Requests, "request"), e.Duration.Round(time.Second))
 	}
 	longest := time.Duration(0)
 	for i := range l.Experiment.SubExperiments {
@@ -61,16 +60,17 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 	}
 	switch {
 	case longest > warnIATs:
-		f.warn(WarnDuration, -1, "", "a sustained load of %s (over %s): the plan %s, sends about %d requests",
-			longest.Round(time.Second), warnIATs, deployed(functions), e.Requests)
+		f.warn(WarnDuration, -1, "", "a sustained load of %s (over %s): the plan %s, sends about %s",
+			longest.Round(time.Second), warnIATs, deployed(functions), counted(e.Requests, "request"))
 	case e.Requests > warnRequests:
 		f.warn(WarnDuration, -1, "", "%d requests (over %d): the plan %s, and writes about %d MB of rows",
 			e.Requests, warnRequests, deployed(functions), e.Requests/1_000_000*rowBytes)
 	}
 	if e.IATs > warnIATs {
 		f.warn(WarnDuration, -1, "",
-			"the IATs sum to %s (over %s): the plan %s, sends %d requests and probes for about %s",
-			e.IATs.Round(time.Second), warnIATs, deployed(functions), e.Requests, e.Duration.Round(time.Second))
+			"the IATs sum to %s (over %s): the plan %s, sends %s and probes for about %s",
+			e.IATs.Round(time.Second), warnIATs, deployed(functions), counted(e.Requests, "request"),
+			e.Duration.Round(time.Second))
 	}
 	return f.warnings
 }
@@ -79,5 +79,13 @@ func deployed(functions int) string {
 	if functions == 0 {
 		return "deploys nothing"
 	}
-	return fmt.Sprintf("deploys %d functions", functions)
+	return "deploys " + counted(functions, "function")
+}
+
+// counted writes a count with its noun: 1 function, 2 functions.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

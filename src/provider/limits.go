@@ -174,13 +174,31 @@ func EventLimits(bytes int64) (body int64, words string) {
 	return bytes - eventRest, fmt.Sprintf("%d bytes as an event, with %d for all but the body", bytes, eventRest)
 }
 
-// requestSize refuses a measured request body that is too large.
-func (l Limits) requestSize(s *experiment.SubExperiment) []Refusal {
-	if s.OverheadType != experiment.OverheadPayload || l.RequestBytes == 0 || s.PayloadEnd <= l.RequestBytes {
+// requestSize refuses request bodies that are too large: those that are measured, and the user's own.
+func (l Limits) requestSize(s *experiment.SubExperiment) (no []Refusal) {
+	if l.RequestBytes == 0 {
 		return nil
 	}
-	return []Refusal{Refuse("PayloadEnd", s.PayloadEnd, "a request's body may have %d bytes (%s)", l.RequestBytes,
-		l.RequestWords)}
+	refuse := func(key string, found any) {
+		no = append(no, Refuse(key, found, "a request's body may have %d bytes (%s)", l.RequestBytes, l.RequestWords))
+	}
+	if s.OverheadType == experiment.OverheadPayload && s.PayloadEnd > l.RequestBytes {
+		refuse("PayloadEnd", s.PayloadEnd)
+	}
+	bodies, err := s.Bodies()
+	if err != nil { // of a record that was changed by hand; the run says so
+		return no
+	}
+	longest := int64(0)
+	for _, b := range bodies {
+		if n, err := b.Length(); err == nil { // that a file cannot be read is said where the experiment is loaded
+			longest = max(longest, n)
+		}
+	}
+	if longest > l.RequestBytes {
+		refuse("Body", fmt.Sprint("of ", longest, " bytes"))
+	}
+	return no
 }
 
 // memory refuses an amount of memory, in MiB.

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,6 +36,34 @@ func TestSizesOfInvocationOverhead(t *testing.T) {
 		if refused := strings.Contains(want, "may") || strings.Contains(want, "must"); refused != (err != nil) ||
 			refused && (!strings.Contains(err.Error(), want) || strings.Count(err.Error(), "\n") > 0) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestLengthOfBodies: bodies of the user's own are compared with the provider's limit, the longest of a list, and files
+// by their size.
+func TestLengthOfBodies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(file, make([]byte, 101), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	row := Provider{Name: "aws", Limits: Limits{RequestBytes: 100, RequestWords: "100 bytes"}}
+	text := func(n int) string { return `"` + strings.Repeat("x", n) + `"` }
+	for body, refused := range map[string]bool{
+		text(100): false,
+		text(101): true,
+		`"${env:A_VARIABLE_WHOSE_VALUE_IS_NOT_COUNTED}` + strings.Repeat("x", 100) + `"`: false,
+		`[{"weight": 1, "body": "a"}, {"weight": 1, "body": ` + text(101) + `}]`:         true,
+		`"@` + file + `"`:      true,
+		`"@` + file + `-none"`: false, // said where the experiment is loaded
+		``:                     false,
+	} {
+		exp := &experiment.Experiment{Provider: "aws", SubExperiments: []experiment.SubExperiment{
+			{Type: experiment.TypeBurst, PackageType: "Zip", Runtime: "go", Body: experiment.RawObject(body)}}}
+		err := row.CheckLimits(exp, []int{0}, nil)
+		if want := "Body of 101 bytes, a request's body may have 100 bytes (100 bytes)"; refused != (err != nil) ||
+			refused && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", body, err)
 		}
 	}
 }
