@@ -28,6 +28,9 @@ type drive struct {
 	exhausted bool
 	halted    bool
 	blocked   bool // the request at hand is due, and there is no connection or no slot for it
+	// requests wait, and since the first of them one has found all connections in use and none being opened
+	overloaded bool
+	closed     bool // nothing is sent any more
 
 	connections int   // at most, open at once
 	wanted      []int // by target: first connections that are still to be opened
@@ -72,7 +75,7 @@ func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan [
 func (d *drive) advance() {
 	for {
 		at, target, ok := d.next()
-		if d.k++; !ok {
+		if d.k++; !ok || at >= d.load.Length {
 			d.exhausted, d.at = true, never
 			return
 		}
@@ -92,18 +95,28 @@ func (d *drive) advance() {
 // due is when the drive must be called again, whatever the sockets do.
 func (d *drive) due() time.Duration {
 	next := d.at
-	if d.blocked || d.halted || d.exhausted {
-		next = d.end
-	} else if d.unconnected() {
+	switch {
+	case d.finishing:
+		return never
+	case d.closed: // responses are awaited
+		next = never
+	case d.blocked:
+		next = d.lastInstant()
+	case d.unconnected():
 		next = min(next, max(d.at-d.ahead(), d.nextKeep))
 	}
 	if len(d.done) > 0 {
 		next = min(next, d.handed+20*time.Millisecond)
 	}
-	if d.finishing {
-		return never
-	}
 	return next
+}
+
+// lastInstant is when sending ends, as far as is known now: see Load.
+func (d *drive) lastInstant() time.Duration {
+	if d.overloaded || d.halted {
+		return d.end
+	}
+	return d.end + catchUp
 }
 
 // step sends what is due, as far as there are connections, and passes on what has ended.
@@ -111,7 +124,7 @@ func (d *drive) step() {
 	d.reclaimSlots()
 	now := d.loop.now()
 	d.blocked = false
-	for !d.halted && !d.exhausted && d.at <= now && now < d.end {
+	for !d.closed && !d.halted && !d.exhausted && d.at <= now && now < d.lastInstant() {
 		if !d.sendOne() {
 			d.blocked = true
 			break
@@ -119,6 +132,8 @@ func (d *drive) step() {
 		d.advance()
 		now = d.loop.now()
 	}
+	d.closed = d.closed || d.halted || d.exhausted || now >= d.lastInstant()
+	d.overloaded = d.overloaded && d.blocked
 	for target := range d.rounds {
 		p := d.rounds[target][0].target.pools[d.loop.index]
 		p.flushBatches()
@@ -128,7 +143,7 @@ func (d *drive) step() {
 	if len(d.done) >= 256 || len(d.done) > 0 && now >= d.handed+10*time.Millisecond {
 		d.handOver(now)
 	}
-	if (d.halted || d.exhausted || now >= d.end) && d.inFlight == 0 && !d.finishing {
+	if d.closed && d.inFlight == 0 && !d.finishing {
 		d.finish(now)
 	}
 }
@@ -150,7 +165,7 @@ func (d *drive) ahead() time.Duration {
 
 // keep opens a connection for the current request before it is due, outside its lateness and its latency.
 func (d *drive) keep(now time.Duration) {
-	if d.blocked || d.halted || d.exhausted || now < d.nextKeep || !d.unconnected() || now < d.at-d.ahead() {
+	if d.blocked || d.closed || now < d.nextKeep || !d.unconnected() || now < d.at-d.ahead() {
 		return
 	}
 	d.nextKeep = now + keepPause
@@ -164,15 +179,18 @@ func (d *drive) sendOne() bool {
 	round := d.rounds[d.target][int((d.k/int64(len(d.rounds)))%int64(d.load.Cycle))]
 	s := d.slot(round)
 	if s == nil {
+		d.overloaded = true
 		return false
 	}
-	if !round.reuse {
-		if d.loop.sockets >= d.connections {
-			d.free = append(d.free, s)
-			return false
-		}
-	} else if !s.pool.assignOpenConn(s) {
+	full := d.loop.sockets >= d.connections
+	switch {
+	case !round.reuse && full:
 		d.free = append(d.free, s)
+		d.overloaded = true
+		return false
+	case round.reuse && !s.pool.assignOpenConn(s):
+		d.free = append(d.free, s)
+		d.overloaded = d.overloaded || full && d.warming == 0
 		d.warm(d.target)
 		return false
 	}
@@ -242,7 +260,7 @@ func (d *drive) warm(target int) bool {
 func (d *drive) warmed(s *slot) {
 	d.warming--
 	s.warms = false
-	due := !d.halted && !d.exhausted && d.at <= d.loop.now() && d.rounds[d.target][0].target == s.b.target
+	due := !d.closed && !d.halted && !d.exhausted && d.at <= d.loop.now() && d.rounds[d.target][0].target == s.b.target
 	if s.class != sample.OK && due {
 		s.stage, s.index, s.planned, s.second = armed, int(d.k-d.first), d.at, d.second
 		s.round = int(d.k / int64(len(d.rounds)))
@@ -258,7 +276,7 @@ func (d *drive) warmed(s *slot) {
 	d.free = append(d.free, s)
 	for target := range d.rounds {
 		// a slot of HTTP/2 would be given the connection that is just free
-		if ok && !d.halted && !s.b.target.proto.multi {
+		if ok && !d.closed && !d.halted && !s.b.target.proto.multi {
 			d.warmMore(target)
 		}
 	}

@@ -12,14 +12,17 @@ import (
 )
 
 // Load is a sustained load instead of bursts: every request has a planned time of its own, independent of all
-// responses. A request that is due and finds no connection waits for one, and is late. What has not been sent at the
-// end is counted as unsent, and not sent afterwards.
+// responses. A request that is due and finds no connection waits for one, and is late.
+//
+// A request that is still due at the end is sent late, for at most catchUp longer: the client itself has come late, or
+// a connection is still being opened. If the load lacks connections at the end (MaxConnections are open, and a request
+// waits for one), nothing is sent any more. What is left then is counted as unsent.
 type Load struct {
 	// Instants begins the timetable anew: offsets from the load's start in ascending order, each with the index of its
 	// target, or a negative one where the targets take turns. Every thread that sends goes through a timetable of its
 	// own.
 	Instants func() func() (offset time.Duration, target int, ok bool)
-	// Length is when the load is over: after it nothing is sent.
+	// Length is when the load is over: requests that are due at it or later are not sent.
 	Length time.Duration
 	// MaxConnections are open at once at most, over all targets; default 1000.
 	MaxConnections int
@@ -43,6 +46,9 @@ func (l *Load) check() error {
 
 // windowLength is how long rows of a sustained load gather before they are written, and judged by what the watch saw.
 const windowLength = 250 * time.Millisecond
+
+// catchUp is how long after the end of a sustained load requests are still sent that were due before.
+const catchUp = time.Second
 
 // slotsMost limits the slots of a loop: those in flight and those whose rows have not been made yet.
 const slotsMost = 1 << 15
