@@ -83,6 +83,12 @@ func bodyOf(weight float64, raw RawObject) (Body, error) {
 	return Body{Weight: weight, Text: strings.TrimPrefix(text, fileMark)}, nil
 }
 
+// PathBelow is the part of Path that leads below the function's own path: all before the query.
+func (s *SubExperiment) PathBelow() string {
+	below, _, _ := strings.Cut(s.Path, "?")
+	return below
+}
+
 // RequestMethod is Method, or its default: POST with a body, else GET.
 func (s *SubExperiment) RequestMethod() string {
 	switch {

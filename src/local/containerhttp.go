@@ -16,6 +16,7 @@ import (
 // rawRequest is a request for a function that is an HTTP server.
 type rawRequest struct {
 	method string
+	path   string // below the function's own
 	query  string
 	header http.Header
 	body   []byte
@@ -134,7 +135,7 @@ func (in *instance) forward(ctx context.Context, c server, transport *http.Trans
 	if err != nil {
 		return broken(err)
 	}
-	req.URL.RawQuery = inv.raw.query
+	req.URL.Path, req.URL.RawQuery = inv.raw.path, inv.raw.query
 	for key, values := range inv.raw.header {
 		if forwarded(key) {
 			req.Header[key] = values

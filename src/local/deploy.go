@@ -198,10 +198,11 @@ func (p *Platform) publish() {
 		}
 		paths := map[string]map[string]*function{}
 		for _, f := range s.functions {
-			if paths[f.spec.Path] == nil {
-				paths[f.spec.Path] = map[string]*function{}
+			at := routePath(f.spec.Path)
+			if paths[at] == nil {
+				paths[at] = map[string]*function{}
 			}
-			paths[f.spec.Path][f.spec.Method] = f
+			paths[at][f.spec.Method] = f
 			names[f.lambdaName()] = f
 		}
 		table[name] = paths
@@ -300,7 +301,7 @@ func (p *Platform) describe(s *service) client.Service {
 	for _, f := range s.functions {
 		told := client.Function{
 			Name: f.spec.Name, Path: f.spec.Path, Method: f.spec.Method,
-			URL:         p.GatewayURL() + "/" + s.name + f.spec.Path,
+			URL:         p.GatewayURL() + "/" + s.name + f.basePath(),
 			PackageType: f.spec.PackageType, Runtime: f.spec.Runtime, Handler: f.spec.Handler,
 			MemoryMB:       f.spec.MemoryMB,
 			TimeoutSeconds: f.spec.TimeoutSeconds, LimitsEnforced: limits.Memory && limits.CPU, Instances: f.count(),

@@ -22,11 +22,9 @@ func appendEvent(r *http.Request, f *function, inv *invocation, path string, bod
 		size = base64.StdEncoding.EncodedLen(len(body))
 	}
 	b := make([]byte, 0, size+1200+len(r.URL.RawQuery)*2)
-	route := "ANY " + path
+	route := f.spec.Method + " " + f.spec.Path
 	if inv.onURL {
 		route = "$default"
-	} else if f.spec.Method != "ANY" {
-		route = f.spec.Method + " " + path
 	}
 	b = append(b, `{"version":"2.0","routeKey":`...)
 	b = appendJSON(b, route)
@@ -37,6 +35,7 @@ func appendEvent(r *http.Request, f *function, inv *invocation, path string, bod
 	b = appendCookies(b, r.Header["Cookie"])
 	b = appendHeaders(b, r, inv.trace)
 	b = appendQuery(b, r)
+	b = appendParameters(b, f, inv, path)
 	b = appendContext(b, r, f, inv, path, route)
 	if len(body) == 0 {
 		return append(b, `,"isBase64Encoded":false}`...)
@@ -144,6 +143,19 @@ func appendQuery(b []byte, r *http.Request) []byte {
 		b = append(b, ':')
 		b = appendJSON(b, strings.Join(values, ","))
 	}
+	return append(b, '}')
+}
+
+// appendParameters writes what the variable in the route's path stands for, if there is one.
+func appendParameters(b []byte, f *function, inv *invocation, path string) []byte {
+	_, variable := greedy(f.spec.Path)
+	if variable == "" || inv.onURL {
+		return b
+	}
+	b = append(b, `,"pathParameters":{`...)
+	b = appendJSON(b, variable)
+	b = append(b, ':')
+	b = appendJSON(b, f.below(path)[1:])
 	return append(b, '}')
 }
 

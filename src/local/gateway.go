@@ -65,9 +65,15 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// route finds the function for a request; allow is filled in if only the method is wrong.
+// route finds the function for a request: the one at the path, else the one with the longest path above it that has all
+// below. allow is filled in if only the method is wrong.
 func (p *Platform) route(service, path, method string) (f *function, allow string) {
-	byMethod := (*p.routes.Load())[service][path]
+	paths := (*p.routes.Load())[service]
+	byMethod := paths[path]
+	for above := strings.TrimSuffix(path, "/"); byMethod == nil && above != ""; {
+		above = above[:strings.LastIndexByte(above, '/')]
+		byMethod = paths[above+"/"+allBelow]
+	}
 	if f = byMethod[method]; f == nil {
 		f = byMethod["ANY"]
 	}
@@ -109,7 +115,7 @@ func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 	inv := newInvocation(id)
 	inv.trace = traceID(inv.arrival)
 	if f.spec.ImageContract == client.ContractHTTP {
-		inv.raw = &rawRequest{r.Method, r.URL.RawQuery, r.Header, body}
+		inv.raw = &rawRequest{r.Method, f.below(path), r.URL.RawQuery, r.Header, body}
 	} else {
 		inv.event = appendEvent(r, f, inv, path, body)
 	}
@@ -118,6 +124,23 @@ func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 			msg: fmt.Sprintf("request is %d bytes as an event; at most %d are allowed", len(inv.event), maxEvent)}
 	}
 	return f.invoke(r.Context(), inv)
+}
+
+// basePath is the path under which the function is called, without the variable for the paths below it.
+func (f *function) basePath() string {
+	base, variable := greedy(f.spec.Path)
+	if variable == "" {
+		return base
+	}
+	return strings.TrimSuffix(base, "/")
+}
+
+// below is the part of a request's path that the function's variable stands for, from its slash on; "/" without one.
+func (f *function) below(path string) string {
+	if base, variable := greedy(f.spec.Path); variable != "" {
+		return "/" + strings.TrimPrefix(path, base)
+	}
+	return "/"
 }
 
 // discard reads the rest of a body that is too large, within limits, and closes the connection: a client that is still

@@ -194,6 +194,57 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// TestGreedyRoute: a variable at the end of a path leads all below to the function; the longest path is preferred, and
+// the bare path is not its.
+func TestGreedyRoute(t *testing.T) {
+	p, c := testPlatform(t, nil)
+	f := testSpec(func(f *client.FunctionSpec) { f.Path = "/f/{proxy+}" }).Functions[0]
+	deeper := testSpec(func(f *client.FunctionSpec) { f.Name, f.Path = "g", "/f/deep/{rest+}" }).Functions[0]
+	exact := testSpec(func(f *client.FunctionSpec) { f.Name, f.Path = "h", "/f/exact" }).Functions[0]
+	made, err := c.Put(t.Context(), "s", client.ServiceSpec{Functions: []client.FunctionSpec{f, deeper, exact}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := p.GatewayURL() + "/s/f"
+	if made.Functions[0].URL != base {
+		t.Errorf("the function is called at %s", made.Functions[0].URL)
+	}
+	for path, want := range map[string][3]string{
+		"/a%20b/c":   {"ANY /f/{proxy+}", "proxy", "a b/c"},
+		"/deep":      {"ANY /f/{proxy+}", "proxy", "deep"},
+		"/deep/x/":   {"ANY /f/deep/{rest+}", "rest", "x/"},
+		"/exact":     {"ANY /f/exact"},
+		"/exact/not": {"ANY /f/{proxy+}", "proxy", "exact/not"},
+	} {
+		var e struct {
+			RouteKey       string
+			PathParameters map[string]string
+		}
+		if err := json.Unmarshal(getOK(t, base+path+"?do=event").body, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.RouteKey != want[0] || e.PathParameters[want[1]] != want[2] ||
+			(want[1] == "") != (e.PathParameters == nil) {
+			t.Errorf("%s: %+v, want %q", path, e, want)
+		}
+	}
+	wantFailure(t, base, 404, kindNoRoute, "no function")
+	wantFailure(t, p.GatewayURL()+"/s/other/f/x", 404, kindNoRoute, "no function")
+	for _, path := range []string{"/{a+}/b", "/a{b+}", "/{a}", "/{}"} {
+		f.Path = path
+		if _, err := c.Put(t.Context(), "s2", client.ServiceSpec{Functions: []client.FunctionSpec{f}}); err == nil ||
+			!strings.Contains(err.Error(), "only its last element can be a variable") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	other := f
+	f.Path, other.Name, other.Path = "/f/{a+}", "other", "/f/{b+}"
+	if _, err := c.Put(t.Context(), "s2", client.ServiceSpec{Functions: []client.FunctionSpec{f, other}}); err == nil ||
+		!strings.Contains(err.Error(), "is taken by") {
+		t.Errorf("the same paths twice: %v", err)
+	}
+}
+
 func TestBodyLimits(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	url := deployTo(t, c, nil)

@@ -27,7 +27,7 @@ func refuse(status int, format string, args ...any) *apiError {
 
 var (
 	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`) // and at most maxName
-	pathForm = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*$`)
+	pathForm = regexp.MustCompile(`^/[A-Za-z0-9._~/-]*(\{[A-Za-z0-9._-]+\+\})?$`)
 	envForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	methods  = []string{"ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 )
@@ -62,7 +62,7 @@ func normalise(s *client.ServiceSpec, service string) error {
 			faults = append(faults, fmt.Errorf("functions[%d]: a second function is called %q", i, f.Name))
 		}
 		names[f.Name] = true
-		route := f.Method + " " + f.Path
+		route := f.Method + " " + routePath(f.Path)
 		if other, ok := routes[route]; ok {
 			faults = append(faults, fmt.Errorf("functions[%d] %q: route %s is taken by %q", i, f.Name, route, other))
 		}
@@ -90,8 +90,10 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	if !isName(f.Name) {
 		bad("name: letters, digits, - and _, at most 128")
 	}
-	if !pathForm.MatchString(f.Path) {
-		bad("path %q: it starts with / and holds letters, digits and ._~/- (path parameters are not supported)", f.Path)
+	base, variable := greedy(f.Path)
+	if !pathForm.MatchString(f.Path) || variable != "" && !strings.HasSuffix(base, "/") {
+		bad("path %q: it starts with / and holds letters, digits and ._~/-; only its last element can be a variable, "+
+			"for all below, such as /{proxy+}", f.Path)
 	}
 	if !slices.Contains(methods, f.Method) {
 		bad("method %q: one of %s", f.Method, strings.Join(methods, ", "))
@@ -122,6 +124,26 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	}
 	return append(faults, checkEnvironment(f)...)
 }
+
+// greedy cuts a path before the variable for all paths below it, as /name/{proxy+} has one; variable is its name.
+func greedy(path string) (base, variable string) {
+	base, rest, found := strings.Cut(path, "{")
+	if !found {
+		return path, ""
+	}
+	return base, strings.TrimSuffix(rest, "+}")
+}
+
+// routePath is a path in the table of routes: a variable's name makes no difference there.
+func routePath(path string) string {
+	if base, variable := greedy(path); variable != "" {
+		return base + allBelow
+	}
+	return path
+}
+
+// allBelow ends the paths of routes that lead all paths below to a function. No path of a function has this character.
+const allBelow = "*"
 
 func normaliseURL(f *client.FunctionSpec, bad func(format string, args ...any)) {
 	u := f.URL

@@ -40,6 +40,7 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 				TimeoutSeconds: s.FunctionTimeoutSeconds, Platform: s.Platform, ColdPull: s.ColdPull,
 				SnapStart: s.SnapStartEnabled,
 				Entry:     s.Entry, EntryAuth: s.EntryAuth, InvokeMode: s.InvokeMode,
+				Method: s.RequestMethod(), PathsBelow: s.PathBelow() != "",
 				CPUBoost: s.CPUBoostEnabled, Env: environment(s, spec, tokenHash),
 			})
 		}

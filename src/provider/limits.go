@@ -74,11 +74,11 @@ func (l Limits) refusals(exp *experiment.Experiment, subs []int, fns []*Function
 	return all
 }
 
-// path refuses a path where a function has one route of an HTTP API.
+// path refuses a path where the gateway has none below a function's own.
 func (l Limits) path(s *experiment.SubExperiment) []Refusal {
-	if behind, _, _ := strings.Cut(s.Path, "?"); l.OneRoute && behind != "" && s.HTTPEntry() {
-		return []Refusal{Refuse("Path", behind, "each function has one route of its HTTP API; want a query "+
-			"alone, such as ?a=b, or Entry %s", experiment.EntryURL)}
+	if below := s.PathBelow(); l.OneRoute && below != "" {
+		return []Refusal{Refuse("Path", below, "each function has one path at its gateway; want a query alone, such "+
+			"as ?a=b")}
 	}
 	return nil
 }

@@ -135,11 +135,19 @@ type HTTPRoute struct {
 	Path   string `yaml:"path"`
 }
 
-// HTTPEvents is the one route that leads to a function: any method, on the function's name. A function that is called
-// in another way has none.
+// GreedyVariable ends the path of a route of an HTTP API that leads all paths below it to one function
+// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html).
+const GreedyVariable = "/{proxy+}"
+
+// HTTPEvents is the one route that leads to a function: any method, on the function's name or, where requests have a
+// path of their own, on all paths below it. A function that is called in another way has none.
 func HTTPEvents(fn *Function) []HTTPEvent {
 	if fn.Entry != experiment.EntryHTTP && fn.Entry != "" {
 		return nil
 	}
-	return []HTTPEvent{{HTTPAPI: HTTPRoute{Method: "*", Path: "/" + fn.Name}}}
+	path := "/" + fn.Name
+	if fn.PathsBelow {
+		path += GreedyVariable
+	}
+	return []HTTPEvent{{HTTPAPI: HTTPRoute{Method: "*", Path: path}}}
 }

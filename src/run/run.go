@@ -84,6 +84,8 @@ type Function struct {
 	Entry          string            // how it is called: experiment.EntryHTTP, …
 	EntryAuth      string            // of experiment.EntryURL
 	InvokeMode     string            // likewise
+	Method         string            // of its requests, in capitals
+	PathsBelow     bool              // requests go to paths below the function's own
 	Env            map[string]string // what the function finds in its environment
 	Source         *Source           // set by generate; shared by functions with the same code
 	Package        *Package          // set by generate (identity, path) and pack (size, hash); shared likewise

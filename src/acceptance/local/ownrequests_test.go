@@ -25,7 +25,7 @@ def handle(event, context):
     if event.get("isBase64Encoded"):
         body = base64.b64decode(body)
     parts = [os.environ["KEY"], os.environ["STAGE"], event["rawQueryString"], event["headers"]["x-key"],
-             event["headers"]["content-type"]]
+             event["headers"]["content-type"], event["pathParameters"]["proxy"]]
     sum = hashlib.sha256("\n".join(parts).encode() + b"\n" + body).hexdigest()
     return {"statusCode": 201, "body": json.dumps({"seen": {"sum": sum}})}
 `
@@ -34,11 +34,11 @@ def handle(event, context):
 // and a secret is in no file that the run leaves, in no argument of a program, and in nothing that is printed.
 func TestOwnRequests(t *testing.T) {
 	const secret = "s3cr3t-${self:service}-\"é\\" // the Serverless CLI would replace a part of it
-	want := sha256.Sum256(append([]byte(secret+"\n${self:stage} x\nq=%22\n"+secret+"\napplication/octet-stream\n"),
-		"\x00bytes ${env:SECRET_KEY}"...))
+	want := sha256.Sum256(append([]byte(secret+"\n${self:stage} x\nq=%22\n"+secret+
+		"\napplication/octet-stream\nitems/7\n"), "\x00bytes ${env:SECRET_KEY}"...))
 	l := lab.New(t, fmt.Sprintf(`{"Provider": "local", "SubExperiments": [{"Title": "own", "Function": "./fn",
 		"Runtime": "python3.13", "Handler": "main.handle", "Bursts": 3, "BurstSizes": [2],
-		"Method": "PUT", "Path": "?q=%%22", "Headers": {"X-Key": "${env:SECRET_KEY}"}, "Body": "@body.bin",
+		"Method": "PUT", "Path": "/items/7?q=%%22", "Headers": {"X-Key": "${env:SECRET_KEY}"}, "Body": "@body.bin",
 		"Environment": {"KEY": "${env:SECRET_KEY}", "STAGE": "${self:stage} x"},
 		"ExpectStatus": [201], "ExpectBody": {"path": "seen.sum", "value": %q}}]}`, hex.EncodeToString(want[:])))
 	if err := os.Mkdir(filepath.Join(l.Dir, "fn"), 0o755); err != nil {

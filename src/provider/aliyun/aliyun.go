@@ -31,7 +31,7 @@ func limits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 500 * bytesize.MB, ZipWords: "500 MB packed",
 		MemoryMB: [2]int{128, 32768}, MemoryStep: 64, TimeoutMax: 86400,
 		Region: regionForm(), RegionLike: "eu-central-1 or cn-hangzhou",
-		Languages: []string{"python", "nodejs"},
+		Languages: []string{"python", "nodejs"}, OneRoute: true,
 		Source:    "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
 }
 

@@ -1,6 +1,7 @@
 package aliyun
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,7 +94,8 @@ func (a *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 		Functions: provider.Ordered[functionSection]{{Name: fn.Name,
 			Value: functionSection{Handler: fn.Handler, MemorySize: fn.MemoryMB, Timeout: fn.TimeoutSeconds,
 				Environment: provider.Texts(fn.Env),
-				Events:      []eventSection{{routeSection{Path: "/" + fn.Name, Method: "get"}}}}}},
+				Events: []eventSection{{routeSection{Path: "/" + fn.Name,
+					Method: strings.ToLower(cmp.Or(fn.Method, "GET"))}}}}}},
 		Validate: "off",
 	}
 	yml, err := provider.YMLFile(r, file, "  serverless deploy | info | remove",

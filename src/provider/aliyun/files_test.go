@@ -24,7 +24,7 @@ func aliyunRun(t *testing.T) *run.Run {
 		providertest.Sub("mine", "python3.10", func(s *experiment.SubExperiment) { s.Handler = "app.main" }),
 	)
 	providertest.Write(t, filepath.Join(r.BaseDir, "mine", "app.py"), "def main(event, context): pass\n")
-	r.Functions[1].Language = "nodejs"
+	r.Functions[1].Language, r.Functions[1].Method = "nodejs", "POST"
 	r.Experiment.Region = "ap-southeast-1"
 	r.Log = &providertest.Warnings{}
 	return r

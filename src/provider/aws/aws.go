@@ -9,6 +9,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ func limits() provider.Limits {
 		SnapStart: []string{"java", "python"}, Arm: true,
 		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		Region:  regionForm(), RegionLike: "eu-central-1",
-		OneRoute: true, References: true, EnvironmentBytes: 4096,
+		References: true, EnvironmentBytes: 4096,
 		ReservedVariable: reservedVariable(),
 		Source:           "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026"}
 }
@@ -236,11 +237,13 @@ func (a *connection) endpoints(ctx context.Context, u provider.Unit, text string
 // "endpoint:", or in a list.
 var routeLine = regexp.MustCompile(`(?m)(?:^\s*|:\s+)(?:[A-Z]+|\*) - (https?://[^\s?#]+)`)
 
-// readRoutes reads the endpoints out of the CLI's text. A route's last element is the function's name.
+// readRoutes reads the endpoints out of the CLI's text. A route's last element is the function's name, before the
+// variable for the paths below it.
 func readRoutes(text string) []provider.Endpoint {
 	var out []provider.Endpoint
 	for _, m := range routeLine.FindAllStringSubmatch(text, -1) {
-		out = append(out, provider.Endpoint{Function: path.Base(m[1]), URL: m[1], Provider: "aws"})
+		base := strings.TrimSuffix(m[1], provider.GreedyVariable)
+		out = append(out, provider.Endpoint{Function: path.Base(base), URL: base, Provider: "aws"})
 	}
 	return out
 }

@@ -25,6 +25,16 @@ func TestOutputsOfRealDeployments(t *testing.T) {
 	})
 }
 
+// TestGreedyRoutesAreRead: in what the CLI prints of a route with all paths below it, the function comes before the
+// variable.
+func TestGreedyRoutesAreRead(t *testing.T) {
+	got := readRoutes("endpoints:\n  ANY - https://a.example/f0-0/{proxy+}\n  ANY - https://a.example/f1-0\n")
+	if len(got) != 2 || got[0].Function != "f0-0" || got[0].URL != "https://a.example/f0-0" ||
+		got[1].Function != "f1-0" {
+		t.Errorf("read %+v", got)
+	}
+}
+
 // Fewer endpoints than functions is an error that carries the text.
 func TestTooFewEndpointsShowTheText(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("testdata", "outputs", "aws-several.txt"))

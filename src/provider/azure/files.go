@@ -181,7 +181,7 @@ func besideCode(language, handler string) ([]provider.File, error) {
 		methods = append(methods, strings.ToLower(m))
 	}
 	function["bindings"] = []any{map[string]any{"type": "httpTrigger", "direction": "in", "name": "req",
-		"authLevel": "anonymous", "methods": methods}, out}
+		"authLevel": "anonymous", "methods": methods, "route": functionFolder + "/{*below}"}, out} // below may be empty
 	hostText, err := json.MarshalIndent(host, "", "  ")
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func limits() provider.Limits {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Limits{Arm: true,
 		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
-		RequestBytes: body, RequestWords: words, OneRoute: true, References: true,
+		RequestBytes: body, RequestWords: words, References: true,
 		// what the platform sets itself
 		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
 			`LAMBDA_TASK_ROOT|TMPDIR)$`)}
