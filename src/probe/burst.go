@@ -32,7 +32,7 @@ type burst struct {
 	leaving atomic.Bool   // the barrier falls: no connection is opened beforehand any more
 	planned time.Duration // as due, once the barrier falls
 	release atomic.Int64  // when the barrier fell, on the engine's clock; 0: not yet
-	anchor  time.Time     // the wall clock, read with the monotonic one shortly before the release
+	anchor  anchor        // shortly before the release; unused in a sustained load
 
 	mark   selfwatch.Mark // of the watch, shortly before the release
 	marked time.Duration  // when that was, on the engine's clock
@@ -168,7 +168,7 @@ func (b *burst) scheduleRelease(planned time.Time) {
 	if w := b.engine.watch; w != nil {
 		b.mark, b.marked = w.Mark(), time.Since(b.engine.base)
 	}
-	b.anchor = time.Now()
+	b.anchor, _ = readAnchor(b.engine.base)
 	at := time.Duration(0)
 	if !planned.IsZero() {
 		b.planned = planned.Sub(b.engine.base)
@@ -187,11 +187,6 @@ func (b *burst) fire(l *loop) {
 	b.release.CompareAndSwap(0, int64(l.now()))
 	b.on(l, (*slot).fire)
 	b.target.pools[l.index].flushBatches()
-}
-
-// wall converts a time of the engine's clock to the wall clock as it was at the burst's release.
-func (b *burst) wall(at time.Duration) time.Time {
-	return b.anchor.Add(at - b.anchor.Sub(b.engine.base)).Round(0).UTC()
 }
 
 // pause waits until the given time and reports whether the context allowed it.

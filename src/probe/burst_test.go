@@ -312,7 +312,7 @@ func TestOvertaken(t *testing.T) {
 			cfg.BurstSize = func(int) int { return opensAtOnce + 20 } // some still wait for their turn to be prepared
 			e := flight(t, cfg)
 			b := e.newBurst(0)
-			b.anchor = time.Now()
+			b.anchor, _ = readAnchor(e.base)
 			for _, l := range e.loops {
 				l.do(func() { // in one go: nothing that was begun can have come to its end
 					b.on(l, (*slot).arm)

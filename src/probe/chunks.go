@@ -49,10 +49,10 @@ func (p *response) mark(part []byte) {
 }
 
 // streamed is what the stamps say, on the wall clock.
-func (s *slot) streamed() *sample.Stream {
+func (s *slot) streamed(clocks anchor) *sample.Stream {
 	out := &sample.Stream{Chunks: make([]sample.Chunk, len(s.resp.chunks))}
 	for i, c := range s.resp.chunks {
-		out.Chunks[i] = sample.Chunk{SinceSent: s.since(c.at), ReceivedAt: s.b.wall(c.at), Bytes: c.size}
+		out.Chunks[i] = sample.Chunk{SinceSent: s.since(c.at), ReceivedAt: clocks.time(c.at), Bytes: c.size}
 		text, rest := c.head[:chunkHead-1], c.head[chunkHead-1]
 		if rest != '\n' || c.size < chunkHead {
 			continue

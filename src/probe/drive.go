@@ -44,8 +44,7 @@ type drive struct {
 	handed      time.Duration // when slots were last handed over
 	landed      chan []*slot
 	returned    chan []*slot
-	anchored    time.Time // the recorder's
-	unsent      int64     // of use when over is closed
+	unsent      int64 // of use when over is closed
 	finishing   bool
 	over        chan struct{}
 	broken      <-chan struct{} // the engine's
@@ -56,12 +55,11 @@ func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan [
 		next: load.Instants(), k: -1,
 		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256),
 		over: make(chan struct{}), broken: e.broken}
-	anchor := time.Now()
 	for _, t := range e.targets {
 		var rounds []*burst
 		for round := range load.Cycle {
 			b := e.newBurstOf(t, round, 0)
-			b.load, b.anchor = d, anchor
+			b.load = d
 			rounds = append(rounds, b)
 		}
 		d.rounds = append(d.rounds, rounds)

@@ -66,7 +66,7 @@ func newEngine(cfg Config) (*engine, error) {
 	if cfg.Load != nil {
 		most = len(e.loops) + loopsFor(runtime.GOMAXPROCS(0)) // every loop has its share
 	}
-	e.rec.init(&e.cfg, e.gaps)
+	e.rec.init(&e.cfg, e.gaps, e.base)
 	return e, e.startLoops(most)
 }
 

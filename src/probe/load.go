@@ -57,6 +57,8 @@ const slotsMost = 1 << 15
 func (e *engine) runLoad(ctx context.Context) bool {
 	load := *e.cfg.Load
 	landed := make(chan []*slot, 64)
+	a, _ := readAnchor(e.base)
+	e.rec.wall = newWallClock(a)
 	begin := e.base.Add(time.Since(e.base) + lead)
 	drives := make([]*drive, len(e.loops))
 	for i, l := range e.loops {
@@ -163,11 +165,19 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 				write()
 			}
 		case <-window.C:
+			r.readWall()
 			if len(rows) > 0 {
 				write()
 			}
 		}
 	}
+}
+
+// readWall reads how the wall clock proceeds.
+func (r *recorder) readWall() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wall.follow(readAnchor(r.base))
 }
 
 // byPlace sorts the rows of one second by their planned times.
@@ -184,14 +194,6 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 		rows = append(rows, row)
 	}
 	d := slots[0].b.load
-	if now := time.Now(); now.Sub(d.anchored) > time.Second { // the wall clock may be disciplined in a long load
-		d.anchored = now
-		for _, round := range d.rounds {
-			for _, b := range round {
-				b.anchor = now
-			}
-		}
-	}
 	select {
 	case d.returned <- slots:
 	default: // it has more than it needs

@@ -16,6 +16,9 @@ type recorder struct {
 	cfg  *Config
 	gaps []time.Duration
 
+	base time.Time  // the engine's
+	wall *wallClock // of a sustained load
+
 	mu     sync.Mutex // bursts of an open schedule may end together
 	rows   []sample.Sample
 	out    Outcome
@@ -26,8 +29,8 @@ type recorder struct {
 	noted  map[string]bool // kinds of suspicion
 }
 
-func (r *recorder) init(cfg *Config, gaps []time.Duration) {
-	r.cfg, r.gaps = cfg, gaps
+func (r *recorder) init(cfg *Config, gaps []time.Duration, base time.Time) {
+	r.cfg, r.gaps, r.base = cfg, gaps, base
 	r.out.Classes = map[sample.Class]int{}
 	r.noted = map[string]bool{}
 }

@@ -15,17 +15,19 @@ func (s *slot) sample() sample.Sample {
 	row := sample.Empty()
 	row.Host, row.Endpoint = b.target.hostPort, b.target.label
 	row.Slot, row.Warmup, row.Desired = s.index, b.warmup, b.desired
+	clocks := b.anchor
 	if b.load != nil {
-		row.Burst, row.Round, row.PlannedAt = s.second, s.round, b.wall(s.planned)
+		clocks = b.engine.rec.wall.at(s.planned)
+		row.Burst, row.Round, row.PlannedAt = s.second, s.round, clocks.wall
 	} else {
 		row.Burst, row.Round, row.BurstSize = b.n, b.round, len(b.slots)
 		released := time.Duration(b.release.Load())
-		row.ReleasedAt, row.PlannedAt = b.wall(released), b.wall(released)
+		row.ReleasedAt, row.PlannedAt = clocks.time(released), clocks.time(released)
 		if b.planned >= 0 {
-			row.PlannedAt = b.wall(min(b.planned, released))
+			row.PlannedAt = clocks.time(min(b.planned, released))
 		}
 	}
-	row.SentAt = b.wall(s.sent)
+	row.SentAt = clocks.time(s.sent)
 	row.Lateness = row.SentAt.Sub(row.PlannedAt)
 	row.NewConn = s.newConn
 	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
@@ -35,7 +37,7 @@ func (s *slot) sample() sample.Sample {
 		row.Status, row.Bytes = s.resp.status, s.resp.length
 	}
 	if s.resp.whole {
-		row.ReceivedAt = b.wall(s.end)
+		row.ReceivedAt = clocks.time(s.end)
 	}
 	if s.class == sample.OK {
 		row.Latency = s.since(s.end)
@@ -50,7 +52,7 @@ func (s *slot) sample() sample.Sample {
 		row.Body = bodies[s.variant].Name
 	}
 	if b.client.ChunkBytes > 0 {
-		row.Stream = s.streamed()
+		row.Stream = s.streamed(clocks)
 		answer.Describe(&row, s.resp.head, s.resp.firstLine())
 	} else if b.target.invoke {
 		answer.Describe(&row, s.resp.head, s.unwrap(&row, s.resp.complete()))
