@@ -1,8 +1,10 @@
 'use strict';
 
 // Loaded into the Node.js CLIs that tests start (node --require). Loading its modules is most of what such a CLI
-// computes. The compiled code of modules below node_modules, and the paths at which they are found, are kept in a file
-// for the next start. Newer versions of Node.js have such a cache of their own.
+// computes. The sources and the compiled code of modules below node_modules, and the paths at which they are found, are
+// kept in a file for the next start: node_modules do not change while the suite runs. Newer versions of Node.js have a
+// cache of compiled code of their own. Libraries that the Serverless CLI needs for few commands are loaded when they
+// are used.
 
 const fs = require('fs');
 const path = require('path');
@@ -16,7 +18,12 @@ const imports = /\bimport\s*\(/;
 // Wrangler imports modules only to bundle and to run a Worker itself, neither of which stellar asks for.
 const wrangler = path.join('wrangler', 'wrangler-dist', 'cli.js');
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
+// Libraries of which the Serverless CLI takes functions and classes alone.
+const serverless = path.sep + path.join('osls', 'lib') + path.sep;
+const deferred = new RegExp('^(@aws-sdk/.*|@smithy/.*|ajv|ajv/dist/standalone|fast-glob|filenamify|' +
+  'https-proxy-agent|mime-types|undici|yauzl|yazl)$');
 
+if (folder) defer();
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
 else if (folder && installed(process.argv[1])) keep(process.argv[1]);
 
@@ -30,26 +37,33 @@ function installed(program) {
 
 function keep(program) {
   const file = path.join(folder, createHash('sha256').update(process.version + process.arch + program).digest('hex'));
-  const { code, paths } = read(file);
+  const { kept, paths } = read(file);
   const scripts = new Map();
   let missing = 0;
 
+  const load = Module._extensions['.js'];
+  Module._extensions['.js'] = function (mod, filename) {
+    const known = kept.get(filename);
+    if (!known) return load.call(this, mod, filename);
+    mod._compile(known.source.toString(known.encoding), filename);
+  };
+
   const compile = Module.prototype._compile;
   Module.prototype._compile = function (content, filename, ...rest) {
+    const known = kept.get(filename);
     // A script of vm cannot import modules while it runs.
-    if (!filename.includes(modules) || content.startsWith('#!') ||
-      (imports.test(content) && !filename.endsWith(wrangler))) {
+    if (!known && (!filename.includes(modules) || content.startsWith('#!') ||
+      (imports.test(content) && !filename.endsWith(wrangler)))) {
       return compile.call(this, content, filename, ...rest);
     }
-    const cachedData = code.get(filename);
     let script;
     try {
-      script = new vm.Script(Module.wrap(content), { filename, cachedData });
+      script = new vm.Script(Module.wrap(content), { filename, cachedData: known?.code });
     } catch {
       return compile.call(this, content, filename, ...rest); // an ES module, or a real error
     }
-    if (!cachedData || script.cachedDataRejected) missing++;
-    scripts.set(filename, script);
+    if (!known || script.cachedDataRejected) missing++;
+    scripts.set(filename, { script, content });
     const run = script.runInThisContext();
     return run.call(this.exports, this.exports, requireOf(this), this, filename, path.dirname(filename));
   };
@@ -69,9 +83,12 @@ function keep(program) {
 
   process.on('exit', () => {
     if (missing < worthwhile) return;
-    for (const [name, script] of scripts) code.set(name, script.createCachedData());
+    for (const [name, { script, content }] of scripts) {
+      const encoding = /[^\0-\x7f]/.test(content) ? 'utf8' : 'latin1';
+      kept.set(name, { code: script.createCachedData(), source: Buffer.from(content, encoding), encoding });
+    }
     try {
-      write(file, code, paths);
+      write(file, kept, paths);
     } catch {
       // it only saves time
     }
@@ -89,30 +106,58 @@ function requireOf(mod) {
   return require;
 }
 
-// A file is the length of its index (4 bytes), the index, and the code of one module after the other.
+// A file is the length of its index (4 bytes), the index, and the code and the source of one module after the other.
 function read(file) {
-  const code = new Map();
+  const kept = new Map();
   try {
     const all = fs.readFileSync(file);
     let at = 4 + all.readUInt32LE(0);
     const index = JSON.parse(all.toString('utf8', 4, at));
-    for (const [name, size] of index.code) {
-      code.set(name, all.subarray(at, at + size));
-      at += size;
+    for (const [name, codeSize, sourceSize, encoding] of index.modules) {
+      const end = at + codeSize;
+      kept.set(name, { code: all.subarray(at, end), source: all.subarray(end, end + sourceSize), encoding });
+      at = end + sourceSize;
     }
-    return { code, paths: index.paths };
+    return { kept, paths: index.paths };
   } catch {
-    return { code, paths: {} }; // there is none yet
+    return { kept, paths: {} }; // there is none yet
   }
 }
 
-function write(file, code, paths) {
-  const sizes = [...code].map(([name, data]) => [name, data.length]);
-  const index = Buffer.from(JSON.stringify({ code: sizes, paths }));
+function write(file, kept, paths) {
+  const sizes = [...kept].map(([name, m]) => [name, m.code.length, m.source.length, m.encoding]);
+  const index = Buffer.from(JSON.stringify({ modules: sizes, paths }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(index.length);
   fs.mkdirSync(path.dirname(file), { recursive: true });
   const part = `${file}.${process.pid}`;
-  fs.writeFileSync(part, Buffer.concat([length, index, ...code.values()]));
+  fs.writeFileSync(part, Buffer.concat([length, index, ...[...kept.values()].flatMap((m) => [m.code, m.source])]));
   fs.renameSync(part, file); // another process reads the old file or the new one
+}
+
+// defer makes the Serverless CLI load some libraries when it calls what it took from them.
+function defer() {
+  const load = Module._load;
+  Module._load = function (request, parent, isMain) {
+    if (!deferred.test(request) || !parent?.filename?.includes(serverless)) {
+      return load.call(this, request, parent, isMain);
+    }
+    const library = () => load.call(this, request, parent, isMain);
+    const taken = new Map();
+    return standIn(library, (name) => {
+      if (!taken.has(name)) taken.set(name, standIn(() => library()[name], (key) => library()[name][key]));
+      return taken.get(name);
+    });
+  };
+}
+
+// standIn stands for a function or a class that is loaded at its first use.
+function standIn(get, property) {
+  const proxy = new Proxy(function () {}, { // an arrow function is no constructor
+    apply: (_, self, args) => Reflect.apply(get(), self, args),
+    construct: (_, args, target) => Reflect.construct(get(), args, target === proxy ? get() : target),
+    get: (_, name) => property(name),
+    has: (_, name) => name in get(),
+  });
+  return proxy;
 }

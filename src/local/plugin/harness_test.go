@@ -144,7 +144,8 @@ func newService(t *testing.T, yml string, env ...string) *service {
 		}
 	}
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "STELLAR_") && !strings.HasPrefix(kv, "XDG_STATE_HOME=") {
+		own := strings.HasPrefix(kv, "STELLAR_") && !strings.HasPrefix(kv, "STELLAR_TEST_NODE_CACHE=")
+		if !own && !strings.HasPrefix(kv, "XDG_STATE_HOME=") {
 			s.env = append(s.env, kv)
 		}
 	}
