@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"os"
@@ -191,6 +192,8 @@ func (a *Cloudflare) route(w http.ResponseWriter, r *http.Request, path []string
 	case what == "workers/subdomain":
 		respond(w, http.StatusOK, 0, "", map[string]any{"subdomain": "example"})
 	case r.Method == http.MethodGet && serveWorkers(w, path, a):
+	case r.Method == http.MethodPatch && what == "workers/scripts" && len(path) == 4 && path[3] == "settings":
+		a.reconfigure(w, r, path[2])
 	case what == "storage/kv":
 		respond(w, http.StatusOK, 0, "", []any{})
 	case what == "workers/services" && len(path) == 3:
@@ -236,6 +239,8 @@ func (a *Cloudflare) script(w http.ResponseWriter, r *http.Request, name, what s
 	var err error
 	var result any
 	switch {
+	case what == "" && r.Method == http.MethodDelete:
+		a.stop(name)
 	case what == "" && r.Method == http.MethodPut:
 		var u upload
 		if u, err = readUpload(r); err == nil {
@@ -280,6 +285,35 @@ func (a *Cloudflare) script(w http.ResponseWriter, r *http.Request, name, what s
 		return
 	}
 	respond(w, http.StatusOK, 0, "", result)
+}
+
+// reconfigure deploys a version with other bindings and the same modules: Patch Settings of
+// developers.cloudflare.com/api/resources/workers/subresources/scripts/subresources/settings.
+func (a *Cloudflare) reconfigure(w http.ResponseWriter, r *http.Request, name string) {
+	h := a.workers[name]
+	if h == nil {
+		respond(w, http.StatusNotFound, 10007, "This Worker does not exist on your account.", nil)
+		return
+	}
+	var in struct{ Bindings []binding }
+	err := json.Unmarshal([]byte(r.FormValue("settings")), &in)
+	if err == nil {
+		u := h.upload
+		u.metadata.Bindings = nil
+		for _, b := range in.Bindings {
+			at := slices.IndexFunc(h.metadata.Bindings, func(old binding) bool { return old.Name == b.Name })
+			if b.Type == "inherit" && at >= 0 {
+				b = h.metadata.Bindings[at]
+			}
+			u.metadata.Bindings = append(u.metadata.Bindings, b)
+		}
+		err = a.start(name, u)
+	}
+	if err != nil {
+		respond(w, http.StatusBadRequest, 10021, err.Error(), nil)
+		return
+	}
+	respond(w, http.StatusOK, 0, "", map[string]any{"bindings": in.Bindings})
 }
 
 func respond(w http.ResponseWriter, status, code int, message string, result any) {

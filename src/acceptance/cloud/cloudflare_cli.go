@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -30,17 +31,9 @@ func wrangler() fakeCLI {
 			case line == "whoami --json":
 				a.verb = "whoami"
 				return a, nil
-			case newVersion.ReplaceAllString(line, "") == "deploy --config wrangler.jsonc":
+			case line == "deploy --config wrangler.jsonc":
 				a.verb = deploys
 				return a, a.worker()
-			case len(args) == 6 && fmt.Sprint(args[:2]) == "[delete --name]" &&
-				fmt.Sprint(args[3:]) == "[--force --config wrangler.jsonc]":
-				a.verb, a.unit = removes, args[2]
-				return a, nil
-			case len(args) == 7 && fmt.Sprint(args[:3]) == "[deployments list --name]" &&
-				fmt.Sprint(args[4:]) == "[--json --config wrangler.jsonc]":
-				a.verb, a.unit = looks, args[3]
-				return a, nil
 			}
 			return a, fmt.Errorf("wrangler %s", line)
 		},
@@ -70,8 +63,6 @@ func wrangler() fakeCLI {
 		},
 	}
 }
-
-var newVersion = regexp.MustCompile(` --var STELLAR_VERSION:\d+`)
 
 // foreignAccount is one that the credentials at hand do not lead to.
 const foreignAccount = "ffffffffffffffffffffffffffffffff"
@@ -107,7 +98,7 @@ func (a *ask) worker() error {
 	return nil
 }
 
-// cloudflareAPI answers what Wrangler has no command for, of Workers that the fake has deployed into a cloud.
+// cloudflareAPI answers what is asked of Workers that the fake has deployed into a cloud, beside Wrangler.
 func cloudflareAPI(stores func(func([]store))) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/worker/") { // one that stands, and wants its token
@@ -117,18 +108,58 @@ func cloudflareAPI(stores func(func([]store))) http.Handler {
 		var c store
 		stores(func(all []store) { c = all[0] })
 		defer c.lock()()
-		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>/settings]
+		parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/") // accounts/<id>/workers/scripts[/<name>[/<what>]]
 		bearer := r.Header.Get("Authorization")
 		if parts[1] == foreignAccount || strings.Contains(bearer, "stranger") || !strings.HasPrefix(bearer,
 			"Bearer secret") {
 			respond(w, http.StatusForbidden, 9109, "Unauthorized to access requested resource", nil)
 			return
 		}
-		if !serveWorkers(w, parts[2:], storedWorkers{c}) {
+		if serveScript(w, r, c, parts) {
+			return
+		}
+		if r.Method != http.MethodGet || !serveWorkers(w, parts[2:], storedWorkers{c}) {
 			respond(w, http.StatusNotFound, 7003, "Could not route to "+r.URL.Path, nil)
 		}
 	})
 }
+
+// serveScript does what is asked about one Worker, with the faults of the plan. It reports false where a request is
+// about something else.
+func serveScript(w http.ResponseWriter, r *http.Request, c store, parts []string) bool {
+	if len(parts) < 5 {
+		return false
+	}
+	verb := map[string]string{"DELETE ": removes, "GET deployments": looks, "PATCH settings": "renew"}[r.Method+" "+
+		strings.Join(parts[5:], "/")]
+	if verb == "" {
+		return false
+	}
+	var p plan
+	c.read("plan.json", &p)
+	who := fakeCLIs()[p.Persona]
+	a := ask{verb: verb, unit: parts[4], scope: parts[1]}
+	a.do = p.fault(c.calls(), a)
+	c.record(call{Program: r.Method, Args: []string{"http://" + r.Host + r.URL.RequestURI()}, Verb: verb, Unit: a.unit,
+		Fault: a.do})
+	if verb == "renew" { // another version of the same Worker
+		respond(w, http.StatusOK, 0, "", nil)
+		return true
+	}
+	said, _ := c.do(who, a, a.do)
+	if m := workersCode.FindStringSubmatch(said.err); m != nil {
+		code, err := strconv.Atoi(m[2])
+		must(err)
+		respond(w, map[int]int{971: http.StatusTooManyRequests, 10000: http.StatusForbidden,
+			10007: http.StatusNotFound, 7009: http.StatusServiceUnavailable}[code], code, m[1], nil)
+		return true
+	}
+	respond(w, http.StatusOK, 0, "", map[string]any{"deployments": []any{}})
+	return true
+}
+
+// workersCode is an error of the API as Wrangler prints it.
+var workersCode = regexp.MustCompile(`(?m)^ *(\S.*) \[code: (\d+)\]`)
 
 // storedWorkers are the Workers of a cloud.
 type storedWorkers struct{ store store }

@@ -13,9 +13,13 @@ import (
 // texts are a tool's own words: sections of a file, <what>.out and <what>.err, in which names are filled in.
 type texts map[string]string
 
-// readTexts finds a fake CLI's texts beside this source: a fake runs in any folder.
+// readTexts finds a fake CLI's texts: a fake runs in any folder, the API of an account beside this source.
 func readTexts(fakeCLI string) texts {
-	arc, err := txtar.ParseFile(filepath.Join(os.Getenv(fakeTexts), fakeCLI+".txtar"))
+	dir := os.Getenv(fakeTexts)
+	if dir == "" {
+		dir = testdata("texts")
+	}
+	arc, err := txtar.ParseFile(filepath.Join(dir, fakeCLI+".txtar"))
 	must(err)
 	out := texts{}
 	for _, f := range arc.Files {

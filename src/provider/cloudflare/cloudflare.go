@@ -7,8 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,6 +75,14 @@ const (
 		"does too)"
 )
 
+// Variables of the environment that Wrangler reads too.
+const (
+	envAccount = "CLOUDFLARE_ACCOUNT_ID"
+	envToken   = "CLOUDFLARE_API_TOKEN"
+	envKey     = "CLOUDFLARE_API_KEY" // with envMail
+	envMail    = "CLOUDFLARE_EMAIL"
+)
+
 // Keys of an endpoint's Detail, and of the journal.
 const (
 	detailUpload  = "uploadKiB" // the Worker's size as Wrangler counts it
@@ -88,13 +96,13 @@ func (c *connection) command(dir, account string, args ...string) shell.Command 
 		"FORCE_COLOR=0",
 		"WRANGLER_OUTPUT_FILE_DIRECTORY="}
 	if account != "" {
-		env = append(env, "CLOUDFLARE_ACCOUNT_ID="+account)
+		env = append(env, envAccount+"="+account)
 	}
 	if dir != "" {
 		env = append(env, "WRANGLER_LOG_PATH="+filepath.Join(dir, "wrangler-logs")) // else in the home, for ever
 	}
 	var secrets []string
-	for _, name := range []string{"CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY"} {
+	for _, name := range []string{envToken, envKey} {
 		if v := c.Getenv(name); v != "" {
 			secrets = append(secrets, v)
 		}
@@ -128,12 +136,23 @@ func (c *connection) wrangler(ctx context.Context, cmd shell.Command) (shell.Res
 	return res, explained(err, res)
 }
 
-// Commands are `wrangler deploy`, twice, and `wrangler delete` in the unit's folder, and the look whether it is gone.
+// Commands are `wrangler deploy` and what follows it: a second version once the Worker answers, so that it starts cold,
+// the removal, and the look whether it is gone. With a token or a key these are calls to the API, else commands of
+// Wrangler.
 func (c *connection) Commands(u provider.Unit) (deploy, remove []shell.Command) {
-	gone, look := c.removal(c.UnitFolder(u), "", u.Name)
-	// once it answers, so that it starts cold
-	again := c.deployment(c.UnitFolder(u), "", "--var", "STELLAR_VERSION:TIME")
-	return []shell.Command{c.deployment(c.UnitFolder(u), ""), again}, []shell.Command{gone, look}
+	dir := c.UnitFolder(u)
+	deploy = []shell.Command{c.deployment(dir, "")}
+	if c.hasKey() {
+		account := cmp.Or(c.Where[provider.DetailAccount], strings.TrimSpace(c.Getenv(envAccount)), "ACCOUNT")
+		line := func(method, what string) shell.Command {
+			one := scriptCall(method, account, u.Name, what)
+			return shell.Command{Name: method, Args: []string{c.addressOf(one)}}
+		}
+		return append(deploy, line(http.MethodPatch, settingsPath)), []shell.Command{line(http.MethodDelete,
+			deletePath), line(http.MethodGet, deploymentsPath)}
+	}
+	gone, look := c.removal(dir, "", u.Name)
+	return append(deploy, c.deployment(dir, "", "--var", versionVariable+":TIME")), []shell.Command{gone, look}
 }
 
 // Ready finds Wrangler, credentials and the account.
@@ -163,8 +182,8 @@ type identity struct{ account, credentials string }
 
 // who returns the account that the credentials belong to. A token is not tried: the first deployment does.
 func (c *connection) who(ctx context.Context) (identity, error) {
-	account := cmp.Or(c.Where[provider.DetailAccount], strings.TrimSpace(c.Getenv("CLOUDFLARE_ACCOUNT_ID")))
-	_, name := c.FirstSet("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY")
+	account := cmp.Or(c.Where[provider.DetailAccount], strings.TrimSpace(c.Getenv(envAccount)))
+	_, name := c.FirstSet(envToken, envKey)
 	switch {
 	case name != "" && account == "":
 		return identity{}, fail.Input("CLOUDFLARE_ACCOUNT_ID is not set").
@@ -241,7 +260,10 @@ func (c *connection) deployNew(ctx context.Context, name, dir, account string, o
 		return e, err
 	}
 	if c.awaitWorker(ctx, e.URL, ours) {
-		return c.deploy(ctx, name, dir, account, newVersion()...)
+		if c.hasKey() {
+			return e, c.renew(ctx, account, name)
+		}
+		return c.deploy(ctx, name, dir, account, versionFlag()...)
 	}
 	if c.Log != nil && ctx.Err() == nil {
 		c.Log.Warnf("%s does not answer yet, the first requests may fail", e.URL)
@@ -303,9 +325,12 @@ func deployedTo(file, name string) string {
 }
 
 // UpdateFunction deploys anew what lies in the unit's folder. A variable that changes makes a new version, whose first
-// request starts cold.
+// request starts cold. Without a Function only the variable changes.
 func (c *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn *provider.Function) error {
 	name, dir := e.Detail[provider.DetailUnit], e.Detail[provider.DetailDir]
+	if fn == nil && name != "" && c.hasKey() {
+		return c.renew(ctx, e.Detail[provider.DetailAccount], name)
+	}
 	if fn != nil {
 		unit := provider.OnePerFunction(c.Service, []*provider.Function{fn})[0]
 		name, dir = cmp.Or(name, unit.Name), cmp.Or(dir, c.UnitFolder(unit))
@@ -313,67 +338,6 @@ func (c *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	if _, err := os.Stat(filepath.Join(dir, wranglerConfig)); err != nil || dir == "" {
 		return fail.Input("the Worker %s is deployed anew from its folder %q, which is gone", name, dir)
 	}
-	_, err := c.deploy(ctx, name, dir, e.Detail[provider.DetailAccount], newVersion()...)
+	_, err := c.deploy(ctx, name, dir, e.Detail[provider.DetailAccount], versionFlag()...)
 	return err
-}
-
-// RemoveFunctions deletes Workers and makes sure that they are gone.
-func (c *connection) RemoveFunctions(ctx context.Context, units []provider.Unit) error {
-	return provider.ForEach(ctx, c.Patience.Parallel, units, c.remove)
-}
-
-// remove judges by what is left: Wrangler fails too where the Worker was not there, and where it is deleted but the
-// token may not read the KV namespaces in which Wrangler looks for a Workers Site.
-func (c *connection) remove(ctx context.Context, u provider.Unit) error {
-	name := u.Name
-	if name == "" {
-		return errors.New("the Worker of a unit is not named")
-	}
-	dir, tidy, err := c.removalDir(u.Folder, name)
-	if err != nil {
-		return err
-	}
-	defer tidy()
-	remove, look := c.removal(dir, u.Where[provider.DetailAccount], name)
-	res, failed := c.wrangler(ctx, remove)
-	if noWorker(res) {
-		failed = nil
-	}
-	err = c.VerifyAbsent(ctx, "the Worker "+name, u.Confirmed, func(ctx context.Context) (bool, error) {
-		res, err := c.wrangler(ctx, look)
-		if err != nil && noWorker(res) {
-			return false, nil
-		}
-		return err == nil, err
-	})
-	if err != nil && failed != nil && !errors.Is(err, failed) {
-		return provider.Join([]error{failed, err})
-	}
-	return err
-}
-
-// noWorker reports whether Cloudflare says that there is no such Worker: codes 10007 and 10090 of its API, as Wrangler
-// itself takes them (workers-sdk, packages/wrangler/src/utils/worker-not-found-error.ts).
-func noWorker(res shell.Result) bool {
-	return absent.MatchString(res.Stderr) || absent.MatchString(res.Stdout)
-}
-
-var absent = regexp.MustCompile(`\[code: (?:10007|10090)\]|Worker does not exist on your account`)
-
-// removalDir is the unit's folder, or one made for the purpose where that was deleted by hand: Wrangler is not to find
-// the configuration of somebody else's Worker in the folder from which stellar was started.
-func (c *connection) removalDir(dir, name string) (string, func(), error) {
-	if _, err := os.Stat(filepath.Join(dir, wranglerConfig)); dir != "" && err == nil {
-		return dir, func() {}, nil
-	}
-	temp, err := os.MkdirTemp("", "stellar-wrangler-")
-	if err != nil {
-		return "", nil, err
-	}
-	text := fmt.Sprintf("{\"name\": %q, \"send_metrics\": false}\n", name)
-	if err := os.WriteFile(filepath.Join(temp, wranglerConfig), []byte(text), 0o600); err != nil {
-		_ = os.RemoveAll(temp)
-		return "", nil, err
-	}
-	return temp, func() { _ = os.RemoveAll(temp) }, nil
 }

@@ -37,6 +37,19 @@ func newFakeWrangler(t *testing.T, answers map[string][]string) *fakeWrangler {
 		env: map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret", "CLOUDFLARE_ACCOUNT_ID": "acc1"}}
 }
 
+// login takes the token away: a `wrangler login` is all that is left.
+func (f *fakeWrangler) login() { f.env = map[string]string{} }
+
+// ran is how often a verb was run.
+func (f *fakeWrangler) ran(verb string) (times int) {
+	for _, c := range f.calls {
+		if c.Args[0] == verb {
+			times++
+		}
+	}
+	return times
+}
+
 func (f *fakeWrangler) open() *connection {
 	c := connect(provider.Options{Service: "stellar-x", ServiceDir: f.dir, Runner: f.run,
 		Getenv:   func(n string) string { return f.env[n] },

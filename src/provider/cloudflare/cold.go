@@ -69,27 +69,15 @@ func (c *connection) restoration(dir, account, name, version string) shell.Comma
 
 // deployedVersion is the version of a Worker that has all requests; empty where there is none, or no Worker.
 func (c *connection) deployedVersion(ctx context.Context, dir, account, name string) (string, error) {
-	_, look := c.removal(dir, account, name)
-	res, err := c.wrangler(ctx, look)
-	if noWorker(res) {
+	ask := c.deployments
+	if !c.hasKey() {
+		ask = func(ctx context.Context, account, name string) ([]deployment, error) {
+			return c.toldDeployments(ctx, dir, account, name)
+		}
+	}
+	all, err := ask(ctx, account, name)
+	if isNoWorker(err) {
 		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	at := strings.IndexAny(res.Stdout, "[{")
-	if at < 0 {
-		return "", provider.OutputError(res.Stdout+res.Stderr, "wrangler deployments list: there is no JSON in it")
-	}
-	var all []struct {
-		Created  string `json:"created_on"` // RFC 3339 in UTC
-		Versions []struct {
-			ID         string  `json:"version_id"`
-			Percentage float64 `json:"percentage"`
-		} `json:"versions"`
-	}
-	if err := json.NewDecoder(strings.NewReader(res.Stdout[at:])).Decode(&all); err != nil {
-		return "", provider.OutputError(res.Stdout+res.Stderr, "wrangler deployments list: %w", err)
 	}
 	newest, version := "", ""
 	for _, d := range all {
@@ -101,5 +89,26 @@ func (c *connection) deployedVersion(ctx context.Context, dir, account, name str
 			version = d.Versions[0].ID
 		}
 	}
-	return version, nil
+	return version, err
+}
+
+// toldDeployments are the deployments of a Worker as Wrangler lists them; none where there is no such Worker.
+func (c *connection) toldDeployments(ctx context.Context, dir, account, name string) ([]deployment, error) {
+	_, look := c.removal(dir, account, name)
+	res, err := c.wrangler(ctx, look)
+	if noWorker(res) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := strings.IndexAny(res.Stdout, "[{")
+	if at < 0 {
+		return nil, provider.OutputError(res.Stdout+res.Stderr, "wrangler deployments list: there is no JSON in it")
+	}
+	var all []deployment
+	if err := json.NewDecoder(strings.NewReader(res.Stdout[at:])).Decode(&all); err != nil {
+		return nil, provider.OutputError(res.Stdout+res.Stderr, "wrangler deployments list: %w", err)
+	}
+	return all, nil
 }

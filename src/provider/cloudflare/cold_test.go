@@ -44,7 +44,7 @@ func (v *versions) run(_ context.Context, c shell.Command) (shell.Result, error)
 
 func (v *versions) open(t *testing.T) *connection {
 	return connect(provider.Options{Service: "stellar-x", ServiceDir: t.TempDir(), Runner: v.run,
-		Getenv:   func(n string) string { return map[string]string{"CLOUDFLARE_API_TOKEN": "s3cret"}[n] },
+		Getenv:   func(string) string { return "" },
 		LookPath: func(n string) (string, error) { return "/tools/" + n, nil }}.WithDefaults()).(*connection)
 }
 

@@ -1,13 +1,9 @@
 package cloudflare
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,10 +20,7 @@ import (
 // them.
 
 const (
-	apiURL        = "https://api.cloudflare.com/client/v4"
-	workerPrefix  = "stellar-" // of every run's service: only such Workers are looked into
-	listTimeout   = time.Minute
-	mostAPIAnswer = 16 << 20 // bytes
+	workerPrefix = "stellar-" // of every run's service: only such Workers are looked into
 
 	// Variables of a Worker that stand for the tags of a run.
 
@@ -124,106 +117,4 @@ func (c *connection) tagsOf(ctx context.Context, name, account string) (provider
 		}
 	}
 	return t, nil
-}
-
-// apiError is what Cloudflare's API says in place of a result.
-type apiError struct {
-	status int
-	text   string
-}
-
-func (e *apiError) Error() string { return e.text }
-
-// ask gets a result of the API, from the place where Wrangler gets it too. A call that is throttled is made again.
-func (c *connection) ask(ctx context.Context, what string, result any) error {
-	return c.call(ctx, http.MethodGet, what, nil, result)
-}
-
-// post is ask with a question that is too long for an address.
-func (c *connection) post(ctx context.Context, what string, question, result any) error {
-	body, err := json.Marshal(question)
-	if err != nil {
-		return err
-	}
-	return c.call(ctx, http.MethodPost, what, body, result)
-}
-
-func (c *connection) call(ctx context.Context, method, what string, body []byte, result any) error {
-	who, err := c.who(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	address := fmt.Sprintf("%s/accounts/%s/%s", strings.TrimSuffix(cmp.Or(c.Getenv("CLOUDFLARE_API_BASE_URL"), apiURL),
-		"/"), url.PathEscape(who.account), what)
-	wait := c.Patience.Wait
-	for attempt := 1; ; attempt++ {
-		err := c.callOnce(ctx, method, address, body, result)
-		var status *apiError
-		if !errors.As(err, &status) || status.status != http.StatusTooManyRequests || attempt >= c.Patience.Attempts {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
-		}
-		wait *= 2
-	}
-}
-
-func (c *connection) callOnce(ctx context.Context, method, address string, body []byte, result any) error {
-	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if err := c.authorize(req); err != nil {
-		return err
-	}
-	resp, err := (&http.Client{}).Do(req)
-	if err != nil {
-		return fmt.Errorf("ask Cloudflare: %w", err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, mostAPIAnswer))
-	if err != nil {
-		return fmt.Errorf("ask Cloudflare: %w", err)
-	}
-	var envelope struct {
-		Success bool
-		Errors  []struct {
-			Code    int
-			Message string
-		}
-		Result json.RawMessage
-	}
-	if err := json.Unmarshal(text, &envelope); err != nil || !envelope.Success {
-		said := fmt.Sprintf("Cloudflare answered %s to %s", resp.Status, req.URL.Path)
-		for _, e := range envelope.Errors {
-			said += fmt.Sprintf(": %s [code: %d]", e.Message, e.Code)
-		}
-		return &apiError{resp.StatusCode, said}
-	}
-	return json.Unmarshal(envelope.Result, result)
-}
-
-// authorize signs a request with the token or key of the environment. What `wrangler login` has kept is Wrangler's own.
-func (c *connection) authorize(req *http.Request) error {
-	if token, _ := c.FirstSet("CLOUDFLARE_API_TOKEN"); token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-		return nil
-	}
-	key, _ := c.FirstSet("CLOUDFLARE_API_KEY")
-	mail, _ := c.FirstSet("CLOUDFLARE_EMAIL")
-	if key == "" || mail == "" {
-		return fail.Unsupported("the API of Cloudflare does not take a `wrangler login`").
-			WithHint("set CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID")
-	}
-	req.Header.Set("X-Auth-Key", key)
-	req.Header.Set("X-Auth-Email", mail)
-	return nil
 }

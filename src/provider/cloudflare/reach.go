@@ -54,8 +54,8 @@ func answers(ctx context.Context, client *http.Client, address string, ours bool
 	return resp.StatusCode != http.StatusNotFound && resp.StatusCode < http.StatusInternalServerError
 }
 
-// newVersion is a variable that differs from deployment to deployment: Cloudflare makes a new version of the Worker for
-// it.
-func newVersion() []string {
-	return []string{"--var", "STELLAR_VERSION:" + strconv.FormatInt(time.Now().UnixNano(), 10)}
-}
+// newVersion is the value of versionVariable, another one at each call.
+func newVersion() string { return strconv.FormatInt(time.Now().UnixNano(), 10) }
+
+// versionFlag has Wrangler deploy a new version of a Worker whose modules have not changed.
+func versionFlag() []string { return []string{"--var", versionVariable + ":" + newVersion()} }

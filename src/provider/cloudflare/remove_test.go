@@ -44,6 +44,7 @@ func TestCloudflareRemovesAndLooks(t *testing.T) {
 			unconfirmed: true, looks: 2, want: "still there"},
 	} {
 		f := newFakeWrangler(t, map[string][]string{"delete": c.remove, "deployments": c.look})
+		f.login()
 		f.folders(providertest.Zip("f0-0", 0, 128))
 		u := provider.Unit{Name: "stellar-x-f0-0", Folder: filepath.Join(f.dir, "f0-0"), Confirmed: !c.unconfirmed,
 			Where: map[string]string{provider.DetailAccount: "acc2"}}
@@ -71,6 +72,7 @@ func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
 	for _, dir := range []string{"", "/nowhere/f0-0"} {
 		f := newFakeWrangler(t, map[string][]string{"delete": {"Successfully deleted"},
 			"deployments": {"list-absent!"}})
+		f.login()
 		u := provider.Unit{Name: "stellar-x-f0-0", Folder: dir, Confirmed: true}
 		if err := f.open().RemoveFunctions(t.Context(), []provider.Unit{u}); err != nil {
 			t.Fatal(err)
@@ -89,8 +91,8 @@ func TestCloudflareRemovesWithoutTheFolder(t *testing.T) {
 	}
 }
 
-// A new Worker is deployed again once it answers; where it does not, that is no failure. The edge's own pages are no
-// answer.
+// A new Worker is deployed again once it answers, by Wrangler or through the API; where it does not, that is no
+// failure. The edge's own pages are no answer.
 func TestCloudflareWaitsForANewWorker(t *testing.T) {
 	for name, c := range map[string]struct {
 		own      bool
@@ -103,32 +105,48 @@ func TestCloudflareWaitsForANewWorker(t *testing.T) {
 		"another page":                 {statuses: []int{403}, deploys: 1},
 		"a user's own":                 {own: true, statuses: []int{530, 404, 403}, deploys: 2},
 	} {
-		asked := 0
-		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			status := c.statuses[min(asked, len(c.statuses)-1)]
-			asked++
-			if status == 200 || status == 401 {
-				w.Header().Set("Content-Type", "application/json")
+		for _, login := range []bool{true, false} {
+			site := httptest.NewServer(pages(c.statuses))
+			f := newFakeWrangler(t, map[string][]string{"deploy": {"no address here"},
+				"whoami": {`{"loggedIn": true, "accounts": [{"id": "acc1"}]}`}})
+			api := newScripts(t, "stellar-x-f0-0")
+			f.env["CLOUDFLARE_API_BASE_URL"] = api.url
+			if login {
+				f.login()
 			}
-			w.WriteHeader(status)
-		}))
-		f := newFakeWrangler(t, map[string][]string{"deploy": {"no address here"}})
-		f.output = func(shell.Command) string {
-			return fmt.Sprintf(`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":[%q]}`, site.URL)
+			f.output = func(shell.Command) string {
+				return fmt.Sprintf(`{"type":"deploy","worker_name":"stellar-x-f0-0","targets":[%q]}`, site.URL)
+			}
+			fn := providertest.Zip("f0-0", 0, 128)
+			fn.Generated = !c.own
+			f.folders(fn)
+			cf := f.open()
+			cf.Patience.Settle = 20 * time.Millisecond
+			if c.deploys > 1 {
+				cf.Patience.Settle = time.Second // looks five times a second, for long on a slow machine too
+			}
+			got, err := cf.DeployFunctions(t.Context(), []*provider.Function{fn})
+			byWrangler, byAPI := f.ran("deploy"), len(api.versions)-1
+			if err != nil || got[0].URL != site.URL || byWrangler+byAPI != c.deploys || login != (byAPI == 0) &&
+				c.deploys > 1 {
+				t.Errorf("%s, login %t: %+v, %v, %d deployments and %d through the API; want %d", name, login, got,
+					err, byWrangler, byAPI, c.deploys)
+			}
+			site.Close()
 		}
-		fn := providertest.Zip("f0-0", 0, 128)
-		fn.Generated = !c.own
-		f.folders(fn)
-		cf := f.open()
-		cf.Patience.Settle = 20 * time.Millisecond
-		if c.deploys > 1 {
-			cf.Patience.Settle = time.Minute / reachLooks // however slow the machine
+	}
+}
+
+// pages answers with statuses in turn, with the last one for ever; in JSON where a Worker answers.
+func pages(statuses []int) http.HandlerFunc {
+	asked := 0
+	return func(w http.ResponseWriter, _ *http.Request) {
+		status := statuses[min(asked, len(statuses)-1)]
+		asked++
+		if status == 200 || status == 401 {
+			w.Header().Set("Content-Type", "application/json")
 		}
-		got, err := cf.DeployFunctions(t.Context(), []*provider.Function{fn})
-		if err != nil || got[0].URL != site.URL || len(f.calls) != c.deploys {
-			t.Errorf("%s: %+v, %v, %d deployments; want %d", name, got, err, len(f.calls), c.deploys)
-		}
-		site.Close()
+		w.WriteHeader(status)
 	}
 }
 
@@ -225,19 +243,28 @@ func TestCloudflareRefuses(t *testing.T) {
 }
 
 func TestCloudflareCommands(t *testing.T) {
-	f := newFakeWrangler(t, nil)
-	deploy, remove := f.open().
-		Commands(provider.OnePerFunction("stellar-RUN", []*provider.Function{providertest.Zip("f0-0", 0, 128)})[0])
-	var got []string
-	for _, c := range append(deploy, remove...) {
-		got = append(got, strings.ReplaceAll(c.CommandLine(), f.dir, "DIR"))
-	}
-	want := []string{"cd DIR/f0-0 && wrangler deploy --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler deploy --var STELLAR_VERSION:TIME --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler delete --name stellar-RUN-f0-0 --force --config wrangler.jsonc",
-		"cd DIR/f0-0 && wrangler deployments list --name stellar-RUN-f0-0 --json --config wrangler.jsonc"}
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
+	deploy := "cd DIR/f0-0 && wrangler deploy --config wrangler.jsonc"
+	script := " https://api.cloudflare.com/client/v4/accounts/acc1/workers/scripts/stellar-RUN-f0-0"
+	for login, want := range map[bool][]string{
+		true: {deploy, "cd DIR/f0-0 && wrangler deploy --var STELLAR_VERSION:TIME --config wrangler.jsonc",
+			"cd DIR/f0-0 && wrangler delete --name stellar-RUN-f0-0 --force --config wrangler.jsonc",
+			"cd DIR/f0-0 && wrangler deployments list --name stellar-RUN-f0-0 --json --config wrangler.jsonc"},
+		false: {deploy, "PATCH" + script + "/settings", "DELETE" + script + "?force=true", "GET" + script +
+			"/deployments"},
+	} {
+		f := newFakeWrangler(t, nil)
+		if login {
+			f.login()
+		}
+		deploy, remove := f.open().Commands(provider.OnePerFunction("stellar-RUN",
+			[]*provider.Function{providertest.Zip("f0-0", 0, 128)})[0])
+		var got []string
+		for _, c := range append(deploy, remove...) {
+			got = append(got, strings.ReplaceAll(strings.ReplaceAll(c.CommandLine(), f.dir, "DIR"), "'", ""))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("login %t: got  %q\nwant %q", login, got, want)
+		}
 	}
 }
 
