@@ -32,7 +32,7 @@ func limits() provider.Limits {
 		MemoryMB: [2]int{128, 32768}, MemoryStep: 64, TimeoutMax: 86400,
 		Region: regionForm(), RegionLike: "eu-central-1 or cn-hangzhou",
 		Languages: []string{"python", "nodejs"}, OneRoute: true,
-		Source:    "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
+		Source: "alibabacloud.com/help/en/functioncompute/fc-2-0/product-overview/limits, November 2026"}
 }
 
 // regionForm is the form of a region's name, compiled when it is first asked for.
