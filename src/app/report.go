@@ -28,8 +28,7 @@ func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 		return nil, fail.Input("%s: %w", dir, run.ErrLive).WithHint("it writes its statistics itself when it ends")
 	}
 	if len(rec.Results) == 0 {
-		return nil, fail.Input("%s has no results: its run ended before a sub-experiment was complete", dir).
-			WithHint("rows that were measured until then are in the CSV files of the sub-experiment's folder")
+		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
 	}
 	if a.Prices != "" {
 		sheet, err := a.Sheet()

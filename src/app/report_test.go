@@ -249,3 +249,53 @@ func TestReportTellsOfSubExperimentsThatFailed(t *testing.T) {
 		t.Error(rerr)
 	}
 }
+
+// TestReportOfARunThatDied: what was complete is reported, and of the sub-experiment that was measured the rows so far.
+// The folder is copied in the middle of the run, which is how kill -9 would leave it.
+func TestReportOfARunThatDied(t *testing.T) {
+	var log lab.Log
+	w, home, _ := homeApp(t, &log)
+	reached, free := make(chan struct{}), make(chan struct{})
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if requests.Add(1) == 6 {
+			close(reached)
+			<-free
+		}
+	}))
+	defer server.Close()
+	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"`+server.URL+`","Sequential":true,
+		"SubExperiments":[{"Title":"a","Bursts":3,"IATSeconds":0.01,"WarmupBursts":0,"Visualization":"none"},
+		{"Title":"b","Bursts":4,"IATSeconds":0.01,"WarmupBursts":0,"Visualization":"none"},{"Title":"c","Bursts":1,"IATSeconds":0.01,"WarmupBursts":0,"Visualization":"none"}]}`),
+		vendors.Known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.Run(t.Context(), loaded.Experiment, home)
+		ended <- err
+	}()
+	<-reached
+	runs, err := filepath.Glob(filepath.Join(w.Output, "*", run.RecordFile))
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err == nil && len(runs) == 1 {
+		err = os.CopyFS(copied, os.DirFS(filepath.Dir(runs[0])))
+	}
+	close(free)
+	if end := <-ended; err != nil || end != nil || len(runs) != 1 {
+		t.Fatal(err, end, runs)
+	}
+	out, err := w.Report(t.Context(), copied)
+	if fail.Code(err) != fail.CodePartial || !strings.Contains(err.Error(), "2 of 3 sub-experiments failed") {
+		t.Fatal(lab.Story(err))
+	}
+	for i, want := range []struct {
+		rows int
+		note string
+	}{{3, ""}, {2, run.ErrUnfinished.Error()}, {0, run.ErrUnfinished.Error()}} {
+		if got := out.Rows[i]; got.Stats.Rows() != want.rows || got.Note != want.note {
+			t.Errorf("sub-experiment %d: %d rows, %q; want %+v", i, got.Stats.Rows(), got.Note, want)
+		}
+	}
+}

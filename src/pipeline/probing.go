@@ -70,13 +70,22 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if r.Experiment.Sequential {
 		g.SetLimit(1)
 	}
+	note := func() { // so that a run that dies keeps what was complete
+		if err := r.WriteResults(); err != nil {
+			s.Log.Warnf("%v", err)
+		}
+	}
 	for at, sub := range subs {
-		r.Results[at] = run.Result{Sub: sub, Dir: Folder(r, sub)}
+		r.Results[at] = run.Result{Sub: sub, Dir: Folder(r, sub), Stopped: run.ErrUnfinished}
+	}
+	note()
+	for at, sub := range subs {
 		g.Go(fail.Trying(func() error {
 			res := s.one(ctx, r, sub, ports)
 			mu.Lock()
 			defer mu.Unlock()
 			r.Results[at] = res
+			note()
 			if d := fail.DefectIn(res.Stopped); d != nil {
 				return d
 			}

@@ -138,6 +138,11 @@ func (r *Run) WriteRecord() error {
 		}
 		r.Record.Functions = append(r.Record.Functions, rec)
 	}
+	return r.WriteResults()
+}
+
+// WriteResults brings the results of the record up to date, and nothing else, and replaces run.json.
+func (r *Run) WriteResults() error {
 	r.Record.Results = r.Record.Results[:0]
 	for _, res := range r.Results {
 		rec := ResultRecord{SubExperiment: res.Sub, Folder: filepath.Base(res.Dir), Rows: res.Rows, Failed: res.Failed,

@@ -2,6 +2,7 @@
 package run
 
 import (
+	"errors"
 	"time"
 
 	"stellar/src/bytesize"
@@ -60,6 +61,9 @@ type Result struct {
 	IdleClose time.Duration
 	Stopped   error // why it ended early, nil where it did not
 }
+
+// ErrUnfinished is why a sub-experiment ended early whose run died.
+var ErrUnfinished = errors.New("its run ended before it was complete")
 
 // Function is one function to deploy.
 type Function struct {
