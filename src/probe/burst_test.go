@@ -307,8 +307,7 @@ func TestOvertaken(t *testing.T) {
 			}
 			var rows book
 			cfg := config(&rows, at)
-			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Timeout = insecureTLS(), c.protocol, c.connections,
-				10*time.Second
+			cfg.TLS, cfg.Protocol, cfg.Connections = insecureTLS(), c.protocol, c.connections
 			cfg.BurstSize = func(int) int { return opensAtOnce + 20 } // some still wait for their turn to be prepared
 			e := flight(t, cfg)
 			b := e.newBurst(0)

@@ -33,6 +33,7 @@ func serveH2(t *testing.T, secure bool, most int, handle http.HandlerFunc) (stri
 	}
 	if secure {
 		s.EnableHTTP2 = true
+		s.TLS = certified(t)
 		s.StartTLS()
 	} else {
 		s.Start()

@@ -29,6 +29,7 @@ func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) s
 	s.Config.Protocols.SetUnencryptedHTTP2(protocol == H2C)
 	if secure {
 		s.EnableHTTP2 = protocol == H2
+		s.TLS = certified(t)
 		s.StartTLS()
 	} else {
 		s.Start()

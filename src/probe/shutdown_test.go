@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -105,16 +104,16 @@ func serveTerms(t *testing.T, protocol string) (at string, stop func()) {
 	t.Helper()
 	h := newHandover(t)
 	ctx, end := context.WithCancel(t.Context())
+	scheme, secure := "http://", (*tls.Config)(nil)
+	if protocol == H2 {
+		scheme, secure = "https://", certified(t)
+	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for ctx.Err() == nil {
-			serveATerm(ctx, h.term(), protocol)
+			serveATerm(ctx, h.term(), secure)
 		}
 	})
-	scheme := "http://"
-	if protocol == H2 {
-		scheme = "https://"
-	}
 	return scheme + h.Addr().String(), func() {
 		end()
 		serving.Wait()
@@ -123,26 +122,30 @@ func serveTerms(t *testing.T, protocol string) (at string, stop func()) {
 }
 
 // serveATerm serves a hundred requests, and then drains as the server's own Shutdown does it, while the next one takes
-// what comes.
-func serveATerm(ctx context.Context, at *term, protocol string) {
+// what comes. It drains when each of its connections has answered: otherwise a request that the last term refused could
+// be refused again, which makes it a failure.
+func serveATerm(ctx context.Context, at *term, secure *tls.Config) {
 	var n atomic.Int64
+	var unused sync.WaitGroup
 	enough := make(chan struct{})
-	work := func() {
+	type answered struct{}
+	server := &http.Server{Protocols: new(http.Protocols), TLSConfig: secure}
+	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		unused.Add(1)
+		return context.WithValue(ctx, answered{}, sync.OnceFunc(unused.Done))
+	}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer r.Context().Value(answered{}).(func())()
 		time.Sleep(5 * time.Millisecond)
 		if n.Add(1) == 100 {
 			close(enough)
 		}
-	}
-	server := &http.Server{Protocols: new(http.Protocols)}
-	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		work()
 		_, _ = io.WriteString(w, "ok")
 	})
 	server.Protocols.SetUnencryptedHTTP2(true)
 	server.Protocols.SetHTTP2(true)
 	serve := func() error { return server.Serve(at) }
-	if protocol == H2 {
-		server.TLSConfig = certified()
+	if secure != nil {
 		serve = func() error { return server.ServeTLS(at, "", "") }
 	}
 	over := make(chan struct{})
@@ -156,14 +159,18 @@ func serveATerm(ctx context.Context, at *term, protocol string) {
 	}
 	at.end()
 	<-over
-	at.draining.Go(func() { _ = server.Shutdown(context.Background()) })
-}
-
-// certified is a configuration with the certificate of a test server.
-func certified() *tls.Config {
-	s := httptest.NewTLSServer(http.NotFoundHandler())
-	defer s.Close()
-	return &tls.Config{Certificates: s.TLS.Certificates}
+	at.draining.Go(func() {
+		used := make(chan struct{})
+		go func() {
+			defer close(used)
+			unused.Wait()
+		}()
+		select {
+		case <-used:
+		case <-ctx.Done():
+		}
+		_ = server.Shutdown(context.Background())
+	})
 }
 
 // TestDrainAtMaxConnections: a load that may open no further connection sends what was refused again once the drained
