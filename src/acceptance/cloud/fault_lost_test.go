@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -24,6 +25,7 @@ func TestLost(t *testing.T) {
 	for _, k := range targets() {
 		t.Run(k.name, func(t *testing.T) {
 			k := k.prepare(t)
+			k.file = cmp.Or(k.small, k.file)
 			play := func(name string, scene func(*row)) {
 				t.Run(name, func(t *testing.T) {
 					if !k.process {

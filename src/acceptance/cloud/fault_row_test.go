@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -59,6 +60,9 @@ func newRow(t *testing.T, k target, faults ...fault) *row {
 			tags: tags})...)
 	}
 	r.store.add(r.foreign, 0)
+	if k.small != "" {
+		r.writeImage()
+	}
 	switch {
 	case k.shared != nil:
 		k.shared.add(r.store)
@@ -71,6 +75,20 @@ func newRow(t *testing.T, k target, faults ...fault) *row {
 		}
 	}
 	return r
+}
+
+// writeImage writes a function whose image is one small layer. Each row has another one: the Engine's cache would make
+// a row depend on images of a row that removes its own.
+func (r *row) writeImage() {
+	r.t.Helper()
+	for name, text := range map[string]string{
+		"Dockerfile": "FROM scratch\nCOPY main /main\nENTRYPOINT [\"/main\"]\n", "main": r.dir} {
+		path := filepath.Join(r.dir, "image", name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text),
+			0o644)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }
 
 // app is the tool in the row's folder, with the variables changed as told.

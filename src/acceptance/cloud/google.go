@@ -2,20 +2,16 @@ package cloud
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"stellar/src/acceptance/lab"
 )
 
 // Google stands in for a project of Google Cloud's: the part of its APIs that gcloud calls when it deploys, lists and
@@ -82,23 +78,6 @@ func (g *Google) Environment(dir string) []string {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+strings.ToUpper(api)+"=http://"+api+".test/")
 	}
 	return append(env, g.cli()...)
-}
-
-// cli puts the real gcloud on the PATH, or the tests' own where it is needed.
-func (g *Google) cli() []string {
-	if _, err := exec.LookPath("gcloud"); err == nil && os.Getenv("STELLAR_TEST_GCLOUD") == "" {
-		return []string{"PATH=" + lab.RealPath()}
-	}
-	bin := filepath.Join(g.dir, "bin")
-	if _, err := os.Stat(bin); err != nil {
-		g.t.Log("no gcloud on this machine: one of the tests' own asks for the same")
-		text, err := os.ReadFile(testdata("gcloud.py"))
-		if err := errors.Join(err, os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "gcloud"), text,
-			0o755)); err != nil {
-			g.t.Fatal(err)
-		}
-	}
-	return []string{"PATH=" + lab.RealPath(bin)}
 }
 
 // Prefixes are those of Google's variables.

@@ -29,6 +29,7 @@ type target struct {
 	sweeps  bool              // it finds what is ours by its tags
 	tools   string            // folder that is first on the PATH, with the fakes under their names
 	file    string            // the experiment
+	small   string            // one that costs less, for rows to which the functions do not matter; may be empty
 	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
 	later   map[string]string // what of env is another for whoever cleans up
 	images  bool              // it takes images, from a registry
@@ -121,7 +122,8 @@ func allTargets() []target {
 			nobody: "there are no credentials for Cloudflare"},
 		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, fakeCLI: "gcloud run",
 			images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
-			env: map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
+			small: file("gcr", `"Function":"./image","PackageType":"Image","FunctionMemoryMB":512`),
+			env:   map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project", "CLOUDSDK_RUN_REGION": "europe-west1"},
 			later: map[string]string{"CLOUDSDK_CORE_PROJECT": "another-project",
 				"CLOUDSDK_RUN_REGION": "us-central1"},
 			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},

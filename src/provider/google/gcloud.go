@@ -74,18 +74,19 @@ func (g gcloud) command(at location, args ...string) shell.Command {
 	if at.region != "" {
 		args = append(args, "--region", at.region)
 	}
-	return shell.Command{Name: gcloudName, Args: append(args, "--quiet"),
-		Env: []string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
-			"CLOUDSDK_CORE_LOG_HTTP=false"}}
+	return shell.Command{Name: gcloudName, Args: append(args, "--quiet")}
 }
 
-// run has the gcloud that is found here do a command, again where Google throttles.
+// run has the gcloud that is found here do a command, again where Google throttles. It asks nothing and reports nothing
+// about its use, which would be a second process after each command.
 func (g gcloud) run(ctx context.Context, c shell.Command) (shell.Result, error) {
 	bin, err := g.LookPath(gcloudName)
 	if err != nil {
 		return shell.Result{ExitCode: -1}, fail.Input("gcloud is not on the PATH").WithHint(gcloudHint)
 	}
 	c.Name = bin
+	c.Env = append([]string{"CLOUDSDK_CORE_DISABLE_PROMPTS=1", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
+		"CLOUDSDK_CORE_LOG_HTTP=false"}, c.Env...)
 	res, err := g.RunCommand(ctx, c)
 	return res, gcloudExplained(err, res)
 }

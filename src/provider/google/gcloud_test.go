@@ -319,3 +319,27 @@ func (f fault) check(t *testing.T, name, words string, g *fakeGcloud, err error)
 }
 
 func result(stdout, stderr string) shell.Result { return shell.Result{Stdout: stdout, Stderr: stderr} }
+
+// No command reports its use to Google: not one that only asks either.
+func TestGcloudReportsNothing(t *testing.T) {
+	ran := 0
+	o := provider.Options{Getenv: func(string) string { return "" },
+		LookPath: func(n string) (string, error) { return "/tools/" + n, nil },
+		Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
+			if ran++; !slices.Contains(c.Env, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true") {
+				t.Errorf("gcloud %q runs in %q", c.Args, c.Env)
+			}
+			return shell.Result{Stdout: "42"}, nil
+		}}
+	conn := connectFunctions(o.WithDefaults())
+	if _, err := conn.(provider.Locator).Locate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	u := provider.Unit{Name: "stellar-r-f0-0", Confirmed: true}
+	if err := conn.RemoveFunctions(t.Context(), []provider.Unit{u}); err == nil {
+		t.Error("a function that is still there was removed")
+	}
+	if ran < 5 { // project, region, number, delete, describe
+		t.Errorf("%d commands were run", ran)
+	}
+}
