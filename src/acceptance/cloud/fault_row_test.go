@@ -60,7 +60,7 @@ func newRow(t *testing.T, k target, faults ...fault) *row {
 			tags: tags})...)
 	}
 	r.store.add(r.foreign, 0)
-	if k.small != "" {
+	if k.small != "" && k.file == k.small {
 		r.writeImage()
 	}
 	switch {
@@ -77,13 +77,15 @@ func newRow(t *testing.T, k target, faults ...fault) *row {
 	return r
 }
 
-// writeImage writes a function whose image is one small layer. Each row has another one: the Engine's cache would make
-// a row depend on images of a row that removes its own.
+// imageFolder has a function with a Dockerfile, in the folder of a row.
+const imageFolder = "image"
+
+// writeImage writes a function whose image is one small layer, another one in each row.
 func (r *row) writeImage() {
 	r.t.Helper()
 	for name, text := range map[string]string{
 		"Dockerfile": "FROM scratch\nCOPY main /main\nENTRYPOINT [\"/main\"]\n", "main": r.dir} {
-		path := filepath.Join(r.dir, "image", name)
+		path := filepath.Join(r.dir, imageFolder, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text),
 			0o644)); err != nil {
 			r.t.Fatal(err)
@@ -102,7 +104,7 @@ func (r *row) app(change map[string]string) app.App {
 
 // withFakes is the tool with the fakes of a folder as vendors' CLIs.
 func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App {
-	return lab.App(dir, env, func(ctx context.Context, c shell.Command) (shell.Result, error) {
+	w := lab.App(dir, env, func(ctx context.Context, c shell.Command) (shell.Result, error) {
 		name := filepath.Base(c.Name)
 		if lab.IsVendorCLI(name) && filepath.Dir(c.Name) != tools && strings.Contains(c.Name, "/") {
 			return shell.Result{}, fmt.Errorf("a test must not run the real %s", c.Name)
@@ -118,6 +120,9 @@ func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App
 		}
 		return shell.Run(ctx, c)
 	}, log)
+	_, err := os.Stat(filepath.Join(dir, imageFolder))
+	w.Rebuild = err == nil // the Engine's cache may name an image that another row is removing
+	return w
 }
 
 func (r *row) experiment() *experiment.Experiment {
