@@ -17,12 +17,18 @@ import (
 
 // serveIdle runs a real server that closes connections after a time without use, in every protocol, also those that
 // have not been used yet.
-func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) string {
+func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) (string, *atomic.Int64) {
 	t.Helper()
+	conns := new(atomic.Int64)
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hi")
 	}))
 	s.Config.IdleTimeout, s.Config.ReadHeaderTimeout = idle, idle
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(protocol == HTTP1)
 	s.Config.Protocols.SetHTTP2(protocol == H2)
@@ -35,7 +41,7 @@ func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) s
 		s.Start()
 	}
 	t.Cleanup(s.Close)
-	return s.URL
+	return s.URL, conns
 }
 
 // TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any
@@ -126,7 +132,8 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var b book
-			cfg := config(&b, serveIdle(t, c.protocol, c.secure, c.idle))
+			at, _ := serveIdle(t, c.protocol, c.secure, c.idle)
+			cfg := config(&b, at)
 			cfg.TLS, cfg.Protocol, cfg.Connections, cfg.Schedule = insecureTLS(), c.protocol, c.connections, c.schedule
 			cfg.Arrivals = schedule.Arrivals{Type: schedule.Deterministic, IAT: iat}
 			out, err := Run(t.Context(), cfg)
@@ -312,7 +319,8 @@ func TestSparseLoadKeepsAConnection(t *testing.T) {
 			t.Parallel()
 			const gap = 500 * time.Millisecond
 			var b book
-			cfg := config(&b, serveIdle(t, protocol, false, 300*time.Millisecond))
+			at, _ := serveIdle(t, protocol, false, 300*time.Millisecond)
+			cfg := config(&b, at)
 			cfg.Protocol, cfg.Connections = protocol, Reuse
 			cfg.Load = &Load{Length: 4 * gap, Instants: func() func() (time.Duration, int, bool) {
 				k := -1
