@@ -34,7 +34,9 @@ type job struct {
 	planning   bool                // nothing will be deployed: what is not answered does not matter
 	asked      provider.Connection // of which a draft asks its questions; nil until the first
 	unanswered []string            // what was asked and not answered
-	region     string              // where functions would go, as the provider says; empty: it was not asked
+	// functions that exist already, by their names in the run; nil: they were not looked up
+	found  map[string]provider.Found
+	region string // where functions would go, as the provider says; empty: it was not asked
 }
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.

@@ -86,7 +86,8 @@ func TestSupported(t *testing.T) {
 	for _, c := range []struct{ provider, sub, want string }{
 		{"local", `"Runtime":"go","Bursts":1,"Parallelism":2`, ""},
 		{"aws", `"Bursts":1`, ""},
-		{"aws", `"Bursts":1,"Function":"stack:shop/Search"`, "functions that exist already, by their ARN or stack (stack:"},
+		{"aws", `"Bursts":1,"Function":"stack:shop/Search"`, ""},
+		{"local", `"Bursts":1,"Function":"stack:shop/Search"`, "functions that exist already, by their ARN or stack (stack:"},
 		{"local", `"Bursts":1,"ColdPull":true`, "ColdPull of a ZIP package"},
 		{"local", `"RatePerSecond":5,"DurationSeconds":1`, ""},
 		{"local", `"Bursts":1,"Protocol":"h2c"`, ""},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/generate"
+	"stellar/src/pipeline"
 	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/shell"
@@ -37,9 +39,11 @@ type Plan struct {
 	// what a run executes to deploy and to remove; RUN stands for the run's id
 	Commands []PlanUnit `json:"commands"`
 	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
-	Warnings []string   `json:"warnings"`
-	NotReady string     `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
-	Stops    []Missing  `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
+	// functions that exist already, as far as they were found
+	Existing []PlanExisting `json:"existing,omitempty"`
+	Warnings []string       `json:"warnings"`
+	NotReady string         `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
+	Stops    []Missing      `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
 
 	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
 }
@@ -73,6 +77,13 @@ type PlanUnit struct {
 	Remove    []string `json:"remove"`
 }
 
+// PlanExisting is a function that exists already, and what a run changes of it until it ends.
+type PlanExisting struct {
+	Function string   `json:"function"` // as the experiment names it
+	Name     string   `json:"name"`     // in the account
+	Changes  []string `json:"changes"`  // of all sub-experiments, in their order, each once
+}
+
 // planPatience is how long a plan waits for a vendor's program to tell where functions would go.
 const planPatience = 3 * time.Second
 
@@ -96,13 +107,17 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), RoundTrips: est.RoundTrips, Warnings: []string{}}
 	p.Cost = planCost(sheet, row, exp, a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
-	if a.Deploys(exp) {
+	switch {
+	case a.Deploys(exp) && p.Functions == 0: // all exist already
+	case a.Deploys(exp):
 		p.Runs = row.Runs
 		if p.Commands, err = j.commands(exp, baseDir); err != nil {
 			return nil, err
 		}
-	} else if p.ByHand, err = j.commandsByHand(exp, baseDir); err != nil {
-		return nil, err
+	default:
+		if p.ByHand, err = j.commandsByHand(exp, baseDir); err != nil {
+			return nil, err
+		}
 	}
 	for _, i := range a.Subs(exp) {
 		one := planSub(exp, i)
@@ -110,6 +125,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 			p.ColdSeconds = row.Update.Seconds()
 		}
 	}
+	p.Existing = j.planExisting(exp)
 	for _, warn := range Warnings(loaded) {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
@@ -141,6 +157,9 @@ func deployedFunctions(exp *experiment.Experiment, subs []int) (n int) {
 		return 0
 	}
 	for _, i := range subs {
+		if experiment.IsExisting(exp.SubExperiments[i].Function) {
+			continue
+		}
 		n += len(catalog.Functions(&exp.SubExperiments[i]))
 	}
 	return n
@@ -157,6 +176,7 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 		return nil, err
 	}
 	// entry points, as far as the code is there; what is wrong with it is the plan's NotReady
+	r = r.Making()
 	_ = generate.Check(r, row)
 	conn, err := j.draftConnection(r)
 	if err != nil {
@@ -198,6 +218,33 @@ func planUnits(conn provider.Connection, units []provider.Unit) []PlanUnit {
 		out = append(out, one)
 	}
 	return out
+}
+
+// planExisting says what is changed of the functions that exist already.
+func (j *job) planExisting(exp *experiment.Experiment) (all []PlanExisting) {
+	fns, err := pipeline.Functions(exp, j.Subs(exp), "")
+	if err != nil {
+		return nil // said by the commands
+	}
+	for _, f := range fns {
+		found, is := j.found[f.Name]
+		if !is {
+			continue
+		}
+		name := found.Endpoint.Detail[provider.DetailName]
+		at := slices.IndexFunc(all, func(e PlanExisting) bool { return e.Function == f.Existing })
+		if at < 0 {
+			at = len(all)
+			all = append(all, PlanExisting{Function: f.Existing, Name: name, Changes: []string{}})
+		}
+		want := provider.WantedOf(&exp.SubExperiments[f.Sub], j.Getenv)
+		for _, change := range want.Changes(found) {
+			if !slices.Contains(all[at].Changes, change) {
+				all[at].Changes = append(all[at].Changes, change)
+			}
+		}
+	}
+	return all
 }
 
 func lines(commands []shell.Command) []string {

@@ -172,7 +172,7 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error,
 	j.tools = map[string]string{}
 	for _, t := range ready.Tools {
 		j.tools[t.Name] = t.Version
-		if t.Err != nil {
+		if t.Err != nil && len(r.Making().Functions) > 0 { // else nothing is deployed
 			missing = append(missing, t.Err)
 		}
 	}
@@ -186,7 +186,13 @@ func (j *job) connectionReady(ctx context.Context, r *run.Run) (missing []error,
 			j.Log.Warnf("%s: no answer, and the run continues without it: %v", r.Experiment.ProviderKind(), u.Err)
 		}
 	}
-	return append(missing, ready.Missing...), refused
+	missing = append(missing, ready.Missing...)
+	if len(ready.Missing) == 0 && refused == nil && len(r.Making().Functions) < len(r.Functions) {
+		var bad []error
+		j.found, bad = pipeline.FindExisting(ctx, conn, r)
+		missing = append(missing, bad...)
+	}
+	return missing, refused
 }
 
 // refusals lists what the provider cannot do of what the sub-experiments ask for.

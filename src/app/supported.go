@@ -41,7 +41,7 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 		if len(s.Cmds) > 0 && row.Language != "" && experiment.IsMeasure(s.Function) {
 			add("Cmds", "Cmds on %s: its clock stands still while a function works", exp.ProviderKind())
 		}
-		if experiment.IsExisting(s.Function) {
+		if experiment.IsExisting(s.Function) && !(row.TakesExisting() && a.Deploys(exp)) {
 			add("Function", "functions that exist already, by their ARN or stack (%s); probe one at its URL: "+
 				`"Provider": "https://…"`, s.Function)
 		}

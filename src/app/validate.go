@@ -34,7 +34,7 @@ func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 		for _, r := range row.Refusals(exp, a.Subs(exp), draft.Functions) {
 			found.Add(r.Sub, r.Key, "%s: %s", exp.ProviderKind(), r)
 		}
-		for _, m := range generate.Mistakes(draft, row) {
+		for _, m := range generate.Mistakes(draft.Making(), row) {
 			if m.Known {
 				found.Note(m.Sub, m.Key,
 					"%v; published experiments use it, and its code is not part of stellar: put it into raw-code",

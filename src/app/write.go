@@ -86,7 +86,7 @@ func (j *job) describeService(r *run.Run) (*Written, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Local, out.Units = row.Local, planUnits(conn, row.Units(r.Service, r.Functions))
+	out.Local, out.Units = row.Local, planUnits(conn, row.Units(r.Service, r.Making().Functions))
 	if j.Keep {
 		out.Images = r.Dir
 	}

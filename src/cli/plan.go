@@ -55,6 +55,7 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	}
 	printAmounts(w, p)
 	printCost(w, p.Cost)
+	printExisting(w, p.Existing)
 	printCommands(w, p)
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
@@ -123,6 +124,28 @@ func dollars(usd float64) string {
 		decimals++
 	}
 	return strconv.FormatFloat(usd, 'f', decimals, 64)
+}
+
+// printExisting says what is changed of functions that exist already.
+func printExisting(w io.Writer, all []app.PlanExisting) {
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nfunctions that exist, which are neither made nor removed:\n")
+	for _, e := range all {
+		name := e.Name
+		if e.Function != name {
+			name += " (" + e.Function + ")"
+		}
+		if len(e.Changes) == 0 {
+			fmt.Fprintf(w, "  %s: nothing is changed\n", name)
+			continue
+		}
+		fmt.Fprintf(w, "  %s: changed for the time of the run, then put back:\n", name)
+		for _, change := range e.Changes {
+			fmt.Fprintf(w, "    %s\n", change)
+		}
+	}
 }
 
 func printStops(w io.Writer, p *app.Plan) {

@@ -47,6 +47,7 @@ func (d *decoder) fill(dr *draft) {
 	if provider.Local {
 		whereAbsent("Architecture", &s.Architecture, cmp.Or(thisMachine(), s.Architecture))
 	}
+	d.fillExisting(dr)
 	if !has["ProviderReport"] {
 		s.ProviderReport = s.Type == TypePerfCost || s.Optimize != "" || s.Entry == EntryAsync
 	}

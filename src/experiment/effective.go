@@ -60,13 +60,18 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 		// A key without a constant default is left out where it is empty. The network keys have none, and a zero of
 		// theirs (MaxRetries) is a value.
 		field := v.FieldByIndex(at)
-		if field.IsZero() && (k.kind == text || k.name == "FunctionMemoryMB" || k.def == nil && k.types == nil &&
+		if field.IsZero() && (k.kind == text || notKnown(k.name) || k.def == nil && k.types == nil &&
 			!s.zeroCounts(k.name)) {
 			continue
 		}
 		o = append(o, pair{k.name, field.Interface()})
 	}
 	return o.MarshalJSON()
+}
+
+// notKnown names the keys that are 0 where functions exist and the file does not say them.
+func notKnown(name string) bool {
+	return name == "FunctionMemoryMB" || name == "FunctionTimeoutSeconds"
 }
 
 // zeroCounts names the keys whose computed default need not be zero although zero is a value.

@@ -101,7 +101,7 @@ func (c combination) stream() {
 			"or a Function of your own")
 	}
 	limit, name := float64(s.FunctionTimeoutSeconds), "FunctionTimeoutSeconds"
-	if s.TimeoutSeconds < limit {
+	if s.TimeoutSeconds < limit || limit == 0 { // of an existing function it may not be known
 		limit, name = s.TimeoutSeconds, "TimeoutSeconds"
 	}
 	if pauses := float64(s.StreamChunks()-1) * s.StreamPauseSeconds; pauses >= limit {

@@ -138,7 +138,8 @@ func functionKeys() []key {
 			doc:      "What kind of experiment it is."},
 		{name: "Function", rule: rule{kind: text}, computed: "hellopy in files of the published form, else measure",
 			published: true,
-			doc:       "Function to measure: a folder under raw-code, or a path to your own function."},
+			doc: "Function to measure: a folder under raw-code, a path to your own function, or on aws a function " +
+				"that exists: its ARN, or stack:NAME/LOGICAL-ID of a CloudFormation stack."},
 		{name: "Handler", rule: rule{kind: text, blank: true}, computed: "the runtime's own", published: true,
 			doc: "Entry point, e.g. main.lambda_handler."},
 		{name: "Runtime", rule: runtimeRule(), computed: "the file's Runtime",

@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -88,23 +89,38 @@ func (e *Experiment) EstimateOf(subs []int) Estimate { return e.EstimateWith(sub
 
 // EstimateWith is EstimateOf where making functions cold takes so long each time.
 func (e *Experiment) EstimateWith(subs []int, update time.Duration) Estimate {
+	type sum struct {
+		duration, iats float64
+		trips          int
+	}
 	var all Estimate
-	var duration, iats float64
+	turns := map[string]sum{} // of sub-experiments that wait for each other
 	for _, i := range subs {
 		s := &e.SubExperiments[i]
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
 		busy, pause := s.seconds(update.Seconds())
-		if trips := s.roundTrips(); e.Sequential {
-			duration, iats = duration+busy+pause, iats+pause
-			all.RoundTrips += trips
-		} else {
-			all.RoundTrips = max(all.RoundTrips, trips)
-			duration, iats = max(duration, busy+pause), max(iats, pause)
-		}
+		was := turns[e.turn(i)]
+		turns[e.turn(i)] = sum{was.duration + busy + pause, was.iats + pause, was.trips + s.roundTrips()}
 	}
-	all.Duration, all.IATs = toDuration(duration), toDuration(iats)
+	var most sum
+	for _, t := range turns {
+		most = sum{max(most.duration, t.duration), max(most.iats, t.iats), max(most.trips, t.trips)}
+	}
+	all.Duration, all.IATs, all.RoundTrips = toDuration(most.duration), toDuration(most.iats), most.trips
 	return all
+}
+
+// turn is the same for sub-experiments that run one after the other: all where the file is sequential, else those of
+// the same existing function.
+func (e *Experiment) turn(i int) string {
+	switch function := e.SubExperiments[i].Function; {
+	case e.Sequential:
+		return ""
+	case IsExisting(function):
+		return function
+	}
+	return strconv.Itoa(i)
 }
 
 // roundTrips is how many round trips of a ping-pong are waited for one after the other: Threads invocations go on at

@@ -252,9 +252,3 @@ func (n *node) rewritten(text func(*node) string) RawObject {
 	}
 	return n.raw()
 }
-
-// IsExisting reports whether Function names a function that exists in an account, by its ARN or as a resource of a
-// stack, rather than code.
-func IsExisting(function string) bool {
-	return strings.HasPrefix(function, "arn:") || strings.HasPrefix(function, "stack:")
-}

@@ -28,6 +28,7 @@ func (d *decoder) validate(dr *draft) {
 	c.serviceTimes()
 	c.network()
 	c.entry()
+	c.existing()
 	c.stream()
 	c.requests()
 	c.ineffective()
@@ -167,6 +168,9 @@ func (c combination) serviceTimes() {
 	}
 	if len(s.BusySpinIncrements) > 0 {
 		return // the times are labels only
+	}
+	if IsExisting(s.Function) {
+		return // see existing: it takes no service time
 	}
 	for i := range s.DesiredServiceTimes {
 		t := s.ServiceTime(i)

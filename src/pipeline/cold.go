@@ -75,12 +75,16 @@ func (c *coldStarts) function(ctx context.Context, r *run.Run, name string) (*co
 }
 
 // prepare connects to where a function is, and writes down its configuration where the function outlives the run.
-func (c *coldStarts) prepare(ctx context.Context, r *run.Run, name string, f *coldFunction) error {
+func (c *coldStarts) prepare(ctx context.Context, r *run.Run, name string, f *coldFunction) (err error) {
 	at := slices.IndexFunc(r.Functions, func(f *run.Function) bool { return f.Name == name && f.Endpoint != nil })
 	if at < 0 {
 		return errors.New("it has no endpoint")
 	}
 	f.endpoint = *r.Functions[at].Endpoint
+	if r.Functions[at].Existing != "" { // its configuration is in the journal, and to be put back, since configure
+		f.conn, err = c.job.connect(r)
+		return err
+	}
 	of, unit, err := c.unitOf(r, f.endpoint)
 	if err != nil {
 		return err
@@ -148,6 +152,9 @@ func (c *coldStarts) connectOther(ctx context.Context, of *run.Run, unit run.Res
 
 // ownConfiguration checks that a function whose configuration is to be put back is one that a run has deployed.
 func ownConfiguration(r *run.Run, res run.Resource) (run.Resource, error) {
+	if res.Attrs[provider.DetailExisting] != "" {
+		return ownExisting(r, res)
+	}
 	deployer, unit := res.Attrs[attrRun], res.Attrs[provider.DetailUnit]
 	switch service := run.ServiceName(deployer); {
 	case !run.ValidID(deployer) || unit != service && !strings.HasPrefix(unit, service+"-"):

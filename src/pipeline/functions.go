@@ -32,7 +32,7 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 		}
 		for _, spec := range catalog.Functions(s) {
 			out = append(out, &run.Function{
-				Name: functionName(i, spec), Sub: i, Replica: spec.Replica, Hop: spec.Hop,
+				Existing: existingName(s), Name: functionName(i, spec), Sub: i, Replica: spec.Replica, Hop: spec.Hop,
 				Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler,
 				Architecture: s.Architecture,
 				PackageType:  s.PackageType, Pattern: s.PackagePattern, ImageSizeMB: spec.ImageSizeMB,
@@ -48,6 +48,14 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 	return out, nil
 }
 
+// existingName is how a sub-experiment names its function where that exists already, else empty.
+func existingName(s *experiment.SubExperiment) string {
+	if experiment.IsExisting(s.Function) {
+		return s.Function
+	}
+	return ""
+}
+
 // functionName is unique in the run's service.
 func functionName(sub int, spec study.FunctionSpec) string {
 	if spec.ChainLength == 1 {
@@ -59,6 +67,9 @@ func functionName(sub int, spec study.FunctionSpec) string {
 // environment is a function's environment: the study's variables and those of all functions. Of the run's token it has
 // only the hash, so that neither serverless.yml nor the provider's console shows it.
 func environment(s *experiment.SubExperiment, spec study.FunctionSpec, tokenHash string) map[string]string {
+	if experiment.IsExisting(s.Function) {
+		return maps.Clone(s.Environment) // what is changed of its own
+	}
 	env := map[string]string{"STELLAR_TIMEOUT_SECONDS": strconv.Itoa(s.FunctionTimeoutSeconds)}
 	if !s.Public {
 		env["STELLAR_TOKEN_SHA256"] = tokenHash

@@ -18,14 +18,17 @@ func (j *Job) making(s Stage) makeStage { return makeStage{stage: s, deploys: j.
 func (m makeStage) String() string { return m.stage.String() }
 
 // Run is the stage's own.
-func (m makeStage) Run(ctx context.Context, r *run.Run) error { return m.stage.Run(ctx, r) }
+func (m makeStage) Run(ctx context.Context, r *run.Run) error { return m.stage.Run(ctx, r.Making()) }
 
 // Skip is the stage's own where functions are deployed.
 func (m makeStage) Skip(r *run.Run) string {
 	if !m.deploys(r.Experiment) {
 		return "the functions are already deployed"
 	}
-	return m.skip(r)
+	if making := r.Making(); len(making.Functions) > 0 || len(r.Functions) == 0 {
+		return m.skip(making)
+	}
+	return "all functions exist already"
 }
 
 func (m makeStage) skip(r *run.Run) string {
@@ -38,7 +41,7 @@ func (m makeStage) skip(r *run.Run) string {
 // Check is the stage's own.
 func (m makeStage) Check(ctx context.Context, r *run.Run) error {
 	if c, ok := m.stage.(Checker); ok {
-		return c.Check(ctx, r)
+		return c.Check(ctx, r.Making())
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,7 +209,9 @@ func billedRecord(row provider.Provider, rec *run.Record, f run.FunctionRecord) 
 	if region == "" {
 		region = rec.Experiment.Region
 	}
-	return Billed(row, &rec.Experiment.SubExperiments[f.SubExperiment], f.MemoryMB, region)
+	sub := rec.Experiment.SubExperiments[f.SubExperiment]
+	sub.Architecture, sub.Runtime = cmp.Or(sub.Architecture, f.Architecture), cmp.Or(sub.Runtime, f.Runtime)
+	return Billed(row, &sub, f.MemoryMB, region)
 }
 
 // usage is what a row says of the platform's report.

@@ -30,11 +30,12 @@ type probeStage struct {
 	platform *localPlatform
 	renew    renewer
 	cold     *coldStarts
+	existing *existingFunctions
 }
 
 func (j *Job) probeStage() probeStage {
 	return probeStage{Config: j.Config, platform: j.platform, renew: renewer{config: j.Config, held: &j.held},
-		cold: &coldStarts{job: j}}
+		cold: &coldStarts{job: j}, existing: &existingFunctions{job: j}}
 }
 
 func (probeStage) String() string { return "probing" }
@@ -70,32 +71,41 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if r.Experiment.Sequential {
 		g.SetLimit(1)
 	}
-	note := func() { // so that a run that dies keeps what was complete
+	place := map[int]int{} // of results
+	for at, sub := range subs {
+		r.Results[at], place[sub] = run.Result{Sub: sub, Dir: Folder(r, sub), Stopped: run.ErrUnfinished}, at
+	}
+	keep := func(results ...run.Result) { // so that a run that dies keeps what was complete
+		mu.Lock()
+		defer mu.Unlock()
+		for _, res := range results {
+			r.Results[place[res.Sub]] = res
+		}
 		if err := r.WriteResults(); err != nil {
 			s.Log.Warnf("%v", err)
 		}
 	}
-	for at, sub := range subs {
-		r.Results[at] = run.Result{Sub: sub, Dir: Folder(r, sub), Stopped: run.ErrUnfinished}
-	}
-	note()
-	for at, sub := range subs {
-		g.Go(fail.Trying(func() error {
-			res := s.one(ctx, r, sub, ports)
-			mu.Lock()
-			defer mu.Unlock()
-			r.Results[at] = res
-			note()
-			if d := fail.DefectIn(res.Stopped); d != nil {
-				return d
-			}
-			return nil
-		}))
+	keep()
+	for _, turn := range turns(r, subs) {
+		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, turn, ports, keep) }))
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	return context.Cause(outer)
+}
+
+// inTurn measures sub-experiments one after the other, and ends at a defect.
+func (s probeStage) inTurn(ctx context.Context, r *run.Run, turn []int, ports *netprobe.Ports,
+	keep func(...run.Result)) error {
+	for _, sub := range turn {
+		res := s.one(ctx, r, sub, ports)
+		keep(res)
+		if d := fail.DefectIn(res.Stopped); d != nil {
+			return d
+		}
+	}
+	return nil
 }
 
 func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprobe.Ports) run.Result {
@@ -105,6 +115,9 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		return out
 	}
 	env, err := s.env(ctx, r, sub)
+	if err == nil {
+		err = s.existing.configure(ctx, r, sub)
+	}
 	if err != nil {
 		out.Stopped = err
 		return out

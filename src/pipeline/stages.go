@@ -33,6 +33,8 @@ type Checker interface {
 // Stages are a whole run. What they make is removed by the run's journal, at the end of the run and whatever happens.
 func (j *Job) Stages() []Stage {
 	return []Stage{
+		// Looks up the functions that exist already, by their names in the account.
+		findStage{&j.connector},
 		// Renders raw-code/, or finds the user's own function.
 		j.making(generate.Functions{Row: j.row}),
 		// Builds each distinct code once. Builds are cached.

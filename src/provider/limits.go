@@ -132,6 +132,9 @@ func (l Limits) sizes(s *experiment.SubExperiment, sizes []functionSize) (no []R
 		packages = appendNew(packages, l.packageSize(s, size.imageMB))
 		memories = appendNew(memories, l.memory(size.memoryMB))
 	}
+	if experiment.IsExisting(s.Function) && s.FunctionMemoryMB == 0 {
+		memories = nil // it keeps what it has
+	}
 	no = slices.Concat(no, packages, memories, l.requestSize(s))
 	if l.TimeoutMax > 0 && s.FunctionTimeoutSeconds > l.TimeoutMax {
 		no = append(no, Refuse("FunctionTimeoutSeconds", s.FunctionTimeoutSeconds, "at most %d", l.TimeoutMax))

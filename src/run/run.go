@@ -3,6 +3,7 @@ package run
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"stellar/src/bytesize"
@@ -50,6 +51,17 @@ func (r *Run) Unplaced() []*Function {
 	return out
 }
 
+// Making is the run as the stages see it that make and deploy functions: without those that exist already.
+func (r *Run) Making() *Run {
+	exists := func(f *Function) bool { return f.Existing != "" }
+	if !slices.ContainsFunc(r.Functions, exists) {
+		return r
+	}
+	making := *r
+	making.Functions = slices.DeleteFunc(slices.Clone(r.Functions), exists)
+	return &making
+}
+
 // Result says how a sub-experiment ended.
 type Result struct {
 	Sub    int
@@ -65,10 +77,11 @@ type Result struct {
 // ErrUnfinished is why a sub-experiment ended early whose run died.
 var ErrUnfinished = errors.New("its run ended before it was complete")
 
-// Function is one function to deploy.
+// Function is one function to deploy, or one that exists.
 type Function struct {
 	Name           string // f<sub>-<replica>, of a chain f<sub>-<replica>-<hop>: unique in the service
 	Sub            int    // index of its sub-experiment
+	Existing       string // names a function that others have deployed, as the experiment does; empty: stellar makes it
 	Replica        int
 	Hop            int     // place in its chain, from 0; 0 where there is none
 	Language       string  // go, python, …: which builder

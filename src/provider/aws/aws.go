@@ -114,6 +114,7 @@ var (
 	_ provider.Reporter   = (*connection)(nil)
 	_ provider.Restorer   = (*connection)(nil)
 	_ provider.Entries    = (*connection)(nil)
+	_ provider.Existing   = (*connection)(nil)
 )
 
 func connect(o provider.Options) provider.Connection {
@@ -131,7 +132,7 @@ var withoutSnapStart = []string{"python3.10", "python3.11"}
 
 // Refuse says what an HTTP API cannot carry, and which runtimes have no SnapStart.
 func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) []provider.Refusal {
-	var no []provider.Refusal
+	no := refuseExisting(s)
 	var longest time.Duration
 	for round := range s.DesiredServiceTimes {
 		longest = max(longest, s.ServiceTime(round))

@@ -27,23 +27,35 @@ func hasSnapStart(is *lambda.GetFunctionConfigurationOutput) bool {
 	return is.SnapStart != nil && is.SnapStart.ApplyOn == lambdatypes.SnapStartApplyOnPublishedVersions
 }
 
-// setCold sets the variable STELLAR_COLD of a function, nil: removes it, with new memory unless that is 0. It returns
-// when the configuration that Lambda shows has another revision, with the variable and with a successful update.
+// setCold sets the variable STELLAR_COLD of a function, nil: removes it, with new memory unless that is 0. It gives the
+// configurations before and after.
+func (s *session) setCold(ctx context.Context, name string, value *string, memoryMB int) (
+	was, is *lambda.GetFunctionConfigurationOutput, err error) {
+	return s.update(ctx, name, func(was *lambda.GetFunctionConfigurationOutput) (
+		*lambda.UpdateFunctionConfigurationInput, error) {
+		in, err := coldInput(was, name, value)
+		if err == nil && memoryMB != 0 {
+			in.MemorySize = aws.Int32(int32(memoryMB))
+		}
+		return in, err
+	})
+}
+
+// update changes the configuration of a function, by what input makes of the one that it has. It returns when the
+// configuration that Lambda shows has another revision and the variables that input asks for, with a successful update.
 // GetFunctionConfiguration is not read-after-write consistent: its LastUpdateStatus alone may be that of the update
 // before, while the instance of before still answers.
 // It gives the configurations before and after.
-func (s *session) setCold(ctx context.Context, name string, value *string, memoryMB int) (
+func (s *session) update(ctx context.Context, name string,
+	input func(was *lambda.GetFunctionConfigurationOutput) (*lambda.UpdateFunctionConfigurationInput, error)) (
 	was, is *lambda.GetFunctionConfigurationOutput, err error) {
 	for {
 		if was, err = s.ready(ctx, name); err != nil {
 			return nil, nil, err
 		}
-		in, err := coldInput(was, name, value)
+		in, err := input(was)
 		if err != nil {
 			return nil, nil, err
-		}
-		if memoryMB != 0 {
-			in.MemorySize = aws.Int32(int32(memoryMB))
 		}
 		updated, err := s.lambda.UpdateFunctionConfiguration(ctx, in)
 		switch {
@@ -53,32 +65,64 @@ func (s *session) setCold(ctx context.Context, name string, value *string, memor
 				return nil, nil, fmt.Errorf("update function %s: %w", name, err)
 			}
 			continue
+		case hasCode(err, "AccessDeniedException", ""):
+			return nil, nil, fail.Input("function %s may not be changed: %s", name, shortError(err)).
+				WithHint("docs/providers/aws.md says which permissions are needed")
 		case err != nil:
 			return nil, nil, fmt.Errorf("update function %s: %w", name, err)
 		}
 		same := aws.ToString(updated.RevisionId) == aws.ToString(was.RevisionId) // it changed nothing
 		is, err = s.await(ctx, name, func(now *lambda.GetFunctionConfigurationOutput) bool {
-			shown, set := coldOf(now)
 			return (same || aws.ToString(now.RevisionId) != aws.ToString(was.RevisionId)) &&
-				(now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed ||
-					set == (value != nil) && shown == aws.ToString(value))
+				(now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed || shows(now, in))
 		})
 		return was, is, err
 	}
 }
 
+// shows reports whether a configuration has the variables of an update that belong to runs. Others may change the rest
+// at any time.
+func shows(now *lambda.GetFunctionConfigurationOutput, in *lambda.UpdateFunctionConfigurationInput) bool {
+	if in.Environment == nil {
+		return true
+	}
+	var variables map[string]string
+	if now.Environment != nil {
+		variables = now.Environment.Variables
+	}
+	for _, name := range []string{provider.ColdVariable, markVariable} {
+		is, set := variables[name]
+		want, wanted := in.Environment.Variables[name]
+		if set != wanted || is != want {
+			return false
+		}
+	}
+	return true
+}
+
+// variablesOf are a function's variables, never nil. Lambda takes them as a whole, so that none can be changed where it
+// does not show them.
+func variablesOf(is *lambda.GetFunctionConfigurationOutput) (map[string]string, error) {
+	variables := map[string]string{}
+	if is.Environment == nil {
+		return variables, nil
+	}
+	if e := is.Environment.Error; e != nil {
+		return nil, fail.Input("function %s: Lambda does not show its variables (%s: %s), so that none can be changed",
+			aws.ToString(is.FunctionName), aws.ToString(e.ErrorCode), aws.ToString(e.Message)).
+			WithHint("allow kms:Decrypt with the key of the function's variables")
+	}
+	maps.Copy(variables, is.Environment.Variables)
+	return variables, nil
+}
+
 // coldInput is the update that sets or removes the variable and keeps all others. It demands that the configuration is
-// still the one that was read: Lambda takes the variables as a whole, and those of others must not get lost.
+// still the one that was read: the variables of others must not get lost.
 func coldInput(was *lambda.GetFunctionConfigurationOutput, name string, value *string) (
 	*lambda.UpdateFunctionConfigurationInput, error) {
-	variables := map[string]string{}
-	if was.Environment != nil {
-		if e := was.Environment.Error; e != nil {
-			return nil, fail.Input("function %s: Lambda does not show its variables (%s: %s), so that none can be "+
-				"changed", name, aws.ToString(e.ErrorCode), aws.ToString(e.Message)).
-				WithHint("allow kms:Decrypt with the key of the function's variables")
-		}
-		maps.Copy(variables, was.Environment.Variables)
+	variables, err := variablesOf(was)
+	if err != nil {
+		return nil, err
 	}
 	delete(variables, provider.ColdVariable)
 	if value != nil {

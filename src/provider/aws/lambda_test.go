@@ -17,6 +17,7 @@ import (
 
 	"stellar/src/provider"
 	"stellar/src/provider/providertest"
+	"stellar/src/run"
 )
 
 // lambdaCloud answers as Lambda does about functions, and as the functions themselves. For a while after each update it
@@ -30,7 +31,9 @@ type lambdaCloud struct {
 	functions map[string]*lambdaFunction
 	updates   int
 	conflicts int // so many updates are refused, because another one is under way
-	most      int // published versions that a function had at once
+	denied    bool
+	log       run.Logger // of connections; nil: none
+	most      int        // published versions that a function had at once
 }
 
 // lambdaFunction is a function of lambdaCloud. All but what is shown may be changed by others at any time.
@@ -72,7 +75,14 @@ func newLambdaCloud(t *testing.T, stale time.Duration, names ...string) (*lambda
 func (c *lambdaCloud) connect() provider.Connection {
 	quick := provider.Patience{Wait: max(time.Millisecond, c.stale/20), Settle: time.Millisecond, Command: time.Minute}
 	return connect(provider.Options{Service: awsStackName, Getenv: os.Getenv, Patience: quick,
-		Log: providertest.Silent{}}.WithDefaults())
+		Log: c.logger()}.WithDefaults())
+}
+
+func (c *lambdaCloud) logger() run.Logger {
+	if c.log == nil {
+		return providertest.Silent{}
+	}
+	return c.log
 }
 
 // endpoint is that of a function.
@@ -191,6 +201,9 @@ func (c *lambdaCloud) serve(w http.ResponseWriter, r *http.Request, f *lambdaFun
 // update takes an update of the configuration where it is of the newest revision.
 func (c *lambdaCloud) update(w http.ResponseWriter, f *lambdaFunction, in map[string]any) {
 	switch {
+	case c.denied:
+		refuseLambda(w, http.StatusForbidden, "AccessDeniedException")
+		return
 	case c.conflicts > 0:
 		c.conflicts--
 		refuseLambda(w, http.StatusConflict, "ResourceConflictException")
@@ -203,7 +216,12 @@ func (c *lambdaCloud) update(w http.ResponseWriter, f *lambdaFunction, in map[st
 	if in["MemorySize"] != nil {
 		config["MemorySize"] = in["MemorySize"]
 	}
-	config["Environment"] = in["Environment"]
+	if in["Timeout"] != nil {
+		config["Timeout"] = in["Timeout"]
+	}
+	if in["Environment"] != nil {
+		config["Environment"] = in["Environment"]
+	}
 	f.apply(config, c.stale)
 	c.updates++
 	writeLambda(w, f.config)

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -50,7 +51,8 @@ func (a *connection) Reports(ctx context.Context, w provider.ReportWindow, found
 			return fail.Unsupported("function %s at %s has no name in the account: only the logs of functions that "+
 				"stellar deployed can be read", at.Function, at.URL)
 		}
-		if err := readReports(ctx, s.logs, logGroup(name), w, func(r provider.Report) {
+		group := cmp.Or(at.Detail[detailLogGroup], logGroup(name))
+		if err := readReports(ctx, s.logs, group, w, func(r provider.Report) {
 			found(r)
 			if id, ok := gateway[r.RequestID]; ok {
 				r.RequestID = id

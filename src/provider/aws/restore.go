@@ -66,6 +66,9 @@ func (a *connection) Restore(ctx context.Context, was map[string]string) error {
 	if err != nil {
 		return err
 	}
+	if was[provider.DetailExisting] != "" {
+		return s.restoreExisting(ctx, was)
+	}
 	if original := was[wasVersion]; original != "" {
 		if err := s.restoreVersion(ctx, name, original); err != nil {
 			return err

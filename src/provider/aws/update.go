@@ -36,6 +36,13 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.Patience.Command)
 	defer cancel()
+	if e.Detail[provider.DetailExisting] != "" {
+		if fn != nil {
+			return fail.Unsupported("function %s exists: it gets no new code", name)
+		}
+		_, _, err := s.setCold(ctx, name, aws.String(provider.ColdCount()), 0)
+		return err
+	}
 	memoryMB := 0
 	if fn != nil {
 		is, err := s.ready(ctx, name)
@@ -64,9 +71,12 @@ const (
 // await waits until no change of a function is under way and its configuration is as it should be.
 func (s *session) await(ctx context.Context, name string,
 	is func(*lambda.GetFunctionConfigurationOutput) bool) (*lambda.GetFunctionConfigurationOutput, error) {
-	for wait := firstLook; ; wait = min(2*wait, lastLook) {
+	for wait, looked := firstLook, false; ; wait, looked = min(2*wait, lastLook), true {
 		now, err := s.lambda.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
-		if err != nil {
+		switch {
+		case err != nil && looked && ctx.Err() != nil:
+			return nil, fmt.Errorf("function %s: an update is under way: %w", name, ctx.Err())
+		case err != nil:
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
 		done := now.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && now.State != lambdatypes.StatePending
