@@ -218,14 +218,10 @@ func TestImageHTTP(t *testing.T) {
 	if r := get(t, url+"?status=418&size=3"); r.status != 418 || len(r.body) != 3 {
 		t.Errorf("status %d, %q", r.status, r.body)
 	}
-	begun := time.Now()
-	var wait sync.WaitGroup
-	for range 4 { // one instance, four requests at once
-		wait.Go(func() { getOK(t, url+"?sleep=400") })
-	}
-	wait.Wait()
-	if took := time.Since(begun); took > 1500*time.Millisecond {
-		t.Errorf("four requests of 400 ms took %s: they were served one by one", took)
+	replies := burst(t, url+"?sleep=400", 4) // in one instance
+	status, _, _ := tally(replies)
+	if span := between(replies); status[http.StatusOK] != 4 || span > 800*time.Millisecond { // one by one: 1200
+		t.Errorf("statuses %v of four requests of 400 ms, %s between the first reply and the last", status, span)
 	}
 	wantFailure(t, url+"?sleep=3000", http.StatusGatewayTimeout, kindTimeout, "timed out")
 	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "")

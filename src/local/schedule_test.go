@@ -194,10 +194,11 @@ func TestConcurrencyInOneInstance(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
 	getOK(t, url)
-	begun := time.Now()
-	_, instances, cold := tally(burst(t, url+"?sleep=500", 6))
-	if took := time.Since(begun); took > 2*time.Second || instances != 1 || cold != 0 { // one after the other: 3 s
-		t.Errorf("took %v in %d instances, %d cold", took, instances, cold)
+	replies := burst(t, url+"?sleep=500", 6)
+	_, instances, cold := tally(replies)
+	// one after the other: 2.5 s
+	if span := between(replies); span > 1500*time.Millisecond || instances != 1 || cold != 0 {
+		t.Errorf("%v between the first and the last reply of %d instances, %d cold", span, instances, cold)
 	}
 }
 
