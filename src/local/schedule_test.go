@@ -195,10 +195,10 @@ func TestConcurrencyInOneInstance(t *testing.T) {
 	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
 	getOK(t, url)
 	replies := burst(t, url+"?sleep=500", 6)
-	_, instances, cold := tally(replies)
+	status, instances, cold := tally(replies)
 	// one after the other: 2.5 s
-	if span := between(replies); span > 1500*time.Millisecond || instances != 1 || cold != 0 {
-		t.Errorf("%v between the first and the last reply of %d instances, %d cold", span, instances, cold)
+	if span := between(replies); status[200] != 6 || span > 1500*time.Millisecond || instances != 1 || cold != 0 {
+		t.Errorf("%v between the first and the last reply of %d instances, %d cold, %v", span, instances, cold, status)
 	}
 }
 
