@@ -60,7 +60,7 @@ func newRow(t *testing.T, k target, faults ...fault) *row {
 			tags: tags})...)
 	}
 	r.store.add(r.foreign, 0)
-	if k.small != "" && k.file == k.small {
+	if k.images && k.file == k.small {
 		r.writeImage()
 	}
 	switch {

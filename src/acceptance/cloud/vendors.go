@@ -76,6 +76,7 @@ func allTargets() []target {
 		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true,
 			api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", fakeCLI: "osls",
 			file:  `{"Region":"us-west-2",` + file("aws", `"Runtime":"go"`)[1:],
+			small: `{"Region":"us-west-2",` + file("aws", `"Runtime":"python3.13"`)[1:],
 			still: "is in state CREATE_COMPLETE",
 			env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
 				"AWS_SECRET_ACCESS_KEY": "secret-key-of-aws", "AWS_SESSION_TOKEN": "secret-session-of-aws",
