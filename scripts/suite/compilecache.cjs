@@ -2,9 +2,9 @@
 
 // Loaded into the Node.js CLIs that tests start (node --require). Loading its modules is most of what such a CLI
 // computes. The sources and the compiled code of modules below node_modules, and the paths at which they are found, are
-// kept in a file for the next start: node_modules do not change while the suite runs. Newer versions of Node.js have a
-// cache of compiled code of their own. Libraries that the Serverless CLI needs for few commands are loaded when they
-// are used.
+// kept in a file for the next start. A module whose file has another time by then is read and compiled anew. Newer
+// versions of Node.js have a cache of compiled code of their own. Libraries that the Serverless CLI needs for few
+// commands are loaded when they are used.
 
 const fs = require('fs');
 const path = require('path');
@@ -43,6 +43,7 @@ function keep(program) {
 
   const load = Module._extensions['.js'];
   Module._extensions['.js'] = function (mod, filename) {
+    if (kept.get(filename)?.time !== timeOf(filename)) kept.delete(filename);
     const known = kept.get(filename);
     if (!known) return load.call(this, mod, filename);
     mod._compile(known.source.toString(known.encoding), filename);
@@ -85,7 +86,8 @@ function keep(program) {
     if (missing < worthwhile) return;
     for (const [name, { script, content }] of scripts) {
       const encoding = /[^\0-\x7f]/.test(content) ? 'utf8' : 'latin1';
-      kept.set(name, { code: script.createCachedData(), source: Buffer.from(content, encoding), encoding });
+      const source = Buffer.from(content, encoding);
+      kept.set(name, { code: script.createCachedData(), source, encoding, time: timeOf(name) });
     }
     try {
       write(file, kept, paths);
@@ -93,6 +95,11 @@ function keep(program) {
       // it only saves time
     }
   });
+}
+
+// timeOf is when a file was changed, in milliseconds.
+function timeOf(filename) {
+  return fs.statSync(filename, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 // requireOf is the function `require` of a module.
@@ -113,9 +120,9 @@ function read(file) {
     const all = fs.readFileSync(file);
     let at = 4 + all.readUInt32LE(0);
     const index = JSON.parse(all.toString('utf8', 4, at));
-    for (const [name, codeSize, sourceSize, encoding] of index.modules) {
+    for (const [name, codeSize, sourceSize, encoding, time] of index.modules) {
       const end = at + codeSize;
-      kept.set(name, { code: all.subarray(at, end), source: all.subarray(end, end + sourceSize), encoding });
+      kept.set(name, { code: all.subarray(at, end), source: all.subarray(end, end + sourceSize), encoding, time });
       at = end + sourceSize;
     }
     return { kept, paths: index.paths };
@@ -125,7 +132,7 @@ function read(file) {
 }
 
 function write(file, kept, paths) {
-  const sizes = [...kept].map(([name, m]) => [name, m.code.length, m.source.length, m.encoding]);
+  const sizes = [...kept].map(([name, m]) => [name, m.code.length, m.source.length, m.encoding, m.time]);
   const index = Buffer.from(JSON.stringify({ modules: sizes, paths }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(index.length);

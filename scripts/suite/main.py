@@ -1,7 +1,9 @@
 """The test suite of scripts/test.sh: all parts in one pool of jobs, and alone and last the one that measures time."""
 import argparse
 import contextlib
+import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +11,8 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
 
 import parts
 from parts import Part, Script
@@ -57,21 +60,39 @@ def environment(work, binary, race):
     env = dict(os.environ, STELLAR=binary, STELLAR_TEST_BINARY=binary, STELLAR_TEST_RACE="1" if race else "",
                STELLAR_TEST_BUILDS=os.path.join(work, "builds"),
                SLS_SCHEMA_CACHE_BASE_DIR=os.path.join(work, "schemas"))  # the Serverless CLI compiles its schema once
-    # The CLIs in Node.js compile their modules once.
-    env["STELLAR_TEST_NODE_CACHE"] = os.path.join(work, "node")
-    preload = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compilecache.cjs")
-    env["NODE_OPTIONS"] = ("%s --require %s" % (env.get("NODE_OPTIONS", ""), preload)).strip()
+    # The CLIs in Node.js compile their modules once, and collect garbage less often: most of what a start makes stays.
+    preload = os.path.join(HERE, "compilecache.cjs")
+    env["NODE_OPTIONS"] = ("%s --max-semi-space-size=64 --require %s" % (env.get("NODE_OPTIONS", ""), preload)).strip()
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
     env["PATH"] = direct_python(env["PATH"])
     os.mkdir(env["STELLAR_TEST_BUILDS"])
-    # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    layers = os.path.join(cache, "stellar-acceptance", "layers")
+    cache = os.path.join(cache, "stellar-acceptance")
+    # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
+    layers = os.path.join(cache, "layers")
     os.makedirs(layers, exist_ok=True)
     os.symlink(layers, os.path.join(env["STELLAR_TEST_BUILDS"], "layers"))
+    env["STELLAR_TEST_NODE_CACHE"] = node_cache(os.path.join(cache, "node"))
     return env
+
+
+def node_cache(above):
+    """The folder in which compiled modules of the CLIs in Node.js stay for later runs of the suite. It is named by a
+    hash of what is installed; what was kept of other installations is removed."""
+    installed = hashlib.sha256()
+    scripts = os.path.dirname(HERE)
+    for name in sorted(os.listdir(scripts)):
+        lock = os.path.join(scripts, name, "node_modules", ".package-lock.json")
+        with contextlib.suppress(OSError), open(lock, "rb") as f:
+            installed.update(lock.encode() + f.read())
+    folder = os.path.join(above, installed.hexdigest()[:16])
+    os.makedirs(folder, exist_ok=True)
+    for other in os.listdir(above):
+        if other != os.path.basename(folder):
+            shutil.rmtree(os.path.join(above, other), ignore_errors=True)
+    return folder
 
 
 def direct_python(path):
