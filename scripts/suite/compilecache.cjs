@@ -16,7 +16,7 @@ const folder = process.env.STELLAR_TEST_NODE_CACHE;
 const modules = path.sep + 'node_modules' + path.sep;
 const imports = /\bimport\s*\(/;
 // Wrangler imports modules only to bundle and to run a Worker itself, neither of which stellar asks for.
-const wrangler = path.join('wrangler', 'wrangler-dist', 'cli.js');
+const wrangler = [path.join('wrangler', 'wrangler-dist', 'cli.js'), path.join('miniflare', 'dist', 'src', 'index.js')];
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
 // Libraries of which the Serverless CLI takes functions and classes alone.
 const serverless = path.sep + path.join('osls', 'lib') + path.sep;
@@ -54,7 +54,7 @@ function keep(program) {
     const known = kept.get(filename);
     // A script of vm cannot import modules while it runs.
     if (!known && (!filename.includes(modules) || content.startsWith('#!') ||
-      (imports.test(content) && !filename.endsWith(wrangler)))) {
+      (imports.test(content) && !wrangler.some((name) => filename.endsWith(name))))) {
       return compile.call(this, content, filename, ...rest);
     }
     let script;
