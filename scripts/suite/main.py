@@ -63,6 +63,8 @@ def environment(work, binary, race):
     # The CLIs in Node.js compile their modules once, and collect garbage less often: most of what a start makes stays.
     preload = os.path.join(HERE, "compilecache.cjs")
     env["NODE_OPTIONS"] = ("%s --max-semi-space-size=64 --require %s" % (env.get("NODE_OPTIONS", ""), preload)).strip()
+    # The race detector's report is complete when a test program ends; by default it waits a second more.
+    env.setdefault("GORACE", "atexit_sleep_ms=50")
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
