@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -171,6 +172,8 @@ const (
 	tarBlock  = 512
 	gzipBlock = 16384 // incompressible data leaves Go's deflate in stored blocks of so many bytes
 	gzipStore = 5     // bytes that such a block costs
+
+	layerTime = 0o15302577341 // s since 1970: a time with as many different octal digits as most
 )
 
 // fillerLayer is the compressed size of a layer with a filler of n bytes: the headers of its folders and file, which
@@ -189,19 +192,22 @@ func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	return packed + rest + rest/gzipBlock*gzipStore, nil
 }
 
-// packedLayer compresses a layer like the Engine, in memory.
+// packedLayer compresses a layer in memory as the Engine does: its folders have the time of the build, the file has the
+// build context's.
 func packedLayer(n bytesize.Size) (bytesize.Size, error) {
+	const folder, file = 0o40755, 0o100644 // modes with the type, as the Engine writes them
 	var packed counter
 	z := gzip.NewWriter(&packed)
 	t := tar.NewWriter(z)
-	for _, dir := range []string{"var/", "var/task/"} {
-		if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
+	for _, h := range []tar.Header{
+		{Typeflag: tar.TypeDir, Name: "var/", Mode: folder, ModTime: time.Unix(layerTime, 0)},
+		{Typeflag: tar.TypeDir, Name: "var/task/", Mode: folder, ModTime: time.Unix(layerTime+1, 0)},
+		{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: file, Size: int64(n)},
+	} {
+		h.Uname, h.Gname = "root", "root"
+		if err := t.WriteHeader(&h); err != nil {
 			return 0, err
 		}
-	}
-	if err := t.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: 0o644,
-		Size: int64(n)}); err != nil {
-		return 0, err
 	}
 	if err := (filler{seed: 1, size: uint64(n)}).copyTo(t); err != nil {
 		return 0, err
