@@ -165,6 +165,20 @@ func TestImageSizes(t *testing.T) {
 		seen[p.SHA256], seen[p.Image] = true, true
 		checkLayers(t, l, p, p.TargetBytes == 5<<20)
 	}
+	if built := l.built(); len(built) != len(all)+1 { // one for the code
+		t.Errorf("%d images with filler took %d builds: %v", len(all), len(built), slices.Sorted(maps.Keys(built)))
+	}
+}
+
+// built returns the names of the images that the run built.
+func (l *lab) built() map[string]bool {
+	names := map[string]bool{}
+	for _, e := range l.Journal.Entries() {
+		if e.Resource != nil && e.Resource.Kind == KindImage {
+			names[e.Resource.Name] = true
+		}
+	}
+	return names
 }
 
 // checkLayers inspects the image's layers, and exports and measures it again without the remembered sizes.
