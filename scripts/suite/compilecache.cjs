@@ -2,9 +2,9 @@
 
 // Loaded into the Node.js CLIs that tests start (node --require). Loading its modules is most of what such a CLI
 // computes. The sources and the compiled code of modules below node_modules, and the paths at which they are found, are
-// kept in a file for the next start. A module whose file has another time by then is read and compiled anew. Newer
-// versions of Node.js have a cache of compiled code of their own. Libraries that the Serverless CLI needs for few
-// commands are loaded when they are used.
+// kept in a file for the next start: node_modules do not change while the suite runs. Newer versions of Node.js have a
+// cache of compiled code of their own. Libraries that the Serverless CLI needs for few commands are loaded when they
+// are used.
 
 const fs = require('fs');
 const path = require('path');
@@ -18,10 +18,11 @@ const imports = /\bimport\s*\(/;
 // Wrangler imports modules only to bundle and to run a Worker itself, neither of which stellar asks for.
 const wrangler = [path.join('wrangler', 'wrangler-dist', 'cli.js'), path.join('miniflare', 'dist', 'src', 'index.js')];
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
-// Libraries of which the Serverless CLI takes functions and classes alone.
-const serverless = path.sep + path.join('osls', 'lib') + path.sep;
-const deferred = new RegExp('^(@aws-sdk/.*|@smithy/.*|ajv|ajv/dist/standalone|fast-glob|filenamify|' +
-  'https-proxy-agent|mime-types|undici|yauzl|yazl)$');
+// Libraries of which the Serverless CLI, new or old, takes functions and classes alone.
+const serverless = [['osls', 'lib'], ['serverless', 'lib'], ['@serverless', 'dashboard-plugin', 'lib']]
+  .map((names) => path.sep + path.join(...names) + path.sep);
+const deferred = new RegExp('^(@aws-sdk/.*|@serverless/platform-client|@smithy/.*|ajv|ajv/dist/standalone|' +
+  'fast-glob|filenamify|https-proxy-agent|mime-types|undici|yauzl|yazl|\\..*/sdk-v2)$');
 
 if (folder) defer();
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
@@ -43,7 +44,6 @@ function keep(program) {
 
   const load = Module._extensions['.js'];
   Module._extensions['.js'] = function (mod, filename) {
-    if (kept.get(filename)?.time !== timeOf(filename)) kept.delete(filename);
     const known = kept.get(filename);
     if (!known) return load.call(this, mod, filename);
     mod._compile(known.source.toString(known.encoding), filename);
@@ -86,8 +86,7 @@ function keep(program) {
     if (missing < worthwhile) return;
     for (const [name, { script, content }] of scripts) {
       const encoding = /[^\0-\x7f]/.test(content) ? 'utf8' : 'latin1';
-      const source = Buffer.from(content, encoding);
-      kept.set(name, { code: script.createCachedData(), source, encoding, time: timeOf(name) });
+      kept.set(name, { code: script.createCachedData(), source: Buffer.from(content, encoding), encoding });
     }
     try {
       write(file, kept, paths);
@@ -95,11 +94,6 @@ function keep(program) {
       // it only saves time
     }
   });
-}
-
-// timeOf is when a file was changed, in milliseconds.
-function timeOf(filename) {
-  return fs.statSync(filename, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 // requireOf is the function `require` of a module.
@@ -120,9 +114,9 @@ function read(file) {
     const all = fs.readFileSync(file);
     let at = 4 + all.readUInt32LE(0);
     const index = JSON.parse(all.toString('utf8', 4, at));
-    for (const [name, codeSize, sourceSize, encoding, time] of index.modules) {
+    for (const [name, codeSize, sourceSize, encoding] of index.modules) {
       const end = at + codeSize;
-      kept.set(name, { code: all.subarray(at, end), source: all.subarray(end, end + sourceSize), encoding, time });
+      kept.set(name, { code: all.subarray(at, end), source: all.subarray(end, end + sourceSize), encoding });
       at = end + sourceSize;
     }
     return { kept, paths: index.paths };
@@ -132,7 +126,7 @@ function read(file) {
 }
 
 function write(file, kept, paths) {
-  const sizes = [...kept].map(([name, m]) => [name, m.code.length, m.source.length, m.encoding, m.time]);
+  const sizes = [...kept].map(([name, m]) => [name, m.code.length, m.source.length, m.encoding]);
   const index = Buffer.from(JSON.stringify({ modules: sizes, paths }));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(index.length);
@@ -146,7 +140,7 @@ function write(file, kept, paths) {
 function defer() {
   const load = Module._load;
   Module._load = function (request, parent, isMain) {
-    if (!deferred.test(request) || !parent?.filename?.includes(serverless)) {
+    if (!deferred.test(request) || !serverless.some((name) => parent?.filename?.includes(name))) {
       return load.call(this, request, parent, isMain);
     }
     const library = () => load.call(this, request, parent, isMain);

@@ -80,15 +80,16 @@ def environment(work, binary, race):
     return env
 
 
-def node_cache(above):
+def node_cache(above, scripts=os.path.dirname(HERE)):
     """The folder in which compiled modules of the CLIs in Node.js stay for later runs of the suite. It is named by a
-    hash of what is installed; what was kept of other installations is removed."""
+    hash of all installed modules' paths and times; what was kept of other installations is removed."""
     installed = hashlib.sha256()
-    scripts = os.path.dirname(HERE)
     for name in sorted(os.listdir(scripts)):
-        lock = os.path.join(scripts, name, "node_modules", ".package-lock.json")
-        with contextlib.suppress(OSError), open(lock, "rb") as f:
-            installed.update(lock.encode() + f.read())
+        for folder, folders, files in os.walk(os.path.join(scripts, name, "node_modules")):
+            folders.sort()
+            for file in sorted(f for f in files if f.endswith(("js", "json"))):
+                path = os.path.join(folder, file)
+                installed.update(("%s %d\n" % (path, os.lstat(path).st_mtime_ns)).encode())
     folder = os.path.join(above, installed.hexdigest()[:16])
     os.makedirs(folder, exist_ok=True)
     for other in os.listdir(above):
