@@ -37,7 +37,8 @@ import (
 // What it lacks, so that the tests prove no more than they do: no permissions are enforced (that the role suffices for
 // writing logs is not tried), SnapStart takes no snapshots and an alias is answered as its function, memory and
 // architecture are settings without effect, instances live and die by other rules than Lambda's, stacks change in
-// milliseconds, and no call is throttled.
+// milliseconds, no call is throttled, a response is sent once the function has ended, as text in UTF-8 (so that streams
+// are not tried), and the answer to an event does not name it as its log does (see gateway).
 type Emulator struct {
 	mu       sync.Mutex
 	process  *exec.Cmd

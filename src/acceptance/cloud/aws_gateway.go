@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -16,11 +17,14 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"stellar/src/fail"
 )
 
 // gateway stands before the emulator and adds what it lacks of Lambda's and the HTTP APIs' logs: a cold start and an
-// instance in the REPORT lines, and the access log in the format that the API's stage has. All else is the emulator's
-// answer. A function has one instance, which its first request starts.
+// instance in the REPORT lines, the reports of events under the ids of their answers, and the access log in the format
+// that the API's stage has. All else is the emulator's answer. A function has one instance, which its first request
+// starts.
 type gateway struct {
 	account *AWS
 	next    http.Handler
@@ -81,6 +85,8 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.call(w, r)
 	case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".FilterLogEvents"):
 		g.filter(w, r, body)
+	case r.Header.Get("X-Amz-Invocation-Type") == "Event":
+		g.event(w, r, body)
 	default:
 		g.ask(w, r)
 	}
@@ -107,7 +113,9 @@ func (g *gateway) call(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	answer := httptest.NewRecorder()
 	g.proxy.ServeHTTP(answer, r)
-	g.log(api, function, answer.Header().Get("Apigw-Requestid"), time.Since(began))
+	id := lambdaID()
+	g.log(function, id, time.Since(began))
+	g.logAccess(api, answer.Header().Get("Apigw-Requestid"), id)
 	for name, values := range answer.Header() {
 		w.Header()[name] = values
 	}
@@ -115,23 +123,55 @@ func (g *gateway) call(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer.Body.Bytes())
 }
 
-// log writes a request's lines.
-func (g *gateway) log(api, function, id string, took time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// event takes an event as Lambda does: the answer, with the id by which the log names the request, comes before the
+// function has ended. The emulator's answer to an event has no id that its log has.
+func (g *gateway) event(w http.ResponseWriter, r *http.Request, body []byte) {
+	id, parts := lambdaID(), strings.Split(strings.Trim(r.URL.Path, "/"), "/") // …/functions/<name>/invocations
+	w.Header().Set("X-Amzn-Requestid", id)
+	w.WriteHeader(http.StatusAccepted)
+	waits := r.Clone(context.WithoutCancel(r.Context()))
+	waits.Header.Set("X-Amz-Invocation-Type", "RequestResponse")
+	waits.Body = io.NopCloser(bytes.NewReader(body))
+	fail.Go(func(err error) { must(err) }, func() {
+		began := time.Now()
+		g.next.ServeHTTP(httptest.NewRecorder(), waits)
+		g.log(inStack(parts[2]), id, time.Since(began))
+	})
+}
+
+// lambdaID is an id as Lambda gives one to a request.
+func lambdaID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
 	h := hex.EncodeToString(b[:])
-	lambda := strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+	return strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-")
+}
+
+// inStack is a function's name in its stack, f0-0.
+func inStack(name string) string {
+	parts := strings.Split(name, "-")
+	return strings.Join(parts[max(0, len(parts)-2):], "-")
+}
+
+// log writes the lines of a request that Lambda names by an id.
+func (g *gateway) log(function, id string, took time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	report := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: 128 MB\t"+
-		"Max Memory Used: 40 MB\t", lambda, took.Seconds()*1e3, took.Milliseconds()+1)
+		"Max Memory Used: 40 MB\t", id, took.Seconds()*1e3, took.Milliseconds()+1)
 	if g.seen[function] == "" {
-		g.seen[function] = h
+		g.seen[function] = strings.ReplaceAll(id, "-", "")
 		report += fmt.Sprintf("Init Duration: %.2f ms\t", coldInit.Seconds()*1e3)
 	}
 	now := time.Now().UnixMilli()
 	g.groups[function] = append(g.groups[function], logEvent{"2026/11/28/[$LATEST]" + g.seen[function],
-		"START RequestId: " + lambda, now}, logEvent{"2026/11/28/[$LATEST]" + g.seen[function], report + "\n", now})
+		"START RequestId: " + id, now}, logEvent{"2026/11/28/[$LATEST]" + g.seen[function], report + "\n", now})
+}
+
+// logAccess writes the line of an API's access log of a request that the API and Lambda name by their ids.
+func (g *gateway) logAccess(api, id, lambda string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	st, known := g.stages[api]
 	if !known {
 		must(json.Unmarshal([]byte(g.account.get("apigateway", "/v2/apis/"+api+"/stages/$default")), &st))
@@ -141,7 +181,7 @@ func (g *gateway) log(api, function, id string, took time.Duration) {
 		_, group, _ := strings.Cut(to, ":log-group:")
 		group = strings.TrimSuffix(group, ":*")
 		g.groups[group] = append(g.groups[group], logEvent{api, strings.NewReplacer("$context.requestId", id,
-			"$context.integration.requestId", lambda).Replace(st.AccessLogSettings.Format), now})
+			"$context.integration.requestId", lambda).Replace(st.AccessLogSettings.Format), time.Now().UnixMilli()})
 	}
 }
 
@@ -157,8 +197,7 @@ func (g *gateway) filter(w http.ResponseWriter, r *http.Request, body []byte) {
 	defer g.mu.Unlock()
 	name := in.LogGroupName
 	if strings.HasPrefix(name, "/aws/lambda/") {
-		parts := strings.Split(name, "-")
-		name = strings.Join(parts[max(0, len(parts)-2):], "-") // f0-0
+		name = inStack(name)
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	all, is := g.groups[name]
