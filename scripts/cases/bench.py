@@ -51,7 +51,7 @@ class Bench:
         with open(self.at("exp.json"), "w") as f:
             json.dump(exp, f)
 
-    def run(self, *args, seconds=120, cwd=None):
+    def run(self, *args, seconds=900, cwd=None):
         """Runs stellar and gives exit code and what it printed, both streams together."""
         p = subprocess.run([self.stellar, *args], cwd=cwd or self.dir, env=self.env, timeout=seconds,
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -79,7 +79,7 @@ class Bench:
         found = sorted(glob.glob(self.at(out, "2*")))
         return found[-1] if found else ""
 
-    def await_stage(self, stage, out="out", seconds=60):
+    def await_stage(self, stage, out="out", seconds=600):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:

@@ -73,7 +73,7 @@ def cleaned(lab):
     for attempt in ("first", "second"):
         p = lab.command("clean", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
-            out, _ = p.communicate(timeout=120)
+            out, _ = p.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             p.kill()
             return [f"the {attempt} `stellar clean` does not end"]

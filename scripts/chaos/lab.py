@@ -210,7 +210,7 @@ class Lab:
             pass
         return entries
 
-    def await_stage(self, stage, seconds=60):
+    def await_stage(self, stage, seconds=600):
         """Waits until the run has come to a stage ("removing": its first removal). False if it ended before."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

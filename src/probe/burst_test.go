@@ -300,7 +300,8 @@ func TestOvertaken(t *testing.T) {
 		protocol, connections string
 	}{{HTTP1, New}, {HTTP1, Reuse}, {H2, New}, {H2, Reuse}, {H2, Shared}} {
 		t.Run(c.protocol+", "+c.connections, func(t *testing.T) {
-			at, _, _ := serveH2(t, true, 250, func(http.ResponseWriter, *http.Request) {})
+			at, s, _ := serveH2(t, true, 250, func(http.ResponseWriter, *http.Request) {})
+			log := s.Config.ErrorLog.Writer().(*complaints)
 			if c.protocol == HTTP1 {
 				s, _ := serveHTTP(t, true, func(http.ResponseWriter, *http.Request) {})
 				at = s.URL
@@ -323,8 +324,10 @@ func TestOvertaken(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkRows(t, rows.rows)
-			if n := rows.classes()[sample.OK]; n != opensAtOnce+20 || !rows.rows[0].NewConn {
-				t.Errorf("classes %v, row %+v", rows.classes(), rows.rows[0])
+			// A busy machine may shake hands for so long that the server gives some of the connections up.
+			n, lost := rows.classes()[sample.OK], rows.classes()[sample.Reset]
+			if n+lost != opensAtOnce+20 || lost > log.gaveUp() || !rows.rows[0].NewConn {
+				t.Errorf("the server gave up %d, classes %v, row %+v", log.gaveUp(), rows.classes(), rows.rows[0])
 			}
 		})
 	}

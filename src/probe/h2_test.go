@@ -6,10 +6,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,6 +28,7 @@ func serveH2(t *testing.T, secure bool, most int, handle http.HandlerFunc) (stri
 	s.Config.Protocols.SetHTTP2(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
 	s.Config.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: most}
+	s.Config.ErrorLog = log.New(&complaints{}, "", 0)
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			conns.Add(1)
@@ -40,6 +43,25 @@ func serveH2(t *testing.T, secure bool, most int, handle http.HandlerFunc) (stri
 	}
 	t.Cleanup(s.Close)
 	return s.URL, s, conns
+}
+
+// complaints is what a server logs.
+type complaints struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (c *complaints) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.Write(p)
+}
+
+// gaveUp is on how many connections the server has waited 2 s in vain for the client to begin HTTP/2.
+func (c *complaints) gaveUp() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Count(c.text.String(), "timeout waiting for SETTINGS frames")
 }
 
 // insecure is a client that accepts any certificate.

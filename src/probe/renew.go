@@ -125,7 +125,8 @@ func (p *connPool) hasRoom(s *slot) bool {
 	return s.b.target.proto.multi && p.room(s) != nil
 }
 
-// ahead is how long before its release a burst's connections are opened.
+// ahead is how long before its release a burst's connections are opened: so shortly that the server does not close them
+// before, even if one connection took very long to open.
 func (p *connPool) ahead(b *burst) time.Duration {
 	life := time.Duration(b.target.idleClose.Load())
 	if life == 0 {
@@ -133,7 +134,7 @@ func (p *connPool) ahead(b *burst) time.Duration {
 	}
 	// some wait for their turn, and opening may take longer than it has
 	turns := time.Duration(len(b.slots)/opensAtOnce + 4)
-	return min(lead, max(life/2, turns*p.opens, aheadLeast))
+	return min(lead, max(life/2, min(turns*p.opens, life*4/5), aheadLeast))
 }
 
 // carriesNothing reports whether no request is in progress on a connection that could carry one.

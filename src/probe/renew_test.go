@@ -44,6 +44,25 @@ func serveIdle(t *testing.T, protocol string, secure bool, idle time.Duration) (
 	return s.URL, conns
 }
 
+// TestAhead: a connection is opened long enough before its burst, but not so long that the server closes it again.
+func TestAhead(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct{ life, opens, want time.Duration }{
+		{0, 5 * ms, lead},
+		{900 * ms, 5 * ms, 450 * ms},
+		{900 * ms, 150 * ms, 600 * ms},
+		{900 * ms, 400 * ms, 720 * ms}, // on a busy machine
+		{60 * time.Second, 5 * ms, lead},
+		{60 * ms, 40 * ms, aheadLeast},
+	} {
+		b := &burst{target: &target{}, slots: make([]*slot, 4)}
+		b.target.idleClose.Store(int64(c.life))
+		if got := (&connPool{opens: c.opens}).ahead(b); got != c.want {
+			t.Errorf("idle timeout %s, opening took %s: %s ahead, want %s", c.life, c.opens, got, c.want)
+		}
+	}
+}
+
 // TestIdleConnectionClosed: a connection that the server has closed before the release is opened again, outside any
 // latency: between two bursts, or when it was armed already. One that it closes at the last moment is opened within the
 // request, recorded as new and counted.

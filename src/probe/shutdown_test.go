@@ -82,13 +82,16 @@ func TestShutdownUnderLoad(t *testing.T) {
 				at, _ = library(t, "-reply", hex.EncodeToString(reply(1, "[1620000000000]")[5:]), "-turn", "100",
 					"-work", "5ms")
 			} else {
-				at, stop = serveTerms(t, c.protocol)
+				at, stop = serveTerms(t, c.protocol, c.connections)
 			}
 			var b book
 			cfg := config(&b, at)
 			insecure(&cfg)
 			cfg.Protocol, cfg.Connections = c.protocol, c.connections
 			sustained(&cfg, 500, 800*time.Millisecond)
+			if c.connections == Shared {
+				cfg.Load.MaxConnections = 2 // one that drains and the next one
+			}
 			out, err := Run(t.Context(), cfg)
 			stop()
 			if err != nil || out.Errors != 0 || out.Requests < 100 {
@@ -99,19 +102,25 @@ func TestShutdownUnderLoad(t *testing.T) {
 	}
 }
 
+// streamsOfATerm are how many requests a connection to serveTerms carries at once.
+const streamsOfATerm = 10
+
 // serveTerms has net/http's servers take over from each other at one address, until stop, which waits for all of them.
-func serveTerms(t *testing.T, protocol string) (at string, stop func()) {
+func serveTerms(t *testing.T, protocol, connections string) (at string, stop func()) {
 	t.Helper()
 	h := newHandover(t)
 	ctx, end := context.WithCancel(t.Context())
-	scheme, secure := "http://", (*tls.Config)(nil)
+	scheme, secure, most := "http://", (*tls.Config)(nil), int64(1)
 	if protocol == H2 {
 		scheme, secure = "https://", certified(t)
+	}
+	if connections == Shared {
+		most = 2 * streamsOfATerm
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for ctx.Err() == nil {
-			serveATerm(ctx, h.term(), secure)
+			serveATerm(ctx, h.term(), secure, most)
 		}
 	})
 	return scheme + h.Addr().String(), func() {
@@ -122,21 +131,25 @@ func serveTerms(t *testing.T, protocol string) (at string, stop func()) {
 }
 
 // serveATerm serves a hundred requests, and then drains as the server's own Shutdown does it, while the next one takes
-// what comes. It drains when each of its connections has answered: otherwise a request that the last term refused could
-// be refused again, which makes it a failure.
-func serveATerm(ctx context.Context, at *term, secure *tls.Config) {
+// what comes. It drains when each of its connections has answered least requests, which are more than the client sends
+// first on a new connection: a request that the last term refused is among those, and would be a failure if it was
+// refused again.
+func serveATerm(ctx context.Context, at *term, secure *tls.Config, least int64) {
 	var n atomic.Int64
 	var unused sync.WaitGroup
 	enough := make(chan struct{})
 	type answered struct{}
-	server := &http.Server{Protocols: new(http.Protocols), TLSConfig: secure}
+	server := &http.Server{Protocols: new(http.Protocols), TLSConfig: secure,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streamsOfATerm}}
 	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		unused.Add(1)
-		return context.WithValue(ctx, answered{}, sync.OnceFunc(unused.Done))
+		return context.WithValue(ctx, answered{}, new(atomic.Int64))
 	}
 	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer r.Context().Value(answered{}).(func())()
 		time.Sleep(5 * time.Millisecond)
+		if r.Context().Value(answered{}).(*atomic.Int64).Add(1) == least {
+			unused.Done()
+		}
 		if n.Add(1) == 100 {
 			close(enough)
 		}
