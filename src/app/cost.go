@@ -39,6 +39,9 @@ func planCost(sheet *price.Sheet, row provider.Provider, exp *experiment.Experim
 			if memory == 0 {
 				memory = s.FunctionMemoryMB
 			}
+			if memory == 0 && experiment.IsExisting(s.Function) {
+				return PlanCost{Unknown: "the memory size of " + s.Function + " is not known"}
+			}
 			t, err := sheet.Tariff(pipeline.Billed(row, s, memory, region))
 			if err != nil {
 				return PlanCost{Unknown: err.Error()}

@@ -106,7 +106,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
 		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), RoundTrips: est.RoundTrips, Warnings: []string{}}
-	p.Cost = planCost(sheet, row, exp, a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
+	p.Cost = planCost(sheet, row, j.described(exp), a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
 	switch {
 	case a.Deploys(exp) && p.Functions == 0: // all exist already
 	case a.Deploys(exp):
@@ -218,6 +218,27 @@ func planUnits(conn provider.Connection, units []provider.Unit) []PlanUnit {
 		out = append(out, one)
 	}
 	return out
+}
+
+// described is the experiment with what was found of its functions that exist already.
+func (j *job) described(exp *experiment.Experiment) *experiment.Experiment {
+	if len(j.found) == 0 {
+		return exp
+	}
+	out := *exp
+	out.SubExperiments = slices.Clone(exp.SubExperiments)
+	fns, err := pipeline.Functions(exp, j.Subs(exp), "")
+	if err != nil {
+		return exp // said by the commands
+	}
+	for _, f := range fns {
+		if found, is := j.found[f.Name]; is {
+			s := &out.SubExperiments[f.Sub]
+			s.FunctionMemoryMB = cmp.Or(s.FunctionMemoryMB, found.Endpoint.MemoryMB)
+			s.Architecture, s.Runtime = found.Architecture, found.Runtime
+		}
+	}
+	return &out
 }
 
 // planExisting says what is changed of the functions that exist already.

@@ -29,7 +29,7 @@ const shop = `{"Resources": {
 		"Handler": "index.handle", "Role": {"Fn::GetAtt": ["Role", "Arn"]}, "MemorySize": 128, "Timeout": 3,
 		"Environment": {"Variables": {"TABLE": "old-table-0815", "KEEP": "kept-0815"}},
 		"Code": {"ZipFile": "import os\ndef handle(event, context):\n    e = os.environ\n` +
-	`    return {'memory': int(e['AWS_LAMBDA_FUNCTION_MEMORY_SIZE']), 'table': e['TABLE'], 'keep': e['KEEP'],\n` +
+	`    return {'memory': int(e['AWS_LAMBDA_FUNCTION_MEMORY_SIZE']), 'table': len(e['TABLE']), 'keep': len(e['KEEP']),\n` +
 	`            'key': len(e.get('KEY', '')), 'sent': event if 'q' in event else event.get('body')}\n"}}},
 	"Bucket": {"Type": "AWS::S3::Bucket"},
 	"Address": {"Type": "AWS::Lambda::Url", "Properties": {"TargetFunctionArn": {"Ref": "Search"},
@@ -75,15 +75,15 @@ func TestExistingFunctions(t *testing.T) {
 	defer closeShop(t, e)
 	l := lab.In(t, e, strings.ReplaceAll(`{"Provider": "aws", "SubExperiments": [
 		{"Title": "plain", "Function": "ARN", "Bursts": 2, "Body": {"q": 1},
-			"ExpectBody": {"path": "$", "value": {"memory": 128, "table": "old-table-0815", "keep": "kept-0815",
+			"ExpectBody": {"path": "$", "value": {"memory": 128, "table": 14, "keep": 9,
 				"key": 0, "sent": {"q": 1}}}},
 		{"Title": "less", "Function": "stack:shop/Search", "Bursts": 2, "FunctionMemoryMB": 256, "ColdStart": "force",
-			"Environment": {"TABLE": "new-table-0815", "KEY": "${env:SHOP_KEY}"}, "Body": {"q": 2},
-			"ExpectBody": {"path": "$", "value": {"memory": 256, "table": "new-table-0815", "keep": "kept-0815",
+			"Environment": {"TABLE": "new-0815", "KEY": "${env:SHOP_KEY}"}, "Body": {"q": 2},
+			"ExpectBody": {"path": "$", "value": {"memory": 256, "table": 8, "keep": 9,
 				"key": 12, "sent": {"q": 2}}}},
 		{"Title": "more", "Function": "ARN", "Bursts": 2, "FunctionMemoryMB": 512, "FunctionTimeoutSeconds": 9,
 			"Entry": "url", "EntryAuth": "iam", "Body": "text",
-			"ExpectBody": {"path": "$", "value": {"memory": 512, "table": "old-table-0815", "keep": "kept-0815",
+			"ExpectBody": {"path": "$", "value": {"memory": 512, "table": 14, "keep": 9,
 				"key": 0, "sent": "text"}}}]}`, "ARN", arn))
 	l.Set("SHOP_KEY=secret-12345")
 	before := configurations(t, e, []string{"shop-search"})[0]
@@ -132,7 +132,7 @@ func expected(t *testing.T, l *lab.Lab, out, title string) (n int) {
 func checkPlanOfExisting(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	plan := stellar(l, 0, "plan", "-c", "exp.json")
-	for _, want := range []string{"provider aws: nothing is deployed\n", "\n0 functions, 6 bursts",
+	for _, want := range []string{"provider aws: nothing is deployed\n", "\ncost: about ", "\n0 functions, 6 bursts",
 		"  shop-search (stack:shop/Search): changed for the time of the run, then put back:\n",
 		"    memory 128 to 256 MB\n", "    another value of the variables TABLE\n", "    the new variables KEY\n",
 		"    a new value of STELLAR_COLD for each cold start\n", "    memory 128 to 512 MB\n    timeout 3 to 9 s\n"} {
@@ -187,7 +187,7 @@ func checkKilled(t *testing.T, e *cloud.AWS, l *lab.Lab, before string) {
 	t.Helper()
 	l.Write("killed.json", `{"Provider": "aws", "SubExperiments": [{"Title": "long", "Function": "stack:shop/Search",
 		"Bursts": 5000, "IATSeconds": 0.1, "FunctionMemoryMB": 1024, "ColdStart": "force",
-		"Environment": {"TABLE": "new-table-0815"}}]}`)
+		"Environment": {"TABLE": "new-0815"}}]}`)
 	c := l.Command("-c", "killed.json", "-o", "killed")
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -217,13 +217,12 @@ func checkKilled(t *testing.T, e *cloud.AWS, l *lab.Lab, before string) {
 	}
 }
 
-// checkNoValues demands that no file of a run below a folder has one of the texts. The record has what the experiment
-// says of answers, in which some of them are: it is not looked at.
+// checkNoValues demands that no file of a run below a folder has one of the texts.
 func checkNoValues(t *testing.T, dir string, texts ...string) {
 	t.Helper()
 	files := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || filepath.Dir(path) == dir || d.Name() == run.RecordFile {
+		if err != nil || !d.Type().IsRegular() || filepath.Dir(path) == dir {
 			return err
 		}
 		files++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -149,11 +150,13 @@ func changeInput(now *lambda.GetFunctionConfigurationOutput, run string, want pr
 		Environment: &lambdatypes.Environment{Variables: changed}}, nil
 }
 
-func sizeOf(variables map[string]string) (bytes int) {
-	for name, value := range variables {
-		bytes += len(name) + len(value)
+// sizeOf is the length of variables as Lambda measures it, of their JSON.
+func sizeOf(variables map[string]string) int {
+	text, err := json.Marshal(variables)
+	if err != nil {
+		return 0 // not reached: a map of strings always encodes
 	}
-	return bytes
+	return len(text)
 }
 
 // Original gives the configuration of a function before a run changes it.

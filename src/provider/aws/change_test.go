@@ -303,3 +303,17 @@ func TestExistingElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedVariablesAreNotRepeated: Lambda repeats the variables that it refuses.
+func TestRefusedVariablesAreNotRepeated(t *testing.T) {
+	c, conn := newLambdaCloud(t, time.Millisecond, existing)
+	e := foundExisting(t, conn)
+	was := journaled(t, conn, e)
+	c.invalid = true
+	err := conn.(provider.Existing).Change(t.Context(), e, was, provider.Wanted{Env: map[string]string{
+		"KEY": "theirs-0815"}})
+	if err == nil || !strings.Contains(err.Error(), "InvalidParameterValueException: too much: ….") ||
+		strings.Contains(err.Error(), "0815") || strings.Contains(err.Error(), "secret of") {
+		t.Errorf("it says %v", err)
+	}
+}

@@ -2,12 +2,15 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
 
 	"stellar/src/fail"
 	"stellar/src/provider"
@@ -69,7 +72,7 @@ func (s *session) update(ctx context.Context, name string,
 			return nil, nil, fail.Input("function %s may not be changed: %s", name, shortError(err)).
 				WithHint("docs/providers/aws.md says which permissions are needed")
 		case err != nil:
-			return nil, nil, fmt.Errorf("update function %s: %w", name, err)
+			return nil, nil, fmt.Errorf("update function %s: %w", name, withoutValues(err, in))
 		}
 		same := aws.ToString(updated.RevisionId) == aws.ToString(was.RevisionId) // it changed nothing
 		is, err = s.await(ctx, name, func(now *lambda.GetFunctionConfigurationOutput) bool {
@@ -79,6 +82,25 @@ func (s *session) update(ctx context.Context, name string,
 		return was, is, err
 	}
 }
+
+// withoutValues is an error without the values of the variables that Lambda repeats where it refuses them ("String
+// measured: …").
+func withoutValues(err error, in *lambda.UpdateFunctionConfigurationInput) error {
+	var api smithy.APIError
+	if in.Environment == nil || !errors.As(err, &api) {
+		return err
+	}
+	said, _, _ := strings.Cut(shortError(err), "String measured")
+	for _, value := range in.Environment.Variables {
+		if len(value) >= shownValue {
+			said = strings.ReplaceAll(said, value, "…")
+		}
+	}
+	return errors.New(said)
+}
+
+// shownValue is the length from which on a value is taken out of an error: shorter ones are part of other words.
+const shownValue = 4
 
 // shows reports whether a configuration has the variables of an update that belong to runs. Others may change the rest
 // at any time.

@@ -32,6 +32,7 @@ type lambdaCloud struct {
 	updates   int
 	conflicts int // so many updates are refused, because another one is under way
 	denied    bool
+	invalid   bool       // updates are refused, with all that they ask for in the message
 	log       run.Logger // of connections; nil: none
 	most      int        // published versions that a function had at once
 }
@@ -203,6 +204,11 @@ func (c *lambdaCloud) update(w http.ResponseWriter, f *lambdaFunction, in map[st
 	switch {
 	case c.denied:
 		refuseLambda(w, http.StatusForbidden, "AccessDeniedException")
+		return
+	case c.invalid:
+		w.Header().Set("X-Amzn-ErrorType", "InvalidParameterValueException")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"Type": "User", "Message": %q}`, fmt.Sprint("too much: theirs-0815. String measured: ", in))
 		return
 	case c.conflicts > 0:
 		c.conflicts--
