@@ -23,8 +23,8 @@ DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
 ALONE = 1000  # cores that no machine has, so that nothing runs beside it
 JOBS = {
     "src/probe": (1.3, 400), "src/acceptance/local": (0.8, 120), "src/acceptance/cli": (0.9, 80),
-    "src/acceptance/aws": (0.8, 130), "src/acceptance/cloud": (0.8, 130), "src/acceptance/aliyun": (0.7, 100),
-    "src/acceptance/azure": (0.7, 100), "src/acceptance/cloudflare": (1, 80), "src/acceptance/google": (0.9, 60),
+    "src/acceptance/aws": (0.5, 110), "src/acceptance/cloud": (0.6, 110), "src/acceptance/aliyun": (0.6, 40),
+    "src/acceptance/azure": (1.2, 30), "src/acceptance/cloudflare": (1.3, 20), "src/acceptance/google": (0.4, 75),
     "src/local": (0.2, 120), "src/local/plugin": (0.7, 50), "src/build": (0.9, 90), "src/pack": (0.8, 60),
     "src/generate": (0.6, 40), "src/probe/fidelity": (ALONE, 60), "src/study/pingpong": (ALONE, 20),
 }
