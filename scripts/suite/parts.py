@@ -22,11 +22,12 @@ DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
 # little runs beside them. Other packages of a part are one job.
 ALONE = 1000  # cores that no machine has, so that nothing runs beside it
 JOBS = {
-    "src/probe": (1.3, 400), "src/acceptance/local": (0.8, 120), "src/acceptance/cli": (0.9, 80),
+    "src/probe": (1.3, 400), "src/acceptance/local": (0.9, 100), "src/acceptance/cli": (0.8, 70),
     "src/acceptance/aws": (0.5, 110), "src/acceptance/cloud": (0.6, 110), "src/acceptance/aliyun": (0.6, 40),
     "src/acceptance/azure": (1.2, 30), "src/acceptance/cloudflare": (1.3, 20), "src/acceptance/google": (0.4, 75),
-    "src/local": (0.2, 120), "src/local/plugin": (0.7, 50), "src/build": (0.9, 90), "src/pack": (0.8, 60),
-    "src/generate": (0.6, 40), "src/probe/fidelity": (ALONE, 60), "src/study/pingpong": (ALONE, 20),
+    "src/local": (0.2, 110), "src/local/plugin": (0.8, 15), "src/build": (1, 65), "src/pack": (0.8, 45),
+    "src/generate": (0.8, 15), "raw-code": (0.5, 45), "raw-code/bootstraps": (0.6, 25),
+    "src/probe/fidelity": (ALONE, 60), "src/study/pingpong": (ALONE, 20),
 }
 REST = (0.9, 3)  # of a job with several packages, one at a time; seconds of each
 ACCEPTANCE = "src/acceptance"
