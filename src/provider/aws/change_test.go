@@ -317,3 +317,15 @@ func TestRefusedVariablesAreNotRepeated(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 }
+
+// TestExistingAlias: an alias is called as it is, under its own name.
+func TestExistingAlias(t *testing.T) {
+	c, conn := newLambdaCloud(t, 0, existing)
+	found, err := conn.(provider.Existing).Find(t.Context(), &provider.Function{Existing: ofExists + ":live",
+		Entry: experiment.EntrySDK})
+	if want := c.url + "/2015-03-31/functions/" + existing + ":live/invocations"; err != nil ||
+		found.Endpoint.URL != want || found.Endpoint.Detail[provider.DetailName] != existing ||
+		found.Endpoint.MemoryMB != 128 || found.TimeoutSeconds != 3 || found.Endpoint.Deployed {
+		t.Errorf("%+v, %v; want %s", found, err, want)
+	}
+}

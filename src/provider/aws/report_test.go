@@ -217,3 +217,14 @@ type warnings []string
 func (*warnings) Debugf(string, ...any)              {}
 func (*warnings) Infof(string, ...any)               {}
 func (w *warnings) Warnf(format string, args ...any) { *w = append(*w, fmt.Sprintf(format, args...)) }
+
+// TestReportsOfAnotherLogGroup: a function that others have deployed may write its logs to a group of another name.
+func TestReportsOfAnotherLogGroup(t *testing.T) {
+	l := &logs{errors: map[string]string{"/shop/logs": "AccessDeniedException"}}
+	w := provider.ReportWindow{Functions: []provider.Endpoint{{Detail: map[string]string{provider.DetailName: "f",
+		detailLogGroup: "/shop/logs"}}}}
+	err := openLogs(t, l).Reports(t.Context(), w, func(provider.Report) {})
+	if err == nil || !strings.Contains(err.Error(), "/shop/logs (logs:FilterLogEvents): AccessDeniedException") {
+		t.Errorf("%v", err)
+	}
+}
