@@ -15,7 +15,7 @@ import (
 // may import bytesize, toolversion, fail and its own sub-packages.
 var imports = map[string][]string{
 	"":             {"cli"},
-	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
+	"cli":          {"app", "run", "local", "objectstore", "report", "provider", "experiment"},
 	"app":          {"*"},
 	"bytesize":     {},
 	"toolversion":  {},
@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"build":        {"run", "shell", "content"},
 	"dockerengine": {"shell"},
 	"pack":         {"run", "dockerengine", "shell", "content"},
-	"provider":     {"experiment", "run", "shell", "signing"},
+	"provider":     {"experiment", "objectstore", "run", "shell", "signing"},
 	"deploy":       {"run", "shell", "provider"},
 	"calibrate":    {"local", "run"},
 	"probe":        {"sample"},
@@ -38,8 +38,8 @@ var imports = map[string][]string{
 	"price":        {},
 	"signing":      {},
 	"machine":      {},
-	"study": {"analyze", "experiment", "machine", "microtest", "netprobe", "probe", "provider", "run",
-		"sample"},
+	"study": {"analyze", "experiment", "machine", "microtest", "netprobe", "objectstore", "probe", "provider",
+		"run", "sample"},
 	"sample":         {},
 	"analyze":        {"sample"},
 	"report":         {"analyze"},
@@ -71,7 +71,7 @@ var lists = map[string]string{"study": "study/catalog"}
 // vendorImports is which packages of ours a vendor's package may import, beside bytesize and fail; plugins are packages
 // that single vendors need beyond them.
 var (
-	vendorImports = []string{"provider", "experiment", "reportline", "run", "shell", "signing"}
+	vendorImports = []string{"provider", "experiment", "objectstore", "reportline", "run", "shell", "signing"}
 	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
 )
 
@@ -108,6 +108,7 @@ var libraries = map[string][]string{
 	"github.com/montanaflynn/stats":          {"analyze"},
 	"github.com/aws/aws-sdk-go-v2":           {"provider/aws", "signing"},
 	"github.com/aws/smithy-go":               {"provider/aws"},
+	"github.com/minio/minio-go/v7":           {"objectstore"},
 }
 
 func TestImportRules(t *testing.T) {
@@ -230,6 +231,8 @@ func TestBreachesAreFound(t *testing.T) {
 		{"provider/aws", "stellar/src/local/plugin", true},
 		{"provider/local", "stellar/src/local/plugin", false},
 		{"provider/aws", "github.com/aws/aws-sdk-go-v2/service/s3", false},
+		{"study/transfer", "stellar/src/objectstore", false},
+		{"pipeline", "github.com/minio/minio-go/v7", true},
 		{"provider/azure", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"provider", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"probe", "stellar/src/probe/answer", false},
