@@ -62,6 +62,9 @@ var leaves = map[string][]string{
 	"local/sandbox":       {"local/resident"},
 	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":      {},
+
+	"objectstore/embedded": {},
+	"objectstore/s3server": {"objectstore/embedded"},
 }
 
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports
@@ -109,6 +112,7 @@ var libraries = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2":           {"provider/aws", "signing"},
 	"github.com/aws/smithy-go":               {"provider/aws"},
 	"github.com/minio/minio-go/v7":           {"objectstore"},
+	"github.com/versity/versitygw":           {"objectstore/s3server"},
 }
 
 func TestImportRules(t *testing.T) {
@@ -233,6 +237,10 @@ func TestBreachesAreFound(t *testing.T) {
 		{"provider/aws", "github.com/aws/aws-sdk-go-v2/service/s3", false},
 		{"study/transfer", "stellar/src/objectstore", false},
 		{"pipeline", "github.com/minio/minio-go/v7", true},
+		{"objectstore/s3server", "github.com/versity/versitygw/s3api", false},
+		{"objectstore/embedded", "github.com/versity/versitygw/s3api", true},
+		{"objectstore/embedded", "stellar/src/objectstore", true},
+		{"objectstore/s3server", "stellar/src/objectstore/embedded", false},
 		{"provider/azure", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"provider", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"probe", "stellar/src/probe/answer", false},
