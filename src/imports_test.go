@@ -91,7 +91,8 @@ func vendorBreach(pkg, target string) string {
 		return "only provider/vendors may import a vendor's package"
 	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, top):
 		return "only app and pipeline may choose a vendor"
-	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest":
+	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest",
+		target == "objectstore/storetest":
 		return "it is for tests"
 	case isVendor(pkg) && !shared(target) && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
 		return "a vendor's package may not"
@@ -227,6 +228,7 @@ func TestBreachesAreFound(t *testing.T) {
 		{"app", "stellar/src/provider/providertest", true},
 		{"pipeline", "stellar/src/run/runtest", true},
 		{"study", "stellar/src/netprobe/relaytest", true},
+		{"study", "stellar/src/objectstore/storetest", true},
 		{"study", "stellar/src/netprobe", false},
 		{"provider/vendors", "stellar/src/provider/aws", false},
 		{"provider/aws", "stellar/src/provider/azure", true},

@@ -68,10 +68,28 @@ func (a App) meets(exp *experiment.Experiment, s *experiment.SubExperiment, n st
 		return a.Deploys(exp)
 	case study.NeedUDP:
 		return a.udp(exp, s)
+	case study.NeedStore:
+		return a.stores(exp, s)
 	case study.NeedChain:
 		return !a.Deploys(exp) // functions that stellar deploys do not call each other
 	}
 	return false
+}
+
+// stores reports whether functions that stellar deploys have an object store that they reach: the one that the file
+// names, the provider's own, or the embedded one, which a container with a network of its own does not reach.
+func (a App) stores(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || !a.Deploys(exp) {
+		return false
+	}
+	if exp.Storage != nil && exp.Storage.Endpoint != "" {
+		return true
+	}
+	if row.Local {
+		return !(s.PackageType == "Image" && s.Platform.ImageContract == "http")
+	}
+	return row.HasStore()
 }
 
 // udp reports whether functions of a sub-experiment can send datagrams to this machine: those that stellar deploys in
