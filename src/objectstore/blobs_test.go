@@ -91,7 +91,8 @@ func TestBlobStorage(t *testing.T) {
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	ctx := t.Context()
-	s, err := Open(Place{Protocol: AzureBlob, Endpoint: server.URL, Bucket: "c"}, Keys{ID: "a", Secret: "c2VjcmV0"}, nil)
+	s, err := Open(Place{Protocol: AzureBlob, Endpoint: server.URL, Bucket: "c"}, Keys{ID: "a", Secret: "c2VjcmV0"},
+		nil)
 	if err != nil {
 		t.Fatal(err)
 	}
