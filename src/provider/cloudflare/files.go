@@ -28,6 +28,7 @@ type wranglerFile struct {
 	Name              string            `json:"name"`
 	Main              string            `json:"main"`
 	CompatibilityDate string            `json:"compatibility_date"`
+	Flags             []string          `json:"compatibility_flags,omitempty"`
 	NoBundle          bool              `json:"no_bundle"`
 	WorkersDev        bool              `json:"workers_dev"`
 	PreviewURLs       bool              `json:"preview_urls"`
