@@ -106,7 +106,8 @@ func chainCall(t *testing.T, bytes int64, fan int, store string, at ...string) c
 	var objects []map[string]any
 	for k := range at[1:] {
 		url := fmt.Sprintf("%s/run/%s-%d?signature=s", store, strings.ReplaceAll(t.Name(), "/", "-"), k)
-		objects = append(objects, map[string]any{"Put": url, "Get": url, "Header": map[string]string{"X-Kind": "block"}})
+		header := map[string]string{"X-Kind": "block"}
+		objects = append(objects, map[string]any{"Put": url, "Get": url, "Header": header})
 	}
 	body, err := json.Marshal(map[string]any{"Objects": objects})
 	if err != nil {
@@ -232,7 +233,7 @@ func TestChainFailures(t *testing.T) {
 			"other payload": {next: spoils.URL + "/", status: 422, want: "its producer sent 100"},
 			"put denied":    {next: at["go"], fault: "PUT denied", status: 422, want: "the store answered 403"},
 			"get denied":    {next: at[head], fault: "GET denied", status: 422, want: "the store answered 403"},
-			"vanishes":      {next: at[head], fault: "GET vanishes", status: 422, want: "get the payload from the store"},
+			"vanishes":      {next: at[head], fault: "GET vanishes", status: 422, want: "get the payload"},
 			"spoilt":        {next: at[head], fault: "GET spoilt", status: 422, want: "its producer sent 100"},
 			"cut":           {next: at[head], fault: "GET cut", status: 422, want: "get the payload from the store"},
 		} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -71,7 +72,7 @@ func (a App) meets(exp *experiment.Experiment, s *experiment.SubExperiment, n st
 	case study.NeedStore:
 		return a.stores(exp, s)
 	case study.NeedChain:
-		return !a.Deploys(exp) // functions that stellar deploys do not call each other
+		return a.chains(exp, s)
 	}
 	return false
 }
@@ -90,6 +91,34 @@ func (a App) stores(exp *experiment.Experiment, s *experiment.SubExperiment) boo
 		return !(s.PackageType == "Image" && s.Platform.ImageContract == "http")
 	}
 	return row.HasStore()
+}
+
+// chains reports whether the functions of a sub-experiment can call each other. Over gRPC they are functions that exist
+// already. Over HTTP they are measurement functions in the languages that have chains, which reach each other at their
+// addresses; a container of the local platform that serves HTTP has a network of its own. Of existing functions it is
+// not known; their answers tell.
+func (a App) chains(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || s.Protocol == "grpc" {
+		return err == nil && !a.Deploys(exp)
+	}
+	if !a.Deploys(exp) {
+		return exp.ProviderKind() != experiment.KindURL
+	}
+	apart := row.Local && s.PackageType == "Image" && s.Platform.ImageContract == "http"
+	if !row.Chains || apart || !experiment.IsMeasure(s.Function) {
+		return false
+	}
+	if row.Language != "" {
+		return !s.StorageTransfer // Workers have no room for a payload out of a store
+	}
+	for _, id := range s.Runtimes() {
+		rt, _, err := experiment.ResolveRuntime(id)
+		if err != nil || !slices.Contains([]string{"go", "python", "nodejs", "java"}, rt.Language) {
+			return false
+		}
+	}
+	return true
 }
 
 // udp reports whether functions of a sub-experiment can send datagrams to this machine: those that stellar deploys in

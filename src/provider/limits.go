@@ -24,6 +24,7 @@ type Limits struct {
 	TimeoutMax   int           // seconds
 	RequestBytes int64         // of a request's body; see EventLimits
 	RequestWords string        // how the provider itself states RequestBytes
+	Base64       bool          // functions get a body that is not text in base64, and RequestBytes counts that
 	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
 	Entries      []string      // values of Entry that it has beside http-api
@@ -174,8 +175,21 @@ func EventLimits(bytes int64) (body int64, words string) {
 	return bytes - eventRest, fmt.Sprintf("%d bytes as an event, with %d for all but the body", bytes, eventRest)
 }
 
-// requestSize refuses a measured request body that is too large.
+// inline is how many bytes of any kind a request's body may have; 0: no limit is stated.
+func (l Limits) inline() int64 {
+	if !l.Base64 {
+		return l.RequestBytes
+	}
+	return l.RequestBytes / 4 * 3
+}
+
+// requestSize refuses a measured request body that is too large, or a payload that functions pass on in one.
 func (l Limits) requestSize(s *experiment.SubExperiment) []Refusal {
+	if most := l.inline(); s.Type == experiment.TypeTransfer && !s.StorageTransfer && most > 0 &&
+		s.PayloadLengthBytes > most {
+		return []Refusal{Refuse("PayloadLengthBytes", s.PayloadLengthBytes, "a function passes at most %d bytes on "+
+			"inline (%s); want StorageTransfer", most, l.RequestWords)}
+	}
 	if s.OverheadType != experiment.OverheadPayload || l.RequestBytes == 0 || s.PayloadEnd <= l.RequestBytes {
 		return nil
 	}
@@ -205,10 +219,16 @@ func (l Limits) runtime(s *experiment.SubExperiment) (no []Refusal) {
 		no = append(no, Refuse(key, found, why, args...))
 	}
 	rt, _, err := experiment.ResolveRuntime(s.Runtime)
-	switch {
-	case err != nil: // said by validation
-	case len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, rt.Language):
-		add("Runtime", s.Runtime, "it takes %s", strings.Join(l.Languages, ", "))
+	for _, id := range s.Runtimes() {
+		key := "Runtime"
+		if len(s.ChainRuntimes) > 0 {
+			key = "ChainRuntimes"
+		}
+		of, _, err := experiment.ResolveRuntime(id)
+		// an error is said by validation
+		if err == nil && len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, of.Language) {
+			add(key, id, "it takes %s", strings.Join(l.Languages, ", "))
+		}
 	}
 	if err == nil && s.SnapStartEnabled && (s.PackageType != "Zip" || !slices.Contains(l.SnapStart, rt.Language)) {
 		add("SnapStartEnabled", "for Runtime "+s.Runtime+" as "+s.PackageType, "%s", l.snapStart())

@@ -52,6 +52,7 @@ type FunctionSpec struct {
 	Replica     int               // number among the sub-experiment's functions, or chains, from 0
 	Hop         int               // position in its chain, from 0; 0 where there is none
 	ChainLength int               // functions of its chain; 1: there is none
+	Runtime     string            // empty: the sub-experiment's
 	MemoryMB    int               // MiB
 	ImageSizeMB float64           // size of its package in MiB; 0: as built
 	Env         map[string]string // its environment, beside the variables that all functions have

@@ -88,7 +88,8 @@ func readTransfer(get func(string) (string, bool), body []byte) (*transfer, erro
 		t.fan = int(min(fan, maxFan))
 	}
 	if len(t.chain)%t.fan != 0 {
-		return nil, fmt.Errorf("Chain names %d functions, they cannot be divided among a Fan of %d", len(t.chain), t.fan)
+		return nil, fmt.Errorf("Chain names %d functions, they cannot be divided among a Fan of %d", len(t.chain),
+			t.fan)
 	}
 	if v, _ := get("StorageTransfer"); v == "true" {
 		return t, t.readObjects(body)
@@ -205,7 +206,8 @@ func (t *transfer) pass(ctx context.Context, r *request, from *payload) (w way, 
 	}
 	if a.PayloadSHA256 != from.sha || got != from.size || a.RepliedAt == "" {
 		return w, a, &chainFailure{statusPayload, fmt.Sprintf("the function at %s had a payload of %d bytes with the "+
-			"SHA-256 %s; %d bytes with %s were sent", bare(t.chain[0]), got, shorten(a.PayloadSHA256), from.size, from.sha)}
+			"SHA-256 %s; %d bytes with %s were sent", bare(t.chain[0]), got, shorten(a.PayloadSHA256), from.size,
+			from.sha)}
 	}
 	w.ReceivedAt, w.RepliedAt = a.ReceivedAt, a.RepliedAt
 	if t.storage {

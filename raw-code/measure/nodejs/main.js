@@ -11,8 +11,10 @@ const core = require('./core.cjs');
 
 const tokenHash = (process.env.STELLAR_TOKEN_SHA256 || '').toLowerCase();
 
-// The wall clock has whole milliseconds only: the monotonic clock carries it on, and is set anew where the two part.
-let anchor = 0n;
+// The wall clock has whole milliseconds only: the monotonic clock carries it on from the exact instant that Node.js
+// notes of its start, and is set anew where the two part.
+const sinceStart = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+let anchor = sinceStart - process.hrtime.bigint();
 function nowNs() {
   const clock = process.hrtime.bigint();
   const wall = BigInt(Date.now()) * 1000000n;
