@@ -44,14 +44,14 @@ type HopStatistics struct {
 type Spread struct {
 	Description
 	Min, P50, P95, P99, Max Value
-	TMR                     Value     // P99 over P50
-	Sorted                  []float64 `json:"-"`
+	TMR                     Value // P99 over P50
+	CDF                     CDF
 }
 
 func spreadOf(values []float64) Spread {
 	slices.Sort(values)
 	s := Spread{Description: Describe(values), P50: Median.Of(values), P95: P95.Of(values), P99: P99.Of(values),
-		Sorted: values}
+		CDF: thinned(len(values), func(i int) float64 { return values[i] })}
 	if n := len(values); n > 0 {
 		s.Min, s.Max = Of(values[0]), Of(values[n-1])
 	}

@@ -82,25 +82,14 @@ func (c combination) chain() {
 		c.refuse([]string{"Entry", "EntryAuth"}, "the functions of a chain call each other by URLs without a "+
 			"signature; want Entry http-api")
 	}
-	if len(c.languages()) > 1 && !c.still() {
+	if all := s.Runtimes(); !c.still() && (len(all) > 1 || all[0] != s.Runtime) {
 		c.refuse([]string{"DesiredServiceTimes", "ChainRuntimes"}, "the functions of a chain get the same increments, "+
-			"which last differently in several languages; want DesiredServiceTimes [\"0ms\"]")
+			"which last differently in other runtimes; want DesiredServiceTimes [\"0ms\"], or no ChainRuntimes")
 	}
 }
 
 // protocolGRPC is the value of Protocol for gRPC.
 const protocolGRPC = "grpc"
-
-// languages are those of the sub-experiment's functions.
-func (c combination) languages() map[string]bool {
-	all := map[string]bool{}
-	for _, id := range c.s.Runtimes() {
-		if rt, _, err := ResolveRuntime(id); err == nil {
-			all[rt.Language] = true
-		}
-	}
-	return all
-}
 
 // still reports whether no service time is asked for.
 func (c combination) still() bool {
