@@ -30,7 +30,8 @@ func (c *command) storageStart() *cli.Command {
 		Description: "It listens on the loopback address. Objects and keys are still there after the next start.\n\n" +
 			example("stellar storage start --port 9000", "stellar storage start --dir /mnt/objects"),
 		Flags: []cli.Flag{
-			&cli.IntFlag{Name: "port", Usage: "`PORT` that it answers on (0: any free one)"},
+			&cli.IntFlag{Name: "port",
+				Usage: "`PORT` that it answers on (0: that of the last start, else any free one)"},
 			&cli.StringFlag{Name: "dir", Usage: "`DIR` for the objects (default: a folder of stellar's state)"},
 			jsonFlag("where it is, and its keys"),
 		},

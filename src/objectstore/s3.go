@@ -127,10 +127,15 @@ func (b *bucket) Drop(ctx context.Context) error {
 	return err
 }
 
-// answer gives the error of an answer of S3 in the form of this package; other errors as they are.
+// answer gives the error of an answer of S3 in the form of this package. Of a request without an answer, it leaves out
+// the URL.
 func answer(err error) error {
 	var r minio.ErrorResponse
 	if !errors.As(err, &r) {
+		var request *url.Error
+		if errors.As(err, &request) {
+			return request.Err
+		}
 		return err
 	}
 	if r.StatusCode == 0 { // of one object among many, which the answer has no status for

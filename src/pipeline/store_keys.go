@@ -100,6 +100,6 @@ func (o *objectStore) environmentKeys(protocol, address string) (objectstore.Key
 				names[0], names[1])
 		}
 	}
-	return objectstore.Keys{}, fail.Input("there are no keys for the object store at %s", address).
-		WithHint("set %s and %s to an access key and its secret", envStorageID, envStorageSecret)
+	return objectstore.Keys{}, fail.Input("there are no keys for the object store at %s: %s and %s are not set",
+		address, envStorageID, envStorageSecret).WithHint("set both to an access key and its secret (docs/storage.md)")
 }

@@ -123,7 +123,7 @@ func TestForeignClients(t *testing.T) {
 		t.Errorf("runs after stop: %+v", now)
 	}
 	again := said(l, "storage", "start", "--json")
-	if again.keys() != s.keys() || again.Dir != s.Dir {
+	if again.keys() != s.keys() || again.Dir != s.Dir || again.URL != s.URL {
 		t.Errorf("after a restart %+v, before %+v", again, s)
 	}
 	if there, err := again.open(t, "ours").Exists(t.Context()); err != nil || !there {

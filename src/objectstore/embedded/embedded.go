@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -46,7 +48,8 @@ type State struct {
 }
 
 const (
-	ownerLock  = "owner"          // in a store's folder: locked while the store runs
+	ownerLock  = "owner"          // in the folder of a store that stays: locked while the store runs
+	besideLock = ".alive"         // behind the name of the folder of a run's own store: likewise
 	stateFile  = "store.json"     // of the store that stays, in the state root
 	keysFile   = "keys.json"      // likewise
 	logFile    = "store.log"      // likewise
@@ -83,17 +86,29 @@ func NewKeys() Keys {
 	return Keys{ID: "STELLAR" + strings.ToUpper(hex.EncodeToString(secret[:6])), Secret: hex.EncodeToString(secret[6:])}
 }
 
-// stayingKeys are the keys of the store that stays: the same after each start, so that what users have configured goes
-// on working.
-func stayingKeys(root string) (Keys, error) {
+// kept is what a store that stays has after each start, so that what users have configured goes on working.
+type kept struct {
+	Keys
+	Port int `json:"port,omitempty"` // of the last start; 0: it was never started
+}
+
+// recall gives what the store that stays has had, with new keys where it has had none.
+func recall(root string) (kept, error) {
 	path := filepath.Join(root, keysFile)
-	var k Keys
+	var k kept
 	found, err := readJSON(path, &k)
 	if err != nil || found && k.ID != "" && k.Secret != "" {
 		return k, err
 	}
-	k = NewKeys()
+	k = kept{Keys: NewKeys()}
 	return k, writeJSON(path, k)
+}
+
+// free reports whether nobody listens on a port of the loopback address.
+func free(ctx context.Context, port int) bool {
+	var any net.ListenConfig
+	l, err := any.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	return err == nil && l.Close() == nil
 }
 
 // lock takes the lock of a store's folder, which ends with the processes that have the file. Where another one has it,

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
@@ -42,7 +41,7 @@ type Child struct {
 // ctx limits only the start. executable is the program that knows `storage serve`; empty: this one. warn gets the lines
 // that the store writes.
 func Spawn(ctx context.Context, executable string, o Options, warn func(line string)) (*Child, error) {
-	held, err := hold(o.Dir)
+	held, err := hold(o.Dir, o.Dir+besideLock)
 	if err != nil {
 		return nil, fail.With(fail.CodeFailed, "object store: %w", err)
 	}
@@ -65,18 +64,18 @@ func Spawn(ctx context.Context, executable string, o Options, warn func(line str
 		e := fail.With(fail.CodeFailed, "object store: start: %w", errors.Join(err, write.Close()))
 		_ = cmd.Wait()
 		e.Output = said.text()
-		return nil, errors.Join(e, os.RemoveAll(o.Dir))
+		return nil, errors.Join(e, os.RemoveAll(o.Dir), os.Remove(o.Dir+besideLock))
 	}
 	fail.Go(fail.Report(ctx), func() { c.err = cmd.Wait() }, func() { close(c.done) })
 	return c, nil
 }
 
-// hold makes a store's folder and takes its lock.
-func hold(dir string) (*os.File, error) {
+// hold makes a store's folder and takes its lock, which ends with the store's process.
+func hold(dir, path string) (*os.File, error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, err
 	}
-	return lock(filepath.Join(dir, ownerLock))
+	return lock(path)
 }
 
 // command makes the command of a store's process. It has a session of its own, so that Ctrl-C at the terminal reaches
@@ -180,25 +179,38 @@ func (c *Child) Close() error {
 }
 
 // RemoveDead waits until the process of a store that Spawn started has ended, and removes its folder. Its owner has
-// ended, or has ended it: the process then does so too. That it does not within 15 s is an error (exit code 4).
+// ended, or has ended it: the process then does so too. That it does not within 15 s is an error (exit code 4). dir is
+// the folder that the store was to have, whether or not it ever had it.
 func RemoveDead(ctx context.Context, dir string) error {
-	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+	if absent(dir) && absent(dir+besideLock) {
 		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, endTime+endTime/2)
 	defer cancel()
-	held, err := awaitLock(wait, filepath.Join(dir, ownerLock))
-	switch {
-	case errors.Is(err, syscall.EWOULDBLOCK):
+	held, err := awaitLock(wait, dir+besideLock) // it lasts as long as the process, which removes its folder before
+	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fail.With(fail.CodeLeftBehind, "object store: a process of it still has %s", dir).
 			WithHint("end the process that has %s among its arguments, and try again", dir)
-	case err != nil && !errors.Is(err, os.ErrNotExist): // its process has just removed the folder
-		return fail.With(fail.CodeLeftBehind, "object store: %w", err)
-	case err == nil:
-		defer held.Close()
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err != nil {
+		return fail.With(fail.CodeLeftBehind, "object store: %w", err)
+	}
+	defer held.Close()
+	if err := errors.Join(os.RemoveAll(dir), remove(dir+besideLock)); err != nil {
 		return fail.With(fail.CodeLeftBehind, "object store: remove its folder: %w", err)
+	}
+	return nil
+}
+
+func absent(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// remove removes a file. That it is not there is success.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -50,7 +51,7 @@ func ServeCommand(ctx context.Context, s ServeIO, serve Server) error {
 		return fail.Input("storage serve is started by stellar, not by hand: %w", err).
 			WithHint("`stellar storage start` starts it")
 	}
-	defer held.Close()
+	defer runtime.KeepAlive(held) // the lock ends with the process
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if *owned {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,8 +15,8 @@ import (
 )
 
 // Start starts a store that stays after this process has ended, and writes its address to store.json under the state
-// root. If one runs already, Start returns it and started is false. An empty Dir is a folder in the state root; Keys
-// are those that the store always has.
+// root. If one runs already, Start returns it and started is false. An empty Dir is a folder in the state root, and
+// Port 0 is the port of the last start where it is free; Keys are those that the store always has.
 func Start(ctx context.Context, root, executable string, o Options) (s State, k Keys, started bool, err error) {
 	if err := os.MkdirAll(root, folderMode); err != nil {
 		return s, k, false, fail.With(fail.CodeFailed, "object store: %w", err)
@@ -32,14 +33,18 @@ func Start(ctx context.Context, root, executable string, o Options) (s State, k 
 		}
 		return s, k, false, err
 	}
-	if k, err = stayingKeys(root); err != nil {
+	had, err := recall(root)
+	if err != nil {
 		return s, k, false, err
 	}
-	o.Keys = k
+	k, o.Keys = had.Keys, had.Keys
+	if o.Port == 0 && had.Port != 0 && free(ctx, had.Port) {
+		o.Port = had.Port
+	}
 	if o.Dir == "" {
 		o.Dir = filepath.Join(root, dataFolder)
 	}
-	held, err := hold(o.Dir)
+	held, err := hold(o.Dir, filepath.Join(o.Dir, ownerLock))
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return s, k, false, fail.With(fail.CodeFailed, "object store: another store is using folder %s", o.Dir)
 	}
@@ -51,7 +56,18 @@ func Start(ctx context.Context, root, executable string, o Options) (s State, k 
 	if err != nil {
 		return s, k, false, err
 	}
-	return s, k, true, writeJSON(filepath.Join(root, stateFile), s)
+	return s, k, true, errors.Join(writeJSON(filepath.Join(root, stateFile), s),
+		writeJSON(filepath.Join(root, keysFile), kept{Keys: k, Port: portOf(s.URL)}))
+}
+
+// portOf is the port of a store's address; 0 where it has none.
+func portOf(address string) int {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0
+	}
+	port, _ := strconv.Atoi(u.Port()) // 0 where there is none
+	return port
 }
 
 // detach starts a store with nothing of this process except a log file. It is not waited for, because init becomes its
@@ -89,14 +105,14 @@ func Running(root string) (*State, Keys, error) {
 	if pid, err := servedBy(s.Dir); err != nil || pid != s.PID {
 		return nil, Keys{}, err
 	}
-	k, err := stayingKeys(root)
-	return &s, k, err
+	k, err := recall(root)
+	return &s, k.Keys, err
 }
 
 // servedBy is the process that serves a folder; 0: none does.
 func servedBy(dir string) (int, error) {
 	path := filepath.Join(dir, ownerLock)
-	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+	if absent(path) {
 		return 0, nil
 	}
 	held, err := lock(path)
@@ -118,9 +134,9 @@ func servedBy(dir string) (int, error) {
 }
 
 // Stop ends the store that stays and returns when its process has ended; stopped is false if none ran. Its objects are
-// still there after the next start, unless remove is set: then its folder is removed, also where no store ran.
-func Stop(ctx context.Context, root string, remove bool) (stopped bool, err error) {
-	if _, err := os.Lstat(root); errors.Is(err, os.ErrNotExist) {
+// still there after the next start, unless objectsToo is set: then its folder is removed, also where no store ran.
+func Stop(ctx context.Context, root string, objectsToo bool) (stopped bool, err error) {
+	if absent(root) {
 		return false, nil
 	}
 	starting, err := awaitLock(ctx, filepath.Join(root, startLock))
@@ -137,12 +153,12 @@ func Stop(ctx context.Context, root string, remove bool) (stopped bool, err erro
 			return false, err
 		}
 	}
-	if remove {
+	if objectsToo {
 		if err := removeStaying(root); err != nil {
 			return s != nil, err
 		}
 	}
-	if err := os.Remove(filepath.Join(root, stateFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := remove(filepath.Join(root, stateFile)); err != nil {
 		return s != nil, fail.With(fail.CodeLeftBehind, "object store: %w", err)
 	}
 	return s != nil, nil
