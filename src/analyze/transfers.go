@@ -1,7 +1,6 @@
 package analyze
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -177,38 +176,4 @@ func (t *Transfers) Write(w io.Writer) error {
 		lines = append(lines, line)
 	}
 	return writeLines(w, lines)
-}
-
-// SizePoint is what a sub-experiment says of one size of payload, for the comparison of inline and storage.
-type SizePoint struct {
-	Bytes       int64
-	Median, P99 Value // of a request through the whole chain, in ms
-	Count       int
-}
-
-// BySize gives the latencies of chains against the size of the payload, inline and through storage, ascending, and the
-// smallest size from which storage has the smaller median up to the largest size that both have; 0: there is none.
-func BySize(all []Summary) (ways map[string][]SizePoint, wins int64) {
-	ways = map[string][]SizePoint{}
-	for _, s := range all {
-		if s.Transfers != nil && s.Count > 0 {
-			way := s.Transfers.Way
-			ways[way] = append(ways[way], SizePoint{s.Transfers.PayloadBytes, s.P50, s.P99, s.Count})
-		}
-	}
-	for _, points := range ways {
-		slices.SortStableFunc(points, func(a, b SizePoint) int { return cmp.Compare(a.Bytes, b.Bytes) })
-	}
-	for _, p := range slices.Backward(ways[Inline]) {
-		at := slices.IndexFunc(ways[Storage], func(s SizePoint) bool { return s.Bytes == p.Bytes })
-		switch {
-		case at < 0:
-		case ways[Storage][at].Median.V < p.Median.V:
-			wins = p.Bytes
-			continue
-		default:
-			return ways, wins
-		}
-	}
-	return ways, wins
 }

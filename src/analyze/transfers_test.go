@@ -72,12 +72,19 @@ func TestBySize(t *testing.T) {
 		{[]Summary{of(Inline, 1, 1), {Count: 3}}, 0},
 		{nil, 0},
 	} {
-		ways, wins := BySize(c.all)
-		if wins != c.wins {
-			t.Errorf("%+v: storage wins from %d on, want %d", ways, wins, c.wins)
+		all := BySize(c.all)
+		if len(c.all) > 0 && (len(all) != 1 || all[0].Wins != c.wins || all[0].Name != "") {
+			t.Errorf("%+v: storage is to win from %d on", all, c.wins)
 		}
-		if in := ways[Inline]; len(in) == 3 && (in[1].Bytes != 10 || in[1].P99.V != 6) {
-			t.Errorf("%+v", in)
+		if len(all) == 1 && len(all[0].Inline) == 3 && (all[0].Inline[1].Bytes != 10 || all[0].Inline[1].P99.V != 6) {
+			t.Errorf("%+v", all[0].Inline)
 		}
+	}
+	other := of(Inline, 10, 5)
+	other.Runtime = "java21"
+	first := of(Inline, 10, 3)
+	first.Runtime = "go"
+	if all := BySize([]Summary{first, other}); len(all) != 2 || all[0].Name != "go" || all[1].Name != "java21" {
+		t.Errorf("two runtimes are one series: %+v", all)
 	}
 }

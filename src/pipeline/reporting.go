@@ -119,7 +119,7 @@ func (s *reporter) report(ctx context.Context) error {
 			_, err = report.WriteParts(ctx, s.dir, sums)
 			errs = append(errs, err)
 		}
-		if ways, _ := analyze.BySize(sums); len(ways) > 0 && len(sums) > 1 {
+		if len(sums) > 1 && len(analyze.BySize(sums)) > 0 {
 			plots, err := report.WriteSizes(ctx, s.dir, sums)
 			s.tellSkipped(plots)
 			errs = append(errs, err)

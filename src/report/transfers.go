@@ -3,10 +3,9 @@ package report
 import (
 	"context"
 	"fmt"
-	"image/color"
-	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -93,10 +92,10 @@ func WriteSizes(ctx context.Context, dir string, all []analyze.Summary) (Plots, 
 
 // sizesFigure has the median and the p99 of each way, on logarithmic axes. A payload of no bytes has no place there.
 func sizesFigure(all []analyze.Summary) (figure, error) {
-	ways, wins := analyze.BySize(all)
+	series := analyze.BySize(all)
 	var xs, ys []float64
-	for _, points := range ways {
-		for _, p := range points {
+	for _, s := range series {
+		for _, p := range slices.Concat(s.Inline, s.Stored) {
 			if p.Bytes > 0 && p.Median.V > 0 {
 				xs, ys = append(xs, float64(p.Bytes)), append(ys, p.Median.V, p.P99.V)
 			}
@@ -110,19 +109,28 @@ func sizesFigure(all []analyze.Summary) (figure, error) {
 	x.low, x.high = logRange(slices.Min(xs), slices.Max(xs))
 	y.low, y.high = logRange(slices.Min(ys), slices.Max(ys))
 	x.apply(&p.X)
-	y.apply(&p.Y)
+	// The plotting library places the label of a logarithmic axis by its arithmetic middle, above the plot.
+	p.Y.Min, p.Y.Max, p.Y.Tick.Marker = math.Log10(y.low), math.Log10(y.high), exponents{}
 	p.X.Tick.Marker = byteTicks(xs)
-	f := figure{title: "Latency by size of the payload", subtitle: winner(ways, wins), plot: p}
-	colors := map[string]color.Color{analyze.Inline: coldColor, analyze.Storage: warmColor}
-	for _, way := range slices.Sorted(maps.Keys(ways)) {
-		for _, tail := range []bool{false, true} {
-			style := draw.LineStyle{Color: colors[way], Width: curveWidth}
-			label := way + ", median"
-			if tail {
-				style.Dashes, label = []vg.Length{5, 3}, way+", p99"
+	f := figure{title: "Latency by size of the payload", subtitle: winners(series), plot: p}
+	lines := 0
+	for _, s := range series {
+		for i, points := range [][]analyze.SizePoint{s.Inline, s.Stored} {
+			if len(points) == 0 {
+				continue
 			}
-			drawSizes(p, ways[way], tail, style)
-			f.legend = append(f.legend, key{label: label, line: &style})
+			name := []string{analyze.Inline, analyze.Storage}[i]
+			if s.Name != "" {
+				name += " (" + s.Name + ")"
+			}
+			median := draw.LineStyle{Color: seriesColor(lines), Width: curveWidth}
+			tail := median
+			tail.Dashes = []vg.Length{5, 3}
+			drawSizes(p, points, false, median)
+			drawSizes(p, points, true, tail)
+			f.legend = append(f.legend, key{label: name + ", median", line: &median},
+				key{label: name + ", p99", line: &tail})
+			lines++
 		}
 	}
 	return f, nil
@@ -138,8 +146,8 @@ func drawSizes(p *plot.Plot, points []analyze.SizePoint, tail bool, style draw.L
 			v, glyph = pt.P99, tailGlyph(style.Color)
 		}
 		if pt.Bytes > 0 && v.V > 0 {
-			line = append(line, plotter.XY{X: float64(pt.Bytes), Y: v.V})
-			glyphs = append(glyphs, mark{float64(pt.Bytes), v.V, glyph})
+			line = append(line, plotter.XY{X: float64(pt.Bytes), Y: math.Log10(v.V)})
+			glyphs = append(glyphs, mark{float64(pt.Bytes), math.Log10(v.V), glyph})
 		}
 	}
 	if line != nil {
@@ -147,15 +155,26 @@ func drawSizes(p *plot.Plot, points []analyze.SizePoint, tail bool, style draw.L
 	}
 }
 
-// winner says from which size on storage is the faster way.
-func winner(ways map[string][]analyze.SizePoint, wins int64) string {
-	switch {
-	case len(ways[analyze.Inline]) == 0 || len(ways[analyze.Storage]) == 0:
-		return "one way was measured"
-	case wins == 0:
-		return "inline has the smaller median at every size that both were measured at"
+// winners says from which size on storage is the faster way.
+func winners(series []analyze.SizeSeries) string {
+	var said []string
+	for _, s := range series {
+		if len(s.Inline) == 0 || len(s.Stored) == 0 {
+			continue
+		}
+		text := "inline has the smaller median at every size that both were measured at"
+		if s.Wins > 0 {
+			text = "storage has the smaller median from " + payloadSize(s.Wins) + " on"
+		}
+		if s.Name != "" {
+			text = s.Name + ": " + text
+		}
+		said = append(said, text)
 	}
-	return "storage has the smaller median from " + payloadSize(wins) + " on"
+	if said == nil {
+		return "of the whole chain, one way was measured"
+	}
+	return strings.Join(said, "; ")
 }
 
 // payloadSize writes a size with the unit that suits it: payloads are from a byte to a GiB.
