@@ -1,18 +1,17 @@
 package storage_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"stellar/src/acceptance/lab"
 	"stellar/src/objectstore"
+	"stellar/src/objectstore/embedded"
 )
 
 // side is one of those that the benchmark compares: it writes bytes, and reads them again.
@@ -100,25 +99,21 @@ func onDisk(dir string, sync bool) side {
 	}
 }
 
-// embeddedStore starts the store of the binary, with a folder of the benchmark.
+// embeddedStore is a store as runs have it, with a folder of the benchmark.
 func embeddedStore(b *testing.B) objectstore.Store {
 	b.Helper()
-	home := b.TempDir()
-	stellar := func(args ...string) []byte {
-		c := exec.Command(lab.Binary(b), args...)
-		c.Env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME=")
-		out, err := c.Output()
-		if err != nil {
-			b.Fatal(args, err)
-		}
-		return out
-	}
-	var s store
-	if err := json.Unmarshal(stellar("storage", "start", "--json"), &s); err != nil {
+	c, err := embedded.Spawn(b.Context(), lab.Binary(b), embedded.Options{Dir: embedded.RunDir(b.TempDir(), "bench"),
+		Keys: embedded.NewKeys()}, nil)
+	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { stellar("storage", "stop", "--remove") })
-	return made(b, objectstore.Place{Endpoint: s.URL, Region: s.Region, Bucket: "bench"}, s.keys())
+	b.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return made(b, objectstore.Place{Endpoint: c.URL, Region: embedded.Region, Bucket: "bench"},
+		objectstore.Keys{ID: c.Keys.ID, Secret: c.Keys.Secret})
 }
 
 // foreignStore is another server of S3, named by variables; nil: none is.

@@ -215,6 +215,7 @@ func TestAPutThatIsKilled(t *testing.T) {
 			}
 		}}
 		acknowledged := put(t.Context(), o, body, len(after)) == nil
+		l.Until("the end of the store", func() bool { return errors.Is(syscall.Kill(s.PID, 0), syscall.ESRCH) })
 		s = said(l, "storage", "start", "--json")
 		if !s.Started {
 			t.Fatal("a store that was killed is said to run")

@@ -37,6 +37,7 @@ type Options struct {
 	Dir    string // absolute; has the objects, and a lock while the store runs
 	Port   int    // on the loopback address; 0: any free one
 	Region string // of its buckets
+	MD5    bool   // an object's ETag is its MD5, as it often is on S3; else a CRC-64, which takes a quarter of the time
 	Keys   Keys
 }
 

@@ -94,6 +94,9 @@ func command(executable string, o Options, held *os.File, extra ...string) (*exe
 	}
 	args := append([]string{"storage", "serve", "--dir", o.Dir, "--port", strconv.Itoa(o.Port), "--region",
 		cmp.Or(o.Region, Region)}, extra...)
+	if o.MD5 {
+		args = append(args, "--md5")
+	}
 	cmd := exec.Command(executable, args...) //nolint:gosec,noctx // its own program; it outlives ctx
 	cmd.ExtraFiles = []*os.File{keys, held}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR", "TZ", "GOCOVERDIR"} {

@@ -43,6 +43,7 @@ func ServeCommand(ctx context.Context, s ServeIO, serve Server) error {
 	flags.StringVar(&o.Dir, "dir", "", "folder")
 	flags.IntVar(&o.Port, "port", 0, "port")
 	flags.StringVar(&o.Region, "region", Region, "region of buckets")
+	flags.BoolVar(&o.MD5, "md5", false, "ETags are MD5")
 	if err := flags.Parse(s.Args); err != nil {
 		return fail.Input("storage serve: %w", err)
 	}

@@ -37,7 +37,7 @@ func Start(ctx context.Context, root, executable string, o Options) (s State, k 
 	if err != nil {
 		return s, k, false, err
 	}
-	k, o.Keys = had.Keys, had.Keys
+	k, o.Keys, o.MD5 = had.Keys, had.Keys, true // other clients may compare ETags with the MD5 of what they sent
 	if o.Port == 0 && had.Port != 0 && free(ctx, had.Port) {
 		o.Port = had.Port
 	}

@@ -40,7 +40,7 @@ const (
 // Serve serves the store until ctx ends. It calls listening with the server's address once it takes requests. It
 // changes the working directory of the process, and a process may serve only one store: the library has it so.
 func Serve(ctx context.Context, o embedded.Options, listening func(url string)) error {
-	files, err := open(o.Dir)
+	files, err := open(o.Dir, o.MD5)
 	if err != nil {
 		return err
 	}
@@ -124,12 +124,12 @@ func freePort() (int, error) {
 
 // open opens the folder in which buckets are folders and objects files. What S3 keeps of an object beside its content
 // is in the file's extended attributes, or in a folder of its own where the file system has none.
-func open(dir string) (*posix.Posix, error) {
+func open(dir string, md5 bool) (*posix.Posix, error) {
 	data := filepath.Join(dir, embedded.DataFolder)
 	if err := os.MkdirAll(data, dataMode); err != nil {
 		return nil, fail.With(fail.CodeFailed, "object store: %w", err)
 	}
-	opts := posix.PosixOpts{Concurrency: actions, IOBufferSize: bufferBytes}
+	opts := posix.PosixOpts{Concurrency: actions, IOBufferSize: bufferBytes, DataIntegrityEtag: !md5}
 	opts.SetNewDirPerm(dataMode)
 	opts.SetNewFilePerm(fileMode)
 	var about meta.MetadataStorer = meta.XattrMeta{}
