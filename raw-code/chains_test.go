@@ -54,10 +54,12 @@ type blobs struct {
 	all   map[string][]byte
 	puts  int
 	fault string // a method, and what goes wrong with it
+	delay time.Duration
 }
 
 func (b *blobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	time.Sleep(b.delay)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch b.fault {
@@ -251,5 +253,38 @@ func TestChainFailures(t *testing.T) {
 		store.fault = ""
 		r := askChain(t, chainCall(t, 100, 1, "", at[head], at[head]), at[head]) // the next one is well again
 		whole(t, r, 2, 100, false)
+	}
+}
+
+// TestSlowStore: what a store delays is in its operations, and nowhere else.
+func TestSlowStore(t *testing.T) {
+	dir := t.TempDir()
+	linked(built(t, goProgram))(t, dir)
+	sum := sha256.Sum256([]byte(token))
+	at := startHTTP(t, language{http: func(dir string) []string { return []string{dir + "/bootstrap"} }}, dir,
+		"STELLAR_TOKEN_SHA256="+hex.EncodeToString(sum[:])).url + "/"
+	store := &blobs{all: map[string][]byte{}}
+	server := httptest.NewServer(store)
+	t.Cleanup(server.Close)
+	// least are the shortest times of some requests: a busy machine only makes them longer.
+	least := func() (put, first, rest time.Duration) {
+		put, first, rest = time.Hour, time.Hour, time.Hour
+		for range 10 {
+			r := askChain(t, chainCall(t, 1000, 1, server.URL, at, at), at)
+			h := whole(t, r, 2, 1000, true).Hops[0]
+			call := conformance.Stamp(t, h.AnsweredAt).Sub(conformance.Stamp(t, h.CalledAt)) - time.Duration(h.GetNs)
+			put, first, rest = min(put, time.Duration(h.PutNs)), min(first, time.Duration(h.FirstNs)), min(rest, call)
+		}
+		return put, first, rest
+	}
+	put, first, rest := least()
+	const delay, exact = 50 * time.Millisecond, 2 * time.Millisecond
+	store.delay = delay
+	slowPut, slowFirst, slowRest := least()
+	for name, more := range map[string]time.Duration{"put": slowPut - put - delay,
+		"first byte": slowFirst - first - delay, "the request": slowRest - rest} {
+		if more.Abs() > exact {
+			t.Errorf("%s is %s off", name, more)
+		}
 	}
 }
