@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -159,10 +160,19 @@ func storeAnswer(ctx context.Context, method, at string, body io.Reader, size in
 // nextClient keeps connections to the functions below and to the store. It is made when the first payload is passed on.
 // It speaks HTTP/1.1, follows no redirect and knows no proxy.
 var nextClient = sync.OnceValue(func() http.RoundTripper {
-	return &http.Transport{DialContext: (&net.Dialer{Timeout: 30 * time.Second}).DialContext, DisableCompression: true,
+	return &http.Transport{DialContext: dialNext, DisableCompression: true,
 		MaxIdleConnsPerHost: maxFan, WriteBufferSize: 64 << 10, ReadBufferSize: 64 << 10,
 		IdleConnTimeout: 50 * time.Second} // gateways drop idle connections after about 55 s, some without a word
 })
+
+// dialNext opens a connection. Names below localhost are this machine, whatever its resolver knows (RFC 6761, section
+// 6.3): emulators of clouds give their APIs such names.
+func dialNext(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, address)
+}
 
 // call passes a request on to a function below.
 func call(ctx context.Context, at, query, token string, text bool, body []byte) (status int, answer []byte, err error) {

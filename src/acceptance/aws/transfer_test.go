@@ -13,8 +13,8 @@ import (
 func TestAWSDataTransfer(t *testing.T) {
 	e := emulator.Called(t)
 	l := lab.In(t, e, `{"Provider": "aws", "Sequential": true, "Runtime": "go", "SubExperiments": [
-		{"Title": "inline", "DataTransferChainLength": 2, "PayloadLengthBytes": 100000, "Bursts": 2},
-		{"Title": "store", "DataTransferChainLength": 2, "PayloadLengthBytes": 5000000, "Bursts": 2,
+		{"Title": "inline", "Function": "measure", "DataTransferChainLength": 2, "PayloadLengthBytes": 100000, "Bursts": 2},
+		{"Title": "store", "Function": "measure", "DataTransferChainLength": 2, "PayloadLengthBytes": 5000000, "Bursts": 2,
 			"StorageTransfer": true}]}`)
 	said := strings.Join(strings.Fields(stellar(l, 0, "-c", "exp.json", "-o", "out")), " ")
 	for _, want := range []string{"0 inline: a hop of 100000 B inline", "1 store: a hop of 5000000 B storage"} {
@@ -32,7 +32,8 @@ func TestAWSDataTransfer(t *testing.T) {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 		for _, row := range rows {
-			if row.Check != "" || len(row.SHA256) != 64 || !row.Hops[0].Known || (row.Hops[0].Put > 0) != (folder == "1-*") {
+			if h := row.Hops[0]; row.Check != "" || len(row.SHA256) != 64 || !h.Known ||
+				(h.Put > 0) != (folder == "1-*") {
 				t.Errorf("%s: %+v", folder, row)
 			}
 		}
