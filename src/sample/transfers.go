@@ -46,7 +46,9 @@ type Hop struct {
 	InstanceID string // the receiver's; empty: not told
 	Cold       Tri    // the receiver's
 
-	Clock ClockOffset // of the receiver against the sender, from exchanges of their own; Bound 0: there were none
+	// Coarse is what the resolution of the two clocks adds to the bound of the hop's own exchange.
+	Coarse time.Duration
+	Clock  ClockOffset // of the receiver against the sender, from exchanges of their own; Bound 0: there were none
 }
 
 // ClockOffset is how far one clock is ahead of another, and the most that this can be off by.
@@ -107,7 +109,7 @@ func (h Hop) exchanged() (offset, bound time.Duration, ok bool) {
 	if forth+back < 0 { // a clock was set in between
 		return 0, 0, false
 	}
-	return (forth - back) / 2, (forth + back) / 2, true
+	return (forth - back) / 2, (forth+back)/2 + h.Coarse, true
 }
 
 // Examine sets Check. latency is the client's whole request; fan is how many functions each one calls.

@@ -70,6 +70,8 @@ func (a *chainAnswer) chain() *sample.Chain {
 			ArrivedAt: instant(h.ArrivedAt), RepliedAt: instant(h.RepliedAt), AnsweredAt: instant(h.AnsweredAt),
 			Bytes: h.Bytes, Put: max(time.Duration(h.PutNs), 0), FirstByte: max(time.Duration(h.FirstNs), 0),
 			Get: max(time.Duration(h.GetNs), 0), InstanceID: answer.Clean(h.Instance)}
+		hop.Coarse = coarse(hop.SentAt, hop.CalledAt, hop.AnsweredAt) +
+			coarse(hop.ReceivedAt, hop.ArrivedAt, hop.RepliedAt)
 		if h.Cold != nil {
 			hop.Cold = sample.No
 			if *h.Cold {
@@ -79,6 +81,17 @@ func (a *chainAnswer) chain() *sample.Chain {
 		c.Hops = append(c.Hops, hop)
 	}
 	return c
+}
+
+// coarse is what a clock of whole milliseconds, as those of Workers are, adds to the bound of an exchange: each of its
+// two instants may be a millisecond early. Other clocks add nothing.
+func coarse(stamps ...time.Time) time.Duration {
+	for _, t := range stamps {
+		if t.Nanosecond()%int(time.Millisecond) != 0 {
+			return 0
+		}
+	}
+	return 2 * time.Millisecond
 }
 
 // instant reads Unix nanoseconds between the years 2001 and 2262; anything else is none.

@@ -229,3 +229,25 @@ func TestCallers(t *testing.T) {
 		}
 	}
 }
+
+// TestCoarse: a clock of whole milliseconds widens the bound of a hop's own exchange.
+func TestCoarse(t *testing.T) {
+	hop := func(sent, received, replied, answered string) sample.Hop {
+		body := fmt.Sprintf(`{"TimestampChain":[],"Hops":[{"SentAt":"1732143600%s","ReceivedAt":"1732143600%s",
+			"RepliedAt":"1732143600%s","AnsweredAt":"1732143600%s","Bytes":1}]}`, sent, received, replied, answered)
+		a, err := readAnswer([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.chain().Hops[0]
+	}
+	for want, h := range map[time.Duration]sample.Hop{
+		2 * time.Millisecond: hop("000000000", "002000001", "003000001", "005000000"),
+		4 * time.Millisecond: hop("000000000", "002000000", "003000000", "005000000"),
+		0:                    hop("000000001", "002000001", "003000000", "005000001"),
+	} {
+		if _, bound, ok := h.Offset(); h.Coarse != want || !ok || bound < 2*time.Millisecond+want {
+			t.Errorf("coarse %s, bound %s; want %s", h.Coarse, bound, want)
+		}
+	}
+}
