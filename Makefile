@@ -98,6 +98,7 @@ bench: setup build ## ratios, measured in one run
 	./scripts/bench.sh
 	./scripts/bench-probe.sh
 	./scripts/bench-rows.sh
+	./scripts/bench-storage.sh
 
 lint:
 	@test -z "$$(gofmt -l src raw-code scripts)" || { echo "not gofmt'd:"; gofmt -l src raw-code scripts; exit 1; }

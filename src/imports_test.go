@@ -15,7 +15,7 @@ import (
 // may import bytesize, toolversion, fail and its own sub-packages.
 var imports = map[string][]string{
 	"":             {"cli"},
-	"cli":          {"app", "run", "local", "report", "provider", "experiment"},
+	"cli":          {"app", "run", "local", "objectstore", "report", "provider", "experiment"},
 	"app":          {"*"},
 	"bytesize":     {},
 	"toolversion":  {},
@@ -29,7 +29,7 @@ var imports = map[string][]string{
 	"build":        {"run", "shell", "content"},
 	"dockerengine": {"shell"},
 	"pack":         {"run", "dockerengine", "shell", "content"},
-	"provider":     {"experiment", "run", "shell", "signing"},
+	"provider":     {"experiment", "objectstore", "run", "shell", "signing"},
 	"deploy":       {"run", "shell", "provider"},
 	"calibrate":    {"local", "run"},
 	"probe":        {"sample"},
@@ -38,8 +38,8 @@ var imports = map[string][]string{
 	"price":        {},
 	"signing":      {},
 	"machine":      {},
-	"study": {"analyze", "experiment", "machine", "microtest", "netprobe", "probe", "provider", "run",
-		"sample"},
+	"study": {"analyze", "experiment", "machine", "microtest", "netprobe", "objectstore", "probe", "provider",
+		"run", "sample"},
 	"sample":         {},
 	"analyze":        {"sample"},
 	"report":         {"analyze"},
@@ -62,6 +62,9 @@ var leaves = map[string][]string{
 	"local/sandbox":       {"local/resident"},
 	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":      {},
+
+	"objectstore/embedded": {},
+	"objectstore/s3server": {"objectstore/embedded"},
 }
 
 // lists are packages that list the other packages below a parent, one for each experiment type: only the list imports
@@ -71,7 +74,7 @@ var lists = map[string]string{"study": "study/catalog"}
 // vendorImports is which packages of ours a vendor's package may import, beside bytesize and fail; plugins are packages
 // that single vendors need beyond them.
 var (
-	vendorImports = []string{"provider", "experiment", "reportline", "run", "shell", "signing"}
+	vendorImports = []string{"provider", "experiment", "objectstore", "reportline", "run", "shell", "signing"}
 	vendorPlugins = map[string]string{"provider/local": "local/plugin"}
 )
 
@@ -88,7 +91,8 @@ func vendorBreach(pkg, target string) string {
 		return "only provider/vendors may import a vendor's package"
 	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, top):
 		return "only app and pipeline may choose a vendor"
-	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest":
+	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest",
+		target == "objectstore/storetest":
 		return "it is for tests"
 	case isVendor(pkg) && !shared(target) && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
 		return "a vendor's package may not"
@@ -108,6 +112,8 @@ var libraries = map[string][]string{
 	"github.com/montanaflynn/stats":          {"analyze"},
 	"github.com/aws/aws-sdk-go-v2":           {"provider/aws", "signing"},
 	"github.com/aws/smithy-go":               {"provider/aws"},
+	"github.com/minio/minio-go/v7":           {"objectstore"},
+	"github.com/versity/versitygw":           {"objectstore/s3server"},
 }
 
 func TestImportRules(t *testing.T) {
@@ -222,6 +228,7 @@ func TestBreachesAreFound(t *testing.T) {
 		{"app", "stellar/src/provider/providertest", true},
 		{"pipeline", "stellar/src/run/runtest", true},
 		{"study", "stellar/src/netprobe/relaytest", true},
+		{"study", "stellar/src/objectstore/storetest", true},
 		{"study", "stellar/src/netprobe", false},
 		{"provider/vendors", "stellar/src/provider/aws", false},
 		{"provider/aws", "stellar/src/provider/azure", true},
@@ -230,6 +237,12 @@ func TestBreachesAreFound(t *testing.T) {
 		{"provider/aws", "stellar/src/local/plugin", true},
 		{"provider/local", "stellar/src/local/plugin", false},
 		{"provider/aws", "github.com/aws/aws-sdk-go-v2/service/s3", false},
+		{"study/transfer", "stellar/src/objectstore", false},
+		{"pipeline", "github.com/minio/minio-go/v7", true},
+		{"objectstore/s3server", "github.com/versity/versitygw/s3api", false},
+		{"objectstore/embedded", "github.com/versity/versitygw/s3api", true},
+		{"objectstore/embedded", "stellar/src/objectstore", true},
+		{"objectstore/s3server", "stellar/src/objectstore/embedded", false},
 		{"provider/azure", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"provider", "github.com/aws/aws-sdk-go-v2/service/s3", true},
 		{"probe", "stellar/src/probe/answer", false},

@@ -86,6 +86,7 @@ type Summary struct {
 	Survival  *survival.Result // of idle instances; nil: not measured
 	PingPong  *PingPong        // of exchanges; nil: not measured
 	Overhead  *Overhead        // of invocations; nil: not measured
+	Transfers *Transfers       // of chains; nil: not measured
 	Findings  []string         // what the study of the sub-experiment found, a sentence each
 	Bursts    Bursts           // all that is held of the rows; Light lets go of it
 }

@@ -37,6 +37,9 @@ func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
 	if err := a.RemoveDeadPlatform(ctx, e.ID); err != nil {
 		return err // its process may be alive without its folder: nothing of it is touched
 	}
+	if err := a.RemoveDeadStore(ctx, e.ID); err != nil {
+		return err // likewise
+	}
 	if err := errors.Join(os.RemoveAll(run.WorkDir(e.ID)), removeScratch(e)); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"stellar/src/experiment"
 	"stellar/src/fail"
@@ -68,10 +69,56 @@ func (a App) meets(exp *experiment.Experiment, s *experiment.SubExperiment, n st
 		return a.Deploys(exp)
 	case study.NeedUDP:
 		return a.udp(exp, s)
+	case study.NeedStore:
+		return a.stores(exp, s)
 	case study.NeedChain:
-		return !a.Deploys(exp) // functions that stellar deploys do not call each other
+		return a.chains(exp, s)
 	}
 	return false
+}
+
+// stores reports whether functions that stellar deploys have an object store that they reach: the one that the file
+// names, the provider's own, or the embedded one, which a container with a network of its own does not reach.
+func (a App) stores(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || !a.Deploys(exp) {
+		return false
+	}
+	if exp.Storage != nil && exp.Storage.Endpoint != "" {
+		return true
+	}
+	if row.Local {
+		return !(s.PackageType == "Image" && s.Platform.ImageContract == "http")
+	}
+	return row.HasStore()
+}
+
+// chains reports whether the functions of a sub-experiment can call each other. Over gRPC they are functions that exist
+// already. Over HTTP they are measurement functions in the languages that have chains, which reach each other at their
+// addresses; a container of the local platform that serves HTTP has a network of its own. Of existing functions it is
+// not known; their answers tell.
+func (a App) chains(exp *experiment.Experiment, s *experiment.SubExperiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	if err != nil || s.Protocol == "grpc" {
+		return err == nil && !a.Deploys(exp)
+	}
+	if !a.Deploys(exp) {
+		return exp.ProviderKind() != experiment.KindURL
+	}
+	apart := row.Local && s.PackageType == "Image" && s.Platform.ImageContract == "http"
+	if !row.Chains || apart || !experiment.IsMeasure(s.Function) {
+		return false
+	}
+	if row.Language != "" {
+		return !s.StorageTransfer // Workers have no room for a payload out of a store
+	}
+	for _, id := range s.Runtimes() {
+		rt, _, err := experiment.ResolveRuntime(id)
+		if err != nil || !slices.Contains([]string{"go", "python", "nodejs", "java"}, rt.Language) {
+			return false
+		}
+	}
+	return true
 }
 
 // udp reports whether functions of a sub-experiment can send datagrams to this machine: those that stellar deploys in

@@ -57,17 +57,20 @@ func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 // distinct leaves out functions that differ from the one before only in their names.
 func distinct(fns []*run.Function) []*run.Function {
 	return slices.CompactFunc(fns, func(a, b *run.Function) bool {
-		return a.Sub == b.Sub && a.MemoryMB == b.MemoryMB && a.ImageSizeMB == b.ImageSizeMB && maps.Equal(a.Env, b.Env)
+		return a.Sub == b.Sub && a.Runtime == b.Runtime && a.MemoryMB == b.MemoryMB && a.ImageSizeMB == b.ImageSizeMB &&
+			maps.Equal(a.Env, b.Env)
 	})
 }
 
-// oneEach is the experiment with one function for each sub-experiment: its replicas and the functions of its chain are
-// alike.
+// oneEach is the experiment with one function for each sub-experiment: its replicas are alike, and so
+// are the functions of its chain of each runtime.
 func oneEach(exp *experiment.Experiment) *experiment.Experiment {
 	one := *exp
 	one.SubExperiments = slices.Clone(exp.SubExperiments)
 	for i := range one.SubExperiments {
-		one.SubExperiments[i].Parallelism, one.SubExperiments[i].DataTransferChainLength = 1, 1
+		s := &one.SubExperiments[i]
+		s.Parallelism, s.Fan = 1, min(s.Fan, 1)
+		s.DataTransferChainLength = len(s.Runtimes())
 	}
 	return &one
 }

@@ -102,7 +102,7 @@ func (c *command) app() *cli.App {
 		Flags:                  c.runFlags(),
 		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(),
 			c.reportCommand(), c.removeCommand(), c.cleanCommand(), c.functionsCommand(), c.providersCommand(),
-			c.localCommand(), c.experimentCommand(), c.decodeCommand(),
+			c.localCommand(), c.storageCommand(), c.experimentCommand(), c.decodeCommand(),
 			c.schemaCommand(), c.completionCommand(), c.versionCommand()},
 		Action:          c.runAction,
 		Writer:          c.Stdout,

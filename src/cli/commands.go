@@ -56,14 +56,15 @@ func (c *command) validateCommand() *cli.Command {
 			"that there is none: of the file, its\n" +
 			"functions' folders and entry points, and what its provider does not take. Exit code 2 where there are " +
 			"some.\n\n" + example("stellar validate -c experiment.json"),
-		Flags: []cli.Flag{fileFlag(),
+		Flags: []cli.Flag{fileFlag(), providerFlag(),
 			jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
 		Action: func(cc *cli.Context) error {
 			file, err := configFile(cc)
 			if err != nil {
 				return err
 			}
-			loaded, err := experiment.Inspect(file, app.KnownProviders())
+			loaded, err := experiment.InspectWith(file, app.KnownProviders(),
+				experiment.Reading{Provider: cc.String("provider")})
 			if loaded == nil {
 				return err
 			}

@@ -52,9 +52,13 @@ func experimentFlags() []cli.Flag {
 			Usage: "run only the sub-experiment with this `INDEX` (-1: all)"},
 		&cli.BoolFlag{Name: "serverless", Aliases: []string{"s"}, Value: true,
 			Usage: "deploy functions; --serverless=false probes endpoints that exist"},
-		pricesFlag(),
+		pricesFlag(), providerFlag(),
 		&cli.StringFlag{Name: "aws-account", Aliases: []string{"a"}, Usage: "AWS account `ID` that the run must use"},
 	}
+}
+
+func providerFlag() cli.Flag {
+	return &cli.StringFlag{Name: "provider", Usage: "`NAME` of a provider in place of the file's"}
 }
 
 func pricesFlag() cli.Flag {
@@ -152,11 +156,9 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	read := experiment.Load
-	if cc.IsSet("serverless") && !cc.Bool("serverless") {
-		read = experiment.LoadStanding
-	}
-	loaded, err := read(path, app.KnownProviders())
+	how := experiment.Reading{Provider: cc.String("provider"),
+		Standing: cc.IsSet("serverless") && !cc.Bool("serverless")}
+	loaded, err := experiment.LoadWith(path, app.KnownProviders(), how)
 	if err != nil {
 		return nil, err
 	}

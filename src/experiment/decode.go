@@ -27,8 +27,9 @@ type decoder struct {
 	drafts    []*draft          // of the sub-experiments, in their order
 	whole     bool              // the provider is known, without which sub-experiments cannot be judged
 
-	standing bool // its functions are those of an endpoints file
-	runtime  bool // the file names one for its sub-experiments
+	standing bool   // its functions are those of an endpoints file
+	replace  string // the provider in place of the file's; empty: none
+	runtime  bool   // the file names one for its sub-experiments
 }
 
 func newDecoder(src *source) *decoder {

@@ -58,10 +58,10 @@ func (s SubExperiment) MarshalJSON() ([]byte, error) {
 			continue
 		}
 		// A key without a constant default is left out where it is empty. The network keys have none, and a zero of
-		// theirs (MaxRetries) is a value.
+		// theirs (MaxRetries) is a value; an empty list is none.
 		field := v.FieldByIndex(at)
-		if field.IsZero() && (k.kind == text || notKnown(k.name) || k.def == nil && k.types == nil &&
-			!s.zeroCounts(k.name)) {
+		if field.IsZero() && (k.kind == text || field.Kind() == reflect.Slice || notKnown(k.name) ||
+			k.def == nil && k.types == nil && !s.zeroCounts(k.name)) {
 			continue
 		}
 		o = append(o, pair{k.name, field.Interface()})

@@ -32,12 +32,23 @@ const maxFile = 64 << 20
 // Load reads an experiment file and the traces that it names, whose paths start at the file's folder and are absolute
 // afterwards. known are the providers that it may name beside hosts and URLs. Its errors have exit code 2; those of the
 // file's content wrap *Problems.
-func Load(path string, known []Provider) (*Loaded, error) { return sound(inspect(path, known, false)) }
+func Load(path string, known []Provider) (*Loaded, error) { return LoadWith(path, known, Reading{}) }
 
 // LoadStanding is Load for functions that an endpoints file names: what the file does not say of their code stays
 // empty.
 func LoadStanding(path string, known []Provider) (*Loaded, error) {
-	return sound(inspect(path, known, true))
+	return LoadWith(path, known, Reading{Standing: true})
+}
+
+// Reading is how a file is read.
+type Reading struct {
+	Standing bool   // its functions exist already: what it does not say of their code stays empty
+	Provider string // in place of the file's own; empty: the file's own
+}
+
+// LoadWith is Load in another way.
+func LoadWith(path string, known []Provider, how Reading) (*Loaded, error) {
+	return sound(inspect(path, known, how))
 }
 
 // sound gives what was read only where it has no mistake.
@@ -50,9 +61,19 @@ func sound(l *Loaded, err error) (*Loaded, error) {
 
 // Inspect is Load for those who look for further mistakes (Loaded.Mistakes): beside an error about the file's content
 // it gives what could be read, unless that is too little to look at. It has no seed then, and must not be run.
-func Inspect(path string, known []Provider) (*Loaded, error) { return inspect(path, known, false) }
+func Inspect(path string, known []Provider) (*Loaded, error) { return inspect(path, known, Reading{}) }
 
-func inspect(path string, known []Provider, standing bool) (*Loaded, error) {
+// InspectWith is Inspect in another way.
+func InspectWith(path string, known []Provider, how Reading) (*Loaded, error) {
+	return inspect(path, known, how)
+}
+
+func inspect(path string, known []Provider, how Reading) (*Loaded, error) {
+	if how.Provider != "" {
+		if _, _, err := checkProvider(how.Provider, providerWords(known), providerNames(known)); err != nil {
+			return nil, fail.Input("--provider %q: %w", how.Provider, err)
+		}
+	}
 	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
 	if err != nil {
 		return nil, err
@@ -62,7 +83,8 @@ func inspect(path string, known []Provider, standing bool) (*Loaded, error) {
 		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
 	}
 	d := newDecoder(newSource(path, data))
-	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, standing
+	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, how.Standing
+	d.replace = how.Provider
 	return d.parse(known)
 }
 
@@ -170,6 +192,7 @@ func (d *decoder) file(root *node) {
 		return
 	}
 	top := topKeys(d.known)
+	d.replaceProvider(root)
 	d.unknownKeys(root, top, misplaced(d.keys, top, "belongs into a sub-experiment, not at the top of the file"))
 	v := reflect.ValueOf(d.exp).Elem()
 	good := d.setObject(root.members, top, v)
@@ -197,6 +220,24 @@ func (d *decoder) file(root *node) {
 	if m := root.find("Storage"); m != nil && len(d.problems) == 0 && !d.exp.stores() {
 		d.note(m.off, "Storage", "no sub-experiment has StorageTransfer: ignored")
 	}
+}
+
+// replaceProvider puts another provider in the place of the file's.
+func (d *decoder) replaceProvider(root *node) {
+	if d.replace == "" {
+		return
+	}
+	with := &node{kind: textNode, off: root.off, path: "Provider", text: d.replace}
+	m := root.find("Provider")
+	if m == nil {
+		root.members = append(root.members, member{name: "Provider", off: root.off, value: with})
+		return
+	}
+	if m.value.text != d.replace {
+		d.note(m.off, "Provider", "--provider %s is used in place of %s", d.replace, m.value.found())
+	}
+	with.off = m.value.off
+	m.value = with
 }
 
 func (e *Experiment) stores() bool {

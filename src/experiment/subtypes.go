@@ -41,7 +41,7 @@ type subType struct {
 func subTypes() []subType {
 	return []subType{
 		{name: TypeBurst, bursts: true, defaults: TypeKeys{MaxRetries: 10}},
-		{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10}},
+		{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10, Fan: 1}},
 		{
 			name:     TypePingPong,
 			defaults: TypeKeys{Invocations: 50, Repetitions: 1000, Threads: 1, FirstPort: 12000, Exchange: ExchangeUDP},
@@ -159,6 +159,8 @@ type TypeKeys struct {
 	Copies            int       `json:"Copies,omitempty"`
 	MemorySizesMB     []int     `json:"MemorySizesMB,omitempty"`
 	Concurrency       int       `json:"Concurrency,omitempty"`
+	ChainRuntimes     []string  `json:"ChainRuntimes,omitempty"`
+	Fan               int       `json:"Fan,omitempty"`
 }
 
 // typeKeys are the keys that belong to single types; their defaults are in subTypes.
@@ -210,5 +212,9 @@ func typeKeys() []key {
 		{name: "MemorySizesMB", rule: listOf(atLeast(1, 1<<20)), types: perfCost, computed: "[128, 256]",
 			doc: "Memory sizes, in MiB."},
 		{name: "Concurrency", rule: atLeast(1, 100_000), types: perfCost, computed: "50", doc: "Invocations at once."},
+		{name: "ChainRuntimes", rule: listOf(runtimeRule()), types: []string{TypeTransfer}, computed: "all Runtime",
+			doc: "Runtime of each function of a chain, cycling."},
+		{name: "Fan", rule: atLeast(1, MaxChain), types: []string{TypeTransfer}, computed: "1",
+			doc: "How many functions each function of a chain calls at once; 1: a chain."},
 	}
 }

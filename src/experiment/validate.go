@@ -137,24 +137,6 @@ func (c combination) sustained() {
 	}
 }
 
-func (c combination) chain() {
-	s := c.s
-	long := s.DataTransferChainLength > 1
-	switch {
-	case long && s.Type != TypeTransfer:
-		c.refuse([]string{"Type", "DataTransferChainLength"}, "%s has no chain, but DataTransferChainLength is %d; "+
-			"want Type data-transfer",
-			s.Type, s.DataTransferChainLength)
-	case !long && s.Type == TypeTransfer:
-		c.refuse([]string{"DataTransferChainLength", "Type"}, "data-transfer wants a DataTransferChainLength >= 2; "+
-			"it is 1")
-	}
-	if s.StorageTransfer && !long {
-		c.refuse([]string{"StorageTransfer", "DataTransferChainLength"},
-			"StorageTransfer wants a DataTransferChainLength >= 2; it is 1")
-	}
-}
-
 func (c combination) serviceTimes() {
 	s := c.s
 	if !c.ok("DesiredServiceTimes", "TimeoutSeconds", "FunctionTimeoutSeconds", "BusySpinIncrements") {

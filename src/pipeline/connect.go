@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"stellar/src/deploy"
@@ -67,7 +68,7 @@ func (c *connector) ConnectionOptions(r *run.Run, kind string) provider.Options 
 	opts := provider.Options{Service: r.Service, ServiceDir: r.ServiceDir, Tags: r.Tags, Getenv: j.Getenv,
 		Runner: j.Runner, LookPath: j.lookPath, Log: j.Log, Account: j.AWSAccount, Patience: j.Patience}
 	row, _ := vendors.Find(kind) // an unknown one has no secrets
-	for _, name := range row.Secrets {
+	for _, name := range slices.Concat(row.Secrets, []string{envStorageSecret, envStorageSession}) {
 		if v := j.Getenv(name); v != "" {
 			kit.Secrets = append(kit.Secrets, v)
 		}

@@ -31,6 +31,12 @@ func Functions(exp *experiment.Experiment, subs []int, tokenHash string) ([]*run
 			}
 		}
 		for _, spec := range catalog.Functions(s) {
+			rt := rt
+			if spec.Runtime != "" {
+				if rt, _, err = experiment.ResolveRuntime(spec.Runtime); err != nil {
+					return nil, err
+				}
+			}
 			out = append(out, &run.Function{
 				Existing: existingName(s), Name: functionName(i, spec), Sub: i, Replica: spec.Replica, Hop: spec.Hop,
 				Language: cmp.Or(row.Language, rt.Language), Runtime: rt.ID, Handler: s.Handler,

@@ -16,6 +16,7 @@ import (
 type Job struct {
 	Config
 	connector
+	store  *objectStore
 	row    provider.Provider // of the run; zero where only the journal is left
 	held   heldRuns
 	report Reported
@@ -33,13 +34,16 @@ func NewJob(c Config, exp *experiment.Experiment) *Job {
 		row, _ = vendors.Find(exp.ProviderKind()) // an unknown one is refused before a stage runs
 	}
 	platform := &localPlatform{config: c, hosts: row.Local}
-	return &Job{Config: c, row: row, connector: connector{config: c, platform: platform}}
+	j := &Job{Config: c, row: row, connector: connector{config: c, platform: platform}}
+	j.store = &objectStore{job: j}
+	return j
 }
 
 // sideServices run beside the functions of a run. Each is started by a stage and removed by the journal.
 func (j *Job) sideServices() []SideService {
 	return []SideService{
 		j.platform, // the local platform
+		j.store,    // the object store
 	}
 }
 

@@ -28,14 +28,16 @@ import (
 type probeStage struct {
 	Config
 	platform *localPlatform
+	store    *objectStore
 	renew    renewer
 	cold     *coldStarts
 	existing *existingFunctions
 }
 
 func (j *Job) probeStage() probeStage {
-	return probeStage{Config: j.Config, platform: j.platform, renew: renewer{config: j.Config, held: &j.held},
-		cold: &coldStarts{job: j}, existing: &existingFunctions{job: j}}
+	return probeStage{Config: j.Config, platform: j.platform, store: j.store,
+		renew: renewer{config: j.Config, held: &j.held},
+		cold:  &coldStarts{job: j}, existing: &existingFunctions{job: j}}
 }
 
 func (probeStage) String() string { return "probing" }
@@ -168,6 +170,7 @@ func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, er
 	if s.Deploys(r.Experiment) {
 		out.MakeCold = func(ctx context.Context, at ...study.Endpoint) error { return s.cold.makeCold(ctx, r, at) }
 	}
+	s.store.equip(&out)
 	out.Endpoints = s.endpoints(r, sub)
 	if err := s.enter(ctx, r, e, &out); err != nil {
 		return out, err

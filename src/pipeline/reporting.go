@@ -119,6 +119,11 @@ func (s *reporter) report(ctx context.Context) error {
 			_, err = report.WriteParts(ctx, s.dir, sums)
 			errs = append(errs, err)
 		}
+		if len(sums) > 1 && len(analyze.BySize(sums)) > 0 {
+			plots, err := report.WriteSizes(ctx, s.dir, sums)
+			s.tellSkipped(plots)
+			errs = append(errs, err)
+		}
 		if line := report.Numbered(sums); line != "" {
 			s.log.Infof("%s", line)
 		}

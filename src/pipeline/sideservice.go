@@ -31,12 +31,21 @@ type startStage struct{ service SideService }
 var (
 	_ Stage   = startStage{}
 	_ Skipper = startStage{}
+	_ Checker = startStage{}
 )
 
 func (s startStage) String() string { return "starting " + s.service.String() }
 
 // Skip says why the service is not needed.
 func (s startStage) Skip(r *run.Run) string { return s.service.Unneeded(r) }
+
+// Check says what is missing for the service, where it can tell.
+func (s startStage) Check(ctx context.Context, r *run.Run) error {
+	if c, ok := s.service.(Checker); ok {
+		return c.Check(ctx, r)
+	}
+	return nil
+}
 
 // Run starts the service.
 func (s startStage) Run(ctx context.Context, r *run.Run) error { return s.service.Start(ctx, r) }

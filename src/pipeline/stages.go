@@ -49,6 +49,9 @@ func (j *Job) Stages() []Stage {
 		startStage{j.platform},
 		// Turns service times into spin increments.
 		calibrateStage{j.making(calibrate.Stage{Platform: j.platform.Client})},
+		// Starts the object store, or makes the run's bucket in one. What is started after it is removed before it:
+		// when its objects are deleted, no function is left that writes more of them.
+		startStage{j.store},
 		// Runs `serverless deploy`, or the CLI that the provider has instead.
 		deploy.Stage{Locate: j.locate, Remember: (*run.Run).RememberPlace, Connect: j.connect, Units: j.units,
 			Deploys: func(r *run.Run) bool { return j.Deploys(r.Experiment) }, Attrs: j.unitAttrs},
@@ -97,17 +100,20 @@ func (j *Job) WriteStages() []Stage {
 	return out
 }
 
-// DeployStages are the first half of a run: all up to the deployment.
+// DeployStages are the first half of a run: all up to the deployment, without the object store, which only requests
+// use.
 func (j *Job) DeployStages() []Stage {
 	all := j.Stages()
-	return all[:deployment(all)+1]
+	return slices.DeleteFunc(all[:deployment(all)+1], j.startsStore)
 }
 
 // ProbeStages are the second half of a run, for functions that are deployed.
 func (j *Job) ProbeStages() []Stage {
 	all := j.Stages()
-	return all[deployment(all)+1:]
+	return append([]Stage{startStage{j.store}}, all[deployment(all)+1:]...)
 }
+
+func (j *Job) startsStore(s Stage) bool { return s == Stage(startStage{j.store}) }
 
 // deployment is the index of the stage that deploys.
 func deployment(all []Stage) int {

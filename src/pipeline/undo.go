@@ -17,6 +17,10 @@ const (
 	KindFolder   = "folder"   // scratch space of the run
 	kindPlatform = "platform" // a local platform that ends with the run
 	kindDaemon   = "daemon"   // a local platform that stays, for functions that stay
+
+	kindStore   = "object store" // an embedded store that ends with the run
+	kindBucket  = "bucket"       // one that the run made in another store
+	kindObjects = "objects"      // of the run, in any bucket of another store
 )
 
 // Removal is how one kind of resource is removed.

@@ -47,10 +47,33 @@ func (e *engine) newBurst(n int) *burst {
 	round := n / len(e.targets)
 	b := e.newBurstOf(e.targets[n%len(e.targets)], round, e.cfg.BurstSize(round))
 	b.n = n
+	if e.cfg.Each != nil {
+		if err := b.prepareEach(); err != nil {
+			e.stop(err)
+		}
+		return b
+	}
 	for i, s := range b.slots {
 		s.variant = e.cfg.pick(n, i)
 	}
 	return b
+}
+
+// prepareEach serialises the requests of a burst each of which has a body of its own.
+func (b *burst) prepareEach() error {
+	cfg := &b.engine.cfg
+	b.requests = make([]message, len(b.slots))
+	for i, s := range b.slots {
+		s.variant = i
+		body, err := cfg.Each(b.n, i)
+		if err != nil {
+			return err
+		}
+		if b.requests[i], err = cfg.request(b.target, b.round, body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newBurstOf prepares a round's requests to a target.

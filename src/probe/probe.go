@@ -92,8 +92,12 @@ type Config struct {
 	// Pick gives the index in Bodies of the body of a row's request, by the row's Burst and Slot. It must give the same
 	// whenever it is asked, and is asked by several goroutines at once. nil: the first one.
 	Pick func(burst, slot int) int
+	// Each gives each request of a burst a body of its own, in place of Body and Bodies. It is asked while the burst
+	// is prepared. A sustained load has none. nil: it is Body, or Bodies.
+	Each func(burst, slot int) (Body, error)
 	// Expect says why a complete answer is not what was expected, whatever its status: its row then has the class
-	// Unexpected. nil: statuses from 400 on are failures, nothing else. It gets as much of the body as KeepBody allows.
+	// Unexpected, or the one that the error's method Class gives. nil: statuses from 400 on are failures, nothing else.
+	// It gets as much of the body as KeepBody allows.
 	Expect func(status int, body []byte) error
 	// HideAnswers keeps the text of answers out of notes: they may hold a secret of the request.
 	HideAnswers bool

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +87,10 @@ func (r *recorder) judgeAnswer(s *slot, row *sample.Sample) {
 	row.Err, row.Latency = sample.OK, s.since(s.end)
 	if s.err = r.cfg.Expect(row.Status, s.resp.body); s.err != nil {
 		row.Err, row.Latency = sample.Unexpected, sample.None
+		var judged interface{ Class() sample.Class }
+		if errors.As(s.err, &judged) {
+			row.Err = judged.Class()
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Limits struct {
 	TimeoutMax   int           // seconds
 	RequestBytes int64         // of a request's body; see EventLimits
 	RequestWords string        // how the provider itself states RequestBytes
+	Base64       bool          // functions get a body that is not text in base64, and RequestBytes counts that
 	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
 	Entries      []string      // values of Entry that it has beside http-api
@@ -177,7 +178,16 @@ func EventLimits(bytes int64) (body int64, words string) {
 	return bytes - eventRest, fmt.Sprintf("%d bytes as an event, with %d for all but the body", bytes, eventRest)
 }
 
-// requestSize refuses request bodies that are too large: those that are measured, and the user's own.
+// inline is how many bytes of any kind a request's body may have; 0: no limit is stated.
+func (l Limits) inline() int64 {
+	if !l.Base64 {
+		return l.RequestBytes
+	}
+	return l.RequestBytes / 4 * 3
+}
+
+// requestSize refuses request bodies that are too large: those that are measured, payloads that functions pass on in
+// one, and the user's own.
 func (l Limits) requestSize(s *experiment.SubExperiment) (no []Refusal) {
 	if l.RequestBytes == 0 {
 		return nil
@@ -187,6 +197,10 @@ func (l Limits) requestSize(s *experiment.SubExperiment) (no []Refusal) {
 	}
 	if s.OverheadType == experiment.OverheadPayload && s.PayloadEnd > l.RequestBytes {
 		refuse("PayloadEnd", s.PayloadEnd)
+	}
+	if most := l.inline(); s.Type == experiment.TypeTransfer && !s.StorageTransfer && s.PayloadLengthBytes > most {
+		no = append(no, Refuse("PayloadLengthBytes", s.PayloadLengthBytes, "a function passes at most %d bytes on "+
+			"inline (%s); want StorageTransfer", most, l.RequestWords))
 	}
 	bodies, err := s.Bodies()
 	if err != nil { // of a record that was changed by hand; the run says so
@@ -226,10 +240,16 @@ func (l Limits) runtime(s *experiment.SubExperiment) (no []Refusal) {
 		no = append(no, Refuse(key, found, why, args...))
 	}
 	rt, _, err := experiment.ResolveRuntime(s.Runtime)
-	switch {
-	case err != nil: // said by validation
-	case len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, rt.Language):
-		add("Runtime", s.Runtime, "it takes %s", strings.Join(l.Languages, ", "))
+	for _, id := range s.Runtimes() {
+		key := "Runtime"
+		if len(s.ChainRuntimes) > 0 {
+			key = "ChainRuntimes"
+		}
+		of, _, err := experiment.ResolveRuntime(id)
+		// an error is said by validation
+		if err == nil && len(l.Languages) > 0 && s.PackageType == "Zip" && !slices.Contains(l.Languages, of.Language) {
+			add(key, id, "it takes %s", strings.Join(l.Languages, ", "))
+		}
 	}
 	if err == nil && s.SnapStartEnabled && (s.PackageType != "Zip" || !slices.Contains(l.SnapStart, rt.Language)) {
 		add("SnapStartEnabled", "for Runtime "+s.Runtime+" as "+s.PackageType, "%s", l.snapStart())

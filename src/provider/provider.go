@@ -141,6 +141,7 @@ type Provider struct {
 	Update time.Duration
 
 	UDP           bool // functions can send datagrams
+	Chains        bool // functions can call each other at their addresses, by POST with a body of any bytes
 	Local         bool // functions run on this machine, on the local platform
 	ChecksAccount bool // Options.Account is compared with the account in use
 	FilesLocated  bool // the files that Writer gives say where the unit goes: Locate is asked before they are written

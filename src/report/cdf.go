@@ -117,12 +117,22 @@ type curve struct {
 
 // cdfPlot makes the axes and the curves; the caller adds head and legend.
 func cdfPlot(curves []curve) *plot.Plot {
+	r := rangeOf(curves)
+	return curvesPlot(curves, r, r.label(), "Fraction of requests")
+}
+
+// rangeOf is the axis on which curves have room.
+func rangeOf(curves []curve) axisRange {
 	samples := make([]extent, len(curves))
 	for i, c := range curves {
 		samples[i] = extent{c.cdf.X[0], c.p50.V, c.cdf.X[len(c.cdf.X)-1]}
 	}
-	r := latencyRange(samples...)
-	p := newPlot(r.label(), "Fraction of requests", grid{})
+	return latencyRange(samples...)
+}
+
+// curvesPlot is the curves on an axis of values, with its labels.
+func curvesPlot(curves []curve, r axisRange, xLabel, yLabel string) *plot.Plot {
+	p := newPlot(xLabel, yLabel, grid{})
 	r.apply(&p.X)
 	// A little room over 1, so that the top of a curve is not cut in half.
 	p.Y.Min, p.Y.Max = 0, 1.015

@@ -104,6 +104,12 @@ func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summ
 			return out, err
 		}
 	}
+	if s.Transfers != nil && v.CDF {
+		f, err := transfersFigure(s)
+		if err := out.add(ctx, dir, TransfersFile, f, err); err != nil {
+			return out, err
+		}
+	}
 	if s.Overhead != nil {
 		f, err := overheadFigure(s)
 		if err := out.add(ctx, dir, OverheadFile, f, err); err != nil {

@@ -249,7 +249,7 @@ func readClass(m *memo, s *Sample, cell []byte) error {
 
 func classes() []Class {
 	return []Class{OK, DNS, Connect, TLS, Timeout, Reset, HTTP5xx, HTTP4xx, Protocol, TooLarge, Refused, Function,
-		Unexpected}
+		Unexpected, Payload}
 }
 
 func readDesired(m *memo, s *Sample, cell []byte) error {

@@ -25,6 +25,8 @@ const (
 	Refused  Class = "refused"        // HTTP/2: the server says that it did not take the request, twice
 	// a complete answer that is not what the experiment expects
 	Unexpected Class = "unexpected"
+	// what arrived is not what was sent: a payload of a chain that did not reach a function whole
+	Payload Class = "payload"
 )
 
 // Tri is yes, no or unknown: it is Unknown for a function that does not report whether it was cold.

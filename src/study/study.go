@@ -6,12 +6,14 @@ package study
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net/http"
 	"time"
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
 	"stellar/src/netprobe"
+	"stellar/src/objectstore"
 	"stellar/src/probe"
 	"stellar/src/probe/schedule"
 	"stellar/src/run"
@@ -50,6 +52,7 @@ type FunctionSpec struct {
 	Replica     int               // number among the sub-experiment's functions, or chains, from 0
 	Hop         int               // position in its chain, from 0; 0 where there is none
 	ChainLength int               // functions of its chain; 1: there is none
+	Runtime     string            // empty: the sub-experiment's
 	MemoryMB    int               // MiB
 	ImageSizeMB float64           // size of its package in MiB; 0: as built
 	Env         map[string]string // its environment, beside the variables that all functions have
@@ -96,6 +99,16 @@ type Env struct {
 
 	// Listen gives the listener of one of the ports that the study needs (NeedUDP); nil: none are open.
 	Listen func(port int) (*netprobe.Listener, error)
+
+	// Object makes the URLs of an object of the run, which are valid for that long. Its name is unique within the run
+	// and has letters, digits and - _ . / only. It sends no request. nil: the run has no object store (NeedStore).
+	Object func(name string, valid time.Duration) (objectstore.Object, error)
+
+	// ReadObject gives the content of an object of the run by its name; nil likewise.
+	ReadObject func(ctx context.Context, name string) (io.ReadCloser, error)
+
+	// DropObjects deletes objects of the run before its end, when all that is left is deleted; nil likewise.
+	DropObjects func(ctx context.Context, names ...string) error
 
 	// Sign signs requests to endpoints that ask for it; nil: none does.
 	Sign func(r *http.Request, body []byte, at time.Time) error

@@ -36,7 +36,12 @@ func fromEvent(data []byte, r *request) {
 	if e.IsBase64Encoded {
 		body, _ = base64.StdEncoding.DecodeString(e.Body) // what is not base64 asks for nothing
 	}
-	if len(body) > 0 && body[0] == '{' {
+	_, payload := e.Query[shaParameter]
+	object := len(body) > 0 && body[0] == '{'
+	if payload || object {
+		r.body = body
+	}
+	if object && !payload {
 		r.cmds = askedCmds(body)
 	}
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -32,6 +34,7 @@ type request struct {
 	deadline time.Time // zero: none known
 	token    string
 	cmds     []byte // micro-tests that the body asks for: a JSON object; nil: none
+	body     []byte // that a function above passes on, or that names objects of a store
 	param    func(name string) (value string, present bool)
 }
 
@@ -43,7 +46,13 @@ type answer struct {
 	ReceivedAt     string
 	SpinNs         int64
 	Increments     int64
-	PayloadBytes   int64          `json:",omitempty"`
+	PayloadBytes   *int64         `json:",omitempty"` // nil: none was asked for
+	PayloadSHA256  string         `json:",omitempty"` // in a chain, as what follows: hex
+	PayloadAt      string         `json:",omitempty"` // the whole payload is in, or made
+	FirstNs        int64          `json:",omitempty"` // through storage: until the first byte is in
+	GetNs          int64          `json:",omitempty"` // likewise, the last one
+	Hops           []way          `json:",omitempty"` // to the functions below
+	RepliedAt      string         `json:",omitempty"`
 	Cmds           map[string]any `json:",omitempty"` // results of the micro-tests
 	Sink           uint64
 }
@@ -61,6 +70,10 @@ func (f *function) handle(r request) (status int, body []byte) {
 	if err != nil {
 		return refusal(http.StatusBadRequest, err.Error())
 	}
+	chain, err := readTransfer(r.param, r.body)
+	if err != nil {
+		return refusal(http.StatusBadRequest, err.Error())
+	}
 	steps, err := r.steps()
 	if err != nil {
 		return refusal(http.StatusBadRequest, err.Error())
@@ -73,12 +86,45 @@ func (f *function) handle(r request) (status int, body []byte) {
 	state := spin(p.increments)
 	a.SpinNs = int64(time.Since(begun))
 	a.Sink = state >> 11 // 53 bits: exact in readers that know only floating point
-	a.PayloadBytes = int64(len(makePayload(p.payload)))
+	if chain != nil {
+		return f.answerChain(&r, &a, chain, p, left)
+	}
+	if made := int64(len(makePayload(p.payload))); made > 0 {
+		a.PayloadBytes = &made
+	}
 	if steps != nil {
 		a.Cmds = runCmds(steps, &invocation{id: a.RequestID, end: r.received.Add(left), left: left})
 	}
 	a.TimestampChain = []string{stamp(time.Now())}
 	body, err = json.Marshal(a)
+	if err != nil {
+		return refusal(http.StatusInternalServerError, err.Error())
+	}
+	return http.StatusOK, body
+}
+
+// answerChain does this function's part of a chain and completes its answer.
+func (f *function) answerChain(r *request, a *answer, chain *transfer, p params, left time.Duration) (int, []byte) {
+	ctx, cancel := context.WithDeadline(context.Background(), r.received.Add(left-answerMargin))
+	defer cancel()
+	done, err := chain.run(ctx, r, p)
+	var broken brokenPayload
+	var failed *chainFailure
+	switch {
+	case errors.As(err, &failed):
+		return refusal(failed.status, failed.why)
+	case errors.As(err, &broken) && ctx.Err() != nil:
+		return refusal(http.StatusGatewayTimeout, err.Error())
+	case errors.As(err, &broken):
+		return refusal(statusPayload, err.Error())
+	case err != nil:
+		return refusal(http.StatusInternalServerError, err.Error())
+	}
+	a.PayloadBytes, a.PayloadSHA256, a.PayloadAt = &done.bytes, done.sha, stamp(done.at)
+	a.FirstNs, a.GetNs = int64(done.first), int64(done.got)
+	a.TimestampChain, a.Hops = done.stamps, done.ways
+	a.RepliedAt = stamp(time.Now())
+	body, err := json.Marshal(a)
 	if err != nil {
 		return refusal(http.StatusInternalServerError, err.Error())
 	}

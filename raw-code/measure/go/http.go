@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -37,18 +38,13 @@ func httpHandler(f *function, timeout time.Duration) http.Handler {
 			return
 		}
 		r := request{instance: f.claim(), id: httpRequestID(req.Header), token: req.Header.Get("X-Stellar-Token")}
-		body := bufio.NewReader(req.Body)
-		if first, _ := body.Peek(1); len(first) == 1 && first[0] == '{' {
-			ask, _ := io.ReadAll(io.LimitReader(body, maxCmds))
-			r.cmds = askedCmds(ask)
-		}
-		_, err := io.Copy(io.Discard, body)
+		query, queryErr := url.ParseQuery(req.URL.RawQuery)
+		r.param = fromQuery(query)
+		err := r.readBody(req.Body, query.Has(shaParameter), req.ContentLength)
 		r.received = time.Now() // the whole request is in
 		if timeout > 0 {
 			r.deadline = r.received.Add(timeout)
 		}
-		query, queryErr := url.ParseQuery(req.URL.RawQuery)
-		r.param = fromQuery(query)
 		var status int
 		var answer []byte
 		switch {
@@ -61,6 +57,24 @@ func httpHandler(f *function, timeout time.Duration) http.Handler {
 		}
 		writeAnswer(w, status, answer)
 	})
+}
+
+// readBody reads a request's body to its end. A payload is kept; of others only what may ask for something.
+func (r *request) readBody(from io.Reader, payload bool, length int64) (err error) {
+	if payload {
+		room := max(0, min(length, maxPayload)) // or it would be copied as it grows
+		kept := bytes.NewBuffer(make([]byte, 0, room+bytes.MinRead))
+		_, err = io.Copy(kept, io.LimitReader(from, maxPayload+1))
+		r.body = kept.Bytes()
+		return err
+	}
+	body := bufio.NewReader(from)
+	if first, _ := body.Peek(1); len(first) == 1 && first[0] == '{' {
+		r.body, _ = io.ReadAll(io.LimitReader(body, maxCmds))
+		r.cmds = askedCmds(r.body)
+	}
+	_, err = io.Copy(io.Discard, body)
+	return err
 }
 
 func writeAnswer(w http.ResponseWriter, status int, answer []byte) {

@@ -48,23 +48,28 @@ func readParams(get func(name string) (value string, present bool), left time.Du
 	return p, nil
 }
 
-// refuseUnready names parameters of the protocol that this function does not support.
+// refuseUnready names parameters of older functions that are in another place here.
 func refuseUnready(get func(string) (string, bool)) error {
-	for _, name := range []string{"DataTransferChainIDs", "Chain"} {
-		// Clients send an empty chain with every request.
-		if v, _ := get(name); v != "" && v != "[]" && v != "null" {
-			return fmt.Errorf("%s: this function does not run chains, ask it without %s", name, name)
-		}
+	// Clients send an empty chain with every request.
+	if v, _ := get("DataTransferChainIDs"); v != "" && v != "[]" {
+		return errors.New("DataTransferChainIDs: chains over HTTP are in Chain, a JSON array of URLs")
 	}
 	for _, name := range []string{"PutURL", "GetURL"} {
 		if v, _ := get(name); v != "" {
-			return fmt.Errorf("%s: this function does not run transfers through storage, ask it without %s", name, name)
+			return fmt.Errorf("%s: the objects of a transfer through storage are in the request's body", name)
 		}
 	}
-	if v, _ := get("StorageTransfer"); v == "true" {
-		return errors.New("StorageTransfer: this function does not run transfers through storage, ask it without it")
+	if v, _ := get("StorageTransfer"); v == "true" && !inChain(get) {
+		return errors.New("StorageTransfer: it is for chains, ask it with Chain")
 	}
 	return nil
+}
+
+// inChain reports whether a request is part of a chain.
+func inChain(get func(string) (string, bool)) bool {
+	chain, _ := get("Chain")
+	_, receives := get(shaParameter)
+	return receives || chain != "" && chain != "[]" && chain != "null"
 }
 
 // count reads a parameter that is a whole number from 0 up; an absent one is 0.

@@ -47,22 +47,29 @@ function count(params, name) {
   return Number(plain || '0');
 }
 
-// refuseUnready names parameters of the protocol that this function does not support.
+const blank = (v) => v == null || v === '' || v === '[]' || v === 'null' || (Array.isArray(v) && v.length === 0);
+
+// refuseUnready names parameters of older functions that are in another place here.
 function refuseUnready(params) {
   const get = (name) => (has(params, name) ? params[name] : undefined);
-  const empty = (v) => v == null || v === '' || v === '[]' || v === 'null' || (Array.isArray(v) && v.length === 0);
-  for (const name of ['DataTransferChainIDs', 'Chain']) {
-    // Clients send an empty chain with every request.
-    if (!empty(get(name))) throw new Refused(400, `${name}: this function does not run chains, ask it without ${name}`);
+  // Clients send an empty chain with every request.
+  if (!blank(get('DataTransferChainIDs'))) {
+    throw new Refused(400, 'DataTransferChainIDs: chains over HTTP are in Chain, a JSON array of URLs');
   }
   for (const name of ['PutURL', 'GetURL']) {
     if (get(name)) {
-      throw new Refused(400, `${name}: this function does not run transfers through storage, ask it without ${name}`);
+      throw new Refused(400, `${name}: the objects of a transfer through storage are in the request's body`);
     }
   }
-  if (get('StorageTransfer') === 'true' || get('StorageTransfer') === true) {
-    throw new Refused(400, 'StorageTransfer: this function does not run transfers through storage, ask it without it');
+  const storage = get('StorageTransfer');
+  if ((storage === 'true' || storage === true) && !inChain(params)) {
+    throw new Refused(400, 'StorageTransfer: it is for chains, ask it with Chain');
   }
+}
+
+// inChain reports whether a request is part of a chain.
+function inChain(params) {
+  return has(params, 'PayloadSHA256') || !blank(has(params, 'Chain') ? params.Chain : undefined);
 }
 
 function readParams(params, leftNs) {
@@ -101,11 +108,11 @@ function spin(n) {
   return (high >>> 0) * 2097152 + (low >>> 11);
 }
 
-// askedCmds gives the micro-tests that a body asks for, as the object with the key cmds. Any other body is a payload.
-function askedCmds(body) {
-  if (body[0] !== '{') return {};
+// askedOf gives the micro-tests that a body asks for, as the object with the key cmds. Any other body is a payload.
+function askedOf(body) {
+  if (!body || body[0] !== 0x7b) return {};
   try {
-    const asked = JSON.parse(body);
+    const asked = JSON.parse(new TextDecoder().decode(body));
     return has(asked, 'cmds') ? { cmds: asked.cmds } : {};
   } catch {
     return {};
@@ -129,17 +136,19 @@ function readCmds(platform, body, params) {
 
 // answer does the work of one request and returns the response's status and JSON text. The platform has now (Unix ns),
 // randomId, makePayload, elapsed (monotonic ns) unless its clock stands still while a function works: SpinNs is left
-// out there, and cmds, which loads the micro-tests, where it has some. hash and tokenHash are hexadecimal SHA-256; a
-// function without tokenHash admits everybody.
+// out there, transfer, which loads what chains need, and cmds, which loads the micro-tests, where it has some. hash and
+// tokenHash are hexadecimal SHA-256; a function without tokenHash admits everybody.
 async function answer(platform, request) {
   try {
     if (request.tokenHash) admit(request.hash, request.tokenHash);
     const { increments, payload } = readParams(request.params, request.leftNs);
-    const steps = readCmds(platform, request.cmds, request.params);
+    const transfer = inChain(request.params) ? platform.transfer() : undefined;
+    const chain = transfer && transfer.read(shared, transfer.platform, request.params, request.body);
+    const steps = chain ? undefined : readCmds(platform, askedOf(request.body), request.params);
     const begun = platform.elapsed && platform.elapsed();
     const sink = spin(increments);
     const spinNs = platform.elapsed && Number(platform.elapsed() - begun);
-    const made = payload ? await platform.makePayload(payload) : 0;
+    const made = payload && !chain ? await platform.makePayload(payload) : 0;
     const text = {
       RequestID: request.id || platform.randomId(),
       TimestampChain: [String(platform.now())],
@@ -150,13 +159,14 @@ async function answer(platform, request) {
       Sink: sink,
     };
     if (made) text.PayloadBytes = made;
+    if (chain) await transfer.run(transfer.platform, chain, request, payload, text);
     if (steps) {
       text.Cmds = await platform.cmds().runCmds(steps, request.received, platform.now(), request.leftNs);
       text.TimestampChain = [String(platform.now())];
     }
     return [200, JSON.stringify(text)];
   } catch (e) {
-    if (!(e instanceof Refused)) throw e;
+    if (!e.status) throw e; // neither Refused nor a failure of the chain
     return [e.status, JSON.stringify({ error: e.message })];
   }
 }
@@ -187,4 +197,6 @@ function timeoutNs(seconds) {
   return Number.isFinite(n) ? n * 1e9 : LONGEST_TIMEOUT_NS;
 }
 
-module.exports = { LONGEST_TIMEOUT_NS, MAX_CMDS, answer, askedCmds, queryOf, requestId, timeoutNs };
+const shared = { Refused, count, has, shorten };
+
+module.exports = { LONGEST_TIMEOUT_NS, MAX_CMDS, answer, queryOf, requestId, timeoutNs };

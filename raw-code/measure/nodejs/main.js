@@ -11,8 +11,10 @@ const core = require('./core.cjs');
 
 const tokenHash = (process.env.STELLAR_TOKEN_SHA256 || '').toLowerCase();
 
-// The wall clock has whole milliseconds only: the monotonic clock carries it on, and is set anew where the two part.
-let anchor = 0n;
+// The wall clock has whole milliseconds only: the monotonic clock carries it on from the exact instant that Node.js
+// notes of its start, and is set anew where the two part.
+const sinceStart = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+let anchor = sinceStart - process.hrtime.bigint();
 function nowNs() {
   const clock = process.hrtime.bigint();
   const wall = BigInt(Date.now()) * 1000000n;
@@ -89,13 +91,17 @@ function sha256(text) {
   return require('crypto').createHash('sha256').update(text, 'utf8').digest('hex');
 }
 
-// makePayload makes n bytes that do not compress, the same ones each time.
+// makePayload makes n bytes that do not compress, the same ones each time, and gives their number.
 function makePayload(n) {
-  const { createCipheriv } = require('crypto');
-  const cipher = createCipheriv('aes-128-ctr', Buffer.from('stellar\0payload\0'), Buffer.alloc(16));
-  const parts = [];
-  for (let left = n; left > 0; left -= 1 << 26) parts.push(cipher.update(Buffer.alloc(Math.min(left, 1 << 26))));
-  return parts.reduce((sum, part) => sum + part.length, 0);
+  let length = 0;
+  for (const part of require('./network.cjs').made(n)) length += part.length;
+  return length;
+}
+
+// transfer loads what a chain needs.
+function transfer() {
+  const { read, run } = require('./transfer.cjs');
+  return { read, run, platform: { now: nowNs, chain: require('./network.cjs') } };
 }
 
 const platform = {
@@ -104,17 +110,19 @@ const platform = {
   randomId,
   makePayload,
   cmds: () => require('./cmds.cjs'),
+  transfer,
 };
 
 // answer asks the core; the token is hashed only where one is wanted.
-function answer(instance, received, id, token, params, cmds, leftNs) {
+function answer(instance, received, id, token, params, body, leftNs) {
   const hash = tokenHash && sha256(token);
-  return core.answer(platform, { instance, received, id, hash, tokenHash, params, cmds, leftNs });
+  return core.answer(platform, { instance, received, id, hash, token, tokenHash, params, body, leftNs });
 }
 
+// bodyOf is an event's body in bytes, as adapters have it; base64 that is none decodes to nothing.
 function bodyOf(event) {
-  const body = typeof event.body === 'string' ? event.body : '';
-  return event.isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body; // bad base64 decodes to nothing
+  const { body } = event;
+  return typeof body === 'string' ? Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8') : body;
 }
 
 // handler answers an HTTP API event (version 2.0; 1.0 has the same fields), or a direct invocation, whose own members
@@ -124,22 +132,23 @@ exports.handler = async (event, context) => {
   const instance = claim();
   let params = event !== null && typeof event === 'object' && !Array.isArray(event) ? event : {};
   let token = params['X-Stellar-Token'];
-  let cmds = {};
+  let body;
   if (params.requestContext != null) {
     const { headers, queryStringParameters } = params;
     token = undefined;
     for (const [name, value] of Object.entries(headers || {})) {
       if (name.toLowerCase() === 'x-stellar-token') token = value;
     }
-    cmds = core.askedCmds(bodyOf(params));
+    body = bodyOf(params);
     params = queryStringParameters || {};
   }
   const left = context && context.getRemainingTimeInMillis
     ? context.getRemainingTimeInMillis() * 1e6 : core.LONGEST_TIMEOUT_NS;
-  const [status, body] = await answer(
-    instance, received, context && context.awsRequestId, typeof token === 'string' ? token : '', params, cmds, left
+  const [status, text] = await answer(
+    instance, received, context && context.awsRequestId, typeof token === 'string' ? token : '', params,
+    body || Buffer.alloc(0), left
   );
-  return { statusCode: status, headers: { 'Content-Type': 'application/json' }, body };
+  return { statusCode: status, headers: { 'Content-Type': 'application/json' }, body: text };
 };
 
 // startedAt is for platforms whose processes run before a function is given to them: their adapters say when it was.
@@ -169,21 +178,22 @@ function serveHTTP(port) {
   const timeoutNs = core.timeoutNs(process.env.STELLAR_TIMEOUT_SECONDS);
   const server = require('http').createServer((request, response) => {
     const instance = claim();
-    const kept = []; // only of a body that may ask for micro-tests
+    const params = core.queryOf(request.url);
+    const payload = 'PayloadSHA256' in params;
+    const kept = []; // of a payload, or of a body that may ask for something
     let length = 0;
     let maybe = true;
     request.on('data', (part) => {
       if (length === 0) maybe = part[0] === 0x7b;
-      if (maybe && length < core.MAX_CMDS) kept.push(part);
+      if (payload || (maybe && length < core.MAX_CMDS)) kept.push(part);
       length += part.length;
     });
     request.on('end', async () => {
       const received = nowNs(); // the whole request is in
-      const { headers, url } = request;
+      const { headers } = request;
       const [status, body] = await answer(
-        instance, received, core.requestId((name) => headers[name]), headers['x-stellar-token'] || '',
-        core.queryOf(url),
-        core.askedCmds(Buffer.concat(kept).toString('utf8')), timeoutNs
+        instance, received, core.requestId((name) => headers[name]), headers['x-stellar-token'] || '', params,
+        Buffer.concat(kept), timeoutNs
       );
       response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
       response.end(body);

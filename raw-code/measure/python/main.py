@@ -162,17 +162,19 @@ def _count(params, name):
 
 
 def _refuse_unready(params):
-    """Name what the protocol has and this function does not run."""
-    for name in ("DataTransferChainIDs", "Chain"):
-        # Clients send an empty chain with every request.
-        if params.get(name) not in (None, "", "[]", "null", []):
-            raise Refused(400, "%s: this function does not run chains, ask it without %s" % (name, name))
+    """Name parameters of older functions that are in another place here."""
+    # Clients send an empty chain with every request.
+    if params.get("DataTransferChainIDs") not in (None, "", "[]", []):
+        raise Refused(400, "DataTransferChainIDs: chains over HTTP are in Chain, a JSON array of URLs")
     for name in ("PutURL", "GetURL"):
         if params.get(name):
-            raise Refused(
-                400, "%s: this function does not run transfers through storage, ask it without %s" % (name, name))
-    if params.get("StorageTransfer") in ("true", True):
-        raise Refused(400, "StorageTransfer: this function does not run transfers through storage, ask it without it")
+            raise Refused(400, "%s: the objects of a transfer through storage are in the request's body" % name)
+    if params.get("StorageTransfer") in ("true", True) and not _in_chain(params):
+        raise Refused(400, "StorageTransfer: it is for chains, ask it with Chain")
+
+
+def _in_chain(params):
+    return "PayloadSHA256" in params or params.get("Chain") not in (None, "", "[]", "null", [])
 
 
 def _read_params(params, left_ns):
@@ -200,15 +202,21 @@ def spin(n):
     return x
 
 
+def payload_parts(n):
+    """Make n bytes that do not compress, the same ones each time, in parts."""
+    from hashlib import shake_128
+
+    part = 1 << 20
+    for at in range(0, n, part):
+        yield shake_128(b"%d,%d" % (SEED, at)).digest(min(part, n - at))
+
+
 def make_payload(n):
     """Make n bytes that do not compress, the same ones each time."""
     payload = bytearray()
     if n:
-        from hashlib import shake_128
-
-        part = 1 << 26  # bounds the second copy that each digest is
-        for at in range(0, n, part):
-            payload += shake_128(b"%d,%d" % (SEED, at)).digest(min(part, n - at))
+        for part in payload_parts(n):
+            payload += part
     return payload
 
 
@@ -221,6 +229,15 @@ def _asked_cmds(body):
     except ValueError:
         return {}
     return {"cmds": asked["cmds"]} if "cmds" in asked else {}
+
+
+def _transfer(params, body):
+    """This request's part of a chain; None: it has none."""
+    if not _in_chain(params):
+        return None
+    import transfer
+
+    return transfer.read(params, body)
 
 
 def _read_cmds(asked):
@@ -247,16 +264,17 @@ def _run_cmds(steps, answer, received, left_ns):
     answer["TimestampChain"] = [str(time.time_ns())]
 
 
-def _answer(instance, received, request_id, token, params, cmds, left_ns):
+def _answer(instance, received, request_id, token, params, body, left_ns):
     """Do the work of one request and give the response's status and JSON text."""
     try:
         _admit(token)
         increments, payload = _read_params(params, left_ns)
-        steps = _read_cmds(cmds or params)
+        chain = _transfer(params, body)
+        steps = _read_cmds({} if chain else _asked_cmds(body) or params)
         begun = time.perf_counter_ns()
         state = spin(increments)
         spin_ns = time.perf_counter_ns() - begun
-        made = len(make_payload(payload))
+        made = 0 if chain else len(make_payload(payload))
     except Refused as e:
         return e.status, json.dumps({"error": str(e)})
     answer = {
@@ -270,6 +288,11 @@ def _answer(instance, received, request_id, token, params, cmds, left_ns):
     }
     if made:
         answer["PayloadBytes"] = made
+    if chain:
+        try:
+            chain.run(answer, token, body, received, left_ns, payload)
+        except Refused as e:
+            return e.status, json.dumps({"error": str(e)})
     if steps is not None:
         _run_cmds(steps, answer, received, left_ns)
     return 200, json.dumps(answer)
@@ -277,8 +300,10 @@ def _answer(instance, received, request_id, token, params, cmds, left_ns):
 
 def _body_of(event):
     body = event.get("body") or ""
+    if isinstance(body, (bytes, bytearray)):  # of adapters
+        return body
     if not event.get("isBase64Encoded"):
-        return body.encode("utf-8", "replace") if body[:1] == "{" else b""
+        return body.encode("utf-8", "replace")
     from binascii import Error, a2b_base64
 
     try:
@@ -296,13 +321,13 @@ def lambda_handler(event, context):
     instance = _identity.claim()
     if not isinstance(event, dict):
         event = {}
-    cmds, token = {}, None
+    body, token = b"", None
     if event.get("requestContext") is not None:
         params = event.get("queryStringParameters") or {}
         for name, value in (event.get("headers") or {}).items():
             if name.lower() == "x-stellar-token":
                 token = value
-        cmds = _asked_cmds(_body_of(event))
+        body = _body_of(event)
     else:
         params = event
         token = event.get("X-Stellar-Token")
@@ -311,7 +336,7 @@ def lambda_handler(event, context):
     if context is not None and hasattr(context, "get_remaining_time_in_millis"):
         left = context.get_remaining_time_in_millis() * 10**6
     request_id = getattr(context, "aws_request_id", None)
-    status, body = _answer(instance, received, request_id, token, params, cmds, left)
+    status, body = _answer(instance, received, request_id, token, params, body, left)
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
 
 
@@ -340,8 +365,8 @@ def _query(text):
     return {k: ",".join(v) for k, v in parse_qs(text, keep_blank_values=True).items()}
 
 
-def _http_body(request):
-    """Read the body to its end so that the connection can be kept; give it only where it may ask for micro-tests."""
+def _http_body(request, payload):
+    """Read the body to its end so that the connection can be kept; give a payload, and what may ask for something."""
     if request.headers.get("Transfer-Encoding"):
         request.close_connection = True
         raise Refused(411, "this function wants a Content-Length with a body")
@@ -349,14 +374,14 @@ def _http_body(request):
     if not _digits(length) or len(length) > 18:
         request.close_connection = True
         raise Refused(400, "Content-Length is not a number")
-    left, kept = int(length), b""
+    left, kept = int(length), bytearray()
     while left:
         part = request.rfile.read(min(left, 1 << 16))
         if not part:
             request.close_connection = True
             raise Refused(400, "the request's body broke off")
         left -= len(part)
-        if len(kept) < MAX_CMDS and (kept or part[:1] == b"{"):
+        if payload or len(kept) < MAX_CMDS and (kept or part[:1] == b"{"):
             kept += part
     return kept
 
@@ -378,14 +403,15 @@ def serve_http(port):
         def do_GET(self):
             instance = _identity.claim()
             try:
-                cmds = _asked_cmds(_http_body(self))
+                params = _query(self.path.partition("?")[2])
+                payload = _http_body(self, "PayloadSHA256" in params)
                 status, body = _answer(
                     instance,
                     time.time_ns(),  # the whole request is in
                     _http_request_id(self.headers),
                     self.headers.get("X-Stellar-Token"),
-                    _query(self.path.partition("?")[2]),
-                    cmds,
+                    params,
+                    payload,
                     timeout_ns,
                 )
             except Refused as e:
@@ -425,6 +451,7 @@ if os.environ.get("STELLAR_FILLER_READ") == "1":
 _identity.ready()  # a managed runtime asks for its first event as soon as this module is in
 
 if __name__ == "__main__":
+    sys.modules["main"] = sys.modules["__main__"]  # or transfer would import a second copy
     if not os.environ.get("PORT", "").isdigit():
         sys.exit("measure: PORT is not set: nothing to serve (a Lambda runtime calls main.lambda_handler)")
     serve_http(int(os.environ["PORT"]))

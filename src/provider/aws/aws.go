@@ -23,7 +23,7 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true,
-		UDP: true, Update: 5 * time.Second}
+		UDP: true, Chains: true, Update: 5 * time.Second}
 }
 
 // limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of
@@ -31,7 +31,7 @@ func Provider() provider.Provider {
 // CLI always does it.
 func limits() provider.Limits {
 	body, words := provider.EventLimits(maxPayload)
-	return provider.Limits{RequestBytes: body, RequestWords: words,
+	return provider.Limits{RequestBytes: body, RequestWords: words, Base64: true,
 		ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
@@ -141,7 +141,7 @@ func (a *connection) Refuse(s *experiment.SubExperiment, fn *provider.Function) 
 		no = append(no, provider.Refuse("DesiredServiceTimes", longest, "its HTTP API gives up after %v; Entry %s and "+
 			"%s do not", gatewayTimeout, experiment.EntryURL, experiment.EntrySDK))
 	}
-	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
+	if s.PayloadLengthBytes > maxPayload && s.Type != experiment.TypeTransfer {
 		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes,
 			"Lambda takes %d a request and a response",
 			maxPayload))

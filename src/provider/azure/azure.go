@@ -26,7 +26,8 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: "azure", Runs: "serverless deploy", Limits: limits(), Secrets: []string{envSecret},
-		UDP: true, Can: []string{"a function app for each function", "no memory setting"}, Connect: connect,
+		UDP: true, Chains: true, Connect: connect,
+		Can:    []string{"a function app for each function", "no memory setting"},
 		Divide: provider.OnePerFunction}
 }
 
@@ -34,6 +35,8 @@ func Provider() provider.Provider {
 func limits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: bytesize.GiB, ZipWords: "1 GB",
 		TimeoutMax: 600, Languages: []string{"python", "nodejs", "go", "rust"},
+		// learn.microsoft.com/azure/azure-functions/functions-app-settings, FUNCTIONS_REQUEST_BODY_SIZE_LIMIT
+		RequestBytes: int64(100 * bytesize.MiB), RequestWords: "100 MiB, as the host is set",
 		Region: regionForm(), RegionLike: "westeurope or West Europe",
 		Source: "learn.microsoft.com/azure/azure-functions/functions-scale, November 2026"}
 }

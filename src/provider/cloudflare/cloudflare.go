@@ -27,8 +27,8 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers,
-		Limits: limits(),
-		Can:    []string{"modules of your own", "cold start by a new version"}, Connect: connect,
+		Limits: limits(), Chains: true,
+		Can: []string{"modules of your own", "cold start by a new version"}, Connect: connect,
 		Divide: provider.OnePerFunction, Attempts: attempts}
 }
 
@@ -37,7 +37,8 @@ func Provider() provider.Provider {
 // wall-clock time, and memory is no setting.
 func limits() provider.Limits {
 	return provider.Limits{PackageTypes: []string{"Zip"}, ZipBytes: 64 * bytesize.MiB,
-		ZipWords: "64 MiB of modules, uncompressed",
+		ZipWords:     "64 MiB of modules, uncompressed",
+		RequestBytes: 100_000_000, RequestWords: "100 MB, on the free and the pro plan",
 		MemoryMB: [2]int{128, 128}, Source: "developers.cloudflare.com/workers/platform/limits, November 2026"}
 }
 

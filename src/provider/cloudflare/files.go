@@ -17,6 +17,9 @@ const (
 	// compatibilityDate fixes the behaviour of the runtime
 	// (developers.cloudflare.com/workers/configuration/compatibility-dates); it is not later than the pinned workerd.
 	compatibilityDate = "2026-04-01"
+	// publicFetch lets a Worker ask another one of its account at its address; without it the answer is error 1042
+	// (developers.cloudflare.com/workers/configuration/compatibility-flags).
+	publicFetch = "global_fetch_strictly_public"
 	// usualCPU is what a request may compute where nothing else is said, on the paid plan. The free one takes no
 	// setting, so there is one only where it is needed.
 	usualCPU = 30 * time.Second
@@ -28,6 +31,7 @@ type wranglerFile struct {
 	Name              string            `json:"name"`
 	Main              string            `json:"main"`
 	CompatibilityDate string            `json:"compatibility_date"`
+	Flags             []string          `json:"compatibility_flags,omitempty"`
 	NoBundle          bool              `json:"no_bundle"`
 	WorkersDev        bool              `json:"workers_dev"`
 	PreviewURLs       bool              `json:"preview_urls"`
@@ -75,6 +79,9 @@ func (c *connection) Files(r *run.Run, u provider.Unit, _ map[string]string) ([]
 			{Type: "CommonJS", Globs: []string{"**/*.cjs"}, Fallthrough: true},
 		},
 		Vars: variables(r, fn),
+	}
+	if r.Experiment.SubExperiments[fn.Sub].DataTransferChainLength > 1 {
+		file.Flags = []string{publicFetch}
 	}
 	if r.Experiment.SubExperiments[fn.Sub].ProviderReport {
 		file.Observability = &observability{Enabled: true, SamplingRate: 1}

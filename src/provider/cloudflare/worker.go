@@ -15,7 +15,7 @@ import (
 // Adapt gives the language of all functions there. A handler is the main module's file: what it exports is fixed.
 func (c *connection) Adapt(string) provider.Adaptation {
 	return provider.Adaptation{Handler: "worker.mjs", Check: workerEntry,
-		From: []string{"measure/nodejs/core.cjs", "adapters/cloudflare/nodejs"}}
+		From: []string{"measure/nodejs/core.cjs", "measure/nodejs/transfer.cjs", "adapters/cloudflare/nodejs"}}
 }
 
 // Notes says that a Worker takes the place of what the file names.

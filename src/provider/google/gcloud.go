@@ -21,7 +21,7 @@ import (
 // CloudRun is the row of the table of providers for images on Cloud Run.
 func CloudRun() provider.Provider {
 	return provider.Provider{Name: "gcr", Runs: "gcloud run deploy", Limits: runLimits(),
-		UDP: true,
+		UDP: true, Chains: true,
 		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units,
 		ImageContract: "http", // a container answers on $PORT
 		CPUs:          func(memoryMB, _ int) float64 { return float64(wholeCPUs(memoryMB)) }}
@@ -30,7 +30,7 @@ func CloudRun() provider.Provider {
 // CloudFunctions is the row of the table of providers for functions that Google builds from their sources.
 func CloudFunctions() provider.Provider {
 	return provider.Provider{Name: "google", Runs: "gcloud functions deploy", Limits: functionsLimits(),
-		UDP: true,
+		UDP: true, Chains: true,
 		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units,
 		CPUs: func(memoryMB, concurrency int) float64 {
 			if concurrency > 1 {

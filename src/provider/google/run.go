@@ -115,7 +115,7 @@ func refusedByRun(s *experiment.SubExperiment) (no []provider.Refusal) {
 	if s.Platform.Concurrency > maxConcurrency {
 		no = append(no, provider.Refuse("Platform.Concurrency", s.Platform.Concurrency, "at most %d", maxConcurrency))
 	}
-	if s.PayloadLengthBytes > maxPayload && !s.StorageTransfer {
+	if s.PayloadLengthBytes > maxPayload && s.Type != experiment.TypeTransfer {
 		no = append(no, provider.Refuse("PayloadLengthBytes", s.PayloadLengthBytes,
 			"it takes %d a request and a response over HTTP/1, which functions are reached by", maxPayload))
 	}

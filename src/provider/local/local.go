@@ -27,7 +27,7 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: limits(),
 		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
-		UDP: true, Update: 100 * time.Millisecond}
+		UDP: true, Chains: true, Update: 100 * time.Millisecond}
 }
 
 const (
@@ -40,7 +40,7 @@ func limits() provider.Limits {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Limits{Arm: true,
 		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
-		RequestBytes: body, RequestWords: words, References: true,
+		RequestBytes: body, RequestWords: words, Base64: true, References: true,
 		// what the platform sets itself
 		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
 			`LAMBDA_TASK_ROOT|TMPDIR)$`)}

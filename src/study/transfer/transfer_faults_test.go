@@ -129,7 +129,7 @@ func TestFaultsOfAHead(t *testing.T) {
 				(r.Err == sample.OK) != (r.Latency >= 0) {
 				t.Errorf("%s: row %+v", c.fault, r)
 			}
-			if told := strings.Join(transfers[i+1][3:], "") != ""; told != (c.fault == "none") {
+			if told := strings.Join(transfers[i+1][3:len(transfers[i+1])-1], "") != ""; told != (c.fault == "none") {
 				t.Errorf("%s: transfers %v", c.fault, transfers[i+1])
 			}
 		}

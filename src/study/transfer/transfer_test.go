@@ -122,7 +122,7 @@ func TestDataTransfer(t *testing.T) {
 			strings.Join(line[3:6], " ") != strings.Join(told, " ") {
 			t.Errorf("line %d: %v beside %+v", i, line, rows[i])
 		}
-		if strings.Join(line[6:], "") != "" {
+		if strings.Join(line[6:len(line)-1], "") != "" || line[len(line)-1] != "false" {
 			t.Errorf("line %d tells of hops that no function told of: %v", i, line[6:])
 		}
 	}
@@ -138,7 +138,11 @@ func TestDataTransferRefuses(t *testing.T) {
 		"no chain": {func(s *study.Env) { s.Sub.DataTransferChainLength = 1 }, "do not make chains", false},
 		"uneven": {func(s *study.Env) { s.Sub.DataTransferChainLength = 4 }, "6 endpoints do not make chains of 4",
 			false},
-		"http":       {func(s *study.Env) { s.Sub.Protocol = probe.HTTP1 }, "chains over Protocol http1", true},
+		"storage": {func(s *study.Env) { s.Sub.StorageTransfer = true }, "StorageTransfer over grpc", true},
+		"no store": {func(s *study.Env) { s.Sub.Protocol, s.Sub.StorageTransfer = probe.HTTP1, true },
+			"needs an object store", true},
+		"no URL": {func(s *study.Env) { s.Sub.Protocol, s.Endpoints[1].URL = probe.HTTP1, "ftp://a.example" },
+			"can call", false},
 		"encrypted":  {func(s *study.Env) { s.Endpoints[1].URL = "https://a.example" }, "in clear", false},
 		"no address": {func(s *study.Env) { s.Endpoints[1].URL = "/path" }, "has no host", false},
 		"no folder":  {func(s *study.Env) { s.Dir = "" }, "no folder", false},

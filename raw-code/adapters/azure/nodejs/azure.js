@@ -14,12 +14,19 @@ measure.startedAt(began);
 
 const timeoutMs = core.timeoutNs(process.env.STELLAR_TIMEOUT_SECONDS) / 1e6;
 
+// bodyOf is the request's body in bytes: the host gives a payload (application/octet-stream) as a Buffer in body, and a
+// text as rawBody.
+function bodyOf(req) {
+  if (Buffer.isBuffer(req.body)) return req.body;
+  return typeof req.rawBody === 'string' ? req.rawBody : '';
+}
+
 exports.handler = async (context, req) => {
   const event = {
     requestContext: {},
     headers: req.headers,
     queryStringParameters: req.query,
-    body: typeof req.rawBody === 'string' ? req.rawBody : '',
+    body: bodyOf(req),
   };
   const lambda = { awsRequestId: context.invocationId, getRemainingTimeInMillis: () => timeoutMs };
   const answer = await measure.handler(event, lambda);

@@ -16,7 +16,7 @@ exports.handle = async (request, response) => {
     requestContext: { http: { method } },
     headers,
     queryStringParameters: core.queryOf(request.originalUrl || request.url),
-    body: rawBody && rawBody[0] === 0x7b ? rawBody.toString('utf8', 0, core.MAX_CMDS) : '',
+    body: rawBody,
   };
   const context = { awsRequestId: core.requestId((name) => headers[name]), getRemainingTimeInMillis: () => timeoutMs };
   const { statusCode, headers: own, body } = await handler(event, context);

@@ -24,7 +24,7 @@ public final class Measure {
     /** Used if the platform does not report its timeout, in ns: no platform allows longer requests. */
     static final double LONGEST_TIMEOUT = 3600e9;
 
-    private static final long SEED = 88172645463325252L; // of Marsaglia, "Xorshift RNGs" (2003); any number but 0 works
+    static final long SEED = 88172645463325252L; // of Marsaglia, "Xorshift RNGs" (2003); any number but 0 works
     private static final int STEP = 1 << 20;
     private static final String TOKEN = env("STELLAR_TOKEN_SHA256").toLowerCase(java.util.Locale.ROOT);
     static final Instance INSTANCE = new Instance();
@@ -53,7 +53,7 @@ public final class Measure {
         Object event = Json.parse(text);
         Map<String, ?> params = event instanceof Map ? map(event) : Collections.emptyMap();
         Object token = params.get("X-Stellar-Token");
-        Map<String, ?> cmds = Collections.emptyMap();
+        byte[] body = new byte[0];
         if (params.get("requestContext") != null) {
             Map<String, ?> outer = params;
             token = null;
@@ -62,12 +62,12 @@ public final class Measure {
                     token = header.getValue();
                 }
             }
-            cmds = askedCmds(body(outer));
+            body = body(outer);
             params = map(outer.get("queryStringParameters"));
         }
         double left = context == null ? LONGEST_TIMEOUT : context.getRemainingTimeInMillis() * 1e6;
         Answer answer = answer(instance, received, context == null ? null : context.getAwsRequestId(),
-            token instanceof String ? (String) token : "", params, cmds, left);
+            token instanceof String ? (String) token : "", params, body, left);
         Map<String, Object> response = new LinkedHashMap<>();
         response.put("statusCode", answer.status);
         response.put("headers", Collections.singletonMap("Content-Type", "application/json"));
@@ -92,16 +92,18 @@ public final class Measure {
 
     /** Does the work of one request. */
     static Answer answer(Map<String, Object> instance, long received, String id, String token, Map<String, ?> given,
-            Map<String, ?> asked, double leftNs) {
+            byte[] body, double leftNs) {
         try {
             admit(token);
             Params p = new Params(given, leftNs);
+            Chain chain = Params.inChain(given) ? Chain.read(given, body) : null;
+            Map<String, ?> asked = chain != null ? Collections.emptyMap() : askedCmds(body);
             Map<String, ?> from = asked.isEmpty() ? given : asked;
             Cmds cmds = from.containsKey("cmds") ? new Cmds(from.get("cmds")) : null;
             long begun = System.nanoTime();
             long state = spin(p.increments);
             long spinNs = System.nanoTime() - begun;
-            long made = makePayload(p.payload);
+            long made = chain == null ? makePayload(p.payload) : 0;
             Map<String, Object> out = new LinkedHashMap<>();
             out.put("RequestID", id == null || id.isEmpty() ? Instance.randomId() : id);
             out.put("TimestampChain", Collections.singletonList(Long.toString(Instance.now())));
@@ -111,6 +113,9 @@ public final class Measure {
             out.put("Increments", p.increments);
             if (made > 0) {
                 out.put("PayloadBytes", made);
+            }
+            if (chain != null) {
+                chain.run(out, token, body, received, leftNs, p.payload);
             }
             if (cmds != null) {
                 out.put("Cmds", cmds.run(instance, received, leftNs));
@@ -168,7 +173,7 @@ public final class Measure {
     }
 
     @SuppressWarnings("unchecked")
-    private static Map<String, ?> map(Object value) {
+    static Map<String, ?> map(Object value) {
         return value instanceof Map ? (Map<String, ?>) value : Collections.<String, Object>emptyMap();
     }
 
@@ -188,7 +193,7 @@ public final class Measure {
     }
 
     /** The micro-tests that a body asks for, as the map with the key cmds. Any other body is a payload. */
-    static Map<String, ?> askedCmds(byte[] body) {
+    private static Map<String, ?> askedCmds(byte[] body) {
         if (body.length == 0 || body[0] != '{') {
             return Collections.emptyMap();
         }

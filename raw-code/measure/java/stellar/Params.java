@@ -45,25 +45,29 @@ final class Params {
             + (Math.abs(power) < 10 ? "0" : "") + Math.abs(power);
     }
 
-    /** Names what the protocol has and this function does not run. */
+    /** Names parameters of older functions that are in another place here. */
     private static void refuseUnready(Map<String, ?> given) throws Refused {
-        for (String name : new String[] {"DataTransferChainIDs", "Chain"}) {
-            Object v = given.get(name); // clients send an empty chain with every request
-            if (!(blank(v) || "[]".equals(v) || "null".equals(v) || v instanceof List && ((List<?>) v).isEmpty())) {
-                throw new Refused(400, name + ": this function does not run chains, ask it without " + name);
-            }
+        Object old = given.get("DataTransferChainIDs"); // clients send an empty chain with every request
+        if (!(blank(old) || "[]".equals(old) || old instanceof List && ((List<?>) old).isEmpty())) {
+            throw new Refused(400, "DataTransferChainIDs: chains over HTTP are in Chain, a JSON array of URLs");
         }
         for (String name : new String[] {"PutURL", "GetURL"}) {
             if (!blank(given.get(name))) {
                 throw new Refused(400,
-                    name + ": this function does not run transfers through storage, ask it without " + name);
+                    name + ": the objects of a transfer through storage are in the request's body");
             }
         }
         Object storage = given.get("StorageTransfer");
-        if ("true".equals(storage) || Boolean.TRUE.equals(storage)) {
-            throw new Refused(400,
-                "StorageTransfer: this function does not run transfers through storage, ask it without it");
+        if (("true".equals(storage) || Boolean.TRUE.equals(storage)) && !inChain(given)) {
+            throw new Refused(400, "StorageTransfer: it is for chains, ask it with Chain");
         }
+    }
+
+    /** Reports whether a request is part of a chain. */
+    static boolean inChain(Map<String, ?> given) {
+        Object v = given.get("Chain");
+        return given.containsKey("PayloadSHA256")
+            || !(blank(v) || "[]".equals(v) || "null".equals(v) || v instanceof List && ((List<?>) v).isEmpty());
     }
 
     private static boolean blank(Object v) {
@@ -71,7 +75,7 @@ final class Params {
     }
 
     /** Reads a parameter that is a whole number from 0 up; an absent one is 0. */
-    private static long count(Map<String, ?> given, String name) throws Refused {
+    static long count(Map<String, ?> given, String name) throws Refused {
         if (!given.containsKey(name)) {
             return 0;
         }

@@ -98,18 +98,17 @@ public final class Server {
         boolean keep = !"close".equalsIgnoreCase(fields.get("connection"));
         Measure.Answer answer;
         try {
-            byte[] kept = readBody(in, fields);
+            Map<String, String> params = query(first);
+            byte[] kept = readBody(in, fields, params.containsKey("PayloadSHA256"));
             String token = fields.get("x-stellar-token");
             answer = Measure.answer(instance, Instance.now(), requestId(fields),
-                token == null ? "" : token, query(first),
-                Measure.askedCmds(kept), timeoutNs);
+                token == null ? "" : token, params, kept, timeoutNs);
         } catch (Refused e) {
             keep = false;
             answer = Measure.Answer.refusal(e);
         }
         byte[] text = answer.text.getBytes(StandardCharsets.UTF_8);
-        String reason = answer.status == 200 ? "OK" : answer.status == 401 ? "Unauthorized"
-            : answer.status == 411 ? "Length Required" : "Bad Request";
+        String reason = reason(answer.status);
         ByteArrayOutputStream out = new ByteArrayOutputStream(text.length + 200);
         out.write(("HTTP/1.1 " + answer.status + " " + reason + "\r\nContent-Type: application/json\r\nContent-Length: "
             + text.length + "\r\nConnection: " + (keep ? "keep-alive" : "close") + "\r\n\r\n")
@@ -119,6 +118,27 @@ public final class Server {
         }
         out.writeTo(socket.getOutputStream());
         return keep;
+    }
+
+    private static String reason(int status) {
+        switch (status) {
+            case 200:
+                return "OK";
+            case 401:
+                return "Unauthorized";
+            case 411:
+                return "Length Required";
+            case 422:
+                return "Unprocessable Content";
+            case 429:
+                return "Too Many Requests";
+            case 502:
+                return "Bad Gateway";
+            case 504:
+                return "Gateway Timeout";
+            default:
+                return "Bad Request";
+        }
     }
 
     private static String line(InputStream in, int[] left) throws IOException {
@@ -136,8 +156,9 @@ public final class Server {
         return text.endsWith("\r") ? text.substring(0, text.length() - 1) : text;
     }
 
-    /** Reads the body to its end so that the connection can be kept; it gives only what may ask for micro-tests. */
-    private static byte[] readBody(InputStream in, Map<String, String> fields) throws IOException, Refused {
+    /** Reads the body to its end so that the connection can be kept; it gives a payload, or what asks for something. */
+    private static byte[] readBody(InputStream in, Map<String, String> fields, boolean payload)
+            throws IOException, Refused {
         if (fields.containsKey("transfer-encoding")) {
             throw new Refused(411, "this function wants a Content-Length with a body");
         }
@@ -156,7 +177,7 @@ public final class Server {
                 throw new EOFException("the request's body broke off");
             }
             left -= n;
-            if (kept.size() < MAX_CMDS && (kept.size() > 0 || buffer[0] == '{')) {
+            if (payload || kept.size() < MAX_CMDS && (kept.size() > 0 || buffer[0] == '{')) {
                 kept.write(buffer, 0, n);
             }
         }
