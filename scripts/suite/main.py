@@ -121,7 +121,7 @@ def waves(args, flags, work):
     wanted["data"] = parts.DATA
 
     def tests(name, *more):
-        return parts.jobs(name, wanted[name], [*more, *flags], env) if name in args.only else []
+        return parts.jobs(name, wanted[name], [*more, *flags], env, not flags) if name in args.only else []
 
     if args.quick:
         env = dict(os.environ)
@@ -142,7 +142,8 @@ def waves(args, flags, work):
         *tests("data", *plain, *([] if args.race else ["-short"])),  # once a day all ten million rows are read
         *peers, *script("suite", (0.5, 10), sys.executable, "-B", "scripts/suite/selftest.py"),
     ]
-    return [sorted(everything, key=lambda job: -job.seconds), tests("fidelity", *every)]
+    alone = parts.lone("tools", wanted["tools"], every, env) if "tools" in args.only and not flags else []
+    return [sorted(everything, key=lambda job: -job.seconds), tests("fidelity", *every) + alone]
 
 
 def on_signal(number, _):

@@ -34,6 +34,8 @@ ACCEPTANCE = "src/acceptance"
 # Packages that are held to a few milliseconds: one at a time, after all others.
 FIDELITY = ("src/probe/fidelity", "src/study/pingpong")
 RACED = ("src/study/pingpong",)  # those of them that keep their bounds under the race detector
+# Tests of other packages that compare with what the processor gives them: they run after all others, too.
+LONE = {"raw-code": "^TestShareOfQuotas$"}
 PEERS = "scripts/grpcpeer"  # a module of its own, with the tests that need gRPC's library
 
 
@@ -239,10 +241,19 @@ def sort_packages(folders):
     return sorted_
 
 
-def jobs(name, folders, flags, env):
-    """The jobs of a part: one for each package in JOBS, and one for all others, a package at a time."""
-    out = [Part(name, ["./" + f], flags if f not in RACED or "-race" in flags else [*flags, "-race"], env, load=JOBS[f])
-           for f in folders if f in JOBS]
+def lone(name, folders, flags, env):
+    """The jobs of a part's tests that run alone."""
+    return [Part(name, ["./" + f], [*flags, "-run", LONE[f]], env, load=(ALONE, 10)) for f in folders if f in LONE]
+
+
+def jobs(name, folders, flags, env, apart=False):
+    """The jobs of a part: one for each package in JOBS, and one for all others, a package at a time. With apart, tests
+    that run alone are left out."""
+    out = []
+    for f in (f for f in folders if f in JOBS):
+        own = [*flags, "-race"] if f in RACED and "-race" not in flags else flags
+        own = [*own, "-skip", LONE[f]] if apart and f in LONE else own
+        out.append(Part(name, ["./" + f], own, env, load=JOBS[f]))
     rest = ["./" + f for f in folders if f not in JOBS]
     return out + ([Part(name, rest, [*flags, "-p=1"], env)] if rest else [])
 

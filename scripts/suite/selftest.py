@@ -236,6 +236,7 @@ class Suite(unittest.TestCase):
         found = parts.packages()
         kinds = parts.sort_packages(found)
         self.assertEqual(sorted(sum(kinds.values(), [])), found)
+        self.assertLessEqual(set(parts.LONE), set(parts.JOBS), "only a job of its own can leave tests out")
         for name in (*parts.TOOLS, *parts.JOBS, *parts.FIDELITY):
             self.assertIn(name, found, "a package that the suite names has no tests")
         self.assertEqual(parts.sort_packages(["src/new"])["unit"], ["src/new"])

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"stellar/src/sample"
 )
 
 // handover listens on one address for several servers, each of which ends without ending it.
@@ -96,6 +98,11 @@ func TestShutdownUnderLoad(t *testing.T) {
 			stop()
 			if err != nil || out.Errors != 0 || out.Requests < 100 {
 				t.Errorf("outcome %+v, error %v, rows' classes %v", out, err, b.classes())
+				for _, r := range b.rows {
+					if r.Err != sample.OK {
+						t.Errorf("row %+v", r)
+					}
+				}
 			}
 			checkRows(t, b.rows)
 		})

@@ -57,7 +57,7 @@ func openShop(t *testing.T, e *cloud.AWS) (arn string) {
 	return aws.ToString(is.FunctionArn)
 }
 
-// closeShop removes the stack and what its function has left.
+// closeShop removes the stack. The log group that its function has made is none of stellar's.
 func closeShop(t *testing.T, e *cloud.AWS) {
 	t.Helper()
 	if _, err := e.Stacks.DeleteStack(t.Context(),

@@ -272,7 +272,9 @@ func (e *AWS) Left() (left []string) {
 		e.Fatal(err)
 	}
 	for _, g := range groups.LogGroups {
-		left = append(left, "log group "+aws.ToString(g.LogGroupName))
+		if name := aws.ToString(g.LogGroupName); strings.Contains(name, "stellar-") { // others have theirs
+			left = append(left, "log group "+name)
+		}
 	}
 	buckets, err := e.s3.ListBuckets(ctx, &s3.ListBucketsInput{})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -322,11 +323,11 @@ func result(stdout, stderr string) shell.Result { return shell.Result{Stdout: st
 
 // No command reports its use to Google: not one that only asks either.
 func TestGcloudReportsNothing(t *testing.T) {
-	ran := 0
+	var ran atomic.Int64
 	o := provider.Options{Getenv: func(string) string { return "" },
 		LookPath: func(n string) (string, error) { return "/tools/" + n, nil },
 		Runner: func(_ context.Context, c shell.Command) (shell.Result, error) {
-			if ran++; !slices.Contains(c.Env, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true") {
+			if ran.Add(1); !slices.Contains(c.Env, "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true") {
 				t.Errorf("gcloud %q runs in %q", c.Args, c.Env)
 			}
 			return shell.Result{Stdout: "42"}, nil
@@ -339,7 +340,7 @@ func TestGcloudReportsNothing(t *testing.T) {
 	if err := conn.RemoveFunctions(t.Context(), []provider.Unit{u}); err == nil {
 		t.Error("a function that is still there was removed")
 	}
-	if ran < 5 { // project, region, number, delete, describe
-		t.Errorf("%d commands were run", ran)
+	if n := ran.Load(); n < 5 { // project, region, number, delete, describe
+		t.Errorf("%d commands were run", n)
 	}
 }
