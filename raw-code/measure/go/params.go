@@ -67,7 +67,7 @@ func refuseUnready(get func(string) (string, bool)) error {
 
 // inChain reports whether a request is part of a chain.
 func inChain(get func(string) (string, bool)) bool {
-	chain, _ := get("Chain")
+	chain, _ := get(chainParameter)
 	_, receives := get(shaParameter)
 	return receives || chain != "" && chain != "[]" && chain != "null"
 }

@@ -17,9 +17,10 @@ const (
 	// statusPayload is the status of a request whose payload did not arrive as its producer made it, 422 of RFC 9110.
 	statusPayload = http.StatusUnprocessableEntity
 
-	shaParameter = "PayloadSHA256" // its presence says that the request passes a payload on
-	maxFan       = 1000
-	answerMargin = 100 * time.Millisecond // before the deadline, to answer that a function below did not
+	chainParameter = "Chain"         // the URLs of the functions that follow
+	shaParameter   = "PayloadSHA256" // its presence says that the request passes a payload on
+	maxFan         = 1000
+	answerMargin   = 100 * time.Millisecond // before the deadline, to answer that a function below did not
 )
 
 // transfer is a request's part of a chain over HTTP: the payload that comes in and the functions that it goes on to.
@@ -64,20 +65,20 @@ func readTransfer(get func(string) (string, bool), body []byte) (*transfer, erro
 	if !inChain(get) {
 		return nil, nil
 	}
-	chain, _ := get("Chain")
+	chain, _ := get(chainParameter)
 	sha, receives := get(shaParameter)
 	t := &transfer{receives: receives, sha: strings.ToLower(sha), fan: 1}
 	if chain != "" && chain != "null" {
 		if err := json.Unmarshal([]byte(chain), &t.chain); err != nil {
-			return nil, fmt.Errorf("Chain is not a JSON array of URLs: %s", shorten(chain))
+			return nil, fmt.Errorf("%s is not a JSON array of URLs: %s", chainParameter, shorten(chain))
 		}
 	}
 	if len(t.chain) > maxChain {
-		return nil, fmt.Errorf("Chain names %d functions, at most %d are allowed", len(t.chain), maxChain)
+		return nil, fmt.Errorf("%s names %d functions, at most %d are allowed", chainParameter, len(t.chain), maxChain)
 	}
 	for _, at := range t.chain {
 		if u, err := url.Parse(at); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("Chain: %q is not the URL of a function", shorten(at))
+			return nil, fmt.Errorf("%s: %q is not the URL of a function", chainParameter, shorten(at))
 		}
 	}
 	fan, err := count(get, "Fan")
@@ -88,7 +89,7 @@ func readTransfer(get func(string) (string, bool), body []byte) (*transfer, erro
 		t.fan = int(min(fan, maxFan))
 	}
 	if len(t.chain)%t.fan != 0 {
-		return nil, fmt.Errorf("Chain names %d functions, they cannot be divided among a Fan of %d", len(t.chain),
+		return nil, fmt.Errorf("%s names %d functions, they cannot be divided among a Fan of %d", chainParameter, len(t.chain),
 			t.fan)
 	}
 	if v, _ := get("StorageTransfer"); v == "true" {

@@ -16,7 +16,7 @@ func toyStudy() addition {
 	return addition{
 		files: map[string]string{"src/study/toy/toy.go": "study/toy.go"},
 		edits: []edit{
-			{"src/experiment/subtypes.go", "\t\t{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10}},\n", `
+			{"src/experiment/subtypes.go", "\t\t{name: TypeTransfer, bursts: true, defaults: TypeKeys{MaxRetries: 10, Fan: 1}},\n", `
 		{
 			name:     "toy",
 			defaults: TypeKeys{ToyFunctions: 3},
