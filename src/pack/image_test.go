@@ -165,7 +165,7 @@ func TestImageSizes(t *testing.T) {
 		seen[p.SHA256], seen[p.Image] = true, true
 		checkLayers(t, l, p, p.TargetBytes == 5<<20)
 	}
-	// One build for the code and one for each image; one image may be off by more than the tolerance and be built again.
+	// One build for the code and one for each image; one may be off by more than the tolerance, and is built again.
 	if built := l.built(); len(built) > len(all)+2 {
 		t.Errorf("%d images with filler took %d builds: %v", len(all), len(built), slices.Sorted(maps.Keys(built)))
 	}

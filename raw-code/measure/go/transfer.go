@@ -89,8 +89,8 @@ func readTransfer(get func(string) (string, bool), body []byte) (*transfer, erro
 		t.fan = int(min(fan, maxFan))
 	}
 	if len(t.chain)%t.fan != 0 {
-		return nil, fmt.Errorf("%s names %d functions, they cannot be divided among a Fan of %d", chainParameter, len(t.chain),
-			t.fan)
+		return nil, fmt.Errorf("%s names %d functions, they cannot be divided among a Fan of %d", chainParameter,
+			len(t.chain), t.fan)
 	}
 	if v, _ := get("StorageTransfer"); v == "true" {
 		return t, t.readObjects(body)
