@@ -3,7 +3,9 @@ package pack
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/image"
 
 	"stellar/src/fail"
 )
@@ -60,10 +65,42 @@ func TestContextKeepsLinks(t *testing.T) {
 	}
 }
 
+// keepInCache builds an image until the test's end, so that the Engine's cache has its steps: without it, that of the
+// first run is removed with the images of its stages.
+func keepInCache(t *testing.T, dockerfile string) {
+	t.Helper()
+	var text bytes.Buffer
+	w := tar.NewWriter(&text)
+	err := w.WriteHeader(&tar.Header{Name: "Dockerfile", Mode: 0o644, Size: int64(len(dockerfile))})
+	if err == nil {
+		_, err = w.Write([]byte(dockerfile))
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c, tag := openEngine(t), fmt.Sprintf("stellar-test-cache:%d", os.Getpid())
+	answer, err := c.ImageBuild(t.Context(), &text, build.ImageBuildOptions{Version: build.BuilderV1,
+		Tags: []string{tag}, Remove: true, ForceRemove: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(answer.Body)
+	if err = errors.Join(err, answer.Body.Close()); err != nil || !bytes.Contains(said, []byte("Successfully tagged")) {
+		t.Fatalf("%v: %s", err, said)
+	}
+	t.Cleanup(func() {
+		if _, err := c.ImageRemove(context.Background(), tag, image.RemoveOptions{PruneChildren: true}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The result of a user's Dockerfile is named by its context and its layers: the same in another run, but different if a
 // repeated step brings something else. Only then may functions of an earlier run be used for it.
 func TestOwnDockerfileIsNamedByItsContent(t *testing.T) {
-	dockerfile := "FROM " + testBase + " AS maker\nRUN cat /proc/sys/kernel/random/uuid >/made\n" +
+	maker := "FROM " + testBase + " AS maker\nRUN cat /proc/sys/kernel/random/uuid >/made\n"
+	keepInCache(t, maker)
+	dockerfile := maker +
 		"FROM scratch\nCOPY --from=maker /made /made\n" // a small image: each run compresses it to know its size
 	p := own(t, dockerfile, nil)
 	name := func(rebuild bool) string {
