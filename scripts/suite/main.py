@@ -20,7 +20,7 @@ from parts import Part, Script
 NAMES = ("suite", "unit", "data", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
 WAITING = "-parallel=4"  # tests that run side by side wait most of their time
-ROOM = 1.3  # of each core: jobs wait for each other and for the disk
+ROOM = 1.05  # of each core: more at once only makes each of them slower
 # Packages that only compute, on data of one goroutine: drawing and compressing. The race detector would take a third of
 # the unit tests' CPU for them; once a day (--race) it looks at them, too.
 COMPUTING = ("compress/flate", "hash/adler32", "hash/crc32", "image", "image/color", "image/draw", "image/png",
