@@ -15,6 +15,7 @@ type connPool struct {
 	idle    []*conn // that stand and carry nothing, as far as is known; used last, at the end
 	most    int     // the largest burst's share: more are never needed at once in a closed schedule
 	muxes   []*mux  // connections of HTTP/2
+	made    int     // connections of HTTP/2 so far
 	opening int     // connections being opened before their burst
 	pending []*slot // that wait for their turn to open one
 
@@ -104,14 +105,15 @@ func (p *connPool) join(s *slot) {
 }
 
 // room finds an HTTP/2 connection that has room for the slot, or nil. A request that is sent again because a connection
-// was drained uses one that carries nothing yet: older ones may be drained soon, too.
+// was drained uses one that carries nothing yet, or that was opened after the drained one: older ones may be drained
+// soon, too.
 func (p *connPool) room(s *slot) *mux {
 	if !s.b.reuse {
 		return nil
 	}
 	_, drained := errors.AsType[goAwayError](s.refusal)
 	for _, m := range p.muxes {
-		if m.free(s) && !(s.resent && drained && m.greeted) {
+		if m.free(s) && !(s.resent && drained && m.greeted && m.number <= s.refuser) {
 			return m
 		}
 	}

@@ -21,6 +21,7 @@ const (
 type mux struct {
 	conn    *conn
 	pool    *connPool
+	number  int // it is the pool's connection of that number, from 1
 	room    int // slots that may use it at once
 	members int // slots that do, armed ones included
 	waiting []*slot
@@ -56,7 +57,8 @@ type mux struct {
 var _ user = (*mux)(nil)
 
 func (p *connPool) newMux(s *slot) *mux {
-	m := &mux{pool: p, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
+	p.made++
+	m := &mux{pool: p, number: p.made, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
 		sendWindow: firstWindow, streamWindow: firstWindow}
 	if s.b.shared {
 		m.room = streamsMost
@@ -252,6 +254,7 @@ func (m *mux) refuse(s *slot, why error) {
 		return
 	}
 	m.remove(s)
+	s.refuser = m.number
 	s.reassign(why)
 }
 

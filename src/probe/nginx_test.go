@@ -106,7 +106,7 @@ func TestNginx(t *testing.T) {
 					if r.Suspect == resentWord {
 						again++
 					}
-					if r.NewConn != (r.Suspect == resentWord) || r.Err != sample.OK {
+					if r.NewConn && r.Suspect != resentWord || r.Err != sample.OK {
 						t.Fatalf("row %+v", r)
 					}
 				}

@@ -39,6 +39,7 @@ type slot struct {
 	body       []byte // what has not been sent of it
 
 	refusal error // HTTP/2: why a connection did not take the request; nil: none has refused it
+	refuser int   // the number of that connection
 	resent  bool  // it had been sent by then, and is sent again
 	queued  bool  // it waits in its place for another connection
 
