@@ -58,8 +58,8 @@ var _ user = (*mux)(nil)
 
 func (p *connPool) newMux(s *slot) *mux {
 	p.made++
-	m := &mux{pool: p, number: p.made, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1, kept: s.b.reuse,
-		sendWindow: firstWindow, streamWindow: firstWindow}
+	m := &mux{pool: p, number: p.made, conn: &conn{}, streams: make(map[uint32]*slot, streamsMost), nextID: 1, room: 1,
+		kept: s.b.reuse, sendWindow: firstWindow, streamWindow: firstWindow}
 	if s.b.shared {
 		m.room = streamsMost
 	}

@@ -22,6 +22,7 @@ type Google struct {
 	services  map[string]*googleHosted // of Cloud Run
 	functions map[string]*googleHosted
 	uploads   map[string][]byte // archives of sources, by function
+	offered   int               // addresses for uploads so far
 	images    map[string]bool   // what was built, by package
 }
 

@@ -91,7 +91,8 @@ func (g *Google) drop(all map[string]*googleHosted, name string) bool {
 func (g *Google) uploadURL(*http.Request, []string) (int, any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	name := fmt.Sprintf("upload-%d.zip", len(g.calls))
+	g.offered++
+	name := fmt.Sprintf("upload-%d.zip", g.offered)
 	return http.StatusOK, object{
 		"uploadUrl":     "http://uploads.test/" + name,
 		"storageSource": object{"bucket": "gcf-v2-uploads-" + googleNumber, "object": name},
