@@ -105,15 +105,18 @@ func (p *connPool) join(s *slot) {
 }
 
 // room finds an HTTP/2 connection that has room for the slot, or nil. A request that is sent again because a connection
-// was drained uses one that carries nothing yet, or that was opened after the drained one: older ones may be drained
-// soon, too.
+// was drained uses one that carries nothing yet: older ones may be drained soon, too. Where a load may open no more
+// connections, it uses one that was opened after the drained one.
 func (p *connPool) room(s *slot) *mux {
 	if !s.b.reuse {
 		return nil
 	}
 	_, drained := errors.AsType[goAwayError](s.refusal)
+	d := s.b.load
+	full := d != nil && d.loop.sockets >= d.connections
 	for _, m := range p.muxes {
-		if m.free(s) && !(s.resent && drained && m.greeted && m.number <= s.refuser) {
+		newer := !m.greeted || full && m.number > s.refuser
+		if m.free(s) && (newer || !s.resent || !drained) {
 			return m
 		}
 	}

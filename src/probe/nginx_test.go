@@ -106,7 +106,9 @@ func TestNginx(t *testing.T) {
 					if r.Suspect == resentWord {
 						again++
 					}
-					if r.NewConn && r.Suspect != resentWord || r.Err != sample.OK {
+					resent := r.Suspect == resentWord
+					limited := resent && c.most > 0 // it may have gone to a connection that others use
+					if r.NewConn != resent && !limited || r.Err != sample.OK {
 						t.Fatalf("row %+v", r)
 					}
 				}
