@@ -110,7 +110,7 @@ func (j *job) keep(ctx context.Context, r *run.Run) error {
 		return nil // nothing was deployed
 	}
 	kept := &run.Kept{Until: r.Expires(), Functions: []run.KeptFunction{}}
-	for _, f := range r.Functions {
+	for _, f := range r.Making().Functions {
 		if f.Endpoint != nil {
 			kept.Functions = append(kept.Functions,
 				run.KeptFunction{Name: f.Name, Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.Endpoint.URL})

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 
+	"stellar/src/provider"
 	"stellar/src/run"
 )
 
@@ -63,7 +64,7 @@ func (a App) existingOf(dir string) []ExistingFunction {
 	}
 	var out []ExistingFunction
 	for _, f := range rec.Functions {
-		if f.Endpoint != nil {
+		if f.Endpoint != nil && f.Endpoint.Detail[provider.DetailExisting] == "" { // else it is of others
 			out = append(out, ExistingFunction{dir, rec.Status, f.Name, f.Runtime, f.MemoryMB, f.Endpoint.URL, false})
 		}
 	}

@@ -36,14 +36,14 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	for i := range was.Functions {
 		f := &was.Functions[i]
 		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
-		if at < 0 || f.Endpoint == nil {
+		if at < 0 || f.Endpoint == nil || r.Functions[at].Existing != "" {
 			continue
 		}
 		r.Functions[at].Endpoint = f.Endpoint
 		r.Functions[at].Package = &run.Package{Name: f.Package, Bytes: f.PackageBytes, CodeBytes: f.CodeBytes,
 			SHA256: f.PackageSHA256}
 	}
-	if missing := r.Unplaced(); len(missing) > 0 {
+	if missing := r.Making().Unplaced(); len(missing) > 0 {
 		return j.end(ctx, r, fail.Input("%s: function %s was never deployed", dir, missing[0].Name))
 	}
 	err = j.Execute(ctx, r, j.ProbeStages())

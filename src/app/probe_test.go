@@ -1,8 +1,11 @@
 package app
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,13 +18,21 @@ func keptRun(t *testing.T, subs ...int) (App, string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(server.Close)
-	j, r := testJob(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,"Visualization":"none"},
-		{"Runtime":"go","Bursts":1,"Visualization":"none"},{"Runtime":"go","Bursts":1,"Visualization":"none"}]}`)
+	return keptRunOf(t, `{"Provider":"local","SubExperiments":[{"Runtime":"go","Bursts":1,"Visualization":"none"},
+		{"Runtime":"go","Bursts":1,"Visualization":"none"},{"Runtime":"go","Bursts":1,"Visualization":"none"}]}`,
+		server.URL, subs...)
+}
+
+// keptRunOf is the folder of a run of a file that left up, at an address, the functions of some sub-experiments.
+func keptRunOf(t *testing.T, file, url string, subs ...int) (App, string) {
+	t.Helper()
+	j, r := testJob(t, file)
 	var up []*run.Function
 	for _, f := range r.Functions {
 		for _, sub := range subs {
 			if f.Sub == sub {
-				f.Endpoint = &run.Endpoint{Function: f.Name, URL: server.URL, Provider: "local", Deployed: true}
+				f.Endpoint = &run.Endpoint{Function: f.Name, URL: url, Deployed: true,
+					Provider: r.Experiment.Provider}
 				up = append(up, f)
 			}
 		}
@@ -73,5 +84,67 @@ func TestProbeOfSomeSubExperiments(t *testing.T) {
 				t.Errorf("%s: result %+v", name, res)
 			}
 		}
+	}
+}
+
+// TestDeployOfExistingFunctionsOnly: where a file has functions of others alone there is nothing to deploy or to keep.
+func TestDeployOfExistingFunctionsOnly(t *testing.T) {
+	const of = `{"Provider": "aws", "SubExperiments": [
+		{"Title": "theirs", "Bursts": 1, "Function": "arn:aws:lambda:eu-west-3:123456789012:function:search"},
+		{"Title": "ours", "Bursts": 1, "Runtime": "go"}]}`
+	exp := parse(t, of)
+	home := t.TempDir()
+	w := App{Config: Config{Options: Options{Output: home, Serverless: true, Only: 0}}}
+	_, err := w.Deploy(t.Context(), exp, home)
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "the functions exist already") ||
+		fail.Hint(err) == "" {
+		t.Errorf("deploy says %v", err)
+	}
+	if left, err := os.ReadDir(home); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
+// TestProbeLooksExistingFunctionsUp: beside functions that were deployed, those of others are measured as they are now.
+func TestProbeLooksExistingFunctionsUp(t *testing.T) {
+	const api = "/2015-03-31/functions/search/"
+	memory := 128
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch body, err := io.ReadAll(r.Body); {
+		case err != nil:
+			t.Error(err)
+		case strings.Contains(string(body), "Action=GetCallerIdentity"):
+			_, _ = io.WriteString(w, "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>"+
+				"</GetCallerIdentityResult></GetCallerIdentityResponse>")
+		case r.URL.Path == api+"configuration":
+			_, _ = fmt.Fprintf(w, `{"FunctionName": "search", "MemorySize": %d, "Runtime": "ruby3.4"}`, memory)
+		case r.URL.Path != api+"invocations" && r.URL.Path != "/ours":
+			t.Errorf("%s %s: %s", r.Method, r.URL, body)
+		}
+	}))
+	t.Cleanup(aws.Close)
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL": aws.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+		"AWS_SECRET_ACCESS_KEY": "none", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_REGION": "eu-west-3",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
+		t.Setenv(name, value)
+	}
+	w, dir := keptRunOf(t, `{"Provider": "aws", "SubExperiments": [{"Runtime": "go", "Bursts": 1, "Visualization": "none"},
+		{"Bursts": 1, "Function": "arn:aws:lambda:eu-west-3:123456789012:function:search", "Visualization": "none"}]}`,
+		aws.URL+"/ours", 0, 1)
+	memory = 512 // somebody has changed it since
+	out, err := w.Probe(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, res := range out.Results {
+		if res.Sub != i || res.Rows != 1 || res.Failed != 0 {
+			t.Errorf("result %+v", res)
+		}
+	}
+	rec, err := run.ReadRecord(out.Dir)
+	if err != nil || len(rec.Functions) != 2 || rec.Functions[1].MemoryMB != 512 ||
+		rec.Functions[1].Runtime != "ruby3.4" {
+		t.Errorf("%+v, %v", rec, err)
 	}
 }

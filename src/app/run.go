@@ -28,6 +28,10 @@ func (a App) Deploy(ctx context.Context, exp *experiment.Experiment, baseDir str
 	if !a.Deploys(exp) {
 		return nil, fail.Input("nothing is deployed for provider %s: its functions already exist", exp.Provider)
 	}
+	if deployedFunctions(exp, a.Subs(exp)) == 0 {
+		return nil, fail.Input("nothing is deployed: the functions exist already").
+			WithHint("`stellar -c FILE` measures them")
+	}
 	a.Keep = true
 	j := newJob(a, exp)
 	r, err := j.start(ctx, exp, baseDir)

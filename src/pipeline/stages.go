@@ -107,10 +107,11 @@ func (j *Job) DeployStages() []Stage {
 	return slices.DeleteFunc(all[:deployment(all)+1], j.startsStore)
 }
 
-// ProbeStages are the second half of a run, for functions that are deployed.
+// ProbeStages are the second half of a run, for functions that are deployed. Those of others are looked up again: they
+// may have changed since the deployment.
 func (j *Job) ProbeStages() []Stage {
 	all := j.Stages()
-	return append([]Stage{startStage{j.store}}, all[deployment(all)+1:]...)
+	return append([]Stage{findStage{&j.connector}, startStage{j.store}}, all[deployment(all)+1:]...)
 }
 
 func (j *Job) startsStore(s Stage) bool { return s == Stage(startStage{j.store}) }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -30,6 +31,30 @@ func TestInlinePayloads(t *testing.T) {
 		no := c.limits.requestSize(&s)
 		if (len(no) > 0) != (c.want != "") || c.want != "" && !strings.Contains(no[0].String(), c.want) {
 			t.Errorf("%d bytes, %+v: %v, want %q", c.bytes, c.limits, no, c.want)
+		}
+	}
+}
+
+// TestEventsAreSmaller: what Invoke takes of an event that nobody waits for is less than of a request.
+func TestEventsAreSmaller(t *testing.T) {
+	l := Limits{RequestBytes: 4000, RequestWords: "as text", AsyncBytes: 1000}
+	for _, c := range []struct {
+		entry string
+		bytes int
+		want  string
+	}{
+		{experiment.EntryAsync, 1000, ""},
+		{experiment.EntryAsync, 1001,
+			"Body of 1001 bytes, an event of Entry sdk-async may have 1000 bytes; want Entry sdk, which takes 4000"},
+		{experiment.EntrySDK, 1001, ""},
+		{experiment.EntrySDK, 4001, "Body of 4001 bytes, a request's body may have 4000 bytes (as text)"},
+	} {
+		const around = len(`{"q":""}`)
+		s := experiment.SubExperiment{Type: experiment.TypeBurst, Entry: c.entry,
+			Body: experiment.RawObject(`{"q":"` + strings.Repeat("x", c.bytes-around) + `"}`)}
+		no := l.requestSize(&s)
+		if got := strings.Trim(fmt.Sprint(no), "[]"); got != c.want {
+			t.Errorf("%s, %d bytes: %q, want %q", c.entry, c.bytes, got, c.want)
 		}
 	}
 }

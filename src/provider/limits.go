@@ -24,6 +24,7 @@ type Limits struct {
 	TimeoutMax   int           // seconds
 	RequestBytes int64         // of a request's body; see EventLimits
 	RequestWords string        // how the provider itself states RequestBytes
+	AsyncBytes   int64         // of an event that Entry sdk-async sends; 0: as RequestBytes
 	Base64       bool          // functions get a body that is not text in base64, and RequestBytes counts that
 	AnswerMax    int           // seconds after which the gateway before a function gives a request up
 	Languages    []string      // of functions in ZIPs; empty: all
@@ -212,8 +213,15 @@ func (l Limits) requestSize(s *experiment.SubExperiment) (no []Refusal) {
 			longest = max(longest, n)
 		}
 	}
-	if longest > l.RequestBytes {
-		refuse("Body", fmt.Sprint("of ", longest, " bytes"))
+	found := fmt.Sprint("of ", longest, " bytes")
+	switch {
+	case s.Entry == experiment.EntryAsync && l.AsyncBytes > 0:
+		if longest > l.AsyncBytes {
+			no = append(no, Refuse("Body", found, "an event of Entry %s may have %d bytes; want Entry %s, which takes "+
+				"%d", s.Entry, l.AsyncBytes, experiment.EntrySDK, l.RequestBytes))
+		}
+	case longest > l.RequestBytes:
+		refuse("Body", found)
 	}
 	return no
 }

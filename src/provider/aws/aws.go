@@ -32,7 +32,7 @@ func Provider() provider.Provider {
 func limits() provider.Limits {
 	body, words := provider.EventLimits(maxPayload)
 	return provider.Limits{RequestBytes: body, RequestWords: words, Base64: true,
-		ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
+		AsyncBytes: maxAsync, ZipBytes: 250 * bytesize.MiB, ZipWords: "250 MB unpacked", ImageBytes: 10 * bytesize.GiB,
 		MemoryMB: [2]int{128, 10240}, TimeoutMax: 900, AnswerMax: int(gatewayTimeout.Seconds()),
 		SnapStart: []string{"java", "python"}, Arm: true,
 		Entries: []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
@@ -61,6 +61,9 @@ const (
 	gatewayTimeout = 30 * time.Second
 	// maxPayload is what Lambda takes as a request and as a response (its limits, the page above).
 	maxPayload = int64(6 * bytesize.MiB)
+	// maxAsync is what Invoke takes of an event
+	// (docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: "the maximum payload size is 1 MB").
+	maxAsync = int64(bytesize.MiB)
 	// functionsPerService is how many functions one service has at most. CloudFormation takes 500 resources a stack
 	// (docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html). Of a function the Serverless
 	// CLI makes seven: function, log group, integration, route, permission, and with SnapStart a version and an alias;

@@ -252,6 +252,33 @@ func TestExistingWhileAnUpdateRuns(t *testing.T) {
 	}
 }
 
+// TestExistingWhoseUpdateFailed: a function whose last update failed can be changed and put back; that the run's own
+// update failed is an error.
+func TestExistingWhoseUpdateFailed(t *testing.T) {
+	const why = "the key of the variables is disabled"
+	c, conn := newLambdaCloud(t, time.Millisecond, existing)
+	before := c.settled()
+	c.functions[existing].config["LastUpdateStatus"] = "Failed"
+	e := foundExisting(t, conn)
+	was := journaled(t, conn, e)
+	to := conn.(provider.Existing)
+	if err := to.Change(t.Context(), e, was, provider.Wanted{MemoryMB: 512}); err != nil {
+		t.Errorf("after the update of somebody else failed: %v", err)
+	}
+	c.fails = why
+	if err := to.Change(t.Context(), e, was, provider.Wanted{MemoryMB: 1024}); err == nil ||
+		!strings.Contains(err.Error(), why) {
+		t.Errorf("its own update failed: %v", err)
+	}
+	c.fails = ""
+	if err := c.connect().(provider.Restorer).Restore(t.Context(), was); err != nil {
+		t.Errorf("put back after that: %v", err)
+	}
+	if after := c.settled(); after != before {
+		t.Errorf("was %s\nis  %s", before, after)
+	}
+}
+
 func TestNamesOfExistingFunctions(t *testing.T) {
 	const arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:f"
 	for text, want := range map[string]named{

@@ -33,6 +33,7 @@ type lambdaCloud struct {
 	conflicts int // so many updates are refused, because another one is under way
 	denied    bool
 	invalid   bool       // updates are refused, with all that they ask for in the message
+	fails     string     // why updates that were taken fail; empty: they do not
 	log       run.Logger // of connections; nil: none
 	most      int        // published versions that a function had at once
 }
@@ -228,7 +229,11 @@ func (c *lambdaCloud) update(w http.ResponseWriter, f *lambdaFunction, in map[st
 	if in["Environment"] != nil {
 		config["Environment"] = in["Environment"]
 	}
+	delete(config, "LastUpdateStatusReason")
 	f.apply(config, c.stale)
+	if c.fails != "" {
+		f.config["LastUpdateStatus"], f.config["LastUpdateStatusReason"] = "Failed", c.fails
+	}
 	c.updates++
 	writeLambda(w, f.config)
 }

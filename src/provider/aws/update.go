@@ -57,9 +57,10 @@ func (a *connection) UpdateFunction(ctx context.Context, e provider.Endpoint, fn
 	return s.makeCold(ctx, name, memoryMB)
 }
 
-// ready waits until no change of a function is under way, and gives its configuration.
+// ready waits until no change of a function is under way, and gives its configuration. That the last change failed is
+// no error: Lambda keeps the configuration of before it, and takes another change.
 func (s *session) ready(ctx context.Context, name string) (*lambda.GetFunctionConfigurationOutput, error) {
-	return s.await(ctx, name, func(*lambda.GetFunctionConfigurationOutput) bool { return true })
+	return s.await(ctx, name, nil)
 }
 
 // Pauses between two looks at a function's configuration: an update takes about a second.
@@ -68,7 +69,8 @@ const (
 	lastLook  = 2 * time.Second
 )
 
-// await waits until no change of a function is under way and its configuration is as it should be.
+// await waits until no change of a function is under way and its configuration is as it should be, which a failed
+// change is not. With nil, every configuration is.
 func (s *session) await(ctx context.Context, name string,
 	is func(*lambda.GetFunctionConfigurationOutput) bool) (*lambda.GetFunctionConfigurationOutput, error) {
 	for wait, looked := firstLook, false; ; wait, looked = min(2*wait, lastLook), true {
@@ -80,8 +82,8 @@ func (s *session) await(ctx context.Context, name string,
 			return nil, fmt.Errorf("ask for function %s: %w", name, err)
 		}
 		done := now.LastUpdateStatus != lambdatypes.LastUpdateStatusInProgress && now.State != lambdatypes.StatePending
-		switch as := is(now); {
-		case as && now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
+		switch as := is == nil || is(now); {
+		case as && is != nil && now.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
 			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(now.LastUpdateStatusReason))
 		case as && now.State == lambdatypes.StateFailed:
 			return nil, fmt.Errorf("function %s: %s", name, aws.ToString(now.StateReason))
@@ -123,10 +125,14 @@ func (s *session) newCode(ctx context.Context, unit, name string, is *lambda.Get
 			return err
 		}
 	}
-	if _, err := s.lambda.UpdateFunctionCode(ctx, in); err != nil {
+	updated, err := s.lambda.UpdateFunctionCode(ctx, in)
+	if err != nil {
 		return fmt.Errorf("new code for function %s: %w", name, err)
 	}
-	_, err := s.ready(ctx, name)
+	same := aws.ToString(updated.RevisionId) == aws.ToString(is.RevisionId)
+	_, err = s.await(ctx, name, func(now *lambda.GetFunctionConfigurationOutput) bool {
+		return same || aws.ToString(now.RevisionId) != aws.ToString(is.RevisionId)
+	})
 	return err
 }
 

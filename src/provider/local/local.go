@@ -34,13 +34,15 @@ const (
 	name = "local"
 	// maxEvent is what the platform takes as an event, as Lambda does.
 	maxEvent = int64(6 * bytesize.MiB)
+	// maxAsync is what it takes of an event that nobody waits for, likewise.
+	maxAsync = int64(bytesize.MiB)
 )
 
 func limits() provider.Limits {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Limits{Arm: true,
 		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
-		RequestBytes: body, RequestWords: words, Base64: true, References: true,
+		RequestBytes: body, RequestWords: words, Base64: true, AsyncBytes: maxAsync, References: true,
 		// what the platform sets itself
 		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
 			`LAMBDA_TASK_ROOT|TMPDIR)$`)}
