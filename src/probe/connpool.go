@@ -92,9 +92,11 @@ func (p *connPool) openNow(s *slot) {
 // join gives the slot a share of an HTTP/2 connection: of one that has room, or of a new one.
 func (p *connPool) join(s *slot) {
 	if m := p.room(s); m != nil {
+		s.inUse = m.greeted
 		m.join(s)
 		return
 	}
+	s.inUse = false
 	m := p.newMux(s)
 	if m.counted = s.stage == preparing; m.counted {
 		p.opening++

@@ -246,8 +246,8 @@ func (m *mux) remove(s *slot) uint32 {
 	return id
 }
 
-// refuse handles a stream that the server has not processed: its request is sent again, once (RFC 9113, sections 6.8
-// and 8.7). A stream with a part of its answer was processed.
+// refuse handles a stream that the server has not processed: its request is sent again (RFC 9113, sections 6.8 and
+// 8.7; see reassign). A stream with a part of its answer was processed.
 func (m *mux) refuse(s *slot, why error) {
 	if s.resp.first >= 0 {
 		m.fail(s, why)

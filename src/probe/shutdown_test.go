@@ -231,3 +231,45 @@ func TestDrainAtMaxConnections(t *testing.T) {
 	}
 	checkRows(t, b.rows)
 }
+
+// TestRefusedTwice: where a load may open no more connections, a request that one drained connection refused goes to
+// one in use. If that one is drained as well, the request goes on to the next: only a new connection's refusal counts.
+func TestRefusedTwice(t *testing.T) {
+	oneLoop(t)
+	second := make(chan struct{})
+	var refused atomic.Int64
+	s := servePeers(t, func(p *peer) {
+		switch p.n {
+		case 1: // it holds all that fits until the second connection is in use, and refuses the last ten
+			if !p.await(streamsMost) {
+				return
+			}
+			<-second
+			p.write(goAway(p.ids[streamsMost-11], 0), answers(p.ids[:streamsMost-10]...))
+		case 2: // it is in use, takes what the first refused, and refuses its own last ten
+			if !p.await(5) {
+				return
+			}
+			p.write(answers(p.ids...))
+			close(second)
+			if !p.await(len(p.ids) + 10) {
+				return
+			}
+			n := len(p.ids)
+			refused.Add(10)
+			p.write(goAway(p.ids[n-11], 0), answers(p.ids[:n-10]...))
+		default:
+			p.answerAll()
+		}
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Protocol, cfg.Connections = H2C, Shared
+	sustained(&cfg, 1000, 400*time.Millisecond)
+	cfg.Load.MaxConnections = 2
+	out, err := Run(t.Context(), cfg)
+	if err != nil || out.Errors > 0 || out.Resent == 0 || refused.Load() == 0 {
+		t.Errorf("outcome %+v, error %v, %d refused by the second connection", out, err, refused.Load())
+	}
+	checkRows(t, b.rows)
+}

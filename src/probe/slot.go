@@ -41,6 +41,7 @@ type slot struct {
 	refusal error // HTTP/2: why a connection did not take the request; nil: none has refused it
 	refuser int   // the number of that connection
 	resent  bool  // it had been sent by then, and is sent again
+	inUse   bool  // the connection for that carried requests already
 	queued  bool  // it waits in its place for another connection
 
 	// Of a sustained load: the request's instant and place, and whether the slot only opens a connection.
@@ -67,7 +68,7 @@ var _ user = (*slot)(nil)
 func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.pool = b, index, l, b.target.pools[l.index]
 	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
-	s.refusal, s.resent, s.queued = nil, false, false
+	s.refusal, s.resent, s.queued, s.inUse = nil, false, false, false
 	s.planned, s.second, s.round, s.warms, s.variant = 0, 0, 0, false, 0
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
@@ -285,10 +286,10 @@ func (s *slot) connLost(class sample.Class, err error, p phases) {
 	}
 }
 
-// reassign moves the slot to another connection, once, because its own does not accept its request. A request that was
-// sent keeps its turn: its latency continues.
+// reassign moves the slot to another connection, because its own does not accept its request: once, and again where the
+// other one was in use and is drained, too. A request that was sent keeps its turn: its latency continues.
 func (s *slot) reassign(why error) {
-	if s.refusal != nil {
+	if _, drained := errors.AsType[goAwayError](why); s.refusal != nil && !(s.inUse && drained) {
 		s.connLost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
 		return
 	}
