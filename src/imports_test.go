@@ -22,6 +22,7 @@ var imports = map[string][]string{
 	"fail":         {},
 	"content":      {},
 	"shell":        {},
+	"goldentest":   {},
 	"experiment":   {},
 	"run":          {"experiment"},
 	"pipeline":     {"*"},
@@ -92,7 +93,7 @@ func vendorBreach(pkg, target string) string {
 	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, top):
 		return "only app and pipeline may choose a vendor"
 	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest",
-		target == "objectstore/storetest":
+		target == "objectstore/storetest", target == "goldentest":
 		return "it is for tests"
 	case isVendor(pkg) && !shared(target) && target != vendorPlugins[pkg] && !slices.Contains(vendorImports, target):
 		return "a vendor's package may not"
@@ -228,6 +229,7 @@ func TestBreachesAreFound(t *testing.T) {
 		{"app", "stellar/src/provider/providertest", true},
 		{"pipeline", "stellar/src/run/runtest", true},
 		{"study", "stellar/src/netprobe/relaytest", true},
+		{"report", "stellar/src/goldentest", true},
 		{"study", "stellar/src/objectstore/storetest", true},
 		{"study", "stellar/src/netprobe", false},
 		{"provider/vendors", "stellar/src/provider/aws", false},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -114,7 +115,7 @@ func TestBurstLines(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 	full := errors.New("disk full")
 	calls := 0
 	if _, err := Summarize(Samples(clientRows()),

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -50,7 +51,7 @@ func TestWriteCSV(t *testing.T) {
 	if s := strings.ToLower(out.String()); strings.Contains(s, "nan") || strings.Contains(s, "inf,") {
 		t.Error("a cell holds NaN or an infinity")
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 type brokenWriter struct{}

@@ -2,33 +2,14 @@ package experiment
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares a text with the golden file.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s:\n%s", path, got)
-	}
-}
 
 func TestDefaults(t *testing.T) {
 	files, err := filepath.Glob("testdata/defaults/*.json")
@@ -52,7 +33,7 @@ func TestDefaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			notes := strings.ReplaceAll(strings.Join(l.Notes, "\n"), filepath.ToSlash(f), filepath.Base(f))
-			golden(t, strings.TrimSuffix(f, ".json")+".golden", string(text)+notes+"\n")
+			goldentest.CheckFile(t, strings.TrimSuffix(f, ".json")+".golden", string(text)+notes+"\n")
 			roundTrip(t, l)
 		})
 	}
@@ -74,5 +55,5 @@ func TestTenMistakes(t *testing.T) {
 	if len(all.List) != 10 {
 		t.Errorf("want 10 problems, got %d", len(all.List))
 	}
-	golden(t, "testdata/mistakes/ten.golden", err.Error()+"\n")
+	goldentest.CheckFile(t, "testdata/mistakes/ten.golden", err.Error()+"\n")
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"stellar/src/goldentest"
 )
 
 // TestTableFitsTheStructs ties the table of keys to the structs: each key has its field of a fitting type, each field
@@ -86,7 +88,7 @@ func fits(r *rule, t reflect.Type) bool {
 }
 
 func TestSchema(t *testing.T) {
-	golden(t, "testdata/schema.golden", string(Schema(testProviders())))
+	goldentest.CheckFile(t, "testdata/schema.golden", string(Schema(testProviders())))
 	var doc map[string]any
 	if err := json.Unmarshal(Schema(testProviders()), &doc); err != nil {
 		t.Fatal(err)

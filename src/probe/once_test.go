@@ -6,20 +6,18 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -239,26 +237,7 @@ func TestRequestGolden(t *testing.T) {
 		head := all[0].head
 		fmt.Fprintf(&b, "%s\n--\n", strings.ReplaceAll(string(head), "\r\n", "\n"))
 	}
-	checkGolden(t, "requests.txt", b.String())
-}
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func checkGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got\n%s\nwant\n%s", name, got, want)
-	}
+	goldentest.CheckFile(t, "testdata/requests.txt", b.String())
 }
 
 // forOne completes a configuration for one target.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stellar/src/analyze"
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -38,7 +39,7 @@ func TestCDFPoints(t *testing.T) {
 		}
 		fmt.Fprintln(&out)
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 // A curve of very many samples is thinned, but never strays from the true one by more than can be seen.
@@ -115,7 +116,7 @@ func TestFigureHeads(t *testing.T) {
 	show("combined", f, err)
 	f, err = combinedFigure(slices.Repeat([]analyze.Summary{warm}, 9))
 	show("combined of nine, without glyphs", f, err)
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 // Sub-experiments keep colour and dashes apart from each other up to 28, and a failed one does not shift the others'.

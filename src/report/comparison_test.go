@@ -10,6 +10,7 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 )
 
 // compared is a made-up comparison of three sizes and two kinds of package.
@@ -37,7 +38,7 @@ func TestComparisons(t *testing.T) {
 	if err := WriteComparisonCSV(&out, compared(t)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 func TestComparisonPlots(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"stellar/src/analyze"
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -50,7 +51,7 @@ func TestSummary(t *testing.T) {
 			if !utf8.ValidString(text) || strings.Contains(text, "\x1b") || strings.Contains(text, "NaN") {
 				t.Errorf("not fit for a terminal: %q", text)
 			}
-			golden(t, text)
+			goldentest.Check(t, text)
 			if o.JSON {
 				return
 			}
@@ -89,7 +90,7 @@ func TestSummaryOfTheClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 func TestSummaryOfNothing(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
+
+	"stellar/src/goldentest"
 )
 
 func labels(ticks []plot.Tick) (labelled []string, minor int) {
@@ -38,7 +40,7 @@ func TestTicks(t *testing.T) {
 		{10, 10}, {1, math.Inf(1)}} {
 		show("decades", decades{}, r[0], r[1])
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 // On every axis that can occur labels must leave room between each other, ascend, and lie within the range.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"stellar/src/analyze"
+	"stellar/src/goldentest"
 )
 
 func around(v float64) analyze.Estimate {
@@ -41,7 +42,7 @@ func TestTunings(t *testing.T) {
 	if err := Tunings(&out, []analyze.Tuning{threeSizes(), tie, few, none}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, out.String())
+	goldentest.Check(t, out.String())
 }
 
 func TestTuningPlot(t *testing.T) {

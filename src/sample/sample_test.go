@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,9 +13,8 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // full has every cell filled in, awkward text included.
 func full() Sample {
@@ -79,19 +77,7 @@ func TestWriterGolden(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "latencies.csv")
-	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(out.Bytes(), want) {
-		t.Errorf("got\n%s\nwant\n%s", out.Bytes(), want)
-	}
+	goldentest.CheckFile(t, "testdata/latencies.csv", out.String())
 	rows, err := csv.NewReader(&out).ReadAll() // the standard library's own idea of RFC 4180
 	if err != nil || len(rows) != 4 || rows[1][0] != full().RequestID {
 		t.Errorf("encoding/csv reads %d rows, error %v", len(rows), err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 )
 
 // at is an instant some milliseconds after a fixed one.
@@ -84,16 +85,7 @@ func TestTransfersFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", TransfersFile)
-	if *update {
-		if err := os.WriteFile(golden, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil || !bytes.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s (%v)", got, want, err)
-	}
+	goldentest.CheckFile(t, "testdata/"+TransfersFile, string(got))
 	rows, err := csv.NewReader(bytes.NewReader(got)).ReadAll()
 	if err != nil || len(rows) != 4 || rows[1][0] != whole.RequestID || len(rows[0]) != 3+3+2*(7+6)+3 {
 		t.Errorf("encoding/csv reads %d rows of %d columns, error %v", len(rows), len(rows[0]), err)

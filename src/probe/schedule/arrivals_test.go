@@ -1,34 +1,14 @@
 package schedule
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"stellar/src/goldentest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func checkGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got\n%s\nwant\n%s", name, got, want)
-	}
-}
 
 // TestGapsGolden pins the schedules: the same seed must give the same one in every version and on every machine.
 func TestGapsGolden(t *testing.T) {
@@ -51,7 +31,7 @@ func TestGapsGolden(t *testing.T) {
 		fmt.Fprintf(&b, "%s T=%s m=%s step=%s seed=%d sub=%d: %v\n", a.Type, a.IAT, a.Jitter, a.Step, a.Seed, a.Sub,
 			gaps)
 	}
-	checkGolden(t, "gaps.txt", b.String())
+	goldentest.CheckFile(t, "testdata/gaps.txt", b.String())
 }
 
 func TestStochasticIsShiftedExponential(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stellar/src/goldentest"
 )
 
 // walk collects the instants of a timetable.
@@ -203,7 +205,7 @@ func TestTimetablesGolden(t *testing.T) {
 		fmt.Fprintf(&b, "%s rate=%g counts=%v seed=%d sub=%d: %v\n", table.Kind, table.Rate, table.Trace.Counts,
 			table.Seed, table.Sub, walk(table))
 	}
-	checkGolden(t, "timetables.txt", b.String())
+	goldentest.CheckFile(t, "testdata/timetables.txt", b.String())
 }
 
 func TestTimetablesRefused(t *testing.T) {

@@ -1,19 +1,24 @@
-package report
+// Package goldentest compares what tests make with golden files; `go test ./src/report -update` rewrites a package's.
+package goldentest
 
 import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares with testdata/<test's name>.golden.
-func golden(t *testing.T, got string) {
+// Check compares a text with the golden file testdata/<test's name>.golden.
+func Check(t *testing.T, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", strings.ReplaceAll(t.Name(), "/", "-")+".golden")
+	CheckFile(t, filepath.Join("testdata", t.Name()+".golden"), got)
+}
+
+// CheckFile compares a text with a golden file.
+func CheckFile(t *testing.T, path, got string) {
+	t.Helper()
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
