@@ -80,7 +80,7 @@ func TestCombinations(t *testing.T) {
 		"address with a port": {`"Type": "network-ping-pong", "AdvertiseAddress": "h.example:80"`,
 			`.AdvertiseAddress: found "h.example:80"; want an IP address or a host name, without a port`},
 		"address of nobody": {`"Type": "network-ping-pong", "AdvertiseAddress": "0.0.0.0"`,
-			`.AdvertiseAddress: found "0.0.0.0"; nobody can send to one host by it; want an IP address`},
+			`.AdvertiseAddress: found "0.0.0.0"; it is not the address of a single host; want an IP address`},
 		"address":    {`"Type": "network-ping-pong", "AdvertiseAddress": "2001:db8::1"`, ""},
 		"name":       {`"Type": "network-ping-pong", "AdvertiseAddress": "h-1.example"`, ""},
 		"other ways": {`"Type": "network-ping-pong", "Exchange": "tcp"`, `.Exchange: found "tcp" (string); want one of udp, http`},

@@ -222,7 +222,7 @@ func badAddress(text string) string {
 	switch {
 	case text == "":
 	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
-		return "nobody can send to one host by it; " + want
+		return "it is not the address of a single host; " + want
 	case err != nil && strings.ContainsFunc(text, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '.'
 	}):

@@ -242,7 +242,7 @@ func (f *function) notPlaced(err error) result {
 	case errors.Is(err, errRemoved):
 		res.kind = kindRemoved
 	default:
-		res.kind = kindBadRequest // the client has gone: nobody reads this
+		res.kind = kindBadRequest // the client has disconnected: this is not read
 	}
 	return res
 }

@@ -44,7 +44,7 @@ func ServeCommand(ctx context.Context, s ServeIO) error {
 	if err := flags.Parse(s.Args); err != nil {
 		return fail.Input("local serve: %w", err)
 	}
-	// Who reads the warnings may end first: a write that nobody reads must not end the one who cleans up.
+	// The reader of the warnings may end first: a failed write must not end the process that cleans up.
 	closedPipes := make(chan os.Signal, 1)
 	signal.Notify(closedPipes, syscall.SIGPIPE)
 	defer signal.Stop(closedPipes)

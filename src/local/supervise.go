@@ -102,7 +102,7 @@ func runPlatform(ctx context.Context, cmd *exec.Cmd, secret *os.File, alive bool
 	fail.Go(func(error) { reading <- watched{} }, func() { reading <- readWatch(read) })
 	ended = endingOf(<-exited, cmd.Stderr)
 	left := sandbox.EndDescendants(killTime)
-	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // nobody should hold the other end now
+	_ = read.SetReadDeadline(time.Now().Add(time.Second)) // the other end should be closed now
 	told = <-reading
 	if len(left) > 0 {
 		ended = errors.Join(ended, fail.With(fail.CodeLeftBehind, "local platform: processes %v do not end", left))

@@ -11,7 +11,7 @@ const (
 	// running function are closer together, also where only some of them are told; shorter stops are not seen.
 	gapFrom = 1.0
 	// spanFrom is the shortest span, in ms, that a share is estimated from: the period in which Linux gives out a
-	// quota (cpu.cfs_period_us) is 100 ms where nobody has set another.
+	// quota (cpu.cfs_period_us) is 100 ms by default.
 	spanFrom = 100.0
 	// cyclesFrom is from how many cycles of running and standing on the estimate has an error.
 	cyclesFrom = 2

@@ -123,7 +123,7 @@ func (l *Listener) match(in []byte) (x *Exchange, number int, kind string) {
 	return l.exchanges[string(id)], number, kind
 }
 
-// Begin starts an exchange with an id that nobody can guess. It waits for datagrams until End, however long the
+// Begin starts an exchange with an id that cannot be guessed. It waits for datagrams until End, however long the
 // function takes to start.
 func (l *Listener) Begin() *Exchange {
 	id := make([]byte, 16)

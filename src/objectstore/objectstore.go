@@ -73,7 +73,7 @@ type Store interface {
 // Error is an answer of an object store that is no success.
 type Error struct {
 	Status int    // HTTP status
-	Code   string // the store's own word, such as NoSuchKey; may be empty
+	Code   string // the store's error code, such as NoSuchKey; may be empty
 	Text   string
 }
 

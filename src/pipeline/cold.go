@@ -200,7 +200,7 @@ type deployers struct {
 }
 
 type deployer struct {
-	run   *run.Run // nil: it is not in the index, and nobody uses its functions
+	run   *run.Run // nil: it is not in the index, and its functions are not in use
 	users int
 }
 

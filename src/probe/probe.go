@@ -108,7 +108,7 @@ type Config struct {
 	Grace time.Duration
 
 	// Answer is given each complete response, whatever its status, before the row goes to Sink; the body is its own
-	// only until it returns. Calls do not overlap. nil: nobody asks.
+	// only until it returns. Calls do not overlap. May be nil.
 	Answer func(row *sample.Sample, body []byte)
 	// Sink gets the rows of a burst once all its responses are in, and makes them durable; they are its own only until
 	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops

@@ -8,7 +8,7 @@ import (
 )
 
 // Environment is a function's environment in serverless.yml. References ${env:NAME} become those of the Serverless CLI,
-// which reads the variables when it deploys: their values are in no file. They are empty where nobody has set them, so
+// which reads the variables when it deploys: their values are in no file. They are empty where they are not set, so
 // that a removal needs no value. Everything else is taken as it stands.
 func Environment(env map[string]string) (map[string]Text, error) {
 	out := make(map[string]Text, len(env))

@@ -123,7 +123,7 @@ func barsFigure(s analyze.Summary, thresholdMS float64) (figure, error) {
 	if s.Bursts.Len() == 0 {
 		return figure{}, fail.Skip{Reason: noData(s)}
 	}
-	segments, how := byWord(), "cold and warm by the function's own word"
+	segments, how := byWord(), "cold and warm as the function reports"
 	if thresholdMS > 0 {
 		segments, how = byThreshold(thresholdMS), "split by latency"
 	}

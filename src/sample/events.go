@@ -26,7 +26,7 @@ func CreateEvents(path string) (*EventWriter, error) {
 	return t, t.w.establish(f, path)
 }
 
-// AppendRow adds the row of a request. ended is when its function ended, by the platform's clock; zero: nobody says.
+// AppendRow adds the row of a request. ended is when its function ended, by the platform's clock; zero: not known.
 func (t *EventWriter) AppendRow(s *Sample, ended time.Time) {
 	w := &t.w
 	w.text(s.RequestID)

@@ -16,7 +16,7 @@ import (
 const PingPongFile = "network-ping-pong.csv"
 
 // PingPong is one exchange between a function and the driver, which is this tool. Client is the function and server the
-// driver, whichever of them begins: over UDP the function does, over HTTP the driver. Instants that nobody noted are
+// driver, whichever of them begins: over UDP the function does, over HTTP the driver. Instants that were not noted are
 // zero.
 type PingPong struct {
 	Number     int       // of the exchange within its invocation, from 0

@@ -68,7 +68,7 @@ func (e *Env) prepareRequests() error {
 	return nil
 }
 
-// getenv is the value of a variable, empty where nobody gives values.
+// getenv is the value of a variable, empty where there are no values.
 func (e *Env) getenv(name string) string {
 	if e.Getenv == nil {
 		return ""

@@ -132,7 +132,7 @@ class _Exchange:
             self.socket.settimeout(left)
             try:
                 data = self.socket.recv(256)
-            except OSError:  # the time is over, or nobody listens
+            except OSError:  # the time is over, or there is no listener
                 return None
             came = time.perf_counter_ns() - self.base
             if data == want:

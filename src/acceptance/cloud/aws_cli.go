@@ -104,7 +104,7 @@ const (
 	awsStack   = "stack"
 )
 
-// awsThings are a stack and what is in it; the bucket has an object, the package, for as long as nobody has emptied it.
+// awsThings are a stack and what is in it; the bucket has an object, the package, until it is emptied.
 func awsResources(a ask) []resource {
 	one := func(kind, name string) resource {
 		return resource{Kind: kind, Name: name, Scope: a.scope, Unit: a.unit}

@@ -40,7 +40,7 @@ func wrangler() fakeCLI {
 		resources: func(a ask) []resource {
 			return []resource{{Kind: "Worker", Name: a.unit, Scope: a.scope, Unit: a.unit, Tags: a.tags}}
 		},
-		// What it writes for programs. Its address is one of this machine's, at which nobody answers but where a row
+		// What it writes for programs. Its address is one of this machine's, without a server unless a row
 		// wants it.
 		made: func(a ask) {
 			at := cmp.Or(os.Getenv("WRANGLER_TEST_WORKERS"), "http://127.0.0.1:1")

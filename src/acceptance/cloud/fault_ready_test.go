@@ -45,7 +45,7 @@ func TestFaultsBeforeAnythingIsMade(t *testing.T) {
 						}
 						r.store.write("plan.json", plan{Persona: k.fakeCLI, Faults: []fault{{Verb: "auth",
 							From: 1, Do: "none"}}})
-						r.says(k.nobody)
+						r.says(k.noCredentials)
 					}
 					all.add(k.name, s.name, "-", "-", "deploy 2", left(r.left()))
 				})

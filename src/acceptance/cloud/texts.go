@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// texts are a tool's own words: sections of a file, <what>.out and <what>.err, in which names are filled in.
+// texts are a tool's messages: sections of a file, <what>.out and <what>.err, in which names are filled in.
 type texts map[string]string
 
 // readTexts finds a fake CLI's texts: a fake runs in any folder, the API of an account beside this source.

@@ -41,9 +41,9 @@ type target struct {
 	apiEnv string                                        // variables that lead to it
 	shared *stores                                       // where all rows have one API: those of the rows
 
-	missing, old, nobody string            // what the user hears where there is no CLI, one too old, no credentials
-	anonymous            map[string]string // what of env is not set then
-	stranger             map[string]string // credentials that lead elsewhere, or nowhere
+	missing, old, noCredentials string            // message: no CLI, CLI too old, no credentials
+	anonymous                   map[string]string // what of env is not set then
+	stranger                    map[string]string // credentials that lead elsewhere, or nowhere
 }
 
 // stores are those of all rows of a provider.
@@ -86,7 +86,7 @@ func allTargets() []target {
 			stranger:  map[string]string{"AWS_ACCESS_KEY_ID": "AKIASTRANGER"},
 			anonymous: map[string]string{"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
 			missing:   "the Serverless CLI is not on the PATH", old: "needs osls, or serverless 3",
-			nobody: "there are no credentials for AWS"},
+			noCredentials: "there are no credentials for AWS"},
 		{name: "azure", units: 2, scope: "11111111-2222-3333-4444-555555555555", sweeps: true, api: azureAPI,
 			apiEnv: "STELLAR_AZURE_URL AZURE_AUTHORITY_HOST", fakeCLI: "serverless azure",
 			cliEnv: "STELLAR_SERVERLESS_AZURE", file: `{"Region":"westeurope",` + file("azure",
@@ -98,7 +98,7 @@ func allTargets() []target {
 			stranger:  map[string]string{"AZURE_CLIENT_SECRET": "of a stranger"},
 			anonymous: map[string]string{"AZURE_CLIENT_SECRET": ""},
 			missing:   "the Serverless CLI for azure is not installed", old: "needs osls, or serverless 3",
-			nobody: "AZURE_CLIENT_SECRET not set"},
+			noCredentials: "AZURE_CLIENT_SECRET not set"},
 		{name: "aliyun", units: 2, scope: "1234567890/ap-southeast-1", fakeCLI: "serverless aliyun",
 			cliEnv: "STELLAR_SERVERLESS_ALIYUN",
 			file:   `{"Region":"ap-southeast-1",` + file("aliyun", `"Runtime":"python3.10"`)[1:],
@@ -110,7 +110,7 @@ func allTargets() []target {
 			anonymous: map[string]string{"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "",
 				"ALIBABA_CLOUD_ACCOUNT_ID": ""},
 			missing: "the Serverless CLI for aliyun is not installed", old: "needs osls, or serverless 3",
-			nobody: "there are no credentials for Alibaba Cloud"},
+			noCredentials: "there are no credentials for Alibaba Cloud"},
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true,
 			api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", fakeCLI: "wrangler", file: file("cloudflare",
 				`"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
@@ -120,7 +120,7 @@ func allTargets() []target {
 			stranger:  map[string]string{"CLOUDFLARE_API_TOKEN": "secret-of-a-stranger"},
 			anonymous: map[string]string{"CLOUDFLARE_API_TOKEN": ""},
 			missing:   "wrangler is not on the PATH", old: "wrangler is version 3.114.1",
-			nobody: "there are no credentials for Cloudflare"},
+			noCredentials: "there are no credentials for Cloudflare"},
 		{name: "gcr", units: 2, scope: "my-project/europe-west1", sweeps: true, fakeCLI: "gcloud run",
 			images: true, file: file("gcr", `"Runtime":"go","PackageType":"Image","FunctionMemoryMB":512`),
 			small: file("gcr", `"Function":"./image","PackageType":"Image","FunctionMemoryMB":512`),
@@ -129,7 +129,7 @@ func allTargets() []target {
 				"CLOUDSDK_RUN_REGION": "us-central1"},
 			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},
 			missing:  "gcloud is not on the PATH", old: "gcloud is version 401.0.0",
-			nobody: "gcloud has no active account"},
+			noCredentials: "gcloud has no active account"},
 		{name: "google", units: 2, scope: "my-project/europe-west1", sweeps: true, fakeCLI: "gcloud functions",
 			file: file("google", `"Runtime":"python3.13","FunctionMemoryMB":512`),
 			env: map[string]string{"CLOUDSDK_CORE_PROJECT": "my-project",
@@ -138,7 +138,7 @@ func allTargets() []target {
 				"CLOUDSDK_FUNCTIONS_REGION": "us-central1"},
 			stranger: map[string]string{"CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": "/of/a/stranger"},
 			missing:  "gcloud is not on the PATH", old: "gcloud is version 401.0.0",
-			nobody: "gcloud has no active account"},
+			noCredentials: "gcloud has no active account"},
 	}
 }
 

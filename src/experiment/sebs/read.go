@@ -174,7 +174,7 @@ func (s *section) skip(keys ...string) {
 	}
 }
 
-// rest warns of each key that nobody has asked for.
+// rest warns of each key that was not read.
 func (s *section) rest() {
 	for _, k := range slices.Sorted(maps.Keys(s.members)) {
 		if !s.used[k] {

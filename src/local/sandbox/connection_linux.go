@@ -22,7 +22,7 @@ func HoldsConnection(conn net.Conn, pid int, marker string) bool {
 	}
 	inode, err := inodeOf(conn)
 	if err != nil {
-		return !errors.Is(err, syscall.ENOENT) // gone already: nobody waits for the answer
+		return !errors.Is(err, syscall.ENOENT) // it has ended: the answer is not needed
 	}
 	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
 	if holds(pid, want) {

@@ -105,7 +105,7 @@ func recall(root string) (kept, error) {
 	return k, writeJSON(path, k)
 }
 
-// free reports whether nobody listens on a port of the loopback address.
+// free reports whether a port of the loopback address has no listener.
 func free(ctx context.Context, port int) bool {
 	var any net.ListenConfig
 	l, err := any.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

@@ -113,7 +113,7 @@ func (a oneAccount) GetUserAccount(access string) (auth.Account, error) {
 	return a.IAMService.GetUserAccount(access)
 }
 
-// freePort finds a port that nobody listens on.
+// freePort finds a port without a listener.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {

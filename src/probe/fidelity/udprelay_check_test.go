@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The relay for UDP is held against its own word: what it says became of a datagram is what became of it.
+// The relay for UDP is checked against its own log: what it says became of a datagram is what became of it.
 
 // echoUDP answers every datagram with itself, until the test ends.
 func echoUDP(t *testing.T) netip.AddrPort {

@@ -48,7 +48,7 @@ type routeSection struct {
 	Method string `yaml:"method"`
 }
 
-// credentialsFile names the file of credentials in the CLI's own words: its place is the environment's affair.
+// credentialsFile names the file of credentials as the CLI's documentation does: the environment decides where it is.
 const credentialsFile = "${env:ALIBABA_CLOUD_CREDENTIALS_FILE, '~/.aliyuncli/credentials'}"
 
 // runtimeOf gives Function Compute's name of the runtime, and a note where it is not what the experiment asks for. The

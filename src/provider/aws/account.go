@@ -191,7 +191,7 @@ func credentialSource(source, profile string) string {
 	return cmp.Or(source, "found by AWS's SDK")
 }
 
-// shortError is an error of the SDK in a line: AWS's own words where it answered, else what was not reached.
+// shortError is an error of the SDK in a line: AWS's message where it answered, else what was not reached.
 func shortError(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {

@@ -34,7 +34,7 @@ const (
 	name = "local"
 	// maxEvent is what the platform takes as an event, as Lambda does.
 	maxEvent = int64(6 * bytesize.MiB)
-	// maxAsync is what it takes of an event that nobody waits for, likewise.
+	// maxAsync is the same for an event, which has no response.
 	maxAsync = int64(bytesize.MiB)
 )
 

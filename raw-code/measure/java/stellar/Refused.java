@@ -7,7 +7,7 @@ final class Refused extends Exception {
     final int status;
 
     Refused(int status, String reason) {
-        super(reason, null, false, false); // nobody reads its trace
+        super(reason, null, false, false); // its trace is not used
         this.status = status;
     }
 }
