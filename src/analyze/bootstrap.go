@@ -38,6 +38,8 @@ type Estimate struct {
 type Resampled struct {
 	P50 [3][]float64 // by Part, in the order they were drawn
 	P99 [3][]float64
+	// the median of each burst, in their order; of neighbours together where they are resampled together
+	Medians [3][]float64
 }
 
 // resampled draws for everything that Compare needs. at returns each part's values by rank. Draws of different
@@ -49,7 +51,7 @@ func resampled(bursts Bursts, r Resampling, sub int, at [3]func(int) float64) *R
 		if s == nil {
 			continue
 		}
-		out.P50[p] = s.draws(Median, r, sub)
+		out.P50[p], out.Medians[p] = s.draws(Median, r, sub), s.medians()
 		if p != WarmPart {
 			out.P99[p] = s.draws(P99, r, sub)
 		}
@@ -132,6 +134,27 @@ func (r *resampler) each(do func(block int, values []float64)) {
 			i++
 		}
 	}
+}
+
+// medians are those of the blocks.
+func (r *resampler) medians() []float64 {
+	out := make([]float64, 0, len(r.sizes))
+	var values []float64
+	last := 0
+	flush := func() {
+		slices.Sort(values)
+		out = append(out, Median.Of(values).V)
+		values = values[:0]
+	}
+	r.each(func(block int, of []float64) {
+		if block != last {
+			flush()
+			last = block
+		}
+		values = append(values, of...)
+	})
+	flush()
+	return out
 }
 
 // draws returns the quantile of each of the given number of resamples.

@@ -45,9 +45,10 @@ func MinSamples(q Quantile) int {
 	if p <= 0 || p >= 1 {
 		return math.MaxInt
 	}
-	n := 2
-	for math.Pow(p, float64(n))+math.Pow(1-p, float64(n)) > Alpha {
+	n, below, above := 1, p, 1-p
+	for below+above > Alpha {
 		n++
+		below, above = below*p, above*(1-p)
 	}
 	return n
 }

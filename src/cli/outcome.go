@@ -10,17 +10,16 @@ import (
 	"stellar/src/report"
 )
 
-// printOutcome writes the summary table and where everything is. Width is that of the terminal in columns, 0 where
-// unknown.
-func printOutcome(w io.Writer, o *app.Outcome, width int) error {
+// printOutcome writes the summary table and where everything is.
+func printOutcome(w io.Writer, o *app.Outcome, look report.SummaryOptions) error {
 	if len(o.Rows) > 0 {
-		if err := report.Summary(w, o.Rows, report.SummaryOptions{Width: width}); err != nil {
+		if err := report.Summary(w, o.Rows, look); err != nil {
 			return err
 		}
-		if err := report.Comparisons(w, o.Comparisons); err != nil {
+		if err := report.Comparisons(w, o.Comparisons, look); err != nil {
 			return err
 		}
-		if err := report.Tunings(w, o.Tunings); err != nil {
+		if err := report.Tunings(w, o.Tunings, look); err != nil {
 			return err
 		}
 		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"))
@@ -28,7 +27,7 @@ func printOutcome(w io.Writer, o *app.Outcome, width int) error {
 			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
 		}
 		for _, c := range o.Comparisons {
-			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Axis.Key)); drawn(plot) {
+			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Name)); drawn(plot) {
 				fmt.Fprintf(w, "comparison  %s\n", plot)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"stellar/src/app"
 	"stellar/src/experiment"
 	"stellar/src/fail"
+	"stellar/src/report"
 	"stellar/src/run"
 )
 
@@ -109,10 +110,17 @@ func (c *command) finish(cc *cli.Context, out *app.Outcome, err error) error {
 		}
 		return err
 	}
-	if werr := printOutcome(c.Stdout, out, c.Width); werr != nil && err == nil {
+	if werr := printOutcome(c.Stdout, out, c.look()); werr != nil && err == nil {
 		err = werr
 	}
 	return err
+}
+
+// look is how tables are written: within the terminal, and with colours on one that has them. A NO_COLOR that is not
+// empty turns them off (no-color.org).
+func (c *command) look() report.SummaryOptions {
+	return report.SummaryOptions{Width: c.Width,
+		Color: c.StdoutTTY && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"}
 }
 
 func baseDir(cc *cli.Context) string {

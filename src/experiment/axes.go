@@ -11,17 +11,24 @@ import (
 	"time"
 )
 
-// Axis is a key in which sub-experiments differ: what a sweep varied, or a file that spells its variants out.
+// Axis is a key that sub-experiments vary on purpose: what a Sweep varied, or what a file that spells its variants out
+// has different.
 type Axis struct {
-	Key    string
-	Unit   string    // of Values; may be empty
-	Labels []string  // one for each sub-experiment
-	Values []float64 // likewise, where all of them are numbers; else nil
+	Key     string
+	Unit    string    // of Values; may be empty
+	Labels  []string  // one for each sub-experiment; of members only
+	Values  []float64 // likewise, where all of them are numbers; else nil
+	Group   string    // the title that its members share; empty where the file has one group, or they share none
+	Members []int     // indices of the sub-experiments that are compared along it, ascending
+	With    []string  // keys that differ exactly where this one does: what they do cannot be told apart
 }
 
-// Axes finds the keys in which the sub-experiments differ, in the order of the key table. A key that divides them as an
-// earlier one does (IATJitterSeconds follows IATSeconds) is left out, and so is the title. Of an object it is the keys
-// in it that differ: Platform.KeepAliveSeconds.
+// Axes finds the keys that the sub-experiments of each group vary, group by group, in the order of the key table. Of an
+// object it is the keys in it that differ: Platform.KeepAliveSeconds.
+//
+// A group is what shares a title: the sub-experiments of a Sweep, or those with one Title. All others form one group
+// more. In a Sweep the axes are its keys. Elsewhere they are the keys that differ, but for those whose default follows
+// from another one (IATJitterSeconds from IATSeconds) and for those that do not change what is measured.
 func (e *Experiment) Axes() ([]Axis, error) {
 	if len(e.SubExperiments) < 2 {
 		return nil, nil
@@ -37,24 +44,12 @@ func (e *Experiment) Axes() ([]Axis, error) {
 		}
 	}
 	var axes []Axis
-	var seen [][]int
-	for _, k := range subKeys() {
-		if k.name == "Title" || k.unswept {
-			continue
+	groups := e.groups()
+	for _, g := range groups {
+		if len(g.subs) == len(e.SubExperiments) {
+			g.title = ""
 		}
-		raw := make([]string, len(values))
-		for i := range values {
-			raw[i] = string(values[i][k.name])
-		}
-		for _, m := range members(k.name, raw) {
-			division := partition(m.raw)
-			if slices.Max(division) == 0 || slices.ContainsFunc(seen,
-				func(d []int) bool { return slices.Equal(d, division) }) {
-				continue
-			}
-			seen = append(seen, division)
-			axes = append(axes, newAxis(m.key, m.raw))
-		}
+		axes = append(axes, g.axes(values)...)
 	}
 	return axes, nil
 }
@@ -129,19 +124,20 @@ func unitOf(key string) string {
 	return ""
 }
 
-func newAxis(key string, raw []string) Axis {
-	a := Axis{Key: key, Unit: unitOf(key)}
-	for _, text := range raw {
-		label, number, ok := labelOf(text)
-		if key == "Arrivals" {
+// newAxis makes the axis of a group's values, which are those of its members.
+func newAxis(c column, g group, count int) Axis {
+	a := Axis{Key: c.key, Unit: unitOf(c.key), Group: g.title, Members: g.subs, Labels: make([]string, count),
+		Values: make([]float64, count)}
+	numeric := true
+	for i, sub := range g.subs {
+		label, number, ok := labelOf(c.raw[i])
+		if c.key == "Arrivals" {
 			label = filepath.Base(label) // of a trace's path
 		}
-		a.Labels = append(a.Labels, label)
-		if ok && len(a.Values) == len(a.Labels)-1 {
-			a.Values = append(a.Values, number)
-		}
+		a.Labels[sub], a.Values[sub] = label, number
+		numeric = numeric && ok
 	}
-	if len(a.Values) != len(a.Labels) {
+	if !numeric {
 		a.Values, a.Unit = nil, ""
 	}
 	return a

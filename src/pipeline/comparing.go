@@ -37,7 +37,7 @@ func (s *reporter) axes() ([]analyze.Axis, error) {
 	axes, err := s.rec.Experiment.Axes()
 	var found []analyze.Axis
 	for _, a := range axes {
-		found = append(found, analyze.Axis{Key: a.Key, Unit: a.Unit, Labels: a.Labels, Values: a.Values})
+		found = append(found, analyze.Axis(a))
 	}
 	return found, err
 }

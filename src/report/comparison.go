@@ -5,41 +5,27 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 
 	"stellar/src/analyze"
 )
 
-// Comparison files, within the folder of their run.
+// ComparisonFile is the table of all comparisons, within the folder of their run.
 const ComparisonFile = "comparison.csv"
 
-// ComparisonPlot is the name of one axis's plot.
-func ComparisonPlot(axis string) string { return "comparison-" + axis + ".png" }
+// ComparisonPlot is the name of a comparison's plot, by the comparison's name.
+func ComparisonPlot(name string) string { return "comparison-" + name + ".png" }
 
 // WriteComparisonCSV writes every point of every comparison, a row each. Times are in ms with three decimals; a value
 // that does not exist is an empty cell.
 func WriteComparisonCSV(w io.Writer, all []analyze.Comparison) error {
 	out := csv.NewWriter(w)
-	lines := [][]string{{"Axis", "Value", "Unit", "Line", "Sub-experiment", "Part", "Count", "Cold Count", "Errors",
-		"50%ile", "50%ile CI Low", "50%ile CI High", "99%ile", "99%ile CI Low", "99%ile CI High", "Warm 50%ile",
-		"Warm 50%ile CI Low", "Warm 50%ile CI High"}}
-	ms := func(values ...analyze.Value) (cells []string) {
-		for _, v := range values {
-			cells = append(cells, v.Format(3))
-		}
-		return cells
-	}
+	lines := [][]string{comparisonHead()}
 	for _, c := range all {
 		for _, l := range c.Lines {
 			for _, p := range l.Points {
-				line := []string{c.Axis.Key, p.Label, c.Axis.Unit, l.Name, strconv.Itoa(p.Sub), c.Part,
-					strconv.Itoa(p.Count), strconv.Itoa(p.Cold), strconv.Itoa(p.Errors)}
-				for _, e := range []analyze.Estimate{p.MainP50, p.MainP99, p.WarmP50} {
-					line = append(line, ms(e.Value, e.Low, e.High)...)
-				}
-				lines = append(lines, line)
+				lines = append(lines, comparisonLine(c, l, p))
 			}
 		}
 	}
@@ -49,23 +35,66 @@ func WriteComparisonCSV(w io.Writer, all []analyze.Comparison) error {
 	return nil
 }
 
-// Comparisons writes the tables: for each axis a row for each of its values and lines, then what that means: the slope
-// along a numeric axis, the second of two values against the first. The error is the writer's.
-func Comparisons(w io.Writer, all []analyze.Comparison) error {
+// comparisonHead are the columns of comparison.csv. New ones are appended.
+func comparisonHead() []string {
+	return []string{"Axis", "Value", "Unit", "Line", "Sub-experiment", "Part", "Count", "Cold Count", "Errors",
+		"50%ile", "50%ile CI Low", "50%ile CI High", "99%ile", "99%ile CI Low", "99%ile CI High", "Warm 50%ile",
+		"Warm 50%ile CI Low", "Warm 50%ile CI High", "Group", "Part Count", "Finding", "Fastest", "Times Fastest",
+		"Times Fastest CI Low", "Times Fastest CI High", "Holm p-value", "Slope (ms per unit)",
+		"Slope CI Low (ms per unit)", "Slope CI High (ms per unit)", "Lack-of-fit p-value"}
+}
+
+// ratioDecimals are those of ratios, slopes and probabilities.
+const ratioDecimals = 6
+
+// comparisonLine is a point's row of comparison.csv.
+func comparisonLine(c analyze.Comparison, l analyze.Line, p analyze.Point) []string {
+	line := []string{c.Axis.Key, p.Label, c.Axis.Unit, l.Name, strconv.Itoa(p.Sub), c.Part,
+		strconv.Itoa(p.Count), strconv.Itoa(p.Cold), strconv.Itoa(p.Errors)}
+	add := func(decimals int, e analyze.Estimate) {
+		for _, v := range []analyze.Value{e.Value, e.Low, e.High} {
+			line = append(line, v.Format(decimals))
+		}
+	}
+	for _, e := range []analyze.Estimate{p.MainP50, p.MainP99, p.WarmP50} {
+		add(3, e)
+	}
+	fastest := ""
+	if len(l.Fastest) > 0 {
+		fastest = l.Points[l.Fastest[0]].Label
+	}
+	line = append(line, c.Axis.Group, strconv.Itoa(p.N), l.Finding, fastest)
+	var ratio, slope analyze.Estimate
+	var probability analyze.Value
+	for _, pair := range c.Pairs {
+		if pair.Line == l.Name && pair.Sub == p.Sub {
+			ratio, probability = pair.Ratio, pair.P
+		}
+	}
+	if l.Slope != nil {
+		slope = *l.Slope
+	}
+	add(ratioDecimals, ratio)
+	line = append(line, probability.Format(ratioDecimals))
+	add(ratioDecimals, slope)
+	return append(line, l.FitP.Format(ratioDecimals))
+}
+
+// Comparisons writes for each comparison a table of its values, and what that means in words. The error is the
+// writer's.
+func Comparisons(w io.Writer, all []analyze.Comparison, o SummaryOptions) error {
 	out := bufio.NewWriter(w)
 	for _, c := range all {
-		fmt.Fprintf(out, "\n%s latency by %s, 95 %% intervals over whole bursts\n", c.Part, c.Axis.Key)
-		lines := comparisonCells(c)
-		widths, _ := fitWidths(lines, 0)
-		writeTable(out, lines, widths)
-		for _, l := range c.Lines {
-			if l.Slope != nil {
-				fmt.Fprintf(out, "%s\n", slopeWords(c, l))
-			}
+		fmt.Fprintln(out)
+		o.sentence(out, o.bold(comparisonTitle(c))+", 95 % intervals over whole bursts")
+		comparisonTable(c).write(out, o)
+		for _, text := range ComparisonWords(c) {
+			o.sentence(out, text)
 		}
-		for _, p := range c.Pairs {
-			fmt.Fprintf(out, "%s\n", pairWords(c, p))
-		}
+	}
+	if len(all) > 0 && all[0].Tests > 0 {
+		fmt.Fprintln(out)
+		o.sentence(out, testWords(all[0].Tests))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the comparison: %w", err)
@@ -73,98 +102,78 @@ func Comparisons(w io.Writer, all []analyze.Comparison) error {
 	return nil
 }
 
-func comparisonCells(c analyze.Comparison) [][]string {
-	name := c.Axis.Key
-	if c.Axis.Unit != "" {
-		name += " (" + c.Axis.Unit + ")"
+// testWords says how differences are found.
+func testWords(tests int) string {
+	if tests == 1 {
+		return "differences: rank-sum test over whole bursts, at 5 %"
 	}
-	head := []string{name, "of", "n", c.Part + " p50", "95 %", c.Part + " p99", "95 %"}
-	if c.Part == "cold" {
-		head = append(head, "warm p50")
-	}
-	lines := [][]string{head}
-	for _, l := range c.Lines {
-		for _, p := range l.Points {
-			n := p.Count
-			if c.Part == "cold" {
-				n = p.Cold
-			}
-			line := []string{printable(p.Label), printable(named(l.Name)), strconv.Itoa(n), duration(p.MainP50.Value),
-				interval(p.MainP50, n, analyze.Median),
-				duration(p.MainP99.Value), interval(p.MainP99, n, analyze.P99)}
-			if c.Part == "cold" {
-				line = append(line, duration(p.WarmP50.Value))
-			}
-			lines = append(lines, line)
-		}
-	}
-	return lines
+	return fmt.Sprintf("differences: rank-sum tests over whole bursts, at 5 %% over all %d comparisons (Holm)", tests)
 }
 
-func named(line string) string {
-	if line == "" {
-		return noValue
+// comparisonTitle says what is compared.
+func comparisonTitle(c analyze.Comparison) string {
+	text := "latency by " + printable(c.Axis.Key)
+	if c.Part != analyze.All.String() {
+		text = c.Part + " " + text
 	}
-	return line
+	if c.Axis.Group != "" {
+		text = printable(c.Axis.Group) + ": " + text
+	}
+	if len(c.Axis.With) > 0 {
+		text += " (" + printable(strings.Join(c.Axis.With, ", ")) + " differs with it)"
+	}
+	return text
+}
+
+// comparisonTable has a row for each point. The lines' names are its titles where there are several lines.
+func comparisonTable(c analyze.Comparison) textTable {
+	part := c.Part + " "
+	if c.Part == analyze.All.String() {
+		part = ""
+	}
+	value := tableColumn{name: printable(c.Axis.ShortKey()), left: c.Axis.Values == nil}
+	of := tableColumn{name: "where", left: true}
+	n, p50, p99 := tableColumn{name: "n"}, tableColumn{name: part + "p50"}, tableColumn{name: part + "p99", drop: 2}
+	around50, around99 := tableColumn{name: "95 %"}, tableColumn{name: "95 %", drop: 1}
+	named := false
+	for _, l := range c.Lines {
+		named = named || l.Name != ""
+		for _, p := range l.Points {
+			main, tail := p.MainP50, p.MainP99
+			if p.N < analyze.MinSamples(analyze.Median) {
+				main, tail = analyze.Estimate{}, analyze.Estimate{}
+			}
+			value.cells = append(value.cells, labelled(c.Axis, p.Label))
+			of.cells = append(of.cells, printable(l.Name))
+			n.cells = append(n.cells, strconv.Itoa(p.N))
+			p50.cells = append(p50.cells, duration(main.Value))
+			around50.cells = append(around50.cells, interval(main, p.N, analyze.Median))
+			p99.cells = append(p99.cells, duration(tail.Value))
+			around99.cells = append(around99.cells, interval(tail, p.N, analyze.P99))
+		}
+	}
+	t := textTable{columns: []tableColumn{value, n, p50, around50, p99, around99}, title: -1}
+	if named {
+		t.columns, t.title = append([]tableColumn{of}, t.columns...), 0
+	}
+	return t
+}
+
+// labelled is a value of an axis, with its unit.
+func labelled(a analyze.Axis, label string) string {
+	if a.Values == nil || a.Unit == "" || strings.HasSuffix(label, a.Unit) || strings.HasSuffix(label, "s") {
+		return printable(label) // durations say their units
+	}
+	return printable(label) + " " + a.Unit
 }
 
 // interval writes the bounds, or why the sample has none.
 func interval(e analyze.Estimate, n int, q analyze.Quantile) string {
 	if !e.Low.OK || !e.High.OK {
-		if need := analyze.MinSamples(q); e.Value.OK && n < need {
+		if need := analyze.MinSamples(q); n > 0 && n < need {
 			return fmt.Sprintf("n<%d", need)
 		}
 		return noValue
 	}
 	return short(e.Low.V) + "…" + short(e.High.V)
-}
-
-// perUnits is the number of units for which a slope is printed: the number for one MiB would have many zeros.
-const perUnits = 10
-
-func slopeWords(c analyze.Comparison, l analyze.Line) string {
-	s := *l.Slope
-	what := "each " + strconv.Itoa(perUnits) + " " + c.Axis.Unit
-	if c.Axis.Unit == "" {
-		what = "each " + strconv.Itoa(perUnits) + " of " + c.Axis.Key
-	}
-	text := fmt.Sprintf("%s: %s adds %s ms to the median", named(l.Name), what, signed(s.Value.V*perUnits))
-	if l.Name == "" {
-		text = fmt.Sprintf("%s adds %s ms to the median", what, signed(s.Value.V*perUnits))
-	}
-	if !s.Low.OK || !s.High.OK {
-		return text
-	}
-	text += fmt.Sprintf(" (95 %%: %s … %s)", signed(s.Low.V*perUnits), signed(s.High.V*perUnits))
-	if s.Low.V <= 0 && s.High.V >= 0 {
-		text += ", which is no significant difference"
-	}
-	return text
-}
-
-// signed writes a number with three significant digits, and from 1000 on with all its whole ones.
-func signed(v float64) string {
-	if math.Abs(v) >= 999.5 {
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(v, 'g', 3, 64)
-}
-
-func pairWords(c analyze.Comparison, p analyze.Pair) string {
-	text := fmt.Sprintf("%s against %s: %s times the median, %s ms more", p.Second, p.First, signed(p.Ratio.Value.V),
-		signed(p.Difference.Value.V))
-	if p.Difference.Value.V < 0 {
-		text = fmt.Sprintf("%s against %s: %s times the median, %s ms less", p.Second, p.First, signed(p.Ratio.Value.V),
-			signed(-p.Difference.Value.V))
-	}
-	if p.Line != "" {
-		text = p.Line + ": " + text
-	}
-	if d := p.Difference; d.Low.OK && d.High.OK {
-		text += fmt.Sprintf(" (95 %%: %s … %s ms)", signed(d.Low.V), signed(d.High.V))
-		if d.Low.V <= 0 && d.High.V >= 0 {
-			text += ", which is no significant difference"
-		}
-	}
-	return strings.TrimSpace(text)
 }

@@ -32,7 +32,7 @@ func compared(t *testing.T) []analyze.Comparison {
 
 func TestComparisons(t *testing.T) {
 	var out bytes.Buffer
-	if err := Comparisons(&out, compared(t)); err != nil {
+	if err := Comparisons(&out, compared(t), SummaryOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := WriteComparisonCSV(&out, compared(t)); err != nil {
@@ -44,7 +44,7 @@ func TestComparisons(t *testing.T) {
 func TestComparisonPlots(t *testing.T) {
 	dir := t.TempDir()
 	plots, err := WriteComparisons(t.Context(), dir, compared(t))
-	if err != nil || len(plots.Files) != 2 || len(plots.Skipped) != 0 {
+	if err != nil || len(plots.Files) != 4 || len(plots.Skipped) != 0 {
 		t.Fatalf("%v %+v", err, plots)
 	}
 	for _, name := range plots.Files {
@@ -70,7 +70,7 @@ func TestComparisonOfNothing(t *testing.T) {
 	if _, err := comparisonFigure(c[0]); !errors.As(err, &skip) {
 		t.Errorf("%v, want a skip", err)
 	}
-	if err := Comparisons(&bytes.Buffer{}, c); err != nil {
+	if err := Comparisons(&bytes.Buffer{}, c, SummaryOptions{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,8 +3,10 @@ package report
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -15,12 +17,12 @@ import (
 	"stellar/src/fail"
 )
 
-// WriteComparisons draws a plot for each axis into the run's folder.
+// WriteComparisons draws a plot for each comparison into the run's folder.
 func WriteComparisons(ctx context.Context, dir string, all []analyze.Comparison) (Plots, error) {
 	var out Plots
 	for _, c := range all {
 		f, err := comparisonFigure(c)
-		if err := out.add(ctx, dir, ComparisonPlot(c.Axis.Key), f, err); err != nil {
+		if err := out.add(ctx, dir, ComparisonPlot(c.Name), f, err); err != nil {
 			return out, err
 		}
 	}
@@ -40,11 +42,10 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	n := 0
 	for _, l := range c.Lines {
 		for _, p := range l.Points {
-			if c.Part == "cold" {
-				n += p.Cold
-			} else {
-				n += p.Count
+			if !p.Enough {
+				continue
 			}
+			n += p.N
 			for _, v := range []analyze.Value{p.MainP50.Value, p.MainP99.Value, p.MainP50.Low, p.MainP50.High,
 				p.MainP99.Low, p.MainP99.High} {
 				if v.OK {
@@ -54,7 +55,8 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 		}
 	}
 	if n == 0 || math.IsInf(low, 1) {
-		return figure{}, fail.Skip{Reason: "no sub-experiment has a successful request"}
+		return figure{}, fail.Skip{Reason: fmt.Sprintf("no sub-experiment has enough %s requests in %d bursts",
+			map[bool]string{true: "successful", false: c.Part}[c.Part == analyze.All.String()], analyze.MinBursts)}
 	}
 	y := axisRange{log: low > 0 && high > logFactor*low}
 	if y.log {
@@ -66,7 +68,7 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 		grid{horizontal: true})
 	y.apply(&p.Y)
 	all := alongAxis(c, p)
-	f := figure{title: fmt.Sprintf("%s latency by %s", titleCase(c.Part), c.Axis.Key), plot: p,
+	f := figure{title: titleCase(comparisonTitle(c)), plot: p,
 		subtitle: fmt.Sprintf("n = %s requests; bars: 95 %% intervals over whole bursts", grouped(n))}
 	for _, s := range all {
 		s.draw(p, c.Axis.Values != nil)
@@ -74,7 +76,7 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	if len(c.Lines) > 1 {
 		for i, l := range c.Lines {
 			style := draw.LineStyle{Color: seriesColor(i), Width: curveWidth, Dashes: seriesDashes(i)}
-			f.legend = append(f.legend, key{label: named(l.Name), line: &style})
+			f.legend = append(f.legend, key{label: printable(l.Name), line: &style})
 		}
 	}
 	median, tail := medianGlyph(mutedColor), tailGlyph(mutedColor)
@@ -82,18 +84,26 @@ func comparisonFigure(c analyze.Comparison) (figure, error) {
 	return f, nil
 }
 
-func titleCase(part string) string {
-	if part == "all" {
-		return "Latency of all requests:"
+// titleCase begins a title with a capital, unless it begins with the title of a sub-experiment.
+func titleCase(s string) string {
+	for _, word := range []string{"cold ", "warm ", "latency "} {
+		if strings.HasPrefix(s, word) {
+			return strings.ToUpper(s[:1]) + s[1:]
+		}
 	}
-	return "Cold"
+	return s
 }
 
+// axisLabel is the key with its unit, which is then not in the key a second time.
 func axisLabel(a analyze.Axis) string {
+	name := a.ShortKey()
 	if a.Unit == "" {
-		return a.Key
+		return name
 	}
-	return a.Key + " (" + a.Unit + ")"
+	for _, said := range []string{"Seconds", "Bytes", "MB"} {
+		name = strings.TrimSuffix(name, said)
+	}
+	return name + " (" + a.Unit + ")"
 }
 
 // errorBar is an interval at a position.
@@ -123,6 +133,9 @@ func (s series) draw(p *plot.Plot, joined bool) {
 	var glyphs marks
 	var medians, tails plotter.XYs
 	for _, pt := range s.points {
+		if !pt.Enough {
+			continue // too few requests for a point
+		}
 		x := pt.X + s.shift
 		for _, e := range []struct {
 			e     analyze.Estimate
@@ -184,5 +197,27 @@ func alongAxis(c analyze.Comparison, p *plot.Plot) []series {
 		r.low, r.high = low-pad, high+pad
 	}
 	r.apply(&p.X)
+	p.X.Tick.Marker = sweptTicks(labels, r)
 	return all
+}
+
+// sweptTicks are ticks at the values that were swept, with the labels that have room.
+func sweptTicks(labels map[float64]string, r axisRange) plot.ConstantTicks {
+	const character = 0.009 // of the axis
+	place := func(x float64) float64 {
+		if r.log {
+			return math.Log(x/r.low) / math.Log(r.high/r.low)
+		}
+		return (x - r.low) / (r.high - r.low)
+	}
+	var ticks plot.ConstantTicks
+	last := math.Inf(-1)
+	for _, x := range slices.Sorted(maps.Keys(labels)) {
+		t := plot.Tick{Value: x}
+		if half := character / 2 * float64(len(labels[x])+2); place(x)-half > last {
+			t.Label, last = printable(labels[x]), place(x)+half
+		}
+		ticks = append(ticks, t)
+	}
+	return ticks
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -19,97 +20,129 @@ type Row struct {
 	Dir    string           // its results, may be empty
 }
 
-// SummaryOptions says how the summary is written.
-type SummaryOptions struct {
-	JSON  bool // for scripts: one indented JSON object
-	Width int  // columns of the terminal; 0: not limited
-}
-
-// Summary writes a run's summary: a table with aligned columns, lines of "name value" if the terminal is too narrow for
-// it, or JSON. Times are in ms. A dash is a value that does not exist. The error is the writer's.
+// Summary writes a run's summary: a table, then notes on single rows, or JSON. Times are in ms. A dash is a value that
+// does not exist. The error is the writer's.
 func Summary(w io.Writer, rows []Row, o SummaryOptions) error {
 	if o.JSON {
 		return writeJSON(w, rows)
 	}
 	out := bufio.NewWriter(w)
-	lines := tableCells(rows)
-	if widths, ok := fitWidths(lines, o.Width); ok {
-		writeTable(out, lines, widths)
-	} else {
-		writePlain(out, lines)
+	dropped := summaryTable(rows).write(out, o)
+	if len(dropped) > 0 {
+		o.sentence(out, "not shown here: "+strings.Join(dropped, ", ")+" (statistics.csv has all columns)")
 	}
-	writeNotes(out, rows)
+	writeNotes(out, rows, o)
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the summary: %w", err)
 	}
 	return nil
 }
 
-const (
-	titleColumn = 1
-	minTitle    = 16 // a shorter title says nothing; the plain form is better then
-	columnGap   = "  "
-	noValue     = "–"
-)
+// mixed reports whether a sub-experiment has cold and warm requests: a percentile over both says more of their mixture
+// than of either.
+func mixed(s analyze.Summary) bool { return s.Cold.Count > 0 && s.Warm.Count > 0 }
 
-// tableCells returns the header and a line for each row. The title is the only text; the other cells align to the
-// right. The client's own effects and costs have columns only if there is something to show.
-func tableCells(rows []Row) [][]string {
-	lines := [][]string{{"#", "sub-experiment", "n", "errors", "cold", "cold p50", "warm p50", "p50", "p99", "TMR"}}
-	var further []column
-	for _, c := range furtherColumns() {
-		if slices.ContainsFunc(rows, func(r Row) bool { return c.cell(r.Stats) != noValue }) {
-			further = append(further, c)
-			lines[0] = append(lines[0], c.name)
-		}
+// summaryTable has a row for each sub-experiment. Where one of them has cold and warm requests, the columns are those
+// of either kind, and joint ones are for rows of which nothing is known. The client's own effects and costs have
+// columns only if there is something to show.
+func summaryTable(rows []Row) textTable {
+	columns := []summaryColumn{
+		{name: "#", cell: func(s analyze.Summary) string { return strconv.Itoa(s.Index) }},
+		{name: "sub-experiment", left: true, cell: func(s analyze.Summary) string {
+			return cmp.Or(printable(s.Title), noValue)
+		}},
+		{name: "n", cell: func(s analyze.Summary) string { return strconv.Itoa(s.Count) }},
+		{name: "errors", alarm: true, cell: func(s analyze.Summary) string { return strconv.Itoa(s.Errors) }},
 	}
-	for _, r := range rows {
-		s := r.Stats
-		title := printable(s.Title)
-		if title == "" {
-			title = noValue
-		}
-		line := []string{
-			strconv.Itoa(s.Index), title, strconv.Itoa(s.Count), strconv.Itoa(s.Errors), coldCount(s),
-			duration(s.Cold.P50), duration(s.Warm.P50), duration(s.P50), duration(s.P99), ratio(s.TMR),
-		}
-		for _, c := range further {
-			line = append(line, c.cell(s))
-		}
-		lines = append(lines, line)
+	columns = append(columns, existing(rows, []summaryColumn{{name: "cold", cell: coldCount}})...)
+	if slices.ContainsFunc(rows, func(r Row) bool { return mixed(r.Stats) }) {
+		columns = append(columns, splitColumns()...)
+		columns = append(columns, existing(rows, jointColumns(unreported))...)
+	} else {
+		columns = append(columns, jointColumns(func(analyze.Summary) bool { return true })...)
 	}
-	return lines
+	columns = append(columns, existing(rows, furtherColumns())...)
+	t := textTable{title: titleColumn}
+	for _, c := range columns {
+		column := tableColumn{name: c.name, left: c.left, drop: c.drop, alarm: c.alarm}
+		for _, r := range rows {
+			column.cells = append(column.cells, c.cell(r.Stats))
+		}
+		t.columns = append(t.columns, column)
+	}
+	return t
 }
 
-// column is a column that not every table has; its cell is a dash if it has no value.
-type column struct {
-	name string
-	cell func(analyze.Summary) string
+const titleColumn = 1
+
+// summaryColumn is a column of the summary; see tableColumn.
+type summaryColumn struct {
+	name        string
+	cell        func(analyze.Summary) string
+	left, alarm bool
+	drop        int
+}
+
+// existing are the columns that have a value in some row.
+func existing(rows []Row, columns []summaryColumn) []summaryColumn {
+	return slices.DeleteFunc(columns, func(c summaryColumn) bool {
+		return !slices.ContainsFunc(rows, func(r Row) bool { return c.cell(r.Stats) != noValue })
+	})
+}
+
+// splitColumns are the percentiles of cold and of warm requests.
+func splitColumns() []summaryColumn {
+	return []summaryColumn{
+		{name: "cold p50", cell: func(s analyze.Summary) string { return duration(s.Cold.P50) }},
+		{name: "cold p99", drop: 8, cell: func(s analyze.Summary) string { return duration(s.Cold.P99) }},
+		{name: "warm p50", cell: func(s analyze.Summary) string { return duration(s.Warm.P50) }},
+		{name: "warm p99", drop: 9, cell: func(s analyze.Summary) string { return duration(s.Warm.P99) }},
+	}
+}
+
+// unreported reports whether functions said of no request whether it was cold.
+func unreported(s analyze.Summary) bool { return s.Cold.Count+s.Warm.Count == 0 }
+
+// jointColumns are the percentiles of all requests, for the rows that want them.
+func jointColumns(wanted func(analyze.Summary) bool) []summaryColumn {
+	joint := func(text func(analyze.Summary) string) func(analyze.Summary) string {
+		return func(s analyze.Summary) string {
+			if !wanted(s) {
+				return noValue
+			}
+			return text(s)
+		}
+	}
+	return []summaryColumn{
+		{name: "p50", cell: joint(func(s analyze.Summary) string { return duration(s.P50) })},
+		{name: "p99", drop: 10, cell: joint(func(s analyze.Summary) string { return duration(s.P99) })},
+		{name: "TMR", drop: 2, cell: joint(func(s analyze.Summary) string { return ratio(s.TMR) })},
+	}
 }
 
 // furtherColumns are the median spread of bursts of two requests or more, requests that left late with their whole
 // burst, are suspect, opened a connection although kept ones were asked for, or were never sent, and what a million
 // requests cost.
-func furtherColumns() []column {
+func furtherColumns() []summaryColumn {
 	count := func(n int) string {
 		if n == 0 {
 			return noValue
 		}
 		return strconv.Itoa(n)
 	}
-	return []column{
-		{"spread", func(s analyze.Summary) string { return duration(s.Client.Spread50) }},
-		{"late", func(s analyze.Summary) string { return count(s.Client.Behind) }},
-		{"suspect", func(s analyze.Summary) string { return count(s.Client.Suspects) }},
-		{"new", func(s analyze.Summary) string { return count(int(s.Client.NewConns.V)) }},
-		{"unsent", func(s analyze.Summary) string { return count(s.Client.Unsent) }},
-		{"USD/1M", func(s analyze.Summary) string { return money(s.CostPerMillion) }},
+	return []summaryColumn{
+		{name: "spread", drop: 1, cell: func(s analyze.Summary) string { return duration(s.Client.Spread50) }},
+		{name: "late", drop: 5, cell: func(s analyze.Summary) string { return count(s.Client.Behind) }},
+		{name: "suspect", drop: 6, cell: func(s analyze.Summary) string { return count(s.Client.Suspects) }},
+		{name: "new", drop: 3, cell: func(s analyze.Summary) string { return count(int(s.Client.NewConns.V)) }},
+		{name: "unsent", drop: 7, alarm: true, cell: func(s analyze.Summary) string { return count(s.Client.Unsent) }},
+		{name: "USD/1M", drop: 4, cell: func(s analyze.Summary) string { return money(s.CostPerMillion) }},
 	}
 }
 
 // coldCount is a dash if no function reported anything, because 0 would be a claim.
 func coldCount(s analyze.Summary) string {
-	if s.Cold.Count+s.Warm.Count == 0 {
+	if unreported(s) {
 		return noValue
 	}
 	return strconv.Itoa(s.Cold.Count)
@@ -130,75 +163,18 @@ func short2(v float64) string {
 	return short(v)
 }
 
-// fitWidths returns each column's width within a terminal of the given width; it shortens titles if necessary.
-func fitWidths(lines [][]string, width int) ([]int, bool) {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], columnsOf(cell))
-		}
-	}
-	total := len(columnGap) * (len(widths) - 1)
-	for _, w := range widths {
-		total += w
-	}
-	if width <= 0 || total <= width {
-		return widths, true
-	}
-	widths[titleColumn] -= total - width
-	return widths, widths[titleColumn] >= minTitle
-}
-
-func writeTable(w *bufio.Writer, lines [][]string, widths []int) {
-	for n, line := range lines {
-		var b strings.Builder
-		for i, cell := range line {
-			if i > 0 {
-				b.WriteString(columnGap)
-			}
-			if i == titleColumn {
-				cell = cut(cell, widths[i])
-				b.WriteString(cell + strings.Repeat(" ", widths[i]-columnsOf(cell)))
-				continue
-			}
-			b.WriteString(strings.Repeat(" ", widths[i]-columnsOf(cell)) + cell)
-		}
-		fmt.Fprintln(w, strings.TrimRight(b.String(), " "))
-		if n == 0 {
-			rules := make([]string, len(widths))
-			for i, width := range widths {
-				rules[i] = strings.Repeat("─", width)
-			}
-			fmt.Fprintln(w, strings.Join(rules, columnGap))
-		}
-	}
-}
-
-// writePlain writes each row as a block: the title, then a value a line.
-func writePlain(w *bufio.Writer, lines [][]string) {
-	for n, line := range lines[1:] {
-		if n > 0 {
-			fmt.Fprintln(w)
-		}
-		fmt.Fprintf(w, "%s %s\n", line[0], line[titleColumn])
-		for i := titleColumn + 1; i < len(line); i++ {
-			fmt.Fprintf(w, "  %s %s\n", lines[0][i], line[i])
-		}
-	}
-}
-
 // writeNotes writes the notes on single rows below the table.
-func writeNotes(w *bufio.Writer, rows []Row) {
+func writeNotes(w *bufio.Writer, rows []Row, o SummaryOptions) {
 	for _, r := range rows {
 		name := fmt.Sprintf("%d %s", r.Stats.Index, printable(r.Stats.Title))
 		if r.Note != "" {
-			fmt.Fprintf(w, "%s: %s\n", name, printable(r.Note))
+			o.sentence(w, fmt.Sprintf("%s: %s", name, o.red(printable(r.Note))))
 		}
 		for _, finding := range r.Stats.Findings {
-			fmt.Fprintf(w, "%s: %s\n", name, printable(finding))
+			o.sentence(w, fmt.Sprintf("%s: %s", name, printable(finding)))
 		}
 		for _, m := range r.Missed {
-			fmt.Fprintf(w, "%s: threshold missed: %s\n", name, printable(m.Reason))
+			o.sentence(w, fmt.Sprintf("%s: %s: %s", name, o.red("threshold missed"), printable(m.Reason)))
 		}
 	}
 }

@@ -38,24 +38,33 @@ func WriteTunings(ctx context.Context, dir string, all []analyze.Tuning) (Plots,
 }
 
 // Tunings writes for each recommendation a table of the sizes, and what is recommended. The error is the writer's.
-func Tunings(w io.Writer, all []analyze.Tuning) error {
+func Tunings(w io.Writer, all []analyze.Tuning, o SummaryOptions) error {
 	out := bufio.NewWriter(w)
 	for _, t := range all {
-		fmt.Fprintf(out, "\nmemory size by %s%s, %s, 95 %% intervals over whole bursts\n", strategyWords(t),
-			lineWords(t), timeWords(t))
-		lines := [][]string{{"MB", "of", "n", "time", "95 %", "USD per million", "95 %"}}
-		for _, p := range t.Points {
-			lines = append(lines, []string{strconv.Itoa(p.MemoryMB), printable(named(t.Line)), strconv.Itoa(p.Count),
-				duration(p.Time.Value), bounds(p.Time), money(p.Cost.Value), bounds(p.Cost)})
-		}
-		widths, _ := fitWidths(lines, 0)
-		writeTable(out, lines, widths)
-		fmt.Fprintln(out, recommendation(t))
+		fmt.Fprintln(out)
+		o.sentence(out, fmt.Sprintf("memory size by %s%s, %s, 95 %% intervals over whole bursts", strategyWords(t),
+			lineWords(t), timeWords(t)))
+		tuningTable(t).write(out, o)
+		o.sentence(out, recommendation(t))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the memory sizes: %w", err)
 	}
 	return nil
+}
+
+// tuningTable has a row for each memory size.
+func tuningTable(t analyze.Tuning) textTable {
+	size, n, time, around := tableColumn{name: "MB"}, tableColumn{name: "n"}, tableColumn{name: "time"},
+		tableColumn{name: "95 %"}
+	cost, aroundCost := tableColumn{name: "USD per million"}, tableColumn{name: "95 %", drop: 1}
+	for _, p := range t.Points {
+		size.cells, n.cells = append(size.cells, strconv.Itoa(p.MemoryMB)), append(n.cells, strconv.Itoa(p.Count))
+		time.cells, around.cells = append(time.cells, duration(p.Time.Value)), append(around.cells, bounds(p.Time))
+		cost.cells = append(cost.cells, money(p.Cost.Value))
+		aroundCost.cells = append(aroundCost.cells, bounds(p.Cost))
+	}
+	return textTable{columns: []tableColumn{size, n, time, around, cost, aroundCost}, title: -1}
 }
 
 func strategyWords(t analyze.Tuning) string {

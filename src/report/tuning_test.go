@@ -39,7 +39,7 @@ func TestTunings(t *testing.T) {
 		none.Points[i].Cost = analyze.Estimate{}
 	}
 	var out strings.Builder
-	if err := Tunings(&out, []analyze.Tuning{threeSizes(), tie, few, none}); err != nil {
+	if err := Tunings(&out, []analyze.Tuning{threeSizes(), tie, few, none}, SummaryOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	goldentest.Check(t, out.String())

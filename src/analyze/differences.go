@@ -1,0 +1,264 @@
+package analyze
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"stellar/src/analyze/distribution"
+)
+
+// normal975 is the 97.5 % quantile of the standard normal distribution.
+const normal975 = 1.959963984540054
+
+// expansion is the factor by which an interval from the resamples of n bursts is widened: a resample of n has too
+// little variance by (n-1)/n, and its percentiles are those of a normal distribution rather than of Student's t
+// (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, §4).
+func expansion(n int) float64 {
+	df := float64(n - 1)
+	return math.Sqrt(float64(n)/df) * distribution.StudentQuantile(1-Alpha/2, df) / normal975
+}
+
+// interval is the expanded interval of a latency (ms).
+func (r *Resampled) interval(v Value, draws []float64, part Part) Estimate {
+	e := estimate(v, draws)
+	if draws == nil || len(r.Medians[part]) < MinBursts {
+		return e
+	}
+	return e.widenedRatio(expansion(len(r.Medians[part])))
+}
+
+// widenedRatio widens an interval by a factor, on the logarithmic scale.
+func (e Estimate) widenedRatio(factor float64) Estimate {
+	if !e.Low.OK || !e.High.OK || !(e.Value.V > 0) || !(e.Low.V > 0) {
+		return e
+	}
+	e.Low = Of(e.Value.V * math.Pow(e.Low.V/e.Value.V, factor))
+	e.High = Of(e.Value.V * math.Pow(e.High.V/e.Value.V, factor))
+	return e
+}
+
+// widened widens an interval by a factor.
+func (e Estimate) widened(factor float64) Estimate {
+	if !e.Low.OK || !e.High.OK {
+		return e
+	}
+	e.Low = Of(e.Value.V + (e.Low.V-e.Value.V)*factor)
+	e.High = Of(e.Value.V + (e.High.V-e.Value.V)*factor)
+	return e
+}
+
+// excludes reports whether an interval leaves a value out.
+func (e Estimate) excludes(v float64) bool {
+	return e.Low.OK && e.High.OK && (e.Low.V > v || e.High.V < v)
+}
+
+// test is the comparison of two points of a line; indices count the line's points.
+type test struct {
+	line         *Line
+	fast, slow   int // by their medians
+	ratio, delta Estimate
+	p            float64 // corrected
+	differs      bool
+}
+
+// conclude makes the statement of each line. All pairs of points of all lines are one family of tests.
+func conclude(all []Comparison) {
+	var tests []*test
+	for c := range all {
+		for l := range all[c].Lines {
+			tests = append(tests, all[c].Lines[l].tests()...)
+		}
+	}
+	holm(tests)
+	for c := range all {
+		all[c].Tests = len(tests)
+		for l := range all[c].Lines {
+			line := &all[c].Lines[l]
+			var own []*test
+			for _, t := range tests {
+				if t.line == line {
+					own = append(own, t)
+				}
+			}
+			line.conclude(own, all[c].Axis.Values != nil)
+			all[c].pair(line, own)
+		}
+	}
+}
+
+// tests compares each two points that have enough requests.
+func (l *Line) tests() (out []*test) {
+	enough := l.enough()
+	inflation := l.inflation(enough)
+	for k, i := range enough {
+		for _, j := range enough[k+1:] {
+			t := &test{line: l, fast: i, slow: j}
+			a, b := l.Points[i], l.Points[j]
+			if a.MainP50.Value.V > b.MainP50.Value.V {
+				t.fast, t.slow, a, b = j, i, b, a
+			}
+			ratios, deltas := make([]float64, len(a.draws)), make([]float64, len(a.draws))
+			for d := range ratios {
+				ratios[d], deltas[d] = b.draws[d]/a.draws[d], b.draws[d]-a.draws[d]
+			}
+			factor := expansion(min(len(a.bursts), len(b.bursts))) * math.Sqrt(inflation)
+			fast, slow := a.MainP50.Value.V, b.MainP50.Value.V
+			t.ratio = estimate(Of(slow/fast), ratios).widenedRatio(factor)
+			t.delta = estimate(Of(slow-fast), deltas).widened(factor)
+			var slower bool
+			t.p, slower = rankSum(a.bursts, b.bursts)
+			if inflation > 1 {
+				t.p = math.Erfc(math.Erfcinv(t.p) / math.Sqrt(inflation))
+			}
+			t.differs = slower && t.delta.excludes(0)
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// inflation is the factor by which the variance of a median is larger than that of independent bursts, where
+// neighbouring bursts are alike (one-sided test of the autocorrelation at 5 %): (1+r)/(1-r) for an autocorrelation of r
+// that falls off geometrically (Bayley and Hammersley, Supplement to the JRSS 8, 1946). It is 1 where they are not.
+func (l *Line) inflation(points []int) float64 {
+	const (
+		oneSided = 1.6448536269514722 // 95 % quantile of the standard normal distribution
+		most     = 0.98
+	)
+	var above, below float64
+	n := 0
+	for _, i := range points {
+		ranks, _ := doubledRanks(l.Points[i].bursts)
+		middle := float64(len(ranks) + 1)
+		for k, r := range ranks {
+			below += (float64(r) - middle) * (float64(r) - middle)
+			if k > 0 {
+				above += (float64(r) - middle) * (float64(ranks[k-1]) - middle)
+			}
+		}
+		n += len(ranks)
+	}
+	if below == 0 || above/below <= oneSided/math.Sqrt(float64(n)) {
+		return 1
+	}
+	r := min(above/below, most)
+	return (1 + r) / (1 - r)
+}
+
+// holm corrects probabilities for their number (Holm, Scandinavian Journal of Statistics 6, 1979), and claims the
+// differences that are left at 5 %.
+func holm(tests []*test) {
+	ordered := slices.Clone(tests)
+	slices.SortStableFunc(ordered, func(a, b *test) int { return cmp.Compare(a.p, b.p) })
+	before := 0.0
+	for i, t := range ordered {
+		t.p = min(1, max(before, t.p*float64(len(ordered)-i)))
+		before = t.p
+		t.differs = t.differs && t.p <= Alpha
+	}
+}
+
+// exactRanks is the largest number of bursts for which rankSum counts all arrangements.
+const exactRanks = 40
+
+// rankSum is the probability that two samples of one distribution have rank sums that are as far apart (two-sided
+// Wilcoxon-Mann-Whitney test), and whether the second sample is the one with the higher ranks. Up to 40 values the
+// probability is exact, given the ties; above, it is that of the normal approximation with corrections for ties and
+// continuity (Conover, Practical Nonparametric Statistics, §5.1).
+func rankSum(a, b []float64) (p float64, higher bool) {
+	ranks, ties := doubledRanks(slices.Concat(a, b))
+	n, na := len(ranks), len(a)
+	sum := 0
+	for _, r := range ranks[:na] {
+		sum += r
+	}
+	mean := na * (n + 1) // of doubled ranks
+	off := mean - sum
+	higher = off > 0
+	if off < 0 {
+		off = -off
+	}
+	if n <= exactRanks {
+		return exactRankSum(ranks, na, off), higher
+	}
+	// Of doubled ranks: four times the variance of ranks, twice the step between sums.
+	size := float64(n)
+	variance := float64(na) * float64(n-na) / 3 * (size + 1 - ties/(size*(size-1)))
+	if variance <= 0 {
+		return 1, higher
+	}
+	return math.Erfc(max(0, float64(off)-1) / math.Sqrt(2*variance)), higher
+}
+
+// exactRankSum counts the ways to choose na of the ranks whose sum is at least off from the mean.
+func exactRankSum(ranks []int, na, off int) float64 {
+	total := 0
+	for _, r := range ranks {
+		total += r
+	}
+	ways := make([][]float64, na+1) // by how many were chosen, and their sum
+	for k := range ways {
+		ways[k] = make([]float64, total+1)
+	}
+	ways[0][0] = 1
+	reach := 0
+	for i, r := range ranks {
+		reach += r
+		for k := min(i+1, na); k > 0; k-- {
+			for s := reach; s >= r; s-- {
+				ways[k][s] += ways[k-1][s-r]
+			}
+		}
+	}
+	mean := na * (len(ranks) + 1)
+	var far, every float64
+	for s, w := range ways[na] {
+		every += w
+		if s <= mean-off || s >= mean+off {
+			far += w
+		}
+	}
+	return far / every
+}
+
+// doubledRanks are twice the ranks of values, from 2; equal values share the mean of theirs. ties is the sum of t³-t
+// over groups of t equal values.
+func doubledRanks(values []float64) (ranks []int, ties float64) {
+	byValue := make([]int, len(values))
+	for i := range byValue {
+		byValue[i] = i
+	}
+	slices.SortStableFunc(byValue, func(i, j int) int { return cmp.Compare(values[i], values[j]) })
+	ranks = make([]int, len(values))
+	for from := 0; from < len(byValue); {
+		to := from + 1
+		for to < len(byValue) && values[byValue[to]] == values[byValue[from]] {
+			to++
+		}
+		for _, i := range byValue[from:to] {
+			ranks[i] = from + 1 + to
+		}
+		t := float64(to - from)
+		ties += t*t*t - t
+		from = to
+	}
+	return ranks, ties
+}
+
+// pair records how each point of a line compares with its fastest.
+func (c *Comparison) pair(l *Line, tests []*test) {
+	if len(l.Fastest) == 0 {
+		return
+	}
+	fastest := l.Fastest[0]
+	for i, p := range l.Points {
+		for _, t := range tests {
+			if t.fast != fastest || t.slow != i {
+				continue
+			}
+			c.Pairs = append(c.Pairs, Pair{Line: l.Name, First: l.Points[fastest].Label, Second: p.Label, Sub: p.Sub,
+				Ratio: t.ratio, Difference: t.delta, P: Of(t.p), Differs: t.differs})
+		}
+	}
+}
