@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"stellar/src/sample"
 )
 
 // send passes bytes to the kernel, which may take them in several parts; the user is informed when it has all. The
@@ -143,7 +145,23 @@ func (c *conn) read(b []byte) (int, error) {
 	if c.seal != nil {
 		return c.seal.Read(b)
 	}
-	return c.loop.read(c.fd, b)
+	return c.readSocket(b)
+}
+
+// readSocket reads what has arrived, without TLS, and notes when that was, where the kernel says it.
+func (c *conn) readSocket(b []byte) (int, error) {
+	if !c.stamps {
+		return c.loop.read(c.fd, b)
+	}
+	n, waited, err := c.loop.stamped.read(c.fd, b)
+	switch {
+	case err != nil:
+	case waited < 0:
+		c.arrived = sample.None
+	default:
+		c.arrived = max(c.loop.now()-waited, c.arrived, 0) // in order, whatever the wall clock does
+	}
+	return n, err
 }
 
 // readSocket and writeSocket are read(2) and write(2) of a socket that never waits.

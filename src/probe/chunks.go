@@ -14,9 +14,10 @@ const chunkHead = 20
 
 // chunk is a part of a streamed response's body, of Client.ChunkBytes.
 type chunk struct {
-	at   time.Duration // when its last byte came, on the engine's clock
-	size int64
-	head [chunkHead]byte
+	at     time.Duration // when its last byte came, on the engine's clock: to the kernel, where it says that
+	waited time.Duration // from then on until it was read; None: at is not known to be that of the last byte itself
+	size   int64
+	head   [chunkHead]byte
 }
 
 // watchChunks prepares the stamps of a streamed response, before anything is sent.
@@ -29,11 +30,15 @@ func (p *response) watchChunks(c *Client) {
 }
 
 // mark stamps the chunks to which a part of the body belongs. Chunks beyond the number that was prepared count to the
-// last one.
+// last one. The kernel's time is that of the last byte that was read: where bytes of the next chunk are read with the
+// end of a chunk, that chunk came at the latest then.
 func (p *response) mark(part []byte) {
 	for len(part) > 0 {
 		at := p.marked % p.chunkBytes
 		if at == 0 && len(p.chunks) < cap(p.chunks) {
+			if n := len(p.chunks); n > 0 && p.chunks[n-1].at == p.arrived {
+				p.chunks[n-1].waited = sample.None
+			}
 			p.chunks = append(p.chunks, chunk{})
 		}
 		c := &p.chunks[len(p.chunks)-1]
@@ -42,7 +47,9 @@ func (p *response) mark(part []byte) {
 			copy(c.head[at:], part[:n])
 		}
 		c.size += n
-		c.at = p.last
+		if c.at, c.waited = p.last, sample.None; p.arrived >= 0 {
+			c.at, c.waited = p.arrived, p.last-p.arrived
+		}
 		p.marked += n
 		part = part[n:]
 	}
@@ -52,7 +59,8 @@ func (p *response) mark(part []byte) {
 func (s *slot) streamed(clocks anchor) *sample.Stream {
 	out := &sample.Stream{Chunks: make([]sample.Chunk, len(s.resp.chunks))}
 	for i, c := range s.resp.chunks {
-		out.Chunks[i] = sample.Chunk{SinceSent: s.since(c.at), ReceivedAt: clocks.time(c.at), Bytes: c.size}
+		out.Chunks[i] = sample.Chunk{SinceSent: s.since(c.at), ReceivedAt: clocks.time(c.at), Bytes: c.size,
+			ReadAfter: c.waited}
 		text, rest := c.head[:chunkHead-1], c.head[chunkHead-1]
 		if rest != '\n' || c.size < chunkHead {
 			continue

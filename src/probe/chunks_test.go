@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,27 +15,44 @@ import (
 
 // Chunks are parts of the body by their length, however the server sends them.
 func TestChunksAreStamped(t *testing.T) {
-	const size, pieces, pause = 1000, 4, 30 * time.Millisecond
-	var sent []time.Time
-	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) {
+	for _, secure := range []bool{false, true} {
+		t.Run(fmt.Sprint("TLS ", secure), func(t *testing.T) { checkChunks(t, secure) })
+	}
+}
+
+func checkChunks(t *testing.T, secure bool) {
+	t.Helper()
+	const size, pieces, pause, busy = 1000, 4, 30 * time.Millisecond, 3 * time.Millisecond
+	var sent, written []time.Time
+	var e *engine
+	s, _ := serveHTTP(t, secure, func(w http.ResponseWriter, _ *http.Request) {
 		answer := `{"RequestID":"r","Instance":{"ID":"i","Invocation":1}}`
 		_, _ = io.WriteString(w, answer+strings.Repeat(" ", size-len(answer)-1)+"\n")
 		for i := range pieces {
 			_ = http.NewResponseController(w).Flush()
 			time.Sleep(pause)
+			release := hold(e)
 			sent = append(sent, time.Now())
 			piece := fmt.Sprintf("%019d\n", sent[i].UnixNano()) + strings.Repeat("x", size-20)
 			_, _ = io.WriteString(w, piece[:7]) // in two parts
 			_ = http.NewResponseController(w).Flush()
 			_, _ = io.WriteString(w, piece[7:])
+			_ = http.NewResponseController(w).Flush()
+			written = append(written, time.Now())
+			time.Sleep(busy)
+			release()
 		}
 		_, _ = io.WriteString(w, "rest")
 	})
 	var b book
 	cfg := config(&b, s.URL)
 	cfg.Bursts, cfg.BurstSize, cfg.KeepBody = 1, nil, 2000
-	cfg.ChunkBytes, cfg.Chunks = size, pieces+2
-	if _, err := Run(t.Context(), cfg); err != nil {
+	cfg.ChunkBytes, cfg.Chunks, cfg.TLS = size, pieces+2, insecureTLS()
+	var err error
+	if e, err = newEngine(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	row := b.rows[0]
@@ -60,6 +78,32 @@ func TestChunksAreStamped(t *testing.T) {
 	if gaps := row.Stream.Gaps(); gaps[len(gaps)-1] < pause || row.Latency < pieces*pause {
 		t.Errorf("gaps %v, latency %v", gaps, row.Latency)
 	}
+	checkArrivals(t, chunks[1:pieces], written, busy)
+}
+
+// checkArrivals demands the instants at which chunks came, however late they were read: the kernel says them. The last
+// chunk is not among these, for it is read with what follows it.
+func checkArrivals(t *testing.T, chunks []sample.Chunk, written []time.Time, readAfter time.Duration) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return
+	}
+	for i, c := range chunks {
+		if late := c.ReceivedAt.Sub(written[i]); c.ReadAfter < readAfter || late > time.Millisecond {
+			t.Errorf("chunk %d came %v after it was written: %+v", i+1, late, c)
+		}
+	}
+}
+
+// hold keeps an engine's loops from reading until release is called.
+func hold(e *engine) (release func()) {
+	free := make(chan struct{})
+	for _, l := range e.loops {
+		held := make(chan struct{})
+		l.do(func() { close(held); <-free })
+		<-held
+	}
+	return func() { close(free) }
 }
 
 // More chunks than were expected are no error, and take no memory on the hot path.

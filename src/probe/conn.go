@@ -92,6 +92,9 @@ type conn struct {
 	refusal   error // an answer to the peer may still be read after this failure of a write
 
 	heard time.Duration // when the last bytes came, or the connection stood
+
+	stamps  bool          // the kernel notes when it receives something
+	arrived time.Duration // when it received the last bytes that were read; None: it does not say
 }
 
 // draft prepares a connection without sending anything to the server: the socket, and for TLS the first message with
@@ -229,6 +232,7 @@ func (c *conn) own(fd int) {
 	c.loop.conns[fd] = c
 	c.loop.sockets++
 	c.fd, c.born = fd, c.loop.turn
+	c.stamps, c.arrived = c.client.ChunkBytes > 0 && stampArrivals(fd), sample.None
 }
 
 // attemptFailed continues with the next address.

@@ -36,6 +36,7 @@ type loop struct {
 	armed     []*burst      // that are prepared and have not left
 
 	read, write func(fd int, b []byte) (int, error) // readSocket and writeSocket; tests have others
+	stamped     stampedReader                       // of sockets that stamp arrivals, in place of read
 
 	sockets int // open ones
 	shaking int // goroutines that shake hands

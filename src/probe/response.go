@@ -36,7 +36,8 @@ type response struct {
 	maxBody int64
 	kept    int64 // as much of a body is kept for the reading afterwards; the rest is counted
 
-	first, last time.Duration // when the first and the last piece came, on the engine's clock
+	first, last time.Duration // when the first and the last piece was read, on the engine's clock
+	arrived     time.Duration // when this machine's kernel had the last piece; None: it does not say
 
 	head   []byte // status line and header lines of the final answer, for after the burst
 	body   []byte // the first bytes, kept of them
@@ -76,7 +77,7 @@ func (p *response) reset(maxBody int64) {
 	*p = response{
 		maxBody: maxBody, kept: keptBody, head: p.head[:0], body: p.body[:0], pending: p.pending[:0],
 		chunks: p.chunks[:0],
-		first:  sample.None, last: sample.None, part: (*response).statusPart,
+		first:  sample.None, last: sample.None, arrived: sample.None, part: (*response).statusPart,
 	}
 }
 

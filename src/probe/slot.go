@@ -241,6 +241,7 @@ func (s *slot) incoming(data []byte, at time.Duration) error {
 	if s.stage != sent {
 		return broken("the server sent something before it was asked")
 	}
+	s.resp.arrived = s.conn.arrived
 	if err := s.resp.feed(data, at); err != nil {
 		return err
 	}

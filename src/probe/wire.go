@@ -60,7 +60,7 @@ func (w *wire) abort() {
 
 func (w *wire) Read(b []byte) (int, error) {
 	if c := w.conn; c != nil {
-		return c.loop.read(w.fd, b)
+		return c.readSocket(b)
 	}
 	for {
 		fd, err := w.socket()

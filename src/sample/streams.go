@@ -18,8 +18,11 @@ type Stream struct{ Chunks []Chunk }
 // Chunk is a part of a streamed response's body.
 type Chunk struct {
 	SentAt     time.Time     // the function's clock, right before it wrote the chunk; zero: it did not say
-	ReceivedAt time.Time     // the client's clock: its last byte
-	SinceSent  time.Duration // from the row's SentAt to its last byte
+	ReceivedAt time.Time     // the client's clock: its last byte was in the kernel, where that says it, else was read
+	SinceSent  time.Duration // from the row's SentAt to ReceivedAt
+	// ReadAfter is from ReceivedAt until the client read its last byte. None: ReceivedAt is when it was read, where the
+	// kernel does not say more, or when further bytes had come that were read with it.
+	ReadAfter time.Duration
 	Bytes      int64
 }
 
@@ -99,7 +102,7 @@ func CreateChunks(path string) (*ChunkWriter, error) {
 	}
 	t := &ChunkWriter{w: Writer{out: f, name: path}}
 	t.w.buf = append(t.w.buf, strings.Join([]string{"Request ID", "Burst ID", "Slot", "Chunk", "Chunk Bytes",
-		"Function Sent At", "Received At", "Since Sent (ms)", "Gap (ms)"}, ",")+"\n"...)
+		"Function Sent At", "Received At", "Since Sent (ms)", "Gap (ms)", "Read After (ms)"}, ",")+"\n"...)
 	return t, t.w.establish(f, path)
 }
 
@@ -121,6 +124,7 @@ func (t *ChunkWriter) AppendRow(s *Sample) {
 		if w.comma(); i > 0 {
 			w.millis(c.SinceSent - s.Stream.Chunks[i-1].SinceSent)
 		}
+		w.comma().millis(c.ReadAfter)
 		w.buf = append(w.buf, '\n')
 	}
 }
