@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The embedded object store against the disk below it and another server of S3, in one run: MB/s of put and get.
+# The embedded object store against the disk below it and another server of S3, in one run: MB/s of put and get. Then a
+# hop of a payload between two functions against a bare POST of as many bytes to the second one.
 #   scripts/bench-storage.sh [rounds]     default: 3 rounds
 # The other server is rclone, which is built from its module once; RCLONE names one that is there.
 set -euo pipefail
@@ -26,21 +27,29 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 go test -c -o "$work/storage.test" ./src/acceptance/storage
+go test -c -o "$work/local.test" ./src/acceptance/local
 for round in $(seq 0 "$rounds"); do # round 0 warms up
   echo "round $round of $rounds" >&2
   (cd src/acceptance/storage && TMPDIR="$work" "$work/storage.test" -test.run '^$' -test.bench BenchmarkStore \
     -test.benchtime 3x) | grep '^Benchmark' >"$work/round"
+  (cd src/acceptance/local && TMPDIR="$work" "$work/local.test" -test.run '^$' -test.bench BenchmarkHop \
+    -test.benchtime 100x) | grep '^Benchmark' >>"$work/round"
   [ "$round" -eq 0 ] || cat "$work/round" >>"$work/rows"
 done
 python3 - "$work/rows" <<'PY'
-"""Medians of MB/s (10^6 bytes), a line for each operation and size."""
+"""Medians of MB/s (10^6 bytes), a line for each operation and size; then those of hops."""
 import collections
 import statistics
 import sys
 
 rows = collections.defaultdict(list)
+hops = collections.defaultdict(list)
 for line in open(sys.argv[1]):
     name, *cells = line.split()
+    if name.startswith("BenchmarkHop/"):
+        way, size = name.removeprefix("BenchmarkHop/").rsplit("-", 1)[0].split("/")
+        hops[way, int(size)].append([float(cells[cells.index(unit) - 1]) for unit in ("hop-ns", "post-ns")])
+        continue
     operation, size, side = name.removeprefix("BenchmarkStore/").rsplit("-", 1)[0].split("/")
     rows[operation, int(size.removesuffix("MiB")), side].append(float(cells[cells.index("MB/s") - 1]))
 sides = ["embedded", "foreign", "file", "synced"]
@@ -50,4 +59,10 @@ for operation, size in sorted({key[:2] for key in rows}, key=lambda k: (k[0] != 
     medians = [statistics.median(rows[operation, size, side]) for side in sides]
     cells = " | ".join(f"{m:.0f}" for m in medians)
     print(f"| {operation} of {size} MiB | {cells} | {medians[0] / medians[3]:.2f} |")
+print("\n| hop of | functions | hop | bare POST | ratio, median (min–max of rounds) |\n|---|---|---|---|---|")
+for (way, size), rounds in sorted(hops.items()):
+    hop, post = (statistics.median(column) / 1e6 for column in zip(*rounds))
+    ratios = [h / p for h, p in rounds]
+    print(f"| {size} B | {way} | {hop:.3f} ms | {post:.3f} ms | {statistics.median(ratios):.2f} "
+          f"({min(ratios):.2f}–{max(ratios):.2f}) |")
 PY

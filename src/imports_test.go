@@ -21,6 +21,7 @@ var imports = map[string][]string{
 	"toolversion":  {},
 	"fail":         {},
 	"content":      {},
+	"filelock":     {},
 	"shell":        {},
 	"goldentest":   {},
 	"experiment":   {},
@@ -45,8 +46,8 @@ var imports = map[string][]string{
 	"analyze":        {"sample"},
 	"report":         {"analyze"},
 	"providerreport": {"provider", "sample"},
-	"objectstore":    {},
-	"local":          {"reportline", "sample", "shell"}, // credential helpers of registries
+	"objectstore":    {"filelock"},
+	"local":          {"filelock", "reportline", "sample", "shell"}, // credential helpers of registries
 	"reportline":     {},
 	"acceptance":     {"*"}, // libraries of end-to-end tests, which no package of the binary imports
 }
@@ -64,7 +65,7 @@ var leaves = map[string][]string{
 	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":      {},
 
-	"objectstore/embedded": {},
+	"objectstore/embedded": {"filelock"},
 	"objectstore/s3server": {"objectstore/embedded"},
 }
 
@@ -216,6 +217,9 @@ func TestBreachesAreFound(t *testing.T) {
 		{"pack", "github.com/docker/docker/client", false},
 		{"shell", "stellar/src/fail", false},
 		{"local", "stellar/src/local/plugin", false},
+		{"local", "stellar/src/filelock", false},
+		{"objectstore/embedded", "stellar/src/filelock", false},
+		{"local/sandbox", "stellar/src/filelock", true},
 		{"local", "github.com/docker/docker/client", true},
 		{"local/container", "github.com/docker/docker/client", false},
 		{"local/container", "stellar/src/local", true},

@@ -31,8 +31,11 @@ func (a App) gaps(exp *experiment.Experiment) (all []gap) {
 				continue
 			}
 			what := n.Text
-			if n.Kind == study.NeedUDP {
+			switch n.Kind {
+			case study.NeedUDP:
 				what += a.withoutUDP(exp, s)
+			case study.NeedStore:
+				what += a.withoutStore(exp)
 			}
 			if n.Instead != "" {
 				what += " on " + exp.ProviderKind() + "; " + n.Instead
@@ -93,6 +96,22 @@ func (a App) stores(exp *experiment.Experiment, s *experiment.SubExperiment) boo
 	return row.HasStore()
 }
 
+// withoutStore says why functions have no object store that they reach.
+func (a App) withoutStore(exp *experiment.Experiment) string {
+	row, err := vendors.Find(exp.ProviderKind())
+	switch {
+	case err != nil:
+		return ""
+	case !a.Deploys(exp):
+		return " through functions that exist already"
+	case row.Language != "":
+		return " on " + row.Name + ": functions there have no room for a payload out of a store"
+	case row.Local:
+		return " in containers that serve HTTP: they do not reach the embedded store; name one with the key Storage"
+	}
+	return " on " + row.Name + ", which has no object store that stellar knows; name one with the key Storage"
+}
+
 // chains reports whether the functions of a sub-experiment can call each other. Over gRPC they are functions that exist
 // already. Over HTTP they are measurement functions in the languages that have chains, which reach each other at their
 // addresses; a container of the local platform that serves HTTP has a network of its own. Of existing functions it is
@@ -110,7 +129,7 @@ func (a App) chains(exp *experiment.Experiment, s *experiment.SubExperiment) boo
 		return false
 	}
 	if row.Language != "" {
-		return !s.StorageTransfer // Workers have no room for a payload out of a store
+		return !s.StorageTransfer || !a.stores(exp, s) // without a store, that is what is said
 	}
 	for _, id := range s.Runtimes() {
 		rt, _, err := experiment.ResolveRuntime(id)

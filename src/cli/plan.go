@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,13 @@ func memoryText(s app.PlanSub) string {
 	return fmt.Sprintf("%d MB", s.MemoryMB)
 }
 
-// removeCommand is the command that takes back what p.Runs makes: the Serverless CLI removes, others delete.
+// removeCommand is what takes back what p.Runs makes: requests to the provider's API where the plan's commands are
+// such, else a command. The Serverless CLI removes, others delete.
 func removeCommand(p *app.Plan) string {
+	if len(p.Commands) > 0 && len(p.Commands[0].Remove) > 0 &&
+		strings.HasPrefix(p.Commands[0].Remove[0], http.MethodDelete+" ") {
+		return "requests to its API"
+	}
 	if strings.HasPrefix(p.Runs, "serverless") {
 		return strings.Replace(p.Runs, "deploy", "remove", 1)
 	}

@@ -23,6 +23,21 @@ func TestPlanPrintsEachStopWithItsHint(t *testing.T) {
 	}
 }
 
+// TestPlanSaysWhatRemoves: the first line of a plan names the tool that the commands below it are of.
+func TestPlanSaysWhatRemoves(t *testing.T) {
+	for remove, want := range map[string]string{
+		"cd u && wrangler delete --name w": "provider p: wrangler deploy, then wrangler delete\n",
+		"DELETE https://api.example/w":     "provider p: wrangler deploy, then requests to its API\n",
+	} {
+		var out strings.Builder
+		err := printPlan(&out, &app.Plan{Provider: "p", Runs: "wrangler deploy",
+			Commands: []app.PlanUnit{{Name: "w", Remove: []string{remove}}}})
+		if err != nil || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s: %v, printed\n%s", remove, err, out.String())
+		}
+	}
+}
+
 // TestPlanOfRoundTrips: a plan does not say that a ping-pong takes no time.
 func TestPlanOfRoundTrips(t *testing.T) {
 	for want, p := range map[string]app.Plan{

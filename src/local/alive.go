@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/filelock"
 )
 
 // aliveSuffix is what is behind the name of a platform's folder in the name of its lock file, which is beside the
@@ -24,7 +25,7 @@ func markAlive(dir string) (*os.File, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return nil, err
 	}
-	return tryLock(dir + aliveSuffix)
+	return filelock.Try(dir + aliveSuffix)
 }
 
 // inheritAlive takes over the lock that this process was started with: it lasts to this process's end, and its children
@@ -58,7 +59,7 @@ func RemoveDead(ctx context.Context, dir string) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, closeTime+closeTime/2)
 	defer cancel()
-	lock, err := lockFile(wait, dir+aliveSuffix)
+	lock, err := filelock.Await(wait, dir+aliveSuffix)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fail.With(fail.CodeLeftBehind, "local platform: a process of it still holds %s", dir+aliveSuffix).
 			WithHint("end the processes that have %s among their arguments, and try again", dir)
@@ -94,7 +95,7 @@ func sweepAlive(path string) error {
 		!absent(strings.TrimSuffix(path, aliveSuffix)) {
 		return nil // a young one may not be locked yet
 	}
-	lock, err := tryLock(path)
+	lock, err := filelock.Try(path)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil
 	}

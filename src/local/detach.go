@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"stellar/src/fail"
+	"stellar/src/filelock"
 	"stellar/src/local/sandbox"
 )
 
@@ -23,7 +24,7 @@ func Detach(ctx context.Context, o SpawnOptions) (s State, started bool, err err
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return s, false, fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
-	lock, err := lockFile(ctx, filepath.Join(o.Root, startLock))
+	lock, err := filelock.Await(ctx, filepath.Join(o.Root, startLock))
 	if err != nil {
 		return s, false, fail.With(fail.CodeFailed, "local platform: %w",
 			err).WithHint("another start or stop is in progress")
@@ -80,7 +81,7 @@ func Stop(ctx context.Context, root string) (stopped bool, err error) {
 	if absent(root) {
 		return false, nil
 	}
-	lock, err := lockFile(ctx, filepath.Join(root, startLock))
+	lock, err := filelock.Await(ctx, filepath.Join(root, startLock))
 	if err != nil {
 		return false, fail.With(fail.CodeFailed, "local platform: %w", err).
 			WithHint("another start or stop is in progress")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/filelock"
 	"stellar/src/local/client"
 	"stellar/src/local/container"
 	"stellar/src/local/sandbox"
@@ -42,39 +43,9 @@ func (s State) Client() *client.Client { return client.New(s.URL, s.Token) }
 // Keys are what requests to the platform's Lambda API are signed with.
 func (s State) Keys() sigv4.Keys { return sigv4.Derive(s.Token) }
 
-// tryLock takes an exclusive lock that ends with the process, or fails with EWOULDBLOCK.
-func tryLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
-// lockFile waits for an exclusive lock until ctx ends.
-func lockFile(ctx context.Context, path string) (*os.File, error) {
-	for {
-		f, err := tryLock(path)
-		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
-			return f, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(err, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 // own marks a platform's folder as in use and writes its id, for Sweep.
 func own(dir, id string) (*os.File, error) {
-	f, err := tryLock(filepath.Join(dir, ownerLock))
+	f, err := filelock.Try(filepath.Join(dir, ownerLock))
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +100,7 @@ func sweepOne(dir string, grace time.Duration) (gone bool, err error) {
 	if _, err := os.Stat(path); err != nil && time.Since(info.ModTime()) < grace {
 		return false, nil
 	}
-	lock, err := tryLock(path)
+	lock, err := filelock.Try(path)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

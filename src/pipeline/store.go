@@ -10,6 +10,7 @@ import (
 	"stellar/src/fail"
 	"stellar/src/objectstore"
 	"stellar/src/objectstore/embedded"
+	"stellar/src/provider/vendors"
 	"stellar/src/run"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
@@ -127,15 +128,22 @@ func (o *objectStore) startEmbedded(ctx context.Context, r *run.Run) error {
 }
 
 // Check says what of the store is missing, before anything is built: it is asked for its address and its keys, and
-// whether a bucket that the file names is there.
+// whether a bucket that the file names is there. That a provider has no store is said of each sub-experiment that needs
+// one, and not here once more.
 func (o *objectStore) Check(ctx context.Context, r *run.Run) error {
-	if o.Unneeded(r) != "" || o.embeds(r.Experiment) {
+	if o.Unneeded(r) != "" || o.embeds(r.Experiment) || o.lacking(r.Experiment) {
 		return nil
 	}
 	if err := o.check(ctx, r); err != nil {
 		return fmt.Errorf("StorageTransfer: %w", err)
 	}
 	return nil
+}
+
+// lacking reports whether the file names no store and the provider has none.
+func (o *objectStore) lacking(exp *experiment.Experiment) bool {
+	row, err := vendors.Find(exp.ProviderKind())
+	return err == nil && !row.HasStore() && (exp.Storage == nil || exp.Storage.Endpoint == "")
 }
 
 func (o *objectStore) check(ctx context.Context, r *run.Run) error {

@@ -173,6 +173,12 @@ func TestStoresThatCannotBeUsed(t *testing.T) {
 		job, r := storeJob(t, c.at, c.env)
 		r.Experiment.Provider = c.provider
 		err := job.store.Check(t.Context(), r)
+		if c.provider == "cloudflare" { // which is said of its sub-experiments, and by a start
+			if err != nil {
+				t.Errorf("%s: said twice: %v", name, err)
+			}
+			err = job.store.Start(t.Context(), r)
+		}
 		if err == nil || fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v (exit code %d), want %q", name, err, fail.Code(err), c.want)
 		}

@@ -70,7 +70,7 @@ func (t *transfer) fetch(ctx context.Context, size int64) (*payload, error) {
 		return brokenPayload{fmt.Errorf("get the payload from the store: %w", plain(err, t.get))}
 	}
 	begun := time.Now()
-	resp, err := storeAnswer(ctx, http.MethodGet, t.get, nil, 0, nil)
+	resp, err := getObject(ctx, t.get)
 	if err != nil {
 		return nil, broken(err)
 	}
@@ -110,14 +110,22 @@ func (p *payload) put(ctx context.Context, to *object) error {
 	case p.get == "":
 		body = made(p.size)
 	default:
-		resp, err := storeAnswer(ctx, http.MethodGet, p.get, nil, 0, nil)
+		resp, err := getObject(ctx, p.get)
 		if err != nil {
 			return plain(err, p.get)
 		}
 		defer resp.Body.Close()
 		body = resp.Body
 	}
-	resp, err := storeAnswer(ctx, http.MethodPut, to.Put, body, p.size, to.Header)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, to.Put, body)
+	if err != nil {
+		return plain(err, to.Put)
+	}
+	req.ContentLength = p.size
+	for name, value := range to.Header {
+		req.Header.Set(name, value)
+	}
+	resp, err := storeAnswer(req)
 	if err != nil {
 		return plain(err, to.Put)
 	}
@@ -129,22 +137,17 @@ func plain(err error, at string) error {
 	return fmt.Errorf("%s", bytes.ReplaceAll([]byte(err.Error()), []byte(at), []byte(bare(at))))
 }
 
-// storeAnswer asks a store; any other status than one of success is an error.
-func storeAnswer(ctx context.Context, method, at string, body io.Reader, size int64,
-	header map[string]string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, at, body)
+// getObject asks a store for an object.
+func getObject(ctx context.Context, at string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
-		req.ContentLength = size
-		if size == 0 {
-			req.Body = http.NoBody
-		}
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
+	return storeAnswer(req)
+}
+
+// storeAnswer asks a store; any other status than one of success is an error.
+func storeAnswer(req *http.Request) (*http.Response, error) {
 	resp, err := nextClient().RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -171,18 +174,41 @@ func dialNext(ctx context.Context, network, address string) (net.Conn, error) {
 	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
 		address = net.JoinHostPort("127.0.0.1", port)
 	}
-	return (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, address)
+	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, network, address)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		conn = wholeConn{tcp}
+	}
+	return conn, err
 }
 
-// call passes a request on to a function below.
-func call(ctx context.Context, at, query, token string, text bool, body []byte) (status int, answer []byte, err error) {
+// wholeConn writes a payload that is in memory with one write, from where it is. The library would copy it in parts of
+// 32 KiB, with a write for each.
+type wholeConn struct{ *net.TCPConn }
+
+// ReadFrom writes all that the reader gives. The HTTP client sends the body of a request so.
+func (c wholeConn) ReadFrom(from io.Reader) (int64, error) {
+	body, ok := from.(*io.LimitedReader)
+	if !ok {
+		return c.TCPConn.ReadFrom(from)
+	}
+	payload, ok := body.R.(io.WriterTo) // what NewRequest makes of a bytes.Reader; it is as long as the request says
+	if !ok {
+		return c.TCPConn.ReadFrom(from)
+	}
+	n, err := payload.WriteTo(c.TCPConn)
+	body.N -= n
+	return n, err
+}
+
+// newCall makes the request to a function below.
+func newCall(ctx context.Context, at, query, token string, text bool, body []byte) (*http.Request, error) {
 	join := "?"
 	if bare(at) != at {
 		join = "&"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at+join+query, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/octet-stream") // which gateways pass on as it is
 	if text {
@@ -192,6 +218,11 @@ func call(ctx context.Context, at, query, token string, text bool, body []byte) 
 	if token != "" {
 		req.Header.Set("X-Stellar-Token", token)
 	}
+	return req, nil
+}
+
+// call sends the request, and gives the function's answer.
+func call(req *http.Request) (status int, answer []byte, err error) {
 	resp, err := nextClient().RoundTrip(req)
 	if err != nil {
 		return 0, nil, err

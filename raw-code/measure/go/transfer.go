@@ -177,10 +177,10 @@ func (t *transfer) run(ctx context.Context, r *request, p params) (*transferred,
 
 // pass hands a payload to the first function of a part of the tree, and gives what it answers.
 func (t *transfer) pass(ctx context.Context, r *request, from *payload) (w way, a answer, err error) {
-	begun := time.Now()
-	w.SentAt = stamp(begun)
-	var body []byte
+	body := from.bytes
 	if t.storage {
+		begun := time.Now()
+		w.SentAt = stamp(begun)
 		if err := from.put(ctx, &t.objects[0]); err != nil {
 			return w, a, &chainFailure{statusPayload, "put the payload into the store: " + err.Error()}
 		}
@@ -189,11 +189,17 @@ func (t *transfer) pass(ctx context.Context, r *request, from *payload) (w way, 
 		if err != nil {
 			return w, a, err
 		}
-		w.CalledAt = stamp(time.Now())
-	} else {
-		body = from.bytes
 	}
-	status, text, err := call(ctx, t.chain[0], t.query(r, from).Encode(), r.token, t.storage, body)
+	req, err := newCall(ctx, t.chain[0], t.query(r, from).Encode(), r.token, t.storage, body)
+	if err != nil {
+		return w, a, failedBelow(ctx, t.chain[0], 0, nil, err)
+	}
+	if now := stamp(time.Now()); t.storage {
+		w.CalledAt = now
+	} else {
+		w.SentAt = now
+	}
+	status, text, err := call(req)
 	w.AnsweredAt = stamp(time.Now())
 	if err == nil && status == http.StatusOK {
 		err = json.Unmarshal(text, &a)

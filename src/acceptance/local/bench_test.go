@@ -33,9 +33,9 @@ func buildFunction(b *testing.B) string {
 	return bin
 }
 
-// onPlatform deploys the function to a local platform in a process of its own, as a run does, with memory enough for a
-// whole CPU, so that no quota is measured.
-func onPlatform(b *testing.B, keepAlive float64) string {
+// onPlatform deploys functions to a local platform in a process of its own, as a run does, with memory enough for a
+// whole CPU, so that no quota is measured. It gives their URLs.
+func onPlatform(b *testing.B, keepAlive float64, names ...string) (urls []string) {
 	b.Helper()
 	dir := b.TempDir()
 	artifact := filepath.Join(dir, "function.zip")
@@ -52,13 +52,19 @@ func onPlatform(b *testing.B, keepAlive float64) string {
 			b.Error(err)
 		}
 	})
-	s, err := child.Put(b.Context(), "bench", client.ServiceSpec{Functions: []client.FunctionSpec{{
-		Name: "f", Runtime: "go", Handler: "bootstrap", MemoryMB: 2 * 1769, Artifact: artifact,
-		KeepAliveSeconds: &keepAlive}}})
+	var functions []client.FunctionSpec
+	for _, name := range names {
+		functions = append(functions, client.FunctionSpec{Name: name, Runtime: "go", Handler: "bootstrap",
+			MemoryMB: 2 * 1769, Artifact: artifact, KeepAliveSeconds: &keepAlive})
+	}
+	s, err := child.Put(b.Context(), "bench", client.ServiceSpec{Functions: functions})
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s.Functions[0].URL
+	for _, f := range s.Functions {
+		urls = append(urls, f.URL)
+	}
+	return urls
 }
 
 func zipped(b *testing.B, path, program string) {
@@ -105,10 +111,14 @@ func drive(b *testing.B, url string) {
 }
 
 // BenchmarkWarmPlatform is a warm request through the platform.
-func BenchmarkWarmPlatform(b *testing.B) { drive(b, onPlatform(b, 600)) }
+func BenchmarkWarmPlatform(b *testing.B) { drive(b, onPlatform(b, 600, "f")[0]) }
 
 // BenchmarkWarmNetHTTP is the same function in a process of its own, served by net/http alone.
-func BenchmarkWarmNetHTTP(b *testing.B) {
+func BenchmarkWarmNetHTTP(b *testing.B) { drive(b, onNetHTTP(b, buildFunction(b))) }
+
+// onNetHTTP starts the function as a process that serves HTTP, and gives its URL.
+func onNetHTTP(b *testing.B, program string) string {
+	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -116,13 +126,12 @@ func BenchmarkWarmNetHTTP(b *testing.B) {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
 	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
-	cmd := exec.CommandContext(ctx, buildFunction(b))
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Env = []string{"PORT=" + port}
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	defer func() { cancel(); _ = cmd.Wait() }()
+	b.Cleanup(func() { cancel(); _ = cmd.Wait() })
 	for range 500 {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
 			c.Close()
@@ -130,11 +139,11 @@ func BenchmarkWarmNetHTTP(b *testing.B) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	drive(b, "http://127.0.0.1:"+port+"/")
+	return "http://127.0.0.1:" + port + "/"
 }
 
 // BenchmarkColdPlatform is a cold start through the platform, from the request to its answer.
-func BenchmarkColdPlatform(b *testing.B) { drive(b, onPlatform(b, 0)) }
+func BenchmarkColdPlatform(b *testing.B) { drive(b, onPlatform(b, 0, "f")[0]) }
 
 // BenchmarkColdExec is the same program from bare exec to its first answer, against a Runtime API that does nothing
 // else.

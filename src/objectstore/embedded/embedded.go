@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"stellar/src/fail"
@@ -37,7 +36,7 @@ type Options struct {
 	Dir    string // absolute; has the objects, and a lock while the store runs
 	Port   int    // on the loopback address; 0: any free one
 	Region string // of its buckets
-	MD5    bool   // an object's ETag is its MD5, as it often is on S3; else a CRC-64, which takes a quarter of the time
+	MD5    bool   // an object's ETag is its MD5, as it often is on S3; else a checksum that takes hardly any time
 	Keys   Keys
 }
 
@@ -59,7 +58,6 @@ const (
 	runPrefix  = "run-"           // of the folders of runs' own stores in the state root
 	startTime  = 30 * time.Second // until a store has to have reported its address
 	endTime    = 10 * time.Second // until one that was asked to end is killed
-	waitEvery  = 20 * time.Millisecond
 	folderMode = os.FileMode(0o700)
 	secretMode = os.FileMode(0o600)
 )
@@ -110,37 +108,6 @@ func free(ctx context.Context, port int) bool {
 	var any net.ListenConfig
 	l, err := any.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	return err == nil && l.Close() == nil
-}
-
-// lock takes the lock of a store's folder, which ends with the processes that have the file. Where another one has it,
-// the error is syscall.EWOULDBLOCK. The file holds the process that serves.
-func lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, secretMode)
-	if err != nil {
-		return nil, err
-	}
-	for err = syscall.EINTR; errors.Is(err, syscall.EINTR); {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
-// awaitLock waits for a lock until ctx ends.
-func awaitLock(ctx context.Context, path string) (*os.File, error) {
-	for {
-		f, err := lock(path)
-		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
-			return f, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(err, ctx.Err())
-		case <-time.After(waitEvery):
-		}
-	}
 }
 
 // readJSON reads a file of the state root; found is false where there is none.

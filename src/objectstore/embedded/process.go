@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"stellar/src/fail"
+	"stellar/src/filelock"
 )
 
 // Files that a store's process is started with, beside the standard ones.
@@ -75,7 +76,7 @@ func hold(dir, path string) (*os.File, error) {
 	if err := os.MkdirAll(dir, folderMode); err != nil {
 		return nil, err
 	}
-	return lock(path)
+	return filelock.Try(path)
 }
 
 // command makes the command of a store's process. It has a session of its own, so that Ctrl-C at the terminal reaches
@@ -190,7 +191,8 @@ func RemoveDead(ctx context.Context, dir string) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, endTime+endTime/2)
 	defer cancel()
-	held, err := awaitLock(wait, dir+besideLock) // it lasts as long as the process, which removes its folder before
+	// The lock lasts as long as the process, which removes its folder before.
+	held, err := filelock.Await(wait, dir+besideLock)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fail.With(fail.CodeLeftBehind, "object store: a process of it still has %s", dir).
 			WithHint("end the process that has %s among its arguments, and try again", dir)

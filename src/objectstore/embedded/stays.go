@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"stellar/src/fail"
+	"stellar/src/filelock"
 )
 
 // Start starts a store that stays after this process has ended, and writes its address to store.json under the state
@@ -21,7 +22,7 @@ func Start(ctx context.Context, root, executable string, o Options) (s State, k 
 	if err := os.MkdirAll(root, folderMode); err != nil {
 		return s, k, false, fail.With(fail.CodeFailed, "object store: %w", err)
 	}
-	starting, err := awaitLock(ctx, filepath.Join(root, startLock))
+	starting, err := filelock.Await(ctx, filepath.Join(root, startLock))
 	if err != nil {
 		return s, k, false, fail.With(fail.CodeFailed, "object store: another start or stop is in progress: %w", err)
 	}
@@ -115,7 +116,7 @@ func servedBy(dir string) (int, error) {
 	if absent(path) {
 		return 0, nil
 	}
-	held, err := lock(path)
+	held, err := filelock.Try(path)
 	if err == nil {
 		return 0, held.Close()
 	}
@@ -139,7 +140,7 @@ func Stop(ctx context.Context, root string, objectsToo bool) (stopped bool, err 
 	if absent(root) {
 		return false, nil
 	}
-	starting, err := awaitLock(ctx, filepath.Join(root, startLock))
+	starting, err := filelock.Await(ctx, filepath.Join(root, startLock))
 	if err != nil {
 		return false, fail.With(fail.CodeFailed, "object store: another start or stop is in progress: %w", err)
 	}
@@ -173,7 +174,7 @@ func end(ctx context.Context, s State) error {
 		}
 		_ = syscall.Kill(s.PID, signal)
 		wait, cancel := context.WithTimeout(ctx, endTime)
-		held, err := awaitLock(wait, filepath.Join(s.Dir, ownerLock))
+		held, err := filelock.Await(wait, filepath.Join(s.Dir, ownerLock))
 		cancel()
 		if err == nil {
 			return held.Close()
