@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 
@@ -244,9 +245,20 @@ func (c *command) providersCommand() *cli.Command {
 func (c *command) schemaCommand() *cli.Command {
 	return &cli.Command{
 		Name: "schema", Usage: "print the JSON schema of experiment files, for editors",
-		Description: example("stellar schema > experiment.schema.json"),
-		Action: func(*cli.Context) error {
-			_, err := c.Stdout.Write(experiment.Schema(app.KnownProviders()))
+		Description: "With --markdown it is a page to read: every key with its values, default, an example, and the " +
+			"providers\non which it has an effect.\n\n" +
+			example("stellar schema > experiment.schema.json", "stellar schema --markdown | less"),
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "markdown", Usage: "print a page to read in place of the schema"}},
+		Action: func(cc *cli.Context) error {
+			if !cc.Bool("markdown") {
+				_, err := c.Stdout.Write(experiment.Schema(app.KnownProviders()))
+				return err
+			}
+			page, err := app.Reference()
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(c.Stdout, page)
 			return err
 		},
 	}

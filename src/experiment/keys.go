@@ -122,9 +122,14 @@ func subKeys() []key {
 	ks = append(ks, requestKeys()...)
 	ks = append(ks, ownRequestKeys()...)
 	ks = append(ks, typeKeys()...)
-	return append(ks, key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
+	return append(ks, sweepKey())
+}
+
+// sweepKey is the key that expands a sub-experiment.
+func sweepKey() key {
+	return key{name: "Sweep", rule: rule{kind: sweep}, unswept: true,
 		doc: "Keys with arrays of values: the sub-experiment is expanded into the cartesian product, the last key " +
-			"varying fastest."})
+			"varying fastest."}
 }
 
 // functionKeys are about what is deployed.
@@ -181,6 +186,9 @@ func functionKeys() []key {
 			doc:      "Whether each row gets what the platform itself reports of its request."},
 	}
 }
+
+// PlatformKeys names the keys of Platform.
+func PlatformKeys() []string { return names(platformKeys()) }
 
 // platformKeys are the keys of Platform.
 func platformKeys() []key {

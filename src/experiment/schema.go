@@ -87,8 +87,9 @@ func (r *rule) schema() ordered {
 		return objectSchema(r.fields)
 	case limits:
 		properties := ordered{}
-		for _, m := range r.enum {
-			properties = append(properties, pair{m, ordered{{"type", "number"}, {"minimum", 0}}})
+		for _, m := range metrics() {
+			properties = append(properties, pair{m.name, ordered{{"description", m.doc}, {"type", "number"},
+				{"minimum", 0}}})
 		}
 		return ordered{{"type", "object"}, {"additionalProperties", false}, {"properties", properties}}
 	case commands:

@@ -12,14 +12,6 @@ import (
 	"stellar/src/fail"
 )
 
-// Metrics lists the metric names that Thresholds may bound. Latencies are in milliseconds; errors is the number of
-// failed requests, error_ratio their share, tmr p99 over median.
-func Metrics() []string {
-	return []string{"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "max_ms", "min_ms", "cold_p50_ms",
-		"cold_p99_ms",
-		"warm_p50_ms", "warm_p99_ms", "tmr", "errors", "error_ratio", "late_count", "lateness_p99_ms", "unsent"}
-}
-
 func runtimeRule() rule {
 	return rule{kind: text, enum: RuntimeIDs(), pattern: `^(go|provided|python|node|java|ruby)`,
 		want: "a runtime such as " + strings.Join(RuntimeIDs(), ", "), check: func(s string) (string, string, error) {

@@ -6,6 +6,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"stellar/src/experiment"
@@ -134,6 +135,15 @@ type Provider struct {
 	Secrets  []string // environment variables whose values are never shown
 	Can      []string // for the table of providers: what else it can do
 
+	// Ignores are the keys of experiment files that change nothing there, those of Platform as Platform.Key.
+	Ignores []string
+
+	// KeepAlive is how long idle instances usually live there at least, as a plan assumes it; 0: not known, or a
+	// setting.
+	KeepAlive time.Duration
+	// KeepAliveSource says where KeepAlive is from.
+	KeepAliveSource string
+
 	// CPUs is how many vCPUs a function has whose instances serve so many requests at once; 0: not known. nil: of none.
 	CPUs func(memoryMB, concurrency int) float64
 
@@ -167,6 +177,19 @@ type Provider struct {
 func (p Provider) InFile() experiment.Provider {
 	return experiment.Provider{Name: p.Name, Standing: p.Standing, Local: p.Local, Protocol: p.Protocol,
 		ImageContract: p.ImageContract}
+}
+
+// Ignored reports whether a key of experiment files changes nothing there; keys of Platform are written Platform.Key.
+func (p Provider) Ignored(key string) bool { return slices.Contains(p.Ignores, key) }
+
+// PlatformKeys are the keys of Platform, but for those named. A provider that has none of the settings ignores them.
+func PlatformKeys(but ...string) (keys []string) {
+	for _, k := range experiment.PlatformKeys() {
+		if !slices.Contains(but, k) {
+			keys = append(keys, "Platform."+k)
+		}
+	}
+	return keys
 }
 
 // CanDeploy reports whether this version deploys to the provider, or probes what exists there.

@@ -23,7 +23,8 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: "aliyun", Runs: "serverless deploy", Limits: limits(), Secrets: []string{envSecret},
-		UDP: true, Can: []string{"a service for each function"}, Connect: connect, Divide: provider.OnePerFunction}
+		UDP: true, Can: []string{"a service for each function"}, Connect: connect, Divide: provider.OnePerFunction,
+		Ignores: append(provider.PlatformKeys(), "ProviderReport", "Reuse")}
 }
 
 // limits are those of Function Compute 2.0, whose interface the plugin speaks.

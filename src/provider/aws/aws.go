@@ -23,7 +23,7 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true,
-		UDP: true, Chains: true, Update: 5 * time.Second}
+		UDP: true, Chains: true, Update: 5 * time.Second, Ignores: provider.PlatformKeys("ImageContract")}
 }
 
 // limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of

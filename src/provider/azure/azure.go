@@ -28,7 +28,8 @@ func Provider() provider.Provider {
 	return provider.Provider{Name: "azure", Runs: "serverless deploy", Limits: limits(), Secrets: []string{envSecret},
 		UDP: true, Chains: true, Connect: connect,
 		Can:    []string{"a function app for each function", "no memory setting"},
-		Divide: provider.OnePerFunction}
+		Divide: provider.OnePerFunction, Ignores: append(provider.PlatformKeys(), "FunctionMemoryMB",
+			"MemorySizesMB", "Optimize", "BalancedWeight")}
 }
 
 // limits are those of the Consumption plan on Linux. Memory is no setting there.

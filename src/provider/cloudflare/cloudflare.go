@@ -29,7 +29,9 @@ func Provider() provider.Provider {
 	return provider.Provider{Name: "cloudflare", Runs: "wrangler deploy", Language: run.LanguageWorkers,
 		Limits: limits(), Chains: true,
 		Can: []string{"modules of your own", "cold start by a new version"}, Connect: connect,
-		Divide: provider.OnePerFunction, Attempts: attempts}
+		Divide: provider.OnePerFunction, Attempts: attempts,
+		Ignores: append(provider.PlatformKeys(), "Region", "Runtime", "FunctionTimeoutSeconds",
+			"MemorySizesMB", "Optimize", "BalancedWeight")}
 }
 
 // limits are those of Workers: developers.cloudflare.com/workers/platform/limits, November 2026. The 3 and 10 MB

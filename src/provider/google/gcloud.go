@@ -24,6 +24,7 @@ func CloudRun() provider.Provider {
 		UDP: true, Chains: true,
 		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units,
 		ImageContract: "http", // a container answers on $PORT
+		Ignores:       provider.PlatformKeys("Concurrency", "MaxInstances", "ImageContract"),
 		CPUs:          func(memoryMB, _ int) float64 { return float64(wholeCPUs(memoryMB)) }}
 }
 
@@ -32,6 +33,7 @@ func CloudFunctions() provider.Provider {
 	return provider.Provider{Name: "google", Runs: "gcloud functions deploy", Limits: functionsLimits(),
 		UDP: true, Chains: true,
 		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units,
+		Ignores: provider.PlatformKeys("Concurrency", "MaxInstances"),
 		CPUs: func(memoryMB, concurrency int) float64 {
 			if concurrency > 1 {
 				return float64(wholeCPUs(memoryMB))

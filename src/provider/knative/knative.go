@@ -24,6 +24,8 @@ func Provider() provider.Provider {
 		Protocol:      "grpc", // vHive's example functions speak it
 		Scheme:        "http", // the gateway speaks HTTP/2 without TLS
 		EndpointsHint: "add them to the file; `stellar plan --write` writes Knative services to deploy",
+		Ignores: append(provider.PlatformKeys("Concurrency", "MaxInstances", "ImageContract"), "Region", "Reuse",
+			"ProviderReport"),
 		ConnectByHand: connect, Divide: units}
 }
 

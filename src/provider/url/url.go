@@ -11,6 +11,11 @@ import (
 // Provider is the row of the table of providers.
 func Provider() provider.Provider {
 	return provider.Provider{Name: "url", Standing: true, UDP: true,
+		Ignores: append(provider.PlatformKeys(), "Region", "Registry", "Storage.Endpoint", "Storage.Bucket",
+			"Storage.Region", "Function", "Handler", "Runtime", "PackageType", "PackagePattern", "FunctionImageSizeMB",
+			"FunctionMemoryMB", "FunctionTimeoutSeconds", "Architecture", "FillerPlacement", "FillerRead", "BaseImage",
+			"ColdPull", "Reuse", "Public", "SnapStartEnabled", "CPUBoostEnabled", "ProviderReport", "Parallelism",
+			"MemorySizesMB", "Optimize", "BalancedWeight"),
 		Connect: func(o provider.Options) provider.Connection { return connection{o.Target} }}
 }
 
