@@ -39,7 +39,7 @@ func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 			return nil, err
 		}
 	}
-	reported, err := pipeline.Report(ctx, dir, rec, a.Log)
+	reported, err := pipeline.Report(ctx, dir, rec, a.Draw, a.Log)
 	if err != nil && len(reported.Summaries) == 0 {
 		return nil, err
 	}
