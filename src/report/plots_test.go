@@ -18,6 +18,7 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/fail"
+	"stellar/src/goldentest"
 	"stellar/src/sample"
 )
 
@@ -373,7 +374,7 @@ func TestQuickstartPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, string(text))
+			goldentest.Check(t, string(text))
 		})
 	}
 }
