@@ -31,8 +31,8 @@ func encode(img *image.RGBA) ([]byte, error) {
 // row is a row's pixels.
 func row(img *image.RGBA, y int) []byte { return img.Pix[y*img.Stride:][:4*img.Rect.Dx()] }
 
-// distinctRows calls each with every row that differs from the one above it: its y, and how many rows from there on are equal.
-// Most rows of a plot are like the one above.
+// distinctRows calls each with every row that differs from the one above it: its y, and how many rows from there on are
+// equal. Most rows of a plot are like the one above.
 func distinctRows(img *image.RGBA, each func(y, equal int)) {
 	height := img.Rect.Dy()
 	for y := 0; y < height; {

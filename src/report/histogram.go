@@ -11,7 +11,8 @@ import (
 )
 
 // binsOn are at most so many bins of a sample (ascending), Freedman-Diaconis. On a logarithmic axis, the bins are made
-// from the logarithms, so that they look equally wide and a long tail does not press most of the sample into one of them.
+// from the logarithms, so that they look equally wide and a long tail does not press most of the sample into one of
+// them.
 func binsOn(sorted []float64, log bool, most int) analyze.Histogram {
 	if !log {
 		return analyze.Bins(sorted, most)
