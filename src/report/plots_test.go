@@ -135,7 +135,7 @@ func TestPlotsKeepTheirMargin(t *testing.T) {
 	dir := t.TempDir()
 	long := workload{title: strings.Repeat("a very long title ", 12), bursts: 300, size: 2, coldShare: .1, warmMS: 900,
 		coldMS: 98765, seed: 1}.summary(t)
-	if _, err := drawIn(context.Background(),func(d *Drawing) {
+	if _, err := drawIn(context.Background(), func(d *Drawing) {
 		d.Plots(dir, Visualization{CDF: true, Bars: true}, long)
 	}); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestPlotErrors(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(stopped)
 	all := Visualization{CDF: true, Bars: true, Histogram: true}
-	if got, err := drawIn(ctx,func(d *Drawing) {
+	if got, err := drawIn(ctx, func(d *Drawing) {
 		d.Plots(t.TempDir(), all, s)
 	}); !errors.Is(err, stopped) || len(got.Files) != 0 {
 		t.Errorf("after a stop: %+v, %v", got, err)
@@ -294,7 +294,7 @@ func TestPlotErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []Visualization{{CDF: true}, {Bars: true}, {Histogram: true}} {
-		if got, err := drawIn(context.Background(),func(d *Drawing) {
+		if got, err := drawIn(context.Background(), func(d *Drawing) {
 			d.Plots(file, v, s)
 		}); err == nil || len(got.Files) != 0 {
 			t.Errorf("into a file as the folder: %+v, %v", got, err)
@@ -304,7 +304,7 @@ func TestPlotErrors(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, CDFFile), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := drawIn(context.Background(),func(d *Drawing) {
+	if _, err := drawIn(context.Background(), func(d *Drawing) {
 		d.CombinedCDF(dir, []analyze.Summary{s})
 	}); err == nil ||
 		!strings.Contains(err.Error(), CDFFile) {

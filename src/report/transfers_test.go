@@ -54,7 +54,7 @@ func TestTransferPlots(t *testing.T) {
 		!strings.HasPrefix(f.subtitle, "storage has the smaller median from 97.7 KiB on") {
 		t.Errorf("%v, %d lines, %q", err, len(f.legend), f.subtitle)
 	}
-	if sizes, err := drawIn(t.Context(),func(d *Drawing) {
+	if sizes, err := drawIn(t.Context(), func(d *Drawing) {
 		d.Sizes(dir, all[:2])
 	}); err != nil || len(sizes.Skipped) != 1 {
 		t.Errorf("one size: %+v, %v", sizes, err)
