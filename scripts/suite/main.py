@@ -15,16 +15,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import parts
+import programs
 from parts import Part, Script
 
 NAMES = ("suite", "unit", "data", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
 WAITING = "-parallel=4"  # tests that run side by side wait most of their time
 ROOM = 1.05  # of each core: more at once only makes each of them slower
-# Packages that only compute, on data of one goroutine: drawing and compressing. The race detector would take a third of
-# the unit tests' CPU for them; once a day (--race) it looks at them, too.
-COMPUTING = ("compress/flate", "hash/adler32", "hash/crc32", "image", "image/color", "image/draw", "image/png",
-             "github.com/golang/freetype/raster", "golang.org/x/image/draw", "golang.org/x/image/math/...")
 QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
@@ -45,11 +42,18 @@ def parse(argv):
     return args, flags
 
 
+def cache():
+    """The folder of what stays for later runs of the suite."""
+    above = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(above, "stellar-acceptance")
+
+
 def build(work, race):
     """Builds the binary that acceptance tests, cases and schedules share."""
     binary = os.path.join(work, "stellar")
-    env = dict(os.environ, CGO_ENABLED="1" if race else "0")
-    command = ["go", "build", "-trimpath", *(["-race"] if race else []), "-o", binary, "./src"]
+    keep, variables = programs.keeping(os.path.join(cache(), "programs"), "race" if race else "plain")
+    env = dict(os.environ, CGO_ENABLED="1" if race else "0", **variables)
+    command = ["go", "build", "-trimpath", *keep, *(["-race"] if race else []), "-o", binary, "./src"]
     if subprocess.run(command, env=env).returncode != 0:
         parts.fail("stellar does not build")
     return binary
@@ -68,15 +72,14 @@ def environment(work, binary, race):
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
-    env["PATH"] = direct_python(env["PATH"])
+    root = subprocess.run(["go", "env", "GOROOT"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    env["PATH"] = os.pathsep.join([os.path.join(root, "bin"), direct_python(env["PATH"])])  # as `go test` does
     os.mkdir(env["STELLAR_TEST_BUILDS"])
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    cache = os.path.join(cache, "stellar-acceptance")
     # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
-    layers = os.path.join(cache, "layers")
+    layers = os.path.join(cache(), "layers")
     os.makedirs(layers, exist_ok=True)
     os.symlink(layers, os.path.join(env["STELLAR_TEST_BUILDS"], "layers"))
-    env["STELLAR_TEST_NODE_CACHE"] = node_cache(os.path.join(cache, "node"))
+    env["STELLAR_TEST_NODE_CACHE"] = node_cache(os.path.join(cache(), "node"))
     return env
 
 
@@ -110,11 +113,6 @@ def direct_python(path):
     return os.pathsep.join(dict.fromkeys(folders))
 
 
-def races(everywhere):
-    """The flags of `go test` for unit tests with the race detector."""
-    return ["-race", *([] if everywhere else ["-gcflags=%s=-race=false" % package for package in COMPUTING])]
-
-
 def waves(args, flags, work):
     """The jobs to run: a list of waves, which run one after the other. A wave is a list of jobs for one pool."""
     wanted = parts.sort_packages(parts.packages())
@@ -136,7 +134,8 @@ def waves(args, flags, work):
 
     peers = [Part("peers", ["./..."], [*every, *flags], env, parts.PEERS)] if "peers" in args.only else []
     everything = [
-        *tests("unit", WAITING, *races(args.race), *plain), *tests("tools", *every), *tests("acceptance", *every),
+        *tests("unit", WAITING, *programs.races(args.race), *plain), *tests("tools", *every),
+        *tests("acceptance", *every),
         *script("chaos", (0.4, 100), "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
         *script("cases", (0.4, 140), "./scripts/cases.sh", "--jobs", "2"),
         *tests("data", *plain, *([] if args.race else ["-short"])),  # once a day all ten million rows are read
@@ -162,7 +161,10 @@ def main(argv):
     with contextlib.suppress(KeyboardInterrupt), \
             tempfile.TemporaryDirectory(prefix="stellar-suite-") as work:
         os.chmod(work, 0o755)  # some tests run the binary as another user
-        for wave in filter(None, waves(args, flags, work)):
+        planned = [wave for wave in waves(args, flags, work) if wave]
+        if not flags and not args.quick:
+            results.append(parts.build(sum(planned, []), work, os.path.join(cache(), "programs"), show))
+        for wave in planned:
             show("== " + ", ".join(dict.fromkeys(job.name for job in wave)))
             results += parts.pool(wave, ROOM * (os.cpu_count() or 1), show)
         return report(parts.merge(results), args, time.monotonic() - started, show)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import programs
 from events import Events
 
 # Packages whose tests mostly run toolchains, containers or other processes. `make test` runs them without the race
@@ -142,12 +143,19 @@ class Part:
     def __init__(self, name, packages, flags, env=None, module=None, load=None):
         self.name, self.packages, self.flags, self.env, self.module = name, packages, flags, env, module
         self.cores, self.seconds = load or (REST[0], REST[1] * len(packages))
+        self.programs = {}  # built before, by package; `go test` builds the others
 
     def run(self, show, groups):
         result, events = Result(self.name), Events(show)
         result.began = time.monotonic()
-        command = ["go", "test", "-json", *self.flags, *self.packages]
-        result.code, result.cpu = run(command, events.line, groups, env=self.env, cwd=self.module)
+        for packages in [[p] for p in self.packages] if self.programs else [self.packages]:
+            if packages[0] in self.programs:
+                program = self.programs[packages[0]]
+                code, cpu = program.run(programs.split(self.flags)[1], events.line, groups, self.env)
+            else:  # also where the package does not build, so that Go says why
+                command = ["go", "test", "-json", *self.flags, *packages]
+                code, cpu = run(command, events.line, groups, env=self.env, cwd=self.module)
+            result.code, result.cpu = result.code or code, result.cpu + cpu
         result.ended = time.monotonic()
         result.passed, result.failed, result.skipped = events.passed, events.failed, len(events.skipped)
         result.tables, result.failures, result.skips = events.tables(), events.failures(), events.skips()
@@ -180,6 +188,31 @@ class Script:
             show("FAIL %-40s %6.1f s" % (self.name, result.wall))
             result.failures = ["FAIL " + self.name, *lines]
         return result
+
+
+def build(jobs, work, kept, show, groups=None):
+    """Builds the test programs of all jobs that are packages of this module, and returns what that took."""
+    groups, result, wanted = groups or Groups(), Result("build"), {}
+    jobs = [job for job in jobs if isinstance(job, Part) and not job.module]
+    for job in jobs:
+        packages = wanted.setdefault(programs.split(job.flags)[0], [])
+        packages += [p for p in job.packages if p not in packages]
+    result.began = time.monotonic()
+
+    def command(*args, **kwargs):
+        return run(*args, groups, **kwargs)
+
+    try:
+        made, result.cpu = programs.build(wanted, work, kept, command)
+    except BaseException:
+        groups.stop()
+        raise
+    result.ended = time.monotonic()
+    for job in jobs:
+        flags = programs.split(job.flags)[0]
+        job.programs = {p: made[flags, p] for p in job.packages if (flags, p) in made}
+    show("built %d test programs in %.0f s" % (len(made), result.wall))
+    return result
 
 
 def pool(jobs, room, show, groups=None):
@@ -243,7 +276,7 @@ def sort_packages(folders):
 
 def lone(name, folders, flags, env):
     """The jobs of a part's tests that run alone."""
-    return [Part(name, ["./" + f], [*flags, "-run", LONE[f]], env, load=(ALONE, 10)) for f in folders if f in LONE]
+    return [Part(name, ["./" + f], [*flags, "-run=" + LONE[f]], env, load=(ALONE, 10)) for f in folders if f in LONE]
 
 
 def jobs(name, folders, flags, env, apart=False):
@@ -251,8 +284,8 @@ def jobs(name, folders, flags, env, apart=False):
     that run alone are left out."""
     out = []
     for f in (f for f in folders if f in JOBS):
-        own = [*flags, "-race"] if f in RACED and "-race" not in flags else flags
-        own = [*own, "-skip", LONE[f]] if apart and f in LONE else own
+        own = [*flags, *programs.races()] if f in RACED and "-race" not in flags else flags
+        own = [*own, "-skip=" + LONE[f]] if apart and f in LONE else own
         out.append(Part(name, ["./" + f], own, env, load=JOBS[f]))
     rest = ["./" + f for f in folders if f not in JOBS]
     return out + ([Part(name, rest, [*flags, "-p=1"], env)] if rest else [])

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import main
 import parts
+import programs
 from events import Events
 from parts import Part, Result, Script
 
@@ -26,6 +27,7 @@ PACKAGES = {
     "skips": 'func TestSkips(t *testing.T) { t.Skip("no engine") }',
     "panics": 'func TestPanics(t *testing.T) { panic("out of order") }',
     "broken": "func TestBroken(t *testing.T) { undefined() }",
+    "leaks": 'func TestLeaks(t *testing.T) { c := exec.Command("sleep", "9"); c.Stdout = os.Stdout; c.Start() }',
     "tables": 'func TestTable(t *testing.T) { t.Log("\\n| a | b |\\n| 1 | 2 |") }',
 }
 
@@ -56,12 +58,24 @@ class Suite(unittest.TestCase):
         for name, text in PACKAGES.items():
             os.mkdir(os.path.join(self.module, name))
             with open(os.path.join(self.module, name, "x_test.go"), "w") as f:
-                f.write('package %s\n\nimport "testing"\n\n%s\n' % (name, text))
+                imports = ('"os"\n\t"os/exec"\n\t' if "exec." in text else "") + '"testing"'
+                f.write('package %s\n\nimport (\n\t%s\n)\n\n%s\n' % (name, imports, text))
 
     def play(self, *packages):
         flags = ["-vet=off", "-count=1"]
         part = Part("go", ["./" + p for p in packages], flags, module=self.module)
         return part.run(self.shown.append, parts.Groups())
+
+    def build(self, flags, *packages):
+        """Builds test programs; what is linked is kept in one folder."""
+        with tempfile.TemporaryDirectory(dir=self.module) as work:
+            made = programs.build({flags: ["./" + p for p in packages]}, work, os.path.join(self.module, "kept"),
+                                  lambda *args, **kwargs: parts.run(*args, parts.Groups(), **kwargs), self.module)[0]
+            for (_, package), program in made.items():  # the folder work is removed
+                path = os.path.join(self.module, os.path.basename(package) + ".test")
+                os.rename(program.path, path)
+                program.path = path
+        return {package: program for (_, package), program in made.items()}
 
     def counts(self, result):
         return result.passed, result.failed, result.skipped
@@ -94,6 +108,42 @@ class Suite(unittest.TestCase):
 
     def test_tables(self):
         self.assertIn("| 1 | 2 |", self.play("tables").tables)
+
+    def test_programs_count_as_go_test_does(self):
+        flags, names = ["-vet=off", "-count=1", "-timeout=1m"], [name for name in PACKAGES if name != "leaks"]
+        asked = Part("p", ["./" + n for n in names], flags, module=self.module).run(self.shown.append, parts.Groups())
+        part = Part("p", ["./" + n for n in names], flags, module=self.module)
+        part.programs = self.build(programs.split(flags)[0], *names)
+        self.assertEqual(set(part.programs), {"./" + n for n in names if n != "broken"})
+        built = part.run(self.shown.append, parts.Groups())
+        self.assertEqual((self.counts(built), built.good, sorted(t[1:] for t in built.slowest)),
+                         (self.counts(asked), False, sorted(t[1:] for t in asked.slowest)))
+        for reason in ("the reason", "out of order", "undefined"):
+            self.assertIn(reason, "\n".join(built.failures))
+
+    def test_a_program_whose_output_stays_open_fails(self):
+        part = Part("p", ["./leaks"], ["-count=1"], module=self.module)
+        part.programs = self.build((), "leaks")
+        with mock.patch.object(programs, "LEFT", 0.1):
+            result = part.run(self.shown.append, parts.Groups())
+        self.assertEqual(result.good, False)
+        self.assertIn("stays open", "\n".join(result.failures))
+
+    def test_linked_programs_are_kept_until_they_change(self):
+        def linked(name="good"):
+            with open(self.build((), name)["./" + name].path, "rb") as program:
+                kept = [os.path.join(folder, file) for folder, _, files in os.walk(os.path.join(self.module, "kept"))
+                        for file in files if file == name + ".test"]
+                return b"TestMore" in program.read(), [os.stat(path).st_mtime_ns for path in kept]
+
+        first = linked()
+        self.assertEqual(len(first[1]), 1)
+        self.assertEqual(linked(), first)
+        with open(os.path.join(self.module, "good", "x_test.go"), "a") as f:
+            f.write('\nfunc TestMore(t *testing.T) { t.Log("more") }\n')
+        more, kept = linked()
+        self.assertTrue(more)
+        self.assertNotEqual(kept, first[1])
 
     def test_slowest_are_leaves(self):
         events = Events(self.shown.append)
