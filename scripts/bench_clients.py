@@ -145,7 +145,7 @@ def experiment(b, folder, provider, sub, timeout=180):
     argv = [b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")]
     _, complaint = b.call(argv, timeout=timeout, cwd=folder)
     rows = []
-    for name in glob.glob(os.path.join(folder, "out", "*", "*", "latencies.csv")):
+    for name in glob.glob(os.path.join(folder, "out", "2*", "*", "latencies.csv")):
         with open(name, newline="") as f:
             rows += csv.DictReader(f)
     if not rows and not complaint:

@@ -125,7 +125,7 @@ def stellar(b, url, seconds, folder):
     argv = [b.stellar, "-c", path, "--yes", "-o", os.path.join(folder, "out")]
     _, complaint = b.call(argv, timeout=seconds + 120, cwd=folder)
     count, first, last = 0, "9", ""
-    for name in glob.glob(os.path.join(folder, "out", "*", "*", "latencies.csv")):
+    for name in glob.glob(os.path.join(folder, "out", "2*", "*", "latencies.csv")):
         with open(name, newline="") as f:
             rows = csv.reader(f)
             head = next(rows)

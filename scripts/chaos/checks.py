@@ -101,7 +101,7 @@ def nothing_left(lab):
     with open("/proc/mounts") as f:
         mounts = [line.split()[1] for line in f if lab.dir in line]
     wrong += [f"{m} is still mounted" for m in mounts if m not in lab.mounts]
-    for path in glob.glob(lab.at("out", "*", "run.json")):
+    for path in glob.glob(lab.at("out", "2*", "run.json")):
         try:
             with open(path) as f:
                 status = json.load(f).get("status")

@@ -77,6 +77,8 @@ type Summary struct {
 	Instances    Instances // of the platform, as far as the rows name them
 	// USD for a million requests like those that have a cost; no data where none has one
 	CostPerMillion Value
+	// USD of the requests that have a cost, warm-up left out; likewise
+	Cost Value
 	// USD that the functions cost while deployed, beside their requests; no data where there is no such charge
 	Standing Value
 	// rows, warm-up left out, that have the platform's report; no data where none was asked for
@@ -88,6 +90,7 @@ type Summary struct {
 	Overhead  *Overhead        // of invocations; nil: not measured
 	Transfers *Transfers       // of chains; nil: not measured
 	Findings  []string         // what the study of the sub-experiment found, a sentence each
+	Timeline  *Timeline        // what happened when; nil without rows
 	Bursts    Bursts           // all that is held of the rows; Light lets go of it
 }
 
@@ -147,6 +150,7 @@ type Collector struct {
 	instances instances
 	reported  reported
 	costs     costs
+	timeline  timeline
 	open      openBurst
 	seconds   []*openBurst // of a sustained load
 	err       error        // the first one of EachBurst
@@ -166,6 +170,7 @@ func (c *Collector) Add(r *sample.Sample) {
 		class = sample.Protocol
 	}
 	b.add(r, class)
+	c.timeline.add(r, class)
 	if r.Warmup {
 		c.s.Warmup++
 		return
@@ -247,8 +252,9 @@ func (c *Collector) Summary() (Summary, error) {
 	s.Client = c.client.summary(c.options)
 	s.Instances = c.instances.summary()
 	c.reported.summary(&s, c.options.Reports)
-	s.CostPerMillion = c.costs.perMillion()
-	c.client = client{} // its memory is wanted for what follows
+	s.CostPerMillion, s.Cost = c.costs.perMillion(), c.costs.sum()
+	s.Timeline = c.timeline.summary()
+	c.client, c.timeline = client{}, timeline{} // their memory is wanted for what follows
 	s.Bursts = s.Bursts.whole()
 	parts := s.Bursts.parts()
 	s.Cold, s.Warm = split(parts[0]), split(parts[1])

@@ -20,3 +20,11 @@ func (c *costs) add(r *sample.Sample) {
 
 // perMillion is in USD; no data where no request has a cost.
 func (c *costs) perMillion() Value { return Of(c.usd / float64(c.n) * million) }
+
+// sum is in USD; no data where no request has a cost.
+func (c *costs) sum() Value {
+	if c.n == 0 {
+		return Value{}
+	}
+	return Of(c.usd)
+}

@@ -59,34 +59,51 @@ func Metrics() []string {
 	return names
 }
 
+// Checked is a limit and whether it was met.
+type Checked struct {
+	Missed
+	Met bool
+}
+
 // Thresholds checks upper bounds by metric name and returns the missed ones, by name. A value equal to the limit is no
 // miss. A metric without data is missed, because a threshold without a measurement proves nothing. An unknown name is
 // missed as well.
 func Thresholds(limits map[string]float64, s Summary) []Missed {
-	table := metricTable()
 	var missed []Missed
-	for _, name := range slices.Sorted(maps.Keys(limits)) {
-		m := Missed{Metric: name, Limit: limits[name]}
-		limit := strconv.FormatFloat(m.Limit, 'g', -1, 64)
-		at := slices.IndexFunc(table, func(t metric) bool { return t.name == name })
-		if at < 0 {
-			m.Reason = fmt.Sprintf("%s is not a metric (limit %s): use one of %s", name, limit, strings.Join(Metrics(),
-				", "))
-			missed = append(missed, m)
-			continue
+	for _, c := range CheckThresholds(limits, s) {
+		if !c.Met {
+			missed = append(missed, c.Missed)
 		}
-		m.Value = table[at].of(s)
-		switch {
-		case !m.Value.OK:
-			m.Reason = fmt.Sprintf("%s has no data (limit %s): no request that it is measured on succeeded", name,
-				limit)
-		case !(m.Value.V <= m.Limit): // so that a limit that is not a number is missed
-			m.Reason = fmt.Sprintf("%s is %s, over the limit of %s", name, strconv.FormatFloat(m.Value.V, 'g', 6, 64),
-				limit)
-		default:
-			continue
-		}
-		missed = append(missed, m)
 	}
 	return missed
+}
+
+// CheckThresholds is Thresholds with the limits that were met.
+func CheckThresholds(limits map[string]float64, s Summary) []Checked {
+	table := metricTable()
+	var all []Checked
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		c := Checked{Missed: Missed{Metric: name, Limit: limits[name]}}
+		limit := strconv.FormatFloat(c.Limit, 'g', -1, 64)
+		at := slices.IndexFunc(table, func(t metric) bool { return t.name == name })
+		if at >= 0 {
+			c.Value = table[at].of(s)
+		}
+		value := strconv.FormatFloat(c.Value.V, 'g', 6, 64)
+		switch {
+		case at < 0:
+			c.Reason = fmt.Sprintf("%s is not a metric (limit %s): use one of %s", name, limit, strings.Join(Metrics(),
+				", "))
+		case !c.Value.OK:
+			c.Reason = fmt.Sprintf("%s has no data (limit %s): no request that it is measured on succeeded", name,
+				limit)
+		case !(c.Value.V <= c.Limit): // so that a limit that is not a number is missed
+			c.Reason = fmt.Sprintf("%s is %s, over the limit of %s", name, value, limit)
+		default:
+			c.Met = true
+			c.Reason = fmt.Sprintf("%s is %s, within the limit of %s", name, value, limit)
+		}
+		all = append(all, c)
+	}
+	return all
 }

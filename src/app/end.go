@@ -8,6 +8,7 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/pipeline"
+	"stellar/src/report/page"
 	"stellar/src/run"
 )
 
@@ -50,7 +51,21 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
-	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(), r.Close())
+	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(),
+		j.writePage(r, out), r.Close())
+}
+
+// writePage writes the page of a run that has measured something.
+func (j *job) writePage(r *run.Run, out *Outcome) error {
+	if len(out.Rows) == 0 {
+		return nil
+	}
+	rec, err := run.ReadRecord(r.Dir) // as every later report of the folder
+	if err != nil {
+		return err
+	}
+	out.Page = filepath.Join(r.Dir, page.File)
+	return writePage(out.Page, j.Version, runPage(rec, r.Dir, j.Reported()))
 }
 
 // endCause returns what has ended the stages: whether there was a defect, in a stage or on another goroutine; whether a

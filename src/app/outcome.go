@@ -20,7 +20,9 @@ import (
 type Outcome struct {
 	ID        string
 	Dir       string
-	Kept      bool // functions are left up
+	Page      string // its report.html; empty: nothing was measured
+	PageOnly  bool   // nothing but the page was written: the folder is another tool's
+	Kept      bool   // functions are left up
 	Functions []*run.Function
 	Results   []run.Result
 	Rows      []report.Row // one per sub-experiment that was probed

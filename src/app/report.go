@@ -7,28 +7,40 @@ import (
 
 	"stellar/src/fail"
 	"stellar/src/pipeline"
+	"stellar/src/report/page"
 	"stellar/src/run"
 )
 
-// Report writes the statistics, plots and comparisons of a run again, from its folder alone. The folder may come from
-// another machine, and be anywhere. Samples and the run's record are only read, except that with a file of prices the
-// rows get their cost again. The error is that of the run's outcome: sub-experiments that failed, thresholds that were
-// missed.
+// Report writes the statistics, plots, comparisons and page of a run again, from its folder alone. The folder may come
+// from another machine, and be anywhere. Samples and the run's record are only read, except that with a file of prices
+// the rows get their cost again. The error is that of the run's outcome: sub-experiments that failed, thresholds that
+// were missed.
+//
+// A file or a folder of the original STeLLAR gets a page, and nothing else.
 func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
+	out, shown, err := a.report(ctx, dir)
+	if out == nil {
+		return nil, err
+	}
+	out.Page = filepath.Join(out.Dir, page.File)
+	return out, errors.Join(err, writePage(out.Page, a.Version, shown))
+}
+
+// report is Report without the page, but with what it shows.
+func (a App) report(ctx context.Context, dir string) (*Outcome, page.Run, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, fail.Input("the run's folder: %w", err)
+		return nil, page.Run{}, fail.Input("the run's folder: %w", err)
 	}
-	rec, err := run.ReadRecord(dir)
+	if files, err := foreignFiles(dir); err != nil || len(files) > 0 {
+		if err != nil {
+			return nil, page.Run{}, err
+		}
+		return a.reportForeign(ctx, dir, files)
+	}
+	rec, err := readReported(dir)
 	if err != nil {
-		return nil, fail.Input("%s is not a run's folder: %w", dir, err).
-			WithHint("name the folder of one run, which has %s in it", run.RecordFile)
-	}
-	if rec.Status == run.StatusRunning && run.Live(dir) {
-		return nil, fail.Input("%s: %w", dir, run.ErrLive).WithHint("it writes its statistics itself when it ends")
-	}
-	if len(rec.Results) == 0 {
-		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
+		return nil, page.Run{}, err
 	}
 	if a.Prices != "" {
 		sheet, err := a.Sheet()
@@ -36,12 +48,12 @@ func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 			err = pipeline.Price(ctx, dir, rec, sheet, a.Log)
 		}
 		if err != nil {
-			return nil, err
+			return nil, page.Run{}, err
 		}
 	}
-	reported, err := pipeline.Report(ctx, dir, rec, a.Draw, a.Log)
+	reported, err := pipeline.Report(ctx, dir, rec, a.Log)
 	if err != nil && len(reported.Summaries) == 0 {
-		return nil, err
+		return nil, page.Run{}, err
 	}
 	out := &Outcome{ID: rec.ID, Dir: dir, Comparisons: reported.Comparisons, Tunings: reported.Tunings}
 	for _, res := range rec.Results {
@@ -54,5 +66,21 @@ func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 		out.Results = append(out.Results, one)
 	}
 	out.addRows(rec.Experiment, reported.Summaries)
-	return out, errors.Join(err, out.problem())
+	return out, runPage(rec, dir, reported), errors.Join(err, out.problem())
+}
+
+// readReported reads the record of a run that can be reported: one that has ended, with results.
+func readReported(dir string) (*run.Record, error) {
+	rec, err := run.ReadRecord(dir)
+	if err != nil {
+		return nil, fail.Input("%s is not a run's folder: %w", dir, err).
+			WithHint("name the folder of one run, which has %s in it", run.RecordFile)
+	}
+	if rec.Status == run.StatusRunning && run.Live(dir) {
+		return nil, fail.Input("%s: %w", dir, run.ErrLive).WithHint("it writes its statistics itself when it ends")
+	}
+	if len(rec.Results) == 0 {
+		return nil, fail.Input("%s has no results: its run ended before anything was measured", dir)
+	}
+	return rec, nil
 }

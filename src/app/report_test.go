@@ -20,6 +20,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/provider/vendors"
+	"stellar/src/report/page"
 	"stellar/src/run"
 	"stellar/src/sample"
 )
@@ -28,7 +29,7 @@ import (
 func derived(path string) bool {
 	name := filepath.Base(path)
 	return filepath.Ext(name) == ".png" || name == "statistics.csv" || name == "comparison.csv" ||
-		name == sample.BurstsFile
+		name == sample.BurstsFile || name == page.File
 }
 
 // files are the contents of a folder's files by their paths in it.
@@ -277,7 +278,7 @@ func TestReportOfARunThatDied(t *testing.T) {
 		ended <- err
 	}()
 	<-reached
-	runs, err := filepath.Glob(filepath.Join(w.Output, "*", run.RecordFile))
+	runs, err := filepath.Glob(filepath.Join(w.Output, "2*", run.RecordFile))
 	copied := filepath.Join(t.TempDir(), "copy")
 	if err == nil && len(runs) == 1 {
 		err = os.CopyFS(copied, os.DirFS(filepath.Dir(runs[0])))

@@ -103,7 +103,7 @@ func (c *command) deployCommand() *cli.Command {
 				return err
 			}
 			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
-			return c.finish(cc, out, err)
+			return c.finish(cc, err, out)
 		},
 	}
 }
@@ -114,10 +114,10 @@ func (c *command) probeCommand() *cli.Command {
 		ArgsUsage: "RUN-FOLDER",
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
-		Flags: append(drawingFlags(), outputFlag(), logFlag(), pricesFlag(), jsonFlag("the summary")),
+		Flags: []cli.Flag{outputFlag(), logFlag(), pricesFlag(), jsonFlag("the summary"), openFlag()},
 		Action: c.onFolder(func(cc *cli.Context, w app.App, dir string) error {
 			out, err := w.Probe(cc.Context, dir)
-			return c.finish(cc, out, err)
+			return c.finish(cc, err, out)
 		}),
 	}
 }

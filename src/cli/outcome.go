@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"stellar/src/app"
@@ -21,21 +22,25 @@ func printOutcome(w io.Writer, o *app.Outcome, look report.SummaryOptions) error
 		if err := report.Tunings(w, o.Tunings, look); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "\nresults     %s\nstatistics  %s\n", o.Dir, filepath.Join(o.Dir, "statistics.csv"))
-		if cdf := report.Drawn(o.Dir, report.CDFFile); cdf != "" {
+		fmt.Fprintf(w, "\nresults     %s\n", o.Dir)
+		if o.PageOnly {
+			return nil
+		}
+		fmt.Fprintf(w, "statistics  %s\n", filepath.Join(o.Dir, "statistics.csv"))
+		if cdf := filepath.Join(o.Dir, report.CDFFile); drawn(cdf) {
 			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
 		}
 		for _, c := range o.Comparisons {
-			if plot := report.Drawn(o.Dir, report.ComparisonPlot(c.Name)); plot != "" {
+			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Name)); drawn(plot) {
 				fmt.Fprintf(w, "comparison  %s\n", plot)
 			}
 		}
-		if plot := report.Drawn(o.Dir, report.PartsPlot); plot != "" {
+		if plot := filepath.Join(o.Dir, report.PartsPlot); drawn(plot) {
 			fmt.Fprintf(w, "breakdown   %s\n", plot)
 		}
 	}
 	for n := range o.Tunings {
-		if plot := report.Drawn(o.Dir, report.TuningPlot(n)); plot != "" {
+		if plot := filepath.Join(o.Dir, report.TuningPlot(n)); drawn(plot) {
 			fmt.Fprintf(w, "memory      %s\n", plot)
 		}
 	}
@@ -50,4 +55,10 @@ func printOutcome(w io.Writer, o *app.Outcome, look report.SummaryOptions) error
 	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\n"+
 		"To remove them:                        stellar remove %s\n", o.Dir, o.Dir)
 	return nil
+}
+
+// drawn says whether there is a plot: where nothing succeeded there is nothing to draw.
+func drawn(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

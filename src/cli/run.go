@@ -3,10 +3,8 @@ package cli
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,16 +66,8 @@ func pricesFlag() cli.Flag {
 }
 
 func (c *command) runFlags() []cli.Flag {
-	return slices.Concat(experimentFlags(), drawingFlags(), []cli.Flag{outputFlag(), logFlag(), yesFlag(), keepFlag(),
-		rebuildFlag(), jsonFlag("the summary")})
-}
-
-// drawingFlags are those of commands that draw.
-func drawingFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "plots", Value: string(report.PNG), Usage: "`FORMAT` of the plots: png, svg or none"},
-		&cli.BoolFlag{Name: "histograms", Usage: "also draw a histogram of each burst, 48 on a sheet"},
-	}
+	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), rebuildFlag(),
+		jsonFlag("the summary"), openFlag())
 }
 
 func rebuildFlag() cli.Flag {
@@ -101,28 +91,7 @@ func (c *command) runAction(cc *cli.Context) error {
 		return err
 	}
 	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
-	return c.finish(cc, out, err)
-}
-
-// finish prints what a run brought: the summary table and where things are, or both as JSON.
-func (c *command) finish(cc *cli.Context, out *app.Outcome, err error) error {
-	if out == nil {
-		return err
-	}
-	c.screen.Progress("")
-	if cc.Bool("json") {
-		enc := json.NewEncoder(c.Stdout)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		if jerr := enc.Encode(out); jerr != nil && err == nil {
-			err = jerr
-		}
-		return err
-	}
-	if werr := printOutcome(c.Stdout, out, c.look()); werr != nil && err == nil {
-		err = werr
-	}
-	return err
+	return c.finish(cc, err, out)
 }
 
 // look is how tables are written: within the terminal, and with colours on one that has them. A NO_COLOR that is not
@@ -217,26 +186,21 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	if err != nil {
 		return app.App{}, err
 	}
-	format, err := report.ParseFormat(cc.String("plots"))
-	if err != nil {
-		return app.App{}, err
-	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
 	return app.App{
-		Config: app.Config{Deps: c.deps(log), Options: c.options(cc, format), Executable: c.Executable, Observer: p},
+		Config: app.Config{Deps: c.deps(log), Options: c.options(cc), Executable: c.Executable, Observer: p},
 		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil
 }
 
-func (c *command) options(cc *cli.Context, plots report.Format) app.Options {
+func (c *command) options(cc *cli.Context) app.Options {
 	only := -1
 	if cc.IsSet("run-only") {
 		only = cc.Int("run-only")
 	}
 	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
-		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices"),
-		Draw: app.Drawn{Format: plots, Histograms: cc.Bool("histograms")}}
+		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices")}
 }
 
 // questions are the warnings about a big experiment, and what it costs where that is known.

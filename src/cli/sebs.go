@@ -91,7 +91,7 @@ func (c *command) invokeCommand(name string) *cli.Command {
 			}
 			w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
 			out, files, err := w.RunSeBS(cc.Context, t, loaded.Experiment, dir)
-			err = c.finish(cc, out, err)
+			err = c.finish(cc, err, out)
 			if len(files) > 0 && !cc.Bool("json") {
 				printf(c.Stdout, "for SeBS    %s\n", strings.Join(files, ", "))
 			}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 
 // compare writes how latencies depend on what differs between the sub-experiments: a table and a plot for each axis.
 // A run whose sub-experiments do not differ has nothing to compare.
-func (s *reporter) compare(sums []analyze.Summary) error {
+func (s *reporter) compare(ctx context.Context, sums []analyze.Summary) error {
 	axes, err := s.axes()
 	if err != nil || len(sums) < 2 {
 		return err
@@ -26,8 +27,9 @@ func (s *reporter) compare(sums []analyze.Summary) error {
 		return fmt.Errorf("write the comparison: %w", err)
 	}
 	err = errors.Join(report.WriteComparisonCSV(f, s.out.Comparisons), f.Close())
-	s.drawing.Comparisons(s.dir, s.out.Comparisons)
-	return err
+	plots, perr := report.WriteComparisons(ctx, s.dir, s.out.Comparisons)
+	s.tellSkipped(plots)
+	return errors.Join(err, perr)
 }
 
 // axes are the keys in which the sub-experiments differ.

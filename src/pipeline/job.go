@@ -71,6 +71,9 @@ func (j *Job) Comparisons() []analyze.Comparison { return j.report.Comparisons }
 // Tunings are the memory sizes that are recommended.
 func (j *Job) Tunings() []analyze.Tuning { return j.report.Tunings }
 
+// Reported is all that the report of the run found.
+func (j *Job) Reported() Reported { return j.report }
+
 // heldRuns are kept runs whose functions this one uses.
 type heldRuns struct{ runs []*run.Run }
 

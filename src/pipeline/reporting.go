@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"stellar/src/analyze"
 	"stellar/src/fail"
 	"stellar/src/report"
+	"stellar/src/report/page"
 	"stellar/src/run"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
@@ -22,26 +22,18 @@ const statisticsFile = "statistics.csv"
 
 // reportStage turns the recorded rows into statistics and plots.
 type reportStage struct {
-	log  run.Logger
-	draw Drawn
-	out  *Reported
+	log run.Logger
+	out *Reported
 }
 
-func (j *Job) reportStage() reportStage {
-	return reportStage{log: j.Log, draw: j.Draw, out: &j.report}
-}
-
-// Drawn is what is drawn of a run.
-type Drawn struct {
-	Format     report.Format // empty: PNG
-	Histograms bool          // of each burst, also of sub-experiments that do not ask for them
-}
+func (j *Job) reportStage() reportStage { return reportStage{log: j.Log, out: &j.report} }
 
 // Reported is what the report of a run found.
 type Reported struct {
 	Summaries   []analyze.Summary    // of each sub-experiment, without its samples
 	Comparisons []analyze.Comparison // along what differs between the sub-experiments
 	Tunings     []analyze.Tuning     // memory sizes that are recommended, where the file asks for that
+	Subs        []page.Sub           // what the page shows of each of Summaries
 }
 
 func (reportStage) String() string { return "writing statistics and plots" }
@@ -55,35 +47,28 @@ func (s reportStage) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	*s.out, err = Report(ctx, r.Dir, rec, s.draw, s.log)
+	*s.out, err = Report(ctx, r.Dir, rec, s.log)
 	return err
 }
 
 // reporter reports one run's folder.
 type reporter struct {
-	dir     string
-	rec     *run.Record
-	log     run.Logger
-	draw    Drawn
-	drawing *report.Drawing
-	out     Reported
+	dir string
+	rec *run.Record
+	log run.Logger
+	out Reported
 }
 
 // Report writes the statistics and plots of a run, over those that are there. It reads the run's folder and its record,
 // and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
 // is an error and costs the others nothing.
-func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log run.Logger) (Reported, error) {
+func Report(ctx context.Context, dir string, rec *run.Record, log run.Logger) (Reported, error) {
 	if err := checkResults(dir, rec); err != nil {
 		return Reported{}, err
 	}
-	s := &reporter{dir: dir, rec: rec, log: log, draw: draw,
-		drawing: report.NewDrawing(ctx, cmp.Or(draw.Format, report.PNG))}
-	err := s.report()
-	plots, perr := s.drawing.Wait()
-	for _, sk := range plots.Skipped {
-		s.log.Infof("no %s: %s", sk.File, sk.Reason)
-	}
-	return s.out, errors.Join(err, perr)
+	s := &reporter{dir: dir, rec: rec, log: log}
+	err := s.report(ctx)
+	return s.out, err
 }
 
 // checkResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
@@ -104,9 +89,9 @@ func checkResults(dir string, rec *run.Record) error {
 	return nil
 }
 
-// report goes through the sub-experiments one by one: of each only its statistics stay in memory, and what its plots
-// show until they are drawn, which other processors do meanwhile.
-func (s *reporter) report() error {
+// report goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are
+// drawn.
+func (s *reporter) report(ctx context.Context) error {
 	var sums []analyze.Summary
 	var errs []error
 	for _, res := range s.rec.Results {
@@ -115,10 +100,11 @@ func (s *reporter) report() error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, s.plot(sum))
+		errs = append(errs, s.plot(ctx, sum))
 		for _, advice := range analyze.Advice(sum) {
 			s.log.Warnf("%s: %s", sum.Title, advice)
 		}
+		s.out.Subs = append(s.out.Subs, page.NewSub(sum))
 		sums = append(sums, sum.Light())
 	}
 	analyze.Relate(sums)
@@ -129,20 +115,24 @@ func (s *reporter) report() error {
 	}
 	if len(sums) > 0 {
 		errs = append(errs, statistics(filepath.Join(s.dir, statisticsFile), sums...))
-		s.drawing.CombinedCDF(s.dir, sums)
+		plots, err := report.WriteCombinedCDF(ctx, s.dir, sums)
+		s.tellSkipped(plots)
+		errs = append(errs, err)
 		if slices.ContainsFunc(sums, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
-			s.drawing.Parts(s.dir, sums)
-			errs = append(errs, report.WriteParts(s.dir, sums))
+			_, err = report.WriteParts(ctx, s.dir, sums)
+			errs = append(errs, err)
 		}
 		if len(sums) > 1 && len(analyze.BySize(sums)) > 0 {
-			s.drawing.Sizes(s.dir, sums)
+			plots, err := report.WriteSizes(ctx, s.dir, sums)
+			s.tellSkipped(plots)
+			errs = append(errs, err)
 		}
 		if line := report.Numbered(sums); line != "" {
 			s.log.Infof("%s", line)
 		}
 	}
 	s.out.Summaries = sums
-	return errors.Join(append(errs, s.compare(sums), s.tune(sums))...)
+	return errors.Join(append(errs, s.compare(ctx, sums), s.tune(ctx, sums))...)
 }
 
 // summarize has the study of a sub-experiment read its folder.
@@ -158,17 +148,24 @@ func (s *reporter) summarize(res run.ResultRecord) (analyze.Summary, error) {
 	return sum.Latencies, err
 }
 
-func (s *reporter) plot(sum analyze.Summary) error {
+func (s *reporter) plot(ctx context.Context, sum analyze.Summary) error {
 	v, err := report.ParseVisualization(s.rec.Experiment.SubExperiments[sum.Index].Visualization)
 	if err != nil {
 		return err
 	}
-	v.Histogram = v.Histogram || s.draw.Histograms
-	s.drawing.Plots(s.folder(sum.Index), v, sum)
-	if v != (report.Visualization{}) && len(sum.Instances.Lives) > 0 {
-		s.drawing.Instances(s.folder(sum.Index), sum)
+	plots, err := report.WritePlots(ctx, s.folder(sum.Index), v, sum)
+	s.tellSkipped(plots)
+	if err != nil || v == (report.Visualization{}) || len(sum.Instances.Lives) == 0 {
+		return err
 	}
-	return nil
+	_, err = report.WriteInstances(ctx, s.folder(sum.Index), sum)
+	return err
+}
+
+func (s *reporter) tellSkipped(p report.Plots) {
+	for _, sk := range p.Skipped {
+		s.log.Infof("no %s: %s", sk.File, sk.Reason)
+	}
 }
 
 // folder is where the results of a sub-experiment are.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -16,12 +17,16 @@ import (
 	"stellar/src/fail"
 )
 
-// Comparisons draws a plot for each comparison into the run's folder.
-func (d *Drawing) Comparisons(dir string, all []analyze.Comparison) {
+// WriteComparisons draws a plot for each comparison into the run's folder.
+func WriteComparisons(ctx context.Context, dir string, all []analyze.Comparison) (Plots, error) {
+	var out Plots
 	for _, c := range all {
 		f, err := comparisonFigure(c)
-		d.add(dir, ComparisonPlot(c.Name), f, err)
+		if err := out.add(ctx, dir, ComparisonPlot(c.Name), f, err); err != nil {
+			return out, err
+		}
 	}
+	return out, nil
 }
 
 // series is one line of a comparison in the form in which it is drawn.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -15,10 +16,12 @@ import (
 // InstancesFile is the name of the plot of instances over time, within a sub-experiment's folder.
 const InstancesFile = "instances.png"
 
-// Instances draws how many instances were alive over the time of a sub-experiment.
-func (d *Drawing) Instances(dir string, s analyze.Summary) {
+// WriteInstances draws how many instances were alive over the time of a sub-experiment.
+func WriteInstances(ctx context.Context, dir string, s analyze.Summary) (Plots, error) {
+	var out Plots
 	f, err := instancesFigure(s)
-	d.add(dir, InstancesFile, f, err)
+	err = out.add(ctx, dir, InstancesFile, f, err)
+	return out, err
 }
 
 // stepColumns is how many steps are told apart over the width of a page; markColumns how many cold starts.

@@ -5,7 +5,6 @@ import (
 	"image/color"
 	"strings"
 
-	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -22,7 +21,7 @@ const (
 	titleSize  = 14
 	textSize   = 10
 	labelSize  = 11
-	boldWeight = xfont.WeightBold
+	boldWeight = 3 // font.WeightBold of x/image, which is no module of ours
 )
 
 // rgb is an opaque colour, 0xRRGGBB.

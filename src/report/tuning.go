@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -24,12 +25,16 @@ func TuningPlot(n int) string {
 	return fmt.Sprintf("memory_tuning-%d.png", n)
 }
 
-// Tunings draws time and cost against memory for each recommendation, into the run's folder.
-func (d *Drawing) Tunings(dir string, all []analyze.Tuning) {
+// WriteTunings draws time and cost against memory for each recommendation, into the run's folder.
+func WriteTunings(ctx context.Context, dir string, all []analyze.Tuning) (Plots, error) {
+	var out Plots
 	for n, t := range all {
 		f, err := tuningFigure(t)
-		d.add(dir, TuningPlot(n), f, err)
+		if err := out.add(ctx, dir, TuningPlot(n), f, err); err != nil {
+			return out, err
+		}
 	}
+	return out, nil
 }
 
 // Tunings writes for each recommendation a table of the sizes, and what is recommended. The error is the writer's.

@@ -77,7 +77,32 @@ func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Ru
 	if err := r.Journal.Note(EventStart, "stellar "+w.Version); err != nil {
 		return nil, err
 	}
-	return r, r.WriteRecord()
+	if err := r.WriteRecord(); err != nil {
+		return r, err
+	}
+	if err := linkLatest(out, id); err != nil {
+		w.Log.Debugf("no link %s to this run: %v", filepath.Join(out, LatestLink), err)
+	}
+	return r, nil
+}
+
+// LatestLink is the name of the link in an output folder to the newest run in it.
+const LatestLink = "latest"
+
+// linkLatest makes the link to a run of an output folder. What has its name and is no link is left alone.
+func linkLatest(out, id string) error {
+	path := filepath.Join(out, LatestLink)
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+		return fmt.Errorf("%s is no link", path)
+	}
+	made := filepath.Join(out, "."+LatestLink+"-"+id)
+	if err := os.Symlink(id, made); err != nil {
+		return fmt.Errorf("make the link: %w", err)
+	}
+	if err := os.Rename(made, path); err != nil { // in one step: two runs may begin together
+		return errors.Join(err, os.Remove(made))
+	}
+	return nil
 }
 
 // EffectiveFile is the effective experiment's name in a run's directory.

@@ -139,7 +139,7 @@ func TestProviderSwitchedFromLocalToAWS(t *testing.T) {
 // resultLine says how many rows a run has.
 func resultLine(t *testing.T, out string) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(out, "*", "*", "latencies.csv"))
+	files, err := filepath.Glob(filepath.Join(out, "2*", "*", "latencies.csv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestAWSSeveralServices(t *testing.T) {
 			"IATSeconds": 0.01, "FunctionTimeoutSeconds": 20}]}`)
 	stellar(l, 0, "-c", "exp.json", "-o", "out")
 	l.AnsweredBy("out", map[string]int{"many": 71})
-	yml, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", "serverless", "service-*", "serverless.yml"))
+	yml, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "serverless", "service-*", "serverless.yml"))
 	if err != nil || len(yml) != 2 {
 		t.Fatalf("services %v, %v", yml, err)
 	}

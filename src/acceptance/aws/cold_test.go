@@ -70,7 +70,7 @@ func checkForced(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 		t.Fatal(err)
 	}
 	l.Until("a row of each sub-experiment, and a changed variable", func() bool {
-		files, _ := filepath.Glob(filepath.Join(l.Dir, "killed", "*", "*", "latencies.csv"))
+		files, _ := filepath.Glob(filepath.Join(l.Dir, "killed", "2*", "*", "latencies.csv"))
 		for _, f := range files {
 			if rows, _, err := sample.ReadFile(f); err != nil || len(rows) == 0 {
 				return false
@@ -80,7 +80,7 @@ func checkForced(t *testing.T, e *cloud.AWS, l *lab.Lab, rec *run.Record) {
 	})
 	_ = c.Process.Kill()
 	_ = c.Wait()
-	journal, err := filepath.Glob(filepath.Join(l.Dir, "killed", "*", run.JournalFile))
+	journal, err := filepath.Glob(filepath.Join(l.Dir, "killed", "2*", run.JournalFile))
 	if err != nil || len(journal) != 1 {
 		t.Fatalf("journals %q, %v", journal, err)
 	}

@@ -75,7 +75,7 @@ func TestEntries(t *testing.T) {
 				t.Errorf("%s, sub-experiment %d: %d rows, want %d", out, i, len(rows), want)
 			}
 		}
-		files, err := filepath.Glob(filepath.Join(l.Dir, out, "*", "4-*", "latencies.csv"))
+		files, err := filepath.Glob(filepath.Join(l.Dir, out, "2*", "4-*", "latencies.csv"))
 		if err != nil || len(files) != 1 {
 			t.Fatalf("%s: %v, %v", out, files, err)
 		}
@@ -96,7 +96,7 @@ func TestEntries(t *testing.T) {
 // checkCmds demands the results of the micro-tests of each request.
 func checkCmds(t *testing.T, out string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(out, "*", "7-*", "cmds.csv"))
+	files, err := filepath.Glob(filepath.Join(out, "2*", "7-*", "cmds.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -124,7 +124,7 @@ func checkCmds(t *testing.T, out string) {
 // checkChunks demands the instants of every chunk: they came soon after the function had sent them, on one clock.
 func checkChunks(t *testing.T, out string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(out, "*", "8-*", "chunks.csv"))
+	files, err := filepath.Glob(filepath.Join(out, "2*", "8-*", "chunks.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -158,7 +158,7 @@ func checkChunks(t *testing.T, out string) {
 // checkEvents demands the end of every event, after its answer. Lines of logs have whole milliseconds.
 func checkEvents(t *testing.T, out string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(out, "*", "5-*", "events.csv"))
+	files, err := filepath.Glob(filepath.Join(out, "2*", "5-*", "events.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}

@@ -110,7 +110,7 @@ func TestExistingFunctions(t *testing.T) {
 // expected counts the rows of a sub-experiment whose answers were as expected; other rows are an error.
 func expected(t *testing.T, l *lab.Lab, out, title string) (n int) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(l.Dir, out, "*", "?-"+title+"-*", "latencies.csv"))
+	files, err := filepath.Glob(filepath.Join(l.Dir, out, "2*", "?-"+title+"-*", "latencies.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%s: %q, %v", title, files, err)
 	}
@@ -198,7 +198,7 @@ func checkKilled(t *testing.T, e *cloud.AWS, l *lab.Lab, before string) {
 	})
 	_ = c.Process.Kill()
 	_ = c.Wait()
-	journal, err := filepath.Glob(filepath.Join(l.Dir, "killed", "*", run.JournalFile))
+	journal, err := filepath.Glob(filepath.Join(l.Dir, "killed", "2*", run.JournalFile))
 	if err != nil || len(journal) != 1 {
 		t.Fatalf("journals %q, %v", journal, err)
 	}

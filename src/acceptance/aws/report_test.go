@@ -43,7 +43,7 @@ func TestOwnFunctionsReports(t *testing.T) {
 	if len(rows) != 6 || cold != 1 || len(instances) != 1 {
 		t.Errorf("%d rows, %d of them cold, of instances %v", len(rows), cold, instances)
 	}
-	yml, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", "serverless", "serverless.yml"))
+	yml, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "serverless", "serverless.yml"))
 	if err != nil || len(yml) != 1 {
 		t.Fatalf("%q, %v", yml, err)
 	}

@@ -23,7 +23,7 @@ func TestAWSDataTransfer(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{"0-*", "1-*"} {
-		dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", folder))
+		dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", folder))
 		if err != nil || len(dirs) != 1 {
 			t.Fatalf("%v, %v", dirs, err)
 		}

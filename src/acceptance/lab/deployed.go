@@ -38,7 +38,7 @@ func (l *Lab) Deploy() Deployed {
 // RowsOf reads the rows of the sub-experiments of all runs below a folder of the lab. Each must have been answered.
 func (l *Lab) RowsOf(out, pattern string) []sample.Sample {
 	l.Helper()
-	files, err := filepath.Glob(filepath.Join(l.Dir, out, "*", pattern, "latencies.csv"))
+	files, err := filepath.Glob(filepath.Join(l.Dir, out, "2*", pattern, "latencies.csv"))
 	if err != nil {
 		l.Fatal(err)
 	}

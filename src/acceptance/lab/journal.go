@@ -13,7 +13,7 @@ import (
 
 // Journal reads the journal of the one run below out, without its lock.
 func (l *Lab) Journal() (dir string, entries []run.Entry) {
-	found, _ := filepath.Glob(filepath.Join(l.Dir, "out", "*", run.JournalFile))
+	found, _ := filepath.Glob(filepath.Join(l.Dir, "out", "2*", run.JournalFile))
 	if len(found) == 0 {
 		return "", nil
 	}
@@ -60,7 +60,7 @@ func (l *Lab) Until(what string, holds func() bool) {
 // Rows counts the rows that are written of the sub-experiments whose folders match a pattern.
 func (l *Lab) Rows(pattern string) int {
 	n := 0
-	files, _ := filepath.Glob(filepath.Join(l.Dir, "out", "*", pattern, "latencies.csv"))
+	files, _ := filepath.Glob(filepath.Join(l.Dir, "out", "2*", pattern, "latencies.csv"))
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
 		n += max(0, bytes.Count(text, []byte("\n"))-1)

@@ -25,7 +25,7 @@ func TestEvictionFindsTheKeepAlive(t *testing.T) {
 	if !strings.Contains(out, "the keep-alive is fixed, ") {
 		t.Errorf("the summary does not tell the keep-alive:\n%s", out)
 	}
-	files, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", "0-*", "eviction-statistics.csv"))
+	files, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "0-*", "eviction-statistics.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}

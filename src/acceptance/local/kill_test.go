@@ -123,7 +123,7 @@ func TestInterruptInABurst(t *testing.T) {
 			if code := c.ProcessState.ExitCode(); code != 130 {
 				t.Errorf("exit code %d, want 130\n%s", code, &out)
 			}
-			files, _ := filepath.Glob(filepath.Join(l.Dir, "out", "*", "*", "latencies.csv"))
+			files, _ := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "*", "latencies.csv"))
 			if len(files) != 2 {
 				t.Fatalf("%d files of rows, want 2\n%s", len(files), &out)
 			}
@@ -133,7 +133,7 @@ func TestInterruptInABurst(t *testing.T) {
 					t.Errorf("%s: %d rows, torn %d, %v; want some, whole", f, len(rows), torn, err)
 				}
 			}
-			if sums, _ := filepath.Glob(filepath.Join(l.Dir, "out", "*", "statistics.csv")); len(sums) != 1 {
+			if sums, _ := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "statistics.csv")); len(sums) != 1 {
 				t.Errorf("no statistics of what was measured\n%s", &out)
 			}
 			_, entries := l.Journal()

@@ -60,7 +60,7 @@ func TestOwnRequests(t *testing.T) {
 	if strings.Contains(said, "s3cr3t") {
 		t.Errorf("printed:\n%s", said)
 	}
-	files, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", "0-*", "latencies.csv"))
+	files, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", "0-*", "latencies.csv"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v\n%s", files, err, said)
 	}

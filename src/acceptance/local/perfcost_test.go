@@ -24,7 +24,7 @@ local,*,*,duration,GB-s,0.0000166667,https://aws.amazon.com/lambda/pricing/,2026
 // table reads a CSV file of a run's only sub-experiment.
 func table(t *testing.T, l *lab.Lab, out, name string) [][]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(l.Dir, out, "*", name))
+	files, err := filepath.Glob(filepath.Join(l.Dir, out, "2*", name))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%s: %q, %v", name, files, err)
 	}
@@ -119,7 +119,7 @@ func checkPerfCostMoney(t *testing.T, l *lab.Lab) {
 		t.Errorf("%d rows have a cost without prices", filled)
 	}
 	l.Write("prices.csv", localPrices)
-	dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "*"))
+	dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*"))
 	if err != nil || len(dirs) != 1 {
 		t.Fatalf("%q, %v", dirs, err)
 	}

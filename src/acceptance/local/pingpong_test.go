@@ -63,7 +63,7 @@ func TestPingPong(t *testing.T) {
 		}
 	}
 	for folder, want := range map[string]int{"0-*": 100, "1-*": 50, "2-*": 50} {
-		dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", folder))
+		dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", folder))
 		if err != nil || len(dirs) != 1 {
 			t.Fatalf("%v, %v", dirs, err)
 		}

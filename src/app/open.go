@@ -1,0 +1,32 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"stellar/src/shell"
+)
+
+// openPatience is how long the program that opens a page may take to start the browser.
+const openPatience = 20 * time.Second
+
+// Open opens a page in the user's browser: with the program that BROWSER names, else with the system's own.
+func (a App) Open(ctx context.Context, path string) error {
+	name := "xdg-open"
+	if runtime.GOOS == "darwin" {
+		name = "open"
+	}
+	start := a.Runner
+	if start == nil {
+		start = shell.Run
+	}
+	_, err := start(ctx, shell.Command{Name: cmp.Or(a.Getenv("BROWSER"), name), Args: []string{path},
+		Timeout: openPatience})
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	return nil
+}

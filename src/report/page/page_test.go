@@ -1,0 +1,286 @@
+package page_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"html"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"stellar/src/analyze"
+	"stellar/src/report/page"
+)
+
+func written(t *testing.T, p page.Page) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := p.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func onePage(shapes ...shape) page.Page {
+	return page.Page{Version: "test", Runs: []page.Run{sampleRun("20260102T150405Z-local-abcd", shapes...)}}
+}
+
+// TestPageEscapes holds that texts of servers, titles and errors reach the page as text alone, and that nothing in the
+// page can be fetched.
+func TestPageEscapes(t *testing.T) {
+	text := written(t, onePage(shapesOfAll()...))
+	if n := strings.Count(text, "</script>"); n != 2 {
+		t.Errorf("%d script elements end; want the data's and the script's", n)
+	}
+	if strings.Contains(text, "<img") {
+		t.Error("an element of a title is in the page")
+	}
+	for _, want := range []string{html.EscapeString("1 of 3 failed: "), html.EscapeString(hostile)[:40]} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+	fetches := regexp.MustCompile(`(?i)<(script|link|img|iframe|source|video|audio|object|embed)[^>]*(src|href)="[^"]*"`)
+	for _, found := range fetches.FindAllString(text, -1) {
+		if found != `<link rel="icon" href="data:,"` {
+			t.Errorf("the page fetches %s", found)
+		}
+	}
+	if !strings.Contains(text, `content="default-src &#39;none&#39;;`) {
+		t.Error("there is no policy that forbids requests")
+	}
+	if !strings.Contains(text, `href="./0-a:b%20%231/latencies.csv"`) {
+		t.Error("the link to a file of a folder with a colon and a # is not there")
+	}
+}
+
+// TestSummaryOfMixedRequests has no percentile of cold and warm requests together.
+func TestSummaryOfMixedRequests(t *testing.T) {
+	text := written(t, onePage(shapesOfAll()...))
+	head, rows := tableOf(t, text, "summary")
+	at := func(name string) int { return slices.Index(head, name) }
+	for row, want := range []map[string]bool{
+		{"cold p50 (ms)": true, "warm p50 (ms)": true, "p50 (ms)": false, "p99 (ms)": false, "TMR": false},
+		{"cold p50 (ms)": true, "warm p50 (ms)": false, "p50 (ms)": true, "p99 (ms)": true, "TMR": true},
+		{"cold p50 (ms)": false, "warm p50 (ms)": true, "p50 (ms)": true, "p99 (ms)": true, "TMR": true},
+	} {
+		for name, there := range want {
+			if got := rows[row][at(name)]; (got != "–") != there {
+				t.Errorf("row %d, %s: %q", row, name, got)
+			}
+		}
+	}
+	if slices.Contains(head, "USD/1M") || slices.Contains(head, "new") {
+		t.Errorf("columns without a value: %v", head)
+	}
+	_, rows = tableOf(t, text, "thresholds")
+	var results []string
+	for _, row := range rows {
+		results = append(results, row[1]+" "+row[4][:3])
+	}
+	want := []string{"errors met", "p50_ms met", "errors mis", "p50_ms mis", "errors mis", "p50_ms met"}
+	if !slices.Equal(results, want) {
+		t.Errorf("thresholds: %q; want %q", results, want)
+	}
+}
+
+// tableOf reads a table of the page.
+func tableOf(t *testing.T, text, name string) (head []string, rows [][]string) {
+	t.Helper()
+	_, rest, found := strings.Cut(text, `<table data-name="`+name+`">`)
+	body, _, _ := strings.Cut(rest, "</table>")
+	if !found {
+		t.Fatalf("there is no table %s", name)
+	}
+	cells := regexp.MustCompile(`<t[hd][^>]*>([^<]*)<`)
+	for i, row := range strings.Split(body, "<tr>")[1:] {
+		var line []string
+		for _, cell := range cells.FindAllStringSubmatch(row, -1) {
+			line = append(line, html.UnescapeString(cell[1]))
+		}
+		if i == 0 {
+			head = line
+			continue
+		}
+		rows = append(rows, line)
+	}
+	return head, rows
+}
+
+// numbers are the page's, as its script reads them.
+type numbers struct {
+	Subs []struct {
+		Curves []struct {
+			Part string
+			X    []float64
+			N    []int
+		}
+		Time *struct {
+			Span            float64
+			Moments         string
+			TickAt, TickFor int64
+			Classes         []string
+			Suspects        []string
+			Bins            *struct {
+				Start, Width float64
+				List         [][9]*float64
+			}
+		}
+		Bursts [][8]*float64
+		Levels [][2]float64
+		Parts  *struct{ MS []float64 }
+	}
+	Comparisons []struct {
+		Lines []struct{ Points []struct{ P50 [3]*float64 } }
+	}
+}
+
+func numbersOf(t *testing.T, text string) (n numbers) {
+	t.Helper()
+	_, rest, _ := strings.Cut(text, `id="charts">`)
+	data, _, _ := strings.Cut(rest, "</script>")
+	if err := json.Unmarshal([]byte(data), &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestChartsShowTheSummaries holds the numbers of the charts against the summaries that they are made of.
+func TestChartsShowTheSummaries(t *testing.T) {
+	p := onePage(shapesOfAll()...)
+	n := numbersOf(t, written(t, p))
+	for i, sub := range p.Runs[0].Subs {
+		got, s := n.Subs[i], sub.Stats
+		parts := map[string]analyze.CDF{"cold": s.Cold.CDF, "warm": s.Warm.CDF}
+		for _, c := range got.Curves {
+			of := parts[c.Part]
+			last := len(c.X) - 1
+			if len(c.X) > 500 || c.X[0] != of.X[0] || c.X[last] != of.X[len(of.X)-1] || c.N[last] != of.Len() {
+				t.Errorf("%d, %s: %d points to %v", i, c.Part, len(c.X), c.N[last])
+			}
+			for k, x := range c.X {
+				at := slices.Index(of.X, x)
+				if at < 0 || of.N[at] != c.N[k] {
+					t.Fatalf("%d, %s: %d requests up to %v ms are not so", i, c.Part, c.N[k], x)
+				}
+			}
+			if gap := widest(c.N); gap > 0.01*float64(of.Len())+1 {
+				t.Errorf("%d, %s: between two points are %v of %d requests", i, c.Part, gap, of.Len())
+			}
+		}
+		checkMoments(t, *s.Timeline, got.Time.Moments, got.Time.TickAt, got.Time.TickFor)
+		if (got.Time.Bins != nil) != s.Timeline.Sustained || len(got.Bursts) != len(sub.Bursts) ||
+			(got.Parts != nil) != (s.ColdParts.Count > 0) {
+			t.Errorf("%d: bins %v, %d bursts, parts %v", i, got.Time.Bins != nil, len(got.Bursts), got.Parts)
+		}
+	}
+	checkComparisons(t, p.Runs[0].Comparisons, n)
+}
+
+// checkComparisons holds that points are drawn where there are enough requests, and only there.
+func checkComparisons(t *testing.T, all []page.Comparison, n numbers) {
+	t.Helper()
+	drawn, left := 0, 0
+	for i, c := range all {
+		for k, l := range c.Lines {
+			at := 0
+			for _, p := range l.Points {
+				if !p.Enough {
+					left++
+					continue
+				}
+				if got := n.Comparisons[i].Lines[k].Points[at].P50[0]; got == nil || *got != p.MainP50.Value.V {
+					t.Errorf("comparison %d, line %d, point %d is at %v; want %v", i, k, at, got, p.MainP50)
+				}
+				at++
+				drawn++
+			}
+		}
+	}
+	if len(all) != len(n.Comparisons) || drawn < 2 || left == 0 {
+		t.Errorf("%d comparisons of %d, %d points, %d left out", len(n.Comparisons), len(all), drawn, left)
+	}
+}
+
+func widest(n []int) (gap float64) {
+	for i := 1; i < len(n); i++ {
+		gap = max(gap, float64(n[i]-n[i-1]))
+	}
+	return gap
+}
+
+// checkMoments unpacks the requests as the script does.
+func checkMoments(t *testing.T, of analyze.Timeline, packed string, tickAt, tickFor int64) {
+	t.Helper()
+	raw, err := base64.StdEncoding.DecodeString(packed)
+	if err != nil || len(raw) != 15*len(of.Moments) {
+		t.Fatalf("%d bytes for %d requests: %v", len(raw), len(of.Moments), err)
+	}
+	for i, m := range of.Moments {
+		r := raw[15*i:]
+		at, latency := binary.LittleEndian.Uint32(r), binary.LittleEndian.Uint32(r[4:])
+		want := uint32(math.MaxUint32)
+		if m.Latency >= 0 {
+			want = uint32(m.Latency.Microseconds() / tickFor)
+		}
+		kind := byte(m.Cold)
+		if m.Warmup {
+			kind += 4
+		}
+		if int64(at)*tickAt != m.At.Microseconds() || latency != want || r[12] != kind || r[13] != m.Class ||
+			r[14] != m.Suspect || binary.LittleEndian.Uint32(r[8:]) != uint32(m.Burst) {
+			t.Fatalf("request %d is %v; want %+v", i, r[:15], m)
+		}
+	}
+}
+
+// TestPageStaysSmall holds the page under its bound: with many requests, with many sub-experiments, with many runs.
+func TestPageStaysSmall(t *testing.T) {
+	many := page.NewSub(shape{title: "many", rows: analyze.MaxMoments + 20_000, cold: 0.1, fails: 0.01, scale: 1,
+		instances: 2000}.summary(0))
+	single := page.NewSub(shape{title: "single", rows: 15_000, burst: 10, cold: 0.1, scale: 1, parts: true,
+		instances: 900}.summary(0))
+	r := sampleRun("small", shapesOfAll()[:1]...)
+	r.Experiment = strings.Repeat("x", 1_000_000)
+	for name, c := range map[string]struct{ runs, many, single int }{
+		"many requests":        {1, 12, 3},
+		"many sub-experiments": {1, 1500, 1500},
+		"many runs":            {8, 20, 20},
+	} {
+		p := page.Page{Version: "test"}
+		for i := range c.runs {
+			one := r
+			one.Name = fmt.Sprintf("run %d", i)
+			one.Subs = append(slices.Repeat([]page.Sub{many}, c.many), slices.Repeat([]page.Sub{single}, c.single)...)
+			p.Runs = append(p.Runs, one)
+		}
+		if n := len(written(t, p)); n > page.MaxBytes || n < 100_000 {
+			t.Errorf("%s: %d bytes", name, n)
+		} else {
+			t.Logf("%s: %d bytes", name, n)
+		}
+	}
+}
+
+// TestPageWithoutAnything is that of a run whose requests all failed, and of one without any.
+func TestPageWithoutAnything(t *testing.T) {
+	failed := shape{title: "down", rows: 30, burst: 10, fails: 1, scale: 1}
+	for name, p := range map[string]page.Page{
+		"all failed": onePage(failed),
+		"no row":     {Runs: []page.Run{{Name: "x", Subs: []page.Sub{page.NewSub(shape{title: "none"}.summary(0))}}}},
+		"foreign":    {Runs: []page.Run{{Name: "only rows", Subs: onePage(shapesOfAll()[0]).Runs[0].Subs}}},
+	} {
+		text := written(t, p)
+		if n := numbersOf(t, text); len(n.Subs) != 1 {
+			t.Errorf("%s: %d sub-experiments", name, len(n.Subs))
+		}
+		if strings.Contains(text, "NaN") && !strings.Contains(text, "isNaN") {
+			t.Errorf("%s: NaN", name)
+		}
+	}
+}

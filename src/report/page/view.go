@@ -1,0 +1,307 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+
+	"stellar/src/analyze"
+	"stellar/src/report"
+)
+
+// view is what the template shows.
+type view struct {
+	Title, Version     string
+	Policy             string
+	Style              template.CSS
+	Script, Charts     template.JS
+	Runs               []runView
+	Several            bool // runs
+	Summary            table
+	LeftOut            int // sub-experiments that there was no room for
+	Thresholds         table
+	Missed             int
+	Comparisons        []comparisonView
+	Warnings, Findings []note
+	Timeline, Load     bool
+	Bursts, Instances  bool
+	Parts              table
+	Files              []link
+}
+
+// runView is a run as its section shows it.
+type runView struct {
+	Run
+	Stages, Functions table
+	Cut               bool // Experiment was too long
+}
+
+type comparisonView struct {
+	Title     string
+	Chart     int // index of its chart; under 0: it has none
+	Sentences []string
+	Test      string // how differences are found
+	Table     table
+}
+
+// note is a sentence on a sub-experiment or a run.
+type note struct{ Of, Text string }
+
+type link struct{ Text, Href string }
+
+// table is a table that sorts and copies.
+type table struct {
+	Name string
+	Head []heading
+	Rows [][]cell
+}
+
+type heading struct {
+	Text    string
+	Meaning string // what the number is
+	Number  bool
+}
+
+// cell has a text, and for numbers the value that is sorted by and copied.
+type cell struct {
+	Text, Value string
+	Number      bool
+	Mark        string // class: met, missed
+}
+
+const (
+	mostNotes     = 200
+	mostText      = 100_000 // bytes of all experiments
+	mostFunctions = 200
+	mostPointRows = 200 // rows of a comparison's table
+	noValue       = "–"
+)
+
+func newView(p Page) view {
+	v := view{Version: p.Version, Several: len(p.Runs) > 1, Title: "stellar report"}
+	if len(p.Runs) == 1 {
+		v.Title = p.Runs[0].Name
+	}
+	shown, chart := 0, 0
+	var subs []named
+	for _, r := range p.Runs {
+		v.addRun(r, mostText/len(p.Runs))
+		for _, s := range r.Subs {
+			if shown++; shown > mostSubs {
+				v.LeftOut++
+				continue
+			}
+			subs = append(subs, named{nameOf(p, r, s), r, s})
+		}
+		for _, c := range r.Comparisons {
+			v.Comparisons = append(v.Comparisons, newComparisonView(p, r, c, chart))
+			chart++
+		}
+	}
+	chartsLeft := len(newCharts(Page{Runs: withoutSubs(p.Runs)}).Comparisons)
+	for i := range v.Comparisons {
+		if i >= chartsLeft {
+			v.Comparisons[i].Chart = -1
+		}
+	}
+	v.Summary = summaryTable(subs, v.Several)
+	v.addThresholds(subs)
+	v.addNotes(subs)
+	for _, s := range subs {
+		t := s.Stats.Timeline
+		v.Timeline = v.Timeline || t != nil
+		v.Load = v.Load || t != nil && t.Sustained
+		v.Bursts = v.Bursts || len(s.Bursts) > 0
+		v.Instances = v.Instances || len(s.Levels) > 0
+	}
+	v.Parts = partsTable(subs)
+	return v
+}
+
+// named is a sub-experiment with its name on the page.
+type named struct {
+	name string
+	run  Run
+	Sub
+}
+
+func withoutSubs(runs []Run) []Run {
+	out := make([]Run, len(runs))
+	for i, r := range runs {
+		out[i] = Run{Name: r.Name, Comparisons: r.Comparisons}
+	}
+	return out
+}
+
+// addRun adds a run, of whose experiment there is room for so many bytes.
+func (v *view) addRun(r Run, text int) {
+	one := runView{Run: r}
+	if len(one.Experiment) > text {
+		one.Experiment, one.Cut = strings.ToValidUTF8(one.Experiment[:text], ""), true
+	}
+	one.Stages = table{Name: "stages", Head: []heading{{Text: "stage"}, {Text: "seconds", Number: true},
+		{Text: "note"}}}
+	for _, s := range r.Stages {
+		one.Stages.Rows = append(one.Stages.Rows, []cell{{Text: s.Name}, number3(s.Seconds), {Text: s.Note}})
+	}
+	one.Functions = table{Name: "functions", Head: []heading{{Text: "function"}, {Text: "runtime"}, {Text: "package"},
+		{Text: "memory (MB)", Number: true}, {Text: "package (bytes)", Number: true}, {Text: "address"}}}
+	for _, f := range r.Functions[:min(len(r.Functions), mostFunctions)] {
+		one.Functions.Rows = append(one.Functions.Rows, []cell{{Text: f.Name}, {Text: f.Runtime}, {Text: f.Package},
+			whole0(f.MemoryMB), whole0(int(f.PackageBytes)), {Text: f.URL}})
+	}
+	v.Runs = append(v.Runs, one)
+	for _, name := range r.Files {
+		v.Files = append(v.Files, link{name, href(r.Folder, name)})
+	}
+	for i, s := range r.Subs {
+		if i == mostSubs {
+			break
+		}
+		for _, name := range s.Files {
+			v.Files = append(v.Files, link{s.Folder + "/" + name, href(r.Folder, s.Folder, name)})
+		}
+	}
+}
+
+// href is the address of a file beside the page. It begins with ./ or ../, so that no part of it is read as a scheme.
+func href(parts ...string) string {
+	var out []string
+	for _, part := range strings.Split(path.Join(parts...), "/") {
+		out = append(out, url.PathEscape(part))
+	}
+	if out[0] == ".." {
+		return strings.Join(out, "/")
+	}
+	return "./" + strings.Join(out, "/")
+}
+
+func (v *view) addThresholds(subs []named) {
+	v.Thresholds = table{Name: "thresholds", Head: []heading{{Text: "sub-experiment"}, {Text: "metric"},
+		{Text: "limit", Number: true}, {Text: "measured", Number: true}, {Text: "result"}}}
+	for _, s := range subs {
+		for _, c := range s.Thresholds {
+			result := cell{Text: "met", Mark: "met"}
+			if !c.Met {
+				result = cell{Text: "missed: " + c.Reason, Mark: "missed"}
+				v.Missed++
+			}
+			v.Thresholds.Rows = append(v.Thresholds.Rows, []cell{{Text: s.name}, {Text: c.Metric},
+				plain(analyze.Of(c.Limit)), plain(c.Value), result})
+		}
+	}
+}
+
+func (v *view) addNotes(subs []named) {
+	for _, r := range v.Runs {
+		of := ""
+		if v.Several {
+			of = r.Name
+		}
+		if r.Error != "" {
+			v.Warnings = append(v.Warnings, note{of, r.Error})
+		}
+		for _, w := range r.Warnings {
+			v.Warnings = append(v.Warnings, note{of, w})
+		}
+	}
+	for _, s := range subs {
+		for _, w := range s.Warnings {
+			v.Warnings = append(v.Warnings, note{s.name, w})
+		}
+		for _, f := range s.Stats.Findings {
+			v.Findings = append(v.Findings, note{s.name, f})
+		}
+	}
+	v.Warnings, v.Findings = cut(v.Warnings), cut(v.Findings)
+}
+
+func cut(notes []note) []note {
+	if len(notes) <= mostNotes {
+		return notes
+	}
+	return append(notes[:mostNotes:mostNotes], note{Text: fmt.Sprintf("and %d more", len(notes)-mostNotes)})
+}
+
+func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
+	key := c.Axis.Key
+	if c.Axis.Unit != "" {
+		key += " (" + c.Axis.Unit + ")"
+	}
+	out := comparisonView{Title: comparisonTitle(p, r, c), Chart: chart, Sentences: c.Sentences}
+	if c.Tests > 0 {
+		out.Test = report.TestWords(c.Tests)
+	}
+	out.Table = table{Name: out.Title, Head: []heading{{Text: key, Number: c.Axis.Values != nil},
+		{Text: "of"}, {Text: "requests", Number: true}, {Text: "p50 (ms)", Number: true},
+		{Text: "from", Number: true, Meaning: "95 % interval of p50, ms"},
+		{Text: "to", Number: true, Meaning: "95 % interval of p50, ms"}, {Text: "p99 (ms)", Number: true}}}
+	for _, l := range c.Lines {
+		for _, pt := range l.Points {
+			if len(out.Table.Rows) == mostPointRows {
+				return out
+			}
+			label := cell{Text: pt.Label}
+			if c.Axis.Values != nil {
+				label.Value, label.Number = strconv.FormatFloat(pt.X, 'f', -1, 64), true
+			}
+			out.Table.Rows = append(out.Table.Rows, []cell{label, {Text: cmp.Or(l.Name, noValue)},
+				whole0(pt.N), ms(pt.MainP50.Value), ms(pt.MainP50.Low), ms(pt.MainP50.High),
+				ms(pt.MainP99.Value)})
+		}
+	}
+	return out
+}
+
+func partsTable(subs []named) table {
+	t := table{Name: "cold-starts", Head: []heading{{Text: "sub-experiment"}, {Text: "cold requests", Number: true},
+		{Text: "network (ms)", Number: true}, {Text: "residual (ms)", Number: true}, {Text: "start (ms)", Number: true},
+		{Text: "first request (ms)", Number: true}, {Text: "sum (ms)", Number: true}}}
+	for _, s := range subs {
+		parts := s.Stats.ColdParts
+		if parts.Count == 0 {
+			continue
+		}
+		row := []cell{{Text: s.name}, whole0(parts.Count)}
+		for _, part := range parts.Each() {
+			row = append(row, ms(part.MS))
+		}
+		t.Rows = append(t.Rows, append(row, ms(parts.Sum())))
+	}
+	return t
+}
+
+// ms is a time in ms: three digits to read, all of them to copy.
+func ms(v analyze.Value) cell {
+	if !v.OK {
+		return cell{Text: noValue, Number: true}
+	}
+	return cell{Text: report.Short(v.V), Value: v.Format(3), Number: true}
+}
+
+// plain is a number as it is.
+func plain(v analyze.Value) cell {
+	if !v.OK {
+		return cell{Text: noValue, Number: true}
+	}
+	text := strconv.FormatFloat(v.V, 'g', 6, 64)
+	return cell{Text: text, Value: text, Number: true}
+}
+
+func number3(v float64) cell {
+	return cell{Text: report.Short(v), Value: strconv.FormatFloat(v, 'f', 3, 64), Number: true}
+}
+
+// whole0 is a count; none is a dash.
+func whole0(n int) cell {
+	if n == 0 {
+		return cell{Text: noValue, Number: true}
+	}
+	return count(n)
+}
+
+func count(n int) cell { return cell{Text: report.Grouped(n), Value: strconv.Itoa(n), Number: true} }
