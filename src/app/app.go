@@ -16,6 +16,7 @@ type (
 	Observer  = pipeline.Observer
 	Progress  = pipeline.Progress
 	Freshness = pipeline.Freshness
+	Drawn     = pipeline.Drawn
 )
 
 // App is where the use cases run, and how the user wants them.

@@ -51,7 +51,7 @@ func (a App) report(ctx context.Context, dir string) (*Outcome, page.Run, error)
 			return nil, page.Run{}, err
 		}
 	}
-	reported, err := pipeline.Report(ctx, dir, rec, a.Log)
+	reported, err := pipeline.Report(ctx, dir, rec, a.Draw, a.Log)
 	if err != nil && len(reported.Summaries) == 0 {
 		return nil, page.Run{}, err
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"stellar/src/app"
@@ -27,20 +26,20 @@ func printOutcome(w io.Writer, o *app.Outcome, look report.SummaryOptions) error
 			return nil
 		}
 		fmt.Fprintf(w, "statistics  %s\n", filepath.Join(o.Dir, "statistics.csv"))
-		if cdf := filepath.Join(o.Dir, report.CDFFile); drawn(cdf) {
+		if cdf := report.Drawn(o.Dir, report.CDFFile); cdf != "" {
 			fmt.Fprintf(w, "plots       %s, and in each sub-experiment's folder\n", cdf)
 		}
 		for _, c := range o.Comparisons {
-			if plot := filepath.Join(o.Dir, report.ComparisonPlot(c.Name)); drawn(plot) {
+			if plot := report.Drawn(o.Dir, report.ComparisonPlot(c.Name)); plot != "" {
 				fmt.Fprintf(w, "comparison  %s\n", plot)
 			}
 		}
-		if plot := filepath.Join(o.Dir, report.PartsPlot); drawn(plot) {
+		if plot := report.Drawn(o.Dir, report.PartsPlot); plot != "" {
 			fmt.Fprintf(w, "breakdown   %s\n", plot)
 		}
 	}
 	for n := range o.Tunings {
-		if plot := filepath.Join(o.Dir, report.TuningPlot(n)); drawn(plot) {
+		if plot := report.Drawn(o.Dir, report.TuningPlot(n)); plot != "" {
 			fmt.Fprintf(w, "memory      %s\n", plot)
 		}
 	}
@@ -55,10 +54,4 @@ func printOutcome(w io.Writer, o *app.Outcome, look report.SummaryOptions) error
 	fmt.Fprintf(w, "\nthe functions are up. To probe them:   stellar probe %s\n"+
 		"To remove them:                        stellar remove %s\n", o.Dir, o.Dir)
 	return nil
-}
-
-// drawn says whether there is a plot: where nothing succeeded there is nothing to draw.
-func drawn(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

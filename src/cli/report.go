@@ -19,9 +19,10 @@ func (c *command) reportCommand() *cli.Command {
 			example("stellar report latency-samples/latest --open",
 				"stellar report --page both.html latency-samples/20260102T150405Z-local-abcd "+
 					"latency-samples/20260103T150405Z-aws-efgh",
-				"stellar report --prices prices.csv latency-samples/20260102T150405Z-local-abcd"),
-		Flags: []cli.Flag{logFlag(), pricesFlag(), jsonFlag("the summary"), openFlag(),
-			&cli.StringFlag{Name: "page", Value: page.File, Usage: "`FILE` of the page of several runs"}},
+				"stellar report --prices prices.csv latency-samples/20260102T150405Z-local-abcd",
+				"stellar report --plots svg --histograms latency-samples/20260102T150405Z-local-abcd"),
+		Flags: append(drawingFlags(), logFlag(), pricesFlag(), jsonFlag("the summary"), openFlag(),
+			&cli.StringFlag{Name: "page", Value: page.File, Usage: "`FILE` of the page of several runs"}),
 		Action: func(cc *cli.Context) error {
 			if !cc.Args().Present() {
 				return fail.Input("stellar report needs one run's folder or more").

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,8 +67,16 @@ func pricesFlag() cli.Flag {
 }
 
 func (c *command) runFlags() []cli.Flag {
-	return append(experimentFlags(), outputFlag(), logFlag(), yesFlag(), keepFlag(), rebuildFlag(),
-		jsonFlag("the summary"), openFlag())
+	return slices.Concat(experimentFlags(), drawingFlags(), []cli.Flag{outputFlag(), logFlag(), yesFlag(), keepFlag(),
+		rebuildFlag(), jsonFlag("the summary"), openFlag()})
+}
+
+// drawingFlags are those of commands that draw.
+func drawingFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "plots", Value: string(report.PNG), Usage: "`FORMAT` of the plots: png, svg or none"},
+		&cli.BoolFlag{Name: "histograms", Usage: "also draw a histogram of each burst, 48 on a sheet"},
+	}
 }
 
 func rebuildFlag() cli.Flag {
@@ -186,21 +195,26 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	if err != nil {
 		return app.App{}, err
 	}
+	format, err := report.ParseFormat(cc.String("plots"))
+	if err != nil {
+		return app.App{}, err
+	}
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
 	return app.App{
-		Config: app.Config{Deps: c.deps(log), Options: c.options(cc), Executable: c.Executable, Observer: p},
+		Config: app.Config{Deps: c.deps(log), Options: c.options(cc, format), Executable: c.Executable, Observer: p},
 		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil
 }
 
-func (c *command) options(cc *cli.Context) app.Options {
+func (c *command) options(cc *cli.Context, plots report.Format) app.Options {
 	only := -1
 	if cc.IsSet("run-only") {
 		only = cc.Int("run-only")
 	}
 	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
-		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices")}
+		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices"),
+		Draw: app.Drawn{Format: plots, Histograms: cc.Bool("histograms")}}
 }
 
 // questions are the warnings about a big experiment, and what it costs where that is known.

@@ -292,7 +292,8 @@ func requestKeys() []key {
 			pattern: barPattern,
 			want:    "all, bar, bar-<ms>, cdf, histogram or none", check: checkVisualization}, def: "cdf",
 			published: true,
-			doc:       "Plots to draw; bar-<ms> colours the bars above that latency."},
+			doc: "Plots to draw; bar-<ms> colours the bars above that latency; all is cdf and bar. histogram: one of " +
+				"each burst, 48 on a sheet."},
 	}
 }
 

@@ -58,7 +58,7 @@ type WarningKind string
 // The warnings that are asked about before anything is deployed.
 const (
 	WarnBurstSize  WarningKind = "burst-size" // the client's network card may become the bottleneck
-	WarnHistograms WarningKind = "histograms" // as many files as bursts
+	WarnHistograms WarningKind = "histograms" // many sheets of histograms
 	WarnFunctions  WarningKind = "functions"  // the plan deploys many functions
 	WarnDuration   WarningKind = "duration"   // the IATs sum to more than a day
 )

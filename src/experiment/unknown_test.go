@@ -43,7 +43,7 @@ func TestNothingIsKnownOfAURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	if name := loaded.Experiment.SubExperiments[0].Folder(0,
-		"url"); name != "0-url-0-url-IAT0s-burst1-st0ms-payload0KB" {
+		"url"); name != "0-url-0-IAT0s-burst1-st0ms-payload0KB" {
 		t.Errorf("folder %s", name)
 	}
 }

@@ -9,11 +9,13 @@ import (
 // Thresholds of the warnings.
 const (
 	warnBurstSize = 800
-	warnBursts    = 500
+	warnBursts    = 500 // with histograms
 	warnFunctions = 100
 	warnIATs      = 24 * time.Hour
 	warnRequests  = 10_000_000
 	rowBytes      = 320 // of latencies.csv, about
+
+	histogramsOnSheet = 48
 )
 
 // warnOne gives the warnings of one sub-experiment.
@@ -35,10 +37,10 @@ func (d *decoder) warnOne(dr *draft) {
 			"the bottleneck",
 			size, warnBurstSize)
 	}
-	if histograms := s.Visualization == "all" || s.Visualization == "histogram"; histograms && s.Bursts >= warnBursts {
+	if s.Visualization == "histogram" && s.Bursts >= warnBursts {
 		off, path := c.where("Visualization", "Bursts")
-		d.warn(WarnHistograms, off, path, "%d bursts (%d or more) with histograms: as many files will be written",
-			s.Bursts, warnBursts)
+		d.warn(WarnHistograms, off, path, "%d bursts (%d or more) with histograms: %d sheets will be drawn",
+			s.Bursts, warnBursts, (s.Bursts+histogramsOnSheet-1)/histogramsOnSheet)
 	}
 }
 

@@ -5,16 +5,15 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Check compares a text with the golden file testdata/<test's name>.golden, where a subtest's slash is a dash.
+// Check compares a text with the golden file testdata/<test's name>.golden.
 func Check(t *testing.T, got string) {
 	t.Helper()
-	CheckFile(t, filepath.Join("testdata", strings.ReplaceAll(t.Name(), "/", "-")+".golden"), got)
+	CheckFile(t, filepath.Join("testdata", t.Name()+".golden"), got)
 }
 
 // CheckFile compares a text with a golden file.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,7 +12,7 @@ import (
 
 // compare writes how latencies depend on what differs between the sub-experiments: a table and a plot for each axis.
 // A run whose sub-experiments do not differ has nothing to compare.
-func (s *reporter) compare(ctx context.Context, sums []analyze.Summary) error {
+func (s *reporter) compare(sums []analyze.Summary) error {
 	axes, err := s.axes()
 	if err != nil || len(sums) < 2 {
 		return err
@@ -27,9 +26,8 @@ func (s *reporter) compare(ctx context.Context, sums []analyze.Summary) error {
 		return fmt.Errorf("write the comparison: %w", err)
 	}
 	err = errors.Join(report.WriteComparisonCSV(f, s.out.Comparisons), f.Close())
-	plots, perr := report.WriteComparisons(ctx, s.dir, s.out.Comparisons)
-	s.tellSkipped(plots)
-	return errors.Join(err, perr)
+	s.drawing.Comparisons(s.dir, s.out.Comparisons)
+	return err
 }
 
 // axes are the keys in which the sub-experiments differ.

@@ -34,6 +34,7 @@ type Options struct {
 	Rebuild    bool   // build anew, and replace what the cache has
 	AWSAccount string // account that must be the one in use
 	Prices     string // file of prices; empty: those that come with stellar
+	Draw       Drawn
 }
 
 // Observer receives how far a run is.

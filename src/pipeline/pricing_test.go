@@ -226,7 +226,7 @@ func TestPriceAgain(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(r.Dir, PricesFile)); (err == nil) != known {
 				t.Errorf("prices in the folder: %v", err)
 			}
-			out, err := Report(t.Context(), r.Dir, r.Record, log)
+			out, err := Report(t.Context(), r.Dir, r.Record, Drawn{}, log)
 			if err != nil {
 				t.Fatal(err)
 			}

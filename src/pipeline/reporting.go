@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,11 +23,20 @@ const statisticsFile = "statistics.csv"
 
 // reportStage turns the recorded rows into statistics and plots.
 type reportStage struct {
-	log run.Logger
-	out *Reported
+	log  run.Logger
+	draw Drawn
+	out  *Reported
 }
 
-func (j *Job) reportStage() reportStage { return reportStage{log: j.Log, out: &j.report} }
+func (j *Job) reportStage() reportStage {
+	return reportStage{log: j.Log, draw: j.Draw, out: &j.report}
+}
+
+// Drawn is what is drawn of a run.
+type Drawn struct {
+	Format     report.Format // empty: PNG
+	Histograms bool          // of each burst, also of sub-experiments that do not ask for them
+}
 
 // Reported is what the report of a run found.
 type Reported struct {
@@ -47,28 +57,35 @@ func (s reportStage) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	*s.out, err = Report(ctx, r.Dir, rec, s.log)
+	*s.out, err = Report(ctx, r.Dir, rec, s.draw, s.log)
 	return err
 }
 
 // reporter reports one run's folder.
 type reporter struct {
-	dir string
-	rec *run.Record
-	log run.Logger
-	out Reported
+	dir     string
+	rec     *run.Record
+	log     run.Logger
+	draw    Drawn
+	drawing *report.Drawing
+	out     Reported
 }
 
 // Report writes the statistics and plots of a run, over those that are there. It reads the run's folder and its record,
 // and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
 // is an error and costs the others nothing.
-func Report(ctx context.Context, dir string, rec *run.Record, log run.Logger) (Reported, error) {
+func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log run.Logger) (Reported, error) {
 	if err := checkResults(dir, rec); err != nil {
 		return Reported{}, err
 	}
-	s := &reporter{dir: dir, rec: rec, log: log}
-	err := s.report(ctx)
-	return s.out, err
+	s := &reporter{dir: dir, rec: rec, log: log, draw: draw,
+		drawing: report.NewDrawing(ctx, cmp.Or(draw.Format, report.PNG))}
+	err := s.report()
+	plots, perr := s.drawing.Wait()
+	for _, sk := range plots.Skipped {
+		s.log.Infof("no %s: %s", sk.File, sk.Reason)
+	}
+	return s.out, errors.Join(err, perr)
 }
 
 // checkResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
@@ -89,9 +106,9 @@ func checkResults(dir string, rec *run.Record) error {
 	return nil
 }
 
-// report goes through the sub-experiments one by one: of each only its statistics stay in memory once its plots are
-// drawn.
-func (s *reporter) report(ctx context.Context) error {
+// report goes through the sub-experiments one by one: of each only its statistics stay in memory, and what its plots
+// show until they are drawn, which other processors do meanwhile.
+func (s *reporter) report() error {
 	var sums []analyze.Summary
 	var errs []error
 	for _, res := range s.rec.Results {
@@ -100,7 +117,7 @@ func (s *reporter) report(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		errs = append(errs, s.plot(ctx, sum))
+		errs = append(errs, s.plot(sum))
 		for _, advice := range analyze.Advice(sum) {
 			s.log.Warnf("%s: %s", sum.Title, advice)
 		}
@@ -115,24 +132,20 @@ func (s *reporter) report(ctx context.Context) error {
 	}
 	if len(sums) > 0 {
 		errs = append(errs, statistics(filepath.Join(s.dir, statisticsFile), sums...))
-		plots, err := report.WriteCombinedCDF(ctx, s.dir, sums)
-		s.tellSkipped(plots)
-		errs = append(errs, err)
+		s.drawing.CombinedCDF(s.dir, sums)
 		if slices.ContainsFunc(sums, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
-			_, err = report.WriteParts(ctx, s.dir, sums)
-			errs = append(errs, err)
+			s.drawing.Parts(s.dir, sums)
+			errs = append(errs, report.WriteParts(s.dir, sums))
 		}
 		if len(sums) > 1 && len(analyze.BySize(sums)) > 0 {
-			plots, err := report.WriteSizes(ctx, s.dir, sums)
-			s.tellSkipped(plots)
-			errs = append(errs, err)
+			s.drawing.Sizes(s.dir, sums)
 		}
 		if line := report.Numbered(sums); line != "" {
 			s.log.Infof("%s", line)
 		}
 	}
 	s.out.Summaries = sums
-	return errors.Join(append(errs, s.compare(ctx, sums), s.tune(ctx, sums))...)
+	return errors.Join(append(errs, s.compare(sums), s.tune(sums))...)
 }
 
 // summarize has the study of a sub-experiment read its folder.
@@ -148,24 +161,17 @@ func (s *reporter) summarize(res run.ResultRecord) (analyze.Summary, error) {
 	return sum.Latencies, err
 }
 
-func (s *reporter) plot(ctx context.Context, sum analyze.Summary) error {
+func (s *reporter) plot(sum analyze.Summary) error {
 	v, err := report.ParseVisualization(s.rec.Experiment.SubExperiments[sum.Index].Visualization)
 	if err != nil {
 		return err
 	}
-	plots, err := report.WritePlots(ctx, s.folder(sum.Index), v, sum)
-	s.tellSkipped(plots)
-	if err != nil || v == (report.Visualization{}) || len(sum.Instances.Lives) == 0 {
-		return err
+	v.Histogram = v.Histogram || s.draw.Histograms
+	s.drawing.Plots(s.folder(sum.Index), v, sum)
+	if v != (report.Visualization{}) && len(sum.Instances.Lives) > 0 {
+		s.drawing.Instances(s.folder(sum.Index), sum)
 	}
-	_, err = report.WriteInstances(ctx, s.folder(sum.Index), sum)
-	return err
-}
-
-func (s *reporter) tellSkipped(p report.Plots) {
-	for _, sk := range p.Skipped {
-		s.log.Infof("no %s: %s", sk.File, sk.Reason)
-	}
+	return nil
 }
 
 // folder is where the results of a sub-experiment are.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,14 +9,13 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
-	"stellar/src/report"
 	"stellar/src/sample"
 	"stellar/src/study"
 )
 
 // tune recommends memory sizes where the file asks for that: one for each combination of what else differs between the
 // sub-experiments.
-func (s *reporter) tune(ctx context.Context, sums []analyze.Summary) error {
+func (s *reporter) tune(sums []analyze.Summary) error {
 	var lines []string
 	groups := map[string][]analyze.Summary{}
 	axes, err := s.axes()
@@ -44,9 +42,8 @@ func (s *reporter) tune(ctx context.Context, sums []analyze.Summary) error {
 		t.Line = line
 		s.out.Tunings = append(s.out.Tunings, t)
 	}
-	plots, err := report.WriteTunings(ctx, s.dir, s.out.Tunings)
-	s.tellSkipped(plots)
-	return errors.Join(append(errs, err)...)
+	s.drawing.Tunings(s.dir, s.out.Tunings)
+	return errors.Join(errs...)
 }
 
 func (s *reporter) sub(i int) *experiment.SubExperiment { return &s.rec.Experiment.SubExperiments[i] }

@@ -82,14 +82,15 @@ func latencies(s analyze.Summary) (all []float64) {
 }
 
 func TestLatencyBins(t *testing.T) {
+	const most = 100
 	sum := workload{title: "mixed", bursts: 10, size: 50, coldShare: .2, warmMS: 2, coldMS: 80, seed: 1}.summary(t)
 	for _, log := range []bool{false, true} {
-		h := latencyBins(latencies(sum), log)
+		h := binsOn(latencies(sum), log, most)
 		total := 0
 		for _, n := range h.Counts {
 			total += n
 		}
-		if total != sum.Count || len(h.Counts) < 5 || len(h.Counts) > maxBins {
+		if total != sum.Count || len(h.Counts) < 5 || len(h.Counts) > most {
 			t.Errorf("log %v: %d of %d in %d bins", log, total, sum.Count, len(h.Counts))
 		}
 		if got := h.Edges[len(h.Edges)-1]; math.Abs(got/sum.Max.V-1) > 1e-9 {

@@ -96,8 +96,14 @@ func TestFigureHeads(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		fmt.Fprintf(&out, "%s\n  %s\n  %s\n  %s\n  %s over %s\n", name, f.title, f.subtitle, legendOf(f),
-			f.plot.Y.Label.Text, f.plot.X.Label.Text)
+		fmt.Fprintf(&out, "%s\n  %s\n  %s\n  %s\n", name, f.title, f.subtitle, legendOf(f))
+		if f.plot != nil {
+			fmt.Fprintf(&out, "  %s over %s\n", f.plot.Y.Label.Text, f.plot.X.Label.Text)
+			return
+		}
+		for _, c := range f.sheet.cells {
+			fmt.Fprintf(&out, "  %s, p99 %s, bins %v\n", c.label(), duration(analyze.Of(c.p99)), c.counts)
+		}
 	}
 	for _, s := range []analyze.Summary{mixed, warm, cold, silent, slow} {
 		f, err := cdfFigure(s)
@@ -106,11 +112,13 @@ func TestFigureHeads(t *testing.T) {
 		show("bars", f, err)
 		f, err = barsFigure(s, 50)
 		show("bars over 50 ms", f, err)
-		for b := range s.Bursts.All() {
-			f, err = histogramFigure(s, b)
-			break
+		for sh, err := range sheets(s) {
+			if sh.cells[0].burst > 0 {
+				break // of many sheets the first
+			}
+			sh.cells = sh.cells[:min(len(sh.cells), 3)] // the others are made alike
+			show(sh.file(), sh.figure(s), err)
 		}
-		show("histogram", f, err)
 	}
 	f, err := combinedFigure([]analyze.Summary{mixed, {}, silent})
 	show("combined", f, err)

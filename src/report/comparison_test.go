@@ -43,7 +43,7 @@ func TestComparisons(t *testing.T) {
 
 func TestComparisonPlots(t *testing.T) {
 	dir := t.TempDir()
-	plots, err := WriteComparisons(t.Context(), dir, compared(t))
+	plots, err := drawIn(t.Context(), func(d *Drawing) { d.Comparisons(dir, compared(t)) })
 	if err != nil || len(plots.Files) != 4 || len(plots.Skipped) != 0 {
 		t.Fatalf("%v %+v", err, plots)
 	}

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -17,16 +16,12 @@ import (
 	"stellar/src/fail"
 )
 
-// WriteComparisons draws a plot for each comparison into the run's folder.
-func WriteComparisons(ctx context.Context, dir string, all []analyze.Comparison) (Plots, error) {
-	var out Plots
+// Comparisons draws a plot for each comparison into the run's folder.
+func (d *Drawing) Comparisons(dir string, all []analyze.Comparison) {
 	for _, c := range all {
 		f, err := comparisonFigure(c)
-		if err := out.add(ctx, dir, ComparisonPlot(c.Name), f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, ComparisonPlot(c.Name), f, err)
 	}
-	return out, nil
 }
 
 // series is one line of a comparison in the form in which it is drawn.

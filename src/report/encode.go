@@ -28,30 +28,46 @@ func encode(img *image.RGBA) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// runs calls each with every run of pixels of one color, row by row: where it begins and ends in the row.
-func runs(img *image.RGBA, each func(y, from, to int, p pixel)) {
-	const stride = 32 // pixels that are of one color if they equal those one to the left; most of a plot is areas
-	width := img.Rect.Dx()
-	for y := range img.Rect.Dy() {
-		row := img.Pix[y*img.Stride:][:4*width]
-		for from := 0; from < width; {
-			p, to := pixel(row[4*from:]), from+1
-			for to+stride <= width && bytes.Equal(row[4*to:4*(to+stride)], row[4*(to-1):4*(to-1+stride)]) {
-				to += stride
-			}
-			for to < width && pixel(row[4*to:]) == p {
-				to++
-			}
-			each(y, from, to, p)
-			from = to
+// row is a row's pixels.
+func row(img *image.RGBA, y int) []byte { return img.Pix[y*img.Stride:][:4*img.Rect.Dx()] }
+
+// distinctRows calls each with every row that differs from the one above it: its y, and how many rows from there on are
+// equal. Most rows of a plot are like the one above.
+func distinctRows(img *image.RGBA, each func(y, equal int)) {
+	height := img.Rect.Dy()
+	for y := 0; y < height; {
+		first, n := row(img, y), 1
+		for y+n < height && bytes.Equal(first, row(img, y+n)) {
+			n++
 		}
+		each(y, n)
+		y += n
+	}
+}
+
+// runs calls each with every run of pixels of one color in a row: where it begins and ends.
+func runs(row []byte, each func(from, to int, p pixel)) {
+	const stride = 32 // pixels that are of one color if they equal those one to the left; most of a plot is areas
+	width := len(row) / 4
+	for from := 0; from < width; {
+		p, to := pixel(row[4*from:]), from+1
+		for to+stride <= width && bytes.Equal(row[4*to:4*(to+stride)], row[4*(to-1):4*(to-1+stride)]) {
+			to += stride
+		}
+		for to < width && pixel(row[4*to:]) == p {
+			to++
+		}
+		each(from, to, p)
+		from = to
 	}
 }
 
 // countColors counts the pixels of each color.
 func countColors(img *image.RGBA) map[pixel]int {
 	counts := map[pixel]int{}
-	runs(img, func(_, from, to int, p pixel) { counts[p] += to - from })
+	distinctRows(img, func(y, equal int) {
+		runs(row(img, y), func(from, to int, p pixel) { counts[p] += (to - from) * equal })
+	})
 	return counts
 }
 
@@ -88,18 +104,24 @@ func reduce(counts map[pixel]int) reduction {
 func paletted(img *image.RGBA, colors reduction) *image.Paletted {
 	few := image.NewPaletted(img.Rect, nil)
 	indices := map[pixel]uint8{}
-	runs(img, func(y, from, to int, p pixel) {
-		p = colors.as[p]
-		index, ok := indices[p]
-		if !ok {
-			index = uint8(len(few.Palette))
-			indices[p] = index
-			few.Palette = append(few.Palette, color.RGBA{p[0], p[1], p[2], p[3]})
-		}
-		run := few.Pix[y*few.Stride:][from:to]
-		run[0] = index
-		for done := 1; done < len(run); done *= 2 {
-			copy(run[done:], run[:done])
+	distinctRows(img, func(y, equal int) {
+		out := few.Pix[y*few.Stride:][:few.Stride]
+		runs(row(img, y), func(from, to int, p pixel) {
+			p = colors.as[p]
+			index, ok := indices[p]
+			if !ok {
+				index = uint8(len(few.Palette))
+				indices[p] = index
+				few.Palette = append(few.Palette, color.RGBA{p[0], p[1], p[2], p[3]})
+			}
+			run := out[from:to]
+			run[0] = index
+			for done := 1; done < len(run); done *= 2 {
+				copy(run[done:], run[:done])
+			}
+		})
+		for i := 1; i < equal; i++ {
+			copy(few.Pix[(y+i)*few.Stride:], out)
 		}
 	})
 	return few

@@ -70,12 +70,14 @@ func TestRuns(t *testing.T) {
 			from = to
 		}
 	}
-	runs(img, func(y, from, to int, p pixel) {
-		got = append(got, [3]int{y, from, to})
-		if p != pixel(img.Pix[img.PixOffset(from, y):][:4]) {
-			t.Errorf("row %d: the run at %d is of another color: %v", y, from, p)
-		}
-	})
+	for y := range img.Rect.Dy() {
+		runs(row(img, y), func(from, to int, p pixel) {
+			got = append(got, [3]int{y, from, to})
+			if p != pixel(img.Pix[img.PixOffset(from, y):][:4]) {
+				t.Errorf("row %d: the run at %d is of another color: %v", y, from, p)
+			}
+		})
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%d runs, want %d:\n%v\nwant\n%v", len(got), len(want), got, want)
 	}

@@ -1,8 +1,8 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
-	"image"
 	"image/color"
 	"math"
 	"os"
@@ -11,7 +11,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // figure is a plot with a head above it: title, subtitle and a legend in rows, so that the legend never hides data.
@@ -20,6 +20,7 @@ type figure struct {
 	subtitle string
 	legend   []key
 	plot     *plot.Plot
+	sheet    *sheet // in place of plot
 }
 
 // key is one entry of the legend; one of line, box and glyph says how its sample looks.
@@ -95,15 +96,26 @@ func flow(keys []key, width, column vg.Length, breaks bool) (out []placed, rows 
 	return out, rows
 }
 
-// png draws the figure. The same figure gives the same bytes.
-func (f figure) png() ([]byte, error) {
-	width := figureWidth - 2*margin
-	keys, rows := layout(f.legend, width)
-	head := titleHeight + subtitleHeight + vg.Length(rows)*legendRow + legendGap
-	height := head + plotHeight + 2*margin
-	canvas := vgimg.NewWith(vgimg.UseWH(figureWidth, height), vgimg.UseDPI(figureDPI))
-	c := draw.Crop(draw.New(canvas), margin, -margin, margin, -margin)
+// head is the height of what stands above the plot, and the legend as it is laid out there.
+func (f figure) head() (height vg.Length, legend []placed) {
+	legend, rows := layout(f.legend, figureWidth-2*margin)
+	return titleHeight + subtitleHeight + vg.Length(rows)*legendRow + legendGap, legend
+}
 
+// height is that of the whole figure.
+func (f figure) height() vg.Length {
+	head, _ := f.head()
+	if f.sheet != nil {
+		return head + f.sheet.height() + 2*margin
+	}
+	return head + plotHeight + 2*margin
+}
+
+// draw draws the figure on a canvas of its size.
+func (f figure) draw(on vg.CanvasSizer) {
+	width := figureWidth - 2*margin
+	head, legend := f.head()
+	c := draw.Crop(draw.New(on), margin, -margin, margin, -margin)
 	title := textStyle(titleSize, inkColor)
 	title.Font.Weight = boldWeight
 	sub := textStyle(textSize, mutedColor)
@@ -112,20 +124,40 @@ func (f figure) png() ([]byte, error) {
 	y -= titleHeight/2 + subtitleHeight/2
 	c.FillText(sub, vg.Point{X: c.Min.X, Y: y}, fit(sub, f.subtitle, width))
 	y -= subtitleHeight/2 + legendRow/2
-	for _, k := range keys {
+	for _, k := range legend {
 		k.draw(c, vg.Point{X: c.Min.X + k.x, Y: y - vg.Length(k.row)*legendRow})
 	}
-	f.plot.Draw(draw.Crop(c, 0, 0, 0, -head))
+	area := draw.Crop(c, 0, 0, 0, -head)
+	if f.sheet != nil {
+		f.sheet.draw(area)
+		return
+	}
+	f.plot.Draw(area)
+}
 
-	img, ok := canvas.Image().(*image.RGBA)
+// png is the figure as a PNG. The same figure gives the same bytes.
+func (f figure) png() ([]byte, error) {
+	canvas, ok := newRaster(figureWidth, f.height())
 	if !ok {
 		return nil, fmt.Errorf("encoding the plot %q: it is drawn on a %T", f.title, canvas.Image())
 	}
-	data, err := encode(img)
+	f.draw(canvas)
+	data, err := encode(canvas.img)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the plot %q: %w", f.title, err)
 	}
 	return data, nil
+}
+
+// svg is the figure as an SVG, whose text stays text. The same figure gives the same bytes.
+func (f figure) svg() ([]byte, error) {
+	canvas := vgsvg.New(figureWidth, f.height())
+	f.draw(canvas)
+	var out bytes.Buffer
+	if _, err := canvas.WriteTo(&out); err != nil {
+		return nil, fmt.Errorf("encoding the plot %q: %w", f.title, err)
+	}
+	return out.Bytes(), nil
 }
 
 func (k key) draw(c draw.Canvas, at vg.Point) {
@@ -151,8 +183,12 @@ func rectangle(c draw.Canvas, col color.Color, left, right, bottom, top vg.Lengt
 }
 
 // write puts the figure into a file, whose folder it makes; a file that could not be written completely is removed.
-func (f figure) write(path string) error {
-	data, err := f.png()
+func (f figure) write(path string, format Format) error {
+	as := f.png
+	if format == SVG {
+		as = f.svg
+	}
+	data, err := as()
 	if err != nil {
 		return err
 	}

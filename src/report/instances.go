@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -16,12 +15,10 @@ import (
 // InstancesFile is the name of the plot of instances over time, within a sub-experiment's folder.
 const InstancesFile = "instances.png"
 
-// WriteInstances draws how many instances were alive over the time of a sub-experiment.
-func WriteInstances(ctx context.Context, dir string, s analyze.Summary) (Plots, error) {
-	var out Plots
+// Instances draws how many instances were alive over the time of a sub-experiment.
+func (d *Drawing) Instances(dir string, s analyze.Summary) {
 	f, err := instancesFigure(s)
-	err = out.add(ctx, dir, InstancesFile, f, err)
-	return out, err
+	d.add(dir, InstancesFile, f, err)
 }
 
 // stepColumns is how many steps are told apart over the width of a page; markColumns how many cold starts.

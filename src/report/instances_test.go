@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,14 +81,14 @@ func TestInstancesPlot(t *testing.T) {
 		t.Errorf("%d steps, %d marks, %d cold starts", len(curve.steps), len(curve.starts), curve.cold)
 	}
 	dir := t.TempDir()
-	got, err := WriteInstances(t.Context(), dir, s)
+	got, err := drawIn(t.Context(), func(d *Drawing) { d.Instances(dir, s) })
 	if err != nil || len(got.Files) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if _, ink := decoded(t, filepath.Join(dir, InstancesFile)); ink < 10_000 {
 		t.Errorf("%d pixels are not white", ink)
 	}
-	got, err = WriteInstances(t.Context(), dir, analyze.Summary{})
+	got, err = drawIn(t.Context(), func(d *Drawing) { d.Instances(dir, analyze.Summary{}) })
 	if err != nil || len(got.Files) != 0 || len(got.Skipped) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -104,8 +105,8 @@ func TestParts(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	dir := t.TempDir()
-	got, err := WriteParts(t.Context(), dir, all)
-	if err != nil || len(got.Files) != 1 {
+	got, err := drawIn(t.Context(), func(d *Drawing) { d.Parts(dir, all) })
+	if err = errors.Join(err, WriteParts(dir, all)); err != nil || len(got.Files) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	img, _ := decoded(t, filepath.Join(dir, PartsPlot))
@@ -123,8 +124,15 @@ func TestParts(t *testing.T) {
 	if err != nil || !strings.Contains(string(table), "\n1,zip,9,2.000,60.000,30.000,8.000,100.000\n") {
 		t.Errorf("%s, %v", table, err)
 	}
-	got, err = WriteParts(t.Context(), t.TempDir(), all[:1])
+	got, err = drawIn(t.Context(), func(d *Drawing) { d.Parts(t.TempDir(), all[:1]) })
 	if err != nil || len(got.Files) != 0 || len(got.Skipped) != 1 {
 		t.Errorf("%+v, %v", got, err)
+	}
+	none := t.TempDir()
+	if err := WriteParts(none, all[:1]); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(none, PartsTable)); err == nil {
+		t.Error("a table without parts")
 	}
 }

@@ -31,7 +31,7 @@ func overheads(kind string, step int64, sizes int) analyze.Summary {
 
 func TestOverheadPlot(t *testing.T) {
 	dir := t.TempDir()
-	got, err := WritePlots(t.Context(), dir, Visualization{}, overheads("code", 10<<20, 5))
+	got, err := drawIn(t.Context(), func(d *Drawing) { d.Plots(dir, Visualization{}, overheads("code", 10<<20, 5)) })
 	if err != nil || !slices.Equal(got.Files, []string{OverheadFile}) || got.Skipped != nil {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -47,7 +47,7 @@ func TestOverheadPlot(t *testing.T) {
 		"Request body (KiB)" || f.plot.X.Max > 2 {
 		t.Errorf("%s to %g, %v", f.plot.X.Label.Text, f.plot.X.Max, err)
 	}
-	none, err := WritePlots(t.Context(), dir, Visualization{}, overheads("code", 1024, 0))
+	none, err := drawIn(t.Context(), func(d *Drawing) { d.Plots(dir, Visualization{}, overheads("code", 1024, 0)) })
 	if err != nil || len(none.Files) != 0 || len(none.Skipped) != 1 {
 		t.Errorf("without rows: %+v, %v", none, err)
 	}

@@ -1,12 +1,13 @@
 package report
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"image/color"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 
@@ -20,23 +21,23 @@ const (
 	PartsTable = "cold_breakdown.csv"
 )
 
-// WriteParts draws where the time of cold starts went, sub-experiment by sub-experiment, and writes the table behind
-// the plot. Where no sub-experiment has parts there is neither.
-func WriteParts(ctx context.Context, dir string, all []analyze.Summary) (Plots, error) {
-	var out Plots
+// Parts draws where the time of cold starts went, sub-experiment by sub-experiment, into the run's folder.
+func (d *Drawing) Parts(dir string, all []analyze.Summary) {
 	f, err := partsFigure(all)
-	if err := out.add(ctx, dir, PartsPlot, f, err); err != nil || len(out.Files) == 0 {
-		return out, err
+	d.add(dir, PartsPlot, f, err)
+}
+
+// WriteParts writes the table behind the plot of where the time of cold starts went. Where no sub-experiment has parts
+// there is none.
+func WriteParts(dir string, all []analyze.Summary) error {
+	if !slices.ContainsFunc(all, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
+		return nil
 	}
 	table, err := os.Create(filepath.Join(dir, PartsTable))
 	if err != nil {
-		return out, fmt.Errorf("write the parts of cold starts: %w", err)
+		return fmt.Errorf("write the parts of cold starts: %w", err)
 	}
-	if err := analyze.WritePartsCSV(table, all); err != nil {
-		_ = table.Close()
-		return out, err
-	}
-	return out, table.Close()
+	return errors.Join(analyze.WritePartsCSV(table, all), table.Close())
 }
 
 // partColors are those of the parts, in their order: sky blue, bluish green, blue, orange.

@@ -31,7 +31,7 @@ func pinged(n int) analyze.Summary {
 
 func TestPingPongPlots(t *testing.T) {
 	dir := t.TempDir()
-	got, err := WritePlots(t.Context(), dir, Visualization{}, pinged(300))
+	got, err := drawIn(t.Context(), func(d *Drawing) { d.Plots(dir, Visualization{}, pinged(300)) })
 	if err != nil || !slices.Equal(got.Files, []string{"histogram.png", "round-trips.png"}) || got.Skipped != nil {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -51,7 +51,7 @@ func TestPingPongPlots(t *testing.T) {
 		log.plot.Y.Max < 2 || log.plot.Y.Max > 2.1 || log.plot.Y.Min > 0 {
 		t.Errorf("a long round trip: axis %g to %g, %v", log.plot.Y.Min, log.plot.Y.Max, err)
 	}
-	none, err := WritePlots(t.Context(), dir, Visualization{}, pinged(0))
+	none, err := drawIn(t.Context(), func(d *Drawing) { d.Plots(dir, Visualization{}, pinged(0)) })
 	if err != nil || len(none.Files) != 0 || len(none.Skipped) != 2 {
 		t.Errorf("without rows: %+v, %v", none, err)
 	}

@@ -1,11 +1,7 @@
 package report
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"math"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -18,15 +14,15 @@ type Visualization struct {
 	CDF       bool
 	Bars      bool
 	BarsMS    float64 // over 0: cold means a latency of at least this many ms, rather than the functions' word
-	Histogram bool    // one file for each burst
+	Histogram bool    // a histogram of each burst, many on a sheet
 }
 
 // ParseVisualization reads the experiment file's value: all, bar, bar-<ms>, cdf, histogram or none; the empty string is
-// the default, cdf.
+// the default, cdf. Histograms of single bursts are drawn only where they are asked for: all is without them.
 func ParseVisualization(s string) (Visualization, error) {
 	switch s {
 	case "all":
-		return Visualization{CDF: true, Bars: true, Histogram: true}, nil
+		return Visualization{CDF: true, Bars: true}, nil
 	case "bar":
 		return Visualization{Bars: true}, nil
 	case "cdf", "":
@@ -55,106 +51,42 @@ const (
 // SurvivalFile is the name of the plot of how long idle instances live.
 const SurvivalFile = "survival.png"
 
-// HistogramFile is the name of one burst's histogram.
-func HistogramFile(burst int) string {
-	return filepath.Join("histograms", fmt.Sprintf("burst%d.png", burst))
-}
-
-// Plots says what was drawn and what was not.
-type Plots struct {
-	Files   []string // relative to the folder, in the order they were written
-	Skipped []Skipped
-}
-
-// Skipped is a plot without data to draw.
-type Skipped struct {
-	File   string
-	Reason string
-}
-
-// WritePlots draws the plots of one sub-experiment into its folder. Missing data is not an error: that plot is not
-// written and the result has the reason. A context that ends stops it between two plots.
-func WritePlots(ctx context.Context, dir string, v Visualization, s analyze.Summary) (Plots, error) {
-	var out Plots
+// Plots draws the plots of one sub-experiment into its folder. Missing data is not an error: that plot is not written,
+// and the drawing's result has the reason.
+func (d *Drawing) Plots(dir string, v Visualization, s analyze.Summary) {
 	if v.CDF {
 		f, err := cdfFigure(s)
-		if err := out.add(ctx, dir, CDFFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, CDFFile, f, err)
 	}
 	if v.Bars {
 		f, err := barsFigure(s, v.BarsMS)
-		if err := out.add(ctx, dir, BarsFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, BarsFile, f, err)
 	}
 	if s.Survival != nil {
 		f, err := survivalFigure(s)
-		if err := out.add(ctx, dir, SurvivalFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, SurvivalFile, f, err)
 	}
 	if s.PingPong != nil {
 		f, err := rttHistogram(s)
-		if err := out.add(ctx, dir, RTTHistogramFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, RTTHistogramFile, f, err)
 		f, err = rttFigure(s)
-		if err := out.add(ctx, dir, RTTFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, RTTFile, f, err)
 	}
 	if s.Transfers != nil && v.CDF {
 		f, err := transfersFigure(s)
-		if err := out.add(ctx, dir, TransfersFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, TransfersFile, f, err)
 	}
 	if s.Overhead != nil {
 		f, err := overheadFigure(s)
-		if err := out.add(ctx, dir, OverheadFile, f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, OverheadFile, f, err)
 	}
-	if !v.Histogram {
-		return out, nil
+	if v.Histogram {
+		d.histograms(dir, s)
 	}
-	if s.Bursts.Len() == 0 {
-		out.Skipped = append(out.Skipped, Skipped{File: "histograms", Reason: noData(s)})
-	}
-	for b := range s.Bursts.All() {
-		f, err := histogramFigure(s, b)
-		if err := out.add(ctx, dir, HistogramFile(b.Number), f, err); err != nil {
-			return out, err
-		}
-	}
-	return out, nil
 }
 
-// WriteCombinedCDF draws the CDF of all sub-experiments into the run's folder.
-func WriteCombinedCDF(ctx context.Context, dir string, all []analyze.Summary) (Plots, error) {
-	var out Plots
+// CombinedCDF draws the CDF of all sub-experiments into the run's folder.
+func (d *Drawing) CombinedCDF(dir string, all []analyze.Summary) {
 	f, err := combinedFigure(all)
-	err = out.add(ctx, dir, CDFFile, f, err)
-	return out, err
-}
-
-// add writes a figure, or records why there is none.
-func (p *Plots) add(ctx context.Context, dir, name string, f figure, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		return fmt.Errorf("drawing %s: %w", name, cause)
-	}
-	var skip fail.Skip
-	if errors.As(err, &skip) {
-		p.Skipped = append(p.Skipped, Skipped{File: name, Reason: skip.Reason})
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("drawing %s: %w", name, err)
-	}
-	if err := f.write(filepath.Join(dir, name)); err != nil {
-		return fmt.Errorf("drawing %s: %w", name, err)
-	}
-	p.Files = append(p.Files, name)
-	return nil
+	d.add(dir, CDFFile, f, err)
 }

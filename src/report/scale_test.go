@@ -210,7 +210,9 @@ func process(t testing.TB, dir string) analyze.Summary {
 	if err := bursts.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := WritePlots(t.Context(), dir, Visualization{CDF: true, Bars: true}, s); err != nil {
+	if _, err := drawIn(t.Context(), func(d *Drawing) {
+		d.Plots(dir, Visualization{CDF: true, Bars: true}, s)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := os.Create(filepath.Join(dir, "statistics.csv"))
@@ -220,7 +222,9 @@ func process(t testing.TB, dir string) analyze.Summary {
 	if err := errors.Join(analyze.WriteCSV(out, []analyze.Summary{s}), out.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := WriteCombinedCDF(t.Context(), filepath.Join(dir, "all"), []analyze.Summary{s.Light()}); err != nil {
+	if _, err := drawIn(t.Context(), func(d *Drawing) {
+		d.CombinedCDF(filepath.Join(dir, "all"), []analyze.Summary{s.Light()})
+	}); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"strings"
 
+	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -21,7 +22,7 @@ const (
 	titleSize  = 14
 	textSize   = 10
 	labelSize  = 11
-	boldWeight = 3 // font.WeightBold of x/image, which is no module of ours
+	boldWeight = xfont.WeightBold
 )
 
 // rgb is an opaque colour, 0xRRGGBB.

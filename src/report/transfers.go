@@ -1,7 +1,6 @@
 package report
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -81,13 +80,11 @@ func lowest(curves []curve) float64 {
 	return low
 }
 
-// WriteSizes draws the latency of chains against the size of the payload, inline and through storage. Where fewer than
-// two sizes were measured there is no plot.
-func WriteSizes(ctx context.Context, dir string, all []analyze.Summary) (Plots, error) {
-	var out Plots
+// Sizes draws the latency of chains against the size of the payload, inline and through storage. Where fewer than two
+// sizes were measured there is no plot.
+func (d *Drawing) Sizes(dir string, all []analyze.Summary) {
 	f, err := sizesFigure(all)
-	err = out.add(ctx, dir, SizesFile, f, err)
-	return out, err
+	d.add(dir, SizesFile, f, err)
 }
 
 // sizesFigure has the median and the p99 of each way, on logarithmic axes. A payload of no bytes has no place there.

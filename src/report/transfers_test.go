@@ -29,7 +29,9 @@ func chained(way string, bytes int64, ms ...float64) analyze.Summary {
 // TestTransferPlots: hops have their distribution, also below zero; sizes have a plot where there are two.
 func TestTransferPlots(t *testing.T) {
 	dir := t.TempDir()
-	plots, err := WritePlots(t.Context(), dir, Visualization{CDF: true}, chained(analyze.Storage, 1000, -0.2, 1, 5))
+	plots, err := drawIn(t.Context(), func(d *Drawing) {
+		d.Plots(dir, Visualization{CDF: true}, chained(analyze.Storage, 1000, -0.2, 1, 5))
+	})
 	if err != nil || !strings.Contains(strings.Join(plots.Files, " "), TransfersFile) {
 		t.Fatalf("%+v, %v", plots, err)
 	}
@@ -42,7 +44,7 @@ func TestTransferPlots(t *testing.T) {
 	}
 	all := []analyze.Summary{chained(analyze.Inline, 0, 1), chained(analyze.Inline, 1000, 1), chained(analyze.Inline,
 		100_000, 9), chained(analyze.Storage, 1000, 3), chained(analyze.Storage, 100_000, 4)}
-	sizes, err := WriteSizes(t.Context(), dir, all)
+	sizes, err := drawIn(t.Context(), func(d *Drawing) { d.Sizes(dir, all) })
 	if info, statErr := os.Stat(filepath.Join(dir, SizesFile)); err != nil || len(sizes.Files) != 1 || statErr != nil ||
 		info.Size() < 1000 {
 		t.Errorf("%+v, %v, %v", sizes, err, statErr)
@@ -52,7 +54,9 @@ func TestTransferPlots(t *testing.T) {
 		!strings.HasPrefix(f.subtitle, "storage has the smaller median from 97.7 KiB on") {
 		t.Errorf("%v, %d lines, %q", err, len(f.legend), f.subtitle)
 	}
-	if sizes, err := WriteSizes(t.Context(), dir, all[:2]); err != nil || len(sizes.Skipped) != 1 {
+	if sizes, err := drawIn(t.Context(), func(d *Drawing) {
+		d.Sizes(dir, all[:2])
+	}); err != nil || len(sizes.Skipped) != 1 {
 		t.Errorf("one size: %+v, %v", sizes, err)
 	}
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"math"
@@ -25,16 +24,12 @@ func TuningPlot(n int) string {
 	return fmt.Sprintf("memory_tuning-%d.png", n)
 }
 
-// WriteTunings draws time and cost against memory for each recommendation, into the run's folder.
-func WriteTunings(ctx context.Context, dir string, all []analyze.Tuning) (Plots, error) {
-	var out Plots
+// Tunings draws time and cost against memory for each recommendation, into the run's folder.
+func (d *Drawing) Tunings(dir string, all []analyze.Tuning) {
 	for n, t := range all {
 		f, err := tuningFigure(t)
-		if err := out.add(ctx, dir, TuningPlot(n), f, err); err != nil {
-			return out, err
-		}
+		d.add(dir, TuningPlot(n), f, err)
 	}
-	return out, nil
 }
 
 // Tunings writes for each recommendation a table of the sizes, and what is recommended. The error is the writer's.

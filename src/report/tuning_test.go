@@ -51,7 +51,9 @@ func TestTuningPlot(t *testing.T) {
 	for i := range unpriced.Points {
 		unpriced.Points[i].Cost = analyze.Estimate{}
 	}
-	plots, err := WriteTunings(t.Context(), dir, []analyze.Tuning{threeSizes(), unpriced, {Reason: "nothing"}})
+	plots, err := drawIn(t.Context(), func(d *Drawing) {
+		d.Tunings(dir, []analyze.Tuning{threeSizes(), unpriced, {Reason: "nothing"}})
+	})
 	if err != nil || len(plots.Files) != 2 || len(plots.Skipped) != 1 {
 		t.Fatalf("plots %+v, error %v", plots, err)
 	}
