@@ -5,15 +5,16 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Check compares a text with the golden file testdata/<test's name>.golden.
+// Check compares a text with the golden file testdata/<test's name>.golden, where a subtest's slash is a dash.
 func Check(t *testing.T, got string) {
 	t.Helper()
-	CheckFile(t, filepath.Join("testdata", t.Name()+".golden"), got)
+	CheckFile(t, filepath.Join("testdata", strings.ReplaceAll(t.Name(), "/", "-")+".golden"), got)
 }
 
 // CheckFile compares a text with a golden file.
