@@ -88,7 +88,7 @@ func TestCleanGoesPastWhatIsNoEntry(t *testing.T) {
 	if err != nil || len(c.Removed)+len(c.Gone) > 0 || len(c.Foreign) != 1 {
 		t.Errorf("the second time: %+v, %s", c, lab.Story(err))
 	}
-	if list, err := w.ExistingFunctions(); err != nil || len(list) > 0 {
+	if list, err := w.ExistingFunctions(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("functions are %v, %v", list, err)
 	}
 }

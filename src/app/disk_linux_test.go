@@ -78,7 +78,7 @@ func (f filling) StageStart(name string) {
 func TestEndIsWrittenLaterWhereTheDiskWasFull(t *testing.T) {
 	for name, look := range map[string]func(w app.App) error{
 		"clean":     func(w app.App) error { _, err := w.Clean(context.Background(), false); return err },
-		"functions": func(w app.App) error { _, err := w.ExistingFunctions(); return err },
+		"functions": func(w app.App) error { _, err := w.ExistingFunctions(t.Context()); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -1,15 +1,19 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"slices"
 
 	"stellar/src/provider"
 	"stellar/src/run"
 )
 
-// ExistingFunction is a function of a run that was kept, or that did not end well.
+// ExistingFunction is a function of a run that was kept, or that did not end well; or one that the local platform has
+// of others.
 type ExistingFunction struct {
-	Run      string `json:"run"` // its folder
+	Run      string `json:"run"`               // its folder; empty: it is no run's
+	Service  string `json:"service,omitempty"` // of the local platform, where it is no run's
 	Status   string `json:"status"`
 	Function string `json:"function"`
 	Runtime  string `json:"runtime"`
@@ -18,8 +22,12 @@ type ExistingFunction struct {
 	Moved    bool   `json:"moved,omitempty"` // the run's folder is no longer there
 }
 
-// ExistingFunctions lists the functions of runs that the index of unfinished runs holds.
-func (a App) ExistingFunctions() ([]ExistingFunction, error) {
+// StatusDeployed is the status of a function that is no run's.
+const StatusDeployed = "deployed"
+
+// ExistingFunctions lists the functions of runs that the index of unfinished runs holds, and the others that are
+// deployed on the local platform that stays.
+func (a App) ExistingFunctions(ctx context.Context) ([]ExistingFunction, error) {
 	entries, err := run.Remembered(a.Getenv)
 	if err != nil {
 		return nil, err
@@ -35,6 +43,28 @@ func (a App) ExistingFunctions() ([]ExistingFunction, error) {
 			out = append(out, a.existingOf(e.Dir)...)
 		}
 	}
+	local, err := a.existingLocal(ctx, out)
+	return append(out, local...), err
+}
+
+// existingLocal are the functions of the local platform that stays, without those that are known already.
+func (a App) existingLocal(ctx context.Context, known []ExistingFunction) (out []ExistingFunction, err error) {
+	platform, err := a.RunningPlatform(ctx)
+	if err != nil || platform == nil {
+		return nil, err
+	}
+	services, err := platform.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range services {
+		for _, f := range s.Functions {
+			if !slices.ContainsFunc(known, func(k ExistingFunction) bool { return k.URL == f.URL }) {
+				out = append(out, ExistingFunction{Service: s.Service, Status: StatusDeployed, Function: f.Name,
+					Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.URL})
+			}
+		}
+	}
 	return out, nil
 }
 
@@ -46,7 +76,8 @@ func (a App) existingMoved(e run.Indexed) []ExistingFunction {
 	}
 	var out []ExistingFunction
 	for _, f := range e.Kept.Functions {
-		out = append(out, ExistingFunction{e.Dir, run.StatusKept, f.Name, f.Runtime, f.MemoryMB, f.URL, true})
+		out = append(out, ExistingFunction{Run: e.Dir, Status: run.StatusKept, Function: f.Name,
+			Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.URL, Moved: true})
 	}
 	return out
 }
@@ -65,7 +96,8 @@ func (a App) existingOf(dir string) []ExistingFunction {
 	var out []ExistingFunction
 	for _, f := range rec.Functions {
 		if f.Endpoint != nil && f.Endpoint.Detail[provider.DetailExisting] == "" { // else it is of others
-			out = append(out, ExistingFunction{dir, rec.Status, f.Name, f.Runtime, f.MemoryMB, f.Endpoint.URL, false})
+			out = append(out, ExistingFunction{Run: dir, Status: rec.Status, Function: f.Name,
+				Runtime: f.Runtime, MemoryMB: f.MemoryMB, URL: f.Endpoint.URL})
 		}
 	}
 	return out

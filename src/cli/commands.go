@@ -201,15 +201,16 @@ func (c *command) cleanCommand() *cli.Command {
 
 func (c *command) functionsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "functions", Usage: "list deployed functions of kept and unfinished runs",
-		Description: example("stellar functions", "stellar functions --json"),
-		Flags:       []cli.Flag{jsonFlag("the list"), logFlag()},
+		Name: "functions", Usage: "list deployed functions of runs, and of the local platform",
+		Description: "Lists the functions of kept and unfinished runs, and what else the local platform has that\n" +
+			"`stellar local start` started.\n\n" + example("stellar functions", "stellar functions --json"),
+		Flags: []cli.Flag{jsonFlag("the list"), logFlag()},
 		Action: func(cc *cli.Context) error {
 			w, err := c.newApp(cc)
 			if err != nil {
 				return err
 			}
-			list, err := w.ExistingFunctions()
+			list, err := w.ExistingFunctions(cc.Context)
 			if err != nil {
 				return err
 			}

@@ -14,6 +14,9 @@ func printFunctions(w io.Writer, list []app.ExistingFunction) {
 	}
 	for _, f := range list {
 		from := f.Run
+		if from == "" {
+			from = "service " + f.Service
+		}
 		if f.Moved {
 			from += ", which was moved or deleted"
 		}

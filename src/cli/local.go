@@ -16,10 +16,11 @@ func (c *command) localCommand() *cli.Command {
 		Name: "local", Usage: "the local platform: a Lambda-compatible FaaS on this machine",
 		Description: "A run with \"Provider\": \"local\" starts a platform of its own. These commands are for one " +
 			"that stays,\nto deploy to by hand or to keep functions on.\n\n" +
-			example("stellar local start", "cd my-service && osls deploy"),
-		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localServe()},
+			example("stellar local start", "cd my-service && stellar local plugin .serverless_plugins && osls deploy"),
+		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localPlugin(),
+			c.localServe()},
 		Action: func(cc *cli.Context) error {
-			return fail.Input("stellar local needs start, status, stop or logs, got %q", cc.Args().First()).
+			return fail.Input("stellar local needs start, status, stop, logs or plugin, got %q", cc.Args().First()).
 				WithHint("`stellar local --help` says more")
 		},
 	}

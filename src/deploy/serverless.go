@@ -170,7 +170,7 @@ func accepted(bin, text string, osls bool, major int) (string, error) {
 		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
 }
 
-// Command is what a verb runs. The program is shown by its name alone: where it lies is this machine's affair.
+// Command is what a verb runs, as a shell runs it: the program by its name where the PATH leads to it, else by its path.
 func (s *Serverless) Command(verb string, args ...string) shell.Command {
 	name := "osls"
 	if s.flavour != provider.MainCLI {
@@ -178,6 +178,9 @@ func (s *Serverless) Command(verb string, args ...string) shell.Command {
 	}
 	if s.Bin != "" {
 		name = filepath.Base(s.Bin)
+		if found, err := shell.LookPath(name); filepath.IsAbs(s.Bin) && (err != nil || found != s.Bin) {
+			name = s.Bin
+		}
 	}
 	return shell.Command{Name: name, Args: append([]string{verb}, args...), Dir: s.Dir}
 }

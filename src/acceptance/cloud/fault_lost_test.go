@@ -130,7 +130,7 @@ func keptMoved(r *row) {
 			r.t.Errorf("clean --all=%t: %+v, left %d of %d: %s", all, c, len(r.left()), stood, lab.Story(err))
 		}
 	}
-	list, err := r.app(nil).ExistingFunctions()
+	list, err := r.app(nil).ExistingFunctions(r.t.Context())
 	if err != nil || len(list) != 2 || !list[0].Moved || list[0].Status != "kept" || list[0].Run != dir ||
 		list[0].URL == "" {
 		r.t.Errorf("functions are %+v, %v", list, err)

@@ -9,15 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	rawcode "stellar/raw-code"
 	"stellar/src/local"
+	"stellar/src/local/plugin"
 )
 
-// The whole way by hand: the real framework, the real platform, the measurement function.
+// The whole way by hand, as docs/local-platform.md shows it: the real framework, which packages the folder, the real
+// platform, the measurement function.
 func TestOnTheRealPlatform(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed: nothing to deploy")
@@ -37,8 +40,17 @@ func TestOnTheRealPlatform(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := newService(t, minimalFor("main.lambda_handler"), at(platform.ControlURL())...)
-	zipped(t, filepath.Join(s.dir, "packages", "a.zip"))
+	s := newService(t, documented(t), at(platform.ControlURL())...)
+	source, err := rawcode.FS.ReadFile("measure/python/main.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "main.py"), source, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := plugin.Install(filepath.Join(s.dir, ".serverless_plugins")); err != nil {
+		t.Fatal(err)
+	}
 
 	s.succeed(t, "deploy")
 	var file struct {
@@ -49,6 +61,9 @@ func TestOnTheRealPlatform(t *testing.T) {
 	}
 	if v := file.Endpoints[0].RuntimeVersion; !strings.HasPrefix(v, "Python 3.") {
 		t.Errorf("runtime version %q", v)
+	}
+	if got := packed(t, filepath.Join(s.dir, ".serverless", "shop.zip")); !slices.Equal(got, []string{"main.py"}) {
+		t.Errorf("the framework packaged %q", got)
 	}
 	for i, cold := range []bool{true, false} {
 		status, body := fetch(t, file.Endpoints[0].URL+"?IncrementLimit=10")
@@ -61,7 +76,7 @@ func TestOnTheRealPlatform(t *testing.T) {
 			t.Errorf("request %d: status %d, %s", i, status, body)
 		}
 	}
-	if log := s.succeed(t, "logs", "-f", "f0-0"); strings.Count(log, "REPORT RequestId:") != 2 {
+	if log := s.succeed(t, "logs", "-f", "hello"); strings.Count(log, "REPORT RequestId:") != 2 {
 		t.Errorf("log of two requests:\n%s", log)
 	}
 	s.succeed(t, "info")
@@ -72,33 +87,35 @@ func TestOnTheRealPlatform(t *testing.T) {
 	s.succeed(t, "remove")
 }
 
-func minimalFor(handler string) string { return strings.Replace(minimal, "main.f", handler, 1) }
-
-func zipped(t *testing.T, name string) {
+// documented is the serverless.yml of docs/local-platform.md.
+func documented(t *testing.T) string {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(name)
+	page, err := os.ReadFile("../../../docs/local-platform.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	text, err := rawcode.FS.ReadFile("measure/python/main.py")
+	_, rest, _ := strings.Cut(string(page), "$ cat serverless.yml\n")
+	yml, _, found := strings.Cut(rest, "$ ")
+	if !found {
+		t.Fatal("docs/local-platform.md has no serverless.yml")
+	}
+	return yml
+}
+
+// packed lists the files of a package, without those that the harness puts beside serverless.yml.
+func packed(t *testing.T, name string) (files []string) {
+	t.Helper()
+	archive, err := zip.OpenReader(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := zip.NewWriter(f)
-	w, err := archive.Create("main.py")
-	if err != nil {
-		t.Fatal(err)
+	defer archive.Close()
+	for _, f := range archive.File {
+		if f.Name != plugin.Name && f.Name != plugin.FunctionsName {
+			files = append(files, f.Name)
+		}
 	}
-	if _, err := w.Write(text); err != nil {
-		t.Fatal(err)
-	}
-	if err := archive.Close(); err != nil {
-		t.Fatal(err)
-	}
+	return files
 }
 
 func fetch(t *testing.T, url string) (status int, body string) {

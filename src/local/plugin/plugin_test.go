@@ -191,7 +191,7 @@ functions:
   f1: {handler: main.f, memorysize: 1}
   f2: {handler: main.f, platform: {queueing: pile, concurrency: 0}}
   f3: {handler: main.f, events: [{sqs: x}]}
-  f4: {handler: main.f, package: {}}
+  f4: {handler: main.f, package: {artifact: ""}}
   f5: {handler: main.f, environment: {"NOT-A-NAME": x}}
 `
 	stdout, stderr, code := newService(t, faulty, at(c.URL)...).run(t, "deploy")
@@ -199,7 +199,7 @@ functions:
 		"'functions.f1': unrecognized property 'memorysize'", "'functions.f2.platform.queueing'",
 		"'functions.f2.platform.concurrency'",
 		"'functions.f3.events.0': unsupported function event",
-		"'functions.f4.package': must have required property 'artifact'",
+		"'functions.f4.package.artifact': must NOT have fewer than 1 characters",
 		"'functions.f5.environment'"} {
 		if code == 0 || !strings.Contains(stdout+stderr, want) {
 			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
@@ -210,7 +210,9 @@ functions:
 			`httpApi is "/x", it must be "*" or "METHOD /path"`},
 		{"handler: main.f, ", `handler: main.f, events: [{httpApi: "*"}, {httpApi: "GET /x"}], `, "has 2 events"},
 		{"runtime: python3.13, ", "", `function "f0-0" has no runtime`},
-		{", package: {artifact: packages/a.zip}", "", `function "f0-0" has no package.artifact`},
+		{minimal[strings.Index(minimal, "functions:"):],
+			"package: {path: .serverless}\nfunctions: {f0-0: {handler: main.f, runtime: python3.13}}\n",
+			`function "f0-0" has no package: leave package.path out`},
 		{minimal[strings.Index(minimal, "functions:"):], "", "there is nothing to deploy"},
 	} {
 		yml := strings.Replace(minimal, change.old, change.new, 1)

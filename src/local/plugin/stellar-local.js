@@ -5,7 +5,8 @@
 //   serverless deploy | info | remove | logs -f <function> [--tail] | invoke -f <function>
 //
 // It finds the platform through STELLAR_LOCAL_URL and STELLAR_LOCAL_TOKEN, else through the file that
-// `stellar local start` leaves, and talks to nothing else. It packages nothing: every function names its artifact.
+// `stellar local start` leaves, and talks to nothing else. Functions that name no artifact are packaged by the framework,
+// without the plugin's own files.
 // Beside serverless.yml it keeps .stellar-endpoints.json, the machine-readable form of what it prints.
 
 const fs = require('fs');
@@ -90,8 +91,11 @@ class StellarLocal {
           image: { type: 'string', minLength: 1 },
           package: {
             type: 'object',
-            properties: { artifact: { type: 'string', minLength: 1 } },
-            required: ['artifact'],
+            properties: {
+              artifact: { type: 'string', minLength: 1 },
+              individually: { type: 'boolean' },
+              patterns: { type: 'array', items: { type: 'string' } },
+            },
             additionalProperties: false,
           },
           url,
@@ -102,7 +106,7 @@ class StellarLocal {
     this.hooks = {
       'initialize': () => {
         this.checkFunctions();
-        this.skipPackaging();
+        this.preparePackaging();
       },
       'deploy:deploy': () => this.deploy(),
       'info:info': () => this.info(),
@@ -123,10 +127,20 @@ class StellarLocal {
     }
   }
 
-  // A service whose package path is set counts as packaged, so that deploy does not archive the whole folder first.
-  skipPackaging() {
-    const { service } = this.serverless;
-    service.package = { ...service.package, path: this.serverless.serviceDir };
+  // A service whose package path is set counts as packaged: where all code is there already, nothing is archived. Else
+  // the framework archives the service's folder, which may hold what is for the deployment alone.
+  preparePackaging() {
+    const { service, serviceDir } = this.serverless;
+    const packed = (fn) => fn.image || (fn.package && fn.package.artifact);
+    if ((service.package && service.package.artifact) || Object.values(service.functions).every(packed)) {
+      service.package = { ...service.package, path: serviceDir };
+      return;
+    }
+    const own = [__filename, require.resolve('./stellar-local-functions.js'), this.endpointsFile]
+      .map((file) => path.relative(serviceDir, file).split(path.sep).join('/'))
+      .filter((file) => !file.startsWith('../'))
+      .map((file) => `!${file}`);
+    service.package = { ...service.package, patterns: [...((service.package || {}).patterns || []), ...own] };
   }
 
   get servicePath() {
@@ -199,7 +213,9 @@ class StellarLocal {
     const { package: servicePackage } = this.serverless.service;
     const artifact = (fn.package && fn.package.artifact) || servicePackage.artifact;
     if (!artifact) {
-      throw this.error(`function "${name}" has no package.artifact: name the zip file to deploy`, 'NO_ARTIFACT');
+      throw this.error(
+        `function "${name}" has no package: leave package.path out, or name the zip file in package.artifact`,
+        'NO_ARTIFACT');
     }
     return { artifact: path.resolve(this.serverless.serviceDir, artifact) };
   }
