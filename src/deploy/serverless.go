@@ -170,7 +170,8 @@ func accepted(bin, text string, osls bool, major int) (string, error) {
 		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
 }
 
-// Command is what a verb runs, as a shell runs it: the program by its name where the PATH leads to it, else by its path.
+// Command is what a verb runs, as a shell runs it: the program by its name where the PATH leads to it, else by its
+// path.
 func (s *Serverless) Command(verb string, args ...string) shell.Command {
 	name := "osls"
 	if s.flavour != provider.MainCLI {

@@ -5,8 +5,8 @@
 //   serverless deploy | info | remove | logs -f <function> [--tail] | invoke -f <function>
 //
 // It finds the platform through STELLAR_LOCAL_URL and STELLAR_LOCAL_TOKEN, else through the file that
-// `stellar local start` leaves, and talks to nothing else. Functions that name no artifact are packaged by the framework,
-// without the plugin's own files.
+// `stellar local start` leaves, and talks to nothing else. Functions that name no artifact are packaged by the
+// framework, without the plugin's own files.
 // Beside serverless.yml it keeps .stellar-endpoints.json, the machine-readable form of what it prints.
 
 const fs = require('fs');
