@@ -23,7 +23,7 @@ type Chunk struct {
 	// ReadAfter is from ReceivedAt until the client read its last byte. None: ReceivedAt is when it was read, where the
 	// kernel does not say more, or when further bytes had come that were read with it.
 	ReadAfter time.Duration
-	Bytes      int64
+	Bytes     int64
 }
 
 // Gaps are the times between the ends of neighbouring chunks, shortest first.

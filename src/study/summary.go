@@ -23,7 +23,7 @@ import (
 type FromLatencies struct{}
 
 // Summarize reads latencies.csv, and the run's record, which lies beside the folder. It writes bursts.csv, over one
-// that is there.
+// that is there, and the statistics of what the sub-experiment's entry has beside latencies.
 func (l FromLatencies) Summarize(dir string) (Summary, error) {
 	return SummarizeFolder(l, dir)
 }
@@ -59,7 +59,14 @@ func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, er
 	if err := rows.Each(c.Add); err != nil {
 		return Summary{}, err
 	}
-	sum.Latencies, err = c.Summary()
+	if sum.Latencies, err = c.Summary(); err != nil {
+		return sum, err
+	}
+	sub, err := SubExperiment(rec, dir)
+	if err != nil {
+		return sum, err
+	}
+	err = summarizeEntry(&sum, sub, dir)
 	return sum, err
 }
 

@@ -66,6 +66,7 @@ func TestEntries(t *testing.T) {
 		t.Errorf("the run says\n%s", said)
 	}
 	checkChunks(t, filepath.Join(l.Dir, "local"))
+	checkStatistics(t, filepath.Join(l.Dir, "local", "*", "8-*", "streams-statistics.csv"), "\nmax_gap,ms,2,0,")
 	l.Write("exp.json", strings.NewReplacer("PR", "false", "STREAMED", "", `"local"`, `"aws"`).Replace(file))
 	stellar(l, 3, "-c", "exp.json", "-o", "aws")
 	empty(t, e)
@@ -84,6 +85,7 @@ func TestEntries(t *testing.T) {
 			t.Errorf("%s: rows of a function that raises: %+v, %v", out, rows, err)
 		}
 		checkEvents(t, filepath.Join(l.Dir, out))
+		checkStatistics(t, filepath.Join(l.Dir, out, "*", "5-*", "events-statistics.csv"), "\nsent_to_end,ms,6,0,")
 		if n := expected(t, l, out, "echo"); n != 2 {
 			t.Errorf("%s: %d answers of the echo are as expected, want 2", out, n)
 		}
@@ -91,6 +93,18 @@ func TestEntries(t *testing.T) {
 	}
 	checkNoValues(t, l.Dir, "secret-12345")
 	checkAllowed(t, asked)
+}
+
+// checkStatistics demands a text of the one file of a pattern.
+func checkStatistics(t *testing.T, pattern, want string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%s: %v, %v", pattern, files, err)
+	}
+	if text, err := os.ReadFile(files[0]); err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("%s: %v, want %q in\n%s", files[0], err, want, text)
+	}
 }
 
 // checkCmds demands the results of the micro-tests of each request.

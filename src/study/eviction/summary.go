@@ -42,7 +42,7 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 	if result.Took, result.Cost, err = spent(dir); err != nil {
 		return sum, err
 	}
-	sum.Latencies.Survival, sum.Latencies.Findings = &result, result.Findings()
+	sum.Latencies.Survival, sum.Latencies.Findings = &result, append(sum.Latencies.Findings, result.Findings()...)
 	return sum, errors.Join(study.WriteTable(filepath.Join(dir, CurveFile), result.WriteCurve),
 		study.WriteTable(filepath.Join(dir, StatisticsFile), result.WriteStatistics))
 }

@@ -34,7 +34,7 @@ func (Study) SummarizeWith(rec *run.Record, dir string) (study.Summary, error) {
 		return sum, err
 	}
 	table := described(rows, sub.MemorySizesMB, sub.Repetitions*max(sub.Parallelism, 1))
-	sum.Latencies.Findings = findings(table)
+	sum.Latencies.Findings = append(sum.Latencies.Findings, findings(table)...)
 	return sum, study.WriteTable(filepath.Join(dir, StatisticsFile), func(w io.Writer) error {
 		return analyze.WriteDescriptions(w, table)
 	})
