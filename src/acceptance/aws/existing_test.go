@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"stellar/src/acceptance/cloud"
 	"stellar/src/acceptance/lab"
@@ -57,6 +58,29 @@ func openShop(t *testing.T, e *cloud.AWS) (arn string) {
 	return aws.ToString(is.FunctionArn)
 }
 
+// publishAlias makes an alias "live" of a version whose variable KEEP is longer than that of the function itself, which
+// it leaves as it was.
+func publishAlias(t *testing.T, e *cloud.AWS) {
+	t.Helper()
+	name, was := aws.String("shop-search"), map[string]string{"TABLE": "old-table-0815", "KEEP": "kept-0815"}
+	configure := func(variables map[string]string) {
+		if _, err := e.Lambda.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{
+			FunctionName: name, Environment: &types.Environment{Variables: variables}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure(map[string]string{"TABLE": "old-table-0815", "KEEP": "kept-0815-published"})
+	version, err := e.Lambda.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Lambda.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: name,
+		Name: aws.String("live"), FunctionVersion: version.Version}); err != nil {
+		t.Fatal(err)
+	}
+	configure(was)
+}
+
 // closeShop removes the stack. The log group that its function has made is none of stellar's.
 func closeShop(t *testing.T, e *cloud.AWS) {
 	t.Helper()
@@ -73,6 +97,7 @@ func TestExistingFunctions(t *testing.T) {
 	asked := e.Record()
 	arn := openShop(t, e)
 	defer closeShop(t, e)
+	publishAlias(t, e)
 	l := lab.In(t, e, strings.ReplaceAll(`{"Provider": "aws", "SubExperiments": [
 		{"Title": "plain", "Function": "ARN", "Bursts": 2, "Body": {"q": 1},
 			"ExpectBody": {"path": "$", "value": {"memory": 128, "table": 14, "keep": 9,
@@ -84,7 +109,10 @@ func TestExistingFunctions(t *testing.T) {
 		{"Title": "more", "Function": "ARN", "Bursts": 2, "FunctionMemoryMB": 512, "FunctionTimeoutSeconds": 9,
 			"Entry": "url", "EntryAuth": "iam", "Body": "text",
 			"ExpectBody": {"path": "$", "value": {"memory": 512, "table": 14, "keep": 9,
-				"key": 0, "sent": "text"}}}]}`, "ARN", arn))
+				"key": 0, "sent": "text"}}},
+		{"Title": "alias", "Function": "ARN:live", "Bursts": 2, "Body": {"q": 3},
+			"ExpectBody": {"path": "$", "value": {"memory": 128, "table": 14, "keep": 19,
+				"key": 0, "sent": {"q": 3}}}}]}`, "ARN", arn))
 	l.Set("SHOP_KEY=secret-12345")
 	before := configurations(t, e, []string{"shop-search"})[0]
 	checkPlanOfExisting(t, l)
@@ -94,7 +122,7 @@ func TestExistingFunctions(t *testing.T) {
 	}
 
 	said := stellar(l, 0, "-c", "exp.json", "-o", "out")
-	for _, title := range []string{"plain", "less", "more"} {
+	for _, title := range []string{"plain", "less", "more", "alias"} {
 		if n := expected(t, l, "out", title); n != 2 {
 			t.Errorf("%s: %d answers are as expected, want 2", title, n)
 		}
@@ -132,7 +160,7 @@ func expected(t *testing.T, l *lab.Lab, out, title string) (n int) {
 func checkPlanOfExisting(t *testing.T, l *lab.Lab) {
 	t.Helper()
 	plan := stellar(l, 0, "plan", "-c", "exp.json")
-	for _, want := range []string{"provider aws: nothing is deployed\n", "\ncost: about ", "\n0 functions, 6 bursts",
+	for _, want := range []string{"provider aws: nothing is deployed\n", "\ncost: about ", "\n0 functions, 8 bursts",
 		"  shop-search (stack:shop/Search): changed for the time of the run, then put back:\n",
 		"    memory 128 to 256 MB\n", "    another value of the variables TABLE\n", "    the new variables KEY\n",
 		"    a new value of STELLAR_COLD for each cold start\n", "    memory 128 to 512 MB\n    timeout 3 to 9 s\n"} {
