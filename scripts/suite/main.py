@@ -5,10 +5,13 @@ import hashlib
 import os
 import shutil
 import signal
+import site
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
+import venv
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -72,8 +75,12 @@ def environment(work, binary, race):
     # Builds of a few classes end before the JVM's second compiler pays.
     env.setdefault("GRADLE_OPTS", QUICK_JVM)
     env.setdefault("MAVEN_OPTS", QUICK_JVM)
+    # Node.js reads these certificates at every start, which doubles what a start costs; no test speaks to a host of
+    # which it would need them.
+    env.pop("NODE_EXTRA_CA_CERTS", None)
     root = subprocess.run(["go", "env", "GOROOT"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    env["PATH"] = os.pathsep.join([os.path.join(root, "bin"), direct_python(env["PATH"])])  # as `go test` does
+    path = [os.path.join(root, "bin"), plain_python(os.path.join(cache(), "python")), direct_python(env["PATH"])]
+    env["PATH"] = os.pathsep.join(filter(None, path))  # Go's own programs first, as `go test` has them
     os.mkdir(env["STELLAR_TEST_BUILDS"])
     # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
     layers = os.path.join(cache(), "layers")
@@ -99,6 +106,37 @@ def node_cache(above, scripts=os.path.dirname(HERE)):
         if other != os.path.basename(folder):
             shutil.rmtree(os.path.join(above, other), ignore_errors=True)
     return folder
+
+
+def plain_python(above, folders=None):
+    """The folder of programs of an environment with the packages that this Python has, but without the .pth files by
+    which some packages run code at every start: that code can take three times as long as Python's own start. It stays
+    for later runs of the suite until a package is installed or removed. Empty where no .pth file runs code."""
+    packages, runs = {}, False
+    for folder in filter(os.path.isdir, site.getsitepackages() if folders is None else folders):
+        for name in sorted(os.listdir(folder)):
+            if not name.endswith(".pth"):
+                packages.setdefault(name, os.path.join(folder, name))
+                continue
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
+                runs = runs or any(line.startswith("import ") for line in f)
+    if not runs:
+        return ""
+    key = hashlib.sha256("\n".join([sys.version, sys.executable, *packages.values()]).encode()).hexdigest()[:16]
+    folder = os.path.join(above, key)
+    if not os.path.exists(folder):
+        os.makedirs(above, exist_ok=True)
+        made = tempfile.mkdtemp(dir=above)
+        os.chmod(made, 0o755)  # some tests run programs as another user
+        venv.create(made, symlinks=True)
+        into = sysconfig.get_path("purelib", "venv", {"base": made, "platbase": made})
+        for name, path in packages.items():
+            os.symlink(path, os.path.join(into, name))
+        try:
+            os.rename(made, folder)
+        except OSError:  # another run of the suite was faster
+            shutil.rmtree(made)
+    return os.path.join(folder, "bin")
 
 
 def direct_python(path):

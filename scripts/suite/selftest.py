@@ -216,6 +216,21 @@ class Suite(unittest.TestCase):
         self.assertEqual(main.direct_python(os.pathsep.join(["/none", shims, other])),
                          os.pathsep.join(["/none", real, other]))
 
+    def test_python_without_code_at_every_start(self):
+        packages, above = (os.path.join(self.module, d) for d in ("packages", "pythons"))
+        os.mkdir(packages)
+        for name, text in (("mine.py", "print('mine')"), ("late.pth", "# no code\n")):
+            with open(os.path.join(packages, name), "w") as f:
+                f.write(text)
+        self.assertEqual(main.plain_python(above, [packages, "/none"]), "")
+        with open(os.path.join(packages, "start.pth"), "w") as f:
+            f.write("import sys; print('started')\n")
+        programs = main.plain_python(above, [packages, "/none"])
+        self.assertEqual(main.plain_python(above, [packages]), programs)
+        said = subprocess.run([os.path.join(programs, "python3"), "-B", "-c", "import mine"], stdout=subprocess.PIPE,
+                              text=True, check=True).stdout
+        self.assertEqual((said, len(os.listdir(above))), ("mine\n", 1))
+
     def test_stop_ends_children_and_removes_the_folder(self):
         for number, code in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)):
             with tempfile.TemporaryDirectory() as folder:
