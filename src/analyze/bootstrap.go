@@ -46,15 +46,20 @@ type Resampled struct {
 // sub-experiments are independent, even if they share the seed.
 func resampled(bursts Bursts, r Resampling, sub int, at [3]func(int) float64) *Resampled {
 	out := &Resampled{}
+	told := false // whether functions say which requests are cold: then they are not compared together
+	for b := range bursts.counts() {
+		told = told || b.Cold+b.Warm > 0
+	}
 	for _, p := range []Part{All, ColdPart, WarmPart} {
+		if told == (p == All) {
+			continue
+		}
 		s := newResampler(bursts, p, at[p])
 		if s == nil {
 			continue
 		}
 		out.P50[p], out.Medians[p] = s.draws(Median, r, sub), s.medians()
-		if p != WarmPart {
-			out.P99[p] = s.draws(P99, r, sub)
-		}
+		out.P99[p] = s.draws(P99, r, sub)
 	}
 	return out
 }

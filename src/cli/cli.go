@@ -121,15 +121,6 @@ func (c *command) app() *cli.App {
 	return app
 }
 
-func usageError(cc *cli.Context, err error, _ bool) error {
-	name := "stellar"
-	text := strings.TrimPrefix(err.Error(), "stellar: ")
-	if cc.Command != nil && cc.Command.Name != "" && cc.Command.Name != "stellar" {
-		name += " " + cc.Command.Name
-	}
-	return fail.Input("%s", text).WithHint("`%s --help` lists the options", name)
-}
-
 // deps are what the run package takes from the process.
 func (c *command) deps(log run.Logger) run.Deps {
 	return run.Deps{Getenv: c.Getenv, Version: Version(), Now: nowFunc, Log: log}

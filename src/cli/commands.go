@@ -36,7 +36,7 @@ func (c *command) planCommand() *cli.Command {
 			if cc.Bool("json") {
 				return c.printJSON(plan)
 			}
-			if err := printPlan(c.Stdout, plan); err != nil || cc.String("write") == "" {
+			if err := printPlan(c.Stdout, plan, c.look()); err != nil || cc.String("write") == "" {
 				return err
 			}
 			written, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
@@ -84,7 +84,8 @@ func (c *command) validateCommand() *cli.Command {
 				_, err = c.Stdout.Write(text)
 				return err
 			}
-			printf(c.Stdout, "%s is valid: %d sub-experiments\n", file, len(loaded.Experiment.SubExperiments))
+			printf(c.Stdout, "%s is valid: %s\n", file, counted(len(loaded.Experiment.SubExperiments),
+				"sub-experiment"))
 			return nil
 		},
 	}
@@ -164,7 +165,8 @@ func (c *command) onFolder(do func(cc *cli.Context, w app.App, dir string) error
 
 func oneFolder(cc *cli.Context) (string, error) {
 	if cc.Args().Len() != 1 {
-		return "", fail.Input("stellar %s needs one run's folder, got %d arguments", cc.Command.Name, cc.Args().Len()).
+		return "", fail.Input("stellar %s needs one run's folder, got %s", cc.Command.Name,
+			counted(cc.Args().Len(), "argument")).
 			WithHint("options come before it; `stellar %s --help` has an example", cc.Command.Name)
 	}
 	return cc.Args().First(), nil

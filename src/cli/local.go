@@ -20,8 +20,7 @@ func (c *command) localCommand() *cli.Command {
 		Subcommands: []*cli.Command{c.localStart(), c.localStatus(), c.localStop(), c.localLogs(), c.localPlugin(),
 			c.localServe()},
 		Action: func(cc *cli.Context) error {
-			return fail.Input("stellar local needs start, status, stop, logs or plugin, got %q", cc.Args().First()).
-				WithHint("`stellar local --help` says more")
+			return unknownCommand(cc, "start, status, stop, logs or plugin")
 		},
 	}
 }
@@ -114,12 +113,14 @@ func (c *command) localStatus() *cli.Command {
 func (c *command) printStatus(status client.Status, services []client.Service) {
 	printf(c.Stdout, "the local platform runs since %s (process %d, %s): functions on %s\n",
 		status.StartedAt.Format(time.RFC3339), status.PID, status.Version, status.Gateway)
-	printf(c.Stdout, "%d services, %d instances; limits: memory %t, CPU %t%s\n", len(services), status.Instances,
+	printf(c.Stdout, "%s, %s; limits: memory %t, CPU %t%s\n", counted(len(services), "service"),
+		counted(status.Instances, "instance"),
 		status.Limits.Memory, status.Limits.CPU, because(status.Limits.Why))
 	for _, s := range services {
 		printf(c.Stdout, "\n%s\n", s.Service)
 		for _, f := range s.Functions {
-			printf(c.Stdout, "  %-10s %-12s %5d MB  %d instances  %s\n", f.Name, f.Runtime, f.MemoryMB, f.Instances,
+			printf(c.Stdout, "  %-10s %-12s %5d MB  %s  %s\n", f.Name, f.Runtime, f.MemoryMB,
+				counted(f.Instances, "instance"),
 				f.URL)
 		}
 	}

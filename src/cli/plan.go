@@ -1,16 +1,17 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"stellar/src/app"
+	"stellar/src/report"
 )
 
 func memoryText(s app.PlanSub) string {
@@ -37,7 +38,7 @@ func removeCommand(p *app.Plan) string {
 }
 
 // printPlan writes the plan as a table.
-func printPlan(w io.Writer, p *app.Plan) error {
+func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 	fmt.Fprintf(w, "provider %s", p.Provider)
 	if p.Runs != "" {
 		fmt.Fprintf(w, ": %s, then %s", p.Runs, removeCommand(p))
@@ -45,19 +46,19 @@ func printPlan(w io.Writer, p *app.Plan) error {
 		fmt.Fprint(w, ": nothing is deployed")
 	}
 	fmt.Fprintf(w, "\nseed %d\n\n", p.Seed)
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "#\ttitle\ttype\truntime\tpackage\tmemory\tfunctions\tbursts\tsizes\tIAT\tservice time\tpayload\t")
-	for _, s := range p.Subs {
-		if s.Load != "" {
-			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t\t\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime,
-				s.Package, memoryText(s), s.Functions, s.Load, s.Service, s.Payload)
-			continue
-		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%d B\t\n", s.Index, s.Title, s.Type, s.Runtime,
-			s.Package, memoryText(s), s.Functions, s.Bursts, s.Sizes, s.IAT, s.Service, s.Payload)
+	table, same := planTable(p.Subs), []string(nil)
+	if !table.Fits(look) {
+		table, same = table.Fold()
 	}
-	if err := tw.Flush(); err != nil {
+	dropped, err := table.Write(w, look)
+	if err != nil {
 		return err
+	}
+	if len(same) > 0 {
+		fmt.Fprintf(w, "all: %s\n", strings.Join(same, ", "))
+	}
+	if len(dropped) > 0 {
+		fmt.Fprintf(w, "not shown here: %s (--json has all)\n", strings.Join(dropped, ", "))
 	}
 	printAmounts(w, p)
 	printCost(w, p.Cost)
@@ -71,6 +72,45 @@ func printPlan(w io.Writer, p *app.Plan) error {
 	}
 	printStops(w, p)
 	return nil
+}
+
+// planTable has a row for each sub-experiment. A sustained load has its rate in place of bursts.
+func planTable(subs []app.PlanSub) report.Table {
+	columns := []struct {
+		name string
+		drop int
+		cell func(s app.PlanSub) string
+	}{
+		{"#", 0, func(s app.PlanSub) string { return strconv.Itoa(s.Index) }},
+		{"title", 0, func(s app.PlanSub) string { return s.Title }},
+		{"type", 5, func(s app.PlanSub) string { return s.Type }},
+		{"runtime", 6, func(s app.PlanSub) string { return s.Runtime }},
+		{"package", 4, func(s app.PlanSub) string { return s.Package }},
+		{"memory", 8, memoryText},
+		{"functions", 3, func(s app.PlanSub) string { return strconv.Itoa(s.Functions) }},
+		{"bursts", 0, func(s app.PlanSub) string { return cmp.Or(s.Load, strconv.Itoa(s.Bursts)) }},
+		{"sizes", 9, func(s app.PlanSub) string { return burstText(s, s.Sizes) }},
+		{"IAT", 7, func(s app.PlanSub) string { return burstText(s, s.IAT) }},
+		{"service time", 2, func(s app.PlanSub) string { return s.Service }},
+		{"payload", 1, func(s app.PlanSub) string { return fmt.Sprintf("%d B", s.Payload) }},
+	}
+	t := report.Table{Title: 1}
+	for _, c := range columns {
+		column := report.Column{Name: c.name, Left: true, Drop: c.drop}
+		for _, s := range subs {
+			column.Cells = append(column.Cells, c.cell(s))
+		}
+		t.Columns = append(t.Columns, column)
+	}
+	return t
+}
+
+// burstText is a cell that only sub-experiments with bursts have.
+func burstText(s app.PlanSub, text string) string {
+	if s.Load != "" {
+		return ""
+	}
+	return text
 }
 
 // exampleTrip is the round trip for which a plan says how long a ping-pong takes.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"stellar/src/app"
+	"stellar/src/report"
 )
 
 // TestPlanPrintsEachStopWithItsHint holds that a plan prints every reason why a run would stop, each followed by what
@@ -13,7 +14,7 @@ func TestPlanPrintsEachStopWithItsHint(t *testing.T) {
 	p := &app.Plan{Provider: "azure", Stops: []app.Missing{{What: "one\ntwo", Hint: "first"}, {What: "three"},
 		{What: "four", Hint: "second\nthird"}}}
 	var out strings.Builder
-	if err := printPlan(&out, p); err != nil {
+	if err := printPlan(&out, p, report.SummaryOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := "a run would stop before it builds anything: one\n  two\n    → first\n" +
@@ -31,7 +32,7 @@ func TestPlanSaysWhatRemoves(t *testing.T) {
 	} {
 		var out strings.Builder
 		err := printPlan(&out, &app.Plan{Provider: "p", Runs: "wrangler deploy",
-			Commands: []app.PlanUnit{{Name: "w", Remove: []string{remove}}}})
+			Commands: []app.PlanUnit{{Name: "w", Remove: []string{remove}}}}, report.SummaryOptions{})
 		if err != nil || !strings.HasPrefix(out.String(), want) {
 			t.Errorf("%s: %v, printed\n%s", remove, err, out.String())
 		}

@@ -89,7 +89,8 @@ func keepFlag() cli.Flag {
 
 func (c *command) runAction(cc *cli.Context) error {
 	if cc.Args().Present() {
-		return fail.Input("there is no command %q", cc.Args().First()).
+		return fail.Input("there is no command %q%s", cc.Args().First(),
+			fail.DidYouMean(cc.Args().First(), commandNames(cc.App.Commands))).
 			WithHint("`stellar --help` lists the commands; an experiment is run with `stellar -c FILE`")
 	}
 	if cc.String("config") == "" {

@@ -40,8 +40,7 @@ func (c *command) experimentCommand() *cli.Command {
 		Name: "experiment", Usage: "for users of SeBS: run the experiments of their configuration files",
 		Subcommands: []*cli.Command{invoke, process},
 		Action: func(cc *cli.Context) error {
-			return fail.Input("stellar experiment needs invoke or process, got %q", cc.Args().First()).
-				WithHint("`stellar experiment --help` says more")
+			return unknownCommand(cc, "invoke or process")
 		},
 	}
 }

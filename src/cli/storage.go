@@ -18,8 +18,7 @@ func (c *command) storageCommand() *cli.Command {
 			example("stellar storage start", "stellar storage stop"),
 		Subcommands: []*cli.Command{c.storageStart(), c.storageStatus(), c.storageStop(), c.storageServe()},
 		Action: func(cc *cli.Context) error {
-			return fail.Input("stellar storage needs start, status or stop, got %q", cc.Args().First()).
-				WithHint("`stellar storage --help` says more")
+			return unknownCommand(cc, "start, status or stop")
 		},
 	}
 }

@@ -34,7 +34,7 @@ func TestAxes(t *testing.T) {
 		{`{"Bursts": 1, "Sweep": {"DesiredServiceTimes": [["20ms"], ["1s"]]}}`,
 			"DesiredServiceTimes ms [20ms=20 1s=1000] []"},
 		{`{"Bursts": 1, "Runtime": "go"}, {"Bursts": 1, "Runtime": "rust"}, {"Bursts": 2, "Runtime": "rust"}`,
-			"Runtime  [go rust rust] []\nBursts  [1=1 1=1 2=2] []"},
+			"Runtime  [go rust rust] []"},
 		{`{"Bursts": 1, "Sweep": {"BurstSizes": [[1], [1, 10]]}}`, "BurstSizes  [1 1,10] []"},
 		{`{"Bursts": 1, "Sweep": {"PayloadLengthBytes": [1024, 1048576]}}`,
 			"PayloadLengthBytes bytes [1024=1024 1048576=1.048576e+06] []"},
@@ -49,6 +49,7 @@ func TestAxes(t *testing.T) {
 			"Cmds.cpu.n  [100=100 200=200] []"},
 		{`{"Bursts": 1}, {"Bursts": 1, "Cmds": {"sleep": 5, "stat": {"argv": 1}}}`,
 			"Cmds.sleep  [none 5] [Cmds.stat]"},
+		{`{"Sweep": {"Bursts": [1, 2]}}`, "Bursts  [1=1 2=2] []"},
 		{`{"Bursts": 1, "Sweep": {"FillerRead": [true, false]}}`, "FillerRead  [true false] []"},
 		// One group a title: warm and cold are not compared, nor is what follows from the runtime.
 		{`{"Title": "warm", "Bursts": 1, "IATSeconds": 1, "Sweep": {"Runtime": ["go", "python3.13"]}},
@@ -69,7 +70,7 @@ func TestAxes(t *testing.T) {
 			"Runtime  [go rust] [FunctionMemoryMB]"},
 		// A default that follows from what is varied is not varied; limits and pictures change nothing.
 		{`{"Bursts": 1, "RatePerSecond": 5, "DurationSeconds": 1}, {"Bursts": 1, "IATSeconds": 99}`,
-			"Bursts  [none 1] [IATSeconds RatePerSecond DurationSeconds]"},
+			"IATSeconds s [0=0 99=99] [RatePerSecond]"},
 		{`{"Bursts": 1, "Thresholds": {"errors": 1}, "Visualization": "cdf"}, {"Bursts": 1, "Visualization": "all"}`, ""},
 	} {
 		loaded, err := Parse("f.json", []byte(`{"Provider": "local", "SubExperiments": [`+c.subs+`]}`), testProviders())

@@ -96,10 +96,11 @@ func follows(key string) bool {
 		"Schedule", "Arrivals", "TraceSpacing", "Platform.ImageContract"}, key)
 }
 
-// unmeasured reports whether a key changes nothing in what is measured.
+// unmeasured reports whether a key says nothing of how a function is called, but how much is measured, or what becomes
+// of it.
 func unmeasured(key string) bool {
 	return slices.Contains([]string{"Title", "Thresholds", "Optimize", "BalancedWeight", "MaxErrorRatio",
-		"Visualization"}, key)
+		"Visualization", "Bursts", "WarmupBursts", "DurationSeconds"}, key)
 }
 
 // axes are the keys that a group varies. values are those of all sub-experiments, by key.
@@ -139,7 +140,7 @@ func (g group) axes(values []map[string]json.RawMessage) []Axis {
 // columns are the keys with their values of the group's members, in the order of the key table.
 func (g group) columns(values []map[string]json.RawMessage) (out []column) {
 	for _, k := range subKeys() {
-		if k.unswept || unmeasured(k.name) {
+		if k.unswept || unmeasured(k.name) && !slices.Contains(g.swept, k.name) {
 			continue
 		}
 		raw := make([]string, len(g.subs))

@@ -126,15 +126,15 @@ func comparisonTitle(c analyze.Comparison) string {
 }
 
 // comparisonTable has a row for each point. The lines' names are its titles where there are several lines.
-func comparisonTable(c analyze.Comparison) textTable {
+func comparisonTable(c analyze.Comparison) Table {
 	part := c.Part + " "
 	if c.Part == analyze.All.String() {
 		part = ""
 	}
-	value := tableColumn{name: printable(c.Axis.ShortKey()), left: c.Axis.Values == nil}
-	of := tableColumn{name: "where", left: true}
-	n, p50, p99 := tableColumn{name: "n"}, tableColumn{name: part + "p50"}, tableColumn{name: part + "p99", drop: 2}
-	around50, around99 := tableColumn{name: "95 %"}, tableColumn{name: "95 %", drop: 1}
+	value := Column{Name: printable(c.Axis.ShortKey()), Left: c.Axis.Values == nil}
+	of := Column{Name: "where", Left: true}
+	n, p50, p99 := Column{Name: "n"}, Column{Name: part + "p50"}, Column{Name: part + "p99", Drop: 2}
+	around50, around99 := Column{Name: "95 %"}, Column{Name: "95 %", Drop: 1}
 	named := false
 	for _, l := range c.Lines {
 		named = named || l.Name != ""
@@ -143,18 +143,18 @@ func comparisonTable(c analyze.Comparison) textTable {
 			if p.N < analyze.MinSamples(analyze.Median) {
 				main, tail = analyze.Estimate{}, analyze.Estimate{}
 			}
-			value.cells = append(value.cells, labelled(c.Axis, p.Label))
-			of.cells = append(of.cells, printable(l.Name))
-			n.cells = append(n.cells, strconv.Itoa(p.N))
-			p50.cells = append(p50.cells, duration(main.Value))
-			around50.cells = append(around50.cells, interval(main, p.N, analyze.Median))
-			p99.cells = append(p99.cells, duration(tail.Value))
-			around99.cells = append(around99.cells, interval(tail, p.N, analyze.P99))
+			value.Cells = append(value.Cells, labelled(c.Axis, p.Label))
+			of.Cells = append(of.Cells, printable(l.Name))
+			n.Cells = append(n.Cells, strconv.Itoa(p.N))
+			p50.Cells = append(p50.Cells, duration(main.Value))
+			around50.Cells = append(around50.Cells, interval(main, p.N, analyze.Median))
+			p99.Cells = append(p99.Cells, duration(tail.Value))
+			around99.Cells = append(around99.Cells, interval(tail, p.N, analyze.P99))
 		}
 	}
-	t := textTable{columns: []tableColumn{value, n, p50, around50, p99, around99}, title: -1}
+	t := Table{Columns: []Column{value, n, p50, around50, p99, around99}, Title: -1}
 	if named {
-		t.columns, t.title = append([]tableColumn{of}, t.columns...), 0
+		t.Columns, t.Title = append([]Column{of}, t.Columns...), 0
 	}
 	return t
 }

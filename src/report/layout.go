@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -28,20 +29,20 @@ func (o SummaryOptions) columns() int {
 	return max(o.Width, narrowest)
 }
 
-// tableColumn is a column of a table in text.
-type tableColumn struct {
-	name  string
-	cells []string
-	left  bool // aligned to the left
-	drop  int  // when it is left out of a table that is too wide: the smallest first; 0: never
-	alarm bool // cells other than 0 and – are something to look at
+// Column is a column of a table in text.
+type Column struct {
+	Name  string
+	Cells []string
+	Left  bool // aligned to the left
+	Drop  int  // when it is left out of a table that is too wide: the smallest first; 0: never
+	Alarm bool // cells other than 0 and – are something to look at
 }
 
-// textTable is a table in text. The title is a column of its own, which moves to lines of its own where the table is
-// too wide. Nothing is ever broken inside a cell.
-type textTable struct {
-	columns []tableColumn
-	title   int // index of the title's column; -1: none
+// Table is a table in text. The title is a column of its own, which moves to lines of its own where the table is too
+// wide. Nothing is ever broken inside a cell.
+type Table struct {
+	Columns []Column
+	Title   int // index of the title's column; -1: none
 }
 
 const (
@@ -50,84 +51,119 @@ const (
 )
 
 // write writes the table, and gives the names of the columns that were left out of it.
-func (t textTable) write(w *bufio.Writer, o SummaryOptions) (dropped []string) {
+func (t Table) write(w *bufio.Writer, o SummaryOptions) (dropped []string) {
 	limit := o.columns()
 	for {
 		if t.width(true) <= limit {
 			t.writeRows(w, o, true)
 			return dropped
 		}
-		if t.title >= 0 && t.width(false) <= limit {
+		if t.Title >= 0 && t.width(false) <= limit {
 			t.writeRows(w, o, false)
 			return dropped
 		}
 		least := -1
-		for i, c := range t.columns {
-			if c.drop > 0 && (least < 0 || c.drop < t.columns[least].drop) {
+		for i, c := range t.Columns {
+			if c.Drop > 0 && (least < 0 || c.Drop < t.Columns[least].Drop) {
 				least = i
 			}
 		}
 		if least < 0 {
-			t.writeRows(w, o, t.title < 0)
+			t.writeRows(w, o, t.Title < 0)
 			return dropped
 		}
-		dropped = append(dropped, t.columns[least].name)
-		t.columns = slices.Delete(slices.Clone(t.columns), least, least+1)
-		if t.title > least {
-			t.title--
+		dropped = append(dropped, t.Columns[least].Name)
+		t.Columns = slices.Delete(slices.Clone(t.Columns), least, least+1)
+		if t.Title > least {
+			t.Title--
 		}
 	}
 }
 
+// Write writes the table, and gives the names of the columns that were left out of it. The error is the writer's.
+func (t Table) Write(w io.Writer, o SummaryOptions) (dropped []string, err error) {
+	out := bufio.NewWriter(w)
+	dropped = t.write(out, o)
+	if err := out.Flush(); err != nil {
+		return nil, fmt.Errorf("writing a table: %w", err)
+	}
+	return dropped, nil
+}
+
+// Fits reports whether the table has room with its title in its lines.
+func (t Table) Fits(o SummaryOptions) bool { return t.width(true) <= o.columns() }
+
+// Fold takes the columns that may be left out, and have one value in all rows, out of a table of several rows. It gives
+// each as its name and its value.
+func (t Table) Fold() (Table, []string) {
+	var kept []Column
+	var same []string
+	title := t.Title
+	for i, c := range t.Columns {
+		if c.Drop == 0 || len(slices.Compact(slices.Clone(c.Cells))) > 1 || len(c.Cells) < 2 {
+			kept = append(kept, c)
+			continue
+		}
+		if i < title {
+			t.Title--
+		}
+		if value := c.Cells[0]; value != "" && value != noValue {
+			same = append(same, c.Name+" "+value)
+		}
+	}
+	t.Columns = kept
+	return t, same
+}
+
 // width is the table's, with its title in its lines or not.
-func (t textTable) width(titled bool) int {
+func (t Table) width(titled bool) int {
 	total := -len(columnGap)
-	for i, c := range t.columns {
-		if i != t.title || titled {
+	for i, c := range t.Columns {
+		if i != t.Title || titled {
 			total += c.width() + len(columnGap)
 		}
 	}
 	return total
 }
 
-func (c tableColumn) width() int {
-	n := columnsOf(c.name)
-	for _, cell := range c.cells {
+func (c Column) width() int {
+	n := columnsOf(c.Name)
+	for _, cell := range c.Cells {
 		n = max(n, columnsOf(cell))
 	}
 	return n
 }
 
 // writeRows writes head, rule and rows, with the title in its column or on a line of its own where it changes.
-func (t textTable) writeRows(w *bufio.Writer, o SummaryOptions, titled bool) {
+func (t Table) writeRows(w *bufio.Writer, o SummaryOptions, titled bool) {
 	var head, rules []string
-	for i, c := range t.columns {
-		if i != t.title || titled {
-			head = append(head, o.bold(c.pad(c.name)))
+	for i, c := range t.Columns {
+		if i != t.Title || titled {
+			head = append(head, o.bold(c.pad(c.Name)))
 			rules = append(rules, strings.Repeat("─", c.width()))
 		}
 	}
 	fmt.Fprintf(w, "%s\n%s\n", strings.TrimRight(strings.Join(head, columnGap), " "), strings.Join(rules, columnGap))
 	rows := 0
-	if len(t.columns) > 0 {
-		rows = len(t.columns[0].cells)
+	if len(t.Columns) > 0 {
+		rows = len(t.Columns[0].Cells)
 	}
 	title := ""
 	for row := range rows {
-		if !titled && t.title >= 0 {
-			if next := t.columns[t.title].cells[row]; next != title {
+		if !titled && t.Title >= 0 {
+			if next := t.Columns[t.Title].Cells[row]; next != title {
 				title = next
 				t.writeTitle(w, o, row)
 			}
 		}
 		var cells []string
-		for i, c := range t.columns {
+		for i, c := range t.Columns {
 			switch {
-			case i == t.title && !titled:
-			case i < t.title && !titled: // on the title's line
+			case i == t.Title && !titled:
+			case i < t.Title && !titled: // on the title's line
 				cells = append(cells, strings.Repeat(" ", c.width()))
 			default:
-				cells = append(cells, c.paint(o, c.cells[row]))
+				cells = append(cells, c.paint(o, c.Cells[row]))
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, columnGap), " "))
@@ -135,29 +171,29 @@ func (t textTable) writeRows(w *bufio.Writer, o SummaryOptions, titled bool) {
 }
 
 // writeTitle writes a title on lines of its own, behind the cells of the columns before it.
-func (t textTable) writeTitle(w *bufio.Writer, o SummaryOptions, row int) {
+func (t Table) writeTitle(w *bufio.Writer, o SummaryOptions, row int) {
 	var before []string
 	indent := 0
-	for _, c := range t.columns[:t.title] {
-		before = append(before, c.pad(c.cells[row]))
+	for _, c := range t.Columns[:t.Title] {
+		before = append(before, c.pad(c.Cells[row]))
 		indent += c.width() + len(columnGap)
 	}
-	before = append(before, t.columns[t.title].cells[row])
+	before = append(before, t.Columns[t.Title].Cells[row])
 	writeWrapped(w, strings.Join(before, columnGap), o.columns(), indent)
 }
 
 // pad aligns a cell.
-func (c tableColumn) pad(cell string) string {
+func (c Column) pad(cell string) string {
 	gap := strings.Repeat(" ", c.width()-columnsOf(cell))
-	if c.left {
+	if c.Left {
 		return cell + gap
 	}
 	return gap + cell
 }
 
 // paint aligns a cell, and colours it where it is something to look at.
-func (c tableColumn) paint(o SummaryOptions, cell string) string {
-	if c.alarm && cell != "0" && cell != noValue && cell != "" {
+func (c Column) paint(o SummaryOptions, cell string) string {
+	if c.Alarm && cell != "0" && cell != noValue && cell != "" {
 		return o.red(c.pad(cell))
 	}
 	return c.pad(cell)

@@ -45,7 +45,7 @@ func mixed(s analyze.Summary) bool { return s.Cold.Count > 0 && s.Warm.Count > 0
 // summaryTable has a row for each sub-experiment. Where one of them has cold and warm requests, the columns are those
 // of either kind, and joint ones are for rows of which nothing is known. The client's own effects and costs have
 // columns only if there is something to show.
-func summaryTable(rows []Row) textTable {
+func summaryTable(rows []Row) Table {
 	columns := []summaryColumn{
 		{name: "#", cell: func(s analyze.Summary) string { return strconv.Itoa(s.Index) }},
 		{name: "sub-experiment", left: true, cell: func(s analyze.Summary) string {
@@ -62,20 +62,20 @@ func summaryTable(rows []Row) textTable {
 		columns = append(columns, jointColumns(func(analyze.Summary) bool { return true })...)
 	}
 	columns = append(columns, existing(rows, furtherColumns())...)
-	t := textTable{title: titleColumn}
+	t := Table{Title: titleColumn}
 	for _, c := range columns {
-		column := tableColumn{name: c.name, left: c.left, drop: c.drop, alarm: c.alarm}
+		column := Column{Name: c.name, Left: c.left, Drop: c.drop, Alarm: c.alarm}
 		for _, r := range rows {
-			column.cells = append(column.cells, c.cell(r.Stats))
+			column.Cells = append(column.Cells, c.cell(r.Stats))
 		}
-		t.columns = append(t.columns, column)
+		t.Columns = append(t.Columns, column)
 	}
 	return t
 }
 
 const titleColumn = 1
 
-// summaryColumn is a column of the summary; see tableColumn.
+// summaryColumn is a column of the summary; see Column.
 type summaryColumn struct {
 	name        string
 	cell        func(analyze.Summary) string
@@ -94,10 +94,18 @@ func existing(rows []Row, columns []summaryColumn) []summaryColumn {
 func splitColumns() []summaryColumn {
 	return []summaryColumn{
 		{name: "cold p50", cell: func(s analyze.Summary) string { return duration(s.Cold.P50) }},
-		{name: "cold p99", drop: 8, cell: func(s analyze.Summary) string { return duration(s.Cold.P99) }},
+		{name: "cold p99", drop: 8, cell: func(s analyze.Summary) string { return tail(s.Cold) }},
 		{name: "warm p50", cell: func(s analyze.Summary) string { return duration(s.Warm.P50) }},
-		{name: "warm p99", drop: 9, cell: func(s analyze.Summary) string { return duration(s.Warm.P99) }},
+		{name: "warm p99", drop: 9, cell: func(s analyze.Summary) string { return tail(s.Warm) }},
 	}
+}
+
+// tail is the p99 of a part; of a few requests there is none.
+func tail(s analyze.Split) string {
+	if s.Count < analyze.MinSamples(analyze.Median) {
+		return noValue
+	}
+	return duration(s.P99)
 }
 
 // unreported reports whether functions said of no request whether it was cold.

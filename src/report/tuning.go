@@ -49,17 +49,17 @@ func Tunings(w io.Writer, all []analyze.Tuning, o SummaryOptions) error {
 }
 
 // tuningTable has a row for each memory size.
-func tuningTable(t analyze.Tuning) textTable {
-	size, n, time, around := tableColumn{name: "MB"}, tableColumn{name: "n"}, tableColumn{name: "time"},
-		tableColumn{name: "95 %"}
-	cost, aroundCost := tableColumn{name: "USD per million"}, tableColumn{name: "95 %", drop: 1}
+func tuningTable(t analyze.Tuning) Table {
+	size, n, time, around := Column{Name: "MB"}, Column{Name: "n"}, Column{Name: "time"},
+		Column{Name: "95 %"}
+	cost, aroundCost := Column{Name: "USD per million"}, Column{Name: "95 %", Drop: 1}
 	for _, p := range t.Points {
-		size.cells, n.cells = append(size.cells, strconv.Itoa(p.MemoryMB)), append(n.cells, strconv.Itoa(p.Count))
-		time.cells, around.cells = append(time.cells, duration(p.Time.Value)), append(around.cells, bounds(p.Time))
-		cost.cells = append(cost.cells, money(p.Cost.Value))
-		aroundCost.cells = append(aroundCost.cells, bounds(p.Cost))
+		size.Cells, n.Cells = append(size.Cells, strconv.Itoa(p.MemoryMB)), append(n.Cells, strconv.Itoa(p.Count))
+		time.Cells, around.Cells = append(time.Cells, duration(p.Time.Value)), append(around.Cells, bounds(p.Time))
+		cost.Cells = append(cost.Cells, money(p.Cost.Value))
+		aroundCost.Cells = append(aroundCost.Cells, bounds(p.Cost))
 	}
-	return textTable{columns: []tableColumn{size, n, time, around, cost, aroundCost}, title: -1}
+	return Table{Columns: []Column{size, n, time, around, cost, aroundCost}, Title: -1}
 }
 
 func strategyWords(t analyze.Tuning) string {

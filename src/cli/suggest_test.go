@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"stellar/src/fail"
+)
+
+// TestDidYouMean: a misspelt command, subcommand or flag is answered with the one that is meant, and exit code 2.
+func TestDidYouMean(t *testing.T) {
+	for args, want := range map[string]string{
+		"plna":                        `there is no command "plna"; did you mean "plan"?`,
+		"validte -c x":                `did you mean "validate"?`,
+		"local strat":                 `stellar local needs start, status, stop, logs or plugin, got "strat"; did you mean "start"?`,
+		"storage stat":                `did you mean "start"?`,
+		"plan --jsn":                  "there is no option --jsn; did you mean --json?",
+		"--otput x":                   "there is no option --otput; did you mean --output?",
+		"plan --write2":               "there is no option --write2; did you mean --write?",
+		"local start --gatewayport 1": "there is no option --gatewayport; did you mean --gateway-port?",
+		"plan -Z":                     "there is no option -Z\n",
+		"frobnicate":                  "there is no command \"frobnicate\"\n",
+	} {
+		w := testProcess(strings.Fields(args)...)
+		code := Run(t.Context(), w)
+		if text := w.Stderr.(*bytes.Buffer).String(); code != fail.CodeInput || !strings.Contains(text, want) {
+			t.Errorf("%s: exit code %d\n%swant %q", args, code, text, want)
+		}
+	}
+}
