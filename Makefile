@@ -7,10 +7,13 @@ WRANGLER := scripts/wrangler/node_modules/.bin/wrangler
 FRAMEWORKS := scripts/google/venv/bin/functions-framework
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GO_FILES := $(shell find src raw-code -name '*.go') \
-	$(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js')
+	$(shell find raw-code src/local -name '*.py' -o -name '*.js' -o -name '*.[cm]js') \
+	$(wildcard src/report/page/assets/*)
+
+BROWSER := scripts/browser/node_modules/.package-lock.json
 
 .PHONY: build run test test-quick test-race test-tools cases chaos bench lint clean setup wrangler google azure \
-	aliyun cover fuzz vhive-pair
+	aliyun browser cover fuzz vhive-pair
 
 build: stellar
 
@@ -55,6 +58,12 @@ $(FRAMEWORKS): scripts/google/package-lock.json scripts/google/requirements.txt
 		--requirement scripts/google/requirements.txt
 	@touch $(FRAMEWORKS)
 
+browser: $(BROWSER) ## what the test of report.html drives Chromium with, and axe-core, pinned
+
+$(BROWSER): scripts/browser/package-lock.json
+	cd scripts/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $(BROWSER)
+
 run: setup build ## the main job on this machine: deploy, probe, plot, remove
 	./stellar -c experiments/local/quickstart.json
 
@@ -70,7 +79,7 @@ test-quick: ## unit tests alone, under a minute: no Docker, no Node.js, what has
 test-race: test-tools ## once a day: every test with the race detector, end to end against a race build
 	./scripts/test.sh --race
 
-test-tools: setup build wrangler google azure aliyun
+test-tools: setup build wrangler google azure aliyun browser
 	./scripts/test-setup.sh
 
 cases: setup build ## situations that users of load generators reported, with the real binary, nginx and terminals
@@ -111,5 +120,6 @@ lint:
 clean:
 	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules \
 		scripts/serverless-aliyun/node_modules scripts/wrangler/node_modules scripts/google/node_modules \
+		scripts/browser/node_modules \
 		scripts/google/venv
 	go clean -testcache

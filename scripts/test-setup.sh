@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 declare -A package=([zip]=zip [unzip]=unzip [docker]=docker.io [dockerd]=docker.io [docker-registry]=docker-registry
   [debootstrap]=debootstrap [ruby]=ruby [javac]=default-jdk-headless [mvn]=maven [gradle]=gradle
-  [nginx]=nginx-light)
+  [nginx]=nginx-light [chromium]=chromium)
 missing=()
 for tool in "${!package[@]}"; do
   command -v "$tool" >/dev/null || missing+=("${package[$tool]}")

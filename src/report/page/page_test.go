@@ -15,6 +15,7 @@ import (
 
 	"stellar/src/analyze"
 	"stellar/src/report/page"
+	"stellar/src/report/page/pagetest"
 )
 
 func written(t *testing.T, p page.Page) string {
@@ -26,21 +27,21 @@ func written(t *testing.T, p page.Page) string {
 	return out.String()
 }
 
-func onePage(shapes ...shape) page.Page {
-	return page.Page{Version: "test", Runs: []page.Run{sampleRun("20260102T150405Z-local-abcd", shapes...)}}
+func onePage(shapes ...pagetest.Shape) page.Page {
+	return page.Page{Version: "test", Runs: []page.Run{pagetest.Run("20260102T150405Z-local-abcd", shapes...)}}
 }
 
 // TestPageEscapes holds that texts of servers, titles and errors reach the page as text alone, and that nothing in the
 // page can be fetched.
 func TestPageEscapes(t *testing.T) {
-	text := written(t, onePage(shapesOfAll()...))
+	text := written(t, onePage(pagetest.Shapes()...))
 	if n := strings.Count(text, "</script>"); n != 2 {
 		t.Errorf("%d script elements end; want the data's and the script's", n)
 	}
 	if strings.Contains(text, "<img") {
 		t.Error("an element of a title is in the page")
 	}
-	for _, want := range []string{html.EscapeString("1 of 3 failed: "), html.EscapeString(hostile)[:40]} {
+	for _, want := range []string{html.EscapeString("1 of 3 failed: "), html.EscapeString(pagetest.Hostile)[:40]} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in the page", want)
 		}
@@ -61,7 +62,7 @@ func TestPageEscapes(t *testing.T) {
 
 // TestSummaryOfMixedRequests has no percentile of cold and warm requests together.
 func TestSummaryOfMixedRequests(t *testing.T) {
-	text := written(t, onePage(shapesOfAll()...))
+	text := written(t, onePage(pagetest.Shapes()...))
 	head, rows := tableOf(t, text, "summary")
 	at := func(name string) int { return slices.Index(head, name) }
 	for row, want := range []map[string]bool{
@@ -152,7 +153,7 @@ func numbersOf(t *testing.T, text string) (n numbers) {
 
 // TestChartsShowTheSummaries holds the numbers of the charts against the summaries that they are made of.
 func TestChartsShowTheSummaries(t *testing.T) {
-	p := onePage(shapesOfAll()...)
+	p := onePage(pagetest.Shapes()...)
 	n := numbersOf(t, written(t, p))
 	for i, sub := range p.Runs[0].Subs {
 		got, s := n.Subs[i], sub.Stats
@@ -241,11 +242,11 @@ func checkMoments(t *testing.T, of analyze.Timeline, packed string, tickAt, tick
 
 // TestPageStaysSmall holds the page under its bound: with many requests, with many sub-experiments, with many runs.
 func TestPageStaysSmall(t *testing.T) {
-	many := page.NewSub(shape{title: "many", rows: analyze.MaxMoments + 20_000, cold: 0.1, fails: 0.01, scale: 1,
-		instances: 2000}.summary(0))
-	single := page.NewSub(shape{title: "single", rows: 15_000, burst: 10, cold: 0.1, scale: 1, parts: true,
-		instances: 900}.summary(0))
-	r := sampleRun("small", shapesOfAll()[:1]...)
+	many := page.NewSub(pagetest.Shape{Title: "many", Rows: analyze.MaxMoments + 20_000, Cold: 0.1, Fails: 0.01,
+		Scale: 1, Instances: 2000}.Summary(0))
+	single := page.NewSub(pagetest.Shape{Title: "single", Rows: 15_000, Burst: 10, Cold: 0.1, Scale: 1, Parts: true,
+		Instances: 900}.Summary(0))
+	r := pagetest.Run("small", pagetest.Shapes()[:1]...)
 	r.Experiment = strings.Repeat("x", 1_000_000)
 	for name, c := range map[string]struct{ runs, many, single int }{
 		"many requests":        {1, 12, 3},
@@ -269,11 +270,11 @@ func TestPageStaysSmall(t *testing.T) {
 
 // TestPageWithoutAnything is that of a run whose requests all failed, and of one without any.
 func TestPageWithoutAnything(t *testing.T) {
-	failed := shape{title: "down", rows: 30, burst: 10, fails: 1, scale: 1}
+	failed := pagetest.Shape{Title: "down", Rows: 30, Burst: 10, Fails: 1, Scale: 1}
 	for name, p := range map[string]page.Page{
 		"all failed": onePage(failed),
-		"no row":     {Runs: []page.Run{{Name: "x", Subs: []page.Sub{page.NewSub(shape{title: "none"}.summary(0))}}}},
-		"foreign":    {Runs: []page.Run{{Name: "only rows", Subs: onePage(shapesOfAll()[0]).Runs[0].Subs}}},
+		"no row":     {Runs: []page.Run{{Name: "x", Subs: []page.Sub{page.NewSub(pagetest.Shape{}.Summary(0))}}}},
+		"foreign":    {Runs: []page.Run{{Name: "only rows", Subs: onePage(pagetest.Shapes()[0]).Runs[0].Subs}}},
 	} {
 		text := written(t, p)
 		if n := numbersOf(t, text); len(n.Subs) != 1 {

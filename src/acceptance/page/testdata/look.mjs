@@ -1,5 +1,5 @@
-// look.mjs MODULES PAGE FOLDER: opens a page in headless Chromium, at two widths and in two colour schemes, uses it as a
-// reader does, and prints what it found as JSON. Screenshots go into FOLDER.
+// look.mjs MODULES PAGE FOLDER: opens a page in headless Chromium, at two widths and in two colour schemes, uses it as
+// a reader does, and prints what it found as JSON. Screenshots go into FOLDER.
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {join} from "node:path";
@@ -34,21 +34,23 @@ async function view(width, colorScheme) {
 	seen.openMS = Math.round(performance.now() - began);
 	seen.title = await page.title();
 	seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-	seen.charts = await page.evaluate(() => [...document.querySelectorAll(".chart")].map(host => ({kind: host.dataset.kind,
-		marks: host.querySelectorAll("svg g > path[d]:not([d='']), svg g > rect").length})));
+	seen.charts = await page.evaluate(() => [...document.querySelectorAll(".chart")].map(host => ({
+		kind: host.dataset.kind,
+		marks: host.querySelectorAll("svg g > path[d]:not([d='']), svg g > rect").length,
+	})));
 	return {context, page, seen};
 }
 
 async function accessible(page, seen) {
 	await page.evaluate(axe);
 	const result = await page.evaluate(() => globalThis.axe.run({resultTypes: ["violations"]}));
-	seen.axe = result.violations.map(v => ({id: v.id, impact: v.impact, nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200))}));
+	seen.axe = result.violations.map(v => ({id: v.id, impact: v.impact,
+		nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 200))}));
 }
 
 // use reads values by keyboard and pointer, zooms, sorts and copies.
 async function use(page) {
 	const used = {};
-	const said = kind => page.locator(`.chart[data-kind=${kind}] .said`).textContent();
 	for (const kind of ["cdf", "timeline", "bursts", "instances", "parts", "comparison", "rate", "load"]) {
 		const area = page.locator(`.chart[data-kind=${kind}] .area`).first();
 		if (!await area.count()) continue;
@@ -81,13 +83,19 @@ async function use(page) {
 	used.linear = await page.locator(".chart[data-kind=cdf] .axes text").allTextContents();
 
 	const column = page.locator("table[data-name=summary] thead th", {hasText: "requests"});
-	const cells = async () => (await page.locator("table[data-name=summary] tbody tr").allInnerTexts()).map(row => row.split("\t")[2]);
+	const rows = page.locator("table[data-name=summary] tbody tr");
+	const cells = async () => (await rows.allInnerTexts()).map(row => row.split("\t")[2]);
 	await column.locator("button").click();
 	used.ascending = await cells();
 	await column.locator("button").click();
 	used.descending = await cells();
-	await page.evaluate(() => { document.execCommand = () => { globalThis.copied = document.activeElement.value; return true; };
-		Object.defineProperty(navigator, "clipboard", {value: undefined}); });
+	await page.evaluate(() => {
+		document.execCommand = () => {
+			globalThis.copied = document.activeElement.value;
+			return true;
+		};
+		Object.defineProperty(navigator, "clipboard", {value: undefined});
+	});
 	await page.locator(".copycsv").filter({visible: true}).first().click();
 	await page.waitForFunction(() => globalThis.copied);
 	used.csv = await page.evaluate(() => globalThis.copied);
