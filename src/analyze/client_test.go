@@ -219,3 +219,34 @@ func TestBurstsOfManyRows(t *testing.T) {
 		break
 	}
 }
+
+// TestAdvise: an effect has one line, whichever sub-experiments it is in.
+func TestAdvise(t *testing.T) {
+	with := func(title string, words map[string]int, rows int) Summary {
+		s := Summary{Identity: Identity{Title: title}, Count: rows}
+		s.Client.SuspectWords = words
+		for _, n := range words {
+			s.Client.Suspects += n
+		}
+		return s
+	}
+	got := Advise([]Summary{with("a", map[string]int{"cpu": 50}, 100), with("b", nil, 100),
+		with("c", map[string]int{"cpu": 52, "gc": 30}, 120)})
+	const remedy = ": lower the burst size or the rate, or measure from a machine with more cores"
+	want := []string{
+		"102 of 220 requests (46.4 %) of 2 sub-experiments may be slow because of this machine: all of the client's " +
+			"cores were busy" + remedy + " (a: 50; c: 52)",
+		"c: 30 of 120 requests (25 %) may be slow because of this machine: the client collected its garbage: measure " +
+			"from a machine with more cores or memory, or split the sub-experiment into smaller ones",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	many := make([]Summary, 6)
+	for i := range many {
+		many[i] = with(fmt.Sprint("s", i), map[string]int{"cpu": 10}, 20)
+	}
+	if got := Advise(many); len(got) != 1 || !strings.HasSuffix(got[0], "(s0: 10; s1: 10; s2: 10; s3: 10; 2 more)") {
+		t.Errorf("six: %q", got)
+	}
+}

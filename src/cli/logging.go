@@ -14,15 +14,16 @@ import (
 	"stellar/src/fail"
 )
 
-// screen is what the user looks at: log lines scroll, and where it is a terminal one progress line stays below them.
+// screen is what the user looks at: log lines scroll, and where it is a terminal a block of progress lines stays below
+// them.
 type screen struct {
 	mu       sync.Mutex
 	out      io.Writer
-	redraw   bool // a line can be taken back
+	redraw   bool // lines can be taken back
 	progress string
 }
 
-// Write prints whole lines above the progress line. It never fails: the logger would leave out the run's log file after
+// Write prints whole lines above the progress block. It never fails: the logger would leave out the run's log file after
 // a failure here, and that file has to be whole when the screen is lost.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
@@ -33,21 +34,22 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Progress replaces the progress line; empty takes it away. Where lines cannot be redrawn it does nothing.
-func (s *screen) Progress(line string) {
+// Progress replaces the progress block, whose lines fit the terminal; empty takes it away. Where lines cannot be redrawn
+// it does nothing.
+func (s *screen) Progress(block string) {
 	if !s.redraw {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.erase()
-	s.progress = line
+	s.progress = block
 	s.draw()
 }
 
 func (s *screen) erase() {
 	if s.progress != "" {
-		fmt.Fprint(s.out, "\r\x1b[2K")
+		fmt.Fprint(s.out, "\r\x1b[2K"+strings.Repeat("\x1b[1A\x1b[2K", strings.Count(s.progress, "\n")))
 	}
 }
 

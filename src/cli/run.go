@@ -200,7 +200,7 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	if err != nil {
 		return app.App{}, err
 	}
-	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, now: nowFunc}
+	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, width: c.Width, now: nowFunc}
 	return app.App{
 		Config: app.Config{Deps: c.deps(log), Options: c.options(cc, format), Executable: c.Executable, Observer: p},
 		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },

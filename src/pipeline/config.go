@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"stellar/src/experiment"
+	"stellar/src/probe"
 	"stellar/src/provider"
 	"stellar/src/run"
 	"stellar/src/shell"
@@ -44,14 +45,22 @@ type Observer interface {
 	Burst(p Progress)
 }
 
-// Progress is how far a sub-experiment is after one of its bursts.
+// Progress is how far a sub-experiment is.
 type Progress struct {
-	Sub    int // index of the sub-experiment
-	Title  string
-	Done   int           // bursts done
-	Of     int           // bursts in all
-	Errors int           // failed requests so far
-	Left   time.Duration // planned
+	Sub        int // index of the sub-experiment
+	Title      string
+	Done       int // bursts done; seconds of a sustained load
+	Of         int // bursts in all
+	Requests   int
+	Errors     int           // failed requests so far
+	Left       time.Duration // planned
+	Median     time.Duration // of the latencies so far, about; 0: not known
+	Rate       float64       // requests a second of a sustained load; 0: bursts
+	Waiting    *probe.Waiting
+	Place      int           // among the sub-experiments that the run probes, from 0
+	Places     int           // how many those are
+	RunBursts  int           // bursts of all of them
+	Afterwards time.Duration // planned for sub-experiments that wait for this one
 }
 
 // Subs are the indices of the sub-experiments that the options select.

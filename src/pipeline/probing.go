@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -161,11 +163,8 @@ func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, er
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Env{
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
-		Dir:      Folder(r, sub), Log: s.Log, Probe: probe.Run, Getenv: s.Getenv,
-		Progress: func(p probe.Progress) {
-			s.Observer.Burst(Progress{Sub: sub, Title: e.Title, Done: p.Burst, Of: p.Bursts, Errors: p.Errors,
-				Left: p.Left})
-		},
+		Dir:      Folder(r, sub), Log: titledLog{s.Log, e.Title}, Probe: probe.Run, Getenv: s.Getenv,
+		Progress: s.reporting(r.Experiment, sub),
 	}
 	if s.Deploys(r.Experiment) {
 		out.MakeCold = func(ctx context.Context, at ...study.Endpoint) error { return s.cold.makeCold(ctx, r, at) }
@@ -188,6 +187,42 @@ func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, er
 	}
 	out.Increments, err = increments(r.Record.Calibration, e, times)
 	return out, err
+}
+
+// reporting tells the observer how far a sub-experiment is.
+func (s probeStage) reporting(exp *experiment.Experiment, sub int) func(probe.Progress) {
+	subs := s.Subs(exp)
+	at := Progress{Sub: sub, Title: exp.SubExperiments[sub].Title, Place: slices.Index(subs, sub), Places: len(subs),
+		RunBursts: exp.EstimateOf(subs).Bursts}
+	if exp.Sequential {
+		at.Afterwards = exp.EstimateOf(subs[at.Place+1:]).Duration
+	}
+	return func(p probe.Progress) {
+		now := at
+		now.Done, now.Of, now.Requests, now.Errors, now.Left = p.Burst, p.Bursts, p.Requests, p.Errors, p.Left
+		now.Median, now.Rate, now.Waiting = p.Median, p.Rate, p.Waiting
+		s.Observer.Burst(now)
+	}
+}
+
+// titledLog writes lines that begin with the title of the sub-experiment that they are about.
+type titledLog struct {
+	run.Logger
+	title string
+}
+
+// Warnf writes a warning.
+func (l titledLog) Warnf(format string, args ...any) { l.Logger.Warnf("%s", l.line(format, args)) }
+
+// Debugf writes what only the log's file has.
+func (l titledLog) Debugf(format string, args ...any) { l.Logger.Debugf("%s", l.line(format, args)) }
+
+func (l titledLog) line(format string, args []any) string {
+	text := fmt.Sprintf(format, args...)
+	if strings.HasPrefix(text, l.title) {
+		return text
+	}
+	return l.title + ": " + text
 }
 
 // answerMax is after how many seconds the gateway before the functions gives a request up; 0: not known.
@@ -220,6 +255,9 @@ func (s probeStage) endpoints(r *run.Run, sub int) []study.Endpoint {
 	out := make([]study.Endpoint, len(all))
 	for i, e := range all {
 		out[i] = study.Endpoint{Function: e.Function, URL: e.URL}
+		if s.platform.hosts && e.Deployed {
+			out[i].Log = filepath.Join(r.Dir, LogsFolder, e.Function+".log")
+		}
 		if token != "" {
 			out[i].Token = cmp.Or(e.Token, token)
 		}

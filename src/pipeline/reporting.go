@@ -118,11 +118,11 @@ func (s *reporter) report() error {
 			continue
 		}
 		errs = append(errs, s.plot(sum))
-		for _, advice := range analyze.Advice(sum) {
-			s.log.Warnf("%s: %s", sum.Title, advice)
-		}
 		s.out.Subs = append(s.out.Subs, page.NewSub(sum))
 		sums = append(sums, sum.Light())
+	}
+	for _, line := range analyze.Advise(sums) {
+		s.log.Warnf("%s", line)
 	}
 	analyze.Relate(sums)
 	for _, sum := range sums {

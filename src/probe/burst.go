@@ -236,10 +236,17 @@ func pause(ctx context.Context, until time.Time) bool {
 //
 // It reports false if something has panicked: then the burst may never end, and must not be read.
 func (b *burst) await(ctx context.Context, grace time.Duration) bool {
-	select {
-	case <-b.done:
-		return !b.engine.isBroken()
-	case <-ctx.Done():
+	beat := time.NewTicker(b.engine.cfg.beatEvery)
+	defer beat.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-b.done:
+			return !b.engine.isBroken()
+		case <-beat.C:
+			b.engine.rec.beat(b)
+		case <-ctx.Done():
+			waiting = false
+		}
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()

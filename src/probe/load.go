@@ -218,8 +218,9 @@ func (r *recorder) writeWindow(rows []sample.Sample) {
 	seconds := int((r.cfg.Load.Length + time.Second - 1) / time.Second)
 	r.out.Bursts = max(r.out.Bursts, last)
 	if r.cfg.Progress != nil {
-		r.cfg.Progress(Progress{Burst: last, Bursts: max(seconds, last), Requests: r.out.Requests, Errors: r.out.Errors,
-			Left: max(r.cfg.Load.Length-time.Duration(last)*time.Second, 0)})
+		p := r.progress(last, max(seconds, last), max(r.cfg.Load.Length-time.Duration(last)*time.Second, 0))
+		p.Rate = float64(p.Requests) / float64(last)
+		r.cfg.Progress(p)
 	}
 	if err := r.judge(); err != nil && !r.judged {
 		r.judged = true // what is in flight still comes, and is written

@@ -60,6 +60,8 @@ type Target struct {
 	// Sign adds the header fields of a signature to a request. It is called for each burst shortly before it leaves,
 	// and every two minutes of a sustained load; nil: requests are not signed.
 	Sign func(r *http.Request, body []byte, at time.Time) error
+	// Log is the file in which more is said of this target's failures; empty: there is none.
+	Log string
 }
 
 // Body is what a request carries.
@@ -114,12 +116,17 @@ type Config struct {
 	// it returns. Calls do not overlap. In an open schedule bursts come in the order in which they end. Its error stops
 	// Run.
 	Sink func([]sample.Sample) error
-	// Progress is called after every burst; may be nil. Calls do not overlap.
+	// Progress is called after every burst, and every few seconds while one waits for answers; may be nil. Calls do
+	// not overlap.
 	Progress func(Progress)
-	// Note takes what a log should hold: the first failure of each class and the first redirect of each target.
+	// Note takes what a user should see: the first failure of each class, the first redirect.
 	Note func(format string, args ...any)
+	// Detail takes what a log should hold beside it: what Note has had already, of other targets, and what the watch
+	// suspects; nil: nobody takes it.
+	Detail func(format string, args ...any)
 
 	resignEvery time.Duration // of a sustained load; default resignEvery
+	beatEvery   time.Duration // of a burst that waits; default beatEvery
 }
 
 // Progress is how far Run has come.
@@ -129,6 +136,18 @@ type Progress struct {
 	Requests int           // requests done
 	Errors   int           // failed ones among them
 	Left     time.Duration // planned: the IATs to come, and as many bursts of the mean length so far
+	Median   time.Duration // of the latencies so far, to within 2 %; 0: there is none yet
+	Rate     float64       // requests a second of a sustained load so far; 0: bursts
+
+	Waiting *Waiting // of a burst that waits for answers; nil: none does
+}
+
+// Waiting is how far a burst is that has waited for answers for some seconds.
+type Waiting struct {
+	Burst    int
+	Answered int // requests of it that have ended, failed ones too
+	Size     int
+	For      time.Duration // since its release
 }
 
 // Outcome is what Run did, also if it stopped early.
@@ -281,6 +300,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.MaxBody = 8 << 20
 	}
 	cfg.resignEvery = cmp.Or(cfg.resignEvery, resignEvery)
+	cfg.beatEvery = cmp.Or(cfg.beatEvery, beatEvery)
 	if cfg.KeepBody == 0 {
 		cfg.KeepBody = keptBody
 	}
@@ -313,6 +333,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.Note == nil {
 		cfg.Note = func(string, ...any) {}
+	}
+	if cfg.Detail == nil {
+		cfg.Detail = func(string, ...any) {}
 	}
 	if cfg.Load != nil {
 		load := *cfg.Load

@@ -27,7 +27,8 @@ type recorder struct {
 	over   bool          // Sink failed: it is not asked again
 	stop   func(error)
 	judged bool            // too many requests have failed
-	noted  map[string]bool // kinds of suspicion
+	noted  map[string]bool // kinds of suspicion, classes of failures
+	median roughMedian     // of the latencies
 }
 
 func (r *recorder) init(cfg *Config, gaps []time.Duration, base time.Time) {
@@ -61,9 +62,7 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 		return err
 	}
 	if r.cfg.Progress != nil {
-		r.cfg.Progress(Progress{
-			Burst: r.done(), Bursts: r.cfg.Bursts, Requests: r.out.Requests, Errors: r.out.Errors, Left: r.left(),
-		})
+		r.cfg.Progress(r.progress(r.done(), r.cfg.Bursts, r.left()))
 	}
 	return r.judge()
 }
@@ -109,6 +108,9 @@ func (r *recorder) count(s *slot, row *sample.Sample) {
 	if row.NewConn && r.cfg.Connections != New {
 		r.out.NewConns++
 	}
+	if row.Latency >= 0 && !row.Warmup {
+		r.median.add(row.Latency)
+	}
 	if row.Err != sample.OK {
 		r.out.Errors++
 		r.out.Classes[row.Err]++
@@ -143,7 +145,7 @@ func (r *recorder) suspect(rows []sample.Sample, v selfwatch.Verdict) {
 		r.noted[word] = true
 	}
 	if fresh {
-		r.cfg.Note("burst %d: the client may have caused a part of its latencies: %s "+
+		r.cfg.Detail("burst %d: the client may have caused a part of its latencies: %s "+
 			"(Suspect %s; further ones are not logged)",
 			rows[0].Burst, v.Detail(), words)
 	}
@@ -183,12 +185,12 @@ func (r *recorder) left() time.Duration {
 	return left + mean*time.Duration(r.cfg.Bursts-r.done())
 }
 
-// note logs, once per target, each kind of failure, a redirect, and a request that was sent again.
+// note logs each kind of failure, a redirect, and a request that was sent again: the first one for the user, and the
+// first of each further target in the log.
 func (r *recorder) note(s *slot, row *sample.Sample) {
 	t := s.b.target
 	if s.resent && !t.noted[resentWord] {
-		t.noted[resentWord] = true
-		r.cfg.Note("%s: burst %d, slot %d was sent again: %v (Suspect %s; further ones are not logged)",
+		r.teller(t, resentWord)("%s: burst %d, slot %d was sent again: %v (Suspect %s; further ones are not shown)",
 			t.label, row.Burst, row.Slot, s.refusal, resentWord)
 	}
 	kind := string(row.Err)
@@ -199,22 +201,44 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 	if kind == "" || t.noted[kind] {
 		return
 	}
-	t.noted[kind] = true
+	tell := r.teller(t, kind)
+	more := "further ones of this class are not shown"
+	if t.log != "" {
+		more += "; more in " + t.log
+	}
 	switch {
 	case redirect:
-		r.cfg.Note("%s answers %d to burst %d: redirects are not followed, the latency is that of the redirect",
+		tell("%s answers %d to burst %d: redirects are not followed, the latency is that of the redirect",
 			t.label, row.Status, row.Burst)
 	case s.err != nil:
-		r.cfg.Note("%s: burst %d, slot %d: %s: %v (further ones of this class are not logged)",
-			t.label, row.Burst, row.Slot, row.Err, s.err)
+		tell("%s: burst %d, slot %d: %s: %v%s (%s)", t.label, row.Burst, row.Slot, row.Err, s.err,
+			t.unexpected(s, row), more)
 	case t.proto.grpc && s.resp.reason() != "":
-		r.cfg.Note("%s: burst %d, slot %d: status %d: %s (further ones of this class are not logged)",
-			t.label, row.Burst, row.Slot, row.Status, s.resp.reason())
+		tell("%s: burst %d, slot %d: status %d: %s (%s)", t.label, row.Burst, row.Slot, row.Status, s.resp.reason(), more)
 	case row.Err == sample.Function:
-		r.cfg.Note("%s: burst %d, slot %d: the function failed%s (%s; further ones of this class are not logged)",
-			t.label, row.Burst, row.Slot, t.excerpt(s.resp.body), row.Err)
+		tell("%s: burst %d, slot %d: the function failed%s (%s; %s)", t.label, row.Burst, row.Slot,
+			t.excerpt(s.resp.body), row.Err, more)
 	default:
-		r.cfg.Note("%s: burst %d, slot %d: answered status %d%s (further ones of this class are not logged)",
-			t.label, row.Burst, row.Slot, row.Status, t.excerpt(s.resp.body))
+		tell("%s: burst %d, slot %d: answered status %d%s (%s; %s)", t.label, row.Burst, row.Slot, row.Status,
+			t.excerpt(s.resp.body), row.Err, more)
 	}
+}
+
+// unexpected is the body of an answer that is not what was expected.
+func (t *target) unexpected(s *slot, row *sample.Sample) string {
+	if row.Err != sample.Unexpected {
+		return ""
+	}
+	return t.excerpt(s.resp.body)
+}
+
+// teller is where the first failure of a kind of a target goes.
+func (r *recorder) teller(t *target, kind string) func(format string, args ...any) {
+	t.noted[kind] = true
+	key := "failure " + kind // apart from words of the watch
+	if r.noted[key] {
+		return r.cfg.Detail
+	}
+	r.noted[key] = true
+	return r.cfg.Note
 }

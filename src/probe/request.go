@@ -31,7 +31,8 @@ type target struct {
 	fields   []field // of the target's own
 	invoke   bool    // it is the operation Invoke of the Lambda API
 	sign     func(r *http.Request, body []byte, at time.Time) error
-	hidden   bool // answers are not shown in notes
+	hidden   bool   // answers are not shown in notes
+	log      string // the file that says more of failures; empty: none
 
 	addrs []netip.Addr // addr alone, where there is one
 	proto protocol
@@ -57,6 +58,7 @@ func newTarget(t Target) (*target, error) {
 	out := &target{
 		hostname: host, secure: u.Scheme == "https", noted: map[string]bool{}, params: t.Query,
 		path: printable(u.EscapedPath()), query: printable(u.RawQuery), invoke: t.Invoke, sign: t.Sign,
+		log: t.Log,
 	}
 	if out.path == "" {
 		out.path = "/"

@@ -58,6 +58,11 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 	if e.Log != nil {
 		cfg.Note = e.Log.Warnf
 	}
+	if log, ok := e.Log.(interface {
+		Debugf(format string, args ...any)
+	}); ok {
+		cfg.Detail = log.Debugf
+	}
 	if e.own != nil {
 		e.own.apply(&cfg)
 	}
@@ -70,7 +75,7 @@ const streamSlack = 16 << 10
 
 // Target is an endpoint in the probe's terms.
 func (e *Env) Target(at Endpoint) probe.Target {
-	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}, Invoke: at.Invoke}
+	t := probe.Target{Name: at.Function, URL: at.URL, Header: http.Header{}, Invoke: at.Invoke, Log: at.Log}
 	if e.own != nil {
 		t.URL, t.Header = e.own.behind(at.URL), maps.Clone(e.own.header)
 	}

@@ -79,6 +79,7 @@ type Endpoint struct {
 	Event    bool   // an Invoke does not wait for the function
 	Invoke   bool   // URL is of the operation Invoke of the Lambda API
 	Signed   bool   // requests are signed
+	Log      string // file that says more of its failures; empty: there is none
 }
 
 // Env is what a study works with.
@@ -123,7 +124,7 @@ type Env struct {
 	own *requests // of the file, set by Check; nil: those of the measurement function
 }
 
-// Logger is what a study logs through.
+// Logger is what a study logs through. One with a method Debugf also gets what only a log should hold.
 type Logger interface {
 	Warnf(format string, args ...any)
 }
