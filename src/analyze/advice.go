@@ -96,9 +96,9 @@ func Advise(all []Summary) (lines []string) {
 	return lines
 }
 
-// Effects says how the client, rather than the platform, may have influenced the results, and what helps: if over 1 % of
-// the rows are suspect, if bursts left over 1 ms late and contain over 1 % of the rows, and if requests were not sent at
-// all. It is empty if there is nothing to report.
+// Effects says how the client, rather than the platform, may have influenced the results, and what helps: if over 1 %
+// of the rows are suspect, if bursts left over 1 ms late and contain over 1 % of the rows, and if requests were not sent
+// at all. It is empty if there is nothing to report.
 //
 // Requests that are late only because their burst takes time to leave cause no warning: the spread shows that.
 func Effects(s Summary) (out []Effect) {
@@ -127,7 +127,8 @@ func Effects(s Summary) (out []Effect) {
 			What: fmt.Sprintf("left over %g ms after their planned instant", toMS(toMicros(LateFrom))),
 			Detail: fmt.Sprintf(" (99 %% within %s ms), which is not in their latencies",
 				c.Lateness99.Format(msDecimals)),
-			Remedy: "lengthen the IAT, lower the rate, allow more connections, or measure from a machine with more cores"})
+			Remedy: "lengthen the IAT, lower the rate, allow more connections, or measure from a machine with more " +
+				"cores"})
 	}
 	if c.Unsent > 0 {
 		out = append(out, Effect{Count: c.Unsent, Of: s.Rows() + s.Warmup + c.Unsent,

@@ -23,8 +23,8 @@ type screen struct {
 	progress string
 }
 
-// Write prints whole lines above the progress block. It never fails: the logger would leave out the run's log file after
-// a failure here, and that file has to be whole when the screen is lost.
+// Write prints whole lines above the progress block. It never fails: the logger would leave out the run's log file
+// after a failure here, and that file has to be whole when the screen is lost.
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,8 +34,8 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Progress replaces the progress block, whose lines fit the terminal; empty takes it away. Where lines cannot be redrawn
-// it does nothing.
+// Progress replaces the progress block, whose lines fit the terminal; empty takes it away. Where lines cannot be
+// redrawn it does nothing.
 func (s *screen) Progress(block string) {
 	if !s.redraw {
 		return

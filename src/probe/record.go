@@ -214,7 +214,8 @@ func (r *recorder) note(s *slot, row *sample.Sample) {
 		tell("%s: burst %d, slot %d: %s: %v%s (%s)", t.label, row.Burst, row.Slot, row.Err, s.err,
 			t.unexpected(s, row), more)
 	case t.proto.grpc && s.resp.reason() != "":
-		tell("%s: burst %d, slot %d: status %d: %s (%s)", t.label, row.Burst, row.Slot, row.Status, s.resp.reason(), more)
+		tell("%s: burst %d, slot %d: status %d: %s (%s)", t.label, row.Burst, row.Slot, row.Status, s.resp.reason(),
+			more)
 	case row.Err == sample.Function:
 		tell("%s: burst %d, slot %d: the function failed%s (%s; %s)", t.label, row.Burst, row.Slot,
 			t.excerpt(s.resp.body), row.Err, more)
