@@ -97,8 +97,8 @@ func Advise(all []Summary) (lines []string) {
 }
 
 // Effects says how the client, rather than the platform, may have influenced the results, and what helps: if over 1 %
-// of the rows are suspect, if bursts left over 1 ms late and contain over 1 % of the rows, and if requests were not sent
-// at all. It is empty if there is nothing to report.
+// of the rows are suspect, if bursts left over 1 ms late and contain over 1 % of the rows, and if requests were not
+// sent at all. It is empty if there is nothing to report.
 //
 // Requests that are late only because their burst takes time to leave cause no warning: the spread shows that.
 func Effects(s Summary) (out []Effect) {
