@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,15 +72,19 @@ func startJava(t *testing.T, loop, classes, handler string, env ...string) *inst
 	return in
 }
 
-// TestJava compiles the loop once for all that is shown of it.
+// TestJava compiles the loop once, and the handlers of all subtests at once: a start of javac costs a second.
 func TestJava(t *testing.T) {
 	loop := javaLoop(t)
-	for name, test := range map[string]func(*testing.T, string){
+	handlers := maps.Clone(javaInit)
+	maps.Copy(handlers, map[string]string{"Forms.java": javaForms, "Fails.java": javaFails,
+		"Together.java": javaTogether})
+	classes := javaClasses(t, loop, handlers)
+	for name, test := range map[string]func(t *testing.T, loop, classes string){
 		"forms": javaTestForms, "context": javaTestContext, "AWS interfaces": javaTestWithAWSInterfaces,
 		"init errors":       javaTestInitErrors,
 		"invocation errors": javaTestInvocationErrors, "ends": javaTestEnds, "concurrency": javaTestConcurrency,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, loop) })
+		t.Run(name, func(t *testing.T) { test(t, loop, classes) })
 	}
 }
 
@@ -115,8 +120,7 @@ public class Forms {
 }
 `
 
-func javaTestForms(t *testing.T, loop string) {
-	classes := javaClasses(t, loop, map[string]string{"Forms.java": javaForms})
+func javaTestForms(t *testing.T, loop, classes string) {
 	deep := strings.Repeat("[", 400) + strings.Repeat("]", 400)
 	big := `"` + strings.Repeat("ü", 1<<20) + `"`
 	for _, c := range []struct{ method, event, want string }{
@@ -137,8 +141,8 @@ func javaTestForms(t *testing.T, loop string) {
 	}
 }
 
-func javaTestContext(t *testing.T, loop string) {
-	in := startJava(t, loop, javaClasses(t, loop, map[string]string{"Forms.java": javaForms}), "mine.Forms::context")
+func javaTestContext(t *testing.T, loop, classes string) {
+	in := startJava(t, loop, classes, "mine.Forms::context")
 	for i := 1; i <= 3; i++ {
 		var got struct {
 			Event         map[string]int
@@ -160,7 +164,7 @@ func javaTestContext(t *testing.T, loop string) {
 }
 
 // A package may bring AWS's own interfaces: its Context, which has a logger, and the handler interfaces.
-func javaTestWithAWSInterfaces(t *testing.T, loop string) {
+func javaTestWithAWSInterfaces(t *testing.T, loop, _ string) {
 	const aws = "package com.amazonaws.services.lambda.runtime;\npublic interface "
 	classes := javaClasses(t, t.TempDir(), map[string]string{
 		"LambdaLogger.java": aws + "LambdaLogger { void log(String m); void log(byte[] m); }",
@@ -188,17 +192,19 @@ func javaTestWithAWSInterfaces(t *testing.T, loop string) {
 	}
 }
 
-func javaTestInitErrors(t *testing.T, loop string) {
-	classes := javaClasses(t, loop, map[string]string{
-		"Dark.java": "package mine; public class Dark { static { if (true) throw new " +
-			"IllegalStateException(\"dark\"); } public void f() {} }",
-		"Raises.java": "package mine; public class Raises { public Raises() throws Exception { throw new " +
-			"java.io.IOException(\"no disk\"); } public void f() {} }",
-		"Wants.java":   "package mine; public class Wants { public Wants(int n) {} public void f() {} }",
-		"Plain.java":   "package mine; public class Plain { public void f() {} void hidden() {} }",
-		"Missing.java": "package mine; public class Missing { public void f(Gone g) {} }",
-		"Gone.java":    "package mine; public class Gone {}",
-	})
+// javaInit has classes that cannot be initialized, and one that misses another.
+var javaInit = map[string]string{
+	"Dark.java": "package mine; public class Dark { static { if (true) throw new " +
+		"IllegalStateException(\"dark\"); } public void f() {} }",
+	"Raises.java": "package mine; public class Raises { public Raises() throws Exception { throw new " +
+		"java.io.IOException(\"no disk\"); } public void f() {} }",
+	"Wants.java":   "package mine; public class Wants { public Wants(int n) {} public void f() {} }",
+	"Plain.java":   "package mine; public class Plain { public void f() {} void hidden() {} }",
+	"Missing.java": "package mine; public class Missing { public void f(Gone g) {} }",
+	"Gone.java":    "package mine; public class Gone {}",
+}
+
+func javaTestInitErrors(t *testing.T, loop, classes string) {
 	if err := os.Remove(filepath.Join(classes, "mine", "Gone.class")); err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +260,7 @@ public class Fails {
 }
 `
 
-func javaTestInvocationErrors(t *testing.T, loop string) {
-	classes := javaClasses(t, loop, map[string]string{"Fails.java": javaFails})
+func javaTestInvocationErrors(t *testing.T, loop, classes string) {
 	in := startJava(t, loop, classes, "mine.Fails::f")
 	for _, c := range []struct{ event, kind, message string }{
 		{`"raise"`, "mine.Fails$Own", "of\nmine"},
@@ -294,8 +299,7 @@ func javaTestInvocationErrors(t *testing.T, loop string) {
 }
 
 // What a JVM does not get over is told, and ends the instance.
-func javaTestEnds(t *testing.T, loop string) {
-	classes := javaClasses(t, loop, map[string]string{"Fails.java": javaFails})
+func javaTestEnds(t *testing.T, loop, classes string) {
 	for event, kind := range map[string]string{`"memory"`: "java.lang.OutOfMemoryError",
 		`"overflow"`: "java.lang.StackOverflowError"} {
 		in := startJava(t, loop, classes, "mine.Fails::f", "JAVA_TOOL_OPTIONS=-Xmx64m")
@@ -324,16 +328,18 @@ func javaTestEnds(t *testing.T, loop string) {
 	}
 }
 
-func javaTestConcurrency(t *testing.T, loop string) {
+const javaTogether = `package mine;
+public class Together {
+    private final java.util.concurrent.CyclicBarrier all = new java.util.concurrent.CyclicBarrier(4);
+    public String f(Object e, com.amazonaws.services.lambda.runtime.Context c) throws Exception {
+        all.await(); // passes only when four events are being handled at once
+        return c.getAwsRequestId();
+    }
+}
+`
+
+func javaTestConcurrency(t *testing.T, loop, classes string) {
 	const n = 4
-	classes := javaClasses(t, loop, map[string]string{"Together.java": `package mine;
-		public class Together {
-			private final java.util.concurrent.CyclicBarrier all = new java.util.concurrent.CyclicBarrier(4);
-			public String f(Object e, com.amazonaws.services.lambda.runtime.Context c) throws Exception {
-				all.await(); // passes only when four events are being handled at once
-				return c.getAwsRequestId();
-			}
-		}`})
 	in := startJava(t, loop, classes, "mine.Together::f", fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", n))
 	answers := make(chan string, n)
 	for range n {

@@ -7,10 +7,10 @@ import subprocess
 import threading
 import time
 
-# Packages that only compute, on data of one goroutine: drawing and compressing. The race detector would take a third of
-# the unit tests' CPU for them; once a day (--race) it looks at them, too.
-COMPUTING = ("compress/flate", "hash/adler32", "hash/crc32", "image", "image/color", "image/draw", "image/png",
-             "github.com/golang/freetype/raster", "golang.org/x/image/draw", "golang.org/x/image/math/...")
+# Packages that only compute, on data of one goroutine: drawing, compressing, functions of numbers. The race detector
+# would take a third of the unit tests' CPU for them; once a day (--race) it looks at them, too.
+COMPUTING = ("compress/flate", "git.sr.ht/~sbinet/gg", "github.com/golang/freetype/...", "golang.org/x/image/...",
+             "gonum.org/v1/plot/...", "hash/adler32", "hash/crc32", "image/...", "math", "unicode/utf8")
 BUILD_FLAGS = ("-race", "-gcflags", "-vet")  # of `go test`: the others are the test program's own
 ONE = "-p=1"  # a package at a time, as programs of one job run anyway
 KEEP_LINK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "keeplink.sh")
