@@ -273,9 +273,9 @@ func TestFunctionDefault(t *testing.T) {
 	}{
 		"published form":   {`{"SubExperiments": [{"Bursts": 1}]}`, "hellopy", true},
 		"local":            {`{"Provider": "local", "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
-		"newer key":        {`{"SubExperiments": [{"Bursts": 1}, {"Bursts": 1, "Public": true}]}`, "measure", false},
-		"newer key on top": {`{"Seed": 1, "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
-		"swept":            {`{"SubExperiments": [{"Sweep": {"Bursts": [1]}}]}`, "measure", false},
+		"newer key":        {`{"Provider": "aws", "SubExperiments": [{"Bursts": 1}, {"Bursts": 1, "Public": true}]}`, "measure", false},
+		"newer key on top": {`{"Provider": "aws", "Seed": 1, "SubExperiments": [{"Bursts": 1}]}`, "measure", false},
+		"swept":            {`{"Provider": "aws", "SubExperiments": [{"Sweep": {"Bursts": [1]}}]}`, "measure", false},
 		"published with url": {`{"Provider": "www.example.org", "SubExperiments": [{"Bursts": 1, ` +
 			`"BusySpinIncrements": [5]}]}`, "", true},
 	} {
@@ -296,7 +296,7 @@ func TestSeedIsDrawn(t *testing.T) {
 			t.Errorf("%d does not survive other JSON readers", s)
 		}
 	}
-	given := mustParse(t, `{"Seed": -9007199254740993, "SubExperiments": [{"Bursts": 1}]}`)
+	given := mustParse(t, `{"Provider": "aws", "Seed": -9007199254740993, "SubExperiments": [{"Bursts": 1}]}`)
 	if *given.Experiment.Seed != -9007199254740993 {
 		t.Errorf("the given seed became %d", *given.Experiment.Seed)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"stellar/src/bytesize"
 	"stellar/src/fail"
@@ -202,7 +203,7 @@ func (d *decoder) file(root *node) {
 		defer func() { d.exp.Runtime = "" }() // after it was the default of those who need one
 	}
 	d.old = isOld(root, top, d.keys) && !d.provider().Local
-	d.whole = root.find("Provider") == nil && !d.meant["Provider"] || good["Provider"]
+	d.whole = d.named(root) && (root.find("Provider") == nil || good["Provider"])
 
 	items := root.find("SubExperiments")
 	switch {
@@ -220,6 +221,33 @@ func (d *decoder) file(root *node) {
 	if m := root.find("Storage"); m != nil && len(d.problems) == 0 && !d.exp.stores() {
 		d.note(m.off, "Storage", "no sub-experiment has StorageTransfer: ignored")
 	}
+}
+
+// named reports whether it is known what the file's provider is. Published files may name none, which means aws; any
+// other file would start to cost money in a cloud that it does not name.
+func (d *decoder) named(root *node) bool {
+	switch {
+	case root.find("Provider") != nil:
+		return true
+	case d.meant["Provider"]: // said already
+		return false
+	case !newer(root, topKeys(d.known), d.keys):
+		d.note(root.off, "Provider", "missing, so %s, as in published files", d.exp.Provider)
+		return true
+	}
+	d.problem(root.off, "Provider", `missing; add "Provider": "%s", or another of %s`, firstProvider(d.known),
+		providerWords(d.known))
+	return false
+}
+
+// firstProvider is the provider that a file without one is advised to name: the first that runs on this machine.
+func firstProvider(known []Provider) string {
+	for _, p := range known {
+		if p.Local {
+			return p.Name
+		}
+	}
+	return exampleURL
 }
 
 // replaceProvider puts another provider in the place of the file's.
@@ -263,20 +291,29 @@ func misplaced(there, here []key, text string) map[string]string {
 // isOld says whether a file has only keys that published files have: such a file was written for the original's
 // functions, one with a newer key for ours.
 func isOld(root *node, top, sub []key) bool {
+	return !anyKey(root, top, sub, func(k *key) bool { return k == nil || !k.published })
+}
+
+// newer says whether a file has keys that no published file has; misspelt ones do not count.
+func newer(root *node, top, sub []key) bool {
+	return anyKey(root, top, sub, func(k *key) bool { return k != nil && !k.published })
+}
+
+// anyKey reports whether a key of the file or of a sub-experiment is one that is looked for; nil stands for keys that
+// there are not.
+func anyKey(root *node, top, sub []key, is func(*key) bool) bool {
 	for _, m := range root.members {
-		if k := lookup(top, m.name); k == nil || !k.published {
-			return false
+		if is(lookup(top, m.name)) {
+			return true
 		}
 		if m.name != "SubExperiments" {
 			continue
 		}
 		for _, item := range m.value.items {
-			for _, im := range item.members {
-				if k := lookup(sub, im.name); k == nil || !k.published {
-					return false
-				}
+			if slices.ContainsFunc(item.members, func(im member) bool { return is(lookup(sub, im.name)) }) {
+				return true
 			}
 		}
 	}
-	return true
+	return false
 }

@@ -106,7 +106,7 @@ var mistakes = map[string]struct{ text, want string }{
 	"far too many": {sub(`"Bursts": 1000000000000000000000`),
 		`f.json:1:53: SubExperiments[0].Bursts: found 1000000000000000000000 (number); want an integer from 1 to ` +
 			`100000000`},
-	"seed too long": {`{"Seed": 99999999999999999999, "SubExperiments": [{"Bursts": 1}]}`,
+	"seed too long": {`{"Seed": 99999999999999999999, "SubExperiments": [{"Bursts": 1}], "Provider": "aws"}`,
 		`f.json:1:10: Seed: found 99999999999999999999 (number); want an integer that fits 64 bits`},
 	"infinite": {sub(`"Bursts": 1, "IATSeconds": 1e999`),
 		`f.json:1:70: SubExperiments[0].IATSeconds: found 1e999 (number); want a number from 0 to 31622400`},
@@ -172,11 +172,15 @@ var mistakes = map[string]struct{ text, want string }{
 		`f.json:1:106: SubExperiments[0].Cmds.net.port: found 0 (number); want an integer from 1 to 65535`},
 	"command's object": {sub(`"Bursts": 1, "Cmds": {"cpu": 5}`), `f.json:1:72: SubExperiments[0].Cmds.cpu: ` +
 		`found 5 (number); want an object`},
-	"storage": {`{"Storage": {"Endpoint": "ftp://x"}, "SubExperiments": [{"Bursts": 1}]}`,
+	"storage": {`{"Storage": {"Endpoint": "ftp://x"}, "SubExperiments": [{"Bursts": 1}], "Provider": "aws"}`,
 		`f.json:1:26: Storage.Endpoint: found "ftp://x" (string); want a host or http(s) URL: the scheme "ftp" ` +
 			`cannot be probed`},
-	"no storage": {`{"Storage": "here", "SubExperiments": [{"Bursts": 1}]}`,
+	"no storage": {`{"Storage": "here", "SubExperiments": [{"Bursts": 1}], "Provider": "aws"}`,
 		`f.json:1:13: Storage: found "here" (string); want an object`},
+	"no provider": {`{"Seed": 1, "SubExperiments": [{"Bursts": 1}]}`,
+		`f.json:1:1: Provider: missing; add "Provider": "local", or another of ` + providerWords(testProviders())},
+	"no provider, newer key of a sub-experiment": {`{"SubExperiments": [{"Bursts": 1, "Public": true}]}`,
+		`f.json:1:1: Provider: missing; add "Provider": "local", or another of ` + providerWords(testProviders())},
 }
 
 func TestMistakes(t *testing.T) {

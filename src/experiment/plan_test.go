@@ -108,17 +108,17 @@ func TestEstimateOfOtherKinds(t *testing.T) {
 	}
 	const two = `, "SubExperiments": [{"Bursts": 3, "IATSeconds": 10, "IATType": "deterministic"}, {"Bursts": 2, ` +
 		`"IATSeconds": 15, "IATType": "deterministic"}]}`
-	if got := mustParse(t, `{"Sequential": true`+two).Experiment.Estimate().Duration; got != 35*time.Second {
+	if got := mustParse(t, `{"Provider": "aws", "Sequential": true`+two).Experiment.Estimate().Duration; got != 35*time.Second {
 		t.Errorf("in turn: %s", got)
 	}
-	if got := mustParse(t, `{"Sequential": false`+two).Experiment.Estimate().Duration; got != 20*time.Second {
+	if got := mustParse(t, `{"Provider": "aws", "Sequential": false`+two).Experiment.Estimate().Duration; got != 20*time.Second {
 		t.Errorf("side by side: %s", got)
 	}
-	if got := mustParse(t, `{"Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2,
+	if got := mustParse(t, `{"Provider": "aws", "Sequential": true`+two).Experiment.EstimateOf([]int{1}); got != (Estimate{2, 2,
 		15 * time.Second, 15 * time.Second, 0}) {
 		t.Errorf("one of them: %+v", got)
 	}
-	huge := mustParse(t, `{"Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], `+
+	huge := mustParse(t, `{"Provider": "aws", "Sequential": true, "SubExperiments": [{"Bursts": 100000000, "BurstSizes": [1000000], `+
 		`"IATSeconds": 31622400}]}`).Experiment.Estimate()
 	if huge.Duration != math.MaxInt64 || huge.Requests != 100_000_000_000_000 {
 		t.Errorf("a huge plan overflows: %+v", huge)

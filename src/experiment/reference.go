@@ -261,7 +261,7 @@ func (k key) defaultText() string {
 	switch {
 	case k.required:
 		return "none, it is required"
-	case k.computed != "":
+	case k.computed != "": // before a constant, which the words are about
 		return k.computed
 	case k.def == nil:
 		return ""

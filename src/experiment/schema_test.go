@@ -133,7 +133,7 @@ func TestSchemaRefuses(t *testing.T) {
 	beyond := []string{"seed too long", "infinite", "title", "duration", "duration without unit", "negative duration",
 		"endless duration",
 		"bar at zero", "limit of a ratio", "command", "command's argument", "command's size", "command's port",
-		"command's object", "storage"}
+		"command's object", "storage", "no provider", "no provider, newer key of a sub-experiment"}
 	for name, c := range mistakes {
 		if slices.Contains(beyond, name) {
 			continue

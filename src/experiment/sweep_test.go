@@ -169,7 +169,7 @@ func TestSweepTitlesStayDistinct(t *testing.T) {
 }
 
 func TestStorage(t *testing.T) {
-	l := mustParse(t, `{"Storage": {"Endpoint": "minio.example:9000", "Bucket": "b", "Region": ""}, "SubExperiments": [
+	l := mustParse(t, `{"Provider": "aws", "Storage": {"Endpoint": "minio.example:9000", "Bucket": "b", "Region": ""}, "SubExperiments": [
 		{"Bursts": 1, "DataTransferChainLength": 2, "StorageTransfer": true}]}`)
 	if got := *l.Experiment.Storage; got != (Storage{Endpoint: "minio.example:9000", Bucket: "b"}) || len(l.Notes) > 0 {
 		t.Errorf("%+v, %q", got, l.Notes)

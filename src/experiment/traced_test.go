@@ -99,7 +99,7 @@ func TestLoadedTraces(t *testing.T) {
 }
 
 func TestTracesThatCannotBeUsed(t *testing.T) {
-	path := traceFolder(t, `{"SubExperiments": [
+	path := traceFolder(t, `{"Provider": "aws", "SubExperiments": [
  {"Arrivals": "one.csv"},
  {"Arrivals": "none.csv"},
  {"Arrivals": "bad.csv#count"},

@@ -15,7 +15,7 @@ import (
 // TestSettingsArePlainData holds that settings and endpoints come through JSON without loss, for every key of the file:
 // a study may be run on another machine.
 func TestSettingsArePlainData(t *testing.T) {
-	text := `{"SubExperiments": [
+	text := `{"Provider": "aws", "SubExperiments": [
 		{"Bursts": 1},
 		{"Title": "\u00e9 \"quoted\" <b>", "Bursts": 7, "Parallelism": 2, "BurstSizes": [1, 20], "IATSeconds": 0.1, "IATType": "step",
 			"IATStepSeconds": 0.3, "DesiredServiceTimes": ["0ms", "1.5ms"], "BusySpinIncrements": [1, 9007199254740993],

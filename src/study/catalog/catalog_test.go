@@ -55,7 +55,7 @@ func TestFunctions(t *testing.T) {
 		`"Type": "eviction", "EvictionSeconds": [1, 50, 5], "Copies": 4, "Parallelism": 2`: 24,
 		`"Type": "perf-cost"`: 2,
 	} {
-		l, err := experiment.Parse("f.json", []byte(`{"SubExperiments": [{`+members+`}]}`), vendors.Known())
+		l, err := experiment.Parse("f.json", []byte(`{"Provider": "aws", "SubExperiments": [{`+members+`}]}`), vendors.Known())
 		if err != nil {
 			t.Fatal(err)
 		}
