@@ -42,8 +42,10 @@ type Plan struct {
 	// functions that exist already, as far as they were found
 	Existing []PlanExisting `json:"existing,omitempty"`
 	Warnings []string       `json:"warnings"`
-	NotReady string         `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
-	Stops    []Missing      `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
+	// settings that the provider ignores, pauses too short for cold starts; nothing is asked or refused for them
+	Cautions []string  `json:"cautions,omitempty"`
+	NotReady string    `json:"notReady,omitempty"` // why a run would stop before building anything, in one text
+	Stops    []Missing `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
 
 	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
 }
@@ -125,7 +127,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 			p.ColdSeconds = row.Update.Seconds()
 		}
 	}
-	p.Existing = j.planExisting(exp)
+	p.Existing, p.Cautions = j.planExisting(exp), a.Cautions(loaded)
 	for _, warn := range Warnings(loaded) {
 		p.Warnings = append(p.Warnings, warn.String())
 	}

@@ -48,6 +48,9 @@ func (a App) Validate(loaded *experiment.Loaded, baseDir string) (notes []string
 			found.Add(m.Sub, m.Key, "%s", text)
 		}
 	}
+	for _, c := range a.cautions(exp) {
+		found.Note(c.sub, c.key, "%s", c.text)
+	}
 	for _, g := range a.gaps(exp) {
 		found.Note(g.sub, g.key, "this version of stellar does not do: %s", g.what)
 	}

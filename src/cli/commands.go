@@ -103,6 +103,7 @@ func (c *command) deployCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			c.caution(w, loaded)
 			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
 			return c.finish(cc, err, out)
 		},

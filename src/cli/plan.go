@@ -64,6 +64,9 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 	printCost(w, p.Cost)
 	printExisting(w, p.Existing)
 	printCommands(w, p)
+	for _, text := range p.Cautions {
+		fmt.Fprintf(w, "warning: %s\n", text)
+	}
 	for _, warn := range p.Warnings {
 		fmt.Fprintf(w, "asks before it starts: %s\n", warn)
 	}

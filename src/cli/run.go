@@ -100,8 +100,16 @@ func (c *command) runAction(cc *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	c.caution(w, loaded)
 	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
 	return c.finish(cc, err, out)
+}
+
+// caution logs what the file asks for and its provider will not do.
+func (c *command) caution(w app.App, loaded *experiment.Loaded) {
+	for _, text := range w.Cautions(loaded) {
+		w.Log.Warnf("%s", text)
+	}
 }
 
 // look is how tables are written: within the terminal, and with colours on one that has them. A NO_COLOR that is not

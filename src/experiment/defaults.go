@@ -3,6 +3,7 @@ package experiment
 import (
 	"cmp"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,27 @@ func (s *SubExperiment) Sustained() bool { return s.RatePerSecond > 0 || isTrace
 // bursting says whether a sub-experiment sends bursts: some types have invocations of their own.
 func (s *SubExperiment) bursting() bool {
 	return subTypeOf(s.Type).bursts && !s.Sustained()
+}
+
+// Pauses reports whether the sub-experiment sends more than one round of bursts, so that instances can end between them.
+func (s *SubExperiment) Pauses() bool { return s.bursting() && s.Rounds() > 1 }
+
+// coldWord is the word cold in a title; compiled once, never changed.
+var coldWord = regexp.MustCompile(`(?i)(^|[^a-z])cold([^a-z]|$)`)
+
+// NamedCold reports whether the title says that cold starts are measured.
+func (s *SubExperiment) NamedCold() bool { return coldWord.MatchString(s.Title) }
+
+// PlatformSet names the keys of Platform that have another value than their default. What the provider decides has
+// none.
+func (s *SubExperiment) PlatformSet() (keys []string) {
+	v, fields := reflect.ValueOf(s.Platform), fieldsByKey(reflect.TypeFor[Platform]())
+	for _, k := range platformKeys() {
+		if k.def != nil && v.FieldByIndex(fields[k.name]).Interface() != k.def {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
 }
 
 // fill completes a draft with the defaults of the specification's tables.

@@ -138,11 +138,8 @@ type Provider struct {
 	// Ignores are the keys of experiment files that change nothing there, those of Platform as Platform.Key.
 	Ignores []string
 
-	// KeepAlive is how long idle instances usually live there at least, as a plan assumes it; 0: not known, or a
-	// setting.
+	// KeepAlive is how long an idle instance usually lives there, as a plan assumes it; 0: not known, or a setting.
 	KeepAlive time.Duration
-	// KeepAliveSource says where KeepAlive is from.
-	KeepAliveSource string
 
 	// CPUs is how many vCPUs a function has whose instances serve so many requests at once; 0: not known. nil: of none.
 	CPUs func(memoryMB, concurrency int) float64

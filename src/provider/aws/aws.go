@@ -23,7 +23,8 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true,
-		UDP: true, Chains: true, Update: 5 * time.Second, Ignores: provider.PlatformKeys("ImageContract")}
+		UDP: true, Chains: true, Update: 5 * time.Second, Ignores: provider.PlatformKeys("ImageContract"),
+		KeepAlive: 10 * time.Minute} // mikhail.io/2019/08/aws-lambda-cold-starts-after-10-minutes
 }
 
 // limits are Lambda's: docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, November 2026. The 250 MB of
