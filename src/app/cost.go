@@ -29,7 +29,7 @@ func planCost(sheet *price.Sheet, row provider.Provider, exp *experiment.Experim
 ) PlanCost {
 	var usd float64
 	var dates string
-	took := exp.EstimateWith(subs, row.Update).Duration
+	took := exp.EstimateWith(subs, row.Assumed()).Duration
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
 		fns := catalog.Functions(s)

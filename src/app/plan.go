@@ -34,8 +34,10 @@ type Plan struct {
 	// of ping-pongs, one after the other; Seconds is without them
 	RoundTrips int `json:"roundTrips,omitempty"`
 	// how long making functions cold is assumed to take each time, in seconds; 0: none is forced, or it is not known
-	ColdSeconds float64  `json:"coldSeconds,omitempty"`
-	Cost        PlanCost `json:"cost"`
+	ColdSeconds float64 `json:"coldSeconds,omitempty"`
+	// how long a cold start is assumed to take, in seconds; 0: it is not known, or nothing is deployed
+	StartSeconds float64  `json:"startSeconds,omitempty"`
+	Cost         PlanCost `json:"cost"`
 	// what a run executes to deploy and to remove; RUN stands for the run's id
 	Commands []PlanUnit `json:"commands"`
 	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
@@ -104,7 +106,7 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	j := newJob(a, exp)
 	j.planning = true
 	stops := j.obstacles(ctx, exp, baseDir) // before the commands: they then know where they go
-	est := exp.EstimateWith(a.Subs(exp), row.Update)
+	est := exp.EstimateWith(a.Subs(exp), row.Assumed())
 	p := &Plan{Provider: exp.Provider, Kind: exp.ProviderKind(), Seed: *exp.Seed, Functions: deployedFunctions(exp,
 		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), RoundTrips: est.RoundTrips, Warnings: []string{}}
@@ -126,6 +128,9 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 		if p.Subs = append(p.Subs, one); one.Forced {
 			p.ColdSeconds = row.Update.Seconds()
 		}
+	}
+	if p.Functions > 0 {
+		p.StartSeconds = row.ColdStart.Seconds()
 	}
 	p.Existing, p.Cautions = j.planExisting(exp), a.Cautions(loaded)
 	for _, warn := range Warnings(loaded) {

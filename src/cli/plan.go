@@ -128,8 +128,12 @@ func printAmounts(w io.Writer, p *app.Plan) {
 	case p.Bursts == 0:
 		what = "invocations and pauses"
 	}
-	fmt.Fprintf(w, "\n%s, %s, about %s", counted(p.Functions, "function"), counted(p.Bursts, "burst"),
-		counted(p.Requests, "request"))
+	amounts := []string{counted(p.Functions, "function")}
+	if p.Bursts > 0 {
+		amounts = append(amounts, counted(p.Bursts, "burst"))
+	}
+	amounts = append(amounts, loads(p.Subs)...)
+	fmt.Fprintf(w, "\n%s, about %s", strings.Join(amounts, ", "), counted(p.Requests, "request"))
 	if p.Seconds > 0 || p.RoundTrips == 0 {
 		fmt.Fprintf(w, ", about %s of %s", seconds(p.Seconds).Round(time.Second), what)
 	}
@@ -138,6 +142,10 @@ func printAmounts(w io.Writer, p *app.Plan) {
 			(time.Duration(n) * exampleTrip).Round(time.Second), exampleTrip)
 	}
 	fmt.Fprintln(w)
+	if p.StartSeconds > 0 && p.Seconds > 0 && what != "load" {
+		fmt.Fprintf(w, "  a cold start is assumed to take %s; service times are in it, at the functions' share of a CPU\n",
+			seconds(p.StartSeconds))
+	}
 	switch forced := slices.ContainsFunc(p.Subs, func(s app.PlanSub) bool { return s.Forced }); {
 	case forced && p.ColdSeconds > 0:
 		fmt.Fprintf(w, "  making functions cold is assumed to take %s each time\n", seconds(p.ColdSeconds))
@@ -145,6 +153,25 @@ func printAmounts(w io.Writer, p *app.Plan) {
 		fmt.Fprintf(w, "  the time that making functions cold takes is not in it: it is not known for provider %s\n",
 			p.Provider)
 	}
+}
+
+// loads says the sustained loads: rate, arrivals and length, each with how often it is sent.
+func loads(subs []app.PlanSub) (all []string) {
+	count := map[string]int{}
+	for _, s := range subs {
+		if s.Load == "" {
+			continue
+		}
+		if count[s.Load]++; count[s.Load] == 1 {
+			all = append(all, s.Load)
+		}
+	}
+	for i, text := range all {
+		if n := count[text]; n > 1 {
+			all[i] = fmt.Sprintf("%d times %s", n, text)
+		}
+	}
+	return all
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

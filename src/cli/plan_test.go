@@ -42,11 +42,17 @@ func TestPlanSaysWhatRemoves(t *testing.T) {
 // TestPlanOfRoundTrips: a plan does not say that a ping-pong takes no time.
 func TestPlanOfRoundTrips(t *testing.T) {
 	for want, p := range map[string]app.Plan{
-		"\n1 function, 0 bursts, about 50 requests, 50000 round trips one after the other: 8m20s where one takes 10ms\n": {
+		"\n1 function, about 50 requests, 50000 round trips one after the other: 8m20s where one takes 10ms\n": {
 			Functions: 1, Requests: 50, RoundTrips: 50_000},
 		"\n2 functions, 1 burst, about 1 request, about 3s of bursts and pauses, 1 round trip one after the other: 0s " +
 			"where one takes 10ms\n": {Functions: 2, Bursts: 1, Requests: 1, Seconds: 3, RoundTrips: 1},
 		"\n1 function, 1 burst, about 1 request, about 0s of bursts and pauses\n": {Functions: 1, Bursts: 1, Requests: 1},
+		"\n2 functions, 200/s constant for 10s, 2 times 5/s poisson for 1m0s, about 2600 requests, about 1m10s of load\n": {
+			Functions: 2, Requests: 2600, Seconds: 70, StartSeconds: 0.1, Subs: []app.PlanSub{
+				{Load: "200/s constant for 10s"}, {Load: "5/s poisson for 1m0s"}, {Load: "5/s poisson for 1m0s"}}},
+		"\n1 function, 2 bursts, about 2 requests, about 4s of bursts and pauses\n  a cold start is assumed to take " +
+			"100ms; service times are in it, at the functions' share of a CPU\n": {Functions: 1, Bursts: 2, Requests: 2,
+			Seconds: 4, StartSeconds: 0.1},
 	} {
 		var out strings.Builder
 		printAmounts(&out, &p)

@@ -60,8 +60,38 @@ func (s *SubExperiment) MeanIAT(round int) time.Duration {
 	return toDuration(t)
 }
 
-// Estimate is what a plan comes to, from mean IATs and desired service times; answers of platforms and networks are not
-// in it. How many functions are deployed is said by the types' studies.
+// Assumed is what a plan assumes of a platform, beside what the file says. What is zero takes no time.
+type Assumed struct {
+	Update    time.Duration // making a function cold
+	ColdStart time.Duration // a cold start
+	// how long idle instances of a sub-experiment's functions live; nil: not known
+	KeepAlive func(s *SubExperiment) time.Duration
+	// share of a CPU that code on one thread gets with so much memory, in MiB; nil: a whole one
+	Share func(memoryMB int) float64
+}
+
+// slow is how many times longer computing takes than on a whole CPU.
+func (a Assumed) slow(s *SubExperiment) float64 {
+	if a.Share == nil || s.FunctionMemoryMB <= 0 {
+		return 1
+	}
+	if share := a.Share(s.FunctionMemoryMB); share > 0 && share < 1 {
+		return 1 / share
+	}
+	return 1
+}
+
+// coldRounds is how many of the rounds begin with a cold start: all where it is forced or the pauses outlast the idle
+// instances, else the first.
+func (a Assumed) coldRounds(s *SubExperiment, rounds int) int {
+	if s.ColdStart == ColdForce || a.KeepAlive != nil && s.MeanIAT(rounds/2) >= a.KeepAlive(s) {
+		return rounds
+	}
+	return min(rounds, 1)
+}
+
+// Estimate is what a plan comes to, from mean IATs, desired service times, and what is assumed of the platform; answers
+// of networks are not in it. How many functions are deployed is said by the types' studies.
 type Estimate struct {
 	Bursts int // over all sub-experiments
 	// over all sub-experiments, retries not counted; those of a trace that was not read count nothing
@@ -83,12 +113,12 @@ func (e *Experiment) Estimate() Estimate {
 	return e.EstimateOf(all)
 }
 
-// EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if forcing a cold
-// start took no time.
-func (e *Experiment) EstimateOf(subs []int) Estimate { return e.EstimateWith(subs, 0) }
+// EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if cold starts took
+// no time.
+func (e *Experiment) EstimateOf(subs []int) Estimate { return e.EstimateWith(subs, Assumed{}) }
 
-// EstimateWith is EstimateOf where making functions cold takes so long each time.
-func (e *Experiment) EstimateWith(subs []int, update time.Duration) Estimate {
+// EstimateWith is EstimateOf with what is assumed of the platform.
+func (e *Experiment) EstimateWith(subs []int, assumed Assumed) Estimate {
 	type sum struct {
 		duration, iats float64
 		trips          int
@@ -99,7 +129,7 @@ func (e *Experiment) EstimateWith(subs []int, update time.Duration) Estimate {
 		s := &e.SubExperiments[i]
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
-		busy, pause := s.seconds(update.Seconds())
+		busy, pause := s.seconds(assumed)
 		was := turns[e.turn(i)]
 		turns[e.turn(i)] = sum{was.duration + busy + pause, was.iats + pause, was.trips + s.roundTrips()}
 	}
@@ -150,9 +180,9 @@ func (s *SubExperiment) Requests() int {
 }
 
 // seconds gives the time in requests and the time in pauses of a sub-experiment. The pause after the last round is not
-// waited for; in an open schedule the pauses cover the requests but the last ones. update is how many seconds making
-// functions cold takes, which happens within the pause before a round.
-func (s *SubExperiment) seconds(update float64) (busy, pause float64) {
+// waited for; in an open schedule the pauses cover the requests but the last ones. Making functions cold happens within
+// the pause before a round. A burst with a cold start takes as long as that and its service time together.
+func (s *SubExperiment) seconds(a Assumed) (busy, pause float64) {
 	switch {
 	case isTrace(s.Arrivals):
 		return s.traced.length.Seconds(), 0
@@ -160,23 +190,26 @@ func (s *SubExperiment) seconds(update float64) (busy, pause float64) {
 		return s.DurationSeconds, 0
 	case !s.bursting():
 		if took := subTypeOf(s.Type).seconds; took != nil {
-			return took(s, update)
+			return took(s, (a.Update + a.ColdStart).Seconds())
 		}
 		return 0, 0
 	}
 	rounds, p := s.Rounds(), max(s.Parallelism, 1)
 	pause = s.pauses(max(0, rounds-1))
 	if s.ColdStart == ColdForce && rounds > 0 {
+		update := a.Update.Seconds()
 		pause = update + max(pause, float64(rounds-1)*update)
 	}
 	if s.Schedule == "open" {
-		return s.ServiceTime(max(0, rounds-1)).Seconds(), pause
+		return s.ServiceTime(max(0, rounds-1)).Seconds()*a.slow(s) + a.ColdStart.Seconds(), pause
 	}
 	full, cycle := s.Bursts/p, len(s.DesiredServiceTimes)
 	for i := range cycle {
 		busy += float64(turns(full, cycle, i)*p) * s.ServiceTime(i).Seconds()
 	}
-	return busy + float64(s.BurstsIn(full))*s.ServiceTime(full).Seconds(), pause
+	busy += float64(s.BurstsIn(full)) * s.ServiceTime(full).Seconds()
+	cold := min(a.coldRounds(s, rounds)*p, s.Bursts)
+	return busy*a.slow(s) + float64(cold)*a.ColdStart.Seconds(), pause
 }
 
 // pauses sums the mean IATs after the first n rounds, in seconds.

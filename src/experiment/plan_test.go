@@ -194,9 +194,35 @@ func TestEstimateOfForcedColdStarts(t *testing.T) {
 		`"Type": "perf-cost", "Repetitions": 7, "Concurrency": 3, "MemorySizesMB": [1024]`: 0,
 		`"Type": "invocation-overhead", "CodePackagePoints": 3, "Repetitions": 4`:          60 * time.Second,
 	} {
-		got := mustParse(t, sub(members)).Experiment.EstimateWith([]int{0}, 5*time.Second).Duration
+		got := mustParse(t, sub(members)).Experiment.EstimateWith([]int{0}, Assumed{Update: 5 * time.Second}).Duration
 		if got != want {
 			t.Errorf("%s: %v, want %v", members, got, want)
+		}
+	}
+}
+
+// TestEstimateWithColdStarts: rounds whose pauses outlast the instances, and the first one, begin with a cold start;
+// computing takes longer with a share of a CPU.
+func TestEstimateWithColdStarts(t *testing.T) {
+	lives := func(s *SubExperiment) time.Duration { return toDuration(s.Platform.KeepAliveSeconds) }
+	assumed := Assumed{Update: 5 * time.Second, ColdStart: time.Second, KeepAlive: lives,
+		Share: func(memoryMB int) float64 { return float64(memoryMB) / 1000 }}
+	const even = `"IATType": "deterministic", "FunctionMemoryMB": 2000, `
+	for members, want := range map[string]time.Duration{
+		even + `"Bursts": 3, "IATSeconds": 10`:                                      21 * time.Second, // the first only
+		even + `"Bursts": 3, "IATSeconds": 10, "Platform": {"KeepAliveSeconds": 1}`: 23 * time.Second,
+		even + `"Bursts": 3, "IATSeconds": 10, "ColdStart": "force"`:                28 * time.Second,
+		even + `"Bursts": 6, "IATSeconds": 10, "Parallelism": 2`:                    22 * time.Second,
+		even + `"Bursts": 3, "Parallelism": 2`:                                      2 * time.Second,
+		even + `"Bursts": 2, "DesiredServiceTimes": ["4s"]`:                         9 * time.Second,
+		`"FunctionMemoryMB": 500, "Bursts": 2, "DesiredServiceTimes": ["4s"]`:       17 * time.Second,
+		`"FunctionMemoryMB": 500, "Bursts": 2, "IATSeconds": 10, "Schedule": "open", ` +
+			`"IATType": "deterministic", "DesiredServiceTimes": ["4s"]`: 19 * time.Second,
+		`"RatePerSecond": 5, "DurationSeconds": 7`: 7 * time.Second,
+	} {
+		l := mustParse(t, sub(members))
+		if got := l.Experiment.EstimateWith([]int{0}, assumed).Duration; got != want {
+			t.Errorf("%s: %s, want %s", members, got, want)
 		}
 	}
 }

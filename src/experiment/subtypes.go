@@ -33,7 +33,8 @@ type subType struct {
 	bursts   bool                       // sends bursts, or a sustained load in their place
 	defaults TypeKeys                   // of the keys that belong to the type
 	requests func(s *SubExperiment) int // of a type without bursts: requests in all
-	// likewise: the time in requests and in pauses, in seconds, where making functions cold takes update; nil: none
+	// likewise: the time in requests and in pauses, in seconds, where making functions cold and their cold start take
+	// update; nil: none
 	seconds func(s *SubExperiment, update float64) (busy, pause float64)
 }
 

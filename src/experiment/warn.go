@@ -56,7 +56,7 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 	longest := time.Duration(0)
 	for i := range l.Experiment.SubExperiments {
 		if s := &l.Experiment.SubExperiments[i]; s.Sustained() {
-			busy, _ := s.seconds(0)
+			busy, _ := s.seconds(Assumed{})
 			longest = max(longest, toDuration(busy))
 		}
 	}

@@ -144,6 +144,11 @@ type Provider struct {
 	// CPUs is how many vCPUs a function has whose instances serve so many requests at once; 0: not known. nil: of none.
 	CPUs func(memoryMB, concurrency int) float64
 
+	// ColdStart is how long a cold start takes there, as a plan assumes it; 0: not known.
+	ColdStart time.Duration
+	// Share is the share of a CPU that code on one thread gets with so much memory, in MiB; nil: a whole one.
+	Share func(memoryMB int) float64
+
 	// Update is how long it takes to make a function cold, as a plan assumes it; 0: not known.
 	Update time.Duration
 
@@ -175,6 +180,24 @@ func (p Provider) InFile() experiment.Provider {
 	return experiment.Provider{Name: p.Name, Standing: p.Standing, Local: p.Local, Protocol: p.Protocol,
 		ImageContract: p.ImageContract}
 }
+
+// Assumed is what a plan assumes of the provider.
+func (p Provider) Assumed() experiment.Assumed {
+	a := experiment.Assumed{Update: p.Update, ColdStart: p.ColdStart, Share: p.Share}
+	switch {
+	case p.Local:
+		a.KeepAlive = func(s *experiment.SubExperiment) time.Duration {
+			return time.Duration(s.Platform.KeepAliveSeconds * float64(time.Second))
+		}
+	case p.KeepAlive > 0:
+		a.KeepAlive = func(*experiment.SubExperiment) time.Duration { return p.KeepAlive }
+	}
+	return a
+}
+
+// LambdaShare is the share of a CPU that a Lambda function gets: memory/1769, at most a whole one for one thread
+// (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+func LambdaShare(memoryMB int) float64 { return min(float64(memoryMB)/1769, 1) }
 
 // Ignored reports whether a key of experiment files changes nothing there; keys of Platform are written Platform.Key.
 func (p Provider) Ignored(key string) bool { return slices.Contains(p.Ignores, key) }

@@ -47,7 +47,7 @@ func TestAddingAStudy(t *testing.T) {
 	l.Bin = toy.build(t)
 
 	plan := l.Output("plan", "-c", "exp.json")
-	for _, want := range []string{"7 functions, 0 bursts, about 7 requests",
+	for _, want := range []string{"7 functions, about 7 requests",
 		"  toy   go       Zip      128 MB  4          0"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("the plan has no %q:\n%s", want, plan)

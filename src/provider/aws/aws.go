@@ -24,6 +24,7 @@ func Provider() provider.Provider {
 	return provider.Provider{Name: "aws", Runs: "serverless deploy", Limits: limits(), Secrets: secrets(),
 		Can: []string{"SnapStart", "arm64"}, Connect: connect, Divide: units, ChecksAccount: true, FilesLocated: true,
 		UDP: true, Chains: true, Update: 5 * time.Second, Ignores: provider.PlatformKeys("ImageContract"),
+		ColdStart: 500 * time.Millisecond, Share: provider.LambdaShare,
 		KeepAlive: 10 * time.Minute} // mikhail.io/2019/08/aws-lambda-cold-starts-after-10-minutes
 }
 

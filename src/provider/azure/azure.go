@@ -30,7 +30,7 @@ func Provider() provider.Provider {
 		Can:    []string{"a function app for each function", "no memory setting"},
 		Divide: provider.OnePerFunction, Ignores: append(provider.PlatformKeys(), "FunctionMemoryMB",
 			"MemorySizesMB", "Optimize", "BalancedWeight"),
-		KeepAlive: 30 * time.Minute} // mikhail.io/serverless/coldstarts/big3, 2021
+		ColdStart: 3 * time.Second, KeepAlive: 20 * time.Minute} // mikhail.io/serverless/coldstarts/big3, 2021
 }
 
 // limits are those of the Consumption plan on Linux. Memory is no setting there.

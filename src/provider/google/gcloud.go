@@ -18,8 +18,11 @@ import (
 	"stellar/src/shell"
 )
 
-// keepAlive is how long an idle instance usually lives: mikhail.io/serverless/coldstarts/big3, 2021.
-const keepAlive = 15 * time.Minute
+// How long an idle instance usually lives, and how long a cold start takes: mikhail.io/serverless/coldstarts/big3, 2021.
+const (
+	keepAlive = 15 * time.Minute
+	coldStart = time.Second
+)
 
 // CloudRun is the row of the table of providers for images on Cloud Run.
 func CloudRun() provider.Provider {
@@ -28,8 +31,8 @@ func CloudRun() provider.Provider {
 		Can: []string{"CPU boost", "concurrency", "cold start by a new revision"}, Connect: connectRun, Divide: units,
 		ImageContract: "http", // a container answers on $PORT
 		Ignores:       provider.PlatformKeys("Concurrency", "MaxInstances", "ImageContract"),
-		KeepAlive:     keepAlive,
-		CPUs:          func(memoryMB, _ int) float64 { return float64(wholeCPUs(memoryMB)) }}
+		KeepAlive:     keepAlive, ColdStart: coldStart,
+		CPUs: func(memoryMB, _ int) float64 { return float64(wholeCPUs(memoryMB)) }}
 }
 
 // CloudFunctions is the row of the table of providers for functions that Google builds from their sources.
@@ -37,8 +40,8 @@ func CloudFunctions() provider.Provider {
 	return provider.Provider{Name: "google", Runs: "gcloud functions deploy", Limits: functionsLimits(),
 		UDP: true, Chains: true,
 		Can: []string{"concurrency", "cold start by a new revision"}, Connect: connectFunctions, Divide: units,
-		KeepAlive: keepAlive,
-		Ignores:   provider.PlatformKeys("Concurrency", "MaxInstances"),
+		KeepAlive: keepAlive, ColdStart: coldStart,
+		Ignores: provider.PlatformKeys("Concurrency", "MaxInstances"),
 		CPUs: func(memoryMB, concurrency int) float64 {
 			if concurrency > 1 {
 				return float64(wholeCPUs(memoryMB))

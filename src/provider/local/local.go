@@ -27,7 +27,8 @@ import (
 func Provider() provider.Provider {
 	return provider.Provider{Name: name, Local: true, Runs: "serverless deploy", Limits: limits(),
 		Can: []string{"cold pull", "concurrency", "queueing"}, Connect: connect,
-		UDP: true, Chains: true, Update: 100 * time.Millisecond, Ignores: []string{"Region"}}
+		UDP: true, Chains: true, Update: 100 * time.Millisecond, Ignores: []string{"Region"},
+		ColdStart: 100 * time.Millisecond, Share: provider.LambdaShare}
 }
 
 const (
