@@ -46,9 +46,10 @@ func (a App) cautions(exp *experiment.Experiment) (all []caution) {
 			}
 		}
 		if pause := longestPause(s); a.Deploys(exp) && wantsCold(row, s) && pause < row.KeepAlive {
-			add(i, "IATSeconds", "a pause of %s is under the usual keep-alive of %s, about %g min, so most requests will be "+
-				`warm; want IATSeconds %s with Parallelism for more samples, or "ColdStart": "force"`,
-				pause, exp.ProviderKind(), row.KeepAlive.Minutes(), strconv.FormatFloat(row.KeepAlive.Seconds(), 'f', -1, 64))
+			add(i, "IATSeconds", "a pause of %s is under the usual keep-alive of %s, about %g min, so most requests "+
+				`will be warm; want IATSeconds %s with Parallelism for more samples, or "ColdStart": "force"`,
+				pause, exp.ProviderKind(), row.KeepAlive.Minutes(),
+				strconv.FormatFloat(row.KeepAlive.Seconds(), 'f', -1, 64))
 		}
 	}
 	return all

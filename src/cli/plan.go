@@ -143,7 +143,8 @@ func printAmounts(w io.Writer, p *app.Plan) {
 	}
 	fmt.Fprintln(w)
 	if p.StartSeconds > 0 && p.Seconds > 0 && what != "load" {
-		fmt.Fprintf(w, "  a cold start is assumed to take %s; service times are in it, at the functions' share of a CPU\n",
+		fmt.Fprintf(w, "  a cold start is assumed to take %s; service times are in it, at the functions' share of a "+
+			"CPU\n",
 			seconds(p.StartSeconds))
 	}
 	switch forced := slices.ContainsFunc(p.Subs, func(s app.PlanSub) bool { return s.Forced }); {

@@ -23,7 +23,8 @@ func (s *SubExperiment) bursting() bool {
 	return subTypeOf(s.Type).bursts && !s.Sustained()
 }
 
-// Pauses reports whether the sub-experiment sends more than one round of bursts, so that instances can end between them.
+// Pauses reports whether the sub-experiment sends more than one round of bursts, so that instances can end between
+// them.
 func (s *SubExperiment) Pauses() bool { return s.bursting() && s.Rounds() > 1 }
 
 // coldWord is the word cold in a title; compiled once, never changed.

@@ -113,8 +113,8 @@ func (e *Experiment) Estimate() Estimate {
 	return e.EstimateOf(all)
 }
 
-// EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if cold starts took
-// no time.
+// EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if cold starts
+// took no time.
 func (e *Experiment) EstimateOf(subs []int) Estimate { return e.EstimateWith(subs, Assumed{}) }
 
 // EstimateWith is EstimateOf with what is assumed of the platform.

@@ -18,7 +18,8 @@ import (
 	"stellar/src/shell"
 )
 
-// How long an idle instance usually lives, and how long a cold start takes: mikhail.io/serverless/coldstarts/big3, 2021.
+// How long an idle instance usually lives, and how long a cold start takes:
+// mikhail.io/serverless/coldstarts/big3, 2021.
 const (
 	keepAlive = 15 * time.Minute
 	coldStart = time.Second
