@@ -96,9 +96,9 @@ func TestCompareLittle(t *testing.T) {
 // Groups are compared within themselves only, and the strays of a part are not compared at all.
 func TestCompareGroups(t *testing.T) {
 	var all []Summary
-	for i, cold := range []int{1, 1, 40, 40} { // warm with a stray, and cold
+	for i, cold := range []int{8, 8, 500, 500} { // warm with strays, and cold
 		var rows []sample.Sample
-		for b := range 40 {
+		for b := range 500 {
 			is := sample.No
 			if b < cold {
 				is = sample.Yes

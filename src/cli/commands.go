@@ -242,7 +242,7 @@ func (c *command) providersCommand() *cli.Command {
 			if cc.Bool("json") {
 				return c.printJSON(all)
 			}
-			return printProviders(c.Stdout, all)
+			return printProviders(c.Stdout, all, c.look())
 		},
 	}
 }

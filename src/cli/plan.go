@@ -55,10 +55,13 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 		return err
 	}
 	if len(same) > 0 {
-		fmt.Fprintf(w, "all: %s\n", strings.Join(same, ", "))
+		err = report.Words(w, "all: "+strings.Join(same, ", "), look, 2)
 	}
-	if len(dropped) > 0 {
-		fmt.Fprintf(w, "not shown here: %s (--json has all)\n", strings.Join(dropped, ", "))
+	if len(dropped) > 0 && err == nil {
+		err = report.Words(w, "not shown here: "+strings.Join(dropped, ", ")+" (--json has all)", look, 2)
+	}
+	if err != nil {
+		return err
 	}
 	printAmounts(w, p)
 	printCost(w, p.Cost)

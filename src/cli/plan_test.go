@@ -61,3 +61,29 @@ func TestPlanOfRoundTrips(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanFits: a plan that is wider than the terminal has what all its rows share in a line of its own, then titles on
+// lines of their own.
+func TestPlanFits(t *testing.T) {
+	p := &app.Plan{Provider: "local"}
+	for i, runtime := range []string{"go", "python3.13"} {
+		p.Subs = append(p.Subs, app.PlanSub{Index: i, Title: "a title that is long,Runtime=" + runtime, Type: "burst",
+			Runtime: runtime, Package: "Zip", MemoryMB: 128, Functions: 1, Bursts: 30, Sizes: "1 10",
+			IAT: "0.1s stochastic", Service: "0ms"})
+	}
+	for width, want := range map[int]string{
+		0: "#  title                                    runtime     bursts\n",
+		60: "#  runtime     bursts\n─  ──────────  ──────\n0  a title that is long,Runtime=go\n" +
+			"   go          30\n1  a title that is long,Runtime=python3.13\n   python3.13  30\n" +
+			"all: type burst, package Zip, memory 128 MB, functions 1,\n  sizes 1 10, IAT 0.1s stochastic, ",
+		200: "#  title                                    type   runtime     package  memory  functions  bursts",
+	} {
+		var out strings.Builder
+		if err := printPlan(&out, p, report.SummaryOptions{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%d columns:\n%s\nwant\n%s", width, out.String(), want)
+		}
+	}
+}

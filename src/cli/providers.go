@@ -1,41 +1,44 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"stellar/src/app"
 	"stellar/src/provider"
+	"stellar/src/report"
 )
 
-// printProviders writes the table, and below it what is missing.
-func printProviders(w io.Writer, all []app.ProviderStatus) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "provider\tdeploys with\tpackages\tcan also\ttools here\tcredentials\tgoes to\t")
-	for _, s := range all {
-		if s.Deploys == "" {
-			fmt.Fprintf(tw, "%s\t–\t\t%s\t\t\t\t\n", s.Name, strings.Join(s.Can, ", "))
-			continue
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name, s.Deploys, strings.Join(s.Packages, ", "),
-			strings.Join(s.Can, ", "), toolsText(s.Tools), credentialsText(s), whereText(s.Where))
+// printProviders writes the table, and below it limits and what is missing. On a terminal that is too narrow for the
+// table, each provider has a block of lines.
+func printProviders(w io.Writer, all []app.ProviderStatus, look report.SummaryOptions) error {
+	var table bytes.Buffer
+	if err := providerTable(&table, all); err != nil {
+		return err
 	}
-	if err := tw.Flush(); err != nil {
+	if look.Width > 0 && widest(table.String()) > look.Width {
+		table.Reset()
+		if err := providerBlocks(&table, all, look); err != nil {
+			return err
+		}
+	}
+	if _, err := table.WriteTo(w); err != nil {
 		return err
 	}
 	fmt.Fprintln(w, "\nlimits")
-	tw = tabwriter.NewWriter(w, 2, 4, 2, ' ', 0)
 	for _, s := range all {
 		if len(s.Limits) > 0 {
-			fmt.Fprintf(tw, "  %s\t%s\n", s.Name, strings.Join(s.Limits, "; "))
+			text := fmt.Sprintf("  %-11s %s", s.Name, strings.Join(s.Limits, "; "))
+			if err := report.Words(w, text, look, wordsIndent); err != nil {
+				return err
+			}
 		}
-	}
-	if err := tw.Flush(); err != nil {
-		return err
 	}
 	fmt.Fprintln(w, "\nmissing on this machine")
 	for _, s := range all {
@@ -47,6 +50,60 @@ func printProviders(w io.Writer, all []app.ProviderStatus) error {
 		}
 	}
 	return nil
+}
+
+// providerHead are the columns of the table of providers.
+func providerHead() []string {
+	return []string{"provider", "deploys with", "packages", "can also", "tools here", "credentials", "goes to"}
+}
+
+// providerCells are a provider's cells. What nothing is deployed to has no tools.
+func providerCells(s app.ProviderStatus) []string {
+	if s.Deploys == "" {
+		return []string{s.Name, "–", "", strings.Join(s.Can, ", "), "", "", ""}
+	}
+	return []string{s.Name, s.Deploys, strings.Join(s.Packages, ", "), strings.Join(s.Can, ", "),
+		toolsText(s.Tools), credentialsText(s), whereText(s.Where)}
+}
+
+// providerTable writes a row for each provider.
+func providerTable(w io.Writer, all []app.ProviderStatus) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(tw, "%s\t\n", strings.Join(providerHead(), "\t"))
+	for _, s := range all {
+		fmt.Fprintf(tw, "%s\t\n", strings.Join(providerCells(s), "\t"))
+	}
+	return tw.Flush()
+}
+
+// wordsIndent is where the words of a provider's block begin.
+const wordsIndent = 16
+
+// providerBlocks writes a block of lines for each provider.
+func providerBlocks(w io.Writer, all []app.ProviderStatus, look report.SummaryOptions) error {
+	head := providerHead()
+	for _, s := range all {
+		cells := providerCells(s)
+		fmt.Fprintln(w, cells[0])
+		for i, cell := range cells[1:] {
+			if cell == "" || cell == "–" {
+				continue
+			}
+			text := fmt.Sprintf("  %-*s%s", wordsIndent-2, head[i+1], cell)
+			if err := report.Words(w, text, look, wordsIndent); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// widest is the number of characters of the longest line, spaces at its end left out.
+func widest(text string) (n int) {
+	for line := range strings.Lines(text) {
+		n = max(n, utf8.RuneCountInString(strings.TrimRight(line, " \n")))
+	}
+	return n
 }
 
 func credentialsText(s app.ProviderStatus) string {

@@ -220,6 +220,21 @@ func (o SummaryOptions) sentence(w *bufio.Writer, text string) {
 	writeWrapped(w, text, o.columns(), 2)
 }
 
+// Words writes a line of words, broken between them where the terminal's width is known; lines but the first begin with
+// the given number of spaces. The error is the writer's.
+func Words(w io.Writer, text string, o SummaryOptions, indent int) error {
+	out := bufio.NewWriter(w)
+	if o.Width <= 0 {
+		fmt.Fprintln(out, text)
+	} else {
+		writeWrapped(out, text, o.columns(), indent)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing a line: %w", err)
+	}
+	return nil
+}
+
 // shown is the number of columns that a text takes, escape sequences of escaped left out.
 func shown(s string) int {
 	n := columnsOf(s)

@@ -47,7 +47,7 @@ func smallerThan(v analyze.Value) string {
 	case !v.OK:
 		return ""
 	case percent > 100:
-		return fmt.Sprintf(" (smaller than %s times)", short2(math.Ceil((1+v.V)*10)/10))
+		return fmt.Sprintf(" (smaller than %s times)", trimmed(math.Ceil((1+v.V)*10)/10))
 	case percent > 9.9:
 		return fmt.Sprintf(" (smaller than %.0f %%)", math.Ceil(percent))
 	default:
