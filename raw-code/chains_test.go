@@ -35,15 +35,25 @@ type linkAnswer struct {
 // links starts a function of each language that runs chains.
 func links(t *testing.T) map[string]string {
 	t.Helper()
-	sum := sha256.Sum256([]byte(token))
 	out := map[string]string{}
+	for name, in := range linkInstances(t) {
+		out[name] = in.url + "/"
+	}
+	return out
+}
+
+// linkInstances are their instances.
+func linkInstances(t *testing.T, env ...string) map[string]*instance {
+	t.Helper()
+	sum := sha256.Sum256([]byte(token))
+	out := map[string]*instance{}
 	for _, l := range languages(t) {
 		if l.name == "rust" || l.name == "ruby" {
 			continue
 		}
 		dir := t.TempDir()
 		l.assemble(t, dir)
-		out[l.name] = startHTTP(t, l, dir, "STELLAR_TOKEN_SHA256="+hex.EncodeToString(sum[:])).url + "/"
+		out[l.name] = startHTTP(t, l, dir, append(env, "STELLAR_TOKEN_SHA256="+hex.EncodeToString(sum[:]))...)
 	}
 	return out
 }

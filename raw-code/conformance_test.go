@@ -303,7 +303,7 @@ func startHTTP(t *testing.T, l language, dir string, env ...string) *instance {
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	listener.Close()
-	in := start(t, dir, l.http(dir), append(env, "PORT="+port, "STELLAR_TIMEOUT_SECONDS=60")...)
+	in := start(t, dir, l.http(dir), append([]string{"PORT=" + port, "STELLAR_TIMEOUT_SECONDS=60"}, env...)...)
 	in.url = "http://127.0.0.1:" + port
 	client := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(client.CloseIdleConnections)

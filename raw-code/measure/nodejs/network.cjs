@@ -5,7 +5,9 @@
 
 const crypto = require('crypto');
 
-const PART = 1 << 20;
+const PART = 256 << 10; // of a payload that is made while it is sent
+const SWEEP = 16 << 20;
+const SEED = 0x9e3779b9;
 const KEEP_MOST = 16 << 20; // a larger payload out of a store is read from there once more while it is put again
 const MAX_REPLY = 4 << 20;
 const IDLE_MS = 50000; // gateways drop idle connections after about 55 s, some without a word
@@ -21,13 +23,37 @@ function client(scheme) {
   return clients[scheme];
 }
 
-// made makes n bytes that do not compress, the same ones each time, in parts.
-function* made(n) {
-  const cipher = crypto.createCipheriv('aes-128-ctr', Buffer.from('stellar\0payload\0'), Buffer.alloc(16));
-  for (let left = n; left > 0; left -= PART) yield cipher.update(Buffer.alloc(Math.min(left, PART)));
+// fill fills words with bytes that do not compress (xorshift32, Marsaglia 2003), and gives the generator's next state.
+function fill(words, state) {
+  let x = state;
+  for (let i = 0; i < words.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    words[i] = x;
+  }
+  return x;
 }
 
-const make = (n) => Buffer.concat([...made(n)]);
+// made makes n bytes, the same ones each time, in parts. All parts are in one buffer, which the next part overwrites: new
+// ones would lie in memory, tens of megabytes of them, until the collector comes.
+function* made(n) {
+  const words = new Uint32Array(Math.ceil(Math.min(n, PART) / 4));
+  const bytes = Buffer.from(words.buffer);
+  let state = SEED;
+  for (let left = n; left > 0; left -= PART) {
+    state = fill(words, state);
+    yield bytes.subarray(0, Math.min(left, PART));
+  }
+}
+
+function make(n) {
+  const all = Buffer.allocUnsafe(n);
+  let at = 0;
+  for (const part of made(n)) at += part.copy(all, at);
+  return all;
+}
+
 const sha256 = (data) => crypto.createHash('sha256').update(data).digest('hex');
 
 function shaOfMade(n) {
@@ -36,9 +62,36 @@ function shaOfMade(n) {
   return hash.digest('hex');
 }
 
-// ask sends a request, whose body is a buffer, a stream or nothing, and gives the response.
+// sweeper gives a function that is told of each part of a payload that has been read. The collector sees how small the
+// heads of buffers are, not what hangs on them, and comes after some 60 MiB; here it is called more often.
+function sweeper() {
+  let collect;
+  let since = 0;
+  return (part) => {
+    since += part.length;
+    if (since < SWEEP) return;
+    since = 0;
+    if (!collect) {
+      require('v8').setFlagsFromString('--expose-gc');
+      collect = require('vm').runInNewContext('gc');
+    }
+    collect({ type: 'minor' });
+  };
+}
+
+// writeParts sends a payload part by part, each one when the one before has left its buffer.
+async function writeParts(request, parts) {
+  const sweep = sweeper();
+  for await (const part of parts) {
+    await new Promise((written, failed) => request.write(part, (e) => (e ? failed(e) : written())));
+    sweep(part);
+  }
+  request.end();
+}
+
+// ask sends a request, whose body is a buffer, an iterable of parts, or nothing, and gives the response.
 function ask(method, at, headers, body, end) {
-  const stream = body && typeof body.pipe === 'function';
+  const parts = body && !(body instanceof Uint8Array);
   return new Promise((resolve, reject) => {
     const url = new URL(at);
     const { module, agent } = client(url.protocol);
@@ -50,10 +103,10 @@ function ask(method, at, headers, body, end) {
     request.once('error', (e) => {
       clearTimeout(timer);
       const closed = ['ECONNRESET', 'EPIPE'].includes(e.code);
-      if (closed && request.reusedSocket && !stream) resolve(ask(method, at, headers, body, end));
+      if (closed && request.reusedSocket && !parts) resolve(ask(method, at, headers, body, end));
       else reject(e);
     });
-    if (stream) require('stream/promises').pipeline(body, request).catch(reject);
+    if (parts) writeParts(request, body).catch((e) => request.destroy(e));
     else request.end(body);
   });
 }
@@ -84,8 +137,7 @@ async function success(response) {
 async function put(to, payload, end) {
   let body = payload.data || Buffer.alloc(0);
   if (!payload.data && payload.size) {
-    body = payload.get ? await success(await ask('GET', payload.get, {}, undefined, end))
-      : require('stream').Readable.from(made(payload.size), { objectMode: false });
+    body = payload.get ? await success(await ask('GET', payload.get, {}, undefined, end)) : made(payload.size);
   }
   const headers = { ...to.Header, 'Content-Length': payload.size };
   await textOf(await success(await ask('PUT', to.Put, headers, body, end)), MAX_REPLY);
@@ -100,11 +152,13 @@ async function get(at, goesOn, expected, end, now) {
   const response = await success(await ask('GET', at, {}, undefined, end));
   let size = 0;
   let firstNs;
+  const sweep = sweeper();
   for await (const part of response) {
     firstNs = firstNs || Number(now() - begun);
     size += part.length;
     hash.update(part);
     if (kept) kept.push(part);
+    sweep(part);
   }
   const read = now();
   const getNs = Number(read - begun);
