@@ -88,7 +88,8 @@ func TestChainMemory(t *testing.T) {
 			peak := residentOf(t, all[name].process.Pid, "VmHWM")
 			t.Logf("head %s, %s: %d MiB idle, %d MiB at its peak", head, name, before>>20, peak>>20)
 			if peak-before > most {
-				t.Errorf("%s: %d MiB above its idle memory, with a payload of %d MiB", name, (peak-before)>>20, size>>20)
+				t.Errorf("%s: %d MiB above its idle memory, with a payload of %d MiB", name, (peak-before)>>20,
+					size>>20)
 			}
 		}
 	}

@@ -221,6 +221,12 @@ func TestChainFailures(t *testing.T) {
 		if strings.HasPrefix(r.URL.Path, "/crash") {
 			panic(http.ErrAbortHandler)
 		}
+		if strings.HasPrefix(r.URL.Path, "/lies") {
+			_, _ = fmt.Fprintf(w, `{"TimestampChain": ["1"], "PayloadBytes": %d, "PayloadSHA256": "%064d",
+				"ReceivedAt": "1", "PayloadAt": "1", "RepliedAt": "1", "Instance": {"ID": "i", "Cold": false}}`,
+				len(body), 0)
+			return
+		}
 		body[0]++
 		req, _ := http.NewRequest(r.Method, at["go"]+"?"+r.URL.RawQuery, bytes.NewReader(body))
 		req.Header = r.Header
@@ -243,6 +249,7 @@ func TestChainFailures(t *testing.T) {
 			"no function":   {next: "http://127.0.0.1:1/f", status: 502, want: "http://127.0.0.1:1/f"},
 			"crash":         {next: spoils.URL + "/crash", status: 502, want: spoils.URL + "/crash"},
 			"other payload": {next: spoils.URL + "/", status: 422, want: "its producer sent 100"},
+			"other answer":  {next: spoils.URL + "/lies", status: 422, want: "/lies had a payload of 100 bytes"},
 			"put denied":    {next: at["go"], fault: "PUT denied", status: 422, want: "the store answered 403"},
 			"get denied":    {next: at[head], fault: "GET denied", status: 422, want: "the store answered 403"},
 			"vanishes":      {next: at[head], fault: "GET vanishes", status: 422, want: "get the payload"},

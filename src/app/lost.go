@@ -46,6 +46,11 @@ func (a App) cleanLost(ctx context.Context, e run.Indexed) error {
 	if err := a.cleanLostUnits(ctx, e); err != nil {
 		return err
 	}
+	if e.Store != nil { // after the functions, which may still write
+		if err := a.RemoveLostObjects(ctx, e.ID, e.Store); err != nil {
+			return err
+		}
+	}
 	if err := a.cleanLostImages(ctx, e.ID); err != nil {
 		return err
 	}

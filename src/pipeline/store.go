@@ -60,6 +60,9 @@ func (o *objectStore) Start(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
+	if err := r.RememberStore(attrs); err != nil {
+		return err
+	}
 	if r.Experiment.Storage == nil || r.Experiment.Storage.Bucket == "" {
 		res, err := r.Journal.Intend(kindBucket, attrs[attrBucket], attrs)
 		if err != nil {

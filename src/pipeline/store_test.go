@@ -85,6 +85,32 @@ func TestBucketsOfARun(t *testing.T) {
 	}
 }
 
+// TestObjectsOfALostRun: what the index of runs says of a store is enough to remove a run's objects and its own bucket,
+// and nothing else.
+func TestObjectsOfALostRun(t *testing.T) {
+	s := storetest.Start(t)
+	for _, bucket := range []string{"users", bucketName(storeRun)} {
+		s.Bucket(t, bucket)
+		s.Put(bucket, storeRun+"/0/1", "payload")
+	}
+	s.Put("users", storeRun+"-not/theirs", "kept")
+	job, _ := storeJob(t, experiment.Storage{}, storeKeys())
+	for _, bucket := range []string{"users", bucketName(storeRun)} {
+		at := map[string]string{attrEndpoint: s.URL, attrBucket: bucket}
+		for range 2 { // that nothing is there any more is success
+			if err := job.RemoveLostObjects(t.Context(), storeRun, at); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := job.RemoveLostObjects(t.Context(), storeRun, map[string]string{attrEndpoint: s.URL}); err == nil {
+		t.Error("an entry without a bucket was taken")
+	}
+	if left := s.Left(); !slices.Equal(left, []string{"users", "users/" + storeRun + "-not/theirs"}) {
+		t.Errorf("left %v", left)
+	}
+}
+
 func bucketOr(named string) string {
 	if named == "" {
 		return bucketName(storeRun)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"stellar/src/experiment"
 	"stellar/src/fail"
 	"stellar/src/objectstore"
 	"stellar/src/objectstore/embedded"
@@ -75,6 +76,21 @@ func (c Config) RemoveDeadStore(ctx context.Context, id string) error {
 		return err
 	}
 	return embedded.RemoveDead(ctx, embedded.RunDir(root, id))
+}
+
+// RemoveLostObjects removes a run's objects, and the bucket that it made for them, by what the index of runs has of
+// them.
+func (c Config) RemoveLostObjects(ctx context.Context, id string, at map[string]string) error {
+	o := &objectStore{job: NewJob(c, &experiment.Experiment{})}
+	r := &run.Run{ID: id}
+	res, err := ownBucket(r, run.Resource{Kind: kindBucket, Name: at[attrBucket], Attrs: at})
+	if err == nil {
+		return o.removeBucket(ctx, res)
+	}
+	if res, err = ownObjects(r, run.Resource{Kind: kindObjects, Name: objectstore.Prefix(id), Attrs: at}); err != nil {
+		return err
+	}
+	return o.removeObjects(ctx, res)
 }
 
 // removeObjects deletes the run's objects in a bucket. The bucket stays.

@@ -124,6 +124,16 @@ func (r *Run) RememberPlace(place map[string]string) error {
 	return r.index.Put(r.indexed)
 }
 
+// RememberStore adds to the index where the run's objects are. It must be called before the first Intend of a bucket or
+// of objects, so that they can be found even if the run's folder, with the journal, was deleted.
+func (r *Run) RememberStore(at map[string]string) error {
+	if r.indexed.ID == "" {
+		return nil // not in the index
+	}
+	r.indexed.Store = at
+	return r.index.Put(r.indexed)
+}
+
 // RememberKept adds to the index which functions stay deployed on purpose, and until when: the run's folder may be
 // moved. Nil means none any more.
 func (r *Run) RememberKept(kept *Kept) error {

@@ -18,8 +18,8 @@ import (
 
 // Index lists, for one user of one machine, where unfinished runs keep their journals. It has one small file per run,
 // named by the run. Its first line is the run's directory, the second says where its functions were deployed, the third
-// which of them stay deployed on purpose. With it, `stellar clean` finds runs in any output folder, and the resources
-// of runs whose folder is deleted.
+// which of them stay deployed on purpose and where its objects are. With it, `stellar clean` finds runs in any output
+// folder, and the resources of runs whose folder is deleted.
 type Index struct{ Dir string }
 
 // StateDir is the folder for data that must outlive a run: $XDG_STATE_HOME/stellar, default ~/.local/state/stellar.
@@ -41,10 +41,11 @@ type Indexed struct {
 	Dir string // its folder, absolute; empty: the entry is empty
 	// what finds again what it deploys (provider, region, account…; never a secret); nil while nothing is deployed
 	Place   map[string]string
-	Scratch string // its scratch folder, where that is not the one that TMPDIR gives now
-	Kept    *Kept  // functions that are up on purpose; nil: there are none
-	Damaged error  // why what follows Dir cannot be read; where the folder is there, its journal says it all
-	Err     error  // why this is no entry that can be read; it is left alone
+	Store   map[string]string // where its objects are in a store that outlives it; never a secret; nil: nowhere
+	Scratch string            // its scratch folder, where that is not the one that TMPDIR gives now
+	Kept    *Kept             // functions that are up on purpose; nil: there are none
+	Damaged error             // why what follows Dir cannot be read; where the folder is there, its journal says it all
+	Err     error             // why this is no entry that can be read; it is left alone
 }
 
 // Kept is what the index has about functions that stay deployed on purpose, in case their run's folder is moved.
@@ -63,8 +64,9 @@ type KeptFunction struct {
 
 // more is the third line of an entry.
 type more struct {
-	Scratch string `json:"scratch,omitempty"`
-	Kept    *Kept  `json:"kept,omitempty"`
+	Scratch string            `json:"scratch,omitempty"`
+	Kept    *Kept             `json:"kept,omitempty"`
+	Store   map[string]string `json:"store,omitempty"`
 }
 
 // writable makes the index's folder and checks that entries can be written there.
@@ -94,7 +96,7 @@ func (x Index) Put(e Indexed) error {
 	if err != nil {
 		return fmt.Errorf("write the run into the index: %w", err)
 	}
-	rest, err := json.Marshal(more{e.Scratch, e.Kept})
+	rest, err := json.Marshal(more{e.Scratch, e.Kept, e.Store})
 	if err != nil {
 		return fmt.Errorf("write the run into the index: %w", err)
 	}
@@ -181,7 +183,7 @@ func (x Index) read(name string) (Indexed, error) {
 			e.Damaged = fmt.Errorf("the line on functions that stay deployed cannot be read: %w", err)
 		}
 	}
-	e.Scratch, e.Kept = rest.Scratch, rest.Kept
+	e.Scratch, e.Kept, e.Store = rest.Scratch, rest.Kept, rest.Store
 	return e, nil
 }
 

@@ -19,7 +19,8 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 	check(t, r.Remember())
 	kept := &Kept{Until: time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC),
 		Functions: []KeptFunction{{"f0-0", "go", 128, "http://h"}}}
-	check(t, errors.Join(r.RememberPlace(map[string]string{"region": "there"}), r.RememberKept(kept)))
+	check(t, errors.Join(r.RememberPlace(map[string]string{"region": "there"}), r.RememberKept(kept),
+		r.RememberStore(map[string]string{"bucket": "b"})))
 	at := func(name string) string { return filepath.Join(r.index.Dir, name) }
 	const id = "20260102T150405Z-local-"
 	check(t, errors.Join(
@@ -45,7 +46,7 @@ func TestIndexReadsPastWhatIsNoEntry(t *testing.T) {
 			t.Errorf("an entry with a damaged second line: %+v", e)
 		}
 		if e.ID == r.ID && (!reflect.DeepEqual(e.Kept, kept) || e.Place["region"] != "there" ||
-			e.Scratch != r.WorkDir) {
+			e.Store["bucket"] != "b" || e.Scratch != r.WorkDir) {
 			t.Errorf("read back as %+v", e)
 		}
 	}

@@ -35,8 +35,8 @@ function fill(words, state) {
   return x;
 }
 
-// made makes n bytes, the same ones each time, in parts. All parts are in one buffer, which the next part overwrites: new
-// ones would lie in memory, tens of megabytes of them, until the collector comes.
+// made makes n bytes, the same ones each time, in parts. All parts are in one buffer, which the next part overwrites:
+// new ones would lie in memory, tens of megabytes of them, until the collector comes.
 function* made(n) {
   const words = new Uint32Array(Math.ceil(Math.min(n, PART) / 4));
   const bytes = Buffer.from(words.buffer);
