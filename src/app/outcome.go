@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -46,7 +47,7 @@ func (o *Outcome) addRows(exp *experiment.Experiment, sums []analyze.Summary) {
 			if res.Sub != sum.Index {
 				continue
 			}
-			row.Dir = res.Dir
+			row.Dir, row.Note = res.Dir, res.Cut
 			if res.Stopped != nil {
 				row.Note = res.Stopped.Error()
 			}
@@ -66,8 +67,7 @@ func (o *Outcome) problem() error {
 	if len(stopped) > 0 {
 		return fail.With(fail.CodePartial, "%d of %d sub-experiments failed: %w", len(stopped), len(o.Results),
 			errors.Join(stopped...)).
-			WithHint("what they measured is in %s, the functions' own logs in its folder %s where the platform is "+
-				"local", o.Dir, pipeline.LogsFolder)
+			WithHint("%s", o.whereMore())
 	}
 	var missed []string
 	for _, row := range o.Rows {
@@ -79,6 +79,15 @@ func (o *Outcome) problem() error {
 		return fail.With(fail.CodeThreshold, "thresholds missed:\n%s", strings.Join(missed, "\n"))
 	}
 	return nil
+}
+
+// whereMore says where a failed run's rows and logs are.
+func (o *Outcome) whereMore() string {
+	text := "what they measured is in " + o.Dir
+	if _, err := os.Stat(filepath.Join(o.Dir, pipeline.LogsFolder)); err == nil {
+		text += ", the functions' own logs in its folder " + pipeline.LogsFolder
+	}
+	return text
 }
 
 // outcomeJSON is an outcome for scripts.

@@ -57,8 +57,8 @@ func runPage(rec *run.Record, dir string, found pipeline.Reported) page.Run {
 				continue
 			}
 			s.Folder, s.Files = res.Folder, worthALink(filepath.Join(dir, res.Folder))
-			if res.Stopped != "" {
-				s.Warnings = append([]string{"it ended early: " + res.Stopped}, s.Warnings...)
+			if early := cmp.Or(res.Stopped, res.Cut); early != "" {
+				s.Warnings = append([]string{"it ended early: " + early}, s.Warnings...)
 			}
 		}
 		p.Subs = append(p.Subs, s)

@@ -60,6 +60,7 @@ func (a App) report(ctx context.Context, dir string) (*Outcome, page.Run, error)
 		one := run.Result{Sub: res.SubExperiment, Dir: filepath.Join(dir, res.Folder), Rows: res.Rows,
 			Failed: res.Failed,
 			Unsent: res.Unsent, IdleClose: res.IdleClose}
+		one.Cut = res.Cut
 		if res.Stopped != "" {
 			one.Stopped = errors.New(res.Stopped)
 		}

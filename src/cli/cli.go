@@ -19,7 +19,7 @@ func Run(ctx context.Context, w Process) int {
 	c := newCommand(w)
 	work, release := fail.WithReport(ctx)
 	defer release()
-	err := fail.Try(func() error { return c.app().RunContext(work, w.Args) })
+	err := fail.Try(func() error { return c.app().RunContext(work, addressLast(w.Args)) })
 	if d := fail.DefectIn(context.Cause(work)); d != nil && fail.DefectIn(err) == nil {
 		err = errors.Join(d, err)
 	}
@@ -89,9 +89,10 @@ func (c *command) report(ctx context.Context, err error) int {
 
 func (c *command) app() *cli.App {
 	app := &cli.App{
-		Name:      "stellar",
-		Usage:     "measure how a serverless platform really behaves",
-		UsageText: "stellar -c experiment.json [options]\nstellar command [options]",
+		Name:  "stellar",
+		Usage: "measure how a serverless platform really behaves",
+		UsageText: "stellar -c experiment.json [options]\nstellar URL [-n 100] [-b 1,10] [options]\n" +
+			"stellar command [options]",
 		Description: "Deploys the functions of an experiment file, sends its bursts, writes CSV, statistics and " +
 			"plots,\nand removes everything again.\n\n" + example("stellar -c experiments/local/quickstart.json"),
 		Version:                Version(),

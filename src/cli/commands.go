@@ -116,7 +116,8 @@ func (c *command) probeCommand() *cli.Command {
 		ArgsUsage: "RUN-FOLDER",
 		Description: "Results go to a new run's folder; the functions stay up until `stellar remove`.\n\n" +
 			example("stellar probe latency-samples/20260102T150405Z-local-abcd"),
-		Flags: append(drawingFlags(), outputFlag(), logFlag(), pricesFlag(), jsonFlag("the summary"),
+		Flags: append(drawingFlags(), maxDurationFlag(), outputFlag(), logFlag(), pricesFlag(),
+			jsonFlag("the summary"),
 			openFlag()),
 		Action: c.onFolder(func(cc *cli.Context, w app.App, dir string) error {
 			out, err := w.Probe(cc.Context, dir)

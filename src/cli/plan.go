@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stellar/src/app"
+	"stellar/src/experiment"
 	"stellar/src/report"
 )
 
@@ -46,7 +47,7 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 		fmt.Fprint(w, ": nothing is deployed")
 	}
 	fmt.Fprintf(w, "\nseed %d\n\n", p.Seed)
-	table, same := planTable(p.Subs), []string(nil)
+	table, same := planTable(p), []string(nil)
 	if !table.Fits(look) {
 		table, same = table.Fold()
 	}
@@ -64,7 +65,9 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 		return err
 	}
 	printAmounts(w, p)
-	printCost(w, p.Cost)
+	if !ofServer(p) {
+		printCost(w, p.Cost)
+	}
 	printExisting(w, p.Existing)
 	printCommands(w, p)
 	for _, text := range p.Cautions {
@@ -80,8 +83,9 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 	return nil
 }
 
-// planTable has a row for each sub-experiment. A sustained load has its rate in place of bursts.
-func planTable(subs []app.PlanSub) report.Table {
+// planTable has a row for each sub-experiment. A sustained load has its rate in place of bursts. Columns without a
+// value are left out, and so are those about functions where a server is measured.
+func planTable(p *app.Plan) report.Table {
 	columns := []struct {
 		name string
 		drop int
@@ -93,22 +97,37 @@ func planTable(subs []app.PlanSub) report.Table {
 		{"runtime", 6, func(s app.PlanSub) string { return s.Runtime }},
 		{"package", 4, func(s app.PlanSub) string { return s.Package }},
 		{"memory", 8, memoryText},
-		{"functions", 3, func(s app.PlanSub) string { return strconv.Itoa(s.Functions) }},
+		{"functions", 3, func(s app.PlanSub) string { return ofFunctions(p, "1", strconv.Itoa(s.Functions)) }},
 		{"bursts", 0, func(s app.PlanSub) string { return cmp.Or(s.Load, strconv.Itoa(s.Bursts)) }},
 		{"sizes", 9, func(s app.PlanSub) string { return burstText(s, s.Sizes) }},
 		{"IAT", 7, func(s app.PlanSub) string { return burstText(s, s.IAT) }},
-		{"service time", 2, func(s app.PlanSub) string { return s.Service }},
-		{"payload", 1, func(s app.PlanSub) string { return fmt.Sprintf("%d B", s.Payload) }},
+		{"service time", 2, func(s app.PlanSub) string { return ofFunctions(p, "0ms", s.Service) }},
+		{"payload", 1, func(s app.PlanSub) string { return ofFunctions(p, "0 B", fmt.Sprintf("%d B", s.Payload)) }},
 	}
 	t := report.Table{Title: 1}
 	for _, c := range columns {
 		column := report.Column{Name: c.name, Left: true, Drop: c.drop}
-		for _, s := range subs {
+		empty := true
+		for _, s := range p.Subs {
 			column.Cells = append(column.Cells, c.cell(s))
+			empty = empty && c.cell(s) == ""
 		}
-		t.Columns = append(t.Columns, column)
+		if !empty {
+			t.Columns = append(t.Columns, column)
+		}
 	}
 	return t
+}
+
+// ofServer says whether a plan measures a server, of whose functions, if it has some, nothing is known.
+func ofServer(p *app.Plan) bool { return p.Kind == experiment.KindURL }
+
+// ofFunctions is a cell about functions, empty where it says no more than usual of a server.
+func ofFunctions(p *app.Plan, usual, text string) string {
+	if ofServer(p) && text == usual {
+		return ""
+	}
+	return text
 }
 
 // burstText is a cell that only sub-experiments with bursts have.
@@ -131,12 +150,17 @@ func printAmounts(w io.Writer, p *app.Plan) {
 	case p.Bursts == 0:
 		what = "invocations and pauses"
 	}
-	amounts := []string{counted(p.Functions, "function")}
+	var amounts []string
+	if !ofServer(p) {
+		amounts = append(amounts, counted(p.Functions, "function"))
+	}
 	if p.Bursts > 0 {
 		amounts = append(amounts, counted(p.Bursts, "burst"))
 	}
 	amounts = append(amounts, loads(p.Subs)...)
-	fmt.Fprintf(w, "\n%s, about %s", strings.Join(amounts, ", "), counted(p.Requests, "request"))
+	amounts = append(amounts, "about "+counted(p.Requests, "request"))
+	fmt.Fprintf(w, "
+%s", strings.Join(amounts, ", "))
 	if p.Seconds > 0 || p.RoundTrips == 0 {
 		fmt.Fprintf(w, ", about %s of %s", seconds(p.Seconds).Round(time.Second), what)
 	}

@@ -67,7 +67,8 @@ func pricesFlag() cli.Flag {
 }
 
 func (c *command) runFlags() []cli.Flag {
-	return slices.Concat(experimentFlags(), drawingFlags(), []cli.Flag{outputFlag(), logFlag(), yesFlag(), keepFlag(),
+	return slices.Concat(experimentFlags(), drawingFlags(), urlFlags(), []cli.Flag{maxDurationFlag(), outputFlag(),
+		logFlag(), yesFlag(), keepFlag(),
 		rebuildFlag(), jsonFlag("the summary"), openFlag()})
 }
 
@@ -88,13 +89,18 @@ func keepFlag() cli.Flag {
 }
 
 func (c *command) runAction(cc *cli.Context) error {
+	if first := cc.Args().First(); isAddress(first) {
+		return c.urlAction(cc)
+	}
 	if cc.Args().Present() {
 		return fail.Input("there is no command %q%s", cc.Args().First(),
 			fail.DidYouMean(cc.Args().First(), commandNames(cc.App.Commands))).
 			WithHint("`stellar --help` lists the commands; an experiment is run with `stellar -c FILE`")
 	}
 	if cc.String("config") == "" {
-		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one; `stellar --help` says more")
+		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one, `stellar URL` measures an address without " +
+			"one; " +
+			"`stellar --help` says more")
 	}
 	loaded, w, err := c.read(cc)
 	if err != nil {
@@ -223,7 +229,8 @@ func (c *command) options(cc *cli.Context, plots report.Format) app.Options {
 	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
 		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices"),
-		Draw: app.Drawn{Format: plots, Histograms: cc.Bool("histograms")}}
+		MaxDuration: cc.Duration("max-duration"),
+		Draw:        app.Drawn{Format: plots, Histograms: cc.Bool("histograms")}}
 }
 
 // questions are the warnings about a big experiment, and what it costs where that is known.

@@ -27,11 +27,18 @@ type Stage struct {
 	Units func(r *run.Run) []provider.Unit
 	// Deploys says whether functions are deployed, or are deployed already.
 	Deploys func(r *run.Run) bool
+	// Standing says that nothing is deployed: the endpoints exist.
+	Standing bool
 	// Attrs is what the journal needs beside the unit's own, so that another process can remove it.
 	Attrs func(r *run.Run) map[string]string
 }
 
-func (Stage) String() string { return "deploying functions" }
+func (s Stage) String() string {
+	if s.Standing {
+		return "looking up endpoints"
+	}
+	return "deploying functions"
+}
 
 // Run writes the intent, deploys, and records what was deployed. Removal is the journal's work, whatever happens here.
 func (s Stage) Run(ctx context.Context, r *run.Run) error {

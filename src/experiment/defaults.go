@@ -82,6 +82,9 @@ func (d *decoder) fill(dr *draft) {
 	}
 	if !has["TimeoutSeconds"] {
 		s.TimeoutSeconds = map[bool]float64{true: 180, false: 900}[s.Protocol == "grpc"]
+		if d.exp.ProviderKind() == KindURL && noServiceTime(s.DesiredServiceTimes) {
+			s.TimeoutSeconds = 30 // a server is not a function, which may compute for minutes
+		}
 	}
 	if !s.bursting() && dr.given["Bursts"] != nil {
 		s.Bursts = 0

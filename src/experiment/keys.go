@@ -285,7 +285,7 @@ func requestKeys() []key {
 		{name: "WarmupBursts", rule: atLeast(0, maxBursts), def: 0, doc: "First rounds that are left out of the " +
 			"statistics."},
 		{name: "TimeoutSeconds", rule: rule{kind: number, min: 0, above: true, max: maxSeconds},
-			computed: "900; 180 for grpc",
+			computed: "900; 180 for grpc; 30 for a hostname or URL",
 			doc:      "Time that a request may take, in seconds."},
 		{name: "MaxErrorRatio", rule: rule{kind: number, min: 0, max: 1}, def: 0.1,
 			doc: "Share of failed requests above which the sub-experiment stops, once 10 are in."},

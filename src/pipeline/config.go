@@ -36,6 +36,8 @@ type Options struct {
 	AWSAccount string // account that must be the one in use
 	Prices     string // file of prices; empty: those that come with stellar
 	Draw       Drawn
+	// MaxDuration is after how long probing ends; what was measured by then is kept. 0: it takes as long as it takes.
+	MaxDuration time.Duration
 }
 
 // Observer receives how far a run is.

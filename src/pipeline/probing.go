@@ -69,6 +69,8 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
 	outer := ctx
+	ctx, done := s.within(ctx)
+	defer done()
 	ctx, stop := s.platform.whileAlive(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx) // a defect in one ends them all
@@ -116,6 +118,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
+		s.cutShort(ctx, &out, 0, 0)
 		return out
 	}
 	env, err := s.env(ctx, r, sub)
@@ -137,6 +140,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	err = st.Run(ctx, env)
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
 	out.IdleClose = res.Outcome.IdleClose
+	s.cutShort(ctx, &out, res.Outcome.Bursts-res.Outcome.Repeated, env.Sub.Bursts)
 	if n := res.Outcome.Reopened; n > 0 {
 		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency",
 			env.Sub.Title, n)
@@ -148,7 +152,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	if res.Outcome.Watched != "" {
 		s.Log.Debugf("%s: the client watched itself: %s", env.Sub.Title, res.Outcome.Watched)
 	}
-	if err == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
+	if out.Stopped == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
 		out.Stopped = fmt.Errorf("all %d requests failed", res.Outcome.Requests)
 	}
 	var ratio *probe.ErrorRatio

@@ -54,7 +54,8 @@ func (j *Job) Stages() []Stage {
 		startStage{j.store},
 		// Runs `serverless deploy`, or the CLI that the provider has instead.
 		deploy.Stage{Locate: j.locate, Remember: (*run.Run).RememberPlace, Connect: j.connect, Units: j.units,
-			Deploys: func(r *run.Run) bool { return j.Deploys(r.Experiment) }, Attrs: j.unitAttrs},
+			Deploys: func(r *run.Run) bool { return j.Deploys(r.Experiment) }, Attrs: j.unitAttrs,
+			Standing: j.row.Standing || !j.Serverless},
 		// Sends the bursts.
 		j.probeStage(),
 		// Reads what the platform reports of each request.

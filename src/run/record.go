@@ -118,6 +118,7 @@ type ResultRecord struct {
 	// IdleClose is the shortest time without use after which the server closed a connection; 0: it closed none.
 	IdleClose time.Duration `json:"idleCloseNs,omitempty"`
 	Stopped   string        `json:"stopped,omitempty"`
+	Cut       string        `json:"cut,omitempty"` // why it ended early, where that was asked for
 }
 
 // RecordFile is the record's name in a run's directory.
@@ -146,7 +147,7 @@ func (r *Run) WriteResults() error {
 	r.Record.Results = r.Record.Results[:0]
 	for _, res := range r.Results {
 		rec := ResultRecord{SubExperiment: res.Sub, Folder: filepath.Base(res.Dir), Rows: res.Rows, Failed: res.Failed,
-			Unsent: res.Unsent, IdleClose: res.IdleClose}
+			Unsent: res.Unsent, IdleClose: res.IdleClose, Cut: res.Cut}
 		if res.Stopped != nil {
 			rec.Stopped = res.Stopped.Error()
 		}

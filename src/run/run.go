@@ -71,7 +71,8 @@ type Result struct {
 	Unsent int    // requests of a sustained load that were due and never sent
 	// IdleClose is the shortest time without use after which the server closed a connection; 0: it closed none.
 	IdleClose time.Duration
-	Stopped   error // why it ended early, nil where it did not
+	Stopped   error  // why it ended early, nil where it did not
+	Cut       string // likewise, where that was asked for and is no failure; empty: it was not
 }
 
 // ErrUnfinished is why a sub-experiment ended early whose run died.
