@@ -159,8 +159,7 @@ func printAmounts(w io.Writer, p *app.Plan) {
 	}
 	amounts = append(amounts, loads(p.Subs)...)
 	amounts = append(amounts, "about "+counted(p.Requests, "request"))
-	fmt.Fprintf(w, "
-%s", strings.Join(amounts, ", "))
+	fmt.Fprintf(w, "\n%s", strings.Join(amounts, ", "))
 	if p.Seconds > 0 || p.RoundTrips == 0 {
 		fmt.Fprintf(w, ", about %s of %s", seconds(p.Seconds).Round(time.Second), what)
 	}

@@ -98,9 +98,8 @@ func (c *command) runAction(cc *cli.Context) error {
 			WithHint("`stellar --help` lists the commands; an experiment is run with `stellar -c FILE`")
 	}
 	if cc.String("config") == "" {
-		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one, `stellar URL` measures an address without " +
-			"one; " +
-			"`stellar --help` says more")
+		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one, `stellar URL` measures an " +
+			"address without one; `stellar --help` says more")
 	}
 	loaded, w, err := c.read(cc)
 	if err != nil {
