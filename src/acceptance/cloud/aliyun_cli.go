@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -16,8 +15,8 @@ func slsAliyun() fakeCLI {
 			"made-no-address": "<html>502 Bad Gateway</html>",
 			"made-too-few":    "<html>502 Bad Gateway</html>", "remove-failed": "NoPermission",
 			"no-answer": "ServiceUnavailable"},
-		read: func(_ string, args []string) (ask, error) {
-			verb, err := slsVerb(args, nil)
+		read: func(c command) (ask, error) {
+			verb, err := slsVerb(c.Args, nil)
 			a := ask{verb: verb}
 			if err != nil || verb == versions {
 				return a, err
@@ -25,13 +24,13 @@ func slsAliyun() fakeCLI {
 			if verb == "info" {
 				a.verb = looks
 			}
-			f, names, err := readService()
+			f, names, err := readService(c)
 			if verb == deploys && (f.Provider.Tags["stellar-run"] == "" ||
 				f.Provider.Tags["stellar-expires"] == "" || len(names) != 1) {
 				err = fmt.Errorf("%s is not tagged, or not of one function: %v", f.Service, f.Provider.Tags)
 			}
 			a.unit, a.names, a.tags = f.Service, names, f.Provider.Tags
-			a.scope = os.Getenv("ALIBABA_CLOUD_ACCOUNT_ID") + "/" + f.Provider.Region
+			a.scope = c.getenv("ALIBABA_CLOUD_ACCOUNT_ID") + "/" + f.Provider.Region
 			return a, err
 		},
 		resources: func(a ask) []resource {
@@ -42,7 +41,7 @@ func slsAliyun() fakeCLI {
 			return out
 		},
 		before: func(_ store, a ask) (reply, bool) {
-			known := strings.HasPrefix(os.Getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), "secret")
+			known := strings.HasPrefix(a.from.getenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET"), "secret")
 			return reply{err: "Error:\nSignatureNotMatch: The request signature we calculated does not match " +
 				"the signature you provided.\n", code: 1}, a.verb != versions && !known
 		},

@@ -32,10 +32,10 @@ type serviceFile struct {
 	} `yaml:"functions"`
 }
 
-// readService reads the serverless.yml of the folder in which the fake runs.
-func readService() (serviceFile, []string, error) {
+// readService reads the serverless.yml of the folder in which a command runs.
+func readService(c command) (serviceFile, []string, error) {
 	var f serviceFile
-	text, err := os.ReadFile("serverless.yml")
+	text, err := os.ReadFile(c.path("serverless.yml"))
 	if err == nil {
 		err = yaml.Unmarshal(text, &f)
 	}
@@ -45,8 +45,8 @@ func readService() (serviceFile, []string, error) {
 		if fn.Package.Artifact == "" {
 			continue
 		}
-		if _, serr := os.Stat(filepath.FromSlash(fn.Package.Artifact)); err == nil && serr != nil &&
-			os.Args[1] == "deploy" {
+		if _, serr := os.Stat(c.path(filepath.FromSlash(fn.Package.Artifact))); err == nil && serr != nil &&
+			c.Args[0] == "deploy" {
 			err = serr
 		}
 	}
@@ -75,13 +75,13 @@ func osls() fakeCLI {
 			"made-too-few":    "no endpoint for function f0-1",
 			"remove-failed":   "not authorized to perform: lambda:DeleteFunction",
 			"no-answer":       "unable to handle request"},
-		read: func(_ string, args []string) (ask, error) {
-			verb, err := slsVerb(args, nil)
+		read: func(c command) (ask, error) {
+			verb, err := slsVerb(c.Args, nil)
 			a := ask{verb: verb}
 			if err != nil || verb == versions {
 				return a, err
 			}
-			f, names, err := readService()
+			f, names, err := readService(c)
 			if err == nil && (f.Provider.StackName != f.Service || f.Provider.Region == "") {
 				err = fmt.Errorf("the stack of %s is %q in %q", f.Service, f.Provider.StackName, f.Provider.Region)
 			}

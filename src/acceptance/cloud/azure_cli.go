@@ -19,26 +19,26 @@ func slsAzure() fakeCLI {
 			"throttled": "SubscriptionRequestsThrottled", "made-no-address": "<html>502 Bad Gateway</html>",
 			"made-too-few": "<html>502 Bad Gateway</html>", "remove-failed": "ScopeLocked",
 			"no-answer": "ServiceUnavailable"},
-		read: func(_ string, args []string) (ask, error) {
-			if slices.Equal(args, []string{"--version"}) {
+		read: func(c command) (ask, error) {
+			if slices.Equal(c.Args, []string{"--version"}) {
 				return ask{verb: versions}, nil
 			}
-			line, err := takeApart(args, func(words []string) map[string]bool {
+			line, err := takeApart(c.Args, func(words []string) map[string]bool {
 				return map[string]map[string]bool{"deploy": {"package": true, "region": true},
 					"remove": {"force": false, "subscriptionId": true}}[strings.Join(words, " ")]
 			})
 			if err != nil {
 				return ask{}, err
 			}
-			f, _, err := readService()
+			f, _, err := readService(c)
 			a := ask{verb: map[string]string{"deploy": deploys, "remove": removes}[strings.Join(line.words, " ")],
 				unit: f.Provider.ResourceGroup,
-				tags: f.Provider.Tags, scope: os.Getenv("AZURE_SUBSCRIPTION_ID"), names: []string{"measure"}}
+				tags: f.Provider.Tags, scope: c.getenv("AZURE_SUBSCRIPTION_ID"), names: []string{"measure"}}
 			_, force := line.flags["force"]
 			switch {
 			case err != nil:
 			case a.verb == "":
-				err = fmt.Errorf("serverless %s", strings.Join(args, " "))
+				err = fmt.Errorf("serverless %s", strings.Join(c.Args, " "))
 			case a.verb == removes && !force:
 				err = fmt.Errorf("the plugin would ask: --force is missing")
 			case a.verb == removes:
@@ -46,7 +46,7 @@ func slsAzure() fakeCLI {
 			case a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "":
 				err = fmt.Errorf("%s is not tagged: %v", a.unit, a.tags)
 			default:
-				_, err = os.Stat(line.flags["package"])
+				_, err = os.Stat(c.path(line.flags["package"]))
 			}
 			return a, err
 		},
@@ -59,7 +59,7 @@ func slsAzure() fakeCLI {
 			return out
 		},
 		before: func(_ store, a ask) (reply, bool) {
-			secret := os.Getenv("AZURE_CLIENT_SECRET")
+			secret := a.from.getenv("AZURE_CLIENT_SECRET")
 			switch {
 			case a.verb == versions || strings.HasPrefix(secret, "secret"):
 				return reply{}, false

@@ -2,14 +2,15 @@ package cloud
 
 import (
 	"fmt"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
 
-// The fakes stand at the machine's edge: the test binary under the name of a vendor's CLI. What it does depends on the
-// folder that fakeCloud names: the cloud, the plan of its faults, and the list of the calls that were made.
+// The fakes stand at the machine's edge: fakecli under the name of a vendor's CLI passes its command to the test. What
+// is done depends on the folder that fakeCloud names: the cloud, the plan of its faults, and the list of the calls that
+// were made.
 const fakeCloud = "STELLAR_TEST_CLOUD" // folder of one row's cloud; set for every program that the row runs
 
 // Verbs of the calls that a CLI gets. Faults happen to these only; each fake CLI has further verbs of its own.
@@ -30,6 +31,32 @@ type ask struct {
 	names []string // functions
 	kind  string   // of the resources that are meant; empty: all of the unit
 	do    string   // the fault that happens to it
+	from  command
+}
+
+// command is a CLI's start, as fakecli passes it on.
+type command struct {
+	Program string
+	Args    []string
+	Dir     string   // in which it runs
+	Env     []string // NAME=value
+}
+
+func (c command) getenv(name string) string {
+	for _, kv := range c.Env {
+		if value, is := strings.CutPrefix(kv, name+"="); is {
+			return value
+		}
+	}
+	return ""
+}
+
+// path is where a command finds a file; a file without a name is nowhere.
+func (c command) path(file string) string {
+	if file == "" || filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(c.Dir, file)
 }
 
 // reply is what a tool prints, and its exit code.
@@ -42,7 +69,7 @@ type reply struct {
 type fakeCLI struct {
 	programs []string
 	// read understands a command line as the tool's documentation has it; what is not documented is an error.
-	read func(program string, args []string) (ask, error)
+	read func(c command) (ask, error)
 	// resources are what a deployment makes, in its order.
 	resources func(a ask) []resource
 	// tells are parts of its texts that a user must get to see: what failed, throttled, made-no-address, remove-failed.
@@ -129,34 +156,40 @@ type plan struct {
 }
 
 // act is one call of a CLI.
-func act(c store, program string, args []string) int {
-	r, hang := c.answer(program, args)
-	fmt.Fprint(os.Stdout, r.out)
-	fmt.Fprint(os.Stderr, r.err)
+func act(from command) done {
+	r, hang := store{from.getenv(fakeCloud)}.answer(from)
 	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_CLIENT_SECRET",
 		"CLOUDFLARE_API_TOKEN"} {
-		fmt.Fprintln(os.Stderr, "debug:", os.Getenv(name)) // tools have been seen to tell more than they should
+		r.err += fmt.Sprintln("debug:", from.getenv(name)) // tools have been seen to tell more than they should
 	}
-	if hang {
-		time.Sleep(time.Hour) // until it is killed
-	}
-	return r.code
+	return done{Out: r.out, Err: r.err, Code: r.code, Hang: hang}
+}
+
+// done is what fakecli prints, and how it ends.
+type done struct {
+	Out, Err string
+	Code     int
+	Hang     bool // it does not end until it is killed
 }
 
 // answer does what is asked, with no other call at the same time.
-func (c store) answer(program string, args []string) (reply, bool) {
+func (c store) answer(from command) (reply, bool) {
 	defer c.lock()()
 	var p plan
 	c.read("plan.json", &p)
 	who := fakeCLIs()[p.Persona]
-	a, err := who.read(program, args)
+	a, err := who.read(from)
+	a.from = from
+	made := from.call()
 	if err != nil {
-		c.record(call{Program: program, Args: args, Verb: "undocumented"})
-		return reply{err: fmt.Sprintf("%s: not documented: %v: %q\n", program, err, args), code: 64}, false
+		made.Verb = "undocumented"
+		c.record(made)
+		return reply{err: fmt.Sprintf("%s: not documented: %v: %q\n", from.Program, err, from.Args), code: 64}, false
 	}
 	do := p.fault(c.calls(), a)
 	a.do = do
-	c.record(call{Program: program, Args: args, Verb: a.verb, Unit: a.unit, Fault: do})
+	made.Verb, made.Unit, made.Fault = a.verb, a.unit, do
+	c.record(made)
 	if who.before != nil {
 		if r, done := who.before(c, a); done {
 			return r, false

@@ -21,9 +21,9 @@ func wrangler() fakeCLI {
 			"made-no-address": "No targets deployed", "made-too-few": "No targets deployed",
 			"remove-failed": "[code: 10000]",
 			"no-answer":     "[code: 7009]"},
-		read: func(_ string, args []string) (ask, error) {
-			a := ask{scope: os.Getenv("CLOUDFLARE_ACCOUNT_ID")}
-			line := strings.Join(args, " ")
+		read: func(c command) (ask, error) {
+			a := ask{scope: c.getenv("CLOUDFLARE_ACCOUNT_ID"), from: c}
+			line := strings.Join(c.Args, " ")
 			switch {
 			case line == "--version":
 				a.verb = versions
@@ -43,20 +43,20 @@ func wrangler() fakeCLI {
 		// What it writes for programs. Its address is one of this machine's, without a server unless a row
 		// wants it.
 		made: func(a ask) {
-			at := cmp.Or(os.Getenv("WRANGLER_TEST_WORKERS"), "http://127.0.0.1:1")
+			at := cmp.Or(a.from.getenv("WRANGLER_TEST_WORKERS"), "http://127.0.0.1:1")
 			line := fmt.Sprintf(`{"type":"deploy","version":1,"worker_name":%q,"targets":["%s/worker/%s"],`+
 				`"worker_name_overridden":false}`, a.unit, at, a.unit)
-			must(os.WriteFile(os.Getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
+			must(os.WriteFile(a.from.getenv("WRANGLER_OUTPUT_FILE_PATH"), []byte(line+"\n"), 0o644))
 		},
 		before: func(_ store, a ask) (reply, bool) {
 			switch {
 			case a.verb == versions:
 				return reply{}, false
-			case os.Getenv("CLOUDFLARE_API_TOKEN") == "":
+			case a.from.getenv("CLOUDFLARE_API_TOKEN") == "":
 				r := readTexts("wrangler").say("anonymous", a, nil)
 				return r, true
 			case a.scope == "" || a.scope == foreignAccount ||
-				os.Getenv("CLOUDFLARE_API_TOKEN") == "secret-of-a-stranger": // the token is of another account
+				a.from.getenv("CLOUDFLARE_API_TOKEN") == "secret-of-a-stranger": // the token is of another account
 				return readTexts("wrangler").say("denied", a, nil), true
 			}
 			return reply{}, false
@@ -69,7 +69,7 @@ const foreignAccount = "ffffffffffffffffffffffffffffffff"
 
 // worker reads what the configuration in the folder says: its name, and the tags, which are variables.
 func (a *ask) worker() error {
-	text, err := os.ReadFile("wrangler.jsonc")
+	text, err := os.ReadFile(a.from.path("wrangler.jsonc"))
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (a *ask) worker() error {
 	if err := json.Unmarshal([]byte(strings.Join(plain, "")), &config); err != nil {
 		return err
 	}
-	if _, err := os.Stat(config.Main); err != nil {
+	if _, err := os.Stat(a.from.path(config.Main)); err != nil {
 		return err // Wrangler would have nothing to upload
 	}
 	a.unit, a.names = config.Name, []string{config.Name}

@@ -110,9 +110,7 @@ func withFakes(dir, tools string, env map[string]string, log run.Logger) app.App
 			return shell.Result{}, fmt.Errorf("a test must not run the real %s", c.Name)
 		}
 		if lab.IsVendorCLI(name) {
-			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTexts + "=" + testdata("texts"),
-				"GORACE=atexit_sleep_ms=0", // else a fake with the race detector waits a second before it ends
-				"GOGC=off"}                 // a fake ends at once: a collection at its start is a third of its cost
+			own := []string{fakeCloud + "=" + filepath.Join(dir, "cloud"), fakeTools + "=" + os.Getenv(fakeTools)}
 			for name, value := range env {
 				own = append(own, name+"="+value)
 			}

@@ -97,11 +97,11 @@ func gcloud(group string, verbs map[string]string, resources func(ask) []resourc
 			"made-no-address": "<html>502 Bad Gateway</html>", "made-too-few": "<html>502 Bad Gateway</html>",
 			"remove-failed": "denied on resource", "no-answer": "currently unavailable",
 			"anonymous": "no active account"},
-		read:      func(_ string, args []string) (ask, error) { return readGcloud(args, verbs) },
+		read:      func(c command) (ask, error) { return readGcloud(c, verbs) },
 		resources: resources,
 		before: func(c store, a ask) (reply, bool) {
 			switch {
-			case os.Getenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") != "" && a.verb != versions:
+			case a.from.getenv("CLOUDSDK_AUTH_ACCESS_TOKEN_FILE") != "" && a.verb != versions:
 				return readTexts("gcloud-"+group).say("remove-failed", a, nil), true
 			case beside[a.verb] != nil:
 				return beside[a.verb](c, a), true
@@ -118,11 +118,11 @@ func gcloud(group string, verbs map[string]string, resources func(ask) []resourc
 	}
 }
 
-func readGcloud(args []string, verbs map[string]string) (ask, error) {
-	if slices.Equal(args, []string{"version"}) {
+func readGcloud(c command, verbs map[string]string) (ask, error) {
+	if slices.Equal(c.Args, []string{"version"}) {
 		return ask{verb: versions}, nil
 	}
-	line, err := takeApart(args, func(words []string) map[string]bool {
+	line, err := takeApart(c.Args, func(words []string) map[string]bool {
 		name, _ := gcloudCommand(words)
 		all := maps.Clone(everywhere)
 		maps.Copy(all, gcloudFlags[name])
@@ -132,7 +132,7 @@ func readGcloud(args []string, verbs map[string]string) (ask, error) {
 		return ask{}, err
 	}
 	name, rest := gcloudCommand(line.words)
-	a := ask{verb: verbs[name], scope: line.flags["project"] + "/" + line.flags["region"]}
+	a := ask{verb: verbs[name], scope: line.flags["project"] + "/" + line.flags["region"], from: c}
 	if a.verb == "" || len(rest) > 1 {
 		return a, fmt.Errorf("gcloud %s", strings.Join(line.words, " "))
 	}
@@ -169,14 +169,14 @@ func (a *ask) googleDeployment(line commandLine) error {
 	if a.tags["stellar-run"] == "" || a.tags["stellar-expires"] == "" {
 		return fmt.Errorf("%s is not labelled: %v", a.unit, a.tags)
 	}
-	if _, err := os.Stat(line.flags["env-vars-file"]); err != nil {
+	if _, err := os.Stat(a.from.path(line.flags["env-vars-file"])); err != nil {
 		return err
 	}
 	if image, is := line.flags["image"]; is && !strings.Contains(image, "@sha256:") {
 		return fmt.Errorf("image %q is not named by its digest", image)
 	}
 	if source, is := line.flags["source"]; is {
-		if _, err := os.Stat(source); err != nil {
+		if _, err := os.Stat(a.from.path(source)); err != nil {
 			return err
 		}
 	}
@@ -228,9 +228,9 @@ func gcloudFunctions() fakeCLI {
 			return r
 		},
 	})
-	p.read = func(_ string, args []string) (ask, error) {
-		a, err := readGcloud(args, verbs)
-		return a.ofFunction(args), err
+	p.read = func(c command) (ask, error) {
+		a, err := readGcloud(c, verbs)
+		return a.ofFunction(c.Args), err
 	}
 	return p
 }

@@ -83,9 +83,20 @@ var plainNames = []string{"REGION", "ACCOUNT_ID", "PROJECT", "ENDPOINT", "SUBSCR
 	"METRICS", "OUTPUT_FILE"}
 
 func (c store) record(one call) {
-	one.Time, one.Env = time.Now(), map[string]string{}
-	one.Dir, _ = os.Getwd()
-	for _, kv := range os.Environ() {
+	one.Time = time.Now()
+	line, err := json.Marshal(one)
+	must(err)
+	f, err := os.OpenFile(filepath.Join(c.dir, "calls.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	must(err)
+	_, err = f.Write(append(line, '\n'))
+	must(err)
+	must(f.Close())
+}
+
+// call is what is recorded of a command.
+func (c command) call() call {
+	one := call{Program: c.Program, Args: c.Args, Dir: c.Dir, Env: map[string]string{}}
+	for _, kv := range c.Env {
 		name, value, _ := strings.Cut(kv, "=")
 		if !slices.ContainsFunc(vendorNames, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 			continue
@@ -95,13 +106,7 @@ func (c store) record(one call) {
 		}
 		one.Env[name] = value
 	}
-	line, err := json.Marshal(one)
-	must(err)
-	f, err := os.OpenFile(filepath.Join(c.dir, "calls.jsonl"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	must(err)
-	_, err = f.Write(append(line, '\n'))
-	must(err)
-	must(f.Close())
+	return one
 }
 
 // vendorNames begin the variables of the vendors.

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"text/template"
@@ -13,13 +12,9 @@ import (
 // texts are a tool's messages: sections of a file, <what>.out and <what>.err, in which names are filled in.
 type texts map[string]string
 
-// readTexts finds a fake CLI's texts: a fake runs in any folder, the API of an account beside this source.
+// readTexts finds a fake CLI's texts.
 func readTexts(fakeCLI string) texts {
-	dir := os.Getenv(fakeTexts)
-	if dir == "" {
-		dir = testdata("texts")
-	}
-	arc, err := txtar.ParseFile(filepath.Join(dir, fakeCLI+".txtar"))
+	arc, err := txtar.ParseFile(filepath.Join(testdata("texts"), fakeCLI+".txtar"))
 	must(err)
 	out := texts{}
 	for _, f := range arc.Files {
@@ -27,9 +22,6 @@ func readTexts(fakeCLI string) texts {
 	}
 	return out
 }
-
-// fakeTexts is the folder of the texts.
-const fakeTexts = "STELLAR_TEST_TEXTS"
 
 // fine are the texts with which a tool ends well.
 var fine = map[string]bool{deploys: true, "made-no-address": true, "made-too-few": true, removes: true,
