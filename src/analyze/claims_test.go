@@ -39,6 +39,14 @@ func sweep(t *testing.T, seed uint64, bursts int, alike float64, medians ...floa
 	return all
 }
 
+// seedsOf is a number of seeds; under the race detector it is a tenth, and the suite runs all of them once without.
+func seedsOf(n int) int {
+	if raceEnabled {
+		return n / 10
+	}
+	return n
+}
+
 // numbers is an axis of numbers.
 func numbers(values ...float64) []Axis {
 	a := Axis{Key: "FunctionImageSizeMB", Unit: "MiB", Values: values}
@@ -52,6 +60,7 @@ func numbers(values ...float64) []Axis {
 // bursts are alike, and whatever the axis.
 func TestNoDifferenceIsClaimedWhereThereIsNone(t *testing.T) {
 	words := []Axis{{Key: "Runtime", Labels: []string{"go", "rust", "java21"}}}
+	seeds := seedsOf(200)
 	for name, c := range map[string]struct {
 		bursts int
 		alike  float64
@@ -61,7 +70,6 @@ func TestNoDifferenceIsClaimedWhereThereIsNone(t *testing.T) {
 		"alike neighbours": {40, 0.5, words},
 	} {
 		claimed := 0
-		const seeds = 200
 		for seed := range uint64(seeds) {
 			got := Compare(sweep(t, seed, c.bursts, c.alike, 20, 20, 20), c.axes)
 			if l := got[0].Lines[0]; l.Finding != FindingNone {
@@ -76,6 +84,7 @@ func TestNoDifferenceIsClaimedWhereThereIsNone(t *testing.T) {
 
 // What is true is what is claimed, for nearly every seed.
 func TestFormsAreTold(t *testing.T) {
+	seeds := seedsOf(20)
 	for name, c := range map[string]struct {
 		medians []float64
 		axes    []Axis
@@ -93,7 +102,6 @@ func TestFormsAreTold(t *testing.T) {
 			FindingDifferences},
 	} {
 		told := map[string]int{}
-		const seeds = 20
 		for seed := range uint64(seeds) {
 			got := Compare(sweep(t, seed+1000, 30, 0, c.medians...), c.axes)
 			told[got[0].Lines[0].Finding]++
@@ -162,10 +170,32 @@ func TestRankSum(t *testing.T) {
 // the one before.
 func TestHolm(t *testing.T) {
 	tests := []*test{{p: 0.04, differs: true}, {p: 0.01, differs: true}, {p: 0.03, differs: true}, {p: 0.012}}
-	holm(tests)
+	holm(tests, 0)
 	for i, want := range []float64{0.06, 0.04, 0.06, 0.04} {
 		if math.Abs(tests[i].p-want) > 1e-12 || tests[i].differs != (i == 1) {
 			t.Errorf("%d: %+v, want %g", i, tests[i], want)
+		}
+	}
+}
+
+// Of many values only the fastest and neighbours are compared, and all pairs count.
+func TestManyValues(t *testing.T) {
+	const values = 40
+	axis := Axis{Key: "Runtime"}
+	var medians []float64
+	for i := range values {
+		axis.Labels, medians = append(axis.Labels, fmt.Sprint(i)), append(medians, 20)
+	}
+	medians[7], medians[30] = 10, 30
+	got := Compare(sweep(t, 1, 20, 0, medians...), []Axis{axis})
+	c := got[0]
+	if c.Tests != values*(values-1)/2 || len(c.Pairs) != values-1 || c.Lines[0].Finding != FindingDifferences ||
+		len(c.Lines[0].Fastest) != 1 || c.Lines[0].Fastest[0] != 7 {
+		t.Errorf("%d tests, %d pairs, %+v", c.Tests, len(c.Pairs), c.Lines[0].Fastest)
+	}
+	for _, p := range c.Pairs {
+		if !p.Differs || p.P.V > Alpha {
+			t.Errorf("%+v", p)
 		}
 	}
 }

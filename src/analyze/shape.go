@@ -9,12 +9,7 @@ func (l *Line) conclude(tests []*test, numeric bool) {
 		l.Finding = FindingLittle
 		return
 	}
-	fastest := enough[0]
-	for _, i := range enough {
-		if l.Points[i].MainP50.Value.V < l.Points[fastest].MainP50.Value.V {
-			fastest = i
-		}
-	}
+	fastest := l.fastest(enough)
 	l.Fastest = []int{fastest}
 	found := false
 	for _, t := range tests {
