@@ -3,6 +3,9 @@ package probe
 import (
 	"bytes"
 	"net"
+	"net/http"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,18 +84,19 @@ func stampedPair(t *testing.T) (fd int, peer net.Conn) {
 	return fd, peer
 }
 
-// TestChunksReadTogether: where a read has the end of a chunk and bytes of the next one, the kernel's time is only the
-// latest at which the chunk can have come.
+// TestChunksReadTogether: where a read has the end of a chunk and more than its line break, the kernel's time is only
+// the latest at which the chunk can have come.
 func TestChunksReadTogether(t *testing.T) {
 	const size = 100
 	var p response
 	p.reset(1 << 20)
 	p.watchChunks(&Client{ChunkBytes: size, Chunks: 5})
-	for _, read := range []struct{ bytes, arrived, at int }{{250, 10, 15}, {50, 20, 21}, {100, 30, 39}, {60, -1, 50}} {
+	for _, read := range []struct{ bytes, further, arrived, at int }{{250, 0, 10, 15}, {50, 2, 20, 21},
+		{100, 3, 30, 39}, {60, 0, -1, 50}} {
 		p.arrived, p.last = time.Duration(read.arrived), time.Duration(read.at)
-		p.mark(bytes.Repeat([]byte{'x'}, read.bytes))
+		p.mark(bytes.Repeat([]byte{'x'}, read.bytes), read.further)
 	}
-	want := [][2]time.Duration{{10, sample.None}, {10, sample.None}, {20, 1}, {30, 9}, {50, sample.None}}
+	want := [][2]time.Duration{{10, sample.None}, {10, sample.None}, {20, 1}, {30, sample.None}, {50, sample.None}}
 	if len(p.chunks) != len(want) {
 		t.Fatalf("chunks %+v", p.chunks)
 	}
@@ -100,5 +104,59 @@ func TestChunksReadTogether(t *testing.T) {
 		if c.at != want[i][0] || c.waited != want[i][1] {
 			t.Errorf("chunk %d came at %d and waited %d, want %v", i, c.at, c.waited, want[i])
 		}
+	}
+}
+
+// TestLongStream compares the instants of all chunks with the log of the server that sends them. STELLAR_TEST_STREAM
+// sets the length of the stream in bytes, such as Lambda's limit of 209715200, which takes 8 s.
+func TestLongStream(t *testing.T) {
+	const size, pause = 64 << 10, 2 * time.Millisecond
+	length := 16 * size
+	if text := os.Getenv("STELLAR_TEST_STREAM"); text != "" {
+		var err error
+		if length, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log [][2]time.Time // before and after each chunk was written
+	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) {
+		log = log[:0]
+		for range length / size {
+			time.Sleep(pause)
+			began := time.Now()
+			_, _ = w.Write(make([]byte, size))
+			_ = http.NewResponseController(w).Flush()
+			log = append(log, [2]time.Time{began, time.Now()})
+		}
+	})
+	var b book
+	cfg := config(&b, s.URL)
+	cfg.Bursts, cfg.BurstSize, cfg.ChunkBytes, cfg.Chunks, cfg.Client.Timeout = 2, nil, size, length/size, time.Minute
+	cfg.Client.MaxBody = int64(length)
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	chunks := b.rows[1].Stream.Chunks // the kernel has begun to note arrivals
+	if len(chunks) != len(log) {
+		t.Fatalf("%d chunks, the server has sent %d: %+v", len(chunks), len(log), b.rows[1])
+	}
+	exact, within, longest := 0, 0, time.Duration(0) // of those that were read by themselves
+	for i, c := range chunks {
+		late := c.ReceivedAt.Sub(log[i][1])
+		if early := log[i][0].Sub(c.ReceivedAt); early > time.Millisecond {
+			t.Errorf("chunk %d came %v before it was written: %+v", i, early, c)
+		}
+		if c.ReadAfter < 0 {
+			continue
+		}
+		exact++
+		if longest = max(longest, late); late <= time.Millisecond {
+			within++
+		}
+	}
+	t.Logf("%d of the %d chunks that were read by themselves came within 1 ms of the server's log, the others up to %v "+
+		"after it; there are %d in all", within, exact, longest, len(chunks))
+	if exact == 0 || 4*within < 3*exact { // the kernel of a busy machine may send late what was written
+		t.Errorf("%d of %d chunks came within 1 ms of the server's log", within, exact)
 	}
 }

@@ -12,6 +12,9 @@ import (
 // nanoseconds and a line break.
 const chunkHead = 20
 
+// lineBreak is the length of what ends a chunk of the chunked coding: it is sent with the chunk.
+const lineBreak = 2
+
 // chunk is a part of a streamed response's body, of Client.ChunkBytes.
 type chunk struct {
 	at     time.Duration // when its last byte came, on the engine's clock: to the kernel, where it says that
@@ -30,9 +33,9 @@ func (p *response) watchChunks(c *Client) {
 }
 
 // mark stamps the chunks to which a part of the body belongs. Chunks beyond the number that was prepared count to the
-// last one. The kernel's time is that of the last byte that was read: where bytes of the next chunk are read with the
-// end of a chunk, that chunk came at the latest then.
-func (p *response) mark(part []byte) {
+// last one. The kernel's time is that of the last byte that was read: where more than a line break is read with the end
+// of a chunk, that chunk came at the latest then. further is how many bytes were read behind the part.
+func (p *response) mark(part []byte, further int) {
 	for len(part) > 0 {
 		at := p.marked % p.chunkBytes
 		if at == 0 && len(p.chunks) < cap(p.chunks) {
@@ -48,7 +51,9 @@ func (p *response) mark(part []byte) {
 		}
 		c.size += n
 		if c.at, c.waited = p.last, sample.None; p.arrived >= 0 {
-			c.at, c.waited = p.arrived, p.last-p.arrived
+			if c.at = p.arrived; int64(len(part))-n+int64(further) <= lineBreak {
+				c.waited = p.last - p.arrived
+			}
 		}
 		p.marked += n
 		part = part[n:]

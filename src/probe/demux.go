@@ -145,7 +145,7 @@ func (m *mux) handleData(f frame, at time.Duration) error {
 	case p.length+int64(len(content)) > p.maxBody:
 		m.fail(s, errTooLarge)
 	default:
-		p.store(content)
+		p.store(content, 0)
 		if f.flags&flagEndStream != 0 {
 			m.complete(s)
 		}

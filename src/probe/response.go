@@ -240,7 +240,7 @@ func (p *response) expect(n int64) error {
 // storeExpected stores the part of data that belongs to the expected bytes.
 func (p *response) storeExpected(data []byte) int {
 	n := int(min(p.left, int64(len(data))))
-	p.store(data[:n])
+	p.store(data[:n], len(data)-n)
 	p.left -= int64(n)
 	return n
 }
@@ -257,7 +257,7 @@ func (p *response) toEndPart(data []byte) (int, error) {
 	if p.length+int64(len(data)) > p.maxBody {
 		return 0, errTooLarge
 	}
-	p.store(data)
+	p.store(data, 0)
 	return len(data), nil
 }
 
@@ -318,10 +318,11 @@ func (p *response) trailerPart(data []byte) (int, error) {
 	return used, nil
 }
 
-func (p *response) store(part []byte) {
+// store takes a part of the body, behind which so many further bytes were read.
+func (p *response) store(part []byte, further int) {
 	p.length += int64(len(part))
 	if p.chunkBytes > 0 {
-		p.mark(part)
+		p.mark(part, further)
 	}
 	if room := int(p.kept) - len(p.body); room > 0 {
 		p.body = append(p.body, part[:min(room, len(part))]...)
