@@ -36,8 +36,10 @@ type job struct {
 	asked      provider.Connection // of which a draft asks its questions; nil until the first
 	unanswered []string            // what was asked and not answered
 	// functions that exist already, by their names in the run; nil: they were not looked up
-	found  map[string]provider.Found
-	region string // where functions would go, as the provider says; empty: it was not asked
+	found map[string]provider.Found
+	// of functions of the user's own, by sub-experiment, as a plan found them
+	entryPoints map[int]string
+	region      string // where functions would go, as the provider says; empty: it was not asked
 }
 
 // newJob starts work on a run of an experiment; exp may be nil for a run of which only the journal is left.

@@ -62,6 +62,8 @@ type PlanSub struct {
 	MemoryMB  int    `json:"memoryMB,omitempty"`
 	Memories  []int  `json:"memorySizesMB,omitempty"` // in place of MemoryMB, where the functions differ in it
 	Functions int    `json:"functions"`
+	Function  string `json:"function,omitempty"` // the user's own
+	Handler   string `json:"handler,omitempty"`  // its entry point, named or found
 	Bursts    int    `json:"bursts"`
 	Sizes     string `json:"burstSizes"`
 	IAT       string `json:"iat"`
@@ -86,6 +88,11 @@ type PlanExisting struct {
 	Function string   `json:"function"` // as the experiment names it
 	Name     string   `json:"name"`     // in the account
 	Changes  []string `json:"changes"`  // of all sub-experiments, in their order, each once
+}
+
+// RuntimeOf finds the runtime of a function of the user's own from its folder; baseDir is the experiment file's folder.
+func RuntimeOf(baseDir string) func(function string) (id, by string) {
+	return func(function string) (id, by string) { return generate.FindRuntime(baseDir, function) }
 }
 
 // planPatience is how long a plan waits for a vendor's program to tell where functions would go.
@@ -125,6 +132,9 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	}
 	for _, i := range a.Subs(exp) {
 		one := planSub(exp, i)
+		if one.Handler = j.entryPoints[i]; one.Handler != "" {
+			one.Function = exp.SubExperiments[i].Function
+		}
 		if p.Subs = append(p.Subs, one); one.Forced {
 			p.ColdSeconds = row.Update.Seconds()
 		}
@@ -185,6 +195,12 @@ func (j *job) commands(exp *experiment.Experiment, baseDir string) ([]PlanUnit, 
 	// entry points, as far as the code is there; what is wrong with it is the plan's NotReady
 	r = r.Making()
 	_ = generate.Check(r, row)
+	j.entryPoints = map[int]string{}
+	for _, f := range r.Functions {
+		if !f.Generated {
+			j.entryPoints[f.Sub] = f.Handler
+		}
+	}
 	conn, err := j.draftConnection(r)
 	if err != nil {
 		return nil, nil //nolint:nilerr // that it cannot be deployed to is said as the plan's NotReady

@@ -65,7 +65,7 @@ func (c *command) validateCommand() *cli.Command {
 				return err
 			}
 			loaded, err := experiment.InspectWith(file, app.KnownProviders(),
-				experiment.Reading{Provider: cc.String("provider")})
+				experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(file))})
 			if loaded == nil {
 				return err
 			}

@@ -64,6 +64,11 @@ func printPlan(w io.Writer, p *app.Plan, look report.SummaryOptions) error {
 	if err != nil {
 		return err
 	}
+	for _, s := range p.Subs {
+		if s.Function != "" {
+			fmt.Fprintf(w, "%d is of your own: %s, entry point %s\n", s.Index, s.Function, s.Handler)
+		}
+	}
 	printAmounts(w, p)
 	if !ofServer(p) {
 		printCost(w, p.Cost)

@@ -165,7 +165,7 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	how := experiment.Reading{Provider: cc.String("provider"),
+	how := experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(path)),
 		Standing: cc.IsSet("serverless") && !cc.Bool("serverless")}
 	loaded, err := experiment.LoadWith(path, app.KnownProviders(), how)
 	if err != nil {

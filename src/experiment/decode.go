@@ -30,6 +30,8 @@ type decoder struct {
 	standing bool   // its functions are those of an endpoints file
 	replace  string // the provider in place of the file's; empty: none
 	runtime  bool   // the file names one for its sub-experiments
+
+	runtimeOf func(function string) (id, by string) // see Reading
 }
 
 func newDecoder(src *source) *decoder {

@@ -62,6 +62,7 @@ func (d *decoder) fill(dr *draft) {
 	}
 	whereAbsent("Function", &s.Function, map[bool]string{true: "hellopy", false: "measure"}[d.old])
 	whereAbsent("Runtime", &s.Runtime, d.exp.Runtime)
+	d.findRuntime(dr)
 	whereAbsent("Type", &s.Type, map[bool]string{true: TypeTransfer, false: TypeBurst}[s.DataTransferChainLength > 1])
 	whereAbsent("Protocol", &s.Protocol, cmp.Or(provider.Protocol, defaultProtocol))
 	d.fillSustained(dr)
@@ -96,6 +97,20 @@ func (d *decoder) fill(dr *draft) {
 	}
 	d.fillTypeKeys(dr)
 	d.clearUnknown(dr)
+}
+
+// findRuntime takes the runtime that a function's folder shows where the file names none.
+func (d *decoder) findRuntime(dr *draft) {
+	n := dr.given["Function"]
+	if dr.given["Runtime"] != nil || d.runtime || d.runtimeOf == nil || n == nil || d.standing || d.provider().Standing {
+		return
+	}
+	id, by := d.runtimeOf(dr.sub.Function)
+	if id == "" {
+		return
+	}
+	dr.sub.Runtime = id
+	d.note(n.off, n.path, "no Runtime is named: %s, which %s shows", id, by)
 }
 
 // clearUnknown clears what the file does not say of functions that are deployed already: a default would be reported

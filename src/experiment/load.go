@@ -45,6 +45,9 @@ func LoadStanding(path string, known []Provider) (*Loaded, error) {
 type Reading struct {
 	Standing bool   // its functions exist already: what it does not say of their code stays empty
 	Provider string // in place of the file's own; empty: the file's own
+	// gives the runtime of a function for which the file names none, and the file of its folder that shows it; empty:
+	// it is not known. nil: no folder is looked at.
+	RuntimeOf func(function string) (id, by string)
 }
 
 // LoadWith is Load in another way.
@@ -85,7 +88,7 @@ func inspect(path string, known []Provider, how Reading) (*Loaded, error) {
 	}
 	d := newDecoder(newSource(path, data))
 	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, how.Standing
-	d.replace = how.Provider
+	d.replace, d.runtimeOf = how.Provider, how.RuntimeOf
 	return d.parse(known)
 }
 

@@ -59,6 +59,9 @@ func (f Functions) Run(ctx context.Context, r *run.Run) error {
 			if err := v.putBeside(r, src, fn); err != nil {
 				return fmt.Errorf("writing the files beside the function %s: %w", src.Key, err)
 			}
+			if c.entry != "" {
+				r.Log.Infof("%s: no Handler is named: %s, which is in %s", src.Key, c.handler, c.entry)
+			}
 			sources[c.key] = src
 		}
 		fn.Source, fn.Handler = src, c.handler

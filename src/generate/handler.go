@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -66,14 +65,7 @@ func functionIn(dir, file string, pattern *regexp.Regexp, usual string) string {
 	if dir == "" || pattern == nil {
 		return usual
 	}
-	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
-	if err != nil {
-		return usual
-	}
-	var found []string
-	for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
-		found = append(found, m[len(m)-1]+strings.Join(m[1:len(m)-1], ""))
-	}
+	found := functionsIn(filepath.Join(dir, filepath.FromSlash(file)), pattern)
 	if len(found) == 0 || slices.Contains(found, usual) {
 		return usual
 	}

@@ -58,6 +58,7 @@ type code struct {
 	generated bool   // the measurement function
 	dir       string // the user's folder, absolute; empty where generated
 	handler   string
+	entry     string // the file in which the handler was found, where the experiment names none
 
 	dockerfile string // the folder's own, absolute; empty where one is to be generated
 }
@@ -87,7 +88,11 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	if fn.PackageType == "Image" {
 		dockerfile = ownDockerfile(dir)
 	}
-	handler := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, v.adaptation(fn).Handler, v.language(fn).handler)
+	handler, entry := cmp.Or(r.Experiment.SubExperiments[fn.Sub].Handler, v.adaptation(fn).Handler), ""
+	if handler == "" && dockerfile == "" {
+		handler, entry = findHandler(dir, fn.Language, v.language(fn).handler)
+	}
+	handler = cmp.Or(handler, v.language(fn).handler)
 	if dockerfile == "" { // an image of the user's own making knows its entry point
 		if err = handlerIsFile(dir, fn, handler); err == nil {
 			handler, err = v.own(fn, dir, handler)
@@ -112,7 +117,7 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	if dockerfile == "" && v.hasForm() {
 		key = safeName(key, handler) // what lies beside the code names its entry point
 	}
-	return code{key: key, dir: dir, handler: handler, dockerfile: dockerfile}, nil
+	return code{key: key, dir: dir, handler: handler, entry: entry, dockerfile: dockerfile}, nil
 }
 
 // system distinguishes the sources of images on machines other than Linux: local ZIP packages are built for this

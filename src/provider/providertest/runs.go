@@ -12,6 +12,7 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/provider"
 	"stellar/src/run"
+	"stellar/src/run/runtest"
 )
 
 // NewRun makes a run of one function for each sub-experiment, as it is before functions have code.
@@ -26,6 +27,7 @@ func NewRun(t *testing.T, kind string, subs ...experiment.SubExperiment) *run.Ru
 		Tags: map[string]string{"stellar-run": "20261121T010203Z-" + kind + "-abcd",
 			"stellar-expires": "2026-11-21T07:02:03Z"},
 		Experiment: &experiment.Experiment{Provider: kind, Seed: &seed, SubExperiments: subs}}
+	r.Log = runtest.Quiet{}
 	if err := os.MkdirAll(r.BaseDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
