@@ -92,7 +92,14 @@ type PlanExisting struct {
 
 // RuntimeOf finds the runtime of a function of the user's own from its folder; baseDir is the experiment file's folder.
 func RuntimeOf(baseDir string) func(function string) (id, by string) {
-	return func(function string) (id, by string) { return generate.FindRuntime(baseDir, function) }
+	return func(function string) (id, by string) {
+		language, by := generate.FindLanguage(baseDir, function)
+		rt, _, err := experiment.ResolveRuntime(language)
+		if err != nil {
+			return "", "" // none was found
+		}
+		return rt.ID, by
+	}
 }
 
 // planPatience is how long a plan waits for a vendor's program to tell where functions would go.

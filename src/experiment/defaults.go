@@ -102,7 +102,8 @@ func (d *decoder) fill(dr *draft) {
 // findRuntime takes the runtime that a function's folder shows where the file names none.
 func (d *decoder) findRuntime(dr *draft) {
 	n := dr.given["Function"]
-	if dr.given["Runtime"] != nil || d.runtime || d.runtimeOf == nil || n == nil || d.standing || d.provider().Standing {
+	if dr.given["Runtime"] != nil || d.runtime || d.runtimeOf == nil || n == nil || d.standing ||
+		d.provider().Standing {
 		return
 	}
 	id, by := d.runtimeOf(dr.sub.Function)

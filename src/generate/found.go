@@ -9,22 +9,23 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment"
 	"stellar/src/run"
 )
 
 // manifests are the files that show a folder's language.
 func manifests() [][2]string {
-	return [][2]string{{"go.mod", "go"}, {"Cargo.toml", "rust"}, {"package.json", "nodejs"}, {"pyproject.toml", "python"},
+	return [][2]string{
+		{"go.mod", "go"}, {"Cargo.toml", "rust"}, {"package.json", "nodejs"}, {"pyproject.toml", "python"},
 		{"requirements.txt", "python"}, {"Gemfile", "ruby"}, {"pom.xml", "java"}, {"build.gradle", "java"},
-		{"build.gradle.kts", "java"}}
+		{"build.gradle.kts", "java"},
+	}
 }
 
-// FindRuntime gives the runtime that the folder of a user's function is written for, and the file that shows it. It is
-// empty for the measurement function, and where the folder shows none, or several. baseDir is the experiment file's
+// FindLanguage gives the language that the folder of a user's function is written in, and the file that shows it. It
+// is empty for the measurement function, and where the folder shows none, or several. baseDir is the experiment file's
 // folder.
-func FindRuntime(baseDir, function string) (id, by string) {
-	if experiment.IsMeasure(function) || experiment.IsExisting(function) {
+func FindLanguage(baseDir, function string) (language, by string) {
+	if _, ours := measurement[function]; ours {
 		return "", ""
 	}
 	dir, err := findFolder(&run.Run{BaseDir: baseDir}, function)
@@ -33,7 +34,8 @@ func FindRuntime(baseDir, function string) (id, by string) {
 	}
 	languages := map[string]string{}
 	for _, m := range manifests() {
-		if info, err := os.Stat(filepath.Join(dir, m[0])); err == nil && info.Mode().IsRegular() && languages[m[1]] == "" {
+		info, err := os.Stat(filepath.Join(dir, m[0]))
+		if err == nil && info.Mode().IsRegular() && languages[m[1]] == "" {
 			languages[m[1]] = m[0]
 		}
 	}
@@ -43,12 +45,9 @@ func FindRuntime(baseDir, function string) (id, by string) {
 	if len(languages) != 1 {
 		return "", ""
 	}
-	for language, file := range languages {
-		if rt, _, err := experiment.ResolveRuntime(language); err == nil {
-			return rt.ID, file
-		}
+	for language, by = range languages { // the only one
 	}
-	return "", ""
+	return language, by
 }
 
 // sourcesIn gives the languages of a folder's own source files, each with the first of its files.

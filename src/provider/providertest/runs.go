@@ -12,7 +12,6 @@ import (
 	"stellar/src/experiment"
 	"stellar/src/provider"
 	"stellar/src/run"
-	"stellar/src/run/runtest"
 )
 
 // NewRun makes a run of one function for each sub-experiment, as it is before functions have code.
@@ -27,7 +26,7 @@ func NewRun(t *testing.T, kind string, subs ...experiment.SubExperiment) *run.Ru
 		Tags: map[string]string{"stellar-run": "20261121T010203Z-" + kind + "-abcd",
 			"stellar-expires": "2026-11-21T07:02:03Z"},
 		Experiment: &experiment.Experiment{Provider: kind, Seed: &seed, SubExperiments: subs}}
-	r.Log = runtest.Quiet{}
+	r.Log = quiet{}
 	if err := os.MkdirAll(r.BaseDir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -120,3 +119,12 @@ func Files(r *run.Run, row provider.Provider) ([]provider.File, error) {
 	}
 	return out, nil
 }
+
+// quiet is a log that keeps nothing.
+type quiet struct{}
+
+var _ run.Logger = quiet{}
+
+func (quiet) Debugf(string, ...any) {}
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Warnf(string, ...any)  {}
