@@ -15,7 +15,6 @@ import (
 	"html/template"
 	"io"
 	"strings"
-	"time"
 
 	"stellar/src/analyze"
 )
@@ -153,6 +152,3 @@ func policy(style, script string) string {
 }
 
 func lines(text string) []string { return strings.Split(text, "\n") }
-
-// stamp is an instant as the page shows it.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -45,6 +45,9 @@ function elapsed(seconds) {
 	return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)} h`;
 }
 
+// since is elapsed for an axis, whose values are round.
+const since = seconds => Math.abs(seconds) < 60 ? trimmed(seconds) + " s" : elapsed(seconds);
+
 // ticks are round values within a range: about as many as wanted, at 1, 2 or 5 times a power of ten.
 function linearTicks([from, to], want, whole) {
 	const rough = (to - from) / want, power = 10 ** Math.floor(Math.log10(rough));

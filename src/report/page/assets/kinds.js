@@ -179,7 +179,7 @@ function instances(host, data) {
 		return {
 			about: `at most ${Math.max(...all.map(l => l[1]))} instances`, zoomable: true,
 			x: {range: [0, at[at.length - 1] || 0.001], label: "Time since the first request", time: true,
-				format: elapsed},
+				format: since},
 			y: {range: [0, Math.max(...all.map(l => l[1])) * 1.06], label: "Instances", whole: true, format: trimmed},
 			marks: plot => svg("path", {class: "curve s0", d: all.map(([x, n], i) => (i ? "H" : "M") +
 				plot.x(x).toFixed(1) + (i ? "V" : " ") + plot.y(n).toFixed(1)).join("")}, plot.marks),

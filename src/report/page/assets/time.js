@@ -25,7 +25,7 @@ const groups = [
 ];
 
 const overSpan = time => ({range: [0, time.span || 0.001], label: "Time since the first request", time: true,
-	format: elapsed});
+	format: since});
 const clock = (time, seconds) => new Date(Date.parse(time.began) + 1000 * seconds).toISOString().slice(11, 23);
 
 function moments(time, log) {
@@ -55,7 +55,8 @@ function moments(time, log) {
 			const words = [best.error ? `failed: ${best.error}` : ms(best.ms)];
 			if (!best.error) words.push(["cold or warm: not reported", "warm", "cold"][best.cold]);
 			if (best.warmup) words.push("warm-up");
-			return {x: best.at, y: height(best), lines: [words.join(", "), `burst ${best.burst}`,
+			const place = `${time.sustained ? "second" : "burst"} ${best.burst}`;
+			return {x: best.at, y: height(best), lines: [words.join(", "), place,
 				`after ${elapsed(best.at)}, at ${clock(time, best.at)} UTC`,
 				...(best.suspect ? [`the client may have caused it: ${best.suspect}`] : [])]};
 		},
@@ -109,7 +110,8 @@ function binned(time, log) {
 		legend: [{name: "shortest to longest", mark: box("range")}, {name: "median", mark: line("curve s0")},
 			{name: "p99", mark: line("curve s1")},
 			{name: "parts with failed requests", mark: line("failed", "M11 6m-3-3l6 6m0-6l-6 6")},
-			{name: "with cold ones", mark: line("coldmark squares", "M11 6h0")}],
+			{name: "with cold ones", mark: line("coldmark squares", "M11 6h0")},
+			{name: "with suspect ones", mark: line("suspect", "M11 6m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0")}],
 	};
 }
 
