@@ -66,6 +66,7 @@ def environment(work, binary, race):
     """What the tests share: the binary, and folders for what takes seconds to make."""
     env = dict(os.environ, STELLAR=binary, STELLAR_TEST_BINARY=binary, STELLAR_TEST_RACE="1" if race else "",
                STELLAR_TEST_BUILDS=os.path.join(work, "builds"),
+               STELLAR_TEST_PROGRAMS=os.path.join(cache(), "programs"),
                SLS_SCHEMA_CACHE_BASE_DIR=os.path.join(work, "schemas"))  # the Serverless CLI compiles its schema once
     # The CLIs in Node.js compile their modules once, and collect garbage less often: most of what a start makes stays.
     preload = os.path.join(HERE, "compilecache.cjs")

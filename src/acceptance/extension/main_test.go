@@ -67,8 +67,16 @@ func (a addition) build(t *testing.T) string {
 		}
 	}
 	bin := filepath.Join(t.TempDir(), "stellar")
-	c := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./src")
-	c.Dir = dir
+	c := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin)
+	if above := os.Getenv("STELLAR_TEST_PROGRAMS"); above != "" { // where nothing has changed, nothing is linked again
+		kept := filepath.Join(above, t.Name())
+		if err := os.MkdirAll(kept, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		c.Args = append(c.Args, "-toolexec="+filepath.Join(lab.Repo(), "scripts", "suite", "keeplink.sh"))
+		c.Env = append(os.Environ(), "KEPT_PROGRAMS="+kept)
+	}
+	c.Args, c.Dir = append(c.Args, "./src"), dir
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

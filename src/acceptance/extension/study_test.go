@@ -48,7 +48,7 @@ func TestAddingAStudy(t *testing.T) {
 
 	plan := l.Output("plan", "-c", "exp.json")
 	for _, want := range []string{"7 functions, about 7 requests",
-		"  toy   go       Zip      128 MB  4          0"} {
+		"  measure-0  4", "\nall: type toy, runtime go, package Zip, memory 128 MB"} {
 		if !strings.Contains(plan, want) {
 			t.Errorf("the plan has no %q:\n%s", want, plan)
 		}
