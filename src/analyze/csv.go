@@ -51,7 +51,8 @@ func columns() []column {
 	cols = append(cols, originalColumns()...)
 	cols = append(cols, furtherColumns()...)
 	cols = append(cols, clientColumns()...)
-	return append(cols, platformColumns()...)
+	cols = append(cols, platformColumns()...)
+	return append(cols, orderedColumns()...)
 }
 
 func identityColumns() []column {
@@ -132,6 +133,23 @@ func platformColumns() []column {
 		exact("Cost per Million (USD)", func(s Summary) Value { return s.CostPerMillion }),
 		whole("Joined Reports", func(s Summary) Value { return s.Joined }),
 		exact("Standing Cost (USD)", func(s Summary) Value { return s.Standing }),
+	}
+}
+
+// orderedColumns are the distribution once more, with units in the headings and the percentiles in order: earlier
+// columns keep the names and places that existing scripts read.
+func orderedColumns() []column {
+	return []column{
+		exact("Mean (ms)", func(s Summary) Value { return s.Mean }),
+		exact("Standard Deviation (ms)", func(s Summary) Value { return s.SD }),
+		ms("Min (ms)", func(s Summary) Value { return s.Min }),
+		ms("25%ile (ms)", func(s Summary) Value { return s.P25 }),
+		ms("50%ile (ms)", func(s Summary) Value { return s.P50 }),
+		ms("75%ile (ms)", func(s Summary) Value { return s.P75 }),
+		ms("95%ile (ms)", func(s Summary) Value { return s.P95 }),
+		ms("99%ile (ms)", func(s Summary) Value { return s.P99 }),
+		ms("99.9%ile (ms)", func(s Summary) Value { return s.P999 }),
+		ms("Max (ms)", func(s Summary) Value { return s.Max }),
 	}
 }
 

@@ -24,7 +24,9 @@ func TestHeader(t *testing.T) {
 		"Low,50%ile CI High,99%ile CI Low,99%ile CI High," +
 		"Spread 50%ile (ms),Spread Max (ms),Lateness 99%ile (ms),Lateness Max (ms),Suspect Count,Late Count,Unsent," +
 		"Instances,Requests per Instance,Instance Lifetime 50%ile (s),Cost per Million (USD),Joined Reports,Standing " +
-		"Cost (USD)"
+		"Cost (USD)," +
+		"Mean (ms),Standard Deviation (ms),Min (ms),25%ile (ms),50%ile (ms),75%ile (ms),95%ile (ms),99%ile (ms)," +
+		"99.9%ile (ms),Max (ms)"
 	if got := strings.Join(Header(), ","); got != want {
 		t.Errorf("header\n%s\nwant\n%s", got, want)
 	}

@@ -134,6 +134,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		out.Stopped = err
 		return out
 	}
+	s.warnBacklog(&env)
 	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment, sub))
 	var res study.Result
 	env.Measured = func(measured study.Result) { res = measured }
