@@ -29,9 +29,9 @@ func (s probeStage) warnBacklog(env *study.Env) {
 			s.Log.Debugf("port %d: %v", port, err)
 		}
 		if backlog > 0 && backlog < size {
-			env.Log.Warnf("the server's own listen backlog is %d, and a burst has up to %d requests: connections beyond it "+
-				"are turned away and tried again after a second: let the server listen with a larger backlog, or send "+
-				"smaller bursts", backlog, size)
+			env.Log.Warnf("the server's own listen backlog is %d, and a burst has up to %d requests: connections "+
+				"beyond it are turned away and tried again after a second: let the server listen with a larger "+
+				"backlog, or send smaller bursts", backlog, size)
 		}
 	}
 }
