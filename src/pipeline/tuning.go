@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"stellar/src/analyze"
 	"stellar/src/experiment"
@@ -26,7 +28,7 @@ func (s *reporter) tune(sums []analyze.Summary) error {
 		if s.sub(sum.Index).Optimize == "" {
 			continue
 		}
-		line := analyze.LineName(axes, experiment.OptimizedKey, sum.Index)
+		line := tuningLine(axes, sum.Index)
 		if groups[line] == nil {
 			lines = append(lines, line)
 		}
@@ -44,6 +46,18 @@ func (s *reporter) tune(sums []analyze.Summary) error {
 	}
 	s.drawing.Tunings(s.dir, s.out.Tunings)
 	return errors.Join(errs...)
+}
+
+// tuningLine is the name of the combination for which a sub-experiment's memory is one of the sizes: the title that the
+// sizes share, where there are several, and what else is varied.
+func tuningLine(axes []analyze.Axis, sub int) string {
+	line := analyze.LineName(axes, experiment.OptimizedKey, sub)
+	for _, a := range axes {
+		if a.Key == experiment.OptimizedKey && a.Group != "" && slices.Contains(a.Members, sub) {
+			return strings.TrimSuffix(a.Group+", "+line, ", ")
+		}
+	}
+	return line
 }
 
 func (s *reporter) sub(i int) *experiment.SubExperiment { return &s.rec.Experiment.SubExperiments[i] }
