@@ -48,7 +48,8 @@ func TestAzure(t *testing.T) {
 					t.Errorf("made: %+v", g)
 				}
 				f := conformance.NewPair(d.Record.Functions, d.Token, c.says, func() { a.Restart(want[0]) })
-				conformance.Run(t, f, "start", "spin", "payload", "token", "errors", "one cold", "filler")
+				conformance.Run(t, f, "start", "spin", "payload", "token", "errors", "one cold", "filler",
+					"chain")
 				if filled := f.Functions[conformance.Filled]; filled.PackageBytes != 9<<20 {
 					t.Errorf("the package has %d bytes", filled.PackageBytes)
 				}

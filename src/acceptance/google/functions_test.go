@@ -45,6 +45,7 @@ func TestGoogleFunctions(t *testing.T) {
 					t.Run(rt.id+"/"+check.Name, func(t *testing.T) { check.Run(t, f) })
 				}
 			}
+			t.Run(rt.id, func(t *testing.T) { conformance.Run(t, f, "chain") })
 		}
 	})
 }

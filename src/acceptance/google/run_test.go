@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stellar/src/acceptance/cloud"
+	"stellar/src/acceptance/conformance"
 	"stellar/src/acceptance/lab"
 )
 
@@ -50,6 +51,7 @@ func TestCloudRun(t *testing.T) {
 				t.Run(check.Name, func(t *testing.T) { check.Run(t, f) })
 			}
 		}
+		conformance.Run(t, f, "chain")
 	})
 	if err := lab.LeftInEngine(run); err != nil {
 		t.Error(err)
@@ -81,15 +83,20 @@ func deployedAs(t *testing.T, g *cloud.Google, name string) {
 	}
 }
 
-// TestCloudRunWhole runs an experiment from its file to its end. TestCloudRun has the other
-// kinds of images.
+// TestCloudRunWhole runs an experiment of chains of two from its file to its end. TestCloudRun has the other kinds of
+// images.
 func TestCloudRunWhole(t *testing.T) {
 	t.Parallel()
-	g, experiment := runAccount(t, plainImage)
+	g, experiment := runAccount(t, `
+ {"Runtime": "go", "PackageType": "Image", "Bursts": 6, "DataTransferChainLength": 2, "PayloadLengthBytes": 5000,
+  "FunctionMemoryMB": 512, "Platform": {"Concurrency": 4}}`)
 	l := lab.In(t, g, experiment)
-	l.Stellar(0, "-c", "exp.json", "-o", "out", "--yes")
+	said := strings.Join(strings.Fields(l.Output("-c", "exp.json", "-o", "out", "--yes")), " ")
 	if stand := g.Left(); len(stand) > 0 {
 		t.Errorf("after: %v", stand)
 	}
 	l.Answered("out", 6)
+	if want := "a hop of 5000 B inline: P50"; !strings.Contains(said, want) {
+		t.Errorf("the summary does not say %q:\n%s", want, said)
+	}
 }

@@ -201,7 +201,7 @@ func TestFaultsOfAStore(t *testing.T) {
 // folder is that of a sub-experiment of the lab's run.
 func folder(t *testing.T, l *lab.Lab, sub int) string {
 	t.Helper()
-	dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "*", fmt.Sprintf("%d-*", sub)))
+	dirs, err := filepath.Glob(filepath.Join(l.Dir, "out", "2*", fmt.Sprintf("%d-*", sub)))
 	if err != nil || len(dirs) != 1 {
 		t.Fatal(dirs, err)
 	}

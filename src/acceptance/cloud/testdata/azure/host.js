@@ -20,12 +20,17 @@ http
       const query = {};
       for (const [name, value] of url.searchParams) query[name] = name in query ? `${query[name]},${value}` : value;
       const context = { invocationId: randomUUID() };
-      const raw = Buffer.concat(parts).toString('utf8');
+      const bytes = Buffer.concat(parts);
+      const raw = bytes.toString('utf8');
       let body = raw;
-      try {
-        body = JSON.parse(raw);
-      } catch {
-        // no JSON
+      if (/^application\/octet-stream/.test(request.headers['content-type'])) {
+        body = bytes;
+      } else {
+        try {
+          body = JSON.parse(raw);
+        } catch {
+          // no JSON
+        }
       }
       await entry(context, { method: request.method, url: url.href, headers: request.headers, query, params: {}, body, rawBody: raw });
       response.writeHead(context.res.status, context.res.headers);
