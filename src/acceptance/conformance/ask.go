@@ -53,6 +53,9 @@ func (f *Target) Ask(ctx context.Context, variant int, token string, query url.V
 	if token != "" {
 		req.Header.Set("X-Stellar-Token", token)
 	}
+	if strings.HasPrefix(body, "{") {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		return Reply{}, err

@@ -5,6 +5,7 @@ It only translates: the request becomes an event of an HTTP API, which main.lamb
 import os
 
 import main
+import serve
 
 
 def _timeout_ms():
@@ -33,8 +34,8 @@ def handle(request):
         "version": "2.0",
         "requestContext": {"http": {"method": request.method}},
         "headers": dict(request.headers),
-        "queryStringParameters": main._query(request.query_string.decode("utf-8", "replace")),
+        "queryStringParameters": serve._query(request.query_string.decode("utf-8", "replace")),
         "body": request.get_data(cache=False),
     }
-    answer = main.lambda_handler(event, _Context(main._http_request_id(request.headers)))
+    answer = main.lambda_handler(event, _Context(serve._http_request_id(request.headers)))
     return answer["body"], answer["statusCode"], answer["headers"]
