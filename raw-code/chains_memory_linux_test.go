@@ -52,8 +52,8 @@ func residentOf(t *testing.T, pid int, name string) int64 {
 	return 0
 }
 
-// TestChainMemory: a payload through storage is never whole in the memory of a function. Java makes it and Node.js reads
-// and writes it: both have a heap that grows. With STELLAR_PAYLOAD_MIB=1024, it is as large as it gets, and each
+// TestChainMemory: a payload through storage is never whole in the memory of a function. Java makes it and Node.js
+// reads and writes it: both have a heap that grows. With STELLAR_PAYLOAD_MIB=1024, it is as large as it gets, and each
 // language makes it once and passes it on once.
 func TestChainMemory(t *testing.T) {
 	size := int64(72) << 20

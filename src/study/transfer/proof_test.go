@@ -41,8 +41,8 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// TestRequestsOfATree: the head of a tree is told its functions and how many each calls; each hop of each request has an
-// object of its own.
+// TestRequestsOfATree: the head of a tree is told its functions and how many each calls; each hop of each request has
+// an object of its own.
 func TestRequestsOfATree(t *testing.T) {
 	env := chained(t, "http://head.example")
 	env.Sub.Protocol, env.Sub.Fan, env.Sub.StorageTransfer = probe.HTTP1, 2, true
