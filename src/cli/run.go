@@ -189,9 +189,14 @@ func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	if err != nil {
 		return nil, w, err
 	}
-	for _, n := range loaded.Notes {
+	notes := loaded.RunNotes()
+	if cc.Command.Name == "plan" {
+		notes = loaded.Notes
+	}
+	for _, n := range notes {
 		w.Log.Warnf("%s", n)
 	}
+	w.Replaced = loaded.Replaced
 	w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
 	return loaded, w, nil
 }

@@ -31,12 +31,14 @@ type decoder struct {
 	replace  string // the provider in place of the file's; empty: none
 	runtime  bool   // the file names one for its sub-experiments
 
+	replaced  map[string]string                     // see Loaded
 	runtimeOf func(function string) (id, by string) // see Reading
 }
 
 func newDecoder(src *source) *decoder {
 	return &decoder{findings: newFindings(src), exp: &Experiment{}, keys: subKeys(),
-		fields: map[reflect.Type]map[string][]int{}, meant: map[string]bool{}}
+		fields: map[reflect.Type]map[string][]int{}, meant: map[string]bool{},
+		replaced: map[string]string{}}
 }
 
 // fieldsOf is fieldsByKey, worked out once a type: an expanded sweep asks for it thousands of times.
@@ -195,6 +197,9 @@ func (d *decoder) setText(n *node, r *rule, v reflect.Value) bool {
 		}
 		if note != "" {
 			d.note(n.off, n.path, "%s", note)
+		}
+		if note != "" && r.runtime {
+			d.replaced[value] = note
 		}
 		s = value
 	case r.synonyms[s] != "":

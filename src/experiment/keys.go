@@ -32,6 +32,7 @@ type rule struct {
 	want     string            // words for a text that has a form of its own
 	pattern  string            // for the schema, where check is a pattern
 	check    func(string) (value, note string, err error)
+	runtime  bool // a runtime's id: it may be replaced by another one
 	blank    bool // an empty text is allowed and means the same as no key
 	elem     *rule
 	fields   []key

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"stellar/src/bytesize"
 	"stellar/src/fail"
@@ -22,9 +23,29 @@ type Loaded struct {
 	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
 	Published  bool        // the file is of the published form, for which Function defaults to hellopy
 
+	// runtime in use to the note that says which id of the file it stands for, such as a retired one
+	Replaced map[string]string
+
+	local  bool // functions run on the local platform
 	found  *findings
 	top    map[string]*node
 	drafts []*draft
+}
+
+// RunNotes are the notes for who runs the experiment. On the local platform those on runtimes that are replaced are
+// left out: there the run says it together with the version that this machine has.
+func (l *Loaded) RunNotes() []string {
+	if !l.local {
+		return l.Notes
+	}
+	return slices.DeleteFunc(slices.Clone(l.Notes), func(text string) bool {
+		for _, note := range l.Replaced {
+			if strings.HasSuffix(text, note) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // maxFile bounds what Load reads, in bytes.
@@ -132,7 +153,8 @@ func (d *decoder) parse(known []Provider) (*Loaded, error) {
 		d.note(dup.off, dup.path, "this key appears before; the last one counts")
 	}
 	d.file(root)
-	l := &Loaded{Experiment: d.exp, Published: d.old, found: d.findings, top: values(root), drafts: d.drafts}
+	l := &Loaded{Experiment: d.exp, local: d.provider().Local && !d.standing, Replaced: d.replaced,
+		Published: d.old, found: d.findings, top: values(root), drafts: d.drafts}
 	if bad := d.err(); bad != nil {
 		if !d.whole {
 			l = nil

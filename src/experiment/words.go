@@ -13,7 +13,7 @@ import (
 )
 
 func runtimeRule() rule {
-	return rule{kind: text, enum: RuntimeIDs(), pattern: `^(go|provided|python|node|java|ruby)`,
+	return rule{kind: text, runtime: true, enum: RuntimeIDs(), pattern: `^(go|provided|python|node|java|ruby)`,
 		want: "a runtime such as " + strings.Join(RuntimeIDs(), ", "), check: func(s string) (string, string, error) {
 			r, note, err := ResolveRuntime(s)
 			return r.ID, note, err

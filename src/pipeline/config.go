@@ -19,6 +19,7 @@ type Config struct {
 	Executable string       // this binary: the local platform is a child process of it
 	Runner     shell.Runner // how other programs are run; nil: shell.Run
 	Observer   Observer
+	Replaced   map[string]string // as experiment.Loaded has it: notes on runtimes
 	Fresh      Freshness         // when tags of functions in use are renewed; zero: the defaults
 	Patience   provider.Patience // with vendors' CLIs; zero: the defaults
 	// Route is the address that packets to a host, or to the Internet, leave from; nil: netprobe.Route

@@ -21,8 +21,8 @@ func (p *localPlatform) noteRuntimes(r *run.Run) {
 		}
 	}
 	for _, f := range r.Functions {
-		if real := study.RealRuntime(f.Runtime, f.Endpoint); real != "" {
-			note("%s runs on this machine's %s", f.Runtime, real)
+		if text := runtimeNote(p.config.Replaced, f); text != "" {
+			note("%s", text)
 		}
 		s := &r.Experiment.SubExperiments[f.Sub]
 		for round := range s.DesiredServiceTimes {
@@ -37,3 +37,16 @@ func (p *localPlatform) noteRuntimes(r *run.Run) {
 
 // fullCPU is the memory in MB that buys one CPU on Lambda.
 const fullCPU = 1769
+
+// runtimeNote says in one note that a function's runtime stands for another id in the file, and that it runs on another
+// version; empty: neither is so.
+func runtimeNote(notes map[string]string, f *run.Function) string {
+	replaced, real := notes[f.Runtime], study.RealRuntime(f.Runtime, f.Endpoint)
+	switch {
+	case real == "":
+		return replaced
+	case replaced == "":
+		return fmt.Sprintf("%s runs on this machine's %s", f.Runtime, real)
+	}
+	return fmt.Sprintf("%s, and runs on this machine's %s", replaced, real)
+}
