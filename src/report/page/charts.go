@@ -84,6 +84,8 @@ type comparisonLine struct {
 	Points []point `json:"points"`
 }
 
+func (l comparisonLine) drawn() bool { return len(l.Points) > 0 }
+
 type point struct {
 	Label string    `json:"label"`
 	X     number    `json:"x"`
@@ -113,12 +115,12 @@ func value(v analyze.Value) number {
 
 // newCharts aggregates what the charts show.
 func newCharts(p Page) charts {
-	var out charts
+	out := charts{Subs: []subCharts{}, Comparisons: []comparisonChart{}} // the script wants lists, empty ones too
 	var all []Sub
 	for _, r := range p.Runs {
 		for _, s := range r.Subs {
 			all = append(all, s)
-			out.Subs = append(out.Subs, subCharts{Name: nameOf(p, r, s)})
+			out.Subs = append(out.Subs, subCharts{Name: nameOf(p, r, s), Curves: []curve{}})
 		}
 	}
 	all = all[:min(len(all), mostSubs)]
@@ -337,9 +339,9 @@ func (c *charts) addComparisons(p Page) {
 	for _, r := range p.Runs {
 		for _, of := range r.Comparisons {
 			chart := comparisonChart{Title: comparisonTitle(p, r, of), Key: of.Axis.Key, Unit: of.Axis.Unit,
-				Part: of.Part, Numeric: of.Axis.Values != nil}
+				Part: of.Part, Numeric: of.Axis.Values != nil, Lines: []comparisonLine{}}
 			for _, l := range of.Lines {
-				line := comparisonLine{Name: l.Name}
+				line := comparisonLine{Name: l.Name, Points: []point{}}
 				for _, pt := range l.Points {
 					if pt.Enough {
 						line.Points = append(line.Points, point{pt.Label, number(pt.X), pt.N, estimate(pt.MainP50),

@@ -275,10 +275,19 @@ func TestPageWithoutAnything(t *testing.T) {
 		"all failed": onePage(failed),
 		"no row":     {Runs: []page.Run{{Name: "x", Subs: []page.Sub{page.NewSub(pagetest.Shape{}.Summary(0))}}}},
 		"foreign":    {Runs: []page.Run{{Name: "only rows", Subs: onePage(pagetest.Shapes()[0]).Runs[0].Subs}}},
+		"no result":  {Runs: []page.Run{{Name: "x"}}},
 	} {
 		text := written(t, p)
-		if n := numbersOf(t, text); len(n.Subs) != 1 {
+		if n := numbersOf(t, text); len(n.Subs) != len(p.Runs[0].Subs) {
 			t.Errorf("%s: %d sub-experiments", name, len(n.Subs))
+		}
+		for _, list := range []string{"subs", "curves", "comparisons", "lines", "points"} {
+			if strings.Contains(text, `"`+list+`":null`) {
+				t.Errorf("%s: %s is no list, which ends the page's script", name, list)
+			}
+		}
+		if strings.Contains(text, `data-kind="comparison"`) {
+			t.Errorf("%s: a comparison without a point has a chart", name)
 		}
 		if strings.Contains(text, "NaN") && !strings.Contains(text, "isNaN") {
 			t.Errorf("%s: NaN", name)

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,9 +103,9 @@ func newView(p Page) view {
 			chart++
 		}
 	}
-	chartsLeft := len(newCharts(Page{Runs: withoutSubs(p.Runs)}).Comparisons)
+	drawn := newCharts(Page{Runs: withoutSubs(p.Runs)}).Comparisons
 	for i := range v.Comparisons {
-		if i >= chartsLeft {
+		if i >= len(drawn) || !slices.ContainsFunc(drawn[i].Lines, comparisonLine.drawn) {
 			v.Comparisons[i].Chart = -1
 		}
 	}
