@@ -133,7 +133,7 @@ class Suite(unittest.TestCase):
         def linked(name="good"):
             with open(self.build((), name)["./" + name].path, "rb") as program:
                 kept = [os.path.join(folder, file) for folder, _, files in os.walk(os.path.join(self.module, "kept"))
-                        for file in files if file == name + ".test"]
+                        for file in files if file.startswith(name + ".test@")]
                 return b"TestMore" in program.read(), [os.stat(path).st_mtime_ns for path in kept]
 
         first = linked()
@@ -144,6 +144,41 @@ class Suite(unittest.TestCase):
         more, kept = linked()
         self.assertTrue(more)
         self.assertNotEqual(kept, first[1])
+
+    def test_builds_at_once_do_not_take_each_others_program(self):
+        """While one build keeps its program, another one links and keeps a program of this name from other sources."""
+        linker, mv, out = (os.path.join(self.module, name) for name in ("link", "mv", "x.test"))
+        with open(linker, "w") as f:
+            f.write('#!/bin/sh\necho "$4" >"$3"\n')
+        with open(mv, "w") as f:
+            f.write('#!/bin/sh\nPATH=${PATH#*:}\nmv "$@" && "$KEEP" "%s" -buildid=b/1 -o "$OUT" second\n' % linker)
+        for program in linker, mv:
+            os.chmod(program, 0o755)
+        kept, other = (os.path.join(self.module, name) for name in ("kept", "other"))
+        for folder in kept, other:
+            os.mkdir(folder)
+        env = dict(os.environ, KEEP=programs.KEEP_LINK, KEPT_PROGRAMS=kept, OUT=os.path.join(other, "x.test"))
+
+        def link(identity, source, **more):
+            subprocess.run([programs.KEEP_LINK, linker, "-buildid=%s/1" % identity, "-o", out, source],
+                           env=dict(env, **more), check=True)
+            with open(out) as program:
+                return program.read().strip()
+
+        self.assertEqual(link("a", "first", PATH=self.module + os.pathsep + env["PATH"]), "first")
+        self.assertEqual([link("a", "first"), link("b", "second"), link("a", "first")], ["first", "second", "first"])
+        self.assertEqual(len(os.listdir(kept)), 1)
+
+    def test_a_program_that_cannot_be_kept_is_linked(self):
+        out = os.path.join(self.module, "x.test")
+        env = dict(os.environ, KEPT_PROGRAMS=os.path.join(self.module, "none"))
+        linker = os.path.join(self.module, "link")
+        with open(linker, "w") as f:
+            f.write('#!/bin/sh\necho linked >"$3"\n')
+        os.chmod(linker, 0o755)
+        ended = subprocess.run([programs.KEEP_LINK, linker, "-buildid=a/1", "-o", out], env=env, stderr=subprocess.PIPE)
+        with open(out) as program:
+            self.assertEqual((ended.returncode, program.read()), (0, "linked\n"))
 
     def test_slowest_are_leaves(self):
         events = Events(self.shown.append)
