@@ -10,8 +10,9 @@ import (
 	"stellar/src/shell"
 )
 
-// openPatience is how long the program that opens a page may take to start the browser.
-const openPatience = 20 * time.Second
+// openPatience is how long a failure of the program that opens a page is awaited. One that runs longer is the browser,
+// or starts it.
+const openPatience = 3 * time.Second
 
 // Open opens a page in the user's browser: with the program that BROWSER names, else with the system's own.
 func (a App) Open(ctx context.Context, path string) error {
@@ -24,7 +25,7 @@ func (a App) Open(ctx context.Context, path string) error {
 		start = shell.Run
 	}
 	_, err := start(ctx, shell.Command{Name: cmp.Or(a.Getenv("BROWSER"), name), Args: []string{path},
-		Timeout: openPatience})
+		Timeout: openPatience, Stays: true})
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}

@@ -91,7 +91,7 @@ func TestReportOfSeveral(t *testing.T) {
 	}
 }
 
-// TestOpen starts the program that BROWSER names.
+// TestOpen starts the program that BROWSER names, to stay.
 func TestOpen(t *testing.T) {
 	var got shell.Command
 	a := app.App{}
@@ -101,7 +101,7 @@ func TestOpen(t *testing.T) {
 		return shell.Result{}, nil
 	}
 	err := a.Open(t.Context(), "/x/report.html")
-	if err != nil || got.Name != "mine" || got.Args[0] != "/x/report.html" {
+	if err != nil || got.Name != "mine" || got.Args[0] != "/x/report.html" || !got.Stays {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 func setGroup(*exec.Cmd) {}
 
+func setSession(*exec.Cmd) {}
+
 // startAndWait runs the command to its end. On systems without process groups, only the program itself is ended.
 func startAndWait(ctx context.Context, cmd *exec.Cmd, out *capture, _ time.Duration) (stopped bool, err error) {
 	if err := cmd.Start(); err != nil {

@@ -22,6 +22,9 @@ func setGroup(cmd *exec.Cmd) {
 	dieWithParent(cmd.SysProcAttr)
 }
 
+// setSession puts the program into its own session: neither Ctrl-C on the terminal nor the terminal's end reaches it.
+func setSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
 // startAndWait runs the command to its end and reports whether it was stopped: if ctx ends first, the group is
 // terminated, and killed after the grace period. No process of the group survives in any case.
 //

@@ -59,6 +59,13 @@ func Run(ctx context.Context, c Command) (Result, error) {
 		e.Code = fail.CodeFailed
 		return Result{ExitCode: -1}, e
 	}
+	if c.Stays {
+		res, err := runStaying(ctx, c, path, env)
+		if err != nil {
+			err = c.failed(ctx, res, "", err)
+		}
+		return res, err
+	}
 	wait := c.Retry.Wait
 	for attempt := 1; ; attempt++ {
 		c.Stdin = again()

@@ -20,6 +20,9 @@ type Command struct {
 	Retry   Retry             // zero value: one attempt
 	Secrets []string          // replaced by *** in lines, results and errors
 	Line    func(line string) // gets every line of output as it comes; may be nil
+	// Stays is for a program that is to outlive this one, such as a browser: it has a session of its own and no output,
+	// only its first moments are awaited (up to Timeout), and neither it nor what it starts is ended.
+	Stays bool
 }
 
 // Retry says when a failed attempt is repeated.
