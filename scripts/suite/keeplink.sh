@@ -1,8 +1,8 @@
 #!/bin/sh
-# A program for `go build -toolexec`: it keeps what the linker makes below the folder KEPT_PROGRAMS, one file for each
+# A program for `go build -toolexec`: it keeps what the linker makes in the folder KEPT_PROGRAMS, one file for each
 # name, and copies it where the linker would make the same again. The first part of -buildid is Go's hash of all that
-# enters a link: the packages, the flags and the linker. It is a part of the file's name, so that builds that run at once, of
-# different sources too, never take each other's.
+# enters a link: the packages, the flags and the linker. It is a part of the file's name, so that builds of different
+# sources that run at once never take each other's.
 tool=$1 out='' id='' last=''
 case ${tool##*/} in link*) ;; *) exec "$@" ;; esac
 for arg; do

@@ -9,7 +9,7 @@ import (
 // BurstGroup is one burst, or neighbours that are shown together.
 type BurstGroup struct {
 	First, Last int // numbers of its first and last burst
-	Cold        int // successful requests, by the functions' word
+	Cold        int // successful requests, as the functions report
 	Warm        int
 	Unknown     int // the function did not say
 	Errors      int

@@ -90,7 +90,7 @@ func withoutNumber(title string) (string, bool) {
 	return title[:at], true
 }
 
-// follows reports whether a key's default is computed from other keys, so that it may differ although nobody varied it.
+// follows reports whether a key's default is computed from other keys, so that it may differ without being varied.
 func follows(key string) bool {
 	return slices.Contains([]string{"Handler", "IATJitterSeconds", "ProviderReport", "Connections", "MaxConnections",
 		"Schedule", "Arrivals", "TraceSpacing", "Platform.ImageContract"}, key)

@@ -122,7 +122,7 @@ type Config struct {
 	// Note takes what a user should see: the first failure of each class, the first redirect.
 	Note func(format string, args ...any)
 	// Detail takes what a log should hold beside it: what Note has had already, of other targets, and what the watch
-	// suspects; nil: nobody takes it.
+	// suspects; nil: it is left out.
 	Detail func(format string, args ...any)
 
 	resignEvery time.Duration // of a sustained load; default resignEvery

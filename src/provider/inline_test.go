@@ -35,7 +35,7 @@ func TestInlinePayloads(t *testing.T) {
 	}
 }
 
-// TestEventsAreSmaller: what Invoke takes of an event that nobody waits for is less than of a request.
+// TestEventsAreSmaller: what Invoke takes of an event, whose answer is not awaited, is less than of a request.
 func TestEventsAreSmaller(t *testing.T) {
 	l := Limits{RequestBytes: 4000, RequestWords: "as text", AsyncBytes: 1000}
 	for _, c := range []struct {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestStays: a program that stays is not ended, nor is what it starts, as a browser is by its launcher; a failure in its
-// first moments is one.
+// TestStays: a program that stays is not ended, nor is what it starts, as a browser is by its launcher; a failure in
+// its first moments is one.
 func TestStays(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
