@@ -101,6 +101,12 @@ func (c *command) runAction(cc *cli.Context) error {
 		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one, `stellar URL` measures an " +
 			"address without one; `stellar --help` says more")
 	}
+	for _, flag := range urlFlags() {
+		if name := flag.Names()[0]; cc.IsSet(name) {
+			return fail.Input("--%s is for an address that is measured without a file", name).
+				WithHint("%s has the keys Bursts, BurstSizes and IATSeconds for that", cc.String("config"))
+		}
+	}
 	loaded, w, err := c.read(cc)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,17 @@ func TestURLExperiment(t *testing.T) {
 	}{{0, "1"}, {5, ""}, {5, "1,x"}, {5, "0"}, {5, "1,,2"}} {
 		if _, err := urlExperiment("h.org", bad.n, bad.sizes, 0); fail.Code(err) != fail.CodeInput {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+// TestOptionsOfAddressesWithAFile: options that the file's own keys stand for are refused beside it, not left out.
+func TestOptionsOfAddressesWithAFile(t *testing.T) {
+	for _, option := range []string{"-n", "-b", "--iat"} {
+		w := testProcess("-c", "none.json", option, "5")
+		code := Run(t.Context(), w)
+		if text := w.Stderr.(*bytes.Buffer).String(); code != fail.CodeInput || !strings.Contains(text, "BurstSizes") {
+			t.Errorf("%s: exit code %d: %s", option, code, text)
 		}
 	}
 }
