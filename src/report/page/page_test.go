@@ -268,6 +268,15 @@ func TestPageStaysSmall(t *testing.T) {
 	}
 }
 
+// TestMissedThresholdsWithoutRoom: thresholds of sub-experiments that there is no room for are counted, too.
+func TestMissedThresholdsWithoutRoom(t *testing.T) {
+	r := pagetest.Run("many", pagetest.Shapes()[2])
+	r.Subs = slices.Repeat(r.Subs, 500)
+	if text := written(t, page.Page{Runs: []page.Run{r}}); !strings.Contains(text, ">500 thresholds missed") {
+		t.Error("the page does not say that 500 thresholds were missed")
+	}
+}
+
 // TestPageWithoutAnything is that of a run whose requests all failed, and of one without any.
 func TestPageWithoutAnything(t *testing.T) {
 	failed := pagetest.Shape{Title: "down", Rows: 30, Burst: 10, Fails: 1, Scale: 1}

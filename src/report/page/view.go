@@ -94,6 +94,7 @@ func newView(p Page) view {
 		for _, s := range r.Subs {
 			if shown++; shown > mostSubs {
 				v.LeftOut++
+				v.Missed += missed(s.Thresholds)
 				continue
 			}
 			subs = append(subs, named{nameOf(p, r, s), r, s})
@@ -185,16 +186,25 @@ func (v *view) addThresholds(subs []named) {
 	v.Thresholds = table{Name: "thresholds", Head: []heading{{Text: "sub-experiment"}, {Text: "metric"},
 		{Text: "limit", Number: true}, {Text: "measured", Number: true}, {Text: "result"}}}
 	for _, s := range subs {
+		v.Missed += missed(s.Thresholds)
 		for _, c := range s.Thresholds {
 			result := cell{Text: "met", Mark: "met"}
 			if !c.Met {
 				result = cell{Text: "missed: " + c.Reason, Mark: "missed"}
-				v.Missed++
 			}
 			v.Thresholds.Rows = append(v.Thresholds.Rows, []cell{{Text: s.name}, {Text: c.Metric},
 				plain(analyze.Of(c.Limit)), plain(c.Value), result})
 		}
 	}
+}
+
+func missed(all []analyze.Checked) (n int) {
+	for _, c := range all {
+		if !c.Met {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *view) addNotes(subs []named) {
