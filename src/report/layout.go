@@ -199,9 +199,8 @@ func (c Column) paint(o SummaryOptions, cell string) string {
 	return c.pad(cell)
 }
 
-func (o SummaryOptions) bold(s string) string   { return o.escaped("1", s) }
-func (o SummaryOptions) red(s string) string    { return o.escaped("31", s) }
-func (o SummaryOptions) yellow(s string) string { return o.escaped("33", s) }
+func (o SummaryOptions) bold(s string) string { return o.escaped("1", s) }
+func (o SummaryOptions) red(s string) string  { return o.escaped("31", s) }
 
 // escaped is a text between escape sequences of ECMA-48 (SGR).
 func (o SummaryOptions) escaped(code, s string) string {
