@@ -90,6 +90,29 @@ func TestSummaryOfMixedRequests(t *testing.T) {
 	}
 }
 
+// TestTailOfFew: of a few requests there is no p99, and no point of a comparison, as on the terminal.
+func TestTailOfFew(t *testing.T) {
+	few := pagetest.Shape{Title: "warm", Rows: 100, Burst: 10, Cold: 0.02, Scale: 1}
+	p := onePage(few, few)
+	cold := p.Runs[0].Subs[0].Stats.Cold.Count
+	if cold < 1 || cold > 5 {
+		t.Fatalf("%d cold requests", cold)
+	}
+	p.Runs[0].Comparisons = []page.Comparison{{Comparison: analyze.Comparison{Axis: analyze.Axis{Key: "Runtime"},
+		Part: "all", Lines: []analyze.Line{{Points: []analyze.Point{{Label: "go", N: 5,
+			MainP50: analyze.Estimate{Value: analyze.Of(7)}, MainP99: analyze.Estimate{Value: analyze.Of(8)}}}}}}}}
+	text := written(t, p)
+	head, rows := tableOf(t, text, "summary")
+	at := func(name string) string { return rows[0][slices.Index(head, name)] }
+	if slices.Contains(head, "cold p99 (ms)") || at("cold p50 (ms)") == "–" || at("warm p99 (ms)") == "–" {
+		t.Errorf("%v: %v", head, rows[0])
+	}
+	want := []string{"go", "–", "5", "–", "–", "–", "–"}
+	if _, rows := tableOf(t, text, "latency by Runtime"); !slices.Equal(rows[0], want) {
+		t.Errorf("comparison: %v", rows)
+	}
+}
+
 // tableOf reads a table of the page.
 func tableOf(t *testing.T, text, name string) (head []string, rows [][]string) {
 	t.Helper()

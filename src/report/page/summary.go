@@ -59,6 +59,14 @@ func joint(of func(analyze.Summary) cell) func(analyze.Summary) cell {
 	}
 }
 
+// tail is the p99 of a part; of so few requests that their median has no interval, there is none.
+func tail(s analyze.Split) cell {
+	if s.Count < analyze.MinSamples(analyze.Median) {
+		return cell{Text: noValue, Number: true}
+	}
+	return ms(s.P99)
+}
+
 func summaryColumns() []summaryColumn {
 	return slices.Concat(latencyColumns(), clientColumns())
 }
@@ -78,12 +86,12 @@ func latencyColumns() []summaryColumn {
 			func(s analyze.Summary) cell { return known(s, s.Cold.Count) }},
 		{"cold p50 (ms)", "median of the cold requests", false,
 			func(s analyze.Summary) cell { return ms(s.Cold.P50) }},
-		{"cold p99 (ms)", "99th percentile of the cold requests", false,
-			func(s analyze.Summary) cell { return ms(s.Cold.P99) }},
+		{"cold p99 (ms)", "99th percentile of the cold requests; of a few there is none", false,
+			func(s analyze.Summary) cell { return tail(s.Cold) }},
 		{"warm p50 (ms)", "median of the warm requests", false,
 			func(s analyze.Summary) cell { return ms(s.Warm.P50) }},
-		{"warm p99 (ms)", "99th percentile of the warm requests", false,
-			func(s analyze.Summary) cell { return ms(s.Warm.P99) }},
+		{"warm p99 (ms)", "99th percentile of the warm requests; of a few there is none", false,
+			func(s analyze.Summary) cell { return tail(s.Warm) }},
 		{"p50 (ms)", "median; none where cold and warm requests are mixed", false,
 			joint(func(s analyze.Summary) cell { return ms(s.P50) })},
 		{"from (ms)", "lower end of the 95 % interval of p50", false,

@@ -260,6 +260,9 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 			if c.Axis.Values != nil {
 				label.Value, label.Number = strconv.FormatFloat(pt.X, 'f', -1, 64), true
 			}
+			if pt.N < analyze.MinSamples(analyze.Median) { // as on the terminal
+				pt.MainP50, pt.MainP99 = analyze.Estimate{}, analyze.Estimate{}
+			}
 			out.Table.Rows = append(out.Table.Rows, []cell{label, {Text: cmp.Or(l.Name, noValue)},
 				whole0(pt.N), ms(pt.MainP50.Value), ms(pt.MainP50.Low), ms(pt.MainP50.High),
 				ms(pt.MainP99.Value)})
