@@ -118,9 +118,9 @@ func TestLongStream(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var log [][2]time.Time // before and after each chunk was written
+	logs := make(chan [][2]time.Time, 2) // of each stream: before and after each chunk was written
 	s, _ := serveHTTP(t, false, func(w http.ResponseWriter, _ *http.Request) {
-		log = log[:0]
+		var log [][2]time.Time
 		for range length / size {
 			time.Sleep(pause)
 			began := time.Now()
@@ -128,6 +128,7 @@ func TestLongStream(t *testing.T) {
 			_ = http.NewResponseController(w).Flush()
 			log = append(log, [2]time.Time{began, time.Now()})
 		}
+		logs <- log
 	})
 	var b book
 	cfg := config(&b, s.URL)
@@ -136,7 +137,8 @@ func TestLongStream(t *testing.T) {
 	if _, err := Run(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	chunks := b.rows[1].Stream.Chunks // the kernel has begun to note arrivals
+	<-logs
+	log, chunks := <-logs, b.rows[1].Stream.Chunks // the kernel has begun to note arrivals
 	if len(chunks) != len(log) {
 		t.Fatalf("%d chunks, the server has sent %d: %+v", len(chunks), len(log), b.rows[1])
 	}

@@ -97,7 +97,8 @@ func ddSize(text string) (int64, bool) {
 	return n * unit, ok && err == nil
 }
 
-// ddSpeed writes a speed as dd does: below 10 with one decimal, in the largest unit that leaves 1 or more.
+// ddSpeed writes a speed as dd does: below 10 with one decimal, in the largest unit that leaves 1 or more. Below 1 kB/s
+// dd has bytes only for times that divide evenly, and thousandths of them otherwise (gnulib, human_readable).
 func ddSpeed(bytes float64, took time.Duration) string {
 	speed := bytes / max(took.Seconds(), 1e-9)
 	const units = "BkMGTPE"
@@ -105,6 +106,10 @@ func ddSpeed(bytes float64, took time.Duration) string {
 	for power < len(units)-1 && speed >= 999.5 {
 		speed /= 1000
 		power++
+	}
+	if power == 0 && took%time.Second != 0 {
+		speed /= 1000
+		power = 1
 	}
 	decimals := 0
 	if power > 0 && speed < 9.95 {

@@ -35,6 +35,9 @@ func TestSpeedsOfDD(t *testing.T) {
 			t.Errorf("%s: dd says %q, the function %q", m[0], m[3], got)
 		}
 	}
+	if got := ddSpeed(3, 3218450*time.Nanosecond); got != "0.9 kB/s" {
+		t.Errorf("3 bytes in 0.00321845 s: %q, dd says 0.9 kB/s", got)
+	}
 	for text, want := range map[string]string{"999 1": "999 B/s", "999.6 1": "1.0 kB/s", "9940 1": "9.9 kB/s",
 		"9960 1": "10 kB/s", "245180 1": "245 kB/s", "1000 1": "1.0 kB/s", "0.2 1": "0 B/s", "999600 1": "1.0 MB/s"} {
 		bytes, err := strconv.ParseFloat(strings.Fields(text)[0], 64)

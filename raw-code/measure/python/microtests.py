@@ -301,9 +301,15 @@ def dd_size(text):
 
 
 def dd_speed(size, seconds):
-    """A speed as dd writes it: below 10 with one decimal, in the largest unit that leaves 1 or more."""
+    """A speed as dd writes it: below 10 with one decimal, in the largest unit that leaves 1 or more.
+
+    Below 1 kB/s dd has bytes only for times that divide evenly (gnulib, human_readable).
+    """
     speed, units = size / max(seconds, 1e-9), ["", "k", "M", "G", "T", "P", "E"]
     while len(units) > 1 and speed >= 999.5:
+        speed /= 1000
+        units.pop(0)
+    if not units[0] and seconds % 1:
         speed /= 1000
         units.pop(0)
     return "%.*f %sB/s" % (1 if units[0] and speed < 9.95 else 0, speed, units[0])

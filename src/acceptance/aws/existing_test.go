@@ -68,6 +68,12 @@ func publishAlias(t *testing.T, e *cloud.AWS) {
 			FunctionName: name, Environment: &types.Environment{Variables: variables}}); err != nil {
 			t.Fatal(err)
 		}
+		updated := lambda.NewFunctionUpdatedV2Waiter(e.Lambda, func(o *lambda.FunctionUpdatedV2WaiterOptions) {
+			o.MinDelay = 50 * time.Millisecond
+		})
+		if err := updated.Wait(t.Context(), &lambda.GetFunctionInput{FunctionName: name}, time.Minute); err != nil {
+			t.Fatal(err)
+		}
 	}
 	configure(map[string]string{"TABLE": "old-table-0815", "KEEP": "kept-0815-published"})
 	version, err := e.Lambda.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: name})

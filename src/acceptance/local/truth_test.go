@@ -37,7 +37,7 @@ func TestProbeAgreesWithThePlatform(t *testing.T) {
 				truth[rep.RequestID] = rep
 			}
 		}
-		files, _ := filepath.Glob(filepath.Join(l.Dir, "probes", "*", fmt.Sprintf("%d-*", i), "latencies.csv"))
+		files, _ := filepath.Glob(filepath.Join(l.Dir, "probes", "2*", fmt.Sprintf("%d-*", i), "latencies.csv"))
 		if len(files) != 1 {
 			t.Fatalf("sub-experiment %d has %d files of rows", i, len(files))
 		}
