@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stellar/src/analyze"
+	"stellar/src/generate"
 	"stellar/src/pipeline"
 	"stellar/src/report"
 	"stellar/src/report/page"
@@ -34,6 +35,9 @@ func runPage(rec *run.Record, dir string, found pipeline.Reported) page.Run {
 		Again: again(rec), Files: worthALink(dir)}
 	if rec.Status != run.StatusPartial { // which is told of each sub-experiment and threshold
 		p.Error = rec.Error
+	}
+	if rec.Status == run.StatusPartial {
+		p.StatusText = partialWords(rec)
 	}
 	if text, err := rec.Experiment.MarshalEffective(); err == nil {
 		p.Experiment = string(text)
@@ -69,6 +73,20 @@ func runPage(rec *run.Record, dir string, found pipeline.Reported) page.Run {
 	return p
 }
 
+// partialWords say what keeps a run from being a full success.
+func partialWords(rec *run.Record) string {
+	failed := 0
+	for _, res := range rec.Results {
+		if res.Stopped != "" {
+			failed++
+		}
+	}
+	if failed == 0 {
+		return "done; thresholds missed"
+	}
+	return fmt.Sprintf("%d of %d sub-experiments failed", failed, len(rec.Results))
+}
+
 // facts are what was asked, and with what it was measured.
 func facts(rec *run.Record, subs []page.Sub) []page.Fact {
 	out := []page.Fact{{Name: "provider", Value: cmp.Or(rec.Experiment.Provider, rec.Experiment.ProviderKind())}}
@@ -101,7 +119,7 @@ func facts(rec *run.Record, subs []page.Sub) []page.Fact {
 	add("stellar", rec.Version)
 	add("client", client(rec.Host))
 	for _, name := range slices.Sorted(maps.Keys(rec.Tools)) {
-		add(name, rec.Tools[name])
+		add(name, strings.TrimPrefix(rec.Tools[name], name+" version: "))
 	}
 	return out
 }
@@ -142,7 +160,7 @@ func again(rec *run.Record) []page.Command {
 		{What: "Statistics, plots and this page again, from the run's folder:", Line: "stellar report ."},
 	}
 	for _, s := range rec.Experiment.SubExperiments {
-		if s.Function != "" && rec.BaseDir != "" && !filepath.IsAbs(s.Function) {
+		if s.Function != "" && !generate.Ours(s.Function) && rec.BaseDir != "" && !filepath.IsAbs(s.Function) {
 			out[0].What = fmt.Sprintf("The same experiment with the same seed. Its functions' folders count from %s, "+
 				"so copy %s there first:", rec.BaseDir, run.EffectiveFile)
 			break

@@ -54,7 +54,7 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 func (a App) deployed(dir string) (*run.Record, string, error) {
 	was, err := run.ReadRecord(dir)
 	if err != nil {
-		return nil, "", fail.Input("%s is not a run's folder: %w", dir, err)
+		return nil, "", notARun(dir, err)
 	}
 	token, err := run.ReadToken(dir)
 	if err != nil || was.Status != run.StatusKept {

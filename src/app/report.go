@@ -70,12 +70,26 @@ func (a App) report(ctx context.Context, dir string) (*Outcome, page.Run, error)
 	return out, runPage(rec, dir, reported), errors.Join(err, out.problem())
 }
 
+// notARun is the error of a folder without a run's record. The advice names the newest run where the folder is that of
+// several.
+func notARun(dir string, err error) error {
+	input := fail.Input("%s is not a run's folder: %w", dir, err)
+	if newest := filepath.Join(dir, run.LatestLink); readable(newest) {
+		return input.WithHint("name the folder of one run, such as %s", newest)
+	}
+	return input.WithHint("name the folder of one run, which has %s in it", run.RecordFile)
+}
+
+func readable(dir string) bool {
+	_, err := run.ReadRecord(dir)
+	return err == nil
+}
+
 // readReported reads the record of a run that can be reported: one that has ended, with results.
 func readReported(dir string) (*run.Record, error) {
 	rec, err := run.ReadRecord(dir)
 	if err != nil {
-		return nil, fail.Input("%s is not a run's folder: %w", dir, err).
-			WithHint("name the folder of one run, which has %s in it", run.RecordFile)
+		return nil, notARun(dir, err)
 	}
 	if rec.Status == run.StatusRunning && run.Live(dir) {
 		return nil, fail.Input("%s: %w", dir, run.ErrLive).WithHint("it writes its statistics itself when it ends")

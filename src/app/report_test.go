@@ -166,6 +166,22 @@ func TestReportOfACopiedFolder(t *testing.T) {
 
 func excerpt(text []byte) []byte { return text[:min(len(text), 400)] }
 
+// TestReportOfAllRuns: a folder of runs in place of one run's is refused with the newest of them.
+func TestReportOfAllRuns(t *testing.T) {
+	var log lab.Log
+	w, _, _ := homeApp(t, &log)
+	runs := t.TempDir()
+	newest := filepath.Join(runs, run.LatestLink)
+	if err := errors.Join(os.Mkdir(newest, 0o700),
+		os.WriteFile(filepath.Join(newest, run.RecordFile), []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Report(t.Context(), runs)
+	if want := "name the folder of one run, such as " + newest; fail.Hint(err) != want {
+		t.Errorf("hint %q, want %q", fail.Hint(err), want)
+	}
+}
+
 // TestReportRefuses holds that a record cannot lead out of the run's folder.
 func TestReportRefuses(t *testing.T) {
 	var log lab.Log

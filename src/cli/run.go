@@ -93,9 +93,7 @@ func (c *command) runAction(cc *cli.Context) error {
 		return c.urlAction(cc)
 	}
 	if cc.Args().Present() {
-		return fail.Input("there is no command %q%s", cc.Args().First(),
-			fail.DidYouMean(cc.Args().First(), commandNames(cc.App.Commands))).
-			WithHint("`stellar --help` lists the commands; an experiment is run with `stellar -c FILE`")
+		return noCommand(cc)
 	}
 	if cc.String("config") == "" {
 		return fail.Input("no experiment file").WithHint("`stellar -c FILE` runs one, `stellar URL` measures an " +

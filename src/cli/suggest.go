@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,11 +10,27 @@ import (
 	"stellar/src/fail"
 )
 
+// noCommand is the error of a first argument that is no command. An experiment file, alone or behind "run", as other
+// tools take it, is answered with the command that runs it.
+func noCommand(cc *cli.Context) error {
+	first, file := cc.Args().First(), "FILE"
+	for _, arg := range cc.Args().Slice() {
+		if strings.HasSuffix(arg, ".json") {
+			file = arg
+			break
+		}
+	}
+	return fail.Input("there is no command %q%s", first, fail.DidYouMean(first, commandNames(cc.App.Commands))).
+		WithHint("an experiment is run with `stellar -c %s`; `stellar --help` lists the commands", file)
+}
+
 // unknownCommand is the error of a command that needs one of its subcommands.
 func unknownCommand(cc *cli.Context, want string) error {
-	got := cc.Args().First()
-	return fail.Input("stellar %s needs %s, got %q%s", cc.Command.Name, want, got,
-		fail.DidYouMean(got, commandNames(cc.Command.Subcommands))).
+	text := fmt.Sprintf("stellar %s needs %s", cc.Command.Name, want)
+	if got := cc.Args().First(); got != "" {
+		text += fmt.Sprintf(", got %q%s", got, fail.DidYouMean(got, commandNames(cc.Command.Subcommands)))
+	}
+	return fail.Input("%s", text).
 		WithHint("`stellar %s --help` says more", cc.Command.Name)
 }
 
@@ -42,6 +59,9 @@ func usageError(cc *cli.Context, err error, _ bool) error {
 		text = "there is no option " + dashed(given)
 		if meant := fail.Nearest(given, flagNames(flags)); meant != "" {
 			text += "; did you mean " + dashed(meant) + "?"
+		}
+		if given == "version" {
+			return fail.Input("%s", text).WithHint("`stellar version` prints the version")
 		}
 	}
 	return fail.Input("%s", text).WithHint("`%s --help` lists the options", name)

@@ -21,6 +21,11 @@ func TestDidYouMean(t *testing.T) {
 		"local start --gatewayport 1": "there is no option --gatewayport; did you mean --gateway-port?",
 		"plan -Z":                     "there is no option -Z\n",
 		"frobnicate":                  "there is no command \"frobnicate\"\n",
+		"run my.json":                 "an experiment is run with `stellar -c my.json`;",
+		"my.json":                     "an experiment is run with `stellar -c my.json`;",
+		"local":                       "stellar local needs start, status, stop, logs or plugin\n",
+		"--version":                   "`stellar version` prints the version",
+		"-c my/file.json":             "check the path: my/file.json is relative to ",
 	} {
 		w := testProcess(strings.Fields(args)...)
 		code := Run(t.Context(), w)

@@ -3,6 +3,7 @@ package experiment
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/big"
@@ -99,7 +100,7 @@ func inspect(path string, known []Provider, how Reading) (*Loaded, error) {
 			return nil, fail.Input("--provider %q: %w", how.Provider, err)
 		}
 	}
-	data, err := readFile("the experiment file", path, "Name an experiment file with -c.")
+	data, err := readFile("the experiment file", path, whereLooked(path))
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +112,15 @@ func inspect(path string, known []Provider, how Reading) (*Loaded, error) {
 	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, how.Standing
 	d.replace, d.runtimeOf = how.Provider, how.RuntimeOf
 	return d.parse(known)
+}
+
+// whereLooked is the advice on an experiment file that cannot be read.
+func whereLooked(path string) string {
+	here, err := os.Getwd()
+	if err != nil || filepath.IsAbs(path) {
+		return "check the path that -c names"
+	}
+	return fmt.Sprintf("check the path: %s is relative to %s", path, here)
 }
 
 // readFile reads a file of the user's whole; what says in messages what it is.

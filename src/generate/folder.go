@@ -48,8 +48,8 @@ func findFolder(r *run.Run, name string) (string, error) {
 	}
 	return "", fail.Input("function %q: there is no such function; looked for %s%s", name, strings.Join(tries, ", "),
 		meantFolder(r, name, tries)).
-		WithHint("the measurement function is called %s; a function of your own is the path of its folder, from %s",
-			strings.Join(measurementNames(), ", "), cmp.Or(r.BaseDir, "the experiment file"))
+		WithHint("a function of your own is the path of its folder, relative to %s; the functions in the binary are %s",
+			cmp.Or(r.BaseDir, "the experiment file"), strings.Join(measurementNames(), ", "))
 }
 
 func measurementNames() []string {

@@ -21,11 +21,17 @@ func manifests() [][2]string {
 	}
 }
 
+// Ours reports whether a function of that name is one in the binary, rather than a folder.
+func Ours(function string) bool {
+	_, ours := measurement[function]
+	return ours
+}
+
 // FindLanguage gives the language that the folder of a user's function is written in, and the file that shows it. It
 // is empty for the measurement function, and where the folder shows none, or several. baseDir is the experiment file's
 // folder.
 func FindLanguage(baseDir, function string) (language, by string) {
-	if _, ours := measurement[function]; ours {
+	if Ours(function) {
 		return "", ""
 	}
 	dir, err := findFolder(&run.Run{BaseDir: baseDir}, function)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -92,12 +93,16 @@ func resolve(r *run.Run, fn *run.Function, v vendor, looked contents) (code, err
 	if handler == "" && dockerfile == "" {
 		handler, entry = findHandler(dir, fn.Language, v.language(fn).handler)
 	}
+	assumed := handler == ""
 	handler = cmp.Or(handler, v.language(fn).handler)
 	if dockerfile == "" { // an image of the user's own making knows its entry point
 		if err = handlerIsFile(dir, fn, handler); err == nil {
 			handler, err = v.own(fn, dir, handler)
 		}
 		if err != nil {
+			if assumed && sourcesOf(fn.Language).function != nil {
+				err = fmt.Errorf("no Handler is named, and the folder has no entry point for %s: %w", fn.Runtime, err)
+			}
 			return code{}, fail.Input("function %q: %w", name, err).WithHint("%s", fail.Hint(err))
 		}
 		if err := looked.check(r, fn, v, name, dir); err != nil {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -10,11 +11,11 @@ import (
 	"stellar/src/study"
 )
 
-// warnBacklog says of servers on this machine that they queue fewer connections than a burst opens: the kernel turns
+// backlogNote says of servers on this machine that they queue fewer connections than a burst opens: the kernel turns
 // the others away, and they are tried again after a second. The local platform's own gateway queues enough.
-func (s probeStage) warnBacklog(env *study.Env) {
+func (s probeStage) backlogNote(env *study.Env) string {
 	if s.platform.hosts || len(env.Sub.BurstSizes) == 0 || env.Sub.Sustained() {
-		return
+		return ""
 	}
 	size := slices.Max(env.Sub.BurstSizes)
 	seen := map[int]bool{}
@@ -29,11 +30,12 @@ func (s probeStage) warnBacklog(env *study.Env) {
 			s.Log.Debugf("port %d: %v", port, err)
 		}
 		if backlog > 0 && backlog < size {
-			env.Log.Warnf("the server's own listen backlog is %d, and a burst has up to %d requests: connections "+
+			return fmt.Sprintf("the server's own listen backlog is %d, and a burst has up to %d requests: connections "+
 				"beyond it are turned away and tried again after a second: let the server listen with a larger "+
 				"backlog, or send smaller bursts", backlog, size)
 		}
 	}
+	return ""
 }
 
 // portHere is the port of a URL that leads to this machine's loopback interface, else 0.

@@ -22,6 +22,7 @@ import (
 	"stellar/src/provider"
 	"stellar/src/provider/vendors"
 	"stellar/src/run"
+	"stellar/src/sample"
 	"stellar/src/study"
 	"stellar/src/study/catalog"
 )
@@ -86,6 +87,9 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		defer mu.Unlock()
 		for _, res := range results {
 			r.Results[place[res.Sub]] = res
+			if res.Note != "" {
+				r.Record.Notes = append(r.Record.Notes, r.Experiment.SubExperiments[res.Sub].Title+": "+res.Note)
+			}
 		}
 		if err := r.WriteResults(); err != nil {
 			s.Log.Warnf("%v", err)
@@ -134,7 +138,9 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		out.Stopped = err
 		return out
 	}
-	s.warnBacklog(&env)
+	if out.Note = s.backlogNote(&env); out.Note != "" {
+		env.Log.Warnf("%s", out.Note)
+	}
 	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment, sub))
 	var res study.Result
 	env.Measured = func(measured study.Result) { res = measured }
@@ -154,13 +160,25 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 		s.Log.Debugf("%s: the client watched itself: %s", env.Sub.Title, res.Outcome.Watched)
 	}
 	if out.Stopped == nil && res.Outcome.Errors > 0 && res.Outcome.Errors == res.Outcome.Requests {
-		out.Stopped = fmt.Errorf("all %d requests failed", res.Outcome.Requests)
+		out.Stopped = allFailed(res.Outcome)
 	}
 	var ratio *probe.ErrorRatio
 	if errors.As(err, &ratio) {
 		s.Log.Warnf("%v", err)
 	}
 	return out
+}
+
+// allFailed is the error of a sub-experiment without an answer.
+func allFailed(o probe.Outcome) error {
+	text := fmt.Sprintf("all %d requests failed (%s)", o.Requests, probe.ClassWords(o.Classes))
+	switch o.Errors {
+	case o.Classes[sample.Connect]:
+		text += "; does a server listen at that address?"
+	case o.Classes[sample.DNS]:
+		text += "; is the host's name right?"
+	}
+	return errors.New(text)
 }
 
 // env is what the study of a sub-experiment works with.

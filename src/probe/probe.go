@@ -181,12 +181,17 @@ type ErrorRatio struct {
 }
 
 func (e *ErrorRatio) Error() string {
-	var classes []string
-	for _, c := range slices.Sorted(maps.Keys(e.Classes)) {
-		classes = append(classes, fmt.Sprintf("%s: %d", c, e.Classes[c]))
-	}
 	return fmt.Sprintf("%d of %d requests failed (%s), more than MaxErrorRatio %g allows",
-		e.Errors, e.Requests, strings.Join(classes, ", "), e.Limit)
+		e.Errors, e.Requests, ClassWords(e.Classes), e.Limit)
+}
+
+// ClassWords are the numbers of failed requests by class, in words.
+func ClassWords(of map[sample.Class]int) string {
+	var classes []string
+	for _, c := range slices.Sorted(maps.Keys(of)) {
+		classes = append(classes, fmt.Sprintf("%s: %d", c, of[c]))
+	}
+	return strings.Join(classes, ", ")
 }
 
 // errorsFrom is the number of requests from which on the error ratio is checked.

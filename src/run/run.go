@@ -73,6 +73,7 @@ type Result struct {
 	IdleClose time.Duration
 	Stopped   error  // why it ended early, nil where it did not
 	Cut       string // likewise, where that was asked for and is no failure; empty: it was not
+	Note      string // what may have influenced it, for the run's notes; empty: nothing is known
 }
 
 // ErrUnfinished is why a sub-experiment ended early whose run died.

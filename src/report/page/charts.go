@@ -26,6 +26,7 @@ const (
 
 // charts is what the page's script draws, in short names because they repeat.
 type charts struct {
+	Known       bool              `json:"known"` // functions said of requests whether they were cold
 	Subs        []subCharts       `json:"subs"`
 	Comparisons []comparisonChart `json:"comparisons"`
 }
@@ -125,6 +126,7 @@ func newCharts(p Page) charts {
 	}
 	all = all[:min(len(all), mostSubs)]
 	out.Subs = out.Subs[:len(all)]
+	out.Known = slices.ContainsFunc(all, func(s Sub) bool { return reported(s.Stats) })
 	curves := 0
 	for _, s := range all {
 		curves += len(curvesOf(s.Stats))
@@ -149,6 +151,9 @@ func newCharts(p Page) charts {
 	return out
 }
 
+// reported reports whether functions said of any request whether it was cold.
+func reported(s analyze.Summary) bool { return s.Cold.Count+s.Warm.Count > 0 }
+
 // nameOf is a sub-experiment's name on the page: with that of its run where there are several.
 func nameOf(p Page, r Run, s Sub) string {
 	name := s.Stats.Title
@@ -167,9 +172,16 @@ type whole struct {
 	cdf  analyze.CDF
 }
 
-// curvesOf are the distribution functions of a sub-experiment: of cold and of warm requests each its own, because one
-// of both says nothing about either.
-func curvesOf(s analyze.Summary) (out []whole) {
+// curvesOf are the distribution functions that are drawn of a sub-experiment: those of a few requests say nothing.
+func curvesOf(s analyze.Summary) []whole {
+	return slices.DeleteFunc(partsOf(s), whole.few)
+}
+
+func (w whole) few() bool { return w.cdf.Len() < analyze.MinSamples(analyze.Median) }
+
+// partsOf are the distribution functions of a sub-experiment: of cold and of warm requests each its own, because one of
+// both says nothing about either.
+func partsOf(s analyze.Summary) (out []whole) {
 	unknown := s.Count - s.Cold.Count - s.Warm.Count
 	if unknown > 0 {
 		out = append(out, whole{"all", s.CDF})

@@ -33,13 +33,14 @@ type Page struct {
 
 // Run is what is known of one run. Only Name and Subs must be there: files of the original STeLLAR have nothing else.
 type Run struct {
-	Name     string // its id
-	Status   string
-	Error    string // what ended it or kept it from a full success
-	Folder   string // from the page's folder to the run's, with slashes; empty: the page lies in it
-	Facts    []Fact // what was asked, and with what
-	Warnings []string
-	Again    []Command
+	Name       string // its id
+	Status     string
+	StatusText string // what is shown of it; empty: Status
+	Error      string // what ended it or kept it from a full success
+	Folder     string // from the page's folder to the run's, with slashes; empty: the page lies in it
+	Facts      []Fact // what was asked, and with what
+	Warnings   []string
+	Again      []Command
 	// the experiment as it was run, as JSON
 	Experiment  string
 	Stages      []Stage

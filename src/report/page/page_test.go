@@ -107,7 +107,7 @@ func TestTailOfFew(t *testing.T) {
 	if slices.Contains(head, "cold p99 (ms)") || at("cold p50 (ms)") == "–" || at("warm p99 (ms)") == "–" {
 		t.Errorf("%v: %v", head, rows[0])
 	}
-	want := []string{"go", "–", "5", "–", "–", "–", "–"}
+	want := []string{"go", "5", "–", "–", "–", "–"} // one line has no name
 	if _, rows := tableOf(t, text, "latency by Runtime"); !slices.Equal(rows[0], want) {
 		t.Errorf("comparison: %v", rows)
 	}
@@ -297,6 +297,36 @@ func TestMissedThresholdsWithoutRoom(t *testing.T) {
 	r.Subs = slices.Repeat(r.Subs, 500)
 	if text := written(t, page.Page{Runs: []page.Run{r}}); !strings.Contains(text, ">500 thresholds missed") {
 		t.Error("the page does not say that 500 thresholds were missed")
+	}
+}
+
+// TestPageOfServer: where nobody says which requests are cold, the page has no words of functions; and no curve or p99
+// of under six requests, but a line that says so.
+func TestPageOfServer(t *testing.T) {
+	r := page.Run{Name: "x", Status: "partial", StatusText: "done; thresholds missed",
+		Functions: []page.Function{{Name: "f0-0", URL: "http://h.org/"}}}
+	silent := pagetest.Shape{Title: "server", Rows: 30, Burst: 10, Silent: true, Scale: 1}
+	r.Subs = []page.Sub{page.NewSub(silent.Summary(0))}
+	text := written(t, page.Page{Runs: []page.Run{r}})
+	body, _, _ := strings.Cut(text, "<script>")
+	for _, word := range []string{"Functions as deployed", "memory (MB)", "Cold", "Not drawn"} {
+		if strings.Contains(body, word) {
+			t.Errorf("the page of a server has the words %q", word)
+		}
+	}
+	if !strings.Contains(body, ">done; thresholds missed<") || !strings.Contains(body, "<summary>Addresses") {
+		t.Errorf("no status in words, or no addresses")
+	}
+	few := page.NewSub(pagetest.Shape{Title: "few", Rows: 5, Burst: 1, Scale: 1}.Summary(1))
+	r.Subs = append(r.Subs, few)
+	text = written(t, page.Page{Runs: []page.Run{r}})
+	if n := numbersOf(t, text); len(n.Subs[0].Curves) != 1 || len(n.Subs[1].Curves) != 0 ||
+		!strings.Contains(text, "Not drawn, because of under six requests: few, warm (5).") {
+		t.Errorf("curves: %v", n.Subs)
+	}
+	head, rows := tableOf(t, text, "summary")
+	if at := slices.Index(head, "warm p99 (ms)"); at >= 0 && rows[1][at] != "–" {
+		t.Errorf("the p99 of 5 warm requests is %s", rows[1][at])
 	}
 }
 

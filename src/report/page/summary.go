@@ -73,7 +73,7 @@ func summaryColumns() []summaryColumn {
 
 func latencyColumns() []summaryColumn {
 	known := func(s analyze.Summary, n int) cell {
-		if s.Cold.Count+s.Warm.Count == 0 {
+		if !reported(s) {
 			return cell{Text: noValue, Number: true} // no function said anything: 0 would be a claim
 		}
 		return count(n)
@@ -94,7 +94,8 @@ func latencyColumns() []summaryColumn {
 			func(s analyze.Summary) cell { return tail(s.Warm) }},
 		{"p50 (ms)", "median; none where cold and warm requests are mixed", false,
 			joint(func(s analyze.Summary) cell { return ms(s.P50) })},
-		{"from (ms)", "lower end of the 95 % interval of p50", false,
+		{"from (ms)", "lower end of the 95 % interval of p50, as if requests were independent; comparisons " +
+			"take whole bursts, and their intervals are wider where requests of a burst are alike", false,
 			joint(func(s analyze.Summary) cell { return ms(s.CI50.Low) })},
 		{"to (ms)", "upper end of the 95 % interval of p50", false,
 			joint(func(s analyze.Summary) cell { return ms(s.CI50.High) })},

@@ -30,6 +30,8 @@ type view struct {
 	Warnings, Findings []note
 	Timeline, Load     bool
 	Bursts, Instances  bool
+	Known              bool   // functions said of requests whether they were cold
+	Few                string // curves that are not drawn, because they are of a few requests
 	Parts              table
 	Files              []link
 }
@@ -38,6 +40,7 @@ type view struct {
 type runView struct {
 	Run
 	Stages, Functions table
+	Deployed          bool // functions by stellar, rather than addresses that were there
 	Cut               bool // Experiment was too long
 }
 
@@ -119,9 +122,33 @@ func newView(p Page) view {
 		v.Load = v.Load || t != nil && t.Sustained
 		v.Bursts = v.Bursts || len(s.Bursts) > 0
 		v.Instances = v.Instances || len(s.Levels) > 0
+		v.Known = v.Known || reported(s.Stats)
 	}
+	v.Few = fewRequests(subs)
 	v.Parts = partsTable(subs)
 	return v
+}
+
+// fewRequests says which parts of sub-experiments have no curve, because they are of under six requests.
+func fewRequests(subs []named) string {
+	const most = 12
+	var out []string
+	for _, s := range subs {
+		for _, part := range partsOf(s.Stats) {
+			if !part.few() {
+				continue
+			}
+			name := s.name
+			if part.part != "all" {
+				name += ", " + part.part
+			}
+			out = append(out, fmt.Sprintf("%s (%d)", name, part.cdf.Len()))
+		}
+	}
+	if n := len(out) - most; n > 0 {
+		out = append(out[:most], fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(out, "; ")
 }
 
 // named is a sub-experiment with its name on the page.
@@ -152,7 +179,15 @@ func (v *view) addRun(r Run, text int) {
 	}
 	one.Functions = table{Name: "functions", Head: []heading{{Text: "function"}, {Text: "runtime"}, {Text: "package"},
 		{Text: "memory (MB)", Number: true}, {Text: "package (bytes)", Number: true}, {Text: "address"}}}
+	one.Deployed = slices.ContainsFunc(r.Functions, func(f Function) bool { return f.Package != "" })
+	if !one.Deployed {
+		one.Functions = table{Name: "addresses", Head: []heading{{Text: "endpoint"}, {Text: "address"}}}
+	}
 	for _, f := range r.Functions[:min(len(r.Functions), mostFunctions)] {
+		if !one.Deployed {
+			one.Functions.Rows = append(one.Functions.Rows, []cell{{Text: f.Name}, {Text: f.URL}})
+			continue
+		}
 		one.Functions.Rows = append(one.Functions.Rows, []cell{{Text: f.Name}, {Text: f.Runtime}, {Text: f.Package},
 			whole0(f.MemoryMB), whole0(int(f.PackageBytes)), {Text: f.URL}})
 	}
@@ -251,6 +286,10 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 		{Text: "of"}, {Text: "requests", Number: true}, {Text: "p50 (ms)", Number: true},
 		{Text: "from", Number: true, Meaning: "95 % interval of p50, ms"},
 		{Text: "to", Number: true, Meaning: "95 % interval of p50, ms"}, {Text: "p99 (ms)", Number: true}}}
+	named := slices.ContainsFunc(c.Lines, func(l analyze.Line) bool { return l.Name != "" })
+	if !named {
+		out.Table.Head = slices.Delete(out.Table.Head, 1, 2)
+	}
 	for _, l := range c.Lines {
 		for _, pt := range l.Points {
 			if len(out.Table.Rows) == mostPointRows {
@@ -263,9 +302,12 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 			if pt.N < analyze.MinSamples(analyze.Median) { // as on the terminal
 				pt.MainP50, pt.MainP99 = analyze.Estimate{}, analyze.Estimate{}
 			}
-			out.Table.Rows = append(out.Table.Rows, []cell{label, {Text: cmp.Or(l.Name, noValue)},
-				whole0(pt.N), ms(pt.MainP50.Value), ms(pt.MainP50.Low), ms(pt.MainP50.High),
-				ms(pt.MainP99.Value)})
+			row := []cell{label, {Text: cmp.Or(l.Name, noValue)}, whole0(pt.N), ms(pt.MainP50.Value),
+				ms(pt.MainP50.Low), ms(pt.MainP50.High), ms(pt.MainP99.Value)}
+			if !named {
+				row = slices.Delete(row, 1, 2)
+			}
+			out.Table.Rows = append(out.Table.Rows, row)
 		}
 	}
 	return out

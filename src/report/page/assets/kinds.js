@@ -64,11 +64,15 @@ function chooser(chart, subs, choose) {
 	if (subs.length > 1) chart.select("Sub-experiment", subs.map(s => s.name), 0, choose);
 }
 
-const segments = [["cold", "coldfill"], ["warm", "warmfill"], ["not reported", "unknownfill"], ["failed", "badfill"]];
+// unreported is the name of requests of which it is not known whether they were cold: of a server, nobody asks that.
+const unreported = data => data.known ? "cold or warm: not reported" : "answered";
+const segmentsOf = data =>
+	[["cold", "coldfill"], ["warm", "warmfill"], [unreported(data), "unknownfill"], ["failed", "badfill"]];
 
 function bursts(host, data) {
 	const subs = data.subs.filter(s => s.bursts && s.bursts.length);
 	let sub = subs[0];
+	const segments = segmentsOf(data);
 	const chart = new Chart(host, () => {
 		const all = sub.bursts, sizes = b => b.slice(2, 6), sum = b => sizes(b).reduce((a, n) => a + n, 0);
 		const joined = all.some(b => b[0] !== b[1]), there = segments.filter((_, k) => all.some(b => b[2 + k]));
@@ -141,7 +145,8 @@ function comparison(host, data) {
 		x: {range: [low - room, high + room], label: c.key + (c.unit ? ` (${c.unit})` : ""),
 			ticks: c.numeric ? [...new Set(points.map(p => p.x))].sort((a, b) => a - b) : labels.map((_, i) => i),
 			format: v => c.numeric ? trimmed(v) : labels[v][0]},
-		y: {range: padded(points.flatMap(p => p[what])), label: `${c.part} ${what} (ms)`, format: trimmed},
+		y: {range: padded(points.flatMap(p => p[what])), format: trimmed,
+			label: (c.part === "all" ? "" : c.part + " ") + `${what} (ms)`},
 		marks: plot => c.lines.forEach((l, k) => {
 			const shift = (k - (c.lines.length - 1) / 2) * Math.min(10, 60 / c.lines.length);
 			const at = p => plot.x(place(p)) + (c.numeric ? 0 : shift);

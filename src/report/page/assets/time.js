@@ -15,10 +15,10 @@ function unpack(time) {
 	return time.requests = out;
 }
 
-const groups = [
+const groupsOf = data => [
 	{name: "warm", cls: "warm dots", of: r => r.cold === 1 && !r.error && !r.warmup},
 	{name: "cold", cls: "coldmark squares", of: r => r.cold === 2 && !r.error && !r.warmup},
-	{name: "not reported", cls: "unknown dots", of: r => r.cold === 0 && !r.error && !r.warmup},
+	{name: unreported(data), cls: "unknown dots", of: r => r.cold === 0 && !r.error && !r.warmup},
 	{name: "warm-up", cls: "warmup dots", of: r => r.warmup && !r.error},
 	{name: "failed", cls: "failed", of: r => r.error, d: "m-3-3l6 6m0-6l-6 6"},
 	{name: "suspect", cls: "suspect", of: r => r.suspect, d: "m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0"},
@@ -28,11 +28,11 @@ const overSpan = time => ({range: [0, time.span || 0.001], label: "Time since th
 	format: since});
 const clock = (time, seconds) => new Date(Date.parse(time.began) + 1000 * seconds).toISOString().slice(11, 23);
 
-function moments(time, log) {
+function moments(time, log, data) {
 	const all = unpack(time), range = padded(all.map(r => r.ms), log);
 	const top = log ? range[1] * (range[1] / range[0]) ** 0.08 : range[1] * 1.08;
 	const height = r => r.ms === null ? (log ? Math.sqrt(range[1] * top) : (range[1] + top) / 2) : r.ms;
-	const there = groups.filter(g => all.some(g.of));
+	const there = groupsOf(data).filter(g => all.some(g.of));
 	return {
 		about: `${all.length} requests`, zoomable: true,
 		x: overSpan(time),
@@ -53,7 +53,7 @@ function moments(time, log) {
 			}
 			if (!best) return null;
 			const words = [best.error ? `failed: ${best.error}` : ms(best.ms)];
-			if (!best.error) words.push(["cold or warm: not reported", "warm", "cold"][best.cold]);
+			if (!best.error && (data.known || best.cold)) words.push([unreported(data), "warm", "cold"][best.cold]);
 			if (best.warmup) words.push("warm-up");
 			const place = `${time.sustained ? "second" : "burst"} ${best.burst}`;
 			return {x: best.at, y: height(best), lines: [words.join(", "), place,
@@ -135,7 +135,7 @@ function timeline(host, data) {
 	}
 	const chart = new Chart(host, () => {
 		const log = scaleY === "logarithmic";
-		return sub.time.moments ? moments(sub.time, log) : binned(sub.time, log);
+		return sub.time.moments ? moments(sub.time, log, data) : binned(sub.time, log);
 	});
 	chooser(chart, subs, i => { sub = subs[i]; });
 	chart.choice("Axis", ["logarithmic", "linear"], scaleY, chosen => { scaleY = chosen; });

@@ -25,6 +25,7 @@ type Shape struct {
 	Parts     bool    // the platform reported of cold starts
 	Scale     float64 // of latencies
 	Instances int     // that answer; 0: rows do not name them
+	Silent    bool    // nobody says which requests are cold
 }
 
 // Summary makes the rows and summarizes them. The same index gives the same rows.
@@ -52,6 +53,9 @@ func (s Shape) Summary(index int) analyze.Summary {
 		if s.Parts && row.Cold == sample.Yes {
 			row.Network, row.Residual, row.Start = row.Latency/10, row.Latency/2, row.Latency/5
 			row.FirstRequest = row.Latency - row.Network - row.Residual - row.Start
+		}
+		if s.Silent {
+			row.Cold = sample.Unknown
 		}
 		if rng.Float64() < s.Fails {
 			row.Err, row.Latency, row.Cold = sample.Timeout, sample.None, sample.Unknown
