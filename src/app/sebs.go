@@ -77,6 +77,9 @@ func (a App) ProcessSeBS(dir, name string, types []string) (files []string, err 
 			WithHint("`stellar experiment invoke %s` makes them; --output-dir names their folder", name)
 	}
 	for _, e := range slices.Backward(entries) { // the id of a run begins with its time
+		if e.Name() == run.LatestLink {
+			continue // it leads to a run that is in the list, or to one elsewhere
+		}
 		at := filepath.Join(dir, e.Name())
 		rec, err := run.ReadRecord(at)
 		if err != nil || len(rec.Results) == 0 {

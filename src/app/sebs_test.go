@@ -72,6 +72,10 @@ func TestProcessSeBS(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "20260103T000000Z-local-aaaa"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	// A link that a copied folder has from elsewhere need not lead to its newest run.
+	if err := os.Symlink("20260101T000000Z-local-aaaa", filepath.Join(dir, run.LatestLink)); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{sebs.Overhead: "20260102", sebs.PingPong: "20260102",
 		sebs.Eviction: "20260102", sebs.PerfCost: "77,cold,True,,0,1000000"} {
 		files, err := App{}.ProcessSeBS(dir, name, nil)
