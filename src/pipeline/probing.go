@@ -122,7 +122,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
-		s.cutShort(ctx, &out, 0, 0)
+		s.cutShort(ctx, &out, 0, 0, 0)
 		return out
 	}
 	env, err := s.env(ctx, r, sub)
@@ -131,6 +131,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	}
 	if err != nil {
 		out.Stopped = err
+		s.cutShort(ctx, &out, 0, 0, 0)
 		return out
 	}
 	st, err := catalog.For(env.Sub.Type)
@@ -147,7 +148,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	err = st.Run(ctx, env)
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
 	out.IdleClose = res.Outcome.IdleClose
-	s.cutShort(ctx, &out, res.Outcome.Bursts-res.Outcome.Repeated, env.Sub.Bursts)
+	s.cutShort(ctx, &out, res.Outcome.Bursts-res.Outcome.Repeated, env.Sub.Bursts, res.Outcome.Cut)
 	if n := res.Outcome.Reopened; n > 0 {
 		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency",
 			env.Sub.Title, n)

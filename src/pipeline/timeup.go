@@ -21,8 +21,8 @@ func (o Options) within(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // cutShort makes the end of a sub-experiment that the time's end has stopped no failure: it was asked for. done and of
-// are its bursts.
-func (o Options) cutShort(ctx context.Context, out *run.Result, done, of int) {
+// are its bursts, cutOff the rows of requests that were cut off.
+func (o Options) cutShort(ctx context.Context, out *run.Result, done, of, cutOff int) {
 	if out.Stopped == nil || !errors.Is(context.Cause(ctx), errTimeUp) || !endedBy(out.Stopped) {
 		return
 	}
@@ -32,6 +32,12 @@ func (o Options) cutShort(ctx context.Context, out *run.Result, done, of int) {
 		out.Cut = fmt.Sprintf("--max-duration %s: %d of %d bursts", short(o.MaxDuration), done, of)
 	case out.Rows > 0:
 		out.Cut = fmt.Sprintf("--max-duration %s: %d requests", short(o.MaxDuration), out.Rows)
+	}
+	switch {
+	case cutOff == 1:
+		out.Cut += "; 1 request had no answer by then, and counts as a timeout"
+	case cutOff > 1:
+		out.Cut += fmt.Sprintf("; %d requests had no answer by then, and count as timeouts", cutOff)
 	}
 }
 
