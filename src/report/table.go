@@ -108,6 +108,14 @@ func tail(s analyze.Split) string {
 	return duration(s.P99)
 }
 
+// ofEnough is a value that says nothing of a few requests, and is empty for them.
+func ofEnough(s analyze.Summary, v analyze.Value) analyze.Value {
+	if s.Count < analyze.MinSamples(analyze.Median) {
+		return analyze.Value{}
+	}
+	return v
+}
+
 // unreported reports whether functions said of no request whether it was cold.
 func unreported(s analyze.Summary) bool { return s.Cold.Count+s.Warm.Count == 0 }
 
@@ -123,8 +131,8 @@ func jointColumns(wanted func(analyze.Summary) bool) []summaryColumn {
 	}
 	return []summaryColumn{
 		{name: "p50", cell: joint(func(s analyze.Summary) string { return duration(s.P50) })},
-		{name: "p99", drop: 10, cell: joint(func(s analyze.Summary) string { return duration(s.P99) })},
-		{name: "TMR", drop: 2, cell: joint(func(s analyze.Summary) string { return ratio(s.TMR) })},
+		{name: "p99", drop: 10, cell: joint(func(s analyze.Summary) string { return duration(ofEnough(s, s.P99)) })},
+		{name: "TMR", drop: 2, cell: joint(func(s analyze.Summary) string { return ratio(ofEnough(s, s.TMR)) })},
 	}
 }
 

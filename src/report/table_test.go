@@ -93,6 +93,18 @@ func TestSummaryOfTheClient(t *testing.T) {
 	goldentest.Check(t, out.String())
 }
 
+// TestSummaryOfFew: the largest of five latencies is not their p99.
+func TestSummaryOfFew(t *testing.T) {
+	table := summaryTable([]Row{{Stats: analyze.Summary{Count: 5, P50: analyze.Of(2), P99: analyze.Of(9),
+		TMR: analyze.Of(4.5)}}})
+	for _, c := range table.Columns {
+		if want := map[string]string{"p50": "2.00 ms", "p99": noValue, "TMR": noValue}[c.Name]; want != "" &&
+			c.Cells[0] != want {
+			t.Errorf("%s: %s, want %s", c.Name, c.Cells[0], want)
+		}
+	}
+}
+
 func TestSummaryOfNothing(t *testing.T) {
 	var out bytes.Buffer
 	if err := Summary(&out, nil, SummaryOptions{JSON: true}); err != nil ||

@@ -318,15 +318,19 @@ func TestPageOfServer(t *testing.T) {
 		t.Errorf("no status in words, or no addresses")
 	}
 	few := page.NewSub(pagetest.Shape{Title: "few", Rows: 5, Burst: 1, Scale: 1}.Summary(1))
-	r.Subs = append(r.Subs, few)
+	silent.Rows = 5
+	r.Subs = append(r.Subs, few, page.NewSub(silent.Summary(2)))
 	text = written(t, page.Page{Runs: []page.Run{r}})
 	if n := numbersOf(t, text); len(n.Subs[0].Curves) != 1 || len(n.Subs[1].Curves) != 0 ||
-		!strings.Contains(text, "Not drawn, because of under six requests: few, warm (5).") {
+		!strings.Contains(text, "Not drawn, because of under six requests: few, warm (5); server (5).") {
 		t.Errorf("curves: %v", n.Subs)
 	}
 	head, rows := tableOf(t, text, "summary")
 	if at := slices.Index(head, "warm p99 (ms)"); at >= 0 && rows[1][at] != "–" {
 		t.Errorf("the p99 of 5 warm requests is %s", rows[1][at])
+	}
+	if at := slices.Index(head, "p99 (ms)"); rows[0][at] == "–" || rows[2][at] != "–" {
+		t.Errorf("the p99 of 30 and of 5 requests: %s, %s", rows[0][at], rows[2][at])
 	}
 }
 

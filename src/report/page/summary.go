@@ -67,6 +67,14 @@ func tail(s analyze.Split) cell {
 	return ms(s.P99)
 }
 
+// ofEnough is a value that says nothing of a few requests, and is empty for them.
+func ofEnough(s analyze.Summary, v analyze.Value) analyze.Value {
+	if s.Count < analyze.MinSamples(analyze.Median) {
+		return analyze.Value{}
+	}
+	return v
+}
+
 func summaryColumns() []summaryColumn {
 	return slices.Concat(latencyColumns(), clientColumns())
 }
@@ -99,9 +107,10 @@ func latencyColumns() []summaryColumn {
 			joint(func(s analyze.Summary) cell { return ms(s.CI50.Low) })},
 		{"to (ms)", "upper end of the 95 % interval of p50", false,
 			joint(func(s analyze.Summary) cell { return ms(s.CI50.High) })},
-		{"p99 (ms)", "99th percentile; none where cold and warm requests are mixed", false,
-			joint(func(s analyze.Summary) cell { return ms(s.P99) })},
-		{"TMR", "p99 divided by the median", false, joint(func(s analyze.Summary) cell { return ms(s.TMR) })},
+		{"p99 (ms)", "99th percentile; none where cold and warm requests are mixed, or of a few requests", false,
+			joint(func(s analyze.Summary) cell { return ms(ofEnough(s, s.P99)) })},
+		{"TMR", "p99 divided by the median", false,
+			joint(func(s analyze.Summary) cell { return ms(ofEnough(s, s.TMR)) })},
 		{"max (ms)", "the longest latency", false, func(s analyze.Summary) cell { return ms(s.Max) }},
 	}
 }
