@@ -16,6 +16,8 @@ type Exchange struct {
 	listener *Listener
 	base     time.Time // both clocks at its beginning: the stamps do not follow steps of the wall clock
 
+	sending sync.Mutex // held from a datagram's arrival until the instants of its answer are noted
+
 	mu         sync.Mutex
 	stamps     map[int]*stamps // by sequence number
 	duplicates int
@@ -73,6 +75,8 @@ type Trace struct {
 // answer: there are then the driver's instants alone, and what was lost is not known.
 func (x *Exchange) End(rows *FunctionRows) Trace {
 	x.listener.forget(x)
+	x.sending.Lock() // the function may have an answer before its instant is noted here
+	defer x.sending.Unlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	t := Trace{Heard: len(x.stamps), Duplicates: x.duplicates, Stopped: x.stopped}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -94,13 +95,20 @@ func (l *Listener) serve() {
 		if kind == stopKind {
 			out = fmt.Appendf(nil, "%s %d %s", x.ID, number, stopAckKind)
 		}
-		if !x.take(number, kind, came) {
-			continue
-		}
-		sent := time.Now()
-		if _, err := l.conn.WriteToUDPAddrPort(out, from); err == nil && kind == pingKind {
-			x.answered(number, sent)
-		}
+		l.answer(x, number, kind, out, from, came)
+	}
+}
+
+// answer sends a datagram of an exchange back, unless one of its number was.
+func (l *Listener) answer(x *Exchange, number int, kind string, out []byte, from netip.AddrPort, came time.Time) {
+	x.sending.Lock()
+	defer x.sending.Unlock()
+	if !x.take(number, kind, came) {
+		return
+	}
+	sent := time.Now()
+	if _, err := l.conn.WriteToUDPAddrPort(out, from); err == nil && kind == pingKind {
+		x.answered(number, sent)
 	}
 }
 

@@ -140,7 +140,7 @@ func (m *mux) begin(s *slot) {
 	id := m.nextID
 	m.nextID += 2
 	m.streams[id] = s
-	s.stage, s.stream, s.window = sent, id, m.streamWindow
+	s.stage, s.stream, s.window, s.early = sent, id, m.streamWindow, !m.greeted
 	flags := byte(flagEndHeaders)
 	request := &s.b.requests[s.variant]
 	if len(request.body) == 0 {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
@@ -270,6 +271,40 @@ func TestRefusedTwice(t *testing.T) {
 	out, err := Run(t.Context(), cfg)
 	if err != nil || out.Errors > 0 || out.Resent == 0 || refused.Load() == 0 {
 		t.Errorf("outcome %+v, error %v, %d refused by the second connection", out, err, refused.Load())
+	}
+	checkRows(t, b.rows)
+}
+
+// TestLimitIsNotKnown: requests that are sent again begin before the new connection's server has sent how many it takes
+// at once. Those that it refuses for that are no failures.
+func TestLimitIsNotKnown(t *testing.T) {
+	oneLoop(t)
+	var n atomic.Int64
+	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
+		if _, err := io.ReadFull(r, make([]byte, len(preface))); err != nil {
+			return
+		}
+		p := &peer{c: c, r: r, n: n.Add(1)}
+		if p.n == 1 {
+			p.write(appendFrame(nil, frameSettings, 0, 0, 0))
+			if p.await(20) {
+				p.write(goAway(p.ids[4], 0), answers(p.ids[:5]...))
+			}
+			return
+		}
+		if p.await(15) {
+			limit := append(appendFrame(nil, frameSettings, 0, 0, 6), 0, 3, 0, 0, 0, 10) // MAX_CONCURRENT_STREAMS
+			p.write(limit, reset(refusedCode, p.ids[10:]...), answers(p.ids[:10]...))
+			p.answerAll()
+		}
+	})
+	var b book
+	cfg := config(&b, s.url)
+	cfg.Protocol, cfg.Connections, cfg.Bursts = H2C, Shared, 1
+	cfg.BurstSize = func(int) int { return 20 }
+	out, err := Run(t.Context(), cfg)
+	if err != nil || out.Errors != 0 || out.Resent != 15 || len(b.rows) != 20 {
+		t.Errorf("outcome %+v, error %v", out, err)
 	}
 	checkRows(t, b.rows)
 }

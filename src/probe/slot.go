@@ -42,6 +42,8 @@ type slot struct {
 	refuser int   // the number of that connection
 	resent  bool  // it had been sent by then, and is sent again
 	inUse   bool  // the connection for that carried requests already
+	early   bool  // HTTP/2: it began before the server had sent how many requests it takes at once
+	overran bool  // a refusal for that reason was forgiven
 	queued  bool  // it waits in its place for another connection
 
 	// Of a sustained load: the request's instant and place, and whether the slot only opens a connection.
@@ -68,7 +70,7 @@ var _ user = (*slot)(nil)
 func (s *slot) reset(b *burst, index int, l *loop) {
 	s.b, s.index, s.loop, s.pool = b, index, l, b.target.pools[l.index]
 	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
-	s.refusal, s.resent, s.queued, s.inUse = nil, false, false, false
+	s.refusal, s.resent, s.queued, s.inUse, s.early, s.overran = nil, false, false, false, false, false
 	s.planned, s.second, s.round, s.warms, s.variant = 0, 0, 0, false, 0
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
@@ -288,9 +290,13 @@ func (s *slot) connLost(class sample.Class, err error, p phases) {
 }
 
 // reassign moves the slot to another connection, because its own does not accept its request: once, and again where the
-// other one was in use and is drained, too. A request that was sent keeps its turn: its latency continues.
+// other one was in use and is drained, too, and where the request began before it was known how many the server takes
+// at once. A request that was sent keeps its turn: its latency continues.
 func (s *slot) reassign(why error) {
-	if _, drained := errors.AsType[goAwayError](why); s.refusal != nil && !(s.inUse && drained) {
+	_, drained := errors.AsType[goAwayError](why)
+	over := s.refusal != nil && s.early && !s.overran && !drained
+	s.overran = s.overran || over
+	if s.refusal != nil && !over && !(s.inUse && drained) {
 		s.connLost(sample.Refused, fmt.Errorf("%w; on the next connection: %w", s.refusal, why), s.phases)
 		return
 	}
