@@ -1,31 +1,43 @@
 package experiment
 
+import "maps"
+
 // shown is how the reference shows a key: a value of it, and the members that it needs beside it to have an effect.
 // All of them are members of a sub-experiment, or of the file where the key is one of the file's.
 type shown struct{ value, beside string }
 
+// What examples of keys need beside them.
+const (
+	withImage    = `"PackageType": "Image"`
+	withLoad     = `"RatePerSecond": 50, "DurationSeconds": 60`
+	withStream   = `"Entry": "url", "InvokeMode": "streamed", "Runtime": "go"`
+	withChain    = `"DataTransferChainLength": 2, "PayloadLengthBytes": 1024, "Runtime": "go"`
+	withPingPong = `"Type": "network-ping-pong"`
+	withOverhead = `"Type": "invocation-overhead"`
+	withRequest  = `"OverheadType": "payload", "Type": "invocation-overhead"`
+	withEviction = `"Type": "eviction"`
+	withPerfCost = `"Type": "perf-cost"`
+)
+
 // examples has an example of each key that the reference describes; true is that of keys that are true or false.
 // Every one is read, and tried with each provider, when the reference is made.
 func examples() map[string]shown {
-	const (
-		image    = `"PackageType": "Image"`
-		load     = `"RatePerSecond": 50, "DurationSeconds": 60`
-		stream   = `"Entry": "url", "InvokeMode": "streamed", "Runtime": "go"`
-		chain    = `"DataTransferChainLength": 2, "PayloadLengthBytes": 1024, "Runtime": "go"`
-		pingPong = `"Type": "network-ping-pong"`
-		overhead = `"Type": "invocation-overhead"`
-		request  = `"OverheadType": "payload", "Type": "invocation-overhead"`
-		eviction = `"Type": "eviction"`
-		perfCost = `"Type": "perf-cost"`
-	)
+	all := deploymentExamples()
+	maps.Copy(all, loadExamples())
+	maps.Copy(all, studyExamples())
+	return all
+}
+
+// deploymentExamples are those of the file, and of what is deployed and how it is called.
+func deploymentExamples() map[string]shown {
 	return map[string]shown{
 		"$schema":          {value: `"experiment.schema.json"`},
 		"Provider":         {value: `"local"`},
 		"Region":           {value: `"eu-central-1"`},
-		"Registry":         {`"registry.example.org/team"`, image},
-		"Storage.Endpoint": {`"https://minio.example.org:9000"`, chain + `, "StorageTransfer": true`},
-		"Storage.Bucket":   {`"payloads"`, chain + `, "StorageTransfer": true`},
-		"Storage.Region":   {`"eu-central-1"`, chain + `, "StorageTransfer": true`},
+		"Registry":         {`"registry.example.org/team"`, withImage},
+		"Storage.Endpoint": {`"https://minio.example.org:9000"`, withChain + `, "StorageTransfer": true`},
+		"Storage.Bucket":   {`"payloads"`, withChain + `, "StorageTransfer": true`},
+		"Storage.Region":   {`"eu-central-1"`, withChain + `, "StorageTransfer": true`},
 		"Seed":             {value: `42`},
 		"SubExperiments":   {value: `[{ "Title": "cold", "Bursts": 20 }]`},
 
@@ -42,8 +54,8 @@ func examples() map[string]shown {
 		"Architecture":           {value: `"arm64"`},
 		"FillerPlacement":        {`"front"`, `"FunctionImageSizeMB": 50`},
 		"FillerRead":             {`true`, `"FunctionImageSizeMB": 50`},
-		"BaseImage":              {`"debian:12-slim"`, image},
-		"ColdPull":               {`true`, image},
+		"BaseImage":              {`"debian:12-slim"`, withImage},
+		"ColdPull":               {`true`, withImage},
 		"ColdStart":              {value: `"force"`},
 		"SnapStartEnabled":       {`true`, `"Runtime": "java21"`},
 
@@ -51,16 +63,21 @@ func examples() map[string]shown {
 		"Platform.KeepAliveDistribution": {value: `"exponential"`},
 		"Platform.Concurrency":           {value: `20`},
 		"Platform.MaxInstances":          {value: `4`},
-		"Platform.ImageContract":         {`"http"`, image},
+		"Platform.ImageContract":         {`"http"`, withImage},
 		"Platform.Queueing":              {value: `"shared"`},
 
 		"Entry":              {value: `"sdk"`},
 		"EntryAuth":          {`"iam"`, `"Entry": "url"`},
 		"InvokeMode":         {`"streamed"`, `"Entry": "url", "Runtime": "go"`},
-		"StreamBytes":        {`4194304`, stream},
-		"StreamChunkBytes":   {`16384`, stream},
-		"StreamPauseSeconds": {`0.01`, stream},
+		"StreamBytes":        {`4194304`, withStream},
+		"StreamChunkBytes":   {`16384`, withStream},
+		"StreamPauseSeconds": {`0.01`, withStream},
+	}
+}
 
+// loadExamples are those of the requests that are sent, and of what becomes of them.
+func loadExamples() map[string]shown {
+	return map[string]shown{
 		"Parallelism":             {value: `20`},
 		"Bursts":                  {value: `100`},
 		"BurstSizes":              {value: `[1, 10]`},
@@ -73,14 +90,14 @@ func examples() map[string]shown {
 		"BusySpinIncrements":      {value: `[1000000]`},
 		"PayloadLengthBytes":      {value: `1024`},
 		"DataTransferChainLength": {`2`, `"Runtime": "go"`},
-		"StorageTransfer":         {`true`, chain},
+		"StorageTransfer":         {`true`, withChain},
 
 		"Connections":     {value: `"new"`},
-		"MaxConnections":  {`200`, load},
+		"MaxConnections":  {`200`, withLoad},
 		"Protocol":        {value: `"h2"`},
 		"RatePerSecond":   {`50`, `"DurationSeconds": 60`},
 		"DurationSeconds": {`60`, `"RatePerSecond": 50`},
-		"Arrivals":        {`"poisson"`, load},
+		"Arrivals":        {`"poisson"`, withLoad},
 		"TraceSpacing":    {`"even"`, `"Arrivals": "./trace.csv"`},
 		"Cmds":            {value: `{ "sleep": 10, "cpu": { "n": 5000 } }`},
 		"Thresholds":      {value: `{ "cold_p99_ms": 300, "errors": 0 }`},
@@ -91,7 +108,12 @@ func examples() map[string]shown {
 		"TimeoutSeconds": {value: `30`},
 		"MaxErrorRatio":  {value: `0.5`},
 		"Visualization":  {value: `"all"`},
+	}
+}
 
+// studyExamples are those of requests of one's own, of single experiment types, and of sweeps.
+func studyExamples() map[string]shown {
+	return map[string]shown{
 		"Method":       {value: `"PUT"`},
 		"Path":         {value: `"?lang=en"`},
 		"Headers":      {value: `{ "Accept-Language": "en" }`},
@@ -100,27 +122,27 @@ func examples() map[string]shown {
 		"ExpectStatus": {value: `[200, 201]`},
 		"ExpectBody":   {value: `{ "path": "user.name", "value": "Ada" }`},
 
-		"Invocations":       {`20`, pingPong},
-		"Repetitions":       {`500`, pingPong},
-		"Threads":           {`4`, pingPong},
-		"FirstPort":         {`20000`, pingPong},
-		"Exchange":          {`"http"`, pingPong},
-		"AdvertiseAddress":  {`"198.51.100.7"`, pingPong},
-		"OverheadType":      {`"payload"`, `"Exchange": "http", ` + overhead},
-		"CodePackageBegin":  {`1048576`, `"Exchange": "http", ` + overhead},
-		"CodePackageEnd":    {`52428800`, `"Exchange": "http", ` + overhead},
-		"CodePackagePoints": {`5`, `"Exchange": "http", "CodePackageEnd": 52428800, ` + overhead},
-		"PayloadBegin":      {`1024`, `"Exchange": "http", "PayloadEnd": 1048576, ` + request},
-		"PayloadEnd":        {`1048576`, `"Exchange": "http", ` + request},
-		"PayloadPoints":     {`5`, `"Exchange": "http", "PayloadEnd": 1048576, ` + request},
-		"N":                 {`40`, overhead},
-		"MaxRetries":        {`3`, perfCost},
-		"EvictionSeconds":   {`[1, 60, 600]`, eviction},
-		"Copies":            {`5`, eviction},
-		"MemorySizesMB":     {`[512, 1024]`, perfCost},
-		"Concurrency":       {`20`, perfCost},
-		"ChainRuntimes":     {`["go", "python3.13"]`, chain},
-		"Fan":               {`4`, chain},
+		"Invocations":       {`20`, withPingPong},
+		"Repetitions":       {`500`, withPingPong},
+		"Threads":           {`4`, withPingPong},
+		"FirstPort":         {`20000`, withPingPong},
+		"Exchange":          {`"http"`, withPingPong},
+		"AdvertiseAddress":  {`"198.51.100.7"`, withPingPong},
+		"OverheadType":      {`"payload"`, `"Exchange": "http", ` + withOverhead},
+		"CodePackageBegin":  {`1048576`, `"Exchange": "http", ` + withOverhead},
+		"CodePackageEnd":    {`52428800`, `"Exchange": "http", ` + withOverhead},
+		"CodePackagePoints": {`5`, `"Exchange": "http", "CodePackageEnd": 52428800, ` + withOverhead},
+		"PayloadBegin":      {`1024`, `"Exchange": "http", "PayloadEnd": 1048576, ` + withRequest},
+		"PayloadEnd":        {`1048576`, `"Exchange": "http", ` + withRequest},
+		"PayloadPoints":     {`5`, `"Exchange": "http", "PayloadEnd": 1048576, ` + withRequest},
+		"N":                 {`40`, withOverhead},
+		"MaxRetries":        {`3`, withPerfCost},
+		"EvictionSeconds":   {`[1, 60, 600]`, withEviction},
+		"Copies":            {`5`, withEviction},
+		"MemorySizesMB":     {`[512, 1024]`, withPerfCost},
+		"Concurrency":       {`20`, withPerfCost},
+		"ChainRuntimes":     {`["go", "python3.13"]`, withChain},
+		"Fan":               {`4`, withChain},
 
 		"Sweep": {value: `{ "Runtime": ["go", "python3.13"] }`},
 	}

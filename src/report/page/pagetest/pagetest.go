@@ -25,7 +25,7 @@ type Shape struct {
 	Parts     bool    // the platform reported of cold starts
 	Scale     float64 // of latencies
 	Instances int     // that answer; 0: rows do not name them
-	Silent    bool    // nobody says which requests are cold
+	Silent    bool    // functions do not report which requests are cold
 }
 
 // Summary makes the rows and summarizes them. The same index gives the same rows.
