@@ -1,4 +1,4 @@
-module stellar
+module github.com/vhive-serverless/STeLLAR
 
 go 1.26.0
 

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
 )
 
 // linkAnswer is the part of an answer that is about a chain.

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	rawcode "stellar/raw-code"
-	"stellar/raw-code/bootstraps"
-	"stellar/raw-code/bootstraps/apitest"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
 )
 
 // The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/raw-code/bootstraps/apitest"
-	"stellar/src/microtest"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
+	"github.com/vhive-serverless/STeLLAR/src/microtest"
 )
 
 // TestFaasMeasure: a client of faas_measure invokes the function of experiments/functions and takes its line apart.

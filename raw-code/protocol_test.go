@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/raw-code/bootstraps/apitest"
-	"stellar/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
 )
 
 // answer is the response of the function protocol.

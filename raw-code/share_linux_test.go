@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/microtest"
+	"github.com/vhive-serverless/STeLLAR/src/microtest"
 )
 
 // TestShareOfQuotas compares the share that cpuu shows with quotas that the kernel enforces.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/netprobe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestUDP runs the tests of the command udp in one instance of each language that has it.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	rawcode "stellar/raw-code"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
 )
 
 // TestWorkerChains: a Worker passes payloads on to Workers and to functions in other languages, inline alone.

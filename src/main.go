@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/cli"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/cli"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func main() {

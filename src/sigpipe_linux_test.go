@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // TestChildrenCanDieOfSIGPIPE: stellar outlives a closed pipe, and does not hand that on to the programs that it

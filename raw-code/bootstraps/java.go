@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	rawcode "stellar/raw-code"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
 )
 
 // javaLoop holds the classes that run a Java handler; they are compiled where they are used, for Java 11 and later.

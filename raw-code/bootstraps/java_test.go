@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/raw-code/bootstraps/apitest"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
 )
 
 // javaLoop compiles the loop for one test.

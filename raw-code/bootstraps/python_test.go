@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/raw-code/bootstraps/apitest"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
 )
 
 const patience = 60 * time.Second

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
 )
 
 // script is a scripting language's bootstrap with code that does the same in each language.

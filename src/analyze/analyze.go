@@ -9,8 +9,8 @@ import (
 
 	"github.com/montanaflynn/stats"
 
-	"stellar/src/analyze/survival"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/survival"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Identity says to which sub-experiment a row of statistics belongs; the caller fills it in.

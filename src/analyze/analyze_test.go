@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func TestSummarizeSmall(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // sweep makes sub-experiments whose requests are around the given medians. Requests of a burst share a shift, and where

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // LateFrom is the lateness over which a request is counted as late.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/goldentest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

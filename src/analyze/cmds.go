@@ -5,7 +5,7 @@ import (
 	"io"
 	"strconv"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Cmds are the statistics of the micro-tests of a sub-experiment.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"testing"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // sized makes a sub-experiment of bursts with one cold request each, around a median, and as many warm ones.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // connectionRows are 100 requests on kept connections: four connected within their latency, two were reset before any

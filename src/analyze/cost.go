@@ -1,6 +1,6 @@
 package analyze
 
-import "stellar/src/sample"
+import "github.com/vhive-serverless/STeLLAR/src/sample"
 
 // million is how many requests costs are told for.
 const million = 1e6

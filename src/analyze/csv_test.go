@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/goldentest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func TestHeader(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strconv"
 
-	"stellar/src/analyze/distribution"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
 // Description is a sample of values in numbers.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"stellar/src/analyze/distribution"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
 // normal975 is the 97.5 % quantile of the standard normal distribution.

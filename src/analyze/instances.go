@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Instances are the instances of the platform that answered requests. Warm-up is left out.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // of is a request of an instance, sent at a second of the run and answered after some ms.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // openBurst is the burst whose rows are being added.

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // findingDecimals are those of ms in sentences: down to 1 µs.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // overheadRow is an invocation that took so many ms, on a clock that is 5 s ahead.

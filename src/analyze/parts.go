@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Parts are where the latency of cold requests went, in ms: means over those whose rows have the parts, so that they

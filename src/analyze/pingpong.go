@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/analyze/distribution"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // PingPong is what the exchanges of a sub-experiment say: round trips, losses, and the offset of each clock.

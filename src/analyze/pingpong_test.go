@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // exchanged are rows of round trips in ms; a negative one is lost.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // The statistics are compared with an implementation that shares no code with this one: testdata/proof.py computes

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func TestThresholds(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // MaxMoments is how many requests a Timeline has one by one; of more it has bins only.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 var timelineBegan = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // How payloads of chains go.

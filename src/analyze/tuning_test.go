@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestChooseAsPowerTuning compares the choices with those that the rules of AWS Lambda Power Tuning make of the same

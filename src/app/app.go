@@ -3,10 +3,10 @@
 package app
 
 import (
-	"stellar/src/experiment"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // What the caller of a use case passes to it, and what it reports to its caller meanwhile.

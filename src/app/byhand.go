@@ -6,13 +6,13 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // imagesFolder is where, in a folder of the user's, the run is kept that made the images: `stellar remove` takes it.

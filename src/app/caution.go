@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // caution is something that a file asks for and that its provider will not do as its author may expect. Nothing is

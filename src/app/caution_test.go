@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 func TestCautions(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Cleaned is what `stellar clean` did.

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // homeApp is an App in a home of its own, where no Docker Engine answers.

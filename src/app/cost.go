@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/pipeline"
-	"stellar/src/price"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/price"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // PlanCost is what a run is expected to cost.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 
-	"stellar/src/fail"
-	"stellar/src/microtest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/microtest"
 )
 
 // Decode reads logs of older functions and of the platform, whose name is for messages, and gives what each line says.

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/report/page"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // end removes what the run made, or keeps its functions where that was asked for, and writes the record's end. It has a

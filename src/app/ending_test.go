@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/run"
-	"stellar/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
 )
 
 // A panic on a goroutine beside the stages, which nobody waits for, ends the run as an error does: undone, exit code 1,

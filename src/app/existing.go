@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // ExistingFunction is a function of a run that was kept, or that did not end well; or one that the local platform has

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // What others have deployed to the local platform is listed, too; what a kept run has there is listed once.

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stellar/src/analyze"
-	"stellar/src/report"
-	"stellar/src/report/page"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // foreignFiles are the latencies.csv that a path leads to which is no run's folder, as the original STeLLAR has written

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // askOnce gives a runner that runs each distinct command once and gives its answer to all who ask for it, for commands

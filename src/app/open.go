@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"time"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // openPatience is how long a failure of the program that opens a page is awaited. One that runs longer is the browser,

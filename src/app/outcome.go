@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/report"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Outcome is what a run brought.

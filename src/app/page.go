@@ -12,12 +12,12 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/generate"
-	"stellar/src/pipeline"
-	"stellar/src/report"
-	"stellar/src/report/page"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // writePage writes a page of some runs, over one that is there.

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/fail"
-	"stellar/src/report/page"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 func must(t *testing.T, err error) {

@@ -9,15 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/shell"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // Plan is what a run of an experiment would do.

@@ -3,9 +3,9 @@ package app_test
 import (
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/experiment"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // TestPlanCountsFunctionsOnce holds that a plan has one number of functions for each sub-experiment, whatever its type:

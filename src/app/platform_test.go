@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // fakePlatform is a program that is a local platform as far as its first line goes. It names the control API at url,

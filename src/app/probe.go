@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Probe fires the bursts of an experiment at the functions that a run left up; results go to a new run.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // keptRun is the folder of a run of three sub-experiments that left up the functions of some of them.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/pipeline"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // TestProvidersAskEachQuestionOnce holds that two providers of one vendor do not run its program twice for the same

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/experiment"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // A proxy of the environment is not used, and one line says so.

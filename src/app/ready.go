@@ -9,12 +9,12 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the

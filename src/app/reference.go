@@ -3,10 +3,10 @@ package app
 import (
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/pipeline"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // Reference describes every key of experiment files in Markdown.

@@ -3,7 +3,7 @@ package app
 import (
 	"testing"
 
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // TestReference keeps docs/experiment.md true: `go test ./src/app -run TestReference -update` writes it.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Remove removes all that a run's journal still holds, and returns how many resources that were.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"path/filepath"
 
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/report/page"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Report writes the statistics, plots, comparisons and page of a run again, from its folder alone. The folder may come

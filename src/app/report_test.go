@@ -15,14 +15,14 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider/vendors"
-	"stellar/src/report/page"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // derived reports whether a file is made from other files of a run's folder.

@@ -6,10 +6,10 @@ import (
 	"os"
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/pipeline"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Run is the main job: deploy, probe, report, remove. The outcome is there, as far as it goes, beside an error too.

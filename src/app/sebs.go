@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/experiment/sebs"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/sebs"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // The files that are written for users of SeBS, in the folder of an experiment.

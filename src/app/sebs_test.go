@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/experiment/sebs"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/sebs"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // rowWriter is a writer of a table.

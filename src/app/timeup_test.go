@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // TestMaxDuration: when the time for measuring is over, what was measured is kept, and nothing has failed.

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // loaded reads an experiment file in a folder of its own, with a function of the user's beside it.

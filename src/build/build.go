@@ -6,9 +6,9 @@ import (
 	"context"
 	"errors"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Builder builds functions of one language. It writes only to the folder that it is given; a source is only read.

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/run/runtest"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // folder writes files, named by slash paths, into a new folder.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // credential matches how the settings of package managers hold a secret: a key with a value, or a URL with a password.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // secretFiles may all hold credentials of the user; the other files only look similar.

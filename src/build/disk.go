@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // onFullDisk distinguishes a full disk from a source that does not build: a full disk is not bad input, and the error

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // gemPath is a path in a Gemfile: of a gem, of a block of gems, or of a further Gemfile.

@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 const (

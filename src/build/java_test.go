@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // aJar makes a jar with one class in it, compiled from a source.

@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // tool runs a build tool in the copy. If the tool is missing, the error says how to install it.

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // jdkRelease finds the version in the file release of a JDK (JEP 223), such as JAVA_VERSION="21.0.1".

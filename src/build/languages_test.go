@@ -15,9 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 func sourceOf(language, rt, dir string) *run.Source {

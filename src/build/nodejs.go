@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 const nodeHint = "install Node.js 18 or later (apt install nodejs npm, brew install node) and put node on the PATH"

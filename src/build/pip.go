@@ -15,10 +15,10 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/content"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/content"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // inputs are what pip reads outside the function's folder, and the files inside it that a requirement names.

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // requirementSet is everything that a requirements.txt leads to: pip reads the files, folders and archives that it

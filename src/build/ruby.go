@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 const (

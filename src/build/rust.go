@@ -16,9 +16,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 const (

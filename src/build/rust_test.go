@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	rawcode "stellar/raw-code"
-	"stellar/src/fail"
-	"stellar/src/shell"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // rustWith stands in for rustc and a cross compiler's linker: it has the given targets and programs.

@@ -5,8 +5,8 @@ import (
 	"os"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Shipper is a Builder whose sources providers build themselves.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Sources that the provider builds are shipped unchanged, if they compile; nothing is installed.

@@ -16,10 +16,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Stage builds every distinct source of a run once, several at a time, and sets its BuildDir.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
 )
 
 // copier is a builder that counts.

@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // backend is a build backend without dependencies: it packs one module, and leaves in the folder what setuptools would

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/content"
+	"github.com/vhive-serverless/STeLLAR/src/content"
 )
 
 // file is one regular file below a folder.

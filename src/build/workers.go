@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 const workersHint = "install Node.js 20.3 or later (apt install nodejs npm, brew install node) and put node on the PATH"

@@ -8,7 +8,7 @@ import (
 	"math"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Spinner runs the function once with a number of increments and returns how long its loop took, by the function's

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Stage calibrates every service time of the run, once for each distinct code and runtime.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // ratios say how many times longer an increment takes than in Go, by the measurement functions of raw-code/ on one

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // TestCleanedIsPrinted holds that `stellar clean` prints a line for everything that it removed or left alone, and says

@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func (c *command) planCommand() *cli.Command {

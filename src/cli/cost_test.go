@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/pipeline"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 func TestDollars(t *testing.T) {

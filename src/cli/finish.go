@@ -11,8 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/app"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // summaryFile is the name of the file in a run's folder that has what the terminal showed at its end.

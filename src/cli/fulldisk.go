@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // fullDisk says which disk is full, as far as the error names a file on it, and how much is free there; empty where the

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // A full disk is no bad input, wherever it is: exit code 1, which disk, how much is free.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // printFunctions writes the list as lines.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/fail"
-	"stellar/src/local"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 func (c *command) localCommand() *cli.Command {

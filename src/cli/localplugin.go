@@ -6,8 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/fail"
-	"stellar/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
 )
 
 // localPlugin writes the Serverless plugin into a folder, for a service of the user's own.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // TestLook: colours need a terminal that has them, and somebody who wants them.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"path/filepath"
 
-	"stellar/src/app"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // printOutcome writes the summary table and where everything is.

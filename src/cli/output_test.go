@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // failing is a stream whose writes fail from the n-th on.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 func memoryText(s app.PlanSub) string {

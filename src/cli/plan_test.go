@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // TestPlanPrintsEachStopWithItsHint holds that a plan prints every reason why a run would stop, each followed by what

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // progress shows how far the run is: a block of lines that is redrawn on a terminal, log lines elsewhere, nothing where

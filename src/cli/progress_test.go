@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/app"
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // sequence is the progress of a run of two sub-experiments, one after the other, with a burst that waits.

@@ -10,9 +10,9 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
-	"stellar/src/app"
-	"stellar/src/provider"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // printProviders writes the table, and below it limits and what is missing. On a terminal that is too narrow for the

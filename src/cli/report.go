@@ -3,8 +3,8 @@ package cli
 import (
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/fail"
-	"stellar/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
 )
 
 func (c *command) reportCommand() *cli.Command {

@@ -11,11 +11,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/report"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 var nowFunc = time.Now

@@ -7,9 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/app"
-	"stellar/src/experiment/sebs"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/sebs"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // experimentCommand runs experiments as SeBS's command line has them.

@@ -5,9 +5,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"stellar/src/fail"
-	"stellar/src/objectstore/embedded"
-	"stellar/src/objectstore/s3server"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/s3server"
 )
 
 func (c *command) storageCommand() *cli.Command {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // TestDidYouMean: a misspelt command, subcommand or flag is answered with the one that is meant, and exit code 2.

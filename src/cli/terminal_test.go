@@ -14,14 +14,14 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"stellar/src/analyze"
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/goldentest"
-	"stellar/src/pipeline"
-	"stellar/src/report"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // simulated are the rows of a sub-experiment: requests around 2 ms, in bursts that share a shift.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func TestAddressLast(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // printWritten says what to type to deploy from the folder that `plan --write` made, and to remove again.

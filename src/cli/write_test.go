@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // TestWrittenFolderIsExplained holds that `plan --write` prints the commands that deploy and remove, `stellar local

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"syscall"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // File is one regular file below a folder. A link to a file counts as that file.

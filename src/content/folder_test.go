@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func write(t *testing.T, dir string, names ...string) {

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 func TestVersionTellsWhatCanRunThePlugin(t *testing.T) {

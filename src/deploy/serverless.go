@@ -14,10 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 // Names are the commands that serve as the Serverless CLI, the one that is pinned first.

@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"path/filepath"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // KindService is the journal's kind for what a deployment makes: a service, or a function where the provider has none.

@@ -16,8 +16,8 @@ import (
 	"github.com/docker/docker/api/types/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"stellar/src/fail"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Credentials are a user's credentials for one registry. The zero value means none: anonymous access.

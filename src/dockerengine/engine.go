@@ -13,7 +13,7 @@ import (
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/client"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Labels of everything that stellar creates in an Engine.

@@ -19,8 +19,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
-	"stellar/src/fail"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // home makes a folder with a Docker configuration and returns the environment that names it.

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // writeContext makes a context of the Docker CLI, with the files of its TLS folder.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // command is a micro-test of the measurement function.

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // decoder turns nodes into typed values by the rules of the table, and says what is wrong with those that do not fit.

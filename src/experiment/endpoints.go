@@ -3,7 +3,7 @@ package experiment
 import (
 	"reflect"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // StandingEndpoint is a deployed function, as an endpoints file names it.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func endpoints(t *testing.T, text string) ([]StandingEndpoint, string) {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // Lengths, in characters, to which the parts of a folder's name are cut, so that the whole name stays under 200: file

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // FuzzParse holds two promises for any text: it is refused with located problems, or its effective form loads to the

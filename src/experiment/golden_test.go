@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 func TestDefaults(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Loaded is an experiment with what its reading brought to light.

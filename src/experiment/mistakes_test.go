@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // sub wraps the members of one sub-experiment into a file.

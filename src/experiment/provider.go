@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // KindURL is the kind of a provider that is a hostname or URL: it is probed as it is, nothing is deployed.

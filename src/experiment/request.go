@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment/jsonpath"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/jsonpath"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // fileMark begins a body that is read from a file. Two of them begin a text with one.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment/jsonpath"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/jsonpath"
 )
 
 // ownRequestKeys are about requests of the user's own, and about what their function finds in its environment.

@@ -5,8 +5,8 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 // Runtime is a runtime as the rest of the tool speaks of it.

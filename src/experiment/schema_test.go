@@ -13,7 +13,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // TestTableFitsTheStructs ties the table of keys to the structs: each key has its field of a fitting type, each field

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"stellar/src/experiment/trace"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment/trace"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // traced is what a trace comes to, DurationSeconds taken into account; zero where none was read.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // traceFolder makes a folder with the traces of these tests and gives the path of an experiment file in it.

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // A reference to a variable of the environment is ${env:NAME}. It stays as it is in everything that is written; only

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func runtimeRule() rule {

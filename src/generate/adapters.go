@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // vendor is what adapts functions to the run's provider.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // template is what CloudFormation is given.

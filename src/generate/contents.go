@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/content"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/content"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // CheckContents refuses files of a user's folder that a package cannot contain: links to nothing or to folders,

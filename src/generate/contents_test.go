@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
 )
 
 // A link that leads nowhere is bad input, known before anything is built; a pattern that leaves it out makes it

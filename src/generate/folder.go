@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // published reports whether a name is that of a function of published experiments whose code is not part of stellar

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // manifests are the files that show a folder's language.

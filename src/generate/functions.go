@@ -12,10 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	rawcode "stellar/raw-code"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Functions is the stage that gives every function of a run its source and the identity of its package.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // sourceFiles are the extensions of a language's source files, and the form of functions that can be entry points.

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // javaHandler is package.Class::method, or package.Class for its method handleRequest.

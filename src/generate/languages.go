@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // goMod is the go.mod of a rendered Go function. It cannot be in raw-code/ (go:embed leaves out folders with a go.mod).

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // scriptHandler is file.function, the file perhaps in a folder and the function perhaps in an object or class.

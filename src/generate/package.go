@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"stellar/src/bytesize"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 const (

@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // measurement lists the names of the measurement function: the language's own name, and those that the original tool

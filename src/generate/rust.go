@@ -4,8 +4,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 func rust() language {

@@ -7,9 +7,9 @@ import (
 	"path"
 	"path/filepath"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Service is the stage that writes the input of a deployment: a folder for each unit under r.ServiceDir, with its

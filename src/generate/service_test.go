@@ -13,11 +13,11 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/local/plugin"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // written runs both stages and gives the text of serverless.yml.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/filelock"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/filelock"
 )
 
 // aliveSuffix is what is behind the name of a platform's folder in the name of its lock file, which is beside the

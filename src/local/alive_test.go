@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // TestRemoveDeadWaitsForProcesses holds that a platform which has no folder yet counts as alive as long as a process of

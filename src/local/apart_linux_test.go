@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // spawned starts a platform in a process of its own, as the user that the test runs as.

@@ -5,8 +5,8 @@ import (
 	"net"
 	"net/http"
 
-	"stellar/src/fail"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // callerKey is the context key of a connection's caller.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // TestAnswersForOthersAreRefused has an instance, and this process, answer a request that another instance works on.

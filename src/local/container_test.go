@@ -23,9 +23,9 @@ import (
 	"github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
 
-	"stellar/src/dockerengine"
-	"stellar/src/fail"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // testImage builds an image with the test function and nothing else, under a name of the test's own.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // rawRequest is a request for a function that is an HTTP server.

@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
-// goroutinesIn counts the goroutines of this process that are inside a function.
+// goroutinesIn counts the goroutines of this process that are inside a function of this package.
 func goroutinesIn(function string) int {
 	buf := make([]byte, 4<<20)
 	stacks := string(buf[:runtime.Stack(buf, true)])
 	n := 0
 	for _, stack := range strings.Split(stacks, "\n\n") {
-		if strings.Contains(stack, function+"(") {
+		if strings.Contains(stack, "/src/local."+function+"(") {
 			n++
 		}
 	}
@@ -37,7 +37,7 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 		f.ImageContract, f.Concurrency, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 3, client.QueueingShared, 1
 	}))
 	getOK(t, url)
-	if n := goroutinesIn("stellar/src/local.(*instance).work"); n != 3 {
+	if n := goroutinesIn("(*instance).work"); n != 3 {
 		t.Fatalf("%d workers of an instance that serves three requests at once", n)
 	}
 	var wait sync.WaitGroup
@@ -52,7 +52,7 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	eventually(t, "the instance ends", func() bool {
 		return len(containersOf(t, c, p.opts.Dir)) == 0 && p.Status().Instances == 0
 	})
-	for _, function := range []string{"stellar/src/local.(*instance).work", "stellar/src/local.(*instance).converse"} {
+	for _, function := range []string{"(*instance).work", "(*instance).converse"} {
 		eventually(t, "no goroutine is in "+function, func() bool { return goroutinesIn(function) == 0 })
 	}
 	getOK(t, url) // on a new instance

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/container"
 )
 
 // scratchOf is the scratch folder of the only instance of function f.

@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // maxControlBody is the largest body of a request to the control API.

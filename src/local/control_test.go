@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 func entriesOf(t *testing.T, parts ...string) (names []string) {

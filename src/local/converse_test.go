@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // A request that a server works on is broken off when its container ends: the address of a container that has ended may

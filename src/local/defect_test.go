@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // A panic on one of the platform's goroutines ends it in order: its functions and its folder are gone, and the error

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // service is a deployed service. Its fields change under Platform.mu only.

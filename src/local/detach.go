@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"stellar/src/fail"
-	"stellar/src/filelock"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/filelock"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // Detach starts a platform that continues after this process ends (`stellar local start`) and writes its address to

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 func outputOf(err error) string {

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/container"
 )
 
 // function is one version of a deployed function: its instances and the requests that wait for them.

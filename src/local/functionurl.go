@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // urlPrefix is where function URLs are, below the gateway: /lambda-url/<service>/<function>/<path>. Lambda gives each

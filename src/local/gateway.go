@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // maxTries is the number of instances that may be started for a request and end before they take it, until the request

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // instance is one process or container of a function, from the request that starts it to its last.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // Values of the header X-Stellar-Error: what kind of failure a gateway answer is.

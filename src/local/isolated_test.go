@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // zipFile writes a package of text files.

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // keepAlive says how long idle instances of a function live.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 func keepAliveOf(name, distribution string, seconds float64, seed uint64) *keepAlive {

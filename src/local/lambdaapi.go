@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
 )
 
 // Lambda's limits for the payload of an invocation, in bytes

@@ -17,9 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sigv4"
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // lambdaClient is AWS's own client of a platform.

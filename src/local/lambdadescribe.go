@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // The forms of Lambda's answers, as docs.aws.amazon.com/lambda/latest/api has them.

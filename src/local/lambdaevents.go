@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // What Lambda does with an event whose function fails, and with one that finds no instance

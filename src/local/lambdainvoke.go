@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // unhandled is the one value of X-Amz-Function-Error that Lambda still gives.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // askAPI sends a request to an instance's Runtime API, as its function does.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // leftovers are failed steps of a function's removal. Each is tried again whenever its service is to be removed, and

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // ordinaryUser is who tests run as that are started by root.

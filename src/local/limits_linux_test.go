@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 func TestCPUQuota(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // maxLogLine is the length to which a line of a function's output is cut.

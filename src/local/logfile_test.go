@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // What a function prints, or reports as its error, is never taken for a line of the platform's, even with the request's

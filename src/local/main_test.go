@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // testPackage is the ZIP of testdata/function, testProgram its program; TestMain builds them.

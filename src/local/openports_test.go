@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // A server that listens where nobody can reach it is told so, with what it does listen on.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/sandbox"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Values of Options.CPU.

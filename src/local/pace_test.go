@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // slowly sends a request's header and then its body in pieces, and gives the answer.
@@ -131,7 +131,7 @@ func TestSlowBodyDoesNotHoldAVersion(t *testing.T) {
 	if _, err := io.WriteString(conn, "POST /s/f HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the body is waited for", func() bool { return goroutinesIn("stellar/src/local.readBody") > 0 })
+	eventually(t, "the body is waited for", func() bool { return goroutinesIn("readBody") > 0 })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := c.Delete(ctx, "s"); err != nil {

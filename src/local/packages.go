@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // packages holds the unpacked packages, each distinct one once, while a function uses it.

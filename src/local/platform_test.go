@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 func TestColdThenWarm(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // owned is what the owner program tells its test.

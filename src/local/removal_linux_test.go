@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // unremovable makes a folder that nobody can remove until undo is called: something is mounted in it, or, where this

@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // TestMemoryIsResident: a function that touches 100 MiB reports 100 to 130 MB, however it is packaged, at the request

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/local/container"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // running is an instance once it has started: a process or a container.

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"time"
 
-	"stellar/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
 )
 
 func javaFamily() family {

@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
 )
 
 func pythonFamily() family {

@@ -3,7 +3,7 @@ package local
 import (
 	"regexp"
 
-	"stellar/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
 )
 
 func rubyFamily() family {

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // family is a group of runtimes that start the same way. To add a runtime, add an entry to families.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sandbox"
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // burst sends n requests at once and gives the replies.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // secrets are what a platform needs to know and its functions must not. They go through a pipe, because every process

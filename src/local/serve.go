@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // TokenVariable carries the control API's token to the serverless plugin.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // apiError is an error that carries its HTTP status.

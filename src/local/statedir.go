@@ -12,12 +12,12 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/filelock"
-	"stellar/src/local/client"
-	"stellar/src/local/container"
-	"stellar/src/local/sandbox"
-	"stellar/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/filelock"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
 )
 
 const (

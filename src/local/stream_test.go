@@ -21,8 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 
-	"stellar/src/local/client"
-	"stellar/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
 )
 
 func requestIDOf(m middleware.Metadata) (string, bool) { return awsmiddleware.GetRequestIDMetadata(m) }

@@ -12,8 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // Files that a platform's processes inherit, behind the standard ones.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // maxTmp is the size limit of an instance's /tmp: Lambda's default.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 func tryUnpack(t *testing.T, data []byte, limits unpackLimits) (string, error) {

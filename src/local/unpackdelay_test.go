@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/provider"
-	provided "stellar/src/provider/local"
-	"stellar/src/providerreport"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	provided "github.com/vhive-serverless/STeLLAR/src/provider/local"
+	"github.com/vhive-serverless/STeLLAR/src/providerreport"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestUnpackDelay: what a package takes to unpack is in the residual of a cold start, and in no other part.

@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/local/container"
-	"stellar/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // watch is the platform's end of the pipe to its watcher, the process that started it and outlives it.

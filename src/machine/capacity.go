@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Need is what a load asks of this machine, at its busiest.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func TestCapacityRefusals(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"stellar/src/reportline"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Entry is what one line of a log says. What it does not say is left out.

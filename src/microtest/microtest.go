@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Names lists the micro-tests of an object as they stand in an experiment file, in its order. An object that cannot be

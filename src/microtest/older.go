@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // The one-line form of faas_measure (github.com/liangw89/faas_measure, code/python/index.py and utils.py): results

@@ -3,7 +3,7 @@ package microtest
 import (
 	"slices"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const (

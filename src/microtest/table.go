@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // WriteCSV writes entries as a table, with the column names of cmds.csv and latencies.csv.

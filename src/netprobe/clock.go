@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Offset is a function's clock minus the driver's, as an exchange shows it. It is that of the sample with the smallest

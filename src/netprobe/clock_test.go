@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // sampled is a request to a function whose clock is ahead by an offset.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Exchange is one exchange of datagrams: that of one request to a function.

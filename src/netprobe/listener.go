@@ -20,7 +20,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The kinds of datagrams.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"strconv"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Ports are the listeners of a run, by their ports. Sub-experiments that use the same port share its listener.

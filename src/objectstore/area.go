@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Area is the part of a bucket that one run uses: the keys below its prefix.

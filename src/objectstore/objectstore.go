@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Protocols of object stores.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Belongs returns a resource of a journal in the form that its removal takes, or says why the run with this id cannot

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // benchSizes are in MiB.

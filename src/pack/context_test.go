@@ -17,7 +17,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The context of a user's Dockerfile contains links as links, also those to nothing, like the context of docker build.

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/raw-code/bootstraps"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Paths in an image.

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 type failing struct{ after int }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Google's registries do not delete a manifest that has a tag: the tag is deleted first, then the manifest.

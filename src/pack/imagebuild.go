@@ -19,8 +19,8 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"stellar/src/dockerengine"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // message is a line of the Engine's streams for builds, pulls and pushes. Errors arrive in it, after an HTTP status of

@@ -11,7 +11,7 @@ import (
 
 	"github.com/docker/docker/client"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // exportLimit bounds the layers of one export that are not known yet, in bytes: the Engine writes an export to its disk

@@ -15,8 +15,8 @@ import (
 
 	"github.com/docker/docker/client"
 
-	"stellar/src/bytesize"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // exporter stands in for an Engine that exports images.

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // tolerance is how far a padded image may be from its size: less than the header of one compressed layer.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // TestLayerCache holds that the size of a base image's layer outlives the run, that of any other layer does not, and

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 const (

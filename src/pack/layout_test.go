@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // Test64BitFields lowers the sizes from which they are used, so that small archives have them.

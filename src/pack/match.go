@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"stellar/src/content"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/content"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // source is one file of a build.

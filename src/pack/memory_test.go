@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // sweep is a function in 12 sizes, the k-th of k times step.

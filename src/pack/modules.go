@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 var worker = map[string]string{"worker.mjs": "import fillers from './fillers.mjs';\n" +

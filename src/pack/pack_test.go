@@ -15,9 +15,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/run"
-	"stellar/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
 )
 
 func folder(t testing.TB, files map[string]string) string {

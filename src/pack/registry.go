@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"stellar/src/bytesize"
-	"stellar/src/dockerengine"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // registry is a repository in a registry that speaks the OCI distribution protocol

@@ -13,10 +13,10 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"stellar/src/dockerengine"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // tokenRegistry is a registry with one image of seven bytes in a/b. Its tokens are the requested scopes. It gives a

@@ -13,9 +13,9 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // A package of sources is a folder, which the provider's CLI packs and uploads. Its size is that of the ZIP file that

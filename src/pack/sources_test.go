@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 var sourceFiles = map[string]string{"main.py": strings.Repeat("def f(x): return x + 1\n", 200),

@@ -5,7 +5,7 @@ package pack
 import (
 	"syscall"
 
-	"stellar/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 )
 
 // freeBytes is the free space for this user on the disk of dir, in bytes.

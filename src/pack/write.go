@@ -13,8 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"stellar/src/bytesize"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 const (

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"stellar/src/machine"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // backlogNote says of servers on this machine that they queue fewer connections than a burst opens: the kernel turns

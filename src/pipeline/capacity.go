@@ -6,9 +6,9 @@ import (
 	"net/url"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/machine"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // Carries asks whether this machine can send what the experiment asks for: open files, local ports, memory.

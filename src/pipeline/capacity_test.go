@@ -3,7 +3,7 @@ package pipeline
 import (
 	"testing"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // An address of this machine is one with and without a scheme.

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"sync"
 
-	"stellar/src/deploy"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // KindConfiguration is the journal's kind for a function that stays and whose configuration the run changes: its undo

@@ -12,10 +12,10 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/deploy"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // app is an app of a cloud whose settings cold starts change.

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/analyze"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // compare writes how latencies depend on what differs between the sub-experiments: a table and a plot for each axis.

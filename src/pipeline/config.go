@@ -5,11 +5,11 @@ import (
 	"net/netip"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/probe"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Config is what the work on a run takes from its process and from the user.

@@ -7,15 +7,15 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/deploy"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/local/sigv4"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
-	"stellar/src/shell"
-	"stellar/src/signing"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/signing"
 )
 
 // connector opens the connections of a run to its provider.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // findStage looks up the functions that exist already. Nothing is made of them or deployed, and nothing removes them.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // shop stands in for the account of functions that exist. What it is asked is written down.

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/deploy"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Freshness says when the tag stellar-expires of functions in use is renewed: `stellar clean --all` of other users

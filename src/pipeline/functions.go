@@ -6,12 +6,12 @@ import (
 	"maps"
 	"strconv"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // Functions lists what an experiment needs deployed: the functions that the studies of the selected sub-experiments ask

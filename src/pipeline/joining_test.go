@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/local"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 func TestLogBytes(t *testing.T) {

@@ -6,11 +6,11 @@ import (
 	"net/netip"
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/netprobe"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // udpPorts are the ports of a sub-experiment that functions send datagrams to; none where it needs none.

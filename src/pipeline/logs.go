@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/local"
-	"stellar/src/reportline"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // LogsFolder is where the functions' own logs go, within the run's folder.

@@ -3,8 +3,8 @@ package pipeline
 import (
 	"context"
 
-	"stellar/src/experiment"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // makeStage is a stage that makes what is deployed. It has nothing to do where the functions exist already.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 type step func(ctx context.Context, r *run.Run) error

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/pack"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pack"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 func ownFolder(r *run.Run, res run.Resource) (run.Resource, error) {

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/local"
-	"stellar/src/local/client"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // localPlatform is the local platform as a run's side service. A run that removes its functions starts one of its own,

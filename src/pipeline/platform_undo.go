@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"stellar/src/fail"
-	"stellar/src/local"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Removals are those of a run's own platform and of one that stays.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // TestRemovalWaitsForAStartingPlatform holds that a platform whose run was killed while it started counts as left until

@@ -13,18 +13,18 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/machine"
-	"stellar/src/netprobe"
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/provider"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // probeStage fires the bursts of all sub-experiments and records them.

@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
-	"stellar/src/report"
-	"stellar/src/report/page"
-	"stellar/src/run"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // statisticsFile is the name of the table of statistics, in a run's folder and in each sub-experiment's.

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/report"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // record writes rows of ten bursts of three and gives their result.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // reuseStage takes over functions of kept runs, where a sub-experiment says Reuse and a kept function fits. The kept

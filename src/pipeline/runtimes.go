@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/run"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // noteRuntimes logs and records where a function runs on another version than its runtime names, and where the CPU

@@ -3,9 +3,9 @@ package pipeline
 import (
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // TestOneNoteOnARuntime: that an id is retired and that this machine has another version is one note of a run on the

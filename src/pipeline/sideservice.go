@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // SideService is a service that a run needs beside its functions: the local platform, an object store, a listener. It

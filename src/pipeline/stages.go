@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"slices"
 
-	"stellar/src/build"
-	"stellar/src/calibrate"
-	"stellar/src/deploy"
-	"stellar/src/generate"
-	"stellar/src/pack"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/build"
+	"github.com/vhive-serverless/STeLLAR/src/calibrate"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/pack"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Stage is one step of a run.

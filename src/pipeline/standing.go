@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/price"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/price"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // addStanding adds to a summary what its functions cost while they were deployed, beside their requests. It uses the

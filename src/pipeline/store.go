@@ -6,14 +6,14 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/objectstore"
-	"stellar/src/objectstore/embedded"
-	"stellar/src/provider/vendors"
-	"stellar/src/run"
-	"stellar/src/study"
-	"stellar/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
 // objectStore is the object store of a run as its side service: the embedded one for functions on this machine, the

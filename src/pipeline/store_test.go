@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/objectstore"
-	"stellar/src/objectstore/storetest"
-	"stellar/src/run"
-	"stellar/src/run/runtest"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/storetest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 const storeRun = "20261121T010203Z-aws-abcd"

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/objectstore"
-	"stellar/src/objectstore/embedded"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Removals are those of a store of the run's own, of a bucket that it made, and of its objects in any bucket.

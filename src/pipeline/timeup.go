@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // errTimeUp is the cause of a context whose Options.MaxDuration is over.

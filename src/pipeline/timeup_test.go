@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // TestCutShort: the end of the time is no failure, and it is said what was measured by then, and that requests which

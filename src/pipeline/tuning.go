@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // tune recommends memory sizes where the file asks for that: one for each combination of what else differs between the

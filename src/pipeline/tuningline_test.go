@@ -3,7 +3,7 @@ package pipeline
 import (
 	"testing"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // TestTuningLine: sizes of two titles are two recommendations, and so are those of two runtimes.

@@ -7,9 +7,9 @@ import (
 	"os"
 	"slices"
 
-	"stellar/src/deploy"
-	"stellar/src/pack"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/pack"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Kinds of resources in the journal, beside those of pack and deploy.

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/local/client"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // removeUnit runs `serverless remove`, or the CLI that the provider has instead. A local service whose platform has

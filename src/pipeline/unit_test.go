@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/deploy"
-	"stellar/src/fail"
-	"stellar/src/local/client"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // controlAPI answers as a local platform that has one service. With stays, it refuses to delete it.

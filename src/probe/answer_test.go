@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestAnswersAreGiven: each complete response is given before its row, whatever its status, as far as KeepBody goes;

@@ -3,7 +3,7 @@ package probe
 import (
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // stampArrivals reports that this system does not note when a TCP socket receives something.

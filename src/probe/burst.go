@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stellar/src/probe/selfwatch"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // burst is one burst in progress: built, started (its slots prepare), held until its planned time, released, awaited.

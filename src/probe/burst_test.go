@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // flight is one engine whose bursts a test takes through their stages itself.

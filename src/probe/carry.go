@@ -5,7 +5,7 @@ import (
 	"os"
 	"syscall"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // send passes bytes to the kernel, which may take them in several parts; the user is informed when it has all. The

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // chunkHead is how much of a chunk is looked at: the instant at which the function sent it, 19 digits of Unix

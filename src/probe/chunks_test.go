@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Chunks are parts of the body by their length, however the server sends them.

@@ -6,7 +6,7 @@ import (
 	"net"
 	"os"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // classify finds the class of a failed exchange on an open connection.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Cold is how cold starts are forced, outside of all latencies.

@@ -14,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stellar/src/fail"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // connectWait limits the attempt to connect to one of several addresses.

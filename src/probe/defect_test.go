@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
 )
 
 // sound is the report of goroutines that must not panic.

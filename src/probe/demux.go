@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // incoming parses the data that has arrived. Nothing is written meanwhile: a failed write ends every stream of the

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // peer is one HTTP/2 connection from the side of a server that a test controls.

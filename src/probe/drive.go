@@ -4,9 +4,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/selfwatch"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // drive is one loop's share of a sustained load: request k is sent by loop k modulo their number.

@@ -9,9 +9,9 @@ import (
 	"time"
 	"unicode"
 
-	"stellar/src/fail"
-	"stellar/src/probe/schedule"
-	"stellar/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
 )
 
 // lead is how long before its planned time a burst is built and started: long enough to open connections, short enough

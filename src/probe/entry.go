@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/answer"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/answer"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // resignEvery is how often the requests of a sustained load are signed again: a signature is valid for five minutes.

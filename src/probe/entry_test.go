@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // stamped signs as a test can check it: with the length of the body and the number of the signature.

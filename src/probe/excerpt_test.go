@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestFailedAnswerIsShown: the log has the first failed answer of each class with its status and the beginning of its

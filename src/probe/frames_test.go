@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // FuzzFrames: whatever a server sends, in whatever pieces, every slot ends at most once, and its row is within bounds.

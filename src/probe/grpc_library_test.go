@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // gRPC's library is no requirement of this module: it answers from a process of scripts/grpcpeer.

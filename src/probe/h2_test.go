@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // serveH2 runs a real HTTP/2 server, over TLS or in clear, that counts its connections.

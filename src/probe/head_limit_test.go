@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // blockOf encodes fields behind a status, with an encoder whose table lives as long as its connection.

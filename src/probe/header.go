@@ -3,7 +3,7 @@ package probe
 import (
 	"bytes"
 
-	"stellar/src/probe/answer"
+	"github.com/vhive-serverless/STeLLAR/src/probe/answer"
 )
 
 // statusLine reads "HTTP/1.1 200 OK".

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/selfwatch"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Load is a sustained load instead of bursts: every request has a planned time of its own, independent of all

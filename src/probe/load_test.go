@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // sustained is a load at a constant rate; the targets take turns.

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // FuzzMux: a server that keeps to the protocol answers, resets, drains and ends connections in any order, and the

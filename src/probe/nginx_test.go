@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // serveNginx runs nginx as it comes, with HTTP/2 in clear: of everything that concerns connections its defaults hold.

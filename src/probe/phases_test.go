@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestPhasesWithinTheLatency: a connection that was still being opened when its burst left tells only of the part of

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // waitUntil waits on the poller as a loop does: again and again until an instant. It answers how often it had to ask.

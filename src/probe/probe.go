@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/schedule"
-	"stellar/src/probe/selfwatch"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // How connections are used.

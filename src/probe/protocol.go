@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
-	"stellar/src/fail"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // The protocols.

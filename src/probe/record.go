@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/selfwatch"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/selfwatch"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // recorder turns finished bursts into rows and counts them.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // The first burst of an open schedule leaves a second after its connections were opened, and the server's idle timeout

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestFirstBurstOfOpenSchedule: a server that closes idle connections shortly before the first burst of an open

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Servers close connections that carry nothing for a while. One that is closed after its slot was armed is opened again

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // serveIdle runs a real server that closes connections after a time without use, in every protocol, also those that

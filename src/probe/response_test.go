@@ -9,8 +9,8 @@ import (
 	"testing/iotest"
 	"time"
 
-	"stellar/src/probe/answer"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/answer"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const chunkedHead = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/probe/answer"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/answer"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // sample makes the row, after the burst.

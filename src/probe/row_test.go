@@ -3,7 +3,7 @@ package probe
 import (
 	"testing"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const goodAnswer = `{"RequestID":"r/1","TimestampChain":["1732143600123456789","1732143600200000000"],

@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // config is a run of bursts of four against one target.

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // patience bounds what a test waits for on a busy machine; no test expects to need it.

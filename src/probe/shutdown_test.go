@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // handover listens on one address for several servers, each of which ends without ending it.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 type slotState int8

@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // CompleteURL gives an address its scheme where it has none: http on this machine, https elsewhere. Schemes other than

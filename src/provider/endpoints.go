@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // ExistingFunctions are functions that exist already, named by an endpoints file: they are matched, not deployed.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/signing"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/signing"
 )
 
 // Entries is a connection to a provider whose functions are called in more ways than by their HTTP addresses. Endpoints

@@ -3,8 +3,8 @@ package provider
 import (
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Environment is a function's environment in serverless.yml. References ${env:NAME} become those of the Serverless CLI,

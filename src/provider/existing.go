@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // Existing is a connection that measures functions which others have deployed, and that can change their configuration

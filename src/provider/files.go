@@ -1,7 +1,7 @@
 package provider
 
 import (
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // File is a file that a deployment starts from.

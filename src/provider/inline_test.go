@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // TestInlinePayloads: a payload that functions pass on in a request has to fit into one, in base64 where the platform

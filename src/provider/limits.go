@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Limits is what a provider takes at most, on its largest ordinary plan. Zero means that it states no limit.

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 // nodePackage is what package.json says of an installed package

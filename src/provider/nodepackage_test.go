@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 // install writes an npm package with one program, and the link to it, as npm does.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // TestSizesOfInvocationOverhead: points over a provider's limits are refused by the keys that they come from, once

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/shell"
-	"stellar/src/signing"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/signing"
 )
 
 // Endpoint and Function are the run's, named here because the connection speaks in them.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/shell"
-	"stellar/src/toolversion"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/toolversion"
 )
 
 // Tool is a program that a provider needs.

@@ -3,8 +3,8 @@ package provider
 import (
 	"fmt"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Refusal is something that an experiment asks for and its provider does not take.

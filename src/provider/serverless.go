@@ -11,8 +11,8 @@ import (
 	"regexp"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // MainCLI is the Serverless CLI that is pinned for all providers whose plugins load in it.

@@ -3,7 +3,7 @@ package provider
 import (
 	"context"
 
-	"stellar/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
 )
 
 // Stores is a connection to a provider that has an object store of its own.

@@ -8,9 +8,9 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // YMLName is the file that the Serverless CLI reads in a folder.

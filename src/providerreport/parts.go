@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // networks gathers what of a warm request's latency is not the function's: the network both ways, and what the

@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"stellar/src/provider"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Options say which rows get which reports.

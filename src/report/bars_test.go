@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 func TestBurstBars(t *testing.T) {

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/goldentest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func distribution(t *testing.T, latencies []float64) analyze.CDF {

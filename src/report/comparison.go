@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // ComparisonFile is the table of all comparisons, within the folder of their run.

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // compared is a made-up comparison of three sizes and two kinds of package.

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Comparisons draws a plot for each comparison into the run's folder.

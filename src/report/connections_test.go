@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // TestSummaryOfConnections: requests that connected although kept connections were asked for have a column in the

@@ -1,6 +1,6 @@
 package report
 
-import "stellar/src/analyze"
+import "github.com/vhive-serverless/STeLLAR/src/analyze"
 
 // Short writes a number with about three significant digits, and at most three decimals.
 func Short(v float64) string { return short(v) }

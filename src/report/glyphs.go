@@ -6,7 +6,7 @@ import (
 
 	"gonum.org/v1/plot/font"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // drawable reports whether the font of plots has a glyph for each character of a text. A character without a glyph

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // A title that the font cannot draw is replaced by its index in every plot, and a line says which one; other titles

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // binsOn are at most so many bins of a sample (ascending), Freedman-Diaconis. On a logarithmic axis, the bins are made

@@ -11,7 +11,7 @@ import (
 
 	"gonum.org/v1/plot/plotter"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // lives makes instances of "from-to" in seconds; a c before it marks a cold start.

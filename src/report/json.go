@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // SummaryJSON is the summary for scripts. A value that does not exist is null; the names are those of thresholds.

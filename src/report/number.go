@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // short writes a number with about three significant digits, and at most three decimals.

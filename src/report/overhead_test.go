@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // overheads is a sub-experiment whose cold invocations take longer, and with so many sizes measured.

@@ -11,8 +11,8 @@ import (
 
 	"gonum.org/v1/plot"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The names of the plot and of the table of where the time of cold starts went, within the run's folder.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // pinged is a sub-experiment of round trips of 1 ms to 2 ms, every tenth of which is lost.

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Visualization says which plots a sub-experiment gets.

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
-	"stellar/src/goldentest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func TestParseVisualization(t *testing.T) {

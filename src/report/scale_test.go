@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Ten million rows are written, read back, summarised and drawn within 512 MB. The work is done in a process of its

@@ -10,9 +10,9 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stellar/src/analyze"
-	"stellar/src/analyze/survival"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/survival"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // bandColor is the area of the intervals of the survival curve.

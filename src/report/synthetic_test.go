@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // workload describes a made-up sub-experiment with a realistic shape: warm requests near 2 ms, cold ones near 80 ms,

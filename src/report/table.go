@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // Row is one sub-experiment in the summary at the end of a run.

@@ -10,9 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"stellar/src/analyze"
-	"stellar/src/goldentest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func rows(t *testing.T) []Row {

@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 func labels(ticks []plot.Tick) (labelled []string, minor int) {

@@ -11,9 +11,9 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stellar/src/analyze"
-	"stellar/src/bytesize"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The names of the plots of data-transfer: of the hops, in the folder of a sub-experiment, and of the sizes of

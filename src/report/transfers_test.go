@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // chained is the summary of a chain of two with transfers of these ms.

@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"stellar/src/analyze"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // TuningPlot is the name of the plot of a recommended memory size, in the run's folder; n counts recommendations.

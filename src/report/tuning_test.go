@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/analyze"
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 func around(v float64) analyze.Estimate {

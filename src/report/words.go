@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // ComparisonWords says in a sentence for each line of a comparison what it shows: which value is fastest and by how

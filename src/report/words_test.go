@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // between is an estimate with an interval.

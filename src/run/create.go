@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Deps are what a run gets from the process that creates it: environment, version, clock and log.

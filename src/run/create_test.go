@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 const oneBurst = `{"Provider":"local","Seed":7,"SubExperiments":[{"Bursts":1}]}`

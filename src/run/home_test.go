@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // A home in which nothing can be written is bad input with a hint, like a home that is not set, and no empty folder of

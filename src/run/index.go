@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Index lists, for one user of one machine, where unfinished runs keep their journals. It has one small file per run,

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // An entry that cannot be read is reported, and the others are still returned.

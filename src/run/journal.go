@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Events of a journal entry. A resource goes through intent, created, removed. After an intent without created, the

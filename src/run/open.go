@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Open takes over an existing run: to probe its functions, or to undo it. It returns ErrLive if its owner still works

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // Record is run.json: what a reader of the results needs to know about how they were made. It contains no secret.

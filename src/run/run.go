@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // Logger is how packages write to the log; the caller decides where lines go.

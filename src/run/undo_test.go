@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 type quiet struct{}

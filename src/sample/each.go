@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Each reads all remaining rows and passes them on one by one, in their order; a row is valid until do returns. It

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // EvictionsFile is the name of the file of waits in a sub-experiment's folder.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strconv"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Numbers are those of a column of a table.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // OverheadFile is the name of the file of invocations of invocation-overhead in a sub-experiment's folder.

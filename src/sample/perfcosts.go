@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // PerfCostFile is the name of the file of invocations of perf-cost in a sub-experiment's folder.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // PingPongFile is the name of the file of exchanges of network-ping-pong in a sub-experiment's folder.

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // CmdNumbers are the numbers of a column of cmds.csv.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // maxLine bounds one row of the file, line breaks inside quotes included; a real row is a few hundred bytes.

@@ -13,7 +13,7 @@ import (
 	"testing/iotest"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 const older = "Request ID,Host,Sent At,Received At,Client Latency (ms),Burst ID\n"

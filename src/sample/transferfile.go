@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // TransferWriter writes data-transfers.csv: a row for each request to a chain, failed ones too. Rows are collected

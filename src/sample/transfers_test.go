@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // at is an instant some milliseconds after a fixed one.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Writer writes latencies.csv. Rows gather in one buffer until Flush, which makes them durable with one write and one

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // capture reads a program's output through its own pipes. With the pipes of exec.Cmd, the output is complete only after

@@ -9,7 +9,7 @@ import (
 	"os/exec"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func setGroup(*exec.Cmd) {}

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // setGroup puts the program into its own process group, so that Ctrl-C on a terminal does not reach it (stellar decides

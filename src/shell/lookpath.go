@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // LookPath finds a program on the PATH, then in the extra folders, in their order. If it finds none, the error is a

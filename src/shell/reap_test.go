@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The program's process id stays its own while its group may get a signal: an id that is free can be given to another

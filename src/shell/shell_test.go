@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The test binary is also the program under test: with this variable set, it acts instead of testing.

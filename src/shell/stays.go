@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // runStaying starts a program that stays, and waits until it ends, Timeout is over, or ctx ends. Only an end in this

@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/microtest"
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/microtest"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // CmdStatisticsFile is the name of the statistics of micro-tests in a sub-experiment's folder.

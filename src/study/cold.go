@@ -3,9 +3,9 @@ package study
 import (
 	"context"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // Cold is how the probe makes targets cold where the sub-experiment forces cold starts, nil where it does not.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func TestColdOfAStudy(t *testing.T) {

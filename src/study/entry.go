@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Names of the statistics of streamed responses and of events in a sub-experiment's folder.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // entryRows are requests whose numbers are known: one of the warm-up, one that failed, two others.

@@ -3,7 +3,7 @@ package study
 import (
 	"maps"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 // Replicas are n functions as the sub-experiment's keys describe them, all alike.

@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/netprobe"
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
 )
 
 // tokenField is the header field in which a deployed function expects the run's token.

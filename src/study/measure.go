@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // LatenciesFile is the name of the file of rows in a sub-experiment's folder.

@@ -3,9 +3,9 @@ package study
 import (
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/machine"
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // NeedKind says who has to meet a need.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Recorder writes the rows of all probes of one sub-experiment into its latencies.csv. It is for studies that probe

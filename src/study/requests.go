@@ -11,10 +11,10 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
 )
 
 // requests are what the file says of its requests, ready to be sent: files are read, variables have their values.

@@ -7,9 +7,9 @@ import (
 	"reflect"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/probe/schedule"
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // TestSettingsArePlainData holds that settings and endpoints come through JSON without loss, for every key of the file:

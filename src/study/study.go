@@ -10,13 +10,13 @@ import (
 	"net/http"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/netprobe"
-	"stellar/src/objectstore"
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Study is one experiment type.

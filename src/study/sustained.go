@@ -4,8 +4,8 @@ import (
 	"math"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
 )
 
 // sustained is the sub-experiment's sustained load, for so many targets, in the probe's terms.

@@ -3,8 +3,8 @@ package study
 import (
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
 )
 
 // TestWarm: by Little's law, and never more than may be open.

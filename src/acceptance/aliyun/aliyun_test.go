@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Everything on the way to Alibaba Cloud is real but the vendor: the pinned Serverless CLI and plugin talk to an

@@ -3,7 +3,7 @@ package aliyun_test
 import (
 	"testing"
 
-	"stellar/src/acceptance/script"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/script"
 )
 
 // TestScripts runs the scripts of the command line that need no account.

@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const awsExperiment = `{"Provider": "aws", "Sequential": true, "SubExperiments": [

@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go/middleware"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // coldVariable is the variable that cold starts change.

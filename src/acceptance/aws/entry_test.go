@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // entries is one experiment over the ways into a function, and over what can be sent on them.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // policy is docs/providers/aws-policy.json.

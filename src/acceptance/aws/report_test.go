@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const ownFunction = `{"Provider": "aws", "SubExperiments": [{"Title": "own", "Runtime": "python3.13",

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestAWSDataTransfer runs chains of two through the HTTP API, inline and through S3, and leaves nothing.

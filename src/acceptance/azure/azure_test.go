@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Everything on the way to Azure is real but the vendor: the tool generates, packs and deploys with the pinned

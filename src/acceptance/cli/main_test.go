@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }

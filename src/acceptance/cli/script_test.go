@@ -3,7 +3,7 @@ package cli_test
 import (
 	"testing"
 
-	"stellar/src/acceptance/script"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/script"
 )
 
 // TestScripts runs the scripts of the command line itself, with functions on this machine.

@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // terminal is a pseudo-terminal with a shell's script as its foreground job.

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Fault is a call that an account refuses, once.

@@ -16,7 +16,7 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Aliyun stands in for an account of Alibaba Cloud's: the part of Function Compute, API Gateway, RAM and OSS that the

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // gateway stands before the emulator and adds what it lacks of Lambda's and the HTTP APIs' logs: a cold start and an

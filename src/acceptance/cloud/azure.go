@@ -16,7 +16,7 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Azure stands in for a subscription of Azure's: the part of its interfaces that the pinned plugin and the tool use,

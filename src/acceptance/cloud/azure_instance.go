@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // invoke hands a request to the app's instance, which the first one starts.

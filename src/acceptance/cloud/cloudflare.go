@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // Cloudflare stands in for an account of Cloudflare's: the part of its API that the pinned Wrangler calls when it

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 func readUpload(r *http.Request) (u upload, err error) {

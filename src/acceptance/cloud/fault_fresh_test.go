@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
 )
 
 // sweeper cleans on another machine when the first burst is over.

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/app"
-	"stellar/src/deploy"
-	"stellar/src/fail"
-	"stellar/src/pack"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pack"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // TestLost is about functions that were left up, and what `stellar clean` makes of them when their journal is lost or

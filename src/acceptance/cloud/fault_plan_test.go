@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/experiment"
-	"stellar/src/provider/vendors"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // What `stellar plan` prints is what a run runs: every command of the plan, and no other, but those that only ask.

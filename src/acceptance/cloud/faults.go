@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // FaultAccount is an account that can refuse calls.

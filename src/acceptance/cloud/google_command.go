@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // cli puts the real gcloud on the PATH, or the tests' own where this machine has none or STELLAR_TEST_GCLOUD is set. A

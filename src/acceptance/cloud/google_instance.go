@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // instance is the one instance of a service or function: a container, or a process with Google's framework. It starts

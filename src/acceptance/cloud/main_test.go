@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 const fakeTools = "STELLAR_TEST_TOOLS" // folder of the fakes

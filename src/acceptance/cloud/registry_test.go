@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
 )
 
 // startRegistry starts Debian's docker-registry for the rows of providers that take images, and tells its address. When

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"stellar/src/provider/vendors"
+	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 )
 
 // targets are those of the providers that deploy, each with an experiment of two functions.

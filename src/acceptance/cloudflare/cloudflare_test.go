@@ -13,11 +13,11 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Everything on the way to Cloudflare is real but the vendor: the tool generates, packs and deploys with the pinned

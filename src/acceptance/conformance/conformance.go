@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/reportline"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Each target has three functions: one as it is, one whose instances serve eight requests at once, one with filler that

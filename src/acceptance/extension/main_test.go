@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }

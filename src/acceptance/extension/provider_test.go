@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // toyProvider is a provider: its package, its row in the list.
@@ -16,8 +16,8 @@ func toyProvider() addition {
 	return addition{
 		files: map[string]string{"src/provider/toy/toy.go": "provider/toy.go"},
 		edits: []edit{
-			{"src/provider/vendors/vendors.go", "\t\"stellar/src/provider/local\"\n",
-				"\t\"stellar/src/provider/toy\"\n"},
+			{"src/provider/vendors/vendors.go", "\t\"github.com/vhive-serverless/STeLLAR/src/provider/local\"\n",
+				"\t\"github.com/vhive-serverless/STeLLAR/src/provider/toy\"\n"},
 			{"src/provider/vendors/vendors.go", "\t\tknative.Provider(),\n", "\t\ttoy.Provider(),\n"},
 		},
 	}

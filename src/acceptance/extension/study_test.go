@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // toyStudy is an experiment type: its package, its keys, its row in the list.
@@ -30,7 +30,8 @@ func toyStudy() addition {
 `},
 			{"src/study/catalog/catalog.go", "\t\t{experiment.TypeTransfer, transfer.Study{}},\n",
 				"\t\t{\"toy\", toy.Study{}},\n"},
-			{"src/study/catalog/catalog.go", "\t\"stellar/src/study/burst\"\n", "\t\"stellar/src/study/toy\"\n"},
+			{"src/study/catalog/catalog.go", "\t\"github.com/vhive-serverless/STeLLAR/src/study/burst\"\n",
+				"\t\"github.com/vhive-serverless/STeLLAR/src/study/toy\"\n"},
 		},
 	}
 }

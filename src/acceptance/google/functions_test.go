@@ -5,10 +5,10 @@ import (
 	"slices"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Everything on the way to Google is real but the vendor: the tool generates, packs and deploys with the gcloud of this

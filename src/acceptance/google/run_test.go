@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/cloud"
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/cloud"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // runAccount is an account, and an experiment of the given sub-experiments whose images go to a registry of the test's

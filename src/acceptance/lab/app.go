@@ -9,11 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/app"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/app"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Runner runs a program.

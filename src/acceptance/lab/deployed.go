@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Deployed is what `stellar deploy` has made of exp.json.

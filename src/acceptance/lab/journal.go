@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Journal reads the journal of the one run below out, without its lock.

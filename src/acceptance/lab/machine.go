@@ -17,7 +17,7 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
 )
 
 // Processes lists processes other than this one that name dir in their arguments, environment or working directory:

@@ -16,16 +16,17 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/local"
-	"stellar/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
 // The measurement function in Go, built as the tool builds it.
 func buildFunction(b *testing.B) string {
 	b.Helper()
 	bin := filepath.Join(b.TempDir(), "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "stellar/raw-code/measure/go")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin,
+		"github.com/vhive-serverless/STeLLAR/raw-code/measure/go")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("build the measurement function: %v\n%s", err, out)

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/reportline"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const forced = `{"Provider": "local", "SubExperiments": [

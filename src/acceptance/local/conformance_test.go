@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/conformance"
-	"stellar/src/acceptance/lab"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/conformance"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // The measurement function in every language, deployed by the tool itself to the local platform as every kind of

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // TestEvictionFindsTheKeepAlive measures the local platform's keep-alive: it is fixed, and known within 5 %.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/reportline"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // witnessed is a row with the platform's own REPORT line of the same request.

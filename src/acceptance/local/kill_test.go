@@ -10,11 +10,11 @@ import (
 	"syscall"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/deploy"
-	"stellar/src/pack"
-	"stellar/src/run"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/deploy"
+	"github.com/vhive-serverless/STeLLAR/src/pack"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const killed = `{"Provider": "local", "SubExperiments": [

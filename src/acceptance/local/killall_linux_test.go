@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 // TestKillallWithImages kills the run and its platform at once, by their name, as killall does. The watcher has another

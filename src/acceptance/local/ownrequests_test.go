@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // ownFunction answers the hash of what it was asked and of what is in its environment.

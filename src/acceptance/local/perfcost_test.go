@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 )
 
 const perfCost = `{"Provider": "local", "Runtime": "go", "SubExperiments": [{"Title": "pc", "Type": "perf-cost",

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/netprobe/relaytest"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // freePorts gives the first of n free UDP ports that follow each other.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestDataTransfer runs a chain of eight inline, a tree, and 64 MiB through the embedded store. Functions have one

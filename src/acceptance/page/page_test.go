@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/report/page"
-	"stellar/src/report/page/pagetest"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/report/page/pagetest"
 )
 
 // look is what look.mjs found.

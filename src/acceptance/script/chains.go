@@ -14,7 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // ports NAME…: each variable becomes a port that is free, and is filled into the files that end in .tmpl.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/bytesize"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // contains GLOB REGEXP: every file that matches holds it.

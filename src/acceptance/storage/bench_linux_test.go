@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/objectstore"
-	"stellar/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
 )
 
 // side is one of those that the benchmark compares: it writes bytes, and reads them again.

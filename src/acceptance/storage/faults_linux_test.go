@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // fault is what goes wrong with the requests of a sub-experiment: by their method, before they reach the store.

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/fail"
-	"stellar/src/objectstore"
-	"stellar/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
 )
 
 // TestAStoreOfARun: a store that a process has as its own ends with it and leaves nothing, however either of them ends.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/objectstore"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // through is an experiment whose payloads go through storage for as long as the test lets it.

@@ -21,8 +21,8 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"stellar/src/acceptance/lab"
-	"stellar/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
 )
 
 // store is what `stellar storage start --json` and `status --json` say.

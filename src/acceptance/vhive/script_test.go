@@ -3,7 +3,7 @@ package vhive_test
 import (
 	"testing"
 
-	"stellar/src/acceptance/script"
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/script"
 )
 
 // TestScripts runs the scripts about vHive and Knative: functions that speak gRPC, on this machine.

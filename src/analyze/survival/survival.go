@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"stellar/src/analyze/distribution"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
 // Trial is the answer of one wait.

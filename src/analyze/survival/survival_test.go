@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"stellar/src/analyze/distribution"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
 // trialsOf are so many answers at one wait.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // reader gathers what is wrong with a file, and what of it has no counterpart.

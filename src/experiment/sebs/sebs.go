@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The experiments, by SeBS's names.

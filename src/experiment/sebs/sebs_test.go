@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 )
 
 func known() []experiment.Provider {

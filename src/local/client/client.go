@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Client calls the control API of a platform.

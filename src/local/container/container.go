@@ -19,9 +19,9 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 	"github.com/docker/go-connections/nat"
 
-	"stellar/src/dockerengine"
-	"stellar/src/fail"
-	"stellar/src/local/resident"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/resident"
 )
 
 const (

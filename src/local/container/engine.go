@@ -17,8 +17,8 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 
-	"stellar/src/dockerengine"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // callTime limits one call of the Engine.

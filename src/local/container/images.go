@@ -14,7 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
 
-	"stellar/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
 )
 
 // releaseTime bounds the removal of an image.

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"stellar/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
 )
 
 const secret = "0123456789abcdef"

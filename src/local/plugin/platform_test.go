@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	rawcode "stellar/raw-code"
-	"stellar/src/local"
-	"stellar/src/local/plugin"
+	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
+	"github.com/vhive-serverless/STeLLAR/src/local"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
 )
 
 // The whole way by hand, as docs/local-platform.md shows it: the real framework, which packages the folder, the real

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Pool makes the cells that instances run in and keeps a few ready, because joining a resource group can cost more

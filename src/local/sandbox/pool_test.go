@@ -3,7 +3,7 @@ package sandbox
 import (
 	"testing"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Who waits for a cell's thread that panics is told, and so is the platform: it is a defect.

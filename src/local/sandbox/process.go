@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/local/resident"
+	"github.com/vhive-serverless/STeLLAR/src/local/resident"
 )
 
 // Process is one function process and everything that it starts.

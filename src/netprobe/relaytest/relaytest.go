@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Way is one direction through a relay.

@@ -18,7 +18,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Region is the region of the embedded store's buckets. It is none of AWS: where boto3 has one of those that had older

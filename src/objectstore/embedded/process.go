@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/filelock"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/filelock"
 )
 
 // Files that a store's process is started with, beside the standard ones.

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"syscall"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Folders in a store's folder.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"stellar/src/fail"
-	"stellar/src/filelock"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/filelock"
 )
 
 // Start starts a store that stays after this process has ended, and writes its address to store.json under the state

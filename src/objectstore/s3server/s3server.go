@@ -21,8 +21,8 @@ import (
 	"github.com/versity/versitygw/s3api/middlewares"
 	"github.com/versity/versitygw/s3response"
 
-	"stellar/src/fail"
-	"stellar/src/objectstore/embedded"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore/embedded"
 )
 
 // Limits of the server. A burst has a connection for each request, and each function of a chain one more.

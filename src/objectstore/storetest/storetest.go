@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
 )
 
 // Server is an S3 service in memory.

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // answer is the part of the measurement function's response that rows are made of. Old functions send RequestID and

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const (

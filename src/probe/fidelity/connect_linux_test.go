@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // systemPhaseScenes need what only this system does.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 func connectionScenes() []scene {

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // failing is a scenario in which some requests get no good answer. Which, the server or the relay decides.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // The judges are judged: what a perfect probe would have written down passes, and each way in which a probe can be

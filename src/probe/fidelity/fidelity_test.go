@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // scene is one scenario: what is played, and how its rows are judged.

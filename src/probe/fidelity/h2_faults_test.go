@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // onConnections is what a perfect probe writes down of bursts of ten that share connections, so many requests on each.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // playH2 has the standard library's server play the script: an implementation of HTTP/2 that the probe shares nothing

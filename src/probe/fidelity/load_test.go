@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // Sustained loads: every request has an instant of its own. What it waits for a connection is its lateness, what the

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 func TestHiddenLoadStallsAreNoticed(t *testing.T) {

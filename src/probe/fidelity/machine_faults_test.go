@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestShiftIsNoticedLive: a real probe, a real server and the reference beside them. A probe whose latencies are longer

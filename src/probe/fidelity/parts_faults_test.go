@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestWrongPhasesAreNoticed: on top of the row's own sums, the medians of phases.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 const (

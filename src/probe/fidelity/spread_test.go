@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
 // The spread of a burst, first to last request on the wire, is told by the rows' SentAt + WriteBegan. The server makes

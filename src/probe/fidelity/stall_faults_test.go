@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // idealStall is what a perfect probe writes down of the open schedule of the stall.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // A server stalls for two seconds. Of requests that are due on a plan, all that are due in the stall must show what is

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // A client whose machine is busy with something else may have made its latencies itself, and says so. The other way

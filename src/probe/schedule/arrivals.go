@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The kinds of inter-arrival times.

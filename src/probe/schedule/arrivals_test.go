@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // TestGapsGolden pins the schedules: the same seed must give the same one in every version and on every machine.

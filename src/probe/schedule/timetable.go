@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // The kinds of arrivals of a sustained load.

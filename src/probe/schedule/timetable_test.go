@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/goldentest"
+	"github.com/vhive-serverless/STeLLAR/src/goldentest"
 )
 
 // walk collects the instants of a timetable.

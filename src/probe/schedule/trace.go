@@ -3,7 +3,7 @@ package schedule
 import (
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Trace is a load that was counted elsewhere: a number of requests in each slot of time, slot after slot without a gap.

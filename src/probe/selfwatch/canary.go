@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // canaryBeat is how often the canary asks to be woken while a burst is in flight. A stall is seen with its length minus

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const ms = time.Millisecond

@@ -13,11 +13,11 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Provider is the row of the table of providers.

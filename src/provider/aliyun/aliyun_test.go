@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // fakeAliyun is a Serverless CLI that works in an account of Alibaba Cloud's.

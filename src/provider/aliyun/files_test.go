@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // aliyunRun has a function in each of Function Compute's languages, one of them as published files have it.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // A function of the user's own answers through an HTTP API, whose answer has an id of the API's own (apigw-requestid)

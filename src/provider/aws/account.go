@@ -20,8 +20,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // defaultRegion is where the Serverless CLI deploys when serverless.yml names no region. It looks neither at AWS_REGION

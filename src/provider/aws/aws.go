@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Provider is the row of the table of providers.

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run/runtest"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
 )
 
 const (

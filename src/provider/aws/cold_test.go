@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
-	"stellar/src/provider"
-	"stellar/src/sample"
-	"stellar/src/study"
-	"stellar/src/study/burst"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/burst"
 )
 
 // staleFor is how long the stand-in shows the configuration of before an update. STELLAR_TEST_STALE sets another time,

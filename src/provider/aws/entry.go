@@ -7,9 +7,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/signing"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/signing"
 )
 
 // behindAPI are the functions of a unit that an HTTP API leads to.

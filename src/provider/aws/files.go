@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"slices"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // serviceFile is serverless.yml for AWS: one service for the unit, an HTTP API route for each function.

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // lambdaCloud answers as Lambda does about functions, and as the functions themselves. For a while after each update it

@@ -11,8 +11,8 @@ import (
 	cftypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"stellar/src/bytesize"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // ListAPIs lists the functions of all runs in the account and region, found by their stacks' tags.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
 )
 
 func TestOutputsOfRealDeployments(t *testing.T) {

@@ -3,8 +3,8 @@ package aws
 import (
 	"sort"
 
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // resourcesSection is the part of serverless.yml that is CloudFormation's own: what the framework would make with wider

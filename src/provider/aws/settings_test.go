@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // TestAWSGoesOnWithoutTheAccountsLimit holds that a question a run can do without stops nothing: neither where an

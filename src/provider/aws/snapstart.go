@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 const (

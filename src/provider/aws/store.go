@@ -6,8 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"stellar/src/objectstore"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 var _ provider.Stores = (*connection)(nil)

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // fakeAzure is a subscription with resource groups in it, and a Serverless CLI that works there.

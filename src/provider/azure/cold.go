@@ -13,7 +13,7 @@ import (
 	"net/url"
 	"time"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // settings are the application settings of an app, which its functions see as variables. They hold secrets: they are

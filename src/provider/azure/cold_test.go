@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // TestAzurePutsSettingsBack: by another process, from what the journal holds, which has no secret.

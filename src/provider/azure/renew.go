@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Renew gives a resource group a later tag; what is in the group does not notice.

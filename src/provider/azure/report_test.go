@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // insights stands in for Application Insights: the answer has a request for each second that is asked for, and what

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // restClient asks Azure Resource Manager what the plugin cannot be trusted with: it takes any error of a look-up for

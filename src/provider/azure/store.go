@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/objectstore"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 var _ provider.Stores = (*connection)(nil)

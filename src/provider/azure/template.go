@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // The template of what one function needs: a storage account, a plan, and the app on it. The plugin's own templates are

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Cloudflare's REST API: developers.cloudflare.com/api. It needs a token or a key; a `wrangler login` is for Wrangler

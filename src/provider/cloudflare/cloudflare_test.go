@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // fakeWrangler plays Wrangler with texts that the pinned one has printed (testdata/wrangler).

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // wasVersion is the key of the version of a Worker that was deployed.

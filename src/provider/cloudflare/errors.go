@@ -4,8 +4,8 @@ import (
 	"errors"
 	"regexp"
 
-	"stellar/src/fail"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // errorHints say what to do about errors of Cloudflare's API, by their codes as Wrangler prints them.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 func TestWorkersComputeForAsLongAsTheyAreAskedTo(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // workersAPI answers as Cloudflare's API does; busy says how often it throttles first.

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // RemoveFunctions deletes Workers and makes sure that they are gone.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Workers Logs keep an event of each request, with its processor time, where the Worker's configuration asks for them

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // scripts is the part of Cloudflare's API that is about one Worker of account acc1.

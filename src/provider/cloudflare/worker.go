@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Adapt gives the language of all functions there. A handler is the main module's file: what it exports is fixed.

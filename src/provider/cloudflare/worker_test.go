@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // newWorkers is a run whose functions are Workers, as the pipeline makes them for cloudflare.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"sync"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // gcloudAnswers are what gcloud said to the questions of one connection. Each is asked once: gcloud takes about a

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"slices"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // coldUpdate are the arguments of the command that makes a new revision of a Cloud Run service: its first request

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // describedAs is what gcloud says of a service with environment variables.

@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // envFile is the name of the file in a unit's folder with the environment variables of its function.

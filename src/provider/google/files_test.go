@@ -9,12 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/generate"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/generate"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // writtenEnv runs both stages and gives the files with environment variables, one after the other.

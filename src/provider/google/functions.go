@@ -12,10 +12,10 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // functionsLimits are those of Cloud Run functions, as Cloud Functions of the 2nd generation are called by now:

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // fakeGcloud is a gcloud that answers from files; answers are by file name (testdata/gcloud/gcloud says which).

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // sdkFiles are the files of a Google Cloud SDK by which its version is certain.

@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"sync"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // runLimits are Cloud Run's: cloud.google.com/run/quotas, November 2026.

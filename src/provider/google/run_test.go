@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
 )
 
 func TestGcrDeploys(t *testing.T) {

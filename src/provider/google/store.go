@@ -3,8 +3,8 @@ package google
 import (
 	"context"
 
-	"stellar/src/objectstore"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 var (

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // missing reports whether a failed command says that what has this name is not there. A project that is not there, or

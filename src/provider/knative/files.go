@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // A Knative Service, as knative.dev/docs/serving/reference/serving-api has it; the fields that are used.

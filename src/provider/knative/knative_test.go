@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // TestKnCommands: kn's flags as knative/client documents them (docs/cmd/kn_service_create.md, kn_service_delete.md).

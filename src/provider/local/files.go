@@ -1,10 +1,10 @@
 package local
 
 import (
-	"stellar/src/experiment"
-	"stellar/src/local/plugin"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // serviceFile is serverless.yml for the local platform, in the form that its plugin declares.

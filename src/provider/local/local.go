@@ -15,12 +15,12 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/local/plugin"
-	"stellar/src/provider"
-	"stellar/src/signing"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/signing"
 )
 
 // Provider is the row of the table of providers.

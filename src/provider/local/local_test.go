@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/local/plugin"
-	"stellar/src/provider"
-	"stellar/src/provider/providertest"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/plugin"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/providertest"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // cli plays the provider.Serverless CLI: it leaves a file where the plugin would, and prints a text.

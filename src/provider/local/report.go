@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"stellar/src/provider"
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // ReportDelay is 0: the platform writes the line before the answer leaves.

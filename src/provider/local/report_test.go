@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/provider"
-	"stellar/src/reportline"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/reportline"
 )
 
 // TestReports reads a log that comes in pieces, whatever they cut through.

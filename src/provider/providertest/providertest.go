@@ -4,8 +4,8 @@ package providertest
 import (
 	"strings"
 
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // Zip is a function in a ZIP package.

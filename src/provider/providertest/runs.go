@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 // NewRun makes a run of one function for each sub-experiment, as it is before functions have code.

@@ -4,8 +4,8 @@ package url
 import (
 	"context"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Provider is the row of the table of providers.

@@ -3,8 +3,8 @@ package url
 import (
 	"testing"
 
-	"stellar/src/fail"
-	"stellar/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
 )
 
 // Every function is probed at the one address; nothing there is changed or removed.

@@ -4,17 +4,17 @@ package vendors
 import (
 	"slices"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/provider"
-	"stellar/src/provider/aliyun"
-	"stellar/src/provider/aws"
-	"stellar/src/provider/azure"
-	"stellar/src/provider/cloudflare"
-	"stellar/src/provider/google"
-	"stellar/src/provider/knative"
-	"stellar/src/provider/local"
-	"stellar/src/provider/url"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/provider/aliyun"
+	"github.com/vhive-serverless/STeLLAR/src/provider/aws"
+	"github.com/vhive-serverless/STeLLAR/src/provider/azure"
+	"github.com/vhive-serverless/STeLLAR/src/provider/cloudflare"
+	"github.com/vhive-serverless/STeLLAR/src/provider/google"
+	"github.com/vhive-serverless/STeLLAR/src/provider/knative"
+	"github.com/vhive-serverless/STeLLAR/src/provider/local"
+	"github.com/vhive-serverless/STeLLAR/src/provider/url"
 )
 
 // All is the table of providers, in the order in which it is shown.

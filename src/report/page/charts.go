@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // What the charts may take of a page. Together they are well under MaxBytes.

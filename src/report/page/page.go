@@ -16,7 +16,7 @@ import (
 	"io"
 	"strings"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // File is the name of the page in a run's folder.

@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"stellar/src/analyze"
-	"stellar/src/report/page"
-	"stellar/src/report/page/pagetest"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/report/page/pagetest"
 )
 
 func written(t *testing.T, p page.Page) string {

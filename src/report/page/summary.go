@@ -3,7 +3,7 @@ package page
 import (
 	"slices"
 
-	"stellar/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
 // summaryTable has a row for each sub-experiment. Columns without a value are left out.

@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"stellar/src/analyze"
-	"stellar/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // view is what the template shows.

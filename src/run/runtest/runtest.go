@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"stellar/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
 var (

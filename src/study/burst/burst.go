@@ -5,10 +5,10 @@ package burst
 import (
 	"context"
 
-	"stellar/src/experiment"
-	"stellar/src/probe"
-	"stellar/src/run"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // Study measures bursts.

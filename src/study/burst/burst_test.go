@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // function is a server that answers as the measurement function does and remembers what it was asked.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/probe/schedule"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // TestSustained: a rate is shared by the endpoints in turn, traces are each endpoint's own, and every row has its

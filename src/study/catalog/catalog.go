@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/study"
-	"stellar/src/study/burst"
-	"stellar/src/study/eviction"
-	"stellar/src/study/overhead"
-	"stellar/src/study/perfcost"
-	"stellar/src/study/pingpong"
-	"stellar/src/study/transfer"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/study/burst"
+	"github.com/vhive-serverless/STeLLAR/src/study/eviction"
+	"github.com/vhive-serverless/STeLLAR/src/study/overhead"
+	"github.com/vhive-serverless/STeLLAR/src/study/perfcost"
+	"github.com/vhive-serverless/STeLLAR/src/study/pingpong"
+	"github.com/vhive-serverless/STeLLAR/src/study/transfer"
 )
 
 // row is an experiment type with its study.

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze/survival"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/survival"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // platform stands in for the network and the functions: each has one instance, which ends after the keep-alive.

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"stellar/src/analyze/survival"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/survival"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // The files that a summary writes into the sub-experiment's folder, over those that are there.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"stellar/src/netprobe"
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 	"net/url"
 	"time"
 
-	"stellar/src/netprobe"
-	"stellar/src/probe"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // alphabet has 64 characters that neither JSON, nor a query, nor a gateway writes in another way.

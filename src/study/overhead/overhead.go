@@ -8,14 +8,14 @@ import (
 	"errors"
 	"path/filepath"
 
-	"stellar/src/bytesize"
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/machine"
-	"stellar/src/netprobe"
-	"stellar/src/probe"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // Study measures invocations by size.

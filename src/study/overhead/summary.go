@@ -3,10 +3,10 @@ package overhead
 import (
 	"path/filepath"
 
-	"stellar/src/analyze"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // StatisticsFile is the table of statistics that a summary writes into the sub-experiment's folder.

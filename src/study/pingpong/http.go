@@ -3,8 +3,8 @@ package pingpong
 import (
 	"context"
 
-	"stellar/src/netprobe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // overHTTP sends Repetitions requests, one after the other, over one connection that is kept. The four instants of each

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/netprobe/relaytest"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // Ways of 20 ± 5 ms on average that differ by 15 ms, and lose 2 % of the exchanges together.

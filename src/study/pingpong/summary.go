@@ -8,12 +8,12 @@ import (
 	"slices"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/netprobe"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // The files that a summary writes into the sub-experiment's folder, over those that are there.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"stellar/src/netprobe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // bodyBytes is how much of an answer is kept: the rows of netprobe.MaxRepetitions exchanges.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"stellar/src/probe/answer"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/probe/answer"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // chainAnswer is the part of a function's answer that is about its chain. Instants are Unix ns, in decimal.

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"stellar/src/objectstore"
-	"stellar/src/probe"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/objectstore"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // TestProof: an answer proves a payload only if each function has had all of it.

@@ -3,11 +3,11 @@ package transfer
 import (
 	"path/filepath"
 
-	"stellar/src/analyze"
-	"stellar/src/experiment"
-	"stellar/src/run"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // StatisticsFile is what a summary writes into the sub-experiment's folder, over one that is there.

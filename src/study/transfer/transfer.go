@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"stellar/src/experiment"
-	"stellar/src/fail"
-	"stellar/src/probe"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // Study measures transfers of data through chains of functions.

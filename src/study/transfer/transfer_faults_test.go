@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"stellar/src/probe"
-	"stellar/src/sample"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // faulty is a head that does one thing wrong, and counts its calls.

@@ -7,9 +7,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"stellar/src/analyze"
-	"stellar/src/report/page"
-	"stellar/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
 // began is when the first request of each sub-experiment is planned.

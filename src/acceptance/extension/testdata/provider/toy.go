@@ -5,10 +5,10 @@ import (
 	"context"
 	"path/filepath"
 
-	"stellar/src/experiment"
-	"stellar/src/provider"
-	"stellar/src/run"
-	"stellar/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/shell"
 )
 
 // Provider is the row of the table of providers.

@@ -4,9 +4,9 @@ package toy
 import (
 	"context"
 
-	"stellar/src/experiment"
-	"stellar/src/probe"
-	"stellar/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/probe"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // Study calls each function once.
