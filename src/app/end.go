@@ -27,10 +27,7 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	}
 	if !keep {
 		err = errors.Join(err, j.Died())
-		j.Observer.StageStart("removing")
-		started := time.Now()
-		uerr := run.Undo(undoCtx, r.Journal, j.Undoing(r))
-		j.Observer.StageEnd("removing", time.Since(started), uerr)
+		uerr := j.undo(undoCtx, r)
 		if uerr == nil && filepath.Dir(r.ServiceDir) == r.Dir { // not the user's own folder of plan --write
 			uerr = pipeline.RemovePackages(r)
 		}
@@ -156,4 +153,16 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// undo removes what the run made. A run that made nothing, such as one of a URL, tells of no removal.
+func (j *job) undo(ctx context.Context, r *run.Run) error {
+	if len(r.Journal.Pending()) == 0 {
+		return run.Undo(ctx, r.Journal, j.Undoing(r))
+	}
+	j.Observer.StageStart("removing")
+	started := time.Now()
+	err := run.Undo(ctx, r.Journal, j.Undoing(r))
+	j.Observer.StageEnd("removing", time.Since(started), err)
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -92,7 +91,7 @@ func findHandler(dir, language, usual string) (handler, by string) {
 	}
 	module, function, _ := strings.Cut(usual, src.joint)
 	for _, file := range entryFiles(dir, module, src) {
-		names := functionsIn(filepath.Join(dir, filepath.FromSlash(file)), src.function)
+		names := functionsIn(filepath.Join(dir, filepath.FromSlash(file)), src)
 		name := ""
 		for _, n := range []string{function, "lambda_handler", "handler"} {
 			if slices.Contains(names, n) && name == "" {
@@ -158,13 +157,36 @@ func packageMain(dir string) string {
 }
 
 // functionsIn are the functions in a file that can be entry points.
-func functionsIn(file string, pattern *regexp.Regexp) (names []string) {
+func functionsIn(file string, src sourceFiles) (names []string) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil
 	}
-	for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range src.function.FindAllStringSubmatch(string(text), -1) {
 		names = append(names, m[len(m)-1]+strings.Join(m[1:len(m)-1], ""))
 	}
+	if src.list == nil {
+		return names
+	}
+	for _, m := range src.list.FindAllStringSubmatch(string(text), -1) {
+		for _, one := range strings.Split(m[1], ",") {
+			if name := listed(one); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
 	return names
+}
+
+// listed is the exported name of one element of a list: `handler`, `handler: own`, or `own as handler`.
+func listed(element string) string {
+	element, _, _ = strings.Cut(element, ":")
+	words := strings.Fields(element)
+	switch {
+	case len(words) == 1:
+		return words[0]
+	case len(words) == 3 && words[1] == "as":
+		return words[2]
+	}
+	return ""
 }

@@ -16,20 +16,22 @@ type sourceFiles struct {
 	endings  []string
 	function *regexp.Regexp // nil: not looked for
 	joint    string         // between the file's or class's name and the function's
+	list     *regexp.Regexp // of several functions at once, by their names; nil: the language has none
 }
 
 func sourcesOf(language string) sourceFiles {
 	switch language {
 	case "python":
 		return sourceFiles{[]string{".py", ".pyc"},
-			regexp.MustCompile(`(?m)^(?:async )?def (\w+)\(\s*\w+[^,)]*,\s*\w+[^,)]*\)`), "."}
+			regexp.MustCompile(`(?m)^(?:async )?def (\w+)\(\s*\w+[^,)]*,\s*\w+[^,)]*\)`), ".", nil}
 	case "nodejs":
 		return sourceFiles{[]string{".js", ".mjs", ".cjs", ".ts"},
-			regexp.MustCompile(`(?m)\bexports\.(\w+)\s*=|^export (?:async )?(?:function|const) (\w+)`), "."}
+			regexp.MustCompile(`(?m)\bexports\.(\w+)\s*=|^export (?:async )?(?:function|const) (\w+)`), ".",
+			regexp.MustCompile(`(?m)(?:\bmodule\.exports\s*=|^export)\s*\{([^{}]*)\}`)}
 	case "ruby":
-		return sourceFiles{[]string{".rb"}, regexp.MustCompile(`(?m)^def (\w+)`), "."}
+		return sourceFiles{[]string{".rb"}, regexp.MustCompile(`(?m)^def (\w+)`), ".", nil}
 	case "java":
-		return sourceFiles{[]string{".java", ".class", ".jar"}, nil, "::"}
+		return sourceFiles{[]string{".java", ".class", ".jar"}, nil, "::", nil}
 	case "go":
 		return sourceFiles{endings: []string{".go"}}
 	case "rust":
@@ -53,7 +55,7 @@ func handlerIsFile(dir string, fn *run.Function, handler string) error {
 		if fn.Language == "java" {
 			function = "handleRequest"
 		}
-		meant = strings.TrimSuffix(handler, ending) + src.joint + functionIn(dir, handler, src.function, function)
+		meant = strings.TrimSuffix(handler, ending) + src.joint + functionIn(dir, handler, src, function)
 	}
 	return fail.Input("handler %q is the name of a file; want %s; did you mean %q?", handler,
 		handlerForm(fn.Language), meant).
@@ -61,11 +63,11 @@ func handlerIsFile(dir string, fn *run.Function, handler string) error {
 }
 
 // functionIn is the name of the probable entry point in a file: the usual name, unless the file has only others.
-func functionIn(dir, file string, pattern *regexp.Regexp, usual string) string {
-	if dir == "" || pattern == nil {
+func functionIn(dir, file string, src sourceFiles, usual string) string {
+	if dir == "" || src.function == nil {
 		return usual
 	}
-	found := functionsIn(filepath.Join(dir, filepath.FromSlash(file)), pattern)
+	found := functionsIn(filepath.Join(dir, filepath.FromSlash(file)), src)
 	if len(found) == 0 || slices.Contains(found, usual) {
 		return usual
 	}

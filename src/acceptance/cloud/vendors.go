@@ -71,7 +71,10 @@ func (c *stores) use(by func([]store)) {
 	by(c.all)
 }
 
-func allTargets() []target {
+func allTargets() []target { return append(targetsOfPlugins(), targetsOfTools()...) }
+
+// targetsOfPlugins are the clouds that the Serverless CLI deploys to.
+func targetsOfPlugins() []target {
 	return []target{
 		{name: "aws", units: 1, looks: 1, scope: awsAccount + "/us-west-2", sweeps: true, process: true,
 			api: awsAPI, apiEnv: "AWS_ENDPOINT_URL", fakeCLI: "osls",
@@ -111,6 +114,12 @@ func allTargets() []target {
 				"ALIBABA_CLOUD_ACCOUNT_ID": ""},
 			missing: "the Serverless CLI for aliyun is not installed", old: "needs osls, or serverless 3",
 			noCredentials: "there are no credentials for Alibaba Cloud"},
+	}
+}
+
+// targetsOfTools are the clouds with a tool of their own.
+func targetsOfTools() []target {
+	return []target{
 		{name: "cloudflare", units: 2, scope: "0123456789abcdef0123456789abcdef", sweeps: true,
 			api: cloudflareAPI, apiEnv: "CLOUDFLARE_API_BASE_URL", fakeCLI: "wrangler", file: file("cloudflare",
 				`"Runtime":"nodejs22.x","FunctionMemoryMB":128`),
