@@ -47,7 +47,9 @@ var imports = map[string][]string{
 	"report":         {"analyze"},
 	"providerreport": {"provider", "sample"},
 	"objectstore":    {"filelock"},
-	"local":          {"filelock", "reportline", "sample", "shell"}, // credential helpers of registries
+	"unzip":          {},
+	"archive":        {"unzip"},
+	"local":          {"filelock", "reportline", "sample", "shell", "unzip"}, // credential helpers of registries
 	"reportline":     {},
 	"acceptance":     {"*"}, // libraries of end-to-end tests, which no package of the binary imports
 }

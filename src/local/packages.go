@@ -14,12 +14,13 @@ import (
 	"sync"
 
 	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
+	"github.com/vhive-serverless/STeLLAR/src/unzip"
 )
 
 // packages holds the unpacked packages, each distinct one once, while a function uses it.
 type packages struct {
-	dir    string
-	limits unpackLimits
+	dir  string
+	opts unzip.Options
 
 	mu  sync.Mutex
 	all map[string]*pkg
@@ -88,7 +89,7 @@ func (s *packages) fill(p *pkg, file *os.File, size int64) error {
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {
 		return err
 	}
-	if err := unpack(file, size, p.dir, s.limits); err != nil || !p.alone {
+	if err := unzip.Unpack(file, size, p.dir, s.opts); err != nil || !p.alone {
 		return err
 	}
 	// No mount makes it read-only, so that a write by mistake, at least, fails as it does in the cloud.

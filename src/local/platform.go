@@ -20,6 +20,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/local/container"
 	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
+	"github.com/vhive-serverless/STeLLAR/src/unzip"
 )
 
 const (
@@ -75,7 +76,7 @@ func New(opts Options) (*Platform, error) {
 		opts: opts, id: fmt.Sprintf("stellar-local-%d-%s", opts.pid, randomHex(4)), startedAt: time.Now(),
 		packages: &packages{
 			dir: filepath.Join(opts.Dir, "packages"), all: map[string]*pkg{},
-			limits: unpackLimits{bytes: opts.MaxUnpacked, entries: opts.MaxEntries},
+			opts: unzip.Options{Bytes: opts.MaxUnpacked, Entries: opts.MaxEntries, ReadOnly: true},
 		},
 		runtimes: &runtimes{dir: filepath.Join(opts.Dir, "runtimes"), known: map[string]*launch{}},
 		services: map[string]*service{}, turns: map[string]*turn{}, stop: make(chan struct{}),

@@ -1,6 +1,7 @@
-package local
+package unzip
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -9,21 +10,46 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
-func tryUnpack(t *testing.T, data []byte, limits unpackLimits) (string, error) {
+type entry struct {
+	name string
+	mode fs.FileMode
+	data []byte
+}
+
+func zipOf(t *testing.T, entries ...entry) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	for _, e := range entries {
+		h := &zip.FileHeader{Name: e.name, Method: zip.Deflate}
+		h.SetMode(e.mode)
+		f, err := w.CreateHeader(h)
+		if err == nil {
+			_, err = f.Write(e.data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func tryUnpack(t *testing.T, data []byte, opts Options) (string, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "out")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = sandbox.RemoveTree(dir) })
-	return dir, unpack(bytes.NewReader(data), int64(len(data)), dir, limits)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir, Unpack(bytes.NewReader(data), int64(len(data)), dir, opts)
 }
 
-var roomy = unpackLimits{bytes: 1 << 20, entries: 100}
+var roomy = Options{Bytes: 1 << 20, Entries: 100, ReadOnly: true}
 
 func TestUnpackRefuses(t *testing.T) {
 	link := func(name, target string) entry { return entry{name, 0o777 | fs.ModeSymlink, []byte(target)} }
@@ -58,7 +84,7 @@ func TestUnpackRefuses(t *testing.T) {
 		"many": {many, "101 entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir, err := tryUnpack(t, zipOf(test.entries...), roomy)
+			dir, err := tryUnpack(t, zipOf(t, test.entries...), roomy)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
@@ -70,18 +96,37 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
+// Where links are refused, harmless ones are, too; without ReadOnly the owner can write.
+func TestUnpackWithoutLinks(t *testing.T) {
+	opts := Options{Bytes: 1 << 20, Entries: 100, NoLinks: true}
+	file := entry{"a", 0o644, []byte("x")}
+	if _, err := tryUnpack(t, zipOf(t, file, entry{"l", 0o777 | fs.ModeSymlink, []byte("a")}), opts); err == nil ||
+		!strings.Contains(err.Error(), `"l" is a link`) {
+		t.Errorf("a link: %v", err)
+	}
+	dir, err := tryUnpack(t, zipOf(t, file, entry{"b", 0o755, []byte("x")}), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]fs.FileMode{"a": 0o644, "b": 0o755} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v %v, want %v", name, err, info.Mode(), mode)
+		}
+	}
+}
+
 // An entry that declares less than it holds must not get past the limit.
 func TestUnpackLyingSize(t *testing.T) {
-	data := zipOf(entry{"zeros", 0o644, make([]byte, 500_000)})
+	data := zipOf(t, entry{"zeros", 0o644, make([]byte, 500_000)})
 	central := bytes.LastIndex(data, []byte("PK\x01\x02"))
 	binary.LittleEndian.PutUint32(data[central+24:], 10)
-	if _, err := tryUnpack(t, data, unpackLimits{bytes: 100, entries: 10}); err == nil {
+	if _, err := tryUnpack(t, data, Options{Bytes: 100, Entries: 10}); err == nil {
 		t.Error("unpacked")
 	}
 }
 
 func TestUnpackKeeps(t *testing.T) {
-	dir, err := tryUnpack(t, zipOf(
+	dir, err := tryUnpack(t, zipOf(t,
 		entry{"bin/run", 0o4755, []byte("run")}, entry{"lib/", 0o755 | fs.ModeDir, nil},
 		entry{"lib/a.py", 0o644, []byte("a")},
 		entry{"lib/b.py", 0o777 | fs.ModeSymlink, []byte("a.py")}, entry{"odd..name", 0o600, nil},
@@ -97,7 +142,7 @@ func TestUnpackKeeps(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "lib/b.py")); err != nil || string(text) != "a" {
 		t.Errorf("through the link: %v %q", err, text)
 	}
-	if err := sandbox.RemoveTree(dir); err != nil {
+	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {

@@ -1,4 +1,6 @@
-package local
+// Package unzip unpacks ZIP archives that others have made. What leads out of the folder, unpacks to more than was
+// allowed, or is neither file, folder nor link is refused.
+package unzip
 
 import (
 	"archive/zip"
@@ -11,21 +13,25 @@ import (
 	"strings"
 )
 
-// unpackLimits bound what one archive may become.
-type unpackLimits struct {
-	bytes   int64
-	entries int
+// Options bound what one archive may become, and say how its files are written.
+type Options struct {
+	Bytes    int64 // of all files together, unpacked
+	Entries  int
+	NoLinks  bool // links are refused
+	ReadOnly bool // files can only be read, for folders that several readers share
+	// Keep reports whether an entry is unpacked, by its name in the archive. All are checked. nil: all are unpacked
+	Keep func(name string) bool
 }
 
-// unpack writes an archive into the empty folder dir: regular files keep their exec bits, and everything becomes
-// read-only because instances share it. Links are made last, so that no file is ever written through one. The folder is
-// opened as an os.Root, so that the kernel stops what the checks overlook.
-func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
+// Unpack writes an archive into the empty folder dir: regular files keep their exec bits. Links are
+// made last, so that no file is ever written through one. The folder is opened as an os.Root, so that the kernel stops
+// what the checks overlook.
+func Unpack(r io.ReaderAt, size int64, dir string, opts Options) error {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
 		return fmt.Errorf("not a ZIP archive: %w", err)
 	}
-	if err := checkArchive(archive, limits); err != nil {
+	if err := checkArchive(archive, opts); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)
@@ -36,12 +42,13 @@ func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
 	var links []*zip.File
 	for _, f := range archive.File {
 		switch {
+		case opts.Keep != nil && !opts.Keep(f.Name):
 		case f.Mode()&fs.ModeSymlink != 0:
 			links = append(links, f)
 		case f.Mode().IsDir() || strings.HasSuffix(f.Name, "/"):
 			err = root.MkdirAll(path.Clean(f.Name), 0o755)
 		default:
-			err = unpackFile(root, f)
+			err = unpackFile(root, f, opts.ReadOnly)
 		}
 		if err != nil {
 			return fmt.Errorf("entry %q: %w", f.Name, err)
@@ -61,9 +68,9 @@ func unpack(r io.ReaderAt, size int64, dir string, limits unpackLimits) error {
 	return nil
 }
 
-func checkArchive(archive *zip.Reader, limits unpackLimits) error {
-	if n := len(archive.File); n > limits.entries {
-		return fmt.Errorf("%d entries; at most %d are unpacked", n, limits.entries)
+func checkArchive(archive *zip.Reader, opts Options) error {
+	if n := len(archive.File); n > opts.Entries {
+		return fmt.Errorf("%d entries; at most %d are unpacked", n, opts.Entries)
 	}
 	var total uint64
 	for _, f := range archive.File {
@@ -73,8 +80,11 @@ func checkArchive(archive *zip.Reader, limits unpackLimits) error {
 		if t := f.Mode().Type(); t&^(fs.ModeDir|fs.ModeSymlink) != 0 {
 			return fmt.Errorf("entry %q is neither file, folder nor link (%s)", f.Name, t)
 		}
-		if f.UncompressedSize64 > uint64(limits.bytes) || total+f.UncompressedSize64 > uint64(limits.bytes) {
-			return fmt.Errorf("unpacks to more than %d bytes", limits.bytes)
+		if opts.NoLinks && f.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("entry %q is a link", f.Name)
+		}
+		if f.UncompressedSize64 > uint64(opts.Bytes) || total+f.UncompressedSize64 > uint64(opts.Bytes) {
+			return fmt.Errorf("unpacks to more than %d bytes", opts.Bytes)
 		}
 		total += f.UncompressedSize64
 	}
@@ -94,16 +104,19 @@ func checkName(name string) error {
 	return nil
 }
 
-func unpackFile(root *os.Root, f *zip.File) error {
+func unpackFile(root *os.Root, f *zip.File, readOnly bool) error {
 	name := path.Clean(f.Name)
 	if parent := path.Dir(name); parent != "." {
 		if err := root.MkdirAll(parent, 0o755); err != nil {
 			return err
 		}
 	}
-	mode := fs.FileMode(0o444)
+	mode := fs.FileMode(0o644)
 	if f.Mode()&0o111 != 0 {
-		mode = 0o555
+		mode = 0o755
+	}
+	if readOnly {
+		mode &^= 0o222
 	}
 	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {

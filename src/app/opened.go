@@ -1,0 +1,64 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/vhive-serverless/STeLLAR/src/archive"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+)
+
+// OpenedRun is a run that can be read. It must be closed.
+type OpenedRun struct {
+	Name    string // as the user named it
+	Dir     string // what is read, absolute: the run's folder, or what else was named
+	Archive string // path of its archive, from which Dir was unpacked; empty: it is a folder
+
+	temporary string // removed by Close; empty: nothing is
+}
+
+// OpenRun finds the run that a path names: a run's folder, an archive, or the word latest, which is the newest run of
+// the output folder where nothing else has that name. An archive is unpacked into a temporary folder, and its checksums
+// are compared. What is none of these is left to the caller: Dir is then the path.
+func (a App) OpenRun(path string) (*OpenedRun, error) {
+	dir := path
+	if _, err := os.Lstat(path); path == run.LatestLink && errors.Is(err, fs.ErrNotExist) {
+		dir = filepath.Join(a.Output, run.LatestLink)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fail.Input("the run's folder: %w", err)
+	}
+	if !archive.Is(dir) {
+		return &OpenedRun{Name: path, Dir: dir}, nil
+	}
+	return openArchive(path, dir, nil)
+}
+
+// openArchive unpacks an archive; keep selects its files, nil: all.
+func openArchive(name, path string, keep func(string) bool) (*OpenedRun, error) {
+	temporary, err := os.MkdirTemp("", "stellar-archive-")
+	if err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", path, err)
+	}
+	o := &OpenedRun{Name: name, Dir: filepath.Join(temporary, archive.RunDir), Archive: path, temporary: temporary}
+	if err := archive.Unpack(path, temporary, keep); err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	return o, nil
+}
+
+// Close removes what was unpacked.
+func (o *OpenedRun) Close() error {
+	if o.temporary == "" {
+		return nil
+	}
+	if err := os.RemoveAll(o.temporary); err != nil {
+		return fmt.Errorf("remove the unpacked archive: %w", err)
+	}
+	return nil
+}
