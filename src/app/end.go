@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -155,9 +156,11 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// undo removes what the run made. A run that made nothing, such as one of a URL, tells of no removal.
+// undo removes what the run made. A run that made nothing but its scratch folder, such as one of a URL, tells of no
+// removal.
 func (j *job) undo(ctx context.Context, r *run.Run) error {
-	if len(r.Journal.Pending()) == 0 {
+	scratch := func(res run.Resource) bool { return res.Kind == pipeline.KindFolder }
+	if len(slices.DeleteFunc(r.Journal.Pending(), scratch)) == 0 {
 		return run.Undo(ctx, r.Journal, j.Undoing(r))
 	}
 	j.Observer.StageStart("removing")
