@@ -44,7 +44,7 @@ var imports = map[string][]string{
 		"run", "sample"},
 	"sample":         {},
 	"analyze":        {"sample"},
-	"report":         {"analyze"},
+	"report":         {"analyze", "sample"}, // exports have the rows, too
 	"providerreport": {"provider", "sample"},
 	"objectstore":    {"filelock"},
 	"unzip":          {},
@@ -113,6 +113,7 @@ var libraries = map[string][]string{
 	"github.com/urfave/cli/v2":               {"cli"},
 	"github.com/sirupsen/logrus":             {"cli"},
 	"gonum.org/v1/plot":                      {"report"},
+	"github.com/parquet-go/parquet-go":       {"report/export"},
 	"github.com/mholt/archiver/v4":           {"pack"},
 	"gopkg.in/yaml.v3":                       {"provider"},
 	"github.com/montanaflynn/stats":          {"analyze"},

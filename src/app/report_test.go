@@ -142,6 +142,7 @@ func TestReportOfACopiedFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkExports(t, w, elsewhere, rec.Results[0].Rows+rec.Results[1].Rows+rec.Results[2].Rows)
 	if rec.Results[0].IdleClose <= 0 || rec.Results[2].Unsent == 0 {
 		t.Errorf("the run is not one that tests this: %+v", rec.Results)
 	}

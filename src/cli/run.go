@@ -24,8 +24,11 @@ func fileFlag() cli.Flag {
 	return &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "the experiment `FILE` (JSON)"}
 }
 
+// defaultOutput is the folder that results go to.
+const defaultOutput = "latency-samples"
+
 func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "latency-samples",
+	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: defaultOutput,
 		Usage: "`FOLDER` that results go to, one sub-folder a run"}
 }
 

@@ -80,7 +80,7 @@ func (s priceStage) Run(ctx context.Context, r *run.Run) error {
 // Price prices the rows of a finished run again, from its folder and its record, and keeps the prices there in place of
 // those that the run used. A row that has no price now has an empty cell, whatever it had before.
 func Price(ctx context.Context, dir string, rec *run.Record, sheet *price.Sheet, log run.Logger) error {
-	if err := checkResults(dir, rec); err != nil {
+	if err := CheckResults(dir, rec); err != nil {
 		return err
 	}
 	row, err := vendors.Find(rec.Experiment.ProviderKind())

@@ -18,8 +18,8 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
 
-// statisticsFile is the name of the table of statistics, in a run's folder and in each sub-experiment's.
-const statisticsFile = "statistics.csv"
+// StatisticsFile is the name of the table of statistics, in a run's folder and in each sub-experiment's.
+const StatisticsFile = "statistics.csv"
 
 // reportStage turns the recorded rows into statistics and plots.
 type reportStage struct {
@@ -75,7 +75,7 @@ type reporter struct {
 // and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
 // is an error and costs the others nothing.
 func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log run.Logger) (Reported, error) {
-	if err := checkResults(dir, rec); err != nil {
+	if err := CheckResults(dir, rec); err != nil {
 		return Reported{}, err
 	}
 	s := &reporter{dir: dir, rec: rec, log: log, draw: draw,
@@ -88,8 +88,8 @@ func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log ru
 	return s.out, errors.Join(err, perr)
 }
 
-// checkResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
-func checkResults(dir string, rec *run.Record) error {
+// CheckResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
+func CheckResults(dir string, rec *run.Record) error {
 	if rec.Experiment == nil || rec.Experiment.Seed == nil {
 		return fail.Input("%s: its %s has no experiment", dir, run.RecordFile)
 	}
@@ -128,10 +128,10 @@ func (s *reporter) report() error {
 	for _, sum := range sums {
 		dir := s.folder(sum.Index)
 		errs = append(errs, os.MkdirAll(dir, 0o755)) // a sub-experiment that never began has none
-		errs = append(errs, statistics(filepath.Join(dir, statisticsFile), sum))
+		errs = append(errs, statistics(filepath.Join(dir, StatisticsFile), sum))
 	}
 	if len(sums) > 0 {
-		errs = append(errs, statistics(filepath.Join(s.dir, statisticsFile), sums...))
+		errs = append(errs, statistics(filepath.Join(s.dir, StatisticsFile), sums...))
 		s.drawing.CombinedCDF(s.dir, sums)
 		if slices.ContainsFunc(sums, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
 			s.drawing.Parts(s.dir, sums)

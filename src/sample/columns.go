@@ -20,6 +20,10 @@ type column struct {
 	write  func(w *Writer, m *memo, s *Sample)
 	read   func(m *memo, s *Sample, cell []byte) error
 	unique bool // nearly every row has its own text: not worth remembering, and Reader.OmitRequestIDs leaves it out
+
+	kind     Kind
+	decimals int // see Field
+	value    func(m *memo, s *Sample) Value
 }
 
 // columns lists latencies.csv in order. The first six keep the names and order that existing plotting scripts read.
@@ -59,27 +63,28 @@ func wireColumns() []column {
 		millisColumn("TLS (ms)", func(s *Sample) *time.Duration { return &s.TLS }),
 		millisColumn("Time To First Byte (ms)", func(s *Sample) *time.Duration { return &s.FirstByte }),
 		intColumn("Status", func(s *Sample) *int { return &s.Status }, false),
-		{name: "Error", write: func(w *Writer, _ *memo, s *Sample) { w.text(string(s.Err)) }, read: readClass},
+		{name: "Error", write: func(w *Writer, _ *memo, s *Sample) { w.text(string(s.Err)) }, read: readClass,
+			value: func(_ *memo, s *Sample) Value { return TextValue(string(s.Err)) }},
 		{name: "Response Bytes", write: writeBytes, read: func(_ *memo, s *Sample, cell []byte) (err error) {
 			s.Bytes, err = parseCount(cell)
 			return err
-		}},
+		}, kind: IntegerKind, value: func(_ *memo, s *Sample) Value { return countValue(s.Bytes, s.Status != 0) }},
 	}
 }
 
 func functionColumns() []column {
 	return []column{
-		{name: "Cold", write: writeCold, read: readCold},
+		{name: "Cold", write: writeCold, read: readCold, kind: BoolKind, value: coldValue},
 		textColumn("Instance ID", func(s *Sample) *string { return &s.InstanceID }),
 		{name: "Instance Invocation", write: func(w *Writer, _ *memo, s *Sample) { w.count(s.Invocation, false) },
 			read: func(_ *memo, s *Sample, cell []byte) (err error) {
 				s.Invocation, err = parseCount(cell)
 				return err
-			}},
+			}, kind: IntegerKind, value: func(_ *memo, s *Sample) Value { return countValue(s.Invocation, false) }},
 		millisColumn("Init (ms)", func(s *Sample) *time.Duration { return &s.Init }),
 		millisColumn("Service Time (ms)", func(s *Sample) *time.Duration { return &s.Service }),
 		{name: "Desired Service Time", write: func(w *Writer, m *memo, s *Sample) { w.duration(m, s.Desired) },
-			read: readDesired},
+			read: readDesired, value: desiredValue},
 		timeColumn("Function Received At", func(s *Sample) *time.Time { return &s.FnReceived }),
 	}
 }
@@ -98,7 +103,8 @@ func clientColumns() []column {
 // its request had.
 func reportColumns() []column {
 	return []column{
-		{name: "Cold Start", write: func(w *Writer, _ *memo, s *Sample) { w.text(s.ColdStart) }, read: readColdStart},
+		{name: "Cold Start", write: func(w *Writer, _ *memo, s *Sample) { w.text(s.ColdStart) }, read: readColdStart,
+			value: func(_ *memo, s *Sample) Value { return TextValue(s.ColdStart) }},
 		millisColumn("Provider Duration (ms)", func(s *Sample) *time.Duration { return &s.ProviderDuration }),
 		millisColumn("Billed Duration (ms)", func(s *Sample) *time.Duration { return &s.Billed }),
 		millisColumn("Provider Init (ms)", func(s *Sample) *time.Duration { return &s.ProviderInit }),
@@ -113,7 +119,7 @@ func reportColumns() []column {
 			read: func(_ *memo, s *Sample, cell []byte) (err error) {
 				s.Cost, err = parseCost(cell)
 				return err
-			}},
+			}, kind: NumberKind, decimals: -1, value: func(_ *memo, s *Sample) Value { return NumberValue(s.Cost) }},
 		textColumn("Body", func(s *Sample) *string { return &s.Body }),
 	}
 }
@@ -128,7 +134,8 @@ func unreported(s *Sample) bool {
 func textColumn(name string, field func(*Sample) *string) column {
 	return column{name: name,
 		write: func(w *Writer, _ *memo, s *Sample) { w.text(*field(s)) },
-		read:  func(m *memo, s *Sample, cell []byte) error { *field(s) = m.repeated(cell); return nil }}
+		read:  func(m *memo, s *Sample, cell []byte) error { *field(s) = m.repeated(cell); return nil },
+		value: func(_ *memo, s *Sample) Value { return TextValue(*field(s)) }}
 }
 
 // idColumn is a text column whose cells hardly repeat.
@@ -140,7 +147,7 @@ func idColumn(name string, field func(*Sample) *string) column {
 }
 
 func timeColumn(name string, field func(*Sample) *time.Time) column {
-	return column{name: name,
+	return column{name: name, kind: TimeKind, value: func(_ *memo, s *Sample) Value { return TimeValue(*field(s)) },
 		write: func(w *Writer, m *memo, s *Sample) { w.time(m, *field(s)) },
 		read: func(m *memo, s *Sample, cell []byte) (err error) {
 			*field(s), err = m.parseTime(cell)
@@ -149,7 +156,8 @@ func timeColumn(name string, field func(*Sample) *time.Time) column {
 }
 
 func millisColumn(name string, field func(*Sample) *time.Duration) column {
-	return column{name: name,
+	return column{name: name, kind: NumberKind, decimals: 3,
+		value: func(_ *memo, s *Sample) Value { return MillisValue(*field(s)) },
 		write: func(w *Writer, _ *memo, s *Sample) { w.millis(*field(s)) },
 		read: func(_ *memo, s *Sample, cell []byte) (err error) {
 			*field(s), err = parseMillis(cell)
@@ -159,7 +167,8 @@ func millisColumn(name string, field func(*Sample) *time.Duration) column {
 
 // intColumn is a column of whole numbers; zero says whether 0 is a value (it is written) or means that there is none.
 func intColumn(name string, field func(*Sample) *int, zero bool) column {
-	return column{name: name,
+	return column{name: name, kind: IntegerKind,
+		value: func(_ *memo, s *Sample) Value { return countValue(int64(*field(s)), zero) },
 		write: func(w *Writer, _ *memo, s *Sample) { w.count(int64(*field(s)), zero) },
 		read: func(_ *memo, s *Sample, cell []byte) error {
 			n, err := parseCount(cell)
@@ -171,8 +180,19 @@ func intColumn(name string, field func(*Sample) *int, zero bool) column {
 		}}
 }
 
+// boolColumn is a column of two texts. In formats with types it is true or false where these are the texts.
 func boolColumn(name string, field func(*Sample) *bool, yes, no string) column {
-	return column{name: name,
+	kind, first, second := BoolKind, BoolValue(true), BoolValue(false)
+	if yes != "true" {
+		kind, first, second = TextKind, TextValue(yes), TextValue(no)
+	}
+	return column{name: name, kind: kind,
+		value: func(_ *memo, s *Sample) Value {
+			if *field(s) {
+				return first
+			}
+			return second
+		},
 		write: func(w *Writer, _ *memo, s *Sample) {
 			if *field(s) {
 				w.text(yes)

@@ -279,13 +279,19 @@ func (w *Writer) millis(d time.Duration) {
 	if d < 0 {
 		return
 	}
+	us := wholeMicros(d)
+	w.buf = strconv.AppendInt(w.buf, us/1000, 10)
+	w.buf = append(w.buf, '.')
+	w.thousandths(uint32(us % 1000))
+}
+
+// wholeMicros is a duration of 0 or more, rounded to the nearest microsecond.
+func wholeMicros(d time.Duration) int64 {
 	us := int64(d / time.Microsecond)
 	if d%time.Microsecond >= 500 {
 		us++
 	}
-	w.buf = strconv.AppendInt(w.buf, us/1000, 10)
-	w.buf = append(w.buf, '.')
-	w.thousandths(uint32(us % 1000))
+	return us
 }
 
 func (w *Writer) count(n int64, zero bool) {

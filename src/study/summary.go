@@ -130,7 +130,7 @@ func options(rec *run.Record, folder string) (analyze.Options, error) {
 		return analyze.Options{}, err
 	}
 	opts := analyze.Options{
-		Identity: identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
+		Identity: Identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
 		Kept:    rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,
 		Reports: rec.Experiment.SubExperiments[res.SubExperiment].ProviderReport,
 	}
@@ -140,7 +140,8 @@ func options(rec *run.Record, folder string) (analyze.Options, error) {
 	return opts, nil
 }
 
-func identity(rec *run.Record, i int) analyze.Identity {
+// Identity says what sub-experiment i of a run is, as its tables have it.
+func Identity(rec *run.Record, i int) analyze.Identity {
 	s := &rec.Experiment.SubExperiments[i]
 	return analyze.Identity{
 		Index: i, Title: s.Title, Provider: rec.Experiment.ProviderKind(), Runtime: runtimeOf(rec, i),
