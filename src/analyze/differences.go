@@ -139,32 +139,13 @@ func (l *Line) fastest(points []int) int {
 	})
 }
 
-// inflation is the factor by which the variance of a median is larger than that of independent bursts, where
-// neighbouring bursts are alike (one-sided test of the autocorrelation at 5 %): (1+r)/(1-r) for an autocorrelation of r
-// that falls off geometrically (Bayley and Hammersley, Supplement to the JRSS 8, 1946). It is 1 where they are not.
+// inflation is that of a line's points together.
 func (l *Line) inflation(points []int) float64 {
-	const (
-		oneSided = 1.6448536269514722 // 95 % quantile of the standard normal distribution
-		most     = 0.98
-	)
-	var above, below float64
-	n := 0
+	var series [][]float64
 	for _, i := range points {
-		ranks, _ := doubledRanks(l.Points[i].bursts)
-		middle := float64(len(ranks) + 1)
-		for k, r := range ranks {
-			below += (float64(r) - middle) * (float64(r) - middle)
-			if k > 0 {
-				above += (float64(r) - middle) * (float64(ranks[k-1]) - middle)
-			}
-		}
-		n += len(ranks)
+		series = append(series, l.Points[i].bursts)
 	}
-	if below == 0 || above/below <= oneSided/math.Sqrt(float64(n)) {
-		return 1
-	}
-	r := min(above/below, most)
-	return (1 + r) / (1 - r)
+	return Inflation(series...)
 }
 
 // holm corrects probabilities for their number and that of the untested ones, as if those were larger (Holm,

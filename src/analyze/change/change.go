@@ -1,0 +1,124 @@
+// Package change says whether two runs differ: for each metric of each sub-experiment the difference and the ratio with
+// 95 % intervals, a test, and a verdict in a word.
+//
+// Requests of one burst share their queue and their instances, so whole bursts are the independent observations: each
+// interval counts as many requests as independent ones would say the same (the design effect), and each test compares
+// bursts. Nothing is drawn at random: the same rows give the same result.
+package change
+
+import (
+	"cmp"
+
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+)
+
+// Sub is what one run measured of one sub-experiment.
+type Sub struct {
+	Title  string
+	Bursts analyze.Bursts
+	Costs  []BurstCost // of the bursts of which requests have a cost; nil where none has one
+}
+
+// BurstCost is what the requests of one burst cost together.
+type BurstCost struct {
+	USD      float64
+	Requests int // those that have a cost
+}
+
+// Side is a run. Its i-th sub-experiment is compared with the i-th one of another side.
+type Side struct {
+	Name string
+	Subs []Sub
+}
+
+// Result is the comparison of a run with the first one.
+type Result struct {
+	A    string `json:"a"`
+	B    string `json:"b"`
+	Subs []Pair `json:"sub_experiments"`
+	// comparisons of all results together, for which P is corrected
+	Tests int `json:"tests"`
+}
+
+// Pair is one sub-experiment of both runs.
+type Pair struct {
+	Title   string   `json:"title"`
+	Changes []Change `json:"changes"`
+}
+
+// Units of metrics.
+const (
+	MS     = "ms"
+	Points = "pp"  // percentage points: of shares, whose values are percentages
+	USD    = "usd" // for a million requests
+)
+
+// Verdicts. Latencies are faster or slower, other metrics higher or lower.
+const (
+	Faster = "faster"
+	Slower = "slower"
+	Higher = "higher"
+	Lower  = "lower"
+	None   = "no difference found"
+	TooFew = "too few samples"
+	NoData = "no data" // one of the runs has no value at all
+)
+
+// Change is how one metric differs between two runs. A value without data does not exist: nothing was measured, or the
+// samples are too few for it.
+type Change struct {
+	Metric     string           `json:"metric"` // cold.p50, errors, …; see Metrics
+	Unit       string           `json:"unit"`   // of A, B and Difference
+	A          analyze.Estimate `json:"a"`
+	B          analyze.Estimate `json:"b"`
+	Difference analyze.Estimate `json:"difference"` // B - A
+	Ratio      analyze.Estimate `json:"ratio"`      // B / A
+	// of the rank-sum test over bursts, corrected by Holm's method for all comparisons; no data without a test
+	P       analyze.Value `json:"p"`
+	Verdict string        `json:"verdict"`
+	// with None, the largest change either way that the interval leaves possible: of the ratio minus 1, or in Unit where
+	// the unit is Points
+	Smaller analyze.Value `json:"smaller_than"`
+	// with TooFew, how many more bursts each run needs for an interval, at today's design effect
+	MoreBursts int    `json:"more_bursts,omitempty"`
+	Bursts     [2]int `json:"bursts"`   // that the values come from, in A and B
+	Requests   [2]int `json:"requests"` // likewise
+}
+
+// Claimed reports whether a difference was found.
+func (c Change) Claimed() bool {
+	return c.Verdict == Faster || c.Verdict == Slower || c.Verdict == Higher || c.Verdict == Lower
+}
+
+// Compare compares each of the other runs with the first one. A difference is claimed where the test finds one at 5 %
+// over all comparisons that are made, and the interval of the difference leaves out 0.
+func Compare(first Side, others ...Side) []Result {
+	out := make([]Result, len(others))
+	var tested []*Change
+	for i, other := range others {
+		out[i] = Result{A: first.Name, B: other.Name, Subs: []Pair{}}
+		for k := range min(len(first.Subs), len(other.Subs)) {
+			a, b := first.Subs[k], other.Subs[k]
+			out[i].Subs = append(out[i].Subs, Pair{Title: cmp.Or(a.Title, b.Title), Changes: changes(a, b)})
+		}
+	}
+	for i := range out {
+		for k := range out[i].Subs {
+			for c := range out[i].Subs[k].Changes {
+				if change := &out[i].Subs[k].Changes[c]; change.P.OK {
+					tested = append(tested, change)
+				}
+			}
+		}
+	}
+	holm(tested)
+	for i := range out {
+		out[i].Tests = len(tested)
+		for k := range out[i].Subs {
+			for c := range out[i].Subs[k].Changes {
+				out[i].Subs[k].Changes[c].judge()
+			}
+		}
+	}
+	return out
+}

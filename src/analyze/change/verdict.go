@@ -1,0 +1,64 @@
+package change
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+)
+
+// compared compares two sides in a metric. The test is the rank-sum test over bursts: of their medians or means, of
+// their shares of requests above the p95 or p99 of both runs together, of their shares or costs. Where neighbouring
+// bursts are alike, it counts as many bursts less.
+func compared(metric, unit string, a, b estimated) Change {
+	c := Change{Metric: metric, Unit: unit, A: a.Estimate, B: b.Estimate, Bursts: [2]int{a.bursts, b.bursts},
+		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.more, b.more)}
+	c.Difference, c.Ratio = difference(a.Estimate, b.Estimate), ratio(a.Estimate, b.Estimate)
+	if c.Difference.Low.OK && c.Difference.High.OK {
+		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
+		if inflation := analyze.Inflation(a.byBurst, b.byBurst); inflation > 1 {
+			p = math.Erfc(math.Erfcinv(p) / math.Sqrt(inflation))
+		}
+		c.P = analyze.Of(p)
+	}
+	return c
+}
+
+// holm corrects probabilities for their number (Holm, Scandinavian Journal of Statistics 6, 1979).
+func holm(tested []*Change) {
+	slices.SortStableFunc(tested, func(a, b *Change) int { return cmp.Compare(a.P.V, b.P.V) })
+	before := 0.0
+	for i, c := range tested {
+		before = min(1, max(before, c.P.V*float64(len(tested)-i)))
+		c.P = analyze.Of(before)
+	}
+}
+
+// judge sets the verdict.
+func (c *Change) judge() {
+	d := c.Difference
+	switch {
+	case !c.A.Value.OK || !c.B.Value.OK:
+		c.Verdict, c.MoreBursts = NoData, 0
+	case !d.Low.OK || !d.High.OK:
+		c.Verdict = TooFew
+	case c.P.OK && c.P.V <= analyze.Alpha && d.Low.V > 0:
+		c.Verdict = Higher
+		if c.Unit == MS {
+			c.Verdict = Slower
+		}
+	case c.P.OK && c.P.V <= analyze.Alpha && d.High.V < 0:
+		c.Verdict = Lower
+		if c.Unit == MS {
+			c.Verdict = Faster
+		}
+	case c.Unit == Points:
+		c.Verdict, c.Smaller = None, analyze.Of(max(math.Abs(d.Low.V), math.Abs(d.High.V)))
+	default:
+		c.Verdict = None
+		if c.Ratio.Low.OK && c.Ratio.High.OK {
+			c.Smaller = analyze.Of(max(c.Ratio.High.V, 1/c.Ratio.Low.V) - 1)
+		}
+	}
+}
