@@ -60,8 +60,8 @@ type aliveCurve struct {
 	cold      int
 }
 
-// change is one instance more, or one less.
-type change struct {
+// turn is one instance more, or one less.
+type turn struct {
 	at float64
 	by int
 }
@@ -69,16 +69,16 @@ type change struct {
 func aliveOver(lives []analyze.Life) aliveCurve {
 	var c aliveCurve
 	began := lives[0].First
-	changes := make([]change, 0, 2*len(lives))
+	changes := make([]turn, 0, 2*len(lives))
 	for _, l := range lives {
 		from, to := l.First.Sub(began).Seconds(), l.Last.Sub(began).Seconds()
-		changes = append(changes, change{from, 1}, change{to, -1})
+		changes = append(changes, turn{from, 1}, turn{to, -1})
 		c.end = math.Max(c.end, to)
 	}
 	if c.end == 0 {
 		c.end = 1e-3 // all at one instant
 	}
-	slices.SortFunc(changes, func(a, b change) int {
+	slices.SortFunc(changes, func(a, b turn) int {
 		if a.at != b.at {
 			return int(math.Copysign(1, a.at-b.at))
 		}
@@ -91,7 +91,7 @@ func aliveOver(lives []analyze.Life) aliveCurve {
 
 // step makes the curve. Of changes in one column of the page only the most instances are drawn, so that a short peak is
 // seen.
-func (c *aliveCurve) step(changes []change) {
+func (c *aliveCurve) step(changes []turn) {
 	width := c.end / stepColumns
 	alive := 0
 	for i := 0; i < len(changes); {
@@ -114,7 +114,7 @@ func (c *aliveCurve) step(changes []change) {
 }
 
 // mark puts a mark at the cold starts: on the curve, at the number of instances right after it.
-func (c *aliveCurve) mark(lives []analyze.Life, changes []change) {
+func (c *aliveCurve) mark(lives []analyze.Life, changes []turn) {
 	width, last := c.end/markColumns, math.Inf(-1)
 	alive, i := 0, 0
 	for _, l := range lives {

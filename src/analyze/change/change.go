@@ -90,15 +90,17 @@ func (c Change) Claimed() bool {
 	return c.Verdict == Faster || c.Verdict == Slower || c.Verdict == Higher || c.Verdict == Lower
 }
 
-// Compare compares each of the other runs with the first one. A difference is claimed where the test finds one at 5 %
-// over all comparisons that are made, and the interval of the difference leaves out 0.
-func Compare(first Side, others ...Side) []Result {
-	out := make([]Result, len(others))
+// Compare compares pairs of runs: the second side with the first one, the fourth with the third, and so on. A
+// difference is claimed where the test finds one at 5 % over all comparisons that are made, and the interval of the
+// difference leaves out 0.
+func Compare(sides ...Side) []Result {
+	out := make([]Result, len(sides)/2)
 	var tested []*Change
-	for i, other := range others {
-		out[i] = Result{A: first.Name, B: other.Name, Subs: []Pair{}}
-		for k := range min(len(first.Subs), len(other.Subs)) {
-			a, b := first.Subs[k], other.Subs[k]
+	for i := range out {
+		first, second := sides[2*i], sides[2*i+1]
+		out[i] = Result{A: first.Name, B: second.Name, Subs: []Pair{}}
+		for k := range min(len(first.Subs), len(second.Subs)) {
+			a, b := first.Subs[k], second.Subs[k]
 			out[i].Subs = append(out[i].Subs, Pair{Title: cmp.Or(a.Title, b.Title), Changes: changes(a, b)})
 		}
 	}

@@ -1,0 +1,143 @@
+package experiment
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Keys are the keys of an experiment or of one of its sub-experiments with their values as JSON. Keys of an object are
+// joined with its own: Platform.KeepAliveSeconds.
+type Keys map[string]string
+
+// Difference is a key that two experiments have with different values. A and B are for a reader; a key that is not
+// there is "not set".
+type Difference struct {
+	Where string `json:"where,omitempty"` // title of the sub-experiment; empty: the key is the experiment's own
+	Key   string `json:"key"`
+	A     string `json:"a"`
+	B     string `json:"b"`
+}
+
+const (
+	titleKey = "Title"
+	notSet   = "not set"
+)
+
+// Keys are those of the experiment itself, and of each sub-experiment. The seed is none of them: it differs between
+// runs, and what is measured does not follow from it.
+func (e *Experiment) Keys() (own Keys, subs []Keys, err error) {
+	text, err := plainJSON(e)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the keys of an experiment: %w", err)
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, nil, fmt.Errorf("the keys of an experiment: %w", err)
+	}
+	var list []map[string]json.RawMessage
+	if err := json.Unmarshal(all["SubExperiments"], &list); err != nil {
+		return nil, nil, fmt.Errorf("the keys of an experiment: %w", err)
+	}
+	delete(all, "SubExperiments")
+	delete(all, "Seed")
+	for _, sub := range list {
+		subs = append(subs, flat(sub))
+	}
+	return flat(all), subs, nil
+}
+
+// Titled are the keys of a sub-experiment of which nothing but a title is known.
+func Titled(title string) Keys { return Keys{titleKey: string(quoteJSON(title))} }
+
+// Title is the sub-experiment's title.
+func (k Keys) Title() string { return word(k[titleKey]) }
+
+// flat puts the keys of objects beside the others.
+func flat(object map[string]json.RawMessage) Keys {
+	out := Keys{}
+	for key, raw := range object {
+		var inner map[string]json.RawMessage
+		if json.Unmarshal(raw, &inner) != nil || inner == nil {
+			out[key] = string(raw)
+			continue
+		}
+		for name, value := range flat(inner) {
+			out[key+"."+name] = value
+		}
+	}
+	return out
+}
+
+// Differences are the keys whose values differ, by name.
+func (k Keys) Differences(other Keys) []Difference {
+	var out []Difference
+	names := slices.Concat(slices.Collect(maps.Keys(k)), slices.Collect(maps.Keys(other)))
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		a, inA := k[name]
+		b, inB := other[name]
+		if inA && inB && a == b {
+			continue
+		}
+		d := Difference{Key: name, A: notSet, B: notSet}
+		if inA {
+			d.A = word(a)
+		}
+		if inB {
+			d.B = word(b)
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// word is a value for a reader: a text without its quotes, else its JSON.
+func word(raw string) string {
+	var text string
+	if json.Unmarshal([]byte(raw), &text) == nil && text != "" {
+		return text
+	}
+	return raw
+}
+
+// MatchSubs finds the sub-experiments of two experiments that belong together: those with one title, then those whose
+// other keys are equal, then the only one of either. It gives the indices of each pair, in the order of a, and those
+// without a partner.
+func MatchSubs(a, b []Keys) (pairs [][2]int, onlyA, onlyB []int) {
+	partner := make([]int, len(a))
+	for i := range partner {
+		partner[i] = -1
+	}
+	taken := make([]bool, len(b))
+	match := func(same func(x, y Keys) bool) {
+		for i := range a {
+			for j := range b {
+				if partner[i] < 0 && !taken[j] && same(a[i], b[j]) {
+					partner[i], taken[j] = j, true
+				}
+			}
+		}
+	}
+	match(func(x, y Keys) bool { return maps.Equal(x, y) })
+	match(func(x, y Keys) bool { return x[titleKey] == y[titleKey] })
+	match(func(x, y Keys) bool {
+		differ := x.Differences(y)
+		return len(x) > 1 && len(differ) == 1 && differ[0].Key == titleKey
+	})
+	match(func(x, y Keys) bool { return len(a) == 1 && len(b) == 1 })
+	for i, j := range partner {
+		if j < 0 {
+			onlyA = append(onlyA, i)
+			continue
+		}
+		pairs = append(pairs, [2]int{i, j})
+	}
+	for j := range b {
+		if !taken[j] {
+			onlyB = append(onlyB, j)
+		}
+	}
+	return pairs, onlyA, onlyB
+}
