@@ -12,8 +12,8 @@ func (c *command) compareCommand() *cli.Command {
 	return &cli.Command{
 		Name: "compare", Usage: "say what changed between runs", ArgsUsage: "RUN RUN...",
 		Description: "Compares each run with the first one, metric by metric: difference, 95 % interval, test, " +
-			"verdict. A run is its folder, its archive, `latest`,\n`baseline` (see `stellar baseline`), or a " +
-			"latencies.csv of the original STeLLAR or a folder of them. Runs are only read.\n\n" +
+			"verdict. A run is its folder, its archive, latest,\nor a latencies.csv of the original STeLLAR or a " +
+			"folder of them. Runs are only read.\n\n" +
 			example("stellar compare latency-samples/20260102T150405Z-local-abcd latest",
 				"stellar compare --markdown baseline latest > comment.md"),
 		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the comparison"),

@@ -76,8 +76,8 @@ type Change struct {
 	// of the rank-sum test over bursts, corrected by Holm's method for all comparisons; no data without a test
 	P       analyze.Value `json:"p"`
 	Verdict string        `json:"verdict"`
-	// with None, the largest change either way that the interval leaves possible: of the ratio minus 1, or in Unit where
-	// the unit is Points
+	// with None, the largest change either way that the interval leaves possible: of the ratio minus 1, or in Unit
+	// where the unit is Points
 	Smaller analyze.Value `json:"smaller_than"`
 	// with TooFew, how many more bursts each run needs for an interval, at today's design effect
 	MoreBursts int    `json:"more_bursts,omitempty"`
