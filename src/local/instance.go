@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -34,7 +33,7 @@ type instance struct {
 	idle      *time.Timer
 
 	// Set before it starts.
-	api  *http.Server // nil where the function is not asked through the Runtime API
+	api  *apiServer // nil where the function is not asked through the Runtime API
 	tmp  string
 	pull time.Duration // what its image's pull took, where there was one for it
 
@@ -52,6 +51,7 @@ type instance struct {
 	started  time.Time
 	ready    time.Time // first asked for work; zero: not yet
 	inbox    []*invocation
+	waiting  []*apiConn // connections of its runtime that wait for work; none while something is in the inbox
 	inflight map[string]*invocation
 	late     map[string]bool // requests whose time is up and which the function still holds
 	dead     bool
@@ -104,11 +104,8 @@ func (in *instance) launch() (body running, last chan string, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		in.api = &http.Server{Handler: (*runtimeAPI)(in), ReadHeaderTimeout: time.Minute}
-		if in.fn.image == nil {
-			in.api.ConnContext = in.identify
-		}
-		fail.Go(p.defect, func() { _ = in.api.Serve(listener) })
+		in.api = in.newAPI(listener)
+		fail.Go(p.defect, in.api.serve)
 		api = listener.Addr().String()
 	}
 	start := in.startProcess
@@ -151,6 +148,16 @@ func (in *instance) lastWords(last chan string) string {
 	}
 }
 
+// newAPI is the instance's Runtime API.
+func (in *instance) newAPI(listener net.Listener) *apiServer {
+	s := &apiServer{handler: (*runtimeAPI)(in), listener: listener, defect: in.fn.platform.defect,
+		conns: map[net.Conn]bool{}}
+	if in.fn.image == nil {
+		s.identify = in.isOwn
+	}
+	return s
+}
+
 // environment is Lambda's variables, then the function's own; nothing of this process's environment.
 func (in *instance) environment(api string) []string {
 	spec := &in.fn.spec
@@ -185,22 +192,6 @@ func (in *instance) lambda(api string) []string {
 		env = append(env, fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", spec.Concurrency))
 	}
 	return env
-}
-
-// submit puts a request into the inbox; false: the instance is dead, and the request can go to another one.
-func (in *instance) submit(inv *invocation) bool {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if in.dead {
-		return false
-	}
-	in.inbox = append(in.inbox, inv)
-	inv.timer = time.AfterFunc(in.fn.timeout, fail.Caught(in.fn.platform.defect, func() { in.expire(inv) }))
-	select {
-	case in.wake <- struct{}{}:
-	default: // as many are pending as the function can ask for
-	}
-	return true
 }
 
 // expire ends an invocation that timed out. The time runs from when the function has it or, while the function does not

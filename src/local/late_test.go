@@ -2,8 +2,8 @@ package local
 
 import (
 	"fmt"
+	"io"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,13 +11,6 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
-
-// askAPI sends a request to an instance's Runtime API, as its function does.
-func askAPI(in *instance, method, path string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	(*runtimeAPI)(in).ServeHTTP(w, httptest.NewRequest(method, runtimePrefix+path, strings.NewReader("{}")))
-	return w
-}
 
 // TestLateAnswersFreeTheFunction has a function answer requests whose time is up. Its loops go on to ask for work:
 // where they are refused, the runtime ends, and with it the requests that the instance still serves.
@@ -28,22 +21,35 @@ func TestLateAnswersFreeTheFunction(t *testing.T) {
 	f.log = newLogFile(filepath.Join(t.TempDir(), "log"), 1<<20, p.defect)
 	f.timeout = 20 * time.Millisecond
 	in := newInstance(f)
+	api := serveAPI(t, in)
+	ask := func(method, path string) (status int, body string) {
+		res, err := http.DefaultClient.Do(request(t, method, api+runtimePrefix+path, "{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text)
+	}
 	for i, verb := range []string{"response", "error", "response", "error"} {
 		inv := newInvocation(fmt.Sprint("request-", i))
 		inv.given = time.Now()
 		if !in.submit(inv) {
 			t.Fatal("the instance takes no request")
 		}
-		if w := askAPI(in, http.MethodGet, "invocation/next"); w.Code != http.StatusOK {
-			t.Fatalf("request %d: next is answered with %d %s", i, w.Code, w.Body)
+		if status, body := ask(http.MethodGet, "invocation/next"); status != http.StatusOK {
+			t.Fatalf("request %d: next is answered with %d %s", i, status, body)
 		}
 		if res := <-inv.result; res.kind != kindTimeout {
 			t.Fatalf("request %d: %+v", i, res)
 		}
 		for range 2 { // a second answer frees nothing
-			w := askAPI(in, http.MethodPost, "invocation/"+inv.id+"/"+verb)
-			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "InvalidRequestID") {
-				t.Errorf("request %d: a late answer gets %d %s", i, w.Code, w.Body)
+			status, body := ask(http.MethodPost, "invocation/"+inv.id+"/"+verb)
+			if status != http.StatusBadRequest || !strings.Contains(body, "InvalidRequestID") {
+				t.Errorf("request %d: a late answer gets %d %s", i, status, body)
 			}
 		}
 	}

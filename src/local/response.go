@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -29,6 +30,8 @@ type headerValue string
 // UnmarshalJSON accepts only scalars.
 func (v *headerValue) UnmarshalJSON(b []byte) error {
 	switch {
+	case len(b) > 1 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b): // the usual case
+		*v = headerValue(b[1 : len(b)-1])
 	case len(b) > 0 && b[0] == '"':
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {

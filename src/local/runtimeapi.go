@@ -42,13 +42,14 @@ func (a *runtimeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusMethodNotAllowed, "MethodNotAllowed", "use "+want)
 		return
 	}
-	if !isOwn(r) {
+	c, ok := w.(*apiConn)
+	if ok && !c.own {
 		answer(w, http.StatusForbidden, "Forbidden", "this is the Runtime API of another instance")
 		return
 	}
 	switch path {
 	case "invocation/next":
-		in.serveNext(w, r)
+		in.serveNext(c)
 		return
 	case "init/error":
 		in.serveInitError(w, r)
@@ -84,38 +85,6 @@ func accept(w http.ResponseWriter) {
 	_, _ = w.Write(accepted)
 }
 
-// serveNext waits for work. A function may have at most Concurrency requests for work at once, including its current
-// work. The grace period covers a loop whose last request has not been seen to end yet.
-func (in *instance) serveNext(w http.ResponseWriter, r *http.Request) {
-	select {
-	case in.slots <- struct{}{}:
-	default:
-		grace := time.NewTimer(time.Second)
-		defer grace.Stop()
-		select {
-		case in.slots <- struct{}{}:
-		case <-r.Context().Done():
-			return
-		case <-grace.C:
-			answer(w, http.StatusForbidden, "InvalidStateTransition",
-				fmt.Sprintf("next: %d invocation(s) are already asked for or unanswered", cap(in.slots)))
-			return
-		}
-	}
-	in.noteReady()
-	for r.Context().Err() == nil {
-		if inv := in.nextInvocation(); inv != nil {
-			in.hand(w, inv)
-			return
-		}
-		select {
-		case <-in.wake:
-		case <-r.Context().Done():
-		}
-	}
-	<-in.slots
-}
-
 // noteReady records the end of init, which is the first request for work.
 func (in *instance) noteReady() {
 	in.mu.Lock()
@@ -135,51 +104,6 @@ func (in *instance) noteReady() {
 		in.fn.platform.opts.Warnf("function %s: limit CPU: %v", in.fn.spec.Name, err)
 	}
 	in.fn.becameReady(in)
-}
-
-// nextInvocation returns the oldest request in the inbox that is not over.
-func (in *instance) nextInvocation() *invocation {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	for len(in.inbox) > 0 {
-		inv := in.inbox[0]
-		in.inbox[0] = nil
-		in.inbox = in.inbox[1:]
-		if inv.over {
-			continue
-		}
-		in.inflight[inv.id] = inv
-		inv.cold = !in.used
-		in.used = true
-		inv.taken = time.Now()
-		return inv
-	}
-	return nil
-}
-
-// hand writes an event to the function.
-func (in *instance) hand(w http.ResponseWriter, inv *invocation) {
-	if inv.tail != nil {
-		in.tail.Store(inv.tail)
-	}
-	start := append(append(append(make([]byte, 0, 80), "START RequestId: "...), inv.id...), " Version: $LATEST"...)
-	in.fn.log.line(start)
-	inv.tail.line(start)
-	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(inv.event))}
-	h["Lambda-Runtime-Aws-Request-Id"] = []string{inv.id}
-	h["Lambda-Runtime-Deadline-Ms"] = []string{strconv.FormatInt(inv.taken.Add(in.fn.timeout).UnixMilli(), 10)}
-	h["Lambda-Runtime-Invoked-Function-Arn"] = []string{in.fn.arn()}
-	h["Lambda-Runtime-Trace-Id"] = []string{inv.trace}
-	if inv.context != "" {
-		h["Lambda-Runtime-Client-Context"] = []string{clientContext(inv.context)}
-	}
-	if _, err := w.Write(inv.event); err != nil {
-		// The event is lost half-way: the function cannot be trusted to be in step.
-		in.end(result{kind: kindCrash, class: "Runtime.Unknown", msg: fmt.Sprintf(
-			"function %s: the connection to its runtime broke: %v", in.fn.spec.Name, err)})
-	}
 }
 
 // find returns an invocation that the function holds.

@@ -274,6 +274,9 @@ func (c *Container) Peak() int64 {
 // Release removes the container, and releases the image. After an error, it is called again.
 func (c *Container) Release() error {
 	c.once.Do(func() { c.image.engine.uncountUser(c.image.id) })
+	if c.meter != nil {
+		c.meter.Close()
+	}
 	if c.id == "" {
 		return nil
 	}

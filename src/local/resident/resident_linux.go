@@ -3,11 +3,15 @@ package resident
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxProcesses is how many processes of an instance are counted.
@@ -24,9 +28,20 @@ type Meter struct {
 
 	mu     sync.Mutex
 	most   int64
-	pids   []string
+	all    []process
 	listed time.Time
+	closed bool
 }
+
+// process is one that is measured. Its file is kept open, because finding it takes as long as reading it; to read the
+// file of a process that has ended is an error, also when another one has its number.
+type process struct {
+	pid  string
+	file int // of /proc/PID/status; -1: not open
+}
+
+// maxKept is how many of an instance's files are kept open.
+const maxKept = 4
 
 // Tree measures a process and its descendants.
 func Tree(pid int) *Meter { return &Meter{root: pid} }
@@ -41,15 +56,51 @@ func Group(group string) *Meter { return &Meter{group: group} }
 func (m *Meter) Peak() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return m.most
+	}
 	if time.Since(m.listed) > listedFor {
-		m.pids, m.listed = m.processes(), time.Now()
+		m.list()
+		m.listed = time.Now()
 	}
 	var sum int64
-	for _, pid := range m.pids {
-		sum += peakOf(pid)
+	for _, p := range m.all {
+		sum += p.peak()
 	}
 	m.most = max(m.most, sum)
 	return m.most
+}
+
+// Close ends the measurement: what was seen stays.
+func (m *Meter) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	for _, p := range m.all {
+		p.close()
+	}
+	m.all = nil
+}
+
+// list looks for the processes again, and keeps the files of those that are still there.
+func (m *Meter) list() {
+	var all []process
+	for _, pid := range m.processes() {
+		next := process{pid, -1}
+		i := slices.IndexFunc(m.all, func(p process) bool { return p.pid == pid && p.peak() > 0 })
+		switch {
+		case i >= 0:
+			next = m.all[i]
+			m.all[i].file = -1
+		case len(all) < maxKept:
+			next.file = open(pid)
+		}
+		all = append(all, next)
+	}
+	for _, p := range m.all {
+		p.close()
+	}
+	m.all = all
 }
 
 func (m *Meter) processes() []string {
@@ -90,17 +141,44 @@ func descendants(all []string, pid string) []string {
 	return all
 }
 
-// peakOf is the most that a process had resident, in bytes; 0 where the kernel does not tell.
-func peakOf(pid string) int64 {
-	f, err := os.Open("/proc/" + pid + "/status")
-	if err != nil {
-		return 0
+// open opens a process's status; -1: it is not there. The system call alone does it: os.Open makes six of it.
+func open(pid string) int {
+	for {
+		file, err := unix.Open("/proc/"+pid+"/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			return file
+		case !errors.Is(err, unix.EINTR):
+			return -1
+		}
 	}
-	defer f.Close() //nolint:errcheck // only read from
+}
+
+func (p process) close() {
+	if p.file >= 0 {
+		_ = unix.Close(p.file)
+	}
+}
+
+// peak is the most that the process had resident, in bytes; 0 where the kernel does not tell.
+func (p process) peak() int64 {
+	if p.file < 0 {
+		return peakOf(p.pid)
+	}
 	var buf [4096]byte
-	n, _ := f.Read(buf[:]) // all of it: the kernel makes the text in one piece
-	_, rest, _ := bytes.Cut(buf[:n], []byte("\nVmHWM:"))
+	n, _ := unix.Pread(p.file, buf[:], 0) // all of it: the kernel makes the text in one piece
+	_, rest, _ := bytes.Cut(buf[:max(n, 0)], []byte("\nVmHWM:"))
 	line, _, _ := bytes.Cut(rest, []byte(" kB"))
 	kB, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
 	return kB << 10
+}
+
+// peakOf is peak for a process whose file is not kept open.
+func peakOf(pid string) int64 {
+	p := process{pid, open(pid)}
+	if p.file < 0 {
+		return 0
+	}
+	defer p.close()
+	return p.peak()
 }

@@ -147,7 +147,7 @@ func (p *Process) LimitCPU(quota, period time.Duration) error { return p.cell.Li
 // ended process it is at least the most that its control group was charged.
 func (p *Process) Peak() int64 {
 	p.mu.Lock()
-	if p.meter == nil && p.pid > 0 {
+	if p.meter == nil && p.pid > 0 && !p.reaped {
 		p.meter = resident.Tree(p.pid)
 		if list := p.cell.group.processes(); list != "" {
 			p.meter = resident.Group(list)
@@ -172,6 +172,11 @@ const strayTime = 10 * time.Second
 // again.
 func (p *Process) Release() error {
 	<-p.cell.ended
+	p.mu.Lock()
+	if p.meter != nil {
+		p.meter.Close()
+	}
+	p.mu.Unlock()
 	if !p.cell.group.holdsAll() {
 		ctx, cancel := context.WithTimeout(context.Background(), strayTime)
 		defer cancel()
