@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze/change"
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
@@ -21,7 +22,43 @@ import (
 
 // Comparison is how runs differ from the first of them, one for each other run.
 type Comparison struct {
-	Runs []report.Changed `json:"comparisons"`
+	Runs   []report.Changed `json:"comparisons"`
+	Checks []change.Check   `json:"limits,omitempty"`
+}
+
+// ParseLimits reads limits; see change.ParseLimit.
+func ParseLimits(texts []string) ([]change.Limit, error) {
+	var out []change.Limit
+	for _, text := range texts {
+		limit, err := change.ParseLimit(text)
+		if err != nil {
+			return nil, fail.Input("--fail-on %w", err)
+		}
+		out = append(out, limit)
+	}
+	return out, nil
+}
+
+// Check checks limits, and enters what it finds. The error has the exit code of missed thresholds, and names those that
+// were missed; with strict, also those that could not be decided.
+func (c *Comparison) Check(limits []change.Limit, strict bool) error {
+	var results []change.Result
+	for _, r := range c.Runs {
+		results = append(results, r.Result)
+	}
+	var missed []string
+	for _, limit := range limits {
+		for _, check := range limit.Check(results) {
+			c.Checks = append(c.Checks, check)
+			if check.State == change.Missed || strict && check.State == change.Undecided {
+				missed = append(missed, report.CheckWords(check))
+			}
+		}
+	}
+	if len(missed) == 0 {
+		return nil
+	}
+	return fail.With(fail.CodeThreshold, "limits missed:\n%s", strings.Join(missed, "\n"))
 }
 
 // Compare compares each run with the first one. A path is what OpenRun finds, or a latencies.csv of the original
@@ -74,7 +111,7 @@ type compared struct {
 
 // readCompared reads the rows of a run.
 func (a App) readCompared(ctx context.Context, path string) (out compared, err error) {
-	opened, err := a.OpenRun(path)
+	opened, err := a.openCompared(path)
 	if err != nil {
 		return compared{}, err
 	}

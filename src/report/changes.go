@@ -163,7 +163,7 @@ func changeWords(m change.Change) (value, bounds string) {
 	}
 	value, bounds = plus(e.Value.V)+unit, noValue
 	if e.Low.OK && e.High.OK {
-		bounds = plus(e.Low.V) + " … " + plus(e.High.V) + unit
+		bounds = plus(e.Low.V) + "…" + plus(e.High.V)
 	}
 	return value, bounds
 }
@@ -204,7 +204,7 @@ func VerdictWords(m change.Change) string {
 	switch m.Verdict {
 	case change.None:
 		if m.Unit == change.Points && m.Smaller.OK {
-			return fmt.Sprintf("%s (smaller than %s points)", m.Verdict, trimmed(math.Ceil(m.Smaller.V*100)/100))
+			return fmt.Sprintf("%s (smaller than %s pp)", m.Verdict, upwards(m.Smaller.V))
 		}
 		return m.Verdict + smallerThan(m.Smaller)
 	case change.TooFew:
@@ -213,6 +213,15 @@ func VerdictWords(m change.Change) string {
 		}
 	}
 	return m.Verdict
+}
+
+// upwards is a number with two significant digits, rounded up.
+func upwards(v float64) string {
+	if v <= 0 {
+		return "0"
+	}
+	digits := math.Pow10(1 - int(math.Floor(math.Log10(v))))
+	return trimmed(math.Ceil(v*digits-1e-9) / digits)
 }
 
 // foundWords say which metrics differ, and of how many nothing can be said.
@@ -227,7 +236,7 @@ func foundWords(c Changed) []string {
 			case m.Claimed():
 				value, bounds := changeWords(m)
 				if bounds != noValue {
-					value += " (" + bounds + ")"
+					value += " (95 %: " + bounds + ")"
 				}
 				found = append(found, fmt.Sprintf("%s is %s by %s", metricWords(m.Metric), m.Verdict,
 					strings.TrimLeft(value, "+-")))
@@ -255,9 +264,41 @@ func changeMethod(tests int) string {
 	return text + " The runs were made at different times: what drifted between them is in the differences."
 }
 
+// CheckWords say in a line whether a limit was met.
+func CheckWords(c change.Check) string {
+	text := c.Limit + " is " + c.State
+	if c.Title != "" {
+		text += ": " + c.Title + " of " + c.B + ", " + metricWords(c.Metric)
+	}
+	text += ": " + c.Reason
+	if c.MoreBursts > 0 {
+		text += "; about " + counted(c.MoreBursts, "more burst") + " would decide it"
+	}
+	return printable(text)
+}
+
+// Checks writes for each limit whether it was met. The error is the writer's.
+func Checks(w io.Writer, all []change.Check, o SummaryOptions) error {
+	out := bufio.NewWriter(w)
+	if len(all) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, c := range all {
+		text := CheckWords(c)
+		if c.State != change.Met {
+			text = o.red(text)
+		}
+		o.sentence(out, text)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing the limits: %w", err)
+	}
+	return nil
+}
+
 // ChangesMarkdown writes the comparisons for a comment on a pull request: what was found, then the table. The error is
 // the writer's.
-func ChangesMarkdown(w io.Writer, all []Changed) error {
+func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 	out := bufio.NewWriter(w)
 	for i, c := range all {
 		if i > 0 {
@@ -290,6 +331,16 @@ func ChangesMarkdown(w io.Writer, all []Changed) error {
 					markdown(value), markdown(bounds), verdict)
 			}
 		}
+	}
+	if len(checks) > 0 {
+		fmt.Fprint(out, "\nLimits:\n\n")
+	}
+	for _, c := range checks {
+		text := markdown(CheckWords(c))
+		if c.State != change.Met {
+			text = "**" + text + "**"
+		}
+		fmt.Fprintf(out, "- %s\n", text)
 	}
 	if len(all) > 0 {
 		fmt.Fprintf(out, "\n<sub>%s</sub>\n", markdown(changeMethod(all[0].Tests)))

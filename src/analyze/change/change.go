@@ -83,6 +83,8 @@ type Change struct {
 	MoreBursts int    `json:"more_bursts,omitempty"`
 	Bursts     [2]int `json:"bursts"`   // that the values come from, in A and B
 	Requests   [2]int `json:"requests"` // likewise
+
+	whole int // bursts of the run that has fewer, also those without such requests
 }
 
 // Claimed reports whether a difference was found.

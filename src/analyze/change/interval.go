@@ -18,6 +18,15 @@ type estimated struct {
 	byBurst  []float64 // the metric, or what stands for it in the test, of each block
 	bursts   int
 	requests int
+	all      int // bursts of the run, also those without such requests; 0: the same as bursts
+}
+
+// whole is a number of bursts with such requests as that of the run's bursts among which they come.
+func (e estimated) whole(bursts int) int {
+	if e.all <= e.bursts || e.bursts == 0 {
+		return bursts
+	}
+	return (bursts*e.all + e.bursts - 1) / e.bursts
 }
 
 // totals are a numerator and a denominator of each block, in the order of time: what an average or a share is made of.

@@ -90,6 +90,9 @@ func latencies(part analyze.Part, a, b Sub) []Change {
 				}
 			}
 		}
+		for i, sub := range []Sub{a, b} {
+			sides[i].all = sub.Bursts.Len()
+		}
 		out = append(out, compared(part.String()+"."+s.name, MS, sides[0], sides[1]))
 	}
 	return out

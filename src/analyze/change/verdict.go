@@ -13,7 +13,8 @@ import (
 // bursts are alike, it counts as many bursts less.
 func compared(metric, unit string, a, b estimated) Change {
 	c := Change{Metric: metric, Unit: unit, A: a.Estimate, B: b.Estimate, Bursts: [2]int{a.bursts, b.bursts},
-		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.more, b.more)}
+		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.whole(a.more), b.whole(b.more)),
+		whole: min(a.whole(a.bursts), b.whole(b.bursts))}
 	c.Difference, c.Ratio = difference(a.Estimate, b.Estimate), ratio(a.Estimate, b.Estimate)
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)

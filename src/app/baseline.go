@@ -1,0 +1,213 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
+)
+
+// BaselineWord names the baseline in place of a run's path.
+const BaselineWord = "baseline"
+
+// The baseline is kept in a folder of the state directory: what it is, and the files that a comparison reads.
+const (
+	baselineFolder = "baseline"
+	baselineFile   = "baseline.json"
+	baselineRun    = "run"
+)
+
+// Baseline is the run that is kept to compare with.
+type Baseline struct {
+	ID    string    `json:"id"`   // the run's; of another tool's files the name of their folder
+	From  string    `json:"from"` // absolute path that it was copied from
+	Set   time.Time `json:"set"`
+	Bytes int64     `json:"bytes"`
+	Dir   string    `json:"dir"` // where the copy is
+}
+
+// SetBaseline keeps a run to compare with, in place of an earlier one. Its record and rows are copied, so that the
+// run's folder may be deleted.
+func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err error) {
+	opened, err := a.OpenRun(path)
+	if err != nil {
+		return Baseline{}, err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	id, files, err := comparedFiles(opened.Dir)
+	if err != nil {
+		return Baseline{}, err
+	}
+	home, err := a.baselineHome()
+	if err != nil {
+		return Baseline{}, err
+	}
+	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+		return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
+	}
+	made, err := os.MkdirTemp(filepath.Dir(home), ".baseline-")
+	if err != nil {
+		return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(made)) }() // what was not put in its place
+	kept = Baseline{ID: id, From: opened.Dir, Set: time.Now().UTC().Truncate(time.Second)}
+	if opened.Archive != "" {
+		kept.From = opened.Archive
+	}
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return Baseline{}, err
+		}
+		n, err := copyInto(filepath.Join(made, baselineRun, file.name), file.path)
+		if err != nil {
+			return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
+		}
+		kept.Bytes += n
+	}
+	kept.Dir = filepath.Join(home, baselineRun)
+	return kept, replaceBaseline(home, made, kept)
+}
+
+// replaceBaseline puts a baseline in the place of an earlier one.
+func replaceBaseline(home, made string, kept Baseline) error {
+	text, err := json.MarshalIndent(kept, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(made, baselineFile), append(text, '\n'), 0o644)
+	}
+	if err == nil {
+		err = os.RemoveAll(home)
+	}
+	if err == nil {
+		err = os.Rename(made, home)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the baseline: %w", err)
+	}
+	return nil
+}
+
+// comparedFile is a file that a comparison reads.
+type comparedFile struct {
+	name string // within the baseline
+	path string
+}
+
+// comparedFiles are the files of a run that a comparison reads, and the run's id.
+func comparedFiles(dir string) (id string, files []comparedFile, err error) {
+	foreign, err := foreignFiles(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, file := range foreign { // the name of its folder is the title
+		folder := filepath.Base(filepath.Dir(file))
+		files = append(files, comparedFile{filepath.Join(folder, study.LatenciesFile), file})
+	}
+	if len(foreign) > 0 {
+		return filepath.Base(dir), files, nil
+	}
+	rec, err := readReported(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := pipeline.CheckResults(dir, rec); err != nil {
+		return "", nil, err
+	}
+	files = []comparedFile{{run.RecordFile, filepath.Join(dir, run.RecordFile)}}
+	for _, res := range rec.Results {
+		name := filepath.Join(res.Folder, study.LatenciesFile)
+		path := filepath.Join(dir, name)
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			files = append(files, comparedFile{name, path})
+		}
+	}
+	return rec.ID, files, nil
+}
+
+// copyInto copies a file, and makes the folder that it goes to.
+func copyInto(to, from string) (n int64, err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return 0, err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close() //nolint:errcheck // only read from
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return io.Copy(out, in)
+}
+
+// Baseline is the run that is kept. It is an error where there is none.
+func (a App) Baseline() (Baseline, error) {
+	home, err := a.baselineHome()
+	if err != nil {
+		return Baseline{}, err
+	}
+	text, err := os.ReadFile(filepath.Join(home, baselineFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Baseline{}, fail.Input("there is no baseline").WithHint("keep one: stellar baseline set RUN")
+	}
+	if err != nil {
+		return Baseline{}, fmt.Errorf("read the baseline: %w", err)
+	}
+	var kept Baseline
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return Baseline{}, fail.Input("%s cannot be read: %w", filepath.Join(home, baselineFile), err).
+			WithHint("keep another one: stellar baseline set RUN")
+	}
+	kept.Dir = filepath.Join(home, baselineRun)
+	return kept, nil
+}
+
+// ClearBaseline removes the baseline, and says whether there was one.
+func (a App) ClearBaseline() (bool, error) {
+	home, err := a.baselineHome()
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Lstat(home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = os.RemoveAll(home)
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove the baseline: %w", err)
+	}
+	return true, nil
+}
+
+func (a App) baselineHome() (string, error) {
+	state, err := run.StateDir(a.Getenv)
+	if err != nil {
+		return "", fail.Input("%w", err)
+	}
+	return filepath.Join(state, baselineFolder), nil
+}
+
+// openCompared is OpenRun, with the baseline by its word where nothing else has that name.
+func (a App) openCompared(path string) (*OpenedRun, error) {
+	if _, err := os.Lstat(path); path != BaselineWord || !errors.Is(err, fs.ErrNotExist) {
+		return a.OpenRun(path)
+	}
+	kept, err := a.Baseline()
+	if err != nil {
+		return nil, err
+	}
+	return &OpenedRun{Name: fmt.Sprintf("%s (%s)", BaselineWord, kept.ID), Dir: kept.Dir}, nil
+}
