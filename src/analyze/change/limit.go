@@ -11,8 +11,8 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
-// Limit is how much a metric may change from A to B: cold.p50>+5% is exceeded where the median of cold requests grows by
-// more than 5 %.
+// Limit is how much a metric may change from A to B: cold.p50>+5% is exceeded where the median of cold requests grows
+// by more than 5 %.
 type Limit struct {
 	Text    string // as it was given
 	metrics []string
@@ -65,8 +65,8 @@ func ParseLimit(text string) (Limit, error) {
 	isShare, isCost := parts[1] == coldShare || parts[1] == errorShare, parts[1] == cost
 	switch {
 	case isShare && l.unit != "pp":
-		return Limit{}, fmt.Errorf("%q: a share changes by percentage points: write %s%s%s%spp", text, parts[1], parts[2],
-			parts[3], parts[4])
+		return Limit{}, fmt.Errorf("%q: a share changes by percentage points: write %s%s%s%spp", text, parts[1],
+			parts[2], parts[3], parts[4])
 	case !isShare && l.unit == "pp":
 		return Limit{}, fmt.Errorf("%q: percentage points are for shares: write %% for a change of %s", text, parts[1])
 	case isCost && l.unit == "ms":
@@ -100,8 +100,8 @@ func (l Limit) Check(results []Result) []Check {
 		}
 		if !any {
 			out = append(out, Check{Limit: l.Text, B: r.B, Metric: l.metrics[0], State: Missed,
-				Reason: "no sub-experiment has this metric: functions say of no request whether it was cold, or of all " +
-					"the same, or nothing has a cost"})
+				Reason: "no sub-experiment has this metric: functions say of no request whether it was cold, or of " +
+					"all the same, or nothing has a cost"})
 		}
 	}
 	return out
@@ -160,8 +160,8 @@ func (l Limit) change(c Change) analyze.Estimate {
 	return e
 }
 
-// most is the largest number of bursts that is told, as a multiple of those that there are: beyond it, the change is too
-// close to the limit to be told from it.
+// most is the largest number of bursts that is told, as a multiple of those that there are: beyond it, the change is
+// too close to the limit to be told from it.
 const most = 100
 
 // more is the number of bursts at which the interval would end at the limit: its width falls with the square root of
