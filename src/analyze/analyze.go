@@ -96,9 +96,10 @@ type Summary struct {
 
 // Split is the cold or the warm part of a sub-experiment.
 type Split struct {
-	Count    int
-	P50, P99 Value
-	CDF      CDF
+	Count      int
+	P50, P99   Value
+	CI50, CI99 Interval
+	CDF        CDF
 }
 
 // Rows is the number of rows that count: all except warm-up.
@@ -286,7 +287,8 @@ func (s *Summary) describe(ms []float64) {
 }
 
 func split(a ascending) Split {
-	return Split{Count: a.len(), P50: a.quantile(Median), P99: a.quantile(P99), CDF: thinned(a.len(), a.at)}
+	return Split{Count: a.len(), P50: a.quantile(Median), P99: a.quantile(P99), CI50: a.interval(Median),
+		CI99: a.interval(P99), CDF: thinned(a.len(), a.at)}
 }
 
 // moments returns the mean and the sample standard deviation; each is empty if the sample is too small for it.

@@ -52,7 +52,33 @@ func columns() []column {
 	cols = append(cols, furtherColumns()...)
 	cols = append(cols, clientColumns()...)
 	cols = append(cols, platformColumns()...)
-	return append(cols, orderedColumns()...)
+	cols = append(cols, orderedColumns()...)
+	return append(cols, splitIntervalColumns()...)
+}
+
+// splitIntervalColumns are the number of warm requests, and the 95 % intervals of the percentiles of cold and of warm
+// ones. A part without requests has empty cells.
+func splitIntervalColumns() []column {
+	cols := []column{count("Warm Count", func(s Summary) int { return s.Warm.Count })}
+	for _, part := range []struct {
+		name string
+		of   func(*Summary) *Split
+	}{{"Cold", func(s *Summary) *Split { return &s.Cold }}, {"Warm", func(s *Summary) *Split { return &s.Warm }}} {
+		for _, q := range []struct {
+			name string
+			of   func(*Split) Interval
+		}{{"50%ile", func(s *Split) Interval { return s.CI50 }}, {"99%ile", func(s *Split) Interval { return s.CI99 }}} {
+			bound := func(end string, of func(Interval) Value) column {
+				return column{part.name + " " + q.name + " CI " + end, func(s Summary) string {
+					i := q.of(part.of(&s))
+					return known(part.of(&s).Count > 0, i.cell(of(i)))
+				}}
+			}
+			cols = append(cols, bound("Low", func(i Interval) Value { return i.Low }),
+				bound("High", func(i Interval) Value { return i.High }))
+		}
+	}
+	return cols
 }
 
 func identityColumns() []column {

@@ -26,7 +26,9 @@ func TestHeader(t *testing.T) {
 		"Instances,Requests per Instance,Instance Lifetime 50%ile (s),Cost per Million (USD),Joined Reports,Standing " +
 		"Cost (USD)," +
 		"Mean (ms),Standard Deviation (ms),Min (ms),25%ile (ms),50%ile (ms),75%ile (ms),95%ile (ms),99%ile (ms)," +
-		"99.9%ile (ms),Max (ms)"
+		"99.9%ile (ms),Max (ms)," +
+		"Warm Count,Cold 50%ile CI Low,Cold 50%ile CI High,Cold 99%ile CI Low,Cold 99%ile CI High," +
+		"Warm 50%ile CI Low,Warm 50%ile CI High,Warm 99%ile CI Low,Warm 99%ile CI High"
 	if got := strings.Join(Header(), ","); got != want {
 		t.Errorf("header\n%s\nwant\n%s", got, want)
 	}

@@ -89,6 +89,15 @@ func (a ascending) quantile(q Quantile) Value {
 	return Of(a.at(q.Rank(a.len()) - 1))
 }
 
+// interval is QuantileInterval of the sample.
+func (a ascending) interval(q Quantile) Interval {
+	low, high, ok := Ranks(a.len(), q)
+	if !ok {
+		return Interval{Need: MinSamples(q)}
+	}
+	return Interval{Low: Of(a.at(low - 1)), High: Of(a.at(high - 1)), Need: MinSamples(q)}
+}
+
 // sorted is m in order; m itself does not change.
 func (m *micros) sorted() ascending {
 	var a ascending
