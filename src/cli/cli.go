@@ -19,7 +19,10 @@ func Run(ctx context.Context, w Process) int {
 	c := newCommand(w)
 	work, release := fail.WithReport(ctx)
 	defer release()
-	err := fail.Try(func() error { return c.app().RunContext(work, addressLast(w.Args)) })
+	err := fail.Try(func() error {
+		app := c.app()
+		return app.RunContext(work, optionsFirst(app.Commands, addressLast(w.Args)))
+	})
 	if d := fail.DefectIn(context.Cause(work)); d != nil && fail.DefectIn(err) == nil {
 		err = errors.Join(d, err)
 	}
@@ -102,8 +105,8 @@ func (c *command) app() *cli.App {
 		Suggest:                true,
 		Flags:                  c.runFlags(),
 		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(),
-			c.reportCommand(), c.compareCommand(), c.baselineCommand(), c.exportCommand(), c.removeCommand(),
-			c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(),
+			c.reportCommand(), c.compareCommand(), c.baselineCommand(), c.historyCommand(), c.exportCommand(),
+			c.removeCommand(), c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(),
 			c.storageCommand(), c.experimentCommand(), c.decodeCommand(), c.schemaCommand(),
 			c.completionCommand(), c.versionCommand()},
 		Action:          c.runAction,

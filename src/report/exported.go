@@ -13,3 +13,7 @@ func ComparisonTitle(c analyze.Comparison) string { return comparisonTitle(c) }
 
 // TestWords says how differences are found in a run with so many comparisons of two values.
 func TestWords(tests int) string { return testWords(tests) }
+
+// Printable replaces control characters, which a text from elsewhere could contain, by spaces, so that they do not reach
+// a terminal.
+func Printable(s string) string { return printable(s) }

@@ -28,7 +28,7 @@ func (s *Series) acknowledge(c *Change, runs []Run, known []Acknowledgement) {
 		for at < len(runs) && runs[at].Started.Before(k.Started) {
 			at++
 		}
-		if d := at - c.run; d >= -near && d <= near {
+		if d := at - c.Run; d >= -near && d <= near {
 			c.Acknowledged = k.Why
 		}
 	}
@@ -41,7 +41,7 @@ func (h History) Unacknowledged(experiment, why string) []Acknowledgement {
 		for _, c := range s.Changes {
 			if c.Worse && c.Acknowledged == "" {
 				out = append(out, Acknowledgement{Experiment: experiment, Sub: s.Sub, Part: s.Part, Metric: s.Metric,
-					Since: c.Since, Started: h.Runs[c.run].Started, Worse: true, Why: why})
+					Since: c.Since, Started: h.Runs[c.Run].Started, Worse: true, Why: why})
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func (h History) Open() []Series {
 	var out []Series
 	for _, s := range h.Series {
 		for _, c := range s.Changes {
-			if c.Open() {
+			if c.Open {
 				one := s
 				one.Changes = []Change{c}
 				out = append(out, one)

@@ -58,7 +58,7 @@ type Series struct {
 type Change struct {
 	Before string `json:"before"` // id of the last run of the old level
 	Since  string `json:"since"`  // id of the first run of the new one
-	run    int    // its index
+	Run    int    `json:"run"`    // its index in History.Runs
 
 	From  float64 `json:"from_ms"` // median over the runs between the change before and this one
 	To    float64 `json:"to_ms"`   // and between this one and the next
@@ -70,13 +70,12 @@ type Change struct {
 	Acknowledged string `json:"acknowledged,omitempty"`
 	// a later change has brought the level back
 	Recovered bool `json:"recovered,omitempty"`
+	// it is one to the worse that the newest run is past and that nobody has acknowledged
+	Open bool `json:"open"`
 }
 
 // Share is the change as a share of the old level: 0.1 is 10 % longer.
 func (c Change) Share() float64 { return c.To/c.From - 1 }
-
-// Open reports whether the newest run is past this change to the worse, and nobody knows of it.
-func (c Change) Open() bool { return c.Worse && !c.Recovered && c.Acknowledged == "" }
 
 // Options say what counts as a change.
 type Options struct {
@@ -241,12 +240,13 @@ func (s *Series) findChanges(find *changepoint.Finder, runs []Run, o Options) {
 	}
 	levels := levelsOf(values, found)
 	for i, f := range found {
-		c := Change{Before: runs[at[f.At-1]].ID, Since: runs[at[f.At]].ID, run: at[f.At], From: levels[i],
+		c := Change{Before: runs[at[f.At-1]].ID, Since: runs[at[f.At]].ID, Run: at[f.At], From: levels[i],
 			To: levels[i+1], P: f.P, Worse: levels[i+1] > levels[i],
 			Beside: beside(runs[at[f.At-1]], runs[at[f.At]])}
 		c.Recovered = c.Worse && levels[len(levels)-1] <= c.From*(1+o.Smallest)
+		s.acknowledge(&c, runs, o.Acknowledged)
+		c.Open = c.Worse && !c.Recovered && c.Acknowledged == ""
 		s.Changes = append(s.Changes, c)
-		s.acknowledge(&s.Changes[len(s.Changes)-1], runs, o.Acknowledged)
 	}
 }
 

@@ -6,15 +6,7 @@
 package page
 
 import (
-	"bytes"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
-	"html/template"
 	"io"
-	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
@@ -102,54 +94,8 @@ func NewSub(s analyze.Summary) Sub {
 	return sub
 }
 
-var (
-	//go:embed assets/page.html
-	pageHTML string
-	//go:embed assets/page.css
-	pageCSS string
-	//go:embed assets/chart.js
-	chartJS string
-	//go:embed assets/kinds.js
-	kindsJS string
-	//go:embed assets/time.js
-	timeJS string
-	//go:embed assets/page.js
-	pageJS string
-)
-
 // Write writes the page. The error is the writer's.
 func (p Page) Write(w io.Writer) error {
-	charts, err := json.Marshal(newCharts(p)) // escapes <, > and &
-	if err != nil {
-		return fmt.Errorf("the page's charts: %w", err)
-	}
-	script := `(() => {"use strict";` + "\n" + chartJS + kindsJS + timeJS + pageJS + "})();\n"
 	view := newView(p)
-	view.Style, view.Script, view.Charts = template.CSS(pageCSS), template.JS(script), template.JS(charts)
-	view.Policy = policy(pageCSS, script)
-	shown, err := template.New(File).Funcs(template.FuncMap{"lines": lines}).Parse(pageHTML)
-	if err != nil {
-		return fmt.Errorf("the page's template: %w", err)
-	}
-	var out bytes.Buffer
-	if err := shown.Execute(&out, view); err != nil {
-		return fmt.Errorf("the page: %w", err)
-	}
-	if _, err := w.Write(out.Bytes()); err != nil {
-		return fmt.Errorf("write the page: %w", err)
-	}
-	return nil
+	return write(w, pageHTML, []string{chartJS, kindsJS, timeJS, pageJS}, newCharts(p), &view.frame, &view)
 }
-
-// policy is the content security policy: the page's own style and script run, by their hashes, and nothing is fetched
-// (https://www.w3.org/TR/CSP3/).
-func policy(style, script string) string {
-	hash := func(text string) string {
-		sum := sha256.Sum256([]byte(text))
-		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-	}
-	return "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src " + hash(style) +
-		"; script-src " + hash(script)
-}
-
-func lines(text string) []string { return strings.Split(text, "\n") }

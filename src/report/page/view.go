@@ -3,7 +3,6 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"html/template"
 	"net/url"
 	"path"
 	"slices"
@@ -16,10 +15,7 @@ import (
 
 // view is what the template shows.
 type view struct {
-	Title, Version     string
-	Policy             string
-	Style              template.CSS
-	Script, Charts     template.JS
+	frame
 	Runs               []runView
 	Several            bool // runs
 	Summary            table
@@ -75,6 +71,7 @@ type cell struct {
 	Text, Value string
 	Number      bool
 	Mark        string // class: met, missed
+	Href        string // address of a file beside the page; empty: it is no link
 }
 
 const (
@@ -86,7 +83,7 @@ const (
 )
 
 func newView(p Page) view {
-	v := view{Version: p.Version, Several: len(p.Runs) > 1, Title: "stellar report"}
+	v := view{frame: frame{Version: p.Version, Title: "stellar report"}, Several: len(p.Runs) > 1}
 	if len(p.Runs) == 1 {
 		v.Title = p.Runs[0].Name
 	}

@@ -1,27 +1,4 @@
 // The kinds of charts. Each takes its box and makes a Chart from the page's numbers.
-const line = (cls, d = "M1 6H21") => mark => svg("path", {class: cls, d}, mark);
-const box = cls => mark => svg("rect", {class: cls, x: 5, y: 1, width: 11, height: 10}, mark);
-const series = i => `s${i % 7} d${Math.floor(i / 7) % 4}`;
-
-// padded is a range with some room, above 0 where it is logarithmic.
-function padded(values, log) {
-	const known = values.filter(v => v !== null && isFinite(v) && (!log || v > 0));
-	if (!known.length) return log ? [0.1, 1] : [0, 1];
-	const low = known.reduce((a, b) => Math.min(a, b)), high = known.reduce((a, b) => Math.max(a, b));
-	if (log) return [low / 1.15, high * 1.15];
-	return [0, high * 1.06 || 1];
-}
-
-// last is the index of the last of ascending values that is at most x; -1: none.
-function last(values, x) {
-	let low = -1, high = values.length;
-	while (high - low > 1) {
-		const middle = (low + high) >> 1;
-		if (values[middle] <= x) low = middle; else high = middle;
-	}
-	return low;
-}
-
 function cdf(host, data) {
 	const curves = [];
 	data.subs.forEach((sub, i) => sub.curves.forEach(c => curves.push({...c, i,

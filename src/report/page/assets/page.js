@@ -1,5 +1,4 @@
 // The page: its charts, and tables that sort and copy.
-const kinds = {cdf, timeline, rate, load, bursts, parts, comparison, instances};
 const numbers = JSON.parse(document.getElementById("charts").textContent);
 for (const host of document.querySelectorAll(".chart")) kinds[host.dataset.kind](host, numbers);
 

@@ -196,3 +196,5 @@ function load(host, data) {
 		};
 	});
 }
+
+const kinds = {cdf, timeline, rate, load, bursts, parts, comparison, instances};
