@@ -67,7 +67,10 @@ func splitIntervalColumns() []column {
 		for _, q := range []struct {
 			name string
 			of   func(*Split) Interval
-		}{{"50%ile", func(s *Split) Interval { return s.CI50 }}, {"99%ile", func(s *Split) Interval { return s.CI99 }}} {
+		}{
+			{"50%ile", func(s *Split) Interval { return s.CI50 }},
+			{"99%ile", func(s *Split) Interval { return s.CI99 }},
+		} {
 			bound := func(end string, of func(Interval) Value) column {
 				return column{part.name + " " + q.name + " CI " + end, func(s Summary) string {
 					i := q.of(part.of(&s))

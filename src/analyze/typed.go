@@ -21,7 +21,7 @@ func textColumns() []string {
 
 func wholeColumns() []string {
 	return []string{"Sub-experiment", "Memory (MB)", "Payload (bytes)", "Count", "Errors", "Cold Count",
-		"Suspect Count", "Late Count", "Unsent", "Instances", "Joined Reports"}
+		"Warm Count", "Suspect Count", "Late Count", "Unsent", "Instances", "Joined Reports"}
 }
 
 // BriefColumns are those of statistics.csv that a short table shows.

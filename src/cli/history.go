@@ -25,8 +25,8 @@ func (c *command) historyCommand() *cli.Command {
 			&cli.StringFlag{Name: "of", Usage: "`RUN` of the experiment that is followed; default: the newest"},
 			&cli.StringFlag{Name: "smallest", Value: "1%", Usage: "changes of under `PERCENT` are not told"},
 			&cli.BoolFlag{Name: "check", Usage: "exit code 5 for changes to the worse that nobody has acknowledged"},
-			&cli.StringFlag{Name: "acknowledge", Usage: "all changes to the worse are known from now on; `WHY` is kept " +
-				"in " + app.AcknowledgedFile},
+			&cli.StringFlag{Name: "acknowledge", Usage: "all changes to the worse are known from now on; " +
+				"`WHY` is kept in " + app.AcknowledgedFile},
 			jsonFlag("the history"), openFlag(), logFlag()},
 		Action: c.historyAction,
 	}

@@ -14,6 +14,6 @@ func ComparisonTitle(c analyze.Comparison) string { return comparisonTitle(c) }
 // TestWords says how differences are found in a run with so many comparisons of two values.
 func TestWords(tests int) string { return testWords(tests) }
 
-// Printable replaces control characters, which a text from elsewhere could contain, by spaces, so that they do not reach
-// a terminal.
+// Printable replaces control characters, which a text from elsewhere could contain, by spaces, so that they do not
+// reach a terminal.
 func Printable(s string) string { return printable(s) }

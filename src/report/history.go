@@ -80,8 +80,8 @@ func HistoryWords(h history.History) []string {
 		return []string{"no run has a latency, so there is nothing to look for"}
 	}
 	if n := h.Short(); n > 0 {
-		return []string{fmt.Sprintf("too few runs: %d more with latencies are needed before a change can be found in %s",
-			n, countedSeries(h.Tests))}
+		return []string{fmt.Sprintf("too few runs: %d more with latencies are needed before a change can be found "+
+			"in %s", n, countedSeries(h.Tests))}
 	}
 	return []string{fmt.Sprintf("change points by binary segmentation with rank tests (Pettitt), false ones with a "+
 		"probability of at most 5 %% over %s together; at the end of the history a step shows after %d runs; changes "+

@@ -51,9 +51,9 @@ function history(host, data) {
 				visible.forEach(s => drawSeries(plot, s));
 				changes.forEach(c => {
 					const x = plot.x(c.run - 0.5).toFixed(1);
-					svg("path", {class: "change " + c.kind, d: `M${x} ${plot.inner.top}V${plot.inner.bottom}`}, plot.marks);
-					svg("path", {class: "tip-" + c.kind, d: `M${x} ${plot.inner.top}` + triangle(c.kind !== "better")},
-						plot.marks);
+					const {top, bottom} = plot.inner, draw = (cls, d) => svg("path", {class: cls, d}, plot.marks);
+					draw("change " + c.kind, `M${x} ${top}V${bottom}`);
+					draw("tip-" + c.kind, `M${x} ${top}` + triangle(c.kind !== "better"));
 				});
 				svg("path", {class: "failed", d: gaps.map(i => `M${plot.x(i).toFixed(1)} ${plot.y(strip).toFixed(1)}` +
 					"m-3-3l6 6m0-6l-6 6").join("")}, plot.marks);
@@ -64,7 +64,8 @@ function history(host, data) {
 				return {x: i, lines: [`${r.day}, ${r.id}`, ...(why ? [`no latencies: ${why}`] : []),
 					...visible.filter(s => s.points[i][0] !== null).map(s => {
 						const [v, low, high, n] = s.points[i];
-						return `${s.name} ${ms(v)}` + (low === null ? "" : ` (${short(low)} … ${short(high)})`) + `, n = ${n}`;
+						const interval = low === null ? "" : ` (${short(low)} … ${short(high)})`;
+						return `${s.name} ${ms(v)}${interval}, n = ${n}`;
 					}),
 					...changes.filter(c => c.run === i).map(c => `${c.name} ${c.text} since this run`)]};
 			},
