@@ -89,7 +89,7 @@ func (c *command) printHistory(out *app.HistoryOutcome, check bool) error {
 		printf(c.Stdout, "known       %s from now on\n", counted(n, "change"))
 	}
 	if check {
-		for _, text := range report.CheckWords(out.History) {
+		for _, text := range report.HistoryCheckWords(out.History) {
 			if err := report.Words(c.Stdout, "check       "+text, look, wordsIndent-4); err != nil {
 				return err
 			}

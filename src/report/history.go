@@ -95,8 +95,8 @@ func countedSeries(n int) string {
 	return fmt.Sprintf("%d series", n)
 }
 
-// CheckWords say what a check of a history found: the changes that it fails for, then what limits it.
-func CheckWords(h history.History) []string {
+// HistoryCheckWords say what a check of a history found: the changes that it fails for, then what limits it.
+func HistoryCheckWords(h history.History) []string {
 	var out []string
 	for _, s := range h.Open() {
 		c := s.Changes[0]
