@@ -43,6 +43,7 @@ var imports = map[string][]string{
 	"study": {"analyze", "experiment", "machine", "microtest", "netprobe", "objectstore", "probe", "provider",
 		"run", "sample"},
 	"sample":         {},
+	"spans":          {"sample"},
 	"analyze":        {"sample"},
 	"report":         {"analyze", "sample"}, // exports have the rows, too
 	"providerreport": {"provider", "sample"},
@@ -114,6 +115,7 @@ var libraries = map[string][]string{
 	"github.com/sirupsen/logrus":             {"cli"},
 	"gonum.org/v1/plot":                      {"report"},
 	"github.com/parquet-go/parquet-go":       {"report/export"},
+	"go.opentelemetry.io":                    {"spans"},
 	"github.com/mholt/archiver/v4":           {"pack"},
 	"gopkg.in/yaml.v3":                       {"provider"},
 	"github.com/montanaflynn/stats":          {"analyze"},

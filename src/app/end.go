@@ -49,8 +49,10 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	r.Record.Status, r.Record.Error = status(err, keep, interrupted), errorText(err)
 	now := time.Now().UTC()
 	r.Record.Finished = &now
-	return out, errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(),
+	err = errors.Join(err, j.Release(), r.Journal.Note(run.EventEnd, r.Record.Status), r.WriteRecord(),
 		j.writePage(r, out), r.Close())
+	j.sendSpans(ctx, r, interrupted)
+	return out, err
 }
 
 // writePage writes the page of a run that has measured something.

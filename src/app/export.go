@@ -28,11 +28,13 @@ const (
 	ExportMarkdown    = "markdown"
 	ExportOpenMetrics = "openmetrics"
 	ExportParquet     = "parquet"
+	ExportOTLP        = "otlp" // spans, to the receiver that the environment names
 )
 
 // ExportFormats lists them.
 func ExportFormats() []string {
-	return []string{ExportCSV, ExportJSON, ExportMarkdown, ExportOpenMetrics, ExportParquet}
+	return []string{ExportCSV, ExportJSON, ExportMarkdown, ExportOpenMetrics, ExportParquet,
+		ExportOTLP}
 }
 
 // The tables that can be exported.
@@ -59,8 +61,8 @@ func (e Export) Check() error {
 		return nil
 	case !slices.Contains(ExportTables(), e.Table):
 		return fail.Input("--table %q is none of %s", e.Table, strings.Join(ExportTables(), ", "))
-	case e.Format == ExportOpenMetrics:
-		return fail.Input("--table %s does not go with --format openmetrics, which has the metrics of the run", e.Table)
+	case e.Format == ExportOpenMetrics || e.Format == ExportOTLP:
+		return fail.Input("--table %s does not go with --format %s, which has no tables", e.Table, e.Format)
 	case e.Format == ExportMarkdown && e.Table == TableLatencies:
 		return fail.Input("--table latencies does not go with --format markdown: it has a row for each request").
 			WithHint("use csv, json or parquet for them")
@@ -83,8 +85,11 @@ func (a App) Export(ctx context.Context, path string, e Export, w io.Writer) (er
 	if err != nil {
 		return err
 	}
-	if e.Format == ExportOpenMetrics {
+	switch e.Format {
+	case ExportOpenMetrics:
 		return x.metrics(ctx, w)
+	case ExportOTLP:
+		return a.exportSpans(ctx, x, w)
 	}
 	table := x.latencies(ctx)
 	if e.Table == TableStatistics || e.Format == ExportMarkdown {
@@ -139,6 +144,7 @@ type exportedSub struct {
 	as     analyze.Identity
 	file   string // its latencies.csv, which may not exist
 	unsent int
+	method string // of its requests
 }
 
 // newExported finds what there is of a run.
@@ -153,13 +159,19 @@ func newExported(dir string) (*exported, error) {
 	if err != nil {
 		return nil, err
 	}
+	return exportedOf(dir, rec)
+}
+
+// exportedOf is the run whose record was read from a folder.
+func exportedOf(dir string, rec *run.Record) (*exported, error) {
 	if err := pipeline.CheckResults(dir, rec); err != nil {
 		return nil, err
 	}
 	x := &exported{id: rec.ID, dir: dir, rec: rec}
 	for _, res := range rec.Results {
 		x.subs = append(x.subs, exportedSub{as: study.Identity(rec, res.SubExperiment),
-			file: filepath.Join(dir, res.Folder, study.LatenciesFile), unsent: res.Unsent})
+			file: filepath.Join(dir, res.Folder, study.LatenciesFile), unsent: res.Unsent,
+			method: rec.Experiment.SubExperiments[res.SubExperiment].RequestMethod()})
 	}
 	return x, nil
 }

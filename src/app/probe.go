@@ -7,6 +7,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/spans"
 )
 
 // Probe fires the bursts of an experiment at the functions that a run left up; results go to a new run.
@@ -16,6 +17,9 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 		return nil, err
 	}
 	if _, err := a.Sheet(); err != nil {
+		return nil, err
+	}
+	if _, err := spans.FromEnvironment(a.Getenv); err != nil {
 		return nil, err
 	}
 	a.Only = onlySub(was, a.Only)

@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/spans"
 )
 
 // ready asks everything that can be known before a run: whether this version can do what the file asks, whether the
@@ -52,7 +53,9 @@ func (j *job) obstacles(ctx context.Context, exp *experiment.Experiment, baseDir
 		add(false, err)
 	}
 	add(true, j.app.variables(exp, true)...)
-	_, err := j.Sheet()
+	_, err := spans.FromEnvironment(j.Getenv)
+	add(false, err)
+	_, err = j.Sheet()
 	add(false, err, j.app.supported(exp), j.Carries(exp), j.PortsFree(ctx, exp))
 	draft, err := j.app.draft(exp, baseDir)
 	if err != nil {

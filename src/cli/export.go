@@ -15,7 +15,8 @@ func (c *command) exportCommand() *cli.Command {
 		Description: "RUN is a run's folder, an archive, `latest`, or a latencies.csv of the original STeLLAR. csv, " +
 			"json and parquet have all requests of all sub-experiments in\none table, or with --table statistics a " +
 			"row for each sub-experiment. markdown is a short table of the statistics; openmetrics has the run's " +
-			"metrics\nfor Prometheus. A cell without a value is empty, or null.\n\n" +
+			"metrics\nfor Prometheus. otlp sends the requests as spans to OTEL_EXPORTER_OTLP_ENDPOINT. A cell " +
+			"without a value is empty, or null.\n\n" +
 			example("stellar export --format parquet -o run.parquet latest",
 				"stellar export --format csv --table statistics latency-samples/20260102T150405Z-local-abcd",
 				"stellar export --format markdown latest",
@@ -49,6 +50,9 @@ func (c *command) exportAction(cc *cli.Context) error {
 	}
 	w.Output = defaultOutput
 	if file := cc.String("output"); file != "" && file != "-" {
+		if e.Format == app.ExportOTLP {
+			return fail.Input("--output does not go with --format otlp, which sends spans")
+		}
 		return w.ExportFile(cc.Context, cc.Args().First(), e, file)
 	}
 	if e.Format == app.ExportParquet && c.StdoutTTY {

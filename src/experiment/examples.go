@@ -104,6 +104,7 @@ func loadExamples() map[string]shown {
 		"Optimize":        {`"balanced"`, `"Sweep": { "FunctionMemoryMB": [512, 1024] }`},
 		"BalancedWeight": {`0.7`,
 			`"Optimize": "balanced", "Sweep": { "FunctionMemoryMB": [512, 1024] }`},
+		"TraceContext":   {value: `true`},
 		"WarmupBursts":   {value: `2`},
 		"TimeoutSeconds": {value: `30`},
 		"MaxErrorRatio":  {value: `0.5`},

@@ -186,6 +186,8 @@ func functionKeys() []key {
 		{name: "ProviderReport", rule: rule{kind: boolean},
 			computed: "true for perf-cost, with Optimize and for Entry sdk-async, else false",
 			doc:      "Whether each row gets what the platform itself reports of its request."},
+		{name: "TraceContext", rule: rule{kind: boolean}, def: false,
+			doc: "Whether each request carries a trace of its own (header field traceparent)."},
 	}
 }
 

@@ -281,7 +281,23 @@ func (c combination) requests() {
 	if s.Invoked() {
 		c.event()
 	}
+	if s.TraceContext {
+		c.traceContext()
+	}
 	c.absoluteBody()
+}
+
+// traceContext refuses what has no header fields that a function sees, and a second field of that name.
+func (c combination) traceContext() {
+	if c.s.Invoked() {
+		c.refuse([]string{"TraceContext", "Entry"}, "Invoke passes no header fields on; want TraceContext false, or "+
+			"Entry %s or %s", EntryHTTP, EntryURL)
+	}
+	for name := range c.s.Headers {
+		if strings.EqualFold(name, "traceparent") {
+			c.refuse([]string{"TraceContext", "Headers"}, "both give requests a field traceparent; want one of the two")
+		}
+	}
 }
 
 // event refuses what an Invoke does not have: it carries an event, which is JSON, and nothing else.

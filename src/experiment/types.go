@@ -72,6 +72,7 @@ type SubExperiment struct {
 	CPUBoostEnabled        bool     `json:"CPUBoostEnabled"`
 	Platform               Platform `json:"Platform"`
 	ProviderReport         bool     `json:"ProviderReport"`
+	TraceContext           bool     `json:"TraceContext,omitempty"`
 	Entry                  string   `json:"Entry"`
 	EntryAuth              string   `json:"EntryAuth"`
 	InvokeMode             string   `json:"InvokeMode"`

@@ -55,6 +55,7 @@ func (e *engine) newBurst(n int) *burst {
 	}
 	for i, s := range b.slots {
 		s.variant = e.cfg.pick(n, i)
+		s.identify()
 	}
 	return b
 }
@@ -72,6 +73,7 @@ func (b *burst) prepareEach() error {
 		if b.requests[i], err = cfg.request(b.target, b.round, body); err != nil {
 			return err
 		}
+		s.identify()
 	}
 	return nil
 }

@@ -195,6 +195,7 @@ func (d *drive) sendOne() bool {
 	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
 	s.variant = round.engine.cfg.pick(s.second, s.index)
+	s.identify()
 	d.inFlight++
 	s.fire()
 	return true
@@ -263,6 +264,7 @@ func (d *drive) warmed(s *slot) {
 		s.stage, s.index, s.planned, s.second = armed, int(d.k-d.first), d.at, d.second
 		s.round = int(d.k / int64(len(d.rounds)))
 		s.variant = s.b.engine.cfg.pick(s.second, s.index)
+		s.identify()
 		d.inFlight++
 		d.advance()
 		s.fire()

@@ -142,7 +142,7 @@ func (m *mux) begin(s *slot) {
 	m.streams[id] = s
 	s.stage, s.stream, s.window, s.early = sent, id, m.streamWindow, !m.greeted
 	flags := byte(flagEndHeaders)
-	request := &s.b.requests[s.variant]
+	request := s.request()
 	if len(request.body) == 0 {
 		flags |= flagEndStream
 	}

@@ -101,6 +101,8 @@ type Config struct {
 	// Unexpected, or the one that the error's method Class gives. nil: statuses from 400 on are failures, nothing else.
 	// It gets as much of the body as KeepBody allows.
 	Expect func(status int, body []byte) error
+	// TraceContext gives each request a trace of its own, by the header field traceparent.
+	TraceContext bool
 	// HideAnswers keeps the text of answers out of notes: they may hold a secret of the request.
 	HideAnswers bool
 

@@ -158,7 +158,10 @@ func (t *target) parameters(cfg *Config, round int) url.Values {
 
 // message is the exact bytes of a request. For HTTP/2, they are the header block and the body, which go into frames;
 // for HTTP/1.1, the body is part of the head.
-type message struct{ head, body []byte }
+type message struct {
+	head, body []byte
+	trace      int // where in head the digits of a trace id begin; 0: the request has none
+}
 
 // requests serialises a round's requests, which slots of a burst only write: one for each of Bodies.
 func (cfg *Config) requests(t *target, round int) ([]message, error) {
@@ -202,7 +205,11 @@ func (cfg *Config) request(t *target, round int, carried Body) (message, error) 
 	body := cfg.content(t, round, carried.Bytes)
 	fields, err := cfg.sentFields(t, round, carried, body)
 	if t.proto.multi {
-		return message{cfg.headerBlock(t, round, body, fields), body}, err
+		m := message{head: cfg.headerBlock(t, round, body, fields), body: body}
+		if cfg.TraceContext {
+			m.head, m.trace = appendTraceField(m.head)
+		}
+		return m, err
 	}
 	method := cfg.method(t)
 	b := make([]byte, 0, 1024+len(body))
@@ -224,7 +231,12 @@ func (cfg *Config) request(t *target, round int, carried Body) (message, error) 
 	for _, f := range fields {
 		b = append(append(append(append(b, f.name...), ": "...), f.value...), "\r\n"...)
 	}
-	return message{head: append(append(b, "\r\n"...), body...)}, err
+	m := message{}
+	if cfg.TraceContext {
+		b, m.trace = appendTraceLine(b)
+	}
+	m.head = append(append(b, "\r\n"...), body...)
+	return m, err
 }
 
 // printable escapes characters that are not allowed in a request line: url.Parse accepts spaces and non-ASCII in a

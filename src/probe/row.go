@@ -29,7 +29,7 @@ func (s *slot) sample() sample.Sample {
 	}
 	row.SentAt = clocks.time(s.sent)
 	row.Lateness = row.SentAt.Sub(row.PlannedAt)
-	row.NewConn = s.newConn
+	row.NewConn, row.TraceID = s.newConn, s.traceID()
 	row.DNS, row.Connect, row.TLS = s.phases.dns, s.phases.connect, s.phases.tls
 	row.WriteBegan, row.Written, row.FirstByte = s.since(s.began), s.since(s.wrote), s.since(s.resp.first)
 	row.Err = s.class

@@ -51,7 +51,9 @@ type slot struct {
 	second, round int
 	warms         bool
 
-	variant  int // index of its request in the burst's
+	variant  int     // index of its request in the burst's
+	traced   message // a copy of it with a trace of its own; empty: requests have none
+	trace    [16]byte
 	renewals int // how often its connection was opened again before the release
 
 	phases  phases
@@ -72,6 +74,7 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.refusal, s.resent, s.queued, s.inUse, s.early, s.overran = nil, false, false, false, false, false
 	s.planned, s.second, s.round, s.warms, s.variant = 0, 0, 0, false, 0
+	s.traced.head = s.traced.head[:0]
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil
@@ -166,7 +169,7 @@ func (s *slot) armed() {
 func (s *slot) sealRequest() {
 	if s.conn.seal != nil && !s.warms {
 		s.conn.held = true
-		s.conn.send(s.b.requests[s.variant].head)
+		s.conn.send(s.request().head)
 	}
 }
 
@@ -216,7 +219,7 @@ func (s *slot) write(at time.Duration) {
 		c.held = false
 		c.flush()
 	} else {
-		c.send(s.b.requests[s.variant].head)
+		c.send(s.request().head)
 	}
 }
 

@@ -100,7 +100,7 @@ func clientColumns() []column {
 }
 
 // reportColumns say how a row became cold, what the platform reports of it, and what follows from both; and which body
-// its request had.
+// and trace its request had.
 func reportColumns() []column {
 	return []column{
 		{name: "Cold Start", write: func(w *Writer, _ *memo, s *Sample) { w.text(s.ColdStart) }, read: readColdStart,
@@ -121,6 +121,7 @@ func reportColumns() []column {
 				return err
 			}, kind: NumberKind, decimals: -1, value: func(_ *memo, s *Sample) Value { return NumberValue(s.Cost) }},
 		textColumn("Body", func(s *Sample) *string { return &s.Body }),
+		idColumn("Trace ID", func(s *Sample) *string { return &s.TraceID }),
 	}
 }
 
@@ -128,7 +129,7 @@ func reportColumns() []column {
 func unreported(s *Sample) bool {
 	return s.ColdStart == "" && s.ProviderDuration < 0 && s.Billed < 0 && s.ProviderInit < 0 && s.Restore < 0 &&
 		s.MemorySizeMB == 0 && s.MaxMemoryMB == 0 && s.Network < 0 && s.Residual < 0 && s.Start < 0 &&
-		s.FirstRequest < 0 && !(s.Cost >= 0) && s.Body == ""
+		s.FirstRequest < 0 && !(s.Cost >= 0) && s.Body == "" && s.TraceID == ""
 }
 
 func textColumn(name string, field func(*Sample) *string) column {

@@ -107,6 +107,9 @@ type Sample struct {
 
 	// number of the request's body among those that the experiment names, from 0; empty: it names one, or none
 	Body string
+
+	// of the trace that the request's header field traceparent named, 32 hex digits; empty: it had none
+	TraceID string
 }
 
 // The values of ColdStart.

@@ -34,12 +34,13 @@ func full() Sample {
 		ProviderInit: 81500 * time.Microsecond, Restore: 1250 * time.Microsecond, MemorySizeMB: 128, MaxMemoryMB: 31,
 		Network: 1100 * time.Microsecond, Residual: 2746 * time.Microsecond, Start: 6 * time.Millisecond,
 		FirstRequest: 2500 * time.Microsecond, Cost: 0.00000000041875, Body: "2",
+		TraceID: "0af7651916cd43dd8448eb211c80319c",
 	}
 }
 
 // bare is a row without what the platform reports, as most runs have them.
 func bare(s Sample) Sample {
-	s.ColdStart, s.MemorySizeMB, s.MaxMemoryMB, s.Cost, s.Body = "", 0, 0, Empty().Cost, ""
+	s.ColdStart, s.MemorySizeMB, s.MaxMemoryMB, s.Cost, s.Body, s.TraceID = "", 0, 0, Empty().Cost, "", ""
 	s.ProviderDuration, s.Billed, s.ProviderInit, s.Restore = None, None, None, None
 	s.Network, s.Residual, s.Start, s.FirstRequest = None, None, None, None
 	return s
@@ -90,7 +91,8 @@ func TestHeaderIsThePages(t *testing.T) {
 		"TLS (ms),Time To First Byte (ms),Status,Error,Response Bytes,Cold,Instance ID,Instance Invocation,Init (ms)," +
 		"Service Time (ms),Desired Service Time,Function Received At,Released At,Write Began (ms),Written (ms)," +
 		"Suspect,Cold Start,Provider Duration (ms),Billed Duration (ms),Provider Init (ms),Restore (ms)," +
-		"Memory Size (MB),Max Memory Used (MB),Network (ms),Residual (ms),Start (ms),First Request (ms),Cost (USD),Body"
+		"Memory Size (MB),Max Memory Used (MB),Network (ms),Residual (ms),Start (ms),First Request (ms)," +
+		"Cost (USD),Body,Trace ID"
 	if got := Header(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -46,7 +46,7 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 			Step: seconds(sub.IATStepSeconds), Seed: e.Seed, Sub: e.Index,
 		},
 		Schedule: sub.Schedule, Connections: sub.Connections, Protocol: sub.Protocol, Warmup: sub.WarmupBursts,
-		MaxErrorRatio: sub.MaxErrorRatio, Watch: true, Progress: e.Progress,
+		MaxErrorRatio: sub.MaxErrorRatio, Watch: true, Progress: e.Progress, TraceContext: sub.TraceContext,
 	}
 	if sub.Streamed() {
 		cfg.ChunkBytes, cfg.Chunks = sub.StreamChunkBytes, sub.StreamChunks()
