@@ -58,14 +58,18 @@ func (c *buildContext) addFiller(dir, name string, seed int64, number, size uint
 
 // writeTo streams the context as a tar archive, with fixed times and owners.
 func (c *buildContext) writeTo(ctx context.Context, w io.Writer) error {
-	parts := append([]part(nil), c.parts...)
+	return writeParts(ctx, w, slices.Clone(c.parts), part.header)
+}
+
+// writeParts writes parts as a tar archive, in the order of their names.
+func writeParts(ctx context.Context, w io.Writer, parts []part, header func(part) tar.Header) error {
 	sort.SliceStable(parts, func(i, j int) bool { return parts[i].name < parts[j].name })
 	out := tar.NewWriter(w)
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		h := p.header()
+		h := header(p)
 		if err := out.WriteHeader(&h); err != nil {
 			return err
 		}
@@ -133,9 +137,14 @@ func (f filler) copyTo(w io.Writer) error {
 
 // reader returns the context as a stream; the caller closes it.
 func (c *buildContext) reader(ctx context.Context) io.ReadCloser {
+	return piped(ctx, func(w io.Writer) error { return c.writeTo(ctx, w) })
+}
+
+// piped returns what a function writes as a stream; the caller closes it.
+func piped(ctx context.Context, write func(io.Writer) error) io.ReadCloser {
 	r, w := io.Pipe()
 	fail.Go(fail.Report(ctx), func() {
-		_ = w.CloseWithError(fail.Try(func() error { return c.writeTo(ctx, w) }))
+		_ = w.CloseWithError(fail.Try(func() error { return write(w) }))
 	})
 	return r
 }

@@ -116,7 +116,6 @@ func (k imageKind) dockerfile(front, back bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	row := languageImages()[k.language]
 	var b strings.Builder
 	fmt.Fprintf(&b, "FROM %s\nENV LAMBDA_TASK_ROOT=%s\n", base, taskRoot)
 	if front {
@@ -130,15 +129,24 @@ func (k imageKind) dockerfile(front, back bool) (string, error) {
 		fmt.Fprintf(&b, "COPY back/ %s/\n", taskRoot)
 	}
 	fmt.Fprintf(&b, "WORKDIR %s\n", taskRoot)
+	entry, arguments := k.command()
+	if entry != nil {
+		fmt.Fprintf(&b, "ENTRYPOINT %s\n", words(entry))
+	}
+	fmt.Fprintf(&b, "CMD %s\n", words(arguments))
+	return b.String(), nil
+}
+
+// command is the program that a container of the image starts, and its arguments. Without a program, it is the base's.
+func (k imageKind) command() (entry, arguments []string) {
+	row := languageImages()[k.language]
 	switch {
 	case k.contract == overHTTP:
-		fmt.Fprintf(&b, "ENTRYPOINT %s\nCMD []\n", words(row.server))
+		return row.server, []string{}
 	case k.ownLoop() || row.lambdaBase == nil:
-		fmt.Fprintf(&b, "ENTRYPOINT %s\nCMD []\n", words(row.loop(k.handler)))
-	default: // AWS's base has an entry point that takes the handler
-		fmt.Fprintf(&b, "CMD %s\n", words([]string{k.handler}))
+		return row.loop(k.handler), []string{}
 	}
-	return b.String(), nil
+	return nil, []string{k.handler} // AWS's base has an entry point that takes the handler
 }
 
 // words writes an instruction's exec form.

@@ -38,6 +38,7 @@ type images struct {
 	*Stage
 	r        *run.Run
 	engine   *client.Client
+	loads    bool   // the Engine loads images that are put together here
 	registry string // host[:port][/path]; empty: images stay in the Engine
 	sizes    layerSizes
 	mu       sync.Mutex
@@ -54,6 +55,10 @@ type codeImage struct {
 	hash  string        // of its build context
 	tag   string        // in the Engine
 	bytes bytesize.Size // sum of its compressed layers, as measured here
+
+	composed *composition // it is put together here, and loaded where it is deployed without filler; nil: it is built
+	loading  sync.Once
+	loadErr  error
 }
 
 // imageJob is one image to make: its code with a filler.
@@ -63,8 +68,9 @@ type imageJob struct {
 	want bytesize.Size // compressed size of the filler's layer
 }
 
-// runImages makes all images, and pushes them if there is a registry. The images with code are built side by side and
-// then measured together, and so are those with filler: an Engine exports what several images share only once.
+// runImages makes all images, and pushes them if there is a registry. Images of users' Dockerfiles are built, measured,
+// and built again with filler. They are measured together: an Engine exports what several images share only once. The
+// others are put together here and loaded, where the Engine can do that.
 func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Package) error {
 	c, err := dockerengine.Open(ctx, s.getenv)
 	if err != nil {
@@ -72,7 +78,10 @@ func (s *Stage) runImages(ctx context.Context, r *run.Run, packages []*run.Packa
 	}
 	defer c.Close()
 	m := &images{Stage: s, r: r, engine: c, registry: s.registryOf(r), codes: map[string]*codeImage{}}
-	m.sizes.cache = newLayerCache(ctx, c, r.CacheDir)
+	if info, err := c.Info(ctx); err == nil {
+		m.loads = info.Driver == loadingDriver && !s.builds
+		m.sizes.cache = newLayerCache(info.Driver, r.CacheDir)
+	}
 	jobs := make([]*imageJob, len(packages))
 	for i, p := range packages {
 		jobs[i] = &imageJob{pkg: p}
@@ -146,6 +155,11 @@ func (m *images) tagOf(name, hash string) string {
 // finish notes the hash of an image of the right size and pushes it.
 func (m *images) finish(ctx context.Context, j *imageJob) error {
 	p := j.pkg
+	if p.Image == j.code.tag {
+		if err := m.loadCode(ctx, j.code); err != nil {
+			return err
+		}
+	}
 	info, err := m.engine.ImageInspect(ctx, p.Image)
 	if err != nil {
 		return err
@@ -218,20 +232,25 @@ func (m *images) buildCode(ctx context.Context, j *imageJob) error {
 	return c.err
 }
 
-// measureCodes measures the images with code that stay in the Engine or get filler. An image that is pushed as it is
-// has the size that the registry reports, so it is not exported.
+// measureCodes measures the images with code that stay in the Engine or get filler; of those that are put together
+// here, the base. An image that is pushed as it is has the size that the registry reports, so it is not exported.
 func (m *images) measureCodes(ctx context.Context, jobs []*imageJob) error {
-	var tags []string
+	var names []string
 	for _, j := range jobs {
-		if m.registry == "" || j.pkg.TargetBytes > 0 {
-			tags = append(tags, j.code.tag)
+		if m.registry != "" && j.pkg.TargetBytes == 0 {
+			continue
+		}
+		if c := j.code.composed; c == nil {
+			names = append(names, j.code.tag)
+		} else if c.base.name != "" {
+			names = append(names, c.base.name)
 		}
 	}
-	slices.Sort(tags)
-	tags = slices.Compact(tags)
-	sums, err := m.sizes.measure(ctx, m.engine, tags)
+	sums, err := m.sizes.measure(ctx, m.engine, names)
 	for _, c := range m.codes {
-		c.bytes = sums[c.tag]
+		if c.bytes = sums[c.tag]; c.composed != nil {
+			c.bytes, _ = m.sizes.sum(c.composed.diffIDs())
+		}
 	}
 	return err
 }
@@ -266,6 +285,15 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	}
 	c.hash = hex.EncodeToString(hash.Sum(nil))
 	c.tag = m.tagOf(p.Source.Key+"-"+cmp.Or(p.Contract, runtimeAPI), c.hash)
+	if !o.own {
+		base, ok, err := m.composable(ctx, bases[0], o.architecture)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return m.compose(ctx, c, base, o.architecture)
+		}
+	}
 	o.tag = c.tag
 	if err := m.build(ctx, o); err != nil {
 		return err

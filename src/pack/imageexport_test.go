@@ -71,9 +71,12 @@ func (e *exporter) inspect(w http.ResponseWriter, r *http.Request) {
 }
 
 // client connects to the stand-in.
-func (e *exporter) client(t *testing.T) *client.Client {
+func (e *exporter) client(t *testing.T) *client.Client { return engineThat(t, e.ServeHTTP) }
+
+// engineThat connects to a stand-in for an Engine.
+func engineThat(t *testing.T, answers http.HandlerFunc) *client.Client {
 	t.Helper()
-	server := httptest.NewServer(e)
+	server := httptest.NewServer(answers)
 	t.Cleanup(server.Close)
 	c, err := client.NewClientWithOpts(client.WithHost("tcp://"+server.Listener.Addr().String()),
 		client.WithVersion("1.41"))
@@ -146,6 +149,7 @@ func TestMeasureOtherLayers(t *testing.T) {
 func TestMeasureCodesAsksForWhatIsNeeded(t *testing.T) {
 	for name, c := range map[string]struct {
 		registry string
+		composed bool
 		targets  []bytesize.Size
 		asked    []string
 	}{
@@ -153,24 +157,23 @@ func TestMeasureCodesAsksForWhatIsNeeded(t *testing.T) {
 		"one of them gets filler":   {registry: "r", targets: []bytesize.Size{0, 1 << 20}, asked: []string{"b"}},
 		"they stay in the Engine":   {targets: []bytesize.Size{0, 0}, asked: []string{"a", "b"}},
 		"one image of two packages": {targets: []bytesize.Size{0, 0, 1 << 20}, asked: []string{"a", "b"}},
+		"put together here":         {composed: true, targets: []bytesize.Size{0, 1 << 20}, asked: []string{"base"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked []string
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			engine := engineThat(t, func(w http.ResponseWriter, r *http.Request) {
 				_, rest, _ := strings.Cut(r.URL.Path, "/images/")
 				asked = append(asked, strings.TrimSuffix(rest, "/json"))
 				fmt.Fprint(w, `{"Id": "sha256:0", "RootFS": {"Type": "layers", "Layers": ["sha256:1"]}}`)
-			}))
-			defer server.Close()
-			engine, err := client.NewClientWithOpts(client.WithHost(server.URL), client.WithVersion("1.43"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			})
 			m := &images{engine: engine, registry: c.registry}
 			m.sizes.put("sha256:1", layerSize{plain: 20, packed: 10})
 			var jobs []*imageJob
 			for i, target := range c.targets {
 				code := &codeImage{tag: string(rune('a' + i%2))}
+				if c.composed {
+					code.composed = &composition{base: &baseImage{name: "base"}}
+				}
 				jobs = append(jobs, &imageJob{pkg: &run.Package{TargetBytes: target}, code: code})
 			}
 			if err := m.measureCodes(t.Context(), jobs); err != nil || !slices.Equal(asked, c.asked) {

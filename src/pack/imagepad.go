@@ -31,18 +31,24 @@ func exact(p *run.Package) error {
 	return nil
 }
 
-// pad builds the images with a filler of the compressed size that is missing, measures them, and corrects the filler by
-// the difference, at most twice.
+// pad makes the images with a filler of the compressed size that is missing. Those that the Engine builds it measures,
+// and corrects the filler by the difference, at most twice.
 func (m *images) pad(ctx context.Context, jobs []*imageJob) error {
-	var padding []*imageJob
+	var padding, filling []*imageJob
 	for _, j := range jobs {
 		begun, err := j.begin()
 		if err != nil {
 			return fmt.Errorf("image %s: %w", j.pkg.Name, err)
 		}
-		if begun {
+		switch {
+		case begun && j.code.composed != nil:
+			filling = append(filling, j)
+		case begun:
 			padding = append(padding, j)
 		}
+	}
+	if err := m.each(ctx, filling, m.fill); err != nil {
+		return err
 	}
 	for last := 2; len(padding) > 0; last-- {
 		if err := m.each(ctx, padding, m.padOnce); err != nil {
@@ -104,9 +110,16 @@ func (m *images) padOnce(ctx context.Context, j *imageJob) error {
 	return nil
 }
 
-// padded builds an image whose filler has the wanted compressed size, and returns its tag.
+// padded makes an image whose filler has the wanted compressed size, and returns its tag.
 func (m *images) padded(ctx context.Context, j *imageJob) (string, error) {
 	p, c := j.pkg, j.code
+	if c.composed != nil {
+		filled, err := m.withFiller(ctx, j)
+		if err != nil {
+			return "", err
+		}
+		return m.loadFilled(ctx, j, filled)
+	}
 	parts, err := fillerParts(p.Placement, j.want)
 	if err != nil {
 		return "", err

@@ -1,13 +1,12 @@
 package pack
 
 import (
-	"archive/tar"
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
 	"sync"
@@ -192,30 +191,16 @@ func fillerLayer(n bytesize.Size) (bytesize.Size, error) {
 	return packed + rest + rest/gzipBlock*gzipStore, nil
 }
 
-// packedLayer compresses a layer in memory as the Engine does: its folders have the time of the build, the file has the
-// build context's.
+// packedLayer compresses a layer in memory as the Engine does. In one that the Engine builds, folders have the time of
+// the build, and the file has the build context's.
 func packedLayer(n bytesize.Size) (bytesize.Size, error) {
-	const folder, file = 0o40755, 0o100644 // modes with the type, as the Engine writes them
-	var packed counter
-	z := gzip.NewWriter(&packed)
-	t := tar.NewWriter(z)
-	for _, h := range []tar.Header{
-		{Typeflag: tar.TypeDir, Name: "var/", Mode: folder, ModTime: time.Unix(layerTime, 0)},
-		{Typeflag: tar.TypeDir, Name: "var/task/", Mode: folder, ModTime: time.Unix(layerTime+1, 0)},
-		{Typeflag: tar.TypeReg, Name: "var/task/" + fillerName, Mode: file, Size: int64(n)},
-	} {
-		h.Uname, h.Gname = "root", "root"
-		if err := t.WriteHeader(&h); err != nil {
-			return 0, err
-		}
-	}
-	if err := (filler{seed: 1, size: uint64(n)}).copyTo(t); err != nil {
+	l := layer{folders: time.Unix(layerTime, 0)}
+	l.addFiller(taskRoot[1:], fillerName, 1, 0, uint64(n))
+	sealed, err := l.seal(context.Background())
+	if err != nil {
 		return 0, err
 	}
-	if err := errors.Join(t.Close(), z.Close()); err != nil {
-		return 0, err
-	}
-	return bytesize.Size(packed), nil
+	return sealed.size.packed, nil
 }
 
 // fillerFor is the number of filler bytes for a layer of the wanted compressed size; the smallest is the layer without

@@ -19,12 +19,11 @@ type layerCache struct{ dir string }
 // newLayerCache is the cache below a folder. Compressed sizes depend on Go's compress/gzip, hence on Go's version, and
 // on the Engine's storage driver: some keep layers compressed in their own way. An Engine that does not name its driver
 // has no cache.
-func newLayerCache(ctx context.Context, c *client.Client, cacheDir string) layerCache {
-	info, err := c.Info(ctx)
-	if err != nil || info.Driver == "" || cacheDir == "" {
+func newLayerCache(driver, cacheDir string) layerCache {
+	if driver == "" || cacheDir == "" {
 		return layerCache{}
 	}
-	return layerCache{filepath.Join(cacheDir, "layers", runtime.Version(), info.Driver)}
+	return layerCache{filepath.Join(cacheDir, "layers", runtime.Version(), driver)}
 }
 
 func (c layerCache) path(diffID string) string {

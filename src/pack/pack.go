@@ -29,6 +29,8 @@ type Stage struct {
 	Local  bool                // functions run on this machine: images need no registry
 	// Rebuild has the steps of users' Dockerfiles run anew, too, instead of taking them from the Engine's cache.
 	Rebuild bool
+
+	builds bool // the Engine builds all images, also where it could load them; for tests
 }
 
 func (s *Stage) getenv(name string) string {

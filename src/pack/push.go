@@ -154,16 +154,15 @@ func (m *images) removeTag(ctx context.Context, tag string) {
 
 // RemoveImage is the undo of KindImage: it removes the tag, the layers that only it has, and the unnamed images that an
 // interrupted build of the same run left. An image that does not exist is a success. If its creation was not confirmed,
-// the Engine may still work on a step of the build: then that step's image is waited for.
+// the Engine may still work on it: then it is waited for.
 func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resource, confirmed bool) error {
 	c, err := dockerengine.Open(ctx, getenv)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "%w", err)
 	}
 	defer c.Close()
-	_, err = c.ImageRemove(ctx, res.Name, image.RemoveOptions{Force: true, PruneChildren: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove image: %w", err)
+	if _, err := removeName(ctx, c, res.Name); err != nil {
+		return err
 	}
 	if _, err := c.ImageInspect(ctx, res.Name); !errdefs.IsNotFound(err) {
 		return errors.Join(fmt.Errorf("image %s is still there", res.Name), err)
@@ -173,19 +172,55 @@ func RemoveImage(ctx context.Context, getenv func(string) string, res run.Resour
 	}
 	quiet := time.Duration(0)
 	if !confirmed {
-		quiet = buildSettles
+		quiet = settles(res)
 	}
-	return removeSteps(ctx, c, res.Attrs[attrRun], quiet)
+	return removeLate(ctx, c, res, quiet)
 }
 
-// buildSettles is how long no image of an interrupted build may appear until the build counts as ended. The Engine
-// notices only at the end of a step that its client has disconnected.
-const buildSettles = 2 * time.Second
+// removeName removes an image's name, and its layers if it has no other. It reports whether there was such a name.
+func removeName(ctx context.Context, c *client.Client, name string) (bool, error) {
+	_, err := c.ImageRemove(ctx, name, image.RemoveOptions{Force: true, PruneChildren: true})
+	if errdefs.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove image: %w", err)
+	}
+	return true, nil
+}
 
-// removeSteps removes the unnamed images of a run, until none has appeared for a time.
-func removeSteps(ctx context.Context, c *client.Client, id string, quiet time.Duration) error {
-	ours := filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+id), filters.Arg("dangling", "true"))
+// What an interrupted image of a run takes the Engine to end.
+const (
+	buildSettles = 2 * time.Second // since the last image of a build appeared: builds end with their step
+	loadSpeed    = 50 << 20        // bytes of layers in a second, at least
+	loadMost     = 2 * time.Minute
+)
+
+// settles is how long no image may appear until an interrupted build, or a load, counts as ended. The Engine notices
+// only at the end of a build's step that its client has disconnected, and finishes a load that it has received.
+func settles(res run.Resource) time.Duration {
+	size, err := strconv.ParseInt(res.Attrs[attrLoad], 10, 64)
+	if err != nil || size < 0 {
+		return buildSettles
+	}
+	return min(buildSettles+time.Duration(float64(size)/loadSpeed*float64(time.Second)), loadMost)
+}
+
+// removeLate removes the unnamed images of a run, and the image itself if it appears late, until none has appeared for
+// a time.
+func removeLate(ctx context.Context, c *client.Client, res run.Resource, quiet time.Duration) error {
+	ours := filters.NewArgs(filters.Arg("label", dockerengine.LabelRun+"="+res.Attrs[attrRun]),
+		filters.Arg("dangling", "true"))
 	for since := time.Now(); ; {
+		if quiet > 0 {
+			late, err := removeName(ctx, c, res.Name)
+			if err != nil {
+				return err
+			}
+			if late {
+				quiet = 0 // its name is the last thing that it gets
+			}
+		}
 		left, err := c.ImageList(ctx, image.ListOptions{Filters: ours})
 		if err != nil {
 			return fmt.Errorf("look for what builds left: %w", err)
