@@ -24,6 +24,7 @@ type App struct {
 	Config
 	Confirm func() error           // asked once, when all is ready and before anything is made; may be nil
 	Opened  func(r *run.Run) error // called once when a run has its directory; may be nil
+	Given   []byte                 // the experiment file as it was read, kept in the run's folder; empty: there is none
 }
 
 // job is one use case at work on a run.

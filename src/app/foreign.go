@@ -126,7 +126,9 @@ func (a App) ReportAll(ctx context.Context, paths []string, pagePath string) ([]
 		if out == nil {
 			continue
 		}
-		if one.Folder, err = filepath.Rel(filepath.Dir(pagePath), out.Dir); err != nil {
+		if out.Page != "" { // of an archive
+			one.Folder = ""
+		} else if one.Folder, err = filepath.Rel(filepath.Dir(pagePath), out.Dir); err != nil {
 			one.Files = nil // on another drive
 		}
 		one.Folder = filepath.ToSlash(one.Folder)

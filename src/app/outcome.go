@@ -30,6 +30,8 @@ type Outcome struct {
 
 	Comparisons []analyze.Comparison // along what differs between the sub-experiments
 	Tunings     []analyze.Tuning     // memory sizes that are recommended, where the file asks for that
+
+	Rerun *Rerun // where an archived run was run again: how far it is the same
 }
 
 func (j *job) outcome(r *run.Run, kept bool) *Outcome {
@@ -99,6 +101,7 @@ type outcomeJSON struct {
 	Summary   json.RawMessage `json:"summary"`
 	// memory sizes that are recommended
 	Tunings []analyze.Tuning `json:"memory_tuning,omitempty"`
+	Rerun   *Rerun           `json:"rerun,omitempty"`
 }
 
 // MarshalJSON is the outcome for scripts.
@@ -107,7 +110,8 @@ func (o *Outcome) MarshalJSON() ([]byte, error) {
 	if err := report.Summary(&sum, o.Rows, report.SummaryOptions{JSON: true}); err != nil {
 		return nil, err
 	}
-	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes(), Tunings: o.Tunings}
+	out := outcomeJSON{ID: o.ID, Dir: o.Dir, Kept: o.Kept, Summary: sum.Bytes(), Tunings: o.Tunings,
+		Rerun: o.Rerun}
 	for _, f := range o.Functions {
 		if o.Kept && f.Endpoint != nil {
 			out.Endpoints = append(out.Endpoints, f.Endpoint)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
+	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 )
@@ -16,22 +19,54 @@ import (
 // the rows get their cost again. The error is that of the run's outcome: sub-experiments that failed, thresholds that
 // were missed.
 //
-// A file or a folder of the original STeLLAR gets a page, and nothing else.
+// A file or a folder of the original STeLLAR gets a page, and nothing else. An archive is not changed: its page is
+// written beside it, under its name.
 func (a App) Report(ctx context.Context, dir string) (*Outcome, error) {
 	out, shown, err := a.report(ctx, dir)
 	if out == nil {
 		return nil, err
 	}
-	out.Page = filepath.Join(out.Dir, page.File)
+	if out.Page == "" {
+		out.Page = filepath.Join(out.Dir, page.File)
+	}
 	return out, errors.Join(err, writePage(out.Page, a.Version, shown))
 }
 
 // report is Report without the page, but with what it shows.
-func (a App) report(ctx context.Context, dir string) (*Outcome, page.Run, error) {
-	dir, err := filepath.Abs(dir)
+func (a App) report(ctx context.Context, path string) (*Outcome, page.Run, error) {
+	opened, err := a.OpenRun(path)
 	if err != nil {
-		return nil, page.Run{}, fail.Input("the run's folder: %w", err)
+		return nil, page.Run{}, err
 	}
+	if opened.Archive == "" {
+		return a.reportFolder(ctx, opened.Dir)
+	}
+	a.Draw.Format = report.None // plots would have no place
+	out, shown, err := a.reportFolder(ctx, opened.Dir)
+	if out != nil {
+		out.fromArchive(opened)
+		shown.Files, shown.Again = nil, []page.Command{{Line: "stellar -c " + filepath.Base(opened.Archive),
+			What: "The same experiment with the same seed, and a comparison:"}}
+		for i := range shown.Subs {
+			shown.Subs[i].Files = nil
+		}
+	}
+	return out, shown, errors.Join(err, opened.Close())
+}
+
+// fromArchive has the outcome of an unpacked archive name the archive.
+func (o *Outcome) fromArchive(opened *OpenedRun) {
+	o.Page = strings.TrimSuffix(opened.Archive, archive.Extension) + ".html"
+	for i := range o.Rows {
+		if rel, err := filepath.Rel(opened.Dir, o.Rows[i].Dir); err == nil {
+			o.Rows[i].Dir = filepath.Join(opened.Archive, archive.RunDir, rel)
+		}
+	}
+	o.Dir, o.PageOnly = opened.Archive, true
+}
+
+// reportFolder is report of a folder, or a file of the original.
+func (a App) reportFolder(ctx context.Context, dir string) (*Outcome, page.Run, error) {
 	if files, err := foreignFiles(dir); err != nil || len(files) > 0 {
 		if err != nil {
 			return nil, page.Run{}, err

@@ -78,7 +78,12 @@ func (j *job) begin(exp *experiment.Experiment, baseDir string) (*run.Run, error
 			return nil, err
 		}
 	}
-	r.Record.Tools = j.tools
+	if len(j.app.Given) > 0 {
+		if err := r.WriteGiven(j.app.Given); err != nil {
+			return nil, err
+		}
+	}
+	r.Record.Tools, r.Record.Inputs = j.tools, j.app.recordInputs(exp, baseDir)
 	r.Log.Infof("run %s, seed %d, results in %s", r.ID, *exp.Seed, r.Dir)
 	if r.Functions, err = pipeline.Functions(exp, j.Subs(exp), r.TokenHash()); err != nil {
 		return nil, err

@@ -95,6 +95,11 @@ func isOurs(err error) bool {
 	return errors.As(err, &path) && !errors.Is(err, fs.ErrExist) && !errors.Is(err, zip.ErrChecksum)
 }
 
+// Changed says what of the experiment of an unpacked archive is not as its checksums say; none: it is whole.
+func Changed(dir string) ([]string, error) {
+	return verify(dir, func(name string) bool { return strings.HasPrefix(name, InputDir+"/") })
+}
+
 // verify says what of a folder is not as its checksums say. It reads each file once.
 func verify(dir string, keep func(name string) bool) (changed []string, err error) {
 	want, err := readSums(filepath.Join(dir, SumsFile))

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -192,8 +193,19 @@ func (m *maker) build(ctx context.Context, b Builder, src *run.Source) error {
 		return err
 	}
 	src.BuildDir, src.Build, src.Toolchain = e.files, e.key, in.Toolchain
-	src.Installed, src.FromCache = e.installed, e.found
+	src.Installed, src.FromCache, src.Reads = e.installed, e.found, readOutside(src, in)
 	return nil
+}
+
+// readOutside lists what a build reads outside of its source's folder, as far as it is there.
+func readOutside(src *run.Source, in Inputs) (paths []string) {
+	for _, at := range slices.Concat(in.Dirs, in.Files) {
+		rel, err := filepath.Rel(src.Dir, at)
+		if _, serr := os.Stat(at); err == nil && serr == nil && !filepath.IsLocal(rel) && !slices.Contains(paths, at) {
+			paths = append(paths, at)
+		}
+	}
+	return paths
 }
 
 // loop returns the folder of a language's loop, made once for a toolchain and this version of the loop.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
@@ -38,6 +39,8 @@ type command struct {
 	stdout  *output // what Stdout is
 	screen  *screen
 	file    *logFile
+
+	archived *app.ArchivedExperiment // where -c names an archive
 }
 
 func newCommand(w Process) *command {
@@ -49,6 +52,11 @@ func newCommand(w Process) *command {
 func (c *command) close() {
 	if c.file != nil {
 		c.file.close()
+	}
+	if c.archived != nil {
+		if err := c.archived.Close(); err != nil {
+			printf(c.Stderr, "stellar: %v\n", err)
+		}
 	}
 }
 
@@ -107,8 +115,8 @@ func (c *command) app() *cli.App {
 		Commands: []*cli.Command{c.planCommand(), c.validateCommand(), c.deployCommand(), c.probeCommand(),
 			c.reportCommand(), c.compareCommand(), c.baselineCommand(), c.historyCommand(), c.exportCommand(),
 			c.removeCommand(), c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(),
-			c.storageCommand(), c.experimentCommand(), c.decodeCommand(), c.schemaCommand(),
-			c.completionCommand(), c.versionCommand()},
+			c.storageCommand(), c.experimentCommand(), c.decodeCommand(), c.archiveCommand(),
+			c.schemaCommand(), c.completionCommand(), c.versionCommand()},
 		Action:          c.runAction,
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,

@@ -29,7 +29,7 @@ func (c *command) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			plan, err := w.Plan(cc.Context, loaded, baseDir(cc))
+			plan, err := w.Plan(cc.Context, loaded, c.baseDir(cc))
 			if err != nil {
 				return err
 			}
@@ -39,7 +39,7 @@ func (c *command) planCommand() *cli.Command {
 			if err := printPlan(c.Stdout, plan, c.look()); err != nil || cc.String("write") == "" {
 				return err
 			}
-			written, err := w.WriteService(cc.Context, loaded.Experiment, baseDir(cc), cc.String("write"))
+			written, err := w.WriteService(cc.Context, loaded.Experiment, c.baseDir(cc), cc.String("write"))
 			if err != nil {
 				return err
 			}
@@ -60,7 +60,7 @@ func (c *command) validateCommand() *cli.Command {
 		Flags: []cli.Flag{fileFlag(), providerFlag(),
 			jsonFlag("the effective experiment, defaults filled in and sweeps expanded,")},
 		Action: func(cc *cli.Context) error {
-			file, err := configFile(cc)
+			file, err := c.configFile(cc)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func (c *command) deployCommand() *cli.Command {
 				return err
 			}
 			c.caution(w, loaded)
-			out, err := w.Deploy(cc.Context, loaded.Experiment, baseDir(cc))
+			out, err := w.Deploy(cc.Context, loaded.Experiment, c.baseDir(cc))
 			return c.finish(cc, err, out)
 		},
 	}

@@ -113,8 +113,8 @@ func (c *command) runAction(cc *cli.Context) error {
 		return err
 	}
 	c.caution(w, loaded)
-	out, err := w.Run(cc.Context, loaded.Experiment, baseDir(cc))
-	return c.finish(cc, err, out)
+	out, err := w.Run(cc.Context, loaded.Experiment, c.baseDir(cc))
+	return c.finishRerun(cc, w, err, out)
 }
 
 // caution logs what the file asks for and its provider will not do.
@@ -131,8 +131,8 @@ func (c *command) look() report.SummaryOptions {
 		Color: c.StdoutTTY && c.Getenv("NO_COLOR") == "" && c.Getenv("TERM") != "dumb"}
 }
 
-func baseDir(cc *cli.Context) string {
-	file, err := configFile(cc)
+func (c *command) baseDir(cc *cli.Context) string {
+	file, err := c.configFile(cc)
 	if err != nil {
 		return "."
 	}
@@ -149,8 +149,21 @@ func folderOf(file string) string {
 }
 
 // configFile is the experiment file that the command line names: with -c before or behind the command, or as its
-// argument.
-func configFile(cc *cli.Context) (string, error) {
+// argument. Of an archive it is the experiment file in it.
+func (c *command) configFile(cc *cli.Context) (string, error) {
+	path, err := namedFile(cc)
+	if err != nil || !app.IsArchive(path) {
+		return path, err
+	}
+	if c.archived == nil {
+		if c.archived, err = app.OpenExperiment(path, c.Getenv); err != nil {
+			return "", err
+		}
+	}
+	return c.archived.File, nil
+}
+
+func namedFile(cc *cli.Context) (string, error) {
 	path := cc.String("config")
 	for _, outer := range cc.Lineage()[1:] { // stellar -c FILE plan
 		if path == "" && outer.App != nil {
@@ -168,12 +181,15 @@ func configFile(cc *cli.Context) (string, error) {
 
 // load reads the experiment file and checks the index that --run-only names.
 func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
-	path, err := configFile(cc)
+	path, err := c.configFile(cc)
 	if err != nil {
 		return nil, err
 	}
 	how := experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(path)),
 		Standing: cc.IsSet("serverless") && !cc.Bool("serverless")}
+	if c.archived != nil && !cc.IsSet("serverless") {
+		how.Standing = !c.archived.Options.Serverless
+	}
 	loaded, err := experiment.LoadWith(path, app.KnownProviders(), how)
 	if err != nil {
 		return nil, err
@@ -203,7 +219,7 @@ func (c *command) read(cc *cli.Context) (*experiment.Loaded, app.App, error) {
 	for _, n := range notes {
 		w.Log.Warnf("%s", n)
 	}
-	w.Replaced = loaded.Replaced
+	w.Replaced, w.Given = loaded.Replaced, loaded.Text
 	w.Confirm = func() error { return c.ask(cc, questions(w, loaded)) }
 	return loaded, w, nil
 }
@@ -237,11 +253,15 @@ func (c *command) options(cc *cli.Context, plots report.Format) app.Options {
 	if cc.IsSet("run-only") {
 		only = cc.Int("run-only")
 	}
-	return app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
+	o := app.Options{Output: cc.String("output"), Endpoints: cc.String("endpoints"),
 		Serverless: cc.Bool("serverless"), Only: only, Keep: cc.Bool("keep"), Rebuild: cc.Bool("rebuild"),
 		AWSAccount: cc.String("aws-account"), Prices: cc.String("prices"),
 		MaxDuration: cc.Duration("max-duration"),
 		Draw:        app.Drawn{Format: plots, Histograms: cc.Bool("histograms")}}
+	if c.archived != nil {
+		c.archivedOptions(cc, &o)
+	}
+	return o
 }
 
 // questions are the warnings about a big experiment, and what it costs where that is known.

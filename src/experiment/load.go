@@ -22,6 +22,7 @@ type Loaded struct {
 	Experiment *Experiment // defaults filled in, sweeps expanded, validated
 	Warnings   []Warning   // of single keys: see PlanWarnings for all
 	Notes      []string    // worth a line in the log: retired runtimes, duplicate keys, what is ignored
+	Text       []byte      // the file as it was read
 	Published  bool        // the file is of the published form, for which Function defaults to hellopy
 
 	// runtime in use to the note that says which id of the file it stands for, such as a retired one
@@ -163,7 +164,7 @@ func (d *decoder) parse(known []Provider) (*Loaded, error) {
 		d.note(dup.off, dup.path, "this key appears before; the last one counts")
 	}
 	d.file(root)
-	l := &Loaded{Experiment: d.exp, local: d.provider().Local && !d.standing, Replaced: d.replaced,
+	l := &Loaded{Experiment: d.exp, Text: d.src.data, local: d.provider().Local && !d.standing, Replaced: d.replaced,
 		Published: d.old, found: d.findings, top: values(root), drafts: d.drafts}
 	if bad := d.err(); bad != nil {
 		if !d.whole {

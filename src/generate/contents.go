@@ -47,7 +47,7 @@ func installed(dir, language string) (made func(rel string) bool, all bool) {
 	}
 	switch language {
 	case "go", "rust", run.LanguageDocker:
-		return nil, true
+		return below(), true
 	case "java":
 		return below(), has("pom.xml", "build.gradle", "build.gradle.kts", "gradlew")
 	case "ruby":

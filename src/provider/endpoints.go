@@ -30,7 +30,7 @@ var (
 // OpenEndpoints reads the endpoints file of a provider: path itself, or <provider>.json in the folder path (vHive.json
 // is also found in lower case).
 func OpenEndpoints(path string, row Provider) (*ExistingFunctions, error) {
-	file, err := findFile(path, row.Name)
+	file, err := EndpointsFile(path, row.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,8 @@ func OpenEndpoints(path string, row Provider) (*ExistingFunctions, error) {
 	return s, nil
 }
 
-func findFile(path, provider string) (string, error) {
+// EndpointsFile finds the endpoints file of a provider, as OpenEndpoints does.
+func EndpointsFile(path, provider string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", fail.Input("endpoints: %w", err).

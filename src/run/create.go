@@ -47,7 +47,7 @@ func Create(w Deps, out string, exp *experiment.Experiment, baseDir string) (*Ru
 			WithHint("set HOME to a folder of yours, or XDG_STATE_HOME and STELLAR_CACHE_DIR: " +
 				"stellar keeps its undo index and its builds there")
 	}
-	cache, err := cacheDir(w.Getenv)
+	cache, err := CacheDir(w.Getenv)
 	if err != nil {
 		return nil, fail.Input("%w", err)
 	}
@@ -258,7 +258,8 @@ func (r *Run) Renewed(until time.Time) error {
 	return err
 }
 
-func cacheDir(getenv func(string) string) (string, error) {
+// CacheDir is the folder for what can be made again: $STELLAR_CACHE_DIR, or stellar in the user's folder for caches.
+func CacheDir(getenv func(string) string) (string, error) {
 	if d := getenv("STELLAR_CACHE_DIR"); d != "" {
 		return filepath.Abs(d)
 	}

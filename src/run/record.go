@@ -26,12 +26,21 @@ type Record struct {
 	Host        Host                   `json:"host"`
 	Tools       map[string]string      `json:"tools,omitempty"` // program to version, as it says itself
 	Stages      []StageRecord          `json:"stages"`
+	Inputs      []InputRecord          `json:"inputs,omitempty"`
 	Calibration []Calibration          `json:"calibration,omitempty"`
 	Builds      []BuildRecord          `json:"builds,omitempty"`
 	Functions   []FunctionRecord       `json:"functions"`
 	Results     []ResultRecord         `json:"results"`
 	Notes       []string               `json:"notes,omitempty"`
 	Experiment  *experiment.Experiment `json:"experiment"`
+}
+
+// InputRecord is a file or a folder outside of the run's folder that the run was made from.
+type InputRecord struct {
+	Key    string `json:"key"`  // of the experiment file, such as Function; of the command line: endpoints, prices
+	Name   string `json:"name"` // as it was named
+	Path   string `json:"path"` // absolute
+	SHA256 string `json:"sha256"`
 }
 
 // Host is the machine that the client ran on.
@@ -92,6 +101,7 @@ type BuildRecord struct {
 	Toolchain string      `json:"toolchain,omitempty"`
 	FromCache bool        `json:"fromCache"`
 	Installed []Installed `json:"installed,omitempty"` // packages that came from elsewhere, as installed
+	Reads     []string    `json:"reads,omitempty"`     // files and folders outside of the function's folder, absolute
 }
 
 // builds lists the distinct builds of a run's functions.
@@ -103,7 +113,7 @@ func (r *Run) builds() []BuildRecord {
 			func(b BuildRecord) bool { return b.Build == s.Build }) {
 			continue
 		}
-		all = append(all, BuildRecord{s.Build, s.Language, s.Toolchain, s.FromCache, s.Installed})
+		all = append(all, BuildRecord{s.Build, s.Language, s.Toolchain, s.FromCache, s.Installed, s.Reads})
 	}
 	return all
 }
@@ -121,8 +131,19 @@ type ResultRecord struct {
 	Cut       string        `json:"cut,omitempty"` // why it ended early, where that was asked for
 }
 
-// RecordFile is the record's name in a run's directory.
-const RecordFile = "run.json"
+// Names in a run's directory.
+const (
+	RecordFile = "run.json"
+	GivenFile  = "given.json" // the experiment file as it was read; EffectiveFile has its defaults and sweeps, too
+)
+
+// WriteGiven keeps the experiment file as it was read.
+func (r *Run) WriteGiven(text []byte) error {
+	if err := writeSynced(filepath.Join(r.Dir, GivenFile), text, 0o644); err != nil {
+		return fmt.Errorf("keep the experiment file: %w", err)
+	}
+	return nil
+}
 
 // WriteRecord updates the record from the run and replaces run.json in one step.
 func (r *Run) WriteRecord() error {

@@ -146,6 +146,7 @@ type Source struct {
 	Toolchain string      // set by build: name and version
 	FromCache bool        // set by build: an earlier run made it
 	Installed []Installed // set by build: packages that came from elsewhere
+	Reads     []string    // set by build: files and folders outside of Dir that it read, absolute
 	// set by build where ForImage and the language needs it: the files of its Runtime API loop, for /opt/stellar
 	LoopDir string
 }

@@ -1,0 +1,112 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/vhive-serverless/STeLLAR/src/archive"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/run"
+)
+
+// ArchivedExperiment is the experiment of an archive, ready to be run again, and the run that the archive has. It must
+// be closed.
+type ArchivedExperiment struct {
+	File    string // the effective experiment; what it names lies beside it
+	Run     *OpenedRun
+	Options Options // the run's own: whether it deployed, endpoints, prices, the one sub-experiment that it ran
+}
+
+// IsArchive reports whether a path is that of an archive.
+func IsArchive(path string) bool { return archive.Is(path) }
+
+// OpenExperiment unpacks an archive to run its experiment again. The experiment and what it names go into the user's
+// cache, under the archive's hash: a run's record names these files, and later commands on the run read them.
+func OpenExperiment(path string, getenv func(string) string) (*ArchivedExperiment, error) {
+	opened, err := openArchive(path, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	x := &ArchivedExperiment{Run: opened, Options: Options{Only: -1, Serverless: true}}
+	if err := x.fill(path, getenv); err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return x, nil
+}
+
+// Close removes what was unpacked of the run.
+func (x *ArchivedExperiment) Close() error { return x.Run.Close() }
+
+func (x *ArchivedExperiment) fill(path string, getenv func(string) string) error {
+	rec, err := run.ReadRecord(x.Run.Dir)
+	if err != nil {
+		return fail.Input("%s: %w", path, err)
+	}
+	dir, err := keepExperiment(path, getenv)
+	if err != nil {
+		return err
+	}
+	x.File = filepath.Join(dir, archive.Experiment)
+	for _, in := range rec.Inputs {
+		file := filepath.Join(dir, in.Key+filepath.Ext(in.Path))
+		switch in.Key {
+		case inputEndpoints:
+			x.Options.Serverless, x.Options.Endpoints = false, file
+		case inputPrices:
+			x.Options.Prices = file
+		}
+	}
+	if n := len(rec.Results); n == 1 && len(rec.Experiment.SubExperiments) > 1 && rec.Status == run.StatusDone {
+		x.Options.Only = rec.Results[0].SubExperiment
+	}
+	return nil
+}
+
+// keepExperiment unpacks the experiment of an archive into the cache, and gives its folder. One that is there is used
+// again if it is whole.
+func keepExperiment(path string, getenv func(string) string) (string, error) {
+	cache, err := run.CacheDir(getenv)
+	if err != nil {
+		return "", fail.Input("%w", err)
+	}
+	sum, err := archive.HashFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	all := filepath.Join(cache, "archives")
+	if err := os.MkdirAll(all, 0o755); err != nil {
+		return "", fail.Input("make the folder of unpacked archives: %w", err).WithHint("set STELLAR_CACHE_DIR")
+	}
+	dir, err := os.MkdirTemp(all, ".unpacking-")
+	if err != nil {
+		return "", fmt.Errorf("unpack %s: %w", path, err)
+	}
+	keep := func(name string) bool { return strings.HasPrefix(name, archive.InputDir+"/") }
+	to := filepath.Join(all, sum[:16])
+	if err = archive.Unpack(path, dir, keep); err == nil {
+		err = replaceFolder(dir, to)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return filepath.Join(to, archive.InputDir), nil
+}
+
+// replaceFolder moves a folder to where an older one of the same content may be, which another process may be using.
+func replaceFolder(from, to string) error {
+	if changed, err := archive.Changed(to); err == nil && len(changed) == 0 {
+		return os.RemoveAll(from)
+	}
+	if err := os.RemoveAll(to); err != nil {
+		return err
+	}
+	err := os.Rename(from, to)
+	if errors.Is(err, fs.ErrExist) { // another process was faster
+		return os.RemoveAll(from)
+	}
+	return err
+}
