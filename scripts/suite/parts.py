@@ -17,7 +17,7 @@ from events import Events
 TOOLS = ("raw-code", "raw-code/bootstraps", "src/build", "src/dockerengine", "src/generate", "src/local",
          "src/local/plugin", "src/pack")
 # Packages whose tests compute much. Under the race detector they take less data, so they run once more without it.
-DATA = ("src/analyze", "src/analyze/survival", "src/report", "src/sample")
+DATA = ("src/analyze", "src/analyze/change", "src/analyze/survival", "src/report", "src/sample")
 # Packages that are jobs of their own, with the cores that each keeps busy and its seconds on a quiet machine. Tests of
 # the probe are held to times: the numbers are larger than measured, so that they begin first and only what computes
 # little runs beside them. Other packages of a part are one job.

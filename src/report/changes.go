@@ -248,7 +248,7 @@ func foundWords(c Changed) []string {
 			out = append(out, printable(sub.Title)+": B's "+strings.Join(found, ", "))
 		}
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && few < metrics {
 		out = append(out, "no difference found")
 	}
 	if few > 0 {
@@ -260,6 +260,9 @@ func foundWords(c Changed) []string {
 
 // changeMethod says how differences are found.
 func changeMethod(tests int) string {
+	if tests == 0 {
+		return "Nothing could be tested."
+	}
 	text := "95 % intervals from whole bursts; " + testWords(tests) + "."
 	return text + " The runs were made at different times: what drifted between them is in the differences."
 }
