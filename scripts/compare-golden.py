@@ -55,8 +55,10 @@ def effective(num, den, serial):
     if n == k and not serial:
         return float(n)
     v, df = variance(num, den, serial)
-    if v == 0:
+    if p in (0, 1):
         return float(k)
+    if v == 0:
+        return float(n)
     return min(float(n), p * (1 - p) / v * (stats.norm.ppf(1 - ALPHA / 2) / stats.t.ppf(1 - ALPHA / 2, df)) ** 2)
 
 

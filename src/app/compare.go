@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
 	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
@@ -98,6 +99,15 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 		out.Runs[i].Result = result
 	}
 	return out, nil
+}
+
+// WriteComparisonPage writes a comparison as a page, over one that is there.
+func (a App) WriteComparisonPage(path string, c *Comparison) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return errors.Join(page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}.Write(f), f.Close())
 }
 
 // compared is a run as it is compared.

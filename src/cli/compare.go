@@ -22,6 +22,7 @@ func (c *command) compareCommand() *cli.Command {
 				"stellar compare --markdown baseline latest > comment.md"),
 		Flags: []cli.Flag{outputFlag(), logFlag(), jsonFlag("the comparison"),
 			&cli.BoolFlag{Name: "markdown", Usage: "print the comparison for a comment on a pull request"},
+			&cli.StringFlag{Name: "html", Usage: "write the comparison as a page into `FILE`, too"},
 			&cli.StringSliceFlag{Name: "fail-on",
 				Usage: "exit 5 where a metric changed by more: `LIMIT` such as cold.p50>+5%, errors>+1pp; repeatable"},
 			&cli.BoolFlag{Name: "strict", Usage: "exit 5 also where a limit cannot be decided: too few samples"}},
@@ -47,6 +48,11 @@ func (c *command) compareAction(cc *cli.Context) error {
 		return err
 	}
 	missed := found.Check(limits, cc.Bool("strict"))
+	if file := cc.String("html"); file != "" {
+		if err := w.WriteComparisonPage(file, found); err != nil {
+			return err
+		}
+	}
 	switch {
 	case cc.Bool("json"):
 		err = c.printJSON(found)

@@ -38,19 +38,19 @@ func Changes(w io.Writer, all []Changed, o SummaryOptions) error {
 			fmt.Fprintln(out)
 		}
 		o.sentence(out, o.bold("A "+printable(c.A)+", B "+printable(c.B)))
-		for _, line := range remarks(c) {
+		for _, line := range Remarks(c) {
 			o.sentence(out, line)
 		}
 		writeKeys(out, c.Differences, o)
 		fmt.Fprintln(out)
 		changeTable(c).write(out, o)
 		fmt.Fprintln(out)
-		for _, line := range foundWords(c) {
+		for _, line := range FoundWords(c) {
 			o.sentence(out, line)
 		}
 	}
 	if len(all) > 0 {
-		o.sentence(out, changeMethod(all[0].Tests))
+		o.sentence(out, ChangeMethod(all[0].Tests))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the comparison: %w", err)
@@ -58,8 +58,8 @@ func Changes(w io.Writer, all []Changed, o SummaryOptions) error {
 	return nil
 }
 
-// remarks are the warnings, and the sub-experiments that are not compared.
-func remarks(c Changed) []string {
+// Remarks are the warnings, and the sub-experiments that are not compared.
+func Remarks(c Changed) []string {
 	var out []string
 	for _, text := range c.Warnings {
 		out = append(out, "warning: "+printable(text))
@@ -108,10 +108,10 @@ func changeTable(c Changed) Table {
 		for _, m := range sub.Changes {
 			title.Cells = append(title.Cells, printable(sub.Title))
 			metric.Cells = append(metric.Cells, metricWords(m.Metric))
-			a.Cells, b.Cells = append(a.Cells, measured(m, m.A.Value)), append(b.Cells, measured(m, m.B.Value))
-			value, bounds := changeWords(m)
+			a.Cells, b.Cells = append(a.Cells, Measured(m, m.A.Value)), append(b.Cells, Measured(m, m.B.Value))
+			value, bounds := ChangeWords(m)
 			by.Cells, around.Cells = append(by.Cells, value), append(around.Cells, bounds)
-			p.Cells = append(p.Cells, probabilityCell(m.P))
+			p.Cells = append(p.Cells, ProbabilityCell(m.P))
 			verdict.Cells = append(verdict.Cells, VerdictWords(m))
 		}
 	}
@@ -129,8 +129,8 @@ func metricWords(name string) string {
 	return strings.Replace(name, ".", " ", 1)
 }
 
-// measured is a value of a metric with its unit.
-func measured(m change.Change, v analyze.Value) string {
+// Measured is a value of a metric with its unit.
+func Measured(m change.Change, v analyze.Value) string {
 	switch {
 	case !v.OK:
 		return noValue
@@ -151,21 +151,29 @@ func rounded(v float64) float64 {
 	return math.Round(v*digits) / digits
 }
 
-// changeWords are the change and its interval: in percent of A, of shares in percentage points. A value of B without
+// ChangeWords are the change and its interval: in percent of A, of shares in percentage points. A value of B without
 // one of A has no ratio, so that its difference is told.
-func changeWords(m change.Change) (value, bounds string) {
-	e, unit := percent(m.Ratio), " %"
+func ChangeWords(m change.Change) (value, bounds string) {
+	e, unit := ChangeOf(m), " %"
 	if m.Unit == change.Points {
-		e, unit = m.Difference, " pp"
+		unit = " pp"
 	}
 	if !e.Value.OK {
 		return noValue, noValue
 	}
-	value, bounds = plus(e.Value.V)+unit, noValue
+	value, bounds = Plus(e.Value.V)+unit, noValue
 	if e.Low.OK && e.High.OK {
-		bounds = plus(e.Low.V) + "…" + plus(e.High.V)
+		bounds = Plus(e.Low.V) + "…" + Plus(e.High.V)
 	}
 	return value, bounds
+}
+
+// ChangeOf is the change in percent of A, of shares in percentage points.
+func ChangeOf(m change.Change) analyze.Estimate {
+	if m.Unit == change.Points {
+		return m.Difference
+	}
+	return percent(m.Ratio)
 }
 
 // percent is a ratio as a change in percent.
@@ -179,8 +187,8 @@ func percent(ratio analyze.Estimate) analyze.Estimate {
 	return analyze.Estimate{Value: of(ratio.Value), Low: of(ratio.Low), High: of(ratio.High)}
 }
 
-// plus is a number with its sign.
-func plus(v float64) string {
+// Plus is a number with its sign.
+func Plus(v float64) string {
 	text := trimmed(rounded(v))
 	if v > 0 && text != "0" {
 		return "+" + text
@@ -188,7 +196,8 @@ func plus(v float64) string {
 	return text
 }
 
-func probabilityCell(v analyze.Value) string {
+// ProbabilityCell is a probability for a table.
+func ProbabilityCell(v analyze.Value) string {
 	switch {
 	case !v.OK:
 		return noValue
@@ -224,8 +233,8 @@ func upwards(v float64) string {
 	return trimmed(math.Ceil(v*digits-1e-9) / digits)
 }
 
-// foundWords say which metrics differ, and of how many nothing can be said.
-func foundWords(c Changed) []string {
+// FoundWords say which metrics differ, and of how many nothing can be said.
+func FoundWords(c Changed) []string {
 	var out []string
 	few, metrics := 0, 0
 	for _, sub := range c.Subs {
@@ -234,7 +243,7 @@ func foundWords(c Changed) []string {
 			metrics++
 			switch {
 			case m.Claimed():
-				value, bounds := changeWords(m)
+				value, bounds := ChangeWords(m)
 				if bounds != noValue {
 					value += " (95 %: " + bounds + ")"
 				}
@@ -258,8 +267,8 @@ func foundWords(c Changed) []string {
 	return out
 }
 
-// changeMethod says how differences are found.
-func changeMethod(tests int) string {
+// ChangeMethod says how differences are found.
+func ChangeMethod(tests int) string {
 	if tests == 0 {
 		return "Nothing could be tested."
 	}
@@ -308,10 +317,10 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 			fmt.Fprintln(out)
 		}
 		fmt.Fprintf(out, "### %s compared with %s\n\n", markdown(c.B), markdown(c.A))
-		for _, line := range foundWords(c) {
+		for _, line := range FoundWords(c) {
 			fmt.Fprintf(out, "- %s\n", markdown(line))
 		}
-		for _, line := range remarks(c) {
+		for _, line := range Remarks(c) {
 			fmt.Fprintf(out, "- %s\n", markdown(line))
 		}
 		if len(c.Differences) > 0 {
@@ -324,13 +333,13 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 			"|---|---|--:|--:|--:|--:|---|\n")
 		for _, sub := range c.Subs {
 			for _, m := range sub.Changes {
-				value, bounds := changeWords(m)
+				value, bounds := ChangeWords(m)
 				verdict := markdown(VerdictWords(m))
 				if m.Claimed() {
 					verdict = "**" + verdict + "**"
 				}
 				fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s |\n", markdown(sub.Title),
-					markdown(metricWords(m.Metric)), markdown(measured(m, m.A.Value)), markdown(measured(m, m.B.Value)),
+					markdown(metricWords(m.Metric)), markdown(Measured(m, m.A.Value)), markdown(Measured(m, m.B.Value)),
 					markdown(value), markdown(bounds), verdict)
 			}
 		}
@@ -346,7 +355,7 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		fmt.Fprintf(out, "- %s\n", text)
 	}
 	if len(all) > 0 {
-		fmt.Fprintf(out, "\n<sub>%s</sub>\n", markdown(changeMethod(all[0].Tests)))
+		fmt.Fprintf(out, "\n<sub>%s</sub>\n", markdown(ChangeMethod(all[0].Tests)))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the comparison: %w", err)

@@ -63,3 +63,119 @@ func TestASlowdownIsFound(t *testing.T) {
 		t.Errorf("the other way: %+v, want faster", c)
 	}
 }
+
+// coldAndWarm makes bursts of a cold request and some warm ones; cold requests take ten times as long.
+func coldAndWarm(rng *rand.Rand, bursts, warm int, times float64, failed int) Sub {
+	list := make([]analyze.Burst, bursts)
+	costs := make([]BurstCost, bursts)
+	for i := range list {
+		list[i] = analyze.Burst{Number: i, Cold: 1, Warm: warm, Errors: failed}
+		costs[i] = BurstCost{USD: 1e-6 * times * float64(1+warm), Requests: 1 + warm}
+		for k := range 1 + warm {
+			ms := 10 * times * math.Exp(0.05*rng.NormFloat64())
+			if k == 0 {
+				ms *= 10
+			}
+			list[i].Latencies = append(list[i].Latencies, ms)
+		}
+	}
+	return Sub{Bursts: analyze.MakeBursts(list), Costs: costs}
+}
+
+// TestMetrics has each metric of runs of which all is known: latencies of either part, shares, cost.
+func TestMetrics(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	p := compare(coldAndWarm(rng, 30, 4, 1, 0), coldAndWarm(rng, 30, 9, 2, 5))
+	for metric, want := range map[string]struct {
+		verdict string
+		a, b    float64
+	}{
+		"cold.p50": {Slower, 100, 200}, "cold.mean": {Slower, 100, 200}, "warm.p50": {Slower, 10, 20},
+		"warm.mean": {Slower, 10, 20}, "cold.share": {Lower, 20, 10}, "errors": {Higher, 0, 100. / 3},
+		"cost": {Higher, 1, 2},
+	} {
+		c := find(t, p, metric)
+		if c.Verdict != want.verdict || !near(c.A.Value, want.a, 0.03) || !near(c.B.Value, want.b, 0.03) {
+			t.Errorf("%s: %+v, want %+v", metric, c, want)
+		}
+	}
+	// 30 cold requests are too few for p95: 72 are needed, one of each burst
+	if c := find(t, p, "cold.p95"); c.Verdict != TooFew || c.MoreBursts != 42 {
+		t.Errorf("%+v, want too few samples, 42 more bursts", c)
+	}
+	if c := find(t, p, "cold.p99"); c.Verdict != TooFew || c.MoreBursts != 338 {
+		t.Errorf("%+v, want too few samples, 338 more bursts", c)
+	}
+	for _, c := range p.Changes {
+		if c.Metric == "all.p50" {
+			t.Error("cold and warm requests are compared together")
+		}
+	}
+}
+
+// TestWhatCannotBeSaid: five bursts are too few for anything, a run without a success has no latency, one cold request
+// in a hundred is no part of its own, and of two runs with few cold requests in few bursts the bursts of the whole run
+// are counted.
+func TestWhatCannotBeSaid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	warm := server{median: 10, within: 0.1}
+	p := compare(warm.measure(rng, 5, 10), warm.measure(rng, 40, 10))
+	if c := find(t, p, "warm.p50"); c.Verdict != TooFew || c.MoreBursts != 1 || c.P.OK || !c.Ratio.Value.OK {
+		t.Errorf("five bursts: %+v", c)
+	}
+	failed := Sub{Bursts: analyze.MakeBursts([]analyze.Burst{{Number: 1, Errors: 5}, {Number: 2, Errors: 5}})}
+	p = compare(warm.measure(rng, 40, 10), failed)
+	if c := find(t, p, "all.p50"); c.Verdict != NoData || c.Ratio.Value.OK {
+		t.Errorf("no success: %+v", c)
+	}
+	if c := find(t, p, "errors"); c.Verdict != TooFew || c.MoreBursts != 4 || c.B.Value.V != 100 {
+		t.Errorf("no success: %+v", c)
+	}
+	stray := func() Sub {
+		list := make([]analyze.Burst, 20)
+		for i := range list {
+			list[i] = analyze.Burst{Number: i, Warm: 10, Latencies: make([]float64, 10)}
+			for k := range list[i].Latencies {
+				list[i].Latencies[k] = 10 + rng.Float64()
+			}
+		}
+		list[0].Cold, list[0].Warm = 1, 9
+		return Sub{Bursts: analyze.MakeBursts(list)}
+	}
+	for _, c := range compare(stray(), stray()).Changes {
+		if c.Metric == "cold.p50" {
+			t.Errorf("one cold request of 200 is compared: %+v", c)
+		}
+	}
+	some := func() Sub { // every fourth burst has a cold request
+		list := make([]analyze.Burst, 16)
+		for i := range list {
+			list[i] = analyze.Burst{Number: i, Warm: 1, Latencies: []float64{10 + rng.Float64()}}
+			if i%4 == 0 {
+				list[i].Cold, list[i].Warm = 1, 0
+			}
+		}
+		return Sub{Bursts: analyze.MakeBursts(list)}
+	}
+	if c := find(t, compare(some(), some()), "cold.p50"); c.Verdict != TooFew || c.MoreBursts != 8 {
+		t.Errorf("four cold requests in 16 bursts: %+v, want 8 more bursts", c)
+	}
+}
+
+// TestHolmOverAll: the same pair of runs is claimed alone, and not among many that do not differ.
+func TestHolmOverAll(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	one := server{median: 10, within: 0.1}
+	a, b := one.measure(rng, 8, 1), server{median: 12.5, within: 0.1}.measure(rng, 8, 1)
+	alone := Compare(Side{Subs: []Sub{a}}, Side{Subs: []Sub{b}})
+	sides := []Side{{Subs: []Sub{a}}, {Subs: []Sub{b}}}
+	for range 200 {
+		sides = append(sides, Side{Subs: []Sub{a}}, Side{Subs: []Sub{a}})
+	}
+	among := Compare(sides...)
+	first, second := find(t, alone[0].Subs[0], "warm.p50"), find(t, among[0].Subs[0], "warm.p50")
+	if first.Verdict != Slower || second.Verdict != None || among[0].Tests <= 400 || second.P.V <= first.P.V {
+		t.Errorf("alone %s (p %v of %d tests), among others %s (p %v of %d)", first.Verdict, first.P, alone[0].Tests,
+			second.Verdict, second.P, among[0].Tests)
+	}
+}

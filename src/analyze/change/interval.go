@@ -87,8 +87,11 @@ func (t totals) effective() float64 {
 		return n // bursts of one request: each is an observation
 	}
 	v, df := t.variance()
-	if v == 0 {
-		return k // all bursts are alike, so nothing is known of what they would share
+	switch {
+	case p == 0 || p == 1:
+		return k // nothing is known of what requests of one burst would share
+	case v == 0:
+		return n // as in a plan: so many of each burst
 	}
 	uncertain := normal975 / distribution.StudentQuantile(1-analyze.Alpha/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)

@@ -19,6 +19,8 @@ var (
 	pageHTML string
 	//go:embed assets/history.html
 	historyHTML string
+	//go:embed assets/changes.html
+	changesHTML string
 	//go:embed assets/page.css
 	pageCSS string
 	//go:embed assets/chart.js

@@ -1,0 +1,87 @@
+package change
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
+)
+
+func TestParseLimit(t *testing.T) {
+	for _, c := range []struct{ text, metrics, mistake string }{
+		{text: "cold.p50>+5%", metrics: "cold.p50"},
+		{text: " cold.p50 > 5 % ", metrics: "cold.p50"},
+		{text: "p99>+20ms", metrics: "cold.p99 warm.p99 all.p99"},
+		{text: "warm.mean<-2.5%", metrics: "warm.mean"},
+		{text: "errors>+1pp", metrics: "errors"},
+		{text: "cold.share<-10pp", metrics: "cold.share"},
+		{text: "cost>+0%", metrics: "cost"},
+		{text: "cold.p50", mistake: "is no limit"},
+		{text: "cold.p50>=+5%", mistake: "is no limit"},
+		{text: "cold.p50>+5", mistake: "is no limit"},
+		{text: "cold.p42>+5%", mistake: "there is no metric cold.p42"},
+		{text: "share>+5pp", mistake: "there is no metric share"},
+		{text: "errors>+1%", mistake: "write errors>+1pp"},
+		{text: "p50>+1pp", mistake: "percentage points are for shares"},
+		{text: "cost>+1ms", mistake: "a cost is no time"},
+		{text: "p50>-1%", mistake: "> takes a growth"},
+		{text: "p50<+1%", mistake: "> takes a growth"},
+	} {
+		l, err := ParseLimit(c.text)
+		if c.mistake != "" {
+			if err == nil || !strings.Contains(err.Error(), c.mistake) {
+				t.Errorf("%s: %v, want %q", c.text, err, c.mistake)
+			}
+			continue
+		}
+		if err != nil || strings.Join(l.metrics, " ") != c.metrics {
+			t.Errorf("%s: metrics %v, error %v; want %s", c.text, l.metrics, err, c.metrics)
+		}
+	}
+}
+
+func between(value, low, high float64) analyze.Estimate {
+	return analyze.Estimate{Value: analyze.Of(value), Low: analyze.Of(low), High: analyze.Of(high)}
+}
+
+// TestCheck has the four states: only an interval that is beyond as a whole, with a difference that the test finds,
+// misses a limit; and what was not measured does.
+func TestCheck(t *testing.T) {
+	ok := analyze.Of(100)
+	latency := func(verdict string, ratio analyze.Estimate) Change {
+		return Change{Metric: "warm.p50", Unit: MS, A: analyze.Estimate{Value: ok}, B: analyze.Estimate{Value: ok},
+			Ratio: ratio, Difference: between(1, 0.5, 1.5), Verdict: verdict, whole: 10}
+	}
+	few := latency(TooFew, analyze.Estimate{Value: analyze.Of(1.5)})
+	few.MoreBursts = 7
+	gone := latency(NoData, analyze.Estimate{})
+	gone.B = analyze.Estimate{}
+	for _, c := range []struct {
+		name, limit, state string
+		change             Change
+		more               int
+	}{
+		{"beyond", "warm.p50>+5%", Missed, latency(Slower, between(1.10, 1.06, 1.14)), 0},
+		{"beyond, but the test finds nothing", "warm.p50>+5%", Undecided, latency(None, between(1.10, 1.06, 1.14)), 0},
+		{"within", "warm.p50>+5%", Met, latency(Slower, between(1.02, 1.01, 1.04)), 0},
+		{"between, a difference", "warm.p50>+5%", Undecided, latency(Slower, between(1.07, 1.03, 1.11)), 30},
+		{"between, none", "warm.p50>+5%", Undecided, latency(None, between(1.01, 0.9, 1.13)), 80},
+		{"faster", "warm.p50>+5%", Met, latency(Faster, between(0.5, 0.4, 0.6)), 0},
+		{"falls beyond", "warm.p50<-5%", Missed, latency(Faster, between(0.90, 0.86, 0.94)), 0},
+		{"falls within", "warm.p50<-5%", Met, latency(Slower, between(1.1, 1.06, 1.14)), 0},
+		{"in ms", "warm.p50>+0.4ms", Missed, latency(Slower, between(1.1, 1.06, 1.14)), 0},
+		{"in ms, within", "warm.p50>+1.6ms", Met, latency(Slower, between(1.1, 1.06, 1.14)), 0},
+		{"too few", "warm.p50>+5%", Undecided, few, 7},
+		{"no data", "warm.p50>+5%", Missed, gone, 0},
+		{"not there", "cold.p50>+5%", Missed, latency(Slower, between(1.1, 1.06, 1.14)), 0},
+	} {
+		l, err := ParseLimit(c.limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := l.Check([]Result{{B: "b", Subs: []Pair{{Title: "x", Changes: []Change{c.change}}}}})
+		if len(got) != 1 || got[0].State != c.state || got[0].MoreBursts != c.more || got[0].Reason == "" {
+			t.Errorf("%s: %+v, want %s and %d more bursts", c.name, got, c.state, c.more)
+		}
+	}
+}

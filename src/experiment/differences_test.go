@@ -1,0 +1,76 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// keysOf are the keys of an experiment file's sub-experiments, and its own.
+func keysOf(t *testing.T, text string) (Keys, []Keys) {
+	t.Helper()
+	loaded, err := Parse("x.json", []byte(text), testProviders())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, subs, err := loaded.Experiment.Keys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own, subs
+}
+
+// TestDifferences tells each key that differs, in an object too, and no seed.
+func TestDifferences(t *testing.T) {
+	ownA, a := keysOf(t, `{"Provider":"local","Seed":1,"SubExperiments":[{"Title":"x","Bursts":3,`+
+		`"Platform":{"KeepAliveSeconds":10}}]}`)
+	ownB, b := keysOf(t, `{"Provider":"aws","Seed":2,"SubExperiments":[{"Title":"x","Bursts":4,`+
+		`"Thresholds":{"p50_ms":5}}]}`)
+	if got := fmt.Sprint(ownA.Differences(ownB)); got != "[{ Provider local aws}]" {
+		t.Errorf("of the experiments: %s", got)
+	}
+	got := map[string]Difference{}
+	for _, d := range a[0].Differences(b[0]) {
+		got[d.Key] = d
+	}
+	for _, want := range []Difference{{Key: "Bursts", A: "3", B: "4"}, {Key: "Thresholds.p50_ms", A: "not set", B: "5"},
+		{Key: "Platform.KeepAliveSeconds", A: "10", B: "600"}} {
+		if got[want.Key] != want {
+			t.Errorf("%s: %+v, want %+v", want.Key, got[want.Key], want)
+		}
+	}
+	if _, told := got["Title"]; told {
+		t.Error("equal titles are told as a difference")
+	}
+	if d := a[0].Differences(a[0]); d != nil {
+		t.Errorf("an experiment differs from itself: %v", d)
+	}
+}
+
+// TestMatchSubs matches by title, then by all other keys, then the only ones.
+func TestMatchSubs(t *testing.T) {
+	sub := func(title, bursts string) Keys { return Keys{"Title": `"` + title + `"`, "Bursts": bursts} }
+	for _, c := range []struct {
+		name         string
+		a, b         []Keys
+		pairs        [][2]int
+		onlyA, onlyB []int
+	}{
+		{"by title, in another order", []Keys{sub("x", "1"), sub("y", "2")}, []Keys{sub("y", "2"), sub("x", "3")},
+			[][2]int{{0, 1}, {1, 0}}, nil, nil},
+		{"by the other keys", []Keys{sub("x", "1"), sub("y", "2")}, []Keys{sub("new", "2"), sub("x", "1")},
+			[][2]int{{0, 1}, {1, 0}}, nil, nil},
+		{"without a partner", []Keys{sub("x", "1"), sub("y", "2")}, []Keys{sub("x", "1"), sub("z", "3")},
+			[][2]int{{0, 0}}, []int{1}, []int{1}},
+		{"the only ones", []Keys{sub("x", "1")}, []Keys{sub("z", "3")}, [][2]int{{0, 0}}, nil, nil},
+		{"titles that repeat", []Keys{sub("x", "1"), sub("x", "2")}, []Keys{sub("x", "2"), sub("x", "1")},
+			[][2]int{{0, 1}, {1, 0}}, nil, nil},
+		{"of another tool", []Keys{sub("x", "1"), sub("y", "2")}, []Keys{Titled("y"), Titled("q")},
+			[][2]int{{1, 0}}, []int{0}, []int{1}},
+	} {
+		pairs, onlyA, onlyB := MatchSubs(c.a, c.b)
+		if !slices.Equal(pairs, c.pairs) || !slices.Equal(onlyA, c.onlyA) || !slices.Equal(onlyB, c.onlyB) {
+			t.Errorf("%s: %v, %v, %v", c.name, pairs, onlyA, onlyB)
+		}
+	}
+}
