@@ -21,7 +21,8 @@ func changed() []Changed {
 		Result: change.Result{A: "baseline (20260102T150405Z-aws-abcd)", B: "latest", Tests: 5, Subs: []change.Pair{
 			{Title: "resize", Changes: []change.Change{
 				{Metric: "cold.p50", Unit: change.MS, A: valued(241), B: valued(243),
-					Ratio: estimated(1.0083, 0.969, 1.048), P: analyze.Of(1), Verdict: change.None, Smaller: analyze.Of(0.048)},
+					Ratio: estimated(1.0083, 0.969, 1.048), P: analyze.Of(1), Verdict: change.None,
+					Smaller: analyze.Of(0.048)},
 				{Metric: "cold.p99", Unit: change.MS, A: valued(302), B: valued(318), Ratio: valued(1.053),
 					Verdict: change.TooFew, MoreBursts: 1412},
 				{Metric: "warm.p50", Unit: change.MS, A: valued(11.2), B: valued(12.43),
@@ -31,7 +32,8 @@ func changed() []Changed {
 				{Metric: "cold.share", Unit: change.Points, A: valued(10), B: valued(4),
 					Difference: estimated(-6, -9, -3), P: analyze.Of(0.002), Verdict: change.Lower},
 				{Metric: "errors", Unit: change.Points, A: valued(0), B: valued(0.125),
-					Difference: estimated(0.125, -0.2, 0.4), P: analyze.Of(0.5), Verdict: change.None, Smaller: analyze.Of(0.4)},
+					Difference: estimated(0.125, -0.2, 0.4), P: analyze.Of(0.5), Verdict: change.None,
+					Smaller: analyze.Of(0.4)},
 				{Metric: "cost", Unit: change.USD, A: valued(1.25), Verdict: change.NoData},
 			}},
 			{Title: "<b>|\x1b[1m*_@you", Changes: []change.Change{
