@@ -68,7 +68,7 @@ var leaves = map[string][]string{
 	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":      {},
 
-	"report/page/pagetest": {"analyze", "report/page", "sample"}, // makes the rows of tests
+	"report/page/pagetest": {"analyze", "analyze/history", "report/page", "sample"}, // makes the rows of tests
 
 	"objectstore/embedded": {"filelock"},
 	"objectstore/s3server": {"objectstore/embedded"},

@@ -3,6 +3,8 @@ package page_test
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,46 +19,55 @@ import (
 
 // look is what look.mjs found.
 type look struct {
-	Version string
-	Views   []struct {
-		Width       int
-		ColorScheme string
-		Console     []string
-		Requests    []string
-		Axe         []struct {
-			ID, Impact string
-			Nodes      []string
+	Version      string
+	Views        []view
+	Used         map[string]any
+	HistoryViews []view
+	History      struct {
+		Charts []struct {
+			Stretches, Bands []int // of each curve and each band, between gaps
+			Crosses          []int
+			Changes          int // lines
 		}
-		OpenMS   int
-		Overflow float64
-		Title    string
-		Charts   []struct {
-			Kind  string
-			Marks int
-		}
+		First, Failed, Step string // what is read of single runs
+		Hidden              string
+		Curves              int
 	}
-	Used map[string]any
 }
 
-// TestPageInABrowser opens a page with all that pages have, at the width of a desktop and of a phone, light and dark.
+// view is a page at a width and in a colour scheme.
+type view struct {
+	Width       int
+	ColorScheme string
+	Console     []string
+	Requests    []string
+	Axe         []struct {
+		ID, Impact string
+		Nodes      []string
+	}
+	OpenMS   int
+	Overflow float64
+	Title    string
+	Charts   []struct {
+		Kind  string
+		Marks int
+	}
+}
+
+// TestPageInABrowser opens a page with all that pages have, at the width of a desktop and of a phone, light and dark,
+// and the page of a history in the same browser.
 func TestPageInABrowser(t *testing.T) {
 	dir := t.TempDir()
-	file := filepath.Join(dir, page.File)
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const name = "20260102T150405Z-local-abcd"
-	p := page.Page{Version: "test", Runs: []page.Run{pagetest.Run(name, pagetest.Shapes()...)}}
-	if err := p.Write(f); err != nil || f.Close() != nil {
-		t.Fatal(err)
-	}
+	file := written(t, filepath.Join(dir, page.File),
+		page.Page{Version: "test", Runs: []page.Run{pagetest.Run(name, pagetest.Shapes()...)}})
+	historyFile := written(t, filepath.Join(dir, "history.html"), pagetest.History())
 	shots := dir
 	if to := os.Getenv("STELLAR_TEST_SCREENSHOTS"); to != "" {
 		shots = to
 	}
 	modules := filepath.Join(lab.Repo(), "scripts", "browser")
-	cmd := exec.CommandContext(t.Context(), "node", "testdata/look.mjs", modules, file, shots)
+	cmd := exec.CommandContext(t.Context(), "node", "testdata/look.mjs", modules, file, historyFile, shots)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "NODE_OPTIONS=")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
@@ -71,15 +82,7 @@ func TestPageInABrowser(t *testing.T) {
 		t.Fatalf("%d views", len(found.Views))
 	}
 	for _, v := range found.Views {
-		t.Logf("Chromium %s, %d px, %s: open in %d ms", found.Version, v.Width, v.ColorScheme, v.OpenMS)
-		if len(v.Console)+len(v.Requests)+len(v.Axe) > 0 {
-			t.Errorf("%d px, %s: console %q, requests %q, axe %+v", v.Width, v.ColorScheme, v.Console, v.Requests,
-				v.Axe)
-		}
-		if v.Overflow > 0 || v.Title != name {
-			t.Errorf("%d px, %s: the page is %v px too wide, its title is %q", v.Width, v.ColorScheme, v.Overflow,
-				v.Title)
-		}
+		v.check(t, found.Version, name)
 		var kinds []string
 		for _, c := range v.Charts {
 			kinds = append(kinds, c.Kind)
@@ -94,6 +97,65 @@ func TestPageInABrowser(t *testing.T) {
 		}
 	}
 	checkUse(t, found.Used)
+	checkHistory(t, found)
+}
+
+// written writes a page into a file.
+func written(t *testing.T, path string, p interface{ Write(w io.Writer) error }) string {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Write(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// check holds that a view is silent, asks for nothing, is accessible, and fits.
+func (v view) check(t *testing.T, version, title string) {
+	t.Helper()
+	t.Logf("Chromium %s, %d px, %s: open in %d ms", version, v.Width, v.ColorScheme, v.OpenMS)
+	if len(v.Console)+len(v.Requests)+len(v.Axe) > 0 {
+		t.Errorf("%d px, %s: console %q, requests %q, axe %+v", v.Width, v.ColorScheme, v.Console, v.Requests, v.Axe)
+	}
+	if v.Overflow > 0 || v.Title != title {
+		t.Errorf("%d px, %s: the page is %v px too wide, its title is %q", v.Width, v.ColorScheme, v.Overflow, v.Title)
+	}
+}
+
+// checkHistory holds a history of 52 runs, of which three failed, with one step.
+func checkHistory(t *testing.T, found look) {
+	t.Helper()
+	if len(found.HistoryViews) != 2 {
+		t.Fatalf("%d views of the history", len(found.HistoryViews))
+	}
+	for _, v := range found.HistoryViews {
+		v.check(t, found.Version, "stellar history")
+	}
+	h := found.History
+	if len(h.Charts) != 2 {
+		t.Fatalf("charts: %+v", h.Charts)
+	}
+	first, second := h.Charts[0], h.Charts[1]
+	// cold and warm, p50 and p99: four stretches of runs each, between three gaps
+	if four := []int{4, 4, 4, 4}; !slices.Equal(first.Stretches, four) || !slices.Equal(first.Bands, four[:2]) ||
+		!slices.Equal(first.Crosses, []int{3}) || !slices.Equal(second.Crosses, []int{3}) {
+		t.Errorf("gaps: %+v", h.Charts)
+	}
+	if first.Changes != 2 || second.Changes != 0 { // of p50 and of p99
+		t.Errorf("changes: %+v", h.Charts)
+	}
+	for got, want := range map[string]string{h.First: "2026-01-05, week-00; cold p50 1", h.Step: "warm p50 +",
+		h.Failed: "week-07; no latencies: failed: the platform did not answer"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q; want %q in it", got, want)
+		}
+	}
+	if h.Hidden != "false" || h.Curves != 3 {
+		t.Errorf("a series that was hidden: %s, %d curves", h.Hidden, h.Curves)
+	}
 }
 
 // checkUse holds what keyboard, pointer and buttons brought.

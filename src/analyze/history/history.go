@@ -243,11 +243,24 @@ func (s *Series) findChanges(find *changepoint.Finder, runs []Run, o Options) {
 		c := Change{Before: runs[at[f.At-1]].ID, Since: runs[at[f.At]].ID, Run: at[f.At], From: levels[i],
 			To: levels[i+1], P: f.P, Worse: levels[i+1] > levels[i],
 			Beside: beside(runs[at[f.At-1]], runs[at[f.At]])}
-		c.Recovered = c.Worse && levels[len(levels)-1] <= c.From*(1+o.Smallest)
+		c.Recovered = c.Worse && i < len(found)-1 && recovered(values, found, i, o.Smallest)
 		s.acknowledge(&c, runs, o.Acknowledged)
 		c.Open = c.Worse && !c.Recovered && c.Acknowledged == ""
 		s.Changes = append(s.Changes, c)
 	}
+}
+
+// recovered reports whether the last level is not above the one before a change: by less than the smallest share that
+// is told, or not so that a rank-sum test says it.
+func recovered(values []float64, changes []changepoint.Change, i int, smallest float64) bool {
+	from := 0
+	if i > 0 {
+		from = changes[i-1].At
+	}
+	old, last := values[from:changes[i].At], values[changes[len(changes)-1].At:]
+	level := func(of []float64) float64 { return analyze.Median.Of(slices.Sorted(slices.Values(of))).V }
+	p, higher := analyze.RankSum(old, last)
+	return !higher || p > Alpha || level(last) <= level(old)*(1+smallest)
 }
 
 // levelsOf are the medians between changes.

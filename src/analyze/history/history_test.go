@@ -3,49 +3,14 @@ package history_test
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/analyze/history"
+	"github.com/vhive-serverless/STeLLAR/src/report/page/pagetest"
 )
-
-// weeks makes 52 runs, one a week: the first sub-experiment has cold and warm requests, the second one is a server of
-// which nobody knows that. Runs differ by 2 % in their medians and by 5 % in their tails. From the step on, warm
-// requests of the first one take so many times as long.
-func weeks(seed uint64, step int, factor float64, failed ...int) []history.Run {
-	rng := rand.New(rand.NewPCG(seed, 5))
-	around := func(ms, sd float64) analyze.Value { return analyze.Of(ms * math.Exp(sd*rng.NormFloat64())) }
-	split := func(n int, ms float64) analyze.Split {
-		s := analyze.Split{Count: n, P50: around(ms, 0.02), P99: around(1.8*ms, 0.05)}
-		s.CI50 = analyze.Interval{Low: analyze.Of(s.P50.V * 0.97), High: analyze.Of(s.P50.V * 1.03)}
-		return s
-	}
-	var runs []history.Run
-	for week := range 52 {
-		at := time.Date(2026, 1, 5, 3, 0, 0, 0, time.UTC).AddDate(0, 0, 7*week)
-		r := history.Run{ID: fmt.Sprintf("week-%02d", week), Started: at,
-			Facts: []history.Fact{{Name: "stellar", Value: map[bool]string{true: "v1", false: "v2"}[week < 30]}}}
-		for _, f := range failed {
-			if f == week {
-				r.Failed = "failed: the platform did not answer"
-			}
-		}
-		warm := 10.0
-		if week >= step {
-			warm *= factor
-		}
-		first := analyze.Summary{Count: 600, Cold: split(200, 120), Warm: split(400, warm)}
-		server := split(500, 2)
-		second := analyze.Summary{Count: 500, P50: server.P50, P99: server.P99, CI50: server.CI50}
-		r.Subs = []history.Sub{{Title: "function", Stats: first}, {Title: "server", Stats: second}}
-		runs = append(runs, r)
-	}
-	return runs
-}
 
 func options() history.Options { return history.Options{Smallest: 0.01} }
 
@@ -63,7 +28,7 @@ func told(h history.History) map[string]string {
 // TestOneStep has a step of 10 % in one series and three failed runs: the step is marked, nothing else is, and failed
 // runs are gaps.
 func TestOneStep(t *testing.T) {
-	runs := weeks(1, 30, 1.1, 7, 29, 41)
+	runs := pagetest.Weeks(1, 30, 1.1)
 	rand.New(rand.NewPCG(1, 1)).Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
 	h := history.New(runs, options())
 	got := told(h)
@@ -102,13 +67,13 @@ func TestOneStep(t *testing.T) {
 func TestNoStep(t *testing.T) {
 	alarms, found := 0, 0
 	for seed := range uint64(100) {
-		if len(told(history.New(weeks(100+seed, 99, 1), options()))) > 0 {
+		if len(told(history.New(pagetest.Weeks(100+seed, 99, 1), options()))) > 0 {
 			alarms++
 		}
 		if seed >= 25 {
 			continue
 		}
-		step := told(history.New(weeks(100+seed, 30, 1.1), options()))
+		step := told(history.New(pagetest.Weeks(100+seed, 30, 1.1), options()))
 		if strings.Count(step["0 warm p50"], "week-") == 1 {
 			found++
 		}
@@ -121,7 +86,7 @@ func TestNoStep(t *testing.T) {
 
 // TestCheck holds which changes are open: those to the worse that have not gone again and are not known.
 func TestCheck(t *testing.T) {
-	worse := weeks(2, 30, 1.2)
+	worse := pagetest.Weeks(2, 30, 1.2)
 	h := history.New(worse, options())
 	known := h.Unacknowledged("x", "a new kernel")
 	if len(known) != 2 || len(h.Open()) != 2 {
@@ -138,7 +103,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("a change six weeks from a known one: %d open", len(h.Open()))
 	}
 
-	gone := weeks(3, 15, 1.2)
+	gone := pagetest.Weeks(3, 15, 1.2)
 	for i := range gone[35:] {
 		w := &gone[35+i].Subs[0].Stats.Warm
 		w.P50, w.P99 = analyze.Of(w.P50.V/1.2), analyze.Of(w.P99.V/1.2)
@@ -146,18 +111,18 @@ func TestCheck(t *testing.T) {
 	if h = history.New(gone, options()); len(h.Open()) != 0 || told(h)["0 warm p50"] == "" {
 		t.Errorf("%v", told(h))
 	}
-	if better := history.New(weeks(4, 30, 0.8), options()); len(better.Open()) != 0 || len(told(better)) == 0 {
+	if better := history.New(pagetest.Weeks(4, 30, 0.8), options()); len(better.Open()) != 0 || len(told(better)) == 0 {
 		t.Errorf("a change to the better: %v", told(better))
 	}
-	if small := history.New(weeks(5, 30, 1.05), history.Options{Smallest: 0.1}); len(told(small)) != 0 {
+	if small := history.New(pagetest.Weeks(5, 30, 1.05), history.Options{Smallest: 0.1}); len(told(small)) != 0 {
 		t.Errorf("a step of 5 %%, where 10 %% are the smallest: %v", told(small))
 	}
 }
 
 // TestFewRuns says how many more it needs, and claims nothing.
 func TestFewRuns(t *testing.T) {
-	h := history.New(weeks(6, 4, 2)[:8], options())
-	if len(told(h)) > 0 || h.Short() != 2 || h.Delay != 0 {
+	h := history.New(pagetest.Weeks(6, 4, 2)[:8], options())
+	if len(told(h)) > 0 || h.Short() != 3 || h.Delay != 0 {
 		t.Errorf("%v, %d more", told(h), h.Short())
 	}
 	if h := history.New(nil, options()); h.Newest() != nil || len(h.Series) > 0 || len(h.Open()) > 0 {
@@ -167,7 +132,7 @@ func TestFewRuns(t *testing.T) {
 
 // TestTails has no p99 of under six requests, and no test of one that is the longest.
 func TestTails(t *testing.T) {
-	runs := weeks(7, 99, 1)
+	runs := pagetest.Weeks(7, 99, 1)
 	for i := range runs {
 		runs[i].Subs[0].Stats.Cold.Count = 5
 		runs[i].Subs[0].Stats.Warm.Count = 99

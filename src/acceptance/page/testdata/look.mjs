@@ -1,25 +1,25 @@
-// look.mjs MODULES PAGE FOLDER: opens a page in headless Chromium, at two widths and in two colour schemes, uses it as
-// a reader does, and prints what it found as JSON. Screenshots go into FOLDER.
+// look.mjs MODULES PAGE HISTORY FOLDER: opens a run's page in headless Chromium, at two widths and in two colour schemes,
+// and the page of a history, uses them as a reader does, and prints what it found as JSON. Screenshots go into FOLDER.
 import {readFileSync} from "node:fs";
 import {createRequire} from "node:module";
 import {join} from "node:path";
 import {pathToFileURL} from "node:url";
 
-const [modules, file, folder] = process.argv.slice(2);
+const [modules, file, historyFile, folder] = process.argv.slice(2);
 const require = createRequire(join(modules, "x.js"));
 const {chromium} = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const address = pathToFileURL(file).href;
 
 const browser = await chromium.launch({
 	executablePath: process.env.STELLAR_TEST_CHROMIUM || "/usr/bin/chromium",
 	args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync"],
 });
-const found = {version: browser.version(), views: []};
+const found = {version: browser.version(), views: [], historyViews: []};
 
 // view opens the page, and watches what it says and asks for.
-async function view(width, colorScheme) {
+async function view(shown, width, colorScheme) {
+	const address = pathToFileURL(shown).href;
 	const context = await browser.newContext({viewport: {width, height: 900}, colorScheme, acceptDownloads: false});
 	const page = await context.newPage();
 	const seen = {width, colorScheme, console: [], requests: [], axe: []};
@@ -102,8 +102,33 @@ async function use(page) {
 	return used;
 }
 
+// useHistory reads a history's charts: what is drawn, and what the keyboard says of single runs.
+async function useHistory(page) {
+	const used = await page.evaluate(() => [...document.querySelectorAll(".chart")].map(host => {
+		const path = cls => [...host.querySelectorAll(`.area svg path${cls}`)].map(p => p.getAttribute("d"));
+		return {
+			stretches: path(".curve").map(d => d.split("M").length - 1),
+			bands: path(".between").map(d => d.split("M").length - 1),
+			crosses: path(".failed").map(d => d.split("M").length - 1),
+			changes: path(".change").length,
+		};
+	}));
+	const chart = page.locator(".chart[data-kind=history]").first();
+	const said = async (...keys) => {
+		for (const key of keys) await page.keyboard.press(key);
+		return chart.locator(".said").textContent();
+	};
+	await chart.locator(".area").focus();
+	const read = {charts: used, first: await said("Home"), failed: await said(...Array(7).fill("ArrowRight")),
+		step: await said(...Array(23).fill("ArrowRight"))};
+	await chart.locator(".legend button").first().click();
+	read.hidden = await chart.locator(".legend button").first().getAttribute("aria-pressed");
+	read.curves = await chart.locator(".area svg path.curve").count();
+	return read;
+}
+
 for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [400, "light"], [400, "dark"]]) {
-	const {context, page, seen} = await view(width, scheme);
+	const {context, page, seen} = await view(file, width, scheme);
 	await accessible(page, seen);
 	await page.screenshot({path: join(folder, `${width}-${scheme}.png`), fullPage: true});
 	if (width === 1280 && scheme === "light") {
@@ -112,6 +137,14 @@ for (const [width, scheme] of [[1280, "light"], [1280, "dark"], [400, "light"], 
 	}
 	seen.title = await page.title();
 	found.views.push(seen);
+	await context.close();
+}
+for (const [width, scheme] of [[1280, "light"], [400, "dark"]]) {
+	const {context, page, seen} = await view(historyFile, width, scheme);
+	await accessible(page, seen);
+	await page.screenshot({path: join(folder, `history-${width}-${scheme}.png`), fullPage: true});
+	if (width === 1280) found.history = await useHistory(page);
+	found.historyViews.push(seen);
 	await context.close();
 }
 await browser.close();
