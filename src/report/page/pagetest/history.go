@@ -11,10 +11,10 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 )
 
-// Weeks are 52 runs, one a week, of which those of weeks 7, 29 and 41 failed. The first sub-experiment has cold and warm
-// requests, the second one is a server of which nobody knows that. Runs differ by 2 % in their medians and by 5 % in
-// their tails. From a week on, warm requests of the first one take so many times as long. The same seed gives the same
-// runs.
+// Weeks are 52 runs, one a week, of which those of weeks 7, 29 and 41 failed. The first sub-experiment has cold and
+// warm requests, the second one is a server of which nobody knows that. Runs differ by 2 % in their medians and by 5 %
+// in their tails. From a week on, warm requests of the first one take so many times as long. The same seed gives the
+// same runs.
 func Weeks(seed uint64, step int, factor float64) []history.Run {
 	rng := rand.New(rand.NewPCG(seed, 5))
 	around := func(ms, sd float64) analyze.Value { return analyze.Of(ms * math.Exp(sd*rng.NormFloat64())) }
