@@ -3,65 +3,9 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"github.com/vhive-serverless/STeLLAR/src/cli"
-	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/launch"
 )
 
-func main() {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	outlivePipes()
-	if signal.Ignored(os.Interrupt) {
-		signal.Ignore(syscall.SIGQUIT) // see stopSignals
-	}
-	signals := make(chan os.Signal, 2)
-	for _, s := range stopSignals(signal.Ignored) {
-		signal.Notify(signals, s)
-	}
-	fail.Go(func(err error) { cancel(err) }, func() { awaitSignals(signals, cancel) })
-	os.Exit(cli.Run(ctx, cli.CurrentProcess()))
-}
-
-// outlivePipes has a write to a pipe without a reader give an error instead of ending the process. SIGPIPE is caught
-// and not ignored: programs that stellar starts would inherit an ignored signal.
-func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
-
-// stopSignals are the signals that stop a run. Those that were ignored at the start stay ignored: nohup ignores SIGHUP,
-// and a shell without job control starts background jobs with SIGINT and SIGQUIT ignored. Go takes SIGQUIT over at the
-// start and reports SIGINT only.
-func stopSignals(ignored func(os.Signal) bool) []os.Signal {
-	stop := []os.Signal{syscall.SIGTERM}
-	if !ignored(syscall.SIGHUP) {
-		stop = append(stop, syscall.SIGHUP)
-	}
-	if !ignored(os.Interrupt) {
-		stop = append(stop, os.Interrupt, syscall.SIGQUIT)
-	}
-	return stop
-}
-
-// awaitSignals cancels the run at the first signal and ends the process at the second.
-func awaitSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
-	<-signals
-	cancel(fail.With(fail.CodeInterrupted, "interrupted"))
-	say("\nstopping: what was measured is kept, what was deployed is being removed (once more: leave at once)")
-	<-signals
-	say("left at once: `stellar clean` removes what is still there")
-	os.Exit(fail.CodeInterrupted)
-}
-
-// say prints a line, and does not wait for a reader that has stopped reading.
-func say(line string) {
-	said := make(chan struct{})
-	fail.Go(func(error) {}, func() { fmt.Fprintln(os.Stderr, line) }, func() { close(said) })
-	select {
-	case <-said:
-	case <-time.After(time.Second):
-	}
-}
+func main() { launch.Main(os.Exit) }

@@ -279,10 +279,14 @@ func (c *command) versionCommand() *cli.Command {
 				return c.printJSON(map[string]string{"version": Version(), "go": runtime.Version(),
 					"platform": runtime.GOOS + "/" + runtime.GOARCH})
 			}
-			printf(c.Stdout, "stellar %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
+			return c.printVersion()
 		},
 	}
+}
+
+func (c *command) printVersion() error {
+	printf(c.Stdout, "stellar %s (%s, %s/%s)\n", Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
 }
 
 func (c *command) printJSON(v any) error {

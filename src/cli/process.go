@@ -38,22 +38,28 @@ func CurrentProcess() Process {
 	return w
 }
 
-// version is set at link time for releases; a build from a checkout says what the Go toolchain knows of it.
+// version is set at link time for releases.
 var version = "dev"
 
-// Version is the version of this binary.
+// Version is the version of this binary: the one that was set for a release, the module's where `go install` has built
+// it, or the revision of the checkout.
 func Version() string {
-	if version != "dev" {
-		return version
-	}
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if version != "dev" || !ok {
 		return version
 	}
+	return builtVersion(info)
+}
+
+// builtVersion is the version that the Go toolchain knows.
+func builtVersion(info *debug.BuildInfo) string {
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return version + "-" + s.Value[:12]
+			return "dev-" + s.Value[:12]
 		}
 	}
-	return version
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "dev"
 }

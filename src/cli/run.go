@@ -72,7 +72,8 @@ func pricesFlag() cli.Flag {
 func (c *command) runFlags() []cli.Flag {
 	return slices.Concat(experimentFlags(), drawingFlags(), urlFlags(), []cli.Flag{maxDurationFlag(), outputFlag(),
 		logFlag(), yesFlag(), keepFlag(),
-		rebuildFlag(), jsonFlag("the summary"), openFlag()})
+		rebuildFlag(), jsonFlag("the summary"), openFlag(),
+		&cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}})
 }
 
 // drawingFlags are those of commands that draw.
@@ -92,6 +93,9 @@ func keepFlag() cli.Flag {
 }
 
 func (c *command) runAction(cc *cli.Context) error {
+	if cc.Bool("version") {
+		return c.printVersion()
+	}
 	if first := cc.Args().First(); isAddress(first) {
 		return c.urlAction(cc)
 	}
