@@ -38,7 +38,8 @@ func FuzzFrames(f *testing.F) {
 			t.Fatalf("%d slots have not ended", left)
 		}
 		for _, s := range b.slots {
-			row := s.sample()
+			var row sample.Sample
+			s.sample(&row)
 			if row.Bytes > b.client.MaxBody || len(s.resp.head) > 2*maxHead || row.RequestID == "" ||
 				(row.Err == sample.OK) != (row.Latency >= 0) {
 				t.Fatalf("row %+v", row)

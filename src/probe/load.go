@@ -132,8 +132,9 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 	window := time.NewTicker(windowLength)
 	defer window.Stop()
 	var rows []sample.Sample
+	var order []place
 	write := func() {
-		slices.SortFunc(rows, byPlace)
+		order = sortByPlace(rows, order[:0])
 		if w != nil {
 			v := w.Since(m, medianOf(rows))
 			m = w.Mark()
@@ -180,18 +181,49 @@ func (r *recorder) readWall() {
 	r.wall.follow(readAnchor(r.base))
 }
 
-// byPlace sorts the rows of one second by their planned times.
-func byPlace(a, b sample.Sample) int { return cmp.Or(a.Burst-b.Burst, a.Slot-b.Slot) }
+// place is where a row belongs among those of a window: by its second, and its place in it.
+type place struct {
+	second, slot, at int32
+}
+
+// sortByPlace sorts rows by their planned times. A row is large: the places are sorted, and then each row is moved at
+// most once. It returns the space that it has used.
+func sortByPlace(rows []sample.Sample, order []place) []place {
+	for i := range rows {
+		order = append(order, place{int32(rows[i].Burst), int32(rows[i].Slot), int32(i)})
+	}
+	slices.SortFunc(order, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.second, b.second), cmp.Compare(a.slot, b.slot))
+	})
+	for i := range order {
+		if int(order[i].at) == i {
+			continue
+		}
+		moved := rows[i] // its place is free now; what belongs there comes, and so on, until its own is free
+		for at := i; ; {
+			from := int(order[at].at)
+			order[at].at = int32(at)
+			if from == i {
+				rows[at] = moved
+				break
+			}
+			rows[at] = rows[from]
+			at = from
+		}
+	}
+	return order
+}
 
 // rowsOf makes the rows of slots and returns the slots to their drive.
 func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range slots {
-		row := r.row(s)
-		r.count(s, &row)
-		markIdle(&row)
-		rows = append(rows, row)
+		rows = append(rows, sample.Sample{})
+		row := &rows[len(rows)-1]
+		r.row(s, row)
+		r.count(s, row)
+		markIdle(row)
 	}
 	d := slots[0].b.load
 	select {

@@ -281,7 +281,8 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 		return Reply{Sample: sample.Empty()}, fmt.Errorf("request to %s: %w", e.targets[0].label, e.cause(ctx))
 	}
 	s := b.slots[0]
-	row := s.sample()
+	var row sample.Sample
+	s.sample(&row)
 	reply := Reply{Sample: row, Body: s.resp.body}
 	switch {
 	case s.err != nil && ctx.Err() != nil:

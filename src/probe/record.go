@@ -43,9 +43,10 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	defer r.mu.Unlock()
 	r.rows = r.rows[:0]
 	for _, s := range b.slots {
-		row := r.row(s)
-		r.rows = append(r.rows, row)
-		r.count(s, &row)
+		r.rows = append(r.rows, sample.Sample{})
+		row := &r.rows[len(r.rows)-1]
+		r.row(s, row)
+		r.count(s, row)
 	}
 	b.missed = r.markCold(r.rows)
 	if w != nil {
@@ -67,14 +68,13 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 	return r.judge()
 }
 
-// row makes a slot's row, and gives its response to those who asked for it.
-func (r *recorder) row(s *slot) sample.Sample {
-	row := s.sample()
-	r.judgeAnswer(s, &row)
+// row makes a slot's row, in its place because it is large, and gives its response to those who asked for it.
+func (r *recorder) row(s *slot, row *sample.Sample) {
+	s.sample(row)
+	r.judgeAnswer(s, row)
 	if r.cfg.Answer != nil && s.resp.whole {
-		r.cfg.Answer(&row, s.resp.body)
+		r.cfg.Answer(row, s.resp.body)
 	}
-	return row
 }
 
 // judgeAnswer gives the row of a complete answer the class that Expect decides. A function that failed itself has no

@@ -10,9 +10,9 @@ import (
 )
 
 // sample makes the row, after the burst.
-func (s *slot) sample() sample.Sample {
+func (s *slot) sample(row *sample.Sample) {
 	b := s.b
-	row := sample.Empty()
+	*row = sample.Empty()
 	row.Host, row.Endpoint = b.target.hostPort, b.target.label
 	row.Slot, row.Warmup, row.Desired = s.index, b.warmup, b.desired
 	clocks := b.anchor
@@ -46,23 +46,22 @@ func (s *slot) sample() sample.Sample {
 		row.Suspect = resentWord
 	}
 	if b.target.proto.grpc {
-		answer.DescribeCall(&row, s.resp.body)
+		answer.DescribeCall(row, s.resp.body)
 	}
 	if bodies := b.engine.cfg.Bodies; len(bodies) > 0 {
 		row.Body = bodies[s.variant].Name
 	}
 	if b.client.ChunkBytes > 0 {
 		row.Stream = s.streamed(clocks)
-		answer.Describe(&row, s.resp.head, s.resp.firstLine())
+		answer.Describe(row, s.resp.head, s.resp.firstLine())
 	} else if b.target.invoke {
-		answer.Describe(&row, s.resp.head, s.unwrap(&row, s.resp.complete()))
+		answer.Describe(row, s.resp.head, s.unwrap(row, s.resp.complete()))
 	} else {
-		s.resp.describe(&row)
+		s.resp.describe(row)
 	}
 	if row.RequestID == "" {
 		row.RequestID = b.target.label + "-b" + strconv.Itoa(row.Burst) + "-s" + strconv.Itoa(s.index)
 	}
-	return row
 }
 
 // describe adds to a row what the response reports about the function.

@@ -3,6 +3,7 @@
 package answer
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -34,8 +35,12 @@ const MaxText = 256
 // completely, and its head (status line and header lines). A body of any other form changes only the request id, which
 // then comes from the head.
 func Describe(s *sample.Sample, head, body []byte) {
-	if a, ok := readAnswer(body); ok {
-		a.describe(s)
+	var r report
+	if readReport(body, &r) {
+		r.describe(s)
+	}
+	if s.RequestID != "" {
+		return
 	}
 	for _, name := range requestIDFields() {
 		if s.RequestID != "" {
@@ -45,19 +50,38 @@ func Describe(s *sample.Sample, head, body []byte) {
 	}
 }
 
-// describe copies the valid parts of an answer into a row.
-func (a *answer) describe(s *sample.Sample) {
-	s.RequestID = Clean(a.RequestID)
-	s.InstanceID = Clean(a.Instance.ID)
-	s.Invocation = max(a.Instance.Invocation, 0)
-	s.Init = plausible(a.Instance.InitNs)
-	s.Service = plausible(a.SpinNs)
-	s.FnReceived = parseStamp(a.ReceivedAt)
-	if s.FnReceived.IsZero() && len(a.TimestampChain) > 0 {
-		s.FnReceived = parseStamp(a.TimestampChain[0])
+// report is the answer in the form in which plain ones are read.
+func (a *answer) report() report {
+	r := report{
+		requestID: []byte(a.RequestID), instanceID: []byte(a.Instance.ID), invocation: a.Instance.Invocation,
+		init: numberOf(a.Instance.InitNs), spin: numberOf(a.SpinNs), received: a.ReceivedAt,
+	}
+	if len(a.TimestampChain) > 0 {
+		r.first = a.TimestampChain[0]
 	}
 	if a.Instance.Cold != nil {
-		s.Cold = triState(*a.Instance.Cold)
+		r.cold = triState(*a.Instance.Cold)
+	}
+	return r
+}
+
+func numberOf(n *int64) optional {
+	if n == nil {
+		return optional{}
+	}
+	return optional{*n, true}
+}
+
+// describe copies the valid parts of an answer into a row.
+func (r *report) describe(s *sample.Sample) {
+	s.RequestID, s.InstanceID = cleanBytes(r.requestID), cleanBytes(r.instanceID)
+	s.Invocation = max(r.invocation, 0)
+	s.Init, s.Service = r.init.plausible(), r.spin.plausible()
+	if s.FnReceived = parseStamp(r.received); s.FnReceived.IsZero() {
+		s.FnReceived = parseStamp(r.first)
+	}
+	if r.cold != sample.Unknown {
+		s.Cold = r.cold
 	}
 }
 
@@ -71,18 +95,18 @@ func requestIDFields() []string {
 }
 
 // plausible is a duration given in nanoseconds, None if it is outside 0 to 24 h.
-func plausible(ns *int64) time.Duration {
-	if ns == nil || *ns < 0 || *ns > int64(24*time.Hour) {
+func (o optional) plausible() time.Duration {
+	if !o.known || o.n < 0 || o.n > int64(24*time.Hour) {
 		return sample.None
 	}
-	return time.Duration(*ns)
+	return time.Duration(o.n)
 }
 
 // parseStamp reads a Unix time of 13 digits (ms), 16 (µs) or 19 (ns), as a JSON string or number; anything else is no
 // time.
-func parseStamp(raw json.RawMessage) time.Time {
-	text := strings.Trim(string(raw), `"`)
-	n, err := strconv.ParseInt(text, 10, 64)
+func parseStamp(raw []byte) time.Time {
+	text := bytes.Trim(raw, `"`)
+	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil || n < 0 || text[0] == '+' {
 		return time.Time{}
 	}
@@ -95,6 +119,14 @@ func parseStamp(raw json.RawMessage) time.Time {
 		return time.Unix(0, n).UTC()
 	}
 	return time.Time{}
+}
+
+// cleanBytes is Clean of a text that most often is clean.
+func cleanBytes(text []byte) string {
+	if len(text) <= MaxText && plainLength(text) == len(text) {
+		return string(text)
+	}
+	return Clean(string(text))
 }
 
 // Clean makes a text from outside safe for a row: bounded, valid UTF-8, no control characters.

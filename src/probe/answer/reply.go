@@ -35,7 +35,7 @@ type callReply struct {
 	requestID, inst string
 	cold            *bool
 	invocation      int64
-	init, spin      *int64
+	init, spin      optional
 	received        int64
 	exact           [][2]int64
 	hops            [][6]int64
@@ -60,9 +60,9 @@ func parseReply(body []byte) (r callReply, ok bool) {
 		case replyInvocation:
 			r.invocation = int64(value)
 		case replyInit:
-			r.init = int64Ptr(value)
+			r.init = optional{int64(value), true}
 		case replySpin:
-			r.spin = int64Ptr(value)
+			r.spin = optional{int64(value), true}
 		case replyReceived:
 			r.received = int64(value)
 		case replyExact:
@@ -78,11 +78,6 @@ func parseReply(body []byte) (r callReply, ok bool) {
 		return callReply{}, false
 	}
 	return r, true
-}
-
-func int64Ptr(value uint64) *int64 {
-	n := int64(value)
-	return &n
 }
 
 // readInts parses a message of numbers; field n goes to index n-1.
@@ -135,7 +130,7 @@ func DescribeCall(s *sample.Sample, body []byte) {
 	}
 	s.RequestID, s.InstanceID = Clean(r.requestID), Clean(r.inst)
 	s.Invocation = max(r.invocation, 0)
-	s.Init, s.Service = plausible(r.init), plausible(r.spin)
+	s.Init, s.Service = r.init.plausible(), r.spin.plausible()
 	if r.cold != nil {
 		s.Cold = triState(*r.cold)
 	}

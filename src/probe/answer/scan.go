@@ -2,76 +2,121 @@ package answer
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"strconv"
+	"strings"
+
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
-// readAnswer reads a function's answer. The functions of this tool write plain JSON, which is scanned in a tenth of the
-// time of encoding/json; other JSON is left to that. A sustained load makes a hundred thousand rows a second while it
-// runs.
-func readAnswer(body []byte) (a answer, ok bool) {
+// report is what a row takes from an answer. Its texts are those of the body.
+type report struct {
+	requestID, instanceID []byte
+	cold                  sample.Tri
+	invocation            int64
+	init, spin            optional
+	received, first       []byte // stamps, as they stand; first is that of the chain
+}
+
+// optional is a number that may be missing.
+type optional struct {
+	n     int64
+	known bool
+}
+
+// readReport reads a function's answer. The functions of this tool write plain JSON, which is scanned in a twentieth of
+// the time of encoding/json; other JSON is left to that. A sustained load makes a hundred thousand rows a second while
+// it runs.
+func readReport(body []byte, r *report) bool {
 	if len(body) == 0 || body[0] != '{' {
-		return a, false
+		return false
 	}
 	s := scanner{rest: body}
-	if s.answer(&a) && len(bytes.TrimSpace(s.rest)) == 0 {
-		return a, true
+	if s.answer(r) && len(bytes.TrimSpace(s.rest)) == 0 {
+		return true
 	}
-	a = answer{}
-	return a, json.Unmarshal(body, &a) == nil
+	var a answer
+	if json.Unmarshal(body, &a) != nil {
+		return false
+	}
+	*r = a.report()
+	return true
 }
 
 // scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, keys in our case only. Each of its
 // functions returns false if it finds anything else, and encoding/json then reads the whole text.
 type scanner struct{ rest []byte }
 
-func (s *scanner) answer(a *answer) bool {
-	return s.object(func(key []byte) bool {
+func (s *scanner) answer(r *report) bool {
+	if !s.readByte('{') {
+		return false
+	}
+	for n := 0; ; n++ {
+		key, more, ok := s.member(n)
+		if !ok || !more {
+			return ok
+		}
 		switch string(key) {
 		case "RequestID":
-			return s.text(&a.RequestID)
+			ok = s.text(&r.requestID)
 		case "TimestampChain":
-			return s.first(&a.TimestampChain)
+			ok = s.first(&r.first)
 		case "Instance":
-			return s.instance(a)
+			ok = s.instance(r)
 		case "ReceivedAt":
-			return s.raw((*[]byte)(&a.ReceivedAt))
+			ok = s.raw(&r.received)
 		case "SpinNs":
-			return s.number(&a.SpinNs)
+			ok = s.number(&r.spin)
+		default:
+			ok = !likely(key, "RequestID", "TimestampChain", "Instance", "ReceivedAt", "SpinNs") && s.skip(0)
 		}
-		return !likely(key, "RequestID", "TimestampChain", "Instance", "ReceivedAt", "SpinNs") && s.skip(0)
-	})
+		if !ok {
+			return false
+		}
+	}
 }
 
-func (s *scanner) instance(a *answer) bool {
-	return s.object(func(key []byte) bool {
+func (s *scanner) instance(r *report) bool {
+	if !s.readByte('{') {
+		return false
+	}
+	for n := 0; ; n++ {
+		key, more, ok := s.member(n)
+		if !ok || !more {
+			return ok
+		}
 		switch string(key) {
 		case "ID":
-			return s.text(&a.Instance.ID)
+			ok = s.text(&r.instanceID)
 		case "Cold":
-			var yes bool
-			switch {
-			case s.word("true"):
-				yes = true
-			case !s.word("false"):
-				return false
-			}
-			a.Instance.Cold = &yes
-			return true
+			ok = s.truth(&r.cold)
 		case "Invocation":
-			n := &a.Instance.Invocation
-			return s.number(&n)
+			var n optional
+			ok = s.number(&n)
+			r.invocation = n.n
 		case "InitNs":
-			return s.number(&a.Instance.InitNs)
+			ok = s.number(&r.init)
+		default:
+			ok = !likely(key, "ID", "Cold", "Invocation", "InitNs") && s.skip(0)
 		}
-		return !likely(key, "ID", "Cold", "Invocation", "InitNs") && s.skip(0)
-	})
+		if !ok {
+			return false
+		}
+	}
+}
+
+func (s *scanner) truth(out *sample.Tri) bool {
+	yes := s.word("true")
+	*out = triState(yes)
+	return yes || s.word("false")
 }
 
 // likely reports whether encoding/json would accept a key as one of ours, as it does in any case of letters.
 func likely(key []byte, names ...string) bool {
 	for _, name := range names {
-		if bytes.EqualFold(key, []byte(name)) {
+		if len(key) == len(name) && strings.EqualFold(string(key), name) { // both are ASCII
 			return true
 		}
 	}
@@ -103,26 +148,17 @@ func (s *scanner) word(w string) bool {
 	return true
 }
 
-// object reads an object, member by member.
-func (s *scanner) object(member func(key []byte) bool) bool {
-	if !s.readByte('{') {
-		return false
-	}
+// member reads the name of an object's member, of which n are read; without more, the object is at its end. There is no
+// function that is given each member: what it sets would be allocated.
+func (s *scanner) member(n int) (key []byte, more, ok bool) {
 	if s.readByte('}') {
-		return true
+		return nil, false, true
 	}
-	for {
-		key, ok := s.quoted()
-		if !ok || !s.readByte(':') || !member(key) {
-			return false
-		}
-		if s.readByte('}') {
-			return true
-		}
-		if !s.readByte(',') {
-			return false
-		}
+	if n > 0 && !s.readByte(',') {
+		return nil, false, false
 	}
+	key, ok = s.quoted()
+	return key, true, ok && s.readByte(':')
 }
 
 // quoted reads a text without escapes and beyond-ASCII characters.
@@ -130,22 +166,37 @@ func (s *scanner) quoted() ([]byte, bool) {
 	if !s.readByte('"') {
 		return nil, false
 	}
-	for i, c := range s.rest {
-		switch {
-		case c == '"':
-			text := s.rest[:i]
-			s.rest = s.rest[i+1:]
-			return text, true
-		case c < ' ' || c == '\\' || c >= 0x7f:
-			return nil, false
-		}
+	i := plainLength(s.rest)
+	if i == len(s.rest) || s.rest[i] != '"' {
+		return nil, false
 	}
-	return nil, false
+	text := s.rest[:i]
+	s.rest = s.rest[i+1:]
+	return text, true
 }
 
-func (s *scanner) text(out *string) bool {
-	text, ok := s.quoted()
-	*out = string(text)
+// plainLength is the number of bytes in front of the first quote, backslash, control character or byte beyond ASCII.
+// Eight bytes are looked at together: each expression has the top bit of the lowest byte that it is for, and maybe of
+// some above it ("Determine if a word has a byte less than n", graphics.stanford.edu/~seander/bithacks.html).
+func plainLength(text []byte) int {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:])
+		quote, slash := x^low*'"', x^low*'\\'
+		found := ((x-low*' ')&^x | (quote-low)&^quote | (slash-low)&^slash | x | (x + low)) & high
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(text) && text[i] >= ' ' && text[i] < 0x7f && text[i] != '"' && text[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+func (s *scanner) text(out *[]byte) (ok bool) {
+	*out, ok = s.quoted()
 	return ok
 }
 
@@ -165,20 +216,14 @@ func (s *scanner) digits() ([]byte, bool) {
 	return text, true
 }
 
-func (s *scanner) number(out **int64) bool {
+func (s *scanner) number(out *optional) bool {
 	text, ok := s.digits()
 	if !ok {
 		return false
 	}
 	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil {
-		return false
-	}
-	if *out == nil {
-		*out = new(int64)
-	}
-	**out = n
-	return true
+	*out = optional{n, err == nil}
+	return out.known
 }
 
 // raw reads a text or a whole number as it stands.
@@ -201,13 +246,12 @@ func (s *scanner) raw(out *[]byte) bool {
 }
 
 // first reads a list of texts and numbers, and keeps the first.
-func (s *scanner) first(out *[]json.RawMessage) bool {
+func (s *scanner) first(out *[]byte) bool {
 	if !s.readByte('[') {
 		return false
 	}
 	*out = nil
 	if s.readByte(']') {
-		*out = []json.RawMessage{}
 		return true
 	}
 	for {
@@ -215,8 +259,8 @@ func (s *scanner) first(out *[]json.RawMessage) bool {
 		if !s.raw(&one) {
 			return false
 		}
-		if len(*out) == 0 {
-			*out = append(*out, one)
+		if *out == nil {
+			*out = one
 		}
 		if s.readByte(']') {
 			return true
@@ -235,7 +279,15 @@ func (s *scanner) skip(depth int) bool {
 	}
 	switch s.rest[0] {
 	case '{':
-		return s.object(func([]byte) bool { return s.skip(depth + 1) })
+		s.rest = s.rest[1:]
+		for n := 0; ; n++ {
+			if _, more, ok := s.member(n); !ok || !more {
+				return ok
+			}
+			if !s.skip(depth + 1) {
+				return false
+			}
+		}
 	case '[':
 		s.rest = s.rest[1:]
 		if s.readByte(']') {
