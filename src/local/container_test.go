@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -28,48 +27,44 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
 
-// testImage builds an image with the test function and nothing else, under a name of the test's own.
+// testImage imports an image with the test function and nothing else, under a name of the test's own.
 func testImage(t *testing.T, c *docker.Client, name, architecture string) {
 	t.Helper()
-	testImageWith(t, c, name, architecture, "")
+	testImageWith(t, c, name, architecture)
 }
 
-// testImageWith builds one with further lines of its Dockerfile.
-func testImageWith(t *testing.T, c *docker.Client, name, architecture, lines string) {
+// testImageWith imports one with further lines of a Dockerfile.
+func testImageWith(t *testing.T, c *docker.Client, name, architecture string, lines ...string) {
 	t.Helper()
 	program, err := os.ReadFile(testProgram)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var from bytes.Buffer
-	w := tar.NewWriter(&from)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{
-		{"Dockerfile", []byte("FROM scratch\nCOPY bootstrap /var/task/\nENTRYPOINT [\"/var/task/bootstrap\"]\n" +
-			lines)},
-		{"bootstrap", program},
-	} {
-		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.data))}); err != nil {
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	for _, h := range []tar.Header{{Typeflag: tar.TypeDir, Name: "var/", Mode: 0o755},
+		{Typeflag: tar.TypeDir, Name: "var/task/", Mode: 0o755},
+		{Typeflag: tar.TypeReg, Name: "var/task/bootstrap", Mode: 0o755, Size: int64(len(program))}} {
+		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Write(f.data); err != nil {
-			t.Fatal(err)
-		}
+	}
+	if _, err := w.Write(program); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := c.ImageBuild(t.Context(), &from,
-		build.ImageBuildOptions{Tags: []string{name}, Platform: "linux/" + architecture, Remove: true,
-			ForceRemove: true})
+	answer, err := c.ImageImport(t.Context(), image.ImportSource{Source: &files, SourceName: "-"}, name,
+		image.ImportOptions{Platform: "linux/" + architecture,
+			Changes: append([]string{`ENTRYPOINT ["/var/task/bootstrap"]`}, lines...)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := io.ReadAll(res.Body)
+	defer answer.Close()
+	said, err := io.ReadAll(answer)
 	if err != nil || bytes.Contains(said, []byte(`"error"`)) {
-		t.Fatalf("build %s: %v %s", name, err, said)
+		t.Fatalf("import %s: %v %s", name, err, said)
 	}
 	t.Cleanup(func() {
 		// a pull may have taken it

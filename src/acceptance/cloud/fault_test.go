@@ -302,7 +302,7 @@ func (k target) prepareAlone(t *testing.T) target {
 		k.env[k.cliEnv] = filepath.Join(k.tools, fakeCLIs()[k.fakeCLI].programs[0])
 	}
 	if k.images {
-		k.env["STELLAR_REGISTRY"] = startRegistry(t)
+		k.env["STELLAR_REGISTRY"], k.base = startRegistry(t), importBase(t)
 	}
 	if k.process {
 		k.shared = &stores{}

@@ -1,8 +1,13 @@
 package cloud
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"os"
 	"testing"
@@ -28,6 +33,39 @@ func startRegistry(t *testing.T) string {
 		stop()
 	})
 	return address
+}
+
+// importBase gives the Engine an image of one small file, and tells its name.
+func importBase(t *testing.T) string {
+	t.Helper()
+	c, err := dockerengine.Open(t.Context(), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "stellar-test-faults:" + rand.Text()
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
+	err = w.WriteHeader(&tar.Header{Name: "main", Mode: 0o755, Size: int64(len(name))})
+	_, werr := w.Write([]byte(name))
+	if err := errors.Join(err, werr, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.ImageImport(t.Context(), image.ImportSource{Source: &files, SourceName: "-"}, name,
+		image.ImportOptions{Changes: []string{`ENTRYPOINT ["/main"]`}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Close()
+	if said, err := io.ReadAll(answer); err != nil || bytes.Contains(said, []byte(`"error"`)) {
+		t.Fatalf("import %s: %v %s", name, err, said)
+	}
+	t.Cleanup(func() {
+		if _, err := c.ImageRemove(context.Background(), name, image.RemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	})
+	return name
 }
 
 func registryIsEmpty(t *testing.T, address string) {

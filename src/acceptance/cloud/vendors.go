@@ -33,6 +33,7 @@ type target struct {
 	env     map[string]string // credentials and where deployments go; values that begin with `secret` must show nowhere
 	later   map[string]string // what of env is another for whoever cleans up
 	images  bool              // it takes images, from a registry
+	base    string            // image that those of its rows are built on
 	cliEnv  string            // variable that names its CLI, where that is not looked for on the PATH
 	process bool              // its credentials are read from the process's own environment
 	cache   string            // of builds
