@@ -113,20 +113,11 @@ func (a App) ExportFile(ctx context.Context, path string, e Export, file string)
 	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 		return fail.Input("%s is no file that can be written to", file)
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-*")
-	if err != nil {
+	if _, err := os.Stat(filepath.Dir(file)); err != nil {
 		return fail.Input("write %s: %w", file, err)
 	}
-	err = a.Export(ctx, path, e, f)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	if err := ReplaceFile(file, func(w io.Writer) error { return a.Export(ctx, path, e, w) }); err != nil {
+		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return nil
 }

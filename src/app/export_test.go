@@ -117,6 +117,10 @@ func TestExportFile(t *testing.T) {
 	if err := w.ExportFile(t.Context(), rows, asCSV, dir); fail.Code(err) != fail.CodeInput {
 		t.Errorf("into a folder: %v", err)
 	}
+	missing := filepath.Join(dir, "none", "out.csv")
+	if err := w.ExportFile(t.Context(), rows, asCSV, missing); fail.Code(err) != fail.CodeInput {
+		t.Errorf("into a folder that does not exist: %v", err)
+	}
 	now, err := os.ReadFile(file)
 	if entries, _ := os.ReadDir(dir); err != nil || !bytes.Equal(now, good) || len(entries) != 2 {
 		t.Errorf("%q, %v, %d files", now, err, len(entries))

@@ -354,9 +354,8 @@ func (a App) writeHistory(dir string, out *HistoryOutcome) error {
 	for _, l := range out.LeftOut {
 		shown.LeftOut = append(shown.LeftOut, page.Fact{Name: l.Path, Value: l.Why})
 	}
-	f, err := os.Create(at)
-	if err != nil {
+	if err := ReplaceFile(at, shown.Write); err != nil {
 		return fail.Input("write the page: %w", err)
 	}
-	return errors.Join(shown.Write(f), f.Close())
+	return nil
 }

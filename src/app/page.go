@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -22,11 +21,10 @@ import (
 
 // writePage writes a page of some runs, over one that is there.
 func writePage(path, version string, runs ...page.Run) error {
-	f, err := os.Create(path)
-	if err != nil {
+	if err := ReplaceFile(path, page.Page{Version: version, Runs: runs}.Write); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
-	return errors.Join(page.Page{Version: version, Runs: runs}.Write(f), f.Close())
+	return nil
 }
 
 // runPage is a run as a page shows it. It follows from the run's folder alone.

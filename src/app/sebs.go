@@ -109,7 +109,7 @@ func writeSeBS(runDir, dir, name string, types []string) (files []string, err er
 	from := filepath.Join(runDir, rec.Results[0].Folder)
 	for _, f := range sebsFiles(name, types) {
 		path := filepath.Join(dir, f.name)
-		if err := writeFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
+		if err := ReplaceFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
 			return files, fmt.Errorf("%s: %w", path, err)
 		}
 		files = append(files, path)
@@ -152,20 +152,4 @@ func rowsTo[Row any](read func(dir string) ([]Row, error), write func(io.Writer,
 		}
 		return write(w, rows)
 	}
-}
-
-// writeFile writes a file anew; one that cannot be written to its end does not stay.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 
@@ -73,7 +73,8 @@ func writeSummary(o *app.Outcome) error {
 		return err
 	}
 	path := filepath.Join(o.Dir, summaryFile)
-	if err := os.WriteFile(path, text.Bytes(), 0o644); err != nil { //nolint:gosec // results are for everyone
+	err := app.ReplaceFile(path, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err })
+	if err != nil {
 		return fmt.Errorf("write the summary: %w", err)
 	}
 	return nil

@@ -74,7 +74,6 @@ func (s *slot) reset(b *burst, index int, l *loop) {
 	s.conn, s.mux, s.stage, s.inFlightAt, s.stream, s.body = nil, nil, idle, -1, 0, nil
 	s.refusal, s.resent, s.queued, s.inUse, s.early, s.overran = nil, false, false, false, false, false
 	s.planned, s.second, s.round, s.warms, s.variant = 0, 0, 0, false, 0
-	s.traced.head = s.traced.head[:0]
 	s.renewals, s.phases, s.newConn = 0, noPhases(), false
 	s.sent, s.began, s.wrote, s.end = 0, sample.None, sample.None, 0
 	s.class, s.err = sample.OK, nil

@@ -156,15 +156,13 @@ func parts(row *sample.Sample) []part {
 		all = append(all, part{name, row.SentAt.Add(begin), row.SentAt.Add(end)})
 		return end
 	}
-	if row.NewConn {
-		at := time.Duration(0)
-		for _, p := range []struct {
-			name string
-			took time.Duration
-		}{{"dns", row.DNS}, {"connect", row.Connect}, {"tls", row.TLS}} {
-			if p.took >= 0 {
-				at = add(p.name, at, at+p.took)
-			}
+	at := time.Duration(0)
+	for _, p := range []struct {
+		name string
+		took time.Duration
+	}{{"dns", row.DNS}, {"connect", row.Connect}, {"tls", row.TLS}} {
+		if p.took >= 0 { // none of a kept connection
+			at = add(p.name, at, at+p.took)
 		}
 	}
 	add("send", row.WriteBegan, row.Written)

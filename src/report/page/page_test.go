@@ -300,6 +300,28 @@ func TestMissedThresholdsWithoutRoom(t *testing.T) {
 	}
 }
 
+// TestTablesSayWhatTheyLeaveOut: a table that is cut says so, and where the rest is.
+func TestTablesSayWhatTheyLeaveOut(t *testing.T) {
+	r := pagetest.Run("many", pagetest.Shapes()[:1]...)
+	c := analyze.Comparison{Axis: analyze.Axis{Key: "FunctionMemoryMB"}, Lines: []analyze.Line{{}}}
+	for n, want := range map[int][]string{200: nil, 201: {"One more row is in run.json.",
+		"One more row is in comparison.csv."}, 250: {"50 more rows are in run.json.",
+		"50 more rows are in comparison.csv."}} {
+		r.Functions = slices.Repeat([]page.Function{{Name: "f", Package: "Zip"}}, n)
+		c.Lines[0].Points = slices.Repeat([]analyze.Point{{Label: "128", N: 10}}, n)
+		r.Comparisons = []page.Comparison{{Comparison: c}}
+		text := written(t, page.Page{Runs: []page.Run{r}})
+		for _, sentence := range want {
+			if !strings.Contains(text, "<p>"+sentence+"</p>") {
+				t.Errorf("of %d rows the page does not say %q", n, sentence)
+			}
+		}
+		if want == nil && strings.Contains(text, " more row") {
+			t.Errorf("of %d rows the page says that there are more", n)
+		}
+	}
+}
+
 // TestPageOfServer: where nobody says which requests are cold, the page has no words of functions; and no curve or p99
 // of under six requests, but a line that says so.
 func TestPageOfServer(t *testing.T) {

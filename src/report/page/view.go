@@ -58,6 +58,18 @@ type table struct {
 	Name string
 	Head []heading
 	Rows [][]cell
+	More string // where rows are that there was no room for; empty: all are here
+}
+
+// moreIn says that rows of a table are only in a file.
+func moreIn(rows int, file string) string {
+	switch {
+	case rows <= 0:
+		return ""
+	case rows == 1:
+		return "One more row is in " + file + "."
+	}
+	return fmt.Sprintf("%d more rows are in %s.", rows, file)
 }
 
 type heading struct {
@@ -188,6 +200,7 @@ func (v *view) addRun(r Run, text int) {
 		one.Functions.Rows = append(one.Functions.Rows, []cell{{Text: f.Name}, {Text: f.Runtime}, {Text: f.Package},
 			whole0(f.MemoryMB), whole0(int(f.PackageBytes)), {Text: f.URL}})
 	}
+	one.Functions.More = moreIn(len(r.Functions)-mostFunctions, "run.json")
 	v.Runs = append(v.Runs, one)
 	for _, name := range r.Files {
 		v.Files = append(v.Files, link{name, href(r.Folder, name)})
@@ -287,10 +300,11 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 	if !named {
 		out.Table.Head = slices.Delete(out.Table.Head, 1, 2)
 	}
+	rows := 0
 	for _, l := range c.Lines {
 		for _, pt := range l.Points {
-			if len(out.Table.Rows) == mostPointRows {
-				return out
+			if rows++; rows > mostPointRows {
+				continue
 			}
 			label := cell{Text: pt.Label}
 			if c.Axis.Values != nil {
@@ -307,6 +321,7 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 			out.Table.Rows = append(out.Table.Rows, row)
 		}
 	}
+	out.Table.More = moreIn(rows-mostPointRows, report.ComparisonFile)
 	return out
 }
 
