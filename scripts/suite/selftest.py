@@ -324,6 +324,40 @@ class Suite(unittest.TestCase):
             os.utime(os.path.join(modules, names[0]), (1, 1))
             self.assertEqual(said()[0], "31\n")
 
+    def test_javac_starts_with_an_archive_of_its_classes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            above, home = os.path.join(folder, "kept"), os.path.join(folder, "jdk")
+
+            def write(name, text):
+                path = os.path.join(home, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "w") as f:
+                    f.write(text)
+                os.chmod(path, 0o755)
+                return path
+
+            javac = write("bin/javac", "#!/bin/sh\nexit 1\n")
+            self.assertEqual(main.quick_javac(above, javac), "", "no JDK")
+            write("release", "17")
+            write("lib/modules", "")
+            self.assertEqual(main.quick_javac(above, javac), "", "a JDK that makes no archive")
+            self.assertEqual(os.listdir(above), [])
+            write("bin/javac", """#!/bin/sh
+for a; do case $a in
+  -d) mkdir "$2" ;;
+  -J-XX:ArchiveClassesAtExit=*) touch "${a#*=}" ;;
+  -J-XX:SharedArchiveFile=*) test -f "${a#*=}" && echo "with an archive: $*" ;;
+esac; shift; done
+""")
+            made = main.quick_javac(above, javac)
+            self.assertEqual(main.quick_javac(above, javac), made)
+            said = subprocess.run([os.path.join(made, "javac"), "A B.java"], stdout=subprocess.PIPE, text=True,
+                                  check=True).stdout
+            self.assertTrue(said.startswith("with an archive:") and said.endswith("A B.java\n"), said)
+            self.assertTrue(os.path.exists(os.path.join(made, "..", "lib", "modules")))
+            write("release", "21")
+            self.assertNotEqual(main.quick_javac(above, javac), made)
+
     def test_exit_codes(self):
         self.assertEqual(self.exit_code("", passed=3), (0, "3 passed, 0 failed, 0 skipped in 1 min 01 s"))
         self.assertEqual(self.exit_code("1", passed=3)[0], 0)

@@ -25,8 +25,12 @@ func Run(t *testing.T) {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("TMPDIR", filepath.Join(env.WorkDir, "tmp"))
 			env.Vars = append(env.Vars, toolchains...)
-			for _, name := range []string{"NODE_OPTIONS", "STELLAR_TEST_NODE_CACHE", "SLS_SCHEMA_CACHE_BASE_DIR"} {
-				if value := os.Getenv(name); value != "" { // the suite's caches of what the Serverless CLI compiles
+			// What the suite sets so that programs start faster: caches of what the Serverless CLI compiles, and Go's
+			// late collection of garbage.
+			for _, name := range []string{
+				"NODE_OPTIONS", "STELLAR_TEST_NODE_CACHE", "SLS_SCHEMA_CACHE_BASE_DIR", "GOGC",
+			} {
+				if value := os.Getenv(name); value != "" {
 					env.Setenv(name, value)
 				}
 			}

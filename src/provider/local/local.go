@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
@@ -44,10 +45,14 @@ func limits() provider.Limits {
 	return provider.Limits{Arm: true,
 		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		RequestBytes: body, RequestWords: words, Base64: true, AsyncBytes: maxAsync, References: true,
-		// what the platform sets itself
-		ReservedVariable: regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
-			`LAMBDA_TASK_ROOT|TMPDIR)$`)}
+		ReservedVariable: reservedVariable()}
 }
+
+// reservedVariable matches what the platform sets itself.
+var reservedVariable = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(_HANDLER|AWS_LAMBDA_.*|AWS_(REGION|DEFAULT_REGION|EXECUTION_ENV)|` +
+		`LAMBDA_TASK_ROOT|TMPDIR)$`)
+})
 
 // connection deploys to the platform inside the binary, through the real Serverless CLI and our own provider plugin, so
 // that the laptop's path is the cloud's path.
