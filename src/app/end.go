@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -28,7 +27,10 @@ func (j *job) end(ctx context.Context, r *run.Run, err error) (*Outcome, error) 
 	}
 	if !keep {
 		err = errors.Join(err, j.Died())
-		uerr := j.undo(undoCtx, r)
+		j.Observer.StageStart("removing")
+		started := time.Now()
+		uerr := run.Undo(undoCtx, r.Journal, j.Undoing(r))
+		j.Observer.StageEnd("removing", time.Since(started), uerr)
 		if uerr == nil && filepath.Dir(r.ServiceDir) == r.Dir { // not the user's own folder of plan --write
 			uerr = pipeline.RemovePackages(r)
 		}
@@ -156,18 +158,4 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// undo removes what the run made. A run that made nothing but its scratch folder, such as one of a URL, tells of no
-// removal.
-func (j *job) undo(ctx context.Context, r *run.Run) error {
-	scratch := func(res run.Resource) bool { return res.Kind == pipeline.KindFolder }
-	if len(slices.DeleteFunc(r.Journal.Pending(), scratch)) == 0 {
-		return run.Undo(ctx, r.Journal, j.Undoing(r))
-	}
-	j.Observer.StageStart("removing")
-	started := time.Now()
-	err := run.Undo(ctx, r.Journal, j.Undoing(r))
-	j.Observer.StageEnd("removing", time.Since(started), err)
-	return err
 }
