@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -32,7 +33,11 @@ func recordedRun(t *testing.T, subs map[string]float64, edit func(*run.Record)) 
 	}
 	slices.Sort(titles)
 	for _, title := range titles {
-		keys = append(keys, fmt.Sprintf(`{"Title":%q,"Bursts":30,"BurstSizes":[4]}`, title))
+		name, err := json.Marshal(title)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, fmt.Sprintf(`{"Title":%s,"Bursts":30,"BurstSizes":[4]}`, name))
 	}
 	loaded, err := experiment.Parse("x.json", []byte(`{"Provider":"http://127.0.0.1:9","Seed":1,"SubExperiments":[`+
 		strings.Join(keys, ",")+`]}`), vendors.Known())
@@ -215,8 +220,11 @@ func TestStrict(t *testing.T) {
 // TestComparisonPage holds that texts of runs reach the page and the comment as text alone.
 func TestComparisonPage(t *testing.T) {
 	const hostile = "<img src=x>|[a](b) @you `x`\x1b[31m"
-	a := recordedRun(t, map[string]float64{hostile: 10}, nil)
-	b := recordedRun(t, map[string]float64{hostile: 12}, func(rec *run.Record) {
+	a := recordedRun(t, map[string]float64{"x": 10}, func(rec *run.Record) {
+		rec.Experiment.SubExperiments[0].Title = hostile
+	})
+	b := recordedRun(t, map[string]float64{"x": 12}, func(rec *run.Record) {
+		rec.Experiment.SubExperiments[0].Title = hostile
 		rec.Experiment.SubExperiments[0].PayloadLengthBytes = 7
 	})
 	found, err := app.App{}.Compare(t.Context(), []string{a, b})

@@ -154,7 +154,7 @@ func rounded(v float64) float64 {
 // ChangeWords are the change and its interval: in percent of A, of shares in percentage points. A value of B without
 // one of A has no ratio, so that its difference is told.
 func ChangeWords(m change.Change) (value, bounds string) {
-	e, unit := ChangeOf(m), " %"
+	e, unit := m.Relative(), " %"
 	if m.Unit == change.Points {
 		unit = " pp"
 	}
@@ -166,25 +166,6 @@ func ChangeWords(m change.Change) (value, bounds string) {
 		bounds = Plus(e.Low.V) + "…" + Plus(e.High.V)
 	}
 	return value, bounds
-}
-
-// ChangeOf is the change in percent of A, of shares in percentage points.
-func ChangeOf(m change.Change) analyze.Estimate {
-	if m.Unit == change.Points {
-		return m.Difference
-	}
-	return percent(m.Ratio)
-}
-
-// percent is a ratio as a change in percent.
-func percent(ratio analyze.Estimate) analyze.Estimate {
-	of := func(v analyze.Value) analyze.Value {
-		if !v.OK {
-			return v
-		}
-		return analyze.Of(100 * (v.V - 1))
-	}
-	return analyze.Estimate{Value: of(ratio.Value), Low: of(ratio.Low), High: of(ratio.High)}
 }
 
 // Plus is a number with its sign.

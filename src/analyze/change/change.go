@@ -92,6 +92,20 @@ func (c Change) Claimed() bool {
 	return c.Verdict == Faster || c.Verdict == Slower || c.Verdict == Higher || c.Verdict == Lower
 }
 
+// Relative is the change in percent of A; of shares in percentage points.
+func (c Change) Relative() analyze.Estimate {
+	if c.Unit == Points {
+		return c.Difference
+	}
+	percent := func(v analyze.Value) analyze.Value {
+		if !v.OK {
+			return v
+		}
+		return analyze.Of(100 * (v.V - 1))
+	}
+	return analyze.Estimate{Value: percent(c.Ratio.Value), Low: percent(c.Ratio.Low), High: percent(c.Ratio.High)}
+}
+
 // Compare compares pairs of runs: the second side with the first one, the fourth with the third, and so on. A
 // difference is claimed where the test finds one at 5 % over all comparisons that are made, and the interval of the
 // difference leaves out 0.

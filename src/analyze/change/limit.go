@@ -146,18 +146,11 @@ func (l Limit) change(c Change) analyze.Estimate {
 	if l.unit != "%" {
 		return c.Difference
 	}
-	percent := func(v analyze.Value) analyze.Value {
-		if !v.OK {
-			return v
-		}
-		return analyze.Of(100 * (v.V - 1))
+	nothing := analyze.Estimate{Value: analyze.Of(0), Low: analyze.Of(0), High: analyze.Of(0)}
+	if e := c.Relative(); e.Value.OK || c.Difference != nothing {
+		return e
 	}
-	e := analyze.Estimate{Value: percent(c.Ratio.Value), Low: percent(c.Ratio.Low), High: percent(c.Ratio.High)}
-	if !e.Value.OK && c.Difference == (analyze.Estimate{Value: analyze.Of(0), Low: analyze.Of(0),
-		High: analyze.Of(0)}) {
-		return c.Difference // nothing costs anything
-	}
-	return e
+	return nothing // free before and after
 }
 
 // most is the largest number of bursts that is told, as a multiple of those that there are: beyond it, the change is

@@ -100,7 +100,7 @@ func changesTable(at int, run report.Changed) table {
 			t.Rows = append(t.Rows, []cell{{Text: report.Printable(sub.Title)}, {Text: m.Metric},
 				{Text: report.Measured(m, m.A.Value), Value: m.A.Value.Format(6), Number: true},
 				{Text: report.Measured(m, m.B.Value), Value: m.B.Value.Format(6), Number: true},
-				{Text: by, Value: report.ChangeOf(m).Value.Format(6), Number: true}, {Text: around, Number: true},
+				{Text: by, Value: m.Relative().Value.Format(6), Number: true}, {Text: around, Number: true},
 				{Text: report.ProbabilityCell(m.P), Value: m.P.Format(6), Number: true}, verdict})
 		}
 	}
@@ -145,7 +145,7 @@ func newIntervalChart(sub change.Pair) (chart intervalChart, ok bool) {
 	low, high := 0.0, 0.0
 	var drawn []change.Change
 	for _, m := range sub.Changes {
-		if e := report.ChangeOf(m); m.Unit != change.Points && e.Low.OK && e.High.OK {
+		if e := m.Relative(); m.Unit != change.Points && e.Low.OK && e.High.OK {
 			drawn = append(drawn, m)
 			low, high = min(low, e.Low.V), max(high, e.High.V)
 		}
@@ -170,7 +170,7 @@ func newIntervalChart(sub change.Pair) (chart intervalChart, ok bool) {
 		chart.Ticks = append(chart.Ticks, tickMark{x(analyze.Of(tick)), report.Plus(tick) + " %"})
 	}
 	for i, m := range drawn {
-		e, y := report.ChangeOf(m), chartRow*i+16
+		e, y := m.Relative(), chartRow*i+16
 		class := "unknown"
 		switch {
 		case m.Verdict == change.Slower || m.Verdict == change.Higher:
