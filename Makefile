@@ -13,7 +13,7 @@ GO_FILES := $(shell find src raw-code -name '*.go') \
 BROWSER := scripts/browser/node_modules/.package-lock.json
 
 .PHONY: build run test test-quick test-race test-tools cases chaos bench lint clean setup wrangler google azure \
-	aliyun browser cover fuzz vhive-pair
+	aliyun browser image release cover fuzz vhive-pair
 
 build: stellar
 
@@ -109,6 +109,12 @@ bench: setup build ## ratios, measured in one run
 	./scripts/bench-rows.sh
 	./scripts/bench-storage.sh
 
+image: ## the container image for Linux on amd64 and arm64 without a daemon, into dist/; VERSION=v1.2.3
+	go run ./scripts/release -image -out dist $(or $(VERSION),v0.0.0-dev)
+
+release: ## binaries, images, SBOMs, Homebrew formula and checksums, into dist/; VERSION=v1.2.3
+	./scripts/release.sh $(VERSION)
+
 lint:
 	@test -z "$$(gofmt -l src raw-code scripts)" || { echo "not gofmt'd:"; gofmt -l src raw-code scripts; exit 1; }
 	go vet ./...
@@ -119,7 +125,7 @@ lint:
 	go test -run 'Columns$$' ./src
 
 clean:
-	rm -rf stellar bin latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules \
+	rm -rf stellar bin dist latency-samples scripts/serverless/node_modules scripts/serverless-azure/node_modules \
 		scripts/serverless-aliyun/node_modules scripts/wrangler/node_modules scripts/google/node_modules \
 		scripts/browser/node_modules \
 		scripts/google/venv

@@ -10,7 +10,7 @@ import (
 // optionsFirst moves the options of a command in front of its arguments: the library ends them at the first argument,
 // and `stellar report FOLDER --open` is how most people write it. What follows -- stays where it is.
 func optionsFirst(commands []*cli.Command, args []string) []string {
-	if len(args) < 3 {
+	if len(args) < 3 || args[len(args)-1] == completionFlag {
 		return args
 	}
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[1]) })

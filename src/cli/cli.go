@@ -116,7 +116,7 @@ func (c *command) app() *cli.App {
 			c.reportCommand(), c.compareCommand(), c.baselineCommand(), c.historyCommand(), c.exportCommand(),
 			c.removeCommand(), c.cleanCommand(), c.functionsCommand(), c.providersCommand(), c.localCommand(),
 			c.storageCommand(), c.experimentCommand(), c.decodeCommand(), c.archiveCommand(),
-			c.schemaCommand(), c.completionCommand(), c.versionCommand()},
+			c.schemaCommand(), c.completionCommand(), c.manCommand(), c.versionCommand()},
 		Action:          c.runAction,
 		Writer:          c.Stdout,
 		ErrWriter:       c.Stderr,

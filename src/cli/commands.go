@@ -319,6 +319,25 @@ func (c *command) completionCommand() *cli.Command {
 	}
 }
 
+// completionFlag is the last argument of a command line that is to be completed.
+const completionFlag = "--generate-bash-completion"
+
+// manCommand is for those who package stellar.
+func (c *command) manCommand() *cli.Command {
+	return &cli.Command{
+		Name: "man", Usage: "print the manual page", Hidden: true,
+		Description: example("stellar man > stellar.1"),
+		Action: func(cc *cli.Context) error {
+			text, err := cc.App.ToManWithSection(1)
+			if err != nil {
+				return err
+			}
+			_, err = io.WriteString(c.Stdout, text)
+			return err
+		},
+	}
+}
+
 const bashCompletion = `
 _stellar() {
   local cur opts

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// outputOf is what a command line prints on standard output.
+func outputOf(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := Process{Args: append([]string{"stellar"}, args...), Stdout: &out, Stderr: io.Discard,
+		Getenv: func(string) string { return "" }}
+	before := os.Args
+	os.Args = w.Args // the library completes what the process was started with
+	defer func() { os.Args = before }()
+	if code := Run(context.Background(), w); code != 0 {
+		t.Fatalf("%q: exit code %d", args, code)
+	}
+	return out.String()
+}
+
+// named are the command lines of all commands that are shown, with the names of their flags.
+func named(commands []*cli.Command, above ...string) map[string][]string {
+	all := map[string][]string{}
+	for _, c := range commands {
+		if c.Hidden || c.Name == "help" {
+			continue
+		}
+		path := append(append([]string{}, above...), c.Name)
+		all[strings.Join(path, " ")] = flagNames(c.Flags)
+		for line, flags := range named(c.Subcommands, path...) {
+			all[line] = flags
+		}
+	}
+	return all
+}
+
+// The manual page and the completions name every command and every flag.
+func TestEveryCommandAndFlagIsNamed(t *testing.T) {
+	app := newCommand(Process{Stdout: io.Discard, Stderr: io.Discard}).app()
+	man, fish := strings.ReplaceAll(outputOf(t, "man"), `\-`, "-"), outputOf(t, "completion", "fish")
+	all := named(app.Commands)
+	all[""] = flagNames(app.Flags)
+	if len(all) < 20 {
+		t.Fatalf("only %d commands", len(all))
+	}
+	for line, flags := range all {
+		path := strings.Fields(line)
+		if len(path) > 0 {
+			name := path[len(path)-1]
+			above := outputOf(t, append(path[:len(path)-1:len(path)-1], completionFlag)...)
+			if !strings.Contains("\n"+above, "\n"+name+":") && !strings.Contains("\n"+above, "\n"+name+"\n") {
+				t.Errorf("bash and zsh do not complete stellar %s", line)
+			}
+			if !strings.Contains(man, name) || !strings.Contains(fish, "-a '"+name+"'") {
+				t.Errorf("the manual page or fish does not have stellar %s", line)
+			}
+		}
+		dashes := outputOf(t, append(path, "-", completionFlag)...)
+		for _, flag := range flags {
+			if len(flag) == 1 {
+				if !strings.Contains(fish, " -s "+flag) {
+					t.Errorf("fish does not complete stellar %s -%s", line, flag)
+				}
+				continue
+			}
+			if !strings.Contains(dashes, "--"+flag) {
+				t.Errorf("bash and zsh do not complete stellar %s --%s", line, flag)
+			}
+			if !strings.Contains(man, "--"+flag) || !strings.Contains(fish, " -l "+flag) {
+				t.Errorf("the manual page or fish does not have stellar %s --%s", line, flag)
+			}
+		}
+	}
+}
