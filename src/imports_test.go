@@ -63,6 +63,7 @@ var leaves = map[string][]string{
 	"experiment/jsonpath": {},
 	"probe/schedule":      {},
 	"probe/selfwatch":     {},
+	"probe/turns":         {"probe/schedule"},
 	"probe/answer":        {"sample"},
 	"local/client":        {},
 	"local/sigv4":         {},

@@ -48,6 +48,8 @@ type Options struct {
 	Reports bool
 	// Resampling, where it is set, has the intervals made that Compare needs.
 	Resampling *Resampling
+	// Blocks says that the rounds of the run's sub-experiments are blocks: they were interleaved.
+	Blocks bool
 }
 
 // Summary holds the statistics of one sub-experiment. All times are in ms. Warm-up rows are left out of everything but
@@ -232,7 +234,7 @@ func (c *Collector) closeBurst(b *openBurst) {
 		c.err = c.options.EachBurst(b.finish())
 	}
 	if b.counted > 0 {
-		c.s.Bursts.add(b.line.Burst, &b.of, b.errors)
+		c.s.Bursts.add(b.line.Burst, b.line.Round, &b.of, b.errors)
 		c.client.burst(b)
 	}
 	b.any = false
@@ -264,6 +266,7 @@ func (c *Collector) Summary() (Summary, error) {
 	if c.options.Resampling != nil {
 		s.Resampled = resampled(s.Bursts, *c.options.Resampling, s.Index, [3]func(int) float64{
 			All: func(i int) float64 { return ms[i] }, ColdPart: parts[0].at, WarmPart: parts[1].at})
+		s.Resampled.addRounds(s.Bursts, c.options)
 	}
 	return s, nil
 }

@@ -40,6 +40,19 @@ type Resampled struct {
 	P99 [3][]float64
 	// the median of each burst, in their order; of neighbours together where they are resampled together
 	Medians [3][]float64
+
+	rounds [3][]roundMedian // of parts that are compared; nil without Options.Blocks
+	how    Resampling
+}
+
+// addRounds sets the medians by round.
+func (r *Resampled) addRounds(bursts Bursts, o Options) {
+	r.how = *o.Resampling
+	for part, draws := range r.P50 {
+		if o.Blocks && draws != nil {
+			r.rounds[part] = bursts.rounds(Part(part))
+		}
+	}
 }
 
 // resampled draws for everything that Compare needs. at returns each part's values by rank. Draws of different

@@ -21,6 +21,7 @@ const (
 // Burst is the result of one burst.
 type Burst struct {
 	Number int
+	Round  int // number of its round; equal in all sub-experiments of a block where they are interleaved
 	// ms, of its successful requests: the cold ones, then the warm ones, then those of which nothing is known
 	Latencies []float64
 	Cold      int // successful requests by the function's word
@@ -55,7 +56,7 @@ func (b Burst) Over(ms float64) int {
 // memory: four bytes for each of them and about five for each burst. Bursts that are only warm-up are left out.
 type Bursts struct {
 	latencies micros
-	spans     [][]byte // for each burst its number and its counts, as varints
+	spans     [][]byte // for each burst its number and its counts, as varints; its round as the distance
 	count     int
 	last      int  // the last burst's number
 	disorder  bool // numbers do not ascend all the way
@@ -64,7 +65,7 @@ type Bursts struct {
 // spanBlock is the size of a block of spans; one span takes at most spanMost of it.
 const (
 	spanBlock = 64 << 10
-	spanMost  = 5 * binary.MaxVarintLen64
+	spanMost  = 6 * binary.MaxVarintLen64
 )
 
 // Len is the number of bursts.
@@ -97,7 +98,10 @@ func (b Bursts) counts() iter.Seq[Burst] {
 					v, n := binary.Uvarint(block)
 					f[i], block = int(v), block[n:]
 				}
-				if !yield(Burst{Number: f[0], Cold: f[1], Warm: f[2], Unknown: f[3], Errors: f[4]}) {
+				off, n := binary.Varint(block)
+				block = block[n:]
+				if !yield(Burst{Number: f[0], Round: f[0] - int(off),
+					Cold: f[1], Warm: f[2], Unknown: f[3], Errors: f[4]}) {
 					return
 				}
 			}
@@ -108,7 +112,7 @@ func (b Bursts) counts() iter.Seq[Burst] {
 // kinds are the latencies of one burst in µs: cold, warm, unknown.
 type kinds [3][]int64
 
-func (b *Bursts) add(number int, of *kinds, errors int) {
+func (b *Bursts) add(number, round int, of *kinds, errors int) {
 	if len(b.spans) == 0 || cap(b.spans[len(b.spans)-1])-len(b.spans[len(b.spans)-1]) < spanMost {
 		b.spans = append(b.spans, make([]byte, 0, spanBlock))
 	}
@@ -116,6 +120,7 @@ func (b *Bursts) add(number int, of *kinds, errors int) {
 	for _, v := range []int{number, len(of[0]), len(of[1]), len(of[2]), errors} {
 		*to = binary.AppendUvarint(*to, uint64(v))
 	}
+	*to = binary.AppendVarint(*to, int64(number-round)) // one byte where each round is one burst
 	for _, kind := range of {
 		for _, us := range kind {
 			b.latencies.add(us)
@@ -140,7 +145,7 @@ func MakeBursts(list []Burst) Bursts {
 			}
 			of[k] = append(of[k], toMicros(time.Duration(l*1e6)))
 		}
-		out.add(b.Number, &of, b.Errors)
+		out.add(b.Number, b.Round, &of, b.Errors)
 	}
 	return out
 }
@@ -161,14 +166,14 @@ func (b Bursts) whole() Bursts {
 		return b
 	}
 	type pieces struct {
-		of     kinds
-		errors int
+		of            kinds
+		round, errors int
 	}
 	together := make(map[int]*pieces, distinct)
 	for piece := range b.All() {
 		p := together[piece.Number]
 		if p == nil {
-			p = &pieces{}
+			p = &pieces{round: piece.Round}
 			together[piece.Number] = p
 		}
 		p.errors += piece.Errors
@@ -184,7 +189,8 @@ func (b Bursts) whole() Bursts {
 	}
 	var out Bursts
 	for _, number := range slices.Sorted(maps.Keys(together)) {
-		out.add(number, &together[number].of, together[number].errors)
+		p := together[number]
+		out.add(number, p.round, &p.of, p.errors)
 	}
 	return out
 }

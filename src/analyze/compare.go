@@ -29,7 +29,14 @@ type Comparison struct {
 	Lines []Line
 	Pairs []Pair // of each line: each value against its fastest
 	Tests int    // comparisons of two values in the whole run, for which P of the pairs is corrected
+	Order string // of the run's sub-experiments: Sequential, Parallel or interleaved; empty: it is not known
 }
+
+// Values of Comparison.Order for runs whose sub-experiments are not compared in blocks.
+const (
+	Sequential = "sequential" // one after the other
+	Parallel   = "parallel"   // side by side
+)
 
 // Findings on a line.
 const (
@@ -45,6 +52,7 @@ type Line struct {
 	Name    string // keys and values of the other axes, joined; empty where there is no other axis
 	Points  []Point
 	Finding string
+	Blocks  int       // that its points have in common, and are compared in; 0: they are not compared in blocks
 	Slope   *Estimate // ms for one unit of the axis; nil without FindingLine
 	Step    *Step     // nil without FindingStep
 	// of the test for lack of fit of a straight line: small where none fits; no data where none was tried
@@ -65,8 +73,11 @@ type Point struct {
 	Enough              bool     // N, and the bursts that they are in, are enough to be compared
 	MainP50, MainP99    Estimate // of the comparison's part
 	WarmP50             Estimate
-	draws               []float64 // resampled medians of the part; nil where there are too few bursts
-	bursts              []float64 // median of each burst
+	draws               []float64     // resampled medians of the part; nil where there are too few bursts
+	bursts              []float64     // median of each burst
+	rounds              []roundMedian // nil where sub-experiments were not interleaved
+	how                 Resampling
+	level               float64 // ms: the median, or what it were if all blocks were alike
 }
 
 // Pair compares a value of an axis with the fastest one of its line.
@@ -77,7 +88,7 @@ type Pair struct {
 	Sub        int      // index of the second's sub-experiment
 	Ratio      Estimate // of the medians
 	Difference Estimate // of the medians, ms
-	P          Value    // of the rank-sum test over bursts, corrected by Holm's method for all comparisons of the run
+	P          Value    // of the test, corrected by Holm's method for all comparisons of the run
 	Differs    bool     // a difference is claimed
 }
 
@@ -93,8 +104,10 @@ type Step struct {
 const minShare = 50
 
 // Compare makes a comparison for each axis and each part of the requests that has enough of them. A difference is
-// claimed only where the rank-sum test finds one, at 5 % over all comparisons, and the interval of the ratio leaves out
-// 1. Intervals need Options.Resampling when the summaries are made; the same seed and samples give the same ones.
+// claimed only where a test finds one, at 5 % over all comparisons, and the interval of the ratio leaves out 1: the
+// rank-sum test over bursts; where sub-experiments were interleaved (Options.Blocks), the signed-rank test over the
+// blocks that all points of the line have. Intervals need Options.Resampling when the summaries are made; the same seed
+// and samples give the same ones.
 func Compare(all []Summary, axes []Axis) []Comparison {
 	var out []Comparison
 	for _, axis := range axes {
@@ -212,6 +225,7 @@ func (c *Comparison) add(s Summary, part Part, name string) {
 		p.WarmP50 = r.interval(s.Warm.P50, r.P50[WarmPart], WarmPart)
 		if p.N > 0 {
 			p.draws, p.bursts = r.P50[part], r.Medians[part]
+			p.rounds, p.how = r.rounds[part], r.how
 			p.MainP50 = r.interval(p.MainP50.Value, p.draws, part)
 		}
 		if p.N >= MinSamples(P99) {
@@ -219,6 +233,7 @@ func (c *Comparison) add(s Summary, part Part, name string) {
 			p.MainP99 = r.interval(p.MainP99.Value, r.P99[part], part)
 		}
 	}
+	p.level = p.MainP50.Value.V
 	p.Enough = p.draws != nil && p.N >= MinSamples(Median) && minShare*p.N >= p.Count
 	c.Lines[at].Points = append(c.Lines[at].Points, p)
 }

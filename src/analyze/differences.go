@@ -56,7 +56,7 @@ func (e Estimate) excludes(v float64) bool {
 // test is the comparison of two points of a line; indices count the line's points.
 type test struct {
 	line         *Line
-	fast, slow   int // by their medians
+	fast, slow   int // by their levels
 	ratio, delta Estimate
 	p            float64 // corrected
 	differs      bool
@@ -100,52 +100,68 @@ func (l *Line) tests() (out []*test, untested int) {
 	if len(enough) < 2 {
 		return nil, 0
 	}
-	inflation, fastest := l.inflation(enough), l.fastest(enough)
+	blocks := l.inBlocks(enough)
+	if blocks != nil {
+		l.Blocks = len(blocks.logs[0])
+		for k, i := range enough {
+			l.Points[i].level = blocks.levels[k]
+		}
+	}
+	wider, fastest := Inflation(l.bursts(enough)...), l.fastest(enough)
 	for k, i := range enough {
 		for further, j := range enough[k+1:] {
 			if len(enough) > allPairs && i != fastest && j != fastest && further > 0 {
 				untested++
 				continue
 			}
-			t := &test{line: l, fast: i, slow: j}
-			a, b := l.Points[i], l.Points[j]
-			if a.MainP50.Value.V > b.MainP50.Value.V {
+			t, a, b := &test{line: l, fast: i, slow: j}, k, k+1+further
+			if l.Points[i].level > l.Points[j].level {
 				t.fast, t.slow, a, b = j, i, b, a
 			}
-			ratios, deltas := make([]float64, len(a.draws)), make([]float64, len(a.draws))
-			for d := range ratios {
-				ratios[d], deltas[d] = b.draws[d]/a.draws[d], b.draws[d]-a.draws[d]
+			if blocks != nil {
+				t.paired(blocks, a, b)
+			} else {
+				t.apart(wider)
 			}
-			factor := expansion(min(len(a.bursts), len(b.bursts))) * math.Sqrt(inflation)
-			fast, slow := a.MainP50.Value.V, b.MainP50.Value.V
-			t.ratio = estimate(Of(slow/fast), ratios).widenedRatio(factor)
-			t.delta = estimate(Of(slow-fast), deltas).widened(factor)
-			var slower bool
-			t.p, slower = rankSum(a.bursts, b.bursts)
-			if inflation > 1 {
-				t.p = math.Erfc(math.Erfcinv(t.p) / math.Sqrt(inflation))
-			}
-			t.differs = slower && t.delta.excludes(0)
 			out = append(out, t)
 		}
 	}
 	return out, untested
 }
 
-// fastest is the point with the lowest median, of equal ones the first.
-func (l *Line) fastest(points []int) int {
-	return slices.MinFunc(points, func(i, j int) int {
-		return cmp.Compare(l.Points[i].MainP50.Value.V, l.Points[j].MainP50.Value.V)
-	})
+// apart fills in a test of two points whose bursts have nothing in common. The variance of their medians is wider times
+// that of independent bursts.
+func (t *test) apart(wider float64) {
+	a, b := t.line.Points[t.fast], t.line.Points[t.slow]
+	ratios, deltas := make([]float64, len(a.draws)), make([]float64, len(a.draws))
+	for d := range ratios {
+		ratios[d], deltas[d] = b.draws[d]/a.draws[d], b.draws[d]-a.draws[d]
+	}
+	factor := expansion(min(len(a.bursts), len(b.bursts))) * math.Sqrt(wider)
+	fast, slow := a.MainP50.Value.V, b.MainP50.Value.V
+	t.ratio = estimate(Of(slow/fast), ratios).widenedRatio(factor)
+	t.delta = estimate(Of(slow-fast), deltas).widened(factor)
+	var slower bool
+	t.p, slower = rankSum(a.bursts, b.bursts)
+	if wider > 1 {
+		t.p = math.Erfc(math.Erfcinv(t.p) / math.Sqrt(wider))
+	}
+	t.differs = slower && t.delta.excludes(0)
 }
 
-// inflation is that of a line's points together.
-func (l *Line) inflation(points []int) float64 {
-	var series [][]float64
+// bursts are the medians of the bursts of points.
+func (l *Line) bursts(points []int) (lists [][]float64) {
 	for _, i := range points {
-		series = append(series, l.Points[i].bursts)
+		lists = append(lists, l.Points[i].bursts)
 	}
-	return Inflation(series...)
+	return lists
+}
+
+// fastest is the point with the lowest level, of equal ones the first.
+func (l *Line) fastest(points []int) int {
+	return slices.MinFunc(points, func(i, j int) int {
+		return cmp.Compare(l.Points[i].level, l.Points[j].level)
+	})
 }
 
 // holm corrects probabilities for their number and that of the untested ones, as if those were larger (Holm,

@@ -85,15 +85,15 @@ type medians struct {
 
 // medians collects those of the given points.
 func (l *Line) medians(points []int) medians {
-	const roundingVariance = 1e-6 / 12 // of rounding, ms²: no median is known better
-	m := medians{factor: math.Sqrt(l.inflation(points))}
+	if b := l.inBlocks(points); b != nil {
+		return l.levels(points, b)
+	}
+	m := medians{factor: math.Sqrt(Inflation(l.bursts(points)...))}
 	fewest := math.MaxInt
 	for _, i := range points {
 		p := l.Points[i]
 		fewest = min(fewest, len(p.bursts))
-		m.xs, m.ys = append(m.xs, p.X), append(m.ys, p.MainP50.Value.V)
-		_, sd := moments(p.draws)
-		m.weight = append(m.weight, 1/max(sd.V*sd.V, roundingVariance))
+		m.add(p, p.draws)
 	}
 	m.factor *= expansion(fewest)
 	m.draws = make([][]float64, len(l.Points[points[0]].draws))
@@ -102,6 +102,35 @@ func (l *Line) medians(points []int) medians {
 		for k, i := range points {
 			m.draws[d][k] = l.Points[i].draws[d] // independent of the other points'
 		}
+	}
+	return m
+}
+
+// add adds a point, whose median has these resamples.
+func (m *medians) add(p Point, draws []float64) {
+	const roundingVariance = 1e-6 / 12 // of rounding, ms²: no median is known better
+	m.xs, m.ys = append(m.xs, p.X), append(m.ys, p.level)
+	_, sd := moments(draws)
+	m.weight = append(m.weight, 1/max(sd.V*sd.V, roundingVariance))
+}
+
+// levels are the medians of points that were measured in blocks, without what the blocks differ in.
+func (l *Line) levels(points []int, b *blocks) medians {
+	m := medians{factor: expansion(len(b.logs[0])) * math.Sqrt(Inflation(b.logs...))}
+	m.draws = make([][]float64, b.number)
+	middles, own := make([]midmean, len(points)), make([][]float64, len(points))
+	for k := range points {
+		middles[k], own[k] = newMidmean(b.logs[k]), make([]float64, b.number)
+	}
+	b.resample(func(draw int, weight []float64) {
+		m.draws[draw] = make([]float64, len(points))
+		for k := range points {
+			ms := b.levels[k] * math.Exp(middles[k].of(weight)-middles[k].of(nil))
+			m.draws[draw][k], own[k][draw] = ms, ms
+		}
+	})
+	for k, i := range points {
+		m.add(l.Points[i], own[k])
 	}
 	return m
 }

@@ -29,7 +29,7 @@ func planCost(sheet *price.Sheet, row provider.Provider, exp *experiment.Experim
 ) PlanCost {
 	var usd float64
 	var dates string
-	took := exp.EstimateWith(subs, row.Assumed()).Duration
+	took, times := exp.EstimateWith(subs, row.Assumed()).Duration, float64(exp.Repetitions())
 	for _, i := range subs {
 		s := &exp.SubExperiments[i]
 		fns := catalog.Functions(s)
@@ -53,7 +53,7 @@ func planCost(sheet *price.Sheet, row provider.Provider, exp *experiment.Experim
 			if deployed {
 				usd += t.Standing(took)
 			}
-			usd += one * float64(max(fn.ChainLength, 1)) / float64(len(fns))
+			usd += times * one * float64(max(fn.ChainLength, 1)) / float64(len(fns))
 			dates = t.Dates()
 		}
 	}
@@ -71,7 +71,9 @@ func (a App) ExpectedCost(exp *experiment.Experiment) (usd float64, known bool) 
 	if err != nil {
 		return 0, false
 	}
-	c := planCost(sheet, row, exp, a.Subs(exp), exp.Region, a.Deploys(exp))
+	most := *exp
+	most.Repeat = exp.MostRepetitions(a.Subs(exp), row.Assumed())
+	c := planCost(sheet, row, &most, a.Subs(exp), exp.Region, a.Deploys(exp))
 	if c.USD == nil {
 		return 0, false
 	}

@@ -99,6 +99,12 @@ func facts(rec *run.Record, subs []page.Sub) []page.Fact {
 	if rec.Finished != nil {
 		add("took", rec.Finished.Sub(rec.Started).Round(100*time.Millisecond).String())
 	}
+	if rep := rec.Repetitions; rep != nil {
+		add("repetitions", cmp.Or(rep.Ended, strconv.Itoa(rep.Complete)))
+	}
+	if rec.Experiment.Interleaved() {
+		add("order", "interleaved, in blocks of random order")
+	}
 	add("sub-experiments", strconv.Itoa(len(rec.Experiment.SubExperiments)))
 	var rows, failed int
 	var usd, standing analyze.Value

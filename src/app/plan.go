@@ -14,6 +14,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/generate"
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
+	"github.com/vhive-serverless/STeLLAR/src/price"
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/provider/vendors"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
@@ -36,8 +37,12 @@ type Plan struct {
 	// how long making functions cold is assumed to take each time, in seconds; 0: none is forced, or it is not known
 	ColdSeconds float64 `json:"coldSeconds,omitempty"`
 	// how long a cold start is assumed to take, in seconds; 0: it is not known, or nothing is deployed
-	StartSeconds float64  `json:"startSeconds,omitempty"`
-	Cost         PlanCost `json:"cost"`
+	StartSeconds float64 `json:"startSeconds,omitempty"`
+	Order        string  `json:"order"`            // sequential, parallel or interleaved
+	Repeat       int     `json:"repeat,omitempty"` // 0: the plan is sent once; all repetitions are in the amounts
+	// that may follow these repetitions; nil: none do
+	Until *PlanUntil `json:"until,omitempty"`
+	Cost  PlanCost   `json:"cost"`
 	// what a run executes to deploy and to remove; RUN stands for the run's id
 	Commands []PlanUnit `json:"commands"`
 	ByHand   []PlanUnit `json:"byHand,omitempty"` // what others execute, where stellar does not deploy
@@ -50,6 +55,15 @@ type Plan struct {
 	Stops    []Missing `json:"stops,omitempty"`    // likewise, one by one with what to do, of all classes
 
 	Unanswered []string `json:"unanswered,omitempty"` // what was asked and not answered; a run goes on without
+}
+
+// PlanUntil is what the longest run comes to that Until allows, about.
+type PlanUntil struct {
+	P50CI       string   `json:"p50CI"` // as in the file
+	MaxMinutes  float64  `json:"maxMinutes"`
+	Repetitions int      `json:"repetitions"`
+	Requests    int      `json:"requests"`
+	Cost        PlanCost `json:"cost"`
 }
 
 // PlanSub is one sub-experiment of a plan.
@@ -125,6 +139,11 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 		a.Subs(exp)), Bursts: est.Bursts,
 		Requests: est.Requests, Seconds: est.Duration.Seconds(), RoundTrips: est.RoundTrips, Warnings: []string{}}
 	p.Cost = planCost(sheet, row, j.described(exp), a.Subs(exp), cmp.Or(exp.Region, j.region), a.Deploys(exp))
+	p.Order = exp.Ordering()
+	if n := exp.Repetitions(); n > 1 {
+		p.Repeat = n
+	}
+	p.Until = a.planUntil(sheet, row, j.described(exp), cmp.Or(exp.Region, j.region))
 	switch {
 	case a.Deploys(exp) && p.Functions == 0: // all exist already
 	case a.Deploys(exp):
@@ -164,6 +183,19 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	}
 	p.Unanswered = j.unanswered
 	return p, nil
+}
+
+// planUntil is the longest run that Until allows; nil where the file has none.
+func (a App) planUntil(sheet *price.Sheet, row provider.Provider, exp *experiment.Experiment,
+	region string) *PlanUntil {
+	if exp.Until == nil {
+		return nil
+	}
+	subs, most := a.Subs(exp), *exp
+	most.Repeat = exp.MostRepetitions(subs, row.Assumed())
+	return &PlanUntil{P50CI: exp.Until.P50CI, MaxMinutes: exp.Until.MaxMinutes, Repetitions: most.Repeat,
+		Requests: most.EstimateWith(subs, row.Assumed()).Requests,
+		Cost:     planCost(sheet, row, &most, subs, region, a.Deploys(exp))}
 }
 
 // Warnings are all that is to be asked about before a run of the experiment starts.

@@ -173,6 +173,7 @@ func printAmounts(w io.Writer, p *app.Plan) {
 			(time.Duration(n) * exampleTrip).Round(time.Second), exampleTrip)
 	}
 	fmt.Fprintln(w)
+	printOrder(w, p)
 	if p.StartSeconds > 0 && p.Seconds > 0 && what != "load" {
 		fmt.Fprintf(w, "  a cold start is assumed to take %s; service times are in it, at the functions' share of a "+
 			"CPU\n",
@@ -185,6 +186,27 @@ func printAmounts(w io.Writer, p *app.Plan) {
 		fmt.Fprintf(w, "  the time that making functions cold takes is not in it: it is not known for provider %s\n",
 			p.Provider)
 	}
+}
+
+// printOrder says in which order sub-experiments are measured, and how often, where that is not the usual.
+func printOrder(w io.Writer, p *app.Plan) {
+	if p.Order == experiment.OrderInterleaved {
+		fmt.Fprintf(w, "  sub-experiments take turns, a round at a time, in blocks of random order\n")
+	}
+	if p.Repeat > 1 {
+		fmt.Fprintf(w, "  these are the amounts of %d repetitions\n", p.Repeat)
+	}
+	u := p.Until
+	if u == nil {
+		return
+	}
+	fmt.Fprintf(w, "  then repeated until the interval of each median is within %s of it, or %g minutes are over: "+
+		"up to about %s, %s",
+		u.P50CI, u.MaxMinutes, counted(u.Repetitions, "repetition"), counted(u.Requests, "request"))
+	if u.Cost.USD != nil {
+		fmt.Fprintf(w, ", %.4g USD", *u.Cost.USD)
+	}
+	fmt.Fprintln(w)
 }
 
 // loads says the sustained loads: rate, arrivals and length, each with how often it is sent.

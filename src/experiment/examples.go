@@ -31,15 +31,19 @@ func examples() map[string]shown {
 // deploymentExamples are those of the file, and of what is deployed and how it is called.
 func deploymentExamples() map[string]shown {
 	return map[string]shown{
-		"$schema":          {value: `"experiment.schema.json"`},
-		"Provider":         {value: `"local"`},
-		"Region":           {value: `"eu-central-1"`},
-		"Registry":         {`"registry.example.org/team"`, withImage},
-		"Storage.Endpoint": {`"https://minio.example.org:9000"`, withChain + `, "StorageTransfer": true`},
-		"Storage.Bucket":   {`"payloads"`, withChain + `, "StorageTransfer": true`},
-		"Storage.Region":   {`"eu-central-1"`, withChain + `, "StorageTransfer": true`},
-		"Seed":             {value: `42`},
-		"SubExperiments":   {value: `[{ "Title": "cold", "Bursts": 20 }]`},
+		"Order":             {value: `"interleaved"`},
+		"Repeat":            {value: `5`},
+		"Until.p50_ci":      {`"2%"`, `"max_minutes": 30`},
+		"Until.max_minutes": {`30`, `"p50_ci": "2%"`},
+		"$schema":           {value: `"experiment.schema.json"`},
+		"Provider":          {value: `"local"`},
+		"Region":            {value: `"eu-central-1"`},
+		"Registry":          {`"registry.example.org/team"`, withImage},
+		"Storage.Endpoint":  {`"https://minio.example.org:9000"`, withChain + `, "StorageTransfer": true`},
+		"Storage.Bucket":    {`"payloads"`, withChain + `, "StorageTransfer": true`},
+		"Storage.Region":    {`"eu-central-1"`, withChain + `, "StorageTransfer": true`},
+		"Seed":              {value: `42`},
+		"SubExperiments":    {value: `[{ "Title": "cold", "Bursts": 20 }]`},
 
 		"Title":                  {value: `"cold"`},
 		"Type":                   {value: `"burst"`},

@@ -90,10 +90,12 @@ func packageType() rule {
 // topKeys is the table of the file's own keys; known are the providers that it may name.
 func topKeys(known []Provider) []key {
 	blank := rule{kind: text, blank: true}
-	return []key{
+	first := []key{
 		{name: "$schema", rule: blank, doc: "Address of the schema, for editors; `stellar schema` prints it."},
 		{name: "Sequential", rule: rule{kind: boolean}, def: false, published: true,
-			doc: "Run the sub-experiments one after the other, else side by side."},
+			doc: "Run the sub-experiments one after the other, else side by side; Order says more."},
+	}
+	return append(append(first, orderKeys()...), []key{
 		{name: "Provider", rule: providerRule(known), def: "aws", published: true,
 			computed: "`aws` in files of the published form, which have no newer key; else it is required",
 			doc:      providerWords(known) + " that is probed as it is."},
@@ -113,7 +115,7 @@ func topKeys(known []Provider) []key {
 			doc: "Every random draw of the run follows from it: same seed, same schedule."},
 		{name: "SubExperiments", rule: rule{kind: lineItems}, required: true, published: true,
 			doc: "What is measured, one or more."},
-	}
+	}...)
 }
 
 // subKeys is the table of a sub-experiment's keys, in the order in which they are written.

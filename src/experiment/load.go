@@ -234,6 +234,7 @@ func (d *decoder) file(root *node) {
 	v := reflect.ValueOf(d.exp).Elem()
 	good := d.setObject(root.members, top, v)
 	d.setDefaults(top, good, v)
+	d.fillOrder(root, good)
 	d.runtime = good["Runtime"]
 	if !d.runtime && (d.exp.ProviderKind() == KindURL || d.standing) {
 		defer func() { d.exp.Runtime = "" }() // after it was the default of those who need one
@@ -254,6 +255,7 @@ func (d *decoder) file(root *node) {
 		}
 	}
 	d.checkOptimize()
+	d.checkOrder(root)
 	if m := root.find("Storage"); m != nil && len(d.problems) == 0 && !d.exp.stores() {
 		d.note(m.off, "Storage", "no sub-experiment has StorageTransfer: ignored")
 	}

@@ -91,7 +91,8 @@ func (a Assumed) coldRounds(s *SubExperiment, rounds int) int {
 }
 
 // Estimate is what a plan comes to, from mean IATs, desired service times, and what is assumed of the platform; answers
-// of networks are not in it. How many functions are deployed is said by the types' studies.
+// of networks are not in it. How many functions are deployed is said by the types' studies. All repetitions that Repeat
+// asks for are in it, and of those that Until adds none.
 type Estimate struct {
 	Bursts int // over all sub-experiments
 	// over all sub-experiments, retries not counted; those of a trace that was not read count nothing
@@ -105,12 +106,15 @@ type Estimate struct {
 }
 
 // Estimate works out what the experiment comes to.
-func (e *Experiment) Estimate() Estimate {
+func (e *Experiment) Estimate() Estimate { return e.EstimateOf(e.all()) }
+
+// all are the indices of all sub-experiments.
+func (e *Experiment) all() []int {
 	all := make([]int, len(e.SubExperiments))
 	for i := range all {
 		all[i] = i
 	}
-	return e.EstimateOf(all)
+	return all
 }
 
 // EstimateOf works out what some of the sub-experiments come to, which are named by their indices, as if cold starts
@@ -124,12 +128,14 @@ func (e *Experiment) EstimateWith(subs []int, assumed Assumed) Estimate {
 		trips          int
 	}
 	var all Estimate
+	gap := 0.0                // between two repetitions
 	turns := map[string]sum{} // of sub-experiments that wait for each other
 	for _, i := range subs {
 		s := &e.SubExperiments[i]
 		all.Bursts += s.Bursts
 		all.Requests += s.Requests()
 		busy, pause := s.seconds(assumed)
+		gap = max(gap, s.MeanIAT(max(0, s.Rounds()-1)).Seconds())
 		was := turns[e.turn(i)]
 		turns[e.turn(i)] = sum{was.duration + busy + pause, was.iats + pause, was.trips + s.roundTrips()}
 	}
@@ -137,7 +143,14 @@ func (e *Experiment) EstimateWith(subs []int, assumed Assumed) Estimate {
 	for _, t := range turns {
 		most = sum{max(most.duration, t.duration), max(most.iats, t.iats), max(most.trips, t.trips)}
 	}
-	all.Duration, all.IATs, all.RoundTrips = toDuration(most.duration), toDuration(most.iats), most.trips
+	if e.Interleaved() {
+		busy, pause := e.interleave(subs, assumed)
+		most.duration, most.iats = busy+pause, pause
+	}
+	n := e.Repetitions()
+	between := float64(n-1) * gap
+	all.Bursts, all.Requests, all.RoundTrips = n*all.Bursts, n*all.Requests, n*most.trips
+	all.Duration, all.IATs = toDuration(float64(n)*most.duration+between), toDuration(float64(n)*most.iats+between)
 	return all
 }
 

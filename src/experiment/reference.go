@@ -82,6 +82,8 @@ func sections(known []Provider) []section {
 	with := func(keys []key) []key { return withExceptions(keys, known) }
 	return []section{
 		{title: "The file", text: "Keys at the top of the file.", keys: top},
+		{title: "Until", text: "Keys of `Until`, both of them required. [docs/order.md](order.md) has the method.",
+			prefix: "Until.", keys: untilKeys()},
 		{title: "Storage", text: "Keys of `Storage`: the object store of storage transfers.", prefix: "Storage.",
 			keys: storage},
 		{title: "Functions", text: "Keys of a sub-experiment: what is deployed.", keys: with(functionKeys())},
@@ -205,10 +207,15 @@ func exampleFile(name, prefix string, example shown, provider string, known []Pr
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(sub, beside)
 	value := json.RawMessage(example.value)
-	if prefix != "" {
+	switch {
+	case prefix == "Until.": // its keys need each other
+		value = json.RawMessage(fmt.Sprintf(`{%q: %s, %s}`, name, example.value, example.beside))
+	case prefix != "":
 		value = json.RawMessage(fmt.Sprintf(`{%q: %s}`, name, example.value))
+	}
+	if prefix != "Until." {
+		maps.Copy(sub, beside)
 	}
 	switch outer := strings.TrimSuffix(prefix, "."); {
 	case name == "Provider", name == "SubExperiments" && prefix == "":

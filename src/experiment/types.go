@@ -11,8 +11,12 @@ type RawObject = json.RawMessage
 // experiment file again that loads to the same plan.
 type Experiment struct {
 	Schema     string `json:"$schema,omitempty"`
-	Sequential bool   `json:"Sequential"`
-	Provider   string `json:"Provider"`
+	Sequential bool   `json:"Sequential"` // as Order says
+	// sequential, parallel or interleaved; never empty after Load
+	Order    string `json:"Order"`
+	Repeat   int    `json:"Repeat"`          // how often the plan is sent; 0 as 1
+	Until    *Until `json:"Until,omitempty"` // nil: Repeat times, no more
+	Provider string `json:"Provider"`
 	// empty: not given, and the probed functions are deployed already
 	Runtime string `json:"Runtime,omitempty"`
 	Region  string `json:"Region,omitempty"`

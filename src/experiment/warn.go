@@ -48,7 +48,7 @@ func (d *decoder) warnOne(dr *draft) {
 // functions. It is called once all is read.
 func (l *Loaded) PlanWarnings(functions int) []Warning {
 	f := &findings{src: l.found.src, seen: map[finding]bool{}, warnings: slices.Clone(l.Warnings)}
-	e := l.Experiment.Estimate()
+	e := l.Experiment.most()
 	if functions > warnFunctions {
 		f.warn(WarnFunctions, -1, "", "the plan deploys %d functions (over %d), sends %s and probes for about %s",
 			functions, warnFunctions, counted(e.Requests, "request"), e.Duration.Round(time.Second))
@@ -75,6 +75,16 @@ func (l *Loaded) PlanWarnings(functions int) []Warning {
 			e.Duration.Round(time.Second))
 	}
 	return f.warnings
+}
+
+// most is the estimate of the longest run that Until allows.
+func (e *Experiment) most() Estimate {
+	if e.Until == nil {
+		return e.Estimate()
+	}
+	all := *e
+	all.Repeat = e.MostRepetitions(e.all(), Assumed{})
+	return all.Estimate()
 }
 
 func deployed(functions int) string {

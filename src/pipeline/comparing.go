@@ -21,6 +21,9 @@ func (s *reporter) compare(sums []analyze.Summary) error {
 	if len(s.out.Comparisons) == 0 {
 		return nil
 	}
+	for i := range s.out.Comparisons {
+		s.out.Comparisons[i].Order = s.rec.Experiment.Ordering()
+	}
 	f, err := os.Create(filepath.Join(s.dir, report.ComparisonFile))
 	if err != nil {
 		return fmt.Errorf("write the comparison: %w", err)

@@ -97,9 +97,9 @@ func existingKey(e *provider.Endpoint) string {
 	return e.Detail[provider.DetailRegion] + "/" + e.Detail[provider.DetailName]
 }
 
-// turns divides sub-experiments into those that are measured by one goroutine, in the order of the file. Those of one
+// groups divides sub-experiments into those that are measured by one goroutine, in the order of the file. Those of one
 // existing function are measured one after the other, because they may want different configurations of it.
-func turns(r *run.Run, subs []int) (out [][]int) {
+func groups(r *run.Run, subs []int) (out [][]int) {
 	at := map[string]int{}
 	for _, sub := range subs {
 		key := ""

@@ -108,7 +108,7 @@ func TestExistingInTurn(t *testing.T) {
 		"true": "[[0] [1] [2] [3] [4] [5]]"} {
 		file := strings.Replace(shopFile, `{"Provider"`, `{"Sequential": `+sequential+`, "Provider"`, 1)
 		_, r := shopRun(t, file)
-		if got := fmt.Sprint(turns(r, []int{0, 1, 2, 3, 4, 5})); got != want {
+		if got := fmt.Sprint(groups(r, []int{0, 1, 2, 3, 4, 5})); got != want {
 			t.Errorf("sequential %s: %s, want %s", sequential, got, want)
 		}
 		if n := len(r.Making().Functions); n != 1 || len(r.Unplaced()) != 1 {

@@ -36,7 +36,7 @@ type renewer struct {
 // goroutine until stop is called. stop gives the error of a panic on that goroutine.
 func (n renewer) keep(ctx context.Context, r *run.Run) (stop func() error) {
 	f := n.config.Fresh.defaults()
-	n.renew(ctx, r, f, 2*r.Experiment.Estimate().Duration)
+	n.renew(ctx, r, f, 2*r.Experiment.LongestRun())
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	fail.Go(func(err error) { done <- err }, func() {

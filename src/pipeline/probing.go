@@ -75,7 +75,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	ctx, stop := s.platform.whileAlive(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx) // a defect in one ends them all
-	if r.Experiment.Sequential {
+	if r.Experiment.Sequential && !r.Experiment.TakesTurns() {
 		g.SetLimit(1)
 	}
 	place := map[int]int{} // of results
@@ -96,8 +96,15 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		}
 	}
 	keep()
-	for _, turn := range turns(r, subs) {
-		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, turn, ports, keep) }))
+	rep := s.takeTurns(r, subs, func(now run.Repetitions) {
+		mu.Lock()
+		r.Record.Repetitions = &now
+		mu.Unlock()
+		keep()
+	})
+	defer rep.end()
+	for _, group := range groups(r, subs) {
+		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, group, probing{ports, rep, place}, keep) }))
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -105,11 +112,18 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	return context.Cause(outer)
 }
 
+// probing is what the sub-experiments of a run share.
+type probing struct {
+	ports    *netprobe.Ports
+	repeater *repeater   // nil: nobody takes turns
+	place    map[int]int // of a sub-experiment
+}
+
 // inTurn measures sub-experiments one after the other, and ends at a defect.
-func (s probeStage) inTurn(ctx context.Context, r *run.Run, turn []int, ports *netprobe.Ports,
+func (s probeStage) inTurn(ctx context.Context, r *run.Run, group []int, shared probing,
 	keep func(...run.Result)) error {
-	for _, sub := range turn {
-		res := s.one(ctx, r, sub, ports)
+	for _, sub := range group {
+		res := s.one(ctx, r, sub, shared)
 		keep(res)
 		if d := fail.DefectIn(res.Stopped); d != nil {
 			return d
@@ -118,7 +132,8 @@ func (s probeStage) inTurn(ctx context.Context, r *run.Run, turn []int, ports *n
 	return nil
 }
 
-func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprobe.Ports) run.Result {
+func (s probeStage) one(ctx context.Context, r *run.Run, sub int, shared probing) run.Result {
+	defer shared.repeater.leave(shared.place[sub])
 	out := run.Result{Sub: sub, Dir: Folder(r, sub)}
 	if ctx.Err() != nil {
 		out.Stopped = context.Cause(ctx)
@@ -142,13 +157,16 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, ports *netprob
 	if out.Note = s.backlogNote(&env); out.Note != "" {
 		env.Log.Warnf("%s", out.Note)
 	}
-	env.Listen, env.AnswerSeconds = ports.At, float64(s.answerMax(r.Experiment, sub))
+	env.Listen, env.AnswerSeconds = shared.ports.At, float64(s.answerMax(r.Experiment, sub))
+	shared.repeater.seat(shared.place[sub], &env)
 	var res study.Result
 	env.Measured = func(measured study.Result) { res = measured }
 	err = st.Run(ctx, env)
 	out.Rows, out.Failed, out.Unsent, out.Stopped = res.Rows, res.Outcome.Errors, int(res.Outcome.Unsent), err
 	out.IdleClose = res.Outcome.IdleClose
-	s.cutShort(ctx, &out, res.Outcome.Bursts-res.Outcome.Repeated, env.Sub.Bursts, res.Outcome.Cut)
+	done := res.Outcome.Bursts - res.Outcome.Repeated
+	s.cutShort(ctx, &out, done, r.Experiment.BurstsBegun(sub, done), res.Outcome.Cut)
+	shared.repeater.timeOver(&out, done, env.Sub.Bursts)
 	if n := res.Outcome.Reopened; n > 0 {
 		s.Log.Infof("%s: the server closed %d idle connections, which were opened again outside any latency",
 			env.Sub.Title, n)
@@ -218,10 +236,14 @@ func (s probeStage) reporting(exp *experiment.Experiment, sub int) func(probe.Pr
 	subs := s.Subs(exp)
 	at := Progress{Sub: sub, Title: exp.SubExperiments[sub].Title, Place: slices.Index(subs, sub), Places: len(subs),
 		RunBursts: exp.EstimateOf(subs).Bursts}
-	if exp.Sequential {
+	if exp.Sequential && !exp.TakesTurns() {
 		at.Afterwards = exp.EstimateOf(subs[at.Place+1:]).Duration
 	}
+	began, waits := time.Now(), exp.TakesTurns() && exp.Ordering() != experiment.OrderParallel
 	return func(p probe.Progress) {
+		if waits && p.Burst > 0 { // for others, too, whose bursts it does not know
+			p.Left = time.Since(began) / time.Duration(p.Burst) * time.Duration(p.Bursts-p.Burst)
+		}
 		now := at
 		now.Done, now.Of, now.Requests, now.Errors, now.Left = p.Burst, p.Bursts, p.Requests, p.Errors, p.Left
 		now.Median, now.Rate, now.Waiting = p.Median, p.Rate, p.Waiting

@@ -17,6 +17,7 @@ type burst struct {
 	load    *drive // of a sustained load, whose requests have this in common; nil: a burst
 	n       int    // number within the sub-experiment
 	round   int
+	number  int // of the round in rows
 	warmup  bool
 	desired time.Duration
 	reuse   bool
@@ -42,11 +43,11 @@ type burst struct {
 	done          chan struct{}
 }
 
-// newBurst prepares burst n: its request's bytes and its slots.
+// newBurst prepares burst n of a repetition: its request's bytes and its slots.
 func (e *engine) newBurst(n int) *burst {
 	round := n / len(e.targets)
 	b := e.newBurstOf(e.targets[n%len(e.targets)], round, e.cfg.BurstSize(round))
-	b.n = n
+	b.n, b.number = n+e.repetition*e.cfg.Bursts, round+e.shift
 	if e.cfg.Each != nil {
 		if err := b.prepareEach(); err != nil {
 			e.stop(err)
@@ -54,7 +55,7 @@ func (e *engine) newBurst(n int) *burst {
 		return b
 	}
 	for i, s := range b.slots {
-		s.variant = e.cfg.pick(n, i)
+		s.variant = e.cfg.pick(b.n, i)
 		s.identify()
 	}
 	return b

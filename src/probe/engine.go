@@ -29,6 +29,10 @@ type engine struct {
 	loops   []*loop
 	watch   *selfwatch.Watch // nil: none
 
+	repetition int  // of the plan, from 0
+	shift      int  // by which the number of the round in rows is higher than its number in the plan
+	undecided  bool // whether the plan is sent once more
+
 	mu    sync.Mutex // of free: bursts overlap in an open schedule
 	free  []*slot
 	fault error // a loop's poller has failed, or something has panicked; under mu as stop is
@@ -193,28 +197,42 @@ func (e *engine) runBurst(ctx context.Context, b *burst, planned, latest time.Ti
 	return ctx.Err() == nil
 }
 
-// runClosed sends burst after burst: the next endpoint's when the last one's responses are in, the next round's an IAT
-// later. Rows are on disk before the next burst leaves. Where cold starts are forced, the endpoints of a round are made
-// cold in the IAT before it, but not for warm-up, whose warm requests say what the network takes; a round whose instant
-// passes meanwhile leaves at once.
+// runClosed sends burst after burst, and the whole plan again as often as Turns asks for it: the next endpoint's when
+// the last one's responses are in, the next round's an IAT later. Rows are on disk before the next burst leaves. Where
+// cold starts are forced, the endpoints of a round are made cold in the IAT before it, but not for warm-up, whose warm
+// requests say what the network takes; a round whose instant passes meanwhile, or while it waits for its turn, leaves
+// at once.
 func (e *engine) runClosed(ctx context.Context) {
 	var planned time.Time // zero: at once
+	for sent := true; sent; sent = sent && e.again(ctx) {
+		planned, sent = e.sendPlan(ctx, planned)
+	}
+}
+
+// sendPlan sends all bursts once, the first one not before the given time. It gives when the next round may leave, and
+// false where the run is over.
+func (e *engine) sendPlan(ctx context.Context, planned time.Time) (next time.Time, ok bool) {
 	for n := range e.cfg.Bursts {
+		round := n / len(e.targets)
 		if n%len(e.targets) == 0 {
-			if n/len(e.targets) >= e.cfg.Warmup && !e.makeCold(ctx, e.targetsFrom(n)) {
-				return
+			if !e.beginRound(ctx, round) || round >= e.cfg.Warmup && !e.makeCold(ctx, e.targetsFrom(n)) {
+				return planned, false
 			}
 			planned = passed(planned, time.Now())
 		}
 		b := e.sendUntilCold(ctx, n, planned)
 		if b == nil {
-			return
+			return planned, false
 		}
 		planned = time.Time{} // at once: there is no pause that could be kept badly
-		if gap := e.gaps[b.round]; (n+1)%len(e.targets) == 0 && gap > 0 {
-			planned = e.base.Add(b.finished() + gap)
+		if (n+1)%len(e.targets) == 0 || n+1 == e.cfg.Bursts {
+			if gap := e.gaps[round]; gap > 0 {
+				planned = e.base.Add(b.finished() + gap)
+			}
+			e.endRound(round)
 		}
 	}
+	return planned, true
 }
 
 // runOpen sends every burst at its planned time, in its own goroutine, so that neither a slow response nor a slow

@@ -89,7 +89,11 @@ type Config struct {
 	Warmup      int    // the first rounds whose rows are marked so
 	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
 	Watch       bool   // mark rows whose latency the client may have made (Suspect)
-	Cold        *Cold  // makes the targets cold before each burst, of a closed schedule; nil: no cold start is forced
+	// Turns decides when rounds begin, and whether Bursts are sent again, of a closed schedule; nil: as planned, once
+	Turns Turns
+	// Repetitions is how often Turns is expected to have Bursts sent, for Progress; default 1
+	Repetitions int
+	Cold        *Cold // makes the targets cold before each burst, of a closed schedule; nil: no cold start is forced
 
 	// Pick gives the index in Bodies of the body of a row's request, by the row's Burst and Slot. It must give the same
 	// whenever it is asked, and is asked by several goroutines at once. nil: the first one.
@@ -240,7 +244,8 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	if e.watch != nil {
 		out.Watched = e.watch.Summary()
 	}
-	complete = complete || cfg.Load == nil && out.Bursts-out.Repeated == cfg.Bursts
+	planned := cfg.Bursts * (e.repetition + 1)
+	complete = complete || cfg.Load == nil && !e.undecided && out.Bursts-out.Repeated == planned
 	why := e.cause(ctx)
 	switch {
 	case why == nil || complete && out.Cut == 0 && why == context.Cause(outer):
@@ -248,7 +253,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	case cfg.Load != nil:
 		return out, fmt.Errorf("probe stopped early, with %d requests sent: %w", out.Requests, why)
 	}
-	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, cfg.Bursts, why)
+	return out, fmt.Errorf("probe stopped after %d of %d bursts: %w", out.Bursts, max(planned, e.rec.planned()), why)
 }
 
 // Reply is the answer to a single request.
@@ -379,6 +384,8 @@ func (cfg Config) check() error {
 	case cfg.Cold != nil && (cfg.Load != nil || cfg.Schedule == Open):
 		return fail.Input("cold starts are forced before the bursts of a closed schedule only: how long they take is " +
 			"not known beforehand")
+	case cfg.Turns != nil && (cfg.Load != nil || cfg.Schedule == Open):
+		return fail.Input("only bursts of a closed schedule take turns or are repeated")
 	case cfg.Load != nil:
 		return cfg.Load.check()
 	case cfg.Schedule == Open && cfg.Arrivals.IAT <= 0 && cfg.Bursts > 1:
@@ -390,9 +397,4 @@ func (cfg Config) check() error {
 		}
 	}
 	return nil
-}
-
-// rounds is the number of rounds, the last of which may not reach every target.
-func (cfg Config) rounds() int {
-	return (cfg.Bursts + len(cfg.Targets) - 1) / len(cfg.Targets)
 }

@@ -55,7 +55,7 @@ func (r *recorder) beat(b *burst) {
 	if r.out.Bursts > 0 {
 		left = r.left()
 	}
-	p := r.progress(r.done(), r.cfg.Bursts, left)
+	p := r.progress(r.done(), r.planned(), left)
 	p.Waiting = &Waiting{Burst: b.n, Answered: len(b.slots) - int(b.left.Load()), Size: len(b.slots),
 		For: time.Since(b.engine.base) - time.Duration(b.release.Load())}
 	r.cfg.Progress(p)

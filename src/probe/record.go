@@ -15,7 +15,9 @@ import (
 // recorder turns finished bursts into rows and counts them.
 type recorder struct {
 	cfg  *Config
-	gaps []time.Duration
+	gaps []time.Duration // of the repetition
+
+	repetition int // of the plan, from 0
 
 	base time.Time  // the engine's
 	wall *wallClock // of a sustained load
@@ -63,7 +65,7 @@ func (r *recorder) record(b *burst, w *selfwatch.Watch) error {
 		return err
 	}
 	if r.cfg.Progress != nil {
-		r.cfg.Progress(r.progress(r.done(), r.cfg.Bursts, r.left()))
+		r.cfg.Progress(r.progress(r.done(), r.planned(), r.left()))
 	}
 	return r.judge()
 }
@@ -172,17 +174,21 @@ func (r *recorder) done() int { return r.out.Bursts - r.out.Repeated }
 // schedule, the bursts are within the IATs.
 func (r *recorder) left() time.Duration {
 	targets := len(r.cfg.Targets)
-	var left time.Duration
-	for round := range r.cfg.rounds() - 1 {
-		if (round+1)*targets >= r.done() {
-			left += r.gaps[round]
+	var left, all time.Duration
+	for round, gap := range r.gaps {
+		further := round+1 < r.cfg.rounds() || r.repetition+1 < r.cfg.Repetitions
+		if all += gap; further && (round+1)*targets >= r.done()-r.repetition*r.cfg.Bursts {
+			left += gap
 		}
+	}
+	if further := r.cfg.Repetitions - r.repetition - 2; further >= 0 { // the last one has no pause behind it
+		left += all*time.Duration(further) + all - r.gaps[len(r.gaps)-1]
 	}
 	mean := r.spent / time.Duration(r.out.Bursts)
 	if r.cfg.Schedule == Open {
 		return left + mean
 	}
-	return left + mean*time.Duration(r.cfg.Bursts-r.done())
+	return left + mean*time.Duration(r.planned()-r.done())
 }
 
 // note logs each kind of failure, a redirect, and a request that was sent again: the first one for the user, and the

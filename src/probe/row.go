@@ -20,7 +20,7 @@ func (s *slot) sample(row *sample.Sample) {
 		clocks = b.engine.rec.wall.at(s.planned)
 		row.Burst, row.Round, row.PlannedAt = s.second, s.round, clocks.wall
 	} else {
-		row.Burst, row.Round, row.BurstSize = b.n, b.round, len(b.slots)
+		row.Burst, row.Round, row.BurstSize = b.n, b.number, len(b.slots)
 		released := time.Duration(b.release.Load())
 		row.ReleasedAt, row.PlannedAt = clocks.time(released), clocks.time(released)
 		if b.planned >= 0 {

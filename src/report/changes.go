@@ -253,7 +253,7 @@ func ChangeMethod(tests int) string {
 	if tests == 0 {
 		return "Nothing could be tested."
 	}
-	text := "95 % intervals from whole bursts; " + testWords(tests) + "."
+	text := "95 % intervals from whole bursts; " + testWords(rankSumName, tests) + "."
 	return text + " The runs were made at different times: what drifted between them is in the differences."
 }
 

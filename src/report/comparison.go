@@ -92,9 +92,11 @@ func Comparisons(w io.Writer, all []analyze.Comparison, o SummaryOptions) error 
 			o.sentence(out, text)
 		}
 	}
-	if len(all) > 0 && all[0].Tests > 0 {
+	if texts := comparisonTests(all); len(texts) > 0 {
 		fmt.Fprintln(out)
-		o.sentence(out, testWords(all[0].Tests))
+		for _, text := range texts {
+			o.sentence(out, text)
+		}
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the comparison: %w", err)
@@ -102,12 +104,52 @@ func Comparisons(w io.Writer, all []analyze.Comparison, o SummaryOptions) error 
 	return nil
 }
 
-// testWords says how differences are found.
-func testWords(tests int) string {
-	if tests == 1 {
-		return "differences: rank-sum test over whole bursts, at 5 %"
+// comparisonTests says how differences are found, and what they leave out.
+func comparisonTests(all []analyze.Comparison) (out []string) {
+	if len(all) == 0 || all[0].Tests == 0 {
+		return nil
 	}
-	return fmt.Sprintf("differences: rank-sum tests over whole bursts, at 5 %% over all %d comparisons (Holm)", tests)
+	tests, blocks, apart := all[0].Tests, 0, false
+	for _, c := range all {
+		for _, l := range c.Lines {
+			blocks = max(blocks, l.Blocks)
+			apart = apart || l.Blocks == 0 && l.Finding != analyze.FindingLittle
+		}
+	}
+	name := rankSumName
+	if blocks > 0 {
+		name = fmt.Sprintf("signed-rank test over %d blocks", blocks)
+	}
+	out = append(out, testWords(name, tests))
+	if text := driftWords(all[0].Order); apart && text != "" {
+		out = append(out, text)
+	}
+	return out
+}
+
+// rankSumName is the test of what was not measured in blocks.
+const rankSumName = "rank-sum test over whole bursts"
+
+// testWords says how so many differences are found.
+func testWords(name string, tests int) string {
+	if tests == 1 {
+		return "differences: " + name + ", at 5 %"
+	}
+	return fmt.Sprintf("differences: %s, at 5 %% over all %d comparisons (Holm)",
+		strings.Replace(name, " test ", " tests ", 1), tests)
+}
+
+// driftWords says what an order of the sub-experiments leaves in their differences; empty: nothing that is known.
+func driftWords(order string) string {
+	switch order {
+	case analyze.Sequential:
+		return "sub-experiments ran one after the other: a drift of the platform is in these differences; Order " +
+			"interleaved avoids that"
+	case analyze.Parallel:
+		return "sub-experiments ran side by side: what they do to each other is in these differences, and a drift is " +
+			"not separated; Order interleaved avoids both"
+	}
+	return ""
 }
 
 // comparisonTitle says what is compared.

@@ -11,8 +11,8 @@ func Grouped(n int) string { return grouped(n) }
 // ComparisonTitle says what is compared.
 func ComparisonTitle(c analyze.Comparison) string { return comparisonTitle(c) }
 
-// TestWords says how differences are found in a run with so many comparisons of two values.
-func TestWords(tests int) string { return testWords(tests) }
+// TestWords says how differences of one of a run's comparisons are found, and what they leave out, a sentence each.
+func TestWords(c analyze.Comparison) []string { return comparisonTests([]analyze.Comparison{c}) }
 
 // Printable replaces control characters, which a text from elsewhere could contain, by spaces, so that they do not
 // reach a terminal.

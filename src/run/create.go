@@ -237,7 +237,7 @@ func ServiceName(id string) string {
 // Expires is when a sweep by tag may treat the run's resources as abandoned: its start, plus twice its planned time,
 // plus a day; later if the tag was renewed.
 func (r *Run) Expires() time.Time {
-	until := r.Record.Started.Add(2*r.Experiment.Estimate().Duration + 24*time.Hour)
+	until := r.Record.Started.Add(2*r.Experiment.LongestRun() + 24*time.Hour)
 	if r.Journal == nil {
 		return until
 	}

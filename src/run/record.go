@@ -31,6 +31,7 @@ type Record struct {
 	Builds      []BuildRecord          `json:"builds,omitempty"`
 	Functions   []FunctionRecord       `json:"functions"`
 	Results     []ResultRecord         `json:"results"`
+	Repetitions *Repetitions           `json:"repetitions,omitempty"` // nil: the plan is sent once
 	Notes       []string               `json:"notes,omitempty"`
 	Experiment  *experiment.Experiment `json:"experiment"`
 }

@@ -47,6 +47,7 @@ func (e *Env) Load(targets ...probe.Target) probe.Config {
 		},
 		Schedule: sub.Schedule, Connections: sub.Connections, Protocol: sub.Protocol, Warmup: sub.WarmupBursts,
 		MaxErrorRatio: sub.MaxErrorRatio, Watch: true, Progress: e.Progress, TraceContext: sub.TraceContext,
+		Turns: e.Turns, Repetitions: e.Repetitions,
 	}
 	if sub.Streamed() {
 		cfg.ChunkBytes, cfg.Chunks = sub.StreamChunkBytes, sub.StreamChunks()

@@ -116,6 +116,10 @@ type Env struct {
 
 	// Probe sends the load; nil: probe.Run.
 	Probe func(context.Context, probe.Config) (probe.Outcome, error)
+	// Turns decides when rounds of Load's bursts begin, and whether they are sent again; nil: as planned, once.
+	Turns probe.Turns
+	// Repetitions is how often they are expected to be sent, for Progress; 0 as 1.
+	Repetitions int
 	// Progress is called after every burst, and after every second of a sustained load; may be nil.
 	Progress func(probe.Progress)
 	// Measured is called once with what was measured; may be nil.

@@ -131,6 +131,7 @@ func options(rec *run.Record, folder string) (analyze.Options, error) {
 	}
 	opts := analyze.Options{
 		Identity: Identity(rec, res.SubExperiment), Unsent: res.Unsent, IdleClose: res.IdleClose,
+		Blocks:  rec.Experiment.Interleaved(),
 		Kept:    rec.Experiment.SubExperiments[res.SubExperiment].Connections != probe.New,
 		Reports: rec.Experiment.SubExperiments[res.SubExperiment].ProviderReport,
 	}

@@ -26,6 +26,8 @@ type Arrivals struct {
 	Step   time.Duration // step of Step; default 1 s
 	Seed   int64         // of the run
 	Sub    int           // index of the sub-experiment: each has a sequence of its own
+	// of the plan, from 0: each has a sequence of its own, too
+	Repetition int
 }
 
 // arrivalStream separates these draws from others made with the same seed.
@@ -42,7 +44,7 @@ func (a Arrivals) Gaps(n int) ([]time.Duration, error) {
 	var next func(k int) time.Duration
 	switch a.Type {
 	case Stochastic, "":
-		draw := rand.New(rand.NewPCG(uint64(a.Seed), arrivalStream+uint64(a.Sub)))
+		draw := rand.New(rand.NewPCG(uint64(a.Seed), arrivalStream+uint64(a.Sub)+uint64(a.Repetition)<<32))
 		next = func(int) time.Duration { return a.IAT + exponential(draw, a.Jitter) }
 	case Deterministic:
 		next = func(int) time.Duration { return a.IAT }

@@ -289,9 +289,7 @@ func newComparisonView(p Page, r Run, c Comparison, chart int) comparisonView {
 		key += " (" + c.Axis.Unit + ")"
 	}
 	out := comparisonView{Title: comparisonTitle(p, r, c), Chart: chart, Sentences: c.Sentences}
-	if c.Tests > 0 {
-		out.Test = report.TestWords(c.Tests)
-	}
+	out.Test = strings.Join(report.TestWords(c.Comparison), "; ")
 	out.Table = table{Name: out.Title, Head: []heading{{Text: key, Number: c.Axis.Values != nil},
 		{Text: "of"}, {Text: "requests", Number: true}, {Text: "p50 (ms)", Number: true},
 		{Text: "from", Number: true, Meaning: "95 % interval of p50, ms"},
