@@ -18,6 +18,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/analyze/history"
 	"github.com/vhive-serverless/STeLLAR/src/archive"
+	"github.com/vhive-serverless/STeLLAR/src/experiment"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
@@ -59,7 +60,9 @@ type LeftOut struct {
 type past struct {
 	history.Run
 	path        string // in the folder
+	essence     experiment.Essence
 	fingerprint string
+	provider    string
 }
 
 // History follows the runs of one experiment in a folder, and writes a page of them. The runs are folders of the
@@ -82,7 +85,7 @@ func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*Histor
 	var runs []history.Run
 	for _, p := range all {
 		if p.fingerprint != newest.fingerprint {
-			out.LeftOut = append(out.LeftOut, LeftOut{p.path, "another experiment than that of " + newest.ID})
+			out.LeftOut = append(out.LeftOut, LeftOut{p.path, otherExperiment(p, newest)})
 			continue
 		}
 		runs = append(runs, p.Run)
@@ -104,7 +107,17 @@ func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*Histor
 		how.Acknowledged = append(how.Acknowledged, out.Acknowledged...)
 		out.History = history.New(runs, how)
 	}
-	return out, a.writeHistory(dir, out)
+	return out, a.writeHistory(newest.provider, out)
+}
+
+// otherExperiment says why a run is not of the experiment of another one.
+func otherExperiment(p, of past) string {
+	const most = 3
+	unlike := p.essence.Unlike(of.essence)
+	if n := len(unlike) - most; n > 1 {
+		unlike = append(unlike[:most:most], fmt.Sprintf("and %d more", n))
+	}
+	return "another experiment than that of " + of.ID + ": " + strings.Join(unlike, "; ")
 }
 
 // chosen is the newest run, or the one with an id.
@@ -221,9 +234,10 @@ func (a App) pastRun(dir, path string) (p past, why string, err error) {
 	if rec.Status == run.StatusKept && len(rec.Results) == 0 {
 		return p, "it has only deployed", nil
 	}
-	if p.fingerprint, err = rec.Experiment.Fingerprint(); err != nil {
+	if p.essence, err = rec.Experiment.Essence(); err != nil {
 		return p, "", err
 	}
+	p.fingerprint, p.provider = p.essence.Fingerprint(), rec.Experiment.Provider
 	p.ID, p.Started, p.Facts = cmp.Or(rec.ID, path), rec.Started, pastFacts(rec)
 	p.Failed = failedWords(rec)
 	if p.Failed == "" {
@@ -332,12 +346,13 @@ func writeAcknowledged(dir string, known []history.Acknowledgement) error {
 }
 
 // writeHistory writes the page.
-func (a App) writeHistory(dir string, out *HistoryOutcome) error {
+func (a App) writeHistory(provider string, out *HistoryOutcome) error {
 	at, err := filepath.Abs(out.Page)
 	if err != nil {
 		return fmt.Errorf("the page's path: %w", err)
 	}
-	shown := page.History{Version: a.Version, History: out.History, Written: a.Now().UTC().Truncate(time.Second)}
+	shown := page.History{Version: a.Version, History: out.History, Written: a.Now().UTC().Truncate(time.Second),
+		Provider: provider}
 	for i := range shown.Runs {
 		if shown.Runs[i].Page == "" {
 			continue

@@ -170,7 +170,8 @@ func checkYear(t *testing.T, out *app.HistoryOutcome) {
 		left = append(left, filepath.ToSlash(l.Path)+": "+l.Why)
 	}
 	if got := strings.Join(left, "\n"); len(left) != 2 ||
-		!strings.Contains(got, "artifact/"+week(60).ID+": another experiment than that of "+week(51).ID) ||
+		!strings.Contains(got, "artifact/"+week(60).ID+": another experiment than that of "+week(51).ID+
+			": SubExperiments[0].Bursts 11, not 10") ||
 		!strings.Contains(got, week(61).ID+": it has only deployed") {
 		t.Errorf("left out:\n%s", got)
 	}

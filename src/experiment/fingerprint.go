@@ -1,40 +1,62 @@
 package experiment
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 )
 
-// Fingerprint is equal for two experiments that measure the same thing in the same way, so that their runs belong to
-// one history. What it leaves out: the seed; titles; thresholds, plots and what is recommended; how often the plan is
-// repeated; the registry; the folders of files that were made absolute. A key at its default counts like one that is
-// not there, so that keys of newer versions change nothing. The error is that of a key's value that cannot be written.
-func (e *Experiment) Fingerprint() (string, error) {
+// Essence is what decides whether runs of two experiments belong to one history: the keys with a value, as JSON, that
+// say what is measured and how. What it leaves out: the seed; titles; thresholds, plots and what is recommended; how
+// often the plan is repeated; the registry; the folders of files that were made absolute. A key at its default counts
+// like one that is not there, so that keys of newer versions change nothing.
+type Essence map[string]string
+
+// Essence is that of the experiment. The error is that of a key's value that cannot be written.
+func (e *Experiment) Essence() (Essence, error) {
 	leftOut := []string{"$schema", "Seed", "SubExperiments", "Registry", "Sequential", "Order", "Repeat", "Until"}
-	lines := []string{"order: " + e.order()}
-	lines, err := appendValues(lines, topKeys(nil), reflect.ValueOf(*e), leftOut)
-	if err != nil {
-		return "", err
+	out := Essence{"Order": e.order(), "SubExperiments": strconv.Itoa(len(e.SubExperiments))}
+	if err := out.add("", topKeys(nil), reflect.ValueOf(*e), leftOut); err != nil {
+		return nil, err
 	}
 	leftOut = []string{"Title", "Thresholds", "Visualization", "Optimize", "BalancedWeight"}
 	for i := range e.SubExperiments {
 		s := &e.SubExperiments[i]
-		lines = append(lines, fmt.Sprintf("sub-experiment %d", i))
 		own := slices.DeleteFunc(subKeys(), func(k key) bool { return !k.belongs(s) })
-		if lines, err = appendValues(lines, own, reflect.ValueOf(*s), leftOut); err != nil {
-			return "", err
+		if err := out.add(fmt.Sprintf("SubExperiments[%d].", i), own, reflect.ValueOf(*s), leftOut); err != nil {
+			return nil, err
 		}
 	}
+	return out, nil
+}
+
+// Fingerprint is the same for equal essences, and for those alone.
+func (e Essence) Fingerprint() string {
 	hash := sha256.New()
-	for _, line := range lines {
-		fmt.Fprintf(hash, "%d %s\n", len(line), line)
+	for _, key := range slices.Sorted(maps.Keys(e)) {
+		fmt.Fprintf(hash, "%d %s%d %s\n", len(key), key, len(e[key]), e[key])
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// Unlike says where the essence differs from another one, in the order of the keys.
+func (e Essence) Unlike(other Essence) []string {
+	names := slices.Concat(slices.Collect(maps.Keys(e)), slices.Collect(maps.Keys(other)))
+	slices.Sort(names)
+	var out []string
+	for _, name := range slices.Compact(names) {
+		if a, b := e[name], other[name]; a != b {
+			out = append(out, fmt.Sprintf("%s %s, not %s", name, cmp.Or(a, "by default"), cmp.Or(b, "by default")))
+		}
+	}
+	return out
 }
 
 // order is how the sub-experiments take turns.
@@ -48,8 +70,8 @@ func (e *Experiment) order() string {
 // absolutePath is a file's absolute path in a JSON text, up to its last separator.
 var absolutePath = regexp.MustCompile(`"(@?)(?:/|[A-Za-z]:\\\\)[^"]*[/\\]`)
 
-// appendValues appends a line for each key whose value is not its default.
-func appendValues(lines []string, keys []key, of reflect.Value, leftOut []string) ([]string, error) {
+// add adds the keys whose values are not their defaults.
+func (e Essence) add(prefix string, keys []key, of reflect.Value, leftOut []string) error {
 	fields := fieldsByKey(of.Type())
 	for _, k := range keys {
 		at, is := fields[k.name]
@@ -62,7 +84,7 @@ func appendValues(lines []string, keys []key, of reflect.Value, leftOut []string
 		}
 		value, err := plainJSON(field.Interface())
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", k.name, err)
+			return fmt.Errorf("%s: %w", k.name, err)
 		}
 		if k.name == "Arrivals" || k.name == "Body" {
 			value = absolutePath.ReplaceAll(value, []byte(`"$1`))
@@ -70,7 +92,7 @@ func appendValues(lines []string, keys []key, of reflect.Value, leftOut []string
 		if text := field; k.name == "Function" && filepath.IsAbs(text.String()) {
 			value = []byte(filepath.Base(text.String()))
 		}
-		lines = append(lines, k.name+": "+string(value))
+		e[prefix+k.name] = string(value)
 	}
-	return lines, nil
+	return nil
 }

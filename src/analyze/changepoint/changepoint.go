@@ -33,16 +33,27 @@ const (
 	nearby      = 10         // places on either side of the best split that are looked at again
 )
 
-// Finder finds changes in series of which each has the same error probability. It keeps the tables that it has made,
-// and is not for several goroutines at once.
+// Tables are null distributions, which finders make when they need them and share. They are not for several goroutines
+// at once. The zero value has none yet.
+type Tables struct{ made map[size][]float64 } // the statistics of permutations, ascending
+
+type size struct{ n, draws int }
+
+// Finder finds changes in series of which each has the same error probability.
 type Finder struct {
 	alpha  float64
-	tables map[int][]float64 // by length: the statistics of permutations, ascending
+	tables *Tables
 }
 
 // NewFinder makes a finder that claims a change in a series without one with a probability of at most alpha. For
-// several series at once, alpha is the whole probability divided by their number (Bonferroni).
-func NewFinder(alpha float64) *Finder { return &Finder{alpha: alpha, tables: map[int][]float64{}} }
+// several series at once, alpha is the whole probability divided by their number (Bonferroni). Without tables it makes
+// its own.
+func NewFinder(alpha float64, tables *Tables) *Finder {
+	if tables == nil {
+		tables = &Tables{}
+	}
+	return &Finder{alpha, tables}
+}
 
 // Find returns the changes of a series, in ascending order. The same values give the same changes.
 func (f *Finder) Find(values []float64) []Change {
@@ -141,28 +152,36 @@ func largest(ranks []float64) (most float64, at int) {
 // p is the probability that a permutation of n ranks has so large a statistic, or a larger one. The sample itself
 // counts as one of the permutations, so that it is never 0 (Davison & Hinkley, Bootstrap Methods, §4.3).
 func (f *Finder) p(n int, statistic float64) float64 {
-	table, there := f.tables[n]
-	if !there {
-		table = permuted(n, min(max(fewestDraws, int(drawsEach/f.alpha)), mostDraws, max(1000, mostSteps/n)))
-		f.tables[n] = table
-	}
+	draws := min(max(fewestDraws, int(drawsEach/f.alpha)), mostDraws, max(1000, mostSteps/n))
+	table := f.tables.of(size{n, draws})
 	below, _ := slices.BinarySearch(table, statistic-1e-9)
 	return float64(len(table)-below+1) / float64(len(table)+1)
 }
 
-func permuted(n, draws int) []float64 {
-	rng := rand.New(rand.NewPCG(uint64(n), 0x9e3779b97f4a7c15))
-	all := make([]float64, n)
+// of is the table of a size.
+func (t *Tables) of(s size) []float64 {
+	if table, there := t.made[s]; there {
+		return table
+	}
+	rng := rand.New(rand.NewPCG(uint64(s.n), 0x9e3779b97f4a7c15))
+	all := make([]float64, s.n)
 	for i := range all {
 		all[i] = float64(i + 1)
 	}
-	out := make([]float64, draws)
-	for i := range out {
-		rng.Shuffle(n, func(a, b int) { all[a], all[b] = all[b], all[a] })
-		out[i], _ = largest(all)
+	table := make([]float64, s.draws)
+	for i := range table {
+		for a := s.n - 1; a > 0; a-- { // Fisher and Yates
+			b := rng.IntN(a + 1)
+			all[a], all[b] = all[b], all[a]
+		}
+		table[i], _ = largest(all)
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(table)
+	if t.made == nil {
+		t.made = map[size][]float64{}
+	}
+	t.made[s] = table
+	return table
 }
 
 // refined is the split near another one with the least sum of distances from the two medians: the rank statistic is

@@ -35,8 +35,8 @@ func TestFalseAlarms(t *testing.T) {
 		alpha float64
 		n     int
 	}{{0.05, 52}, {0.05, 12}, {0.0125, 52}} {
-		find := changepoint.NewFinder(c.alpha)
-		const series = 1000
+		find := changepoint.NewFinder(c.alpha, nil)
+		const series = 400
 		alarms := 0
 		for seed := range uint64(series) {
 			if len(find.Find(noisy(seed, c.n, nil))) > 0 {
@@ -52,6 +52,7 @@ func TestFalseAlarms(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
+	tables := &changepoint.Tables{}
 	for _, c := range []struct {
 		name  string
 		n     int
@@ -63,7 +64,7 @@ func TestSteps(t *testing.T) {
 		{"up and down", 60, map[int]float64{20: 0.2, 40: -0.2}, []int{20, 40}},
 		{"stairs", 80, map[int]float64{20: 0.2, 40: 0.2, 60: 0.2}, []int{20, 40, 60}},
 	} {
-		find := changepoint.NewFinder(0.0125)
+		find := changepoint.NewFinder(0.0125, tables)
 		exact := 0
 		for seed := range uint64(20) {
 			got := at(find.Find(noisy(seed, c.n, c.steps)))
@@ -90,7 +91,7 @@ func TestSteps(t *testing.T) {
 
 // TestOutliers are no changes: single values, and two that are not neighbours.
 func TestOutliers(t *testing.T) {
-	find := changepoint.NewFinder(0.05)
+	find := changepoint.NewFinder(0.05, nil)
 	alarms := 0
 	for seed := range uint64(100) {
 		values := noisy(seed, 52, nil)
@@ -105,7 +106,7 @@ func TestOutliers(t *testing.T) {
 }
 
 func TestShortAndEqual(t *testing.T) {
-	find := changepoint.NewFinder(0.05)
+	find := changepoint.NewFinder(0.05, nil)
 	for _, values := range [][]float64{nil, {1}, {1, 2}, {1, 1, 1, 9, 9, 9}, make([]float64, 100)} {
 		if got := find.Find(values); len(got) > 0 {
 			t.Errorf("%v: %v", values, got)
@@ -123,8 +124,8 @@ func TestShortAndEqual(t *testing.T) {
 
 // TestDelay holds what is promised on the end of a series: a change is found when so many values are beyond it.
 func TestDelay(t *testing.T) {
-	find := changepoint.NewFinder(0.0125)
-	for _, n := range []int{20, 52, 200} {
+	find := changepoint.NewFinder(0.0125, nil)
+	for _, n := range []int{20, 52} {
 		delay := find.Delay(n)
 		t.Logf("%d values: %d", n, delay)
 		values := noisy(3, n, map[int]float64{n - delay: 1})

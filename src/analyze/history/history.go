@@ -81,6 +81,7 @@ func (c Change) Share() float64 { return c.To/c.From - 1 }
 type Options struct {
 	Smallest     float64 // share of the old level under which a change is not told
 	Acknowledged []Acknowledgement
+	Tables       *changepoint.Tables // for several histories; nil: one of its own
 }
 
 // History is what the runs show.
@@ -113,7 +114,7 @@ func New(runs []Run, o Options) History {
 	}
 	alpha := Alpha / float64(max(h.Tests, 1))
 	h.Fewest = changepoint.Fewest(alpha)
-	find := changepoint.NewFinder(alpha)
+	find := changepoint.NewFinder(alpha, o.Tables)
 	if longest >= h.Fewest {
 		h.Delay = find.Delay(longest)
 	}

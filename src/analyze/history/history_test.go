@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
+	"github.com/vhive-serverless/STeLLAR/src/analyze/changepoint"
 	"github.com/vhive-serverless/STeLLAR/src/analyze/history"
 	"github.com/vhive-serverless/STeLLAR/src/report/page/pagetest"
 )
@@ -66,14 +67,16 @@ func TestOneStep(t *testing.T) {
 // TestNoStep counts histories without a step in which a change is claimed anywhere.
 func TestNoStep(t *testing.T) {
 	alarms, found := 0, 0
+	o := options()
+	o.Tables = &changepoint.Tables{}
 	for seed := range uint64(100) {
-		if len(told(history.New(pagetest.Weeks(100+seed, 99, 1), options()))) > 0 {
+		if len(told(history.New(pagetest.Weeks(100+seed, 99, 1), o))) > 0 {
 			alarms++
 		}
 		if seed >= 25 {
 			continue
 		}
-		step := told(history.New(pagetest.Weeks(100+seed, 30, 1.1), options()))
+		step := told(history.New(pagetest.Weeks(100+seed, 30, 1.1), o))
 		if strings.Count(step["0 warm p50"], "week-") == 1 {
 			found++
 		}

@@ -14,7 +14,8 @@ import (
 
 // History is the page of many runs of one experiment. It is one file as Page is, and as closed to the network.
 type History struct {
-	history.History        // the pages of its runs are named from this page's folder, with slashes
+	history.History // the pages of its runs are named from this page's folder, with slashes
+	Provider        string
 	Version         string // of stellar, which writes the page
 	Written         time.Time
 	LeftOut         []Fact // what was found and is not in it, and why
@@ -97,7 +98,8 @@ func newHistoryView(h History) historyView {
 	}
 	if newest := h.Newest(); newest != nil {
 		v.NewestFailed = newest.Failed
-		v.Facts = []Fact{{"runs", fmt.Sprintf("%d, %d of them failed", len(h.Runs), failed)},
+		v.Facts = []Fact{{"provider", report.Printable(h.Provider)},
+			{"runs", fmt.Sprintf("%d, %d of them failed", len(h.Runs), failed)},
 			{"from", report.Day(h.Runs[0])}, {"to", report.Day(*newest)}, {"newest run", newest.ID}}
 	}
 	v.Facts = append(v.Facts, Fact{"written", h.Written.Format("2006-01-02 15:04:05 UTC")})

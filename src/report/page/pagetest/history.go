@@ -47,5 +47,6 @@ func Weeks(seed uint64, step int, factor float64) []history.Run {
 // History is the page of a year with one step of 10 % in its thirtieth week.
 func History() page.History {
 	return page.History{History: history.New(Weeks(1, 30, 1.1), history.Options{Smallest: 0.01}), Version: "test",
-		Written: began(), LeftOut: []page.Fact{{Name: "other " + Hostile, Value: "another experiment"}}}
+		Provider: "local",
+		Written:  began(), LeftOut: []page.Fact{{Name: "other " + Hostile, Value: "another experiment"}}}
 }
