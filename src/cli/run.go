@@ -71,7 +71,7 @@ func pricesFlag() cli.Flag {
 
 func (c *command) runFlags() []cli.Flag {
 	return slices.Concat(experimentFlags(), drawingFlags(), urlFlags(), []cli.Flag{maxDurationFlag(), outputFlag(),
-		logFlag(), yesFlag(), keepFlag(),
+		logFlag(), yesFlag(), keepFlag(), clientCoresFlag(),
 		rebuildFlag(), jsonFlag("the summary"), openFlag(),
 		&cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}})
 }
@@ -245,9 +245,15 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	if err != nil {
 		return app.App{}, err
 	}
+	cores, err := clientCores(cc)
+	if err != nil {
+		return app.App{}, err
+	}
+	options := c.options(cc, format)
+	options.ClientCores = cores
 	p := &progress{screen: c.screen, log: log, redraw: c.screen.redraw, width: c.Width, now: nowFunc}
 	return app.App{
-		Config: app.Config{Deps: c.deps(log), Options: c.options(cc, format), Executable: c.Executable, Observer: p},
+		Config: app.Config{Deps: c.deps(log), Options: options, Executable: c.Executable, Observer: p},
 		Opened: func(r *run.Run) error { return c.file.open(filepath.Join(r.Dir, "run_logs.txt"), r.Token) },
 	}, nil
 }

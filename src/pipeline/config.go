@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
 	"github.com/vhive-serverless/STeLLAR/src/probe"
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/run"
@@ -39,6 +40,9 @@ type Options struct {
 	Draw       Drawn
 	// MaxDuration is after how long probing ends; what was measured by then is kept. 0: it takes as long as it takes.
 	MaxDuration time.Duration
+	// ClientCores are those that the client runs on while it measures, and that the run's own local platform and
+	// object store do not run on; nil: all share all.
+	ClientCores machine.Cores
 }
 
 // Observer receives how far a run is.

@@ -54,7 +54,11 @@ func (p *localPlatform) Start(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	child, err := local.Spawn(ctx, p.spawnOptions(r, root, dir))
+	var child *local.Child
+	err = p.config.besideClient(func() (err error) {
+		child, err = local.Spawn(ctx, p.spawnOptions(r, root, dir))
+		return err
+	})
 	if err != nil {
 		return err
 	}

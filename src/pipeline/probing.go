@@ -65,6 +65,11 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ports.Close()) }()
+	release, err := s.bindClient(r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	s.platform.noteRuntimes(r)
 	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))

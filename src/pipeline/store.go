@@ -109,8 +109,12 @@ func (o *objectStore) startEmbedded(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	child, err := embedded.Spawn(ctx, o.job.Executable, embedded.Options{Dir: dir, Keys: embedded.NewKeys()},
-		func(line string) { o.job.Log.Warnf("object store: %s", line) })
+	var child *embedded.Child
+	err = o.job.besideClient(func() (err error) {
+		child, err = embedded.Spawn(ctx, o.job.Executable, embedded.Options{Dir: dir, Keys: embedded.NewKeys()},
+			func(line string) { o.job.Log.Warnf("object store: %s", line) })
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,46 @@
+package machine
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestBind binds this process to one of its cores, looks at what it starts, and undoes that. A process that Run starts
+// has other cores meanwhile.
+func TestBind(t *testing.T) {
+	all, err := usableCores()
+	if err != nil || len(all) < 2 {
+		t.Skipf("one core, or none that is known: %v, %v", all, err)
+	}
+	inherited := func() string {
+		t.Helper()
+		out, err := exec.Command("grep", "^Cpus_allowed_list", "/proc/self/status").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(strings.TrimPrefix(string(out), "Cpus_allowed_list:"))
+	}
+	one, others := all[:1], all[1:]
+	restore, err := one.Bind()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := inherited(); got != one.String() {
+		t.Errorf("bound to %s, a child has %s", one, got)
+	}
+	beside := ""
+	if err := others.Run(func() error { beside = inherited(); return nil }); err != nil || beside != others.String() {
+		t.Errorf("a child that is started on %s has %s: %v", others, beside, err)
+	}
+	if got := inherited(); got != one.String() {
+		t.Errorf("afterwards, a child has %s", got)
+	}
+	if err := restore(); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := usableCores(); err != nil || !slices.Equal(now, all) {
+		t.Errorf("restored to %s of %s: %v", now, all, err)
+	}
+}
