@@ -28,11 +28,12 @@ JOBS = {
     "src/acceptance/azure": (1.2, 30), "src/acceptance/cloudflare": (1.3, 20), "src/acceptance/google": (0.4, 75),
     "src/local": (0.2, 110), "src/local/plugin": (0.8, 15), "src/build": (1, 65), "src/pack": (0.8, 45),
     "src/generate": (0.8, 15), "raw-code": (0.5, 45), "raw-code/bootstraps": (0.6, 25),
-    "src/probe/fidelity": (ALONE, 60), "src/study/pingpong": (ALONE, 20),
+    "src/probe/fidelity": (1, 45), "src/study/pingpong": (1, 10),
 }
 REST = (0.9, 3)  # of a job with several packages, one at a time; seconds of each
 ACCEPTANCE = "src/acceptance"
-# Packages that are held to a few milliseconds: one at a time, after all others.
+# Packages that are held to a few milliseconds: after all others, side by side where there are two cores. Together they
+# keep a third of a core busy.
 FIDELITY = ("src/probe/fidelity", "src/study/pingpong")
 RACED = ("src/study/pingpong",)  # those of them that keep their bounds under the race detector
 # Tests of other packages that compare with what the processor gives them: they run after all others, too.

@@ -23,17 +23,28 @@ type scene struct {
 	run  func(t *testing.T, relay *toxiproxy) []line // one for each attempt
 }
 
-// besideOthers is how many scenarios are played at once where they mostly wait, for a stall or a timeout to end.
-const besideOthers = 3
+const (
+	// inPairs is how many scenarios are played at once that need a few percent of a core, in pieces of less than a
+	// millisecond.
+	inPairs = 2
+	// besideOthers is the same for those that mostly wait, for a stall or a timeout to end.
+	besideOthers = 3
+)
 
-// TestFidelity plays every scenario; the test command prints its table. A scenario that is held to a few milliseconds,
-// or that computes, has the machine to itself.
+// TestFidelity plays every scenario; the test command prints its table. A scenario that computes has the machine to
+// itself, and so has every one that is held to a few milliseconds under the race detector.
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
-	alone := slices.Concat(answeredScenes(), phaseScenes(), connectionScenes(), sharedScenes(), spreadScenes(),
-		heldLoadScenes(), suspectScenes())
+	light := slices.Concat(heldLoadScenes(), phaseScenes(), answeredScenes())
+	alone := slices.Concat(connectionScenes(), sharedScenes(), spreadScenes(), suspectScenes())
 	waiting := slices.Concat(stalledLoadScenes(), stallScenes(), failureScenes())
-	lines := append(playScenes(t, relay, 1, alone), playScenes(t, relay, besideOthers, waiting)...)
+	atOnce := inPairs
+	if raceEnabled {
+		atOnce = 1
+	}
+	lines := playScenes(t, relay, atOnce, light)
+	lines = append(lines, playScenes(t, relay, 1, alone)...)
+	lines = append(lines, playScenes(t, relay, besideOthers, waiting)...)
 	t.Log("\n" + table(lines))
 }
 
