@@ -109,10 +109,10 @@ func (a App) archiveFiles(dir string, rec *run.Record, made *Archived) ([]archiv
 	}
 	moved, err := rec.Experiment.Moved(func(in experiment.Input) string {
 		base, is := names[in]
-		if !is || in.Key == experiment.InputFunction && "raw-code/"+in.Name == base {
+		if !is || in.Key == experiment.InputFunction && ("raw-code/"+in.Name == base || in.Name == base) {
 			return in.Name // stellar's own, or found by its bare name
 		}
-		return base
+		return "./" + base // which is no name of stellar's own, and a path where a word may stand, too
 	})
 	if err != nil {
 		return nil, err
