@@ -70,7 +70,8 @@ func flat(object map[string]json.RawMessage) Keys {
 	return out
 }
 
-// Differences are the keys whose values differ, by name.
+// Differences are the keys whose values differ, by name. A key that is not there counts as its default: versions before
+// it was added wrote none.
 func (k Keys) Differences(other Keys) []Difference {
 	var out []Difference
 	names := slices.Concat(slices.Collect(maps.Keys(k)), slices.Collect(maps.Keys(other)))
@@ -78,7 +79,8 @@ func (k Keys) Differences(other Keys) []Difference {
 	for _, name := range slices.Compact(names) {
 		a, inA := k[name]
 		b, inB := other[name]
-		if inA && inB && a == b {
+		switch {
+		case inA && inB && a == b, !inB && isDefault(name, a), !inA && isDefault(name, b):
 			continue
 		}
 		d := Difference{Key: name, A: notSet, B: notSet}
@@ -91,6 +93,20 @@ func (k Keys) Differences(other Keys) []Difference {
 		out = append(out, d)
 	}
 	return out
+}
+
+// isDefault reports whether a value is what a key has that is not there.
+func isDefault(name, raw string) bool {
+	if slices.Contains([]string{"0", "false", "null", `""`, "[]", "{}"}, raw) {
+		return true
+	}
+	for _, k := range slices.Concat(topKeys(nil), subKeys()) {
+		if k.name == name && k.def != nil {
+			text, err := plainJSON(k.def)
+			return err == nil && string(text) == raw
+		}
+	}
+	return false
 }
 
 // word is a value for a reader: a text without its quotes, else its JSON.

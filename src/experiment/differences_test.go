@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -41,6 +42,12 @@ func TestDifferences(t *testing.T) {
 	}
 	if _, told := got["Title"]; told {
 		t.Error("equal titles are told as a difference")
+	}
+	older := maps.Clone(a[0])
+	delete(older, "BurstSizes")
+	delete(older, "PayloadLengthBytes")
+	if d := append(a[0].Differences(older), older.Differences(a[0])...); d != nil {
+		t.Errorf("keys that an older version does not write are told: %v", d)
 	}
 	if d := a[0].Differences(a[0]); d != nil {
 		t.Errorf("an experiment differs from itself: %v", d)
