@@ -179,3 +179,54 @@ func TestHolmOverAll(t *testing.T) {
 			second.Verdict, second.P, among[0].Tests)
 	}
 }
+
+// TestBothMustHold: a small p claims nothing where the interval has 0 in it, and an interval without 0 claims nothing
+// without the test.
+func TestBothMustHold(t *testing.T) {
+	for _, c := range []struct {
+		p    float64
+		low  float64
+		want string
+	}{{0.01, 1, Slower}, {0.01, -1, None}, {0.2, 1, None}} {
+		got := Change{Unit: MS, A: analyze.Estimate{Value: analyze.Of(10)}, B: analyze.Estimate{Value: analyze.Of(12)},
+			Difference: between(2, c.low, 3), Ratio: between(1.2, 1+c.low/10, 1.3), P: analyze.Of(c.p)}
+		if got.judge(); got.Verdict != c.want {
+			t.Errorf("p %v, difference from %v: %s, want %s", c.p, c.low, got.Verdict, c.want)
+		}
+	}
+}
+
+// TestManyBursts: of more than 10 000 bursts, neighbours are joined, and no request is lost.
+func TestManyBursts(t *testing.T) {
+	sub := server{median: 10, within: 0.1}.measure(rand.New(rand.NewPCG(5, 5)), 25_000, 1)
+	of, shares := blocksOf(sub.Bursts, analyze.WarmPart), countsOf(sub).errors
+	if len(of.values) != 8334 || of.bursts != 25_000 || len(of.sorted) != 25_000 || sum(of.sizes()) != 25_000 {
+		t.Errorf("%d blocks of %d bursts and %d requests", len(of.values), of.bursts, len(of.sorted))
+	}
+	if len(shares.denominators) != 8334 || sum(shares.denominators) != 25_000 || shares.bursts != 25_000 {
+		t.Errorf("%d blocks of %d bursts in shares", len(shares.denominators), shares.bursts)
+	}
+}
+
+// TestErrorsInARow: failures that come in a row make the interval of their share wider on both sides.
+func TestErrorsInARow(t *testing.T) {
+	failing := func(at func(burst int) bool) Sub {
+		list := make([]analyze.Burst, 64)
+		for i := range list {
+			list[i] = analyze.Burst{Number: i, Latencies: []float64{1, 1}, Unknown: 2}
+			if at(i) {
+				list[i].Errors = 2
+			}
+		}
+		return Sub{Bursts: analyze.MakeBursts(list)}
+	}
+	row := failing(func(i int) bool { return i >= 20 && i < 36 })
+	spread := failing(func(i int) bool { return i%4 == 0 })
+	together := find(t, compare(row, row), "errors")
+	apart := find(t, compare(spread, spread), "errors")
+	for i, pair := range [][2]analyze.Estimate{{together.A, apart.A}, {together.B, apart.B}} {
+		if pair[0].High.V-pair[0].Low.V < 1.3*(pair[1].High.V-pair[1].Low.V) {
+			t.Errorf("side %d: in a row %+v, apart %+v", i, pair[0], pair[1])
+		}
+	}
+}
