@@ -103,11 +103,10 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 
 // WriteComparisonPage writes a comparison as a page, over one that is there.
 func (a App) WriteComparisonPage(path string, c *Comparison) error {
-	f, err := os.Create(path)
-	if err != nil {
+	if err := ReplaceFile(path, page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}.Write); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
-	return errors.Join(page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}.Write(f), f.Close())
+	return nil
 }
 
 // compared is a run as it is compared.
