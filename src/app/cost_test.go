@@ -35,6 +35,8 @@ func TestPlanCost(t *testing.T) {
 		"chain": {`{"Provider": "aws", "Region": "us-east-1", "SubExperiments": [{"Bursts": 10, "FunctionMemoryMB": 1024,
 			"Architecture": "arm64", "DataTransferChainLength": 3, "DesiredServiceTimes": ["1s"]}]}`,
 			10 * (3*1.2*million + (3+2+1)*arm), ""},
+		"repeated": {`{"Provider": "aws", "Region": "us-east-1", "Repeat": 3, "SubExperiments": [{"Bursts": 10,
+			"FunctionMemoryMB": 1024, "DesiredServiceTimes": ["1s"]}]}`, 30 * (1.2*million + x86), ""},
 		"replicas": {`{"Provider": "aws", "Region": "us-east-1", "SubExperiments": [{"Bursts": 10, "Parallelism": 5,
 			"FunctionMemoryMB": 1024, "DesiredServiceTimes": ["1s"]}]}`, 10 * (1.2*million + x86), ""},
 		"SnapStart": {`{"Provider": "aws", "Region": "us-east-1", "SubExperiments": [{"Bursts": 1,

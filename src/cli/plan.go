@@ -200,8 +200,8 @@ func printOrder(w io.Writer, p *app.Plan) {
 	if u == nil {
 		return
 	}
-	fmt.Fprintf(w, "  then repeated until the interval of each median is within %s of it, or %g minutes are over: "+
-		"up to about %s, %s",
+	fmt.Fprintf(w, "  then repeated until the interval of each median is within %s of it, or %g minutes are over:\n"+
+		"    up to about %s, %s",
 		u.P50CI, u.MaxMinutes, counted(u.Repetitions, "repetition"), counted(u.Requests, "request"))
 	if u.Cost.USD != nil {
 		fmt.Fprintf(w, ", %.4g USD", *u.Cost.USD)

@@ -62,6 +62,26 @@ func TestPlanOfRoundTrips(t *testing.T) {
 	}
 }
 
+// TestPlanOfRepetitions: a plan says in which order it is sent, how often, and what that comes to.
+func TestPlanOfRepetitions(t *testing.T) {
+	usd := 1.5
+	for want, p := range map[string]app.Plan{
+		"\n2 functions, 30 bursts, about 90 requests, about 9s of bursts and pauses\n  sub-experiments take turns, a round " +
+			"at a time, in blocks of random order\n  these are the amounts of 3 repetitions\n": {Functions: 2, Bursts: 30,
+			Requests: 90, Seconds: 9, Order: "interleaved", Repeat: 3},
+		"\n1 function, 1 burst, about 1 request, about 0s of bursts and pauses\n  then repeated until the interval of each " +
+			"median is within 2% of it, or 30 minutes are over:\n    up to about 60 repetitions, 60 requests, 1.5 USD\n": {
+			Functions: 1, Bursts: 1, Requests: 1, Order: "parallel", Until: &app.PlanUntil{P50CI: "2%", MaxMinutes: 30,
+				Repetitions: 60, Requests: 60, Cost: app.PlanCost{USD: &usd}}},
+	} {
+		var out strings.Builder
+		printAmounts(&out, &p)
+		if out.String() != want {
+			t.Errorf("printed %q, want %q", out.String(), want)
+		}
+	}
+}
+
 // TestPlanFits: a plan that is wider than the terminal has what all its rows share in a line of its own, then titles on
 // lines of their own.
 func TestPlanFits(t *testing.T) {
