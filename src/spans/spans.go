@@ -86,8 +86,9 @@ func (s *Sender) Add(ctx context.Context, of *Source, row *sample.Sample) error 
 		s.result.Unsent++
 		return nil
 	}
-	s.request(of, row)
-	s.pending++
+	if s.request(of, row) {
+		s.pending++
+	}
 	if len(s.batch.spans) < batchSpans {
 		return nil
 	}
@@ -118,8 +119,9 @@ func (s *Sender) send(ctx context.Context) error {
 }
 
 // request makes the span of a request, and one for each part of it that took place. Where no response came, the span
-// ends with the last instant that is known.
-func (s *Sender) request(of *Source, row *sample.Sample) {
+// ends with the last instant that is known. It reports whether there is a span: a sampler that the environment names
+// may leave it out.
+func (s *Sender) request(of *Source, row *sample.Sample) bool {
 	id := TraceID(of.Run, of.Index, s.rows, row)
 	ctx := context.WithValue(context.Background(), idsKey{}, spanIDs{id, rootID(id)})
 	ctx, span := s.tracer.Start(ctx, of.Method, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
@@ -138,6 +140,7 @@ func (s *Sender) request(of *Source, row *sample.Sample) {
 		end = row.ReceivedAt
 	}
 	span.End(trace.WithTimestamp(end))
+	return span.SpanContext().IsSampled()
 }
 
 // part is a part of a request.

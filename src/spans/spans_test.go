@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/pem"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -178,6 +182,50 @@ func checkRequests(t *testing.T, root, failed *tracepb.Span) {
 		attributeOf(failed, "stellar.answered") != "false" || attributeOf(failed, "faas.coldstart") != "" ||
 		attributeOf(failed, "server.address") != "h" || root.Status.GetCode() != tracepb.Status_STATUS_CODE_UNSET {
 		t.Errorf("the failed request's span is %v", failed)
+	}
+}
+
+// A sampler of the environment leaves requests out, and they do not count as sent.
+func TestSampler(t *testing.T) {
+	t.Setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+	t.Setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+	r := &receiver{}
+	s := open(t, r, nil)
+	const rows = 200
+	for range rows {
+		row := hanging()
+		if err := s.Add(t.Context(), &Source{Method: "GET"}, &row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Close(t.Context())
+	if err != nil || got.Requests < rows/4 || got.Requests > 3*rows/4 || len(r.spans()) != 2*got.Requests {
+		t.Errorf("%+v, %v, %d spans", got, err, len(r.spans()))
+	}
+}
+
+// Over TLS the receiver's certificate is checked against the authorities that the environment names.
+func TestOverTLS(t *testing.T) {
+	r := &receiver{t: t}
+	server := httptest.NewTLSServer(r)
+	t.Cleanup(server.Close)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(ca, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{ca, ""} {
+		set := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL, "OTEL_EXPORTER_OTLP_CERTIFICATE": path}
+		c, err := FromEnvironment(func(name string) string { return set[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, row := NewSender(c, ""), hanging()
+		_ = s.Add(t.Context(), &Source{Method: "GET"}, &row)
+		if got, err := s.Close(t.Context()); (err == nil) != (path == ca) || err == nil && got.Requests != 1 {
+			t.Errorf("with authorities %q: %+v, %v", path, got, err)
+		}
 	}
 }
 
