@@ -182,7 +182,7 @@ def sections(sizes):
     one = [n for n in (1000,) if n in sizes] or sizes
     return {
         "spread": [("warm", "Warm connections, HTTP/1.1", "http1", True, sizes, 1, False)],
-        "pinned": [("pinned", "Warm, client on core 0, server on core 1", "http1", True, one, 1, False)],
+        "pinned": [("pinned", "Warm, client on core 0, server on core 1", "http1", True, two, 1, False)],
         "new": [("new", "New connections, plain", "http1", False, sizes, 1, False),
                 ("new TLS", "New connections, TLS", "tls", False, one, 1, False)],
         "h2": [("h2", "HTTP/2 over TLS, shared connections", "h2", True, two, 200, True),
@@ -252,8 +252,8 @@ def main():
     sizes = [int(n) for n in args.sizes.split(",")]
     peers, cert = os.path.join(args.work, "benchpeers"), os.path.join(args.work, "cert.pem")
     b = clients.Bench(args.tools, args.stellar, peers, args.work, cert)
-    wanted = args.clients.split(",") if args.clients else list(clients.CLIENTS)
-    args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and p in wanted]
+    named = args.clients.split(",") if args.clients else list(clients.CLIENTS)
+    args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and p in named]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     idle = busy = os.getloadavg()[0]
     table, server = Table(), Server(args.work)

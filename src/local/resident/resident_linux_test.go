@@ -33,6 +33,7 @@ func TestPeak(t *testing.T) {
 	if len(all) != 3 || all[0] != pid {
 		t.Fatalf("the shell %s and those below it are %v", pid, all)
 	}
+	before := openFiles(t)
 	one, tree := peakOf(pid), Tree(shell.Process.Pid)
 	var sum, parts int64
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -49,16 +50,37 @@ func TestPeak(t *testing.T) {
 	if err := os.WriteFile(list, []byte(pid+"\n"+strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := Group(list).Peak(); got != one {
+	group := Group(list)
+	if got := group.Peak(); got != one {
 		t.Errorf("the group has %d bytes, its one process %d", got, one)
 	}
+	if kept := openFiles(t) - before; kept != 4 {
+		t.Errorf("%d files are kept open for four processes", kept)
+	}
+	group.Close()
 	seen := tree.Peak()
 	end()
 	tree.listed = time.Time{}
 	if got := tree.Peak(); got != seen {
 		t.Errorf("after its end the tree had %d bytes, before %d", got, seen)
 	}
+	tree.Close()
+	if got := tree.Peak(); got != seen || len(tree.all) > 0 {
+		t.Errorf("closed, the tree had %d bytes, before %d, in %v", got, seen, tree.all)
+	}
+	if left := openFiles(t) - before; left != 0 {
+		t.Errorf("%d files are left open", left)
+	}
 	if got := Group(filepath.Join(t.TempDir(), "none")).Peak(); got != 0 {
 		t.Errorf("a group that is not there has %d bytes", got)
 	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
 }
