@@ -59,12 +59,9 @@ func (e Essence) Unlike(other Essence) []string {
 	return out
 }
 
-// order is how the sub-experiments take turns.
+// order is how the sub-experiments take turns; records of older versions have only Sequential.
 func (e *Experiment) order() string {
-	if order := reflect.ValueOf(*e).FieldByName("Order"); order.IsValid() && order.String() != "" {
-		return order.String()
-	}
-	return map[bool]string{true: "sequential", false: "parallel"}[e.Sequential]
+	return cmp.Or(e.Order, map[bool]string{true: "sequential", false: "parallel"}[e.Sequential])
 }
 
 // absolutePath is a file's absolute path in a JSON text, up to its last separator.
