@@ -117,16 +117,15 @@ type pipe struct {
 }
 
 type chunk struct {
-	b     []byte // the filled part; its capacity is chunkBytes
+	b     []byte // the filled part; its capacity is chunkBytes; nil: not used yet
 	users atomic.Int32
 }
 
 func newPipe(ctx context.Context, w io.Writer) *pipe {
 	p := &pipe{ctx: ctx, free: make(chan *chunk, chunks), hash: make(chan *chunk, chunks),
 		out: make(chan *chunk, chunks)}
-	memory := make([]byte, chunks*chunkBytes)
-	for i := range chunks {
-		p.free <- &chunk{b: memory[i*chunkBytes : i*chunkBytes : (i+1)*chunkBytes]}
+	for range chunks {
+		p.free <- &chunk{}
 	}
 	p.done.Go(fail.Caught(p.fail, func() {
 		h := sha256.New()
@@ -169,7 +168,9 @@ func (p *pipe) room() ([]byte, error) {
 		if err := p.failed.Load(); err != nil {
 			return nil, *err
 		}
-		p.cur = <-p.free
+		if p.cur = <-p.free; p.cur.b == nil { // a small package needs one chunk
+			p.cur.b = make([]byte, 0, chunkBytes)
+		}
 	}
 	return p.cur.b[len(p.cur.b):cap(p.cur.b)], nil
 }
