@@ -40,8 +40,13 @@ func (e *Experiment) Keys() (own Keys, subs []Keys, err error) {
 	if err := json.Unmarshal(all["SubExperiments"], &list); err != nil {
 		return nil, nil, fmt.Errorf("the keys of an experiment: %w", err)
 	}
-	delete(all, "SubExperiments")
-	delete(all, "Seed")
+	for _, key := range []string{"SubExperiments", "Seed", "Sequential"} { // Order says what Sequential does
+		delete(all, key)
+	}
+	if e.Repeat == 0 { // of a version that had no such key
+		delete(all, "Repeat")
+	}
+	all["Order"] = json.RawMessage(quoteJSON(e.Ordering()))
 	for _, sub := range list {
 		subs = append(subs, flat(sub))
 	}

@@ -30,6 +30,13 @@ func TestDifferences(t *testing.T) {
 	if got := fmt.Sprint(ownA.Differences(ownB)); got != "[{ Provider local aws}]" {
 		t.Errorf("of the experiments: %s", got)
 	}
+	older := Experiment{Provider: "local", Sequential: true} // of a version without Order and Repeat
+	newer := Experiment{Provider: "local", Sequential: true, Order: OrderSequential, Repeat: 1}
+	oldKeys, _, errA := older.Keys()
+	newKeys, _, errB := newer.Keys()
+	if d := oldKeys.Differences(newKeys); errA != nil || errB != nil || d != nil {
+		t.Errorf("an older version's run in sequence differs: %v, %v, %v", d, errA, errB)
+	}
 	got := map[string]Difference{}
 	for _, d := range a[0].Differences(b[0]) {
 		got[d.Key] = d
@@ -43,10 +50,10 @@ func TestDifferences(t *testing.T) {
 	if _, told := got["Title"]; told {
 		t.Error("equal titles are told as a difference")
 	}
-	older := maps.Clone(a[0])
-	delete(older, "BurstSizes")
-	delete(older, "PayloadLengthBytes")
-	if d := append(a[0].Differences(older), older.Differences(a[0])...); d != nil {
+	without := maps.Clone(a[0])
+	delete(without, "BurstSizes")
+	delete(without, "PayloadLengthBytes")
+	if d := append(a[0].Differences(without), without.Differences(a[0])...); d != nil {
 		t.Errorf("keys that an older version does not write are told: %v", d)
 	}
 	if d := a[0].Differences(a[0]); d != nil {

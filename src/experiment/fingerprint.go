@@ -22,7 +22,7 @@ type Essence map[string]string
 // Essence is that of the experiment. The error is that of a key's value that cannot be written.
 func (e *Experiment) Essence() (Essence, error) {
 	leftOut := []string{"$schema", "Seed", "SubExperiments", "Registry", "Sequential", "Order", "Repeat", "Until"}
-	out := Essence{"Order": e.order(), "SubExperiments": strconv.Itoa(len(e.SubExperiments))}
+	out := Essence{"Order": e.Ordering(), "SubExperiments": strconv.Itoa(len(e.SubExperiments))}
 	if err := out.add("", topKeys(nil), reflect.ValueOf(*e), leftOut); err != nil {
 		return nil, err
 	}
@@ -57,11 +57,6 @@ func (e Essence) Unlike(other Essence) []string {
 		}
 	}
 	return out
-}
-
-// order is how the sub-experiments take turns; records of older versions have only Sequential.
-func (e *Experiment) order() string {
-	return cmp.Or(e.Order, map[bool]string{true: "sequential", false: "parallel"}[e.Sequential])
 }
 
 // absolutePath is a file's absolute path in a JSON text, up to its last separator.
