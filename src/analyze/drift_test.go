@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -130,6 +131,49 @@ func TestShapeInBlocks(t *testing.T) {
 		if s := line.Step; s != nil && !(s.Ratio.Low.V < 1.2 && 1.2 < s.Ratio.High.V && s.Ratio.High.V < 1.23) {
 			t.Errorf("step %+v, want 1.2 times", s)
 		}
+	}
+}
+
+// TestBlocks: points are compared in the blocks that all of them have, of which very many are joined.
+func TestBlocks(t *testing.T) {
+	line := func(rounds int, without ...int) Line {
+		l := Line{Points: make([]Point, 2)}
+		for i := range l.Points {
+			for round := range rounds {
+				if i == 1 && slices.Contains(without, round) {
+					continue
+				}
+				ms := (10 + float64(round%7)) * []float64{1, 1.5}[i]
+				l.Points[i].rounds = append(l.Points[i].rounds, roundMedian{round, ms})
+			}
+		}
+		return l
+	}
+	for _, c := range []struct {
+		line Line
+		want int
+	}{{line(10, 3, 7, 8, 9), 6}, {line(10, 3, 5, 7, 8, 9), 0}, {line(2*maxBlocks - 1), maxBlocks},
+		{line(2 * maxBlocks), maxBlocks}} {
+		b := c.line.inBlocks([]int{0, 1})
+		if b == nil || c.want == 0 {
+			if b != nil || c.want != 0 {
+				t.Errorf("blocks %+v, want %d", b, c.want)
+			}
+			continue
+		}
+		logs, _ := b.between(0, 1)
+		for _, l := range logs {
+			if math.Abs(l-math.Log(1.5)) > 1e-9 {
+				t.Fatalf("of %d blocks: a ratio of %v, want 1.5", c.want, math.Exp(l))
+			}
+		}
+		if len(logs) != c.want || math.Abs(b.levels[1]/b.levels[0]-1.5) > 1e-9 {
+			t.Errorf("%d blocks, want %d; levels %v", len(logs), c.want, b.levels)
+		}
+	}
+	apart := Line{Points: make([]Point, 2)}
+	if apart.inBlocks([]int{0, 1}) != nil {
+		t.Error("blocks of a run that was not interleaved")
 	}
 }
 

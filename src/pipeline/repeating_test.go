@@ -83,7 +83,7 @@ func repeated(t *testing.T, text string) (*repeater, *lines, func(spread ...floa
 func TestUntil(t *testing.T) {
 	p, log, send := repeated(t, "2% 2")
 	for n := 0; ; n++ {
-		send(0.01, 0.12)
+		send(0.1, 0.01)
 		p.elapsed = func() time.Duration { return time.Duration(n+1) * 3 * time.Second }
 		more, err := p.again(t.Context(), n, []int{0, 1})
 		if err != nil || n > 18 {

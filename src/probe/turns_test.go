@@ -18,9 +18,10 @@ import (
 // script is a Turns that notes what it is asked.
 type script struct {
 	asked   []string
-	again   int   // repetitions after the first
-	refused error // of Begin, from repetition 1 on
-	failed  error // of Again
+	again   int         // repetitions after the first
+	refused error       // of Begin, from repetition 1 on
+	failed  error       // of Again
+	stop    func(error) // called by Again; nil: nothing is
 }
 
 func (s *script) Begin(_ context.Context, repetition, round int) (int, error) {
@@ -37,6 +38,9 @@ func (s *script) End(repetition, round int) {
 
 func (s *script) Again(_ context.Context, repetition int) (bool, error) {
 	s.asked = append(s.asked, fmt.Sprintf("again %d", repetition))
+	if s.stop != nil {
+		s.stop(s.failed)
+	}
 	return repetition < s.again, s.failed
 }
 
@@ -97,7 +101,14 @@ func TestTurnsEndARun(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", turns, out, err)
 		}
 	}
+	// An interruption between two repetitions, when all that was asked for so far is sent.
+	ctx, stop := context.WithCancelCause(t.Context())
 	cfg := config(&book{}, s.URL)
+	cfg.Turns = &script{again: 3, failed: over, stop: stop}
+	if out, err := Run(ctx, cfg); !errors.Is(err, over) || out.Requests != 12 {
+		t.Errorf("interrupted: %+v, %v", out, err)
+	}
+	cfg = config(&book{}, s.URL)
 	cfg.Turns, cfg.Schedule, cfg.Arrivals = &script{}, Open, schedule.Arrivals{IAT: time.Second}
 	cfg.Sink = func([]sample.Sample) error { return nil }
 	if _, err := Run(t.Context(), cfg); fail.Code(err) != fail.CodeInput {
