@@ -24,7 +24,7 @@ func TestDidYouMean(t *testing.T) {
 		"run my.json":                 "an experiment is run with `stellar -c my.json`;",
 		"my.json":                     "an experiment is run with `stellar -c my.json`;",
 		"local":                       "stellar local needs start, status, stop, logs or plugin\n",
-		"--version":                   "`stellar version` prints the version",
+		"plan --version":              "`stellar version` prints the version",
 		"-c my/file.json":             "check the path: my/file.json is relative to ",
 	} {
 		w := testProcess(strings.Fields(args)...)
