@@ -119,7 +119,7 @@ func comparedFiles(dir string) (id string, files []comparedFile, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if err := pipeline.CheckResults(dir, rec); err != nil {
+	if err := errors.Join(pipeline.CheckResults(dir, rec), pipeline.CheckRows(dir, rec)); err != nil {
 		return "", nil, err
 	}
 	files = []comparedFile{{run.RecordFile, filepath.Join(dir, run.RecordFile)}}

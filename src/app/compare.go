@@ -136,7 +136,8 @@ func (a App) readCompared(ctx context.Context, path string) (out compared, err e
 	if out.rec, err = readReported(opened.Dir); err != nil {
 		return compared{}, err
 	}
-	if err := pipeline.CheckResults(opened.Dir, out.rec); err != nil {
+	err = errors.Join(pipeline.CheckResults(opened.Dir, out.rec), pipeline.CheckRows(opened.Dir, out.rec))
+	if err != nil {
 		return compared{}, err
 	}
 	own, keys, err := out.rec.Experiment.Keys()
@@ -236,6 +237,9 @@ func warnings(a, b compared) []string {
 	}
 	if a.rec == nil || b.rec == nil {
 		return out
+	}
+	if a.rec.ID == b.rec.ID {
+		out = append(out, fmt.Sprintf("%s and %s are the same run, %s", a.name, b.name, a.rec.ID))
 	}
 	for _, f := range []struct{ what, a, b string }{
 		{"versions of stellar", a.rec.Version, b.rec.Version},

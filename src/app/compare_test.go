@@ -114,14 +114,16 @@ func TestCompareRuns(t *testing.T) {
 	}
 	warned := strings.Join(got.Warnings, "\n")
 	for _, want := range []string{`its status is "partial"`, "versions of stellar differ: 1, and 2",
-		"processors of the clients differ: 2 x , and 4 x "} {
+		"processors of the clients differ: 2 x , and 4 x ",
+		a + " and " + b + " are the same run, 20260102T150405Z-url-abcd"} {
 		if !strings.Contains(warned, want) {
 			t.Errorf("%q is no warning of\n%s", want, warned)
 		}
 	}
 }
 
-// TestCompareRefuses: nothing in common, one run only, no run, results outside of the folder.
+// TestCompareRefuses: nothing in common, one run only, no run, results outside of the folder, rows that are gone. The
+// latter are neither kept as the baseline nor exported.
 func TestCompareRefuses(t *testing.T) {
 	a := recordedRun(t, map[string]float64{"one": 10, "two": 10}, nil)
 	outside := recordedRun(t, map[string]float64{"one": 10}, func(rec *run.Record) { rec.Results[0].Folder = ".." })
@@ -130,10 +132,24 @@ func TestCompareRefuses(t *testing.T) {
 			rec.Experiment.SubExperiments[i].Bursts = 5
 		}
 	})
+	without := recordedRun(t, map[string]float64{"one": 10}, nil)
+	rows, err := filepath.Glob(filepath.Join(without, "*", "latencies.csv"))
+	if err != nil || len(rows) != 1 || os.Remove(rows[0]) != nil {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	if _, err := (app.App{}).SetBaseline(t.Context(), without); fail.Code(err) != fail.CodeInput {
+		t.Errorf("a baseline without its rows: %v", err)
+	}
+	out := filepath.Join(t.TempDir(), "out.csv")
+	err = app.App{}.ExportFile(t.Context(), without, app.Export{Format: app.ExportCSV}, out)
+	if fail.Code(err) != fail.CodeInput {
+		t.Errorf("an export without the rows: %v", err)
+	}
 	for _, c := range []struct {
 		paths []string
 		want  string
 	}{
+		{[]string{a, without}, "it had 120 rows"},
 		{[]string{a, other}, "have no sub-experiment in common"}, {[]string{a}, "two runs or more"},
 		{[]string{a, t.TempDir()}, "is not a run's folder"}, {[]string{a, outside}, "which is no folder of the run"},
 	} {

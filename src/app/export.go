@@ -133,7 +133,8 @@ type exported struct {
 // exportedSub is one sub-experiment of it.
 type exportedSub struct {
 	as     analyze.Identity
-	file   string // its latencies.csv, which may not exist
+	file   string // its latencies.csv, which may not exist where it has no rows
+	rows   int    // that the record counts; 0: not known
 	unsent int
 	method string // of its requests
 }
@@ -161,7 +162,7 @@ func exportedOf(dir string, rec *run.Record) (*exported, error) {
 	x := &exported{id: rec.ID, dir: dir, rec: rec}
 	for _, res := range rec.Results {
 		x.subs = append(x.subs, exportedSub{as: study.Identity(rec, res.SubExperiment),
-			file: filepath.Join(dir, res.Folder, study.LatenciesFile), unsent: res.Unsent,
+			file: filepath.Join(dir, res.Folder, study.LatenciesFile), rows: res.Rows, unsent: res.Unsent,
 			method: rec.Experiment.SubExperiments[res.SubExperiment].RequestMethod()})
 	}
 	return x, nil
@@ -211,6 +212,10 @@ func (x *exported) latencies(ctx context.Context) export.Table {
 func (s exportedSub) each(ctx context.Context, do func(*sample.Typed, *sample.Sample) error) error {
 	f, err := os.Open(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
+		if s.rows > 0 {
+			return fail.Input("%s is not there, but %s says that it had %d rows", s.file, run.RecordFile, s.rows).
+				WithHint("put the file back; statistics can be exported without it (--table statistics)")
+		}
 		return nil
 	}
 	if err != nil {

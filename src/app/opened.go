@@ -28,6 +28,10 @@ func (a App) OpenRun(path string) (*OpenedRun, error) {
 	dir := path
 	if _, err := os.Lstat(path); path == run.LatestLink && errors.Is(err, fs.ErrNotExist) {
 		dir = filepath.Join(a.Output, run.LatestLink)
+		if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, fail.Input("%s has no run in it yet, so there is no latest one", a.Output).
+				WithHint("name a run's folder, or the folder that runs are in with --output")
+		}
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {

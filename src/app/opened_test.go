@@ -9,6 +9,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/archive"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
@@ -50,6 +51,11 @@ func TestOpenRun(t *testing.T) {
 	}
 	if _, err := os.Stat(o.Dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after Close: %v", err)
+	}
+	none := app.App{}
+	none.Output = "none"
+	if _, err := none.OpenRun("latest"); fail.Code(err) != fail.CodeInput {
+		t.Errorf("latest of a folder without runs: %v", err)
 	}
 	if err := os.Mkdir("latest", 0o755); err != nil {
 		t.Fatal(err)

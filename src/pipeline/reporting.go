@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,9 +74,9 @@ type reporter struct {
 
 // Report writes the statistics and plots of a run, over those that are there. It reads the run's folder and its record,
 // and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
-// is an error and costs the others nothing.
+// is an error and costs the others nothing. Rows that CheckRows misses are an error, and nothing is written.
 func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log run.Logger) (Reported, error) {
-	if err := CheckResults(dir, rec); err != nil {
+	if err := errors.Join(CheckResults(dir, rec), CheckRows(dir, rec)); err != nil {
 		return Reported{}, err
 	}
 	s := &reporter{dir: dir, rec: rec, log: log, draw: draw,
@@ -101,6 +102,19 @@ func CheckResults(dir string, rec *run.Record) error {
 		if !filepath.IsLocal(res.Folder) || filepath.Base(res.Folder) != res.Folder || res.Folder == "." {
 			return fail.Input("%s: its %s has results in %q, which is no folder of the run", dir, run.RecordFile,
 				res.Folder)
+		}
+	}
+	return nil
+}
+
+// CheckRows refuses a run whose record counts rows that have no file any more. Reported without them, statistics of
+// what was measured would be replaced by those of nothing.
+func CheckRows(dir string, rec *run.Record) error {
+	for _, res := range rec.Results {
+		file := filepath.Join(dir, res.Folder, study.LatenciesFile)
+		if _, err := os.Stat(file); res.Rows > 0 && errors.Is(err, fs.ErrNotExist) {
+			return fail.Input("%s is not there, but %s says that it had %d rows", file, run.RecordFile, res.Rows).
+				WithHint("put the file back; nothing was written, and the statistics of the run are as they were")
 		}
 	}
 	return nil

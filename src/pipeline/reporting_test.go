@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/report"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
@@ -101,5 +102,29 @@ func TestReportingOfABrokenFile(t *testing.T) {
 	}
 	if len(j.report.Summaries) != 1 || j.report.Summaries[0].Index != 1 || j.report.Summaries[0].Count != 30 {
 		t.Errorf("summaries %+v", j.report.Summaries)
+	}
+}
+
+// Rows that are gone are an error, and the statistics that were made of them stay.
+func TestReportingWithoutRows(t *testing.T) {
+	j, r := testJob(t, threeSizes)
+	r.Results = []run.Result{record(t, r, 0, time.Millisecond)}
+	if err := j.reportStage().Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(filepath.Join(r.Dir, StatisticsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(r.Results[0].Dir, study.LatenciesFile)); err != nil {
+		t.Fatal(err)
+	}
+	err = j.reportStage().Run(t.Context(), r)
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "it had 30 rows") {
+		t.Errorf("error %v", err)
+	}
+	after, err := os.ReadFile(filepath.Join(r.Dir, StatisticsFile))
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the statistics changed: %v\n%s", err, after)
 	}
 }
