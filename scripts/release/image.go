@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,13 @@ import (
 // home is the folder in an image that anybody may write into.
 const home = "/work"
 
+// saved is an image in the list by which Engines before version 25, which read no OCI layout, load a tar archive.
+type saved struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
 // images writes an image for both architectures: the binary and CA certificates, and nothing else. Its form is an OCI
 // layout in a tar archive, which `docker load` and `skopeo copy oci-archive:` read.
 func (r release) images() error {
@@ -29,6 +37,7 @@ func (r release) images() error {
 		return fmt.Errorf("CA certificates (-certs names another file): %w", err)
 	}
 	var index v1.ImageIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	var list []saved
 	for _, arch := range []string{"amd64", "arm64"} {
 		t := target{"linux", arch}
 		if _, err := os.Stat(r.binary(t)); errors.Is(err, fs.ErrNotExist) {
@@ -40,6 +49,11 @@ func (r release) images() error {
 		if err != nil {
 			return err
 		}
+		one, err := save(image, "stellar:"+r.version+map[string]string{"arm64": "-arm64"}[arch])
+		if err != nil {
+			return err
+		}
+		list = append(list, one)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image,
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: t.os, Architecture: t.arch}}})
 	}
@@ -51,7 +65,28 @@ func (r release) images() error {
 	if _, err := layout.Write(dir, named); err != nil {
 		return fmt.Errorf("write the image: %w", err)
 	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "manifest.json"), text, 0o644); err != nil {
+		return err
+	}
 	return r.packLayout(dir)
+}
+
+// save describes an image of the layout for older Engines.
+func save(image v1.Image, tag string) (saved, error) {
+	manifest, err := image.Manifest()
+	if err != nil {
+		return saved{}, err
+	}
+	blob := func(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
+	one := saved{Config: blob(manifest.Config.Digest), RepoTags: []string{tag}}
+	for _, l := range manifest.Layers {
+		one.Layers = append(one.Layers, blob(l.Digest))
+	}
+	return one, nil
 }
 
 // image is the image for one architecture.
