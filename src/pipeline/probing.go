@@ -107,7 +107,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		mu.Unlock()
 		keep()
 	})
-	defer rep.end()
+	defer rep.end(ctx)
 	for _, group := range groups(r, subs) {
 		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, group, probing{ports, rep, place}, keep) }))
 	}

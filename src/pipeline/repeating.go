@@ -69,16 +69,28 @@ func (p *repeater) leave(place int) {
 	}
 }
 
-// end completes the record of a run whose time was over in the middle of a repetition.
-func (p *repeater) end() {
+// end completes the record of a run that ended in the middle of a repetition: its time was over, or the context, which
+// is that of the requests, was ended by MaxDuration or by the user.
+func (p *repeater) end(ctx context.Context) {
 	if p == nil {
 		return
 	}
 	p.table.Close()
-	if p.until != nil && p.state.Ended == "" && p.elapsed() >= p.until.Longest() {
-		p.finish(fmt.Sprintf("the %s were over during repetition %d", p.minutes(), p.state.Complete+1), nil)
-		p.keep(p.state)
+	if p.state.Ended != "" || !p.run.Experiment.Repeats() {
+		return
 	}
+	cause, during := context.Cause(ctx), fmt.Sprintf("during repetition %d", p.state.Complete+1)
+	switch {
+	case p.until != nil && p.elapsed() >= p.until.Longest():
+		p.finish(fmt.Sprintf("the %s were over %s", p.minutes(), during), nil)
+	case errors.Is(cause, errTimeUp):
+		p.finish(fmt.Sprintf("--max-duration %s was over %s", short(p.stage.MaxDuration), during), nil)
+	case cause != nil && !errors.Is(cause, context.Canceled): // that one is the end of all requests
+		p.finish(fmt.Sprintf("%v %s", cause, during), nil)
+	default:
+		return
+	}
+	p.keep(p.state)
 }
 
 // again decides after a repetition. Its error is that of reading the rows.
@@ -182,6 +194,9 @@ func (p *repeater) finish(why string, look *run.Look) {
 	text := fmt.Sprintf("the plan was sent %s", counted(p.state.Complete, "time"))
 	if p.until != nil {
 		text = fmt.Sprintf("Until %s ended after %s: %s", p.until.P50CI, counted(p.state.Complete, "repetition"), why)
+	}
+	if p.until == nil && why != "" {
+		text += "; " + why
 	}
 	if look != nil {
 		text += "; " + p.widths(look)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -136,7 +137,7 @@ func TestUntilTheTimeIsOver(t *testing.T) {
 	// The time ends within a repetition.
 	p, _, _ = repeated(t, "1% 0")
 	p.elapsed = func() time.Duration { return 61 * time.Second }
-	p.end()
+	p.end(t.Context())
 	const over = "max_minutes 1 were over during repetition 1"
 	if ended := p.run.Record.Repetitions.Ended; !strings.Contains(ended, over) {
 		t.Errorf("ended: %s", ended)
@@ -148,6 +149,37 @@ func TestUntilTheTimeIsOver(t *testing.T) {
 	out = run.Result{Stopped: errors.New("other")}
 	if p.timeOver(&out, 23, 10); out.Stopped == nil || out.Cut != "" {
 		t.Errorf("%+v", out)
+	}
+}
+
+// TestStoppedRepetitions: why a run ended in the middle of a repetition is recorded, and nothing of one that did not.
+func TestStoppedRepetitions(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		cause error
+		want  string
+	}{
+		{"1% 0", errTimeUp, "Until 1% ended after 0 repetitions: --max-duration 2s was over during repetition 1"},
+		{"1% 0", errors.New("interrupted"), "Until 1% ended after 0 repetitions: interrupted during repetition 1"},
+		{"1% 0", nil, ""}, // all requests have ended
+		{"", errTimeUp, "the plan was sent 0 times; --max-duration 2s was over during repetition 1"},
+	} {
+		p, _, _ := repeated(t, c.text)
+		p.stage.MaxDuration = 2 * time.Second
+		p.elapsed = func() time.Duration { return time.Second }
+		if c.text == "" {
+			p.run.Experiment.Repeat = 2
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(c.cause)
+		p.end(ctx)
+		ended := ""
+		if rec := p.run.Record.Repetitions; rec != nil {
+			ended = rec.Ended
+		}
+		if ended != c.want {
+			t.Errorf("%q: %q, want %q", c.text, ended, c.want)
+		}
 	}
 }
 
