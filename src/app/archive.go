@@ -69,6 +69,7 @@ func (a App) Archive(ctx context.Context, name string, opts ArchiveOptions) (*Ar
 	if err := a.checkSecrets(ctx, rec.Experiment, opts.Public, files, made); err != nil {
 		return nil, err
 	}
+	made.noteLiterals(rec.Experiment)
 	made.Files = len(files)
 	made.Bytes, err = writeArchive(made.File, files)
 	return made, err

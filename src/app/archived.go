@@ -10,6 +10,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/pipeline"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
@@ -45,6 +46,9 @@ func (x *ArchivedExperiment) fill(path string, getenv func(string) string) error
 	rec, err := run.ReadRecord(x.Run.Dir)
 	if err != nil {
 		return fail.Input("%s: %w", path, err)
+	}
+	if err := pipeline.CheckResults(x.Run.Dir, rec); err != nil {
+		return err
 	}
 	dir, err := keepExperiment(path, getenv)
 	if err != nil {

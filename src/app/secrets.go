@@ -3,10 +3,13 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -21,7 +24,7 @@ import (
 const shortestSecret = 4
 
 // checkSecrets looks for the values of the variables that the experiment refers to by ${env:NAME} in all files of an
-// archive: as they are, as a string in JSON has them, and as a URL has them. public are those that may be in it.
+// archive, in all of their forms. public are those that may be in it.
 func (a App) checkSecrets(ctx context.Context, exp *experiment.Experiment, public []string, files []archive.File,
 	made *Archived) error {
 	forms := map[string][][]byte{}
@@ -42,14 +45,11 @@ func (a App) checkSecrets(ctx context.Context, exp *experiment.Experiment, publi
 					"variable %s was not checked: %s", v.Name, why))
 				continue
 			}
-			quoted, err := json.Marshal(value)
+			all, err := formsOf(value)
 			if err != nil {
 				return fmt.Errorf("the value of the environment variable %s: %w", v.Name, err)
 			}
-			for _, form := range []string{value, strings.Trim(string(quoted), `"`), url.QueryEscape(value),
-				url.PathEscape(value)} {
-				forms[v.Name] = append(forms[v.Name], []byte(form))
-			}
+			forms[v.Name] = all
 		}
 	}
 	var found []error
@@ -67,6 +67,72 @@ func (a App) checkSecrets(ctx context.Context, exp *experiment.Experiment, publi
 			"the experiment names, or, if it is no secret, name the variable with --public")
 	}
 	return nil
+}
+
+// formsOf are a value as it is, as JSON has it (with and without escapes for HTML), as a URL has it, as a page has it,
+// and in Base64.
+func formsOf(value string) (forms [][]byte, err error) {
+	quoted, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return nil, err
+	}
+	unquoted := func(text string) string { return strings.TrimSuffix(strings.TrimPrefix(text, `"`), `"`) }
+	for _, form := range []string{value, unquoted(string(quoted)), unquoted(strings.TrimSpace(plain.String())),
+		url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value),
+		base64.RawStdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value))} {
+		forms = append(forms, []byte(form))
+	}
+	return forms, nil
+}
+
+// noteLiterals notes what is called as secrets are, and whose value the experiment file has itself.
+func (m *Archived) noteLiterals(exp *experiment.Experiment) {
+	query := func(key, address string) {
+		_, after, _ := strings.Cut(address, "?")
+		for _, part := range strings.Split(after, "&") {
+			name, value, _ := strings.Cut(part, "=")
+			m.noteLiteral(key, name, value)
+		}
+	}
+	query("Provider", exp.Provider)
+	for i := range exp.SubExperiments {
+		s := &exp.SubExperiments[i]
+		query("Path", s.Path)
+		for _, of := range []struct {
+			key    string
+			values map[string]string
+		}{{"Headers", s.Headers}, {"Environment", s.Environment}} {
+			for _, name := range slices.Sorted(maps.Keys(of.values)) {
+				m.noteLiteral(of.key, name, of.values[name])
+			}
+		}
+	}
+}
+
+// secretNames are parts of names that secrets have; shortSecretNames are whole ones.
+const (
+	secretNames      = "auth cookie token secret passw credential signature apikey"
+	shortSecretNames = "key code sig sas"
+)
+
+// noteLiteral notes one value.
+func (m *Archived) noteLiteral(key, name, value string) {
+	if _, variables := experiment.Literals(value); value == "" || len(variables) > 0 {
+		return
+	}
+	plain := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+	partOf := func(secret string) bool { return strings.Contains(plain, secret) }
+	if slices.ContainsFunc(strings.Fields(secretNames), partOf) ||
+		slices.Contains(strings.Fields(shortSecretNames), plain) {
+		m.note("%s: the value of %q is in the archive: if it is secret, do not pass the archive on; with ${env:NAME} "+
+			"in its place, a run and its archive have no such value", key, name)
+	}
 }
 
 // holds names the variables of which a file has the value in one of its forms.

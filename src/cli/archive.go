@@ -9,6 +9,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 func (c *command) archiveCommand() *cli.Command {
@@ -84,9 +85,9 @@ func (c *command) finishRerun(cc *cli.Context, w app.App, err error, out *app.Ou
 	return errors.Join(err, failed)
 }
 
-// printRerun says how far a run is the same as the archived one.
+// printRerun says how far a run is the same as the archived one, whose texts may be anybody's.
 func printRerun(w io.Writer, r *app.Rerun) {
-	fmt.Fprintf(w, "\ncompared with the archived run %s\nseed        %d in both\n", r.Of, r.Seed)
+	fmt.Fprintf(w, "\ncompared with the archived run %s\nseed        %d in both\n", report.Printable(r.Of), r.Seed)
 	same := 0
 	for _, p := range r.Packages {
 		if p.Same {
@@ -98,11 +99,12 @@ func printRerun(w io.Writer, r *app.Rerun) {
 	}
 	for _, p := range r.Packages {
 		if !p.Same {
-			fmt.Fprintf(w, "  %-8s  %.12s then, %.12s now: %s\n", p.Function, p.Then, p.Now, p.Why)
+			fmt.Fprintf(w, "  %-8s  %.12s then, %.12s now: %s\n", report.Printable(p.Function),
+				report.Printable(p.Then), p.Now, report.Printable(p.Why))
 		}
 	}
 	for _, s := range r.Schedules {
-		fmt.Fprintf(w, "schedule    %d %s: %s\n", s.SubExperiment, s.Title, scheduleWords(s))
+		fmt.Fprintf(w, "schedule    %d %s: %s\n", s.SubExperiment, report.Printable(s.Title), scheduleWords(s))
 	}
 }
 

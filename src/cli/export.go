@@ -37,7 +37,7 @@ func (c *command) exportAction(cc *cli.Context) error {
 	switch {
 	case cc.Args().Len() != 1:
 		return fail.Input("stellar export needs one run, got %s", counted(cc.Args().Len(), "argument")).
-			WithHint("options come before it; `stellar export --help` has an example")
+			WithHint("`stellar export --help` has an example")
 	case e.Format == "":
 		return fail.Input("no format").WithHint("name it with --format: %s", strings.Join(app.ExportFormats(), ", "))
 	}

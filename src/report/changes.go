@@ -151,12 +151,15 @@ func rounded(v float64) float64 {
 	return math.Round(v*digits) / digits
 }
 
-// ChangeWords are the change and its interval: in percent of A, of shares in percentage points. A value of B without
-// one of A has no ratio, so that its difference is told.
+// ChangeWords are the change and its interval: in percent of A, of shares in percentage points. A cost where A has none
+// has no ratio, so that its difference is told.
 func ChangeWords(m change.Change) (value, bounds string) {
 	e, unit := m.Relative(), " %"
 	if m.Unit == change.Points {
 		unit = " pp"
+	}
+	if !e.Value.OK && m.Unit == change.USD {
+		e, unit = m.Difference, " USD"
 	}
 	if !e.Value.OK {
 		return noValue, noValue

@@ -81,3 +81,15 @@ func TestChangesMarkdown(t *testing.T) {
 	}
 	goldentest.Check(t, out.String())
 }
+
+// What was free and no longer is has no percentage, but a difference.
+func TestChangeWordsOfWhatWasFree(t *testing.T) {
+	paid := change.Change{Metric: "cost", Unit: change.USD, A: estimated(0, 0, 0), B: estimated(0.25, 0.2, 0.3),
+		Difference: estimated(0.25, 0.2, 0.3), Verdict: change.Higher}
+	pair := change.Pair{Title: "x", Changes: []change.Change{paid}}
+	found := FoundWords(Changed{Result: change.Result{Subs: []change.Pair{pair}}})
+	const want = "x: B's USD/1M is higher by 0.25 USD (95 %: +0.2…+0.3)"
+	if len(found) != 1 || found[0] != want {
+		t.Errorf("%q, want %q", found, want)
+	}
+}

@@ -124,6 +124,11 @@ func (l Limit) check(c Change) Check {
 		out.State, out.Reason = Missed, "B has no value"
 	case !c.A.Value.OK:
 		out.State, out.Reason = Missed, "A has no value to compare with"
+	case c.Claimed() && !e.Value.OK: // A is free: no percentage of it is a growth
+		out.State, out.Reason = Met, "A is 0, and B is not, which no percentage says"
+		if !l.below {
+			out.State = Missed
+		}
 	case c.Verdict == TooFew || !e.Low.OK || !e.High.OK:
 		out.MoreBursts = c.MoreBursts
 		out.Reason = "there are too few samples for an interval"

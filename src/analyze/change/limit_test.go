@@ -54,6 +54,8 @@ func TestCheck(t *testing.T) {
 	}
 	few := latency(TooFew, analyze.Estimate{Value: analyze.Of(1.5)})
 	few.MoreBursts = 7
+	paid := Change{Metric: cost, Unit: USD, A: between(0, 0, 0), B: between(2, 1, 3), Difference: between(2, 1, 3),
+		Verdict: Higher, whole: 10}
 	gone := latency(NoData, analyze.Estimate{})
 	gone.B = analyze.Estimate{}
 	for _, c := range []struct {
@@ -73,6 +75,8 @@ func TestCheck(t *testing.T) {
 		{"in ms, within", "warm.p50>+1.6ms", Met, latency(Slower, between(1.1, 1.06, 1.14)), 0},
 		{"too few", "warm.p50>+5%", Undecided, few, 7},
 		{"no data", "warm.p50>+5%", Missed, gone, 0},
+		{"free before", "cost>+5%", Missed, paid, 0},
+		{"free before, a fall", "cost<-5%", Met, paid, 0},
 		{"not there", "cold.p50>+5%", Missed, latency(Slower, between(1.1, 1.06, 1.14)), 0},
 	} {
 		l, err := ParseLimit(c.limit)
