@@ -166,7 +166,8 @@ func (a App) pastRuns(ctx context.Context, dir string) ([]past, []LeftOut, error
 func runsBelow(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fail.Input("the folder of runs: %w", err)
+		return nil, fail.Input("the folder of runs: %w", err).
+			WithHint("name the folder that runs' folders are in, such as latency-samples")
 	}
 	if isRun(dir) {
 		return nil, fail.Input("%s is the folder of one run", dir).

@@ -167,9 +167,9 @@ func (c *command) onFolder(do func(cc *cli.Context, w app.App, dir string) error
 
 func oneFolder(cc *cli.Context) (string, error) {
 	if cc.Args().Len() != 1 {
-		return "", fail.Input("stellar %s needs one run's folder, got %s", cc.Command.Name,
+		return "", fail.Input("stellar %s needs one folder, got %s", cc.Command.Name,
 			counted(cc.Args().Len(), "argument")).
-			WithHint("options come before it; `stellar %s --help` has an example", cc.Command.Name)
+			WithHint("`stellar %s --help` has an example", cc.Command.Name)
 	}
 	return cc.Args().First(), nil
 }

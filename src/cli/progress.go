@@ -146,11 +146,11 @@ func subLine(b app.Progress) string {
 
 // total is how far the whole run is; empty where it has one sub-experiment.
 func (p *progress) total() string {
-	done, of, requests, errors, places := 0, 0, 0, 0, 0
+	done, of, requests, errors, places, repeated := 0, 0, 0, 0, 0, 0
 	var left time.Duration
 	for _, b := range p.subs {
 		done, requests, errors = done+b.Done, requests+b.Requests, errors+b.Errors
-		places, of = b.Places, b.RunBursts
+		places, of, repeated = b.Places, b.RunBursts, repeated+b.Of
 		if !ended(b) {
 			left = max(left, b.Left+b.Afterwards)
 		}
@@ -160,6 +160,7 @@ func (p *progress) total() string {
 	}
 	line := fmt.Sprintf("whole run: %d requests", requests)
 	if of > 0 {
+		of = max(of, repeated) // more than planned, where Until has repeated the plan
 		line = fmt.Sprintf("whole run: burst %d/%d, %d requests", min(done, of), of, requests)
 	}
 	if errors > 0 {

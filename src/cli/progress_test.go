@@ -100,3 +100,14 @@ func TestScreenTakesBlocksBack(t *testing.T) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
+
+// TestProgressOfRepetitions: bursts that Until adds to the plan are in the total.
+func TestProgressOfRepetitions(t *testing.T) {
+	p := &progress{screen: &screen{}, redraw: true, now: func() time.Time { return time.Unix(0, 0) }}
+	p.StageStart("probing")
+	p.Burst(app.Progress{Sub: 0, Place: 0, Places: 2, RunBursts: 16, Done: 157, Of: 160, Requests: 785})
+	p.Burst(app.Progress{Sub: 1, Place: 1, Places: 2, RunBursts: 16, Done: 156, Of: 160, Requests: 780})
+	if got, want := p.total(), "whole run: burst 313/320, 1565 requests"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
