@@ -130,8 +130,12 @@ func (m *Archived) noteLiteral(key, name, value string) {
 	partOf := func(secret string) bool { return strings.Contains(plain, secret) }
 	if slices.ContainsFunc(strings.Fields(secretNames), partOf) ||
 		slices.Contains(strings.Fields(shortSecretNames), plain) {
-		m.note("%s: the value of %q is in the archive: if it is secret, do not pass the archive on; with ${env:NAME} "+
-			"in its place, a run and its archive have no such value", key, name)
+		instead := "${env:NAME} in its place"
+		if key == "Provider" {
+			instead = "the key Path, such as \"?" + name + "=${env:NAME}\""
+		}
+		m.note("%s: the value of %q is in the archive: if it is secret, do not pass the archive on; with %s, a run "+
+			"and its archive have no such value", key, name, instead)
 	}
 }
 

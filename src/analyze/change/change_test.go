@@ -123,6 +123,9 @@ func TestWhatCannotBeSaid(t *testing.T) {
 	if c := find(t, p, "warm.p50"); c.Verdict != TooFew || c.MoreBursts != 1 || c.P.OK || !c.Ratio.Value.OK {
 		t.Errorf("five bursts: %+v", c)
 	}
+	if c := find(t, p, "warm.p99"); c.Verdict != TooFew || c.MoreBursts != 32 { // 367 requests in 37 bursts
+		t.Errorf("five bursts, p99: %+v, want 32 more", c)
+	}
 	failed := Sub{Bursts: analyze.MakeBursts([]analyze.Burst{{Number: 1, Errors: 5}, {Number: 2, Errors: 5}})}
 	p = compare(warm.measure(rng, 40, 10), failed)
 	if c := find(t, p, "all.p50"); c.Verdict != NoData || c.Ratio.Value.OK {

@@ -116,11 +116,16 @@ func (b blocks) upTo(q analyze.Quantile) totals {
 func (b blocks) quantile(q analyze.Quantile, of totals) estimated {
 	out := estimated{bursts: b.bursts, requests: len(b.sorted)}
 	out.Value = q.Of(b.sorted)
+	p := float64(q) / 1000
 	if len(b.values) < analyze.MinBursts {
 		out.more = analyze.MinBursts - len(b.values)
+		if len(b.sorted) > 0 { // if not even as many independent requests would do
+			per := float64(len(b.sorted)) / float64(b.bursts)
+			out.more = max(out.more, int(math.Ceil(smallest(p)/per))-b.bursts)
+		}
 		return out
 	}
-	n, p := of.effective(), float64(q)/1000
+	n := of.effective()
 	if need := smallest(p); n < need {
 		out.more = max(1, int(math.Ceil(float64(b.bursts)*(need/n-1))))
 		return out
