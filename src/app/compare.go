@@ -151,6 +151,7 @@ func (a App) readCompared(ctx context.Context, path string) (out compared, err e
 		if err != nil {
 			return compared{}, err
 		}
+		sub.Stopped = res.Stopped
 		out.keys, out.subs = append(out.keys, keys[res.SubExperiment]), append(out.subs, sub)
 	}
 	return out, nil

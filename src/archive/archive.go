@@ -16,6 +16,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Names in an archive.
@@ -46,9 +47,8 @@ func (f File) open() (io.ReadCloser, error) {
 	return os.Open(f.Path)
 }
 
-// firstDay is 1980-01-01, the first day that ZIP has, in the form of MS-DOS: archives hold no times, so that the same
-// files give the same bytes.
-const firstDay = 1<<5 | 1
+// firstDay is the first day that ZIP has. All files of an archive have it, so that the same files give the same bytes.
+func firstDay() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // packed are the endings of files that are compressed already.
 func packed(name string) bool {
@@ -93,7 +93,7 @@ func add(out *zip.Writer, f File) (sum string, err error) {
 		return "", err
 	}
 	defer in.Close() //nolint:errcheck // only read from
-	header := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, ModifiedDate: firstDay}
+	header := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: firstDay()}
 	header.SetMode(0o644)
 	if f.Exec {
 		header.SetMode(0o755)

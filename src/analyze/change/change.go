@@ -17,6 +17,8 @@ type Sub struct {
 	Title  string
 	Bursts analyze.Bursts
 	Costs  []BurstCost // of the bursts of which requests have a cost; nil where none has one
+	// why it ended before its last burst, such as too many errors; empty: it did not
+	Stopped string
 }
 
 // BurstCost is what the requests of one burst cost together.
@@ -44,6 +46,8 @@ type Result struct {
 type Pair struct {
 	Title   string   `json:"title"`
 	Changes []Change `json:"changes"`
+	// why B ended before its last burst where A did not; else empty
+	Stopped string `json:"b_stopped,omitempty"`
 }
 
 // Units of metrics.
@@ -117,7 +121,11 @@ func Compare(sides ...Side) []Result {
 		out[i] = Result{A: first.Name, B: second.Name, Subs: []Pair{}}
 		for k := range min(len(first.Subs), len(second.Subs)) {
 			a, b := first.Subs[k], second.Subs[k]
-			out[i].Subs = append(out[i].Subs, Pair{Title: cmp.Or(a.Title, b.Title), Changes: changes(a, b)})
+			pair := Pair{Title: cmp.Or(a.Title, b.Title), Changes: changes(a, b)}
+			if a.Stopped == "" {
+				pair.Stopped = b.Stopped
+			}
+			out[i].Subs = append(out[i].Subs, pair)
 		}
 	}
 	for i := range out {

@@ -93,6 +93,9 @@ func (l Limit) Check(results []Result) []Check {
 			for _, c := range sub.Changes {
 				if slices.Contains(l.metrics, c.Metric) {
 					check := l.check(c)
+					if sub.Stopped != "" && check.State != Missed {
+						check.State, check.Reason, check.MoreBursts = Missed, "B stopped early: "+sub.Stopped, 0
+					}
 					check.B, check.Title = r.B, sub.Title
 					out, any = append(out, check), true
 				}

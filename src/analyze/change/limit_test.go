@@ -89,3 +89,26 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckOfAStoppedSubExperiment: what ended early in the run that is compared, and only there, misses every limit,
+// although its few bursts decide nothing.
+func TestCheckOfAStoppedSubExperiment(t *testing.T) {
+	l, err := ParseLimit("errors>+1pp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, stopped := Sub{Title: "x"}, Sub{Title: "x", Stopped: "too many errors"}
+	for _, c := range []struct {
+		a, b  Sub
+		state string
+	}{{whole, stopped, Missed}, {stopped, stopped, Undecided}, {stopped, whole, Undecided}} {
+		results := Compare(Side{Name: "a", Subs: []Sub{c.a}}, Side{Name: "b", Subs: []Sub{c.b}})
+		results[0].Subs[0].Changes = []Change{{Metric: "errors", Unit: Points, A: between(0, 0, 0.2),
+			B: between(1, 0.2, 1), Difference: between(1, -0.1, 1), Verdict: TooFew}}
+		got := l.Check(results)
+		if len(got) != 1 || got[0].State != c.state || (c.state == Missed) !=
+			(got[0].Reason == "B stopped early: too many errors") {
+			t.Errorf("A %q, B %q: %+v, want %s", c.a.Stopped, c.b.Stopped, got, c.state)
+		}
+	}
+}

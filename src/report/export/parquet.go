@@ -32,7 +32,7 @@ func Parquet(w io.Writer, t Table, version string) (err error) {
 	if err != nil {
 		return fmt.Errorf("write Parquet: %w", err)
 	}
-	p := &columnsOut{out: parquet.NewWriter(w, config), fields: t.Fields}
+	p := &columnsOut{out: parquet.NewGenericWriter[any](w, config), fields: t.Fields}
 	p.values = make([][]parquet.Value, len(t.Fields))
 	if err := t.Each(p.add); err != nil {
 		return err
@@ -86,7 +86,7 @@ func node(f sample.Field) parquet.Node {
 
 // columnsOut collects rows in columns, and writes them in row groups.
 type columnsOut struct {
-	out    *parquet.Writer
+	out    *parquet.GenericWriter[any]
 	fields []sample.Field
 	values [][]parquet.Value // by column
 	texts  []byte            // of values; it may move when it grows, what points to it does not
