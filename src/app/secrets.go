@@ -91,7 +91,7 @@ func formsOf(value string) (forms [][]byte, err error) {
 	return forms, nil
 }
 
-// noteLiterals notes what is called as secrets are, and whose value the experiment file has itself.
+// noteLiterals notes values of the experiment file whose names are those of secrets.
 func (m *Archived) noteLiterals(exp *experiment.Experiment) {
 	query := func(key, address string) {
 		_, after, _ := strings.Cut(address, "?")

@@ -47,7 +47,7 @@ func TestFormsOf(t *testing.T) {
 	}
 }
 
-// What is called as secrets are and stands in the experiment file itself is named, without its value.
+// A value of the experiment file whose name is that of a secret is named in a warning, without the value.
 func TestNoteLiterals(t *testing.T) {
 	sub := experiment.SubExperiment{Path: "?sig=hush-2&lang=en&token=${env:T}",
 		Environment: map[string]string{"DB_PASSWORD": "hush-3", "STAGE": "test"},
