@@ -245,7 +245,7 @@ func runFiles(dir string) (files []archive.File, err error) {
 
 // writeArchive writes an archive in one step, and gives its size in bytes.
 func writeArchive(to string, files []archive.File) (size int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(to), ".stellar-archive-*")
+	f, err := createBeside(to)
 	if err != nil {
 		return 0, fail.Input("write the archive: %w", err).WithHint("name another file with -o")
 	}
@@ -253,7 +253,7 @@ func writeArchive(to string, files []archive.File) (size int64, err error) {
 	if info, serr := f.Stat(); serr == nil {
 		size = info.Size()
 	}
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		return size, os.Rename(f.Name(), to)
 	}
 	return 0, errors.Join(err, os.Remove(f.Name()))

@@ -19,6 +19,9 @@ func TestOpenExperimentChecksTheRecord(t *testing.T) {
 		"no experiment": `{"id": "x", "status": "done", "results": [{"subExperiment": 0, "folder": "a"}]}`,
 		"no such sub-experiment": `{"id": "x", "status": "done", "results": [{"subExperiment": -1, "folder": "a"}],
 			"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}, {"Title": "b"}]}}`,
+		"no such function": `{"id": "x", "status": "done", "results": [{"subExperiment": 0, "folder": "a"}],
+			"functions": [{"subExperiment": -1}],
+			"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}]}}`,
 	} {
 		path := filepath.Join(t.TempDir(), "x"+archive.Extension)
 		f, err := os.Create(path)

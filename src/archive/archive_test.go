@@ -157,9 +157,20 @@ func bomb(whole []byte) []byte {
 // damaged has one bit of the rows' content flipped.
 func damaged(t *testing.T, whole []byte) []byte {
 	t.Helper()
-	at := bytes.Index(whole, []byte("run/rows.csv")) + len("run/rows.csv") + 1
+	r, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := bytes.Clone(whole)
-	out[at] ^= 0x10
+	for _, f := range r.File {
+		if f.Name == "run/rows.csv" {
+			at, err := f.DataOffset()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[at+1] ^= 0x10
+		}
+	}
 	return out
 }
 

@@ -14,8 +14,11 @@ func optionsFirst(commands []*cli.Command, args []string) []string {
 		return args
 	}
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[1]) })
-	if i < 0 || len(commands[i].Subcommands) > 0 {
+	switch {
+	case i < 0 || commands[i].SkipFlagParsing:
 		return args
+	case len(commands[i].Subcommands) > 0:
+		return append(args[:1:1], optionsFirst(commands[i].Subcommands, args[1:])...)
 	}
 	options, rest := slices.Clone(args[:2]), []string(nil)
 	for at := 2; at < len(args); at++ {

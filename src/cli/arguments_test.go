@@ -21,6 +21,9 @@ func TestOptionsFirst(t *testing.T) {
 		"history a --check":              "history --check a",
 		"history a --smallest 5% --of x": "history --smallest 5% --of x a",
 		"local start --json a":           "local start --json a",
+		"baseline set a --json":          "baseline set --json a",
+		"baseline":                       "baseline",
+		"baseline --json set":            "baseline --json set",
 		"-c file --yes":                  "-c file --yes",
 		"clean":                          "clean",
 	} {

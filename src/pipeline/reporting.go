@@ -89,7 +89,8 @@ func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log ru
 	return s.out, errors.Join(err, perr)
 }
 
-// CheckResults refuses a record whose results are not those of its experiment, or lie outside of the run's folder.
+// CheckResults refuses a record whose results or functions are not those of its experiment, or whose results lie
+// outside of the run's folder.
 func CheckResults(dir string, rec *run.Record) error {
 	if rec.Experiment == nil || rec.Experiment.Seed == nil {
 		return fail.Input("%s: its %s has no experiment", dir, run.RecordFile)
@@ -102,6 +103,12 @@ func CheckResults(dir string, rec *run.Record) error {
 		if !filepath.IsLocal(res.Folder) || filepath.Base(res.Folder) != res.Folder || res.Folder == "." {
 			return fail.Input("%s: its %s has results in %q, which is no folder of the run", dir, run.RecordFile,
 				res.Folder)
+		}
+	}
+	for _, f := range rec.Functions {
+		if i := f.SubExperiment; i < 0 || i >= len(rec.Experiment.SubExperiments) {
+			return fail.Input("%s: its %s has a function of sub-experiment %d, which the experiment does not have", dir,
+				run.RecordFile, i)
 		}
 	}
 	return nil

@@ -300,12 +300,12 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "### %s compared with %s\n\n", markdown(c.B), markdown(c.A))
+		fmt.Fprintf(out, "### %s compared with %s\n\n", Markdown(c.B), Markdown(c.A))
 		for _, line := range FoundWords(c) {
-			fmt.Fprintf(out, "- %s\n", markdown(line))
+			fmt.Fprintf(out, "- %s\n", Markdown(line))
 		}
 		for _, line := range Remarks(c) {
-			fmt.Fprintf(out, "- %s\n", markdown(line))
+			fmt.Fprintf(out, "- %s\n", Markdown(line))
 		}
 		if len(c.Differences) > 0 {
 			fmt.Fprint(out, "\nThe experiments differ:\n\n| sub-experiment | key | A | B |\n|---|---|---|---|\n")
@@ -318,13 +318,13 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		for _, sub := range c.Subs {
 			for _, m := range sub.Changes {
 				value, bounds := ChangeWords(m)
-				verdict := markdown(VerdictWords(m))
+				verdict := Markdown(VerdictWords(m))
 				if m.Claimed() {
 					verdict = "**" + verdict + "**"
 				}
-				fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s |\n", markdown(sub.Title),
-					markdown(metricWords(m.Metric)), markdown(Measured(m, m.A.Value)), markdown(Measured(m, m.B.Value)),
-					markdown(value), markdown(bounds), verdict)
+				fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s | %s |\n", Markdown(sub.Title),
+					Markdown(metricWords(m.Metric)), Markdown(Measured(m, m.A.Value)), Markdown(Measured(m, m.B.Value)),
+					Markdown(value), Markdown(bounds), verdict)
 			}
 		}
 	}
@@ -332,14 +332,14 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		fmt.Fprint(out, "\nLimits:\n\n")
 	}
 	for _, c := range checks {
-		text := markdown(CheckWords(c))
+		text := Markdown(CheckWords(c))
 		if c.State != change.Met {
 			text = "**" + text + "**"
 		}
 		fmt.Fprintf(out, "- %s\n", text)
 	}
 	if len(all) > 0 {
-		fmt.Fprintf(out, "\n<sub>%s</sub>\n", markdown(ChangeMethod(all[0].Tests)))
+		fmt.Fprintf(out, "\n<sub>%s</sub>\n", Markdown(ChangeMethod(all[0].Tests)))
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("writing the comparison: %w", err)
@@ -349,17 +349,17 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 
 func markdownRow(w io.Writer, cells ...string) {
 	for i, cell := range cells {
-		cells[i] = markdown(cell)
+		cells[i] = Markdown(cell)
 	}
 	fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
 }
 
-// markdown is text of others as words: nothing in it is a mark, a tag or a mention.
-func markdown(text string) string {
+// Markdown is text of others as words: nothing in it is a mark, a tag or a mention.
+func Markdown(text string) string {
 	var out strings.Builder
 	for _, r := range printable(text) {
 		switch {
-		case strings.ContainsRune("\\`*_{}[]|#~!", r):
+		case strings.ContainsRune("\\`*_{}[]|#~!$", r):
 			out.WriteByte('\\')
 			out.WriteRune(r)
 		case strings.ContainsRune("<>&@", r):

@@ -1,9 +1,6 @@
 package export
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // appendJSONText appends a JSON string (RFC 8259). Invalid UTF-8 becomes U+FFFD.
 func appendJSONText(b []byte, text string) []byte {
@@ -22,23 +19,4 @@ func appendJSONText(b []byte, text string) []byte {
 		}
 	}
 	return append(b, '"')
-}
-
-// markdownText is a text in a cell of a Markdown table, where nothing of it is markup.
-func markdownText(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			b.WriteByte(' ')
-		case r < ' ' || r == 0x7f:
-			b.WriteRune(utf8.RuneError)
-		case strings.ContainsRune("\\`*_|[]<>&~#!$", r):
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

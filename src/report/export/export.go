@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/vhive-serverless/STeLLAR/src/report"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
@@ -147,7 +148,7 @@ func Markdown(w io.Writer, t Table) error {
 	if err := t.Each(func(row []sample.Value) error {
 		cells := make([]string, len(row))
 		for i, f := range t.Fields {
-			cells[i] = markdownText(string(f.AppendText(nil, row[i])))
+			cells[i] = report.Markdown(string(f.AppendText(nil, row[i])))
 			filled[i] = filled[i] || row[i].Known
 		}
 		rows = append(rows, cells)
@@ -164,7 +165,7 @@ func Markdown(w io.Writer, t Table) error {
 		}
 		fmt.Fprintln(out, "|")
 	}
-	line(func(i int) string { return markdownText(t.Fields[i].Name) })
+	line(func(i int) string { return report.Markdown(t.Fields[i].Name) })
 	line(func(i int) string {
 		if k := t.Fields[i].Kind; k == sample.NumberKind || k == sample.IntegerKind {
 			return "--:"

@@ -90,7 +90,7 @@ func TestMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "| Z text | A (ms) | Count | Cold | Sent At | Request ID |\n| --- | --: | --: | --- | --- | --- |\n" +
-		"| a,\"b\" \\|\\<é\ufffd\ufffd | 12.346 | -3 | true | 2026-03-01T11:00:00.123456789Z | id-1 |\n" +
+		"| a,\"b\" \\|&#60;é   | 12.346 | -3 | true | 2026-03-01T11:00:00.123456789Z | id-1 |\n" +
 		"|  |  |  |  |  |  |\n| a | 0.000 | 0 | false | 2026-03-01T11:00:00.123456790Z | id-2 |\n"
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
