@@ -35,8 +35,9 @@ const (
 // itself, and so has every one that is held to a few milliseconds under the race detector.
 func TestFidelity(t *testing.T) {
 	relay := startToxiproxy(t)
-	light := slices.Concat(heldLoadScenes(), phaseScenes(), answeredScenes())
-	alone := slices.Concat(connectionScenes(), sharedScenes(), spreadScenes(), suspectScenes())
+	light := slices.Concat(heldLoadScenes(), phaseScenes(), answeredScenes(answeredList()))
+	alone := slices.Concat(answeredScenes(h2List()), connectionScenes(), sharedScenes(), spreadScenes(),
+		suspectScenes())
 	waiting := slices.Concat(stalledLoadScenes(), stallScenes(), failureScenes())
 	atOnce := inPairs
 	if raceEnabled {
@@ -82,9 +83,9 @@ type answered struct {
 	probe  func(*probe.Config)
 }
 
-func answeredScenes() []scene {
+func answeredScenes(list []answered) []scene {
 	var out []scene
-	for _, a := range append(answeredList(), h2List()...) {
+	for _, a := range list {
 		out = append(out, scene{a.name, a.run})
 	}
 	return out
