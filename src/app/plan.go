@@ -172,6 +172,13 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	for _, warn := range Warnings(loaded) {
 		p.Warnings = append(p.Warnings, warn.String())
 	}
+	p.tellStops(stops)
+	p.Unanswered = j.unanswered
+	return p, nil
+}
+
+// tellStops says why the run could not start.
+func (p *Plan) tellStops(stops []obstacle) {
 	if err := joinObstacles(stops); err != nil {
 		p.NotReady = err.Error()
 		if hint := fail.Hint(err); hint != noHint {
@@ -181,8 +188,6 @@ func (a App) Plan(ctx context.Context, loaded *experiment.Loaded, baseDir string
 	for _, o := range stops {
 		p.Stops = append(p.Stops, missing(o.err))
 	}
-	p.Unanswered = j.unanswered
-	return p, nil
 }
 
 // planUntil is the longest run that Until allows; nil where the file has none.

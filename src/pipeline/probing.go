@@ -83,23 +83,8 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	if r.Experiment.Sequential && !r.Experiment.TakesTurns() {
 		g.SetLimit(1)
 	}
-	place := map[int]int{} // of results
-	for at, sub := range subs {
-		r.Results[at], place[sub] = run.Result{Sub: sub, Dir: Folder(r, sub), Stopped: run.ErrUnfinished}, at
-	}
-	keep := func(results ...run.Result) { // so that a run that dies keeps what was complete
-		mu.Lock()
-		defer mu.Unlock()
-		for _, res := range results {
-			r.Results[place[res.Sub]] = res
-			if res.Note != "" {
-				r.Record.Notes = append(r.Record.Notes, r.Experiment.SubExperiments[res.Sub].Title+": "+res.Note)
-			}
-		}
-		if err := r.WriteResults(); err != nil {
-			s.Log.Warnf("%v", err)
-		}
-	}
+	place := unfinished(r, subs)
+	keep := s.keeper(r, place, &mu)
 	keep()
 	rep := s.takeTurns(r, subs, func(now run.Repetitions) {
 		mu.Lock()
