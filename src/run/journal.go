@@ -94,7 +94,7 @@ func OpenJournal(dir string) (*Journal, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(fail.Input("%s is not a regular file, so not a run's journal", path), err, f.Close())
 	}
-	if err := lock(f); err != nil {
+	if err := lockOnceFree(f, briefly()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	j, err := newJournal(f, path)
@@ -102,6 +102,26 @@ func OpenJournal(dir string) (*Journal, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return j, nil
+}
+
+// lockOnceFree takes the journal's lock, and tries again as long as wait says so. An owner that has just ended may have
+// been starting a program: the lock is then held by a copy of the open file for the moment until that program runs.
+func lockOnceFree(f interface{ Fd() uintptr }, wait func() bool) error {
+	for {
+		err := lock(f)
+		if !errors.Is(err, ErrLive) || !wait() {
+			return err
+		}
+	}
+}
+
+// briefly waits a few milliseconds each time, half a second in all, and then says no.
+func briefly() (wait func() bool) {
+	end := time.Now().Add(500 * time.Millisecond)
+	return func() bool {
+		time.Sleep(5 * time.Millisecond)
+		return time.Now().Before(end)
+	}
 }
 
 func newJournal(f journalFile, path string) (*Journal, error) {

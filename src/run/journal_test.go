@@ -64,6 +64,35 @@ func TestJournalHasOneOwner(t *testing.T) {
 	openJournal(t, dir)
 }
 
+// A process that is killed while it starts a program leaves a copy of the locked file until that program runs. The
+// journal can be opened all the same.
+func TestJournalOfAnOwnerThatHasJustEnded(t *testing.T) {
+	dir := t.TempDir()
+	f, err := os.Create(filepath.Join(dir, JournalFile))
+	check(t, err)
+	check(t, lock(f))
+	tried := 0
+	wait := func() bool { // the copy is gone at the third try
+		tried++
+		if tried == 3 {
+			check(t, f.Close())
+		}
+		return tried < 10
+	}
+	g, err := os.Open(filepath.Join(dir, JournalFile))
+	check(t, err)
+	defer g.Close()
+	if err := lockOnceFree(g, wait); err != nil || tried != 3 {
+		t.Errorf("after %d tries: %v; want the lock at the third", tried, err)
+	}
+	other, err := os.Open(filepath.Join(dir, JournalFile))
+	check(t, err)
+	defer other.Close()
+	if err := lockOnceFree(other, wait); !errors.Is(err, ErrLive) || tried != 10 {
+		t.Errorf("a lock that stays: %v after %d tries; want ErrLive after 10", err, tried)
+	}
+}
+
 func openJournal(t *testing.T, dir string) *Journal {
 	t.Helper()
 	j, err := OpenJournal(dir)

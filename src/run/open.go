@@ -146,5 +146,5 @@ func Live(dir string) bool {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(lock(f), ErrLive) // a lock that could be taken is released with the file
+	return errors.Is(lockOnceFree(f, briefly()), ErrLive) // a lock that could be taken is released with the file
 }
