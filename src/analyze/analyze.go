@@ -107,6 +107,9 @@ type Split struct {
 // Rows is the number of rows that count: all except warm-up.
 func (s Summary) Rows() int { return s.Count + s.Errors }
 
+// AllRows is the number of rows, those of warm-up among them.
+func (s Summary) AllRows() int { return s.Rows() + s.Warmup }
+
 // Light is the summary without its bursts, for when their plots are drawn: the rest takes under a megabyte.
 func (s Summary) Light() Summary {
 	s.Bursts = Bursts{}

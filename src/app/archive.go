@@ -17,6 +17,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/generate"
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/study"
 )
 
 // ArchiveOptions are what the user says of an archive.
@@ -50,8 +51,8 @@ func (a App) Archive(ctx context.Context, name string, opts ArchiveOptions) (*Ar
 	if err != nil {
 		return nil, err
 	}
-	if rec.Experiment == nil || rec.Experiment.Seed == nil {
-		return nil, fail.Input("%s: its %s has no experiment", opened.Dir, run.RecordFile)
+	if err := errors.Join(pipeline.CheckResults(opened.Dir, rec), pipeline.CheckRows(opened.Dir, rec)); err != nil {
+		return nil, err
 	}
 	made := &Archived{File: opts.File}
 	if made.File == "" {
@@ -59,6 +60,9 @@ func (a App) Archive(ctx context.Context, name string, opts ArchiveOptions) (*Ar
 	}
 	if _, err := os.Lstat(made.File); err == nil {
 		return nil, fail.Input("%s exists already", made.File).WithHint("name another file with -o")
+	}
+	if err := made.noteRows(ctx, opened.Dir, rec); err != nil {
+		return nil, err
 	}
 	files, err := a.archiveFiles(opened.Dir, rec, made)
 	if err != nil {
@@ -163,6 +167,21 @@ func readBeside(rec *run.Record, in input, place string, made *Archived) (files 
 		}
 	}
 	return files, nil
+}
+
+// noteRows notes sub-experiments with other rows than the record counts.
+func (m *Archived) noteRows(ctx context.Context, dir string, rec *run.Record) error {
+	for _, res := range rec.Results {
+		sub, err := readRows(ctx, filepath.Join(dir, res.Folder, study.LatenciesFile), "")
+		if err != nil {
+			return err
+		}
+		if text := res.Miscounted(sub.Rows); text != "" {
+			m.note("%s: %s; the archive has them as they are", rec.Experiment.SubExperiments[res.SubExperiment].Title,
+				text)
+		}
+	}
+	return nil
 }
 
 // note adds what could not be made sure of, once.

@@ -25,6 +25,8 @@ import (
 type Comparison struct {
 	Runs   []report.Changed `json:"comparisons"`
 	Checks []change.Check   `json:"limits,omitempty"`
+	// a sentence for each sub-experiment that has other rows than its run's record counts
+	Miscounted []string `json:"miscounted,omitempty"`
 }
 
 // ParseLimits reads limits; see change.ParseLimit.
@@ -41,8 +43,18 @@ func ParseLimits(texts []string) ([]change.Limit, error) {
 }
 
 // Check checks limits, and enters what it finds. The error has the exit code of missed thresholds, and names those that
-// were missed; with strict, also those that could not be decided.
+// were missed; with strict, also those that could not be decided. With strict, rows that are missing are an error of bad
+// input, which comes first.
 func (c *Comparison) Check(limits []change.Limit, strict bool) error {
+	missed := c.checkLimits(limits, strict)
+	if !strict || len(c.Miscounted) == 0 {
+		return missed
+	}
+	return errors.Join(fail.Input("the runs do not have the rows that were measured:\n%s",
+		strings.Join(c.Miscounted, "\n")).WithHint("put the complete files back, or leave --strict out"), missed)
+}
+
+func (c *Comparison) checkLimits(limits []change.Limit, strict bool) error {
 	var results []change.Result
 	for _, r := range c.Runs {
 		results = append(results, r.Result)
@@ -77,6 +89,9 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 		all = append(all, one)
 	}
 	out := &Comparison{}
+	for _, one := range all {
+		out.Miscounted = append(out.Miscounted, one.miscounted...)
+	}
 	var sides []change.Side
 	for _, other := range all[1:] {
 		pairs, onlyA, onlyB := experiment.MatchSubs(all[0].keys, other.keys)
@@ -116,6 +131,8 @@ type compared struct {
 	own  experiment.Keys
 	keys []experiment.Keys // of the sub-experiments that have results
 	subs []change.Sub
+
+	miscounted []string // sub-experiments with other rows than the record counts, each with the run's name
 }
 
 // readCompared reads the rows of a run.
@@ -152,6 +169,9 @@ func (a App) readCompared(ctx context.Context, path string) (out compared, err e
 			return compared{}, err
 		}
 		sub.Stopped = res.Stopped
+		if text := res.Miscounted(sub.Rows); text != "" {
+			out.miscounted = append(out.miscounted, fmt.Sprintf("%s: %s: %s", out.name, sub.Title, text))
+		}
 		out.keys, out.subs = append(out.keys, keys[res.SubExperiment]), append(out.subs, sub)
 	}
 	return out, nil
@@ -228,6 +248,7 @@ func differences(a, b compared, pairs [][2]int) []report.KeyDifference {
 func warnings(a, b compared) []string {
 	var out []string
 	for _, c := range []compared{a, b} {
+		out = append(out, c.miscounted...)
 		switch {
 		case c.rec == nil:
 			out = append(out, c.name+" was made by the original STeLLAR or another tool: nothing is known of its "+

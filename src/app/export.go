@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ func (a App) Export(ctx context.Context, path string, e Export, w io.Writer) (er
 	if err != nil {
 		return err
 	}
+	x.log = a.Log
 	switch e.Format {
 	case ExportOpenMetrics:
 		return x.metrics(ctx, w)
@@ -128,15 +130,15 @@ type exported struct {
 	dir  string
 	rec  *run.Record // nil: files of the original tool
 	subs []exportedSub
+	log  run.Logger // of what is missing
 }
 
 // exportedSub is one sub-experiment of it.
 type exportedSub struct {
 	as     analyze.Identity
-	file   string // its latencies.csv, which may not exist where it has no rows
-	rows   int    // that the record counts; 0: not known
-	unsent int
-	method string // of its requests
+	file   string           // its latencies.csv, which may not exist where it has no rows
+	result run.ResultRecord // of the record; of files of the original tool nothing
+	method string           // of its requests
 }
 
 // newExported finds what there is of a run.
@@ -162,7 +164,7 @@ func exportedOf(dir string, rec *run.Record) (*exported, error) {
 	x := &exported{id: rec.ID, dir: dir, rec: rec}
 	for _, res := range rec.Results {
 		x.subs = append(x.subs, exportedSub{as: study.Identity(rec, res.SubExperiment),
-			file: filepath.Join(dir, res.Folder, study.LatenciesFile), rows: res.Rows, unsent: res.Unsent,
+			file: filepath.Join(dir, res.Folder, study.LatenciesFile), result: res,
 			method: rec.Experiment.SubExperiments[res.SubExperiment].RequestMethod()})
 	}
 	return x, nil
@@ -197,7 +199,7 @@ func (x *exported) latencies(ctx context.Context) export.Table {
 		for _, sub := range x.subs {
 			row := append([]sample.Value{sample.TextValue(x.id)}, sub.as.Values()...)
 			first := len(row)
-			if err := sub.each(ctx, func(typed *sample.Typed, s *sample.Sample) error {
+			if err := x.each(ctx, sub, func(typed *sample.Typed, s *sample.Sample) error {
 				row = typed.Append(row[:first], s)
 				return do(row)
 			}); err != nil {
@@ -208,12 +210,14 @@ func (x *exported) latencies(ctx context.Context) export.Table {
 	}}
 }
 
-// each passes the rows of a sub-experiment on. One that stopped before its first row has none.
-func (s exportedSub) each(ctx context.Context, do func(*sample.Typed, *sample.Sample) error) error {
+// each passes the rows of a sub-experiment on. One that stopped before its first row has none. Other rows than the
+// record counts are warned of.
+func (x *exported) each(ctx context.Context, s exportedSub, do func(*sample.Typed, *sample.Sample) error) error {
 	f, err := os.Open(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if s.rows > 0 {
-			return fail.Input("%s is not there, but %s says that it had %d rows", s.file, run.RecordFile, s.rows).
+		if s.result.Rows > 0 {
+			return fail.Input("%s is not there, but %s says that it had %d rows", s.file, run.RecordFile,
+				s.result.Rows).
 				WithHint("put the file back; statistics can be exported without it (--table statistics)")
 		}
 		return nil
@@ -236,10 +240,13 @@ func (s exportedSub) each(ctx context.Context, do func(*sample.Typed, *sample.Sa
 			failed = do(typed, row)
 		}
 	})
-	if failed != nil {
-		return failed
+	if err = cmp.Or(failed, err); err != nil || x.rec == nil {
+		return err
 	}
-	return err
+	if text := s.result.Miscounted(n); text != "" {
+		x.log.Warnf("%s: %s", s.as.Title, text)
+	}
+	return nil
 }
 
 // statistics is the table of the run's statistics.csv, each row with its run.
@@ -329,8 +336,8 @@ func (x *exported) summarize(ctx context.Context) ([]export.SubMetrics, error) {
 	var out []export.SubMetrics
 	for _, sub := range x.subs {
 		counts := export.NewCounts()
-		c := analyze.NewCollector(analyze.Options{Identity: sub.as, Unsent: sub.unsent})
-		if err := sub.each(ctx, func(_ *sample.Typed, row *sample.Sample) error {
+		c := analyze.NewCollector(analyze.Options{Identity: sub.as, Unsent: sub.result.Unsent})
+		if err := x.each(ctx, sub, func(_ *sample.Typed, row *sample.Sample) error {
 			counts.Add(row)
 			c.Add(row)
 			return nil

@@ -310,7 +310,16 @@ func pastSubs(dir string, rec *run.Record) ([]history.Sub, error) {
 		}
 	}
 	for _, res := range rec.Results {
-		if i := res.SubExperiment; i >= 0 && i < len(out) && res.Stopped != "" {
+		i := res.SubExperiment
+		if i < 0 || i >= len(out) {
+			continue
+		}
+		// The table does not say how many rows of warm-up there were.
+		known := out[i].Failed == "" && rec.Experiment.SubExperiments[i].WarmupBursts == 0
+		if n := out[i].Stats.Rows(); known && n != res.Rows {
+			out[i].Failed = fmt.Sprintf("its statistics are of %d rows, but %s counts %d", n, run.RecordFile, res.Rows)
+		}
+		if res.Stopped != "" {
 			out[i].Failed = res.Stopped
 		}
 	}

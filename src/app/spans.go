@@ -53,6 +53,7 @@ func (j *job) spansOf(ctx context.Context, dir string, config *spans.Config) (re
 		if err != nil {
 			return err
 		}
+		x.log = j.Log
 		result, err = x.send(ctx, config, j.Version)
 		return err
 	})
@@ -105,7 +106,7 @@ func (x *exported) send(ctx context.Context, config *spans.Config, version strin
 		if x.rec != nil {
 			source.Region = x.rec.Experiment.Region
 		}
-		if err := sub.each(ctx, func(_ *sample.Typed, row *sample.Sample) error {
+		if err := x.each(ctx, sub, func(_ *sample.Typed, row *sample.Sample) error {
 			return sender.Add(ctx, source, row)
 		}); err != nil {
 			result, _ := sender.Close(ctx)

@@ -139,7 +139,13 @@ func (s *reporter) report() error {
 			continue
 		}
 		errs = append(errs, s.plot(sum))
-		s.out.Subs = append(s.out.Subs, page.NewSub(sum))
+		shown := page.NewSub(sum)
+		if text := res.Miscounted(sum.AllRows()); text != "" {
+			text += ", and the statistics are of these"
+			shown.Warnings = append([]string{text}, shown.Warnings...)
+			s.log.Warnf("%s: %s", sum.Title, text)
+		}
+		s.out.Subs = append(s.out.Subs, shown)
 		sums = append(sums, sum.Light())
 	}
 	for _, line := range analyze.Advise(sums) {

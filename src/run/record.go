@@ -132,6 +132,19 @@ type ResultRecord struct {
 	Cut       string        `json:"cut,omitempty"` // why it ended early, where that was asked for
 }
 
+// Miscounted says that latencies.csv has other rows than the record counts; empty: it has these. Of a sub-experiment
+// that was not complete when its run died the record counts none, and of one that stopped early perhaps too few: further
+// rows are no fault there.
+func (r ResultRecord) Miscounted(rows int) string {
+	switch {
+	case rows < r.Rows:
+		return fmt.Sprintf("latencies.csv has only %d of the %d rows that %s counts", rows, r.Rows, RecordFile)
+	case rows > r.Rows && r.Stopped == "":
+		return fmt.Sprintf("latencies.csv has %d rows, but %s counts %d", rows, RecordFile, r.Rows)
+	}
+	return ""
+}
+
 // Names in a run's directory.
 const (
 	RecordFile = "run.json"

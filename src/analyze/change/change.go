@@ -15,6 +15,7 @@ import (
 // Sub is what one run measured of one sub-experiment.
 type Sub struct {
 	Title  string
+	Rows   int // all, those of warm-up among them
 	Bursts analyze.Bursts
 	Costs  []BurstCost // of the bursts of which requests have a cost; nil where none has one
 	// why it ended before its last burst, such as too many errors; empty: it did not

@@ -33,7 +33,7 @@ func (c *Collector) Add(r *sample.Sample) {
 // Sub is all that was added; nothing can be added afterwards.
 func (c *Collector) Sub() (Sub, error) {
 	sum, err := c.rows.Summary()
-	out := Sub{Title: c.title, Bursts: sum.Bursts}
+	out := Sub{Title: c.title, Rows: sum.AllRows(), Bursts: sum.Bursts}
 	for _, burst := range slices.Sorted(maps.Keys(c.costs)) {
 		out.Costs = append(out.Costs, c.costs[burst])
 	}
