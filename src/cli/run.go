@@ -245,6 +245,9 @@ func (c *command) newApp(cc *cli.Context) (app.App, error) {
 	if err != nil {
 		return app.App{}, err
 	}
+	if d := cc.Duration("max-duration"); d < 0 {
+		return app.App{}, fail.Input("--max-duration %s: want a time of more than 0, or 0 for no limit", d)
+	}
 	cores, err := clientCores(cc)
 	if err != nil {
 		return app.App{}, err

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -64,7 +66,39 @@ func usageError(cc *cli.Context, err error, _ bool) error {
 			return fail.Input("%s", text).WithHint("`stellar version` prints the version")
 		}
 	}
+	if parts := valueForm.FindStringSubmatch(text); parts != nil {
+		text = wrongValue(flags, parts[1], parts[2])
+	}
 	return fail.Input("%s", text).WithHint("`%s --help` lists the options", name)
+}
+
+// valueForm is how the flag package begins its error on a value that it cannot read: the value, quoted, and the flag;
+// compiled once, never changed.
+var valueForm = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-+([^ :]+): `)
+
+// wrongValue says what to write in place of a flag's value.
+func wrongValue(flags []cli.Flag, quoted, name string) string {
+	want := "another value"
+	i := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if i < 0 {
+		return fmt.Sprintf("%s %s: want %s", dashed(name), quoted, want)
+	}
+	switch flags[i].(type) {
+	case *cli.DurationFlag:
+		want = "a time with its unit, such as 30s, 5m or 1h30m"
+		if value, err := strconv.Unquote(quoted); err == nil {
+			if _, err := strconv.ParseFloat(value, 64); err == nil {
+				want += "; did you mean " + value + "s?"
+			}
+		}
+	case *cli.IntFlag:
+		want = "a whole number"
+	case *cli.Float64Flag:
+		want = "a number"
+	case *cli.BoolFlag:
+		want = "true, false, or the option without a value"
+	}
+	return fmt.Sprintf("%s %s: want %s", dashed(name), quoted, want)
 }
 
 // flagNames are those of all flags, help among them.

@@ -25,6 +25,13 @@ func TestDidYouMean(t *testing.T) {
 		"my.json":                     "an experiment is run with `stellar -c my.json`;",
 		"local":                       "stellar local needs start, status, stop, logs or plugin\n",
 		"plan --version":              "`stellar version` prints the version",
+		"--max-duration 5 h.org":      `--max-duration "5": want a time with its unit, such as 30s, 5m or 1h30m; did you mean 5s?`,
+		"probe x --max-duration 1,5s": `--max-duration "1,5s": want a time with its unit, such as 30s, 5m or 1h30m` + "\n",
+		"--max-duration -5s h.org":    "--max-duration -5s: want a time of more than 0, or 0 for no limit",
+		"-n 1.5 h.org":                `-n "1.5": want a whole number`,
+		"--iat 1s h.org":              `--iat "1s": want a number` + "\n",
+		"--iat NaN h.org":             "--iat NaN: want seconds from 0 on",
+		"--serverless=no -c x":        `--serverless "no": want true, false, or the option without a value`,
 		"-c my/file.json":             "check the path: my/file.json is relative to ",
 	} {
 		w := testProcess(strings.Fields(args)...)

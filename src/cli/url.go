@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -92,18 +93,25 @@ func urlExperiment(address string, requests int, sizes string, iat float64) ([]b
 	if requests < 1 {
 		return nil, fail.Input("-n %d: at least 1 request is needed", requests)
 	}
+	if !(iat >= 0) || math.IsInf(iat, 0) {
+		return nil, fail.Input("--iat %v: want seconds from 0 on, such as 0.5", iat)
+	}
 	var cycle []int
 	for _, text := range strings.Split(sizes, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || n < 1 {
+		if err != nil || n < 1 || n > math.MaxInt32 {
 			return nil, fail.Input("-b %q: %q is no size of a burst; want whole numbers from 1 on, as in 1,10", sizes,
 				text)
 		}
 		cycle = append(cycle, n)
 	}
-	bursts := 0
-	for sent := 0; sent < requests; bursts++ {
-		sent += cycle[bursts%len(cycle)]
+	each := 0 // requests of a cycle
+	for _, n := range cycle {
+		each += n
+	}
+	bursts := requests / each * len(cycle)
+	for left := requests % each; left > 0; bursts++ {
+		left -= cycle[bursts%len(cycle)]
 	}
 	title := address
 	if u, err := url.Parse(address); err == nil && u.Host != "" {

@@ -79,7 +79,8 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	defer done()
 	ctx, stop := s.platform.whileAlive(ctx)
 	defer stop()
-	g, ctx := errgroup.WithContext(ctx) // a defect in one ends them all
+	whole := ctx
+	g, ctx := errgroup.WithContext(whole) // a defect in one ends them all
 	if r.Experiment.Sequential && !r.Experiment.TakesTurns() {
 		g.SetLimit(1)
 	}
@@ -92,7 +93,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		mu.Unlock()
 		keep()
 	})
-	defer rep.end(ctx)
+	defer rep.end(whole, ctx)
 	for _, group := range groups(r, subs) {
 		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, group, probing{ports, rep, place}, keep) }))
 	}

@@ -69,9 +69,10 @@ func (p *repeater) leave(place int) {
 	}
 }
 
-// end completes the record of a run that ended in the middle of a repetition: its time was over, or the context, which
-// is that of the requests, was ended by MaxDuration or by the user.
-func (p *repeater) end(ctx context.Context) {
+// end completes the record of a run that ended in the middle of a repetition: its time was over, the measurement was
+// ended by MaxDuration, by the user or by a defect, or no sub-experiment takes part any more. requests is the context
+// of the requests, which ends with the last of them; whole is the one of the measurement, from which it was made.
+func (p *repeater) end(whole, requests context.Context) {
 	if p == nil {
 		return
 	}
@@ -79,16 +80,18 @@ func (p *repeater) end(ctx context.Context) {
 	if p.state.Ended != "" || !p.run.Experiment.Repeats() {
 		return
 	}
-	cause, during := context.Cause(ctx), fmt.Sprintf("during repetition %d", p.state.Complete+1)
+	cause, during := context.Cause(requests), fmt.Sprintf("during repetition %d", p.state.Complete+1)
 	switch {
 	case p.until != nil && p.elapsed() >= p.until.Longest():
 		p.finish(fmt.Sprintf("the %s were over %s", p.minutes(), during), nil)
 	case errors.Is(cause, errTimeUp):
 		p.finish(fmt.Sprintf("--max-duration %s was over %s", short(p.stage.MaxDuration), during), nil)
-	case cause != nil && !errors.Is(cause, context.Canceled): // that one is the end of all requests
+	case cause != nil && !errors.Is(cause, context.Canceled):
 		p.finish(fmt.Sprintf("%v %s", cause, during), nil)
+	case whole.Err() != nil:
+		p.finish("interrupted "+during, nil)
 	default:
-		return
+		p.finish("all sub-experiments had stopped early, the last one "+during, nil)
 	}
 	p.keep(p.state)
 }

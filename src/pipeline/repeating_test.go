@@ -137,7 +137,7 @@ func TestUntilTheTimeIsOver(t *testing.T) {
 	// The time ends within a repetition.
 	p, _, _ = repeated(t, "1% 0")
 	p.elapsed = func() time.Duration { return 61 * time.Second }
-	p.end(t.Context())
+	p.end(t.Context(), t.Context())
 	const over = "max_minutes 1 were over during repetition 1"
 	if ended := p.run.Record.Repetitions.Ended; !strings.Contains(ended, over) {
 		t.Errorf("ended: %s", ended)
@@ -152,17 +152,20 @@ func TestUntilTheTimeIsOver(t *testing.T) {
 	}
 }
 
-// TestStoppedRepetitions: why a run ended in the middle of a repetition is recorded, and nothing of one that did not.
+// TestStoppedRepetitions: why a run ended in the middle of a repetition is recorded.
 func TestStoppedRepetitions(t *testing.T) {
 	for _, c := range []struct {
-		text  string
-		cause error
-		want  string
+		text    string
+		cause   error
+		stopped bool // the whole measurement was ended, not only the requests
+		want    string
 	}{
-		{"1% 0", errTimeUp, "Until 1% ended after 0 repetitions: --max-duration 2s was over during repetition 1"},
-		{"1% 0", errors.New("interrupted"), "Until 1% ended after 0 repetitions: interrupted during repetition 1"},
-		{"1% 0", nil, ""}, // all requests have ended
-		{"", errTimeUp, "the plan was sent 0 times; --max-duration 2s was over during repetition 1"},
+		{"1% 0", errTimeUp, true, "Until 1% ended after 0 repetitions: --max-duration 2s was over during repetition 1"},
+		{"1% 0", errors.New("broken"), false, "Until 1% ended after 0 repetitions: broken during repetition 1"},
+		{"1% 0", nil, true, "Until 1% ended after 0 repetitions: interrupted during repetition 1"},
+		{"1% 0", nil, false, "Until 1% ended after 0 repetitions: all sub-experiments had stopped early, the last one " +
+			"during repetition 1"},
+		{"", errTimeUp, true, "the plan was sent 0 times; --max-duration 2s was over during repetition 1"},
 	} {
 		p, _, _ := repeated(t, c.text)
 		p.stage.MaxDuration = 2 * time.Second
@@ -170,9 +173,13 @@ func TestStoppedRepetitions(t *testing.T) {
 		if c.text == "" {
 			p.run.Experiment.Repeat = 2
 		}
-		ctx, cancel := context.WithCancelCause(t.Context())
+		whole, stop := context.WithCancelCause(t.Context())
+		requests, cancel := context.WithCancelCause(whole)
+		if c.stopped {
+			stop(c.cause)
+		}
 		cancel(c.cause)
-		p.end(ctx)
+		p.end(whole, requests)
 		ended := ""
 		if rec := p.run.Record.Repetitions; rec != nil {
 			ended = rec.Ended
