@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -18,6 +19,7 @@ import (
 // be closed.
 type ArchivedExperiment struct {
 	File    string // the effective experiment; what it names lies beside it
+	Name    string // of that file for messages: the archive, then its path in it
 	Run     *OpenedRun
 	Options Options // the run's own: whether it deployed, endpoints, prices, the one sub-experiment that it ran
 }
@@ -32,7 +34,8 @@ func OpenExperiment(path string, getenv func(string) string) (*ArchivedExperimen
 	if err != nil {
 		return nil, err
 	}
-	x := &ArchivedExperiment{Run: opened, Options: Options{Only: -1, Serverless: true}}
+	x := &ArchivedExperiment{Name: filepath.Join(path, archive.InputDir, archive.Experiment), Run: opened,
+		Options: Options{Only: -1, Serverless: true}}
 	if err := x.fill(path, getenv); err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
@@ -85,13 +88,17 @@ func keepExperiment(path string, getenv func(string) string) (string, error) {
 	if err := os.MkdirAll(all, 0o755); err != nil {
 		return "", fail.Input("make the folder of unpacked archives: %w", err).WithHint("set STELLAR_CACHE_DIR")
 	}
-	dir, err := os.MkdirTemp(all, ".unpacking-")
+	pruneArchives(all, time.Now())
+	dir, err := os.MkdirTemp(all, unpackingPrefix)
 	if err != nil {
 		return "", fmt.Errorf("unpack %s: %w", path, err)
 	}
 	keep := func(name string) bool { return strings.HasPrefix(name, archive.InputDir+"/") }
 	to := filepath.Join(all, sum[:16])
 	if err = archive.Unpack(path, dir, keep); err == nil {
+		err = markUsed(dir)
+	}
+	if err == nil {
 		err = replaceFolder(dir, to)
 	}
 	if err != nil {
@@ -100,8 +107,42 @@ func keepExperiment(path string, getenv func(string) string) (string, error) {
 	return filepath.Join(to, archive.InputDir), nil
 }
 
+// Names and ages of what is unpacked into the cache. They are those of builds.
+const (
+	unpackingPrefix = ".unpacking-"
+	archiveUnused   = 30 * 24 * time.Hour // one that no command has opened for so long is removed
+	archiveUnmade   = 24 * time.Hour      // what a killed process left half unpacked
+)
+
+// markUsed notes that an unpacked archive is used now: its checksums have the time of the last use.
+func markUsed(dir string) error {
+	now := time.Now()
+	return os.Chtimes(filepath.Join(dir, archive.SumsFile), now, now)
+}
+
+// pruneArchives removes unpacked archives that no command has opened for a month, and what killed processes left. What
+// cannot be removed stays: it only takes space.
+func pruneArchives(all string, now time.Time) {
+	entries, err := os.ReadDir(all)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		dir, most := filepath.Join(all, e.Name()), archiveUnused
+		info, err := os.Stat(filepath.Join(dir, archive.SumsFile))
+		if strings.HasPrefix(e.Name(), unpackingPrefix) {
+			info, err = e.Info()
+			most = archiveUnmade
+		}
+		if err == nil && now.Sub(info.ModTime()) > most {
+			_ = os.RemoveAll(dir)
+		}
+	}
+}
+
 // replaceFolder moves a folder to where an older one of the same content may be, which another process may be using.
 func replaceFolder(from, to string) error {
+	_ = markUsed(to) // before it is looked at, so that no other process removes it as unused
 	if changed, err := archive.Changed(to); err == nil && len(changed) == 0 {
 		return os.RemoveAll(from)
 	}

@@ -3,7 +3,9 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -23,19 +25,75 @@ func TestOpenExperimentChecksTheRecord(t *testing.T) {
 			"functions": [{"subExperiment": -1}],
 			"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}]}}`,
 	} {
-		path := filepath.Join(t.TempDir(), "x"+archive.Extension)
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = archive.Write(f, []archive.File{{Name: archive.RunDir + "/run.json", Text: []byte(record)},
-			{Name: archive.InputDir + "/" + archive.Experiment, Text: []byte(`{}`)}})
-		if err != nil || f.Close() != nil {
-			t.Fatal(err)
-		}
-		x, err := OpenExperiment(path, home)
+		x, err := OpenExperiment(archivedRecord(t, record), home)
 		if fail.Code(err) != fail.CodeInput {
 			t.Errorf("%s: %+v, %v; want an error of bad input", name, x, err)
 		}
+	}
+}
+
+// archivedRecord is the path of an archive with a record and an empty experiment.
+func archivedRecord(t *testing.T, record string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x"+archive.Extension)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = archive.Write(f, []archive.File{{Name: archive.RunDir + "/run.json", Text: []byte(record)},
+		{Name: archive.InputDir + "/" + archive.Experiment, Text: []byte(`{}`)}})
+	if err != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUnpackedArchivesAreRemoved: an archive that is opened takes those away that nobody has opened for a month, and
+// what was left half unpacked a day ago. Its own folder is used again, and stays.
+func TestUnpackedArchivesAreRemoved(t *testing.T) {
+	cache := t.TempDir()
+	getenv := func(name string) string { return map[string]string{"STELLAR_CACHE_DIR": cache}[name] }
+	path := archivedRecord(t, `{"id": "x",
+		"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}]}}`)
+	open := func() string {
+		t.Helper()
+		x, err := OpenExperiment(path, getenv)
+		if err != nil || x.Close() != nil {
+			t.Fatal(err)
+		}
+		return filepath.Dir(filepath.Dir(x.File))
+	}
+	own := open()
+	age := func(days int, path ...string) {
+		t.Helper()
+		then := time.Now().Add(-time.Duration(days) * 24 * time.Hour)
+		if err := os.Chtimes(filepath.Join(path...), then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, days := range map[string]int{"old": 31, "new": 29, ".unpacking-1": 2, ".unpacking-2": 0} {
+		dir := filepath.Join(filepath.Dir(own), name)
+		if err := os.CopyFS(dir, os.DirFS(own)); err != nil {
+			t.Fatal(err)
+		}
+		age(days, dir, archive.SumsFile)
+		age(days, dir)
+	}
+	age(29, own, archive.SumsFile)
+	if again := open(); again != own {
+		t.Errorf("unpacked to %s, then to %s", own, again)
+	}
+	age(31, filepath.Dir(own), "new", archive.SumsFile)
+	open()
+	var left []string
+	entries, err := os.ReadDir(filepath.Dir(own))
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{".unpacking-2", filepath.Base(own)}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("left are %q (%v), want %q", left, err, want)
+	}
+	if info, err := os.Stat(filepath.Join(own, archive.SumsFile)); err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Errorf("its use was not noted: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,8 +65,8 @@ func (c *command) validateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			loaded, err := experiment.InspectWith(file, app.KnownProviders(),
-				experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(file))})
+			how := c.reading(cc, file)
+			loaded, err := experiment.InspectWith(file, app.KnownProviders(), how)
 			if loaded == nil {
 				return err
 			}
@@ -84,7 +85,7 @@ func (c *command) validateCommand() *cli.Command {
 				_, err = c.Stdout.Write(text)
 				return err
 			}
-			printf(c.Stdout, "%s is valid: %s\n", file, counted(len(loaded.Experiment.SubExperiments),
+			printf(c.Stdout, "%s is valid: %s\n", cmp.Or(how.Name, file), counted(len(loaded.Experiment.SubExperiments),
 				"sub-experiment"))
 			return nil
 		},

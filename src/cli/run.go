@@ -189,8 +189,8 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	how := experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(path)),
-		Standing: cc.IsSet("serverless") && !cc.Bool("serverless")}
+	how := c.reading(cc, path)
+	how.Standing = cc.IsSet("serverless") && !cc.Bool("serverless")
 	if c.archived != nil && !cc.IsSet("serverless") {
 		how.Standing = !c.archived.Options.Serverless
 	}
@@ -204,6 +204,15 @@ func (c *command) load(cc *cli.Context) (*experiment.Loaded, error) {
 			cc.Int("run-only"), n-1)
 	}
 	return loaded, nil
+}
+
+// reading is how the experiment file at a path is read.
+func (c *command) reading(cc *cli.Context, path string) experiment.Reading {
+	how := experiment.Reading{Provider: cc.String("provider"), RuntimeOf: app.RuntimeOf(folderOf(path))}
+	if c.archived != nil {
+		how.Name = c.archived.Name
+	}
+	return how
 }
 
 // read loads the experiment file, prints the notes of its reading, and gives an App that is ready to run it.

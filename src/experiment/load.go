@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ func LoadStanding(path string, known []Provider) (*Loaded, error) {
 type Reading struct {
 	Standing bool   // its functions exist already: what it does not say of their code stays empty
 	Provider string // in place of the file's own; empty: the file's own
+	Name     string // of the file in messages; empty: its path
 	// gives the runtime of a function for which the file names none, and the file of its folder that shows it; empty:
 	// it is not known. nil: no folder is looked at.
 	RuntimeOf func(function string) (id, by string)
@@ -109,7 +111,7 @@ func inspect(path string, known []Provider, how Reading) (*Loaded, error) {
 	if err != nil {
 		return nil, fail.Input("finding the folder of the experiment file %s: %w", path, err)
 	}
-	d := newDecoder(newSource(path, data))
+	d := newDecoder(newSource(cmp.Or(how.Name, path), data))
 	d.traces, d.standing = &traceFiles{dir: dir, read: map[traceUse]traceFound{}}, how.Standing
 	d.replace, d.runtimeOf = how.Provider, how.RuntimeOf
 	return d.parse(known)
