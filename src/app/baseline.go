@@ -20,11 +20,14 @@ import (
 // BaselineWord names the baseline in place of a run's path.
 const BaselineWord = "baseline"
 
-// The baseline is kept in a folder of the state directory: what it is, and the files that a comparison reads.
+// The baseline is kept in a folder of the state directory: a file that says what it is, and beside it a folder with the
+// files that a comparison reads. A new one is complete before the file names it: whenever the process is killed, there
+// is the old baseline or the new one.
 const (
 	baselineFolder = "baseline"
 	baselineFile   = "baseline.json"
-	baselineRun    = "run"
+	baselineCopy   = "run-"         // how the folders of copies begin
+	baselineUnused = 24 * time.Hour // after it, a copy that the file does not name was left by a killed process
 )
 
 // Baseline is the run that is kept to compare with.
@@ -52,48 +55,65 @@ func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err e
 	if err != nil {
 		return Baseline{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
-		return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
-	}
-	made, err := os.MkdirTemp(filepath.Dir(home), ".baseline-")
-	if err != nil {
-		return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(made)) }() // what was not put in its place
 	kept = Baseline{ID: id, From: opened.Dir, Set: time.Now().UTC().Truncate(time.Second)}
 	if opened.Archive != "" {
 		kept.From = opened.Archive
 	}
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return Baseline{}, err
-		}
-		n, err := copyInto(filepath.Join(made, baselineRun, file.name), file.path)
-		if err != nil {
-			return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
-		}
-		kept.Bytes += n
+	if err := kept.replace(ctx, home, files); err != nil {
+		return Baseline{}, fmt.Errorf("keep the baseline: %w", err)
 	}
-	kept.Dir = filepath.Join(home, baselineRun)
-	return kept, replaceBaseline(home, made, kept)
+	return kept, nil
 }
 
-// replaceBaseline puts a baseline in the place of an earlier one.
-func replaceBaseline(home, made string, kept Baseline) error {
-	text, err := json.MarshalIndent(kept, "", "  ")
-	if err == nil {
-		err = os.WriteFile(filepath.Join(made, baselineFile), append(text, '\n'), 0o644)
+// replace copies files into a folder of their own, and makes it the baseline. An older copy is removed afterwards.
+func (b *Baseline) replace(ctx context.Context, home string, files []comparedFile) error {
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.RemoveAll(home)
+	dir, err := os.MkdirTemp(home, baselineCopy)
+	if err != nil {
+		return err
 	}
+	b.Dir = dir
+	for _, file := range files {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		var n int64
+		if n, err = copyInto(filepath.Join(dir, file.name), file.path); err != nil {
+			break
+		}
+		b.Bytes += n
+	}
+	was, werr := readBaseline(home)
 	if err == nil {
-		err = os.Rename(made, home)
+		err = ReplaceFile(filepath.Join(home, baselineFile), func(w io.Writer) error {
+			to := json.NewEncoder(w)
+			to.SetIndent("", "  ")
+			return to.Encode(b)
+		})
 	}
 	if err != nil {
-		return fmt.Errorf("keep the baseline: %w", err)
+		return errors.Join(err, os.RemoveAll(dir))
 	}
+	removeCopies(home, func(path string, age time.Duration) bool {
+		return path != dir && (werr == nil && path == was.Dir || age > baselineUnused)
+	})
 	return nil
+}
+
+// removeCopies removes copies of baselines. One that cannot be removed only takes space.
+func removeCopies(home string, which func(path string, age time.Duration) bool) {
+	entries, err := os.ReadDir(home)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if path := filepath.Join(home, e.Name()); err == nil && e.IsDir() && which(path, time.Since(info.ModTime())) {
+			_ = os.RemoveAll(path)
+		}
+	}
 }
 
 // comparedFile is a file that a comparison reads.
@@ -157,6 +177,10 @@ func (a App) Baseline() (Baseline, error) {
 	if err != nil {
 		return Baseline{}, err
 	}
+	return readBaseline(home)
+}
+
+func readBaseline(home string) (Baseline, error) {
 	text, err := os.ReadFile(filepath.Join(home, baselineFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Baseline{}, fail.Input("there is no baseline").WithHint("keep one: stellar baseline set RUN")
@@ -169,7 +193,7 @@ func (a App) Baseline() (Baseline, error) {
 		return Baseline{}, fail.Input("%s cannot be read: %w", filepath.Join(home, baselineFile), err).
 			WithHint("keep another one: stellar baseline set RUN")
 	}
-	kept.Dir = filepath.Join(home, baselineRun)
+	kept.Dir = filepath.Join(home, filepath.Base(kept.Dir)) // the state directory may have been moved
 	return kept, nil
 }
 
@@ -179,17 +203,15 @@ func (a App) ClearBaseline() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = os.Lstat(home)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err == nil {
+	err = os.Remove(filepath.Join(home, baselineFile)) // first: without it there is none, whatever else is left
+	was := err == nil
+	if was || errors.Is(err, fs.ErrNotExist) {
 		err = os.RemoveAll(home)
 	}
 	if err != nil {
 		return false, fmt.Errorf("remove the baseline: %w", err)
 	}
-	return true, nil
+	return was, nil
 }
 
 func (a App) baselineHome() (string, error) {

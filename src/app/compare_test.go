@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -209,6 +210,61 @@ func TestBaseline(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(state, "stellar")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestBaselineIsReplacedAtOnce: while baselines are set one after the other, there is one at every moment. What a killed
+// process has left of its copy a day ago is removed; the older form, whose copy is called run, is read.
+func TestBaselineIsReplacedAtOnce(t *testing.T) {
+	state := t.TempDir()
+	w := app.App{}
+	w.Getenv = func(name string) string { return map[string]string{"XDG_STATE_HOME": state}[name] }
+	dir := recordedRun(t, map[string]float64{"one": 10}, nil)
+	kept, err := w.SetBaseline(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Dir(kept.Dir)
+	done := make(chan error)
+	go func() {
+		var err error
+		for range 50 {
+			_, set := w.SetBaseline(t.Context(), dir)
+			err = errors.Join(err, set)
+		}
+		done <- err
+	}()
+	for ended := false; !ended; {
+		select {
+		case err := <-done:
+			ended = true
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			if _, err := w.Baseline(); err != nil {
+				t.Fatalf("meanwhile: %v", err)
+			}
+		}
+	}
+	left := filepath.Join(home, "run-left")
+	old := time.Now().Add(-25 * time.Hour)
+	if kept, err = w.Baseline(); err != nil || os.Rename(kept.Dir, filepath.Join(home, "run")) != nil ||
+		os.Mkdir(left, 0o755) != nil || os.Chtimes(left, old, old) != nil {
+		t.Fatal(err)
+	}
+	text := []byte(`{"id": "x", "dir": "/moved/baseline/run"}`)
+	if err := os.WriteFile(filepath.Join(home, "baseline.json"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Compare(t.Context(), []string{app.BaselineWord, dir}); err != nil {
+		t.Errorf("of the older form: %v", err)
+	}
+	if _, err := w.SetBaseline(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := os.ReadDir(home); err != nil || len(all) != 2 {
+		t.Errorf("%v (%v), want the file and one copy", all, err)
 	}
 }
 
