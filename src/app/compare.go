@@ -232,14 +232,14 @@ func differences(a, b compared, pairs [][2]int) []report.KeyDifference {
 		return nil
 	}
 	var out []report.KeyDifference
-	add := func(where string, list []experiment.Difference) {
-		for _, d := range list {
-			out = append(out, report.KeyDifference{Where: where, Key: d.Key, A: d.A, B: d.B})
+	add := func(where string, a, b experiment.Keys) {
+		for key, values := range a.Differences(b) {
+			out = append(out, report.KeyDifference{Where: where, Key: key, A: values[0], B: values[1]})
 		}
 	}
-	add("", a.own.Differences(b.own))
+	add("", a.own, b.own)
 	for _, p := range pairs {
-		add(a.keys[p[0]].Title(), a.keys[p[0]].Differences(b.keys[p[1]]))
+		add(a.keys[p[0]].Title(), a.keys[p[0]], b.keys[p[1]])
 	}
 	return out
 }

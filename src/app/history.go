@@ -53,8 +53,21 @@ type HistoryOutcome struct {
 // LeftOut is something in a history's folder that is not in the history.
 type LeftOut struct {
 	Path string `json:"path"` // in the folder
+	Kind string `json:"kind"` // of another experiment, not readable, …: what several have in common
 	Why  string `json:"why"`
+	// what differs from the others of its kind, in a few words; empty: nothing
+	Short string `json:"-"`
 }
+
+// Kinds of what is left out, as they follow a number.
+const (
+	leftOther    = "of another experiment"
+	leftUnread   = "not readable"
+	leftEmpty    = "without an experiment or a start in its record"
+	leftRunning  = "still running"
+	leftDeployed = "only deployed"
+	leftTwice    = "here twice"
+)
 
 // past is a run as it was found in a history's folder.
 type past struct {
@@ -85,7 +98,7 @@ func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*Histor
 	var runs []history.Run
 	for _, p := range all {
 		if p.fingerprint != newest.fingerprint {
-			out.LeftOut = append(out.LeftOut, LeftOut{p.path, otherExperiment(p, newest)})
+			out.LeftOut = append(out.LeftOut, otherExperiment(p, newest))
 			continue
 		}
 		runs = append(runs, p.Run)
@@ -111,13 +124,18 @@ func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*Histor
 }
 
 // otherExperiment says why a run is not of the experiment of another one.
-func otherExperiment(p, of past) string {
+func otherExperiment(p, of past) LeftOut {
 	const most = 3
 	unlike := p.essence.Unlike(of.essence)
+	short := unlike[0]
+	if n := len(unlike) - 1; n > 0 {
+		short += fmt.Sprintf("; and %d more", n)
+	}
 	if n := len(unlike) - most; n > 1 {
 		unlike = append(unlike[:most:most], fmt.Sprintf("and %d more", n))
 	}
-	return "another experiment than that of " + of.ID + ": " + strings.Join(unlike, "; ")
+	return LeftOut{Path: p.path, Kind: leftOther, Short: short,
+		Why: "another experiment than that of " + of.ID + ": " + strings.Join(unlike, "; ")}
 }
 
 // chosen is the newest run, or the one with an id.
@@ -145,15 +163,17 @@ func (a App) pastRuns(ctx context.Context, dir string) ([]past, []LeftOut, error
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		p, why, err := a.pastRun(dir, path)
+		p, kind, err := a.pastRun(dir, path)
+		out := LeftOut{Path: path, Kind: kind, Why: kind}
 		switch {
 		case err != nil:
-			why = err.Error()
-		case why == "" && seen[p.ID]:
-			why = "the run " + p.ID + " is here twice"
+			out.Kind, out.Why = leftUnread, err.Error()
+			out.Short = strings.ReplaceAll(out.Why, filepath.Join(dir, path)+string(filepath.Separator), "")
+		case kind == "" && seen[p.ID]:
+			out.Kind, out.Why, out.Short = leftTwice, "the run "+p.ID+" is here twice", p.ID
 		}
-		if why != "" {
-			leftOut = append(leftOut, LeftOut{path, why})
+		if out.Kind != "" {
+			leftOut = append(leftOut, out)
 			continue
 		}
 		seen[p.ID] = true
@@ -205,8 +225,8 @@ func isRun(dir string) bool {
 	return err == nil
 }
 
-// pastRun reads a run; why says why it is left out.
-func (a App) pastRun(dir, path string) (p past, why string, err error) {
+// pastRun reads a run; kind says why it is left out, empty: it is not.
+func (a App) pastRun(dir, path string) (p past, kind string, err error) {
 	p.path = path
 	full := filepath.Join(dir, path)
 	if archive.Is(full) {
@@ -227,13 +247,13 @@ func (a App) pastRun(dir, path string) (p past, why string, err error) {
 		return p, "", err
 	}
 	if rec.Experiment == nil || rec.Started.IsZero() {
-		return p, "its record has no experiment or no start", nil
+		return p, leftEmpty, nil
 	}
 	if rec.Status == run.StatusRunning && run.Live(full) {
-		return p, "it is still running", nil
+		return p, leftRunning, nil
 	}
 	if rec.Status == run.StatusKept && len(rec.Results) == 0 {
-		return p, "it has only deployed", nil
+		return p, leftDeployed, nil
 	}
 	if p.essence, err = rec.Experiment.Essence(); err != nil {
 		return p, "", err

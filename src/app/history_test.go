@@ -171,8 +171,8 @@ func checkYear(t *testing.T, out *app.HistoryOutcome) {
 	}
 	if got := strings.Join(left, "\n"); len(left) != 2 ||
 		!strings.Contains(got, "artifact/"+week(60).ID+": another experiment than that of "+week(51).ID+
-			": SubExperiments[0].Bursts 11, not 10") ||
-		!strings.Contains(got, week(61).ID+": it has only deployed") {
+			": SubExperiments[0].Bursts 11, not 10") || out.LeftOut[1].Short != "SubExperiments[0].Bursts 11, not 10" ||
+		!strings.Contains(got, week(61).ID+": only deployed") {
 		t.Errorf("left out:\n%s", got)
 	}
 }

@@ -17,6 +17,7 @@ import (
 type Rerun struct {
 	Of        string          `json:"of"` // id of the archived run
 	Seed      int64           `json:"seed"`
+	SeedThen  int64           `json:"seedThen"` // that of the archived run
 	Packages  []RerunPackage  `json:"packages"`
 	Schedules []RerunSchedule `json:"schedules"`
 	Measured  *Comparison     `json:"measured"`
@@ -73,7 +74,7 @@ func compareMaking(archived, repeated string) (*Rerun, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Rerun{Of: then.ID, Seed: now.Seed, Packages: []RerunPackage{}, Schedules: []RerunSchedule{}}
+	out := &Rerun{Of: then.ID, Seed: now.Seed, SeedThen: then.Seed, Packages: []RerunPackage{}, Schedules: []RerunSchedule{}}
 	for _, f := range then.Functions {
 		at := slices.IndexFunc(now.Functions, func(g run.FunctionRecord) bool { return g.Name == f.Name })
 		if f.PackageSHA256 == "" || at < 0 || now.Functions[at].PackageSHA256 == "" {

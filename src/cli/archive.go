@@ -87,7 +87,12 @@ func (c *command) finishRerun(cc *cli.Context, w app.App, err error, out *app.Ou
 
 // printRerun says how far a run is the same as the archived one, whose texts may be anybody's.
 func printRerun(w io.Writer, r *app.Rerun) {
-	fmt.Fprintf(w, "\ncompared with the archived run %s\nseed        %d in both\n", report.Printable(r.Of), r.Seed)
+	fmt.Fprintf(w, "\ncompared with the archived run %s\n", report.Printable(r.Of))
+	if r.SeedThen == r.Seed {
+		fmt.Fprintf(w, "seed        %d in both\n", r.Seed)
+	} else {
+		fmt.Fprintf(w, "seed        %d then, %d now: so the schedules differ\n", r.SeedThen, r.Seed)
+	}
 	same := 0
 	for _, p := range r.Packages {
 		if p.Same {

@@ -16,4 +16,11 @@ func TestPrintRerunEscapes(t *testing.T) {
 	if got := out.String(); strings.ContainsAny(got, "\x1b\x07") || strings.Count(got, "\n") != 6 {
 		t.Errorf("%q", got)
 	}
+	for want, r := range map[string]app.Rerun{"seed        7 in both\n": {Seed: 7, SeedThen: 7},
+		"seed        8 then, 7 now: so the schedules differ\n": {Seed: 7, SeedThen: 8}} {
+		out.Reset()
+		if printRerun(&out, &r); !strings.HasSuffix(out.String(), want) {
+			t.Errorf("%q, want %q", out.String(), want)
+		}
+	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,16 +76,8 @@ func (c *command) printHistory(out *app.HistoryOutcome, check bool) error {
 	if err := report.History(c.Stdout, out.History, look); err != nil {
 		return err
 	}
-	const most = 5
-	for i, l := range out.LeftOut {
-		if i == most && len(out.LeftOut) > most+1 {
-			printf(c.Stdout, "left out    and %d more, which the page names\n", len(out.LeftOut)-most)
-			break
-		}
-		text := "left out    " + report.Printable(l.Path) + ": " + report.Printable(l.Why)
-		if err := report.Words(c.Stdout, text, look, wordsIndent-4); err != nil {
-			return err
-		}
+	if err := printLeftOut(c.Stdout, out.LeftOut, look); err != nil {
+		return err
 	}
 	if n := len(out.Acknowledged); n > 0 {
 		printf(c.Stdout, "known       %s from now on\n", counted(n, "change"))
@@ -98,6 +92,37 @@ func (c *command) printHistory(out *app.HistoryOutcome, check bool) error {
 	printf(c.Stdout, "page        %s\n", out.Page)
 	return nil
 }
+
+// printLeftOut writes how many runs of each kind are left out, and the first of them with a short reason.
+func printLeftOut(w io.Writer, all []app.LeftOut, look report.SummaryOptions) error {
+	const most = 5
+	var kinds []string
+	for _, l := range all {
+		if !slices.Contains(kinds, l.Kind) {
+			kinds = append(kinds, l.Kind)
+		}
+	}
+	for _, kind := range kinds {
+		of := slices.DeleteFunc(slices.Clone(all), func(l app.LeftOut) bool { return l.Kind != kind })
+		printf(w, "left out    %s %s\n", counted(len(of), "run"), kind)
+		for i, l := range of {
+			if i == most && len(of) > most+1 {
+				printf(w, "%sand %d more, which the page names\n", leftOutIndent, len(of)-most)
+				break
+			}
+			text := leftOutIndent + report.Printable(l.Path)
+			if l.Short != "" {
+				text += ": " + report.Printable(l.Short)
+			}
+			if err := report.Words(w, text, look, len(leftOutIndent)+2); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+const leftOutIndent = "              "
 
 // percent reads a share such as 5% or 0.5 %; without the sign it is percent, too.
 func percent(flag, text string) (float64, error) {

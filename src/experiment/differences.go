@@ -3,6 +3,7 @@ package experiment
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -10,15 +11,6 @@ import (
 // Keys are the keys of an experiment or of one of its sub-experiments with their values as JSON. Keys of an object are
 // joined with its own: Platform.KeepAliveSeconds.
 type Keys map[string]string
-
-// Difference is a key that two experiments have with different values. A and B are for a reader; a key that is not
-// there is "not set".
-type Difference struct {
-	Where string `json:"where,omitempty"` // title of the sub-experiment; empty: the key is the experiment's own
-	Key   string `json:"key"`
-	A     string `json:"a"`
-	B     string `json:"b"`
-}
 
 const (
 	titleKey = "Title"
@@ -75,29 +67,31 @@ func flat(object map[string]json.RawMessage) Keys {
 	return out
 }
 
-// Differences are the keys whose values differ, by name. A key that is not there counts as its default: versions before
-// it was added wrote none.
-func (k Keys) Differences(other Keys) []Difference {
-	var out []Difference
+// Differences are the keys whose values differ, by name, each with both values for a reader; one that is not there is
+// "not set". A key that is not there counts as its default: versions before it was added wrote none.
+func (k Keys) Differences(other Keys) iter.Seq2[string, [2]string] {
 	names := slices.Concat(slices.Collect(maps.Keys(k)), slices.Collect(maps.Keys(other)))
 	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		a, inA := k[name]
-		b, inB := other[name]
-		switch {
-		case inA && inB && a == b, !inB && isDefault(name, a), !inA && isDefault(name, b):
-			continue
+	return func(yield func(string, [2]string) bool) {
+		for _, name := range slices.Compact(names) {
+			a, inA := k[name]
+			b, inB := other[name]
+			switch {
+			case inA && inB && a == b, !inB && isDefault(name, a), !inA && isDefault(name, b):
+				continue
+			}
+			values := [2]string{notSet, notSet}
+			if inA {
+				values[0] = word(a)
+			}
+			if inB {
+				values[1] = word(b)
+			}
+			if !yield(name, values) {
+				return
+			}
 		}
-		d := Difference{Key: name, A: notSet, B: notSet}
-		if inA {
-			d.A = word(a)
-		}
-		if inB {
-			d.B = word(b)
-		}
-		out = append(out, d)
 	}
-	return out
 }
 
 // isDefault reports whether a value is what a key has that is not there.
@@ -144,8 +138,12 @@ func MatchSubs(a, b []Keys) (pairs [][2]int, onlyA, onlyB []int) {
 	match(func(x, y Keys) bool { return maps.Equal(x, y) })
 	match(func(x, y Keys) bool { return x[titleKey] == y[titleKey] })
 	match(func(x, y Keys) bool {
-		differ := x.Differences(y)
-		return len(x) > 1 && len(differ) == 1 && differ[0].Key == titleKey
+		for key := range x.Differences(y) {
+			if key != titleKey {
+				return false
+			}
+		}
+		return len(x) > 1 && x[titleKey] != y[titleKey]
 	})
 	match(func(x, y Keys) bool { return len(a) == 1 && len(b) == 1 })
 	for i, j := range partner {
