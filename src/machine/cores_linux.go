@@ -32,16 +32,22 @@ func (c Cores) set() (set unix.CPUSet) {
 	return set
 }
 
-// Bind lets every thread of this process, and what it starts, run on these cores only. restore undoes that.
+// Bind lets every thread of this process, and what it starts, run on these cores only. restore undoes that. GOMAXPROCS
+// is lowered to the number of cores meanwhile; a lower one, such as the user's own, stays.
 func (c Cores) Bind() (restore func() error, err error) {
 	before, err := usableCores()
 	if err != nil {
 		return nil, err
 	}
-	restore = func() error { return before.bindThreads() }
+	procs := runtime.GOMAXPROCS(0)
+	restore = func() error {
+		runtime.GOMAXPROCS(procs)
+		return before.bindThreads()
+	}
 	if err := c.bindThreads(); err != nil {
 		return nil, errors.Join(err, restore())
 	}
+	runtime.GOMAXPROCS(min(procs, len(c))) // at once: the runtime would look for itself within a second
 	return restore, nil
 }
 
@@ -67,7 +73,6 @@ func (c Cores) bindThreads() error {
 			bound[thread.Name()], fresh = true, true
 		}
 	}
-	runtime.SetDefaultGOMAXPROCS() // at once: the runtime would look for itself within a second
 	return nil
 }
 

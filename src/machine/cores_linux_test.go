@@ -2,6 +2,7 @@ package machine
 
 import (
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -23,12 +24,18 @@ func TestBind(t *testing.T) {
 		return strings.TrimSpace(strings.TrimPrefix(string(out), "Cpus_allowed_list:"))
 	}
 	one, others := all[:1], all[1:]
+	own := len(all) + 1 // GOMAXPROCS, as a user may have set it
+	was := runtime.GOMAXPROCS(own)
+	t.Cleanup(func() { runtime.GOMAXPROCS(was) })
 	restore, err := one.Bind()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := inherited(); got != one.String() {
 		t.Errorf("bound to %s, a child has %s", one, got)
+	}
+	if n := runtime.GOMAXPROCS(0); n != 1 {
+		t.Errorf("GOMAXPROCS is %d on one core", n)
 	}
 	beside := ""
 	if err := others.Run(func() error { beside = inherited(); return nil }); err != nil || beside != others.String() {
@@ -42,5 +49,8 @@ func TestBind(t *testing.T) {
 	}
 	if now, err := usableCores(); err != nil || !slices.Equal(now, all) {
 		t.Errorf("restored to %s of %s: %v", now, all, err)
+	}
+	if n := runtime.GOMAXPROCS(0); n != own {
+		t.Errorf("GOMAXPROCS is restored to %d, want %d", n, own)
 	}
 }

@@ -180,6 +180,7 @@ func TestStoppedRepetitions(t *testing.T) {
 		}
 		cancel(c.cause)
 		p.end(whole, requests)
+		stop(nil)
 		ended := ""
 		if rec := p.run.Record.Repetitions; rec != nil {
 			ended = rec.Ended
