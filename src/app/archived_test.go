@@ -93,7 +93,8 @@ func TestUnpackedArchivesAreRemoved(t *testing.T) {
 	if want := []string{".unpacking-2", filepath.Base(own)}; err != nil || !slices.Equal(left, want) {
 		t.Errorf("left are %q (%v), want %q", left, err, want)
 	}
-	if info, err := os.Stat(filepath.Join(own, archive.SumsFile)); err != nil || time.Since(info.ModTime()) > time.Hour {
+	info, err := os.Stat(filepath.Join(own, archive.SumsFile))
+	if err != nil || time.Since(info.ModTime()) > time.Hour {
 		t.Errorf("its use was not noted: %v", err)
 	}
 }

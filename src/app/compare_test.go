@@ -213,8 +213,8 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// TestBaselineIsReplacedAtOnce: while baselines are set one after the other, there is one at every moment. What a killed
-// process has left of its copy a day ago is removed; the older form, whose copy is called run, is read.
+// TestBaselineIsReplacedAtOnce: while baselines are set one after the other, there is one at every moment. What a
+// killed process has left of its copy a day ago is removed; the older form, whose copy is called run, is read.
 func TestBaselineIsReplacedAtOnce(t *testing.T) {
 	state := t.TempDir()
 	w := app.App{}

@@ -50,7 +50,9 @@ func TestMiscounted(t *testing.T) {
 		t.Errorf("archive notes %q", got)
 	}
 	for name, read := range map[string]func() error{
-		"export": func() error { return w.Export(t.Context(), dir, app.Export{Format: app.ExportCSV}, &bytes.Buffer{}) },
+		"export": func() error {
+			return w.Export(t.Context(), dir, app.Export{Format: app.ExportCSV}, &bytes.Buffer{})
+		},
 		"report": func() error { _, err := w.Report(t.Context(), dir); return err },
 	} {
 		var said lab.Log

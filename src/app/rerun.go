@@ -74,7 +74,8 @@ func compareMaking(archived, repeated string) (*Rerun, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Rerun{Of: then.ID, Seed: now.Seed, SeedThen: then.Seed, Packages: []RerunPackage{}, Schedules: []RerunSchedule{}}
+	out := &Rerun{Of: then.ID, Seed: now.Seed, SeedThen: then.Seed, Packages: []RerunPackage{},
+		Schedules: []RerunSchedule{}}
 	for _, f := range then.Functions {
 		at := slices.IndexFunc(now.Functions, func(g run.FunctionRecord) bool { return g.Name == f.Name })
 		if f.PackageSHA256 == "" || at < 0 || now.Functions[at].PackageSHA256 == "" {

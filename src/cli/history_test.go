@@ -13,7 +13,8 @@ import (
 func TestPrintLeftOut(t *testing.T) {
 	all := []app.LeftOut{{Path: "b\x1b", Kind: "not readable", Short: "read run.json: unexpected end of JSON input"}}
 	for n := range 7 {
-		all = append(all, app.LeftOut{Path: fmt.Sprint("r", n), Kind: "of another experiment", Short: "Bursts 11, not 10"})
+		all = append(all, app.LeftOut{Path: fmt.Sprint("r", n), Kind: "of another experiment",
+			Short: "Bursts 11, not 10"})
 	}
 	all = append(all, app.LeftOut{Path: "d", Kind: "only deployed"})
 	var out strings.Builder

@@ -133,8 +133,8 @@ type ResultRecord struct {
 }
 
 // Miscounted says that latencies.csv has other rows than the record counts; empty: it has these. Of a sub-experiment
-// that was not complete when its run died the record counts none, and of one that stopped early perhaps too few: further
-// rows are no fault there.
+// that was not complete when its run died the record counts none, and of one that stopped early perhaps too few:
+// further rows are no fault there.
 func (r ResultRecord) Miscounted(rows int) string {
 	switch {
 	case rows < r.Rows:
