@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ func ParseLimits(texts []string) ([]change.Limit, error) {
 }
 
 // Check checks limits, and enters what it finds. The error has the exit code of missed thresholds, and names those that
-// were missed; with strict, also those that could not be decided. With strict, rows that are missing are an error of
+// were missed, without the reasons, which are printed with what was found; with strict, also those that could not be decided. With strict, rows that are missing are an error of
 // bad input, which comes first.
 func (c *Comparison) Check(limits []change.Limit, strict bool) error {
 	missed := c.checkLimits(limits, strict)
@@ -59,19 +60,29 @@ func (c *Comparison) checkLimits(limits []change.Limit, strict bool) error {
 	for _, r := range c.Runs {
 		results = append(results, r.Result)
 	}
-	var missed []string
+	var missed, undecided []string // limits, each once; why is in the checks
 	for _, limit := range limits {
 		for _, check := range limit.Check(results) {
 			c.Checks = append(c.Checks, check)
-			if check.State == change.Missed || strict && check.State == change.Undecided {
-				missed = append(missed, report.CheckWords(check))
+			switch {
+			case check.State == change.Missed && !slices.Contains(missed, limit.Text):
+				missed = append(missed, limit.Text)
+			case check.State == change.Undecided && strict && !slices.Contains(undecided, limit.Text):
+				undecided = append(undecided, limit.Text)
 			}
 		}
 	}
-	if len(missed) == 0 {
+	var words []string
+	if len(missed) > 0 {
+		words = append(words, "limits missed: "+strings.Join(missed, ", "))
+	}
+	if len(undecided) > 0 {
+		words = append(words, "limits undecided, which --strict does not allow: "+strings.Join(undecided, ", "))
+	}
+	if len(words) == 0 {
 		return nil
 	}
-	return fail.With(fail.CodeThreshold, "limits missed:\n%s", strings.Join(missed, "\n"))
+	return fail.With(fail.CodeThreshold, "%s", strings.Join(words, "; "))
 }
 
 // Compare compares each run with the first one. A path is what OpenRun finds, or a latencies.csv of the original

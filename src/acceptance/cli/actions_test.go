@@ -83,6 +83,16 @@ func TestActionsAreSafe(t *testing.T) {
 	if len(w.On) != 3 || w.On["pull_request_target"] != nil || w.On["workflow_run"] != nil || len(w.Permissions) > 0 {
 		t.Errorf("on %v, permissions %v", w.On, w.Permissions)
 	}
+	// The two checkouts of what is measured: the pull request as it is merged, which needs no ref, and its base.
+	var refs []string
+	for _, s := range w.Jobs["measure"].Steps {
+		if strings.HasPrefix(s.Uses, "actions/checkout@") {
+			refs = append(refs, s.With["ref"]+" in "+s.With["path"])
+		}
+	}
+	if !slices.Equal(refs, []string{" in ", "${{ github.event.pull_request.base.sha }} in base"}) {
+		t.Errorf("what is measured is %q", refs)
+	}
 	for name, want := range map[string]map[string]string{"measure": {"contents": "read"},
 		"history": {"contents": "write"}, "comment": {"pull-requests": "write"}} {
 		j := w.Jobs[name]

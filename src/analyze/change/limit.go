@@ -102,12 +102,31 @@ func (l Limit) Check(results []Result) []Check {
 			}
 		}
 		if !any {
-			out = append(out, Check{Limit: l.Text, B: r.B, Metric: l.metrics[0], State: Missed,
-				Reason: "no sub-experiment has this metric: functions say of no request whether it was cold, or of " +
-					"all the same, or nothing has a cost"})
+			out = append(out, Check{Limit: l.Text, B: r.B, Metric: l.metrics[0], State: Missed, Reason: l.absent(r)})
 		}
 	}
 	return out
+}
+
+// absent says why no sub-experiment has the limit's metric.
+func (l Limit) absent(r Result) string {
+	const none = "no sub-experiment has this metric: "
+	part, statistic, _ := strings.Cut(l.metrics[0], ".")
+	here := map[string]bool{}
+	for _, sub := range r.Subs {
+		for _, c := range sub.Changes {
+			here[c.Metric] = true
+		}
+	}
+	switch all := analyze.All.String() + "." + statistic; {
+	case l.metrics[0] == cost:
+		return none + "no request has a cost; `stellar report RUN --prices FILE` adds it"
+	case l.metrics[0] == coldShare || here[all]:
+		return none + "one of the runs does not say which requests are cold; there are all.p50 and the like"
+	case part == analyze.All.String():
+		return none + "these runs say which requests are cold; use cold." + statistic + " or warm." + statistic
+	}
+	return none + "of too few requests is it said that they were " + part
 }
 
 // check checks one change.

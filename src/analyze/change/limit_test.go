@@ -90,6 +90,27 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckWithoutTheMetric: a limit on a metric that no sub-experiment has is missed, once, with what to use instead.
+func TestCheckWithoutTheMetric(t *testing.T) {
+	for limit, c := range map[string]struct{ has, want string }{
+		"cold.p50>+5%":    {"all.p50", "does not say which requests are cold; there are all.p50"},
+		"cold.share>+5pp": {"errors", "does not say which requests are cold"},
+		"all.p99>+5%":     {"warm.p99", "use cold.p99 or warm.p99"},
+		"cold.p99>+5%":    {"warm.p99", "of too few requests is it said that they were cold"},
+		"cost>+5%":        {"all.p50", "--prices"},
+	} {
+		l, err := ParseLimit(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		subs := []Pair{{Changes: []Change{{Metric: c.has}}}, {Changes: []Change{{Metric: c.has}}}}
+		got := l.Check([]Result{{B: "b", Subs: subs}})
+		if len(got) != 1 || got[0].State != Missed || !strings.Contains(got[0].Reason, c.want) {
+			t.Errorf("%s: %+v, want %q", limit, got, c.want)
+		}
+	}
+}
+
 // TestCheckOfAStoppedSubExperiment: what ended early in the run that is compared, and only there, misses every limit,
 // although its few bursts decide nothing.
 func TestCheckOfAStoppedSubExperiment(t *testing.T) {
