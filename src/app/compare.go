@@ -44,8 +44,8 @@ func ParseLimits(texts []string) ([]change.Limit, error) {
 }
 
 // Check checks limits, and enters what it finds. The error has the exit code of missed thresholds, and names those that
-// were missed, without the reasons, which are printed with what was found; with strict, also those that could not be decided. With strict, rows that are missing are an error of
-// bad input, which comes first.
+// were missed, without the reasons, which are printed with what was found; with strict, also those that could not be
+// decided. With strict, rows that are missing are an error of bad input, which comes first.
 func (c *Comparison) Check(limits []change.Limit, strict bool) error {
 	missed := c.checkLimits(limits, strict)
 	if !strict || len(c.Miscounted) == 0 {

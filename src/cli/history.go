@@ -19,14 +19,14 @@ func (c *command) historyCommand() *cli.Command {
 		Description: "Reads the records and statistics of all runs in a folder (run folders, and archives), and " +
 			"writes a page of their medians and 99th\npercentiles on which changes of the level are marked. Runs of " +
 			"other experiments than that of the newest run are left out, and named.\n--check is for CI: the exit " +
-			"code is 5 when the newest run is past a change to the worse that nobody has acknowledged.\n\n" +
+			"code is 5 when the newest run is past a change to the worse that was not acknowledged.\n\n" +
 			example("stellar history latency-samples --open", "stellar history latency-samples --check",
 				"stellar history latency-samples --acknowledge 'the platform was moved to another region'"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "page", Usage: "`FILE` of the page; default: " + app.HistoryFile + " in the folder"},
 			&cli.StringFlag{Name: "of", Usage: "`RUN` of the experiment that is followed; default: the newest"},
 			&cli.StringFlag{Name: "smallest", Value: "1%", Usage: "changes of under `PERCENT` are not told"},
-			&cli.BoolFlag{Name: "check", Usage: "exit code 5 for changes to the worse that nobody has acknowledged"},
+			&cli.BoolFlag{Name: "check", Usage: "exit code 5 for changes to the worse that were not acknowledged"},
 			&cli.StringFlag{Name: "acknowledge", Usage: "all changes to the worse are known from now on; " +
 				"`WHY` is kept in " + app.AcknowledgedFile},
 			jsonFlag("the history"), openFlag(), logFlag()},

@@ -106,7 +106,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 // probing is what the sub-experiments of a run share.
 type probing struct {
 	ports    *netprobe.Ports
-	repeater *repeater   // nil: nobody takes turns
+	repeater *repeater   // nil: the sub-experiments take no turns
 	place    map[int]int // of a sub-experiment
 }
 

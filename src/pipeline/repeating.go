@@ -32,7 +32,7 @@ type repeater struct {
 	spent   float64               // of analyze.Alpha
 	elapsed func() time.Duration  // since the beginning
 
-	state run.Repetitions // of whoever decides, one at a time
+	state run.Repetitions // changed by one goroutine at a time, which decides
 }
 
 // takeTurns starts the turns of a run; nil where its sub-experiments take none.

@@ -104,7 +104,7 @@ func HistoryCheckWords(h history.History) []string {
 			s.Metric, ChangeShare(c), printable(c.Since), duration(analyze.Of(c.From)), duration(analyze.Of(c.To))))
 	}
 	if len(out) == 0 {
-		out = append(out, "no change to the worse that the newest run is past and nobody has acknowledged")
+		out = append(out, "no change to the worse that the newest run is past and that was not acknowledged")
 	}
 	if newest := h.Newest(); newest != nil && newest.Failed != "" {
 		out = append(out, fmt.Sprintf("the newest run, %s, has no latencies: %s", printable(newest.ID),

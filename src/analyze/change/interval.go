@@ -15,7 +15,7 @@ type estimated struct {
 	analyze.Estimate
 	// bursts that an interval needs beyond those that there are; 0: it has one
 	more     int
-	byBurst  []float64 // the metric, or what stands for it in the test, of each block
+	byBurst  []float64 // what the test compares, of each block: the metric, or a share of requests
 	bursts   int
 	requests int
 	all      int // bursts of the run, also those without such requests; 0: the same as bursts

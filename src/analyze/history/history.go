@@ -70,7 +70,7 @@ type Change struct {
 	Acknowledged string `json:"acknowledged,omitempty"`
 	// a later change has brought the level back
 	Recovered bool `json:"recovered,omitempty"`
-	// it is one to the worse that the newest run is past and that nobody has acknowledged
+	// it is one to the worse that the newest run is past and that was not acknowledged
 	Open bool `json:"open"`
 }
 

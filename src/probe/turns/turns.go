@@ -18,7 +18,7 @@ var ErrOver = errors.New("the time for repetitions is over")
 // Config is who takes turns, and how often.
 type Config struct {
 	schedule.Turns
-	// Free says that nobody waits for a turn: rounds begin when they are due, and only repetitions begin together.
+	// Free says that there are no turns: rounds begin when they are due, and only repetitions begin together.
 	Free bool
 	// Deadline ends the run: no turn begins after it, interleaved no block. Zero: there is none.
 	Deadline time.Time

@@ -36,7 +36,7 @@ func (s *session) entryAddress(ctx context.Context, unit string, f *provider.Fun
 	return aws.ToString(out.FunctionUrl), nil
 }
 
-// lambdaAddress is the address of the Lambda API in the region, or of what stands in for it (AWS_ENDPOINT_URL).
+// lambdaAddress is the address of the Lambda API in the region, or the endpoint that AWS_ENDPOINT_URL sets.
 func (s *session) lambdaAddress(ctx context.Context) (string, error) {
 	at, err := lambda.NewDefaultEndpointResolverV2().ResolveEndpoint(ctx, lambda.EndpointParameters{
 		Region: &s.region, Endpoint: s.lambda.Options().BaseEndpoint})

@@ -12,7 +12,7 @@ import (
 
 var _ provider.Stores = (*connection)(nil)
 
-// Store is S3 in the functions' region, or what stands in for it (AWS_ENDPOINT_URL), with the credentials in use.
+// Store is S3 in the functions' region, or the endpoint that AWS_ENDPOINT_URL sets, with the credentials in use.
 func (a *connection) Store(ctx context.Context) (objectstore.Place, objectstore.Keys, error) {
 	s, err := a.open(ctx)
 	if err != nil {

@@ -131,7 +131,7 @@ func historyChanges(h history.History) table {
 		{Text: "after (ms)", Number: true, Meaning: "median of the runs up to the next change"},
 		{Text: "change (%)", Number: true, Meaning: "after, compared with before"},
 		{Text: "p", Number: true, Meaning: "of the rank test, from permutations"},
-		{Text: "verdict", Meaning: "worse: it takes longer; known: somebody has acknowledged it"},
+		{Text: "verdict", Meaning: "worse: it takes longer; known: it was acknowledged"},
 		{Text: "changed beside it", Meaning: "what the two runs were measured with"}}}
 	for _, s := range h.Series {
 		for _, c := range s.Changes {
