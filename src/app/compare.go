@@ -130,7 +130,7 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 // WriteComparisonPage writes a comparison as a page, over one that is there.
 func (a App) WriteComparisonPage(path string, c *Comparison) error {
 	if err := ReplaceFile(path, page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}.Write); err != nil {
-		return fmt.Errorf("write the page: %w", err)
+		return fail.Input("write the page: %w", err).WithHint("name another file with --html")
 	}
 	return nil
 }
@@ -264,6 +264,8 @@ func warnings(a, b compared) []string {
 		case c.rec == nil:
 			out = append(out, c.name+" was made by the original STeLLAR or another tool: nothing is known of its "+
 				"experiment and its client")
+		case c.rec.Status == run.StatusRunning:
+			out = append(out, c.name+" did not end as it should: its process was killed")
 		case c.rec.Status != run.StatusDone && c.rec.Status != run.StatusKept:
 			out = append(out, fmt.Sprintf("%s did not end as it should: its status is %q", c.name, c.rec.Status))
 		}

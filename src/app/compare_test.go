@@ -141,16 +141,32 @@ func TestCompareRefuses(t *testing.T) {
 	if _, err := (app.App{}).SetBaseline(t.Context(), without); fail.Code(err) != fail.CodeInput {
 		t.Errorf("a baseline without its rows: %v", err)
 	}
-	out := filepath.Join(t.TempDir(), "out.csv")
-	err = app.App{}.ExportFile(t.Context(), without, app.Export{Format: app.ExportCSV}, out)
-	if fail.Code(err) != fail.CodeInput {
-		t.Errorf("an export without the rows: %v", err)
+	header := recordedRun(t, map[string]float64{"one": 10}, nil)
+	text := sample.Header() + "\n"
+	if err := os.WriteFile(filepath.Join(header, "0-x", study.LatenciesFile), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
+	if _, err := (app.App{}).Report(t.Context(), header); fail.Code(err) != fail.CodeInput {
+		t.Errorf("a report without the rows: %v", err)
+	}
+	out := filepath.Join(t.TempDir(), "out.csv")
+	for _, dir := range []string{without, header} {
+		err = app.App{}.ExportFile(t.Context(), dir, app.Export{Format: app.ExportCSV}, out)
+		if fail.Code(err) != fail.CodeInput {
+			t.Errorf("an export without the rows: %v", err)
+		}
+	}
+	twice := recordedRun(t, map[string]float64{"one": 10}, func(rec *run.Record) {
+		rec.Results = append(rec.Results, rec.Results[0])
+	})
 	for _, c := range []struct {
 		paths []string
 		want  string
 	}{
-		{[]string{a, without}, "it had 120 rows"},
+		{[]string{a, without}, "latencies.csv is not there, but run.json says that it had 120 rows"},
+		{[]string{a, header}, "latencies.csv has no row, but run.json says that it had 120 rows"},
+		{[]string{a, twice}, "the results of sub-experiment 0, or their folder, twice"},
+		{[]string{a, ""}, "a run's name is empty"},
 		{[]string{a, other}, "have no sub-experiment in common"}, {[]string{a}, "two runs or more"},
 		{[]string{a, t.TempDir()}, "is not a run's folder"}, {[]string{a, outside}, "which is no folder of the run"},
 	} {
@@ -303,7 +319,12 @@ func TestComparisonPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "c.html")
+	path := filepath.Join(t.TempDir(), "none", "c.html")
+	err = app.App{}.WriteComparisonPage(path, found)
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "open "+path+":") {
+		t.Errorf("into a folder that is not there: %v", err)
+	}
+	path = filepath.Join(t.TempDir(), "c.html")
 	if err := (app.App{}).WriteComparisonPage(path, found); err != nil {
 		t.Fatal(err)
 	}

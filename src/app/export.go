@@ -216,9 +216,7 @@ func (x *exported) each(ctx context.Context, s exportedSub, do func(*sample.Type
 	f, err := os.Open(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.result.Rows > 0 {
-			return fail.Input("%s is not there, but %s says that it had %d rows", s.file, run.RecordFile,
-				s.result.Rows).
-				WithHint("put the file back; statistics can be exported without it (--table statistics)")
+			return s.gone("is not there")
 		}
 		return nil
 	}
@@ -243,10 +241,19 @@ func (x *exported) each(ctx context.Context, s exportedSub, do func(*sample.Type
 	if err = cmp.Or(failed, err); err != nil || x.rec == nil {
 		return err
 	}
+	if n == 0 && s.result.Rows > 0 {
+		return s.gone("has no row")
+	}
 	if text := s.result.Miscounted(n); text != "" {
 		x.log.Warnf("%s: %s", s.as.Title, text)
 	}
 	return nil
+}
+
+// gone is the error of rows that were counted and are not in the file.
+func (s exportedSub) gone(what string) error {
+	return fail.Input("%s %s, but %s says that it had %d rows", s.file, what, run.RecordFile, s.result.Rows).
+		WithHint("put the file back; statistics can be exported without it (--table statistics)")
 }
 
 // statistics is the table of the run's statistics.csv, each row with its run.

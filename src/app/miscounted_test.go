@@ -88,3 +88,19 @@ func TestMiscounted(t *testing.T) {
 		}
 	}
 }
+
+// TestReportOfAnArchivePointsToIt: the advice on a failed sub-experiment names the archive, not where it was unpacked.
+func TestReportOfAnArchivePointsToIt(t *testing.T) {
+	var log lab.Log
+	w, home, _ := homeApp(t, &log)
+	dir := recordedRun(t, map[string]float64{"one": 10}, func(rec *run.Record) {
+		rec.Status, rec.Results[0].Stopped = run.StatusPartial, "too many errors"
+	})
+	path := filepath.Join(home, "run.stellar.zip")
+	_, err := w.Archive(t.Context(), dir, app.ArchiveOptions{File: path})
+	must(t, err)
+	_, err = w.Report(t.Context(), path)
+	if fail.Code(err) != fail.CodePartial || fail.Hint(err) != "what they measured is in "+path {
+		t.Errorf("%v, advice %q", err, fail.Hint(err))
+	}
+}

@@ -25,6 +25,10 @@ type OpenedRun struct {
 // the output folder where nothing else has that name. An archive is unpacked into a temporary folder, and its checksums
 // are compared. What is none of these is left to the caller: Dir is then the path.
 func (a App) OpenRun(path string) (*OpenedRun, error) {
+	if path == "" {
+		return nil, fail.Input("a run's name is empty").
+			WithHint("name its folder or archive, or latest; in a script, see whether the variable is set")
+	}
 	dir := path
 	if _, err := os.Lstat(path); path == run.LatestLink && errors.Is(err, fs.ErrNotExist) {
 		dir = filepath.Join(a.Output, run.LatestLink)

@@ -58,8 +58,12 @@ func (o *Outcome) addRows(exp *experiment.Experiment, sums []analyze.Summary) {
 	}
 }
 
-// problem is what keeps the outcome from being a full success: failed sub-experiments, then missed thresholds.
+// problem is what keeps the outcome from being a full success: failed sub-experiments, then missed thresholds. Without
+// an outcome there is none.
 func (o *Outcome) problem() error {
+	if o == nil {
+		return nil
+	}
 	var stopped []error
 	for _, res := range o.Results {
 		if res.Stopped != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,5 +30,9 @@ func ReplaceFile(path string, write func(io.Writer) error) error {
 // createBeside makes a file in the folder of another one, with the rights that the user's umask gives new files.
 func createBeside(path string) (*os.File, error) {
 	name := fmt.Sprintf(".%s-%016x", filepath.Base(path), rand.Uint64())
-	return os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		inner.Path = path // which the user has named
+	}
+	return f, err
 }

@@ -39,7 +39,8 @@ func (a App) report(ctx context.Context, path string) (*Outcome, page.Run, error
 		return nil, page.Run{}, err
 	}
 	if opened.Archive == "" {
-		return a.reportFolder(ctx, opened.Dir)
+		out, shown, err := a.reportFolder(ctx, opened.Dir)
+		return out, shown, errors.Join(err, out.problem())
 	}
 	a.Draw.Format = report.None // plots would have no place
 	out, shown, err := a.reportFolder(ctx, opened.Dir)
@@ -51,7 +52,7 @@ func (a App) report(ctx context.Context, path string) (*Outcome, page.Run, error
 			shown.Subs[i].Files = nil
 		}
 	}
-	return out, shown, errors.Join(err, opened.Close())
+	return out, shown, errors.Join(err, out.problem(), opened.Close())
 }
 
 // fromArchive has the outcome of an unpacked archive name the archive.
@@ -65,7 +66,7 @@ func (o *Outcome) fromArchive(opened *OpenedRun) {
 	o.Dir, o.PageOnly = opened.Archive, true
 }
 
-// reportFolder is report of a folder, or a file of the original.
+// reportFolder is report of a folder, or a file of the original, without the error of the run's outcome.
 func (a App) reportFolder(ctx context.Context, dir string) (*Outcome, page.Run, error) {
 	if files, err := foreignFiles(dir); err != nil || len(files) > 0 {
 		if err != nil {
@@ -102,7 +103,7 @@ func (a App) reportFolder(ctx context.Context, dir string) (*Outcome, page.Run, 
 		out.Results = append(out.Results, one)
 	}
 	out.addRows(rec.Experiment, reported.Summaries)
-	return out, runPage(rec, dir, reported), errors.Join(err, out.problem())
+	return out, runPage(rec, dir, reported), err
 }
 
 // notARun is the error of a folder without a run's record. The advice names the newest run where the folder is that of

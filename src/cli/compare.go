@@ -48,10 +48,9 @@ func (c *command) compareAction(cc *cli.Context) error {
 		return err
 	}
 	missed := found.Check(limits, cc.Bool("strict"))
+	var unwritten error
 	if file := cc.String("html"); file != "" {
-		if err := w.WriteComparisonPage(file, found); err != nil {
-			return err
-		}
+		unwritten = w.WriteComparisonPage(file, found)
 	}
 	switch {
 	case cc.Bool("json"):
@@ -61,7 +60,7 @@ func (c *command) compareAction(cc *cli.Context) error {
 	default:
 		err = c.printComparison(found)
 	}
-	return errors.Join(err, missed)
+	return errors.Join(err, unwritten, missed)
 }
 
 // printComparison writes a comparison of runs for a terminal.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/report"
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
 	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
 )
@@ -95,7 +97,14 @@ func CheckResults(dir string, rec *run.Record) error {
 	if rec.Experiment == nil || rec.Experiment.Seed == nil {
 		return fail.Input("%s: its %s has no experiment", dir, run.RecordFile)
 	}
-	for _, res := range rec.Results {
+	for at, res := range rec.Results {
+		twice := func(before run.ResultRecord) bool {
+			return before.SubExperiment == res.SubExperiment || before.Folder == res.Folder
+		}
+		if slices.ContainsFunc(rec.Results[:at], twice) {
+			return fail.Input("%s: its %s has the results of sub-experiment %d, or their folder, twice", dir,
+				run.RecordFile, res.SubExperiment)
+		}
 		if i := res.SubExperiment; i < 0 || i >= len(rec.Experiment.SubExperiments) {
 			return fail.Input("%s: its %s has results of sub-experiment %d, which the experiment does not have", dir,
 				run.RecordFile, i)
@@ -114,17 +123,45 @@ func CheckResults(dir string, rec *run.Record) error {
 	return nil
 }
 
-// CheckRows refuses a run whose record counts rows that have no file any more. Reported without them, statistics of
-// what was measured would be replaced by those of nothing.
+// CheckRows refuses a run whose record counts rows of which there are none any more. Reported without them, statistics
+// of what was measured would be replaced by those of nothing.
 func CheckRows(dir string, rec *run.Record) error {
 	for _, res := range rec.Results {
 		file := filepath.Join(dir, res.Folder, study.LatenciesFile)
-		if _, err := os.Stat(file); res.Rows > 0 && errors.Is(err, fs.ErrNotExist) {
-			return fail.Input("%s is not there, but %s says that it had %d rows", file, run.RecordFile, res.Rows).
+		if res.Rows == 0 {
+			continue
+		}
+		gone, err := withoutRows(file)
+		if err != nil {
+			return err
+		}
+		if gone != "" {
+			return fail.Input("%s %s, but %s says that it had %d rows", file, gone, run.RecordFile, res.Rows).
 				WithHint("put the file back; nothing was written, and the statistics of the run are as they were")
 		}
 	}
 	return nil
+}
+
+// withoutRows says that a file of rows is not there, or has no row; empty: it has one, or something that is not read
+// here.
+func withoutRows(file string) (string, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "is not there", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the recorded rows: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	rows, err := sample.NewReader(f, file)
+	if err != nil {
+		return "", nil //nolint:nilerr // who reads the rows says it
+	}
+	if err := rows.Read(&sample.Sample{}); errors.Is(err, io.EOF) {
+		return "has no row", nil
+	}
+	return "", nil
 }
 
 // report goes through the sub-experiments one by one: of each only its statistics stay in memory, and what its plots
