@@ -85,6 +85,8 @@ func splitIntervalColumns() []column {
 }
 
 func identityColumns() []column {
+	// Of files of another tool nothing is known, the provider neither: 0 would be an invented value there.
+	run := func(s Summary, text string) string { return known(s.Provider != "", text) }
 	num := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	return []column{
 		{"Sub-experiment", func(s Summary) string { return strconv.Itoa(s.Index) }},
@@ -95,10 +97,10 @@ func identityColumns() []column {
 		{"Package Type", func(s Summary) string { return s.PackageType }},
 		{"Memory (MB)", func(s Summary) string { return known(s.MemoryMB > 0, strconv.Itoa(s.MemoryMB)) }},
 		{"Image Size (MiB)", func(s Summary) string { return known(s.ImageSizeMB > 0, num(s.ImageSizeMB)) }},
-		{"IAT (s)", func(s Summary) string { return num(s.IATSeconds) }},
+		{"IAT (s)", func(s Summary) string { return run(s, num(s.IATSeconds)) }},
 		{"Burst Sizes", func(s Summary) string { return s.BurstSizes }},
 		{"Service Times", func(s Summary) string { return s.ServiceTimes }},
-		{"Payload (bytes)", func(s Summary) string { return strconv.FormatInt(s.PayloadBytes, 10) }},
+		{"Payload (bytes)", func(s Summary) string { return run(s, strconv.FormatInt(s.PayloadBytes, 10)) }},
 	}
 }
 

@@ -43,7 +43,7 @@ func TestWriteCSV(t *testing.T) {
 		summarize(t, mixed(60, 1), id),
 		summarize(t, mixed(400, 2), Identity{Index: 1, Title: "long"}),
 		summarize(t, nil, Identity{Index: 2, Title: "empty"}),
-		summarize(t, []sample.Sample{row(0, 2.5, sample.Unknown)}, Identity{Index: 3, Title: "one"}),
+		summarize(t, []sample.Sample{row(0, 2.5, sample.Unknown)}, Identity{Index: 3, Title: "one", Provider: "url"}),
 		summarize(t, []sample.Sample{failed(0, sample.DNS), failed(0, sample.DNS)},
 			Identity{Index: 4, Title: "failed"}),
 	}

@@ -79,7 +79,8 @@ func TestExportOfTheOriginal(t *testing.T) {
 	}
 	last := rows[3]
 	for name, want := range map[string]any{"Title": "IAT2s", "Sub-experiment": 1.0, "Client Latency (ms)": 300.0,
-		"Burst ID": 1.0, "Warmup": nil, "Slot": nil, "Connection": nil, "Cold": nil, "Memory (MB)": nil} {
+		"Burst ID": 1.0, "Warmup": nil, "Slot": nil, "Connection": nil, "Cold": nil, "Memory (MB)": nil,
+		"IAT (s)": nil, "Payload (bytes)": nil} {
 		if got, ok := last[name]; !ok || got != want {
 			t.Errorf("%s is %v (%v), want %v", name, got, ok, want)
 		}
