@@ -23,14 +23,14 @@ DATA = ("src/analyze", "src/analyze/change", "src/analyze/survival", "src/report
 # little runs beside them. Other packages of a part are one job.
 ALONE = 1000  # cores that no machine has, so that nothing runs beside it
 JOBS = {
-    "src/probe": (1.3, 400), "src/acceptance/local": (0.75, 100), "src/acceptance/cli": (0.65, 70),
-    "src/acceptance/aws": (0.45, 110), "src/acceptance/cloud": (0.5, 110), "src/acceptance/aliyun": (0.5, 40),
-    "src/acceptance/azure": (0.8, 30), "src/acceptance/cloudflare": (1.1, 20), "src/acceptance/google": (0.35, 75),
-    "src/local": (0.2, 110), "src/local/plugin": (0.7, 15), "src/build": (0.8, 65), "src/pack": (0.6, 45),
-    "src/generate": (0.7, 15), "raw-code": (0.45, 45), "raw-code/bootstraps": (0.5, 25),
+    "src/probe": (1.3, 400), "src/acceptance/local": (0.65, 100), "src/acceptance/cli": (0.55, 70),
+    "src/acceptance/aws": (0.4, 110), "src/acceptance/cloud": (0.45, 110), "src/acceptance/aliyun": (0.4, 40),
+    "src/acceptance/azure": (0.7, 30), "src/acceptance/cloudflare": (1, 20), "src/acceptance/google": (0.3, 75),
+    "src/local": (0.2, 110), "src/local/plugin": (0.6, 15), "src/build": (0.7, 65), "src/pack": (0.5, 45),
+    "src/generate": (0.6, 15), "raw-code": (0.4, 45), "raw-code/bootstraps": (0.45, 25),
     "src/probe/fidelity": (1, 45), "src/study/pingpong": (1, 10),
 }
-REST = (0.75, 3)  # of a job with several packages, one at a time; seconds of each
+REST = (0.65, 3)  # of a job with several packages, one at a time; seconds of each
 ACCEPTANCE = "src/acceptance"
 # Packages that are held to a few milliseconds: after all others, side by side where there are two cores. Together they
 # keep a third of a core busy.

@@ -28,7 +28,7 @@ const (
 	// millisecond.
 	inPairs = 2
 	// besideOthers is the same for those that mostly wait, for a stall or a timeout to end.
-	besideOthers = 3
+	besideOthers = 4
 )
 
 // TestFidelity plays every scenario; the test command prints its table. A scenario that computes has the machine to
