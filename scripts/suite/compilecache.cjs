@@ -20,11 +20,15 @@ const imports = /\bimport\s*\(/;
 const wrangler = [path.join('wrangler', 'wrangler-dist', 'cli.js'), path.join('miniflare', 'dist', 'src', 'index.js')];
 const form = '------formdata-undici-'; // how an upload begins
 const worthwhile = 20; // modules and paths that are not in the file, from which on it is written again
-// Libraries of which the Serverless CLI, new or old, takes functions and classes alone.
-const serverless = [['osls', 'lib'], ['serverless', 'lib'], ['@serverless', 'dashboard-plugin', 'lib']]
+// Modules of which the Serverless CLI, new or old, its plugins and their libraries take functions and classes alone,
+// and where these are taken. Most commands need none of them.
+const takers = [['osls', 'lib'], ['serverless', 'lib'], ['@serverless', 'dashboard-plugin', 'lib'],
+  ['serverless-azure-functions', 'lib'], ['serverless-aliyun-function-compute'], ['request'], ['tough-cookie', 'lib']]
   .map((names) => path.sep + path.join(...names) + path.sep);
-const deferred = new RegExp('^(@aws-sdk/.*|@serverless/platform-client|@smithy/.*|ajv|ajv/dist/standalone|' +
-  'fast-glob|filenamify|https-proxy-agent|mime-types|undici|yauzl|yazl|\\..*/sdk-v2)$');
+const deferred = new RegExp('^(@alicloud/(cloudapi|log|ram)|@aws-sdk/.*|@azure/(arm-(apimanagement|keyvault|storage)|' +
+  'storage-blob)|@serverless/(platform-client|utils/(download|inquirer))|@smithy/.*|ajv|ajv/dist/standalone|ali-oss|' +
+  'archiver|axios|decompress|fast-glob|filenamify|globby|har-validator|http-signature|https-proxy-agent|json-refs|' +
+  'jszip|mime-types|node-fetch|psl|request|simple-git|undici|xml2js|yauzl|yazl|\\..*/sdk-v2)$');
 
 if (folder) defer();
 if (folder && process.argv[1]?.endsWith(wrangler[0])) shorten();
@@ -139,16 +143,17 @@ function write(file, kept, paths) {
   fs.renameSync(part, file); // another process reads the old file or the new one
 }
 
-// defer makes the Serverless CLI load some libraries when it calls what it took from them.
+// defer makes the Serverless CLI load some modules when it calls what it took from them.
 function defer() {
   const load = Module._load;
   Module._load = function (request, parent, isMain) {
-    if (!deferred.test(request) || !serverless.some((name) => parent?.filename?.includes(name))) {
+    if (!deferred.test(request) || !takers.some((name) => parent?.filename?.includes(name))) {
       return load.call(this, request, parent, isMain);
     }
     const library = () => load.call(this, request, parent, isMain);
     const taken = new Map();
     return standIn(library, (name) => {
+      if (name === '__esModule') return undefined; // compiled TypeScript asks; none of them is one
       if (!taken.has(name)) taken.set(name, standIn(() => library()[name], (key) => library()[name][key]));
       return taken.get(name);
     });

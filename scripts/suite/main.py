@@ -71,8 +71,8 @@ def environment(work, binary, race):
     """What the tests share: the binary, and folders for what takes seconds to make."""
     env = dict(os.environ, STELLAR=binary, STELLAR_TEST_BINARY=binary, STELLAR_TEST_RACE="1" if race else "",
                STELLAR_TEST_BUILDS=os.path.join(work, "builds"),
-               STELLAR_TEST_PROGRAMS=os.path.join(cache(), "programs"),
-               SLS_SCHEMA_CACHE_BASE_DIR=os.path.join(work, "schemas"))  # the Serverless CLI compiles its schema once
+               STELLAR_TEST_PROGRAMS=os.path.join(cache(), "programs"))
+    env["SLS_SCHEMA_CACHE_BASE_DIR"] = env["STELLAR_TEST_BUILDS"]  # as stellar itself sets it
     # The CLIs in Node.js compile their modules once, and collect garbage less often: most of what a start makes stays.
     preload = os.path.join(HERE, "compilecache.cjs")
     env["NODE_OPTIONS"] = ("%s --max-semi-space-size=64 --require %s" % (env.get("NODE_OPTIONS", ""), preload)).strip()
@@ -89,10 +89,12 @@ def environment(work, binary, race):
             plain_python(os.path.join(cache(), "python")), direct_python(env["PATH"])]
     env["PATH"] = os.pathsep.join(filter(None, path))  # Go's own programs first, as `go test` has them
     os.mkdir(env["STELLAR_TEST_BUILDS"])
-    # Compressed sizes of base images' layers stay for later runs of the suite: a layer is named by its content's hash.
-    layers = os.path.join(cache(), "layers")
-    os.makedirs(layers, exist_ok=True)
-    os.symlink(layers, os.path.join(env["STELLAR_TEST_BUILDS"], "layers"))
+    # Compressed sizes of base images' layers stay for later runs of the suite, and so do the schemas that the Serverless
+    # CLI compiles, which takes it seconds: both are named by a hash of their content.
+    for name, kept in (("layers", "layers"), (".serverless", "schemas")):
+        folder = os.path.join(cache(), kept)
+        os.makedirs(folder, exist_ok=True)
+        os.symlink(folder, os.path.join(env["STELLAR_TEST_BUILDS"], name))
     env["STELLAR_TEST_NODE_CACHE"] = node_cache(os.path.join(cache(), "node"))
     return env
 
