@@ -89,8 +89,8 @@ def environment(work, binary, race):
             plain_python(os.path.join(cache(), "python")), direct_python(env["PATH"])]
     env["PATH"] = os.pathsep.join(filter(None, path))  # Go's own programs first, as `go test` has them
     os.mkdir(env["STELLAR_TEST_BUILDS"])
-    # Compressed sizes of base images' layers stay for later runs of the suite, and so do the schemas that the Serverless
-    # CLI compiles, which takes it seconds: both are named by a hash of their content.
+    # Compressed sizes of base images' layers stay for later runs of the suite, and so do the schemas that the
+    # Serverless CLI compiles, which takes it seconds: both are named by a hash of their content.
     for name, kept in (("layers", "layers"), (".serverless", "schemas")):
         folder = os.path.join(cache(), kept)
         os.makedirs(folder, exist_ok=True)
@@ -268,6 +268,15 @@ def main(argv):
     return 130
 
 
+def timeline(results):
+    """When each package and script ran, and how much of a core it took: for the table JOBS of parts.py."""
+    runs = sorted((run for r in results for run in r.runs))
+    for began, ended, cpu, what in runs:
+        wall = ended - began
+        yield "%5.0f to %4.0f s %6.1f CPU s %5.2f cores  %s" % (
+            began - runs[0][0], ended - runs[0][0], cpu, cpu / wall if wall else 0, what)
+
+
 def report(results, args, wall, show):
     """Prints what failed, what was skipped and the sums. Returns the exit code."""
     for r in results:
@@ -280,6 +289,8 @@ def report(results, args, wall, show):
     slowest = sorted((t for r in results for t in r.slowest), reverse=True)[:args.slowest]
     for seconds, package, test in slowest:
         show("%7.1f s  %s %s" % (seconds, package, test))
+    for line in timeline(results) if args.slowest else ():
+        show(line)
     for line in parts.HEADING:
         show(line)
     for r in results:

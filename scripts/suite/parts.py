@@ -49,6 +49,7 @@ class Result:
         self.passed = self.failed = self.skipped = self.code = 0
         self.began = self.ended = self.cpu = 0.0
         self.tables, self.failures, self.skips, self.slowest = [], [], [], []
+        self.runs = []  # (began, ended, CPU seconds, what) of each package and script
 
     @property
     def wall(self):
@@ -77,7 +78,7 @@ def merge(results):
             continue
         m.began, m.ended = min(m.began, r.began), max(m.ended, r.ended)
         m.code = m.code or r.code
-        for k in ("cpu", "passed", "failed", "skipped", "tables", "failures", "skips", "slowest"):
+        for k in ("cpu", "passed", "failed", "skipped", "tables", "failures", "skips", "slowest", "runs"):
             setattr(m, k, getattr(m, k) + getattr(r, k))
     return list(merged.values())
 
@@ -150,6 +151,7 @@ class Part:
         result, events = Result(self.name), Events(show)
         result.began = time.monotonic()
         for packages in [[p] for p in self.packages] if self.programs else [self.packages]:
+            began = time.monotonic()
             if packages[0] in self.programs:
                 program = self.programs[packages[0]]
                 code, cpu = program.run(programs.split(self.flags)[1], events.line, groups, self.env)
@@ -157,6 +159,7 @@ class Part:
                 command = ["go", "test", "-json", *self.flags, *packages]
                 code, cpu = run(command, events.line, groups, env=self.env, cwd=self.module)
             result.code, result.cpu = result.code or code, result.cpu + cpu
+            result.runs.append((began, time.monotonic(), cpu, " ".join(packages)))
         result.ended = time.monotonic()
         result.passed, result.failed, result.skipped = events.passed, events.failed, len(events.skipped)
         result.tables, result.failures, result.skips = events.tables(), events.failures(), events.skips()
@@ -177,6 +180,7 @@ class Script:
         result.code, result.cpu = run(self.command, lambda s: lines.append(s.rstrip("\n")), groups, env=self.env,
                                       stderr=subprocess.STDOUT)
         result.ended = time.monotonic()
+        result.runs.append((result.began, result.ended, result.cpu, self.name))
         found = re.fullmatch(r"(\d+) passed, (\d+) failed", lines[-1] if lines else "")
         if found:
             result.passed, result.failed = int(found[1]), int(found[2])

@@ -231,11 +231,14 @@ class Suite(unittest.TestCase):
         a, b, c = Result("x"), Result("y"), Result("x")
         a.began, a.ended, a.cpu, a.passed, a.failures = 10, 20, 3, 5, ["one"]
         c.began, c.ended, c.cpu, c.passed, c.failed, c.code, c.failures = 15, 40, 4, 6, 1, 2, ["two"]
+        a.runs, c.runs = [(15, 20, 2, "./later")], [(10, 14, 3, "./first")]
         merged = parts.merge([a, b, c])
         self.assertEqual([r.name for r in merged], ["x", "y"])
         x = merged[0]
         self.assertEqual((x.wall, x.cpu, x.passed, x.failed, x.code, x.failures), (30, 7, 11, 1, 2, ["one", "two"]))
         self.assertEqual((x.good, merged[1].good), (False, True))
+        self.assertEqual(list(main.timeline(merged)), ["    0 to    4 s    3.0 CPU s  0.75 cores  ./first",
+                                                       "    5 to   10 s    2.0 CPU s  0.40 cores  ./later"])
 
     def test_jobs_cover_all_packages_once(self):
         for name, folders in parts.sort_packages(parts.packages()).items():
