@@ -67,6 +67,7 @@ var leaves = map[string][]string{
 	"probe/answer":        {"sample"},
 	"local/client":        {},
 	"local/sigv4":         {},
+	"local/http1":         {},
 	"local/sandbox":       {"local/resident"},
 	"local/container":     {"dockerengine", "local/resident", "shell"}, // credential helpers of registries
 	"local/resident":      {},

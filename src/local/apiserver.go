@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/local/http1"
 )
 
 // Limits of a connection to the Runtime API.
@@ -151,6 +152,14 @@ func (c *apiConn) readRequest() (*http.Request, error) {
 		return nil, err
 	}
 	begun, _ := c.in.Peek(c.in.Buffered())
+	if r, length, ok := http1.Parse(begun); ok {
+		_, _ = c.in.Discard(length)
+		c.limit.N = 1 << 62
+		if r.ContentLength > 0 {
+			r.Body = io.NopCloser(io.LimitReader(c.in, r.ContentLength))
+		}
+		return r, nil
+	}
 	whole := bytes.Contains(begun, []byte("\r\n\r\n"))
 	if !whole {
 		_ = c.conn.SetReadDeadline(time.Now().Add(apiHeaderTime))

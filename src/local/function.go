@@ -94,27 +94,36 @@ func (f *function) exit() {
 
 // acquire returns a place in an instance, by the function's queueing mode.
 func (f *function) acquire(ctx context.Context) (grant, error) {
+	g, w, err := f.place()
+	switch {
+	case err != nil:
+		return grant{}, err
+	case w != nil:
+		return f.wait(ctx, w)
+	}
+	f.begin(g)
+	return g, nil
+}
+
+// place returns a place in an instance, which the caller begins, or else one in the queue.
+func (f *function) place() (g grant, w *waiter, err error) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.removed {
-		f.mu.Unlock()
-		return grant{}, errRemoved
+		return grant{}, nil, errRemoved
 	}
 	// Whoever waits was first.
 	if len(f.waiting) == 0 {
 		if g, ok := f.findInstance(); ok {
-			f.mu.Unlock()
-			f.begin(g)
-			return g, nil
+			return g, nil, nil
 		}
 	}
 	if f.spec.Queueing == client.QueueingSpawn {
-		f.mu.Unlock()
-		return grant{}, errThrottled
+		return grant{}, nil, errThrottled
 	}
-	w := &waiter{got: make(chan grant, 1)}
+	w = &waiter{got: make(chan grant, 1)}
 	f.waiting = append(f.waiting, w)
-	f.mu.Unlock()
-	return f.wait(ctx, w)
+	return grant{}, w, nil
 }
 
 // wait waits in the queue for a place, at most for the function's timeout.
@@ -233,10 +242,8 @@ func (f *function) release(in *instance) {
 		switch {
 		case in.idleLimit == 0, f.draining && len(f.waiting) == 0:
 			f.retire(in, result{kind: kindUndelivered, msg: "it was retired"})
-		case in.idle == nil:
-			in.idle = time.AfterFunc(in.idleLimit, fail.Caught(f.platform.defect, func() { f.expire(in) }))
 		default:
-			in.idle.Reset(in.idleLimit)
+			f.expireAfter(in, in.idleLimit)
 		}
 	}
 	if in.retired && in.active == 0 {
@@ -246,13 +253,29 @@ func (f *function) release(in *instance) {
 	f.serveQueue()
 }
 
+// expireAfter has the instance's timer run after that time, or earlier: one that is set already is not moved further
+// away, because each setting may wake a thread. The caller holds f.mu.
+func (f *function) expireAfter(in *instance, limit time.Duration) {
+	due := time.Now().Add(limit)
+	switch {
+	case in.idle == nil:
+		in.idle = time.AfterFunc(limit, fail.Caught(f.platform.defect, func() { f.expire(in) }))
+	case in.idleDue.IsZero(), due.Before(in.idleDue):
+		in.idle.Reset(limit)
+	default:
+		return
+	}
+	in.idleDue = due
+}
+
 // expire retires an instance whose keep-alive is over, unless it was used in the meantime.
 func (f *function) expire(in *instance) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	in.idleDue = time.Time{}
 	if in.active == 0 && f.live[in] {
 		if left := in.idleLimit - time.Since(in.idleSince); left > 0 {
-			in.idle.Reset(left)
+			f.expireAfter(in, left)
 			return
 		}
 		f.retire(in, result{kind: kindUndelivered, msg: "its keep-alive was over"})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -112,6 +113,16 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 
 // serve runs one request through the function.
 func (f *function) serve(r *http.Request, id, path string, body []byte) result {
+	inv := f.invocation(r, id, path, body)
+	if len(inv.event) > maxEvent {
+		return result{kind: kindRequestTooLarge,
+			msg: fmt.Sprintf("request is %d bytes as an event; at most %d are allowed", len(inv.event), maxEvent)}
+	}
+	return f.invoke(r.Context(), inv)
+}
+
+// invocation makes what the function gets of a request.
+func (f *function) invocation(r *http.Request, id, path string, body []byte) *invocation {
 	inv := newInvocation(id)
 	inv.trace = traceID(inv.arrival)
 	if f.spec.ImageContract == client.ContractHTTP {
@@ -119,11 +130,7 @@ func (f *function) serve(r *http.Request, id, path string, body []byte) result {
 	} else {
 		inv.event = appendEvent(r, f, inv, path, body)
 	}
-	if len(inv.event) > maxEvent {
-		return result{kind: kindRequestTooLarge,
-			msg: fmt.Sprintf("request is %d bytes as an event; at most %d are allowed", len(inv.event), maxEvent)}
-	}
-	return f.invoke(r.Context(), inv)
+	return inv
 }
 
 // basePath is the path under which the function is called, without the variable for the paths below it.
@@ -154,36 +161,58 @@ func discard(w http.ResponseWriter, r *http.Request) {
 // invoke gives the request to an instance and waits for its result. A request in the queue ends with its client. A
 // request that an instance has is completed, so that the instance is never reused in an unknown state.
 func (f *function) invoke(ctx context.Context, inv *invocation) result {
-	for tries := 0; tries < maxTries; {
-		g, err := f.acquire(ctx)
-		if err != nil {
-			return f.notPlaced(err)
-		}
-		inv.given, inv.own = g.at, g.own
-		if g.own { // an instance that was there and turns out to be dead is no try: each is met once at most
-			tries++
-		}
-		if !g.in.submit(inv) {
-			f.retireInstance(g.in) // dead, and about to say so
-			f.release(g.in)
-			if g.own {
-				return g.in.post("")
+	g, err := f.acquire(ctx)
+	return f.invokeAt(ctx, g, err, inv)
+}
+
+// invokeAt is invoke with a place that was acquired already, or the reason why there is none.
+func (f *function) invokeAt(ctx context.Context, g grant, err error, inv *invocation) result {
+	for ; err == nil; g, err = f.acquire(ctx) {
+		if inv.submitTo(g) {
+			if res, final := f.settle(g.in, inv, inv.await()); final {
+				return res
 			}
-			continue
-		}
-		res := inv.await()
-		if res.kind == kindTimeout || res.kind == kindUndelivered {
-			f.retireInstance(g.in)
-		}
-		if res.kind == kindUndelivered {
-			f.release(g.in)
 			inv = inv.again()
-			continue
+		} else if res, final := f.bury(g); final {
+			return res
 		}
-		return f.conclusion(g.in, inv, res)
+		if inv.tries == maxTries {
+			return result{kind: kindCrash,
+				msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
+		}
 	}
-	return result{kind: kindCrash,
-		msg: fmt.Sprintf("function %s: %d instances ended before they took the request", f.spec.Name, maxTries)}
+	return f.notPlaced(err)
+}
+
+// submitTo gives the request to the instance of its place; false: that is dead.
+func (inv *invocation) submitTo(g grant) bool {
+	inv.given, inv.own = g.at, g.own
+	if g.own { // an instance that was there and turns out to be dead is no try: each is met once at most
+		inv.tries++
+	}
+	return g.in.submit(inv)
+}
+
+// bury returns the place in an instance that is dead and about to say so; final: the request has its result.
+func (f *function) bury(g grant) (res result, final bool) {
+	f.retireInstance(g.in)
+	f.release(g.in)
+	if g.own {
+		return g.in.post(""), true
+	}
+	return result{}, false
+}
+
+// settle makes an HTTP answer from an instance's, or finds that the request goes to another instance.
+func (f *function) settle(in *instance, inv *invocation, res result) (answer result, final bool) {
+	if res.kind == kindTimeout || res.kind == kindUndelivered {
+		f.retireInstance(in)
+	}
+	if res.kind == kindUndelivered {
+		f.release(in)
+		return result{}, false
+	}
+	return f.conclusion(in, inv, res), true
 }
 
 // maxParseHeld is the largest response that is parsed while its instance is still held: parsing a long one takes
@@ -249,10 +278,15 @@ func (f *function) notPlaced(err error) result {
 
 // refuseRequest writes the gateway's error form.
 func refuseRequest(w http.ResponseWriter, kind, msg string) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("X-Stellar-Error", kind)
-	w.WriteHeader(statusOf(kind))
+	res := refusal(kind, msg)
+	maps.Copy(w.Header(), res.header)
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body)
+}
+
+// refusal is the gateway's error form.
+func refusal(kind, msg string) *rawResponse {
 	body, _ := json.Marshal(map[string]string{"error": msg}) // a string always marshals
-	_, _ = w.Write(append(body, '\n'))
+	return &rawResponse{statusOf(kind), http.Header{"Content-Type": {"application/json"}, "X-Stellar-Error": {kind}},
+		append(body, '\n')}
 }

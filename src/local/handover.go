@@ -18,7 +18,7 @@ func (in *instance) submit(inv *invocation) bool {
 		in.mu.Unlock()
 		return false
 	}
-	inv.timer = time.AfterFunc(in.fn.timeout, fail.Caught(in.fn.platform.defect, func() { in.expire(inv) }))
+	in.watchTime(in.fn.timeout)
 	if n := len(in.waiting); n > 0 {
 		c := in.waiting[n-1]
 		in.waiting = in.waiting[:n-1]

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,7 @@ type instance struct {
 	idleSince time.Time
 	idleLimit time.Duration // how long the idle period that began then may last
 	idle      *time.Timer
+	idleDue   time.Time // when it runs next; zero: it is not set
 
 	// Set before it starts.
 	api  *apiServer // nil where the function is not asked through the Runtime API
@@ -61,6 +64,8 @@ type instance struct {
 	initFail string // what the function reported to /init/error
 	initBody []byte // likewise, as it was sent
 	endInit  *time.Timer
+	clock    *time.Timer // of the requests' timeout
+	watching bool        // it is set
 }
 
 func newInstance(fn *function) *instance {
@@ -194,13 +199,43 @@ func (in *instance) lambda(api string) []string {
 	return env
 }
 
-// expire ends an invocation that timed out. The time runs from when the function has it or, while the function does not
-// ask for it, from when it could have had it.
-func (in *instance) expire(inv *invocation) {
+// watchTime has the instance's requests looked at after that time, or earlier: there is one timer for all of them, and
+// none is set anew for each, because each setting may wake a thread. The caller holds in.mu.
+func (in *instance) watchTime(after time.Duration) {
+	switch {
+	case in.watching:
+		return
+	case in.clock == nil:
+		in.clock = time.AfterFunc(after, fail.Caught(in.fn.platform.defect, in.expire))
+	default:
+		in.clock.Reset(after)
+	}
+	in.watching = true
+}
+
+// expire ends the invocations that timed out.
+func (in *instance) expire() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.watching = false
+	next := time.Duration(math.MaxInt64)
+	for _, inv := range in.inflight {
+		next = min(next, in.timeLeft(inv))
+	}
+	for _, inv := range slices.Clone(in.inbox) {
+		next = min(next, in.timeLeft(inv))
+	}
+	if next < math.MaxInt64 && !in.dead {
+		in.watchTime(next)
+	}
+}
+
+// timeLeft is how long an invocation may still take; one that timed out is ended and takes no more time. The time runs
+// from when the function has it or, while the function does not ask for it, from when it could have had it. The caller
+// holds in.mu.
+func (in *instance) timeLeft(inv *invocation) time.Duration {
 	if inv.over {
-		return
+		return math.MaxInt64
 	}
 	since := inv.taken
 	if since.IsZero() {
@@ -213,8 +248,7 @@ func (in *instance) expire(inv *invocation) {
 		}
 	}
 	if left := in.fn.timeout - time.Since(since); left > 0 {
-		inv.timer.Reset(left)
-		return
+		return left
 	}
 	if !inv.taken.IsZero() {
 		in.late[inv.id] = true
@@ -223,15 +257,23 @@ func (in *instance) expire(inv *invocation) {
 		kind: kindTimeout, class: "Sandbox.Timedout",
 		msg: fmt.Sprintf("function %s: Task timed out after %.2f seconds", in.fn.spec.Name, in.fn.timeout.Seconds()),
 	})
+	return math.MaxInt64
 }
 
-// deliver gives an invocation its result, once. The caller holds in.mu.
-func (in *instance) deliver(inv *invocation, res result) bool {
+// deliver gives an invocation its result, once, and has it continue on a goroutine of its own where nobody waits for
+// the result. The caller holds in.mu.
+func (in *instance) deliver(inv *invocation, res result) {
+	if in.setResult(inv, res) && inv.resume != nil {
+		fail.Go(in.fn.platform.defect, inv.resume)
+	}
+}
+
+// setResult gives an invocation its result, once; the caller, who holds in.mu, then calls its resume if it has one.
+func (in *instance) setResult(inv *invocation, res result) bool {
 	if inv.over {
 		return false
 	}
 	inv.over = true
-	inv.timer.Stop()
 	inv.stream.interrupt()
 	delete(in.inflight, inv.id)
 	res.at = time.Now()
@@ -301,8 +343,10 @@ func (in *instance) failAll(lastLine string) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.dead, in.lastPeak = true, peak
-	if in.endInit != nil {
-		in.endInit.Stop()
+	for _, timer := range []*time.Timer{in.endInit, in.clock} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	for _, inv := range in.inflight {
 		in.deliver(inv, crash)

@@ -80,8 +80,10 @@ type invocation struct {
 	arrival time.Time // when the gateway had the whole request
 	given   time.Time // when it was given to its instance
 	own     bool      // the instance was started for it
+	tries   int       // instances that were started for it
 	result  chan result
-	timer   *time.Timer
+
+	resume func() // continues with the result, where nobody waits for it; nil: others
 
 	// Guarded by the instance's mu.
 	taken time.Time // when the function asked for it; zero: not yet
@@ -96,7 +98,7 @@ func newInvocation(id string) *invocation {
 // again makes the same request anew for another instance; the one that died may still read the old one.
 func (inv *invocation) again() *invocation {
 	next := &invocation{id: inv.id, event: inv.event, raw: inv.raw, direct: inv.direct, onURL: inv.onURL,
-		context: inv.context, trace: inv.trace, arrival: inv.arrival, result: make(chan result, 1)}
+		context: inv.context, trace: inv.trace, arrival: inv.arrival, tries: inv.tries, result: make(chan result, 1)}
 	if inv.stream != nil {
 		next.stream = newStream(inv.stream.client)
 	}

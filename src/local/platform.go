@@ -18,6 +18,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
 	"github.com/vhive-serverless/STeLLAR/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/http1"
 	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 	"github.com/vhive-serverless/STeLLAR/src/local/sigv4"
 	"github.com/vhive-serverless/STeLLAR/src/unzip"
@@ -43,7 +44,8 @@ type Platform struct {
 	watch      *watch
 	lock       *os.File // tells Sweep that this platform lives
 
-	control, gateway         *http.Server
+	control                  *http.Server
+	gateway                  *http1.Server
 	controlAddr, gatewayAddr net.Listener
 
 	keys      sigv4.Keys // of the Lambda API
@@ -122,12 +124,14 @@ func (p *Platform) open() error {
 	}
 	p.control = &http.Server{Handler: p.controlHandler(), ReadHeaderTimeout: headerTime, IdleTimeout: time.Minute}
 	// Longer than the 55 s after which the probe opens connections of its own: this gateway never drops a reused one.
-	p.gateway = &http.Server{
+	rest := &http.Server{
 		Handler: (*gateway)(p), Protocols: new(http.Protocols),
 		ReadHeaderTimeout: headerTime, IdleTimeout: 10 * time.Minute,
 	}
-	p.gateway.Protocols.SetHTTP1(true)
-	p.gateway.Protocols.SetUnencryptedHTTP2(true)
+	rest.Protocols.SetHTTP1(true)
+	rest.Protocols.SetUnencryptedHTTP2(true)
+	p.gateway = &http1.Server{Handler: (*gateway)(p), Rest: rest, FirstTime: headerTime, IdleTime: rest.IdleTimeout,
+		Defect: p.defect}
 	return nil
 }
 
@@ -243,8 +247,19 @@ func (p *Platform) endRest() error {
 // halt asks for the end.
 func (p *Platform) halt() { p.stopOnce.Do(func() { close(p.stop) }) }
 
+// httpServer is what the platform listens with.
+type httpServer interface {
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+var (
+	_ httpServer = (*http.Server)(nil)
+	_ httpServer = (*http1.Server)(nil)
+)
+
 // shutDown lets a server finish its requests for a while, then ends it.
-func shutDown(ctx context.Context, s *http.Server, l net.Listener) error {
+func shutDown(ctx context.Context, s httpServer, l net.Listener) error {
 	if s == nil {
 		if l != nil {
 			return l.Close()

@@ -116,10 +116,13 @@ func (in *instance) find(id string) *invocation {
 // completeInvocation gives the invocation its result and frees the function's slot; false: it is over already.
 func (in *instance) completeInvocation(inv *invocation, res result) bool {
 	in.mu.Lock()
-	ok := in.deliver(inv, res)
+	ok := in.setResult(inv, res)
 	in.mu.Unlock()
 	if ok {
 		<-in.slots
+		if inv.resume != nil { // here and now: the function's answer goes to the client before the function is thanked
+			inv.resume()
+		}
 	}
 	return ok
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 )
@@ -17,7 +18,8 @@ const runtimePath = "/2018-06-01/runtime/"
 // goroutines and a pool to a conversation that is strictly one request after the other.
 type runtimeConn struct {
 	host string
-	conn net.Conn
+	only bool // the only one: its reads may block their thread, and the processor that Go has for it
+	conn io.ReadWriteCloser
 	in   *bufio.Reader
 	out  []byte
 }
@@ -28,7 +30,10 @@ func (c *runtimeConn) do(method, path, headers string, body []byte) (*http.Respo
 		if err != nil {
 			return nil, nil, err
 		}
-		c.conn, c.in = conn, bufio.NewReader(conn)
+		if c.conn = conn; c.only {
+			c.conn = blocking(conn)
+		}
+		c.in = bufio.NewReader(c.conn)
 	}
 	c.out = append(c.out[:0], method+" "+runtimePath+path+" HTTP/1.1\r\nHost: "+c.host+"\r\n"+headers+
 		"Content-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"...)
@@ -61,16 +66,23 @@ func serveRuntimeAPI(f *function, host, concurrency string) error {
 	}
 	f.ready()
 	broken := make(chan error, n)
-	for i := 1; i < n; i++ {
-		go func() { broken <- loop(f, host) }()
+	for i := 0; i < n; i++ {
+		go func() { broken <- loop(f, host, n == 1) }()
 	}
-	go func() { broken <- loop(f, host) }()
 	return <-broken // the process ends with the first: a half-deaf instance would hide what happened
 }
 
-func loop(f *function, host string) error {
-	c := &runtimeConn{host: host}
-	for {
+// yieldAfter is how often the loop of a busy instance yields. Go's monitor takes the processor from a goroutine that
+// has had it for 10 ms, also if that has only waited for the platform, and then looks after it every 20 µs for a while.
+const yieldAfter = 5 * time.Millisecond
+
+func loop(f *function, host string, only bool) error {
+	c := &runtimeConn{host: host, only: only}
+	for yielded := time.Now(); ; {
+		if time.Since(yielded) > yieldAfter {
+			runtime.Gosched()
+			yielded = time.Now()
+		}
 		if err := serveOne(f, c); err != nil {
 			return fmt.Errorf("the Runtime API at %s is gone: %w", host, err)
 		}
