@@ -43,6 +43,8 @@ type RerunSchedule struct {
 	// largest difference of two pauses before a burst, or of two planned instants since the first one, by the clocks of
 	// both machines, in milliseconds; null where the numbers differ
 	OffMs *float64 `json:"offMs"`
+	// the sub-experiments take turns: a pause has the others' rounds in it, which the schedule does not fix
+	InTurn bool `json:"inTurn,omitempty"`
 }
 
 // CompareRerun compares a run with the archived one that it repeats: seed, packages, schedule, and what was measured.
@@ -96,7 +98,7 @@ func compareMaking(archived, repeated string) (*Rerun, error) {
 			continue // it was stopped before
 		}
 		sub := &then.Experiment.SubExperiments[res.SubExperiment]
-		s := RerunSchedule{SubExperiment: res.SubExperiment, Title: sub.Title}
+		s := RerunSchedule{SubExperiment: res.SubExperiment, Title: sub.Title, InTurn: then.Experiment.TakesTurns()}
 		err := s.compare(sub, filepath.Join(archived, res.Folder), filepath.Join(repeated, now.Results[at].Folder))
 		if err != nil {
 			return nil, err

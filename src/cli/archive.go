@@ -121,5 +121,9 @@ func scheduleWords(s app.RerunSchedule) string {
 	case !s.SameSizes:
 		return fmt.Sprintf("%d %s in both, of other sizes", s.Now, s.What)
 	}
+	if s.InTurn {
+		return fmt.Sprintf("the same %d %s; pauses, which have the others' rounds in them, differ by up to %.3g ms",
+			s.Now, s.What, *s.OffMs)
+	}
 	return fmt.Sprintf("the same %d %s, with the same pauses to %.3g ms", s.Now, s.What, max(*s.OffMs, 0.001))
 }
