@@ -70,19 +70,20 @@ func (c *command) report(ctx context.Context, err error) int {
 	}
 	var mistakes *experiment.Problems
 	if errors.As(err, &mistakes) && len(mistakes.List) > 1 {
-		fmt.Fprintf(c.Stderr, "stellar: %s has %d mistakes:\n%v\n", mistakes.List[0].File, len(mistakes.List), err)
+		fmt.Fprintf(c.Stderr, "stellar: %s has %d mistakes:\n%s\n", inert(mistakes.List[0].File), len(mistakes.List),
+			inert(err.Error()))
 	} else {
-		fmt.Fprintf(c.Stderr, "stellar: %v\n", err)
+		fmt.Fprintf(c.Stderr, "stellar: %s\n", inert(err.Error()))
 	}
 	if text := tail(fail.Output(err), 30); text != "" {
-		fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(text))
+		fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(inert(text)))
 	}
 	if hint := fail.Hint(err); hint != "" {
-		fmt.Fprintf(c.Stderr, "  → %s\n", hint)
+		fmt.Fprintf(c.Stderr, "  → %s\n", inert(hint))
 	}
 	full := fullDisk(err)
 	if full != "" {
-		fmt.Fprintf(c.Stderr, "  → %s\n", full)
+		fmt.Fprintf(c.Stderr, "  → %s\n", inert(full))
 	}
 	defect := fail.DefectIn(err)
 	if defect != nil && !c.file.isOpen() { // a run's log has it

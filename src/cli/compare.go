@@ -25,7 +25,8 @@ func (c *command) compareCommand() *cli.Command {
 			&cli.StringFlag{Name: "html", Usage: "write the comparison as a page into `FILE`, too"},
 			&cli.StringSliceFlag{Name: "fail-on",
 				Usage: "exit 5 where a metric changed by more: `LIMIT` such as cold.p50>+5%, errors>+1pp; repeatable"},
-			&cli.BoolFlag{Name: "strict", Usage: "exit 5 also where a limit cannot be decided, 2 where rows are missing"}},
+			&cli.BoolFlag{Name: "strict",
+				Usage: "exit 5 also where a limit cannot be decided, 2 where rows are missing"}},
 		Action: c.compareAction,
 	}
 }

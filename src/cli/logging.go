@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/report"
 )
 
 // screen is what the user looks at: log lines scroll, and where it is a terminal a block of progress lines stays below
@@ -127,7 +128,17 @@ func (p plain) Format(e *logrus.Entry) ([]byte, error) {
 	if e.Level != logrus.InfoLevel || p.dates {
 		level = strings.ToUpper(e.Level.String()) + " "
 	}
-	return []byte(stamp + " " + level + strings.TrimRight(e.Message, "\n") + "\n"), nil
+	return []byte(stamp + " " + level + inert(strings.TrimRight(e.Message, "\n")) + "\n"), nil
+}
+
+// inert is text as it may be written to a terminal or a log: without characters that control either, whoever made them.
+// Titles of archives, responses and the output of programs are in messages. Line breaks stay.
+func inert(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = report.Printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // hook copies entries down to a level to a writer: one for the screen, one for the run's log.

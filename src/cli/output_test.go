@@ -120,3 +120,26 @@ func TestDefectOfACommand(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagesAreInert: what others have named reaches neither the terminal nor the log as a command to it, whether it
+// is in a log line, an error, its advice or the output of a program.
+func TestMessagesAreInert(t *testing.T) {
+	const evil = "a\x1b]0;x\x07\u202eb\nc"
+	var screen bytes.Buffer
+	log, err := newLogger("info", &screen, &logFile{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Warnf("%s", evil)
+	if got := screen.String(); !strings.HasSuffix(got, " WARNING a ]0;x  b\nc\n") {
+		t.Errorf("logged %q", got)
+	}
+	w := testProcess()
+	bad := fail.Input("%s", evil).WithHint("%s", evil)
+	bad.Output = evil
+	newCommand(w).report(t.Context(), bad)
+	const want = "stellar: a ]0;x  b\nc\n  its last output:\n  | a ]0;x  b\n  | c\n  → a ]0;x  b\nc\n"
+	if got := w.Stderr.(*bytes.Buffer).String(); got != want {
+		t.Errorf("told %q", got)
+	}
+}
