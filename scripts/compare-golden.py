@@ -16,6 +16,7 @@ import numpy as np
 from scipy import optimize, stats
 
 ALPHA = 0.05
+Z = stats.norm.ppf(1 - ALPHA / 2)
 
 
 def run(rng, bursts, size, median, between, within, memory):
@@ -36,45 +37,65 @@ def alike(*series):
     return bool(below > 0 and above / below > stats.norm.ppf(0.95) / math.sqrt(n)), above / below if below else 0
 
 
+def memory(*series):
+    """Autocorrelation of neighbouring bursts, 0 where they are not alike."""
+    found, r = alike(*series)
+    return min(r, 0.98) if found else 0
+
+
 def off(num, den):
     return num - num.sum() / den.sum() * den
 
 
-def variance(num, den, serial):
-    """Of num.sum() / den.sum(), with its degrees of freedom."""
+def variance(num, den, r):
+    """Of num.sum() / den.sum(), with its degrees of freedom; r is the autocorrelation of neighbours."""
     e, k = off(num, den), len(num)
-    if not serial:
+    if not r:
         return k / (k - 1) * np.sum(e**2) / den.sum() ** 2, k - 1
-    df = max(2, round(0.4 * k ** (2 / 3)))
+    # bias of the variance: (pi^2 / 6) (df / k)^2 * 2 r / (1 - r)^2; at most a tenth
+    unbiased = k * math.sqrt(0.1 * 6 / math.pi**2 * (1 - r) ** 2 / (2 * r))
+    df = max(2, round(min(0.4 * k ** (2 / 3), unbiased)))
     waves = [math.sqrt(2 / k) * np.sum(e * np.cos(np.pi * j * (np.arange(k) + 0.5) / k)) for j in range(1, df + 1)]
     return k * np.mean(np.square(waves)) / den.sum() ** 2, df
 
 
-def effective(num, den, serial):
+def effective(num, den, r):
     n, k, p = den.sum(), len(num), num.sum() / den.sum()
-    if n == k and not serial:
+    if n == k and not r:
         return float(n)
-    v, df = variance(num, den, serial)
+    v, df = variance(num, den, r)
     if p in (0, 1):
         return float(k)
     if v == 0:
         return float(n)
+    e = off(num, den)
+    kurtosis = np.mean(e**4) / np.mean(e**2) ** 2
+    df = max(1, min(df, 2 * k / (kurtosis - (k - 3) / (k - 1))))  # Shoemaker, 2003
     return min(float(n), p * (1 - p) / v * (stats.norm.ppf(1 - ALPHA / 2) / stats.t.ppf(1 - ALPHA / 2, df)) ** 2)
 
 
-def quantile_interval(values, q, num, den, serial):
+def enough(bursts, requests, q):
+    beyond = min(q, 1 - q)
+    return bursts >= max(6, round(1 / beyond)) and requests >= math.log(ALPHA / 2) / math.log(1 - beyond)
+
+
+def limits(values, q, n, z):
     """Between order statistics whose ranks are quantiles of a binomial distribution of real numbers."""
-    n = effective(num, den, serial)
-    if n < math.log(ALPHA / 2) / math.log(max(q, 1 - q)):
-        return None
-    fewer = lambda r: stats.beta.sf(q, r, n - r + 1)
-    eps = 1e-12
-    ranks = []
-    for target in (ALPHA / 2, 1 - ALPHA / 2):
-        ranks.append(optimize.brentq(lambda r: fewer(r) - target, eps, n + 1 - eps, xtol=1e-13, rtol=1e-14))
-    low, high = max(ranks[0], 1), min(ranks[1], n)
-    scale = (len(values) + 1) / (n + 1)
-    return [float(v) for v in np.interp([low * scale, high * scale], np.arange(1, len(values) + 1), values)]
+    eps, ranks = 1e-12, []
+    for target in (stats.norm.cdf(-z), stats.norm.cdf(z)):
+        ranks.append(optimize.brentq(lambda r, t=target: stats.beta.sf(q, r, n - r + 1) - t, eps, n + 1 - eps,
+                                     xtol=1e-13, rtol=1e-14))
+    at = np.array(ranks) * (len(values) + 1) / (n + 1)
+    return [float(v) for v in np.interp(at, np.arange(1, len(values) + 1), values)]
+
+
+def quantiles(a, b, q, na, nb):
+    """Intervals of b - a and b / a: limits of both sides at deviates whose squares add up to that of 95 %."""
+    error = [math.sqrt(math.log(high / low) / math.sqrt(n))
+             for n, (low, high) in ((na, limits(a, q, na, 2 * Z)), (nb, limits(b, q, nb, 2 * Z)))]
+    (la, ha), (lb, hb) = (limits(v, q, n, Z * e / math.hypot(*error)) for v, n, e in ((a, na, error[0]),
+                                                                                      (b, nb, error[1])))
+    return [lb - ha, hb - la], [lb / ha, hb / la]
 
 
 def mover(a, b, ia, ib):
@@ -110,33 +131,37 @@ def compare(a, b):
     upto = lambda q: [np.array([np.sum(x <= at(f, q)) for x in s], float) for s, f in zip(sides, flat)]
     sums = [np.array([x.sum() for x in s]) for s in sides]
     half = upto(0.5)
-    serial = alike(*[off(n, d) for n, d in zip(half, sizes)])[0] or alike(*[off(n, d) for n, d in zip(sums, sizes)])[0]
+    common = max(memory(*[off(n, d) for n, d in zip(x, sizes)]) for x in (half, sums))
     both = np.sort(np.concatenate(flat))
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("mean", None)):
         if q is None:
             values, intervals = [s.sum() / n.sum() for s, n in zip(sums, sizes)], []
             for s, n, mean in zip(sums, sizes, values):
-                v, df = variance(s, n, serial)
+                v, df = variance(s, n, common)
                 w = stats.t.ppf(1 - ALPHA / 2, df) * math.sqrt(v) / mean
                 intervals.append([mean * math.exp(-w), mean * math.exp(w)])
             series = [s / n for s, n in zip(sums, sizes)]
         else:
             num = upto(q)
-            own = serial or alike(*[off(n, d) for n, d in zip(num, sizes)])[0]
+            own = max(common, memory(*[off(n, d) for n, d in zip(num, sizes)]))
             values = [at(f, q) for f in flat]
-            intervals = [quantile_interval(f, q, n, d, own) for f, n, d in zip(flat, num, sizes)]
+            worth = [effective(n, d, own) for n, d in zip(num, sizes)]
+            intervals = [enough(len(d), d.sum(), q) for d in sizes]
             limit = at(both, q)
             series = [np.array([np.sort(x)[math.ceil(len(x) / 2) - 1] for x in s])
                       if q == 0.5 else np.array([np.mean(x > limit) for x in s]) for s in sides]
         row = {"a": float(values[0]), "b": float(values[1])}
         if intervals[0] and intervals[1]:
-            row["difference"] = mover(values[0], values[1], *intervals)
-            logs = mover(math.log(values[0]), math.log(values[1]), np.log(intervals[0]), np.log(intervals[1]))
-            row["ratio"] = [math.exp(v) for v in logs]
+            if q:
+                row["difference"], row["ratio"] = quantiles(*flat, q, *worth)
+            else:
+                row["difference"] = mover(values[0], values[1], *intervals)
+                logs = mover(math.log(values[0]), math.log(values[1]), np.log(intervals[0]), np.log(intervals[1]))
+                row["ratio"] = [math.exp(v) for v in logs]
             p = rank_sum(*series)
             if p is not None:
                 row["p"] = inflated(p, series)
-        if q and sizes[0].max() == 1 and not serial:  # SciPy's own interval is between whole order statistics
+        if q and sizes[0].max() == 1 and not common:  # SciPy's own interval is between whole order statistics
             for key, f in (("scipy_a", flat[0]), ("scipy_b", flat[1])):
                 ci = stats.quantile_test(f, p=q).confidence_interval(0.95)
                 row[key] = [None if math.isnan(v) else float(v) for v in ci]

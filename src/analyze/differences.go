@@ -247,7 +247,7 @@ func doubledRanks(values []float64) (ranks []int, ties float64) {
 	for i := range byValue {
 		byValue[i] = i
 	}
-	slices.SortStableFunc(byValue, func(i, j int) int { return cmp.Compare(values[i], values[j]) })
+	slices.SortFunc(byValue, func(i, j int) int { return cmp.Compare(values[i], values[j]) })
 	ranks = make([]int, len(values))
 	for from := 0; from < len(byValue); {
 		to := from + 1

@@ -84,7 +84,7 @@ type Change struct {
 	// with None, the largest change either way that the interval leaves possible: of the ratio minus 1, or in Unit
 	// where the unit is Points
 	Smaller analyze.Value `json:"smaller_than"`
-	// with TooFew, how many more bursts each run needs for an interval, at today's design effect
+	// with TooFew, how many more bursts each run needs for an interval, of as many requests as today
 	MoreBursts int    `json:"more_bursts,omitempty"`
 	Bursts     [2]int `json:"bursts"`   // that the values come from, in A and B
 	Requests   [2]int `json:"requests"` // likewise

@@ -1,62 +1,159 @@
 package change
 
 import (
+	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/vhive-serverless/STeLLAR/src/analyze"
 )
 
-// TestCoverage measures on simulated runs of one server how often the 95 % interval of the ratio has the true ratio, 1,
-// in it: 93 to 97 of 100 for bursts whose requests are alike, also where neighbouring bursts are. In the same runs a
-// difference is claimed in any metric in at most 5 of 100.
+// pairs is for docs/compare.md: go test ./src/analyze/change -run TestCoverage -v -args -pairs 3000.
+var pairs = flag.Int("pairs", 0, "simulate so many pairs of runs of each kind, and of more kinds")
+
+// simulated is a kind of pairs of runs.
+type simulated struct {
+	name         string
+	bursts, size int
+	a, b         server
+	metrics      string // of which every pair has an interval
+	always       bool   // part of each run of the tests
+}
+
+// simulations are kinds of pairs: equal servers first, with ever more in common.
+func simulations() []simulated {
+	alone := server{median: 100, within: 0.2, spikes: 0.03}
+	burst := server{median: 100, between: 0.2, within: 0.2, spikes: 0.03}
+	lasts := server{median: 100, between: 0.2, within: 0.2, memory: 0.5}
+	long := server{median: 100, between: 0.2, within: 0.05, memory: 0.9}
+	most := server{median: 100, between: 0.3, within: 0.1}
+	mild := server{median: 100, between: 0.1, within: 0.2, spikes: 0.03}
+	heavy := server{median: 100, within: 0.1, tail: 2}
+	var out []simulated
+	equal := func(name string, bursts, size int, s server, metrics string, always bool) {
+		out = append(out, simulated{name, bursts, size, s, s, metrics, always})
+	}
+	equal("alike within bursts", 60, 10, burst, "p50 p95 mean", true)
+	equal("neighbours alike, too", 120, 5, lasts, "p50 p95 p99 mean", true)
+	equal("independent", 20, 1, alone, "p50 mean", false)
+	equal("independent", 80, 1, alone, "p50 p95 mean", false)
+	equal("independent", 400, 1, alone, "p50 p95 p99 mean", false)
+	equal("independent", 1000, 1, alone, "p50 p95 p99 mean", false)
+	equal("independent, tail of index 2", 400, 1, heavy, "p50 p95 p99 mean", false)
+	equal("alike within bursts", 8, 5, burst, "p50 mean", false)
+	equal("alike within bursts", 12, 50, burst, "p50 mean", false)
+	equal("alike within bursts", 30, 100, mild, "p50 p95 mean", false)
+	equal("alike within bursts", 100, 10, burst, "p50 p95 p99 mean", false)
+	equal("alike within bursts", 400, 5, burst, "p50 p95 p99 mean", false)
+	equal("nearly equal within bursts", 30, 50, most, "p50 p95 mean", false)
+	equal("nearly equal within bursts", 100, 100, most, "p50 p95 p99 mean", false)
+	stalls := server{median: 100, between: 0.1, within: 0.2, stalls: 0.03}
+	equal("3 % of bursts stall", 100, 20, stalls, "p50 p95 p99 mean", false)
+	equal("3 % of bursts stall", 400, 5, stalls, "p50 p95 p99 mean", false)
+	equal("neighbours alike, too", 30, 10, lasts, "p50 p95 mean", false)
+	equal("neighbours alike, too", 100, 10, lasts, "p50 p95 p99 mean", false)
+	equal("neighbours alike for long", 1000, 1, long, "p50 p95 p99 mean", false)
+	different := func(name string, bursts, size int, a, b server) {
+		out = append(out, simulated{name, bursts, size, a, b, "p50 p95 p99 mean", false})
+	}
+	different("20 % slower, twice the spread", 200, 5, burst, server{median: 120, between: 0.3, within: 0.3})
+	different("spikes gone", 400, 5, burst, server{median: 100, between: 0.2, within: 0.2})
+	different("10 % slower, 4 times the spread", 500, 1, server{median: 100, within: 0.1},
+		server{median: 110, within: 0.4})
+	return out
+}
+
+// truths are the logarithms of the true ratios.
+func (s simulated) truths() map[string]float64 {
+	out := map[string]float64{}
+	if s.a == s.b {
+		return out
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	a, b := blocksOf(s.a.measure(rng, 1_000_000, 1).Bursts, analyze.WarmPart),
+		blocksOf(s.b.measure(rng, 1_000_000, 1).Bursts, analyze.WarmPart)
+	for _, of := range statistics() {
+		if of.q > 0 {
+			out[of.name] = math.Log(of.q.Of(b.sorted).V / of.q.Of(a.sorted).V)
+		} else {
+			out[of.name] = math.Log(b.total().ratio() / a.total().ratio())
+		}
+	}
+	return out
+}
+
+// covered are the numbers of pairs whose interval has the true ratio in it, and of those that have an interval.
+type covered struct{ hits, below, above, given int }
+
+// simulate compares pairs of runs. claimed is the number of them of which a difference is claimed in any metric.
+func (s simulated) simulate(pairs int) (by map[string]*covered, claimed int) {
+	rng, truth := rand.New(rand.NewPCG(16, 1)), s.truths()
+	by = map[string]*covered{}
+	for range pairs {
+		any := false
+		for _, got := range compare(s.a.measure(rng, s.bursts, s.size), s.b.measure(rng, s.bursts, s.size)).Changes {
+			any = any || got.Claimed()
+			metric := strings.TrimPrefix(got.Metric, "warm.")
+			of := by[metric]
+			if of == nil {
+				of = &covered{}
+				by[metric] = of
+			}
+			if !got.Ratio.Low.OK || !got.Ratio.High.OK {
+				continue
+			}
+			of.given++
+			switch want := math.Exp(truth[metric]); {
+			case got.Ratio.Low.V > want:
+				of.above++
+			case got.Ratio.High.V < want:
+				of.below++
+			default:
+				of.hits++
+			}
+		}
+		if any {
+			claimed++
+		}
+	}
+	return by, claimed
+}
+
+// TestCoverage measures on simulated runs how often the 95 % interval of the ratio has the true ratio in it: 93 to 97
+// of 100 for bursts whose requests are alike, also where neighbouring bursts are. In the same runs of one server a
+// difference is claimed in any metric in at most 5 of 100. With -pairs, it prints this of all simulations.
 func TestCoverage(t *testing.T) {
 	runs := 400
-	if raceEnabled {
+	switch {
+	case *pairs > 0:
+		runs = *pairs
+	case raceEnabled:
 		runs = 30
 	}
-	for _, c := range []struct {
-		name         string
-		bursts, size int
-		server       server
-		metrics      []string // others have too few samples for an interval, or hardly enough
-	}{
-		{"alike within bursts", 60, 10, server{median: 100, between: 0.2, within: 0.2, spikes: 0.03},
-			[]string{"warm.p50", "warm.p95", "warm.mean"}},
-		{"neighbours alike, too", 120, 5, server{median: 100, between: 0.2, within: 0.2, memory: 0.5},
-			[]string{"warm.p50", "warm.p95", "warm.mean"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(16, 1))
-			hits, intervals, claimed := map[string]int{}, map[string]int{}, 0
-			for range runs {
-				any := false
-				for _, got := range compare(c.server.measure(rng, c.bursts, c.size),
-					c.server.measure(rng, c.bursts, c.size)).Changes {
-					any = any || got.Claimed()
-					if got.Ratio.Low.OK {
-						intervals[got.Metric]++
-					}
-					if got.Ratio.Low.OK && got.Ratio.Low.V <= 1 && got.Ratio.High.V >= 1 {
-						hits[got.Metric]++
-					}
-				}
-				if any {
-					claimed++
-				}
-			}
+	for _, s := range simulations() {
+		if !s.always && *pairs == 0 {
+			continue
+		}
+		t.Run(fmt.Sprintf("%d x %d, %s", s.bursts, s.size, s.name), func(t *testing.T) {
+			by, claimed := s.simulate(runs)
 			report := ""
-			for _, metric := range c.metrics {
-				share := float64(hits[metric]) / float64(intervals[metric])
-				if intervals[metric] < 9*runs/10 {
-					t.Errorf("%s has an interval in %d of %d runs only", metric, intervals[metric], runs)
+			for _, metric := range strings.Fields(s.metrics) {
+				of := by[metric]
+				share := float64(of.hits) / float64(of.given)
+				if of.given != runs {
+					t.Errorf("%s has an interval in %d of %d runs only", metric, of.given, runs)
 				}
-				report += fmt.Sprintf(" %s %.1f %%", metric, 100*share)
-				if !raceEnabled && (share < 0.93 || share > 0.97) || !(share >= 0.8) {
+				report += fmt.Sprintf(" %s %.1f %% (missed below %d, above %d)", metric, 100*share, of.above, of.below)
+				bad := !raceEnabled && (share < 0.93 || share > 0.97) || !(share >= 0.8)
+				if s.always && bad {
 					t.Errorf("the interval of %s has the truth in it in %.1f %% of runs", metric, 100*share)
 				}
 			}
-			t.Logf("coverage%s; false alarms %d of %d", report, claimed, runs)
-			if float64(claimed) > 0.05*float64(runs)+1 {
+			t.Logf("coverage%s; a difference is claimed in %d of %d", report, claimed, runs)
+			if s.always && float64(claimed) > 0.05*float64(runs)+1 {
 				t.Errorf("a difference is claimed in %d of %d pairs of runs that have none", claimed, runs)
 			}
 		})

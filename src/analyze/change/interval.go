@@ -13,6 +13,7 @@ const normal975 = 1.959963984540054
 // estimated is a metric of one side.
 type estimated struct {
 	analyze.Estimate
+	limits *limits // of a quantile that has an interval; else nil
 	// bursts that an interval needs beyond those that there are; 0: it has one
 	more     int
 	byBurst  []float64 // what the test compares, of each block: the metric, or a share of requests
@@ -33,7 +34,7 @@ func (e estimated) whole(bursts int) int {
 type totals struct {
 	numerators, denominators []float64
 	bursts                   int
-	serial                   bool // neighbouring blocks are alike
+	memory                   float64 // autocorrelation of neighbouring blocks; 0: none is found
 }
 
 // off is by how much each block's numerator is away from what it would be with the ratio of all.
@@ -58,16 +59,20 @@ func (t totals) byBurst() []float64 {
 
 // variance is that of the ratio, and the degrees of freedom of that. Blocks are independent (Cochran, Sampling
 // Techniques, §6.4), unless neighbours are alike: then it is the long-run variance by the cosine transform, which needs
-// no model of how they are (Lazarus, Lewis, Stock and Watson, Journal of Business & Economic Statistics 36, 2018).
+// no model of how they are (Lazarus, Lewis, Stock and Watson, Journal of Business & Economic Statistics 36, 2018). Of
+// the number of cosines, which is the degrees of freedom, they give the one that is best for weak dependence. There are
+// fewer if with the given autocorrelation, falling off geometrically, the variance came out more than a tenth too
+// small: the bias is π²/6·(number/blocks)²·2r/(1-r)².
 func (t totals) variance() (v, df float64) {
 	off, total, k := t.off(), sum(t.denominators), float64(len(t.numerators))
-	if !t.serial {
+	if t.memory == 0 {
 		for _, o := range off {
 			v += o * o
 		}
 		return k / (k - 1) * v / (total * total), k - 1
 	}
-	df = max(2, math.Round(0.4*math.Pow(k, 2./3)))
+	unbiased := k * (1 - t.memory) * math.Sqrt(0.3/t.memory) / math.Pi
+	df = max(2, math.Round(min(0.4*math.Pow(k, 2./3), unbiased)))
 	for j := 1.0; j <= df; j++ {
 		wave := 0.0
 		for i, o := range off {
@@ -78,12 +83,25 @@ func (t totals) variance() (v, df float64) {
 	return v / df * k / (total * total), df
 }
 
+// kurtosis is the fourth moment of what blocks are off, over the square of their second one.
+func (t totals) kurtosis() float64 {
+	var second, fourth float64
+	for _, o := range t.off() {
+		second += o * o
+		fourth += o * o * o * o
+	}
+	return float64(len(t.numerators)) * fourth / (second * second)
+}
+
 // effective is the number of independent requests that say as much of a proportion as the given ones: their number over
 // the design effect (Kish, Survey Sampling, §8.2), and less by the uncertainty of that with few bursts (Korn and
-// Graubard, Survey Methodology 24, 1998). It is at most their number.
+// Graubard, Survey Methodology 24, 1998). Where few of the bursts have nearly all of the requests that are beyond a
+// quantile, the uncertainty is that of fewer degrees of freedom: of as many as a chi-squared variable of the same
+// variance has (L. H. Shoemaker, "Fixing the F test for equal variances", The American Statistician 57, 2003). It is at
+// most the number of requests.
 func (t totals) effective() float64 {
 	n, k, p := sum(t.denominators), float64(len(t.numerators)), t.ratio()
-	if n == k && !t.serial {
+	if n == k && t.memory == 0 {
 		return n // bursts of one request: each is an observation
 	}
 	v, df := t.variance()
@@ -93,85 +111,16 @@ func (t totals) effective() float64 {
 	case v == 0:
 		return n // as in a plan: so many of each burst
 	}
+	df = max(1, min(df, 2*k/(t.kurtosis()-(k-3)/(k-1))))
 	uncertain := normal975 / distribution.StudentQuantile(1-analyze.Alpha/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)
 }
 
-// alike sets serial of both sides where neighbouring blocks are alike.
+// alike sets the memory of both sides where neighbouring blocks are alike.
 func alike(a, b *totals) {
-	a.serial = analyze.Inflation(a.off(), b.off()) > 1
-	b.serial = a.serial
-}
-
-// upTo are the numbers of requests up to the quantile, of each block.
-func (b blocks) upTo(q analyze.Quantile) totals {
-	value := q.Of(b.sorted)
-	return totals{numerators: b.count(func(ms float64) bool { return ms <= value.V }), denominators: b.sizes(),
-		bursts: b.bursts}
-}
-
-// quantile is a quantile of latencies with the interval between the two order statistics that leave 2.5 % on either
-// side (Conover, Practical Nonparametric Statistics, §3.2), for as many independent requests as the bursts are worth
-// (Woodruff, JASA 47, 1952). Between neighbouring order statistics it is interpolated.
-func (b blocks) quantile(q analyze.Quantile, of totals) estimated {
-	out := estimated{bursts: b.bursts, requests: len(b.sorted)}
-	out.Value = q.Of(b.sorted)
-	p := float64(q) / 1000
-	if len(b.values) < analyze.MinBursts {
-		out.more = analyze.MinBursts - len(b.values)
-		if len(b.sorted) > 0 { // if not even as many independent requests would do
-			per := float64(len(b.sorted)) / float64(b.bursts)
-			out.more = max(out.more, int(math.Ceil(smallest(p)/per))-b.bursts)
-		}
-		return out
-	}
-	n := of.effective()
-	if need := smallest(p); n < need {
-		out.more = max(1, int(math.Ceil(float64(b.bursts)*(need/n-1))))
-		return out
-	}
-	scale := float64(len(b.sorted)+1) / (n + 1)
-	low, high := orderStatistics(n, p)
-	out.Low, out.High = analyze.Of(b.at(low*scale)), analyze.Of(b.at(high*scale))
-	return out
-}
-
-// smallest is the number of independent requests from which on the interval of a quantile has both ends: the
-// probability that all of them are on one side of it is at most 2.5 %. It is 5.3 for the median, 72 for p95, 367 for
-// p99.
-func smallest(p float64) float64 {
-	return math.Log(analyze.Alpha/2) / math.Log(max(p, 1-p))
-}
-
-// orderStatistics are the ranks, from 1, between which the p-quantile is with 95 %: the number of requests below it is
-// binomial, and the binomial distribution is that of real numbers by the incomplete beta function.
-func orderStatistics(n, p float64) (low, high float64) {
-	// P(fewer than r of n are below the quantile) = 1 - I_p(r, n-r+1), and it grows with r.
-	fewer := func(r float64) float64 { return 1 - distribution.Beta(p, r, n-r+1) }
-	find := func(target float64) float64 {
-		from, to := 0.0, n+1
-		for range 50 {
-			middle := (from + to) / 2
-			if fewer(middle) < target {
-				from = middle
-			} else {
-				to = middle
-			}
-		}
-		return (from + to) / 2
-	}
-	return max(find(analyze.Alpha/2), 1), min(find(1-analyze.Alpha/2), n)
-}
-
-// at is the value at a rank, from 1, between two order statistics by interpolation.
-func (b blocks) at(rank float64) float64 {
-	rank = min(max(rank, 1), float64(len(b.sorted)))
-	under := int(rank)
-	value := b.sorted[under-1]
-	if under < len(b.sorted) {
-		value += (rank - float64(under)) * (b.sorted[under] - value)
-	}
-	return value
+	inflation := analyze.Inflation(a.off(), b.off())
+	a.memory = (inflation - 1) / (inflation + 1)
+	b.memory = a.memory
 }
 
 // begin is a ratio of totals without its interval; ok says that there are enough bursts for one.

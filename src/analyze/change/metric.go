@@ -69,17 +69,18 @@ func latencies(part analyze.Part, a, b Sub) []Change {
 	alike(&ma, &mb)
 	sa, sb := of[0].total(), of[1].total()
 	alike(&sa, &sb)
-	serial := ma.serial || sa.serial
+	memory := max(ma.memory, sa.memory)
 	for _, s := range statistics() {
 		var sides [2]estimated
 		if s.q == 0 {
 			sumA, sumB := of[0].total(), of[1].total()
-			sumA.serial, sumB.serial = serial, serial
+			sumA.memory, sumB.memory = memory, memory
 			sides[0], sides[1] = sumA.average(), sumB.average()
 		} else {
 			belowA, belowB := of[0].upTo(s.q), of[1].upTo(s.q)
 			alike(&belowA, &belowB)
-			belowA.serial, belowB.serial = belowA.serial || serial, belowB.serial || serial
+			belowA.memory = max(belowA.memory, memory)
+			belowB.memory = belowA.memory
 			sides[0], sides[1] = of[0].quantile(s.q, belowA), of[1].quantile(s.q, belowB)
 			limit := pooled(of[0].sorted, of[1].sorted, s.q)
 			for i, side := range of {

@@ -16,6 +16,9 @@ func compared(metric, unit string, a, b estimated) Change {
 		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.whole(a.more), b.whole(b.more)),
 		whole: min(a.whole(a.bursts), b.whole(b.bursts))}
 	c.Difference, c.Ratio = difference(a.Estimate, b.Estimate), ratio(a.Estimate, b.Estimate)
+	if a.limits != nil && b.limits != nil {
+		c.quantiles(*a.limits, *b.limits)
+	}
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
 		if inflation := analyze.Inflation(a.byBurst, b.byBurst); inflation > 1 {
