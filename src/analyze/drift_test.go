@@ -84,6 +84,9 @@ func claims(t *testing.T, seed int64, interleaved bool, slower float64) Pair {
 // where there is none. One sub-experiment after the other measures the drift. STELLAR_DRIFT_SEEDS is for more runs.
 func TestDriftAgainstOrder(t *testing.T) {
 	seeds := 100
+	if raceEnabled { // the suite takes all of them once more without the race detector
+		seeds = 20
+	}
 	if more, err := strconv.Atoi(os.Getenv("STELLAR_DRIFT_SEEDS")); err == nil {
 		seeds = more
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -76,13 +77,19 @@ func LeftInEngine(id string) error {
 	return nil
 }
 
-// FreeAddress is an address of the loopback interface at which nothing listens.
+// FreeAddress is an address of the loopback interface at which nothing listens. Its port is below those that systems
+// give to connections and to listeners that ask for any port, so that none of these takes it before its user listens.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const lowest, ports, tries = 20000, 12000, 100
+	var failed error
+	for range tries {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports))))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		failed = err
 	}
-	return l.Addr().String(), l.Close()
+	return "", failed
 }
 
 // Listens waits until a program accepts connections at an address, at most a minute.

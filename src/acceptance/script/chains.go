@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
 
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
@@ -21,10 +23,12 @@ import (
 func ports(ts *testscript.TestScript, _ bool, names []string) {
 	var pairs []string
 	for _, name := range names {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		ts.Check(err)
-		defer listener.Close() // once all are drawn, so that they differ
-		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		var port string
+		for port == "" || slices.Contains(pairs, port) {
+			address, err := lab.FreeAddress()
+			ts.Check(err)
+			_, port, _ = net.SplitHostPort(address)
+		}
 		ts.Setenv(name, port)
 		pairs = append(pairs, "$"+name, port)
 	}
