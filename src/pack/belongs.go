@@ -15,6 +15,10 @@ func Belongs(id string, res run.Resource, remembered bool) (run.Resource, error)
 	mine := strings.ToLower(id) + "-"
 	_, tag, tagged := cutTag(res.Name)
 	switch {
+	case res.Kind == KindContainer && strings.HasPrefix(res.Name, containersOf(id)):
+		return res, nil
+	case res.Kind == KindContainer:
+		return res, fmt.Errorf("container %s is not one of run %s", res.Name, id)
 	case res.Kind == KindImage && res.Attrs[attrRun] == "":
 		if !remembered {
 			return res, fmt.Errorf("image %s: it is not known here whether run %s pulled this base image", res.Name,

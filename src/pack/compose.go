@@ -48,8 +48,9 @@ type composition struct {
 }
 
 // composable finds the base of a generated image and reports whether the image can be put together here. It cannot if
-// the base has steps of its own for images that are built on it, or another user, to whom its folders may belong.
-func (m *images) composable(ctx context.Context, name, architecture string) (*baseImage, bool, error) {
+// the base has steps of its own for images that are built on it, or another user, to whom its folders may belong, nor
+// if folders of it are links. The bases that stellar names itself have none; those that the user names are looked into.
+func (m *images) composable(ctx context.Context, name, architecture string, users bool) (*baseImage, bool, error) {
 	if !m.loads {
 		return nil, false, nil
 	}
@@ -70,7 +71,12 @@ func (m *images) composable(ctx context.Context, name, architecture string) (*ba
 	}
 	user, _, _ := strings.Cut(b.config.User, ":")
 	root := user == "" || user == "root" || user == "0"
-	return b, root && len(b.config.OnBuild) == 0 && info.Architecture == architecture, nil
+	ok := root && len(b.config.OnBuild) == 0 && info.Architecture == architecture
+	if ok && users {
+		links, err := m.hasLinks(ctx, name)
+		return b, !links, err
+	}
+	return b, ok, nil
 }
 
 // configure sets what the lines of a generated Dockerfile set.

@@ -41,12 +41,12 @@ func TestComposable(t *testing.T) {
 		"steps for what is built on it":    {"amd64", `"OnBuild": ["RUN true"]`, false},
 	} {
 		m := inspected(t, fmt.Sprintf(image, c.architecture, c.config))
-		base, ok, err := m.composable(t.Context(), "base:1", "amd64")
+		base, ok, err := m.composable(t.Context(), "base:1", "amd64", false)
 		if err != nil || ok != c.want || !slices.Equal(base.layers, []string{"sha256:1"}) {
 			t.Errorf("%s: %t, %+v, %v", name, ok, base, err)
 		}
 		m.loads = false
-		if _, ok, err := m.composable(t.Context(), noBaseImage, "amd64"); ok || err != nil {
+		if _, ok, err := m.composable(t.Context(), noBaseImage, "amd64", false); ok || err != nil {
 			t.Errorf("an Engine that loads nothing: %t, %v", ok, err)
 		}
 	}

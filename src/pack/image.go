@@ -24,8 +24,9 @@ import (
 
 // Kinds of resources in the journal.
 const (
-	KindImage  = "image"          // a tag in the Engine
-	KindPushed = "registry image" // a manifest in a registry
+	KindImage     = "image"             // a tag in the Engine
+	KindPushed    = "registry image"    // a manifest in a registry
+	KindContainer = "image's container" // one in the Engine that is never started, through which an image is looked at
 )
 
 // attrRun is the attribute of a KindImage with the run whose label its steps carry.
@@ -43,6 +44,7 @@ type images struct {
 	sizes    layerSizes
 	mu       sync.Mutex
 	codes    map[string]*codeImage // by what decides them
+	links    map[string]bool       // of base images: hasLinks
 }
 
 // codeImage is an image with code and no filler.
@@ -286,7 +288,7 @@ func (m *images) makeCode(ctx context.Context, p *run.Package, c *codeImage) err
 	c.hash = hex.EncodeToString(hash.Sum(nil))
 	c.tag = m.tagOf(p.Source.Key+"-"+cmp.Or(p.Contract, runtimeAPI), c.hash)
 	if !o.own {
-		base, ok, err := m.composable(ctx, bases[0], o.architecture)
+		base, ok, err := m.composable(ctx, bases[0], o.architecture, p.BaseImage != "")
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
@@ -29,7 +30,16 @@ func RemoveLost(ctx context.Context, getenv func(string) string, runner shell.Ru
 	if err != nil {
 		return true, err
 	}
+	containers, err := c.ContainerList(ctx, container.ListOptions{All: true,
+		Filters: filters.NewArgs(filters.Arg("name", "^/?"+containersOf(id)))})
+	if err != nil {
+		return true, err
+	}
 	var errs []error
+	for _, one := range containers {
+		res := run.Resource{Kind: KindContainer, Name: one.ID}
+		errs = append(errs, RemoveContainer(ctx, getenv, res, true))
+	}
 	for _, one := range found {
 		for _, name := range one.RepoTags {
 			repository, tag, ok := cutTag(name)

@@ -41,6 +41,9 @@ func (j *Job) removals(r *run.Run) map[string]Removal {
 		pack.KindImage: {Own: ownImage, Remove: func(ctx context.Context, res run.Resource) error {
 			return pack.RemoveImage(ctx, j.Getenv, res, confirmed(r, res))
 		}},
+		pack.KindContainer: {Own: ownImage, Remove: func(ctx context.Context, res run.Resource) error {
+			return pack.RemoveContainer(ctx, j.Getenv, res, confirmed(r, res))
+		}},
 		pack.KindPushed: {Own: ownImage, Remove: func(ctx context.Context, res run.Resource) error {
 			return pack.RemovePushed(ctx, j.Getenv, j.Runner, res)
 		}},
