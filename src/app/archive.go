@@ -51,7 +51,7 @@ func (a App) Archive(ctx context.Context, name string, opts ArchiveOptions) (*Ar
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(pipeline.CheckResults(opened.Dir, rec), pipeline.CheckRows(opened.Dir, rec)); err != nil {
+	if err := pipeline.CheckRows(opened.Dir, rec); err != nil {
 		return nil, err
 	}
 	made := &Archived{File: opts.File}

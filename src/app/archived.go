@@ -48,16 +48,20 @@ func (x *ArchivedExperiment) Close() error { return x.Run.Close() }
 func (x *ArchivedExperiment) fill(path string, getenv func(string) string) error {
 	rec, err := run.ReadRecord(x.Run.Dir)
 	if err != nil {
-		return fail.Input("%s: %w", path, err)
+		return fail.Input("%s: %w", path, x.Run.Named(err))
 	}
 	if err := pipeline.CheckResults(x.Run.Dir, rec); err != nil {
-		return err
+		return x.Run.Named(err)
 	}
 	dir, err := keepExperiment(path, getenv)
 	if err != nil {
 		return err
 	}
 	x.File = filepath.Join(dir, archive.Experiment)
+	if _, err := os.Lstat(x.File); errors.Is(err, fs.ErrNotExist) {
+		return fail.Input("%s is no archive of a run: it has no %s/%s", path, archive.InputDir, archive.Experiment).
+			WithHint("`stellar archive RUN` makes one")
+	}
 	for _, in := range rec.Inputs {
 		file := filepath.Join(dir, in.Key+filepath.Ext(in.Path))
 		switch in.Key {

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,27 +27,54 @@ func TestOpenExperimentChecksTheRecord(t *testing.T) {
 			"functions": [{"subExperiment": -1}],
 			"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}]}}`,
 	} {
-		x, err := OpenExperiment(archivedRecord(t, record), home)
-		if fail.Code(err) != fail.CodeInput {
-			t.Errorf("%s: %+v, %v; want an error of bad input", name, x, err)
+		path := archivedRecord(t, record)
+		x, err := OpenExperiment(path, home)
+		if fail.Code(err) != fail.CodeInput || !strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s: %+v, %v; want an error of bad input that names the archive", name, x, err)
+		}
+		if _, err := (App{}).Compare(t.Context(), []string{path, path}); fail.Code(err) != fail.CodeInput ||
+			!strings.HasPrefix(err.Error(), path) {
+			t.Errorf("%s: compared: %v; want an error of bad input that names the archive", name, err)
 		}
 	}
+}
+
+// An archive without a record, or without an experiment, is refused by its name.
+func TestArchivesThatAreNotWhole(t *testing.T) {
+	cache := t.TempDir()
+	getenv := func(string) string { return cache }
+	record := archive.File{Name: archive.RunDir + "/run.json", Text: []byte(`{"id": "x",
+		"experiment": {"Provider": "url", "Seed": 1, "SubExperiments": [{"Title": "a"}]}}`)}
+	input := archive.File{Name: archive.InputDir + "/" + archive.Experiment, Text: []byte(`{}`)}
+	for name, one := range map[string]archive.File{"run/run.json": input, "experiment/effective.json": record} {
+		path := writtenArchive(t, one)
+		_, err := OpenExperiment(path, getenv)
+		if want := path + " is no archive of a run: it has no " + name; err == nil || err.Error() != want ||
+			fail.Code(err) != fail.CodeInput {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// writtenArchive is the path of an archive of files.
+func writtenArchive(t *testing.T, files ...archive.File) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x"+archive.Extension)
+	f, err := os.Create(path)
+	if err == nil {
+		err = errors.Join(archive.Write(f, files), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // archivedRecord is the path of an archive with a record and an empty experiment.
 func archivedRecord(t *testing.T, record string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "x"+archive.Extension)
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = archive.Write(f, []archive.File{{Name: archive.RunDir + "/run.json", Text: []byte(record)},
-		{Name: archive.InputDir + "/" + archive.Experiment, Text: []byte(`{}`)}})
-	if err != nil || f.Close() != nil {
-		t.Fatal(err)
-	}
-	return path
+	return writtenArchive(t, archive.File{Name: archive.RunDir + "/run.json", Text: []byte(record)},
+		archive.File{Name: archive.InputDir + "/" + archive.Experiment, Text: []byte(`{}`)})
 }
 
 // TestUnpackedArchivesAreRemoved: an archive that is opened takes those away that nobody has opened for a month, and

@@ -46,7 +46,7 @@ func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err e
 	if err != nil {
 		return Baseline{}, err
 	}
-	defer func() { err = errors.Join(err, opened.Close()) }()
+	defer func() { err = errors.Join(opened.Named(err), opened.Close()) }()
 	id, files, err := comparedFiles(opened.Dir)
 	if err != nil {
 		return Baseline{}, err
@@ -139,7 +139,7 @@ func comparedFiles(dir string) (id string, files []comparedFile, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if err := errors.Join(pipeline.CheckResults(dir, rec), pipeline.CheckRows(dir, rec)); err != nil {
+	if err := pipeline.CheckRows(dir, rec); err != nil {
 		return "", nil, err
 	}
 	files = []comparedFile{{run.RecordFile, filepath.Join(dir, run.RecordFile)}}

@@ -152,7 +152,7 @@ func (a App) readCompared(ctx context.Context, path string) (out compared, err e
 	if err != nil {
 		return compared{}, err
 	}
-	defer func() { err = errors.Join(err, opened.Close()) }()
+	defer func() { err = errors.Join(opened.Named(err), opened.Close()) }()
 	out.name = opened.Name
 	files, err := foreignFiles(opened.Dir)
 	if err != nil {
@@ -164,7 +164,7 @@ func (a App) readCompared(ctx context.Context, path string) (out compared, err e
 	if out.rec, err = readReported(opened.Dir); err != nil {
 		return compared{}, err
 	}
-	err = errors.Join(pipeline.CheckResults(opened.Dir, out.rec), pipeline.CheckRows(opened.Dir, out.rec))
+	err = pipeline.CheckRows(opened.Dir, out.rec)
 	if err != nil {
 		return compared{}, err
 	}

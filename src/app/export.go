@@ -81,7 +81,7 @@ func (a App) Export(ctx context.Context, path string, e Export, w io.Writer) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, opened.Close()) }()
+	defer func() { err = errors.Join(opened.Named(err), opened.Close()) }()
 	x, err := newExported(opened.Dir)
 	if err != nil {
 		return err

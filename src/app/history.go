@@ -196,14 +196,15 @@ func (a App) pastRun(dir, path string) (p past, kind string, err error) {
 	p.path = path
 	full := filepath.Join(dir, path)
 	if archive.Is(full) {
-		opened, err := openArchive(path, full, func(name string) bool {
+		var opened *OpenedRun
+		opened, err = openArchive(path, full, func(name string) bool {
 			base := filepath.Base(name)
 			return base == run.RecordFile || base == statisticsFile
 		})
 		if err != nil {
 			return p, "", err
 		}
-		defer func() { err = errors.Join(err, opened.Close()) }()
+		defer func() { err = errors.Join(opened.Named(err), opened.Close()) }()
 		full = opened.Dir
 	} else if readableFile(filepath.Join(full, page.File)) {
 		p.Page = filepath.Join(full, page.File)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -57,8 +58,32 @@ func openArchive(name, path string, keep func(string) bool) (*OpenedRun, error) 
 	if err := archive.Unpack(path, temporary, keep); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
+	if _, err := os.Lstat(filepath.Join(o.Dir, run.RecordFile)); errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(fail.Input("%s is no archive of a run: it has no %s/%s", path, archive.RunDir,
+			run.RecordFile).WithHint("`stellar archive RUN` makes one"), o.Close())
+	}
 	return o, nil
 }
+
+// Named has an error about the run's files name the archive that they are in, rather than where they were unpacked.
+func (o *OpenedRun) Named(err error) error {
+	if err == nil || o.temporary == "" {
+		return err
+	}
+	return &archiveError{err, strings.ReplaceAll(err.Error(), o.temporary, o.Name)}
+}
+
+// archiveError is an error with another text.
+type archiveError struct {
+	error
+	text string
+}
+
+// Error gives the text.
+func (e *archiveError) Error() string { return e.text }
+
+// Unwrap gives the error, with its exit code and advice.
+func (e *archiveError) Unwrap() error { return e.error }
 
 // Close removes what was unpacked.
 func (o *OpenedRun) Close() error {

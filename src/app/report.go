@@ -52,7 +52,7 @@ func (a App) report(ctx context.Context, path string) (*Outcome, page.Run, error
 			shown.Subs[i].Files = nil
 		}
 	}
-	return out, shown, errors.Join(err, out.problem(), opened.Close())
+	return out, shown, errors.Join(opened.Named(err), out.problem(), opened.Close())
 }
 
 // fromArchive has the outcome of an unpacked archive name the archive.

@@ -51,7 +51,7 @@ type RerunSchedule struct {
 func (a App) CompareRerun(ctx context.Context, x *ArchivedExperiment, repeated string) (*Rerun, error) {
 	out, err := compareMaking(x.Run.Dir, repeated)
 	if err != nil {
-		return nil, err
+		return nil, x.Run.Named(err)
 	}
 	if out.Measured, err = a.Compare(ctx, []string{x.Run.Archive, repeated}); err != nil {
 		return out, err

@@ -78,7 +78,7 @@ type reporter struct {
 // and nothing else, so that any run can be reported, also one of another machine. A sub-experiment that cannot be read
 // is an error and costs the others nothing. Rows that CheckRows misses are an error, and nothing is written.
 func Report(ctx context.Context, dir string, rec *run.Record, draw Drawn, log run.Logger) (Reported, error) {
-	if err := errors.Join(CheckResults(dir, rec), CheckRows(dir, rec)); err != nil {
+	if err := CheckRows(dir, rec); err != nil {
 		return Reported{}, err
 	}
 	s := &reporter{dir: dir, rec: rec, log: log, draw: draw,
@@ -123,9 +123,12 @@ func CheckResults(dir string, rec *run.Record) error {
 	return nil
 }
 
-// CheckRows refuses a run whose record counts rows of which there are none any more. Reported without them, statistics
-// of what was measured would be replaced by those of nothing.
+// CheckRows is CheckResults, and refuses a run whose record counts rows of which there are none any more. Reported
+// without them, statistics of what was measured would be replaced by those of nothing.
 func CheckRows(dir string, rec *run.Record) error {
+	if err := CheckResults(dir, rec); err != nil {
+		return err // its folders may be anywhere
+	}
 	for _, res := range rec.Results {
 		file := filepath.Join(dir, res.Folder, study.LatenciesFile)
 		if res.Rows == 0 {
