@@ -113,9 +113,9 @@ func TestWeights(t *testing.T) {
 	e := startEcho(t)
 	weights := []float64{5, 15, 30}
 	var before []string
-	for range 2 {
+	for _, bursts := range []int{100, 10} {
 		s := environment(t, e.URL)
-		s.Sub.Bursts, s.Sub.BurstSizes, s.Sub.PayloadLengthBytes, s.Sub.WarmupBursts = 100, []int{100}, 0, 0
+		s.Sub.Bursts, s.Sub.BurstSizes, s.Sub.PayloadLengthBytes, s.Sub.WarmupBursts = bursts, []int{100}, 0, 0
 		s.Sub.DesiredServiceTimes, s.Increments = nil, nil
 		s.Endpoints = s.Endpoints[:1]
 		s.Sub.Body = experiment.RawObject(`[{"weight":5,"body":"a"},{"weight":15,"body":"bb"},{"weight":30,"body":{}}]`)
@@ -124,7 +124,7 @@ func TestWeights(t *testing.T) {
 			t.Fatal(err)
 		}
 		rows, _, err := sample.ReadFile(latencies(s))
-		if err != nil || len(rows) != 10_000 {
+		if err != nil || len(rows) != 100*bursts {
 			t.Fatalf("%d rows, %v", len(rows), err)
 		}
 		counts, order := map[string]int{}, make([]string, len(rows))
@@ -140,7 +140,7 @@ func TestWeights(t *testing.T) {
 					counts[fmt.Sprint(i)], weights[i])
 			}
 		}
-		if before != nil && !slices.Equal(before, order) {
+		if before != nil && !slices.Equal(before[:len(order)], order) {
 			t.Error("the same seed gave other bodies")
 		}
 		before = order
