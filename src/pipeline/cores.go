@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 
+	"github.com/vhive-serverless/STeLLAR/src/probe"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
@@ -32,4 +34,25 @@ func (o Options) bindClient(r *run.Run) (release func() error, err error) {
 		"the client measured on cores %s, the run's own local platform and object store ran on %s",
 		o.ClientCores, others))
 	return o.ClientCores.Bind()
+}
+
+// sender sends the load of a sub-experiment, as probe.Run does.
+type sender func(context.Context, probe.Config) (probe.Outcome, error)
+
+// reserveProcessors binds the client and gives it the processors that its threads have for so many sub-experiments,
+// until release is called.
+func (s probeStage) reserveProcessors(r *run.Run, subs int) (send sender, release func() error, err error) {
+	unbind, err := s.bindClient(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.Experiment.Sequential {
+		subs = 1
+	}
+	processors, giveBack := probe.ReserveProcessors(subs)
+	send = func(ctx context.Context, cfg probe.Config) (probe.Outcome, error) {
+		cfg.Processors = processors
+		return probe.Run(ctx, cfg)
+	}
+	return send, func() error { giveBack(); return unbind() }, nil
 }

@@ -65,13 +65,13 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, ports.Close()) }()
-	release, err := s.bindClient(r)
+	subs := s.Subs(r.Experiment)
+	send, release, err := s.reserveProcessors(r, len(subs))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	s.platform.noteRuntimes(r)
-	subs := s.Subs(r.Experiment)
 	r.Results = make([]run.Result, len(subs))
 	var mu sync.Mutex
 	outer := ctx
@@ -95,7 +95,7 @@ func (s probeStage) Run(ctx context.Context, r *run.Run) (err error) {
 	})
 	defer rep.end(whole, ctx)
 	for _, group := range groups(r, subs) {
-		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, group, probing{ports, rep, place}, keep) }))
+		g.Go(fail.Trying(func() error { return s.inTurn(ctx, r, group, probing{ports, rep, place, send}, keep) }))
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -108,6 +108,7 @@ type probing struct {
 	ports    *netprobe.Ports
 	repeater *repeater   // nil: the sub-experiments take no turns
 	place    map[int]int // of a sub-experiment
+	send     sender
 }
 
 // inTurn measures sub-experiments one after the other, and ends at a defect.
@@ -148,6 +149,7 @@ func (s probeStage) one(ctx context.Context, r *run.Run, sub int, shared probing
 	if out.Note = s.backlogNote(&env); out.Note != "" {
 		env.Log.Warnf("%s", out.Note)
 	}
+	env.Probe = shared.send
 	env.Listen, env.AnswerSeconds = shared.ports.At, float64(s.answerMax(r.Experiment, sub))
 	shared.repeater.seat(shared.place[sub], &env)
 	var res study.Result
@@ -196,7 +198,7 @@ func (s probeStage) env(ctx context.Context, r *run.Run, sub int) (study.Env, er
 	e := &r.Experiment.SubExperiments[sub]
 	out := study.Env{
 		Settings: study.Settings{Index: sub, Sub: *e, Seed: *r.Experiment.Seed, UserAgent: "stellar/" + s.Version},
-		Dir:      Folder(r, sub), Log: titledLog{s.Log, e.Title}, Probe: probe.Run, Getenv: s.Getenv,
+		Dir:      Folder(r, sub), Log: titledLog{s.Log, e.Title}, Getenv: s.Getenv,
 		Progress: s.reporting(r.Experiment, sub),
 	}
 	if s.Deploys(r.Experiment) {

@@ -40,7 +40,7 @@ func (r *stampedReader) read(fd int, b []byte) (n int, waited time.Duration, err
 		r.message = unix.Msghdr{Iov: &r.part, Control: (*byte)(unsafe.Pointer(&r.control[0]))}
 		r.message.SetIovlen(1)
 		r.message.SetControllen(int(unsafe.Sizeof(r.control)))
-		got, _, errno := syscall.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.message)), 0)
+		got, _, errno := syscall.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.message)), 0)
 		switch {
 		case errno == 0 && got > 0:
 			return int(got), r.waited(time.Now()), nil

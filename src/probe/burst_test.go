@@ -339,7 +339,7 @@ func TestShutStaysShut(t *testing.T) {
 	l := &loop{base: time.Now(), nextCheck: never}
 	addr := netip.MustParseAddr("127.0.0.1")
 	c := &conn{loop: l, target: &target{hostname: "h", port: 1}, fd: -1, state: connecting, dialing: -1,
-		wire: newWire(), addrs: []netip.Addr{addr, addr}}
+		wire: newWire(make(gate, 1)), addrs: []netip.Addr{addr, addr}}
 	l.watchAttempt(c)
 	c.shut()
 	l.expire()

@@ -115,7 +115,7 @@ func (l *loop) draft(c *conn, client *Client, t *target, u user, done func()) {
 		done()
 		return
 	}
-	c.wire = newWire()
+	c.wire = newWire(c.loop.gate)
 	c.wire.greets = func() { l.do(done) }
 	c.handshake()
 }
@@ -287,7 +287,7 @@ func (c *conn) connected(ended bool) {
 	}
 	c.began, c.state = now, handshaking
 	if c.wire == nil {
-		c.wire = newWire()
+		c.wire = newWire(c.loop.gate)
 		c.handshake()
 	}
 	if err := c.wire.connect(c.fd); err != nil {
@@ -304,7 +304,11 @@ func (c *conn) handshake() {
 	wire, seal := c.wire, c.seal
 	c.loop.shaking++
 	var err error
-	fail.Go(c.loop.defect, func() { err = seal.HandshakeContext(ctx) },
+	fail.Go(c.loop.defect, func() {
+		wire.gate.enter()
+		defer wire.gate.leave()
+		err = seal.HandshakeContext(ctx)
+	},
 		func() { c.loop.do(func() { c.handshaken(wire, err) }) })
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type drive struct {
 	loop   *loop
 	watch  *selfwatch.Watch // nil: none
+	roomy  bool             // Go's scheduler has processors that no loop keeps
 	share  int              // one in so many requests is this loop's
 	load   Load
 	begin  time.Duration // on the engine's clock
@@ -52,7 +54,8 @@ type drive struct {
 
 func (e *engine) newDrive(l *loop, load Load, begin time.Duration, landed chan []*slot) *drive {
 	d := &drive{loop: l, watch: e.watch, share: len(e.loops), load: load, begin: begin, end: begin + load.Length,
-		next: load.Instants(), k: -1,
+		roomy: runtime.GOMAXPROCS(0) >= len(e.loops)+processorsBeside,
+		next:  load.Instants(), k: -1,
 		connections: max(load.MaxConnections/len(e.loops), 1), landed: landed, returned: make(chan []*slot, 256),
 		over: make(chan struct{}), broken: e.broken}
 	for _, t := range e.targets {
@@ -120,16 +123,7 @@ func (d *drive) lastInstant() time.Duration {
 // step sends what is due, as far as there are connections, and passes on what has ended.
 func (d *drive) step() {
 	d.reclaimSlots()
-	now := d.loop.now()
-	d.blocked = false
-	for !d.closed && !d.halted && !d.exhausted && d.at <= now && now < d.lastInstant() {
-		if !d.sendOne() {
-			d.blocked = true
-			break
-		}
-		d.advance()
-		now = d.loop.now()
-	}
+	now := d.sendDue()
 	d.closed = d.closed || d.halted || d.exhausted || now >= d.lastInstant()
 	d.overloaded = d.overloaded && d.blocked
 	for target := range d.rounds {
@@ -144,6 +138,21 @@ func (d *drive) step() {
 	if d.closed && d.inFlight == 0 && !d.finishing {
 		d.finish(now)
 	}
+}
+
+// sendDue sends what is due, as far as there are connections, and returns the time by then.
+func (d *drive) sendDue() time.Duration {
+	now := d.loop.now()
+	d.blocked = false
+	for !d.closed && !d.halted && !d.exhausted && d.at <= now && now < d.lastInstant() {
+		if !d.sendOne() {
+			d.blocked = true
+			break
+		}
+		d.advance()
+		now = d.loop.now()
+	}
+	return now
 }
 
 // keepPause is how long a load waits before it opens another connection in place of one that the server has closed.

@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -68,7 +67,7 @@ func newEngine(cfg Config) (*engine, error) {
 		e.targets = append(e.targets, made)
 	}
 	if cfg.Load != nil {
-		most = len(e.loops) + loopsFor(runtime.GOMAXPROCS(0)) // every loop has its share
+		most = len(e.loops) + loopsFor(e.cfg.Processors) // every loop has its share
 	}
 	e.rec.init(&e.cfg, e.gaps, e.base)
 	return e, e.startLoops(most)
@@ -76,9 +75,10 @@ func newEngine(cfg Config) (*engine, error) {
 
 // startLoops starts the threads that send and receive, each with its share of the largest burst.
 func (e *engine) startLoops(most int) error {
-	n := min(loopsFor(runtime.GOMAXPROCS(0)), most)
+	n := min(loopsFor(e.cfg.Processors), most)
+	g := make(gate, e.cfg.Processors)
 	for i := range n {
-		l, err := newLoop(i, e.base, e.failed, e.defect)
+		l, err := newLoop(i, e.base, g, e.failed, e.defect)
 		if err != nil {
 			e.close()
 			return err
@@ -140,10 +140,6 @@ func (e *engine) stopWith(stop context.CancelCauseFunc) {
 		stop(e.fault)
 	}
 }
-
-// loopsFor is the number of sending threads on a machine with the given number of processors: the platform may be on
-// the same machine, and a few threads are enough for any network card.
-func loopsFor(processors int) int { return min(max(processors/2, 1), 4) }
 
 // close ends the loops, and with them the connections that are still kept.
 func (e *engine) close() {

@@ -40,6 +40,7 @@ type loop struct {
 
 	sockets int // open ones
 	shaking int // goroutines that shake hands
+	gate    gate
 
 	defect func(error) // called when something of the loop has panicked
 	failed func(error) // called once when the poller fails; may be nil
@@ -61,12 +62,12 @@ type timed struct {
 const never = time.Duration(math.MaxInt64)
 
 // newLoop starts a loop. It calls failed if its poller fails, and defect if something on it panics.
-func newLoop(index int, base time.Time, failed, defect func(error)) (*loop, error) {
+func newLoop(index int, base time.Time, g gate, failed, defect func(error)) (*loop, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
-	l := &loop{index: index, poll: p, base: base, buf: make([]byte, 64<<10), nextCheck: never, failed: failed,
+	l := &loop{index: index, poll: p, base: base, gate: g, buf: make([]byte, 64<<10), nextCheck: never, failed: failed,
 		defect: defect, read: readSocket, write: writeSocket, done: make(chan struct{})}
 	fail.Go(defect, l.run, l.end)
 	return l, nil
@@ -100,6 +101,7 @@ func (l *loop) stop() {
 func (l *loop) run() {
 	runtime.LockOSThread() // a thread that moves between processors' queues is late
 	for !l.quit {
+		l.poll.expectSoon(l.drive != nil && l.drive.overloaded && l.drive.roomy)
 		ready := l.wait(l.waitTime())
 		back := l.now()
 		l.dispatch(ready)
@@ -175,6 +177,9 @@ func (l *loop) dispatch(ready []readiness) {
 	for _, r := range ready {
 		if c := l.connOf(r.fd); c != nil {
 			c.changed(r)
+			if l.drive != nil && l.drive.blocked { // what the connection is free for need not wait for the others
+				l.drive.sendDue()
+			}
 		}
 	}
 	l.turn++

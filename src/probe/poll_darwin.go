@@ -69,6 +69,9 @@ func (p *poller) wait(d time.Duration) []readiness {
 	return p.ready
 }
 
+// expectSoon changes nothing: this system's calls all go through its C library.
+func (p *poller) expectSoon(bool) {}
+
 // wake makes wait return; any goroutine may call it.
 func (p *poller) wake() {
 	_, _ = unix.Kevent(p.fd, []unix.Kevent_t{{Ident: wakeIdent, Filter: unix.EVFILT_USER, Fflags: unix.NOTE_TRIGGER}},

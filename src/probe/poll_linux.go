@@ -18,12 +18,15 @@ type poller struct {
 	ready      []readiness
 	sys        waitCalls
 	coarse     bool  // epoll_pwait2 cannot be used here
+	soon       bool  // see expectSoon
 	err        error // the failure after which nothing is waited for any more
 }
 
 // waitCalls are the system calls that wait for events. They return the number of events. Tests replace them.
 type waitCalls struct {
 	now func(fd int, events []unix.EpollEvent) (int, error) // does not wait
+	// as fine, for a short time at the end of which Go's scheduler need not have been told
+	brief func(fd int, events []unix.EpollEvent, d time.Duration) (int, error)
 	// to the nanosecond: Linux 5.11 and later
 	fine  func(fd int, events []unix.EpollEvent, d time.Duration) (int, error)
 	mills func(fd int, events []unix.EpollEvent, ms int) (int, error) // -1: without a limit
@@ -80,6 +83,14 @@ func (p *poller) wait(d time.Duration) []readiness {
 	return p.ready
 }
 
+// briefWait is how long a thread waits for events at most without the knowledge of Go's scheduler: as long a garbage
+// collection may have to wait for it to stop.
+const briefWait = time.Millisecond
+
+// expectSoon says whether events are expected soon, as where all connections of a load are in use. The wait then begins
+// with a brief one that Go's scheduler is not told of: see ReserveProcessors.
+func (p *poller) expectSoon(soon bool) { p.soon = soon }
+
 // epollWait waits with epoll_pwait2 where it can be used. Kernels before 5.11 answer ENOSYS, the seccomp profiles of
 // older container engines EPERM: whatever the refusal is, epoll_wait takes its place. It counts in milliseconds. Whole
 // ones are waited for in it, and what is left of one in ppoll, so that no wait is longer than asked for and none spins.
@@ -89,6 +100,15 @@ func (p *poller) epollWait(d time.Duration) (int, error) {
 		return p.sys.now(p.fd, p.raw)
 	case d < 0:
 		return p.sys.mills(p.fd, p.raw, -1)
+	}
+	if p.soon && !p.coarse {
+		n, err := p.sys.brief(p.fd, p.raw, min(d, briefWait))
+		if n > 0 || err == nil && d <= briefWait {
+			return n, nil
+		}
+		if err == nil {
+			d -= briefWait
+		}
 	}
 	if !p.coarse {
 		n, err := p.sys.fine(p.fd, p.raw, d)
@@ -117,6 +137,12 @@ func linuxWaitCalls() waitCalls {
 			n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&events[0])),
 				uintptr(len(events)),
 				uintptr(unsafe.Pointer(&limit)), 0, 0)
+			return answerOf(n, errno)
+		},
+		brief: func(fd int, events []unix.EpollEvent, d time.Duration) (int, error) {
+			limit := unix.NsecToTimespec(int64(d))
+			n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(fd), uintptr(unsafe.Pointer(&events[0])),
+				uintptr(len(events)), uintptr(unsafe.Pointer(&limit)), 0, 0)
 			return answerOf(n, errno)
 		},
 		mills: unix.EpollWait,

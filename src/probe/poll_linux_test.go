@@ -57,6 +57,45 @@ func TestPollFallsBack(t *testing.T) {
 	}
 }
 
+// TestPollExpectsSoon: the brief wait comes before the other one, takes its part of the time, and no refusal of it
+// shortens or ends the wait.
+func TestPollExpectsSoon(t *testing.T) {
+	for _, c := range []struct {
+		soon   bool
+		d      time.Duration
+		events int
+		brief  error
+		want   string
+	}{
+		{false, 5 * time.Millisecond, 0, nil, "fine 5ms"},
+		{true, 5 * time.Millisecond, 0, nil, "brief 1ms, fine 4ms"},
+		{true, 5 * time.Millisecond, 1, nil, "brief 1ms"},
+		{true, 200 * time.Microsecond, 0, nil, "brief 200µs"},
+		{true, 0, 0, nil, ""},
+		{true, 200 * time.Microsecond, 0, unix.EINTR, "brief 200µs, fine 200µs"},
+		{true, 5 * time.Millisecond, 0, unix.ENOSYS, "brief 1ms, fine 5ms"},
+	} {
+		var asked []string
+		p := &poller{wakeFD: -1, raw: make([]unix.EpollEvent, 1)}
+		p.sys.now = func(int, []unix.EpollEvent) (int, error) { return 0, nil }
+		p.sys.brief = func(_ int, _ []unix.EpollEvent, d time.Duration) (int, error) {
+			asked = append(asked, "brief "+d.String())
+			return c.events, c.brief
+		}
+		p.sys.fine = func(_ int, _ []unix.EpollEvent, d time.Duration) (int, error) {
+			asked = append(asked, "fine "+d.String())
+			return 0, nil
+		}
+		p.expectSoon(c.soon)
+		if got := len(p.wait(c.d)); got != c.events || p.err != nil {
+			t.Errorf("%+v: %d events, error %v", c, got, p.err)
+		}
+		if got := strings.Join(asked, ", "); got != c.want {
+			t.Errorf("%+v: waited %q", c, got)
+		}
+	}
+}
+
 // TestPollInterrupted: a signal is no refusal and no failure.
 func TestPollInterrupted(t *testing.T) {
 	p, err := newPoller()

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -89,6 +90,7 @@ type Config struct {
 	Warmup      int    // the first rounds whose rows are marked so
 	Load        *Load  // a sustained load in place of Bursts, BurstSize, Arrivals and Schedule; nil: bursts
 	Watch       bool   // mark rows whose latency the client may have made (Suspect)
+	Processors  int    // that the client may use; default GOMAXPROCS. See ReserveProcessors
 	// Turns decides when rounds begin, and whether Bursts are sent again, of a closed schedule; nil: as planned, once
 	Turns Turns
 	// Repetitions is how often Turns is expected to have Bursts sent, for Progress; default 1
@@ -222,7 +224,7 @@ func (e *engine) run(ctx context.Context) (Outcome, error) {
 	defer stop(nil)
 	e.stopWith(stop)
 	if cfg.Watch {
-		e.watch = selfwatch.Start(e.defect)
+		e.watch = selfwatch.Start(e.cfg.Processors, e.defect)
 	}
 	complete := false
 	switch {
@@ -303,35 +305,18 @@ func Once(ctx context.Context, c Client, t Target, query url.Values) (Reply, err
 
 // withDefaults fills in missing settings and refuses settings that are not valid.
 func (cfg Config) withDefaults() (Config, error) {
-	if cfg.UserAgent == "" {
-		cfg.UserAgent = "stellar"
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = 900 * time.Second
-	}
-	if cfg.MaxBody == 0 {
-		cfg.MaxBody = 8 << 20
-	}
+	cfg.UserAgent = cmp.Or(cfg.UserAgent, "stellar")
+	cfg.Timeout = cmp.Or(cfg.Timeout, 900*time.Second)
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 8<<20)
+	cfg.KeepBody = cmp.Or(cfg.KeepBody, keptBody)
+	cfg.Grace = cmp.Or(cfg.Grace, time.Second)
+	cfg.Method = cmp.Or(cfg.Method, http.MethodGet)
+	cfg.Schedule = cmp.Or(cfg.Schedule, Closed)
+	cfg.Connections = cmp.Or(cfg.Connections, New)
+	cfg.Protocol = cmp.Or(cfg.Protocol, HTTP1)
+	cfg.Processors = cmp.Or(cfg.Processors, runtime.GOMAXPROCS(0))
 	cfg.resignEvery = cmp.Or(cfg.resignEvery, resignEvery)
 	cfg.beatEvery = cmp.Or(cfg.beatEvery, beatEvery)
-	if cfg.KeepBody == 0 {
-		cfg.KeepBody = keptBody
-	}
-	if cfg.Grace == 0 {
-		cfg.Grace = time.Second
-	}
-	if cfg.Method == "" {
-		cfg.Method = http.MethodGet
-	}
-	if cfg.Schedule == "" {
-		cfg.Schedule = Closed
-	}
-	if cfg.Connections == "" {
-		cfg.Connections = New
-	}
-	if cfg.Protocol == "" {
-		cfg.Protocol = HTTP1
-	}
 	if cfg.BurstSize == nil {
 		cfg.BurstSize = func(int) int { return 1 }
 	}

@@ -12,6 +12,7 @@ import (
 // Afterwards, it belongs to the loop and never waits: what it cannot write goes to the connection's out.
 type wire struct {
 	conn   *conn         // set once the handshake is over
+	gate   gate          // of the goroutines of handshakes
 	news   chan struct{} // the socket has changed, or the wire is connected or aborted
 	greets func()        // called once when the first message is written before there is a connection; may be nil
 
@@ -21,7 +22,22 @@ type wire struct {
 	closed bool
 }
 
-func newWire() *wire { return &wire{fd: -1, news: make(chan struct{}, 1)} }
+func newWire(g gate) *wire { return &wire{gate: g, fd: -1, news: make(chan struct{}, 1)} }
+
+// gate lets a number of handshakes compute at a time, first come, first served. A thousand handshakes that shared the
+// processors would all end late. What arrives for one waits in its socket meanwhile, and the wait is in its duration:
+// what is sent to the server first, the connection and the first message, waits for nobody.
+type gate chan struct{}
+
+func (g gate) enter() { g <- struct{}{} }
+func (g gate) leave() { <-g }
+
+// wait waits for the loop's signal, and then for the turn to compute.
+func (w *wire) wait() {
+	w.gate.leave()
+	<-w.news
+	w.gate.enter()
+}
 
 // connect gives the wire its socket, and writes the early data to the socket.
 func (w *wire) connect(fd int) error {
@@ -74,7 +90,7 @@ func (w *wire) Read(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		<-w.news
+		w.wait()
 	}
 }
 
@@ -98,7 +114,7 @@ func (w *wire) Write(b []byte) (int, error) {
 		if err != nil && !errors.Is(err, errAgain) {
 			return done, err
 		}
-		<-w.news
+		w.wait()
 	}
 }
 

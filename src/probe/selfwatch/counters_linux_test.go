@@ -83,7 +83,7 @@ func TestCountCores(t *testing.T) {
 
 // TestMachineTells reads this machine. What a kernel does not offer is not asked for in the tests either.
 func TestMachineTells(t *testing.T) {
-	m := newMeter()
+	m := newMeter(runtime.GOMAXPROCS(0))
 	defer m.close()
 	a := m.read()
 	if m.system.cores < runtime.NumCPU() || a.cores != m.system.cores || a.idle <= 0 {

@@ -38,11 +38,12 @@ type network struct {
 
 // meter reads the real instruments.
 type meter struct {
-	mu      sync.Mutex // of the fields below; marks of overlapping bursts may coincide
-	base    time.Time
-	system  system
-	samples []metrics.Sample
-	class   []int8 // of each bucket of waiting times: its class, or -1 for a wait too short to matter
+	mu         sync.Mutex // of the fields below; marks of overlapping bursts may coincide
+	base       time.Time
+	system     system
+	processors int // that the process may use
+	samples    []metrics.Sample
+	class      []int8 // of each bucket of waiting times: its class, or -1 for a wait too short to matter
 }
 
 // The names of what is asked of the Go runtime (package runtime/metrics). The pauses are counted as they happen;
@@ -52,8 +53,9 @@ const (
 	metricPauses = "/sched/pauses/total/gc:seconds"
 )
 
-func newMeter() *meter {
-	m := &meter{base: time.Now(), samples: []metrics.Sample{{Name: metricWaits}, {Name: metricPauses}}}
+func newMeter(processors int) *meter {
+	m := &meter{base: time.Now(), processors: processors,
+		samples: []metrics.Sample{{Name: metricWaits}, {Name: metricPauses}}}
 	m.system.open()
 	m.askRuntime()
 	if h := histogram(m.samples[0]); h != nil {
@@ -82,7 +84,7 @@ func (m *meter) read() reading {
 	r.waits = m.countWaits()
 	r.pauses = m.sumPauses()
 	r.cpu = processTime()
-	r.allowed = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
+	r.allowed = min(m.processors, runtime.NumCPU())
 	m.clocks(&r)
 	return r
 }

@@ -57,10 +57,10 @@ type Mark struct {
 	from time.Duration // since when lateness counts: see later
 }
 
-// Start starts watching; close ends it. What a system does not offer to be read is not judged, and is no error.
-// A panic of its goroutine goes to defect.
-func Start(defect func(error)) *Watch {
-	m := newMeter()
+// Start starts watching a process that may use so many processors; close ends it. What a system does not offer to be
+// read is not judged, and is no error. A panic of its goroutine goes to defect.
+func Start(processors int, defect func(error)) *Watch {
+	m := newMeter(processors)
 	return newWatch(m.read, startCanary(m.now, nap, defect), m.close)
 }
 

@@ -198,7 +198,7 @@ func TestWorstOfNothing(t *testing.T) {
 // TestWatchSeesBusyCores: with more to do than the cores can, either the canary is late or the cores are seen to be
 // busy. The more others load the machine, the more so.
 func TestWatchSeesBusyCores(t *testing.T) {
-	w := Start(sound(t))
+	w := Start(runtime.GOMAXPROCS(0), sound(t))
 	defer w.Close()
 	m := w.Mark()
 	var busy sync.WaitGroup
@@ -226,7 +226,7 @@ func TestWatchSeesBusyCores(t *testing.T) {
 
 // TestWatchSeesCollections: pauses of real collections are counted when they happen.
 func TestWatchSeesCollections(t *testing.T) {
-	w := Start(sound(t))
+	w := Start(runtime.GOMAXPROCS(0), sound(t))
 	defer w.Close()
 	heap := make([][]*byte, 2000)
 	for i := range heap {
@@ -248,7 +248,7 @@ func TestWatchSeesCollections(t *testing.T) {
 }
 
 func TestMarkAllocatesNothing(t *testing.T) {
-	w := Start(sound(t))
+	w := Start(runtime.GOMAXPROCS(0), sound(t))
 	defer w.Close()
 	n := testing.AllocsPerRun(200, func() {
 		m := w.Mark()
@@ -265,7 +265,7 @@ func TestMarkAllocatesNothing(t *testing.T) {
 func TestWatchLeavesNothing(t *testing.T) {
 	before, files := runtime.NumGoroutine(), openFiles(t)
 	for range 20 {
-		w := Start(sound(t))
+		w := Start(runtime.GOMAXPROCS(0), sound(t))
 		var bursts sync.WaitGroup
 		for range 4 { // they overlap in an open schedule
 			bursts.Go(func() { w.Since(w.Mark(), 0) })
@@ -299,7 +299,7 @@ func openFiles(t *testing.T) int {
 }
 
 func BenchmarkWatchMark(b *testing.B) {
-	w := Start(sound(b))
+	w := Start(runtime.GOMAXPROCS(0), sound(b))
 	defer w.Close()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -309,7 +309,7 @@ func BenchmarkWatchMark(b *testing.B) {
 }
 
 func BenchmarkWatchMarkAndSince(b *testing.B) {
-	w := Start(sound(b))
+	w := Start(runtime.GOMAXPROCS(0), sound(b))
 	defer w.Close()
 	b.ReportAllocs()
 	for b.Loop() {
