@@ -74,29 +74,38 @@ func TestAgainstPython(t *testing.T) {
 	if err != nil {
 		t.Fatalf("this test needs python3: %v", err)
 	}
-	for _, n := range []int{0, 11, 13, 15, 16, 30, 150, 330, 420, 1500} {
+	sizes, dir := []int{0, 11, 13, 15, 16, 30, 150, 330, 420, 1500}, t.TempDir()
+	args := []string{filepath.Join("testdata", "check.py")}
+	for _, n := range sizes {
+		path := filepath.Join(dir, strconv.Itoa(n)+".csv")
+		w, err := sample.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range mixed(n, uint64(n)) {
+			w.AppendRow(&s)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	out, err := exec.Command(python, args...).Output()
+	if err != nil {
+		t.Fatalf("check.py: %v", err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n")) // one of each file
+	if len(lines) != len(sizes) {
+		t.Fatalf("check.py computed %d files of %d", len(lines), len(sizes))
+	}
+	for i, n := range sizes {
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "latencies.csv")
-			w, err := sample.Create(path)
+			rows, _, err := sample.ReadFile(args[1+i])
 			if err != nil {
 				t.Fatal(err)
-			}
-			for _, s := range mixed(n, uint64(n)) {
-				w.AppendRow(&s)
-			}
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-			rows, _, err := sample.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := exec.Command(python, filepath.Join("testdata", "check.py"), path).Output()
-			if err != nil {
-				t.Fatalf("check.py: %v", err)
 			}
 			var want map[string]any
-			if err := json.Unmarshal(out, &want); err != nil {
+			if err := json.Unmarshal(lines[i], &want); err != nil {
 				t.Fatal(err)
 			}
 			compareWithPython(t, summarize(t, rows, Identity{}), want)

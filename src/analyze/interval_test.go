@@ -5,11 +5,14 @@ import (
 	"testing"
 )
 
-// pmf is the binomial distribution by repeated addition of one trial: no logarithms, no gamma function.
-func pmf(n int, p float64) []float64 {
-	d := make([]float64, n+1)
-	d[0] = 1
-	for trial := 1; trial <= n; trial++ {
+// pmf is the binomial distribution of n trials by repeated addition of one to those of d, which may be nil: no
+// logarithms, no gamma function.
+func pmf(d []float64, n int, p float64) []float64 {
+	if d == nil {
+		d = []float64{1}
+	}
+	for trial := len(d); trial <= n; trial++ {
+		d = append(d, 0)
 		for k := trial; k >= 0; k-- {
 			d[k] *= 1 - p
 			if k > 0 {
@@ -39,6 +42,7 @@ func TestMinSamples(t *testing.T) {
 
 func TestRanksCoverAndAreTight(t *testing.T) {
 	for _, q := range []Quantile{P25, Median, P90, P99, P999} {
+		var d []float64
 		for _, n := range []int{2, 5, 6, 7, 8, 10, 11, 29, 50, 100, 298, 299, 300, 367, 368, 500, 1000, 2994, 2995,
 			3000} {
 			low, high, ok := Ranks(n, q)
@@ -54,7 +58,7 @@ func TestRanksCoverAndAreTight(t *testing.T) {
 			if r := q.Rank(n); r < low || r > high {
 				t.Errorf("q %d n %d: the estimate's rank %d is outside %d to %d", q, n, r, low, high)
 			}
-			d := pmf(n, float64(q)/1000)
+			d = pmf(d, n, float64(q)/1000)
 			below, above := sum(d[:low]), sum(d[high:])
 			if below+above > Alpha+1e-9 {
 				t.Errorf("q %d n %d: ranks %d to %d cover %.6f", q, n, low, high, 1-below-above)

@@ -13,7 +13,7 @@ from math import comb
 def percentile(xs, q):
     """The smallest sample x so that at least the fraction q of the samples is no larger."""
     for i, x in enumerate(xs, 1):
-        if Fraction(i, len(xs)) >= q:
+        if i * q.denominator >= q.numerator * len(xs):
             return x
     return None
 
@@ -27,14 +27,16 @@ def interval(xs, q):
     down = alpha - up if up > alpha / 2 else max(alpha / 2, (1 - q) ** n)
     if down > alpha / 2:
         up = alpha - down
-    pmf = [comb(n, k) * q**k * (1 - q) ** (n - k) for k in range(n + 1)]
-    below, low = Fraction(0), 0
-    while below + pmf[low] <= down:
-        below += pmf[low]
+    a, d = q.numerator, q.denominator  # all probabilities are whole numbers over d**n
+    pmf = lambda k: comb(n, k) * a**k * (d - a) ** (n - k)
+    down, up = down * d**n, up * d**n
+    below, low = 0, 0
+    while below + pmf(low) <= down:
+        below += pmf(low)
         low += 1
-    above, high = Fraction(0), n + 1
-    while above + pmf[high - 1] <= up:
-        above += pmf[high - 1]
+    above, high = 0, n + 1
+    while above + pmf(high - 1) <= up:
+        above += pmf(high - 1)
         high -= 1
     return xs[low - 1], xs[high - 1]
 
@@ -71,7 +73,8 @@ def main(path):
     for name, q, least in (("50%ile", Fraction(1, 2), 6), ("99%ile", Fraction(99, 100), 299)):
         ci = interval(xs, q)
         out[name + " CI Low"], out[name + " CI High"] = ci if ci else (f"n<{least}",) * 2
-    json.dump(out, sys.stdout)
+    print(json.dumps(out))
 
 
-main(sys.argv[1])
+for name in sys.argv[1:]:
+    main(name)
