@@ -19,6 +19,7 @@ import (
 	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
 	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps"
 	"github.com/vhive-serverless/STeLLAR/raw-code/bootstraps/apitest"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // The suite runs the measurement function in each language as the platforms do: as a process behind a Runtime API, and
@@ -297,12 +298,11 @@ func unwrap(a apitest.Answer, err error) (reply, error) {
 
 func startHTTP(t *testing.T, l language, dir string, env ...string) *instance {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_, port, _ := net.SplitHostPort(address)
 	in := start(t, dir, l.http(dir), append([]string{"PORT=" + port, "STELLAR_TIMEOUT_SECONDS=60"}, env...)...)
 	in.url = "http://127.0.0.1:" + port
 	client := &http.Client{Transport: &http.Transport{}}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	rawcode "github.com/vhive-serverless/STeLLAR/raw-code"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // TestWorkerChains: a Worker passes payloads on to Workers and to functions in other languages, inline alone.
@@ -32,12 +33,10 @@ func TestWorkerChains(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "worker.mjs"), serve)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	_, port, _ := net.SplitHostPort(address)
 	sum := sha256.Sum256([]byte(token))
 	hash := hex.EncodeToString(sum[:])

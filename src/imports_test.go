@@ -102,6 +102,7 @@ func vendorBreach(pkg, target string) string {
 		return "only provider/vendors may import a vendor's package"
 	case target == "provider/vendors" && !slices.Contains([]string{"app", "pipeline", "acceptance"}, top):
 		return "only app and pipeline may choose a vendor"
+	case target == "netprobe/relaytest" && top == "acceptance": // itself libraries of tests
 	case target == "provider/providertest", target == "run/runtest", target == "netprobe/relaytest",
 		target == "objectstore/storetest", target == "report/page/pagetest", target == "goldentest":
 		return "it is for tests"

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +24,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // testImage imports an image with the test function and nothing else, under a name of the test's own.
@@ -230,12 +230,10 @@ func TestImageHTTP(t *testing.T) {
 // registryOn is Debian's docker-registry on a free port.
 func registryOn(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config.yml")
 	config := fmt.Sprintf("version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: "+

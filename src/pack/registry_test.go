@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 
 	"github.com/containerd/errdefs"
@@ -27,12 +27,10 @@ import (
 // registryServer is Debian's docker-registry on a free port; htpasswd has its users, empty: open to all.
 func registryServer(t *testing.T, deletes bool, htpasswd string) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	dir := t.TempDir()
 	auth := ""
 	if htpasswd != "" {

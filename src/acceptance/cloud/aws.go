@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -108,7 +109,7 @@ func (m *Emulator) start() error {
 	if _, err := os.Stat(python); err != nil {
 		return fmt.Errorf("the emulator of AWS is not installed, run scripts/test-setup.sh: %w", err)
 	}
-	address, err := lab.FreeAddress()
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		return err
 	}

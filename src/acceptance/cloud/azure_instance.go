@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // invoke hands a request to the app's instance, which the first one starts.
@@ -31,7 +32,7 @@ func (a *Azure) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 
 // run starts what the app's settings name: a worker, or a program of the package's own.
 func (a *Azure) run(g *AzureGroup) {
-	address, err := lab.FreeAddress()
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		a.t.Error(err)
 		return

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 func readUpload(r *http.Request) (u upload, err error) {
@@ -87,7 +88,7 @@ func (a *Cloudflare) start(name string, u upload) error {
 	address := ""
 	if h := a.workers[name]; h != nil && h.address != "" {
 		address = h.address
-	} else if address, err = lab.FreeAddress(); err != nil {
+	} else if address, err = relaytest.FreeAddress(); err != nil {
 		return err
 	}
 	config := fmt.Sprintf(`using Workerd = import "/workerd/workerd.capnp";

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // instance is the one instance of a service or function: a container, or a process with Google's framework. It starts
@@ -124,7 +125,7 @@ func (i *instance) restart() {
 
 func (i *instance) startContainer() {
 	// In this machine's network, so that it reaches other functions at their addresses.
-	address, err := lab.FreeAddress()
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		i.err = err
 		return
@@ -186,7 +187,7 @@ func buildGoFunction(dir string) error {
 
 // startProcess runs the framework of the function's language, as Google's builder has it run.
 func (i *instance) startProcess() {
-	address, err := lab.FreeAddress()
+	address, err := relaytest.FreeAddress()
 	if err != nil {
 		i.err = err
 		return

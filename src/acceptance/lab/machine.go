@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 )
 
 // Processes lists processes other than this one that name dir in their arguments, environment or working directory:
@@ -77,21 +77,6 @@ func LeftInEngine(id string) error {
 	return nil
 }
 
-// FreeAddress is an address of the loopback interface at which nothing listens. Its port is below those that systems
-// give to connections and to listeners that ask for any port, so that none of these takes it before its user listens.
-func FreeAddress() (string, error) {
-	const lowest, ports, tries = 20000, 12000, 100
-	var failed error
-	for range tries {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports))))
-		if err == nil {
-			return l.Addr().String(), l.Close()
-		}
-		failed = err
-	}
-	return "", failed
-}
-
 // Listens waits until a program accepts connections at an address, at most a minute.
 func Listens(address string) error {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
@@ -119,7 +104,7 @@ http:
 
 // Registry starts Debian's docker-registry, gives its address and a function that stops it.
 func Registry() (address string, stop func(), err error) {
-	if address, err = FreeAddress(); err != nil {
+	if address, err = relaytest.FreeAddress(); err != nil {
 		return "", nil, err
 	}
 	dir, err := os.MkdirTemp("", "stellar-registry-")

@@ -15,7 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"gopkg.in/yaml.v3"
 
-	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
+	"github.com/vhive-serverless/STeLLAR/src/netprobe/relaytest"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 )
 
@@ -25,7 +25,7 @@ func ports(ts *testscript.TestScript, _ bool, names []string) {
 	for _, name := range names {
 		var port string
 		for port == "" || slices.Contains(pairs, port) {
-			address, err := lab.FreeAddress()
+			address, err := relaytest.FreeAddress()
 			ts.Check(err)
 			_, port, _ = net.SplitHostPort(address)
 		}

@@ -1,5 +1,5 @@
 // Package relaytest is relays for tests: they pass datagrams, or the bytes of connections, on with a delay, lose some,
-// and keep a log of what they did.
+// and keep a log of what they did. It has free addresses for what tests start, too.
 package relaytest
 
 import (
