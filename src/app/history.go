@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -332,11 +333,12 @@ func readAcknowledged(dir string) ([]history.Acknowledgement, error) {
 }
 
 func writeAcknowledged(dir string, known []history.Acknowledgement) error {
-	text, err := json.MarshalIndent(known, "", "  ")
+	err := ReplaceFile(filepath.Join(dir, AcknowledgedFile), func(w io.Writer) error {
+		to := json.NewEncoder(w)
+		to.SetIndent("", "  ")
+		return to.Encode(known)
+	})
 	if err != nil {
-		return fmt.Errorf("the acknowledged changes: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, AcknowledgedFile), append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write the acknowledged changes: %w", err)
 	}
 	return nil
