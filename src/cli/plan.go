@@ -200,13 +200,21 @@ func printOrder(w io.Writer, p *app.Plan) {
 	if u == nil {
 		return
 	}
-	fmt.Fprintf(w, "  then repeated until the interval of each median is within %s of it, or %g minutes are over:\n"+
+	fmt.Fprintf(w, "  then repeated until the interval of each median is within %s of it, or %s over:\n"+
 		"    up to about %s, %s",
-		u.P50CI, u.MaxMinutes, counted(u.Repetitions, "repetition"), counted(u.Requests, "request"))
+		u.P50CI, minutes(u.MaxMinutes), counted(u.Repetitions, "repetition"), counted(u.Requests, "request"))
 	if u.Cost.USD != nil {
 		fmt.Fprintf(w, ", %.4g USD", *u.Cost.USD)
 	}
 	fmt.Fprintln(w)
+}
+
+// minutes is a number of minutes with its verb.
+func minutes(n float64) string {
+	if n == 1 {
+		return "1 minute is"
+	}
+	return fmt.Sprintf("%g minutes are", n)
 }
 
 // loads says the sustained loads: rate, arrivals and length, each with how often it is sent.
