@@ -60,7 +60,9 @@
 // A loop is one goroutine locked to one thread. It owns its sockets and connections (conn, mux), its connPools and its
 // drive, and a slot from burst.start until the slot is finished. They need no lock, because no other goroutine uses
 // them; other goroutines pass work to a loop with loop.do. TLS handshakes and name lookups run on goroutines of their
-// own and report back through loop.do. Afterwards the slot is the recorder's, until the engine gets it back for a later
+// own and report back through loop.do; a gate lets as many handshakes compute at a time as there are processors. A loop
+// keeps its Go processor while it reads and writes, and while it waits with all connections of a load in use: see
+// ReserveProcessors. Afterwards the slot is the recorder's, until the engine gets it back for a later
 // burst. Between the loops and the engine are only atomic counters (burst.unready, burst.left, burst.release) and
 // channels. The hot path, from the release to the last response, allocates nothing, takes no lock and writes no file.
 //
