@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Groups is the platform's branch of the control groups: version 1 hierarchies, or the one of version 2.
@@ -29,14 +32,20 @@ type cgroup struct {
 	parent *Groups
 	memory string
 	cpu    string
-	peakAt *os.File // kept open, because it is read for every request
+	peakAt int      // a file that is kept open, because it is read for every request; -1: not open
 	folder *os.File // v2: the folder that the process is born in
+
+	mu sync.Mutex // guards peakAt, once the instance runs
 }
 
 // OpenGroups makes the platform's branch, named by its id, in the first place where that is allowed.
 func OpenGroups(id string, memory, cpu bool) *Groups {
 	c := &Groups{}
 	var why []error
+	if !memory && !cpu { // nothing to enforce: instances need no groups
+		c.limits.Why = "memory: turned off; cpu: turned off"
+		return c
+	}
 	if dir, err := branchV2(id, memory, cpu); err == nil {
 		c.v2 = true
 		if memory {
@@ -189,25 +198,49 @@ func ownGroup(controller string) string {
 	return "/"
 }
 
+// put writes a control file, by system calls alone: os.OpenFile would have Go's network poller watch the file, which
+// takes four more of them and wakes the poller's thread.
 func put(dir, name, value string) error {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
+	path := filepath.Join(dir, name)
+	fd, err := openControl(path, unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	for {
+		if _, err = unix.Write(fd, []byte(value)); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		err = &fs.PathError{Op: "write", Path: path, Err: err}
+	}
+	return errors.Join(err, unix.Close(fd))
+}
+
+// openControl opens a control file.
+func openControl(path string, mode int) (fd int, err error) {
+	for {
+		fd, err = unix.Open(path, mode|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			return fd, nil
+		case !errors.Is(err, unix.EINTR):
+			return -1, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }
 
 // make makes the group of one instance, without limits yet.
 func (c *Groups) make() (*cgroup, error) {
-	g := &cgroup{parent: c}
+	g := &cgroup{parent: c, peakAt: -1}
 	name := strconv.FormatInt(c.next.Add(1), 10)
 	if c.memory != "" {
 		g.memory = filepath.Join(c.memory, name)
 		if err := os.Mkdir(g.memory, 0o755); err != nil {
 			return nil, fmt.Errorf("control group: %w", err)
 		}
-		g.peakAt, _ = os.Open(filepath.Join(g.memory, pick(c.v2, "memory.peak", "memory.max_usage_in_bytes")))
+		g.peakAt, _ = openControl(filepath.Join(g.memory, pick(c.v2, "memory.peak", "memory.max_usage_in_bytes")),
+			unix.O_RDONLY)
 	}
 	if c.cpu != "" {
 		g.cpu = filepath.Join(c.cpu, name)
@@ -294,12 +327,14 @@ func (g *cgroup) limitCPU(quota, period time.Duration) error {
 
 // peak gives the most memory that the group has used, in bytes, 0 where that is not known.
 func (g *cgroup) peak() int64 {
-	if g.peakAt == nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.peakAt < 0 {
 		return 0
 	}
 	var buf [32]byte
-	n, _ := g.peakAt.ReadAt(buf[:], 0)
-	v, _ := strconv.ParseInt(string(bytes.TrimSpace(buf[:n])), 10, 64)
+	n, _ := unix.Pread(g.peakAt, buf[:], 0)
+	v, _ := strconv.ParseInt(string(bytes.TrimSpace(buf[:max(n, 0)])), 10, 64)
 	return v
 }
 
@@ -330,11 +365,15 @@ func (g *cgroup) holdsAll() bool { return g.memory != "" || g.cpu != "" }
 
 // remove ends whatever is still in the group (a process may have left its process group) and removes it.
 func (g *cgroup) remove() error {
-	for _, f := range []*os.File{g.peakAt, g.folder} {
-		if f != nil {
-			_ = f.Close()
-		}
+	if g.folder != nil {
+		_ = g.folder.Close()
 	}
+	g.mu.Lock()
+	if g.peakAt >= 0 {
+		_ = unix.Close(g.peakAt)
+		g.peakAt = -1
+	}
+	g.mu.Unlock()
 	return errors.Join(removeGroup(g.memory), removeGroup(g.cpu))
 }
 

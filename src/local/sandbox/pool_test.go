@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"testing"
+	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
@@ -18,5 +19,44 @@ func TestPanicOnTheThreadOfACell(t *testing.T) {
 	}
 	if d := fail.DefectIn(<-defects); d == nil {
 		t.Error("the panic is not reported")
+	}
+}
+
+// New cells are made when no instance has been started for a moment, or at once when there are none left.
+func TestRestock(t *testing.T) {
+	p, err := NewPool(OpenGroups("stellar-test-restock", false, false), func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := func(what string) {
+		t.Helper()
+		if !WaitUntil(t.Context(), time.Millisecond, func() bool { return len(p.stock) == SpareCells }) {
+			t.Fatalf("%s: %d cells", what, len(p.stock))
+		}
+	}
+	take := func() {
+		t.Helper()
+		c, err := p.Acquire()
+		if err == nil {
+			err = c.Discard()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	full("at first")
+	begun := time.Now()
+	take()
+	full("one taken")
+	if took := time.Since(begun); took < restockDelay {
+		t.Errorf("one taken: a new one is there after %v", took)
+	}
+	for range SpareCells {
+		take()
+	}
+	p.later.Stop()
+	full("all taken")
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
