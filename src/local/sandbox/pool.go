@@ -26,8 +26,8 @@ type Pool struct {
 // SpareCells is the number of cells that are kept ready.
 const SpareCells = 4
 
-// restockDelay is how long the making of new cells waits after the start of an instance, which it would slow down, while
-// there are some left.
+// restockDelay is how long the making of new cells waits after the start of an instance, which it would slow down,
+// while there are some left.
 const restockDelay = 50 * time.Millisecond
 
 func NewPool(groups *Groups, defect func(error)) (*Pool, error) {
