@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,7 +205,7 @@ func TestBurstsOfManyRows(t *testing.T) {
 	one, two := listed(s.Bursts), listed(p.Bursts)
 	for i := range one {
 		if one[i].Cold != two[i].Cold || one[i].Warm != two[i].Warm ||
-			fmt.Sprint(sortedOf(one[i:i+1])) != fmt.Sprint(sortedOf(two[i:i+1])) {
+			!slices.Equal(sortedOf(one[i:i+1]), sortedOf(two[i:i+1])) {
 			t.Errorf("burst %d differs when it comes in pieces", i)
 		}
 	}

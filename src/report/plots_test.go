@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/png"
@@ -61,14 +62,21 @@ func decoded(t *testing.T, path string) (img *image.RGBA, ink int) {
 		img = decoded
 	case *image.Paletted:
 		img = image.NewRGBA(decoded.Rect)
-		var colors [maxPalette][4]byte
+		var colors [maxPalette]uint32
 		for i, c := range decoded.Palette {
 			r, g, b, a := c.RGBA()
-			colors[i] = [4]byte{byte(r >> 8), byte(g >> 8), byte(b >> 8), byte(a >> 8)}
+			colors[i] = r>>8 | g>>8<<8 | b>>8<<16 | a>>8<<24
 		}
-		for i, index := range decoded.Pix {
-			copy(img.Pix[4*i:], colors[index][:])
+		pix := img.Pix
+		for _, index := range decoded.Pix { // no copy of 4 bytes: the race detector looks at each as a range
+			color := colors[index]
+			binary.LittleEndian.PutUint32(pix, color)
+			pix = pix[4:]
+			if color != math.MaxUint32 {
+				ink++
+			}
 		}
+		return img, ink
 	default:
 		t.Fatalf("%s is a %T", path, decoded)
 	}
@@ -82,9 +90,8 @@ func decoded(t *testing.T, path string) (img *image.RGBA, ink int) {
 func inked(img *image.RGBA, y, from, to int) int {
 	n := 0
 	row := img.Pix[y*img.Stride : (y+1)*img.Stride]
-	white := []byte{0xff, 0xff, 0xff, 0xff}
 	for x := from; x < to; x++ {
-		if !bytes.Equal(row[4*x:4*x+4], white) {
+		if binary.LittleEndian.Uint32(row[4*x:]) != math.MaxUint32 {
 			n++
 		}
 	}

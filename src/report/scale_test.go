@@ -36,7 +36,7 @@ func TestScale(t *testing.T) {
 		n := 10_000_000
 		switch {
 		case raceEnabled:
-			n = min(10_000, 2000*burst) // each burst is resampled; the part data has more rows
+			n = min(10_000, 500*burst) // each burst is resampled; the part data has more rows
 		case testing.Short():
 			n = 200_000
 		}
