@@ -181,7 +181,7 @@ func TestHolmOverAll(t *testing.T) {
 	a, b := one.measure(rng, 8, 1), server{median: 12.5, within: 0.1}.measure(rng, 8, 1)
 	alone := Compare(Side{Subs: []Sub{a}}, Side{Subs: []Sub{b}})
 	sides := []Side{{Subs: []Sub{a}}, {Subs: []Sub{b}}}
-	for range 200 {
+	for range 140 {
 		sides = append(sides, Side{Subs: []Sub{a}}, Side{Subs: []Sub{a}})
 	}
 	among := Compare(sides...)

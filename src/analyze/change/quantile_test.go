@@ -24,7 +24,7 @@ func TestOrderStatistic(t *testing.T) {
 		p    float64
 	}{
 		{6, 1, 0.5}, {6, 6, 0.5}, {30, 11, 0.5}, {400, 230, 0.5}, {72, 72, 0.95}, {80, 73, 0.95}, {1000, 963, 0.95},
-		{367, 367, 0.99}, {400, 391, 0.99}, {100_000, 99_080, 0.99},
+		{367, 367, 0.99}, {400, 391, 0.99}, {5000, 4964, 0.99},
 	} {
 		z := -math.Sqrt2 * math.Erfcinv(2*fewer(c.r, c.n, c.p))
 		if got := orderStatistic(float64(c.n), c.p, z); math.Abs(got-float64(c.r)) > 1e-6 {
@@ -73,7 +73,7 @@ func TestShared(t *testing.T) {
 func TestIntervalsAgree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 6))
 	out := 0
-	for range 40 {
+	for range 20 {
 		a := server{median: 100, between: 0.05, within: 0.1}.measure(rng, 30, 4)
 		c := find(t, compare(a, server{median: 104, between: 0.05, within: 0.1}.measure(rng, 30, 4)), "warm.p50")
 		if c.Difference.Low.V > 0 != (c.Ratio.Low.V > 1) || c.Difference.High.V < 0 != (c.Ratio.High.V < 1) {
@@ -83,8 +83,8 @@ func TestIntervalsAgree(t *testing.T) {
 			out++
 		}
 	}
-	if out == 0 || out == 40 {
-		t.Errorf("%d of 40 intervals leave out 0: this does not test anything", out)
+	if out == 0 || out == 20 {
+		t.Errorf("%d of 20 intervals leave out 0: this does not test anything", out)
 	}
 	zero := recorded([][]float64{{0, 0}, {0, 1}, {0, 0}, {0, 2}, {0, 0}, {0, 1}, {0, 0}, {0, 0}})
 	for _, c := range changes(zero, zero) {
