@@ -163,9 +163,11 @@ func checkChunks(t *testing.T, out string) {
 		}
 		delays = append(delays, received.Sub(sent))
 	}
-	slices.Sort(delays) // the median: a busy machine may hold single chunks up
-	if median := delays[len(delays)/2]; median > 25*time.Millisecond {
-		t.Errorf("chunks come %v after they were sent, with 50 ms between them: %v", median, delays)
+	// A busy machine may hold chunks up. Where each waits for the next one, or for the end, only the last of each
+	// request comes soon: the third least delay is then one of 50 ms at least.
+	slices.Sort(delays)
+	if delays[2] > 25*time.Millisecond {
+		t.Errorf("chunks come %v after they were sent, with 50 ms between them: %v", delays[2], delays)
 	}
 }
 

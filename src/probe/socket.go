@@ -10,7 +10,7 @@ import (
 
 func readSocket(fd int, b []byte) (int, error) {
 	for {
-		n, err := syscall.Read(fd, b)
+		n, err := sysRead(fd, b)
 		switch {
 		case n > 0:
 			return n, nil
@@ -26,7 +26,7 @@ func readSocket(fd int, b []byte) (int, error) {
 
 func writeSocket(fd int, b []byte) (int, error) {
 	for {
-		n, err := syscall.Write(fd, b)
+		n, err := sysWrite(fd, b)
 		switch {
 		case err == nil:
 			return n, nil
