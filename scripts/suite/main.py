@@ -233,8 +233,8 @@ def waves(args, flags, work):
     everything = [
         *tests("unit", WAITING, *programs.races(args.race), *plain), *tests("tools", *every),
         *tests("acceptance", *every),
-        *script("chaos", (0.4, 100), "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
-        *script("cases", (0.4, 140), "./scripts/cases.sh", "--jobs", "2"),
+        *script("chaos", (0.35, 100), "./scripts/chaos.py", "--short", "--jobs", "2", "--stellar", binary),
+        *script("cases", (0.35, 140), "./scripts/cases.sh", "--jobs", "2"),
         *tests("data", *plain, *([] if args.race else ["-short"])),  # once a day all ten million rows are read
         *peers, *script("suite", (0.5, 10), sys.executable, "-B", "scripts/suite/selftest.py"),
     ]

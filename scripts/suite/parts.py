@@ -23,12 +23,12 @@ DATA = ("src/analyze", "src/analyze/change", "src/analyze/survival", "src/report
 # little runs beside them. Other packages of a part are one job.
 ALONE = 1000  # cores that no machine has, so that nothing runs beside it
 JOBS = {
-    "src/probe": (1.2, 400), "src/acceptance/local": (0.65, 100), "src/acceptance/cli": (0.55, 70),
+    "src/probe": (0.95, 400), "src/acceptance/local": (0.5, 100), "src/acceptance/cli": (0.55, 70),
     "src/acceptance/aws": (0.4, 110), "src/acceptance/cloud": (0.45, 110), "src/acceptance/aliyun": (0.4, 40),
-    "src/acceptance/azure": (0.7, 30), "src/acceptance/cloudflare": (1, 20), "src/acceptance/google": (0.3, 75),
+    "src/acceptance/azure": (0.7, 30), "src/acceptance/cloudflare": (1, 20), "src/acceptance/google": (0.2, 75),
     "src/acceptance/page": (0.7, 20), "src/acceptance/storage": (0.7, 20), "src/acceptance/extension": (0.9, 45),
     "src/analyze": (0.9, 25),
-    "src/local": (0.2, 110), "src/local/plugin": (0.6, 15), "src/build": (0.7, 65), "src/pack": (0.5, 45),
+    "src/local": (0.2, 150), "src/local/plugin": (0.6, 15), "src/build": (0.7, 65), "src/pack": (0.4, 45),
     "src/generate": (0.6, 15), "raw-code": (0.4, 45), "raw-code/bootstraps": (0.45, 25),
     "src/probe/fidelity": (1, 45), "src/study/pingpong": (1, 10),
 }

@@ -17,7 +17,6 @@ type Pool struct {
 	null   *os.File
 	stock  chan *Cell
 	refill chan struct{}
-	later  *time.Timer // fills the stock when no instance has been started for restockDelay
 	stop   chan struct{}
 	done   chan struct{}
 	defect func(error) // told of a panic
@@ -25,10 +24,6 @@ type Pool struct {
 
 // SpareCells is the number of cells that are kept ready.
 const SpareCells = 4
-
-// restockDelay is how long the making of new cells waits after the start of an instance, which it would slow down,
-// while there are some left.
-const restockDelay = 50 * time.Millisecond
 
 func NewPool(groups *Groups, defect func(error)) (*Pool, error) {
 	null, err := os.Open(os.DevNull)
@@ -41,8 +36,6 @@ func NewPool(groups *Groups, defect func(error)) (*Pool, error) {
 		stop: make(chan struct{}), done: make(chan struct{}), defect: defect,
 	}
 	s.refill <- struct{}{}
-	s.later = time.AfterFunc(time.Hour, fail.Caught(defect, s.restockNow))
-	s.later.Stop()
 	fail.Go(defect, s.restock, func() { close(s.done) })
 	return s, nil
 }
@@ -65,13 +58,6 @@ func (s *Pool) restock() {
 	}
 }
 
-func (s *Pool) restockNow() {
-	select {
-	case s.refill <- struct{}{}:
-	default: // it is asked to already
-	}
-}
-
 // Limits says which limits the cells enforce.
 func (s *Pool) Limits() Limits { return s.groups.limits }
 
@@ -82,10 +68,9 @@ func (s *Pool) SharedTmp() error { return s.shared }
 func (s *Pool) Acquire() (*Cell, error) {
 	select {
 	case c := <-s.stock:
-		if len(s.stock) > 0 {
-			s.later.Reset(restockDelay)
-		} else {
-			s.restockNow()
+		select {
+		case s.refill <- struct{}{}:
+		default: // it is asked to already
 		}
 		return c, nil
 	default:
@@ -96,7 +81,6 @@ func (s *Pool) Acquire() (*Cell, error) {
 // Close removes the spare cells and the platform's resource groups. All acquired cells must be released or discarded
 // first.
 func (s *Pool) Close() error {
-	s.later.Stop()
 	close(s.stop)
 	<-s.done
 	close(s.stock)
