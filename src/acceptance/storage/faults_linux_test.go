@@ -66,7 +66,7 @@ const slowBy = 50 * time.Millisecond
 type faulty struct {
 	t       *testing.T
 	store   http.Handler
-	old     string // a presigned URL that is no longer valid
+	old     string // a presigned URL that is valid for a second
 	expired atomic.Int64
 }
 
@@ -90,24 +90,31 @@ func (f *faulty) truncate(w http.ResponseWriter, r *http.Request) {
 
 func (*faulty) vanish(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// expire asks the store with a URL whose time is over, and answers what it answers.
+// expire asks the store with a URL whose time is over, waits until the store says so, and answers what it answers.
 func (f *faulty) expire(w http.ResponseWriter, r *http.Request) {
-	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, f.old, nil)
-	if err != nil {
-		f.t.Error(err)
-		return
+	var status int
+	var said []byte
+	for {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, f.old, nil)
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			f.t.Error(err)
+			return
+		}
+		said, _ = io.ReadAll(resp.Body)
+		resp.Body.Close() //nolint:errcheck // read to its end
+		status = resp.StatusCode
+		if status == http.StatusForbidden && bytes.Contains(said, []byte("Request has expired")) {
+			f.expired.Add(1)
+			break
+		}
+		time.Sleep(10 * time.Millisecond) // its time is whole seconds from the start of one
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		f.t.Error(err)
-		return
-	}
-	defer resp.Body.Close()
-	said, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode == http.StatusForbidden && bytes.Contains(said, []byte("Request has expired")) {
-		f.expired.Add(1)
-	}
-	w.WriteHeader(resp.StatusCode)
+	w.WriteHeader(status)
 	_, _ = w.Write(said)
 }
 
