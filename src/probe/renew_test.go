@@ -160,11 +160,7 @@ func TestReuseBesideIdleTimeout(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkRows(t, b.rows)
-			for _, r := range b.rows {
-				if r.Err != sample.OK || r.NewConn || r.Connect >= 0 {
-					t.Errorf("row %+v", r)
-				}
-			}
+			checkNoneOpened(t, b.rows)
 			// The client's time without use begins when it has read a response, or has seen its connection open; the
 			// server's has begun before that. How much earlier is the machine's delay, which no row has for a
 			// connection that was opened ahead of a burst: the half bounds it. A time beyond the pause is not possible.
