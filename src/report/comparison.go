@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,15 +85,20 @@ func comparisonLine(c analyze.Comparison, l analyze.Line, p analyze.Point) []str
 // writer's.
 func Comparisons(w io.Writer, all []analyze.Comparison, o SummaryOptions) error {
 	out := bufio.NewWriter(w)
+	var without []string
 	for _, c := range all {
 		fmt.Fprintln(out)
 		o.sentence(out, o.bold(comparisonTitle(c))+", 95 % intervals over whole bursts")
-		comparisonTable(c).write(out, o)
+		t := comparisonTable(c)
+		if dropped := t.write(out, o); len(dropped) == 0 {
+			without = append(without, withoutInterval(t)...)
+		}
 		for _, text := range ComparisonWords(c) {
 			o.sentence(out, text)
 		}
 	}
-	if texts := comparisonTests(all); len(texts) > 0 {
+	slices.Sort(without)
+	if texts := append(comparisonTests(all), slices.Compact(without)...); len(texts) > 0 {
 		fmt.Fprintln(out)
 		for _, text := range texts {
 			o.sentence(out, text)
@@ -103,6 +109,21 @@ func Comparisons(w io.Writer, all []analyze.Comparison, o SummaryOptions) error 
 	}
 	return nil
 }
+
+// withoutInterval explains the cells of a table that have no interval because the sample is too small.
+func withoutInterval(t Table) (out []string) {
+	for _, q := range []analyze.Quantile{analyze.Median, analyze.P99} {
+		cell := tooFew(q)
+		if slices.ContainsFunc(t.Columns, func(c Column) bool { return slices.Contains(c.Cells, cell) }) {
+			out = append(out, fmt.Sprintf("%s: fewer than the %d latencies that an interval of the p%g needs", cell,
+				analyze.MinSamples(q), float64(q)/10))
+		}
+	}
+	return out
+}
+
+// tooFew is the cell of an interval that takes more samples.
+func tooFew(q analyze.Quantile) string { return fmt.Sprintf("n<%d", analyze.MinSamples(q)) }
 
 // comparisonTests says how differences are found, and what they leave out.
 func comparisonTests(all []analyze.Comparison) (out []string) {
@@ -212,8 +233,8 @@ func labelled(a analyze.Axis, label string) string {
 // interval writes the bounds, or why the sample has none.
 func interval(e analyze.Estimate, n int, q analyze.Quantile) string {
 	if !e.Low.OK || !e.High.OK {
-		if need := analyze.MinSamples(q); n > 0 && n < need {
-			return fmt.Sprintf("n<%d", need)
+		if n > 0 && n < analyze.MinSamples(q) {
+			return tooFew(q)
 		}
 		return noValue
 	}
