@@ -273,7 +273,10 @@ func writeArchive(to string, files []archive.File) (size int64, err error) {
 		size = info.Size()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		return size, os.Rename(f.Name(), to)
+		err = os.Rename(f.Name(), to)
 	}
-	return 0, errors.Join(err, os.Remove(f.Name()))
+	if err != nil {
+		return 0, errors.Join(err, os.Remove(f.Name()))
+	}
+	return size, nil
 }
