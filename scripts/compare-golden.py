@@ -28,19 +28,27 @@ def run(rng, bursts, size, median, between, within, memory):
     return out
 
 
-def alike(*series):
-    """Whether neighbouring bursts are alike: autocorrelation of ranks, one-sided at 5 %."""
-    above = below = n = 0
-    for s in series:
-        r = stats.rankdata(s) - (len(s) + 1) / 2
-        above, below, n = above + np.sum(r[1:] * r[:-1]), below + np.sum(r * r), n + len(s)
-    return bool(below > 0 and above / below > stats.norm.ppf(0.95) / math.sqrt(n)), above / below if below else 0
+def inflation(*series):
+    """Of the variance of an average where neighbouring bursts are alike by the autocorrelation of ranks, one-sided at
+    5 %; else 1. The larger one of (1+r)/(1-r) and Geyer's initial monotone sequence, at most 99."""
+    ranks = [stats.rankdata(s) - (len(s) + 1) / 2 for s in series]
+    products = sum(np.pad(np.correlate(r, r, "full")[len(r) - 1:], (0, max(map(len, ranks)) - len(r))) for r in ranks)
+    if not products[0]:
+        return 1
+    rho = products / products[0]
+    if rho[1] <= stats.norm.ppf(0.95) / math.sqrt(sum(map(len, ranks))):
+        return 1
+    rho = rho[:400]
+    pairs = rho[2:2 + (len(rho) - 2) // 2 * 2].reshape(-1, 2).sum(axis=1)
+    end = np.argmax(pairs <= 0) if np.any(pairs <= 0) else len(pairs)
+    r = min(rho[1], 0.98)
+    return min(99, max((1 + r) / (1 - r), 1 + 2 * r + 2 * np.minimum.accumulate(pairs[:end]).sum()))
 
 
 def memory(*series):
-    """Autocorrelation of neighbouring bursts, 0 where they are not alike."""
-    found, r = alike(*series)
-    return min(r, 0.98) if found else 0
+    """Autocorrelation of neighbouring bursts with the same inflation, 0 where they are not alike."""
+    f = inflation(*series)
+    return (f - 1) / (f + 1)
 
 
 def off(num, den):
@@ -52,14 +60,14 @@ def variance(num, den, r):
     e, k = off(num, den), len(num)
     if not r:
         return k / (k - 1) * np.sum(e**2) / den.sum() ** 2, k - 1
-    # bias of the variance: (pi^2 / 6) (df / k)^2 * 2 r / (1 - r)^2; at most a tenth
-    unbiased = k * math.sqrt(0.1 * 6 / math.pi**2 * (1 - r) ** 2 / (2 * r))
+    # bias of the variance: (pi^2 / 6) (df / k)^2 * 2 r / (1 - r)^2; at most a twentieth
+    unbiased = k * math.sqrt(0.05 * 6 / math.pi**2 * (1 - r) ** 2 / (2 * r))
     df = max(2, round(min(0.4 * k ** (2 / 3), unbiased)))
     waves = [math.sqrt(2 / k) * np.sum(e * np.cos(np.pi * j * (np.arange(k) + 0.5) / k)) for j in range(1, df + 1)]
     return k * np.mean(np.square(waves)) / den.sum() ** 2, df
 
 
-def effective(num, den, r):
+def effective(num, den, r, z):
     n, k, p = den.sum(), len(num), num.sum() / den.sum()
     if n == k and not r:
         return float(n)
@@ -69,9 +77,13 @@ def effective(num, den, r):
     if v == 0:
         return float(n)
     e = off(num, den)
+    if r:
+        per = max(1, min(math.ceil((1 + r) / (1 - r)), k // 3))
+        e = np.add.reduceat(e, np.arange(0, k, per))
+        k = len(e)
     kurtosis = np.mean(e**4) / np.mean(e**2) ** 2
     df = max(1, min(df, 2 * k / (kurtosis - (k - 3) / (k - 1))))  # Shoemaker, 2003
-    return min(float(n), p * (1 - p) / v * (stats.norm.ppf(1 - ALPHA / 2) / stats.t.ppf(1 - ALPHA / 2, df)) ** 2)
+    return min(float(n), p * (1 - p) / v * (z / stats.t.isf(stats.norm.sf(z), df)) ** 2)
 
 
 def enough(bursts, requests, q):
@@ -79,22 +91,31 @@ def enough(bursts, requests, q):
     return bursts >= max(6, round(1 / beyond)) and requests >= math.log(ALPHA / 2) / math.log(1 - beyond)
 
 
-def limits(values, q, n, z):
-    """Between order statistics whose ranks are quantiles of a binomial distribution of real numbers."""
-    eps, ranks = 1e-12, []
-    for target in (stats.norm.cdf(-z), stats.norm.cdf(z)):
-        ranks.append(optimize.brentq(lambda r, t=target: stats.beta.sf(q, r, n - r + 1) - t, eps, n + 1 - eps,
-                                     xtol=1e-13, rtol=1e-14))
-    at = np.array(ranks) * (len(values) + 1) / (n + 1)
-    return [float(v) for v in np.interp(at, np.arange(1, len(values) + 1), values)]
+def limit(values, q, n, z):
+    """At the rank that is a quantile of a binomial distribution of real numbers."""
+    eps, target = 1e-12, stats.norm.cdf(z)
+    rank = optimize.brentq(lambda r: stats.beta.sf(q, r, n - r + 1) - target, eps, n + 1 - eps, xtol=1e-13, rtol=1e-14)
+    return float(np.interp(rank * (len(values) + 1) / (n + 1), np.arange(1, len(values) + 1), values))
 
 
-def quantiles(a, b, q, na, nb):
+def limits(side, q, r, z):
+    """Of a quantile, z standard deviations away: of as many requests as the bursts are worth at the quantile, and below
+    a quantile of the tail also at the limit (Francisco and Fuller, 1991)."""
+    values, sizes = np.sort(np.concatenate(side)), np.array([len(x) for x in side], float)
+    worth = lambda x, z: effective(np.array([np.sum(b <= x) for b in side], float), sizes, r, z)
+    value = values[math.ceil(round(len(values) * q, 9)) - 1]
+    n = worth(value, z)
+    low, high = limit(values, q, n, -z), limit(values, q, n, z)
+    if q > 0.5:
+        low = limit(values, q, min(n, worth(low, z)), -z)
+    return low, high, worth(value, Z)
+
+
+def quantiles(a, b, q, r):
     """Intervals of b - a and b / a: limits of both sides at deviates whose squares add up to that of 95 %."""
     error = [math.sqrt(math.log(high / low) / math.sqrt(n))
-             for n, (low, high) in ((na, limits(a, q, na, 2 * Z)), (nb, limits(b, q, nb, 2 * Z)))]
-    (la, ha), (lb, hb) = (limits(v, q, n, Z * e / math.hypot(*error)) for v, n, e in ((a, na, error[0]),
-                                                                                      (b, nb, error[1])))
+             for low, high, n in (limits(a, q, r, 2 * Z), limits(b, q, r, 2 * Z))]
+    (la, ha, _), (lb, hb, _) = (limits(v, q, r, Z * e / math.hypot(*error)) for v, e in ((a, error[0]), (b, error[1])))
     return [lb - ha, hb - la], [lb / ha, hb / la]
 
 
@@ -105,11 +126,7 @@ def mover(a, b, ia, ib):
 
 
 def inflated(p, series):
-    serial, r = alike(*series)
-    if not serial:
-        return p
-    r = min(r, 0.98)
-    return float(2 * stats.norm.sf(stats.norm.isf(p / 2) / math.sqrt((1 + r) / (1 - r))))
+    return float(2 * stats.norm.sf(stats.norm.isf(p / 2) / math.sqrt(inflation(*series))))
 
 
 def rank_sum(a, b):
@@ -145,7 +162,6 @@ def compare(a, b):
             num = upto(q)
             own = max(common, memory(*[off(n, d) for n, d in zip(num, sizes)]))
             values = [at(f, q) for f in flat]
-            worth = [effective(n, d, own) for n, d in zip(num, sizes)]
             intervals = [enough(len(d), d.sum(), q) for d in sizes]
             limit = at(both, q)
             series = [np.array([np.sort(x)[math.ceil(len(x) / 2) - 1] for x in s])
@@ -153,7 +169,7 @@ def compare(a, b):
         row = {"a": float(values[0]), "b": float(values[1])}
         if intervals[0] and intervals[1]:
             if q:
-                row["difference"], row["ratio"] = quantiles(*flat, q, *worth)
+                row["difference"], row["ratio"] = quantiles(a, b, q, own)
             else:
                 row["difference"] = mover(values[0], values[1], *intervals)
                 logs = mover(math.log(values[0]), math.log(values[1]), np.log(intervals[0]), np.log(intervals[1]))
@@ -187,6 +203,8 @@ def main():
         ("correlated bursts", 24, 8, 0.15, 0.15, 0.0),
         ("neighbours alike", 60, 4, 0.2, 0.1, 0.7),
         ("many single requests", 420, 1, 0.0, 0.3, 0.0),
+        ("neighbours alike for long", 420, 1, 0.2, 0.05, 0.9),
+        ("long requests in few bursts", 100, 4, 0.8, 0.05, 0.0),
     ):
         a = run(rng, bursts, size, 100, between, within, memory)
         b = run(rng, bursts, size, 104, between, within, memory)

@@ -144,7 +144,7 @@ func (t *test) apart(wider float64) {
 	var slower bool
 	t.p, slower = rankSum(a.bursts, b.bursts)
 	if wider > 1 {
-		t.p = math.Erfc(math.Erfcinv(t.p) / math.Sqrt(wider))
+		t.p = Deflated(t.p, wider)
 	}
 	t.differs = slower && t.delta.excludes(0)
 }

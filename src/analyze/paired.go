@@ -195,7 +195,7 @@ func (t *test) paired(b *blocks, i, j int) {
 	var slower bool
 	t.p, slower = signedRank(logs)
 	if wider > 1 {
-		t.p = math.Erfc(math.Erfcinv(t.p) / math.Sqrt(wider))
+		t.p = Deflated(t.p, wider)
 	}
 	t.differs = slower && t.ratio.excludes(1)
 }

@@ -61,7 +61,7 @@ func (t totals) byBurst() []float64 {
 // Techniques, §6.4), unless neighbours are alike: then it is the long-run variance by the cosine transform, which needs
 // no model of how they are (Lazarus, Lewis, Stock and Watson, Journal of Business & Economic Statistics 36, 2018). Of
 // the number of cosines, which is the degrees of freedom, they give the one that is best for weak dependence. There are
-// fewer if with the given autocorrelation, falling off geometrically, the variance came out more than a tenth too
+// fewer if with the given autocorrelation, falling off geometrically, the variance came out more than a twentieth too
 // small: the bias is π²/6·(number/blocks)²·2r/(1-r)².
 func (t totals) variance() (v, df float64) {
 	off, total, k := t.off(), sum(t.denominators), float64(len(t.numerators))
@@ -71,7 +71,7 @@ func (t totals) variance() (v, df float64) {
 		}
 		return k / (k - 1) * v / (total * total), k - 1
 	}
-	unbiased := k * (1 - t.memory) * math.Sqrt(0.3/t.memory) / math.Pi
+	unbiased := k * (1 - t.memory) * math.Sqrt(0.15/t.memory) / math.Pi
 	df = max(2, math.Round(min(0.4*math.Pow(k, 2./3), unbiased)))
 	for j := 1.0; j <= df; j++ {
 		wave := 0.0
@@ -83,23 +83,33 @@ func (t totals) variance() (v, df float64) {
 	return v / df * k / (total * total), df
 }
 
-// kurtosis is the fourth moment of what blocks are off, over the square of their second one.
-func (t totals) kurtosis() float64 {
-	var second, fourth float64
-	for _, o := range t.off() {
+// freedom is the degrees of freedom of a variance of what so many blocks are off: as many as a chi-squared variable of
+// the same variance has, by their kurtosis (L. H. Shoemaker, "Fixing the F test for equal variances", The American
+// Statistician 57, 2003). Where neighbours are alike, as many as are worth an independent one are joined before.
+func (t totals) freedom() float64 {
+	off, per := t.off(), 1
+	if t.memory > 0 {
+		per = max(1, min(int(math.Ceil((1+t.memory)/(1-t.memory))), len(off)/3))
+	}
+	var k, second, fourth float64
+	for i := 0; i < len(off); i += per {
+		o := sum(off[i:min(i+per, len(off))])
 		second += o * o
 		fourth += o * o * o * o
+		k++
 	}
-	return float64(len(t.numerators)) * fourth / (second * second)
+	if second == 0 {
+		return math.Inf(1)
+	}
+	return 2 * k / (k*fourth/(second*second) - (k-3)/(k-1))
 }
 
 // effective is the number of independent requests that say as much of a proportion as the given ones: their number over
 // the design effect (Kish, Survey Sampling, §8.2), and less by the uncertainty of that with few bursts (Korn and
 // Graubard, Survey Methodology 24, 1998). Where few of the bursts have nearly all of the requests that are beyond a
-// quantile, the uncertainty is that of fewer degrees of freedom: of as many as a chi-squared variable of the same
-// variance has (L. H. Shoemaker, "Fixing the F test for equal variances", The American Statistician 57, 2003). It is at
-// most the number of requests.
-func (t totals) effective() float64 {
+// quantile, the uncertainty is that of fewer degrees of freedom (Shoemaker 2003). It is that of a limit which is z
+// standard deviations away. It is at most the number of requests.
+func (t totals) effective(z float64) float64 {
 	n, k, p := sum(t.denominators), float64(len(t.numerators)), t.ratio()
 	if n == k && t.memory == 0 {
 		return n // bursts of one request: each is an observation
@@ -111,8 +121,8 @@ func (t totals) effective() float64 {
 	case v == 0:
 		return n // as in a plan: so many of each burst
 	}
-	df = max(1, min(df, 2*k/(t.kurtosis()-(k-3)/(k-1))))
-	uncertain := normal975 / distribution.StudentQuantile(1-analyze.Alpha/2, df)
+	df = max(1, min(df, t.freedom()))
+	uncertain := z / distribution.StudentQuantile(math.Erfc(-z/math.Sqrt2)/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)
 }
 
@@ -163,7 +173,7 @@ func (t totals) share() estimated {
 	if !ok {
 		return out
 	}
-	n, z := t.effective(), normal975*normal975
+	n, z := t.effective(normal975), normal975*normal975
 	middle := (p + z/(2*n)) / (1 + z/n)
 	half := normal975 * math.Sqrt(p*(1-p)/n+z/(4*n*n)) / (1 + z/n)
 	out.Low, out.High = analyze.Of(100*max(middle-half, 0)), analyze.Of(100*min(middle+half, 1))

@@ -9,24 +9,46 @@ import (
 
 // upTo are the numbers of requests up to the quantile, of each block.
 func (b blocks) upTo(q analyze.Quantile) totals {
-	value := q.Of(b.sorted)
-	return totals{numerators: b.count(func(ms float64) bool { return ms <= value.V }), denominators: b.sizes(),
+	return b.below(q.Of(b.sorted).V)
+}
+
+// below are the numbers of requests of each block that take at most a limit (ms).
+func (b blocks) below(limit float64) totals {
+	return totals{numerators: b.count(func(ms float64) bool { return ms <= limit }), denominators: b.sizes(),
 		bursts: b.bursts}
 }
 
 // limits are the confidence limits of a quantile: order statistics of as many independent requests as the bursts are
 // worth (Woodruff, JASA 47, 1952).
 type limits struct {
-	of      blocks
-	n, part float64 // independent requests; the part of them up to the quantile
+	of   blocks
+	upTo totals  // requests up to the quantile
+	part float64 // their part of all, in the population
+	n    float64 // independent requests, for an interval at 95 %
 }
 
 // at is the pair of limits (ms) that are z standard deviations away, as of a normal distribution: each leaves out the
 // quantile with the probability beyond z of that. Between neighbouring order statistics they are interpolated, beyond
 // the last ones they are the last ones.
+//
+// A limit is where a test says that the quantile is not, and this test has the design effect at the limit (Francisco
+// and Fuller, Annals of Statistics 19, 1991). At the lower limit of a quantile above the median, it can be much larger
+// than at the quantile: of a few bursts that stalled, some requests are beyond the quantile, and all are beyond the
+// limit. Of both places, the one where bursts are worth less counts.
 func (l limits) at(z float64) (low, high float64) {
-	scale := float64(len(l.of.sorted)+1) / (l.n + 1)
-	return l.of.at(orderStatistic(l.n, l.part, -z) * scale), l.of.at(orderStatistic(l.n, l.part, z) * scale)
+	n := l.upTo.effective(z)
+	low, high = l.limit(n, -z), l.limit(n, z)
+	if l.part <= 0.5 {
+		return low, high
+	}
+	there := l.of.below(low)
+	there.memory = l.upTo.memory
+	return l.limit(min(n, there.effective(z)), -z), high
+}
+
+// limit is the order statistic at z standard deviations of n independent requests.
+func (l limits) limit(n, z float64) float64 {
+	return l.of.at(orderStatistic(n, l.part, z) * float64(len(l.of.sorted)+1) / (n + 1))
 }
 
 // quantile is a quantile of latencies with the interval between the two order statistics that leave 2.5 % on either
@@ -47,7 +69,7 @@ func (b blocks) quantile(q analyze.Quantile, of totals) estimated {
 		out.more = need - b.bursts
 		return out
 	}
-	out.limits = &limits{of: b, n: of.effective(), part: p}
+	out.limits = &limits{of: b, upTo: of, part: p, n: of.effective(normal975)}
 	low, high := out.limits.at(normal975)
 	out.Low, out.High = analyze.Of(low), analyze.Of(high)
 	return out

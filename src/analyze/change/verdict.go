@@ -21,10 +21,7 @@ func compared(metric, unit string, a, b estimated) Change {
 	}
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
-		if inflation := analyze.Inflation(a.byBurst, b.byBurst); inflation > 1 {
-			p = math.Erfc(math.Erfcinv(p) / math.Sqrt(inflation))
-		}
-		c.P = analyze.Of(p)
+		c.P = analyze.Of(analyze.Deflated(p, analyze.Inflation(a.byBurst, b.byBurst)))
 	}
 	return c
 }
