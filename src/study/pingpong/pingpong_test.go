@@ -2,6 +2,7 @@ package pingpong
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/http/httptest"
 	"slices"
@@ -45,24 +46,27 @@ func within(t *testing.T, rows []sample.PingPong) {
 }
 
 // TestThroughARelay measures through a relay whose ways differ, with jitter and loss, over UDP and over HTTP: round
-// trips as the relay's log has them, exactly its losses, every offset within its bound, and the two agree. What a busy
-// machine adds to round trips is not the relay's, so that an attempt in which it was busy is repeated.
+// trips as the relay's log has them, exactly its losses, every offset within its bound, and the two agree. An attempt
+// on a machine that is too busy is repeated. The relay delays the same datagram alike in all attempts: of those in which
+// it was held up itself, a round trip counts with the least that was added to it.
 func TestThroughARelay(t *testing.T) {
 	t.Parallel()
+	const attempts = 10
 	f := &function{ahead: aheadBy, timeout: 500 * time.Millisecond, stops: 1}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	var clock analyze.Clock
+	least := map[place]float64{}
 	for attempt := 1; ; attempt++ {
-		measured, off := relayed(t, f, server.URL)
-		if off == "" {
-			clock = measured
+		r := relayed(t, f, server.URL)
+		clock = r.clock
+		if r.off == "" || r.busy && r.reduce(least) {
 			break
 		}
-		if attempt == 10 {
-			t.Fatal(off)
+		t.Logf("attempt %d: %s; the relay was held up: %t", attempt, r.off, r.busy)
+		if attempt == attempts {
+			t.Fatal("no attempt was in time")
 		}
-		t.Logf("attempt %d: %s", attempt, off)
 	}
 	front := relaytest.StartTCP(t, server.Listener.Addr().String(), 1, wayOut, wayBack)
 	env, _, _ := environment(t, f, "http://"+front, experiment.ExchangeHTTP, 2, 40)
@@ -76,9 +80,34 @@ func TestThroughARelay(t *testing.T) {
 	}
 }
 
-// relayed measures over UDP through a relay. It gives a clock, and says how far the round trips are off.
-func relayed(t *testing.T, f *function, url string) (clock analyze.Clock, off string) {
-	const invocations, repetitions = 12, 60
+// place is that of an exchange among all invocations.
+type place struct{ invocation, number int }
+
+// relayedRun is what was measured through relays.
+type relayedRun struct {
+	clock analyze.Clock
+	off   string               // how far the round trips are off; empty: they are right
+	busy  bool                 // the relays took longer for a round trip than they wait at most
+	added map[place]float64 // ms beyond the relay's, of each exchange that is complete
+}
+
+// reduce keeps the least that was added to each exchange, and reports whether that is within a millisecond.
+func (r *relayedRun) reduce(least map[place]float64) bool {
+	for e, ms := range r.added {
+		if known, ok := least[e]; ok {
+			ms = min(ms, known)
+		}
+		least[e] = ms
+	}
+	all := slices.Sorted(maps.Values(least))
+	return len(all) > 0 && analyze.P99.Of(all).V <= 1
+}
+
+// relayed measures over UDP through relays. Losses that are not the relay's make it off: the function waits half a
+// second, which a busy machine can exceed.
+func relayed(t *testing.T, f *function, url string) relayedRun {
+	t.Helper()
+	const invocations, repetitions, share = 12, 60, 0.02
 	env, ports, _ := environment(t, f, url, experiment.ExchangeUDP, invocations, repetitions)
 	env.Sub.AdvertiseAddress = "127.0.0.2"
 	relays := make([]*relaytest.UDP, invocations)
@@ -88,39 +117,48 @@ func relayed(t *testing.T, f *function, url string) (clock analyze.Clock, off st
 	}
 	rows, p := measured(t, env)
 	within(t, rows)
+	run := relayedRun{added: map[place]float64{}}
 	var trips []float64
-	lost := 0
 	for i, r := range relays {
 		took, gone := passages(r.Log())
-		lost += len(gone)
 		for n := range repetitions {
 			row := rows[slices.IndexFunc(rows,
 				func(r sample.PingPong) bool { return r.Invocation == i && r.Number == n })]
-			if (row.Lost == sample.Yes) != gone[n] || row.Warmup != (n == 0) || row.Endpoint != "f0-0" ||
-				row.InstanceID != "i" {
-				t.Errorf("invocation %d, row %d is lost: %t; the relay lost it: %t; %+v", i, n, row.Lost == sample.Yes,
-					gone[n], row)
+			lost := row.Lost == sample.Yes
+			if gone[n] && !lost || row.Warmup != (n == 0) || row.Endpoint != "f0-0" || row.InstanceID != "i" {
+				t.Errorf("invocation %d, row %d; the relay lost it: %t; %+v", i, n, gone[n], row)
+			}
+			if lost && !gone[n] {
+				run.off = fmt.Sprintf("invocation %d, row %d is lost; the relay did not lose it", i, n)
+			}
+			if rtt, ok := row.RTT(); ok && n > 0 {
+				run.added[place{i, n}] = float64(rtt)/1e6 - took[n]
 			}
 			if n > 0 && !gone[n] {
 				trips = append(trips, took[n])
 			}
 		}
 	}
-	slices.Sort(trips)
-	const share = 0.02
-	if lost == 0 || p.Loss.Low.V > share || p.Loss.High.V < share || p.Rows != invocations*(repetitions-1) {
+	if len(p.Clocks) != invocations || p.Rows != invocations*(repetitions-1) {
+		t.Fatalf("%d clocks, %d rows", len(p.Clocks), p.Rows)
+	}
+	run.clock = p.Clocks[0]
+	if run.off != "" {
+		return run
+	}
+	if p.Lost == 0 || p.Loss.Low.V > share || p.Loss.High.V < share {
 		t.Errorf("%d of %d rows lost, 95 %%: %g to %g; the relay loses %g", p.Lost, p.Rows, p.Loss.Low.V, p.Loss.High.V,
 			share)
 	}
-	if len(p.Clocks) != invocations {
-		t.Fatalf("%d clocks", len(p.Clocks))
-	}
+	slices.Sort(trips)
+	most := wayOut.Delay + wayOut.Jitter + wayBack.Delay + wayBack.Jitter
+	run.busy = trips[len(trips)-1] > float64(most)/1e6+1
 	for q, got := range map[analyze.Quantile]analyze.Value{analyze.Median: p.P50, analyze.P99: p.P99} {
 		if want := q.Of(trips); math.Abs(got.V-want.V) > 1 {
-			off = fmt.Sprintf("quantile %d is %.3f ms, the relay's %.3f ms", q, got.V, want.V)
+			run.off += fmt.Sprintf("quantile %d is %.3f ms, the relay's %.3f ms. ", q, got.V, want.V)
 		}
 	}
-	return p.Clocks[0], off
+	return run
 }
 
 // passages are the round trips in ms, and what was lost, by sequence number, as a relay's log has them.
