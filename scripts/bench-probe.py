@@ -24,6 +24,7 @@ import bench_targets as targets
 
 PEERS = {"http1": ["original", "hey", "h2load", "fortio", "k6"], "tls": ["original", "hey", "h2load", "fortio", "k6"],
          "h2": ["original", "hey", "h2load"], "h2c": ["original", "h2load"], "grpc": ["original", "ghz"]}
+FLOOR = {"warm": ["write"], "pinned": ["write"]}  # no rivals: shown beside them
 ALL = ["spread", "pinned", "new", "h2", "grpc", "sustained", "memory"]
 
 
@@ -106,6 +107,8 @@ def measure(b, server, table, section, name, job):
         table.refused.setdefault((section, name, job.n), f"{len(rows)} requests arrived, no whole burst")
         return
     table.add((section, "spread"), name, job.n, statistics.median((w[-1][3] - w[0][3]) / 1e6 for w in waves))
+    if name in FLOOR.get(section, []):
+        return  # it has no latencies
     for p, value in zip((50, 99), made(seen, rows, waves)):
         table.add((section, f"p{p}"), name, job.n, value / 1e6)
     warm = {r[0]: r[4] for w in waves for r in w}
@@ -196,7 +199,7 @@ def run(b, server, table, args, parts):
     for k in range(args.rounds):
         print(f"round {k + 1} of {args.rounds}", file=sys.stderr)
         for section, _, protocol, keep, sizes, streams, shared in parts:
-            names = ["stellar"] + [p for p in PEERS[protocol] if p in args.peers]
+            names = ["stellar"] + [p for p in PEERS[protocol] + FLOOR.get(section, []) if p in args.peers]
             for n in sizes:
                 # Turned by one from round to round, so that no client always comes after the same one.
                 for name in names[k % len(names):] + names[:k % len(names)]:
@@ -253,7 +256,7 @@ def main():
     peers, cert = os.path.join(args.work, "benchpeers"), os.path.join(args.work, "cert.pem")
     b = clients.Bench(args.tools, args.stellar, peers, args.work, cert)
     named = args.clients.split(",") if args.clients else list(clients.CLIENTS)
-    args.peers = [p for p in clients.CLIENTS if (p == "original" or b.find(p)) and p in named]
+    args.peers = [p for p in clients.CLIENTS if (p in ("original", "write") or b.find(p)) and p in named]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     idle = busy = os.getloadavg()[0]
     table, server = Table(), Server(args.work)
@@ -263,7 +266,7 @@ def main():
         busy = max(busy, os.getloadavg()[0])
         for section, title, protocol, _, of, _, _ in parts:
             heading = f"{title} (median of {args.rounds}; stellar = 1.00)"
-            show(table, section, heading, ["stellar"] + PEERS[protocol], of)
+            show(table, section, heading, ["stellar"] + PEERS[protocol] + FLOOR.get(section, []), of)
         if "memory" in wanted:
             memory(b, server, table, args, max(sizes))
     finally:

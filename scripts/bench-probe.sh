@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The probe against other clients, judged by a server that stamps what it sees of them. Linux, two cores or more.
 #   scripts/bench-probe.sh [rounds] [--only SECTION,…] [--sizes N,…]     default: 5 rounds of everything
+# The row "write" of warm bursts is no client, but what the kernel takes for as many writes (scripts/benchfloor).
 # Sections: spread, pinned, new, h2, grpc, sustained, memory. Peers are fetched into
 # ${STELLAR_BENCH_TOOLS:-~/.cache/stellar-bench}; STELLAR_BIN names a stellar that is built already.
 set -euo pipefail
@@ -51,6 +52,7 @@ goget ghz github.com/bojand/ghz/cmd/ghz@v0.93.0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -trimpath -o "$work/benchserver" ./scripts/benchserver
+go build -trimpath -o "$work/benchfloor" ./scripts/benchfloor
 go build -C scripts/grpcpeer -trimpath -o "$work/benchpeers" ./bench
 stellar=${STELLAR_BIN:-$work/stellar}
 [ -n "${STELLAR_BIN:-}" ] || CGO_ENABLED=0 go build -trimpath -o "$stellar" ./src

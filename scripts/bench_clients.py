@@ -246,7 +246,14 @@ def ghz(b, job):
     return Seen(pairs, memory=b.high)
 
 
-BARRIER = {"stellar", "original"}  # clients whose waves are parted by the order of arrival
+def write(b, job):
+    """The kernel's part of a burst: scripts/benchfloor writes and does nothing else. It is no rival, and has no
+    latencies, because it reads the answers when all requests are written."""
+    _, complaint = b.call([os.path.join(b.work, "benchfloor"), "-n", str(job.n), "-bursts", str(job.waves), job.url])
+    return Seen(refused=complaint)
+
+
+BARRIER = {"stellar", "original", "write"}  # clients whose waves are parted by the order of arrival
 CONNECTED = {"fortio"}             # clients that connect before their first wave
 CLIENTS = {"stellar": stellar, "original": original, "hey": hey, "h2load": h2load, "fortio": fortio, "k6": k6,
-           "ghz": ghz}
+           "ghz": ghz, "write": write}

@@ -159,7 +159,7 @@ const handoff = 5 * time.Millisecond
 // slots that are not ready (zero: it waits for all). A zero planned time means as soon as it is ready. It reports
 // false, and nothing is sent, if the context ends first.
 func (b *burst) hold(ctx context.Context, planned, latest time.Time) bool {
-	released := pause(ctx, planned.Add(-handoff))
+	released := pause(ctx, planned.Add(-handoff-b.preloadAhead()))
 	if released {
 		var patience <-chan time.Time
 		if !latest.IsZero() {
@@ -201,15 +201,20 @@ func (b *burst) scheduleRelease(planned time.Time) {
 		at = b.planned
 	}
 	for _, l := range b.engine.loops {
-		l.do(func() { l.at(at, func() { b.fire(l) }) })
+		l.do(func() {
+			since := b.preload(l, at)
+			l.at(at, func() { b.fire(l, since) })
+		})
 	}
 }
 
-// fire releases the slots of one loop; the first loop's time is the burst's release.
-func (b *burst) fire(l *loop) {
+// fire releases the slots of one loop; the first loop's time is the burst's release. preloaded is when the first
+// request was given to the kernel.
+func (b *burst) fire(l *loop, preloaded time.Duration) {
 	b.leaving.Store(true)
 	l.disarm(b)
 	l.dispatchPending()
+	b.dropStale(l, preloaded)
 	b.release.CompareAndSwap(0, int64(l.now()))
 	b.on(l, (*slot).fire)
 	b.target.pools[l.index].flushBatches()

@@ -316,7 +316,7 @@ func TestOvertaken(t *testing.T) {
 			for _, l := range e.loops {
 				l.do(func() { // in one go: nothing that was begun can have come to its end
 					b.on(l, (*slot).arm)
-					b.fire(l)
+					b.fire(l, l.now())
 				})
 			}
 			b.await(t.Context(), time.Second)

@@ -88,6 +88,7 @@ type conn struct {
 	outIsCopy bool   // out lies in keep; else it is the sender's
 	keep      []byte
 	held      bool  // nothing goes out before the release
+	corked    int   // so many bytes of a request are in the kernel, which holds them back
 	ending    bool  // shut as soon as the goroutine of its handshake has ended
 	refusal   error // an answer to the peer may still be read after this failure of a write
 
@@ -376,7 +377,7 @@ func (c *conn) shut() {
 		c.wire.abort()
 		return
 	}
-	if c.seal != nil && was == standing && c.refusal == nil {
+	if c.seal != nil && was == standing && c.refusal == nil && c.corked == 0 {
 		if _ = c.seal.CloseWrite(); len(c.out) > 0 {
 			_, _ = writeSocket(c.fd, c.out) // a close_notify, if the kernel takes it
 		}
@@ -390,6 +391,7 @@ func (c *conn) closeSocket() {
 	if c.fd >= 0 {
 		c.loop.sockets--
 		c.loop.conns[c.fd] = nil
+		c.dropCorked()
 		_ = unix.Close(c.fd)
 		c.fd = -1
 	}

@@ -1,11 +1,11 @@
 // Package probe sends bursts of requests on an arrival schedule and records what the client saw of each of them.
 //
 // It speaks HTTP/1.1, HTTP/2 and gRPC over its own sockets, so that every instant it stamps is one it caused. The
-// requests of a burst are serialised and its kept connections are opened beforehand. One barrier releases all slots.
-// One thread (up to four on large machines) writes the requests and reads the responses, and responses are interpreted
-// once the whole burst has arrived. Redirects are not followed: a 3xx response is a response, with its status, its
-// latency and a note. Proxies of the environment are ignored on purpose, because they would be measured in place of the
-// platform.
+// requests of a burst are serialised and its kept connections are opened beforehand. On Linux, the kernel has the
+// requests of large bursts by then, and holds them back (preload.go). One barrier releases all slots. One thread (up to
+// four on large machines) writes the requests and reads the responses, and responses are interpreted once the whole
+// burst has arrived. Redirects are not followed: a 3xx response is a response, with its status, its latency and a note.
+// Proxies of the environment are ignored on purpose, because they would be measured in place of the platform.
 //
 // # Who calls what
 //

@@ -65,7 +65,7 @@ func (p *connPool) retire(s *slot, oldest time.Duration) bool {
 		return true
 	}
 	c := s.conn
-	if c == nil || c.state != standing || c.heard >= oldest {
+	if c == nil || c.state != standing || c.corked > 0 || c.heard >= oldest {
 		return false
 	}
 	c.user = nil

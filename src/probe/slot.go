@@ -216,7 +216,9 @@ func (s *slot) write(at time.Duration) {
 	s.stage, s.began = sent, at
 	if c := s.conn; c.held {
 		c.held = false
-		c.flush()
+		if c.uncork(); c.state == standing {
+			c.flush()
+		}
 	} else {
 		c.send(s.request().head)
 	}

@@ -77,7 +77,7 @@ type Sample struct {
 	FnReceived time.Time // the function's clock when the request arrived
 
 	ReleasedAt time.Time     // when the burst's barrier fell; zero where a request was not released with others
-	WriteBegan time.Duration // SentAt to the writing of the request's first byte: 0 on a connection that stood
+	WriteBegan time.Duration // SentAt to the request's first byte being sent: 0 on a connection that stood
 	Written    time.Duration // SentAt to the last byte of the request being handed to the kernel
 	// what the functions of a chain said, in data-transfers.csv; nil: nothing, or there is no chain
 	Chain   *Chain
