@@ -187,7 +187,7 @@ def sections(sizes):
         "spread": [("warm", "Warm connections, HTTP/1.1", "http1", True, sizes, 1, False)],
         "pinned": [("pinned", "Warm, client on core 0, server on core 1", "http1", True, two, 1, False)],
         "new": [("new", "New connections, plain", "http1", False, sizes, 1, False),
-                ("new TLS", "New connections, TLS", "tls", False, one, 1, False)],
+                ("new TLS", "New connections, TLS by X25519", "tls", False, one, 1, False)],
         "h2": [("h2", "HTTP/2 over TLS, shared connections", "h2", True, two, 200, True),
                ("h2c", "HTTP/2 in the clear, shared connections", "h2c", True, two, 200, True)],
         "grpc": [("grpc", "gRPC, shared connections", "grpc", True, two, max(sizes), True),

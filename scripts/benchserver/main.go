@@ -71,9 +71,7 @@ func serve() error {
 		port *int
 		alpn []string
 	}{{&out.TLS, []string{"http/1.1"}}, {&out.H2, []string{"h2", "http/1.1"}}} {
-		ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-			Certificates: []tls.Certificate{cert}, NextProtos: p.alpn, MinVersion: tls.VersionTLS12,
-		})
+		ln, err := tls.Listen("tcp", "127.0.0.1:0", tlsConfig(cert, p.alpn))
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}

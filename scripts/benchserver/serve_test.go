@@ -97,11 +97,7 @@ func TestServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := tls.Listen(
-		"tcp",
-		"127.0.0.1:0",
-		&tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"h2", "http/1.1"}},
-	)
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", tlsConfig(cert, []string{"h2", "http/1.1"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,5 +172,8 @@ func ask(t *testing.T, client *http.Client, url string, delay time.Duration) {
 	_ = resp.Body.Close()
 	if err != nil || !strings.HasPrefix(string(body), `{"RequestID":"`) || time.Since(start) < delay {
 		t.Errorf("answer %q after %v, %v", body, time.Since(start), err)
+	}
+	if resp.TLS != nil && resp.TLS.CurveID != tls.X25519 {
+		t.Errorf("the key exchange was %s", resp.TLS.CurveID)
 	}
 }
