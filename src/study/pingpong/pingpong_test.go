@@ -86,8 +86,8 @@ type place struct{ invocation, number int }
 // relayedRun is what was measured through relays.
 type relayedRun struct {
 	clock analyze.Clock
-	off   string               // how far the round trips are off; empty: they are right
-	busy  bool                 // the relays took longer for a round trip than they wait at most
+	off   string            // how far the round trips are off; empty: they are right
+	busy  bool              // the relays took longer for a round trip than they wait at most
 	added map[place]float64 // ms beyond the relay's, of each exchange that is complete
 }
 
