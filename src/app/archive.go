@@ -264,7 +264,10 @@ func runFiles(dir string) (files []archive.File, err error) {
 
 // writeArchive writes an archive in one step, and gives its size in bytes.
 func writeArchive(to string, files []archive.File) (size int64, err error) {
-	f, err := createBeside(to)
+	if err := refuseOwn(to); err != nil {
+		return 0, err
+	}
+	f, err := run.CreateBeside(to)
 	if err != nil {
 		return 0, fail.Input("write the archive: %w", err).WithHint("name another file with -o")
 	}

@@ -40,7 +40,7 @@ type Baseline struct {
 }
 
 // SetBaseline keeps a run to compare with, in place of an earlier one. Its record and rows are copied, so that the
-// run's folder may be deleted.
+// run's folder may be deleted. The log says where rows are missing.
 func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err error) {
 	opened, err := a.OpenRun(path)
 	if err != nil {
@@ -50,6 +50,13 @@ func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err e
 	id, files, err := comparedFiles(opened.Dir)
 	if err != nil {
 		return Baseline{}, err
+	}
+	read, err := a.readCompared(ctx, opened.Dir)
+	if err != nil {
+		return Baseline{}, err
+	}
+	for _, text := range read.miscounted {
+		a.Log.Warnf("%s", text)
 	}
 	home, err := a.baselineHome()
 	if err != nil {
@@ -87,7 +94,7 @@ func (b *Baseline) replace(ctx context.Context, home string, files []comparedFil
 	}
 	was, werr := readBaseline(home)
 	if err == nil {
-		err = ReplaceFile(filepath.Join(home, baselineFile), func(w io.Writer) error {
+		err = run.ReplaceFile(filepath.Join(home, baselineFile), func(w io.Writer) error {
 			to := json.NewEncoder(w)
 			to.SetIndent("", "  ")
 			return to.Encode(b)

@@ -129,7 +129,11 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 
 // WriteComparisonPage writes a comparison as a page, over one that is there.
 func (a App) WriteComparisonPage(path string, c *Comparison) error {
-	if err := ReplaceFile(path, page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}.Write); err != nil {
+	if err := refuseOwn(path); err != nil {
+		return err
+	}
+	shown := page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}
+	if err := run.ReplaceFile(path, shown.Write); err != nil {
 		return fail.Input("write the page: %w", err).WithHint("name another file with --html")
 	}
 	return nil

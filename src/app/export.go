@@ -110,7 +110,8 @@ func (a App) Export(ctx context.Context, path string, e Export, w io.Writer) (er
 	return export.Parquet(w, table, a.Version)
 }
 
-// ExportFile is Export into a file, which is replaced when all is written; after an error, it is what it was.
+// ExportFile is Export into a file, which is replaced when all is written; after an error, it is what it was. A
+// file of a run itself is refused.
 func (a App) ExportFile(ctx context.Context, path string, e Export, file string) error {
 	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 		return fail.Input("%s is no file that can be written to", file)
@@ -118,7 +119,10 @@ func (a App) ExportFile(ctx context.Context, path string, e Export, file string)
 	if _, err := os.Stat(filepath.Dir(file)); err != nil {
 		return fail.Input("write %s: %w", file, err)
 	}
-	if err := ReplaceFile(file, func(w io.Writer) error { return a.Export(ctx, path, e, w) }); err != nil {
+	if err := refuseOwn(file, path); err != nil {
+		return err
+	}
+	if err := run.ReplaceFile(file, func(w io.Writer) error { return a.Export(ctx, path, e, w) }); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return nil

@@ -333,7 +333,7 @@ func readAcknowledged(dir string) ([]history.Acknowledgement, error) {
 }
 
 func writeAcknowledged(dir string, known []history.Acknowledgement) error {
-	err := ReplaceFile(filepath.Join(dir, AcknowledgedFile), func(w io.Writer) error {
+	err := run.ReplaceFile(filepath.Join(dir, AcknowledgedFile), func(w io.Writer) error {
 		to := json.NewEncoder(w)
 		to.SetIndent("", "  ")
 		return to.Encode(known)
@@ -368,7 +368,10 @@ func (a App) writeHistory(provider string, out *HistoryOutcome) error {
 	for _, l := range out.LeftOut {
 		shown.LeftOut = append(shown.LeftOut, page.Fact{Name: l.Path, Value: l.Why})
 	}
-	if err := ReplaceFile(at, shown.Write); err != nil {
+	if err := refuseOwn(at); err != nil {
+		return err
+	}
+	if err := run.ReplaceFile(at, shown.Write); err != nil {
 		return fail.Input("write the page: %w", err).WithHint("name another file with --page")
 	}
 	return nil

@@ -53,7 +53,8 @@ func TestMiscounted(t *testing.T) {
 		"export": func() error {
 			return w.Export(t.Context(), dir, app.Export{Format: app.ExportCSV}, &bytes.Buffer{})
 		},
-		"report": func() error { _, err := w.Report(t.Context(), dir); return err },
+		"baseline": func() error { _, err := w.SetBaseline(t.Context(), dir); return err },
+		"report":   func() error { _, err := w.Report(t.Context(), dir); return err },
 	} {
 		var said lab.Log
 		w.Log = &said

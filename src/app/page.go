@@ -21,7 +21,7 @@ import (
 
 // writePage writes a page of some runs, over one that is there.
 func writePage(path, version string, runs ...page.Run) error {
-	if err := ReplaceFile(path, page.Page{Version: version, Runs: runs}.Write); err != nil {
+	if err := run.ReplaceFile(path, page.Page{Version: version, Runs: runs}.Write); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil

@@ -109,7 +109,7 @@ func writeSeBS(runDir, dir, name string, types []string) (files []string, err er
 	from := filepath.Join(runDir, rec.Results[0].Folder)
 	for _, f := range sebsFiles(name, types) {
 		path := filepath.Join(dir, f.name)
-		if err := ReplaceFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
+		if err := run.ReplaceFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
 			return files, fmt.Errorf("%s: %w", path, err)
 		}
 		files = append(files, path)

@@ -253,9 +253,9 @@ func Folder(r *run.Run, sub int) string {
 }
 
 func statistics(path string, sums ...analyze.Summary) error {
-	f, err := os.Create(path)
+	err := run.ReplaceFile(path, func(w io.Writer) error { return analyze.WriteCSV(w, sums) })
 	if err != nil {
 		return fmt.Errorf("write statistics: %w", err)
 	}
-	return errors.Join(analyze.WriteCSV(f, sums), f.Close())
+	return nil
 }

@@ -124,8 +124,8 @@ func (s simulated) simulate(pairs int) (by map[string]*covered, claimed int) {
 
 // TestCoverage measures on simulated runs how often the 95 % interval of the ratio has the true ratio in it: 93 to 97
 // of 100 for bursts whose requests are alike, also where neighbouring bursts are. In the same runs of one server a
-// difference is claimed in any metric in at most 5 of 100. With -pairs, it prints this of all simulations, and with 3000
-// of them it checks all of them.
+// difference is claimed in any metric in at most 5 of 100. With -pairs, it prints this of all simulations, and with
+// 3000 of them it checks them all.
 func TestCoverage(t *testing.T) {
 	runs := 400
 	switch {

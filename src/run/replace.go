@@ -1,4 +1,4 @@
-package app
+package run
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 // ReplaceFile writes a file anew, in one step: after an error or a crash it is what it was. The error is that of write,
 // or of the file system.
 func ReplaceFile(path string, write func(io.Writer) error) error {
-	f, err := createBeside(path)
+	f, err := CreateBeside(path)
 	if err != nil {
 		return err
 	}
@@ -27,8 +27,8 @@ func ReplaceFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// createBeside makes a file in the folder of another one, with the rights that the user's umask gives new files.
-func createBeside(path string) (*os.File, error) {
+// CreateBeside makes a file in the folder of another one, with the rights that the user's umask gives new files.
+func CreateBeside(path string) (*os.File, error) {
 	name := fmt.Sprintf(".%s-%016x", filepath.Base(path), rand.Uint64())
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
