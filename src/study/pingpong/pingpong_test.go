@@ -47,8 +47,8 @@ func within(t *testing.T, rows []sample.PingPong) {
 
 // TestThroughARelay measures through a relay whose ways differ, with jitter and loss, over UDP and over HTTP: round
 // trips as the relay's log has them, exactly its losses, every offset within its bound, and the two agree. An attempt
-// on a machine that is too busy is repeated. The relay delays the same datagram alike in all attempts: of those in which
-// it was held up itself, a round trip counts with the least that was added to it.
+// on a machine that is too busy is repeated. The relay delays the same datagram alike in all attempts: of those in
+// which it was held up itself, a round trip counts with the least that was added to it.
 func TestThroughARelay(t *testing.T) {
 	t.Parallel()
 	const attempts = 10
