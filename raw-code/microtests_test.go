@@ -334,7 +334,7 @@ func TestNet(t *testing.T) {
 	}
 	bin := t.TempDir()
 	script := "#!/bin/sh\nif [ \"$2\" = 10.0.0.1 ]; then echo '{\"error\":\"no route\"}'; exit 1; fi\n" +
-		"echo \"$@\" > " + bin + "/asked-$2\nexec cat " + report + "\n"
+		"echo \"$@\" > " + bin + "/$$\nmv " + bin + "/$$ " + bin + "/asked-$2\nexec cat " + report + "\n"
 	if err := os.WriteFile(filepath.Join(bin, "iperf3"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
