@@ -85,9 +85,9 @@ type fault struct {
 
 // wrongLatencies are of probes whose latencies are not what was waited for.
 func wrongLatencies() []fault {
-	reuse := claim{requests: 300, limits: ordinary}
-	fresh := claim{requests: 300, fresh: true, limits: dialled}
-	secure := claim{requests: 300, fresh: true, limits: handshaken}
+	reuse := claim{requests: 300, limits: quietOrdinary}
+	fresh := claim{requests: 300, fresh: true, limits: quietDialled}
+	secure := claim{requests: 300, fresh: true, limits: quietHandshaken}
 	twoParts := script{delays: steady(), between: 50*ms + 900*time.Microsecond}
 	return []fault{
 		{
@@ -152,7 +152,7 @@ func wrongLatencies() []fault {
 		},
 		{
 			"forgets the relay",
-			claim{requests: 300, limits: ordinary, path: path{15 * ms, 45 * ms}},
+			claim{requests: 300, limits: quietOrdinary, path: path{15 * ms, 45 * ms}},
 			script{delays: steady()},
 			eachRow(func(r *sample.Sample, h handled) { latency(r, h.took()+tiny) }),
 		},
@@ -178,8 +178,8 @@ func wrongLatencies() []fault {
 
 // wrongStamps are of probes whose instants, phases or connections are not what they are called.
 func wrongStamps() []fault {
-	reuse := claim{requests: 300, limits: ordinary}
-	fresh := claim{requests: 300, fresh: true, limits: dialled}
+	reuse := claim{requests: 300, limits: quietOrdinary}
+	fresh := claim{requests: 300, fresh: true, limits: quietDialled}
 	return []fault{
 		{
 			"calls fresh connections reused",
@@ -195,7 +195,7 @@ func wrongStamps() []fault {
 		},
 		{
 			"calls kept connections new where bursts overlap",
-			claim{requests: 300, overlaps: true, limits: ordinary},
+			claim{requests: 300, overlaps: true, limits: quietOrdinary},
 			script{delays: steady()},
 			func(p []pair) []pair {
 				p[9].row.NewConn, p[9].row.Connect = true, tiny
@@ -270,19 +270,19 @@ func wrongStamps() []fault {
 		},
 		{
 			"does not hand on what the server tells",
-			claim{requests: 300, tells: true, limits: ordinary},
+			claim{requests: 300, tells: true, limits: quietOrdinary},
 			script{delays: steady()},
 			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = time.Time{} }),
 		},
 		{
 			"cuts what the server tells to milliseconds",
-			claim{requests: 300, tells: true, limits: ordinary},
+			claim{requests: 300, tells: true, limits: quietOrdinary},
 			script{delays: steady()},
 			eachRow(func(r *sample.Sample, _ handled) { r.FnReceived = r.FnReceived.Truncate(ms) }),
 		},
 		{
 			"releases requests that have instants of their own",
-			claim{requests: 300, alone: true, limits: ordinary},
+			claim{requests: 300, alone: true, limits: quietOrdinary},
 			script{delays: steady()},
 			eachRow(func(r *sample.Sample, _ handled) { r.ReleasedAt = r.SentAt }),
 		},
@@ -340,7 +340,7 @@ func TestWrongMatchesAreNoticed(t *testing.T) {
 
 // TestRetriesAreForTheMachineOnly: what is wrong on any machine is no matter of luck.
 func TestRetriesAreForTheMachineOnly(t *testing.T) {
-	c := claim{requests: 300, limits: ordinary}
+	c := claim{requests: 300, limits: quietOrdinary}
 	slower := eachRow(
 		func(r *sample.Sample, _ handled) { latency(r, r.Latency+time.Second) },
 	)(
