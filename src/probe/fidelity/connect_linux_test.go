@@ -21,8 +21,8 @@ const (
 	fullFor = 300*ms + 700*time.Microsecond
 	// secondSYN is when Linux asks again for a connection that nobody has answered (RFC 6298: 1 s).
 	secondSYN = time.Second
-	// kernelTimer is how much later the kernel may ask. Its timers of a second are up to 32, 64 or 80 ms late, with 250,
-	// 1000 or 100 ticks a second (kernel/time/timer.c, "HZ … granularity"), and two ticks for the process to run.
+	// kernelTimer is how much later the kernel may ask. Its timers of a second are up to 32, 64 or 80 ms late, with
+	// 250, 1000 or 100 ticks a second (kernel/time/timer.c, "HZ … granularity"), and two ticks for the process to run.
 	kernelTimer = 100 * ms
 )
 
