@@ -51,7 +51,7 @@ func (a App) SetBaseline(ctx context.Context, path string) (kept Baseline, err e
 	if err != nil {
 		return Baseline{}, err
 	}
-	read, err := a.readCompared(ctx, opened.Dir)
+	read, err := a.readCompared(ctx, path) // by its name, which the warnings have
 	if err != nil {
 		return Baseline{}, err
 	}

@@ -101,8 +101,7 @@ func (c *conn) dropCorked() {
 }
 
 // dropStale shuts connections whose requests the kernel may not hold back any more when the burst is released, because
-// this process was stopped meanwhile: requests that it has sent have left at an instant that nobody knows. Their slots
-// open other connections.
+// this process was stopped meanwhile: when it sent such a request is unknown. Their slots open other connections.
 func (b *burst) dropStale(l *loop, since time.Duration) {
 	if l.now()-since < preloadStale {
 		return

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vhive-serverless/STeLLAR/src/probe"
 )
 
@@ -21,14 +23,28 @@ const (
 	fullFor = 300*ms + 700*time.Microsecond
 	// secondSYN is when Linux asks again for a connection that nobody has answered (RFC 6298: 1 s).
 	secondSYN = time.Second
-	// kernelTimer is how much later the kernel may ask. Its timers of a second are up to 32, 64 or 80 ms late, with
-	// 250, 1000 or 100 ticks a second (kernel/time/timer.c, "HZ … granularity"), and two ticks for the process to run.
-	kernelTimer = 100 * ms
 )
+
+// kernelTimer is how much later the kernel may ask: its timers are as coarse as their level of the timer wheel, which
+// begins at 63·8^(level-1) ticks and has steps of 8^level (kernel/time/timer.c); and two ticks for the process to run.
+func kernelTimer(t *testing.T) time.Duration {
+	t.Helper()
+	var coarse unix.Timespec // the resolution of coarse clocks is a tick
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &coarse); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.Duration(coarse.Nano())
+	step := tick
+	for start := 63 * tick; secondSYN >= start; start *= 8 {
+		step *= 8
+	}
+	return step + 2*tick
+}
 
 // slowConnect delays the opening of a connection alone: the kernel drops what asks for one while the listener's queue
 // is full, and the client's kernel asks again a second later.
 func slowConnect(t *testing.T, _ *toxiproxy) []line {
+	later := kernelTimer(t)
 	return retry(t, func(watched func() limits) (line, verdict) {
 		listener := smallListener(t)
 		filler, err := net.Dial("tcp", listener.Addr().String()) // a queue of length 0 has room for one
@@ -55,7 +71,7 @@ func slowConnect(t *testing.T, _ *toxiproxy) []line {
 			requests: 1,
 			fresh:    true,
 			connect:  emptied.Sub(resolved),
-			limits:   limits{secondSYN + kernelTimer, secondSYN + kernelTimer},
+			limits:   limits{secondSYN + later, secondSYN + later},
 			machine:  watched(),
 		}
 		v := c.judge(pairs)
@@ -67,11 +83,11 @@ func slowConnect(t *testing.T, _ *toxiproxy) []line {
 			pass:     v.good(),
 		}
 		l.truth = fmt.Sprintf("%.1f or more", inMs(c.connect))
-		l.bound = fmt.Sprintf("-0.2; second SYN +%g", inMs(kernelTimer))
+		l.bound = fmt.Sprintf("-0.2; second SYN +%g", inMs(later))
 		if len(pairs) == 1 {
 			connect := pairs[0].row.Connect
 			l.measured = fmt.Sprintf("%.1f", inMs(connect))
-			if connect > secondSYN+kernelTimer+c.machine.p50 {
+			if connect > secondSYN+later+c.machine.p50 {
 				v.slowf("Connect is %s, the second SYN was due at %s", connect, secondSYN)
 			}
 		}
