@@ -7,6 +7,10 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
+// smallestZ is the number of standard deviations up to which the quantiles of Student's t and of the normal
+// distribution are in the same ratio, to 7 digits.
+const smallestZ = 1e-3
+
 // normal975 is the 97.5 % quantile of the standard normal distribution.
 const normal975 = 1.959963984540054
 
@@ -122,6 +126,7 @@ func (t totals) effective(z float64) float64 {
 		return n // as in a plan: so many of each burst
 	}
 	df = max(1, min(df, t.freedom()))
+	z = max(z, smallestZ) // at 0, where one side is known exactly, both quantiles are 0
 	uncertain := z / distribution.StudentQuantile(math.Erfc(-z/math.Sqrt2)/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)
 }

@@ -69,6 +69,29 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestOneSideKnownExactly: latencies in whole ms, as the original STeLLAR writes them, can be all alike on one side, so
+// that its interval has no width. The interval of the difference is then that of the other side.
+func TestOneSideKnownExactly(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	var alike, spread [][]float64
+	for range 200 {
+		common := float64(rng.IntN(3))
+		alike = append(alike, []float64{5, 5, 5 + math.Round(rng.Float64())})
+		spread = append(spread, []float64{5 + common, 6 + common, 5 + rng.Float64()})
+	}
+	for _, c := range changes(recorded(alike), recorded(spread)) {
+		if c.Metric != "all.p50" {
+			continue
+		}
+		if c.A.Low != c.A.High {
+			t.Fatalf("%+v: the first side is not known exactly", c.A)
+		}
+		if math.Abs(c.Difference.Low.V-(c.B.Low.V-5)) > 1e-9 || math.Abs(c.Difference.High.V-(c.B.High.V-5)) > 1e-9 {
+			t.Errorf("the difference is %+v, want %+v less 5", c.Difference, c.B)
+		}
+	}
+}
+
 // TestIntervalsAgree: the interval of a difference leaves out 0 where that of the ratio leaves out 1, and latencies of
 // 0 have an interval of the difference at least.
 func TestIntervalsAgree(t *testing.T) {
