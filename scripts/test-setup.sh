@@ -79,7 +79,8 @@ if ! docker version --format '{{.Server.Version}}' >/dev/null 2>&1; then
     echo "no Docker Engine answers: start one (sudo systemctl start docker, or sudo dockerd)" >&2
     exit 1
   fi
-  log=$(mktemp)
+  log=${XDG_CACHE_HOME:-$HOME/.cache}/stellar-acceptance/dockerd.log # of the last start
+  mkdir -p "${log%/*}"
   # The Engine starts itself again for each layer that it unpacks. With less garbage collection such a start takes a
   # quarter less processor time.
   GOGC=${GOGC:-800} GOMEMLIMIT=${GOMEMLIMIT:-1GiB} setsid dockerd >"$log" 2>&1 &

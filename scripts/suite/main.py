@@ -20,7 +20,7 @@ sys.path.insert(0, HERE)
 
 import parts
 import programs
-from parts import Part, Script
+from parts import Part, Result, Script
 
 NAMES = ("suite", "unit", "data", "tools", "peers", "acceptance", "cases", "chaos", "fidelity")
 
@@ -72,6 +72,9 @@ def environment(work, binary, race):
     env = dict(os.environ, STELLAR=binary, STELLAR_TEST_BINARY=binary, STELLAR_TEST_RACE="1" if race else "",
                STELLAR_TEST_BUILDS=os.path.join(work, "builds"),
                STELLAR_TEST_PROGRAMS=os.path.join(cache(), "programs"))
+    env["TMPDIR"] = scratch(work)
+    os.mkdir(env["TMPDIR"])
+    os.chmod(env["TMPDIR"], 0o1777)  # some tests run programs as another user
     env["SLS_SCHEMA_CACHE_BASE_DIR"] = env["STELLAR_TEST_BUILDS"]  # as stellar itself sets it
     # The CLIs in Node.js compile their modules once, and collect garbage less often: most of what a start makes stays.
     preload = os.path.join(HERE, "compilecache.cjs")
@@ -97,6 +100,21 @@ def environment(work, binary, race):
         os.symlink(folder, os.path.join(env["STELLAR_TEST_BUILDS"], name))
     env["STELLAR_TEST_NODE_CACHE"] = node_cache(os.path.join(cache(), "node"))
     return env
+
+
+def scratch(work):
+    """The folder for temporary files of all tests. The name is short, as paths of sockets have to be."""
+    return os.path.join(work, "t")
+
+
+def leftovers(work):
+    """A result that fails where tests have left temporary files: a program of ours may have left them."""
+    result = Result("left")
+    left = sorted(os.listdir(scratch(work))) if os.path.isdir(scratch(work)) else []
+    result.began = result.ended = time.monotonic()
+    result.passed, result.failed = int(not left), len(left)
+    result.failures = ["FAIL left in the folder for temporary files: " + name for name in left]
+    return result
 
 
 def node_cache(above, scripts=os.path.dirname(HERE)):
@@ -264,6 +282,8 @@ def main(argv):
         for wave in planned:
             show("== " + ", ".join(dict.fromkeys(job.name for job in wave)))
             results += parts.pool(wave, ROOM * (os.cpu_count() or 1), show)
+        if not args.quick:  # which has Go's cache, that a folder of another name would miss
+            results.append(leftovers(work))
         return report(parts.merge(results), args, time.monotonic() - started, show)
     return 130
 

@@ -265,6 +265,15 @@ class Suite(unittest.TestCase):
                     self.assertIn("cleaned up", f.read())
                 self.assertFalse(parts.alive(int(said[0])), "the part has processes")
 
+    def test_temporary_files_that_stay_are_failures(self):
+        with tempfile.TemporaryDirectory() as work:
+            os.mkdir(main.scratch(work))
+            self.assertTrue(main.leftovers(work).good)
+            os.mkdir(os.path.join(main.scratch(work), "stellar-20260101T000000Z-url-abcd"))
+            result = main.leftovers(work)
+            self.assertEqual((self.counts(result), result.good), ((0, 1, 0), False))
+            self.assertIn("stellar-20260101T000000Z-url-abcd", result.failures[0])
+
     def exit_code(self, ci, **kinds):
         result = Result("x")
         for name, value in kinds.items():

@@ -18,10 +18,11 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 )
 
-// homeApp is an App in a home of its own, where no Docker Engine answers.
+// homeApp is an App in a home of its own, with a folder of its own for scratch, where no Docker Engine answers.
 func homeApp(t *testing.T, log *lab.Log) (w app.App, home, index string) {
 	t.Helper()
 	home = t.TempDir()
+	t.Setenv("TMPDIR", t.TempDir())
 	w = lab.App(home, map[string]string{"HOME": home, "DOCKER_HOST": "unix://" + home + "/none.sock"}, nil, log)
 	index = filepath.Join(home, ".local", "state", "stellar", "runs")
 	if err := os.MkdirAll(index, 0o755); err != nil {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -66,9 +67,15 @@ func testImageWith(t *testing.T, c *docker.Client, name, architecture string, li
 	if err != nil || bytes.Contains(said, []byte(`"error"`)) {
 		t.Fatalf("import %s: %v %s", name, err, said)
 	}
-	t.Cleanup(func() {
-		// a pull may have taken it
-		_, _ = c.ImageRemove(context.Background(), name, image.RemoveOptions{Force: true, PruneChildren: true})
+	made, err := c.ImageInspect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // a container that still has the image would keep it, without a name
+		_, err := c.ImageRemove(context.Background(), made.ID, image.RemoveOptions{PruneChildren: true})
+		if err != nil && !errdefs.IsNotFound(err) { // a test of pulls may have removed it
+			t.Errorf("the test's image: %v", err)
+		}
 	})
 }
 
