@@ -45,6 +45,8 @@ const (
 	attributesVariable = "OTEL_RESOURCE_ATTRIBUTES"
 	disabledVariable   = "OTEL_SDK_DISABLED"
 	exporterVariable   = "OTEL_TRACES_EXPORTER"
+	samplerVariable    = "OTEL_TRACES_SAMPLER"
+	argumentVariable   = "OTEL_TRACES_SAMPLER_ARG"
 )
 
 // variables are those of the environment.
@@ -81,13 +83,42 @@ func FromEnvironment(getenv func(string) string) (*Config, error) {
 		u.Path = strings.TrimSuffix(u.Path, "/") + "/v1/traces"
 	}
 	c.endpoint = u.String()
-	for _, read := range []func(variables) error{c.readProtocol, c.readHeaders, c.readTimeout, c.readTLS} {
+	for _, read := range []func(variables) error{checkExporter, c.readProtocol, c.readHeaders, c.readTimeout, c.readTLS,
+		checkSampler} {
 		if err := read(v); err != nil {
 			return nil, err
 		}
 	}
 	c.attributes, err = pairs(v(attributesVariable), attributesVariable)
 	return c, err
+}
+
+// checkExporter refuses a list of exporters that OTLP is not in.
+func checkExporter(v variables) error {
+	text := strings.TrimSpace(v(exporterVariable))
+	for _, name := range strings.Split(text, ",") {
+		if text == "" || strings.TrimSpace(name) == "otlp" {
+			return nil
+		}
+	}
+	return fail.Input("%s is %q, want otlp or none", exporterVariable, text)
+}
+
+// checkSampler refuses what the SDK, which reads these variables itself, would replace by taking all requests.
+func checkSampler(v variables) error {
+	sampler, text := strings.ToLower(strings.TrimSpace(v(samplerVariable))), strings.TrimSpace(v(argumentVariable))
+	switch sampler {
+	case "", "always_on", "always_off", "parentbased_always_on", "parentbased_always_off":
+		return nil
+	case "traceidratio", "parentbased_traceidratio":
+	default:
+		return fail.Input("%s is %q, want always_on, always_off or traceidratio, alone or after parentbased_",
+			samplerVariable, sampler)
+	}
+	if share, err := strconv.ParseFloat(text, 64); text != "" && (err != nil || !(share >= 0 && share <= 1)) {
+		return fail.Input("%s is %q, want a share from 0 to 1", argumentVariable, text)
+	}
+	return nil
 }
 
 // readProtocol refuses what is not spoken: gRPC's library alone would be larger than all that is needed here.
