@@ -20,18 +20,23 @@ Z = stats.norm.ppf(1 - ALPHA / 2)
 
 
 def run(rng, bursts, size, median, between, within, memory):
-    """Latencies (ms) of bursts that have something in common; memory is the autocorrelation of neighbours."""
+    """Latencies (ms) of bursts that have something in common; memory is the autocorrelation of neighbours. Sizes that
+    are a list are those of the bursts in turn."""
     common, out = rng.standard_normal(), []
-    for _ in range(bursts):
+    for i in range(bursts):
         common = memory * common + math.sqrt(1 - memory**2) * rng.standard_normal()
-        out.append(np.round(median * np.exp(between * common + within * rng.standard_normal(size)), 3))
+        n = size if isinstance(size, int) else size[i % len(size)]
+        out.append(np.round(median * np.exp(between * common + within * rng.standard_normal(n)), 3))
     return out
 
 
 def inflation(*series):
     """Of the variance of an average where neighbouring bursts are alike by the autocorrelation of ranks, one-sided at
     5 %; else 1. The larger one of (1+r)/(1-r) and Geyer's initial monotone sequence, at most 99."""
-    ranks = [stats.rankdata(s) - (len(s) + 1) / 2 for s in series]
+    return correlated([stats.rankdata(s) - (len(s) + 1) / 2 for s in series])
+
+
+def correlated(ranks):
     products = sum(np.pad(np.correlate(r, r, "full")[len(r) - 1:], (0, max(map(len, ranks)) - len(r))) for r in ranks)
     if not products[0]:
         return 1
@@ -56,15 +61,21 @@ def off(num, den):
 
 
 def variance(num, den, r):
-    """Of num.sum() / den.sum(), with its degrees of freedom; r is the autocorrelation of neighbours."""
-    e, k = off(num, den), len(num)
+    """Of num.sum() / den.sum(), with its degrees of freedom; r is the autocorrelation of neighbours. Bursts of
+    different sizes: Bell and McCaffrey (2002), for averages of bursts with equal variances."""
+    k, w = len(num), den / den.sum()
+    far = np.eye(k) - np.outer(np.ones(k), w)  # averages of bursts to their distances from the ratio of all
+    left = np.sum(far**2, axis=1)
+    form = far.T @ np.diag(w**2 / left) @ far
+    most = min(max(1, np.trace(form) ** 2 / np.trace(form @ form)), k - 1)
+    e = off(num, den) * np.sqrt((1 - 1 / k) / left)
     if not r:
-        return k / (k - 1) * np.sum(e**2) / den.sum() ** 2, k - 1
+        return k / (k - 1) * np.sum(e**2) / den.sum() ** 2, most
     # bias of the variance: (pi^2 / 6) (df / k)^2 * 2 r / (1 - r)^2; at most a twentieth
     unbiased = k * math.sqrt(0.05 * 6 / math.pi**2 * (1 - r) ** 2 / (2 * r))
     df = max(2, round(min(0.4 * k ** (2 / 3), unbiased)))
     waves = [math.sqrt(2 / k) * np.sum(e * np.cos(np.pi * j * (np.arange(k) + 0.5) / k)) for j in range(1, df + 1)]
-    return k * np.mean(np.square(waves)) / den.sum() ** 2, df
+    return k * np.mean(np.square(waves)) / den.sum() ** 2, min(df, most)
 
 
 def effective(num, den, r, z):
@@ -139,6 +150,16 @@ def rank_sum(a, b):
     return float(stats.mannwhitneyu(a, b, method="asymptotic", use_continuity=True).pvalue)
 
 
+def welch(p, numerators, sizes, r):
+    """The larger one of p and Welch's test, where the sizes of the bursts differ by Smirnov's test."""
+    n, m = map(len, sizes)
+    if stats.ks_2samp(*sizes).statistic <= math.sqrt(-math.log(0.025) / 2 * (n + m) / (n * m)):
+        return p
+    v, df = np.transpose([variance(x, d, r) for x, d in zip(numerators, sizes)])
+    t = (numerators[0].sum() / sizes[0].sum() - numerators[1].sum() / sizes[1].sum()) / math.sqrt(v.sum())
+    return max(p, float(2 * stats.t.sf(abs(t), v.sum() ** 2 / np.sum(v**2 / df))))
+
+
 def compare(a, b):
     """All metrics of latencies, by name; p is not corrected."""
     sides, out = [a, b], {}
@@ -153,8 +174,10 @@ def compare(a, b):
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("mean", None)):
         if q is None:
             values, intervals = [s.sum() / n.sum() for s, n in zip(sums, sizes)], []
+            f = correlated([off(s, n) for s, n in zip(sums, sizes)])
+            own, tested = max(common, (f - 1) / (f + 1)), sums
             for s, n, mean in zip(sums, sizes, values):
-                v, df = variance(s, n, common)
+                v, df = variance(s, n, own)
                 w = stats.t.ppf(1 - ALPHA / 2, df) * math.sqrt(v) / mean
                 intervals.append([mean * math.exp(-w), mean * math.exp(w)])
             series = [s / n for s, n in zip(sums, sizes)]
@@ -164,6 +187,7 @@ def compare(a, b):
             values = [at(f, q) for f in flat]
             intervals = [enough(len(d), d.sum(), q) for d in sizes]
             limit = at(both, q)
+            tested = [np.array([np.sum(x > limit) for x in s], float) for s in sides]
             series = [np.array([np.sort(x)[math.ceil(len(x) / 2) - 1] for x in s])
                       if q == 0.5 else np.array([np.mean(x > limit) for x in s]) for s in sides]
         row = {"a": float(values[0]), "b": float(values[1])}
@@ -176,7 +200,7 @@ def compare(a, b):
                 row["ratio"] = [math.exp(v) for v in logs]
             p = rank_sum(*series)
             if p is not None:
-                row["p"] = inflated(p, series)
+                row["p"] = welch(inflated(p, series), tested, sizes, own)
         if q and sizes[0].max() == 1 and not common:  # SciPy's own interval is between whole order statistics
             for key, f in (("scipy_a", flat[0]), ("scipy_b", flat[1])):
                 ci = stats.quantile_test(f, p=q).confidence_interval(0.95)
@@ -198,16 +222,19 @@ def bootstrap(a, b, rng):
 
 def main():
     rng, cases = np.random.default_rng(16), []
-    for name, bursts, size, between, within, memory in (
-        ("single requests", 18, 1, 0.0, 0.2, 0.0),
-        ("correlated bursts", 24, 8, 0.15, 0.15, 0.0),
-        ("neighbours alike", 60, 4, 0.2, 0.1, 0.7),
-        ("many single requests", 420, 1, 0.0, 0.3, 0.0),
-        ("neighbours alike for long", 420, 1, 0.2, 0.05, 0.9),
-        ("long requests in few bursts", 100, 4, 0.8, 0.05, 0.0),
+    for name, bursts, size, other, between, within, memory in (
+        ("single requests", 18, 1, 1, 0.0, 0.2, 0.0),
+        ("correlated bursts", 24, 8, 8, 0.15, 0.15, 0.0),
+        ("neighbours alike", 60, 4, 4, 0.2, 0.1, 0.7),
+        ("many single requests", 420, 1, 1, 0.0, 0.3, 0.0),
+        ("neighbours alike for long", 420, 1, 1, 0.2, 0.05, 0.9),
+        ("long requests in few bursts", 100, 4, 4, 0.8, 0.05, 0.0),
+        ("bursts of different sizes", 45, [1, 5, 50], [1, 5, 50], 0.2, 0.1, 0.0),
+        ("larger bursts in b", 110, 2, [20, 4], 0.2, 0.1, 0.0),
+        ("neighbours alike, larger bursts in b", 60, 2, 10, 0.2, 0.1, 0.7),
     ):
         a = run(rng, bursts, size, 100, between, within, memory)
-        b = run(rng, bursts, size, 104, between, within, memory)
+        b = run(rng, bursts, other, 104, between, within, memory)
         cases.append({"name": name, "a": [x.tolist() for x in a], "b": [x.tolist() for x in b],
                       "want": compare(a, b), "bootstrap_mean_ratio": bootstrap(a, b, rng)})
     shares = []

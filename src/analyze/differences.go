@@ -146,7 +146,37 @@ func (t *test) apart(wider float64) {
 	if wider > 1 {
 		t.p = Deflated(t.p, wider)
 	}
+	if a.otherSizes(b) {
+		t.p = max(t.p, bySpread(fast, slow, ratios, wider, min(len(a.bursts), len(b.bursts))))
+	}
 	t.differs = slower && t.delta.excludes(0)
+}
+
+// otherSizes reports whether bursts have on average over a tenth more requests than those of another point. Medians of
+// such bursts vary differently even if all requests are alike, and the median of two requests is the shorter one: the
+// rank-sum test finds that.
+func (p Point) otherSizes(other Point) bool {
+	size, others := float64(p.N)/float64(len(p.bursts)), float64(other.N)/float64(len(other.bursts))
+	return max(size, others) > 1.1*min(size, others)
+}
+
+// bySpread is the probability that medians without a difference have one: of its logarithm's Student's t with the
+// standard error of its resamples, in which whole bursts of n were drawn. It is 0 where a median is, for which there is
+// no ratio.
+func bySpread(fast, slow float64, ratios []float64, wider float64, n int) float64 {
+	var sum, squares float64
+	for _, r := range ratios {
+		sum += math.Log(r)
+		squares += math.Log(r) * math.Log(r)
+	}
+	k, df := float64(len(ratios)), float64(n-1)
+	spread := math.Sqrt((squares - sum*sum/k) / (k - 1) * wider * float64(n) / df)
+	off := math.Abs(math.Log(slow / fast))
+	switch {
+	case !(spread >= 0) || math.IsInf(spread, 0) || off == 0 && spread == 0:
+		return 0
+	}
+	return distribution.StudentTails(off/spread, df)
 }
 
 // bursts are the medians of the bursts of points.

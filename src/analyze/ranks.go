@@ -16,13 +16,18 @@ func RankSum(a, b []float64) (p float64, higher bool) { return rankSum(a, b) }
 // Science 7, 1992, initial monotone sequence). The first one is too small where what bursts have in common lasts long
 // but is only part of their variance; the second one needs long series. A series has one value for each burst, in the
 // order of time.
-func Inflation(series ...[]float64) float64 {
+func Inflation(series ...[]float64) float64 { return inflation(centredRanks(series)) }
+
+// InflationOfValues is Inflation by the autocorrelation of values in place of ranks, which shows stalls that last for
+// some bursts: few values far out count little in ranks, and much in an average. The values of a series add up to 0.
+func InflationOfValues(series ...[]float64) float64 { return inflation(series) }
+
+func inflation(ranked [][]float64) float64 {
 	const (
 		oneSided = 1.6448536269514722 // 95 % quantile of the standard normal distribution
 		most     = 0.98
 		farthest = 400 // places between values, for the time that it takes: 0.98 to the power of that is nearly 0
 	)
-	ranked := centredRanks(series)
 	n, longest := 0, 0
 	for _, ranks := range ranked {
 		n, longest = n+len(ranks), max(longest, len(ranks))

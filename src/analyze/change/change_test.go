@@ -16,18 +16,24 @@ type server struct {
 	memory  float64 // autocorrelation of neighbouring bursts
 	spikes  float64 // share of requests that take three times as long
 	stalls  float64 // share of bursts that do
+	last    float64 // how many bursts a stall lasts on average; 0: one
+	slow    float64 // share of requests that take ten times as long
 	tail    float64 // index of a Pareto distribution by which latencies are multiplied; 0: by none
 }
 
-// measure makes a run of bursts of warm requests.
-func (s server) measure(rng *rand.Rand, bursts, size int) Sub {
+// measure makes a run of bursts of warm requests, whose sizes take turns.
+func (s server) measure(rng *rand.Rand, bursts int, sizes ...int) Sub {
 	list := make([]analyze.Burst, bursts)
-	common := rng.NormFloat64()
+	common, stalled := rng.NormFloat64(), false
 	for i := range list {
+		size := sizes[i%len(sizes)]
 		common = s.memory*common + math.Sqrt(1-s.memory*s.memory)*rng.NormFloat64()
 		list[i].Number, list[i].Warm = i, size
 		middle := s.median * math.Exp(s.between*common)
-		if s.stalls > 0 && rng.Float64() < s.stalls {
+		if s.stalls > 0 && (i == 0 || s.last <= 1 || rng.Float64() < 1/(s.last*(1-s.stalls))) {
+			stalled = rng.Float64() < s.stalls
+		}
+		if stalled {
 			middle *= 3
 		}
 		for range size {
@@ -37,6 +43,9 @@ func (s server) measure(rng *rand.Rand, bursts, size int) Sub {
 			}
 			if rng.Float64() < s.spikes {
 				ms *= 3
+			}
+			if s.slow > 0 && rng.Float64() < s.slow {
+				ms *= 10
 			}
 			list[i].Latencies = append(list[i].Latencies, ms)
 		}
@@ -240,5 +249,28 @@ func TestErrorsInARow(t *testing.T) {
 		if pair[0].High.V-pair[0].Low.V < 1.3*(pair[1].High.V-pair[1].Low.V) {
 			t.Errorf("side %d: in a row %+v, apart %+v", i, pair[0], pair[1])
 		}
+	}
+}
+
+// TestStallsInARow: bursts that stall make the interval of a mean wider if they come in a row: what made them stall
+// happened once. In ranks, so few of them are hardly seen.
+func TestStallsInARow(t *testing.T) {
+	stalling := func(at func(burst int) bool) Sub {
+		rng := rand.New(rand.NewPCG(10, 10))
+		list := make([]analyze.Burst, 300)
+		for i := range list {
+			ms := 100 * math.Exp(0.1*rng.NormFloat64())
+			if at(i) {
+				ms *= 3
+			}
+			list[i] = analyze.Burst{Number: i, Latencies: []float64{ms, ms}, Unknown: 2}
+		}
+		return Sub{Bursts: analyze.MakeBursts(list)}
+	}
+	row := stalling(func(i int) bool { return i >= 100 && i < 103 || i >= 200 && i < 203 })
+	spread := stalling(func(i int) bool { return i%50 == 0 })
+	together, apart := find(t, compare(row, row), "all.mean").A, find(t, compare(spread, spread), "all.mean").A
+	if together.High.V-together.Low.V < 1.5*(apart.High.V-apart.Low.V) {
+		t.Errorf("in a row %+v, apart %+v", together, apart)
 	}
 }

@@ -14,13 +14,17 @@ import (
 // pairs is for docs/compare.md: go test ./src/analyze/change -run TestCoverage -v -args -pairs 3000.
 var pairs = flag.Int("pairs", 0, "simulate so many pairs of runs of each kind, and of more kinds")
 
+var seed = flag.Uint64("seed", 16, "of the simulated runs")
+
 // simulated is a kind of pairs of runs.
 type simulated struct {
 	name         string
-	bursts, size int
+	bursts       int
+	sizeA, sizeB []int // of the bursts in turn
 	a, b         server
 	metrics      string // of which every pair has an interval
 	always       bool   // part of each run of the tests
+	wide         bool   // intervals may have the truth in them in more than 97 %
 }
 
 // simulations are kinds of pairs: equal servers first, with ever more in common.
@@ -34,7 +38,8 @@ func simulations() []simulated {
 	heavy := server{median: 100, within: 0.1, tail: 2}
 	var out []simulated
 	equal := func(name string, bursts, size int, s server, metrics string, always bool) {
-		out = append(out, simulated{name, bursts, size, s, s, metrics, always})
+		out = append(out, simulated{name: name, bursts: bursts, sizeA: []int{size}, sizeB: []int{size}, a: s, b: s,
+			metrics: metrics, always: always})
 	}
 	equal("alike within bursts", 60, 10, burst, "p50 p95 mean", true)
 	equal("neighbours alike, too", 120, 5, lasts, "p50 p95 p99 mean", true)
@@ -56,8 +61,24 @@ func simulations() []simulated {
 	equal("neighbours alike, too", 30, 10, lasts, "p50 p95 mean", false)
 	equal("neighbours alike, too", 100, 10, lasts, "p50 p95 p99 mean", false)
 	equal("neighbours alike for long", 1000, 1, long, "p50 p95 p99 mean", false)
+	inARow := server{median: 100, between: 0.1, within: 0.1, stalls: 0.2, last: 10}
+	equal("20 % of bursts stall, ten in a row", 400, 5, inARow, "p50 p95 p99 mean", false)
+	seldom := server{median: 100, between: 0.1, within: 0.1, stalls: 0.04, last: 5}
+	equal("4 % of bursts stall, five in a row", 1500, 2, seldom, "p50 p95 p99 mean", false)
+	modes := server{median: 10, within: 0.1, slow: 0.04}
+	sizes := func(name string, bursts int, s server, a, b []int, metrics string, always bool) {
+		out = append(out, simulated{name: name, bursts: bursts, sizeA: a, sizeB: b, a: s, b: s, metrics: metrics,
+			always: always, wide: always})
+	}
+	sizes("two modes, then in larger bursts", 400, modes, []int{1}, []int{5}, "p50 p95 p99 mean", true)
+	sizes("alike within bursts, then in larger ones", 60, burst, []int{2}, []int{20}, "p50 mean", false)
+	sizes("alike within bursts of several sizes", 120, burst, []int{1, 10, 100}, []int{1, 10, 100},
+		"p50 p95 p99 mean", false)
+	sizes("alike in few bursts of several sizes", 12, burst, []int{1, 10, 100, 1000}, []int{1, 10, 100, 1000},
+		"p50 mean", true)
 	different := func(name string, bursts, size int, a, b server) {
-		out = append(out, simulated{name, bursts, size, a, b, "p50 p95 p99 mean", false})
+		out = append(out, simulated{name: name, bursts: bursts, sizeA: []int{size}, sizeB: []int{size}, a: a, b: b,
+			metrics: "p50 p95 p99 mean"})
 	}
 	different("20 % slower, twice the spread", 200, 5, burst, server{median: 120, between: 0.3, within: 0.3})
 	different("spikes gone", 400, 5, burst, server{median: 100, between: 0.2, within: 0.2})
@@ -90,11 +111,12 @@ type covered struct{ hits, below, above, given int }
 
 // simulate compares pairs of runs. claimed is the number of them of which a difference is claimed in any metric.
 func (s simulated) simulate(pairs int) (by map[string]*covered, claimed int) {
-	rng, truth := rand.New(rand.NewPCG(16, 1)), s.truths()
+	rng, truth := rand.New(rand.NewPCG(*seed, 1)), s.truths()
 	by = map[string]*covered{}
 	for range pairs {
 		any := false
-		for _, got := range compare(s.a.measure(rng, s.bursts, s.size), s.b.measure(rng, s.bursts, s.size)).Changes {
+		a, b := s.a.measure(rng, s.bursts, s.sizeA...), s.b.measure(rng, s.bursts, s.sizeB...)
+		for _, got := range compare(a, b).Changes {
 			any = any || got.Claimed()
 			metric := strings.TrimPrefix(got.Metric, "warm.")
 			of := by[metric]
@@ -138,7 +160,7 @@ func TestCoverage(t *testing.T) {
 		if !s.always && *pairs == 0 {
 			continue
 		}
-		t.Run(fmt.Sprintf("%d x %d, %s", s.bursts, s.size, s.name), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d x %d, %s", s.bursts, s.sizeA, s.name), func(t *testing.T) {
 			by, claimed := s.simulate(runs)
 			report := ""
 			for _, metric := range strings.Fields(s.metrics) {
@@ -148,7 +170,7 @@ func TestCoverage(t *testing.T) {
 					t.Errorf("%s has an interval in %d of %d runs only", metric, of.given, runs)
 				}
 				report += fmt.Sprintf(" %s %.1f %% (missed below %d, above %d)", metric, 100*share, of.above, of.below)
-				bad := !raceEnabled && (share < 0.93 || share > 0.97) || !(share >= 0.8)
+				bad := !raceEnabled && (share < 0.93 || share > 0.97 && !s.wide) || !(share >= 0.8)
 				if (s.always || *pairs >= 3000) && bad {
 					t.Errorf("the interval of %s has the truth in it in %.1f %% of runs", metric, 100*share)
 				}

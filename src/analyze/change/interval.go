@@ -20,7 +20,8 @@ type estimated struct {
 	limits *limits // of a quantile that has an interval; else nil
 	// bursts that an interval needs beyond those that there are; 0: it has one
 	more     int
-	byBurst  []float64 // what the test compares, of each block: the metric, or a share of requests
+	byBurst  []float64 // what the rank-sum test compares, of each block: the metric, or a share of requests
+	tested   totals    // what Welch's test compares: the mean or share, or the share of requests beyond a quantile
 	bursts   int
 	requests int
 	all      int // bursts of the run, also those without such requests; 0: the same as bursts
@@ -62,18 +63,18 @@ func (t totals) byBurst() []float64 {
 }
 
 // variance is that of the ratio, and the degrees of freedom of that. Blocks are independent (Cochran, Sampling
-// Techniques, §6.4), unless neighbours are alike: then it is the long-run variance by the cosine transform, which needs
-// no model of how they are (Lazarus, Lewis, Stock and Watson, Journal of Business & Economic Statistics 36, 2018). Of
-// the number of cosines, which is the degrees of freedom, they give the one that is best for weak dependence. There are
-// fewer if with the given autocorrelation, falling off geometrically, the variance came out more than a twentieth too
-// small: the bias is π²/6·(number/blocks)²·2r/(1-r)².
+// Techniques, §6.4; see leveraged for those of different sizes), unless neighbours are alike: then it is the
+// long-run variance by the cosine transform, which needs no model of how they are (Lazarus, Lewis, Stock and Watson,
+// Journal of Business & Economic Statistics 36, 2018). Of the number of cosines, which is the degrees of freedom,
+// they give the one that is best for weak dependence. There are fewer if with the given autocorrelation, falling off
+// geometrically, the variance came out more than a twentieth too small: the bias is π²/6·(number/blocks)²·2r/(1-r)².
 func (t totals) variance() (v, df float64) {
-	off, total, k := t.off(), sum(t.denominators), float64(len(t.numerators))
+	off, total, k := t.leveraged(), sum(t.denominators), float64(len(t.numerators))
 	if t.memory == 0 {
 		for _, o := range off {
 			v += o * o
 		}
-		return k / (k - 1) * v / (total * total), k - 1
+		return k / (k - 1) * v / (total * total), t.degrees()
 	}
 	unbiased := k * (1 - t.memory) * math.Sqrt(0.15/t.memory) / math.Pi
 	df = max(2, math.Round(min(0.4*math.Pow(k, 2./3), unbiased)))
@@ -84,7 +85,7 @@ func (t totals) variance() (v, df float64) {
 		}
 		v += 2 / k * wave * wave
 	}
-	return v / df * k / (total * total), df
+	return v / df * k / (total * total), min(df, t.degrees())
 }
 
 // freedom is the degrees of freedom of a variance of what so many blocks are off: as many as a chi-squared variable of
@@ -138,6 +139,13 @@ func alike(a, b *totals) {
 	b.memory = a.memory
 }
 
+// lasting is like alike, for averages.
+func lasting(a, b *totals) {
+	inflation := analyze.InflationOfValues(a.off(), b.off())
+	a.memory = max(a.memory, (inflation-1)/(inflation+1))
+	b.memory = a.memory
+}
+
 // begin is a ratio of totals without its interval; ok says that there are enough bursts for one.
 func (t totals) begin() (out estimated, ok bool) {
 	requests := sum(t.denominators)
@@ -147,7 +155,7 @@ func (t totals) begin() (out estimated, ok bool) {
 	}
 	out.Value = analyze.Of(t.ratio())
 	out.more = max(0, analyze.MinBursts-len(t.numerators))
-	out.byBurst = t.byBurst()
+	out.byBurst, out.tested = t.byBurst(), t
 	return out, out.more == 0
 }
 

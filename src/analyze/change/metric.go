@@ -51,6 +51,7 @@ func changes(a, b Sub) []Change {
 	if a.Costs != nil || b.Costs != nil {
 		costA, costB := costOf(a), costOf(b)
 		alike(&costA, &costB)
+		lasting(&costA, &costB)
 		out = append(out, compared(cost, USD, costA.average(), costB.average()))
 	}
 	return out
@@ -75,6 +76,7 @@ func latencies(part analyze.Part, a, b Sub) []Change {
 		if s.q == 0 {
 			sumA, sumB := of[0].total(), of[1].total()
 			sumA.memory, sumB.memory = memory, memory
+			lasting(&sumA, &sumB)
 			sides[0], sides[1] = sumA.average(), sumB.average()
 		} else {
 			belowA, belowB := of[0].upTo(s.q), of[1].upTo(s.q)
@@ -84,10 +86,12 @@ func latencies(part analyze.Part, a, b Sub) []Change {
 			sides[0], sides[1] = of[0].quantile(s.q, belowA), of[1].quantile(s.q, belowB)
 			limit := pooled(of[0].sorted, of[1].sorted, s.q)
 			for i, side := range of {
+				sides[i].tested = side.beyond(limit)
+				sides[i].tested.memory = belowA.memory
 				if s.q == analyze.Median {
 					sides[i].byBurst = side.medians()
 				} else {
-					sides[i].byBurst = side.beyond(limit)
+					sides[i].byBurst = sides[i].tested.byBurst()
 				}
 			}
 		}

@@ -10,7 +10,8 @@ import (
 
 // compared compares two sides in a metric. The test is the rank-sum test over bursts: of their medians or means, of
 // their shares of requests above the p95 or p99 of both runs together, of their shares or costs. Where neighbouring
-// bursts are alike, it counts as many bursts less.
+// bursts are alike, it counts as many bursts less. Where the bursts of both sides have different sizes, medians and
+// shares of bursts vary differently even if all requests are alike: then Welch's test must find the difference, too.
 func compared(metric, unit string, a, b estimated) Change {
 	c := Change{Metric: metric, Unit: unit, A: a.Estimate, B: b.Estimate, Bursts: [2]int{a.bursts, b.bursts},
 		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.whole(a.more), b.whole(b.more)),
@@ -21,7 +22,11 @@ func compared(metric, unit string, a, b estimated) Change {
 	}
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
-		c.P = analyze.Of(analyze.Deflated(p, analyze.Inflation(a.byBurst, b.byBurst)))
+		p = analyze.Deflated(p, analyze.Inflation(a.byBurst, b.byBurst))
+		if differ(a.tested.denominators, b.tested.denominators) {
+			p = max(p, welch(a.tested, b.tested))
+		}
+		c.P = analyze.Of(p)
 	}
 	return c
 }

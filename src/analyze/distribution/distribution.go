@@ -70,6 +70,9 @@ func StudentQuantile(p, df float64) float64 {
 	return math.Sqrt(df * (1 - x) / x)
 }
 
+// StudentTails is P(|T| > t) for a variable T of Student's t distribution with df degrees of freedom, and t from 0 on.
+func StudentTails(t, df float64) float64 { return Beta(df/(df+t*t), df/2, 0.5) }
+
 // ProportionInterval is the exact two-sided interval of a proportion of which k of n were observed, at the level
 // 1 - alpha (Clopper and Pearson, Biometrika 26, 1934).
 func ProportionInterval(k, n int, alpha float64) (low, high float64) {
