@@ -23,10 +23,10 @@ type Identity struct {
 	PackageType  string  `json:"package_type"`
 	MemoryMB     int     `json:"memory_mb,omitempty"`
 	ImageSizeMB  float64 `json:"image_size_mb,omitempty"`
-	IATSeconds   float64 `json:"iat_seconds"`
+	IATSeconds   Value   `json:"iat_seconds"`   // no data for rows of another tool
 	BurstSizes   string  `json:"burst_sizes"`   // in the order they cycle, separated by spaces: "1 10"
 	ServiceTimes string  `json:"service_times"` // likewise: "0ms 100ms"
-	PayloadBytes int64   `json:"payload_bytes"`
+	PayloadBytes Value   `json:"payload_bytes"` // likewise
 }
 
 // Options are what a summary needs besides the samples.
@@ -44,6 +44,8 @@ type Options struct {
 	// EachBurst, where it is set, gets the line of bursts.csv of each burst as soon as its rows are in, of warm-up too.
 	// Its error ends the summary.
 	EachBurst func(*sample.BurstLine) error
+	// Unwatched says that the rows are another tool's, which say nothing of what the client did.
+	Unwatched bool
 	// Reports says that the platform's reports were asked for.
 	Reports bool
 	// Resampling, where it is set, has the intervals made that Compare needs.
@@ -103,6 +105,15 @@ type Split struct {
 	CI50, CI99 Interval
 	CDF        CDF
 }
+
+// Reported says that functions said of at least one request whether it was cold.
+func (s Summary) Reported() bool { return s.Cold.Count+s.Warm.Count > 0 }
+
+// ColdCount is the number of cold requests; no data if no function said anything, because 0 would be a claim.
+func (s Summary) ColdCount() Value { return Value{V: float64(s.Cold.Count), OK: s.Reported()} }
+
+// WarmCount is the number of warm requests; no data likewise.
+func (s Summary) WarmCount() Value { return Value{V: float64(s.Warm.Count), OK: s.Reported()} }
 
 // Rows is the number of rows that count: all except warm-up.
 func (s Summary) Rows() int { return s.Count + s.Errors }

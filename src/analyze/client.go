@@ -22,6 +22,8 @@ type Client struct {
 	// those by reason, a request with two reasons in both; nil where there are none
 	SuspectWords map[string]int
 	Unsent       int // requests that were due and never sent
+	// the rows say nothing of the client: what is counted above is 0 and was not measured
+	Unwatched bool
 	// requests that opened a connection within their latency; only where kept ones were asked for
 	NewConns Value
 	// requests on kept connections that ended before any byte of an answer, likewise
@@ -29,6 +31,9 @@ type Client struct {
 	// the shortest time without use after which the server closed a connection; 0: it closed none
 	IdleClose time.Duration
 }
+
+// Measured is one of the client's counts, without data if the rows say nothing of the client.
+func (c Client) Measured(count int) Value { return Value{V: float64(count), OK: !c.Unwatched} }
 
 // client collects it.
 type client struct {
@@ -105,7 +110,7 @@ func (c *client) burst(b *openBurst) {
 
 func (c *client) summary(o Options) Client {
 	out := c.c
-	out.Unsent = o.Unsent
+	out.Unsent, out.Unwatched = o.Unsent, o.Unwatched
 	if o.Kept {
 		out.NewConns, out.IdleClose = Of(float64(c.opened)), o.IdleClose
 	}

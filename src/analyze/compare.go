@@ -65,19 +65,20 @@ type Line struct {
 
 // Point is one sub-experiment on an axis. All times are in ms; intervals resample whole bursts.
 type Point struct {
-	Sub                 int
-	Label               string
-	X                   float64 // its value, else its place on the axis
-	Count, Cold, Errors int
-	N                   int      // requests of the comparison's part
-	Enough              bool     // N, and the bursts that they are in, are enough to be compared
-	MainP50, MainP99    Estimate // of the comparison's part
-	WarmP50             Estimate
-	draws               []float64     // resampled medians of the part; nil where there are too few bursts
-	bursts              []float64     // median of each burst
-	rounds              []roundMedian // nil where sub-experiments were not interleaved
-	how                 Resampling
-	level               float64 // ms: the median, or what it were if all blocks were alike
+	Sub              int
+	Label            string
+	X                float64 // its value, else its place on the axis
+	Count, Errors    int
+	Cold             Value    // cold requests; no data if no function said anything
+	N                int      // requests of the comparison's part
+	Enough           bool     // N, and the bursts that they are in, are enough to be compared
+	MainP50, MainP99 Estimate // of the comparison's part
+	WarmP50          Estimate
+	draws            []float64     // resampled medians of the part; nil where there are too few bursts
+	bursts           []float64     // median of each burst
+	rounds           []roundMedian // nil where sub-experiments were not interleaved
+	how              Resampling
+	level            float64 // ms: the median, or what it were if all blocks were alike
 }
 
 // Pair compares a value of an axis with the fastest one of its line.
@@ -206,7 +207,7 @@ func (c *Comparison) add(s Summary, part Part, name string) {
 		at = len(c.Lines) - 1
 	}
 	label := c.Axis.Labels[s.Index]
-	p := Point{Sub: s.Index, Label: label, Count: s.Count, Cold: s.Cold.Count, Errors: s.Errors, N: s.of(part),
+	p := Point{Sub: s.Index, Label: label, Count: s.Count, Cold: s.ColdCount(), Errors: s.Errors, N: s.of(part),
 		X: c.position(label)}
 	if c.Axis.Values != nil {
 		p.X = c.Axis.Values[s.Index]

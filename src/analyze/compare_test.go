@@ -52,7 +52,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("images: %+v", l)
 	}
 	p := size.Lines[0].Points[1]
-	if p.X != 50 || p.Cold != 40 || p.Count != 80 || p.N != 40 || !p.Enough || p.MainP50.Value.V != 15 ||
+	if p.X != 50 || p.Cold != Of(40) || p.Count != 80 || p.N != 40 || !p.Enough || p.MainP50.Value.V != 15 ||
 		!p.MainP50.Low.OK || p.MainP50.Low.V > 15 || p.MainP50.High.V < 15 {
 		t.Errorf("point %+v", p)
 	}

@@ -59,7 +59,7 @@ func columns() []column {
 // splitIntervalColumns are the number of warm requests, and the 95 % intervals of the percentiles of cold and of warm
 // ones. A part without requests has empty cells.
 func splitIntervalColumns() []column {
-	cols := []column{count("Warm Count", func(s Summary) int { return s.Warm.Count })}
+	cols := []column{whole("Warm Count", Summary.WarmCount)}
 	for _, part := range []struct {
 		name string
 		of   func(*Summary) *Split
@@ -85,8 +85,6 @@ func splitIntervalColumns() []column {
 }
 
 func identityColumns() []column {
-	// Of files of another tool nothing is known, the provider neither: 0 would be an invented value there.
-	run := func(s Summary, text string) string { return known(s.Provider != "", text) }
 	num := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 	return []column{
 		{"Sub-experiment", func(s Summary) string { return strconv.Itoa(s.Index) }},
@@ -97,10 +95,10 @@ func identityColumns() []column {
 		{"Package Type", func(s Summary) string { return s.PackageType }},
 		{"Memory (MB)", func(s Summary) string { return known(s.MemoryMB > 0, strconv.Itoa(s.MemoryMB)) }},
 		{"Image Size (MiB)", func(s Summary) string { return known(s.ImageSizeMB > 0, num(s.ImageSizeMB)) }},
-		{"IAT (s)", func(s Summary) string { return run(s, num(s.IATSeconds)) }},
+		{"IAT (s)", func(s Summary) string { return s.IATSeconds.Format(-1) }},
 		{"Burst Sizes", func(s Summary) string { return s.BurstSizes }},
 		{"Service Times", func(s Summary) string { return s.ServiceTimes }},
-		{"Payload (bytes)", func(s Summary) string { return run(s, strconv.FormatInt(s.PayloadBytes, 10)) }},
+		{"Payload (bytes)", func(s Summary) string { return s.PayloadBytes.Format(0) }},
 	}
 }
 
@@ -127,7 +125,7 @@ func furtherColumns() []column {
 		exact("MR", func(s Summary) Value { return s.MR }),
 		exact("TR", func(s Summary) Value { return s.TR }),
 		count("Errors", func(s Summary) int { return s.Errors }),
-		count("Cold Count", func(s Summary) int { return s.Cold.Count }),
+		whole("Cold Count", Summary.ColdCount),
 		ms("Cold 50%ile", func(s Summary) Value { return s.Cold.P50 }),
 		ms("Cold 99%ile", func(s Summary) Value { return s.Cold.P99 }),
 		ms("Warm 50%ile", func(s Summary) Value { return s.Warm.P50 }),
@@ -146,17 +144,14 @@ func clientColumns() []column {
 		ms("Spread Max (ms)", func(s Summary) Value { return s.Client.SpreadMax }),
 		ms("Lateness 99%ile (ms)", func(s Summary) Value { return s.Client.Lateness99 }),
 		ms("Lateness Max (ms)", func(s Summary) Value { return s.Client.LatenessMax }),
-		count("Suspect Count", func(s Summary) int { return s.Client.Suspects }),
-		count("Late Count", func(s Summary) int { return s.Client.Late }),
-		count("Unsent", func(s Summary) int { return s.Client.Unsent }),
+		whole("Suspect Count", func(s Summary) Value { return s.Client.Measured(s.Client.Suspects) }),
+		whole("Late Count", func(s Summary) Value { return s.Client.Measured(s.Client.Late) }),
+		whole("Unsent", func(s Summary) Value { return s.Client.Measured(s.Client.Unsent) }),
 	}
 }
 
 // platformColumns say what is known of the platform: instances, money, reports.
 func platformColumns() []column {
-	whole := func(name string, of func(Summary) Value) column {
-		return column{name, func(s Summary) string { return of(s).Format(0) }}
-	}
 	return []column{
 		whole("Instances", func(s Summary) Value { return s.Instances.Count }),
 		ms("Requests per Instance", func(s Summary) Value { return s.Instances.Requests }),
@@ -186,6 +181,10 @@ func orderedColumns() []column {
 
 func count(name string, of func(Summary) int) column {
 	return column{name, func(s Summary) string { return strconv.Itoa(of(s)) }}
+}
+
+func whole(name string, of func(Summary) Value) column {
+	return column{name, func(s Summary) string { return of(s).Format(0) }}
 }
 
 func ms(name string, of func(Summary) Value) column {

@@ -37,13 +37,14 @@ func TestHeader(t *testing.T) {
 func TestWriteCSV(t *testing.T) {
 	id := Identity{Index: 0, Title: "cold, \"quoted\"", Provider: "local", Runtime: "python3.13", Function: "measure",
 		PackageType: "Zip",
-		MemoryMB:    128, ImageSizeMB: 10.5, IATSeconds: 0.25, BurstSizes: "1 10", ServiceTimes: "0ms 100ms",
-		PayloadBytes: 1024}
+		MemoryMB:    128, ImageSizeMB: 10.5, IATSeconds: Of(0.25), BurstSizes: "1 10", ServiceTimes: "0ms 100ms",
+		PayloadBytes: Of(1024)}
 	all := []Summary{
 		summarize(t, mixed(60, 1), id),
 		summarize(t, mixed(400, 2), Identity{Index: 1, Title: "long"}),
 		summarize(t, nil, Identity{Index: 2, Title: "empty"}),
-		summarize(t, []sample.Sample{row(0, 2.5, sample.Unknown)}, Identity{Index: 3, Title: "one", Provider: "url"}),
+		summarize(t, []sample.Sample{row(0, 2.5, sample.Unknown)}, Identity{Index: 3, Title: "one", Provider: "url",
+			IATSeconds: Of(0), PayloadBytes: Of(0)}),
 		summarize(t, []sample.Sample{failed(0, sample.DNS), failed(0, sample.DNS)},
 			Identity{Index: 4, Title: "failed"}),
 	}

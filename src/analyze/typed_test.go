@@ -54,7 +54,7 @@ func TestReadStatistics(t *testing.T) {
 
 // The identity of a row of requests is that of the row of statistics.
 func TestIdentityValues(t *testing.T) {
-	id := Identity{Index: 2, Title: "a", Runtime: "go", MemoryMB: 128, ImageSizeMB: 10.5, IATSeconds: 0.25}
+	id := Identity{Index: 2, Title: "a", Runtime: "go", MemoryMB: 128, ImageSizeMB: 10.5, IATSeconds: Of(0.25)}
 	var out bytes.Buffer
 	if err := WriteCSV(&out, []Summary{{Identity: id}}); err != nil {
 		t.Fatal(err)

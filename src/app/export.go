@@ -347,7 +347,8 @@ func (x *exported) summarize(ctx context.Context) ([]export.SubMetrics, error) {
 	var out []export.SubMetrics
 	for _, sub := range x.subs {
 		counts := export.NewCounts()
-		c := analyze.NewCollector(analyze.Options{Identity: sub.as, Unsent: sub.result.Unsent})
+		c := analyze.NewCollector(analyze.Options{Identity: sub.as, Unsent: sub.result.Unsent,
+			Unwatched: x.rec == nil})
 		if err := x.each(ctx, sub, func(_ *sample.Typed, row *sample.Sample) error {
 			counts.Add(row)
 			c.Add(row)

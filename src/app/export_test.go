@@ -87,8 +87,20 @@ func TestExportOfTheOriginal(t *testing.T) {
 	}
 	text.Reset()
 	must(t, w.Export(t.Context(), dir, app.Export{Format: app.ExportMarkdown}, &text))
-	if !strings.Contains(text.String(), "| 1 | IAT2s | 2 | 0 |") {
+	if !strings.Contains(text.String(), "| 1 | IAT2s | 2 | 0 | 100 |") {
 		t.Errorf("the table is\n%s", text.String())
+	}
+	statistics := exportedCSV(t, w, dir, app.Export{Format: app.ExportCSV, Table: app.TableStatistics})
+	for _, name := range []string{"IAT (s)", "Payload (bytes)", "Cold Count", "Warm Count", "Suspect Count",
+		"Late Count", "Unsent", "Instances"} {
+		if at := slices.Index(statistics[0], name); at < 0 || statistics[1][at] != "" {
+			t.Errorf("%s (column %d) is not empty in %q", name, at, statistics[1])
+		}
+	}
+	text.Reset()
+	must(t, w.Export(t.Context(), dir, app.Export{Format: app.ExportOpenMetrics}, &text))
+	if strings.Contains(text.String(), "unsent") {
+		t.Errorf("the metrics tell of requests that were not sent:\n%s", text.String())
 	}
 }
 

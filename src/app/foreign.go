@@ -96,7 +96,7 @@ func summarizeForeign(file string, as analyze.Identity) (analyze.Summary, error)
 		return analyze.Summary{}, err
 	}
 	rows.OmitRequestIDs()
-	c := analyze.NewCollector(analyze.Options{Identity: as})
+	c := analyze.NewCollector(analyze.Options{Identity: as, Unwatched: true})
 	if err := rows.Each(c.Add); err != nil {
 		return analyze.Summary{}, err
 	}

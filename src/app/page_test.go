@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,7 @@ func TestReportOfTheOriginal(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", path, out, err)
 		}
 	}
+	checkUnknown(t, w, dir)
 	after := files(t, dir)
 	for name, text := range before {
 		if string(after[name]) != string(text) {
@@ -58,6 +60,30 @@ func TestReportOfTheOriginal(t *testing.T) {
 	}
 	if text := string(after[page.File]); !strings.Contains(text, "IAT1s") || !strings.Contains(text, "IAT2s") {
 		t.Error("the page does not name the folders")
+	}
+}
+
+// checkUnknown looks for defaults in the JSON of files of the original STeLLAR: what their rows do not say is null.
+func checkUnknown(t *testing.T, w app.App, dir string) {
+	t.Helper()
+	out, err := w.Report(t.Context(), dir)
+	must(t, err)
+	text, err := json.Marshal(out)
+	must(t, err)
+	var got struct {
+		Summary struct {
+			Subs []map[string]any `json:"sub_experiments"`
+		}
+	}
+	must(t, json.Unmarshal(text, &got))
+	for _, name := range []string{"iat_seconds", "payload_bytes", "cold_count", "warm_count", "late_count",
+		"suspect_count", "unsent", "lateness_p99_ms"} {
+		if value, there := got.Summary.Subs[0][name]; !there || value != nil {
+			t.Errorf("%s is %v (there: %v), want null", name, value, there)
+		}
+	}
+	if errors := got.Summary.Subs[0]["errors"]; errors != 0.0 {
+		t.Errorf("errors are %v; the rows say that there were none", errors)
 	}
 }
 

@@ -51,7 +51,7 @@ const ratioDecimals = 6
 // comparisonLine is a point's row of comparison.csv.
 func comparisonLine(c analyze.Comparison, l analyze.Line, p analyze.Point) []string {
 	line := []string{c.Axis.Key, p.Label, c.Axis.Unit, l.Name, strconv.Itoa(p.Sub), c.Part,
-		strconv.Itoa(p.Count), strconv.Itoa(p.Cold), strconv.Itoa(p.Errors)}
+		strconv.Itoa(p.Count), p.Cold.Format(0), strconv.Itoa(p.Errors)}
 	add := func(decimals int, e analyze.Estimate) {
 		for _, v := range []analyze.Value{e.Value, e.Low, e.High} {
 			line = append(line, v.Format(decimals))

@@ -35,10 +35,10 @@ type SubExperimentJSON struct {
 	ErrorRatio   analyze.Value    `json:"error_ratio"`
 	ErrorClasses map[string]int   `json:"error_classes,omitempty"`
 	Warmup       int              `json:"warmup"`
-	ColdCount    int              `json:"cold_count"`
+	ColdCount    analyze.Value    `json:"cold_count"`
 	ColdP50      analyze.Value    `json:"cold_p50_ms"`
 	ColdP99      analyze.Value    `json:"cold_p99_ms"`
-	WarmCount    int              `json:"warm_count"`
+	WarmCount    analyze.Value    `json:"warm_count"`
 	WarmP50      analyze.Value    `json:"warm_p50_ms"`
 	WarmP99      analyze.Value    `json:"warm_p99_ms"`
 	CI50         analyze.Interval `json:"p50_ci"`
@@ -48,10 +48,10 @@ type SubExperimentJSON struct {
 	SpreadMax    analyze.Value    `json:"spread_max_ms"`
 	Lateness99   analyze.Value    `json:"lateness_p99_ms"`
 	LatenessMax  analyze.Value    `json:"lateness_max_ms"`
-	Late         int              `json:"late_count"`
-	Suspects     int              `json:"suspect_count"`
+	Late         analyze.Value    `json:"late_count"`
+	Suspects     analyze.Value    `json:"suspect_count"`
 	SuspectWords map[string]int   `json:"suspect_reasons,omitempty"`
-	Unsent       int              `json:"unsent"`
+	Unsent       analyze.Value    `json:"unsent"`
 	CostPerMill  analyze.Value    `json:"cost_per_million_usd,omitzero"` // only where requests have a cost
 	Standing     analyze.Value    `json:"standing_cost_usd,omitzero"`    // of functions while deployed, beside requests
 	NewConns     analyze.Value    `json:"new_connections,omitzero"`      // only where kept connections were asked for
@@ -73,13 +73,14 @@ func subExperimentJSON(r Row) SubExperimentJSON {
 		P95: s.P95,
 		P99: s.P99, P999: s.P999, Max: s.Max, TMR: s.TMR, MR: s.MR, TR: s.TR,
 		Errors: s.Errors, ErrorRatio: s.ErrorRatio, ErrorClasses: s.ErrorClasses, Warmup: s.Warmup,
-		ColdCount: s.Cold.Count, ColdP50: s.Cold.P50, ColdP99: s.Cold.P99,
-		WarmCount: s.Warm.Count, WarmP50: s.Warm.P50, WarmP99: s.Warm.P99,
+		ColdCount: s.ColdCount(), ColdP50: s.Cold.P50, ColdP99: s.Cold.P99,
+		WarmCount: s.WarmCount(), WarmP50: s.Warm.P50, WarmP99: s.Warm.P99,
 		CI50: s.CI50, CI99: s.CI99, CI999: s.CI999,
 		Spread50: s.Client.Spread50, SpreadMax: s.Client.SpreadMax, Lateness99: s.Client.Lateness99,
 		LatenessMax: s.Client.LatenessMax,
-		Late:        s.Client.Late, Suspects: s.Client.Suspects, SuspectWords: s.Client.SuspectWords,
-		Unsent: s.Client.Unsent, CostPerMill: s.CostPerMillion, Standing: s.Standing,
+		Late:        s.Client.Measured(s.Client.Late), Suspects: s.Client.Measured(s.Client.Suspects),
+		SuspectWords: s.Client.SuspectWords, Unsent: s.Client.Measured(s.Client.Unsent),
+		CostPerMill: s.CostPerMillion, Standing: s.Standing,
 		NewConns: s.Client.NewConns, KeptResets: s.Client.KeptResets, IdleClose: idleClose(s.Client),
 		Advice: analyze.Advice(s), Findings: s.Findings, Missed: r.Missed, Note: r.Note, Dir: r.Dir,
 	}

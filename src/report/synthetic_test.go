@@ -56,6 +56,7 @@ func (w workload) summary(t testing.TB) analyze.Summary {
 	t.Helper()
 	s, err := analyze.Summarize(analyze.Samples(w.samples()), analyze.Options{Identity: analyze.Identity{
 		Title: w.title, Provider: "local", Runtime: "go", Function: "measure", PackageType: "Zip", MemoryMB: 128,
+		IATSeconds: analyze.Of(0), PayloadBytes: analyze.Of(0),
 	}, Resampling: &analyze.Resampling{Seed: w.seed}})
 	if err != nil {
 		t.Fatal(err)

@@ -57,6 +57,7 @@ func summaryTable(rows []Row) Table {
 	columns = append(columns, existing(rows, []summaryColumn{{name: "cold", cell: coldCount}})...)
 	if slices.ContainsFunc(rows, func(r Row) bool { return mixed(r.Stats) }) {
 		columns = append(columns, splitColumns()...)
+		unreported := func(s analyze.Summary) bool { return !s.Reported() }
 		columns = append(columns, existing(rows, jointColumns(unreported))...)
 	} else {
 		columns = append(columns, jointColumns(func(analyze.Summary) bool { return true })...)
@@ -116,9 +117,6 @@ func ofEnough(s analyze.Summary, v analyze.Value) analyze.Value {
 	return v
 }
 
-// unreported reports whether functions said of no request whether it was cold.
-func unreported(s analyze.Summary) bool { return s.Cold.Count+s.Warm.Count == 0 }
-
 // jointColumns are the percentiles of all requests, for the rows that want them.
 func jointColumns(wanted func(analyze.Summary) bool) []summaryColumn {
 	joint := func(text func(analyze.Summary) string) func(analyze.Summary) string {
@@ -158,7 +156,7 @@ func furtherColumns() []summaryColumn {
 
 // coldCount is a dash if no function reported anything, because 0 would be a claim.
 func coldCount(s analyze.Summary) string {
-	if unreported(s) {
+	if !s.Reported() {
 		return noValue
 	}
 	return strconv.Itoa(s.Cold.Count)

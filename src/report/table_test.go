@@ -78,7 +78,8 @@ func TestSummaryOfTheClient(t *testing.T) {
 	var all []Row
 	for i, rows := range [][]sample.Sample{large, single} {
 		s, err := analyze.Summarize(analyze.Samples(rows), analyze.Options{Identity: analyze.Identity{Index: i,
-			Title: []string{"large", "single"}[i]}, Unsent: 7 * i})
+			Title: []string{"large", "single"}[i], IATSeconds: analyze.Of(3),
+			PayloadBytes: analyze.Of(0)}, Unsent: 7 * i})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -148,9 +148,9 @@ func Identity(rec *run.Record, i int) analyze.Identity {
 		Index: i, Title: s.Title, Provider: rec.Experiment.ProviderKind(), Runtime: runtimeOf(rec, i),
 		Function:    s.Function,
 		PackageType: s.PackageType, MemoryMB: s.FunctionMemoryMB, ImageSizeMB: imageSize(rec, s, i),
-		IATSeconds: s.IATSeconds, BurstSizes: joined(s.BurstSizes), ServiceTimes: strings.Join(s.DesiredServiceTimes,
-			" "),
-		PayloadBytes: s.PayloadLengthBytes,
+		IATSeconds: analyze.Of(s.IATSeconds), BurstSizes: joined(s.BurstSizes),
+		ServiceTimes: strings.Join(s.DesiredServiceTimes, " "),
+		PayloadBytes: analyze.Of(float64(s.PayloadLengthBytes)),
 	}
 }
 

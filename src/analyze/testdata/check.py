@@ -64,7 +64,7 @@ def main(path):
         "99.9%ile": p(xs, 999),
         "TMR": p(xs, 990) / p(xs, 500) if xs and p(xs, 500) else None,
         "Errors": len(rows) - len(good),
-        "Cold Count": len(cold),
+        "Cold Count": len(cold) if cold or warm else None,
         "Cold 50%ile": p(cold, 500),
         "Cold 99%ile": p(cold, 990),
         "Warm 50%ile": p(warm, 500),

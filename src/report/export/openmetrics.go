@@ -258,7 +258,7 @@ func (o *openMetrics) values(subs []SubMetrics) {
 		of               func(analyze.Summary) analyze.Value
 	}{
 		{"stellar_requests_unsent", "", "Requests of a sustained load that were due and never sent.",
-			func(s analyze.Summary) analyze.Value { return analyze.Of(float64(s.Client.Unsent)) }},
+			func(s analyze.Summary) analyze.Value { return s.Client.Measured(s.Client.Unsent) }},
 		{"stellar_instances", "", "Instances that answered, as far as the rows name them.",
 			func(s analyze.Summary) analyze.Value { return s.Instances.Count }},
 		{"stellar_cost_per_million_requests_usd", "usd", "What a million such requests cost, where prices are known.",

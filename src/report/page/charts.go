@@ -126,7 +126,7 @@ func newCharts(p Page) charts {
 	}
 	all = all[:min(len(all), mostSubs)]
 	out.Subs = out.Subs[:len(all)]
-	out.Known = slices.ContainsFunc(all, func(s Sub) bool { return reported(s.Stats) })
+	out.Known = slices.ContainsFunc(all, func(s Sub) bool { return s.Stats.Reported() })
 	curves := 0
 	for _, s := range all {
 		curves += len(curvesOf(s.Stats))
@@ -150,9 +150,6 @@ func newCharts(p Page) charts {
 	out.addComparisons(p)
 	return out
 }
-
-// reported reports whether functions said of any request whether it was cold.
-func reported(s analyze.Summary) bool { return s.Cold.Count+s.Warm.Count > 0 }
 
 // nameOf is a sub-experiment's name on the page: with that of its run where there are several.
 func nameOf(p Page, r Run, s Sub) string {

@@ -81,7 +81,7 @@ func summaryColumns() []summaryColumn {
 
 func latencyColumns() []summaryColumn {
 	known := func(s analyze.Summary, n int) cell {
-		if !reported(s) {
+		if !s.Reported() {
 			return cell{Text: noValue, Number: true} // no function said anything: 0 would be a claim
 		}
 		return count(n)

@@ -131,7 +131,7 @@ func newView(p Page) view {
 		v.Load = v.Load || t != nil && t.Sustained
 		v.Bursts = v.Bursts || len(s.Bursts) > 0
 		v.Instances = v.Instances || len(s.Levels) > 0
-		v.Known = v.Known || reported(s.Stats)
+		v.Known = v.Known || s.Stats.Reported()
 	}
 	v.Few = fewRequests(subs)
 	v.Parts = partsTable(subs)
