@@ -113,7 +113,7 @@ func TestBurstLines(t *testing.T) {
 	if _, err := Summarize(Samples(clientRows()), Options{EachBurst: w.Append}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
+	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	goldentest.Check(t, out.String())

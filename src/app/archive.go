@@ -18,6 +18,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // ArchiveOptions are what the user says of an archive.
@@ -267,7 +268,7 @@ func writeArchive(to string, files []archive.File) (size int64, err error) {
 	if err := refuseOwn(to); err != nil {
 		return 0, err
 	}
-	f, err := run.CreateBeside(to)
+	f, err := wholefile.CreateBeside(to)
 	if err != nil {
 		return 0, fail.Input("write the archive: %w", err).WithHint("name another file with -o")
 	}

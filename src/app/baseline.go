@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/pipeline"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // BaselineWord names the baseline in place of a run's path.
@@ -94,7 +95,7 @@ func (b *Baseline) replace(ctx context.Context, home string, files []comparedFil
 	}
 	was, werr := readBaseline(home)
 	if err == nil {
-		err = run.ReplaceFile(filepath.Join(home, baselineFile), func(w io.Writer) error {
+		err = wholefile.Replace(filepath.Join(home, baselineFile), func(w io.Writer) error {
 			to := json.NewEncoder(w)
 			to.SetIndent("", "  ")
 			return to.Encode(b)

@@ -20,6 +20,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Comparison is how runs differ from the first of them, one for each other run.
@@ -133,7 +134,7 @@ func (a App) WriteComparisonPage(path string, c *Comparison) error {
 		return err
 	}
 	shown := page.Changes{Version: a.Version, Runs: c.Runs, Checks: c.Checks}
-	if err := run.ReplaceFile(path, shown.Write); err != nil {
+	if err := wholefile.Replace(path, shown.Write); err != nil {
 		return fail.Input("write the page: %w", err).WithHint("name another file with --html")
 	}
 	return nil

@@ -20,6 +20,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // The formats of an export.
@@ -122,7 +123,7 @@ func (a App) ExportFile(ctx context.Context, path string, e Export, file string)
 	if err := refuseOwn(file, path); err != nil {
 		return err
 	}
-	if err := run.ReplaceFile(file, func(w io.Writer) error { return a.Export(ctx, path, e, w) }); err != nil {
+	if err := wholefile.Replace(file, func(w io.Writer) error { return a.Export(ctx, path, e, w) }); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
 	return nil

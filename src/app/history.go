@@ -23,6 +23,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Names of files in a history's folder.
@@ -333,7 +334,7 @@ func readAcknowledged(dir string) ([]history.Acknowledgement, error) {
 }
 
 func writeAcknowledged(dir string, known []history.Acknowledgement) error {
-	err := run.ReplaceFile(filepath.Join(dir, AcknowledgedFile), func(w io.Writer) error {
+	err := wholefile.Replace(filepath.Join(dir, AcknowledgedFile), func(w io.Writer) error {
 		to := json.NewEncoder(w)
 		to.SetIndent("", "  ")
 		return to.Encode(known)
@@ -371,7 +372,7 @@ func (a App) writeHistory(provider string, out *HistoryOutcome) error {
 	if err := refuseOwn(at); err != nil {
 		return err
 	}
-	if err := run.ReplaceFile(at, shown.Write); err != nil {
+	if err := wholefile.Replace(at, shown.Write); err != nil {
 		return fail.Input("write the page: %w", err).WithHint("name another file with --page")
 	}
 	return nil

@@ -17,11 +17,12 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/report"
 	"github.com/vhive-serverless/STeLLAR/src/report/page"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // writePage writes a page of some runs, over one that is there.
 func writePage(path, version string, runs ...page.Run) error {
-	if err := run.ReplaceFile(path, page.Page{Version: version, Runs: runs}.Write); err != nil {
+	if err := wholefile.Replace(path, page.Page{Version: version, Runs: runs}.Write); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // The files that are written for users of SeBS, in the folder of an experiment.
@@ -33,7 +34,8 @@ func Translated(t *sebs.Translation, name string) (*experiment.Loaded, error) {
 // writeTranslated writes the experiment file of a translation into a folder, over the one of an earlier translation.
 func writeTranslated(t *sebs.Translation, dir string) error {
 	path := filepath.Join(dir, TranslatedFile)
-	if err := os.WriteFile(path, t.Experiment, 0o644); err != nil { //nolint:gosec // results are for everyone
+	write := func(w io.Writer) error { _, err := w.Write(t.Experiment); return err }
+	if err := wholefile.Replace(path, write); err != nil {
 		return fail.Input("write the translated experiment: %w", err)
 	}
 	return nil
@@ -109,7 +111,7 @@ func writeSeBS(runDir, dir, name string, types []string) (files []string, err er
 	from := filepath.Join(runDir, rec.Results[0].Folder)
 	for _, f := range sebsFiles(name, types) {
 		path := filepath.Join(dir, f.name)
-		if err := run.ReplaceFile(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
+		if err := wholefile.Replace(path, func(w io.Writer) error { return f.write(w, from) }); err != nil {
 			return files, fmt.Errorf("%s: %w", path, err)
 		}
 		files = append(files, path)

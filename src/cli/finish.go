@@ -13,7 +13,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/report"
-	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // summaryFile is the name of the file in a run's folder that has what the terminal showed at its end.
@@ -74,7 +74,7 @@ func writeSummary(o *app.Outcome) error {
 		return err
 	}
 	path := filepath.Join(o.Dir, summaryFile)
-	err := run.ReplaceFile(path, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err })
+	err := wholefile.Replace(path, func(w io.Writer) error { _, err := w.Write(text.Bytes()); return err })
 	if err != nil {
 		return fmt.Errorf("write the summary: %w", err)
 	}

@@ -1,13 +1,13 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/report"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // compare writes how latencies depend on what differs between the sub-experiments: a table and a plot for each axis.
@@ -24,11 +24,12 @@ func (s *reporter) compare(sums []analyze.Summary) error {
 	for i := range s.out.Comparisons {
 		s.out.Comparisons[i].Order = s.rec.Experiment.Ordering()
 	}
-	f, err := os.Create(filepath.Join(s.dir, report.ComparisonFile))
+	err = wholefile.Replace(filepath.Join(s.dir, report.ComparisonFile), func(w io.Writer) error {
+		return report.WriteComparisonCSV(w, s.out.Comparisons)
+	})
 	if err != nil {
-		return fmt.Errorf("write the comparison: %w", err)
+		err = fmt.Errorf("write the comparison: %w", err)
 	}
-	err = errors.Join(report.WriteComparisonCSV(f, s.out.Comparisons), f.Close())
 	s.drawing.Comparisons(s.dir, s.out.Comparisons)
 	return err
 }

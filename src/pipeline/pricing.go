@@ -20,6 +20,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // PricesFile is the name of the file with the prices that a run used, in its folder.
@@ -222,9 +223,8 @@ func usage(row *sample.Sample) price.Usage {
 
 // writePrices keeps the prices with the results.
 func writePrices(path string, sheet *price.Sheet) error {
-	f, err := os.Create(path)
-	if err != nil {
+	if err := wholefile.Replace(path, sheet.Write); err != nil {
 		return fmt.Errorf("write the prices: %w", err)
 	}
-	return errors.Join(sheet.Write(f), f.Close())
+	return nil
 }

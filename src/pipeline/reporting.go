@@ -19,6 +19,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
 	"github.com/vhive-serverless/STeLLAR/src/study/catalog"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // StatisticsFile is the name of the table of statistics, in a run's folder and in each sub-experiment's.
@@ -253,7 +254,7 @@ func Folder(r *run.Run, sub int) string {
 }
 
 func statistics(path string, sums ...analyze.Summary) error {
-	err := run.ReplaceFile(path, func(w io.Writer) error { return analyze.WriteCSV(w, sums) })
+	err := wholefile.Replace(path, func(w io.Writer) error { return analyze.WriteCSV(w, sums) })
 	if err != nil {
 		return fmt.Errorf("write statistics: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // figure is a plot with a head above it: title, subtitle and a legend in rows, so that the legend never hides data.
@@ -182,7 +185,7 @@ func rectangle(c draw.Canvas, col color.Color, left, right, bottom, top vg.Lengt
 	c.FillPolygon(col, []vg.Point{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
 }
 
-// write puts the figure into a file, whose folder it makes; a file that could not be written completely is removed.
+// write puts the figure into a file, whose folder it makes. After an error the file is what it was.
 func (f figure) write(path string, format Format) error {
 	as := f.png
 	if format == SVG {
@@ -195,8 +198,7 @@ func (f figure) write(path string, format Format) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("making the folder of a plot: %w", err)
 	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		_ = os.Remove(path)
+	if err := wholefile.Replace(path, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
 		return fmt.Errorf("writing a plot: %w", err)
 	}
 	return nil

@@ -1,11 +1,10 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"image/color"
+	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // The names of the plot and of the table of where the time of cold starts went, within the run's folder.
@@ -33,11 +33,13 @@ func WriteParts(dir string, all []analyze.Summary) error {
 	if !slices.ContainsFunc(all, func(s analyze.Summary) bool { return s.ColdParts.Count > 0 }) {
 		return nil
 	}
-	table, err := os.Create(filepath.Join(dir, PartsTable))
+	err := wholefile.Replace(filepath.Join(dir, PartsTable), func(w io.Writer) error {
+		return analyze.WritePartsCSV(w, all)
+	})
 	if err != nil {
 		return fmt.Errorf("write the parts of cold starts: %w", err)
 	}
-	return errors.Join(analyze.WritePartsCSV(table, all), table.Close())
+	return nil
 }
 
 // partColors are those of the parts, in their order: sky blue, bluish green, blue, orange.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Ten million rows are written, read back, summarised and drawn within 512 MB. The work is done in a process of its
@@ -190,25 +191,22 @@ func process(t testing.TB, dir string) analyze.Summary {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	bursts, err := sample.CreateBursts(filepath.Join(dir, sample.BurstsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows, err := sample.NewReader(f, f.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows.OmitRequestIDs()
-	c := analyze.NewCollector(analyze.Options{EachBurst: bursts.Append, Resampling: &analyze.Resampling{Seed: 1}})
-	if err := rows.Each(c.Add); err != nil || rows.Torn() != 0 {
+	var s analyze.Summary
+	if err := wholefile.Replace(filepath.Join(dir, sample.BurstsFile), func(w io.Writer) error {
+		bursts := sample.NewBurstWriter(w)
+		c := analyze.NewCollector(analyze.Options{EachBurst: bursts.Append, Resampling: &analyze.Resampling{Seed: 1}})
+		err := rows.Each(c.Add)
+		if err == nil {
+			s, err = c.Summary()
+		}
+		return errors.Join(err, bursts.Flush())
+	}); err != nil || rows.Torn() != 0 {
 		t.Fatalf("%v, torn %d", err, rows.Torn())
-	}
-	s, err := c.Summary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := bursts.Close(); err != nil {
-		t.Fatal(err)
 	}
 	if _, err := drawIn(t.Context(), func(d *Drawing) {
 		d.Plots(dir, Visualization{CDF: true, Bars: true}, s)

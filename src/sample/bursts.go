@@ -1,10 +1,8 @@
 package sample
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 )
@@ -54,17 +52,6 @@ func NewBurstWriter(out io.Writer) *BurstWriter {
 	return b
 }
 
-// CreateBursts makes the file, or replaces the existing one.
-func CreateBursts(path string) (*BurstWriter, error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("write bursts: %w", err)
-	}
-	b := NewBurstWriter(f)
-	b.w.name = path
-	return b, nil
-}
-
 // flushAt is the number of bytes that are collected before they are written.
 const flushAt = 256 << 10
 
@@ -96,7 +83,7 @@ func (b *BurstWriter) Append(l *BurstLine) error {
 	if len(w.buf) < flushAt {
 		return nil
 	}
-	return b.flush()
+	return b.Flush()
 }
 
 func (w *Writer) comma() *Writer {
@@ -104,7 +91,8 @@ func (w *Writer) comma() *Writer {
 	return w
 }
 
-func (b *BurstWriter) flush() error {
+// Flush writes the rest. The error is that of the disk.
+func (b *BurstWriter) Flush() error {
 	w := &b.w
 	if w.err == nil && len(w.buf) > 0 {
 		if _, err := w.out.Write(w.buf); err != nil {
@@ -113,13 +101,4 @@ func (b *BurstWriter) flush() error {
 	}
 	w.buf = w.buf[:0]
 	return w.err
-}
-
-// Close writes the rest, and closes the file that CreateBursts made.
-func (b *BurstWriter) Close() error {
-	err := b.flush()
-	if f, ok := b.w.out.(io.Closer); ok {
-		err = errors.Join(err, f.Close())
-	}
-	return err
 }

@@ -2,11 +2,8 @@ package study
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"path/filepath"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
@@ -66,13 +63,5 @@ func SummarizeCmds(sum *Summary, sub *experiment.SubExperiment, dir string) erro
 	}
 	c := analyze.DescribeCmds(numbers, failed)
 	sum.Latencies.Findings = append(sum.Latencies.Findings, c.Findings()...)
-	return writeFile(filepath.Join(dir, CmdStatisticsFile), c.Write)
-}
-
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write statistics: %w", err)
-	}
-	return errors.Join(write(f), f.Close())
+	return WriteTable(filepath.Join(dir, CmdStatisticsFile), c.Write)
 }

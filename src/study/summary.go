@@ -17,6 +17,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/probe"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // FromLatencies makes the summary of a study whose rows are all in latencies.csv.
@@ -44,23 +45,25 @@ func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, er
 		return Summary{}, fmt.Errorf("read the recorded rows: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read from
-	bursts, err := sample.CreateBursts(filepath.Join(dir, sample.BurstsFile))
-	if err != nil {
-		return Summary{}, err
-	}
-	defer func() { err = errors.Join(err, bursts.Close()) }()
-	opts.EachBurst = bursts.Append
 	rows, err := sample.NewReader(f, f.Name())
 	if err != nil {
 		return Summary{}, err
 	}
 	rows.OmitRequestIDs()
-	c := analyze.NewCollector(opts)
-	if err := rows.Each(c.Add); err != nil {
+	if err := wholefile.Replace(filepath.Join(dir, sample.BurstsFile), func(w io.Writer) error {
+		bursts := sample.NewBurstWriter(w)
+		opts.EachBurst = bursts.Append
+		c := analyze.NewCollector(opts)
+		if err := rows.Each(c.Add); err != nil {
+			return err
+		}
+		var err error
+		if sum.Latencies, err = c.Summary(); err != nil {
+			return err
+		}
+		return bursts.Flush()
+	}); err != nil {
 		return Summary{}, err
-	}
-	if sum.Latencies, err = c.Summary(); err != nil {
-		return sum, err
 	}
 	sub, err := SubExperiment(rec, dir)
 	if err != nil {
@@ -107,11 +110,10 @@ func FromTable[T any](rec *run.Record, dir string, read func(dir string) ([]T, e
 
 // WriteTable writes a table of a summary, over one that is there.
 func WriteTable(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path)
-	if err != nil {
+	if err := wholefile.Replace(path, write); err != nil {
 		return fmt.Errorf("write statistics: %w", err)
 	}
-	return errors.Join(write(f), f.Close())
+	return nil
 }
 
 // result is the record's entry of a sub-experiment's folder.

@@ -1,4 +1,5 @@
-package run
+// Package wholefile writes files of results in one step: a reader sees the old file or the new one, never half of one.
+package wholefile
 
 import (
 	"errors"
@@ -10,9 +11,9 @@ import (
 	"path/filepath"
 )
 
-// ReplaceFile writes a file anew, in one step: after an error or a crash it is what it was. The error is that of write,
+// Replace writes a file anew, in one step: after an error or a crash it is what it was. The error is that of write,
 // or of the file system.
-func ReplaceFile(path string, write func(io.Writer) error) error {
+func Replace(path string, write func(io.Writer) error) error {
 	f, err := CreateBeside(path)
 	if err != nil {
 		return err
