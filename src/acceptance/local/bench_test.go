@@ -19,6 +19,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 	"github.com/vhive-serverless/STeLLAR/src/local"
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
+	"github.com/vhive-serverless/STeLLAR/src/machine"
 )
 
 // The measurement function in Go, built as the tool builds it.
@@ -112,10 +113,44 @@ func drive(b *testing.B, url string) {
 }
 
 // BenchmarkWarmPlatform is a warm request through the platform.
-func BenchmarkWarmPlatform(b *testing.B) { drive(b, onPlatform(b, 600, "f")[0]) }
+func BenchmarkWarmPlatform(b *testing.B) {
+	placed(b, func(b *testing.B) string { return onPlatform(b, 600, "f")[0] })
+}
 
 // BenchmarkWarmNetHTTP is the same function in a process of its own, served by net/http alone.
-func BenchmarkWarmNetHTTP(b *testing.B) { drive(b, onNetHTTP(b, buildFunction(b))) }
+func BenchmarkWarmNetHTTP(b *testing.B) {
+	placed(b, func(b *testing.B) string { return onNetHTTP(b, buildFunction(b)) })
+}
+
+// placed drives what serve starts: first with the client on the same cores, where the kernel decides which threads
+// share one, then with core 0 for the client alone, as --client-cores 0 has it.
+func placed(b *testing.B, serve func(b *testing.B) (url string)) {
+	b.Run("shared", func(b *testing.B) { drive(b, serve(b)) })
+	b.Run("apart", func(b *testing.B) {
+		client, err := machine.ParseCores("0")
+		if err != nil {
+			b.Fatal(err)
+		}
+		others, err := client.Beside()
+		if err != nil {
+			b.Skip(err)
+		}
+		var url string
+		if err := others.Run(func() error { url = serve(b); return nil }); err != nil {
+			b.Fatal(err)
+		}
+		restore, err := client.Bind()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() {
+			if err := restore(); err != nil {
+				b.Error(err)
+			}
+		}()
+		drive(b, url)
+	})
+}
 
 // onNetHTTP starts the function as a process that serves HTTP, and gives its URL.
 func onNetHTTP(b *testing.B, program string) string {
