@@ -22,6 +22,10 @@ func Run(ctx context.Context, w Process) int {
 	defer release()
 	err := fail.Try(func() error {
 		app := c.app()
+		if n := len(w.Args); n > 1 && w.Args[n-1] == completionFlag {
+			complete(c.Stdout, app, w.Args)
+			return nil
+		}
 		return app.RunContext(work, optionsFirst(app.Commands, addressLast(w.Args)))
 	})
 	if d := fail.DefectIn(context.Cause(work)); d != nil && fail.DefectIn(err) == nil {
@@ -109,7 +113,6 @@ func (c *command) app() *cli.App {
 			"plots,\nand removes everything again.\n\n" + example("stellar -c experiments/local/quickstart.json"),
 		Version:                Version(),
 		HideVersion:            true,
-		EnableBashCompletion:   true,
 		UseShortOptionHandling: true,
 		Suggest:                true,
 		Flags:                  c.runFlags(),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -297,32 +296,6 @@ func (c *command) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-func (c *command) completionCommand() *cli.Command {
-	return &cli.Command{
-		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish",
-		Description: example(`source <(stellar completion bash)`),
-		Action: func(cc *cli.Context) error {
-			scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion}
-			switch shell := cc.Args().First(); {
-			case shell == "fish":
-				text, err := cc.App.ToFishCompletion()
-				if err != nil {
-					return err
-				}
-				printf(c.Stdout, "%s", text)
-			case scripts[shell] != "":
-				printf(c.Stdout, "%s", strings.TrimLeft(scripts[shell], "\n"))
-			default:
-				return fail.Input("there is no completion for %q: want bash, zsh or fish", shell)
-			}
-			return nil
-		},
-	}
-}
-
-// completionFlag is the last argument of a command line that is to be completed.
-const completionFlag = "--generate-bash-completion"
-
 // manCommand is for those who package stellar.
 func (c *command) manCommand() *cli.Command {
 	return &cli.Command{
@@ -338,32 +311,3 @@ func (c *command) manCommand() *cli.Command {
 		},
 	}
 }
-
-const bashCompletion = `
-_stellar() {
-  local cur opts
-  cur="${COMP_WORDS[COMP_CWORD]}"
-  if [[ "$cur" == "-"* ]]; then
-    opts=$("${COMP_WORDS[@]:0:$COMP_CWORD}" "$cur" --generate-bash-completion 2>/dev/null)
-  else
-    opts=$("${COMP_WORDS[@]:0:$COMP_CWORD}" --generate-bash-completion 2>/dev/null)
-  fi
-  COMPREPLY=($(compgen -W "$opts" -- "$cur"))
-}
-complete -o bashdefault -o default -F _stellar stellar
-`
-
-const zshCompletion = `
-#compdef stellar
-_stellar() {
-  local -a opts
-  local cur="${words[-1]}"
-  if [[ "$cur" == "-"* ]]; then
-    opts=("${(@f)$(${words[@]:0:#words[@]-1} ${cur} --generate-bash-completion 2>/dev/null)}")
-  else
-    opts=("${(@f)$(${words[@]:0:#words[@]-1} --generate-bash-completion 2>/dev/null)}")
-  fi
-  if [[ -n "${opts[1]}" ]]; then _describe 'values' opts; else _files; fi
-}
-compdef _stellar stellar
-`

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
@@ -17,9 +16,6 @@ func outputOf(t *testing.T, args ...string) string {
 	var out bytes.Buffer
 	w := Process{Args: append([]string{"stellar"}, args...), Stdout: &out, Stderr: io.Discard,
 		Getenv: func(string) string { return "" }}
-	before := os.Args
-	os.Args = w.Args // the library completes what the process was started with
-	defer func() { os.Args = before }()
 	if code := Run(context.Background(), w); code != 0 {
 		t.Fatalf("%q: exit code %d", args, code)
 	}
@@ -55,7 +51,7 @@ func TestEveryCommandAndFlagIsNamed(t *testing.T) {
 		path := strings.Fields(line)
 		if len(path) > 0 {
 			name := path[len(path)-1]
-			above := outputOf(t, append(path[:len(path)-1:len(path)-1], completionFlag)...)
+			above := outputOf(t, append(path[:len(path)-1:len(path)-1], "", completionFlag)...)
 			if !strings.Contains("\n"+above, "\n"+name+":") && !strings.Contains("\n"+above, "\n"+name+"\n") {
 				t.Errorf("bash and zsh do not complete stellar %s", line)
 			}
@@ -77,6 +73,31 @@ func TestEveryCommandAndFlagIsNamed(t *testing.T) {
 			if !strings.Contains(man, "--"+flag) || !strings.Contains(fish, " -l "+flag) {
 				t.Errorf("the manual page or fish does not have stellar %s --%s", line, flag)
 			}
+		}
+	}
+}
+
+// TestCompletions completes parts of command lines: options by their first letters, values of options, and nothing
+// where a file comes.
+func TestCompletions(t *testing.T) {
+	for line, want := range map[string]string{
+		"export --fo":            "--format",
+		"--op":                   "--open",
+		"export --format ":       "csv json markdown openmetrics parquet otlp",
+		"export --log-level ":    "debug info warn error",
+		"-c x.json --json --max": "--max-duration",
+		"export --nothing":       "",
+		"export ":                "",
+		"export latest ":         "",
+		"export --output ":       "",
+		"completion ":            "bash zsh fish",
+		"baseline ":              "set show clear",
+		"history latest --ackno": "--acknowledge",
+		"nothing ":               "",
+	} {
+		got := strings.Fields(outputOf(t, append(strings.Split(line, " "), completionFlag)...))
+		if strings.Join(got, " ") != want {
+			t.Errorf("stellar %s: %q, want %q", line, got, want)
 		}
 	}
 }
