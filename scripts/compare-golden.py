@@ -82,19 +82,25 @@ def effective(num, den, r, z):
     n, k, p = den.sum(), len(num), num.sum() / den.sum()
     if n == k and not r:
         return float(n)
-    v, df = variance(num, den, r)
     if p in (0, 1):
         return float(k)
-    if v == 0:
+    if variance(num, den, r)[0] == 0:
         return float(n)
-    e = off(num, den)
+    df = certainty(num, den, r)
+    return min(float(n), p * (1 - p) / variance(num, den, r)[0] * (z / stats.t.isf(stats.norm.sf(z), df)) ** 2)
+
+
+def certainty(num, den, r):
+    """Degrees of freedom of a proportion's variance."""
+    e, k = off(num, den), len(num)
     if r:
         per = max(1, min(math.ceil((1 + r) / (1 - r)), k // 3))
         e = np.add.reduceat(e, np.arange(0, k, per))
         k = len(e)
+    if not np.any(e):
+        return variance(num, den, r)[1]
     kurtosis = np.mean(e**4) / np.mean(e**2) ** 2
-    df = max(1, min(df, 2 * k / (kurtosis - (k - 3) / (k - 1))))  # Shoemaker, 2003
-    return min(float(n), p * (1 - p) / v * (z / stats.t.isf(stats.norm.sf(z), df)) ** 2)
+    return max(1, min(variance(num, den, r)[1], 2 * k / (kurtosis - (k - 3) / (k - 1))))  # Shoemaker, 2003
 
 
 def enough(bursts, requests, q):
@@ -150,14 +156,19 @@ def rank_sum(a, b):
     return float(stats.mannwhitneyu(a, b, method="asymptotic", use_continuity=True).pvalue)
 
 
-def welch(p, numerators, sizes, r):
-    """The larger one of p and Welch's test, where the sizes of the bursts differ by Smirnov's test."""
+def at_least(p, difference, value, intervals, dfs, tail):
+    """The larger one of p and the probability at which the interval of the difference would end at 0."""
+    half = value - difference[0] if value > 0 else difference[1] - value
+    widths = np.array([high - low for low, high in intervals]) / 2
+    errors, dfs = widths / stats.t.ppf(1 - ALPHA / 2, dfs), np.array(dfs)
+    df = dfs.min() if tail else np.sum(errors**2) ** 2 / np.sum(errors**4 / dfs)
+    t = abs(value) / half * math.hypot(*widths) / math.hypot(*errors)
+    return max(p, float(2 * stats.t.sf(t, df)))
+
+
+def comparable(sizes, r):
     n, m = map(len, sizes)
-    if stats.ks_2samp(*sizes).statistic <= math.sqrt(-math.log(0.025) / 2 * (n + m) / (n * m)):
-        return p
-    v, df = np.transpose([variance(x, d, r) for x, d in zip(numerators, sizes)])
-    t = (numerators[0].sum() / sizes[0].sum() - numerators[1].sum() / sizes[1].sum()) / math.sqrt(v.sum())
-    return max(p, float(2 * stats.t.sf(abs(t), v.sum() ** 2 / np.sum(v**2 / df))))
+    return not r and stats.ks_2samp(*sizes).statistic <= math.sqrt(-math.log(0.025) / 2 * (n + m) / (n * m))
 
 
 def compare(a, b):
@@ -175,9 +186,10 @@ def compare(a, b):
         if q is None:
             values, intervals = [s.sum() / n.sum() for s, n in zip(sums, sizes)], []
             f = correlated([off(s, n) for s, n in zip(sums, sizes)])
-            own, tested = max(common, (f - 1) / (f + 1)), sums
+            own, dfs = max(common, (f - 1) / (f + 1)), []
             for s, n, mean in zip(sums, sizes, values):
                 v, df = variance(s, n, own)
+                dfs.append(df)
                 w = stats.t.ppf(1 - ALPHA / 2, df) * math.sqrt(v) / mean
                 intervals.append([mean * math.exp(-w), mean * math.exp(w)])
             series = [s / n for s, n in zip(sums, sizes)]
@@ -187,20 +199,22 @@ def compare(a, b):
             values = [at(f, q) for f in flat]
             intervals = [enough(len(d), d.sum(), q) for d in sizes]
             limit = at(both, q)
-            tested = [np.array([np.sum(x > limit) for x in s], float) for s in sides]
+            dfs = [certainty(n, d, own) for n, d in zip(num, sizes)]
             series = [np.array([np.sort(x)[math.ceil(len(x) / 2) - 1] for x in s])
                       if q == 0.5 else np.array([np.mean(x > limit) for x in s]) for s in sides]
         row = {"a": float(values[0]), "b": float(values[1])}
         if intervals[0] and intervals[1]:
             if q:
                 row["difference"], row["ratio"] = quantiles(a, b, q, own)
+                intervals = [limits(s, q, own, Z)[:2] for s in sides]
             else:
                 row["difference"] = mover(values[0], values[1], *intervals)
                 logs = mover(math.log(values[0]), math.log(values[1]), np.log(intervals[0]), np.log(intervals[1]))
                 row["ratio"] = [math.exp(v) for v in logs]
             p = rank_sum(*series)
             if p is not None:
-                row["p"] = welch(inflated(p, series), tested, sizes, own)
+                row["p"] = inflated(p, series) if comparable(sizes, own) else at_least(
+                    p, row["difference"], values[1] - values[0], intervals, dfs, q and q > 0.5)
         if q and sizes[0].max() == 1 and not common:  # SciPy's own interval is between whole order statistics
             for key, f in (("scipy_a", flat[0]), ("scipy_b", flat[1])):
                 ci = stats.quantile_test(f, p=q).confidence_interval(0.95)

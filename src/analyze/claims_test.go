@@ -115,6 +115,30 @@ func TestNoDifferenceIsClaimedBetweenSizesOfBursts(t *testing.T) {
 	}
 }
 
+// A run that drifts by a tenth hides no sub-experiment that takes twice as long.
+func TestDriftHidesNoDifference(t *testing.T) {
+	var all []Summary
+	rng := rand.New(rand.NewPCG(12, 12))
+	for i, median := range []float64{20, 20, 20, 20, 20, 40} {
+		c := NewCollector(Options{Identity: Identity{Index: i}, Resampling: &Resampling{Seed: 1, Draws: 300}})
+		for b := range 60 {
+			ms := median * (1 + 0.1*float64(b)/60) * math.Exp(0.01*rng.NormFloat64())
+			c.Add(&sample.Sample{Burst: b, BurstSize: 1, Latency: time.Duration(ms * 1e6), Cost: math.NaN()})
+		}
+		s, err := c.Summary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	labels := []string{"go", "rust", "ruby", "python", "node", "java"}
+	for _, p := range Compare(all, []Axis{{Key: "Runtime", Labels: labels}})[0].Pairs {
+		if p.Differs != (p.Second == "java") {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 // What is true is what is claimed, for nearly every seed.
 func TestFormsAreTold(t *testing.T) {
 	seeds := seedsOf(20)

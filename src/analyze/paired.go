@@ -195,7 +195,7 @@ func (t *test) paired(b *blocks, i, j int) {
 	var slower bool
 	t.p, slower = signedRank(logs)
 	if wider > 1 {
-		t.p = Deflated(t.p, wider)
+		t.p = max(t.p, bySpread(t.ratio.Value.V, ratios, wider, len(logs)))
 	}
 	t.differs = slower && t.ratio.excludes(1)
 }

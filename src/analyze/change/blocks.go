@@ -75,10 +75,9 @@ func (b blocks) total() totals {
 	return t
 }
 
-// beyond are the numbers of requests of each block that take longer than a limit (ms).
-func (b blocks) beyond(limit float64) totals {
-	return totals{numerators: b.count(func(ms float64) bool { return ms > limit }), denominators: b.sizes(),
-		bursts: b.bursts}
+// beyond is the share of each block's requests that take longer than a limit (ms).
+func (b blocks) beyond(limit float64) []float64 {
+	return totals{numerators: b.count(func(ms float64) bool { return ms > limit }), denominators: b.sizes()}.byBurst()
 }
 
 // medians are those of the blocks.

@@ -274,3 +274,30 @@ func TestStallsInARow(t *testing.T) {
 		t.Errorf("in a row %+v, apart %+v", together, apart)
 	}
 }
+
+// TestDriftHidesNoSlowdown: runs that drift by a tenth have few independent bursts, and what takes twice as long is
+// found all the same, also among many comparisons.
+func TestDriftHidesNoSlowdown(t *testing.T) {
+	drifting := func(ms float64, seed uint64) Sub {
+		rng := rand.New(rand.NewPCG(11, seed))
+		list := make([]analyze.Burst, 60)
+		for i := range list {
+			list[i] = analyze.Burst{Number: i, Warm: 5}
+			for range list[i].Warm {
+				now := ms * (1 + 0.1*float64(i)/60) * math.Exp(0.01*rng.NormFloat64())
+				list[i].Latencies = append(list[i].Latencies, now)
+			}
+		}
+		return Sub{Bursts: analyze.MakeBursts(list)}
+	}
+	sides := []Side{{Subs: []Sub{drifting(100, 1)}}, {Subs: []Sub{drifting(200, 2)}}}
+	for range 8 {
+		sides = append(sides, sides[0], sides[0])
+	}
+	got := Compare(sides...)
+	for _, metric := range []string{"warm.p50", "warm.mean"} {
+		if c := find(t, got[0].Subs[0], metric); c.Verdict != Slower {
+			t.Errorf("%s of %d tests: %+v, want slower", metric, got[0].Tests, c)
+		}
+	}
+}

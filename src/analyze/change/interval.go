@@ -21,7 +21,10 @@ type estimated struct {
 	// bursts that an interval needs beyond those that there are; 0: it has one
 	more     int
 	byBurst  []float64 // what the rank-sum test compares, of each block: the metric, or a share of requests
-	tested   totals    // what Welch's test compares: the mean or share, or the share of requests beyond a quantile
+	sizes    []float64 // of these blocks: requests that the metric is made of
+	memory   float64   // autocorrelation of neighbouring blocks with which the interval is made
+	df       float64   // degrees of freedom of its standard error
+	tail     bool      // it is a quantile above the median
 	bursts   int
 	requests int
 	all      int // bursts of the run, also those without such requests; 0: the same as bursts
@@ -109,6 +112,12 @@ func (t totals) freedom() float64 {
 	return 2 * k / (k*fourth/(second*second) - (k-3)/(k-1))
 }
 
+// certainty is the degrees of freedom of a proportion's variance: fewer where few blocks have most of it.
+func (t totals) certainty() float64 {
+	_, df := t.variance()
+	return max(1, min(df, t.freedom()))
+}
+
 // effective is the number of independent requests that say as much of a proportion as the given ones: their number over
 // the design effect (Kish, Survey Sampling, §8.2), and less by the uncertainty of that with few bursts (Korn and
 // Graubard, Survey Methodology 24, 1998). Where few of the bursts have nearly all of the requests that are beyond a
@@ -119,14 +128,14 @@ func (t totals) effective(z float64) float64 {
 	if n == k && t.memory == 0 {
 		return n // bursts of one request: each is an observation
 	}
-	v, df := t.variance()
+	v, _ := t.variance()
 	switch {
 	case p == 0 || p == 1:
 		return k // nothing is known of what requests of one burst would share
 	case v == 0:
 		return n // as in a plan: so many of each burst
 	}
-	df = max(1, min(df, t.freedom()))
+	df := t.certainty()
 	z = max(z, smallestZ) // at 0, where one side is known exactly, both quantiles are 0
 	uncertain := z / distribution.StudentQuantile(math.Erfc(-z/math.Sqrt2)/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)
@@ -155,7 +164,7 @@ func (t totals) begin() (out estimated, ok bool) {
 	}
 	out.Value = analyze.Of(t.ratio())
 	out.more = max(0, analyze.MinBursts-len(t.numerators))
-	out.byBurst, out.tested = t.byBurst(), t
+	out.byBurst, out.sizes, out.memory, out.df = t.byBurst(), t.denominators, t.memory, t.certainty()
 	return out, out.more == 0
 }
 
@@ -172,6 +181,7 @@ func (t totals) average() estimated {
 		return out
 	}
 	v, df := t.variance()
+	out.df = df
 	width := distribution.StudentQuantile(1-analyze.Alpha/2, df) * math.Sqrt(v) / mean
 	out.Low, out.High = analyze.Of(mean*math.Exp(-width)), analyze.Of(mean*math.Exp(width))
 	return out

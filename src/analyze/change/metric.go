@@ -86,12 +86,10 @@ func latencies(part analyze.Part, a, b Sub) []Change {
 			sides[0], sides[1] = of[0].quantile(s.q, belowA), of[1].quantile(s.q, belowB)
 			limit := pooled(of[0].sorted, of[1].sorted, s.q)
 			for i, side := range of {
-				sides[i].tested = side.beyond(limit)
-				sides[i].tested.memory = belowA.memory
 				if s.q == analyze.Median {
 					sides[i].byBurst = side.medians()
 				} else {
-					sides[i].byBurst = sides[i].tested.byBurst()
+					sides[i].byBurst = side.beyond(limit)
 				}
 			}
 		}

@@ -56,7 +56,8 @@ func (l limits) limit(n, z float64) float64 {
 // requests there are, and not of their latencies: else it would be given where those happen to look independent, which
 // is where it is too narrow.
 func (b blocks) quantile(q analyze.Quantile, of totals) estimated {
-	out := estimated{bursts: b.bursts, requests: len(b.sorted)}
+	out := estimated{bursts: b.bursts, requests: len(b.sorted), sizes: of.denominators, memory: of.memory,
+		tail: q > analyze.Median}
 	out.Value = q.Of(b.sorted)
 	if len(b.sorted) == 0 {
 		out.more = analyze.MinBursts
@@ -70,6 +71,7 @@ func (b blocks) quantile(q analyze.Quantile, of totals) estimated {
 		return out
 	}
 	out.limits = &limits{of: b, upTo: of, part: p, n: of.effective(normal975)}
+	out.df = of.certainty()
 	low, high := out.limits.at(normal975)
 	out.Low, out.High = analyze.Of(low), analyze.Of(high)
 	return out

@@ -3,8 +3,6 @@ package change
 import (
 	"math"
 	"slices"
-
-	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
 // Bursts of different sizes: a large one draws the ratio of all to itself, and has few others beside it.
@@ -70,19 +68,4 @@ func differ(a, b []float64) bool {
 		far = max(far, math.Abs(float64(i)/n-float64(k)/m))
 	}
 	return far > math.Sqrt(-math.Log(0.025)/2*(n+m)/(n*m))
-}
-
-// welch is the two-sided probability of two ratios that are as far apart, by Welch's test (Biometrika 34, 1947).
-func welch(a, b totals) float64 {
-	va, dfa := a.variance()
-	vb, dfb := b.variance()
-	off := math.Abs(a.ratio() - b.ratio())
-	switch {
-	case off == 0:
-		return 1
-	case va+vb == 0:
-		return 0
-	}
-	df := (va + vb) * (va + vb) / (va*va/dfa + vb*vb/dfb)
-	return distribution.StudentTails(off/math.Sqrt(va+vb), df)
 }
