@@ -207,7 +207,7 @@ ALL = [
     Fault("disk of output full", OUT[1], {0, 1, 3}, root=True, prepare=OUT[0], workloads=("go", "python", "url")),
     Fault("platform killed", kill_platform, {0, 1, 3}, stages=("deploying functions", "probing"), workloads=LOCAL),
     Fault("every stellar killed", kill_every_stellar, {-9}, workloads=LOCAL),
-    Fault("SIGINT twice", send(INT, INT), {130}),
+    Fault("SIGINT twice", send(INT, INT, pause=1.5), {130}),
     Fault("SIGTERM", send(TERM), {130}),
     Fault("SIGHUP", send(HUP), {130}),
     Fault("disk of state full", STATE[1], {0, 1, 3}, root=True, prepare=STATE[0], workloads=("go", "python", "url")),

@@ -46,11 +46,20 @@ func stopSignals(ignored func(os.Signal) bool) []os.Signal {
 	return stop
 }
 
+// together is the time in which several signals are one: GNU timeout sends its signal to the program and to its process
+// group, so that it arrives twice. A run that left at once for that would leave its functions deployed.
+const together = 500 * time.Millisecond
+
 // awaitSignals cancels the run at the first signal and calls exit at the second.
 func awaitSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc, exit func(code int)) {
 	<-signals
+	over := time.After(together)
 	cancel(fail.With(fail.CodeInterrupted, "interrupted"))
 	say("\nstopping: what was measured is kept, what was deployed is being removed (once more: leave at once)")
+	<-over
+	for len(signals) > 0 {
+		<-signals
+	}
 	<-signals
 	say("left at once: `stellar clean` removes what is still there")
 	exit(fail.CodeInterrupted)
