@@ -62,7 +62,8 @@ type past struct {
 }
 
 // History follows the runs of one experiment in a folder, and writes a page of them. The runs are folders of the
-// folder, or of folders of it, and archives in those places. Of each, only its record and statistics are read.
+// folder, or of folders of it, and archives in those places. Of each, its record and statistics
+// are read, and rows where there are not too many.
 func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*HistoryOutcome, error) {
 	all, leftOut, err := a.pastRuns(ctx, dir)
 	if err != nil {
@@ -131,7 +132,7 @@ func (a App) pastRuns(ctx context.Context, dir string) ([]past, []LeftOut, error
 		if err := ctx.Err(); err != nil {
 			return nil, nil, err
 		}
-		p, kind, err := a.pastRun(dir, path)
+		p, kind, err := a.pastRun(ctx, dir, path)
 		out := LeftOut{Path: path, Kind: kind, Why: kind}
 		switch {
 		case err != nil:
@@ -194,15 +195,12 @@ func isRun(dir string) bool {
 }
 
 // pastRun reads a run; kind says why it is left out, empty: it is not.
-func (a App) pastRun(dir, path string) (p past, kind string, err error) {
+func (a App) pastRun(ctx context.Context, dir, path string) (p past, kind string, err error) {
 	p.path = path
 	full := filepath.Join(dir, path)
 	if archive.Is(full) {
 		var opened *OpenedRun
-		opened, err = openArchive(path, full, func(name string) bool {
-			base := filepath.Base(name)
-			return base == run.RecordFile || base == statisticsFile
-		})
+		opened, err = openPast(path, full)
 		if err != nil {
 			return p, "", err
 		}
@@ -233,6 +231,8 @@ func (a App) pastRun(dir, path string) (p past, kind string, err error) {
 	if p.Failed == "" {
 		if p.Subs, err = pastSubs(full, rec); err != nil {
 			p.Failed = err.Error()
+		} else if err := respectBursts(ctx, full, rec, p.Subs); err != nil {
+			return p, "", err
 		}
 	}
 	return p, "", nil

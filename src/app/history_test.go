@@ -122,14 +122,14 @@ func TestHistoryOfAYear(t *testing.T) {
 }
 
 // packRun makes an archive of a run's folder.
-func packRun(t *testing.T, folder, path string) {
+func packRun(t *testing.T, folder, path string, rows ...string) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var files []archive.File
-	for _, name := range []string{run.RecordFile, "statistics.csv"} {
+	for _, name := range append([]string{run.RecordFile, "statistics.csv"}, rows...) {
 		files = append(files, archive.File{Name: archive.RunDir + "/" + name, Path: filepath.Join(folder, name)})
 	}
 	if err := archive.Write(f, files); err != nil || f.Close() != nil {

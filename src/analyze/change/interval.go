@@ -148,6 +148,12 @@ func alike(a, b *totals) {
 	b.memory = a.memory
 }
 
+// alone sets the memory of one side by itself.
+func (t *totals) alone() {
+	inflation := analyze.Inflation(t.off())
+	t.memory = (inflation - 1) / (inflation + 1)
+}
+
 // lasting is like alike, for averages.
 func lasting(a, b *totals) {
 	inflation := analyze.InflationOfValues(a.off(), b.off())

@@ -185,3 +185,19 @@ func (c *Change) quantiles(a, b limits) {
 		c.Ratio.Low, c.Ratio.High = analyze.Of(lowB/highA), analyze.Of(highB/lowA)
 	}
 }
+
+// Intervals are the median and the 99th percentile (ms) of a part of the requests, with 95 % intervals for which whole
+// bursts are independent, as in comparisons. Without enough bursts there is a value and no interval.
+func (s Sub) Intervals(part analyze.Part) (p50, p99 analyze.Estimate) {
+	of := blocksOf(s.Bursts, part)
+	if len(of.sorted) == 0 {
+		return p50, p99
+	}
+	middle, all, tail := of.upTo(analyze.Median), of.total(), of.upTo(analyze.P99)
+	for _, t := range []*totals{&middle, &all, &tail} {
+		t.alone()
+	}
+	middle.memory = max(middle.memory, all.memory)
+	tail.memory = max(tail.memory, middle.memory)
+	return of.quantile(analyze.Median, middle).Estimate, of.quantile(analyze.P99, tail).Estimate
+}

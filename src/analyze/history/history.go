@@ -33,13 +33,22 @@ type Sub struct {
 	Title  string
 	Failed string // why it has no values; empty: it has
 	Stats  analyze.Summary
+	// the intervals in Stats take whole bursts as independent, not requests
+	WholeBursts bool
 }
 
-// Point is a percentile of one run in ms, with its 95 % interval from order statistics. Without a value, the run is a
-// gap of the series.
+// What an interval takes as independent.
+const (
+	ByBurst   = "bursts"
+	ByRequest = "requests"
+)
+
+// Point is a percentile of one run in ms, with its 95 % interval. Without a value, the run is a gap of the series.
 type Point struct {
 	analyze.Estimate
 	Requests int `json:"requests"`
+	// what the interval takes as independent; empty: there is no interval
+	Independent string `json:"independent,omitempty"`
 }
 
 // Series is a percentile of a sub-experiment over all runs.
@@ -166,16 +175,19 @@ func (h *History) addSeries() {
 			p99 := Series{Sub: sub, Part: p.name, Metric: "p99"}
 			var counts []int
 			for _, r := range h.Runs {
-				of := analyze.Split{}
+				of, independent := analyze.Split{}, ByRequest
 				if sub < len(r.Subs) && r.Failed == "" && r.Subs[sub].Failed == "" {
 					of = p.of(r.Subs[sub].Stats)
+					if r.Subs[sub].WholeBursts {
+						independent = ByBurst
+					}
 					p50.Title, p99.Title = r.Subs[sub].Title, r.Subs[sub].Title
 				}
-				p50.add(of.Count, of.P50, of.CI50)
+				p50.add(of.Count, of.P50, of.CI50, independent)
 				if of.Count < analyze.MinSamples(analyze.Median) {
 					of.P99 = analyze.Value{} // as everywhere
 				}
-				p99.add(of.Count, of.P99, of.CI99)
+				p99.add(of.Count, of.P99, of.CI99, independent)
 				if of.Count > 0 {
 					counts = append(counts, of.Count)
 				}
@@ -192,14 +204,14 @@ func (h *History) addSeries() {
 	}
 }
 
-func (s *Series) add(requests int, v analyze.Value, ci analyze.Interval) {
+func (s *Series) add(requests int, v analyze.Value, ci analyze.Interval, independent string) {
 	p := Point{Requests: requests}
 	if v.OK && v.V <= 0 {
 		v = analyze.Value{} // no latency: what has written it is no clock
 	}
 	p.Value = v
 	if v.OK && ci.OK() {
-		p.Low, p.High = ci.Low, ci.High
+		p.Low, p.High, p.Independent = ci.Low, ci.High, independent
 	}
 	s.Points = append(s.Points, p)
 }

@@ -75,6 +75,7 @@ type historyView struct {
 	NewestFailed  string
 	Changes, Runs table
 	Words         []string
+	Method        string // of the intervals
 	Subs          []historySub
 	Cut           string
 	LeftOut       table
@@ -89,7 +90,7 @@ type historySub struct {
 
 func newHistoryView(h History) historyView {
 	v := historyView{frame: frame{Version: h.Version, Title: "stellar history"}, Open: len(h.Open()),
-		Words: report.HistoryWords(h.History)}
+		Words: report.HistoryWords(h.History), Method: intervalsMethod(h.History)}
 	failed := 0
 	for _, r := range h.Runs {
 		if r.Failed != "" {
@@ -278,4 +279,33 @@ func failedSubs(h History, sub, first int) map[int]string {
 		}
 	}
 	return out
+}
+
+// intervalsMethod says what the intervals of a history take as independent.
+func intervalsMethod(h history.History) string {
+	const bursts, requests = "take whole bursts as independent, as comparisons do", "are those of statistics.csv, " +
+		"which take each request as independent: too narrow where requests of a burst are alike"
+	byBurst, byRequest := 0, 0 // runs
+	for i := range h.Runs {
+		has := func(independent string) bool {
+			return slices.ContainsFunc(h.Series, func(s history.Series) bool {
+				return i < len(s.Points) && s.Points[i].Independent == independent
+			})
+		}
+		if has(history.ByRequest) {
+			byRequest++
+		} else if has(history.ByBurst) {
+			byBurst++
+		}
+	}
+	switch {
+	case byBurst+byRequest == 0:
+		return ""
+	case byRequest == 0:
+		return "The intervals " + bursts + "."
+	case byBurst == 0:
+		return "The intervals " + requests + "."
+	}
+	return fmt.Sprintf("The intervals of %d runs %s. Those of the other %d, whose rows are not here or too many, %s.",
+		byBurst, bursts, byRequest, requests)
 }
