@@ -16,20 +16,22 @@ func (c *command) completionCommand() *cli.Command {
 		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish",
 		Description: example(`source <(stellar completion bash)`),
 		Action: func(cc *cli.Context) error {
-			scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion}
-			switch shell := cc.Args().First(); {
-			case shell == "fish":
-				text, err := cc.App.ToFishCompletion()
-				if err != nil {
+			text, shell := "", cc.Args().First()
+			switch shell {
+			case "bash":
+				text = strings.TrimLeft(bashCompletion, "\n")
+			case "zsh":
+				text = strings.TrimLeft(zshCompletion, "\n")
+			case "fish":
+				var err error
+				if text, err = cc.App.ToFishCompletion(); err != nil {
 					return err
 				}
-				printf(c.Stdout, "%s", text)
-			case scripts[shell] != "":
-				printf(c.Stdout, "%s", strings.TrimLeft(scripts[shell], "\n"))
 			default:
 				return fail.Input("there is no completion for %q: want bash, zsh or fish", shell)
 			}
-			return nil
+			_, err := io.WriteString(c.Stdout, text)
+			return err
 		},
 	}
 }

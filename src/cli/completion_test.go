@@ -5,9 +5,12 @@ import (
 	"context"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // outputOf is what a command line prints on standard output.
@@ -20,6 +23,22 @@ func outputOf(t *testing.T, args ...string) string {
 		t.Fatalf("%q: exit code %d", args, code)
 	}
 	return out.String()
+}
+
+// fullWriter takes nothing.
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestCompletionOnAFullDisk: a script that could not be written is no success.
+func TestCompletionOnAFullDisk(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		w := Process{Args: []string{"stellar", "completion", shell}, Stdout: fullWriter{}, Stderr: io.Discard,
+			Getenv: func(string) string { return "" }}
+		if code := Run(context.Background(), w); code != fail.CodeFailed {
+			t.Errorf("%s: exit code %d", shell, code)
+		}
+	}
 }
 
 // named are the command lines of all commands that are shown, with the names of their flags.
