@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -219,7 +220,7 @@ func upwards(v float64) string {
 
 // FoundWords say which metrics differ, and of how many nothing can be said.
 func FoundWords(c Changed) []string {
-	var out []string
+	var out, apart []string
 	few, metrics := 0, 0
 	for _, sub := range c.Subs {
 		var found []string
@@ -235,6 +236,8 @@ func FoundWords(c Changed) []string {
 					strings.TrimLeft(value, "+-")))
 			case m.Verdict == change.TooFew, m.Verdict == change.NoData:
 				few++
+			case leavesOutZero(m) && !slices.Contains(apart, metricWords(m.Metric)):
+				apart = append(apart, metricWords(m.Metric))
 			}
 		}
 		if len(found) > 0 {
@@ -244,11 +247,21 @@ func FoundWords(c Changed) []string {
 	if len(out) == 0 && few < metrics {
 		out = append(out, "no difference found")
 	}
+	if len(apart) > 0 {
+		out = append(out, "of "+strings.Join(apart, ", ")+" the interval leaves out 0, but the test does not find a "+
+			"difference: it takes both, and the test is corrected for how many are made")
+	}
 	if few > 0 {
 		out = append(out, fmt.Sprintf("nothing can be said of %d of %s: there are too few samples, or none", few,
 			counted(metrics, "metric")))
 	}
 	return out
+}
+
+// leavesOutZero reports whether the interval of a change has no 0 in it.
+func leavesOutZero(m change.Change) bool {
+	e := m.Relative()
+	return e.Low.OK && e.High.OK && (e.Low.V > 0 || e.High.V < 0)
 }
 
 // ChangeMethod says how differences are found.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
@@ -91,5 +92,26 @@ func TestChangeWordsOfWhatWasFree(t *testing.T) {
 	const want = "x: B's USD/1M is higher by 0.25 USD (95 %: +0.2…+0.3)"
 	if len(found) != 1 || found[0] != want {
 		t.Errorf("%q, want %q", found, want)
+	}
+}
+
+// TestIntervalsWithoutZero: a test that finds nothing beside an interval that leaves out 0 is explained.
+func TestIntervalsWithoutZero(t *testing.T) {
+	apart := change.Change{Metric: "all.p99", Unit: change.MS, Ratio: estimated(0.2, 0.1, 0.7), P: analyze.Of(0.09),
+		Verdict: change.None}
+	points := change.Change{Metric: "errors", Unit: change.Points, Difference: estimated(2, 1, 3), Verdict: change.None}
+	around := change.Change{Metric: "all.p50", Unit: change.MS, Ratio: estimated(1, 0.9, 1.1), Verdict: change.None}
+	for _, c := range []struct {
+		changes []change.Change
+		want    string
+	}{
+		{[]change.Change{around, apart, points}, "of all p99, error share the interval leaves out 0, but the test does " +
+			"not find a difference: it takes both, and the test is corrected for how many are made"},
+		{[]change.Change{around}, ""},
+	} {
+		words := FoundWords(Changed{Result: change.Result{Subs: []change.Pair{{Title: "t", Changes: c.changes}}}})
+		if got := strings.Join(words[1:], "|"); words[0] != "no difference found" || got != c.want {
+			t.Errorf("%q, want %q", words, c.want)
+		}
 	}
 }
