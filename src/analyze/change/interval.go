@@ -128,14 +128,14 @@ func (t totals) effective(z float64) float64 {
 	if n == k && t.memory == 0 {
 		return n // bursts of one request: each is an observation
 	}
-	v, _ := t.variance()
+	v, df := t.variance()
 	switch {
 	case p == 0 || p == 1:
 		return k // nothing is known of what requests of one burst would share
 	case v == 0:
 		return n // as in a plan: so many of each burst
 	}
-	df := t.certainty()
+	df = max(1, min(df, t.freedom()))
 	z = max(z, smallestZ) // at 0, where one side is known exactly, both quantiles are 0
 	uncertain := z / distribution.StudentQuantile(math.Erfc(-z/math.Sqrt2)/2, df)
 	return min(n, p*(1-p)/v*uncertain*uncertain)
