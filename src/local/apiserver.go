@@ -37,6 +37,9 @@ type apiServer struct {
 	closed bool
 }
 
+// address is where it listens.
+func (s *apiServer) address() string { return s.listener.Addr().String() }
+
 // serve accepts connections until the listener is closed.
 func (s *apiServer) serve() {
 	for {

@@ -11,7 +11,7 @@ import (
 // checked.
 func (in *instance) isOwn(conn net.Conn) bool {
 	<-in.spawned
-	return sandbox.HoldsConnection(conn, int(in.pid.Load()), in.marker())
+	return sandbox.HoldsConnection(conn, int(in.pid.Load()), in.marker(), &in.fn.holder)
 }
 
 // marker is in the environment of the instance's process and of its children.

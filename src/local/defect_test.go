@@ -30,7 +30,7 @@ func TestPanicEndsThePlatform(t *testing.T) {
 	served := make(chan error, 1)
 	fail.Go(func(err error) { served <- err }, func() { served <- p.Serve(t.Context()) })
 	getOK(t, deployTo(t, client.New(p.ControlURL(), testToken), nil))
-	if _, err := sandbox.NewPool(nil, p.defect); err != nil {
+	if _, err := sandbox.NewPool(nil, t.TempDir(), p.defect); err != nil {
 		t.Fatal(err)
 	}
 	select {

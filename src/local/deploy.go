@@ -119,10 +119,14 @@ func (p *Platform) prepare(ctx context.Context, service string, spec client.Func
 	if f.pkg, err = p.packages.open(ctx, spec.Artifact, alone); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(spec.Runtime, "nodejs") {
-		f.hidden = neighbours(f.pkg.dir)
-	}
 	if err := f.launch.check(f.pkg.dir, spec.Handler); err != nil {
+		return nil, errors.Join(err, f.pkg.release())
+	}
+	var hidden []string
+	if strings.HasPrefix(spec.Runtime, "nodejs") {
+		hidden = neighbours(f.pkg.dir)
+	}
+	if f.view, err = sandbox.NewView(p.opts.Dir, f.launch.folders(f.pkg.dir), hidden); err != nil {
 		return nil, errors.Join(err, f.pkg.release())
 	}
 	return f, nil

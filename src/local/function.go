@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
 	"github.com/vhive-serverless/STeLLAR/src/local/container"
+	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
 // function is one version of a deployed function: its instances and the requests that wait for them.
@@ -20,7 +22,8 @@ type function struct {
 	spec      client.FunctionSpec
 	pkg       *pkg             // nil for an image
 	launch    *launch          // likewise
-	hidden    []string         // folders that its instances must not look into
+	view      *sandbox.View    // likewise: what its instances see
+	holder    atomic.Int32     // likewise: see sandbox.HoldsConnection
 	image     *container.Image // nil for a ZIP package
 	log       *logFile         // shared with the versions before and after it
 	timeout   time.Duration

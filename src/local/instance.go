@@ -1,19 +1,16 @@
 package local
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
-	"github.com/vhive-serverless/STeLLAR/src/local/client"
 	"github.com/vhive-serverless/STeLLAR/src/local/sandbox"
 )
 
@@ -99,25 +96,11 @@ func (in *instance) start() {
 // launch prepares everything an instance needs and starts it; the channel gives the last line of its output.
 func (in *instance) launch() (body running, last chan string, err error) {
 	p := in.fn.platform
-	in.tmp = in.tmpDir()
-	if err := os.MkdirAll(in.tmp, 0o700); err != nil {
-		return nil, nil, err
-	}
-	api := ""
-	if in.fn.spec.ImageContract != client.ContractHTTP {
-		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, nil, err
-		}
-		in.api = in.newAPI(listener)
-		fail.Go(p.defect, in.api.serve)
-		api = listener.Addr().String()
-	}
 	start := in.startProcess
 	if in.fn.image != nil {
 		start = in.startContainer
 	}
-	body, output, err := start(api)
+	body, output, err := start()
 	if err != nil {
 		return nil, nil, err
 	}

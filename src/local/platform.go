@@ -104,7 +104,7 @@ func (p *Platform) open() error {
 		return fail.With(fail.CodeFailed, "local platform: write to the watcher: %w", err)
 	}
 	groups := sandbox.OpenGroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)
-	if p.sandboxes, err = sandbox.NewPool(groups, p.defect); err != nil {
+	if p.sandboxes, err = sandbox.NewPool(groups, p.opts.Dir, p.defect); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: %w", errors.Join(err, groups.Close()))
 	}
 	listen := func(port int, what string) (net.Listener, error) {

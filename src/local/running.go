@@ -2,9 +2,9 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,9 +42,9 @@ var (
 )
 
 const (
-	memoryPerCPU = 1769                  // MB of function memory that buy one CPU on Lambda
-	cpuPeriod    = 20 * time.Millisecond // of the CPU quota: Lambda's, not the kernel's default of 100 ms
-	leastQuota   = time.Millisecond      // the kernel takes no less
+	memoryPerCPU = 1769             // MB of function memory that buy one CPU on Lambda
+	cpuPeriod    = sandbox.Period   // of the CPU quota
+	leastQuota   = time.Millisecond // the kernel takes no less
 )
 
 // limitCPU gives an instance the share of a CPU that the function's memory has on Lambda.
@@ -66,7 +66,7 @@ func (p watchedProcess) Release() error {
 }
 
 // startProcess starts the function's program in a cell; the caller reads its output to the end.
-func (in *instance) startProcess(api string) (body running, output io.ReadCloser, err error) {
+func (in *instance) startProcess() (body running, output io.ReadCloser, err error) {
 	defer close(in.spawned)
 	p := in.fn.platform
 	cell, err := p.sandboxes.Acquire()
@@ -78,33 +78,23 @@ func (in *instance) startProcess(api string) (body running, output io.ReadCloser
 		_ = cell.Discard()
 		return nil, nil, fmt.Errorf("limit memory: %w", err)
 	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		_ = cell.Discard()
-		return nil, nil, err
-	}
+	in.tmp, in.api = cell.Tmp(), in.newAPI(cell.Listener())
 	path, args := in.fn.launch.command(in.fn.pkg.dir, in.fn.spec.Handler)
 	proc := &sandbox.Process{
-		Path: path, Args: args, Dir: in.fn.pkg.dir, Env: in.environment(api), Output: write, Marker: in.marker(),
+		Path: path, Args: args, Dir: in.fn.pkg.dir, Env: in.environment(in.api.address()), Marker: in.marker(),
+		View: in.fn.view,
 	}
 	if cell.HasPrivateTmp() {
 		proc.Env = append(proc.Env, "TMPDIR="+sandbox.PrivateTmp)
-		proc.Tmp = in.tmp
-		folders, skeleton := in.fn.launch.folders(in.fn.pkg.dir), filepath.Join(p.opts.Dir, "skeleton")
-		if err := proc.Show(folders, in.fn.hidden, skeleton); err != nil {
-			_ = cell.Discard()
-			return nil, nil, errors.Join(err, read.Close(), write.Close())
-		}
 	} else {
 		proc.Env = append(proc.Env, "TMPDIR="+in.tmp)
 		p.noteSharedTmp()
 	}
-	err = cell.Start(proc)
-	_ = write.Close()
+	read, err := cell.Start(proc)
 	if err != nil {
-		_ = read.Close()
 		return nil, nil, err
 	}
+	fail.Go(p.defect, in.api.serve) // what connects before waits
 	in.pid.Store(int64(proc.PID()))
 	p.watch.add(proc.PID())
 	return watchedProcess{proc, p.watch}, read, nil
@@ -181,7 +171,21 @@ func (p *Platform) openImage(ctx context.Context, spec *client.FunctionSpec) (*c
 const containerTime = 30 * time.Second
 
 // startContainer makes and starts a container of the function's image, both within the request.
-func (in *instance) startContainer(api string) (body running, output io.ReadCloser, err error) {
+func (in *instance) startContainer() (body running, output io.ReadCloser, err error) {
+	in.tmp = in.tmpDir()
+	if err := os.MkdirAll(in.tmp, 0o700); err != nil {
+		return nil, nil, err
+	}
+	api := ""
+	if in.fn.spec.ImageContract != client.ContractHTTP {
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, nil, err
+		}
+		in.api = in.newAPI(listener)
+		fail.Go(in.fn.platform.defect, in.api.serve)
+		api = in.api.address()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), in.fn.platform.opts.InitTimeout+containerTime)
 	defer cancel()
 	var c *container.Container

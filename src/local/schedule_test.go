@@ -338,13 +338,25 @@ func TestDelete(t *testing.T) {
 		held <- r
 	}()
 	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	var folders []string
+	for _, in := range p.everyInstance() {
+		folders = append(folders, in.tmpDir())
+	}
+	if len(folders) == 0 || slices.ContainsFunc(folders, absent) {
+		t.Errorf("folders of the instances: %v", folders)
+	}
 	if err := c.Delete(t.Context(), "s"); err != nil {
 		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if !absent(folder) {
+			t.Errorf("%s is left", folder)
+		}
 	}
 	if alive(idle.PID) || p.Status().Instances != 0 || len(p.packages.all) != 0 {
 		t.Error("something is left after delete")
 	}
-	for _, sub := range []string{"packages", "logs", "tmp"} {
+	for _, sub := range []string{"packages", "logs"} {
 		if left := entriesOf(t, p.opts.Dir, sub); len(left) > 0 {
 			t.Errorf("left in %s: %v", sub, left)
 		}

@@ -48,8 +48,13 @@ func (p *Platform) watchTmp() {
 	}
 }
 
-// tmpDir is the folder on this machine's disk that is the instance's /tmp, or its TMPDIR.
-func (in *instance) tmpDir() string { return filepath.Join(in.fn.platform.opts.Dir, "tmp", in.id) }
+// tmpDir is the folder on this machine's disk that is the instance's /tmp, or its TMPDIR: its cell's, or a container's.
+func (in *instance) tmpDir() string {
+	if cell := in.cell.Load(); cell != nil {
+		return cell.Tmp()
+	}
+	return filepath.Join(in.fn.platform.opts.Dir, "tmp", in.id)
+}
 
 // everyInstance lists the instances of all functions.
 func (p *Platform) everyInstance() []*instance {

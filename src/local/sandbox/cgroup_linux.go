@@ -8,12 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,17 +21,6 @@ type Groups struct {
 	cpu    string // v1: folder in the cpu hierarchy; v2: the same folder as memory
 	v2     bool
 	next   atomic.Int64
-}
-
-// cgroup is the group of one instance; an empty folder means that nothing is enforced.
-type cgroup struct {
-	parent *Groups
-	memory string
-	cpu    string
-	peakAt int      // a file that is kept open, because it is read for every request; -1: not open
-	folder *os.File // v2: the folder that the process is born in
-
-	mu sync.Mutex // guards peakAt, once the instance runs
 }
 
 // OpenGroups makes the platform's branch, named by its id, in the first place where that is allowed.
@@ -206,15 +191,19 @@ func put(dir, name, value string) error {
 	if err != nil {
 		return err
 	}
-	for {
-		if _, err = unix.Write(fd, []byte(value)); !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err != nil {
+	if err = write(fd, value); err != nil {
 		err = &fs.PathError{Op: "write", Path: path, Err: err}
 	}
 	return errors.Join(err, unix.Close(fd))
+}
+
+// write writes an open control file.
+func write(fd int, value string) error {
+	for {
+		if _, err := unix.Write(fd, []byte(value)); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 // openControl opens a control file.
@@ -230,33 +219,6 @@ func openControl(path string, mode int) (fd int, err error) {
 	}
 }
 
-// make makes the group of one instance, without limits yet.
-func (c *Groups) make() (*cgroup, error) {
-	g := &cgroup{parent: c, peakAt: -1}
-	name := strconv.FormatInt(c.next.Add(1), 10)
-	if c.memory != "" {
-		g.memory = filepath.Join(c.memory, name)
-		if err := os.Mkdir(g.memory, 0o755); err != nil {
-			return nil, fmt.Errorf("control group: %w", err)
-		}
-		g.peakAt, _ = openControl(filepath.Join(g.memory, pick(c.v2, "memory.peak", "memory.max_usage_in_bytes")),
-			unix.O_RDONLY)
-	}
-	if c.cpu != "" {
-		g.cpu = filepath.Join(c.cpu, name)
-		if err := os.Mkdir(g.cpu, 0o755); err != nil && !(c.v2 && errors.Is(err, fs.ErrExist)) {
-			return nil, errors.Join(fmt.Errorf("control group: %w", err), g.remove())
-		}
-	}
-	if c.v2 {
-		var err error
-		if g.folder, err = os.Open(pick(g.memory != "", g.memory, g.cpu)); err != nil {
-			return nil, errors.Join(fmt.Errorf("control group: %w", err), g.remove())
-		}
-	}
-	return g, nil
-}
-
 func pick(first bool, a, b string) string {
 	if first {
 		return a
@@ -267,146 +229,6 @@ func pick(first bool, a, b string) string {
 // Close removes the platform's branch; its instances' groups must be gone.
 func (c *Groups) Close() error {
 	return errors.Join(removeGroup(c.memory), removeGroup(c.cpu))
-}
-
-// join moves the calling OS thread into the group, so that its child is born there; version 2 does that by itself.
-func (g *cgroup) join() error {
-	if g.parent.v2 {
-		return nil
-	}
-	tid := strconv.Itoa(syscall.Gettid())
-	for _, dir := range []string{g.memory, g.cpu} {
-		if dir == "" {
-			continue
-		}
-		if err := put(dir, "tasks", tid); err != nil {
-			return fmt.Errorf("control group: %w", err)
-		}
-	}
-	return nil
-}
-
-// setBirthplace lets the process start in a version 2 group.
-func (g *cgroup) setBirthplace(sys *syscall.SysProcAttr) {
-	if g.folder != nil {
-		sys.UseCgroupFD, sys.CgroupFD = true, int(g.folder.Fd())
-	}
-}
-
-// limitMemory caps the memory of the group, swap included.
-func (g *cgroup) limitMemory(mb int) error {
-	if g.memory == "" {
-		return nil
-	}
-	bytes := strconv.FormatInt(int64(mb)<<20, 10)
-	if g.parent.v2 {
-		_ = put(g.memory, "memory.swap.max", "0") // absent where the kernel has no swap accounting
-		return put(g.memory, "memory.max", bytes)
-	}
-	if err := put(g.memory, "memory.limit_in_bytes", bytes); err != nil {
-		return err
-	}
-	_ = put(g.memory, "memory.memsw.limit_in_bytes", bytes)
-	return nil
-}
-
-// limitCPU allows the group the given processor time in every period; the kernel accepts no less than 1 ms of either.
-func (g *cgroup) limitCPU(quota, period time.Duration) error {
-	if g.cpu == "" {
-		return nil
-	}
-	quotaText, periodText := strconv.FormatInt(quota.Microseconds(), 10), strconv.FormatInt(period.Microseconds(), 10)
-	if g.parent.v2 {
-		return put(g.cpu, "cpu.max", quotaText+" "+periodText)
-	}
-	if err := put(g.cpu, "cpu.cfs_period_us", periodText); err != nil {
-		return err
-	}
-	return put(g.cpu, "cpu.cfs_quota_us", quotaText)
-}
-
-// peak gives the most memory that the group has used, in bytes, 0 where that is not known.
-func (g *cgroup) peak() int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.peakAt < 0 {
-		return 0
-	}
-	var buf [32]byte
-	n, _ := unix.Pread(g.peakAt, buf[:], 0)
-	v, _ := strconv.ParseInt(string(bytes.TrimSpace(buf[:max(n, 0)])), 10, 64)
-	return v
-}
-
-// processes is the file that lists the group's processes, empty where there is no group.
-func (g *cgroup) processes() string {
-	if dir := pick(g.memory != "", g.memory, g.cpu); dir != "" {
-		return filepath.Join(dir, "cgroup.procs")
-	}
-	return ""
-}
-
-// outOfMemory reports whether the kernel has killed in the group because of its memory limit.
-func (g *cgroup) outOfMemory() bool {
-	if g.memory == "" {
-		return false
-	}
-	text, _ := os.ReadFile(filepath.Join(g.memory, pick(g.parent.v2, "memory.events", "memory.oom_control")))
-	for line := range strings.Lines(string(text)) {
-		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			return strings.TrimSpace(n) != "0"
-		}
-	}
-	return false
-}
-
-// holdsAll reports that everything that the process starts is in the group, so that remove ends it.
-func (g *cgroup) holdsAll() bool { return g.memory != "" || g.cpu != "" }
-
-// remove ends whatever is still in the group (a process may have left its process group) and removes it.
-func (g *cgroup) remove() error {
-	if g.folder != nil {
-		_ = g.folder.Close()
-	}
-	g.mu.Lock()
-	if g.peakAt >= 0 {
-		_ = unix.Close(g.peakAt)
-		g.peakAt = -1
-	}
-	g.mu.Unlock()
-	return errors.Join(removeGroup(g.memory), removeGroup(g.cpu))
-}
-
-// removeGroup removes a group and those below it, and kills what is in them; a missing one is no error.
-func removeGroup(dir string) error {
-	if dir == "" {
-		return nil
-	}
-	children, _ := os.ReadDir(dir)
-	for _, child := range children {
-		if child.IsDir() {
-			_ = removeGroup(filepath.Join(dir, child.Name()))
-		}
-	}
-	var err error
-	for wait := time.Millisecond; wait < 2*time.Second; wait *= 2 {
-		if err = os.Remove(dir); err == nil || errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		killMembers(dir)
-		time.Sleep(wait)
-	}
-	return fmt.Errorf("control group: %w", err)
-}
-
-func killMembers(dir string) {
-	list, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-	for _, field := range strings.Fields(string(list)) {
-		// The cells' own threads show as this process until they have ended.
-		if pid, _ := strconv.Atoi(field); pid > 1 && pid != os.Getpid() {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
 }
 
 // RemoveGroups removes what a killed platform of that id left.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -15,8 +16,9 @@ import (
 
 // HoldsConnection reports whether the other end of a connection on this machine is held by a process, one of its
 // descendants, or a process with the marker in its environment. If the kernel does not report the owner of a
-// connection, the answer is yes.
-func HoldsConnection(conn net.Conn, pid int, marker string) bool {
+// connection, the answer is yes. before is the descriptor that the connection of such a process had the last time: the
+// next one's is usually the same.
+func HoldsConnection(conn net.Conn, pid int, marker string, before *atomic.Int32) bool {
 	if pid == 0 {
 		return false
 	}
@@ -25,42 +27,56 @@ func HoldsConnection(conn net.Conn, pid int, marker string) bool {
 		return !errors.Is(err, syscall.ENOENT) // it has ended: the answer is not needed
 	}
 	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
-	if holds(pid, want) {
+	if fd := int(before.Load()); isFile(pid, strconv.Itoa(fd), want) {
+		return true
+	}
+	if fd, ok := holds(pid, want); ok {
+		before.Store(int32(fd))
 		return true
 	}
 	table := processTable()
 	for _, child := range descendants(table, pid) {
-		if holds(child, want) {
+		if _, ok := holds(child, want); ok {
 			return true
 		}
 	}
 	for other := range table {
-		if other != self() && hasMarker(other, marker) && holds(other, want) {
+		if other == self() || !hasMarker(other, marker) {
+			continue
+		}
+		if _, ok := holds(other, want); ok {
 			return true
 		}
 	}
 	return false
 }
 
-// holds reports whether a process has the file open. It looks at the newest descriptors first: a new connection is
+// holds finds the descriptor with which a process has the file open. It looks at the newest first: a new connection is
 // usually the last. System calls alone do it, because os.Open and os.Readlink make three times as many of it, and every
 // cold start waits for the answer.
-func holds(pid int, file string) bool {
-	at := "/proc/" + strconv.Itoa(pid) + "/fd"
-	dir, err := openControl(at, unix.O_RDONLY|unix.O_DIRECTORY)
+func holds(pid int, file string) (fd int, ok bool) {
+	dir, err := openControl(descriptors(pid), unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return false
+		return 0, false
 	}
 	defer unix.Close(dir)
-	target := make([]byte, len(file)+1) // a longer name is cut, and differs all the same
 	for _, name := range slices.Backward(namesIn(dir)) {
-		n, err := readLink(at+"/"+name, target)
-		if err == nil && string(target[:n]) == file {
-			return true
+		if isFile(pid, name, file) {
+			fd, err := strconv.Atoi(name)
+			return fd, err == nil
 		}
 	}
-	return false
+	return 0, false
 }
+
+// isFile reports whether a process's descriptor is that file.
+func isFile(pid int, descriptor, file string) bool {
+	target := make([]byte, len(file)+1) // a longer name is cut, and differs all the same
+	n, err := readLink(descriptors(pid)+"/"+descriptor, target)
+	return err == nil && string(target[:n]) == file
+}
+
+func descriptors(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/fd" }
 
 // namesIn lists an open folder, as far as it can be read, in the order of the kernel: descriptors by their numbers.
 func namesIn(dir int) (names []string) {

@@ -42,16 +42,16 @@ func TestHoldsFindsEveryDescriptor(t *testing.T) {
 	}
 	young := pair()
 	for name, socket := range map[string]string{"old": old, "young": young} {
-		if !holds(os.Getpid(), socket) {
+		if _, ok := holds(os.Getpid(), socket); !ok {
 			t.Errorf("the %s connection %s is not found", name, socket)
 		}
 	}
 	for _, other := range []string{"socket:[0]", old[:len(old)-1], old + "0", ""} {
-		if holds(os.Getpid(), other) {
+		if _, ok := holds(os.Getpid(), other); ok {
 			t.Errorf("%q is found, which is no file of this process", other)
 		}
 	}
-	if holds(1<<22+1, old) {
+	if _, ok := holds(1<<22+1, old); ok {
 		t.Error("a process that does not exist holds a connection")
 	}
 }

@@ -3,6 +3,8 @@
 // function has started (EndDescendants, EndStrays, RemoveGroups). Without Linux it offers what a process group can do.
 package sandbox
 
+import "time"
+
 // Level is how much of this machine a platform and its functions see.
 type Level string
 
@@ -18,3 +20,6 @@ type Limits struct {
 	CPU    bool
 	Why    string
 }
+
+// Period is the period of a processor time quota that cells are made with: Lambda's, not the kernel's default of 100 ms.
+const Period = 20 * time.Millisecond

@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"syscall"
 
@@ -126,39 +124,6 @@ func bindMount(source, target string, readOnly bool) error {
 	}
 	if err := unix.Mount("", target, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|keep, ""); err != nil {
 		return fmt.Errorf("mount %s read-only: %w", target, err)
-	}
-	return nil
-}
-
-// mount gives the calling thread's namespace the process's own /tmp and its read-only folders. They are opened first,
-// because they may lie below /tmp.
-func (p *Process) mount() error {
-	show := slices.Concat(p.stubs, p.readOnly)
-	var open []int
-	defer func() {
-		for _, fd := range open {
-			_ = unix.Close(fd)
-		}
-	}()
-	for _, f := range show {
-		fd, err := unix.Open(f.source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("open %s: %w", f.source, err)
-		}
-		open = append(open, fd)
-	}
-	if err := bindMount(p.Tmp, PrivateTmp, false); err != nil {
-		return err
-	}
-	for _, f := range p.stubs {
-		if err := os.Mkdir(f.target, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	for i, f := range show {
-		if err := bindMount("/proc/self/fd/"+strconv.Itoa(open[i]), f.target, true); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestPanicOnTheThreadOfACell(t *testing.T) {
 
 // New cells are made for those that are taken.
 func TestRestock(t *testing.T) {
-	p, err := NewPool(OpenGroups("stellar-test-restock", false, false), func(err error) { t.Error(err) })
+	p, err := NewPool(OpenGroups("stellar-test-restock", false, false), t.TempDir(), func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}

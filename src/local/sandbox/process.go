@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,14 +18,11 @@ type Process struct {
 	Path   string   // of its program
 	Args   []string // its name first
 	Env    []string
-	Dir    string   // working directory
-	Output *os.File // stdout and stderr
-	Marker string   // is in its environment, and so in that of what it starts; see EndStrays
-	Tmp    string   // the folder that it sees as /tmp, in a cell with a private /tmp
+	Dir    string // working directory
+	Marker string // is in its environment, and so in that of what it starts; see EndStrays
+	View   *View  // what it sees, in a cell with a private /tmp
 
-	cell     *Cell
-	readOnly []shownFolder // folders that it cannot write to, in a cell with a private /tmp
-	stubs    []shownFolder // what the former need to be mounted at, where they lie below /tmp
+	cell *Cell
 
 	started chan error    // of one place: gets the outcome of the start
 	exited  chan struct{} // closed once it is reaped and its group is killed
@@ -38,39 +32,6 @@ type Process struct {
 	pid    int
 	reaped bool
 	meter  *resident.Meter // made by the first Peak
-}
-
-// shownFolder is a folder of this machine and where an instance sees it.
-type shownFolder struct{ source, target string }
-
-// Show makes the process see folders read-only at their paths. For those that its own /tmp would hide, skeleton is a
-// folder with the empty folders to mount them at, the same for all instances: making them for each would take longer
-// than the rest of a cold start here. Hidden folders are empty for it.
-func (p *Process) Show(folders, hidden []string, skeleton string) error {
-	if err := os.MkdirAll(filepath.Join(skeleton, ".empty"), 0o755); err != nil {
-		return err
-	}
-	for _, dir := range hidden {
-		if !strings.HasPrefix(dir, PrivateTmp+"/") {
-			p.readOnly = append(p.readOnly, shownFolder{filepath.Join(skeleton, ".empty"), dir})
-		}
-	}
-	for _, dir := range folders {
-		p.readOnly = append(p.readOnly, shownFolder{dir, dir})
-		below, ok := strings.CutPrefix(dir, PrivateTmp+"/")
-		if !ok {
-			continue
-		}
-		if err := os.MkdirAll(filepath.Join(skeleton, below), 0o755); err != nil {
-			return err
-		}
-		top, _, _ := strings.Cut(below, "/")
-		stub := shownFolder{filepath.Join(skeleton, top), filepath.Join(PrivateTmp, top)}
-		if !slices.Contains(p.stubs, stub) {
-			p.stubs = append(p.stubs, stub)
-		}
-	}
-	return nil
 }
 
 // run starts the process on the cell's thread and stays with it to its end.
@@ -86,13 +47,13 @@ func (p *Process) run(c *Cell) {
 	dieWithParent(sys)
 	c.group.setBirthplace(sys)
 	if c.private {
-		if err := p.mount(); err != nil {
+		if err := c.mounts.show(p.View); err != nil {
 			p.started <- fmt.Errorf("start %s: %w", p.Path, err)
 			return
 		}
 	}
 	proc, err := os.StartProcess(p.Path, p.Args, &os.ProcAttr{
-		Dir: p.Dir, Env: p.Env, Files: []*os.File{c.null, p.Output, p.Output}, Sys: sys,
+		Dir: p.Dir, Env: p.Env, Files: []*os.File{c.pool.null, c.write, c.write}, Sys: sys,
 	})
 	if err != nil {
 		p.started <- fmt.Errorf("start %s: %w", p.Path, err)
