@@ -311,7 +311,7 @@ func (in *instance) finish(lastLine string) {
 		errs = append(errs, in.fn.left.try(in.body.Release))
 	}
 	if in.tmp != "" {
-		errs = append(errs, in.fn.left.try(func() error { return sandbox.RemoveTree(in.tmp) }))
+		errs = append(errs, in.fn.left.try(in.removeTmp))
 	}
 	if err := errors.Join(errs...); err != nil {
 		in.fn.platform.opts.Warnf("instance %s of function %s: %v", in.id, in.fn.spec.Name, err)

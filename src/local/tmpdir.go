@@ -56,6 +56,14 @@ func (in *instance) tmpDir() string {
 	return filepath.Join(in.fn.platform.opts.Dir, "tmp", in.id)
 }
 
+// removeTmp removes that folder.
+func (in *instance) removeTmp() error {
+	if cell := in.cell.Load(); cell != nil {
+		return cell.RemoveTmp()
+	}
+	return sandbox.RemoveTree(in.tmp)
+}
+
 // everyInstance lists the instances of all functions.
 func (p *Platform) everyInstance() []*instance {
 	var out []*instance

@@ -107,10 +107,7 @@ func (m *Meter) processes() []string {
 	if m.group == "" {
 		return descendants(nil, strconv.Itoa(m.root))
 	}
-	text, err := os.ReadFile(m.group)
-	if err != nil {
-		return nil
-	}
+	text := read(m.group)
 	var all []string
 	// With version 1 a thread of the platform is in the group, so that the instance begins there.
 	own := strconv.Itoa(os.Getpid())
@@ -141,10 +138,33 @@ func descendants(all []string, pid string) []string {
 	return all
 }
 
-// open opens a process's status; -1: it is not there. The system call alone does it: os.Open makes six of it.
-func open(pid string) int {
+// read reads a file of the kernel; empty: it is not there.
+func read(path string) (text []byte) {
+	file := openFile(path)
+	if file < 0 {
+		return nil
+	}
+	defer unix.Close(file)
+	var buf [4096]byte
 	for {
-		file, err := unix.Open("/proc/"+pid+"/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		n, err := unix.Read(file, buf[:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil, n <= 0:
+			return text
+		}
+		text = append(text, buf[:n]...)
+	}
+}
+
+// open opens a process's status; -1: it is not there.
+func open(pid string) int { return openFile("/proc/" + pid + "/status") }
+
+// openFile opens a file by the system call alone: os.Open makes six of it, and the first request waits for them.
+func openFile(path string) int {
+	for {
+		file, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		switch {
 		case err == nil:
 			return file

@@ -81,6 +81,17 @@ func (c *Cell) clear() error {
 	if c.read != nil {
 		_, _ = c.read.Close(), c.write.Close()
 	}
+	return c.RemoveTmp()
+}
+
+// RemoveTmp removes the folder. After an error, it is called again.
+func (c *Cell) RemoveTmp() error {
+	for _, stub := range c.pool.stubs {
+		_ = syscall.Rmdir(filepath.Join(c.tmp, filepath.Base(stub.target)))
+	}
+	if syscall.Rmdir(c.tmp) == nil { // the process has left nothing: RemoveTree takes many more system calls for that
+		return nil
+	}
 	return RemoveTree(c.tmp)
 }
 
@@ -141,8 +152,8 @@ func notJoined(joined chan error) {
 // HasPrivateTmp reports whether the cell's process has a /tmp of its own.
 func (c *Cell) HasPrivateTmp() bool { return c.private }
 
-// Tmp is the folder that the process sees as /tmp, where it has one of its own. It is the caller's to remove, except
-// in a cell that is discarded.
+// Tmp is the folder that the process sees as /tmp, where it has one of its own. The caller calls RemoveTmp, except for a
+// cell that is discarded.
 func (c *Cell) Tmp() string { return c.tmp }
 
 // Listener listens on a port of its own. It is the caller's to close, except in a cell that is discarded.

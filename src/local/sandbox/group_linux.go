@@ -211,7 +211,7 @@ func (g *cgroup) remove() error {
 
 // removeGroup removes a group and those below it, and kills what is in them; a missing one is no error.
 func removeGroup(dir string) error {
-	if dir == "" {
+	if dir == "" || unix.Rmdir(dir) == nil { // it has no processes and no groups below it
 		return nil
 	}
 	children, _ := os.ReadDir(dir)
