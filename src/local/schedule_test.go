@@ -331,7 +331,7 @@ func TestReplaceDrainsTheOldVersion(t *testing.T) {
 func TestDelete(t *testing.T) {
 	p, c := testPlatform(t, nil)
 	url := deployTo(t, c, nil)
-	idle := getOK(t, url)
+	idle := getOK(t, url+"?do=fill&kb=1") // its /tmp is not empty
 	held := make(chan reply, 1)
 	go func() {
 		r, _ := send(http.MethodGet, url+"?do=hang", nil)

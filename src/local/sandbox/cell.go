@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -23,7 +21,8 @@ type Cell struct {
 	group    *cgroup
 	private  bool // it has mounts of its own
 	mounts   ground
-	tmp      string // its folder
+	tmp      folder
+	emptied  bool // its processes have ended, all of them
 	listener net.Listener
 	read     *os.File // ends of the pipe
 	write    *os.File
@@ -34,9 +33,6 @@ type Cell struct {
 // PrivateTmp is the folder that instances have each their own of, where they have mounts of their own.
 const PrivateTmp = "/tmp"
 
-// tmpFolders holds the cells' own folders.
-func tmpFolders(dir string) string { return filepath.Join(dir, "tmp") }
-
 func (s *Pool) newCell() (*Cell, error) {
 	group, err := s.groups.make()
 	if err != nil {
@@ -44,7 +40,6 @@ func (s *Pool) newCell() (*Cell, error) {
 	}
 	c := &Cell{
 		pool: s, group: group, private: s.shared == nil,
-		tmp:  filepath.Join(tmpFolders(s.dir), strconv.FormatInt(s.next.Add(1), 10)),
 		jobs: make(chan *Process, 1), ended: make(chan struct{}),
 	}
 	if err := c.furnish(); err != nil {
@@ -61,8 +56,8 @@ func (s *Pool) newCell() (*Cell, error) {
 
 // furnish makes what the cell has beside its group and its thread.
 func (c *Cell) furnish() error {
-	err := os.Mkdir(c.tmp, 0o700)
-	if err != nil {
+	var err error
+	if c.tmp, err = c.pool.acquireFolder(); err != nil {
 		return err
 	}
 	// Both ends are on this machine: no keep-alive probes.
@@ -82,17 +77,6 @@ func (c *Cell) clear() error {
 		_, _ = c.read.Close(), c.write.Close()
 	}
 	return c.RemoveTmp()
-}
-
-// RemoveTmp removes the folder. After an error, it is called again.
-func (c *Cell) RemoveTmp() error {
-	for _, stub := range c.pool.stubs {
-		_ = syscall.Rmdir(filepath.Join(c.tmp, filepath.Base(stub.target)))
-	}
-	if syscall.Rmdir(c.tmp) == nil { // the process has left nothing: RemoveTree takes many more system calls for that
-		return nil
-	}
-	return RemoveTree(c.tmp)
 }
 
 // outputPipe is a pipe whose writing end is a process's output, and blocks therefore.
@@ -126,7 +110,7 @@ func (c *Cell) thread(joined chan error, defect func(error)) {
 	defer close(c.ended)
 	err := c.group.join()
 	if err == nil && c.private {
-		err = c.mounts.make(c.tmp, c.pool.stubs)
+		err = c.mounts.make(c.tmp.path, c.pool.stubs)
 	}
 	defer c.mounts.leave()
 	dropPrivileges()
@@ -154,7 +138,7 @@ func (c *Cell) HasPrivateTmp() bool { return c.private }
 
 // Tmp is the folder that the process sees as /tmp, where it has one of its own. The caller calls RemoveTmp, except for a
 // cell that is discarded.
-func (c *Cell) Tmp() string { return c.tmp }
+func (c *Cell) Tmp() string { return c.tmp.path }
 
 // Listener listens on a port of its own. It is the caller's to close, except in a cell that is discarded.
 func (c *Cell) Listener() net.Listener { return c.listener }
@@ -168,7 +152,9 @@ func (c *Cell) LimitCPU(quota, period time.Duration) error { return c.group.limi
 // Discard removes a cell that has started nothing.
 func (c *Cell) Discard() error {
 	close(c.jobs)
-	err := errors.Join(c.remove(), c.clear())
+	err := c.remove()
+	c.emptied = err == nil
+	err = errors.Join(err, c.clear())
 	c.pool.replenish()
 	return err
 }
@@ -183,6 +169,7 @@ func (c *Cell) remove() error {
 // closes it. After an error the cell is removed.
 func (c *Cell) Start(p *Process) (output *os.File, err error) {
 	p.cell, p.started, p.exited = c, make(chan error, 1), make(chan struct{})
+	c.tmp.usedAt = time.Now()
 	c.jobs <- p
 	err = <-p.started
 	c.pool.replenish()

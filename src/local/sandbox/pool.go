@@ -15,7 +15,8 @@ type Pool struct {
 	dir    string        // of the platform
 	stubs  []shownFolder // for what is in dir
 	next   atomic.Int64
-	shared error // why instances share this machine's /tmp; nil: each has its own
+	unused chan folder // that instances have left as they were
+	shared error       // why instances share this machine's /tmp; nil: each has its own
 	null   *os.File
 	stock  chan *Cell
 	refill chan struct{}
@@ -42,7 +43,7 @@ func NewPool(groups *Groups, dir string, defect func(error)) (*Pool, error) {
 		return nil, errors.Join(err, null.Close())
 	}
 	s := &Pool{
-		groups: groups, dir: dir, stubs: stubs, null: null, shared: TryPrivateMounts(),
+		groups: groups, dir: dir, unused: make(chan folder, 2*SpareCells), stubs: stubs, null: null, shared: TryPrivateMounts(),
 		stock: make(chan *Cell, SpareCells), refill: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}), defect: defect,
 	}
@@ -103,6 +104,10 @@ func (s *Pool) Close() error {
 	var errs []error
 	for c := range s.stock {
 		errs = append(errs, c.Discard())
+	}
+	close(s.unused)
+	for f := range s.unused {
+		errs = append(errs, s.removeFolder(f))
 	}
 	return errors.Join(append(errs, s.groups.Close(), s.null.Close())...)
 }

@@ -145,5 +145,7 @@ func (p *Process) Release() error {
 			return errors.Join(fmt.Errorf("processes %v do not end", left), p.cell.group.remove())
 		}
 	}
-	return p.cell.group.remove()
+	err := p.cell.group.remove()
+	p.cell.emptied = err == nil && p.cell.group.holdsAll()
+	return err
 }
