@@ -61,7 +61,8 @@ func (c *Cell) furnish() error {
 		return err
 	}
 	// Both ends are on this machine: no keep-alive probes.
-	if c.listener, err = (&net.ListenConfig{KeepAlive: -1}).Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
+	config := net.ListenConfig{KeepAlive: -1}
+	if c.listener, err = config.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
 		return err
 	}
 	c.read, c.write, err = outputPipe()
@@ -136,8 +137,8 @@ func notJoined(joined chan error) {
 // HasPrivateTmp reports whether the cell's process has a /tmp of its own.
 func (c *Cell) HasPrivateTmp() bool { return c.private }
 
-// Tmp is the folder that the process sees as /tmp, where it has one of its own. The caller calls RemoveTmp, except for a
-// cell that is discarded.
+// Tmp is the folder that the process sees as /tmp, where it has one of its own. The caller calls RemoveTmp, except for
+// a cell that is discarded.
 func (c *Cell) Tmp() string { return c.tmp.path }
 
 // Listener listens on a port of its own. It is the caller's to close, except in a cell that is discarded.
@@ -165,8 +166,8 @@ func (c *Cell) remove() error {
 	return c.group.remove()
 }
 
-// Start runs the process in the cell and returns once it is executing its program. output is what it prints; the caller
-// closes it. After an error the cell is removed.
+// Start runs the process in the cell and returns once it is executing its program. output is what it prints; the
+// caller closes it. After an error the cell is removed.
 func (c *Cell) Start(p *Process) (output *os.File, err error) {
 	p.cell, p.started, p.exited = c, make(chan error, 1), make(chan struct{})
 	c.tmp.usedAt = time.Now()

@@ -18,8 +18,8 @@ type ground struct {
 	stubs []shownFolder // are mounted already
 }
 
-// make gives the calling thread, and its children, a mount namespace with tmp as its /tmp, and stubs in it, so that only
-// a function's own folders are left for its start.
+// make gives the calling thread, and its children, a mount namespace with tmp as its /tmp, and stubs in it, so that
+// only a function's own folders are left for its start.
 func (g *ground) make(tmp string, stubs []shownFolder) (err error) {
 	if err := leaveMounts(); err != nil {
 		return err

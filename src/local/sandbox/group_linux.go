@@ -73,10 +73,10 @@ func (g *cgroup) open() (err error) {
 	if g.memory != "" {
 		open(memoryFile, g.memory, pick(v2, "memory.max", "memory.limit_in_bytes"), unix.O_WRONLY)
 		// Absent in old kernels, and where the kernel has no swap accounting.
-		g.files[peakFile], _ = openControl(filepath.Join(g.memory, pick(v2, "memory.peak", "memory.max_usage_in_bytes")),
-			unix.O_RDONLY)
-		g.files[swapFile], _ = openControl(filepath.Join(g.memory, pick(v2, "memory.swap.max",
-			"memory.memsw.limit_in_bytes")), unix.O_WRONLY)
+		peak := pick(v2, "memory.peak", "memory.max_usage_in_bytes")
+		g.files[peakFile], _ = openControl(filepath.Join(g.memory, peak), unix.O_RDONLY)
+		swap := pick(v2, "memory.swap.max", "memory.memsw.limit_in_bytes")
+		g.files[swapFile], _ = openControl(filepath.Join(g.memory, swap), unix.O_WRONLY)
 	}
 	if g.cpu != "" {
 		open(quotaFile, g.cpu, pick(v2, "cpu.max", "cpu.cfs_quota_us"), unix.O_WRONLY)

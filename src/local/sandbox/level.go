@@ -21,5 +21,6 @@ type Limits struct {
 	Why    string
 }
 
-// Period is the period of a processor time quota that cells are made with: Lambda's, not the kernel's default of 100 ms.
+// Period is the period of a processor time quota that cells are made with: Lambda's, not the kernel's default of
+// 100 ms.
 const Period = 20 * time.Millisecond

@@ -28,8 +28,8 @@ type Pool struct {
 // SpareCells is the number of cells that are kept ready.
 const SpareCells = 4
 
-// NewPool makes a pool. dir is the platform's folder, in which the packages of its functions lie; the cells' own folders
-// are in its tmp.
+// NewPool makes a pool. dir is the platform's folder, in which the packages of its functions lie; the cells' own
+// folders are in its tmp.
 func NewPool(groups *Groups, dir string, defect func(error)) (*Pool, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -43,7 +43,8 @@ func NewPool(groups *Groups, dir string, defect func(error)) (*Pool, error) {
 		return nil, errors.Join(err, null.Close())
 	}
 	s := &Pool{
-		groups: groups, dir: dir, unused: make(chan folder, 2*SpareCells), stubs: stubs, null: null, shared: TryPrivateMounts(),
+		groups: groups, dir: dir, unused: make(chan folder, 2*SpareCells),
+		stubs: stubs, null: null, shared: TryPrivateMounts(),
 		stock: make(chan *Cell, SpareCells), refill: make(chan struct{}, 1),
 		stop: make(chan struct{}), done: make(chan struct{}), defect: defect,
 	}
