@@ -126,7 +126,7 @@ func (l Limit) absent(r Result) string {
 	case part == analyze.All.String():
 		return none + "these runs say which requests are cold; use cold." + statistic + " or warm." + statistic
 	}
-	return none + "of too few requests is it said that they were " + part
+	return none + "too few requests, or none, were " + part
 }
 
 // check checks one change.

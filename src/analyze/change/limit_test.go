@@ -96,7 +96,7 @@ func TestCheckWithoutTheMetric(t *testing.T) {
 		"cold.p50>+5%":    {"all.p50", "does not say which requests are cold; there are all.p50"},
 		"cold.share>+5pp": {"errors", "does not say which requests are cold"},
 		"all.p99>+5%":     {"warm.p99", "use cold.p99 or warm.p99"},
-		"cold.p99>+5%":    {"warm.p99", "of too few requests is it said that they were cold"},
+		"cold.p99>+5%":    {"warm.p99", "too few requests, or none, were cold"},
 		"cost>+5%":        {"all.p50", "--prices"},
 	} {
 		l, err := ParseLimit(limit)
