@@ -48,6 +48,7 @@ type Options struct {
 	environ []string // for credential helpers, added to this process's
 	// Leads to the watcher. Without one, instances have their parent-death signal (Linux) or end with their connection.
 	watchPipe    *os.File
+	ownNumbers   bool                             // it is in a namespace of its own for processes
 	stateFile    string                           // removed with the platform; see ServeCommand
 	pid          int                              // of the platform as others see it; 0: ask
 	namespaces   sandbox.Level                    // the best to try; empty: the best of all

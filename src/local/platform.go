@@ -100,7 +100,7 @@ func (p *Platform) open() error {
 		return fail.With(fail.CodeFailed, "local platform: %w", err)
 	}
 	order := watchOrder{Dir: p.opts.Dir, ID: p.id, State: p.opts.stateFile}
-	if p.watch, err = openWatch(p.opts.watchPipe, order); err != nil {
+	if p.watch, err = openWatch(p.opts.watchPipe, order, p.opts.ownNumbers); err != nil {
 		return fail.With(fail.CodeFailed, "local platform: write to the watcher: %w", err)
 	}
 	groups := sandbox.OpenGroups(p.id, !p.opts.NoMemoryLimit, p.opts.CPU == CPUQuota)

@@ -70,7 +70,7 @@ func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts 
 	if err != nil {
 		return fail.Input("local serve is started by stellar, not by hand: %w", err)
 	}
-	opts.watchPipe, opts.pid = pipe, sandbox.OuterPID()
+	opts.watchPipe, opts.pid, opts.ownNumbers = pipe, sandbox.OuterPID(), l == sandbox.LevelFull
 	_ = inheritAlive(platformAliveFD)
 	if err := l.Enter(); err != nil {
 		_, err = fmt.Fprintln(pipe, unfitMark+err.Error())

@@ -20,6 +20,8 @@ import (
 
 // watch is the platform's end of the pipe to its watcher, the process that started it and outlives it.
 type watch struct {
+	ownNumbers bool // the platform's processes have other numbers than the watcher knows them by
+
 	mu   sync.Mutex
 	pipe *os.File
 }
@@ -41,7 +43,7 @@ const (
 )
 
 // openWatch tells the watcher what the platform is. Without a pipe there is no watcher, and the watch is nil.
-func openWatch(pipe *os.File, what watchOrder) (*watch, error) {
+func openWatch(pipe *os.File, what watchOrder, ownNumbers bool) (*watch, error) {
 	if pipe == nil {
 		return nil, nil
 	}
@@ -49,11 +51,19 @@ func openWatch(pipe *os.File, what watchOrder) (*watch, error) {
 	if err == nil {
 		_, err = pipe.Write(append(order, '\n'))
 	}
-	return &watch{pipe: pipe}, err
+	return &watch{pipe: pipe, ownNumbers: ownNumbers}, err
 }
 
-func (w *watch) add(pid int)    { w.send("+" + strconv.Itoa(pid)) }
-func (w *watch) remove(pid int) { w.send("-" + strconv.Itoa(pid)) }
+func (w *watch) add(pid int)    { w.tell("+", pid) }
+func (w *watch) remove(pid int) { w.tell("-", pid) }
+
+// tell reports an instance's process. In a namespace of its own for processes, the kernel ends it with the platform;
+// there its number is another one's for the watcher, who would kill that.
+func (w *watch) tell(what string, pid int) {
+	if w != nil && !w.ownNumbers {
+		w.send(what + strconv.Itoa(pid))
+	}
+}
 
 // containers reports that from here on the Engine may have containers of the platform.
 func (w *watch) containers() { w.send(containersMark) }
