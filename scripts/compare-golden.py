@@ -213,8 +213,10 @@ def compare(a, b):
                 row["ratio"] = [math.exp(v) for v in logs]
             p = rank_sum(*series)
             if p is not None:
-                row["p"] = inflated(p, series) if comparable(sizes, own) else at_least(
-                    p, row["difference"], values[1] - values[0], intervals, dfs, q and q > 0.5)
+                tail, usual = q and q > 0.5, comparable(sizes, own)
+                row["p"] = inflated(p, series) if usual or tail else p
+                if not usual:
+                    row["p"] = at_least(row["p"], row["difference"], values[1] - values[0], intervals, dfs, tail)
         if q and sizes[0].max() == 1 and not common:  # SciPy's own interval is between whole order statistics
             for key, f in (("scipy_a", flat[0]), ("scipy_b", flat[1])):
                 ci = stats.quantile_test(f, p=q).confidence_interval(0.95)

@@ -12,9 +12,10 @@ import (
 // their shares of requests above the p95 or p99 of both runs together, of their shares or costs. Where neighbouring
 // bursts are alike or sizes differ, the probability is at least that of the interval.
 //
-// It is not enough there to count as many bursts less: of a run that drifts, few are left, and then nothing is found of
-// one that takes twice as long. Of bursts of different sizes, medians and shares vary differently even if all requests
-// are alike, and the rank-sum test finds that.
+// It is not enough there to count as many bursts less: of a run that drifts, few are left, and then nothing is found
+// of one that takes twice as long. Of a p95 or p99 both hold: where a few stalls last, its interval is too narrow. Of
+// bursts of different sizes, medians and shares vary differently even if all requests are alike, and the rank-sum test
+// finds that.
 func compared(metric, unit string, a, b estimated) Change {
 	c := Change{Metric: metric, Unit: unit, A: a.Estimate, B: b.Estimate, Bursts: [2]int{a.bursts, b.bursts},
 		Requests: [2]int{a.requests, b.requests}, MoreBursts: max(a.whole(a.more), b.whole(b.more)),
@@ -25,9 +26,11 @@ func compared(metric, unit string, a, b estimated) Change {
 	}
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
-		if comparable(a, b) {
+		usual := comparable(a, b)
+		if usual || a.tail {
 			p = analyze.Deflated(p, analyze.Inflation(a.byBurst, b.byBurst))
-		} else {
+		}
+		if !usual {
 			p = max(p, inverted(c.Difference, a, b))
 		}
 		c.P = analyze.Of(p)
