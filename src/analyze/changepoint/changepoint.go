@@ -26,10 +26,10 @@ type Change struct {
 }
 
 const (
-	fewestDraws = 5_000
+	fewestDraws = 20_000
 	mostDraws   = 200_000
 	mostSteps   = 50_000_000 // of the permutations of one table: draws times length
-	drawsEach   = 40         // draws for each 1/Alpha: the table resolves p-values of a fortieth of Alpha
+	drawsEach   = 1_000      // draws for each 1/Alpha: what is above the limit is known to 3 % of it (1/√1000)
 	nearby      = 10         // places on either side of the best split that are looked at again
 )
 
