@@ -107,14 +107,14 @@ func (a App) Compare(ctx context.Context, paths []string) (*Comparison, error) {
 	var sides []change.Side
 	for _, other := range all[1:] {
 		pairs, onlyA, onlyB := experiment.MatchSubs(all[0].keys, other.keys)
-		changed := report.Changed{Warnings: warnings(all[0], other), Differences: differences(all[0], other, pairs),
-			OnlyA: titles(all[0], onlyA), OnlyB: titles(other, onlyB)}
+		changed := report.Changed{Warnings: warnings(all[0], other), Differences: differences(all[0], other, pairs)}
+		first := change.Side{Name: all[0].name, Alone: titles(all[0], onlyA)}
+		second := change.Side{Name: other.name, Alone: titles(other, onlyB)}
 		if len(pairs) == 0 {
 			return nil, fail.Input("%s and %s have no sub-experiment in common", all[0].name, other.name).
 				WithHint("sub-experiments belong together by their title, or by all their other keys; %s has %q, %s "+
-					"has %q", all[0].name, changed.OnlyA, other.name, changed.OnlyB)
+					"has %q", first.Name, first.Alone, second.Name, second.Alone)
 		}
-		first, second := change.Side{Name: all[0].name}, change.Side{Name: other.name}
 		for _, p := range pairs {
 			first.Subs = append(first.Subs, all[0].subs[p[0]])
 			second.Subs = append(second.Subs, other.subs[p[1]])

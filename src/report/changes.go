@@ -17,8 +17,6 @@ import (
 type Changed struct {
 	change.Result
 	Differences []KeyDifference `json:"differences,omitempty"` // of their experiments
-	OnlyA       []string        `json:"only_a,omitempty"`      // titles of sub-experiments without a partner
-	OnlyB       []string        `json:"only_b,omitempty"`
 	Warnings    []string        `json:"warnings,omitempty"`
 }
 

@@ -19,31 +19,31 @@ func valued(v float64) analyze.Estimate { return analyze.Estimate{Value: analyze
 // changed is a comparison with one of each verdict, and texts that are none of ours.
 func changed() []Changed {
 	return []Changed{{
-		Result: change.Result{A: "baseline (20260102T150405Z-aws-abcd)", B: "latest", Tests: 5, Subs: []change.Pair{
-			{Title: "resize", Changes: []change.Change{
-				{Metric: "cold.p50", Unit: change.MS, A: valued(241), B: valued(243),
-					Ratio: estimated(1.0083, 0.969, 1.048), P: analyze.Of(1), Verdict: change.None,
-					Smaller: analyze.Of(0.048)},
-				{Metric: "cold.p99", Unit: change.MS, A: valued(302), B: valued(318), Ratio: valued(1.053),
-					Verdict: change.TooFew, MoreBursts: 1412},
-				{Metric: "warm.p50", Unit: change.MS, A: valued(11.2), B: valued(12.43),
-					Ratio: estimated(1.11, 1.082, 1.135), P: analyze.Of(0.00001), Verdict: change.Slower},
-				{Metric: "warm.mean", Unit: change.MS, A: valued(15), B: valued(12),
-					Ratio: estimated(0.8, 0.75, 0.9), P: analyze.Of(0.0123), Verdict: change.Faster},
-				{Metric: "cold.share", Unit: change.Points, A: valued(10), B: valued(4),
-					Difference: estimated(-6, -9, -3), P: analyze.Of(0.002), Verdict: change.Lower},
-				{Metric: "errors", Unit: change.Points, A: valued(0), B: valued(0.125),
-					Difference: estimated(0.125, -0.2, 0.4), P: analyze.Of(0.5), Verdict: change.None,
-					Smaller: analyze.Of(0.4)},
-				{Metric: "cost", Unit: change.USD, A: valued(1.25), Verdict: change.NoData},
+		Result: change.Result{A: "baseline (20260102T150405Z-aws-abcd)", B: "latest", Tests: 5,
+			OnlyA: []string{"gone", "x|y"}, OnlyB: []string{"new"}, Subs: []change.Pair{
+				{Title: "resize", Changes: []change.Change{
+					{Metric: "cold.p50", Unit: change.MS, A: valued(241), B: valued(243),
+						Ratio: estimated(1.0083, 0.969, 1.048), P: analyze.Of(1), Verdict: change.None,
+						Smaller: analyze.Of(0.048)},
+					{Metric: "cold.p99", Unit: change.MS, A: valued(302), B: valued(318), Ratio: valued(1.053),
+						Verdict: change.TooFew, MoreBursts: 1412},
+					{Metric: "warm.p50", Unit: change.MS, A: valued(11.2), B: valued(12.43),
+						Ratio: estimated(1.11, 1.082, 1.135), P: analyze.Of(0.00001), Verdict: change.Slower},
+					{Metric: "warm.mean", Unit: change.MS, A: valued(15), B: valued(12),
+						Ratio: estimated(0.8, 0.75, 0.9), P: analyze.Of(0.0123), Verdict: change.Faster},
+					{Metric: "cold.share", Unit: change.Points, A: valued(10), B: valued(4),
+						Difference: estimated(-6, -9, -3), P: analyze.Of(0.002), Verdict: change.Lower},
+					{Metric: "errors", Unit: change.Points, A: valued(0), B: valued(0.125),
+						Difference: estimated(0.125, -0.2, 0.4), P: analyze.Of(0.5), Verdict: change.None,
+						Smaller: analyze.Of(0.4)},
+					{Metric: "cost", Unit: change.USD, A: valued(1.25), Verdict: change.NoData},
+				}},
+				{Title: "<b>|\x1b[1m*_@you", Changes: []change.Change{
+					{Metric: "all.p50", Unit: change.MS, A: valued(12000), B: valued(36000),
+						Ratio: estimated(3, 0.4, 22), P: analyze.Of(0.2), Verdict: change.None, Smaller: analyze.Of(21)}}},
 			}},
-			{Title: "<b>|\x1b[1m*_@you", Changes: []change.Change{
-				{Metric: "all.p50", Unit: change.MS, A: valued(12000), B: valued(36000),
-					Ratio: estimated(3, 0.4, 22), P: analyze.Of(0.2), Verdict: change.None, Smaller: analyze.Of(21)}}},
-		}},
 		Differences: []KeyDifference{{Key: "Provider", A: "aws", B: "local"},
 			{Where: "resize", Key: "BurstSizes", A: "[1,10]", B: "not set"}},
-		OnlyA: []string{"gone", "x|y"}, OnlyB: []string{"new"},
 		Warnings: []string{"the versions of stellar differ: 1, and 2"},
 	}}
 }

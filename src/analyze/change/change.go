@@ -30,8 +30,9 @@ type BurstCost struct {
 
 // Side is a run. Its i-th sub-experiment is compared with the i-th one of another side.
 type Side struct {
-	Name string
-	Subs []Sub
+	Name  string
+	Subs  []Sub
+	Alone []string // titles of sub-experiments that the other run lacks
 }
 
 // Result is the comparison of a run with the first one.
@@ -39,6 +40,9 @@ type Result struct {
 	A    string `json:"a"`
 	B    string `json:"b"`
 	Subs []Pair `json:"sub_experiments"`
+	// titles of sub-experiments without a partner
+	OnlyA []string `json:"only_a,omitempty"`
+	OnlyB []string `json:"only_b,omitempty"`
 	// comparisons of all results together, for which P is corrected
 	Tests int `json:"tests"`
 }
@@ -119,7 +123,7 @@ func Compare(sides ...Side) []Result {
 	var tested []*Change
 	for i := range out {
 		first, second := sides[2*i], sides[2*i+1]
-		out[i] = Result{A: first.Name, B: second.Name, Subs: []Pair{}}
+		out[i] = Result{A: first.Name, B: second.Name, Subs: []Pair{}, OnlyA: first.Alone, OnlyB: second.Alone}
 		for k := range min(len(first.Subs), len(second.Subs)) {
 			a, b := first.Subs[k], second.Subs[k]
 			pair := Pair{Title: cmp.Or(a.Title, b.Title), Changes: changes(a, b)}

@@ -83,8 +83,8 @@ func ParseLimit(text string) (Limit, error) {
 
 // Check checks the limit on all sub-experiments of the results. It is missed where the whole interval of the change is
 // beyond it, and the difference is claimed: noise does not miss it. It is met where the whole interval is within. In
-// between it is undecided. It is missed, too, where B has no value or no sub-experiment has the metric: what was not
-// measured is not within a limit.
+// between it is undecided. It is missed, too, where B has no value or lacks a sub-experiment of A, or no sub-experiment
+// has the metric: what was not measured is not within a limit.
 func (l Limit) Check(results []Result) []Check {
 	var out []Check
 	for _, r := range results {
@@ -103,6 +103,10 @@ func (l Limit) Check(results []Result) []Check {
 		}
 		if !any {
 			out = append(out, Check{Limit: l.Text, B: r.B, Metric: l.metrics[0], State: Missed, Reason: l.absent(r)})
+		}
+		for _, title := range r.OnlyA {
+			out = append(out, Check{Limit: l.Text, B: r.B, Title: title, Metric: l.metrics[0], State: Missed,
+				Reason: "B has no such sub-experiment, or no results of it"})
 		}
 	}
 	return out

@@ -111,6 +111,25 @@ func TestCheckWithoutTheMetric(t *testing.T) {
 	}
 }
 
+// TestCheckOfAMissingSubExperiment: what only the run has that is compared with misses every limit, because it was not
+// measured; what only the other one has misses none.
+func TestCheckOfAMissingSubExperiment(t *testing.T) {
+	l, err := ParseLimit("errors>+1pp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := Sub{Title: "x"}
+	results := Compare(Side{Name: "a", Subs: []Sub{both}, Alone: []string{"gone"}},
+		Side{Name: "b", Subs: []Sub{both}, Alone: []string{"new"}})
+	results[0].Subs[0].Changes = []Change{{Metric: "errors", Unit: Points, A: between(0, 0, 0), B: between(0, 0, 0),
+		Difference: between(0, 0, 0), Verdict: None}}
+	got := l.Check(results)
+	if len(got) != 2 || got[0].State != Met || got[1].State != Missed || got[1].Title != "gone" ||
+		got[1].B != "b" || !strings.Contains(got[1].Reason, "no such sub-experiment") {
+		t.Errorf("%+v, want one limit that is met and one that gone misses", got)
+	}
+}
+
 // TestCheckOfAStoppedSubExperiment: what ended early in the run that is compared, and only there, misses every limit,
 // although its few bursts decide nothing.
 func TestCheckOfAStoppedSubExperiment(t *testing.T) {
