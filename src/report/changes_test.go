@@ -40,7 +40,8 @@ func changed() []Changed {
 				}},
 				{Title: "<b>|\x1b[1m*_@you", Changes: []change.Change{
 					{Metric: "all.p50", Unit: change.MS, A: valued(12000), B: valued(36000),
-						Ratio: estimated(3, 0.4, 22), P: analyze.Of(0.2), Verdict: change.None, Smaller: analyze.Of(21)}}},
+						Ratio: estimated(3, 0.4, 22), P: analyze.Of(0.2),
+						Verdict: change.None, Smaller: analyze.Of(21)}}},
 			}},
 		Differences: []KeyDifference{{Key: "Provider", A: "aws", B: "local"},
 			{Where: "resize", Key: "BurstSizes", A: "[1,10]", B: "not set"}},
