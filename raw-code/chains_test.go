@@ -62,14 +62,39 @@ func linkInstances(t *testing.T, env ...string) map[string]*instance {
 type blobs struct {
 	mu    sync.Mutex
 	all   map[string][]byte
-	puts  int
 	fault string // a method, and what goes wrong with it
 	delay time.Duration
 }
 
+// spoil sets what goes wrong from now on; empty: nothing.
+func (b *blobs) spoil(fault string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault = fault
+}
+
+// slow sets how long each request takes from now on.
+func (b *blobs) slow(delay time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.delay = delay
+}
+
+// take gives the objects, and keeps none.
+func (b *blobs) take() map[string][]byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.all
+	b.all = map[string][]byte{}
+	return all
+}
+
 func (b *blobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	time.Sleep(b.delay)
+	b.mu.Lock()
+	delay := b.delay
+	b.mu.Unlock()
+	time.Sleep(delay)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch b.fault {
@@ -84,7 +109,6 @@ func (b *blobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no signature, or no length", http.StatusBadRequest)
 	case r.Method == http.MethodPut && r.Header.Get("X-Kind") == "block":
 		b.all[r.URL.Path] = body
-		b.puts++
 	case r.Method == http.MethodGet:
 		data := b.all[r.URL.Path]
 		switch b.fault {
@@ -188,15 +212,15 @@ func TestChains(t *testing.T) {
 		for _, size := range []int64{0, 1, 17<<20 + 3} {
 			t.Run(fmt.Sprintf("%s/storage/%d", head, size), func(t *testing.T) {
 				a := whole(t, askChain(t, chainCall(t, size, 1, server.URL, chain[:3]...), chain[0]), 3, size, true)
-				for _, data := range store.all {
+				all := store.take()
+				for _, data := range all {
 					if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != a.PayloadSHA256 {
 						t.Errorf("an object of %d bytes is not the payload", len(data))
 					}
 				}
-				if len(store.all) != 2 {
-					t.Errorf("%d objects", len(store.all))
+				if len(all) != 2 {
+					t.Errorf("%d objects", len(all))
 				}
-				clear(store.all)
 			})
 		}
 		t.Run(head+"/fan", func(t *testing.T) {
@@ -258,7 +282,7 @@ func TestChainFailures(t *testing.T) {
 		} {
 			t.Run(head+"/"+name, func(t *testing.T) {
 				through := ""
-				if store.fault = c.fault; c.fault != "" {
+				if store.spoil(c.fault); c.fault != "" {
 					through = server.URL
 				}
 				status, why := refused(t, askChain(t, chainCall(t, 100, 1, through, at[head], c.next), at[head]))
@@ -267,7 +291,7 @@ func TestChainFailures(t *testing.T) {
 				}
 			})
 		}
-		store.fault = ""
+		store.spoil("")
 		r := askChain(t, chainCall(t, 100, 1, "", at[head], at[head]), at[head]) // the next one is well again
 		whole(t, r, 2, 100, false)
 	}
@@ -296,7 +320,7 @@ func TestSlowStore(t *testing.T) {
 	}
 	put, first, rest := least()
 	const delay, exact = 50 * time.Millisecond, 2 * time.Millisecond
-	store.delay = delay
+	store.slow(delay)
 	slowPut, slowFirst, slowRest := least()
 	for name, more := range map[string]time.Duration{"put": slowPut - put - delay,
 		"first byte": slowFirst - first - delay, "the request": slowRest - rest} {
