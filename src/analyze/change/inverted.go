@@ -7,9 +7,9 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/analyze/distribution"
 )
 
-// comparable reports whether the bursts of both sides would be equally distributed and independent if all requests were
-// alike, as the rank-sum test assumes: they have the same sizes, and neighbours are not alike.
-func comparable(a, b estimated) bool {
+// exchangeable reports whether the bursts of both sides would be equally distributed and independent if all requests
+// were alike, as the rank-sum test assumes: they have the same sizes, and neighbours are not alike.
+func exchangeable(a, b estimated) bool {
 	return a.memory == 0 && b.memory == 0 && !differ(a.sizes, b.sizes)
 }
 

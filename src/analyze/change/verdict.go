@@ -26,7 +26,7 @@ func compared(metric, unit string, a, b estimated) Change {
 	}
 	if c.Difference.Low.OK && c.Difference.High.OK {
 		p, _ := analyze.RankSum(a.byBurst, b.byBurst)
-		usual := comparable(a, b)
+		usual := exchangeable(a, b)
 		if usual || a.tail {
 			p = analyze.Deflated(p, analyze.Inflation(a.byBurst, b.byBurst))
 		}
