@@ -16,8 +16,10 @@ func TestTwoSignalsTogether(t *testing.T) {
 		signals, left := make(chan os.Signal, 2), make(chan int, 1)
 		go awaitSignals(signals, cancel, func(code int) { left <- code })
 		signals <- os.Interrupt
+		synctest.Wait()
+		time.Sleep(100 * time.Millisecond)
 		signals <- os.Interrupt
-		time.Sleep(2 * together)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if ctx.Err() == nil || len(left) != 0 {
 			t.Fatalf("stopped: %v; left at once: %d", ctx.Err(), len(left))
