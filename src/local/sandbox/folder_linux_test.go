@@ -107,3 +107,25 @@ func TestFoldersAreUsedAgain(t *testing.T) {
 		t.Errorf("%s is left behind", kept)
 	}
 }
+
+// TestFolderOfProcessesThatMayBeLeft: where it is not known that all processes have ended, the folder is removed.
+func TestFolderOfProcessesThatMayBeLeft(t *testing.T) {
+	p, err := NewPool(OpenGroups("stellar-test-left", false, false), t.TempDir(), func(err error) { t.Error(err) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := p.newCell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(c.jobs)
+	if err := errorsOf(c.remove(), c.clear()); err != nil { // as Discard does, which knows
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(c.Tmp()); err == nil {
+		t.Errorf("%s is left for another cell", c.Tmp())
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
