@@ -22,7 +22,7 @@ var imports = map[string][]string{
 	"bytesize":     {},
 	"toolversion":  {},
 	"fail":         {},
-	"wholefile":    {},
+	"wholefile":    {}, // fail and bytesize, as every package
 	"content":      {},
 	"filelock":     {},
 	"shell":        {},

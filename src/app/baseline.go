@@ -166,7 +166,7 @@ func copyInto(to, from string) (n int64, err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return 0, err
 	}
-	in, err := os.Open(from)
+	in, err := wholefile.Open(from)
 	if err != nil {
 		return 0, err
 	}
@@ -189,7 +189,7 @@ func (a App) Baseline() (Baseline, error) {
 }
 
 func readBaseline(home string) (Baseline, error) {
-	text, err := os.ReadFile(filepath.Join(home, baselineFile))
+	text, err := wholefile.ReadFile(filepath.Join(home, baselineFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return Baseline{}, fail.Input("there is no baseline").WithHint("keep one: stellar baseline set RUN")
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -214,7 +213,7 @@ func readRows(ctx context.Context, file, title string) (change.Sub, error) {
 	if err := ctx.Err(); err != nil {
 		return change.Sub{}, err
 	}
-	f, err := os.Open(file)
+	f, err := wholefile.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return change.Sub{Title: title}, nil
 	}

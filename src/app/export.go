@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -218,7 +219,7 @@ func (x *exported) latencies(ctx context.Context) export.Table {
 // each passes the rows of a sub-experiment on. One that stopped before its first row has none. Other rows than the
 // record counts are warned of.
 func (x *exported) each(ctx context.Context, s exportedSub, do func(*sample.Typed, *sample.Sample) error) error {
-	f, err := os.Open(s.file)
+	f, err := wholefile.Open(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if s.result.Rows > 0 {
 			return s.gone("is not there")
@@ -295,15 +296,14 @@ func (x *exported) readStatistics(ctx context.Context) ([]sample.Field, [][]samp
 		return analyze.ReadStatistics(strings.NewReader(text.String()), "the statistics")
 	}
 	file := filepath.Join(x.dir, pipeline.StatisticsFile)
-	f, err := os.Open(file)
+	text, err := wholefile.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fail.Input("the run has no %s", file).WithHint("`stellar report %s` writes it", x.dir)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the statistics: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read from
-	return analyze.ReadStatistics(f, file)
+	return analyze.ReadStatistics(bytes.NewReader(text), file)
 }
 
 // brief leaves a table only the columns that a short one shows.

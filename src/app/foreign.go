@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // foreignFiles are the latencies.csv that a path leads to which is no run's folder, as the original STeLLAR has written
@@ -86,7 +87,7 @@ func (a App) reportForeign(ctx context.Context, path string, files []string) (*O
 }
 
 func summarizeForeign(file string, as analyze.Identity) (analyze.Summary, error) {
-	f, err := os.Open(file)
+	f, err := wholefile.Open(file)
 	if err != nil {
 		return analyze.Summary{}, fmt.Errorf("read the recorded rows: %w", err)
 	}

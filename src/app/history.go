@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -277,15 +278,14 @@ func pastFacts(rec *run.Record) []history.Fact {
 
 // pastSubs are the sub-experiments of a run, as its statistics have them.
 func pastSubs(dir string, rec *run.Record) ([]history.Sub, error) {
-	f, err := os.Open(filepath.Join(dir, statisticsFile))
+	text, err := wholefile.ReadFile(filepath.Join(dir, statisticsFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("it has no statistics.csv, which `stellar report` writes")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read its statistics: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read from
-	rows, err := analyze.ReadCSV(f)
+	rows, err := analyze.ReadCSV(bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func pastSubs(dir string, rec *run.Record) ([]history.Sub, error) {
 // readAcknowledged reads the changes that are known.
 func readAcknowledged(dir string) ([]history.Acknowledgement, error) {
 	path := filepath.Join(dir, AcknowledgedFile)
-	text, err := os.ReadFile(path)
+	text, err := wholefile.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

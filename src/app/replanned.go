@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/probe"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // planned is a burst, or a request of a sustained load, as its rows have it.
@@ -66,7 +66,7 @@ func (p planned) sinceLast(_, last planned) time.Duration { return p.at.Sub(last
 // readPlanned reads what was planned from a folder's rows, in the order of its instants. Of an experiment type without
 // such rows there is nothing.
 func readPlanned(dir string, single bool) (all []planned, err error) {
-	f, err := os.Open(filepath.Join(dir, study.LatenciesFile))
+	f, err := wholefile.Open(filepath.Join(dir, study.LatenciesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

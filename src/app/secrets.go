@@ -11,13 +11,13 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // shortestSecret is the length in bytes from which a value is looked for: shorter ones occur by chance.
@@ -152,7 +152,7 @@ func holds(ctx context.Context, f archive.File, forms map[string][][]byte) (name
 	}
 	in := io.Reader(bytes.NewReader(f.Text))
 	if f.Path != "" {
-		file, err := os.Open(f.Path)
+		file, err := wholefile.Open(f.Path)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", f.Path, err)
 		}

@@ -12,11 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Names in an archive.
@@ -44,7 +45,7 @@ func (f File) open() (io.ReadCloser, error) {
 	if f.Path == "" {
 		return io.NopCloser(bytes.NewReader(f.Text)), nil
 	}
-	return os.Open(f.Path)
+	return wholefile.Open(f.Path)
 }
 
 // firstDay is the first day that ZIP has. All files of an archive have it, so that the same files give the same bytes.

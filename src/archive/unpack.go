@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/unzip"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // What an archive may become. Rows shrink to a tenth or so; what shrinks to less than a hundredth is no run.
@@ -28,7 +28,7 @@ const (
 
 // Is reports whether a path is that of a ZIP file.
 func Is(path string) bool {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return false
 	}
@@ -55,7 +55,7 @@ func Unpack(path, dir string, keep func(name string) bool) error {
 }
 
 func unpack(path, dir string, keep func(name string) bool) error {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func verify(dir string, keep func(name string) bool) (changed []string, err erro
 
 // readSums reads a file of checksums: name to SHA-256 in hex.
 func readSums(path string) (map[string]string, error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func readSums(path string) (map[string]string, error) {
 
 // HashFile gives the SHA-256 of a file's content in hex.
 func HashFile(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@ package build
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // gemPath is a path in a Gemfile: of a gem, of a block of gems, or of a further Gemfile.
@@ -20,7 +20,7 @@ var gemPath = regexp.MustCompile(`(?:\bpath:\s*|:path\s*=>\s*|^\s*path\s*\(?\s*|
 // gemPathsWithin refuses gems by a path that leads out of the function's folder: Bundler uses them in place, and a
 // package would not contain them. Paths that a Gemfile computes are found in the lock file.
 func gemPathsWithin(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, "Gemfile"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, "Gemfile"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail.Input("%w", err)
 	}
@@ -63,7 +63,7 @@ var gemSpec = regexp.MustCompile(`^    ([^\s(]+) \(([^)]+)\)$`)
 
 // readGemLock lists the gems of a folder's Gemfile.lock, and the folders that some of them come from.
 func readGemLock(dir string) (installed []run.Installed, paths []string) {
-	text, err := os.ReadFile(filepath.Join(dir, "Gemfile.lock"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, "Gemfile.lock"))
 	if err != nil {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // projectXML is the part of a pom.xml that is read.
@@ -26,7 +27,7 @@ type projectXML struct {
 // built, and Maven would use what an earlier installation left in its repository instead.
 func mavenPathsWithin(root, dir string) error {
 	name := filepath.Join(dir, "pom.xml")
-	text, err := os.ReadFile(name)
+	text, err := wholefile.ReadFile(name)
 	if err != nil {
 		return nil //nolint:nilerr // Maven says so
 	}
@@ -74,7 +75,7 @@ var systemPath = regexp.MustCompile(`<systemPath>\s*([^<]+?)\s*</systemPath>`)
 
 // mavenArtifact is the name of a project, empty if there is no pom.xml.
 func mavenArtifact(pom string) string {
-	text, err := os.ReadFile(pom)
+	text, err := wholefile.ReadFile(pom)
 	if err != nil {
 		return ""
 	}
@@ -98,7 +99,7 @@ var gradlePath = regexp.MustCompile(`["'](?:\$\{?(?:rootDir|projectDir|rootProje
 // built.
 func gradlePathsWithin(dir string) error {
 	for _, name := range []string{"settings.gradle", "settings.gradle.kts", "build.gradle", "build.gradle.kts"} {
-		text, err := os.ReadFile(filepath.Join(dir, name))
+		text, err := wholefile.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			continue
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // packageJSON is the part of a package.json that is read.
@@ -26,7 +27,7 @@ type packageJSON struct {
 
 func readPackageJSON(dir string) (*packageJSON, error) {
 	var p packageJSON
-	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, "package.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &p, nil
 	}
@@ -110,7 +111,7 @@ func npmPath(dir, spec string) (string, bool) {
 
 // lineOf returns the position of a text in a file, as " (line 3)".
 func lineOf(file, text string) string {
-	all, err := os.ReadFile(file)
+	all, err := wholefile.ReadFile(file)
 	if at := strings.Index(string(all), text); err == nil && at >= 0 && text != "" {
 		return fmt.Sprintf(" (line %d)", 1+strings.Count(string(all[:at]), "\n"))
 	}
@@ -188,7 +189,7 @@ func (n Node) npmSettings(ctx context.Context, src *run.Source) ([]string, error
 
 // npmInstalled lists what npm has installed, from its own record in node_modules.
 func npmInstalled(out string) ([]run.Installed, error) {
-	text, err := os.ReadFile(filepath.Join(out, "node_modules", ".package-lock.json"))
+	text, err := wholefile.ReadFile(filepath.Join(out, "node_modules", ".package-lock.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // inputs are what pip reads outside the function's folder, and the files inside it that a requirement names.
@@ -187,7 +188,7 @@ func distributions(out string) ([]run.Installed, error) {
 	notes, err := filepath.Glob(filepath.Join(globQuoted(out), "*.dist-info", "METADATA"))
 	var all []run.Installed
 	for _, name := range notes {
-		text, rerr := os.ReadFile(name)
+		text, rerr := wholefile.ReadFile(name)
 		err = errors.Join(err, rerr)
 		var one run.Installed
 		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan() && lines.Text() != ""; {
@@ -213,14 +214,14 @@ func byName(a, b run.Installed) int {
 func dropOrigins(out string) error {
 	notes, err := filepath.Glob(filepath.Join(globQuoted(out), "*.dist-info", "direct_url.json"))
 	for _, name := range notes {
-		text, rerr := os.ReadFile(name)
+		text, rerr := wholefile.ReadFile(name)
 		var origin struct{ URL string }
 		if rerr != nil || json.Unmarshal(text, &origin) != nil || !strings.HasPrefix(origin.URL, "file:") {
 			continue
 		}
 		err = errors.Join(err, os.Remove(name))
 		record := filepath.Join(filepath.Dir(name), "RECORD")
-		text, rerr = os.ReadFile(record)
+		text, rerr = wholefile.ReadFile(record)
 		var kept bytes.Buffer
 		for line := range bytes.Lines(text) {
 			if !bytes.Contains(line, []byte(".dist-info/direct_url.json,")) {

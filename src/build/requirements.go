@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // requirementSet is everything that a requirements.txt leads to: pip reads the files, folders and archives that it
@@ -73,7 +74,7 @@ func (s *requirementSet) readFile(path, named string) (*requirementFile, error) 
 			return f, nil
 		}
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.ReadFile(path)
 	if err != nil {
 		if named == "" {
 			return nil, fail.Input("%w", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 const (
@@ -141,7 +142,7 @@ func (r Rust) crossLinker(ctx context.Context, src *run.Source, machine, triple 
 		return nil, nil
 	}
 	for _, name := range []string{"config.toml", "config"} {
-		text, err := os.ReadFile(filepath.Join(src.Dir, ".cargo", name))
+		text, err := wholefile.ReadFile(filepath.Join(src.Dir, ".cargo", name))
 		if err == nil && strings.Contains(string(text), "linker") {
 			return nil, nil
 		}
@@ -214,7 +215,7 @@ func cargoPathsWithin(dir string) error {
 		if path.Base(f.rel) != "Cargo.toml" || strings.HasPrefix(f.rel, "target/") {
 			continue
 		}
-		text, err := os.ReadFile(f.path)
+		text, err := wholefile.ReadFile(f.path)
 		if err != nil {
 			return fail.Input("%w", err)
 		}
@@ -240,7 +241,7 @@ var lockedCrate = regexp.MustCompile(`(?m)^name = "([^"]+)"\nversion = "([^"]+)"
 
 // cratesIn lists the packages that a Cargo.lock names, except those of the folder itself.
 func cratesIn(lock string) ([]run.Installed, error) {
-	text, err := os.ReadFile(lock)
+	text, err := wholefile.ReadFile(lock)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}

@@ -2,12 +2,12 @@ package cli
 
 import (
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 func (c *command) decodeCommand() *cli.Command {
@@ -32,7 +32,7 @@ func (c *command) decodeCommand() *cli.Command {
 			var in io.Reader = c.Stdin
 			name := "the standard input"
 			if file := cc.Args().First(); file != "" && file != "-" {
-				f, err := os.Open(file)
+				f, err := wholefile.Open(file)
 				if err != nil {
 					return fail.Input("%w", err).WithHint("name a file, or give the text to the standard input")
 				}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"os"
 	"runtime"
 	"strings"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/experiment/sebs"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // experimentCommand runs experiments as SeBS's command line has them.
@@ -129,7 +129,7 @@ func translation(cc *cli.Context, name string) (*sebs.Translation, error) {
 	case path == "":
 		return nil, fail.Input("no configuration file of SeBS").WithHint("name it with --config FILE")
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.ReadFile(path)
 	if err != nil {
 		return nil, fail.Input("read the configuration of SeBS: %w", err).WithHint("name it with --config FILE")
 	}

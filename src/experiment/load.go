@@ -16,6 +16,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Loaded is an experiment with what its reading brought to light.
@@ -128,7 +129,7 @@ func whereLooked(path string) string {
 
 // readFile reads a file of the user's whole; what says in messages what it is.
 func readFile(what, path, hint string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		var inner *fs.PathError
 		if errors.As(err, &inner) {

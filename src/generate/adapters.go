@@ -8,6 +8,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // vendor is what adapts functions to the run's provider.
@@ -124,7 +125,7 @@ func renamePackage(dir, name string) error {
 	}
 	clause := []byte("\npackage main\n")
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := wholefile.ReadFile(f)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/content"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // CheckContents refuses files of a user's folder that a package cannot contain: links to nothing or to folders,
@@ -67,7 +68,7 @@ func installed(dir, language string) (made func(rel string) bool, all bool) {
 
 // nodeInstalls reports whether npm has something to install.
 func nodeInstalls(dir string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // manifests are the files that show a folder's language.
@@ -149,7 +150,7 @@ func entryFiles(dir, module string, src sourceFiles) (files []string) {
 // packageMain is main of a folder's package.json.
 func packageMain(dir string) string {
 	var manifest struct{ Main string }
-	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, "package.json"))
 	if err != nil || json.Unmarshal(text, &manifest) != nil {
 		return ""
 	}
@@ -158,7 +159,7 @@ func packageMain(dir string) string {
 
 // functionsIn are the functions in a file that can be entry points.
 func functionsIn(file string, src sourceFiles) (names []string) {
-	text, err := os.ReadFile(file)
+	text, err := wholefile.ReadFile(file)
 	if err != nil {
 		return nil
 	}

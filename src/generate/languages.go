@@ -8,6 +8,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/provider"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // goMod is the go.mod of a rendered Go function. It cannot be in raw-code/ (go:embed leaves out folders with a go.mod).
@@ -61,7 +62,7 @@ var (
 // pythonFunction checks that the handler's function is defined in its file. A file that creates names at run time may
 // have any.
 func pythonFunction(file, handler, function string) error {
-	text, err := os.ReadFile(file)
+	text, err := wholefile.ReadFile(file)
 	if err != nil {
 		return fail.Input("handler %q: %w", handler, err)
 	}

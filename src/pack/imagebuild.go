@@ -21,6 +21,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/dockerengine"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // message is a line of the Engine's streams for builds, pulls and pushes. Errors arrive in it, after an HTTP status of
@@ -239,7 +240,7 @@ func unreadable(rel string, err error) error {
 }
 
 func ignored(dir string) (*patternmatcher.PatternMatcher, error) {
-	text, err := os.ReadFile(filepath.Join(dir, ".dockerignore"))
+	text, err := wholefile.ReadFile(filepath.Join(dir, ".dockerignore"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // A Worker's package is a folder of modules, which Wrangler uploads one by one. Its size is the one that Cloudflare's
@@ -81,7 +82,7 @@ func codeModules(p *run.Package, log run.Logger) ([]module, error) {
 			log.Debugf("package %s: %s is no module and is left out", p.Name, f.name)
 			continue
 		}
-		text, err := os.ReadFile(f.path)
+		text, err := wholefile.ReadFile(f.path)
 		if err != nil {
 			return nil, fmt.Errorf("reading the build in %s: %w", p.Source.BuildDir, err)
 		}

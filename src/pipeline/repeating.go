@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // repeater lets the sub-experiments of a run take turns, and decides after each repetition whether there is another.
@@ -172,7 +172,7 @@ func (p *repeater) look(took time.Duration, last bool, present []int) (*run.Look
 func (p *repeater) precision(sub int, alpha float64) (analyze.Precision, error) {
 	c := analyze.NewCollector(analyze.Options{Identity: analyze.Identity{Index: sub},
 		Resampling: &analyze.Resampling{Seed: uint64(p.run.Record.Seed)}})
-	f, err := os.Open(filepath.Join(Folder(p.run, sub), study.LatenciesFile))
+	f, err := wholefile.Open(filepath.Join(Folder(p.run, sub), study.LatenciesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return analyze.Precision{}, nil
 	}

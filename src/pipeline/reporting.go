@@ -150,7 +150,7 @@ func CheckRows(dir string, rec *run.Record) error {
 // withoutRows says that a file of rows is not there, or has no row; empty: it has one, or something that is not read
 // here.
 func withoutRows(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := wholefile.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "is not there", nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // tune recommends memory sizes where the file asks for that: one for each combination of what else differs between the
@@ -78,7 +78,7 @@ func (s *reporter) tuning(sums []analyze.Summary) (analyze.Tuning, error) {
 
 // readRows hands over the rows of a file; none where it is not there, as of a sub-experiment that never began.
 func readRows(path string, do func(*sample.Sample)) error {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package price
 
 import (
+	"bytes"
 	_ "embed" // prices.csv
 	"encoding/csv"
 	"errors"
@@ -8,13 +9,13 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 //go:embed prices.csv
@@ -52,12 +53,11 @@ func ReadFile(path string) (*Sheet, error) {
 	if path == "" {
 		return Embedded()
 	}
-	f, err := os.Open(path)
+	text, err := wholefile.ReadFile(path)
 	if err != nil {
 		return nil, fail.Input("the file of prices: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read from
-	return Read(f, path)
+	return Read(bytes.NewReader(text), path)
 }
 
 // Read reads prices. The error is one of bad input that names the line, and says what is wrong with it.

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Options say which rows get which reports.
@@ -138,7 +138,7 @@ func (j *join) each(do func(*sample.Sample)) error {
 
 // eachRow goes through a file's rows until do answers false.
 func eachRow(path string, do func(*sample.Sample) bool) error {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return fmt.Errorf("read the recorded rows: %w", err)
 	}

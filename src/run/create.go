@@ -17,6 +17,7 @@ import (
 
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Deps are what a run gets from the process that creates it: environment, version, clock and log.
@@ -163,7 +164,7 @@ func (r *Run) KeepToken() error {
 
 // ReadToken reads the token of a run whose functions stayed deployed.
 func ReadToken(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, tokenFile))
+	text, err := wholefile.ReadFile(filepath.Join(dir, tokenFile))
 	return strings.TrimSpace(string(text)), err
 }
 

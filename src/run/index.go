@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Index lists, for one user of one machine, where unfinished runs keep their journals. It has one small file per run,
@@ -163,7 +164,7 @@ func (x Index) read(name string) (Indexed, error) {
 	case info.Size() > entryMost:
 		return e, errors.New("it is far too large")
 	}
-	text, err := os.ReadFile(path)
+	text, err := wholefile.ReadFile(path)
 	if err != nil || len(bytes.TrimSpace(text)) == 0 {
 		return e, err
 	}

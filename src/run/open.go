@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Open takes over an existing run: to probe its functions, or to undo it. It returns ErrLive if its owner still works
@@ -141,7 +142,7 @@ func indexOf(getenv func(string) string) (Index, error) {
 
 // Live reports whether the process that owns the run still works on it.
 func Live(dir string) bool {
-	f, err := os.Open(filepath.Join(dir, JournalFile))
+	f, err := wholefile.Open(filepath.Join(dir, JournalFile))
 	if err != nil {
 		return false
 	}

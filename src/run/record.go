@@ -3,13 +3,13 @@ package run
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Record is run.json: what a reader of the results needs to know about how they were made. It contains no secret.
@@ -212,7 +212,7 @@ func (rec *Record) Write(dir string) error {
 
 // ReadRecord reads the record of a run's directory.
 func ReadRecord(dir string) (*Record, error) {
-	text, err := os.ReadFile(filepath.Join(dir, RecordFile))
+	text, err := wholefile.ReadFile(filepath.Join(dir, RecordFile))
 	if err != nil {
 		return nil, fmt.Errorf("read the run's record: %w", err)
 	}

@@ -7,12 +7,12 @@ import (
 	"crypto/x509"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Config is where spans go, and how.
@@ -173,7 +173,7 @@ func (c *Config) readTimeout(v variables) error {
 func (c *Config) readTLS(v variables) error {
 	c.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 	if path, variable := v.get(caName); path != "" {
-		text, err := os.ReadFile(path)
+		text, err := wholefile.ReadFile(path)
 		if err != nil {
 			return fail.Input("%s: %w", variable, err)
 		}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/probe"
 	"github.com/vhive-serverless/STeLLAR/src/probe/schedule"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // requests are what the file says of its requests, ready to be sent: files are read, variables have their values.
@@ -80,7 +80,7 @@ func (e *Env) getenv(name string) string {
 func (e *Env) body(b experiment.Body) (probe.Body, error) {
 	switch {
 	case b.File != "":
-		text, err := os.ReadFile(b.File)
+		text, err := wholefile.ReadFile(b.File)
 		if err != nil {
 			return probe.Body{}, fail.Input("sub-experiment %d (%s): read the body: %w", e.Index, e.Sub.Title, err)
 		}

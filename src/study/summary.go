@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -36,7 +35,7 @@ func (FromLatencies) SummarizeWith(rec *run.Record, dir string) (sum Summary, er
 	if err != nil {
 		return Summary{}, err
 	}
-	f, err := os.Open(filepath.Join(dir, LatenciesFile))
+	f, err := wholefile.Open(filepath.Join(dir, LatenciesFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		sum.Latencies, err = analyze.Summarize(analyze.Samples(nil), opts) // it stopped before its first row
 		return sum, err

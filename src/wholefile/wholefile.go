@@ -1,4 +1,5 @@
-// Package wholefile writes files of results in one step: a reader sees the old file or the new one, never half of one.
+// Package wholefile reads files that are named by users or runs, and writes files of results in one step: a reader sees
+// the old file or the new one, never half of one.
 package wholefile
 
 import (
@@ -9,10 +10,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // Replace writes a file anew, in one step: after an error or a crash it is what it was. The error is that of write,
-// or of the file system.
+// or of the file system, or of CreateBeside.
 func Replace(path string, write func(io.Writer) error) error {
 	f, err := CreateBeside(path)
 	if err != nil {
@@ -28,8 +31,13 @@ func Replace(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// CreateBeside makes a file in the folder of another one, with the rights that the user's umask gives new files.
+// CreateBeside makes a file in the folder of another one, with the rights that the user's umask gives new files. What is
+// at path and is no regular file, such as /dev/stdout or a FIFO, is an error of bad input: the new file must not take
+// its place.
 func CreateBeside(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fail.Input("%w", &fs.PathError{Op: "write", Path: path, Err: notRegular(info.Mode())})
+	}
 	name := fmt.Sprintf(".%s-%016x", filepath.Base(path), rand.Uint64())
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {

@@ -28,6 +28,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Trace is how often one function was called, slot after slot without a gap.
@@ -126,7 +128,7 @@ func open(path string) (*reader, error) {
 		return nil, fmt.Errorf("reading the trace %s: it has %d bytes; want at most %d (one day of the Azure trace "+
 			"fits)", path, info.Size(), int64(MaxFile))
 	}
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		if errors.As(err, &inner) {
 			err = inner.Err

@@ -18,6 +18,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Provider is the row of the table of providers.
@@ -80,7 +81,7 @@ func (a *connection) credentials() (string, error) {
 			strings.Join(unset, ", ")).WithHint(credentialsHint)
 	}
 	file := a.file()
-	text, err := os.ReadFile(file)
+	text, err := wholefile.ReadFile(file)
 	if err != nil {
 		return "", fail.Input("there are no credentials for Alibaba Cloud: %w", err).WithHint(credentialsHint)
 	}
@@ -106,7 +107,7 @@ func (a *connection) account() string {
 	if id, _ := a.FirstSet(envAccount); id != "" {
 		return id
 	}
-	text, err := os.ReadFile(a.file())
+	text, err := wholefile.ReadFile(a.file())
 	if err != nil {
 		return ""
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/provider"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/shell"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Provider is the row of the table of providers.
@@ -305,7 +306,7 @@ func (c *connection) deploy(ctx context.Context, name, dir, account string, more
 // deployedTo reads the address in what Wrangler writes for programs: lines of JSON, one of them about the deployment
 // (developers.cloudflare.com/workers/wrangler/system-environment-variables, WRANGLER_OUTPUT_FILE_PATH).
 func deployedTo(file, name string) string {
-	text, err := os.ReadFile(file)
+	text, err := wholefile.ReadFile(file)
 	if err != nil {
 		return ""
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/sample"
 	"github.com/vhive-serverless/STeLLAR/src/study"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // The files that a summary writes into the sub-experiment's folder, over those that are there.
@@ -67,7 +67,7 @@ func analyzed(rows []sample.Eviction, sub *experiment.SubExperiment) (out surviv
 
 // spent is how long the requests of a folder took in all, and what they cost; NaN where one has no cost.
 func spent(dir string) (took time.Duration, usd float64, err error) {
-	f, err := os.Open(filepath.Join(dir, study.LatenciesFile))
+	f, err := wholefile.Open(filepath.Join(dir, study.LatenciesFile))
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the recorded rows: %w", err)
 	}
